@@ -1,0 +1,90 @@
+# `make help` lists what there is. Everything needs Go and make; what else a target needs it installs itself (Debian).
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+export PATH := $(PATH):/usr/local/go/bin
+
+LINT      := go tool -modfile=tools/go.mod golangci-lint
+FUNCTIONS := $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
+FUZZTIME  ?= 20s
+COUNT     ?= 20
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: deps-demo ## three databases with differences on this machine, compared: the product in a minute (KEEP=1 leaves it running)
+	KEEP='$(KEEP)' go run ./infra/demo
+
+.PHONY: test
+test: deps ## install what is missing, then run every test with the race detector
+	go test -race -timeout 15m -p 2 ./...
+
+.PHONY: check
+check: go lint ## what must be clean before a commit: format, vet, lint, go.mod, generated files
+	@unformatted=$$(gofmt -l functions infra local shared); \
+	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on: $$unformatted" >&2; exit 1; fi
+	go vet ./...
+	go mod tidy -diff
+	infra/toolchain/check-generated.sh
+
+.PHONY: lint
+lint: go ## the style law and the import directions, see .golangci.yml
+	$(LINT) run
+
+.PHONY: build
+build: go ## bin/ace for this machine
+	go build -trimpath -o bin/ace ./local
+
+.PHONY: run
+run: build ## build and run the service on 127.0.0.1:5000 (ARGS='--listen ...')
+	bin/ace serve $(ARGS)
+
+.PHONY: package
+package: go ## the Lambda functions for arm64 and amd64: dist/<arch>/<function>/bootstrap
+	$(if $(FUNCTIONS),,$(error there is no functions/*/main.go))
+	rm -rf dist
+	@set -e; for arch in arm64 amd64; do for function in $(FUNCTIONS); do \
+		echo "dist/$$arch/$$function/bootstrap"; \
+		GOOS=linux GOARCH=$$arch CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags lambda.norpc \
+			-ldflags '-s -w -buildid=' -o "dist/$$arch/$$function/bootstrap" "./functions/$$function"; \
+	done; done
+
+.PHONY: bench
+bench: deps-demo ## how fast it compares, against the limit of a plain digest scan of the same tables
+	go run ./infra/bench
+
+.PHONY: fuzz
+fuzz: deps ## run every fuzz target for a while (FUZZTIME=20s each)
+	@set -e; for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(FUZZTIME)' "$$package"; \
+		done; \
+	done
+
+.PHONY: soak
+soak: deps ## every test again and again in random order, for what shows only sometimes (COUNT=20)
+	go test -race -count '$(COUNT)' -shuffle on -timeout 0 -p 2 ./...
+
+.PHONY: vuln
+vuln: go ## known vulnerabilities in what we link; needs the internet, so no other target runs it
+	go run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
+
+.PHONY: deps
+deps: go ## install what the tests need: a C compiler, PostgreSQL, a MinIO server (minutes the first time, then nothing)
+	infra/toolchain/install-cc.sh
+	infra/postgres/install.sh
+	infra/minio/build.sh
+
+.PHONY: deps-demo
+deps-demo: go
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || infra/postgres/install.sh
+
+.PHONY: clean
+clean: ## remove what was built (not .cache, which holds the servers of the tests)
+	rm -rf bin dist
+
+.PHONY: go
+go:
+	@infra/toolchain/check-go.sh

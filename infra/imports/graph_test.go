@@ -1,0 +1,85 @@
+package imports
+
+import (
+	"errors"
+	"fmt"
+	"go/build"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// graph holds, for each package of the module, what its files import: not its tests, and on Linux.
+type graph map[string][]string
+
+// readGraph reads every package of the module that lies at root.
+func readGraph(root, module string) (graph, error) {
+	g := graph{}
+	err := filepath.WalkDir(root, func(dir string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		if dir != root && ignored(entry.Name()) {
+			return fs.SkipDir
+		}
+		return g.addPackage(root, module, dir)
+	})
+	return g, err
+}
+
+// ignored says which directories the go command does not look into.
+func ignored(name string) bool {
+	return name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
+}
+
+func (g graph) addPackage(root, module, dir string) error {
+	context := build.Default
+	context.GOOS = "linux"
+	found, err := context.ImportDir(dir, 0)
+	var none *build.NoGoError
+	if errors.As(err, &none) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	rel, err := filepath.Rel(root, dir)
+	if err != nil {
+		return err
+	}
+	g[path.Join(module, filepath.ToSlash(rel))] = found.Imports
+	return nil
+}
+
+// packages are those at or below this path, sorted.
+func (g graph) packages(at string) []string {
+	var found []string
+	for name := range g {
+		if below(name, at) {
+			found = append(found, name)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// reached gives every package that from imports, through however many packages of the module, with the chain that
+// leads there.
+func (g graph) reached(from string) map[string][]string {
+	chains := map[string][]string{from: {from}}
+	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
+		for _, imported := range g[queue[0]] {
+			if chains[imported] == nil {
+				chains[imported] = append(slices.Clone(chains[queue[0]]), imported)
+				queue = append(queue, imported)
+			}
+		}
+	}
+	delete(chains, from)
+	return chains
+}
+
+// below says whether a package is this one or lies below it.
+func below(name, at string) bool { return name == at || strings.HasPrefix(name, at+"/") }

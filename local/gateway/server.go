@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net"
+
+	"github.com/versity/versitygw/auth"
+	"github.com/versity/versitygw/debuglogger"
+	"github.com/versity/versitygw/embedgw"
+	"github.com/versity/versitygw/s3api"
+
+	"ace/shared/fault"
+)
+
+const (
+	maxConnections = 1024
+	maxRequests    = 512
+	maxParts       = 10000
+	portAttempts   = 5
+)
+
+// server is one run of versitygw.
+type server struct {
+	address string
+	cancel  context.CancelFunc
+	done    chan struct{}
+	err     error // of the run; read it after done
+}
+
+// serve starts versitygw and waits until it listens. It wants to be told a port, so a free one is looked for first;
+// should somebody else take it in between, another one is tried.
+func serve(ctx context.Context, root string, creds credentials, log *slog.Logger) (*server, error) {
+	var last error
+	for range portAttempts {
+		address, err := freeAddress(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s, err := run(ctx, root, address, creds, log)
+		if err == nil {
+			return s, nil
+		}
+		last = err
+	}
+	return nil, last
+}
+
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fault.Wrap(err, fault.Unavailable, "no free port on 127.0.0.1 for the embedded object store")
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+func run(ctx context.Context, root, address string, creds credentials, log *slog.Logger) (*server, error) {
+	backend, err := newBackend(root)
+	if err != nil {
+		return nil, err
+	}
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s := &server{address: address, cancel: cancel, done: make(chan struct{})}
+	listening := make(chan struct{})
+	cfg := config(address, creds, func() { close(listening) })
+	go func() {
+		defer close(s.done)
+		s.err = embedgw.RunVersityGW(life, backend, cfg)
+		if s.err != nil {
+			log.Error("the embedded object store ended", "error", s.err)
+		}
+	}()
+	select {
+	case <-listening:
+		return s, nil
+	case <-s.done:
+		cancel()
+		return nil, fault.Wrap(s.err, fault.Unavailable, "the embedded object store cannot listen on %s", address)
+	}
+}
+
+// stop ends the run and gives its error. It may be called again.
+func (s *server) stop(ctx context.Context) error {
+	s.cancel()
+	select {
+	case <-s.done:
+		return s.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// config brings the account along ready-made, because versitygw announces on stdout an account that it makes itself.
+func config(address string, creds credentials, onListen func()) *embedgw.Config {
+	return &embedgw.Config{
+		RootUserAccess:    creds.AccessKey,
+		RootUserSecret:    creds.SecretKey,
+		Region:            region,
+		Ports:             []string{address},
+		MaxConnections:    maxConnections,
+		MaxRequests:       maxRequests,
+		MultipartMaxParts: maxParts,
+		KeepAlive:         true,
+		Quiet:             true,
+		LogLevel:          debuglogger.LevelSilent,
+		IAMService: auth.NewIAMServiceSingle(auth.Account{
+			Access: creds.AccessKey,
+			Secret: creds.SecretKey,
+			Role:   auth.RoleAdmin,
+		}),
+		S3Options: []s3api.Option{s3api.WithOnListen(onListen)},
+	}
+}

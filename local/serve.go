@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"ace/shared/app"
+	"ace/shared/cluster"
+	"ace/shared/config"
+	"ace/shared/invoke"
+	"ace/shared/obs"
+	"ace/shared/runner"
+)
+
+const (
+	// sweepEvery is how often tasks are looked for that nobody runs: those of a dead process, or whose start failed.
+	sweepEvery = 15 * time.Second
+	// drainTime bounds how long requests may take to end after a signal; tasks end by themselves.
+	drainTime = 4 * time.Second
+)
+
+// serve runs the service until the context ends.
+func serve(ctx context.Context, c config.Config) error {
+	log := obs.NewLogger(os.Stderr, c.LogLevel, c.LogFormat)
+	if err := makeAbsolute(&c); err != nil {
+		return err
+	}
+	listener, err := listen(ctx, c.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() //nolint:errcheck // closed by the server already
+	store, err := openStore(ctx, c.Store, log)
+	if err != nil {
+		return err
+	}
+	defer store.close(context.WithoutCancel(ctx))
+
+	s := newService(c, store, log)
+	defer s.app.Close()
+	if err := s.resume(ctx, c.Store.Embedded); err != nil {
+		return err
+	}
+	defer s.queue.Close()
+	server, err := s.server(c)
+	if err != nil {
+		return err
+	}
+	log.InfoContext(ctx, "serving", "address", c.Listen.String(), "archive", c.Store.String(), "clusters", c.Clusters)
+	return s.run(ctx, server, listener)
+}
+
+// makeAbsolute fixes relative paths: the embedded gateway changes the working directory.
+func makeAbsolute(c *config.Config) error {
+	paths := []*string{&c.Clusters, &c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Schedules}
+	for _, path := range paths {
+		if *path == "" {
+			continue
+		}
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return fmt.Errorf("path %s: %w", *path, err)
+		}
+		*path = absolute
+	}
+	return nil
+}
+
+// service is the running parts.
+type service struct {
+	app   *app.App
+	queue *invoke.Queue
+	log   *slog.Logger
+}
+
+func newService(c config.Config, store *bucket, log *slog.Logger) *service {
+	source := cluster.NewSource(cluster.Options{Path: c.Clusters, ServiceFiles: c.ServiceFiles(), PasswordFile: c.PasswordFile()})
+	parallel := app.LocalParallel()
+	s := &service{log: log, app: app.New(app.Options{
+		Store: store, Clusters: source, MaxConns: parallel * c.MaxTasks, StatementTimeout: c.StatementTimeout, Log: log,
+	})}
+	run := runner.New(runner.Options{
+		Tasks: s.app.Tasks(), Store: store, Works: s.app.Works(invoke.NewInProcess(s.app.Worker()), parallel),
+		Owner: owner(), Handover: invoke.ErrClosing, Log: log,
+	})
+	s.queue = invoke.NewQueue(c.MaxTasks, c.MaxQueue, run.Run)
+	return s
+}
+
+// owner names this process in leases.
+func owner() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return fmt.Sprintf("ace serve on %s, process %d", host, os.Getpid())
+}
+
+// resume puts the tasks that a former process left into the queue, before any new one. ours says that the former
+// process is dead for certain, since it would hold the data directory's lock: its leases are worth nothing then.
+func (s *service) resume(ctx context.Context, ours bool) error {
+	ids, err := s.app.Tasks().Open(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		s.queue.Resume(id, ours)
+	}
+	if len(ids) > 0 {
+		s.log.InfoContext(ctx, "unfinished tasks found", "count", len(ids))
+	}
+	return nil
+}
+
+// sweep looks for tasks that nobody runs until the context ends.
+func (s *service) sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		ids, err := s.app.Tasks().Open(ctx)
+		if err != nil {
+			s.log.WarnContext(ctx, "open tasks cannot be listed", "error", err)
+			continue
+		}
+		for _, id := range ids {
+			s.queue.Resume(id, false)
+		}
+	}
+}

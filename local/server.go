@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"ace/shared/config"
+	"ace/shared/endpoint"
+	"ace/shared/endpoint/httpx"
+	"ace/shared/fault"
+)
+
+// listen opens the address. A Unix socket that a dead process left behind is removed; group members may connect.
+func listen(ctx context.Context, l config.Listen) (net.Listener, error) {
+	if l.Network == "unix" {
+		if err := removeStale(ctx, l.Address); err != nil {
+			return nil, err
+		}
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, l.Network, l.Address)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "cannot listen on %s (ACE_LISTEN)", l)
+	}
+	if l.Network == "unix" {
+		if err := os.Chmod(l.Address, 0o660); err != nil { //nolint:gosec // the group may connect
+			return nil, errors.Join(err, listener.Close())
+		}
+	}
+	return listener, nil
+}
+
+func removeStale(ctx context.Context, path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil || info.Mode()&fs.ModeSocket == 0 {
+		return fault.Wrap(err, fault.Invalid, "ACE_LISTEN names %s, which is not a socket", path)
+	}
+	dialer := net.Dialer{Timeout: time.Second}
+	if conn, err := dialer.DialContext(ctx, "unix", path); err == nil {
+		_ = conn.Close()
+		return fault.New(fault.Conflict, "another process listens on %s (ACE_LISTEN)", path)
+	}
+	return os.Remove(path)
+}
+
+// server makes the HTTP server.
+func (s *service) server(c config.Config) (*http.Server, error) {
+	mux, err := endpoint.New(endpoint.Options{Logger: s.log}, s.app.Endpoints(s.queue)...)
+	if err != nil {
+		return nil, err
+	}
+	token, err := c.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	return &http.Server{
+		Handler:           httpx.Handler(mux, httpx.Options{Hosts: c.Hosts, Token: token}),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Minute, // a large document through a slow tunnel
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}, nil
+}
+
+// run serves until the context ends, then lets requests end.
+func (s *service) run(ctx context.Context, server *http.Server, listener net.Listener) error {
+	var background sync.WaitGroup
+	defer background.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	background.Go(func() { s.sweep(ctx) })
+	served := make(chan error, 1)
+	background.Go(func() { served <- server.Serve(listener) })
+	select {
+	case err := <-served:
+		return fault.Wrap(err, fault.Unavailable, "the server stopped")
+	case <-ctx.Done():
+	}
+	s.log.InfoContext(ctx, "stopping")
+	drain, end := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer end()
+	if err := server.Shutdown(drain); err != nil {
+		_ = server.Close()
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"ace/local/gateway"
+	"ace/shared/archive"
+	"ace/shared/archive/s3"
+	"ace/shared/config"
+	"ace/shared/fault"
+)
+
+// probeTimeout bounds the check of the store at the start.
+const probeTimeout = 30 * time.Second
+
+// bucket is the open archive, with the gateway behind it if it is embedded.
+type bucket struct {
+	*s3.Store
+	gateway *gateway.Gateway
+}
+
+// openStore opens the archive and refuses one that does not keep what the service needs.
+func openStore(ctx context.Context, c config.Store, log *slog.Logger) (*bucket, error) {
+	b := &bucket{}
+	options := s3.Options{Endpoint: c.Endpoint, Region: c.Region, Bucket: c.Bucket, Prefix: c.Prefix, PathStyle: c.Endpoint != ""}
+	if c.Embedded {
+		var err error
+		if b.gateway, err = gateway.Start(ctx, gateway.Options{Dir: c.Dir, Log: log}); err != nil {
+			return nil, err
+		}
+		options = b.gateway.S3()
+	}
+	if err := b.open(ctx, options); err != nil {
+		b.close(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *bucket) open(ctx context.Context, options s3.Options) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	if b.Store, err = s3.Open(ctx, options); err != nil {
+		return err
+	}
+	return archive.Probe(ctx, b.Store)
+}
+
+// close ends the connections and the gateway.
+func (b *bucket) close(ctx context.Context) {
+	if b.Store != nil {
+		b.Store.Close()
+	}
+	if b.gateway != nil {
+		_ = b.gateway.Close(ctx)
+	}
+}
+
+// doctor checks the store and says so.
+func doctor(ctx context.Context, c config.Config) error {
+	b, err := openStore(ctx, c.Store, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return fault.Wrap(err, fault.CodeOf(err), "the archive %s cannot be used", c.Store)
+	}
+	b.close(ctx)
+	println("the archive " + c.Store.String() + " keeps what the service needs")
+	return nil
+}

@@ -1,0 +1,60 @@
+// Package apicases lists requests that the API must refuse, with the exact answer, so that every way to reach the API
+// (a transport, a deployment) can be checked against the same table. It is for tests only.
+//
+// The requests speak of a cluster demo with the nodes n1, n2 and n3 and the database acedb. None of the refusals
+// depends on that cluster: they are decided before any definition is read.
+package apicases
+
+import (
+	"slices"
+)
+
+// Case is a request and the answer to it: a status, and the text of {"error": "..."}.
+type Case struct {
+	Name        string
+	Method      string
+	Path        string
+	RawQuery    string
+	ContentType string // "" sends none
+	Body        string
+	Status      int
+	Error       string
+}
+
+const (
+	tableDiff = "/ace/table-diff"
+	form      = "application/x-www-form-urlencoded"
+	object    = "application/json"
+
+	onTable   = "cluster_name=demo&table_name="                           // complete it with a table
+	valid     = onTable + "public.users"                                  // a request that is accepted
+	validJSON = `{"cluster_name": "demo", "table_name": "public.users", ` // complete it with a parameter and }
+)
+
+// Endings that many errors share.
+const (
+	allowedParams = ", allowed are cluster_name, table_name, dbname, block_rows, max_cpu_ratio, output, nodes, batch_size, " +
+		"table_filter, quiet, max_diff_rows, ignore_columns, confirm_delay, checksum"
+	allowedCluster = ", allowed is 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first"
+	allowedNodes   = `, allowed is "all" or at least two different nodes of the cluster separated by commas`
+	mustBeQuoted   = ` there must stand in a double-quoted name, as in "My Schema"."my-table"`
+)
+
+// BadTableDiff gives every request about table-diff that must be refused.
+func BadTableDiff() []Case {
+	return slices.Concat(clusters(), tables(), names(), numbers(), limits(), lists(), words(), formBodies(),
+		objectBodies(), objectValues(), routing())
+}
+
+// get is a GET of table-diff that is a bad request.
+func get(name, rawQuery, message string) Case {
+	return Case{Name: name, Method: "GET", Path: tableDiff, RawQuery: rawQuery, Status: 400, Error: message}
+}
+
+// post is a POST to table-diff that is a bad request.
+func post(name, rawQuery, contentType, body, message string) Case {
+	return Case{
+		Name: name, Method: "POST", Path: tableDiff, RawQuery: rawQuery,
+		ContentType: contentType, Body: body, Status: 400, Error: message,
+	}
+}

@@ -1,0 +1,118 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxIdentifier is how many bytes of a name PostgreSQL keeps; it cuts longer ones, which would name another table.
+const maxIdentifier = 63
+
+// scanIdentifier reads one SQL identifier from the front of text and gives its name and what follows. Unquoted ones
+// fold to lower case as in PostgreSQL (ASCII letters only); in quoted ones "" stands for one quote.
+func scanIdentifier(text string) (name, rest string, err error) {
+	if strings.HasPrefix(text, `"`) {
+		name, rest, err = scanQuoted(text[1:])
+	} else {
+		name, rest, err = scanBare(text)
+	}
+	if err == nil && len(name) > maxIdentifier {
+		err = fmt.Errorf("a name in it has %d bytes, allowed are at most %d", len(name), maxIdentifier)
+	}
+	return name, rest, err
+}
+
+func scanQuoted(text string) (name, rest string, err error) {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(text, `"`)
+		if !found {
+			return "", "", errors.New(`a closing " is missing`)
+		}
+		b.WriteString(before)
+		if !strings.HasPrefix(after, `"`) {
+			text = after
+			break
+		}
+		b.WriteByte('"')
+		text = after[1:]
+	}
+	if b.Len() == 0 {
+		return "", "", errors.New(`a name in it is empty`)
+	}
+	return b.String(), text, nil
+}
+
+func scanBare(text string) (name, rest string, err error) {
+	end := 0
+	for end < len(text) && isBare(text[end], end > 0) {
+		end++
+	}
+	if end == 0 {
+		return "", "", bareProblem(text)
+	}
+	return foldASCII(text[:end]), text[end:], nil
+}
+
+func bareProblem(text string) error {
+	if text == "" || text[0] == '.' || text[0] == ',' {
+		return errors.New("a name in it is empty")
+	}
+	return unquotedCharacter(text)
+}
+
+// unquotedCharacter complains about the first character of text, which may only stand between double quotes.
+func unquotedCharacter(text string) error {
+	r, _ := utf8.DecodeRuneInString(text)
+	return fmt.Errorf(`the character %q there must stand in a double-quoted name, as in "My Schema"."my-table"`, r)
+}
+
+// isBare says whether a byte may be part of an unquoted identifier. Bytes of non-ASCII letters may.
+func isBare(b byte, inside bool) bool {
+	switch {
+	case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b == '_', b >= utf8.RuneSelf:
+		return true
+	case b >= '0' && b <= '9', b == '$':
+		return inside
+	}
+	return false
+}
+
+func foldASCII(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
+}
+
+// quoteIdentifier gives a text that scanIdentifier reads as this name: quoted only where it has to be.
+func quoteIdentifier(name string) string {
+	if bare, rest, err := scanBare(name); err == nil && rest == "" && bare == name {
+		return name
+	}
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
+// parseIdentifiers reads a comma list of identifiers. Spaces around the commas are skipped.
+func parseIdentifiers(text string) ([]string, error) {
+	var names []string
+	for {
+		name, rest, err := scanIdentifier(strings.TrimSpace(text))
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+		after := strings.TrimSpace(rest)
+		if after == "" {
+			return names, nil
+		}
+		if after[0] != ',' {
+			return nil, unquotedCharacter(rest)
+		}
+		text = after[1:]
+	}
+}

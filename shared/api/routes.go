@@ -1,0 +1,57 @@
+package api
+
+import (
+	"strings"
+)
+
+// Route is the path of one operation. At most its last segment is an argument, written {name}.
+type Route string
+
+// The routes. Each takes GET with a query string, HEAD like GET, and POST with a form or JSON body.
+const (
+	RouteTableDiff  Route = "/ace/table-diff"
+	RouteTaskStatus Route = "/ace/task-status/{task_id}"
+	RouteTaskCancel Route = "/ace/task-cancel/{task_id}"
+	RouteTasks      Route = "/ace/tasks"
+	RouteDiff       Route = "/ace/diffs/{task_id}"
+	RouteHealth     Route = "/healthz"
+)
+
+// Routes is the list of all routes, in the order of the reference.
+func Routes() []Route {
+	return []Route{RouteTableDiff, RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiff, RouteHealth}
+}
+
+// Match says whether a path (percent-decoded) belongs to the route, and gives its argument, "" if the route has none.
+func (r Route) Match(path string) (arg string, ok bool) {
+	base, takesArg := r.base()
+	if !takesArg {
+		return "", path == base
+	}
+	arg, ok = strings.CutPrefix(path, base)
+	return arg, ok && arg != "" && !strings.Contains(arg, "/")
+}
+
+// Path is the route's path with this argument filled in. A route without argument ignores it.
+func (r Route) Path(arg string) string {
+	base, takesArg := r.base()
+	if !takesArg {
+		return base
+	}
+	return base + arg
+}
+
+// base is the path up to the argument, and whether there is one.
+func (r Route) base() (string, bool) {
+	base, _, takesArg := strings.Cut(string(r), "{")
+	return base, takesArg
+}
+
+// NearestRoute is the route whose path resembles this one, for a hint in an error; "" if none does.
+func NearestRoute(path string) Route {
+	names := make([]string, 0, len(Routes()))
+	for _, route := range Routes() {
+		names = append(names, string(route))
+	}
+	return Route(nearest(path, names))
+}

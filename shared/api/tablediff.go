@@ -1,0 +1,160 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The ways to digest a row.
+const (
+	ChecksumAuto   = "auto"   // the fast one that PostgreSQL's own hash functions give, see package rowdigest
+	ChecksumSHA256 = "sha256" // slower; for auditors and for servers before PostgreSQL 14
+)
+
+const (
+	allNodes        = "all"
+	maxTableFilter  = 8192
+	maxConfirmDelay = Duration(10 * time.Minute)
+
+	allowedRatio   = "a number greater than 0 and at most 1"
+	allowedDelay   = "a time from 0 to 10m such as 1s, 500ms or 0"
+	allowedNodes   = `"all" or at least two different nodes of the cluster separated by commas`
+	allowedColumns = "column names separated by commas, each once"
+)
+
+func blockRowsRange() wholeRange   { return wholeRange{1_000, 1_000_000} }
+func batchSizeRange() wholeRange   { return wholeRange{1, 1_000} }
+func maxDiffRowsRange() wholeRange { return wholeRange{1, 1_000_000_000} }
+
+// TableDiffRequest asks to compare one table between nodes. Its JSON form is what a task stores as its parameters.
+type TableDiffRequest struct {
+	ClusterName   string    `json:"cluster_name"`
+	Table         TableName `json:"table_name"`
+	DBName        string    `json:"dbname,omitempty"` // "" is the first database of the cluster
+	BlockRows     int       `json:"block_rows"`
+	MaxCPURatio   float64   `json:"max_cpu_ratio"`
+	BatchSize     int       `json:"batch_size"` // blocks per unit of work
+	Output        string    `json:"output"`
+	Nodes         []string  `json:"nodes,omitempty"`        // nil is all active nodes
+	TableFilter   string    `json:"table_filter,omitempty"` // one boolean SQL expression, "" is all rows
+	Quiet         bool      `json:"quiet"`
+	MaxDiffRows   int64     `json:"max_diff_rows"`            // rows written per pair; counts stay exact beyond
+	IgnoreColumns []string  `json:"ignore_columns,omitempty"` // as the catalogue spells them
+	ConfirmDelay  Duration  `json:"confirm_delay"`            // 0 is no second look at differing rows
+	Checksum      string    `json:"checksum"`
+}
+
+// NewTableDiffRequest gives a request with every default filled in; cluster and table are still to be named.
+func NewTableDiffRequest() TableDiffRequest {
+	return TableDiffRequest{
+		BlockRows:    10_000,
+		MaxCPURatio:  0.8,
+		BatchSize:    50,
+		Output:       FormatJSON,
+		MaxDiffRows:  1_000_000,
+		ConfirmDelay: Duration(time.Second),
+		Checksum:     ChecksumAuto,
+	}
+}
+
+// DecodeTableDiff reads and validates the parameters of table-diff. All problems come in one fault with code Invalid.
+func DecodeTableDiff(p Params) (TableDiffRequest, error) {
+	r, req := newReader(p), NewTableDiffRequest()
+	req.ClusterName = r.text("cluster_name", "")
+	req.Table = worded(r, "table_name", ParseTableName)
+	req.DBName = r.text("dbname", "")
+	req.BlockRows = parsed(r, "block_rows", req.BlockRows, blockRowsRange().String(), strconv.Atoi)
+	req.MaxCPURatio = parsed(r, "max_cpu_ratio", req.MaxCPURatio, allowedRatio, parseDecimal)
+	req.Output = r.text("output", req.Output)
+	req.Nodes = parsed(r, "nodes", nil, allowedNodes, parseNodes)
+	req.BatchSize = parsed(r, "batch_size", req.BatchSize, batchSizeRange().String(), strconv.Atoi)
+	req.TableFilter = r.text("table_filter", "")
+	req.Quiet = parsed(r, "quiet", req.Quiet, allowedBool, parseBool)
+	req.MaxDiffRows = parsed(r, "max_diff_rows", req.MaxDiffRows, maxDiffRowsRange().String(), parseInt64)
+	req.IgnoreColumns = worded(r, "ignore_columns", parseIdentifiers)
+	req.ConfirmDelay = parsed(r, "confirm_delay", req.ConfirmDelay, allowedDelay, parseConfirmDelay)
+	req.Checksum = r.text("checksum", req.Checksum)
+	return req, r.finish(req.problems())
+}
+
+// Validate gives one fault with code Invalid for everything that is wrong with the request.
+func (r TableDiffRequest) Validate() error { return r.problems().err() }
+
+func (r TableDiffRequest) problems() problems {
+	var found problems
+	found.add("cluster_name", clusterNameProblem(r.ClusterName))
+	if r.Table == (TableName{}) {
+		found.add("table_name", "table_name is required")
+	}
+	found.add("block_rows", blockRowsRange().problem("block_rows", int64(r.BlockRows)))
+	if !(r.MaxCPURatio > 0 && r.MaxCPURatio <= 1) { // so written, NaN is refused too
+		found.add("max_cpu_ratio", notAllowed("max_cpu_ratio", strconv.FormatFloat(r.MaxCPURatio, 'g', -1, 64), allowedRatio))
+	}
+	found.add("output", formatProblem("output", r.Output))
+	found.add("nodes", nodesProblem(r.Nodes))
+	found.add("batch_size", batchSizeRange().problem("batch_size", int64(r.BatchSize)))
+	found.add("table_filter", filterProblem(r.TableFilter))
+	found.add("max_diff_rows", maxDiffRowsRange().problem("max_diff_rows", r.MaxDiffRows))
+	found.add("ignore_columns", columnsProblem(r.IgnoreColumns))
+	if !allowsDelay(r.ConfirmDelay) {
+		found.add("confirm_delay", notAllowed("confirm_delay", r.ConfirmDelay.String(), allowedDelay))
+	}
+	found.add("checksum", oneOf("checksum", r.Checksum, ChecksumAuto, ChecksumSHA256))
+	return found
+}
+
+// parseNodes reads the comma list of node names; "all" is nil.
+func parseNodes(text string) ([]string, error) {
+	if text == allNodes {
+		return nil, nil
+	}
+	names := strings.Split(text, ",")
+	for i, name := range names {
+		names[i] = strings.TrimSpace(name)
+		if names[i] == "" {
+			return nil, errors.New(allowedNodes)
+		}
+	}
+	return names, nil
+}
+
+func allowsDelay(d Duration) bool { return d >= 0 && d <= maxConfirmDelay }
+
+func parseConfirmDelay(text string) (Duration, error) {
+	d, err := ParseDuration(text)
+	if err == nil && !allowsDelay(d) {
+		err = errors.New(allowedDelay)
+	}
+	return d, err
+}
+
+func nodesProblem(names []string) string {
+	if names == nil {
+		return ""
+	}
+	if name, twice := repeated(names); twice {
+		return fmt.Sprintf("nodes names %s twice, allowed is %s", shown(name), allowedNodes)
+	}
+	if len(names) < 2 {
+		return notAllowed("nodes", strings.Join(names, ","), allowedNodes)
+	}
+	return ""
+}
+
+// filterProblem never repeats the filter: it may hold data.
+func filterProblem(filter string) string {
+	if len(filter) > maxTableFilter {
+		return fmt.Sprintf("table_filter has %d bytes, allowed are at most %d", len(filter), maxTableFilter)
+	}
+	return textProblem("table_filter", filter)
+}
+
+func columnsProblem(names []string) string {
+	if name, twice := repeated(names); twice {
+		return fmt.Sprintf("ignore_columns names %s twice, allowed are %s", shown(name), allowedColumns)
+	}
+	return ""
+}

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"encoding/json"
+	"regexp"
+)
+
+// The states of a task.
+const (
+	StatusQueued    = "QUEUED"
+	StatusRunning   = "RUNNING"
+	StatusCompleted = "COMPLETED"
+	StatusFailed    = "FAILED"
+	StatusCancelled = "CANCELLED"
+)
+
+// The verdicts of a comparison.
+const (
+	VerdictMatch  = "match"
+	VerdictDiffer = "differ"
+)
+
+// Submitted answers every request that starts a task.
+type Submitted struct {
+	TaskID      string `json:"task_id"`
+	SubmittedAt Time   `json:"submitted_at"`
+}
+
+// TaskStatus is what a user sees of a task. What is not known yet is absent.
+type TaskStatus struct {
+	TaskID     string          `json:"task_id"`
+	TaskType   string          `json:"task_type"` // "table-diff"
+	Status     string          `json:"status"`
+	StartedAt  Time            `json:"started_at,omitzero"`
+	FinishedAt Time            `json:"finished_at,omitzero"`
+	TimeTaken  *float64        `json:"time_taken,omitempty"` // seconds
+	Result     json.RawMessage `json:"result,omitempty"`     // of a comparison: DiffResult
+
+	SubmittedAt Time            `json:"submitted_at"`
+	ClusterName string          `json:"cluster_name"`
+	TableName   string          `json:"table_name"`
+	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request as stored
+	Error       string          `json:"error,omitempty"`      // only FAILED
+	Progress    *Progress       `json:"progress,omitempty"`   // only RUNNING
+}
+
+// DiffResult is the result of a comparison.
+type DiffResult struct {
+	DiffFile       string          `json:"diff_file"`       // key in the archive
+	TotalRows      int64           `json:"total_rows"`      // distinct keys over all nodes
+	MismatchedRows int64           `json:"mismatched_rows"` // distinct keys that differ in at least one pair
+	Summary        json.RawMessage `json:"summary"`
+	Verdict        string          `json:"verdict"`
+}
+
+// Progress says how far a running task is.
+type Progress struct {
+	Phase             string   `json:"phase"`
+	BlocksTotal       int64    `json:"blocks_total"`
+	BlocksDone        int64    `json:"blocks_done"`
+	RowsCompared      int64    `json:"rows_compared"`
+	RowsTotalEstimate int64    `json:"rows_total_estimate"`
+	MismatchedRows    int64    `json:"mismatched_rows"`
+	Percent           float64  `json:"percent"` // 0 to 100
+	RowsPerSecond     float64  `json:"rows_per_second"`
+	ETASeconds        *float64 `json:"eta_seconds"` // null until it can be estimated
+}
+
+// TaskRequest names one task.
+type TaskRequest struct{ TaskID string }
+
+// DecodeTask reads the task id in the path; there are no parameters. A malformed id is a fault with code NotFound.
+func DecodeTask(p Params) (TaskRequest, error) {
+	id, err := ParseTaskID(p.Arg())
+	if err != nil {
+		return TaskRequest{}, err
+	}
+	return TaskRequest{id}, newReader(p).finish(nil)
+}
+
+// DiffRequest asks for the diff document of a task.
+type DiffRequest struct {
+	TaskID string
+	Format string
+}
+
+// DecodeDiff reads the task id in the path and the format.
+func DecodeDiff(p Params) (DiffRequest, error) {
+	id, err := ParseTaskID(p.Arg())
+	if err != nil {
+		return DiffRequest{}, err
+	}
+	r := newReader(p)
+	req := DiffRequest{TaskID: id, Format: r.text("format", FormatJSON)}
+	var found problems
+	found.add("format", formatProblem("format", req.Format))
+	return req, r.finish(found)
+}
+
+// TasksRequest asks for a page of the list of tasks, newest first. Empty fields do not filter.
+type TasksRequest struct {
+	ClusterName string
+	TableName   TableName
+	Status      string
+	Limit       int
+	After       string // Next of the page before
+}
+
+// TaskList is a page of the list of tasks. Next is empty on the last page.
+type TaskList struct {
+	Tasks []TaskStatus `json:"tasks"`
+	Next  string       `json:"next,omitempty"`
+}
+
+const (
+	defaultLimit = 50
+	allowedAfter = "the value of next in the answer before"
+)
+
+func limitRange() wholeRange { return wholeRange{1, 1_000} }
+
+var afterPattern = regexp.MustCompile(`^[A-Za-z0-9._~%/-]{1,512}$`)
+
+// DecodeTasks reads and validates the parameters of the list of tasks.
+func DecodeTasks(p Params) (TasksRequest, error) {
+	r := newReader(p)
+	req := TasksRequest{
+		ClusterName: r.text("cluster_name", ""),
+		TableName:   worded(r, "table_name", ParseTableName),
+		Status:      r.text("status", ""),
+		Limit:       int(parsed(r, "limit", defaultLimit, limitRange().String(), parseInt64)),
+		After:       r.text("after", ""),
+	}
+	return req, r.finish(req.problems())
+}
+
+func (r TasksRequest) problems() problems {
+	var found problems
+	if r.ClusterName != "" {
+		found.add("cluster_name", clusterNameProblem(r.ClusterName))
+	}
+	if r.Status != "" {
+		found.add("status", oneOf("status", r.Status,
+			StatusQueued, StatusRunning, StatusCompleted, StatusFailed, StatusCancelled))
+	}
+	found.add("limit", limitRange().problem("limit", int64(r.Limit)))
+	if r.After != "" && !afterPattern.MatchString(r.After) {
+		found.add("after", notAllowed("after", r.After, allowedAfter))
+	}
+	return found
+}
+
+// HealthRequest asks whether the service is there.
+type HealthRequest struct{}
+
+// Health answers HealthRequest.
+type Health struct {
+	Status string `json:"status"` // "ok"
+}
+
+// DecodeHealth makes sure that there are no parameters.
+func DecodeHealth(p Params) (HealthRequest, error) { return HealthRequest{}, newReader(p).finish(nil) }

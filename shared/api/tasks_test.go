@@ -1,0 +1,183 @@
+package api_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/fault"
+)
+
+func TestParseTaskID(t *testing.T) {
+	for _, id := range []string{"td_20240315_123456", "tr_20240315_123456", "td_20240315_123456_0a9z00"} {
+		if got, err := api.ParseTaskID(id); err != nil || got != id {
+			t.Errorf("ParseTaskID(%q) = %q, %v", id, got, err)
+		}
+	}
+	for _, id := range []string{
+		"", "td", "tx_20240315_123456", "td_20240315_12345", "td_20240315_123456_", "td_20240315_123456_ABCDEF",
+		"td_20240315_123456_abcdefg", "td_20240315_123456\n", "../td_20240315_123456", "td_20240315_123456/..", "td_２0240315_123456",
+	} {
+		if _, err := api.ParseTaskID(id); fault.CodeOf(err) != fault.NotFound {
+			t.Errorf("ParseTaskID(%q) gives %v, want a fault with code not_found", id, err)
+		}
+	}
+}
+
+func TestTime_IsUTCWithMilliseconds(t *testing.T) {
+	moment := time.Date(2024, 3, 15, 13, 34, 56, 789_999_999, time.FixedZone("CET", 3600))
+	data, err := json.Marshal(api.Submitted{TaskID: "td_20240315_123456", SubmittedAt: api.At(moment)})
+	if want := `{"task_id":"td_20240315_123456","submitted_at":"2024-03-15T12:34:56.789Z"}`; err != nil || string(data) != want {
+		t.Fatalf("got %s, %v, want %s", data, err, want)
+	}
+	var got api.Submitted
+	if err := json.Unmarshal(data, &got); err != nil || !got.SubmittedAt.Equal(api.At(moment).Time) {
+		t.Errorf("read back as %v, %v", got.SubmittedAt, err)
+	}
+	for _, bad := range []string{`"2024-03-15"`, `"2024-03-15T12:34:56.789+01:00"`, `"2024-03-15T12:34:56Z"`, `5`} {
+		if err := json.Unmarshal([]byte(bad), new(api.Time)); err == nil {
+			t.Errorf("%s is read as a time", bad)
+		}
+	}
+}
+
+func TestTaskStatus_LooksLikeTheReference(t *testing.T) {
+	at := func(s string) api.Time {
+		var out api.Time
+		if err := out.UnmarshalJSON([]byte(`"` + s + `"`)); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	taken, eta := 4.445, 12.5
+	result, err := json.Marshal(api.DiffResult{
+		DiffFile: "diffs/2024-03-15/td_20240315_123456.json", TotalRows: 10000, MismatchedRows: 5,
+		Summary: json.RawMessage(`{}`), Verdict: api.VerdictDiffer,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	common := api.TaskStatus{
+		TaskID: "td_20240315_123456", TaskType: "table-diff", Status: api.StatusQueued,
+		SubmittedAt: at("2024-03-15T12:34:56.000Z"), ClusterName: "demo", TableName: "public.users",
+	}
+	tail := `"submitted_at":"2024-03-15T12:34:56.000Z","cluster_name":"demo","table_name":"public.users"`
+	tests := []struct {
+		name   string
+		change func(*api.TaskStatus)
+		want   string
+	}{
+		{"queued", func(*api.TaskStatus) {}, `{"task_id":"td_20240315_123456","task_type":"table-diff","status":"QUEUED",` + tail + `}`},
+		{"running", func(s *api.TaskStatus) {
+			s.Status, s.StartedAt = api.StatusRunning, at("2024-03-15T12:34:56.789Z")
+			s.Progress = &api.Progress{Phase: "compare", BlocksTotal: 8, BlocksDone: 2, Percent: 25, ETASeconds: &eta}
+		}, `{"task_id":"td_20240315_123456","task_type":"table-diff","status":"RUNNING","started_at":"2024-03-15T12:34:56.789Z",` + tail +
+			`,"progress":{"phase":"compare","blocks_total":8,"blocks_done":2,"rows_compared":0,"rows_total_estimate":0,` +
+			`"mismatched_rows":0,"percent":25,"rows_per_second":0,"eta_seconds":12.5}}`},
+		{"completed", func(s *api.TaskStatus) {
+			s.Status, s.TimeTaken, s.Result = api.StatusCompleted, &taken, result
+			s.StartedAt, s.FinishedAt = at("2024-03-15T12:34:56.789Z"), at("2024-03-15T12:35:01.234Z")
+		}, `{"task_id":"td_20240315_123456","task_type":"table-diff","status":"COMPLETED","started_at":"2024-03-15T12:34:56.789Z",` +
+			`"finished_at":"2024-03-15T12:35:01.234Z","time_taken":4.445,"result":{"diff_file":"diffs/2024-03-15/td_20240315_123456.json",` +
+			`"total_rows":10000,"mismatched_rows":5,"summary":{},"verdict":"differ"},` + tail + `}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			status := common
+			tt.change(&status)
+			if data, err := json.Marshal(status); err != nil || string(data) != tt.want {
+				t.Errorf("got  %s, %v\nwant %s", data, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestDecodeTasks(t *testing.T) {
+	tests := []struct {
+		query string
+		want  api.TasksRequest
+		err   string
+	}{
+		{"", api.TasksRequest{Limit: 50}, ""},
+		{"cluster_name=demo&table_name=PUBLIC.users&status=RUNNING&limit=1000&after=9223_x-td_20240315_123456", api.TasksRequest{
+			ClusterName: "demo", TableName: api.TableName{Schema: "public", Name: "users"},
+			Status: "RUNNING", Limit: 1000, After: "9223_x-td_20240315_123456"}, ""},
+		{"status=running", api.TasksRequest{}, `status is "running", allowed is QUEUED or RUNNING or COMPLETED or FAILED or CANCELLED`},
+		{"limit=0", api.TasksRequest{}, `limit is "0", allowed is a whole number from 1 to 1000`},
+		{"limit=1001", api.TasksRequest{}, `limit is "1001", allowed is a whole number from 1 to 1000`},
+		{"cluster_name=/", api.TasksRequest{}, `cluster_name is "/", allowed is 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first`},
+		{"after=%00", api.TasksRequest{}, "after contains a NUL character, which PostgreSQL does not allow"},
+		{"after=a+b", api.TasksRequest{}, `after is "a b", allowed is the value of next in the answer before`},
+		{"offset=5", api.TasksRequest{}, `unknown parameter "offset", allowed are cluster_name, table_name, status, limit, after`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.query, func(t *testing.T) {
+			params, err := api.ParseParams(tt.query, "", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := api.DecodeTasks(params)
+			if tt.err != "" {
+				if fault.CodeOf(err) != fault.Invalid || fault.PublicMessage(err) != tt.err {
+					t.Errorf("got %v, want %s", err, tt.err)
+				}
+				return
+			}
+			if err != nil || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %+v, %v, want %+v", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestDecodeDiff(t *testing.T) {
+	tests := []struct {
+		id, query string
+		want      api.DiffRequest
+		err       string
+	}{
+		{"td_20240315_123456", "", api.DiffRequest{TaskID: "td_20240315_123456", Format: "json"}, ""},
+		{"td_20240315_123456", "format=json", api.DiffRequest{TaskID: "td_20240315_123456", Format: "json"}, ""},
+		{"td_20240315_123456", "format=csv", api.DiffRequest{}, `format is "csv", which comes in a later version, available is json`},
+		{"td_20240315_123456", "format=pdf", api.DiffRequest{}, `format is "pdf", allowed is json`},
+		{"nonsense", "", api.DiffRequest{}, `there is no task "nonsense", task ids look like td_20240315_123456`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.id+"?"+tt.query, func(t *testing.T) {
+			params, err := api.ParseParams(tt.query, "", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := api.DecodeDiff(params.WithArg(tt.id))
+			if tt.err != "" {
+				if err == nil || fault.PublicMessage(err) != tt.err {
+					t.Errorf("got %v, want %s", err, tt.err)
+				}
+				return
+			}
+			if err != nil || got != tt.want {
+				t.Errorf("got %+v, %v, want %+v", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestRoutes_MatchTheirOwnPathAndNoOther(t *testing.T) {
+	for _, route := range api.Routes() {
+		path := route.Path("td_20240315_123456")
+		for _, other := range api.Routes() {
+			if _, ok := other.Match(path); ok != (other == route) {
+				t.Errorf("%s matches %s: %v", other, path, ok)
+			}
+		}
+	}
+	for _, path := range []string{"/ace/task-status/", "/ace/task-status", "/ace/task-status/a/b", "/ace/tasks/x", "/ace/table-diff/", "", "/"} {
+		for _, route := range api.Routes() {
+			if _, ok := route.Match(path); ok {
+				t.Errorf("%s matches %q", route, path)
+			}
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"ace/shared/fault"
+)
+
+const (
+	allowedBool    = "true or false"
+	allowedCluster = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first"
+)
+
+var (
+	clusterNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+	taskIDPattern      = regexp.MustCompile(`^(td|tr)_\d{8}_\d{6}(_[0-9a-z]{6})?$`)
+)
+
+// CheckClusterName gives a fault with code Invalid if this cannot be the name of a cluster. Such names are safe as part
+// of a file name or key.
+func CheckClusterName(name string) error {
+	var found problems
+	found.add("cluster_name", clusterNameProblem(name))
+	return found.err()
+}
+
+func clusterNameProblem(name string) string {
+	switch {
+	case name == "":
+		return "cluster_name is required"
+	case !clusterNamePattern.MatchString(name):
+		return notAllowed("cluster_name", name, allowedCluster)
+	}
+	return ""
+}
+
+// ParseTaskID checks that a string from outside has the form of a task id. No task has another id, so anything else is
+// a fault with code NotFound.
+func ParseTaskID(id string) (string, error) {
+	if !taskIDPattern.MatchString(id) {
+		return "", fault.New(fault.NotFound, "there is no task %s, task ids look like td_20240315_123456", shown(id))
+	}
+	return id, nil
+}
+
+// parseBool reads a boolean as the reference allows it, in any case.
+func parseBool(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "true", "t", "1", "yes":
+		return true, nil
+	case "false", "f", "0", "no":
+		return false, nil
+	}
+	return false, errors.New(allowedBool)
+}
+
+// parseDecimal reads a number in decimal notation; hexadecimal, infinity and NaN are refused.
+func parseDecimal(text string) (float64, error) {
+	if strings.Trim(text, "0123456789.eE+-") != "" {
+		return 0, errors.New("not a decimal number")
+	}
+	return strconv.ParseFloat(text, 64)
+}
+
+func parseInt64(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) }
+
+// wholeRange is a range of whole numbers, both ends included.
+type wholeRange struct{ from, to int64 }
+
+func (w wholeRange) String() string {
+	return fmt.Sprintf("a whole number from %d to %d", w.from, w.to)
+}
+
+// problem says what is wrong with a number, "" if it is in the range.
+func (w wholeRange) problem(name string, value int64) string {
+	if value >= w.from && value <= w.to {
+		return ""
+	}
+	return notAllowed(name, strconv.FormatInt(value, 10), w.String())
+}
+
+// oneOf says what is wrong with a word, "" if it is one of those allowed.
+func oneOf(name, value string, allowed ...string) string {
+	for _, word := range allowed {
+		if value == word {
+			return ""
+		}
+	}
+	return notAllowed(name, value, strings.Join(allowed, " or "))
+}
+
+// repeated is the first item that occurs twice.
+func repeated(items []string) (string, bool) {
+	seen := make(map[string]bool, len(items))
+	for _, item := range items {
+		if seen[item] {
+			return item, true
+		}
+		seen[item] = true
+	}
+	return "", false
+}

@@ -1,0 +1,80 @@
+// Package app puts the service together: it is the only package that knows both the capabilities and the adapters. The
+// functions and the local service differ in what they give it (a store, a way to start tasks, a way to have units
+// done), not in what they get.
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/archive"
+	"ace/shared/cluster"
+	"ace/shared/endpoint"
+	"ace/shared/fault"
+	"ace/shared/invoke"
+	"ace/shared/pg"
+	"ace/shared/tablediff"
+	"ace/shared/task"
+	"ace/shared/usecase"
+)
+
+// Options of an application.
+type Options struct {
+	Store    archive.Store
+	Clusters cluster.Source
+	// MaxConns caps the connections to one node.
+	MaxConns         int
+	StatementTimeout time.Duration
+	Log              *slog.Logger
+}
+
+// App is the service's parts. It must be closed.
+type App struct {
+	options Options
+	tasks   *task.Registry
+	pools   *pg.Pools
+	worker  *tablediff.Worker
+}
+
+// New makes an application. It contacts nobody.
+func New(o Options) *App {
+	a := &App{
+		options: o,
+		tasks:   task.NewRegistry(o.Store, time.Now),
+		pools:   pg.NewPools(pg.Options{MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout}),
+	}
+	a.worker = tablediff.NewWorker(o.Store, a.nodes())
+	return a
+}
+
+// Close closes the connections to the nodes.
+func (a *App) Close() { a.pools.Close() }
+
+// Tasks gives the tasks' registry.
+func (a *App) Tasks() *task.Registry { return a.tasks }
+
+// Worker is the handler of units of work, in bytes.
+func (a *App) Worker() invoke.Handler {
+	return invoke.Handle(a.worker.Do, func(ctx context.Context, err error) {
+		level := slog.LevelDebug // the task's own end is logged once, where the runner stores it
+		if fault.CodeOf(err) == fault.Internal {
+			level = slog.LevelError // the answer carries no cause
+		}
+		a.options.Log.Log(ctx, level, "unit failed", "error", err)
+	})
+}
+
+// Endpoints is what the service answers, the same under every transport.
+func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
+	s := &usecase.Service{Tasks: a.tasks, Store: a.options.Store, Clusters: a.options.Clusters, Starter: starter, Now: time.Now}
+	return []endpoint.Endpoint{
+		endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff, s.SubmitTableDiff),
+		endpoint.JSON(api.RouteTaskStatus, api.DecodeTask, s.TaskStatus),
+		endpoint.JSON(api.RouteTaskCancel, api.DecodeTask, s.CancelTask),
+		endpoint.JSON(api.RouteTasks, api.DecodeTasks, s.ListTasks),
+		endpoint.Download(api.RouteDiff, api.DecodeDiff, s.Diff),
+		endpoint.JSON(api.RouteHealth, api.DecodeHealth, s.Health),
+	}
+}

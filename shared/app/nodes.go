@@ -1,0 +1,57 @@
+package app
+
+import (
+	"context"
+
+	"ace/shared/cluster"
+	"ace/shared/fault"
+	"ace/shared/pg"
+	"ace/shared/tablediff"
+)
+
+// nodes reaches the nodes of a cluster through the shared pools.
+func (a *App) nodes() tablediff.Opener {
+	return opener{clusters: a.options.Clusters, pools: a.pools}
+}
+
+type opener struct {
+	clusters cluster.Source
+	pools    *pg.Pools
+}
+
+// Open gives the nodes in the order of their names in the list.
+func (o opener) Open(ctx context.Context, name, database string, nodes []string) ([]tablediff.Node, error) {
+	definition, err := o.clusters.Load(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := definition.Targets(database, nodes)
+	if err != nil {
+		return nil, err
+	}
+	byName := map[string]cluster.Target{}
+	for _, target := range targets {
+		byName[target.Node] = target
+	}
+	opened := make([]tablediff.Node, len(nodes))
+	for i, node := range nodes {
+		target, ok := byName[node]
+		if !ok {
+			return nil, fault.New(fault.Invalid, "node %q is not part of cluster %s any more", node, name)
+		}
+		n, err := o.pools.Node(target)
+		if err != nil {
+			return nil, err
+		}
+		opened[i] = connected{n}
+	}
+	return opened, nil
+}
+
+// connected is a node whose transactions are tablediff's.
+type connected struct{ *pg.Node }
+
+// Begin opens a transaction.
+func (c connected) Begin(ctx context.Context, searchPath string) (tablediff.Tx, error) {
+	return c.Node.Begin(ctx, searchPath)
+}

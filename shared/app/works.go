@@ -1,0 +1,76 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/fault"
+	"ace/shared/runner"
+	"ace/shared/tablediff"
+	"ace/shared/task"
+	"ace/shared/usecase"
+)
+
+// progressEvery is how often a running task writes a line to the log.
+const progressEvery = 10 * time.Second
+
+// Works gives the capabilities by task type. invoker has units done; parallel is how many it can take at once when
+// max_cpu_ratio is 1.
+func (a *App) Works(invoker tablediff.Invoker, parallel int) map[task.Type]runner.Work {
+	coordinator := tablediff.NewCoordinator(a.options.Store, a.nodes(), invoker, a.options.Log)
+	return map[task.Type]runner.Work{
+		task.TableDiff: func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+			return a.tableDiff(ctx, coordinator, parallel, rec, report)
+		},
+	}
+}
+
+// LocalParallel is how many units one machine works on when max_cpu_ratio is 1.
+func LocalParallel() int { return runtime.NumCPU() }
+
+func (a *App) tableDiff(
+	ctx context.Context, coordinator *tablediff.Coordinator, parallel int, rec task.Record, report func(task.Progress),
+) (runner.Outcome, error) {
+	var req api.TableDiffRequest
+	if err := json.Unmarshal(rec.Parameters, &req); err != nil {
+		return runner.Outcome{}, fault.Wrap(err, fault.Internal, "the parameters of task %s cannot be read", rec.TaskID)
+	}
+	definition, err := a.options.Clusters.Load(ctx, req.ClusterName)
+	if err != nil {
+		return runner.Outcome{}, err
+	}
+	database, nodes, err := usecase.Nodes(definition, req)
+	if err != nil {
+		return runner.Outcome{}, err
+	}
+	if !req.Quiet {
+		report = a.logged(ctx, rec.TaskID, report)
+	}
+	result, err := coordinator.Run(ctx, tablediff.Job{
+		TaskID: rec.TaskID, SubmittedAt: rec.SubmittedAt, StartedAt: *rec.StartedAt, Request: req,
+		Nodes: nodes, Database: database, Workers: max(1, int(req.MaxCPURatio*float64(parallel))),
+	}, report)
+	if err != nil {
+		return runner.Outcome{}, err
+	}
+	answer, err := json.Marshal(result.Answer)
+	return runner.Outcome{Result: answer, Document: &result.Document}, err
+}
+
+// logged also writes progress to the log, now and then. It is called by one goroutine at a time.
+func (a *App) logged(ctx context.Context, taskID string, report func(task.Progress)) func(task.Progress) {
+	last := time.Now()
+	return func(p task.Progress) {
+		report(p)
+		if now := time.Now(); now.Sub(last) >= progressEvery {
+			last = now
+			a.options.Log.LogAttrs(ctx, slog.LevelInfo, "progress", slog.String("task_id", taskID), slog.String("phase", p.Phase),
+				slog.Int("blocks_done", p.BlocksDone), slog.Int("blocks_total", p.BlocksTotal),
+				slog.Int64("rows_compared", p.RowsCompared), slog.Int64("mismatched_rows", p.MismatchedRows))
+		}
+	}
+}

@@ -1,0 +1,259 @@
+// Package faulty wraps an archive.Store for tests of other packages: calls can be made to fail, either before the store
+// has seen them or after it has carried them out, and they are counted. Nothing else is faked: what a test sees is what
+// the wrapped store holds.
+package faulty
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+)
+
+// Op is a method of archive.Store or archive.Writer.
+type Op string
+
+// The operations. Create is the opening of a stream (its key is counted even if nothing is committed).
+const (
+	Get         Op = "Get"
+	GetRange    Op = "GetRange"
+	Stat        Op = "Stat"
+	Put         Op = "Put"
+	PutIfAbsent Op = "PutIfAbsent"
+	PutIfMatch  Op = "PutIfMatch"
+	Create      Op = "Create"
+	Commit      Op = "Commit"
+	List        Op = "List" // its key is the prefix that is listed
+	Delete      Op = "Delete"
+	Presign     Op = "Presign"
+)
+
+// Outcome says what becomes of one call.
+type Outcome int
+
+// The outcomes. A failed call answers with Unavailable, as a store does whose answer was lost.
+const (
+	Pass       Outcome = iota
+	FailBefore         // not carried out
+	FailAfter          // carried out, but the caller is told that it failed
+)
+
+// Hook decides about the n-th call (from 1) that matches. It may block, for instance until a test allows the call, and
+// is called concurrently.
+type Hook func(n int) Outcome
+
+// First makes the first n calls end this way.
+func First(n int, outcome Outcome) Hook {
+	return func(call int) Outcome {
+		if call <= n {
+			return outcome
+		}
+		return Pass
+	}
+}
+
+// Nth makes the n-th call end this way.
+func Nth(n int, outcome Outcome) Hook {
+	return func(call int) Outcome {
+		if call == n {
+			return outcome
+		}
+		return Pass
+	}
+}
+
+// Always makes every call end this way.
+func Always(outcome Outcome) Hook { return func(int) Outcome { return outcome } }
+
+type call struct {
+	op  Op
+	key string
+}
+
+type rule struct {
+	op     Op
+	prefix string
+	hook   Hook
+	calls  int
+}
+
+// Store is a store with faults.
+type Store struct {
+	next archive.Store
+
+	mu    sync.Mutex
+	rules []*rule
+	calls []call
+}
+
+var _ archive.Store = (*Store)(nil)
+
+// Wrap gives a store that behaves like next until hooks are set.
+func Wrap(next archive.Store) *Store { return &Store{next: next} }
+
+// On sets a hook for the calls of op whose key begins with prefix. Of several hooks that match a call, all are asked,
+// and the first outcome other than Pass counts.
+func (s *Store) On(op Op, prefix string, hook Hook) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rules = append(s.rules, &rule{op: op, prefix: prefix, hook: hook})
+}
+
+// Heal removes all hooks. Counts stay.
+func (s *Store) Heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rules = nil
+}
+
+// Count gives the number of calls of op whose key begins with prefix, failed ones included.
+func (s *Store) Count(op Op, prefix string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, c := range s.calls {
+		if c.op == op && strings.HasPrefix(c.key, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// outcome records a call and asks the hooks, without holding the lock, as they may block.
+func (s *Store) outcome(op Op, key string) Outcome {
+	type question struct {
+		hook Hook
+		n    int
+	}
+	var questions []question
+	s.mu.Lock()
+	s.calls = append(s.calls, call{op, key})
+	for _, r := range s.rules {
+		if r.op == op && strings.HasPrefix(key, r.prefix) {
+			r.calls++
+			questions = append(questions, question{r.hook, r.calls})
+		}
+	}
+	s.mu.Unlock()
+
+	result := Pass
+	for _, q := range questions {
+		if got := q.hook(q.n); result == Pass {
+			result = got
+		}
+	}
+	return result
+}
+
+// do carries a call out as its outcome says.
+func do[T any](s *Store, op Op, key string, fn func() (T, error)) (T, error) {
+	var zero T
+	failed := fault.New(fault.Unavailable, "the archive failed on purpose: %s %s", op, key)
+	switch s.outcome(op, key) {
+	case FailBefore:
+		return zero, failed
+	case FailAfter:
+		if _, err := fn(); err != nil {
+			return zero, err
+		}
+		return zero, failed
+	default:
+		return fn()
+	}
+}
+
+// Get implements archive.Store.
+func (s *Store) Get(ctx context.Context, key string) (archive.Object, error) {
+	return doOpen(s, Get, key, func() (archive.Object, error) { return s.next.Get(ctx, key) })
+}
+
+// GetRange implements archive.Store.
+func (s *Store) GetRange(ctx context.Context, key, etag string, offset, length int64) (archive.Object, error) {
+	return doOpen(s, GetRange, key, func() (archive.Object, error) { return s.next.GetRange(ctx, key, etag, offset, length) })
+}
+
+// doOpen is do for objects, whose body must be closed when the caller does not get it.
+func doOpen(s *Store, op Op, key string, fn func() (archive.Object, error)) (archive.Object, error) {
+	var body archive.Object
+	obj, err := do(s, op, key, func() (archive.Object, error) {
+		var err error
+		body, err = fn()
+		return body, err
+	})
+	if err != nil && body.Body != nil {
+		body.Body.Close()
+	}
+	return obj, err
+}
+
+// Stat implements archive.Store.
+func (s *Store) Stat(ctx context.Context, key string) (archive.Info, error) {
+	return do(s, Stat, key, func() (archive.Info, error) { return s.next.Stat(ctx, key) })
+}
+
+// Put implements archive.Store.
+func (s *Store) Put(ctx context.Context, key, contentType string, body []byte) (archive.Info, error) {
+	return do(s, Put, key, func() (archive.Info, error) { return s.next.Put(ctx, key, contentType, body) })
+}
+
+// PutIfAbsent implements archive.Store.
+func (s *Store) PutIfAbsent(ctx context.Context, key, contentType string, body []byte) (archive.Info, error) {
+	return do(s, PutIfAbsent, key, func() (archive.Info, error) { return s.next.PutIfAbsent(ctx, key, contentType, body) })
+}
+
+// PutIfMatch implements archive.Store.
+func (s *Store) PutIfMatch(ctx context.Context, key, contentType string, body []byte, etag string) (archive.Info, error) {
+	return do(s, PutIfMatch, key, func() (archive.Info, error) { return s.next.PutIfMatch(ctx, key, contentType, body, etag) })
+}
+
+// List implements archive.Store. FailAfter shows the whole listing and then fails.
+func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {
+	_, err := do(s, List, prefix, func() (struct{}, error) { return struct{}{}, s.next.List(ctx, prefix, after, fn) })
+	return err
+}
+
+// Delete implements archive.Store.
+func (s *Store) Delete(ctx context.Context, key string) error {
+	_, err := do(s, Delete, key, func() (struct{}, error) { return struct{}{}, s.next.Delete(ctx, key) })
+	return err
+}
+
+// Presign implements archive.Store.
+func (s *Store) Presign(ctx context.Context, key, fileName string, valid time.Duration) (string, error) {
+	return do(s, Presign, key, func() (string, error) { return s.next.Presign(ctx, key, fileName, valid) })
+}
+
+// Create implements archive.Store. A failed opening leaves nothing behind either way.
+func (s *Store) Create(ctx context.Context, key, contentType string) (archive.Writer, error) {
+	var opened archive.Writer
+	w, err := do(s, Create, key, func() (archive.Writer, error) {
+		var err error
+		opened, err = s.next.Create(ctx, key, contentType)
+		return opened, err
+	})
+	if err != nil {
+		if opened != nil {
+			opened.Abort()
+		}
+		return nil, err
+	}
+	return &writer{Writer: w, store: s, key: key}, nil
+}
+
+type writer struct {
+	archive.Writer
+	store *Store
+	key   string
+}
+
+// Commit implements archive.Writer. When it fails before the store has seen it, the stream is given up.
+func (w *writer) Commit(ctx context.Context) (archive.Info, error) {
+	info, err := do(w.store, Commit, w.key, func() (archive.Info, error) { return w.Writer.Commit(ctx) })
+	if err != nil {
+		w.Abort()
+	}
+	return info, err
+}

@@ -1,0 +1,56 @@
+package archive
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The layout of the bucket. Task ids are checked against their pattern before they come here (see package task).
+
+// OpenPrefix lists the tasks that have not ended: what start-up, the queue and the sweeper read.
+const OpenPrefix = "open/"
+
+// OpenKey marks a task as not ended.
+func OpenKey(taskID string) string { return OpenPrefix + taskID }
+
+// TaskPrefix holds everything a task writes for itself.
+func TaskPrefix(taskID string) string { return "tasks/" + taskID + "/" }
+
+// TaskKey is the task record, the only object that is ever replaced.
+func TaskKey(taskID string) string { return TaskPrefix(taskID) + "task.json" }
+
+// PlanKey is the plan of a task.
+func PlanKey(taskID string) string { return TaskPrefix(taskID) + "plan.json" }
+
+// CancelKey exists when somebody asked for the task to be cancelled.
+func CancelKey(taskID string) string { return TaskPrefix(taskID) + "cancel" }
+
+// PartsPrefix holds the parts of one phase.
+func PartsPrefix(taskID, phase string) string {
+	return TaskPrefix(taskID) + "parts/" + phase + "-"
+}
+
+// PartKey is one part: the result of one unit of work.
+func PartKey(taskID, phase, unit string) string { return PartsPrefix(taskID, phase) + unit }
+
+// SplitsPrefix holds the recorded splits of batches.
+func SplitsPrefix(taskID string) string { return TaskPrefix(taskID) + "splits/" }
+
+// DiffKey is the diff document of a task that was submitted on this day (UTC).
+func DiffKey(taskID string, submitted time.Time, format string) string {
+	return fmt.Sprintf("diffs/%s/%s.%s", submitted.UTC().Format(time.DateOnly), taskID, format)
+}
+
+// ProbePrefix holds what Probe writes and removes again.
+const ProbePrefix = "probe/"
+
+// TaskIDOfTaskKey gives the task a key below tasks/ belongs to.
+func TaskIDOfTaskKey(key string) (string, bool) {
+	rest, ok := strings.CutPrefix(key, "tasks/")
+	if !ok {
+		return "", false
+	}
+	id, _, ok := strings.Cut(rest, "/")
+	return id, ok && id != ""
+}

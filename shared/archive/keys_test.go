@@ -1,0 +1,64 @@
+package archive_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"ace/shared/archive"
+)
+
+const taskID = "td_20240315_123456"
+
+func TestKeys_AreTheLayoutThatOperatorsSee(t *testing.T) {
+	east := time.FixedZone("UTC+10", 10*60*60)
+	tests := []struct{ name, got, want string }{
+		{"open mark", archive.OpenKey(taskID), "open/td_20240315_123456"},
+		{"task record", archive.TaskKey(taskID), "tasks/td_20240315_123456/task.json"},
+		{"plan", archive.PlanKey(taskID), "tasks/td_20240315_123456/plan.json"},
+		{"cancel mark", archive.CancelKey(taskID), "tasks/td_20240315_123456/cancel"},
+		{"part", archive.PartKey(taskID, "compare", "7.1"), "tasks/td_20240315_123456/parts/compare-7.1"},
+		{"splits", archive.SplitsPrefix(taskID), "tasks/td_20240315_123456/splits/"},
+		{"the day of a document is the UTC day", archive.DiffKey(taskID, time.Date(2024, 3, 16, 5, 0, 0, 0, east), "json"),
+			"diffs/2024-03-15/td_20240315_123456.json"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.got != tt.want {
+				t.Errorf("got %q, want %q", tt.got, tt.want)
+			}
+		})
+	}
+}
+
+func TestKeys_OfATaskLieBelowItsPrefix(t *testing.T) {
+	for _, key := range []string{
+		archive.TaskKey(taskID), archive.PlanKey(taskID), archive.CancelKey(taskID),
+		archive.PartKey(taskID, "compare", "0"), archive.SplitsPrefix(taskID),
+	} {
+		if !strings.HasPrefix(key, archive.TaskPrefix(taskID)) {
+			t.Errorf("%q does not begin with %q", key, archive.TaskPrefix(taskID))
+		}
+		if id, ok := archive.TaskIDOfTaskKey(key); !ok || id != taskID {
+			t.Errorf("TaskIDOfTaskKey(%q) = %q, %v", key, id, ok)
+		}
+	}
+}
+
+func TestPartsPrefix_HoldsThePartsOfItsPhaseOnly(t *testing.T) {
+	prefix := archive.PartsPrefix(taskID, "compare")
+	if key := archive.PartKey(taskID, "compare", "12"); !strings.HasPrefix(key, prefix) {
+		t.Errorf("%q does not begin with %q", key, prefix)
+	}
+	if key := archive.PartKey(taskID, "confirm", "12"); strings.HasPrefix(key, prefix) {
+		t.Errorf("%q of another phase begins with %q", key, prefix)
+	}
+}
+
+func TestTaskIDOfTaskKey_RefusesOtherKeys(t *testing.T) {
+	for _, key := range []string{"", "tasks/", "tasks//task.json", "tasks/" + taskID, "open/" + taskID, "diffs/2024-03-15/x.json"} {
+		if id, ok := archive.TaskIDOfTaskKey(key); ok {
+			t.Errorf("TaskIDOfTaskKey(%q) = %q, want none", key, id)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"ace/shared/fault"
+)
+
+const (
+	probeRacers  = 8
+	probeCleanup = 10 * time.Second
+	probeType    = "text/plain"
+)
+
+// Probe finds out whether a store keeps the promises that tasks and leases rest on: of racing creates one wins, a
+// replacement of an outdated version is refused, a read sees the write before it. It writes below ProbePrefix and
+// removes what it wrote. A store that breaks a promise gives a fault with code Unavailable that says which one; an
+// error of the store itself is returned as it is.
+func Probe(ctx context.Context, store Store) error {
+	key := ProbePrefix + rand.Text()
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeCleanup)
+		defer cancel()
+		_ = store.Delete(ctx, key) // A left-over is harmless: no other probe uses this key.
+	}()
+	created, err := probeRace(ctx, store, key)
+	if err != nil {
+		return err
+	}
+	if err := probeReplace(ctx, store, key, created); err != nil {
+		return err
+	}
+	return probeDelete(ctx, store, key)
+}
+
+// probeRace lets several creates of one key race and gives the version that won.
+func probeRace(ctx context.Context, store Store, key string) (Info, error) {
+	var (
+		infos [probeRacers]Info
+		errs  [probeRacers]error
+		wg    sync.WaitGroup
+	)
+	for i := range probeRacers {
+		wg.Go(func() { infos[i], errs[i] = store.PutIfAbsent(ctx, key, probeType, []byte{byte('a' + i)}) })
+	}
+	wg.Wait()
+
+	winner, winners := 0, 0
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			winner, winners = i, winners+1
+		case !errors.Is(err, ErrPrecondition):
+			return Info{}, err
+		}
+	}
+	if winners != 1 {
+		return Info{}, broken("of %d simultaneous creates of one object %d were accepted instead of exactly one",
+			probeRacers, winners)
+	}
+	return infos[winner], probeRead(ctx, store, key, []byte{byte('a' + winner)}, infos[winner].ETag)
+}
+
+// probeReplace replaces the version just created, and then tries to replace that outdated version once more.
+func probeReplace(ctx context.Context, store Store, key string, created Info) error {
+	second := []byte("second version")
+	replaced, err := store.PutIfMatch(ctx, key, probeType, second, created.ETag)
+	if errors.Is(err, ErrPrecondition) {
+		return broken("the replacement of the newest version of an object was refused")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = store.PutIfMatch(ctx, key, probeType, []byte("lost update"), created.ETag)
+	if err == nil {
+		return broken("the replacement of an outdated version of an object was accepted, so updates can be lost")
+	}
+	if !errors.Is(err, ErrPrecondition) {
+		return err
+	}
+	return probeRead(ctx, store, key, second, replaced.ETag)
+}
+
+// probeDelete checks that a deleted object is gone at once.
+func probeDelete(ctx context.Context, store Store, key string) error {
+	if err := store.Delete(ctx, key); err != nil {
+		return err
+	}
+	_, err := store.Stat(ctx, key)
+	if err == nil {
+		return broken("an object was still there after it had been deleted")
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+func probeRead(ctx context.Context, store Store, key string, want []byte, etag string) error {
+	obj, err := store.Get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return broken("an object that had just been written was not found")
+	}
+	if err != nil {
+		return err
+	}
+	defer obj.Body.Close()
+	got, err := io.ReadAll(obj.Body)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(got, want) || obj.ETag != etag {
+		return broken("a read did not see the write before it")
+	}
+	return nil
+}
+
+func broken(what string, args ...any) error {
+	return fault.New(fault.Unavailable, "the object store cannot be used as the archive: "+what, args...)
+}

@@ -1,0 +1,99 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/minio/minio-go/v7"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+)
+
+// Codes that S3 servers use and minio-go has no name for.
+const (
+	codeConditionalConflict = "ConditionalRequestConflict" // AWS: a racing writer was faster
+	codeOperationAborted    = "OperationAborted"           // AWS: the same, older name
+	codeSlowDown            = "SlowDown"                   // turned away before it was looked at
+	codeDirectoryInTheWay   = "ExistingObjectIsDirectory"  // embedded gateway, see unwritten
+)
+
+// readError translates what went wrong with a read or a condition on a read.
+func (s *Store) readError(err error, doing, key string) error {
+	switch {
+	case hasCode(err, minio.NoSuchKey):
+		return archive.ErrNotFound
+	case lostRace(err):
+		return archive.ErrPrecondition
+	}
+	return s.unavailable(err, doing, key)
+}
+
+// createError translates what went wrong with a write that wants no object to be there.
+func (s *Store) createError(err error, key string) error {
+	if lostRace(err) {
+		return archive.ErrPrecondition
+	}
+	return s.unavailable(err, inDoubt, key)
+}
+
+// replaceError translates what went wrong with a write that wants one version to be there. That version may be gone
+// altogether: a lost race too.
+func (s *Store) replaceError(err error, key string) error {
+	if lostRace(err) || hasCode(err, minio.NoSuchKey) {
+		return archive.ErrPrecondition
+	}
+	return s.unavailable(err, inDoubt, key)
+}
+
+// unavailable wraps an error that is neither a missing object nor a lost race. Key may be empty.
+func (s *Store) unavailable(err error, doing, key string) error {
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	if key != "" {
+		key = " " + key
+	}
+	return fault.Wrap(err, fault.Unavailable, "the archive (%s) %s%s%s", s.place, doing, key, hint(err))
+}
+
+// hint adds to a message what the user can do something about.
+func hint(err error) string {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return ": cancelled"
+	case errors.Is(err, context.DeadlineExceeded):
+		return ": no answer in time"
+	}
+	switch code := minio.ToErrorResponse(err).Code; code {
+	case "":
+		return ": no answer"
+	case minio.NoSuchBucket:
+		return ": the bucket does not exist"
+	case minio.AccessDenied, "InvalidAccessKeyId", "SignatureDoesNotMatch":
+		return ": access denied, check the credentials and their rights on the bucket"
+	case "RequestTimeTooSkewed":
+		return ": this host's clock differs too much from the store's"
+	default:
+		return ": " + code
+	}
+}
+
+// lostRace says whether a condition was refused. The status 409 alone does not say so: the embedded gateway also uses
+// it for keys that it cannot store.
+func lostRace(err error) bool {
+	return minio.ToErrorResponse(err).StatusCode == http.StatusPreconditionFailed ||
+		hasCode(err, minio.PreconditionFailed, codeConditionalConflict, codeOperationAborted)
+}
+
+func hasCode(err error, codes ...string) bool {
+	got := minio.ToErrorResponse(err).Code
+	for _, code := range codes {
+		if got == code {
+			return true
+		}
+	}
+	return false
+}

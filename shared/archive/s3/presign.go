@@ -1,0 +1,33 @@
+package s3
+
+import (
+	"context"
+	"mime"
+	"net/url"
+	"time"
+
+	"ace/shared/fault"
+)
+
+const (
+	minValid = time.Second
+	maxValid = 7 * 24 * time.Hour
+)
+
+// Presign implements archive.Store. The link of a role ends with the role's session, if that is earlier.
+func (s *Store) Presign(ctx context.Context, key, fileName string, valid time.Duration) (string, error) {
+	if valid < minValid || valid > maxValid {
+		return "", fault.New(fault.Invalid, "a download link is valid for %s to %s, not %s", minValid, maxValid, valid)
+	}
+	query := url.Values{"response-content-disposition": {attachment(fileName)}}
+	u, err := s.core.PresignedGetObject(ctx, s.bucket, s.prefix+key, valid, query)
+	if err != nil {
+		return "", s.unavailable(err, "cannot sign a download link for", key)
+	}
+	return u.String(), nil
+}
+
+// attachment gives the header value that makes a browser save the object under this name, whatever its characters.
+func attachment(fileName string) string {
+	return mime.FormatMediaType("attachment", map[string]string{"filename": fileName})
+}

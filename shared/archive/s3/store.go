@@ -1,0 +1,106 @@
+package s3
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/minio/minio-go/v7"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+)
+
+// Store is a bucket, or the part of it below a prefix.
+type Store struct {
+	core      *minio.Core
+	bucket    string
+	prefix    string
+	place     string // "bucket B at ENDPOINT", for messages
+	closeIdle func()
+}
+
+var _ archive.Store = (*Store)(nil)
+
+// Open connects to a bucket that exists. Errors: Invalid for options that make no sense, Unavailable when the bucket
+// is missing or cannot be reached with these credentials.
+func Open(ctx context.Context, opts Options) (*Store, error) {
+	s, err := connect(opts)
+	if err != nil {
+		return nil, err
+	}
+	exists, err := s.bucketExists(ctx)
+	if err == nil && !exists {
+		err = fault.New(fault.Unavailable, "the archive (%s) does not exist: create the bucket or correct its name", s.place)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// EnsureBucket creates the bucket that the options name unless it exists: for the embedded gateway and for tests. In
+// production a bucket has an owner who decides about encryption and life cycle, so Open does not do this.
+func EnsureBucket(ctx context.Context, opts Options) error {
+	s, err := connect(opts)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	exists, err := s.bucketExists(ctx)
+	if err != nil || exists {
+		return err
+	}
+	err = s.core.MakeBucket(ctx, s.bucket, minio.MakeBucketOptions{Region: opts.Region})
+	if err != nil && minio.ToErrorResponse(err).Code != minio.BucketAlreadyOwnedByYou {
+		return s.unavailable(err, "cannot create the bucket", "")
+	}
+	return nil
+}
+
+// Close drops idle connections. The store must not be used afterwards.
+func (s *Store) Close() { s.closeIdle() }
+
+func connect(opts Options) (*Store, error) {
+	endpoint, err := opts.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	secure := endpoint.Scheme == "https"
+	transport, err := minio.DefaultTransport(secure)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "cannot set up connections to the archive")
+	}
+	core, err := minio.NewCore(endpoint.Host, &minio.Options{
+		Creds:        opts.credentials(),
+		Secure:       secure,
+		Transport:    clockTransport{transport},
+		Region:       opts.Region,
+		BucketLookup: opts.lookup(),
+		MaxRetries:   1, // What may be repeated is decided in retry.go.
+	})
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "the archive's endpoint %s cannot be used", endpoint.Host)
+	}
+	return &Store{
+		core:      core,
+		bucket:    opts.Bucket,
+		prefix:    opts.keyPrefix(),
+		place:     fmt.Sprintf("bucket %s at %s://%s", opts.Bucket, endpoint.Scheme, endpoint.Host),
+		closeIdle: transport.CloseIdleConnections,
+	}, nil
+}
+
+func (s *Store) bucketExists(ctx context.Context) (exists bool, err error) {
+	err = retry(ctx, transient, func() error {
+		exists, err = s.core.BucketExists(ctx, s.bucket)
+		return err
+	})
+	if err != nil {
+		return false, s.unavailable(err, "cannot be opened", "")
+	}
+	return exists, nil
+}

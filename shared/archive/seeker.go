@@ -1,0 +1,72 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"ace/shared/fault"
+)
+
+// Open reads one version of an object with random access, as a download with ranges needs it. Nothing is fetched
+// before the first read. The context must live as long as the reading.
+func Open(ctx context.Context, store Store, info Info) io.ReadSeekCloser {
+	return &seeker{ctx: ctx, store: store, info: info}
+}
+
+// seeker opens the object anew after each seek that moves.
+type seeker struct {
+	ctx    context.Context //nolint:containedctx // io.Reader has no place for it; one reader serves one request
+	store  Store
+	info   Info
+	offset int64
+	body   io.ReadCloser
+}
+
+// Read fetches from the current offset.
+func (s *seeker) Read(p []byte) (int, error) {
+	if s.offset >= s.info.Size {
+		return 0, io.EOF
+	}
+	if s.body == nil {
+		object, err := s.store.GetRange(s.ctx, s.info.Key, s.info.ETag, s.offset, -1)
+		if err != nil {
+			return 0, err
+		}
+		s.body = object.Body
+	}
+	n, err := s.body.Read(p)
+	s.offset += int64(n)
+	if errors.Is(err, io.EOF) && s.offset < s.info.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// Seek moves the offset; nothing is fetched.
+func (s *seeker) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += s.offset
+	case io.SeekEnd:
+		offset += s.info.Size
+	}
+	if offset < 0 {
+		return s.offset, fault.New(fault.Invalid, "an offset before the beginning of %s", s.info.Key)
+	}
+	if offset != s.offset {
+		_ = s.Close()
+	}
+	s.offset = offset
+	return offset, nil
+}
+
+// Close ends the current fetch.
+func (s *seeker) Close() error {
+	if s.body == nil {
+		return nil
+	}
+	body := s.body
+	s.body = nil
+	return body.Close()
+}

@@ -1,0 +1,179 @@
+// Package minio runs a real MinIO server for tests: on a free loopback port, with credentials and a data directory of
+// its own, stopped and removed when the test ends. The binary is ACE_MINIO, or else .cache/bin/minio below the module's
+// root (`make deps` builds it). A test that asks for a server and cannot have one fails.
+package minio
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"ace/shared/archive/s3"
+)
+
+const (
+	region       = "us-east-1"
+	readyBucket  = "ready" // made when the server starts
+	startTimeout = 30 * time.Second
+	stopTimeout  = 5 * time.Second
+	portAttempts = 3
+)
+
+// startDir is the directory of the package under test. The embedded gateway moves the working directory later on.
+var startDir, errStartDir = os.Getwd()
+
+// Server is a running MinIO.
+type Server struct {
+	address   string
+	accessKey string
+	secretKey string
+}
+
+// Start runs a server until the test ends.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	binary := findBinary(t)
+	for range portAttempts {
+		s := &Server{address: freeAddress(t), accessKey: rand.Text(), secretKey: rand.Text()}
+		output, ok := s.run(t, binary)
+		if ok {
+			return s
+		}
+		t.Logf("MinIO did not start on %s:\n%s", s.address, output)
+	}
+	t.Fatal("MinIO did not start")
+	return nil
+}
+
+// Store opens an empty archive, which is closed when the test ends. It is a new prefix of one bucket: MinIO takes half
+// a second to make a bucket.
+func (s *Server) Store(t testing.TB) *s3.Store {
+	t.Helper()
+	opts := s.Options(readyBucket)
+	opts.Prefix = rand.Text()
+	store, err := s3.Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	return store
+}
+
+// Options name a bucket of this server, which need not exist.
+func (s *Server) Options(bucket string) s3.Options {
+	return s3.Options{
+		Endpoint:  "http://" + s.address,
+		Region:    region,
+		Bucket:    bucket,
+		AccessKey: s.accessKey,
+		SecretKey: s.secretKey,
+		PathStyle: true,
+	}
+}
+
+// run starts the process and waits until it answers. If it does not, run gives its output.
+func (s *Server) run(t testing.TB, binary string) (output string, ok bool) {
+	t.Helper()
+	dir := t.TempDir()
+	var out bytes.Buffer
+	cmd := exec.Command(binary, "server", "--quiet", "--address", s.address, filepath.Join(dir, "data"))
+	cmd.Env = []string{
+		"HOME=" + dir,
+		"PATH=" + os.Getenv("PATH"),
+		"MINIO_ROOT_USER=" + s.accessKey,
+		"MINIO_ROOT_PASSWORD=" + s.secretKey,
+		"MINIO_BROWSER=off",
+		"MINIO_UPDATE=off",
+	}
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("cannot run %s: %v", binary, err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
+	stop := func() { stopProcess(cmd.Process, ended) }
+	if !s.answers(ended) {
+		stop()
+		return out.String(), false
+	}
+	t.Cleanup(stop)
+	return "", true
+}
+
+// answers waits until the server accepts our credentials, which also shows that it is ours.
+func (s *Server) answers(ended <-chan struct{}) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	for {
+		if s3.EnsureBucket(ctx, s.Options(readyBucket)) == nil {
+			return true
+		}
+		select {
+		case <-ended:
+			return false
+		case <-ctx.Done():
+			return false
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func stopProcess(p *os.Process, ended <-chan struct{}) {
+	_ = p.Signal(os.Interrupt)
+	select {
+	case <-ended:
+	case <-time.After(stopTimeout):
+		_ = p.Kill()
+		<-ended
+	}
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func findBinary(t testing.TB) string {
+	t.Helper()
+	path := os.Getenv("ACE_MINIO")
+	if path == "" {
+		path = filepath.Join(moduleRoot(t), ".cache", "bin", "minio")
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("there is no MinIO server at %s: run `make deps`, or set ACE_MINIO to one", path)
+	}
+	return path
+}
+
+// moduleRoot looks upwards from the working directory, which go test sets to the package's.
+func moduleRoot(t testing.TB) string {
+	t.Helper()
+	if errStartDir != nil {
+		t.Fatal(errStartDir)
+	}
+	dir := startDir
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Fatal("the module's root was not found above the working directory")
+		}
+		dir = parent
+	}
+}

@@ -1,0 +1,92 @@
+package storetest
+
+import (
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+)
+
+// anyCharacters uses what quoted identifiers and their percent-encoding bring into keys.
+func anyCharacters(t *testing.T, s archive.Store) {
+	names := []string{
+		`percent%20encoded%2Fslash`, `percent%alone`, `with space`, `plus+sign`, `quote"double`, `quote'single`,
+		`back\slash`, `amp&ersand=1`, `question?mark`, `hash#tag`, `semi;colon,comma`, `<xml>`, `$dollar@at!`,
+		`(paren)[bracket]{brace}`, `tilde~caret^`, `Größe`, `表`, `emoji😀`, `café`,
+	}
+	for _, name := range names {
+		put(t, s, "names/"+name, name)
+	}
+	for _, name := range names {
+		if body := read(t, s, "names/"+name); body != name {
+			t.Errorf("read %q from the object %q", body, name)
+		}
+	}
+	want := make([]string, 0, len(names))
+	for _, name := range names {
+		want = append(want, "names/"+name)
+	}
+	slices.Sort(want)
+	wantKeys(t, keys(t, s, "names/", ""), want)
+	wantKeys(t, keys(t, s, "names/", want[7]), want[8:])
+	for _, name := range names {
+		if err := s.Delete(t.Context(), "names/"+name); err != nil {
+			t.Errorf("Delete(%q): %v", name, err)
+		}
+	}
+	wantKeys(t, keys(t, s, "", ""), nil)
+}
+
+func presignedDownload(t *testing.T, s archive.Store) {
+	for _, fileName := range []string{"td_20240315_123456.json", `a "quoted" name.csv`, "Größe 表.html"} {
+		put(t, s, "diffs/a b", "content")
+		link, err := s.Presign(t.Context(), "diffs/a b", fileName, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, header := download(t, link)
+		if body != "content" {
+			t.Errorf("downloaded %q", body)
+		}
+		disposition, params, err := mime.ParseMediaType(header.Get("Content-Disposition"))
+		if err != nil || disposition != "attachment" || params["filename"] != fileName {
+			t.Errorf("Content-Disposition is %q, want an attachment named %q", header.Get("Content-Disposition"), fileName)
+		}
+	}
+}
+
+func download(t *testing.T, link string) (string, http.Header) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("status %s: %s", resp.Status, body)
+	}
+	return string(body), resp.Header
+}
+
+func presignLimits(t *testing.T, s archive.Store) {
+	put(t, s, "a", "1")
+	for _, valid := range []time.Duration{0, -time.Minute, time.Millisecond, 8 * 24 * time.Hour} {
+		if _, err := s.Presign(t.Context(), "a", "a.json", valid); fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("Presign for %s gave %v, want Invalid", valid, err)
+		}
+	}
+}

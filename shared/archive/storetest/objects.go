@@ -1,0 +1,304 @@
+package storetest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"ace/shared/archive"
+)
+
+const (
+	// clockTolerance allows for a store whose clock is not this host's.
+	clockTolerance = time.Minute
+	// dateLag allows for a server that renews its Date header once a second, as the embedded gateway does.
+	dateLag = 2 * time.Second
+)
+
+func readSeesWrite(t *testing.T, s archive.Store) {
+	written := put(t, s, "dir/a", "one")
+	if written.Key != "dir/a" || written.Size != 3 || written.ETag == "" {
+		t.Errorf("Put gave %+v", written)
+	}
+	obj, err := s.Get(t.Context(), "dir/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := readBody(t, obj); body != "one" {
+		t.Errorf("read %q, want %q", body, "one")
+	}
+	checkInfo(t, "Get", obj.Info, written)
+	info, err := s.Stat(t.Context(), "dir/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkInfo(t, "Stat", info, written)
+
+	replaced := put(t, s, "dir/a", "two")
+	if replaced.ETag == written.ETag {
+		t.Error("two versions of different content have the same ETag")
+	}
+	if body := read(t, s, "dir/a"); body != "two" {
+		t.Errorf("read %q after the replacement, want %q", body, "two")
+	}
+}
+
+func checkInfo(t *testing.T, call string, got, written archive.Info) {
+	t.Helper()
+	if got.Key != written.Key || got.Size != written.Size || got.ETag != written.ETag || got.ContentType != contentType {
+		t.Errorf("%s gave %+v, written was %+v", call, got, written)
+	}
+	for name, stamp := range map[string]time.Time{"Now": got.Now, "LastModified": got.LastModified, "Now of the write": written.Now} {
+		if age := time.Since(stamp); age.Abs() > clockTolerance {
+			t.Errorf("%s: %s is %s ago", call, name, age)
+		}
+	}
+	if got.LastModified.Sub(got.Now) > dateLag {
+		t.Errorf("%s: the object was modified at %s, well after the answer's time %s", call, got.LastModified, got.Now)
+	}
+}
+
+func missingIsNotFound(t *testing.T, s archive.Store) {
+	put(t, s, "dir/a", "1")
+	for _, key := range []string{"b", "dir", "dir/b", "dir/a1", "none/b"} {
+		_, err := s.Get(t.Context(), key)
+		wantNotFound(t, err)
+		_, err = s.Stat(t.Context(), key)
+		wantNotFound(t, err)
+		_, err = s.GetRange(t.Context(), key, "0123", 0, 1)
+		wantNotFound(t, err)
+	}
+}
+
+func emptyObject(t *testing.T, s archive.Store) {
+	if _, err := s.PutIfAbsent(t.Context(), "mark", contentType, nil); err != nil {
+		t.Fatal(err)
+	}
+	if body := read(t, s, "mark"); body != "" {
+		t.Errorf("read %q, want nothing", body)
+	}
+	_, err := s.PutIfAbsent(t.Context(), "mark", contentType, nil)
+	wantPrecondition(t, err)
+}
+
+func createRefusesExisting(t *testing.T, s archive.Store) {
+	info, err := s.PutIfAbsent(t.Context(), "a", contentType, []byte("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.PutIfAbsent(t.Context(), "a", contentType, []byte("second"))
+	wantPrecondition(t, err)
+	// The same content is no excuse: the caller must learn that it was not first.
+	_, err = s.PutIfAbsent(t.Context(), "a", contentType, []byte("first"))
+	wantPrecondition(t, err)
+	if body := read(t, s, "a"); body != "first" {
+		t.Errorf("read %q, want %q", body, "first")
+	}
+	if again, err := s.Stat(t.Context(), "a"); err != nil || again.ETag != info.ETag {
+		t.Errorf("Stat gave %+v, %v; want ETag %s", again, err, info.ETag)
+	}
+}
+
+func racingCreates(t *testing.T, s archive.Store) {
+	for round := range 5 {
+		key := fmt.Sprintf("round/%d", round)
+		errs := race(8, func(i int) error {
+			_, err := s.PutIfAbsent(t.Context(), key, contentType, []byte{byte('0' + i)})
+			return err
+		})
+		winner := oneWinner(t, errs)
+		if body := read(t, s, key); body != fmt.Sprint(winner) {
+			t.Errorf("read %q, but %d was told that it won", body, winner)
+		}
+	}
+}
+
+// race runs fn(0) to fn(n-1) at once and gives their errors.
+func race(n int, fn func(i int) error) []error {
+	errs := make([]error, n)
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			errs[i] = fn(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	return errs
+}
+
+// oneWinner checks that one call succeeded and all others lost the race, and says which one.
+func oneWinner(t *testing.T, errs []error) int {
+	t.Helper()
+	winner, winners := -1, 0
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			winner, winners = i, winners+1
+		case !errors.Is(err, archive.ErrPrecondition):
+			t.Errorf("racer %d: %v", i, err)
+		}
+	}
+	if winners != 1 {
+		t.Errorf("%d of %d racers won, want 1", winners, len(errs))
+	}
+	return winner
+}
+
+func replaceRefusesOutdated(t *testing.T, s archive.Store) {
+	_, err := s.PutIfMatch(t.Context(), "a", contentType, []byte("x"), "0123456789abcdef0123456789abcdef")
+	wantPrecondition(t, err) // there is no version at all
+	first := put(t, s, "a", "first")
+	second, err := s.PutIfMatch(t.Context(), "a", contentType, []byte("second"), first.ETag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.PutIfMatch(t.Context(), "a", contentType, []byte("third"), first.ETag)
+	wantPrecondition(t, err)
+	if body := read(t, s, "a"); body != "second" {
+		t.Errorf("read %q, want %q", body, "second")
+	}
+	if err := s.Delete(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.PutIfMatch(t.Context(), "a", contentType, []byte("third"), second.ETag)
+	wantPrecondition(t, err)
+}
+
+// racingReplacements counts with compare-and-swap: each lost update would be missing from the sum.
+func racingReplacements(t *testing.T, s archive.Store) {
+	const writers, increments = 8, 20
+	put(t, s, "counter", `{"n":0}`)
+	errs := race(writers, func(int) error {
+		for range increments {
+			if err := increment(t, s, "counter"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := read(t, s, "counter"), fmt.Sprintf(`{"n":%d}`, writers*increments); got != want {
+		t.Errorf("counted %s, want %s", got, want)
+	}
+}
+
+type counter struct {
+	N int `json:"n"`
+}
+
+func increment(t *testing.T, s archive.Store, key string) error {
+	for {
+		obj, err := s.Get(t.Context(), key)
+		if err != nil {
+			return err
+		}
+		var c counter
+		err = json.NewDecoder(obj.Body).Decode(&c)
+		obj.Body.Close()
+		if err != nil {
+			return err
+		}
+		body, err := json.Marshal(counter{c.N + 1})
+		if err != nil {
+			return err
+		}
+		_, err = s.PutIfMatch(t.Context(), key, contentType, body, obj.ETag)
+		if !errors.Is(err, archive.ErrPrecondition) {
+			return err
+		}
+	}
+}
+
+// createsBesideDeletes empties and fills one "directory" from many sides: a store that keeps directories must neither
+// refuse a create nor lose one because of it.
+func createsBesideDeletes(t *testing.T, s archive.Store) {
+	const writers, rounds = 8, 15
+	errs := race(writers, func(i int) error {
+		key := fmt.Sprintf("open/%d", i)
+		for range rounds {
+			if _, err := s.PutIfAbsent(t.Context(), key, contentType, nil); err != nil {
+				return fmt.Errorf("create: %w", err)
+			}
+			if _, err := s.Stat(t.Context(), key); err != nil {
+				return fmt.Errorf("stat: %w", err)
+			}
+			if err := s.Delete(t.Context(), key); err != nil {
+				return fmt.Errorf("delete: %w", err)
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	wantKeys(t, keys(t, s, "", ""), nil)
+}
+
+func deletedIsGone(t *testing.T, s archive.Store) {
+	put(t, s, "dir/a", "1")
+	put(t, s, "dir/b", "2")
+	for range 2 { // The second time there is nothing left to delete, which is no error.
+		if err := s.Delete(t.Context(), "dir/a"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Get(t.Context(), "dir/a")
+		wantNotFound(t, err)
+		wantKeys(t, keys(t, s, "", ""), []string{"dir/b"})
+	}
+	if _, err := s.PutIfAbsent(t.Context(), "dir/a", contentType, []byte("3")); err != nil {
+		t.Errorf("create after delete: %v", err)
+	}
+}
+
+func rangeOfVersion(t *testing.T, s archive.Store) {
+	info := put(t, s, "a", "0123456789")
+	tests := []struct {
+		offset, length int64
+		want           string
+	}{
+		{0, 4, "0123"}, {0, 1, "0"}, {3, 4, "3456"}, {9, 1, "9"}, {0, 10, "0123456789"},
+		{0, -1, "0123456789"}, {7, -1, "789"}, {7, 100, "789"},
+		{4, 0, ""}, {10, -1, ""}, {10, 5, ""}, {99, 5, ""},
+	}
+	for _, tt := range tests {
+		obj, err := s.GetRange(t.Context(), "a", info.ETag, tt.offset, tt.length)
+		if err != nil {
+			t.Errorf("GetRange(%d, %d): %v", tt.offset, tt.length, err)
+			continue
+		}
+		if got := readBody(t, obj); got != tt.want {
+			t.Errorf("GetRange(%d, %d) read %q, want %q", tt.offset, tt.length, got, tt.want)
+		}
+		if obj.Size != 10 || obj.ETag != info.ETag || obj.Now.IsZero() {
+			t.Errorf("GetRange(%d, %d) described %+v", tt.offset, tt.length, obj.Info)
+		}
+	}
+}
+
+func rangeRefusesOtherVersion(t *testing.T, s archive.Store) {
+	old := put(t, s, "a", "0123456789")
+	put(t, s, "a", "abcdefghij")
+	for _, length := range []int64{0, 4, -1} {
+		obj, err := s.GetRange(t.Context(), "a", old.ETag, 0, length)
+		wantPrecondition(t, err)
+		if err == nil {
+			_, _ = io.Copy(io.Discard, obj.Body)
+			obj.Body.Close()
+		}
+	}
+}
+
+// pattern gives n bytes that repeat with a period that no part size is a multiple of.
+func pattern(n int) []byte {
+	return bytes.Repeat([]byte("0123456789abcdefghijklmnopqrstuvwxyz."), n/37+1)[:n]
+}

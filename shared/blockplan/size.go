@@ -1,0 +1,33 @@
+package blockplan
+
+// Sizes of a plan. Leaves make narrowing cheap: a scattered difference costs the listing of one leaf. Their number is
+// capped, so that the plan of a huge table stays small; its leaves grow with it and so keep their share of the table.
+const (
+	leavesPerBlock = 32
+	minLeafRows    = 100
+	maxLeaves      = 16_384
+	// MaxBlocks caps the plan: beyond it block_rows is raised.
+	MaxBlocks = 200_000
+	// batchesPerWorker is how finely work is divided at least, so that all workers have some until the end.
+	batchesPerWorker = 4
+)
+
+// Size is how a table of some number of rows is divided.
+type Size struct {
+	BlockRows      int64 // as asked, or more where the plan would have too many blocks
+	LeafRows       int64
+	LeavesPerBlock int
+}
+
+// SizeFor chooses the sizes for a table of about rows rows (on the node that has the most).
+func SizeFor(rows, blockRows int64) Size {
+	blockRows = max(blockRows, rows/MaxBlocks)
+	leafRows := max(blockRows/leavesPerBlock, rows/maxLeaves, minLeafRows)
+	leafRows = min(leafRows, blockRows)
+	return Size{BlockRows: blockRows, LeafRows: leafRows, LeavesPerBlock: int(max(1, blockRows/leafRows))}
+}
+
+// BlocksPerBatch gives how many blocks one unit of work takes: batchSize, or fewer in a small table.
+func BlocksPerBatch(blocks, batchSize, workers int) int {
+	return max(1, min(batchSize, divideUp(blocks, max(1, workers)*batchesPerWorker)))
+}

@@ -1,0 +1,145 @@
+package cluster
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"ace/shared/fault"
+)
+
+// Cluster is a definition: databases that exist on every node, and the nodes in the order of the file.
+type Cluster struct {
+	Name      string
+	Databases []Database // the first is the default
+	Nodes     []Node     // the active ones
+	Inactive  []string   // names of nodes that the definition switches off
+
+	passwords passwords
+}
+
+// Database is a database of the cluster and how to log in to it.
+type Database struct {
+	Name     string
+	User     string
+	Password Secret            // "" is looked up in the password file
+	Options  map[string]string // connection parameters of libpq, such as sslmode
+}
+
+// Node is one server. Its Database, User, Password and Options, where given, override those of the database.
+type Node struct {
+	Name     string
+	Host     string // name, address, or directory of a Unix socket
+	HostKey  string // which key of the definition Host comes from: public_ip, private_ip or host
+	Port     uint16
+	Database string
+	User     string
+	Password Secret
+	Options  map[string]string
+}
+
+// Target is everything needed to connect to one database on one node.
+type Target struct {
+	Node     string
+	Host     string
+	Port     uint16
+	Database string
+	User     string
+	Password Secret
+	Options  map[string]string // connection parameters of libpq, such as sslmode
+}
+
+// Database gives the database of this name, the first one for "". Another name is a fault with code Invalid.
+func (c Cluster) Database(name string) (Database, error) {
+	if name == "" {
+		return c.Databases[0], nil
+	}
+	names := make([]string, len(c.Databases))
+	for i, db := range c.Databases {
+		if db.Name == name {
+			return db, nil
+		}
+		names[i] = strconv.Quote(db.Name)
+	}
+	return Database{}, fault.New(fault.Invalid, "dbname is %.100q, cluster %s has %s", name, c.Name, strings.Join(names, ", "))
+}
+
+// Targets gives the connection targets of a database ("" is the first) on these nodes, in the cluster's order; nil is
+// all active nodes. Unknown and inactive nodes are a fault with code Invalid that names the active ones.
+func (c Cluster) Targets(dbname string, nodes []string) ([]Target, error) {
+	db, err := c.Database(dbname)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkNodes(nodes); err != nil {
+		return nil, err
+	}
+	var targets []Target
+	for _, node := range c.Nodes {
+		if nodes == nil || slices.Contains(nodes, node.Name) {
+			targets = append(targets, c.target(db, node))
+		}
+	}
+	return targets, nil
+}
+
+// NodeNames gives the names of the active nodes in the cluster's order.
+func (c Cluster) NodeNames() []string {
+	names := make([]string, len(c.Nodes))
+	for i, node := range c.Nodes {
+		names[i] = node.Name
+	}
+	return names
+}
+
+func (c Cluster) checkNodes(nodes []string) error {
+	active := c.NodeNames()
+	for _, name := range nodes {
+		switch {
+		case slices.Contains(active, name):
+		case slices.Contains(c.Inactive, name):
+			return fault.New(fault.Invalid, "nodes names %s, which is not active in cluster %s; the active nodes are %s",
+				name, c.Name, strings.Join(active, ", "))
+		default:
+			return fault.New(fault.Invalid, "nodes names %.100q, which cluster %s does not have; the active nodes are %s",
+				name, c.Name, strings.Join(active, ", "))
+		}
+	}
+	return nil
+}
+
+func (c Cluster) target(db Database, node Node) Target {
+	target := Target{
+		Node:     node.Name,
+		Host:     node.Host,
+		Port:     node.Port,
+		Database: firstOf(node.Database, db.Name),
+		User:     firstOf(node.User, db.User),
+		Password: firstOf(node.Password, db.Password),
+		Options:  merged(db.Options, node.Options),
+	}
+	if target.Password == "" {
+		target.Password = c.passwords.find(target)
+	}
+	return target
+}
+
+func firstOf[T ~string](values ...T) T {
+	for _, value := range values {
+		if value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// merged gives a map of its own: the options of base, overridden.
+func merged(base, override map[string]string) map[string]string {
+	options := make(map[string]string, len(base)+len(override))
+	for _, layer := range []map[string]string{base, override} {
+		for name, value := range layer {
+			options[name] = value
+		}
+	}
+	return options
+}

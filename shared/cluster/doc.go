@@ -1,0 +1,9 @@
+// Package cluster knows where the nodes are: it reads cluster definitions and gives connection targets.
+//
+// A definition is a pgEdge cluster file (jsonfile.go) or a group of sections in a pg_service.conf (servicefile.go).
+// Files are read anew for every Load, so a change takes effect with the next request. A password that a definition
+// leaves out is looked up in the password file of libpq.
+//
+// The package opens no connection, and it never prints a password: Secret hides itself, and no error repeats a value
+// from a definition that may be secret.
+package cluster

@@ -1,0 +1,167 @@
+package cluster
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"ace/shared/fault"
+)
+
+// jsonCluster is the part of a pgEdge cluster file that matters here. Other keys are ignored.
+type jsonCluster struct {
+	Name   string `json:"cluster_name"`
+	PGEdge struct {
+		Databases []jsonLogin `json:"databases"`
+	} `json:"pgedge"`
+	Nodes []jsonNode `json:"node_groups"`
+}
+
+// jsonLogin is what a database says, and what a node may override.
+type jsonLogin struct {
+	Database       string `json:"db_name"`
+	User           string `json:"db_user"`
+	Password       Secret `json:"db_password"`
+	PasswordSecret string `json:"db_password_secret"`
+	RDSIAM         bool   `json:"rds_iam"`
+	SSLMode        string `json:"sslmode"`
+	SSLRootCert    string `json:"sslrootcert"`
+	SSLCert        string `json:"sslcert"`
+	SSLKey         string `json:"sslkey"`
+}
+
+type jsonNode struct {
+	jsonLogin
+	Name      string     `json:"name"`
+	IsActive  scalar     `json:"is_active"` // absent: on, for a sub-node as its node
+	PublicIP  string     `json:"public_ip"`
+	PrivateIP string     `json:"private_ip"`
+	Port      scalar     `json:"port"` // absent: 5432
+	SubNodes  []jsonNode `json:"sub_nodes"`
+}
+
+// parseJSON reads a pgEdge cluster file. A cluster_name in it must be the name under which it was found.
+func parseJSON(where, name string, data []byte) (Cluster, error) {
+	var file jsonCluster
+	if err := decodeJSON(where, data, &file); err != nil {
+		return Cluster{}, err
+	}
+	if file.Name != "" && file.Name != name {
+		return Cluster{}, fault.New(fault.Invalid, "%s: cluster_name is %.100q, by the file's name it is %s", where, file.Name, name)
+	}
+	c := Cluster{Name: name}
+	for _, db := range file.PGEdge.Databases {
+		if err := db.checkPassword(where); err != nil {
+			return Cluster{}, err
+		}
+		c.Databases = append(c.Databases, Database{Name: db.Database, User: db.User, Password: db.Password, Options: db.options()})
+	}
+	for _, node := range file.Nodes {
+		if err := c.addJSONNode(where, node, true); err != nil {
+			return Cluster{}, err
+		}
+	}
+	return c, c.validate(where)
+}
+
+// addJSONNode adds a node and, right behind it, its sub-nodes.
+func (c *Cluster) addJSONNode(where string, node jsonNode, active bool) error {
+	active, err := activeOf(where, node.owner(), node.IsActive, active)
+	if err != nil {
+		return err
+	}
+	if active {
+		if err := c.addActive(where, node); err != nil {
+			return err
+		}
+	} else {
+		c.Inactive = append(c.Inactive, node.Name)
+	}
+	for _, sub := range node.SubNodes {
+		if err := c.addJSONNode(where, sub, active); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) addActive(where string, node jsonNode) error {
+	if err := node.checkPassword(where); err != nil {
+		return err
+	}
+	if node.Database != "" && len(c.Databases) != 1 {
+		return fault.New(fault.Invalid, "%s: db_name of %s is only allowed in a cluster with exactly one database", where, node.owner())
+	}
+	host, key := node.PublicIP, "public_ip"
+	if host == "" {
+		host, key = node.PrivateIP, "private_ip"
+	}
+	port, err := portOf(where, node.owner(), string(node.Port))
+	if err != nil {
+		return err
+	}
+	c.Nodes = append(c.Nodes, Node{
+		Name: node.Name, Host: host, HostKey: key, Port: port,
+		Database: node.Database, User: node.User, Password: node.Password, Options: node.options(),
+	})
+	return nil
+}
+
+// owner names the node in an error.
+func (n jsonNode) owner() string { return "node " + strconv.Quote(n.Name) }
+
+// checkPassword refuses the ways to get a password that need AWS.
+func (l jsonLogin) checkPassword(where string) error {
+	switch {
+	case l.PasswordSecret != "":
+		return fault.New(fault.Invalid, "%s: this build does not resolve db_password_secret; use db_password or a password file", where)
+	case l.RDSIAM:
+		return fault.New(fault.Invalid, "%s: this build does not resolve rds_iam; use db_password or a password file", where)
+	}
+	return nil
+}
+
+func (l jsonLogin) options() map[string]string {
+	options := make(map[string]string)
+	for name, value := range map[string]string{
+		"sslmode": l.SSLMode, "sslrootcert": l.SSLRootCert, "sslcert": l.SSLCert, "sslkey": l.SSLKey,
+	} {
+		if value != "" {
+			options[name] = value
+		}
+	}
+	return options
+}
+
+// decodeJSON decodes a file and says where it is wrong.
+func decodeJSON(where string, data []byte, into any) error {
+	err := json.Unmarshal(data, into)
+	var syntax *json.SyntaxError
+	var mismatch *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &syntax):
+		line, column := position(data, syntax.Offset)
+		return fault.Wrap(err, fault.Invalid, "%s, line %d, column %d: not valid JSON: %v", where, line, column, syntax)
+	case errors.As(err, &mismatch):
+		line, column := position(data, mismatch.Offset)
+		return fault.Wrap(err, fault.Invalid, "%s, line %d, column %d: %s must be %s",
+			where, line, column, keyOf(mismatch), kindOf(mismatch.Type))
+	}
+	return fault.Wrap(err, fault.Invalid, "%s: not a cluster definition", where)
+}
+
+// keyOf is the path of the key in the file, without the name of the embedded struct.
+func keyOf(mismatch *json.UnmarshalTypeError) string {
+	return firstOf(strings.ReplaceAll(mismatch.Field, "jsonLogin.", ""), "the file")
+}
+
+// position turns an offset into line and column, both from 1. The offset counts the bytes up to and with the one in
+// question.
+func position(data []byte, offset int64) (line, column int) {
+	before := data[:max(0, min(offset-1, int64(len(data))))]
+	return bytes.Count(before, []byte("\n")) + 1, len(before) - bytes.LastIndexByte(before, '\n')
+}

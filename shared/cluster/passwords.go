@@ -1,0 +1,63 @@
+package cluster
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgpassfile"
+
+	"ace/shared/fault"
+)
+
+// passwords is a password file of libpq; the zero value knows none.
+type passwords struct{ file *pgpassfile.Passfile }
+
+// readPasswords reads the file at path; none there, or no path, is no error. As for libpq, nobody but the owner may
+// have access to it.
+func readPasswords(path string) (passwords, error) {
+	if path == "" {
+		return passwords{}, nil
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return passwords{}, nil
+	}
+	if err != nil {
+		return passwords{}, fault.Wrap(err, fault.Invalid, "the password file %s cannot be read", path)
+	}
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		return passwords{}, fault.New(fault.Invalid, "the password file %s has permissions %04o, allowed are 0600 or less", path, info.Mode().Perm())
+	}
+	file, err := pgpassfile.ReadPassfile(path)
+	if err != nil {
+		return passwords{}, fault.Wrap(err, fault.Invalid, "the password file %s cannot be read", path)
+	}
+	return passwords{file}, nil
+}
+
+// find gives the password for a target, "" if the file has none.
+func (p passwords) find(target Target) Secret {
+	if p.file == nil {
+		return ""
+	}
+	host := target.Host
+	if strings.HasPrefix(host, "/") { // a Unix socket
+		host = "localhost"
+	}
+	return Secret(p.file.FindPassword(host, strconv.Itoa(int(target.Port)), target.Database, target.User))
+}
+
+// needsPasswords says whether some target has no password of its own.
+func (c Cluster) needsPasswords() bool {
+	for _, db := range c.Databases {
+		for _, node := range c.Nodes {
+			if firstOf(node.Password, db.Password) == "" {
+				return true
+			}
+		}
+	}
+	return false
+}

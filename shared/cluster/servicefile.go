@@ -1,0 +1,116 @@
+package cluster
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgservicefile"
+
+	"ace/shared/fault"
+)
+
+// parseService reads the sections [name] (shared defaults) and [name.node] of a service file. found is false if there
+// is none of them.
+func parseService(where, name string, data []byte) (c Cluster, found bool, err error) {
+	services, err := readServices(where, data)
+	if err != nil {
+		return Cluster{}, false, err
+	}
+	c = Cluster{Name: name}
+	defaults := make(map[string]string)
+	for _, service := range services {
+		if service.Name == name {
+			defaults, found = service.Settings, true
+		}
+	}
+	for _, service := range services {
+		node, ok := strings.CutPrefix(service.Name, name+".")
+		if !ok || node == "" || strings.Contains(node, ".") { // [a.b.n1] is node n1 of the cluster a.b
+			continue
+		}
+		found = true
+		if err := c.addServiceNode(where, node, merged(defaults, service.Settings)); err != nil {
+			return Cluster{}, found, err
+		}
+	}
+	if !found {
+		return Cluster{}, false, nil
+	}
+	c.Databases = serviceDatabase(defaults, c.Nodes)
+	return c, true, c.validate(where)
+}
+
+// serviceNames gives the clusters of a service file: what stands before the dot of sections that have one.
+func serviceNames(where string, data []byte) ([]string, error) {
+	services, err := readServices(where, data)
+	var names []string
+	for _, service := range services {
+		if i := strings.LastIndex(service.Name, "."); i > 0 {
+			names = append(names, service.Name[:i])
+		}
+	}
+	return names, err
+}
+
+func readServices(where string, data []byte) ([]*pgservicefile.Service, error) {
+	file, err := pgservicefile.ParseServicefile(bytes.NewReader(data))
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "%s: %v; expected are [section], name=value and # comments", where, err)
+	}
+	seen := make(map[string]bool, len(file.Services))
+	for _, service := range file.Services {
+		if seen[service.Name] {
+			return nil, fault.New(fault.Invalid, "%s: section [%s] occurs twice", where, service.Name)
+		}
+		seen[service.Name] = true
+	}
+	return file.Services, nil
+}
+
+// serviceDatabase is the one database that a service file defines: that of the defaults, else of the first node. A
+// node may name it differently.
+func serviceDatabase(defaults map[string]string, nodes []Node) []Database {
+	db := Database{Name: defaults["dbname"], User: defaults["user"], Password: Secret(defaults["password"])}
+	if db.Name == "" && len(nodes) > 0 {
+		db.Name = nodes[0].Database
+	}
+	if db.Name == "" {
+		return nil
+	}
+	return []Database{db}
+}
+
+func (c *Cluster) addServiceNode(where, name string, settings map[string]string) error {
+	section := "[" + c.Name + "." + name + "]"
+	port, err := portOf(where, "section "+section, settings["port"])
+	if err != nil {
+		return err
+	}
+	node := Node{
+		Name: name, Host: settings["host"], HostKey: "host", Port: port,
+		Database: settings["dbname"], User: settings["user"], Password: Secret(settings["password"]),
+		Options: make(map[string]string),
+	}
+	for _, setting := range slices.Sorted(maps.Keys(settings)) {
+		switch {
+		case slices.Contains([]string{"host", "port", "dbname", "user", "password"}, setting):
+		case slices.Contains(connectionOptions(), setting):
+			node.Options[setting] = settings[setting]
+		default:
+			return fault.New(fault.Invalid, "%s, section %s: setting %.100q is not supported, allowed are host, port, dbname, user, password, %s",
+				where, section, setting, strings.Join(connectionOptions(), ", "))
+		}
+	}
+	c.Nodes = append(c.Nodes, node)
+	return nil
+}
+
+// connectionOptions are the parameters of libpq that a definition may pass on to the connection.
+func connectionOptions() []string {
+	return []string{
+		"application_name", "channel_binding", "connect_timeout", "krbspn", "krbsrvname", "options", "require_auth",
+		"sslcert", "sslkey", "sslmode", "sslnegotiation", "sslrootcert", "sslsni", "target_session_attrs",
+	}
+}

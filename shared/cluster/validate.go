@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"ace/shared/fault"
+)
+
+const allowedNodeName = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first"
+
+// nodeNamePattern keeps node names apart from the separators of node lists (,) and of pairs in diff documents (/).
+var nodeNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// validate checks what both kinds of files must give. where names the file.
+func (c Cluster) validate(where string) error {
+	if len(c.Databases) == 0 {
+		return fault.New(fault.Invalid, "%s: no database is defined", where)
+	}
+	if len(c.Nodes) == 0 {
+		return fault.New(fault.Invalid, "%s: no active node is defined", where)
+	}
+	seen := make(map[string]bool)
+	for _, db := range c.Databases {
+		if err := db.validate(where, seen); err != nil {
+			return err
+		}
+	}
+	seen = make(map[string]bool)
+	for _, name := range c.Inactive {
+		if err := checkNodeName(where, name, seen); err != nil {
+			return err
+		}
+	}
+	for _, node := range c.Nodes {
+		if err := checkNodeName(where, node.Name, seen); err != nil {
+			return err
+		}
+		if err := c.validateNode(where, node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (db Database) validate(where string, seen map[string]bool) error {
+	switch {
+	case db.Name == "":
+		return fault.New(fault.Invalid, "%s: a database has no name", where)
+	case hasNUL(db.Name, db.User, string(db.Password)):
+		return fault.New(fault.Invalid, "%s: database %q has a NUL character in its definition", where, db.Name)
+	case seen[db.Name]:
+		return fault.New(fault.Invalid, "%s: database %q is defined twice", where, db.Name)
+	}
+	seen[db.Name] = true
+	return checkOptions(where, "database "+db.Name, db.Options)
+}
+
+func (c Cluster) validateNode(where string, node Node) error {
+	switch {
+	case node.Host == "":
+		return fault.New(fault.Invalid, "%s: node %s has no address", where, node.Name)
+	case strings.Contains(node.Host, ","):
+		return fault.New(fault.Invalid, "%s: node %s has several hosts, a node is one server", where, node.Name)
+	case hasNUL(node.Host, node.Database, node.User, string(node.Password)):
+		return fault.New(fault.Invalid, "%s: node %s has a NUL character in its definition", where, node.Name)
+	}
+	for _, db := range c.Databases {
+		if firstOf(node.User, db.User) == "" {
+			return fault.New(fault.Invalid, "%s: database %q has no user for node %s", where, db.Name, node.Name)
+		}
+	}
+	return checkOptions(where, "node "+node.Name, node.Options)
+}
+
+func checkNodeName(where, name string, seen map[string]bool) error {
+	switch {
+	case !nodeNamePattern.MatchString(name):
+		return fault.New(fault.Invalid, "%s: a node is named %.100q, allowed is %s", where, name, allowedNodeName)
+	case seen[name]:
+		return fault.New(fault.Invalid, "%s: node %s is defined twice", where, name)
+	}
+	seen[name] = true
+	return nil
+}
+
+// checkOptions looks at the one option where a typo would quietly weaken the connection.
+func checkOptions(where, owner string, options map[string]string) error {
+	modes := []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
+	if mode, given := options["sslmode"]; given && !slices.Contains(modes, mode) {
+		return fault.New(fault.Invalid, "%s: sslmode of %s is %.100q, allowed is one of %s",
+			where, owner, mode, strings.Join(modes, ", "))
+	}
+	for name, value := range options {
+		if hasNUL(value) {
+			return fault.New(fault.Invalid, "%s: %s of %s has a NUL character", where, name, owner)
+		}
+	}
+	return nil
+}
+
+func hasNUL(values ...string) bool {
+	return slices.ContainsFunc(values, func(value string) bool { return strings.ContainsRune(value, 0) })
+}

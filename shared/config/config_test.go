@@ -1,0 +1,257 @@
+package config_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ace/shared/config"
+	"ace/shared/fault"
+)
+
+func load(t *testing.T, environ map[string]string) config.Config {
+	t.Helper()
+	c, err := config.Load(environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func tokenFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLoad_GivesTheDefaults(t *testing.T) {
+	t.Setenv("ACE_MAX_TASKS", "63") // the process's own environment does not count
+	want := config.Config{
+		Listen:           config.Listen{Network: "tcp", Address: "127.0.0.1:5000"},
+		Store:            config.Store{Embedded: true, Dir: "./ace-data"},
+		Clusters:         "./clusters",
+		MaxTasks:         2,
+		MaxQueue:         1000,
+		MaxInvocations:   16,
+		StatementTimeout: 10 * time.Minute,
+		SnapshotMax:      5 * time.Minute,
+		LogLevel:         slog.LevelInfo,
+		LogFormat:        "text",
+	}
+	for name, environ := range map[string]map[string]string{"nil": nil, "empty": {}, "empty values": {"ACE_MAX_TASKS": "", "ACE_HOSTS": "", "ACE_STORE": ""}} {
+		got := load(t, environ)
+		if len(got.Hosts) == 0 {
+			got.Hosts = nil
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestLoad_ReadsEveryVariable(t *testing.T) {
+	token := tokenFile(t, "0123456789abcdef\n")
+	got := load(t, map[string]string{
+		"ACE_LISTEN": "0.0.0.0:5001", "ACE_LISTEN_PUBLIC": "true", "ACE_HOSTS": "ace.example.com, 10.0.0.5", "ACE_TOKEN_FILE": token,
+		"ACE_STORE":    "s3://bucket/some/prefix/?endpoint=http://127.0.0.1:9000&region=us-east-1",
+		"ACE_CLUSTERS": "/etc/ace/clusters", "ACE_SCHEDULES": "/etc/ace/schedules.yaml",
+		"ACE_MAX_TASKS": "4", "ACE_MAX_QUEUE": "10", "ACE_MAX_INVOCATIONS": "100",
+		"ACE_STATEMENT_TIMEOUT": "90s", "ACE_SNAPSHOT_MAX": "1m", "ACE_RETENTION_DAYS": "30",
+		"ACE_LOG_LEVEL": "debug", "ACE_LOG_FORMAT": "json",
+		"ACE_FUNCTION_TASKRUNNER": "runner", "ACE_FUNCTION_BLOCKWORKER": "worker",
+	})
+	want := strings.Join([]string{
+		"ACE_LISTEN=0.0.0.0:5001", "ACE_LISTEN_PUBLIC=true", "ACE_HOSTS=ace.example.com, 10.0.0.5", "ACE_TOKEN_FILE=" + token,
+		"ACE_STORE=s3://bucket/some/prefix?endpoint=http%3A%2F%2F127.0.0.1%3A9000&region=us-east-1",
+		"ACE_CLUSTERS=/etc/ace/clusters", "ACE_SCHEDULES=/etc/ace/schedules.yaml",
+		"ACE_MAX_TASKS=4", "ACE_MAX_QUEUE=10", "ACE_MAX_INVOCATIONS=100",
+		"ACE_STATEMENT_TIMEOUT=1m30s", "ACE_SNAPSHOT_MAX=1m0s", "ACE_RETENTION_DAYS=30",
+		"ACE_LOG_LEVEL=DEBUG", "ACE_LOG_FORMAT=json",
+		"ACE_FUNCTION_TASKRUNNER=runner", "ACE_FUNCTION_BLOCKWORKER=worker", "",
+	}, "\n")
+	if diff := cmp.Diff(want, got.Dump()); diff != "" {
+		t.Errorf("dump (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"ace.example.com", "10.0.0.5"}, got.AllowedHosts()); diff != "" {
+		t.Errorf("allowed hosts (-want +got):\n%s", diff)
+	}
+	if text, err := got.ReadToken(); err != nil || text != "0123456789abcdef" {
+		t.Errorf("the token is %q, %v", text, err)
+	}
+	if again := load(t, dumped(got)); !cmp.Equal(got, again) {
+		t.Errorf("the dump is read as something else:\n%s", cmp.Diff(got, again))
+	}
+}
+
+// dumped turns a dump back into variables.
+func dumped(c config.Config) map[string]string {
+	environ := make(map[string]string)
+	for line := range strings.Lines(c.Dump()) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		environ[name] = value
+	}
+	return environ
+}
+
+func TestLoad_ReportsEverythingAtOnce(t *testing.T) {
+	token := tokenFile(t, "short")
+	_, err := config.Load(map[string]string{
+		"ACE_LISTEN": "nowhere", "ACE_LISTEN_PUBLIC": "perhaps", "ACE_TOKEN_FILE": token, "ACE_STORE": "/var/lib/ace",
+		"ACE_MAX_TASKS": "0", "ACE_MAX_QUEUE": "many", "ACE_STATEMENT_TIMEOUT": "10", "ACE_SNAPSHOT_MAX": "-1s",
+		"ACE_RETENTION_DAYS": "-1", "ACE_LOG_LEVEL": "INFO+2", "ACE_LOG_FORMAT": "xml", "ACE_MAX_INVOCATIONS": "1.5", "ACE_HOSTS": "a,,b",
+	})
+	message := strings.ReplaceAll(fault.PublicMessage(err), token, "FILE")
+	want := `the configuration is wrong:
+  ACE_HOSTS is "a,,b", allowed is host names separated by commas
+  ACE_LISTEN is "nowhere", allowed is host:port with a loopback host, or unix:///path
+  ACE_LISTEN_PUBLIC is "perhaps", allowed is true or false
+  ACE_LOG_FORMAT is "xml", allowed is text or json
+  ACE_LOG_LEVEL is "INFO+2", allowed is debug, info, warn or error
+  ACE_MAX_INVOCATIONS is "1.5", allowed is a whole number from 1 to 1000
+  ACE_MAX_QUEUE is "many", allowed is a whole number from 1 to 100000
+  ACE_MAX_TASKS is "0", allowed is a whole number from 1 to 64
+  ACE_RETENTION_DAYS is "-1", allowed is a whole number from 0 to 36500
+  ACE_SNAPSHOT_MAX is "-1s", allowed is a time from 1s to 24h such as 5m
+  ACE_STATEMENT_TIMEOUT is "10", allowed is a time from 1s to 24h such as 10m
+  ACE_STORE is "/var/lib/ace", allowed is file://directory or s3://bucket/prefix?endpoint=URL&region=NAME
+  ACE_TOKEN_FILE is "FILE", which does not hold one token of at least 16 characters`
+	if fault.CodeOf(err) != fault.Invalid {
+		t.Errorf("the code is %s", fault.CodeOf(err))
+	}
+	if diff := cmp.Diff(want, message); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestListen_OthersMayReachUsOnlyOnPurposeAndWithAToken(t *testing.T) {
+	token := tokenFile(t, "0123456789abcdef")
+	tests := []struct {
+		listen string
+		public string
+		token  string
+		ok     bool
+	}{
+		{"127.0.0.1:5000", "", "", true},
+		{"localhost:5000", "", "", true},
+		{"[::1]:0", "", "", true},
+		{"127.1.2.3:80", "", token, true},
+		{"unix:///run/ace/ace.sock", "", "", true},
+		{":5000", "", "", false},
+		{"0.0.0.0:5000", "", "", false},
+		{"[::]:5000", "true", "", false},
+		{"10.0.0.5:5000", "", token, false},
+		{"10.0.0.5:5000", "false", token, false},
+		{"10.0.0.5:5000", "true", token, true},
+		{"ace.example.com:5000", "", "", false},
+		{"127.0.0.1", "", "", false},
+		{"127.0.0.1:http", "", "", false},
+		{"127.0.0.1:65536", "", "", false},
+		{"unix://ace.sock", "", "", false},
+		{"unix:///", "", "", false},
+	}
+	for _, tt := range tests {
+		environ := map[string]string{"ACE_LISTEN": tt.listen, "ACE_LISTEN_PUBLIC": tt.public, "ACE_TOKEN_FILE": tt.token}
+		c, err := config.Load(environ)
+		if (err == nil) != tt.ok {
+			t.Errorf("%+v gives %v", tt, err)
+		}
+		if err == nil && c.Listen.String() != tt.listen {
+			t.Errorf("%s is written as %s", tt.listen, c.Listen)
+		}
+	}
+}
+
+func TestStore_Forms(t *testing.T) {
+	tests := []struct {
+		text string
+		want config.Store
+	}{
+		{"file:///var/lib/ace", config.Store{Embedded: true, Dir: "/var/lib/ace"}},
+		{"file://./ace data", config.Store{Embedded: true, Dir: "./ace data"}},
+		{"s3://bucket", config.Store{Bucket: "bucket"}},
+		{"s3://my-bucket.x/a/b/", config.Store{Bucket: "my-bucket.x", Prefix: "a/b"}},
+		{"s3://bucket?region=eu-west-1", config.Store{Bucket: "bucket", Region: "eu-west-1"}},
+		{"s3://bucket?endpoint=https://minio.example:9000/", config.Store{Bucket: "bucket", Endpoint: "https://minio.example:9000"}},
+	}
+	for _, tt := range tests {
+		got := load(t, map[string]string{"ACE_STORE": tt.text}).Store
+		if got != tt.want {
+			t.Errorf("%s gives %+v", tt.text, got)
+		}
+		if again := load(t, map[string]string{"ACE_STORE": got.String()}).Store; again != got {
+			t.Errorf("%+v is written as %s and read as %+v", got, got, again)
+		}
+	}
+	for _, bad := range []string{
+		"file://", "s3://", "s3:///prefix", "s3://B", "s3://bucket?endpoint=minio:9000", "s3://bucket?endpoint=http://h/path",
+		"s3://bucket?region=a&region=b", "s3://bucket?zone=a", "http://bucket", "./ace-data", "s3://bucket#x", "s3://bucket?%zz",
+	} {
+		if _, err := config.Load(map[string]string{"ACE_STORE": bad}); err == nil {
+			t.Errorf("%s is accepted", bad)
+		}
+	}
+}
+
+func TestLoad_DoesNotRepeatCredentials(t *testing.T) {
+	for _, store := range []string{
+		"s3://key:hunter2@bucket", "s3://bucket?endpoint=http://key:hunter2@host:9000", "s3://bucket?endpoint=http%3A%2F%2Fkey%3Ahunter2%40host",
+	} {
+		_, err := config.Load(map[string]string{"ACE_STORE": store})
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s gives %v", store, err)
+		}
+	}
+}
+
+func TestServiceAndPasswordFiles_AreThoseOfLibpqAndThePeer(t *testing.T) {
+	all := load(t, map[string]string{"ACE_PGSERVICEFILE": "/a", "PGSERVICEFILE": "/b", "HOME": "/home/u", "PGPASSFILE": "/p"})
+	if diff := cmp.Diff([]string{"/a", "/b", "pg_service.conf", "/home/u/.pg_service.conf", "/etc/pg_service.conf"}, all.ServiceFiles()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	none := load(t, nil)
+	if diff := cmp.Diff([]string{"pg_service.conf", "/etc/pg_service.conf"}, none.ServiceFiles()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	home := load(t, map[string]string{"HOME": "/home/u"})
+	for c, want := range map[*config.Config]string{&all: "/p", &none: "", &home: "/home/u/.pgpass"} {
+		if got := c.PasswordFile(); got != want {
+			t.Errorf("the password file is %q, want %q", got, want)
+		}
+	}
+}
+
+func TestVariables_HaveAFlagEach(t *testing.T) {
+	flags := make(map[string]string)
+	for _, v := range config.Variables() {
+		if v.Allowed == "" || !strings.HasPrefix(v.Name, "ACE_") {
+			t.Errorf("%+v lacks a name or a description", v)
+		}
+		flags[v.Flag()] = v.Name
+	}
+	if flags["listen-public"] != "ACE_LISTEN_PUBLIC" || flags["max-tasks"] != "ACE_MAX_TASKS" || len(flags) != len(config.Variables()) {
+		t.Errorf("the flags are %v", flags)
+	}
+}
+
+func FuzzStore(f *testing.F) {
+	for _, seed := range []string{"file:///a", "s3://bucket/p?endpoint=http://h:9000&region=r", "s3://bucket?x", "file://", "s3://u:p@bucket", "s3://bucket/%2f"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var store, again config.Store
+		if store.UnmarshalText([]byte(text)) != nil {
+			return
+		}
+		if err := again.UnmarshalText([]byte(store.String())); err != nil || again != store {
+			t.Fatalf("%q gives %+v, written as %s, read as %+v, %v", text, store, store, again, err)
+		}
+	})
+}

@@ -1,0 +1,106 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+
+	"ace/shared/fault"
+)
+
+const day = 24 * time.Hour
+
+// Load reads the configuration from variables, flags laid over them by the caller; an empty value is its default. The
+// error is one fault with code Invalid whose message has a line for every problem.
+func Load(environ map[string]string) (Config, error) {
+	var c Config
+	environ = maps.Clone(environ)
+	if environ == nil {
+		environ = map[string]string{} // to package env, nil is the environment of the process
+	}
+	bad := make(map[string]string)
+	unreadable(env.ParseWithOptions(&c, env.Options{Environment: environ}), environ, bad)
+	c.check(environ, bad)
+	if len(bad) == 0 {
+		return c, nil
+	}
+	lines := []string{"the configuration is wrong:"}
+	for _, name := range slices.Sorted(maps.Keys(bad)) {
+		lines = append(lines, "  "+bad[name])
+	}
+	return Config{}, fault.New(fault.Invalid, "%s", strings.Join(lines, "\n"))
+}
+
+// unreadable notes what package env could not convert.
+func unreadable(err error, environ, bad map[string]string) {
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return
+	}
+	for _, one := range all.Errors {
+		var parse env.ParseError
+		if !errors.As(one, &parse) {
+			bad[one.Error()] = one.Error()
+			continue
+		}
+		field, _ := reflect.TypeFor[Config]().FieldByName(parse.Name)
+		name := field.Tag.Get("env")
+		bad[name] = notAllowed(name, environ[name])
+	}
+}
+
+// check notes what could be converted but is not allowed.
+func (c Config) check(environ, bad map[string]string) {
+	note := func(ok bool, name, text string) {
+		if _, noted := bad[name]; !ok && !noted {
+			bad[name] = text
+		}
+	}
+	within := func(name string, value, from, to int) {
+		note(value >= from && value <= to, name, notAllowed(name, environ[name]))
+	}
+	within("ACE_MAX_TASKS", c.MaxTasks, 1, 64)
+	within("ACE_MAX_QUEUE", c.MaxQueue, 1, 100_000)
+	within("ACE_MAX_INVOCATIONS", c.MaxInvocations, 1, 1000)
+	within("ACE_RETENTION_DAYS", c.RetentionDays, 0, 36_500)
+	within("ACE_STATEMENT_TIMEOUT", int(c.StatementTimeout), int(time.Second), int(day))
+	within("ACE_SNAPSHOT_MAX", int(c.SnapshotMax), int(time.Second), int(day))
+	note(c.LogFormat == "text" || c.LogFormat == "json", "ACE_LOG_FORMAT", notAllowed("ACE_LOG_FORMAT", c.LogFormat))
+	note(slices.Contains(levels(), c.LogLevel.Level().String()), "ACE_LOG_LEVEL", notAllowed("ACE_LOG_LEVEL", environ["ACE_LOG_LEVEL"]))
+	note(!slices.Contains(c.Hosts, ""), "ACE_HOSTS", notAllowed("ACE_HOSTS", environ["ACE_HOSTS"]))
+	if c.TokenFile != "" {
+		_, err := c.ReadToken()
+		note(err == nil, "ACE_TOKEN_FILE", fault.PublicMessage(err))
+	}
+	note(c.Listen.Loopback() || (c.ListenPublic && c.TokenFile != ""), "ACE_LISTEN", fmt.Sprintf(
+		"ACE_LISTEN is %q, which others can reach: that needs ACE_LISTEN_PUBLIC=true and ACE_TOKEN_FILE; else allowed is %s",
+		c.Listen, allowed("ACE_LISTEN")))
+}
+
+func levels() []string { return []string{"DEBUG", "INFO", "WARN", "ERROR"} }
+
+// notAllowed is the usual line about a variable.
+func notAllowed(name, value string) string {
+	given := strconv.Quote(value)
+	if name == "ACE_STORE" && (strings.Contains(value, "@") || strings.Contains(value, "%40")) {
+		given = "not shown here (it seems to hold credentials; those come from the standard AWS chain)"
+	}
+	return fmt.Sprintf("%s is %s, allowed is %s", name, given, allowed(name))
+}
+
+// allowed is what the field of a variable says about its values.
+func allowed(name string) string {
+	for field := range fields() {
+		if field.Tag.Get("env") == name {
+			return field.Tag.Get("allowed")
+		}
+	}
+	return ""
+}

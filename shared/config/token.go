@@ -1,0 +1,26 @@
+package config
+
+import (
+	"os"
+	"strings"
+
+	"ace/shared/fault"
+)
+
+const minToken = 16
+
+// ReadToken gives the bearer token that requests must carry, "" if none is configured. Space around it is cut off.
+func (c Config) ReadToken() (string, error) {
+	if c.TokenFile == "" {
+		return "", nil
+	}
+	data, err := os.ReadFile(c.TokenFile)
+	if err != nil {
+		return "", fault.Wrap(err, fault.Invalid, "ACE_TOKEN_FILE is %q, which cannot be read: %v", c.TokenFile, err)
+	}
+	token := strings.TrimSpace(string(data))
+	if len(token) < minToken || strings.ContainsAny(token, " \t\r\n") {
+		return "", fault.New(fault.Invalid, "ACE_TOKEN_FILE is %q, which does not hold one token of at least %d characters", c.TokenFile, minToken)
+	}
+	return token, nil
+}

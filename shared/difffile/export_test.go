@@ -1,0 +1,6 @@
+package difffile
+
+import "io"
+
+// OpenLimited is Open with another MaxValue.
+func OpenLimited(r io.Reader, maxValue int) (*Reader, error) { return open(r, maxValue) }

@@ -1,0 +1,136 @@
+package difffile_test
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"testing"
+	"time"
+
+	"ace/shared/difffile"
+)
+
+// sections is a Source of rows that are held.
+type sections struct {
+	rows      map[difffile.Pair]map[string][]difffile.Row
+	unsettled map[difffile.Pair][]difffile.Row
+}
+
+func (s sections) Rows(_ context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Row, error] {
+	return each(s.rows[pair][node])
+}
+
+func (s sections) Unsettled(_ context.Context, pair difffile.Pair) iter.Seq2[difffile.Row, error] {
+	return each(s.unsettled[pair])
+}
+
+func each(rows []difffile.Row) iter.Seq2[difffile.Row, error] {
+	return func(yield func(difffile.Row, error) bool) {
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+// null stands for NULL in the rows below.
+const null = "\x00"
+
+func row(values ...string) difffile.Row {
+	r := make(difffile.Row, len(values))
+	for i := range values {
+		if values[i] != null {
+			r[i] = &values[i]
+		}
+	}
+	return r
+}
+
+var (
+	n12 = difffile.Pair{"n1", "n2"}
+	n13 = difffile.Pair{"n1", "n3"}
+	n23 = difffile.Pair{"n2", "n3"}
+)
+
+// matching is the summary of three nodes without a difference.
+func matching() difffile.Summary {
+	start := time.Date(2024, 3, 15, 12, 34, 56, 789_000_000, time.UTC)
+	return difffile.Summary{
+		TaskID: "td_20240315_123456", ClusterName: "my_cluster", DBName: "app", Schema: "public", Table: "users",
+		PrimaryKey: []string{"id"},
+		Columns: []difffile.Column{
+			{Name: "id", Type: "bigint"}, {Name: "ok", Type: "boolean"}, {Name: "na\"me", Type: "text"},
+			{Name: "amount", Type: "numeric(10,2)"}, {Name: "raw", Type: "bytea"},
+		},
+		Nodes: []string{"n1", "n2", "n3"}, TableFilter: "id < 100 AND ok <> false", BlockRows: 10000, Blocks: 1,
+		Strategy: "index ranges", Snapshots: "per batch", Workers: 2,
+		StartedAt: difffile.Time{Time: start}, FinishedAt: difffile.Time{Time: start.Add(4211 * time.Millisecond)},
+		TimeTaken: 4.211, Timings: map[string]float64{"plan": 0.2, "compare": 4}, TotalRows: 12,
+		RowsPerNode:    map[string]int64{"n1": 12, "n2": 12, "n3": 12},
+		Pairs:          difffile.Pairs{{Nodes: n12}, {Nodes: n13}, {Nodes: n23}},
+		ServerVersions: map[string]string{"n1": "15.18", "n2": "15.18", "n3": "18.4"},
+	}
+}
+
+// differing is a summary of three nodes and its rows: n1 and n3 agree.
+func differing() (difffile.Summary, sections) {
+	s := matching()
+	s.MismatchedBlocks, s.MismatchedRows, s.UnsettledRows = 1, 3, 1
+	s.Warnings = []string{"the role is a superuser: table_filter can change data"}
+	s.Pairs[0].OnlyOn = map[string]int64{"n1": 1, "n2": 1}
+	s.Pairs[0].Different, s.Pairs[0].Columns = 1, map[string]int64{"na\"me": 1}
+	s.Pairs[2] = s.Pairs[0]
+	s.Pairs[2].Nodes, s.Pairs[2].OnlyOn = n23, map[string]int64{"n2": 1, "n3": 1}
+	good := []difffile.Row{
+		row("-3", "t", "<Ann> & \"Bob\"\\\n\u2028é\x01", "1.00", `\x00ff`),
+		row("9007199254740993", null, "", null, null),
+	}
+	bad := []difffile.Row{
+		row("-3", "t", "Ann", "1.00", `\x00ff`),
+		row("0", "f", "NULL", "NaN", ""),
+	}
+	return s, sections{
+		rows: map[difffile.Pair]map[string][]difffile.Row{
+			n12: {"n1": good, "n2": bad},
+			n23: {"n2": bad, "n3": good},
+		},
+		unsettled: map[difffile.Pair][]difffile.Row{n12: {row("0")}},
+	}
+}
+
+func write(t *testing.T, s difffile.Summary, src difffile.Source) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if _, err := difffile.Write(t.Context(), &out, s, src); err != nil {
+		t.Fatalf("Write: %v", err)
+	}
+	return out.Bytes()
+}
+
+// content is everything a reader gives.
+type content struct {
+	Summary   difffile.Summary
+	Rows      map[difffile.Pair]map[string][]difffile.Row
+	Unsettled map[difffile.Pair][]difffile.Row
+}
+
+func read(document []byte) (content, error) {
+	c := content{Rows: make(map[difffile.Pair]map[string][]difffile.Row), Unsettled: make(map[difffile.Pair][]difffile.Row)}
+	r, err := difffile.Open(bytes.NewReader(document))
+	if err != nil {
+		return c, err
+	}
+	err = r.Walk(func(e difffile.Entry) error {
+		if c.Rows[e.Pair] == nil {
+			c.Rows[e.Pair] = make(map[string][]difffile.Row)
+		}
+		c.Rows[e.Pair][e.Node] = append(c.Rows[e.Pair][e.Node], e.Row)
+		return nil
+	}, func(pair difffile.Pair, key difffile.Row) error {
+		c.Unsettled[pair] = append(c.Unsettled[pair], key)
+		return nil
+	})
+	c.Summary = r.Summary()
+	return c, err
+}

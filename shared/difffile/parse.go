@@ -1,0 +1,193 @@
+package difffile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+var (
+	errTwice       = errors.New("it is there twice")
+	errNotObject   = errors.New("it must be an object")
+	errNotUTF8     = errors.New("a string is not valid UTF-8")
+	errNUL         = errors.New(`a string has \u0000, which PostgreSQL's text cannot hold`)
+	errHalfOfAPair = errors.New("a string has half of a surrogate pair")
+)
+
+// eachMember calls fn for every member of an object, in order; value is the member's JSON. raw must be valid JSON: a
+// json.Decoder has seen it.
+func eachMember(raw []byte, fn func(name string, value []byte) error) error {
+	if raw[0] != '{' {
+		return errNotObject
+	}
+	for rest := skipSpace(raw[1:]); rest[0] != '}'; {
+		quoted := rest[:valueLen(rest)]
+		name, err := unquote(quoted)
+		if err != nil {
+			return err
+		}
+		rest = skipSpace(rest[len(quoted):])
+		rest = skipSpace(rest[1:]) // the colon
+		value := rest[:valueLen(rest)]
+		if err := fn(name, value); err != nil {
+			return fmt.Errorf("%q: %w", name, err)
+		}
+		rest = skipSpace(rest[len(value):])
+		if rest[0] == ',' {
+			rest = skipSpace(rest[1:])
+		}
+	}
+	return nil
+}
+
+// eachUnique is eachMember for names that are not known beforehand. One that comes twice is an error.
+func eachUnique(raw []byte, fn func(name string, value []byte) error) error {
+	seen := make(map[string]bool)
+	return eachMember(raw, func(name string, value []byte) error {
+		if seen[name] {
+			return errTwice
+		}
+		seen[name] = true
+		return fn(name, value)
+	})
+}
+
+// eachElement calls fn for every element of an array of valid JSON.
+func eachElement(raw []byte, fn func(value []byte) error) error {
+	if raw[0] != '[' {
+		return errors.New("it must be an array")
+	}
+	for rest := skipSpace(raw[1:]); rest[0] != ']'; {
+		value := rest[:valueLen(rest)]
+		if err := fn(value); err != nil {
+			return err
+		}
+		rest = skipSpace(rest[len(value):])
+		if rest[0] == ',' {
+			rest = skipSpace(rest[1:])
+		}
+	}
+	return nil
+}
+
+func skipSpace(raw []byte) []byte { return bytes.TrimLeft(raw, " \t\r\n") }
+
+// valueLen is the length of the value that valid JSON begins with.
+func valueLen(raw []byte) int {
+	switch raw[0] {
+	case '"':
+		return stringLen(raw)
+	case '{', '[':
+		return nestedLen(raw)
+	}
+	if end := bytes.IndexAny(raw, ",]} \t\r\n"); end >= 0 {
+		return end
+	}
+	return len(raw)
+}
+
+func stringLen(raw []byte) int {
+	i := 1
+	for raw[i] != '"' {
+		if raw[i] == '\\' {
+			i++
+		}
+		i++
+	}
+	return i + 1
+}
+
+func nestedLen(raw []byte) int {
+	depth := 0
+	for i := 0; ; i++ {
+		switch raw[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			i += stringLen(raw[i:]) - 1
+		}
+		if depth == 0 {
+			return i + 1
+		}
+	}
+}
+
+// noDuplicates refuses a name that comes twice in an object, at any depth of valid JSON.
+func noDuplicates(raw []byte) error {
+	switch raw[0] {
+	case '{':
+		return eachUnique(raw, func(_ string, value []byte) error { return noDuplicates(value) })
+	case '[':
+		return eachElement(raw, noDuplicates)
+	}
+	return nil
+}
+
+// unquote gives the text of a valid JSON string. Unlike encoding/json it replaces nothing: text that cannot be
+// represented is an error, so that a key is never taken for another.
+func unquote(quoted []byte) (string, error) {
+	body := quoted[1 : len(quoted)-1]
+	if !utf8.Valid(body) {
+		return "", errNotUTF8
+	}
+	next := bytes.IndexByte(body, '\\')
+	if next < 0 {
+		return string(body), nil
+	}
+	out := make([]byte, 0, len(body))
+	for ; next >= 0; next = bytes.IndexByte(body, '\\') {
+		out = append(out, body[:next]...)
+		r, n, err := unescape(body[next:])
+		if err != nil {
+			return "", err
+		}
+		out = utf8.AppendRune(out, r)
+		body = body[next+n:]
+	}
+	return string(append(out, body...)), nil
+}
+
+// unescape gives the character of the escape at the beginning, and the escape's length.
+func unescape(s []byte) (r rune, n int, err error) {
+	switch s[1] {
+	case 'b':
+		return '\b', 2, nil
+	case 'f':
+		return '\f', 2, nil
+	case 'n':
+		return '\n', 2, nil
+	case 'r':
+		return '\r', 2, nil
+	case 't':
+		return '\t', 2, nil
+	case 'u':
+		return unescapeUnicode(s)
+	}
+	return rune(s[1]), 2, nil
+}
+
+func unescapeUnicode(s []byte) (r rune, n int, err error) {
+	r = hex4(s[2:6])
+	if r == 0 {
+		return 0, 0, errNUL
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, 6, nil
+	}
+	if len(s) >= 12 && s[6] == '\\' && s[7] == 'u' {
+		if r = utf16.DecodeRune(r, hex4(s[8:12])); r != utf8.RuneError {
+			return r, 12, nil
+		}
+	}
+	return 0, 0, errHalfOfAPair
+}
+
+func hex4(digits []byte) rune {
+	n, _ := strconv.ParseUint(string(digits), 16, 16) // valid JSON has hex digits here
+	return rune(n)
+}

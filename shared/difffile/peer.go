@@ -1,0 +1,155 @@
+package difffile
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+)
+
+// This file reads, and never writes, what pgEdge ACE calls a diff file:
+//
+//	{"diffs": {"n1/n2": {"n1": [row, ...], "n2": [row, ...]}}, "summary": {...}}              older versions
+//	{"diffs": {"n1/n2": {"rows": {"n1": [row, ...], "n2": [row, ...]}}}, "summary": {...}}    newer ones
+//
+// The members may stand in either order. Such a document names no types and not always the key: what it lacks comes
+// from the request and the catalogue. Its numbers are given as they stand; values that are themselves objects or
+// arrays are given as JSON text, which is good for showing, not for writing to a table.
+
+// peerBookkeeping is no column: the tool adds it to the rows.
+const peerBookkeeping = "_spock_metadata_"
+
+// peerSummary is the part of the summary that says something about ours.
+type peerSummary struct {
+	Schema              string   `json:"schema"`
+	Table               string   `json:"table"`
+	TableFilter         string   `json:"table_filter"`
+	Nodes               []string `json:"nodes"`
+	BlockSize           int64    `json:"block_size"`
+	PrimaryKey          []string `json:"primary_key"`
+	DiffRowLimitReached bool     `json:"diff_row_limit_reached"`
+}
+
+func (r *Reader) walkPeer(row func(Entry) error) error {
+	seen := map[string]bool{r.peer: true}
+	member := func(name string) error {
+		at := place{member: name}
+		switch name {
+		case "diffs":
+			return r.peerDiffs(at, row)
+		case "summary":
+			return r.readPeerSummary(at)
+		}
+		return at.invalid(errors.New("there is no such member"))
+	}
+	if err := member(r.peer); err != nil {
+		return err
+	}
+	for r.tokens.more() {
+		name, err := r.tokens.name(place{})
+		if err != nil {
+			return err
+		}
+		if seen[name] {
+			return place{member: name}.invalid(errTwice)
+		}
+		seen[name] = true
+		if err := member(name); err != nil {
+			return err
+		}
+	}
+	if !seen["diffs"] {
+		return place{}.invalid(errors.New(`"diffs" is missing`))
+	}
+	return r.tokens.end()
+}
+
+func (r *Reader) readPeerSummary(at place) error {
+	raw, err := r.tokens.raw(at)
+	if err != nil {
+		return err
+	}
+	if err := noDuplicates(raw); err != nil {
+		return at.invalid(err)
+	}
+	var p peerSummary
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return at.invalid(err)
+	}
+	r.summary.Schema, r.summary.Table, r.summary.TableFilter = p.Schema, p.Table, p.TableFilter
+	r.summary.Nodes, r.summary.PrimaryKey, r.summary.BlockRows = p.Nodes, p.PrimaryKey, p.BlockSize
+	r.summary.DiffRowLimitReached = p.DiffRowLimitReached
+	return nil
+}
+
+func (r *Reader) peerDiffs(at place, row func(Entry) error) error {
+	return r.tokens.object(at, func(name string) error {
+		at := at
+		var err error
+		if at.pair, err = parsePair(name); err != nil {
+			return at.invalid(err)
+		}
+		return r.peerNodes(at, true, row)
+	})
+}
+
+// peerNodes reads the object of a pair: nodes with their rows, or those one level below "rows".
+func (r *Reader) peerNodes(at place, level bool, row func(Entry) error) error {
+	return r.tokens.object(at, func(name string) error {
+		at := at
+		if slices.Contains(at.pair[:], name) {
+			at.node = name
+			return r.peerRows(at, row)
+		}
+		if level && name == "rows" {
+			return r.peerNodes(at, false, row)
+		}
+		at.node = name
+		return at.invalid(errors.New("it is no node of this pair"))
+	})
+}
+
+func (r *Reader) peerRows(at place, row func(Entry) error) error {
+	return r.tokens.array(&at, func(raw []byte) error {
+		values, err := r.parsePeerRow(raw)
+		if err != nil {
+			return at.invalid(err)
+		}
+		return row(Entry{Pair: at.pair, Node: at.node, Columns: r.columns.list, Row: values})
+	})
+}
+
+// parsePeerRow takes the columns of all rows from the first one.
+func (r *Reader) parsePeerRow(raw []byte) (Row, error) {
+	names, values, err := peerValues(raw)
+	if err != nil {
+		return nil, err
+	}
+	if r.columns.list == nil {
+		r.columns = newColumns(names)
+	}
+	if len(names) != len(r.columns.list) {
+		return nil, errors.New("it has other columns than the first row")
+	}
+	row := make(Row, len(names))
+	for i, name := range names {
+		at, ok := r.columns.index[name.Name]
+		if !ok {
+			return nil, errors.New("it has other columns than the first row")
+		}
+		row[at] = values[i]
+	}
+	return row, nil
+}
+
+func peerValues(raw []byte) (names []Column, values Row, err error) {
+	names = []Column{}
+	err = eachUnique(raw, func(name string, value []byte) error {
+		if name == peerBookkeeping {
+			return nil
+		}
+		s, err := parseValue(free, value)
+		names, values = append(names, Column{Name: name}), append(values, s)
+		return err
+	})
+	return names, values, err
+}

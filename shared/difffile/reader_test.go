@@ -1,0 +1,385 @@
+package difffile_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"ace/shared/difffile"
+	"ace/shared/fault"
+)
+
+func TestRead_GivesBackWhatWasWritten(t *testing.T) {
+	types := []string{"bigint", "integer", "smallint", "boolean", "text", "numeric", "timestamp with time zone", "bytea"}
+	rapid.Check(t, func(t *rapid.T) {
+		s := matching()
+		s.Columns = nil
+		for i := range rapid.IntRange(1, 6).Draw(t, "columns") {
+			name := rapid.StringMatching(`[a-z"\\/ é]{0,5}`).Draw(t, "name") + fmt.Sprint(i)
+			s.Columns = append(s.Columns, difffile.Column{Name: name, Type: rapid.SampledFrom(types).Draw(t, "type")})
+		}
+		s.PrimaryKey = []string{s.Columns[0].Name}
+		rows := rapid.SliceOfN(rowOf(s.Columns), 0, 8).Draw(t, "rows")
+		s.Pairs[1].OnlyOn = map[string]int64{"n3": int64(len(rows))}
+		src := sections{rows: map[difffile.Pair]map[string][]difffile.Row{n13: {"n3": rows}}}
+		var out bytes.Buffer
+		if _, err := difffile.Write(context.Background(), &out, s, src); err != nil {
+			t.Fatal(err)
+		}
+		got, err := read(out.Bytes())
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out.Bytes())
+		}
+		if len(rows)+len(got.Rows[n13]["n3"]) > 0 && !cmp.Equal(rows, got.Rows[n13]["n3"]) {
+			t.Fatalf("wrote and read differ:\n%s", cmp.Diff(rows, got.Rows[n13]["n3"]))
+		}
+	})
+}
+
+func rowOf(columns []difffile.Column) *rapid.Generator[difffile.Row] {
+	return rapid.Custom(func(t *rapid.T) difffile.Row {
+		r := make(difffile.Row, len(columns))
+		for i, c := range columns {
+			var text string
+			switch c.Type {
+			case "bigint", "integer", "smallint":
+				text = fmt.Sprint(rapid.Int64().Draw(t, "integer"))
+			case "boolean":
+				text = rapid.SampledFrom([]string{"t", "f"}).Draw(t, "boolean")
+			default:
+				text = strings.ReplaceAll(rapid.String().Draw(t, "text"), "\x00", "")
+			}
+			if rapid.IntRange(0, 4).Draw(t, "null") > 0 {
+				r[i] = &text
+			}
+		}
+		return r
+	})
+}
+
+func TestRead_NamesThePlaceOfWhatIsWrong(t *testing.T) {
+	s, src := differing()
+	document := string(write(t, s, src))
+	for name, tt := range map[string]struct{ old, new, want string }{
+		"another format":       {`"ace-diff/1"`, `"ace-diff/2"`, `format "ace-diff/2"; only "ace-diff/1"`},
+		"no format":            {`"format":"ace-diff/1",`, `"shape":1,`, `begins with "shape"`},
+		"an empty object":      {document, `{}`, "its outermost level"},
+		"an array":             {document, `[]`, `"{" must stand here`},
+		"nothing":              {document, ``, "breaks off"},
+		"trailing garbage":     {document, document + "x", "something follows"},
+		"a second document":    {document, document + "{}", "something follows"},
+		"an unknown member":    {`"unsettled":`, `"unsure":`, `"unsure" where "unsettled"`},
+		"a member too many":    {"\n}}\n", "\n},\"x\":1}\n", `member "x"`},
+		"members out of order": {`"summary":`, `"diffs":`, `"diffs" where "summary"`},
+		"a type in the summary": {`"nodes": [`, `"nodes": [1,`,
+			`at "summary": json: cannot unmarshal number`},
+		"a name twice in the summary": {`"only_on": {`, `"different": 1, "only_on": {`, `"different": it is there twice`},
+		"an unknown pair":             {`"n1/n2":{`, `"n1/n4":{`, `at "diffs": the summary has no pair n1/n4`},
+		"a node of another pair":      {"\"n2\":[\n{\"id\":-3", "\"n3\":[\n{\"id\":-3", `pair n1/n2, node n3: it is no node`},
+		"a node twice":                {"\"n2\":[\n{\"id\":-3", "\"n1\":[\n{\"id\":-3", `pair n1/n2: "n1": it is there twice`},
+		"rows that are no array":      {"\"n2\":[\n{\"id\":-3", "\"n2\":{\"x\":[\n{\"id\":-3", `"[" must stand here`},
+		"a row that is no object":     {`{"id":0,`, `null,{"id":0,`, `pair n1/n2, node n2, row 2: it must be an object`},
+		"a column missing":            {`"id":0,`, ``, `pair n1/n2, node n2, row 2: it has 4 of 5 columns`},
+		"a column unknown":            {`"id":0,`, `"id":0,"x":1,`, `row 2: "x": there is no such column`},
+		"a column twice":              {`"id":0,`, `"id":0,"id":0,`, `row 2: "id": it is there twice`},
+		"a fraction":                  {`"id":0,`, `"id":0.5,`, `row 2: "id": 0.5 is not allowed; it must be null or a number without`},
+		"an exponent":                 {`"id":0,`, `"id":1e3,`, `"id": 1e3 is not allowed`},
+		"a number as text":            {`"id":0,`, `"id":"0",`, `"id": "0" is not allowed`},
+		"a boolean as text":           {`"ok":false`, `"ok":"f"`, `"ok": "f" is not allowed; it must be null or true or false`},
+		"text as a number":            {`"NaN"`, `1.5`, `"amount": 1.5 is not allowed; it must be null or a string`},
+		"half of a surrogate pair":    {`"NULL"`, `"\ud83d"`, `half of a surrogate pair`},
+		"the wrong half":              {`"NULL"`, `"\ud83d\u0041"`, `half of a surrogate pair`},
+		"a NUL":                       {`"NULL"`, `"\u0000"`, `\u0000`},
+		"bytes that are not UTF-8":    {`"NULL"`, "\"\xff\"", `not valid UTF-8`},
+		"a comma missing":             {"},\n{\"id\":0", "}\n{\"id\":0", `pair n1/n2, node n2, row 2: expected comma`},
+		"an unsettled key too long":   {`["0"]`, `["0","1"]`, `"unsettled", pair n1/n2, row 1: it must have one value`},
+		"an unsettled key of NULL":    {`["0"]`, `[null]`, `a key column is null`},
+		"an unsettled key no array":   {`["0"]`, `"0"`, `row 1: it must be an array`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			changed := strings.Replace(document, tt.old, tt.new, 1)
+			if changed == document {
+				t.Fatalf("%q is not in the document", tt.old)
+			}
+			_, err := read([]byte(changed))
+			if fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), tt.want) {
+				t.Errorf("got %v, want an Invalid fault with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestRead_ADocumentCutAnywhereIsInvalid(t *testing.T) {
+	s, src := differing()
+	document := write(t, s, src)
+	for n := range bytes.TrimSpace(document) {
+		if _, err := read(document[:n]); fault.CodeOf(err) != fault.Invalid {
+			t.Fatalf("cut after %d of %d bytes: %v, want an Invalid fault", n, len(document), err)
+		}
+	}
+}
+
+func TestRead_AnErrorOfTheStreamIsNotTheDocumentsFault(t *testing.T) {
+	s, src := differing()
+	document := write(t, s, src)
+	outage := fault.New(fault.Unavailable, "the archive broke off")
+	for n := range document {
+		stream := io.MultiReader(bytes.NewReader(document[:n]), iotest.ErrReader(outage))
+		r, err := difffile.Open(stream)
+		if err == nil {
+			err = r.Walk(nil, nil)
+		}
+		if !errors.Is(err, outage) {
+			t.Fatalf("stream ended after %d bytes: got %v, want the stream's error", n, err)
+		}
+	}
+}
+
+func TestRead_AnErrorOfTheCallerEndsTheWalk(t *testing.T) {
+	s, src := differing()
+	r, err := difffile.Open(bytes.NewReader(write(t, s, src)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	errEnough := errors.New("enough")
+	if err := r.Walk(func(difffile.Entry) error { return errEnough }, nil); !errors.Is(err, errEnough) {
+		t.Errorf("got %v, want the caller's error", err)
+	}
+}
+
+func TestRows_EndsWithTheErrorAndStopsWhenAsked(t *testing.T) {
+	s, src := differing()
+	document := write(t, s, src)
+	rows := func(document []byte, limit int) (n int, err error) {
+		r, err := difffile.Open(bytes.NewReader(document))
+		if err != nil {
+			return 0, err
+		}
+		for _, err := range r.Rows() {
+			if err != nil {
+				return n, err
+			}
+			if n++; n == limit {
+				break
+			}
+		}
+		return n, nil
+	}
+	if n, err := rows(document, 100); n != 8 || err != nil {
+		t.Errorf("all: %d rows, %v; want 8", n, err)
+	}
+	if n, err := rows(document, 3); n != 3 || err != nil {
+		t.Errorf("stopped: %d rows, %v; want 3", n, err)
+	}
+	if n, err := rows(document[:len(document)-5], 100); n != 8 || fault.CodeOf(err) != fault.Invalid {
+		t.Errorf("cut at the end: %d rows, %v; want 8 and an Invalid fault", n, err)
+	}
+}
+
+// many gives the same row again and again, on n1.
+type many int
+
+func (n many) Rows(_ context.Context, _ difffile.Pair, node string) iter.Seq2[difffile.Row, error] {
+	if node != "n1" {
+		return each(nil)
+	}
+	return func(yield func(difffile.Row, error) bool) {
+		r := row("1", "t", strings.Repeat("x", 200), "1.00", `\x00`)
+		for range int(n) {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (many) Unsettled(context.Context, difffile.Pair) iter.Seq2[difffile.Row, error] {
+	return each(nil)
+}
+
+func TestWriteAndRead_TakeTheMemoryOfOneRow(t *testing.T) {
+	const rows = 40_000 // 10 MB
+	s := matching()
+	s.Pairs[0].OnlyOn = map[string]int64{"n1": rows}
+	reader, writer := io.Pipe()
+	defer reader.CloseWithError(io.ErrClosedPipe)
+	go func() {
+		_, err := difffile.Write(context.Background(), writer, s, many(rows))
+		writer.CloseWithError(err)
+	}()
+	r, err := difffile.Open(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start, n := heap(), 0
+	for _, err := range r.Rows() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n%10_000 == 0 && heap() > start+4<<20 {
+			t.Fatalf("after %d rows the heap has grown from %d to %d bytes", n, start, heap())
+		}
+	}
+	if n != rows {
+		t.Errorf("%d rows, want %d", n, rows)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestRead_AValueOfManyMegabytes(t *testing.T) {
+	s := matching()
+	s.Pairs[0].OnlyOn = map[string]int64{"n1": 1}
+	big := row("1", "t", strings.Repeat("é\n", 4<<20), "1.00", `\x00`)
+	got, err := read(write(t, s, sections{rows: map[difffile.Pair]map[string][]difffile.Row{n12: {"n1": {big}}}}))
+	if err != nil || *got.Rows[n12]["n1"][0][2] != *big[2] {
+		t.Errorf("a value of 12 MB did not come back: %v", err)
+	}
+}
+
+// endless gives a string that never ends.
+type endless struct{ started bool }
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	if !e.started {
+		e.started = true
+		return copy(p, `{"format":"ace-diff/1","summary":"`), nil
+	}
+	return len(p), nil
+}
+
+func TestRead_StopsAtAValueThatIsTooLong(t *testing.T) {
+	_, err := difffile.OpenLimited(&endless{}, 2<<20)
+	if fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), "too long; allowed are 2 MB") {
+		t.Errorf("got %v, want an Invalid fault that names the limit", err)
+	}
+}
+
+func TestRead_ThePeersLayouts(t *testing.T) {
+	for _, file := range []string{"peer-nodes.json", "peer-rows.json", "peer-summary-first.json"} {
+		t.Run(file, func(t *testing.T) {
+			document, err := os.ReadFile(golden(file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := difffile.Open(bytes.NewReader(document))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			err = r.Walk(func(e difffile.Entry) error {
+				line := fmt.Sprint(e.Pair, " ", e.Node)
+				for i, v := range e.Row {
+					text := "NULL"
+					if v != nil {
+						text = *v
+					}
+					line += fmt.Sprintf(" %s=%s", e.Columns[i].Name, text)
+				}
+				got = append(got, line)
+				return nil
+			}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{
+				"n1/n2 n1 id=9007199254740993 name=Ann ok=t tags=[1, \"a\"] note=NULL",
+				"n1/n2 n2 id=9007199254740993 name=Bob ok=f tags={} note=12.50",
+				"n1/n2 n2 id=7 name= ok=NULL tags=NULL note=NULL",
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("rows (-want +got):\n%s", diff)
+			}
+			s := r.Summary()
+			if !r.Peer() || s.Schema != "public" || s.Table != "users" || !cmp.Equal(s.Nodes, []string{"n1", "n2"}) {
+				t.Errorf("summary %+v", s)
+			}
+		})
+	}
+}
+
+func TestRead_RefusesWhatIsNotThePeers(t *testing.T) {
+	for document, want := range map[string]string{
+		`{"diffs":{}}x`:                                      "something follows",
+		`{"diffs":{},"diffs":{}}`:                            "twice",
+		`{"summary":{}}`:                                     `"diffs" is missing`,
+		`{"diffs":{},"format":"x"}`:                          "no such member",
+		`{"diffs":{"n1":{}}}`:                                `pair "n1" is not of the form`,
+		`{"diffs":{"n1/n1":{}}}`:                             `pair "n1/n1" is not of the form`,
+		`{"diffs":{"n1/n2":{"n3":[]}}}`:                      "node n3: it is no node",
+		`{"diffs":{"n1/n2":{"n1":[1]}}}`:                     "row 1: it must be an object",
+		`{"diffs":{"n1/n2":{"n1":[{"a":1},{"b":1}]}}}`:       "row 2: it has other columns",
+		`{"diffs":{"n1/n2":{"n1":[{"a":1},{"a":1,"b":1}]}}}`: "row 2: it has other columns",
+		`{"diffs":{"n1/n2":{"n1":[{"a":1,"a":1}]}}}`:         "twice",
+		`{"diffs":{"n1/n2":{"rows":{"rows":{"n1":[]}}}}}`:    "node rows: it is no node",
+		`{"diffs":{},"summary":{"schema":1}}`:                "cannot unmarshal number",
+	} {
+		_, err := read([]byte(document))
+		if fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), want) {
+			t.Errorf("%s: got %v, want an Invalid fault with %q", document, err, want)
+		}
+	}
+}
+
+func FuzzReader(f *testing.F) {
+	f.Add([]byte(`{"format":"ace-diff/1","summary":{"primary_key":["a"],"columns":[{"name":"a","type":"bigint"}],` +
+		`"nodes":["n1","n2"],"pairs":{"n1/n2":{"only_on":{"n1":1}}}},` +
+		`"diffs":{"n1/n2":{"n1":[{"a":1},{"a":null}],"n2":[]}},"unsettled":{"n1/n2":[["\u00e9\ud83d\ude00"]]}}`))
+	f.Add([]byte(`{"diffs":{"n1/n2":{"n1":[{"a":[1,{"b":"\\\""}],"c":true}]}},"summary":{"schema":"s"}}`))
+	f.Add([]byte(`{"summary":{},"diffs":{"n1/n2":{"rows":{"n2":[{"a":-1.5e3}]}}}}`))
+	f.Add([]byte(` [`))
+	f.Fuzz(func(t *testing.T, document []byte) {
+		r, err := difffile.Open(bytes.NewReader(document))
+		if err == nil {
+			err = r.Walk(func(e difffile.Entry) error {
+				if len(e.Row) != len(e.Columns) {
+					t.Errorf("a row of %d values for %d columns", len(e.Row), len(e.Columns))
+				}
+				return nil
+			}, nil)
+		}
+		if err == nil && !json.Valid(document) {
+			t.Errorf("this is not JSON and was accepted: %q", document)
+		}
+		if err != nil && fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("got %v, want an Invalid fault", err)
+		}
+	})
+}
+
+func TestValues_ReadAsEncodingJSONReadsThem(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := strings.ReplaceAll(rapid.String().Draw(t, "text"), "\x00", "")
+		quoted, err := json.Marshal(want) // with escapes that the writer never makes
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := read(fmt.Appendf(nil, `{"diffs":{"n1/n2":{"n1":[ { "a" : %s , "b":[%s] } ]}}}`, quoted, quoted))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := *got.Rows[n12]["n1"][0][0]; text != want {
+			t.Fatalf("%s reads %q, want %q", quoted, text, want)
+		}
+	})
+}

@@ -1,0 +1,222 @@
+package difffile
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Summary is everything a document says besides the rows. Counts of rows are exact for the snapshots read.
+type Summary struct {
+	TaskID              string             `json:"task_id"`
+	ClusterName         string             `json:"cluster_name"`
+	DBName              string             `json:"dbname"`
+	Schema              string             `json:"schema"`
+	Table               string             `json:"table"`
+	PrimaryKey          []string           `json:"primary_key"` // columns of the key used, in its order
+	Columns             []Column           `json:"columns"`
+	Nodes               []string           `json:"nodes"` // in the cluster's order
+	TableFilter         string             `json:"table_filter"`
+	IgnoreColumns       []string           `json:"ignore_columns"`
+	BlockRows           int64              `json:"block_rows"`
+	Blocks              int64              `json:"blocks"`
+	MismatchedBlocks    int64              `json:"mismatched_blocks"`
+	Strategy            string             `json:"strategy"`
+	Snapshots           string             `json:"snapshots"`
+	Workers             int                `json:"workers"`
+	StartedAt           Time               `json:"started_at"`
+	FinishedAt          Time               `json:"finished_at"`
+	TimeTaken           float64            `json:"time_taken"` // seconds
+	Timings             map[string]float64 `json:"timings"`    // phase -> seconds
+	TotalRows           int64              `json:"total_rows"` // distinct keys over all nodes
+	RowsPerNode         map[string]int64   `json:"rows_per_node"`
+	MismatchedRows      int64              `json:"mismatched_rows"` // distinct keys that differ in at least one pair
+	ResolvedRows        int64              `json:"resolved_rows"`   // differed when first read, not any more
+	UnsettledRows       int64              `json:"unsettled_rows"`  // reported although they were still being written
+	Pairs               Pairs              `json:"pairs"`
+	DiffRowLimitReached bool               `json:"diff_row_limit_reached"` // rows were left out of "diffs", counts are not
+	Warnings            []string           `json:"warnings"`
+	ServerVersions      map[string]string  `json:"server_versions"` // node -> version
+}
+
+// Column is a compared column. Type is PostgreSQL's full name, as format_type gives it.
+type Column struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// Pair is two nodes in the cluster's order.
+type Pair [2]string
+
+// String is the pair's name in a document.
+func (p Pair) String() string { return p[0] + "/" + p[1] }
+
+// PairSummary counts the differing keys of one pair.
+type PairSummary struct {
+	Nodes     Pair             `json:"-"`
+	OnlyOn    map[string]int64 `json:"only_on"`   // node -> keys the other node lacks
+	Different int64            `json:"different"` // keys on both nodes with different rows
+	Columns   map[string]int64 `json:"columns"`   // column -> how many of the different rows differ in it
+}
+
+// rowsOn is how many rows of this node the document has if none is left out.
+func (p PairSummary) rowsOn(node string) int64 { return p.OnlyOn[node] + p.Different }
+
+func (p PairSummary) differs() bool {
+	return p.rowsOn(p.Nodes[0]) > 0 || p.rowsOn(p.Nodes[1]) > 0
+}
+
+// Pairs are in the cluster's order: (n1, n2), (n1, n3), (n2, n3). In JSON they are one object.
+type Pairs []PairSummary
+
+// MarshalJSON keeps the order, which a map would not.
+func (p Pairs) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	for i, pair := range p {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		var err error
+		if out, err = appendString(out, pair.Nodes.String()); err != nil {
+			return nil, err
+		}
+		body, err := marshal(pair)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(out, ':'), body...)
+	}
+	return append(out, '}'), nil
+}
+
+// UnmarshalJSON reads the pairs in the order they stand in.
+func (p *Pairs) UnmarshalJSON(raw []byte) error {
+	*p = Pairs{}
+	return eachMember(raw, func(name string, value []byte) error {
+		var pair PairSummary
+		if err := json.Unmarshal(value, &pair); err != nil {
+			return err
+		}
+		var err error
+		pair.Nodes, err = parsePair(name)
+		*p = append(*p, pair)
+		return err
+	})
+}
+
+func parsePair(name string) (Pair, error) {
+	first, second, ok := strings.Cut(name, "/")
+	if !ok || first == "" || second == "" || first == second || strings.Contains(second, "/") {
+		return Pair{}, fmt.Errorf("pair %q is not of the form n1/n2", name)
+	}
+	return Pair{first, second}, nil
+}
+
+// Time is a time in UTC with milliseconds, like 2024-03-15T12:34:56.789Z.
+type Time struct{ time.Time }
+
+const timeLayout = "2006-01-02T15:04:05.000Z07:00"
+
+// MarshalJSON always writes the milliseconds.
+func (t Time) MarshalJSON() ([]byte, error) {
+	return []byte(t.UTC().Format(`"` + timeLayout + `"`)), nil
+}
+
+// check says what makes the summary unfit to describe rows.
+func (s *Summary) check() error {
+	if err := s.checkNodes(); err != nil {
+		return err
+	}
+	if err := s.checkColumns(); err != nil {
+		return err
+	}
+	return s.checkPairs()
+}
+
+func (s *Summary) checkNodes() error {
+	for i, node := range s.Nodes {
+		if node == "" || strings.Contains(node, "/") || !utf8.ValidString(node) || slices.Contains(s.Nodes[:i], node) {
+			return fmt.Errorf("nodes has %q; names must be there once each, not empty, UTF-8 and without a slash", node)
+		}
+	}
+	return nil
+}
+
+func (s *Summary) checkColumns() error {
+	names := make(map[string]bool, len(s.Columns))
+	for _, c := range s.Columns {
+		if names[c.Name] {
+			return fmt.Errorf("columns has %q twice", c.Name)
+		}
+		names[c.Name] = true
+	}
+	for _, name := range s.PrimaryKey {
+		if !names[name] {
+			return fmt.Errorf("primary_key has %q, which is none of the columns", name)
+		}
+	}
+	if len(s.PrimaryKey) == 0 {
+		return fmt.Errorf("primary_key is empty")
+	}
+	return nil
+}
+
+func (s *Summary) checkPairs() error {
+	last := -1
+	for _, p := range s.Pairs {
+		first, second := slices.Index(s.Nodes, p.Nodes[0]), slices.Index(s.Nodes, p.Nodes[1])
+		rank := first*len(s.Nodes) + second
+		if first < 0 || second <= first || rank <= last {
+			return fmt.Errorf("pairs has %q; pairs must be of the nodes %v, once each and in their order", p.Nodes, s.Nodes)
+		}
+		last = rank
+	}
+	return nil
+}
+
+// encode gives the summary's JSON, with empty lists and objects instead of null.
+func (s Summary) encode() ([]byte, error) {
+	s.IgnoreColumns, s.Warnings = orEmpty(s.IgnoreColumns), orEmpty(s.Warnings)
+	s.Timings, s.RowsPerNode = orNone(s.Timings), orNone(s.RowsPerNode)
+	s.ServerVersions = orNone(s.ServerVersions)
+	s.Pairs = slices.Clone(s.Pairs)
+	for i, p := range s.Pairs {
+		first, second := p.Nodes[0], p.Nodes[1]
+		s.Pairs[i].OnlyOn = map[string]int64{first: p.OnlyOn[first], second: p.OnlyOn[second]}
+		s.Pairs[i].Columns = orNone(p.Columns)
+	}
+	compact, err := marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	var indented bytes.Buffer
+	err = json.Indent(&indented, compact, "", "  ")
+	return indented.Bytes(), err
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func orNone[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	return m
+}
+
+// marshal is json.Marshal that leaves <, > and & as they are.
+func marshal(v any) ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSpace(out.Bytes()), err
+}

@@ -1,0 +1,239 @@
+package difffile
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"iter"
+)
+
+// Source gives the rows of a document, one section at a time. The summary stands first in a document and sections
+// follow one another, while differences come to light key by key and for all nodes together: so the writer asks, and
+// the source goes over its parts once per section, instead of anybody holding the rows. A sequence ends with its
+// first error.
+type Source interface {
+	// Rows gives the rows of one node of one pair, in key order.
+	Rows(ctx context.Context, pair Pair, node string) iter.Seq2[Row, error]
+	// Unsettled gives the keys of the pair's unsettled rows, as text in the order of the primary key's columns.
+	Unsettled(ctx context.Context, pair Pair) iter.Seq2[Row, error]
+}
+
+// Written describes the bytes of a document.
+type Written struct {
+	Size   int64
+	SHA256 string // hexadecimal
+}
+
+// Write writes the document to w. Pairs without differences are not asked for, nor are unsettled keys if the summary
+// counts none. A section whose number of rows is not the one the summary counts is an error, fewer are right only if
+// the limit was reached. After any error what w got is not a document and must not be published.
+func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, error) {
+	if err := s.check(); err != nil {
+		return Written{}, fmt.Errorf("difffile: summary: %w", err)
+	}
+	head, err := s.encode()
+	if err != nil {
+		return Written{}, fmt.Errorf("difffile: summary: %w", err)
+	}
+	counted := &counter{w: w, sha: sha256.New()}
+	d := &document{out: bufio.NewWriterSize(counted, 64<<10), summary: s}
+	if err := d.prepareColumns(); err != nil {
+		return Written{}, err
+	}
+	d.print(`{"format":"`, Format, "\",\n\"summary\":", string(head), ",\n\"diffs\":{")
+	if err := d.diffs(ctx, src); err != nil {
+		return Written{}, err
+	}
+	d.print("\n}")
+	if err := d.unsettled(ctx, src); err != nil {
+		return Written{}, err
+	}
+	d.print("}\n")
+	if err := d.out.Flush(); err != nil {
+		return Written{}, fmt.Errorf("difffile: %w", err)
+	}
+	return Written{Size: counted.n, SHA256: hex.EncodeToString(counted.sha.Sum(nil))}, nil
+}
+
+// document is the state of one Write. Its output remembers the first error and gives it with every later write.
+type document struct {
+	out     *bufio.Writer
+	summary Summary
+	columns []column
+	line    []byte // the row being encoded, reused
+}
+
+// column is what is needed to write a value: its name as JSON with the colon, and its kind.
+type column struct {
+	label []byte
+	kind  kind
+}
+
+func (d *document) prepareColumns() error {
+	for _, c := range d.summary.Columns {
+		label, err := appendString(nil, c.Name)
+		if err != nil {
+			return fmt.Errorf("difffile: column name %w", err)
+		}
+		d.columns = append(d.columns, column{label: append(label, ':'), kind: kindOf(c)})
+	}
+	return nil
+}
+
+func (d *document) print(parts ...string) {
+	for _, p := range parts {
+		_, _ = d.out.WriteString(p) // the error comes back from the next row or from Flush
+	}
+}
+
+// label begins a line with the name of a member: of a node or a pair, which the summary's check found to be UTF-8.
+func (d *document) label(before, name string) {
+	quoted, _ := appendString(nil, name)
+	d.print(before, "\n", string(quoted), ":")
+}
+
+func (d *document) diffs(ctx context.Context, src Source) error {
+	comma := ""
+	for _, p := range d.summary.Pairs {
+		if !p.differs() {
+			continue
+		}
+		d.label(comma, p.Nodes.String())
+		d.print("{")
+		if err := d.section(ctx, src, p, p.Nodes[0]); err != nil {
+			return err
+		}
+		d.print(",")
+		if err := d.section(ctx, src, p, p.Nodes[1]); err != nil {
+			return err
+		}
+		d.print("}")
+		comma = ","
+	}
+	return nil
+}
+
+// section writes the rows of one node of one pair, a row a line.
+func (d *document) section(ctx context.Context, src Source, p PairSummary, node string) error {
+	d.label("", node)
+	d.print("[")
+	var n int64
+	for row, err := range src.Rows(ctx, p.Nodes, node) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = d.row(row, n == 0)
+		}
+		if err != nil {
+			return fmt.Errorf("difffile: pair %s, node %s, row %d: %w", p.Nodes, node, n+1, err)
+		}
+		n++
+	}
+	d.print("]")
+	if want := p.rowsOn(node); n > want || n < want && !d.summary.DiffRowLimitReached {
+		return fmt.Errorf("difffile: pair %s, node %s: %d rows were given, the summary counts %d", p.Nodes, node, n, want)
+	}
+	return nil
+}
+
+func (d *document) row(row Row, first bool) error {
+	if len(row) != len(d.columns) {
+		return fmt.Errorf("it has %d values for %d columns", len(row), len(d.columns))
+	}
+	line := d.startLine(first, '{')
+	for i, c := range d.columns {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		var err error
+		if line, err = appendValue(append(line, c.label...), c.kind, row[i]); err != nil {
+			return fmt.Errorf("column %q: %w", d.summary.Columns[i].Name, err)
+		}
+	}
+	return d.endLine(append(line, '}'))
+}
+
+func (d *document) startLine(first bool, open byte) []byte {
+	if first {
+		return append(d.line[:0], '\n', open)
+	}
+	return append(d.line[:0], ',', '\n', open)
+}
+
+func (d *document) endLine(line []byte) error {
+	d.line = line
+	_, err := d.out.Write(line)
+	return err
+}
+
+// unsettled writes the member of this name if there is any key to write.
+func (d *document) unsettled(ctx context.Context, src Source) error {
+	if d.summary.UnsettledRows == 0 {
+		return nil
+	}
+	before, after := ",\n\"unsettled\":{", ""
+	for _, p := range d.summary.Pairs {
+		n := 0
+		for key, err := range src.Unsettled(ctx, p.Nodes) {
+			if n == 0 {
+				d.label(before, p.Nodes.String())
+				d.print("[")
+				before, after = ",", "\n}"
+			}
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err == nil {
+				err = d.key(key, n == 0)
+			}
+			if err != nil {
+				return fmt.Errorf("difffile: pair %s, unsettled key %d: %w", p.Nodes, n+1, err)
+			}
+			n++
+		}
+		if n > 0 {
+			d.print("]")
+		}
+	}
+	d.print(after)
+	return nil
+}
+
+func (d *document) key(key Row, first bool) error {
+	if len(key) != len(d.summary.PrimaryKey) {
+		return fmt.Errorf("it has %d values for a key of %d columns", len(key), len(d.summary.PrimaryKey))
+	}
+	line := d.startLine(first, '[')
+	for i, value := range key {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		if value == nil {
+			return fmt.Errorf("key column %q is NULL", d.summary.PrimaryKey[i])
+		}
+		var err error
+		if line, err = appendString(line, *value); err != nil {
+			return fmt.Errorf("key column %q: %w", d.summary.PrimaryKey[i], err)
+		}
+	}
+	return d.endLine(append(line, ']'))
+}
+
+// counter passes bytes on and describes what passed.
+type counter struct {
+	w   io.Writer
+	sha hash.Hash
+	n   int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	c.sha.Write(p[:n])
+	return n, err
+}

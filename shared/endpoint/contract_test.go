@@ -1,0 +1,158 @@
+package endpoint_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+
+	"ace/shared/api"
+	"ace/shared/api/apicases"
+	"ace/shared/endpoint"
+	"ace/shared/endpoint/endpointtest"
+	"ace/shared/fault"
+)
+
+// request is a GET, for the tests to change.
+func request(path, rawQuery string) endpoint.Request {
+	return endpoint.Request{Method: "GET", Path: path, RawQuery: rawQuery, Header: endpoint.Header{}}
+}
+
+func TestEveryBadTableDiffIsRefusedAlikeByEveryTransport(t *testing.T) {
+	var recorded []api.TableDiffRequest
+	mux := newMux(t, endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff,
+		func(_ context.Context, req api.TableDiffRequest) (api.Submitted, error) {
+			recorded = append(recorded, req)
+			return api.Submitted{}, nil
+		}))
+	transports := endpointtest.Both(t, mux)
+	cases := apicases.BadTableDiff()
+	if len(cases) < 60 {
+		t.Fatalf("only %d cases", len(cases))
+	}
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			want := errorBody(t, c.Error)
+			for _, transport := range transports {
+				checkAnswer(t, transport, caseRequest(c), c.Status, want)
+			}
+		})
+	}
+	if len(recorded) > 0 {
+		t.Errorf("the use case was called: %+v", recorded)
+	}
+}
+
+func caseRequest(c apicases.Case) endpoint.Request {
+	req := request(c.Path, c.RawQuery)
+	req.Method, req.Body = c.Method, []byte(c.Body)
+	if c.ContentType != "" {
+		req.Header["content-type"] = c.ContentType
+	}
+	return req
+}
+
+func TestAGoodTableDiffReachesTheUseCaseByEveryTransport(t *testing.T) {
+	const form = "cluster_name=demo&table_name=public.users&nodes=n1,n2&quiet=1&table_filter=name%20%3D%20'%C3%BC%25'"
+	get := request("/ace/table-diff", form)
+	head := get
+	head.Method = "HEAD"
+	post := request("/ace/table-diff", "")
+	post.Method, post.Body = "POST", []byte(form)
+	post.Header["content-type"] = "application/x-www-form-urlencoded"
+	object := request("/ace/table-diff", "quiet=1")
+	object.Method = "POST"
+	object.Body = []byte(`{"cluster_name": "demo", "table_name": "public.users", "nodes": ["n1", "n2"], "table_filter": "name = 'ü%'"}`)
+	object.Header["content-type"] = "application/json"
+
+	want := api.NewTableDiffRequest()
+	want.ClusterName, want.Table = "demo", api.TableName{Schema: "public", Name: "users"}
+	want.Nodes, want.Quiet, want.TableFilter = []string{"n1", "n2"}, true, "name = 'ü%'"
+
+	var got api.TableDiffRequest
+	mux := newMux(t, endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff,
+		func(_ context.Context, req api.TableDiffRequest) (api.Submitted, error) {
+			got = req
+			return api.Submitted{TaskID: "td_20240315_123456"}, nil
+		}))
+	body := `{"task_id":"td_20240315_123456","submitted_at":"0001-01-01T00:00:00.000Z"}` + "\n"
+	for _, transport := range endpointtest.Both(t, mux) {
+		for name, req := range map[string]endpoint.Request{"GET": get, "HEAD": head, "POST form": post, "POST object": object} {
+			got = api.TableDiffRequest{}
+			wantBody := body
+			if req.Method == "HEAD" {
+				wantBody = ""
+			}
+			checkAnswer(t, transport, req, 200, wantBody)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, %s: the use case got %+v", transport.Name, name, got)
+			}
+		}
+	}
+}
+
+func TestEveryErrorCodeHasOneStatusOnEveryTransport(t *testing.T) {
+	tests := []struct {
+		code   fault.Code
+		status int
+		header string
+	}{
+		{fault.Invalid, 400, ""},
+		{fault.Forbidden, 403, ""},
+		{fault.NotFound, 404, ""},
+		{fault.Method, 405, "Allow"},
+		{fault.Conflict, 409, ""},
+		{fault.TooLarge, 413, ""},
+		{fault.Internal, 500, ""},
+		{fault.Unavailable, 503, "Retry-After"},
+		{fault.Cancelled, 503, "Retry-After"},
+	}
+	for _, tt := range tests {
+		t.Run(string(tt.code), func(t *testing.T) {
+			mux := newMux(t, failing(fault.New(tt.code, "it is <%s>", tt.code)))
+			for _, transport := range endpointtest.Both(t, mux) {
+				resp := checkAnswer(t, transport, request("/healthz", ""), tt.status, `{"error":"it is <`+string(tt.code)+`>"}`+"\n")
+				if tt.header != "" && resp.Header[tt.header] == "" {
+					t.Errorf("%s: header %s is missing", transport.Name, tt.header)
+				}
+			}
+		})
+	}
+}
+
+// failing is an endpoint whose use case ends with err.
+func failing(err error) endpoint.Endpoint {
+	return endpoint.JSON(api.RouteHealth, api.DecodeHealth,
+		func(context.Context, api.HealthRequest) (api.Health, error) { return api.Health{}, err })
+}
+
+func checkAnswer(t *testing.T, transport endpointtest.Transport, req endpoint.Request, status int, body string) endpoint.Response {
+	t.Helper()
+	resp := transport.Do(req)
+	if resp.Status != status || string(resp.Body) != body {
+		t.Errorf("%s: got %d %s\nwant %d %s", transport.Name, resp.Status, resp.Body, status, body)
+	}
+	if got := resp.Header["Content-Type"]; got != "application/json" {
+		t.Errorf("%s: Content-Type is %q", transport.Name, got)
+	}
+	if got := resp.Header["Cache-Control"]; got != "no-store" {
+		t.Errorf("%s: Cache-Control is %q", transport.Name, got)
+	}
+	if allow := resp.Header["Allow"]; status == http.StatusMethodNotAllowed && allow != "GET, HEAD, POST" {
+		t.Errorf("%s: Allow is %q", transport.Name, allow)
+	}
+	return resp
+}
+
+func errorBody(t *testing.T, message string) string {
+	t.Helper()
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(map[string]string{"error": message}); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

@@ -1,0 +1,91 @@
+package lambdax
+
+import (
+	"context"
+	"encoding/base64"
+	"maps"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"ace/shared/endpoint"
+	"ace/shared/fault"
+)
+
+// Event is what API Gateway or a function URL sends.
+type Event = events.APIGatewayV2HTTPRequest
+
+// Answer is what they understand.
+type Answer = events.APIGatewayV2HTTPResponse
+
+// Handler gives the function for lambda.Start. Its error is always nil: a failed request is an answer too.
+func Handler(mux *endpoint.Mux) func(context.Context, Event) (Answer, error) {
+	return func(ctx context.Context, event Event) (Answer, error) {
+		req, err := request(event)
+		if err != nil {
+			return answer(req, mux.Fail(ctx, req, err)), nil
+		}
+		resp := mux.Handle(ctx, req)
+		if resp.File != nil {
+			resp = redirect(ctx, mux, req, resp)
+		}
+		return answer(req, resp), nil
+	}
+}
+
+// request gives what it can even when the body is broken: the error answer needs the path.
+func request(event Event) (endpoint.Request, error) {
+	req := endpoint.Request{
+		Method:   event.RequestContext.HTTP.Method,
+		Path:     path(event),
+		RawQuery: event.RawQueryString,
+		Header:   make(endpoint.Header, len(event.Headers)),
+		Body:     []byte(event.Body),
+	}
+	for name, value := range event.Headers {
+		req.Header[strings.ToLower(name)] = value
+	}
+	if event.IsBase64Encoded {
+		body, err := base64.StdEncoding.DecodeString(event.Body)
+		if err != nil {
+			return req, fault.Wrap(err, fault.Invalid, "the request body is not valid base64")
+		}
+		req.Body = body
+	}
+	return req, nil
+}
+
+// path is the path of the event without the name of the API's stage, percent-decoded.
+func path(event Event) string {
+	raw := event.RawPath
+	if stage := event.RequestContext.Stage; stage != "" && stage != "$default" {
+		if rest, ok := strings.CutPrefix(raw, "/"+stage); ok && strings.HasPrefix(rest, "/") {
+			raw = rest
+		}
+	}
+	decoded, err := url.PathUnescape(raw)
+	if err != nil {
+		return raw
+	}
+	return decoded
+}
+
+func redirect(ctx context.Context, mux *endpoint.Mux, req endpoint.Request, resp endpoint.Response) endpoint.Response {
+	location, err := resp.File.Presign(ctx)
+	if err != nil {
+		return mux.Fail(ctx, req, err)
+	}
+	header := maps.Clone(resp.Header)
+	delete(header, "Content-Type") // there is no content
+	header["Location"] = location
+	return endpoint.Response{Status: 302, Header: header}
+}
+
+func answer(req endpoint.Request, resp endpoint.Response) Answer {
+	body := string(resp.Body)
+	if req.Method == "HEAD" {
+		body = ""
+	}
+	return Answer{StatusCode: resp.Status, Headers: resp.Header, Body: body}
+}

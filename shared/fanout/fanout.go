@@ -1,0 +1,72 @@
+// Package fanout runs one function over many items with a bound on how many run at once. It is the only place that
+// starts goroutines for units of work, and none of them outlives the call.
+//
+// It promises: never more than limit calls at once; the first error cancels the rest and is the one returned; a
+// context that ended is an error even if every call returned nil, so a run that was cut short never looks like a
+// complete one. It never retries, and it knows nothing about what the items are.
+package fanout
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Map calls fn for every item, at most limit at once, and gives the results in the order of the items. On error the
+// results are nil, and the error is what happened first: the first error of an fn or the cause of ctx's end.
+// A limit below 1 is an error.
+func Map[T, R any](
+	ctx context.Context, limit int, items []T, fn func(context.Context, T) (R, error),
+) ([]R, error) {
+	results := make([]R, len(items))
+	err := Each(ctx, limit, indexes(len(items)), func(ctx context.Context, i int) error {
+		result, err := fn(ctx, items[i])
+		results[i] = result
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// Each is Map without results, for sequences too long to hold. Items are pulled in the caller's goroutine, one ahead
+// of the calls that run, and forgotten when their call returns. After an error no call begins.
+func Each[T any](
+	ctx context.Context, limit int, items iter.Seq[T], fn func(context.Context, T) error,
+) error {
+	if limit < 1 {
+		return fmt.Errorf("fanout: limit is %d; it must be at least 1", limit)
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(limit)
+	for item := range items {
+		if groupCtx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			if groupCtx.Err() != nil { // ended while this item waited for room
+				return context.Cause(groupCtx)
+			}
+			return fn(groupCtx, item)
+		})
+	}
+	if group.Wait() != nil {
+		// The cause of the group's end is whichever came first: an fn's error, or the end of the caller's context,
+		// of which the errors that followed are only echoes.
+		return context.Cause(groupCtx)
+	}
+	return context.Cause(ctx)
+}
+
+func indexes(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package invoke
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+
+	"ace/shared/fault"
+)
+
+// Handler does a unit of work: bytes in, bytes out.
+type Handler func(ctx context.Context, payload []byte) ([]byte, error)
+
+// envelope is an answer on its way back: a value, or an error's code and public message.
+type envelope struct {
+	Value json.RawMessage `json:"value,omitempty"`
+	Error *failure        `json:"error,omitempty"`
+}
+
+type failure struct {
+	Code    fault.Code `json:"code"`
+	Message string     `json:"message"`
+}
+
+// Handle makes a handler of a function. An error of the work is an answer like any other; the handler itself only
+// fails when the payload or the answer is no JSON.
+func Handle[Q, A any](work func(ctx context.Context, q Q) (A, error), onError func(ctx context.Context, err error)) Handler {
+	return func(ctx context.Context, payload []byte) ([]byte, error) {
+		var q Q
+		decoder := json.NewDecoder(bytes.NewReader(payload))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&q); err != nil {
+			return nil, fault.Wrap(err, fault.Internal, "a unit of work cannot be read")
+		}
+		answer, err := guarded(ctx, work, q)
+		if err != nil {
+			onError(ctx, err)
+			return json.Marshal(envelope{Error: &failure{Code: fault.CodeOf(err), Message: fault.PublicMessage(err)}})
+		}
+		value, err := json.Marshal(answer)
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Internal, "the answer of a unit of work cannot be written")
+		}
+		return json.Marshal(envelope{Value: value})
+	}
+}
+
+// guarded turns a panic of the work into an error: one defective unit must not end the process and every task in it.
+func guarded[Q, A any](ctx context.Context, work func(context.Context, Q) (A, error), q Q) (answer A, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fault.Wrap(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()), fault.Internal, "a unit of work failed: this is a defect; the log has the details")
+		}
+	}()
+	return work(ctx, q)
+}
+
+// call sends a question through a handler's bytes and reads the answer.
+func call[Q, A any](ctx context.Context, handler Handler, q Q) (A, error) {
+	var answer A
+	payload, err := json.Marshal(q)
+	if err != nil {
+		return answer, fault.Wrap(err, fault.Internal, "a unit of work cannot be written")
+	}
+	reply, err := handler(ctx, payload)
+	if err != nil {
+		return answer, err
+	}
+	var e envelope
+	if err := json.Unmarshal(reply, &e); err != nil {
+		return answer, fault.Wrap(err, fault.Internal, "the answer of a unit of work cannot be read")
+	}
+	if e.Error != nil {
+		return answer, fault.New(e.Error.Code, "%s", e.Error.Message)
+	}
+	return answer, json.Unmarshal(e.Value, &answer)
+}

@@ -1,0 +1,234 @@
+package pg
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"ace/shared/fault"
+	"ace/shared/rowdigest"
+	"ace/shared/table"
+)
+
+// catalogPath is the search_path of catalogue queries: every name outside pg_catalog comes back qualified.
+const catalogPath = "pg_catalog"
+
+// Describe reads all that the catalogue says of a table, in one snapshot. A table that cannot be compared at all (not
+// there, not a table, no key, not readable) is an error that says why.
+func (n *Node) Describe(ctx context.Context, schema, name string) (*table.Description, error) {
+	tx, err := n.Begin(ctx, catalogPath)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Close()
+	c := catalogue{tx: tx, schema: schema, name: name, d: &table.Description{Node: n.name}}
+	for _, step := range []func(context.Context) error{c.relation, c.details, c.chooseKey, c.estimate} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return c.d, nil
+}
+
+// catalogue is the state of one Describe.
+type catalogue struct {
+	tx           *Tx
+	schema, name string
+	oid          string
+	d            *table.Description
+	candidates   []keyCandidate
+}
+
+const doingCatalogue = "reading the catalogue"
+
+// relation finds the table and what the connection may do with it.
+func (c *catalogue) relation(ctx context.Context) error {
+	var readable, usable bool
+	var role string
+	err := c.tx.run(ctx, doingCatalogue, query{sql: relationSQL, args: textArgs(c.schema, c.name), row: func(v [][]byte) error {
+		c.oid, c.d.Kind = string(v[0]), string(v[1])
+		c.d.Only = isTrue(v[2])
+		usable, readable = isTrue(v[3]), isTrue(v[4])
+		c.d.Encoding, c.d.UserPath = string(v[5]), string(v[6])
+		c.d.Superuser, role = isTrue(v[7]), string(v[8])
+		return nil
+	}}, query{sql: "SELECT current_setting('server_version_num')", row: func(v [][]byte) error {
+		var err error
+		c.d.ServerVersion, err = strconv.Atoi(string(v[0]))
+		return err
+	}})
+	if err != nil {
+		return err
+	}
+	relation := table.Name(c.schema, c.name)
+	switch {
+	case c.oid == "":
+		return fault.New(fault.Invalid, "node %q: table %s does not exist in database %s", c.d.Node, relation, c.tx.conn.Conn().Config().Database)
+	case !usable:
+		return fault.New(fault.Invalid, "node %q: role %q may not use schema %q: GRANT USAGE ON SCHEMA", c.d.Node, role, c.schema)
+	case c.d.Kind != "r" && c.d.Kind != "p":
+		return fault.New(fault.Invalid, "node %q: %s is a %s: only tables and partitioned tables can be compared", c.d.Node, relation, kindName(c.d.Kind))
+	case !readable:
+		return fault.New(fault.Invalid, "node %q: role %q may not read %s: GRANT SELECT ON it", c.d.Node, role, relation)
+	}
+	return nil
+}
+
+// details reads types, columns, indexes and leaves in one round trip.
+func (c *catalogue) details(ctx context.Context) error {
+	types := typeRows{}
+	var columns []columnRow
+	err := c.tx.run(ctx, doingCatalogue,
+		query{sql: typesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
+			t, err := readType(v)
+			types[t.oid] = t
+			return err
+		}},
+		query{sql: columnsSQL(c.d.ServerVersion), args: textArgs(c.oid), row: func(v [][]byte) error {
+			columns = append(columns, readColumn(v))
+			return nil
+		}},
+		query{sql: indexesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
+			k, err := readKeyCandidate(v)
+			c.candidates = append(c.candidates, k)
+			return err
+		}},
+		query{sql: leavesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
+			return c.addLeaf(v)
+		}},
+	)
+	if err != nil {
+		return err
+	}
+	for _, col := range columns {
+		t, labels := types.resolve(col.typeOID)
+		col.Type, col.Labels = t, labels
+		c.d.Columns = append(c.d.Columns, col.Column)
+	}
+	return nil
+}
+
+func (c *catalogue) addLeaf(v [][]byte) error {
+	relation := quote(string(v[0]), string(v[1]))
+	if c.d.Only {
+		relation = "ONLY " + relation
+	}
+	if !isTrue(v[4]) {
+		c.d.LeavesHidden = true
+		return nil
+	}
+	filenode, err := strconv.ParseUint(string(v[2]), 10, 32)
+	if err != nil {
+		return fmt.Errorf("filenode: %w", err)
+	}
+	pages, err := strconv.ParseInt(string(v[3]), 10, 64)
+	c.d.Leaves = append(c.d.Leaves, table.Leaf{Relation: relation, Filenode: uint32(filenode), Pages: pages})
+	return err
+}
+
+// estimate asks the planner how many rows there are: it looks at the file's size, so it knows about tables that were
+// never analysed.
+func (c *catalogue) estimate(ctx context.Context) error {
+	rows, err := c.tx.explainRows(ctx, doingCatalogue, "SELECT 1 FROM "+c.d.Relation(c.schema, c.name))
+	c.d.RowEstimate = rows
+	return err
+}
+
+// explainRows gives the planner's row estimate for a statement.
+func (t *Tx) explainRows(ctx context.Context, doing, sql string) (int64, error) {
+	var text []byte
+	err := t.run(ctx, doing, query{sql: "EXPLAIN (FORMAT JSON) " + sql, row: func(v [][]byte) error {
+		text = append(text, v[0]...)
+		return nil
+	}})
+	if err != nil {
+		return 0, err
+	}
+	var plans []struct {
+		Plan struct {
+			Rows float64 `json:"Plan Rows"`
+		} `json:"Plan"`
+	}
+	if err := json.Unmarshal(text, &plans); err != nil || len(plans) != 1 {
+		return 0, fault.Wrap(err, fault.Internal, "node %q: EXPLAIN gave no row estimate", t.node.name)
+	}
+	return int64(plans[0].Plan.Rows), nil
+}
+
+// typeRow is a row of pg_type before its element and base are looked up.
+type typeRow struct {
+	oid, elem, base string
+	t               rowdigest.Type
+	labels          []string
+}
+
+type typeRows map[string]typeRow
+
+func readType(v [][]byte) (typeRow, error) {
+	r := typeRow{oid: string(v[0]), elem: string(v[5]), base: string(v[6])}
+	oid, err := strconv.ParseUint(r.oid, 10, 32)
+	if err != nil {
+		return r, fmt.Errorf("type oid: %w", err)
+	}
+	r.t = rowdigest.Type{OID: uint32(oid), Schema: string(v[1]), Name: string(v[2]), SQL: string(v[3]), Kind: v[4][0]}
+	if v[7] != nil {
+		err = json.Unmarshal(v[7], &r.labels)
+	}
+	return r, err
+}
+
+// resolve gives a type with its element and base types, and the labels of the enum it is or stands on.
+func (rows typeRows) resolve(oid string) (rowdigest.Type, []string) {
+	row := rows[oid]
+	t, labels := row.t, row.labels
+	if row.elem != "0" {
+		elem, elemLabels := rows.resolve(row.elem)
+		t.Elem = &elem
+		labels = append(labels, elemLabels...)
+	}
+	if row.base != "0" {
+		base, baseLabels := rows.resolve(row.base)
+		t.Base = &base
+		labels = append(labels, baseLabels...)
+	}
+	return t, labels
+}
+
+type columnRow struct {
+	table.Column
+	typeOID string
+}
+
+func readColumn(v [][]byte) columnRow {
+	col := columnRow{typeOID: string(v[2]), Column: table.Column{
+		Name: string(v[0]), Declared: string(v[1]), NotNull: isTrue(v[3]), Generated: isTrue(v[4]),
+	}}
+	if v[5] != nil {
+		col.Collation = &table.Collation{
+			Provider: string(v[5]), Locale: string(v[6]), Deterministic: isTrue(v[7]), Version: string(v[8]),
+		}
+		col.CollName = string(v[9])
+	}
+	return col
+}
+
+func isTrue(v []byte) bool { return string(v) == "t" }
+
+func kindName(relkind string) string {
+	switch relkind {
+	case "v":
+		return "view"
+	case "m":
+		return "materialized view"
+	case "f":
+		return "foreign table"
+	case "S":
+		return "sequence"
+	case "i", "I":
+		return "index"
+	case "c":
+		return "composite type"
+	}
+	return "relation of kind " + relkind
+}

@@ -1,0 +1,100 @@
+package pg
+
+import "strings"
+
+// Column order of each query is what its reader in catalog.go and key.go expects.
+
+const relationSQL = `
+SELECT c.oid, c.relkind,
+       c.relkind = 'r' AND EXISTS (SELECT 1 FROM pg_inherits h WHERE h.inhparent = c.oid),
+       has_schema_privilege(n.oid, 'USAGE'),
+       has_table_privilege(c.oid, 'SELECT') OR NOT EXISTS (
+           SELECT 1 FROM pg_attribute a
+           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')),
+       pg_encoding_to_char((SELECT encoding FROM pg_database WHERE datname = current_database())),
+       (SELECT reset_val FROM pg_settings WHERE name = 'search_path'),
+       coalesce((SELECT rolsuper FROM pg_roles WHERE rolname = current_user), false),
+       current_user
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2`
+
+// typesSQL gives every type the columns use, directly, as array elements or as the base of a domain.
+const typesSQL = `
+WITH RECURSIVE used(oid) AS (
+    SELECT atttypid FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped
+  UNION
+    SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END
+    FROM used JOIN pg_type t ON t.oid = used.oid
+    WHERE t.typtype = 'd' OR t.typcategory = 'A' AND t.typelem <> 0)
+SELECT t.oid, n.nspname, t.typname, format_type(t.oid, -1), t.typtype,
+       CASE WHEN t.typtype <> 'd' AND t.typcategory = 'A' THEN t.typelem ELSE 0 END,
+       CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE 0 END,
+       (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)
+FROM used JOIN pg_type t ON t.oid = used.oid JOIN pg_namespace n ON n.oid = t.typnamespace`
+
+// columnsSQL names the collation's provider, locale and actual version; the default collation's are the database's.
+// Catalogue columns that come and go between versions are read through to_jsonb.
+func columnsSQL(version int) string {
+	databaseVersion := "pg_database_collation_actual_version(db.oid)"
+	if version < 150000 {
+		databaseVersion = "NULL"
+	}
+	return strings.Replace(`
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.attnotnull, a.attgenerated <> '',
+       CASE WHEN co.collprovider = 'd' THEN coalesce(to_jsonb(db)->>'datlocprovider', 'c') ELSE co.collprovider::text END,
+       CASE WHEN co.collprovider = 'd'
+            THEN coalesce(to_jsonb(db)->>'datlocale', to_jsonb(db)->>'daticulocale', db.datcollate)
+                 || coalesce(to_jsonb(db)->>'daticurules', '')
+            ELSE coalesce(to_jsonb(co)->>'colllocale', to_jsonb(co)->>'colliculocale', co.collcollate)
+                 || coalesce(to_jsonb(co)->>'collicurules', '') END,
+       co.collisdeterministic,
+       CASE WHEN co.collprovider = 'd' THEN $DATABASE_VERSION ELSE pg_collation_actual_version(co.oid) END,
+       CASE WHEN co.collprovider <> 'd' THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END
+FROM pg_attribute a
+JOIN pg_database db ON db.datname = current_database()
+LEFT JOIN pg_collation co ON co.oid = a.attcollation
+LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
+WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum`, "$DATABASE_VERSION", databaseVersion, 1)
+}
+
+// indexesSQL gives the indexes a key may be taken from, the best first, with the reasons against those it may not.
+const indexesSQL = `
+SELECT ic.relname, i.indisprimary,
+       am.amname = 'btree' AND i.indisvalid AND i.indislive,
+       i.indpred IS NULL, i.indexprs IS NULL, i.indisprimary OR i.indimmediate,
+       (SELECT json_agg(json_build_object(
+                   'name', a.attname, 'not_null', a.attnotnull,
+                   'plain', oc.opcdefault AND i.indcollation[k] = a.attcollation,
+                   'op_schema', ns.nspname, 'less', lt.oprname, 'at_least', ge.oprname, 'equal', eq.oprname) ORDER BY k)
+        FROM generate_series(0, i.indnkeyatts - 1) k
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]
+        JOIN pg_opclass oc ON oc.oid = i.indclass[k]
+        JOIN pg_amop o1 ON o1.amopfamily = oc.opcfamily AND o1.amopstrategy = 1 AND o1.amoplefttype = oc.opcintype AND o1.amoprighttype = oc.opcintype
+        JOIN pg_amop o3 ON o3.amopfamily = oc.opcfamily AND o3.amopstrategy = 3 AND o3.amoplefttype = oc.opcintype AND o3.amoprighttype = oc.opcintype
+        JOIN pg_amop o4 ON o4.amopfamily = oc.opcfamily AND o4.amopstrategy = 4 AND o4.amoplefttype = oc.opcintype AND o4.amoprighttype = oc.opcintype
+        JOIN pg_operator lt ON lt.oid = o1.amopopr
+        JOIN pg_operator eq ON eq.oid = o3.amopopr
+        JOIN pg_operator ge ON ge.oid = o4.amopopr
+        JOIN pg_namespace ns ON ns.oid = eq.oprnamespace)
+FROM pg_index i
+JOIN pg_class ic ON ic.oid = i.indexrelid
+JOIN pg_am am ON am.oid = ic.relam
+WHERE i.indrelid = $1::oid AND i.indisunique
+ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, ic.relname`
+
+// leavesSQL gives the relations that hold the rows, and whether they may be read page by page.
+const leavesSQL = `
+SELECT n.nspname, c.relname, coalesce(pg_relation_filenode(c.oid), 0),
+       coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::bigint,
+       c.relkind = 'r' AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+           AND coalesce((SELECT am.amname = 'heap' FROM pg_am am WHERE am.oid = c.relam), false)
+FROM pg_class p
+CROSS JOIN LATERAL (
+    SELECT p.oid AS relid WHERE p.relkind = 'r'
+    UNION ALL
+    SELECT t.relid FROM pg_partition_tree(p.oid) t WHERE p.relkind = 'p' AND t.isleaf) l
+JOIN pg_class c ON c.oid = l.relid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE p.oid = $1::oid
+ORDER BY c.oid`

@@ -1,0 +1,40 @@
+package pg
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ace/shared/cluster"
+)
+
+// connString writes a target as a libpq keyword/value string, without its password.
+func connString(t cluster.Target) string {
+	settings := maps.Clone(t.Options)
+	if settings == nil {
+		settings = map[string]string{}
+	}
+	settings["host"] = t.Host
+	settings["port"] = strconv.Itoa(int(t.Port))
+	settings["dbname"] = t.Database
+	settings["user"] = t.User
+	delete(settings, "password")
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		fmt.Fprintf(&b, "%s='%s' ", name, strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(settings[name]))
+	}
+	return b.String()
+}
+
+// poolKey tells targets apart that must not share connections. It is held in memory only.
+func poolKey(t cluster.Target) string {
+	return t.Node + "\x00" + connString(t) + "\x00" + t.Password.Reveal()
+}
+
+// address is how errors name where a node is.
+func address(t cluster.Target) string {
+	return net.JoinHostPort(t.Host, strconv.Itoa(int(t.Port))) + "/" + t.Database
+}

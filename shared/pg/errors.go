@@ -1,0 +1,88 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// connectFault translates an error of connecting. pgconn's own text may quote connection settings, so only what the
+// server or the network said is kept.
+func (n *Node) connectFault(err error) error {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		code := fault.Unavailable
+		if strings.HasPrefix(pgErr.Code, "28") || pgErr.Code == "3D000" || pgErr.Code == "42501" {
+			code = fault.Invalid // bad password, no such role, no such database, no CONNECT privilege
+		}
+		return fault.Wrap(err, code, "node %q (%s) refused the connection: %s", n.name, n.address, pgErr.Message)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fault.Wrap(err, fault.Unavailable, "node %q (%s) is unreachable: no answer within %s", n.name, n.address, connectTimeout)
+	}
+	return fault.Wrap(err, fault.Unavailable, "node %q (%s) is unreachable: %s", n.name, n.address, rootCause(err))
+}
+
+// rootCause is the innermost error's text: "connection refused", without the connection string around it.
+func rootCause(err error) string {
+	for {
+		next := errors.Unwrap(err)
+		if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) > 0 { //nolint:errorlint // looks at one level on purpose
+			next = joined.Unwrap()[len(joined.Unwrap())-1]
+		}
+		if next == nil {
+			return err.Error()
+		}
+		err = next
+	}
+}
+
+// fault translates an error of a statement; doing says what the statement was for.
+func (n *Node) fault(ctx context.Context, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("node %s: %s: %w", n.name, doing, context.Cause(ctx))
+	}
+	var known *fault.Error
+	if errors.As(err, &known) || errors.Is(err, table.ErrMore) {
+		return err
+	}
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return fault.Wrap(err, fault.Unavailable, "node %q (%s): the connection was lost while %s", n.name, n.address, doing)
+	}
+	return fault.Wrap(err, codeOf(pgErr.Code), "node %q: %s: %s", n.name, doing, describe(pgErr))
+}
+
+// describe is the server's message with what helps to mend it. DETAIL is left out: it quotes rows.
+func describe(e *pgconn.PgError) string {
+	text := fmt.Sprintf("%s (SQLSTATE %s)", e.Message, e.Code)
+	if e.Position > 0 {
+		text += fmt.Sprintf(" at character %d", e.Position)
+	}
+	if e.Hint != "" {
+		text += ". Hint: " + e.Hint
+	}
+	return text
+}
+
+// codeOf sorts SQLSTATEs into what may pass by itself and what somebody has to mend.
+func codeOf(sqlstate string) fault.Code {
+	switch sqlstate {
+	case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04":
+		return fault.Unavailable
+	}
+	switch sqlstate[:min(2, len(sqlstate))] {
+	case "08", "53", "58", "XX":
+		return fault.Unavailable
+	}
+	return fault.Invalid
+}

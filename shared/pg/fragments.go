@@ -1,0 +1,127 @@
+package pg
+
+import (
+	"fmt"
+	"strings"
+
+	"ace/shared/table"
+)
+
+// A statement over ranges or keys sends them as one text array per column and side, so that its text does not depend
+// on how many there are:
+//
+//	SELECT ... FROM (SELECT u.lo1::bigint AS lo1, ..., u.ord FROM unnest($1::text[], ...) WITH ORDINALITY u OFFSET 0) r
+//	CROSS JOIN LATERAL (SELECT ... FROM "public"."users" WHERE "users"."id" >= r.lo1 AND ...) d
+//
+// OFFSET 0 keeps the planner from moving the casts into the inner query.
+
+// list numbers the columns of a list: lo1, lo2.
+func list(prefix string, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s%d", prefix, i+1)
+	}
+	return names
+}
+
+// outer gives the name of the list in a statement: one that the table does not bear.
+func outer(s table.Source) string {
+	name := "ace_list"
+	for quote(name) == s.Alias {
+		name += "_"
+	}
+	return name
+}
+
+// unnest writes the list of typed tuples; first is the number of its first parameter.
+func unnest(columns, types []string, first int) string {
+	casts := make([]string, len(columns))
+	params := make([]string, len(columns))
+	for i, column := range columns {
+		casts[i] = fmt.Sprintf("u.%s::%s AS %s", column, types[i], column)
+		params[i] = fmt.Sprintf("$%d::text[]", first+i)
+	}
+	return fmt.Sprintf("(SELECT %s, u.ord FROM pg_catalog.unnest(%s) WITH ORDINALITY u(%s, ord) OFFSET 0)",
+		strings.Join(casts, ", "), strings.Join(params, ", "), strings.Join(columns, ", "))
+}
+
+// qualify puts the list's name before its columns.
+func qualify(list string, columns []string) []string {
+	out := make([]string, len(columns))
+	for i, column := range columns {
+		out[i] = list + "." + column
+	}
+	return out
+}
+
+// compare writes a row comparison in the run's order: the operator is the key index's own.
+func compare(left []string, operator string, right []string) string {
+	if len(left) == 1 {
+		return left[0] + " " + operator + " " + right[0]
+	}
+	return "ROW(" + strings.Join(left, ", ") + ") " + operator + " ROW(" + strings.Join(right, ", ") + ")"
+}
+
+// sameKey writes the equality of the key with a tuple, column by column, by the key index's equality.
+func sameKey(s table.Source, right []string) string {
+	terms := make([]string, len(s.Key))
+	for i, column := range s.Key {
+		terms[i] = column + " " + s.KeyEqual[i] + " " + right[i]
+	}
+	return strings.Join(terms, " AND ")
+}
+
+// filtered adds the user's filter to a condition. The line breaks end a comment the filter may close with.
+func filtered(s table.Source, condition string) string {
+	if s.Filter == "" {
+		return condition
+	}
+	filter := "(\n" + s.Filter + "\n)"
+	if condition == "" {
+		return filter
+	}
+	return condition + " AND " + filter
+}
+
+// where writes a WHERE clause, or nothing.
+func where(condition string) string {
+	if condition == "" {
+		return ""
+	}
+	return " WHERE " + condition
+}
+
+// columnsOf turns keys into one text array per key column.
+func columnsOf(keys []table.Key, width int) [][]byte {
+	args := make([][]byte, width)
+	for c := range width {
+		var b strings.Builder
+		b.WriteByte('{')
+		for i, key := range keys {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			writeElement(&b, key[c])
+		}
+		b.WriteByte('}')
+		args[c] = []byte(b.String())
+	}
+	return args
+}
+
+// writeElement writes one element of an array in PostgreSQL's text form.
+func writeElement(b *strings.Builder, element string) {
+	b.WriteByte('"')
+	for {
+		i := strings.IndexAny(element, `"\`)
+		if i < 0 {
+			break
+		}
+		b.WriteString(element[:i])
+		b.WriteByte('\\')
+		b.WriteByte(element[i])
+		element = element[i+1:]
+	}
+	b.WriteString(element)
+	b.WriteByte('"')
+}

@@ -1,0 +1,139 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// byKey writes a statement that looks every key up by the key index's equality, without the filter: head is what it
+// selects of the row. The first result column is the key's place in the list + 1; a key without a row gives none.
+func byKey(s table.Source, keys []table.Key, head string) query {
+	columns, name := list("k", len(s.Key)), outer(s)
+	return query{
+		args: columnsOf(keys, len(s.Key)),
+		sql: fmt.Sprintf("SELECT %s.ord, ace_inner.* FROM %s %s CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s OFFSET 0) ace_inner",
+			name, unnest(columns, s.KeyType, 1), name, head, s.Relation, sameKey(s, qualify(name, columns))),
+	}
+}
+
+// Digests gives the digest of each key's row; nil where there is no row. One round trip.
+func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error) {
+	digests := make([]*int64, len(keys))
+	q := byKey(s, keys, s.Digest+" AS x")
+	q.row = func(v [][]byte) error {
+		i, err := place(v[0], len(keys))
+		if err != nil {
+			return err
+		}
+		x, err := strconv.ParseInt(string(v[1]), 10, 64)
+		digests[i] = &x
+		return err
+	}
+	return digests, t.run(ctx, "re-reading differing keys", append(settings(rangePlans), q)...)
+}
+
+// Rows opens a stream of the rows of these keys, in the order of the list.
+func (t *Tx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
+	q := byKey(s, keys, s.Digest+" AS x, "+strings.Join(s.Columns, ", "))
+	st, err := t.open(ctx, "reading differing rows", append(settings(rangePlans), q)...)
+	if err != nil {
+		return nil, err
+	}
+	return &rowStream{stream: st, count: len(keys), last: -1}, nil
+}
+
+// rowStream reads rows by key; at most one row is in memory.
+type rowStream struct {
+	stream *stream
+	count  int
+	last   int
+}
+
+// Next gives the next row that exists, with its place in the list of keys; a place of -1 is the end.
+func (r *rowStream) Next() (int, table.KeyedRow, error) {
+	for {
+		index, values, err := r.stream.next()
+		if err != nil || values == nil {
+			return -1, table.KeyedRow{}, err
+		}
+		if index == 0 { // the planner settings
+			continue
+		}
+		i, err := place(values[0], r.count)
+		if err != nil {
+			return -1, table.KeyedRow{}, err
+		}
+		if i <= r.last {
+			return -1, table.KeyedRow{}, fault.New(fault.Internal, "node %q gave two rows for one key, or keys out of order", r.stream.tx.node.name)
+		}
+		r.last = i
+		row, err := readRow(values[1:])
+		return i, row, err
+	}
+}
+
+// Close gives the transaction back for the next statement.
+func (r *rowStream) Close() error { return r.stream.close() }
+
+// readRow copies digest and columns out of the connection's buffer.
+func readRow(values [][]byte) (table.KeyedRow, error) {
+	x, err := strconv.ParseInt(string(values[0]), 10, 64)
+	if err != nil {
+		return table.KeyedRow{}, fmt.Errorf("digest: %w", err)
+	}
+	row := make(table.Row, len(values)-1)
+	for i, value := range values[1:] {
+		if value != nil {
+			text := string(value)
+			row[i] = &text
+		}
+	}
+	return table.KeyedRow{Digest: x, Row: row}, nil
+}
+
+// Rank sorts keys in the run's order: for each key its rank from 0, keys that the index holds equal having the same.
+func (t *Tx) Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error) {
+	ranks := make([]int, len(keys))
+	columns, name := list("k", len(s.Order)), outer(s)
+	q := query{
+		args: columnsOf(keys, len(s.Order)),
+		sql: fmt.Sprintf("SELECT %s.ord, dense_rank() OVER (ORDER BY %s) FROM %s %s",
+			name, strings.Join(ordered(s, qualify(name, columns)), ", "), unnest(columns, s.OrderType, 1), name),
+	}
+	q.row = func(v [][]byte) error {
+		i, err := place(v[0], len(keys))
+		if err != nil {
+			return err
+		}
+		rank, err := strconv.Atoi(string(v[1]))
+		ranks[i] = rank - 1
+		return err
+	}
+	return ranks, t.run(ctx, "sorting keys", q)
+}
+
+// ordered writes references to typed values so that they sort as the table's own columns do: a parameter's collation
+// is the database's default, a column's may be another.
+func ordered(s table.Source, refs []string) []string {
+	out := make([]string, len(refs))
+	for i, ref := range refs {
+		out[i] = ref
+		if s.Collate[i] != "" {
+			out[i] = ref + " COLLATE " + s.Collate[i]
+		}
+	}
+	return out
+}
+
+func place(value []byte, count int) (int, error) {
+	ord, err := strconv.Atoi(string(value))
+	if err != nil || ord < 1 || ord > count {
+		return 0, fault.New(fault.Internal, "the server answered for a key that was not asked for")
+	}
+	return ord - 1, nil
+}

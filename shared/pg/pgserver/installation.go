@@ -1,0 +1,105 @@
+package pgserver
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// Installation is a set of PostgreSQL programs on this machine.
+type Installation struct {
+	Major  int    // such as 15
+	BinDir string // absolute; holds initdb and postgres
+}
+
+// Installations lists what is installed, by ascending major. Of one major, the directories of ACE_PG_BINDIRS (a list
+// like PATH) come first, then Debian's, then those that `make deps` puts below the module's .cache.
+func Installations() []Installation {
+	var found []Installation
+	for _, dir := range binDirs() {
+		dir, err := filepath.Abs(dir)
+		if err != nil {
+			continue
+		}
+		if major, ok := majorOf(dir); ok {
+			found = append(found, Installation{Major: major, BinDir: dir})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Installation) int { return cmp.Compare(a.Major, b.Major) })
+	return found
+}
+
+// Find gives the preferred installation of a major.
+func Find(major int) (Installation, error) {
+	all := Installations()
+	i := slices.IndexFunc(all, func(in Installation) bool { return in.Major == major })
+	if i < 0 {
+		return Installation{}, fmt.Errorf("PostgreSQL %d is not installed (found: %v): run `make deps`", major, all)
+	}
+	return all[i], nil
+}
+
+// String names the installation in messages.
+func (in Installation) String() string {
+	return fmt.Sprintf("PostgreSQL %d in %s", in.Major, in.BinDir)
+}
+
+// binDirs gives the candidates in order of preference.
+func binDirs() []string {
+	patterns := filepath.SplitList(os.Getenv("ACE_PG_BINDIRS"))
+	patterns = append(patterns, "/usr/lib/postgresql/*/bin")
+	if root, ok := moduleRoot(); ok {
+		patterns = append(patterns, filepath.Join(root, npmLayout))
+	}
+	var dirs []string
+	for _, pattern := range patterns {
+		matches, _ := filepath.Glob(pattern) // the only error is a malformed pattern, which matches nothing
+		dirs = append(dirs, matches...)
+	}
+	return dirs
+}
+
+// npmLayout is where infra/postgres/install.sh puts the majors that come as npm packages, below the module's root.
+const npmLayout = ".cache/pg*/node_modules/*/native/bin"
+
+// moduleRoot finds the directory of go.mod at or above the working directory.
+func moduleRoot() (string, bool) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", false
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, true
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", false
+		}
+		dir = parent
+	}
+}
+
+var versionPattern = regexp.MustCompile(`^postgres \(PostgreSQL\) (\d+)`)
+
+// majorOf asks the server program for its version; false if there is no working one.
+func majorOf(binDir string) (int, bool) {
+	if _, err := os.Stat(filepath.Join(binDir, "initdb")); err != nil {
+		return 0, false
+	}
+	out, err := exec.Command(filepath.Join(binDir, "postgres"), "--version").Output()
+	if err != nil {
+		return 0, false
+	}
+	match := versionPattern.FindSubmatch(out)
+	if match == nil {
+		return 0, false
+	}
+	major, err := strconv.Atoi(string(match[1]))
+	return major, err == nil
+}

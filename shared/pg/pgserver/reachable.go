@@ -1,0 +1,51 @@
+package pgserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// reachable gives the installation itself, or a copy where the server's account cannot enter its directory: a module
+// checked out below /root is closed to everybody else. Only what came by npm is copied, which is small and stands alone.
+func reachable(ctx context.Context, w workspace, acc account, in Installation) (Installation, error) {
+	if _, err := os.Stat(filepath.Join(in.BinDir, "initdb")); err != nil {
+		return in, err
+	}
+	if !acc.differs() || passable(in.BinDir) {
+		return in, nil
+	}
+	if !fromNPM(in.BinDir) {
+		return in, fmt.Errorf("the server runs as uid %d, which cannot enter %s: open it with chmod o+rx", acc.uid, in.BinDir)
+	}
+	sum := sha256.Sum256([]byte(in.BinDir))
+	key := fmt.Sprintf("installation-%d-%s", in.Major, hex.EncodeToString(sum[:12]))
+	dir, err := w.once(key, func(dir string) error {
+		return copyTree(ctx, filepath.Dir(in.BinDir), filepath.Join(dir, "native"))
+	})
+	return Installation{Major: in.Major, BinDir: filepath.Join(dir, "native", "bin")}, err
+}
+
+// fromNPM says whether the directory is one that infra/postgres/install.sh made.
+func fromNPM(binDir string) bool {
+	root, ok := moduleRoot()
+	if !ok {
+		return false
+	}
+	matched, err := filepath.Match(filepath.Join(root, npmLayout), binDir)
+	return err == nil && matched
+}
+
+// passable says whether the mode bits of every directory down to path let other users pass.
+func passable(path string) bool {
+	for ; path != "/" && path != "."; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm()&0o001 == 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,182 @@
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Superuser is the one role that a new server has.
+const Superuser = "postgres"
+
+// Host is where servers listen.
+const Host = "127.0.0.1"
+
+// Options of a server. Only Installation is required.
+type Options struct {
+	Installation Installation
+	Dir          string            // for the server's files, created when missing; default a new one below os.TempDir
+	Port         int               // default a free one
+	Password     string            // of Superuser over TCP; empty: everybody on this machine may connect
+	Settings     map[string]string // configuration parameters, on top of those that make a server fast and small
+	InitdbArgs   []string          // such as --locale-provider=icu; default UTF8 and locale C
+}
+
+// Server is a PostgreSQL server. Its methods may be called concurrently.
+type Server struct {
+	installation Installation
+	acc          account
+	dir          string
+	lock         *os.File // nil when the caller chose dir
+
+	mu   sync.Mutex
+	port int
+	proc *process // nil before the first start and after Close
+}
+
+// Start initialises and starts a server and returns when it accepts connections. The context bounds the start only.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	s, err := prepare(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("preparing %s: %w", o.Installation, err)
+	}
+	if err := s.startFirst(ctx, o.Port); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting %s: %w", o.Installation, err), s.Close())
+	}
+	return s, nil
+}
+
+// prepare makes the server's directory with a data directory copied from the template.
+func prepare(ctx context.Context, o Options) (*Server, error) {
+	w, err := openWorkspace()
+	if err != nil {
+		return nil, err
+	}
+	acc, err := serverAccount()
+	if err != nil {
+		return nil, err
+	}
+	in, err := reachable(ctx, w, acc, o.Installation)
+	if err != nil {
+		return nil, err
+	}
+	from, err := template(ctx, w, acc, in, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{installation: in, acc: acc, dir: o.Dir}
+	if err := s.makeDir(w); err != nil {
+		return nil, err
+	}
+	if err := copyTree(ctx, from, s.dataDir()); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := configure(s.dataDir(), s.SocketDir(), o.Settings); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// makeDir makes the server's directory, where its account may create the socket.
+func (s *Server) makeDir(w workspace) error {
+	var err error
+	if s.dir == "" {
+		s.dir, s.lock, err = w.claim()
+	} else {
+		err = os.MkdirAll(s.dir, 0o755)
+	}
+	if err != nil {
+		return err
+	}
+	return s.acc.own(s.dir)
+}
+
+// Port is where the server listens on Host; it stays the same over restarts.
+func (s *Server) Port() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.port
+}
+
+// Installation says which programs the server runs.
+func (s *Server) Installation() Installation { return s.installation }
+
+// SocketDir is the directory of the Unix socket, on which everybody is let in; empty when the path is too long for one.
+func (s *Server) SocketDir() string {
+	const longest = 107 // bytes of sun_path
+	if len(filepath.Join(s.dir, ".s.PGSQL.65535.lock")) > longest {
+		return ""
+	}
+	return s.dir
+}
+
+func (s *Server) dataDir() string { return filepath.Join(s.dir, "data") }
+func (s *Server) logFile() string { return filepath.Join(s.dir, "log") }
+
+// Stop shuts the server down cleanly, cutting off its clients. A stopped server is no error. When the context ends
+// before, the server is killed.
+func (s *Server) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stop(ctx)
+}
+
+func (s *Server) stop(ctx context.Context) error {
+	if s.proc == nil || !s.proc.running() {
+		return nil
+	}
+	if err := s.proc.signal(syscall.SIGINT); err != nil {
+		return err
+	}
+	select {
+	case <-s.proc.done:
+		return nil
+	case <-ctx.Done():
+		return errors.Join(context.Cause(ctx), s.proc.kill())
+	}
+}
+
+// Kill ends all of the server's processes with SIGKILL. Restart brings it back, through crash recovery.
+func (s *Server) Kill() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc == nil || !s.proc.running() {
+		return nil
+	}
+	return s.proc.kill()
+}
+
+// Restart stops the server when it runs, starts it on the same port and returns when it accepts connections.
+func (s *Server) Restart(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.stop(ctx); err != nil {
+		return err
+	}
+	return s.start(ctx)
+}
+
+// closeTimeout is how long a clean shutdown may take before Close kills.
+const closeTimeout = 10 * time.Second
+
+// Close stops the server and removes its files.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	err := s.stop(ctx)
+	s.proc = nil
+	releaseSharedMemory(s.dataDir())
+	err = errors.Join(err, os.RemoveAll(s.dir))
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+		s.lock = nil
+	}
+	return err
+}

@@ -1,0 +1,83 @@
+package pgserver
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// template gives an initialised data directory for these options; it is made when none is kept.
+func template(ctx context.Context, w workspace, acc account, in Installation, o Options) (string, error) {
+	args := initdbArgs(o)
+	key, err := templateKey(in, acc, append(args, o.Password))
+	if err != nil {
+		return "", err
+	}
+	dir, err := w.once(key, func(dir string) error {
+		if err := acc.own(dir); err != nil {
+			return err
+		}
+		return initdb(ctx, acc, in, dir, o.Password, args)
+	})
+	return filepath.Join(dir, "data"), err
+}
+
+// initdbArgs gives the defaults first: of an option given twice, initdb takes the last.
+func initdbArgs(o Options) []string {
+	args := []string{
+		"--username=" + Superuser, "--no-sync", "--no-instructions",
+		"--encoding=UTF8", "--locale=C", "--auth-local=trust", "--auth-host=trust",
+	}
+	if o.Password != "" {
+		args = append(args, "--auth-host=scram-sha-256")
+	}
+	return append(args, o.InitdbArgs...)
+}
+
+// templateKey changes with everything that the data directory depends on.
+func templateKey(in Installation, acc account, args []string) (string, error) {
+	info, err := os.Stat(filepath.Join(in.BinDir, "postgres"))
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %d %d %d %q", in.BinDir, info.Size(), info.ModTime().UnixNano(), acc.uid, args)
+	return fmt.Sprintf("template-%d-%s", in.Major, hex.EncodeToString(h.Sum(nil)[:12])), nil
+}
+
+// initdb initialises dir/data as the account.
+func initdb(ctx context.Context, acc account, in Installation, dir, password string, args []string) error {
+	args = append([]string{"--pgdata=" + filepath.Join(dir, "data")}, args...)
+	if password != "" {
+		file := filepath.Join(dir, "password")
+		if err := os.WriteFile(file, []byte(password), 0o600); err != nil {
+			return err
+		}
+		if err := acc.own(file); err != nil {
+			return err
+		}
+		args = append(args, "--pwfile="+file)
+	}
+	return run(acc.command(ctx, dir, filepath.Join(in.BinDir, "initdb"), args...))
+}
+
+// copyTree copies with owners and times, sharing blocks where the file system can.
+func copyTree(ctx context.Context, from, to string) error {
+	return run(exec.CommandContext(ctx, "cp", "--archive", "--reflink=auto", from, to))
+}
+
+// run reports a failed program with what it printed.
+func run(cmd *exec.Cmd) error {
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w: %s", cmd.Path, err, strings.TrimSpace(output.String()))
+	}
+	return nil
+}

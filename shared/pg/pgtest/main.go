@@ -1,0 +1,34 @@
+package pgtest
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// shared holds the servers of this test process from Main on: go test offers no other place for what lives that long.
+var shared *pool //nolint:gochecknoglobals // see above
+
+// Main runs the tests, stops the shared servers and exits. A goroutine that outlives all of this fails the run.
+func Main(m *testing.M, expected ...goleak.Option) {
+	shared = newPool()
+	code := m.Run()
+	if err := shared.close(); err != nil {
+		fmt.Fprintln(os.Stderr, "pgtest: stopping the servers:", err)
+		code = max(code, 1)
+	}
+	if code == 0 {
+		if err := goleak.Find(expected...); err != nil {
+			fmt.Fprintln(os.Stderr, "pgtest:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// ServerGoroutines is for a test that looks for leaked goroutines itself: each running server has one.
+func ServerGoroutines() goleak.Option {
+	return goleak.IgnoreAnyFunction("ace/shared/pg/pgserver.(*process).run")
+}

@@ -1,0 +1,115 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ace/shared/table"
+)
+
+// Sample reads the first row of evenly spaced pages of every leaf: about n keys in physical order, each marked with
+// its leaf. Where leaves may not be read by themselves the parent is sampled, and physical order is not known.
+func (n *Node) Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
+	tx, err := n.Begin(ctx, s.SearchPath)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Close()
+	if len(s.Leaves) == 0 {
+		return tx.sampleParent(ctx, s, count)
+	}
+	return tx.sampleLeaves(ctx, s, count)
+}
+
+func (t *Tx) sampleLeaves(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
+	var pages int64
+	for _, leaf := range s.Leaves {
+		pages += leaf.Pages
+	}
+	var sampled []table.Sampled
+	var queries []query
+	for i, leaf := range s.Leaves {
+		lo, hi := pageProbes(leaf.Pages, share(int64(count), leaf.Pages, pages))
+		if lo == nil {
+			continue
+		}
+		queries = append(queries, query{
+			args: [][]byte{lo, hi},
+			sql: fmt.Sprintf("SELECT ace_inner.* FROM unnest($1::tid[], $2::tid[]) ace_page(lo, hi) CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s.ctid >= ace_page.lo AND %s.ctid < ace_page.hi LIMIT 1) ace_inner",
+				strings.Join(s.Order, ", "), from(s, leaf), s.Alias, s.Alias),
+			row: func(v [][]byte) error {
+				sampled = append(sampled, table.Sampled{Key: readKey(v), Leaf: i})
+				return nil
+			},
+		})
+	}
+	return sampled, t.run(ctx, "sampling keys", queries...)
+}
+
+// share divides count in proportion to part of whole, at least one.
+func share(count, part, whole int64) int64 {
+	if whole == 0 {
+		return 1
+	}
+	return max(1, int64(float64(count)*float64(part)/float64(whole)))
+}
+
+// pageProbes gives the bounds of probes evenly spaced pages as two tid arrays.
+func pageProbes(pages, probes int64) (from, to []byte) {
+	probes = min(probes, pages)
+	if probes == 0 {
+		return nil, nil
+	}
+	var lo, hi strings.Builder
+	for i := range probes {
+		page := int64(float64(pages) / float64(probes) * float64(i))
+		sep := ","
+		if i == 0 {
+			sep = "{"
+		}
+		fmt.Fprintf(&lo, `%s"(%d,0)"`, sep, page)
+		fmt.Fprintf(&hi, `%s"(%d,0)"`, sep, page+1)
+	}
+	return []byte(lo.String() + "}"), []byte(hi.String() + "}")
+}
+
+// sampleParent reads random pages through the parent table.
+func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
+	rows, err := t.explainRows(ctx, "sampling keys", "SELECT 1 FROM "+s.Relation)
+	if err != nil {
+		return nil, err
+	}
+	percent := min(100, 100*float64(count)/max(1, float64(rows)))
+	var sampled []table.Sampled
+	return sampled, t.run(ctx, "sampling keys", query{
+		sql: fmt.Sprintf("SELECT %s FROM %s TABLESAMPLE BERNOULLI (%s)", strings.Join(s.Order, ", "), s.Relation,
+			strconv.FormatFloat(percent, 'f', 6, 64)),
+		row: func(v [][]byte) error {
+			sampled = append(sampled, table.Sampled{Key: readKey(v), Leaf: -1})
+			return nil
+		},
+	})
+}
+
+// Every gives the key of every step-th row in key order, read exactly and with the filter: for tables (or filtered
+// parts of tables) small enough for that. The first row is not among them.
+func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.Key, error) {
+	tx, err := n.Begin(ctx, s.SearchPath)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Close()
+	return tx.cut(ctx, s, table.Range{}, step, nil)
+}
+
+// RankKeys sorts keys in a transaction of its own: see Tx.Rank.
+func (n *Node) RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error) {
+	tx, err := n.Begin(ctx, s.SearchPath)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Close()
+	return tx.Rank(ctx, s, keys)
+}

@@ -1,0 +1,203 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// shape tells which ends of a range are bounded. Ranges of one shape share a statement.
+type shape struct{ lo, hi bool }
+
+// batch is the ranges of one shape and where they stood in the caller's list.
+type batch struct {
+	shape  shape
+	ranges []table.Range
+	origin []int
+}
+
+// byShape groups ranges; the order within a group is the caller's.
+func byShape(ranges []table.Range) []*batch {
+	var batches []*batch
+	find := func(s shape) *batch {
+		for _, b := range batches {
+			if b.shape == s {
+				return b
+			}
+		}
+		batches = append(batches, &batch{shape: s})
+		return batches[len(batches)-1]
+	}
+	for i, r := range ranges {
+		b := find(shape{lo: r.Lo != nil, hi: r.Hi != nil})
+		b.ranges = append(b.ranges, r)
+		b.origin = append(b.origin, i)
+	}
+	return batches
+}
+
+// statement writes a statement over the ranges of the batch: for each, the rows that inner (a SELECT's head and tail
+// around FROM and WHERE) gives of the table. Its first result column is the range's place in the caller's list + 1.
+func (b *batch) statement(s table.Source, head, tail string) query {
+	if !b.shape.lo && !b.shape.hi { // the whole table, once per range (there is only ever one)
+		return query{sql: fmt.Sprintf("SELECT 1, %s FROM %s%s%s", head, s.Relation, where(filtered(s, "")), tail)}
+	}
+	width, name := len(s.Order), outer(s)
+	var columns, types, terms []string
+	var args [][]byte
+	side := func(prefix, operator string, pick func(table.Range) table.Key) {
+		names := list(prefix, width)
+		columns = append(columns, names...)
+		types = append(types, s.OrderType...)
+		terms = append(terms, compare(s.Order, operator, qualify(name, names)))
+		keys := make([]table.Key, len(b.ranges))
+		for i, r := range b.ranges {
+			keys[i] = pick(r)
+		}
+		args = append(args, columnsOf(keys, width)...)
+	}
+	if b.shape.lo {
+		side("lo", s.AtLeast, func(r table.Range) table.Key { return r.Lo })
+	}
+	if b.shape.hi {
+		side("hi", s.Less, func(r table.Range) table.Key { return r.Hi })
+	}
+	return query{args: args, sql: fmt.Sprintf("SELECT %s.ord, ace_inner.* FROM %s %s CROSS JOIN LATERAL (SELECT %s FROM %s%s%s) ace_inner",
+		name, unnest(columns, types, 1), name, head, s.Relation, where(filtered(s, strings.Join(terms, " AND "))), tail)}
+}
+
+// place reads the first result column: which range of the caller's list a row belongs to.
+func (b *batch) place(value []byte) (int, error) {
+	ord, err := strconv.Atoi(string(value))
+	if err != nil || ord < 1 || ord > len(b.origin) {
+		return 0, fault.New(fault.Internal, "the server answered for a range that was not asked for")
+	}
+	return b.origin[ord-1], nil
+}
+
+// Sums counts the rows of each range and combines their digests. One round trip.
+func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, error) {
+	sums := make([]table.Sum, len(ranges))
+	seen := make([]bool, len(ranges))
+	queries := settings(rangePlans)
+	for _, b := range byShape(ranges) {
+		q := b.statement(s, "count(*) AS n, coalesce(pg_catalog.bit_xor("+s.Digest+"), 0) AS x", "")
+		q.row = func(v [][]byte) error {
+			i, err := b.place(v[0])
+			if err != nil {
+				return err
+			}
+			seen[i] = true
+			sums[i], err = readSum(v[1], v[2])
+			return err
+		}
+		queries = append(queries, q)
+	}
+	if err := t.run(ctx, "comparing blocks", queries...); err != nil {
+		return nil, err
+	}
+	for i, ok := range seen {
+		if !ok {
+			return nil, fault.New(fault.Internal, "node %q gave no digest for range %d of %d", t.node.name, i+1, len(ranges))
+		}
+	}
+	return sums, nil
+}
+
+// List gives key and digest of every row of each range, in key order within a range. limit bounds what may come back
+// in all; more is table.ErrMore.
+func (t *Tx) List(ctx context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error) {
+	lists := make([][]table.Listed, len(ranges))
+	var total int64
+	queries := settings(rangePlans)
+	for _, b := range byShape(ranges) {
+		q := b.statement(s, strings.Join(s.Key, ", ")+", "+s.Digest, " ORDER BY "+strings.Join(s.Order, ", "))
+		q.row = func(v [][]byte) error {
+			i, err := b.place(v[0])
+			if err != nil {
+				return err
+			}
+			if total++; total > limit {
+				return table.ErrMore
+			}
+			row, err := readListed(v[1:])
+			lists[i] = append(lists[i], row)
+			return err
+		}
+		queries = append(queries, q)
+	}
+	return lists, t.run(ctx, "listing differing blocks", queries...)
+}
+
+// Cut gives the key of every step-th row of a range, the first not among them: boundaries that split a range which
+// holds more rows than the plan expected.
+func (t *Tx) Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error) {
+	return t.cut(ctx, s, r, step, rangePlans)
+}
+
+func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64, plans []setting) ([]table.Key, error) {
+	var keys []table.Key
+	b := byShape([]table.Range{r})[0]
+	names := list("k", len(s.Order))
+	selected := make([]string, len(names))
+	for i, name := range names {
+		selected[i] = s.Order[i] + " AS " + name
+	}
+	numbered := fmt.Sprintf("%s, row_number() OVER (ORDER BY %s) AS n", strings.Join(selected, ", "), strings.Join(s.Order, ", "))
+	q := b.statement(s, numbered, "")
+	q.sql = fmt.Sprintf("SELECT %s FROM (%s) ace_cut WHERE n %% %d = 0 ORDER BY n", strings.Join(names, ", "), q.sql, step)
+	q.row = func(v [][]byte) error {
+		keys = append(keys, readKey(v))
+		return nil
+	}
+	return keys, t.run(ctx, "splitting a block", append(settings(plans), q)...)
+}
+
+// settings turns planner settings into a query.
+func settings(list []setting) []query {
+	if len(list) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	for i, s := range list {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "set_config('%s', '%s', true)", s.name, s.value)
+	}
+	return []query{{sql: "SELECT " + b.String()}}
+}
+
+func readSum(rows, digest []byte) (table.Sum, error) {
+	n, err := strconv.ParseInt(string(rows), 10, 64)
+	if err != nil {
+		return table.Sum{}, fmt.Errorf("row count: %w", err)
+	}
+	x, err := strconv.ParseInt(string(digest), 10, 64)
+	if err != nil {
+		return table.Sum{}, fmt.Errorf("digest: %w", err)
+	}
+	return table.Sum{Rows: n, Digest: x}, nil
+}
+
+func readKey(values [][]byte) table.Key {
+	key := make(table.Key, len(values))
+	for i, value := range values {
+		key[i] = string(value)
+	}
+	return key
+}
+
+// readListed reads key columns followed by the digest.
+func readListed(values [][]byte) (table.Listed, error) {
+	last := len(values) - 1
+	digest, err := strconv.ParseInt(string(values[last]), 10, 64)
+	if err != nil {
+		return table.Listed{}, fmt.Errorf("digest: %w", err)
+	}
+	return table.Listed{Key: readKey(values[:last]), Digest: digest}, nil
+}

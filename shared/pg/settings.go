@@ -1,0 +1,53 @@
+package pg
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// setting is one configuration parameter, set for the current transaction only.
+type setting struct{ name, value string }
+
+// pinned decides how values look and what the planner may do, whatever the role or database says. A plain role may set
+// all of these, and a transaction pooler keeps none of them.
+var pinned = []setting{ //nolint:gochecknoglobals // a constant list
+	{"client_encoding", "UTF8"},
+	{"TimeZone", "UTC"},
+	{"DateStyle", "ISO"},
+	{"IntervalStyle", "postgres"},
+	{"extra_float_digits", "1"},
+	{"bytea_output", "hex"},
+	{"xmlbinary", "base64"},
+	{"lc_monetary", "C"},
+	{"standard_conforming_strings", "on"},
+	{"transform_null_equals", "off"},
+	{"row_security", "off"}, // an error is better than rows silently hidden
+	{"max_parallel_workers_per_gather", "0"},
+	{"jit", "off"},
+	{"lock_timeout", "10s"},
+	{"idle_in_transaction_session_timeout", "60s"},
+}
+
+// planner settings per kind of statement.
+var (
+	rangePlans = []setting{{"enable_seqscan", "off"}}                                                   //nolint:gochecknoglobals // a constant list
+	pagePlans  = []setting{{"enable_sort", "off"}, {"work_mem", "64MB"}}                                //nolint:gochecknoglobals // a constant list
+	scanPlans  = []setting{{"enable_seqscan", "on"}, {"enable_indexscan", "off"}, {"work_mem", "64MB"}} //nolint:gochecknoglobals // a constant list
+)
+
+// settingsQuery applies settings for the rest of the transaction.
+func settingsQuery(settings []setting, searchPath string, timeout time.Duration) query {
+	var b strings.Builder
+	b.WriteString("SELECT ")
+	for _, s := range settings {
+		fmt.Fprintf(&b, "set_config('%s', '%s', true), ", s.name, s.value)
+	}
+	fmt.Fprintf(&b, "set_config('statement_timeout', '%d', true), set_config('search_path', $1, true)", timeout.Milliseconds())
+	return query{sql: b.String(), args: textArgs(searchPath)}
+}
+
+// quote writes an identifier.
+func quote(parts ...string) string { return pgx.Identifier(parts).Sanitize() }

@@ -1,0 +1,176 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// query is one statement with its parameters as text; nil is NULL. row, if set, is called for each result row; the
+// values are valid only during the call.
+type query struct {
+	sql  string
+	args [][]byte
+	row  func(values [][]byte) error
+}
+
+// textArgs turns text parameters into what the wire protocol takes.
+func textArgs(texts ...string) [][]byte {
+	args := make([][]byte, len(texts))
+	for i, text := range texts {
+		args[i] = []byte(text)
+	}
+	return args
+}
+
+// Tx is a short read-only transaction with one snapshot. BEGIN and the pinned settings travel with the first
+// statements, so a Tx that was only opened has cost nothing. It is used by one goroutine at a time and must be closed.
+type Tx struct {
+	node       *Node
+	conn       *pgxpool.Conn
+	searchPath string
+	begun      bool
+	broken     bool
+	active     *stream
+}
+
+// Begin takes a connection for a transaction. The server is told with the first query.
+func (n *Node) Begin(ctx context.Context, searchPath string) (*Tx, error) {
+	conn, err := n.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Tx{node: n, conn: conn, searchPath: searchPath}, nil
+}
+
+// Close ends the transaction and gives the connection back.
+func (t *Tx) Close() {
+	if t.conn == nil {
+		return
+	}
+	if t.active != nil {
+		_ = t.active.close()
+	}
+	if t.begun && !t.broken && !t.conn.Conn().IsClosed() {
+		ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
+		_, _ = t.conn.Conn().PgConn().Exec(ctx, "ROLLBACK").ReadAll()
+		cancel()
+	}
+	t.conn.Release() // a connection that is not idle is closed by the pool
+	t.conn = nil
+}
+
+// Timeout is the statement timeout of this transaction.
+func (t *Tx) Timeout() time.Duration { return t.node.timeout }
+
+// run sends the queries in one round trip and gives the rows to their handlers.
+func (t *Tx) run(ctx context.Context, doing string, queries ...query) error {
+	s, err := t.open(ctx, doing, queries...)
+	if err != nil {
+		return err
+	}
+	for {
+		i, values, err := s.next()
+		if err != nil {
+			_ = s.close()
+			return err
+		}
+		if values == nil {
+			return s.close()
+		}
+		if queries[i].row == nil {
+			continue
+		}
+		if err := queries[i].row(values); err != nil {
+			_ = s.close()
+			return t.node.fault(ctx, doing, err)
+		}
+	}
+}
+
+// open sends the queries and leaves the results to be read.
+func (t *Tx) open(ctx context.Context, doing string, queries ...query) (*stream, error) {
+	if t.active != nil {
+		return nil, errors.New("pg: a stream of this transaction is still open")
+	}
+	s := &stream{tx: t, ctx: ctx, doing: doing, index: -1}
+	s.pipeline = t.conn.Conn().PgConn().StartPipeline(ctx)
+	if !t.begun {
+		t.begun = true
+		s.index = -3 // BEGIN and the settings come first
+		s.send(query{sql: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"})
+		s.send(settingsQuery(pinned, t.searchPath, t.node.timeout))
+	}
+	for _, q := range queries {
+		s.send(q)
+	}
+	if err := s.pipeline.Sync(); err != nil {
+		_ = s.close()
+		return nil, t.node.fault(ctx, doing, err)
+	}
+	t.active = s
+	return s, nil
+}
+
+// stream reads the results of pipelined queries row by row. It lives within one call of its creator, which is why it
+// may hold the context.
+type stream struct {
+	tx       *Tx
+	ctx      context.Context //nolint:containedctx // needed to tell a cancelled query from a lost connection
+	doing    string
+	pipeline *pgconn.Pipeline
+	reader   *pgconn.ResultReader
+	index    int // of the query whose rows are being read; negative: BEGIN and settings
+}
+
+func (s *stream) send(q query) {
+	s.pipeline.SendQueryParams(q.sql, q.args, nil, nil, nil)
+}
+
+// next gives the index of a query and one of its rows, valid until the next call; nil values mean the end.
+func (s *stream) next() (int, [][]byte, error) {
+	for {
+		if s.reader != nil {
+			if s.reader.NextRow() {
+				if s.index >= 0 {
+					return s.index, s.reader.Values(), nil
+				}
+				continue
+			}
+			_, err := s.reader.Close()
+			s.reader = nil
+			if err != nil {
+				return s.index, nil, s.fail(err)
+			}
+		}
+		result, err := s.pipeline.GetResults()
+		if err != nil {
+			return s.index, nil, s.fail(err)
+		}
+		switch r := result.(type) {
+		case *pgconn.ResultReader:
+			s.reader = r
+			s.index++
+		case *pgconn.PipelineSync, nil:
+			return s.index, nil, nil
+		}
+	}
+}
+
+func (s *stream) fail(err error) error {
+	s.tx.broken = true
+	return s.tx.node.fault(s.ctx, s.doing, err)
+}
+
+// close ends the reading; results not read yet are thrown away.
+func (s *stream) close() error {
+	s.tx.active = nil
+	if err := s.pipeline.Close(); err != nil {
+		s.tx.broken = true
+		return s.tx.node.fault(s.ctx, s.doing, err)
+	}
+	return nil
+}

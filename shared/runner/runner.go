@@ -1,0 +1,169 @@
+// Package runner runs tasks: it takes the lease, keeps it alive while the capability works, stores how the task ended and
+// clears up what only the work needed. Whatever happens to the process, the task can be run again from its parts.
+//
+// Running a task that ended, or that somebody else runs, does nothing: any start may be repeated.
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/task"
+)
+
+// Outcome is what a capability ended with.
+type Outcome struct {
+	Result   json.RawMessage
+	Document *task.Document
+}
+
+// Work does the tasks of one type. It must return soon after its context has ended.
+type Work func(ctx context.Context, rec task.Record, report func(task.Progress)) (Outcome, error)
+
+// Options of a runner.
+type Options struct {
+	Tasks *task.Registry
+	Store archive.Store
+	Works map[task.Type]Work
+	Owner string // names this process in leases and errors
+	// Handover is the cause of a context's end that gives the lease back instead of ending the task.
+	Handover error
+	Log      *slog.Logger
+}
+
+// Runner runs tasks.
+type Runner struct{ Options }
+
+// New makes a runner.
+func New(o Options) *Runner { return &Runner{Options: o} }
+
+const (
+	// maxAttempts ends a task that nobody gets to its end, one that brings the process down above all.
+	maxAttempts = 20
+	// finishTimeout bounds the storing of an outcome, which goes on after the work's context has ended.
+	finishTimeout = 20 * time.Second
+	finishWait    = 500 * time.Millisecond
+)
+
+// Run runs one task to its end, if nobody else does. takeOver says that whoever held its lease is known to be dead.
+func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
+	log := r.Log.With("task_id", taskID)
+	held, err := r.Tasks.Acquire(ctx, taskID, r.Owner, task.AcquireOptions{TakeOver: takeOver})
+	if err != nil {
+		log.DebugContext(ctx, "task not started here", "reason", err)
+		return
+	}
+	rec := held.Record()
+	log.InfoContext(ctx, "task started", "type", rec.Type, "cluster", rec.ClusterName, "table", rec.TableName, "attempt", rec.Attempts)
+	if rec.Attempts > maxAttempts {
+		err := fault.New(fault.Internal, "given up after %d attempts, none of which came to an end", maxAttempts)
+		r.settle(ctx, log, held, Outcome{}, err, nil)
+		return
+	}
+	reports := newLatest()
+	work, stop := held.KeepAlive(ctx, task.Rhythm{}, reports.get)
+	outcome, err := r.work(work, rec, reports.set)
+	lost := stop()
+	r.settle(ctx, log, held, outcome, errors.Join(lost, err), lost)
+}
+
+// work has the capability do the task; a panic of it ends the task, not the process.
+func (r *Runner) work(ctx context.Context, rec task.Record, report func(task.Progress)) (_ Outcome, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fault.Wrap(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()), fault.Internal, "the task failed: this is a defect; the log has the details")
+		}
+	}()
+	work, ok := r.Works[rec.Type]
+	if !ok {
+		return Outcome{}, fault.New(fault.Internal, "this version cannot run tasks of type %q", rec.Type)
+	}
+	return work(ctx, rec, report)
+}
+
+// settle stores how the task ended. A runner that has lost the lease, or is told to hand over, ends nothing.
+func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, outcome Outcome, err, lost error) {
+	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	end := task.Outcome{Status: task.Completed, Result: outcome.Result, Document: outcome.Document}
+	switch {
+	case err == nil:
+	case errors.Is(lost, task.ErrLeaseLost):
+		log.WarnContext(ctx, "task is run by somebody else now")
+		return
+	case lost == nil && r.Handover != nil && errors.Is(context.Cause(ctx), r.Handover):
+		if err := held.Release(done); err != nil {
+			log.WarnContext(ctx, "lease not given back: it will run out", "error", err)
+		}
+		log.InfoContext(ctx, "task interrupted: it goes on at the next start")
+		return
+	case fault.CodeOf(lost) == fault.Cancelled:
+		end = task.Outcome{Status: task.Cancelled, Error: lost}
+	case lost != nil:
+		end = task.Outcome{Status: task.Failed, Error: lost}
+	default:
+		end = task.Outcome{Status: task.Failed, Error: err}
+	}
+	if err := r.finish(done, held, end); err != nil {
+		log.ErrorContext(ctx, "outcome not stored: the task will be run again", "error", err)
+		return
+	}
+	logEnd(ctx, log, held.Record(), end)
+	r.clear(done, log, held.Record().TaskID)
+}
+
+// finish stores the outcome, again and again while the store is out of reach and time is left.
+func (r *Runner) finish(ctx context.Context, held *task.Held, end task.Outcome) error {
+	for {
+		_, err := held.Finish(ctx, end)
+		if err == nil || !fault.Retryable(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(finishWait):
+		}
+	}
+}
+
+func logEnd(ctx context.Context, log *slog.Logger, rec task.Record, end task.Outcome) {
+	level := slog.LevelInfo
+	attrs := []slog.Attr{slog.String("status", string(rec.Status))}
+	if rec.StartedAt != nil && rec.FinishedAt != nil {
+		attrs = append(attrs, slog.Duration("took", rec.FinishedAt.Sub(*rec.StartedAt)))
+	}
+	if end.Error != nil {
+		attrs = append(attrs, slog.Any("error", end.Error))
+		level = slog.LevelWarn
+	}
+	log.LogAttrs(ctx, level, "task ended", attrs...)
+}
+
+// clear removes plan, parts and the rest of what the work wrote for itself: it holds row data. What cannot be removed
+// now is left to be swept.
+func (r *Runner) clear(ctx context.Context, log *slog.Logger, taskID string) {
+	var keys []string
+	err := r.Store.List(ctx, archive.TaskPrefix(taskID), "", func(info archive.Info) bool {
+		if info.Key != archive.TaskKey(taskID) && strings.HasPrefix(info.Key, archive.TaskPrefix(taskID)) {
+			keys = append(keys, info.Key)
+		}
+		return true
+	})
+	for _, key := range keys {
+		if err == nil {
+			err = r.Store.Delete(ctx, key)
+		}
+	}
+	if err != nil {
+		log.WarnContext(ctx, "working files not removed", "error", err)
+	}
+}

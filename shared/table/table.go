@@ -1,0 +1,224 @@
+// Package table holds the plain data that describes a table on several nodes and the ranges of its key: what the
+// planner, the workers and the PostgreSQL adapter hand to each other, and what the plan of a task stores as JSON.
+//
+// It has no behaviour beyond small questions about itself and imports nothing but the row digest's types.
+package table
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"ace/shared/rowdigest"
+)
+
+// Key is the value of each key column as PostgreSQL's text output, in key order. Keys are compared in SQL, as the
+// columns' own types; in Go two equal texts are the same key, two different texts may still be.
+type Key []string
+
+// String writes the key for people: (7, 'a').
+func (k Key) String() string {
+	texts := make([]string, len(k))
+	for i, text := range k {
+		if runes := []rune(text); len(runes) > 64 {
+			text = string(runes[:64]) + "..."
+		}
+		texts[i] = "'" + strings.ReplaceAll(text, "'", "''") + "'"
+	}
+	return "(" + strings.Join(texts, ", ") + ")"
+}
+
+// Range is half-open: keys >= Lo and < Hi in the run's order. A nil bound is an open end.
+type Range struct {
+	Lo Key `json:"lo,omitempty"`
+	Hi Key `json:"hi,omitempty"`
+}
+
+// Sum is what a node says of a set of rows: how many there are, and the XOR of their digests.
+type Sum struct {
+	Rows   int64 `json:"n"`
+	Digest int64 `json:"x"`
+}
+
+// Add combines the sums of two disjoint sets of rows.
+func (s Sum) Add(o Sum) Sum { return Sum{Rows: s.Rows + o.Rows, Digest: s.Digest ^ o.Digest} }
+
+// ErrMore is what a listing gives up with when it meets more rows than the caller has room for.
+var ErrMore = errors.New("the ranges hold more rows than expected")
+
+// Span is a half-open range of one leaf's pages; To < 0 is the open end.
+type Span struct {
+	Leaf int   `json:"leaf"`
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+}
+
+// Sampled is a key met on a page: samples of one leaf stand in physical order.
+type Sampled struct {
+	Key  Key
+	Leaf int // which of the source's leaves; -1 when physical order is not known
+}
+
+// Listed is a row as narrowing sees it: its key, and the digest of all its compared columns.
+type Listed struct {
+	Key    Key
+	Digest int64
+}
+
+// KeyedRow is a row found by its key: what it holds, and the digest of that.
+type KeyedRow struct {
+	Digest int64
+	Row    Row
+}
+
+// RowStream gives the rows found for a list of keys, in the list's order, one at a time. It must be closed.
+type RowStream interface {
+	// Next gives the next row and its key's place in the list; a place of -1 is the end.
+	Next() (int, KeyedRow, error)
+	Close() error
+}
+
+// Row is the text of each compared column in the plan's order; nil is NULL.
+type Row []*string
+
+// Equal says whether two rows have the same stored values.
+func (r Row) Equal(o Row) bool {
+	return slices.EqualFunc(r, o, SameValue)
+}
+
+// SameValue compares two values of one column; NULL equals only NULL.
+func SameValue(a, b *string) bool {
+	return (a == nil) == (b == nil) && (a == nil || *a == *b)
+}
+
+// Column is a column as one node's catalogue has it.
+type Column struct {
+	Name      string         `json:"name"`
+	Declared  string         `json:"declared"` // as a person would write it, with its modifier: varchar(10)
+	Type      rowdigest.Type `json:"type"`
+	NotNull   bool           `json:"not_null,omitempty"`
+	Generated bool           `json:"generated,omitempty"`
+	Collation *Collation     `json:"collation,omitempty"` // nil: the type has none
+	CollName  string         `json:"coll_name,omitempty"` // quoted, with schema; empty for the database's default
+	Labels    []string       `json:"labels,omitempty"`    // of an enum (or a domain over one), in order
+}
+
+// Collation is all that decides how a column's text is ordered and compared.
+type Collation struct {
+	Provider      string `json:"provider"` // c libc, i ICU, b builtin
+	Locale        string `json:"locale"`
+	Deterministic bool   `json:"deterministic"`
+	Version       string `json:"version,omitempty"` // the actual one, of the library in use
+}
+
+// SameOrder says whether text ordered under one is ordered under the other: never guessed from names alone, so an
+// order whose version nobody tells is the same as no other.
+func (c *Collation) SameOrder(o *Collation) bool {
+	if c == nil || o == nil {
+		return c == o
+	}
+	return c.bytewise() && o.bytewise() || *c == *o && c.Version != ""
+}
+
+// bytewise says whether the order is that of the bytes, whoever provides it.
+func (c *Collation) bytewise() bool {
+	locale := strings.ToUpper(c.Locale)
+	return c.Deterministic && c.Provider != "i" && (locale == "C" || locale == "POSIX" || locale == "C.UTF-8" && c.Provider == "b")
+}
+
+// KeyColumn is a column of the key with the operators of the key's own index.
+type KeyColumn struct {
+	Name     string
+	OpSchema string // schema of the operators: pg_catalog but for extension types
+	Less     string // names of the operators: <, >=, =
+	AtLeast  string
+	Equal    string
+}
+
+// Description is a table as one node's catalogue has it.
+type Description struct {
+	Node          string
+	ServerVersion int    // as server_version_num: 150018
+	Encoding      string // of the database: UTF8
+	Superuser     bool   // of the connected role
+	UserPath      string // the role's own search_path, resolved: "public, ext"
+	Kind          string // relkind: r, p
+	Only          bool   // an inheritance parent: its children are not part of it
+	Columns       []Column
+	Key           []KeyColumn
+	KeyIndex      string // name of the index the key was taken from
+	Primary       bool   // it is the primary key
+	Leaves        []Leaf // the relations that hold the rows; one for a plain table; those the role may not read are left out
+	LeavesHidden  bool   // some leaves may not be read by themselves: only the parent is
+	RowEstimate   int64  // the planner's
+}
+
+// Column gives the column of that name.
+func (d *Description) Column(name string) (Column, bool) {
+	i := slices.IndexFunc(d.Columns, func(c Column) bool { return c.Name == name })
+	if i < 0 {
+		return Column{}, false
+	}
+	return d.Columns[i], true
+}
+
+// Leaf is a relation that holds rows itself.
+type Leaf struct {
+	Relation string `json:"relation"` // quoted, with schema
+	Filenode uint32 `json:"filenode"` // changes when the table is rewritten
+	Pages    int64  `json:"pages"`    // at plan time; it may have grown since
+}
+
+// Source is one node's table as the statements of a run read it: names and SQL fragments decided at plan time, so that
+// every statement of every worker means the same. Fragments are complete and quoted; column references are qualified
+// with the table's name.
+type Source struct {
+	Node       string   `json:"node"`
+	Relation   string   `json:"relation"`    // "public"."users", with ONLY for an inheritance parent
+	Alias      string   `json:"alias"`       // "users": how the fragments refer to it
+	SearchPath string   `json:"search_path"` // value for set_config
+	Key        []string `json:"key"`         // references of the key columns
+	KeyType    []string `json:"key_type"`    // their types, for casts of parameters
+	KeyEqual   []string `json:"key_equal"`   // the key index's equality: OPERATOR(pg_catalog.=)
+	Order      []string `json:"order"`       // what the ranges compare: Key, or its text under "C"
+	OrderType  []string `json:"order_type"`  // the types of Order
+	// ScalarOrder: Order is one column of a plain base type, so that width_bucket takes it as it is.
+	ScalarOrder bool `json:"scalar_order"`
+	// Collate: the collations of Order, quoted, where they are not the database's default.
+	Collate []string `json:"collate"`
+	Less    string   `json:"less"`     // operators between Order and a bound: OPERATOR(pg_catalog.<) or <
+	AtLeast string   `json:"at_least"` //
+	Columns []string `json:"columns"`  // references of the compared columns, in the plan's order
+	Digest  string   `json:"digest"`   // the row digest, a bigint
+	Filter  string   `json:"filter,omitempty"`
+	Leaves  []Leaf   `json:"leaves,omitempty"`
+}
+
+// Name writes schema.table for people: quoted only where SQL asks for it.
+func Name(schema, name string) string { return display(schema) + "." + display(name) }
+
+func display(identifier string) string {
+	plain := identifier != "" && (identifier[0] == '_' || identifier[0] >= 'a' && identifier[0] <= 'z')
+	for i := 0; i < len(identifier) && plain; i++ {
+		c := identifier[i]
+		plain = c == '_' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
+	}
+	if plain {
+		return identifier
+	}
+	return Quote(identifier)
+}
+
+// Quote writes an identifier as SQL.
+func Quote(identifier string) string {
+	return `"` + strings.ReplaceAll(identifier, `"`, `""`) + `"`
+}
+
+// Relation is how a FROM clause names the table: its children are part of it only if it is partitioned.
+func (d *Description) Relation(schema, name string) string {
+	relation := Quote(schema) + "." + Quote(name)
+	if d.Only {
+		return "ONLY " + relation
+	}
+	return relation
+}

@@ -1,0 +1,221 @@
+package tablediff
+
+import (
+	"context"
+	"slices"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+const (
+	// overfull: a range that holds this many times block_rows is split before any of its rows are listed.
+	overfull = 4
+	// maxSplits bounds how often a range is split in a row; each split divides it by its size over block_rows.
+	maxSplits = 8
+)
+
+// stretch is a key range to be digested: a leaf of the plan, or a piece of one that turned out too big.
+type stretch struct {
+	table.Range
+	block int
+}
+
+// compared is a stretch whose sums differ.
+type compared struct {
+	stretch
+	leaf int   // its number in the plan, where it has one
+	most int64 // rows on the node that has the most
+}
+
+// compare does a batch: digest every leaf on every node at once, list what differs, keep the candidates.
+func (j *job) compare(ctx context.Context) error {
+	j.totals.RowsPerNode = make([]int64, len(j.nodes))
+	j.totals.PairCandidates = make([]int64, len(j.plan.pairs()))
+	if j.plan.Strategy == Pages {
+		return j.narrowScanned(ctx)
+	}
+	stretches := make([]stretch, 0, j.unit.To-j.unit.From)
+	for leaf := j.unit.From; leaf < j.unit.To; leaf++ {
+		stretches = append(stretches, j.leaf(leaf))
+	}
+	return j.inSnapshots(ctx, func(txs []Tx) error {
+		return j.compareStretches(ctx, txs, stretches, maxSplits)
+	})
+}
+
+func (j *job) leaf(leaf int) stretch {
+	return stretch{Range: j.plan.Layout.Leaf(leaf), block: j.plan.Layout.Block(leaf)}
+}
+
+// inSnapshots runs fn with a transaction on every node.
+func (j *job) inSnapshots(ctx context.Context, fn func([]Tx) error) error {
+	txs, end, err := j.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return fn(txs)
+}
+
+// compareStretches digests stretches and narrows those that differ, in key order.
+func (j *job) compareStretches(ctx context.Context, txs []Tx, stretches []stretch, splits int) error {
+	if len(stretches) == 0 {
+		return nil
+	}
+	sums, err := j.sums(ctx, txs, stretches)
+	if err != nil {
+		return err
+	}
+	var differing []compared
+	for i, s := range stretches {
+		most, equal := int64(0), true
+		for node := range sums {
+			sum := sums[node][i]
+			most = max(most, sum.Rows)
+			equal = equal && sum == sums[0][i]
+		}
+		if equal {
+			j.countEqual(most)
+			continue
+		}
+		differing = append(differing, compared{stretch: s, most: most})
+	}
+	return j.narrow(ctx, txs, differing, splits)
+}
+
+func (j *job) sums(ctx context.Context, txs []Tx, stretches []stretch) ([][]table.Sum, error) {
+	ranges := make([]table.Range, len(stretches))
+	for i, s := range stretches {
+		ranges[i] = s.Range
+	}
+	sums := make([][]table.Sum, len(txs))
+	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
+		sums[node], err = txs[node].Sums(ctx, j.plan.Sources[node], ranges)
+		return err
+	})
+	return sums, err
+}
+
+func (j *job) countEqual(rows int64) {
+	j.totals.Keys += rows
+	for node := range j.totals.RowsPerNode {
+		j.totals.RowsPerNode[node] += rows
+	}
+}
+
+// narrow lists differing stretches, as many at a time as memory allows; one too big for that is split.
+func (j *job) narrow(ctx context.Context, txs []Tx, differing []compared, splits int) error {
+	limit := overfull * j.plan.BlockRows
+	for len(differing) > 0 {
+		if first := differing[0]; first.most > limit {
+			if err := j.split(ctx, txs, first, splits); err != nil {
+				return err
+			}
+			differing = differing[1:]
+			continue
+		}
+		n, rows := fitting(differing, limit)
+		if err := j.list(ctx, txs, differing[:n], rows); err != nil {
+			return err
+		}
+		differing = differing[n:]
+	}
+	return nil
+}
+
+// fitting gives how many of the first stretches hold at most limit rows together, and how many that is.
+func fitting(differing []compared, limit int64) (n int, rows int64) {
+	for n < len(differing) && rows+differing[n].most <= limit {
+		rows += differing[n].most
+		n++
+	}
+	return n, rows
+}
+
+// split cuts a range where the node that has the most rows says, and compares the pieces in the same snapshots.
+func (j *job) split(ctx context.Context, txs []Tx, c compared, splits int) error {
+	if splits == 0 {
+		return fault.New(fault.Internal, "a block of %d rows cannot be split any further", c.most)
+	}
+	cuts := make([][]table.Key, len(txs))
+	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
+		cuts[node], err = txs[node].Cut(ctx, j.plan.Sources[node], c.Range, j.plan.BlockRows)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	most := slices.MaxFunc(cuts, func(a, b []table.Key) int { return len(a) - len(b) })
+	if len(most) == 0 {
+		return fault.New(fault.Internal, "a block of %d rows has no row to split it at", c.most)
+	}
+	pieces := make([]stretch, 0, len(most)+1)
+	lo := c.Lo
+	for _, key := range append(most, c.Hi) {
+		pieces = append(pieces, stretch{Range: table.Range{Lo: lo, Hi: key}, block: c.block})
+		lo = key
+	}
+	return j.compareStretches(ctx, txs, pieces, splits-1)
+}
+
+// list fetches keys and digests of differing stretches from every node and keeps the candidates.
+func (j *job) list(ctx context.Context, txs []Tx, differing []compared, limit int64) error {
+	ranges := make([]table.Range, len(differing))
+	blocks := make([]int, len(differing))
+	for i, d := range differing {
+		ranges[i], blocks[i] = d.Range, d.block
+	}
+	lists := make([][][]table.Listed, len(txs))
+	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
+		lists[node], err = txs[node].List(ctx, j.plan.Sources[node], ranges, limit)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return j.match(ctx, txs[0], lists, blocks)
+}
+
+// match finds the candidates of each range and writes them in key order.
+func (j *job) match(ctx context.Context, tx Tx, lists [][][]table.Listed, blocks []int) error {
+	rank := func(keys []table.Key) ([]int, error) { return tx.Rank(ctx, j.plan.Sources[0], keys) }
+	for i, block := range blocks {
+		perNode := make([][]table.Listed, len(lists))
+		for node := range lists {
+			perNode[node] = lists[node][i]
+			j.totals.RowsPerNode[node] += int64(len(lists[node][i]))
+		}
+		found, keys, err := matchRange(perNode, rank)
+		if err != nil {
+			return err
+		}
+		j.totals.Keys += keys
+		if err := j.keep(found, block); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep writes candidates to the part and counts them for each pair.
+func (j *job) keep(found []candidate, block int) error {
+	pairs := j.plan.pairs()
+	for _, c := range found {
+		c.Block = block
+		j.totals.Candidates++
+		for p, pair := range pairs {
+			if !sameDigest(c.Digest[pair.a], c.Digest[pair.b]) {
+				j.totals.PairCandidates[p]++
+			}
+		}
+		if err := j.out.Row(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sameDigest(a, b *int64) bool {
+	return (a == nil) == (b == nil) && (a == nil || *a == *b)
+}

@@ -1,0 +1,212 @@
+package tablediff
+
+import (
+	"context"
+	"time"
+
+	"ace/shared/part"
+)
+
+const (
+	// chunkKeys is how many keys one statement looks up.
+	chunkKeys = 1000
+	// confirmRounds is how often a key that keeps changing is read again before it is reported as unsettled.
+	confirmRounds = 5
+	// maxInFlight bounds the keys of one unit that are waited for; the rest is reported as unsettled at once.
+	maxInFlight = 50_000
+	// limitSlack: rows of so many candidates beyond max_diff_rows are still read, in case earlier ones get resolved.
+	limitSlack = 10_000
+)
+
+// confirm does a unit: read the candidates of the compare unit of the same number again, by key and without the
+// filter, until each is equal, or different and at rest, or has changed too often.
+func (j *job) confirm(ctx context.Context) error {
+	c := &confirmation{job: j, settled: map[int64][]*int64{}, unsettled: map[int64]bool{}}
+	j.totals.Pairs = make([]PairTotals, len(j.plan.pairs()))
+	for p := range j.totals.Pairs {
+		j.totals.Pairs[p].Columns = make([]int64, len(j.plan.Columns))
+	}
+	if j.plan.ConfirmDelay > 0 {
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+	}
+	return c.report(ctx)
+}
+
+// confirmation is the state of one confirm unit. Candidates go by their place in the compare part.
+type confirmation struct {
+	job       *job
+	resolved  bitmap             // candidates that are equal now
+	settled   map[int64][]*int64 // digests of those that came to rest after they had changed
+	unsettled map[int64]bool
+	position  []int64 // candidates of each pair so far, those of earlier units included
+	blocks    bitmap  // that hold a mismatched key
+}
+
+// indexed is a candidate and its place.
+type indexed struct {
+	candidate
+	at int64
+}
+
+// candidates reads the compare part in chunks.
+func (c *confirmation) candidates(ctx context.Context, fn func([]indexed) error) error {
+	source := Unit{TaskID: c.job.unit.TaskID, PlanHash: c.job.unit.PlanHash, Phase: phaseCompare, Index: c.job.unit.Index}
+	reader, err := part.Open(ctx, c.job.store, source.key(), source.header())
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	chunk := make([]indexed, 0, chunkKeys)
+	for at := int64(0); ; at++ {
+		next := indexed{at: at}
+		more, err := reader.Next(&next.candidate)
+		if err != nil {
+			return err
+		}
+		if more {
+			chunk = append(chunk, next)
+		}
+		if len(chunk) == chunkKeys || !more && len(chunk) > 0 {
+			if err := fn(chunk); err != nil {
+				return err
+			}
+			chunk = chunk[:0]
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// settle compares digests with those of the first pass, and reads what has changed since again and again.
+func (c *confirmation) settle(ctx context.Context) error {
+	var moving []indexed
+	err := c.candidates(ctx, func(chunk []indexed) error {
+		changed, err := c.round(ctx, chunk, true)
+		for _, candidate := range changed {
+			if len(moving) < maxInFlight {
+				moving = append(moving, candidate)
+			} else {
+				c.unsettled[candidate.at] = true
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for range confirmRounds {
+		if len(moving) == 0 {
+			return nil
+		}
+		if err := sleep(ctx, 2*c.job.plan.ConfirmDelay); err != nil {
+			return err
+		}
+		if moving, err = c.rounds(ctx, moving); err != nil {
+			return err
+		}
+	}
+	for _, candidate := range moving {
+		c.unsettled[candidate.at] = true
+	}
+	return nil
+}
+
+// rounds reads all moving keys once more, in chunks.
+func (c *confirmation) rounds(ctx context.Context, moving []indexed) ([]indexed, error) {
+	var still []indexed
+	for len(moving) > 0 {
+		n := min(chunkKeys, len(moving))
+		changed, err := c.round(ctx, moving[:n], false)
+		if err != nil {
+			return nil, err
+		}
+		still = append(still, changed...)
+		moving = moving[n:]
+	}
+	return still, nil
+}
+
+// round reads the digests of some keys and gives those that changed since they were read before. first: the digests
+// known so far are those of the part, which need not be remembered.
+func (c *confirmation) round(ctx context.Context, chunk []indexed, first bool) ([]indexed, error) {
+	now, err := c.digests(ctx, chunk)
+	if err != nil {
+		return nil, err
+	}
+	var changed []indexed
+	for i, candidate := range chunk {
+		digest := make([]*int64, len(now))
+		for node := range now {
+			digest[node] = now[node][i]
+		}
+		switch {
+		case allSame(digest):
+			c.resolved.set(candidate.at)
+		case !sameDigests(digest, candidate.Digest):
+			candidate.Digest = digest
+			changed = append(changed, candidate)
+		case !first:
+			c.settled[candidate.at] = digest
+		}
+	}
+	return changed, nil
+}
+
+// digests reads the digest of each key on every node.
+func (c *confirmation) digests(ctx context.Context, chunk []indexed) ([][]*int64, error) {
+	keys := keysOf(chunk)
+	now := make([][]*int64, len(c.job.nodes))
+	err := c.job.inSnapshots(ctx, func(txs []Tx) error {
+		return c.job.onAll(ctx, func(ctx context.Context, node int) (err error) {
+			now[node], err = txs[node].Digests(ctx, c.job.plan.Sources[node], keys)
+			return err
+		})
+	})
+	return now, err
+}
+
+func allSame(digests []*int64) bool {
+	for _, d := range digests[1:] {
+		if !sameDigest(digests[0], d) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameDigests(a, b []*int64) bool {
+	for i := range a {
+		if !sameDigest(a[i], b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// bitmap is a set of small numbers.
+type bitmap []uint64
+
+func (b *bitmap) set(i int64) {
+	for int64(len(*b)) <= i/64 {
+		*b = append(*b, 0)
+	}
+	(*b)[i/64] |= 1 << (i % 64)
+}
+
+func (b bitmap) has(i int64) bool {
+	return i/64 < int64(len(b)) && b[i/64]&(1<<(i%64)) != 0
+}

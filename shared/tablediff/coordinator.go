@@ -1,0 +1,247 @@
+package tablediff
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/fanout"
+	"ace/shared/fault"
+	"ace/shared/table"
+	"ace/shared/task"
+)
+
+// retries of a unit that failed for a reason that may pass, and the first wait, which doubles.
+const (
+	unitAttempts = 3
+	retryWait    = 500 * time.Millisecond
+)
+
+// Coordinator runs whole comparisons: it plans, hands out units, and merges what comes back.
+type Coordinator struct {
+	store   archive.Store
+	nodes   Opener
+	invoker Invoker
+	log     *slog.Logger
+}
+
+// NewCoordinator makes a coordinator.
+func NewCoordinator(store archive.Store, nodes Opener, invoker Invoker, log *slog.Logger) *Coordinator {
+	return &Coordinator{store: store, nodes: nodes, invoker: invoker, log: log}
+}
+
+// Run does the job, or goes on with it where an earlier run stopped. report is called whenever something was done. The
+// context ends the run; what was stored by then stays for the next.
+func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progress)) (Result, error) {
+	r := &run{Coordinator: c, job: job, started: time.Now(), progress: newProgress(report)}
+	var result Result
+	for _, step := range []func(context.Context) error{r.makePlan, r.scan, r.compare, r.confirm, func(ctx context.Context) (err error) {
+		result, err = r.merge(ctx)
+		return err
+	}} {
+		if err := step(ctx); err != nil {
+			if ctx.Err() != nil { // what the work says when it is cut short is only an echo of why
+				err = context.Cause(ctx)
+			}
+			return Result{}, err
+		}
+	}
+	return result, nil
+}
+
+// run is the state of one Run.
+type run struct {
+	*Coordinator
+	job       Job
+	started   time.Time
+	plan      *Plan
+	progress  *progress
+	timings   timings
+	equal     Totals // of leaves that the scan found equal
+	compares  []Unit
+	compared  []Totals
+	confirmed []Totals // zero where there was no candidate
+}
+
+// makePlan reads the stored plan, or makes and stores one.
+func (r *run) makePlan(ctx context.Context) error {
+	defer r.timings.measure(phasePlan)()
+	r.progress.phase(phasePlan)
+	plan, err := loadPlan(ctx, r.store, r.job.TaskID)
+	if errors.Is(err, archive.ErrNotFound) {
+		if plan, err = makePlan(ctx, r.nodes, r.job, time.Now()); err == nil {
+			plan, err = storePlan(ctx, r.store, plan)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	r.plan = plan
+	r.progress.planned(plan)
+	return nil
+}
+
+// scan reads all pages of every node, in the pages strategy.
+func (r *run) scan(ctx context.Context) error {
+	if r.plan.Strategy != Pages {
+		for i := range r.plan.Layout.Batches() {
+			u := r.unit(phaseCompare, i)
+			u.From, u.To = r.plan.Layout.Batch(i)
+			r.compares = append(r.compares, u)
+		}
+		return nil
+	}
+	defer r.timings.measure(phaseCompare)()
+	r.progress.phase(phaseCompare)
+	units := make([]Unit, len(r.plan.Scans))
+	for i := range units {
+		units[i] = r.unit(phaseScan, i)
+	}
+	_, err := r.do(ctx, phaseScan, units, func(t Totals, done, total int) {
+		r.progress.scanned(t, r.plan.Layout.Blocks()*done/total)
+	})
+	if err != nil {
+		return err
+	}
+	sums, err := combineScans(ctx, r.store, r.plan, units)
+	if err != nil {
+		return err
+	}
+	r.compares, r.equal = narrowingUnits(r.plan, sums, listedPerUnit(r.plan))
+	return nil
+}
+
+func (r *run) unit(phase string, index int) Unit {
+	return Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phase, Index: index}
+}
+
+// listedPerUnit is about how many rows a unit lists that narrows what a scan has found.
+func listedPerUnit(plan *Plan) int64 {
+	if plan.ByText { // each unit reads the whole table
+		return scanListed
+	}
+	return overfull * plan.BlockRows
+}
+
+// compare digests all leaves, or narrows those that the scan found to differ.
+func (r *run) compare(ctx context.Context) (err error) {
+	narrowing := r.plan.Strategy == Pages
+	phase := phaseCompare
+	if narrowing {
+		phase = "narrow"
+	}
+	defer r.timings.measure(phase)()
+	r.progress.phase(phase)
+	r.compared, err = r.do(ctx, phaseCompare, r.compares, func(t Totals, _, _ int) {
+		if !narrowing {
+			r.progress.compared(t, r.plan.Layout.Block(t.To-1)-r.plan.Layout.Block(t.From)+1)
+		}
+		r.progress.mismatched(t.Candidates)
+	})
+	return err
+}
+
+// confirm reads the candidates again, once the youngest is confirm_delay old.
+func (r *run) confirm(ctx context.Context) error {
+	defer r.timings.measure(phaseConfirm)()
+	r.progress.phase(phaseConfirm)
+	units, at := r.confirmUnits()
+	r.confirmed = make([]Totals, len(r.compared))
+	if len(units) == 0 {
+		return nil
+	}
+	if err := sleep(ctx, r.plan.ConfirmDelay); err != nil {
+		return err
+	}
+	totals, err := r.do(ctx, phaseConfirm, units, func(Totals, int, int) {})
+	for i, t := range totals {
+		r.confirmed[at[i]] = t
+	}
+	return err
+}
+
+// confirmUnits makes a unit of each compare unit that has candidates, and says which.
+func (r *run) confirmUnits() (units []Unit, at []int) {
+	before := make([]int64, len(r.plan.pairs()))
+	for i, t := range r.compared {
+		if t.Candidates == 0 {
+			continue
+		}
+		u := r.unit(phaseConfirm, r.compares[i].Index)
+		u.From, u.To = r.compares[i].From, r.compares[i].To
+		u.Before = append([]int64(nil), before...)
+		units = append(units, u)
+		at = append(at, i)
+		for p, n := range t.PairCandidates {
+			before[p] += n
+		}
+	}
+	return units, at
+}
+
+// do has units done, those that have no part yet, and gives the totals of all.
+func (r *run) do(ctx context.Context, phase string, units []Unit, done func(t Totals, done, total int)) ([]Totals, error) {
+	stored, err := r.storedParts(ctx, phase)
+	if err != nil {
+		return nil, err
+	}
+	count := counter{total: len(units), done: done}
+	return fanout.Map(ctx, r.plan.Workers, units, func(ctx context.Context, u Unit) (Totals, error) {
+		var totals Totals
+		var err error
+		if stored[u.key()] {
+			totals, err = readTotals(ctx, r.store, u)
+		} else {
+			totals, err = r.invoke(ctx, u)
+		}
+		if err == nil {
+			count.add(totals)
+		}
+		return totals, err
+	})
+}
+
+func (r *run) storedParts(ctx context.Context, phase string) (map[string]bool, error) {
+	stored := map[string]bool{}
+	err := r.store.List(ctx, archive.PartsPrefix(r.plan.TaskID, phase), "", func(info archive.Info) bool {
+		stored[info.Key] = true
+		return true
+	})
+	return stored, err
+}
+
+// invoke has one unit done; trouble that may pass is given some time to.
+func (r *run) invoke(ctx context.Context, u Unit) (Totals, error) {
+	for attempt, wait := 1, retryWait; ; attempt, wait = attempt+1, 2*wait {
+		totals, err := r.invoker.Invoke(ctx, u)
+		if err == nil || ctx.Err() != nil || attempt == unitAttempts || !fault.Retryable(err) {
+			return totals, inRange(err, r.plan, u)
+		}
+		r.log.WarnContext(ctx, "unit failed and is tried again", "task_id", u.TaskID, "unit", u.Phase+"-"+u.name(), "attempt", attempt, "error", err)
+		if err := sleep(ctx, wait); err != nil {
+			return Totals{}, err
+		}
+	}
+}
+
+// inRange adds to an error which part of the key space it hit.
+func inRange(err error, plan *Plan, u Unit) error {
+	if err == nil || u.Phase == phaseScan || fault.CodeOf(err) == fault.Internal || fault.CodeOf(err) == fault.Cancelled {
+		return err
+	}
+	return fault.Wrap(err, fault.CodeOf(err), "%s (%s)", fault.PublicMessage(err), describeRange(plan.Layout.Span(u.From, u.To)))
+}
+
+func describeRange(r table.Range) string {
+	switch {
+	case r.Lo == nil && r.Hi == nil:
+		return "the whole table"
+	case r.Lo == nil:
+		return "keys below " + r.Hi.String()
+	case r.Hi == nil:
+		return "keys from " + r.Lo.String()
+	}
+	return "keys from " + r.Lo.String() + " to below " + r.Hi.String()
+}

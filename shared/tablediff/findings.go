@@ -1,0 +1,246 @@
+package tablediff
+
+import (
+	"context"
+	"slices"
+
+	"ace/shared/table"
+)
+
+// report reads the rows of every candidate that is not resolved and writes what differs. The text of the rows has the
+// final word. Candidates beyond max_diff_rows of all their pairs are only counted, by digest.
+func (c *confirmation) report(ctx context.Context) error {
+	c.position = slices.Clone(c.job.unit.Before)
+	return c.candidates(ctx, func(chunk []indexed) error {
+		var full, counted []indexed
+		for _, candidate := range chunk {
+			within := c.advance(candidate)
+			switch {
+			case c.resolved.has(candidate.at):
+				c.job.totals.Resolved++
+			case within:
+				full = append(full, candidate)
+			default:
+				counted = append(counted, candidate)
+			}
+		}
+		// The limit is passed once and for all, so what is counted comes after what is written.
+		if err := c.write(ctx, full); err != nil {
+			return err
+		}
+		return c.count(ctx, counted)
+	})
+}
+
+// advance counts a candidate for its pairs and says whether one of them still wants its rows.
+func (c *confirmation) advance(candidate indexed) bool {
+	within := false
+	for p, pair := range c.job.plan.pairs() {
+		if !sameDigest(candidate.Digest[pair.a], candidate.Digest[pair.b]) {
+			c.position[p]++
+			within = within || c.position[p] <= c.job.plan.MaxDiffRows+limitSlack
+		}
+	}
+	return within
+}
+
+// write reads whole rows, all nodes in step, so that no more than one row of each node is in memory.
+func (c *confirmation) write(ctx context.Context, chunk []indexed) error {
+	if len(chunk) == 0 {
+		return nil
+	}
+	return c.job.inSnapshots(ctx, func(txs []Tx) error {
+		streams := make([]*lookahead, len(txs))
+		for node, tx := range txs {
+			stream, err := tx.Rows(ctx, c.job.plan.Sources[node], keysOf(chunk))
+			if err != nil {
+				return err
+			}
+			defer stream.Close() //nolint:errcheck // read to its end below, or given up with an error
+			streams[node] = &lookahead{stream: stream}
+		}
+		for i, candidate := range chunk {
+			rows := make([]*table.KeyedRow, len(streams))
+			for node, stream := range streams {
+				row, err := stream.at(i)
+				if err != nil {
+					return err
+				}
+				rows[node] = row
+			}
+			if err := c.judge(candidate, rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// judge compares the rows of one key and writes the finding.
+func (c *confirmation) judge(candidate indexed, rows []*table.KeyedRow) error {
+	totals := &c.job.totals
+	f := finding{Key: candidate.Key, Rows: make([]table.Row, len(rows))}
+	digest := make([]*int64, len(rows))
+	for node, row := range rows {
+		if row != nil {
+			f.Rows[node], digest[node] = row.Row, &row.Digest
+		}
+	}
+	if c.job.plan.ByText && !c.isFirstText(candidate.Key, f.Rows) {
+		totals.Respelt++ // its other spelling is a candidate too and stands for both
+		totals.Keys--
+		return nil
+	}
+	if !c.countPairs(f.Rows) {
+		totals.Resolved++
+		return nil
+	}
+	f.Unsettled = c.isUnsettled(candidate, digest)
+	c.countKey(candidate, f.Unsettled)
+	return c.job.out.Row(f)
+}
+
+// countKey counts a key that differs.
+func (c *confirmation) countKey(candidate indexed, unsettled bool) {
+	c.job.totals.Mismatched++
+	if unsettled {
+		c.job.totals.Unsettled++
+	}
+	if block := int64(candidate.Block); !c.blocks.has(block) {
+		c.blocks.set(block)
+		c.job.totals.Blocks++
+	}
+}
+
+// isUnsettled says whether a row has changed since it was last seen at rest.
+func (c *confirmation) isUnsettled(candidate indexed, now []*int64) bool {
+	if c.job.plan.ConfirmDelay == 0 {
+		return false
+	}
+	known, ok := c.settled[candidate.at]
+	if !ok {
+		known = candidate.Digest
+	}
+	return c.unsettled[candidate.at] || !sameDigests(now, known)
+}
+
+// countPairs counts the difference for each pair that has one.
+func (c *confirmation) countPairs(rows []table.Row) bool {
+	differs := false
+	for p, pair := range c.job.plan.pairs() {
+		a, b, totals := rows[pair.a], rows[pair.b], &c.job.totals.Pairs[p]
+		switch {
+		case a == nil && b == nil:
+			continue
+		case b == nil:
+			totals.OnlyA++
+		case a == nil:
+			totals.OnlyB++
+		case a.Equal(b):
+			continue
+		default:
+			totals.Different++
+			for i := range a {
+				if !table.SameValue(a[i], b[i]) {
+					totals.Columns[i]++
+				}
+			}
+		}
+		differs = true
+	}
+	return differs
+}
+
+// isFirstText says whether a key is spelt as on the first node that has its row. Where ranges are of the key's text,
+// two spellings of one key (A and a as citext) are two candidates that find the same rows.
+func (c *confirmation) isFirstText(key table.Key, rows []table.Row) bool {
+	for _, row := range rows {
+		if row == nil {
+			continue
+		}
+		for i, at := range c.job.plan.keyColumns() {
+			if *row[at] != key[i] {
+				return false
+			}
+		}
+		return true
+	}
+	return true
+}
+
+// count counts candidates beyond the limit by their digests, without their rows.
+func (c *confirmation) count(ctx context.Context, chunk []indexed) error {
+	if len(chunk) == 0 {
+		return nil
+	}
+	now, err := c.digests(ctx, chunk)
+	if err != nil {
+		return err
+	}
+	for i, candidate := range chunk {
+		digest := make([]*int64, len(now))
+		for node := range now {
+			digest[node] = now[node][i]
+		}
+		if !c.countPairsByDigest(digest) {
+			c.job.totals.Resolved++
+			continue
+		}
+		unsettled := c.isUnsettled(candidate, digest)
+		c.countKey(candidate, unsettled)
+	}
+	return nil
+}
+
+func (c *confirmation) countPairsByDigest(digest []*int64) bool {
+	differs := false
+	for p, pair := range c.job.plan.pairs() {
+		a, b, totals := digest[pair.a], digest[pair.b], &c.job.totals.Pairs[p]
+		if sameDigest(a, b) {
+			continue
+		}
+		differs, totals.Limited = true, true
+		switch {
+		case b == nil:
+			totals.OnlyA++
+		case a == nil:
+			totals.OnlyB++
+		default:
+			totals.Different++
+		}
+	}
+	return differs
+}
+
+func keysOf(chunk []indexed) []table.Key {
+	keys := make([]table.Key, len(chunk))
+	for i, candidate := range chunk {
+		keys[i] = candidate.Key
+	}
+	return keys
+}
+
+// lookahead reads a stream of rows in step with others.
+type lookahead struct {
+	stream table.RowStream
+	row    table.KeyedRow
+	place  int
+	filled bool
+}
+
+// at gives the row of the i-th key, nil if there is none. It must be called for 0, 1, 2 and so on.
+func (l *lookahead) at(i int) (*table.KeyedRow, error) {
+	if !l.filled {
+		place, row, err := l.stream.Next()
+		if err != nil {
+			return nil, err
+		}
+		l.place, l.row, l.filled = place, row, true
+	}
+	if l.place != i { // -1, the end, is met again and again
+		return nil, nil //nolint:nilnil // no row is an answer
+	}
+	row := l.row
+	l.filled = false
+	return &row, nil
+}

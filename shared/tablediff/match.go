@@ -1,0 +1,114 @@
+package tablediff
+
+import (
+	"slices"
+	"strings"
+
+	"ace/shared/table"
+)
+
+// entry is one key while the lists of the nodes are matched: digest and place in the list, per node.
+type entry struct {
+	key    table.Key
+	digest []*int64
+	place  []int
+}
+
+func (e *entry) differs() bool {
+	for _, d := range e.digest[1:] {
+		if !sameDigest(e.digest[0], d) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchRange matches what the nodes list of one range, each in key order, and gives the candidates in key order and the
+// number of distinct keys. Keys are matched by their text; rank, which has a server sort keys, decides about the rest:
+// it tells which texts are equal keys (1.0 and 1.00), and it orders keys of which no single node has all.
+func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) ([]candidate, int64, error) {
+	entries := matchByText(lists)
+	differing := slices.DeleteFunc(slices.Clone(entries), func(e *entry) bool { return !e.differs() })
+	if len(differing) == 0 {
+		return nil, int64(len(entries)), nil
+	}
+	keys := int64(len(entries))
+	if node := hasAll(differing, len(lists)); node >= 0 {
+		slices.SortFunc(differing, func(a, b *entry) int { return a.place[node] - b.place[node] })
+	} else {
+		merged, err := mergeByRank(differing, rank)
+		if err != nil {
+			return nil, 0, err
+		}
+		keys -= int64(len(differing) - len(merged))
+		differing = merged
+	}
+	candidates := make([]candidate, 0, len(differing))
+	for _, e := range differing {
+		if e.differs() {
+			candidates = append(candidates, candidate{Key: e.key, Digest: e.digest})
+		}
+	}
+	return candidates, keys, nil
+}
+
+func matchByText(lists [][]table.Listed) []*entry {
+	byText := map[string]*entry{}
+	var entries []*entry
+	for node, list := range lists {
+		for place, row := range list {
+			text := strings.Join(row.Key, "\x00") // no text of PostgreSQL's contains NUL
+			e := byText[text]
+			if e == nil {
+				e = &entry{key: row.Key, digest: make([]*int64, len(lists)), place: make([]int, len(lists))}
+				byText[text] = e
+				entries = append(entries, e)
+			}
+			digest := row.Digest
+			e.digest[node], e.place[node] = &digest, place
+		}
+	}
+	return entries
+}
+
+// hasAll gives a node that has every one of these keys, or -1. All keys of one node are distinct and in order.
+func hasAll(entries []*entry, nodes int) int {
+	for node := range nodes {
+		if !slices.ContainsFunc(entries, func(e *entry) bool { return e.digest[node] == nil }) {
+			return node
+		}
+	}
+	return -1
+}
+
+// mergeByRank sorts entries and makes one of those whose keys the index holds equal; the first node's text stays.
+func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*entry, error) {
+	keys := make([]table.Key, len(entries))
+	for i, e := range entries {
+		keys[i] = e.key
+	}
+	ranks, err := rank(keys)
+	if err != nil {
+		return nil, err
+	}
+	order := make([]int, len(entries))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return ranks[a] - ranks[b] })
+	var merged []*entry
+	for i, at := range order {
+		e := entries[at]
+		if i == 0 || ranks[order[i-1]] != ranks[at] {
+			merged = append(merged, e)
+			continue
+		}
+		into := merged[len(merged)-1]
+		for node, digest := range e.digest {
+			if digest != nil {
+				into.digest[node] = digest
+			}
+		}
+	}
+	return merged, nil
+}

@@ -1,0 +1,306 @@
+package tablediff
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/archive"
+	"ace/shared/difffile"
+	"ace/shared/fault"
+	"ace/shared/part"
+	"ace/shared/table"
+	"ace/shared/task"
+)
+
+// Result is what a comparison ended with.
+type Result struct {
+	Answer   api.DiffResult
+	Document task.Document
+}
+
+const documentType = "application/json"
+
+// merge computes the verdict from the parts and publishes the document.
+func (r *run) merge(ctx context.Context) (Result, error) {
+	start := time.Now()
+	r.progress.phase(phaseMerge)
+	if err := checkCoverage(r.plan, r.compared); err != nil {
+		return Result{}, err
+	}
+	if err := checkConfirmed(r.compared, r.confirmed); err != nil {
+		return Result{}, err
+	}
+	summary := r.summary(start)
+	key := archive.DiffKey(r.job.TaskID, r.job.SubmittedAt, api.FormatJSON)
+	document, err := r.publish(ctx, key, summary)
+	if errors.Is(err, archive.ErrPrecondition) {
+		summary, document, err = r.adopt(ctx, key)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	return newResult(summary, document)
+}
+
+func newResult(summary difffile.Summary, document task.Document) (Result, error) {
+	raw, err := json.Marshal(summary)
+	if err != nil {
+		return Result{}, fault.Wrap(err, fault.Internal, "the summary cannot be written")
+	}
+	verdict := api.VerdictMatch
+	if summary.MismatchedRows > 0 {
+		verdict = api.VerdictDiffer
+	}
+	return Result{Document: document, Answer: api.DiffResult{
+		Verdict: verdict, DiffFile: document.Key,
+		TotalRows: summary.TotalRows, MismatchedRows: summary.MismatchedRows, Summary: raw,
+	}}, nil
+}
+
+// checkCoverage makes sure that the compare parts cover the key space from end to end, each beginning where the one
+// before it ends. Without this nothing may be called a match.
+func checkCoverage(plan *Plan, parts []Totals) error {
+	leaf := 0
+	var bound table.Key
+	for i, p := range parts {
+		if p.From != leaf || p.To <= p.From || !slices.Equal(p.Range.Lo, bound) || (p.Range.Lo == nil) != (bound == nil) {
+			return fault.New(fault.Internal, "part %d of %d does not begin where the one before it ends: the comparison is incomplete", i+1, len(parts))
+		}
+		if last := i == len(parts)-1; last != (p.Range.Hi == nil) {
+			return fault.New(fault.Internal, "part %d of %d does not end where the next begins: the comparison is incomplete", i+1, len(parts))
+		}
+		leaf, bound = p.To, p.Range.Hi
+	}
+	if leaf != plan.Layout.Leaves() {
+		return fault.New(fault.Internal, "the parts cover %d of %d ranges: the comparison is incomplete", leaf, plan.Layout.Leaves())
+	}
+	return nil
+}
+
+// checkConfirmed makes sure that every candidate was judged.
+func checkConfirmed(compared, confirmed []Totals) error {
+	for i, c := range compared {
+		judged := confirmed[i].Mismatched + confirmed[i].Resolved + confirmed[i].Respelt
+		if c.Candidates != judged {
+			return fault.New(fault.Internal, "part %d has %d differing keys, of which %d were confirmed: the comparison is incomplete",
+				i+1, c.Candidates, judged)
+		}
+	}
+	return nil
+}
+
+// summary adds up what the parts say.
+func (r *run) summary(merging time.Time) difffile.Summary {
+	p, now := r.plan, time.Now()
+	r.timings[phaseMerge] = now.Sub(merging).Seconds()
+	s := difffile.Summary{
+		TaskID: p.TaskID, ClusterName: p.ClusterName, DBName: p.DBName, Schema: p.Schema, Table: p.Table,
+		PrimaryKey: p.Key, Columns: p.Columns, Nodes: p.Nodes, TableFilter: p.Filter, IgnoreColumns: p.Ignored,
+		BlockRows: p.BlockRows, Blocks: int64(p.Layout.Blocks()), Strategy: p.Strategy, Snapshots: snapshots,
+		Workers: p.Workers, Timings: r.timings, Warnings: p.Warnings,
+		StartedAt: difffile.Time{Time: r.job.StartedAt}, FinishedAt: difffile.Time{Time: now},
+		TimeTaken:      now.Sub(r.job.StartedAt).Round(time.Millisecond).Seconds(),
+		RowsPerNode:    map[string]int64{},
+		ServerVersions: map[string]string{},
+	}
+	for i, node := range p.Nodes {
+		s.ServerVersions[node] = p.ServerVersions[i]
+	}
+	for _, t := range append(r.compared, r.equal) {
+		s.TotalRows += t.Keys
+		for i, rows := range t.RowsPerNode {
+			s.RowsPerNode[p.Nodes[i]] += rows
+		}
+	}
+	for _, t := range r.confirmed {
+		s.TotalRows += t.Keys // spellings counted twice
+		s.MismatchedRows += t.Mismatched
+		s.ResolvedRows += t.Resolved
+		s.UnsettledRows += t.Unsettled
+		s.MismatchedBlocks += int64(t.Blocks)
+	}
+	r.addPairs(&s)
+	return s
+}
+
+// snapshots says how long one sees the same state of a node: as long as a unit of work takes.
+const snapshots = "one per node and batch"
+
+func (r *run) addPairs(s *difffile.Summary) {
+	for i, pair := range r.plan.pairs() {
+		a, b := r.plan.Nodes[pair.a], r.plan.Nodes[pair.b]
+		sum := difffile.PairSummary{
+			Nodes: difffile.Pair{a, b}, OnlyOn: map[string]int64{a: 0, b: 0}, Columns: map[string]int64{},
+		}
+		for _, t := range r.confirmed {
+			if t.Pairs == nil {
+				continue
+			}
+			p := t.Pairs[i]
+			sum.OnlyOn[a] += p.OnlyA
+			sum.OnlyOn[b] += p.OnlyB
+			sum.Different += p.Different
+			for c, n := range p.Columns {
+				if n > 0 {
+					sum.Columns[r.plan.Columns[c].Name] += n
+				}
+			}
+			s.DiffRowLimitReached = s.DiffRowLimitReached || p.Limited
+		}
+		if sum.OnlyOn[a]+sum.OnlyOn[b]+sum.Different > r.plan.MaxDiffRows {
+			s.DiffRowLimitReached = true
+		}
+		s.Pairs = append(s.Pairs, sum)
+	}
+}
+
+// publish streams the document into the archive. It is visible only when it is whole.
+func (r *run) publish(ctx context.Context, key string, summary difffile.Summary) (task.Document, error) {
+	object, err := r.store.Create(ctx, key, documentType)
+	if err != nil {
+		return task.Document{}, err
+	}
+	defer object.Abort()
+	written, err := difffile.Write(ctx, object, summary, &findings{run: r})
+	if err != nil {
+		return task.Document{}, err
+	}
+	if _, err := object.Commit(ctx); err != nil {
+		return task.Document{}, err
+	}
+	return task.Document{Key: key, Size: written.Size, SHA256: written.SHA256}, nil
+}
+
+// adopt takes the document that an earlier run of this task published before it could say so.
+func (r *run) adopt(ctx context.Context, key string) (difffile.Summary, task.Document, error) {
+	object, err := r.store.Get(ctx, key)
+	if err != nil {
+		return difffile.Summary{}, task.Document{}, err
+	}
+	defer object.Body.Close()
+	digest := sha256.New()
+	body := io.TeeReader(object.Body, digest)
+	reader, err := difffile.Open(body)
+	if err != nil {
+		return difffile.Summary{}, task.Document{}, err
+	}
+	summary := reader.Summary()
+	if summary.TaskID != r.job.TaskID {
+		return summary, task.Document{}, fault.New(fault.Internal, "document %s belongs to task %s", key, summary.TaskID)
+	}
+	if _, err := io.Copy(io.Discard, body); err != nil {
+		return summary, task.Document{}, fault.Wrap(err, fault.Unavailable, "document %s cannot be read", key)
+	}
+	return summary, task.Document{Key: key, Size: object.Size, SHA256: hex.EncodeToString(digest.Sum(nil))}, nil
+}
+
+// findings gives the rows of the document out of the confirm parts.
+type findings struct{ run *run }
+
+// Rows gives the rows of one node of one pair, in key order, up to the limit.
+func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Row, error] {
+	return func(yield func(difffile.Row, error) bool) {
+		at := slices.Index(f.run.plan.Nodes, node)
+		for found, err := range f.ofPair(ctx, pair) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if row := found.Rows[at]; row != nil && !yield(difffile.Row(row), nil) {
+				return
+			}
+		}
+	}
+}
+
+// Unsettled gives the keys of a pair that were still being written.
+func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[difffile.Row, error] {
+	return func(yield func(difffile.Row, error) bool) {
+		for found, err := range f.ofPair(ctx, pair) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !found.Unsettled {
+				continue
+			}
+			key := make(difffile.Row, len(found.Key))
+			for i := range found.Key {
+				key[i] = &found.Key[i]
+			}
+			if !yield(key, nil) {
+				return
+			}
+		}
+	}
+}
+
+// ofPair gives the first max_diff_rows findings in which the rows of a pair differ.
+func (f *findings) ofPair(ctx context.Context, pair difffile.Pair) iter.Seq2[finding, error] {
+	a, b := slices.Index(f.run.plan.Nodes, pair[0]), slices.Index(f.run.plan.Nodes, pair[1])
+	return func(yield func(finding, error) bool) {
+		var count int64
+		for found, err := range f.all(ctx) {
+			if err != nil {
+				yield(finding{}, err)
+				return
+			}
+			if (found.Rows[a] == nil) == (found.Rows[b] == nil) && found.Rows[a].Equal(found.Rows[b]) {
+				continue
+			}
+			if count++; count > f.run.plan.MaxDiffRows || !yield(found, nil) {
+				return
+			}
+		}
+	}
+}
+
+// all reads the confirm parts one after the other.
+func (f *findings) all(ctx context.Context) iter.Seq2[finding, error] {
+	return func(yield func(finding, error) bool) {
+		for i, t := range f.run.confirmed {
+			if t.Mismatched == 0 {
+				continue
+			}
+			if err := f.read(ctx, f.run.unit(phaseConfirm, f.run.compares[i].Index), yield); err != nil {
+				if !errors.Is(err, errEnough) {
+					yield(finding{}, err)
+				}
+				return
+			}
+		}
+	}
+}
+
+// errEnough ends the reading when the consumer has what it wants.
+var errEnough = errors.New("enough")
+
+func (f *findings) read(ctx context.Context, u Unit, yield func(finding, error) bool) error {
+	reader, err := part.Open(ctx, f.run.store, u.key(), u.header())
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	for {
+		var found finding
+		more, err := reader.Next(&found)
+		if err != nil || !more {
+			return err
+		}
+		if len(found.Rows) != len(f.run.plan.Nodes) {
+			return fmt.Errorf("part %s: a finding has the rows of %d nodes", u.key(), len(found.Rows))
+		}
+		if !yield(found, nil) {
+			return errEnough
+		}
+	}
+}

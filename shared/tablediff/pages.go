@@ -1,0 +1,182 @@
+package tablediff
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/part"
+	"ace/shared/table"
+)
+
+// scan does a unit of the pages strategy: some pages of every node, digested per leaf, all nodes at once.
+func (j *job) scan(ctx context.Context) error {
+	found := make([]map[int]table.Sum, len(j.nodes))
+	err := j.inSnapshots(ctx, func(txs []Tx) error {
+		return j.onAll(ctx, func(ctx context.Context, node int) (err error) {
+			spans := j.plan.Scans[j.unit.Index][node]
+			found[node], err = txs[node].PageSums(ctx, j.plan.Sources[node], spans, j.plan.Layout.Bounds)
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	j.totals.RowsPerNode = make([]int64, len(j.nodes))
+	for node, sums := range found {
+		row := pageSums{Node: node}
+		for _, leaf := range slices.Sorted(maps.Keys(sums)) {
+			row.Leaf = append(row.Leaf, leaf)
+			row.Rows = append(row.Rows, sums[leaf].Rows)
+			row.Digest = append(row.Digest, sums[leaf].Digest)
+			j.totals.RowsPerNode[node] += sums[leaf].Rows
+		}
+		if err := j.out.Row(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// combineScans adds up what all scan units found: the sum of every leaf on every node.
+func combineScans(ctx context.Context, store archive.Store, plan *Plan, units []Unit) ([][]table.Sum, error) {
+	sums := make([][]table.Sum, len(plan.Nodes))
+	for node := range sums {
+		sums[node] = make([]table.Sum, plan.Layout.Leaves())
+	}
+	for _, u := range units {
+		if err := addScan(ctx, store, u, sums); err != nil {
+			return nil, err
+		}
+	}
+	return sums, nil
+}
+
+func addScan(ctx context.Context, store archive.Store, u Unit, sums [][]table.Sum) error {
+	reader, err := part.Open(ctx, store, u.key(), u.header())
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	seen := 0
+	for {
+		var row pageSums
+		more, err := reader.Next(&row)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		seen++
+		for i, leaf := range row.Leaf {
+			sums[row.Node][leaf] = sums[row.Node][leaf].Add(table.Sum{Rows: row.Rows[i], Digest: row.Digest[i]})
+		}
+	}
+	if seen != len(sums) {
+		return fault.New(fault.Internal, "part %s has the pages of %d nodes instead of %d", u.key(), seen, len(sums))
+	}
+	return nil
+}
+
+// narrowingUnits makes compare units of the leaves whose combined sums differ. They cover all leaves, in blocks, and
+// each lists at most about listed rows. The equal leaves are counted here: no unit will look at them again.
+func narrowingUnits(plan *Plan, sums [][]table.Sum, listed int64) (units []Unit, equal Totals) {
+	equal.RowsPerNode = make([]int64, len(plan.Nodes))
+	u := Unit{TaskID: plan.TaskID, PlanHash: plan.Hash(), Phase: phaseCompare}
+	var rows int64
+	leaves := plan.Layout.Leaves()
+	for leaf := range leaves {
+		if rows >= listed && leaf%plan.Layout.LeavesPerBlock == 0 {
+			u.To = leaf
+			units = append(units, u)
+			u = Unit{TaskID: u.TaskID, PlanHash: u.PlanHash, Phase: u.Phase, Index: u.Index + 1, From: leaf}
+			rows = 0
+		}
+		most, same := int64(0), true
+		for node := range sums {
+			most = max(most, sums[node][leaf].Rows)
+			same = same && sums[node][leaf] == sums[0][leaf]
+		}
+		if same {
+			equal.Keys += most
+			for node := range sums {
+				equal.RowsPerNode[node] += most
+			}
+			continue
+		}
+		rows += most
+		u.Leaves = append(u.Leaves, leaf)
+		u.Rows = append(u.Rows, most)
+	}
+	u.To = leaves
+	return append(units, u), equal
+}
+
+// narrowScanned lists the leaves that a scan found to differ.
+func (j *job) narrowScanned(ctx context.Context) error {
+	limit := overfull * j.plan.BlockRows
+	if j.plan.ByText {
+		limit = scanListed
+	}
+	differing := make([]compared, len(j.unit.Leaves))
+	for i, leaf := range j.unit.Leaves {
+		differing[i] = compared{stretch: j.leaf(leaf), leaf: leaf, most: j.unit.Rows[i]}
+	}
+	for len(differing) > 0 {
+		n, _ := fitting(differing, limit)
+		n = max(1, n)
+		if err := j.narrowGroup(ctx, differing[:n], 2*limit); err != nil {
+			return err
+		}
+		differing = differing[n:]
+	}
+	return nil
+}
+
+// narrowGroup lists some leaves in one snapshot per node. If they have outgrown what the scan saw, they are digested
+// and split like any other range.
+func (j *job) narrowGroup(ctx context.Context, group []compared, limit int64) error {
+	err := j.inSnapshots(ctx, func(txs []Tx) error {
+		if j.plan.ByText {
+			return j.scanList(ctx, txs, group, limit)
+		}
+		return j.list(ctx, txs, group, limit)
+	})
+	if !errors.Is(err, table.ErrMore) {
+		return err
+	}
+	if j.plan.ByText {
+		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows while they were compared", limit)
+	}
+	stretches := make([]stretch, len(group))
+	for i, d := range group {
+		stretches[i] = d.stretch
+	}
+	return j.inSnapshots(ctx, func(txs []Tx) error {
+		return j.compareStretches(ctx, txs, stretches, maxSplits)
+	})
+}
+
+// scanListed bounds the rows listed by one pass over a table that no index orders alike on all nodes.
+const scanListed = 100_000
+
+func (j *job) scanList(ctx context.Context, txs []Tx, group []compared, limit int64) error {
+	leaves := make([]int, len(group))
+	blocks := make([]int, len(group))
+	for i, d := range group {
+		leaves[i], blocks[i] = d.leaf, d.block
+	}
+	lists := make([][][]table.Listed, len(txs))
+	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
+		lists[node], err = txs[node].ScanList(ctx, j.plan.Sources[node], j.plan.Layout.Bounds, leaves, limit)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return j.match(ctx, txs[0], lists, blocks)
+}

@@ -1,0 +1,144 @@
+package tablediff
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/blockplan"
+	"ace/shared/difffile"
+	"ace/shared/fault"
+	"ace/shared/rowdigest"
+	"ace/shared/table"
+)
+
+// planFormat changes when a runner could misread an older plan.
+const planFormat = "ace-plan/1"
+
+// Strategies of the first pass.
+const (
+	// KeyRanges reads leaves through the key's index.
+	KeyRanges = "key ranges"
+	// Pages reads each node once in physical order.
+	Pages = "pages"
+)
+
+// Plan is everything a unit of work depends on. It is stored once, before the first unit is invoked, and never changed:
+// a resumed run works on the same ranges whatever the table holds by then.
+type Plan struct {
+	Format      string    `json:"format"`
+	TaskID      string    `json:"task_id"`
+	PlannedAt   time.Time `json:"planned_at"`
+	ClusterName string    `json:"cluster_name"`
+	DBName      string    `json:"dbname"`
+	Schema      string    `json:"schema"`
+	Table       string    `json:"table"`
+
+	Nodes          []string          `json:"nodes"` // in cluster order; every per-node list follows it
+	ServerVersions []string          `json:"server_versions"`
+	Columns        []difffile.Column `json:"columns"` // the compared ones
+	Key            []string          `json:"key"`
+	Sources        []table.Source    `json:"sources"`
+	Seeds          rowdigest.Seeds   `json:"seeds"`
+	Checksum       string            `json:"checksum"`
+
+	Strategy string `json:"strategy"`
+	// ByText: the nodes order the key differently, so that ranges are of its text under "C", which no index follows.
+	ByText bool             `json:"by_text,omitempty"`
+	Layout blockplan.Layout `json:"layout"`
+	// Scans are the units of the pages strategy: for each, the pages of every node.
+	Scans [][][]table.Span `json:"scans,omitempty"`
+
+	BlockRows   int64 `json:"block_rows"`
+	LeafRows    int64 `json:"leaf_rows"`
+	RowEstimate int64 `json:"row_estimate"` // of the node that has the most
+	// RowsTotalEstimate is of all nodes together.
+	RowsTotalEstimate int64         `json:"rows_total_estimate"`
+	Workers           int           `json:"workers"`
+	MaxDiffRows       int64         `json:"max_diff_rows"`
+	ConfirmDelay      time.Duration `json:"confirm_delay"`
+	Filter            string        `json:"table_filter,omitempty"`
+	Ignored           []string      `json:"ignore_columns,omitempty"`
+	Warnings          []string      `json:"warnings,omitempty"`
+
+	hash string // SHA-256 of the stored bytes
+}
+
+// Hash names the plan: parts carry it.
+func (p *Plan) Hash() string { return p.hash }
+
+// pair is two nodes of the plan, by their places.
+type pair struct{ a, b int }
+
+// pairs gives all pairs in cluster order.
+func (p *Plan) pairs() []pair {
+	var pairs []pair
+	for a := range p.Nodes {
+		for b := a + 1; b < len(p.Nodes); b++ {
+			pairs = append(pairs, pair{a, b})
+		}
+	}
+	return pairs
+}
+
+// keyColumns gives the place of each key column among the compared columns.
+func (p *Plan) keyColumns() []int {
+	at := make([]int, len(p.Key))
+	for i, name := range p.Key {
+		at[i] = slices.IndexFunc(p.Columns, func(c difffile.Column) bool { return c.Name == name })
+	}
+	return at
+}
+
+// pairName is how the document names a pair.
+func (p *Plan) pairName(of pair) string { return p.Nodes[of.a] + "/" + p.Nodes[of.b] }
+
+// storePlan publishes a plan. If a plan is there already, that one counts.
+func storePlan(ctx context.Context, store archive.Store, p *Plan) (*Plan, error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the plan cannot be written")
+	}
+	_, err = store.PutIfAbsent(ctx, archive.PlanKey(p.TaskID), "application/json", body)
+	if errors.Is(err, archive.ErrPrecondition) {
+		return loadPlan(ctx, store, p.TaskID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.hash = hashOf(body)
+	return p, nil
+}
+
+// loadPlan reads the plan of a task; archive.ErrNotFound if there is none yet.
+func loadPlan(ctx context.Context, store archive.Store, taskID string) (*Plan, error) {
+	object, err := store.Get(ctx, archive.PlanKey(taskID))
+	if err != nil {
+		return nil, err
+	}
+	defer object.Body.Close()
+	body, err := io.ReadAll(object.Body)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "the plan of task %s cannot be read", taskID)
+	}
+	var p Plan
+	if err := json.Unmarshal(body, &p); err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the plan of task %s is damaged", taskID)
+	}
+	if p.Format != planFormat || p.TaskID != taskID {
+		return nil, fault.New(fault.Internal, "the plan of task %s has format %q: this version reads %q", taskID, p.Format, planFormat)
+	}
+	p.hash = hashOf(body)
+	return &p, nil
+}
+
+func hashOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}

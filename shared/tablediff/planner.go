@@ -1,0 +1,296 @@
+package tablediff
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/blockplan"
+	"ace/shared/fanout"
+	"ace/shared/fault"
+	"ace/shared/rowdigest"
+	"ace/shared/table"
+)
+
+// Ways to digest rows, as the plan and the request name them.
+const (
+	ChecksumHash   = "hash"
+	ChecksumSHA256 = api.ChecksumSHA256
+)
+
+const (
+	// exactRows: boundaries of tables, or filtered parts of tables, up to this size are read exactly.
+	exactRows = 50_000
+	// correlated: from here on ranges of the key are read through its index without jumping about.
+	correlated = 0.8
+	// scatteredPages: smaller tables are read through the index however their rows lie: they fit in memory.
+	scatteredPages = 1_000
+)
+
+// Job is what a run is asked to do.
+type Job struct {
+	TaskID      string
+	SubmittedAt time.Time
+	StartedAt   time.Time // of the first run
+	Request     api.TableDiffRequest
+	// Nodes are those to compare, in cluster order; Database is the one the request means.
+	Nodes    []string
+	Database string
+	// Workers is how many units may be under way at once.
+	Workers int
+}
+
+// planner makes the plan of one run.
+type planner struct {
+	job          Job
+	nodes        []Node
+	descriptions []*table.Description
+	common       *common
+	plan         *Plan
+	estimates    []int64 // rows that the filter selects, per node
+}
+
+// makePlan asks every node about the table and divides the key space.
+func makePlan(ctx context.Context, opener Opener, job Job, now time.Time) (*Plan, error) {
+	nodes, err := opener.Open(ctx, job.Request.ClusterName, job.Database, job.Nodes)
+	if err != nil {
+		return nil, err
+	}
+	req := job.Request
+	p := &planner{job: job, nodes: nodes, plan: &Plan{
+		Format: planFormat, TaskID: job.TaskID, PlannedAt: now.UTC(),
+		ClusterName: req.ClusterName, DBName: job.Database, Schema: req.Table.Schema, Table: req.Table.Name,
+		Nodes: job.Nodes, Workers: job.Workers, MaxDiffRows: req.MaxDiffRows,
+		ConfirmDelay: time.Duration(req.ConfirmDelay), Filter: req.TableFilter, Ignored: req.IgnoreColumns,
+	}}
+	for _, step := range []func(context.Context) error{p.describe, p.checkFilter, p.divide} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return p.plan, nil
+}
+
+// describe reads the catalogues, finds what the nodes have in common and writes the sources.
+func (p *planner) describe(ctx context.Context) error {
+	var err error
+	p.plan.Seeds = drawSeeds()
+	p.plan.Checksum, err = p.chooseChecksum(ctx)
+	if err != nil {
+		return err
+	}
+	p.descriptions, err = fanout.Map(ctx, len(p.nodes), p.nodes, func(ctx context.Context, n Node) (*table.Description, error) {
+		return n.Describe(ctx, p.plan.Schema, p.plan.Table)
+	})
+	if err != nil {
+		return err
+	}
+	if p.common, err = reconcile(p.descriptions, p.plan.Ignored); err != nil {
+		return err
+	}
+	p.plan.Columns, p.plan.Key = p.common.columns, p.common.key
+	p.plan.ByText = slices.Contains(p.common.byText, true)
+	p.plan.Warnings = append(p.plan.Warnings, p.common.warnings...)
+	for i, d := range p.descriptions {
+		p.plan.Sources = append(p.plan.Sources, source(p.plan, d, p.common, i))
+		p.plan.ServerVersions = append(p.plan.ServerVersions, versionText(d.ServerVersion))
+	}
+	return nil
+}
+
+// chooseChecksum has every node digest the same constants: only where all agree can the fast digest be compared.
+func (p *planner) chooseChecksum(ctx context.Context) (string, error) {
+	if p.job.Request.Checksum == api.ChecksumSHA256 {
+		return ChecksumSHA256, nil
+	}
+	probes, err := fanout.Map(ctx, len(p.nodes), p.nodes, func(ctx context.Context, n Node) (string, error) {
+		return n.ProbeDigest(ctx, p.plan.Seeds)
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, probe := range probes {
+		if probe == "" || probe != probes[0] {
+			p.plan.Warnings = append(p.plan.Warnings, "the nodes' hash functions differ: rows are digested with the slower sha256")
+			return ChecksumSHA256, nil
+		}
+	}
+	return ChecksumHash, nil
+}
+
+func drawSeeds() rowdigest.Seeds {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	return rowdigest.Seeds{
+		Inner: int64(binary.NativeEndian.Uint64(b[:8])),
+		Outer: int64(binary.NativeEndian.Uint64(b[8:])),
+	}
+}
+
+func versionText(num int) string { return fmt.Sprintf("%d.%d", num/10000, num%10000) }
+
+// checkFilter lets every node's parser judge the filter, and warns where its role may do more than read.
+func (p *planner) checkFilter(ctx context.Context) error {
+	for _, d := range p.descriptions {
+		p.estimates = append(p.estimates, d.RowEstimate)
+		if p.plan.Filter != "" && d.Superuser {
+			p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("table_filter runs with the rights of a superuser on node %s: a role that may only SELECT is safer", d.Node))
+		}
+	}
+	if p.plan.Filter == "" {
+		return nil
+	}
+	estimates, err := fanout.Map(ctx, len(p.nodes), indexes(len(p.nodes)), func(ctx context.Context, i int) (int64, error) {
+		return p.nodes[i].CheckFilter(ctx, p.plan.Sources[i])
+	})
+	p.estimates = estimates
+	return err
+}
+
+func indexes(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+// divide chooses boundaries and strategy.
+func (p *planner) divide(ctx context.Context) error {
+	plan := p.plan
+	plan.RowEstimate = slices.Max(p.estimates)
+	for _, rows := range p.estimates {
+		plan.RowsTotalEstimate += rows
+	}
+	most := plan.RowEstimate
+	exact := most <= exactRows
+	if !exact { // boundaries are of all rows, filtered or not
+		for _, d := range p.descriptions {
+			most = max(most, d.RowEstimate)
+		}
+	}
+	size := blockplan.SizeFor(most, int64(p.job.Request.BlockRows))
+	plan.BlockRows, plan.LeafRows = size.BlockRows, size.LeafRows
+	plan.Layout.LeavesPerBlock = size.LeavesPerBlock
+	if size.BlockRows > int64(p.job.Request.BlockRows) {
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("block_rows was raised to %d for a table of about %d rows", size.BlockRows, most))
+	}
+	sampled, err := p.sample(ctx, exact)
+	if err != nil {
+		return err
+	}
+	samples, keys, err := p.rank(ctx, sampled)
+	if err != nil {
+		return err
+	}
+	for _, at := range blockplan.Cut(samples, p.weights(sampled, exact), plan.LeafRows) {
+		plan.Layout.Bounds = append(plan.Layout.Bounds, keys[at])
+	}
+	plan.Layout.BlocksPerBatch = blockplan.BlocksPerBatch(plan.Layout.Blocks(), p.job.Request.BatchSize, plan.Workers)
+	p.chooseStrategy(samples)
+	return nil
+}
+
+// sample reads keys of every node: exactly spaced ones of a small table, else those of evenly spaced pages.
+func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, error) {
+	return fanout.Map(ctx, len(p.nodes), indexes(len(p.nodes)), func(ctx context.Context, i int) ([]table.Sampled, error) {
+		source := p.plan.Sources[i]
+		if !exact {
+			return p.nodes[i].Sample(ctx, source, int(p.descriptions[i].RowEstimate/p.plan.LeafRows))
+		}
+		if p.plan.ByText {
+			return nil, nil // small enough to be one range; nothing sorts it cheaply
+		}
+		keys, err := p.nodes[i].Every(ctx, source, p.plan.LeafRows)
+		sampled := make([]table.Sampled, len(keys))
+		for k, key := range keys {
+			sampled[k] = table.Sampled{Key: key, Leaf: -1}
+		}
+		return sampled, err
+	})
+}
+
+// weights says how many rows a sample of each node stands for.
+func (p *planner) weights(sampled [][]table.Sampled, exact bool) []float64 {
+	weights := make([]float64, len(sampled))
+	for i := range sampled {
+		weights[i] = float64(p.plan.LeafRows)
+		if !exact && len(sampled[i]) > 0 {
+			weights[i] = max(1, float64(p.descriptions[i].RowEstimate)) / float64(len(sampled[i]))
+		}
+	}
+	return weights
+}
+
+// rank has the first node sort the samples of all nodes: only a server knows the key's order.
+func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockplan.Sample, []table.Key, error) {
+	var samples []blockplan.Sample
+	var keys []table.Key
+	for node, list := range sampled {
+		for _, s := range list {
+			samples = append(samples, blockplan.Sample{Node: node, Group: s.Leaf})
+			keys = append(keys, s.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil, nil
+	}
+	ranks, err := p.nodes[0].RankKeys(ctx, p.plan.Sources[0], keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(ranks) != len(samples) {
+		return nil, nil, fault.New(fault.Internal, "node %q ranked %d of %d keys", p.plan.Nodes[0], len(ranks), len(samples))
+	}
+	for i, rank := range ranks {
+		samples[i].Rank = rank
+	}
+	return samples, keys, nil
+}
+
+// chooseStrategy: ranges of the key through its index where rows lie in key order, else page by page.
+func (p *planner) chooseStrategy(samples []blockplan.Sample) {
+	p.plan.Strategy = KeyRanges
+	scattered := blockplan.Correlation(samples) < correlated && p.mostPages() > scatteredPages && p.pagesReadable()
+	if !scattered && !p.plan.ByText {
+		return
+	}
+	p.plan.Strategy = Pages
+	pages := make([][]int64, len(p.nodes))
+	for i := range p.plan.Sources {
+		if !p.pagesReadable() { // read the whole of it through the parent
+			p.plan.Sources[i].Leaves = []table.Leaf{{Relation: p.plan.Sources[i].Relation}}
+		}
+		for _, leaf := range p.plan.Sources[i].Leaves {
+			pages[i] = append(pages[i], leaf.Pages)
+		}
+	}
+	units := blockplan.ScanUnits(p.plan.RowEstimate, p.plan.BlockRows*int64(p.job.Request.BatchSize), p.plan.Workers)
+	p.plan.Scans = blockplan.Spans(pages, units)
+}
+
+// oldestPages is the first server version that reads ranges of pages without reading the rest.
+const oldestPages = 140000
+
+// pagesReadable says whether every node's pages can be read by themselves.
+func (p *planner) pagesReadable() bool {
+	return !slices.ContainsFunc(p.descriptions, func(d *table.Description) bool {
+		return d.LeavesHidden || d.ServerVersion < oldestPages
+	})
+}
+
+func (p *planner) mostPages() int64 {
+	var most int64
+	for _, d := range p.descriptions {
+		var pages int64
+		for _, leaf := range d.Leaves {
+			pages += leaf.Pages
+		}
+		most = max(most, pages)
+	}
+	return most
+}

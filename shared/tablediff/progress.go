@@ -1,0 +1,81 @@
+package tablediff
+
+import (
+	"sync"
+	"time"
+
+	"ace/shared/task"
+)
+
+// progress adds up what units have done and reports it.
+type progress struct {
+	mu     sync.Mutex
+	state  task.Progress
+	report func(task.Progress)
+}
+
+func newProgress(report func(task.Progress)) *progress { return &progress{report: report} }
+
+func (p *progress) change(change func(*task.Progress)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(&p.state)
+	p.report(p.state)
+}
+
+func (p *progress) phase(name string) {
+	p.change(func(s *task.Progress) { s.Phase = name })
+}
+
+func (p *progress) planned(plan *Plan) {
+	p.change(func(s *task.Progress) {
+		s.BlocksTotal, s.RowsTotalEstimate = plan.Layout.Blocks(), plan.RowsTotalEstimate
+	})
+}
+
+func (p *progress) scanned(t Totals, blocksDone int) {
+	p.change(func(s *task.Progress) {
+		s.BlocksDone = max(s.BlocksDone, blocksDone)
+		s.RowsCompared += t.rowsTotal()
+	})
+}
+
+func (p *progress) compared(t Totals, blocks int) {
+	p.change(func(s *task.Progress) {
+		s.BlocksDone += blocks
+		s.RowsCompared += t.rowsTotal()
+	})
+}
+
+func (p *progress) mismatched(rows int64) {
+	p.change(func(s *task.Progress) { s.MismatchedRows += rows })
+}
+
+// counter tells how many of the units of a phase are done.
+type counter struct {
+	mu       sync.Mutex
+	finished int
+	total    int
+	done     func(t Totals, done, total int)
+}
+
+func (c *counter) add(t Totals) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.finished++
+	c.done(t, c.finished, c.total)
+}
+
+// timings is how long the phases of a run took, in seconds. A phase that an earlier run did counts as short.
+type timings map[string]float64
+
+// measure starts the clock of a phase; the function it gives stops it.
+func (t *timings) measure(phase string) func() {
+	start := time.Now()
+	return func() {
+		if *t == nil {
+			*t = timings{}
+		}
+		(*t)[phase] += time.Since(start).Seconds()
+	}
+}

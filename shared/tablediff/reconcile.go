@@ -1,0 +1,217 @@
+package tablediff
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ace/shared/difffile"
+	"ace/shared/fault"
+	"ace/shared/rowdigest"
+	"ace/shared/table"
+)
+
+// common is what the nodes' descriptions of one table have in common: what can be compared, and how.
+type common struct {
+	columns  []difffile.Column
+	key      []string
+	digests  []func(node int, ref string) string // of each column
+	byText   []bool                              // key columns that the nodes order differently
+	warnings []string
+}
+
+// oldestHash is the first server version that can digest rows with the hash functions.
+const oldestHash = 140000
+
+// reconcile matches columns by name and keys by name, and refuses what cannot be compared.
+func reconcile(nodes []*table.Description, ignored []string) (*common, error) {
+	c := &common{}
+	for _, step := range []func([]*table.Description, []string) error{c.matchColumns, c.matchKey, c.chooseDigests} {
+		if err := step(nodes, ignored); err != nil {
+			return nil, err
+		}
+	}
+	c.compareOrders(nodes)
+	c.warn(nodes)
+	return c, nil
+}
+
+func (c *common) matchColumns(nodes []*table.Description, ignored []string) error {
+	first := nodes[0]
+	for _, name := range ignored {
+		if _, ok := first.Column(name); !ok {
+			return fault.New(fault.Invalid, "ignore_columns names %q, but the table's columns are %s", name, columnNames(first))
+		}
+		if slices.ContainsFunc(first.Key, func(k table.KeyColumn) bool { return k.Name == name }) {
+			return fault.New(fault.Invalid, "ignore_columns names %q, which is part of the key and cannot be ignored", name)
+		}
+	}
+	for _, other := range nodes[1:] {
+		missing, extra := nameDifference(first, other, ignored), nameDifference(other, first, ignored)
+		if len(missing)+len(extra) > 0 {
+			return fault.New(fault.Invalid, "the table's columns differ: %s",
+				strings.Join(slices.Concat(onlyOn(first.Node, other.Node, missing), onlyOn(other.Node, first.Node, extra)), "; "))
+		}
+	}
+	for _, column := range first.Columns {
+		if !slices.Contains(ignored, column.Name) {
+			c.columns = append(c.columns, difffile.Column{Name: column.Name, Type: column.Declared})
+		}
+	}
+	return nil
+}
+
+// nameDifference gives the columns of a that b lacks.
+func nameDifference(a, b *table.Description, ignored []string) []string {
+	var names []string
+	for _, column := range a.Columns {
+		if _, ok := b.Column(column.Name); !ok && !slices.Contains(ignored, column.Name) {
+			names = append(names, fmt.Sprintf("%q", column.Name))
+		}
+	}
+	return names
+}
+
+func onlyOn(with, without string, names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("node %q has %s, node %q has not", with, strings.Join(names, ", "), without)}
+}
+
+func columnNames(d *table.Description) string {
+	names := make([]string, len(d.Columns))
+	for i, column := range d.Columns {
+		names[i] = fmt.Sprintf("%q", column.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (c *common) matchKey(nodes []*table.Description, _ []string) error {
+	first := nodes[0]
+	for _, other := range nodes[1:] {
+		if keyNames(first) != keyNames(other) {
+			return fault.New(fault.Invalid, "the table's keys differ: (%s) on node %q, (%s) on node %q",
+				keyNames(first), first.Node, keyNames(other), other.Node)
+		}
+	}
+	for _, k := range first.Key {
+		c.key = append(c.key, k.Name)
+		a, _ := first.Column(k.Name)
+		for _, other := range nodes[1:] {
+			b, _ := other.Column(k.Name)
+			if keyFamily(a.Type) != keyFamily(b.Type) {
+				return fault.New(fault.Invalid, "key column %q is %s on node %q but %s on node %q: keys of these types cannot be matched",
+					k.Name, a.Declared, first.Node, b.Declared, other.Node)
+			}
+		}
+	}
+	return nil
+}
+
+func keyNames(d *table.Description) string {
+	names := make([]string, len(d.Key))
+	for i, k := range d.Key {
+		names[i] = k.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// keyFamily groups the types whose keys can be matched with each other: by value or by text they look and sort alike.
+func keyFamily(t rowdigest.Type) string {
+	t = base(t)
+	if t.Schema != "pg_catalog" {
+		return t.Schema + "." + t.Name
+	}
+	switch t.Name {
+	case "int2", "int4", "int8":
+		return "integer"
+	case "text", "varchar":
+		return "text"
+	}
+	return t.Name
+}
+
+func base(t rowdigest.Type) rowdigest.Type {
+	for t.Base != nil {
+		t = *t.Base
+	}
+	return t
+}
+
+// chooseDigests decides how each column is digested: by its type where all nodes have the same, else by its text.
+func (c *common) chooseDigests(nodes []*table.Description, _ []string) error {
+	sameEncoding := !slices.ContainsFunc(nodes, func(d *table.Description) bool { return d.Encoding != nodes[0].Encoding })
+	for _, column := range c.columns {
+		first, _ := nodes[0].Column(column.Name)
+		deterministic, sameType := true, true
+		for _, node := range nodes {
+			col, _ := node.Column(column.Name)
+			deterministic = deterministic && (col.Collation == nil || col.Collation.Deterministic)
+			if !sameStored(first.Type, col.Type) {
+				sameType = false
+				c.warnings = append(c.warnings, fmt.Sprintf("column %q is %s on node %s but %s on node %s: compared as text",
+					column.Name, first.Declared, nodes[0].Node, col.Declared, node.Node))
+			}
+		}
+		options := rowdigest.Options{SameEncoding: sameEncoding, ForceText: !sameType}
+		c.digests = append(c.digests, func(node int, ref string) string {
+			col, _ := nodes[node].Column(column.Name)
+			return rowdigest.Expr(ref, rowdigest.Column{Type: col.Type, Deterministic: deterministic}, options)
+		})
+	}
+	return nil
+}
+
+// sameStored says whether two types are the same one for the digest: a domain is not the type it stands on, since the
+// document names types as they are declared and a person should know.
+func sameStored(a, b rowdigest.Type) bool {
+	switch {
+	case a.Schema != b.Schema || a.Name != b.Name || a.Kind != b.Kind:
+		return false
+	case (a.Elem == nil) != (b.Elem == nil) || (a.Base == nil) != (b.Base == nil):
+		return false
+	case a.Elem != nil && !sameStored(*a.Elem, *b.Elem):
+		return false
+	}
+	return a.Base == nil || sameStored(*a.Base, *b.Base)
+}
+
+// compareOrders finds the key columns that two nodes would sort differently: other collations, other enum labels, or
+// a type whose order nobody vouches for.
+func (c *common) compareOrders(nodes []*table.Description) {
+	for _, name := range c.key {
+		first, _ := nodes[0].Column(name)
+		differs := !portableOrder(first.Type)
+		for _, node := range nodes[1:] {
+			col, _ := node.Column(name)
+			if !first.Collation.SameOrder(col.Collation) || !slices.Equal(first.Labels, col.Labels) {
+				differs = true
+			}
+		}
+		if differs {
+			c.warnings = append(c.warnings, fmt.Sprintf("key column %q is ordered by its text: the nodes' own orders of its type differ or cannot be compared", name))
+		}
+		c.byText = append(c.byText, differs)
+	}
+}
+
+// portableOrder: composite types order by fields that may hold anything.
+func portableOrder(t rowdigest.Type) bool {
+	t = base(t)
+	if t.Elem != nil {
+		return portableOrder(*t.Elem)
+	}
+	return t.Kind != 'c' && (t.Kind != 'r' || t.Schema == "pg_catalog")
+}
+
+func (c *common) warn(nodes []*table.Description) {
+	for _, d := range nodes {
+		if d.Only {
+			c.warnings = append(c.warnings, fmt.Sprintf("the table has inheritance children on node %s: only its own rows are compared", d.Node))
+		}
+		if d.KeyIndex != "" && !d.Primary {
+			c.warnings = append(c.warnings, fmt.Sprintf("the table has no primary key on node %s: unique index %q serves as the key", d.Node, d.KeyIndex))
+		}
+	}
+}

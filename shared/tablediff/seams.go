@@ -1,0 +1,51 @@
+package tablediff
+
+import (
+	"context"
+
+	"ace/shared/rowdigest"
+	"ace/shared/table"
+)
+
+// Opener reaches the nodes of a cluster. The nodes come in the order of their names in the list; opening contacts none.
+type Opener interface {
+	Open(ctx context.Context, cluster, database string, nodes []string) ([]Node, error)
+}
+
+// Node is one node's database, as planning needs it. Errors name the node.
+type Node interface {
+	Name() string
+	// Describe reads the table's columns, key, leaves and size.
+	Describe(ctx context.Context, schema, name string) (*table.Description, error)
+	// CheckFilter has the server judge the source's filter, and estimates the rows it selects.
+	CheckFilter(ctx context.Context, s table.Source) (int64, error)
+	// ProbeDigest digests constants: equal answers mean that row digests can be compared between the nodes.
+	ProbeDigest(ctx context.Context, seeds rowdigest.Seeds) (string, error)
+	// Sample reads about count keys, evenly spaced in physical order.
+	Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error)
+	// Every reads every step-th key in key order.
+	Every(ctx context.Context, s table.Source, step int64) ([]table.Key, error)
+	// RankKeys gives each key's place in the run's order; keys that the index holds equal have the same.
+	RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
+	// Begin opens a short read-only transaction with one snapshot. It must be closed.
+	Begin(ctx context.Context, searchPath string) (Tx, error)
+}
+
+// Tx is a short read-only transaction on one node. It is used by one goroutine at a time.
+type Tx interface {
+	Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, error)
+	List(ctx context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error)
+	Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error)
+	Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
+	PageSums(ctx context.Context, s table.Source, spans []table.Span, bounds []table.Key) (map[int]table.Sum, error)
+	ScanList(ctx context.Context, s table.Source, bounds []table.Key, buckets []int, limit int64) ([][]table.Listed, error)
+	Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error)
+	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
+	Close()
+}
+
+// Invoker has one unit of work done, somewhere, and gives the totals of its stored part. It may be called
+// concurrently, and again with the same unit.
+type Invoker interface {
+	Invoke(ctx context.Context, u Unit) (Totals, error)
+}

@@ -1,0 +1,105 @@
+package tablediff
+
+import (
+	"fmt"
+
+	"ace/shared/archive"
+	"ace/shared/part"
+	"ace/shared/table"
+)
+
+// Phases of a run.
+const (
+	phasePlan    = "plan"
+	phaseScan    = "scan"
+	phaseCompare = "compare"
+	phaseConfirm = "confirm"
+	phaseMerge   = "merge"
+)
+
+// Unit is one unit of work as plain data: what to do is in the plan and in the parts of the phase before.
+type Unit struct {
+	TaskID   string `json:"task_id"`
+	PlanHash string `json:"plan_hash"`
+	Phase    string `json:"phase"`
+	Index    int    `json:"index"`
+	// From and To: the leaves a compare unit answers for.
+	From int `json:"from,omitempty"`
+	To   int `json:"to,omitempty"`
+	// Leaves and Rows: in the pages strategy, those of them that differ, and how many rows each was seen to hold on
+	// the node that has the most.
+	Leaves []int   `json:"leaves,omitempty"`
+	Rows   []int64 `json:"rows,omitempty"`
+	// Before: for confirm, how many candidates each pair has in the units before this one.
+	Before []int64 `json:"before,omitempty"`
+}
+
+func (u Unit) name() string { return fmt.Sprintf("%06d", u.Index) }
+
+// key is where the unit's part lies.
+func (u Unit) key() string { return archive.PartKey(u.TaskID, u.Phase, u.name()) }
+
+func (u Unit) header() part.Header {
+	return part.Header{TaskID: u.TaskID, PlanHash: u.PlanHash, Unit: u.Phase + "-" + u.name()}
+}
+
+// Totals is what a unit found, stored in the seal of its part. Lists follow the plan's nodes or pairs.
+type Totals struct {
+	// From, To and Range: the leaves covered, and their keys.
+	From  int         `json:"from"`
+	To    int         `json:"to"`
+	Range table.Range `json:"range"`
+
+	RowsPerNode []int64 `json:"rows_per_node,omitempty"` // read in the first pass
+	Keys        int64   `json:"keys"`                    // distinct keys among them
+
+	Candidates     int64   `json:"candidates"`                // keys whose rows seem to differ
+	PairCandidates []int64 `json:"pair_candidates,omitempty"` // the same for each pair
+
+	Mismatched int64        `json:"mismatched"` // keys whose rows do differ
+	Resolved   int64        `json:"resolved"`   // candidates that were found equal when read again
+	Unsettled  int64        `json:"unsettled"`  // of the mismatched, those still being written
+	Respelt    int64        `json:"respelt"`    // candidates that are another spelling of one that counts
+	Blocks     int          `json:"blocks"`     // blocks that hold a mismatched key
+	Pairs      []PairTotals `json:"pairs,omitempty"`
+}
+
+// PairTotals counts the differing keys of one pair of nodes.
+type PairTotals struct {
+	OnlyA     int64   `json:"only_a"`
+	OnlyB     int64   `json:"only_b"`
+	Different int64   `json:"different"`
+	Columns   []int64 `json:"columns,omitempty"` // how often each column differs
+	Limited   bool    `json:"limited,omitempty"` // rows were left out of the document
+}
+
+// rowsTotal is all rows read.
+func (t Totals) rowsTotal() int64 {
+	var sum int64
+	for _, rows := range t.RowsPerNode {
+		sum += rows
+	}
+	return sum
+}
+
+// candidate is a row of a compare part.
+type candidate struct {
+	Key    table.Key `json:"k"`
+	Block  int       `json:"b"`
+	Digest []*int64  `json:"x"` // per node; nil: no such row
+}
+
+// finding is a row of a confirm part: a key whose rows differ.
+type finding struct {
+	Key       table.Key   `json:"k"`
+	Rows      []table.Row `json:"r,omitempty"` // per node; nil: no such row. Empty where the limit was reached.
+	Unsettled bool        `json:"u,omitempty"`
+}
+
+// pageSums is a row of a scan part: what one node's pages hold, per leaf.
+type pageSums struct {
+	Node   int     `json:"node"`
+	Leaf   []int   `json:"leaf"`
+	Rows   []int64 `json:"n"`
+	Digest []int64 `json:"x"`
+}

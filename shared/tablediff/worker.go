@@ -1,0 +1,151 @@
+package tablediff
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/part"
+)
+
+// Worker does single units of work. It remembers nothing but the plans it has read lately, which never change.
+type Worker struct {
+	store archive.Store
+	nodes Opener
+	plans planCache
+}
+
+// NewWorker makes a worker.
+func NewWorker(store archive.Store, nodes Opener) *Worker {
+	return &Worker{store: store, nodes: nodes}
+}
+
+// Do does one unit and gives the totals of the part that is stored afterwards. If somebody else has stored the part
+// before, or does so meanwhile, theirs counts.
+func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
+	if totals, err := readTotals(ctx, w.store, u); err == nil || fault.CodeOf(err) != fault.NotFound {
+		return totals, err
+	}
+	plan, err := w.plans.get(ctx, w.store, u.TaskID)
+	if err != nil {
+		return Totals{}, err
+	}
+	if plan.Hash() != u.PlanHash {
+		return Totals{}, fault.New(fault.Internal, "unit %s of task %s was made for another plan", u.name(), u.TaskID)
+	}
+	nodes, err := w.nodes.Open(ctx, plan.ClusterName, plan.DBName, plan.Nodes)
+	if err != nil {
+		return Totals{}, err
+	}
+	out, err := part.Create(ctx, w.store, u.key(), u.header())
+	if err != nil {
+		return Totals{}, err
+	}
+	job := &job{unit: u, plan: plan, nodes: nodes, store: w.store, out: out}
+	if err := job.run(ctx); err != nil {
+		out.Abort()
+		return Totals{}, err
+	}
+	if u.Phase != phaseScan {
+		job.totals.From, job.totals.To = u.From, u.To
+		job.totals.Range = plan.Layout.Span(u.From, u.To)
+	}
+	err = out.Seal(ctx, job.totals)
+	if errors.Is(err, archive.ErrPrecondition) {
+		return readTotals(ctx, w.store, u)
+	}
+	return job.totals, err
+}
+
+func readTotals(ctx context.Context, store archive.Store, u Unit) (Totals, error) {
+	var totals Totals
+	err := part.ReadTotals(ctx, store, u.key(), &totals)
+	return totals, err
+}
+
+// job is one unit being done.
+type job struct {
+	unit   Unit
+	plan   *Plan
+	nodes  []Node
+	store  archive.Store
+	out    *part.Writer
+	totals Totals
+}
+
+func (j *job) run(ctx context.Context) error {
+	switch j.unit.Phase {
+	case phaseScan:
+		return j.scan(ctx)
+	case phaseCompare:
+		return j.compare(ctx)
+	case phaseConfirm:
+		return j.confirm(ctx)
+	}
+	return fault.New(fault.Internal, "there is no phase %q", j.unit.Phase)
+}
+
+// begin opens a transaction on every node. The connections are taken in one order by everybody, so that units that
+// need several never wait for each other in a circle.
+func (j *job) begin(ctx context.Context) ([]Tx, func(), error) {
+	var txs []Tx
+	end := func() {
+		var wait sync.WaitGroup
+		for _, tx := range txs {
+			wait.Go(tx.Close)
+		}
+		wait.Wait()
+	}
+	for i, node := range j.nodes {
+		tx, err := node.Begin(ctx, j.plan.Sources[i].SearchPath)
+		if err != nil {
+			end()
+			return nil, nil, err
+		}
+		txs = append(txs, tx)
+	}
+	return txs, end, nil
+}
+
+// onAll runs fn for every node at once.
+func (j *job) onAll(ctx context.Context, fn func(ctx context.Context, node int) error) error {
+	group, groupCtx := errgroup.WithContext(ctx)
+	for i := range j.nodes {
+		group.Go(func() error { return fn(groupCtx, i) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
+// planCache keeps the plans of the latest tasks.
+type planCache struct {
+	mu    sync.Mutex
+	plans []*Plan
+}
+
+const cachedPlans = 4
+
+func (c *planCache) get(ctx context.Context, store archive.Store, taskID string) (*Plan, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.plans {
+		if p.TaskID == taskID {
+			return p, nil
+		}
+	}
+	p, err := loadPlan(ctx, store, taskID)
+	if err != nil {
+		return nil, err
+	}
+	c.plans = append(c.plans, p)
+	if len(c.plans) > cachedPlans {
+		c.plans = c.plans[1:]
+	}
+	return p, nil
+}

@@ -1,0 +1,67 @@
+package task
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+)
+
+const cancelledOnRequest = "cancelled on request"
+
+// RequestCancel asks for a task to be cancelled and gives its record. A QUEUED one is CANCELLED on return; a RUNNING
+// one ends when its runner sees the request. NotFound, or Conflict if the task has ended.
+func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error) {
+	v, err := r.read(ctx, id)
+	if err != nil {
+		return Record{}, err
+	}
+	if v.Status.Terminal() {
+		return Record{}, cannotCancel(v)
+	}
+	_, err = r.store.PutIfAbsent(ctx, archive.CancelKey(id), contentType, []byte("{}"))
+	if err != nil && !errors.Is(err, archive.ErrPrecondition) {
+		return Record{}, err
+	}
+	for v.Status == Queued {
+		v, err = r.swap(ctx, v, r.cancelled(v.Record))
+		if err == nil {
+			r.unmark(ctx, id)
+			return v.Record, nil
+		}
+		if !errors.Is(err, archive.ErrPrecondition) {
+			return Record{}, err
+		}
+	}
+	if v.Status.Terminal() {
+		return Record{}, cannotCancel(v)
+	}
+	return v.Record, nil
+}
+
+func (r *Registry) cancelled(rec Record) Record {
+	now := millis(r.clock())
+	rec.Status, rec.FinishedAt = Cancelled, &now
+	rec.Error, rec.ErrorCode = cancelledOnRequest, string(fault.Cancelled)
+	rec.Revision = rand.Text()
+	return rec
+}
+
+func cannotCancel(v version) error {
+	return fault.New(fault.Conflict, "task %s is %s already; only a QUEUED or RUNNING task can be cancelled",
+		v.TaskID, v.Status)
+}
+
+// CancelRequested says whether somebody asked for the task to be cancelled.
+func (r *Registry) CancelRequested(ctx context.Context, id string) (bool, error) {
+	if err := CheckID(id); err != nil {
+		return false, err
+	}
+	_, err := r.store.Stat(ctx, archive.CancelKey(id))
+	if errors.Is(err, archive.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}

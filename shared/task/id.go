@@ -1,0 +1,43 @@
+package task
+
+import (
+	"crypto/rand"
+	"regexp"
+	"strings"
+	"time"
+
+	"ace/shared/fault"
+)
+
+const (
+	idTime      = "20060102_150405"
+	idSuffixLen = 6
+)
+
+var idPattern = regexp.MustCompile(`^t[dr]_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?$`)
+
+// CheckID is the gate every id from outside passes before it becomes part of a key. Invalid, naming the id.
+func CheckID(id string) error {
+	if !idPattern.MatchString(id) {
+		return fault.New(fault.Invalid,
+			"task_id %q is not a task id; it looks like td_20240315_123456 or tr_20240315_123456_x1y2z3", id)
+	}
+	return nil
+}
+
+// newID names a task of this type submitted at this time (to the second).
+func newID(t Type, submitted time.Time) string {
+	prefix := "tr_"
+	if t == TableDiff {
+		prefix = "td_"
+	}
+	return prefix + submitted.UTC().Format(idTime)
+}
+
+// withSuffix sets an id apart from another task of the same second.
+func withSuffix(id string) string {
+	return id + "_" + strings.ToLower(rand.Text()[:idSuffixLen])
+}
+
+// idSecond is the part of a checked id that orders it by time of submission.
+func idSecond(id string) string { return id[len("td_") : len("td_")+len(idTime)] }

@@ -1,0 +1,79 @@
+package task
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+)
+
+// ErrLeaseLost says that the task belongs to somebody else by now: whoever gets it must stop at once.
+var ErrLeaseLost = fault.New(fault.Conflict, "the task's lease is lost")
+
+// orphanAge is when an open mark without a record counts as left behind. A Create takes createTimeout at most.
+const orphanAge = 10 * time.Minute
+
+// AcquireOptions change how a lease is acquired.
+type AcquireOptions struct {
+	// TakeOver takes a live lease too. Only for who knows that its owner is dead: `ace serve` after it locked its
+	// data directory.
+	TakeOver bool
+}
+
+// Acquire takes the lease of a task for owner: of one that is QUEUED, or RUNNING without a live lease. The task is
+// RUNNING on return. NotFound, or Conflict if the task has ended, is held, or was acquired by another at this moment.
+func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptions) (*Held, error) {
+	v, err := r.read(ctx, id)
+	if fault.CodeOf(err) == fault.NotFound {
+		r.dropOrphan(ctx, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v.Status.Terminal() {
+		r.unmark(ctx, id)
+		return nil, fault.New(fault.Conflict, "task %s is %s already", id, v.Status)
+	}
+	if r.live(v) && !o.TakeOver {
+		return nil, fault.New(fault.Conflict, "task %s is being run by %s", id, v.Lease.Owner)
+	}
+	r.index(ctx, v.Record)
+	h := &Held{registry: r, mark: rand.Text(), acquired: time.Now()}
+	next := r.acquired(v.Record, owner)
+	next.Revision = h.revision()
+	v, err = r.swap(ctx, v, next)
+	if errors.Is(err, archive.ErrPrecondition) {
+		return nil, fault.Wrap(err, fault.Conflict, "task %s was changed by another at this moment", id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.cur.Store(&v)
+	return h, nil
+}
+
+// live says whether a lease holds, by the store's clock.
+func (r *Registry) live(v version) bool {
+	return v.Lease != nil && v.info.Now.Sub(v.info.LastModified) <= r.lease
+}
+
+func (r *Registry) acquired(rec Record, owner string) Record {
+	if rec.StartedAt == nil {
+		now := millis(r.clock())
+		rec.StartedAt = &now
+	}
+	rec.Status, rec.Lease = Running, &Lease{Owner: owner}
+	rec.Attempts++
+	return rec
+}
+
+// dropOrphan removes the mark of a submission that failed before its record was written.
+func (r *Registry) dropOrphan(ctx context.Context, id string) {
+	info, err := r.store.Stat(ctx, archive.OpenKey(id))
+	if err == nil && info.Now.Sub(info.LastModified) > orphanAge {
+		r.unmark(ctx, id)
+	}
+}

@@ -1,0 +1,56 @@
+package task
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"ace/shared/archive"
+)
+
+// Open gives the ids of the tasks that have not ended, the oldest submission first. A few may have ended already:
+// Acquire refuses those and removes their mark.
+func (r *Registry) Open(ctx context.Context) ([]string, error) {
+	var ids []string
+	err := r.store.List(ctx, archive.OpenPrefix, "", func(info archive.Info) bool {
+		if id := strings.TrimPrefix(info.Key, archive.OpenPrefix); CheckID(id) == nil {
+			ids = append(ids, id)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	submitted, err := r.submittedWithinOneSecond(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(ids, func(a, b string) int {
+		return cmp.Or(strings.Compare(idSecond(a), idSecond(b)), submitted[a].Compare(submitted[b]), strings.Compare(a, b))
+	})
+	return ids, nil
+}
+
+// submittedWithinOneSecond reads when those tasks were submitted whose ids alone do not order them.
+func (r *Registry) submittedWithinOneSecond(ctx context.Context, ids []string) (map[string]time.Time, error) {
+	perSecond := make(map[string]int)
+	for _, id := range ids {
+		perSecond[idSecond(id)]++
+	}
+	submitted := make(map[string]time.Time)
+	for _, id := range ids {
+		if perSecond[idSecond(id)] == 1 {
+			continue
+		}
+		var m mark
+		_, err := r.readJSON(ctx, archive.OpenKey(id), &m)
+		if err != nil && !errors.Is(err, archive.ErrNotFound) {
+			return nil, err
+		}
+		submitted[id] = m.SubmittedAt
+	}
+	return submitted, nil
+}

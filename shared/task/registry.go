@@ -1,0 +1,127 @@
+package task
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+)
+
+// LeaseDuration is how long a lease holds after the last write of the record, by the store's clock.
+const LeaseDuration = 30 * time.Second
+
+const (
+	contentType = "application/json"
+	// writeAttempts bounds how often a write whose answer was lost is looked up and repeated.
+	writeAttempts = 4
+	writePause    = 100 * time.Millisecond // before the second attempt; doubles with every further one
+)
+
+// Registry keeps the task records in a store. It holds no state of its own and may be used concurrently.
+type Registry struct {
+	store archive.Store
+	clock func() time.Time
+	lease time.Duration
+}
+
+// NewRegistry gives the registry of the tasks in store. clock stamps records; leases do not depend on it.
+func NewRegistry(store archive.Store, clock func() time.Time) *Registry {
+	return &Registry{store: store, clock: clock, lease: LeaseDuration}
+}
+
+// Get reads a task. Invalid if id is none, NotFound if there is no such task.
+func (r *Registry) Get(ctx context.Context, id string) (Record, error) {
+	v, err := r.read(ctx, id)
+	return v.Record, err
+}
+
+// version is one stored version of a record.
+type version struct {
+	Record
+	info archive.Info
+}
+
+func (r *Registry) read(ctx context.Context, id string) (version, error) {
+	if err := CheckID(id); err != nil {
+		return version{}, err
+	}
+	var v version
+	info, err := r.readJSON(ctx, archive.TaskKey(id), &v.Record)
+	if errors.Is(err, archive.ErrNotFound) {
+		return version{}, fault.Wrap(err, fault.NotFound, "task %s does not exist", id)
+	}
+	if err != nil {
+		return version{}, err
+	}
+	v.info = info
+	return v, nil
+}
+
+func (r *Registry) readJSON(ctx context.Context, key string, into any) (archive.Info, error) {
+	object, err := r.store.Get(ctx, key)
+	if err != nil {
+		return archive.Info{}, err
+	}
+	defer object.Body.Close()
+	body, err := io.ReadAll(object.Body)
+	if err != nil {
+		return archive.Info{}, fault.Wrap(err, fault.Unavailable, "the archive broke off while %s was read", key)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return archive.Info{}, fault.Wrap(err, fault.Internal, "object %s in the archive is damaged", key)
+	}
+	return object.Info, nil
+}
+
+// swap replaces cur by next, whose Revision must be new. When cur is no longer what is stored, it gives what is
+// stored instead, together with an error that is archive.ErrPrecondition. After a lost answer it reads back whether
+// the write arrived, and repeats it if not.
+func (r *Registry) swap(ctx context.Context, cur version, next Record) (version, error) {
+	if !cur.Status.CanBecome(next.Status) {
+		return version{}, fault.New(fault.Conflict, "task %s is %s and cannot become %s", cur.TaskID, cur.Status, next.Status)
+	}
+	body, err := json.Marshal(next)
+	if err != nil {
+		return version{}, err
+	}
+	for attempt := 1; ; attempt++ {
+		info, err := r.store.PutIfMatch(ctx, archive.TaskKey(next.TaskID), contentType, body, cur.info.ETag)
+		if err == nil {
+			return version{Record: next, info: info}, nil
+		}
+		stored, readErr := r.read(ctx, next.TaskID)
+		switch {
+		case fault.CodeOf(readErr) == fault.NotFound:
+			return version{}, readErr
+		case readErr == nil && stored.Revision == next.Revision:
+			return stored, nil
+		case readErr == nil && stored.Revision != cur.Revision:
+			return stored, archive.ErrPrecondition
+		case !pause(ctx, attempt):
+			return version{}, cmp.Or(readErr, err) // not knowing is worse than knowing that it failed
+		}
+	}
+}
+
+// pause waits before the next attempt. It says false when there is none: too many were made, or ctx has ended.
+func pause(ctx context.Context, attempt int) bool {
+	if attempt >= writeAttempts {
+		return false
+	}
+	select {
+	case <-time.After(writePause << (attempt - 1)):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// unmark removes the open mark of a task that has ended. If that fails the mark stays until the next Acquire.
+func (r *Registry) unmark(ctx context.Context, id string) {
+	_ = r.store.Delete(ctx, archive.OpenKey(id))
+}

@@ -1,0 +1,46 @@
+package task
+
+import "slices"
+
+// Type says which capability a task asks for.
+type Type string
+
+// The types, as the API names them.
+const (
+	TableDiff   Type = "table-diff"
+	TableRepair Type = "table-repair"
+	TableRerun  Type = "table-rerun"
+)
+
+// Status is a state of the machine.
+type Status string
+
+// The states. A task is born Queued; Completed, Failed and Cancelled are final.
+const (
+	Queued    Status = "QUEUED"
+	Running   Status = "RUNNING"
+	Completed Status = "COMPLETED"
+	Failed    Status = "FAILED"
+	Cancelled Status = "CANCELLED"
+)
+
+// Statuses gives all states in the order a task can pass them.
+func Statuses() []Status { return []Status{Queued, Running, Completed, Failed, Cancelled} }
+
+// Terminal says whether the state is final.
+func (s Status) Terminal() bool { return len(s.successors()) == 0 }
+
+// CanBecome says whether a record in state s may be replaced by one in state next.
+func (s Status) CanBecome(next Status) bool { return slices.Contains(s.successors(), next) }
+
+// successors is the table of the state machine. Running follows itself: renewals, release and takeover.
+func (s Status) successors() []Status {
+	switch s {
+	case Queued:
+		return []Status{Running, Cancelled}
+	case Running:
+		return []Status{Running, Completed, Failed, Cancelled}
+	default:
+		return nil
+	}
+}

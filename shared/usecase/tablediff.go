@@ -1,0 +1,58 @@
+package usecase
+
+import (
+	"context"
+	"encoding/json"
+
+	"ace/shared/api"
+	"ace/shared/cluster"
+	"ace/shared/fault"
+	"ace/shared/task"
+)
+
+// SubmitTableDiff checks a request against the cluster's definition and stores it as a task.
+func (s *Service) SubmitTableDiff(ctx context.Context, req api.TableDiffRequest) (api.Submitted, error) {
+	definition, err := s.Clusters.Load(ctx, req.ClusterName)
+	if err != nil {
+		return api.Submitted{}, err
+	}
+	database, _, err := Nodes(definition, req)
+	if err != nil {
+		return api.Submitted{}, err
+	}
+	if err := s.Starter.Admit(ctx); err != nil {
+		return api.Submitted{}, err
+	}
+	parameters, err := json.Marshal(req)
+	if err != nil {
+		return api.Submitted{}, fault.Wrap(err, fault.Internal, "the parameters cannot be stored")
+	}
+	rec, err := s.Tasks.Create(ctx, task.New{
+		Type: task.TableDiff, ClusterName: req.ClusterName, DBName: database, TableName: req.Table.String(), Parameters: parameters,
+	})
+	if err != nil {
+		return api.Submitted{}, err
+	}
+	// The task exists, so the caller must learn its id: a start that fails is made good by whoever looks for open tasks.
+	_ = s.Starter.Start(ctx, rec.TaskID)
+	return api.Submitted{TaskID: rec.TaskID, SubmittedAt: api.At(rec.SubmittedAt)}, nil
+}
+
+// Nodes gives the database a request means and the nodes it wants compared, in cluster order: at least two.
+func Nodes(definition cluster.Cluster, req api.TableDiffRequest) (database string, nodes []string, err error) {
+	db, err := definition.Database(req.DBName)
+	if err != nil {
+		return "", nil, err
+	}
+	targets, err := definition.Targets(req.DBName, req.Nodes)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, target := range targets {
+		nodes = append(nodes, target.Node)
+	}
+	if len(nodes) < 2 {
+		return "", nil, fault.New(fault.Invalid, "cluster %s has %d active node: at least two are needed for a comparison", definition.Name, len(nodes))
+	}
+	return db.Name, nodes, nil
+}

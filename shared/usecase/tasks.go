@@ -1,0 +1,97 @@
+package usecase
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/task"
+)
+
+// TaskStatus tells how a task is doing.
+func (s *Service) TaskStatus(ctx context.Context, req api.TaskRequest) (api.TaskStatus, error) {
+	rec, err := s.Tasks.Get(ctx, req.TaskID)
+	if err != nil {
+		return api.TaskStatus{}, err
+	}
+	return s.status(rec), nil
+}
+
+// CancelTask asks for a task to be cancelled: one that waits is at once, one that runs within seconds.
+func (s *Service) CancelTask(ctx context.Context, req api.TaskRequest) (api.TaskStatus, error) {
+	rec, err := s.Tasks.RequestCancel(ctx, req.TaskID)
+	if err != nil {
+		return api.TaskStatus{}, err
+	}
+	return s.status(rec), nil
+}
+
+// ListTasks gives a page of tasks, the newest first.
+func (s *Service) ListTasks(ctx context.Context, req api.TasksRequest) (api.TaskList, error) {
+	filter := task.Filter{ClusterName: req.ClusterName, Status: task.Status(req.Status), Limit: req.Limit, After: req.After}
+	if req.TableName != (api.TableName{}) {
+		filter.TableName = req.TableName.String()
+	}
+	records, next, err := s.Tasks.List(ctx, filter)
+	if err != nil {
+		return api.TaskList{}, err
+	}
+	list := api.TaskList{Tasks: make([]api.TaskStatus, 0, len(records)), Next: next}
+	for _, rec := range records {
+		list.Tasks = append(list.Tasks, s.status(rec))
+	}
+	return list, nil
+}
+
+// Health says that requests are answered.
+func (s *Service) Health(context.Context, api.HealthRequest) (api.Health, error) {
+	return api.Health{Status: "ok"}, nil
+}
+
+// status shows a record to a user.
+func (s *Service) status(rec task.Record) api.TaskStatus {
+	status := api.TaskStatus{
+		TaskID: rec.TaskID, TaskType: string(rec.Type), Status: string(rec.Status),
+		Result: rec.Result, SubmittedAt: api.At(rec.SubmittedAt),
+		ClusterName: rec.ClusterName, TableName: rec.TableName, Parameters: rec.Parameters,
+	}
+	if rec.StartedAt != nil {
+		status.StartedAt = api.At(*rec.StartedAt)
+	}
+	if rec.FinishedAt != nil {
+		status.FinishedAt = api.At(*rec.FinishedAt)
+	}
+	if rec.StartedAt != nil && rec.FinishedAt != nil {
+		seconds := rec.FinishedAt.Sub(*rec.StartedAt).Seconds()
+		status.TimeTaken = &seconds
+	}
+	if rec.Status == task.Failed {
+		status.Error = rec.Error
+	}
+	if rec.Status == task.Running && rec.Progress != nil && rec.StartedAt != nil {
+		status.Progress = progress(*rec.Progress, s.Now().Sub(*rec.StartedAt))
+	}
+	return status
+}
+
+// progress derives percent, rate and the time left from the numbers of a running task.
+func progress(p task.Progress, running time.Duration) *api.Progress {
+	shown := &api.Progress{
+		Phase: p.Phase, BlocksTotal: int64(p.BlocksTotal), BlocksDone: int64(p.BlocksDone),
+		RowsCompared: p.RowsCompared, RowsTotalEstimate: p.RowsTotalEstimate, MismatchedRows: p.MismatchedRows,
+	}
+	if p.BlocksTotal > 0 {
+		shown.Percent = tenths(100 * float64(p.BlocksDone) / float64(p.BlocksTotal))
+	}
+	if seconds := running.Seconds(); seconds > 0 {
+		shown.RowsPerSecond = math.Round(float64(p.RowsCompared) / seconds)
+		if p.BlocksDone > 0 {
+			eta := tenths(seconds * float64(p.BlocksTotal-p.BlocksDone) / float64(p.BlocksDone))
+			shown.ETASeconds = &eta
+		}
+	}
+	return shown
+}
+
+func tenths(x float64) float64 { return math.Round(x*10) / 10 }
