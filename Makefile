@@ -22,19 +22,20 @@ test: deps ## install what is missing, then run every test with the race detecto
 	go test -race -timeout 15m -p 2 ./...
 
 .PHONY: check
-check: go lint ## what must be clean before a commit: format, vet, lint, go.mod, generated files
+check: go-version ## what must be clean before a commit: format, vet, go.mod, generated files, lint
 	@unformatted=$$(gofmt -l functions infra local shared); \
 	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on: $$unformatted" >&2; exit 1; fi
 	go vet ./...
 	go mod tidy -diff
 	infra/toolchain/check-generated.sh
+	$(LINT) run
 
 .PHONY: lint
-lint: go ## the style law and the import directions, see .golangci.yml
+lint: go-version ## the style law and the import directions, see .golangci.yml
 	$(LINT) run
 
 .PHONY: build
-build: go ## bin/ace for this machine
+build: go-version ## bin/ace for this machine
 	go build -trimpath -o bin/ace ./local
 
 .PHONY: run
@@ -42,7 +43,7 @@ run: build ## build and run the service on 127.0.0.1:5000 (ARGS='--listen ...')
 	bin/ace serve $(ARGS)
 
 .PHONY: package
-package: go ## the Lambda functions for arm64 and amd64: dist/<arch>/<function>/bootstrap
+package: go-version ## the Lambda functions for arm64 and amd64: dist/<arch>/<function>/bootstrap
 	$(if $(FUNCTIONS),,$(error there is no functions/*/main.go))
 	rm -rf dist
 	@set -e; for arch in arm64 amd64; do for function in $(FUNCTIONS); do \
@@ -68,23 +69,23 @@ soak: deps ## every test again and again in random order, for what shows only so
 	go test -race -count '$(COUNT)' -shuffle on -timeout 0 -p 2 ./...
 
 .PHONY: vuln
-vuln: go ## known vulnerabilities in what we link; needs the internet, so no other target runs it
+vuln: go-version ## known vulnerabilities in what we link; needs the internet, so no other target runs it
 	go run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
 
 .PHONY: deps
-deps: go ## install what the tests need: a C compiler, PostgreSQL, a MinIO server (minutes the first time, then nothing)
+deps: go-version ## install what the tests need: a C compiler, PostgreSQL, a MinIO server (minutes the first time, then nothing)
 	infra/toolchain/install-cc.sh
 	infra/postgres/install.sh
 	infra/minio/build.sh
 
 .PHONY: deps-demo
-deps-demo: go
+deps-demo: go-version
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || infra/postgres/install.sh
 
 .PHONY: clean
 clean: ## remove what was built (not .cache, which holds the servers of the tests)
 	rm -rf bin dist
 
-.PHONY: go
-go:
+.PHONY: go-version
+go-version:
 	@infra/toolchain/check-go.sh

@@ -41,7 +41,7 @@ func unnest(columns, types []string, first int) string {
 		casts[i] = fmt.Sprintf("u.%s::%s AS %s", column, types[i], column)
 		params[i] = fmt.Sprintf("$%d::text[]", first+i)
 	}
-	return fmt.Sprintf("(SELECT %s, u.ord FROM pg_catalog.unnest(%s) WITH ORDINALITY u(%s, ord) OFFSET 0)",
+	return fmt.Sprintf("(SELECT %s, u.ord FROM unnest(%s) WITH ORDINALITY u(%s, ord) OFFSET 0)",
 		strings.Join(casts, ", "), strings.Join(params, ", "), strings.Join(columns, ", "))
 }
 

@@ -24,9 +24,10 @@ func hash(fields []string, seed int64) string {
 	return call("hash_record_extended", fmt.Sprintf("ROW(%s), '%d'::bigint", strings.Join(fields, ", "), seed))
 }
 
-// RowSHA256 writes the portable digest of a row, a bigint, from references to its columns: the first 64 bits of the SHA-256 of the seeds, followed by the
-// texts of the columns as array_send writes them, each with its length, NULL with the length -1. It is several times
-// slower than Row, and does not depend on PostgreSQL's hash functions. It needs PostgreSQL 11.
+// RowSHA256 writes the portable digest of a row, a bigint, from references to its columns: the first 64 bits of the
+// SHA-256 of the seeds followed by the columns' texts as array_send writes them, each with its length, NULL with the
+// length -1. It is several times slower than Row, and does not depend on PostgreSQL's hash functions. It needs
+// PostgreSQL 11.
 func RowSHA256(refs []string, seeds Seeds) string {
 	texts := make([]string, len(refs))
 	for i, ref := range refs {

@@ -44,9 +44,6 @@ type treatment struct {
 // treatmentOf looks through domains: a domain is treated as its base.
 func treatmentOf(c Column) treatment {
 	t := baseOf(c.Type)
-	if !fromInitdb(t) && t.Elem == nil {
-		return treatment{method: Text}
-	}
 	if named, ok := builtin(t); ok {
 		if isText(t) && !c.Deterministic {
 			named.method = Send

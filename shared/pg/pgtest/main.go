@@ -3,7 +3,6 @@ package pgtest
 import (
 	"fmt"
 	"os"
-	"testing"
 
 	"go.uber.org/goleak"
 )
@@ -12,7 +11,7 @@ import (
 var shared *pool //nolint:gochecknoglobals // see above
 
 // Main runs the tests, stops the shared servers and exits. A goroutine that outlives all of this fails the run.
-func Main(m *testing.M, expected ...goleak.Option) {
+func Main(m interface{ Run() int }, expected ...goleak.Option) {
 	shared = newPool()
 	code := m.Run()
 	if err := shared.close(); err != nil {

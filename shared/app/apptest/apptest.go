@@ -1,0 +1,253 @@
+// Package apptest runs the whole service inside a test: real PostgreSQL nodes, the embedded S3 gateway, the endpoints,
+// the queue, the runner and the workers, everything but a network listener.
+package apptest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"ace/local/gateway"
+	"ace/shared/api"
+	"ace/shared/app"
+	"ace/shared/archive"
+	"ace/shared/archive/s3"
+	"ace/shared/cluster"
+	"ace/shared/difffile"
+	"ace/shared/endpoint"
+	"ace/shared/invoke"
+	"ace/shared/pg/pgtest"
+	"ace/shared/runner"
+	"ace/shared/tablediff"
+	"ace/shared/task"
+)
+
+// timeout bounds one task in a test.
+const timeout = 2 * time.Minute
+
+// shared is the one gateway of the test process: a process can have no second one.
+var shared struct { //nolint:gochecknoglobals // the gateway is one per process by its nature
+	once    sync.Once
+	dir     string
+	gateway *gateway.Gateway
+	err     error
+}
+
+// Main runs the tests of a package that uses this one, and stops the servers afterwards.
+func Main(m *testing.M) {
+	pgtest.Main(wrapped{m},
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"), // fasthttp never ends it
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+	)
+}
+
+// wrapped stops the gateway after the tests and before pgtest looks for leaks.
+type wrapped struct{ *testing.M }
+
+// Run runs the tests.
+func (w wrapped) Run() int {
+	code := w.M.Run()
+	if shared.gateway != nil {
+		_ = shared.gateway.Close(context.Background())
+	}
+	if shared.dir != "" {
+		_ = os.RemoveAll(shared.dir)
+	}
+	return code
+}
+
+// Store opens the shared gateway's bucket under a prefix of the test's own.
+func Store(t testing.TB) *s3.Store {
+	t.Helper()
+	shared.once.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "ace-apptest-"); shared.err == nil {
+			shared.gateway, shared.err = gateway.Start(context.Background(), gateway.Options{
+				Dir: shared.dir, Log: slog.New(slog.DiscardHandler),
+			})
+		}
+	})
+	if shared.err != nil {
+		t.Fatalf("the embedded gateway does not start: %v", shared.err)
+	}
+	options := shared.gateway.S3()
+	options.Prefix = fmt.Sprintf("test-%d", time.Now().UnixNano())
+	store, err := s3.Open(t.Context(), options)
+	if err != nil {
+		t.Fatalf("the embedded gateway does not answer: %v", err)
+	}
+	t.Cleanup(store.Close)
+	return store
+}
+
+// Options change how a Service is made.
+type Options struct {
+	Store    archive.Store                             // nil: the shared gateway
+	Invoker  func(tablediff.Invoker) tablediff.Invoker // wraps the in-process one, to inject faults
+	Parallel int                                       // units at once with max_cpu_ratio=1; 0: 4
+	Timeout  time.Duration                             // of statements; 0: one minute
+}
+
+// Service is the service over one cluster.
+type Service struct {
+	Cluster *pgtest.Cluster
+	Store   archive.Store
+	App     *app.App
+	Mux     *endpoint.Mux
+	Queue   *invoke.Queue
+}
+
+// New makes a service whose only cluster is this one. It is closed when the test ends.
+func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
+	t.Helper()
+	if o.Store == nil {
+		o.Store = Store(t)
+	}
+	if o.Parallel == 0 {
+		o.Parallel = 4
+	}
+	if o.Timeout == 0 {
+		o.Timeout = time.Minute
+	}
+	dir := t.TempDir()
+	c.WriteDefinition(t, dir)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	a := app.New(app.Options{
+		Store: o.Store, Clusters: cluster.NewSource(cluster.Options{Path: dir}),
+		MaxConns: 2 * o.Parallel, StatementTimeout: o.Timeout, Log: log,
+	})
+	var invoker tablediff.Invoker = invoke.NewInProcess(a.Worker())
+	if o.Invoker != nil {
+		invoker = o.Invoker(invoker)
+	}
+	run := runner.New(runner.Options{
+		Tasks: a.Tasks(), Store: o.Store, Works: a.Works(invoker, o.Parallel),
+		Owner: t.Name(), Handover: invoke.ErrClosing, Log: log,
+	})
+	s := &Service{Cluster: c, Store: o.Store, App: a, Queue: invoke.NewQueue(2, 1000, run.Run)}
+	var err error
+	if s.Mux, err = endpoint.New(endpoint.Options{Logger: log}, a.Endpoints(s.Queue)...); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.Queue.Close()
+		a.Close()
+	})
+	return s
+}
+
+// Get sends a GET and decodes the answer; any status but 200 fails the test.
+func (s *Service) Get(t testing.TB, path string, query url.Values, into any) {
+	t.Helper()
+	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: path, RawQuery: query.Encode()})
+	if response.Status != 200 {
+		t.Fatalf("GET %s?%s: status %d: %s", path, query.Encode(), response.Status, response.Body)
+	}
+	if err := json.Unmarshal(response.Body, into); err != nil {
+		t.Fatalf("GET %s: %v in %s", path, err, response.Body)
+	}
+}
+
+// Submit submits a table-diff of the service's cluster; args are name, value, name, value.
+func (s *Service) Submit(t testing.TB, tableName string, args ...string) string {
+	t.Helper()
+	query := url.Values{"cluster_name": {s.Cluster.Name}, "table_name": {tableName}, "confirm_delay": {"0"}}
+	for i := 0; i+1 < len(args); i += 2 {
+		query.Set(args[i], args[i+1])
+	}
+	var submitted api.Submitted
+	s.Get(t, "/ace/table-diff", query, &submitted)
+	return submitted.TaskID
+}
+
+// Wait waits until a task has ended.
+func (s *Service) Wait(t testing.TB, taskID string) api.TaskStatus {
+	t.Helper()
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		var status api.TaskStatus
+		s.Get(t, "/ace/task-status/"+taskID, nil, &status)
+		if task.Status(status.Status).Terminal() {
+			return status
+		}
+	}
+	t.Fatalf("task %s did not end within %s", taskID, timeout)
+	return api.TaskStatus{}
+}
+
+// Diff is the outcome of a completed comparison: the answer, and all of the document.
+type Diff struct {
+	TaskID  string
+	Result  api.DiffResult
+	Summary difffile.Summary
+	Rows    []Row // in the document's order
+	Raw     []byte
+}
+
+// Row is one row of the document.
+type Row struct {
+	Pair, Node string
+	Values     map[string]string // NULL is pgtest.Null
+}
+
+// Diff compares a table and reads the document back through the API. A task that does not complete fails the test.
+func (s *Service) Diff(t testing.TB, tableName string, args ...string) Diff {
+	t.Helper()
+	status := s.Wait(t, s.Submit(t, tableName, args...))
+	if status.Status != api.StatusCompleted {
+		t.Fatalf("table-diff of %s %v ended %s: %s", tableName, args, status.Status, status.Error)
+	}
+	return s.Document(t, status)
+}
+
+// Fail compares a table, expects the task to end FAILED and gives its error.
+func (s *Service) Fail(t testing.TB, tableName string, args ...string) string {
+	t.Helper()
+	status := s.Wait(t, s.Submit(t, tableName, args...))
+	if status.Status != api.StatusFailed || status.Error == "" {
+		t.Fatalf("table-diff of %s %v ended %s (%q), want FAILED with an error", tableName, args, status.Status, status.Error)
+	}
+	return status.Error
+}
+
+// Document reads the document of a completed task through the API.
+func (s *Service) Document(t testing.TB, status api.TaskStatus) Diff {
+	t.Helper()
+	d := Diff{TaskID: status.TaskID}
+	if err := json.Unmarshal(status.Result, &d.Result); err != nil {
+		t.Fatalf("result of %s: %v in %s", status.TaskID, err, status.Result)
+	}
+	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: "/ace/diffs/" + status.TaskID})
+	if response.Status != 200 || response.File == nil {
+		t.Fatalf("document of %s: status %d: %s", status.TaskID, response.Status, response.Body)
+	}
+	body, err := response.File.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	if d.Raw, err = io.ReadAll(body); err != nil {
+		t.Fatal(err)
+	}
+	d.read(t)
+	return d
+}
+
+// All gives the values of one column of a node's rows in a pair, in the document's order.
+func (d Diff) All(pair, node, column string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, row := range d.Rows {
+			if row.Pair == pair && row.Node == node && !yield(row.Values[column]) {
+				return
+			}
+		}
+	}
+}
