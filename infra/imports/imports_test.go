@@ -23,7 +23,7 @@ const (
 func testSupport() []string {
 	return []string{
 		"testing", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/google/go-cmp",
-		"ace/shared/api/apicases", "ace/shared/archive/faulty", "ace/shared/archive/storetest",
+		"ace/shared/api/apicases", "ace/shared/app/apptest", "ace/shared/archive/faulty", "ace/shared/archive/storetest",
 		"ace/shared/endpoint/endpointtest", "ace/shared/pg/pgserver", "ace/shared/pg/pgtest",
 	}
 }
@@ -44,7 +44,7 @@ func rules() []rule {
 		},
 		{
 			"test code is not shipped",
-			[]string{"ace/functions", "ace/local", "ace/shared/app"},
+			[]string{"ace/functions", "ace/local"},
 			testSupport(),
 		},
 		{

@@ -7,7 +7,7 @@ import (
 // Route is the path of one operation. At most its last segment is an argument, written {name}.
 type Route string
 
-// The routes. Each takes GET with a query string, HEAD like GET, and POST with a form or JSON body.
+// The routes. Each takes GET with a query string and POST with a form or JSON body; those that only read take HEAD too.
 const (
 	RouteTableDiff  Route = "/ace/table-diff"
 	RouteTaskStatus Route = "/ace/task-status/{task_id}"
@@ -20,6 +20,16 @@ const (
 // Routes is the list of all routes, in the order of the reference.
 func Routes() []Route {
 	return []Route{RouteTableDiff, RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiff, RouteHealth}
+}
+
+// Reads says whether a request only looks. HEAD, which tools send to find out whether a link works, must start nothing,
+// so a route that is not listed here does not take it.
+func (r Route) Reads() bool {
+	switch r {
+	case RouteTaskStatus, RouteTasks, RouteDiff, RouteHealth:
+		return true
+	}
+	return false
 }
 
 // Match says whether a path (percent-decoded) belongs to the route, and gives its argument, "" if the route has none.

@@ -12,10 +12,7 @@ const contentTypeJSON = "application/json"
 // ErrorResponse is the answer that tells the user of an error. It does not log: see Mux.Fail.
 func ErrorResponse(err error) Response {
 	resp := Response{Status: statusOf(fault.CodeOf(err)), Header: headers(contentTypeJSON), Body: errorBody(err)}
-	switch resp.Status {
-	case 405:
-		resp.Header["Allow"] = allowedMethods
-	case 503:
+	if resp.Status == 503 {
 		resp.Header["Retry-After"] = retryAfter
 	}
 	return resp

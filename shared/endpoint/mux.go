@@ -11,10 +11,7 @@ import (
 	"ace/shared/fault"
 )
 
-const (
-	defaultBodyLimit = 1 << 20
-	allowedMethods   = "GET, HEAD, POST"
-)
+const defaultBodyLimit = 1 << 20
 
 // Options are what a Mux may be told. The zero value is usable.
 type Options struct {
@@ -76,6 +73,9 @@ func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 // Fail is the answer to a request that ended with this error. What the user cannot help is logged, here and only here.
 func (m *Mux) Fail(ctx context.Context, req Request, err error) Response {
 	resp := ErrorResponse(err)
+	if resp.Status == 405 {
+		resp.Header["Allow"] = m.allowedMethods(req.Path)
+	}
 	if resp.Status >= 500 {
 		m.logFailure(ctx, req, err)
 	}
@@ -88,7 +88,7 @@ func (m *Mux) serve(ctx context.Context, req Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.check(req); err != nil {
+	if err := m.check(req, endpoint.Route); err != nil {
 		return nil, err
 	}
 	params, err := api.ParseParams(req.RawQuery, req.Header.Get("Content-Type"), req.Body)
@@ -113,21 +113,34 @@ func (m *Mux) find(path string) (Endpoint, string, error) {
 
 // check looks at the method and the body. A body where nobody would read it is refused: a filter in it that had no
 // effect would compare everything.
-func (m *Mux) check(req Request) error {
-	switch req.Method {
-	case "POST":
-	case "GET", "HEAD":
+func (m *Mux) check(req Request, route api.Route) error {
+	switch {
+	case req.Method == "POST":
+	case req.Method == "GET", req.Method == "HEAD" && route.Reads():
 		if len(req.Body) > 0 {
 			return fault.New(fault.Invalid,
 				"a %s request has its parameters in the query string and no body; send a body with POST", req.Method)
 		}
 	default:
-		return fault.New(fault.Method, "method %.20q is not supported, allowed are %s", req.Method, allowedMethods)
+		return fault.New(fault.Method, "method %.20q is not supported, allowed are %s", req.Method, allowedMethods(route))
 	}
 	if len(req.Body) > m.bodyLimit {
 		return fault.New(fault.TooLarge, "the request body is too large, allowed are at most %d bytes", m.bodyLimit)
 	}
 	return nil
+}
+
+// allowedMethods is what the path's endpoint takes.
+func (m *Mux) allowedMethods(path string) string {
+	endpoint, _, _ := m.find(path) // a path without an endpoint is not found, whatever the method
+	return allowedMethods(endpoint.Route)
+}
+
+func allowedMethods(route api.Route) string {
+	if route.Reads() {
+		return "GET, HEAD, POST"
+	}
+	return "GET, POST"
 }
 
 // logFailure never logs the query string: a table_filter may hold data.

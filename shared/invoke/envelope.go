@@ -10,6 +10,11 @@ import (
 	"ace/shared/fault"
 )
 
+// TaskStart is the payload that starts a task.
+type TaskStart struct {
+	TaskID string `json:"task_id"`
+}
+
 // Handler does a unit of work: bytes in, bytes out.
 type Handler func(ctx context.Context, payload []byte) ([]byte, error)
 
@@ -57,8 +62,8 @@ func guarded[Q, A any](ctx context.Context, work func(context.Context, Q) (A, er
 	return work(ctx, q)
 }
 
-// call sends a question through a handler's bytes and reads the answer.
-func call[Q, A any](ctx context.Context, handler Handler, q Q) (A, error) {
+// Call sends a question through a handler's bytes and reads the answer.
+func Call[Q, A any](ctx context.Context, handler Handler, q Q) (A, error) {
 	var answer A
 	payload, err := json.Marshal(q)
 	if err != nil {

@@ -14,5 +14,5 @@ func NewInProcess(worker Handler) *InProcess { return &InProcess{worker: worker}
 
 // Invoke has one unit done.
 func (p *InProcess) Invoke(ctx context.Context, u tablediff.Unit) (tablediff.Totals, error) {
-	return call[tablediff.Unit, tablediff.Totals](ctx, p.worker, u)
+	return Call[tablediff.Unit, tablediff.Totals](ctx, p.worker, u)
 }

@@ -2,7 +2,6 @@ package rowdigest_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -40,7 +39,8 @@ func newSession(t *testing.T, c *pgtest.Cluster, node int) session {
 // rows gives the texts of a query; NULL is pgtest.Null.
 func (s session) rows(sql string, args ...any) [][]string {
 	s.t.Helper()
-	rows, err := s.conn.Query(s.t.Context(), sql, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, args...)...)
+	options := []any{pgx.QueryExecModeExec, pgx.QueryResultFormats{pgx.TextFormatCode}}
+	rows, err := s.conn.Query(s.t.Context(), sql, append(options, args...)...)
 	if err != nil {
 		s.t.Fatalf("%v\n%s", err, sql)
 	}
@@ -91,10 +91,4 @@ func (s session) typeOf(oid string) rowdigest.Type {
 		t.Base = &base
 	}
 	return t
-}
-
-// one gives the single row of a query.
-func (s session) one(columns ...string) []string {
-	s.t.Helper()
-	return s.rows("SELECT " + strings.Join(columns, ", "))[0]
 }

@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// Case is a request and the answer to it: a status, and the text of {"error": "..."}.
+// Case is a request and the answer to it: a status, and the text of {"error": "..."}, which the answer to HEAD leaves out.
 type Case struct {
 	Name        string
 	Method      string

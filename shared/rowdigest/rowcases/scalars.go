@@ -41,7 +41,8 @@ func numbers() []Case {
 func texts() []Case {
 	values := []string{"'a'", "'A'", "'a '", "''", "'<NULL>'", "'NULL'", `'a|b,c"d\e'`, "E'a\\nb\\tc'", "'Straße'", "'日本🙂'"}
 	return slices.Concat(
-		of("text").values(append(values, "'é'", "'e\u0301'", "repeat('x', 3000000)", "repeat('x', 2999999) || 'y'")...),
+		of("text").values(append(values, "'é'", "'e\u0301'")...),
+		[]Case{of("text").differ("a million characters, the last one", "repeat('x', 999999) || 'y'", "repeat('x', 999999) || 'z'")},
 		of("varchar").values(values...),
 		of("varchar(10)").values("'a'", "'b'"),
 		of("name").values("'a'", "'b'", "'Straße'"),
@@ -84,8 +85,8 @@ func times() []Case {
 func bytesAndBits() []Case {
 	return slices.Concat(
 		of("bytea").values(`'\x00'`, `'\x0000'`, `''`, `'\x5c78'`, `'\xff'`),
-		of("bytea").values(
-			"decode(repeat('ab', 5 * 1024 * 1024 - 1) || '00', 'hex')", "decode(repeat('ab', 5 * 1024 * 1024 - 1) || '01', 'hex')"),
+		[]Case{of("bytea").differ("5 MB, the last byte",
+			"decode(repeat('ab', 5 * 1024 * 1024 - 1) || '00', 'hex')", "decode(repeat('ab', 5 * 1024 * 1024 - 1) || '01', 'hex')")},
 		of("bit(4)").values("B'0000'", "B'0001'"),
 		of("bit varying").values("B'0'", "B'00'", "B'000000000'", "B'1'"),
 	)

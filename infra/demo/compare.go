@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/difffile"
+
+	"encoding/json"
+)
+
+const pollEvery = 100 * time.Millisecond
+
+// compare submits a table-diff, follows it and shows what it found.
+func compare(ctx context.Context, s *service) error {
+	say("Comparing the table on all nodes")
+	var submitted api.Submitted
+	body, err := s.show(ctx, "/ace/table-diff?cluster_name=demo&table_name=public.customers&block_rows=1000", &submitted)
+	if err != nil {
+		return err
+	}
+	fmt.Print(string(body))
+	status, err := follow(ctx, s, submitted.TaskID)
+	if err != nil {
+		return err
+	}
+	var result api.DiffResult
+	if err := json.Unmarshal(status.Result, &result); err != nil {
+		return err
+	}
+	fmt.Printf("%s in %.2f s: %d rows, %d differ; the proof is %s\n", status.Status, *status.TimeTaken, result.TotalRows, result.MismatchedRows, result.DiffFile)
+	return showDocument(ctx, s, submitted.TaskID)
+}
+
+// follow prints the task's progress until it has ended.
+func follow(ctx context.Context, s *service, taskID string) (api.TaskStatus, error) {
+	var status api.TaskStatus
+	path := "/ace/task-status/" + taskID
+	if _, err := s.show(ctx, path, &status); err != nil {
+		return status, err
+	}
+	shown := ""
+	for {
+		if p := status.Progress; p != nil {
+			line := fmt.Sprintf("%s: %s, block %d of %d, %d rows compared", status.Status, p.Phase, p.BlocksDone, p.BlocksTotal, p.RowsCompared)
+			if line != shown {
+				fmt.Println(line)
+				shown = line
+			}
+		}
+		switch status.Status {
+		case api.StatusCompleted:
+			return status, nil
+		case api.StatusFailed, api.StatusCancelled:
+			return status, fmt.Errorf("task %s ended %s: %s", taskID, status.Status, status.Error)
+		}
+		select {
+		case <-ctx.Done():
+			return status, ctx.Err()
+		case <-time.After(pollEvery):
+		}
+		body, err := s.get(ctx, path)
+		if err != nil {
+			return status, err
+		}
+		status = api.TaskStatus{}
+		if err := json.Unmarshal(body, &status); err != nil {
+			return status, err
+		}
+	}
+}
+
+// showDocument fetches the archived document and prints its rows side by side.
+func showDocument(ctx context.Context, s *service, taskID string) error {
+	say("The archived document, fetched back: every differing row, pair by pair")
+	path := "/ace/diffs/" + taskID
+	fmt.Printf("\n$ curl '%s%s'\n", s.url, path)
+	body, err := s.get(ctx, path)
+	if err != nil {
+		return err
+	}
+	reader, err := difffile.Open(bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	names := []string{"PAIR", "NODE"}
+	for _, column := range reader.Summary().Columns {
+		names = append(names, column.Name)
+	}
+	fmt.Fprintln(out, strings.Join(names, "\t"))
+	for entry, err := range reader.Rows() {
+		if err != nil {
+			return err
+		}
+		cells := []string{entry.Pair.String(), entry.Node}
+		for _, value := range entry.Row {
+			cells = append(cells, cell(value))
+		}
+		fmt.Fprintln(out, strings.Join(cells, "\t"))
+	}
+	return out.Flush()
+}
+
+func cell(value *string) string {
+	if value == nil {
+		return "NULL"
+	}
+	return *value
+}

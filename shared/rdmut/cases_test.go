@@ -1,0 +1,178 @@
+package rowdigest_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"ace/shared/pg/pgtest"
+	rowdigest "ace/shared/rdmut"
+	"ace/shared/rdmut/rowcases"
+)
+
+// unlikeNodes makes two nodes that differ in everything that must not matter.
+func unlikeNodes(t *testing.T) *pgtest.Cluster {
+	t.Helper()
+	opts := []pgtest.Option{
+		pgtest.Majors(pgtest.Oldest, pgtest.Newest),
+		pgtest.CreateDatabase(0, "LOCALE 'C'"),
+		pgtest.CreateDatabase(1, "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"),
+	}
+	for name, values := range map[string][2]string{
+		"TimeZone":           {"Asia/Tokyo", "America/New_York"},
+		"DateStyle":          {"SQL, DMY", "German"},
+		"IntervalStyle":      {"sql_standard", "iso_8601"},
+		"bytea_output":       {"escape", "hex"},
+		"extra_float_digits": {"-5", "3"},
+		"lc_monetary":        {"C", "C.UTF-8"},
+		"xmlbinary":          {"hex", "base64"},
+	} {
+		opts = append(opts, pgtest.DatabaseSetting(0, name, values[0]), pgtest.DatabaseSetting(1, name, values[1]))
+	}
+	c := pgtest.NewCluster(t, opts...)
+	for i := range 20 {
+		c.Exec(t, 1, fmt.Sprintf("CREATE TYPE burnt%d AS ENUM ()", i)) // so that the nodes' OIDs differ
+	}
+	return c
+}
+
+// Rows of a case's table. Where both values fit both nodes, the nodes also hold them in swapped rows.
+const (
+	pairRow = "1"
+	rowOne  = "2"
+	rowTwo  = "3"
+)
+
+// createCase is the SQL that makes a case's table on a node: on the second with its columns in another order and one
+// dropped.
+func createCase(c rowcases.Case, table string, node int) []string {
+	setup, column := c.OnNode(node)
+	definition, mine, first, second := "id int, v "+column+", pad int", c.A, c.A, c.B
+	if node == 1 {
+		definition, mine, first, second = "gone int, pad int, v "+column+", id int", c.B, c.B, c.A
+	}
+	sql := append(slices.Clone(setup), fmt.Sprintf("CREATE TABLE %s (%s)", table, definition))
+	if node == 1 {
+		sql = append(sql, fmt.Sprintf("ALTER TABLE %s DROP COLUMN gone", table))
+	}
+	const insert = "INSERT INTO %s (id, v, pad) VALUES (%s, %s, 7)"
+	sql = append(sql, fmt.Sprintf(insert, table, pairRow, mine))
+	if swappable(c) {
+		sql = append(sql, fmt.Sprintf(insert, table, rowOne, first), fmt.Sprintf(insert, table, rowTwo, second))
+	}
+	return sql
+}
+
+func swappable(c rowcases.Case) bool {
+	_, first := c.OnNode(0)
+	setup, second := c.OnNode(1)
+	return first == second && slices.Equal(setup, c.Setup)
+}
+
+// digests of one row on one node, without its key.
+type digests struct{ text, fast, sha string }
+
+// caseTable is a case's table on one node.
+type caseTable struct {
+	session
+	name   string
+	values string // the expression of column v
+}
+
+func openCase(s session, c rowcases.Case, name string) caseTable {
+	s.t.Helper()
+	o := rowdigest.Options{SameEncoding: true, ForceText: c.OtherType()}
+	return caseTable{session: s, name: name, values: rowdigest.Expr("t.v", s.column(name, "v"), o)}
+}
+
+// digests gives the digests by row.
+func (c caseTable) digests() map[string]digests {
+	c.t.Helper()
+	found := map[string]digests{}
+	for _, row := range c.rows(fmt.Sprintf("SELECT id, v, %s, %s FROM %s t",
+		rowdigest.Row([]string{c.values, "t.pad"}, seeds), rowdigest.RowSHA256([]string{"t.v", "t.pad"}, seeds), c.name)) {
+		found[row[0]] = digests{text: row[1], fast: row[2], sha: row[3]}
+	}
+	return found
+}
+
+// block gives the combined digests of the rows that are swapped on the other node.
+func (c caseTable) block() (fast, sha string) {
+	c.t.Helper()
+	row := c.rows(fmt.Sprintf("SELECT bit_xor(%s), bit_xor(%s) FROM %s t WHERE id IN (%s, %s)",
+		rowdigest.Row([]string{"t.id", c.values, "t.pad"}, seeds),
+		rowdigest.RowSHA256([]string{"t.id", "t.v", "t.pad"}, seeds), c.name, rowOne, rowTwo))[0]
+	return row[0], row[1]
+}
+
+func TestCases_DigestsAreEqualExactlyForTheSameStoredValue(t *testing.T) {
+	t.Parallel()
+	cluster := unlikeNodes(t)
+	cases := rowcases.All()
+	sessions := []session{newSession(t, cluster, 0), newSession(t, cluster, 1)}
+	for node := range sessions {
+		var sql []string
+		for i, c := range cases {
+			sql = append(sql, createCase(c, fmt.Sprintf("case%d", i), node)...)
+		}
+		cluster.Exec(t, node, sql...)
+	}
+	for i, c := range cases {
+		table := fmt.Sprintf("case%d", i)
+		first, second := openCase(sessions[0], c, table), openCase(sessions[1], c, table)
+		a, b := first.digests(), second.digests()
+		checkPair(t, c, a[pairRow], b[pairRow])
+		if swappable(c) {
+			checkAcrossNodes(t, c, a, b)
+			checkSwapped(t, c, first, second)
+		}
+	}
+}
+
+func checkPair(t *testing.T, c rowcases.Case, a, b digests) {
+	t.Helper()
+	if (a.text == b.text) != c.Equal {
+		t.Errorf("%s: the case itself is wrong: the texts are %.80q and %.80q", c.Name, a.text, b.text)
+	}
+	if (a.fast == b.fast) != c.Equal {
+		t.Errorf("%s: digests %s and %s, want equal: %v", c.Name, a.fast, b.fast, c.Equal)
+	}
+	if (a.sha == b.sha) != c.Equal {
+		t.Errorf("%s: sha256 digests %s and %s, want equal: %v", c.Name, a.sha, b.sha, c.Equal)
+	}
+}
+
+// checkAcrossNodes: the nodes hold A and B in swapped rows, and agree about each.
+func checkAcrossNodes(t *testing.T, c rowcases.Case, first, second map[string]digests) {
+	t.Helper()
+	for mine, theirs := range map[string]string{rowOne: rowTwo, rowTwo: rowOne} {
+		a, b := first[mine], second[theirs]
+		if a.fast != b.fast || a.sha != b.sha {
+			t.Errorf("%s: the nodes digest %.80q differently", c.Name, a.text)
+		}
+	}
+	checkPair(t, c, first[rowOne], first[rowTwo])
+	checkPair(t, c, second[rowOne], second[rowTwo])
+}
+
+// checkSwapped: values swapped between two rows must not cancel when their digests are combined.
+func checkSwapped(t *testing.T, c rowcases.Case, first, second caseTable) {
+	t.Helper()
+	fastA, shaA := first.block()
+	fastB, shaB := second.block()
+	if (fastA == fastB) != c.Equal || (shaA == shaB) != c.Equal {
+		t.Errorf("%s: swapped between two rows: blocks %s and %s, sha256 %s and %s, want equal: %v",
+			c.Name, fastA, fastB, shaA, shaB, c.Equal)
+	}
+}
+
+func TestCases_NamesAreUnique(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, c := range rowcases.All() {
+		if seen[c.Name] {
+			t.Errorf("two cases are called %q", c.Name)
+		}
+		seen[c.Name] = true
+	}
+}
