@@ -3,25 +3,25 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"ace/infra/stage"
 	"ace/shared/api"
 	"ace/shared/difffile"
-
-	"encoding/json"
 )
 
 const pollEvery = 100 * time.Millisecond
 
 // compare submits a table-diff, follows it and shows what it found.
-func compare(ctx context.Context, s *service) error {
+func compare(ctx context.Context, s *stage.Service) error {
 	say("Comparing the table on all nodes")
 	var submitted api.Submitted
-	body, err := s.show(ctx, "/ace/table-diff?cluster_name=demo&table_name=public.customers&block_rows=1000", &submitted)
+	body, err := s.Show(ctx, "/ace/table-diff?cluster_name=demo&table_name=public.customers&block_rows=1000", &submitted)
 	if err != nil {
 		return err
 	}
@@ -39,10 +39,10 @@ func compare(ctx context.Context, s *service) error {
 }
 
 // follow prints the task's progress until it has ended.
-func follow(ctx context.Context, s *service, taskID string) (api.TaskStatus, error) {
+func follow(ctx context.Context, s *stage.Service, taskID string) (api.TaskStatus, error) {
 	var status api.TaskStatus
 	path := "/ace/task-status/" + taskID
-	if _, err := s.show(ctx, path, &status); err != nil {
+	if _, err := s.Show(ctx, path, &status); err != nil {
 		return status, err
 	}
 	shown := ""
@@ -65,7 +65,7 @@ func follow(ctx context.Context, s *service, taskID string) (api.TaskStatus, err
 			return status, ctx.Err()
 		case <-time.After(pollEvery):
 		}
-		body, err := s.get(ctx, path)
+		body, err := s.Get(ctx, path)
 		if err != nil {
 			return status, err
 		}
@@ -77,11 +77,11 @@ func follow(ctx context.Context, s *service, taskID string) (api.TaskStatus, err
 }
 
 // showDocument fetches the archived document and prints its rows side by side.
-func showDocument(ctx context.Context, s *service, taskID string) error {
+func showDocument(ctx context.Context, s *stage.Service, taskID string) error {
 	say("The archived document, fetched back: every differing row, pair by pair")
 	path := "/ace/diffs/" + taskID
-	fmt.Printf("\n$ curl '%s%s'\n", s.url, path)
-	body, err := s.get(ctx, path)
+	fmt.Printf("\n$ curl '%s%s'\n", s.URL, path)
+	body, err := s.Get(ctx, path)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,11 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"ace/infra/stage"
 )
+
+const nodeCount = 3
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -31,21 +35,24 @@ func run(ctx context.Context, keep bool) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
 	say("Starting three PostgreSQL nodes and loading 200,000 customers on each")
-	nodes, err := startNodes(ctx, dir)
-	defer func() { err = errors.Join(err, nodes.close()) }()
+	nodes, err := stage.StartNodes(ctx, nodeCount, nil)
+	defer func() { err = errors.Join(err, nodes.Close()) }()
 	if err != nil {
+		return err
+	}
+	if _, err := nodes.All(ctx, "-f", "testdata/demo/customers.sql"); err != nil {
 		return err
 	}
 	say("Making them differ: 4 rows on n2 (testdata/demo/drift-n2.sql), 1 on n3 (drift-n3.sql)")
-	if err := nodes.drift(ctx); err != nil {
+	if err := drift(ctx, nodes); err != nil {
 		return err
 	}
 	say("Starting `ace serve`: the API, and its archive in " + dir)
-	service, err := startService(ctx, dir)
+	service, err := start(ctx, nodes, dir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, service.close()) }()
+	defer func() { err = errors.Join(err, service.Close()) }()
 
 	if err := compare(ctx, service); err != nil {
 		return err
@@ -57,13 +64,35 @@ func run(ctx context.Context, keep bool) (err error) {
 	return nil
 }
 
+// drift makes the nodes differ.
+func drift(ctx context.Context, nodes *stage.Nodes) error {
+	for node, file := range map[int]string{1: "testdata/demo/drift-n2.sql", 2: "testdata/demo/drift-n3.sql"} {
+		if _, err := nodes.One(ctx, node, "-f", file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start starts the service with the nodes as its cluster.
+func start(ctx context.Context, nodes *stage.Nodes, dir string) (*stage.Service, error) {
+	if err := stage.Define(stage.Clusters(dir), "demo", nodes.Ports()); err != nil {
+		return nil, err
+	}
+	binary, err := stage.Build(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	return stage.StartService(ctx, binary, dir)
+}
+
 // wait keeps everything up until the user has seen enough.
-func wait(ctx context.Context, s *service, nodes *nodes) error {
+func wait(ctx context.Context, s *stage.Service, nodes *stage.Nodes) error {
 	say("KEEP=1: the service stays up until Ctrl-C. To try:")
-	fmt.Printf("  curl '%s/ace/tasks'\n", s.url)
-	fmt.Printf("  curl '%s/ace/table-diff?cluster_name=demo&table_name=public.customers&nodes=n1,n3'\n", s.url)
-	for i, server := range nodes.servers {
-		fmt.Printf("  psql -h 127.0.0.1 -p %d -U postgres shop     # n%d\n", server.Port(), i+1)
+	fmt.Printf("  curl '%s/ace/tasks'\n", s.URL)
+	fmt.Printf("  curl '%s/ace/table-diff?cluster_name=demo&table_name=public.customers&nodes=n1,n3'\n", s.URL)
+	for i, port := range nodes.Ports() {
+		fmt.Printf("  psql -h 127.0.0.1 -p %d -U postgres shop     # n%d\n", port, i+1)
 	}
 	<-ctx.Done()
 	return nil

@@ -29,8 +29,9 @@ func (a *App) Works(invoker tablediff.Invoker, parallel int) map[task.Type]runne
 	}
 }
 
-// LocalParallel is how many units one machine works on when max_cpu_ratio is 1.
-func LocalParallel() int { return runtime.NumCPU() }
+// LocalParallel is how many units one machine works on when max_cpu_ratio is 1: its CPUs, or what a container or GOMAXPROCS
+// leaves of them.
+func LocalParallel() int { return runtime.GOMAXPROCS(0) }
 
 func (a *App) tableDiff(
 	ctx context.Context, coordinator *tablediff.Coordinator, parallel int, rec task.Record, report func(task.Progress),

@@ -1,9 +1,10 @@
-package main
+package stage
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -22,35 +23,48 @@ const (
 	stopTimeout      = 10 * time.Second
 )
 
-// service is a running `ace serve`.
-type service struct {
-	url     string
+// Service is a running `ace serve`.
+type Service struct {
+	URL     string
 	process *exec.Cmd
 	log     *bytes.Buffer
 	ended   chan error
 }
 
-// startService builds the binary, starts it and waits until it answers.
-func startService(ctx context.Context, dir string) (*service, error) {
-	binary := filepath.Join(dir, "ace")
+// Clusters is where the definitions lie below a service's directory.
+func Clusters(dir string) string { return filepath.Join(dir, "clusters") }
+
+// Build builds the binary into a directory.
+func Build(ctx context.Context, dir string) (binary string, err error) {
+	binary = filepath.Join(dir, "ace")
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./local")
 	if output, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build: %w: %s", err, output)
+		return "", fmt.Errorf("go build: %w: %s", err, output)
 	}
+	return binary, nil
+}
+
+// StartService starts the binary with its data below dir, and environ added to the environment, and waits until it
+// answers.
+func StartService(ctx context.Context, binary, dir string, environ ...string) (*Service, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &service{url: "http://" + address, log: &bytes.Buffer{}, ended: make(chan error, 1)}
-	s.process = exec.Command(binary, "serve", //nolint:noctx // it is told to stop by a signal, see close
-		"--listen", address, "--store", "file://"+filepath.Join(dir, "archive"), "--clusters", filepath.Join(dir, "clusters"))
+	s := &Service{URL: "http://" + address, log: &bytes.Buffer{}, ended: make(chan error, 1)}
+	s.process = exec.Command(binary, "serve", //nolint:noctx // it is told to stop by a signal, see Close
+		"--listen", address, "--store", "file://"+filepath.Join(dir, "archive"), "--clusters", Clusters(dir))
+	s.process.Env = append(os.Environ(), environ...)
 	s.process.Stderr = s.log
 	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // Ctrl-C is for the demo to pass on
 	if err := s.process.Start(); err != nil {
 		return nil, err
 	}
 	go func() { s.ended <- s.process.Wait() }()
-	return s, s.ready(ctx)
+	if err := s.ready(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // freeAddress is the API's usual address, or another where that one is taken.
@@ -65,8 +79,11 @@ func freeAddress(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("there is no free port on 127.0.0.1")
 }
 
+// PID is the process of the service.
+func (s *Service) PID() int { return s.process.Process.Pid }
+
 // ready waits for the first answer.
-func (s *service) ready(ctx context.Context) error {
+func (s *Service) ready(ctx context.Context) error {
 	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		select {
 		case err := <-s.ended:
@@ -76,16 +93,16 @@ func (s *service) ready(ctx context.Context) error {
 			return ctx.Err()
 		default:
 		}
-		if _, err := s.get(ctx, "/healthz"); err == nil {
+		if _, err := s.Get(ctx, "/healthz"); err == nil {
 			return nil
 		}
 	}
 	return fmt.Errorf("ace serve does not answer: %s", s.log)
 }
 
-// get asks the API; any status but 200 is an error.
-func (s *service) get(ctx context.Context, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, nil)
+// Get asks the API; any status but 200 is an error.
+func (s *Service) Get(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -101,18 +118,18 @@ func (s *service) get(ctx context.Context, path string) ([]byte, error) {
 	return body, err
 }
 
-// show prints the curl command of a request, sends it and decodes the answer.
-func (s *service) show(ctx context.Context, path string, into any) ([]byte, error) {
-	fmt.Printf("\n$ curl '%s%s'\n", s.url, path)
-	body, err := s.get(ctx, path)
+// Show prints the curl command of a request, sends it and decodes the answer.
+func (s *Service) Show(ctx context.Context, path string, into any) ([]byte, error) {
+	fmt.Printf("\n$ curl '%s%s'\n", s.URL, path)
+	body, err := s.Get(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	return body, json.Unmarshal(body, into)
 }
 
-// close stops the service as an operator would, and the hard way if that takes too long.
-func (s *service) close() error {
+// Close stops the service as an operator would, and the hard way if that takes too long.
+func (s *Service) Close() error {
 	_ = s.process.Process.Signal(os.Interrupt)
 	select {
 	case err := <-s.ended:
