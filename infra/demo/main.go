@@ -27,7 +27,7 @@ func main() {
 }
 
 func run(ctx context.Context, keep bool) (err error) {
-	start := time.Now()
+	began := time.Now()
 	dir, err := os.MkdirTemp("", "ace-demo-")
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func run(ctx context.Context, keep bool) (err error) {
 	if err := compare(ctx, service); err != nil {
 		return err
 	}
-	say(fmt.Sprintf("Done in %.1f s", time.Since(start).Seconds()))
+	say(fmt.Sprintf("Done in %.1f s", time.Since(began).Seconds()))
 	if keep {
 		return wait(ctx, service, nodes)
 	}

@@ -74,7 +74,8 @@ func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 func (m *Mux) Fail(ctx context.Context, req Request, err error) Response {
 	resp := ErrorResponse(err)
 	if resp.Status == 405 {
-		resp.Header["Allow"] = m.allowedMethods(req.Path)
+		e, _, _ := m.find(req.Path) // a path without an endpoint is not found, whatever the method
+		resp.Header["Allow"] = allowedMethods(e.Route)
 	}
 	if resp.Status >= 500 {
 		m.logFailure(ctx, req, err)
@@ -128,12 +129,6 @@ func (m *Mux) check(req Request, route api.Route) error {
 		return fault.New(fault.TooLarge, "the request body is too large, allowed are at most %d bytes", m.bodyLimit)
 	}
 	return nil
-}
-
-// allowedMethods is what the path's endpoint takes.
-func (m *Mux) allowedMethods(path string) string {
-	endpoint, _, _ := m.find(path) // a path without an endpoint is not found, whatever the method
-	return allowedMethods(endpoint.Route)
 }
 
 func allowedMethods(route api.Route) string {

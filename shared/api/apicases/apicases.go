@@ -6,10 +6,12 @@
 package apicases
 
 import (
+	"encoding/json"
 	"slices"
+	"strings"
 )
 
-// Case is a request and the answer to it: a status, and the text of {"error": "..."}, which the answer to HEAD leaves out.
+// Case is a request and the answer to it: a status, and the text of {"error": "..."}.
 type Case struct {
 	Name        string
 	Method      string
@@ -30,6 +32,18 @@ const (
 	valid     = onTable + "public.users"                                  // a request that is accepted
 	validJSON = `{"cluster_name": "demo", "table_name": "public.users", ` // complete it with a parameter and }
 )
+
+// Answer is the body that the request gets, to the byte: none if it is a HEAD.
+func (c Case) Answer() string {
+	if c.Method == "HEAD" {
+		return ""
+	}
+	var body strings.Builder
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(map[string]string{"error": c.Error}) // strings always encode
+	return body.String()
+}
 
 // Endings that many errors share.
 const (
