@@ -42,8 +42,8 @@ func command() *cli.Command {
 			{
 				Name: "config", Usage: "show the configuration as it would be used", Flags: flags,
 				Action: withConfig(func(_ context.Context, c config.Config) error {
-					fmt.Print(c.Dump())
-					return nil
+					_, err := fmt.Fprint(os.Stdout, c.Dump())
+					return err
 				}),
 			},
 		},

@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"ace/shared/app"
 	"ace/shared/cluster"
 	"ace/shared/config"
+	"ace/shared/fault"
 	"ace/shared/invoke"
 	"ace/shared/obs"
 	"ace/shared/runner"
@@ -29,6 +31,10 @@ func serve(ctx context.Context, c config.Config) error {
 	if err := makeAbsolute(&c); err != nil {
 		return err
 	}
+	clusters, err := clusterSource(c)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
@@ -40,7 +46,7 @@ func serve(ctx context.Context, c config.Config) error {
 	}
 	defer store.close(context.WithoutCancel(ctx))
 
-	s := newService(c, store, log)
+	s := newService(c, store, clusters, log)
 	defer s.app.Close()
 	if err := s.resume(ctx, c.Store.Embedded); err != nil {
 		return err
@@ -50,24 +56,45 @@ func serve(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
-	log.InfoContext(ctx, "serving", "address", c.Listen.String(), "archive", c.Store.String(), "clusters", c.Clusters)
+	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "archive", c.Store.String(), "clusters", c.Clusters)
 	return s.run(ctx, server, listener)
 }
 
 // makeAbsolute fixes relative paths: the embedded gateway changes the working directory.
 func makeAbsolute(c *config.Config) error {
-	paths := []*string{&c.Clusters, &c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Schedules}
+	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile}
+	if !strings.HasPrefix(c.Clusters, "s3://") {
+		paths = append(paths, &c.Clusters)
+	}
 	for _, path := range paths {
-		if *path == "" {
-			continue
+		if err := absolute(path); err != nil {
+			return err
 		}
-		absolute, err := filepath.Abs(*path)
-		if err != nil {
-			return fmt.Errorf("path %s: %w", *path, err)
-		}
-		*path = absolute
 	}
 	return nil
+}
+
+// absolute changes a path in place; "" is none.
+func absolute(path *string) (err error) {
+	if *path == "" {
+		return nil
+	}
+	if *path, err = filepath.Abs(*path); err != nil {
+		return fault.Wrap(err, fault.Internal, "the working directory is unknown")
+	}
+	return nil
+}
+
+// clusterSource finds cluster definitions. One place to look at is ./pg_service.conf, so it is made before the working
+// directory changes.
+func clusterSource(c config.Config) (cluster.Source, error) {
+	files := c.ServiceFiles()
+	for i := range files {
+		if err := absolute(&files[i]); err != nil {
+			return cluster.Source{}, err
+		}
+	}
+	return cluster.NewSource(cluster.Options{Path: c.Clusters, ServiceFiles: files, PasswordFile: c.PasswordFile()}), nil
 }
 
 // service is the running parts.
@@ -77,11 +104,10 @@ type service struct {
 	log   *slog.Logger
 }
 
-func newService(c config.Config, store *bucket, log *slog.Logger) *service {
-	source := cluster.NewSource(cluster.Options{Path: c.Clusters, ServiceFiles: c.ServiceFiles(), PasswordFile: c.PasswordFile()})
+func newService(c config.Config, store *bucket, clusters cluster.Source, log *slog.Logger) *service {
 	parallel := app.LocalParallel()
 	s := &service{log: log, app: app.New(app.Options{
-		Store: store, Clusters: source, MaxConns: parallel * c.MaxTasks, StatementTimeout: c.StatementTimeout, Log: log,
+		Store: store, Clusters: clusters, MaxConns: parallel * c.MaxTasks, StatementTimeout: c.StatementTimeout, Log: log,
 	})}
 	run := runner.New(runner.Options{
 		Tasks: s.app.Tasks(), Store: store, Works: s.app.Works(invoke.NewInProcess(s.app.Worker()), parallel),

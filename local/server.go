@@ -63,7 +63,7 @@ func (s *service) server(c config.Config) (*http.Server, error) {
 		return nil, err
 	}
 	return &http.Server{
-		Handler:           httpx.Handler(mux, httpx.Options{Hosts: c.Hosts, Token: token}),
+		Handler:           httpx.Handler(mux, httpx.Options{Hosts: c.AllowedHosts(), Token: token}),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Minute, // a large document through a slow tunnel

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"ace/local/gateway"
@@ -65,6 +67,6 @@ func doctor(ctx context.Context, c config.Config) error {
 		return fault.Wrap(err, fault.CodeOf(err), "the archive %s cannot be used", c.Store)
 	}
 	b.close(ctx)
-	println("the archive " + c.Store.String() + " keeps what the service needs")
-	return nil
+	_, err = fmt.Fprintf(os.Stdout, "the archive %s keeps what the service needs\n", c.Store)
+	return err
 }

@@ -2,13 +2,9 @@ package pgserver
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"syscall"
 )
 
@@ -60,52 +56,24 @@ func (p *process) signal(sig os.Signal) error {
 	return err
 }
 
-// kill ends the postmaster and every backend at once, as a power cut would. The postmaster is stopped first so that it
-// starts no further child.
+// kill ends the postmaster and every backend at once, as a power cut would, and returns when they are gone: before that
+// they hold the shared memory, and no new server could start. The postmaster is stopped first so that it starts no
+// further child.
 func (p *process) kill() error {
 	if err := p.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	for _, child := range children(p.pid()) {
-		_ = syscall.Kill(child, syscall.SIGKILL) // may have ended by itself
+	await(p.pid(), 'T')
+	backends := children(p.pid())
+	for _, backend := range backends {
+		_ = syscall.Kill(backend, syscall.SIGKILL) // may have ended by itself
 	}
 	if err := p.signal(syscall.SIGKILL); err != nil {
 		return err
 	}
 	<-p.done
+	for _, backend := range backends {
+		await(backend, 'Z')
+	}
 	return nil
-}
-
-// children lists the process ids whose parent is pid.
-func children(pid int) []int {
-	files, _ := filepath.Glob("/proc/[0-9]*/stat")
-	var found []int
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			continue // ended meanwhile
-		}
-		child, parent, err := parseStat(string(content))
-		if err == nil && parent == pid {
-			found = append(found, child)
-		}
-	}
-	return found
-}
-
-// parseStat reads "pid (command) state ppid ..."; the command may contain spaces and parentheses.
-func parseStat(line string) (pid, parent int, err error) {
-	open, end := strings.IndexByte(line, '('), strings.LastIndexByte(line, ')')
-	if open < 0 || end < open {
-		return 0, 0, fmt.Errorf("not a stat line: %q", line)
-	}
-	if pid, err = strconv.Atoi(strings.TrimSpace(line[:open])); err != nil {
-		return 0, 0, err
-	}
-	fields := strings.Fields(line[end+1:])
-	if len(fields) < 2 {
-		return 0, 0, fmt.Errorf("not a stat line: %q", line)
-	}
-	parent, err = strconv.Atoi(fields[1])
-	return pid, parent, err
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"ace/shared/pg/pgserver"
 )
 
 // Null is how QueryStrings shows NULL.
@@ -104,7 +106,7 @@ func (c *Cluster) dial(ctx context.Context, node int, db string) (*pgx.Conn, err
 	server := c.Nodes[node].Server
 	direct := &Cluster{
 		DB: db, User: c.User, Password: c.Password,
-		Nodes: []Node{{Host: "127.0.0.1", Port: server.Port()}},
+		Nodes: []Node{{Host: pgserver.Host, Port: server.Port()}},
 	}
 	config, err := pgx.ParseConfig(direct.DSN(0))
 	if err != nil {

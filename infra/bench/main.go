@@ -1,0 +1,86 @@
+// Command bench measures table-diff against the limit that PostgreSQL sets: one scan that digests every row of the
+// table, on all nodes at once, measured in the same run and under the same load.
+//
+// For each case the nodes are restarted, the table is read once to have it in memory, and the limit is the median of
+// three digest scans. Then the service compares: the first run stands by itself, the figure is the median of five
+// more. Times are from submission to completion as the task's record has them: API, task store and document included.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"ace/infra/stage"
+)
+
+func main() {
+	rows := flag.Int("rows", 2_000_000, "rows of the table customers; the others are in proportion")
+	runs := flag.Int("runs", 5, "warm runs of each case")
+	only := flag.String("only", "", "only the cases whose name contains this")
+	output := flag.String("o", "", "also write the results to this file, as JSON")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *rows, *runs, *only, *output); err != nil {
+		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
+		os.Exit(1) //nolint:gocritic // everything the run started has ended
+	}
+}
+
+func run(ctx context.Context, rows, runs int, only, output string) (err error) {
+	dir, err := os.MkdirTemp("", "ace-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	b := &bench{dir: dir, rows: rows, runs: runs}
+	if b.binary, err = stage.Build(ctx, dir); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "loading %d rows on three nodes\n", rows)
+	b.nodes, err = stage.StartNodes(ctx, 3, map[string]string{"shared_buffers": "256MB", "max_wal_size": "8GB", "autovacuum": "off"})
+	defer func() { err = errors.Join(err, b.nodes.Close()) }()
+	if err != nil {
+		return err
+	}
+	if _, err := b.nodes.All(ctx, "-v", "rows="+strconv.Itoa(rows), "-f", "testdata/bench/data.sql"); err != nil {
+		return err
+	}
+	var results []result
+	printHeader()
+	for _, c := range cases() {
+		if err := b.drift(ctx, c); err != nil {
+			return err
+		}
+		if !strings.Contains(c.Name, only) {
+			continue
+		}
+		r, err := b.measure(ctx, c)
+		if err != nil {
+			return fmt.Errorf("case %q: %w", c.Name, err)
+		}
+		r.print()
+		results = append(results, r)
+	}
+	return write(output, results)
+}
+
+// write stores the results for machines.
+func write(path string, results []result) error {
+	if path == "" {
+		return nil
+	}
+	body, err := json.MarshalIndent(results, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(body, '\n'), 0o600)
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ace/infra/stage"
+	"ace/shared/api"
+)
+
+const (
+	limitRuns = 3
+	pollEvery = 20 * time.Millisecond
+	latency   = 10 * time.Millisecond // each way
+)
+
+// bench is the set-up shared by the cases.
+type bench struct {
+	dir    string
+	binary string
+	rows   int
+	runs   int
+	nodes  *stage.Nodes
+	count  int
+}
+
+// result is one line of the report. Times are in seconds.
+type result struct {
+	Case     string             `json:"case"`
+	Rows     int64              `json:"rows"`
+	Differs  int64              `json:"differing_rows"`
+	Limit    float64            `json:"limit_s"`
+	First    float64            `json:"first_s"`
+	Median   float64            `json:"median_s"`
+	Ratio    float64            `json:"ratio"`
+	RowsPerS float64            `json:"rows_per_s"` // of one node
+	PeakMB   float64            `json:"peak_memory_mb"`
+	Strategy string             `json:"strategy"`
+	Timings  map[string]float64 `json:"timings_s"` // of the last run
+}
+
+func printHeader() {
+	fmt.Printf("%-28s %10s %8s %8s %8s %8s %6s %12s %8s\n", "case", "rows", "differ", "limit s", "first s", "median s", "ratio", "rows/s", "peak MB")
+}
+
+func (r result) print() {
+	fmt.Printf("%-28s %10d %8d %8.3f %8.3f %8.3f %6.2f %12.0f %8.0f\n", r.Case, r.Rows, r.Differs, r.Limit, r.First, r.Median, r.Ratio, r.RowsPerS, r.PeakMB)
+}
+
+// drift makes the second node differ and the planner know about it.
+func (b *bench) drift(ctx context.Context, c benchCase) error {
+	if c.Drift == "" {
+		return nil
+	}
+	if _, err := b.nodes.One(ctx, 1, "-c", c.Drift); err != nil {
+		return err
+	}
+	_, err := b.nodes.One(ctx, 1, "-c", "VACUUM ANALYZE "+c.Table)
+	return err
+}
+
+func (b *bench) measure(ctx context.Context, c benchCase) (r result, err error) {
+	r.Case = c.Name
+	if r.Limit, err = b.limit(ctx, c); err != nil {
+		return r, err
+	}
+	ports := b.nodes.Ports()[:c.Nodes]
+	if c.Latency {
+		far, err := newDistance(ports, latency)
+		if err != nil {
+			return r, err
+		}
+		defer far.close()
+		ports = far.ports
+	}
+	b.count++
+	dir := filepath.Join(b.dir, strconv.Itoa(b.count))
+	if err := stage.Define(stage.Clusters(dir), "bench", ports); err != nil {
+		return r, err
+	}
+	var environ []string
+	if c.CPUs > 0 {
+		environ = append(environ, "GOMAXPROCS="+strconv.Itoa(c.CPUs))
+	}
+	service, err := stage.StartService(ctx, b.binary, dir, environ...)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, service.Close()) }()
+	return b.compare(ctx, c, service, r)
+}
+
+// compare has the service compare the table, once and then runs times more.
+func (b *bench) compare(ctx context.Context, c benchCase, service *stage.Service, r result) (result, error) {
+	var times []float64
+	for i := range b.runs + 1 {
+		took, diff, err := once(ctx, c, service)
+		if err != nil {
+			return r, err
+		}
+		if c.Differs != diff.MismatchedRows && b.rows == 2_000_000 {
+			return r, fmt.Errorf("%d rows differ, not %d", diff.MismatchedRows, c.Differs)
+		}
+		var summary struct {
+			Strategy string             `json:"strategy"`
+			Timings  map[string]float64 `json:"timings"`
+		}
+		if err := json.Unmarshal(diff.Summary, &summary); err != nil {
+			return r, err
+		}
+		r.Rows, r.Differs, r.Strategy, r.Timings = diff.TotalRows, diff.MismatchedRows, summary.Strategy, summary.Timings
+		if i == 0 {
+			r.First = took
+			continue
+		}
+		times = append(times, took)
+	}
+	r.Median = median(times)
+	r.Ratio = r.Median / r.Limit
+	r.RowsPerS = float64(r.Rows) / r.Median
+	var err error
+	r.PeakMB, err = peakMemory(service.PID())
+	return r, err
+}
+
+// once submits a comparison and waits for its end.
+func once(ctx context.Context, c benchCase, s *stage.Service) (float64, api.DiffResult, error) {
+	path := "/ace/table-diff?cluster_name=bench&confirm_delay=0&quiet=true&table_name=public." + c.Table
+	if c.CPUs > 0 {
+		path += "&max_cpu_ratio=1"
+	}
+	var submitted api.Submitted
+	body, err := s.Get(ctx, path)
+	if err == nil {
+		err = json.Unmarshal(body, &submitted)
+	}
+	if err != nil {
+		return 0, api.DiffResult{}, err
+	}
+	for {
+		var status api.TaskStatus
+		if body, err = s.Get(ctx, "/ace/task-status/"+submitted.TaskID); err == nil {
+			err = json.Unmarshal(body, &status)
+		}
+		switch {
+		case err != nil:
+			return 0, api.DiffResult{}, err
+		case status.Status == api.StatusCompleted:
+			var diff api.DiffResult
+			err = json.Unmarshal(status.Result, &diff)
+			return status.FinishedAt.Sub(status.SubmittedAt.Time).Seconds(), diff, err
+		case status.Status == api.StatusFailed:
+			return 0, api.DiffResult{}, errors.New(status.Error)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, api.DiffResult{}, ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// limit restarts the nodes, reads the table once and measures the digest scan of the case's nodes at once.
+func (b *bench) limit(ctx context.Context, c benchCase) (float64, error) {
+	if _, err := b.nodes.All(ctx, "-c", "CHECKPOINT"); err != nil {
+		return 0, err
+	}
+	for _, server := range b.nodes.Servers {
+		if err := server.Restart(ctx); err != nil {
+			return 0, err
+		}
+	}
+	query, err := b.digestScan(ctx, c.Table)
+	if err != nil {
+		return 0, err
+	}
+	var times []float64
+	for i := range limitRuns + 1 {
+		start := time.Now()
+		group, scan := errgroup.WithContext(ctx)
+		for node := range c.Nodes {
+			group.Go(func() error {
+				_, err := b.nodes.One(scan, node, "-c", "SET jit = off", "-c", "SET max_parallel_workers_per_gather = 0", "-c", query)
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return 0, err
+		}
+		if i > 0 {
+			times = append(times, time.Since(start).Seconds())
+		}
+	}
+	return median(times), nil
+}
+
+func median(times []float64) float64 {
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+// peakMemory is the most memory a process has had resident, in MB.
+func peakMemory(pid int) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if kb, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(kb), " kB"), 64)
+			return n / 1024, err
+		}
+	}
+	return 0, errors.New("the process has no VmHWM")
+}

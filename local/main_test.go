@@ -1,0 +1,37 @@
+// The tests of this package run `ace` as users do: the built program, its own process, real PostgreSQL servers behind it
+// and its embedded object store or a real MinIO below it.
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"ace/shared/pg/pgtest"
+)
+
+// binary is the program, built once. It has no race detector: its memory is measured.
+var binary string //nolint:gochecknoglobals // go test offers no other place for what all tests share
+
+func TestMain(m *testing.M) { pgtest.Main(withBinary{m}) }
+
+// withBinary builds the program before the tests run.
+type withBinary struct{ *testing.M }
+
+// Run runs the tests.
+func (w withBinary) Run() int {
+	dir, err := os.MkdirTemp("", "ace-serve-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "ace")
+	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "ace cannot be built: %v\n%s", err, output)
+		return 1
+	}
+	return w.M.Run()
+}
