@@ -57,7 +57,7 @@ func serve(ctx context.Context, c config.Config) error {
 		return err
 	}
 	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "archive", c.Store.String(), "clusters", c.Clusters)
-	return s.run(ctx, server, listener)
+	return s.run(ctx, server, listener, c.Pprof)
 }
 
 // makeAbsolute fixes relative paths: the embedded gateway changes the working directory.

@@ -74,12 +74,15 @@ func (s *service) server(c config.Config) (*http.Server, error) {
 }
 
 // run serves until the context ends, then lets requests end.
-func (s *service) run(ctx context.Context, server *http.Server, listener net.Listener) error {
+func (s *service) run(ctx context.Context, server *http.Server, listener net.Listener, pprof config.Listen) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	background.Go(func() { s.sweep(ctx) })
+	if err := servePprof(ctx, pprof, &background); err != nil {
+		return err
+	}
 	served := make(chan error, 1)
 	background.Go(func() { served <- server.Serve(listener) })
 	select {

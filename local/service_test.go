@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ace/shared/api"
+	"ace/shared/archive"
 	"ace/shared/archive/s3"
 	"ace/shared/difffile"
 	"ace/shared/endpoint"
@@ -238,4 +239,18 @@ func (s *service) found(t testing.TB, id, column string) map[string][]string {
 		}
 	}
 	return keys
+}
+
+// keys lists the objects below a prefix.
+func keys(t testing.TB, store archive.Store, prefix string) []string {
+	t.Helper()
+	var found []string
+	err := store.List(t.Context(), prefix, "", func(info archive.Info) bool {
+		found = append(found, info.Key)
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

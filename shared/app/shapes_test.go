@@ -76,9 +76,10 @@ func (sh shape) check(t *testing.T, s *apptest.Service) {
 	if want := mismatched + sh.found.different; int64(len(d.Rows)) != want {
 		t.Errorf("the document has %d rows, want %d", len(d.Rows), want)
 	}
-	warned := slices.ContainsFunc(d.Summary.Warnings, func(w string) bool { return strings.Contains(w, sh.warning) })
-	if warned != (sh.warning != "") {
-		t.Errorf("warnings are %q, want %q", d.Summary.Warnings, sh.warning)
+	warnings := slices.DeleteFunc(d.Summary.Warnings, func(w string) bool { return strings.Contains(w, "rights of a superuser") })
+	warned := slices.ContainsFunc(warnings, func(w string) bool { return strings.Contains(w, sh.warning) })
+	if sh.warning == "" && len(warnings) > 0 || sh.warning != "" && !warned {
+		t.Errorf("warnings are %q, want %q", warnings, sh.warning)
 	}
 }
 
@@ -145,7 +146,7 @@ func TestTableDiff_StatisticsNeverDecideTheVerdict(t *testing.T) {
 			`UPDATE pg_class SET reltuples = 1, relpages = 100000 WHERE oid = 't'::regclass`},
 			n2: []string{`DELETE FROM t WHERE id % 2 = 0`}, total: 30000, found: counts{15000, 0, 0}},
 		{name: "the catalogue claims millions", all: []string{quiet, `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 3000) i; ANALYZE t`,
-			`UPDATE pg_class SET reltuples = 1e9, relpages = 1 WHERE oid = 't'::regclass`},
+			`UPDATE pg_class SET reltuples = 1e6, relpages = 1 WHERE oid = 't'::regclass`},
 			n2: []string{`UPDATE t SET v = 'w' WHERE id > 2995`}, total: 3000, found: counts{0, 0, 5}},
 	})
 }

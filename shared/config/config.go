@@ -27,6 +27,8 @@ type Config struct {
 	SnapshotMax      time.Duration `env:"ACE_SNAPSHOT_MAX" envDefault:"5m" allowed:"a time from 1s to 24h such as 5m"`
 	RetentionDays    int           `env:"ACE_RETENTION_DAYS" envDefault:"0" allowed:"a whole number from 0 to 36500"` // 0 keeps documents for ever
 
+	Pprof Listen `env:"ACE_PPROF" allowed:"a loopback host:port to serve Go profiles on, empty for none"`
+
 	LogLevel  slog.Level `env:"ACE_LOG_LEVEL" envDefault:"info" allowed:"debug, info, warn or error"`
 	LogFormat string     `env:"ACE_LOG_FORMAT" envDefault:"text" allowed:"text or json"`
 

@@ -65,6 +65,7 @@ func TestLoad_ReadsEveryVariable(t *testing.T) {
 		"ACE_CLUSTERS": "/etc/ace/clusters", "ACE_SCHEDULES": "/etc/ace/schedules.yaml",
 		"ACE_MAX_TASKS": "4", "ACE_MAX_QUEUE": "10", "ACE_MAX_INVOCATIONS": "100",
 		"ACE_STATEMENT_TIMEOUT": "90s", "ACE_SNAPSHOT_MAX": "1m", "ACE_RETENTION_DAYS": "30",
+		"ACE_PPROF":     "127.0.0.1:6060",
 		"ACE_LOG_LEVEL": "debug", "ACE_LOG_FORMAT": "json",
 		"ACE_FUNCTION_TASKRUNNER": "runner", "ACE_FUNCTION_BLOCKWORKER": "worker",
 	})
@@ -74,6 +75,7 @@ func TestLoad_ReadsEveryVariable(t *testing.T) {
 		"ACE_CLUSTERS=/etc/ace/clusters", "ACE_SCHEDULES=/etc/ace/schedules.yaml",
 		"ACE_MAX_TASKS=4", "ACE_MAX_QUEUE=10", "ACE_MAX_INVOCATIONS=100",
 		"ACE_STATEMENT_TIMEOUT=1m30s", "ACE_SNAPSHOT_MAX=1m0s", "ACE_RETENTION_DAYS=30",
+		"ACE_PPROF=127.0.0.1:6060",
 		"ACE_LOG_LEVEL=DEBUG", "ACE_LOG_FORMAT=json",
 		"ACE_FUNCTION_TASKRUNNER=runner", "ACE_FUNCTION_BLOCKWORKER=worker", "",
 	}, "\n")

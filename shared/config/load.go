@@ -75,6 +75,7 @@ func (c Config) check(environ, bad map[string]string) {
 	note(c.LogFormat == "text" || c.LogFormat == "json", "ACE_LOG_FORMAT", notAllowed("ACE_LOG_FORMAT", c.LogFormat))
 	note(slices.Contains(levels(), c.LogLevel.Level().String()), "ACE_LOG_LEVEL", notAllowed("ACE_LOG_LEVEL", environ["ACE_LOG_LEVEL"]))
 	note(!slices.Contains(c.Hosts, ""), "ACE_HOSTS", notAllowed("ACE_HOSTS", environ["ACE_HOSTS"]))
+	note(c.Pprof == (Listen{}) || c.Pprof.Network == "tcp" && c.Pprof.Loopback(), "ACE_PPROF", notAllowed("ACE_PPROF", environ["ACE_PPROF"]))
 	if c.TokenFile != "" {
 		_, err := c.ReadToken()
 		note(err == nil, "ACE_TOKEN_FILE", fault.PublicMessage(err))

@@ -12,7 +12,7 @@ import (
 
 // bucketExpr gives the number of the leaf range a row belongs to: width_bucket over the boundaries, whose array is built
 // once per statement from the parameters (a cast of an array parameter would be evaluated for every row). Anything
-// but a plain scalar key is compared as a row.
+// but a plain scalar key is compared as a row. Without boundaries the array is NULL, and all rows belong to range 0.
 func bucketExpr(s table.Source, first int) string {
 	names := list("b", len(s.Order))
 	bounds := strings.Join(ordered(s, qualify("ace_b", names)), ", ")
@@ -20,7 +20,7 @@ func bucketExpr(s table.Source, first int) string {
 	if !s.ScalarOrder {
 		bounds, key = "ROW("+bounds+")", "ROW("+key+")"
 	}
-	return fmt.Sprintf("pg_catalog.width_bucket(%s, (SELECT pg_catalog.array_agg(%s ORDER BY ace_b.ord) FROM %s ace_b))", key, bounds,
+	return fmt.Sprintf("coalesce(pg_catalog.width_bucket(%s, (SELECT pg_catalog.array_agg(%s ORDER BY ace_b.ord) FROM %s ace_b)), 0)", key, bounds,
 		unnest(names, s.OrderType, first))
 }
 
@@ -105,7 +105,7 @@ func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, b
 	condition := fmt.Sprintf("%s = ANY ($%d::int[])", bucketExpr(s, 1), width+1)
 	q := query{
 		args: append(columnsOf(bounds, width), []byte("{"+strings.Join(numbers, ",")+"}")),
-		sql: fmt.Sprintf("SELECT %s AS ace_bucket, %s, %s FROM %s%s ORDER BY ace_bucket, %s", bucketExpr(s, 1),
+		sql: fmt.Sprintf("SELECT %s AS ace_bucket, %s, %s FROM %s%s ORDER BY 1, %s", bucketExpr(s, 1),
 			strings.Join(s.Key, ", "), s.Digest, s.Relation, where(filtered(s, condition)), strings.Join(s.Order, ", ")),
 		row: func(v [][]byte) error {
 			bucket, err := strconv.Atoi(string(v[0]))

@@ -104,9 +104,9 @@ func (r *run) summary(merging time.Time) difffile.Summary {
 	r.timings[phaseMerge] = now.Sub(merging).Seconds()
 	s := difffile.Summary{
 		TaskID: p.TaskID, ClusterName: p.ClusterName, DBName: p.DBName, Schema: p.Schema, Table: p.Table,
-		PrimaryKey: p.Key, Columns: p.Columns, Nodes: p.Nodes, TableFilter: p.Filter, IgnoreColumns: p.Ignored,
+		PrimaryKey: p.Key, Columns: p.Columns, Nodes: p.Nodes, TableFilter: p.Filter, IgnoreColumns: append([]string{}, p.Ignored...),
 		BlockRows: p.BlockRows, Blocks: int64(p.Layout.Blocks()), Strategy: p.Strategy, Snapshots: snapshots,
-		Workers: p.Workers, Timings: r.timings, Warnings: p.Warnings,
+		Workers: p.Workers, Timings: r.timings, Warnings: append([]string{}, p.Warnings...),
 		StartedAt: difffile.Time{Time: r.job.StartedAt}, FinishedAt: difffile.Time{Time: now},
 		TimeTaken:      now.Sub(r.job.StartedAt).Round(time.Millisecond).Seconds(),
 		RowsPerNode:    map[string]int64{},

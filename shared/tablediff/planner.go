@@ -145,9 +145,29 @@ func (p *planner) checkFilter(ctx context.Context) error {
 		return nil
 	}
 	estimates, err := fanout.Map(ctx, len(p.nodes), indexes(len(p.nodes)), func(ctx context.Context, i int) (int64, error) {
-		return p.nodes[i].CheckFilter(ctx, p.plan.Sources[i])
+		rows, err := p.nodes[i].CheckFilter(ctx, p.plan.Sources[i])
+		if err != nil {
+			return 0, err
+		}
+		return rows, p.checkLeaves(ctx, i)
 	})
 	p.estimates = estimates
+	return err
+}
+
+// checkLeaves finds out whether partitions can be read by themselves, under the table's bare name: not if the filter
+// names the table with its schema.
+func (p *planner) checkLeaves(ctx context.Context, node int) error {
+	source, d := p.plan.Sources[node], p.descriptions[node]
+	if d.Kind != "p" || len(source.Leaves) == 0 {
+		return nil
+	}
+	source.Relation = source.Leaves[0].Relation + " AS " + source.Alias
+	_, err := p.nodes[node].CheckFilter(ctx, source)
+	if fault.CodeOf(err) == fault.Invalid {
+		d.LeavesHidden, p.plan.Sources[node].Leaves = true, nil
+		return nil
+	}
 	return err
 }
 

@@ -7,9 +7,6 @@ import (
 	"os"
 	"strings"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-
 	"ace/shared/app"
 	"ace/shared/archive/s3"
 	"ace/shared/cluster"
@@ -52,16 +49,16 @@ func New(ctx context.Context) (*Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	invoker, err := awslambda.Connect(ctx, c.TaskRunnerFunction, c.BlockWorkerFunction)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "the AWS configuration cannot be read")
+		return nil, err
 	}
 	return &Function{
 		App: app.New(app.Options{
 			Store: store, Clusters: cluster.NewSource(cluster.Options{Path: c.Clusters, ServiceFiles: c.ServiceFiles(), PasswordFile: c.PasswordFile()}),
 			MaxConns: workerConns, StatementTimeout: c.StatementTimeout, Log: log,
 		}),
-		Invoker: awslambda.New(lambda.NewFromConfig(aws), c.TaskRunnerFunction, c.BlockWorkerFunction),
+		Invoker: invoker,
 		log:     log,
 	}, nil
 }

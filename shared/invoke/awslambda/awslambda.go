@@ -10,6 +10,7 @@ import (
 	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
@@ -33,6 +34,15 @@ type Invoker struct {
 // New makes an invoker of the functions of these names.
 func New(client Client, taskRunner, blockWorker string) *Invoker {
 	return &Invoker{client: client, taskRunner: taskRunner, blockWorker: blockWorker}
+}
+
+// Connect makes an invoker with the AWS configuration of the environment.
+func Connect(ctx context.Context, taskRunner, blockWorker string) (*Invoker, error) {
+	c, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "the AWS configuration cannot be read")
+	}
+	return New(lambda.NewFromConfig(c), taskRunner, blockWorker), nil
 }
 
 // Admit never refuses: AWS queues asynchronous invocations.

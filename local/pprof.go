@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/pprof"
+	"sync"
+	"time"
+
+	"ace/shared/config"
+)
+
+// servePprof serves Go's profiles on an address of their own until the context ends, if one is configured.
+func servePprof(ctx context.Context, l config.Listen, background *sync.WaitGroup) error {
+	if l.Network == "" {
+		return nil
+	}
+	listener, err := listen(ctx, l)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	background.Go(func() { _ = server.Serve(listener) })
+	background.Go(func() {
+		<-ctx.Done()
+		_ = server.Close()
+	})
+	return nil
+}

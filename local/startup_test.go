@@ -1,0 +1,230 @@
+package main_test
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ace/shared/pg/pgtest"
+)
+
+func TestCommand_ReportsEveryMistakeInTheConfigurationAtOnce(t *testing.T) {
+	t.Parallel()
+	wrong := settings{
+		"ACE_LISTEN": "0.0.0.0:5000", "ACE_STORE": "s3://key:hunter2@bucket", "ACE_MAX_TASKS": "none",
+		"ACE_LOG_FORMAT": "xml", "ACE_TOKEN_FILE": "/nowhere", "PGPASSWORD": "hunter2",
+	}
+	for _, command := range []string{"serve", "doctor", "config"} {
+		dir := t.TempDir()
+		code, text := run(t, dir, wrong, command, "--max-queue", "0")
+		if code != 1 || strings.Contains(text, "hunter2") || !strings.HasPrefix(text, "ace: the configuration is wrong:\n") {
+			t.Errorf("%s: exit code %d:\n%s", command, code, text)
+		}
+		for _, name := range []string{"ACE_LISTEN", "ACE_STORE", "ACE_MAX_TASKS", "ACE_MAX_QUEUE", "ACE_LOG_FORMAT", "ACE_TOKEN_FILE"} {
+			if !strings.Contains(text, "\n  "+name+" is ") {
+				t.Errorf("%s: %s is not reported:\n%s", command, name, text)
+			}
+		}
+		if exists(t, filepath.Join(dir, "ace-data")) {
+			t.Errorf("%s: a data directory was made", command)
+		}
+	}
+}
+
+func TestCommand_RefusesWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"serve", "now"}, `unexpected argument "now"`},
+		{[]string{"serve", "--lisen", "127.0.0.1:0"}, "flag provided but not defined: -lisen"},
+	} {
+		if code, text := run(t, t.TempDir(), nil, tt.args...); code != 1 || !strings.Contains(text, tt.want) {
+			t.Errorf("%v: exit code %d, want 1 and %q:\n%s", tt.args, code, tt.want, text)
+		}
+	}
+}
+
+func TestConfig_ShowsWhatWouldBeUsedFlagsBeforeTheEnvironment(t *testing.T) {
+	t.Parallel()
+	env := settings{"ACE_MAX_TASKS": "3", "ACE_MAX_QUEUE": "7", "AWS_SECRET_ACCESS_KEY": "hunter2", "ACE_LISTEN": ""}
+	code, text := run(t, t.TempDir(), env, "config", "--max-tasks", "5")
+	if code != 0 || strings.Contains(text, "hunter2") {
+		t.Errorf("exit code %d:\n%s", code, text)
+	}
+	for _, line := range []string{
+		"ACE_LISTEN=127.0.0.1:5000", "ACE_STORE=file://./ace-data", "ACE_CLUSTERS=./clusters", "ACE_MAX_TASKS=5", "ACE_MAX_QUEUE=7",
+		"ACE_STATEMENT_TIMEOUT=10m0s", "ACE_LOG_LEVEL=INFO",
+	} {
+		if !strings.Contains("\n"+text, "\n"+line+"\n") {
+			t.Errorf("%s is missing in\n%s", line, text)
+		}
+	}
+}
+
+// refused runs `ace serve`, which must not come up, and gives what it says.
+func refused(t *testing.T, dir string, env settings) string {
+	t.Helper()
+	code, text := run(t, dir, env, "serve")
+	if code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	last := lines[len(lines)-1]
+	if !strings.HasPrefix(last, "ace: ") {
+		t.Errorf("the reason is not on the last line:\n%s", text)
+	}
+	return last
+}
+
+func TestServe_SaysWhyItCannotStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, tt := range []struct {
+		name string
+		env  settings
+		want string
+	}{
+		{"the address is in use", settings{"ACE_LISTEN": taken.Addr().String()},
+			"ace: cannot listen on " + taken.Addr().String() + " (ACE_LISTEN)"},
+		{"the data directory cannot be made", settings{"ACE_STORE": "file://" + file + "/data"},
+			"ace: the data directory " + file + "/data cannot be made"},
+		{"the data directory is a file", settings{"ACE_STORE": "file://" + file},
+			"ace: the data directory " + file + " cannot be made"},
+		{"the socket is a file", settings{"ACE_LISTEN": "unix://" + file},
+			"ace: ACE_LISTEN names " + file + ", which is not a socket"},
+		{"the socket's directory is missing", settings{"ACE_LISTEN": "unix://" + dir + "/none/ace.sock"},
+			"ace: cannot listen on unix://" + dir + "/none/ace.sock (ACE_LISTEN)"},
+		{"nobody answers at the store", settings{
+			"ACE_STORE": "s3://bucket?endpoint=http://127.0.0.1:1&region=us-east-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hunter2",
+		}, "ace: the archive (bucket bucket at http://127.0.0.1:1) cannot be opened"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			env := settings{"ACE_LISTEN": "127.0.0.1:0", "ACE_STORE": "file://./data"}
+			for name, value := range tt.env {
+				env[name] = value
+			}
+			got := refused(t, t.TempDir(), env)
+			if !strings.HasPrefix(got, tt.want) || strings.Contains(got, "hunter2") {
+				t.Errorf("it says\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+	if !exists(t, file) {
+		t.Error("the file in the socket's place was removed")
+	}
+}
+
+func TestServe_LetsNobodyElseUseItsDataDirectory(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, pgtest.NewCluster(t))
+	s := h.serve(t, nil)
+	want := "ace: the data directory " + h.data() + " is in use: another ace serve is running on it"
+	if got := refused(t, h.dir, settings{"ACE_LISTEN": "127.0.0.1:0"}); got != want {
+		t.Errorf("the second says\n%s\nwant\n%s", got, want)
+	}
+	if code, text := run(t, h.dir, nil, "doctor"); code != 1 || !strings.Contains(text, "is in use") {
+		t.Errorf("doctor: exit code %d: %s", code, text)
+	}
+	s.read(t, "/healthz", "", new(any))
+	if code, _ := s.terminate(t, 10*time.Second); code != 0 {
+		t.Errorf("exit code %d after SIGTERM", code)
+	}
+	h.serve(t, nil).read(t, "/healthz", "", new(any))
+	for path, want := range map[string]os.FileMode{h.data(): 0o700, filepath.Join(h.data(), "credentials.json"): 0o600} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v, want mode %o", path, info.Mode(), err, want)
+		}
+	}
+}
+
+func TestServe_OnAUnixSocket(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	h := newHome(t, c)
+	dir, err := os.MkdirTemp("", "ace") // the path of a socket must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "ace.sock")
+	env := settings{"ACE_LISTEN": "unix://" + socket}
+
+	first := h.serve(t, env)
+	first.read(t, "/healthz", "", new(any))
+	if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("the socket: %v, %v, want mode 660", info.Mode(), err)
+	}
+	want := "ace: another process listens on " + socket + " (ACE_LISTEN)"
+	if got := refused(t, t.TempDir(), env); got != want {
+		t.Errorf("another service on the socket says\n%s\nwant\n%s", got, want)
+	}
+	first.read(t, "/healthz", "", new(any))
+
+	first.kill()
+	if !exists(t, socket) {
+		t.Fatal("kill -9 left no socket: what follows would show nothing")
+	}
+	second := h.serve(t, env)
+	second.read(t, "/healthz", "", new(any))
+	if code, _ := second.terminate(t, 10*time.Second); code != 0 || exists(t, socket) {
+		t.Errorf("after SIGTERM: exit code %d, socket left: %v", code, exists(t, socket))
+	}
+}
+
+func TestServe_FindsEveryRelativePathAlthoughTheGatewayMovesTheWorkingDirectory(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	tiny(t, c)
+	h := newHome(t, c)
+	h.define(t, "../pg_service.conf", "[elsewhere]\ndbname=d\nuser=u\n[elsewhere.n1]\nhost=a\n")
+	h.define(t, "../token", "a-token-of-24-characters\n")
+	s := h.serve(t, settings{"ACE_TOKEN_FILE": "token", "ACE_CLUSTERS": "clusters"})
+	if resp := s.get(t, "/healthz", ""); resp.Status != 403 {
+		t.Errorf("without the token: %d", resp.Status)
+	}
+	s.client.Transport = withToken{s.client.Transport, "a-token-of-24-characters"}
+	if result := s.completed(t, s.submit(t, c, "public.tiny")); result.Verdict != "match" {
+		t.Errorf("the verdict is %s", result.Verdict)
+	}
+	resp := s.get(t, "/ace/table-diff", "cluster_name=nope&table_name=a.b")
+	if want := `{"error":"there is no cluster nope, defined are elsewhere, ` + c.Name + `"}` + "\n"; resp.Status != 404 || string(resp.Body) != want {
+		t.Errorf("got %d %swant 404 %s", resp.Status, resp.Body, want)
+	}
+	checkSecret(t, "the log", s.output.String(), "a-token-of-24-characters")
+}
+
+func TestServe_SaysThatItReadsClusterDefinitionsFromFilesOnly(t *testing.T) {
+	t.Parallel()
+	s := newHome(t, pgtest.NewCluster(t)).serve(t, settings{"ACE_CLUSTERS": "s3://bucket/clusters"})
+	resp := s.get(t, "/ace/table-diff", "cluster_name=nope&table_name=a.b")
+	if want := "ACE_CLUSTERS is s3://bucket/clusters, this build reads definitions from files only"; !strings.Contains(string(resp.Body), want) {
+		t.Errorf("got %d %swant %s", resp.Status, resp.Body, want)
+	}
+}
+
+func TestDoctor_ChecksTheStore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	code, text := run(t, dir, nil, "doctor")
+	if want := "the archive file://./ace-data keeps what the service needs\n"; code != 0 || text != want {
+		t.Errorf("exit code %d: %s", code, text)
+	}
+	code, text = run(t, dir, settings{"ACE_STORE": "s3://bucket?endpoint=http://127.0.0.1:1&region=r", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}, "doctor")
+	if want := "ace: the archive s3://bucket/?endpoint=http%3A%2F%2F127.0.0.1%3A1&region=r cannot be used: "; code != 1 || !strings.HasPrefix(text, want) {
+		t.Errorf("exit code %d: %s", code, text)
+	}
+}

@@ -1,0 +1,254 @@
+package app_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"ace/shared/app/apptest"
+	"ace/shared/difffile"
+	"ace/shared/pg/pgtest"
+)
+
+// keyKind is a kind of key, and how to make many distinct values of it.
+type keyKind struct {
+	name  string
+	setup []string // SQL to run first, on every node
+	types []string // of the key columns
+	keys  []string // SQL for each key column in terms of i = 1, 2, ...
+	rows  int      // how many of these; 0: manyKeys
+	edge  []string // more keys, as lists of SQL values
+}
+
+const (
+	manyKeys = 2500    // several blocks of the smallest size
+	edgeRow  = 100_000 // n of the first edge key
+)
+
+// Which rows the nodes disagree about. n numbers the rows, in no relation to the key's order.
+const (
+	goneFromFirst  = "(n < 100000 AND n % 500 = 5 OR n >= 100000 AND n % 4 = 1)"
+	goneFromSecond = "(n < 100000 AND n % 500 = 3 OR n >= 100000 AND n % 4 = 2)"
+	changed        = "(n < 100000 AND n % 500 = 9 OR n >= 100000 AND n % 4 IN (0, 3))"
+)
+
+func (k keyKind) count() int {
+	if k.rows == 0 {
+		return manyKeys
+	}
+	return k.rows
+}
+
+// columns names the key columns: k1, k2.
+func (k keyKind) columns() []string {
+	names := make([]string, len(k.types))
+	for i := range names {
+		names[i] = fmt.Sprintf("k%d", i+1)
+	}
+	return names
+}
+
+func (k keyKind) list() string { return strings.Join(k.columns(), ", ") }
+
+// create makes the table, with the key columns in the middle.
+func (k keyKind) create(table, storage string) []string {
+	columns := k.columns()
+	for i, column := range columns {
+		columns[i] = column + " " + k.types[i]
+	}
+	return append(slices.Clone(k.setup), fmt.Sprintf("CREATE TABLE %s (v text, %s, n int, PRIMARY KEY (%s)) %s",
+		table, strings.Join(columns, ", "), k.list(), storage))
+}
+
+// fill inserts all keys.
+func (k keyKind) fill(table string) []string {
+	sql := []string{fmt.Sprintf("INSERT INTO %s SELECT 'row ' || i, %s, i FROM generate_series(1, %d) i", table, strings.Join(k.keys, ", "), k.count())}
+	for i, edge := range k.edge {
+		sql = append(sql, fmt.Sprintf("INSERT INTO %s VALUES ('edge', %s, %d)", table, edge, edgeRow+i))
+	}
+	return sql
+}
+
+// drift makes the nodes differ.
+func drift(t *testing.T, c *pgtest.Cluster, table string) {
+	t.Helper()
+	c.Exec(t, 0, "DELETE FROM "+table+" WHERE "+goneFromFirst)
+	c.Exec(t, 1, "DELETE FROM "+table+" WHERE "+goneFromSecond, "UPDATE "+table+" SET v = v || ' changed' WHERE "+changed)
+}
+
+// check compares the document with what the servers say: the right rows with the right values, in the order of the key.
+func (k keyKind) check(t *testing.T, c *pgtest.Cluster, d apptest.Diff, table, order string) {
+	t.Helper()
+	if want := int64(k.count() + len(k.edge)); d.Result.TotalRows != want {
+		t.Errorf("%d rows in total, want %d", d.Result.TotalRows, want)
+	}
+	columns := append(k.columns(), "v", "n")
+	found := map[string]bool{}
+	for node, missing := range []string{goneFromSecond, goneFromFirst} {
+		want := c.QueryStrings(t, node, fmt.Sprintf("SELECT %s FROM %s WHERE %s OR %s ORDER BY %s", strings.Join(columns, ", "), table, missing, changed, order))
+		name := c.Nodes[node].Name
+		if got := rowsOf(d, "n1/n2", name, columns); !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("rows of node %s are\n%.3000q\nwant\n%.3000q", name, got, want)
+		}
+		for _, row := range want {
+			found[row[len(row)-1]] = true
+		}
+	}
+	if d.Result.MismatchedRows != int64(len(found)) || d.Summary.ResolvedRows != 0 {
+		t.Errorf("%d rows mismatched and %d resolved, want %d and 0", d.Result.MismatchedRows, d.Summary.ResolvedRows, len(found))
+	}
+}
+
+// rowsOf gives the values of these columns of a node's rows in a pair, in the document's order.
+func rowsOf(d apptest.Diff, pair, node string, columns []string) [][]string {
+	var rows [][]string
+	for _, row := range d.Rows {
+		if row.Pair != pair || row.Node != node {
+			continue
+		}
+		values := make([]string, len(columns))
+		for i, column := range columns {
+			values[i] = row.Values[column]
+		}
+		rows = append(rows, values)
+	}
+	return rows
+}
+
+// one makes a kind of a single column.
+func one(name, column, key string, edge ...string) keyKind {
+	return keyKind{name: name, types: []string{column}, keys: []string{key}, edge: edge}
+}
+
+func (k keyKind) after(setup ...string) keyKind { k.setup = setup; return k }
+func (k keyKind) few(rows int) keyKind          { k.rows = rows; return k }
+
+func several(name string, types, keys []string, edge ...string) keyKind {
+	return keyKind{name: name, types: types, keys: keys, edge: edge}
+}
+
+// citext lives in a schema that is on nobody's search_path: the key's operators must be found all the same.
+func citextSetup() []string {
+	return []string{"CREATE SCHEMA IF NOT EXISTS ext", "CREATE EXTENSION IF NOT EXISTS citext SCHEMA ext"}
+}
+
+// awkwardText is full of what separators, quotes and array literals are made of.
+const awkwardText = `(ARRAY['Straße ', '日本', '🙂', 'it''s "quoted" ', 'back\slash', 'a|b,c', E'line\n', E'tab\t', '{}', 'NULL', '<NULL>', '  '])[1 + i % 12] || i`
+
+func numberKeys() []keyKind {
+	return []keyKind{
+		one("smallint", "int2", "i - 1000", "32767", "-32768"),
+		one("bigint beyond what a float holds", "int8", "9007199254740992 + i",
+			"9223372036854775807", "9223372036854775806", "-9223372036854775808", "-9223372036854775807", "0"),
+		one("numeric", "numeric", "i::numeric / 7", "'NaN'", "'Infinity'", "'-Infinity'", "1e-30", "1e300", "100000.00"),
+		one("double precision", "float8", "i * 0.1", "'NaN'", "'Infinity'", "'-Infinity'", "'-0'", "5e-324"),
+		one("real", "float4", "i / 3.0", "'NaN'", "'-Infinity'"),
+		one("boolean", "bool", "i > 1").few(2),
+		one("money", "money", "(i / 100.0)::numeric::money", "'-5'::numeric::money"),
+		one("oid", "oid", "(4000000000 + i)::oid", "0"),
+		one("bit", "bit(12)", "i::bit(12)", "B'000000000000'"),
+		one("bit varying", "bit varying", "i::bit(12)::bit varying", "B''", "B'0'", "B'000000000000000'"),
+	}
+}
+
+func textKeys() []keyKind {
+	return []keyKind{
+		one("text", "text", awkwardText, "''", `'\'`, `'"'`, "repeat('x', 2000) || 'a'", "repeat('x', 2000) || 'b'"),
+		one("very long text", "text", "repeat('long ', 400) || i"),
+		one("varchar", "varchar(40)", awkwardText, "''"),
+		one("char", "char(9)", "'k ' || i", "''", "' k'"),
+		one("name", "name", "'N' || i", "''"),
+		one("citext", "ext.citext", "(ARRAY['Ab', 'aB', 'é'])[1 + i % 3] || i", "'Z'", "'_'", "''").after(citextSetup()...),
+		one("domain over citext", "caseless", "'Ab' || i").after(append(citextSetup(), "CREATE DOMAIN caseless AS ext.citext")...),
+		one("bytea", "bytea", "decode(md5(i::text), 'hex')", `''`, `'\x00'`, `'\x0000'`, `'\x5c22'`),
+		one("uuid", "uuid", "md5(i::text)::uuid", "'00000000-0000-0000-0000-000000000000'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"),
+		one("inet", "inet", "inet '10.0.0.0' + i", "'10.0.0.1/8'", "'::1'", "'255.255.255.255'"),
+		one("macaddr", "macaddr", "('08:00:2b:01:' || to_char(i / 100, 'FM00') || ':' || to_char(i % 100, 'FM00'))::macaddr"),
+		one("pg_lsn", "pg_lsn", "'0/0'::pg_lsn + i * 1000003::numeric"),
+	}
+}
+
+func timeKeys() []keyKind {
+	return []keyKind{
+		one("date", "date", "date '0002-01-01' - i", "'infinity'", "'-infinity'", "'5874897-12-31'"),
+		one("timestamp", "timestamp", "timestamp '1999-12-31 23:30' + i * interval '1.000001 s'", "'infinity'", "'-infinity'", "'0044-03-15 12:00 BC'"),
+		one("timestamptz", "timestamptz", "timestamptz '2024-03-31 00:00+00' + i * interval '1.000001 s'", "'infinity'", "'-infinity'", "'0044-03-15 12:00+00 BC'"),
+		one("time", "time", "time '00:00' + i * interval '1 s'", "'24:00'"),
+		one("timetz", "timetz", "(time '10:00' + i * interval '1 s')::text::timetz", "'10:00+01'", "'09:00+00'", "'24:00-15'"),
+		one("interval", "interval", "i * interval '1 minute'", "'-1 mon'", "'178000000 years'"),
+	}
+}
+
+func structuredKeys() []keyKind {
+	mood := "CREATE TYPE mood AS ENUM ('sad', 'ok', 'a happy one', 'BEST')"
+	return []keyKind{
+		one("enum", "mood", "(enum_range(NULL::mood))[i]").few(4).after(mood),
+		one("domain", "positive", "i + 4294967296").after("CREATE DOMAIN positive AS int8 CHECK (VALUE > 0)"),
+		one("array", "int[]", "ARRAY[i % 50, i]", "'{}'", "'{NULL}'", "'{{1,2},{3,4}}'", "'[0:0]={7}'"),
+		one("text array", "text[]", "ARRAY["+awkwardText+", NULL]", "'{}'", `'{""}'`),
+		one("range", "int4range", "int4range(i, i * 2 + 1)", "'empty'", "'(,)'"),
+		one("jsonb", "jsonb", `jsonb_build_object('i', i, 'x', 'quote"d')`, "'[]'", "'null'", "'1.0'"),
+		one("composite type", "pair", "ROW(i, 'x,\"' || i)::pair", "ROW(1, NULL)", "ROW(NULL, NULL)").
+			after("CREATE TYPE pair AS (a int, b text)"),
+		several("integer, text and uuid", []string{"int", "text", "uuid"}, []string{"i % 7", awkwardText, "md5(i::text)::uuid"},
+			"-1, '', '00000000-0000-0000-0000-000000000000'", "-1, '', 'ffffffff-ffff-ffff-ffff-ffffffffffff'"),
+		several("citext and integer", []string{"ext.citext", "int"}, []string{"(ARRAY['a', 'B'])[1 + i % 2]", "i"}, "'_', -1").after(citextSetup()...),
+		several("integer and citext", []string{"int", "ext.citext"}, []string{"i % 3", "(ARRAY['a', 'B', '_'])[1 + i % 3] || i"}).after(citextSetup()...),
+		several("enum and bit", []string{"size", "bit(8)", "int2"}, []string{"(enum_range(NULL::size))[1 + i % 3]", "i::bit(8)", "i"}).
+			after("CREATE TYPE size AS ENUM ('s', 'm', 'l')"),
+		several("boolean, date and char", []string{"bool", "date", "char(4)"}, []string{"i % 2 = 0", "date '2024-01-01' + i / 4", "'c' || i % 4"}),
+	}
+}
+
+func TestKeys_OfEveryKindNameExactlyTheRightRowsInTheirOrder(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	for i, kind := range slices.Concat(numberKeys(), textKeys(), timeKeys(), structuredKeys()) {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			table := fmt.Sprintf("t%d", i)
+			c.ExecAll(t, kind.create(table, "")...)
+			c.ExecAll(t, kind.fill(table)...)
+			if d := s.Diff(t, "public."+table, "block_rows", "1000"); d.Result.Verdict != "match" {
+				t.Fatalf("equal nodes give %s with %d rows", d.Result.Verdict, d.Result.MismatchedRows)
+			}
+			drift(t, c, table)
+			d := s.Diff(t, "public."+table, "block_rows", "1000")
+			kind.check(t, c, d, table, kind.order())
+			if d.Summary.Strategy != kind.strategy() {
+				t.Errorf("strategy %q, want %q", d.Summary.Strategy, kind.strategy())
+			}
+		})
+	}
+}
+
+// textual says whether the key's own order is not the same for sure on two nodes, so that its text's order is used.
+func (k keyKind) textual() bool {
+	return slices.Contains(k.types, "pair") || slices.Contains(k.types, "jsonb")
+}
+
+func (k keyKind) order() string {
+	if k.textual() {
+		return byText(k)
+	}
+	return k.list()
+}
+
+func byText(k keyKind) string {
+	terms := k.columns()
+	for i := range terms {
+		terms[i] += `::text COLLATE "C"`
+	}
+	return strings.Join(terms, ", ")
+}
+
+func (k keyKind) strategy() string {
+	if k.textual() {
+		return "pages"
+	}
+	return "key ranges"
+}
+
+func only(d apptest.Diff) difffile.PairSummary { return d.Summary.Pairs[0] }
