@@ -91,4 +91,3 @@ func checkNoProbeLeft(t *testing.T, o s3.Options) {
 		t.Errorf("the checks of the store left %s", key)
 	}
 }
-

@@ -8,6 +8,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// idleMargin is how much longer than a statement a transaction may wait for the other nodes.
+const idleMargin = time.Minute
+
 // setting is one configuration parameter, set for the current transaction only.
 type setting struct{ name, value string }
 
@@ -28,7 +31,9 @@ var pinned = []setting{ //nolint:gochecknoglobals // a constant list
 	{"max_parallel_workers_per_gather", "0"},
 	{"jit", "off"},
 	{"lock_timeout", "10s"},
-	{"idle_in_transaction_session_timeout", "60s"},
+	{"tcp_keepalives_idle", "30"}, // a client that is gone is noticed within a minute
+	{"tcp_keepalives_interval", "10"},
+	{"tcp_keepalives_count", "3"},
 }
 
 // planner settings per kind of statement.
@@ -45,7 +50,10 @@ func settingsQuery(settings []setting, searchPath string, timeout time.Duration)
 	for _, s := range settings {
 		fmt.Fprintf(&b, "set_config('%s', '%s', true), ", s.name, s.value)
 	}
-	fmt.Fprintf(&b, "set_config('statement_timeout', '%d', true), set_config('search_path', $1, true)", timeout.Milliseconds())
+	fmt.Fprintf(&b, "set_config('statement_timeout', '%d', true), ", timeout.Milliseconds())
+	// A node that has answered waits for the slowest, which may take as long as a statement may.
+	fmt.Fprintf(&b, "set_config('idle_in_transaction_session_timeout', '%d', true), ", (timeout + idleMargin).Milliseconds())
+	b.WriteString("set_config('search_path', $1, true)")
 	return query{sql: b.String(), args: textArgs(searchPath)}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -31,7 +32,7 @@ const documentType = "application/json"
 
 // merge computes the verdict from the parts and publishes the document.
 func (r *run) merge(ctx context.Context) (Result, error) {
-	start := time.Now()
+	merged := r.timings.measure(phaseMerge)
 	r.progress.phase(phaseMerge)
 	if err := checkCoverage(r.plan, r.compared); err != nil {
 		return Result{}, err
@@ -39,7 +40,7 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 	if err := checkConfirmed(r.compared, r.confirmed); err != nil {
 		return Result{}, err
 	}
-	summary := r.summary(start)
+	summary := r.summary()
 	key := archive.DiffKey(r.job.TaskID, r.job.SubmittedAt, api.FormatJSON)
 	document, err := r.publish(ctx, key, summary)
 	if errors.Is(err, archive.ErrPrecondition) {
@@ -48,6 +49,8 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	merged() // the document, whose summary stands before its rows, cannot tell how long its own writing took
+	summary.Timings = r.timings
 	return newResult(summary, document)
 }
 
@@ -99,14 +102,13 @@ func checkConfirmed(compared, confirmed []Totals) error {
 }
 
 // summary adds up what the parts say.
-func (r *run) summary(merging time.Time) difffile.Summary {
+func (r *run) summary() difffile.Summary {
 	p, now := r.plan, time.Now()
-	r.timings[phaseMerge] = now.Sub(merging).Seconds()
 	s := difffile.Summary{
 		TaskID: p.TaskID, ClusterName: p.ClusterName, DBName: p.DBName, Schema: p.Schema, Table: p.Table,
 		PrimaryKey: p.Key, Columns: p.Columns, Nodes: p.Nodes, TableFilter: p.Filter, IgnoreColumns: append([]string{}, p.Ignored...),
 		BlockRows: p.BlockRows, Blocks: int64(p.Layout.Blocks()), Strategy: p.Strategy, Snapshots: snapshots,
-		Workers: p.Workers, Timings: r.timings, Warnings: append([]string{}, p.Warnings...),
+		Workers: p.Workers, Timings: maps.Clone(r.timings), Warnings: append([]string{}, p.Warnings...),
 		StartedAt: difffile.Time{Time: r.job.StartedAt}, FinishedAt: difffile.Time{Time: now},
 		TimeTaken:      now.Sub(r.job.StartedAt).Round(time.Millisecond).Seconds(),
 		RowsPerNode:    map[string]int64{},

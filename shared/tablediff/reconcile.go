@@ -196,13 +196,18 @@ func (c *common) compareOrders(nodes []*table.Description) {
 	}
 }
 
-// portableOrder: composite types order by fields that may hold anything.
+// portableOrder says whether a type whose collation and labels are the same on two nodes sorts alike on both. Composite
+// types and ranges of an extension order by fields that may hold anything, jsonb by the database's collation, which it
+// does not declare, and reg* types by OIDs.
 func portableOrder(t rowdigest.Type) bool {
 	t = base(t)
-	if t.Elem != nil {
+	switch {
+	case t.Elem != nil:
 		return portableOrder(*t.Elem)
+	case t.Schema == "pg_catalog":
+		return t.Name != "jsonb" && !strings.HasPrefix(t.Name, "reg")
 	}
-	return t.Kind != 'c' && (t.Kind != 'r' || t.Schema == "pg_catalog")
+	return t.Kind != 'c' && t.Kind != 'r'
 }
 
 func (c *common) warn(nodes []*table.Description) {

@@ -43,7 +43,7 @@ func addKey(s *table.Source, d *table.Description, c *common) {
 		column, _ := d.Column(k.Name)
 		ref := s.Alias + "." + table.Quote(k.Name)
 		s.Key = append(s.Key, ref)
-		s.KeyType = append(s.KeyType, column.Type.SQL)
+		s.KeyType = append(s.KeyType, keyType(column.Type))
 		s.KeyEqual = append(s.KeyEqual, operator(k.OpSchema, k.Equal))
 		foreignOps = foreignOps || k.OpSchema != "pg_catalog"
 		if c.byText[i] {
@@ -53,12 +53,24 @@ func addKey(s *table.Source, d *table.Description, c *common) {
 			continue
 		}
 		s.Order = append(s.Order, ref)
-		s.OrderType = append(s.OrderType, column.Type.SQL)
+		s.OrderType = append(s.OrderType, keyType(column.Type))
 		s.Collate = append(s.Collate, column.CollName)
 		scalar = scalar && column.Type.Kind == 'b' && column.Type.Elem == nil
 	}
 	s.ScalarOrder = scalar
 	addOperators(s, d, slices.Contains(c.byText, true), foreignOps)
+}
+
+// keyType is the type that keys travel as: one that holds the keys of every node, where these have different types of
+// one family. The family's index serves it as well.
+func keyType(t rowdigest.Type) string {
+	switch keyFamily(t) {
+	case "integer":
+		return "bigint"
+	case "text":
+		return "text"
+	}
+	return t.SQL
 }
 
 // addOperators chooses the operators between Order and a bound. A row comparison takes one operator name for all its

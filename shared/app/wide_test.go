@@ -1,0 +1,78 @@
+package app_test
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ace/shared/app/apptest"
+	"ace/shared/pg/pgtest"
+)
+
+func TestTableDiff_TwelveHundredColumns(t *testing.T) {
+	c := pgtest.NewCluster(t, pgtest.Nodes(4))
+	s := apptest.New(t, c, apptest.Options{})
+	columns := make([]string, 1199)
+	for i := range columns {
+		columns[i] = fmt.Sprintf(", column_%d int DEFAULT %d", i, i)
+	}
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY`+strings.Join(columns, "")+`); INSERT INTO t SELECT generate_series(1, 300)`)
+	c.Exec(t, 1, `UPDATE t SET column_1198 = 0, column_7 = NULL WHERE id = 250`)
+	for _, checksum := range []string{"auto", "sha256"} {
+		d := s.Diff(t, "public.t", "checksum", checksum)
+		if got := d.Summary.Pairs[0].Columns; d.Result.MismatchedRows != 1 || len(got) != 2 || got["column_1198"] != 1 || got["column_7"] != 1 {
+			t.Errorf("checksum %s: %d rows mismatched in %v, want one in column_7 and column_1198", checksum, d.Result.MismatchedRows, got)
+		}
+	}
+}
+
+// The values are read from each node, sent through a part and written to the document one row at a time.
+func TestTableDiff_MemoryStaysFlatOverHugeValues(t *testing.T) {
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{Parallel: 2})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`,
+		`INSERT INTO t SELECT i, repeat('0123456789abcdef', 327680) FROM generate_series(1, 24) i`)
+	c.Exec(t, 1, `UPDATE t SET v = v || id`)
+
+	peak := watchHeap(t)
+	status := s.Wait(t, s.Submit(t, "public.t", "max_cpu_ratio", "1"))
+	if used := peak(); used > 150<<20 {
+		t.Errorf("the heap grew by %d MB while 24 rows of 5 MB were compared, want less than 150", used>>20)
+	}
+	if status.Status != "COMPLETED" || !strings.Contains(string(status.Result), `"mismatched_rows":24`) {
+		t.Fatalf("ended %s (%s): %s, want 24 mismatched rows", status.Status, status.Error, status.Result)
+	}
+}
+
+// watchHeap measures by how much the heap grows until the function it gives is called.
+func watchHeap(t *testing.T) (peak func() uint64) {
+	t.Helper()
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	before := stats.HeapInuse
+	var most atomic.Uint64
+	done := make(chan struct{})
+	var sampler sync.WaitGroup
+	sampler.Go(func() {
+		for {
+			var now runtime.MemStats
+			runtime.ReadMemStats(&now)
+			most.Store(max(most.Load(), now.HeapInuse))
+			select {
+			case <-done:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	})
+	return func() uint64 {
+		close(done)
+		sampler.Wait()
+		return max(most.Load(), before) - before
+	}
+}
