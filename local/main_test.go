@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,7 +14,7 @@ import (
 )
 
 // binary is the program, built once. It has no race detector: its memory is measured.
-var binary string //nolint:gochecknoglobals // go test offers no other place for what all tests share
+var binary string
 
 func TestMain(m *testing.M) { pgtest.Main(withBinary{m}) }
 
@@ -31,6 +32,11 @@ func (w withBinary) Run() int {
 	binary = filepath.Join(dir, "ace")
 	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "ace cannot be built: %v\n%s", err, output)
+		return 1
+	}
+	// Most of these tests wait for other processes most of the time. A -parallel on the command line still counts.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return w.M.Run()

@@ -39,7 +39,7 @@ func serve(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
-	defer listener.Close() //nolint:errcheck // closed by the server already
+	defer listener.Close()
 	store, err := openStore(ctx, c.Store, log)
 	if err != nil {
 		return err

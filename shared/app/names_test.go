@@ -69,7 +69,7 @@ func TestTableDiff_TablesNamedLikeOurAliases(t *testing.T) {
 			fmt.Sprintf(`CREATE TABLE %s (%s)`, name, strings.Join(columns, ", ")),
 			fmt.Sprintf(`INSERT INTO %s (id, x, n, b, ord, lo1, hi1, k1) SELECT i, i, i, i, -i, -i, -i, -i FROM generate_series(1, 2000) i`, name),
 		}, n1: []string{fmt.Sprintf(`UPDATE %s SET x = 0 WHERE id = 11; DELETE FROM %s WHERE id = 1999`, name, name)},
-			args: []string{"table_filter", fmt.Sprintf("n > 5 AND ord < 0 AND lo1 < 0 AND hi1 < 0 AND k1 < 0 AND %s.b > 0", name)},
+			args:  []string{"table_filter", fmt.Sprintf("n > 5 AND ord < 0 AND lo1 < 0 AND hi1 < 0 AND k1 < 0 AND %s.b > 0", name)},
 			total: 1995, found: counts{0, 1, 1}})
 	}
 	checkShapes(t, shapes)
@@ -100,8 +100,9 @@ func TestTableDiff_KeysNamedLikeOurColumnsInPhysicalOrder(t *testing.T) {
 }
 
 func TestTableDiff_OnlyTheNamedTableIsRead(t *testing.T) {
-	c := pgtest.NewCluster(t, pgtest.DatabaseSetting(pgtest.AllNodes, "search_path", "other, public"))
+	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `ALTER DATABASE `+c.DB+` SET search_path = other, public`)
 	c.ExecAll(t, `CREATE SCHEMA other; CREATE TABLE other.t (id int PRIMARY KEY); CREATE TABLE public.t (id int PRIMARY KEY);
 		INSERT INTO public.t SELECT generate_series(1, 100)`)
 	c.Exec(t, 0, `INSERT INTO other.t VALUES (1)`)

@@ -46,10 +46,13 @@ func (s *seeker) Read(p []byte) (int, error) {
 // Seek moves the offset; nothing is fetched.
 func (s *seeker) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
+	case io.SeekStart:
 	case io.SeekCurrent:
 		offset += s.offset
 	case io.SeekEnd:
 		offset += s.info.Size
+	default:
+		return s.offset, fault.New(fault.Internal, "io.Seeker knows no whence of %d", whence)
 	}
 	if offset < 0 {
 		return s.offset, fault.New(fault.Invalid, "an offset before the beginning of %s", s.info.Key)

@@ -21,7 +21,7 @@ type Size struct {
 
 // SizeFor chooses the sizes for a table of about rows rows (on the node that has the most).
 func SizeFor(rows, blockRows int64) Size {
-	blockRows = max(blockRows, rows/MaxBlocks)
+	blockRows = max(blockRows, (rows+MaxBlocks-1)/MaxBlocks)
 	leafRows := max(blockRows/leavesPerBlock, rows/maxLeaves, minLeafRows)
 	leafRows = min(leafRows, blockRows)
 	return Size{BlockRows: blockRows, LeafRows: leafRows, LeavesPerBlock: int(max(1, blockRows/leafRows))}

@@ -3,13 +3,15 @@
 //
 // It promises: never more than limit calls at once; the first error cancels the rest and is the one returned; a
 // context that ended is an error even if every call returned nil, so a run that was cut short never looks like a
-// complete one. It never retries, and it knows nothing about what the items are.
+// complete one; a call that panics is an error too, since nobody else could catch it. It never retries, and it knows
+// nothing about what the items are.
 package fanout
 
 import (
 	"context"
 	"fmt"
 	"iter"
+	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -50,7 +52,7 @@ func Each[T any](
 			if groupCtx.Err() != nil { // ended while this item waited for room
 				return context.Cause(groupCtx)
 			}
-			return fn(groupCtx, item)
+			return guarded(groupCtx, item, fn)
 		})
 	}
 	if group.Wait() != nil {
@@ -59,6 +61,16 @@ func Each[T any](
 		return context.Cause(groupCtx)
 	}
 	return context.Cause(ctx)
+}
+
+// guarded turns a panic into an error: in a goroutine of its own it would end the process and every task in it.
+func guarded[T any](ctx context.Context, item T, fn func(context.Context, T) error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("fanout: panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return fn(ctx, item)
 }
 
 func indexes(n int) iter.Seq[int] {

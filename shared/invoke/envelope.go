@@ -2,9 +2,12 @@ package invoke
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
 
 	"ace/shared/fault"
@@ -34,9 +37,7 @@ type failure struct {
 func Handle[Q, A any](work func(ctx context.Context, q Q) (A, error), onError func(ctx context.Context, err error)) Handler {
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		var q Q
-		decoder := json.NewDecoder(bytes.NewReader(payload))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&q); err != nil {
+		if err := decodeStrict(payload, &q); err != nil {
 			return nil, fault.Wrap(err, fault.Internal, "a unit of work cannot be read")
 		}
 		answer, err := guarded(ctx, work, q)
@@ -74,11 +75,27 @@ func Call[Q, A any](ctx context.Context, handler Handler, q Q) (A, error) {
 		return answer, err
 	}
 	var e envelope
-	if err := json.Unmarshal(reply, &e); err != nil {
+	if err := decodeStrict(reply, &e); err != nil {
 		return answer, fault.Wrap(err, fault.Internal, "the answer of a unit of work cannot be read")
 	}
 	if e.Error != nil {
-		return answer, fault.New(e.Error.Code, "%s", e.Error.Message)
+		return answer, fault.New(cmp.Or(e.Error.Code, fault.Internal), "%s", e.Error.Message)
 	}
-	return answer, json.Unmarshal(e.Value, &answer)
+	if err := decodeStrict(e.Value, &answer); err != nil {
+		return answer, fault.Wrap(err, fault.Internal, "the answer of a unit of work is of another kind")
+	}
+	return answer, nil
+}
+
+// decodeStrict reads one JSON value and nothing but it: a field that only one side knows would be lost in silence.
+func decodeStrict(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is something after the JSON value")
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package invoke
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"ace/shared/fault"
@@ -72,6 +73,17 @@ func (q *Queue) Resume(taskID string, takeOver bool) {
 	q.known[taskID] = true
 	q.waiting = append(q.waiting, queued{taskID, takeOver})
 	q.next()
+}
+
+// Drop takes a task out of the queue that has ended while it waited. One that runs is not touched.
+func (q *Queue) Drop(taskID string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	left := slices.DeleteFunc(q.waiting, func(t queued) bool { return t.id == taskID })
+	if len(left) < len(q.waiting) {
+		delete(q.known, taskID)
+	}
+	q.waiting = left
 }
 
 // next starts waiting tasks while there is room. The lock is held.

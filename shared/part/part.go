@@ -1,13 +1,12 @@
 // Package part reads and writes parts: the result of one unit of work as one object of the archive, written once.
 //
 // A part is a sequence of JSON lines: a header that says which plan and unit it answers, any number of rows, and a seal
-// with the unit's totals, the number of rows and the SHA-256 of every byte before it. A part without its seal, or with
-// one that does not fit, is never taken for a whole one. Memory does not depend on the number of rows.
+// (seal.go) with the unit's totals, the number of rows and the SHA-256 of every byte before it. A part without its
+// seal, or with one that does not fit, is never taken for a whole one. Memory does not depend on the number of rows.
 package part
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -22,9 +21,6 @@ import (
 
 const contentType = "application/x-ndjson"
 
-// tailSize bounds the seal, which is read without the rows before it.
-const tailSize = 64 << 10
-
 // Header says what a part is the result of.
 type Header struct {
 	TaskID   string `json:"task_id"`
@@ -32,18 +28,14 @@ type Header struct {
 	Unit     string `json:"unit"`
 }
 
-type seal struct {
-	Totals json.RawMessage `json:"totals"`
-	Rows   int64           `json:"rows"`
-	SHA256 string          `json:"sha256"`
-}
-
-// Writer writes one part. Exactly one of Seal and Abort must be called.
+// Writer writes one part. Seal or Abort must be called; Abort after Seal does nothing, so it may be deferred.
 type Writer struct {
-	object archive.Writer
-	buffer *bufio.Writer
-	digest hash.Hash
-	rows   int64
+	header  Header
+	object  archive.Writer
+	buffer  *bufio.Writer
+	encoder *json.Encoder // into buffer, so that a huge row is not copied once more
+	digest  hash.Hash
+	rows    int64
 }
 
 // Create starts a part.
@@ -53,7 +45,8 @@ func Create(ctx context.Context, store archive.Store, key string, header Header)
 		return nil, err
 	}
 	digest := sha256.New()
-	w := &Writer{object: object, digest: digest, buffer: bufio.NewWriterSize(io.MultiWriter(object, digest), 64<<10)}
+	w := &Writer{header: header, object: object, digest: digest, buffer: bufio.NewWriterSize(io.MultiWriter(object, digest), 64<<10)}
+	w.encoder = json.NewEncoder(w.buffer)
 	if err := w.line(header); err != nil {
 		w.Abort()
 		return nil, err
@@ -67,36 +60,41 @@ func (w *Writer) Row(row any) error {
 	return w.line(row)
 }
 
+// line writes one value; what the archive says of a write stays its own error.
 func (w *Writer) line(value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
+	err := w.encoder.Encode(value)
+	var unsupported *json.UnsupportedValueError
+	if errors.As(err, &unsupported) {
 		return fault.Wrap(err, fault.Internal, "a row of a part cannot be written")
 	}
-	if _, err = w.buffer.Write(append(text, '\n')); err != nil {
-		return err
-	}
-	return nil
+	return err
 }
 
 // Seal writes the totals and makes the part visible. archive.ErrPrecondition means that the part is there already,
-// written by somebody who did the same unit: that one counts.
+// written by somebody who did the same unit: that one counts. A part that cannot be sealed is given up.
 func (w *Writer) Seal(ctx context.Context, totals any) error {
-	raw, err := json.Marshal(totals)
-	if err == nil {
-		err = w.buffer.Flush()
-	}
-	if err == nil {
-		err = w.line(seal{Totals: raw, Rows: w.rows, SHA256: hex.EncodeToString(w.digest.Sum(nil))})
-	}
-	if err == nil {
-		err = w.buffer.Flush()
-	}
-	if err != nil {
-		w.object.Abort()
+	if err := w.writeSeal(totals); err != nil {
+		w.Abort()
 		return err
 	}
-	_, err = w.object.Commit(ctx)
+	_, err := w.object.Commit(ctx)
 	return err
+}
+
+func (w *Writer) writeSeal(totals any) error {
+	raw, err := json.Marshal(totals)
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "the totals of a part cannot be written")
+	}
+	if err := w.buffer.Flush(); err != nil { // the digest has seen every row now
+		return err
+	}
+	s := seal{Header: w.header, Totals: raw, Rows: w.rows, SHA256: hex.EncodeToString(w.digest.Sum(nil))}
+	s.Check = s.check()
+	if err := w.line(s); err != nil {
+		return err
+	}
+	return w.buffer.Flush()
 }
 
 // Abort gives the part up.
@@ -105,11 +103,12 @@ func (w *Writer) Abort() { w.object.Abort() }
 // Reader reads one part from its beginning.
 type Reader struct {
 	key    string
+	want   Header
 	object archive.Object
 	buffer *bufio.Reader
 	digest hash.Hash
 	rows   int64
-	next   []byte // the line after the last one given: the seal is recognised by being the last
+	line   []byte // the latest line; its memory is used again for the next
 	totals json.RawMessage
 }
 
@@ -119,50 +118,48 @@ func Open(ctx context.Context, store archive.Store, key string, want Header) (*R
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{key: key, object: object, buffer: bufio.NewReaderSize(object.Body, 64<<10), digest: sha256.New()}
+	r := &Reader{key: key, want: want, object: object, buffer: bufio.NewReaderSize(object.Body, 64<<10), digest: sha256.New()}
 	line, err := r.readLine()
 	if err != nil {
 		r.Close()
 		return nil, r.damaged(err)
 	}
-	if err := checkHeader(key, line, want); err != nil {
+	if err := checkHeaderLine(key, line, want); err != nil {
 		r.Close()
 		return nil, err
 	}
 	r.digest.Write(line)
-	if r.next, err = r.readLine(); err != nil {
-		r.Close()
-		return nil, r.damaged(err)
-	}
 	return r, nil
 }
 
-func checkHeader(key string, line []byte, want Header) error {
+func checkHeaderLine(key string, line []byte, want Header) error {
 	var got Header
 	if err := json.Unmarshal(line, &got); err != nil {
 		return fault.Wrap(err, fault.Internal, "part %s is damaged: its header is not JSON", key)
 	}
+	return checkHeader(key, got, want)
+}
+
+func checkHeader(key string, got, want Header) error {
 	if got != want {
-		return fault.New(fault.Internal, "part %s belongs to unit %s of task %s and another plan", key, got.Unit, got.TaskID)
+		return fault.New(fault.Internal, "part %s is of unit %q of task %q and plan %.12q instead of unit %q of task %q and plan %.12q",
+			key, got.Unit, got.TaskID, got.PlanHash, want.Unit, want.TaskID, want.PlanHash)
 	}
 	return nil
 }
 
-// Next decodes the next row; false means that all rows were read and the seal fits them.
+// Next decodes the next row; false means that all rows were read and the seal, the last line, fits them.
 func (r *Reader) Next(row any) (bool, error) {
-	if r.next == nil {
+	if r.totals != nil {
 		return false, nil
 	}
-	line := r.next
-	following, err := r.readLine()
-	if errors.Is(err, io.EOF) {
-		r.next = nil
-		return false, r.checkSeal(line)
-	}
+	line, err := r.readLine()
 	if err != nil {
 		return false, r.damaged(err)
 	}
-	r.next = following
+	if _, err := r.buffer.Peek(1); errors.Is(err, io.EOF) {
+		return false, r.checkSeal(line)
+	}
 	r.digest.Write(line)
 	r.rows++
 	if err := json.Unmarshal(line, row); err != nil {
@@ -173,10 +170,13 @@ func (r *Reader) Next(row any) (bool, error) {
 
 func (r *Reader) checkSeal(line []byte) error {
 	s, err := readSeal(line)
-	switch {
-	case err != nil:
+	if err != nil {
 		return r.damaged(err)
-	case s.Rows != r.rows || s.SHA256 != hex.EncodeToString(r.digest.Sum(nil)):
+	}
+	if err := checkHeader(r.key, s.Header, r.want); err != nil {
+		return err
+	}
+	if s.Rows != r.rows || s.SHA256 != hex.EncodeToString(r.digest.Sum(nil)) {
 		return r.damaged(errors.New("its seal does not fit its rows"))
 	}
 	r.totals = s.Totals
@@ -188,18 +188,26 @@ func (r *Reader) Totals(totals any) error {
 	if r.totals == nil {
 		return fault.New(fault.Internal, "part %s was not read to its end", r.key)
 	}
-	return json.Unmarshal(r.totals, totals)
+	return decodeTotals(r.key, r.totals, totals)
 }
 
 // Close ends the reading.
 func (r *Reader) Close() { _ = r.object.Body.Close() }
 
+// readLine reads a line into memory that the next call uses again. A part always ends with a whole line.
 func (r *Reader) readLine() ([]byte, error) {
-	line, err := r.buffer.ReadBytes('\n')
-	if errors.Is(err, io.EOF) && len(line) > 0 {
-		return nil, io.ErrUnexpectedEOF
+	r.line = r.line[:0]
+	for {
+		fragment, err := r.buffer.ReadSlice('\n')
+		r.line = append(r.line, fragment...)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF):
+			return nil, io.ErrUnexpectedEOF
+		}
+		return r.line, err
 	}
-	return line, err
 }
 
 func (r *Reader) damaged(err error) error {
@@ -207,38 +215,4 @@ func (r *Reader) damaged(err error) error {
 		return err // the store's own trouble
 	}
 	return fault.Wrap(err, fault.Internal, "part %s is damaged", r.key)
-}
-
-// ReadTotals decodes the totals of a part without reading its rows; their check is left to whoever reads them.
-func ReadTotals(ctx context.Context, store archive.Store, key string, totals any) error {
-	info, err := store.Stat(ctx, key)
-	if err != nil {
-		return err
-	}
-	object, err := store.GetRange(ctx, key, info.ETag, max(0, info.Size-tailSize), -1)
-	if err != nil {
-		return err
-	}
-	defer object.Body.Close()
-	tail, err := io.ReadAll(object.Body)
-	if err != nil {
-		return fault.Wrap(err, fault.Unavailable, "part %s cannot be read", key)
-	}
-	lines := bytes.Split(bytes.TrimSuffix(tail, []byte("\n")), []byte("\n"))
-	s, err := readSeal(lines[len(lines)-1])
-	if err != nil {
-		return fault.Wrap(err, fault.Internal, "part %s is damaged: it has no seal", key)
-	}
-	return json.Unmarshal(s.Totals, totals)
-}
-
-func readSeal(line []byte) (seal, error) {
-	var s seal
-	decoder := json.NewDecoder(bytes.NewReader(line))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&s)
-	if err == nil && (s.SHA256 == "" || s.Totals == nil) {
-		err = errors.New("the last line is not a seal")
-	}
-	return s, err
 }

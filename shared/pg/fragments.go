@@ -10,7 +10,7 @@ import (
 // A statement over ranges or keys sends them as one text array per column and side, so that its text does not depend
 // on how many there are:
 //
-//	SELECT ... FROM (SELECT u.lo1::bigint AS lo1, ..., u.ord FROM unnest($1::text[], ...) WITH ORDINALITY u OFFSET 0) r
+//	SELECT ... FROM (SELECT (u.lo1)::bigint AS lo1, ..., u.ord FROM unnest($1::text[], ...) WITH ORDINALITY u OFFSET 0) r
 //	CROSS JOIN LATERAL (SELECT ... FROM "public"."users" WHERE "users"."id" >= r.lo1 AND ...) d
 //
 // OFFSET 0 keeps the planner from moving the casts into the inner query.
@@ -35,14 +35,40 @@ func outer(s table.Source) string {
 
 // unnest writes the list of typed tuples; first is the number of its first parameter.
 func unnest(columns, types []string, first int) string {
-	casts := make([]string, len(columns))
+	return unnestAs(columns, cast(qualify("u", columns), types), first)
+}
+
+// unnestKeys writes a list of keys. A key that no row of this node can have, since it is not a label of the enum here,
+// has NULL in that column.
+func unnestKeys(s table.Source, columns []string) string {
+	values := cast(qualify("u", columns), s.KeyType)
+	for i, column := range columns {
+		if i < len(s.KeyLabel) && s.KeyLabel[i] {
+			values[i] = fmt.Sprintf("(SELECT l FROM unnest(pg_catalog.enum_range(NULL::%s)) l WHERE l::text = u.%s)", s.KeyType[i], column)
+		}
+	}
+	return unnestAs(columns, values, 1)
+}
+
+// unnestAs writes the list of tuples whose columns are made of the parameters by the values' expressions.
+func unnestAs(columns, values []string, first int) string {
+	named := make([]string, len(columns))
 	params := make([]string, len(columns))
 	for i, column := range columns {
-		casts[i] = fmt.Sprintf("u.%s::%s AS %s", column, types[i], column)
+		named[i] = values[i] + " AS " + column
 		params[i] = fmt.Sprintf("$%d::text[]", first+i)
 	}
 	return fmt.Sprintf("(SELECT %s, u.ord FROM unnest(%s) WITH ORDINALITY u(%s, ord) OFFSET 0)",
-		strings.Join(casts, ", "), strings.Join(params, ", "), strings.Join(columns, ", "))
+		strings.Join(named, ", "), strings.Join(params, ", "), strings.Join(columns, ", "))
+}
+
+// cast writes references as the types that keys travel as.
+func cast(refs, types []string) []string {
+	out := make([]string, len(refs))
+	for i, ref := range refs {
+		out[i] = "(" + ref + ")::" + types[i]
+	}
+	return out
 }
 
 // qualify puts the list's name before its columns.

@@ -17,7 +17,7 @@ func byKey(s table.Source, keys []table.Key, head string) query {
 	return query{
 		args: columnsOf(keys, len(s.Key)),
 		sql: fmt.Sprintf("SELECT %s.ord, ace_inner.* FROM %s %s CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s OFFSET 0) ace_inner",
-			name, unnest(columns, s.KeyType, 1), name, head, s.Relation, sameKey(s, qualify(name, columns))),
+			name, unnestKeys(s, columns), name, head, s.Relation, sameKey(s, qualify(name, columns))),
 	}
 }
 
@@ -30,11 +30,20 @@ func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*
 		if err != nil {
 			return err
 		}
+		if digests[i] != nil {
+			return t.node.twice(keys[i])
+		}
 		x, err := strconv.ParseInt(string(v[1]), 10, 64)
 		digests[i] = &x
 		return err
 	}
 	return digests, t.run(ctx, "re-reading differing keys", append(settings(rangePlans), q)...)
+}
+
+// twice is the error of a unique index that is not.
+func (n *Node) twice(key table.Key) error {
+	return fault.New(fault.Invalid, "node %q has two rows with the key %s, so its unique index is damaged: rows cannot be told apart (REINDEX names the duplicates)",
+		n.name, key)
 }
 
 // Rows opens a stream of the rows of these keys, in the order of the list.
@@ -44,13 +53,13 @@ func (t *Tx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.
 	if err != nil {
 		return nil, err
 	}
-	return &rowStream{stream: st, count: len(keys), last: -1}, nil
+	return &rowStream{stream: st, keys: keys, last: -1}, nil
 }
 
 // rowStream reads rows by key; at most one row is in memory.
 type rowStream struct {
 	stream *stream
-	count  int
+	keys   []table.Key
 	last   int
 }
 
@@ -64,12 +73,15 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 		if index == 0 { // the planner settings
 			continue
 		}
-		i, err := place(values[0], r.count)
+		i, err := place(values[0], len(r.keys))
 		if err != nil {
 			return -1, table.KeyedRow{}, err
 		}
-		if i <= r.last {
-			return -1, table.KeyedRow{}, fault.New(fault.Internal, "node %q gave two rows for one key, or keys out of order", r.stream.tx.node.name)
+		if i == r.last {
+			return -1, table.KeyedRow{}, r.stream.tx.node.twice(r.keys[i])
+		}
+		if i < r.last {
+			return -1, table.KeyedRow{}, fault.New(fault.Internal, "node %q gave keys out of order", r.stream.tx.node.name)
 		}
 		r.last = i
 		row, err := readRow(values[1:])

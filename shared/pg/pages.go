@@ -12,13 +12,14 @@ import (
 
 // bucketExpr gives the number of the leaf range a row belongs to: width_bucket over the boundaries, whose array is built
 // once per statement from the parameters (a cast of an array parameter would be evaluated for every row). Anything
-// but a plain scalar key is compared as a row. Without boundaries the array is NULL, and all rows belong to range 0.
+// but a plain scalar key is compared as a row, whose columns must have the very types of the boundaries'. Without
+// boundaries the array is NULL, and all rows belong to range 0.
 func bucketExpr(s table.Source, first int) string {
 	names := list("b", len(s.Order))
 	bounds := strings.Join(ordered(s, qualify("ace_b", names)), ", ")
-	key := strings.Join(s.Order, ", ")
+	key := s.Order[0]
 	if !s.ScalarOrder {
-		bounds, key = "ROW("+bounds+")", "ROW("+key+")"
+		bounds, key = "ROW("+bounds+")", "ROW("+strings.Join(cast(s.Order, s.OrderType), ", ")+")"
 	}
 	return fmt.Sprintf("coalesce(pg_catalog.width_bucket(%s, (SELECT pg_catalog.array_agg(%s ORDER BY ace_b.ord) FROM %s ace_b)), 0)", key, bounds,
 		unnest(names, s.OrderType, first))

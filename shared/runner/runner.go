@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"ace/shared/archive"
@@ -153,7 +152,7 @@ func logEnd(ctx context.Context, log *slog.Logger, rec task.Record, end task.Out
 func (r *Runner) clear(ctx context.Context, log *slog.Logger, taskID string) {
 	var keys []string
 	err := r.Store.List(ctx, archive.TaskPrefix(taskID), "", func(info archive.Info) bool {
-		if info.Key != archive.TaskKey(taskID) && strings.HasPrefix(info.Key, archive.TaskPrefix(taskID)) {
+		if info.Key != archive.TaskKey(taskID) {
 			keys = append(keys, info.Key)
 		}
 		return true

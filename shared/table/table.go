@@ -16,6 +16,9 @@ import (
 // columns' own types; in Go two equal texts are the same key, two different texts may still be.
 type Key []string
 
+// Equal says whether two keys are the same text.
+func (k Key) Equal(o Key) bool { return slices.Equal(k, o) }
+
 // String writes the key for people: (7, 'a').
 func (k Key) String() string {
 	texts := make([]string, len(k))
@@ -179,6 +182,7 @@ type Source struct {
 	SearchPath string   `json:"search_path"` // value for set_config
 	Key        []string `json:"key"`         // references of the key columns
 	KeyType    []string `json:"key_type"`    // their types, for casts of parameters
+	KeyLabel   []bool   `json:"key_label"`   // enums of other labels elsewhere: a text that is no label here is NULL as a key
 	KeyEqual   []string `json:"key_equal"`   // the key index's equality: OPERATOR(pg_catalog.=)
 	Order      []string `json:"order"`       // what the ranges compare: Key, or its text under "C"
 	OrderType  []string `json:"order_type"`  // the types of Order

@@ -2,6 +2,7 @@ package tablediff
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"ace/shared/fault"
@@ -24,8 +25,9 @@ type stretch struct {
 // compared is a stretch whose sums differ.
 type compared struct {
 	stretch
-	leaf int   // its number in the plan, where it has one
-	most int64 // rows on the node that has the most
+	leaf int         // its number in the plan, where it has one
+	most int64       // rows on the node that has the most
+	sums []table.Sum // of each node, if they are of the very snapshots that the rows are listed in
 }
 
 // compare does a batch: digest every leaf on every node at once, list what differs, keep the candidates.
@@ -69,17 +71,19 @@ func (j *job) compareStretches(ctx context.Context, txs []Tx, stretches []stretc
 	}
 	var differing []compared
 	for i, s := range stretches {
-		most, equal := int64(0), true
+		d := compared{stretch: s}
+		equal := true
 		for node := range sums {
 			sum := sums[node][i]
-			most = max(most, sum.Rows)
+			d.sums = append(d.sums, sum)
+			d.most = max(d.most, sum.Rows)
 			equal = equal && sum == sums[0][i]
 		}
 		if equal {
-			j.countEqual(most)
+			j.countEqual(d.most)
 			continue
 		}
-		differing = append(differing, compared{stretch: s, most: most})
+		differing = append(differing, d)
 	}
 	return j.narrow(ctx, txs, differing, splits)
 }
@@ -162,9 +166,8 @@ func (j *job) split(ctx context.Context, txs []Tx, c compared, splits int) error
 // list fetches keys and digests of differing stretches from every node and keeps the candidates.
 func (j *job) list(ctx context.Context, txs []Tx, differing []compared, limit int64) error {
 	ranges := make([]table.Range, len(differing))
-	blocks := make([]int, len(differing))
 	for i, d := range differing {
-		ranges[i], blocks[i] = d.Range, d.block
+		ranges[i] = d.Range
 	}
 	lists := make([][][]table.Listed, len(txs))
 	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -174,28 +177,57 @@ func (j *job) list(ctx context.Context, txs []Tx, differing []compared, limit in
 	if err != nil {
 		return err
 	}
-	return j.match(ctx, txs[0], lists, blocks)
+	return j.match(ctx, txs[0], lists, differing)
 }
 
 // match finds the candidates of each range and writes them in key order.
-func (j *job) match(ctx context.Context, tx Tx, lists [][][]table.Listed, blocks []int) error {
+func (j *job) match(ctx context.Context, tx Tx, lists [][][]table.Listed, differing []compared) error {
 	rank := func(keys []table.Key) ([]int, error) { return tx.Rank(ctx, j.plan.Sources[0], keys) }
-	for i, block := range blocks {
+	for i, d := range differing {
 		perNode := make([][]table.Listed, len(lists))
 		for node := range lists {
 			perNode[node] = lists[node][i]
 			j.totals.RowsPerNode[node] += int64(len(lists[node][i]))
 		}
-		found, keys, err := matchRange(perNode, rank)
-		if err != nil {
+		if err := j.checkListed(d, perNode); err != nil {
 			return err
 		}
+		found, keys, err := matchRange(perNode, rank)
+		if err != nil {
+			return j.explain(err)
+		}
 		j.totals.Keys += keys
-		if err := j.keep(found, block); err != nil {
+		if err := j.keep(found, d.block); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// checkListed makes sure that a node has listed the very rows that it had digested: what a listing lacks would be taken
+// for equal.
+func (j *job) checkListed(d compared, lists [][]table.Listed) error {
+	for node, want := range d.sums {
+		var sum table.Sum
+		for _, row := range lists[node] {
+			sum = sum.Add(table.Sum{Rows: 1, Digest: row.Digest})
+		}
+		if sum != want {
+			return fault.New(fault.Invalid, "node %q listed %d rows of %s, which it had digested as %d other rows: an index of the table is damaged (REINDEX), or table_filter gives another answer each time",
+				j.plan.Nodes[node], sum.Rows, describeRange(d.Range), want.Rows)
+		}
+	}
+	return nil
+}
+
+// explain names the node that matching has found two rows of one key on.
+func (j *job) explain(err error) error {
+	var twice *errTwice
+	if !errors.As(err, &twice) {
+		return err
+	}
+	return fault.Wrap(err, fault.Invalid, "node %q has two rows with the key %s, so its unique index is damaged: rows cannot be told apart (REINDEX names the duplicates)",
+		j.plan.Nodes[twice.node], twice.key)
 }
 
 // keep writes candidates to the part and counts them for each pair.

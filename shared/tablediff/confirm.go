@@ -42,6 +42,7 @@ type confirmation struct {
 	unsettled map[int64]bool
 	position  []int64 // candidates of each pair so far, those of earlier units included
 	blocks    bitmap  // that hold a mismatched key
+	respelt   []respelling
 }
 
 // indexed is a candidate and its place.

@@ -215,7 +215,7 @@ func (r *run) storedParts(ctx context.Context, phase string) (map[string]bool, e
 // invoke has one unit done; trouble that may pass is given some time to.
 func (r *run) invoke(ctx context.Context, u Unit) (Totals, error) {
 	for attempt, wait := 1, retryWait; ; attempt, wait = attempt+1, 2*wait {
-		totals, err := r.invoker.Invoke(ctx, u)
+		totals, err := r.attempt(ctx, u)
 		if err == nil || ctx.Err() != nil || attempt == unitAttempts || !fault.Retryable(err) {
 			return totals, inRange(err, r.plan, u)
 		}
@@ -224,6 +224,18 @@ func (r *run) invoke(ctx context.Context, u Unit) (Totals, error) {
 			return Totals{}, err
 		}
 	}
+}
+
+// attempt has one unit done. Whatever the answer says, what is stored counts.
+func (r *run) attempt(ctx context.Context, u Unit) (Totals, error) {
+	if _, err := r.invoker.Invoke(ctx, u); err != nil {
+		return Totals{}, err
+	}
+	totals, err := readTotals(ctx, r.store, u)
+	if errors.Is(err, archive.ErrNotFound) {
+		err = fault.Wrap(err, fault.Internal, "unit %s-%s was answered but its part is not in the archive: the comparison is incomplete", u.Phase, u.name())
+	}
+	return totals, err
 }
 
 // inRange adds to an error which part of the key space it hit.

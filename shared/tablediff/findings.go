@@ -14,7 +14,7 @@ func (c *confirmation) report(ctx context.Context) error {
 	return c.candidates(ctx, func(chunk []indexed) error {
 		var full, counted []indexed
 		for _, candidate := range chunk {
-			within := c.advance(candidate)
+			within := c.advance(candidate) || c.job.plan.ByText // whose spellings only the rows tell
 			switch {
 			case c.resolved.has(candidate.at):
 				c.job.totals.Resolved++
@@ -44,36 +44,44 @@ func (c *confirmation) advance(candidate indexed) bool {
 	return within
 }
 
-// write reads whole rows, all nodes in step, so that no more than one row of each node is in memory.
+// write reads whole rows and writes what differs.
 func (c *confirmation) write(ctx context.Context, chunk []indexed) error {
 	if len(chunk) == 0 {
 		return nil
 	}
 	return c.job.inSnapshots(ctx, func(txs []Tx) error {
-		streams := make([]*lookahead, len(txs))
-		for node, tx := range txs {
-			stream, err := tx.Rows(ctx, c.job.plan.Sources[node], keysOf(chunk))
+		if err := c.judgeAll(ctx, txs, chunk); err != nil {
+			return err
+		}
+		return c.checkRespelt(ctx, txs)
+	})
+}
+
+// judgeAll reads all nodes in step, so that no more than one row of each is in memory.
+func (c *confirmation) judgeAll(ctx context.Context, txs []Tx, chunk []indexed) error {
+	streams := make([]*lookahead, len(txs))
+	for node, tx := range txs {
+		stream, err := tx.Rows(ctx, c.job.plan.Sources[node], keysOf(chunk))
+		if err != nil {
+			return err
+		}
+		defer stream.Close() //nolint:errcheck // read to its end below, or given up with an error
+		streams[node] = &lookahead{stream: stream}
+	}
+	for i, candidate := range chunk {
+		rows := make([]*table.KeyedRow, len(streams))
+		for node, stream := range streams {
+			row, err := stream.at(i)
 			if err != nil {
 				return err
 			}
-			defer stream.Close() //nolint:errcheck // read to its end below, or given up with an error
-			streams[node] = &lookahead{stream: stream}
+			rows[node] = row
 		}
-		for i, candidate := range chunk {
-			rows := make([]*table.KeyedRow, len(streams))
-			for node, stream := range streams {
-				row, err := stream.at(i)
-				if err != nil {
-					return err
-				}
-				rows[node] = row
-			}
-			if err := c.judge(candidate, rows); err != nil {
-				return err
-			}
+		if err := c.judge(candidate, rows); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // judge compares the rows of one key and writes the finding.
@@ -86,8 +94,8 @@ func (c *confirmation) judge(candidate indexed, rows []*table.KeyedRow) error {
 			f.Rows[node], digest[node] = row.Row, &row.Digest
 		}
 	}
-	if c.job.plan.ByText && !c.isFirstText(candidate.Key, f.Rows) {
-		totals.Respelt++ // its other spelling is a candidate too and stands for both
+	if c.isRespelt(candidate.Key, f.Rows, digest) {
+		totals.Respelt++
 		totals.Keys--
 		return nil
 	}
@@ -149,23 +157,6 @@ func (c *confirmation) countPairs(rows []table.Row) bool {
 		differs = true
 	}
 	return differs
-}
-
-// isFirstText says whether a key is spelt as on the first node that has its row. Where ranges are of the key's text,
-// two spellings of one key (A and a as citext) are two candidates that find the same rows.
-func (c *confirmation) isFirstText(key table.Key, rows []table.Row) bool {
-	for _, row := range rows {
-		if row == nil {
-			continue
-		}
-		for i, at := range c.job.plan.keyColumns() {
-			if *row[at] != key[i] {
-				return false
-			}
-		}
-		return true
-	}
-	return true
 }
 
 // count counts candidates beyond the limit by their digests, without their rows.

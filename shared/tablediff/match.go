@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"ace/shared/fault"
 	"ace/shared/table"
 )
 
@@ -23,11 +24,24 @@ func (e *entry) differs() bool {
 	return false
 }
 
+// errTwice says that a node has two rows of one key, which a sound index does not allow: one would hide the other.
+type errTwice struct {
+	node int
+	key  table.Key
+}
+
+// Error names the key.
+func (e *errTwice) Error() string { return "two rows have the key " + e.key.String() }
+
 // matchRange matches what the nodes list of one range, each in key order, and gives the candidates in key order and the
 // number of distinct keys. Keys are matched by their text; rank, which has a server sort keys, decides about the rest:
-// it tells which texts are equal keys (1.0 and 1.00), and it orders keys of which no single node has all.
+// it tells which texts are equal keys (1.0 and 1.00), and it orders keys of which no single node has all. A node that
+// lists a key twice is an errTwice.
 func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) ([]candidate, int64, error) {
-	entries := matchByText(lists)
+	entries, err := matchByText(lists)
+	if err != nil {
+		return nil, 0, err
+	}
 	differing := slices.DeleteFunc(slices.Clone(entries), func(e *entry) bool { return !e.differs() })
 	if len(differing) == 0 {
 		return nil, int64(len(entries)), nil
@@ -52,7 +66,7 @@ func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) (
 	return candidates, keys, nil
 }
 
-func matchByText(lists [][]table.Listed) []*entry {
+func matchByText(lists [][]table.Listed) ([]*entry, error) {
 	byText := map[string]*entry{}
 	var entries []*entry
 	for node, list := range lists {
@@ -64,11 +78,14 @@ func matchByText(lists [][]table.Listed) []*entry {
 				byText[text] = e
 				entries = append(entries, e)
 			}
+			if e.digest[node] != nil {
+				return nil, &errTwice{node, row.Key}
+			}
 			digest := row.Digest
 			e.digest[node], e.place[node] = &digest, place
 		}
 	}
-	return entries
+	return entries, nil
 }
 
 // hasAll gives a node that has every one of these keys, or -1. All keys of one node are distinct and in order.
@@ -91,6 +108,9 @@ func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*en
 	if err != nil {
 		return nil, err
 	}
+	if len(ranks) != len(keys) {
+		return nil, fault.New(fault.Internal, "%d of %d keys were sorted", len(ranks), len(keys))
+	}
 	order := make([]int, len(entries))
 	for i := range order {
 		order[i] = i
@@ -103,12 +123,23 @@ func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*en
 			merged = append(merged, e)
 			continue
 		}
-		into := merged[len(merged)-1]
-		for node, digest := range e.digest {
-			if digest != nil {
-				into.digest[node] = digest
-			}
+		if err := merged[len(merged)-1].take(e); err != nil {
+			return nil, err
 		}
 	}
 	return merged, nil
+}
+
+// take adds the rows of another spelling of the key.
+func (e *entry) take(o *entry) error {
+	for node, digest := range o.digest {
+		switch {
+		case digest == nil:
+		case e.digest[node] != nil:
+			return &errTwice{node, o.key}
+		default:
+			e.digest[node] = digest
+		}
+	}
+	return nil
 }

@@ -70,27 +70,34 @@ func newResult(summary difffile.Summary, document task.Document) (Result, error)
 }
 
 // checkCoverage makes sure that the compare parts cover the key space from end to end, each beginning where the one
-// before it ends. Without this nothing may be called a match.
+// before it ends and of the keys that the plan says. Without this nothing may be called a match.
 func checkCoverage(plan *Plan, parts []Totals) error {
-	leaf := 0
-	var bound table.Key
+	leaf, leaves := 0, plan.Layout.Leaves()
 	for i, p := range parts {
-		if p.From != leaf || p.To <= p.From || !slices.Equal(p.Range.Lo, bound) || (p.Range.Lo == nil) != (bound == nil) {
-			return fault.New(fault.Internal, "part %d of %d does not begin where the one before it ends: the comparison is incomplete", i+1, len(parts))
+		if p.From != leaf || p.To <= p.From || p.To > leaves {
+			return fault.New(fault.Internal, "part %d of %d has ranges %d to %d of %d, the one before it ends at %d: the comparison is incomplete",
+				i+1, len(parts), p.From, p.To, leaves, leaf)
 		}
-		if last := i == len(parts)-1; last != (p.Range.Hi == nil) {
-			return fault.New(fault.Internal, "part %d of %d does not end where the next begins: the comparison is incomplete", i+1, len(parts))
+		if want := plan.Layout.Span(p.From, p.To); !sameBound(p.Range.Lo, want.Lo) || !sameBound(p.Range.Hi, want.Hi) {
+			return fault.New(fault.Internal, "part %d of %d has %s instead of %s: the comparison is incomplete",
+				i+1, len(parts), describeRange(p.Range), describeRange(want))
 		}
-		leaf, bound = p.To, p.Range.Hi
+		leaf = p.To
 	}
-	if leaf != plan.Layout.Leaves() {
-		return fault.New(fault.Internal, "the parts cover %d of %d ranges: the comparison is incomplete", leaf, plan.Layout.Leaves())
+	if leaf != leaves {
+		return fault.New(fault.Internal, "the parts cover %d of %d ranges: the comparison is incomplete", leaf, leaves)
 	}
 	return nil
 }
 
+// sameBound: an open end is like no key, not even an empty one.
+func sameBound(a, b table.Key) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
+
 // checkConfirmed makes sure that every candidate was judged.
 func checkConfirmed(compared, confirmed []Totals) error {
+	if len(confirmed) != len(compared) {
+		return fault.New(fault.Internal, "%d of %d parts were confirmed: the comparison is incomplete", len(confirmed), len(compared))
+	}
 	for i, c := range compared {
 		judged := confirmed[i].Mismatched + confirmed[i].Resolved + confirmed[i].Respelt
 		if c.Candidates != judged {

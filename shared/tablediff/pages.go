@@ -3,6 +3,7 @@ package tablediff
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -71,13 +72,27 @@ func addScan(ctx context.Context, store archive.Store, u Unit, sums [][]table.Su
 		if !more {
 			break
 		}
-		seen++
-		for i, leaf := range row.Leaf {
-			sums[row.Node][leaf] = sums[row.Node][leaf].Add(table.Sum{Rows: row.Rows[i], Digest: row.Digest[i]})
+		if err := row.addTo(sums, seen); err != nil {
+			return fault.Wrap(err, fault.Internal, "part %s does not fit its plan", u.key())
 		}
+		seen++
 	}
 	if seen != len(sums) {
 		return fault.New(fault.Internal, "part %s has the pages of %d nodes instead of %d", u.key(), seen, len(sums))
+	}
+	return nil
+}
+
+// addTo adds what the pages of one node hold to the sums of its leaves. The nodes come in the plan's order.
+func (p pageSums) addTo(sums [][]table.Sum, node int) error {
+	if p.Node != node || node >= len(sums) || len(p.Rows) != len(p.Leaf) || len(p.Digest) != len(p.Leaf) {
+		return fmt.Errorf("row %d has %d leaves, %d counts and %d digests of node %d", node, len(p.Leaf), len(p.Rows), len(p.Digest), p.Node)
+	}
+	for i, leaf := range p.Leaf {
+		if leaf < 0 || leaf >= len(sums[node]) {
+			return fmt.Errorf("row %d has leaf %d of %d", node, leaf, len(sums[node]))
+		}
+		sums[node][leaf] = sums[node][leaf].Add(table.Sum{Rows: p.Rows[i], Digest: p.Digest[i]})
 	}
 	return nil
 }
@@ -166,9 +181,8 @@ const scanListed = 100_000
 
 func (j *job) scanList(ctx context.Context, txs []Tx, group []compared, limit int64) error {
 	leaves := make([]int, len(group))
-	blocks := make([]int, len(group))
 	for i, d := range group {
-		leaves[i], blocks[i] = d.leaf, d.block
+		leaves[i] = d.leaf
 	}
 	lists := make([][][]table.Listed, len(txs))
 	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -178,5 +192,5 @@ func (j *job) scanList(ctx context.Context, txs []Tx, group []compared, limit in
 	if err != nil {
 		return err
 	}
-	return j.match(ctx, txs[0], lists, blocks)
+	return j.match(ctx, txs[0], lists, group)
 }

@@ -44,6 +44,7 @@ func addKey(s *table.Source, d *table.Description, c *common) {
 		ref := s.Alias + "." + table.Quote(k.Name)
 		s.Key = append(s.Key, ref)
 		s.KeyType = append(s.KeyType, keyType(column.Type))
+		s.KeyLabel = append(s.KeyLabel, c.byText[i] && base(column.Type).Kind == 'e')
 		s.KeyEqual = append(s.KeyEqual, operator(k.OpSchema, k.Equal))
 		foreignOps = foreignOps || k.OpSchema != "pg_catalog"
 		if c.byText[i] {
@@ -62,7 +63,7 @@ func addKey(s *table.Source, d *table.Description, c *common) {
 }
 
 // keyType is the type that keys travel as: one that holds the keys of every node, where these have different types of
-// one family. The family's index serves it as well.
+// one family, or domains with different checks. The family's index serves it as well.
 func keyType(t rowdigest.Type) string {
 	switch keyFamily(t) {
 	case "integer":
@@ -70,7 +71,7 @@ func keyType(t rowdigest.Type) string {
 	case "text":
 		return "text"
 	}
-	return t.SQL
+	return base(t).SQL
 }
 
 // addOperators chooses the operators between Order and a bound. A row comparison takes one operator name for all its

@@ -2,8 +2,10 @@ package tablediff
 
 import (
 	"fmt"
+	"slices"
 
 	"ace/shared/archive"
+	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/table"
 )
@@ -41,6 +43,27 @@ func (u Unit) key() string { return archive.PartKey(u.TaskID, u.Phase, u.name())
 
 func (u Unit) header() part.Header {
 	return part.Header{TaskID: u.TaskID, PlanHash: u.PlanHash, Unit: u.Phase + "-" + u.name()}
+}
+
+// check makes sure that a unit fits its plan: a payload comes from elsewhere.
+func (u Unit) check(p *Plan) error {
+	leaves := p.Layout.Leaves()
+	fits := u.Index >= 0
+	switch u.Phase {
+	case phaseScan:
+		fits = fits && u.Index < len(p.Scans)
+	case phaseCompare:
+		fits = fits && 0 <= u.From && u.From < u.To && u.To <= leaves && len(u.Leaves) == len(u.Rows) &&
+			!slices.ContainsFunc(u.Leaves, func(leaf int) bool { return leaf < u.From || leaf >= u.To })
+	case phaseConfirm:
+		fits = fits && 0 <= u.From && u.From < u.To && u.To <= leaves && len(u.Before) == len(p.pairs())
+	default:
+		return fault.New(fault.Internal, "there is no phase %q", u.Phase)
+	}
+	if !fits {
+		return fault.New(fault.Internal, "unit %s-%s of task %s does not fit its plan", u.Phase, u.name(), u.TaskID)
+	}
+	return nil
 }
 
 // Totals is what a unit found, stored in the seal of its part. Lists follow the plan's nodes or pairs.

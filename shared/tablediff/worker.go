@@ -3,11 +3,11 @@ package tablediff
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"ace/shared/archive"
+	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/part"
 )
@@ -37,6 +37,9 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 	if plan.Hash() != u.PlanHash {
 		return Totals{}, fault.New(fault.Internal, "unit %s of task %s was made for another plan", u.name(), u.TaskID)
 	}
+	if err := u.check(plan); err != nil {
+		return Totals{}, err
+	}
 	nodes, err := w.nodes.Open(ctx, plan.ClusterName, plan.DBName, plan.Nodes)
 	if err != nil {
 		return Totals{}, err
@@ -45,9 +48,9 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 	if err != nil {
 		return Totals{}, err
 	}
+	defer out.Abort() // after a panic too
 	job := &job{unit: u, plan: plan, nodes: nodes, store: w.store, out: out}
 	if err := job.run(ctx); err != nil {
-		out.Abort()
 		return Totals{}, err
 	}
 	if u.Phase != phaseScan {
@@ -63,7 +66,7 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 
 func readTotals(ctx context.Context, store archive.Store, u Unit) (Totals, error) {
 	var totals Totals
-	err := part.ReadTotals(ctx, store, u.key(), &totals)
+	err := part.ReadTotals(ctx, store, u.key(), u.header(), &totals)
 	return totals, err
 }
 
@@ -113,14 +116,7 @@ func (j *job) begin(ctx context.Context) ([]Tx, func(), error) {
 
 // onAll runs fn for every node at once.
 func (j *job) onAll(ctx context.Context, fn func(ctx context.Context, node int) error) error {
-	group, groupCtx := errgroup.WithContext(ctx)
-	for i := range j.nodes {
-		group.Go(func() error { return fn(groupCtx, i) })
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return context.Cause(ctx)
+	return fanout.Each(ctx, len(j.nodes), slices.Values(indexes(len(j.nodes))), fn)
 }
 
 // planCache keeps the plans of the latest tasks.

@@ -23,6 +23,8 @@ type Starter interface {
 	Admit(ctx context.Context) error
 	// Start has a task run soon. Starting one again does nothing. If it fails the task is found and started later.
 	Start(ctx context.Context, taskID string) error
+	// Drop gives the place of a task back that was cancelled while it waited. It does not touch one that runs.
+	Drop(taskID string)
 }
 
 // Service has what the use cases need.

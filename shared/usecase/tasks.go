@@ -24,6 +24,9 @@ func (s *Service) CancelTask(ctx context.Context, req api.TaskRequest) (api.Task
 	if err != nil {
 		return api.TaskStatus{}, err
 	}
+	if rec.Status == task.Cancelled {
+		s.Starter.Drop(rec.TaskID)
+	}
 	return s.status(rec), nil
 }
 

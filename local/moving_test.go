@@ -1,0 +1,184 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/archive"
+	"ace/shared/archive/s3"
+	"ace/shared/archive/storetest/minio"
+	"ace/shared/pg/pgtest"
+)
+
+const movingRows = 300_000
+
+func TestSurvival_ATableThatChangedBetweenKillAndRestartIsCoveredByTheOldPlan(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	customers(t, c, movingRows)
+	d := makeDrift(t, c, movingRows, 30)
+	h := newHome(t, c)
+	first := h.serve(t, nil)
+	id := underWay(t, first, c, "2", 40)
+	first.kill()
+	before := h.parts(t, id)
+	plan := h.object(archive.PlanKey(id))
+	before[plan] = stored{version: modified(t, plan)}
+	covered := outside(t, before, 150_000)
+
+	// A third of the rows goes, as many come at the end: a fresh sample would give other boundaries.
+	c.ExecAll(t, `DELETE FROM customers WHERE index BETWEEN 150000 AND 249999`, insertCustomers(movingRows+10_001, movingRows+100_000), `ANALYZE customers`)
+	d = d.without(150_000, 249_999)
+	c.Exec(t, 1, `UPDATE customers SET city = 'elsewhere' WHERE index IN (250000, 390000)`, insertCustomers(200_000, 200_000), insertCustomers(500_000, 500_000))
+	c.Exec(t, 0, insertCustomers(149_999+50_000, 149_999+50_000), insertCustomers(400_001, 400_001))
+	d.updated = append(d.updated, "250000", "390000")
+	d.onlyFirst = append(d.onlyFirst, "199999", "400001")
+	d.onlySecond = append(d.onlySecond, "200000", "500000")
+	total := covered.keys + number(t, c, `SELECT count(*) FROM customers WHERE `+covered.rest) + int64(len(d.onlySecond))
+
+	second := h.serve(t, nil)
+	if looks := second.checkKept(t, id, before); looks == 0 {
+		t.Error("plan and parts of the first run were never seen in the second")
+	}
+	checkDrift(t, second, id, d, total)
+	again := second.submit(t, c, "public.customers")
+	second.completed(t, again)
+	d.check(t, second.found(t, again, "index"))
+}
+
+func modified(t testing.TB, path string) string {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.ModTime().String()
+}
+
+// number gives the one number that a query has on the first node.
+func number(t testing.TB, c *pgtest.Cluster, sql string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(c.QueryStrings(t, 0, sql)[0][0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// coverage is what parts have covered: how many keys they counted, and the condition for all keys outside of them.
+type coverage struct {
+	keys int64
+	rest string
+}
+
+// outside says what parts have covered, which must not reach up to limit.
+func outside(t testing.TB, parts map[string]stored, limit int) coverage {
+	t.Helper()
+	found := coverage{rest: "true"}
+	for name, part := range parts {
+		r := part.totals.Range
+		if r.Hi == nil {
+			continue // the plan
+		}
+		lo := "-1"
+		if r.Lo != nil {
+			lo = r.Lo[0]
+		}
+		if hi, err := strconv.Atoi(r.Hi[0]); err != nil || hi >= limit {
+			t.Fatalf("part %s reaches up to %v: too far for the test to show anything", name, r.Hi)
+		}
+		found.keys += part.totals.Keys
+		found.rest += fmt.Sprintf(" AND NOT (index >= %s AND index < %s)", lo, r.Hi[0])
+	}
+	return found
+}
+
+// without is the drift that is left when the rows of a range are gone on all nodes.
+func (d drift) without(from, to int) drift {
+	left := func(keys []string) (kept []string) {
+		for _, key := range keys {
+			if n, err := strconv.Atoi(key); err == nil && (n < from || n > to) {
+				kept = append(kept, key)
+			}
+		}
+		return kept
+	}
+	return drift{updated: left(d.updated), onlyFirst: left(d.onlyFirst), onlySecond: left(d.onlySecond)}
+}
+
+func TestSurvival_OnABucketTheTaskGoesOnWhenTheDeadProcessesLeaseHasRunOut(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	customers(t, c, movingRows)
+	d := makeDrift(t, c, movingRows, 30)
+	options := minio.Start(t).Options("archive")
+	if err := s3.EnsureBucket(t.Context(), options); err != nil {
+		t.Fatal(err)
+	}
+	h, env := newHome(t, c), onBucket(options, options.Endpoint)
+	options.Prefix = "ace"
+	store, err := s3.Open(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+
+	first := h.serve(t, env)
+	id := first.submit(t, c, "public.customers", "block_rows", "1000", "batch_size", "2")
+	eventually(t, taskTimeout, "some parts are stored", func() bool { return len(keys(t, store, archive.PartsPrefix(id, "compare"))) >= 40 })
+	first.kill()
+	killed := time.Now()
+	before := bucketParts(t, store, id)
+	read := rowsRead(t, c, 0)
+
+	// The sweep looks every 15 s: one that begins when half of the lease is over looks just after its end.
+	time.Sleep(18 * time.Second)
+	second := h.serve(t, env)
+	if status := second.status(t, id); status.Status != api.StatusRunning {
+		t.Errorf("while the lease holds the task is %s", status.Status)
+	}
+	if time.Since(killed) < 25*time.Second {
+		checkSame(t, before, bucketParts(t, store, id))
+		checkLease(t, store, id, first)
+	}
+	checkDrift(t, second, id, d, movingRows+2)
+	second.kill()
+	checkRowsRead(t, rowsRead(t, c, 0)-read, movingRows, before)
+	checkBucket(t, store, c.Password, env["AWS_SECRET_ACCESS_KEY"])
+	if exists(t, h.data()) {
+		t.Error("a data directory was made although the archive is a bucket")
+	}
+}
+
+// checkLease makes sure that a dead process's lease is still respected.
+func checkLease(t testing.TB, store archive.Store, id string, owner *service) {
+	t.Helper()
+	var record struct {
+		Lease *struct {
+			Owner string `json:"owner"`
+		} `json:"lease"`
+		Attempts int `json:"attempts"`
+	}
+	err := json.Unmarshal(content(t, store, archive.TaskKey(id)), &record)
+	want := "process " + strconv.Itoa(owner.cmd.Process.Pid)
+	if err != nil || record.Lease == nil || !strings.HasSuffix(record.Lease.Owner, want) || record.Attempts != 1 {
+		t.Errorf("the task's record is %+v, %v; the lease must be that of %s", record, err, want)
+	}
+}
+
+// checkBucket makes sure that no object shows a secret.
+func checkBucket(t testing.TB, store archive.Store, secrets ...string) {
+	t.Helper()
+	for _, key := range keys(t, store, "") {
+		text := string(content(t, store, key))
+		for _, secret := range secrets {
+			checkSecret(t, key, text, secret)
+		}
+	}
+}

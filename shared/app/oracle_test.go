@@ -1,0 +1,167 @@
+package app_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"ace/shared/app/apptest"
+	"ace/shared/pg/pgtest"
+)
+
+// drifting is a table that the steps of a property test make differ more and more.
+type drifting struct {
+	name   string
+	create []string // for each node
+	fill   string
+	sorted string // the key as text whose bytes sort as the document does
+	pick   string // a condition that one row in n meets: %d is n, %d is which
+	insert string // a row of its own for each %d
+	pages  bool   // it is read in physical order
+	steps  int
+}
+
+func driftingTables() []drifting {
+	columns := `, n int, v text, x numeric)`
+	values := `, i, CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN '' ELSE 'text ' || i END, i / 4.0 FROM generate_series(1, `
+	same := func(sql string) []string { return []string{sql, sql, sql} }
+	return []drifting{
+		{name: "by integers", create: same(`CREATE TABLE t (id int PRIMARY KEY` + columns), fill: `INSERT INTO t SELECT i * 3` + values + `4000) i`,
+			sorted: `lpad(id::text, 9, '0')`, pick: "id %% %d = %d", insert: `(%d * 3 + 1, 0, 'new', 1)`, steps: 5},
+		{name: "by two columns", create: same(`CREATE TABLE t (a text COLLATE "C", b int, PRIMARY KEY (b, a)` + columns), fill: `INSERT INTO t SELECT 'a''"\ ' || i % 50, i / 10` + values + `4000) i`,
+			sorted: `lpad((b + 100000)::text, 9, '0') || a`, pick: "n %% %d = %d", insert: `('new', %d * 7 - 10000, 0, 'new', 1)`, steps: 4},
+		{name: "by text that the nodes order differently", create: []string{`CREATE TABLE t (id text COLLATE "C" PRIMARY KEY` + columns,
+			`CREATE TABLE t (id text COLLATE "und-x-icu" PRIMARY KEY` + columns, `CREATE TABLE t (id text COLLATE "C" PRIMARY KEY` + columns},
+			fill:   `INSERT INTO t SELECT CASE WHEN i % 2 = 0 THEN 'key-' ELSE 'Key ' END || i` + values + `4000) i`,
+			sorted: "id", pages: true, pick: "n %% %d = %d", insert: `('new ' || %d, 0, 'new', 1)`, steps: 4},
+		{name: "by scattered uuids, page by page", create: same(`CREATE TABLE t (id uuid PRIMARY KEY, filler text DEFAULT repeat('f', 120)` + columns),
+			fill:   `INSERT INTO t (id, n, v, x) SELECT md5(i::text)::uuid` + values + `60000) i; ANALYZE t`,
+			sorted: "id::text", pages: true, pick: "n %% %d = %d", insert: `(md5('new ' || %d)::uuid, 'f', 0, 'new', 1)`, steps: 2},
+	}
+}
+
+// mutation is one step: what to do on one node to about one row in every, and how to compare afterwards.
+type mutation struct {
+	node, every, which int
+	how                string
+	block, batch       int
+}
+
+func mutations() *rapid.Generator[mutation] {
+	return rapid.Custom(func(t *rapid.T) mutation {
+		every := rapid.SampledFrom([]int{17, 400, 1999, 3001}).Draw(t, "every")
+		return mutation{
+			node: rapid.IntRange(0, 2).Draw(t, "node"), every: every, which: rapid.IntRange(0, every-1).Draw(t, "which"),
+			how:   rapid.SampledFrom([]string{"update", "null", "delete", "insert"}).Draw(t, "how"),
+			block: rapid.IntRange(1000, 7000).Draw(t, "block_rows"), batch: rapid.IntRange(1, 60).Draw(t, "batch_size"),
+		}
+	})
+}
+
+// sql is the statement of a step.
+func (d drifting) sql(step mutation) string {
+	condition := fmt.Sprintf(d.pick, step.every, step.which)
+	switch step.how {
+	case "update":
+		return `UPDATE t SET v = v || '!', x = x + 0.00 WHERE ` + condition
+	case "null":
+		return `UPDATE t SET v = NULLIF(v, '') WHERE ` + condition
+	case "delete":
+		return `DELETE FROM t WHERE ` + condition
+	}
+	var rows []string
+	for i := range 20 {
+		rows = append(rows, fmt.Sprintf(d.insert, step.every*31+i*step.which))
+	}
+	return `INSERT INTO t VALUES ` + strings.Join(rows, ", ") + ` ON CONFLICT DO NOTHING`
+}
+
+// The document holds exactly the rows that a full outer join of dumps of the tables gives, in key order.
+func TestTableDiff_TheDocumentIsWhatPlainSQLGives(t *testing.T) {
+	for i, table := range driftingTables() {
+		t.Run(table.name, func(t *testing.T) {
+			c := pgtest.NewCluster(t, pgtest.Nodes(3))
+			s := apptest.New(t, c, apptest.Options{})
+			for node, create := range table.create {
+				c.Exec(t, node, create)
+			}
+			c.ExecAll(t, table.fill)
+			for step := range table.steps {
+				d := mutations().Example(100*i + step)
+				c.Exec(t, d.node, table.sql(d))
+				compareWithOracle(t, s, table, d)
+			}
+		})
+	}
+}
+
+func compareWithOracle(t *testing.T, s *apptest.Service, table drifting, step mutation) {
+	t.Helper()
+	diff := s.Diff(t, "public.t", "block_rows", fmt.Sprint(step.block), "batch_size", fmt.Sprint(step.batch))
+	if (diff.Summary.Strategy == "pages") != table.pages {
+		t.Errorf("the strategy is %q", diff.Summary.Strategy)
+	}
+	want, total, mismatched := oracle(t, s.Cluster, table)
+	if diff.Result.TotalRows != total || diff.Result.MismatchedRows != mismatched {
+		t.Errorf("after %+v: %d of %d rows mismatched, want %d of %d", step, diff.Result.MismatchedRows, diff.Result.TotalRows, mismatched, total)
+	}
+	got := make([]string, len(diff.Rows))
+	for i, row := range diff.Rows {
+		got[i] = row.Pair + " " + row.Node
+		for _, column := range diff.Summary.Columns {
+			got[i] += "|" + row.Values[column.Name]
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("after %+v the document has %d rows, want %d; first difference: %s", step, len(got), len(want), firstDifference(got, want))
+	}
+}
+
+func firstDifference(got, want []string) string {
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			return fmt.Sprintf("row %d is %q, want %q", i+1, got[i:min(i+1, len(got))], want[i:min(i+1, len(want))])
+		}
+	}
+	return "none"
+}
+
+// oracle dumps the table of every node, joins the dumps and gives the document's rows, the number of distinct keys and of
+// those that differ.
+func oracle(t *testing.T, c *pgtest.Cluster, table drifting) (rows []string, total, mismatched int64) {
+	t.Helper()
+	dumps := make([]map[string]string, len(c.Nodes))
+	all := map[string]bool{}
+	for node := range dumps {
+		dumps[node] = map[string]string{}
+		for _, row := range c.QueryStrings(t, node, `SELECT `+table.sorted+`, * FROM t`) {
+			dumps[node][row[0]] = strings.Join(row[1:], "|")
+			all[row[0]] = true
+		}
+	}
+	keys := slices.Sorted(maps.Keys(all))
+	differing := map[string]bool{}
+	for a := range dumps {
+		for b := a + 1; b < len(dumps); b++ {
+			pair := c.Nodes[a].Name + "/" + c.Nodes[b].Name
+			for _, node := range []int{a, b} {
+				for _, key := range keys {
+					left, onLeft := dumps[a][key]
+					right, onRight := dumps[b][key]
+					if onLeft == onRight && left == right {
+						continue
+					}
+					differing[key] = true
+					if row, ok := dumps[node][key]; ok {
+						rows = append(rows, pair+" "+c.Nodes[node].Name+"|"+row)
+					}
+				}
+			}
+		}
+	}
+	return rows, int64(len(keys)), int64(len(differing))
+}

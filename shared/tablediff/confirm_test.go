@@ -1,0 +1,142 @@
+package tablediff
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ace/shared/archive/storetest/minio"
+)
+
+// moments is what key 7 holds at one snapshot after the other: the first pass, the first look of the confirmation, its
+// rounds, and the report, which reads the rows. "-" is no row.
+type moments []string
+
+func (m moments) states() []rows {
+	states := make([]rows, len(m))
+	for i, text := range m {
+		states[i] = rows{1: "always the same"}
+		if text != "-" {
+			states[i][7] = text
+		}
+	}
+	return states
+}
+
+func TestConfirm_JudgesAKeyWhenItHasComeToRest(t *testing.T) {
+	store := minio.Start(t).Store(t)
+	tests := []struct {
+		name   string
+		n1, n2 moments
+		want   Totals // of these, the counts of keys
+		pair   PairTotals
+		begun  int // snapshots of each node in the confirmation
+	}{
+		{"different and at rest", moments{"a"}, moments{"b"},
+			Totals{Mismatched: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 2},
+		{"only on the first node", moments{"a"}, moments{"-"},
+			Totals{Mismatched: 1}, PairTotals{OnlyA: 1, Columns: []int64{0, 0}}, 2},
+		{"only on the second node", moments{"-"}, moments{"b"},
+			Totals{Mismatched: 1}, PairTotals{OnlyB: 1, Columns: []int64{0, 0}}, 2},
+		{"healed before the first look", moments{"a"}, moments{"b", "a"},
+			Totals{Resolved: 1}, PairTotals{Columns: []int64{0, 0}}, 1},
+		{"gone on both nodes", moments{"a", "-"}, moments{"b", "-"},
+			Totals{Resolved: 1}, PairTotals{Columns: []int64{0, 0}}, 1},
+		{"changed once, then at rest", moments{"a"}, moments{"b", "c"},
+			Totals{Mismatched: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 3},
+		{"healed in the second round", moments{"a"}, moments{"b", "c", "d", "a"},
+			Totals{Resolved: 1}, PairTotals{Columns: []int64{0, 0}}, 3},
+		{"healed between the last look and the report", moments{"a"}, moments{"b", "b", "a"},
+			Totals{Resolved: 1}, PairTotals{Columns: []int64{0, 0}}, 2},
+		{"changed between the last look and the report", moments{"a"}, moments{"b", "b", "c"},
+			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 2},
+		{"changed again after it had come to rest", moments{"a"}, moments{"b", "c", "c", "d"},
+			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 3},
+		{"deleted between the last look and the report", moments{"a"}, moments{"b", "b", "-"},
+			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{OnlyA: 1, Columns: []int64{0, 0}}, 2},
+		{"always changing", moments{"a"}, moments{"b", "c", "d", "e", "f", "g", "h", "i"},
+			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 7},
+		{"always changing, at rest too late to be known", moments{"a"}, moments{"b", "c", "d", "e", "f", "g", "h", "h"},
+			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 7},
+		{"the filter hid the second row from the first pass", moments{"a"}, moments{"-", "a"},
+			Totals{Resolved: 1}, PairTotals{Columns: []int64{0, 0}}, 1},
+	}
+	for i, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStage(t, store, fmt.Sprintf("td_%d", i), &scripted{states: tt.n1.states()}, &scripted{states: tt.n2.states()})
+			s.publish(t)
+			if c := s.do(t, s.unit(phaseCompare)); c.Candidates != 1 || c.Keys != 2 {
+				t.Fatalf("the first pass found %d candidates of %d keys, want 1 of 2", c.Candidates, c.Keys)
+			}
+			got := s.do(t, s.unit(phaseConfirm))
+			counts := Totals{Mismatched: got.Mismatched, Resolved: got.Resolved, Unsettled: got.Unsettled, Respelt: got.Respelt}
+			if diff := cmp.Diff(tt.want, counts); diff != "" {
+				t.Errorf("totals (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]PairTotals{tt.pair}, got.Pairs); diff != "" {
+				t.Errorf("pairs (-want +got):\n%s", diff)
+			}
+			if begun := s.nodes[1].begun - 1; begun != tt.begun {
+				t.Errorf("%d snapshots were taken, want %d", begun, tt.begun)
+			}
+			found := s.findings(t)
+			if int64(len(found)) != tt.want.Mismatched || len(found) == 1 && found[0].Unsettled != (tt.want.Unsettled == 1) {
+				t.Errorf("findings are %+v", found)
+			}
+		})
+	}
+}
+
+func TestConfirm_WithoutADelayLooksOnce(t *testing.T) {
+	s := newStage(t, minio.Start(t).Store(t), "td_1",
+		&scripted{states: moments{"a"}.states()}, &scripted{states: moments{"b", "c", "d"}.states()})
+	s.plan.ConfirmDelay = 0
+	s.publish(t)
+	s.do(t, s.unit(phaseCompare))
+	got := s.do(t, s.unit(phaseConfirm))
+	if got.Mismatched != 1 || got.Unsettled != 0 || s.nodes[1].begun != 2 {
+		t.Errorf("%+v after %d snapshots; want one mismatched and settled after 2", got, s.nodes[1].begun)
+	}
+}
+
+func TestConfirm_CountsEveryPairOfThreeNodes(t *testing.T) {
+	s := newStage(t, minio.Start(t).Store(t), "td_1",
+		&scripted{states: []rows{{1: "a", 2: "x", 3: "s", 150: "q"}}},
+		&scripted{states: []rows{{1: "a", 2: "y", 3: "s", 150: "q"}}},
+		&scripted{states: []rows{{1: "b", 2: "x", 4: "new", 150: "q", 250: "far"}}})
+	s.publish(t)
+	if c := s.do(t, s.unit(phaseCompare)); c.Candidates != 5 || c.Keys != 6 {
+		t.Fatalf("the first pass found %d candidates of %d keys, want 5 of 6", c.Candidates, c.Keys)
+	}
+	got := s.do(t, s.unit(phaseConfirm))
+	want := []PairTotals{
+		{Different: 1, Columns: []int64{0, 1}},                     // n1/n2: 2
+		{OnlyA: 1, OnlyB: 2, Different: 1, Columns: []int64{0, 1}}, // n1/n3: 3; 4 and 250; 1
+		{OnlyA: 1, OnlyB: 2, Different: 2, Columns: []int64{0, 2}}, // n2/n3: 3; 4 and 250; 1 and 2
+	}
+	if diff := cmp.Diff(want, got.Pairs); diff != "" {
+		t.Errorf("pairs (-want +got):\n%s", diff)
+	}
+	if got.Mismatched != 5 || got.Blocks != 2 {
+		t.Errorf("%d keys in %d blocks, want 5 in 2", got.Mismatched, got.Blocks)
+	}
+}
+
+func TestConfirm_BeyondTheLimitKeysAreCountedByDigestOnly(t *testing.T) {
+	s := newStage(t, minio.Start(t).Store(t), "td_1",
+		&scripted{states: []rows{{1: "a", 2: "b", 3: "c"}, {1: "a", 2: "b", 3: "c"}}},
+		&scripted{states: []rows{{1: "x", 2: "y"}, {1: "a", 2: "y"}}})
+	s.publish(t)
+	s.do(t, s.unit(phaseCompare))
+	u := s.unit(phaseConfirm)
+	u.Before = []int64{s.plan.MaxDiffRows + limitSlack}
+	got := s.do(t, u)
+	want := []PairTotals{{OnlyA: 1, Different: 1, Limited: true, Columns: []int64{0, 0}}}
+	if diff := cmp.Diff(want, got.Pairs); diff != "" || got.Mismatched != 2 || got.Resolved != 1 {
+		t.Errorf("%+v; pairs (-want +got):\n%s", got, diff)
+	}
+	if found := s.findings(t); len(found) != 0 {
+		t.Errorf("%d rows were written beyond the limit", len(found))
+	}
+}

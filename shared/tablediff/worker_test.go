@@ -1,0 +1,187 @@
+package tablediff
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/archive/faulty"
+	"ace/shared/archive/storetest/minio"
+	"ace/shared/fault"
+)
+
+// twoNodes differ in key 7.
+func twoNodes() (*scripted, *scripted) {
+	return &scripted{states: []rows{{1: "same", 7: "a", 8: "same"}}}, &scripted{states: []rows{{1: "same", 7: "b", 8: "same"}}}
+}
+
+func TestWorker_TroubleNeverLeavesAPart(t *testing.T) {
+	store := minio.Start(t).Store(t)
+	tests := []struct {
+		name  string
+		phase string
+		spoil func(n1, n2 *scripted)
+		code  fault.Code
+		says  string
+	}{
+		{"a listing that lacks a row", phaseCompare, func(_, n2 *scripted) { n2.loses = 1 }, fault.Invalid, `node "n2" listed 2 rows`},
+		{"a listing that lacks the row that differs, on both nodes", phaseCompare, func(n1, n2 *scripted) { n1.loses, n2.loses = 2, 2 }, fault.Invalid, `node "n1" listed 1 rows`},
+		{"a node that panics while it is digested", phaseCompare, func(n1, _ *scripted) { n1.panics = "Sums" }, fault.Internal, ""},
+		{"a node that panics while it is listed", phaseCompare, func(n1, _ *scripted) { n1.panics = "List" }, fault.Internal, ""},
+		{"rows that break off", phaseConfirm, func(_, n2 *scripted) {
+			n2.states = []rows{{1: "x", 7: "b", 8: "x"}}
+			n2.breaks = 2
+		}, fault.Unavailable, "the connection was lost"},
+		{"a phase that nobody knows", "repair", func(_, _ *scripted) {}, fault.Internal, "no phase"},
+	}
+	for i, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			n1, n2 := twoNodes()
+			s := newStage(t, store, "td_"+strconv.Itoa(i), n1, n2)
+			s.publish(t)
+			tt.spoil(n1, n2)
+			if tt.phase == phaseConfirm {
+				s.do(t, s.unit(phaseCompare))
+			}
+			u := s.unit(tt.phase)
+			totals, err := s.worker.Do(t.Context(), u)
+			if fault.CodeOf(err) != tt.code || !strings.Contains(fault.PublicMessage(err), tt.says) {
+				t.Errorf("got %+v, error %v; want code %s and %q", totals, err, tt.code, tt.says)
+			}
+			if _, err := readTotals(t.Context(), store, u); !errors.Is(err, archive.ErrNotFound) {
+				t.Errorf("after the error there is a part: %v", err)
+			}
+			s.checkClosed(t)
+		})
+	}
+}
+
+func TestWorker_AnswersARepeatedUnitFromItsPart(t *testing.T) {
+	n1, n2 := twoNodes()
+	s := newStage(t, minio.Start(t).Store(t), "td_1", n1, n2)
+	s.publish(t)
+	first := s.do(t, s.unit(phaseCompare))
+	n2.states = []rows{{1: "same", 7: "a", 8: "same"}}
+	again := s.do(t, s.unit(phaseCompare))
+	if again.Candidates != first.Candidates || n1.begun != 1 || n2.begun != 1 {
+		t.Errorf("the second time %+v after %d snapshots, the first time %+v", again, n2.begun, first)
+	}
+}
+
+func TestWorker_OfTwoThatDoOneUnitTheFirstPartCounts(t *testing.T) {
+	real := minio.Start(t).Store(t)
+	n1, n2 := twoNodes()
+	winner := newStage(t, real, "td_1", n1, n2)
+	winner.publish(t)
+
+	store := faulty.Wrap(real)
+	m1, m2 := twoNodes()
+	m2.states = []rows{{1: "same", 7: "b", 8: "other"}} // written meanwhile
+	loser := newStage(t, store, "td_1", m1, m2)
+	loser.plan = winner.plan
+	store.On(faulty.Commit, winner.unit(phaseCompare).key(), func(int) faulty.Outcome {
+		winner.do(t, winner.unit(phaseCompare))
+		return faulty.Pass
+	})
+	if got := loser.do(t, loser.unit(phaseCompare)); got.Candidates != 1 {
+		t.Errorf("the loser answers %d candidates, want the winner's 1", got.Candidates)
+	}
+}
+
+func TestWorker_RefusesAUnitOfAnotherPlan(t *testing.T) {
+	s := newStage(t, minio.Start(t).Store(t), "td_1", &scripted{states: []rows{{}}}, &scripted{states: []rows{{}}})
+	s.publish(t)
+	u := s.unit(phaseCompare)
+	u.PlanHash = "00"
+	if _, err := s.worker.Do(t.Context(), u); fault.CodeOf(err) != fault.Internal || s.nodes[0].begun != 0 {
+		t.Errorf("got %v after %d snapshots, want an Internal error before any", err, s.nodes[0].begun)
+	}
+	u = s.unit(phaseCompare)
+	u.TaskID = "td_2"
+	if _, err := s.worker.Do(t.Context(), u); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("a unit without a plan gives %v, want NotFound", err)
+	}
+}
+
+func TestWorker_SplitsARangeThatHoldsFarMoreThanABlock(t *testing.T) {
+	many, other := rows{}, rows{}
+	for id := range 10_000 { // all in the last leaf
+		many[200+id], other[200+id] = "v", "v"
+	}
+	other[5000] = "w"
+	delete(other, 9999)
+	s := newStage(t, minio.Start(t).Store(t), "td_1", &scripted{states: []rows{many}}, &scripted{states: []rows{other}})
+	s.publish(t)
+	got := s.do(t, s.unit(phaseCompare))
+	if got.Candidates != 2 || got.Keys != 10_000 || got.RowsPerNode[0] != 10_000 || got.RowsPerNode[1] != 9_999 {
+		t.Errorf("found %+v, want 2 candidates of 10000 keys", got)
+	}
+}
+
+func TestWorker_LeavesThatHaveOutgrownTheScanAreSplit(t *testing.T) {
+	many, other := rows{}, rows{}
+	for id := range 10_000 {
+		many[id], other[id] = "v", "v"
+	}
+	other[5000] = "w"
+	s := newStage(t, minio.Start(t).Store(t), "td_1", &scripted{states: []rows{many}}, &scripted{states: []rows{other}})
+	s.plan.Strategy = Pages
+	s.publish(t)
+	u := s.unit(phaseCompare)
+	u.Leaves, u.Rows = []int{2}, []int64{100} // it holds 9800 by now
+	got := s.do(t, u)
+	if got.Candidates != 1 || got.Keys != 9800 {
+		t.Errorf("found %d candidates of %d keys, want 1 of 9800", got.Candidates, got.Keys)
+	}
+}
+
+func TestStorePlan_TheFirstPlanCounts(t *testing.T) {
+	store := minio.Start(t).Store(t)
+	first := &Plan{Format: planFormat, TaskID: "td_1", Table: "a"}
+	second := &Plan{Format: planFormat, TaskID: "td_1", Table: "b"}
+	stored, err := storePlan(t.Context(), store, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := storePlan(t.Context(), store, second)
+	if err != nil || again.Table != "a" || again.Hash() != stored.Hash() {
+		t.Errorf("the second plan gives %+v, error %v; want the first", again, err)
+	}
+	for id, body := range map[string]string{
+		"td_2": `{"format":"ace-plan/0","task_id":"td_2"}`,
+		"td_3": `{"format":"ace-plan/1","task_id":"td_9"}`,
+		"td_4": `{"format":`,
+	} {
+		if _, err := store.Put(t.Context(), archive.PlanKey(id), "application/json", []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := loadPlan(t.Context(), store, id); fault.CodeOf(err) != fault.Internal {
+			t.Errorf("%s is read with error %v, want an Internal one", body, err)
+		}
+	}
+}
+
+func TestPlanCache_KeepsTheLatestFew(t *testing.T) {
+	store := faulty.Wrap(minio.Start(t).Store(t))
+	var cache planCache
+	ids := []string{"td_1", "td_2", "td_3", "td_4", "td_5"}
+	for _, id := range ids {
+		if _, err := storePlan(t.Context(), store, &Plan{Format: planFormat, TaskID: id, PlannedAt: time.Unix(0, 0)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range append(ids, ids[1:]...) {
+		if p, err := cache.get(t.Context(), store, id); err != nil || p.TaskID != id {
+			t.Fatalf("plan %s is %+v, error %v", id, p, err)
+		}
+	}
+	if reads := store.Count(faulty.Get, ""); reads != len(ids) {
+		t.Errorf("plans were read %d times, want %d", reads, len(ids))
+	}
+	if _, err := cache.get(t.Context(), store, ids[0]); err != nil || store.Count(faulty.Get, "") != len(ids)+1 {
+		t.Errorf("the oldest plan was kept, or cannot be read: %v", err)
+	}
+}
