@@ -72,12 +72,18 @@ func (cases caseTable) insert(table string, node, followers int) []string {
 	for i, c := range cases {
 		value := []string{c.A, c.B}[node]
 		sql = append(sql, fmt.Sprintf("INSERT INTO %s (id, c%d) VALUES (%d, %s)", table, i, i*apart, value))
-		if _, column := c.OnNode(0); followers > 0 && !strings.Contains(c.A, "repeat(") && !c.OtherType() {
+		if _, column := c.OnNode(0); followers > 0 && common(c) {
 			sql = append(sql, fmt.Sprintf("INSERT INTO %s (id, c%d) SELECT %d + f, (%s)::%s FROM generate_series(1, %d) f",
 				table, i, i*apart, c.A, strings.Replace(column, " COLLATE rc_insensitive", "", 1), followers))
 		}
 	}
 	return sql
+}
+
+// common says whether A is a value of both nodes, and not a huge one.
+func common(c rowcases.Case) bool {
+	setup, _ := c.OnNode(1)
+	return !c.OtherType() && slices.Equal(setup, c.Setup) && !strings.Contains(c.A, "repeat(")
 }
 
 func TestIdentity_ValuesAreTheSameExactlyIfTheirTextIs(t *testing.T) {
@@ -269,7 +275,7 @@ func TestIdentity_TextIsTheSameUnderEveryServerEncoding(t *testing.T) {
 				pgtest.CreateDatabase(0, "LOCALE 'C' ENCODING '"+encodings[0]+"'"),
 				pgtest.CreateDatabase(1, "LOCALE 'C' ENCODING '"+encodings[1]+"'"))
 			s := apptest.New(t, c, apptest.Options{})
-			c.ExecAll(t, `CREATE TABLE t (k text PRIMARY KEY, v varchar, c char(12), n name, j jsonb, x xml, a text[])`,
+			c.ExecAll(t, `CREATE TABLE t (k text PRIMARY KEY, v varchar, c bpchar, n name, j jsonb, x xml, a text[])`,
 				`INSERT INTO t SELECT 'é' || i, 'Straße', 'Ä', 'ñ', '{"ü": "ö"}', '<à/>', ARRAY['ç'] FROM generate_series(1, 300) i`)
 			if d := s.Diff(t, "public.t"); d.Result.Verdict != "match" || d.Result.TotalRows != 300 || d.Summary.ResolvedRows != 0 {
 				t.Errorf("the verdict is %s with %d of %d rows, %d resolved", d.Result.Verdict, d.Result.MismatchedRows, d.Result.TotalRows, d.Summary.ResolvedRows)

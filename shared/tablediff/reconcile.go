@@ -37,15 +37,10 @@ func reconcile(nodes []*table.Description, ignored []string) (*common, error) {
 }
 
 func (c *common) matchColumns(nodes []*table.Description, ignored []string) error {
-	first := nodes[0]
-	for _, name := range ignored {
-		if _, ok := first.Column(name); !ok {
-			return fault.New(fault.Invalid, "ignore_columns names %q, but the table's columns are %s", name, columnNames(first))
-		}
-		if slices.ContainsFunc(first.Key, func(k table.KeyColumn) bool { return k.Name == name }) {
-			return fault.New(fault.Invalid, "ignore_columns names %q, which is part of the key and cannot be ignored", name)
-		}
+	if err := checkIgnored(nodes, ignored); err != nil {
+		return err
 	}
+	first := nodes[0]
 	for _, other := range nodes[1:] {
 		missing, extra := nameDifference(first, other, ignored), nameDifference(other, first, ignored)
 		if len(missing)+len(extra) > 0 {
@@ -56,6 +51,24 @@ func (c *common) matchColumns(nodes []*table.Description, ignored []string) erro
 	for _, column := range first.Columns {
 		if !slices.Contains(ignored, column.Name) {
 			c.columns = append(c.columns, difffile.Column{Name: column.Name, Type: column.Declared})
+		}
+	}
+	return nil
+}
+
+// checkIgnored refuses names that no node knows, and columns of the key.
+func checkIgnored(nodes []*table.Description, ignored []string) error {
+	for _, name := range ignored {
+		known := false
+		for _, d := range nodes {
+			_, has := d.Column(name)
+			known = known || has
+			if slices.ContainsFunc(d.Key, func(k table.KeyColumn) bool { return k.Name == name }) {
+				return fault.New(fault.Invalid, "ignore_columns names %q, which is part of the key and cannot be ignored", name)
+			}
+		}
+		if !known {
+			return fault.New(fault.Invalid, "ignore_columns names %q, but the table's columns are %s", name, columnNames(nodes[0]))
 		}
 	}
 	return nil
@@ -142,7 +155,7 @@ func base(t rowdigest.Type) rowdigest.Type {
 // chooseDigests decides how each column is digested: by its type where all nodes have the same, else by its text.
 func (c *common) chooseDigests(nodes []*table.Description, _ []string) error {
 	sameEncoding := !slices.ContainsFunc(nodes, func(d *table.Description) bool { return d.Encoding != nodes[0].Encoding })
-	for _, column := range c.columns {
+	for i, column := range c.columns {
 		first, _ := nodes[0].Column(column.Name)
 		deterministic, sameType := true, true
 		for _, node := range nodes {
@@ -154,6 +167,9 @@ func (c *common) chooseDigests(nodes []*table.Description, _ []string) error {
 					column.Name, first.Declared, nodes[0].Node, col.Declared, node.Node))
 			}
 		}
+		if !sameType {
+			c.columns[i].Type = writtenAs(nodes, column.Name)
+		}
 		options := rowdigest.Options{SameEncoding: sameEncoding, ForceText: !sameType}
 		c.digests = append(c.digests, func(node int, ref string) string {
 			col, _ := nodes[node].Column(column.Name)
@@ -161,6 +177,16 @@ func (c *common) chooseDigests(nodes []*table.Description, _ []string) error {
 		})
 	}
 	return nil
+}
+
+// writtenAs gives the type by which a document writes a column of different types: one that can hold every node's text.
+func writtenAs(nodes []*table.Description, name string) string {
+	for _, node := range nodes {
+		if col, _ := node.Column(name); col.Type.Base != nil || keyFamily(col.Type) != "integer" {
+			return "text"
+		}
+	}
+	return "bigint"
 }
 
 // sameStored says whether two types are the same one for the digest: a domain is not the type it stands on, since the

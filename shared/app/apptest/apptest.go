@@ -95,6 +95,7 @@ type Options struct {
 	Invoker  func(tablediff.Invoker) tablediff.Invoker // wraps the in-process one, to inject faults
 	Parallel int                                       // units at once with max_cpu_ratio=1; 0: 4
 	Timeout  time.Duration                             // of statements; 0: one minute
+	Log      *slog.Logger                              // nil: the test's output
 }
 
 // Service is the service over one cluster.
@@ -120,7 +121,10 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 	}
 	dir := t.TempDir()
 	c.WriteDefinition(t, dir)
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	log := o.Log
+	if log == nil {
+		log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
 	a := app.New(app.Options{
 		Store: o.Store, Clusters: cluster.NewSource(cluster.Options{Path: dir}),
 		MaxConns: 2 * o.Parallel, StatementTimeout: o.Timeout, Log: log,

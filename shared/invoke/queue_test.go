@@ -1,0 +1,221 @@
+package invoke_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"ace/shared/fault"
+	"ace/shared/invoke"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// gate is a Run whose tasks go on when the test lets them.
+type gate struct {
+	mu      sync.Mutex
+	begun   []string
+	taken   map[string]bool
+	started chan string
+	release chan struct{}
+	running atomic.Int64
+	most    atomic.Int64
+}
+
+func newGate() *gate {
+	return &gate{taken: map[string]bool{}, started: make(chan string, 100), release: make(chan struct{})}
+}
+
+func (g *gate) run(ctx context.Context, id string, takeOver bool) {
+	now := g.running.Add(1)
+	defer g.running.Add(-1)
+	g.mu.Lock()
+	g.begun = append(g.begun, id)
+	g.taken[id] = takeOver
+	g.most.Store(max(g.most.Load(), now))
+	g.mu.Unlock()
+	g.started <- id
+	select {
+	case <-g.release:
+	case <-ctx.Done():
+	}
+}
+
+func (g *gate) waitStarted(t *testing.T) string {
+	t.Helper()
+	select {
+	case id := <-g.started:
+		return id
+	case <-time.After(10 * time.Second):
+		t.Fatal("no task was started")
+		return ""
+	}
+}
+
+func start(t *testing.T, q *invoke.Queue, ids ...string) {
+	t.Helper()
+	for _, id := range ids {
+		if err := q.Start(t.Context(), id); err != nil {
+			t.Fatalf("Start: %v", err)
+		}
+	}
+}
+
+func TestQueue_RunsTasksInOrderAFewAtATime(t *testing.T) {
+	g := newGate()
+	q := invoke.NewQueue(2, 100, g.run)
+	var ids []string
+	for i := range 10 {
+		ids = append(ids, fmt.Sprintf("td_%d", i))
+	}
+	start(t, q, ids...)
+	for i := range ids {
+		g.waitStarted(t)
+		if i >= 1 {
+			g.release <- struct{}{}
+		}
+	}
+	g.release <- struct{}{}
+	q.Close()
+	slices.Sort(g.begun[:2]) // the first two start at the same moment
+	if !slices.Equal(g.begun, ids) || g.most.Load() != 2 {
+		t.Errorf("tasks began in the order %v, %d at once; want %v, 2 at once", g.begun, g.most.Load(), ids)
+	}
+}
+
+func TestQueue_StartingAgainDoesNothingWhileTheTaskIsKnown(t *testing.T) {
+	g := newGate()
+	q := invoke.NewQueue(1, 100, g.run)
+	start(t, q, "td_1", "td_2", "td_1", "td_2", "td_2")
+	g.waitStarted(t)
+	start(t, q, "td_1")
+	g.release <- struct{}{}
+	g.waitStarted(t)
+	g.release <- struct{}{}
+	q.Close()
+	if want := []string{"td_1", "td_2"}; !slices.Equal(g.begun, want) {
+		t.Errorf("tasks %v ran, want %v", g.begun, want)
+	}
+}
+
+func TestQueue_ATaskThatEndedMayBeStartedAgain(t *testing.T) {
+	g := newGate()
+	q := invoke.NewQueue(1, 100, g.run)
+	defer q.Close()
+	start(t, q, "td_1")
+	g.waitStarted(t)
+	g.release <- struct{}{}
+	deadline := time.After(10 * time.Second)
+	for {
+		start(t, q, "td_1") // does nothing until the first run has ended
+		select {
+		case <-g.started:
+			return
+		case <-deadline:
+			t.Fatal("the task was not started again")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+func TestQueue_AdmitsAsManyAsMayWait(t *testing.T) {
+	g := newGate()
+	q := invoke.NewQueue(1, 2, g.run)
+	defer q.Close()
+	for i := range 3 { // one runs, two wait
+		if err := q.Admit(t.Context()); err != nil {
+			t.Fatalf("task %d is not admitted: %v", i, err)
+		}
+		start(t, q, fmt.Sprintf("td_%d", i))
+		if i == 0 {
+			g.waitStarted(t)
+		}
+	}
+	if err := q.Admit(t.Context()); fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("a full queue says %v, want Unavailable", err)
+	}
+	start(t, q, "td_3") // it exists already: starting it is never refused
+	for range 3 {
+		g.release <- struct{}{}
+		g.waitStarted(t)
+	}
+	if err := q.Admit(t.Context()); err != nil {
+		t.Errorf("an empty queue says %v", err)
+	}
+}
+
+func TestQueue_ResumeSaysWhoseLeaseIsDead(t *testing.T) {
+	g := newGate()
+	q := invoke.NewQueue(3, 10, g.run)
+	q.Resume("td_1", true)
+	q.Resume("td_2", false)
+	start(t, q, "td_3")
+	for range 3 {
+		g.waitStarted(t)
+	}
+	q.Close()
+	if !g.taken["td_1"] || g.taken["td_2"] || g.taken["td_3"] {
+		t.Errorf("taken over: %v, want td_1 only", g.taken)
+	}
+}
+
+func TestQueue_CloseEndsRunningTasksWaitsForThemAndForgetsTheRest(t *testing.T) {
+	var ended atomic.Bool
+	var cause atomic.Value
+	started := make(chan struct{})
+	q := invoke.NewQueue(1, 10, func(ctx context.Context, id string, _ bool) {
+		if id != "td_1" {
+			t.Errorf("%s was started after Close", id)
+		}
+		close(started)
+		<-ctx.Done()
+		cause.Store(context.Cause(ctx))
+		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // the task takes its time to end
+		ended.Store(true)
+	})
+	start(t, q, "td_1", "td_2")
+	<-started
+	q.Close()
+	if got, _ := cause.Load().(error); !ended.Load() || !errors.Is(got, invoke.ErrClosing) {
+		t.Errorf("Close returned, task ended %v, cause %v; want it ended by ErrClosing", ended.Load(), got)
+	}
+	start(t, q, "td_3")
+	if err := q.Admit(t.Context()); !errors.Is(err, invoke.ErrClosing) || fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("a closed queue says %v, want ErrClosing", err)
+	}
+	q.Close() // again does nothing
+}
+
+func TestQueue_LosesAndDoublesNoTaskWhateverComesAtOnce(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var ran sync.Map
+		var running, most atomic.Int64
+		maxTasks := rapid.IntRange(1, 4).Draw(rt, "at once")
+		var all sync.WaitGroup
+		q := invoke.NewQueue(maxTasks, 10, func(_ context.Context, id string, _ bool) {
+			most.Store(max(most.Load(), running.Add(1)))
+			if _, twice := ran.LoadOrStore(id, true); !twice {
+				all.Done()
+			}
+			running.Add(-1)
+		})
+		count := rapid.IntRange(0, 30).Draw(rt, "tasks")
+		all.Add(count)
+		for i := range count {
+			go func() { _ = q.Start(context.Background(), fmt.Sprintf("td_%d", i)) }()
+		}
+		all.Wait()
+		q.Close()
+		if most.Load() > int64(maxTasks) {
+			rt.Fatalf("%d tasks at once, want %d", most.Load(), maxTasks)
+		}
+	})
+}
