@@ -136,7 +136,6 @@ func (s *Service) Close() error {
 		return err
 	case <-time.After(stopTimeout):
 		_ = s.process.Process.Kill()
-		<-s.ended
-		return fmt.Errorf("ace serve did not stop within %s: %s", stopTimeout, s.log)
+		return fmt.Errorf("ace serve did not stop within %s: %w: %s", stopTimeout, <-s.ended, s.log)
 	}
 }

@@ -66,7 +66,7 @@ func checkAttributes(dir string, attrs attributes) error {
 	if err != nil {
 		return fault.Wrap(err, fault.Invalid, "the data directory %s cannot be written", dir)
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }()
 	defer f.Close()
 	if err := attrs.StoreAttribute(f, "", "", "check", []byte("1")); err != nil {
 		return fault.Wrap(err, fault.Invalid, "the filesystem of %s has no extended attributes (user xattrs), which the embedded "+

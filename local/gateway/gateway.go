@@ -23,7 +23,7 @@ const (
 
 // running guards the working directory, which belongs to the process: starting a second gateway would pull it from
 // under the first.
-var running atomic.Bool
+var running atomic.Bool //nolint:gochecknoglobals // it guards what the process has only one of
 
 // Options say where the data lies.
 type Options struct {

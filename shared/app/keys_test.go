@@ -210,9 +210,6 @@ func TestKeys_OfEveryKindNameExactlyTheRightRowsInTheirOrder(t *testing.T) {
 			table := fmt.Sprintf("t%d", i)
 			c.ExecAll(t, kind.create(table, "")...)
 			c.ExecAll(t, kind.fill(table)...)
-			if d := s.Diff(t, "public."+table, "block_rows", "1000"); d.Result.Verdict != "match" {
-				t.Fatalf("equal nodes give %s with %d rows", d.Result.Verdict, d.Result.MismatchedRows)
-			}
 			drift(t, c, table)
 			d := s.Diff(t, "public."+table, "block_rows", "1000")
 			kind.check(t, c, d, table, kind.order())
@@ -281,9 +278,6 @@ func TestKeys_UncorrelatedWithPhysicalOrderAreReadPageByPage(t *testing.T) {
 				t.Parallel()
 				table := fmt.Sprintf("t%d_%t", i, partitioned)
 				c.ExecAll(t, kind.scattered(table, partitioned)...)
-				if d := s.Diff(t, "public."+table, "block_rows", "1000"); d.Result.Verdict != "match" || d.Summary.Strategy != "pages" {
-					t.Fatalf("equal nodes give %s with %d rows, strategy %s", d.Result.Verdict, d.Result.MismatchedRows, d.Summary.Strategy)
-				}
 				drift(t, c, table)
 				d := s.Diff(t, "public."+table, "block_rows", "1000")
 				order := kind.list()

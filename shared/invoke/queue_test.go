@@ -219,3 +219,22 @@ func TestQueue_LosesAndDoublesNoTaskWhateverComesAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestQueue_DropForgetsOnlyATaskThatWaits(t *testing.T) {
+	g := newGate()
+	q := invoke.NewQueue(1, 2, g.run)
+	start(t, q, "td_1", "td_2", "td_3")
+	g.waitStarted(t)
+	q.Drop("td_1") // it runs
+	q.Drop("td_2")
+	q.Drop("td_4") // there is none
+	start(t, q, "td_1", "td_2")
+	for range 2 {
+		g.release <- struct{}{}
+		g.waitStarted(t)
+	}
+	q.Close()
+	if want := []string{"td_1", "td_3", "td_2"}; !slices.Equal(g.begun, want) {
+		t.Errorf("tasks %v ran, want %v", g.begun, want)
+	}
+}

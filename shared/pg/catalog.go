@@ -31,6 +31,18 @@ func (n *Node) Describe(ctx context.Context, schema, name string) (*table.Descri
 	return c.d, nil
 }
 
+// oldestServer is the first version that hashes records with a seed and reads ranges of pages without the rest.
+const oldestServer = 140000
+
+// checkVersion refuses servers that lack what the statements need.
+func (c *catalogue) checkVersion() error {
+	if c.d.ServerVersion < oldestServer {
+		return fault.New(fault.Invalid, "node %q runs PostgreSQL %d: version %d or newer is needed",
+			c.d.Node, c.d.ServerVersion/10000, oldestServer/10000)
+	}
+	return nil
+}
+
 // catalogue is the state of one Describe.
 type catalogue struct {
 	tx           *Tx
@@ -59,6 +71,9 @@ func (c *catalogue) relation(ctx context.Context) error {
 		return err
 	}})
 	if err != nil {
+		return err
+	}
+	if err := c.checkVersion(); err != nil {
 		return err
 	}
 	relation := table.Name(c.schema, c.name)

@@ -33,7 +33,7 @@ func (n *Node) connectFault(err error) error {
 func rootCause(err error) string {
 	for {
 		next := errors.Unwrap(err)
-		if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) > 0 { //nolint:errorlint // looks at one level on purpose
+		if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) > 0 {
 			next = joined.Unwrap()[len(joined.Unwrap())-1]
 		}
 		if next == nil {

@@ -78,15 +78,14 @@ func makePlan(ctx context.Context, opener Opener, job Job, now time.Time) (*Plan
 // describe reads the catalogues, finds what the nodes have in common and writes the sources.
 func (p *planner) describe(ctx context.Context) error {
 	var err error
-	p.plan.Seeds = drawSeeds()
-	p.plan.Checksum, err = p.chooseChecksum(ctx)
-	if err != nil {
-		return err
-	}
 	p.descriptions, err = fanout.Map(ctx, len(p.nodes), p.nodes, func(ctx context.Context, n Node) (*table.Description, error) {
 		return n.Describe(ctx, p.plan.Schema, p.plan.Table)
 	})
 	if err != nil {
+		return err
+	}
+	p.plan.Seeds = drawSeeds()
+	if p.plan.Checksum, err = p.chooseChecksum(ctx); err != nil {
 		return err
 	}
 	if p.common, err = reconcile(p.descriptions, p.plan.Ignored); err != nil {
@@ -293,13 +292,10 @@ func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 	p.plan.Scans = blockplan.Spans(pages, units)
 }
 
-// oldestPages is the first server version that reads ranges of pages without reading the rest.
-const oldestPages = 140000
-
 // pagesReadable says whether every node's pages can be read by themselves.
 func (p *planner) pagesReadable() bool {
 	return !slices.ContainsFunc(p.descriptions, func(d *table.Description) bool {
-		return d.LeavesHidden || d.ServerVersion < oldestPages
+		return d.LeavesHidden
 	})
 }
 

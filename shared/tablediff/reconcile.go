@@ -20,9 +20,6 @@ type common struct {
 	warnings []string
 }
 
-// oldestHash is the first server version that can digest rows with the hash functions.
-const oldestHash = 140000
-
 // reconcile matches columns by name and keys by name, and refuses what cannot be compared.
 func reconcile(nodes []*table.Description, ignored []string) (*common, error) {
 	c := &common{}

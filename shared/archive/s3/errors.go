@@ -20,14 +20,14 @@ const (
 )
 
 // readError translates what went wrong with a read or a condition on a read.
-func (s *Store) readError(err error, doing, key string) error {
+func (s *Store) readError(err error, key string) error {
 	switch {
 	case hasCode(err, minio.NoSuchKey):
 		return archive.ErrNotFound
 	case lostRace(err):
 		return archive.ErrPrecondition
 	}
-	return s.unavailable(err, doing, key)
+	return s.unavailable(err, doingRead, key)
 }
 
 // createError translates what went wrong with a write that wants no object to be there.

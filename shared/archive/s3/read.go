@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math"
 	"strconv"
@@ -23,7 +24,7 @@ const (
 func (s *Store) Get(ctx context.Context, key string) (archive.Object, error) {
 	obj, err := s.open(ctx, key, minio.GetObjectOptions{})
 	if err != nil {
-		return archive.Object{}, s.readError(err, doingRead, key)
+		return archive.Object{}, s.readError(err, key)
 	}
 	return obj, nil
 }
@@ -41,7 +42,7 @@ func (s *Store) GetRange(ctx context.Context, key, etag string, offset, length i
 		return s.emptyRange(ctx, key, etag)
 	}
 	if err != nil {
-		return archive.Object{}, s.readError(err, doingRead, key)
+		return archive.Object{}, s.readError(err, key)
 	}
 	return obj, nil
 }
@@ -50,7 +51,7 @@ func (s *Store) GetRange(ctx context.Context, key, etag string, offset, length i
 func (s *Store) Stat(ctx context.Context, key string) (archive.Info, error) {
 	info, err := s.stat(ctx, key, minio.StatObjectOptions{})
 	if err != nil {
-		return archive.Info{}, s.readError(err, doingRead, key)
+		return archive.Info{}, s.readError(err, key)
 	}
 	return info, nil
 }
@@ -75,7 +76,7 @@ func matching(etag string) minio.GetObjectOptions {
 func (s *Store) emptyRange(ctx context.Context, key, etag string) (archive.Object, error) {
 	info, err := s.stat(ctx, key, matching(etag))
 	if err != nil {
-		return archive.Object{}, s.readError(err, doingRead, key)
+		return archive.Object{}, s.readError(err, key)
 	}
 	return archive.Object{Info: info, Body: io.NopCloser(strings.NewReader(""))}, nil
 }
@@ -136,7 +137,7 @@ type objectBody struct {
 
 func (b *objectBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = b.store.unavailable(err, doingRead, b.key)
 	}
 	return n, err

@@ -22,7 +22,7 @@ const (
 
 // stream collects one part at a time; the multipart upload begins when the first part is full and more follows.
 type stream struct {
-	ctx         context.Context // of Create: io.Writer has no room for one
+	ctx         context.Context //nolint:containedctx // of Create: io.Writer has no room for one
 	store       *Store
 	key         string
 	contentType string

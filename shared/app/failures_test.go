@@ -1,0 +1,256 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/app/apptest"
+	"ace/shared/archive"
+	"ace/shared/endpoint"
+	"ace/shared/fault"
+	"ace/shared/pg/pgtest"
+	"ace/shared/table"
+	"ace/shared/tablediff"
+)
+
+// invoker is what a test does instead of having a unit done, or around it; next has it done.
+type invoker func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error)
+
+type hooked struct {
+	next tablediff.Invoker
+	do   invoker
+}
+
+func (h hooked) Invoke(ctx context.Context, u tablediff.Unit) (tablediff.Totals, error) {
+	return h.do(ctx, u, h.next)
+}
+
+func around(do invoker) func(tablediff.Invoker) tablediff.Invoker {
+	return func(next tablediff.Invoker) tablediff.Invoker { return hooked{next, do} }
+}
+
+// oneByOne asks for many units, one after the other.
+func oneByOne() []string {
+	return []string{"block_rows", "1000", "batch_size", "1", "max_cpu_ratio", "0.01"}
+}
+
+// differingTable makes public.t with 8000 rows of which the second node lacks every thousandth.
+func differingTable(t *testing.T, c *pgtest.Cluster) {
+	t.Helper()
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 8000) i`)
+	c.Exec(t, 1, `DELETE FROM t WHERE id % 1000 = 0`)
+}
+
+// invisible checks that a task that did not complete shows no document.
+func invisible(t *testing.T, s *apptest.Service, taskID string) {
+	t.Helper()
+	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: "/ace/diffs/" + taskID})
+	if response.Status != 404 || response.File != nil {
+		t.Errorf("the document of %s is visible: status %d: %s", taskID, response.Status, response.Body)
+	}
+}
+
+func TestTableDiff_ANodeKilledInBetweenFailsTheTask(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	differingTable(t, c)
+	s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		if u.Phase == "compare" && u.Index == 3 {
+			if err := c.Nodes[1].Server.Kill(); err != nil {
+				return tablediff.Totals{}, err
+			}
+		}
+		return next.Invoke(ctx, u)
+	})})
+	status := s.Wait(t, s.Submit(t, "public.t", oneByOne()...))
+	if status.Status != api.StatusFailed || !strings.Contains(status.Error, `"n2"`) || !strings.Contains(status.Error, "keys from (") {
+		t.Errorf("ended %s: %q, want FAILED naming n2 and the keys", status.Status, status.Error)
+	}
+	invisible(t, s, status.TaskID)
+	if err := s.Store.List(t.Context(), "diffs/", "", func(info archive.Info) bool {
+		t.Errorf("the archive has %s", info.Key)
+		return true
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTableDiff_ANodeRestartedInBetweenCostsNothing(t *testing.T) {
+	t.Parallel()
+	for _, phase := range []string{"compare", "confirm"} {
+		t.Run(phase, func(t *testing.T) {
+			c := pgtest.Own(t)
+			differingTable(t, c)
+			c.ExecAll(t, `CHECKPOINT`)
+			s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+				if u.Phase == phase && u.Index == 3 {
+					if err := errors.Join(c.Nodes[1].Server.Kill(), c.Nodes[1].Server.Restart(ctx)); err != nil {
+						return tablediff.Totals{}, err
+					}
+				}
+				return next.Invoke(ctx, u)
+			})})
+			if d := s.Diff(t, "public.t", oneByOne()...); countsOf(d, 0) != (counts{8, 0, 0}) || d.Result.TotalRows != 8000 {
+				t.Errorf("%d rows, %+v, want 8000 and 8 on the first node only", d.Result.TotalRows, countsOf(d, 0))
+			}
+		})
+	}
+}
+
+func TestTableDiff_AStatementThatTakesTooLongFailsTheTask(t *testing.T) {
+	c := pgtest.NewCluster(t)
+	differingTable(t, c)
+	lock := c.Connect(t, 1)
+	s := apptest.New(t, c, apptest.Options{Timeout: 300 * time.Millisecond, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		if u.Index == 2 {
+			if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE`); err != nil {
+				return tablediff.Totals{}, err
+			}
+		}
+		return next.Invoke(ctx, u)
+	})})
+	status := s.Wait(t, s.Submit(t, "public.t", oneByOne()...))
+	if status.Status != api.StatusFailed || !strings.Contains(status.Error, `"n2"`) || !strings.Contains(status.Error, "statement timeout") {
+		t.Errorf("ended %s: %q, want FAILED naming n2 and the statement timeout", status.Status, status.Error)
+	}
+	invisible(t, s, status.TaskID)
+}
+
+// Whatever becomes of a unit on its way, the comparison never ends with another verdict than the tables deserve.
+func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
+	c := pgtest.NewCluster(t)
+	differingTable(t, c)
+	c.Exec(t, 1, `UPDATE t SET v = 'w' WHERE id = 4500`)
+	c.ExecAll(t, `CREATE TABLE scanned (id text PRIMARY KEY)`)
+	c.Exec(t, 1, `DROP TABLE scanned; CREATE TABLE scanned (id text COLLATE "und-x-icu" PRIMARY KEY)`)
+	c.Exec(t, 0, `INSERT INTO scanned SELECT generate_series(1, 2000)`)
+
+	none := tablediff.Totals{}
+	ways := map[string]invoker{
+		"an error": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) {
+			return none, errors.New("lost")
+		},
+		"unreachable": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) {
+			return none, fault.New(fault.Unavailable, "lost")
+		},
+		"cancelled": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) {
+			return none, context.Canceled
+		},
+		"a panic": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) {
+			panic("on purpose")
+		},
+		"nothing done": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) { return none, nil },
+		"another phase": func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+			u.Phase = "merge"
+			return next.Invoke(ctx, u)
+		},
+		"another plan": func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+			u.PlanHash = strings.Repeat("0", 64)
+			return next.Invoke(ctx, u)
+		},
+		"an answer made up": func(_ context.Context, u tablediff.Unit, _ tablediff.Invoker) (tablediff.Totals, error) {
+			return tablediff.Totals{From: u.From, To: u.To, Range: table.Range{}, RowsPerNode: []int64{0, 0}}, nil
+		},
+		"an answer made up after the work": func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+			_, err := next.Invoke(ctx, u)
+			return tablediff.Totals{From: u.From, To: u.To, RowsPerNode: []int64{1000, 1000}, Keys: 1000}, err
+		},
+	}
+	for name, way := range ways {
+		for _, phase := range []string{"scan", "compare", "confirm"} {
+			t.Run(name+" in "+phase, func(t *testing.T) {
+				var met atomic.Bool
+				s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+					if u.Phase != phase {
+						return next.Invoke(ctx, u)
+					}
+					met.Store(true)
+					return way(ctx, u, next)
+				})})
+				name, mismatched := "public.t", `"mismatched_rows":9,`
+				if phase == "scan" {
+					name, mismatched = "public.scanned", `"mismatched_rows":2000,`
+				}
+				status := s.Wait(t, s.Submit(t, name, oneByOne()...))
+				switch {
+				case !met.Load():
+					t.Error("no unit was tampered with")
+				case status.Status == api.StatusFailed:
+					invisible(t, s, status.TaskID)
+				case status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), mismatched):
+					t.Errorf("ended %s with %s", status.Status, status.Result)
+				}
+			})
+		}
+	}
+}
+
+// The answer for one unit is given for every unit.
+func TestTableDiff_TheAnswerOfAnotherUnitCountsForNothing(t *testing.T) {
+	c := pgtest.NewCluster(t)
+	differingTable(t, c)
+	for _, phase := range []string{"compare", "confirm"} {
+		var first atomic.Pointer[tablediff.Totals]
+		s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+			totals, err := next.Invoke(ctx, u)
+			if u.Phase == phase {
+				first.CompareAndSwap(nil, &totals)
+				totals = *first.Load()
+			}
+			return totals, err
+		})})
+		status := s.Wait(t, s.Submit(t, "public.t", oneByOne()...))
+		if status.Status == api.StatusCompleted && !strings.Contains(string(status.Result), `"mismatched_rows":8,`) {
+			t.Errorf("%s: ended with %s, want 8 mismatched rows or FAILED", phase, status.Result)
+		}
+	}
+}
+
+func TestTaskCancel_EndsTheQueriesOnTheNodes(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	differingTable(t, c)
+	lock := c.Connect(t, 1)
+	waiting := make(chan struct{})
+	s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		if u.Index == 2 {
+			if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE`); err != nil {
+				return tablediff.Totals{}, err
+			}
+			close(waiting)
+		}
+		return next.Invoke(ctx, u)
+	})})
+	id := s.Submit(t, "public.t", oneByOne()...)
+	<-waiting
+	active := fmt.Sprintf(`SELECT query FROM pg_stat_activity WHERE datname = '%s' AND application_name = 'ace' AND state <> 'idle'`, c.DB)
+	for deadline := time.Now().Add(5 * time.Second); len(c.QueryStrings(t, 1, active)) == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no query runs on the node")
+		}
+	}
+
+	start := time.Now()
+	var answer api.TaskStatus
+	s.Get(t, "/ace/task-cancel/"+id, nil, &answer)
+	status := s.Wait(t, id)
+	if took := time.Since(start); status.Status != api.StatusCancelled || took > 3*time.Second {
+		t.Errorf("ended %s (%s) after %s, want CANCELLED within 3 s", status.Status, status.Error, took)
+	}
+	invisible(t, s, id)
+	for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		left := append(c.QueryStrings(t, 0, active), c.QueryStrings(t, 1, active)...)
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("2 s later the nodes still run %q", left)
+		}
+	}
+}

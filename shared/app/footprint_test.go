@@ -1,0 +1,131 @@
+package app_test
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"ace/shared/app/apptest"
+	"ace/shared/pg/pgtest"
+)
+
+// scatteredTable makes public.t big enough to be read in physical order.
+func scatteredTable() string {
+	return `CREATE TABLE scattered (id uuid PRIMARY KEY, filler text);
+		INSERT INTO scattered SELECT md5(i::text)::uuid, repeat('f', 140) FROM generate_series(1, 60000) i`
+}
+
+func TestTableDiff_ConnectionsAndLocksStayWithinTheirBounds(t *testing.T) {
+	c := pgtest.NewCluster(t)
+	differingTable(t, c)
+	c.ExecAll(t, scatteredTable())
+	c.Exec(t, 0, `DELETE FROM scattered WHERE filler IS NOT NULL AND id::text LIKE '00%'`)
+	const workers = 3
+	s := apptest.New(t, c, apptest.Options{Parallel: workers})
+	stop := make([]func() observed, len(c.Nodes))
+	for node := range c.Nodes {
+		stop[node] = observe(t, c, node)
+	}
+	s.Diff(t, "public.t", "block_rows", "1000", "batch_size", "1", "max_cpu_ratio", "1")
+	s.Diff(t, "public.scattered", "block_rows", "1000", "batch_size", "1", "max_cpu_ratio", "1")
+	for node := range c.Nodes {
+		seen := stop[node]()
+		if seen.connections < 1 || seen.connections > workers {
+			t.Errorf("node %d had %d connections at once, want 1 to %d", node+1, seen.connections, workers)
+		}
+		if len(seen.locks) != 1 || !seen.locks["AccessShareLock"] {
+			t.Errorf("node %d saw locks %v, want AccessShareLock alone", node+1, seen.locks)
+		}
+		left := c.QueryStrings(t, node, `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ace' AND state <> 'idle'`)
+		if len(left) > 0 {
+			t.Errorf("node %d: after the run sessions are left in %v", node+1, left)
+		}
+	}
+}
+
+// observed is what a node saw of the service's sessions: how many at once at most, and the locks they held on tables
+// and indexes of the user's.
+type observed struct {
+	connections int
+	locks       map[string]bool
+}
+
+// observe looks at a node's sessions all the time until the function it gives is called.
+func observe(t *testing.T, c *pgtest.Cluster, node int) (stop func() observed) {
+	t.Helper()
+	conn := c.Connect(t, node)
+	seen := observed{locks: map[string]bool{}}
+	done := make(chan struct{})
+	var observer sync.WaitGroup
+	observer.Go(func() {
+		for {
+			var connections int
+			var locks []string
+			err := conn.QueryRow(t.Context(), `SELECT count(DISTINCT a.pid), coalesce(array_agg(DISTINCT l.mode) FILTER (WHERE l.mode IS NOT NULL), '{}')
+				FROM pg_stat_activity a LEFT JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'relation' AND l.relation >= 16384
+				WHERE a.datname = current_database() AND a.application_name = 'ace'`).Scan(&connections, &locks)
+			if err != nil {
+				t.Errorf("observing node %d: %v", node+1, err)
+				return
+			}
+			seen.connections = max(seen.connections, connections)
+			for _, mode := range locks {
+				seen.locks[mode] = true
+			}
+			select {
+			case <-done:
+				return
+			case <-time.After(2 * time.Millisecond):
+			}
+		}
+	})
+	return func() observed {
+		close(done)
+		observer.Wait()
+		return seen
+	}
+}
+
+func TestTableDiff_WritesNothingOnTheNodes(t *testing.T) {
+	c := pgtest.Own(t, pgtest.ServerSetting("autovacuum", "off"), pgtest.ServerSetting("wal_level", "minimal"), pgtest.ServerSetting("max_wal_senders", "0"))
+	differingTable(t, c)
+	c.ExecAll(t, scatteredTable())
+	c.Exec(t, 1, `UPDATE scattered SET filler = 'g' WHERE id::text LIKE '00%'`)
+	c.ExecAll(t, `VACUUM ANALYZE`, `CHECKPOINT`)
+	traces := func(node int) string {
+		return fmt.Sprint(c.QueryStrings(t, node, `SELECT pg_snapshot_xmax(pg_current_snapshot()), pg_current_wal_lsn(),
+			(SELECT sum(temp_files) FROM pg_stat_database), (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_locks WHERE pid <> pg_backend_pid())`))
+	}
+	before := []string{traces(0), traces(1)}
+	s := apptest.New(t, c, apptest.Options{})
+	filter := "filler <> 'x' AND id::text <> '' -- a filter that no index knows"
+	for _, args := range [][]string{{"public.t"}, {"public.scattered"}, {"public.scattered", "table_filter", filter}, {"public.t", "checksum", "sha256"}} {
+		if d := s.Diff(t, args[0], append(args[1:], "block_rows", "1000")...); d.Result.MismatchedRows < 8 {
+			t.Errorf("%v: %d rows mismatched", args, d.Result.MismatchedRows)
+		}
+	}
+	s.App.Close() // a session tells its statistics when it ends
+	time.Sleep(100 * time.Millisecond)
+	for node := range c.Nodes {
+		if after := traces(node); after != before[node] {
+			t.Errorf("node %d: transactions, WAL, temporary files, relations and locks were %s and are %s", node+1, before[node], after)
+		}
+	}
+}
+
+// A transaction that was pooled away by an error is left nowhere either.
+func TestTableDiff_LeavesNoTransactionBehindAFailure(t *testing.T) {
+	c := pgtest.NewCluster(t)
+	differingTable(t, c)
+	s := apptest.New(t, c, apptest.Options{})
+	s.Fail(t, "public.t", "table_filter", "1 / (id - 4000) > 0")
+	for node := range c.Nodes {
+		open := c.QueryStrings(t, node, `SELECT count(*) FILTER (WHERE state LIKE 'idle in transaction%' OR state = 'active') FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = 'ace'`)
+		if n, err := strconv.Atoi(open[0][0]); err != nil || n > 0 {
+			t.Errorf("node %d has %v open transactions", node+1, open)
+		}
+	}
+}

@@ -1,0 +1,356 @@
+package runner_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/archive/faulty"
+	"ace/shared/fault"
+	"ace/shared/runner"
+	"ace/shared/task"
+)
+
+var errHandover = fault.New(fault.Unavailable, "the service is shutting down")
+
+// bench is a task and a runner whose work the test writes.
+type bench struct {
+	store  *faulty.Store
+	tasks  *task.Registry
+	id     string
+	log    bytes.Buffer
+	work   runner.Work
+	runner *runner.Runner
+}
+
+func newBench(t *testing.T, work runner.Work) *bench {
+	t.Helper()
+	b := &bench{store: newStore(t), work: work}
+	b.tasks = task.NewRegistry(b.store, time.Now)
+	b.runner = runner.New(runner.Options{
+		Tasks: b.tasks, Store: b.store, Owner: "this test", Handover: errHandover,
+		Works: map[task.Type]runner.Work{task.TableDiff: b.withFiles},
+		Log:   slog.New(slog.NewTextHandler(&b.log, nil)),
+	})
+	b.id = b.create(t, task.TableDiff)
+	return b
+}
+
+func (b *bench) create(t *testing.T, kind task.Type) string {
+	t.Helper()
+	rec, err := b.tasks.Create(t.Context(), task.New{Type: kind, ClusterName: "c", DBName: "d", TableName: "public.t", Parameters: json.RawMessage(`{}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec.TaskID
+}
+
+var document = task.Document{Key: "diffs/2024-03-15/x.json", Size: 2, SHA256: "ab"}
+
+// withFiles writes what a comparison writes before it does the test's work.
+func (b *bench) withFiles(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+	for _, key := range []string{archive.PlanKey(rec.TaskID), archive.PartKey(rec.TaskID, "compare", "000000"), document.Key} {
+		if _, err := b.store.Put(ctx, key, "application/json", []byte("{}")); err != nil {
+			return runner.Outcome{}, err
+		}
+	}
+	return b.work(ctx, rec, report)
+}
+
+func (b *bench) record(t *testing.T) task.Record {
+	t.Helper()
+	rec, err := b.tasks.Get(t.Context(), b.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}
+
+// files gives the keys the task has, without its prefix.
+func (b *bench) files(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	err := b.store.List(t.Context(), archive.TaskPrefix(b.id), "", func(info archive.Info) bool {
+		names = append(names, strings.TrimPrefix(info.Key, archive.TaskPrefix(b.id)))
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// wantEnded checks how the task ended and that only its record and the document are left.
+func (b *bench) wantEnded(t *testing.T, status task.Status, code fault.Code, says string) {
+	t.Helper()
+	rec := b.record(t)
+	if rec.Status != status || rec.ErrorCode != string(code) || !strings.Contains(rec.Error, says) || rec.Lease != nil || rec.FinishedAt == nil {
+		t.Errorf("the record is %+v, want %s with code %q and %q", rec, status, code, says)
+	}
+	if files := b.files(t); !slices.Equal(files, []string{"task.json"}) {
+		t.Errorf("the task still has %v", files)
+	}
+	if _, err := b.store.Stat(t.Context(), document.Key); err != nil {
+		t.Errorf("the document: %v", err)
+	}
+	if open, err := b.tasks.Open(t.Context()); err != nil || slices.Contains(open, b.id) {
+		t.Errorf("open tasks are %v, error %v", open, err)
+	}
+}
+
+// wantGoingOn checks that the task can be run again, with what it has done so far.
+func (b *bench) wantGoingOn(t *testing.T) {
+	t.Helper()
+	if rec := b.record(t); rec.Status != task.Running || rec.FinishedAt != nil {
+		t.Errorf("the record is %+v, want it RUNNING", rec)
+	}
+	if files := b.files(t); !slices.Contains(files, "plan.json") || !slices.Contains(files, "parts/compare-000000") {
+		t.Errorf("the task has only %v left", files)
+	}
+	if open, err := b.tasks.Open(t.Context()); err != nil || !slices.Contains(open, b.id) {
+		t.Errorf("open tasks are %v, error %v", open, err)
+	}
+}
+
+func complete(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
+	return runner.Outcome{Result: json.RawMessage(`{"verdict":"match"}`), Document: &document}, nil
+}
+
+func failing(err error) runner.Work {
+	return func(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
+		return runner.Outcome{}, err
+	}
+}
+
+func TestRun_StoresHowTheWorkEnded(t *testing.T) {
+	tests := []struct {
+		name   string
+		work   runner.Work
+		status task.Status
+		code   fault.Code
+		says   string
+	}{
+		{"completed", complete, task.Completed, "", ""},
+		{"failed by the user's doing", failing(fault.New(fault.Invalid, "no such table")), task.Failed, fault.Invalid, "no such table"},
+		{"failed by a node", failing(fault.New(fault.Unavailable, "node n1 is gone")), task.Failed, fault.Unavailable, "node n1 is gone"},
+		{"failed for a reason nobody translated", failing(errors.New("secret")), task.Failed, fault.Internal, "internal error"},
+		{"panicked", func(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
+			var none map[string]int
+			none["secret"]++
+			return runner.Outcome{}, nil
+		}, task.Failed, fault.Internal, "this is a defect"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t, tt.work)
+			b.runner.Run(t.Context(), b.id, false)
+			b.wantEnded(t, tt.status, tt.code, tt.says)
+			rec := b.record(t)
+			if completed := tt.status == task.Completed; (rec.Document != nil) != completed || (rec.Result != nil) != completed {
+				t.Errorf("document %v, result %s", rec.Document, rec.Result)
+			}
+			if strings.Contains(rec.Error, "secret") {
+				t.Errorf("the record shows %q", rec.Error)
+			}
+			if tt.code == fault.Internal && !strings.Contains(b.log.String(), "secret") && !strings.Contains(b.log.String(), "nil map") {
+				t.Errorf("the log does not say why:\n%s", b.log.String())
+			}
+		})
+	}
+}
+
+func TestRun_ATypeThatNobodyKnowsFails(t *testing.T) {
+	b := newBench(t, complete)
+	b.id = b.create(t, task.TableRepair)
+	b.runner.Run(t.Context(), b.id, false)
+	if rec := b.record(t); rec.Status != task.Failed || !strings.Contains(rec.Error, `"table-repair"`) {
+		t.Errorf("the record is %+v, want FAILED naming the type", rec)
+	}
+}
+
+func TestRun_CancelOnRequestEndsTheWork(t *testing.T) {
+	var b *bench
+	b = newBench(t, func(ctx context.Context, rec task.Record, _ func(task.Progress)) (runner.Outcome, error) {
+		if _, err := b.tasks.RequestCancel(ctx, rec.TaskID); err != nil {
+			return runner.Outcome{}, err
+		}
+		<-ctx.Done()
+		return runner.Outcome{}, context.Cause(ctx)
+	})
+	b.runner.Run(t.Context(), b.id, false)
+	b.wantEnded(t, task.Cancelled, fault.Cancelled, "cancelled on request")
+}
+
+func TestRun_ShutdownGivesTheLeaseBackAndTheNextRunGoesOn(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	defer stop(nil)
+	b := newBench(t, func(ctx context.Context, _ task.Record, _ func(task.Progress)) (runner.Outcome, error) {
+		stop(errHandover)
+		<-ctx.Done()
+		return runner.Outcome{}, context.Cause(ctx)
+	})
+	b.runner.Run(ctx, b.id, false)
+	b.wantGoingOn(t)
+	if rec := b.record(t); rec.Lease != nil {
+		t.Errorf("the lease was kept: %+v", rec.Lease)
+	}
+	b.work = complete
+	b.runner.Run(t.Context(), b.id, false)
+	b.wantEnded(t, task.Completed, "", "")
+}
+
+func TestRun_WorkThatWasDoneAtShutdownIsCompleted(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	b := newBench(t, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+		stop(errHandover)
+		return complete(ctx, rec, report)
+	})
+	b.runner.Run(ctx, b.id, false)
+	b.wantEnded(t, task.Completed, "", "")
+}
+
+func TestRun_WhoHasLostTheLeaseEndsNothing(t *testing.T) {
+	var b *bench
+	var theirs *task.Held
+	b = newBench(t, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+		var err error
+		if theirs, err = b.tasks.Acquire(ctx, rec.TaskID, "another", task.AcquireOptions{TakeOver: true}); err != nil {
+			return runner.Outcome{}, err
+		}
+		report(task.Progress{RowsCompared: 1}) // is stored soon, which shows the loss
+		<-ctx.Done()
+		return runner.Outcome{Document: &document}, context.Cause(ctx)
+	})
+	b.runner.Run(t.Context(), b.id, false)
+	b.wantGoingOn(t)
+	if rec := b.record(t); rec.Lease == nil || rec.Lease.Owner != "another" {
+		t.Errorf("the lease is %+v, want it with the other runner", rec.Lease)
+	}
+	if _, err := theirs.Finish(t.Context(), task.Outcome{Status: task.Completed}); err != nil {
+		t.Errorf("the other runner cannot finish: %v", err)
+	}
+}
+
+func TestRun_AnOutcomeStoredByTheNewOwnerIsNotOverwritten(t *testing.T) {
+	var b *bench
+	b = newBench(t, func(ctx context.Context, rec task.Record, _ func(task.Progress)) (runner.Outcome, error) {
+		theirs, err := b.tasks.Acquire(ctx, rec.TaskID, "another", task.AcquireOptions{TakeOver: true})
+		if err == nil {
+			_, err = theirs.Finish(ctx, task.Outcome{Status: task.Completed, Result: json.RawMessage(`{"theirs":true}`)})
+		}
+		return runner.Outcome{Result: json.RawMessage(`{"ours":true}`)}, err
+	})
+	b.runner.Run(t.Context(), b.id, false)
+	if rec := b.record(t); rec.Status != task.Completed || string(rec.Result) != `{"theirs":true}` {
+		t.Errorf("the record is %s with %s, want the other runner's", rec.Status, rec.Result)
+	}
+}
+
+func TestRun_AStoreThatComesBackGetsTheOutcome(t *testing.T) {
+	for name, outcome := range map[string]faulty.Outcome{"writes fail": faulty.FailBefore, "answers are lost": faulty.FailAfter} {
+		t.Run(name, func(t *testing.T) {
+			var b *bench
+			b = newBench(t, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+				b.store.On(faulty.PutIfMatch, archive.TaskKey(rec.TaskID), faulty.First(6, outcome))
+				return complete(ctx, rec, report)
+			})
+			b.runner.Run(t.Context(), b.id, false)
+			b.wantEnded(t, task.Completed, "", "")
+		})
+	}
+}
+
+func TestRun_FilesThatCannotBeRemovedDoNotChangeTheOutcome(t *testing.T) {
+	b := newBench(t, complete)
+	b.store.On(faulty.Delete, archive.TaskPrefix(b.id), faulty.Always(faulty.FailBefore))
+	b.runner.Run(t.Context(), b.id, false)
+	if rec := b.record(t); rec.Status != task.Completed {
+		t.Errorf("the record is %+v, want COMPLETED", rec)
+	}
+	if !strings.Contains(b.log.String(), "working files not removed") {
+		t.Errorf("the log does not say so:\n%s", b.log.String())
+	}
+}
+
+func TestRun_ATaskThatNobodyGetsToItsEndIsGivenUp(t *testing.T) {
+	b := newBench(t, func(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
+		t.Error("the work was tried once more")
+		return runner.Outcome{}, nil
+	})
+	if _, err := b.store.Put(t.Context(), document.Key, "application/json", []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 { // as processes do that die
+		if _, err := b.tasks.Acquire(t.Context(), b.id, "crashing", task.AcquireOptions{TakeOver: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.runner.Run(t.Context(), b.id, true)
+	b.wantEnded(t, task.Failed, fault.Internal, "given up after 20 attempts")
+}
+
+func TestRun_WhatIsNotToBeRunIsLeftAlone(t *testing.T) {
+	never := func(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
+		t.Error("the work was done")
+		return runner.Outcome{}, nil
+	}
+	t.Run("a task of another runner", func(t *testing.T) {
+		b := newBench(t, never)
+		if _, err := b.tasks.Acquire(t.Context(), b.id, "another", task.AcquireOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		b.runner.Run(t.Context(), b.id, false)
+		if rec := b.record(t); rec.Attempts != 1 || rec.Lease.Owner != "another" {
+			t.Errorf("the record is %+v", rec)
+		}
+	})
+	t.Run("a task that was cancelled while it waited", func(t *testing.T) {
+		b := newBench(t, never)
+		if _, err := b.tasks.RequestCancel(t.Context(), b.id); err != nil {
+			t.Fatal(err)
+		}
+		b.runner.Run(t.Context(), b.id, false)
+		if rec := b.record(t); rec.Status != task.Cancelled {
+			t.Errorf("the record is %+v", rec)
+		}
+	})
+	t.Run("no task at all", func(t *testing.T) {
+		b := newBench(t, never)
+		b.runner.Run(t.Context(), "td_20240315_123456", false)
+	})
+	t.Run("a task that ended", func(t *testing.T) {
+		b := newBench(t, complete)
+		b.runner.Run(t.Context(), b.id, false)
+		b.work = never
+		b.runner.Run(t.Context(), b.id, false)
+		b.runner.Run(t.Context(), b.id, true)
+		b.wantEnded(t, task.Completed, "", "")
+	})
+}
+
+func TestRun_ProgressReachesTheRecord(t *testing.T) {
+	var b *bench
+	var seen task.Progress
+	b = newBench(t, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+		want := task.Progress{Phase: "compare", BlocksTotal: 10, BlocksDone: 3, RowsCompared: 30_000}
+		report(task.Progress{Phase: "plan"})
+		report(want)
+		for deadline := time.Now().Add(10 * time.Second); seen != want && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			if stored, err := b.tasks.Get(ctx, rec.TaskID); err == nil && stored.Progress != nil {
+				seen = *stored.Progress
+			}
+		}
+		return complete(ctx, rec, report)
+	})
+	b.runner.Run(t.Context(), b.id, false)
+	if seen.BlocksDone != 3 {
+		t.Errorf("the record showed %+v", seen)
+	}
+}

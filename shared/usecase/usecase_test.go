@@ -1,0 +1,358 @@
+package usecase_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/archive"
+	"ace/shared/archive/faulty"
+	"ace/shared/archive/storetest/minio"
+	"ace/shared/cluster"
+	"ace/shared/fault"
+	"ace/shared/task"
+	"ace/shared/usecase"
+)
+
+var noon = time.Date(2024, 3, 15, 12, 34, 56, 0, time.UTC)
+
+// starter notes what it was asked for.
+type starter struct {
+	full, broken error
+	started      []string
+	dropped      []string
+}
+
+func (s *starter) Admit(context.Context) error { return s.full }
+
+func (s *starter) Start(_ context.Context, id string) error {
+	s.started = append(s.started, id)
+	return s.broken
+}
+
+func (s *starter) Drop(id string) { s.dropped = append(s.dropped, id) }
+
+// clusters are definitions by name.
+type clusters map[string]cluster.Cluster
+
+func (c clusters) Load(_ context.Context, name string) (cluster.Cluster, error) {
+	definition, ok := c[name]
+	if !ok {
+		return cluster.Cluster{}, fault.New(fault.NotFound, "cluster %q does not exist", name)
+	}
+	return definition, nil
+}
+
+func nodes(names ...string) cluster.Cluster {
+	c := cluster.Cluster{Name: "c", Databases: []cluster.Database{{Name: "app"}, {Name: "other"}}, Inactive: []string{"n9"}}
+	for _, name := range names {
+		c.Nodes = append(c.Nodes, cluster.Node{Name: name, Host: "h", Port: 5432})
+	}
+	return c
+}
+
+type bench struct {
+	*usecase.Service
+	store   *faulty.Store
+	starter *starter
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{store: faulty.Wrap(minio.Start(t).Store(t)), starter: &starter{}}
+	clock := func() time.Time { return noon }
+	b.Service = &usecase.Service{
+		Tasks: task.NewRegistry(b.store, clock), Store: b.store, Starter: b.starter, Now: clock,
+		Clusters: clusters{"c": nodes("n1", "n2", "n3"), "lonely": nodes("n1")},
+	}
+	return b
+}
+
+func request(change func(*api.TableDiffRequest)) api.TableDiffRequest {
+	req := api.NewTableDiffRequest()
+	req.ClusterName, req.Table = "c", api.TableName{Schema: "public", Name: "users"}
+	if change != nil {
+		change(&req)
+	}
+	return req
+}
+
+func TestSubmit_StoresTheTaskAndStartsIt(t *testing.T) {
+	b := newBench(t)
+	req := request(func(r *api.TableDiffRequest) {
+		r.DBName, r.Nodes, r.TableFilter = "other", []string{"n1", "n3"}, "id < 7"
+	})
+	submitted, err := b.SubmitTableDiff(t.Context(), req)
+	if err != nil || submitted.TaskID != "td_20240315_123456" {
+		t.Fatalf("got %+v, error %v", submitted, err)
+	}
+	if !slices.Equal(b.starter.started, []string{submitted.TaskID}) {
+		t.Errorf("started %v", b.starter.started)
+	}
+	rec, err := b.Tasks.Get(t.Context(), submitted.TaskID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored api.TableDiffRequest
+	if err := json.Unmarshal(rec.Parameters, &stored); err != nil || stored.TableFilter != "id < 7" || !slices.Equal(stored.Nodes, req.Nodes) {
+		t.Errorf("stored parameters %s, error %v", rec.Parameters, err)
+	}
+	if rec.Status != task.Queued || rec.DBName != "other" || rec.TableName != "public.users" || rec.Type != task.TableDiff {
+		t.Errorf("the record is %+v", rec)
+	}
+}
+
+func TestSubmit_AStartThatFailsStillAnswersWithTheID(t *testing.T) {
+	b := newBench(t)
+	b.starter.broken = fault.New(fault.Unavailable, "no")
+	submitted, err := b.SubmitTableDiff(t.Context(), request(nil))
+	if err != nil || submitted.TaskID == "" {
+		t.Errorf("got %+v, error %v; want the id, since the task exists", submitted, err)
+	}
+	if open, err := b.Tasks.Open(t.Context()); err != nil || len(open) != 1 {
+		t.Errorf("open tasks are %v, error %v", open, err)
+	}
+}
+
+func TestSubmit_WhatIsRefusedLeavesNoTask(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*api.TableDiffRequest)
+		full   error
+		code   fault.Code
+		says   string
+	}{
+		{"an unknown cluster", func(r *api.TableDiffRequest) { r.ClusterName = "d" }, nil, fault.NotFound, `"d"`},
+		{"an unknown database", func(r *api.TableDiffRequest) { r.DBName = "nope" }, nil, fault.Invalid, `"nope"`},
+		{"an unknown node", func(r *api.TableDiffRequest) { r.Nodes = []string{"n1", "n4"} }, nil, fault.Invalid, `"n4"`},
+		{"a node that is switched off", func(r *api.TableDiffRequest) { r.Nodes = []string{"n1", "n9"} }, nil, fault.Invalid, "not active"},
+		{"a cluster of one node", func(r *api.TableDiffRequest) { r.ClusterName = "lonely" }, nil, fault.Invalid, "at least two"},
+		{"a full queue", nil, fault.New(fault.Unavailable, "the queue is full"), fault.Unavailable, "full"},
+	}
+	b := newBench(t)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b.starter.full = tt.full
+			_, err := b.SubmitTableDiff(t.Context(), request(tt.change))
+			if fault.CodeOf(err) != tt.code || !strings.Contains(fault.PublicMessage(err), tt.says) {
+				t.Errorf("got %v, want code %s and %s", err, tt.code, tt.says)
+			}
+			if n := b.store.Count(faulty.PutIfAbsent, ""); n != 0 || len(b.starter.started) != 0 {
+				t.Errorf("%d objects were written, started %v", n, b.starter.started)
+			}
+		})
+	}
+}
+
+func TestNodes_AreInClusterOrderWhateverOrderIsAsked(t *testing.T) {
+	database, got, err := usecase.Nodes(nodes("n1", "n2", "n3"), request(func(r *api.TableDiffRequest) { r.Nodes = []string{"n3", "n1"} }))
+	if err != nil || database != "app" || !slices.Equal(got, []string{"n1", "n3"}) {
+		t.Errorf("got %s %v, error %v", database, got, err)
+	}
+}
+
+// submit submits a comparison and takes its lease.
+func (b *bench) running(t *testing.T) *task.Held {
+	t.Helper()
+	submitted, err := b.SubmitTableDiff(t.Context(), request(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := b.Tasks.Acquire(t.Context(), submitted.TaskID, "test", task.AcquireOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return held
+}
+
+func (b *bench) status(t *testing.T, id string) api.TaskStatus {
+	t.Helper()
+	status, err := b.TaskStatus(t.Context(), api.TaskRequest{TaskID: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+func TestTaskStatus_FollowsATaskFromItsSubmissionToItsEnd(t *testing.T) {
+	b := newBench(t)
+	submitted, err := b.SubmitTableDiff(t.Context(), request(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := submitted.TaskID
+	if s := b.status(t, id); s.Status != "QUEUED" || s.Progress != nil || s.TimeTaken != nil || !s.StartedAt.IsZero() || s.TaskType != "table-diff" {
+		t.Errorf("QUEUED: %+v", s)
+	}
+	held, err := b.Tasks.Acquire(t.Context(), id, "test", task.AcquireOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := b.status(t, id); s.Status != "RUNNING" || s.Progress != nil {
+		t.Errorf("just RUNNING: %+v", s)
+	}
+	if err := held.Renew(t.Context(), task.Progress{Phase: "compare", BlocksTotal: 8, BlocksDone: 2, RowsCompared: 300}); err != nil {
+		t.Fatal(err)
+	}
+	b.Now = func() time.Time { return noon.Add(3 * time.Second) }
+	s := b.status(t, id)
+	if p := s.Progress; p == nil || p.Percent != 25 || p.RowsPerSecond != 100 || p.ETASeconds == nil || *p.ETASeconds != 9 {
+		t.Errorf("RUNNING: %+v", p)
+	}
+	if _, err := held.Finish(t.Context(), task.Outcome{Status: task.Failed, Error: fault.Wrap(errors.New("cause"), fault.Unavailable, "n1 is gone")}); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.status(t, id); s.Status != "FAILED" || s.Error != "n1 is gone" || s.Progress != nil || s.TimeTaken == nil || s.FinishedAt.IsZero() {
+		t.Errorf("FAILED: %+v", s)
+	}
+}
+
+func TestTaskStatus_ProgressNeverDividesByZeroAndKeepsQuietAboutWhatItCannotKnow(t *testing.T) {
+	b := newBench(t)
+	held := b.running(t)
+	if err := held.Renew(t.Context(), task.Progress{Phase: "plan"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, passed := range []time.Duration{0, time.Second, -time.Second} { // another host's clock may be behind
+		b.Now = func() time.Time { return noon.Add(passed) }
+		if p := b.status(t, held.Record().TaskID).Progress; p == nil || p.Percent != 0 || p.RowsPerSecond != 0 || p.ETASeconds != nil {
+			t.Errorf("after %s the progress is %+v", passed, p)
+		}
+	}
+}
+
+func TestCancelTask_EndsATaskThatWaitsAndGivesItsPlaceBack(t *testing.T) {
+	b := newBench(t)
+	submitted, err := b.SubmitTableDiff(t.Context(), request(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := api.TaskRequest{TaskID: submitted.TaskID}
+	if s, err := b.CancelTask(t.Context(), req); err != nil || s.Status != "CANCELLED" || s.Error != "" {
+		t.Errorf("got %+v, error %v", s, err)
+	}
+	if !slices.Equal(b.starter.dropped, []string{submitted.TaskID}) {
+		t.Errorf("dropped %v", b.starter.dropped)
+	}
+	if _, err := b.CancelTask(t.Context(), req); fault.CodeOf(err) != fault.Conflict {
+		t.Errorf("the second time gives %v, want Conflict", err)
+	}
+}
+
+func TestCancelTask_ARunningTaskKeepsItsPlace(t *testing.T) {
+	b := newBench(t)
+	id := b.running(t).Record().TaskID
+	if s, err := b.CancelTask(t.Context(), api.TaskRequest{TaskID: id}); err != nil || s.Status != "RUNNING" || len(b.starter.dropped) != 0 {
+		t.Errorf("got %+v, error %v, dropped %v", s, err, b.starter.dropped)
+	}
+	if asked, err := b.Tasks.CancelRequested(t.Context(), id); err != nil || !asked {
+		t.Errorf("the request was stored: %v, error %v", asked, err)
+	}
+	if _, err := b.CancelTask(t.Context(), api.TaskRequest{TaskID: "td_20200101_000000"}); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("an unknown task gives %v, want NotFound", err)
+	}
+}
+
+func TestListTasks_FiltersAndNeverAnswersNull(t *testing.T) {
+	b := newBench(t)
+	list, err := b.ListTasks(t.Context(), api.TasksRequest{Limit: 10})
+	if err != nil || list.Tasks == nil || len(list.Tasks) != 0 {
+		t.Errorf("no tasks are listed as %#v, error %v", list.Tasks, err)
+	}
+	b.running(t)
+	for _, tt := range []struct {
+		req  api.TasksRequest
+		want int
+	}{
+		{api.TasksRequest{Limit: 10}, 1},
+		{api.TasksRequest{Limit: 10, ClusterName: "c", TableName: api.TableName{Schema: "public", Name: "users"}, Status: "RUNNING"}, 1},
+		{api.TasksRequest{Limit: 10, Status: "FAILED"}, 0},
+		{api.TasksRequest{Limit: 10, TableName: api.TableName{Schema: "public", Name: "orders"}}, 0},
+	} {
+		if list, err := b.ListTasks(t.Context(), tt.req); err != nil || len(list.Tasks) != tt.want {
+			t.Errorf("%+v lists %d tasks, error %v; want %d", tt.req, len(list.Tasks), err, tt.want)
+		}
+	}
+}
+
+// completed is a task whose document is stored.
+func (b *bench) completed(t *testing.T, body string) string {
+	t.Helper()
+	held := b.running(t)
+	id := held.Record().TaskID
+	key := archive.DiffKey(id, noon, "json")
+	if _, err := b.store.Put(t.Context(), key, "application/json", []byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	document := &task.Document{Key: key, Size: 17, SHA256: "0123"}
+	if _, err := held.Finish(t.Context(), task.Outcome{Status: task.Completed, Document: document}); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func TestDiff_GivesTheDocumentTheRecordNames(t *testing.T) {
+	b := newBench(t)
+	const body = `{"format":"ace-x"}`[:17]
+	id := b.completed(t, body)
+	file, err := b.Diff(t.Context(), api.DiffRequest{TaskID: id, Format: "json"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file.Name != id+".json" || file.Size != 17 || file.ETag != "0123" {
+		t.Errorf("the file is %+v", file)
+	}
+	content, err := file.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer content.Close()
+	if got, err := io.ReadAll(content); string(got) != body || err != nil {
+		t.Errorf("its content is %q, error %v", got, err)
+	}
+	if url, err := file.Presign(t.Context()); err != nil || !strings.Contains(url, id) {
+		t.Errorf("its link is %q, error %v", url, err)
+	}
+}
+
+func TestDiff_SaysWhyThereIsNoDocument(t *testing.T) {
+	tests := []struct {
+		name string
+		id   func(t *testing.T, b *bench) string
+		code fault.Code
+		says string
+	}{
+		{"no such task", func(*testing.T, *bench) string { return "td_20200101_000000" }, fault.NotFound, "does not exist"},
+		{"a task that runs", func(t *testing.T, b *bench) string { return b.running(t).Record().TaskID }, fault.NotFound, "RUNNING"},
+		{"a task that failed", func(t *testing.T, b *bench) string {
+			held := b.running(t)
+			if _, err := held.Finish(t.Context(), task.Outcome{Status: task.Failed, Error: errors.New("x")}); err != nil {
+				t.Fatal(err)
+			}
+			return held.Record().TaskID
+		}, fault.NotFound, "FAILED"},
+		{"a document of another size", func(t *testing.T, b *bench) string { return b.completed(t, "short") }, fault.Internal, "5 bytes instead of 17"},
+		{"a document that was deleted", func(t *testing.T, b *bench) string {
+			id := b.completed(t, "x")
+			if err := b.store.Delete(t.Context(), archive.DiffKey(id, noon, "json")); err != nil {
+				t.Fatal(err)
+			}
+			return id
+		}, fault.NotFound, "not in the archive any more"},
+	}
+	b := newBench(t)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := b.Diff(t.Context(), api.DiffRequest{TaskID: tt.id(t, b), Format: "json"})
+			if fault.CodeOf(err) != tt.code || !strings.Contains(fault.PublicMessage(err), tt.says) {
+				t.Errorf("got %v, want code %s and %q", err, tt.code, tt.says)
+			}
+		})
+	}
+}
