@@ -29,6 +29,7 @@ func TestTableDiff_AFaultOfTheStoreNeverMakesAWrongVerdict(t *testing.T) {
 				continue // to a reader both are the same
 			}
 			t.Run(fmt.Sprintf("%s, outcome %d", op, outcome), func(t *testing.T) {
+				t.Parallel() // most of the time goes by waiting
 				store := faulty.Wrap(backing)
 				s := apptest.New(t, c, apptest.Options{Store: store})
 				for nth, more := 1, true; more; nth++ {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -17,11 +16,7 @@ import (
 func (n *Node) connectFault(err error) error {
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
-		code := fault.Unavailable
-		if strings.HasPrefix(pgErr.Code, "28") || pgErr.Code == "3D000" || pgErr.Code == "42501" {
-			code = fault.Invalid // bad password, no such role, no such database, no CONNECT privilege
-		}
-		return fault.Wrap(err, code, "node %q (%s) refused the connection: %s", n.name, n.address, pgErr.Message)
+		return fault.Wrap(err, codeOf(pgErr.Code), "node %q (%s) refused the connection: %s", n.name, n.address, pgErr.Message)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fault.Wrap(err, fault.Unavailable, "node %q (%s) is unreachable: no answer within %s", n.name, n.address, connectTimeout)

@@ -299,7 +299,7 @@ func (b *bench) completed(t *testing.T, body string) string {
 
 func TestDiff_GivesTheDocumentTheRecordNames(t *testing.T) {
 	b := newBench(t)
-	const body = `{"format":"ace-x"}`[:17]
+	const body = `{"format":"acex"}`
 	id := b.completed(t, body)
 	file, err := b.Diff(t.Context(), api.DiffRequest{TaskID: id, Format: "json"})
 	if err != nil {

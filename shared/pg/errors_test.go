@@ -1,0 +1,165 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ace/shared/cluster"
+	"ace/shared/fault"
+	"ace/shared/pg/pgtest"
+	"ace/shared/table"
+)
+
+func TestCodeOf_TellsWhatMayPassFromWhatSomebodyMustMend(t *testing.T) {
+	for sqlstate, want := range map[string]fault.Code{
+		"08006": fault.Unavailable, // connection failure
+		"40001": fault.Unavailable, // serialization failure, also a recovery conflict on a standby
+		"40P01": fault.Unavailable, // deadlock
+		"53300": fault.Unavailable, // too many connections
+		"53200": fault.Unavailable, // out of memory
+		"55P03": fault.Unavailable, // lock timeout
+		"57P01": fault.Unavailable, // admin shutdown
+		"57P02": fault.Unavailable, // crash
+		"57P03": fault.Unavailable, // starting up
+		"58030": fault.Unavailable, // I/O error
+		"XX001": fault.Unavailable, // data corrupted
+		"57014": fault.Invalid,     // statement timeout: the same statement would take as long again
+		"42501": fault.Invalid,     // insufficient privilege
+		"42P01": fault.Invalid,     // undefined table
+		"42703": fault.Invalid,     // undefined column
+		"22P02": fault.Invalid,     // text that is no value of the type
+		"22021": fault.Invalid,     // bytes that are no character
+		"22012": fault.Invalid,     // division by zero in a filter
+		"54000": fault.Invalid,     // program limit exceeded
+		"":      fault.Invalid,
+		"4":     fault.Invalid,
+	} {
+		if got := codeOf(sqlstate); got != want {
+			t.Errorf("SQLSTATE %s is %s, want %s", sqlstate, got, want)
+		}
+	}
+}
+
+func TestFault_NamesTheNodeAndKeepsWhatIsKnown(t *testing.T) {
+	n := &Node{name: "n1", address: "127.0.0.1:5432/app"}
+	ended, cancel := context.WithCancelCause(t.Context())
+	cancel(fault.New(fault.Cancelled, "cancelled on request"))
+	pgErr := &pgconn.PgError{Code: "42703", Message: "no column x", Detail: "secret row", Hint: "try y", Position: 7}
+	for name, tt := range map[string]struct {
+		ctx  context.Context
+		err  error
+		code fault.Code
+		says string
+	}{
+		"the server's error":          {t.Context(), pgErr, fault.Invalid, `node "n1": reading: no column x (SQLSTATE 42703) at character 7. Hint: try y`},
+		"the server's error, wrapped": {t.Context(), fmt.Errorf("x: %w", pgErr), fault.Invalid, `node "n1": reading: no column x (SQLSTATE 42703) at character 7. Hint: try y`},
+		"a lost connection":           {t.Context(), io.ErrUnexpectedEOF, fault.Unavailable, `node "n1" (127.0.0.1:5432/app): the connection was lost while reading`},
+		"a fault":                     {t.Context(), fault.New(fault.Conflict, "rewritten"), fault.Conflict, "rewritten"},
+		"the caller's end":            {ended, pgErr, fault.Cancelled, "cancelled on request"},
+	} {
+		err := n.fault(tt.ctx, "reading", tt.err)
+		if fault.CodeOf(err) != tt.code || fault.PublicMessage(err) != tt.says || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %s %q, want %s %q", name, fault.CodeOf(err), fault.PublicMessage(err), tt.code, tt.says)
+		}
+	}
+	if err := n.fault(t.Context(), "reading", table.ErrMore); !errors.Is(err, table.ErrMore) {
+		t.Errorf("ErrMore became %v", err)
+	}
+	if n.fault(ended, "reading", nil) != nil {
+		t.Error("no error became one")
+	}
+}
+
+const secret = "hunter2 'quoted' \\ @:/?&=%"
+
+// closedPort gives a port where nobody listens.
+func closedPort(t *testing.T) uint16 {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // loopback, closed at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return uint16(listener.Addr().(*net.TCPAddr).Port) //nolint:errcheck // a TCP listener
+}
+
+func TestConnecting_NoErrorTellsAPassword(t *testing.T) {
+	good := target(pgtest.NewCluster(t, pgtest.Nodes(1)), 0)
+	nobody := closedPort(t)
+	tests := []struct {
+		name   string
+		change func(*cluster.Target)
+		code   fault.Code
+	}{
+		{"a wrong password", func(*cluster.Target) {}, fault.Invalid},
+		{"no such role", func(at *cluster.Target) { at.User = "no 'such' \\role" }, fault.Invalid},
+		{"no such database", func(at *cluster.Target) { at.Database = "no such=database" }, fault.Invalid},
+		{"nobody listens", func(at *cluster.Target) { at.Port = nobody }, fault.Unavailable},
+		{"a host that does not exist", func(at *cluster.Target) { at.Host = "does-not-exist.invalid" }, fault.Unavailable},
+		{"a socket that does not exist", func(at *cluster.Target) { at.Host = "/does/not/exist" }, fault.Unavailable},
+		{"a setting that is none", func(at *cluster.Target) { at.Options["sslmode"] = "sometimes" }, fault.Invalid},
+		{"a certificate that is not there", func(at *cluster.Target) { at.Options["sslmode"], at.Options["sslrootcert"] = "verify-full", "/none" }, fault.Invalid},
+		{"a time limit that is none", func(at *cluster.Target) { at.Options["connect_timeout"] = "soon" }, fault.Invalid},
+		{"a server parameter that is none", func(at *cluster.Target) { at.Options["no_such_parameter"], at.Password = "x", good.Password }, fault.Invalid},
+		{"the password among the options", func(at *cluster.Target) { at.Options["password"], at.Port = secret, nobody }, fault.Unavailable},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			at := good
+			at.Options = map[string]string{"sslmode": "disable"}
+			at.Password = cluster.Secret(secret)
+			tt.change(&at)
+			err := connect(t, at)
+			if fault.CodeOf(err) != tt.code || !strings.Contains(fault.PublicMessage(err), `node "n1"`) {
+				t.Errorf("got code %s: %v; want %s and the node's name", fault.CodeOf(err), err, tt.code)
+			}
+			for _, part := range []string{secret, "hunter2"} {
+				if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), part) {
+					t.Errorf("the error tells the password: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// connect gives the error of the first use of a node.
+func connect(t *testing.T, at cluster.Target) error {
+	t.Helper()
+	pools := NewPools(Options{MaxConns: 1})
+	defer pools.Close()
+	n, err := pools.Node(at)
+	if err != nil {
+		return err
+	}
+	tx, err := n.Begin(t.Context(), "pg_catalog")
+	if err == nil {
+		tx.Close()
+	}
+	return err
+}
+
+func TestNode_TargetsThatDifferShareNoConnections(t *testing.T) {
+	c := pgtest.NewCluster(t, pgtest.Nodes(1))
+	pools := NewPools(Options{MaxConns: 1})
+	defer pools.Close()
+	good := target(c, 0)
+	first, err := pools.Node(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := pools.Node(good); err != nil || again.pool != first.pool {
+		t.Errorf("the same target has another pool, error %v", err)
+	}
+	other := good
+	other.Password = "another"
+	if n, err := pools.Node(other); err != nil || n.pool == first.pool {
+		t.Errorf("another password shares the connections, error %v", err)
+	}
+}
