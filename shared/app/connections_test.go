@@ -17,6 +17,7 @@ import (
 )
 
 func TestTableDiff_ANodeThatRefusesConnectionsIsNamed(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	listener := listen(t)
@@ -66,6 +67,7 @@ func listen(t *testing.T) net.Listener {
 }
 
 func TestTableDiff_SecretsAppearNowhere(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)`)
 	for _, test := range []struct {

@@ -104,6 +104,7 @@ func TestTableDiff_ANodeRestartedInBetweenCostsNothing(t *testing.T) {
 }
 
 func TestTableDiff_AStatementThatTakesTooLongFailsTheTask(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)
 	lock := c.Connect(t, 1)
@@ -124,6 +125,7 @@ func TestTableDiff_AStatementThatTakesTooLongFailsTheTask(t *testing.T) {
 
 // Whatever becomes of a unit on its way, the comparison never ends with another verdict than the tables deserve.
 func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)
 	c.Exec(t, 1, `UPDATE t SET v = 'w' WHERE id = 4500`)
@@ -165,6 +167,7 @@ func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
 	for name, way := range ways {
 		for _, phase := range []string{"scan", "compare", "confirm"} {
 			t.Run(name+" in "+phase, func(t *testing.T) {
+				t.Parallel()
 				var met atomic.Bool
 				s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
 					if u.Phase != phase {
@@ -193,6 +196,7 @@ func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
 
 // The answer for one unit is given for every unit.
 func TestTableDiff_TheAnswerOfAnotherUnitCountsForNothing(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)
 	for _, phase := range []string{"compare", "confirm"} {

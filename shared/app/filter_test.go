@@ -5,15 +5,18 @@ import (
 	"strings"
 	"testing"
 
+	"ace/shared/api"
 	"ace/shared/app/apptest"
 	"ace/shared/endpoint"
 	"ace/shared/pg/pgtest"
 )
 
 func TestTableFilter_HostileTextsAreRefused(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 100) i; CREATE TABLE victim (id int)`)
+	submitted := map[string]string{} // task id -> filter; they run while others are submitted
 	for _, text := range []string{
 		"true) OR (true",
 		"true) --",
@@ -51,12 +54,14 @@ func TestTableFilter_HostileTextsAreRefused(t *testing.T) {
 		"id IN (WITH gone AS (DELETE FROM victim RETURNING id) SELECT id FROM gone)",
 		"true,true",
 	} {
-		t.Run(text, func(t *testing.T) {
-			message := s.Fail(t, "public.t", "table_filter", text)
-			if !strings.Contains(message, "table_filter") || !strings.Contains(message, "SQLSTATE") || !strings.Contains(message, `node "n`) {
-				t.Errorf("the error is %q, want one that names table_filter and the node and has the server's message", message)
-			}
-		})
+		submitted[s.Submit(t, "public.t", "table_filter", text)] = text
+	}
+	for id, text := range submitted {
+		status := s.Wait(t, id)
+		named := strings.Contains(status.Error, "table_filter") && strings.Contains(status.Error, "SQLSTATE") && strings.Contains(status.Error, `node "n`)
+		if status.Status != api.StatusFailed || !named {
+			t.Errorf("%s: ended %s: %q, want FAILED naming table_filter and the node with the server's message", text, status.Status, status.Error)
+		}
 	}
 	for node := range c.Nodes {
 		if got := c.QueryStrings(t, node, `SELECT count(*) FROM pg_class WHERE relname = 'victim'`); got[0][0] != "1" {
@@ -66,6 +71,7 @@ func TestTableFilter_HostileTextsAreRefused(t *testing.T) {
 }
 
 func TestTableFilter_TextsThatNoServerTakesAreRefusedAtOnce(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
 	for name, text := range map[string]string{
@@ -82,6 +88,7 @@ func TestTableFilter_TextsThatNoServerTakesAreRefusedAtOnce(t *testing.T) {
 }
 
 func TestTableFilter_AnyBooleanExpressionWorks(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
 	c.ExecAll(t, `ALTER DATABASE `+c.DB+` SET search_path = "$user", public, "Extra ""1"""`)
@@ -129,6 +136,7 @@ func TestTableFilter_AnyBooleanExpressionWorks(t *testing.T) {
 
 // The filter selects keys in the first pass; the rows are then read by key, without it.
 func TestTableFilter_SelectsKeysInTheFirstPassOnly(t *testing.T) {
+	t.Parallel()
 	filtered := func(filter string) []string { return []string{"table_filter", filter} }
 	plain := []string{`CREATE TABLE t (id int PRIMARY KEY, v text, w int)`, `INSERT INTO t SELECT i, 'v', i FROM generate_series(1, 3000) i`}
 	checkShapes(t, []shape{
@@ -153,6 +161,7 @@ func TestTableFilter_SelectsKeysInTheFirstPassOnly(t *testing.T) {
 }
 
 func TestTableFilter_InPhysicalOrder(t *testing.T) {
+	t.Parallel()
 	const fill = `INSERT INTO t SELECT CASE i % 2 WHEN 0 THEN 'a' ELSE 'B' END || i, i FROM generate_series(1, 3000) i`
 	made := func(collation string) []string {
 		return []string{`CREATE TABLE t (id text COLLATE ` + collation + ` PRIMARY KEY, w int)`, fill}

@@ -18,6 +18,7 @@ func scatteredTable() string {
 }
 
 func TestTableDiff_ConnectionsAndLocksStayWithinTheirBounds(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)
 	c.ExecAll(t, scatteredTable())
@@ -89,6 +90,7 @@ func observe(t *testing.T, c *pgtest.Cluster, node int) (stop func() observed) {
 }
 
 func TestTableDiff_WritesNothingOnTheNodes(t *testing.T) {
+	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("autovacuum", "off"), pgtest.ServerSetting("wal_level", "minimal"), pgtest.ServerSetting("max_wal_senders", "0"))
 	differingTable(t, c)
 	c.ExecAll(t, scatteredTable())
@@ -117,6 +119,7 @@ func TestTableDiff_WritesNothingOnTheNodes(t *testing.T) {
 
 // A transaction that was pooled away by an error is left nowhere either.
 func TestTableDiff_LeavesNoTransactionBehindAFailure(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)
 	s := apptest.New(t, c, apptest.Options{})

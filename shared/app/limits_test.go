@@ -13,13 +13,14 @@ import (
 )
 
 func TestTableDiff_MaxDiffRowsLimitsWhatIsWrittenAndNothingElse(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 3000) i`)
 	c.Exec(t, 1, `UPDATE t SET v = 'w' WHERE id % 10 = 0`) // 300 rows differ from both other nodes
 	c.Exec(t, 2, `DELETE FROM t WHERE id > 2950`)          // 50 rows, 5 of them among those
 	const changed, gone = 300, 50
-	for _, limit := range []int{1, 7, 49, 50, 51, 299, 300, 301, 1000} {
+	for _, limit := range []int{1, 49, 50, 299, 300, 1000} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			d := s.Diff(t, "public.t", "block_rows", "1000", "max_diff_rows", fmt.Sprint(limit))
 			if d.Result.MismatchedRows != changed+gone-5 || d.Result.TotalRows != 3000 {
@@ -51,6 +52,7 @@ func TestTableDiff_MaxDiffRowsLimitsWhatIsWrittenAndNothingElse(t *testing.T) {
 
 // Far beyond the limit rows are counted by their digests alone.
 func TestTableDiff_HundredThousandRowsOnOneNodeOnly(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
@@ -65,6 +67,7 @@ func TestTableDiff_HundredThousandRowsOnOneNodeOnly(t *testing.T) {
 }
 
 func TestTableDiff_HowTheWorkIsDividedDoesNotShowInTheDocument(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})
 	c.ExecAll(t, `CREATE TABLE t (a int, b text, v numeric, PRIMARY KEY (b, a))`,

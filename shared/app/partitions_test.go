@@ -8,6 +8,7 @@ import (
 )
 
 func TestTableDiff_PartitionedTables(t *testing.T) {
+	t.Parallel()
 	ranged := `CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
 		CREATE TABLE t_low PARTITION OF t FOR VALUES FROM (MINVALUE) TO (1000);
 		CREATE TABLE t_high PARTITION OF t FOR VALUES FROM (1000) TO (5000);
@@ -43,6 +44,7 @@ func TestTableDiff_PartitionedTables(t *testing.T) {
 }
 
 func TestTableDiff_InheritanceParentIsComparedAlone(t *testing.T) {
+	t.Parallel()
 	family := `CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE child (w text) INHERITS (t)`
 	fill := `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 1500) i`
 	checkShapes(t, []shape{
@@ -57,6 +59,7 @@ func TestTableDiff_InheritanceParentIsComparedAlone(t *testing.T) {
 
 // Keys that the nodes order differently make it read the leaves one by one, or the parent where it may not.
 func TestTableDiff_PartitionsInPhysicalOrder(t *testing.T) {
+	t.Parallel()
 	parted := func(collation string) string {
 		return `CREATE TABLE t (id text COLLATE ` + collation + ` PRIMARY KEY, v text) PARTITION BY HASH (id);
 			CREATE TABLE t_0 (v text, id text COLLATE ` + collation + ` NOT NULL);
@@ -80,6 +83,7 @@ func TestTableDiff_PartitionsInPhysicalOrder(t *testing.T) {
 }
 
 func TestTableDiff_PartitionTheRoleMayNotRead(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	reader := readOnlyRole(t, c)
 	s := apptest.New(t, reader, apptest.Options{})

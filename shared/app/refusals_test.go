@@ -9,6 +9,7 @@ import (
 )
 
 func TestTableDiff_TablesThatCannotBeComparedFailWithAReason(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	reader := readOnlyRole(t, c)
 	s := apptest.New(t, reader, apptest.Options{})
@@ -61,6 +62,7 @@ func TestTableDiff_TablesThatCannotBeComparedFailWithAReason(t *testing.T) {
 }
 
 func TestTableDiff_SelectOnEveryColumnIsEnough(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	reader := readOnlyRole(t, c)
 	s := apptest.New(t, reader, apptest.Options{})

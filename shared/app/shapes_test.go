@@ -10,6 +10,7 @@ import (
 )
 
 func TestTableDiff_FindsEveryKindOfDifference(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})
 	c.ExecAll(t, `CREATE TABLE users (id int PRIMARY KEY, name text)`,
@@ -99,6 +100,7 @@ func checkShapes(t *testing.T, shapes []shape, options ...pgtest.Option) {
 }
 
 func TestTableDiff_AnyFillingOfATable(t *testing.T) {
+	t.Parallel()
 	plain := `CREATE TABLE t (id int PRIMARY KEY, v text)`
 	fill := func(from, to string) string {
 		return `INSERT INTO t SELECT i, 'v' || i FROM generate_series(` + from + `, ` + to + `) i`
@@ -130,6 +132,7 @@ func TestTableDiff_AnyFillingOfATable(t *testing.T) {
 }
 
 func TestTableDiff_StatisticsNeverDecideTheVerdict(t *testing.T) {
+	t.Parallel()
 	quiet := `CREATE TABLE t (id int PRIMARY KEY, v text) WITH (autovacuum_enabled = off)`
 	checkShapes(t, []shape{
 		{name: "never analysed", all: []string{quiet, `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 20000) i`},
@@ -152,6 +155,7 @@ func TestTableDiff_StatisticsNeverDecideTheVerdict(t *testing.T) {
 }
 
 func TestTableDiff_AnyColumns(t *testing.T) {
+	t.Parallel()
 	checkShapes(t, []shape{
 		{name: "only the key", all: []string{`CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t SELECT generate_series(1, 3000)`},
 			n1: []string{`DELETE FROM t WHERE id = 5`}, n2: []string{`DELETE FROM t WHERE id = 2500`}, total: 3000, found: counts{1, 1, 0}},

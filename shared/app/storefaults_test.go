@@ -18,6 +18,7 @@ import (
 // Every single call of the store fails once, before or after it was carried out, in a run of its own. The task then
 // completes with the right verdict or fails, and only a completed one shows a document.
 func TestTableDiff_AFaultOfTheStoreNeverMakesAWrongVerdict(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)
 	backing := apptest.Store(t)
@@ -50,7 +51,7 @@ func writes(op faulty.Op) bool {
 // judge submits a comparison whose right outcome is 8 mismatched rows, and looks at what comes of it.
 func judge(t *testing.T, s *apptest.Service, store *faulty.Store, what string) {
 	t.Helper()
-	query := url.Values{"cluster_name": {s.Cluster.Name}, "table_name": {"public.t"}, "confirm_delay": {"0"}, "block_rows": {"4000"}, "batch_size": {"1"}}
+	query := url.Values{"cluster_name": {s.Cluster.Name}, "table_name": {"public.t"}, "confirm_delay": {"0"}}
 	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: "/ace/table-diff", RawQuery: query.Encode()})
 	if response.Status != 200 {
 		if response.Status != 503 {

@@ -15,6 +15,7 @@ import (
 )
 
 func TestTableDiff_TwelveHundredColumns(t *testing.T) {
+	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(4))
 	s := apptest.New(t, c, apptest.Options{})
 	columns := make([]string, 1199)

@@ -12,12 +12,28 @@ import (
 
 // sections is a Source of rows that are held.
 type sections struct {
+	columns   []difffile.Column // nil: those of matching
 	rows      map[difffile.Pair]map[string][]difffile.Row
 	unsettled map[difffile.Pair][]difffile.Row
 }
 
-func (s sections) Rows(_ context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Row, error] {
-	return each(s.rows[pair][node])
+func (s sections) Rows(_ context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
+	return func(yield func(difffile.Encoded, error) bool) {
+		columns := s.columns
+		if columns == nil {
+			columns = matching().Columns
+		}
+		encoder, err := difffile.NewEncoder(columns)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, row := range s.rows[pair][node] {
+			if encoded, err := encoder.Append(nil, row); !yield(encoded, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func (s sections) Unsettled(_ context.Context, pair difffile.Pair) iter.Seq2[difffile.Row, error] {

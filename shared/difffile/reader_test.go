@@ -33,7 +33,7 @@ func TestRead_GivesBackWhatWasWritten(t *testing.T) {
 		s.PrimaryKey = []string{s.Columns[0].Name}
 		rows := rapid.SliceOfN(rowOf(s.Columns), 0, 8).Draw(t, "rows")
 		s.Pairs[1].OnlyOn = map[string]int64{"n3": int64(len(rows))}
-		src := sections{rows: map[difffile.Pair]map[string][]difffile.Row{n13: {"n3": rows}}}
+		src := sections{columns: s.Columns, rows: map[difffile.Pair]map[string][]difffile.Row{n13: {"n3": rows}}}
 		var out bytes.Buffer
 		if _, err := difffile.Write(context.Background(), &out, s, src); err != nil {
 			t.Fatal(err)
@@ -191,15 +191,16 @@ func TestRows_EndsWithTheErrorAndStopsWhenAsked(t *testing.T) {
 // many gives the same row again and again, on n1.
 type many int
 
-func (n many) Rows(_ context.Context, _ difffile.Pair, node string) iter.Seq2[difffile.Row, error] {
-	if node != "n1" {
-		return each(nil)
-	}
-	return func(yield func(difffile.Row, error) bool) {
-		r := row("1", "t", strings.Repeat("x", 200), "1.00", `\x00`)
-		for range int(n) {
-			if !yield(r, nil) {
-				return
+func (n many) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
+	one := sections{rows: map[difffile.Pair]map[string][]difffile.Row{
+		n12: {"n1": {row("1", "t", strings.Repeat("x", 200), "1.00", `\x00`)}},
+	}}
+	return func(yield func(difffile.Encoded, error) bool) {
+		for encoded, err := range one.Rows(ctx, pair, node) {
+			for range int(n) {
+				if !yield(encoded, err) {
+					return
+				}
 			}
 		}
 	}

@@ -16,8 +16,8 @@ import (
 // the source goes over its parts once per section, instead of anybody holding the rows. A sequence ends with its
 // first error.
 type Source interface {
-	// Rows gives the rows of one node of one pair, in key order.
-	Rows(ctx context.Context, pair Pair, node string) iter.Seq2[Row, error]
+	// Rows gives the rows of one node of one pair, in key order, as an Encoder of the summary's columns wrote them.
+	Rows(ctx context.Context, pair Pair, node string) iter.Seq2[Encoded, error]
 	// Unsettled gives the keys of the pair's unsettled rows, as text in the order of the primary key's columns.
 	Unsettled(ctx context.Context, pair Pair) iter.Seq2[Row, error]
 }
@@ -41,9 +41,6 @@ func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, er
 	}
 	counted := &counter{w: w, sha: sha256.New()}
 	d := &document{out: bufio.NewWriterSize(counted, 64<<10), summary: s}
-	if err := d.prepareColumns(); err != nil {
-		return Written{}, err
-	}
 	d.print(`{"format":"`, Format, "\",\n\"summary\":", string(head), ",\n\"diffs\":{")
 	if err := d.diffs(ctx, src); err != nil {
 		return Written{}, err
@@ -63,25 +60,7 @@ func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, er
 type document struct {
 	out     *bufio.Writer
 	summary Summary
-	columns []column
-	line    []byte // the row being encoded, reused
-}
-
-// column is what is needed to write a value: its name as JSON with the colon, and its kind.
-type column struct {
-	label []byte
-	kind  kind
-}
-
-func (d *document) prepareColumns() error {
-	for _, c := range d.summary.Columns {
-		label, err := appendString(nil, c.Name)
-		if err != nil {
-			return fmt.Errorf("difffile: column name %w", err)
-		}
-		d.columns = append(d.columns, column{label: append(label, ':'), kind: kindOf(c)})
-	}
-	return nil
+	line    []byte // the key being encoded, reused
 }
 
 func (d *document) print(parts ...string) {
@@ -141,21 +120,13 @@ func (d *document) section(ctx context.Context, src Source, p PairSummary, node 
 	return nil
 }
 
-func (d *document) row(row Row, first bool) error {
-	if len(row) != len(d.columns) {
-		return fmt.Errorf("it has %d values for %d columns", len(row), len(d.columns))
+func (d *document) row(row Encoded, first bool) error {
+	if !first {
+		d.print(",")
 	}
-	line := d.startLine(first, '{')
-	for i, c := range d.columns {
-		if i > 0 {
-			line = append(line, ',')
-		}
-		var err error
-		if line, err = appendValue(append(line, c.label...), c.kind, row[i]); err != nil {
-			return fmt.Errorf("column %q: %w", d.summary.Columns[i].Name, err)
-		}
-	}
-	return d.endLine(append(line, '}'))
+	d.print("\n")
+	_, err := d.out.Write(row)
+	return err
 }
 
 func (d *document) startLine(first bool, open byte) []byte {

@@ -58,7 +58,7 @@ func TestWrite_TheDocumentIsTheGolden(t *testing.T) {
 			if err != nil {
 				t.Fatalf("the document cannot be read: %v", err)
 			}
-			again := write(t, back.Summary, sections{back.Rows, back.Unsettled})
+			again := write(t, back.Summary, sections{back.Summary.Columns, back.Rows, back.Unsettled})
 			if diff := cmp.Diff(string(got), string(again)); diff != "" {
 				t.Errorf("reading and writing again changes the document:\n%s", diff)
 			}
@@ -134,8 +134,8 @@ type broken struct {
 	err error
 }
 
-func (b broken) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Row, error] {
-	return func(yield func(difffile.Row, error) bool) {
+func (b broken) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
+	return func(yield func(difffile.Encoded, error) bool) {
 		for r, err := range b.sections.Rows(ctx, pair, node) {
 			if !yield(r, err) {
 				return

@@ -178,7 +178,7 @@ func TestQueue_CloseEndsRunningTasksWaitsForThemAndForgetsTheRest(t *testing.T) 
 		close(started)
 		<-ctx.Done()
 		cause.Store(context.Cause(ctx))
-		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // the task takes its time to end
+		time.Sleep(50 * time.Millisecond)
 		ended.Store(true)
 	})
 	start(t, q, "td_1", "td_2")

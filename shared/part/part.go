@@ -1,12 +1,13 @@
 // Package part reads and writes parts: the result of one unit of work as one object of the archive, written once.
 //
-// A part is a sequence of JSON lines: a header that says which plan and unit it answers, any number of rows, and a seal
+// A part is a sequence of lines: a header that says which plan and unit it answers, any number of rows, and a seal
 // (seal.go) with the unit's totals, the number of rows and the SHA-256 of every byte before it. A part without its
 // seal, or with one that does not fit, is never taken for a whole one. Memory does not depend on the number of rows.
 package part
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -54,10 +55,22 @@ func Create(ctx context.Context, store archive.Store, key string, header Header)
 	return w, nil
 }
 
-// Row adds a row.
+// Row adds a row as JSON.
 func (w *Writer) Row(row any) error {
 	w.rows++
 	return w.line(row)
+}
+
+// Line adds a row that the caller has written: one line of any text, without its end.
+func (w *Writer) Line(line []byte) error {
+	if bytes.IndexByte(line, '\n') >= 0 {
+		return fault.New(fault.Internal, "a row of a part has more than one line")
+	}
+	w.rows++
+	if _, err := w.buffer.Write(line); err != nil {
+		return err
+	}
+	return w.buffer.WriteByte('\n')
 }
 
 // line writes one value; what the archive says of a write stays its own error.
@@ -150,23 +163,35 @@ func checkHeader(key string, got, want Header) error {
 
 // Next decodes the next row; false means that all rows were read and the seal, the last line, fits them.
 func (r *Reader) Next(row any) (bool, error) {
-	if r.totals != nil {
-		return false, nil
+	line, err := r.NextLine()
+	if err != nil || line == nil {
+		return false, err
 	}
-	line, err := r.readLine()
-	if err != nil {
-		return false, r.damaged(err)
-	}
-	if _, err := r.buffer.Peek(1); errors.Is(err, io.EOF) {
-		return false, r.checkSeal(line)
-	}
-	r.digest.Write(line)
-	r.rows++
 	if err := json.Unmarshal(line, row); err != nil {
 		return false, r.damaged(err)
 	}
 	return true, nil
 }
+
+// NextLine gives the next row as it was written, valid until the next call; nil is the end, as in Next.
+func (r *Reader) NextLine() ([]byte, error) {
+	if r.totals != nil {
+		return nil, nil
+	}
+	line, err := r.readLine()
+	if err != nil {
+		return nil, r.damaged(err)
+	}
+	if _, err := r.buffer.Peek(1); errors.Is(err, io.EOF) {
+		return nil, r.checkSeal(line)
+	}
+	r.digest.Write(line)
+	r.rows++
+	return line[:len(line)-1], nil
+}
+
+// Damaged is the error of a row that cannot be read for what it should be.
+func (r *Reader) Damaged(err error) error { return r.damaged(err) }
 
 func (r *Reader) checkSeal(line []byte) error {
 	s, err := readSeal(line)

@@ -53,18 +53,22 @@ func TestFault_NamesTheNodeAndKeepsWhatIsKnown(t *testing.T) {
 	cancel(fault.New(fault.Cancelled, "cancelled on request"))
 	pgErr := &pgconn.PgError{Code: "42703", Message: "no column x", Detail: "secret row", Hint: "try y", Position: 7}
 	for name, tt := range map[string]struct {
-		ctx  context.Context
+		over bool // the caller's context has ended
 		err  error
 		code fault.Code
 		says string
 	}{
-		"the server's error":          {t.Context(), pgErr, fault.Invalid, `node "n1": reading: no column x (SQLSTATE 42703) at character 7. Hint: try y`},
-		"the server's error, wrapped": {t.Context(), fmt.Errorf("x: %w", pgErr), fault.Invalid, `node "n1": reading: no column x (SQLSTATE 42703) at character 7. Hint: try y`},
-		"a lost connection":           {t.Context(), io.ErrUnexpectedEOF, fault.Unavailable, `node "n1" (127.0.0.1:5432/app): the connection was lost while reading`},
-		"a fault":                     {t.Context(), fault.New(fault.Conflict, "rewritten"), fault.Conflict, "rewritten"},
-		"the caller's end":            {ended, pgErr, fault.Cancelled, "cancelled on request"},
+		"the server's error":          {false, pgErr, fault.Invalid, `node "n1": reading: no column x (SQLSTATE 42703) at character 7. Hint: try y`},
+		"the server's error, wrapped": {false, fmt.Errorf("x: %w", pgErr), fault.Invalid, `node "n1": reading: no column x (SQLSTATE 42703) at character 7. Hint: try y`},
+		"a lost connection":           {false, io.ErrUnexpectedEOF, fault.Unavailable, `node "n1" (127.0.0.1:5432/app): the connection was lost while reading`},
+		"a fault":                     {false, fault.New(fault.Conflict, "rewritten"), fault.Conflict, "rewritten"},
+		"the caller's end":            {true, pgErr, fault.Cancelled, "cancelled on request"},
 	} {
-		err := n.fault(tt.ctx, "reading", tt.err)
+		ctx := t.Context()
+		if tt.over {
+			ctx = ended
+		}
+		err := n.fault(ctx, "reading", tt.err)
 		if fault.CodeOf(err) != tt.code || fault.PublicMessage(err) != tt.says || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %s %q, want %s %q", name, fault.CodeOf(err), fault.PublicMessage(err), tt.code, tt.says)
 		}
@@ -82,12 +86,12 @@ const secret = "hunter2 'quoted' \\ @:/?&=%"
 // closedPort gives a port where nobody listens.
 func closedPort(t *testing.T) uint16 {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // loopback, closed at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	return uint16(listener.Addr().(*net.TCPAddr).Port) //nolint:errcheck // a TCP listener
+	return uint16(listener.Addr().(*net.TCPAddr).Port)
 }
 
 func TestConnecting_NoErrorTellsAPassword(t *testing.T) {

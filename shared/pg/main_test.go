@@ -73,7 +73,8 @@ func sourceOf(d *table.Description, name string) table.Source {
 		s.KeyEqual = append(s.KeyEqual, "OPERATOR(pg_catalog."+k.Equal+")")
 		s.Collate = append(s.Collate, column.CollName)
 	}
-	s.Order, s.OrderType, s.ScalarOrder = s.Key, s.KeyType, len(s.Key) == 1
+	first, _ := d.Column(d.Key[0].Name)
+	s.Order, s.OrderType, s.ScalarOrder = s.Key, s.KeyType, len(s.Key) == 1 && first.Type.Elem == nil
 	var exprs []string
 	for _, column := range d.Columns {
 		ref := s.Alias + "." + table.Quote(column.Name)

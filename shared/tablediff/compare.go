@@ -222,7 +222,7 @@ func (j *job) checkListed(d compared, lists [][]table.Listed) error {
 
 // explain names the node that matching has found two rows of one key on.
 func (j *job) explain(err error) error {
-	var twice *errTwice
+	var twice *twiceError
 	if !errors.As(err, &twice) {
 		return err
 	}
@@ -241,7 +241,11 @@ func (j *job) keep(found []candidate, block int) error {
 				j.totals.PairCandidates[p]++
 			}
 		}
-		if err := j.out.Row(c); err != nil {
+		var err error
+		if j.line, err = c.appendLine(j.line[:0]); err != nil {
+			return err
+		}
+		if err := j.out.Line(j.line); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"ace/shared/difffile"
+	"ace/shared/fault"
 	"ace/shared/part"
 )
 
@@ -21,7 +23,11 @@ const (
 // confirm does a unit: read the candidates of the compare unit of the same number again, by key and without the
 // filter, until each is equal, or different and at rest, or has changed too often.
 func (j *job) confirm(ctx context.Context) error {
-	c := &confirmation{job: j, settled: map[int64][]*int64{}, unsettled: map[int64]bool{}}
+	encoder, err := difffile.NewEncoder(j.plan.Columns)
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "rows of this table cannot be written")
+	}
+	c := &confirmation{job: j, encoder: encoder, pairs: j.plan.pairs(), settled: map[int64][]*int64{}, unsettled: map[int64]bool{}}
 	j.totals.Pairs = make([]PairTotals, len(j.plan.pairs()))
 	for p := range j.totals.Pairs {
 		j.totals.Pairs[p].Columns = make([]int64, len(j.plan.Columns))
@@ -37,6 +43,8 @@ func (j *job) confirm(ctx context.Context) error {
 // confirmation is the state of one confirm unit. Candidates go by their place in the compare part.
 type confirmation struct {
 	job       *job
+	encoder   *difffile.Encoder
+	pairs     []pair
 	resolved  bitmap             // candidates that are equal now
 	settled   map[int64][]*int64 // digests of those that came to rest after they had changed
 	unsettled map[int64]bool
@@ -59,23 +67,27 @@ func (c *confirmation) candidates(ctx context.Context, fn func([]indexed) error)
 		return err
 	}
 	defer reader.Close()
+	nodes := len(c.job.plan.Nodes)
 	chunk := make([]indexed, 0, chunkKeys)
 	for at := int64(0); ; at++ {
-		next := indexed{at: at}
-		more, err := reader.Next(&next.candidate)
+		line, err := reader.NextLine()
 		if err != nil {
 			return err
 		}
-		if more {
-			chunk = append(chunk, next)
+		if line != nil {
+			c, err := readCandidate(line, nodes)
+			if err != nil {
+				return reader.Damaged(err)
+			}
+			chunk = append(chunk, indexed{candidate: c, at: at})
 		}
-		if len(chunk) == chunkKeys || !more && len(chunk) > 0 {
+		if len(chunk) == chunkKeys || line == nil && len(chunk) > 0 {
 			if err := fn(chunk); err != nil {
 				return err
 			}
 			chunk = chunk[:0]
 		}
-		if !more {
+		if line == nil {
 			return nil
 		}
 	}

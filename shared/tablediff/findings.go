@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"ace/shared/difffile"
+	"ace/shared/fault"
 	"ace/shared/table"
 )
 
@@ -35,7 +37,7 @@ func (c *confirmation) report(ctx context.Context) error {
 // advance counts a candidate for its pairs and says whether one of them still wants its rows.
 func (c *confirmation) advance(candidate indexed) bool {
 	within := false
-	for p, pair := range c.job.plan.pairs() {
+	for p, pair := range c.pairs {
 		if !sameDigest(candidate.Digest[pair.a], candidate.Digest[pair.b]) {
 			c.position[p]++
 			within = within || c.position[p] <= c.job.plan.MaxDiffRows+limitSlack
@@ -87,25 +89,43 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []Tx, chunk []indexed) 
 // judge compares the rows of one key and writes the finding.
 func (c *confirmation) judge(candidate indexed, rows []*table.KeyedRow) error {
 	totals := &c.job.totals
-	f := finding{Key: candidate.Key, Rows: make([]table.Row, len(rows))}
-	digest := make([]*int64, len(rows))
+	texts, digest := make([]table.Row, len(rows)), make([]*int64, len(rows))
 	for node, row := range rows {
 		if row != nil {
-			f.Rows[node], digest[node] = row.Row, &row.Digest
+			texts[node], digest[node] = row.Row, &row.Digest
 		}
 	}
-	if c.isRespelt(candidate.Key, f.Rows, digest) {
+	if c.isRespelt(candidate.Key, texts, digest) {
 		totals.Respelt++
 		totals.Keys--
 		return nil
 	}
-	if !c.countPairs(f.Rows) {
+	differs := c.countPairs(texts)
+	if !slices.Contains(differs, true) {
 		totals.Resolved++
 		return nil
 	}
-	f.Unsettled = c.isUnsettled(candidate, digest)
-	c.countKey(candidate, f.Unsettled)
-	return c.job.out.Row(f)
+	unsettled := c.isUnsettled(candidate, digest)
+	c.countKey(candidate, unsettled)
+	return c.keep(finding{Unsettled: unsettled, Differs: differs}, candidate.Key, texts)
+}
+
+// keep writes a finding to the part: its rows as the document will have them.
+func (c *confirmation) keep(f finding, key table.Key, texts []table.Row) (err error) {
+	if f.Key, err = appendKey(nil, key); err != nil {
+		return err
+	}
+	f.Rows = make([]difffile.Encoded, len(texts))
+	for node, text := range texts {
+		if text == nil {
+			continue
+		}
+		if f.Rows[node], err = c.encoder.Append(nil, difffile.Row(text)); err != nil {
+			return fault.Wrap(err, fault.Internal, "the row with key %s on node %q cannot be written: %v", key, c.job.plan.Nodes[node], err)
+		}
+	}
+	c.job.line = f.appendLine(c.job.line[:0])
+	return c.job.out.Line(c.job.line)
 }
 
 // countKey counts a key that differs.
@@ -132,10 +152,10 @@ func (c *confirmation) isUnsettled(candidate indexed, now []*int64) bool {
 	return c.unsettled[candidate.at] || !sameDigests(now, known)
 }
 
-// countPairs counts the difference for each pair that has one.
-func (c *confirmation) countPairs(rows []table.Row) bool {
-	differs := false
-	for p, pair := range c.job.plan.pairs() {
+// countPairs counts the difference for each pair that has one, and says which have.
+func (c *confirmation) countPairs(rows []table.Row) []bool {
+	differs := make([]bool, len(c.pairs))
+	for p, pair := range c.pairs {
 		a, b, totals := rows[pair.a], rows[pair.b], &c.job.totals.Pairs[p]
 		switch {
 		case a == nil && b == nil:
@@ -154,7 +174,7 @@ func (c *confirmation) countPairs(rows []table.Row) bool {
 				}
 			}
 		}
-		differs = true
+		differs[p] = true
 	}
 	return differs
 }
@@ -185,7 +205,7 @@ func (c *confirmation) count(ctx context.Context, chunk []indexed) error {
 
 func (c *confirmation) countPairsByDigest(digest []*int64) bool {
 	differs := false
-	for p, pair := range c.job.plan.pairs() {
+	for p, pair := range c.pairs {
 		a, b, totals := digest[pair.a], digest[pair.b], &c.job.totals.Pairs[p]
 		if sameDigest(a, b) {
 			continue

@@ -24,19 +24,19 @@ func (e *entry) differs() bool {
 	return false
 }
 
-// errTwice says that a node has two rows of one key, which a sound index does not allow: one would hide the other.
-type errTwice struct {
+// twiceError says that a node has two rows of one key, which a sound index does not allow: one would hide the other.
+type twiceError struct {
 	node int
 	key  table.Key
 }
 
 // Error names the key.
-func (e *errTwice) Error() string { return "two rows have the key " + e.key.String() }
+func (e *twiceError) Error() string { return "two rows have the key " + e.key.String() }
 
 // matchRange matches what the nodes list of one range, each in key order, and gives the candidates in key order and the
 // number of distinct keys. Keys are matched by their text; rank, which has a server sort keys, decides about the rest:
 // it tells which texts are equal keys (1.0 and 1.00), and it orders keys of which no single node has all. A node that
-// lists a key twice is an errTwice.
+// lists a key twice is a twiceError.
 func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) ([]candidate, int64, error) {
 	entries, err := matchByText(lists)
 	if err != nil {
@@ -79,7 +79,7 @@ func matchByText(lists [][]table.Listed) ([]*entry, error) {
 				entries = append(entries, e)
 			}
 			if e.digest[node] != nil {
-				return nil, &errTwice{node, row.Key}
+				return nil, &twiceError{node, row.Key}
 			}
 			digest := row.Digest
 			e.digest[node], e.place[node] = &digest, place
@@ -136,7 +136,7 @@ func (e *entry) take(o *entry) error {
 		switch {
 		case digest == nil:
 		case e.digest[node] != nil:
-			return &errTwice{node, o.key}
+			return &twiceError{node, o.key}
 		default:
 			e.digest[node] = digest
 		}

@@ -150,7 +150,7 @@ func TestMatchRange_ANodeThatListsAKeyTwiceIsAnError(t *testing.T) {
 	for name, lists := range tests {
 		t.Run(name, func(t *testing.T) {
 			found, _, err := matchRange(lists, rankNumbers)
-			var twice *errTwice
+			var twice *twiceError
 			if !errors.As(err, &twice) || twice.node != 0 {
 				t.Errorf("candidates %v, error %v; want an error about the first node", found, err)
 			}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"maps"
@@ -216,15 +215,15 @@ func (r *run) adopt(ctx context.Context, key string) (difffile.Summary, task.Doc
 type findings struct{ run *run }
 
 // Rows gives the rows of one node of one pair, in key order, up to the limit.
-func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Row, error] {
-	return func(yield func(difffile.Row, error) bool) {
+func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
+	return func(yield func(difffile.Encoded, error) bool) {
 		at := slices.Index(f.run.plan.Nodes, node)
 		for found, err := range f.ofPair(ctx, pair) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if row := found.Rows[at]; row != nil && !yield(difffile.Row(row), nil) {
+			if row := found.Rows[at]; row != nil && !yield(row, nil) {
 				return
 			}
 		}
@@ -235,27 +234,32 @@ func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) it
 func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[difffile.Row, error] {
 	return func(yield func(difffile.Row, error) bool) {
 		for found, err := range f.ofPair(ctx, pair) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if !found.Unsettled {
+			if err == nil && !found.Unsettled {
 				continue
 			}
-			key := make(difffile.Row, len(found.Key))
-			for i := range found.Key {
-				key[i] = &found.Key[i]
-			}
-			if !yield(key, nil) {
+			key, err := unsettledKey(found, err)
+			if !yield(key, err) || err != nil {
 				return
 			}
 		}
 	}
 }
 
+func unsettledKey(f finding, err error) (difffile.Row, error) {
+	if err != nil {
+		return nil, err
+	}
+	key, err := readKey(f.Key)
+	row := make(difffile.Row, len(key))
+	for i := range key {
+		row[i] = &key[i]
+	}
+	return row, err
+}
+
 // ofPair gives the first max_diff_rows findings in which the rows of a pair differ.
-func (f *findings) ofPair(ctx context.Context, pair difffile.Pair) iter.Seq2[finding, error] {
-	a, b := slices.Index(f.run.plan.Nodes, pair[0]), slices.Index(f.run.plan.Nodes, pair[1])
+func (f *findings) ofPair(ctx context.Context, wanted difffile.Pair) iter.Seq2[finding, error] {
+	at := slices.IndexFunc(f.run.plan.pairs(), func(p pair) bool { return f.run.plan.pairName(p) == wanted.String() })
 	return func(yield func(finding, error) bool) {
 		var count int64
 		for found, err := range f.all(ctx) {
@@ -263,7 +267,7 @@ func (f *findings) ofPair(ctx context.Context, pair difffile.Pair) iter.Seq2[fin
 				yield(finding{}, err)
 				return
 			}
-			if (found.Rows[a] == nil) == (found.Rows[b] == nil) && found.Rows[a].Equal(found.Rows[b]) {
+			if !found.Differs[at] {
 				continue
 			}
 			if count++; count > f.run.plan.MaxDiffRows || !yield(found, nil) {
@@ -299,14 +303,15 @@ func (f *findings) read(ctx context.Context, u Unit, yield func(finding, error) 
 		return err
 	}
 	defer reader.Close()
+	pairs, nodes := len(f.run.plan.pairs()), len(f.run.plan.Nodes)
 	for {
-		var found finding
-		more, err := reader.Next(&found)
-		if err != nil || !more {
+		line, err := reader.NextLine()
+		if err != nil || line == nil {
 			return err
 		}
-		if len(found.Rows) != len(f.run.plan.Nodes) {
-			return fmt.Errorf("part %s: a finding has the rows of %d nodes", u.key(), len(found.Rows))
+		found, err := readFinding(line, pairs, nodes)
+		if err != nil {
+			return reader.Damaged(err)
 		}
 		if !yield(found, nil) {
 			return errEnough

@@ -105,20 +105,6 @@ func (t Totals) rowsTotal() int64 {
 	return sum
 }
 
-// candidate is a row of a compare part.
-type candidate struct {
-	Key    table.Key `json:"k"`
-	Block  int       `json:"b"`
-	Digest []*int64  `json:"x"` // per node; nil: no such row
-}
-
-// finding is a row of a confirm part: a key whose rows differ.
-type finding struct {
-	Key       table.Key   `json:"k"`
-	Rows      []table.Row `json:"r,omitempty"` // per node; nil: no such row. Empty where the limit was reached.
-	Unsettled bool        `json:"u,omitempty"`
-}
-
 // pageSums is a row of a scan part: what one node's pages hold, per leaf.
 type pageSums struct {
 	Node   int     `json:"node"`

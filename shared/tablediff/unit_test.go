@@ -1,12 +1,14 @@
 package tablediff
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"ace/shared/difffile"
 	"ace/shared/fault"
 	"ace/shared/table"
 )
@@ -64,7 +66,7 @@ func TestUnitAndTotals_SurviveJSON(t *testing.T) {
 	})
 }
 
-func TestPartRows_SurviveJSON(t *testing.T) {
+func TestPartRows_ComeBackAsTheyWereWritten(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		digest := rapid.Custom(func(rt *rapid.T) *int64 {
 			if rapid.Bool().Draw(rt, "no row") {
@@ -73,15 +75,49 @@ func TestPartRows_SurviveJSON(t *testing.T) {
 			d := rapid.Int64().Draw(rt, "digest")
 			return &d
 		})
-		row := rapid.Custom(func(rt *rapid.T) table.Row {
-			if rapid.Bool().Draw(rt, "no row") {
-				return nil
-			}
-			return rapid.SliceOfN(rapid.Ptr(rapid.String(), true), 1, 4).Draw(rt, "values")
-		})
+		nodes := rapid.IntRange(2, 4).Draw(rt, "nodes")
 		key := table.Key(rapid.SliceOfN(rapid.String(), 1, 3).Draw(rt, "key"))
-		roundTrip(rt, candidate{Key: key, Block: rapid.Int().Draw(rt, "block"), Digest: rapid.SliceOfN(digest, 2, 4).Draw(rt, "digests")})
-		roundTrip(rt, finding{Key: key, Rows: rapid.SliceOfN(row, 2, 4).Draw(rt, "rows"), Unsettled: rapid.Bool().Draw(rt, "unsettled")})
+		c := candidate{Key: key, Block: rapid.IntRange(0, 1e6).Draw(rt, "block"), Digest: rapid.SliceOfN(digest, nodes, nodes).Draw(rt, "digests")}
+		line, err := c.appendLine(nil)
+		if err != nil || bytes.ContainsRune(line, '\n') {
+			rt.Fatalf("line %q, %v", line, err)
+		}
+		if got, err := readCandidate(line, nodes); err != nil || !cmp.Equal(got, c) {
+			rt.Fatalf("candidate %v came back as %v, %v", c, got, err)
+		}
+
+		encoder, err := difffile.NewEncoder([]difffile.Column{{Name: rapid.String().Draw(rt, "name"), Type: "text"}})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		f := finding{Unsettled: rapid.Bool().Draw(rt, "unsettled"), Differs: rapid.SliceOfN(rapid.Bool(), 1, 6).Draw(rt, "pairs"), Rows: make([]difffile.Encoded, nodes)}
+		if f.Key, err = appendKey(nil, key); err != nil {
+			rt.Fatal(err)
+		}
+		for node := range f.Rows {
+			if text := rapid.Ptr(rapid.String(), true).Draw(rt, "value"); rapid.Bool().Draw(rt, "row") {
+				if f.Rows[node], err = encoder.Append(nil, difffile.Row{text}); err != nil {
+					rt.Fatal(err)
+				}
+			}
+		}
+		line = f.appendLine(nil)
+		if got, err := readFinding(line, len(f.Differs), nodes); err != nil || !cmp.Equal(got, f) || bytes.ContainsRune(line, '\n') {
+			rt.Fatalf("finding %v came back as %v, %v", f, got, err)
+		}
+	})
+}
+
+func FuzzLines(f *testing.F) {
+	f.Add([]byte("7\t[\"1\"]\t-\t12"), []byte("u\t1\t[\"1\"]\t{}\t"))
+	f.Add([]byte(""), []byte("\t\t\t"))
+	f.Fuzz(func(t *testing.T, candidateLine, findingLine []byte) {
+		if c, err := readCandidate(candidateLine, 2); err == nil && len(c.Digest) != 2 {
+			t.Errorf("a candidate with %d digests", len(c.Digest))
+		}
+		if found, err := readFinding(findingLine, 1, 2); err == nil && (len(found.Differs) != 1 || len(found.Rows) != 2) {
+			t.Errorf("a finding with %d pairs and %d rows", len(found.Differs), len(found.Rows))
+		}
 	})
 }
 

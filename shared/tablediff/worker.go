@@ -77,6 +77,7 @@ type job struct {
 	nodes  []Node
 	store  archive.Store
 	out    *part.Writer
+	line   []byte // the row being written, reused
 	totals Totals
 }
 

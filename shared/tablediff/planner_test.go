@@ -1,0 +1,171 @@
+package tablediff
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"ace/shared/api"
+	"ace/shared/blockplan"
+	"ace/shared/fault"
+	"ace/shared/rowdigest"
+	"ace/shared/table"
+)
+
+// probed is a node that gives this answer to the digest's probe, and ranks keys as numbers.
+type probed struct {
+	Node
+	digest string
+	ranks  []int
+}
+
+func (n probed) ProbeDigest(context.Context, rowdigest.Seeds) (string, error) { return n.digest, nil }
+
+func (n probed) RankKeys(context.Context, table.Source, []table.Key) ([]int, error) {
+	return n.ranks, nil
+}
+
+func plannerOf(checksum string, nodes ...Node) *planner {
+	p := &planner{nodes: nodes, plan: &Plan{Sources: make([]table.Source, len(nodes)), LeafRows: 100, BlockRows: 1000, Workers: 2}}
+	p.job.Request.Checksum = checksum
+	p.job.Request.BatchSize = 10
+	for range nodes {
+		p.plan.Nodes = append(p.plan.Nodes, "n")
+	}
+	return p
+}
+
+func TestChooseChecksum_TheFastOneOnlyWhereAllNodesAgree(t *testing.T) {
+	for _, tt := range []struct {
+		name, asked string
+		digests     []string
+		want        string
+		warned      bool
+	}{
+		{"all agree", api.ChecksumAuto, []string{"1", "1", "1"}, ChecksumHash, false},
+		{"one differs", api.ChecksumAuto, []string{"1", "1", "2"}, ChecksumSHA256, true},
+		{"one has none", api.ChecksumAuto, []string{"1", ""}, ChecksumSHA256, true},
+		{"nobody has any", api.ChecksumAuto, []string{"", ""}, ChecksumSHA256, true},
+		{"asked for", api.ChecksumSHA256, []string{"1", "1"}, ChecksumSHA256, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var nodes []Node
+			for _, digest := range tt.digests {
+				nodes = append(nodes, probed{digest: digest})
+			}
+			p := plannerOf(tt.asked, nodes...)
+			got, err := p.chooseChecksum(t.Context())
+			if err != nil || got != tt.want || len(p.plan.Warnings) > 0 != tt.warned {
+				t.Errorf("got %s, error %v, warnings %v; want %s", got, err, p.plan.Warnings, tt.want)
+			}
+		})
+	}
+}
+
+func TestDrawSeeds_AreNeverTheSame(t *testing.T) {
+	if a, b := drawSeeds(), drawSeeds(); a == b || a.Inner == a.Outer {
+		t.Errorf("drew %+v and %+v", a, b)
+	}
+}
+
+func TestPlannerRank_AnAnswerOfAnotherLengthIsAnError(t *testing.T) {
+	sampled := [][]table.Sampled{{{Key: table.Key{"1"}}, {Key: table.Key{"2"}, Leaf: 3}}, {{Key: table.Key{"1"}, Leaf: -1}}}
+	p := plannerOf("", probed{ranks: []int{0, 1}}, probed{})
+	if _, _, err := p.rank(t.Context(), sampled); fault.CodeOf(err) != fault.Internal {
+		t.Errorf("two ranks for three keys give %v, want an Internal error", err)
+	}
+	p.nodes[0] = probed{ranks: []int{0, 1, 0}}
+	samples, keys, err := p.rank(t.Context(), sampled)
+	want := []blockplan.Sample{{Node: 0, Rank: 0}, {Node: 0, Group: 3, Rank: 1}, {Node: 1, Group: -1, Rank: 0}}
+	if err != nil || !slices.Equal(samples, want) || len(keys) != 3 {
+		t.Errorf("samples %+v of keys %v, error %v", samples, keys, err)
+	}
+}
+
+func TestWeights_SayHowManyRowsASampleStandsFor(t *testing.T) {
+	p := plannerOf("", probed{}, probed{}, probed{})
+	p.descriptions = []*table.Description{{RowEstimate: 5000}, {RowEstimate: 0}, {RowEstimate: 800}}
+	sampled := [][]table.Sampled{make([]table.Sampled, 50), make([]table.Sampled, 3), nil}
+	if got := p.weights(sampled, true); !slices.Equal(got, []float64{100, 100, 100}) {
+		t.Errorf("exact samples weigh %v", got)
+	}
+	got := p.weights(sampled, false)
+	if got[0] != 100 || got[1] <= 0 || got[2] != 100 {
+		t.Errorf("samples of pages weigh %v", got)
+	}
+}
+
+func TestChooseStrategy_PagesOnlyForBigTablesInDisorderOrWithoutACommonOrder(t *testing.T) {
+	ordered := make([]blockplan.Sample, 100)
+	for i := range ordered {
+		ordered[i] = blockplan.Sample{Rank: i}
+	}
+	disorder := slices.Clone(ordered)
+	for i := range disorder {
+		disorder[i].Rank = i * 37 % 100
+	}
+	for _, tt := range []struct {
+		name    string
+		samples []blockplan.Sample
+		pages   int64
+		hidden  bool
+		byText  bool
+		want    string
+	}{
+		{"big and in order", ordered, 100_000, false, false, KeyRanges},
+		{"big and in disorder", disorder, 100_000, false, false, Pages},
+		{"small and in disorder", disorder, 1_000, false, false, KeyRanges},
+		{"in disorder, with leaves that may not be read", disorder, 100_000, true, false, KeyRanges},
+		{"without a common order", nil, 1, false, true, Pages},
+		{"without a common order, through the parent", nil, 1, true, true, Pages},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := plannerOf("", probed{}, probed{})
+			p.plan.ByText = tt.byText
+			for i := range p.plan.Sources {
+				leaf := table.Leaf{Relation: "leaf", Pages: tt.pages}
+				p.plan.Sources[i].Relation = "parent"
+				p.plan.Sources[i].Leaves = []table.Leaf{leaf}
+				p.descriptions = append(p.descriptions, &table.Description{LeavesHidden: tt.hidden, Leaves: []table.Leaf{leaf}})
+			}
+			p.chooseStrategy(tt.samples)
+			if p.plan.Strategy != tt.want || (len(p.plan.Scans) > 0) != (tt.want == Pages) {
+				t.Fatalf("strategy %s with %d scans, want %s", p.plan.Strategy, len(p.plan.Scans), tt.want)
+			}
+			for node := range p.plan.Sources {
+				checkScans(t, p.plan, node, tt.hidden)
+			}
+		})
+	}
+}
+
+// checkScans makes sure that a node's only leaf is read from its first page to its open end.
+func checkScans(t *testing.T, p *Plan, node int, parent bool) {
+	t.Helper()
+	if p.Strategy != Pages {
+		return
+	}
+	if want := map[bool]string{false: "leaf", true: "parent"}[parent]; p.Sources[node].Leaves[0].Relation != want {
+		t.Errorf("node %d reads %s, want %s", node, p.Sources[node].Leaves[0].Relation, want)
+	}
+	next := int64(0)
+	for _, unit := range p.Scans {
+		for _, span := range unit[node] {
+			if span.From != next {
+				t.Errorf("node %d reads %+v after page %d", node, span, next)
+			}
+			next = span.To
+		}
+	}
+	if next != -1 {
+		t.Errorf("node %d is read up to page %d, not to its end", node, next)
+	}
+}
+
+func TestVersionText_IsWrittenForPeople(t *testing.T) {
+	for num, want := range map[int]string{150018: "15.18", 180004: "18.4"} {
+		if got := versionText(num); got != want {
+			t.Errorf("%d is written %s, want %s", num, got, want)
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package tablediff
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ace/shared/fault"
+	"ace/shared/rowdigest"
+	"ace/shared/table"
+)
+
+func builtin(name string, oid uint32) rowdigest.Type {
+	return rowdigest.Type{OID: oid, Schema: "pg_catalog", Name: name, SQL: name, Kind: 'b'}
+}
+
+func column(name string, t rowdigest.Type) table.Column {
+	return table.Column{Name: name, Declared: t.SQL, Type: t}
+}
+
+// described is a table on one node, keyed by its first column.
+func described(node string, columns ...table.Column) *table.Description {
+	return &table.Description{
+		Node: node, ServerVersion: 150018, Encoding: "UTF8", Kind: "r", Primary: true, KeyIndex: "t_pkey", Columns: columns,
+		Key: []table.KeyColumn{{Name: columns[0].Name, OpSchema: "pg_catalog", Less: "<", AtLeast: ">=", Equal: "="}},
+	}
+}
+
+// int4, int8 and text are types that most tables have.
+func int4() rowdigest.Type { return builtin("int4", 23) }
+func int8() rowdigest.Type { return builtin("int8", 20) }
+func text() rowdigest.Type { return builtin("text", 25) }
+
+func collated(c table.Column, locale, version string) table.Column {
+	c.Collation = &table.Collation{Provider: "c", Locale: locale, Deterministic: true, Version: version}
+	return c
+}
+
+func enum(labels ...string) table.Column {
+	c := column("id", rowdigest.Type{OID: 20000, Schema: "public", Name: "mood", SQL: "public.mood", Kind: 'e'})
+	c.Labels = labels
+	return c
+}
+
+func TestReconcile_RefusesWhatCannotBeCompared(t *testing.T) {
+	id, v, w := column("id", int4()), column("v", text()), column("w", text())
+	tests := []struct {
+		name    string
+		nodes   []*table.Description
+		ignored []string
+		says    string
+	}{
+		{"a column missing on one node", []*table.Description{described("n1", id, v, w), described("n2", id, v)}, nil, `node "n1" has "w", node "n2" has not`},
+		{"a column more on one node", []*table.Description{described("n1", id), described("n2", id, v)}, nil, `node "n2" has "v", node "n1" has not`},
+		{"a column missing on the third node only", []*table.Description{described("n1", id, v), described("n2", id, v), described("n3", id)}, nil, `node "n3" has not`},
+		{"names that differ in case", []*table.Description{described("n1", id, v), described("n2", id, column("V", text()))}, nil, `"V"`},
+		{"an ignored column that is not there", []*table.Description{described("n1", id, v), described("n2", id, v)}, []string{"x"}, `"x"`},
+		{"an ignored column of the key", []*table.Description{described("n1", id, v), described("n2", id, v)}, []string{"id"}, "part of the key"},
+		{"another key", []*table.Description{described("n1", id, v), described("n2", v, id)}, nil, "keys differ"},
+		{"keys of types that cannot be matched", []*table.Description{described("n1", id), described("n2", column("id", text()))}, nil, "cannot be matched"},
+		{"keys of types of one name in two schemas", []*table.Description{described("n1", enum("a")), described("n2", column("id", rowdigest.Type{Schema: "other", Name: "mood", Kind: 'e'}))}, nil, "cannot be matched"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := reconcile(tt.nodes, tt.ignored)
+			if fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), tt.says) {
+				t.Errorf("got %+v, error %v; want %q", c, err, tt.says)
+			}
+		})
+	}
+}
+
+func TestReconcile_MatchesColumnsByNameInTheFirstNodesOrder(t *testing.T) {
+	id, v, w := column("id", int4()), column("v", text()), column("w", text())
+	other := described("n2", id, w, v, column("local", text()))
+	c, err := reconcile([]*table.Description{described("n1", id, v, w), other}, []string{"local"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, col := range c.columns {
+		names = append(names, col.Name)
+	}
+	if !slices.Equal(names, []string{"id", "v", "w"}) || !slices.Equal(c.key, []string{"id"}) || len(c.warnings) != 0 {
+		t.Errorf("columns %v, key %v, warnings %v", names, c.key, c.warnings)
+	}
+}
+
+func TestReconcile_ColumnsOfDifferentTypesAreComparedAsText(t *testing.T) {
+	nodes := []*table.Description{
+		described("n1", column("id", int4()), column("v", int4()), column("w", int4())),
+		described("n2", column("id", int8()), column("v", int4()), column("w", text())),
+	}
+	c, err := reconcile(nodes, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct {
+		same bool
+		doc  string
+	}{{false, "bigint"}, {true, "int4"}, {false, "text"}} {
+		first, second := c.digests[i](0, "x"), c.digests[i](1, "x")
+		if first != second || (first == "x") != want.same || c.columns[i].Type != want.doc {
+			t.Errorf("column %s (%s) is digested as %s and %s", c.columns[i].Name, c.columns[i].Type, first, second)
+		}
+	}
+	if len(c.warnings) != 2 {
+		t.Errorf("warnings are %q, want one for each of two columns", c.warnings)
+	}
+}
+
+func TestReconcile_AnEncodingOrACollationOfOneNodeDecidesForAll(t *testing.T) {
+	plain := func(node string) *table.Description {
+		return described(node, column("id", int4()), collated(column("v", text()), "C", ""))
+	}
+	latin, loose := plain("n2"), plain("n2")
+	latin.Encoding = "LATIN1"
+	loose.Columns[1].Collation.Deterministic = false
+	for name, tt := range map[string]struct {
+		other *table.Description
+		self  bool
+	}{"the same": {plain("n2"), true}, "another encoding": {latin, false}, "a collation that is not deterministic": {loose, false}} {
+		c, err := reconcile([]*table.Description{plain("n1"), tt.other}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first, second := c.digests[1](0, "x"), c.digests[1](1, "x"); first != second || (first == "x") != tt.self {
+			t.Errorf("%s: the text is digested as %s and %s", name, first, second)
+		}
+	}
+}
+
+func TestReconcile_KeysThatTheNodesOrderDifferentlyAreOrderedByText(t *testing.T) {
+	composite := column("id", rowdigest.Type{OID: 20001, Schema: "public", Name: "pair", SQL: "public.pair", Kind: 'c'})
+	en := func(version string) table.Column { return collated(column("id", text()), "en_US.UTF-8", version) }
+	for name, tt := range map[string]struct {
+		a, b   table.Column
+		byText bool
+	}{
+		"integers":                           {column("id", int4()), column("id", int8()), false},
+		"texts of one collation":             {en("2.36"), en("2.36"), false},
+		"texts of another library":           {en("2.36"), en("2.31"), true},
+		"texts whose version nobody knows":   {en(""), en(""), true},
+		"texts under C":                      {collated(column("id", text()), "C", ""), collated(column("id", text()), "POSIX", ""), false},
+		"enums":                              {enum("a", "b"), enum("a", "b"), false},
+		"enums of another order":             {enum("a", "b"), enum("b", "a"), true},
+		"enums of more labels":               {enum("a", "b"), enum("a", "b", "c"), true},
+		"composite types, even if the same":  {composite, composite, true},
+		"jsonb, whose collation is not told": {column("id", builtin("jsonb", 3802)), column("id", builtin("jsonb", 3802)), true},
+	} {
+		c, err := reconcile([]*table.Description{described("n1", tt.a), described("n2", tt.b)}, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if warned := slices.ContainsFunc(c.warnings, func(w string) bool { return strings.Contains(w, "ordered by its text") }); c.byText[0] != tt.byText || warned != tt.byText {
+			t.Errorf("%s: by text %v, warnings %q; want %v", name, c.byText[0], c.warnings, tt.byText)
+		}
+	}
+}
+
+func TestReconcile_WarnsOfWhatAPersonShouldKnow(t *testing.T) {
+	n1, n2 := described("n1", column("id", int4())), described("n2", column("id", int4()))
+	n1.Only, n2.Primary, n2.KeyIndex = true, false, "by_id"
+	c, err := reconcile([]*table.Description{n1, n2}, nil)
+	if err != nil || len(c.warnings) != 2 || !strings.Contains(c.warnings[0], "inheritance children on node n1") || !strings.Contains(c.warnings[1], `"by_id" serves as the key`) {
+		t.Errorf("warnings are %q, error %v", c.warnings, err)
+	}
+}
+
+// sourcesOf reconciles descriptions and writes the source of each.
+func sourcesOf(t *testing.T, p *Plan, nodes ...*table.Description) []table.Source {
+	t.Helper()
+	c, err := reconcile(nodes, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sources []table.Source
+	for i, d := range nodes {
+		sources = append(sources, source(p, d, c, i))
+	}
+	return sources
+}
+
+func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
+	p := &Plan{Schema: `My "S"`, Table: "T", Checksum: ChecksumHash}
+	d := described("n1", column(`I"d`, int4()), column("v", text()))
+	d.Leaves = []table.Leaf{{Relation: `"My ""S""."T"`, Pages: 3}}
+	got := sourcesOf(t, p, d)[0]
+	want := table.Source{
+		Node: "n1", Relation: `"My ""S"""."T"`, Alias: `"T"`, SearchPath: `pg_catalog, "My ""S"""`,
+		Key: []string{`"T"."I""d"`}, KeyType: []string{"bigint"}, KeyLabel: []bool{false}, KeyEqual: []string{`OPERATOR("pg_catalog".=)`},
+		Order: []string{`"T"."I""d"`}, OrderType: []string{"bigint"}, ScalarOrder: true, Collate: []string{""},
+		Less: `OPERATOR("pg_catalog".<)`, AtLeast: `OPERATOR("pg_catalog".>=)`,
+		Columns: []string{`"T"."I""d"`, `"T"."v"`}, Leaves: d.Leaves,
+		Digest: rowdigest.Row([]string{`"T"."I""d"`, `"T"."v"`}, rowdigest.Seeds{}),
+	}
+	if diff := cmp.Diff(want, got); diff != "" && !strings.Contains(got.Digest, "hash_record_extended") {
+		t.Errorf("source (-want +got):\n%s", diff)
+	}
+	want.Digest = got.Digest // package rowdigest tests what it is made of
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("source (-want +got):\n%s", diff)
+	}
+}
+
+func TestSource_TheUsersPathStandsOnlyBehindAFilter(t *testing.T) {
+	d := described("n1", column("id", int4()))
+	d.UserPath = `app, "Ext"`
+	for filter, want := range map[string]string{"": `pg_catalog, "public"`, "id > 1": `pg_catalog, "public", app, "Ext"`} {
+		if got := sourcesOf(t, &Plan{Schema: "public", Table: "t", Filter: filter}, d)[0].SearchPath; got != want {
+			t.Errorf("with the filter %q the path is %s, want %s", filter, got, want)
+		}
+	}
+}
+
+func TestSource_OperatorsOfAnExtensionAreFoundWhateverThePath(t *testing.T) {
+	citext := column("id", rowdigest.Type{OID: 20002, Schema: "ext", Name: "citext", SQL: "ext.citext", Kind: 'b'})
+	citext = collated(citext, "C", "")
+	d := described("n1", citext, column("n", int4()))
+	d.Key[0].OpSchema = "ext"
+	one := sourcesOf(t, &Plan{Schema: "public", Table: "t"}, d)[0]
+	if one.Less != `OPERATOR("ext".<)` || one.AtLeast != `OPERATOR("ext".>=)` || one.SearchPath != `pg_catalog, "public", "ext"` {
+		t.Errorf("one column: %s %s, path %s", one.Less, one.AtLeast, one.SearchPath)
+	}
+	d.Key = append(d.Key, table.KeyColumn{Name: "n", OpSchema: "pg_catalog", Less: "<", AtLeast: ">=", Equal: "="})
+	two := sourcesOf(t, &Plan{Schema: "public", Table: "t"}, d)[0]
+	if two.Less != "<" || two.ScalarOrder || two.KeyEqual[0] != `OPERATOR("ext".=)` || two.KeyEqual[1] != `OPERATOR("pg_catalog".=)` {
+		t.Errorf("two columns: %s, scalar %v, equality %v", two.Less, two.ScalarOrder, two.KeyEqual)
+	}
+}
+
+func TestSource_ByTextOrdersUnderC(t *testing.T) {
+	for _, s := range sourcesOf(t, &Plan{Schema: "public", Table: "t"}, described("n1", enum("a", "b")), described("n2", enum("b", "a"))) {
+		if s.Order[0] != `("t"."id")::text COLLATE "C"` || s.OrderType[0] != "text" || s.Collate[0] != `"C"` || !s.KeyLabel[0] || s.KeyType[0] != "public.mood" {
+			t.Errorf("node %s is ordered by %s of type %s", s.Node, s.Order, s.OrderType)
+		}
+	}
+}
+
+func TestSource_LeavesThatOnlyTheParentMayShowAreNotRead(t *testing.T) {
+	d := described("n1", column("id", int4()))
+	d.Leaves, d.LeavesHidden = []table.Leaf{{Relation: "x"}}, true
+	if s := sourcesOf(t, &Plan{Schema: "public", Table: "t"}, d)[0]; s.Leaves != nil {
+		t.Errorf("the leaves are %v", s.Leaves)
+	}
+}
