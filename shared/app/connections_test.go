@@ -21,7 +21,7 @@ func TestTableDiff_ANodeThatRefusesConnectionsIsNamed(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	listener := listen(t)
-	port := listener.Addr().(*net.TCPAddr).Port //nolint:errcheck,forcetypeassert // a TCP listener's
+	port := listener.Addr().(*net.TCPAddr).Port
 	listener.Close()
 	c.Nodes[1].Port = port
 	start := time.Now()
@@ -41,7 +41,7 @@ func TestTableDiff_ANodeThatNeverAnswersFailsWithinTheConnectTimeout(t *testing.
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	listener := listen(t)
-	c.Nodes[0].Port = listener.Addr().(*net.TCPAddr).Port //nolint:errcheck,forcetypeassert // a TCP listener's
+	c.Nodes[0].Port = listener.Addr().(*net.TCPAddr).Port
 	start := time.Now()
 	message := apptest.New(t, c, apptest.Options{}).Fail(t, "public.t")
 	for _, want := range []string{`"n1"`, listener.Addr().String(), "unreachable"} {

@@ -187,10 +187,11 @@ func (p *planner) divide(ctx context.Context) error {
 	}
 	most := plan.RowEstimate
 	exact := most <= exactRows
-	if !exact { // boundaries are of all rows, filtered or not
+	if !exact || plan.ByText { // boundaries are of all rows, filtered or not
 		for _, d := range p.descriptions {
 			most = max(most, d.RowEstimate)
 		}
+		exact = most <= exactRows
 	}
 	size := blockplan.SizeFor(most, int64(p.job.Request.BlockRows))
 	plan.BlockRows, plan.LeafRows = size.BlockRows, size.LeafRows
