@@ -106,8 +106,9 @@ func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, 
 		return
 	case fault.CodeOf(lost) == fault.Cancelled:
 		end = task.Outcome{Status: task.Cancelled, Error: lost}
-	case lost != nil:
-		end = task.Outcome{Status: task.Failed, Error: lost}
+	case lost != nil: // nothing can be stored now; what was done is in the parts
+		log.WarnContext(ctx, "task interrupted: it goes on when the archive is back", "error", lost)
+		return
 	default:
 		end = task.Outcome{Status: task.Failed, Error: err}
 	}
