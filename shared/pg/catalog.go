@@ -16,14 +16,17 @@ const catalogPath = "pg_catalog"
 
 // Describe reads all that the catalogue says of a table, in one snapshot. A table that cannot be compared at all (not
 // there, not a table, no key, not readable) is an error that says why.
-func (n *Node) Describe(ctx context.Context, schema, name string) (*table.Description, error) {
+//
+// It also digests constants with the seeds, of every kind that the digest treats by itself: nodes that give different
+// answers must be compared by the portable checksum.
+func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error) {
 	tx, err := n.Begin(ctx, catalogPath)
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Close()
-	c := catalogue{tx: tx, schema: schema, name: name, d: &table.Description{Node: n.name}}
-	for _, step := range []func(context.Context) error{c.relation, c.details, c.chooseKey, c.estimate} {
+	c := catalogue{tx: tx, schema: schema, name: name, seeds: seeds, d: &table.Description{Node: n.name}}
+	for _, step := range []func(context.Context) error{c.relation, c.details, c.chooseKey} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -47,6 +50,7 @@ func (c *catalogue) checkVersion() error {
 type catalogue struct {
 	tx           *Tx
 	schema, name string
+	seeds        rowdigest.Seeds
 	oid          string
 	d            *table.Description
 	candidates   []keyCandidate
@@ -90,10 +94,13 @@ func (c *catalogue) relation(ctx context.Context) error {
 	return nil
 }
 
-// details reads types, columns, indexes and leaves in one round trip.
+// details reads types, columns, indexes, leaves, the planner's estimate and the digest of the constants in one round
+// trip. The planner looks at the file's size, so it knows about tables that were never analysed.
 func (c *catalogue) details(ctx context.Context) error {
 	types := typeRows{}
 	var columns []columnRow
+	var plan []byte
+	c.tx.Last()
 	err := c.tx.run(ctx, doingCatalogue,
 		query{sql: typesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
 			t, err := readType(v)
@@ -112,8 +119,16 @@ func (c *catalogue) details(ctx context.Context) error {
 		query{sql: leavesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
 			return c.addLeaf(v)
 		}},
+		explain("SELECT 1 FROM "+c.d.Relation(c.schema, c.name), &plan),
+		query{sql: "SELECT " + probeDigest(c.seeds), row: func(v [][]byte) error {
+			c.d.Probe = string(v[0])
+			return nil
+		}},
 	)
 	if err != nil {
+		return err
+	}
+	if c.d.RowEstimate, err = planRows(c.d.Node, plan); err != nil {
 		return err
 	}
 	for _, col := range columns {
@@ -142,31 +157,32 @@ func (c *catalogue) addLeaf(v [][]byte) error {
 	return err
 }
 
-// estimate asks the planner how many rows there are: it looks at the file's size, so it knows about tables that were
-// never analysed.
-func (c *catalogue) estimate(ctx context.Context) error {
-	rows, err := c.tx.explainRows(ctx, doingCatalogue, "SELECT 1 FROM "+c.d.Relation(c.schema, c.name))
-	c.d.RowEstimate = rows
-	return err
-}
-
 // explainRows gives the planner's row estimate for a statement.
 func (t *Tx) explainRows(ctx context.Context, doing, sql string) (int64, error) {
-	var text []byte
-	err := t.run(ctx, doing, query{sql: "EXPLAIN (FORMAT JSON) " + sql, row: func(v [][]byte) error {
-		text = append(text, v[0]...)
-		return nil
-	}})
-	if err != nil {
+	var plan []byte
+	if err := t.run(ctx, doing, explain(sql, &plan)); err != nil {
 		return 0, err
 	}
+	return planRows(t.node.name, plan)
+}
+
+// explain asks for the plan of a statement.
+func explain(sql string, plan *[]byte) query {
+	return query{sql: "EXPLAIN (FORMAT JSON) " + sql, row: func(v [][]byte) error {
+		*plan = append(*plan, v[0]...)
+		return nil
+	}}
+}
+
+// planRows reads the row estimate out of a plan.
+func planRows(node string, plan []byte) (int64, error) {
 	var plans []struct {
 		Plan struct {
 			Rows float64 `json:"Plan Rows"`
 		} `json:"Plan"`
 	}
-	if err := json.Unmarshal(text, &plans); err != nil || len(plans) != 1 {
-		return 0, fault.Wrap(err, fault.Internal, "node %q: EXPLAIN gave no row estimate", t.node.name)
+	if err := json.Unmarshal(plan, &plans); err != nil || len(plans) != 1 {
+		return 0, fault.Wrap(err, fault.Internal, "node %q: EXPLAIN gave no row estimate", node)
 	}
 	return int64(plans[0].Plan.Rows), nil
 }

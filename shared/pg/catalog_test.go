@@ -9,6 +9,7 @@ import (
 
 	"ace/shared/fault"
 	"ace/shared/pg/pgtest"
+	"ace/shared/rowdigest"
 	"ace/shared/table"
 )
 
@@ -74,7 +75,7 @@ func TestDescribe_SaysWhyATableCannotBeCompared(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(tt.name, " on major ", major), func(t *testing.T) {
 				c.Exec(t, 0, `DROP SCHEMA public CASCADE; CREATE SCHEMA public`, tt.sql)
-				d, err := n.Describe(t.Context(), "public", "t")
+				d, err := n.Describe(t.Context(), "public", "t", rowdigest.Seeds{Inner: 1, Outer: 2})
 				if fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), tt.says) || !strings.Contains(fault.PublicMessage(err), `"n1"`) {
 					t.Errorf("got %+v, error %v; want %q", d, err, tt.says)
 				}

@@ -53,7 +53,7 @@ func begin(t testing.TB, n *Node, s table.Source) *Tx {
 // describeTable reads the catalogue and fails the test if that fails.
 func describeTable(t testing.TB, n *Node, name string) *table.Description {
 	t.Helper()
-	d, err := n.Describe(t.Context(), "public", name)
+	d, err := n.Describe(t.Context(), "public", name, rowdigest.Seeds{Inner: 1, Outer: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

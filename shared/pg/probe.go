@@ -20,6 +20,7 @@ func (n *Node) Sample(ctx context.Context, s table.Source, count int) ([]table.S
 	if len(s.Leaves) == 0 {
 		return tx.sampleParent(ctx, s, count)
 	}
+	tx.Last()
 	return tx.sampleLeaves(ctx, s, count)
 }
 
@@ -101,6 +102,7 @@ func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.K
 		return nil, err
 	}
 	defer tx.Close()
+	tx.Last()
 	return tx.cut(ctx, s, table.Range{}, step, nil)
 }
 
@@ -111,5 +113,6 @@ func (n *Node) RankKeys(ctx context.Context, s table.Source, keys []table.Key) (
 		return nil, err
 	}
 	defer tx.Close()
+	tx.Last()
 	return tx.Rank(ctx, s, keys)
 }

@@ -3,7 +3,6 @@ package pg
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -33,6 +32,7 @@ type Tx struct {
 	conn       *pgxpool.Conn
 	searchPath string
 	begun      bool
+	last       bool // COMMIT travels with the next queries
 	broken     bool
 	active     *stream
 }
@@ -63,8 +63,9 @@ func (t *Tx) Close() {
 	t.conn = nil
 }
 
-// Timeout is the statement timeout of this transaction.
-func (t *Tx) Timeout() time.Duration { return t.node.timeout }
+// Last says that the next call is the last of this transaction, so that its end need not be sent by itself: over a long
+// way that halves the time of a transaction of one statement.
+func (t *Tx) Last() { t.last = true }
 
 // run sends the queries in one round trip and gives the rows to their handlers.
 func (t *Tx) run(ctx context.Context, doing string, queries ...query) error {
@@ -104,8 +105,13 @@ func (t *Tx) open(ctx context.Context, doing string, queries ...query) (*stream,
 		s.send(query{sql: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"})
 		s.send(settingsQuery(pinned, t.searchPath, t.node.timeout))
 	}
+	s.count = len(queries)
 	for _, q := range queries {
 		s.send(q)
+	}
+	if t.last {
+		s.send(query{sql: "COMMIT"})
+		t.begun, t.last = false, false
 	}
 	if err := s.pipeline.Sync(); err != nil {
 		_ = s.close()
@@ -124,6 +130,7 @@ type stream struct {
 	pipeline *pgconn.Pipeline
 	reader   *pgconn.ResultReader
 	index    int // of the query whose rows are being read; negative: BEGIN and settings
+	count    int // of the queries; COMMIT may follow
 }
 
 func (s *stream) send(q query) {
@@ -135,7 +142,7 @@ func (s *stream) next() (int, [][]byte, error) {
 	for {
 		if s.reader != nil {
 			if s.reader.NextRow() {
-				if s.index >= 0 {
+				if s.index >= 0 && s.index < s.count {
 					return s.index, s.reader.Values(), nil
 				}
 				continue

@@ -154,6 +154,7 @@ type Description struct {
 	Leaves        []Leaf // the relations that hold the rows; one for a plain table; those the role may not read are left out
 	LeavesHidden  bool   // some leaves may not be read by themselves: only the parent is
 	RowEstimate   int64  // the planner's
+	Probe         string // digest of constants: the same on nodes whose digests can be compared
 }
 
 // Column gives the column of that name.

@@ -174,6 +174,7 @@ func (c *confirmation) digests(ctx context.Context, chunk []indexed) ([][]*int64
 	now := make([][]*int64, len(c.job.nodes))
 	err := c.job.inSnapshots(ctx, func(txs []Tx) error {
 		return c.job.onAll(ctx, func(ctx context.Context, node int) (err error) {
+			txs[node].Last()
 			now[node], err = txs[node].Digests(ctx, c.job.plan.Sources[node], keys)
 			return err
 		})

@@ -19,6 +19,7 @@ func (j *job) scan(ctx context.Context) error {
 	err := j.inSnapshots(ctx, func(txs []Tx) error {
 		return j.onAll(ctx, func(ctx context.Context, node int) (err error) {
 			spans := j.plan.Scans[j.unit.Index][node]
+			txs[node].Last()
 			found[node], err = txs[node].PageSums(ctx, j.plan.Sources[node], spans, j.plan.Layout.Bounds)
 			return err
 		})

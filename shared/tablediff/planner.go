@@ -78,16 +78,14 @@ func makePlan(ctx context.Context, opener Opener, job Job, now time.Time) (*Plan
 // describe reads the catalogues, finds what the nodes have in common and writes the sources.
 func (p *planner) describe(ctx context.Context) error {
 	var err error
+	p.plan.Seeds = drawSeeds()
 	p.descriptions, err = fanout.Map(ctx, len(p.nodes), p.nodes, func(ctx context.Context, n Node) (*table.Description, error) {
-		return n.Describe(ctx, p.plan.Schema, p.plan.Table)
+		return n.Describe(ctx, p.plan.Schema, p.plan.Table, p.plan.Seeds)
 	})
 	if err != nil {
 		return err
 	}
-	p.plan.Seeds = drawSeeds()
-	if p.plan.Checksum, err = p.chooseChecksum(ctx); err != nil {
-		return err
-	}
+	p.chooseChecksum()
 	if p.common, err = reconcile(p.descriptions, p.plan.Ignored); err != nil {
 		return err
 	}
@@ -101,24 +99,20 @@ func (p *planner) describe(ctx context.Context) error {
 	return nil
 }
 
-// chooseChecksum has every node digest the same constants: only where all agree can the fast digest be compared.
-func (p *planner) chooseChecksum(ctx context.Context) (string, error) {
+// chooseChecksum: only where all nodes digest the same constants alike can the fast digest be compared.
+func (p *planner) chooseChecksum() {
+	p.plan.Checksum = ChecksumHash
 	if p.job.Request.Checksum == api.ChecksumSHA256 {
-		return ChecksumSHA256, nil
+		p.plan.Checksum = ChecksumSHA256
+		return
 	}
-	probes, err := fanout.Map(ctx, len(p.nodes), p.nodes, func(ctx context.Context, n Node) (string, error) {
-		return n.ProbeDigest(ctx, p.plan.Seeds)
-	})
-	if err != nil {
-		return "", err
-	}
-	for _, probe := range probes {
-		if probe == "" || probe != probes[0] {
+	for _, d := range p.descriptions {
+		if d.Probe == "" || d.Probe != p.descriptions[0].Probe {
 			p.plan.Warnings = append(p.plan.Warnings, "the nodes' hash functions differ: rows are digested with the slower sha256")
-			return ChecksumSHA256, nil
+			p.plan.Checksum = ChecksumSHA256
+			return
 		}
 	}
-	return ChecksumHash, nil
 }
 
 func drawSeeds() rowdigest.Seeds {

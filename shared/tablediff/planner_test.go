@@ -8,18 +8,14 @@ import (
 	"ace/shared/api"
 	"ace/shared/blockplan"
 	"ace/shared/fault"
-	"ace/shared/rowdigest"
 	"ace/shared/table"
 )
 
-// probed is a node that gives this answer to the digest's probe, and ranks keys as numbers.
+// probed is a node that ranks keys as numbers.
 type probed struct {
 	Node
-	digest string
-	ranks  []int
+	ranks []int
 }
-
-func (n probed) ProbeDigest(context.Context, rowdigest.Seeds) (string, error) { return n.digest, nil }
 
 func (n probed) RankKeys(context.Context, table.Source, []table.Key) ([]int, error) {
 	return n.ranks, nil
@@ -49,14 +45,13 @@ func TestChooseChecksum_TheFastOneOnlyWhereAllNodesAgree(t *testing.T) {
 		{"asked for", api.ChecksumSHA256, []string{"1", "1"}, ChecksumSHA256, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var nodes []Node
+			p := plannerOf(tt.asked)
 			for _, digest := range tt.digests {
-				nodes = append(nodes, probed{digest: digest})
+				p.descriptions = append(p.descriptions, &table.Description{Probe: digest})
 			}
-			p := plannerOf(tt.asked, nodes...)
-			got, err := p.chooseChecksum(t.Context())
-			if err != nil || got != tt.want || len(p.plan.Warnings) > 0 != tt.warned {
-				t.Errorf("got %s, error %v, warnings %v; want %s", got, err, p.plan.Warnings, tt.want)
+			p.chooseChecksum()
+			if got := p.plan.Checksum; got != tt.want || len(p.plan.Warnings) > 0 != tt.warned {
+				t.Errorf("got %s, warnings %v; want %s", got, p.plan.Warnings, tt.want)
 			}
 		})
 	}

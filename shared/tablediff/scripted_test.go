@@ -54,6 +54,8 @@ type scriptedTx struct {
 	rows rows
 }
 
+func (t *scriptedTx) Last() {}
+
 func (t *scriptedTx) Close() {
 	t.node.mu.Lock()
 	defer t.node.mu.Unlock()

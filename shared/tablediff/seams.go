@@ -15,12 +15,10 @@ type Opener interface {
 // Node is one node's database, as planning needs it. Errors name the node.
 type Node interface {
 	Name() string
-	// Describe reads the table's columns, key, leaves and size.
-	Describe(ctx context.Context, schema, name string) (*table.Description, error)
+	// Describe reads the table's columns, key, leaves and size, and digests constants with the seeds.
+	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
 	// CheckFilter has the server judge the source's filter, and estimates the rows it selects.
 	CheckFilter(ctx context.Context, s table.Source) (int64, error)
-	// ProbeDigest digests constants: equal answers mean that row digests can be compared between the nodes.
-	ProbeDigest(ctx context.Context, seeds rowdigest.Seeds) (string, error)
 	// Sample reads about count keys, evenly spaced in physical order.
 	Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error)
 	// Every reads every step-th key in key order.
@@ -41,6 +39,8 @@ type Tx interface {
 	ScanList(ctx context.Context, s table.Source, bounds []table.Key, buckets []int, limit int64) ([][]table.Listed, error)
 	Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error)
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
+	// Last says that the next call is the transaction's last: its end travels with it.
+	Last()
 	Close()
 }
 
