@@ -38,6 +38,9 @@ func (e *twiceError) Error() string { return "two rows have the key " + e.key.St
 // it tells which texts are equal keys (1.0 and 1.00), and it orders keys of which no single node has all. A node that
 // lists a key twice is a twiceError.
 func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) ([]candidate, int64, error) {
+	if aligned(lists) {
+		return matchAligned(lists), int64(len(lists[0])), nil
+	}
 	entries, err := matchByText(lists)
 	if err != nil {
 		return nil, 0, err
@@ -64,6 +67,46 @@ func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) (
 		}
 	}
 	return candidates, keys, nil
+}
+
+// aligned says whether all nodes list the same keys, as they do where rows were only changed: then nothing needs to be
+// looked up. Lists are in key order, so a key listed twice would follow itself.
+func aligned(lists [][]table.Listed) bool {
+	for _, list := range lists[1:] {
+		if len(list) != len(lists[0]) {
+			return false
+		}
+	}
+	for i, row := range lists[0] {
+		if i > 0 && row.Key.Equal(lists[0][i-1].Key) {
+			return false
+		}
+		for _, list := range lists[1:] {
+			if !list[i].Key.Equal(row.Key) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func matchAligned(lists [][]table.Listed) []candidate {
+	var candidates []candidate
+	for i, row := range lists[0] {
+		differs := false
+		for _, list := range lists[1:] {
+			differs = differs || list[i].Digest != row.Digest
+		}
+		if !differs {
+			continue
+		}
+		digests := make([]*int64, len(lists))
+		for node, list := range lists {
+			digests[node] = &list[i].Digest
+		}
+		candidates = append(candidates, candidate{Key: row.Key, Digest: digests})
+	}
+	return candidates
 }
 
 func matchByText(lists [][]table.Listed) ([]*entry, error) {
