@@ -34,8 +34,11 @@ type compared struct {
 func (j *job) compare(ctx context.Context) error {
 	j.totals.RowsPerNode = make([]int64, len(j.nodes))
 	j.totals.PairCandidates = make([]int64, len(j.plan.pairs()))
-	if j.plan.Strategy == Pages {
+	switch {
+	case j.plan.Strategy == Pages:
 		return j.narrowScanned(ctx)
+	case j.unit.Dense:
+		return j.narrowAll(ctx)
 	}
 	stretches := make([]stretch, 0, j.unit.To-j.unit.From)
 	for leaf := j.unit.From; leaf < j.unit.To; leaf++ {
@@ -197,6 +200,9 @@ func (j *job) match(ctx context.Context, tx Tx, lists [][][]table.Listed, differ
 			return j.explain(err)
 		}
 		j.totals.Keys += keys
+		if len(found) > 0 {
+			j.totals.Differing++
+		}
 		if err := j.keep(found, d.block); err != nil {
 			return err
 		}

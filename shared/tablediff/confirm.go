@@ -11,7 +11,7 @@ import (
 
 const (
 	// chunkKeys is how many keys one statement looks up.
-	chunkKeys = 1000
+	chunkKeys = 10_000
 	// confirmRounds is how often a key that keeps changing is read again before it is reported as unsettled.
 	confirmRounds = 5
 	// maxInFlight bounds the keys of one unit that are waited for; the rest is reported as unsettled at once.

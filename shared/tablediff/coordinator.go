@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"ace/shared/archive"
@@ -58,6 +59,7 @@ type run struct {
 	started   time.Time
 	plan      *Plan
 	progress  *progress
+	dense     atomic.Bool // most leaves of the latest compare unit differed
 	timings   timings
 	equal     Totals // of leaves that the scan found equal
 	compares  []Unit
@@ -135,6 +137,7 @@ func (r *run) compare(ctx context.Context) (err error) {
 	defer r.timings.measure(phase)()
 	r.progress.phase(phase)
 	r.compared, err = r.do(ctx, phaseCompare, r.compares, func(t Totals, _, _ int) {
+		r.dense.Store(!narrowing && t.Differing > (t.To-t.From)/2)
 		if !narrowing {
 			r.progress.compared(t, r.plan.Layout.Block(t.To-1)-r.plan.Layout.Block(t.From)+1)
 		}
@@ -194,6 +197,7 @@ func (r *run) do(ctx context.Context, phase string, units []Unit, done func(t To
 		if stored[u.key()] {
 			totals, err = readTotals(ctx, r.store, u)
 		} else {
+			u.Dense = phase == phaseCompare && r.dense.Load()
 			totals, err = r.invoke(ctx, u)
 		}
 		if err == nil {

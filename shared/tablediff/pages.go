@@ -142,6 +142,20 @@ func (j *job) narrowScanned(ctx context.Context) error {
 	for i, leaf := range j.unit.Leaves {
 		differing[i] = compared{stretch: j.leaf(leaf), leaf: leaf, most: j.unit.Rows[i]}
 	}
+	return j.narrowGroups(ctx, differing, limit)
+}
+
+// narrowAll lists every leaf of the unit: where most differ, digesting them first would only be more work.
+func (j *job) narrowAll(ctx context.Context) error {
+	var leaves []compared
+	for leaf := j.unit.From; leaf < j.unit.To; leaf++ {
+		leaves = append(leaves, compared{stretch: j.leaf(leaf), leaf: leaf, most: j.plan.LeafRows})
+	}
+	return j.narrowGroups(ctx, leaves, overfull*j.plan.BlockRows)
+}
+
+// narrowGroups lists leaves, as many at a time as hold about limit rows.
+func (j *job) narrowGroups(ctx context.Context, differing []compared, limit int64) error {
 	for len(differing) > 0 {
 		n, _ := fitting(differing, limit)
 		n = max(1, n)
@@ -153,10 +167,13 @@ func (j *job) narrowScanned(ctx context.Context) error {
 	return nil
 }
 
-// narrowGroup lists some leaves in one snapshot per node. If they have outgrown what the scan saw, they are digested
-// and split like any other range.
+// narrowGroup lists some leaves in one snapshot per node. If they have outgrown what was expected, they are digested and
+// split like any other range.
 func (j *job) narrowGroup(ctx context.Context, group []compared, limit int64) error {
 	err := j.inSnapshots(ctx, func(txs []Tx) error {
+		for _, tx := range txs {
+			tx.Last()
+		}
 		if j.plan.ByText {
 			return j.scanList(ctx, txs, group, limit)
 		}

@@ -32,6 +32,9 @@ type Unit struct {
 	// the node that has the most.
 	Leaves []int   `json:"leaves,omitempty"`
 	Rows   []int64 `json:"rows,omitempty"`
+	// Dense: most leaves of the units before differed, so these are listed at once instead of being digested first. It
+	// changes how the answer is found, not the answer.
+	Dense bool `json:"dense,omitempty"`
 	// Before: for confirm, how many candidates each pair has in the units before this one.
 	Before []int64 `json:"before,omitempty"`
 }
@@ -76,6 +79,7 @@ type Totals struct {
 	RowsPerNode []int64 `json:"rows_per_node,omitempty"` // read in the first pass
 	Keys        int64   `json:"keys"`                    // distinct keys among them
 
+	Differing      int     `json:"differing"`                 // leaves that hold a candidate
 	Candidates     int64   `json:"candidates"`                // keys whose rows seem to differ
 	PairCandidates []int64 `json:"pair_candidates,omitempty"` // the same for each pair
 
