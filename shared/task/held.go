@@ -40,7 +40,10 @@ func (h *Held) Renew(ctx context.Context, p Progress) error {
 
 // Release gives the lease back and leaves the task RUNNING, so that the next runner may go on at once.
 func (h *Held) Release(ctx context.Context) error {
-	return h.write(ctx, func(rec *Record) { rec.Lease = nil })
+	return h.write(ctx, func(rec *Record) {
+		rec.Lease = nil
+		rec.Attempts-- // handed over, it has not failed
+	})
 }
 
 // Outcome is how a task ended.

@@ -63,7 +63,7 @@ func TestAcquire_OfEightAtOnceOneWins(t *testing.T) {
 	}
 }
 
-func TestAcquire_KeepsTheFirstStartAndCountsAttempts(t *testing.T) {
+func TestAcquire_KeepsTheFirstStartAndCountsTheAttemptsThatWereNotHandedOver(t *testing.T) {
 	now := noon
 	r := task.NewRegistry(newStore(t), func() time.Time { return now })
 	id := create(t, r, diffOf("public.users")).TaskID
@@ -73,8 +73,15 @@ func TestAcquire_KeepsTheFirstStartAndCountsAttempts(t *testing.T) {
 	}
 	now = now.Add(time.Minute)
 	rec := acquire(t, r, id, "host-2").Record()
-	if !rec.StartedAt.Equal(noon) || rec.Attempts != 2 || rec.Lease.Owner != "host-2" || rec.Status != task.Running {
+	if !rec.StartedAt.Equal(noon) || rec.Attempts != 1 || rec.Lease.Owner != "host-2" || rec.Status != task.Running {
 		t.Errorf("after the second start: %+v", rec)
+	}
+	held, err := r.Acquire(t.Context(), id, "host-3", task.AcquireOptions{TakeOver: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rec := held.Record(); rec.Attempts != 2 {
+		t.Errorf("after a start in place of a dead runner: %+v", rec)
 	}
 }
 

@@ -17,7 +17,7 @@ type Record struct {
 	DBName      string          `json:"dbname"`
 	TableName   string          `json:"table_name"`
 	Parameters  json.RawMessage `json:"parameters,omitempty"`
-	Attempts    int             `json:"attempts"` // how often the lease was acquired
+	Attempts    int             `json:"attempts"` // how often the lease was acquired and not given back
 	Lease       *Lease          `json:"lease,omitempty"`
 	Progress    *Progress       `json:"progress,omitempty"`
 	Result      json.RawMessage `json:"result,omitempty"`
