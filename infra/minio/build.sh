@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the MinIO server that the archive tests run against, once, into <root>/.cache/bin/minio.
-# Takes 3 to 5 minutes on two cores; does nothing when that version is already there. ACE_MINIO may name another binary.
+# Takes 3 to 5 minutes on two cores; does nothing when that version is already there. (The tests, not
+# this script, look at ACE_MINIO, which may name another binary.)
 set -eu
 
 version=v0.0.0-20260212201848-7aac2a2c5b7c

@@ -11,7 +11,7 @@ import (
 // The ways to digest a row.
 const (
 	ChecksumAuto   = "auto"   // the fast one that PostgreSQL's own hash functions give, see package rowdigest
-	ChecksumSHA256 = "sha256" // slower; for auditors and for servers before PostgreSQL 14
+	ChecksumSHA256 = "sha256" // slower; for auditors, and for nodes whose hash functions differ
 )
 
 const (

@@ -52,9 +52,6 @@ func ParseDuration(text string) (Duration, error) {
 	return Duration(d), err
 }
 
-// Std gives the duration of the standard library.
-func (d Duration) Std() time.Duration { return time.Duration(d) }
-
 // String gives the text form, such as "1.5s".
 func (d Duration) String() string { return time.Duration(d).String() }
 

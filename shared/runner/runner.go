@@ -149,7 +149,7 @@ func logEnd(ctx context.Context, log *slog.Logger, rec task.Record, end task.Out
 }
 
 // clear removes plan, parts and the rest of what the work wrote for itself: it holds row data. What cannot be removed
-// now is left to be swept.
+// now stays: nothing looks for it again.
 func (r *Runner) clear(ctx context.Context, log *slog.Logger, taskID string) {
 	var keys []string
 	err := r.Store.List(ctx, archive.TaskPrefix(taskID), "", func(info archive.Info) bool {
