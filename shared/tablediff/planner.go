@@ -12,6 +12,7 @@ import (
 	"ace/shared/blockplan"
 	"ace/shared/fanout"
 	"ace/shared/fault"
+	"ace/shared/reconcile"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 )
@@ -49,7 +50,7 @@ type planner struct {
 	job          Job
 	nodes        []Node
 	descriptions []*table.Description
-	common       *common
+	common       *reconcile.Common
 	plan         *Plan
 	estimates    []int64 // rows that the filter selects, per node
 }
@@ -86,14 +87,17 @@ func (p *planner) describe(ctx context.Context) error {
 		return err
 	}
 	p.chooseChecksum()
-	if p.common, err = reconcile(p.descriptions, p.plan.Ignored); err != nil {
+	if p.common, err = reconcile.Tables(p.descriptions, p.plan.Ignored); err != nil {
 		return err
 	}
-	p.plan.Columns, p.plan.Key = p.common.columns, p.common.key
-	p.plan.ByText = slices.Contains(p.common.byText, true)
-	p.plan.Warnings = append(p.plan.Warnings, p.common.warnings...)
+	p.plan.Columns, p.plan.Key = p.common.Columns, p.common.Key
+	p.plan.ByText = slices.Contains(p.common.ByText, true)
+	p.plan.Warnings = append(p.plan.Warnings, p.common.Warnings...)
+	reading := reconcile.Reading{
+		Schema: p.plan.Schema, Table: p.plan.Table, Filter: p.plan.Filter, SHA256: p.plan.Checksum == ChecksumSHA256, Seeds: p.plan.Seeds,
+	}
 	for i, d := range p.descriptions {
-		p.plan.Sources = append(p.plan.Sources, source(p.plan, d, p.common, i))
+		p.plan.Sources = append(p.plan.Sources, p.common.Source(d, i, reading))
 		p.plan.ServerVersions = append(p.plan.ServerVersions, versionText(d.ServerVersion))
 	}
 	return nil

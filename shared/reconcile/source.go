@@ -1,4 +1,4 @@
-package tablediff
+package reconcile
 
 import (
 	"slices"
@@ -8,35 +8,44 @@ import (
 	"ace/shared/table"
 )
 
-// source writes the SQL fragments by which one node's table is read.
-func source(p *Plan, d *table.Description, c *common, node int) table.Source {
+// Reading says which table is read and how its rows are digested.
+type Reading struct {
+	Schema, Table string
+	Filter        string // table_filter; empty for none
+	SHA256        bool   // rows are digested with sha256 over their text instead of the hash functions
+	Seeds         rowdigest.Seeds
+}
+
+// Source writes the SQL fragments by which the table of one node is read; node is the description's place among those
+// that were reconciled.
+func (c *Common) Source(d *table.Description, node int, r Reading) table.Source {
 	s := table.Source{
 		Node:     d.Node,
-		Relation: d.Relation(p.Schema, p.Table),
-		Alias:    table.Quote(p.Table),
-		Filter:   p.Filter,
+		Relation: d.Relation(r.Schema, r.Table),
+		Alias:    table.Quote(r.Table),
+		Filter:   r.Filter,
 		Leaves:   d.Leaves,
 	}
 	if d.LeavesHidden {
 		s.Leaves = nil
 	}
-	addKey(&s, d, c)
-	exprs := make([]string, len(c.columns))
-	for i, column := range c.columns {
+	c.addKey(&s, d)
+	exprs := make([]string, len(c.Columns))
+	for i, column := range c.Columns {
 		ref := s.Alias + "." + table.Quote(column.Name)
 		s.Columns = append(s.Columns, ref)
 		exprs[i] = c.digests[i](node, ref)
 	}
-	if p.Checksum == ChecksumSHA256 {
-		s.Digest = rowdigest.RowSHA256(s.Columns, p.Seeds)
+	if r.SHA256 {
+		s.Digest = rowdigest.RowSHA256(s.Columns, r.Seeds)
 	} else {
-		s.Digest = rowdigest.Row(exprs, p.Seeds)
+		s.Digest = rowdigest.Row(exprs, r.Seeds)
 	}
-	s.SearchPath = searchPath(p, d)
+	s.SearchPath = searchPath(r, d)
 	return s
 }
 
-func addKey(s *table.Source, d *table.Description, c *common) {
+func (c *Common) addKey(s *table.Source, d *table.Description) {
 	scalar := len(d.Key) == 1
 	foreignOps := false
 	for i, k := range d.Key {
@@ -44,10 +53,10 @@ func addKey(s *table.Source, d *table.Description, c *common) {
 		ref := s.Alias + "." + table.Quote(k.Name)
 		s.Key = append(s.Key, ref)
 		s.KeyType = append(s.KeyType, keyType(column.Type))
-		s.KeyLabel = append(s.KeyLabel, c.byText[i] && base(column.Type).Kind == 'e')
+		s.KeyLabel = append(s.KeyLabel, c.ByText[i] && base(column.Type).Kind == 'e')
 		s.KeyEqual = append(s.KeyEqual, operator(k.OpSchema, k.Equal))
 		foreignOps = foreignOps || k.OpSchema != "pg_catalog"
-		if c.byText[i] {
+		if c.ByText[i] {
 			s.Order = append(s.Order, "("+ref+")::text COLLATE \"C\"")
 			s.OrderType = append(s.OrderType, "text")
 			s.Collate = append(s.Collate, `"C"`)
@@ -59,7 +68,7 @@ func addKey(s *table.Source, d *table.Description, c *common) {
 		scalar = scalar && column.Type.Kind == 'b' && column.Type.Elem == nil
 	}
 	s.ScalarOrder = scalar
-	addOperators(s, d, slices.Contains(c.byText, true), foreignOps)
+	addOperators(s, d, slices.Contains(c.ByText, true), foreignOps)
 }
 
 // keyType is the type that keys travel as: one that holds the keys of every node, where these have different types of
@@ -94,14 +103,14 @@ func operator(schema, name string) string {
 
 // searchPath lists pg_catalog, the table's schema and the schemas of the key's operators. Only where the user's filter
 // stands in the statements does the role's own path follow, so that the filter means what it means in psql.
-func searchPath(p *Plan, d *table.Description) string {
-	path := []string{"pg_catalog", table.Quote(p.Schema)}
+func searchPath(r Reading, d *table.Description) string {
+	path := []string{"pg_catalog", table.Quote(r.Schema)}
 	for _, k := range d.Key {
 		if schema := table.Quote(k.OpSchema); k.OpSchema != "pg_catalog" && !slices.Contains(path, schema) {
 			path = append(path, schema)
 		}
 	}
-	if p.Filter != "" && d.UserPath != "" {
+	if r.Filter != "" && d.UserPath != "" {
 		path = append(path, d.UserPath)
 	}
 	return strings.Join(path, ", ")

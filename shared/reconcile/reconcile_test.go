@@ -1,4 +1,4 @@
-package tablediff
+package reconcile
 
 import (
 	"slices"
@@ -44,7 +44,7 @@ func enum(labels ...string) table.Column {
 	return c
 }
 
-func TestReconcile_RefusesWhatCannotBeCompared(t *testing.T) {
+func TestTables_RefusesWhatCannotBeCompared(t *testing.T) {
 	id, v, w := column("id", int4()), column("v", text()), column("w", text())
 	tests := []struct {
 		name    string
@@ -64,7 +64,7 @@ func TestReconcile_RefusesWhatCannotBeCompared(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c, err := reconcile(tt.nodes, tt.ignored)
+			c, err := Tables(tt.nodes, tt.ignored)
 			if fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), tt.says) {
 				t.Errorf("got %+v, error %v; want %q", c, err, tt.says)
 			}
@@ -72,28 +72,28 @@ func TestReconcile_RefusesWhatCannotBeCompared(t *testing.T) {
 	}
 }
 
-func TestReconcile_MatchesColumnsByNameInTheFirstNodesOrder(t *testing.T) {
+func TestTables_MatchesColumnsByNameInTheFirstNodesOrder(t *testing.T) {
 	id, v, w := column("id", int4()), column("v", text()), column("w", text())
 	other := described("n2", id, w, v, column("local", text()))
-	c, err := reconcile([]*table.Description{described("n1", id, v, w), other}, []string{"local"})
+	c, err := Tables([]*table.Description{described("n1", id, v, w), other}, []string{"local"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, col := range c.columns {
+	for _, col := range c.Columns {
 		names = append(names, col.Name)
 	}
-	if !slices.Equal(names, []string{"id", "v", "w"}) || !slices.Equal(c.key, []string{"id"}) || len(c.warnings) != 0 {
-		t.Errorf("columns %v, key %v, warnings %v", names, c.key, c.warnings)
+	if !slices.Equal(names, []string{"id", "v", "w"}) || !slices.Equal(c.Key, []string{"id"}) || len(c.Warnings) != 0 {
+		t.Errorf("columns %v, key %v, warnings %v", names, c.Key, c.Warnings)
 	}
 }
 
-func TestReconcile_ColumnsOfDifferentTypesAreComparedAsText(t *testing.T) {
+func TestTables_ColumnsOfDifferentTypesAreComparedAsText(t *testing.T) {
 	nodes := []*table.Description{
 		described("n1", column("id", int4()), column("v", int4()), column("w", int4())),
 		described("n2", column("id", int8()), column("v", int4()), column("w", text())),
 	}
-	c, err := reconcile(nodes, nil)
+	c, err := Tables(nodes, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,16 +102,16 @@ func TestReconcile_ColumnsOfDifferentTypesAreComparedAsText(t *testing.T) {
 		doc  string
 	}{{false, "bigint"}, {true, "int4"}, {false, "text"}} {
 		first, second := c.digests[i](0, "x"), c.digests[i](1, "x")
-		if first != second || (first == "x") != want.same || c.columns[i].Type != want.doc {
-			t.Errorf("column %s (%s) is digested as %s and %s", c.columns[i].Name, c.columns[i].Type, first, second)
+		if first != second || (first == "x") != want.same || c.Columns[i].Type != want.doc {
+			t.Errorf("column %s (%s) is digested as %s and %s", c.Columns[i].Name, c.Columns[i].Type, first, second)
 		}
 	}
-	if len(c.warnings) != 2 {
-		t.Errorf("warnings are %q, want one for each of two columns", c.warnings)
+	if len(c.Warnings) != 2 {
+		t.Errorf("warnings are %q, want one for each of two columns", c.Warnings)
 	}
 }
 
-func TestReconcile_AnEncodingOrACollationOfOneNodeDecidesForAll(t *testing.T) {
+func TestTables_AnEncodingOrACollationOfOneNodeDecidesForAll(t *testing.T) {
 	plain := func(node string) *table.Description {
 		return described(node, column("id", int4()), collated(column("v", text()), "C", ""))
 	}
@@ -122,7 +122,7 @@ func TestReconcile_AnEncodingOrACollationOfOneNodeDecidesForAll(t *testing.T) {
 		other *table.Description
 		self  bool
 	}{"the same": {plain("n2"), true}, "another encoding": {latin, false}, "a collation that is not deterministic": {loose, false}} {
-		c, err := reconcile([]*table.Description{plain("n1"), tt.other}, nil)
+		c, err := Tables([]*table.Description{plain("n1"), tt.other}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func TestReconcile_AnEncodingOrACollationOfOneNodeDecidesForAll(t *testing.T) {
 	}
 }
 
-func TestReconcile_KeysThatTheNodesOrderDifferentlyAreOrderedByText(t *testing.T) {
+func TestTables_KeysThatTheNodesOrderDifferentlyAreOrderedByText(t *testing.T) {
 	composite := column("id", rowdigest.Type{OID: 20001, Schema: "public", Name: "pair", SQL: "public.pair", Kind: 'c'})
 	en := func(version string) table.Column { return collated(column("id", text()), "en_US.UTF-8", version) }
 	for name, tt := range map[string]struct {
@@ -150,44 +150,44 @@ func TestReconcile_KeysThatTheNodesOrderDifferentlyAreOrderedByText(t *testing.T
 		"composite types, even if the same":  {composite, composite, true},
 		"jsonb, whose collation is not told": {column("id", builtin("jsonb", 3802)), column("id", builtin("jsonb", 3802)), true},
 	} {
-		c, err := reconcile([]*table.Description{described("n1", tt.a), described("n2", tt.b)}, nil)
+		c, err := Tables([]*table.Description{described("n1", tt.a), described("n2", tt.b)}, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if warned := slices.ContainsFunc(c.warnings, func(w string) bool { return strings.Contains(w, "ordered by its text") }); c.byText[0] != tt.byText || warned != tt.byText {
-			t.Errorf("%s: by text %v, warnings %q; want %v", name, c.byText[0], c.warnings, tt.byText)
+		if warned := slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.Contains(w, "ordered by its text") }); c.ByText[0] != tt.byText || warned != tt.byText {
+			t.Errorf("%s: by text %v, warnings %q; want %v", name, c.ByText[0], c.Warnings, tt.byText)
 		}
 	}
 }
 
-func TestReconcile_WarnsOfWhatAPersonShouldKnow(t *testing.T) {
+func TestTables_WarnsOfWhatAPersonShouldKnow(t *testing.T) {
 	n1, n2 := described("n1", column("id", int4())), described("n2", column("id", int4()))
 	n1.Only, n2.Primary, n2.KeyIndex = true, false, "by_id"
-	c, err := reconcile([]*table.Description{n1, n2}, nil)
-	if err != nil || len(c.warnings) != 2 || !strings.Contains(c.warnings[0], "inheritance children on node n1") || !strings.Contains(c.warnings[1], `"by_id" serves as the key`) {
-		t.Errorf("warnings are %q, error %v", c.warnings, err)
+	c, err := Tables([]*table.Description{n1, n2}, nil)
+	if err != nil || len(c.Warnings) != 2 || !strings.Contains(c.Warnings[0], "inheritance children on node n1") || !strings.Contains(c.Warnings[1], `"by_id" serves as the key`) {
+		t.Errorf("warnings are %q, error %v", c.Warnings, err)
 	}
 }
 
 // sourcesOf reconciles descriptions and writes the source of each.
-func sourcesOf(t *testing.T, p *Plan, nodes ...*table.Description) []table.Source {
+func sourcesOf(t *testing.T, r Reading, nodes ...*table.Description) []table.Source {
 	t.Helper()
-	c, err := reconcile(nodes, nil)
+	c, err := Tables(nodes, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var sources []table.Source
 	for i, d := range nodes {
-		sources = append(sources, source(p, d, c, i))
+		sources = append(sources, c.Source(d, i, r))
 	}
 	return sources
 }
 
 func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
-	p := &Plan{Schema: `My "S"`, Table: "T", Checksum: ChecksumHash}
+	r := Reading{Schema: `My "S"`, Table: "T"}
 	d := described("n1", column(`I"d`, int4()), column("v", text()))
 	d.Leaves = []table.Leaf{{Relation: `"My ""S""."T"`, Pages: 3}}
-	got := sourcesOf(t, p, d)[0]
+	got := sourcesOf(t, r, d)[0]
 	want := table.Source{
 		Node: "n1", Relation: `"My ""S"""."T"`, Alias: `"T"`, SearchPath: `pg_catalog, "My ""S"""`,
 		Key: []string{`"T"."I""d"`}, KeyType: []string{"bigint"}, KeyLabel: []bool{false}, KeyEqual: []string{`OPERATOR("pg_catalog".=)`},
@@ -209,7 +209,7 @@ func TestSource_TheUsersPathStandsOnlyBehindAFilter(t *testing.T) {
 	d := described("n1", column("id", int4()))
 	d.UserPath = `app, "Ext"`
 	for filter, want := range map[string]string{"": `pg_catalog, "public"`, "id > 1": `pg_catalog, "public", app, "Ext"`} {
-		if got := sourcesOf(t, &Plan{Schema: "public", Table: "t", Filter: filter}, d)[0].SearchPath; got != want {
+		if got := sourcesOf(t, Reading{Schema: "public", Table: "t", Filter: filter}, d)[0].SearchPath; got != want {
 			t.Errorf("with the filter %q the path is %s, want %s", filter, got, want)
 		}
 	}
@@ -220,19 +220,19 @@ func TestSource_OperatorsOfAnExtensionAreFoundWhateverThePath(t *testing.T) {
 	citext = collated(citext, "C", "")
 	d := described("n1", citext, column("n", int4()))
 	d.Key[0].OpSchema = "ext"
-	one := sourcesOf(t, &Plan{Schema: "public", Table: "t"}, d)[0]
+	one := sourcesOf(t, Reading{Schema: "public", Table: "t"}, d)[0]
 	if one.Less != `OPERATOR("ext".<)` || one.AtLeast != `OPERATOR("ext".>=)` || one.SearchPath != `pg_catalog, "public", "ext"` {
 		t.Errorf("one column: %s %s, path %s", one.Less, one.AtLeast, one.SearchPath)
 	}
 	d.Key = append(d.Key, table.KeyColumn{Name: "n", OpSchema: "pg_catalog", Less: "<", AtLeast: ">=", Equal: "="})
-	two := sourcesOf(t, &Plan{Schema: "public", Table: "t"}, d)[0]
+	two := sourcesOf(t, Reading{Schema: "public", Table: "t"}, d)[0]
 	if two.Less != "<" || two.ScalarOrder || two.KeyEqual[0] != `OPERATOR("ext".=)` || two.KeyEqual[1] != `OPERATOR("pg_catalog".=)` {
 		t.Errorf("two columns: %s, scalar %v, equality %v", two.Less, two.ScalarOrder, two.KeyEqual)
 	}
 }
 
 func TestSource_ByTextOrdersUnderC(t *testing.T) {
-	for _, s := range sourcesOf(t, &Plan{Schema: "public", Table: "t"}, described("n1", enum("a", "b")), described("n2", enum("b", "a"))) {
+	for _, s := range sourcesOf(t, Reading{Schema: "public", Table: "t"}, described("n1", enum("a", "b")), described("n2", enum("b", "a"))) {
 		if s.Order[0] != `("t"."id")::text COLLATE "C"` || s.OrderType[0] != "text" || s.Collate[0] != `"C"` || !s.KeyLabel[0] || s.KeyType[0] != "public.mood" {
 			t.Errorf("node %s is ordered by %s of type %s", s.Node, s.Order, s.OrderType)
 		}
@@ -242,7 +242,7 @@ func TestSource_ByTextOrdersUnderC(t *testing.T) {
 func TestSource_LeavesThatOnlyTheParentMayShowAreNotRead(t *testing.T) {
 	d := described("n1", column("id", int4()))
 	d.Leaves, d.LeavesHidden = []table.Leaf{{Relation: "x"}}, true
-	if s := sourcesOf(t, &Plan{Schema: "public", Table: "t"}, d)[0]; s.Leaves != nil {
+	if s := sourcesOf(t, Reading{Schema: "public", Table: "t"}, d)[0]; s.Leaves != nil {
 		t.Errorf("the leaves are %v", s.Leaves)
 	}
 }

@@ -1,4 +1,4 @@
-package tablediff
+package reconcile
 
 import (
 	"fmt"
@@ -11,18 +11,18 @@ import (
 	"ace/shared/table"
 )
 
-// common is what the nodes' descriptions of one table have in common: what can be compared, and how.
-type common struct {
-	columns  []difffile.Column
-	key      []string
+// Common is what the nodes' descriptions of one table have in common: what can be compared, and how.
+type Common struct {
+	Columns  []difffile.Column // the compared ones, in the first node's order
+	Key      []string          // names of the key's columns, in the order of its index
+	ByText   []bool            // for each of Key: the nodes order it differently, so it is ordered by its text
+	Warnings []string
 	digests  []func(node int, ref string) string // of each column
-	byText   []bool                              // key columns that the nodes order differently
-	warnings []string
 }
 
-// reconcile matches columns by name and keys by name, and refuses what cannot be compared.
-func reconcile(nodes []*table.Description, ignored []string) (*common, error) {
-	c := &common{}
+// Tables matches columns by name and keys by name, and refuses what cannot be compared.
+func Tables(nodes []*table.Description, ignored []string) (*Common, error) {
+	c := &Common{}
 	for _, step := range []func([]*table.Description, []string) error{c.matchColumns, c.matchKey, c.chooseDigests} {
 		if err := step(nodes, ignored); err != nil {
 			return nil, err
@@ -33,7 +33,7 @@ func reconcile(nodes []*table.Description, ignored []string) (*common, error) {
 	return c, nil
 }
 
-func (c *common) matchColumns(nodes []*table.Description, ignored []string) error {
+func (c *Common) matchColumns(nodes []*table.Description, ignored []string) error {
 	if err := checkIgnored(nodes, ignored); err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (c *common) matchColumns(nodes []*table.Description, ignored []string) erro
 	}
 	for _, column := range first.Columns {
 		if !slices.Contains(ignored, column.Name) {
-			c.columns = append(c.columns, difffile.Column{Name: column.Name, Type: column.Declared})
+			c.Columns = append(c.Columns, difffile.Column{Name: column.Name, Type: column.Declared})
 		}
 	}
 	return nil
@@ -97,7 +97,7 @@ func columnNames(d *table.Description) string {
 	return strings.Join(names, ", ")
 }
 
-func (c *common) matchKey(nodes []*table.Description, _ []string) error {
+func (c *Common) matchKey(nodes []*table.Description, _ []string) error {
 	first := nodes[0]
 	for _, other := range nodes[1:] {
 		if keyNames(first) != keyNames(other) {
@@ -106,7 +106,7 @@ func (c *common) matchKey(nodes []*table.Description, _ []string) error {
 		}
 	}
 	for _, k := range first.Key {
-		c.key = append(c.key, k.Name)
+		c.Key = append(c.Key, k.Name)
 		a, _ := first.Column(k.Name)
 		for _, other := range nodes[1:] {
 			b, _ := other.Column(k.Name)
@@ -150,9 +150,9 @@ func base(t rowdigest.Type) rowdigest.Type {
 }
 
 // chooseDigests decides how each column is digested: by its type where all nodes have the same, else by its text.
-func (c *common) chooseDigests(nodes []*table.Description, _ []string) error {
+func (c *Common) chooseDigests(nodes []*table.Description, _ []string) error {
 	sameEncoding := !slices.ContainsFunc(nodes, func(d *table.Description) bool { return d.Encoding != nodes[0].Encoding })
-	for i, column := range c.columns {
+	for i, column := range c.Columns {
 		first, _ := nodes[0].Column(column.Name)
 		deterministic, sameType := true, true
 		for _, node := range nodes {
@@ -160,12 +160,12 @@ func (c *common) chooseDigests(nodes []*table.Description, _ []string) error {
 			deterministic = deterministic && (col.Collation == nil || col.Collation.Deterministic)
 			if !sameStored(first.Type, col.Type) {
 				sameType = false
-				c.warnings = append(c.warnings, fmt.Sprintf("column %q is %s on node %s but %s on node %s: compared as text",
+				c.Warnings = append(c.Warnings, fmt.Sprintf("column %q is %s on node %s but %s on node %s: compared as text",
 					column.Name, first.Declared, nodes[0].Node, col.Declared, node.Node))
 			}
 		}
 		if !sameType {
-			c.columns[i].Type = writtenAs(nodes, column.Name)
+			c.Columns[i].Type = writtenAs(nodes, column.Name)
 		}
 		options := rowdigest.Options{SameEncoding: sameEncoding, ForceText: !sameType}
 		c.digests = append(c.digests, func(node int, ref string) string {
@@ -202,8 +202,8 @@ func sameStored(a, b rowdigest.Type) bool {
 
 // compareOrders finds the key columns that two nodes would sort differently: other collations, other enum labels, or
 // a type whose order nobody vouches for.
-func (c *common) compareOrders(nodes []*table.Description) {
-	for _, name := range c.key {
+func (c *Common) compareOrders(nodes []*table.Description) {
+	for _, name := range c.Key {
 		first, _ := nodes[0].Column(name)
 		differs := !portableOrder(first.Type)
 		for _, node := range nodes[1:] {
@@ -213,9 +213,9 @@ func (c *common) compareOrders(nodes []*table.Description) {
 			}
 		}
 		if differs {
-			c.warnings = append(c.warnings, fmt.Sprintf("key column %q is ordered by its text: the nodes' own orders of its type differ or cannot be compared", name))
+			c.Warnings = append(c.Warnings, fmt.Sprintf("key column %q is ordered by its text: the nodes' own orders of its type differ or cannot be compared", name))
 		}
-		c.byText = append(c.byText, differs)
+		c.ByText = append(c.ByText, differs)
 	}
 }
 
@@ -233,13 +233,13 @@ func portableOrder(t rowdigest.Type) bool {
 	return t.Kind != 'c' && t.Kind != 'r'
 }
 
-func (c *common) warn(nodes []*table.Description) {
+func (c *Common) warn(nodes []*table.Description) {
 	for _, d := range nodes {
 		if d.Only {
-			c.warnings = append(c.warnings, fmt.Sprintf("the table has inheritance children on node %s: only its own rows are compared", d.Node))
+			c.Warnings = append(c.Warnings, fmt.Sprintf("the table has inheritance children on node %s: only its own rows are compared", d.Node))
 		}
 		if d.KeyIndex != "" && !d.Primary {
-			c.warnings = append(c.warnings, fmt.Sprintf("the table has no primary key on node %s: unique index %q serves as the key", d.Node, d.KeyIndex))
+			c.Warnings = append(c.Warnings, fmt.Sprintf("the table has no primary key on node %s: unique index %q serves as the key", d.Node, d.KeyIndex))
 		}
 	}
 }
