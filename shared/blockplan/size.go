@@ -8,6 +8,9 @@ const (
 	maxLeaves      = 16_384
 	// MaxBlocks caps the plan: beyond it block_rows is raised.
 	MaxBlocks = 200_000
+	// bucketRows is how many rows a bucket of the keys' hash holds; their number is capped for the same reason.
+	bucketRows = 256
+	maxBuckets = 16_384
 	// batchesPerWorker is how finely work is divided at least, so that all workers have some until the end.
 	batchesPerWorker = 4
 )
@@ -25,6 +28,15 @@ func SizeFor(rows, blockRows int64) Size {
 	leafRows := max(blockRows/leavesPerBlock, rows/maxLeaves, minLeafRows)
 	leafRows = min(leafRows, blockRows)
 	return Size{BlockRows: blockRows, LeafRows: leafRows, LeavesPerBlock: int(max(1, blockRows/leafRows))}
+}
+
+// Buckets gives into how many buckets of their keys' hash so many rows are divided: a power of two.
+func Buckets(rows int64) int {
+	buckets := 1
+	for buckets < maxBuckets && int64(buckets)*bucketRows < rows {
+		buckets *= 2
+	}
+	return buckets
 }
 
 // BlocksPerBatch gives how many blocks one unit of work takes: batchSize, or fewer in a small table.

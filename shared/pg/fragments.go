@@ -2,6 +2,7 @@ package pg
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"ace/shared/table"
@@ -97,16 +98,34 @@ func sameKey(s table.Source, right []string) string {
 	return strings.Join(terms, " AND ")
 }
 
-// filtered adds the user's filter to a condition. The line breaks end a comment the filter may close with.
+// filtered adds to a condition the buckets that are read, and the user's filter. The line breaks end a comment the
+// filter may close with.
 func filtered(s table.Source, condition string) string {
-	if s.Filter == "" {
-		return condition
+	var terms []string
+	if condition != "" {
+		terms = append(terms, condition)
 	}
-	filter := "(\n" + s.Filter + "\n)"
-	if condition == "" {
-		return filter
+	if s.Within.Of > 0 {
+		terms = append(terms, fmt.Sprintf("%s = ANY ('%s'::pg_catalog.int8[])", bucketOf(s, s.Within.Of), intArray(s.Within.Numbers)))
 	}
-	return condition + " AND " + filter
+	if s.Filter != "" {
+		terms = append(terms, "(\n"+s.Filter+"\n)")
+	}
+	return strings.Join(terms, " AND ")
+}
+
+// bucketOf gives the number of the bucket that a row's key falls into.
+func bucketOf(s table.Source, buckets int) string {
+	return fmt.Sprintf("(%s & %d)", s.KeyHash, buckets-1)
+}
+
+// intArray writes an array in PostgreSQL's text form.
+func intArray(list []int) string {
+	texts := make([]string, len(list))
+	for i, n := range list {
+		texts[i] = strconv.Itoa(n)
+	}
+	return "{" + strings.Join(texts, ",") + "}"
 }
 
 // where writes a WHERE clause, or nothing.

@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,11 +11,11 @@ import (
 	"ace/shared/table"
 )
 
-// bucketExpr gives the number of the leaf range a row belongs to: width_bucket over the boundaries, whose array is built
+// rangeExpr gives the number of the range a row belongs to: width_bucket over the boundaries, whose array is built
 // once per statement from the parameters (a cast of an array parameter would be evaluated for every row). Anything
 // but a plain scalar key is compared as a row, whose columns must have the very types of the boundaries'. Without
 // boundaries the array is NULL, and all rows belong to range 0.
-func bucketExpr(s table.Source, first int) string {
+func rangeExpr(s table.Source, first int) string {
 	names := list("b", len(s.Order))
 	bounds := strings.Join(ordered(s, qualify("ace_b", names)), ", ")
 	key := s.Order[0]
@@ -25,26 +26,25 @@ func bucketExpr(s table.Source, first int) string {
 		unnest(names, s.OrderType, first))
 }
 
-// PageSums reads pages once, in physical order, and gives the sum of each range between the boundaries that has rows:
-// range i lies below bounds[i], the last above them all. A leaf that was rewritten since the plan is an error, since
-// its rows may have moved between pages that were read and pages that were not.
-func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.Span, bounds []table.Key) (map[int]table.Sum, error) {
+// PageSums reads pages once, in physical order, and gives the sum of each group that has rows. A leaf that was rewritten
+// since the plan is an error, since its rows may have moved between pages that were read and pages that were not.
+func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping) (map[int]table.Sum, error) {
 	sums := map[int]table.Sum{}
 	queries := settings(pagePlans)
-	width := len(s.Order)
+	group, args := grouped(s, by)
 	for _, span := range spans {
 		if span.Leaf < 0 || span.Leaf >= len(s.Leaves) {
 			return nil, fault.New(fault.Internal, "the plan has no leaf %d on node %q", span.Leaf, t.node.name)
 		}
 		leaf := s.Leaves[span.Leaf]
 		queries = append(queries,
-			query{sql: spanSQL(s, span, width), args: append(columnsOf(bounds, width), spanArgs(span)...), row: func(v [][]byte) error {
-				bucket, err := strconv.Atoi(string(v[0]))
-				if err != nil || bucket < 0 || bucket > len(bounds) {
-					return fault.New(fault.Internal, "node %q answered for a range that was not asked for", t.node.name)
+			query{sql: spanSQL(s, span, group, len(args)), args: append(slices.Clone(args), spanArgs(span)...), row: func(v [][]byte) error {
+				number, err := strconv.Atoi(string(v[0]))
+				if err != nil || number < 0 || number >= by.Groups() {
+					return t.node.unasked()
 				}
 				sum, err := readSum(v[1], v[2])
-				sums[bucket] = sums[bucket].Add(sum)
+				sums[number] = sums[number].Add(sum)
 				return err
 			}})
 		if leaf.Filenode != 0 {
@@ -54,13 +54,27 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.Span, b
 	return sums, t.run(ctx, "comparing pages", queries...)
 }
 
-func spanSQL(s table.Source, span table.Span, width int) string {
-	condition := fmt.Sprintf("%s.ctid >= $%d::tid", s.Alias, width+1)
-	if span.To >= 0 {
-		condition += fmt.Sprintf(" AND %s.ctid < $%d::tid", s.Alias, width+2)
+// grouped writes the number of the group that a row belongs to, and the parameters of that.
+func grouped(s table.Source, by table.Grouping) (string, [][]byte) {
+	if by.Buckets > 0 {
+		return bucketOf(s, by.Buckets), nil
 	}
-	return fmt.Sprintf("SELECT b, count(*), pg_catalog.bit_xor(x) FROM (SELECT %s AS b, %s AS x FROM %s%s) ace_rows GROUP BY b",
-		bucketExpr(s, 1), s.Digest, from(s, s.Leaves[span.Leaf]), where(filtered(s, condition)))
+	return rangeExpr(s, 1), columnsOf(by.Bounds, len(s.Order))
+}
+
+// unasked is the error of an answer that fits no question.
+func (n *Node) unasked() error {
+	return fault.New(fault.Internal, "node %q answered for a range that was not asked for", n.name)
+}
+
+// spanSQL sums the rows of some pages by group; params is how many parameters the group has taken.
+func spanSQL(s table.Source, span table.Span, group string, params int) string {
+	condition := fmt.Sprintf("%s.ctid >= $%d::tid", s.Alias, params+1)
+	if span.To >= 0 {
+		condition += fmt.Sprintf(" AND %s.ctid < $%d::tid", s.Alias, params+2)
+	}
+	return fmt.Sprintf("SELECT g, count(*), pg_catalog.bit_xor(x) FROM (SELECT %s AS g, %s AS x FROM %s%s) ace_rows GROUP BY g",
+		group, s.Digest, from(s, s.Leaves[span.Leaf]), where(filtered(s, condition)))
 }
 
 // from names a leaf so that the source's fragments, and the filter, can refer to it as the table.
@@ -91,28 +105,25 @@ func (t *Tx) sameFilenode(leaf table.Leaf) query {
 	}}
 }
 
-// ScanList gives key and digest of the rows of some ranges by reading the whole table: for tables whose order the
-// index does not follow. The lists stand in the order of buckets; more than limit rows are table.ErrMore.
-func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, buckets []int, limit int64) ([][]table.Listed, error) {
-	width := len(s.Order)
-	place := make(map[int]int, len(buckets))
-	numbers := make([]string, len(buckets))
-	for i, bucket := range buckets {
-		place[bucket] = i
-		numbers[i] = strconv.Itoa(bucket)
+// ScanList gives key and digest of the rows of some ranges between the bounds, all of them if ranges is nil, by reading
+// the whole table in physical order. There is a list for each range between the bounds, in key order; more than limit
+// rows are table.ErrMore.
+func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64) ([][]table.Listed, error) {
+	args, condition := columnsOf(bounds, len(s.Order)), ""
+	if ranges != nil {
+		args = append(args, []byte(intArray(ranges)))
+		condition = fmt.Sprintf("%s = ANY ($%d::int[])", rangeExpr(s, 1), len(args))
 	}
-	lists := make([][]table.Listed, len(buckets))
+	lists := make([][]table.Listed, len(bounds)+1)
 	var total int64
-	condition := fmt.Sprintf("%s = ANY ($%d::int[])", bucketExpr(s, 1), width+1)
 	q := query{
-		args: append(columnsOf(bounds, width), []byte("{"+strings.Join(numbers, ",")+"}")),
-		sql: fmt.Sprintf("SELECT %s AS ace_bucket, %s, %s FROM %s%s ORDER BY 1, %s", bucketExpr(s, 1),
+		args: args,
+		sql: fmt.Sprintf("SELECT %s AS ace_range, %s, %s FROM %s%s ORDER BY 1, %s", rangeExpr(s, 1),
 			strings.Join(s.Key, ", "), s.Digest, s.Relation, where(filtered(s, condition)), strings.Join(s.Order, ", ")),
 		row: func(v [][]byte) error {
-			bucket, err := strconv.Atoi(string(v[0]))
-			i, ok := place[bucket]
-			if err != nil || !ok {
-				return fault.New(fault.Internal, "node %q answered for a range that was not asked for", t.node.name)
+			i, err := strconv.Atoi(string(v[0]))
+			if err != nil || i < 0 || i >= len(lists) {
+				return t.node.unasked()
 			}
 			if total++; total > limit {
 				return table.ErrMore

@@ -156,23 +156,25 @@ func agreeByKey(t *testing.T, tx *Tx, s table.Source, bounds []table.Key, want [
 
 func agreeByPage(t *testing.T, tx *Tx, s table.Source, bounds []table.Key, want [][]table.Listed) {
 	t.Helper()
-	sums, err := tx.PageSums(t.Context(), s, []table.Span{{To: 1}, {From: 1, To: 2}, {From: 2, To: -1}}, bounds)
+	sums, err := tx.PageSums(t.Context(), s, []table.Span{{To: 1}, {From: 1, To: 2}, {From: 2, To: -1}}, table.Grouping{Bounds: bounds})
 	if err != nil {
 		t.Fatal(err)
 	}
-	buckets := make([]int, len(want))
+	ranges := make([]int, len(want))
 	for i, rows := range want {
-		buckets[i] = i
+		ranges[i] = i
 		if sums[i] != sumOf(rows) {
 			t.Fatalf("the pages have %+v in range %d, want %+v", sums[i], i, sumOf(rows))
 		}
 	}
-	slices.Reverse(buckets)
-	lists, err := tx.ScanList(t.Context(), s, bounds, buckets, 1000)
+	slices.Reverse(ranges)
+	lists, err := tx.ScanList(t.Context(), s, bounds, ranges, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.Reverse(lists)
+	if all, err := tx.ScanList(t.Context(), s, bounds, nil, 1000); err != nil || !cmp.Equal(lists, all) {
+		t.Fatalf("all ranges are listed as %v, error %v; want %v", all, err, lists)
+	}
 	for i, list := range lists {
 		if diff := cmp.Diff(want[i], list); diff != "" && len(want[i])+len(list) > 0 {
 			t.Fatalf("the scan lists range %d as (-want +got):\n%s", i, diff)
@@ -206,7 +208,7 @@ func TestStatements_TakeBoundsThatNoRowHas(t *testing.T) {
 	if sums, err := tx.Sums(t.Context(), s, nil); err != nil || len(sums) != 0 {
 		t.Errorf("no ranges have %v, error %v", sums, err)
 	}
-	if sums, err := tx.PageSums(t.Context(), s, []table.Span{{To: -1}}, nil); err != nil || len(sums) != 1 || sums[0].Rows != 100 {
+	if sums, err := tx.PageSums(t.Context(), s, []table.Span{{To: -1}}, table.Grouping{}); err != nil || len(sums) != 1 || sums[0].Rows != 100 {
 		t.Errorf("without bounds the pages have %v, error %v", sums, err)
 	}
 }
@@ -222,12 +224,12 @@ func TestStatements_ApplyTheFilterExceptByKey(t *testing.T) {
 	if err != nil || sums[0].Rows != 4 || sums[1].Rows != 6 || sums[2].Rows != 10 {
 		t.Errorf("the ranges have %+v, error %v; want 4, 6 and 10 rows", sums, err)
 	}
-	pages, err := tx.PageSums(t.Context(), s, []table.Span{{To: -1}}, []table.Key{key("50")})
+	pages, err := tx.PageSums(t.Context(), s, []table.Span{{To: -1}}, table.Grouping{Bounds: []table.Key{key("50")}})
 	if err != nil || pages[0] != sums[0] || pages[1] != sums[1] {
 		t.Errorf("the pages have %+v, error %v", pages, err)
 	}
 	lists, err := tx.ScanList(t.Context(), s, []table.Key{key("50")}, []int{1}, 100)
-	if err != nil || len(lists[0]) != 6 {
+	if err != nil || len(lists[0]) != 0 || len(lists[1]) != 6 {
 		t.Errorf("the scan lists %v, error %v", lists, err)
 	}
 	cuts, err := tx.Cut(t.Context(), s, table.Range{}, 4)
@@ -370,20 +372,20 @@ func TestPageSums_ATableThatWasRewrittenIsAnError(t *testing.T) {
 	spans := []table.Span{{To: -1}}
 	for _, rewrite := range []string{`VACUUM FULL t`, `TRUNCATE t`} {
 		tx := begin(t, n, s)
-		if _, err := tx.PageSums(t.Context(), s, spans, nil); err != nil {
+		if _, err := tx.PageSums(t.Context(), s, spans, table.Grouping{}); err != nil {
 			t.Fatal(err)
 		}
 		tx.Close()
 		c.Exec(t, 0, rewrite)
 		tx = begin(t, n, s)
-		if sums, err := tx.PageSums(t.Context(), s, spans, nil); fault.CodeOf(err) != fault.Conflict {
+		if sums, err := tx.PageSums(t.Context(), s, spans, table.Grouping{}); fault.CodeOf(err) != fault.Conflict {
 			t.Errorf("after %s the pages have %v, error %v; want Conflict", rewrite, sums, err)
 		}
 		tx.Close()
 		s = sourceOf(describeTable(t, n, "t"), "t")
 	}
 	tx := begin(t, n, s)
-	if _, err := tx.PageSums(t.Context(), s, []table.Span{{Leaf: 1, To: -1}}, nil); fault.CodeOf(err) != fault.Internal {
+	if _, err := tx.PageSums(t.Context(), s, []table.Span{{Leaf: 1, To: -1}}, table.Grouping{}); fault.CodeOf(err) != fault.Internal {
 		t.Errorf("a leaf that is not there gives %v, want an Internal error", err)
 	}
 }
@@ -411,7 +413,7 @@ func TestPageSums_EveryDivisionOfThePagesAddsUpToTheWhole(t *testing.T) {
 				if last := from+step >= s.Leaves[leaf].Pages; last {
 					span.To = -1
 				}
-				sums, err := tx.PageSums(t.Context(), s, []table.Span{span}, []table.Key{key("500"), key("2000")})
+				sums, err := tx.PageSums(t.Context(), s, []table.Span{span}, table.Grouping{Bounds: []table.Key{key("500"), key("2000")}})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -18,6 +18,7 @@ type Common struct {
 	ByText   []bool            // for each of Key: the nodes order it differently, so it is ordered by its text
 	Warnings []string
 	digests  []func(node int, ref string) string // of each column
+	keyHash  func(refs []string, seed int64) string
 }
 
 // Tables matches columns by name and keys by name, and refuses what cannot be compared.
@@ -29,6 +30,7 @@ func Tables(nodes []*table.Description, ignored []string) (*Common, error) {
 		}
 	}
 	c.compareOrders(nodes)
+	c.findKeyHash(nodes)
 	c.warn(nodes)
 	return c, nil
 }

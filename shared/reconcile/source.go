@@ -40,6 +40,9 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 		s.Digest = rowdigest.RowSHA256(s.Columns, r.Seeds)
 	} else {
 		s.Digest = rowdigest.Row(exprs, r.Seeds)
+		if c.keyHash != nil {
+			s.KeyHash = c.keyHash(s.Key, r.Seeds.Inner)
+		}
 	}
 	s.SearchPath = searchPath(r, d)
 	return s

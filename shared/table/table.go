@@ -56,6 +56,27 @@ type Span struct {
 	To   int64 `json:"to"`
 }
 
+// Buckets divide rows by their keys' hash: bucket i of n holds those whose hash is i modulo n. No order is needed for that.
+type Buckets struct {
+	Of      int   `json:"of"` // a power of two; 0: rows are not divided
+	Numbers []int `json:"numbers"`
+}
+
+// Grouping says how the rows of a scan are told apart: by ranges between Bounds (range i lies below Bounds[i], the last
+// above them all) or, if Buckets is not 0, by that many buckets.
+type Grouping struct {
+	Bounds  []Key
+	Buckets int
+}
+
+// Groups is how many groups there are.
+func (g Grouping) Groups() int {
+	if g.Buckets > 0 {
+		return g.Buckets
+	}
+	return len(g.Bounds) + 1
+}
+
 // Sampled is a key met on a page: samples of one leaf stand in physical order.
 type Sampled struct {
 	Key  Key
@@ -195,8 +216,11 @@ type Source struct {
 	AtLeast string   `json:"at_least"` //
 	Columns []string `json:"columns"`  // references of the compared columns, in the plan's order
 	Digest  string   `json:"digest"`   // the row digest, a bigint
-	Filter  string   `json:"filter,omitempty"`
-	Leaves  []Leaf   `json:"leaves,omitempty"`
+	// KeyHash is a bigint that is the same for equal keys on every node; empty where nobody vouches for that.
+	KeyHash string  `json:"key_hash,omitempty"`
+	Filter  string  `json:"filter,omitempty"`
+	Within  Buckets `json:"within,omitzero"` // only the rows of these are read
+	Leaves  []Leaf  `json:"leaves,omitempty"`
 }
 
 // Name writes schema.table for people: quoted only where SQL asks for it.

@@ -35,10 +35,10 @@ func (j *job) compare(ctx context.Context) error {
 	j.totals.RowsPerNode = make([]int64, len(j.nodes))
 	j.totals.PairCandidates = make([]int64, len(j.plan.pairs()))
 	switch {
-	case j.plan.Strategy == Pages:
-		return j.narrowScanned(ctx)
 	case j.unit.Dense:
 		return j.narrowAll(ctx)
+	case j.plan.Strategy == Pages:
+		return j.narrowScanned(ctx)
 	}
 	stretches := make([]stretch, 0, j.unit.To-j.unit.From)
 	for leaf := j.unit.From; leaf < j.unit.To; leaf++ {
@@ -83,7 +83,7 @@ func (j *job) compareStretches(ctx context.Context, txs []Tx, stretches []stretc
 			equal = equal && sum == sums[0][i]
 		}
 		if equal {
-			j.countEqual(d.most)
+			j.totals.addEqual(d.most)
 			continue
 		}
 		differing = append(differing, d)
@@ -98,17 +98,10 @@ func (j *job) sums(ctx context.Context, txs []Tx, stretches []stretch) ([][]tabl
 	}
 	sums := make([][]table.Sum, len(txs))
 	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		sums[node], err = txs[node].Sums(ctx, j.plan.Sources[node], ranges)
+		sums[node], err = txs[node].Sums(ctx, j.sources[node], ranges)
 		return err
 	})
 	return sums, err
-}
-
-func (j *job) countEqual(rows int64) {
-	j.totals.Keys += rows
-	for node := range j.totals.RowsPerNode {
-		j.totals.RowsPerNode[node] += rows
-	}
 }
 
 // narrow lists differing stretches, as many at a time as memory allows; one too big for that is split.
@@ -147,7 +140,7 @@ func (j *job) split(ctx context.Context, txs []Tx, c compared, splits int) error
 	}
 	cuts := make([][]table.Key, len(txs))
 	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		cuts[node], err = txs[node].Cut(ctx, j.plan.Sources[node], c.Range, j.plan.BlockRows)
+		cuts[node], err = txs[node].Cut(ctx, j.sources[node], c.Range, j.plan.BlockRows)
 		return err
 	})
 	if err != nil {
@@ -174,7 +167,7 @@ func (j *job) list(ctx context.Context, txs []Tx, differing []compared, limit in
 	}
 	lists := make([][][]table.Listed, len(txs))
 	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		lists[node], err = txs[node].List(ctx, j.plan.Sources[node], ranges, limit)
+		lists[node], err = txs[node].List(ctx, j.sources[node], ranges, limit)
 		return err
 	})
 	if err != nil {
@@ -185,7 +178,7 @@ func (j *job) list(ctx context.Context, txs []Tx, differing []compared, limit in
 
 // match finds the candidates of each range and writes them in key order.
 func (j *job) match(ctx context.Context, tx Tx, lists [][][]table.Listed, differing []compared) error {
-	rank := func(keys []table.Key) ([]int, error) { return tx.Rank(ctx, j.plan.Sources[0], keys) }
+	rank := func(keys []table.Key) ([]int, error) { return tx.Rank(ctx, j.sources[0], keys) }
 	for i, d := range differing {
 		perNode := make([][]table.Listed, len(lists))
 		for node := range lists {

@@ -85,34 +85,54 @@ func (r *run) makePlan(ctx context.Context) error {
 	return nil
 }
 
-// scan reads all pages of every node, in the pages strategy.
+// scan decides what there is to compare: all leaves, or, in the pages strategy, what reading all pages of every node
+// shows to differ.
 func (r *run) scan(ctx context.Context) error {
 	if r.plan.Strategy != Pages {
-		for i := range r.plan.Layout.Batches() {
-			u := r.unit(phaseCompare, i)
-			u.From, u.To = r.plan.Layout.Batch(i)
-			r.compares = append(r.compares, u)
-		}
+		r.compares = r.batches()
 		return nil
 	}
 	defer r.timings.measure(phaseCompare)()
 	r.progress.phase(phaseCompare)
+	if r.plan.Buckets > 0 {
+		return r.scanBuckets(ctx)
+	}
+	return r.scanLeaves(ctx, nil)
+}
+
+// batches makes a compare unit of every batch of blocks.
+func (r *run) batches() []Unit {
+	units := make([]Unit, r.plan.Layout.Batches())
+	for i := range units {
+		units[i] = r.unit(phaseCompare, i)
+		units[i].From, units[i].To = r.plan.Layout.Batch(i)
+	}
+	return units
+}
+
+// scanLeaves digests the rows of these buckets, or all, by leaf, and has the leaves narrowed that differ.
+func (r *run) scanLeaves(ctx context.Context, buckets []int) error {
+	sums, err := r.scanPages(ctx, phaseScan, r.plan.Layout.Leaves(), buckets)
+	if err == nil {
+		r.compares, r.equal = narrowingUnits(r.plan, sums, buckets, listedPerUnit(r.plan))
+	}
+	return err
+}
+
+// scanPages reads all pages of every node and adds up the sums of each group.
+func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets []int) ([][]table.Sum, error) {
 	units := make([]Unit, len(r.plan.Scans))
 	for i := range units {
-		units[i] = r.unit(phaseScan, i)
+		units[i] = r.unit(phase, i)
+		units[i].Buckets = buckets
 	}
-	_, err := r.do(ctx, phaseScan, units, func(t Totals, done, total int) {
+	_, err := r.do(ctx, phase, units, func(t Totals, done, total int) {
 		r.progress.scanned(t, r.plan.Layout.Blocks()*done/total)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	sums, err := combineScans(ctx, r.store, r.plan, units)
-	if err != nil {
-		return err
-	}
-	r.compares, r.equal = narrowingUnits(r.plan, sums, listedPerUnit(r.plan))
-	return nil
+	return combineScans(ctx, r.store, len(r.plan.Nodes), groups, units)
 }
 
 func (r *run) unit(phase string, index int) Unit {
@@ -197,7 +217,7 @@ func (r *run) do(ctx context.Context, phase string, units []Unit, done func(t To
 		if stored[u.key()] {
 			totals, err = readTotals(ctx, r.store, u)
 		} else {
-			u.Dense = phase == phaseCompare && r.dense.Load()
+			u.Dense = u.Dense || phase == phaseCompare && r.dense.Load()
 			totals, err = r.invoke(ctx, u)
 		}
 		if err == nil {
@@ -244,7 +264,7 @@ func (r *run) attempt(ctx context.Context, u Unit) (Totals, error) {
 
 // inRange adds to an error which part of the key space it hit.
 func inRange(err error, plan *Plan, u Unit) error {
-	if err == nil || u.Phase == phaseScan || fault.CodeOf(err) == fault.Internal || fault.CodeOf(err) == fault.Cancelled {
+	if err == nil || u.Phase == phaseScan || u.Phase == phaseBuckets || fault.CodeOf(err) == fault.Internal || fault.CodeOf(err) == fault.Cancelled {
 		return err
 	}
 	return fault.Wrap(err, fault.CodeOf(err), "%s (%s)", fault.PublicMessage(err), describeRange(plan.Layout.Span(u.From, u.To)))

@@ -158,7 +158,7 @@ func TestNarrowingUnits_CoverAllLeavesAndListEachDifferingOneOnce(t *testing.T) 
 	rapid.Check(t, func(rt *rapid.T) {
 		p := planOf(rapid.IntRange(1, 40).Draw(rt, "leaves"), "n1", "n2", "n3")
 		sums := sumsOf(rt, p)
-		units, equal := narrowingUnits(p, sums, rapid.Int64Range(1, 3000).Draw(rt, "listed"))
+		units, equal := narrowingUnits(p, sums, nil, rapid.Int64Range(1, 3000).Draw(rt, "listed"))
 		parts := make([]Totals, len(units))
 		differing := map[int]int64{}
 		for i, u := range units {
@@ -216,7 +216,7 @@ func TestPageSums_AddUpToTheWholeHoweverThePagesAreDivided(t *testing.T) {
 		for _, part := range found {
 			var row pageSums
 			for leaf, sum := range part {
-				row.Leaf, row.Rows, row.Digest = append(row.Leaf, leaf), append(row.Rows, sum.Rows), append(row.Digest, sum.Digest)
+				row.Group, row.Rows, row.Digest = append(row.Group, leaf), append(row.Rows, sum.Rows), append(row.Digest, sum.Digest)
 			}
 			if err := row.addTo(sums, 0); err != nil {
 				rt.Fatal(err)
@@ -231,11 +231,11 @@ func TestPageSums_AddUpToTheWholeHoweverThePagesAreDivided(t *testing.T) {
 func TestPageSums_ThatDoNotFitThePlanAreAnError(t *testing.T) {
 	for name, row := range map[string]pageSums{
 		"another node":       {Node: 1},
-		"a leaf too high":    {Leaf: []int{3}, Rows: []int64{1}, Digest: []int64{1}},
-		"a leaf below zero":  {Leaf: []int{-1}, Rows: []int64{1}, Digest: []int64{1}},
-		"a count missing":    {Leaf: []int{0, 1}, Rows: []int64{1}, Digest: []int64{1, 2}},
-		"a digest missing":   {Leaf: []int{0, 1}, Rows: []int64{1, 2}, Digest: []int64{1}},
-		"a digest too many":  {Leaf: []int{0}, Rows: []int64{1}, Digest: []int64{1, 2}},
+		"a leaf too high":    {Group: []int{3}, Rows: []int64{1}, Digest: []int64{1}},
+		"a leaf below zero":  {Group: []int{-1}, Rows: []int64{1}, Digest: []int64{1}},
+		"a count missing":    {Group: []int{0, 1}, Rows: []int64{1}, Digest: []int64{1, 2}},
+		"a digest missing":   {Group: []int{0, 1}, Rows: []int64{1, 2}, Digest: []int64{1}},
+		"a digest too many":  {Group: []int{0}, Rows: []int64{1}, Digest: []int64{1, 2}},
 		"counts of no leaf":  {Rows: []int64{1}, Digest: []int64{1}},
 		"everything missing": {Node: -1},
 	} {

@@ -13,14 +13,14 @@ import (
 	"ace/shared/table"
 )
 
-// scan does a unit of the pages strategy: some pages of every node, digested per leaf, all nodes at once.
-func (j *job) scan(ctx context.Context) error {
+// scan does a unit of the pages strategy: some pages of every node, digested per leaf or bucket, all nodes at once.
+func (j *job) scan(ctx context.Context, by table.Grouping) error {
 	found := make([]map[int]table.Sum, len(j.nodes))
 	err := j.inSnapshots(ctx, func(txs []Tx) error {
 		return j.onAll(ctx, func(ctx context.Context, node int) (err error) {
 			spans := j.plan.Scans[j.unit.Index][node]
 			txs[node].Last()
-			found[node], err = txs[node].PageSums(ctx, j.plan.Sources[node], spans, j.plan.Layout.Bounds)
+			found[node], err = txs[node].PageSums(ctx, j.sources[node], spans, by)
 			return err
 		})
 	})
@@ -30,11 +30,11 @@ func (j *job) scan(ctx context.Context) error {
 	j.totals.RowsPerNode = make([]int64, len(j.nodes))
 	for node, sums := range found {
 		row := pageSums{Node: node}
-		for _, leaf := range slices.Sorted(maps.Keys(sums)) {
-			row.Leaf = append(row.Leaf, leaf)
-			row.Rows = append(row.Rows, sums[leaf].Rows)
-			row.Digest = append(row.Digest, sums[leaf].Digest)
-			j.totals.RowsPerNode[node] += sums[leaf].Rows
+		for _, group := range slices.Sorted(maps.Keys(sums)) {
+			row.Group = append(row.Group, group)
+			row.Rows = append(row.Rows, sums[group].Rows)
+			row.Digest = append(row.Digest, sums[group].Digest)
+			j.totals.RowsPerNode[node] += sums[group].Rows
 		}
 		if err := j.out.Row(row); err != nil {
 			return err
@@ -43,11 +43,11 @@ func (j *job) scan(ctx context.Context) error {
 	return nil
 }
 
-// combineScans adds up what all scan units found: the sum of every leaf on every node.
-func combineScans(ctx context.Context, store archive.Store, plan *Plan, units []Unit) ([][]table.Sum, error) {
-	sums := make([][]table.Sum, len(plan.Nodes))
+// combineScans adds up what all scan units found: the sum of every leaf or bucket on every node.
+func combineScans(ctx context.Context, store archive.Store, nodes, groups int, units []Unit) ([][]table.Sum, error) {
+	sums := make([][]table.Sum, nodes)
 	for node := range sums {
-		sums[node] = make([]table.Sum, plan.Layout.Leaves())
+		sums[node] = make([]table.Sum, groups)
 	}
 	for _, u := range units {
 		if err := addScan(ctx, store, u, sums); err != nil {
@@ -84,44 +84,37 @@ func addScan(ctx context.Context, store archive.Store, u Unit, sums [][]table.Su
 	return nil
 }
 
-// addTo adds what the pages of one node hold to the sums of its leaves. The nodes come in the plan's order.
+// addTo adds what the pages of one node hold to the sums of its groups. The nodes come in the plan's order.
 func (p pageSums) addTo(sums [][]table.Sum, node int) error {
-	if p.Node != node || node >= len(sums) || len(p.Rows) != len(p.Leaf) || len(p.Digest) != len(p.Leaf) {
-		return fmt.Errorf("row %d has %d leaves, %d counts and %d digests of node %d", node, len(p.Leaf), len(p.Rows), len(p.Digest), p.Node)
+	if p.Node != node || node >= len(sums) || len(p.Rows) != len(p.Group) || len(p.Digest) != len(p.Group) {
+		return fmt.Errorf("row %d has %d groups, %d counts and %d digests of node %d", node, len(p.Group), len(p.Rows), len(p.Digest), p.Node)
 	}
-	for i, leaf := range p.Leaf {
-		if leaf < 0 || leaf >= len(sums[node]) {
-			return fmt.Errorf("row %d has leaf %d of %d", node, leaf, len(sums[node]))
+	for i, group := range p.Group {
+		if group < 0 || group >= len(sums[node]) {
+			return fmt.Errorf("row %d has group %d of %d", node, group, len(sums[node]))
 		}
-		sums[node][leaf] = sums[node][leaf].Add(table.Sum{Rows: p.Rows[i], Digest: p.Digest[i]})
+		sums[node][group] = sums[node][group].Add(table.Sum{Rows: p.Rows[i], Digest: p.Digest[i]})
 	}
 	return nil
 }
 
 // narrowingUnits makes compare units of the leaves whose combined sums differ. They cover all leaves, in blocks, and
 // each lists at most about listed rows. The equal leaves are counted here: no unit will look at them again.
-func narrowingUnits(plan *Plan, sums [][]table.Sum, listed int64) (units []Unit, equal Totals) {
+func narrowingUnits(plan *Plan, sums [][]table.Sum, buckets []int, listed int64) (units []Unit, equal Totals) {
 	equal.RowsPerNode = make([]int64, len(plan.Nodes))
-	u := Unit{TaskID: plan.TaskID, PlanHash: plan.Hash(), Phase: phaseCompare}
+	u := Unit{TaskID: plan.TaskID, PlanHash: plan.Hash(), Phase: phaseCompare, Buckets: buckets}
 	var rows int64
 	leaves := plan.Layout.Leaves()
 	for leaf := range leaves {
 		if rows >= listed && leaf%plan.Layout.LeavesPerBlock == 0 {
 			u.To = leaf
 			units = append(units, u)
-			u = Unit{TaskID: u.TaskID, PlanHash: u.PlanHash, Phase: u.Phase, Index: u.Index + 1, From: leaf}
+			u = Unit{TaskID: u.TaskID, PlanHash: u.PlanHash, Phase: u.Phase, Index: u.Index + 1, From: leaf, Buckets: buckets}
 			rows = 0
 		}
-		most, same := int64(0), true
-		for node := range sums {
-			most = max(most, sums[node][leaf].Rows)
-			same = same && sums[node][leaf] == sums[0][leaf]
-		}
+		most, same := across(sums, leaf)
 		if same {
-			equal.Keys += most
-			for node := range sums {
-				equal.RowsPerNode[node] += most
-			}
+			equal.addEqual(most)
 			continue
 		}
 		rows += most
@@ -132,8 +125,21 @@ func narrowingUnits(plan *Plan, sums [][]table.Sum, listed int64) (units []Unit,
 	return append(units, u), equal
 }
 
-// narrowScanned lists the leaves that a scan found to differ.
+// across gives how many rows of a group the node has that has the most, and whether it is the same on all nodes.
+func across(sums [][]table.Sum, group int) (most int64, same bool) {
+	same = true
+	for node := range sums {
+		most = max(most, sums[node][group].Rows)
+		same = same && sums[node][group] == sums[0][group]
+	}
+	return most, same
+}
+
+// narrowScanned lists the leaves that a scan found to differ, or the few rows of the buckets that do.
 func (j *job) narrowScanned(ctx context.Context) error {
+	if len(j.unit.Buckets) > 0 && len(j.unit.Leaves) == 0 {
+		return j.narrowBuckets(ctx)
+	}
 	limit := overfull * j.plan.BlockRows
 	if j.plan.ByText {
 		limit = scanListed
@@ -170,14 +176,15 @@ func (j *job) narrowGroups(ctx context.Context, differing []compared, limit int6
 // narrowGroup lists some leaves in one snapshot per node. If they have outgrown what was expected, they are digested and
 // split like any other range.
 func (j *job) narrowGroup(ctx context.Context, group []compared, limit int64) error {
+	list := j.list
+	if j.plan.ByText {
+		list = j.scanList
+	}
 	err := j.inSnapshots(ctx, func(txs []Tx) error {
 		for _, tx := range txs {
 			tx.Last()
 		}
-		if j.plan.ByText {
-			return j.scanList(ctx, txs, group, limit)
-		}
-		return j.list(ctx, txs, group, limit)
+		return list(ctx, txs, group, limit)
 	})
 	if !errors.Is(err, table.ErrMore) {
 		return err
@@ -185,6 +192,11 @@ func (j *job) narrowGroup(ctx context.Context, group []compared, limit int64) er
 	if j.plan.ByText {
 		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows while they were compared", limit)
 	}
+	return j.narrowGrown(ctx, group)
+}
+
+// narrowGrown narrows leaves that hold more rows than were expected.
+func (j *job) narrowGrown(ctx context.Context, group []compared) error {
 	stretches := make([]stretch, len(group))
 	for i, d := range group {
 		stretches[i] = d.stretch
@@ -202,13 +214,26 @@ func (j *job) scanList(ctx context.Context, txs []Tx, group []compared, limit in
 	for i, d := range group {
 		leaves[i] = d.leaf
 	}
-	lists := make([][][]table.Listed, len(txs))
-	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		lists[node], err = txs[node].ScanList(ctx, j.plan.Sources[node], j.plan.Layout.Bounds, leaves, limit)
-		return err
-	})
+	lists, err := j.scanLeaves(ctx, txs, leaves, limit)
 	if err != nil {
 		return err
 	}
+	for node := range lists {
+		listed := make([][]table.Listed, len(leaves))
+		for i, leaf := range leaves {
+			listed[i] = lists[node][leaf]
+		}
+		lists[node] = listed
+	}
 	return j.match(ctx, txs[0], lists, group)
+}
+
+// scanLeaves lists rows of every leaf by reading each node's table in physical order.
+func (j *job) scanLeaves(ctx context.Context, txs []Tx, leaves []int, limit int64) ([][][]table.Listed, error) {
+	lists := make([][][]table.Listed, len(txs))
+	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
+		lists[node], err = txs[node].ScanList(ctx, j.sources[node], j.plan.Layout.Bounds, leaves, limit)
+		return err
+	})
+	return lists, err
 }

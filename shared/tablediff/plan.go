@@ -54,6 +54,9 @@ type Plan struct {
 	Layout blockplan.Layout `json:"layout"`
 	// Scans are the units of the pages strategy: for each, the pages of every node.
 	Scans [][][]table.Span `json:"scans,omitempty"`
+	// Buckets: pages are first compared by so many buckets of the key's hash, which is cheaper than finding every row's
+	// leaf. 0: the nodes may hash equal keys differently.
+	Buckets int `json:"buckets,omitempty"`
 
 	BlockRows   int64 `json:"block_rows"`
 	LeafRows    int64 `json:"leaf_rows"`

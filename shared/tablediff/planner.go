@@ -289,6 +289,9 @@ func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 	}
 	units := blockplan.ScanUnits(p.plan.RowEstimate, p.plan.BlockRows*int64(p.job.Request.BatchSize), p.plan.Workers)
 	p.plan.Scans = blockplan.Spans(pages, units)
+	if p.plan.Sources[0].KeyHash != "" {
+		p.plan.Buckets = blockplan.Buckets(p.plan.RowEstimate)
+	}
 }
 
 // pagesReadable says whether every node's pages can be read by themselves.

@@ -35,8 +35,8 @@ type Tx interface {
 	List(ctx context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error)
 	Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error)
 	Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
-	PageSums(ctx context.Context, s table.Source, spans []table.Span, bounds []table.Key) (map[int]table.Sum, error)
-	ScanList(ctx context.Context, s table.Source, bounds []table.Key, buckets []int, limit int64) ([][]table.Listed, error)
+	PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping) (map[int]table.Sum, error)
+	ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64) ([][]table.Listed, error)
 	Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error)
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	// Last says that the next call is the transaction's last: its end travels with it.

@@ -13,6 +13,7 @@ import (
 // Phases of a run.
 const (
 	phasePlan    = "plan"
+	phaseBuckets = "buckets"
 	phaseScan    = "scan"
 	phaseCompare = "compare"
 	phaseConfirm = "confirm"
@@ -32,6 +33,8 @@ type Unit struct {
 	// the node that has the most.
 	Leaves []int   `json:"leaves,omitempty"`
 	Rows   []int64 `json:"rows,omitempty"`
+	// Buckets: only rows of these buckets are read, the others having been found equal; none: all rows are.
+	Buckets []int `json:"buckets,omitempty"`
 	// Dense: most leaves of the units before differed, so these are listed at once instead of being digested first. It
 	// changes how the answer is found, not the answer.
 	Dense bool `json:"dense,omitempty"`
@@ -48,11 +51,25 @@ func (u Unit) header() part.Header {
 	return part.Header{TaskID: u.TaskID, PlanHash: u.PlanHash, Unit: u.Phase + "-" + u.name()}
 }
 
+// sources gives what the first pass reads of each node: all rows that the filter selects, or those of the unit's buckets.
+func (u Unit) sources(p *Plan) []table.Source {
+	if len(u.Buckets) == 0 {
+		return p.Sources
+	}
+	sources := slices.Clone(p.Sources)
+	for i := range sources {
+		sources[i].Within = table.Buckets{Of: p.Buckets, Numbers: u.Buckets}
+	}
+	return sources
+}
+
 // check makes sure that a unit fits its plan: a payload comes from elsewhere.
 func (u Unit) check(p *Plan) error {
 	leaves := p.Layout.Leaves()
-	fits := u.Index >= 0
+	fits := u.Index >= 0 && !slices.ContainsFunc(u.Buckets, func(bucket int) bool { return bucket < 0 || bucket >= p.Buckets })
 	switch u.Phase {
+	case phaseBuckets:
+		fits = fits && u.Index < len(p.Scans) && p.Buckets > 0
 	case phaseScan:
 		fits = fits && u.Index < len(p.Scans)
 	case phaseCompare:
@@ -100,6 +117,22 @@ type PairTotals struct {
 	Limited   bool    `json:"limited,omitempty"` // rows were left out of the document
 }
 
+// addEqual counts rows that every node has.
+func (t *Totals) addEqual(rows int64) {
+	t.Keys += rows
+	for node := range t.RowsPerNode {
+		t.RowsPerNode[node] += rows
+	}
+}
+
+// add counts rows that were read elsewhere.
+func (t *Totals) add(o Totals) {
+	t.Keys += o.Keys
+	for node := range t.RowsPerNode {
+		t.RowsPerNode[node] += o.RowsPerNode[node]
+	}
+}
+
 // rowsTotal is all rows read.
 func (t Totals) rowsTotal() int64 {
 	var sum int64
@@ -109,10 +142,10 @@ func (t Totals) rowsTotal() int64 {
 	return sum
 }
 
-// pageSums is a row of a scan part: what one node's pages hold, per leaf.
+// pageSums is a row of a scan part: what one node's pages hold, per leaf or bucket.
 type pageSums struct {
 	Node   int     `json:"node"`
-	Leaf   []int   `json:"leaf"`
+	Group  []int   `json:"g"`
 	Rows   []int64 `json:"n"`
 	Digest []int64 `json:"x"`
 }

@@ -10,6 +10,7 @@ import (
 	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/part"
+	"ace/shared/table"
 )
 
 // Worker does single units of work. It remembers nothing but the plans it has read lately, which never change.
@@ -49,11 +50,11 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 		return Totals{}, err
 	}
 	defer out.Abort() // after a panic too
-	job := &job{unit: u, plan: plan, nodes: nodes, store: w.store, out: out}
+	job := &job{unit: u, plan: plan, nodes: nodes, sources: u.sources(plan), store: w.store, out: out}
 	if err := job.run(ctx); err != nil {
 		return Totals{}, err
 	}
-	if u.Phase != phaseScan {
+	if u.Phase != phaseScan && u.Phase != phaseBuckets {
 		job.totals.From, job.totals.To = u.From, u.To
 		job.totals.Range = plan.Layout.Span(u.From, u.To)
 	}
@@ -72,19 +73,22 @@ func readTotals(ctx context.Context, store archive.Store, u Unit) (Totals, error
 
 // job is one unit being done.
 type job struct {
-	unit   Unit
-	plan   *Plan
-	nodes  []Node
-	store  archive.Store
-	out    *part.Writer
-	line   []byte // the row being written, reused
-	totals Totals
+	unit    Unit
+	plan    *Plan
+	nodes   []Node
+	sources []table.Source // what the first pass reads of each node
+	store   archive.Store
+	out     *part.Writer
+	line    []byte // the row being written, reused
+	totals  Totals
 }
 
 func (j *job) run(ctx context.Context) error {
 	switch j.unit.Phase {
+	case phaseBuckets:
+		return j.scan(ctx, table.Grouping{Buckets: j.plan.Buckets})
 	case phaseScan:
-		return j.scan(ctx)
+		return j.scan(ctx, table.Grouping{Bounds: j.plan.Layout.Bounds})
 	case phaseCompare:
 		return j.compare(ctx)
 	case phaseConfirm:

@@ -1,0 +1,55 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ace/shared/rowdigest"
+	"ace/shared/table"
+)
+
+// hashFunctions are those of types that make up most scattered keys by themselves. They save the making of a record.
+var hashFunctions = map[string]string{ //nolint:gochecknoglobals // a constant map
+	"uuid":    "uuid_hash_extended",
+	"text":    "hashtextextended",
+	"varchar": "hashtextextended",
+}
+
+// hashedTypes are the types whose equal values have equal hashes on every server of every platform: the server's own hash
+// opclass promises it on one, and nothing but the value's bytes goes into it.
+var hashedTypes = []string{ //nolint:gochecknoglobals // a constant list
+	"bool", "int2", "int4", "int8", "oid", "numeric", "uuid", "text", "varchar", "bpchar", "name", "bytea",
+	"date", "time", "timestamp", "timestamptz",
+}
+
+// findKeyHash chooses the hash of a key, a function of its columns' references. There is none where the columns' types
+// differ, or two nodes may hash equal keys differently: enums hash their OIDs, text under a collation of its own what
+// that makes of it.
+func (c *Common) findKeyHash(nodes []*table.Description) {
+	for i, name := range c.Key {
+		first, _ := nodes[0].Column(name)
+		for _, node := range nodes {
+			column, _ := node.Column(name)
+			t := base(column.Type)
+			if c.ByText[i] || t.Schema != "pg_catalog" || !slices.Contains(hashedTypes, t.Name) || !sameStored(first.Type, column.Type) ||
+				node.Encoding != nodes[0].Encoding || node.Key[i].OpSchema != "pg_catalog" ||
+				column.Collation != nil && !column.Collation.Deterministic {
+				return
+			}
+		}
+	}
+	first, _ := nodes[0].Column(c.Key[0])
+	c.keyHash = keyHash(len(c.Key), base(first.Type))
+}
+
+// keyHash writes the hash of a key of so many columns, of which the first is of this type.
+func keyHash(columns int, first rowdigest.Type) func(refs []string, seed int64) string {
+	function, simple := hashFunctions[first.Name]
+	return func(refs []string, seed int64) string {
+		if simple && columns == 1 {
+			return fmt.Sprintf("pg_catalog.%s(%s, '%d'::bigint)", function, refs[0], seed)
+		}
+		return fmt.Sprintf("pg_catalog.hash_record_extended(ROW(%s), '%d'::bigint)", strings.Join(refs, ", "), seed)
+	}
+}

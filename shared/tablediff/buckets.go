@@ -1,0 +1,70 @@
+package tablediff
+
+import (
+	"context"
+	"errors"
+
+	"ace/shared/table"
+)
+
+// scanBuckets compares all pages of every node by buckets of the key's hash. That costs little more than reading the
+// rows, and says which few of them to look at again; only where these are too many to be listed at once is every
+// row's leaf looked for.
+func (r *run) scanBuckets(ctx context.Context) error {
+	sums, err := r.scanPages(ctx, phaseBuckets, r.plan.Buckets, nil)
+	if err != nil {
+		return err
+	}
+	differing, rows, equal := differingBuckets(sums)
+	switch {
+	case rows <= scanListed:
+		u := r.unit(phaseCompare, 0)
+		u.To, u.Buckets = r.plan.Layout.Leaves(), differing
+		r.compares, r.equal = []Unit{u}, equal
+	case len(differing) <= r.plan.Buckets/2:
+		if err := r.scanLeaves(ctx, differing); err != nil {
+			return err
+		}
+		r.equal.add(equal)
+	default:
+		r.compares = r.batches()
+		for i := range r.compares {
+			r.compares[i].Dense = true
+		}
+	}
+	return nil
+}
+
+// differingBuckets gives the buckets whose sums differ, how many rows they hold, and what the equal ones amount to.
+func differingBuckets(sums [][]table.Sum) (differing []int, rows int64, equal Totals) {
+	equal.RowsPerNode = make([]int64, len(sums))
+	for bucket := range sums[0] {
+		most, same := across(sums, bucket)
+		if same {
+			equal.addEqual(most)
+			continue
+		}
+		differing = append(differing, bucket)
+		rows += most
+	}
+	return differing, rows, equal
+}
+
+// narrowBuckets lists the rows of the unit's buckets in one more pass over the pages and puts them into key order.
+func (j *job) narrowBuckets(ctx context.Context) error {
+	leaves := make([]compared, j.plan.Layout.Leaves())
+	for leaf := range leaves {
+		leaves[leaf] = compared{stretch: j.leaf(leaf), leaf: leaf}
+	}
+	err := j.inSnapshots(ctx, func(txs []Tx) error {
+		lists, err := j.scanLeaves(ctx, txs, nil, 2*scanListed)
+		if err != nil {
+			return err
+		}
+		return j.match(ctx, txs[0], lists, leaves)
+	})
+	if errors.Is(err, table.ErrMore) {
+		return j.narrowGrown(ctx, leaves)
+	}
+	return err
+}
