@@ -105,12 +105,12 @@ type service struct {
 }
 
 func newService(c config.Config, store *bucket, clusters cluster.Source, log *slog.Logger) *service {
-	parallel := app.LocalParallel()
+	capacity := app.LocalCapacity()
 	s := &service{log: log, app: app.New(app.Options{
-		Store: store, Clusters: clusters, MaxConns: parallel * c.MaxTasks, StatementTimeout: c.StatementTimeout, Log: log,
+		Store: store, Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks, StatementTimeout: c.StatementTimeout, Log: log,
 	})}
 	run := runner.New(runner.Options{
-		Tasks: s.app.Tasks(), Store: store, Works: s.app.Works(invoke.NewInProcess(s.app.Worker()), parallel),
+		Tasks: s.app.Tasks(), Store: store, Works: s.app.Works(invoke.NewInProcess(s.app.Worker()), capacity),
 		Owner: owner(), Handover: invoke.ErrClosing, Log: log,
 	})
 	s.queue = invoke.NewQueue(c.MaxTasks, c.MaxQueue, run.Run)

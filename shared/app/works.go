@@ -18,20 +18,27 @@ import (
 // progressEvery is how often a running task writes a line to the log.
 const progressEvery = 10 * time.Second
 
-// Works gives the capabilities by task type. invoker has units done; parallel is how many it can take at once when
-// max_cpu_ratio is 1.
-func (a *App) Works(invoker tablediff.Invoker, parallel int) map[task.Type]runner.Work {
-	coordinator := tablediff.NewCoordinator(a.options.Store, a.nodes(), invoker, a.options.Log)
+// Capacity is how many units of work an invoker can take at once.
+type Capacity struct {
+	// Parallel units are at the nodes when max_cpu_ratio is 1.
+	Parallel int
+	// Ahead more may be under way: 0 where each is done by a process of its own.
+	Ahead int
+}
+
+// LocalCapacity is that of one machine: its CPUs, or what a container or GOMAXPROCS leaves of them, and one unit that
+// writes its part meanwhile.
+func LocalCapacity() Capacity { return Capacity{Parallel: runtime.GOMAXPROCS(0), Ahead: 1} }
+
+// Works gives the capabilities by task type. invoker has units done.
+func (a *App) Works(invoker tablediff.Invoker, capacity Capacity) map[task.Type]runner.Work {
+	coordinator := tablediff.NewCoordinator(a.options.Store, a.nodes(), invoker, a.options.Log, capacity.Ahead)
 	return map[task.Type]runner.Work{
 		task.TableDiff: func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
-			return a.tableDiff(ctx, coordinator, parallel, rec, report)
+			return a.tableDiff(ctx, coordinator, capacity.Parallel, rec, report)
 		},
 	}
 }
-
-// LocalParallel is how many units one machine works on when max_cpu_ratio is 1: its CPUs, or what a container or GOMAXPROCS
-// leaves of them.
-func LocalParallel() int { return runtime.GOMAXPROCS(0) }
 
 func (a *App) tableDiff(
 	ctx context.Context, coordinator *tablediff.Coordinator, parallel int, rec task.Record, report func(task.Progress),

@@ -56,15 +56,19 @@ func (j *job) narrowBuckets(ctx context.Context) error {
 	for leaf := range leaves {
 		leaves[leaf] = compared{stretch: j.leaf(leaf), leaf: leaf}
 	}
-	err := j.inSnapshots(ctx, func(txs []Tx) error {
-		lists, err := j.scanLeaves(ctx, txs, nil, 2*scanListed)
-		if err != nil {
-			return err
+	var lists [][][]table.Listed
+	err := j.inSnapshots(ctx, func(txs []Tx) (err error) {
+		for _, tx := range txs {
+			tx.Last()
 		}
-		return j.match(ctx, txs[0], lists, leaves)
+		lists, err = j.scanLeaves(ctx, txs, nil, 2*scanListed)
+		return err
 	})
-	if errors.Is(err, table.ErrMore) {
+	switch {
+	case errors.Is(err, table.ErrMore):
 		return j.narrowGrown(ctx, leaves)
+	case err != nil:
+		return err
 	}
-	return err
+	return j.match(j.rank(ctx), lists, leaves)
 }

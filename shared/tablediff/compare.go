@@ -161,6 +161,14 @@ func (j *job) split(ctx context.Context, txs []Tx, c compared, splits int) error
 
 // list fetches keys and digests of differing stretches from every node and keeps the candidates.
 func (j *job) list(ctx context.Context, txs []Tx, differing []compared, limit int64) error {
+	lists, err := j.lists(ctx, txs, differing, limit)
+	if err != nil {
+		return err
+	}
+	return j.match(func(keys []table.Key) ([]int, error) { return txs[0].Rank(ctx, j.sources[0], keys) }, lists, differing)
+}
+
+func (j *job) lists(ctx context.Context, txs []Tx, differing []compared, limit int64) ([][][]table.Listed, error) {
 	ranges := make([]table.Range, len(differing))
 	for i, d := range differing {
 		ranges[i] = d.Range
@@ -170,15 +178,11 @@ func (j *job) list(ctx context.Context, txs []Tx, differing []compared, limit in
 		lists[node], err = txs[node].List(ctx, j.sources[node], ranges, limit)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return j.match(ctx, txs[0], lists, differing)
+	return lists, err
 }
 
-// match finds the candidates of each range and writes them in key order.
-func (j *job) match(ctx context.Context, tx Tx, lists [][][]table.Listed, differing []compared) error {
-	rank := func(keys []table.Key) ([]int, error) { return tx.Rank(ctx, j.sources[0], keys) }
+// match finds the candidates of each range and writes them in key order. rank has a server sort keys.
+func (j *job) match(rank func([]table.Key) ([]int, error), lists [][][]table.Listed, differing []compared) error {
 	for i, d := range differing {
 		perNode := make([][]table.Listed, len(lists))
 		for node := range lists {

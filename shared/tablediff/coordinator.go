@@ -26,11 +26,14 @@ type Coordinator struct {
 	nodes   Opener
 	invoker Invoker
 	log     *slog.Logger
+	ahead   int
 }
 
-// NewCoordinator makes a coordinator.
-func NewCoordinator(store archive.Store, nodes Opener, invoker Invoker, log *slog.Logger) *Coordinator {
-	return &Coordinator{store: store, nodes: nodes, invoker: invoker, log: log}
+// NewCoordinator makes a coordinator. ahead is how many units it has under way beyond the workers of a run: where the
+// invoker does them all in one process they wait there until the nodes are free, so that these never wait for a part to
+// be written.
+func NewCoordinator(store archive.Store, nodes Opener, invoker Invoker, log *slog.Logger, ahead int) *Coordinator {
+	return &Coordinator{store: store, nodes: nodes, invoker: invoker, log: log, ahead: ahead}
 }
 
 // Run does the job, or goes on with it where an earlier run stopped. report is called whenever something was done. The
@@ -211,7 +214,7 @@ func (r *run) do(ctx context.Context, phase string, units []Unit, done func(t To
 		return nil, err
 	}
 	count := counter{total: len(units), done: done}
-	return fanout.Map(ctx, r.plan.Workers, units, func(ctx context.Context, u Unit) (Totals, error) {
+	return fanout.Map(ctx, r.plan.Workers+r.ahead, units, func(ctx context.Context, u Unit) (Totals, error) {
 		var totals Totals
 		var err error
 		if stored[u.key()] {

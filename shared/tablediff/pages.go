@@ -173,26 +173,30 @@ func (j *job) narrowGroups(ctx context.Context, differing []compared, limit int6
 	return nil
 }
 
-// narrowGroup lists some leaves in one snapshot per node. If they have outgrown what was expected, they are digested and
-// split like any other range.
+// narrowGroup lists some leaves in one snapshot per node, and matches them when the nodes are free for others. If they
+// have outgrown what was expected, they are digested and split like any other range.
 func (j *job) narrowGroup(ctx context.Context, group []compared, limit int64) error {
-	list := j.list
+	list := j.lists
 	if j.plan.ByText {
-		list = j.scanList
+		list = j.scanLists
 	}
-	err := j.inSnapshots(ctx, func(txs []Tx) error {
+	var lists [][][]table.Listed
+	err := j.inSnapshots(ctx, func(txs []Tx) (err error) {
 		for _, tx := range txs {
 			tx.Last()
 		}
-		return list(ctx, txs, group, limit)
+		lists, err = list(ctx, txs, group, limit)
+		return err
 	})
-	if !errors.Is(err, table.ErrMore) {
+	switch {
+	case errors.Is(err, table.ErrMore) && j.plan.ByText:
+		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows while they were compared", limit)
+	case errors.Is(err, table.ErrMore):
+		return j.narrowGrown(ctx, group)
+	case err != nil:
 		return err
 	}
-	if j.plan.ByText {
-		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows while they were compared", limit)
-	}
-	return j.narrowGrown(ctx, group)
+	return j.match(j.rank(ctx), lists, group)
 }
 
 // narrowGrown narrows leaves that hold more rows than were expected.
@@ -209,14 +213,15 @@ func (j *job) narrowGrown(ctx context.Context, group []compared) error {
 // scanListed bounds the rows listed by one pass over a table that no index orders alike on all nodes.
 const scanListed = 100_000
 
-func (j *job) scanList(ctx context.Context, txs []Tx, group []compared, limit int64) error {
+// scanLists lists some leaves by reading each node's table in physical order.
+func (j *job) scanLists(ctx context.Context, txs []Tx, group []compared, limit int64) ([][][]table.Listed, error) {
 	leaves := make([]int, len(group))
 	for i, d := range group {
 		leaves[i] = d.leaf
 	}
 	lists, err := j.scanLeaves(ctx, txs, leaves, limit)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for node := range lists {
 		listed := make([][]table.Listed, len(leaves))
@@ -225,10 +230,10 @@ func (j *job) scanList(ctx context.Context, txs []Tx, group []compared, limit in
 		}
 		lists[node] = listed
 	}
-	return j.match(ctx, txs[0], lists, group)
+	return lists, nil
 }
 
-// scanLeaves lists rows of every leaf by reading each node's table in physical order.
+// scanLeaves lists rows of these leaves, or of all if there are none, each at its number.
 func (j *job) scanLeaves(ctx context.Context, txs []Tx, leaves []int, limit int64) ([][][]table.Listed, error) {
 	lists := make([][][]table.Listed, len(txs))
 	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {

@@ -18,6 +18,7 @@ type Worker struct {
 	store archive.Store
 	nodes Opener
 	plans planCache
+	slots slots
 }
 
 // NewWorker makes a worker.
@@ -50,7 +51,7 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 		return Totals{}, err
 	}
 	defer out.Abort() // after a panic too
-	job := &job{unit: u, plan: plan, nodes: nodes, sources: u.sources(plan), store: w.store, out: out}
+	job := &job{unit: u, plan: plan, nodes: nodes, sources: u.sources(plan), store: w.store, slots: &w.slots, out: out}
 	if err := job.run(ctx); err != nil {
 		return Totals{}, err
 	}
@@ -78,6 +79,7 @@ type job struct {
 	nodes   []Node
 	sources []table.Source // what the first pass reads of each node
 	store   archive.Store
+	slots   *slots
 	out     *part.Writer
 	line    []byte // the row being written, reused
 	totals  Totals
@@ -97,11 +99,17 @@ func (j *job) run(ctx context.Context) error {
 	return fault.New(fault.Internal, "there is no phase %q", j.unit.Phase)
 }
 
-// begin opens a transaction on every node. The connections are taken in one order by everybody, so that units that
-// need several never wait for each other in a circle.
+// begin opens a transaction on every node once the task has a slot free. The connections are taken in one order by
+// everybody, so that units that need several never wait for each other in a circle; no unit takes a second slot while it
+// holds one.
 func (j *job) begin(ctx context.Context) ([]Tx, func(), error) {
+	release, err := j.slots.take(ctx, j.plan.TaskID, j.plan.Workers)
+	if err != nil {
+		return nil, nil, err
+	}
 	var txs []Tx
 	end := func() {
+		defer release()
 		var wait sync.WaitGroup
 		for _, tx := range txs {
 			wait.Go(tx.Close)
@@ -117,6 +125,18 @@ func (j *job) begin(ctx context.Context) ([]Tx, func(), error) {
 		txs = append(txs, tx)
 	}
 	return txs, end, nil
+}
+
+// rank has the first node sort keys, in a transaction of its own.
+func (j *job) rank(ctx context.Context) func([]table.Key) ([]int, error) {
+	return func(keys []table.Key) ([]int, error) {
+		release, err := j.slots.take(ctx, j.plan.TaskID, j.plan.Workers)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		return j.nodes[0].RankKeys(ctx, j.plan.Sources[0], keys)
+	}
 }
 
 // onAll runs fn for every node at once.
