@@ -1,6 +1,7 @@
 package pg
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -92,17 +93,19 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 // Close gives the transaction back for the next statement.
 func (r *rowStream) Close() error { return r.stream.close() }
 
-// readRow copies digest and columns out of the connection's buffer.
+// readRow copies digest and columns out of the connection's buffer, all texts of the row as one.
 func readRow(values [][]byte) (table.KeyedRow, error) {
 	x, err := strconv.ParseInt(string(values[0]), 10, 64)
 	if err != nil {
 		return table.KeyedRow{}, fmt.Errorf("digest: %w", err)
 	}
-	row := make(table.Row, len(values)-1)
-	for i, value := range values[1:] {
+	columns := values[1:]
+	all := string(bytes.Join(columns, nil))
+	row, texts := make(table.Row, len(columns)), make([]string, len(columns))
+	for i, value := range columns {
 		if value != nil {
-			text := string(value)
-			row[i] = &text
+			texts[i], all = all[:len(value)], all[len(value):]
+			row[i] = &texts[i]
 		}
 	}
 	return table.KeyedRow{Digest: x, Row: row}, nil

@@ -40,11 +40,16 @@ func byShape(ranges []table.Range) []*batch {
 	return batches
 }
 
-// statement writes a statement over the ranges of the batch: for each, the rows that inner (a SELECT's head and tail
-// around FROM and WHERE) gives of the table. Its first result column is the range's place in the caller's list + 1.
+// statement writes a statement over the ranges of the batch: for each, the rows that a SELECT's head and tail around FROM
+// and WHERE give of the table. Its first result column is the range's place in the caller's list + 1.
 func (b *batch) statement(s table.Source, head, tail string) query {
+	return b.lateral(s, func(rows string) string { return "SELECT " + head + rows + tail })
+}
+
+// lateral writes a statement over the ranges of the batch: for each, what inner makes of "FROM ... WHERE ..." of its rows.
+func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 	if !b.shape.lo && !b.shape.hi { // the whole table, once per range (there is only ever one)
-		return query{sql: fmt.Sprintf("SELECT 1, %s FROM %s%s%s", head, s.Relation, where(filtered(s, "")), tail)}
+		return query{sql: fmt.Sprintf("SELECT 1, ace_inner.* FROM (%s) ace_inner", inner(" FROM "+s.Relation+where(filtered(s, ""))))}
 	}
 	width, name := len(s.Order), outer(s)
 	var columns, types, terms []string
@@ -66,8 +71,9 @@ func (b *batch) statement(s table.Source, head, tail string) query {
 	if b.shape.hi {
 		side("hi", s.Less, func(r table.Range) table.Key { return r.Hi })
 	}
-	return query{args: args, sql: fmt.Sprintf("SELECT %s.ord, ace_inner.* FROM %s %s CROSS JOIN LATERAL (SELECT %s FROM %s%s%s) ace_inner",
-		name, unnest(columns, types, 1), name, head, s.Relation, where(filtered(s, strings.Join(terms, " AND "))), tail)}
+	rows := " FROM " + s.Relation + where(filtered(s, strings.Join(terms, " AND ")))
+	return query{args: args, sql: fmt.Sprintf("SELECT %s.ord, ace_inner.* FROM %s %s CROSS JOIN LATERAL (%s) ace_inner",
+		name, unnest(columns, types, 1), name, inner(rows))}
 }
 
 // place reads the first result column: which range of the caller's list a row belongs to.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"ace/shared/difffile"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 )
@@ -40,12 +41,22 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 		s.Digest = rowdigest.RowSHA256(s.Columns, r.Seeds)
 	} else {
 		s.Digest = rowdigest.Row(exprs, r.Seeds)
+		s.KeyDigest = rowdigest.Key(keyExprs(c, exprs), r.Seeds)
 		if c.keyHash != nil {
 			s.KeyHash = c.keyHash(s.Key, r.Seeds.Inner)
 		}
 	}
 	s.SearchPath = searchPath(r, d)
 	return s
+}
+
+// keyExprs picks those of the columns' expressions that are of the key.
+func keyExprs(c *Common, exprs []string) []string {
+	of := make([]string, len(c.Key))
+	for i, name := range c.Key {
+		of[i] = exprs[slices.IndexFunc(c.Columns, func(column difffile.Column) bool { return column.Name == name })]
+	}
+	return of
 }
 
 func (c *Common) addKey(s *table.Source, d *table.Description) {

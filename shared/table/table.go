@@ -216,6 +216,8 @@ type Source struct {
 	AtLeast string   `json:"at_least"` //
 	Columns []string `json:"columns"`  // references of the compared columns, in the plan's order
 	Digest  string   `json:"digest"`   // the row digest, a bigint
+	// KeyDigest digests the key's columns alone, a bigint; empty where Digest is not made of hashes.
+	KeyDigest string `json:"key_digest,omitempty"`
 	// KeyHash is a bigint that is the same for equal keys on every node; empty where nobody vouches for that.
 	KeyHash string  `json:"key_hash,omitempty"`
 	Filter  string  `json:"filter,omitempty"`

@@ -12,6 +12,8 @@ import (
 const (
 	// overfull: a range that holds this many times block_rows is split before any of its rows are listed.
 	overfull = 4
+	// probedLeaves are those that a unit looks at first where nothing is known of how much differs.
+	probedLeaves = 64
 	// maxSplits bounds how often a range is split in a row; each split divides it by its size over block_rows.
 	maxSplits = 8
 )
@@ -36,17 +38,40 @@ func (j *job) compare(ctx context.Context) error {
 	j.totals.PairCandidates = make([]int64, len(j.plan.pairs()))
 	switch {
 	case j.unit.Dense:
-		return j.narrowAll(ctx)
+		return j.narrowAll(ctx, j.unit.From)
 	case j.plan.Strategy == Pages:
 		return j.narrowScanned(ctx)
 	}
-	stretches := make([]stretch, 0, j.unit.To-j.unit.From)
-	for leaf := j.unit.From; leaf < j.unit.To; leaf++ {
+	if j.unit.Probe && j.unit.To-j.unit.From > 2*probedLeaves {
+		return j.probe(ctx)
+	}
+	return j.inSnapshots(ctx, func(txs []Tx) error { return j.compareLeaves(ctx, txs, j.unit.From, j.unit.To) })
+}
+
+// probe compares some leaves first. Where most of these differ, the others are not digested as a whole any more.
+func (j *job) probe(ctx context.Context) error {
+	probed, dense := j.unit.From+probedLeaves, false
+	err := j.inSnapshots(ctx, func(txs []Tx) error {
+		if err := j.compareLeaves(ctx, txs, j.unit.From, probed); err != nil {
+			return err
+		}
+		if dense = j.totals.Differing > probedLeaves/2; dense {
+			return nil
+		}
+		return j.compareLeaves(ctx, txs, probed, j.unit.To)
+	})
+	if err == nil && dense {
+		err = j.narrowAll(ctx, probed)
+	}
+	return err
+}
+
+func (j *job) compareLeaves(ctx context.Context, txs []Tx, from, to int) error {
+	stretches := make([]stretch, 0, to-from)
+	for leaf := from; leaf < to; leaf++ {
 		stretches = append(stretches, j.leaf(leaf))
 	}
-	return j.inSnapshots(ctx, func(txs []Tx) error {
-		return j.compareStretches(ctx, txs, stretches, maxSplits)
-	})
+	return j.compareStretches(ctx, txs, stretches, maxSplits)
 }
 
 func (j *job) leaf(leaf int) stretch {
@@ -184,27 +209,36 @@ func (j *job) lists(ctx context.Context, txs []Tx, differing []compared, limit i
 // match finds the candidates of each range and writes them in key order. rank has a server sort keys.
 func (j *job) match(rank func([]table.Key) ([]int, error), lists [][][]table.Listed, differing []compared) error {
 	for i, d := range differing {
-		perNode := make([][]table.Listed, len(lists))
-		for node := range lists {
-			perNode[node] = lists[node][i]
-			j.totals.RowsPerNode[node] += int64(len(lists[node][i]))
-		}
-		if err := j.checkListed(d, perNode); err != nil {
-			return err
-		}
-		found, keys, err := matchRange(perNode, rank)
-		if err != nil {
-			return j.explain(err)
-		}
-		j.totals.Keys += keys
-		if len(found) > 0 {
-			j.totals.Differing++
-		}
-		if err := j.keep(found, d.block); err != nil {
+		if err := j.matchOne(rank, nthOf(lists, i), d); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// nthOf picks what each node lists of the i-th range.
+func nthOf(lists [][][]table.Listed, i int) [][]table.Listed {
+	perNode := make([][]table.Listed, len(lists))
+	for node := range lists {
+		perNode[node] = lists[node][i]
+	}
+	return perNode
+}
+
+// matchOne finds the candidates of one range, of which each node has listed its rows.
+func (j *job) matchOne(rank func([]table.Key) ([]int, error), lists [][]table.Listed, d compared) error {
+	for node := range lists {
+		j.totals.RowsPerNode[node] += int64(len(lists[node]))
+	}
+	if err := j.checkListed(d, lists); err != nil {
+		return err
+	}
+	found, keys, err := matchRange(lists, rank)
+	if err != nil {
+		return j.explain(err)
+	}
+	j.totals.Keys += keys
+	return j.keep(found, d.block)
 }
 
 // checkListed makes sure that a node has listed the very rows that it had digested: what a listing lacks would be taken
@@ -233,8 +267,11 @@ func (j *job) explain(err error) error {
 		j.plan.Nodes[twice.node], twice.key)
 }
 
-// keep writes candidates to the part and counts them for each pair.
+// keep writes the candidates of a range to the part and counts them for each pair.
 func (j *job) keep(found []candidate, block int) error {
+	if len(found) > 0 {
+		j.totals.Differing++
+	}
 	pairs := j.plan.pairs()
 	for _, c := range found {
 		c.Block = block

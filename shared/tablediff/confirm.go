@@ -27,7 +27,7 @@ func (j *job) confirm(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "rows of this table cannot be written")
 	}
-	c := &confirmation{job: j, encoder: encoder, pairs: j.plan.pairs(), settled: map[int64][]*int64{}, unsettled: map[int64]bool{}}
+	c := &confirmation{job: j, encoder: encoder, encoded: make([]difffile.Encoded, len(j.nodes)), pairs: j.plan.pairs(), settled: map[int64][]*int64{}, unsettled: map[int64]bool{}}
 	j.totals.Pairs = make([]PairTotals, len(j.plan.pairs()))
 	for p := range j.totals.Pairs {
 		j.totals.Pairs[p].Columns = make([]int64, len(j.plan.Columns))
@@ -44,6 +44,7 @@ func (j *job) confirm(ctx context.Context) error {
 type confirmation struct {
 	job       *job
 	encoder   *difffile.Encoder
+	encoded   []difffile.Encoded // the row of each node that is being written; their memory is used again
 	pairs     []pair
 	resolved  bitmap             // candidates that are equal now
 	settled   map[int64][]*int64 // digests of those that came to rest after they had changed

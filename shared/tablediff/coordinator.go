@@ -62,7 +62,8 @@ type run struct {
 	started   time.Time
 	plan      *Plan
 	progress  *progress
-	dense     atomic.Bool // most leaves of the latest compare unit differed
+	told      atomic.Bool // a compare unit is done
+	dense     atomic.Bool // most leaves of the latest one differed
 	timings   timings
 	equal     Totals // of leaves that the scan found equal
 	compares  []Unit
@@ -160,7 +161,8 @@ func (r *run) compare(ctx context.Context) (err error) {
 	defer r.timings.measure(phase)()
 	r.progress.phase(phase)
 	r.compared, err = r.do(ctx, phaseCompare, r.compares, func(t Totals, _, _ int) {
-		r.dense.Store(!narrowing && t.Differing > (t.To-t.From)/2)
+		r.dense.Store(t.Differing > (t.To-t.From)/2)
+		r.told.Store(true)
 		if !narrowing {
 			r.progress.compared(t, r.plan.Layout.Block(t.To-1)-r.plan.Layout.Block(t.From)+1)
 		}
@@ -220,7 +222,7 @@ func (r *run) do(ctx context.Context, phase string, units []Unit, done func(t To
 		if stored[u.key()] {
 			totals, err = readTotals(ctx, r.store, u)
 		} else {
-			u.Dense = u.Dense || phase == phaseCompare && r.dense.Load()
+			r.hint(&u)
 			totals, err = r.invoke(ctx, u)
 		}
 		if err == nil {
@@ -228,6 +230,13 @@ func (r *run) do(ctx context.Context, phase string, units []Unit, done func(t To
 		}
 		return totals, err
 	})
+}
+
+// hint tells a unit what those before it have found.
+func (r *run) hint(u *Unit) {
+	if u.Phase == phaseCompare && r.plan.Strategy != Pages {
+		u.Dense, u.Probe = r.dense.Load(), !r.told.Load()
+	}
 }
 
 func (r *run) storedParts(ctx context.Context, phase string) (map[string]bool, error) {

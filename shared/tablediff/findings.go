@@ -120,7 +120,9 @@ func (c *confirmation) keep(f finding, key table.Key, texts []table.Row) (err er
 		if text == nil {
 			continue
 		}
-		if f.Rows[node], err = c.encoder.Append(nil, difffile.Row(text)); err != nil {
+		c.encoded[node], err = c.encoder.Append(c.encoded[node][:0], difffile.Row(text))
+		f.Rows[node] = c.encoded[node]
+		if err != nil {
 			return fault.Wrap(err, fault.Internal, "the row with key %s on node %q cannot be written: %v", key, c.job.plan.Nodes[node], err)
 		}
 	}

@@ -148,24 +148,15 @@ func (j *job) narrowScanned(ctx context.Context) error {
 	for i, leaf := range j.unit.Leaves {
 		differing[i] = compared{stretch: j.leaf(leaf), leaf: leaf, most: j.unit.Rows[i]}
 	}
-	return j.narrowGroups(ctx, differing, limit)
+	return j.inGroups(differing, limit, func(group []compared) error { return j.narrowGroup(ctx, group, 2*limit) })
 }
 
-// narrowAll lists every leaf of the unit: where most differ, digesting them first would only be more work.
-func (j *job) narrowAll(ctx context.Context) error {
-	var leaves []compared
-	for leaf := j.unit.From; leaf < j.unit.To; leaf++ {
-		leaves = append(leaves, compared{stretch: j.leaf(leaf), leaf: leaf, most: j.plan.LeafRows})
-	}
-	return j.narrowGroups(ctx, leaves, overfull*j.plan.BlockRows)
-}
-
-// narrowGroups lists leaves, as many at a time as hold about limit rows.
-func (j *job) narrowGroups(ctx context.Context, differing []compared, limit int64) error {
+// inGroups narrows leaves, as many at a time as hold about limit rows.
+func (j *job) inGroups(differing []compared, limit int64, narrow func([]compared) error) error {
 	for len(differing) > 0 {
 		n, _ := fitting(differing, limit)
 		n = max(1, n)
-		if err := j.narrowGroup(ctx, differing[:n], 2*limit); err != nil {
+		if err := narrow(differing[:n]); err != nil {
 			return err
 		}
 		differing = differing[n:]

@@ -33,6 +33,7 @@ type Node interface {
 type Tx interface {
 	Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, error)
 	List(ctx context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error)
+	Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, limit int64) ([]table.Fingerprint, error)
 	Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error)
 	Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
 	PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping) (map[int]table.Sum, error)

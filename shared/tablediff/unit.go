@@ -38,6 +38,8 @@ type Unit struct {
 	// Dense: most leaves of the units before differed, so these are listed at once instead of being digested first. It
 	// changes how the answer is found, not the answer.
 	Dense bool `json:"dense,omitempty"`
+	// Probe: no unit before has told yet.
+	Probe bool `json:"probe,omitempty"`
 	// Before: for confirm, how many candidates each pair has in the units before this one.
 	Before []int64 `json:"before,omitempty"`
 }

@@ -12,22 +12,25 @@ import (
 )
 
 const (
-	// PartSize is how much of a stream is held in memory and sent at once. A stream of at most this many bytes is
-	// written by a single request.
-	PartSize = 8 << 20
+	// PartSize is how much of a stream is sent at once: the least that S3 takes. A stream holds two parts in memory, one
+	// that is filled while the other is sent. A stream of at most this many bytes is written by a single request.
+	PartSize = 5 << 20
 
 	firstBuffer  = 64 << 10
 	abortTimeout = 10 * time.Second
 )
 
-// stream collects one part at a time; the multipart upload begins when the first part is full and more follows.
+// stream collects one part while another is sent; the multipart upload begins when the first part is full and more follows.
 type stream struct {
 	ctx         context.Context //nolint:containedctx // of Create: io.Writer has no room for one
+	cancel      context.CancelFunc
 	store       *Store
 	key         string
 	contentType string
 
 	buf      []byte
+	spare    []byte    // the other part's memory
+	sending  chan sent // the part under way; nil: none
 	uploadID string
 	parts    []minio.CompletePart
 	size     int64
@@ -35,12 +38,20 @@ type stream struct {
 	err      error // of a Write: nothing after it can be right
 }
 
+// sent is what came of sending a part.
+type sent struct {
+	part minio.CompletePart
+	size int64
+	err  error
+}
+
 // Create implements archive.Store.
 func (s *Store) Create(ctx context.Context, key, contentType string) (archive.Writer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, s.unavailable(err, doingWrite, key)
 	}
-	return &stream{ctx: ctx, store: s, key: key, contentType: contentType, buf: make([]byte, 0, firstBuffer)}, nil
+	ctx, cancel := context.WithCancel(ctx)
+	return &stream{ctx: ctx, cancel: cancel, store: s, key: key, contentType: contentType, buf: make([]byte, 0, firstBuffer)}, nil
 }
 
 // Write implements io.Writer.
@@ -76,13 +87,18 @@ func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 	if err := w.send(ctx); err != nil {
 		return archive.Info{}, err
 	}
+	if err := w.wait(); err != nil {
+		return archive.Info{}, err
+	}
 	return w.complete(ctx)
 }
 
 // Abort implements archive.Writer. A store that cannot be reached keeps the parts until its life cycle rule for
 // incomplete uploads removes them.
 func (w *stream) Abort() {
-	w.ended, w.buf = true, nil
+	w.cancel()
+	_ = w.wait()
+	w.ended, w.buf, w.spare = true, nil, nil
 	if w.uploadID == "" {
 		return
 	}
@@ -94,27 +110,47 @@ func (w *stream) Abort() {
 	w.uploadID = ""
 }
 
-// send uploads the collected part. The number of a part makes repeating it safe.
+// send begins to upload the collected part once the one before it has arrived.
 func (w *stream) send(ctx context.Context) error {
-	s := w.store
-	if err := w.begin(ctx); err != nil {
-		return s.unavailable(err, doingWrite, w.key)
+	if err := w.wait(); err != nil {
+		return err
 	}
-	number, sum := len(w.parts)+1, sha256Hex(w.buf)
-	err := retry(ctx, transient, func() error {
-		part, err := s.core.PutObjectPart(ctx, s.bucket, s.prefix+w.key, w.uploadID, number, bytes.NewReader(w.buf), int64(len(w.buf)),
+	if err := w.begin(ctx); err != nil {
+		return w.store.unavailable(err, doingWrite, w.key)
+	}
+	part, number, sending := w.buf, len(w.parts)+1, make(chan sent, 1)
+	w.buf, w.spare, w.sending = w.spare[:0], part, sending
+	uploadID := w.uploadID
+	go func() { sending <- w.upload(ctx, uploadID, number, part) }()
+	return nil
+}
+
+// wait waits for the part under way, if there is one.
+func (w *stream) wait() error {
+	if w.sending == nil {
+		return nil
+	}
+	s := <-w.sending
+	w.sending = nil
+	if s.err != nil {
+		return w.store.unavailable(s.err, doingWrite, w.key)
+	}
+	w.parts = append(w.parts, s.part)
+	w.size += s.size
+	return nil
+}
+
+// upload sends one part. Its number makes repeating it safe.
+func (w *stream) upload(ctx context.Context, uploadID string, number int, part []byte) sent {
+	s, sum := w.store, sha256Hex(part)
+	result := sent{size: int64(len(part))}
+	result.err = retry(ctx, transient, func() error {
+		up, err := s.core.PutObjectPart(ctx, s.bucket, s.prefix+w.key, uploadID, number, bytes.NewReader(part), int64(len(part)),
 			minio.PutObjectPartOptions{Sha256Hex: sum, DisableContentSha256: true})
-		if err == nil {
-			w.parts = append(w.parts, minio.CompletePart{PartNumber: number, ETag: part.ETag})
-		}
+		result.part = minio.CompletePart{PartNumber: number, ETag: up.ETag}
 		return err
 	})
-	if err != nil {
-		return s.unavailable(err, doingWrite, w.key)
-	}
-	w.size += int64(len(w.buf))
-	w.buf = w.buf[:0]
-	return nil
+	return result
 }
 
 // begin opens the multipart upload. Repeating it can leave an empty upload behind, which is harmless.

@@ -1,0 +1,75 @@
+package pg
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"ace/shared/table"
+)
+
+// Fingerprints gives the digest of every row of each range, in key order, one of all the range's keys, and the keys
+// themselves if they are asked for. It costs little more than Sums: nothing is sent by the row. limit bounds how many
+// rows the ranges may hold; more is table.ErrMore.
+func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, limit int64) ([]table.Fingerprint, error) {
+	prints := make([]table.Fingerprint, len(ranges))
+	var total int64
+	queries := settings(rangePlans)
+	for _, b := range byShape(ranges) {
+		q := b.lateral(s, func(rows string) string { return fingerprintSQL(s, rows, keys) })
+		q.row = func(v [][]byte) error {
+			i, err := b.place(v[0])
+			if err != nil {
+				return err
+			}
+			sum, err := readSum(v[1], v[2])
+			if err != nil {
+				return err
+			}
+			if total += sum.Rows; total > limit {
+				return table.ErrMore
+			}
+			prints[i].KeyDigest = sum.Digest
+			for _, array := range v[4:] {
+				prints[i].KeyArrays = append(prints[i].KeyArrays, string(array))
+			}
+			prints[i].Rows, err = readDigests(v[3], sum.Rows)
+			return err
+		}
+		queries = append(queries, q)
+	}
+	return prints, t.run(ctx, "comparing rows", queries...)
+}
+
+// fingerprintSQL has a range's rows sorted and aggregated. concat writes a value as its type's output function does, which a
+// cast to text need not.
+func fingerprintSQL(s table.Source, rows string, keys bool) string {
+	head, inner := "", ""
+	if keys {
+		for i, column := range list("k", len(s.Key)) {
+			head += fmt.Sprintf(", pg_catalog.array_agg(pg_catalog.concat(%s))", column)
+			inner += fmt.Sprintf(", %s AS %s", s.Key[i], column)
+		}
+	}
+	return fmt.Sprintf(`SELECT count(*), coalesce(pg_catalog.bit_xor(k), 0), coalesce(pg_catalog.string_agg(pg_catalog.int8send(x), ''::bytea), '')%s
+		FROM (SELECT %s AS x, %s AS k%s%s ORDER BY %s OFFSET 0) ace_rows`, head, s.Digest, s.KeyDigest, inner, rows, strings.Join(s.Order, ", "))
+}
+
+// readDigests reads so many digests out of the hexadecimal form of a bytea.
+func readDigests(text []byte, rows int64) ([]int64, error) {
+	const width = 8
+	if int64(len(text)) != 2+2*width*rows {
+		return nil, fmt.Errorf("%d bytes instead of the digests of %d rows", len(text), rows)
+	}
+	raw := make([]byte, rows*width)
+	if _, err := hex.Decode(raw, text[2:]); err != nil {
+		return nil, fmt.Errorf("digests: %w", err)
+	}
+	digests := make([]int64, rows)
+	for i := range digests {
+		digests[i] = int64(binary.BigEndian.Uint64(raw[i*width:]))
+	}
+	return digests, nil
+}
