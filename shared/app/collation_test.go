@@ -34,6 +34,7 @@ func TestCollations_OfDatabasesThatDifferNeitherHideNorDoubleRows(t *testing.T) 
 		{one("varchar", "varchar(20)", mixedText, "''"), `k1 COLLATE "C"`},
 		{one("char", "char(9)", mixedText, "''"), `k1::text COLLATE "C"`},
 		{one("citext", "ext.citext", mixedText, "''"), `k1::text COLLATE "C"`},
+		{one("citext that is told to sort by bytes, and folds as its database does", `ext.citext COLLATE "C"`, mixedText, "''"), `k1::text COLLATE "C"`},
 		{one("domain over citext", "caseless", mixedText).after("CREATE DOMAIN caseless AS ext.citext"), `k1::text COLLATE "C"`},
 		{one("text array", "text[]", "ARRAY["+mixedText+"]", "'{}'"), `k1::text COLLATE "C"`},
 		{one("jsonb", "jsonb", "to_jsonb("+mixedText+")", "'1'"), `k1::text COLLATE "C"`},
