@@ -205,7 +205,7 @@ func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
 		Less: `OPERATOR("pg_catalog".<)`, AtLeast: `OPERATOR("pg_catalog".>=)`,
 		Columns: []string{`"T"."I""d"`, `"T"."v"`}, Leaves: d.Leaves,
 		KeyHash: `pg_catalog.hash_record_extended(ROW("T"."I""d"), '0'::bigint)`,
-		Digest: rowdigest.Row([]string{`"T"."I""d"`, `"T"."v"`}, rowdigest.Seeds{}),
+		Digest:  rowdigest.Row([]string{`"T"."I""d"`, `"T"."v"`}, rowdigest.Seeds{}),
 	}
 	if diff := cmp.Diff(want, got); diff != "" && !strings.Contains(got.Digest, "hash_record_extended") {
 		t.Errorf("source (-want +got):\n%s", diff)
