@@ -141,7 +141,7 @@ func (j *job) narrowScanned(ctx context.Context) error {
 	if len(j.unit.Buckets) > 0 && len(j.unit.Leaves) == 0 {
 		return j.narrowBuckets(ctx)
 	}
-	limit := overfull * j.plan.BlockRows
+	limit := j.plan.listed()
 	if j.plan.ByText {
 		limit = scanListed
 	}
@@ -158,7 +158,7 @@ func (j *job) narrowAll(ctx context.Context) error {
 	for leaf := j.unit.From; leaf < j.unit.To; leaf++ {
 		leaves = append(leaves, compared{stretch: j.leaf(leaf), leaf: leaf, most: j.plan.LeafRows})
 	}
-	return j.narrowGroups(ctx, leaves, overfull*j.plan.BlockRows)
+	return j.narrowGroups(ctx, leaves, j.plan.listed())
 }
 
 // narrowGroups lists leaves, as many at a time as hold about limit rows.
