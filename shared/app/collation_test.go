@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
+	"ace/shared/tablediff"
 )
 
 // orderedUnlike makes two nodes whose databases sort text differently: by bytes, and as people in America do.
@@ -34,6 +36,7 @@ func TestCollations_OfDatabasesThatDifferNeitherHideNorDoubleRows(t *testing.T) 
 		{one("varchar", "varchar(20)", mixedText, "''"), `k1 COLLATE "C"`},
 		{one("char", "char(9)", mixedText, "''"), `k1::text COLLATE "C"`},
 		{one("citext", "ext.citext", mixedText, "''"), `k1::text COLLATE "C"`},
+		{one("citext that is told to sort by bytes, and folds as its database does", `ext.citext COLLATE "C"`, mixedText, "''"), `k1::text COLLATE "C"`},
 		{one("domain over citext", "caseless", mixedText).after("CREATE DOMAIN caseless AS ext.citext"), `k1::text COLLATE "C"`},
 		{one("text array", "text[]", "ARRAY["+mixedText+"]", "'{}'"), `k1::text COLLATE "C"`},
 		{one("jsonb", "jsonb", "to_jsonb("+mixedText+")", "'1'"), `k1::text COLLATE "C"`},
@@ -159,5 +162,45 @@ func TestCollations_UnderWhichOnlyOneNodeHoldsKeysEqualHideNoRow(t *testing.T) {
 	}
 	if got := s.Fail(t, "public.t", "nodes", "n2,n3"); !strings.Contains(got, "rows cannot be matched under these collations") {
 		t.Errorf("the error is %q", got)
+	}
+}
+
+// TestCollations_ASpellingThatTheFirstPassDidNotSeeHidesNoOther: of two spellings of one key the first node's stands for
+// both, but only if the first pass has seen it.
+func TestCollations_ASpellingThatTheFirstPassDidNotSeeHidesNoOther(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3), pgtest.CreateDatabase(0, "LOCALE 'C'"),
+		pgtest.CreateDatabase(1, "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"),
+		pgtest.CreateDatabase(2, "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"))
+	c.ExecAll(t, append(citextSetup(), "CREATE TABLE t (k ext.citext PRIMARY KEY, v int)", "INSERT INTO t SELECT 'k' || i, i FROM generate_series(1, 10) i")...)
+	c.Exec(t, 1, "INSERT INTO t VALUES ('Key', 1)")
+	c.Exec(t, 2, "INSERT INTO t VALUES ('KEY', 1)")
+	const late = "INSERT INTO t VALUES ('key', -1)"
+	t.Run("since it came later", func(t *testing.T) {
+		s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+			if u.Phase == "confirm" {
+				c.Exec(t, 0, late)
+			}
+			return next.Invoke(ctx, u)
+		})})
+		checkOneKeySpeltDifferently(t, s.Diff(t, "public.t"), 11)
+	})
+	t.Run("since the filter passes it over", func(t *testing.T) {
+		c.Exec(t, 0, late+" ON CONFLICT DO NOTHING")
+		s := apptest.New(t, c, apptest.Options{})
+		checkOneKeySpeltDifferently(t, s.Diff(t, "public.t", "table_filter", "v > 0"), 11)
+	})
+}
+
+// checkOneKeySpeltDifferently wants one key that is different on all three nodes.
+func checkOneKeySpeltDifferently(t *testing.T, d apptest.Diff, total int64) {
+	t.Helper()
+	if d.Result.TotalRows != total || d.Result.MismatchedRows != 1 {
+		t.Errorf("%d of %d rows mismatched, want 1 of %d", d.Result.MismatchedRows, d.Result.TotalRows, total)
+	}
+	for i := range d.Summary.Pairs {
+		if got := countsOf(d, i); got != (counts{0, 0, 1}) {
+			t.Errorf("pair %v: %+v, want one different row", d.Summary.Pairs[i].Nodes, got)
+		}
 	}
 }

@@ -210,9 +210,7 @@ func (c *Common) compareOrders(nodes []*table.Description) {
 		differs := !portableOrder(first.Type)
 		for _, node := range nodes[1:] {
 			col, _ := node.Column(name)
-			if !first.Collation.SameOrder(col.Collation) || !slices.Equal(first.Labels, col.Labels) {
-				differs = true
-			}
+			differs = differs || !sameOrder(first, col)
 		}
 		if differs {
 			c.Warnings = append(c.Warnings, fmt.Sprintf("key column %q is ordered by its text: the nodes' own orders of its type differ or cannot be compared", name))
@@ -221,9 +219,31 @@ func (c *Common) compareOrders(nodes []*table.Description) {
 	}
 }
 
+// sameOrder says whether two nodes sort a column of one portable type alike. A type of an extension may fold case by the
+// database's collation whatever the column's is, as citext does: that has to be the same too, and it is only known
+// where it is the column's own.
+func sameOrder(a, b table.Column) bool {
+	switch {
+	case !a.Collation.SameOrder(b.Collation) || !slices.Equal(a.Labels, b.Labels):
+		return false
+	case inServer(a.Type) || a.Collation == nil:
+		return true
+	}
+	return a.CollName == "" && b.CollName == "" && *a.Collation == *b.Collation
+}
+
+// inServer says whether a type, or that of its elements, comes with PostgreSQL.
+func inServer(t rowdigest.Type) bool {
+	t = base(t)
+	if t.Elem != nil {
+		return inServer(*t.Elem)
+	}
+	return t.Schema == "pg_catalog"
+}
+
 // portableOrder says whether a type whose collation and labels are the same on two nodes sorts alike on both. Composite
-// types and ranges of an extension order by fields that may hold anything, jsonb by the database's collation, which it
-// does not declare, and reg* types by OIDs.
+// types, ranges and multiranges of others order by fields that may hold anything, jsonb by the database's collation,
+// which it does not declare, and reg* types by OIDs.
 func portableOrder(t rowdigest.Type) bool {
 	t = base(t)
 	switch {
@@ -232,7 +252,7 @@ func portableOrder(t rowdigest.Type) bool {
 	case t.Schema == "pg_catalog":
 		return t.Name != "jsonb" && !strings.HasPrefix(t.Name, "reg")
 	}
-	return t.Kind != 'c' && t.Kind != 'r'
+	return t.Kind != 'c' && t.Kind != 'r' && t.Kind != 'm'
 }
 
 func (c *Common) warn(nodes []*table.Description) {

@@ -133,6 +133,12 @@ func TestTables_AnEncodingOrACollationOfOneNodeDecidesForAll(t *testing.T) {
 }
 
 func TestTables_KeysThatTheNodesOrderDifferentlyAreOrderedByText(t *testing.T) {
+	citext := func(locale, named string) table.Column {
+		c := collated(column("id", rowdigest.Type{OID: 20002, Schema: "ext", Name: "citext", SQL: "ext.citext", Kind: 'b'}), locale, "")
+		c.CollName = named
+		return c
+	}
+	multirange := column("id", rowdigest.Type{OID: 20003, Schema: "public", Name: "spans", SQL: "public.spans", Kind: 'm'})
 	composite := column("id", rowdigest.Type{OID: 20001, Schema: "public", Name: "pair", SQL: "public.pair", Kind: 'c'})
 	en := func(version string) table.Column { return collated(column("id", text()), "en_US.UTF-8", version) }
 	for name, tt := range map[string]struct {
@@ -148,6 +154,10 @@ func TestTables_KeysThatTheNodesOrderDifferentlyAreOrderedByText(t *testing.T) {
 		"enums of another order":             {enum("a", "b"), enum("b", "a"), true},
 		"enums of more labels":               {enum("a", "b"), enum("a", "b", "c"), true},
 		"composite types, even if the same":  {composite, composite, true},
+		"multiranges of a range of somebody": {multirange, multirange, true},
+		"citext in databases of C":           {citext("C", ""), citext("C", ""), false},
+		"citext, sorted alike, folded not":   {citext("C", ""), citext("POSIX", ""), true},
+		"citext under C in any database":     {citext("C", `pg_catalog."C"`), citext("C", `pg_catalog."C"`), true},
 		"jsonb, whose collation is not told": {column("id", builtin("jsonb", 3802)), column("id", builtin("jsonb", 3802)), true},
 	} {
 		c, err := Tables([]*table.Description{described("n1", tt.a), described("n2", tt.b)}, nil)

@@ -12,6 +12,8 @@ import (
 const (
 	// overfull: a range that holds this many times block_rows is split before any of its rows are listed.
 	overfull = 4
+	// maxListed bounds the rows of a node that are listed at once, whatever block_rows is: they are held in memory.
+	maxListed = 100_000
 	// probedLeaves are those that a unit looks at first where nothing is known of how much differs.
 	probedLeaves = 64
 	// maxSplits bounds how often a range is split in a row; each split divides it by its size over block_rows.
@@ -129,9 +131,12 @@ func (j *job) sums(ctx context.Context, txs []Tx, stretches []stretch) ([][]tabl
 	return sums, err
 }
 
+// listed is how many rows of a node are listed at once.
+func (p *Plan) listed() int64 { return min(overfull*p.BlockRows, maxListed) }
+
 // narrow lists differing stretches, as many at a time as memory allows; one too big for that is split.
 func (j *job) narrow(ctx context.Context, txs []Tx, differing []compared, splits int) error {
-	limit := overfull * j.plan.BlockRows
+	limit := j.plan.listed()
 	for len(differing) > 0 {
 		if first := differing[0]; first.most > limit {
 			if err := j.split(ctx, txs, first, splits); err != nil {
@@ -165,7 +170,7 @@ func (j *job) split(ctx context.Context, txs []Tx, c compared, splits int) error
 	}
 	cuts := make([][]table.Key, len(txs))
 	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		cuts[node], err = txs[node].Cut(ctx, j.sources[node], c.Range, j.plan.BlockRows)
+		cuts[node], err = txs[node].Cut(ctx, j.sources[node], c.Range, j.plan.listed()/overfull)
 		return err
 	})
 	if err != nil {

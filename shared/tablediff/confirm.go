@@ -52,6 +52,7 @@ type confirmation struct {
 	position  []int64 // candidates of each pair so far, those of earlier units included
 	blocks    bitmap  // that hold a mismatched key
 	respelt   []respelling
+	spelt     map[string]bool // of the chunk being written: other spellings of its keys that are candidates themselves
 }
 
 // indexed is a candidate and its place.
@@ -60,9 +61,14 @@ type indexed struct {
 	at int64
 }
 
-// candidates reads the compare part in chunks.
+// candidates reads the compare part of the same number in chunks.
 func (c *confirmation) candidates(ctx context.Context, fn func([]indexed) error) error {
-	source := Unit{TaskID: c.job.unit.TaskID, PlanHash: c.job.unit.PlanHash, Phase: phaseCompare, Index: c.job.unit.Index}
+	return c.candidatesOf(ctx, c.job.unit.Index, fn)
+}
+
+// candidatesOf reads a compare part in chunks.
+func (c *confirmation) candidatesOf(ctx context.Context, index int, fn func([]indexed) error) error {
+	source := Unit{TaskID: c.job.unit.TaskID, PlanHash: c.job.unit.PlanHash, Phase: phaseCompare, Index: index}
 	reader, err := part.Open(ctx, c.job.store, source.key(), source.header())
 	if err != nil {
 		return err

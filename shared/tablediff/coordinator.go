@@ -14,10 +14,10 @@ import (
 	"ace/shared/task"
 )
 
-// retries of a unit that failed for a reason that may pass, and the first wait, which doubles.
+// attempts at what fails for a reason that may pass, and the first wait between them, which doubles.
 const (
-	unitAttempts = 3
-	retryWait    = 500 * time.Millisecond
+	attempts  = 3
+	retryWait = 500 * time.Millisecond
 )
 
 // Coordinator runs whole comparisons: it plans, hands out units, and merges what comes back.
@@ -41,7 +41,7 @@ func NewCoordinator(store archive.Store, nodes Opener, invoker Invoker, log *slo
 func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progress)) (Result, error) {
 	r := &run{Coordinator: c, job: job, started: time.Now(), progress: newProgress(report)}
 	var result Result
-	for _, step := range []func(context.Context) error{r.makePlan, r.scan, r.compare, r.confirm, func(ctx context.Context) (err error) {
+	for _, step := range []func(context.Context) error{r.makePlan, r.scan, r.compare, r.confirm, r.checkUnaltered, func(ctx context.Context) (err error) {
 		result, err = r.merge(ctx)
 		return err
 	}} {
@@ -248,16 +248,25 @@ func (r *run) storedParts(ctx context.Context, phase string) (map[string]bool, e
 	return stored, err
 }
 
-// invoke has one unit done; trouble that may pass is given some time to.
-func (r *run) invoke(ctx context.Context, u Unit) (Totals, error) {
+// invoke has one unit done.
+func (r *run) invoke(ctx context.Context, u Unit) (totals Totals, err error) {
+	err = r.persist(ctx, "unit "+u.Phase+"-"+u.name(), func() error {
+		totals, err = r.attempt(ctx, u)
+		return err
+	})
+	return totals, inRange(err, r.plan, u)
+}
+
+// persist does something; trouble that may pass is given some time to.
+func (r *run) persist(ctx context.Context, what string, do func() error) error {
 	for attempt, wait := 1, retryWait; ; attempt, wait = attempt+1, 2*wait {
-		totals, err := r.attempt(ctx, u)
-		if err == nil || ctx.Err() != nil || attempt == unitAttempts || !fault.Retryable(err) {
-			return totals, inRange(err, r.plan, u)
+		err := do()
+		if err == nil || ctx.Err() != nil || attempt == attempts || !fault.Retryable(err) {
+			return err
 		}
-		r.log.WarnContext(ctx, "unit failed and is tried again", "task_id", u.TaskID, "unit", u.Phase+"-"+u.name(), "attempt", attempt, "error", err)
+		r.log.WarnContext(ctx, "failed and is tried again", "what", what, "task_id", r.job.TaskID, "attempt", attempt, "error", err)
 		if err := sleep(ctx, wait); err != nil {
-			return Totals{}, err
+			return err
 		}
 	}
 }

@@ -16,7 +16,7 @@ func (j *job) narrowAll(ctx context.Context, from int) error {
 	for leaf := from; leaf < j.unit.To; leaf++ {
 		leaves = append(leaves, compared{stretch: j.leaf(leaf), leaf: leaf, most: j.plan.LeafRows})
 	}
-	limit := overfull * j.plan.BlockRows
+	limit := j.plan.listed()
 	return j.inGroups(leaves, limit, func(group []compared) error {
 		if j.plan.Sources[0].KeyDigest == "" || j.plan.Layout.Leaves() == 1 {
 			return j.narrowGroup(ctx, group, 2*limit)

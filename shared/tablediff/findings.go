@@ -52,6 +52,9 @@ func (c *confirmation) write(ctx context.Context, chunk []indexed) error {
 		return nil
 	}
 	return c.job.inSnapshots(ctx, func(txs []Tx) error {
+		if err := c.findSpellings(ctx, txs, chunk); err != nil {
+			return err
+		}
 		if err := c.judgeAll(ctx, txs, chunk); err != nil {
 			return err
 		}

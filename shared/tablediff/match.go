@@ -2,7 +2,6 @@ package tablediff
 
 import (
 	"slices"
-	"strings"
 
 	"ace/shared/fault"
 	"ace/shared/table"
@@ -114,7 +113,7 @@ func matchByText(lists [][]table.Listed) ([]*entry, error) {
 	var entries []*entry
 	for node, list := range lists {
 		for place, row := range list {
-			text := strings.Join(row.Key, "\x00") // no text of PostgreSQL's contains NUL
+			text := textOf(row.Key)
 			e := byText[text]
 			if e == nil {
 				e = &entry{key: row.Key, digest: make([]*int64, len(lists)), place: make([]int, len(lists))}

@@ -158,12 +158,16 @@ func TestNarrowingUnits_CoverAllLeavesAndListEachDifferingOneOnce(t *testing.T) 
 	rapid.Check(t, func(rt *rapid.T) {
 		p := planOf(rapid.IntRange(1, 40).Draw(rt, "leaves"), "n1", "n2", "n3")
 		sums := sumsOf(rt, p)
-		units, equal := narrowingUnits(p, sums, nil, rapid.Int64Range(1, 3000).Draw(rt, "listed"))
+		buckets := rapid.SampledFrom([][]int{nil, {1, 3}}).Draw(rt, "buckets")
+		units, equal := narrowingUnits(p, sums, buckets, rapid.Int64Range(1, 3000).Draw(rt, "listed"))
 		parts := make([]Totals, len(units))
 		differing := map[int]int64{}
 		for i, u := range units {
 			if u.Index != i || u.Phase != phaseCompare || u.TaskID != p.TaskID || u.PlanHash != p.Hash() || len(u.Leaves) != len(u.Rows) {
 				rt.Fatalf("unit %d is %+v", i, u)
+			}
+			if (len(u.Buckets) > 0) != (len(buckets) > 0 && len(u.Leaves) > 0) {
+				rt.Fatalf("unit %d reads buckets %v of leaves %v: without leaves it would list the whole table", i, u.Buckets, u.Leaves)
 			}
 			if u.From%p.Layout.LeavesPerBlock != 0 {
 				rt.Fatalf("unit %d begins within a block, at leaf %d", i, u.From)

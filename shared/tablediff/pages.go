@@ -102,14 +102,14 @@ func (p pageSums) addTo(sums [][]table.Sum, node int) error {
 // each lists at most about listed rows. The equal leaves are counted here: no unit will look at them again.
 func narrowingUnits(plan *Plan, sums [][]table.Sum, buckets []int, listed int64) (units []Unit, equal Totals) {
 	equal.RowsPerNode = make([]int64, len(plan.Nodes))
-	u := Unit{TaskID: plan.TaskID, PlanHash: plan.Hash(), Phase: phaseCompare, Buckets: buckets}
+	u := Unit{TaskID: plan.TaskID, PlanHash: plan.Hash(), Phase: phaseCompare}
 	var rows int64
 	leaves := plan.Layout.Leaves()
 	for leaf := range leaves {
 		if rows >= listed && leaf%plan.Layout.LeavesPerBlock == 0 {
 			u.To = leaf
 			units = append(units, u)
-			u = Unit{TaskID: u.TaskID, PlanHash: u.PlanHash, Phase: u.Phase, Index: u.Index + 1, From: leaf, Buckets: buckets}
+			u = Unit{TaskID: u.TaskID, PlanHash: u.PlanHash, Phase: u.Phase, Index: u.Index + 1, From: leaf}
 			rows = 0
 		}
 		most, same := across(sums, leaf)
@@ -118,6 +118,7 @@ func narrowingUnits(plan *Plan, sums [][]table.Sum, buckets []int, listed int64)
 			continue
 		}
 		rows += most
+		u.Buckets = buckets // not before: buckets without leaves are listed over the whole table
 		u.Leaves = append(u.Leaves, leaf)
 		u.Rows = append(u.Rows, most)
 	}
@@ -140,7 +141,7 @@ func (j *job) narrowScanned(ctx context.Context) error {
 	if len(j.unit.Buckets) > 0 && len(j.unit.Leaves) == 0 {
 		return j.narrowBuckets(ctx)
 	}
-	limit := overfull * j.plan.BlockRows
+	limit := j.plan.listed()
 	if j.plan.ByText {
 		limit = scanListed
 	}

@@ -66,7 +66,7 @@ func makePlan(ctx context.Context, opener Opener, job Job, now time.Time) (*Plan
 		Format: planFormat, TaskID: job.TaskID, PlannedAt: now.UTC(),
 		ClusterName: req.ClusterName, DBName: job.Database, Schema: req.Table.Schema, Table: req.Table.Name,
 		Nodes: job.Nodes, Workers: job.Workers, MaxDiffRows: req.MaxDiffRows,
-		ConfirmDelay: time.Duration(req.ConfirmDelay), Filter: req.TableFilter, Ignored: req.IgnoreColumns,
+		ConfirmDelay: time.Duration(req.ConfirmDelay), Filter: req.TableFilter, Ignored: req.IgnoreColumns, Seeds: drawSeeds(),
 	}}
 	for _, step := range []func(context.Context) error{p.describe, p.checkFilter, p.divide} {
 		if err := step(ctx); err != nil {
@@ -79,7 +79,6 @@ func makePlan(ctx context.Context, opener Opener, job Job, now time.Time) (*Plan
 // describe reads the catalogues, finds what the nodes have in common and writes the sources.
 func (p *planner) describe(ctx context.Context) error {
 	var err error
-	p.plan.Seeds = drawSeeds()
 	p.descriptions, err = fanout.Map(ctx, len(p.nodes), p.nodes, func(ctx context.Context, n Node) (*table.Description, error) {
 		return n.Describe(ctx, p.plan.Schema, p.plan.Table, p.plan.Seeds)
 	})

@@ -35,6 +35,7 @@ type scripted struct {
 	mu    sync.Mutex
 	begun int
 	open  int
+	most  int64 // rows that one listing was allowed
 }
 
 func (n *scripted) Name() string { return n.name }
@@ -94,6 +95,9 @@ func (t *scriptedTx) Sums(_ context.Context, _ table.Source, ranges []table.Rang
 
 func (t *scriptedTx) List(_ context.Context, _ table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error) {
 	t.enter("List")
+	t.node.mu.Lock()
+	t.node.most = max(t.node.most, limit)
+	t.node.mu.Unlock()
 	lists := make([][]table.Listed, len(ranges))
 	var total int64
 	for i, r := range ranges {

@@ -121,6 +121,23 @@ func TestWorker_SplitsARangeThatHoldsFarMoreThanABlock(t *testing.T) {
 	}
 }
 
+func TestWorker_HoldsFewRowsInMemoryHoweverBigABlockIs(t *testing.T) {
+	here, there := rows{}, rows{}
+	const many = maxListed + 10_000
+	for id := range many {
+		here[200+id], there[200+id] = "v", "w"
+	}
+	s := newStage(t, minio.Start(t).Store(t), "td_1", &scripted{states: []rows{here}}, &scripted{states: []rows{there}})
+	s.plan.BlockRows = 1_000_000
+	s.publish(t)
+	if got := s.do(t, s.unit(phaseCompare)); got.Candidates != many || got.Keys != many {
+		t.Errorf("found %d candidates of %d keys, want all %d", got.Candidates, got.Keys, many)
+	}
+	if s.nodes[0].most > maxListed {
+		t.Errorf("up to %d rows were listed at once, want %d at most", s.nodes[0].most, maxListed)
+	}
+}
+
 func TestWorker_LeavesThatHaveOutgrownTheScanAreSplit(t *testing.T) {
 	many, other := rows{}, rows{}
 	for id := range 10_000 {

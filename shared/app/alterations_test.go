@@ -1,0 +1,63 @@
+package app_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"ace/shared/api"
+	"ace/shared/app/apptest"
+	"ace/shared/pg/pgtest"
+	"ace/shared/tablediff"
+)
+
+// onceBefore does something before the first unit of a phase.
+func onceBefore(phase string, do func()) func(tablediff.Invoker) tablediff.Invoker {
+	var once sync.Once
+	return around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		if u.Phase == phase {
+			once.Do(do)
+		}
+		return next.Invoke(ctx, u)
+	})
+}
+
+// A plan is made for the table as it was. What would make its ranges, pages or expressions mean something else on one
+// node is no reason to say match; what changes nothing of that is no reason to fail.
+func TestTableDiff_ATableAlteredMeanwhileIsNoMatch(t *testing.T) {
+	t.Parallel()
+	plain := []string{`CREATE TABLE t (k text COLLATE "C" PRIMARY KEY, v int)`,
+		`INSERT INTO t SELECT ` + mixedText + `, i FROM generate_series(1, 6000) i`}
+	pages := []string{`CREATE TABLE t (k uuid, r int, filler text, PRIMARY KEY (k, r)) PARTITION BY LIST (r)`,
+		`CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)`,
+		`INSERT INTO t SELECT md5(i::text)::uuid, 1, repeat('f', 120) FROM generate_series(1, 60000) i`, `ANALYZE t`}
+	partition := []string{`CREATE TABLE t2 (LIKE t INCLUDING ALL)`, `INSERT INTO t2 VALUES (gen_random_uuid(), 2, '')`,
+		`ALTER TABLE t ATTACH PARTITION t2 FOR VALUES IN (2)`}
+	for _, tt := range []struct {
+		name   string
+		create []string
+		phase  string // before which it happens on the first node
+		alter  []string
+		want   string
+	}{
+		{"the key gets another order", plain, "compare", []string{`ALTER TABLE t ALTER COLUMN k TYPE text COLLATE "en-x-icu"`}, `node "n1": the table was altered`},
+		{"a column gets another type", plain, "compare", []string{`ALTER TABLE t ALTER COLUMN v TYPE bigint`}, `node "n1": the table was altered`},
+		{"a column comes", plain, "compare", []string{`ALTER TABLE t ADD COLUMN w int`}, `node "n1" has "w", node "n2" has not`},
+		{"the key goes", plain, "compare", []string{`ALTER TABLE t DROP CONSTRAINT t_pkey`}, "no primary key"},
+		{"a partition comes", pages, "buckets", partition, `node "n1": the table was altered`},
+		{"the table is rewritten", plain, "compare", []string{`VACUUM FULL t`}, ""},
+		{"an index comes", plain, "compare", []string{`CREATE INDEX ON t (v)`}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := pgtest.NewCluster(t)
+			c.ExecAll(t, tt.create...)
+			s := apptest.New(t, c, apptest.Options{Invoker: onceBefore(tt.phase, func() { c.Exec(t, 0, tt.alter...) })})
+			status := s.Wait(t, s.Submit(t, "public.t", oneByOne()...))
+			if want := map[bool]string{true: api.StatusCompleted, false: api.StatusFailed}[tt.want == ""]; status.Status != want || !strings.Contains(status.Error, tt.want) {
+				t.Errorf("ended %s: %q, want %s with %q", status.Status, status.Error, want, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,55 @@
+package tablediff
+
+import (
+	"context"
+	"reflect"
+	"slices"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// checkUnaltered makes sure that the tables are still those that the plan was made for. Its ranges and expressions mean
+// something else under another collation or type of the key, and its pages are not the whole of a table that got
+// another partition: rows may then have fallen into no unit at all, and nobody would notice.
+func (r *run) checkUnaltered(ctx context.Context) error {
+	defer r.timings.measure(phaseMerge)()
+	return r.persist(ctx, "check of the catalogues", func() error {
+		now, err := r.describeAgain(ctx)
+		if fault.CodeOf(err) == fault.Invalid {
+			return fault.Wrap(err, fault.Conflict, "the table was altered while it was compared, start the comparison again: %s", fault.PublicMessage(err))
+		}
+		if err != nil {
+			return err
+		}
+		for i, source := range now.Sources {
+			if !sameReading(r.plan.Sources[i], source, r.plan.Strategy) {
+				return fault.New(fault.Conflict, "node %q: the table was altered while it was compared, start the comparison again", source.Node)
+			}
+		}
+		return nil
+	})
+}
+
+// describeAgain plans the reading of the tables as they are now.
+func (r *run) describeAgain(ctx context.Context) (*Plan, error) {
+	nodes, err := r.nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
+	if err != nil {
+		return nil, err
+	}
+	p := &planner{job: r.job, nodes: nodes, plan: &Plan{
+		Schema: r.plan.Schema, Table: r.plan.Table, Filter: r.plan.Filter, Ignored: r.plan.Ignored, Seeds: r.plan.Seeds,
+	}}
+	return p.plan, p.describe(ctx)
+}
+
+// sameReading says whether a table is read as it was planned. Which relations hold its rows matters only where they were
+// read by themselves; that none of them was rewritten, every unit has seen to.
+func sameReading(planned, now table.Source, strategy string) bool {
+	byLeaf := strategy == Pages && len(planned.Leaves) > 0 && planned.Leaves[0].Relation != planned.Relation
+	if byLeaf && !slices.EqualFunc(planned.Leaves, now.Leaves, func(a, b table.Leaf) bool { return a.Relation == b.Relation }) {
+		return false
+	}
+	planned.Leaves, now.Leaves = nil, nil
+	return reflect.DeepEqual(planned, now)
+}
