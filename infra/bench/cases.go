@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // benchCase is one line of the report. drift is run on the second node before it, and stays for the cases after it.
 type benchCase struct {
 	Name    string
@@ -9,6 +11,7 @@ type benchCase struct {
 	Latency bool // every node 20 ms away
 	CPUs    int  // GOMAXPROCS of the service, with max_cpu_ratio=1; 0: the defaults
 	Differs int64
+	Large   bool // the table is only loaded, and the case measured, when it is asked for
 }
 
 // scattered is the drift of 205 rows: 200 changed all over the table, 3 missing, 2 too many.
@@ -21,6 +24,24 @@ const scatteredUUID = `
 UPDATE ledger SET memo = 'DRIFT' WHERE created IN (SELECT timestamptz '2020-01-01 00:00+00' + i * 4999 * interval '1 sec' FROM generate_series(1, 200) i);
 DELETE FROM ledger WHERE created IN ('2020-01-01 00:00:07+00', '2020-01-03 00:00:07+00', '2020-01-07 00:00:07+00');
 INSERT INTO ledger (id, account) VALUES ('00000000-0000-0000-0000-000000000001', 1), ('ffffffff-ffff-ffff-ffff-fffffffffffe', 1)`
+
+const scatteredText = `
+UPDATE accounts SET notes = 'DRIFT' WHERE notes IN (SELECT 'note ' || i * 2400 FROM generate_series(1, 200) i);
+DELETE FROM accounts WHERE notes IN ('note 7', 'note 77', 'note 777');
+INSERT INTO accounts (name) VALUES ('extra 1'), ('extra 2')`
+
+// large is the table of the large cases: customers five times over.
+const large = `
+CREATE TABLE large (LIKE customers INCLUDING ALL);
+INSERT INTO large
+SELECT c.index + n * (SELECT max(index) FROM customers), customer_id, first_name, last_name, company, city, country, phone_1, phone_2, email,
+       subscription_date, website
+FROM generate_series(0, 4) n, customers c ORDER BY 1`
+
+// wanted says whether a case is to be measured when the names are to contain this.
+func (c benchCase) wanted(only string) bool {
+	return strings.Contains(c.Name, only) && (!c.Large || only != "")
+}
 
 // cases are in the order in which their drifts can follow one another. The counts of differences are for 2 M rows.
 func cases() []benchCase {
@@ -35,13 +56,19 @@ func cases() []benchCase {
 		{Name: "equal, 1 M rows", Table: "million", Nodes: 2},
 		{Name: "uuid key, equal", Table: "ledger", Nodes: 2},
 		{Name: "wide rows, equal", Table: "wide", Nodes: 2},
+		{Name: "text key, equal", Table: "accounts", Nodes: 2},
+		{Name: "bloated table, equal", Table: "bloated", Nodes: 2},
 		{Name: "1 row", Table: "customers", Nodes: 2, Differs: 1, Drift: `UPDATE customers SET city = 'DRIFT' WHERE index = 3`},
 		{Name: "205 scattered", Table: "customers", Nodes: 2, Differs: 205, Drift: scattered},
 		{Name: "205 scattered, 20 ms away", Table: "customers", Nodes: 2, Latency: true, Differs: 205},
 		{Name: "uuid key, 205 scattered", Table: "ledger", Nodes: 2, Differs: 205, Drift: scatteredUUID},
+		{Name: "text key, 205 scattered", Table: "accounts", Nodes: 2, Differs: 205, Drift: scatteredText},
+		{Name: "bloated table, 100 scattered", Table: "bloated", Nodes: 2, Differs: 100, Drift: `UPDATE bloated SET city = 'DRIFT' WHERE index % 10000 = 0`},
 		{Name: "10 % differing", Table: "customers", Nodes: 2, Differs: 200185,
 			Drift: `UPDATE customers SET city = 'DRIFT' WHERE index % 10 = 0`},
 		{Name: "all of 0.1 M differing", Table: "hundred", Nodes: 2, Differs: 100000, Drift: `UPDATE hundred SET city = 'DRIFT'`},
 		{Name: "one node empty, 0.1 M rows", Table: "hundred", Nodes: 2, Differs: 100000, Drift: `TRUNCATE hundred`},
+		{Name: "large: 10 M rows, equal", Table: "large", Nodes: 2, Large: true},
+		{Name: "large: 10 M rows, 205 scattered", Table: "large", Nodes: 2, Large: true, Differs: 205, Drift: strings.ReplaceAll(scattered, "customers", "large")},
 	}
 }

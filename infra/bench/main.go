@@ -14,8 +14,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"ace/infra/stage"
@@ -54,13 +54,19 @@ func run(ctx context.Context, rows, runs int, only, output string) (err error) {
 	if _, err := b.nodes.All(ctx, "-v", "rows="+strconv.Itoa(rows), "-f", "testdata/bench/data.sql"); err != nil {
 		return err
 	}
+	if err := b.load(ctx, only); err != nil {
+		return err
+	}
 	var results []result
 	printHeader()
 	for _, c := range cases() {
+		if c.Large && !c.wanted(only) {
+			continue
+		}
 		if err := b.drift(ctx, c); err != nil {
 			return err
 		}
-		if !strings.Contains(c.Name, only) {
+		if !c.wanted(only) {
 			continue
 		}
 		r, err := b.measure(ctx, c)
@@ -71,6 +77,16 @@ func run(ctx context.Context, rows, runs int, only, output string) (err error) {
 		results = append(results, r)
 	}
 	return write(output, results)
+}
+
+// load makes the table of the large cases on every node, if one of them is wanted.
+func (b *bench) load(ctx context.Context, only string) error {
+	if !slices.ContainsFunc(cases(), func(c benchCase) bool { return c.Large && c.wanted(only) }) {
+		return nil
+	}
+	fmt.Fprintln(os.Stderr, "loading the large table")
+	_, err := b.nodes.All(ctx, "-c", large, "-c", "VACUUM ANALYZE large")
+	return err
 }
 
 // write stores the results for machines.

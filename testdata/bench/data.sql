@@ -32,4 +32,15 @@ INSERT INTO hundred SELECT * FROM customers WHERE index <= :rows / 20;
 CREATE TABLE million (LIKE customers INCLUDING ALL);
 INSERT INTO million SELECT * FROM customers WHERE index <= :rows / 2;
 
+-- A random text key.
+CREATE TABLE accounts (name text PRIMARY KEY, owner text, balance numeric(14, 2), opened date, notes text);
+INSERT INTO accounts
+SELECT md5('a' || i), 'owner ' || (i % 7919), ((i::bigint * 7919) % 100000000) / 100.0, date '2020-01-01' + i % 2000, 'note ' || i
+FROM generate_series(1, :rows / 4) i;
+
+-- Four fifths of the rows were deleted, and their space was not given back.
+CREATE TABLE bloated (LIKE customers INCLUDING ALL);
+INSERT INTO bloated SELECT * FROM customers WHERE index <= :rows / 2;
+DELETE FROM bloated WHERE index % 5 <> 0;
+
 VACUUM ANALYZE;
