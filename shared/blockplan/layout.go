@@ -48,4 +48,18 @@ func (l Layout) Batch(i int) (from, to int) {
 // Block gives the block a leaf belongs to.
 func (l Layout) Block(leaf int) int { return leaf / l.LeavesPerBlock }
 
+// BlockRange gives the leaves of one block: from up to, not including, to.
+func (l Layout) BlockRange(block int) (from, to int) {
+	return block * l.LeavesPerBlock, min((block+1)*l.LeavesPerBlock, l.Leaves())
+}
+
+// BlockBounds gives the boundaries between blocks.
+func (l Layout) BlockBounds() []table.Key {
+	var bounds []table.Key
+	for at := l.LeavesPerBlock; at < l.Leaves(); at += l.LeavesPerBlock {
+		bounds = append(bounds, l.Bounds[at-1])
+	}
+	return bounds
+}
+
 func divideUp(n, by int) int { return (n + by - 1) / by }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"ace/shared/rowdigest"
 	"ace/shared/table"
 )
 
@@ -23,31 +22,36 @@ var hashedTypes = []string{ //nolint:gochecknoglobals // a constant list
 	"date", "time", "timestamp", "timestamptz",
 }
 
-// findKeyHash chooses the hash of a key, a function of its columns' references. There is none where the columns' types
-// differ, or two nodes may hash equal keys differently: enums hash their OIDs, text under a collation of its own what
-// that makes of it.
+// findKeyHash chooses the hash of a key, a function of what orders it. There is none where the columns' types differ, or
+// two nodes may hash equal keys differently: enums hash their OIDs, text under a collation of its own what that makes of
+// it. A column that is ordered by its text is hashed by that, whatever its type is.
 func (c *Common) findKeyHash(nodes []*table.Description) {
+	var types []string
 	for i, name := range c.Key {
+		if c.ByText[i] && sameEncoding(nodes) {
+			types = append(types, "text")
+			continue
+		}
 		first, _ := nodes[0].Column(name)
 		for _, node := range nodes {
 			column, _ := node.Column(name)
 			t := base(column.Type)
-			if c.ByText[i] || t.Schema != "pg_catalog" || !slices.Contains(hashedTypes, t.Name) || !sameStored(first.Type, column.Type) ||
-				node.Encoding != nodes[0].Encoding || node.Key[i].OpSchema != "pg_catalog" ||
+			if t.Schema != "pg_catalog" || !slices.Contains(hashedTypes, t.Name) || !sameStored(first.Type, column.Type) ||
+				!sameEncoding(nodes) || node.Key[i].OpSchema != "pg_catalog" ||
 				column.Collation != nil && !column.Collation.Deterministic {
 				return
 			}
 		}
+		types = append(types, base(first.Type).Name)
 	}
-	first, _ := nodes[0].Column(c.Key[0])
-	c.keyHash = keyHash(len(c.Key), base(first.Type))
+	c.keyHash = keyHash(types)
 }
 
-// keyHash writes the hash of a key of so many columns, of which the first is of this type.
-func keyHash(columns int, first rowdigest.Type) func(refs []string, seed int64) string {
-	function, simple := hashFunctions[first.Name]
+// keyHash writes the hash of a key whose columns have these types.
+func keyHash(types []string) func(refs []string, seed int64) string {
+	function, simple := hashFunctions[types[0]]
 	return func(refs []string, seed int64) string {
-		if simple && columns == 1 {
+		if simple && len(types) == 1 {
 			return fmt.Sprintf("pg_catalog.%s(%s, '%d'::bigint)", function, refs[0], seed)
 		}
 		return fmt.Sprintf("pg_catalog.hash_record_extended(ROW(%s), '%d'::bigint)", strings.Join(refs, ", "), seed)

@@ -153,7 +153,6 @@ func base(t rowdigest.Type) rowdigest.Type {
 
 // chooseDigests decides how each column is digested: by its type where all nodes have the same, else by its text.
 func (c *Common) chooseDigests(nodes []*table.Description, _ []string) error {
-	sameEncoding := !slices.ContainsFunc(nodes, func(d *table.Description) bool { return d.Encoding != nodes[0].Encoding })
 	for i, column := range c.Columns {
 		first, _ := nodes[0].Column(column.Name)
 		deterministic, sameType := true, true
@@ -169,13 +168,17 @@ func (c *Common) chooseDigests(nodes []*table.Description, _ []string) error {
 		if !sameType {
 			c.Columns[i].Type = writtenAs(nodes, column.Name)
 		}
-		options := rowdigest.Options{SameEncoding: sameEncoding, ForceText: !sameType}
+		options := rowdigest.Options{SameEncoding: sameEncoding(nodes), ForceText: !sameType}
 		c.digests = append(c.digests, func(node int, ref string) string {
 			col, _ := nodes[node].Column(column.Name)
 			return rowdigest.Expr(ref, rowdigest.Column{Type: col.Type, Deterministic: deterministic}, options)
 		})
 	}
 	return nil
+}
+
+func sameEncoding(nodes []*table.Description) bool {
+	return !slices.ContainsFunc(nodes, func(d *table.Description) bool { return d.Encoding != nodes[0].Encoding })
 }
 
 // writtenAs gives the type by which a document writes a column of different types: one that can hold every node's text.

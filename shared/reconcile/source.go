@@ -43,7 +43,7 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 		s.Digest = rowdigest.Row(exprs, r.Seeds)
 		s.KeyDigest = rowdigest.Key(keyExprs(c, exprs), r.Seeds)
 		if c.keyHash != nil {
-			s.KeyHash = c.keyHash(s.Key, r.Seeds.Inner)
+			s.KeyHash = c.keyHash(s.Order, r.Seeds.Inner)
 		}
 	}
 	s.SearchPath = searchPath(r, d)

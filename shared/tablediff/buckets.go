@@ -26,6 +26,8 @@ func (r *run) scanBuckets(ctx context.Context) error {
 			return err
 		}
 		r.equal.add(equal)
+	case r.plan.ByText: // no index follows the order of the leaves
+		return r.scanLeaves(ctx, nil)
 	default:
 		r.compares = r.batches()
 		for i := range r.compares {
@@ -50,25 +52,27 @@ func differingBuckets(sums [][]table.Sum) (differing []int, rows int64, equal To
 	return differing, rows, equal
 }
 
-// narrowBuckets lists the rows of the unit's buckets in one more pass over the pages and puts them into key order.
+// narrowBuckets lists the rows of the unit's buckets in one more pass over the pages and puts them into key order. They are
+// few, so they are told apart by block: finding a leaf among thousands takes longer than digesting a row.
 func (j *job) narrowBuckets(ctx context.Context) error {
-	leaves := make([]compared, j.plan.Layout.Leaves())
-	for leaf := range leaves {
-		leaves[leaf] = compared{stretch: j.leaf(leaf), leaf: leaf}
+	layout := j.plan.Layout
+	blocks := make([]compared, layout.Blocks())
+	for block := range blocks {
+		blocks[block] = compared{stretch: stretch{Range: layout.Span(layout.BlockRange(block)), block: block}}
 	}
 	var lists [][][]table.Listed
 	err := j.inSnapshots(ctx, func(txs []Tx) (err error) {
 		for _, tx := range txs {
 			tx.Last()
 		}
-		lists, err = j.scanLeaves(ctx, txs, nil, 2*scanListed)
+		lists, err = j.scanList(ctx, txs, layout.BlockBounds(), nil, 2*scanListed)
 		return err
 	})
 	switch {
 	case errors.Is(err, table.ErrMore):
-		return j.narrowGrown(ctx, leaves)
+		return j.narrowGrown(ctx, blocks, 2*scanListed)
 	case err != nil:
 		return err
 	}
-	return j.match(j.rank(ctx), lists, leaves)
+	return j.match(j.rank(ctx), lists, blocks)
 }

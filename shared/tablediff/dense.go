@@ -42,7 +42,7 @@ func (j *job) narrowByPlace(ctx context.Context, group []compared, limit int64) 
 	}
 	switch {
 	case errors.Is(err, table.ErrMore):
-		return j.narrowGrown(ctx, group)
+		return j.narrowGrown(ctx, group, limit)
 	case err != nil:
 		return err
 	}

@@ -181,18 +181,19 @@ func (j *job) narrowGroup(ctx context.Context, group []compared, limit int64) er
 		return err
 	})
 	switch {
-	case errors.Is(err, table.ErrMore) && j.plan.ByText:
-		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows while they were compared", limit)
 	case errors.Is(err, table.ErrMore):
-		return j.narrowGrown(ctx, group)
+		return j.narrowGrown(ctx, group, limit)
 	case err != nil:
 		return err
 	}
 	return j.match(j.rank(ctx), lists, group)
 }
 
-// narrowGrown narrows leaves that hold more rows than were expected.
-func (j *job) narrowGrown(ctx context.Context, group []compared) error {
+// narrowGrown narrows leaves that hold more rows than were expected, and than the limit allows.
+func (j *job) narrowGrown(ctx context.Context, group []compared, limit int64) error {
+	if j.plan.ByText { // no index gives the pieces of a range
+		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows while they were compared", limit)
+	}
 	stretches := make([]stretch, len(group))
 	for i, d := range group {
 		stretches[i] = d.stretch
@@ -211,7 +212,7 @@ func (j *job) scanLists(ctx context.Context, txs []Tx, group []compared, limit i
 	for i, d := range group {
 		leaves[i] = d.leaf
 	}
-	lists, err := j.scanLeaves(ctx, txs, leaves, limit)
+	lists, err := j.scanList(ctx, txs, j.plan.Layout.Bounds, leaves, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -225,11 +226,11 @@ func (j *job) scanLists(ctx context.Context, txs []Tx, group []compared, limit i
 	return lists, nil
 }
 
-// scanLeaves lists rows of these leaves, or of all if there are none, each at its number.
-func (j *job) scanLeaves(ctx context.Context, txs []Tx, leaves []int, limit int64) ([][][]table.Listed, error) {
+// scanList lists rows of these ranges between the bounds, or of all if there are none, each at its number.
+func (j *job) scanList(ctx context.Context, txs []Tx, bounds []table.Key, ranges []int, limit int64) ([][][]table.Listed, error) {
 	lists := make([][][]table.Listed, len(txs))
 	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		lists[node], err = txs[node].ScanList(ctx, j.sources[node], j.plan.Layout.Bounds, leaves, limit)
+		lists[node], err = txs[node].ScanList(ctx, j.sources[node], bounds, ranges, limit)
 		return err
 	})
 	return lists, err
