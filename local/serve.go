@@ -110,7 +110,7 @@ func newService(c config.Config, store *bucket, clusters cluster.Source, log *sl
 		Store: store, Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks, StatementTimeout: c.StatementTimeout, Log: log,
 	})}
 	run := runner.New(runner.Options{
-		Tasks: s.app.Tasks(), Store: store, Works: s.app.Works(invoke.NewInProcess(s.app.Worker()), capacity),
+		Tasks: s.app.Tasks(), Works: s.app.Works(invoke.NewInProcess(s.app.Worker()), capacity),
 		Owner: owner(), Handover: invoke.ErrClosing, Log: log,
 	})
 	s.queue = invoke.NewQueue(c.MaxTasks, c.MaxQueue, run.Run)

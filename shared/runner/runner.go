@@ -13,7 +13,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
@@ -30,7 +29,6 @@ type Work func(ctx context.Context, rec task.Record, report func(task.Progress))
 // Options of a runner.
 type Options struct {
 	Tasks *task.Registry
-	Store archive.Store
 	Works map[task.Type]Work
 	Owner string // names this process in leases and errors
 	// Handover is the cause of a context's end that gives the lease back instead of ending the task.
@@ -117,7 +115,9 @@ func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, 
 		return
 	}
 	logEnd(ctx, log, held.Record(), end)
-	r.clear(done, log, held.Record().TaskID)
+	if err := held.Clear(done); err != nil {
+		log.WarnContext(ctx, "working files not removed: that is tried again when open tasks are looked for", "error", err)
+	}
 }
 
 // finish stores the outcome, again and again while the store is out of reach and time is left.
@@ -146,24 +146,4 @@ func logEnd(ctx context.Context, log *slog.Logger, rec task.Record, end task.Out
 		level = slog.LevelWarn
 	}
 	log.LogAttrs(ctx, level, "task ended", attrs...)
-}
-
-// clear removes plan, parts and the rest of what the work wrote for itself: it holds row data. What cannot be removed
-// now stays: nothing looks for it again.
-func (r *Runner) clear(ctx context.Context, log *slog.Logger, taskID string) {
-	var keys []string
-	err := r.Store.List(ctx, archive.TaskPrefix(taskID), "", func(info archive.Info) bool {
-		if info.Key != archive.TaskKey(taskID) {
-			keys = append(keys, info.Key)
-		}
-		return true
-	})
-	for _, key := range keys {
-		if err == nil {
-			err = r.Store.Delete(ctx, key)
-		}
-	}
-	if err != nil {
-		log.WarnContext(ctx, "working files not removed", "error", err)
-	}
 }

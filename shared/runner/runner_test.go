@@ -35,7 +35,7 @@ func newBench(t *testing.T, work runner.Work) *bench {
 	b := &bench{store: newStore(t), work: work}
 	b.tasks = task.NewRegistry(b.store, time.Now)
 	b.runner = runner.New(runner.Options{
-		Tasks: b.tasks, Store: b.store, Owner: "this test", Handover: errHandover,
+		Tasks: b.tasks, Owner: "this test", Handover: errHandover,
 		Works: map[task.Type]runner.Work{task.TableDiff: b.withFiles},
 		Log:   slog.New(slog.NewTextHandler(&b.log, nil)),
 	})
@@ -265,16 +265,55 @@ func TestRun_AStoreThatComesBackGetsTheOutcome(t *testing.T) {
 	}
 }
 
-func TestRun_FilesThatCannotBeRemovedDoNotChangeTheOutcome(t *testing.T) {
+func TestRun_WhatCannotBeRemovedAtTheEndIsRemovedByTheNextRun(t *testing.T) {
+	tests := map[string]struct {
+		op     faulty.Op
+		prefix func(id string) string
+		left   bool // files
+	}{
+		"files cannot be listed":     {faulty.List, archive.TaskPrefix, true},
+		"no file can be removed":     {faulty.Delete, archive.TaskPrefix, true},
+		"parts cannot be removed":    {faulty.Delete, func(id string) string { return archive.PartsPrefix(id, "compare") }, true},
+		"the mark cannot be removed": {faulty.Delete, archive.OpenKey, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, complete)
+			b.store.On(tt.op, tt.prefix(b.id), faulty.Always(faulty.FailBefore))
+			b.runner.Run(t.Context(), b.id, false)
+			if rec := b.record(t); rec.Status != task.Completed {
+				t.Errorf("the record is %+v, want COMPLETED", rec)
+			}
+			if !strings.Contains(b.log.String(), "working files not removed") {
+				t.Errorf("the log does not say so:\n%s", b.log.String())
+			}
+			b.store.Heal()
+			if left := len(b.files(t)) > 1; left != tt.left {
+				t.Errorf("the task has %v: this test shows nothing", b.files(t))
+			}
+			if open, err := b.tasks.Open(t.Context()); err != nil || !slices.Contains(open, b.id) {
+				t.Fatalf("open tasks are %v, error %v: nobody finds what is left", open, err)
+			}
+			b.work = func(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
+				t.Error("the work was done again")
+				return runner.Outcome{}, nil
+			}
+			b.runner.Run(t.Context(), b.id, false)
+			b.wantEnded(t, task.Completed, "", "")
+		})
+	}
+}
+
+func TestRun_TheMarkOfAnOpenTaskGoesLast(t *testing.T) {
 	b := newBench(t, complete)
-	b.store.On(faulty.Delete, archive.TaskPrefix(b.id), faulty.Always(faulty.FailBefore))
+	b.store.On(faulty.Delete, archive.OpenKey(b.id), func(int) faulty.Outcome {
+		if files := b.files(t); !slices.Equal(files, []string{"task.json"}) {
+			t.Errorf("the mark goes while the task has %v", files)
+		}
+		return faulty.Pass
+	})
 	b.runner.Run(t.Context(), b.id, false)
-	if rec := b.record(t); rec.Status != task.Completed {
-		t.Errorf("the record is %+v, want COMPLETED", rec)
-	}
-	if !strings.Contains(b.log.String(), "working files not removed") {
-		t.Errorf("the log does not say so:\n%s", b.log.String())
-	}
+	b.wantEnded(t, task.Completed, "", "")
 }
 
 func TestRun_ATaskThatNobodyGetsToItsEndIsGivenUp(t *testing.T) {

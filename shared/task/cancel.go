@@ -25,10 +25,14 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 	if err != nil && !errors.Is(err, archive.ErrPrecondition) {
 		return Record{}, err
 	}
+	// If the task has ended since it was read, who ended it may have cleared up before the request was there.
+	if v, err = r.read(ctx, id); err != nil {
+		return Record{}, err
+	}
 	for v.Status == Queued {
 		v, err = r.swap(ctx, v, r.cancelled(v.Record))
 		if err == nil {
-			r.unmark(ctx, id)
+			_ = r.clear(ctx, id) // what cannot be removed now is when the open mark is found
 			return v.Record, nil
 		}
 		if !errors.Is(err, archive.ErrPrecondition) {
@@ -36,6 +40,7 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 		}
 	}
 	if v.Status.Terminal() {
+		_ = r.clear(ctx, id)
 		return Record{}, cannotCancel(v)
 	}
 	return v.Record, nil

@@ -64,7 +64,7 @@ func (o Outcome) check() error {
 	return nil
 }
 
-// Finish ends the task: the swap makes the outcome and the document visible together.
+// Finish ends the task: the swap makes the outcome and the document visible together. Clear comes next.
 func (h *Held) Finish(ctx context.Context, o Outcome) (Record, error) {
 	if err := o.check(); err != nil {
 		return Record{}, err
@@ -79,9 +79,7 @@ func (h *Held) Finish(ctx context.Context, o Outcome) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	rec := h.Record()
-	h.registry.unmark(ctx, rec.TaskID)
-	return rec, nil
+	return h.Record(), nil
 }
 
 // finishedAt is now, but not before the start: another host's clock may have stamped that.

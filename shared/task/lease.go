@@ -25,6 +25,7 @@ type AcquireOptions struct {
 
 // Acquire takes the lease of a task for owner: of one that is QUEUED, or RUNNING without a live lease. The task is
 // RUNNING on return. NotFound, or Conflict if the task has ended, is held, or was acquired by another at this moment.
+// Of one that has ended it removes what is left, as Clear does.
 func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptions) (*Held, error) {
 	v, err := r.read(ctx, id)
 	if fault.CodeOf(err) == fault.NotFound {
@@ -34,7 +35,9 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 		return nil, err
 	}
 	if v.Status.Terminal() {
-		r.unmark(ctx, id)
+		if err := r.clear(ctx, id); err != nil {
+			return nil, err
+		}
 		return nil, fault.New(fault.Conflict, "task %s is %s already", id, v.Status)
 	}
 	if r.live(v) && !o.TakeOver {

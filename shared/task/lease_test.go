@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -108,20 +109,81 @@ func TestAcquire_NeedsTheLeaseToHaveRunOutByTheStoresClock(t *testing.T) {
 	}
 }
 
-func TestAcquire_OfATaskThatHasEndedIsAConflictAndRemovesALeftMark(t *testing.T) {
+// leftovers gives the keys of a task besides its record, its open mark included.
+func leftovers(t *testing.T, store archive.Store, id string) []string {
+	t.Helper()
+	var keys []string
+	for _, prefix := range []string{archive.TaskPrefix(id), archive.OpenKey(id)} {
+		err := store.List(t.Context(), prefix, "", func(info archive.Info) bool {
+			keys = append(keys, info.Key)
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return slices.DeleteFunc(keys, func(key string) bool { return key == archive.TaskKey(id) })
+}
+
+// withFiles makes the task look as if a runner had worked on it.
+func withFiles(t *testing.T, store archive.Store, id string) {
+	t.Helper()
+	for _, key := range []string{archive.PlanKey(id), archive.PartKey(id, "compare", "000000"), archive.CancelKey(id)} {
+		if _, err := store.Put(t.Context(), key, "application/json", []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAcquire_OfATaskThatHasEndedIsAConflictAndRemovesWhatItsRunnerLeft(t *testing.T) {
 	r, store := newRegistry(t)
 	id := create(t, r, diffOf("public.users")).TaskID
-	store.On(faulty.Delete, archive.OpenKey(id), faulty.First(1, faulty.FailBefore))
-	if _, err := acquire(t, r, id, "host-1").Finish(t.Context(), completed); err != nil {
-		t.Fatalf("Finish must not depend on the mark: %v", err)
+	held := acquire(t, r, id, "host-1")
+	withFiles(t, store, id)
+	if _, err := held.Finish(t.Context(), completed); err != nil { // and then the process dies
+		t.Fatal(err)
 	}
-	if marks := open(t, r); len(marks) != 1 {
-		t.Fatalf("open tasks %v; this test needs a mark left behind", marks)
+	if left := leftovers(t, store, id); len(left) != 4 {
+		t.Fatalf("the task has %v; this test needs plan, part, cancel and mark", left)
 	}
+	store.On(faulty.Delete, archive.PlanKey(id), faulty.First(1, faulty.FailBefore))
 	_, err := r.Acquire(t.Context(), id, "host-2", task.AcquireOptions{TakeOver: true})
+	wantCode(t, err, fault.Unavailable)
+	if marks := open(t, r); len(marks) != 1 {
+		t.Fatalf("open tasks %v: nobody will look for the rest", marks)
+	}
+	_, err = r.Acquire(t.Context(), id, "host-2", task.AcquireOptions{})
 	wantCode(t, err, fault.Conflict)
-	if marks := open(t, r); len(marks) != 0 {
-		t.Errorf("open tasks %v, want none", marks)
+	if left := leftovers(t, store, id); len(left) != 0 {
+		t.Errorf("the task still has %v", left)
+	}
+	if rec := get(t, r, id); rec.Status != task.Completed {
+		t.Errorf("the record is %+v", rec)
+	}
+}
+
+func TestHeld_ClearIsForTasksThatHaveEnded(t *testing.T) {
+	r, store := newRegistry(t)
+	id := create(t, r, diffOf("public.users")).TaskID
+	held := acquire(t, r, id, "host-1")
+	withFiles(t, store, id)
+	if err := held.Clear(t.Context()); err == nil || len(leftovers(t, store, id)) != 4 {
+		t.Errorf("Clear of a RUNNING task: %v; it has %v", err, leftovers(t, store, id))
+	}
+	if err := held.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := held.Clear(t.Context()); err == nil || len(leftovers(t, store, id)) != 4 {
+		t.Errorf("Clear of a task given back: %v; it has %v", err, leftovers(t, store, id))
+	}
+	held = acquire(t, r, id, "host-1")
+	if _, err := held.Finish(t.Context(), completed); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := held.Clear(t.Context()); err != nil || len(leftovers(t, store, id)) != 0 {
+			t.Errorf("Clear of a task that has ended: %v; it has %v", err, leftovers(t, store, id))
+		}
 	}
 }
 
@@ -204,9 +266,6 @@ func TestHeld_FinishPublishesEverythingAtOnce(t *testing.T) {
 	}
 	if rec.Status != task.Completed || rec.Lease != nil || *rec.Document != *completed.Document || rec.FinishedAt.Before(*rec.StartedAt) {
 		t.Errorf("finished as %+v", rec)
-	}
-	if marks := open(t, r); len(marks) != 0 {
-		t.Errorf("open tasks %v, want none", marks)
 	}
 	if err := held.Renew(t.Context(), task.Progress{}); !errors.Is(err, task.ErrLeaseLost) {
 		t.Errorf("a renewal after the end gives %v, want ErrLeaseLost", err)
@@ -295,6 +354,17 @@ func TestHeld_RecognisesItsOwnWriteAfterALongOutage(t *testing.T) {
 	}
 }
 
+// end completes a task and clears up after it.
+func end(t *testing.T, held *task.Held) {
+	t.Helper()
+	if _, err := held.Finish(t.Context(), completed); err != nil {
+		t.Fatal(err)
+	}
+	if err := held.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestRequestCancel(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -302,7 +372,7 @@ func TestRequestCancel(t *testing.T) {
 		want    task.Status
 		code    fault.Code
 	}{
-		{"a queued task is cancelled at once", func(*testing.T, *task.Registry, string) {}, task.Cancelled, ""},
+		{"a queued task is cancelled at once, and no request is left", func(*testing.T, *task.Registry, string) {}, task.Cancelled, ""},
 		{"a running one is left to its runner", func(t *testing.T, r *task.Registry, id string) {
 			acquire(t, r, id, "host-1")
 		}, task.Running, ""},
@@ -313,24 +383,47 @@ func TestRequestCancel(t *testing.T) {
 			}
 		}, task.Running, ""},
 		{"one that has ended cannot be", func(t *testing.T, r *task.Registry, id string) {
-			if _, err := acquire(t, r, id, "host-1").Finish(t.Context(), completed); err != nil {
-				t.Fatal(err)
-			}
+			end(t, acquire(t, r, id, "host-1"))
 		}, task.Completed, fault.Conflict},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r, _ := newRegistry(t)
+			r, store := newRegistry(t)
 			id := create(t, r, diffOf("public.users")).TaskID
 			tt.prepare(t, r, id)
 			_, err := r.RequestCancel(t.Context(), id)
 			wantCode(t, err, tt.code)
 			rec := get(t, r, id)
 			requested, err := r.CancelRequested(t.Context(), id)
-			if rec.Status != tt.want || err != nil || requested != (tt.code == "") {
+			if rec.Status != tt.want || err != nil || requested != (tt.want == task.Running) {
 				t.Errorf("the task is %s (want %s), a request stands: %v, %v", rec.Status, tt.want, requested, err)
 			}
-			if len(open(t, r)) == 0 != rec.Status.Terminal() {
-				t.Errorf("the task is %s and open tasks are %v", rec.Status, open(t, r))
+			if left := leftovers(t, store, id); len(left) == 0 != rec.Status.Terminal() {
+				t.Errorf("the task is %s and has %v", rec.Status, left)
+			}
+		})
+	}
+}
+
+func TestRequestCancel_OfATaskThatEndsAtThisMomentLeavesNothing(t *testing.T) {
+	for name, running := range map[string]bool{"a queued one": false, "a running one": true} {
+		t.Run(name, func(t *testing.T) {
+			r, store := newRegistry(t)
+			id := create(t, r, diffOf("public.users")).TaskID
+			var held *task.Held
+			if running {
+				held = acquire(t, r, id, "host-1")
+			}
+			store.On(faulty.PutIfAbsent, archive.CancelKey(id), func(int) faulty.Outcome {
+				if !running {
+					held = acquire(t, r, id, "host-1")
+				}
+				end(t, held)
+				return faulty.Pass
+			})
+			_, err := r.RequestCancel(t.Context(), id)
+			wantCode(t, err, fault.Conflict)
+			if left := leftovers(t, store, id); len(left) != 0 {
+				t.Errorf("the task has ended and has %v", left)
 			}
 		})
 	}

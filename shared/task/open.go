@@ -11,8 +11,8 @@ import (
 	"ace/shared/archive"
 )
 
-// Open gives the ids of the tasks that have not ended, the oldest submission first. A few may have ended already:
-// Acquire refuses those and removes their mark.
+// Open gives the ids of the tasks that have not ended, the oldest submission first. A few may have ended already and
+// not be cleared: Acquire refuses those and clears them.
 func (r *Registry) Open(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := r.store.List(ctx, archive.OpenPrefix, "", func(info archive.Info) bool {

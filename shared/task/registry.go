@@ -121,7 +121,7 @@ func pause(ctx context.Context, attempt int) bool {
 	}
 }
 
-// unmark removes the open mark of a task that has ended. If that fails the mark stays until the next Acquire.
+// unmark removes the open mark of a submission that became no task. If that fails the mark stays until an Acquire.
 func (r *Registry) unmark(ctx context.Context, id string) {
 	_ = r.store.Delete(ctx, archive.OpenKey(id))
 }

@@ -134,7 +134,7 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 		invoker = o.Invoker(invoker)
 	}
 	run := runner.New(runner.Options{
-		Tasks: a.Tasks(), Store: o.Store, Works: a.Works(invoker, app.Capacity{Parallel: o.Parallel, Ahead: 1}),
+		Tasks: a.Tasks(), Works: a.Works(invoker, app.Capacity{Parallel: o.Parallel, Ahead: 1}),
 		Owner: t.Name(), Handover: invoke.ErrClosing, Log: log,
 	})
 	s := &Service{Cluster: c, Store: o.Store, App: a, Queue: invoke.NewQueue(2, 1000, run.Run)}

@@ -1,0 +1,40 @@
+package task
+
+import (
+	"context"
+	"fmt"
+
+	"ace/shared/archive"
+)
+
+// Clear removes what a task wrote for itself, plan and parts above all, since they hold row data, and then its open
+// mark. It is for a task that Finish has ended. After an error it may be repeated, by anybody: while the mark stands,
+// Acquire does.
+func (h *Held) Clear(ctx context.Context) error {
+	rec := h.Record()
+	if !rec.Status.Terminal() {
+		return fmt.Errorf("task: %s is %s: what it wrote is still needed", rec.TaskID, rec.Status)
+	}
+	return h.registry.clear(ctx, rec.TaskID)
+}
+
+// clear is Clear for whoever knows that the task has ended. The mark goes last, and only when all else is gone: nobody
+// would look for the rest without it.
+func (r *Registry) clear(ctx context.Context, id string) error {
+	var keys []string
+	err := r.store.List(ctx, archive.TaskPrefix(id), "", func(info archive.Info) bool {
+		if info.Key != archive.TaskKey(id) {
+			keys = append(keys, info.Key)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range append(keys, archive.OpenKey(id)) {
+		if err := r.store.Delete(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
