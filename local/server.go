@@ -73,7 +73,7 @@ func (s *service) server(c config.Config) (*http.Server, error) {
 	}, nil
 }
 
-// run serves until the context ends, then lets requests end.
+// run serves until the context ends, then lets requests and tasks end, both at once.
 func (s *service) run(ctx context.Context, server *http.Server, listener net.Listener, pprof config.Listen) error {
 	var background sync.WaitGroup
 	defer background.Wait()
@@ -91,6 +91,7 @@ func (s *service) run(ctx context.Context, server *http.Server, listener net.Lis
 	case <-ctx.Done():
 	}
 	s.log.InfoContext(ctx, "stopping")
+	background.Go(s.queue.Close)
 	drain, end := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer end()
 	if err := server.Shutdown(drain); err != nil {

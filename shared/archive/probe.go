@@ -14,7 +14,7 @@ import (
 
 const (
 	probeRacers  = 8
-	probeCleanup = 10 * time.Second
+	probeCleanup = 3 * time.Second
 	probeType    = "text/plain"
 )
 

@@ -45,8 +45,10 @@ func New(o Options) *Runner { return &Runner{Options: o} }
 const (
 	// maxAttempts ends a task that nobody gets to its end, one that brings the process down above all.
 	maxAttempts = 20
-	// finishTimeout bounds the storing of an outcome, which goes on after the work's context has ended.
+	// finishTimeout bounds the storing of an outcome, which goes on after the work's context has ended, grace how long
+	// after the end of the runner's own: a service that is told to stop has little time.
 	finishTimeout = 20 * time.Second
+	grace         = 3 * time.Second
 	finishWait    = 500 * time.Millisecond
 )
 
@@ -88,7 +90,7 @@ func (r *Runner) work(ctx context.Context, rec task.Record, report func(task.Pro
 
 // settle stores how the task ended. A runner that has lost the lease, or is told to hand over, ends nothing.
 func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, outcome Outcome, err, lost error) {
-	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	done, cancel := lasting(ctx)
 	defer cancel()
 	end := task.Outcome{Status: task.Completed, Result: outcome.Result, Document: outcome.Document}
 	switch {
@@ -117,6 +119,16 @@ func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, 
 	logEnd(ctx, log, held.Record(), end)
 	if err := held.Clear(done); err != nil {
 		log.WarnContext(ctx, "working files not removed: that is tried again when open tasks are looked for", "error", err)
+	}
+}
+
+// lasting gives a context that goes on when ctx has ended, but not for long.
+func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return done, func() {
+		stop()
+		cancel()
 	}
 }
 

@@ -204,6 +204,50 @@ func TestRun_ShutdownGivesTheLeaseBackAndTheNextRunGoesOn(t *testing.T) {
 	b.wantEnded(t, task.Completed, "", "")
 }
 
+func TestRun_ShutdownDoesNotWaitForAStoreThatHangs(t *testing.T) {
+	const limit = 8 * time.Second // 3 s are meant, and the service promises to be gone in 10 s
+	tests := map[string]struct {
+		after time.Duration // the work has begun
+		work  runner.Work
+	}{
+		"while a renewal hangs": {1500 * time.Millisecond, func(ctx context.Context, _ task.Record, report func(task.Progress)) (runner.Outcome, error) {
+			report(task.Progress{RowsCompared: 1})
+			<-ctx.Done()
+			return runner.Outcome{}, context.Cause(ctx)
+		}},
+		"while the outcome is being stored": {200 * time.Millisecond, complete},
+		"and then gets an outcome to store": {0, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+			<-ctx.Done()
+			return complete(ctx, rec, report)
+		}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, stop := context.WithCancelCause(t.Context())
+			defer stop(nil)
+			var b *bench
+			b = newBench(t, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+				for _, op := range []faulty.Op{faulty.PutIfMatch, faulty.Delete} {
+					b.store.On(op, "", faulty.Always(faulty.Hang))
+				}
+				time.AfterFunc(tt.after, func() { stop(errHandover) })
+				return tt.work(ctx, rec, report)
+			})
+			begin := time.Now()
+			b.runner.Run(ctx, b.id, false)
+			if took := time.Since(begin); took > limit {
+				t.Errorf("it took %s, want less than %s", took, limit)
+			}
+			b.store.Heal()
+			b.wantGoingOn(t)
+			if _, err := b.tasks.Acquire(t.Context(), b.id, "the next process", task.AcquireOptions{TakeOver: true}); err != nil {
+				t.Errorf("the next process does not get the lease: %v", err)
+			}
+		})
+	}
+}
+
 func TestRun_WorkThatWasDoneAtShutdownIsCompleted(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	b := newBench(t, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {

@@ -39,6 +39,7 @@ const (
 	Pass       Outcome = iota
 	FailBefore         // not carried out
 	FailAfter          // carried out, but the caller is told that it failed
+	Hang               // not carried out, and answered only when the caller's context has ended
 )
 
 // Hook decides about the n-th call (from 1) that matches. It may block, for instance until a test allows the call, and
@@ -149,11 +150,14 @@ func (s *Store) outcome(op Op, key string) Outcome {
 }
 
 // do carries a call out as its outcome says.
-func do[T any](s *Store, op Op, key string, fn func() (T, error)) (T, error) {
+func do[T any](ctx context.Context, s *Store, op Op, key string, fn func() (T, error)) (T, error) {
 	var zero T
 	failed := fault.New(fault.Unavailable, "the archive failed on purpose: %s %s", op, key)
 	switch s.outcome(op, key) {
 	case FailBefore:
+		return zero, failed
+	case Hang:
+		<-ctx.Done()
 		return zero, failed
 	case FailAfter:
 		if _, err := fn(); err != nil {
@@ -167,18 +171,18 @@ func do[T any](s *Store, op Op, key string, fn func() (T, error)) (T, error) {
 
 // Get implements archive.Store.
 func (s *Store) Get(ctx context.Context, key string) (archive.Object, error) {
-	return doOpen(s, Get, key, func() (archive.Object, error) { return s.next.Get(ctx, key) })
+	return doOpen(ctx, s, Get, key, func() (archive.Object, error) { return s.next.Get(ctx, key) })
 }
 
 // GetRange implements archive.Store.
 func (s *Store) GetRange(ctx context.Context, key, etag string, offset, length int64) (archive.Object, error) {
-	return doOpen(s, GetRange, key, func() (archive.Object, error) { return s.next.GetRange(ctx, key, etag, offset, length) })
+	return doOpen(ctx, s, GetRange, key, func() (archive.Object, error) { return s.next.GetRange(ctx, key, etag, offset, length) })
 }
 
 // doOpen is do for objects, whose body must be closed when the caller does not get it.
-func doOpen(s *Store, op Op, key string, fn func() (archive.Object, error)) (archive.Object, error) {
+func doOpen(ctx context.Context, s *Store, op Op, key string, fn func() (archive.Object, error)) (archive.Object, error) {
 	var body archive.Object
-	obj, err := do(s, op, key, func() (archive.Object, error) {
+	obj, err := do(ctx, s, op, key, func() (archive.Object, error) {
 		var err error
 		body, err = fn()
 		return body, err
@@ -191,45 +195,45 @@ func doOpen(s *Store, op Op, key string, fn func() (archive.Object, error)) (arc
 
 // Stat implements archive.Store.
 func (s *Store) Stat(ctx context.Context, key string) (archive.Info, error) {
-	return do(s, Stat, key, func() (archive.Info, error) { return s.next.Stat(ctx, key) })
+	return do(ctx, s, Stat, key, func() (archive.Info, error) { return s.next.Stat(ctx, key) })
 }
 
 // Put implements archive.Store.
 func (s *Store) Put(ctx context.Context, key, contentType string, body []byte) (archive.Info, error) {
-	return do(s, Put, key, func() (archive.Info, error) { return s.next.Put(ctx, key, contentType, body) })
+	return do(ctx, s, Put, key, func() (archive.Info, error) { return s.next.Put(ctx, key, contentType, body) })
 }
 
 // PutIfAbsent implements archive.Store.
 func (s *Store) PutIfAbsent(ctx context.Context, key, contentType string, body []byte) (archive.Info, error) {
-	return do(s, PutIfAbsent, key, func() (archive.Info, error) { return s.next.PutIfAbsent(ctx, key, contentType, body) })
+	return do(ctx, s, PutIfAbsent, key, func() (archive.Info, error) { return s.next.PutIfAbsent(ctx, key, contentType, body) })
 }
 
 // PutIfMatch implements archive.Store.
 func (s *Store) PutIfMatch(ctx context.Context, key, contentType string, body []byte, etag string) (archive.Info, error) {
-	return do(s, PutIfMatch, key, func() (archive.Info, error) { return s.next.PutIfMatch(ctx, key, contentType, body, etag) })
+	return do(ctx, s, PutIfMatch, key, func() (archive.Info, error) { return s.next.PutIfMatch(ctx, key, contentType, body, etag) })
 }
 
 // List implements archive.Store. FailAfter shows the whole listing and then fails.
 func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {
-	_, err := do(s, List, prefix, func() (struct{}, error) { return struct{}{}, s.next.List(ctx, prefix, after, fn) })
+	_, err := do(ctx, s, List, prefix, func() (struct{}, error) { return struct{}{}, s.next.List(ctx, prefix, after, fn) })
 	return err
 }
 
 // Delete implements archive.Store.
 func (s *Store) Delete(ctx context.Context, key string) error {
-	_, err := do(s, Delete, key, func() (struct{}, error) { return struct{}{}, s.next.Delete(ctx, key) })
+	_, err := do(ctx, s, Delete, key, func() (struct{}, error) { return struct{}{}, s.next.Delete(ctx, key) })
 	return err
 }
 
 // Presign implements archive.Store.
 func (s *Store) Presign(ctx context.Context, key, fileName string, valid time.Duration) (string, error) {
-	return do(s, Presign, key, func() (string, error) { return s.next.Presign(ctx, key, fileName, valid) })
+	return do(ctx, s, Presign, key, func() (string, error) { return s.next.Presign(ctx, key, fileName, valid) })
 }
 
 // Create implements archive.Store. A failed opening leaves nothing behind either way.
 func (s *Store) Create(ctx context.Context, key, contentType string) (archive.Writer, error) {
 	var opened archive.Writer
-	w, err := do(s, Create, key, func() (archive.Writer, error) {
+	w, err := do(ctx, s, Create, key, func() (archive.Writer, error) {
 		var err error
 		opened, err = s.next.Create(ctx, key, contentType)
 		return opened, err
@@ -251,7 +255,7 @@ type writer struct {
 
 // Commit implements archive.Writer. When it fails before the store has seen it, the stream is given up.
 func (w *writer) Commit(ctx context.Context) (archive.Info, error) {
-	info, err := do(w.store, Commit, w.key, func() (archive.Info, error) { return w.Writer.Commit(ctx) })
+	info, err := do(ctx, w.store, Commit, w.key, func() (archive.Info, error) { return w.Writer.Commit(ctx) })
 	if err != nil {
 		w.Abort()
 	}

@@ -1,8 +1,10 @@
 package faulty_test
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"ace/shared/archive"
 	"ace/shared/archive/faulty"
@@ -28,6 +30,7 @@ func TestFaulty(t *testing.T) {
 		{"a write that fails after is there", failAfter},
 		{"a refused write is refused, not failed", refusedStaysRefused},
 		{"a commit can fail on both sides", commits},
+		{"a call that hangs ends with its caller's context", hangs},
 		{"hooks count the calls below their prefix", prefixes},
 	}
 	for _, tt := range tests {
@@ -95,6 +98,28 @@ func commits(t *testing.T, real archive.Store) {
 		if _, err := real.Stat(t.Context(), key); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", key, err, want)
 		}
+	}
+}
+
+func hangs(t *testing.T, real archive.Store) {
+	store := faulty.Wrap(real)
+	store.On(faulty.Put, "", faulty.Always(faulty.Hang))
+	ctx, cancel := context.WithCancel(t.Context())
+	answered := make(chan error, 1)
+	go func() {
+		_, err := store.Put(ctx, "a", "", nil)
+		answered <- err
+	}()
+	select {
+	case err := <-answered:
+		t.Errorf("answered %v before the context ended", err)
+	case <-time.After(50 * time.Millisecond):
+		cancel()
+		wantFailed(t, <-answered)
+	}
+	cancel()
+	if _, err := real.Stat(t.Context(), "a"); !errors.Is(err, archive.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	miniogo "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -32,6 +33,7 @@ const (
 	denied             // turned away with 403 AccessDenied
 	missing            // turned away with 404 NoSuchKey
 	conflict           // turned away with 409 ConditionalRequestConflict
+	silence            // taken and never answered
 )
 
 // troubledProxy stands between the store and a real server and spoils the first requests of a method that match.
@@ -88,6 +90,9 @@ func (p *troubledProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		turnAway(w, r, http.StatusNotFound, "NoSuchKey")
 	case conflict:
 		turnAway(w, r, http.StatusConflict, "ConditionalRequestConflict")
+	case silence:
+		_, _ = io.Copy(io.Discard, r.Body) // else it is not noticed that the client has gone
+		<-r.Context().Done()
 	default:
 		p.forward.ServeHTTP(w, r)
 	}
@@ -141,6 +146,7 @@ func TestStore_InTrouble(t *testing.T) {
 		{"GiveUp", repetitionEnds},
 		{"Pages", listingResumes},
 		{"Uploads", streamsLeaveNoUpload},
+		{"HangingAbort", abortDoesNotWaitLong},
 		{"OneRequest", smallStreamIsOneRequest},
 	}
 	for _, tt := range tests {
@@ -363,6 +369,24 @@ func streamsLeaveNoUpload(t *testing.T, server *minio.Server) {
 		t.Errorf("got %v, want Unavailable", err)
 	}
 	wantNoUploads(t, direct, "aborted", "taken", "failed")
+}
+
+// A service that is told to stop has 10 s, and there is more to do than this.
+func abortDoesNotWaitLong(t *testing.T, server *minio.Server) {
+	store, proxy, _ := startTroubled(t, server)
+	w, err := store.Create(t.Context(), "a", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, s3.PartSize+1)); err != nil {
+		t.Fatal(err)
+	}
+	proxy.spoil(http.MethodDelete, "uploadId=", silence, 100)
+	begin := time.Now()
+	w.Abort()
+	if took := time.Since(begin); took > 7*time.Second || proxy.requests() == 0 {
+		t.Errorf("after %d requests and %s the upload was given up, want 3 s", proxy.requests(), took)
+	}
 }
 
 // wantNoUploads asks for each key, since MinIO lists the uploads of one exact key only.

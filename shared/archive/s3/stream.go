@@ -16,8 +16,9 @@ const (
 	// that is filled while the other is sent. A stream of at most this many bytes is written by a single request.
 	PartSize = 5 << 20
 
-	firstBuffer  = 64 << 10
-	abortTimeout = 10 * time.Second
+	firstBuffer = 64 << 10
+	// abortTimeout is short, since it comes on top when a service is told to stop while its store hangs.
+	abortTimeout = 3 * time.Second
 )
 
 // stream collects one part while another is sent; the multipart upload begins when the first part is full and more follows.

@@ -1,0 +1,73 @@
+package main_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/archive/s3"
+	"ace/shared/archive/storetest/minio"
+	"ace/shared/pg/pgtest"
+)
+
+// stalling stands before a store. When told to stall it takes requests and answers none.
+func stalling(t *testing.T, o s3.Options) (endpoint string, stall func(), waiting func() int64) {
+	t.Helper()
+	target, err := url.Parse(o.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stalled atomic.Bool
+	var requests atomic.Int64
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host // its Host stays: it is part of what is signed
+	}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !stalled.Load() {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		_, _ = io.Copy(io.Discard, r.Body) // else it is not noticed that the client has gone
+		requests.Add(1)
+		<-r.Context().Done()
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, func() { stalled.Store(true) }, requests.Load
+}
+
+func TestServe_StopsInTimeAlthoughItsStoreHangs(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	tiny(t, c)
+	options := minio.Start(t).Options("archive")
+	if err := s3.EnsureBucket(t.Context(), options); err != nil {
+		t.Fatal(err)
+	}
+	endpoint, stall, waiting := stalling(t, options)
+	s := newHome(t, c).serve(t, onBucket(options, endpoint))
+	defer hold(t, c, "tiny")()
+	id := s.submit(t, c, "public.tiny")
+	eventually(t, startTimeout, "the task runs", func() bool { return s.status(t, id).Status == api.StatusRunning })
+	stall()
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		if resp, err := s.client.Get("http://" + s.host + "/ace/task-status/" + id); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	// One is the status that somebody waits for; the others are of the task, which looks for a request to cancel.
+	eventually(t, startTimeout, "requests hang", func() bool { return waiting() >= 2 })
+	code, took := s.terminate(t, 20*time.Second)
+	if code != 0 || took > 10*time.Second {
+		t.Errorf("exit code %d after %s, want 0 within 10 s", code, took)
+	}
+	t.Logf("the service ended %s after SIGTERM", took)
+	<-asked
+}
