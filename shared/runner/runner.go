@@ -57,7 +57,7 @@ func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 	log := r.Log.With("task_id", taskID)
 	held, err := r.Tasks.Acquire(ctx, taskID, r.Owner, task.AcquireOptions{TakeOver: takeOver})
 	if err != nil {
-		log.DebugContext(ctx, "task not started here", "reason", err)
+		log.Log(ctx, notStarted(ctx, err), "task not started here", "reason", err)
 		return
 	}
 	rec := held.Record()
@@ -72,6 +72,16 @@ func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 	outcome, err := r.work(work, rec, reports.set)
 	lost := stop()
 	r.settle(ctx, log, held, outcome, errors.Join(lost, err), lost)
+}
+
+// notStarted is how loudly to say why a lease was not acquired. That a task has ended, or that somebody else runs it, is
+// nothing unusual; neither is any error when the process stops.
+func notStarted(ctx context.Context, err error) slog.Level {
+	code := fault.CodeOf(err)
+	if code == fault.Conflict || code == fault.NotFound || ctx.Err() != nil {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
 }
 
 // work has the capability do the task; a panic of it ends the task, not the process.

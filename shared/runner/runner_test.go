@@ -377,6 +377,41 @@ func TestRun_ATaskThatNobodyGetsToItsEndIsGivenUp(t *testing.T) {
 	b.wantEnded(t, task.Failed, fault.Internal, "given up after 20 attempts")
 }
 
+func TestRun_AStoreThatKeepsATaskFromStartingIsAWarning(t *testing.T) {
+	tests := map[string]struct {
+		prepare func(b *bench)
+		warns   bool
+	}{
+		"the record cannot be read": {func(b *bench) {
+			b.store.On(faulty.Get, archive.TaskKey(b.id), faulty.Always(faulty.FailBefore))
+		}, true},
+		"the lease cannot be stored": {func(b *bench) {
+			b.store.On(faulty.PutIfMatch, archive.TaskKey(b.id), faulty.Always(faulty.FailBefore))
+		}, true},
+		"the record is damaged": {func(b *bench) {
+			if _, err := b.store.Put(t.Context(), archive.TaskKey(b.id), "application/json", []byte("{")); err != nil {
+				t.Fatal(err)
+			}
+		}, true},
+		"there is no such task": {func(b *bench) { b.id = "td_20240315_123456" }, false},
+		"another has it": {func(b *bench) {
+			if _, err := b.tasks.Acquire(t.Context(), b.id, "another", task.AcquireOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, complete)
+			tt.prepare(b)
+			b.runner.Run(t.Context(), b.id, false)
+			if text := b.log.String(); strings.Contains(text, "level=WARN") != tt.warns || tt.warns && !strings.Contains(text, b.id) {
+				t.Errorf("a warning is wanted: %v; the log says:\n%s", tt.warns, text)
+			}
+		})
+	}
+}
+
 func TestRun_WhatIsNotToBeRunIsLeftAlone(t *testing.T) {
 	never := func(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
 		t.Error("the work was done")
