@@ -68,7 +68,9 @@ func (a *App) Worker() invoke.Handler {
 
 // Endpoints is what the service answers, the same under every transport.
 func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
-	s := &usecase.Service{Tasks: a.tasks, Store: a.options.Store, Clusters: a.options.Clusters, Starter: starter, Now: time.Now}
+	s := &usecase.Service{
+		Tasks: a.tasks, Store: a.options.Store, Clusters: a.options.Clusters, Starter: starter, Now: time.Now, Log: a.options.Log,
+	}
 	return []endpoint.Endpoint{
 		endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff, s.SubmitTableDiff),
 		endpoint.JSON(api.RouteTaskStatus, api.DecodeTask, s.TaskStatus),

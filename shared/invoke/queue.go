@@ -14,14 +14,15 @@ type Queue struct {
 	maxTasks int
 	maxQueue int
 
-	mu      sync.Mutex
-	waiting []queued
-	known   map[string]bool // waiting or running
-	running int
-	closed  bool
-	ctx     context.Context //nolint:containedctx // the life of the queue's tasks, which no caller's context bounds
-	cancel  context.CancelCauseFunc
-	tasks   sync.WaitGroup
+	mu       sync.Mutex
+	reserved int // places of tasks that are being created
+	waiting  []queued
+	known    map[string]bool // waiting or running
+	running  int
+	closed   bool
+	ctx      context.Context //nolint:containedctx // the life of the queue's tasks, which no caller's context bounds
+	cancel   context.CancelCauseFunc
+	tasks    sync.WaitGroup
 }
 
 // ErrClosing is the cause by which the tasks of a closing queue end: they are to give their leases back.
@@ -43,35 +44,60 @@ func NewQueue(maxTasks, maxQueue int, run Run) *Queue {
 	return &Queue{run: run, maxTasks: maxTasks, maxQueue: maxQueue, known: map[string]bool{}, ctx: ctx, cancel: cancel}
 }
 
-// Admit says whether a submission would find room; it is asked before anything is stored.
-func (q *Queue) Admit(context.Context) error {
+// Submit keeps a place, has a task created and puts it there, so that never more tasks wait than may, however many come
+// at once. Without a free place it is Unavailable and nothing is created. An error of create is given back as it is.
+func (q *Queue) Submit(ctx context.Context, create func(context.Context) (taskID string, err error)) error {
+	if err := q.reserve(); err != nil {
+		return err
+	}
+	created := ""
+	defer func() { q.redeem(created) }() // after a panic too
+	taskID, err := create(ctx)
+	if err == nil {
+		created = taskID
+	}
+	return err
+}
+
+func (q *Queue) reserve() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	switch {
-	case q.closed:
+	if q.closed {
 		return ErrClosing
-	case len(q.waiting) >= q.maxQueue:
-		return fault.New(fault.Unavailable, "the queue is full: %d tasks are waiting (ACE_MAX_QUEUE); try again later", len(q.waiting))
 	}
+	if waiting := q.running + len(q.waiting) + q.reserved - q.maxTasks; waiting >= q.maxQueue {
+		return fault.New(fault.Unavailable, "the queue is full: %d tasks are waiting (ACE_MAX_QUEUE); try again later", waiting)
+	}
+	q.reserved++
 	return nil
 }
 
-// Start puts a task into the queue; one that waits or runs already stays as it is. It never refuses: the task exists.
-// After Close it does nothing, since the task will be found at the next start.
-func (q *Queue) Start(_ context.Context, taskID string) error {
-	q.Resume(taskID, false)
-	return nil
+// redeem gives a reserved place to a task, or back if there is none.
+func (q *Queue) redeem(taskID string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.reserved--
+	if taskID != "" {
+		q.add(queued{id: taskID})
+	}
 }
 
-// Resume is Start for a task that an earlier process may have begun.
+// Resume puts a task into the queue that exists already; one that waits or runs stays as it is. It never refuses.
+// takeOver is handed to Run.
 func (q *Queue) Resume(taskID string, takeOver bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || q.known[taskID] {
+	q.add(queued{taskID, takeOver})
+}
+
+// add appends a task that is not known yet. After Close it does nothing: the task will be found at the next start. The
+// lock is held.
+func (q *Queue) add(t queued) {
+	if q.closed || q.known[t.id] {
 		return
 	}
-	q.known[taskID] = true
-	q.waiting = append(q.waiting, queued{taskID, takeOver})
+	q.known[t.id] = true
+	q.waiting = append(q.waiting, t)
 	q.next()
 }
 

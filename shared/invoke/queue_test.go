@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -60,13 +61,17 @@ func (g *gate) waitStarted(t *testing.T) string {
 	}
 }
 
-func start(t *testing.T, q *invoke.Queue, ids ...string) {
-	t.Helper()
+// start puts tasks into the queue, however many wait already.
+func start(q *invoke.Queue, ids ...string) {
 	for _, id := range ids {
-		if err := q.Start(t.Context(), id); err != nil {
-			t.Fatalf("Start: %v", err)
-		}
+		q.Resume(id, false)
 	}
+}
+
+// submit submits a task that has this id.
+func submit(t *testing.T, q *invoke.Queue, id string) error {
+	t.Helper()
+	return q.Submit(t.Context(), func(context.Context) (string, error) { return id, nil })
 }
 
 func TestQueue_RunsTasksInOrderAFewAtATime(t *testing.T) {
@@ -76,7 +81,7 @@ func TestQueue_RunsTasksInOrderAFewAtATime(t *testing.T) {
 	for i := range 10 {
 		ids = append(ids, fmt.Sprintf("td_%d", i))
 	}
-	start(t, q, ids...)
+	start(q, ids...)
 	for i := range ids {
 		g.waitStarted(t)
 		if i >= 1 {
@@ -94,9 +99,9 @@ func TestQueue_RunsTasksInOrderAFewAtATime(t *testing.T) {
 func TestQueue_StartingAgainDoesNothingWhileTheTaskIsKnown(t *testing.T) {
 	g := newGate()
 	q := invoke.NewQueue(1, 100, g.run)
-	start(t, q, "td_1", "td_2", "td_1", "td_2", "td_2")
+	start(q, "td_1", "td_2", "td_1", "td_2", "td_2")
 	g.waitStarted(t)
-	start(t, q, "td_1")
+	start(q, "td_1")
 	g.release <- struct{}{}
 	g.waitStarted(t)
 	g.release <- struct{}{}
@@ -110,12 +115,12 @@ func TestQueue_ATaskThatEndedMayBeStartedAgain(t *testing.T) {
 	g := newGate()
 	q := invoke.NewQueue(1, 100, g.run)
 	defer q.Close()
-	start(t, q, "td_1")
+	start(q, "td_1")
 	g.waitStarted(t)
 	g.release <- struct{}{}
 	deadline := time.After(10 * time.Second)
 	for {
-		start(t, q, "td_1") // does nothing until the first run has ended
+		start(q, "td_1") // does nothing until the first run has ended
 		select {
 		case <-g.started:
 			return
@@ -131,24 +136,87 @@ func TestQueue_AdmitsAsManyAsMayWait(t *testing.T) {
 	q := invoke.NewQueue(1, 2, g.run)
 	defer q.Close()
 	for i := range 3 { // one runs, two wait
-		if err := q.Admit(t.Context()); err != nil {
+		if err := submit(t, q, fmt.Sprintf("td_%d", i)); err != nil {
 			t.Fatalf("task %d is not admitted: %v", i, err)
 		}
-		start(t, q, fmt.Sprintf("td_%d", i))
-		if i == 0 {
-			g.waitStarted(t)
-		}
 	}
-	if err := q.Admit(t.Context()); fault.CodeOf(err) != fault.Unavailable {
+	g.waitStarted(t)
+	err := q.Submit(t.Context(), func(context.Context) (string, error) {
+		t.Error("a task was created although the queue is full")
+		return "td_9", nil
+	})
+	if fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "2 tasks are waiting") {
 		t.Errorf("a full queue says %v, want Unavailable", err)
 	}
-	start(t, q, "td_3") // it exists already: starting it is never refused
+	start(q, "td_3") // it exists already: it is never refused
 	for range 3 {
 		g.release <- struct{}{}
 		g.waitStarted(t)
 	}
-	if err := q.Admit(t.Context()); err != nil {
+	if err := submit(t, q, "td_4"); err != nil {
 		t.Errorf("an empty queue says %v", err)
+	}
+}
+
+func TestQueue_ABurstGetsNoMorePlacesThanThereAre(t *testing.T) {
+	const maxTasks, maxQueue, burst = 2, 5, 50
+	g := newGate()
+	q := invoke.NewQueue(maxTasks, maxQueue, g.run)
+	defer q.Close()
+	var created, refused atomic.Int64
+	answered := make(chan struct{}, burst)
+	goOn := make(chan struct{})
+	var submissions sync.WaitGroup
+	for i := range burst {
+		submissions.Go(func() {
+			err := q.Submit(t.Context(), func(context.Context) (string, error) {
+				created.Add(1)
+				answered <- struct{}{}
+				<-goOn // every submission is between its admission and its place in the queue
+				return fmt.Sprintf("td_%d", i), nil
+			})
+			if fault.CodeOf(err) == fault.Unavailable {
+				refused.Add(1)
+				answered <- struct{}{}
+			} else if err != nil {
+				t.Errorf("submission %d: %v", i, err)
+			}
+		})
+	}
+	for range burst {
+		<-answered
+	}
+	close(goOn)
+	submissions.Wait()
+	if created.Load() != maxTasks+maxQueue || refused.Load() != burst-maxTasks-maxQueue {
+		t.Errorf("%d submissions were admitted and %d refused, want %d admitted", created.Load(), refused.Load(), maxTasks+maxQueue)
+	}
+	if err := submit(t, q, "td_late"); fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("the full queue says %v, want Unavailable", err)
+	}
+}
+
+func TestQueue_ASubmissionThatCreatesNothingGivesItsPlaceBack(t *testing.T) {
+	g := newGate()
+	q := invoke.NewQueue(1, 1, g.run)
+	defer q.Close()
+	for range 5 {
+		broken := errors.New("the archive does not answer")
+		if err := q.Submit(t.Context(), func(context.Context) (string, error) { return "", broken }); !errors.Is(err, broken) {
+			t.Fatalf("got %v, want the error of the creation", err)
+		}
+		func() {
+			defer func() { _ = recover() }()
+			_ = q.Submit(t.Context(), func(context.Context) (string, error) { panic("on purpose") })
+		}()
+	}
+	for _, id := range []string{"td_1", "td_2"} {
+		if err := submit(t, q, id); err != nil {
+			t.Errorf("%s finds no place: %v", id, err)
+		}
+	}
+	if err := submit(t, q, "td_3"); fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("the full queue says %v, want Unavailable", err)
 	}
 }
 
@@ -157,7 +225,7 @@ func TestQueue_ResumeSaysWhoseLeaseIsDead(t *testing.T) {
 	q := invoke.NewQueue(3, 10, g.run)
 	q.Resume("td_1", true)
 	q.Resume("td_2", false)
-	start(t, q, "td_3")
+	start(q, "td_3")
 	for range 3 {
 		g.waitStarted(t)
 	}
@@ -181,14 +249,14 @@ func TestQueue_CloseEndsRunningTasksWaitsForThemAndForgetsTheRest(t *testing.T) 
 		time.Sleep(50 * time.Millisecond)
 		ended.Store(true)
 	})
-	start(t, q, "td_1", "td_2")
+	start(q, "td_1", "td_2")
 	<-started
 	q.Close()
 	if got, _ := cause.Load().(error); !ended.Load() || !errors.Is(got, invoke.ErrClosing) {
 		t.Errorf("Close returned, task ended %v, cause %v; want it ended by ErrClosing", ended.Load(), got)
 	}
-	start(t, q, "td_3")
-	if err := q.Admit(t.Context()); !errors.Is(err, invoke.ErrClosing) || fault.CodeOf(err) != fault.Unavailable {
+	start(q, "td_3")
+	if err := submit(t, q, "td_4"); !errors.Is(err, invoke.ErrClosing) || fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("a closed queue says %v, want ErrClosing", err)
 	}
 	q.Close() // again does nothing
@@ -210,7 +278,7 @@ func TestQueue_LosesAndDoublesNoTaskWhateverComesAtOnce(t *testing.T) {
 		count := rapid.IntRange(0, 30).Draw(rt, "tasks")
 		all.Add(count)
 		for i := range count {
-			go func() { _ = q.Start(context.Background(), fmt.Sprintf("td_%d", i)) }()
+			go q.Resume(fmt.Sprintf("td_%d", i), false)
 		}
 		all.Wait()
 		q.Close()
@@ -223,12 +291,12 @@ func TestQueue_LosesAndDoublesNoTaskWhateverComesAtOnce(t *testing.T) {
 func TestQueue_DropForgetsOnlyATaskThatWaits(t *testing.T) {
 	g := newGate()
 	q := invoke.NewQueue(1, 2, g.run)
-	start(t, q, "td_1", "td_2", "td_3")
+	start(q, "td_1", "td_2", "td_3")
 	g.waitStarted(t)
 	q.Drop("td_1") // it runs
 	q.Drop("td_2")
 	q.Drop("td_4") // there is none
-	start(t, q, "td_1", "td_2")
+	start(q, "td_1", "td_2")
 	for range 2 {
 		g.release <- struct{}{}
 		g.waitStarted(t)

@@ -5,6 +5,7 @@ package usecase
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"ace/shared/archive"
@@ -19,10 +20,10 @@ type Clusters interface {
 
 // Starter has tasks run.
 type Starter interface {
-	// Admit says whether another task may be submitted now; it is asked before the task exists.
-	Admit(ctx context.Context) error
-	// Start has a task run soon. Starting one again does nothing. If it fails the task is found and started later.
-	Start(ctx context.Context, taskID string) error
+	// Submit has a task created and run soon. When there is no room for another it is Unavailable and create is not
+	// called. An error of create is given back as it is, and nothing is started. Any other error means that the task
+	// exists but was not started: it is found and started later.
+	Submit(ctx context.Context, create func(context.Context) (taskID string, err error)) error
 	// Drop gives the place of a task back that was cancelled while it waited. It does not touch one that runs.
 	Drop(taskID string)
 }
@@ -34,4 +35,5 @@ type Service struct {
 	Clusters Clusters
 	Starter  Starter
 	Now      func() time.Time
+	Log      *slog.Logger
 }

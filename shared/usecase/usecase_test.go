@@ -1,10 +1,12 @@
 package usecase_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -29,9 +31,14 @@ type starter struct {
 	dropped      []string
 }
 
-func (s *starter) Admit(context.Context) error { return s.full }
-
-func (s *starter) Start(_ context.Context, id string) error {
+func (s *starter) Submit(ctx context.Context, create func(context.Context) (string, error)) error {
+	if s.full != nil {
+		return s.full
+	}
+	id, err := create(ctx)
+	if err != nil {
+		return err
+	}
 	s.started = append(s.started, id)
 	return s.broken
 }
@@ -61,6 +68,7 @@ type bench struct {
 	*usecase.Service
 	store   *faulty.Store
 	starter *starter
+	log     bytes.Buffer
 }
 
 func newBench(t *testing.T) *bench {
@@ -69,6 +77,7 @@ func newBench(t *testing.T) *bench {
 	clock := func() time.Time { return noon }
 	b.Service = &usecase.Service{
 		Tasks: task.NewRegistry(b.store, clock), Store: b.store, Starter: b.starter, Now: clock,
+		Log:      slog.New(slog.NewTextHandler(&b.log, nil)),
 		Clusters: clusters{"c": nodes("n1", "n2", "n3"), "lonely": nodes("n1")},
 	}
 	return b
@@ -108,12 +117,15 @@ func TestSubmit_StoresTheTaskAndStartsIt(t *testing.T) {
 	}
 }
 
-func TestSubmit_AStartThatFailsStillAnswersWithTheID(t *testing.T) {
+func TestSubmit_AStartThatFailsStillAnswersWithTheIDAndIsLogged(t *testing.T) {
 	b := newBench(t)
 	b.starter.broken = fault.New(fault.Unavailable, "no")
 	submitted, err := b.SubmitTableDiff(t.Context(), request(nil))
 	if err != nil || submitted.TaskID == "" {
 		t.Errorf("got %+v, error %v; want the id, since the task exists", submitted, err)
+	}
+	if text := b.log.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, submitted.TaskID) || !strings.Contains(text, "error=no") {
+		t.Errorf("the log does not say so:\n%s", text)
 	}
 	if open, err := b.Tasks.Open(t.Context()); err != nil || len(open) != 1 {
 		t.Errorf("open tasks are %v, error %v", open, err)
@@ -147,6 +159,15 @@ func TestSubmit_WhatIsRefusedLeavesNoTask(t *testing.T) {
 				t.Errorf("%d objects were written, started %v", n, b.starter.started)
 			}
 		})
+	}
+}
+
+func TestSubmit_ATaskThatCannotBeStoredIsNotStarted(t *testing.T) {
+	b := newBench(t)
+	b.store.On(faulty.PutIfAbsent, "", faulty.Always(faulty.FailBefore))
+	submitted, err := b.SubmitTableDiff(t.Context(), request(nil))
+	if fault.CodeOf(err) != fault.Unavailable || submitted.TaskID != "" || len(b.starter.started) != 0 {
+		t.Errorf("got %+v, error %v, started %v; want Unavailable", submitted, err, b.starter.started)
 	}
 }
 

@@ -45,8 +45,14 @@ func Connect(ctx context.Context, taskRunner, blockWorker string) (*Invoker, err
 	return New(lambda.NewFromConfig(c), taskRunner, blockWorker), nil
 }
 
-// Admit never refuses: AWS queues asynchronous invocations.
-func (i *Invoker) Admit(context.Context) error { return nil }
+// Submit has a task created and started. There is always room: AWS queues asynchronous invocations.
+func (i *Invoker) Submit(ctx context.Context, create func(context.Context) (taskID string, err error)) error {
+	taskID, err := create(ctx)
+	if err != nil {
+		return err
+	}
+	return i.Start(ctx, taskID)
+}
 
 // Start has the task runner invoked for a task, soon.
 func (i *Invoker) Start(ctx context.Context, taskID string) error {
