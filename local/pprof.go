@@ -11,11 +11,11 @@ import (
 )
 
 // servePprof serves Go's profiles on an address of their own until the context ends, if one is configured.
-func servePprof(ctx context.Context, l config.Listen, background *sync.WaitGroup) error {
+func (s *service) servePprof(ctx context.Context, l config.Listen, background *sync.WaitGroup) error {
 	if l.Network == "" {
 		return nil
 	}
-	listener, err := listen(ctx, l)
+	listener, err := listen(ctx, l, "ACE_PPROF")
 	if err != nil {
 		return err
 	}
@@ -26,6 +26,7 @@ func servePprof(ctx context.Context, l config.Listen, background *sync.WaitGroup
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	s.log.InfoContext(ctx, "serving profiles", "address", listener.Addr().String())
 	background.Go(func() { _ = server.Serve(listener) })
 	background.Go(func() {
 		<-ctx.Done()

@@ -35,7 +35,7 @@ func serve(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, c.Listen)
+	listener, err := listen(ctx, c.Listen, "ACE_LISTEN")
 	if err != nil {
 		return err
 	}
@@ -63,6 +63,9 @@ func serve(ctx context.Context, c config.Config) error {
 // makeAbsolute fixes relative paths: the embedded gateway changes the working directory.
 func makeAbsolute(c *config.Config) error {
 	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile}
+	if c.Store.Embedded {
+		paths = append(paths, &c.Store.Dir)
+	}
 	if !strings.HasPrefix(c.Clusters, "s3://") {
 		paths = append(paths, &c.Clusters)
 	}

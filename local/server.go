@@ -17,16 +17,17 @@ import (
 	"ace/shared/fault"
 )
 
-// listen opens the address. A Unix socket that a dead process left behind is removed; group members may connect.
-func listen(ctx context.Context, l config.Listen) (net.Listener, error) {
+// listen opens the address that this variable names. A Unix socket that a dead process left behind is removed; group
+// members may connect.
+func listen(ctx context.Context, l config.Listen, variable string) (net.Listener, error) {
 	if l.Network == "unix" {
-		if err := removeStale(ctx, l.Address); err != nil {
+		if err := removeStale(ctx, l.Address, variable); err != nil {
 			return nil, err
 		}
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, l.Network, l.Address)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "cannot listen on %s (ACE_LISTEN)", l)
+		return nil, fault.Wrap(err, fault.Unavailable, "cannot listen on %s (%s)", l, variable)
 	}
 	if l.Network == "unix" {
 		if err := os.Chmod(l.Address, 0o660); err != nil { //nolint:gosec // the group may connect
@@ -36,18 +37,18 @@ func listen(ctx context.Context, l config.Listen) (net.Listener, error) {
 	return listener, nil
 }
 
-func removeStale(ctx context.Context, path string) error {
+func removeStale(ctx context.Context, path, variable string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil || info.Mode()&fs.ModeSocket == 0 {
-		return fault.Wrap(err, fault.Invalid, "ACE_LISTEN names %s, which is not a socket", path)
+		return fault.Wrap(err, fault.Invalid, "%s names %s, which is not a socket", variable, path)
 	}
 	dialer := net.Dialer{Timeout: time.Second}
 	if conn, err := dialer.DialContext(ctx, "unix", path); err == nil {
 		_ = conn.Close()
-		return fault.New(fault.Conflict, "another process listens on %s (ACE_LISTEN)", path)
+		return fault.New(fault.Conflict, "another process listens on %s (%s)", path, variable)
 	}
 	return os.Remove(path)
 }
@@ -80,7 +81,7 @@ func (s *service) run(ctx context.Context, server *http.Server, listener net.Lis
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	background.Go(func() { s.sweep(ctx) })
-	if err := servePprof(ctx, pprof, &background); err != nil {
+	if err := s.servePprof(ctx, pprof, &background); err != nil {
 		return err
 	}
 	served := make(chan error, 1)

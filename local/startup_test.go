@@ -100,6 +100,8 @@ func TestServe_SaysWhyItCannotStart(t *testing.T) {
 	}{
 		{"the address is in use", settings{"ACE_LISTEN": taken.Addr().String()},
 			"ace: cannot listen on " + taken.Addr().String() + " (ACE_LISTEN)"},
+		{"the address of the profiles is in use", settings{"ACE_PPROF": taken.Addr().String()},
+			"ace: cannot listen on " + taken.Addr().String() + " (ACE_PPROF)"},
 		{"the data directory cannot be made", settings{"ACE_STORE": "file://" + file + "/data"},
 			"ace: the data directory " + file + "/data cannot be made"},
 		{"the data directory is a file", settings{"ACE_STORE": "file://" + file},
@@ -125,6 +127,25 @@ func TestServe_SaysWhyItCannotStart(t *testing.T) {
 	}
 	if !exists(t, file) {
 		t.Error("the file in the socket's place was removed")
+	}
+}
+
+func TestServe_SaysWhereItAnswersAndWhereItsDataLies(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, pgtest.NewCluster(t))
+	s := h.serve(t, settings{"ACE_PPROF": "127.0.0.1:0", "ACE_STORE": "file://./ace-data", "ACE_CLUSTERS": "clusters"})
+	for field, want := range map[string]string{"archive": "file://" + h.data(), "clusters": h.clusters(), "address": s.host} {
+		if got := s.logged(t, "serving", field); got != want {
+			t.Errorf("%s is logged as %s, want %s", field, got, want)
+		}
+	}
+	resp, err := s.client.Get("http://" + s.logged(t, "serving profiles", "address") + "/debug/pprof/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != 200 {
+		t.Errorf("the profiles are answered with %s", resp.Status)
 	}
 }
 
