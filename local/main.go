@@ -21,33 +21,57 @@ func main() {
 	defer stop()
 	if err := command().Run(ctx, os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "ace: "+err.Error())
-		os.Exit(1) //nolint:gocritic // the signal handler dies with the process
+		os.Exit(exitCode(err)) //nolint:gocritic // the signal handler dies with the process
 	}
+}
+
+// exitCode tells a service manager whether it helps to start again: what is wrong with the configuration stays wrong.
+func exitCode(err error) int {
+	const failed, misconfigured = 1, 78 // EX_CONFIG of sysexits.h
+	if fault.CodeOf(err) == fault.Invalid {
+		return misconfigured
+	}
+	return failed
 }
 
 func command() *cli.Command {
 	flags := configFlags()
 	return &cli.Command{
-		Name:  "ace",
-		Usage: "find the rows that differ between the nodes of a PostgreSQL cluster",
+		Name: "ace", Usage: "find the rows that differ between the nodes of a PostgreSQL cluster",
+		Action: noCommand, OnUsageError: badUsage,
 		Commands: []*cli.Command{
 			{
 				Name: "serve", Usage: "answer the API and run the tasks", Flags: flags,
-				Action: withConfig(serve),
+				Action: withConfig(serve), OnUsageError: badUsage,
 			},
 			{
 				Name: "doctor", Usage: "check that the archive keeps what the service needs of it", Flags: flags,
-				Action: withConfig(doctor),
+				Action: withConfig(doctor), OnUsageError: badUsage,
 			},
 			{
 				Name: "config", Usage: "show the configuration as it would be used", Flags: flags,
-				Action: withConfig(func(_ context.Context, c config.Config) error {
-					_, err := fmt.Fprint(os.Stdout, c.Dump())
-					return err
-				}),
+				Action: withConfig(show), OnUsageError: badUsage,
 			},
 		},
 	}
+}
+
+// noCommand answers who names no command, or one that does not exist.
+func noCommand(_ context.Context, cmd *cli.Command) error {
+	if name := cmd.Args().First(); name != "" {
+		return fault.New(fault.Invalid, "there is no command %q, see ace --help", name)
+	}
+	return cli.ShowAppHelp(cmd)
+}
+
+// badUsage makes a mistake on the command line one of the configuration's, said in one line.
+func badUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
+	return fault.New(fault.Invalid, "%v, see %s --help", err, cmd.FullName())
+}
+
+func show(_ context.Context, c config.Config) error {
+	_, err := fmt.Fprint(os.Stdout, c.Dump())
+	return err
 }
 
 // configFlags gives every variable of the configuration a flag of the same name.

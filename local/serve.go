@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"ace/shared/app"
@@ -56,18 +57,16 @@ func serve(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
+	warnIfMissing(ctx, log, c.Clusters)
 	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "archive", c.Store.String(), "clusters", c.Clusters)
 	return s.run(ctx, server, listener, c.Pprof)
 }
 
 // makeAbsolute fixes relative paths: the embedded gateway changes the working directory.
 func makeAbsolute(c *config.Config) error {
-	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile}
+	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile, &c.Clusters}
 	if c.Store.Embedded {
 		paths = append(paths, &c.Store.Dir)
-	}
-	if !strings.HasPrefix(c.Clusters, "s3://") {
-		paths = append(paths, &c.Clusters)
 	}
 	for _, path := range paths {
 		if err := absolute(path); err != nil {
@@ -98,6 +97,14 @@ func clusterSource(c config.Config) (cluster.Source, error) {
 		}
 	}
 	return cluster.NewSource(cluster.Options{Path: c.Clusters, ServiceFiles: files, PasswordFile: c.PasswordFile()}), nil
+}
+
+// warnIfMissing says that no cluster is defined where definitions are looked for: a mistake in the path, most of the
+// time. They may come later, so it is none of the configuration's.
+func warnIfMissing(ctx context.Context, log *slog.Logger, clusters string) {
+	if _, err := os.Stat(clusters); errors.Is(err, fs.ErrNotExist) {
+		log.WarnContext(ctx, "ACE_CLUSTERS names nothing that exists: clusters are known from pg_service.conf files only", "path", clusters)
+	}
 }
 
 // service is the running parts.

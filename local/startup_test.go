@@ -11,19 +11,22 @@ import (
 	"ace/shared/pg/pgtest"
 )
 
+// exitConfig is EX_CONFIG of sysexits.h: starting again does not help.
+const exitConfig = 78
+
 func TestCommand_ReportsEveryMistakeInTheConfigurationAtOnce(t *testing.T) {
 	t.Parallel()
 	wrong := settings{
 		"ACE_LISTEN": "0.0.0.0:5000", "ACE_STORE": "s3://key:hunter2@bucket", "ACE_MAX_TASKS": "none",
-		"ACE_LOG_FORMAT": "xml", "ACE_TOKEN_FILE": "/nowhere", "PGPASSWORD": "hunter2",
+		"ACE_LOG_FORMAT": "xml", "ACE_TOKEN_FILE": "/nowhere", "ACE_CLUSTERS": "s3://bucket/clusters", "PGPASSWORD": "hunter2",
 	}
 	for _, command := range []string{"serve", "doctor", "config"} {
 		dir := t.TempDir()
 		code, text := run(t, dir, wrong, command, "--max-queue", "0")
-		if code != 1 || strings.Contains(text, "hunter2") || !strings.HasPrefix(text, "ace: the configuration is wrong:\n") {
+		if code != exitConfig || strings.Contains(text, "hunter2") || !strings.HasPrefix(text, "ace: the configuration is wrong:\n") {
 			t.Errorf("%s: exit code %d:\n%s", command, code, text)
 		}
-		for _, name := range []string{"ACE_LISTEN", "ACE_STORE", "ACE_MAX_TASKS", "ACE_MAX_QUEUE", "ACE_LOG_FORMAT", "ACE_TOKEN_FILE"} {
+		for _, name := range []string{"ACE_LISTEN", "ACE_STORE", "ACE_MAX_TASKS", "ACE_MAX_QUEUE", "ACE_LOG_FORMAT", "ACE_TOKEN_FILE", "ACE_CLUSTERS"} {
 			if !strings.Contains(text, "\n  "+name+" is ") {
 				t.Errorf("%s: %s is not reported:\n%s", command, name, text)
 			}
@@ -42,9 +45,11 @@ func TestCommand_RefusesWhatItDoesNotKnow(t *testing.T) {
 	}{
 		{[]string{"serve", "now"}, `unexpected argument "now"`},
 		{[]string{"serve", "--lisen", "127.0.0.1:0"}, "flag provided but not defined: -lisen"},
+		{[]string{"server"}, `there is no command "server"`},
+		{[]string{"--listen", "127.0.0.1:0", "serve"}, "flag provided but not defined: -listen"},
 	} {
-		if code, text := run(t, t.TempDir(), nil, tt.args...); code != 1 || !strings.Contains(text, tt.want) {
-			t.Errorf("%v: exit code %d, want 1 and %q:\n%s", tt.args, code, tt.want, text)
+		if code, text := run(t, t.TempDir(), nil, tt.args...); code != exitConfig || !strings.Contains(text, tt.want) {
+			t.Errorf("%v: exit code %d, want %d and %q:\n%s", tt.args, code, exitConfig, tt.want, text)
 		}
 	}
 }
@@ -66,19 +71,15 @@ func TestConfig_ShowsWhatWouldBeUsedFlagsBeforeTheEnvironment(t *testing.T) {
 	}
 }
 
-// refused runs `ace serve`, which must not come up, and gives what it says.
-func refused(t *testing.T, dir string, env settings) string {
+// refused runs `ace serve`, which must end with this code before it comes up, and gives what it says.
+func refused(t *testing.T, dir string, env settings, wantCode int) string {
 	t.Helper()
 	code, text := run(t, dir, env, "serve")
-	if code != 1 {
-		t.Errorf("exit code %d, want 1", code)
+	if code != wantCode {
+		t.Errorf("exit code %d, want %d", code, wantCode)
 	}
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	last := lines[len(lines)-1]
-	if !strings.HasPrefix(last, "ace: ") {
-		t.Errorf("the reason is not on the last line:\n%s", text)
-	}
-	return last
+	return lines[len(lines)-1]
 }
 
 func TestServe_SaysWhyItCannotStart(t *testing.T) {
@@ -96,30 +97,33 @@ func TestServe_SaysWhyItCannotStart(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		env  settings
+		code int
 		want string
 	}{
-		{"the address is in use", settings{"ACE_LISTEN": taken.Addr().String()},
+		{"the address is in use", settings{"ACE_LISTEN": taken.Addr().String()}, 1,
 			"ace: cannot listen on " + taken.Addr().String() + " (ACE_LISTEN)"},
-		{"the address of the profiles is in use", settings{"ACE_PPROF": taken.Addr().String()},
+		{"the address of the profiles is in use", settings{"ACE_PPROF": taken.Addr().String()}, 1,
 			"ace: cannot listen on " + taken.Addr().String() + " (ACE_PPROF)"},
-		{"the data directory cannot be made", settings{"ACE_STORE": "file://" + file + "/data"},
+		{"the data directory cannot be made", settings{"ACE_STORE": "file://" + file + "/data"}, exitConfig,
 			"ace: the data directory " + file + "/data cannot be made"},
-		{"the data directory is a file", settings{"ACE_STORE": "file://" + file},
+		{"the data directory is a file", settings{"ACE_STORE": "file://" + file}, exitConfig,
 			"ace: the data directory " + file + " cannot be made"},
-		{"the socket is a file", settings{"ACE_LISTEN": "unix://" + file},
+		{"the socket is a file", settings{"ACE_LISTEN": "unix://" + file}, exitConfig,
 			"ace: ACE_LISTEN names " + file + ", which is not a socket"},
-		{"the socket's directory is missing", settings{"ACE_LISTEN": "unix://" + dir + "/none/ace.sock"},
+		{"the socket's directory is missing", settings{"ACE_LISTEN": "unix://" + dir + "/none/ace.sock"}, 1,
 			"ace: cannot listen on unix://" + dir + "/none/ace.sock (ACE_LISTEN)"},
+		{"definitions are in a bucket", settings{"ACE_CLUSTERS": "s3://bucket/clusters"}, exitConfig,
+			`  ACE_CLUSTERS is "s3://bucket/clusters": definitions in a bucket are not supported yet; allowed is a directory or a file`},
 		{"nobody answers at the store", settings{
 			"ACE_STORE": "s3://bucket?endpoint=http://127.0.0.1:1&region=us-east-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hunter2",
-		}, "ace: the archive (bucket bucket at http://127.0.0.1:1) cannot be opened"},
+		}, 1, "ace: the archive (bucket bucket at http://127.0.0.1:1) cannot be opened"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := settings{"ACE_LISTEN": "127.0.0.1:0", "ACE_STORE": "file://./data"}
 			for name, value := range tt.env {
 				env[name] = value
 			}
-			got := refused(t, t.TempDir(), env)
+			got := refused(t, t.TempDir(), env, tt.code)
 			if !strings.HasPrefix(got, tt.want) || strings.Contains(got, "hunter2") {
 				t.Errorf("it says\n%s\nwant\n%s", got, tt.want)
 			}
@@ -154,7 +158,7 @@ func TestServe_LetsNobodyElseUseItsDataDirectory(t *testing.T) {
 	h := newHome(t, pgtest.NewCluster(t))
 	s := h.serve(t, nil)
 	want := "ace: the data directory " + h.data() + " is in use: another ace serve is running on it"
-	if got := refused(t, h.dir, settings{"ACE_LISTEN": "127.0.0.1:0"}); got != want {
+	if got := refused(t, h.dir, settings{"ACE_LISTEN": "127.0.0.1:0"}, 1); got != want {
 		t.Errorf("the second says\n%s\nwant\n%s", got, want)
 	}
 	if code, text := run(t, h.dir, nil, "doctor"); code != 1 || !strings.Contains(text, "is in use") {
@@ -190,7 +194,7 @@ func TestServe_OnAUnixSocket(t *testing.T) {
 		t.Errorf("the socket: %v, %v, want mode 660", info.Mode(), err)
 	}
 	want := "ace: another process listens on " + socket + " (ACE_LISTEN)"
-	if got := refused(t, t.TempDir(), env); got != want {
+	if got := refused(t, t.TempDir(), env, 1); got != want {
 		t.Errorf("another service on the socket says\n%s\nwant\n%s", got, want)
 	}
 	first.read(t, "/healthz", "", new(any))
@@ -228,12 +232,21 @@ func TestServe_FindsEveryRelativePathAlthoughTheGatewayMovesTheWorkingDirectory(
 	checkSecret(t, "the log", s.output.String(), "a-token-of-24-characters")
 }
 
-func TestServe_SaysThatItReadsClusterDefinitionsFromFilesOnly(t *testing.T) {
+func TestServe_WarnsWhenThereAreNoDefinitionsWhereItLooks(t *testing.T) {
 	t.Parallel()
-	s := newHome(t, pgtest.NewCluster(t)).serve(t, settings{"ACE_CLUSTERS": "s3://bucket/clusters"})
-	resp := s.get(t, "/ace/table-diff", "cluster_name=nope&table_name=a.b")
-	if want := "ACE_CLUSTERS is s3://bucket/clusters, this build reads definitions from files only"; !strings.Contains(string(resp.Body), want) {
-		t.Errorf("got %d %swant %s", resp.Status, resp.Body, want)
+	h := newHome(t, pgtest.NewCluster(t))
+	const warning = "ACE_CLUSTERS names nothing that exists: clusters are known from pg_service.conf files only"
+	found := h.serve(t, settings{"ACE_CLUSTERS": "clusters"})
+	found.kill()
+	if text := found.output.String(); strings.Contains(text, warning) {
+		t.Errorf("it warns of a directory that is there:\n%s", text)
+	}
+	missing := h.serve(t, settings{"ACE_CLUSTERS": "nowhere"})
+	if got, want := missing.logged(t, warning, "path"), filepath.Join(h.dir, "nowhere"); got != want {
+		t.Errorf("the path is logged as %s, want %s", got, want)
+	}
+	if level := missing.logged(t, warning, "level"); level != "WARN" {
+		t.Errorf("the level is %s", level)
 	}
 }
 

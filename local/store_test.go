@@ -63,7 +63,7 @@ func TestServe_RefusesAStoreThatDropsConditionsOrDoesNotLetItIn(t *testing.T) {
 		{"there is no such bucket", onBucket(missing, options.Endpoint), "does not exist: create the bucket or correct its name"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := refused(t, t.TempDir(), tt.env); !strings.Contains(got, tt.want) {
+			if got := refused(t, t.TempDir(), tt.env, 1); !strings.Contains(got, tt.want) {
 				t.Errorf("serve says\n%s\nwant\n%s", got, tt.want)
 			}
 			code, text := run(t, t.TempDir(), tt.env, "doctor")

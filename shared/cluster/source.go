@@ -115,9 +115,6 @@ func (s Source) find(ctx context.Context, name string) (c Cluster, found bool, e
 // files gives the JSON files by the name of their cluster, and the service files in the order of search.
 func (s Source) files() (jsonFiles map[string]string, serviceFiles []string, err error) {
 	path := s.opts.Path
-	if strings.HasPrefix(path, "s3://") {
-		return nil, nil, fault.New(fault.Invalid, "ACE_CLUSTERS is %s, this build reads definitions from files only", path)
-	}
 	info, err := os.Stat(path)
 	switch {
 	case path == "" || errors.Is(err, fs.ErrNotExist):

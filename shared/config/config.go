@@ -16,7 +16,7 @@ type Config struct {
 	TokenFile    string   `env:"ACE_TOKEN_FILE" allowed:"a file with a token of at least 16 characters"`
 
 	Store     Store  `env:"ACE_STORE" envDefault:"file://./ace-data" allowed:"file://directory or s3://bucket/prefix?endpoint=URL&region=NAME"`
-	Clusters  string `env:"ACE_CLUSTERS" envDefault:"./clusters" allowed:"a directory, a file or an s3:// prefix"`
+	Clusters  string `env:"ACE_CLUSTERS" envDefault:"./clusters" allowed:"a directory or a file"`
 	Schedules string `env:"ACE_SCHEDULES" allowed:"a YAML file"`
 
 	MaxTasks       int `env:"ACE_MAX_TASKS" envDefault:"2" allowed:"a whole number from 1 to 64"`

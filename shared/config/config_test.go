@@ -109,9 +109,11 @@ func TestLoad_ReportsEverythingAtOnce(t *testing.T) {
 		"ACE_LISTEN": "nowhere", "ACE_LISTEN_PUBLIC": "perhaps", "ACE_TOKEN_FILE": token, "ACE_STORE": "/var/lib/ace",
 		"ACE_MAX_TASKS": "0", "ACE_MAX_QUEUE": "many", "ACE_STATEMENT_TIMEOUT": "10", "ACE_SNAPSHOT_MAX": "-1s",
 		"ACE_RETENTION_DAYS": "-1", "ACE_LOG_LEVEL": "INFO+2", "ACE_LOG_FORMAT": "xml", "ACE_MAX_INVOCATIONS": "1.5", "ACE_HOSTS": "a,,b",
+		"ACE_CLUSTERS": "s3://bucket/clusters",
 	})
 	message := strings.ReplaceAll(fault.PublicMessage(err), token, "FILE")
 	want := `the configuration is wrong:
+  ACE_CLUSTERS is "s3://bucket/clusters": definitions in a bucket are not supported yet; allowed is a directory or a file
   ACE_HOSTS is "a,,b", allowed is host names separated by commas
   ACE_LISTEN is "nowhere", allowed is host:port with a loopback host, or unix:///path
   ACE_LISTEN_PUBLIC is "perhaps", allowed is true or false

@@ -75,6 +75,8 @@ func (c Config) check(environ, bad map[string]string) {
 	note(c.LogFormat == "text" || c.LogFormat == "json", "ACE_LOG_FORMAT", notAllowed("ACE_LOG_FORMAT", c.LogFormat))
 	note(slices.Contains(levels(), c.LogLevel.Level().String()), "ACE_LOG_LEVEL", notAllowed("ACE_LOG_LEVEL", environ["ACE_LOG_LEVEL"]))
 	note(!slices.Contains(c.Hosts, ""), "ACE_HOSTS", notAllowed("ACE_HOSTS", environ["ACE_HOSTS"]))
+	note(!strings.HasPrefix(c.Clusters, "s3://"), "ACE_CLUSTERS", fmt.Sprintf(
+		"ACE_CLUSTERS is %q: definitions in a bucket are not supported yet; allowed is %s", c.Clusters, allowed("ACE_CLUSTERS")))
 	note(c.Pprof == (Listen{}) || c.Pprof.Network == "tcp" && c.Pprof.Loopback(), "ACE_PPROF", notAllowed("ACE_PPROF", environ["ACE_PPROF"]))
 	if c.TokenFile != "" {
 		_, err := c.ReadToken()
