@@ -79,7 +79,7 @@ func configFlags() []cli.Flag {
 	var flags []cli.Flag
 	for _, v := range config.Variables() {
 		flags = append(flags, &cli.StringFlag{
-			Name: v.Flag(), Usage: v.Allowed, DefaultText: v.Default, Sources: cli.EnvVars(v.Name),
+			Name: v.Flag(), Usage: v.Usage + ": " + v.Allowed, DefaultText: v.Default, Sources: cli.EnvVars(v.Name),
 		})
 	}
 	return flags

@@ -4,10 +4,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"ace/shared/config"
 	"ace/shared/pg/pgtest"
 )
 
@@ -50,6 +52,20 @@ func TestCommand_RefusesWhatItDoesNotKnow(t *testing.T) {
 	} {
 		if code, text := run(t, t.TempDir(), nil, tt.args...); code != exitConfig || !strings.Contains(text, tt.want) {
 			t.Errorf("%v: exit code %d, want %d and %q:\n%s", tt.args, code, exitConfig, tt.want, text)
+		}
+	}
+}
+
+func TestServe_HelpSaysWhatEachFlagIsFor(t *testing.T) {
+	t.Parallel()
+	code, text := run(t, t.TempDir(), nil, "serve", "--help")
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, v := range config.Variables() {
+		line := regexp.MustCompile(`(?m)^ +--` + v.Flag() + ` string +(.*)$`).FindStringSubmatch(text)
+		if line == nil || !strings.HasPrefix(line[1], v.Usage+": "+v.Allowed) || !strings.Contains(line[1], "$"+v.Name) {
+			t.Errorf("--%s is explained as %q in\n%s", v.Flag(), line, text)
 		}
 	}
 }

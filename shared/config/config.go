@@ -8,32 +8,32 @@ import (
 	"time"
 )
 
-// Config is the whole configuration. Each field names its variable, its default and, for errors, what is allowed.
+// Config is the whole configuration. Each field names its variable, its default, what it is for and what is allowed.
 type Config struct {
-	Listen       Listen   `env:"ACE_LISTEN" envDefault:"127.0.0.1:5000" allowed:"host:port with a loopback host, or unix:///path"`
-	ListenPublic bool     `env:"ACE_LISTEN_PUBLIC" envDefault:"false" allowed:"true or false"`
-	Hosts        []string `env:"ACE_HOSTS" allowed:"host names separated by commas"` // names that requests may address us by, besides loopback ones
-	TokenFile    string   `env:"ACE_TOKEN_FILE" allowed:"a file with a token of at least 16 characters"`
+	Listen       Listen   `env:"ACE_LISTEN" envDefault:"127.0.0.1:5000" usage:"where to answer" allowed:"host:port with a loopback host, or unix:///path"`
+	ListenPublic bool     `env:"ACE_LISTEN_PUBLIC" envDefault:"false" usage:"permits an address that others can reach" allowed:"true or false"`
+	Hosts        []string `env:"ACE_HOSTS" usage:"names besides loopback ones that requests may address the service by" allowed:"host names separated by commas"`
+	TokenFile    string   `env:"ACE_TOKEN_FILE" usage:"the token that requests must carry" allowed:"a file with a token of at least 16 characters"`
 
-	Store     Store  `env:"ACE_STORE" envDefault:"file://./ace-data" allowed:"file://directory or s3://bucket/prefix?endpoint=URL&region=NAME"`
-	Clusters  string `env:"ACE_CLUSTERS" envDefault:"./clusters" allowed:"a directory or a file"`
-	Schedules string `env:"ACE_SCHEDULES" allowed:"a YAML file"`
+	Store     Store  `env:"ACE_STORE" envDefault:"file://./ace-data" usage:"where everything is kept" allowed:"file://directory or s3://bucket/prefix?endpoint=URL&region=NAME"`
+	Clusters  string `env:"ACE_CLUSTERS" envDefault:"./clusters" usage:"the cluster definitions" allowed:"a directory or a file"`
+	Schedules string `env:"ACE_SCHEDULES" usage:"jobs to run at set times (no effect yet)" allowed:"a YAML file"`
 
-	MaxTasks       int `env:"ACE_MAX_TASKS" envDefault:"2" allowed:"a whole number from 1 to 64"`
-	MaxQueue       int `env:"ACE_MAX_QUEUE" envDefault:"1000" allowed:"a whole number from 1 to 100000"`
-	MaxInvocations int `env:"ACE_MAX_INVOCATIONS" envDefault:"16" allowed:"a whole number from 1 to 1000"` // functions at once, the source of max_cpu_ratio there
+	MaxTasks       int `env:"ACE_MAX_TASKS" envDefault:"2" usage:"tasks that run at once" allowed:"a whole number from 1 to 64"`
+	MaxQueue       int `env:"ACE_MAX_QUEUE" envDefault:"1000" usage:"tasks that may wait, more are refused" allowed:"a whole number from 1 to 100000"`
+	MaxInvocations int `env:"ACE_MAX_INVOCATIONS" envDefault:"16" usage:"functions at once, of which max_cpu_ratio is a share (no effect yet)" allowed:"a whole number from 1 to 1000"`
 
-	StatementTimeout time.Duration `env:"ACE_STATEMENT_TIMEOUT" envDefault:"10m" allowed:"a time from 1s to 24h such as 10m"`
-	SnapshotMax      time.Duration `env:"ACE_SNAPSHOT_MAX" envDefault:"5m" allowed:"a time from 1s to 24h such as 5m"`
-	RetentionDays    int           `env:"ACE_RETENTION_DAYS" envDefault:"0" allowed:"a whole number from 0 to 36500"` // 0 keeps documents for ever
+	StatementTimeout time.Duration `env:"ACE_STATEMENT_TIMEOUT" envDefault:"10m" usage:"how long one statement on a node may take" allowed:"a time from 1s to 24h such as 10m"`
+	SnapshotMax      time.Duration `env:"ACE_SNAPSHOT_MAX" envDefault:"5m" usage:"how long a snapshot may live (no effect yet)" allowed:"a time from 1s to 24h such as 5m"`
+	RetentionDays    int           `env:"ACE_RETENTION_DAYS" envDefault:"0" usage:"how long documents are kept, 0 for ever (no effect yet)" allowed:"a whole number from 0 to 36500"`
 
-	Pprof Listen `env:"ACE_PPROF" allowed:"a loopback host:port to serve Go profiles on, empty for none"`
+	Pprof Listen `env:"ACE_PPROF" usage:"where to serve Go's profiles, nowhere if empty" allowed:"a loopback host:port"`
 
-	LogLevel  slog.Level `env:"ACE_LOG_LEVEL" envDefault:"info" allowed:"debug, info, warn or error"`
-	LogFormat string     `env:"ACE_LOG_FORMAT" envDefault:"text" allowed:"text or json"`
+	LogLevel  slog.Level `env:"ACE_LOG_LEVEL" envDefault:"info" usage:"the least important lines to log" allowed:"debug, info, warn or error"`
+	LogFormat string     `env:"ACE_LOG_FORMAT" envDefault:"text" usage:"the form of the log" allowed:"text or json"`
 
-	TaskRunnerFunction  string `env:"ACE_FUNCTION_TASKRUNNER" allowed:"the name of a Lambda function"`
-	BlockWorkerFunction string `env:"ACE_FUNCTION_BLOCKWORKER" allowed:"the name of a Lambda function"`
+	TaskRunnerFunction  string `env:"ACE_FUNCTION_TASKRUNNER" usage:"what runs tasks, for functions only" allowed:"the name of a Lambda function"`
+	BlockWorkerFunction string `env:"ACE_FUNCTION_BLOCKWORKER" usage:"what does units of work, for functions only" allowed:"the name of a Lambda function"`
 
 	// Where libpq and the peer look for service and password files. Not ours, hence not in Variables.
 	AceServiceFile string `env:"ACE_PGSERVICEFILE"`

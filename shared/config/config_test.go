@@ -235,7 +235,7 @@ func TestServiceAndPasswordFiles_AreThoseOfLibpqAndThePeer(t *testing.T) {
 func TestVariables_HaveAFlagEach(t *testing.T) {
 	flags := make(map[string]string)
 	for _, v := range config.Variables() {
-		if v.Allowed == "" || !strings.HasPrefix(v.Name, "ACE_") {
+		if v.Usage == "" || v.Allowed == "" || !strings.HasPrefix(v.Name, "ACE_") {
 			t.Errorf("%+v lacks a name or a description", v)
 		}
 		flags[v.Flag()] = v.Name

@@ -11,7 +11,8 @@ import (
 type Variable struct {
 	Name    string // ACE_MAX_TASKS
 	Default string
-	Allowed string
+	Usage   string // what it is for
+	Allowed string // its values
 }
 
 // Flag is the variable's name as a flag: max-tasks.
@@ -24,7 +25,7 @@ func Variables() []Variable {
 	var all []Variable
 	for field := range fields() {
 		if allowed := field.Tag.Get("allowed"); allowed != "" {
-			all = append(all, Variable{field.Tag.Get("env"), field.Tag.Get("envDefault"), allowed})
+			all = append(all, Variable{field.Tag.Get("env"), field.Tag.Get("envDefault"), field.Tag.Get("usage"), allowed})
 		}
 	}
 	return all
