@@ -45,7 +45,7 @@ func command() *cli.Command {
 				Action: withConfig(serve), OnUsageError: badUsage,
 			},
 			{
-				Name: "doctor", Usage: "check that the archive keeps what the service needs of it", Flags: flags,
+				Name: "doctor", Usage: "check the archive and the cluster definitions", Flags: flags,
 				Action: withConfig(doctor), OnUsageError: badUsage,
 			},
 			{

@@ -177,9 +177,6 @@ func TestServe_LetsNobodyElseUseItsDataDirectory(t *testing.T) {
 	if got := refused(t, h.dir, settings{"ACE_LISTEN": "127.0.0.1:0"}, 1); got != want {
 		t.Errorf("the second says\n%s\nwant\n%s", got, want)
 	}
-	if code, text := run(t, h.dir, nil, "doctor"); code != 1 || !strings.Contains(text, "is in use") {
-		t.Errorf("doctor: exit code %d: %s", code, text)
-	}
 	s.read(t, "/healthz", "", new(any))
 	if code, _ := s.terminate(t, 10*time.Second); code != 0 {
 		t.Errorf("exit code %d after SIGTERM", code)
@@ -263,18 +260,5 @@ func TestServe_WarnsWhenThereAreNoDefinitionsWhereItLooks(t *testing.T) {
 	}
 	if level := missing.logged(t, warning, "level"); level != "WARN" {
 		t.Errorf("the level is %s", level)
-	}
-}
-
-func TestDoctor_ChecksTheStore(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	code, text := run(t, dir, nil, "doctor")
-	if want := "the archive file://./ace-data keeps what the service needs\n"; code != 0 || text != want {
-		t.Errorf("exit code %d: %s", code, text)
-	}
-	code, text = run(t, dir, settings{"ACE_STORE": "s3://bucket?endpoint=http://127.0.0.1:1&region=r", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}, "doctor")
-	if want := "ace: the archive s3://bucket/?endpoint=http%3A%2F%2F127.0.0.1%3A1&region=r cannot be used: "; code != 1 || !strings.HasPrefix(text, want) {
-		t.Errorf("exit code %d: %s", code, text)
 	}
 }

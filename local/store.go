@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"ace/local/gateway"
 	"ace/shared/archive"
 	"ace/shared/archive/s3"
 	"ace/shared/config"
-	"ace/shared/fault"
 )
 
 // probeTimeout bounds the check of the store at the start.
@@ -58,15 +55,4 @@ func (b *bucket) close(ctx context.Context) {
 	if b.gateway != nil {
 		_ = b.gateway.Close(ctx)
 	}
-}
-
-// doctor checks the store and says so.
-func doctor(ctx context.Context, c config.Config) error {
-	b, err := openStore(ctx, c.Store, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return fault.Wrap(err, fault.CodeOf(err), "the archive %s cannot be used", c.Store)
-	}
-	b.close(ctx)
-	_, err = fmt.Fprintf(os.Stdout, "the archive %s keeps what the service needs\n", c.Store)
-	return err
 }
