@@ -35,8 +35,8 @@ type Source struct{ opts Options }
 func NewSource(opts Options) Source { return Source{opts} }
 
 // Load gives the definition of a cluster. The first place that knows the name decides: the JSON files of Path, then
-// the service files. Faults: Invalid for a name that cannot be one and for a malformed definition, NotFound for an
-// unknown name.
+// the service files. Faults: Invalid for a name that cannot be one and for a definition that is malformed or cannot be
+// read, NotFound for an unknown name.
 func (s Source) Load(ctx context.Context, name string) (Cluster, error) {
 	if err := api.CheckClusterName(name); err != nil {
 		return Cluster{}, err
@@ -172,8 +172,14 @@ func read(ctx context.Context, path string) (data []byte, found bool, err error)
 	return data, true, nil
 }
 
+// unreadable tells the operator, through whoever asked, what is wrong with a file.
 func unreadable(path string, err error) error {
-	return fault.Wrap(err, fault.Internal, "the cluster definitions at %s cannot be read", path)
+	reason := err
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		reason = pathErr.Err // without the path again
+	}
+	return fault.Wrap(err, fault.Invalid, "the cluster definitions at %s cannot be read: %v", path, reason)
 }
 
 func (s Source) unknown(ctx context.Context, name string) error {

@@ -101,6 +101,24 @@ func TestLoad_SaysWhereItHasLooked(t *testing.T) {
 	}
 }
 
+func TestLoad_SaysWhichFileItCannotReadAndWhy(t *testing.T) {
+	dir := directory(t, map[string]string{"definition/demo.json/file": "", "services/pg_service.conf/file": ""})
+	loop := filepath.Join(dir, "loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		filepath.Join(dir, "definition"): "definition/demo.json cannot be read: is a directory",
+		filepath.Join(dir, "services"):   "services/pg_service.conf cannot be read: is a directory",
+		loop:                             "loop cannot be read: too many levels of symbolic links",
+	} {
+		_, err := cluster.NewSource(cluster.Options{Path: path}).Load(t.Context(), "demo")
+		if want = "the cluster definitions at " + dir + "/" + want; fault.CodeOf(err) != fault.Invalid || fault.PublicMessage(err) != want {
+			t.Errorf("got %v (%s), want %s", err, fault.CodeOf(err), want)
+		}
+	}
+}
+
 func TestLoad_TakesMissingPasswordsFromThePasswordFile(t *testing.T) {
 	dir := directory(t, map[string]string{
 		"pg_service.conf": "[demo]\ndbname=d\nuser=u\n[demo.n1]\nhost=h1\n[demo.n2]\nhost=/run/postgresql\nport=6543\n[demo.n3]\nhost=h3\npassword=own\n",
