@@ -16,6 +16,7 @@ import (
 
 	"ace/infra/stage"
 	"ace/shared/api"
+	"ace/shared/task"
 )
 
 const (
@@ -159,8 +160,8 @@ func once(ctx context.Context, c benchCase, s *stage.Service) (float64, api.Diff
 			var diff api.DiffResult
 			err = json.Unmarshal(status.Result, &diff)
 			return status.FinishedAt.Sub(status.SubmittedAt.Time).Seconds(), diff, err
-		case status.Status == api.StatusFailed:
-			return 0, api.DiffResult{}, errors.New(status.Error)
+		case task.Status(status.Status).Terminal():
+			return 0, api.DiffResult{}, fmt.Errorf("task %s ended %s: %s", submitted.TaskID, status.Status, status.Error)
 		}
 		select {
 		case <-ctx.Done():

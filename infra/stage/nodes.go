@@ -33,7 +33,10 @@ func StartNodes(ctx context.Context, count int, settings map[string]string) (*No
 	if len(installations) == 0 {
 		return n, errors.New("no PostgreSQL is installed: run `make deps`")
 	}
-	n.psql = filepath.Join(installations[0].BinDir, "psql")
+	var err error
+	if n.psql, err = findPsql(installations); err != nil {
+		return n, err
+	}
 	for range count {
 		server, err := pgserver.Start(ctx, pgserver.Options{Installation: installations[0], Settings: settings})
 		if err != nil {
@@ -45,6 +48,20 @@ func StartNodes(ctx context.Context, count int, settings map[string]string) (*No
 		}
 	}
 	return n, nil
+}
+
+// findPsql finds a client. That of an installation comes first, but some consist of the server alone.
+func findPsql(installations []pgserver.Installation) (string, error) {
+	candidates := make([]string, 0, len(installations)+1)
+	for _, installation := range installations {
+		candidates = append(candidates, filepath.Join(installation.BinDir, "psql"))
+	}
+	for _, candidate := range append(candidates, "psql") {
+		if path, err := exec.LookPath(candidate); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("no psql is installed: it is neither beside the servers (%v) nor in PATH", installations)
 }
 
 // All runs psql with these arguments on every node at once and gives what each printed.

@@ -1,7 +1,6 @@
 package stage
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,7 +26,7 @@ const (
 type Service struct {
 	URL     string
 	process *exec.Cmd
-	log     *bytes.Buffer
+	log     *log
 	ended   chan error
 }
 
@@ -51,7 +50,7 @@ func StartService(ctx context.Context, binary, dir string, environ ...string) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{URL: "http://" + address, log: &bytes.Buffer{}, ended: make(chan error, 1)}
+	s := &Service{URL: "http://" + address, log: &log{}, ended: make(chan error, 1)}
 	s.process = exec.Command(binary, "serve", //nolint:noctx // it is told to stop by a signal, see Close
 		"--listen", address, "--store", "file://"+filepath.Join(dir, "archive"), "--clusters", Clusters(dir))
 	s.process.Env = append(os.Environ(), environ...)

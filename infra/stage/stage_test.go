@@ -1,0 +1,65 @@
+package stage
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"ace/shared/pg/pgserver"
+)
+
+// program makes an executable file.
+func program(t *testing.T, path string) string {
+	t.Helper()
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	if err == nil {
+		err = os.WriteFile(path, []byte("#!/bin/sh\n"), 0o700)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestFindPsql_TakesOneBesideAServerElseThatOfThePath(t *testing.T) {
+	dir := t.TempDir()
+	inPath := program(t, filepath.Join(dir, "path", "psql"))
+	beside := program(t, filepath.Join(dir, "newer", "psql"))
+	older, newer := pgserver.Installation{Major: 15, BinDir: filepath.Join(dir, "older")}, pgserver.Installation{Major: 18, BinDir: filepath.Join(dir, "newer")}
+	for _, tt := range []struct {
+		name          string
+		path          string
+		installations []pgserver.Installation
+		want          string
+	}{
+		{"beside one of the servers", filepath.Dir(inPath), []pgserver.Installation{older, newer}, beside},
+		{"in PATH", filepath.Dir(inPath), []pgserver.Installation{older}, inPath},
+		{"nowhere", "", []pgserver.Installation{older}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("PATH", tt.path)
+			got, err := findPsql(tt.installations)
+			if got != tt.want || (err == nil) != (tt.want != "") {
+				t.Errorf("got %q, %v, want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestLog_MayBeReadWhileTheProcessWrites(t *testing.T) {
+	var l log
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for range 100 {
+			_, _ = l.Write([]byte("x"))
+		}
+	})
+	for len(l.String()) < 50 {
+		continue
+	}
+	writer.Wait()
+	if n := len(l.String()); n != 100 {
+		t.Errorf("the log has %d bytes, want 100", n)
+	}
+}
