@@ -60,7 +60,9 @@ type PairSummary struct {
 	Nodes     Pair             `json:"-"`
 	OnlyOn    map[string]int64 `json:"only_on"`   // node -> keys the other node lacks
 	Different int64            `json:"different"` // keys on both nodes with different rows
-	Columns   map[string]int64 `json:"columns"`   // column -> how many of the different rows differ in it
+	// Columns says in how many of the different rows a column differs. Keys alone are counted past the limit of written
+	// rows, so when diff_row_limit_reached is set these are only as many as were read: lower bounds.
+	Columns map[string]int64 `json:"columns"`
 }
 
 // rowsOn is how many rows of this node the document has if none is left out.

@@ -143,30 +143,3 @@ func (j *job) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 func (j *job) onAll(ctx context.Context, fn func(ctx context.Context, node int) error) error {
 	return fanout.Each(ctx, len(j.nodes), slices.Values(indexes(len(j.nodes))), fn)
 }
-
-// planCache keeps the plans of the latest tasks.
-type planCache struct {
-	mu    sync.Mutex
-	plans []*Plan
-}
-
-const cachedPlans = 4
-
-func (c *planCache) get(ctx context.Context, store archive.Store, taskID string) (*Plan, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, p := range c.plans {
-		if p.TaskID == taskID {
-			return p, nil
-		}
-	}
-	p, err := loadPlan(ctx, store, taskID)
-	if err != nil {
-		return nil, err
-	}
-	c.plans = append(c.plans, p)
-	if len(c.plans) > cachedPlans {
-		c.plans = c.plans[1:]
-	}
-	return p, nil
-}

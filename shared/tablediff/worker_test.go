@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"ace/shared/archive"
 	"ace/shared/archive/faulty"
@@ -178,27 +177,5 @@ func TestStorePlan_TheFirstPlanCounts(t *testing.T) {
 		if _, err := loadPlan(t.Context(), store, id); fault.CodeOf(err) != fault.Internal {
 			t.Errorf("%s is read with error %v, want an Internal one", body, err)
 		}
-	}
-}
-
-func TestPlanCache_KeepsTheLatestFew(t *testing.T) {
-	store := faulty.Wrap(minio.Start(t).Store(t))
-	var cache planCache
-	ids := []string{"td_1", "td_2", "td_3", "td_4", "td_5"}
-	for _, id := range ids {
-		if _, err := storePlan(t.Context(), store, &Plan{Format: planFormat, TaskID: id, PlannedAt: time.Unix(0, 0)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, id := range append(ids, ids[1:]...) {
-		if p, err := cache.get(t.Context(), store, id); err != nil || p.TaskID != id {
-			t.Fatalf("plan %s is %+v, error %v", id, p, err)
-		}
-	}
-	if reads := store.Count(faulty.Get, ""); reads != len(ids) {
-		t.Errorf("plans were read %d times, want %d", reads, len(ids))
-	}
-	if _, err := cache.get(t.Context(), store, ids[0]); err != nil || store.Count(faulty.Get, "") != len(ids)+1 {
-		t.Errorf("the oldest plan was kept, or cannot be read: %v", err)
 	}
 }

@@ -1,0 +1,62 @@
+package tablediff
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
+
+	"ace/shared/archive"
+)
+
+const cachedPlans = 4
+
+// planCache keeps the plans of the latest tasks. A plan that many units want at once is read once, and no task waits for
+// another's plan.
+type planCache struct {
+	reads singleflight.Group
+	mu    sync.Mutex
+	plans []*Plan
+}
+
+func (c *planCache) get(ctx context.Context, store archive.Store, taskID string) (*Plan, error) {
+	for {
+		if p := c.find(taskID); p != nil {
+			return p, nil
+		}
+		read, err, _ := c.reads.Do(taskID, func() (any, error) {
+			p, err := loadPlan(ctx, store, taskID)
+			if err != nil {
+				return ctx.Err(), err
+			}
+			c.keep(p)
+			return p, nil
+		})
+		if p, ok := read.(*Plan); ok {
+			return p, nil
+		}
+		if read == nil || ctx.Err() != nil {
+			return nil, err
+		}
+		// The context that ended was another unit's.
+	}
+}
+
+func (c *planCache) find(taskID string) *Plan {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.IndexFunc(c.plans, func(p *Plan) bool { return p.TaskID == taskID }); i >= 0 {
+		return c.plans[i]
+	}
+	return nil
+}
+
+func (c *planCache) keep(p *Plan) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.plans = append(c.plans, p)
+	if len(c.plans) > cachedPlans {
+		c.plans = c.plans[1:]
+	}
+}
