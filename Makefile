@@ -76,11 +76,12 @@ vuln: go-version ## known vulnerabilities in what we link; needs the internet, s
 deps: go-version ## install what the tests need: a C compiler, PostgreSQL, a MinIO server (minutes the first time, then nothing)
 	infra/toolchain/install-cc.sh
 	infra/postgres/install.sh
+	infra/postgres/install-18.sh
 	infra/minio/build.sh
 
 .PHONY: deps-demo
 deps-demo: go-version
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || infra/postgres/install.sh
+	infra/postgres/install.sh
 
 .PHONY: clean
 clean: ## remove what was built (not .cache, which holds the servers of the tests)

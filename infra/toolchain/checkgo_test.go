@@ -2,33 +2,11 @@ package toolchain_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 )
-
-// tools gives a directory with what the script calls, and a go that behaves like this script ("" for none).
-func tools(t *testing.T, goScript string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, name := range []string{"sh", "dirname", "sed", "sort"} {
-		path, err := exec.LookPath(name)
-		if err == nil {
-			err = os.Symlink(path, filepath.Join(dir, name))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if goScript != "" {
-		if err := os.WriteFile(filepath.Join(dir, "go"), []byte("#!/bin/sh\n"+goScript+"\n"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 func TestCheckGo_AcceptsTheVersionThatWouldBuildTheModule(t *testing.T) {
 	root, err := filepath.Abs("../..")
@@ -62,10 +40,13 @@ func TestCheckGo_AcceptsTheVersionThatWouldBuildTheModule(t *testing.T) {
 		{"none", "", "there is no go in PATH"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			cmd := exec.Command("/bin/sh", "./check-go.sh")
-			cmd.Env = []string{"PATH=" + tools(t, tt.script)}
-			output, err := cmd.CombinedOutput()
-			if text := string(output); (err == nil) != (tt.says == "") || !strings.Contains(text, tt.says) || err == nil && text != "" {
+			programs := map[string]string{"sh": "", "dirname": "", "sed": "", "sort": ""}
+			if tt.script != "" {
+				programs["go"] = tt.script
+			}
+			path, _ := bare(t, programs)
+			text, err := script(path, "./check-go.sh")
+			if (err == nil) != (tt.says == "") || !strings.Contains(text, tt.says) || err == nil && text != "" {
 				t.Errorf("it ends with %v and says %q, want %q", err, text, tt.says)
 			}
 		})

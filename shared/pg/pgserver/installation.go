@@ -64,7 +64,7 @@ func binDirs() []string {
 	return dirs
 }
 
-// npmLayout is where infra/postgres/install.sh puts the majors that come as npm packages, below the module's root.
+// npmLayout is where infra/postgres/install-18.sh puts the majors that come as npm packages, below the module's root.
 const npmLayout = ".cache/pg*/node_modules/*/native/bin"
 
 // moduleRoot finds the directory of go.mod at or above the working directory.

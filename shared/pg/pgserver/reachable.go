@@ -29,7 +29,7 @@ func reachable(ctx context.Context, w workspace, acc account, in Installation) (
 	return Installation{Major: in.Major, BinDir: filepath.Join(dir, "native", "bin")}, err
 }
 
-// fromNPM says whether the directory is one that infra/postgres/install.sh made.
+// fromNPM says whether the directory is one that infra/postgres/install-18.sh made.
 func fromNPM(binDir string) bool {
 	root, ok := moduleRoot()
 	if !ok {
