@@ -81,7 +81,7 @@ deps: go-version ## install what the tests need: a C compiler, PostgreSQL, a Min
 
 .PHONY: deps-demo
 deps-demo: go-version
-	infra/postgres/install.sh
+	@infra/postgres/install.sh
 
 .PHONY: clean
 clean: ## remove what was built (not .cache, which holds the servers of the tests)

@@ -14,6 +14,7 @@ import (
 	"ace/shared/archive/s3"
 	"ace/shared/archive/storetest/minio"
 	"ace/shared/pg/pgtest"
+	"ace/shared/task"
 )
 
 const movingRows = 300_000
@@ -133,19 +134,25 @@ func TestSurvival_OnABucketTheTaskGoesOnWhenTheDeadProcessesLeaseHasRunOut(t *te
 	id := first.submit(t, c, "public.customers", "block_rows", "1000", "batch_size", "2")
 	eventually(t, taskTimeout, "some parts are stored", func() bool { return len(keys(t, store, archive.PartsPrefix(id, "compare"))) >= 40 })
 	first.kill()
-	killed := time.Now()
+	renewed, err := store.Stat(t.Context(), archive.TaskKey(id))
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := bucketParts(t, store, id)
 	read := rowsRead(t, c, 0)
 
 	// The sweep looks every 15 s: one that begins when half of the lease is over looks just after its end.
 	time.Sleep(18 * time.Second)
 	second := h.serve(t, env)
-	if status := second.status(t, id); status.Status != api.StatusRunning {
-		t.Errorf("while the lease holds the task is %s", status.Status)
-	}
-	if time.Since(killed) < 25*time.Second {
-		checkSame(t, before, bucketParts(t, store, id))
-		checkLease(t, store, id, first)
+	status, parts, record := second.status(t, id).Status, bucketParts(t, store, id), content(t, store, archive.TaskKey(id))
+	if looked := time.Since(renewed.LastModified); looked < task.LeaseDuration-2*time.Second {
+		if status != api.StatusRunning {
+			t.Errorf("while the lease holds the task is %s", status)
+		}
+		checkSame(t, before, parts)
+		checkLease(t, record, first)
+	} else {
+		t.Logf("whether the lease is respected was not seen: it is %s old already", looked)
 	}
 	checkDrift(t, second, id, d, movingRows+2)
 	second.kill()
@@ -157,7 +164,7 @@ func TestSurvival_OnABucketTheTaskGoesOnWhenTheDeadProcessesLeaseHasRunOut(t *te
 }
 
 // checkLease makes sure that a dead process's lease is still respected.
-func checkLease(t testing.TB, store archive.Store, id string, owner *service) {
+func checkLease(t testing.TB, body []byte, owner *service) {
 	t.Helper()
 	var record struct {
 		Lease *struct {
@@ -165,7 +172,7 @@ func checkLease(t testing.TB, store archive.Store, id string, owner *service) {
 		} `json:"lease"`
 		Attempts int `json:"attempts"`
 	}
-	err := json.Unmarshal(content(t, store, archive.TaskKey(id)), &record)
+	err := json.Unmarshal(body, &record)
 	want := "process " + strconv.Itoa(owner.cmd.Process.Pid)
 	if err != nil || record.Lease == nil || !strings.HasSuffix(record.Lease.Owner, want) || record.Attempts != 1 {
 		t.Errorf("the task's record is %+v, %v; the lease must be that of %s", record, err, want)

@@ -13,6 +13,8 @@ import (
 const (
 	bigRows     = 2_000_000
 	memoryLimit = 150 << 20
+	// cancelLimit is far more than a cancellation takes (2 to 3 s), for busy machines.
+	cancelLimit = 15 * time.Second
 )
 
 // TestSurvival_TwoMillionRows goes through the life of a service that compares two million rows, on one pair of tables.
@@ -138,10 +140,10 @@ func cancelsSoon(t *testing.T, s *service, c *pgtest.Cluster) {
 	}
 	status := s.end(t, id)
 	took := time.Since(begin)
-	if status.Status != api.StatusCancelled || status.Error != "" || status.Result != nil || took > 3*time.Second {
+	if status.Status != api.StatusCancelled || status.Error != "" || status.Result != nil || took > cancelLimit {
 		t.Errorf("after %s the task is %+v", took, status)
 	}
-	eventually(t, 2*time.Second, "no query is left on the servers", func() bool { return sessions(t, c, " AND state <> 'idle'") == 0 })
+	eventually(t, cancelLimit, "no query is left on the servers", func() bool { return sessions(t, c, " AND state <> 'idle'") == 0 })
 	eventually(t, startTimeout, "its parts are removed", func() bool { return len(s.home.partFiles(t, id)) == 0 })
 }
 

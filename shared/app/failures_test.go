@@ -216,6 +216,10 @@ func TestTableDiff_TheAnswerOfAnotherUnitCountsForNothing(t *testing.T) {
 	}
 }
 
+// cancelLimit is far more than a cancellation takes (2 to 3 s), for busy machines, and far less than the minute after
+// which a statement gives up by itself.
+const cancelLimit = 20 * time.Second
+
 func TestTaskCancel_EndsTheQueriesOnTheNodes(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -234,7 +238,7 @@ func TestTaskCancel_EndsTheQueriesOnTheNodes(t *testing.T) {
 	id := s.Submit(t, "public.t", oneByOne()...)
 	<-waiting
 	active := fmt.Sprintf(`SELECT query FROM pg_stat_activity WHERE datname = '%s' AND application_name = 'ace' AND state <> 'idle'`, c.DB)
-	for deadline := time.Now().Add(5 * time.Second); len(c.QueryStrings(t, 1, active)) == 0; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(cancelLimit); len(c.QueryStrings(t, 1, active)) == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("no query runs on the node")
 		}
@@ -244,17 +248,17 @@ func TestTaskCancel_EndsTheQueriesOnTheNodes(t *testing.T) {
 	var answer api.TaskStatus
 	s.Get(t, "/ace/task-cancel/"+id, nil, &answer)
 	status := s.Wait(t, id)
-	if took := time.Since(start); status.Status != api.StatusCancelled || took > 3*time.Second {
-		t.Errorf("ended %s (%s) after %s, want CANCELLED within 3 s", status.Status, status.Error, took)
+	if took := time.Since(start); status.Status != api.StatusCancelled || took > cancelLimit {
+		t.Errorf("ended %s (%s) after %s, want CANCELLED within %s", status.Status, status.Error, took, cancelLimit)
 	}
 	invisible(t, s, id)
-	for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(cancelLimit); ; time.Sleep(10 * time.Millisecond) {
 		left := append(c.QueryStrings(t, 0, active), c.QueryStrings(t, 1, active)...)
 		if len(left) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("2 s later the nodes still run %q", left)
+			t.Fatalf("%s later the nodes still run %q", cancelLimit, left)
 		}
 	}
 }

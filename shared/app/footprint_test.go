@@ -108,11 +108,24 @@ func TestTableDiff_WritesNothingOnTheNodes(t *testing.T) {
 			t.Errorf("%v: %d rows mismatched", args, d.Result.MismatchedRows)
 		}
 	}
-	s.App.Close() // a session tells its statistics when it ends
-	time.Sleep(100 * time.Millisecond)
+	s.App.Close()
 	for node := range c.Nodes {
+		waitForNoSession(t, c, node) // a session tells its statistics when it ends
 		if after := traces(node); after != before[node] {
 			t.Errorf("node %d: transactions, WAL, temporary files, relations and locks were %s and are %s", node+1, before[node], after)
+		}
+	}
+}
+
+// waitForNoSession waits until the service has left a node.
+func waitForNoSession(t *testing.T, c *pgtest.Cluster, node int) {
+	t.Helper()
+	left := func() [][]string {
+		return c.QueryStrings(t, node, `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ace'`)
+	}
+	for deadline := time.Now().Add(time.Minute); len(left()) > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("node %d still has sessions in %v", node+1, left())
 		}
 	}
 }
