@@ -1,83 +1,28 @@
 package task_test
 
 import (
-	"context"
 	"encoding/json"
 	"flag"
-	"fmt"
-	"log/slog"
-	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
-	"ace/local/gateway"
 	"ace/shared/archive/faulty"
-	"ace/shared/archive/s3"
+	"ace/shared/archive/storetest/embedded"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// server is what all tests share: one gateway, because a process has one, and the place of the goldens, because the
-// gateway changes the working directory.
-var server struct {
-	options  s3.Options
-	testdata string
-	prefixes atomic.Int64
-}
+// testdata is known before the gateway changes the working directory.
+var testdata, errTestdata = filepath.Abs("testdata")
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(run(m))
-}
+func TestMain(m *testing.M) { embedded.Main(m) }
 
-func run(m *testing.M) int {
-	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "ace-task-test-")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		server.testdata, err = filepath.Abs("testdata")
-	}
-	if err != nil {
-		return fail("no directory for the object store", err)
-	}
-	gw, err := gateway.Start(ctx, gateway.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return fail("the embedded object store does not start", err)
-	}
-	server.options = gw.S3()
-	before := goleak.IgnoreCurrent()
-	code := m.Run()
-	if err := gw.Close(ctx); err != nil {
-		return fail("the embedded object store does not stop", err)
-	}
-	if err := goleak.Find(before); err != nil {
-		return fail("a goroutine is left behind", err)
-	}
-	return code
-}
-
-func fail(what string, err error) int {
-	fmt.Fprintln(os.Stderr, what+":", err)
-	return 1
-}
-
-// newStore gives a part of the bucket of its own to a test.
 func newStore(t *testing.T) *faulty.Store {
 	t.Helper()
-	options := server.options
-	options.Prefix = fmt.Sprintf("test-%d", server.prefixes.Add(1))
-	store, err := s3.Open(t.Context(), options)
-	if err != nil {
-		t.Fatalf("the object store does not answer: %v", err)
-	}
-	t.Cleanup(store.Close)
-	return faulty.Wrap(store)
+	return faulty.Wrap(embedded.Store(t))
 }
 
 var noon = time.Date(2024, 3, 15, 12, 34, 56, 789_000_000, time.UTC)

@@ -3,25 +3,19 @@
 package apptest
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"iter"
 	"log/slog"
 	"net/url"
-	"os"
-	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
-	"ace/local/gateway"
 	"ace/shared/api"
 	"ace/shared/app"
 	"ace/shared/archive"
 	"ace/shared/archive/s3"
+	"ace/shared/archive/storetest/embedded"
 	"ace/shared/cluster"
 	"ace/shared/difffile"
 	"ace/shared/endpoint"
@@ -35,63 +29,18 @@ import (
 // timeout bounds one task in a test.
 const timeout = 2 * time.Minute
 
-// shared is the one gateway of the test process: a process can have no second one.
-var shared struct { //nolint:gochecknoglobals // the gateway is one per process by its nature
-	once    sync.Once
-	dir     string
-	gateway *gateway.Gateway
-	err     error
-}
-
 // Main runs the tests of a package that uses this one, and stops the servers afterwards.
-func Main(m *testing.M) {
-	pgtest.Main(wrapped{m},
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"), // fasthttp never ends it
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
-	)
-}
+func Main(m *testing.M) { pgtest.Main(embedded.Tests{M: m}, embedded.Goroutines()...) }
 
-// wrapped stops the gateway after the tests and before pgtest looks for leaks.
-type wrapped struct{ *testing.M }
-
-// Run runs the tests.
-func (w wrapped) Run() int {
-	code := w.M.Run()
-	if shared.gateway != nil {
-		_ = shared.gateway.Close(context.Background())
-	}
-	if shared.dir != "" {
-		_ = os.RemoveAll(shared.dir)
-	}
-	return code
-}
-
-// Store opens the shared gateway's bucket under a prefix of the test's own.
+// Store gives the test an archive of its own.
 func Store(t testing.TB) *s3.Store {
 	t.Helper()
-	shared.once.Do(func() {
-		if shared.dir, shared.err = os.MkdirTemp("", "ace-apptest-"); shared.err == nil {
-			shared.gateway, shared.err = gateway.Start(context.Background(), gateway.Options{
-				Dir: shared.dir, Log: slog.New(slog.DiscardHandler),
-			})
-		}
-	})
-	if shared.err != nil {
-		t.Fatalf("the embedded gateway does not start: %v", shared.err)
-	}
-	options := shared.gateway.S3()
-	options.Prefix = fmt.Sprintf("test-%d", time.Now().UnixNano())
-	store, err := s3.Open(t.Context(), options)
-	if err != nil {
-		t.Fatalf("the embedded gateway does not answer: %v", err)
-	}
-	t.Cleanup(store.Close)
-	return store
+	return embedded.Store(t)
 }
 
 // Options change how a Service is made.
 type Options struct {
-	Store    archive.Store                             // nil: the shared gateway
+	Store    archive.Store                             // nil: one in the embedded gateway
 	Invoker  func(tablediff.Invoker) tablediff.Invoker // wraps the in-process one, to inject faults
 	Parallel int                                       // units at once with max_cpu_ratio=1; 0: 4
 	Timeout  time.Duration                             // of statements; 0: one minute

@@ -1,0 +1,94 @@
+// Package embedded gives tests an archive in the embedded S3 gateway. A process can have one gateway only, so it is
+// started for the first test that asks for it and runs until all have ended; each test has a part of the bucket of its own.
+package embedded
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"ace/local/gateway"
+	"ace/shared/archive/s3"
+)
+
+// shared is the gateway of the test process.
+var shared struct {
+	once    sync.Once
+	dir     string
+	gateway *gateway.Gateway
+	err     error
+}
+
+// Tests are the tests of a package, with the gateway stopped behind them. They are run by Main, or by another package's.
+type Tests struct{ M interface{ Run() int } }
+
+// Run runs the tests.
+func (t Tests) Run() int {
+	code := t.M.Run()
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "embedded: the gateway does not stop:", err)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// Main runs the tests of a package and exits. A goroutine that outlives them fails the run.
+func Main(m *testing.M) {
+	code := Tests{m}.Run()
+	if code == 0 {
+		if err := goleak.Find(Goroutines()...); err != nil {
+			fmt.Fprintln(os.Stderr, "embedded:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// Goroutines are those that the gateway's HTTP server never ends.
+func Goroutines() []goleak.Option {
+	return []goleak.Option{
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+	}
+}
+
+// Store opens an empty archive, which is closed when the test ends.
+func Store(t testing.TB) *s3.Store {
+	t.Helper()
+	shared.once.Do(start)
+	if shared.err != nil {
+		t.Fatalf("the embedded gateway does not start: %v", shared.err)
+	}
+	options := shared.gateway.S3()
+	options.Prefix = rand.Text()
+	store, err := s3.Open(t.Context(), options)
+	if err != nil {
+		t.Fatalf("the embedded gateway does not answer: %v", err)
+	}
+	t.Cleanup(store.Close)
+	return store
+}
+
+func start() {
+	if shared.dir, shared.err = os.MkdirTemp("", "ace-embedded-"); shared.err == nil {
+		shared.gateway, shared.err = gateway.Start(context.Background(), gateway.Options{
+			Dir: shared.dir, Log: slog.New(slog.DiscardHandler),
+		})
+	}
+}
+
+func stop() (err error) {
+	if shared.gateway != nil {
+		err = shared.gateway.Close(context.Background())
+	}
+	if shared.dir != "" {
+		_ = os.RemoveAll(shared.dir)
+	}
+	return err
+}
