@@ -11,17 +11,24 @@ import (
 )
 
 const (
-	allowedBool    = "true or false"
-	allowedCluster = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first"
+	allowedBool = "true or false"
+	// AllowedName is what IsName allows, in words.
+	AllowedName = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first"
 )
 
 var (
-	clusterNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-	taskIDPattern      = regexp.MustCompile(`^(td|tr)_\d{8}_\d{6}(_[0-9a-z]{6})?$`)
+	namePattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+	taskIDPattern = regexp.MustCompile(`^t[dr]_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?$`)
 )
 
-// CheckClusterName gives a fault with code Invalid if this cannot be the name of a cluster. Such names are safe as part
-// of a file name or key.
+// IsName says whether this can be the name of a cluster or of a node. A name is safe as part of a file name or key, and
+// apart from the separators of node lists (,) and of pairs in diff documents (/).
+func IsName(text string) bool { return namePattern.MatchString(text) }
+
+// IsTaskID says whether this has the form of a task id: td_20240315_123456 or tr_20240315_123456_x1y2z3.
+func IsTaskID(text string) bool { return taskIDPattern.MatchString(text) }
+
+// CheckClusterName gives a fault with code Invalid if this cannot be the name of a cluster.
 func CheckClusterName(name string) error {
 	var found problems
 	found.add("cluster_name", clusterNameProblem(name))
@@ -32,8 +39,8 @@ func clusterNameProblem(name string) string {
 	switch {
 	case name == "":
 		return "cluster_name is required"
-	case !clusterNamePattern.MatchString(name):
-		return notAllowed("cluster_name", name, allowedCluster)
+	case !IsName(name):
+		return notAllowed("cluster_name", name, AllowedName)
 	}
 	return ""
 }
@@ -41,7 +48,7 @@ func clusterNameProblem(name string) string {
 // ParseTaskID checks that a string from outside has the form of a task id. No task has another id, so anything else is
 // a fault with code NotFound.
 func ParseTaskID(id string) (string, error) {
-	if !taskIDPattern.MatchString(id) {
+	if !IsTaskID(id) {
 		return "", fault.New(fault.NotFound, "there is no task %s, task ids look like td_20240315_123456", shown(id))
 	}
 	return id, nil

@@ -1,17 +1,12 @@
 package cluster
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
+	"ace/shared/api"
 	"ace/shared/fault"
 )
-
-const allowedNodeName = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first"
-
-// nodeNamePattern keeps node names apart from the separators of node lists (,) and of pairs in diff documents (/).
-var nodeNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 // validate checks what both kinds of files must give. where names the file.
 func (c Cluster) validate(where string) error {
@@ -76,8 +71,8 @@ func (c Cluster) validateNode(where string, node Node) error {
 
 func checkNodeName(where, name string, seen map[string]bool) error {
 	switch {
-	case !nodeNamePattern.MatchString(name):
-		return fault.New(fault.Invalid, "%s: a node is named %.100q, allowed is %s", where, name, allowedNodeName)
+	case !api.IsName(name):
+		return fault.New(fault.Invalid, "%s: a node is named %.100q, allowed is %s", where, name, api.AllowedName)
 	case seen[name]:
 		return fault.New(fault.Invalid, "%s: node %s is defined twice", where, name)
 	}

@@ -2,10 +2,10 @@ package task
 
 import (
 	"crypto/rand"
-	"regexp"
 	"strings"
 	"time"
 
+	"ace/shared/api"
 	"ace/shared/fault"
 )
 
@@ -14,11 +14,9 @@ const (
 	idSuffixLen = 6
 )
 
-var idPattern = regexp.MustCompile(`^t[dr]_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?$`)
-
 // CheckID is the gate every id from outside passes before it becomes part of a key. Invalid, naming the id.
 func CheckID(id string) error {
-	if !idPattern.MatchString(id) {
+	if !api.IsTaskID(id) {
 		return fault.New(fault.Invalid,
 			"task_id %q is not a task id; it looks like td_20240315_123456 or tr_20240315_123456_x1y2z3", id)
 	}
