@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v3"
@@ -91,11 +90,7 @@ func withConfig(run func(context.Context, config.Config) error) cli.ActionFunc {
 		if cmd.Args().Present() {
 			return fault.New(fault.Invalid, "unexpected argument %q", cmd.Args().First())
 		}
-		environ := map[string]string{}
-		for _, entry := range os.Environ() {
-			name, value, _ := strings.Cut(entry, "=")
-			environ[name] = value
-		}
+		environ := config.Environ(os.Environ())
 		for _, v := range config.Variables() {
 			if value := cmd.String(v.Flag()); value != "" {
 				environ[v.Name] = value

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ace/local/gateway"
+	"ace/shared/app"
 	"ace/shared/archive"
 	"ace/shared/archive/s3"
 	"ace/shared/config"
@@ -23,7 +24,7 @@ type bucket struct {
 // openStore opens the archive and refuses one that does not keep what the service needs.
 func openStore(ctx context.Context, c config.Store, log *slog.Logger) (*bucket, error) {
 	b := &bucket{}
-	options := s3.Options{Endpoint: c.Endpoint, Region: c.Region, Bucket: c.Bucket, Prefix: c.Prefix, PathStyle: c.Endpoint != ""}
+	options := app.BucketOptions(c)
 	if c.Embedded {
 		var err error
 		if b.gateway, err = gateway.Start(ctx, gateway.Options{Dir: c.Dir, Log: log}); err != nil {

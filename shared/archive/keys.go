@@ -2,7 +2,6 @@ package archive
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -34,9 +33,6 @@ func PartsPrefix(taskID, phase string) string {
 // PartKey is one part: the result of one unit of work.
 func PartKey(taskID, phase, unit string) string { return PartsPrefix(taskID, phase) + unit }
 
-// SplitsPrefix holds the recorded splits of batches.
-func SplitsPrefix(taskID string) string { return TaskPrefix(taskID) + "splits/" }
-
 // DiffKey is the diff document of a task that was submitted on this day (UTC).
 func DiffKey(taskID string, submitted time.Time, format string) string {
 	return fmt.Sprintf("diffs/%s/%s.%s", submitted.UTC().Format(time.DateOnly), taskID, format)
@@ -44,13 +40,3 @@ func DiffKey(taskID string, submitted time.Time, format string) string {
 
 // ProbePrefix holds what Probe writes and removes again.
 const ProbePrefix = "probe/"
-
-// TaskIDOfTaskKey gives the task a key below tasks/ belongs to.
-func TaskIDOfTaskKey(key string) (string, bool) {
-	rest, ok := strings.CutPrefix(key, "tasks/")
-	if !ok {
-		return "", false
-	}
-	id, _, ok := strings.Cut(rest, "/")
-	return id, ok && id != ""
-}

@@ -18,7 +18,6 @@ func TestKeys_AreTheLayoutThatOperatorsSee(t *testing.T) {
 		{"plan", archive.PlanKey(taskID), "tasks/td_20240315_123456/plan.json"},
 		{"cancel mark", archive.CancelKey(taskID), "tasks/td_20240315_123456/cancel"},
 		{"part", archive.PartKey(taskID, "compare", "7.1"), "tasks/td_20240315_123456/parts/compare-7.1"},
-		{"splits", archive.SplitsPrefix(taskID), "tasks/td_20240315_123456/splits/"},
 		{"the day of a document is the UTC day", archive.DiffKey(taskID, time.Date(2024, 3, 16, 5, 0, 0, 0, east), "json"),
 			"diffs/2024-03-15/td_20240315_123456.json"},
 	}
@@ -34,13 +33,10 @@ func TestKeys_AreTheLayoutThatOperatorsSee(t *testing.T) {
 func TestKeys_OfATaskLieBelowItsPrefix(t *testing.T) {
 	for _, key := range []string{
 		archive.TaskKey(taskID), archive.PlanKey(taskID), archive.CancelKey(taskID),
-		archive.PartKey(taskID, "compare", "0"), archive.SplitsPrefix(taskID),
+		archive.PartKey(taskID, "compare", "0"),
 	} {
 		if !strings.HasPrefix(key, archive.TaskPrefix(taskID)) {
 			t.Errorf("%q does not begin with %q", key, archive.TaskPrefix(taskID))
-		}
-		if id, ok := archive.TaskIDOfTaskKey(key); !ok || id != taskID {
-			t.Errorf("TaskIDOfTaskKey(%q) = %q, %v", key, id, ok)
 		}
 	}
 }
@@ -52,13 +48,5 @@ func TestPartsPrefix_HoldsThePartsOfItsPhaseOnly(t *testing.T) {
 	}
 	if key := archive.PartKey(taskID, "confirm", "12"); strings.HasPrefix(key, prefix) {
 		t.Errorf("%q of another phase begins with %q", key, prefix)
-	}
-}
-
-func TestTaskIDOfTaskKey_RefusesOtherKeys(t *testing.T) {
-	for _, key := range []string{"", "tasks/", "tasks//task.json", "tasks/" + taskID, "open/" + taskID, "diffs/2024-03-15/x.json"} {
-		if id, ok := archive.TaskIDOfTaskKey(key); ok {
-			t.Errorf("TaskIDOfTaskKey(%q) = %q, want none", key, id)
-		}
 	}
 }

@@ -17,6 +17,16 @@ import (
 
 const day = 24 * time.Hour
 
+// Environ turns NAME=value entries, as os.Environ gives them, into the variables that Load reads.
+func Environ(entries []string) map[string]string {
+	variables := make(map[string]string, len(entries))
+	for _, entry := range entries {
+		name, value, _ := strings.Cut(entry, "=")
+		variables[name] = value
+	}
+	return variables
+}
+
 // Load reads the configuration from variables, flags laid over them by the caller; an empty value is its default. The
 // error is one fault with code Invalid whose message has a line for every problem.
 func Load(environ map[string]string) (Config, error) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"strings"
 
 	"ace/shared/app"
 	"ace/shared/archive/s3"
@@ -30,12 +29,7 @@ type Function struct {
 
 // New makes them out of the environment.
 func New(ctx context.Context) (*Function, error) {
-	environ := map[string]string{}
-	for _, entry := range os.Environ() {
-		name, value, _ := strings.Cut(entry, "=")
-		environ[name] = value
-	}
-	c, err := config.Load(environ)
+	c, err := config.Load(config.Environ(os.Environ()))
 	if err != nil {
 		return nil, err
 	}
@@ -43,9 +37,7 @@ func New(ctx context.Context) (*Function, error) {
 		return nil, fault.New(fault.Invalid, "ACE_STORE is %q: a function keeps nothing, it needs s3://bucket/prefix", c.Store)
 	}
 	log := obs.NewLogger(os.Stderr, c.LogLevel, c.LogFormat)
-	store, err := s3.Open(ctx, s3.Options{
-		Endpoint: c.Store.Endpoint, Region: c.Store.Region, Bucket: c.Store.Bucket, Prefix: c.Store.Prefix, PathStyle: c.Store.Endpoint != "",
-	})
+	store, err := s3.Open(ctx, app.BucketOptions(c.Store))
 	if err != nil {
 		return nil, err
 	}
