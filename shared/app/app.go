@@ -23,6 +23,7 @@ import (
 // Options of an application.
 type Options struct {
 	Store    archive.Store
+	Location archive.Location // where Store lies, as diff_file may name it
 	Clusters cluster.Source
 	// MaxConns caps the connections to one node.
 	MaxConns         int
@@ -68,7 +69,7 @@ func (a *App) Worker() invoke.Handler {
 
 // Endpoints is what the service answers, the same under every transport.
 func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
-	s := &usecase.Service{Tasks: a.tasks, Store: a.options.Store, Clusters: a.options.Clusters, Starter: starter, Now: time.Now}
+	s := &usecase.Service{Tasks: a.tasks, Store: a.options.Store, Location: a.options.Location, Clusters: a.options.Clusters, Starter: starter, Now: time.Now}
 	return []endpoint.Endpoint{
 		endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff, s.SubmitTableDiff),
 		endpoint.JSON(api.RouteTaskStatus, api.DecodeTask, s.TaskStatus),

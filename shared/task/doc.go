@@ -4,6 +4,8 @@
 // wins and the other learns it. Two marks stand beside it: open/<id>, written before the record and removed after its
 // end, lists what has not ended without reading all tasks; the index entry makes "newest first" plain listing order.
 //
+// Of tasks that are exclusive, a table has one at a time: a lock, one object per table, says which (lock.go).
+//
 // The package promises: no submission is lost and none shares an id, even if the store's answer to a write is lost; a
 // task has at most one live lease, judged by the store's clock alone; a task that has ended never changes again; a
 // runner that lost its lease can write nothing. It never starts or runs a task, and never reads what a task writes

@@ -2,7 +2,6 @@ package usecase
 
 import (
 	"context"
-	"encoding/json"
 
 	"ace/shared/api"
 	"ace/shared/cluster"
@@ -20,22 +19,9 @@ func (s *Service) SubmitTableDiff(ctx context.Context, req api.TableDiffRequest)
 	if err != nil {
 		return api.Submitted{}, err
 	}
-	if err := s.Starter.Admit(ctx); err != nil {
-		return api.Submitted{}, err
-	}
-	parameters, err := json.Marshal(req)
-	if err != nil {
-		return api.Submitted{}, fault.Wrap(err, fault.Internal, "the parameters cannot be stored")
-	}
-	rec, err := s.Tasks.Create(ctx, task.New{
-		Type: task.TableDiff, ClusterName: req.ClusterName, DBName: database, TableName: req.Table.String(), Parameters: parameters,
-	})
-	if err != nil {
-		return api.Submitted{}, err
-	}
-	// The task exists, so the caller must learn its id: a start that fails is made good by whoever looks for open tasks.
-	_ = s.Starter.Start(ctx, rec.TaskID)
-	return api.Submitted{TaskID: rec.TaskID, SubmittedAt: api.At(rec.SubmittedAt)}, nil
+	return s.submit(ctx, task.New{
+		Type: task.TableDiff, ClusterName: req.ClusterName, DBName: database, TableName: req.Table.String(),
+	}, req)
 }
 
 // Nodes gives the database a request means and the nodes it wants compared, in cluster order: at least two.
