@@ -72,6 +72,7 @@ func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
 	s := &usecase.Service{Tasks: a.tasks, Store: a.options.Store, Location: a.options.Location, Clusters: a.options.Clusters, Starter: starter, Now: time.Now}
 	return []endpoint.Endpoint{
 		endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff, s.SubmitTableDiff),
+		endpoint.JSON(api.RouteTableRerun, api.DecodeTableRerun, s.SubmitTableRerun),
 		endpoint.JSON(api.RouteTaskStatus, api.DecodeTask, s.TaskStatus),
 		endpoint.JSON(api.RouteTaskCancel, api.DecodeTask, s.CancelTask),
 		endpoint.JSON(api.RouteTasks, api.DecodeTasks, s.ListTasks),

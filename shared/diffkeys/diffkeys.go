@@ -28,8 +28,7 @@ type Options struct {
 
 // Spool keeps runs: sequences of lines that are written once, from the beginning to the end, and read the same way.
 type Spool interface {
-	// Create starts the run of this number. A run of a number is the same whenever the same document is read under the
-	// same order, so that one that is there already may be left as it is.
+	// Create starts the run of this number, which nobody has created before.
 	Create(ctx context.Context, run int) (RunWriter, error)
 	// Open reads a run that was sealed. Several can be open at once.
 	Open(ctx context.Context, run int) (RunReader, error)

@@ -2,7 +2,7 @@ package document
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
 	"fmt"
 
 	"ace/shared/archive"
@@ -13,20 +13,20 @@ import (
 // phaseRuns names the spooled runs among the parts of a task.
 const phaseRuns = "runs"
 
-// NewSpool keeps runs of keys as parts of a task, where they are removed with the task's other parts. name sets the
-// collections of one task apart. A run is written once: one that an earlier attempt at the same plan has written counts.
-func NewSpool(store archive.Store, taskID, planHash, name string) diffkeys.Spool {
-	return spool{store: store, taskID: taskID, planHash: planHash, name: name}
+// NewSpool keeps runs of keys as parts of a task, where they are removed with the task's other parts. Its runs are its
+// own: the same keys read at another time may be ordered or spelt otherwise, so an attempt uses none of an earlier one.
+func NewSpool(store archive.Store, taskID string) diffkeys.Spool {
+	return spool{store: store, taskID: taskID, name: rand.Text()}
 }
 
 type spool struct {
-	store                  archive.Store
-	taskID, planHash, name string
+	store        archive.Store
+	taskID, name string
 }
 
 func (s spool) part(run int) (key string, header part.Header) {
 	unit := fmt.Sprintf("%s-%06d", s.name, run)
-	return archive.PartKey(s.taskID, phaseRuns, unit), part.Header{TaskID: s.taskID, PlanHash: s.planHash, Unit: phaseRuns + "-" + unit}
+	return archive.PartKey(s.taskID, phaseRuns, unit), part.Header{TaskID: s.taskID, Unit: phaseRuns + "-" + unit}
 }
 
 // Create starts a run.
@@ -52,10 +52,4 @@ func (s spool) Open(ctx context.Context, run int) (diffkeys.RunReader, error) {
 type runWriter struct{ *part.Writer }
 
 // Seal makes the run readable.
-func (w runWriter) Seal(ctx context.Context) error {
-	err := w.Writer.Seal(ctx, struct{}{})
-	if errors.Is(err, archive.ErrPrecondition) {
-		return nil
-	}
-	return err
-}
+func (w runWriter) Seal(ctx context.Context) error { return w.Writer.Seal(ctx, struct{}{}) }

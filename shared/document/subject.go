@@ -39,6 +39,17 @@ func (s Subject) Check(summary difffile.Summary) error {
 	return nil
 }
 
+// CheckNodes makes sure that the nodes of a document are among those that can be reached. Invalid, naming both.
+func CheckNodes(documented []string, cluster string, active []string) error {
+	for _, node := range documented {
+		if !slices.Contains(active, node) {
+			return fault.New(fault.Invalid, "diff_file is of the nodes %s, cluster %s has the active nodes %s",
+				strings.Join(documented, ", "), cluster, strings.Join(active, ", "))
+		}
+	}
+	return nil
+}
+
 // CheckKey makes sure that a document was made with the columns that are the table's key now, in whatever order.
 // Invalid, naming both.
 func CheckKey(summary difffile.Summary, key []string) error {

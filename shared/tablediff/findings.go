@@ -110,7 +110,7 @@ func (c *confirmation) judge(candidate indexed, rows []*table.KeyedRow) error {
 	}
 	unsettled := c.isUnsettled(candidate, digest)
 	c.countKey(candidate, unsettled)
-	return c.keep(finding{Unsettled: unsettled, Differs: differs}, candidate.Key, texts)
+	return c.keep(finding{Unsettled: unsettled, Differs: differs}, c.spelling(candidate.Key, texts), texts)
 }
 
 // keep writes a finding to the part: its rows as the document will have them.

@@ -93,7 +93,7 @@ func spellings(ctx context.Context, tx Tx, keyOnly table.Source, keys []table.Ke
 // isRespelt says whether another spelling of a key stands for it: that of the first node whose row is spelt as some
 // candidate is. Every other spelling met is remembered to be checked.
 func (c *confirmation) isRespelt(key table.Key, rows []table.Row, digest []*int64) bool {
-	if !c.job.plan.ByText {
+	if !c.job.plan.ByText || c.job.plan.Strategy == Keys { // a rerun's keys were told apart when they were listed
 		return false
 	}
 	for _, row := range rows {
@@ -110,6 +110,20 @@ func (c *confirmation) isRespelt(key table.Key, rows []table.Row, digest []*int6
 		}
 	}
 	return false
+}
+
+// spelling is how a finding names a key that differs: in a rerun as its first row does, since the document may be of
+// another tool, which writes values in its own way.
+func (c *confirmation) spelling(key table.Key, rows []table.Row) table.Key {
+	if c.job.plan.Strategy != Keys {
+		return key
+	}
+	for _, row := range rows {
+		if row != nil {
+			return c.job.plan.keyOf(row)
+		}
+	}
+	return key
 }
 
 // keyOf gives the key of a row.

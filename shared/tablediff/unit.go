@@ -2,6 +2,7 @@ package tablediff
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"ace/shared/archive"
@@ -13,6 +14,8 @@ import (
 // Phases of a run.
 const (
 	phasePlan    = "plan"
+	phaseKeys    = "keys"
+	phaseKeyList = "keylist"
 	phaseBuckets = "buckets"
 	phaseScan    = "scan"
 	phaseCompare = "compare"
@@ -26,7 +29,7 @@ type Unit struct {
 	PlanHash string `json:"plan_hash"`
 	Phase    string `json:"phase"`
 	Index    int    `json:"index"`
-	// From and To: the leaves a compare unit answers for.
+	// From and To: the leaves a compare unit answers for; in a rerun, the blocks of keys.
 	From int `json:"from,omitempty"`
 	To   int `json:"to,omitempty"`
 	// Leaves and Rows: in the pages strategy, those of them that differ, and how many rows each was seen to hold on
@@ -68,6 +71,9 @@ func (u Unit) sources(p *Plan) []table.Source {
 // check makes sure that a unit fits its plan: a payload comes from elsewhere.
 func (u Unit) check(p *Plan) error {
 	leaves := p.Layout.Leaves()
+	if p.Strategy == Keys { // how many there are was not known when the plan was made: a part that is missing is an error
+		leaves = math.MaxInt
+	}
 	fits := u.Index >= 0 && !slices.ContainsFunc(u.Buckets, func(bucket int) bool { return bucket < 0 || bucket >= p.Buckets })
 	switch u.Phase {
 	case phaseBuckets:
@@ -90,7 +96,7 @@ func (u Unit) check(p *Plan) error {
 
 // Totals is what a unit found, stored in the seal of its part. Lists follow the plan's nodes or pairs.
 type Totals struct {
-	// From, To and Range: the leaves covered, and their keys.
+	// From, To and Range: the leaves covered, and their keys. In a rerun, the blocks of keys, and nothing.
 	From  int         `json:"from"`
 	To    int         `json:"to"`
 	Range table.Range `json:"range"`
@@ -103,7 +109,7 @@ type Totals struct {
 	PairCandidates []int64 `json:"pair_candidates,omitempty"` // the same for each pair
 
 	Mismatched int64        `json:"mismatched"` // keys whose rows do differ
-	Resolved   int64        `json:"resolved"`   // candidates that were found equal when read again
+	Resolved   int64        `json:"resolved"`   // candidates that were found equal when read again; keys that a rerun finds equal
 	Unsettled  int64        `json:"unsettled"`  // of the mismatched, those still being written
 	Respelt    int64        `json:"respelt"`    // candidates that are another spelling of one that counts
 	Blocks     int          `json:"blocks"`     // blocks that hold a mismatched key

@@ -3,12 +3,10 @@ package usecase
 import (
 	"context"
 	"path"
-	"slices"
 	"strings"
 
 	"ace/shared/api"
 	"ace/shared/archive"
-	"ace/shared/cluster"
 	"ace/shared/difffile"
 	"ace/shared/document"
 	"ace/shared/fault"
@@ -74,16 +72,4 @@ func (s *Service) open(ctx context.Context, f api.DiffFile, about document.Subje
 	}
 	defer d.Close()
 	return recorded, d.Summary(), about.Check(d.Summary())
-}
-
-// checkNodes makes sure that the nodes of a document can still be reached.
-func checkNodes(definition cluster.Cluster, documented []string) error {
-	active := definition.NodeNames()
-	for _, node := range documented {
-		if !slices.Contains(active, node) {
-			return fault.New(fault.Invalid, "diff_file is of the nodes %s, cluster %s has the active nodes %s",
-				strings.Join(documented, ", "), definition.Name, strings.Join(active, ", "))
-		}
-	}
-	return nil
 }

@@ -59,7 +59,7 @@ func checkRepaired(definition cluster.Cluster, documented []string, req api.Tabl
 	if req.Nodes != nil {
 		repaired = append([]string{req.SourceOfTruth}, req.Nodes...)
 	}
-	return checkNodes(definition, repaired)
+	return document.CheckNodes(repaired, definition.Name, definition.NodeNames())
 }
 
 // submitExclusive is submit for tasks of which a table has one at a time.

@@ -24,7 +24,7 @@ func (s *Service) SubmitTableRerun(ctx context.Context, req api.TableRerunReques
 	if err != nil {
 		return api.Submitted{}, err
 	}
-	if err := checkNodes(definition, summary.Nodes); err != nil {
+	if err := document.CheckNodes(summary.Nodes, definition.Name, definition.NodeNames()); err != nil {
 		return api.Submitted{}, err
 	}
 	return s.submit(ctx, task.New{
