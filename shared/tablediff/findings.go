@@ -16,7 +16,7 @@ func (c *confirmation) report(ctx context.Context) error {
 	return c.candidates(ctx, func(chunk []indexed) error {
 		var full, counted []indexed
 		for _, candidate := range chunk {
-			within := c.advance(candidate) || c.job.plan.ByText // whose spellings only the rows tell
+			within := c.advance(candidate) || c.job.plan.respells() // whose spellings only the rows tell
 			switch {
 			case c.resolved.has(candidate.at):
 				c.job.totals.Resolved++

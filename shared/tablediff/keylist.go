@@ -39,9 +39,12 @@ func (r *run) listKeys(ctx context.Context) error {
 	done := r.unit(phaseKeyList, 0)
 	err := part.ReadTotals(ctx, r.store, done.key(), done.header(), &r.listed)
 	if errors.Is(err, archive.ErrNotFound) {
-		if r.listed, err = r.writeKeys(ctx); err == nil {
-			err = seal(ctx, r.store, done, r.listed)
-		}
+		err = r.persist(ctx, "listing of keys", func() (err error) {
+			if r.listed, err = r.writeKeys(ctx); err != nil {
+				return err
+			}
+			return seal(ctx, r.store, done, r.listed)
+		})
 	}
 	if err != nil {
 		return err
