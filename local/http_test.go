@@ -3,6 +3,7 @@ package main_test
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,11 +56,11 @@ func checkEverywhere(t *testing.T, transports []endpointtest.Transport, req endp
 	return want
 }
 
-func TestHTTP_EveryBadTableDiffIsRefusedByTheRunningService(t *testing.T) {
+func TestHTTP_EveryBadRequestIsRefusedByTheRunningService(t *testing.T) {
 	t.Parallel()
 	s := newHome(t, pgtest.NewCluster(t)).serve(t, nil)
 	transports := s.everywhere(t)
-	for _, c := range apicases.BadTableDiff() {
+	for _, c := range slices.Concat(apicases.BadTableDiff(), apicases.BadTableRerun()) {
 		req := endpoint.Request{Method: c.Method, Path: c.Path, RawQuery: c.RawQuery, Body: []byte(c.Body), Header: endpoint.Header{}}
 		if c.ContentType != "" {
 			req.Header["content-type"] = c.ContentType

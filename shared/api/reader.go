@@ -59,6 +59,9 @@ func parsed[T any](r *reader, name string, byDefault T, allowed string, parse fu
 	return converted
 }
 
+// flag is a boolean that is false by default.
+func (r *reader) flag(name string) bool { return parsed(r, name, false, allowedBool, parseBool) }
+
 // worded is like parsed for a parse function whose error says by itself what is wrong and what is allowed.
 func worded[T any](r *reader, name string, parse func(string) (T, error)) T {
 	var none T

@@ -9,17 +9,23 @@ type Route string
 
 // The routes. Each takes GET with a query string and POST with a form or JSON body; those that only read take HEAD too.
 const (
-	RouteTableDiff  Route = "/ace/table-diff"
-	RouteTaskStatus Route = "/ace/task-status/{task_id}"
-	RouteTaskCancel Route = "/ace/task-cancel/{task_id}"
-	RouteTasks      Route = "/ace/tasks"
-	RouteDiff       Route = "/ace/diffs/{task_id}"
-	RouteHealth     Route = "/healthz"
+	RouteTableDiff   Route = "/ace/table-diff"
+	RouteTableRepair Route = "/ace/table-repair"
+	RouteTableUndo   Route = "/ace/table-undo"
+	RouteTableRerun  Route = "/ace/table-rerun"
+	RouteTaskStatus  Route = "/ace/task-status/{task_id}"
+	RouteTaskCancel  Route = "/ace/task-cancel/{task_id}"
+	RouteTasks       Route = "/ace/tasks"
+	RouteDiff        Route = "/ace/diffs/{task_id}"
+	RouteHealth      Route = "/healthz"
 )
 
 // Routes is the list of all routes, in the order of the reference.
 func Routes() []Route {
-	return []Route{RouteTableDiff, RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiff, RouteHealth}
+	return []Route{
+		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun,
+		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiff, RouteHealth,
+	}
 }
 
 // Reads says whether a request only looks. HEAD, which tools send to find out whether a link works, must start nothing,

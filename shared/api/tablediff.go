@@ -72,7 +72,7 @@ func DecodeTableDiff(p Params) (TableDiffRequest, error) {
 	req.Nodes = parsed(r, "nodes", nil, allowedNodes, parseNodes)
 	req.BatchSize = parsed(r, "batch_size", req.BatchSize, batchSizeRange().String(), strconv.Atoi)
 	req.TableFilter = r.text("table_filter", "")
-	req.Quiet = parsed(r, "quiet", req.Quiet, allowedBool, parseBool)
+	req.Quiet = r.flag("quiet")
 	req.MaxDiffRows = parsed(r, "max_diff_rows", req.MaxDiffRows, maxDiffRowsRange().String(), parseInt64)
 	req.IgnoreColumns = worded(r, "ignore_columns", parseIdentifiers)
 	req.ConfirmDelay = parsed(r, "confirm_delay", req.ConfirmDelay, allowedDelay, parseConfirmDelay)
@@ -86,24 +86,43 @@ func (r TableDiffRequest) Validate() error { return r.problems().err() }
 func (r TableDiffRequest) problems() problems {
 	var found problems
 	found.add("cluster_name", clusterNameProblem(r.ClusterName))
-	if r.Table == (TableName{}) {
-		found.add("table_name", "table_name is required")
-	}
+	found.add("table_name", tableNameProblem(r.Table))
 	found.add("block_rows", blockRowsRange().problem("block_rows", int64(r.BlockRows)))
-	if !(r.MaxCPURatio > 0 && r.MaxCPURatio <= 1) { // so written, NaN is refused too
-		found.add("max_cpu_ratio", notAllowed("max_cpu_ratio", strconv.FormatFloat(r.MaxCPURatio, 'g', -1, 64), allowedRatio))
-	}
+	found.add("max_cpu_ratio", ratioProblem(r.MaxCPURatio))
 	found.add("output", formatProblem("output", r.Output))
 	found.add("nodes", nodesProblem(r.Nodes))
 	found.add("batch_size", batchSizeRange().problem("batch_size", int64(r.BatchSize)))
 	found.add("table_filter", filterProblem(r.TableFilter))
 	found.add("max_diff_rows", maxDiffRowsRange().problem("max_diff_rows", r.MaxDiffRows))
 	found.add("ignore_columns", columnsProblem(r.IgnoreColumns))
-	if !allowsDelay(r.ConfirmDelay) {
-		found.add("confirm_delay", notAllowed("confirm_delay", r.ConfirmDelay.String(), allowedDelay))
-	}
-	found.add("checksum", oneOf("checksum", r.Checksum, ChecksumAuto, ChecksumSHA256))
+	found.add("confirm_delay", delayProblem(r.ConfirmDelay))
+	found.add("checksum", checksumProblem(r.Checksum))
 	return found
+}
+
+func tableNameProblem(name TableName) string {
+	if name == (TableName{}) {
+		return "table_name is required"
+	}
+	return ""
+}
+
+func ratioProblem(ratio float64) string {
+	if ratio > 0 && ratio <= 1 { // so written, NaN is refused too
+		return ""
+	}
+	return notAllowed("max_cpu_ratio", strconv.FormatFloat(ratio, 'g', -1, 64), allowedRatio)
+}
+
+func delayProblem(delay Duration) string {
+	if allowsDelay(delay) {
+		return ""
+	}
+	return notAllowed("confirm_delay", delay.String(), allowedDelay)
+}
+
+func checksumProblem(checksum string) string {
+	return oneOf("checksum", checksum, ChecksumAuto, ChecksumSHA256)
 }
 
 // parseNodes reads the comma list of node names; "all" is nil.

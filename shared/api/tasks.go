@@ -29,12 +29,12 @@ type Submitted struct {
 // TaskStatus is what a user sees of a task. What is not known yet is absent.
 type TaskStatus struct {
 	TaskID     string          `json:"task_id"`
-	TaskType   string          `json:"task_type"` // "table-diff"
+	TaskType   string          `json:"task_type"` // "table-diff", "table-repair", ...
 	Status     string          `json:"status"`
 	StartedAt  Time            `json:"started_at,omitzero"`
 	FinishedAt Time            `json:"finished_at,omitzero"`
 	TimeTaken  *float64        `json:"time_taken,omitempty"` // seconds
-	Result     json.RawMessage `json:"result,omitempty"`     // of a comparison: DiffResult
+	Result     json.RawMessage `json:"result,omitempty"`     // DiffResult, RepairResult or UndoResult
 
 	SubmittedAt Time            `json:"submitted_at"`
 	ClusterName string          `json:"cluster_name"`

@@ -23,6 +23,7 @@ import (
 // Options of an application.
 type Options struct {
 	Store    archive.Store
+	Location archive.Location // where Store lies, as diff_file may name it
 	Clusters cluster.Source
 	// MaxConns caps the connections to one node.
 	MaxConns         int
@@ -69,10 +70,12 @@ func (a *App) Worker() invoke.Handler {
 // Endpoints is what the service answers, the same under every transport.
 func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
 	s := &usecase.Service{
-		Tasks: a.tasks, Store: a.options.Store, Clusters: a.options.Clusters, Starter: starter, Now: time.Now, Log: a.options.Log,
+		Tasks: a.tasks, Store: a.options.Store, Location: a.options.Location, Clusters: a.options.Clusters, Starter: starter,
+		Now: time.Now, Log: a.options.Log,
 	}
 	return []endpoint.Endpoint{
 		endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff, s.SubmitTableDiff),
+		endpoint.JSON(api.RouteTableRerun, api.DecodeTableRerun, s.SubmitTableRerun),
 		endpoint.JSON(api.RouteTaskStatus, api.DecodeTask, s.TaskStatus),
 		endpoint.JSON(api.RouteTaskCancel, api.DecodeTask, s.CancelTask),
 		endpoint.JSON(api.RouteTasks, api.DecodeTasks, s.ListTasks),

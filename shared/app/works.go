@@ -37,6 +37,9 @@ func (a *App) Works(invoker tablediff.Invoker, capacity Capacity) map[task.Type]
 		task.TableDiff: func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
 			return a.tableDiff(ctx, coordinator, capacity.Parallel, rec, report)
 		},
+		task.TableRerun: func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+			return a.tableRerun(ctx, coordinator, capacity.Parallel, rec, report)
+		},
 	}
 }
 
@@ -44,8 +47,8 @@ func (a *App) tableDiff(
 	ctx context.Context, coordinator *tablediff.Coordinator, parallel int, rec task.Record, report func(task.Progress),
 ) (runner.Outcome, error) {
 	var req api.TableDiffRequest
-	if err := json.Unmarshal(rec.Parameters, &req); err != nil {
-		return runner.Outcome{}, fault.Wrap(err, fault.Internal, "the parameters of task %s cannot be read", rec.TaskID)
+	if err := parameters(rec, &req); err != nil {
+		return runner.Outcome{}, err
 	}
 	definition, err := a.options.Clusters.Load(ctx, req.ClusterName)
 	if err != nil {
@@ -55,13 +58,54 @@ func (a *App) tableDiff(
 	if err != nil {
 		return runner.Outcome{}, err
 	}
-	if !req.Quiet {
+	return a.compare(ctx, coordinator, rec, tablediff.Job{
+		Request: req, Nodes: nodes, Database: database, Workers: workers(req.MaxCPURatio, parallel),
+	}, report)
+}
+
+func (a *App) tableRerun(
+	ctx context.Context, coordinator *tablediff.Coordinator, parallel int, rec task.Record, report func(task.Progress),
+) (runner.Outcome, error) {
+	var req api.TableRerunRequest
+	if err := parameters(rec, &req); err != nil {
+		return runner.Outcome{}, err
+	}
+	if rec.Input == nil {
+		return runner.Outcome{}, fault.New(fault.Internal, "task %s names no document", rec.TaskID)
+	}
+	definition, err := a.options.Clusters.Load(ctx, req.ClusterName)
+	if err != nil {
+		return runner.Outcome{}, err
+	}
+	compared := api.NewTableDiffRequest()
+	compared.ClusterName, compared.Table, compared.DBName = req.ClusterName, req.Table, req.DBName
+	compared.MaxDiffRows, compared.ConfirmDelay, compared.Checksum = req.MaxDiffRows, req.ConfirmDelay, req.Checksum
+	compared.Output, compared.Quiet = req.Output, req.Quiet
+	return a.compare(ctx, coordinator, rec, tablediff.Job{
+		Request: compared, Nodes: definition.NodeNames(), Database: rec.DBName, Workers: workers(req.MaxCPURatio, parallel),
+		Rerun: &tablediff.Rerun{Document: *rec.Input, Behavior: req.Behavior},
+	}, report)
+}
+
+// parameters reads the request that a task stores.
+func parameters(rec task.Record, req any) error {
+	if err := json.Unmarshal(rec.Parameters, req); err != nil {
+		return fault.Wrap(err, fault.Internal, "the parameters of task %s cannot be read", rec.TaskID)
+	}
+	return nil
+}
+
+func workers(ratio float64, parallel int) int { return max(1, int(ratio*float64(parallel))) }
+
+// compare runs a job that says what is compared, for this task.
+func (a *App) compare(
+	ctx context.Context, coordinator *tablediff.Coordinator, rec task.Record, job tablediff.Job, report func(task.Progress),
+) (runner.Outcome, error) {
+	job.TaskID, job.SubmittedAt, job.StartedAt = rec.TaskID, rec.SubmittedAt, *rec.StartedAt
+	if !job.Request.Quiet {
 		report = a.logged(ctx, rec.TaskID, report)
 	}
-	result, err := coordinator.Run(ctx, tablediff.Job{
-		TaskID: rec.TaskID, SubmittedAt: rec.SubmittedAt, StartedAt: *rec.StartedAt, Request: req,
-		Nodes: nodes, Database: database, Workers: max(1, int(req.MaxCPURatio*float64(parallel))),
-	}, report)
+	result, err := coordinator.Run(ctx, job, report)
 	if err != nil {
 		return runner.Outcome{}, err
 	}

@@ -1,6 +1,8 @@
 package archive
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"time"
 )
@@ -37,6 +39,15 @@ func PartKey(taskID, phase, unit string) string { return PartsPrefix(taskID, pha
 func DiffKey(taskID string, submitted time.Time, format string) string {
 	return fmt.Sprintf("diffs/%s/%s.%s", submitted.UTC().Format(time.DateOnly), taskID, format)
 }
+
+// LockKey names the exclusive task of a table. Names may hold any character and be long, so the key has their hash.
+func LockKey(cluster, database, table string) string {
+	sum := sha256.Sum256([]byte(cluster + "\x00" + database + "\x00" + table))
+	return "locks/" + hex.EncodeToString(sum[:])
+}
+
+// ImportPrefix holds the documents that users have brought, named by their SHA-256.
+const ImportPrefix = "imports/"
 
 // ProbePrefix holds what Probe writes and removes again.
 const ProbePrefix = "probe/"

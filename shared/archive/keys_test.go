@@ -18,6 +18,8 @@ func TestKeys_AreTheLayoutThatOperatorsSee(t *testing.T) {
 		{"plan", archive.PlanKey(taskID), "tasks/td_20240315_123456/plan.json"},
 		{"cancel mark", archive.CancelKey(taskID), "tasks/td_20240315_123456/cancel"},
 		{"part", archive.PartKey(taskID, "compare", "7.1"), "tasks/td_20240315_123456/parts/compare-7.1"},
+		{"the lock of a table", archive.LockKey("demo", "acedb", "public.users"),
+			"locks/84f4ea8b5f9b34edc09193e4e4fc2c2e301df17645ad15c10431bb72cd481391"},
 		{"the day of a document is the UTC day", archive.DiffKey(taskID, time.Date(2024, 3, 16, 5, 0, 0, 0, east), "json"),
 			"diffs/2024-03-15/td_20240315_123456.json"},
 	}

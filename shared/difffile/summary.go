@@ -19,7 +19,9 @@ type Summary struct {
 	Table               string             `json:"table"`
 	PrimaryKey          []string           `json:"primary_key"` // columns of the key used, in its order
 	Columns             []Column           `json:"columns"`
-	Nodes               []string           `json:"nodes"` // in the cluster's order
+	Nodes               []string           `json:"nodes"`              // in the cluster's order
+	RerunOf             string             `json:"rerun_of,omitempty"` // the document whose rows were compared again, if it was one
+	Behavior            string             `json:"behavior,omitempty"` // of a rerun
 	TableFilter         string             `json:"table_filter"`
 	IgnoreColumns       []string           `json:"ignore_columns"`
 	BlockRows           int64              `json:"block_rows"`

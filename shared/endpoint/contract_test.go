@@ -18,16 +18,16 @@ func request(path, rawQuery string) endpoint.Request {
 	return endpoint.Request{Method: "GET", Path: path, RawQuery: rawQuery, Header: endpoint.Header{}}
 }
 
-func TestEveryBadTableDiffIsRefusedAlikeByEveryTransport(t *testing.T) {
-	var recorded []api.TableDiffRequest
-	mux := newMux(t, endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff,
-		func(_ context.Context, req api.TableDiffRequest) (api.Submitted, error) {
-			recorded = append(recorded, req)
-			return api.Submitted{}, nil
-		}))
+func TestEveryBadRequestIsRefusedAlikeByEveryTransport(t *testing.T) {
+	var submitted submissions
+	mux := newMux(t,
+		endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff, recorded[api.TableDiffRequest](&submitted)),
+		endpoint.JSON(api.RouteTableRerun, api.DecodeTableRerun, recorded[api.TableRerunRequest](&submitted)),
+		endpoint.JSON(api.RouteTableRepair, api.DecodeTableRepair, recorded[api.TableRepairRequest](&submitted)),
+		endpoint.JSON(api.RouteTableUndo, api.DecodeTableUndo, recorded[api.TableUndoRequest](&submitted)))
 	transports := endpointtest.Both(t, mux)
-	cases := apicases.BadTableDiff()
-	if len(cases) < 60 {
+	cases := apicases.Bad()
+	if len(cases) < 150 {
 		t.Fatalf("only %d cases", len(cases))
 	}
 	for _, c := range cases {
@@ -40,8 +40,18 @@ func TestEveryBadTableDiffIsRefusedAlikeByEveryTransport(t *testing.T) {
 			}
 		})
 	}
-	if len(recorded) > 0 {
-		t.Errorf("the use case was called: %+v", recorded)
+	if len(submitted) > 0 {
+		t.Errorf("a use case was called: %+v", submitted)
+	}
+}
+
+// submissions are the requests that got as far as a use case.
+type submissions []any
+
+func recorded[Req any](s *submissions) func(context.Context, Req) (api.Submitted, error) {
+	return func(_ context.Context, req Req) (api.Submitted, error) {
+		*s = append(*s, req)
+		return api.Submitted{}, nil
 	}
 }
 

@@ -41,6 +41,25 @@ func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*
 	return digests, t.run(ctx, "re-reading differing keys", append(settings(rangePlans), q)...)
 }
 
+// Spellings gives for each key the text that its row has it in, which may be another where equal keys need not look
+// alike; nil where there is no row. One round trip.
+func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
+	spelt := make([]table.Key, len(keys))
+	q := byKey(s, keys, strings.Join(s.Key, ", "))
+	q.row = func(v [][]byte) error {
+		i, err := place(v[0], len(keys))
+		if err != nil {
+			return err
+		}
+		if spelt[i] != nil {
+			return t.node.twice(keys[i])
+		}
+		spelt[i] = readKey(v[1:])
+		return nil
+	}
+	return spelt, t.run(ctx, "reading keys", append(settings(rangePlans), q)...)
+}
+
 // twice is the error of a unique index that is not.
 func (n *Node) twice(key table.Key) error {
 	return fault.New(fault.Invalid, "node %q has two rows with the key %s, so its unique index is damaged: rows cannot be told apart (REINDEX names the duplicates)",

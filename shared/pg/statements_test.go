@@ -473,3 +473,16 @@ func TestPageProbes_AreSpreadOverAllPages(t *testing.T) {
 		}
 	}
 }
+
+func TestSpellings_GiveTheTextThatTheRowHas(t *testing.T) {
+	c := pgtest.NewCluster(t, pgtest.Nodes(1))
+	n := nodeOf(t, c, 0)
+	c.Exec(t, 0, `CREATE TABLE t (id numeric PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1.0, ''), (2, ''), (3.50, '')`)
+	s := sourceOf(describeTable(t, n, "t"), "t")
+	tx := begin(t, n, s)
+	defer tx.Close()
+	spelt, err := tx.Spellings(t.Context(), s, []table.Key{key("3.5"), key("7"), key("1.000"), key("2"), key("1")})
+	if diff := cmp.Diff([]table.Key{key("3.50"), nil, key("1.0"), key("2"), key("1.0")}, spelt); diff != "" || err != nil {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+}

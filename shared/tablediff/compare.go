@@ -39,6 +39,8 @@ func (j *job) compare(ctx context.Context) error {
 	j.totals.RowsPerNode = make([]int64, len(j.nodes))
 	j.totals.PairCandidates = make([]int64, len(j.plan.pairs()))
 	switch {
+	case j.plan.Strategy == Keys:
+		return j.compareKeys(ctx)
 	case j.unit.Dense:
 		return j.narrowAll(ctx, j.unit.From)
 	case j.plan.Strategy == Pages:

@@ -3,6 +3,7 @@ package tablediff
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -65,7 +66,8 @@ type run struct {
 	told      atomic.Bool // a compare unit is done
 	dense     atomic.Bool // most leaves of the latest one differed
 	timings   timings
-	equal     Totals // of leaves that the scan found equal
+	equal     Totals  // of leaves that the scan found equal
+	listed    keyList // of a rerun
 	compares  []Unit
 	compared  []Totals
 	confirmed []Totals // zero where there was no candidate
@@ -77,7 +79,7 @@ func (r *run) makePlan(ctx context.Context) error {
 	r.progress.phase(phasePlan)
 	plan, err := loadPlan(ctx, r.store, r.job.TaskID)
 	if errors.Is(err, archive.ErrNotFound) {
-		if plan, err = makePlan(ctx, r.nodes, r.job, time.Now()); err == nil {
+		if plan, err = r.newPlan(ctx); err == nil {
 			plan, err = storePlan(ctx, r.store, plan)
 		}
 	}
@@ -89,10 +91,20 @@ func (r *run) makePlan(ctx context.Context) error {
 	return nil
 }
 
-// scan decides what there is to compare: all leaves, or, in the pages strategy, what reading all pages of every node
-// shows to differ.
+func (r *run) newPlan(ctx context.Context) (*Plan, error) {
+	if r.job.Rerun != nil {
+		return planRerun(ctx, r.store, r.nodes, r.job, time.Now())
+	}
+	return makePlan(ctx, r.nodes, r.job, time.Now())
+}
+
+// scan decides what there is to compare: all leaves; in the pages strategy, what reading all pages of every node shows to
+// differ; in a rerun, the keys of the document.
 func (r *run) scan(ctx context.Context) error {
-	if r.plan.Strategy != Pages {
+	switch r.plan.Strategy {
+	case Keys:
+		return r.listKeys(ctx)
+	case KeyRanges:
 		r.compares = r.batches()
 		return nil
 	}
@@ -288,7 +300,11 @@ func inRange(err error, plan *Plan, u Unit) error {
 	if err == nil || u.Phase == phaseScan || u.Phase == phaseBuckets || fault.CodeOf(err) == fault.Internal || fault.CodeOf(err) == fault.Cancelled {
 		return err
 	}
-	return fault.Wrap(err, fault.CodeOf(err), "%s (%s)", fault.PublicMessage(err), describeRange(plan.Layout.Span(u.From, u.To)))
+	where := describeRange(plan.span(u.From, u.To))
+	if plan.Strategy == Keys {
+		where = fmt.Sprintf("block %d of the document's keys", u.From+1)
+	}
+	return fault.Wrap(err, fault.CodeOf(err), "%s (%s)", fault.PublicMessage(err), where)
 }
 
 func describeRange(r table.Range) string {

@@ -16,7 +16,7 @@ func (c *confirmation) report(ctx context.Context) error {
 	return c.candidates(ctx, func(chunk []indexed) error {
 		var full, counted []indexed
 		for _, candidate := range chunk {
-			within := c.advance(candidate) || c.job.plan.ByText // whose spellings only the rows tell
+			within := c.advance(candidate) || c.job.plan.respells() // whose spellings only the rows tell
 			switch {
 			case c.resolved.has(candidate.at):
 				c.job.totals.Resolved++
@@ -110,7 +110,7 @@ func (c *confirmation) judge(candidate indexed, rows []*table.KeyedRow) error {
 	}
 	unsettled := c.isUnsettled(candidate, digest)
 	c.countKey(candidate, unsettled)
-	return c.keep(finding{Unsettled: unsettled, Differs: differs}, candidate.Key, texts)
+	return c.keep(finding{Unsettled: unsettled, Differs: differs}, c.spelling(candidate.Key, texts), texts)
 }
 
 // keep writes a finding to the part: its rows as the document will have them.

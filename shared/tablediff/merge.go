@@ -33,7 +33,7 @@ const documentType = "application/json"
 func (r *run) merge(ctx context.Context) (Result, error) {
 	merged := r.timings.measure(phaseMerge)
 	r.progress.phase(phaseMerge)
-	if err := checkCoverage(r.plan, r.compared); err != nil {
+	if err := r.checkCompared(); err != nil {
 		return Result{}, err
 	}
 	if err := checkConfirmed(r.compared, r.confirmed); err != nil {
@@ -51,6 +51,14 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 	merged() // the document, whose summary stands before its rows, cannot tell how long its own writing took
 	summary.Timings = r.timings
 	return newResult(summary, document)
+}
+
+// checkCompared makes sure that everything was compared that the plan says.
+func (r *run) checkCompared() error {
+	if r.plan.Strategy == Keys {
+		return checkKeysCompared(r.listed, r.compared)
+	}
+	return checkCoverage(r.plan, r.compared)
 }
 
 func newResult(summary difffile.Summary, document task.Document) (Result, error) {
@@ -123,8 +131,12 @@ func (r *run) summary() difffile.Summary {
 	for i, node := range p.Nodes {
 		s.ServerVersions[node] = p.ServerVersions[i]
 	}
+	if p.Strategy == Keys {
+		s.RerunOf, s.Behavior, s.Blocks = p.Document.Key, p.Behavior, int64(r.listed.Blocks)
+	}
 	for _, t := range append(r.compared, r.equal) {
 		s.TotalRows += t.Keys
+		s.ResolvedRows += t.Resolved
 		for i, rows := range t.RowsPerNode {
 			s.RowsPerNode[p.Nodes[i]] += rows
 		}

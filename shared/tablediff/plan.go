@@ -16,6 +16,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
+	"ace/shared/task"
 )
 
 // planFormat changes when a runner could misread an older plan.
@@ -58,6 +59,10 @@ type Plan struct {
 	// leaf. 0: the nodes may hash equal keys differently.
 	Buckets int `json:"buckets,omitempty"`
 
+	// Document and Behavior are of a rerun: which keys are compared, and how they are looked up.
+	Document *task.Document `json:"document,omitempty"`
+	Behavior string         `json:"behavior,omitempty"`
+
 	BlockRows   int64 `json:"block_rows"`
 	LeafRows    int64 `json:"leaf_rows"`
 	RowEstimate int64 `json:"row_estimate"` // of the node that has the most
@@ -88,6 +93,14 @@ func (p *Plan) pairs() []pair {
 		}
 	}
 	return pairs
+}
+
+// span is the key range of some leaves. The blocks of a rerun have none: they are lists of keys.
+func (p *Plan) span(from, to int) table.Range {
+	if p.Strategy == Keys {
+		return table.Range{}
+	}
+	return p.Layout.Span(from, to)
 }
 
 // keyColumns gives the place of each key column among the compared columns.

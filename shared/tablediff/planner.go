@@ -43,6 +43,9 @@ type Job struct {
 	Database string
 	// Workers is how many units may be under way at once.
 	Workers int
+	// Rerun: only the rows of this document are compared, on those of Nodes that it is about; Request says nothing of
+	// what they are then. nil: the whole table is.
+	Rerun *Rerun
 }
 
 // planner makes the plan of one run.
@@ -61,19 +64,25 @@ func makePlan(ctx context.Context, opener Opener, job Job, now time.Time) (*Plan
 	if err != nil {
 		return nil, err
 	}
-	req := job.Request
-	p := &planner{job: job, nodes: nodes, plan: &Plan{
-		Format: planFormat, TaskID: job.TaskID, PlannedAt: now.UTC(),
-		ClusterName: req.ClusterName, DBName: job.Database, Schema: req.Table.Schema, Table: req.Table.Name,
-		Nodes: job.Nodes, Workers: job.Workers, MaxDiffRows: req.MaxDiffRows,
-		ConfirmDelay: time.Duration(req.ConfirmDelay), Filter: req.TableFilter, Ignored: req.IgnoreColumns, Seeds: drawSeeds(),
-	}}
+	p := &planner{job: job, nodes: nodes, plan: newPlan(job, now)}
 	for _, step := range []func(context.Context) error{p.describe, p.checkFilter, p.divide} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return p.plan, nil
+}
+
+// newPlan is what is known before any node was asked.
+func newPlan(job Job, now time.Time) *Plan {
+	req := job.Request
+	return &Plan{
+		Format: planFormat, TaskID: job.TaskID, PlannedAt: now.UTC(),
+		ClusterName: req.ClusterName, DBName: job.Database, Schema: req.Table.Schema, Table: req.Table.Name,
+		Nodes: job.Nodes, Workers: job.Workers, MaxDiffRows: req.MaxDiffRows,
+		ConfirmDelay: time.Duration(req.ConfirmDelay), Filter: req.TableFilter, Ignored: req.IgnoreColumns,
+		Seeds: drawSeeds(),
+	}
 }
 
 // describe reads the catalogues, finds what the nodes have in common and writes the sources.
@@ -94,6 +103,9 @@ func (p *planner) describe(ctx context.Context) error {
 	p.plan.Warnings = append(p.plan.Warnings, p.common.Warnings...)
 	reading := reconcile.Reading{
 		Schema: p.plan.Schema, Table: p.plan.Table, Filter: p.plan.Filter, SHA256: p.plan.Checksum == ChecksumSHA256, Seeds: p.plan.Seeds,
+	}
+	if p.plan.Strategy == Keys { // the filter has chosen the keys already
+		reading.Filter = ""
 	}
 	for i, d := range p.descriptions {
 		p.plan.Sources = append(p.plan.Sources, p.common.Source(d, i, reading))

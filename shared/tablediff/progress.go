@@ -33,6 +33,12 @@ func (p *progress) planned(plan *Plan) {
 	})
 }
 
+func (p *progress) listed(list keyList, nodes int) {
+	p.change(func(s *task.Progress) {
+		s.BlocksTotal, s.RowsTotalEstimate = list.Blocks, list.Keys*int64(nodes)
+	})
+}
+
 func (p *progress) scanned(t Totals, blocksDone int) {
 	p.change(func(s *task.Progress) {
 		s.BlocksDone = max(s.BlocksDone, blocksDone)

@@ -22,10 +22,14 @@ type respelling struct {
 	digest     []*int64 // per node, of the rows found by its own spelling
 }
 
+// respells says whether a key may have several spellings among the candidates. Those of a rerun were told apart when its
+// keys were listed.
+func (p *Plan) respells() bool { return p.ByText && p.Strategy != Keys }
+
 // findSpellings finds out which other spellings of the keys of a chunk are candidates, in the snapshots that the rows
 // will be read in. A key that every node had spelt alike has no other.
 func (c *confirmation) findSpellings(ctx context.Context, txs []Tx, chunk []indexed) error {
-	if !c.job.plan.ByText {
+	if !c.job.plan.respells() {
 		return nil
 	}
 	c.spelt = map[string]bool{}
@@ -93,7 +97,7 @@ func spellings(ctx context.Context, tx Tx, keyOnly table.Source, keys []table.Ke
 // isRespelt says whether another spelling of a key stands for it: that of the first node whose row is spelt as some
 // candidate is. Every other spelling met is remembered to be checked.
 func (c *confirmation) isRespelt(key table.Key, rows []table.Row, digest []*int64) bool {
-	if !c.job.plan.ByText {
+	if !c.job.plan.respells() {
 		return false
 	}
 	for _, row := range rows {
@@ -110,6 +114,20 @@ func (c *confirmation) isRespelt(key table.Key, rows []table.Row, digest []*int6
 		}
 	}
 	return false
+}
+
+// spelling is how a finding names a key that differs: in a rerun as its first row does, since the document may be of
+// another tool, which writes values in its own way.
+func (c *confirmation) spelling(key table.Key, rows []table.Row) table.Key {
+	if c.job.plan.Strategy != Keys {
+		return key
+	}
+	for _, row := range rows {
+		if row != nil {
+			return c.job.plan.keyOf(row)
+		}
+	}
+	return key
 }
 
 // keyOf gives the key of a row.

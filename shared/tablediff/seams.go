@@ -40,6 +40,7 @@ type Tx interface {
 	ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64) ([][]table.Listed, error)
 	Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error)
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
+	Spellings(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error)
 	// Last says that the next call is the transaction's last: its end travels with it.
 	Last()
 	Close()

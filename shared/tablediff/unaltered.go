@@ -39,6 +39,7 @@ func (r *run) describeAgain(ctx context.Context) (*Plan, error) {
 	}
 	p := &planner{job: r.job, nodes: nodes, plan: &Plan{
 		Schema: r.plan.Schema, Table: r.plan.Table, Filter: r.plan.Filter, Ignored: r.plan.Ignored, Seeds: r.plan.Seeds,
+		Strategy: r.plan.Strategy,
 	}}
 	return p.plan, p.describe(ctx)
 }

@@ -13,6 +13,8 @@ import (
 // Phases of a run.
 const (
 	phasePlan    = "plan"
+	phaseKeys    = "keys"
+	phaseKeyList = "keylist"
 	phaseBuckets = "buckets"
 	phaseScan    = "scan"
 	phaseCompare = "compare"
@@ -26,7 +28,7 @@ type Unit struct {
 	PlanHash string `json:"plan_hash"`
 	Phase    string `json:"phase"`
 	Index    int    `json:"index"`
-	// From and To: the leaves a compare unit answers for.
+	// From and To: the leaves a compare unit answers for; in a rerun, the blocks of keys.
 	From int `json:"from,omitempty"`
 	To   int `json:"to,omitempty"`
 	// Leaves and Rows: in the pages strategy, those of them that differ, and how many rows each was seen to hold on
@@ -67,7 +69,6 @@ func (u Unit) sources(p *Plan) []table.Source {
 
 // check makes sure that a unit fits its plan: a payload comes from elsewhere.
 func (u Unit) check(p *Plan) error {
-	leaves := p.Layout.Leaves()
 	fits := u.Index >= 0 && !slices.ContainsFunc(u.Buckets, func(bucket int) bool { return bucket < 0 || bucket >= p.Buckets })
 	switch u.Phase {
 	case phaseBuckets:
@@ -75,10 +76,10 @@ func (u Unit) check(p *Plan) error {
 	case phaseScan:
 		fits = fits && u.Index < len(p.Scans)
 	case phaseCompare:
-		fits = fits && 0 <= u.From && u.From < u.To && u.To <= leaves && len(u.Leaves) == len(u.Rows) &&
+		fits = fits && u.coversSome(p) && len(u.Leaves) == len(u.Rows) &&
 			!slices.ContainsFunc(u.Leaves, func(leaf int) bool { return leaf < u.From || leaf >= u.To })
 	case phaseConfirm:
-		fits = fits && 0 <= u.From && u.From < u.To && u.To <= leaves && len(u.Before) == len(p.pairs())
+		fits = fits && u.coversSome(p) && len(u.Before) == len(p.pairs())
 	default:
 		return fault.New(fault.Internal, "there is no phase %q", u.Phase)
 	}
@@ -88,9 +89,15 @@ func (u Unit) check(p *Plan) error {
 	return nil
 }
 
+// coversSome says whether the unit answers for leaves that there are. How many blocks a rerun has was not known when the
+// plan was made: one that is not there has no part of keys, which is an error then.
+func (u Unit) coversSome(p *Plan) bool {
+	return 0 <= u.From && u.From < u.To && (p.Strategy == Keys || u.To <= p.Layout.Leaves())
+}
+
 // Totals is what a unit found, stored in the seal of its part. Lists follow the plan's nodes or pairs.
 type Totals struct {
-	// From, To and Range: the leaves covered, and their keys.
+	// From, To and Range: the leaves covered, and their keys. In a rerun, the blocks of keys, and nothing.
 	From  int         `json:"from"`
 	To    int         `json:"to"`
 	Range table.Range `json:"range"`
@@ -103,7 +110,7 @@ type Totals struct {
 	PairCandidates []int64 `json:"pair_candidates,omitempty"` // the same for each pair
 
 	Mismatched int64        `json:"mismatched"` // keys whose rows do differ
-	Resolved   int64        `json:"resolved"`   // candidates that were found equal when read again
+	Resolved   int64        `json:"resolved"`   // candidates that were found equal when read again; keys that a rerun finds equal
 	Unsettled  int64        `json:"unsettled"`  // of the mismatched, those still being written
 	Respelt    int64        `json:"respelt"`    // candidates that are another spelling of one that counts
 	Blocks     int          `json:"blocks"`     // blocks that hold a mismatched key

@@ -57,7 +57,7 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 	}
 	if u.Phase != phaseScan && u.Phase != phaseBuckets {
 		job.totals.From, job.totals.To = u.From, u.To
-		job.totals.Range = plan.Layout.Span(u.From, u.To)
+		job.totals.Range = plan.span(u.From, u.To)
 	}
 	err = out.Seal(ctx, job.totals)
 	if errors.Is(err, archive.ErrPrecondition) {

@@ -5,6 +5,8 @@
 // that the task wrote for itself is gone after its end, lists what needs somebody without reading all tasks; the index
 // entry makes "newest first" plain listing order.
 //
+// Of tasks that are exclusive, a table has one at a time: a lock, one object per table, says which (lock.go).
+//
 // The package promises: no submission is lost and none shares an id, even if the store's answer to a write is lost; a
 // task has at most one live lease, judged by the store's clock alone; a task that has ended never changes again, and
 // what it wrote for itself is removed, however often that must be tried; a runner that lost its lease can write

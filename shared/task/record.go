@@ -17,7 +17,8 @@ type Record struct {
 	DBName      string          `json:"dbname"`
 	TableName   string          `json:"table_name"`
 	Parameters  json.RawMessage `json:"parameters,omitempty"`
-	Attempts    int             `json:"attempts"` // how often the lease was acquired and not given back
+	Input       *Document       `json:"input,omitempty"` // the document that the task starts from, as it was at submission
+	Attempts    int             `json:"attempts"`        // how often the lease was acquired and not given back
 	Lease       *Lease          `json:"lease,omitempty"`
 	Progress    *Progress       `json:"progress,omitempty"`
 	Result      json.RawMessage `json:"result,omitempty"`
@@ -48,7 +49,7 @@ type Progress struct {
 	MismatchedRows    int64  `json:"mismatched_rows"`
 }
 
-// Document is the published result: a document is visible when a completed record names it.
+// Document is a diff document in the archive. The one that a task writes is visible when its completed record names it.
 type Document struct {
 	Key    string `json:"key"`
 	Size   int64  `json:"size"` // bytes

@@ -10,6 +10,7 @@ const (
 	TableDiff   Type = "table-diff"
 	TableRepair Type = "table-repair"
 	TableRerun  Type = "table-rerun"
+	TableUndo   Type = "table-undo"
 )
 
 // Status is a state of the machine.

@@ -1,5 +1,5 @@
-// Package usecase is what the service does for one request, whoever carries it: submit a comparison, tell how a task is
-// doing, cancel it, list tasks, give a document back. A use case sees no transport and no environment; it answers at
+// Package usecase is what the service does for one request, whoever carries it: submit a comparison or a repair, tell how
+// a task is doing, cancel it, list tasks, give a document back. A use case sees no transport and no environment; it answers at
 // once, before any database is contacted.
 package usecase
 
@@ -32,6 +32,7 @@ type Starter interface {
 type Service struct {
 	Tasks    *task.Registry
 	Store    archive.Store
+	Location archive.Location // where Store lies
 	Clusters Clusters
 	Starter  Starter
 	Now      func() time.Time

@@ -2,15 +2,21 @@ package usecase
 
 import (
 	"context"
+	"encoding/json"
 
 	"ace/shared/api"
+	"ace/shared/fault"
 	"ace/shared/task"
 )
 
-// submit stores a new task and has it run, if there is room for it.
-func (s *Service) submit(ctx context.Context, n task.New) (api.Submitted, error) {
+// submit stores a new task and has it run, if there is room for it. request is what the task does.
+func (s *Service) submit(ctx context.Context, n task.New, request any) (api.Submitted, error) {
+	var err error
+	if n.Parameters, err = json.Marshal(request); err != nil {
+		return api.Submitted{}, fault.Wrap(err, fault.Internal, "the parameters cannot be stored")
+	}
 	var rec task.Record
-	err := s.Starter.Submit(ctx, func(ctx context.Context) (_ string, err error) {
+	err = s.Starter.Submit(ctx, func(ctx context.Context) (_ string, err error) {
 		rec, err = s.Tasks.Create(ctx, n)
 		return rec.TaskID, err
 	})

@@ -2,7 +2,6 @@ package usecase
 
 import (
 	"context"
-	"encoding/json"
 
 	"ace/shared/api"
 	"ace/shared/cluster"
@@ -20,13 +19,9 @@ func (s *Service) SubmitTableDiff(ctx context.Context, req api.TableDiffRequest)
 	if err != nil {
 		return api.Submitted{}, err
 	}
-	parameters, err := json.Marshal(req)
-	if err != nil {
-		return api.Submitted{}, fault.Wrap(err, fault.Internal, "the parameters cannot be stored")
-	}
 	return s.submit(ctx, task.New{
-		Type: task.TableDiff, ClusterName: req.ClusterName, DBName: database, TableName: req.Table.String(), Parameters: parameters,
-	})
+		Type: task.TableDiff, ClusterName: req.ClusterName, DBName: database, TableName: req.Table.String(),
+	}, req)
 }
 
 // Nodes gives the database a request means and the nodes it wants compared, in cluster order: at least two.

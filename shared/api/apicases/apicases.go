@@ -24,9 +24,12 @@ type Case struct {
 }
 
 const (
-	tableDiff = "/ace/table-diff"
-	form      = "application/x-www-form-urlencoded"
-	object    = "application/json"
+	tableDiff   = "/ace/table-diff"
+	tableRerun  = "/ace/table-rerun"
+	tableRepair = "/ace/table-repair"
+	tableUndo   = "/ace/table-undo"
+	form        = "application/x-www-form-urlencoded"
+	object      = "application/json"
 
 	onTable   = "cluster_name=demo&table_name="                           // complete it with a table
 	valid     = onTable + "public.users"                                  // a request that is accepted
@@ -54,6 +57,11 @@ const (
 	mustBeQuoted   = ` there must stand in a double-quoted name, as in "My Schema"."my-table"`
 )
 
+// Bad gives every request that must be refused.
+func Bad() []Case {
+	return slices.Concat(BadTableDiff(), BadTableRerun(), BadTableRepair(), BadTableUndo())
+}
+
 // BadTableDiff gives every request about table-diff that must be refused.
 func BadTableDiff() []Case {
 	return slices.Concat(clusters(), tables(), names(), numbers(), limits(), lists(), words(), formBodies(),
@@ -61,8 +69,11 @@ func BadTableDiff() []Case {
 }
 
 // get is a GET of table-diff that is a bad request.
-func get(name, rawQuery, message string) Case {
-	return Case{Name: name, Method: "GET", Path: tableDiff, RawQuery: rawQuery, Status: 400, Error: message}
+func get(name, rawQuery, message string) Case { return getFrom(tableDiff, name, rawQuery, message) }
+
+// getFrom is a GET of any path that is a bad request.
+func getFrom(path, name, rawQuery, message string) Case {
+	return Case{Name: name, Method: "GET", Path: path, RawQuery: rawQuery, Status: 400, Error: message}
 }
 
 // post is a POST to table-diff that is a bad request.

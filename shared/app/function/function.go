@@ -47,7 +47,7 @@ func New(ctx context.Context) (*Function, error) {
 	}
 	return &Function{
 		App: app.New(app.Options{
-			Store: store, Clusters: cluster.NewSource(cluster.Options{Path: c.Clusters, ServiceFiles: c.ServiceFiles(), PasswordFile: c.PasswordFile()}),
+			Store: store, Location: store.Location(), Clusters: cluster.NewSource(cluster.Options{Path: c.Clusters, ServiceFiles: c.ServiceFiles(), PasswordFile: c.PasswordFile()}),
 			MaxConns: workerConns, StatementTimeout: c.StatementTimeout, Log: log,
 		}),
 		Invoker: invoker,

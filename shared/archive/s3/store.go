@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 
@@ -56,6 +57,11 @@ func EnsureBucket(ctx context.Context, opts Options) error {
 		return s.unavailable(err, "cannot create the bucket", "")
 	}
 	return nil
+}
+
+// Location is where the store lies.
+func (s *Store) Location() archive.Location {
+	return archive.Location{Bucket: s.bucket, Prefix: strings.TrimSuffix(s.prefix, "/")}
 }
 
 // Close drops idle connections. The store must not be used afterwards.

@@ -1,0 +1,94 @@
+package api
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+)
+
+// DiffFile says which diff document is meant: exactly one of a task's document, a key of the archive, or an object of a
+// bucket. Where it names a rendering (html, csv), the JSON document beside it is meant. It never names a file of the
+// host that answers.
+type DiffFile struct {
+	TaskID string // the document of this task
+	Bucket string // of an s3:// address; its key then has the archive's prefix in front
+	Key    string // diffs/2024-03-15/td_20240315_123456.json, or imports/<sha256>.json
+}
+
+const (
+	s3Scheme = "s3://"
+
+	allowedDiffFile = "allowed are a task id, or the diff_file of a task's result or an import, such as " +
+		"diffs/2024-03-15/td_20240315_123456.json, also as s3://bucket/key of the archive"
+	// importFirst tells a user of the older ACE, whose diff files lie on its host, what to do instead.
+	importFirst = "files of the server are not read: POST the document to /ace/diffs and use the diff_file of the answer"
+)
+
+// documentKey is the key of a document or of one of its renderings.
+const documentKey = `(diffs/\d{4}-\d\d-\d\d/(td|tr)_\d{8}_\d{6}(_[0-9a-z]{6})?|imports/[0-9a-f]{64})\.(json|csv|html)`
+
+var (
+	keyPattern     = regexp.MustCompile(`^` + documentKey + `$`)
+	addressPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.+/)?` + documentKey + `$`)
+)
+
+// ParseDiffFile reads any of the forms. The error says what is wrong and what is allowed.
+func ParseDiffFile(text string) (DiffFile, error) {
+	if taskIDPattern.MatchString(text) {
+		return DiffFile{TaskID: text}, nil
+	}
+	if keyPattern.MatchString(text) {
+		return DiffFile{Key: asDocument(text)}, nil
+	}
+	address, isS3 := strings.CutPrefix(text, s3Scheme)
+	switch {
+	case isS3 && addressPattern.MatchString(address):
+		bucket, key, _ := strings.Cut(address, "/")
+		return DiffFile{Bucket: bucket, Key: asDocument(key)}, nil
+	case !isS3 && looksLikeAPath(text):
+		return DiffFile{}, errors.New(importFirst)
+	}
+	return DiffFile{}, errors.New(allowedDiffFile)
+}
+
+// asDocument gives the key of the JSON document that a rendering stands beside.
+func asDocument(key string) string {
+	return key[:strings.LastIndexByte(key, '.')] + "." + FormatJSON
+}
+
+func looksLikeAPath(text string) bool {
+	if strings.ContainsAny(text, `/\~`) {
+		return true
+	}
+	for _, format := range []string{FormatJSON, FormatCSV, FormatHTML} {
+		if strings.HasSuffix(strings.ToLower(text), "."+format) {
+			return true
+		}
+	}
+	return false
+}
+
+// String gives the form that ParseDiffFile reads.
+func (f DiffFile) String() string {
+	switch {
+	case f.TaskID != "":
+		return f.TaskID
+	case f.Bucket != "":
+		return s3Scheme + f.Bucket + "/" + f.Key
+	}
+	return f.Key
+}
+
+// MarshalText writes what String gives.
+func (f DiffFile) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (f *DiffFile) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*f = DiffFile{}
+		return nil
+	}
+	parsed, err := ParseDiffFile(string(text))
+	*f = parsed
+	return err
+}

@@ -1,0 +1,71 @@
+package app_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"ace/shared/app/apptest"
+	"ace/shared/pg/pgtest"
+)
+
+// keysIn gives the keys of a document's rows as text.
+func keysIn(d apptest.Diff) map[string]bool {
+	keys := map[string]bool{}
+	for _, row := range d.Rows {
+		keys[keyIn(d, row)] = true
+	}
+	return keys
+}
+
+func keyIn(d apptest.Diff, row apptest.Row) string {
+	texts := make([]string, len(d.Summary.PrimaryKey))
+	for i, column := range d.Summary.PrimaryKey {
+		texts[i] = row.Values[column]
+	}
+	return strings.Join(texts, "\x00")
+}
+
+// A rerun finds what a comparison of the whole tables finds now among the keys of its document.
+func TestTableRerun_IsAComparisonOfTheDocumentsKeys(t *testing.T) {
+	t.Parallel()
+	for i, table := range driftingTables() {
+		t.Run(table.name, func(t *testing.T) {
+			t.Parallel()
+			c := pgtest.NewCluster(t, pgtest.Nodes(3))
+			s := apptest.New(t, c, apptest.Options{})
+			for node, create := range table.create {
+				c.Exec(t, node, create)
+			}
+			c.ExecAll(t, table.fill)
+			c.Exec(t, 1, table.sql(mutation{every: 7, which: 3, how: "delete"}))
+			c.Exec(t, 2, table.sql(mutation{every: 11, which: 4, how: "update"}))
+			before := s.Diff(t, "public.t")
+			c.Exec(t, 1, strings.TrimSuffix(table.fill, "; ANALYZE t")+" ON CONFLICT DO NOTHING") // what was deleted heals
+			for step := range 3 {
+				d := mutations().Example(1000 + 100*i + step)
+				c.Exec(t, d.node, table.sql(d))
+			}
+			checkAgainstComparison(t, s, "public.t", before)
+		})
+	}
+}
+
+// checkAgainstComparison reruns a document and compares the tables anew. The outcome must be the same for the document's
+// keys; it is given.
+func checkAgainstComparison(t *testing.T, s *apptest.Service, table string, before apptest.Diff) apptest.Diff {
+	t.Helper()
+	keys := keysIn(before)
+	now := s.Diff(t, table)
+	now.Rows = slices.DeleteFunc(now.Rows, func(row apptest.Row) bool { return !keys[keyIn(now, row)] })
+	rerun := rerunBoth(t, s, before.TaskID, table)
+	if got, want := rendered(rerun), rendered(now); !slices.Equal(got, want) {
+		t.Errorf("the document has %d rows, want %d; first difference: %s", len(got), len(want), firstDifference(got, want))
+	}
+	total, mismatched := int64(len(keys)), int64(len(keysIn(now)))
+	if rerun.Result.TotalRows != total || rerun.Result.MismatchedRows != mismatched || rerun.Summary.ResolvedRows != total-mismatched {
+		t.Errorf("%d of %d rows mismatched and %d resolved, want %d of %d",
+			rerun.Result.MismatchedRows, rerun.Result.TotalRows, rerun.Summary.ResolvedRows, mismatched, total)
+	}
+	return rerun
+}

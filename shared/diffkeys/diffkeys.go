@@ -1,0 +1,214 @@
+package diffkeys
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"ace/shared/difffile"
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// Options say which keys are wanted, and who orders them.
+type Options struct {
+	// Columns are those of the key, in the order of its index.
+	Columns []string
+	// Pairs says whether the rows of a pair count; nil: all do.
+	Pairs func(difffile.Pair) bool
+	// Respell, if set, gives for each key the text it shall go by; two that get the same text are one key.
+	Respell func([]table.Key) ([]table.Key, error)
+	// Rank gives each key's place in key order; keys that are equal to the server have the same.
+	Rank func([]table.Key) ([]int, error)
+	// Spool takes what does not fit into memory.
+	Spool Spool
+
+	limits limits
+}
+
+// Spool keeps runs: sequences of lines that are written once, from the beginning to the end, and read the same way.
+type Spool interface {
+	// Create starts the run of this number, which nobody has created before.
+	Create(ctx context.Context, run int) (RunWriter, error)
+	// Open reads a run that was sealed. Several can be open at once.
+	Open(ctx context.Context, run int) (RunReader, error)
+}
+
+// RunWriter writes one run. Seal or Abort must be called; Abort after Seal does nothing.
+type RunWriter interface {
+	Line(line []byte) error
+	Seal(ctx context.Context) error
+	Abort()
+}
+
+// RunReader reads one run. It must be closed.
+type RunReader interface {
+	// NextLine gives the next line, valid until the next call; nil is the end.
+	NextLine() ([]byte, error)
+	Close()
+}
+
+// limits bound the memory.
+type limits struct {
+	chunkKeys  int // collected before they are ranked
+	chunkBytes int // of their text
+	headKeys   int // read ahead of each run while runs are merged
+	headBytes  int
+	fanIn      int // runs merged at once
+}
+
+func defaults() limits {
+	return limits{chunkKeys: 100_000, chunkBytes: 8 << 20, headKeys: 4_000, headBytes: 512 << 10, fanIn: 16}
+}
+
+// Keys are the keys of one document. They lie in memory, or as runs in the spool.
+type Keys struct {
+	o      Options
+	memory []table.Key
+	runs   []int
+	next   int // number of the next run
+}
+
+// Collect reads the rest of a document and sorts its keys.
+func Collect(ctx context.Context, doc *difffile.Reader, o Options) (*Keys, error) {
+	if o.limits == (limits{}) {
+		o.limits = defaults()
+	}
+	c := &collector{keys: &Keys{o: o}, seen: map[string]bool{}}
+	defer c.abort()
+	err := doc.Walk(func(e difffile.Entry) error { return c.row(ctx, e) }, nil)
+	if err != nil {
+		return nil, err
+	}
+	return c.keys, c.finish(ctx)
+}
+
+// collector takes the keys out of the rows.
+type collector struct {
+	keys  *Keys
+	at    []int // places of the key columns in a row
+	chunk []table.Key
+	bytes int
+	seen  map[string]bool // texts of the chunk
+	run   *runWriter      // the run that the next chunk may go on with
+}
+
+func (c *collector) row(ctx context.Context, e difffile.Entry) error {
+	if c.keys.o.Pairs != nil && !c.keys.o.Pairs(e.Pair) {
+		return nil
+	}
+	if c.at == nil { // all rows have the same columns
+		var err error
+		if c.at, err = places(e.Columns, c.keys.o.Columns); err != nil {
+			return err
+		}
+	}
+	key := make(table.Key, len(c.at))
+	for i, at := range c.at {
+		if e.Row[at] == nil {
+			return fault.New(fault.Invalid, "the diff document has a row of pair %s on node %s whose key column %q is null", e.Pair, e.Node, c.keys.o.Columns[i])
+		}
+		key[i] = *e.Row[at]
+	}
+	return c.add(ctx, key)
+}
+
+func places(columns []difffile.Column, key []string) ([]int, error) {
+	at := make([]int, len(key))
+	for i, name := range key {
+		at[i] = slices.IndexFunc(columns, func(c difffile.Column) bool { return c.Name == name })
+		if at[i] < 0 {
+			return nil, fault.New(fault.Invalid, "the rows of the diff document lack column %q of the table's key (%s)", name, strings.Join(key, ", "))
+		}
+	}
+	return at, nil
+}
+
+func (c *collector) add(ctx context.Context, key table.Key) error {
+	text := textOf(key)
+	if c.seen[text] {
+		return nil
+	}
+	c.seen[text] = true
+	c.chunk = append(c.chunk, key)
+	c.bytes += len(text)
+	if len(c.chunk) < c.keys.o.limits.chunkKeys && c.bytes < c.keys.o.limits.chunkBytes {
+		return nil
+	}
+	return c.spill(ctx)
+}
+
+// textOf is the same for two keys only if all their texts are: no text of PostgreSQL's contains NUL.
+func textOf(key table.Key) string { return strings.Join(key, "\x00") }
+
+// finish leaves the keys in memory if they all fit.
+func (c *collector) finish(ctx context.Context) error {
+	if c.run != nil {
+		if err := c.spill(ctx); err != nil {
+			return err
+		}
+		return c.seal(ctx)
+	}
+	sorted, err := c.keys.sort(c.chunk)
+	c.keys.memory = sorted
+	return err
+}
+
+// spill writes the chunk: behind the run before if all of it comes after that, else as the beginning of a new one.
+func (c *collector) spill(ctx context.Context) error {
+	sorted, err := c.keys.sort(c.chunk)
+	if err != nil {
+		return err
+	}
+	c.chunk, c.bytes = c.chunk[:0], 0
+	clear(c.seen)
+	if len(sorted) == 0 {
+		return nil
+	}
+	if follows, err := c.follows(sorted[0]); err != nil {
+		return err
+	} else if !follows {
+		if err := c.begin(ctx); err != nil {
+			return err
+		}
+	}
+	return c.run.write(sorted)
+}
+
+// follows says whether a key comes after all of the open run.
+func (c *collector) follows(first table.Key) (bool, error) {
+	if c.run == nil {
+		return false, nil
+	}
+	ranks, err := c.keys.rank([]table.Key{c.run.last, first})
+	if err != nil {
+		return false, err
+	}
+	return ranks[0] < ranks[1], nil
+}
+
+func (c *collector) begin(ctx context.Context) error {
+	if err := c.seal(ctx); err != nil {
+		return err
+	}
+	run, err := c.keys.create(ctx)
+	if err != nil {
+		return err
+	}
+	c.run = run
+	c.keys.runs = append(c.keys.runs, run.number)
+	return nil
+}
+
+func (c *collector) seal(ctx context.Context) error {
+	if c.run == nil {
+		return nil
+	}
+	return c.run.seal(ctx)
+}
+
+func (c *collector) abort() {
+	if c.run != nil {
+		c.run.abort()
+	}
+}

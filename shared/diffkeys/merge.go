@@ -1,0 +1,175 @@
+package diffkeys
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math"
+	"slices"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// All gives the keys in key order, each once, and as last element the error, if any. It may be called again.
+func (k *Keys) All(ctx context.Context) iter.Seq2[table.Key, error] {
+	return func(yield func(table.Key, error) bool) {
+		errStop := errors.New("the caller has seen enough")
+		err := k.each(ctx, func(key table.Key) error {
+			if !yield(key, nil) {
+				return errStop
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errStop) {
+			yield(nil, err)
+		}
+	}
+}
+
+func (k *Keys) each(ctx context.Context, fn func(table.Key) error) error {
+	for _, key := range k.memory {
+		if err := fn(key); err != nil {
+			return err
+		}
+	}
+	if err := k.reduce(ctx); err != nil {
+		return err
+	}
+	return k.merge(ctx, k.runs, fn)
+}
+
+// reduce merges runs into longer ones until few enough are left to be merged at once.
+func (k *Keys) reduce(ctx context.Context) error {
+	for len(k.runs) > k.o.limits.fanIn {
+		some, rest := k.runs[:k.o.limits.fanIn], k.runs[k.o.limits.fanIn:]
+		joined, err := k.join(ctx, some)
+		if err != nil {
+			return err
+		}
+		k.runs = append(slices.Clone(rest), joined)
+	}
+	return nil
+}
+
+// join merges some runs into a new one.
+func (k *Keys) join(ctx context.Context, some []int) (int, error) {
+	w, err := k.create(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer w.abort()
+	err = k.merge(ctx, some, func(key table.Key) error { return w.write([]table.Key{key}) })
+	if err != nil {
+		return 0, err
+	}
+	return w.number, w.seal(ctx)
+}
+
+// merge gives the keys of some runs in key order, each once.
+func (k *Keys) merge(ctx context.Context, runs []int, fn func(table.Key) error) error {
+	var heads []*head
+	defer func() {
+		for _, h := range heads {
+			h.Close()
+		}
+	}()
+	for _, run := range runs {
+		h, err := k.open(ctx, run)
+		if err != nil {
+			return err
+		}
+		heads = append(heads, h)
+	}
+	for {
+		left := 0
+		for _, h := range heads {
+			if err := h.fill(k.o.limits); err != nil {
+				return err
+			}
+			if len(h.keys) > 0 {
+				left++
+			}
+		}
+		if left == 0 {
+			return nil
+		}
+		if err := k.round(heads, left, fn); err != nil {
+			return err
+		}
+	}
+}
+
+// round gives all keys up to the smallest of those that end a head which goes on: none of the keys not read yet can be
+// among them.
+func (k *Keys) round(heads []*head, left int, fn func(table.Key) error) error {
+	ranks, err := k.rankHeads(heads, left)
+	if err != nil {
+		return err
+	}
+	bound := math.MaxInt
+	for i, h := range heads {
+		if h.more && len(h.keys) > 0 {
+			bound = min(bound, ranks[i][len(h.keys)-1])
+		}
+	}
+	var keys []table.Key
+	var places []int
+	for i, h := range heads {
+		n := 0
+		for n < len(h.keys) && ranks[i][n] <= bound {
+			n++
+		}
+		keys, places = append(keys, h.keys[:n]...), append(places, ranks[i][:n]...)
+		h.keys = append(h.keys[:0:0], h.keys[n:]...) // a copy, so that what is done with is not kept
+	}
+	for _, key := range inOrder(keys, places) {
+		if err := fn(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rankHeads gives the ranks of the keys of each head among those of all. Where only one has any, they are in order.
+func (k *Keys) rankHeads(heads []*head, left int) ([][]int, error) {
+	ranks := make([][]int, len(heads))
+	if left == 1 {
+		for i, h := range heads {
+			for n := range h.keys {
+				ranks[i] = append(ranks[i], n)
+			}
+		}
+		return ranks, nil
+	}
+	all, at := distinct(heads)
+	ranked, err := k.rank(all)
+	if err != nil {
+		return nil, err
+	}
+	for i, h := range heads {
+		for n, key := range h.keys {
+			rank := ranked[at[textOf(key)]]
+			if n > 0 && rank <= ranks[i][n-1] {
+				return nil, fault.New(fault.Invalid, "the order of keys changed while they were sorted: %s was after %s", key, h.keys[n-1])
+			}
+			ranks[i] = append(ranks[i], rank)
+		}
+	}
+	return ranks, nil
+}
+
+// distinct gives the different texts among the heads' keys, and the place of each.
+func distinct(heads []*head) (all []table.Key, at map[string]int) {
+	at = map[string]int{}
+	for _, h := range heads {
+		for _, key := range h.keys {
+			text := textOf(key)
+			if _, known := at[text]; !known {
+				at[text] = len(all)
+				all = append(all, key)
+			}
+		}
+	}
+	return all, at
+}

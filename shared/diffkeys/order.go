@@ -1,0 +1,58 @@
+package diffkeys
+
+import (
+	"slices"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// sort gives keys in key order, each once.
+func (k *Keys) sort(keys []table.Key) ([]table.Key, error) {
+	keys, err := k.respell(keys)
+	if err != nil {
+		return nil, err
+	}
+	ranks, err := k.rank(keys)
+	if err != nil {
+		return nil, err
+	}
+	return inOrder(keys, ranks), nil
+}
+
+// inOrder gives the keys in the order of their ranks, the first of each rank.
+func inOrder(keys []table.Key, ranks []int) []table.Key {
+	order := make([]int, len(keys))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return ranks[a] - ranks[b] })
+	order = slices.CompactFunc(order, func(a, b int) bool { return ranks[a] == ranks[b] })
+	sorted := make([]table.Key, len(order))
+	for i, at := range order {
+		sorted[i] = keys[at]
+	}
+	return sorted
+}
+
+func (k *Keys) respell(keys []table.Key) ([]table.Key, error) {
+	if k.o.Respell == nil || len(keys) == 0 {
+		return keys, nil
+	}
+	respelt, err := k.o.Respell(keys)
+	if err == nil && len(respelt) != len(keys) {
+		err = fault.New(fault.Internal, "%d of %d keys were spelt", len(respelt), len(keys))
+	}
+	return respelt, err
+}
+
+func (k *Keys) rank(keys []table.Key) ([]int, error) {
+	if len(keys) < 2 {
+		return make([]int, len(keys)), nil
+	}
+	ranks, err := k.o.Rank(keys)
+	if err == nil && len(ranks) != len(keys) {
+		err = fault.New(fault.Internal, "%d of %d keys were sorted", len(ranks), len(keys))
+	}
+	return ranks, err
+}

@@ -1,0 +1,96 @@
+package diffkeys
+
+import (
+	"context"
+	"encoding/json"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// runWriter writes keys to one run, each as a JSON array of texts.
+type runWriter struct {
+	RunWriter
+	number int
+	last   table.Key
+	sealed bool
+}
+
+func (k *Keys) create(ctx context.Context) (*runWriter, error) {
+	w, err := k.o.Spool.Create(ctx, k.next)
+	if err != nil {
+		return nil, err
+	}
+	k.next++
+	return &runWriter{RunWriter: w, number: k.next - 1}, nil
+}
+
+func (w *runWriter) write(keys []table.Key) error {
+	for _, key := range keys {
+		line, err := json.Marshal(key)
+		if err != nil {
+			return fault.Wrap(err, fault.Internal, "a key cannot be written")
+		}
+		if err := w.Line(line); err != nil {
+			return err
+		}
+		w.last = key
+	}
+	return nil
+}
+
+func (w *runWriter) seal(ctx context.Context) error {
+	w.sealed = true // a Seal that fails has given the run up
+	return w.Seal(ctx)
+}
+
+func (w *runWriter) abort() {
+	if !w.sealed {
+		w.Abort()
+	}
+}
+
+// head is what was read ahead of a run: keys in order, each once.
+type head struct {
+	RunReader
+	keys []table.Key
+	more bool // there may be keys that were not read yet
+}
+
+func (k *Keys) open(ctx context.Context, run int) (*head, error) {
+	r, err := k.o.Spool.Open(ctx, run)
+	return &head{RunReader: r, more: true}, err
+}
+
+// fill reads ahead, up to the limits and at least one key.
+func (h *head) fill(limit limits) error {
+	bytes := 0
+	for _, key := range h.keys {
+		bytes += size(key)
+	}
+	for h.more && len(h.keys) < limit.headKeys && (bytes < limit.headBytes || len(h.keys) == 0) {
+		line, err := h.NextLine()
+		if err != nil {
+			return err
+		}
+		if line == nil {
+			h.more = false
+			return nil
+		}
+		var key table.Key
+		if err := json.Unmarshal(line, &key); err != nil {
+			return fault.Wrap(err, fault.Internal, "a run of keys is damaged")
+		}
+		h.keys = append(h.keys, key)
+		bytes += size(key)
+	}
+	return nil
+}
+
+func size(key table.Key) int {
+	n := 0
+	for _, text := range key {
+		n += len(text)
+	}
+	return n
+}

@@ -1,0 +1,63 @@
+// Package document reads a diff document that lies in the archive, as a rerun or a repair starts from one: it is read
+// once, as a stream, and is proven to be the one that was recorded. It never writes one.
+package document
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+
+	"ace/shared/archive"
+	"ace/shared/difffile"
+	"ace/shared/fault"
+	"ace/shared/task"
+)
+
+// Document is an open document. It must be closed. What its Reader gives is proven only by Verify.
+type Document struct {
+	*difffile.Reader
+	recorded task.Document
+	object   archive.Object
+	digest   hash.Hash
+	body     io.Reader // what is read of it enters the digest
+}
+
+// Open opens a document as far as its summary; see difffile.Open. NotFound if it is not there any more, Invalid if it is
+// no diff document or has another size than was recorded.
+func Open(ctx context.Context, store archive.Store, recorded task.Document) (*Document, error) {
+	object, err := store.Get(ctx, recorded.Key)
+	if err != nil {
+		if fault.CodeOf(err) == fault.NotFound {
+			err = fault.Wrap(err, fault.NotFound, "the diff document %s is not in the archive any more", recorded.Key)
+		}
+		return nil, err
+	}
+	d := &Document{recorded: recorded, object: object, digest: sha256.New()}
+	d.body = io.TeeReader(object.Body, d.digest)
+	if object.Size != recorded.Size {
+		d.Close()
+		return nil, fault.New(fault.Invalid, "the diff document %s has %d bytes, recorded are %d: it was changed", recorded.Key, object.Size, recorded.Size)
+	}
+	if d.Reader, err = difffile.Open(d.body); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Verify reads what is left of the document and compares its SHA-256 with the recorded one. Invalid if it differs: then
+// nothing that was read may be acted upon.
+func (d *Document) Verify() error {
+	if _, err := io.Copy(io.Discard, d.body); err != nil {
+		return fault.Wrap(err, fault.Unavailable, "the diff document %s cannot be read", d.recorded.Key)
+	}
+	if got := hex.EncodeToString(d.digest.Sum(nil)); got != d.recorded.SHA256 {
+		return fault.New(fault.Invalid, "the diff document %s has the SHA-256 %s, recorded is %s: it was changed", d.recorded.Key, got, d.recorded.SHA256)
+	}
+	return nil
+}
+
+// Close ends the reading.
+func (d *Document) Close() { _ = d.object.Body.Close() }

@@ -1,0 +1,61 @@
+package document
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ace/shared/difffile"
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// Subject is what a request is about.
+type Subject struct {
+	Cluster  string
+	Database string // the one meant, also where the request leaves it to the default
+	Schema   string
+	Table    string
+}
+
+// Check makes sure that a document is about the subject. What the document does not say (the peer's layouts lack much)
+// is left to the request. Invalid, naming every difference.
+func (s Subject) Check(summary difffile.Summary) error {
+	var wrong []string
+	differs := func(what, parameter, of, asked string) {
+		if of != "" && of != asked {
+			wrong = append(wrong, fmt.Sprintf("diff_file is of %s %s, %s is %s", what, of, parameter, asked))
+		}
+	}
+	differs("cluster", "cluster_name", summary.ClusterName, s.Cluster)
+	differs("database", "dbname", summary.DBName, s.Database)
+	if summary.Table != "" {
+		differs("table", "table_name", table.Name(cmp.Or(summary.Schema, s.Schema), summary.Table), table.Name(s.Schema, s.Table))
+	}
+	if len(wrong) > 0 {
+		return fault.New(fault.Invalid, "%s", strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+// CheckNodes makes sure that the nodes of a document are among those that can be reached. Invalid, naming both.
+func CheckNodes(documented []string, cluster string, active []string) error {
+	for _, node := range documented {
+		if !slices.Contains(active, node) {
+			return fault.New(fault.Invalid, "diff_file is of the nodes %s, cluster %s has the active nodes %s",
+				strings.Join(documented, ", "), cluster, strings.Join(active, ", "))
+		}
+	}
+	return nil
+}
+
+// CheckKey makes sure that a document was made with the columns that are the table's key now, in whatever order.
+// Invalid, naming both.
+func CheckKey(summary difffile.Summary, key []string) error {
+	if len(summary.PrimaryKey) == 0 || slices.Equal(slices.Sorted(slices.Values(summary.PrimaryKey)), slices.Sorted(slices.Values(key))) {
+		return nil
+	}
+	return fault.New(fault.Invalid, "diff_file was made with the key (%s), the table's key is (%s)",
+		strings.Join(summary.PrimaryKey, ", "), strings.Join(key, ", "))
+}

@@ -1,0 +1,220 @@
+package tablediff
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+
+	"ace/shared/archive"
+	"ace/shared/diffkeys"
+	"ace/shared/document"
+	"ace/shared/fault"
+	"ace/shared/part"
+	"ace/shared/table"
+)
+
+// keyTotals is the seal of a part of keys: which keys a block of a rerun has.
+type keyTotals struct {
+	Keys   int64  `json:"keys"`
+	SHA256 string `json:"sha256"` // of the keys' lines
+}
+
+// keyList is the seal of the part that says that all keys are listed.
+type keyList struct {
+	Blocks int   `json:"blocks"`
+	Keys   int64 `json:"keys"`
+}
+
+// keysIn is how many keys some blocks have: each is full but the last of all.
+func (l keyList) keysIn(from, to int) int64 {
+	return min(int64(to)*blockKeys, l.Keys) - int64(from)*blockKeys
+}
+
+// listKeys lists the keys of the document in parts, one per block, unless an earlier run has.
+func (r *run) listKeys(ctx context.Context) error {
+	defer r.timings.measure(phaseKeys)()
+	r.progress.phase(phaseKeys)
+	done := r.unit(phaseKeyList, 0)
+	err := part.ReadTotals(ctx, r.store, done.key(), done.header(), &r.listed)
+	if errors.Is(err, archive.ErrNotFound) {
+		err = r.persist(ctx, "listing of keys", func() (err error) {
+			if r.listed, err = r.writeKeys(ctx); err != nil {
+				return err
+			}
+			return seal(ctx, r.store, done, r.listed)
+		})
+	}
+	if err != nil {
+		return err
+	}
+	r.progress.listed(r.listed, len(r.plan.Nodes))
+	size := r.plan.Layout.BlocksPerBatch
+	for from := 0; from < r.listed.Blocks; from += size {
+		u := r.unit(phaseCompare, from/size)
+		u.From, u.To = from, min(from+size, r.listed.Blocks)
+		r.compares = append(r.compares, u)
+	}
+	return nil
+}
+
+// writeKeys reads the document and stores its keys. They are not stored before the document has proven to be the one
+// that was recorded.
+func (r *run) writeKeys(ctx context.Context) (keyList, error) {
+	nodes, err := r.nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
+	if err != nil {
+		return keyList{}, err
+	}
+	d, err := document.Open(ctx, r.store, *r.plan.Document)
+	if err != nil {
+		return keyList{}, err
+	}
+	defer d.Close()
+	order := keyOrder{plan: r.plan, nodes: nodes}
+	keys, err := diffkeys.Collect(ctx, d.Reader, diffkeys.Options{
+		Columns: r.plan.Key, Rank: order.rank(ctx), Respell: order.respell(ctx),
+		Spool: document.NewSpool(r.store, r.plan.TaskID),
+	})
+	if err != nil {
+		return keyList{}, err
+	}
+	if err := d.Verify(); err != nil {
+		return keyList{}, err
+	}
+	w := keyWriter{run: r}
+	defer w.abort()
+	for key, err := range keys.All(ctx) {
+		if err != nil {
+			return keyList{}, err
+		}
+		if err := w.add(ctx, key); err != nil {
+			return keyList{}, err
+		}
+	}
+	return w.list, w.end(ctx)
+}
+
+// keyWriter divides keys among parts.
+type keyWriter struct {
+	run    *run
+	list   keyList
+	unit   Unit
+	out    *part.Writer // nil between two parts
+	digest hash.Hash
+	totals keyTotals
+	line   []byte
+}
+
+func (w *keyWriter) add(ctx context.Context, key table.Key) (err error) {
+	if w.out == nil {
+		w.unit = w.run.unit(phaseKeys, w.list.Blocks)
+		w.digest, w.totals = sha256.New(), keyTotals{}
+		if w.out, err = part.Create(ctx, w.run.store, w.unit.key(), w.unit.header()); err != nil {
+			return err
+		}
+	}
+	if w.line, err = appendKey(w.line[:0], key); err != nil {
+		return err
+	}
+	w.digest.Write(w.line)
+	if err := w.out.Line(w.line); err != nil {
+		return err
+	}
+	w.list.Keys++
+	if w.totals.Keys++; w.totals.Keys < blockKeys {
+		return nil
+	}
+	return w.end(ctx)
+}
+
+// end seals the part, if one is open. One that an earlier run has stored must have the same keys: what was compared by
+// that stays.
+func (w *keyWriter) end(ctx context.Context) error {
+	if w.out == nil {
+		return nil
+	}
+	w.totals.SHA256 = hex.EncodeToString(w.digest.Sum(nil))
+	err := w.out.Seal(ctx, w.totals)
+	w.out = nil
+	w.list.Blocks++
+	if !errors.Is(err, archive.ErrPrecondition) {
+		return err
+	}
+	var stored keyTotals
+	if err := part.ReadTotals(ctx, w.run.store, w.unit.key(), w.unit.header(), &stored); err != nil {
+		return err
+	}
+	if stored != w.totals {
+		return fault.New(fault.Invalid, "the table's keys are ordered or spelt otherwise than when the task began: block %d has other keys now; submit the rerun again", w.unit.Index+1)
+	}
+	return nil
+}
+
+func (w *keyWriter) abort() {
+	if w.out != nil {
+		w.out.Abort()
+	}
+}
+
+// seal stores a part that has only totals.
+func seal(ctx context.Context, store archive.Store, u Unit, totals any) error {
+	out, err := part.Create(ctx, store, u.key(), u.header())
+	if err != nil {
+		return err
+	}
+	if err := out.Seal(ctx, totals); !errors.Is(err, archive.ErrPrecondition) {
+		return err
+	}
+	return nil
+}
+
+// keyOrder asks the nodes about keys.
+type keyOrder struct {
+	plan  *Plan
+	nodes []Node
+}
+
+// rank has the first node sort keys.
+func (o keyOrder) rank(ctx context.Context) func([]table.Key) ([]int, error) {
+	return func(keys []table.Key) ([]int, error) { return o.nodes[0].RankKeys(ctx, o.plan.Sources[0], keys) }
+}
+
+// respell, where keys are ordered by their text, gives equal keys one text: that of the first node that has a row. It is
+// nil where the order itself tells which keys are equal.
+func (o keyOrder) respell(ctx context.Context) func([]table.Key) ([]table.Key, error) {
+	if !o.plan.ByText {
+		return nil
+	}
+	return func(keys []table.Key) ([]table.Key, error) {
+		respelt := make([]table.Key, len(keys))
+		for node := range o.nodes {
+			spelt, err := o.spellings(ctx, node, keys)
+			if err != nil {
+				return nil, err
+			}
+			for i := range keys {
+				if respelt[i] == nil {
+					respelt[i] = spelt[i]
+				}
+			}
+		}
+		for i, key := range keys {
+			if respelt[i] == nil { // no node has it any more
+				respelt[i] = key
+			}
+		}
+		return respelt, nil
+	}
+}
+
+func (o keyOrder) spellings(ctx context.Context, node int, keys []table.Key) ([]table.Key, error) {
+	source := o.plan.Sources[node]
+	tx, err := o.nodes[node].Begin(ctx, source.SearchPath)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Close()
+	tx.Last()
+	return tx.Spellings(ctx, source, keys)
+}

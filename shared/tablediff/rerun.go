@@ -1,0 +1,101 @@
+package tablediff
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/archive"
+	"ace/shared/blockplan"
+	"ace/shared/difffile"
+	"ace/shared/document"
+	"ace/shared/task"
+)
+
+// Keys is the strategy of a rerun: only the keys of a diff document are read, by key and without its filter.
+const Keys = "keys"
+
+const (
+	// blockKeys is how many keys make a block of a rerun, and a unit of work.
+	blockKeys = chunkKeys
+	// statementKeys is how many keys one statement of a hostdb rerun looks up: what it sends and gets stays in memory.
+	statementKeys = 100_000
+)
+
+// Rerun is the document whose rows are compared again.
+type Rerun struct {
+	Document task.Document
+	Behavior string // api.BehaviorMultiprocessing or api.BehaviorHostDB
+}
+
+// planRerun is makePlan for a rerun: nodes, ignored columns and filter are the document's. The filter is only handed on.
+func planRerun(ctx context.Context, store archive.Store, opener Opener, job Job, now time.Time) (*Plan, error) {
+	p := &planner{job: job, plan: newPlan(job, now)}
+	p.plan.Strategy, p.plan.Document, p.plan.Behavior = Keys, &job.Rerun.Document, job.Rerun.Behavior
+	p.plan.BlockRows = blockKeys
+	p.plan.Layout = blockplan.Layout{LeavesPerBlock: 1, BlocksPerBatch: 1}
+	if p.plan.Behavior == api.BehaviorHostDB {
+		p.plan.Workers, p.plan.Layout.BlocksPerBatch = 1, statementKeys/blockKeys
+	}
+	summary, err := p.readHead(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	if p.nodes, err = opener.Open(ctx, job.Request.ClusterName, job.Database, p.plan.Nodes); err != nil {
+		return nil, err
+	}
+	if err := p.describe(ctx); err != nil {
+		return nil, err
+	}
+	return p.plan, document.CheckKey(summary, p.plan.Key)
+}
+
+// readHead takes out of the document what is compared, and where.
+func (p *planner) readHead(ctx context.Context, store archive.Store) (difffile.Summary, error) {
+	d, err := document.Open(ctx, store, p.job.Rerun.Document)
+	if err != nil {
+		return difffile.Summary{}, err
+	}
+	defer d.Close()
+	summary, nodes, err := wholeSummary(d.Reader)
+	if err != nil {
+		return summary, err
+	}
+	about := document.Subject{Cluster: p.plan.ClusterName, Database: p.plan.DBName, Schema: p.plan.Schema, Table: p.plan.Table}
+	if err := about.Check(summary); err != nil {
+		return summary, err
+	}
+	if err := document.CheckNodes(nodes, p.plan.ClusterName, p.job.Nodes); err != nil {
+		return summary, err
+	}
+	p.plan.Nodes = slices.DeleteFunc(slices.Clone(p.job.Nodes), func(node string) bool {
+		return len(nodes) > 0 && !slices.Contains(nodes, node)
+	})
+	p.plan.Filter, p.plan.Ignored = summary.TableFilter, summary.IgnoreColumns
+	if summary.DiffRowLimitReached {
+		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s does not name all rows that differed: those left out were not compared again", p.job.Rerun.Document.Key))
+	}
+	return summary, nil
+}
+
+// wholeSummary gives the summary and the nodes of a document. Those of another tool tell them at their end, if at all.
+func wholeSummary(d *difffile.Reader) (difffile.Summary, []string, error) {
+	if !d.Peer() {
+		return d.Summary(), d.Summary().Nodes, nil
+	}
+	seen := map[string]bool{}
+	err := d.Walk(func(e difffile.Entry) error {
+		seen[e.Pair[0]], seen[e.Pair[1]] = true, true
+		return nil
+	}, nil)
+	nodes := slices.Clone(d.Summary().Nodes)
+	for node := range seen {
+		if !slices.Contains(nodes, node) {
+			nodes = append(nodes, node)
+		}
+	}
+	slices.Sort(nodes)
+	return d.Summary(), nodes, err
+}

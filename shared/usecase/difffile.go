@@ -1,0 +1,75 @@
+package usecase
+
+import (
+	"context"
+	"path"
+	"strings"
+
+	"ace/shared/api"
+	"ace/shared/archive"
+	"ace/shared/difffile"
+	"ace/shared/document"
+	"ace/shared/fault"
+	"ace/shared/task"
+)
+
+// resolve finds the document that a request means, as it was recorded when it was written. NotFound if there is none.
+func (s *Service) resolve(ctx context.Context, f api.DiffFile) (task.Document, error) {
+	if f.TaskID != "" {
+		return s.documentOf(ctx, f.TaskID)
+	}
+	key := f.Key
+	if f.Bucket != "" {
+		var inside bool
+		if key, inside = s.Location.Key(f.Bucket, f.Key); !inside {
+			return task.Document{}, fault.New(fault.Invalid,
+				"diff_file is %s, documents are read from the archive %s only: POST it to /ace/diffs and use the diff_file of the answer", f, s.Location)
+		}
+	}
+	if strings.HasPrefix(key, archive.ImportPrefix) {
+		return s.imported(ctx, key)
+	}
+	recorded, err := s.documentOf(ctx, nameOf(key))
+	if err == nil && recorded.Key != key {
+		err = fault.New(fault.NotFound, "diff_file is %s, the document of task %s is %s", f, nameOf(key), recorded.Key)
+	}
+	return recorded, err
+}
+
+// nameOf is a document's task or, of an imported one, its SHA-256.
+func nameOf(key string) string { return strings.TrimSuffix(path.Base(key), "."+api.FormatJSON) }
+
+// documentOf gives the document of a task.
+func (s *Service) documentOf(ctx context.Context, taskID string) (task.Document, error) {
+	rec, err := s.Tasks.Get(ctx, taskID)
+	if err != nil {
+		return task.Document{}, err
+	}
+	if rec.Document == nil {
+		return task.Document{}, withoutDocument(rec)
+	}
+	return *rec.Document, nil
+}
+
+func (s *Service) imported(ctx context.Context, key string) (task.Document, error) {
+	info, err := s.Store.Stat(ctx, key)
+	if fault.CodeOf(err) == fault.NotFound {
+		return task.Document{}, fault.Wrap(err, fault.NotFound, "there is no imported document %s", key)
+	}
+	return task.Document{Key: key, Size: info.Size, SHA256: nameOf(key)}, err
+}
+
+// open finds the document that a request means and reads what stands at its head. The peer's layouts say little there:
+// what they are about shows when the task runs.
+func (s *Service) open(ctx context.Context, f api.DiffFile, about document.Subject) (task.Document, difffile.Summary, error) {
+	recorded, err := s.resolve(ctx, f)
+	if err != nil {
+		return recorded, difffile.Summary{}, err
+	}
+	d, err := document.Open(ctx, s.Store, recorded)
+	if err != nil {
+		return recorded, difffile.Summary{}, err
+	}
+	defer d.Close()
+	return recorded, d.Summary(), about.Check(d.Summary())
+}

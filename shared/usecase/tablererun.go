@@ -1,0 +1,33 @@
+package usecase
+
+import (
+	"context"
+
+	"ace/shared/api"
+	"ace/shared/document"
+	"ace/shared/task"
+)
+
+// SubmitTableRerun checks a request against the cluster's definition and the document's head, and stores it as a task.
+func (s *Service) SubmitTableRerun(ctx context.Context, req api.TableRerunRequest) (api.Submitted, error) {
+	definition, err := s.Clusters.Load(ctx, req.ClusterName)
+	if err != nil {
+		return api.Submitted{}, err
+	}
+	database, err := definition.Database(req.DBName)
+	if err != nil {
+		return api.Submitted{}, err
+	}
+	input, summary, err := s.open(ctx, req.DiffFile, document.Subject{
+		Cluster: req.ClusterName, Database: database.Name, Schema: req.Table.Schema, Table: req.Table.Name,
+	})
+	if err != nil {
+		return api.Submitted{}, err
+	}
+	if err := document.CheckNodes(summary.Nodes, definition.Name, definition.NodeNames()); err != nil {
+		return api.Submitted{}, err
+	}
+	return s.submit(ctx, task.New{
+		Type: task.TableRerun, ClusterName: req.ClusterName, DBName: database.Name, TableName: req.Table.String(), Input: &input,
+	}, req)
+}
