@@ -129,7 +129,7 @@ func (r *RepairTx) Status(ctx context.Context, xid string) (string, error) {
 
 // CheckNow has the constraints that wait for the end checked, so that what they say is said before COMMIT.
 func (r *RepairTx) CheckNow(ctx context.Context) error {
-	return r.refused(r.tx.run(ctx, "checking deferred constraints", query{sql: "SET CONSTRAINTS ALL IMMEDIATE"}))
+	return refused(r.tx.run(ctx, "checking deferred constraints", query{sql: "SET CONSTRAINTS ALL IMMEDIATE"}))
 }
 
 // Commit commits. After any error but a table.Violation nobody knows whether it did; the transaction's mark tells.
@@ -138,7 +138,7 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	defer cancel()
 	results, err := r.tx.conn.Conn().PgConn().Exec(ctx, "COMMIT").ReadAll()
 	if err != nil {
-		return r.refused(r.tx.node.fault(ctx, "committing", err))
+		return refused(r.tx.node.fault(ctx, "committing", err))
 	}
 	if len(results) != 1 || results[0].CommandTag.String() != "COMMIT" {
 		return fault.New(fault.Internal, "node %q rolled the repair back instead of committing it", r.tx.node.name)
@@ -148,7 +148,7 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 }
 
 // refused makes a table.Violation of an error that one row is the reason for.
-func (r *RepairTx) refused(err error) error {
+func refused(err error) error {
 	var known *fault.Error
 	pgErr := serverError(err)
 	if pgErr == nil || !asFault(err, &known) || !ofRow(pgErr.Code) {
@@ -173,7 +173,7 @@ func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, g
 	if guarded {
 		queries = []query{{sql: "SAVEPOINT ace_write"}, q, {sql: "RELEASE SAVEPOINT ace_write"}}
 	}
-	err := r.refused(r.tx.run(ctx, doing, queries...))
+	err := refused(r.tx.run(ctx, doing, queries...))
 	if guarded && isViolation(err) {
 		return r.back(ctx, err)
 	}
@@ -231,27 +231,10 @@ func (r *RepairTx) Insert(ctx context.Context, t table.Target, columns []int, ro
 	}, len(rows), true)
 }
 
-// Convert gives each value as the node would store it: another type's text may look different. Each of rows has one value
-// for each of columns; shown are the columns' types with their modifiers.
-func (r *RepairTx) Convert(ctx context.Context, columns []string, shown []string, rows []table.Row) ([]table.Row, error) {
-	names := list("v", len(columns))
-	refs := make([]string, len(columns))
-	for i := range refs {
-		refs[i] = fmt.Sprintf("(l.%s)::%s", names[i], shown[i])
-	}
-	converted := make([]table.Row, 0, len(rows))
-	err := r.tx.run(ctx, "converting values", query{
-		args: arraysOf(rows, len(columns)),
-		sql:  fmt.Sprintf("SELECT %s FROM %s l ORDER BY l.ord", joined(refs), unnestAs(names, cast(qualify("u", names), columns), 1)),
-		row: func(v [][]byte) error {
-			converted = append(converted, readTexts(v))
-			return nil
-		},
-	})
-	if err == nil && len(converted) != len(rows) {
-		err = fault.New(fault.Internal, "node %q converted %d of %d rows", r.tx.node.name, len(converted), len(rows))
-	}
-	return converted, r.refused(err)
+// Convert gives each value as the node would store it, see Tx.Convert.
+func (r *RepairTx) Convert(ctx context.Context, types []string, rows []table.Row) ([]table.Row, error) {
+	converted, err := r.tx.Convert(ctx, types, rows)
+	return converted, err
 }
 
 // Duplicate looks for a row of these keys that has a twin by a deferrable constraint, and gives its place; -1 for none.

@@ -1,7 +1,9 @@
 package pg
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -77,4 +79,24 @@ func asPgError(err error, into **pgconn.PgError) bool { return errors.As(err, in
 func isViolation(err error) bool {
 	var v *table.Violation
 	return errors.As(err, &v)
+}
+
+// Convert gives each value as the node would store it in columns of these types: the text of another type may look
+// different. Each of rows has one value for each type. A value that does not fit is a table.Violation.
+func (t *Tx) Convert(ctx context.Context, types []string, rows []table.Row) ([]table.Row, error) {
+	names := list("v", len(types))
+	converted := make([]table.Row, 0, len(rows))
+	err := t.run(ctx, "converting values", query{
+		args: arraysOf(rows, len(types)),
+		sql: fmt.Sprintf("SELECT %s FROM %s l ORDER BY l.ord",
+			joined(qualify("l", names)), unnestAs(names, cast(qualify("u", names), types), 1)),
+		row: func(v [][]byte) error {
+			converted = append(converted, readTexts(v))
+			return nil
+		},
+	})
+	if err == nil && len(converted) != len(rows) {
+		err = fault.New(fault.Internal, "node %q converted %d of %d rows", t.node.name, len(converted), len(rows))
+	}
+	return converted, refused(err)
 }
