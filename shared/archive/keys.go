@@ -53,6 +53,7 @@ func LockKey(cluster, database, table string) string {
 
 // ImportPrefix holds the documents that users have brought, named by their SHA-256.
 const ImportPrefix = "imports/"
+
 // RepairsPrefix holds what the attempts to repair one node wrote: kept, since an undo needs it.
 func RepairsPrefix(taskID, node string) string {
 	return fmt.Sprintf("repairs/%s/%s/", taskID, url.PathEscape(node))
