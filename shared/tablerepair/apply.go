@@ -162,6 +162,10 @@ func (a *attempt) windows(ctx context.Context, pick func(placed) bool, fn func([
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		a.gone += int64(len(list))
+		m := a.totals.decidedMarks(a.plan.KeyParts)
+		m.Blocks += int(int64(a.plan.KeyParts) * a.gone / (2 * max(1, a.totals.changes()))) // applied, and read back
+		a.mark(ctx, m)
 		return fn(list)
 	})
 }

@@ -23,6 +23,7 @@ type attempt struct {
 	tx           Tx
 	replaced     bitmap // changes whose rows were deleted and are to be inserted
 	replacements int
+	gone         int64 // changes gone over since they were decided
 }
 
 // repair makes the attempt. The order of its steps is what package and manifest promise; whatever fails before COMMIT

@@ -180,14 +180,16 @@ func (r *run) open(ctx context.Context, node string) (Node, error) {
 func (r *run) targets(ctx context.Context) {
 	r.progress.phase(phaseRepair)
 	r.results = make([]NodeResult, len(r.plan.Targets))
-	var wait sync.WaitGroup
+	var wait, watching sync.WaitGroup
 	for i := range r.plan.Targets {
-		wait.Go(func() {
-			r.results[i] = r.target(ctx, i)
-			r.progress.done(r.plan, r.results[i].Totals)
-		})
+		wait.Go(func() { r.results[i] = r.target(ctx, i) })
 	}
+	watched, stop := context.WithCancel(ctx)
+	watching.Go(func() { r.watch(watched) })
 	wait.Wait()
+	stop()
+	watching.Wait()
+	r.finished()
 }
 
 // target repairs one node.

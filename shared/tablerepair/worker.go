@@ -3,6 +3,7 @@ package tablerepair
 import (
 	"context"
 	"errors"
+	"time"
 
 	"ace/shared/archive"
 	"ace/shared/fault"
@@ -52,6 +53,7 @@ type job struct {
 	source Node // nil for an undo
 	node   Node
 	totals Totals
+	marked time.Time // when progress was left last
 }
 
 func (j *job) open(ctx context.Context, nodes Opener) error {
@@ -113,6 +115,7 @@ func (j *job) decideAll(ctx context.Context, source, node Reader, rows opened, r
 		if err := r.seal(ctx); err != nil {
 			return err
 		}
+		j.mark(ctx, j.totals.decidedMarks(n+1))
 	}
 	return nil
 }
