@@ -132,7 +132,7 @@ func (r *RepairTx) CheckNow(ctx context.Context) error {
 	return refused(r.tx.run(ctx, "checking deferred constraints", query{sql: "SET CONSTRAINTS ALL IMMEDIATE"}))
 }
 
-// Commit commits. After any error but a table.Violation nobody knows whether it did; the transaction's mark tells.
+// Commit commits. After any error but a table.ViolationError nobody knows whether it did; the transaction's mark tells.
 func (r *RepairTx) Commit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
@@ -147,7 +147,7 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	return nil
 }
 
-// refused makes a table.Violation of an error that one row is the reason for.
+// refused makes a table.ViolationError of an error that one row is the reason for.
 func refused(err error) error {
 	var known *fault.Error
 	pgErr := serverError(err)
@@ -155,7 +155,7 @@ func refused(err error) error {
 		return err
 	}
 	unique := pgErr.Code == "23505" || pgErr.Code == "23P01"
-	return &table.Violation{Constraint: pgErr.ConstraintName, Unique: unique, Fault: known}
+	return &table.ViolationError{Constraint: pgErr.ConstraintName, Unique: unique, Fault: known}
 }
 
 // ofRow says whether a SQLSTATE is about a value or a constraint.
@@ -203,7 +203,7 @@ func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key)
 }
 
 // Update sets these columns (by their places in the target) of the rows of these keys, all of which must exist. Each of
-// rows has one value for each of columns. guarded: after a table.Violation the transaction goes on as if Update had not
+// rows has one value for each of columns. guarded: after a table.ViolationError the transaction goes on as if Update had not
 // been called; that costs the server a lock of its own for every row.
 func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error {
 	name, keyNames, names := outer(t.Source), list("k", len(t.Key)), list("v", len(columns))
@@ -219,7 +219,7 @@ func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, ke
 	}, len(rows), guarded)
 }
 
-// Insert adds rows that have one value for each of columns. After a table.Violation the transaction goes on as if it had
+// Insert adds rows that have one value for each of columns. After a table.ViolationError the transaction goes on as if it had
 // not been called.
 func (r *RepairTx) Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error {
 	name, names := outer(t.Source), list("v", len(columns))

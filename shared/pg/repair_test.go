@@ -194,7 +194,7 @@ func TestRepairTx_AfterARefusedRowTheTransactionGoesOn(t *testing.T) {
 		}, "", false},
 	}
 	for _, tt := range tests {
-		var v *table.Violation
+		var v *table.ViolationError
 		if err := tt.do(); !errors.As(err, &v) || v.Constraint != tt.constraint || v.Unique != tt.unique || fault.CodeOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", tt.name, err)
 		}

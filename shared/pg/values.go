@@ -77,12 +77,12 @@ func asFault(err error, into **fault.Error) bool { return errors.As(err, into) }
 func asPgError(err error, into **pgconn.PgError) bool { return errors.As(err, into) }
 
 func isViolation(err error) bool {
-	var v *table.Violation
+	var v *table.ViolationError
 	return errors.As(err, &v)
 }
 
 // Convert gives each value as the node would store it in columns of these types: the text of another type may look
-// different. Each of rows has one value for each type. A value that does not fit is a table.Violation.
+// different. Each of rows has one value for each type. A value that does not fit is a table.ViolationError.
 func (t *Tx) Convert(ctx context.Context, types []string, rows []table.Row) ([]table.Row, error) {
 	names := list("v", len(types))
 	converted := make([]table.Row, 0, len(rows))

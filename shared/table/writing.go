@@ -75,21 +75,21 @@ type Mark struct {
 	XID      string `json:"xid"` // xid8
 }
 
-// Violation is the error of a row that the node refuses: a constraint, or a value that does not fit.
-type Violation struct {
+// ViolationError is the error of a row that the node refuses: a constraint, or a value that does not fit.
+type ViolationError struct {
 	Constraint string // empty where it is none
 	Unique     bool   // another row holds a value that must be unique
 	Fault      *fault.Error
 }
 
 // Error is the fault's text.
-func (v *Violation) Error() string { return v.Fault.Error() }
+func (v *ViolationError) Error() string { return v.Fault.Error() }
 
 // Unwrap gives the fault.
-func (v *Violation) Unwrap() error { return v.Fault }
+func (v *ViolationError) Unwrap() error { return v.Fault }
 
 // Of names the row that was refused.
-func (v *Violation) Of(key Key) error {
+func (v *ViolationError) Of(key Key) error {
 	message := fmt.Sprintf("%s (the row with the key %s)", v.Fault.Message, key)
 	if v.Constraint != "" {
 		message = fmt.Sprintf("%s (constraint %q, the row with the key %s)", v.Fault.Message, v.Constraint, key)

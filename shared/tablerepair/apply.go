@@ -72,7 +72,7 @@ func (a *attempt) update(ctx context.Context, list []placed) error {
 		rows[i] = c.After
 	}
 	err := a.tx.Update(ctx, a.target.Write, columns, keysOf(list), rows, guarded)
-	var v *table.Violation
+	var v *table.ViolationError
 	if !errors.As(err, &v) {
 		return err
 	}
@@ -89,7 +89,7 @@ func (a *attempt) update(ctx context.Context, list []placed) error {
 }
 
 // refusedOne names the row that the node refused, if there is only one it can be.
-func refusedOne(list []placed, v *table.Violation) error {
+func refusedOne(list []placed, v *table.ViolationError) error {
 	if len(list) == 1 {
 		return v.Of(list[0].Key)
 	}
@@ -143,7 +143,7 @@ func (a *attempt) insert(ctx context.Context, list []placed) error {
 		rows[i] = pick(c.row(), columns)
 	}
 	err := a.tx.Insert(ctx, a.target.Write, columns, rows)
-	var v *table.Violation
+	var v *table.ViolationError
 	if !errors.As(err, &v) || len(list) == 1 {
 		if v != nil {
 			return v.Of(list[0].Key)

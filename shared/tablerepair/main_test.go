@@ -2,15 +2,17 @@ package tablerepair_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"testing"
 	"time"
 
-	"ace/shared/app/apptest"
 	"ace/shared/archive"
 	"ace/shared/archive/faulty"
+	"ace/shared/archive/storetest/minio"
 	"ace/shared/cluster"
 	"ace/shared/pg"
 	"ace/shared/pg/pgtest"
@@ -18,7 +20,7 @@ import (
 	"ace/shared/task"
 )
 
-func TestMain(m *testing.M) { apptest.Main(m) }
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // bench is a cluster with a table public.t that differs, the task of a repair, and a way to disturb it.
 type bench struct {
@@ -33,19 +35,22 @@ type bench struct {
 	sent int
 }
 
-// newBench compares public.t between two nodes and stores a repair of what was found.
+// document lists the keys 1, 2 and 4 of public.t, in the layout of the older ACE.
+const document = `{"diffs":{"n1/n2":{"n1":[{"id":1},{"id":2}],"n2":[{"id":2},{"id":4}]}},"summary":{"schema":"public","table":"t"}}`
+
+// newBench stores a repair of public.t on n2.
 func newBench(t *testing.T, c *pgtest.Cluster) *bench {
 	t.Helper()
-	b := &bench{cluster: c, store: faulty.Wrap(apptest.Store(t)), pools: pg.NewPools(pg.Options{MaxConns: 4, StatementTimeout: time.Minute})}
+	b := &bench{cluster: c, store: faulty.Wrap(minio.Start(t).Store(t)), pools: pg.NewPools(pg.Options{MaxConns: 4, StatementTimeout: time.Minute})}
 	t.Cleanup(b.pools.Close)
-	s := apptest.New(t, c, apptest.Options{Store: b.store})
-	b.tasks = s.App.Tasks()
-	diff, err := b.tasks.Get(t.Context(), s.Diff(t, "public.t").TaskID)
-	if err != nil {
+	b.tasks = task.NewRegistry(b.store, time.Now)
+	sum := sha256.Sum256([]byte(document))
+	input := task.Document{Key: "imports/document.json", Size: int64(len(document)), SHA256: hex.EncodeToString(sum[:])}
+	if _, err := b.store.Put(t.Context(), input.Key, "application/json", []byte(document)); err != nil {
 		t.Fatal(err)
 	}
 	rec, err := b.tasks.Create(t.Context(), task.New{
-		Type: task.TableRepair, ClusterName: c.Name, DBName: c.DB, TableName: "public.t", Parameters: json.RawMessage(`{}`), Input: diff.Document,
+		Type: task.TableRepair, ClusterName: c.Name, DBName: c.DB, TableName: "public.t", Parameters: json.RawMessage(`{}`), Input: &input,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +73,7 @@ func (b *bench) acquire(t *testing.T) *task.Held {
 }
 
 // run runs the repair under a new lease.
-func (b *bench) run(t *testing.T, ctx context.Context) (tablerepair.Result, error) {
+func (b *bench) run(ctx context.Context, t *testing.T) (tablerepair.Result, error) {
 	t.Helper()
 	return b.runAs(ctx, b.acquire(t))
 }

@@ -49,7 +49,7 @@ func TestRepair_ALostAnswerToCommitIsFoundOut(t *testing.T) {
 		}
 		return fault.Wrap(errLost, fault.Unavailable, "the connection was lost")
 	}
-	r, err := b.run(t, t.Context())
+	r, err := b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "1")
 	if b.sent != 1 {
 		t.Errorf("%d attempts were made", b.sent)
@@ -63,7 +63,7 @@ func TestRepair_ACommitThatNeverArrivedIsTriedAgain(t *testing.T) {
 		b.commit = nil
 		return fault.Wrap(errLost, fault.Unavailable, "the connection was lost")
 	}
-	r, err := b.run(t, t.Context())
+	r, err := b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "2")
 	if !slices.Contains(b.objects(t), "1/outcome.json") {
 		t.Errorf("the archive has %v", b.objects(t))
@@ -84,7 +84,7 @@ func (b *bench) crashed(t *testing.T, commit func(ctx context.Context, real func
 		}
 		return err
 	}
-	if r, err := b.run(t, ctx); err == nil || len(r.Nodes) != 0 {
+	if r, err := b.run(ctx, t); err == nil || len(r.Nodes) != 0 {
 		t.Fatalf("result %+v, error %v", r, err)
 	}
 	b.commit = nil
@@ -101,7 +101,7 @@ func TestRepair_AfterACrashBetweenManifestAndCommitItBeginsAgain(t *testing.T) {
 	if got := b.rows(t); got != before {
 		t.Errorf("n2 has %s", got)
 	}
-	r, err := b.run(t, t.Context())
+	r, err := b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "2")
 }
 
@@ -110,7 +110,7 @@ func TestRepair_AfterACrashBehindTheCommitNothingIsDoneAgain(t *testing.T) {
 	b := newDiffering(t)
 	b.crashed(t, func(ctx context.Context, real func(context.Context) error) error { return real(ctx) })
 	b.sent = 0
-	r, err := b.run(t, t.Context())
+	r, err := b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "1")
 	if b.sent != 0 {
 		t.Error("another attempt was made")
@@ -172,7 +172,7 @@ func TestRepair_AfterAFailoverTheRowsTellHowItEnded(t *testing.T) {
 			if tt.since != "" {
 				b.cluster.Exec(t, 1, tt.since)
 			}
-			r, err := b.run(t, t.Context())
+			r, err := b.run(t.Context(), t)
 			tt.check(t, b, r, err)
 		})
 	}
@@ -235,7 +235,7 @@ func TestRepair_CancelledBeforeCommitItIsRolledBack(t *testing.T) {
 		cancel(fault.New(fault.Cancelled, "cancelled on request"))
 		return context.Cause(ctx)
 	}
-	r, err := b.run(t, ctx)
+	r, err := b.run(ctx, t)
 	if fault.CodeOf(err) != fault.Cancelled || len(r.Nodes) != 1 || r.Nodes[0].Outcome != tablerepair.RolledBack || b.rows(t) != before {
 		t.Errorf("result %+v, error %v, n2 has %s", r, err, b.rows(t))
 	}
@@ -265,7 +265,7 @@ func TestRepair_WithoutItsManifestInTheArchiveNothingIsWritten(t *testing.T) {
 				t.Error("it came to COMMIT")
 				return errLost
 			}
-			r, err := b.run(t, t.Context())
+			r, err := b.run(t.Context(), t)
 			if fault.CodeOf(err) != fault.Unavailable || r.Nodes[0].Outcome != tablerepair.RolledBack || b.rows(t) != before {
 				t.Errorf("result %+v, error %v, n2 has %s", r, err, b.rows(t))
 			}
@@ -284,7 +284,7 @@ func TestRepair_ANodeThatIsGoneAfterTheManifestIsUnknown(t *testing.T) {
 		}
 		return fault.Wrap(errLost, fault.Unavailable, "the connection was lost")
 	}
-	r, err := b.run(t, t.Context())
+	r, err := b.run(t.Context(), t)
 	if err == nil || r.Nodes[0].Outcome != tablerepair.Unknown || !strings.Contains(fault.PublicMessage(err), "not known") {
 		t.Fatalf("result %+v, error %v", r, err)
 	}
@@ -292,6 +292,6 @@ func TestRepair_ANodeThatIsGoneAfterTheManifestIsUnknown(t *testing.T) {
 	if err := c.Nodes[1].Server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r, err = b.run(t, t.Context())
+	r, err = b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "2")
 }

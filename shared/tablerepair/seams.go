@@ -42,7 +42,7 @@ type Reader interface {
 }
 
 // Tx is a transaction that writes. What it wrote is gone unless Commit was called. A row that the node refuses is a
-// table.Violation.
+// table.ViolationError.
 type Tx interface {
 	Reader
 	// Fence takes the lock that only one repair of a table can hold, until the transaction ends; false: another has it.
@@ -60,7 +60,7 @@ type Tx interface {
 	// Status says how another transaction of this server ended; empty where the server does not know it any more.
 	Status(ctx context.Context, xid string) (string, error)
 	Delete(ctx context.Context, t table.Target, keys []table.Key) error
-	// Update and Insert take one value per column in each row. After a table.Violation of Insert, or of Update if it is
+	// Update and Insert take one value per column in each row. After a table.ViolationError of Insert, or of Update if it is
 	// guarded, the transaction goes on as if it had not been called.
 	Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error
 	Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error

@@ -32,10 +32,10 @@ type Unit struct {
 // check makes sure that a unit fits its plan: a payload comes from elsewhere.
 func (u Unit) check(p *Plan) error {
 	fits := u.PlanHash == p.Hash() && u.Target >= 0 && u.Target < len(p.Targets) && p.Targets[u.Target].Problem == nil
-	switch {
-	case u.Phase == phaseRepair:
+	switch u.Phase {
+	case phaseRepair:
 		fits = fits && !p.DryRun && u.Attempt > 0
-	case u.Phase == phaseDryRun:
+	case phaseDryRun:
 		fits = fits && p.DryRun
 	default:
 		fits = false
