@@ -462,3 +462,47 @@ func TestTableRepair_ReportHasEveryRowBeforeAndAfter(t *testing.T) {
 		}
 	}
 }
+
+func TestTableRepair_ADeferrableConstraintThatNobodyChecksIsRefused(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, r int4range, CONSTRAINT apart EXCLUDE USING gist (r WITH &&) DEFERRABLE)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, '[1,5)')`)
+	d := s.Diff(t, "public.t")
+	if r := repair(t, s, d.TaskID, "n1", nil); r.Status != api.StatusFailed || !strings.Contains(r.Error, `"apart"`) {
+		t.Errorf("%s %s", r.Status, r.Error)
+	}
+	if r := repair(t, s, d.TaskID, "n1", func(r *api.TableRepairRequest) { r.FireTriggers = true }); r.counts("n2") != "+1 ~0 -0 =0 /0 committed" {
+		t.Errorf("%s %s", r.counts("n2"), r.Error)
+	}
+}
+
+func TestTableRepair_WaitsForARowThatSomebodyElseIsWriting(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a')`)
+	c.Exec(t, 1, `INSERT INTO t VALUES (1, 'x')`)
+	d := s.Diff(t, "public.t")
+	other := c.Connect(t, 1)
+	if _, err := other.Exec(t.Context(), `BEGIN; UPDATE t SET v = 'y'`); err != nil {
+		t.Fatal(err)
+	}
+	id := submitRepair(t, s, d.TaskID, "n1", nil)
+	for len(c.QueryStrings(t, 1, `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)) == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("nobody waits for the row")
+		}
+	}
+	if _, err := other.Exec(t.Context(), `COMMIT`); err != nil {
+		t.Fatal(err)
+	}
+	if status := s.Wait(t, id); status.Status != api.StatusCompleted {
+		t.Errorf("ended %s: %s", status.Status, status.Error)
+	}
+	if diff := cmp.Diff([][]string{{"(1,a)"}}, content(t, c, 1, "t")); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -259,7 +259,7 @@ func TestDescribeWriting_SaysWhatTheRoleMayAndWhatWouldHappen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []table.Trigger{{Name: "always", Always: true}, {Name: "plain", Alters: true}}
+		want := []table.Trigger{{Name: "always", Always: true}, {Name: "plain"}}
 		if diff := cmp.Diff(want, super.Triggers); diff != "" || !super.ReplicaRole || !super.Delete {
 			t.Errorf("%+v\n%s", super, diff)
 		}

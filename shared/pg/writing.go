@@ -65,7 +65,7 @@ func (w *writing) details(ctx context.Context) error {
 			return readList(v[5], &w.d.Identity)
 		}),
 		about(triggersSQL, func(v [][]byte) error {
-			w.d.Triggers = append(w.d.Triggers, table.Trigger{Name: string(v[0]), Always: isTrue(v[1]), Replica: isTrue(v[2]), Alters: isTrue(v[3])})
+			w.d.Triggers = append(w.d.Triggers, table.Trigger{Name: string(v[0]), Always: isTrue(v[1]), Replica: isTrue(v[2])})
 			return nil
 		}),
 		about(uniqueSQL, func(v [][]byte) error {
@@ -83,7 +83,7 @@ func (w *writing) details(ctx context.Context) error {
 			return err
 		}),
 		about(deferrableSQL, func(v [][]byte) error {
-			d := table.Deferrable{Name: string(v[0]), Exclusion: isTrue(v[1]), Distinct: !isTrue(v[4])}
+			d := table.Deferrable{Name: string(v[0]), Unchecked: isTrue(v[1]), Distinct: !isTrue(v[4])}
 			err := errors.Join(readList(v[2], &d.Columns), readList(v[3], &d.Equal))
 			w.d.Deferrable = append(w.d.Deferrable, d)
 			return err

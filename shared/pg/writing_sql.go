@@ -17,7 +17,7 @@ SELECT current_user,
 
 // triggersSQL gives the triggers that somebody made: those that partitions have of their parent only once.
 const triggersSQL = `
-SELECT DISTINCT t.tgname, t.tgenabled = 'A', t.tgenabled = 'R', t.tgtype & 3 = 3
+SELECT DISTINCT t.tgname, t.tgenabled = 'A', t.tgenabled = 'R'
 FROM pg_trigger t
 WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
   AND (t.tgrelid = $1::oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree($1::oid)))
@@ -38,8 +38,9 @@ WHERE c.contype = 'f' AND c.confrelid = $1::oid AND c.conparentid = 0
 ORDER BY c.conname`
 
 // deferrableSQL gives unique and exclusion constraints that are DEFERRABLE, with the operators that make two rows equal.
+// A constraint of a partition that is not the whole table's says nothing about rows of other partitions.
 const deferrableSQL = `
-SELECT co.conname, co.contype = 'x',
+SELECT co.conname, co.contype = 'x' OR co.conrelid <> $1::oid,
        (SELECT json_agg(quote_ident(a.attname) ORDER BY k)
         FROM generate_series(0, i.indnkeyatts - 1) k JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]),
        (SELECT json_agg('OPERATOR(' || quote_ident(n.nspname) || '.' || o.oprname || ')' ORDER BY k)
@@ -51,7 +52,8 @@ SELECT co.conname, co.contype = 'x',
         WHERE co.contype <> 'x'),
        coalesce((to_jsonb(i)->>'indnullsnotdistinct')::boolean, false)
 FROM pg_constraint co JOIN pg_index i ON i.indexrelid = co.conindid
-WHERE co.conrelid = $1::oid AND co.condeferrable AND co.contype IN ('p', 'u', 'x')
+WHERE (co.conrelid = $1::oid OR co.conparentid = 0 AND co.conrelid IN (SELECT relid FROM pg_partition_tree($1::oid)))
+  AND co.condeferrable AND co.contype IN ('p', 'u', 'x')
 ORDER BY co.conname`
 
 // uniqueSQL gives the columns that some unique or exclusion index looks at, be it in an expression or a predicate.
@@ -59,7 +61,7 @@ const uniqueSQL = `
 SELECT DISTINCT a.attname
 FROM pg_index i
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum > 0
-WHERE i.indrelid = $1::oid AND (i.indisunique OR i.indisexclusion)
+WHERE (i.indrelid = $1::oid OR i.indrelid IN (SELECT relid FROM pg_partition_tree($1::oid))) AND (i.indisunique OR i.indisexclusion)
   AND (a.attnum = ANY (i.indkey) OR EXISTS (
       SELECT 1 FROM pg_depend d
       WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid

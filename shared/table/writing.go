@@ -39,10 +39,8 @@ type Writing struct {
 type Trigger struct {
 	Name   string
 	Always bool // fires whatever session_replication_role is: ENABLE ALWAYS
-	// Replica: fires only where the repair runs: ENABLE REPLICA.
+	// Replica: fires only where session_replication_role is replica: ENABLE REPLICA.
 	Replica bool
-	// Alters: it may change or refuse the row, being BEFORE and FOR EACH ROW.
-	Alters bool
 }
 
 // Reference is a foreign key of another table that changes its rows with ours: CASCADE, SET NULL or SET DEFAULT.
@@ -54,8 +52,9 @@ type Reference struct {
 
 // Deferrable is a constraint that PostgreSQL checks by a trigger, which does not fire for a replica.
 type Deferrable struct {
-	Name      string   `json:"name"`
-	Exclusion bool     `json:"exclusion,omitempty"`
+	Name string `json:"name"`
+	// Unchecked: no query of ours can check it either, being an exclusion constraint or one of a single partition.
+	Unchecked bool     `json:"unchecked,omitempty"`
 	Columns   []string `json:"columns,omitempty"` // quoted
 	Equal     []string `json:"equal,omitempty"`   // operators: OPERATOR(pg_catalog.=)
 	Distinct  bool     `json:"distinct"`          // NULLs are distinct from each other

@@ -228,7 +228,7 @@ func (t *Target) problem() error {
 // dry has the decision made.
 func (r *run) dry(ctx context.Context, i int) (Totals, error) {
 	for attempt, wait := 1, retryWait; ; attempt, wait = attempt+1, 2*wait {
-		totals, err := r.invoker.Invoke(ctx, Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseDryRun, Target: i})
+		totals, err := r.invoker.Invoke(ctx, Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseDryRun, Target: i, Attempt: attempt, Lease: r.job.Lease})
 		if err == nil || ctx.Err() != nil || attempt == newAttempts || !fault.Retryable(err) {
 			return totals, err
 		}

@@ -91,8 +91,8 @@ func (t *targeting) checkTable() error {
 		return nil
 	}
 	for _, d := range t.writing.Deferrable {
-		if d.Exclusion {
-			return t.refuse("exclusion constraint %q is DEFERRABLE, so PostgreSQL checks it by a trigger, which does not fire in a repair: repair with fire_triggers=true", d.Name)
+		if d.Unchecked {
+			return t.refuse("constraint %q is DEFERRABLE, so PostgreSQL checks it by a trigger, which does not fire in a repair: repair with fire_triggers=true", d.Name)
 		}
 		t.target.Deferrable = append(t.target.Deferrable, d)
 	}

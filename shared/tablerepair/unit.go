@@ -36,7 +36,7 @@ func (u Unit) check(p *Plan) error {
 	case phaseRepair:
 		fits = fits && !p.DryRun && u.Attempt > 0
 	case phaseDryRun:
-		fits = fits && p.DryRun
+		fits = fits && p.DryRun && u.Attempt > 0
 	default:
 		fits = false
 	}
@@ -69,9 +69,9 @@ type Stored struct {
 	SHA256 string      `json:"sha256"` // of the whole object
 }
 
-// decisionKey is where a dry run keeps what it decided, until the task ends.
-func decisionKey(taskID string, target, n int) string {
-	return archive.PartKey(taskID, phaseDryRun, fmt.Sprintf("%d-%06d", target, n))
+// decisionKey is where a dry run keeps what it decided, until the task ends: a part of its own for every try.
+func (u Unit) decisionKey(n int) string {
+	return archive.PartKey(u.TaskID, phaseDryRun, fmt.Sprintf("%d-%s-%d-%06d", u.Target, u.Lease, u.Attempt, n))
 }
 
 // totalsKey is where a dry run keeps its counts.

@@ -140,7 +140,7 @@ func (j *job) dryRun(ctx context.Context) (Totals, error) {
 	if j.plan.Report {
 		r = &recorder{store: j.store, header: part.Header{TaskID: j.plan.TaskID, PlanHash: j.plan.Hash()}, totals: &j.totals,
 			name: func(n int) (string, string) {
-				key := decisionKey(j.plan.TaskID, j.unit.Target, n)
+				key := j.unit.decisionKey(n)
 				return key, key
 			}}
 		defer r.abort()
@@ -151,7 +151,11 @@ func (j *job) dryRun(ctx context.Context) (Totals, error) {
 	if err := j.checkReach(ctx); err != nil {
 		return Totals{}, err
 	}
-	return j.totals, putJSON(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), j.totals)
+	err = putJSON(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), j.totals)
+	if errors.Is(err, archive.ErrPrecondition) {
+		return j.decided(ctx)
+	}
+	return j.totals, err
 }
 
 // decided gives the counts of an earlier dry run of this unit.
