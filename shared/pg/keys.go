@@ -46,7 +46,7 @@ func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*
 // alike; nil where there is no row. One round trip.
 func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
 	spelt := make([]table.Key, len(keys))
-	q := byKey(s, keys, strings.Join(s.Key, ", "))
+	q := byKey(s, keys, strings.Join(s.Key, ", "), "")
 	q.row = func(v [][]byte) error {
 		i, err := place(v[0], len(keys))
 		if err != nil {

@@ -12,15 +12,16 @@ import (
 // keysPerPart bounds a part of keys, and what one statement looks up.
 const keysPerPart = 10_000
 
-// keyPart says where a part of the document's keys lies. The document alone decides what is in it.
-func keyPart(taskID string, doc Document, n int) (key string, header part.Header) {
-	name := fmt.Sprintf("%06d", n)
-	return archive.PartKey(taskID, phaseKeys, name), part.Header{TaskID: taskID, PlanHash: doc.SHA256, Unit: phaseKeys + "-" + name}
+// keyPart says where a part of the document's keys lies. The parts of a plan are its own: the same keys, read at another
+// time, may stand in another order.
+func (p *Plan) keyPart(n int) (key string, header part.Header) {
+	name := fmt.Sprintf("%s-%06d", p.KeysName, n)
+	return archive.PartKey(p.TaskID, phaseKeys, name), part.Header{TaskID: p.TaskID, PlanHash: p.Document.SHA256, Unit: phaseKeys + "-" + name}
 }
 
 // readKeys reads one part of keys.
 func readKeys(ctx context.Context, store archive.Store, p *Plan, n int) ([]table.Key, error) {
-	key, header := keyPart(p.TaskID, p.Document, n)
+	key, header := p.keyPart(n)
 	r, err := part.Open(ctx, store, key, header)
 	if err != nil {
 		return nil, err

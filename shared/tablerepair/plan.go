@@ -40,6 +40,7 @@ type Plan struct {
 
 	Key      []string `json:"key"`
 	Keys     int64    `json:"keys"` // how many there are
+	KeysName string   `json:"keys_name"`
 	KeyParts int      `json:"key_parts"`
 	Targets  []Target `json:"targets"`
 	Warnings []string `json:"warnings,omitempty"`

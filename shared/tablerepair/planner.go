@@ -2,6 +2,7 @@ package tablerepair
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -61,7 +62,7 @@ func makePlan(ctx context.Context, store archive.Store, opener Opener, job Job) 
 	p := &planner{store: store, opener: opener, job: job, nodes: map[string]bool{}, plan: &Plan{
 		Format: planFormat, TaskID: job.TaskID, PlannedAt: time.Now().UTC(),
 		ClusterName: job.ClusterName, DBName: job.Database, Schema: job.Schema, Table: job.Table,
-		Source: job.Source, Document: Document{Key: job.Input.Key, SHA256: job.Input.SHA256}, Undoes: job.Undoes,
+		Source: job.Source, KeysName: rand.Text(), Document: Document{Key: job.Input.Key, SHA256: job.Input.SHA256}, Undoes: job.Undoes,
 		DryRun: job.DryRun, UpsertOnly: job.UpsertOnly, InsertOnly: job.InsertOnly,
 		FireTriggers: job.FireTriggers, AllowCascade: job.AllowCascade, Report: job.Report,
 	}}
@@ -144,14 +145,14 @@ func (p *planner) collect(ctx context.Context, doc *document.Document) (*diffkey
 			return true
 		},
 		Rank:  func(keys []table.Key) ([]int, error) { return node.RankKeys(ctx, source, keys) },
-		Spool: document.NewSpool(p.store, p.plan.TaskID, p.plan.Document.SHA256, phaseKeys),
+		Spool: document.NewSpool(p.store, p.plan.TaskID),
 	})
 }
 
 func (p *planner) storeKeys(ctx context.Context, keys *diffkeys.Keys) error {
 	var chunk []table.Key
 	flush := func() error {
-		key, header := keyPart(p.plan.TaskID, p.plan.Document, p.plan.KeyParts)
+		key, header := p.plan.keyPart(p.plan.KeyParts)
 		p.plan.KeyParts++
 		p.plan.Keys += int64(len(chunk))
 		defer func() { chunk = chunk[:0] }()
@@ -173,7 +174,6 @@ func (p *planner) storeKeys(ctx context.Context, keys *diffkeys.Keys) error {
 	return flush()
 }
 
-// storeRows writes a part; one that is there already holds the same.
 func storeRows[T any](ctx context.Context, store archive.Store, key string, header part.Header, rows []T) error {
 	w, err := part.Create(ctx, store, key, header)
 	if err != nil {
@@ -185,10 +185,7 @@ func storeRows[T any](ctx context.Context, store archive.Store, key string, head
 			return err
 		}
 	}
-	if err := w.Seal(ctx, struct{}{}); err != nil && !errors.Is(err, archive.ErrPrecondition) {
-		return err
-	}
-	return nil
+	return w.Seal(ctx, struct{}{})
 }
 
 // targets chooses the nodes and asks each about its table.
