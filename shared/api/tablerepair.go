@@ -91,6 +91,7 @@ type RepairResult struct {
 	DryRun        bool                  `json:"dry_run"`
 	Nodes         map[string]NodeRepair `json:"nodes"`                 // by the name of the node repaired
 	ReportFile    string                `json:"report_file,omitempty"` // key in the archive
+	Warnings      []string              `json:"warnings,omitempty"`
 }
 
 // NodeRepair counts what a repair, or in a dry run what one would, do to the rows of one node.
@@ -101,4 +102,5 @@ type NodeRepair struct {
 	Unchanged int64  `json:"unchanged"`         // equal to the source's when looked at
 	Skipped   int64  `json:"skipped"`           // left alone because of upsert_only or insert_only
 	Outcome   string `json:"outcome,omitempty"` // none in a dry run
+	Error     string `json:"error,omitempty"`   // why this node was not repaired
 }

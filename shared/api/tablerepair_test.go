@@ -69,9 +69,11 @@ func TestRepairResult_LooksLikeTheReference(t *testing.T) {
 			`"outcome":"committed"}},"report_file":"reports/2024-03-15/tr_20240315_123456.json"}`},
 		{"a dry run", api.RepairResult{SourceOfTruth: "n1", DryRun: true, Nodes: map[string]api.NodeRepair{"n2": {}}},
 			`{"source_of_truth":"n1","dry_run":true,"nodes":{"n2":{"inserted":0,"updated":0,"deleted":0,"unchanged":0,"skipped":0}}}`},
-		{"an undo", api.UndoResult{TaskID: "tr_20240315_123456", Nodes: map[string]api.NodeRepair{"n2": {Skipped: 1, Outcome: api.OutcomeRolledBack}}},
+		{"an undo", api.UndoResult{TaskID: "tr_20240315_123456", Nodes: map[string]api.NodeUndo{
+			"n2": {NodeRepair: api.NodeRepair{Skipped: 1, Outcome: api.OutcomeCommitted}, SkippedKeys: [][]string{{"7"}}},
+		}},
 			`{"task_id":"tr_20240315_123456","dry_run":false,"nodes":{"n2":{"inserted":0,"updated":0,"deleted":0,"unchanged":0,"skipped":1,` +
-				`"outcome":"rolled_back"}}}`},
+				`"outcome":"committed","skipped_keys":[["7"]]}}}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

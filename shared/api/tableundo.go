@@ -55,7 +55,15 @@ func parseRepairID(text string) (string, error) {
 
 // UndoResult is the result of an undo. Skipped rows are those that were changed since the repair.
 type UndoResult struct {
-	TaskID string                `json:"task_id"` // of the repair
-	DryRun bool                  `json:"dry_run"`
-	Nodes  map[string]NodeRepair `json:"nodes"` // by the name of the node
+	TaskID   string              `json:"task_id"` // of the repair
+	DryRun   bool                `json:"dry_run"`
+	Nodes    map[string]NodeUndo `json:"nodes"` // by the name of the node
+	Warnings []string            `json:"warnings,omitempty"`
+}
+
+// NodeUndo is how the undo of one node ended.
+type NodeUndo struct {
+	NodeRepair
+	// SkippedKeys are the first hundred of the skipped rows: the values of each one's key.
+	SkippedKeys [][]string `json:"skipped_keys,omitempty"`
 }

@@ -16,6 +16,7 @@ import (
 	"ace/shared/invoke"
 	"ace/shared/pg"
 	"ace/shared/tablediff"
+	"ace/shared/tablerepair"
 	"ace/shared/task"
 	"ace/shared/usecase"
 )
@@ -37,6 +38,7 @@ type App struct {
 	tasks   *task.Registry
 	pools   *pg.Pools
 	worker  *tablediff.Worker
+	repair  tablerepair.Invoker // a repair is one transaction, which the runner's own process does
 }
 
 // New makes an application. It contacts nobody.
@@ -47,6 +49,7 @@ func New(o Options) *App {
 		pools:   pg.NewPools(pg.Options{MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout}),
 	}
 	a.worker = tablediff.NewWorker(o.Store, a.nodes())
+	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.repairNodes(), a.tasks).Do, a.unitFailed)}
 	return a
 }
 
@@ -58,13 +61,15 @@ func (a *App) Tasks() *task.Registry { return a.tasks }
 
 // Worker is the handler of units of work, in bytes.
 func (a *App) Worker() invoke.Handler {
-	return invoke.Handle(a.worker.Do, func(ctx context.Context, err error) {
-		level := slog.LevelDebug // the task's own end is logged once, where the runner stores it
-		if fault.CodeOf(err) == fault.Internal {
-			level = slog.LevelError // the answer carries no cause
-		}
-		a.options.Log.Log(ctx, level, "unit failed", "error", err)
-	})
+	return invoke.Handle(a.worker.Do, a.unitFailed)
+}
+
+func (a *App) unitFailed(ctx context.Context, err error) {
+	level := slog.LevelDebug // the task's own end is logged once, where the runner stores it
+	if fault.CodeOf(err) == fault.Internal {
+		level = slog.LevelError // the answer carries no cause
+	}
+	a.options.Log.Log(ctx, level, "unit failed", "error", err)
 }
 
 // Endpoints is what the service answers, the same under every transport.
@@ -76,6 +81,8 @@ func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
 	return []endpoint.Endpoint{
 		endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff, s.SubmitTableDiff),
 		endpoint.JSON(api.RouteTableRerun, api.DecodeTableRerun, s.SubmitTableRerun),
+		endpoint.JSON(api.RouteTableRepair, api.DecodeTableRepair, s.SubmitTableRepair),
+		endpoint.JSON(api.RouteTableUndo, api.DecodeTableUndo, s.SubmitTableUndo),
 		endpoint.JSON(api.RouteTaskStatus, api.DecodeTask, s.TaskStatus),
 		endpoint.JSON(api.RouteTaskCancel, api.DecodeTask, s.CancelTask),
 		endpoint.JSON(api.RouteTasks, api.DecodeTasks, s.ListTasks),

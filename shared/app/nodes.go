@@ -21,6 +21,18 @@ type opener struct {
 
 // Open gives the nodes in the order of their names in the list.
 func (o opener) Open(ctx context.Context, name, database string, nodes []string) ([]tablediff.Node, error) {
+	found, err := o.nodes(ctx, name, database, nodes)
+	if err != nil {
+		return nil, err
+	}
+	opened := make([]tablediff.Node, len(found))
+	for i, node := range found {
+		opened[i] = connected{node}
+	}
+	return opened, nil
+}
+
+func (o opener) nodes(ctx context.Context, name, database string, nodes []string) ([]*pg.Node, error) {
 	definition, err := o.clusters.Load(ctx, name)
 	if err != nil {
 		return nil, err
@@ -33,17 +45,15 @@ func (o opener) Open(ctx context.Context, name, database string, nodes []string)
 	for _, target := range targets {
 		byName[target.Node] = target
 	}
-	opened := make([]tablediff.Node, len(nodes))
+	opened := make([]*pg.Node, len(nodes))
 	for i, node := range nodes {
 		target, ok := byName[node]
 		if !ok {
 			return nil, fault.New(fault.Invalid, "node %q is not part of cluster %s any more", node, name)
 		}
-		n, err := o.pools.Node(target)
-		if err != nil {
+		if opened[i], err = o.pools.Node(target); err != nil {
 			return nil, err
 		}
-		opened[i] = connected{n}
 	}
 	return opened, nil
 }

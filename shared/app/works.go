@@ -40,6 +40,8 @@ func (a *App) Works(invoker tablediff.Invoker, capacity Capacity) map[task.Type]
 		task.TableRerun: func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
 			return a.tableRerun(ctx, coordinator, capacity.Parallel, rec, report)
 		},
+		task.TableRepair: a.tableRepair,
+		task.TableUndo:   a.tableUndo,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"time"
 )
 
@@ -48,6 +49,21 @@ func LockKey(cluster, database, table string) string {
 
 // ImportPrefix holds the documents that users have brought, named by their SHA-256.
 const ImportPrefix = "imports/"
+
+// RepairsPrefix holds what the attempts to repair one node wrote: kept, since an undo needs it.
+func RepairsPrefix(taskID, node string) string {
+	return fmt.Sprintf("repairs/%s/%s/", taskID, url.PathEscape(node))
+}
+
+// RepairKey is an object of one attempt: before-images, the manifest, or the outcome.
+func RepairKey(taskID, node string, attempt int, name string) string {
+	return fmt.Sprintf("%s%d/%s", RepairsPrefix(taskID, node), attempt, name)
+}
+
+// ReportKey is the report of a task that was submitted on this day (UTC).
+func ReportKey(taskID string, submitted time.Time) string {
+	return fmt.Sprintf("reports/%s/%s.json", submitted.UTC().Format(time.DateOnly), taskID)
+}
 
 // ProbePrefix holds what Probe writes and removes again.
 const ProbePrefix = "probe/"

@@ -110,6 +110,12 @@ func (w *Writer) writeSeal(totals any) error {
 	return w.buffer.Flush()
 }
 
+// Rows is how many rows were written so far.
+func (w *Writer) Rows() int64 { return w.rows }
+
+// SHA256 is that of the whole object. It is known after Seal.
+func (w *Writer) SHA256() string { return hex.EncodeToString(w.digest.Sum(nil)) }
+
 // Abort gives the part up.
 func (w *Writer) Abort() { w.object.Abort() }
 

@@ -12,20 +12,21 @@ import (
 )
 
 // byKey writes a statement that looks every key up by the key index's equality, without the filter: head is what it
-// selects of the row. The first result column is the key's place in the list + 1; a key without a row gives none.
-func byKey(s table.Source, keys []table.Key, head string) query {
+// selects of the row, lock how it locks it. The first result column is the key's place in the list + 1; a key without a
+// row gives none.
+func byKey(s table.Source, keys []table.Key, head, lock string) query {
 	columns, name := list("k", len(s.Key)), outer(s)
 	return query{
 		args: columnsOf(keys, len(s.Key)),
-		sql: fmt.Sprintf("SELECT %s.ord, ace_inner.* FROM %s %s CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s OFFSET 0) ace_inner",
-			name, unnestKeys(s, columns), name, head, s.Relation, sameKey(s, qualify(name, columns))),
+		sql: fmt.Sprintf("SELECT %s.ord, ace_inner.* FROM %s %s CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s OFFSET 0%s) ace_inner",
+			name, unnestKeys(s, columns), name, head, s.Relation, sameKey(s, qualify(name, columns)), lock),
 	}
 }
 
 // Digests gives the digest of each key's row; nil where there is no row. One round trip.
 func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error) {
 	digests := make([]*int64, len(keys))
-	q := byKey(s, keys, s.Digest+" AS x")
+	q := byKey(s, keys, s.Digest+" AS x", "")
 	q.row = func(v [][]byte) error {
 		i, err := place(v[0], len(keys))
 		if err != nil {
@@ -45,7 +46,7 @@ func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*
 // alike; nil where there is no row. One round trip.
 func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
 	spelt := make([]table.Key, len(keys))
-	q := byKey(s, keys, strings.Join(s.Key, ", "))
+	q := byKey(s, keys, strings.Join(s.Key, ", "), "")
 	q.row = func(v [][]byte) error {
 		i, err := place(v[0], len(keys))
 		if err != nil {
@@ -68,7 +69,11 @@ func (n *Node) twice(key table.Key) error {
 
 // Rows opens a stream of the rows of these keys, in the order of the list.
 func (t *Tx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
-	q := byKey(s, keys, s.Digest+" AS x, "+strings.Join(s.Columns, ", "))
+	return t.rows(ctx, s, keys, "")
+}
+
+func (t *Tx) rows(ctx context.Context, s table.Source, keys []table.Key, lock string) (table.RowStream, error) {
+	q := byKey(s, keys, s.Digest+" AS x, "+strings.Join(s.Columns, ", "), lock)
 	st, err := t.open(ctx, "reading differing rows", append(settings(rangePlans), q)...)
 	if err != nil {
 		return nil, err

@@ -25,11 +25,15 @@ func textArgs(texts ...string) [][]byte {
 	return args
 }
 
+// readOnly begins a transaction whose statements see one snapshot.
+const readOnly = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
 // Tx is a short read-only transaction with one snapshot. BEGIN and the pinned settings travel with the first
 // statements, so a Tx that was only opened has cost nothing. It is used by one goroutine at a time and must be closed.
 type Tx struct {
 	node       *Node
 	conn       *pgxpool.Conn
+	mode       string // how it begins
 	searchPath string
 	begun      bool
 	last       bool // COMMIT travels with the next queries
@@ -43,7 +47,7 @@ func (n *Node) Begin(ctx context.Context, searchPath string) (*Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tx{node: n, conn: conn, searchPath: searchPath}, nil
+	return &Tx{node: n, conn: conn, mode: readOnly, searchPath: searchPath}, nil
 }
 
 // Close ends the transaction and gives the connection back.
@@ -102,7 +106,7 @@ func (t *Tx) open(ctx context.Context, doing string, queries ...query) (*stream,
 	if !t.begun {
 		t.begun = true
 		s.index = -3 // BEGIN and the settings come first
-		s.send(query{sql: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"})
+		s.send(query{sql: t.mode})
 		s.send(settingsQuery(pinned, t.searchPath, t.node.timeout))
 	}
 	s.count = len(queries)

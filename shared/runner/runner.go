@@ -17,7 +17,8 @@ import (
 	"ace/shared/task"
 )
 
-// Outcome is what a capability ended with.
+// Outcome is what a capability ended with. A result that comes with an error is stored as well: it says what was done
+// before the work failed or was cancelled.
 type Outcome struct {
 	Result   json.RawMessage
 	Document *task.Document
@@ -115,12 +116,12 @@ func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, 
 		log.InfoContext(ctx, "task interrupted: it goes on at the next start")
 		return
 	case fault.CodeOf(lost) == fault.Cancelled:
-		end = task.Outcome{Status: task.Cancelled, Error: lost}
+		end = task.Outcome{Status: task.Cancelled, Result: outcome.Result, Error: lost}
 	case lost != nil: // nothing can be stored now; what was done is in the parts
 		log.WarnContext(ctx, "task interrupted: it goes on when the archive is back", "error", lost)
 		return
 	default:
-		end = task.Outcome{Status: task.Failed, Error: err}
+		end = task.Outcome{Status: task.Failed, Result: outcome.Result, Error: err}
 	}
 	if err := r.finish(done, held, end); err != nil {
 		log.ErrorContext(ctx, "outcome not stored: the task will be run again", "error", err)

@@ -1,7 +1,7 @@
 // Package table holds the plain data that describes a table on several nodes and the ranges of its key: what the
 // planner, the workers and the PostgreSQL adapter hand to each other, and what the plan of a task stores as JSON.
 //
-// It has no behaviour beyond small questions about itself and imports nothing but the row digest's types.
+// It has no behaviour beyond small questions about itself and imports nothing but the row digest's types and the error type.
 package table
 
 import (

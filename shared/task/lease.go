@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"strings"
 	"time"
 
 	"ace/shared/archive"
@@ -56,6 +57,34 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 	}
 	h.cur.Store(&v)
 	return h, nil
+}
+
+// LeaseToken names the lease that the record is held under: the same in every version that its holder writes, and no
+// other's. Empty if nobody holds it.
+func (rec Record) LeaseToken() string {
+	token, _, _ := strings.Cut(rec.Revision, ".")
+	if rec.Lease == nil {
+		return ""
+	}
+	return token
+}
+
+// CheckLease makes sure, for work that is done away from the runner, that the task is still held under the lease of this
+// token and nobody asked for it to be cancelled: ErrLeaseLost, or a fault Cancelled. What is true on return may be over
+// at any moment.
+func (r *Registry) CheckLease(ctx context.Context, id, token string) error {
+	rec, err := r.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if token == "" || rec.Status != Running || rec.LeaseToken() != token {
+		return fault.Wrap(ErrLeaseLost, fault.Conflict, "task %s is not held by the runner that asked for this work any more", id)
+	}
+	requested, err := r.CancelRequested(ctx, id)
+	if err == nil && requested {
+		err = fault.New(fault.Cancelled, cancelledOnRequest)
+	}
+	return err
 }
 
 // live says whether a lease holds, by the store's clock.

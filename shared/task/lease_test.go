@@ -448,3 +448,42 @@ func TestRequestCancel_RacingWithAnAcquireLeavesOneState(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckLease_HoldsForTheRunnerThatHasTheTaskAndForNobodyElse(t *testing.T) {
+	r, _ := newRegistry(t)
+	id := create(t, r, diffOf("public.t")).TaskID
+	first := acquire(t, r, id, "first")
+	token := first.Record().LeaseToken()
+	if err := r.CheckLease(t.Context(), id, token); err != nil {
+		t.Errorf("the holder: %v", err)
+	}
+	if err := first.Renew(t.Context(), task.Progress{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.CheckLease(t.Context(), id, token); err != nil || first.Record().LeaseToken() != token {
+		t.Errorf("the holder after a renewal: %v", err)
+	}
+	for _, other := range []string{"", "another", token + "x"} {
+		if err := r.CheckLease(t.Context(), id, other); !errors.Is(err, task.ErrLeaseLost) {
+			t.Errorf("token %q: %v", other, err)
+		}
+	}
+	second, err := r.Acquire(t.Context(), id, "second", task.AcquireOptions{TakeOver: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.CheckLease(t.Context(), id, token); !errors.Is(err, task.ErrLeaseLost) {
+		t.Errorf("the holder that was replaced: %v", err)
+	}
+	token = second.Record().LeaseToken()
+	if _, err := r.RequestCancel(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, r.CheckLease(t.Context(), id, token), fault.Cancelled)
+	if _, err := second.Finish(t.Context(), completed); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.CheckLease(t.Context(), id, token); !errors.Is(err, task.ErrLeaseLost) {
+		t.Errorf("after the end: %v", err)
+	}
+}

@@ -1,0 +1,280 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// readWrite begins a transaction whose every statement sees what was committed before it: a row that is locked is the
+// newest, whoever wrote it last.
+const readWrite = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
+// commitTimeout bounds a COMMIT, which nothing else interrupts: giving up in the middle means not to know.
+const commitTimeout = 30 * time.Second
+
+// RepairTx is a transaction that writes. It has a connection of its own, which is closed with it, so that nothing that a
+// repair sets for the session can outlive it. It is used by one goroutine at a time and must be closed; closing before
+// Commit takes everything back.
+type RepairTx struct {
+	tx        *Tx
+	committed bool
+}
+
+// BeginRepair takes a connection. The server is told with the first call.
+func (n *Node) BeginRepair(ctx context.Context, searchPath string) (*RepairTx, error) {
+	conn, err := n.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &RepairTx{tx: &Tx{node: n, conn: conn, mode: readWrite, searchPath: searchPath}}, nil
+}
+
+// Close rolls back what was not committed, and ends the session.
+func (r *RepairTx) Close() {
+	conn := r.tx.conn
+	if conn == nil {
+		return
+	}
+	r.tx.conn = nil
+	if r.tx.active != nil {
+		_ = r.tx.active.pipeline.Close()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
+	defer cancel()
+	if !conn.Conn().IsClosed() && !r.committed {
+		_, _ = conn.Conn().PgConn().Exec(ctx, "ROLLBACK").ReadAll() // releases the locks before the caller goes on
+	}
+	_ = conn.Conn().Close(ctx)
+	conn.Release()
+}
+
+// writingPins are the settings of a transaction that writes, beside the pinned ones: keys are looked up through the index,
+// xml is read as it is written, and a commit that was answered survives a crash of the server.
+var writingPins = []setting{ //nolint:gochecknoglobals // a constant list
+	{"enable_seqscan", "off"}, {"enable_hashjoin", "off"}, {"enable_mergejoin", "off"}, {"xmloption", "content"},
+}
+
+const durableCommits = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'"
+
+// Fence takes the lock that only one repair of a table can hold, until the transaction ends. false: another holds it.
+func (r *RepairTx) Fence(ctx context.Context, schema, name string) (bool, error) {
+	var got bool
+	queries := append(settings(writingPins), query{sql: durableCommits}, query{
+		sql:  "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || current_database() || '/' || $2, 0))",
+		args: textArgs("ace-repair/", quote(schema, name)),
+		row:  func(v [][]byte) error { got = isTrue(v[0]); return nil },
+	})
+	return got, r.tx.run(ctx, "taking the repair's lock", queries...)
+}
+
+// Quiet keeps triggers and foreign keys from firing, but for those that are enabled for replicas.
+func (r *RepairTx) Quiet(ctx context.Context) error {
+	return r.tx.run(ctx, "setting session_replication_role", replicaRole())
+}
+
+// Path sets the search_path for what follows.
+func (r *RepairTx) Path(ctx context.Context, path string) error {
+	return r.tx.run(ctx, "setting search_path", query{sql: "SELECT set_config('search_path', $1, true)", args: textArgs(path)})
+}
+
+// Rows opens a stream of the rows of these keys, in the order of the list.
+func (r *RepairTx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
+	return r.tx.rows(ctx, s, keys, "")
+}
+
+// Lock is Rows that locks every row it finds until the transaction ends.
+func (r *RepairTx) Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
+	return r.tx.rows(ctx, s, keys, " FOR UPDATE")
+}
+
+const serverMark = "(SELECT system_identifier FROM pg_control_system()), CASE WHEN pg_is_in_recovery() THEN 'recovery' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END"
+
+// Mark names this transaction.
+func (r *RepairTx) Mark(ctx context.Context) (table.Mark, error) {
+	return r.mark(ctx, ", pg_current_xact_id()")
+}
+
+// Server names the server and its timeline.
+func (r *RepairTx) Server(ctx context.Context) (table.Mark, error) { return r.mark(ctx, "") }
+
+func (r *RepairTx) mark(ctx context.Context, xid string) (table.Mark, error) {
+	var m table.Mark
+	return m, r.tx.run(ctx, "naming the transaction", query{sql: "SELECT " + serverMark + xid, row: func(v [][]byte) error {
+		m.System, m.Timeline = string(v[0]), string(v[1])
+		if len(v) > 2 {
+			m.XID = string(v[2])
+		}
+		return nil
+	}})
+}
+
+// Status says how the transaction of this number on this server ended: "committed", "aborted" or "in progress", or ""
+// where the server does not know it any more. A number that the server has not reached was lost in a crash: "aborted".
+func (r *RepairTx) Status(ctx context.Context, xid string) (string, error) {
+	var status string
+	err := r.tx.run(ctx, "asking how a transaction ended", query{
+		sql:  "SELECT CASE WHEN $1::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN 'aborted' ELSE coalesce(pg_xact_status($1::xid8), '') END",
+		args: textArgs(xid),
+		row:  func(v [][]byte) error { status = string(v[0]); return nil },
+	})
+	return status, err
+}
+
+// CheckNow has the constraints that wait for the end checked, so that what they say is said before COMMIT.
+func (r *RepairTx) CheckNow(ctx context.Context) error {
+	return refused(r.tx.run(ctx, "checking deferred constraints", query{sql: "SET CONSTRAINTS ALL IMMEDIATE"}))
+}
+
+// Commit commits. After any error but a table.ViolationError nobody knows whether it did; the transaction's mark tells.
+func (r *RepairTx) Commit(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	results, err := r.tx.conn.Conn().PgConn().Exec(ctx, "COMMIT").ReadAll()
+	if err != nil {
+		return refused(r.tx.node.fault(ctx, "committing", err))
+	}
+	if len(results) != 1 || results[0].CommandTag.String() != "COMMIT" {
+		return fault.New(fault.Internal, "node %q rolled the repair back instead of committing it", r.tx.node.name)
+	}
+	r.committed = true
+	return nil
+}
+
+// refused makes a table.ViolationError of an error that one row is the reason for.
+func refused(err error) error {
+	var known *fault.Error
+	pgErr := serverError(err)
+	if pgErr == nil || !asFault(err, &known) || !ofRow(pgErr.Code) {
+		return err
+	}
+	unique := pgErr.Code == "23505" || pgErr.Code == "23P01"
+	return &table.ViolationError{Constraint: pgErr.ConstraintName, Unique: unique, Fault: known}
+}
+
+// ofRow says whether a SQLSTATE is about a value or a constraint.
+func ofRow(sqlstate string) bool {
+	class := sqlstate[:min(2, len(sqlstate))]
+	return class == "22" || class == "23"
+}
+
+// write sends a statement that returns a row for each row it wrote; want is how many it must write. guarded puts a
+// savepoint around it: if the node refuses a row nothing of the statement is done and the transaction goes on.
+func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, guarded bool) error {
+	written := 0
+	q.row = func([][]byte) error { written++; return nil }
+	queries := []query{q}
+	if guarded {
+		queries = []query{{sql: "SAVEPOINT ace_write"}, q, {sql: "RELEASE SAVEPOINT ace_write"}}
+	}
+	err := refused(r.tx.run(ctx, doing, queries...))
+	if guarded && isViolation(err) {
+		return r.back(ctx, err)
+	}
+	if err == nil && written != want {
+		return fault.New(fault.Invalid, "node %q: %s wrote %d rows where %d were decided: a trigger may have refused or added some", r.tx.node.name, doing, written, want)
+	}
+	return err
+}
+
+// back takes the refused statement back.
+func (r *RepairTx) back(ctx context.Context, refused error) error {
+	r.tx.broken = false
+	if err := r.tx.run(ctx, "going back to a savepoint", query{sql: "ROLLBACK TO SAVEPOINT ace_write"}, query{sql: "RELEASE SAVEPOINT ace_write"}); err != nil {
+		return err
+	}
+	return refused
+}
+
+// Delete removes the rows of these keys, all of which must exist.
+func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key) error {
+	columns, name := list("k", len(t.Key)), outer(t.Source)
+	return r.write(ctx, "deleting rows", query{
+		args: columnsOf(keys, len(t.Key)),
+		sql: fmt.Sprintf("DELETE FROM %s USING %s %s WHERE %s RETURNING 1",
+			t.Relation, unnestKeys(t.Source, columns), name, sameKey(t.Source, qualify(name, columns))),
+	}, len(keys), false)
+}
+
+// Update sets these columns (by their places in the target) of the rows of these keys, all of which must exist. Each of
+// rows has one value for each of columns. guarded: after a table.ViolationError the transaction goes on as if Update had not
+// been called; that costs the server a lock of its own for every row.
+func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error {
+	name, keyNames, names := outer(t.Source), list("k", len(t.Key)), list("v", len(columns))
+	set := make([]string, len(columns))
+	for i, c := range columns {
+		set[i] = t.Names[c] + " = " + name + "." + names[i]
+	}
+	source := unnestAs(append(keyNames, names...), append(cast(qualify("u", keyNames), t.KeyType), cast(qualify("u", names), picked(t.Types, columns))...), 1)
+	return r.write(ctx, "updating rows", query{
+		args: append(columnsOf(keys, len(t.Key)), arraysOf(rows, len(columns))...),
+		sql: fmt.Sprintf("UPDATE %s SET %s FROM %s %s WHERE %s RETURNING 1",
+			t.Relation, joined(set), source, name, sameKey(t.Source, qualify(name, keyNames))),
+	}, len(rows), guarded)
+}
+
+// Insert adds rows that have one value for each of columns. After a table.ViolationError the transaction goes on as if it had
+// not been called.
+func (r *RepairTx) Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error {
+	name, names := outer(t.Source), list("v", len(columns))
+	source := unnestAs(names, cast(qualify("u", names), picked(t.Types, columns)), 1)
+	return r.write(ctx, "inserting rows", query{
+		args: arraysOf(rows, len(columns)),
+		sql: fmt.Sprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s %s ORDER BY %s.ord RETURNING 1",
+			t.Into, joined(picked(t.Names, columns)), joined(qualify(name, names)), source, name, name),
+	}, len(rows), true)
+}
+
+// Convert gives each value as the node would store it, see Tx.Convert.
+func (r *RepairTx) Convert(ctx context.Context, types []string, rows []table.Row) ([]table.Row, error) {
+	converted, err := r.tx.Convert(ctx, types, rows)
+	return converted, err
+}
+
+// Duplicate looks for a row of these keys that has a twin by a deferrable constraint, and gives its place; -1 for none.
+func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferrable, keys []table.Key) (int, error) {
+	columns, name := list("k", len(t.Key)), outer(t.Source)
+	twins := make([]string, len(d.Columns))
+	for i, column := range d.Columns {
+		ours, theirs := t.Alias+"."+column, "ace_twin."+column
+		twins[i] = fmt.Sprintf("%s %s %s", theirs, d.Equal[i], ours)
+		if !d.Distinct {
+			twins[i] = fmt.Sprintf("(%s OR %s IS NULL AND %s IS NULL)", twins[i], theirs, ours)
+		}
+	}
+	at := -1
+	err := r.tx.run(ctx, "checking a deferrable constraint", query{
+		args: columnsOf(keys, len(t.Key)),
+		sql: fmt.Sprintf("SELECT %s.ord FROM %s %s CROSS JOIN LATERAL (SELECT count(*) AS n FROM %s WHERE %s AND (SELECT count(*) FROM %s ace_twin WHERE %s) > 1) ace_inner WHERE n > 0 LIMIT 1",
+			name, unnestKeys(t.Source, columns), name, t.Relation, sameKey(t.Source, qualify(name, columns)), t.Relation, allOf(twins)),
+		row: func(v [][]byte) (err error) {
+			at, err = place(v[0], len(keys))
+			return err
+		},
+	})
+	return at, err
+}
+
+// pooled says whether somebody stands between us and the server who may give the session to others.
+func (r *RepairTx) pooled(ctx context.Context) (bool, error) {
+	var pid string
+	err := r.tx.run(ctx, "looking for a pooler", query{sql: "SELECT pg_backend_pid()", row: func(v [][]byte) error {
+		pid = string(v[0])
+		return nil
+	}})
+	return pid != strconv.FormatUint(uint64(r.tx.conn.Conn().PgConn().PID()), 10), err
+}
+
+func serverError(err error) *pgconn.PgError {
+	var pgErr *pgconn.PgError
+	if err == nil || !asPgError(err, &pgErr) {
+		return nil
+	}
+	return pgErr
+}

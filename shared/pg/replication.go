@@ -1,0 +1,124 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"ace/shared/table"
+)
+
+// subscriptionsSQL: a subscription may carry the table itself, the partitioned table it is a part of, or its partitions.
+const subscriptionsSQL = `
+SELECT DISTINCT s.subname, coalesce(s.subslotname, ''), s.subenabled
+FROM pg_subscription s
+JOIN pg_subscription_rel r ON r.srsubid = s.oid
+JOIN pg_class c ON c.relname = $2
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = $1
+WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (r.srrelid = c.oid OR r.srrelid IN (SELECT relid FROM pg_partition_ancestors(c.oid))
+       OR r.srrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))
+ORDER BY s.subname`
+
+// Subscriptions gives those of this node that carry the table.
+func (n *Node) Subscriptions(ctx context.Context, schema, name string) ([]table.Subscription, error) {
+	var found []table.Subscription
+	return found, n.ask(ctx, "looking for subscriptions", query{sql: subscriptionsSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
+		found = append(found, table.Subscription{Name: string(v[0]), Slot: string(v[1]), Enabled: isTrue(v[2])})
+		return nil
+	}})
+}
+
+// Position is where the node's log ends now.
+func (n *Node) Position(ctx context.Context) (lsn string, err error) {
+	return lsn, n.ask(ctx, "reading the position of the log", query{
+		sql: "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END",
+		row: func(v [][]byte) error { lsn = string(v[0]); return nil },
+	})
+}
+
+// Behind gives how many bytes of this node's log up to a position the subscriber of a slot has not confirmed to have
+// applied. false: this node has no such slot, so the subscription is of another node.
+func (n *Node) Behind(ctx context.Context, slot, lsn string) (bytes int64, found bool, err error) {
+	err = n.ask(ctx, "reading how far a subscriber is", query{
+		sql: `SELECT greatest(0, coalesce(pg_wal_lsn_diff($2::pg_lsn, confirmed_flush_lsn), 0))::bigint
+			FROM pg_replication_slots WHERE slot_name = $1 AND slot_type = 'logical' AND database = current_database()`,
+		args: textArgs(slot, lsn),
+		row: func(v [][]byte) (err error) {
+			found = true
+			bytes, err = strconv.ParseInt(string(v[0]), 10, 64)
+			return err
+		},
+	})
+	return bytes, found, err
+}
+
+// ask runs one query of the catalogue in a transaction of its own.
+func (n *Node) ask(ctx context.Context, doing string, q query) error {
+	tx, err := n.Begin(ctx, catalogPath)
+	if err != nil {
+		return err
+	}
+	defer tx.Close()
+	tx.Last()
+	return tx.run(ctx, doing, q)
+}
+
+// originsSQL says whether a replication origin makes a difference here, and may be set.
+const originsSQL = `
+SELECT current_setting('wal_level') = 'logical',
+       (SELECT bool_and(coalesce(has_function_privilege(to_regprocedure(f), 'EXECUTE'), false))
+        FROM unnest(ARRAY['pg_replication_origin_oid(text)', 'pg_replication_origin_create(text)', 'pg_replication_origin_session_setup(text)']) f),
+       coalesce(current_setting('max_active_replication_origins', true), current_setting('max_replication_slots'))::int > 0,
+       to_regprocedure('spock.repair_mode(boolean)') IS NOT NULL`
+
+// originNames bounds how many repairs on one node may have an origin at once: a session needs one for itself.
+const originNames = 8
+
+// KeepLocal marks what this transaction writes so that subscribers do not apply it a second time: by Spock's repair mode
+// where Spock is, by a replication origin of our own ("ace_repair_1" and so on), which subscriptions with origin = none
+// skip. The reason why it could not is for the user; empty if it could or nothing is replicated from here.
+func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
+	var logical, granted, room, spock bool
+	err = r.tx.run(ctx, "looking for replication", query{sql: originsSQL, row: func(v [][]byte) error {
+		logical, granted, room, spock = isTrue(v[0]), isTrue(v[1]), isTrue(v[2]), isTrue(v[3])
+		return nil
+	}})
+	switch {
+	case err != nil:
+		return "", err
+	case spock:
+		return "", r.tx.run(ctx, "entering Spock's repair mode", query{sql: "SELECT spock.repair_mode(true)"})
+	case !logical:
+		return "", nil
+	case !granted:
+		return "the role may not set a replication origin (GRANT EXECUTE ON FUNCTION pg_replication_origin_oid(text), pg_replication_origin_create(text), pg_replication_origin_session_setup(text)), so subscribers get the repair like any other change", nil
+	case !room:
+		return "the server allows no replication origins (max_replication_slots is 0), so subscribers get the repair like any other change", nil
+	}
+	if pooled, err := r.pooled(ctx); err != nil || pooled {
+		return "a pooler stands before the server, through which no replication origin can be set, so subscribers get the repair like any other change", err
+	}
+	return r.setOrigin(ctx)
+}
+
+// setOrigin takes the first of our origins that no other session has.
+func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
+	for i := range originNames {
+		name := textArgs(fmt.Sprintf("ace_repair_%d", i+1))
+		err = r.tx.run(ctx, "setting a replication origin",
+			query{sql: "SAVEPOINT ace_write"},
+			query{sql: "SELECT CASE WHEN pg_replication_origin_oid($1) IS NULL THEN pg_replication_origin_create($1) END", args: name},
+			query{sql: "SELECT pg_replication_origin_session_setup($1)", args: name},
+			query{sql: "RELEASE SAVEPOINT ace_write"})
+		switch sqlState(err) {
+		case "55006", "23505": // another session has it, or makes it at this moment
+			if back := r.back(ctx, nil); back != nil {
+				return "", back
+			}
+		default:
+			return "", err
+		}
+	}
+	return fmt.Sprintf("all %d replication origins of repairs are in use, so subscribers get the repair like any other change", originNames), nil
+}

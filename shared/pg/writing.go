@@ -1,0 +1,126 @@
+package pg
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+const doingWriting = "reading what a repair has to know of the table"
+
+// DescribeWriting reads what stands in the way of writing to a table, and what would happen beside it. It writes nothing.
+func (n *Node) DescribeWriting(ctx context.Context, schema, name string) (*table.Writing, error) {
+	tx, err := n.Begin(ctx, catalogPath)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Close()
+	w := &writing{tx: tx, d: &table.Writing{}}
+	for _, step := range []func(context.Context) error{
+		func(ctx context.Context) error { return w.find(ctx, schema, name) }, w.details, w.tryReplica,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return w.d, nil
+}
+
+// writing is the state of one DescribeWriting.
+type writing struct {
+	tx  *Tx
+	oid []byte
+	d   *table.Writing
+}
+
+func (w *writing) find(ctx context.Context, schema, name string) error {
+	err := w.tx.run(ctx, doingWriting, query{
+		sql:  "SELECT c.oid, current_setting('server_version_num')::int FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
+		args: textArgs(schema, name),
+		row: func(v [][]byte) error {
+			w.oid = append([]byte(nil), v[0]...)
+			_, err := fmt.Sscan(string(v[1]), &w.d.ServerVersion)
+			return err
+		},
+	})
+	if err == nil && w.oid == nil {
+		return fault.New(fault.Invalid, "node %q: table %s does not exist", w.tx.node.name, table.Name(schema, name))
+	}
+	return err
+}
+
+func (w *writing) details(ctx context.Context) error {
+	about := func(sql string, row func(v [][]byte) error) query {
+		return query{sql: sql, args: [][]byte{w.oid}, row: row}
+	}
+	return w.tx.run(ctx, doingWriting,
+		about(rightsSQL, func(v [][]byte) error {
+			w.d.Role, w.d.Insert, w.d.Update, w.d.Delete, w.d.RowSecurity = string(v[0]), isTrue(v[1]), isTrue(v[2]), isTrue(v[3]), isTrue(v[4])
+			return readList(v[5], &w.d.Identity)
+		}),
+		about(triggersSQL, func(v [][]byte) error {
+			w.d.Triggers = append(w.d.Triggers, table.Trigger{Name: string(v[0]), Always: isTrue(v[1]), Replica: isTrue(v[2])})
+			return nil
+		}),
+		about(uniqueSQL, func(v [][]byte) error {
+			w.d.Unique = append(w.d.Unique, string(v[0]))
+			return nil
+		}),
+		about(rulesSQL, func(v [][]byte) error {
+			w.d.Rules = append(w.d.Rules, string(v[0]))
+			return nil
+		}),
+		about(referencesSQL, func(v [][]byte) error {
+			r := table.Reference{Name: string(v[0]), Table: string(v[1]), OnDelete: isTrue(v[3]), OnUpdate: isTrue(v[4])}
+			err := readList(v[2], &r.Columns)
+			w.d.References = append(w.d.References, r)
+			return err
+		}),
+		about(deferrableSQL, func(v [][]byte) error {
+			d := table.Deferrable{Name: string(v[0]), Unchecked: isTrue(v[1]), Distinct: !isTrue(v[4])}
+			err := errors.Join(readList(v[2], &d.Columns), readList(v[3], &d.Equal))
+			w.d.Deferrable = append(w.d.Deferrable, d)
+			return err
+		}),
+	)
+}
+
+func readList(raw []byte, into *[]string) error {
+	if raw == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, into)
+}
+
+// tryReplica finds out by trying whether the role may set session_replication_role: managed services have rules of their
+// own. It is the transaction's last statement.
+func (w *writing) tryReplica(ctx context.Context) error {
+	err := w.tx.run(ctx, doingWriting, replicaRole())
+	if sqlState(err) == insufficientPrivilege {
+		return nil
+	}
+	w.d.ReplicaRole = err == nil
+	return err
+}
+
+// replicaRole keeps triggers and foreign keys from firing until the transaction ends.
+func replicaRole() query {
+	return query{sql: "SELECT set_config('session_replication_role', 'replica', true)"}
+}
+
+const insufficientPrivilege = "42501"
+
+// sqlState gives the SQLSTATE of a server's error; empty if it is none.
+func sqlState(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code
+	}
+	return ""
+}

@@ -1,0 +1,68 @@
+package pg
+
+// Column order of each query is what its reader in writing.go expects. $1 is the table's OID. What belongs to a partition
+// counts as the table's.
+
+// rightsSQL: a role may have a privilege on the table or on each column. Nobody may write generated columns.
+const rightsSQL = `
+WITH written AS (
+    SELECT attnum FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '')
+SELECT current_user,
+       has_table_privilege($1::oid, 'INSERT') OR NOT EXISTS (SELECT 1 FROM written WHERE NOT has_column_privilege($1::oid, attnum, 'INSERT')),
+       has_table_privilege($1::oid, 'UPDATE') OR NOT EXISTS (SELECT 1 FROM written WHERE NOT has_column_privilege($1::oid, attnum, 'UPDATE')),
+       has_table_privilege($1::oid, 'DELETE'),
+       row_security_active($1::oid),
+       (SELECT json_agg(attname ORDER BY attnum) FROM pg_attribute
+        WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attidentity = 'a')`
+
+// triggersSQL gives the triggers that somebody made: those that partitions have of their parent only once.
+const triggersSQL = `
+SELECT DISTINCT t.tgname, t.tgenabled = 'A', t.tgenabled = 'R'
+FROM pg_trigger t
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
+  AND (t.tgrelid = $1::oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree($1::oid)))
+ORDER BY t.tgname`
+
+// rulesSQL gives the rules that would put other statements in the place of ours.
+const rulesSQL = `
+SELECT rulename FROM pg_rewrite WHERE ev_class = $1::oid AND ev_type <> '1' AND ev_enabled <> 'D' ORDER BY rulename`
+
+const referencesSQL = `
+SELECT c.conname, c.conrelid::regclass::text,
+       (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(c.confkey) WITH ORDINALITY k(attnum, place)
+        JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum),
+       c.confdeltype IN ('c', 'n', 'd'), c.confupdtype IN ('c', 'n', 'd')
+FROM pg_constraint c
+WHERE c.contype = 'f' AND c.confrelid = $1::oid AND c.conparentid = 0
+  AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'))
+ORDER BY c.conname`
+
+// deferrableSQL gives unique and exclusion constraints that are DEFERRABLE, with the operators that make two rows equal.
+// A constraint of a partition that is not the whole table's says nothing about rows of other partitions.
+const deferrableSQL = `
+SELECT co.conname, co.contype = 'x' OR co.conrelid <> $1::oid,
+       (SELECT json_agg(quote_ident(a.attname) ORDER BY k)
+        FROM generate_series(0, i.indnkeyatts - 1) k JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]),
+       (SELECT json_agg('OPERATOR(' || quote_ident(n.nspname) || '.' || o.oprname || ')' ORDER BY k)
+        FROM generate_series(0, i.indnkeyatts - 1) k
+        JOIN pg_opclass oc ON oc.oid = i.indclass[k]
+        JOIN pg_amop am ON am.amopfamily = oc.opcfamily AND am.amopstrategy = 3 AND am.amoplefttype = oc.opcintype AND am.amoprighttype = oc.opcintype
+        JOIN pg_operator o ON o.oid = am.amopopr
+        JOIN pg_namespace n ON n.oid = o.oprnamespace
+        WHERE co.contype <> 'x'),
+       coalesce((to_jsonb(i)->>'indnullsnotdistinct')::boolean, false)
+FROM pg_constraint co JOIN pg_index i ON i.indexrelid = co.conindid
+WHERE (co.conrelid = $1::oid OR co.conparentid = 0 AND co.conrelid IN (SELECT relid FROM pg_partition_tree($1::oid)))
+  AND co.condeferrable AND co.contype IN ('p', 'u', 'x')
+ORDER BY co.conname`
+
+// uniqueSQL gives the columns that some unique or exclusion index looks at, be it in an expression or a predicate.
+const uniqueSQL = `
+SELECT DISTINCT a.attname
+FROM pg_index i
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum > 0
+WHERE (i.indrelid = $1::oid OR i.indrelid IN (SELECT relid FROM pg_partition_tree($1::oid))) AND (i.indisunique OR i.indisexclusion)
+  AND (a.attnum = ANY (i.indkey) OR EXISTS (
+      SELECT 1 FROM pg_depend d
+      WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))`

@@ -1,0 +1,97 @@
+package table
+
+import (
+	"fmt"
+
+	"ace/shared/fault"
+)
+
+// Target is one node's table as the statements of a repair write it. Values travel as text and are cast by the node.
+type Target struct {
+	Source // how it is read: Columns has what Names has
+	// Into is the table's name without ONLY, which INSERT does not take: it never reaches a child.
+	Into string `json:"into"`
+	// Names are the columns, quoted; Types what the text of each is cast to, without a modifier, so that a value that is
+	// too long is an error and never cut off.
+	Names []string `json:"names"`
+	Types []string `json:"types"`
+	// Path is the search_path that triggers need: what the role would have.
+	Path string `json:"path"`
+}
+
+// Writing is what one node's catalogue says about writing to a table.
+type Writing struct {
+	Role          string
+	ServerVersion int
+	// Insert and Update: the role may on every column that can be written.
+	Insert, Update, Delete bool
+	RowSecurity            bool     // policies would hide rows from the role
+	ReplicaRole            bool     // the role may set session_replication_role
+	Identity               []string // columns GENERATED ALWAYS AS IDENTITY
+	Unique                 []string // columns that some unique or exclusion index looks at
+	Triggers               []Trigger
+	Rules                  []string // that rewrite INSERT, UPDATE or DELETE
+	References             []Reference
+	Deferrable             []Deferrable
+}
+
+// Trigger is a user's trigger of the table or of one of its partitions.
+type Trigger struct {
+	Name   string
+	Always bool // fires whatever session_replication_role is: ENABLE ALWAYS
+	// Replica: fires only where session_replication_role is replica: ENABLE REPLICA.
+	Replica bool
+}
+
+// Reference is a foreign key of another table that changes its rows with ours: CASCADE, SET NULL or SET DEFAULT.
+type Reference struct {
+	Name, Table        string
+	Columns            []string // of ours
+	OnDelete, OnUpdate bool
+}
+
+// Deferrable is a constraint that PostgreSQL checks by a trigger, which does not fire for a replica.
+type Deferrable struct {
+	Name string `json:"name"`
+	// Unchecked: no query of ours can check it either, being an exclusion constraint or one of a single partition.
+	Unchecked bool     `json:"unchecked,omitempty"`
+	Columns   []string `json:"columns,omitempty"` // quoted
+	Equal     []string `json:"equal,omitempty"`   // operators: OPERATOR(pg_catalog.=)
+	Distinct  bool     `json:"distinct"`          // NULLs are distinct from each other
+}
+
+// Subscription brings a table's changes to a node from elsewhere.
+type Subscription struct {
+	Name    string
+	Slot    string // on the node that they come from; empty for none
+	Enabled bool
+}
+
+// Mark names a transaction: which server, which of its timelines, which number.
+type Mark struct {
+	System   string `json:"system_identifier"`
+	Timeline string `json:"timeline"`
+	XID      string `json:"xid"` // xid8
+}
+
+// ViolationError is the error of a row that the node refuses: a constraint, or a value that does not fit.
+type ViolationError struct {
+	Constraint string // empty where it is none
+	Unique     bool   // another row holds a value that must be unique
+	Fault      *fault.Error
+}
+
+// Error is the fault's text.
+func (v *ViolationError) Error() string { return v.Fault.Error() }
+
+// Unwrap gives the fault.
+func (v *ViolationError) Unwrap() error { return v.Fault }
+
+// Of names the row that was refused.
+func (v *ViolationError) Of(key Key) error {
+	message := fmt.Sprintf("%s (the row with the key %s)", v.Fault.Message, key)
+	if v.Constraint != "" {
+		message = fmt.Sprintf("%s (constraint %q, the row with the key %s)", v.Fault.Message, v.Constraint, key)
+	}
+	return fault.Wrap(v.Fault.Err, v.Fault.Code, "%s", message)
+}

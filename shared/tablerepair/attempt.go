@@ -1,0 +1,202 @@
+package tablerepair
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/part"
+)
+
+const (
+	// fenceWait is how long an attempt waits for another repair of the table to end, fencePoll how often it looks.
+	fenceWait = 30 * time.Second
+	fencePoll = 200 * time.Millisecond
+)
+
+// attempt is one try to repair a target, in one transaction.
+type attempt struct {
+	*job
+	number       int
+	tx           Tx
+	replaced     bitmap // changes whose rows were deleted and are to be inserted
+	replacements int
+	gone         int64 // changes gone over since they were decided
+}
+
+// repair makes the attempt. The order of its steps is what package and manifest promise; whatever fails before COMMIT
+// rolls the node back.
+func (j *job) repair(ctx context.Context) (Totals, error) {
+	a := &attempt{job: j, number: j.unit.Attempt}
+	source, err := j.begin(ctx, func(ctx context.Context) (err error) {
+		a.tx, err = j.node.BeginRepair(ctx, j.target.Write.SearchPath)
+		return err
+	})
+	if a.tx != nil {
+		defer a.tx.Close()
+	}
+	if err != nil {
+		return Totals{}, err
+	}
+	if err := a.prepare(ctx); err != nil {
+		if source != nil {
+			source.Close()
+		}
+		return Totals{}, err
+	}
+	if err := a.record(ctx, source); err != nil {
+		return Totals{}, err
+	}
+	var altered *Stored
+	if a.totals.changes() > 0 {
+		if altered, err = a.write(ctx); err != nil {
+			return Totals{}, err
+		}
+	}
+	a.conclude(ctx, outcome{Outcome: Committed, Totals: a.totals, Altered: altered})
+	return a.totals, nil
+}
+
+// prepare takes the fence and makes sure that the task is still ours: from here on a later runner has to wait.
+func (a *attempt) prepare(ctx context.Context) error {
+	if err := takeFence(ctx, a.tx, a.plan, a.target.Node, fenceWait); err != nil {
+		return err
+	}
+	if err := a.leases.CheckLease(ctx, a.plan.TaskID, a.unit.Lease); err != nil {
+		return err
+	}
+	if err := a.unsettled(ctx); err != nil {
+		return err
+	}
+	reason, err := a.tx.KeepLocal(ctx)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		a.totals.Warnings = append(a.totals.Warnings, "node "+a.target.Node+": "+reason)
+	}
+	if a.plan.FireTriggers {
+		return nil
+	}
+	return a.tx.Quiet(ctx)
+}
+
+// unsettled makes sure that nobody has concluded how this attempt ended: who waited for an answer in vain may have, and
+// begun another one. Whoever concludes later waits for the fence.
+func (a *attempt) unsettled(ctx context.Context) error {
+	o, err := loadOutcome(ctx, a.store, a.plan.TaskID, a.target.Node, a.number)
+	if err == nil {
+		return fault.New(fault.Conflict, "attempt %d to repair node %q was concluded before it began: %s", a.number, a.target.Node, o.Outcome)
+	}
+	if errors.Is(err, archive.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// takeFence waits until no other repair of the table is at work on the node.
+func takeFence(ctx context.Context, tx Tx, p *Plan, node string, wait time.Duration) error {
+	for deadline := time.Now().Add(wait); ; {
+		got, err := tx.Fence(ctx, p.Schema, p.Table)
+		if err != nil || got {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fault.New(fault.Unavailable, "node %q: another repair of this table has been at work there for %s", node, wait)
+		}
+		if err := sleep(ctx, fencePoll); err != nil {
+			return err
+		}
+	}
+}
+
+// record decides and stores what was decided. The target's rows are locked while that goes on.
+func (a *attempt) record(ctx context.Context, source Reader) error {
+	r := &recorder{store: a.store, header: part.Header{TaskID: a.plan.TaskID, PlanHash: a.plan.Hash()}, totals: &a.totals,
+		name: func(n int) (string, string) {
+			name := undoName(n)
+			return archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, name), unitName(a.target.Node, a.number, name)
+		}}
+	defer r.abort()
+	rows := a.tx.Lock
+	if a.plan.InsertOnly {
+		rows = a.tx.Rows // what is never changed need not be locked, and a role without UPDATE could not
+	}
+	if err := a.decideAll(ctx, source, a.tx, rows, r); err != nil {
+		return err
+	}
+	return a.checkReach(ctx)
+}
+
+// write stores the manifest, applies, verifies and commits. After an error of Commit only Settle knows what happened.
+func (a *attempt) write(ctx context.Context) (*Stored, error) {
+	if err := a.announce(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.withPath(ctx, a.apply); err != nil {
+		return nil, err
+	}
+	altered, err := a.verify(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.twins(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.leases.CheckLease(ctx, a.plan.TaskID, a.unit.Lease); err != nil {
+		return nil, err
+	}
+	return altered, a.tx.Commit(ctx)
+}
+
+// announce stores the manifest.
+func (a *attempt) announce(ctx context.Context) error {
+	mark, err := a.tx.Mark(ctx)
+	if err != nil {
+		return err
+	}
+	p, t := a.plan, a.target
+	return putJSON(ctx, a.store, archive.RepairKey(p.TaskID, t.Node, a.number, manifestName), Manifest{
+		Format: manifestFormat, TaskID: p.TaskID, PlanHash: p.Hash(), Node: t.Node, Attempt: a.number, WrittenAt: time.Now().UTC(),
+		ClusterName: p.ClusterName, DBName: p.DBName, Schema: p.Schema, Table: p.Table,
+		Key: p.Key, Columns: t.Columns, Common: t.Common, Fires: t.Fires, Mark: mark, Totals: a.totals,
+	})
+}
+
+// withPath gives triggers the search_path that they would have in any other session, deferred ones too.
+func (a *attempt) withPath(ctx context.Context, fn func(context.Context) error) error {
+	if a.target.Fires {
+		if err := a.tx.Path(ctx, a.target.Write.Path); err != nil {
+			return err
+		}
+	}
+	if err := fn(ctx); err != nil {
+		return err
+	}
+	if err := a.tx.CheckNow(ctx); err != nil {
+		return err
+	}
+	return a.tx.Path(ctx, a.target.Write.SearchPath)
+}
+
+// conclude notes what is certain now. If that fails it can be found out again.
+func (a *attempt) conclude(ctx context.Context, o outcome) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
+	defer cancel()
+	_ = putJSON(ctx, a.store, archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, outcomeName), o)
+}
+
+const concludeTimeout = 10 * time.Second
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

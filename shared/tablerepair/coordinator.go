@@ -1,0 +1,323 @@
+package tablerepair
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/fanout"
+	"ace/shared/fault"
+	"ace/shared/task"
+)
+
+const (
+	// newAttempts is how many attempts one run makes for a target that fails for reasons that may pass.
+	newAttempts = 3
+	retryWait   = time.Second
+	// cancelWait is how long a cancelled run takes to find out how its attempts ended.
+	cancelWait = 15 * time.Second
+)
+
+// Coordinator runs whole repairs: it plans, has targets repaired, and finds out how each ended.
+type Coordinator struct {
+	store   archive.Store
+	nodes   Opener
+	invoker Invoker
+	log     *slog.Logger
+}
+
+// NewCoordinator makes a coordinator.
+func NewCoordinator(store archive.Store, nodes Opener, invoker Invoker, log *slog.Logger) *Coordinator {
+	return &Coordinator{store: store, nodes: nodes, invoker: invoker, log: log}
+}
+
+// Result is how a run ended, on each node.
+type Result struct {
+	Nodes    []NodeResult
+	Warnings []string
+	Report   string // key of the report; empty for none
+}
+
+// NodeResult is how the repair of one node ended. Outcome is empty in a dry run.
+type NodeResult struct {
+	Node    string
+	Outcome string
+	Totals  Totals
+	Error   *Problem // why it was not repaired
+}
+
+// Run does the job, or goes on with it where an earlier run stopped. The result is told together with an error too: what
+// one node refused does not undo what others committed.
+func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progress)) (Result, error) {
+	r := &run{Coordinator: c, job: job, started: time.Now(), progress: progress{report: report}}
+	if err := r.makePlan(ctx); err != nil {
+		return Result{}, ended(ctx, err)
+	}
+	r.checkLag(ctx)
+	r.targets(ctx)
+	if r.handedOver(ctx) {
+		return Result{}, context.Cause(ctx)
+	}
+	result := Result{Nodes: r.results, Warnings: r.warnings()}
+	err := r.verdict(ctx)
+	if job.Report {
+		reporting, cancel := r.afterwards(ctx)
+		defer cancel()
+		key, writing := r.writeReport(reporting, result)
+		result.Report = key
+		err = cmp.Or(err, writing)
+	}
+	return result, err
+}
+
+// run is the state of one Run. Lists follow the plan's targets.
+type run struct {
+	*Coordinator
+	job      Job
+	started  time.Time
+	plan     *Plan
+	lag      []error
+	told     []string // warnings of the lag
+	results  []NodeResult
+	progress progress
+}
+
+// ended gives why the context ended, of which what the work says then is only an echo.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// handedOver says whether somebody else will go on: then nothing may be concluded here.
+func (r *run) handedOver(ctx context.Context) bool {
+	return ctx.Err() != nil && fault.CodeOf(context.Cause(ctx)) != fault.Cancelled
+}
+
+// afterwards gives some time to a run that was cancelled on request: nobody comes after it who could say how it ended.
+func (r *run) afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), cancelWait)
+}
+
+func (r *run) makePlan(ctx context.Context) error {
+	r.progress.phase(phasePlan)
+	plan, err := loadPlan(ctx, r.store, r.job.TaskID)
+	if errors.Is(err, archive.ErrNotFound) {
+		if plan, err = makePlan(ctx, r.store, r.nodes, r.job); err == nil {
+			plan, err = storePlan(ctx, r.store, plan)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	r.plan = plan
+	r.progress.planned(plan)
+	return nil
+}
+
+// checkLag looks on every target whether replication from the source owes it something.
+func (r *run) checkLag(ctx context.Context) {
+	r.lag = make([]error, len(r.plan.Targets))
+	if r.plan.Undoes != "" {
+		return
+	}
+	r.progress.phase(phaseLag)
+	source, err := r.open(ctx, r.plan.Source)
+	var position string
+	if err == nil {
+		position, err = source.Position(ctx)
+	}
+	var mu sync.Mutex
+	_ = fanout.Each(ctx, max(1, len(r.plan.Targets)), slices.Values(numbers(len(r.plan.Targets))), func(ctx context.Context, i int) error {
+		if r.plan.Targets[i].Problem != nil {
+			return nil
+		}
+		lag := err
+		if lag == nil {
+			lag = r.lagOf(ctx, source, r.plan.Targets[i].Node, position)
+		}
+		if lag == nil {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if r.plan.DryRun || r.job.AllowLag {
+			r.told = append(r.told, fault.PublicMessage(lag))
+		} else {
+			r.lag[i] = lag
+		}
+		return nil
+	})
+}
+
+func (r *run) lagOf(ctx context.Context, source Node, target, position string) error {
+	node, err := r.open(ctx, target)
+	if err != nil {
+		return err
+	}
+	return checkLag(ctx, r.plan, source, node, position, !r.plan.DryRun && !r.job.AllowLag)
+}
+
+func (r *run) open(ctx context.Context, node string) (Node, error) {
+	opened, err := r.nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, []string{node})
+	if err != nil {
+		return nil, err
+	}
+	return opened[0], nil
+}
+
+// targets repairs all nodes at once. What happens on one does not touch another.
+func (r *run) targets(ctx context.Context) {
+	r.progress.phase(phaseRepair)
+	r.results = make([]NodeResult, len(r.plan.Targets))
+	var wait, watching sync.WaitGroup
+	for i := range r.plan.Targets {
+		wait.Go(func() { r.results[i] = r.target(ctx, i) })
+	}
+	watched, stop := context.WithCancel(ctx)
+	watching.Go(func() { r.watch(watched) })
+	wait.Wait()
+	stop()
+	watching.Wait()
+	r.finished()
+}
+
+// target repairs one node.
+func (r *run) target(ctx context.Context, i int) NodeResult {
+	t := &r.plan.Targets[i]
+	result := NodeResult{Node: t.Node}
+	if !r.plan.DryRun {
+		result.Outcome = RolledBack
+	}
+	err := t.problem()
+	switch {
+	case err != nil:
+	case r.plan.DryRun:
+		result.Totals, err = r.dry(ctx, i)
+	default:
+		var o outcome
+		o, err = r.repair(ctx, i)
+		result.Outcome, result.Totals = o.Outcome, o.Totals
+	}
+	if err != nil {
+		result.Error = problemOf(ended(ctx, err))
+		if result.Outcome == Committed {
+			result.Error = nil
+		}
+	}
+	return result
+}
+
+func (t *Target) problem() error {
+	if t.Problem == nil {
+		return nil
+	}
+	return t.Problem.err()
+}
+
+// dry has the decision made.
+func (r *run) dry(ctx context.Context, i int) (Totals, error) {
+	for attempt, wait := 1, retryWait; ; attempt, wait = attempt+1, 2*wait {
+		totals, err := r.invoker.Invoke(ctx, Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseDryRun, Target: i, Attempt: attempt, Lease: r.job.Lease})
+		if err == nil || ctx.Err() != nil || attempt == newAttempts || !fault.Retryable(err) {
+			return totals, err
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return totals, err
+		}
+	}
+}
+
+// repair goes on where an earlier run stopped: what was committed counts; what nobody knows of ends it; and only when all
+// attempts are known to be rolled back is another one made.
+func (r *run) repair(ctx context.Context, i int) (outcome, error) {
+	node, err := r.open(ctx, r.plan.Targets[i].Node)
+	if err != nil {
+		return outcome{Outcome: Unknown}, err
+	}
+	s := &settler{store: r.store, plan: r.plan, target: &r.plan.Targets[i], node: node}
+	found, last, err := s.attempts(ctx)
+	if err != nil {
+		return outcome{Outcome: Unknown}, err
+	}
+	for n := range found {
+		if o, err := s.settle(ctx, n); err != nil || o.Outcome != RolledBack {
+			return o, err
+		}
+	}
+	if r.lag[i] != nil {
+		return outcome{Outcome: RolledBack}, r.lag[i]
+	}
+	for attempt, wait := 1, retryWait; ; attempt, wait = attempt+1, 2*wait {
+		last++
+		o, err := r.attempt(ctx, s, i, last)
+		if o.Outcome != RolledBack || ctx.Err() != nil || attempt == newAttempts || !fault.Retryable(err) {
+			return o, err
+		}
+		r.log.WarnContext(ctx, "repair of a node failed and is tried again", "task_id", r.plan.TaskID, "node", s.target.Node, "attempt", last, "error", err)
+		if err := sleep(ctx, wait); err != nil {
+			return o, err
+		}
+	}
+}
+
+// attempt has one attempt made. Whatever the answer says, what is stored or what the node says counts.
+func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, error) {
+	_, failed := r.invoker.Invoke(ctx, Unit{
+		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.job.Lease,
+	})
+	if r.handedOver(ctx) { // the next runner finds out
+		return outcome{Outcome: Unknown}, context.Cause(ctx)
+	}
+	settling, cancel := r.afterwards(ctx)
+	defer cancel()
+	o, err := s.settle(settling, number)
+	if err == nil && o.Outcome == RolledBack && failed == nil {
+		err = fault.New(fault.Unavailable, "node %q: the repair was answered but not committed", s.target.Node)
+	}
+	if err != nil && o.Outcome == Unknown {
+		return o, fault.Wrap(err, fault.CodeOf(err), "node %q: whether the repair was committed is not known: %s", s.target.Node, fault.PublicMessage(err))
+	}
+	return o, errors.Join(failed, err)
+}
+
+// verdict is nil if every node was repaired.
+func (r *run) verdict(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var failed []string
+	code := fault.Invalid
+	for _, n := range r.results {
+		if n.Error == nil {
+			continue
+		}
+		message := n.Error.Message
+		if !strings.Contains(message, n.Node) {
+			message = "node " + n.Node + ": " + message
+		}
+		failed, code = append(failed, message), n.Error.Code
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return fault.New(code, "%s", strings.Join(failed, "; "))
+}
+
+func (r *run) warnings() []string {
+	warnings := slices.Concat(r.plan.Warnings, r.told)
+	for _, n := range r.results {
+		warnings = append(warnings, n.Totals.Warnings...)
+	}
+	return warnings
+}

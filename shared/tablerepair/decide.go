@@ -1,0 +1,263 @@
+package tablerepair
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// opened opens a stream of the rows of some keys.
+type opened func(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
+
+// decider decides what is to be done to the rows of one target. A row is read on the source by its key alone: no filter
+// can hide that it exists there.
+type decider struct {
+	plan   *Plan
+	target *Target
+	source Reader
+	node   Reader
+	rows   opened // of the target, locked or not
+	emit   func(change) error
+	totals *Totals
+	key    []int           // places of the key's columns
+	seen   map[string]bool // rows decided about, where two keys can be one row; else nil
+}
+
+func newDecider(p *Plan, t *Target) *decider {
+	d := &decider{plan: p, target: t, key: keyPlaces(p, t)}
+	if t.ByText {
+		d.seen = map[string]bool{}
+	}
+	return d
+}
+
+func keyPlaces(p *Plan, t *Target) []int {
+	at := make([]int, len(p.Key))
+	for i, name := range p.Key {
+		at[i] = slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
+	}
+	return at
+}
+
+// decide decides about some keys: source rows are read as many at a time as fit into a window.
+func (d *decider) decide(ctx context.Context, keys []table.Key) error {
+	stream, err := d.source.Rows(ctx, d.target.Read, keys)
+	if err != nil {
+		return err
+	}
+	wanted := &lookahead{stream: stream}
+	for len(keys) > 0 && err == nil {
+		var batch []table.Row
+		if batch, err = wanted.window(len(keys)); err != nil {
+			break
+		}
+		if err = d.batch(ctx, keys[:len(batch)], batch); err == nil {
+			keys = keys[len(batch):]
+		}
+	}
+	if closing := stream.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+// batch compares source rows (nil: there is none) with the target's.
+func (d *decider) batch(ctx context.Context, keys []table.Key, wanted []table.Row) error {
+	if err := d.convert(ctx, wanted); err != nil {
+		return err
+	}
+	stream, err := d.rows(ctx, d.target.Write.Source, keys)
+	if err != nil {
+		return err
+	}
+	found := &lookahead{stream: stream}
+	for i := range keys {
+		var have table.Row
+		if have, err = found.at(i); err != nil {
+			break
+		}
+		if err = d.row(wanted[i], have); err != nil {
+			break
+		}
+		wanted[i] = nil
+	}
+	if closing := stream.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+// convert gives the values of columns that have another type at the source the text that the target would store.
+func (d *decider) convert(ctx context.Context, rows []table.Row) error {
+	var at []int
+	var types []string
+	for i, c := range d.target.Columns[:d.target.Common] {
+		if c.Convert != "" {
+			at, types = append(at, i), append(types, c.Convert)
+		}
+	}
+	var values, of []table.Row
+	for _, row := range rows {
+		if row != nil && len(at) > 0 {
+			values, of = append(values, pick(row, at)), append(of, row)
+		}
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	converted, err := d.node.Convert(ctx, types, values)
+	if err != nil {
+		return err
+	}
+	for r, row := range of {
+		for i, c := range at {
+			row[c] = converted[r][i]
+		}
+	}
+	return nil
+}
+
+// row decides about one row: want is the source's, have the target's.
+func (d *decider) row(want, have table.Row) error {
+	switch {
+	case d.again(want, have):
+		return nil
+	case want == nil && have == nil:
+		d.totals.Unchanged++
+		return nil
+	case want == nil && (d.plan.UpsertOnly || d.plan.InsertOnly):
+		d.totals.Skipped++
+		return nil
+	case want == nil:
+		return d.change(change{Op: opDelete, Key: d.keyOf(have), Before: have})
+	case have == nil:
+		return d.change(change{Op: opInsert, Key: d.keyOf(want), After: want})
+	}
+	columns := d.differing(want, have)
+	switch {
+	case len(columns) == 0:
+		d.totals.Unchanged++
+		return nil
+	case d.plan.InsertOnly:
+		d.totals.Skipped++
+		return nil
+	}
+	return d.change(change{Op: opUpdate, Key: d.keyOf(have), Before: have, Columns: columns, After: pick(want, columns)})
+}
+
+// again says whether these rows were met before, by another spelling of their key.
+func (d *decider) again(want, have table.Row) bool {
+	if d.seen == nil || want == nil && have == nil {
+		return false
+	}
+	id := rowName(d, want) + "\x00\x00" + rowName(d, have)
+	met := d.seen[id]
+	d.seen[id] = true
+	return met
+}
+
+func rowName(d *decider, row table.Row) string {
+	if row == nil {
+		return ""
+	}
+	return strings.Join(d.keyOf(row), "\x00")
+}
+
+// differing gives the columns that a repair sets.
+func (d *decider) differing(want, have table.Row) []int {
+	var columns []int
+	for i, c := range d.target.Columns[:d.target.Common] {
+		if c.Written && !c.Ignored && !table.SameValue(want[i], have[i]) {
+			columns = append(columns, i)
+		}
+	}
+	return columns
+}
+
+func (d *decider) keyOf(row table.Row) table.Key {
+	key := make(table.Key, len(d.key))
+	for i, at := range d.key {
+		key[i] = *row[at]
+	}
+	return key
+}
+
+func (d *decider) change(c change) error {
+	for _, row := range []table.Row{c.Before, c.After} {
+		for _, value := range row {
+			if value != nil && !utf8.ValidString(*value) {
+				return fault.New(fault.Invalid, "the row with the key %s has a value that is not UTF-8, which cannot be written back as it is", c.Key)
+			}
+		}
+	}
+	d.totals.count(c.Op, 1)
+	return d.emit(c)
+}
+
+func (t *Totals) count(op string, n int64) {
+	switch op {
+	case opInsert:
+		t.Inserted += n
+	case opUpdate:
+		t.Updated += n
+	case opDelete:
+		t.Deleted += n
+	}
+}
+
+func pick(row table.Row, at []int) table.Row {
+	out := make(table.Row, len(at))
+	for i, place := range at {
+		out[i] = row[place]
+	}
+	return out
+}
+
+// lookahead gives the rows of a stream by their places, in order.
+type lookahead struct {
+	stream table.RowStream
+	row    table.Row
+	place  int // of row; -1: the stream has ended
+	next   int // place that is asked for next
+	read   bool
+}
+
+// at gives the row of a place; nil if there is none. Places are asked for in ascending order.
+func (l *lookahead) at(place int) (table.Row, error) {
+	if !l.read {
+		if err := l.advance(); err != nil {
+			return nil, err
+		}
+	}
+	if l.place != place {
+		return nil, nil
+	}
+	row := l.row
+	return row, l.advance()
+}
+
+func (l *lookahead) advance() error {
+	place, row, err := l.stream.Next()
+	l.read, l.place, l.row = true, place, row.Row
+	return err
+}
+
+// window gives the rows of the next places, of at most limit, as many as fit.
+func (l *lookahead) window(limit int) ([]table.Row, error) {
+	var rows []table.Row
+	size := 0
+	for len(rows) < min(limit, windowRows) && size < windowBytes {
+		row, err := l.at(l.next)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+		size += change{After: row}.size()
+		l.next++
+	}
+	return rows, nil
+}

@@ -1,0 +1,39 @@
+package tablerepair
+
+import (
+	"context"
+	"fmt"
+
+	"ace/shared/archive"
+	"ace/shared/part"
+	"ace/shared/table"
+)
+
+// keysPerPart bounds a part of keys, and what one statement looks up.
+const keysPerPart = 10_000
+
+// keyPart says where a part of the document's keys lies. The parts of a plan are its own: the same keys, read at another
+// time, may stand in another order.
+func (p *Plan) keyPart(n int) (key string, header part.Header) {
+	name := fmt.Sprintf("%s-%06d", p.KeysName, n)
+	return archive.PartKey(p.TaskID, phaseKeys, name), part.Header{TaskID: p.TaskID, PlanHash: p.Document.SHA256, Unit: phaseKeys + "-" + name}
+}
+
+// readKeys reads one part of keys.
+func readKeys(ctx context.Context, store archive.Store, p *Plan, n int) ([]table.Key, error) {
+	key, header := p.keyPart(n)
+	r, err := part.Open(ctx, store, key, header)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var keys []table.Key
+	for {
+		var k table.Key
+		more, err := r.Next(&k)
+		if err != nil || !more {
+			return keys, err
+		}
+		keys = append(keys, k)
+	}
+}

@@ -1,0 +1,179 @@
+package tablerepair_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/archive/faulty"
+	"ace/shared/archive/storetest/minio"
+	"ace/shared/cluster"
+	"ace/shared/pg"
+	"ace/shared/pg/pgtest"
+	"ace/shared/tablerepair"
+	"ace/shared/task"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// bench is a cluster with a table public.t that differs, the task of a repair, and a way to disturb it.
+type bench struct {
+	cluster *pgtest.Cluster
+	store   *faulty.Store
+	tasks   *task.Registry
+	pools   *pg.Pools
+	job     tablerepair.Job
+	// commit is what a test does instead of a COMMIT, or around it; real commits.
+	commit func(ctx context.Context, real func(context.Context) error) error
+	// sent counts units.
+	sent int
+}
+
+// document lists the keys 1, 2 and 4 of public.t, in the layout of the older ACE.
+const document = `{"diffs":{"n1/n2":{"n1":[{"id":1},{"id":2}],"n2":[{"id":2},{"id":4}]}},"summary":{"schema":"public","table":"t"}}`
+
+// newBench stores a repair of public.t on n2.
+func newBench(t *testing.T, c *pgtest.Cluster) *bench {
+	t.Helper()
+	b := &bench{cluster: c, store: faulty.Wrap(minio.Start(t).Store(t)), pools: pg.NewPools(pg.Options{MaxConns: 4, StatementTimeout: time.Minute})}
+	t.Cleanup(b.pools.Close)
+	b.tasks = task.NewRegistry(b.store, time.Now)
+	sum := sha256.Sum256([]byte(document))
+	input := task.Document{Key: "imports/document.json", Size: int64(len(document)), SHA256: hex.EncodeToString(sum[:])}
+	if _, err := b.store.Put(t.Context(), input.Key, "application/json", []byte(document)); err != nil {
+		t.Fatal(err)
+	}
+	rec, err := b.tasks.Create(t.Context(), task.New{
+		Type: task.TableRepair, ClusterName: c.Name, DBName: c.DB, TableName: "public.t", Parameters: json.RawMessage(`{}`), Input: &input,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.job = tablerepair.Job{
+		TaskID: rec.TaskID, ClusterName: c.Name, Database: c.DB, Schema: "public", Table: "t", Input: *rec.Input,
+		Source: "n1", Nodes: []string{"n1", "n2"}, SubmittedAt: rec.SubmittedAt, StartedAt: rec.SubmittedAt,
+	}
+	return b
+}
+
+// acquire takes the task's lease, from whoever has it.
+func (b *bench) acquire(t *testing.T) *task.Held {
+	t.Helper()
+	held, err := b.tasks.Acquire(t.Context(), b.job.TaskID, t.Name(), task.AcquireOptions{TakeOver: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return held
+}
+
+// run runs the repair under a new lease.
+func (b *bench) run(ctx context.Context, t *testing.T) (tablerepair.Result, error) {
+	t.Helper()
+	return b.runAs(ctx, b.acquire(t))
+}
+
+func (b *bench) runAs(ctx context.Context, held *task.Held) (tablerepair.Result, error) {
+	job := b.job
+	job.Lease = held.Record().LeaseToken()
+	worker := tablerepair.NewWorker(b.store, b, b.tasks)
+	c := tablerepair.NewCoordinator(b.store, b, invoker(func(ctx context.Context, u tablerepair.Unit) (tablerepair.Totals, error) {
+		b.sent++
+		return worker.Do(ctx, u)
+	}), slog.New(slog.DiscardHandler))
+	return c.Run(ctx, job, func(task.Progress) {})
+}
+
+type invoker func(context.Context, tablerepair.Unit) (tablerepair.Totals, error)
+
+func (i invoker) Invoke(ctx context.Context, u tablerepair.Unit) (tablerepair.Totals, error) {
+	return i(ctx, u)
+}
+
+// Open reaches the cluster's nodes.
+func (b *bench) Open(_ context.Context, _, _ string, nodes []string) ([]tablerepair.Node, error) {
+	var opened []tablerepair.Node
+	for _, name := range nodes {
+		for _, n := range b.cluster.Nodes {
+			if n.Name != name {
+				continue
+			}
+			node, err := b.pools.Node(cluster.Target{
+				Node: n.Name, Host: n.Host, Port: uint16(n.Port), Database: b.cluster.DB, User: b.cluster.User,
+				Password: cluster.Secret(b.cluster.Password), Options: map[string]string{"sslmode": "disable"},
+			})
+			if err != nil {
+				return nil, err
+			}
+			opened = append(opened, hookedNode{node, b})
+		}
+	}
+	return opened, nil
+}
+
+type hookedNode struct {
+	*pg.Node
+	b *bench
+}
+
+func (n hookedNode) Begin(ctx context.Context, searchPath string) (tablerepair.Reader, error) {
+	return n.Node.Begin(ctx, searchPath)
+}
+
+func (n hookedNode) BeginRepair(ctx context.Context, searchPath string) (tablerepair.Tx, error) {
+	tx, err := n.Node.BeginRepair(ctx, searchPath)
+	return hookedTx{tx, n.b}, err
+}
+
+type hookedTx struct {
+	*pg.RepairTx
+	b *bench
+}
+
+func (tx hookedTx) Commit(ctx context.Context) error {
+	if tx.b.commit == nil {
+		return tx.RepairTx.Commit(ctx)
+	}
+	return tx.b.commit(ctx, tx.RepairTx.Commit)
+}
+
+// objects gives what the repair of n2 left in the archive.
+func (b *bench) objects(t *testing.T) []string {
+	t.Helper()
+	var keys []string
+	prefix := archive.RepairsPrefix(b.job.TaskID, "n2")
+	err := b.store.List(t.Context(), prefix, "", func(info archive.Info) bool {
+		keys = append(keys, info.Key[len(prefix):])
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// rows gives the table's rows on n2.
+func (b *bench) rows(t *testing.T) string {
+	t.Helper()
+	return b.cluster.QueryStrings(t, 1, `SELECT coalesce(string_agg(t::text, ' ' ORDER BY id), '') FROM t`)[0][0]
+}
+
+var errLost = errors.New("the answer was lost")
+
+const (
+	wanted = "(1,a) (2,b) (3,c)" // on n1
+	before = "(2,x) (3,c) (4,y)" // on n2
+)
+
+// differing makes public.t on two nodes.
+func differing(t *testing.T, c *pgtest.Cluster) {
+	t.Helper()
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')`)
+	c.Exec(t, 1, `INSERT INTO t VALUES (2, 'x'), (3, 'c'), (4, 'y')`)
+}

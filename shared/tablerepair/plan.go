@@ -1,0 +1,177 @@
+package tablerepair
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// planFormat changes when a runner could misread an older plan.
+const planFormat = "ace-repair-plan/1"
+
+// Plan is everything that the repair of a target depends on, but for the rows. It is stored once and never changed.
+type Plan struct {
+	Format      string    `json:"format"`
+	TaskID      string    `json:"task_id"`
+	PlannedAt   time.Time `json:"planned_at"`
+	ClusterName string    `json:"cluster_name"`
+	DBName      string    `json:"dbname"`
+	Schema      string    `json:"schema"`
+	Table       string    `json:"table"`
+
+	Source   string   `json:"source_of_truth,omitempty"` // a node; empty for an undo
+	Document Document `json:"document"`                  // zero for an undo
+	Undoes   string   `json:"undoes,omitempty"`          // the task whose repair is taken back
+
+	DryRun       bool `json:"dry_run,omitempty"`
+	UpsertOnly   bool `json:"upsert_only,omitempty"`
+	InsertOnly   bool `json:"insert_only,omitempty"`
+	FireTriggers bool `json:"fire_triggers,omitempty"`
+	AllowCascade bool `json:"allow_cascade,omitempty"`
+	Report       bool `json:"generate_report,omitempty"`
+
+	Key      []string `json:"key"`
+	Keys     int64    `json:"keys"` // how many there are
+	KeysName string   `json:"keys_name"`
+	KeyParts int      `json:"key_parts"`
+	Targets  []Target `json:"targets"`
+	Warnings []string `json:"warnings,omitempty"`
+
+	hash string // SHA-256 of the stored bytes
+}
+
+// Document is the diff document that the keys are from.
+type Document struct {
+	Key    string `json:"key"`
+	SHA256 string `json:"sha256"`
+}
+
+// Target is one node to be repaired.
+type Target struct {
+	Node string `json:"node"`
+	// Before: the node stands before the source in the cluster. Connections are taken in one order by everybody, so that
+	// two repairs never wait for each other.
+	Before bool         `json:"before,omitempty"`
+	Read   table.Source `json:"read"` // the source's table, with the first Common columns of the target's
+	Write  table.Target `json:"write"`
+	// Columns follow Write.Names. The first Common of them are the source's too; what follows is an ignored column that
+	// only the target has.
+	Columns    []Column           `json:"columns"`
+	Common     int                `json:"common"`
+	ByText     bool               `json:"by_text,omitempty"` // the nodes may hold different keys to be equal
+	Deferrable []table.Deferrable `json:"deferrable,omitempty"`
+	// Deletes and Updates are foreign keys of other tables that would change rows there: with fire_triggers.
+	Deletes []string `json:"deletes,omitempty"`
+	Updates []Reach  `json:"updates,omitempty"`
+	Fires   bool     `json:"fires,omitempty"` // some trigger fires, which may change more than was decided
+	// Attempt is the one that an undo takes back.
+	Attempt int      `json:"attempt,omitempty"`
+	Problem *Problem `json:"problem,omitempty"` // why this node cannot be repaired
+}
+
+// Reach is a foreign key that changes other rows when these columns (by their places) are updated.
+type Reach struct {
+	Name    string `json:"name"`
+	Columns []int  `json:"columns"`
+}
+
+// Column is a column of the target.
+type Column struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"`               // as declared
+	Key      bool   `json:"key,omitempty"`      // part of the key
+	Ignored  bool   `json:"ignored,omitempty"`  // never updated
+	Written  bool   `json:"written,omitempty"`  // not generated
+	Identity bool   `json:"identity,omitempty"` // GENERATED ALWAYS: no UPDATE can set it
+	Unique   bool   `json:"unique,omitempty"`   // some unique index looks at it
+	Convert  string `json:"convert,omitempty"`  // the source has another type: to what its text is converted
+}
+
+// Problem is an error as a plan or a result stores it.
+type Problem struct {
+	Code    fault.Code `json:"code"`
+	Message string     `json:"message"`
+}
+
+func problemOf(err error) *Problem {
+	return &Problem{Code: fault.CodeOf(err), Message: fault.PublicMessage(err)}
+}
+
+func (p *Problem) err() error { return fault.New(p.Code, "%s", p.Message) }
+
+// written gives the places of the columns before limit that can be written.
+func (t *Target) written(limit int) []int {
+	var at []int
+	for i, c := range t.Columns[:limit] {
+		if c.Written {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+// Hash names the plan.
+func (p *Plan) Hash() string { return p.hash }
+
+// storePlan publishes a plan. If a plan is there already, that one counts.
+func storePlan(ctx context.Context, store archive.Store, p *Plan) (*Plan, error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the plan cannot be written")
+	}
+	_, err = store.PutIfAbsent(ctx, archive.PlanKey(p.TaskID), "application/json", body)
+	if err != nil && !errors.Is(err, archive.ErrPrecondition) {
+		return nil, err
+	}
+	return loadPlan(ctx, store, p.TaskID)
+}
+
+// loadPlan reads the plan of a task; archive.ErrNotFound if there is none yet.
+func loadPlan(ctx context.Context, store archive.Store, taskID string) (*Plan, error) {
+	var p Plan
+	body, err := readJSON(ctx, store, archive.PlanKey(taskID), &p)
+	if err != nil {
+		return nil, err
+	}
+	if p.Format != planFormat || p.TaskID != taskID {
+		return nil, fault.New(fault.Internal, "the plan of task %s has format %q: this version reads %q", taskID, p.Format, planFormat)
+	}
+	sum := sha256.Sum256(body)
+	p.hash = hex.EncodeToString(sum[:])
+	return &p, nil
+}
+
+// readJSON reads a small object.
+func readJSON(ctx context.Context, store archive.Store, key string, into any) ([]byte, error) {
+	object, err := store.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer object.Body.Close()
+	body, err := io.ReadAll(object.Body)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be read", key)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "%s is damaged", key)
+	}
+	return body, nil
+}
+
+// putJSON writes a small object, once. archive.ErrPrecondition: there is one already.
+func putJSON(ctx context.Context, store archive.Store, key string, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "%s cannot be written", key)
+	}
+	_, err = store.PutIfAbsent(ctx, key, "application/json", body)
+	return err
+}

@@ -1,0 +1,246 @@
+package tablerepair
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/difffile"
+	"ace/shared/diffkeys"
+	"ace/shared/document"
+	"ace/shared/fanout"
+	"ace/shared/fault"
+	"ace/shared/part"
+	"ace/shared/reconcile"
+	"ace/shared/rowdigest"
+	"ace/shared/table"
+	"ace/shared/task"
+)
+
+// Job is what a run is asked to do: a repair, or, if Undoes is set, to take one back.
+type Job struct {
+	TaskID      string
+	ClusterName string
+	Database    string
+	Schema      string
+	Table       string
+	Input       task.Document // the diff document; zero for an undo
+	Undoes      string        // the task of the repair to be taken back
+	// Source is the node whose rows are right; Targets those to be repaired, nil for all others of the document.
+	Source  string
+	Targets []string
+	// Nodes are all of the cluster, in its order.
+	Nodes []string
+
+	DryRun, Report         bool
+	UpsertOnly, InsertOnly bool
+	FireTriggers           bool
+	AllowCascade, AllowLag bool
+	Lease                  string // token of the runner
+	SubmittedAt, StartedAt time.Time
+	Arguments              json.RawMessage // what the report says was asked
+}
+
+// planner makes the plan of one run.
+type planner struct {
+	store   archive.Store
+	opener  Opener
+	job     Job
+	plan    *Plan
+	ignored []string
+	nodes   map[string]bool // of the document's pairs
+	source  *table.Description
+}
+
+// makePlan reads keys and catalogues. What is wrong with one target is noted in the plan; the others are repaired.
+func makePlan(ctx context.Context, store archive.Store, opener Opener, job Job) (*Plan, error) {
+	p := &planner{store: store, opener: opener, job: job, nodes: map[string]bool{}, plan: &Plan{
+		Format: planFormat, TaskID: job.TaskID, PlannedAt: time.Now().UTC(),
+		ClusterName: job.ClusterName, DBName: job.Database, Schema: job.Schema, Table: job.Table,
+		Source: job.Source, KeysName: rand.Text(), Document: Document{Key: job.Input.Key, SHA256: job.Input.SHA256}, Undoes: job.Undoes,
+		DryRun: job.DryRun, UpsertOnly: job.UpsertOnly, InsertOnly: job.InsertOnly,
+		FireTriggers: job.FireTriggers, AllowCascade: job.AllowCascade, Report: job.Report,
+	}}
+	if job.Undoes != "" {
+		return p.plan, p.undo(ctx)
+	}
+	for _, step := range []func(context.Context) error{p.describeSource, p.readDocument, p.targets} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return p.plan, nil
+}
+
+func (p *planner) open(ctx context.Context, node string) (Node, error) {
+	opened, err := p.opener.Open(ctx, p.plan.ClusterName, p.plan.DBName, []string{node})
+	if err != nil {
+		return nil, err
+	}
+	return opened[0], nil
+}
+
+// describeSource finds the key by which rows are matched.
+func (p *planner) describeSource(ctx context.Context) error {
+	node, err := p.open(ctx, p.plan.Source)
+	if err != nil {
+		return err
+	}
+	p.source, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{})
+	if err != nil {
+		return err
+	}
+	for _, k := range p.source.Key {
+		p.plan.Key = append(p.plan.Key, k.Name)
+	}
+	return nil
+}
+
+// readDocument stores the document's distinct keys as parts.
+func (p *planner) readDocument(ctx context.Context) error {
+	doc, err := document.Open(ctx, p.store, p.job.Input)
+	if err != nil {
+		return err
+	}
+	defer doc.Close()
+	summary := doc.Summary()
+	subject := document.Subject{Cluster: p.plan.ClusterName, Database: p.plan.DBName, Schema: p.plan.Schema, Table: p.plan.Table}
+	if err := errors.Join(subject.Check(summary), document.CheckKey(summary, p.plan.Key)); err != nil {
+		return err
+	}
+	p.ignored = summary.IgnoreColumns
+	for _, name := range summary.Nodes {
+		p.nodes[name] = true
+	}
+	keys, err := p.collect(ctx, doc)
+	if err != nil {
+		return err
+	}
+	if err := doc.Verify(); err != nil {
+		return err
+	}
+	return p.storeKeys(ctx, keys)
+}
+
+// collect has the source sort the keys: two texts that are one key there come out as one.
+func (p *planner) collect(ctx context.Context, doc *document.Document) (*diffkeys.Keys, error) {
+	node, err := p.open(ctx, p.plan.Source)
+	if err != nil {
+		return nil, err
+	}
+	common, err := reconcile.Tables([]*table.Description{p.source}, nil)
+	if err != nil {
+		return nil, err
+	}
+	source := common.Source(p.source, 0, reconcile.Reading{Schema: p.plan.Schema, Table: p.plan.Table})
+	return diffkeys.Collect(ctx, doc.Reader, diffkeys.Options{
+		Columns: p.plan.Key,
+		Pairs: func(pair difffile.Pair) bool {
+			p.nodes[pair[0]], p.nodes[pair[1]] = true, true
+			return true
+		},
+		Rank:  func(keys []table.Key) ([]int, error) { return node.RankKeys(ctx, source, keys) },
+		Spool: document.NewSpool(p.store, p.plan.TaskID),
+	})
+}
+
+func (p *planner) storeKeys(ctx context.Context, keys *diffkeys.Keys) error {
+	var chunk []table.Key
+	flush := func() error {
+		key, header := p.plan.keyPart(p.plan.KeyParts)
+		p.plan.KeyParts++
+		p.plan.Keys += int64(len(chunk))
+		defer func() { chunk = chunk[:0] }()
+		return storeRows(ctx, p.store, key, header, chunk)
+	}
+	for key, err := range keys.All(ctx) {
+		if err != nil {
+			return err
+		}
+		if chunk = append(chunk, key); len(chunk) == keysPerPart {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if len(chunk) == 0 {
+		return nil
+	}
+	return flush()
+}
+
+func storeRows[T any](ctx context.Context, store archive.Store, key string, header part.Header, rows []T) error {
+	w, err := part.Create(ctx, store, key, header)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	for _, row := range rows {
+		if err := w.Row(row); err != nil {
+			return err
+		}
+	}
+	return w.Seal(ctx, struct{}{})
+}
+
+// targets chooses the nodes and asks each about its table.
+func (p *planner) targets(ctx context.Context) error {
+	var of []string
+	for _, name := range p.job.Nodes {
+		if p.nodes[name] && name != p.plan.Source {
+			of = append(of, name)
+		}
+	}
+	for _, name := range p.job.Targets {
+		if !slices.Contains(of, name) {
+			return fault.New(fault.Invalid, "nodes names %s, the diff document is of the nodes %s", name, strings.Join(of, ", "))
+		}
+	}
+	if p.job.Targets != nil {
+		of = slices.DeleteFunc(of, func(name string) bool { return !slices.Contains(p.job.Targets, name) })
+	}
+	if len(of) == 0 {
+		return fault.New(fault.Invalid, "the diff document has no node of cluster %s but source_of_truth %s", p.plan.ClusterName, p.plan.Source)
+	}
+	warnings := make([][]string, len(of))
+	p.plan.Targets = make([]Target, len(of))
+	err := fanout.Each(ctx, len(of), slices.Values(numbers(len(of))), func(ctx context.Context, i int) error {
+		var err error
+		p.plan.Targets[i], warnings[i], err = p.target(ctx, of[i])
+		if err != nil && ctx.Err() == nil {
+			p.plan.Targets[i] = Target{Node: of[i], Problem: problemOf(err)}
+		}
+		p.plan.Targets[i].Before = slices.Index(p.job.Nodes, of[i]) < slices.Index(p.job.Nodes, p.plan.Source)
+		return nil
+	})
+	p.plan.Warnings = slices.Concat(warnings...)
+	return err
+}
+
+func (p *planner) target(ctx context.Context, name string) (Target, []string, error) {
+	node, err := p.open(ctx, name)
+	if err != nil {
+		return Target{}, nil, err
+	}
+	t := &targeting{plan: p.plan, source: p.source, ignored: p.ignored}
+	if t.node, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{}); err != nil {
+		return Target{}, nil, err
+	}
+	if t.writing, err = node.DescribeWriting(ctx, p.plan.Schema, p.plan.Table); err != nil {
+		return Target{}, nil, err
+	}
+	return t.make()
+}
+
+func numbers(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}

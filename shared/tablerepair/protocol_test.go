@@ -1,0 +1,297 @@
+package tablerepair_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/archive/faulty"
+	"ace/shared/fault"
+	"ace/shared/pg/pgtest"
+	"ace/shared/tablerepair"
+)
+
+func newDiffering(t *testing.T) *bench {
+	t.Helper()
+	c := pgtest.NewCluster(t)
+	differing(t, c)
+	return newBench(t, c)
+}
+
+// wantRepaired checks that n2 was repaired, in this attempt.
+func (b *bench) wantRepaired(t *testing.T, r tablerepair.Result, err error, attempt string) {
+	t.Helper()
+	if err != nil || len(r.Nodes) != 1 || r.Nodes[0].Outcome != tablerepair.Committed {
+		t.Fatalf("result %+v, error %v", r, err)
+	}
+	if n := r.Nodes[0].Totals; n.Inserted != 1 || n.Updated != 1 || n.Deleted != 1 {
+		t.Errorf("counts are %+v", n)
+	}
+	if got := b.rows(t); got != wanted {
+		t.Errorf("n2 has %s", got)
+	}
+	if objects := b.objects(t); !slices.Contains(objects, attempt+"/manifest.json") || !slices.Contains(objects, attempt+"/outcome.json") {
+		t.Errorf("the archive has %v", objects)
+	}
+}
+
+func TestRepair_ALostAnswerToCommitIsFoundOut(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	b.commit = func(ctx context.Context, real func(context.Context) error) error {
+		if err := real(ctx); err != nil {
+			return err
+		}
+		return fault.Wrap(errLost, fault.Unavailable, "the connection was lost")
+	}
+	r, err := b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "1")
+	if b.sent != 1 {
+		t.Errorf("%d attempts were made", b.sent)
+	}
+}
+
+func TestRepair_ACommitThatNeverArrivedIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	b.commit = func(context.Context, func(context.Context) error) error {
+		b.commit = nil
+		return fault.Wrap(errLost, fault.Unavailable, "the connection was lost")
+	}
+	r, err := b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "2")
+	if !slices.Contains(b.objects(t), "1/outcome.json") {
+		t.Errorf("the archive has %v", b.objects(t))
+	}
+}
+
+// crashed runs the repair and ends it as a shutdown does: nothing is concluded.
+func (b *bench) crashed(t *testing.T, commit func(ctx context.Context, real func(context.Context) error) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	b.commit = func(ctx context.Context, real func(context.Context) error) error {
+		err := commit(ctx, real)
+		cancel(fault.New(fault.Unavailable, "the process has gone"))
+		b.store.On(faulty.PutIfAbsent, archive.RepairKey(b.job.TaskID, "n2", 1, "outcome.json"), faulty.First(1, faulty.FailBefore))
+		if err == nil {
+			err = errLost
+		}
+		return err
+	}
+	if r, err := b.run(ctx, t); err == nil || len(r.Nodes) != 0 {
+		t.Fatalf("result %+v, error %v", r, err)
+	}
+	b.commit = nil
+	b.store.Heal()
+	if objects := b.objects(t); slices.Contains(objects, "1/outcome.json") || !slices.Contains(objects, "1/manifest.json") {
+		t.Fatalf("the archive has %v", objects)
+	}
+}
+
+func TestRepair_AfterACrashBetweenManifestAndCommitItBeginsAgain(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	b.crashed(t, func(context.Context, func(context.Context) error) error { return errLost })
+	if got := b.rows(t); got != before {
+		t.Errorf("n2 has %s", got)
+	}
+	r, err := b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "2")
+}
+
+func TestRepair_AfterACrashBehindTheCommitNothingIsDoneAgain(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	b.crashed(t, func(ctx context.Context, real func(context.Context) error) error { return real(ctx) })
+	b.sent = 0
+	r, err := b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "1")
+	if b.sent != 0 {
+		t.Error("another attempt was made")
+	}
+}
+
+// asOfAnotherServer changes the manifest so that the transaction's number means nothing here.
+func (b *bench) asOfAnotherServer(t *testing.T) {
+	t.Helper()
+	key := archive.RepairKey(b.job.TaskID, "n2", 1, "manifest.json")
+	object, err := b.store.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(object.Body)
+	object.Body.Close()
+	var m map[string]any
+	if err != nil || json.Unmarshal(body, &m) != nil {
+		t.Fatal(err)
+	}
+	m["timeline"] = "0000BEEF"
+	if body, err = json.Marshal(m); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.store.Put(t.Context(), key, "application/json", body); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRepair_AfterAFailoverTheRowsTellHowItEnded(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		committed bool
+		since     string
+		check     func(t *testing.T, b *bench, r tablerepair.Result, err error)
+	}{
+		{"all as after", true, ``, func(t *testing.T, b *bench, r tablerepair.Result, err error) { b.wantRepaired(t, r, err, "1") }},
+		{"all as before", false, ``, func(t *testing.T, b *bench, r tablerepair.Result, err error) { b.wantRepaired(t, r, err, "2") }},
+		{"neither", true, `UPDATE t SET v = 'mine' WHERE id = 2`, func(t *testing.T, b *bench, r tablerepair.Result, err error) {
+			if err == nil || r.Nodes[0].Outcome != tablerepair.Unknown || !strings.Contains(fault.PublicMessage(err), "nobody can tell") {
+				t.Errorf("result %+v, error %v", r, err)
+			}
+			if got := b.rows(t); got != "(1,a) (2,mine) (3,c)" {
+				t.Errorf("n2 has %s", got)
+			}
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newDiffering(t)
+			b.crashed(t, func(ctx context.Context, real func(context.Context) error) error {
+				if tt.committed {
+					return real(ctx)
+				}
+				return errLost
+			})
+			b.asOfAnotherServer(t)
+			if tt.since != "" {
+				b.cluster.Exec(t, 1, tt.since)
+			}
+			r, err := b.run(t.Context(), t)
+			tt.check(t, b, r, err)
+		})
+	}
+}
+
+func TestRepair_ARunnerThatWasReplacedBeforeItsLastLookWritesNothing(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	old := b.acquire(t)
+	b.acquire(t) // somebody else's
+	if r, err := b.runAs(t.Context(), old); err == nil || b.rows(t) != before {
+		t.Errorf("result %+v, error %v, n2 has %s", r, err, b.rows(t))
+	}
+}
+
+func TestRepair_ANewRunnerWaitsForACommitThatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	paused, goOn := make(chan struct{}), make(chan struct{})
+	b.commit = func(ctx context.Context, real func(context.Context) error) error {
+		close(paused) // the lease was checked, and then the process stands still
+		<-goOn
+		return real(ctx)
+	}
+	ended := make(chan struct{})
+	old := b.acquire(t)
+	go func() {
+		defer close(ended)
+		_, _ = b.runAs(t.Context(), old)
+	}()
+	<-paused
+	done := make(chan struct{})
+	var r tablerepair.Result
+	var err error
+	held := b.acquire(t)
+	go func() {
+		defer close(done)
+		r, err = b.runAs(t.Context(), held)
+	}()
+	select {
+	case <-done:
+		t.Errorf("the new runner concluded %+v, %v while the old one could still commit", r, err)
+	case <-time.After(time.Second):
+	}
+	close(goOn)
+	<-ended
+	<-done
+	b.wantRepaired(t, r, err, "1")
+	if b.sent != 1 {
+		t.Errorf("%d attempts were made", b.sent)
+	}
+}
+
+func TestRepair_CancelledBeforeCommitItIsRolledBack(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	b.commit = func(ctx context.Context, _ func(context.Context) error) error {
+		cancel(fault.New(fault.Cancelled, "cancelled on request"))
+		return context.Cause(ctx)
+	}
+	r, err := b.run(ctx, t)
+	if fault.CodeOf(err) != fault.Cancelled || len(r.Nodes) != 1 || r.Nodes[0].Outcome != tablerepair.RolledBack || b.rows(t) != before {
+		t.Errorf("result %+v, error %v, n2 has %s", r, err, b.rows(t))
+	}
+}
+
+func TestRepair_ARequestToCancelIsSeenBeforeCommit(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	held := b.acquire(t)
+	if _, err := b.tasks.RequestCancel(t.Context(), b.job.TaskID); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := b.runAs(t.Context(), held); fault.CodeOf(err) != fault.Cancelled || b.rows(t) != before {
+		t.Errorf("result %+v, error %v, n2 has %s", r, err, b.rows(t))
+	}
+}
+
+func TestRepair_WithoutItsManifestInTheArchiveNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	for name, op := range map[string]faulty.Op{"manifest.json": faulty.PutIfAbsent, "undo-000000": faulty.Commit} {
+		t.Run(name, func(t *testing.T) {
+			b := newDiffering(t)
+			for attempt := range 4 {
+				b.store.On(op, archive.RepairKey(b.job.TaskID, "n2", attempt, name), faulty.Always(faulty.FailBefore))
+			}
+			b.commit = func(context.Context, func(context.Context) error) error {
+				t.Error("it came to COMMIT")
+				return errLost
+			}
+			r, err := b.run(t.Context(), t)
+			if fault.CodeOf(err) != fault.Unavailable || r.Nodes[0].Outcome != tablerepair.RolledBack || b.rows(t) != before {
+				t.Errorf("result %+v, error %v, n2 has %s", r, err, b.rows(t))
+			}
+		})
+	}
+}
+
+func TestRepair_ANodeThatIsGoneAfterTheManifestIsUnknown(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	differing(t, c)
+	b := newBench(t, c)
+	b.commit = func(context.Context, func(context.Context) error) error {
+		if err := c.Nodes[1].Server.Kill(); err != nil {
+			t.Error(err)
+		}
+		return fault.Wrap(errLost, fault.Unavailable, "the connection was lost")
+	}
+	r, err := b.run(t.Context(), t)
+	if err == nil || r.Nodes[0].Outcome != tablerepair.Unknown || !strings.Contains(fault.PublicMessage(err), "not known") {
+		t.Fatalf("result %+v, error %v", r, err)
+	}
+	b.commit = nil
+	if err := c.Nodes[1].Server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r, err = b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "2")
+}

@@ -1,0 +1,127 @@
+package tablerepair
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/part"
+	"ace/shared/table"
+)
+
+// recorder stores changes as parts, one for each part of keys that has any. A nil recorder stores nothing.
+type recorder struct {
+	store  archive.Store
+	header part.Header // Unit is completed by the part's number
+	name   func(n int) (key, unit string)
+	out    *part.Writer
+	stored Stored
+	n      int
+	totals *Totals
+}
+
+// add stores a change.
+func (r *recorder) add(ctx context.Context, c change) (err error) {
+	if r == nil {
+		return nil
+	}
+	if r.out == nil {
+		r.stored.Header = r.header
+		r.stored.Key, r.stored.Header.Unit = r.name(r.n)
+		if r.out, err = part.Create(ctx, r.store, r.stored.Key, r.stored.Header); err != nil {
+			return err
+		}
+		r.n++
+	}
+	return r.out.Row(c)
+}
+
+// seal ends the part that is being written. An object that is there already is somebody else's: an error.
+func (r *recorder) seal(ctx context.Context) error {
+	if r == nil || r.out == nil {
+		return nil
+	}
+	out := r.out
+	r.out = nil
+	r.stored.Rows = out.Rows()
+	if err := out.Seal(ctx, struct{}{}); err != nil {
+		return err
+	}
+	r.stored.SHA256 = out.SHA256()
+	r.totals.Parts = append(r.totals.Parts, r.stored)
+	return nil
+}
+
+// abort gives up the part that is being written.
+func (r *recorder) abort() {
+	if r != nil && r.out != nil {
+		r.out.Abort()
+	}
+}
+
+// manifestFormat changes when an older version could misread a manifest.
+const manifestFormat = "ace-repair/1"
+
+// Manifest says what an attempt was about to commit, and in which transaction: with it and the parts it names, anybody
+// can find out whether it did, and take it back. It is stored before anything is written to the node.
+type Manifest struct {
+	Format      string    `json:"format"`
+	TaskID      string    `json:"task_id"`
+	PlanHash    string    `json:"plan_hash"`
+	Node        string    `json:"node"`
+	Attempt     int       `json:"attempt"`
+	WrittenAt   time.Time `json:"written_at"`
+	ClusterName string    `json:"cluster_name"`
+	DBName      string    `json:"dbname"`
+	Schema      string    `json:"schema"`
+	Table       string    `json:"table"`
+	Key         []string  `json:"key"`
+	Columns     []Column  `json:"columns"`
+	Common      int       `json:"common"`
+	Fires       bool      `json:"fires,omitempty"`
+	table.Mark
+	Totals Totals `json:"totals"`
+}
+
+// The ways an attempt ends.
+const (
+	Committed  = "committed"
+	RolledBack = "rolled_back"
+	Unknown    = "unknown"
+)
+
+// outcome is what is known about an attempt that has ended. It is stored once it is certain.
+type outcome struct {
+	Outcome string  `json:"outcome"`
+	Totals  Totals  `json:"totals"`
+	Altered *Stored `json:"altered,omitempty"` // rows that triggers left otherwise than decided
+}
+
+const (
+	manifestName = "manifest.json"
+	outcomeName  = "outcome.json"
+	alteredName  = "altered"
+)
+
+// undoName is the name of a part of before-images.
+func undoName(n int) string { return fmt.Sprintf("undo-%06d", n) }
+
+// unitName is what the header of an attempt's part says.
+func unitName(node string, attempt int, name string) string {
+	return fmt.Sprintf("%s-%s-%d-%s", phaseRepair, node, attempt, name)
+}
+
+// loadManifest reads an attempt's manifest; archive.ErrNotFound if it has none.
+func loadManifest(ctx context.Context, store archive.Store, taskID, node string, attempt int) (*Manifest, error) {
+	var m Manifest
+	_, err := readJSON(ctx, store, archive.RepairKey(taskID, node, attempt, manifestName), &m)
+	return &m, err
+}
+
+// loadOutcome reads how an attempt ended; archive.ErrNotFound if that is not known.
+func loadOutcome(ctx context.Context, store archive.Store, taskID, node string, attempt int) (outcome, error) {
+	var o outcome
+	_, err := readJSON(ctx, store, archive.RepairKey(taskID, node, attempt, outcomeName), &o)
+	return o, err
+}

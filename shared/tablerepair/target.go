@@ -1,0 +1,206 @@
+package tablerepair
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ace/shared/fault"
+	"ace/shared/reconcile"
+	"ace/shared/rowdigest"
+	"ace/shared/table"
+)
+
+// targeting makes the target of one node out of two descriptions: that of the source, and that of the node itself.
+type targeting struct {
+	plan    *Plan
+	source  *table.Description
+	node    *table.Description
+	writing *table.Writing
+	ignored []string // of the document
+	common  *reconcile.Common
+	target  Target
+}
+
+// make matches columns and keys, and refuses what could not be written.
+func (t *targeting) make() (Target, []string, error) {
+	t.target.Node = t.node.Node
+	for _, step := range []func() error{t.match, t.checkRights, t.checkTable} {
+		if err := step(); err != nil {
+			return Target{}, nil, err
+		}
+	}
+	t.fragments()
+	t.columns()
+	return t.target, append(t.common.Warnings, t.fires()...), nil
+}
+
+// match leaves out ignored columns that one of the nodes does not have.
+func (t *targeting) match() (err error) {
+	var onesided []string
+	for _, name := range t.ignored {
+		_, source := t.source.Column(name)
+		_, target := t.node.Column(name)
+		if source != target {
+			onesided = append(onesided, name)
+		}
+	}
+	t.common, err = reconcile.Tables([]*table.Description{t.source, t.node}, onesided)
+	if err == nil && !slices.Equal(t.common.Key, t.plan.Key) {
+		err = fault.New(fault.Invalid, "the table's key is (%s), the key of the diff document is (%s)", strings.Join(t.common.Key, ", "), strings.Join(t.plan.Key, ", "))
+	}
+	return err
+}
+
+func (t *targeting) refuse(format string, args ...any) error {
+	return fault.New(fault.Invalid, "node %q: %s", t.node.Node, fmt.Sprintf(format, args...))
+}
+
+func (t *targeting) checkRights() error {
+	p, w, name := t.plan, t.writing, table.Name(t.plan.Schema, t.plan.Table)
+	for _, right := range []struct {
+		privilege string
+		has       bool
+		needed    bool
+	}{
+		{"INSERT", w.Insert, true},
+		{"UPDATE", w.Update, !p.InsertOnly},
+		{"DELETE", w.Delete, !p.InsertOnly && !p.UpsertOnly},
+	} {
+		if right.needed && !right.has {
+			return t.refuse("role %q may not %s in %s: GRANT %s ON %s TO %s", w.Role, right.privilege, name, right.privilege, name, table.Quote(w.Role))
+		}
+	}
+	switch {
+	case w.RowSecurity:
+		return t.refuse("row-level security of %s applies to role %q, which would not see every row: the role needs BYPASSRLS", name, w.Role)
+	case p.FireTriggers || w.ReplicaRole:
+		return nil
+	case w.ServerVersion >= 150000:
+		return t.refuse("role %q may not keep triggers from firing: GRANT SET ON PARAMETER session_replication_role TO %s, or repair with fire_triggers=true", w.Role, table.Quote(w.Role))
+	}
+	return t.refuse("role %q may not keep triggers from firing, which before PostgreSQL 15 needs a superuser: or repair with fire_triggers=true", w.Role)
+}
+
+// checkTable refuses what would make the outcome another than was decided.
+func (t *targeting) checkTable() error {
+	if len(t.writing.Rules) > 0 {
+		return t.refuse("rule %q of the table would put other statements in the place of the repair's", t.writing.Rules[0])
+	}
+	if t.plan.FireTriggers {
+		return nil
+	}
+	for _, d := range t.writing.Deferrable {
+		if d.Unchecked {
+			return t.refuse("constraint %q is DEFERRABLE, so PostgreSQL checks it by a trigger, which does not fire in a repair: repair with fire_triggers=true", d.Name)
+		}
+		t.target.Deferrable = append(t.target.Deferrable, d)
+	}
+	return nil
+}
+
+func (t *targeting) fragments() {
+	reading := reconcile.Reading{Schema: t.plan.Schema, Table: t.plan.Table, Seeds: rowdigest.Seeds{}}
+	source := func(d *table.Description, at int) table.Source {
+		s := t.common.Source(d, at, reading)
+		s.Digest, s.Leaves = "0", nil // rows are compared by their text
+		return s
+	}
+	t.target.Read = source(t.source, 0)
+	t.target.Write = table.Target{
+		Source: source(t.node, 1), Into: table.Quote(t.plan.Schema) + "." + table.Quote(t.plan.Table),
+	}
+	t.target.Write.Path = t.target.Write.SearchPath
+	if t.node.UserPath != "" {
+		t.target.Write.Path += ", " + t.node.UserPath
+	}
+	t.target.ByText = slices.Contains(t.common.ByText, true)
+}
+
+// columns lists those that both nodes have, and after them those that only the target has.
+func (t *targeting) columns() {
+	for _, c := range t.common.Columns {
+		t.addColumn(c.Name)
+	}
+	t.target.Common = len(t.target.Columns)
+	for _, c := range t.node.Columns {
+		if _, both := t.source.Column(c.Name); !both {
+			t.addColumn(c.Name)
+			t.target.Write.Columns = append(t.target.Write.Columns, t.target.Write.Alias+"."+table.Quote(c.Name))
+		}
+	}
+	if t.plan.FireTriggers {
+		t.reach()
+	}
+}
+
+func (t *targeting) addColumn(name string) {
+	c, _ := t.node.Column(name)
+	column := Column{
+		Name: name, Type: c.Declared, Written: !c.Generated,
+		Key: slices.Contains(t.plan.Key, name), Ignored: slices.Contains(t.ignored, name),
+		Identity: slices.Contains(t.writing.Identity, name), Unique: slices.Contains(t.writing.Unique, name),
+	}
+	if s, both := t.source.Column(name); both && s.Type.SQL != c.Type.SQL {
+		column.Convert = converted(c)
+	}
+	t.target.Columns = append(t.target.Columns, column)
+	t.target.Write.Names = append(t.target.Write.Names, table.Quote(name))
+	t.target.Write.Types = append(t.target.Write.Types, base(c.Type).SQL)
+}
+
+// base is the type below all domains: an assignment to the column checks the domain, and does not cut a value off as a
+// cast to it might.
+func base(t rowdigest.Type) rowdigest.Type {
+	for t.Base != nil {
+		t = *t.Base
+	}
+	return t
+}
+
+// converted is the type that shows a value of another type as the column would store it: with its modifier, but for the
+// types whose values a cast would cut off.
+func converted(c table.Column) string {
+	switch b := base(c.Type); b.Name {
+	case "varchar", "bpchar", "bit", "varbit":
+		return b.SQL
+	}
+	return c.Declared
+}
+
+// reach notes the foreign keys by which a change would reach rows of other tables.
+func (t *targeting) reach() {
+	for _, r := range t.writing.References {
+		if r.OnDelete {
+			t.target.Deletes = append(t.target.Deletes, r.Name)
+		}
+		if !r.OnUpdate {
+			continue
+		}
+		reach := Reach{Name: r.Name}
+		for i, c := range t.target.Columns {
+			if slices.Contains(r.Columns, c.Name) {
+				reach.Columns = append(reach.Columns, i)
+			}
+		}
+		t.target.Updates = append(t.target.Updates, reach)
+	}
+}
+
+// fires finds the triggers that will fire, and names those that nobody asked for.
+func (t *targeting) fires() []string {
+	var names []string
+	for _, trigger := range t.writing.Triggers {
+		fires := trigger.Always || trigger.Replica
+		if t.plan.FireTriggers {
+			fires = !trigger.Replica
+		} else if fires {
+			names = append(names, fmt.Sprintf("%q", trigger.Name))
+		}
+		t.target.Fires = t.target.Fires || fires
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("node %s: triggers that are enabled ALWAYS or for REPLICA fire all the same: %s", t.node.Node, strings.Join(names, ", "))}
+}

@@ -1,0 +1,80 @@
+package tablerepair
+
+import (
+	"fmt"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/part"
+	"ace/shared/table"
+)
+
+// Phases of a run.
+const (
+	phaseKeys   = "keys"
+	phasePlan   = "plan"
+	phaseLag    = "lag"
+	phaseRepair = "repair"
+	phaseDryRun = "dry_run"
+	phaseReport = "report"
+)
+
+// Unit is the repair of one target as plain data: what to do is in the plan and in the parts with the keys.
+type Unit struct {
+	TaskID   string `json:"task_id"`
+	PlanHash string `json:"plan_hash"`
+	Phase    string `json:"phase"`  // repair, or dry_run
+	Target   int    `json:"target"` // place among the plan's targets
+	Attempt  int    `json:"attempt"`
+	Lease    string `json:"lease"` // token of the runner that asks
+}
+
+// check makes sure that a unit fits its plan: a payload comes from elsewhere.
+func (u Unit) check(p *Plan) error {
+	fits := u.PlanHash == p.Hash() && u.Target >= 0 && u.Target < len(p.Targets) && p.Targets[u.Target].Problem == nil
+	switch u.Phase {
+	case phaseRepair:
+		fits = fits && !p.DryRun && u.Attempt > 0
+	case phaseDryRun:
+		fits = fits && p.DryRun && u.Attempt > 0
+	default:
+		fits = false
+	}
+	if !fits {
+		return fault.New(fault.Internal, "a unit of task %s does not fit its plan", u.TaskID)
+	}
+	return nil
+}
+
+// Totals counts what was decided for one target's keys.
+type Totals struct {
+	Inserted  int64    `json:"inserted"`
+	Updated   int64    `json:"updated"`
+	Deleted   int64    `json:"deleted"`
+	Unchanged int64    `json:"unchanged"`
+	Skipped   int64    `json:"skipped"`
+	Parts     []Stored `json:"parts,omitempty"` // with the changes, in key order
+	Warnings  []string `json:"warnings,omitempty"`
+	// Left are keys of rows that an undo skipped, since they were changed after the repair: the first of them.
+	Left []table.Key `json:"left,omitempty"`
+}
+
+func (t Totals) changes() int64 { return t.Inserted + t.Updated + t.Deleted }
+
+// Stored names a part with changes and says what it must hold.
+type Stored struct {
+	Key    string      `json:"key"`
+	Header part.Header `json:"header"`
+	Rows   int64       `json:"rows"`
+	SHA256 string      `json:"sha256"` // of the whole object
+}
+
+// decisionKey is where a dry run keeps what it decided, until the task ends: a part of its own for every try.
+func (u Unit) decisionKey(n int) string {
+	return archive.PartKey(u.TaskID, phaseDryRun, fmt.Sprintf("%d-%s-%d-%06d", u.Target, u.Lease, u.Attempt, n))
+}
+
+// totalsKey is where a dry run keeps its counts.
+func totalsKey(taskID string, target int) string {
+	return archive.PartKey(taskID, phaseDryRun, fmt.Sprintf("%d-totals", target))
+}

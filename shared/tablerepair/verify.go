@@ -1,0 +1,111 @@
+package tablerepair
+
+import (
+	"context"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/part"
+	"ace/shared/table"
+)
+
+// altered is a row that a trigger left otherwise than was decided.
+type altered struct {
+	At  int64     `json:"at"`            // number of the change
+	Row table.Row `json:"row,omitempty"` // none: there is no such row
+}
+
+// verify reads every row that was written, in the same transaction: before COMMIT each must be what was decided, to the
+// last character. Only where triggers fire may it differ, and then what it is gets stored for whoever takes it back.
+func (a *attempt) verify(ctx context.Context) (*Stored, error) {
+	name := alteredName
+	stored := Stored{Key: archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, name), Header: part.Header{
+		TaskID: a.plan.TaskID, PlanHash: a.plan.Hash(), Unit: unitName(a.target.Node, a.number, name),
+	}}
+	var out *part.Writer
+	defer func() {
+		if out != nil {
+			out.Abort()
+		}
+	}()
+	err := a.windows(ctx, func(placed) bool { return true }, func(list []placed) error {
+		return a.readBack(ctx, list, func(c placed, row table.Row) (err error) {
+			if !a.target.Fires {
+				return fault.New(fault.Invalid, "node %q: the row with the key %s is not what was decided after it was written: the column's type, a rule or a default may change it", a.target.Node, c.Key)
+			}
+			if out == nil {
+				if out, err = part.Create(ctx, a.store, stored.Key, stored.Header); err != nil {
+					return err
+				}
+			}
+			return out.Row(altered{At: c.at, Row: row})
+		})
+	})
+	if err != nil || out == nil {
+		return nil, err
+	}
+	stored.Rows = out.Rows()
+	if err := out.Seal(ctx, struct{}{}); err != nil {
+		return nil, err
+	}
+	stored.SHA256 = out.SHA256()
+	return &stored, nil
+}
+
+// readBack calls differs for every row that is not as decided.
+func (a *attempt) readBack(ctx context.Context, list []placed, differs func(placed, table.Row) error) error {
+	stream, err := a.tx.Rows(ctx, a.target.Write.Source, keysOf(list))
+	if err != nil {
+		return err
+	}
+	rows := &lookahead{stream: stream}
+	for i, c := range list {
+		var row table.Row
+		if row, err = rows.at(i); err != nil {
+			break
+		}
+		if !holds(a.target.Columns, row, c.row()) {
+			if err = differs(c, row); err != nil {
+				break
+			}
+		}
+	}
+	if closing := stream.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+// holds says whether a row has the wanted values in all columns that are written; nil is no row.
+func holds(columns []Column, row, want table.Row) bool {
+	if row == nil || want == nil {
+		return row == nil && want == nil
+	}
+	for i, value := range want {
+		if columns[i].Written && !table.SameValue(row[i], value) {
+			return false
+		}
+	}
+	return true
+}
+
+// twins looks for rows that a deferrable constraint should have refused: PostgreSQL checks it by a trigger, which does
+// not fire for a replica.
+func (a *attempt) twins(ctx context.Context) error {
+	if len(a.target.Deferrable) == 0 {
+		return nil
+	}
+	return a.windows(ctx, func(c placed) bool { return c.Op != opDelete }, func(list []placed) error {
+		for _, d := range a.target.Deferrable {
+			at, err := a.tx.Duplicate(ctx, a.target.Write, d, keysOf(list))
+			if err != nil {
+				return err
+			}
+			if at >= 0 {
+				return fault.New(fault.Invalid, "node %q: the row with the key %s would violate constraint %q: another row holds its values",
+					a.target.Node, list[at].Key, d.Name)
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,203 @@
+package tablerepair
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/part"
+)
+
+// Worker repairs single targets. It remembers nothing.
+type Worker struct {
+	store  archive.Store
+	nodes  Opener
+	leases Leases
+}
+
+// NewWorker makes a worker.
+func NewWorker(store archive.Store, nodes Opener, leases Leases) *Worker {
+	return &Worker{store: store, nodes: nodes, leases: leases}
+}
+
+// Do does one unit: an attempt to repair a target, or the decision of a dry run. After an error of an attempt its outcome
+// has to be found out by Settle.
+func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
+	plan, err := loadPlan(ctx, w.store, u.TaskID)
+	if err != nil {
+		return Totals{}, err
+	}
+	if err := u.check(plan); err != nil {
+		return Totals{}, err
+	}
+	target := &plan.Targets[u.Target]
+	j := &job{store: w.store, leases: w.leases, unit: u, plan: plan, target: target}
+	if err := j.open(ctx, w.nodes); err != nil {
+		return Totals{}, err
+	}
+	if u.Phase == phaseDryRun {
+		return j.dryRun(ctx)
+	}
+	return j.repair(ctx)
+}
+
+// job is one unit being done.
+type job struct {
+	store  archive.Store
+	leases Leases
+	unit   Unit
+	plan   *Plan
+	target *Target
+	source Node // nil for an undo
+	node   Node
+	totals Totals
+	marked time.Time // when progress was left last
+}
+
+func (j *job) open(ctx context.Context, nodes Opener) error {
+	names := []string{j.target.Node}
+	if j.plan.Undoes == "" {
+		names = append(names, j.plan.Source)
+	}
+	opened, err := nodes.Open(ctx, j.plan.ClusterName, j.plan.DBName, names)
+	if err != nil {
+		return err
+	}
+	j.node = opened[0]
+	if len(opened) > 1 {
+		j.source = opened[1]
+	}
+	return nil
+}
+
+// begin opens the source's transaction and, with target, the target's: in the cluster's order.
+func (j *job) begin(ctx context.Context, target func(context.Context) error) (source Reader, err error) {
+	if j.source == nil {
+		return nil, target(ctx)
+	}
+	if j.target.Before {
+		if err := target(ctx); err != nil {
+			return nil, err
+		}
+		return j.source.Begin(ctx, j.target.Read.SearchPath)
+	}
+	if source, err = j.source.Begin(ctx, j.target.Read.SearchPath); err != nil {
+		return nil, err
+	}
+	if err := target(ctx); err != nil {
+		source.Close()
+		return nil, err
+	}
+	return source, nil
+}
+
+// decideAll decides about every key of the plan, or of what is taken back. The source, if any, is closed afterwards.
+func (j *job) decideAll(ctx context.Context, source, node Reader, rows opened, r *recorder) error {
+	if source != nil {
+		defer source.Close()
+	}
+	emit := func(c change) error { return r.add(ctx, c) }
+	if j.plan.Undoes != "" {
+		return (&restorer{job: j, rows: rows, emit: emit}).decide(ctx, r)
+	}
+	d := newDecider(j.plan, j.target)
+	d.source, d.node, d.rows, d.emit, d.totals = source, node, rows, emit, &j.totals
+	for n := range j.plan.KeyParts {
+		keys, err := readKeys(ctx, j.store, j.plan, n)
+		if err != nil {
+			return err
+		}
+		if err := d.decide(ctx, keys); err != nil {
+			return err
+		}
+		if err := r.seal(ctx); err != nil {
+			return err
+		}
+		j.mark(ctx, j.totals.decidedMarks(n+1))
+	}
+	return nil
+}
+
+// dryRun decides in a transaction that can write nothing.
+func (j *job) dryRun(ctx context.Context) (Totals, error) {
+	if totals, err := j.decided(ctx); err == nil || !errors.Is(err, archive.ErrNotFound) {
+		return totals, err
+	}
+	var node Reader
+	source, err := j.begin(ctx, func(ctx context.Context) (err error) {
+		node, err = j.node.Begin(ctx, j.target.Write.SearchPath)
+		return err
+	})
+	if node != nil {
+		defer node.Close()
+	}
+	if err != nil {
+		return Totals{}, err
+	}
+	var r *recorder
+	if j.plan.Report {
+		r = &recorder{store: j.store, header: part.Header{TaskID: j.plan.TaskID, PlanHash: j.plan.Hash()}, totals: &j.totals,
+			name: func(n int) (string, string) {
+				key := j.unit.decisionKey(n)
+				return key, key
+			}}
+		defer r.abort()
+	}
+	if err := j.decideAll(ctx, source, node, node.Rows, r); err != nil {
+		return Totals{}, err
+	}
+	if err := j.checkReach(ctx); err != nil {
+		return Totals{}, err
+	}
+	err = putJSON(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), j.totals)
+	if errors.Is(err, archive.ErrPrecondition) {
+		return j.decided(ctx)
+	}
+	return j.totals, err
+}
+
+// decided gives the counts of an earlier dry run of this unit.
+func (j *job) decided(ctx context.Context) (Totals, error) {
+	var totals Totals
+	_, err := readJSON(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), &totals)
+	return totals, err
+}
+
+// checkReach refuses changes that would reach rows of other tables, which no before-image covers.
+func (j *job) checkReach(ctx context.Context) error {
+	if !j.plan.FireTriggers || j.plan.AllowCascade {
+		return nil
+	}
+	if j.totals.Deleted > 0 && len(j.target.Deletes) > 0 {
+		return fault.New(fault.Invalid, "node %q: %d rows would be deleted, and foreign key %q changes rows of another table with them; allow_cascade=true permits that, fire_triggers=false avoids it",
+			j.target.Node, j.totals.Deleted, j.target.Deletes[0])
+	}
+	if len(j.target.Updates) == 0 || j.totals.Updated == 0 {
+		return nil
+	}
+	return eachChange(ctx, j.store, j.totals.Parts, func(c placed) error {
+		if key, ok := reaching(j.target.Updates, c.change); ok {
+			return fault.New(fault.Invalid, "node %q: the row with the key %s would be updated, and foreign key %q changes rows of another table with it; allow_cascade=true permits that, fire_triggers=false avoids it",
+				j.target.Node, c.Key, key)
+		}
+		return nil
+	})
+}
+
+func reaching(updates []Reach, c change) (string, bool) {
+	if c.Op != opUpdate {
+		return "", false
+	}
+	for _, r := range updates {
+		for _, at := range r.Columns {
+			for _, set := range c.Columns {
+				if set == at {
+					return r.Name, true
+				}
+			}
+		}
+	}
+	return "", false
+}
