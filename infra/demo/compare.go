@@ -17,25 +17,48 @@ import (
 
 const pollEvery = 100 * time.Millisecond
 
-// compare submits a table-diff, follows it and shows what it found.
-func compare(ctx context.Context, s *stage.Service) error {
+const table = "cluster_name=demo&table_name=public.customers"
+
+// compare submits a table-diff, follows it and shows what it found. It gives the task's id.
+func compare(ctx context.Context, s *stage.Service) (taskID string, err error) {
 	say("Comparing the table on all nodes")
-	var submitted api.Submitted
-	body, err := s.Show(ctx, "/ace/table-diff?cluster_name=demo&table_name=public.customers&block_rows=1000", &submitted)
+	status, err := submit(ctx, s, "/ace/table-diff?"+table+"&block_rows=1000")
+	if err != nil {
+		return "", err
+	}
+	if err := showVerdict(status); err != nil {
+		return "", err
+	}
+	return status.TaskID, showDocument(ctx, s, status.TaskID)
+}
+
+// rerun compares the rows of a document again.
+func rerun(ctx context.Context, s *stage.Service, document string) error {
+	status, err := submit(ctx, s, "/ace/table-rerun?"+table+"&diff_file="+document)
 	if err != nil {
 		return err
+	}
+	return showVerdict(status)
+}
+
+// submit sends a request that starts a task, and follows the task to its end.
+func submit(ctx context.Context, s *stage.Service, path string) (api.TaskStatus, error) {
+	var submitted api.Submitted
+	body, err := s.Show(ctx, path, &submitted)
+	if err != nil {
+		return api.TaskStatus{}, err
 	}
 	fmt.Print(string(body))
-	status, err := follow(ctx, s, submitted.TaskID)
-	if err != nil {
-		return err
-	}
+	return follow(ctx, s, submitted.TaskID)
+}
+
+func showVerdict(status api.TaskStatus) error {
 	var result api.DiffResult
 	if err := json.Unmarshal(status.Result, &result); err != nil {
 		return err
 	}
 	fmt.Printf("%s in %.2f s: %d rows, %d differ; the proof is %s\n", status.Status, *status.TimeTaken, result.TotalRows, result.MismatchedRows, result.DiffFile)
-	return showDocument(ctx, s, submitted.TaskID)
+	return nil
 }
 
 // follow prints the task's progress until it has ended.

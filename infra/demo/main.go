@@ -1,6 +1,6 @@
 // Command demo shows the product on this machine: it starts three throw-away PostgreSQL nodes and `ace serve`, loads a
-// table, makes the nodes differ, compares them through the API and shows what was found. It leaves nothing behind,
-// unless KEEP=1 asks for the service to stay up for a look.
+// table, makes the nodes differ, and through the API compares them, shows what was found, repairs it and compares again.
+// It leaves nothing behind, unless KEEP=1 asks for the service to stay up for a look.
 package main
 
 import (
@@ -54,7 +54,7 @@ func run(ctx context.Context, keep bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
 
-	if err := compare(ctx, service); err != nil {
+	if err := walk(ctx, service); err != nil {
 		return err
 	}
 	say(fmt.Sprintf("Done in %.1f s", time.Since(began).Seconds()))
@@ -62,6 +62,23 @@ func run(ctx context.Context, keep bool) (err error) {
 		return wait(ctx, service, nodes)
 	}
 	return nil
+}
+
+// walk goes the way from the first comparison to the proof that the nodes are equal again.
+func walk(ctx context.Context, s *stage.Service) error {
+	document, err := compare(ctx, s)
+	if err != nil {
+		return err
+	}
+	say("Comparing only these rows again: replication has not made up for them")
+	if err := rerun(ctx, s, document); err != nil {
+		return err
+	}
+	if err := repair(ctx, s, document); err != nil {
+		return err
+	}
+	say("And once more: nothing differs now")
+	return rerun(ctx, s, document)
 }
 
 // drift makes the nodes differ.
