@@ -204,7 +204,8 @@ func TestTableDiff_TheAnswerOfAnotherUnitCountsForNothing(t *testing.T) {
 		s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
 			totals, err := next.Invoke(ctx, u)
 			if u.Phase == phase {
-				first.CompareAndSwap(nil, &totals)
+				own := totals // what others read must not be written to
+				first.CompareAndSwap(nil, &own)
 				totals = *first.Load()
 			}
 			return totals, err
