@@ -105,9 +105,9 @@ func TestFingerprints_OfNoRowsAreEmpty(t *testing.T) {
 	if err != nil || len(prints) != 2 {
 		t.Fatalf("%+v, error %v", prints, err)
 	}
-	for _, print := range prints {
-		if keys, err := print.KeysAt(nil); len(print.Rows) != 0 || print.KeyDigest != 0 || len(keys) != 0 || err != nil {
-			t.Errorf("no rows have %+v, error %v", print, err)
+	for _, p := range prints {
+		if keys, err := p.KeysAt(nil); len(p.Rows) != 0 || p.KeyDigest != 0 || len(keys) != 0 || err != nil {
+			t.Errorf("no rows have %+v, error %v", p, err)
 		}
 	}
 }

@@ -166,9 +166,11 @@ func TestHint_TellsAUnitWhatThoseBeforeItHaveFound(t *testing.T) {
 	if dense, probe := ask(phaseConfirm); dense || probe {
 		t.Errorf("a confirm unit is told dense %v, probe %v", dense, probe)
 	}
-	r.plan.Strategy = Pages
-	if dense, _ := ask(phaseCompare); dense { // what a scan has found is better than a guess
-		t.Error("a unit of leaves that a scan found to differ is told to list all")
+	for _, strategy := range []string{Pages, Keys} { // what a scan has found is better than a guess; keys have no leaves
+		r.plan.Strategy = strategy
+		if dense, probe := ask(phaseCompare); dense || probe {
+			t.Errorf("a unit of the strategy %q is told dense %v, probe %v", strategy, dense, probe)
+		}
 	}
 }
 
@@ -215,6 +217,9 @@ func TestListedByScan_IsBoundedByBlockRowsMemoryAndTime(t *testing.T) {
 		p := &Plan{BlockRows: tt.blockRows, Sources: []table.Source{{}, {Leaves: tt.leaves}}}
 		if got := p.listedByScan(); got != tt.want {
 			t.Errorf("with block_rows %d and %+v one pass lists %d rows, want %d", tt.blockRows, tt.leaves, got, tt.want)
+		}
+		if p.ByText = true; p.listedByScan() != scanListed {
+			t.Errorf("with %+v no pass may list rows that no index orders", tt.leaves)
 		}
 	}
 }
