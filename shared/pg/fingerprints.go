@@ -15,10 +15,11 @@ import (
 // rows the ranges may hold; more is table.ErrMore.
 func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, limit int64) ([]table.Fingerprint, error) {
 	prints := make([]table.Fingerprint, len(ranges))
+	seen := make([]bool, len(ranges))
 	var total int64
 	queries := settings(rangePlans)
 	for _, b := range byShape(ranges) {
-		q := b.lateral(s, func(rows string) string { return fingerprintSQL(s, rows, keys) })
+		q := b.lateral(s, func(rows string) string { return fingerprintSQL(s, rows, keys, limit+1) })
 		q.row = func(v [][]byte) error {
 			i, err := b.place(v[0])
 			if err != nil {
@@ -31,7 +32,7 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 			if total += sum.Rows; total > limit {
 				return table.ErrMore
 			}
-			prints[i].KeyDigest = sum.Digest
+			seen[i], prints[i].KeyDigest = true, sum.Digest
 			for _, array := range v[4:] {
 				prints[i].KeyArrays = append(prints[i].KeyArrays, string(array))
 			}
@@ -40,12 +41,16 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 		}
 		queries = append(queries, q)
 	}
-	return prints, t.run(ctx, "comparing rows", queries...)
+	if err := t.run(ctx, "comparing rows", queries...); err != nil {
+		return nil, err
+	}
+	return prints, t.node.answered(seen)
 }
 
-// fingerprintSQL has a range's rows sorted and aggregated. concat writes a value as its type's output function does, which a
+// fingerprintSQL has a range's rows sorted and aggregated, at most limit of them: what a range holds comes as one value,
+// which is not to outgrow the memory of either side. concat writes a value as its type's output function does, which a
 // cast to text need not.
-func fingerprintSQL(s table.Source, rows string, keys bool) string {
+func fingerprintSQL(s table.Source, rows string, keys bool, limit int64) string {
 	head, inner := "", ""
 	if keys {
 		for i, column := range list("k", len(s.Key)) {
@@ -54,7 +59,8 @@ func fingerprintSQL(s table.Source, rows string, keys bool) string {
 		}
 	}
 	return fmt.Sprintf(`SELECT count(*), coalesce(pg_catalog.bit_xor(k), 0), coalesce(pg_catalog.string_agg(pg_catalog.int8send(x), ''::bytea), '')%s
-		FROM (SELECT %s AS x, %s AS k%s%s ORDER BY %s OFFSET 0) ace_rows`, head, s.Digest, s.KeyDigest, inner, rows, strings.Join(s.Order, ", "))
+		FROM (SELECT %s AS x, %s AS k%s%s ORDER BY %s LIMIT %d) ace_rows`,
+		head, s.Digest, s.KeyDigest, inner, rows, strings.Join(s.Order, ", "), limit)
 }
 
 // readDigests reads so many digests out of the hexadecimal form of a bytea.

@@ -66,15 +66,22 @@ func sourceOf(d *table.Description, name string) table.Source {
 		Node: d.Node, Relation: d.Relation("public", name), Alias: table.Quote(name), SearchPath: "pg_catalog, public",
 		Less: "OPERATOR(pg_catalog.<)", AtLeast: "OPERATOR(pg_catalog.>=)", Leaves: d.Leaves,
 	}
+	var keyExprs []string
+	s.ScalarOrder = len(d.Key) == 1
 	for _, k := range d.Key {
 		column, _ := d.Column(k.Name)
-		s.Key = append(s.Key, s.Alias+"."+table.Quote(k.Name))
+		s.ScalarOrder = s.ScalarOrder && column.Type.Kind == 'b' && column.Type.Elem == nil
+		for column.Type.Base != nil {
+			column.Type = *column.Type.Base
+		}
+		ref := s.Alias + "." + table.Quote(k.Name)
+		s.Key = append(s.Key, ref)
 		s.KeyType = append(s.KeyType, column.Type.SQL)
+		keyExprs = append(keyExprs, rowdigest.Expr(ref, rowdigest.Column{Type: column.Type, Deterministic: true}, rowdigest.Options{SameEncoding: true}))
 		s.KeyEqual = append(s.KeyEqual, "OPERATOR(pg_catalog."+k.Equal+")")
 		s.Collate = append(s.Collate, column.CollName)
 	}
-	first, _ := d.Column(d.Key[0].Name)
-	s.Order, s.OrderType, s.ScalarOrder = s.Key, s.KeyType, len(s.Key) == 1 && first.Type.Elem == nil
+	s.Order, s.OrderType = s.Key, s.KeyType
 	var exprs []string
 	for _, column := range d.Columns {
 		ref := s.Alias + "." + table.Quote(column.Name)
@@ -82,6 +89,7 @@ func sourceOf(d *table.Description, name string) table.Source {
 		exprs = append(exprs, rowdigest.Expr(ref, rowdigest.Column{Type: column.Type, Deterministic: true}, rowdigest.Options{SameEncoding: true}))
 	}
 	s.Digest = rowdigest.Row(exprs, rowdigest.Seeds{Inner: 1, Outer: 2})
+	s.KeyDigest = rowdigest.Key(keyExprs, rowdigest.Seeds{Inner: 1, Outer: 2})
 	return s
 }
 

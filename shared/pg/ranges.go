@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -106,12 +107,15 @@ func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]
 	if err := t.run(ctx, "comparing blocks", queries...); err != nil {
 		return nil, err
 	}
-	for i, ok := range seen {
-		if !ok {
-			return nil, fault.New(fault.Internal, "node %q gave no digest for range %d of %d", t.node.name, i+1, len(ranges))
-		}
+	return sums, t.node.answered(seen)
+}
+
+// answered makes sure that every range was: one without an answer would look empty.
+func (n *Node) answered(seen []bool) error {
+	if i := slices.Index(seen, false); i >= 0 {
+		return fault.New(fault.Internal, "node %q gave no digest for range %d of %d", n.name, i+1, len(seen))
 	}
-	return sums, nil
+	return nil
 }
 
 // List gives key and digest of every row of each range, in key order within a range. limit bounds what may come back

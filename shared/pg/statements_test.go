@@ -21,29 +21,34 @@ func keyTypes() map[string][]string {
 		return []string{`CREATE TABLE t (` + columns + `, v text)`, `INSERT INTO t SELECT ` + values + `, 'v' || i FROM generate_series(1, 400) i ON CONFLICT DO NOTHING`}
 	}
 	return map[string][]string{
-		"integer":  fill(`k int PRIMARY KEY`, `i * 7 - 1000`),
-		"bigint":   fill(`k bigint PRIMARY KEY`, `(i - 200) * 46116860184273879`),
-		"text":     fill(`k text PRIMARY KEY`, `CASE i WHEN 1 THEN '' WHEN 2 THEN E'a\nb' WHEN 3 THEN 'Ä"\' ELSE md5(i::text) END`),
-		"text C":   fill(`k text COLLATE "C" PRIMARY KEY`, `chr(i + 60) || CASE i % 3 WHEN 0 THEN upper(md5(i::text)) ELSE md5(i::text) END`),
-		"varchar":  fill(`k varchar(40) PRIMARY KEY`, `md5(i::text)`),
-		"bpchar":   fill(`k char(12) PRIMARY KEY`, `left(md5(i::text), 1 + i % 11)`),
-		"name":     fill(`k name PRIMARY KEY`, `md5(i::text)::name`),
-		"uuid":     fill(`k uuid PRIMARY KEY`, `md5(i::text)::uuid`),
-		"numeric":  fill(`k numeric PRIMARY KEY`, `CASE i WHEN 1 THEN 'NaN' WHEN 2 THEN '-Infinity' WHEN 3 THEN 'Infinity' ELSE (i - 200) * 1.10 ^ (i % 50) END::numeric`),
-		"float8":   fill(`k float8 PRIMARY KEY`, `CASE i WHEN 1 THEN 'NaN' WHEN 2 THEN '-Infinity' WHEN 3 THEN 'Infinity' WHEN 4 THEN '-0' ELSE (i - 200) / 3.0 END::float8`),
-		"float4":   fill(`k float4 PRIMARY KEY`, `CASE i WHEN 1 THEN 'NaN' WHEN 2 THEN '-Infinity' ELSE (i - 200) / 3.0 END::float4`),
-		"time":     fill(`k timestamptz PRIMARY KEY`, `CASE i WHEN 1 THEN 'infinity' WHEN 2 THEN '-infinity' ELSE '2024-03-10 12:00+00'::timestamptz + i * interval '37 minutes' END`),
-		"interval": fill(`k interval PRIMARY KEY`, `(i % 20) * interval '1 month' + i * interval '1 hour'`),
-		"date":     fill(`k date PRIMARY KEY`, `'2024-02-01'::date + i`),
-		"bytea":    fill(`k bytea PRIMARY KEY`, `decode(md5(i::text), 'hex')`),
-		"inet":     fill(`k inet PRIMARY KEY`, `('10.0.' || i % 256 || '.' || i % 7 || '/' || 8 + i % 25)::inet`),
-		"boolean":  fill(`k boolean PRIMARY KEY`, `i % 2 = 0`),
-		"array":    fill(`k int[] PRIMARY KEY`, `ARRAY[i % 5, i, NULL]`),
-		"two":      fill(`k int, l text, PRIMARY KEY (l, k)`, `i % 20, left(md5(i::text), 1)`),
-		"three":    fill(`a date, b text COLLATE "C", c numeric, PRIMARY KEY (a, b, c)`, `'2024-01-01'::date + i % 5, chr(65 + i % 60), i * 0.10`),
-		"oid":      fill(`k oid PRIMARY KEY`, `(i::bigint * 10000000)::oid`),
-		"bit":      fill(`k varbit PRIMARY KEY`, `i::bit(10)::varbit`),
-		"range":    fill(`k int4range PRIMARY KEY`, `int4range(i % 10, i)`),
+		"integer":           fill(`k int PRIMARY KEY`, `i * 7 - 1000`),
+		"bigint":            fill(`k bigint PRIMARY KEY`, `(i - 200) * 46116860184273879`),
+		"text":              fill(`k text PRIMARY KEY`, `CASE i WHEN 1 THEN '' WHEN 2 THEN E'a\nb' WHEN 3 THEN 'Ä"\' ELSE md5(i::text) END`),
+		"text C":            fill(`k text COLLATE "C" PRIMARY KEY`, `chr(i + 60) || CASE i % 3 WHEN 0 THEN upper(md5(i::text)) ELSE md5(i::text) END`),
+		"varchar":           fill(`k varchar(40) PRIMARY KEY`, `md5(i::text)`),
+		"bpchar":            fill(`k char(12) PRIMARY KEY`, `left(md5(i::text), 1 + i % 11)`),
+		"name":              fill(`k name PRIMARY KEY`, `md5(i::text)::name`),
+		"uuid":              fill(`k uuid PRIMARY KEY`, `md5(i::text)::uuid`),
+		"numeric":           fill(`k numeric PRIMARY KEY`, `CASE i WHEN 1 THEN 'NaN' WHEN 2 THEN '-Infinity' WHEN 3 THEN 'Infinity' ELSE (i - 200) * 1.10 ^ (i % 50) END::numeric`),
+		"float8":            fill(`k float8 PRIMARY KEY`, `CASE i WHEN 1 THEN 'NaN' WHEN 2 THEN '-Infinity' WHEN 3 THEN 'Infinity' WHEN 4 THEN '-0' ELSE (i - 200) / 3.0 END::float8`),
+		"float4":            fill(`k float4 PRIMARY KEY`, `CASE i WHEN 1 THEN 'NaN' WHEN 2 THEN '-Infinity' ELSE (i - 200) / 3.0 END::float4`),
+		"time":              fill(`k timestamptz PRIMARY KEY`, `CASE i WHEN 1 THEN 'infinity' WHEN 2 THEN '-infinity' ELSE '2024-03-10 12:00+00'::timestamptz + i * interval '37 minutes' END`),
+		"interval":          fill(`k interval PRIMARY KEY`, `(i % 20) * interval '1 month' + i * interval '1 hour'`),
+		"date":              fill(`k date PRIMARY KEY`, `'2024-02-01'::date + i`),
+		"bytea":             fill(`k bytea PRIMARY KEY`, `decode(md5(i::text), 'hex')`),
+		"inet":              fill(`k inet PRIMARY KEY`, `('10.0.' || i % 256 || '.' || i % 7 || '/' || 8 + i % 25)::inet`),
+		"boolean":           fill(`k boolean PRIMARY KEY`, `i % 2 = 0`),
+		"array":             fill(`k int[] PRIMARY KEY`, `ARRAY[i % 5, i, NULL]`),
+		"two":               fill(`k int, l text, PRIMARY KEY (l, k)`, `i % 20, left(md5(i::text), 1)`),
+		"three":             fill(`a date, b text COLLATE "C", c numeric, PRIMARY KEY (a, b, c)`, `'2024-01-01'::date + i % 5, chr(65 + i % 60), i * 0.10`),
+		"oid":               fill(`k oid PRIMARY KEY`, `(i::bigint * 10000000)::oid`),
+		"bit":               fill(`k varbit PRIMARY KEY`, `i::bit(10)::varbit`),
+		"range":             fill(`k int4range PRIMARY KEY`, `int4range(i % 10, i)`),
+		"texts":             fill(`k text[] PRIMARY KEY`, `ARRAY['a"\{}, ' || i, NULL, 'NULL', '']`),
+		"what arrays quote": fill(`k text COLLATE "C" PRIMARY KEY`, `(ARRAY['', 'NULL', 'null', '"', '\', '\"', '{', '}', '{}', ',', 'a,b', ' ', E'\n', '{"a","b"}', '日本', 'a'])[1 + i % 16] || left(repeat('"\,', i / 16), i / 16)`),
+		"domain":            append([]string{`DROP DOMAIN IF EXISTS code`, `CREATE DOMAIN code AS numeric CHECK (VALUE > 0)`}, fill(`k code PRIMARY KEY`, `i * 1.10`)...),
+		"enum": append([]string{`DROP TYPE IF EXISTS mood`, `CREATE TYPE mood AS ENUM ('sad', 'NULL', '"', 'a,b', '')`},
+			fill(`k mood, l int, PRIMARY KEY (k, l)`, `(enum_range(NULL::mood))[1 + i % 5], i`)...),
 	}
 }
 
@@ -113,6 +118,7 @@ func agree(t *testing.T, tx *Tx, s table.Source) {
 	}
 	agreeByKey(t, tx, s, bounds, want)
 	agreeByPage(t, tx, s, bounds, want)
+	agreeByPlace(t, tx, s, bounds, want)
 
 	keys := make([]table.Key, len(rows))
 	for i, row := range rows {

@@ -27,7 +27,7 @@ func (f Fingerprint) KeysAt(places []int) ([]Key, error) {
 	return keys, nil
 }
 
-var errArray = errors.New("the text of an array ends early or has no such element")
+var errArray = errors.New("the text of an array ends early or has no such element, or that is NULL")
 
 // elementsAt reads some elements of a one-dimensional array of texts, without decoding those between.
 func elementsAt(array string, places []int) ([]string, error) {
@@ -39,7 +39,11 @@ func elementsAt(array string, places []int) ([]string, error) {
 			return nil, errArray
 		}
 		if place == places[len(elements)] {
-			elements = append(elements, unquoteElement(rest[:end]))
+			element := rest[:end]
+			if element == "" || element == "NULL" { // texts of these letters stand in quotes
+				return nil, errArray
+			}
+			elements = append(elements, unquoteElement(element))
 		}
 		ok, rest = rest[end] == ',', rest[end+1:]
 	}

@@ -7,9 +7,34 @@ import (
 	"ace/shared/table"
 )
 
+const (
+	// scannedBlocks is how many blocks of rows one pass lists at most.
+	scannedBlocks = 10
+	// onePass is how many pages one statement reads at most (32 GB): more might take longer than a statement may.
+	onePass = 4 << 20
+)
+
+// listedByScan is how many rows of the differing buckets one pass over the whole of every node's table may list. Where no
+// index follows the order of the leaves, there is no other way than such passes.
+func (p *Plan) listedByScan() int64 {
+	if p.ByText {
+		return scanListed
+	}
+	for _, source := range p.Sources {
+		var pages int64
+		for _, leaf := range source.Leaves {
+			pages += leaf.Pages
+		}
+		if pages > onePass {
+			return 0
+		}
+	}
+	return min(scannedBlocks*p.BlockRows, scanListed)
+}
+
 // scanBuckets compares all pages of every node by buckets of the key's hash. That costs little more than reading the
-// rows, and says which few of them to look at again; only where these are too many to be listed at once is every
-// row's leaf looked for.
+// rows, and says which few of them to look at again. Where these are too many to be listed at once, their leaves are
+// looked for first; where they are most of all, every leaf is listed.
 func (r *run) scanBuckets(ctx context.Context) error {
 	sums, err := r.scanPages(ctx, phaseBuckets, r.plan.Buckets, nil)
 	if err != nil {
@@ -17,7 +42,7 @@ func (r *run) scanBuckets(ctx context.Context) error {
 	}
 	differing, rows, equal := differingBuckets(sums)
 	switch {
-	case rows <= scanListed:
+	case rows <= r.plan.listedByScan():
 		u := r.unit(phaseCompare, 0)
 		u.To, u.Buckets = r.plan.Layout.Leaves(), differing
 		r.compares, r.equal = []Unit{u}, equal
@@ -60,17 +85,18 @@ func (j *job) narrowBuckets(ctx context.Context) error {
 	for block := range blocks {
 		blocks[block] = compared{stretch: stretch{Range: layout.Span(layout.BlockRange(block)), block: block}}
 	}
+	limit := 2 * j.plan.listedByScan()
 	var lists [][][]table.Listed
 	err := j.inSnapshots(ctx, func(txs []Tx) (err error) {
 		for _, tx := range txs {
 			tx.Last()
 		}
-		lists, err = j.scanList(ctx, txs, layout.BlockBounds(), nil, 2*scanListed)
+		lists, err = j.scanList(ctx, txs, layout.BlockBounds(), nil, limit)
 		return err
 	})
 	switch {
 	case errors.Is(err, table.ErrMore):
-		return j.narrowGrown(ctx, blocks, 2*scanListed)
+		return j.narrowGrown(ctx, blocks, limit)
 	case err != nil:
 		return err
 	}

@@ -143,7 +143,9 @@ func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets [
 		units[i].Buckets = buckets
 	}
 	_, err := r.do(ctx, phase, units, func(t Totals, done, total int) {
-		r.progress.scanned(t, r.plan.Layout.Blocks()*done/total)
+		if buckets == nil { // else all of these rows have been counted
+			r.progress.scanned(t, r.plan.Layout.Blocks()*done/total)
+		}
 	})
 	if err != nil {
 		return nil, err
@@ -246,7 +248,7 @@ func (r *run) do(ctx context.Context, phase string, units []Unit, done func(t To
 
 // hint tells a unit what those before it have found.
 func (r *run) hint(u *Unit) {
-	if u.Phase == phaseCompare && r.plan.Strategy != Pages {
+	if u.Phase == phaseCompare && r.plan.Strategy == KeyRanges {
 		u.Dense, u.Probe = r.dense.Load(), !r.told.Load()
 	}
 }

@@ -80,9 +80,9 @@ func (j *job) fingerprints(ctx context.Context, group []compared, limit int64) (
 	for i := range group {
 		leaf := &placed{compared: group[i], alike: true}
 		for node := range prints {
-			print, first := prints[node][i], prints[0][i]
-			leaf.prints = append(leaf.prints, print)
-			leaf.alike = leaf.alike && print.KeyDigest == first.KeyDigest && len(print.Rows) == len(first.Rows)
+			own, first := prints[node][i], prints[0][i]
+			leaf.prints = append(leaf.prints, own)
+			leaf.alike = leaf.alike && own.KeyDigest == first.KeyDigest && len(own.Rows) == len(first.Rows)
 		}
 		leaves[i] = leaf
 	}

@@ -203,7 +203,7 @@ func (j *job) narrowGrown(ctx context.Context, group []compared, limit int64) er
 	})
 }
 
-// scanListed bounds the rows listed by one pass over a table that no index orders alike on all nodes.
+// scanListed bounds the rows listed by one pass over a table.
 const scanListed = 100_000
 
 // scanLists lists some leaves by reading each node's table in physical order.

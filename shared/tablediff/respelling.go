@@ -139,11 +139,11 @@ func (p *Plan) keyOf(row table.Row) table.Key {
 	return keyIn(key)
 }
 
-// keyIn makes a key of its columns, which are never NULL.
+// keyIn makes a key of its columns, which are never NULL. It may be kept: it does not hold on to the row's memory.
 func keyIn(columns table.Row) table.Key {
 	key := make(table.Key, len(columns))
 	for i, value := range columns {
-		key[i] = *value
+		key[i] = strings.Clone(*value)
 	}
 	return key
 }

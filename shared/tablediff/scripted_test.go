@@ -3,9 +3,9 @@ package tablediff
 import (
 	"context"
 	"hash/fnv"
-	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -40,6 +40,11 @@ type scripted struct {
 
 func (n *scripted) Name() string { return n.name }
 
+// RankKeys sorts keys in a transaction of its own.
+func (n *scripted) RankKeys(_ context.Context, _ table.Source, keys []table.Key) ([]int, error) {
+	return rankNumbers(keys)
+}
+
 func (n *scripted) Begin(context.Context, string) (Tx, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -69,11 +74,17 @@ func (t *scriptedTx) enter(method string) {
 	}
 }
 
-// within gives the keys of a range in order.
-func (t *scriptedTx) within(r table.Range) []int {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(t.rows)), func(id int) bool {
-		return r.Lo != nil && id < numberOf(r.Lo) || r.Hi != nil && id >= numberOf(r.Hi)
-	})
+// within gives the keys of a range in order. The bucket of a key is its number modulo theirs.
+func (t *scriptedTx) within(s table.Source, r table.Range) []int {
+	var ids []int
+	for id := range t.rows {
+		if (r.Lo == nil || id >= numberOf(r.Lo)) && (r.Hi == nil || id < numberOf(r.Hi)) &&
+			(s.Within.Of == 0 || slices.Contains(s.Within.Numbers, id%s.Within.Of)) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 func digestOf(id int, text string) int64 {
@@ -82,18 +93,18 @@ func digestOf(id int, text string) int64 {
 	return int64(h.Sum64())
 }
 
-func (t *scriptedTx) Sums(_ context.Context, _ table.Source, ranges []table.Range) ([]table.Sum, error) {
+func (t *scriptedTx) Sums(_ context.Context, s table.Source, ranges []table.Range) ([]table.Sum, error) {
 	t.enter("Sums")
 	sums := make([]table.Sum, len(ranges))
 	for i, r := range ranges {
-		for _, id := range t.within(r) {
+		for _, id := range t.within(s, r) {
 			sums[i] = sums[i].Add(table.Sum{Rows: 1, Digest: digestOf(id, t.rows[id])})
 		}
 	}
 	return sums, nil
 }
 
-func (t *scriptedTx) List(_ context.Context, _ table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error) {
+func (t *scriptedTx) List(_ context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error) {
 	t.enter("List")
 	t.node.mu.Lock()
 	t.node.most = max(t.node.most, limit)
@@ -101,7 +112,7 @@ func (t *scriptedTx) List(_ context.Context, _ table.Source, ranges []table.Rang
 	lists := make([][]table.Listed, len(ranges))
 	var total int64
 	for i, r := range ranges {
-		ids := t.within(r)
+		ids := t.within(s, r)
 		for _, id := range ids[:max(0, len(ids)-t.node.loses)] {
 			lists[i] = append(lists[i], table.Listed{Key: keyOf(id), Digest: digestOf(id, t.rows[id])})
 			if total++; total > limit {
@@ -112,9 +123,46 @@ func (t *scriptedTx) List(_ context.Context, _ table.Source, ranges []table.Rang
 	return lists, nil
 }
 
-func (t *scriptedTx) Cut(_ context.Context, _ table.Source, r table.Range, step int64) ([]table.Key, error) {
+func (t *scriptedTx) Fingerprints(_ context.Context, s table.Source, ranges []table.Range, keys bool, limit int64) ([]table.Fingerprint, error) {
+	t.enter("Fingerprints")
+	prints := make([]table.Fingerprint, len(ranges))
+	var total int64
+	for i, r := range ranges {
+		var texts []string
+		for _, id := range t.within(s, r) {
+			prints[i].Rows = append(prints[i].Rows, digestOf(id, t.rows[id]))
+			prints[i].KeyDigest ^= digestOf(id, "")
+			texts = append(texts, strconv.Itoa(id))
+			if total++; total > limit {
+				return nil, table.ErrMore
+			}
+		}
+		if keys {
+			prints[i].KeyArrays = []string{"{" + strings.Join(texts, ",") + "}"}
+		}
+	}
+	return prints, nil
+}
+
+func (t *scriptedTx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64) ([][]table.Listed, error) {
+	t.enter("ScanList")
+	layout := blockplan.Layout{Bounds: bounds}
+	lists := make([][]table.Listed, layout.Leaves())
+	for leaf := range lists {
+		if ranges == nil || slices.Contains(ranges, leaf) {
+			of, err := t.List(ctx, s, []table.Range{layout.Leaf(leaf)}, limit)
+			if err != nil {
+				return nil, err
+			}
+			lists[leaf], limit = of[0], limit-int64(len(of[0]))
+		}
+	}
+	return lists, nil
+}
+
+func (t *scriptedTx) Cut(_ context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error) {
 	var keys []table.Key
-	for i, id := range t.within(r) {
+	for i, id := range t.within(s, r) {
 		if i > 0 && int64(i+1)%step == 0 {
 			keys = append(keys, keyOf(id))
 		}

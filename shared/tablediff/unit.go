@@ -69,15 +69,14 @@ func (u Unit) sources(p *Plan) []table.Source {
 
 // check makes sure that a unit fits its plan: a payload comes from elsewhere.
 func (u Unit) check(p *Plan) error {
-	fits := u.Index >= 0 && !slices.ContainsFunc(u.Buckets, func(bucket int) bool { return bucket < 0 || bucket >= p.Buckets })
+	fits := u.Index >= 0
 	switch u.Phase {
 	case phaseBuckets:
-		fits = fits && u.Index < len(p.Scans) && p.Buckets > 0
+		fits = fits && u.Index < len(p.Scans) && p.Buckets > 0 && len(u.Buckets) == 0
 	case phaseScan:
-		fits = fits && u.Index < len(p.Scans)
+		fits = fits && u.Index < len(p.Scans) && riseWithin(u.Buckets, 0, p.Buckets)
 	case phaseCompare:
-		fits = fits && u.coversSome(p) && len(u.Leaves) == len(u.Rows) &&
-			!slices.ContainsFunc(u.Leaves, func(leaf int) bool { return leaf < u.From || leaf >= u.To })
+		fits = fits && u.coversSome(p) && u.narrows(p)
 	case phaseConfirm:
 		fits = fits && u.coversSome(p) && len(u.Before) == len(p.pairs())
 	default:
@@ -93,6 +92,26 @@ func (u Unit) check(p *Plan) error {
 // plan was made: one that is not there has no part of keys, which is an error then.
 func (u Unit) coversSome(p *Plan) bool {
 	return 0 <= u.From && u.From < u.To && (p.Strategy == Keys || u.To <= p.Layout.Leaves())
+}
+
+// narrows says whether what a compare unit knows of its leaves fits together. None may be named twice, or its rows would
+// be counted twice; buckets without leaves are of the whole table; and what is listed at once was not narrowed before.
+func (u Unit) narrows(p *Plan) bool {
+	whole := u.From == 0 && u.To == p.Layout.Leaves()
+	return len(u.Leaves) == len(u.Rows) && riseWithin(u.Leaves, u.From, u.To) && riseWithin(u.Buckets, 0, p.Buckets) &&
+		(len(u.Buckets) == 0 || len(u.Leaves) > 0 || whole) &&
+		(!u.Dense || !p.ByText && len(u.Leaves) == 0 && len(u.Buckets) == 0)
+}
+
+// riseWithin says whether each number is greater than the one before it, and all are from from up to, not including, to.
+func riseWithin(numbers []int, from, to int) bool {
+	for _, n := range numbers {
+		if n < from || n >= to {
+			return false
+		}
+		from = n + 1
+	}
+	return true
 }
 
 // Totals is what a unit found, stored in the seal of its part. Lists follow the plan's nodes or pairs.

@@ -50,7 +50,8 @@ func TestUnitAndTotals_SurviveJSON(t *testing.T) {
 		roundTrip(rt, Unit{
 			TaskID: rapid.String().Draw(rt, "task"), PlanHash: rapid.String().Draw(rt, "hash"), Phase: phaseCompare,
 			Index: rapid.Int().Draw(rt, "index"), From: rapid.Int().Draw(rt, "from"), To: rapid.Int().Draw(rt, "to"),
-			Leaves: some(rt, rapid.Int(), "leaves"), Rows: some(rt, rapid.Int64(), "rows"), Before: some(rt, rapid.Int64(), "before"),
+			Leaves: some(rt, rapid.Int(), "leaves"), Rows: some(rt, rapid.Int64(), "rows"), Buckets: some(rt, rapid.Int(), "buckets"),
+			Dense: rapid.Bool().Draw(rt, "dense"), Probe: rapid.Bool().Draw(rt, "probe"), Before: some(rt, rapid.Int64(), "before"),
 		})
 		roundTrip(rt, Totals{
 			From: rapid.Int().Draw(rt, "from"), To: rapid.Int().Draw(rt, "to"),
@@ -121,9 +122,25 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
+func TestUnit_OfAPlanWithoutBucketsHasNone(t *testing.T) {
+	p := planOf(4, "n1", "n2")
+	p.Scans = make([][][]table.Span, 2)
+	for _, u := range []Unit{
+		{Phase: phaseBuckets}, {Phase: phaseScan, Buckets: []int{0}}, {Phase: phaseCompare, To: 4, Buckets: []int{0}},
+	} {
+		if err := u.check(p); fault.CodeOf(err) != fault.Internal {
+			t.Errorf("%+v gives %v, want an Internal error", u, err)
+		}
+	}
+	p.ByText = true // no index follows its order
+	if err := (Unit{Phase: phaseCompare, To: 4, Dense: true}).check(p); fault.CodeOf(err) != fault.Internal {
+		t.Errorf("leaves by text at once give %v, want an Internal error", err)
+	}
+}
+
 func TestUnit_ThatDoesNotFitItsPlanIsRefused(t *testing.T) {
 	p := planOf(4, "n1", "n2", "n3")
-	p.Scans = make([][][]table.Span, 2)
+	p.Scans, p.Buckets = make([][][]table.Span, 2), 8
 	before := []int64{0, 0, 0}
 	for _, tt := range []struct {
 		name string
@@ -144,6 +161,23 @@ func TestUnit_ThatDoesNotFitItsPlanIsRefused(t *testing.T) {
 		{"a confirmation", Unit{Phase: phaseConfirm, To: 4, Before: before}, true},
 		{"a confirmation that does not say what came before", Unit{Phase: phaseConfirm, To: 4}, false},
 		{"a confirmation of other nodes", Unit{Phase: phaseConfirm, To: 4, Before: before[:1]}, false},
+		{"a leaf twice", Unit{Phase: phaseCompare, To: 4, Leaves: []int{1, 1}, Rows: []int64{1, 1}}, false},
+		{"leaves out of order", Unit{Phase: phaseCompare, To: 4, Leaves: []int{2, 1}, Rows: []int64{1, 1}}, false},
+		{"the buckets", Unit{Phase: phaseBuckets, Index: 1}, true},
+		{"buckets of pages too many", Unit{Phase: phaseBuckets, Index: 2}, false},
+		{"some buckets of all", Unit{Phase: phaseBuckets, Buckets: []int{1}}, false},
+		{"the leaves of some buckets", Unit{Phase: phaseScan, Buckets: []int{0, 7}}, true},
+		{"the leaves of a bucket too many", Unit{Phase: phaseScan, Buckets: []int{0, 8}}, false},
+		{"the leaves of a bucket below zero", Unit{Phase: phaseScan, Buckets: []int{-1}}, false},
+		{"some buckets of the whole table", Unit{Phase: phaseCompare, To: 4, Buckets: []int{0, 7}}, true},
+		{"some buckets of a part of the table", Unit{Phase: phaseCompare, To: 3, Buckets: []int{0, 7}}, false},
+		{"some buckets of some leaves", Unit{Phase: phaseCompare, From: 1, To: 3, Leaves: []int{2}, Rows: []int64{1}, Buckets: []int{0, 7}}, true},
+		{"a bucket too many", Unit{Phase: phaseCompare, To: 4, Buckets: []int{8}}, false},
+		{"a bucket twice", Unit{Phase: phaseCompare, To: 4, Buckets: []int{3, 3}}, false},
+		{"all at once", Unit{Phase: phaseCompare, From: 1, To: 3, Dense: true}, true},
+		{"all at once of some leaves", Unit{Phase: phaseCompare, To: 4, Dense: true, Leaves: []int{1}, Rows: []int64{1}}, false},
+		{"all at once of some buckets", Unit{Phase: phaseCompare, To: 4, Dense: true, Buckets: []int{1}}, false},
+		{"the first to tell", Unit{Phase: phaseCompare, To: 4, Probe: true}, true},
 		{"an unknown phase", Unit{Phase: "merge", To: 4}, false},
 		{"no phase", Unit{To: 4}, false},
 	} {

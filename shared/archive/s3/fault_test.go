@@ -34,6 +34,7 @@ const (
 	missing            // turned away with 404 NoSuchKey
 	conflict           // turned away with 409 ConditionalRequestConflict
 	silence            // taken and never answered
+	held               // kept until the test lets it pass, or the client has gone
 )
 
 // troubledProxy stands between the store and a real server and spoils the first requests of a method that match.
@@ -46,12 +47,26 @@ type troubledProxy struct {
 	trouble trouble
 	left    int
 	seen    int
+	arrived chan struct{} // a request is held; it passes when gate is closed
+	gate    chan struct{}
 }
 
 func (p *troubledProxy) spoil(method, part string, with trouble, times int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.method, p.part, p.trouble, p.left, p.seen = method, part, with, times, 0
+	p.arrived, p.gate = make(chan struct{}, times), make(chan struct{})
+}
+
+// hold keeps a request until the test lets it pass.
+func (p *troubledProxy) hold(r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // only then does the server notice a client that goes
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	p.arrived <- struct{}{}
+	select {
+	case <-p.gate:
+	case <-r.Context().Done():
+	}
 }
 
 // requests is the number of requests that matched since spoil.
@@ -77,6 +92,9 @@ func (p *troubledProxy) next(r *http.Request) trouble {
 
 func (p *troubledProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch p.next(r) {
+	case held:
+		p.hold(r)
+		p.forward.ServeHTTP(w, r)
 	case lostAnswer:
 		p.forward.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)

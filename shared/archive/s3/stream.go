@@ -79,6 +79,7 @@ func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 		return archive.Info{}, errEnded(w.key)
 	}
 	defer w.Abort()
+	defer context.AfterFunc(ctx, w.cancel)() // the part under way was begun under the other context
 	if w.err != nil {
 		return archive.Info{}, w.err
 	}
