@@ -36,6 +36,9 @@ func (b *bench) compared(t *testing.T, body string) task.Record {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := held.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	b.starter.started = nil
 	return rec
 }
