@@ -196,6 +196,11 @@ func (w haltingWriter) Commit(ctx context.Context) (archive.Info, error) {
 // A runner that is told to stop, anywhere on the way, leaves its work to the next, which does nothing twice.
 func TestTableRerun_GoesOnWhereAnEarlierRunStopped(t *testing.T) {
 	t.Parallel()
+	c := pgtest.NewCluster(t)
+	backing := apptest.Store(t)
+	whole := apptest.New(t, c, apptest.Options{Store: backing})
+	diff := listedTable(t, c, whole)
+	want := rendered(whole.Rerun(t, diff.TaskID, "public.t"))
 	for _, behavior := range behaviors() {
 		for what, at := range map[string]string{
 			"before the plan":             "plan.json",
@@ -206,15 +211,13 @@ func TestTableRerun_GoesOnWhereAnEarlierRunStopped(t *testing.T) {
 		} {
 			t.Run(behavior+" "+what, func(t *testing.T) {
 				t.Parallel()
-				c := pgtest.NewCluster(t)
-				store := &halting{Store: apptest.Store(t), at: at, halted: make(chan struct{})}
+				store := &halting{Store: backing, at: at, halted: make(chan struct{})}
 				first := apptest.New(t, c, apptest.Options{Store: store})
-				diff := listedTable(t, c, first)
 				id := first.SubmitRerun(t, diff.TaskID, "public.t", "behavior", behavior)
 				<-store.halted
 				first.Queue.Close()
 
-				counted := faulty.Wrap(store.Store)
+				counted := faulty.Wrap(backing)
 				second := apptest.New(t, c, apptest.Options{Store: counted})
 				kept := partsOf(t, counted, id)
 				second.Queue.Resume(id, true)
@@ -227,8 +230,7 @@ func TestTableRerun_GoesOnWhereAnEarlierRunStopped(t *testing.T) {
 						t.Errorf("%s was written again", part)
 					}
 				}
-				fresh := second.Rerun(t, diff.TaskID, "public.t", "behavior", behavior)
-				if got, want := rendered(second.Document(t, status)), rendered(fresh); !slices.Equal(got, want) {
+				if got := rendered(second.Document(t, status)); !slices.Equal(got, want) {
 					t.Errorf("the document has %d rows, one in a single run %d; first difference: %s", len(got), len(want), firstDifference(got, want))
 				}
 				checkCleared(t, counted, id)
@@ -243,7 +245,9 @@ func TestTableRerun_AFaultOfTheStoreNeverMakesAWrongVerdict(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	backing := apptest.Store(t)
-	diff := listedTable(t, c, apptest.New(t, c, apptest.Options{Store: backing}))
+	differingTable(t, c)
+	diff := apptest.New(t, c, apptest.Options{Store: backing}).Diff(t, "public.t")
+	c.Exec(t, 1, `INSERT INTO t VALUES (2000, 'v'), (4000, 'v'), (6000, 'v')`)
 	for _, op := range []faulty.Op{
 		faulty.PutIfAbsent, faulty.PutIfMatch, faulty.Create, faulty.Commit, faulty.Get, faulty.GetRange, faulty.Stat, faulty.List,
 	} {
@@ -266,7 +270,7 @@ func TestTableRerun_AFaultOfTheStoreNeverMakesAWrongVerdict(t *testing.T) {
 	}
 }
 
-// judgeRerun submits a rerun of listedTable's document and looks at what comes of it.
+// judgeRerun submits a rerun of a document of eight rows, of which five persist, and looks at what comes of it.
 func judgeRerun(t *testing.T, s *apptest.Service, store *faulty.Store, diff apptest.Diff, what string) {
 	t.Helper()
 	query := url.Values{"cluster_name": {s.Cluster.Name}, "table_name": {"public.t"}, "confirm_delay": {"0"}, "diff_file": {diff.TaskID}}
@@ -283,7 +287,7 @@ func judgeRerun(t *testing.T, s *apptest.Service, store *faulty.Store, diff appt
 	switch {
 	case status.Status == api.StatusFailed:
 		invisible(t, s, id)
-	case status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), listedAnswer):
+	case status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), `"total_rows":8,"mismatched_rows":5,`):
 		t.Errorf("%s: ended %s (%s) with %.300s", what, status.Status, status.Error, status.Result)
 	}
 }
