@@ -1,24 +1,45 @@
 package difffile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 var errNoColumn = errors.New("there is no such column")
 
 // columns turn the object of a row into a Row.
 type columns struct {
-	list  []Column
-	kinds []kind
-	index map[string]int
+	list   []Column // those of a Row
+	kinds  []kind   // of all columns, in the document's order
+	labels [][]byte // how our own documents write a name, with the colon
+	at     []int    // the place of each in a Row, -1 for none
+	index  map[string]int
 }
 
 func newColumns(list []Column) columns {
 	c := columns{list: list, index: make(map[string]int, len(list))}
 	for i, column := range list {
+		label, _ := appendString(nil, column.Name) // a name that cannot be written is met in no row of ours
+		c.labels = append(c.labels, append(label, ':'))
 		c.kinds = append(c.kinds, kindOf(column))
+		c.at = append(c.at, i)
 		c.index[column.Name] = i
+	}
+	return c
+}
+
+// only gives the columns whose rows have no more than these names; the values of others are not looked at.
+func (c columns) only(names []string) columns {
+	all := c.list
+	c.list, c.at = nil, make([]int, len(all))
+	for i, column := range all {
+		c.at[i] = -1
+		if slices.Contains(names, column.Name) {
+			c.at[i] = len(c.list)
+			c.list = append(c.list, column)
+		}
 	}
 	return c
 }
@@ -26,7 +47,10 @@ func newColumns(list []Column) columns {
 // parse reads a row that has every column once, in any order.
 func (c columns) parse(raw []byte) (Row, error) {
 	row := make(Row, len(c.list))
-	seen := make([]bool, len(c.list))
+	if c.parseOurs(raw, row) {
+		return row, nil
+	}
+	seen := make([]bool, len(c.kinds))
 	n := 0
 	err := eachMember(raw, func(name string, value []byte) error {
 		i, ok := c.index[name]
@@ -38,12 +62,45 @@ func (c columns) parse(raw []byte) (Row, error) {
 		}
 		seen[i] = true
 		n++
-		var err error
-		row[i], err = parseValue(c.kinds[i], value)
-		return err
+		return c.set(row, i, value)
 	})
-	if err == nil && n != len(c.list) {
-		err = fmt.Errorf("it has %d of %d columns", n, len(c.list))
+	if err == nil && n != len(c.kinds) {
+		err = fmt.Errorf("it has %d of %d columns", n, len(c.kinds))
 	}
 	return row, err
+}
+
+// parseOurs reads a row as we write it: the columns in their order, without spaces. It says false of any other, also
+// of one that is wrong, and then row is worth nothing. It is the short way that nearly all rows take.
+func (c columns) parseOurs(raw []byte, row Row) bool {
+	if raw[0] != '{' {
+		return false
+	}
+	rest := raw[1:]
+	for i, label := range c.labels {
+		if i > 0 {
+			if rest[0] != ',' {
+				return false
+			}
+			rest = rest[1:]
+		}
+		if !bytes.HasPrefix(rest, label) {
+			return false
+		}
+		rest = rest[len(label):]
+		value := rest[:valueLen(rest)]
+		if len(value) == 0 || c.set(row, i, value) != nil { // a space stands before it, or it is wrong
+			return false
+		}
+		rest = rest[len(value):]
+	}
+	return rest[0] == '}'
+}
+
+// set parses the value of a column, if the row has it.
+func (c columns) set(row Row, column int, value []byte) (err error) {
+	if at := c.at[column]; at >= 0 {
+		row[at], err = parseValue(c.kinds[column], value)
+	}
+	return err
 }

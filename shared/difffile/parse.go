@@ -89,15 +89,19 @@ func valueLen(raw []byte) int {
 	return len(raw)
 }
 
+// stringLen looks at no byte more than twice, however many escapes there are.
 func stringLen(raw []byte) int {
-	i := 1
-	for raw[i] != '"' {
-		if raw[i] == '\\' {
-			i++
+	i, quote := 1, 0
+	for {
+		if i > quote { // at the beginning, and when the quote was an escaped one
+			quote = i + bytes.IndexByte(raw[i:], '"')
 		}
-		i++
+		escape := bytes.IndexByte(raw[i:quote], '\\')
+		if escape < 0 {
+			return quote + 1
+		}
+		i += escape + 2
 	}
-	return i + 1
 }
 
 func nestedLen(raw []byte) int {

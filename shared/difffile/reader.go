@@ -61,6 +61,14 @@ func (r *Reader) Summary() Summary { return r.summary }
 // Peer says that the document has one of the peer's layouts, which know no column types.
 func (r *Reader) Peer() bool { return r.peer != "" }
 
+// Only has the rows of a document in our own format have no more than these columns, which saves the decoding of the
+// others: their values are not looked at then. It is to be called before the rows are read.
+func (r *Reader) Only(names []string) {
+	if !r.Peer() {
+		r.columns = r.columns.only(names)
+	}
+}
+
 func (r *Reader) head() error {
 	var format string
 	if err := r.tokens.value(place{member: "format"}, &format); err != nil {

@@ -74,6 +74,7 @@ func Collect(ctx context.Context, doc *difffile.Reader, o Options) (*Keys, error
 	if o.limits == (limits{}) {
 		o.limits = defaults()
 	}
+	doc.Only(o.Columns)
 	c := &collector{keys: &Keys{o: o}, seen: map[string]bool{}}
 	defer c.abort()
 	err := doc.Walk(func(e difffile.Entry) error { return c.row(ctx, e) }, nil)
@@ -129,13 +130,15 @@ func (c *collector) add(ctx context.Context, key table.Key) error {
 	if c.seen[text] {
 		return nil
 	}
+	if len(c.chunk) >= c.keys.o.limits.chunkKeys || c.bytes >= c.keys.o.limits.chunkBytes {
+		if err := c.spill(ctx); err != nil {
+			return err
+		}
+	}
 	c.seen[text] = true
 	c.chunk = append(c.chunk, key)
 	c.bytes += len(text)
-	if len(c.chunk) < c.keys.o.limits.chunkKeys && c.bytes < c.keys.o.limits.chunkBytes {
-		return nil
-	}
-	return c.spill(ctx)
+	return nil
 }
 
 // textOf is the same for two keys only if all their texts are: no text of PostgreSQL's contains NUL.
