@@ -60,7 +60,7 @@ func TestTableDiff_ANodeKilledInBetweenFailsTheTask(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	differingTable(t, c)
-	s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+	s := apptest.New(t, c, apptest.Options{Patience: time.Second, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
 		if u.Phase == "compare" && u.Index == 3 {
 			if err := c.Nodes[1].Server.Kill(); err != nil {
 				return tablediff.Totals{}, err
@@ -107,20 +107,27 @@ func TestTableDiff_AStatementThatTakesTooLongFailsTheTask(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)
-	lock := c.Connect(t, 1)
-	s := apptest.New(t, c, apptest.Options{Timeout: 300 * time.Millisecond, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
-		if u.Index == 2 {
-			if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE`); err != nil {
-				return tablediff.Totals{}, err
+	c.ExecAll(t, scatteredTable())
+	for table, where := range map[string]string{"t": "(keys from ('", "scattered": `(the pages of "public"."scattered" from `} {
+		t.Run(table, func(t *testing.T) {
+			lock := c.Connect(t, 1)
+			s := apptest.New(t, c, apptest.Options{Timeout: time.Second, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+				if u.Index == 2 {
+					if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE `+table+` IN ACCESS EXCLUSIVE MODE`); err != nil {
+						return tablediff.Totals{}, err
+					}
+				}
+				return next.Invoke(ctx, u)
+			})})
+			status := s.Wait(t, s.Submit(t, "public."+table, oneByOne()...))
+			for _, want := range []string{`"n2"`, "statement timeout", "1s (ACE_STATEMENT_TIMEOUT)", where} {
+				if status.Status != api.StatusFailed || !strings.Contains(status.Error, want) {
+					t.Errorf("ended %s: %q, want FAILED saying %q", status.Status, status.Error, want)
+				}
 			}
-		}
-		return next.Invoke(ctx, u)
-	})})
-	status := s.Wait(t, s.Submit(t, "public.t", oneByOne()...))
-	if status.Status != api.StatusFailed || !strings.Contains(status.Error, `"n2"`) || !strings.Contains(status.Error, "statement timeout") {
-		t.Errorf("ended %s: %q, want FAILED naming n2 and the statement timeout", status.Status, status.Error)
+			invisible(t, s, status.TaskID)
+		})
 	}
-	invisible(t, s, status.TaskID)
 }
 
 // Whatever becomes of a unit on its way, the comparison never ends with another verdict than the tables deserve.
@@ -169,7 +176,7 @@ func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
 			t.Run(name+" in "+phase, func(t *testing.T) {
 				t.Parallel()
 				var met atomic.Bool
-				s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+				s := apptest.New(t, c, apptest.Options{Patience: time.Second, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
 					if u.Phase != phase {
 						return next.Invoke(ctx, u)
 					}
