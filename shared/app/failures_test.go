@@ -232,23 +232,32 @@ func TestTaskCancel_EndsTheQueriesOnTheNodes(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)
+	c.ExecAll(t, scatteredTable())
+	for _, table := range []string{"t", "scattered"} {
+		t.Run(table, func(t *testing.T) { cancelWhileLocked(t, c, table) })
+	}
+}
+
+// cancelWhileLocked cancels a comparison one of whose queries waits for a lock; others may be between two units.
+func cancelWhileLocked(t *testing.T, c *pgtest.Cluster, table string) {
+	t.Helper()
 	lock := c.Connect(t, 1)
 	waiting := make(chan struct{})
 	s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
 		if u.Index == 2 {
-			if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE`); err != nil {
+			if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE `+table+` IN ACCESS EXCLUSIVE MODE`); err != nil {
 				return tablediff.Totals{}, err
 			}
 			close(waiting)
 		}
 		return next.Invoke(ctx, u)
 	})})
-	id := s.Submit(t, "public.t", oneByOne()...)
+	id := s.Submit(t, "public."+table, "block_rows", "1000", "batch_size", "1", "max_cpu_ratio", "0.5")
 	<-waiting
 	active := fmt.Sprintf(`SELECT query FROM pg_stat_activity WHERE datname = '%s' AND application_name = 'ace' AND state <> 'idle'`, c.DB)
-	for deadline := time.Now().Add(cancelLimit); len(c.QueryStrings(t, 1, active)) == 0; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(cancelLimit); len(c.QueryStrings(t, 1, active+` AND wait_event_type = 'Lock'`)) == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("no query runs on the node")
+			t.Fatal("no query waits on the node")
 		}
 	}
 
