@@ -18,8 +18,8 @@ demo: deps-demo ## three databases with differences on this machine, compared: t
 	KEEP='$(KEEP)' go run ./infra/demo
 
 .PHONY: test
-test: deps ## install what is missing, then run every test with the race detector
-	go test -race -timeout 15m -p 2 ./...
+test: deps ## install what is missing, then run every test with the race detector; random ones draw from fixed seeds
+	RAPID_SEED=1 go test -race -timeout 15m -p 2 ./...
 
 .PHONY: check
 check: go-version ## what must be clean before a commit: format, vet, go.mod, generated files, lint
@@ -65,7 +65,11 @@ fuzz: deps ## run every fuzz target for a while (FUZZTIME=20s each)
 	done
 
 .PHONY: soak
-soak: deps ## every test again and again in random order, for what shows only sometimes (COUNT=20)
+soak: deps ## the randomised tests at length, from a new seed: live writes, oracle, properties, fuzz (SOAK='-seed 7 -scale 0.2')
+	go run ./infra/soak $(SOAK)
+
+.PHONY: shuffle
+shuffle: deps ## every test again and again in random order, for what shows only sometimes (COUNT=20)
 	go test -race -count '$(COUNT)' -shuffle on -timeout 0 -p 2 ./...
 
 .PHONY: vuln

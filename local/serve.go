@@ -117,7 +117,8 @@ type service struct {
 func newService(c config.Config, store *bucket, clusters cluster.Source, log *slog.Logger) *service {
 	capacity := app.LocalCapacity()
 	s := &service{log: log, app: app.New(app.Options{
-		Store: store, Location: store.Location(), Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks, StatementTimeout: c.StatementTimeout, Log: log,
+		Store: store, Location: store.Location(), Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks,
+		StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, Log: log,
 	})}
 	run := runner.New(runner.Options{
 		Tasks: s.app.Tasks(), Works: s.app.Works(invoke.NewInProcess(s.app.Worker()), capacity),

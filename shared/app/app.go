@@ -4,6 +4,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -29,7 +30,12 @@ type Options struct {
 	// MaxConns caps the connections to one node.
 	MaxConns         int
 	StatementTimeout time.Duration
-	Log              *slog.Logger
+	// SnapshotMax is how long the units of one pass over a table's pages may share a snapshot.
+	SnapshotMax time.Duration
+	// Patience bounds the waits for a node that is in trouble, those of one unit of work together; 0: 16 seconds, in which a
+	// node has restarted or has connections to spare again.
+	Patience time.Duration
+	Log      *slog.Logger
 }
 
 // App is the service's parts. It must be closed.
@@ -41,14 +47,17 @@ type App struct {
 	repair  tablerepair.Invoker // a repair is one transaction, which the runner's own process does
 }
 
+const defaultPatience = 16 * time.Second
+
 // New makes an application. It contacts nobody.
 func New(o Options) *App {
+	o.Patience = cmp.Or(o.Patience, defaultPatience)
 	a := &App{
 		options: o,
 		tasks:   task.NewRegistry(o.Store, time.Now),
 		pools:   pg.NewPools(pg.Options{MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout}),
 	}
-	a.worker = tablediff.NewWorker(o.Store, a.nodes())
+	a.worker = tablediff.NewWorker(o.Store, a.nodes(), o.SnapshotMax)
 	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.repairNodes(), a.tasks).Do, a.unitFailed)}
 	return a
 }

@@ -60,7 +60,7 @@ func TestTableDiff_ANodeKilledInBetweenFailsTheTask(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	differingTable(t, c)
-	s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+	s := apptest.New(t, c, apptest.Options{Patience: time.Second, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
 		if u.Phase == "compare" && u.Index == 3 {
 			if err := c.Nodes[1].Server.Kill(); err != nil {
 				return tablediff.Totals{}, err
@@ -107,20 +107,27 @@ func TestTableDiff_AStatementThatTakesTooLongFailsTheTask(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)
-	lock := c.Connect(t, 1)
-	s := apptest.New(t, c, apptest.Options{Timeout: 300 * time.Millisecond, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
-		if u.Index == 2 {
-			if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE`); err != nil {
-				return tablediff.Totals{}, err
+	c.ExecAll(t, scatteredTable())
+	for table, where := range map[string]string{"t": "(keys from ('", "scattered": `(the pages of "public"."scattered" from `} {
+		t.Run(table, func(t *testing.T) {
+			lock := c.Connect(t, 1)
+			s := apptest.New(t, c, apptest.Options{Timeout: time.Second, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+				if u.Index == 2 {
+					if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE `+table+` IN ACCESS EXCLUSIVE MODE`); err != nil {
+						return tablediff.Totals{}, err
+					}
+				}
+				return next.Invoke(ctx, u)
+			})})
+			status := s.Wait(t, s.Submit(t, "public."+table, oneByOne()...))
+			for _, want := range []string{`"n2"`, "statement timeout", "1s (ACE_STATEMENT_TIMEOUT)", where} {
+				if status.Status != api.StatusFailed || !strings.Contains(status.Error, want) {
+					t.Errorf("ended %s: %q, want FAILED saying %q", status.Status, status.Error, want)
+				}
 			}
-		}
-		return next.Invoke(ctx, u)
-	})})
-	status := s.Wait(t, s.Submit(t, "public.t", oneByOne()...))
-	if status.Status != api.StatusFailed || !strings.Contains(status.Error, `"n2"`) || !strings.Contains(status.Error, "statement timeout") {
-		t.Errorf("ended %s: %q, want FAILED naming n2 and the statement timeout", status.Status, status.Error)
+			invisible(t, s, status.TaskID)
+		})
 	}
-	invisible(t, s, status.TaskID)
 }
 
 // Whatever becomes of a unit on its way, the comparison never ends with another verdict than the tables deserve.
@@ -179,7 +186,7 @@ func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
 					c, tableName, mismatched = mixed, "public.scanned", `"mismatched_rows":2000,`
 				}
 				var met atomic.Bool
-				s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+				s := apptest.New(t, c, apptest.Options{Patience: time.Second, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
 					if u.Phase != phase {
 						return next.Invoke(ctx, u)
 					}
@@ -231,23 +238,32 @@ func TestTaskCancel_EndsTheQueriesOnTheNodes(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)
+	c.ExecAll(t, scatteredTable())
+	for _, table := range []string{"t", "scattered"} {
+		t.Run(table, func(t *testing.T) { cancelWhileLocked(t, c, table) })
+	}
+}
+
+// cancelWhileLocked cancels a comparison one of whose queries waits for a lock; others may be between two units.
+func cancelWhileLocked(t *testing.T, c *pgtest.Cluster, table string) {
+	t.Helper()
 	lock := c.Connect(t, 1)
 	waiting := make(chan struct{})
 	s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
 		if u.Index == 2 {
-			if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE`); err != nil {
+			if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE `+table+` IN ACCESS EXCLUSIVE MODE`); err != nil {
 				return tablediff.Totals{}, err
 			}
 			close(waiting)
 		}
 		return next.Invoke(ctx, u)
 	})})
-	id := s.Submit(t, "public.t", oneByOne()...)
+	id := s.Submit(t, "public."+table, "block_rows", "1000", "batch_size", "1", "max_cpu_ratio", "0.5")
 	<-waiting
 	active := fmt.Sprintf(`SELECT query FROM pg_stat_activity WHERE datname = '%s' AND application_name = 'ace' AND state <> 'idle'`, c.DB)
-	for deadline := time.Now().Add(cancelLimit); len(c.QueryStrings(t, 1, active)) == 0; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(cancelLimit); len(c.QueryStrings(t, 1, active+` AND wait_event_type = 'Lock'`)) == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("no query runs on the node")
+			t.Fatal("no query waits on the node")
 		}
 	}
 

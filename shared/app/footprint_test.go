@@ -3,6 +3,7 @@ package app_test
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,40 +18,66 @@ func scatteredTable() string {
 		INSERT INTO scattered SELECT md5(i::text)::uuid, repeat('f', 140) FROM generate_series(1, 60000) i`
 }
 
+// max_cpu_ratio bounds what a node sees of the service, although its planner would like to use all its CPUs for each query.
 func TestTableDiff_ConnectionsAndLocksStayWithinTheirBounds(t *testing.T) {
 	t.Parallel()
-	c := pgtest.NewCluster(t)
-	differingTable(t, c)
+	c := pgtest.NewCluster(t, eagerForWorkers()...)
 	c.ExecAll(t, scatteredTable())
-	c.Exec(t, 0, `DELETE FROM scattered WHERE filler IS NOT NULL AND id::text LIKE '00%'`)
-	const workers = 3
-	s := apptest.New(t, c, apptest.Options{Parallel: workers})
-	stop := make([]func() observed, len(c.Nodes))
-	for node := range c.Nodes {
-		stop[node] = observe(t, c, node)
+	c.ExecAll(t, `CREATE TABLE ordered (id int PRIMARY KEY, filler text); INSERT INTO ordered SELECT i, repeat('f', 140) FROM generate_series(1, 60000) i`)
+	c.Exec(t, 0, `DELETE FROM scattered WHERE filler IS NOT NULL AND id::text LIKE '00%'; DELETE FROM ordered WHERE id % 1000 = 0`)
+	if plan := fmt.Sprint(c.QueryStrings(t, 0, `EXPLAIN SELECT count(*) FROM scattered`)); !strings.Contains(plan, "Workers Planned") {
+		t.Errorf("the node does not want to use parallel workers: %s", plan)
 	}
-	s.Diff(t, "public.t", "block_rows", "1000", "batch_size", "1", "max_cpu_ratio", "1")
-	s.Diff(t, "public.scattered", "block_rows", "1000", "batch_size", "1", "max_cpu_ratio", "1")
-	for node := range c.Nodes {
-		seen := stop[node]()
-		if seen.connections < 1 || seen.connections > workers {
-			t.Errorf("node %d had %d connections at once, want 1 to %d", node+1, seen.connections, workers)
-		}
-		if len(seen.locks) != 1 || !seen.locks["AccessShareLock"] {
-			t.Errorf("node %d saw locks %v, want AccessShareLock alone", node+1, seen.locks)
-		}
-		left := c.QueryStrings(t, node, `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ace' AND state <> 'idle'`)
-		if len(left) > 0 {
-			t.Errorf("node %d: after the run sessions are left in %v", node+1, left)
+	s := apptest.New(t, c, apptest.Options{Parallel: 4})
+	for _, tt := range []struct {
+		ratio   string
+		workers int
+	}{{"0.25", 1}, {"0.6", 2}, {"1", 4}} { // ascending, since connections are kept for a while
+		for _, table := range []string{"public.ordered", "public.scattered"} {
+			stop := make([]func() observed, len(c.Nodes))
+			for node := range c.Nodes {
+				stop[node] = observe(t, c, node)
+			}
+			s.Diff(t, table, "block_rows", "1000", "batch_size", "4", "max_cpu_ratio", tt.ratio)
+			for node := range c.Nodes {
+				stop[node]().check(t, fmt.Sprintf("%s with a ratio of %s on node %d", table, tt.ratio, node+1), tt.workers)
+				left := c.QueryStrings(t, node, `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ace' AND state <> 'idle'`)
+				if len(left) > 0 {
+					t.Errorf("node %d: after the run sessions are left in %v", node+1, left)
+				}
+			}
 		}
 	}
 }
 
-// observed is what a node saw of the service's sessions: how many at once at most, and the locks they held on tables
-// and indexes of the user's.
+// eagerForWorkers makes the planner want parallel workers for everything.
+func eagerForWorkers() []pgtest.Option {
+	var options []pgtest.Option
+	for name, value := range map[string]string{
+		"max_parallel_workers_per_gather": "4", "min_parallel_table_scan_size": "0", "min_parallel_index_scan_size": "0",
+		"parallel_setup_cost": "0", "parallel_tuple_cost": "0",
+	} {
+		options = append(options, pgtest.DatabaseSetting(pgtest.AllNodes, name, value))
+	}
+	return options
+}
+
+// observed is what a node saw of the service's sessions: how many at once at most, how many of them at work, with how many
+// parallel workers, and the locks they held on tables and indexes of the user's.
 type observed struct {
-	connections int
-	locks       map[string]bool
+	connections, active, parallel int
+	locks                         map[string]bool
+}
+
+func (o observed) check(t *testing.T, what string, workers int) {
+	t.Helper()
+	if o.connections < min(2, workers) || o.connections > workers || o.active > workers || o.parallel > 0 {
+		t.Errorf("%s: %d connections at once, %d of them at work, %d parallel workers; want %d at most and no parallel worker",
+			what, o.connections, o.active, o.parallel, workers)
+	}
+	if len(o.locks) != 1 || !o.locks["AccessShareLock"] {
+		t.Errorf("%s: locks %v, want AccessShareLock alone", what, o.locks)
+	}
 }
 
 // observe looks at a node's sessions all the time until the function it gives is called.
@@ -62,16 +89,19 @@ func observe(t *testing.T, c *pgtest.Cluster, node int) (stop func() observed) {
 	var observer sync.WaitGroup
 	observer.Go(func() {
 		for {
-			var connections int
+			var now observed
 			var locks []string
-			err := conn.QueryRow(t.Context(), `SELECT count(DISTINCT a.pid), coalesce(array_agg(DISTINCT l.mode) FILTER (WHERE l.mode IS NOT NULL), '{}')
+			err := conn.QueryRow(t.Context(), `SELECT count(DISTINCT a.pid) FILTER (WHERE a.backend_type = 'client backend'),
+				count(DISTINCT a.pid) FILTER (WHERE a.backend_type = 'client backend' AND a.state = 'active'),
+				count(DISTINCT a.pid) FILTER (WHERE a.backend_type = 'parallel worker'),
+				coalesce(array_agg(DISTINCT l.mode) FILTER (WHERE l.mode IS NOT NULL), '{}')
 				FROM pg_stat_activity a LEFT JOIN pg_locks l ON l.pid = a.pid AND l.locktype = 'relation' AND l.relation >= 16384
-				WHERE a.datname = current_database() AND a.application_name = 'ace'`).Scan(&connections, &locks)
+				WHERE a.datname = current_database() AND a.application_name = 'ace'`).Scan(&now.connections, &now.active, &now.parallel, &locks)
 			if err != nil {
 				t.Errorf("observing node %d: %v", node+1, err)
 				return
 			}
-			seen.connections = max(seen.connections, connections)
+			seen.connections, seen.active, seen.parallel = max(seen.connections, now.connections), max(seen.active, now.active), max(seen.parallel, now.parallel)
 			for _, mode := range locks {
 				seen.locks[mode] = true
 			}

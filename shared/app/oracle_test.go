@@ -11,6 +11,7 @@ import (
 
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
+	"ace/shared/soak"
 )
 
 // drifting is a table that the steps of a property test make differ more and more.
@@ -92,16 +93,19 @@ func TestTableDiff_TheDocumentIsWhatPlainSQLGives(t *testing.T) {
 				c.Exec(t, node, create)
 			}
 			c.ExecAll(t, table.fill)
-			for step := range table.steps {
-				d := mutations().Example(100*i + step)
+			steps, seed, rows := soak.Rounds(t, table.steps, 20*table.steps), int(soak.Seed(t))-1, int64(0)
+			for step := range steps {
+				d := mutations().Example(10_000*seed + 100*i + step)
 				c.Exec(t, d.node, table.sql(d))
-				compareWithOracle(t, s, table, d)
+				rows += compareWithOracle(t, s, table, d)
 			}
+			soak.Report(t, "%d steps, %d mismatched rows found", steps, rows)
 		})
 	}
 }
 
-func compareWithOracle(t *testing.T, s *apptest.Service, table drifting, step mutation) {
+// compareWithOracle compares, and gives how many rows are mismatched.
+func compareWithOracle(t *testing.T, s *apptest.Service, table drifting, step mutation) int64 {
 	t.Helper()
 	diff := s.Diff(t, "public.t", "block_rows", fmt.Sprint(step.block), "batch_size", fmt.Sprint(step.batch))
 	if (diff.Summary.Strategy == "pages") != table.pages {
@@ -121,6 +125,7 @@ func compareWithOracle(t *testing.T, s *apptest.Service, table drifting, step mu
 	if !slices.Equal(got, want) {
 		t.Errorf("after %+v the document has %d rows, want %d; first difference: %s", step, len(got), len(want), firstDifference(got, want))
 	}
+	return mismatched
 }
 
 func firstDifference(got, want []string) string {

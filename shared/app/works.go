@@ -22,17 +22,22 @@ const progressEvery = 10 * time.Second
 type Capacity struct {
 	// Parallel units are at the nodes when max_cpu_ratio is 1.
 	Parallel int
-	// Ahead more may be under way: 0 where each is done by a process of its own.
-	Ahead int
+	// Here: they are all done by this application's worker, not each by a process of its own.
+	Here bool
 }
 
-// LocalCapacity is that of one machine: its CPUs, or what a container or GOMAXPROCS leaves of them, and one unit that
-// writes its part meanwhile.
-func LocalCapacity() Capacity { return Capacity{Parallel: runtime.GOMAXPROCS(0), Ahead: 1} }
+// LocalCapacity is that of one machine: its CPUs, or what a container or GOMAXPROCS leaves of them.
+func LocalCapacity() Capacity { return Capacity{Parallel: runtime.GOMAXPROCS(0), Here: true} }
 
 // Works gives the capabilities by task type. invoker has units done.
 func (a *App) Works(invoker tablediff.Invoker, capacity Capacity) map[task.Type]runner.Work {
-	coordinator := tablediff.NewCoordinator(a.options.Store, a.nodes(), invoker, a.options.Log, capacity.Ahead)
+	var here *tablediff.Worker
+	if capacity.Here {
+		here = a.worker
+	}
+	coordinator := tablediff.NewCoordinator(tablediff.CoordinatorOptions{
+		Store: a.options.Store, Nodes: a.nodes(), Invoker: invoker, Here: here, Patience: a.options.Patience, Log: a.options.Log,
+	})
 	return map[task.Type]runner.Work{
 		task.TableDiff: func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
 			return a.tableDiff(ctx, coordinator, capacity.Parallel, rec, report)

@@ -54,8 +54,15 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	if !errors.As(err, &pgErr) {
 		return fault.Wrap(err, fault.Unavailable, "node %q (%s): the connection was lost while %s", n.name, n.address, doing)
 	}
-	return fault.Wrap(err, codeOf(pgErr.Code), "node %q: %s: %s", n.name, doing, describe(pgErr))
+	text := describe(pgErr)
+	if pgErr.Code == statementCancelled {
+		text += fmt.Sprintf(". Hint: a statement may take %s (ACE_STATEMENT_TIMEOUT); with a smaller batch_size it takes less", n.timeout)
+	}
+	return fault.Wrap(err, codeOf(pgErr.Code), "node %q: %s: %s", n.name, doing, text)
 }
+
+// statementCancelled is the SQLSTATE of a statement that took too long, or that an administrator cancelled.
+const statementCancelled = "57014"
 
 // describe is the server's message with what helps to mend it. DETAIL is left out: it quotes rows.
 func describe(e *pgconn.PgError) string {
@@ -72,7 +79,7 @@ func describe(e *pgconn.PgError) string {
 // codeOf sorts SQLSTATEs into what may pass by itself and what somebody has to mend.
 func codeOf(sqlstate string) fault.Code {
 	switch sqlstate {
-	case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04":
+	case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "72000":
 		return fault.Unavailable
 	}
 	switch sqlstate[:min(2, len(sqlstate))] {

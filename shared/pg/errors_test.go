@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -30,6 +31,7 @@ func TestCodeOf_TellsWhatMayPassFromWhatSomebodyMustMend(t *testing.T) {
 		"57P03": fault.Unavailable, // starting up
 		"58030": fault.Unavailable, // I/O error
 		"XX001": fault.Unavailable, // data corrupted
+		"72000": fault.Unavailable, // snapshot too old
 		"57014": fault.Invalid,     // statement timeout: the same statement would take as long again
 		"42501": fault.Invalid,     // insufficient privilege
 		"42P01": fault.Invalid,     // undefined table
@@ -48,7 +50,7 @@ func TestCodeOf_TellsWhatMayPassFromWhatSomebodyMustMend(t *testing.T) {
 }
 
 func TestFault_NamesTheNodeAndKeepsWhatIsKnown(t *testing.T) {
-	n := &Node{name: "n1", address: "127.0.0.1:5432/app"}
+	n := &Node{name: "n1", address: "127.0.0.1:5432/app", timeout: 90 * time.Second}
 	ended, cancel := context.WithCancelCause(t.Context())
 	cancel(fault.New(fault.Cancelled, "cancelled on request"))
 	pgErr := &pgconn.PgError{Code: "42703", Message: "no column x", Detail: "secret row", Hint: "try y", Position: 7}
@@ -60,9 +62,11 @@ func TestFault_NamesTheNodeAndKeepsWhatIsKnown(t *testing.T) {
 	}{
 		"the server's error":          {false, pgErr, fault.Invalid, `node "n1": reading: no column x (SQLSTATE 42703) at character 7. Hint: try y`},
 		"the server's error, wrapped": {false, fmt.Errorf("x: %w", pgErr), fault.Invalid, `node "n1": reading: no column x (SQLSTATE 42703) at character 7. Hint: try y`},
-		"a lost connection":           {false, io.ErrUnexpectedEOF, fault.Unavailable, `node "n1" (127.0.0.1:5432/app): the connection was lost while reading`},
-		"a fault":                     {false, fault.New(fault.Conflict, "rewritten"), fault.Conflict, "rewritten"},
-		"the caller's end":            {true, pgErr, fault.Cancelled, "cancelled on request"},
+		"a statement that took long": {false, &pgconn.PgError{Code: "57014", Message: "canceling"}, fault.Invalid,
+			`node "n1": reading: canceling (SQLSTATE 57014). Hint: a statement may take 1m30s (ACE_STATEMENT_TIMEOUT); with a smaller batch_size it takes less`},
+		"a lost connection": {false, io.ErrUnexpectedEOF, fault.Unavailable, `node "n1" (127.0.0.1:5432/app): the connection was lost while reading`},
+		"a fault":           {false, fault.New(fault.Conflict, "rewritten"), fault.Conflict, "rewritten"},
+		"the caller's end":  {true, pgErr, fault.Cancelled, "cancelled on request"},
 	} {
 		ctx := t.Context()
 		if tt.over {

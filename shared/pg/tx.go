@@ -35,8 +35,10 @@ type Tx struct {
 	conn       *pgxpool.Conn
 	mode       string // how it begins
 	searchPath string
+	snapshot   string // exported by another transaction; "": its own
 	begun      bool
 	last       bool // COMMIT travels with the next queries
+	keep       bool // the next queries' locks end with them
 	broken     bool
 	active     *stream
 }
@@ -70,6 +72,10 @@ func (t *Tx) Close() {
 // Last says that the next call is the last of this transaction, so that its end need not be sent by itself: over a long
 // way that halves the time of a transaction of one statement.
 func (t *Tx) Last() { t.last = true }
+
+// Keep says that the transaction goes on after the next call, but without the locks that this takes: whoever wants to alter
+// the table need not wait for the transaction's end.
+func (t *Tx) Keep() { t.keep = true }
 
 // run sends the queries in one round trip and gives the rows to their handlers.
 func (t *Tx) run(ctx context.Context, doing string, queries ...query) error {
@@ -107,11 +113,24 @@ func (t *Tx) open(ctx context.Context, doing string, queries ...query) (*stream,
 		t.begun = true
 		s.index = -3 // BEGIN and the settings come first
 		s.send(query{sql: t.mode})
+		if t.snapshot != "" {
+			s.index--
+			s.send(importQuery(t.snapshot))
+		}
 		s.send(settingsQuery(pinned, t.searchPath, t.node.timeout))
+	}
+	if t.keep {
+		s.index--
+		s.send(query{sql: "SAVEPOINT ace"})
 	}
 	s.count = len(queries)
 	for _, q := range queries {
 		s.send(q)
+	}
+	if t.keep { // locks taken behind a savepoint go with it, the snapshot stays
+		s.send(query{sql: "ROLLBACK TO SAVEPOINT ace"})
+		s.send(query{sql: "RELEASE SAVEPOINT ace"})
+		t.keep = false
 	}
 	if t.last {
 		s.send(query{sql: "COMMIT"})
@@ -133,8 +152,8 @@ type stream struct {
 	doing    string
 	pipeline *pgconn.Pipeline
 	reader   *pgconn.ResultReader
-	index    int // of the query whose rows are being read; negative: BEGIN and settings
-	count    int // of the queries; COMMIT may follow
+	index    int // of the query whose rows are being read; negative: BEGIN and what else comes first
+	count    int // of the queries; an end of the transaction or savepoint may follow
 }
 
 func (s *stream) send(q query) {

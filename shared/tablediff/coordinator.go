@@ -3,8 +3,8 @@ package tablediff
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,27 +15,23 @@ import (
 	"ace/shared/task"
 )
 
-// attempts at what fails for a reason that may pass, and the first wait between them, which doubles.
-const (
-	attempts  = 3
-	retryWait = 500 * time.Millisecond
-)
-
 // Coordinator runs whole comparisons: it plans, hands out units, and merges what comes back.
-type Coordinator struct {
-	store   archive.Store
-	nodes   Opener
-	invoker Invoker
-	log     *slog.Logger
-	ahead   int
+type Coordinator struct{ CoordinatorOptions }
+
+// CoordinatorOptions of a coordinator.
+type CoordinatorOptions struct {
+	Store   archive.Store
+	Nodes   Opener
+	Invoker Invoker
+	// Here is the worker that does the units, if this process does them all, and otherwise nil.
+	Here *Worker
+	// Patience bounds the waits between the attempts at a unit that fails for a reason that may pass, all together.
+	Patience time.Duration
+	Log      *slog.Logger
 }
 
-// NewCoordinator makes a coordinator. ahead is how many units it has under way beyond the workers of a run: where the
-// invoker does them all in one process they wait there until the nodes are free, so that these never wait for a part to
-// be written.
-func NewCoordinator(store archive.Store, nodes Opener, invoker Invoker, log *slog.Logger, ahead int) *Coordinator {
-	return &Coordinator{store: store, nodes: nodes, invoker: invoker, log: log, ahead: ahead}
-}
+// NewCoordinator makes a coordinator.
+func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} }
 
 // Run does the job, or goes on with it where an earlier run stopped. report is called whenever something was done. The
 // context ends the run; what was stored by then stays for the next.
@@ -67,6 +63,7 @@ type run struct {
 	dense     atomic.Bool // most leaves of the latest one differed
 	timings   timings
 	equal     Totals  // of leaves that the scan found equal
+	several   bool    // not all units of a pass have read the same snapshot
 	listed    keyList // of a rerun
 	compares  []Unit
 	compared  []Totals
@@ -77,10 +74,14 @@ type run struct {
 func (r *run) makePlan(ctx context.Context) error {
 	defer r.timings.measure(phasePlan)()
 	r.progress.phase(phasePlan)
-	plan, err := loadPlan(ctx, r.store, r.job.TaskID)
+	plan, err := loadPlan(ctx, r.Store, r.job.TaskID)
 	if errors.Is(err, archive.ErrNotFound) {
-		if plan, err = r.newPlan(ctx); err == nil {
-			plan, err = storePlan(ctx, r.store, plan)
+		err = r.persist(ctx, duringPlanning(), "planning", func() error {
+			plan, err = r.newPlan(ctx)
+			return err
+		})
+		if err == nil {
+			plan, err = storePlan(ctx, r.Store, plan)
 		}
 	}
 	if err != nil {
@@ -93,9 +94,9 @@ func (r *run) makePlan(ctx context.Context) error {
 
 func (r *run) newPlan(ctx context.Context) (*Plan, error) {
 	if r.job.Rerun != nil {
-		return planRerun(ctx, r.store, r.nodes, r.job, time.Now())
+		return planRerun(ctx, r.Store, r.Nodes, r.job, time.Now())
 	}
-	return makePlan(ctx, r.nodes, r.job, time.Now())
+	return makePlan(ctx, r.Nodes, r.job, time.Now())
 }
 
 // scan decides what there is to compare: all leaves; in the pages strategy, what reading all pages of every node shows to
@@ -142,7 +143,10 @@ func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets [
 		units[i] = r.unit(phase, i)
 		units[i].Buckets = buckets
 	}
-	_, err := r.do(ctx, phase, units, func(t Totals, done, total int) {
+	if r.Here != nil {
+		defer r.Here.Share(r.plan.TaskID)()
+	}
+	totals, err := r.do(ctx, phase, units, func(t Totals, done, total int) {
 		if buckets == nil { // else all of these rows have been counted
 			r.progress.scanned(t, r.plan.Layout.Blocks()*done/total)
 		}
@@ -150,7 +154,8 @@ func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets [
 	if err != nil {
 		return nil, err
 	}
-	return combineScans(ctx, r.store, len(r.plan.Nodes), groups, units)
+	r.several = r.several || slices.ContainsFunc(totals, func(t Totals) bool { return t.Snapshot != totals[0].Snapshot })
+	return combineScans(ctx, r.Store, len(r.plan.Nodes), groups, units)
 }
 
 func (r *run) unit(phase string, index int) Unit {
@@ -230,11 +235,11 @@ func (r *run) do(ctx context.Context, phase string, units []Unit, done func(t To
 		return nil, err
 	}
 	count := counter{total: len(units), done: done}
-	return fanout.Map(ctx, r.plan.Workers+r.ahead, units, func(ctx context.Context, u Unit) (Totals, error) {
+	return fanout.Map(ctx, r.plan.Workers+r.ahead(), units, func(ctx context.Context, u Unit) (Totals, error) {
 		var totals Totals
 		var err error
 		if stored[u.key()] {
-			totals, err = readTotals(ctx, r.store, u)
+			totals, err = readTotals(ctx, r.Store, u)
 		} else {
 			r.hint(&u)
 			totals, err = r.invoke(ctx, u)
@@ -253,9 +258,18 @@ func (r *run) hint(u *Unit) {
 	}
 }
 
+// ahead is how many units are under way beyond the workers: those that are all done in one process wait there until the nodes
+// are free, so that these never wait for a part to be written.
+func (r *run) ahead() int {
+	if r.Here != nil {
+		return 1
+	}
+	return 0
+}
+
 func (r *run) storedParts(ctx context.Context, phase string) (map[string]bool, error) {
 	stored := map[string]bool{}
-	err := r.store.List(ctx, archive.PartsPrefix(r.plan.TaskID, phase), "", func(info archive.Info) bool {
+	err := r.Store.List(ctx, archive.PartsPrefix(r.plan.TaskID, phase), "", func(info archive.Info) bool {
 		stored[info.Key] = true
 		return true
 	})
@@ -264,59 +278,21 @@ func (r *run) storedParts(ctx context.Context, phase string) (map[string]bool, e
 
 // invoke has one unit done.
 func (r *run) invoke(ctx context.Context, u Unit) (totals Totals, err error) {
-	err = r.persist(ctx, "unit "+u.Phase+"-"+u.name(), func() error {
+	err = r.persist(ctx, r.withUnits(), "unit "+u.Phase+"-"+u.name(), func() error {
 		totals, err = r.attempt(ctx, u)
 		return err
 	})
-	return totals, inRange(err, r.plan, u)
-}
-
-// persist does something; trouble that may pass is given some time to.
-func (r *run) persist(ctx context.Context, what string, do func() error) error {
-	for attempt, wait := 1, retryWait; ; attempt, wait = attempt+1, 2*wait {
-		err := do()
-		if err == nil || ctx.Err() != nil || attempt == attempts || !fault.Retryable(err) {
-			return err
-		}
-		r.log.WarnContext(ctx, "failed and is tried again", "what", what, "task_id", r.job.TaskID, "attempt", attempt, "error", err)
-		if err := sleep(ctx, wait); err != nil {
-			return err
-		}
-	}
+	return totals, r.plan.locate(err, u)
 }
 
 // attempt has one unit done. Whatever the answer says, what is stored counts.
 func (r *run) attempt(ctx context.Context, u Unit) (Totals, error) {
-	if _, err := r.invoker.Invoke(ctx, u); err != nil {
+	if _, err := r.Invoker.Invoke(ctx, u); err != nil {
 		return Totals{}, err
 	}
-	totals, err := readTotals(ctx, r.store, u)
+	totals, err := readTotals(ctx, r.Store, u)
 	if errors.Is(err, archive.ErrNotFound) {
 		err = fault.Wrap(err, fault.Internal, "unit %s-%s was answered but its part is not in the archive: the comparison is incomplete", u.Phase, u.name())
 	}
 	return totals, err
-}
-
-// inRange adds to an error which part of the key space it hit.
-func inRange(err error, plan *Plan, u Unit) error {
-	if err == nil || u.Phase == phaseScan || u.Phase == phaseBuckets || fault.CodeOf(err) == fault.Internal || fault.CodeOf(err) == fault.Cancelled {
-		return err
-	}
-	where := describeRange(plan.span(u.From, u.To))
-	if plan.Strategy == Keys {
-		where = fmt.Sprintf("block %d of the document's keys", u.From+1)
-	}
-	return fault.Wrap(err, fault.CodeOf(err), "%s (%s)", fault.PublicMessage(err), where)
-}
-
-func describeRange(r table.Range) string {
-	switch {
-	case r.Lo == nil && r.Hi == nil:
-		return "the whole table"
-	case r.Lo == nil:
-		return "keys below " + r.Hi.String()
-	case r.Hi == nil:
-		return "keys from " + r.Lo.String()
-	}
-	return "keys from " + r.Lo.String() + " to below " + r.Hi.String()
 }

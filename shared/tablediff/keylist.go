@@ -37,13 +37,13 @@ func (r *run) listKeys(ctx context.Context) error {
 	defer r.timings.measure(phaseKeys)()
 	r.progress.phase(phaseKeys)
 	done := r.unit(phaseKeyList, 0)
-	err := part.ReadTotals(ctx, r.store, done.key(), done.header(), &r.listed)
+	err := part.ReadTotals(ctx, r.Store, done.key(), done.header(), &r.listed)
 	if errors.Is(err, archive.ErrNotFound) {
-		err = r.persist(ctx, "listing of keys", func() (err error) {
+		err = r.persist(ctx, r.withUnits(), "listing of keys", func() (err error) {
 			if r.listed, err = r.writeKeys(ctx); err != nil {
 				return err
 			}
-			return seal(ctx, r.store, done, r.listed)
+			return seal(ctx, r.Store, done, r.listed)
 		})
 	}
 	if err != nil {
@@ -62,11 +62,11 @@ func (r *run) listKeys(ctx context.Context) error {
 // writeKeys reads the document and stores its keys. They are not stored before the document has proven to be the one
 // that was recorded.
 func (r *run) writeKeys(ctx context.Context) (keyList, error) {
-	nodes, err := r.nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
+	nodes, err := r.Nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
 	if err != nil {
 		return keyList{}, err
 	}
-	d, err := document.Open(ctx, r.store, *r.plan.Document)
+	d, err := document.Open(ctx, r.Store, *r.plan.Document)
 	if err != nil {
 		return keyList{}, err
 	}
@@ -74,7 +74,7 @@ func (r *run) writeKeys(ctx context.Context) (keyList, error) {
 	order := keyOrder{plan: r.plan, nodes: nodes}
 	keys, err := diffkeys.Collect(ctx, d.Reader, diffkeys.Options{
 		Columns: r.plan.Key, Rank: order.rank(ctx), Respell: order.respell(ctx),
-		Spool: document.NewSpool(r.store, r.plan.TaskID),
+		Spool: document.NewSpool(r.Store, r.plan.TaskID),
 	})
 	if err != nil {
 		return keyList{}, err
@@ -110,7 +110,7 @@ func (w *keyWriter) add(ctx context.Context, key table.Key) (err error) {
 	if w.out == nil {
 		w.unit = w.run.unit(phaseKeys, w.list.Blocks)
 		w.digest, w.totals = sha256.New(), keyTotals{}
-		if w.out, err = part.Create(ctx, w.run.store, w.unit.key(), w.unit.header()); err != nil {
+		if w.out, err = part.Create(ctx, w.run.Store, w.unit.key(), w.unit.header()); err != nil {
 			return err
 		}
 	}
@@ -142,7 +142,7 @@ func (w *keyWriter) end(ctx context.Context) error {
 		return err
 	}
 	var stored keyTotals
-	if err := part.ReadTotals(ctx, w.run.store, w.unit.key(), w.unit.header(), &stored); err != nil {
+	if err := part.ReadTotals(ctx, w.run.Store, w.unit.key(), w.unit.header(), &stored); err != nil {
 		return err
 	}
 	if stored != w.totals {

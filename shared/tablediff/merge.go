@@ -121,7 +121,7 @@ func (r *run) summary() difffile.Summary {
 	s := difffile.Summary{
 		TaskID: p.TaskID, ClusterName: p.ClusterName, DBName: p.DBName, Schema: p.Schema, Table: p.Table,
 		PrimaryKey: p.Key, Columns: p.Columns, Nodes: p.Nodes, TableFilter: p.Filter, IgnoreColumns: append([]string{}, p.Ignored...),
-		BlockRows: p.BlockRows, Blocks: int64(p.Layout.Blocks()), Strategy: p.Strategy, Snapshots: snapshots,
+		BlockRows: p.BlockRows, Blocks: int64(p.Layout.Blocks()), Strategy: p.Strategy, Snapshots: r.snapshots(),
 		Workers: p.Workers, Timings: maps.Clone(r.timings), Warnings: append([]string{}, p.Warnings...),
 		StartedAt: difffile.Time{Time: r.job.StartedAt}, FinishedAt: difffile.Time{Time: now},
 		TimeTaken:      now.Sub(r.job.StartedAt).Round(time.Millisecond).Seconds(),
@@ -152,8 +152,13 @@ func (r *run) summary() difffile.Summary {
 	return s
 }
 
-// snapshots says how long one sees the same state of a node: as long as a unit of work takes.
-const snapshots = "one per node and batch"
+// snapshots says which rows were read as of the same moment: those of a unit of work, or all of a pass over the pages.
+func (r *run) snapshots() string {
+	if r.plan.Strategy == Pages && !r.several {
+		return "one per node and pass over its pages"
+	}
+	return "one per node and batch"
+}
 
 func (r *run) addPairs(s *difffile.Summary) {
 	for i, pair := range r.plan.pairs() {
@@ -185,7 +190,7 @@ func (r *run) addPairs(s *difffile.Summary) {
 
 // publish streams the document into the archive. It is visible only when it is whole.
 func (r *run) publish(ctx context.Context, key string, summary difffile.Summary) (task.Document, error) {
-	object, err := r.store.Create(ctx, key, documentType)
+	object, err := r.Store.Create(ctx, key, documentType)
 	if err != nil {
 		return task.Document{}, err
 	}
@@ -202,7 +207,7 @@ func (r *run) publish(ctx context.Context, key string, summary difffile.Summary)
 
 // adopt takes the document that an earlier run of this task published before it could say so.
 func (r *run) adopt(ctx context.Context, key string) (difffile.Summary, task.Document, error) {
-	object, err := r.store.Get(ctx, key)
+	object, err := r.Store.Get(ctx, key)
 	if err != nil {
 		return difffile.Summary{}, task.Document{}, err
 	}
@@ -310,7 +315,7 @@ func (f *findings) all(ctx context.Context) iter.Seq2[finding, error] {
 var errEnough = errors.New("enough")
 
 func (f *findings) read(ctx context.Context, u Unit, yield func(finding, error) bool) error {
-	reader, err := part.Open(ctx, f.run.store, u.key(), u.header())
+	reader, err := part.Open(ctx, f.run.Store, u.key(), u.header())
 	if err != nil {
 		return err
 	}

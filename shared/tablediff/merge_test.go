@@ -294,11 +294,11 @@ func TestDescribeRange_IsWrittenForPeople(t *testing.T) {
 	}
 }
 
-func TestInRange_SaysWhereButKeepsTheCode(t *testing.T) {
+func TestLocate_SaysWhereButKeepsTheCode(t *testing.T) {
 	p := planOf(3, "n1", "n2")
 	u := Unit{Phase: phaseCompare, From: 1, To: 2}
 	for _, code := range []fault.Code{fault.Unavailable, fault.Invalid, fault.Conflict, fault.Internal, fault.Cancelled} {
-		err := inRange(fault.New(code, "no"), p, u)
+		err := p.locate(fault.New(code, "no"), u)
 		if fault.CodeOf(err) != code {
 			t.Errorf("%s became %s", code, fault.CodeOf(err))
 		}
@@ -307,8 +307,17 @@ func TestInRange_SaysWhereButKeepsTheCode(t *testing.T) {
 			t.Errorf("the message of %s is %q", code, fault.PublicMessage(err))
 		}
 	}
-	if inRange(nil, p, u) != nil {
+	if p.locate(nil, u) != nil {
 		t.Error("no error became one")
+	}
+	p.Sources = []table.Source{{Leaves: []table.Leaf{{Relation: "a"}, {Relation: "b"}}}, {Leaves: []table.Leaf{{Relation: "c"}}}}
+	p.Scans = [][][]table.Span{{{{Leaf: 0, From: 5, To: -1}, {Leaf: 1, To: 7}}, {{Leaf: 0, From: 2, To: 9}}}}
+	for _, phase := range []string{phaseBuckets, phaseScan} {
+		err := p.locate(fault.New(fault.Invalid, "no"), Unit{Phase: phase})
+		const want = "no (the pages of a from 5 and 1 more relations on n1, the pages of c from 2 to below 9 on n2)"
+		if fault.PublicMessage(err) != want {
+			t.Errorf("%s: the message is %q, want %q", phase, fault.PublicMessage(err), want)
+		}
 	}
 }
 

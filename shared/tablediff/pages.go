@@ -16,11 +16,9 @@ import (
 // scan does a unit of the pages strategy: some pages of every node, digested per leaf or bucket, all nodes at once.
 func (j *job) scan(ctx context.Context, by table.Grouping) error {
 	found := make([]map[int]table.Sum, len(j.nodes))
-	err := j.inSnapshots(ctx, func(txs []Tx) error {
+	err := j.inPass(ctx, func(txs []Tx) error {
 		return j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-			spans := j.plan.Scans[j.unit.Index][node]
-			txs[node].Last()
-			found[node], err = txs[node].PageSums(ctx, j.sources[node], spans, by)
+			found[node], err = txs[node].PageSums(ctx, j.sources[node], j.plan.Scans[j.unit.Index][node], by)
 			return err
 		})
 	})

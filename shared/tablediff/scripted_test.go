@@ -252,7 +252,7 @@ func newStage(t *testing.T, store archive.Store, taskID string, nodes ...*script
 		p.Sources = append(p.Sources, table.Source{Node: n.name})
 	}
 	s.plan = p
-	s.worker = NewWorker(store, s)
+	s.worker = NewWorker(store, s, time.Minute)
 	return s
 }
 

@@ -41,6 +41,12 @@ type Tx interface {
 	Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error)
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	Spellings(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error)
+	// Export gives a name by which Import takes the transaction's snapshot into others, as long as this one is open.
+	Export(ctx context.Context) (string, error)
+	// Import comes before anything else. If the snapshot is gone the error is Unavailable.
+	Import(ctx context.Context, name string) error
+	// Keep says that the locks of the next call end with it, though the transaction goes on.
+	Keep()
 	// Last says that the next call is the transaction's last: its end travels with it.
 	Last()
 	Close()

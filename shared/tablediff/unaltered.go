@@ -14,7 +14,7 @@ import (
 // another partition: rows may then have fallen into no unit at all, and nobody would notice.
 func (r *run) checkUnaltered(ctx context.Context) error {
 	defer r.timings.measure(phaseMerge)()
-	return r.persist(ctx, "check of the catalogues", func() error {
+	return r.persist(ctx, r.withUnits(), "check of the catalogues", func() error {
 		now, err := r.describeAgain(ctx)
 		if fault.CodeOf(err) == fault.Invalid {
 			return fault.Wrap(err, fault.Conflict, "the table was altered while it was compared, start the comparison again: %s", fault.PublicMessage(err))
@@ -33,7 +33,7 @@ func (r *run) checkUnaltered(ctx context.Context) error {
 
 // describeAgain plans the reading of the tables as they are now.
 func (r *run) describeAgain(ctx context.Context) (*Plan, error) {
-	nodes, err := r.nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
+	nodes, err := r.Nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
 	if err != nil {
 		return nil, err
 	}

@@ -124,6 +124,9 @@ type Totals struct {
 	RowsPerNode []int64 `json:"rows_per_node,omitempty"` // read in the first pass
 	Keys        int64   `json:"keys"`                    // distinct keys among them
 
+	// Snapshot: of a unit that reads pages; equal ones mean that two units saw the nodes as of the same moment.
+	Snapshot string `json:"snapshot,omitempty"`
+
 	Differing      int     `json:"differing"`                 // leaves that hold a candidate
 	Candidates     int64   `json:"candidates"`                // keys whose rows seem to differ
 	PairCandidates []int64 `json:"pair_candidates,omitempty"` // the same for each pair

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"ace/shared/archive"
 	"ace/shared/fanout"
@@ -13,17 +14,31 @@ import (
 	"ace/shared/table"
 )
 
-// Worker does single units of work. It remembers nothing but the plans it has read lately, which never change.
+// Worker does single units of work. It remembers nothing but the plans it has read lately, which never change, and while
+// a pass over the pages of a table lasts its snapshot.
 type Worker struct {
-	store archive.Store
-	nodes Opener
-	plans planCache
-	slots slots
+	store       archive.Store
+	nodes       Opener
+	snapshotMax time.Duration
+	plans       planCache
+	slots       slots
+	passes      sync.Map // task id -> *pass
 }
 
-// NewWorker makes a worker.
-func NewWorker(store archive.Store, nodes Opener) *Worker {
-	return &Worker{store: store, nodes: nodes}
+// NewWorker makes a worker. Units that begin within snapshotMax of one another may share a snapshot.
+func NewWorker(store archive.Store, nodes Opener, snapshotMax time.Duration) *Worker {
+	return &Worker{store: store, nodes: nodes, snapshotMax: snapshotMax}
+}
+
+// Share has the units of a task that are done from now on, and that read the pages of its table, read one snapshot of every
+// node, until the function it gives is called. That is when the last of them has returned.
+func (w *Worker) Share(taskID string) (end func()) {
+	p := &pass{longest: w.snapshotMax}
+	w.passes.Store(taskID, p)
+	return func() {
+		w.passes.CompareAndDelete(taskID, p)
+		p.end()
+	}
 }
 
 // Do does one unit and gives the totals of the part that is stored afterwards. If somebody else has stored the part
@@ -52,6 +67,9 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 	}
 	defer out.Abort() // after a panic too
 	job := &job{unit: u, plan: plan, nodes: nodes, sources: u.sources(plan), store: w.store, slots: &w.slots, out: out}
+	if shared, ok := w.passes.Load(u.TaskID); ok {
+		job.pass, _ = shared.(*pass)
+	}
 	if err := job.run(ctx); err != nil {
 		return Totals{}, err
 	}
@@ -80,6 +98,7 @@ type job struct {
 	sources []table.Source // what the first pass reads of each node
 	store   archive.Store
 	slots   *slots
+	pass    *pass // nil: the unit has a snapshot of its own
 	out     *part.Writer
 	line    []byte // the row being written, reused
 	totals  Totals
@@ -99,32 +118,45 @@ func (j *job) run(ctx context.Context) error {
 	return fault.New(fault.Internal, "there is no phase %q", j.unit.Phase)
 }
 
-// begin opens a transaction on every node once the task has a slot free. The connections are taken in one order by
-// everybody, so that units that need several never wait for each other in a circle; no unit takes a second slot while it
-// holds one.
+// begin opens a transaction on every node once the task has a slot free; no unit takes a second slot while it holds one.
 func (j *job) begin(ctx context.Context) ([]Tx, func(), error) {
 	release, err := j.slots.take(ctx, j.plan.TaskID, j.plan.Workers)
 	if err != nil {
 		return nil, nil, err
 	}
-	var txs []Tx
-	end := func() {
-		defer release()
-		var wait sync.WaitGroup
-		for _, tx := range txs {
-			wait.Go(tx.Close)
-		}
-		wait.Wait()
+	txs, err := j.open(ctx)
+	if err != nil {
+		release()
+		return nil, nil, err
 	}
+	return txs, func() {
+		defer release()
+		closeAll(txs)
+	}, nil
+}
+
+// open opens a transaction on every node. The connections are taken in one order by everybody, so that units that need
+// several never wait for each other in a circle.
+func (j *job) open(ctx context.Context) ([]Tx, error) {
+	var txs []Tx
 	for i, node := range j.nodes {
 		tx, err := node.Begin(ctx, j.plan.Sources[i].SearchPath)
 		if err != nil {
-			end()
-			return nil, nil, err
+			closeAll(txs)
+			return nil, err
 		}
 		txs = append(txs, tx)
 	}
-	return txs, end, nil
+	return txs, nil
+}
+
+// closeAll ends transactions, all at once.
+func closeAll(txs []Tx) {
+	var wait sync.WaitGroup
+	for _, tx := range txs {
+		wait.Go(tx.Close)
+	}
+	wait.Wait()
 }
 
 // rank has the first node sort keys, in a transaction of its own.

@@ -44,6 +44,8 @@ type Options struct {
 	Invoker  func(tablediff.Invoker) tablediff.Invoker // wraps the in-process one, to inject faults
 	Parallel int                                       // units at once with max_cpu_ratio=1; 0: 4
 	Timeout  time.Duration                             // of statements; 0: one minute
+	Snapshot time.Duration                             // may be shared so long; 0: one minute
+	Patience time.Duration                             // with nodes in trouble; 0: as app has it
 	Log      *slog.Logger                              // nil: the test's output
 }
 
@@ -68,6 +70,9 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 	if o.Timeout == 0 {
 		o.Timeout = time.Minute
 	}
+	if o.Snapshot == 0 {
+		o.Snapshot = time.Minute
+	}
 	dir := t.TempDir()
 	c.WriteDefinition(t, dir)
 	log := o.Log
@@ -76,14 +81,14 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 	}
 	a := app.New(app.Options{
 		Store: o.Store, Clusters: cluster.NewSource(cluster.Options{Path: dir}),
-		MaxConns: 2 * o.Parallel, StatementTimeout: o.Timeout, Log: log,
+		MaxConns: 2 * o.Parallel, StatementTimeout: o.Timeout, SnapshotMax: o.Snapshot, Patience: o.Patience, Log: log,
 	})
 	var invoker tablediff.Invoker = invoke.NewInProcess(a.Worker())
 	if o.Invoker != nil {
 		invoker = o.Invoker(invoker)
 	}
 	run := runner.New(runner.Options{
-		Tasks: a.Tasks(), Works: a.Works(invoker, app.Capacity{Parallel: o.Parallel, Ahead: 1}),
+		Tasks: a.Tasks(), Works: a.Works(invoker, app.Capacity{Parallel: o.Parallel, Here: true}),
 		Owner: t.Name(), Handover: invoke.ErrClosing, Log: log,
 	})
 	s := &Service{Cluster: c, Store: o.Store, App: a, Queue: invoke.NewQueue(2, 1000, run.Run)}

@@ -1,0 +1,89 @@
+// Command soak runs the randomised tests at length: live writes, the comparison with plain SQL, properties, and fuzz targets. In
+// `make test` they have small budgets and fixed seeds. At the end it prints the command that does the same again, and
+// what each suite has tried.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// options of a run, which another run with the same ones repeats.
+type options struct {
+	seed     uint64
+	scale    float64
+	fuzzTime time.Duration
+	only     string
+}
+
+func main() {
+	var o options
+	flag.Uint64Var(&o.seed, "seed", rand.Uint64N(1_000_000), "what the tests draw from")
+	flag.Float64Var(&o.scale, "scale", 1, "how much of the full budget, such as 0.2")
+	flag.DurationVar(&o.fuzzTime, "fuzztime", 20*time.Second, "for each fuzz target")
+	flag.StringVar(&o.only, "only", "", "only the suites whose name contains this")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "soak: "+err.Error())
+		os.Exit(1) //nolint:gocritic // everything the run started has ended
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	suites, err := suites(o)
+	if err != nil {
+		return err
+	}
+	var done []outcome
+	failed := 0
+	for _, s := range suites {
+		fmt.Fprintln(os.Stderr, "running: "+s.name)
+		result, err := s.run(ctx)
+		if err != nil {
+			return err
+		}
+		if !result.passed {
+			failed++
+		}
+		done = append(done, result)
+	}
+	printOutcomes(o, done)
+	if failed > 0 {
+		return fmt.Errorf("%d of %d suites failed", failed, len(done))
+	}
+	return nil
+}
+
+// command is what repeats the run.
+func (o options) command() string {
+	text := fmt.Sprintf("go run ./infra/soak -seed %d -scale %g -fuzztime %s", o.seed, o.scale, o.fuzzTime)
+	if o.only != "" {
+		text += fmt.Sprintf(" -only %q", o.only)
+	}
+	return text
+}
+
+func printOutcomes(o options, done []outcome) {
+	fmt.Printf("\n%s\n\n| suite | what was tried | result | s |\n|---|---|---|---:|\n", o.command())
+	for _, result := range done {
+		verdict := "passed"
+		if !result.passed {
+			verdict = "FAILED"
+		}
+		for i, figures := range result.figures {
+			if i == 0 {
+				fmt.Printf("| %s | %s | %s | %.0f |\n", result.name, figures, verdict, result.took.Seconds())
+			} else {
+				fmt.Printf("| | %s | | |\n", figures)
+			}
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"ace/shared/soak"
+)
+
+// fullChecks is how often a property is tried at full scale; rapid's default is 100.
+const fullChecks = 2000
+
+// suite is some tests of some packages.
+type suite struct {
+	name string
+	args []string // of go test
+	env  []string
+	// figures says what was tried where the tests do not report it themselves.
+	figures string
+}
+
+// suites gives what is to be run.
+func suites(o options) ([]suite, error) {
+	packages, err := findTests(".")
+	if err != nil {
+		return nil, err
+	}
+	budget := []string{
+		soak.EnvSeed + "=" + strconv.FormatUint(o.seed, 10), soak.EnvScale + "=" + strconv.FormatFloat(o.scale, 'g', -1, 64),
+	}
+	list := []suite{
+		{name: "live writes", args: tests("./shared/app", "TestLiveWrites_NothingIsMissedAndNothingIsMadeUp"), env: budget},
+		{name: "plain SQL as oracle", args: tests("./shared/app", "TestTableDiff_TheDocumentIsWhatPlainSQLGives"), env: budget},
+	}
+	checks := max(1, int(o.scale*fullChecks))
+	for _, p := range packages {
+		if len(p.properties) > 0 {
+			list = append(list, suite{
+				name: "properties of " + p.dir, args: tests("./"+p.dir, p.properties...),
+				env:     []string{fmt.Sprintf("RAPID_SEED=%d", o.seed), fmt.Sprintf("RAPID_CHECKS=%d", checks)},
+				figures: fmt.Sprintf("%d properties, %d times each", len(p.properties), checks),
+			})
+		}
+		for _, target := range p.fuzz {
+			list = append(list, suite{name: target + " of " + p.dir, args: fuzzing("./"+p.dir, target, o.fuzzTime)})
+		}
+	}
+	return filter(list, o.only), nil
+}
+
+func filter(list []suite, only string) []suite {
+	var chosen []suite
+	for _, s := range list {
+		if strings.Contains(s.name, only) {
+			chosen = append(chosen, s)
+		}
+	}
+	return chosen
+}
+
+func tests(pkg string, names ...string) []string {
+	return []string{"-race", "-count=1", "-timeout=0", "-run", "^(" + strings.Join(names, "|") + ")$", pkg}
+}
+
+func fuzzing(pkg, target string, d time.Duration) []string {
+	return []string{"-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", d.String(), pkg}
+}

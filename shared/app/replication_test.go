@@ -1,0 +1,187 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ace/shared/pg/pgtest"
+)
+
+// replicated makes two nodes of which the second follows the first by PostgreSQL's own logical replication.
+func replicated(t *testing.T) *pgtest.Cluster {
+	t.Helper()
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
+	c.ExecAll(t, `CREATE TABLE beat (id int PRIMARY KEY, n bigint); INSERT INTO beat VALUES (1, 0)`)
+	c.Exec(t, 0, `CREATE PUBLICATION publication FOR TABLE beat`)
+	c.Exec(t, 1, fmt.Sprintf(`CREATE SUBSCRIPTION subscription CONNECTION '%s' PUBLICATION publication WITH (copy_data = false)`, c.DSN(0)))
+	t.Cleanup(func() { c.Exec(t, 1, `DROP SUBSCRIPTION subscription`) })
+	return c
+}
+
+// follow has the second node follow a table from now on, which has to be the same on both.
+func follow(t *testing.T, c *pgtest.Cluster, table string) {
+	t.Helper()
+	c.Exec(t, 0, `ALTER PUBLICATION publication ADD TABLE `+table)
+	c.Exec(t, 1, `ALTER SUBSCRIPTION subscription REFRESH PUBLICATION WITH (copy_data = false)`)
+}
+
+// unfollow ends that, and removes the table.
+func unfollow(t *testing.T, c *pgtest.Cluster, table string) {
+	t.Helper()
+	c.Exec(t, 0, `ALTER PUBLICATION publication DROP TABLE `+table)
+	c.Exec(t, 1, `ALTER SUBSCRIPTION subscription REFRESH PUBLICATION`)
+	c.ExecAll(t, `DROP TABLE `+table)
+}
+
+// beat waits until the second node has what the first has now.
+type beat struct{ first, second *pgx.Conn }
+
+func newBeat(t *testing.T, c *pgtest.Cluster) beat {
+	t.Helper()
+	return beat{c.Connect(t, 0), c.Connect(t, 1)}
+}
+
+func (b beat) wait(ctx context.Context) error {
+	var sent, got int64
+	if err := b.first.QueryRow(ctx, `UPDATE beat SET n = n + 1 RETURNING n`).Scan(&sent); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(time.Minute); got < sent; time.Sleep(2 * time.Millisecond) {
+		if err := b.second.QueryRow(ctx, `SELECT n FROM beat`).Scan(&got); err != nil {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return errors.New("replication has not caught up for a minute")
+		}
+	}
+	return nil
+}
+
+// Numbers of rows: those that the table begins with are the multiples of rowStep, of which the load leaves those of
+// quietStep alone; what it adds ends in loadDigit, and what ends in freeDigit is free.
+const (
+	rowStep   = 10
+	quietStep = 1000
+	loadDigit = 7
+	freeDigit = 5
+)
+
+// load writes to a table of the first node as an application does, until it is stopped.
+type load struct {
+	table   string
+	key     string       // SQL of the key of the row whose number is %s
+	rows    int64        // that the table begins with
+	written atomic.Int64 // rows
+	unpaced atomic.Bool  // writers do not wait for replication
+	stop    context.CancelFunc
+	writers sync.WaitGroup
+}
+
+const (
+	loadWriters = 4
+	// loadPace is after how many statements a writer waits for replication, so that its lag stays far below a second.
+	loadPace = 20
+)
+
+func startLoad(t *testing.T, c *pgtest.Cluster, seed uint64, l *load) *load {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	l.stop = stop
+	for i := range loadWriters {
+		conn, pace, rng := c.Connect(t, 0), newBeat(t, c), rand.New(rand.NewPCG(seed, uint64(i)))
+		l.writers.Go(func() {
+			for n := 1; ctx.Err() == nil; n++ {
+				err := l.write(ctx, conn, rng)
+				if err == nil && n%loadPace == 0 && !l.unpaced.Load() {
+					err = pace.wait(ctx)
+				}
+				if err != nil && ctx.Err() == nil {
+					t.Errorf("writer %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	t.Cleanup(l.end)
+	return l
+}
+
+// end stops the writers and waits for them.
+func (l *load) end() {
+	l.stop()
+	l.writers.Wait()
+}
+
+// wait waits until so many more rows were written.
+func (l *load) wait(ctx context.Context, more int64) {
+	for want := l.written.Load() + more; l.written.Load() < want && ctx.Err() == nil; {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// write does one transaction. That its key is taken, or a deadlock, is an application's everyday life.
+func (l *load) write(ctx context.Context, conn *pgx.Conn, rng *rand.Rand) error {
+	sql, second := l.statement(rng)
+	first := rowStep * (1 + rng.Int64N(l.rows))
+	if first%quietStep == 0 || second%quietStep == 0 {
+		return nil
+	}
+	sql = strings.NewReplacer("TABLE", l.table, "KEY1", fmt.Sprintf(l.key, "$1::bigint"), "KEY2", fmt.Sprintf(l.key, "$2::bigint")).Replace(sql)
+	tag, err := conn.Exec(ctx, sql, first, second)
+	l.written.Add(tag.RowsAffected())
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && (pgErr.Code == "23505" || pgErr.Code == "40P01") {
+		return nil
+	}
+	return err
+}
+
+// statement draws what is done with a row of the table and, in some cases, with a second one.
+func (l *load) statement(rng *rand.Rand) (sql string, second int64) {
+	another, fresh := rowStep*(1+rng.Int64N(l.rows)), rowStep*(1+rng.Int64N(2*l.rows))+loadDigit
+	switch kind := rng.IntN(10); {
+	case kind < 3:
+		return `UPDATE TABLE SET balance = balance + $2::bigint WHERE id = KEY1`, another
+	case kind < 4:
+		return `UPDATE TABLE SET balance = balance + 1 WHERE id IN (KEY1, KEY2)`, another
+	case kind < 5:
+		return `UPDATE TABLE SET v = v WHERE id IN (KEY1, KEY2)`, another // it only moves
+	case kind < 7:
+		return `INSERT INTO TABLE VALUES (KEY2, $2::bigint, 'new', $1::bigint, repeat('f', 140)) ON CONFLICT DO NOTHING`, fresh
+	case kind < 8:
+		return `DELETE FROM TABLE WHERE id IN (KEY1, KEY2)`, another
+	}
+	return `UPDATE TABLE SET id = KEY2, n = $2::bigint WHERE id = KEY1`, fresh
+}
+
+// differing gives the numbers of the rows that the two nodes hold different, or only one of them has.
+func differing(t *testing.T, c *pgtest.Cluster, table string) []string {
+	t.Helper()
+	rows := map[string]string{}
+	for _, row := range c.QueryStrings(t, 0, `SELECT n, md5(x::text) FROM `+table+` x`) {
+		rows[row[0]] = row[1]
+	}
+	var found []string
+	for _, row := range c.QueryStrings(t, 1, `SELECT n, md5(x::text) FROM `+table+` x`) {
+		if rows[row[0]] != row[1] {
+			found = append(found, row[0])
+		}
+		delete(rows, row[0])
+	}
+	for n := range rows {
+		found = append(found, n)
+	}
+	slices.Sort(found)
+	return found
+}

@@ -1,0 +1,64 @@
+package tablediff
+
+import (
+	"fmt"
+	"strings"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// locate adds to the error of a unit which part of the table it hit.
+func (p *Plan) locate(err error, u Unit) error {
+	code := fault.CodeOf(err)
+	if err == nil || code == fault.Internal || code == fault.Cancelled {
+		return err
+	}
+	return fault.Wrap(err, code, "%s (%s)", fault.PublicMessage(err), p.describe(u))
+}
+
+func (p *Plan) describe(u Unit) string {
+	switch {
+	case u.Phase == phaseScan || u.Phase == phaseBuckets:
+		return p.describePages(u.Index)
+	case p.Strategy == Keys:
+		return fmt.Sprintf("block %d of the document's keys", u.From+1)
+	}
+	return describeRange(p.span(u.From, u.To))
+}
+
+// describePages names the pages that a scan unit reads on each node.
+func (p *Plan) describePages(unit int) string {
+	var nodes []string
+	for i, spans := range p.Scans[unit] {
+		if len(spans) == 0 {
+			continue
+		}
+		text := describeSpan(p.Sources[i], spans[0])
+		if len(spans) > 1 {
+			text += fmt.Sprintf(" and %d more relations", len(spans)-1)
+		}
+		nodes = append(nodes, text+" on "+p.Nodes[i])
+	}
+	return strings.Join(nodes, ", ")
+}
+
+func describeSpan(s table.Source, span table.Span) string {
+	relation := s.Leaves[span.Leaf].Relation
+	if span.To < 0 {
+		return fmt.Sprintf("the pages of %s from %d", relation, span.From)
+	}
+	return fmt.Sprintf("the pages of %s from %d to below %d", relation, span.From, span.To)
+}
+
+func describeRange(r table.Range) string {
+	switch {
+	case r.Lo == nil && r.Hi == nil:
+		return "the whole table"
+	case r.Lo == nil:
+		return "keys below " + r.Hi.String()
+	case r.Hi == nil:
+		return "keys from " + r.Lo.String()
+	}
+	return "keys from " + r.Lo.String() + " to below " + r.Hi.String()
+}
