@@ -141,7 +141,8 @@ type Diff struct {
 	TaskID  string
 	Result  api.DiffResult
 	Summary difffile.Summary
-	Rows    []Row // in the document's order
+	Rows    []Row             // in the document's order
+	Respelt [][2]difffile.Row // keys
 	Raw     []byte
 }
 
