@@ -1,5 +1,5 @@
 // Package sidebyside reads a diff document by differing key instead of by node: what both nodes of a pair hold for one
-// key comes together, as reports show it.
+// key comes together, as a person reads it.
 //
 // A document has the rows of one node after those of the other, in the order of a database, which nobody can follow
 // outside of it. So the document is surveyed once, to learn which rows belong together, and then read at two places at
