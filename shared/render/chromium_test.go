@@ -53,7 +53,7 @@ func startChromium() {
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("hide-scrollbars", true))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
-	chromium.ctx, chromium.err = ctx, chromedp.Do(ctx)
+	chromium.ctx, chromium.err = ctx, chromedp.Do(ctx) //nolint:fatcontext // it outlives the test that starts it
 	chromium.close = func() {
 		_ = chromedp.Cancel(ctx) // what it says of its end changes nothing
 		cancel()

@@ -68,7 +68,7 @@ func newHead(doc *sidebyside.Document, order []int) (head, error) {
 	s := doc.Summary()
 	h := head{
 		Policy: policy(), Style: template.CSS(pageCSS), Summary: s, Found: doc.Count(),
-		Differs: s.MismatchedRows > 0, Again: strings.HasPrefix(s.TaskID, "tr_"), Table: s.Schema + "." + s.Table,
+		Differs: s.MismatchedRows > 0, Again: s.RerunOf != "", Table: s.Schema + "." + s.Table,
 	}
 	l := layout{Key: len(doc.Key()), Pairs: [][2]safely{}}
 	for _, at := range order {

@@ -229,7 +229,9 @@ func TestHTML_SaysTheVerdictWithoutAScript(t *testing.T) {
 	one := match
 	one.MismatchedRows = 1
 	again := match
-	again.TaskID = "tr_20240315_123456"
+	again.TaskID, again.RerunOf, again.TotalRows = "tr_20240315_123456", "diffs/2024-03-15/td_20240315_123456.json", 4
+	still := again
+	still.MismatchedRows = 3
 	found := difftest.List{n12: {{Rows: [2]difffile.Row{customer(1), drifted(1)}, Unsettled: true}}}
 	limited := one
 	limited.DiffRowLimitReached, limited.TableFilter, limited.IgnoreColumns = true, "id < 7", []string{"seen"}
@@ -242,8 +244,9 @@ func TestHTML_SaysTheVerdictWithoutAScript(t *testing.T) {
 			"<title>public.customers matches", "All 2,000,001 rows are the same on <bdi>n1</bdi>, <bdi>n2</bdi> and <bdi>n3</bdi>.", "No differences", "There are none."}},
 		"one row": {one, found, []string{
 			"<title>public.customers differs: 1 row", "<strong>1 row</strong> of 2,000,001 differs between", "1 of these was still being written", "only on <bdi>n1</bdi>"}},
-		"a rerun":     {again, nil, []string{"Second look at a comparison"}},
-		"the details": {limited, found, []string{"limit of rows was reached", "<code>id &lt; 7</code>", "<code>seen</code>", "15.18"}},
+		"a rerun of what healed":   {again, nil, []string{"Second look at a comparison", "All 4 rows that differed before are the same now on", "td_20240315_123456.json</code>"}},
+		"a rerun of what persists": {still, found, []string{"<strong>3 rows</strong> of 4 that differed before still differ between"}},
+		"the details":              {limited, found, []string{"limit of rows was reached", "<code>id &lt; 7</code>", "<code>seen</code>", "15.18"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			page := string(htmlOf(t, tt.summary, tt.found.Each))
