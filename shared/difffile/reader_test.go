@@ -425,6 +425,9 @@ func FuzzReader(f *testing.F) {
 				if len(e.Row) != len(e.Columns) {
 					t.Errorf("a row of %d values for %d columns", len(e.Row), len(e.Columns))
 				}
+				if !r.Peer() {
+					checkSection(t, r, document, e)
+				}
 				return nil
 			}, nil)
 		}
@@ -435,6 +438,18 @@ func FuzzReader(f *testing.F) {
 			t.Errorf("got %v, want an Invalid fault", err)
 		}
 	})
+}
+
+// checkSection makes sure that a section begins with the row it is read from.
+func checkSection(t *testing.T, r *difffile.Reader, document []byte, from difffile.Entry) {
+	t.Helper()
+	for e, err := range r.Section(bytes.NewReader(document[from.Offset:]), from) {
+		if err != nil || !cmp.Equal(e, from) {
+			t.Errorf("the section of %+v begins with %+v, %v", from, e, err)
+		}
+		return
+	}
+	t.Errorf("the section of %+v is empty", from)
 }
 
 func TestValues_ReadAsEncodingJSONReadsThem(t *testing.T) {

@@ -5,7 +5,6 @@
 (() => {
   const PAGE_ROWS = 50;      // differences on a page
   const SHOWN_COLUMNS = 12;  // of one difference, before the rest is asked for
-  const NONE = 0xffff;
 
   const byId = (id) => document.getElementById(id);
   const layout = JSON.parse(byId("layout").textContent);
@@ -263,7 +262,7 @@
   function tables(list) {
     const rowsOf = decoder();
     const made = [];
-    let table, pair = NONE;
+    let table, pair = -1;
     for (const at of list) {
       if (pairOf(at) !== pair) {
         pair = pairOf(at);
@@ -323,14 +322,21 @@
       pager.input.value = page + 1;
       pager.input.max = pages();
       pager.total.textContent = " of " + number.format(pages());
-      pager.first.disabled = pager.previous.disabled = page === 0;
-      pager.next.disabled = pager.last.disabled = page === pages() - 1;
+      disable(page === 0, pager.first, pager.previous);
+      disable(page === pages() - 1, pager.next, pager.last);
     }
+  }
+
+  // disable leaves a button where the keyboard has just used it.
+  function disable(disabled, ...buttons) {
+    for (const button of buttons) button.setAttribute("aria-disabled", String(disabled));
   }
 
   // ---- Start
 
   fillControls();
+  const cut = byId("cut");
+  if (cut) controls.before(cut); // that not all are here must be known before they are read
   let waiting;
   wanted.text.addEventListener("input", () => {
     clearTimeout(waiting);

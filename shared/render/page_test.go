@@ -223,9 +223,14 @@ func TestPage_IsUsableByKeyboardAlone(t *testing.T) {
 	reach("Next page")
 	press(kb.Enter)
 	wantStatus(t, b, "51 to 100 of 120 differences")
+	press(kb.Enter, kb.Enter) // the last page stays where it is, and the button in focus
+	wantStatus(t, b, "101 to 120 of 120 differences")
 	if got := focused(); got != "Next page" {
 		t.Errorf("after turning the page %q is in focus", got)
 	}
+	eval[bool](t, b, `(document.querySelector("[aria-label='Previous page']").focus(), true)`)
+	press(kb.Enter)
+	wantStatus(t, b, "51 to 100 of 120 differences")
 	reach("more")
 	before := len(lines(t, b))
 	press(" ")
@@ -398,6 +403,19 @@ func TestPage_CutsALongValueAroundItsDifference(t *testing.T) {
 	want := []string{"SPAN … 4,999,801 more characters …", "MARK A", "SPAN … 4,999,801 more characters …"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the value has %q, want %q", got, want)
+	}
+}
+
+func TestPage_SaysBeforeTheRowsThatItEndsEarly(t *testing.T) {
+	document := difftest.Document(t, customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return drift(500) })
+	var html bytes.Buffer
+	if err := render.HTMLWithin(t.Context(), &html, difftest.Opener(t, document), 1); err != nil {
+		t.Fatal(err)
+	}
+	b := show(t, desktop, html.Bytes())
+	wantStatus(t, b, "1 to 50 of 201 differences")
+	if got := eval[string](t, b, `document.getElementById("controls").previousElementSibling.textContent`); !strings.Contains(got, "the first 201 of 500 differences") {
+		t.Errorf("before the rows the page says %q", got)
 	}
 }
 
