@@ -77,10 +77,11 @@ vuln: go-version ## known vulnerabilities in what we link; needs the internet, s
 	go run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
 
 .PHONY: deps
-deps: go-version ## install what the tests need: a C compiler, PostgreSQL, a MinIO server (minutes the first time, then nothing)
+deps: go-version ## install what the tests need: a C compiler, PostgreSQL, Chromium, a MinIO server (minutes the first time, then nothing)
 	infra/toolchain/install-cc.sh
 	infra/postgres/install.sh
 	infra/postgres/install-18.sh
+	infra/chromium/install.sh
 	infra/minio/build.sh
 
 .PHONY: deps-demo

@@ -122,7 +122,7 @@ func TestHTTP_BadRequestsToTheOtherRoutesAndForUnknownThings(t *testing.T) {
 		{"/ace/diffs/td_19990101_000000", "", 404, unknownID},
 		{"/ace/task-status/td_19990101_000000", "verbose=1", 400, `unknown parameter "verbose", this path takes none`},
 		{"/ace/task-cancel/td_19990101_000000", "force=1", 400, `unknown parameter "force", this path takes none`},
-		{"/ace/diffs/td_19990101_000000", "format=pdf", 400, `format is "pdf", allowed is json`},
+		{"/ace/diffs/td_19990101_000000", "format=pdf", 400, `format is "pdf", allowed is json or csv or html`},
 		{"/ace/diffs/td_19990101_000000", "format=json&format=json", 400, "format is given 2 times, allowed is once"},
 		{"/ace/tasks", "limit=0", 400, `limit is "0", allowed is a whole number from 1 to 1000`},
 		{"/ace/tasks", "limit=ten", 400, `limit is "ten", allowed is a whole number from 1 to 1000`},

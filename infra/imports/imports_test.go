@@ -22,9 +22,10 @@ const (
 // testSupport are the packages that exist for tests, the demo and the benchmark.
 func testSupport() []string {
 	return []string{
-		"testing", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/google/go-cmp",
+		"testing", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/chromedp",
 		"ace/shared/api/apicases", "ace/shared/app/apptest", "ace/shared/archive/faulty", "ace/shared/archive/storetest",
-		"ace/shared/endpoint/endpointtest", "ace/shared/pg/pgserver", "ace/shared/pg/pgtest", "ace/shared/soak",
+		"ace/shared/difffile/difftest", "ace/shared/endpoint/endpointtest", "ace/shared/pg/pgserver", "ace/shared/pg/pgtest",
+		"ace/shared/soak",
 	}
 }
 
@@ -55,8 +56,8 @@ func rules() []rule {
 		{
 			"a pure package computes: it contacts nobody and reads no file",
 			[]string{
-				"ace/shared/blockplan", "ace/shared/difffile", "ace/shared/diffkeys", "ace/shared/fanout", "ace/shared/fault",
-				"ace/shared/rowdigest", "ace/shared/table",
+				"ace/shared/bitmap", "ace/shared/blockplan", "ace/shared/difffile", "ace/shared/diffkeys", "ace/shared/fanout", "ace/shared/fault",
+				"ace/shared/render", "ace/shared/rowdigest", "ace/shared/sidebyside", "ace/shared/table",
 			},
 			[]string{pgx, minio, gateway, lambda, aws, "net", "os", "database/sql", "ace/shared/archive"},
 		},

@@ -67,6 +67,8 @@ func TestDecodeTableDiff_Accepts(t *testing.T) {
 		{"max_cpu_ratio=.25", func(r *request) { r.MaxCPURatio = 0.25 }},
 		{"batch_size=1000", func(r *request) { r.BatchSize = 1000 }},
 		{"output=json", func(*request) {}},
+		{"output=csv", func(r *request) { r.Output = "csv" }},
+		{"output=html", func(r *request) { r.Output = "html" }},
 		{"nodes=all", func(*request) {}},
 		{"nodes=n1,%20n2", func(r *request) { r.Nodes = []string{"n1", "n2"} }},
 		{"table_filter=a%20%3D%20'x%3By'", func(r *request) { r.TableFilter = "a = 'x;y'" }},

@@ -46,11 +46,13 @@ type TaskStatus struct {
 
 // DiffResult is the result of a comparison.
 type DiffResult struct {
-	DiffFile       string          `json:"diff_file"`       // key in the archive
+	DiffFile       string          `json:"diff_file"`       // key in the archive, of the format that was asked for
 	TotalRows      int64           `json:"total_rows"`      // distinct keys over all nodes
 	MismatchedRows int64           `json:"mismatched_rows"` // distinct keys that differ in at least one pair
 	Summary        json.RawMessage `json:"summary"`
 	Verdict        string          `json:"verdict"`
+	// OutputError says why diff_file names the JSON document although another format was asked for.
+	OutputError string `json:"output_error,omitempty"`
 }
 
 // Progress says how far a running task is.

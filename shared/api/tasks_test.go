@@ -140,8 +140,9 @@ func TestDecodeDiff(t *testing.T) {
 	}{
 		{"td_20240315_123456", "", api.DiffRequest{TaskID: "td_20240315_123456", Format: "json"}, ""},
 		{"td_20240315_123456", "format=json", api.DiffRequest{TaskID: "td_20240315_123456", Format: "json"}, ""},
-		{"td_20240315_123456", "format=csv", api.DiffRequest{}, `format is "csv", which comes in a later version, available is json`},
-		{"td_20240315_123456", "format=pdf", api.DiffRequest{}, `format is "pdf", allowed is json`},
+		{"td_20240315_123456", "format=csv", api.DiffRequest{TaskID: "td_20240315_123456", Format: "csv"}, ""},
+		{"td_20240315_123456", "format=html", api.DiffRequest{TaskID: "td_20240315_123456", Format: "html"}, ""},
+		{"td_20240315_123456", "format=pdf", api.DiffRequest{}, `format is "pdf", allowed is json or csv or html`},
 		{"nonsense", "", api.DiffRequest{}, `there is no task "nonsense", task ids look like td_20240315_123456`},
 	}
 	for _, tt := range tests {

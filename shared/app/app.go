@@ -12,6 +12,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/cluster"
+	"ace/shared/document"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
 	"ace/shared/invoke"
@@ -40,11 +41,12 @@ type Options struct {
 
 // App is the service's parts. It must be closed.
 type App struct {
-	options Options
-	tasks   *task.Registry
-	pools   *pg.Pools
-	worker  *tablediff.Worker
-	repair  tablerepair.Invoker // a repair is one transaction, which the runner's own process does
+	options    Options
+	tasks      *task.Registry
+	pools      *pg.Pools
+	worker     *tablediff.Worker
+	repair     tablerepair.Invoker // a repair is one transaction, which the runner's own process does
+	renderings *document.Renderings
 }
 
 const defaultPatience = 16 * time.Second
@@ -53,9 +55,10 @@ const defaultPatience = 16 * time.Second
 func New(o Options) *App {
 	o.Patience = cmp.Or(o.Patience, defaultPatience)
 	a := &App{
-		options: o,
-		tasks:   task.NewRegistry(o.Store, time.Now),
-		pools:   pg.NewPools(pg.Options{MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout}),
+		options:    o,
+		tasks:      task.NewRegistry(o.Store, time.Now),
+		renderings: document.NewRenderings(o.Store),
+		pools:      pg.NewPools(pg.Options{MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout}),
 	}
 	a.worker = tablediff.NewWorker(o.Store, a.nodes(), o.SnapshotMax)
 	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.repairNodes(), a.tasks).Do, a.unitFailed)}
@@ -84,7 +87,7 @@ func (a *App) unitFailed(ctx context.Context, err error) {
 // Endpoints is what the service answers, the same under every transport.
 func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
 	s := &usecase.Service{
-		Tasks: a.tasks, Store: a.options.Store, Location: a.options.Location, Clusters: a.options.Clusters, Starter: starter,
+		Tasks: a.tasks, Store: a.options.Store, Location: a.options.Location, Renderings: a.renderings, Clusters: a.options.Clusters, Starter: starter,
 		Now: time.Now, Log: a.options.Log,
 	}
 	return []endpoint.Endpoint{

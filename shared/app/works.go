@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"time"
@@ -112,12 +113,43 @@ func (a *App) compare(
 	if !job.Request.Quiet {
 		report = a.logged(ctx, rec.TaskID, report)
 	}
-	result, err := coordinator.Run(ctx, job, report)
+	var last task.Progress
+	result, err := coordinator.Run(ctx, job, func(p task.Progress) {
+		last = p
+		report(p)
+	})
 	if err != nil {
 		return runner.Outcome{}, err
 	}
+	if job.Request.Output != api.FormatJSON {
+		last.Phase = phaseRender
+		report(last)
+		if err := a.render(ctx, &result, job.Request.Output); err != nil {
+			return runner.Outcome{}, err
+		}
+	}
 	answer, err := json.Marshal(result.Answer)
 	return runner.Outcome{Result: answer, Document: &result.Document}, err
+}
+
+// phaseRender is the phase of a task whose document is being rendered.
+const phaseRender = "render"
+
+// render writes the rendering that was asked for beside the document. By then the comparison is done and its document
+// archived: a rendering that fails costs neither. The answer says so, and it can be made later. Only a task that has to
+// stop does not end like this: it finds its document again when it goes on.
+func (a *App) render(ctx context.Context, result *tablediff.Result, format string) error {
+	rendering, err := a.renderings.Ensure(ctx, result.Document, format)
+	switch {
+	case err == nil:
+		result.Answer.DiffFile = rendering.Key
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	default:
+		result.Answer.OutputError = fmt.Sprintf("the document could not be rendered as %s: %s", format, fault.PublicMessage(err))
+		a.options.Log.WarnContext(ctx, "document not rendered", "document", result.Document.Key, "format", format, "error", err)
+	}
+	return nil
 }
 
 // logged also writes progress to the log, now and then. It is called by one goroutine at a time.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -63,6 +64,11 @@ func RepairKey(taskID, node string, attempt int, name string) string {
 // ReportKey is the report of a task that was submitted on this day (UTC).
 func ReportKey(taskID string, submitted time.Time) string {
 	return fmt.Sprintf("reports/%s/%s.json", submitted.UTC().Format(time.DateOnly), taskID)
+}
+
+// RenderingKey is the csv or html rendering of a document, which lies beside it.
+func RenderingKey(documentKey, format string) string {
+	return strings.TrimSuffix(documentKey, ".json") + "." + format
 }
 
 // ProbePrefix holds what Probe writes and removes again.

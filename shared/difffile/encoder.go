@@ -1,6 +1,10 @@
 package difffile
 
-import "fmt"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
 
 // Encoded is a row as a document has it: a JSON object on one line.
 type Encoded []byte
@@ -45,4 +49,18 @@ func (e *Encoder) Append(out []byte, row Row) (Encoded, error) {
 		}
 	}
 	return append(out, '}'), nil
+}
+
+// Decoder reads rows back that an Encoder wrote. It may be used concurrently.
+type Decoder struct{ columns columns }
+
+// NewDecoder makes a decoder of rows with these columns.
+func NewDecoder(list []Column) *Decoder { return &Decoder{columns: newColumns(list)} }
+
+// Decode gives the values of a row.
+func (d *Decoder) Decode(row Encoded) (Row, error) {
+	if !json.Valid(row) {
+		return nil, errors.New("the row is not JSON")
+	}
+	return d.columns.parse(row)
 }

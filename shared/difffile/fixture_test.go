@@ -15,6 +15,7 @@ type sections struct {
 	columns   []difffile.Column // nil: those of matching
 	rows      map[difffile.Pair]map[string][]difffile.Row
 	unsettled map[difffile.Pair][]difffile.Row
+	respelt   map[difffile.Pair][][2]difffile.Row
 }
 
 func (s sections) Rows(_ context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
@@ -40,10 +41,14 @@ func (s sections) Unsettled(_ context.Context, pair difffile.Pair) iter.Seq2[dif
 	return each(s.unsettled[pair])
 }
 
-func each(rows []difffile.Row) iter.Seq2[difffile.Row, error] {
-	return func(yield func(difffile.Row, error) bool) {
-		for _, row := range rows {
-			if !yield(row, nil) {
+func (s sections) Respelt(_ context.Context, pair difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
+	return each(s.respelt[pair])
+}
+
+func each[T any](elements []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, element := range elements {
+			if !yield(element, nil) {
 				return
 			}
 		}
@@ -115,6 +120,23 @@ func differing() (difffile.Summary, sections) {
 	}
 }
 
+// respelt is a summary of two of the nodes and its rows: one key is spelt in two ways.
+func respelt() (difffile.Summary, sections) {
+	s := matching()
+	s.PrimaryKey, s.MismatchedRows, s.UnsettledRows = []string{"amount", "id"}, 2, 1
+	s.Pairs = s.Pairs[:1]
+	s.Pairs[0].OnlyOn, s.Pairs[0].Different = map[string]int64{"n1": 1}, 1
+	s.Pairs[0].Columns = map[string]int64{"amount": 1}
+	return s, sections{
+		rows: map[difffile.Pair]map[string][]difffile.Row{n12: {
+			"n1": {row("7", "t", "a", "0.5", null), row("7", "t", "b", "1.0", null)},
+			"n2": {row("7", "t", "b", "1.00", null)},
+		}},
+		unsettled: map[difffile.Pair][]difffile.Row{n12: {row("0.5", "7")}},
+		respelt:   map[difffile.Pair][][2]difffile.Row{n12: {{row("1.0", "7"), row("1.00", "7")}}},
+	}
+}
+
 func write(t *testing.T, s difffile.Summary, src difffile.Source) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -129,23 +151,34 @@ type content struct {
 	Summary   difffile.Summary
 	Rows      map[difffile.Pair]map[string][]difffile.Row
 	Unsettled map[difffile.Pair][]difffile.Row
+	Respelt   map[difffile.Pair][][2]difffile.Row
 }
 
 func read(document []byte) (content, error) {
-	c := content{Rows: make(map[difffile.Pair]map[string][]difffile.Row), Unsettled: make(map[difffile.Pair][]difffile.Row)}
+	c := content{
+		Rows:      make(map[difffile.Pair]map[string][]difffile.Row),
+		Unsettled: make(map[difffile.Pair][]difffile.Row), Respelt: make(map[difffile.Pair][][2]difffile.Row),
+	}
 	r, err := difffile.Open(bytes.NewReader(document))
 	if err != nil {
 		return c, err
 	}
-	err = r.Walk(func(e difffile.Entry) error {
-		if c.Rows[e.Pair] == nil {
-			c.Rows[e.Pair] = make(map[string][]difffile.Row)
-		}
-		c.Rows[e.Pair][e.Node] = append(c.Rows[e.Pair][e.Node], e.Row)
-		return nil
-	}, func(pair difffile.Pair, key difffile.Row) error {
-		c.Unsettled[pair] = append(c.Unsettled[pair], key)
-		return nil
+	err = r.Visit(difffile.Visitor{
+		Row: func(e difffile.Entry) error {
+			if c.Rows[e.Pair] == nil {
+				c.Rows[e.Pair] = make(map[string][]difffile.Row)
+			}
+			c.Rows[e.Pair][e.Node] = append(c.Rows[e.Pair][e.Node], e.Row)
+			return nil
+		},
+		Unsettled: func(pair difffile.Pair, key difffile.Row) error {
+			c.Unsettled[pair] = append(c.Unsettled[pair], key)
+			return nil
+		},
+		Respelt: func(pair difffile.Pair, keys [2]difffile.Row) error {
+			c.Respelt[pair] = append(c.Respelt[pair], keys)
+			return nil
+		},
 	})
 	c.Summary = r.Summary()
 	return c, err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strings"
 
 	"ace/shared/fault"
 )
@@ -20,6 +21,15 @@ type Entry struct {
 	Node    string
 	Columns []Column // of Row, in its order; the same slice for every entry
 	Row     Row      // not reused: it may be kept
+	Offset  int64    // bytes from the beginning of the document to the row
+}
+
+// Visitor is called for what a document holds besides its summary, in the document's order. Any of its functions may
+// be nil; an error of one ends the reading and is returned as it is.
+type Visitor struct {
+	Row       func(Entry) error
+	Unsettled func(pair Pair, key Row) error
+	Respelt   func(pair Pair, keys [2]Row) error // of one row, as the pair's nodes spell it
 }
 
 // Reader reads a document from a stream, once. Its errors are Invalid and name the place (pair, node, number of the
@@ -101,14 +111,19 @@ func (r *Reader) head() error {
 // Rows gives the rows in the document's order, and as last element the error, if any. The document is only known to
 // be complete when the sequence came to its end without one.
 func (r *Reader) Rows() iter.Seq2[Entry, error] {
+	return sequence(func(row func(Entry) error) error { return r.Walk(row, nil) })
+}
+
+// sequence gives what walk calls row with, and its error.
+func sequence(walk func(row func(Entry) error) error) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		errStop := errors.New("the caller has seen enough")
-		err := r.Walk(func(e Entry) error {
+		err := walk(func(e Entry) error {
 			if !yield(e, nil) {
 				return errStop
 			}
 			return nil
-		}, nil)
+		})
 		if err != nil && !errors.Is(err, errStop) {
 			yield(Entry{}, err)
 		}
@@ -118,28 +133,48 @@ func (r *Reader) Rows() iter.Seq2[Entry, error] {
 // Walk reads the rest of the document up to its very end and calls row for every row, then unsettled for every key of
 // an unsettled row; either may be nil. An error of theirs ends the walk and is returned as it is.
 func (r *Reader) Walk(row func(Entry) error, unsettled func(Pair, Row) error) error {
-	if row == nil {
-		row = func(Entry) error { return nil }
-	}
-	if unsettled == nil {
-		unsettled = func(Pair, Row) error { return nil }
-	}
+	return r.Visit(Visitor{Row: row, Unsettled: unsettled})
+}
+
+// Visit reads the rest of the document up to its very end.
+func (r *Reader) Visit(v Visitor) error {
+	v = v.complete()
 	if r.Peer() {
-		return r.walkPeer(row)
+		return r.walkPeer(v.Row)
 	}
-	if err := r.diffs(row); err != nil {
+	if err := r.diffs(v.Row); err != nil {
 		return err
 	}
-	if r.tokens.more() {
-		at := place{member: "unsettled"}
-		if err := r.tokens.member(at); err != nil {
-			return err
-		}
-		if err := r.unsettled(unsettled); err != nil {
-			return err
-		}
+	if err := r.bookkeeping(v); err != nil {
+		return err
 	}
 	return r.tokens.end()
+}
+
+// complete has a function for everything.
+func (v Visitor) complete() Visitor {
+	if v.Row == nil {
+		v.Row = func(Entry) error { return nil }
+	}
+	if v.Unsettled == nil {
+		v.Unsettled = func(Pair, Row) error { return nil }
+	}
+	if v.Respelt == nil {
+		v.Respelt = func(Pair, [2]Row) error { return nil }
+	}
+	return v
+}
+
+// Section gives the rows of an entry's pair and node from that entry on, which Visit gave. The stream begins at the
+// entry's offset of the same document: so the two nodes of a pair, which follow one another, can be read side by side.
+// It is for documents in our own format.
+func (r *Reader) Section(stream io.Reader, from Entry) iter.Seq2[Entry, error] {
+	const opening = "["
+	section := newTokens(io.MultiReader(strings.NewReader(opening), stream), r.tokens.src.max)
+	section.start = from.Offset - int64(len(opening))
+	return sequence(func(row func(Entry) error) error {
+		return r.rows(section, place{pair: from.Pair, node: from.Node}, row)
+	})
 }
 
 func (r *Reader) diffs(row func(Entry) error) error {
@@ -150,19 +185,7 @@ func (r *Reader) diffs(row func(Entry) error) error {
 			if !slices.Contains(at.pair[:], node) {
 				return at.invalid(errors.New("it is no node of this pair"))
 			}
-			return r.rows(at, row)
-		})
-	})
-}
-
-func (r *Reader) unsettled(key func(Pair, Row) error) error {
-	return r.pairs(place{member: "unsettled"}, func(at place) error {
-		return r.tokens.array(&at, func(raw []byte) error {
-			values, err := r.key(raw)
-			if err != nil {
-				return at.invalid(err)
-			}
-			return key(at.pair, values)
+			return r.rows(r.tokens, at, row)
 		})
 	})
 }
@@ -180,29 +203,12 @@ func (r *Reader) pairs(at place, fn func(place) error) error {
 	})
 }
 
-func (r *Reader) rows(at place, row func(Entry) error) error {
-	return r.tokens.array(&at, func(raw []byte) error {
+func (r *Reader) rows(from tokens, at place, row func(Entry) error) error {
+	return from.array(&at, func(raw []byte) error {
 		values, err := r.columns.parse(raw)
 		if err != nil {
 			return at.invalid(err)
 		}
-		return row(Entry{Pair: at.pair, Node: at.node, Columns: r.columns.list, Row: values})
+		return row(Entry{Pair: at.pair, Node: at.node, Columns: r.columns.list, Row: values, Offset: from.offset(raw)})
 	})
-}
-
-// key reads a key: an array of strings, one per column of the primary key.
-func (r *Reader) key(raw []byte) (Row, error) {
-	var key Row
-	err := eachElement(raw, func(value []byte) error {
-		s, err := parseValue(text, value)
-		if err == nil && s == nil {
-			err = errors.New("a key column is null")
-		}
-		key = append(key, s)
-		return err
-	})
-	if err == nil && len(key) != len(r.summary.PrimaryKey) {
-		err = errors.New("it must have one value per column of the primary key")
-	}
-	return key, err
 }

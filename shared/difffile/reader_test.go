@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -80,7 +81,7 @@ func TestRead_NamesThePlaceOfWhatIsWrong(t *testing.T) {
 		"nothing":              {document, ``, "breaks off"},
 		"trailing garbage":     {document, document + "x", "something follows"},
 		"a second document":    {document, document + "{}", "something follows"},
-		"an unknown member":    {`"unsettled":`, `"unsure":`, `"unsure" where "unsettled"`},
+		"an unknown member":    {`"unsettled":`, `"unsure":`, `member "unsure", which is unknown`},
 		"a member too many":    {"\n}}\n", "\n},\"x\":1}\n", `member "x"`},
 		"members out of order": {`"summary":`, `"diffs":`, `"diffs" where "summary"`},
 		"a type in the summary": {`"nodes": [`, `"nodes": [1,`,
@@ -107,6 +108,10 @@ func TestRead_NamesThePlaceOfWhatIsWrong(t *testing.T) {
 		"an unsettled key too long":   {`["0"]`, `["0","1"]`, `"unsettled", pair n1/n2, row 1: it must have one value`},
 		"an unsettled key of NULL":    {`["0"]`, `[null]`, `a key column is null`},
 		"an unsettled key no array":   {`["0"]`, `"0"`, `row 1: it must be an array`},
+		"a second unsettled":          {"\n}}\n", "\n},\"unsettled\":{}}\n", `member "unsettled", which is unknown or at the wrong place`},
+		"one spelling":                {"\n}}\n", "\n},\"respelt\":{\"n1/n2\":[[[\"1\"]]]}}\n", `"respelt", pair n1/n2, row 1: it must have two keys`},
+		"three spellings":             {"\n}}\n", "\n},\"respelt\":{\"n1/n2\":[[[\"1\"],[\"1\"],[\"1\"]]]}}\n", `row 1: it must have two keys`},
+		"a spelling of NULL":          {"\n}}\n", "\n},\"respelt\":{\"n1/n2\":[[[\"1\"],[null]]]}}\n", `a key column is null`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := strings.Replace(document, tt.old, tt.new, 1)
@@ -188,6 +193,63 @@ func TestRows_EndsWithTheErrorAndStopsWhenAsked(t *testing.T) {
 	}
 }
 
+func TestSection_ReadsOnFromAnyRow(t *testing.T) {
+	s, src := differing()
+	document := write(t, s, src)
+	r, err := difffile.Open(bytes.NewReader(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []difffile.Entry
+	for e, err := range r.Rows() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	for i, from := range all {
+		want := slices.DeleteFunc(slices.Clone(all[i:]), func(e difffile.Entry) bool {
+			return e.Pair != from.Pair || e.Node != from.Node
+		})
+		var got []difffile.Entry
+		for e, err := range r.Section(bytes.NewReader(document[from.Offset:]), from) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, e)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("from row %d on (-want +got):\n%s", i, diff)
+		}
+	}
+}
+
+func TestSection_SaysWhatIsWrong(t *testing.T) {
+	s, src := differing()
+	document := write(t, s, src)
+	r, err := difffile.Open(bytes.NewReader(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := difffile.Entry{Pair: n12, Node: "n2"}
+	for stream, want := range map[string]string{
+		`{"id":1}]`:    "pair n1/n2, node n2, row 1: it has 1 of 5 columns",
+		`{"id":1`:      "breaks off",
+		`"x"]`:         "it must be an object",
+		`{"id":{}}`:    `"id": {} is not allowed`,
+		`{"id":1} {}]`: "it has 1 of 5 columns",
+		`{"id":1,}]`:   "invalid character",
+	} {
+		var got error
+		for _, err := range r.Section(strings.NewReader(stream), from) {
+			got = err
+		}
+		if fault.CodeOf(got) != fault.Invalid || !strings.Contains(fault.PublicMessage(got), want) {
+			t.Errorf("%q gives %v, want an Invalid fault with %q", stream, got, want)
+		}
+	}
+}
+
 // many gives the same row again and again, on n1.
 type many int
 
@@ -207,7 +269,11 @@ func (n many) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Se
 }
 
 func (many) Unsettled(context.Context, difffile.Pair) iter.Seq2[difffile.Row, error] {
-	return each(nil)
+	return each[difffile.Row](nil)
+}
+
+func (many) Respelt(context.Context, difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
+	return each[[2]difffile.Row](nil)
 }
 
 func TestWriteAndRead_TakeTheMemoryOfOneRow(t *testing.T) {
@@ -346,6 +412,9 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(`{"format":"ace-diff/1","summary":{"primary_key":["a"],"columns":[{"name":"a","type":"bigint"}],` +
 		`"nodes":["n1","n2"],"pairs":{"n1/n2":{"only_on":{"n1":1}}}},` +
 		`"diffs":{"n1/n2":{"n1":[{"a":1},{"a":null}],"n2":[]}},"unsettled":{"n1/n2":[["\u00e9\ud83d\ude00"]]}}`))
+	f.Add([]byte(`{"format":"ace-diff/1","summary":{"primary_key":["a"],"columns":[{"name":"a","type":"numeric"}],` +
+		`"nodes":["n1","n2"],"pairs":{"n1/n2":{"different":1}}},` +
+		`"diffs":{"n1/n2":{"n1":[{"a":"1.0"}],"n2":[{"a":"1"}]}},"respelt":{"n1/n2":[[["1.0"],["1"]]]}}`))
 	f.Add([]byte(`{"diffs":{"n1/n2":{"n1":[{"a":[1,{"b":"\\\""}],"c":true}]}},"summary":{"schema":"s"}}`))
 	f.Add([]byte(`{"summary":{},"diffs":{"n1/n2":{"rows":{"n2":[{"a":-1.5e3}]}}}}`))
 	f.Add([]byte(` [`))
@@ -355,6 +424,9 @@ func FuzzReader(f *testing.F) {
 			err = r.Walk(func(e difffile.Entry) error {
 				if len(e.Row) != len(e.Columns) {
 					t.Errorf("a row of %d values for %d columns", len(e.Row), len(e.Columns))
+				}
+				if !r.Peer() {
+					checkSection(t, r, document, e)
 				}
 				return nil
 			}, nil)
@@ -366,6 +438,18 @@ func FuzzReader(f *testing.F) {
 			t.Errorf("got %v, want an Invalid fault", err)
 		}
 	})
+}
+
+// checkSection makes sure that a section begins with the row it is read from.
+func checkSection(t *testing.T, r *difffile.Reader, document []byte, from difffile.Entry) {
+	t.Helper()
+	for e, err := range r.Section(bytes.NewReader(document[from.Offset:]), from) {
+		if err != nil || !cmp.Equal(e, from) {
+			t.Errorf("the section of %+v begins with %+v, %v", from, e, err)
+		}
+		return
+	}
+	t.Errorf("the section of %+v is empty", from)
 }
 
 func TestValues_ReadAsEncodingJSONReadsThem(t *testing.T) {

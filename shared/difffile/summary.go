@@ -74,6 +74,11 @@ func (p PairSummary) differs() bool {
 	return p.rowsOn(p.Nodes[0]) > 0 || p.rowsOn(p.Nodes[1]) > 0
 }
 
+// respells says whether a row of the pair differs in a column of its key: the nodes hold it for one key all the same.
+func (p PairSummary) respells(key []string) bool {
+	return slices.ContainsFunc(key, func(column string) bool { return p.Columns[column] > 0 })
+}
+
 // Pairs are in the cluster's order: (n1, n2), (n1, n3), (n2, n3). In JSON they are one object.
 type Pairs []PairSummary
 

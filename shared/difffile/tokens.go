@@ -45,8 +45,9 @@ func (p place) invalid(reason error) error {
 
 // tokens reads JSON piece by piece.
 type tokens struct {
-	src *source
-	dec *json.Decoder
+	src   *source
+	dec   *json.Decoder
+	start int64 // where in the document the stream begins
 }
 
 func newTokens(r io.Reader, maxValue int) tokens {
@@ -125,6 +126,9 @@ func (t tokens) raw(at place) (json.RawMessage, error) {
 	return raw, err
 }
 
+// offset is where in the document the value begins that raw just gave.
+func (t tokens) offset(raw []byte) int64 { return t.start + t.dec.InputOffset() - int64(len(raw)) }
+
 // object reads an object and calls fn with the name of every member; fn reads the value.
 func (t tokens) object(at place, fn func(name string) error) error {
 	if err := t.delim(at, '{'); err != nil {
@@ -171,13 +175,6 @@ func (t tokens) array(at *place, fn func(raw []byte) error) error {
 
 // end reads the end of the outermost object and makes sure that nothing follows.
 func (t tokens) end() error {
-	if t.more() {
-		name, err := t.name(place{})
-		if err != nil {
-			return err
-		}
-		return fault.New(fault.Invalid, "the diff document has the member %.40q, which is unknown or at the wrong place", name)
-	}
 	if err := t.delim(place{}, '}'); err != nil {
 		return err
 	}
@@ -188,6 +185,10 @@ func (t tokens) end() error {
 		return place{}.invalid(errors.New("something follows the end of the document"))
 	}
 	return nil
+}
+
+func unknownMember(name string) error {
+	return fault.New(fault.Invalid, "the diff document has the member %.40q, which is unknown or at the wrong place", name)
 }
 
 var errTooLong = errors.New("a single value is too long")

@@ -20,6 +20,9 @@ type Source interface {
 	Rows(ctx context.Context, pair Pair, node string) iter.Seq2[Encoded, error]
 	// Unsettled gives the keys of the pair's unsettled rows, as text in the order of the primary key's columns.
 	Unsettled(ctx context.Context, pair Pair) iter.Seq2[Row, error]
+	// Respelt gives, in key order, the keys of the pair's rows whose key has other text on the first node than on the
+	// second one, in the order of the pair's nodes.
+	Respelt(ctx context.Context, pair Pair) iter.Seq2[[2]Row, error]
 }
 
 // Written describes the bytes of a document.
@@ -28,8 +31,8 @@ type Written struct {
 	SHA256 string // hexadecimal
 }
 
-// Write writes the document to w. Pairs without differences are not asked for, nor are unsettled keys if the summary
-// counts none. A section whose number of rows is not the one the summary counts is an error, fewer are right only if
+// Write writes the document to w. Pairs without differences are not asked for, nor are unsettled and respelt keys if the
+// summary counts none. A section whose number of rows is not the one the summary counts is an error, fewer are right only if
 // the limit was reached. After any error what w got is not a document and must not be published.
 func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, error) {
 	if err := s.check(); err != nil {
@@ -46,7 +49,7 @@ func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, er
 		return Written{}, err
 	}
 	d.print("\n}")
-	if err := d.unsettled(ctx, src); err != nil {
+	if err := d.bookkeeping(ctx, src); err != nil {
 		return Written{}, err
 	}
 	d.print("}\n")
@@ -60,7 +63,6 @@ func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, er
 type document struct {
 	out     *bufio.Writer
 	summary Summary
-	line    []byte // the key being encoded, reused
 }
 
 func (d *document) print(parts ...string) {
@@ -127,72 +129,6 @@ func (d *document) row(row Encoded, first bool) error {
 	d.print("\n")
 	_, err := d.out.Write(row)
 	return err
-}
-
-func (d *document) startLine(first bool, open byte) []byte {
-	if first {
-		return append(d.line[:0], '\n', open)
-	}
-	return append(d.line[:0], ',', '\n', open)
-}
-
-func (d *document) endLine(line []byte) error {
-	d.line = line
-	_, err := d.out.Write(line)
-	return err
-}
-
-// unsettled writes the member of this name if there is any key to write.
-func (d *document) unsettled(ctx context.Context, src Source) error {
-	if d.summary.UnsettledRows == 0 {
-		return nil
-	}
-	before, after := ",\n\"unsettled\":{", ""
-	for _, p := range d.summary.Pairs {
-		n := 0
-		for key, err := range src.Unsettled(ctx, p.Nodes) {
-			if n == 0 {
-				d.label(before, p.Nodes.String())
-				d.print("[")
-				before, after = ",", "\n}"
-			}
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err == nil {
-				err = d.key(key, n == 0)
-			}
-			if err != nil {
-				return fmt.Errorf("difffile: pair %s, unsettled key %d: %w", p.Nodes, n+1, err)
-			}
-			n++
-		}
-		if n > 0 {
-			d.print("]")
-		}
-	}
-	d.print(after)
-	return nil
-}
-
-func (d *document) key(key Row, first bool) error {
-	if len(key) != len(d.summary.PrimaryKey) {
-		return fmt.Errorf("it has %d values for a key of %d columns", len(key), len(d.summary.PrimaryKey))
-	}
-	line := d.startLine(first, '[')
-	for i, value := range key {
-		if i > 0 {
-			line = append(line, ',')
-		}
-		if value == nil {
-			return fmt.Errorf("key column %q is NULL", d.summary.PrimaryKey[i])
-		}
-		var err error
-		if line, err = appendString(line, *value); err != nil {
-			return fmt.Errorf("key column %q: %w", d.summary.PrimaryKey[i], err)
-		}
-	}
-	return d.endLine(append(line, ']'))
 }
 
 // counter passes bytes on and describes what passed.

@@ -28,6 +28,7 @@ func TestWrite_TheDocumentIsTheGolden(t *testing.T) {
 	differ, rows := differing()
 	limited := differ
 	limited.DiffRowLimitReached, limited.UnsettledRows = true, 0
+	spelt, speltRows := respelt()
 	for _, tt := range []struct {
 		file    string
 		summary difffile.Summary
@@ -36,6 +37,7 @@ func TestWrite_TheDocumentIsTheGolden(t *testing.T) {
 		{"match.json", matching(), sections{}},
 		{"differ.json", differ, rows},
 		{"limited.json", limited, sections{rows: map[difffile.Pair]map[string][]difffile.Row{n12: rows.rows[n12]}}},
+		{"respelt.json", spelt, speltRows},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			got := write(t, tt.summary, tt.source)
@@ -58,7 +60,7 @@ func TestWrite_TheDocumentIsTheGolden(t *testing.T) {
 			if err != nil {
 				t.Fatalf("the document cannot be read: %v", err)
 			}
-			again := write(t, back.Summary, sections{back.Summary.Columns, back.Rows, back.Unsettled})
+			again := write(t, back.Summary, sections{back.Summary.Columns, back.Rows, back.Unsettled, back.Respelt})
 			if diff := cmp.Diff(string(got), string(again)); diff != "" {
 				t.Errorf("reading and writing again changes the document:\n%s", diff)
 			}
@@ -77,49 +79,53 @@ func TestWrite_DescribesTheBytes(t *testing.T) {
 
 func TestWrite_RefusesWhatWouldNotBeATrueDocument(t *testing.T) {
 	for name, tt := range map[string]struct {
-		change func(*difffile.Summary, sections)
+		change func(*difffile.Summary, *sections)
 		want   string
 	}{
-		"too few rows": {func(_ *difffile.Summary, src sections) {
+		"too few rows": {func(_ *difffile.Summary, src *sections) {
 			src.rows[n12]["n2"] = src.rows[n12]["n2"][:1]
 		}, "pair n1/n2, node n2: 1 rows were given, the summary counts 2"},
-		"too many rows": {func(s *difffile.Summary, _ sections) {
+		"too many rows": {func(s *difffile.Summary, _ *sections) {
 			s.DiffRowLimitReached, s.Pairs[0].Different = true, 0
 		}, "pair n1/n2, node n1: 2 rows were given, the summary counts 1"},
-		"too few values": {func(_ *difffile.Summary, src sections) {
+		"too few values": {func(_ *difffile.Summary, src *sections) {
 			src.rows[n12]["n2"][1] = row("1")
 		}, "pair n1/n2, node n2, row 2: it has 1 values for 5 columns"},
-		"an integer that is none": {func(_ *difffile.Summary, src sections) {
+		"an integer that is none": {func(_ *difffile.Summary, src *sections) {
 			src.rows[n12]["n2"][1] = row("1e3", "t", "", "", "")
 		}, `row 2: column "id": "1e3" is not`},
-		"a boolean that is none": {func(_ *difffile.Summary, src sections) {
+		"a boolean that is none": {func(_ *difffile.Summary, src *sections) {
 			src.rows[n12]["n2"][1] = row("1", "true", "", "", "")
 		}, `row 2: column "ok": "true" is not`},
-		"text that is not UTF-8": {func(_ *difffile.Summary, src sections) {
+		"text that is not UTF-8": {func(_ *difffile.Summary, src *sections) {
 			src.rows[n12]["n2"][1] = row("1", "t", "\xff", "", "")
 		}, `row 2: column "na\"me": "\xff" is not valid UTF-8`},
-		"an unsettled key that is NULL": {func(_ *difffile.Summary, src sections) {
+		"an unsettled key that is NULL": {func(_ *difffile.Summary, src *sections) {
 			src.unsettled[n12][0] = row(null)
 		}, `unsettled key 1: key column "id" is NULL`},
-		"an unsettled key of another length": {func(_ *difffile.Summary, src sections) {
+		"an unsettled key of another length": {func(_ *difffile.Summary, src *sections) {
 			src.unsettled[n12][0] = row("1", "2")
 		}, "unsettled key 1: it has 2 values for a key of 1 columns"},
-		"a node with a slash": {func(s *difffile.Summary, _ sections) { s.Nodes[1] = "n/2" }, `nodes has "n/2"`},
-		"a column twice": {func(s *difffile.Summary, _ sections) {
+		"a respelt key of another length": {func(s *difffile.Summary, src *sections) {
+			s.Pairs[0].Columns["id"] = 1
+			src.respelt = map[difffile.Pair][][2]difffile.Row{n12: {{row("1"), row("1", "2")}}}
+		}, "respelt key 1: it has 2 values for a key of 1 columns"},
+		"a node with a slash": {func(s *difffile.Summary, _ *sections) { s.Nodes[1] = "n/2" }, `nodes has "n/2"`},
+		"a column twice": {func(s *difffile.Summary, _ *sections) {
 			s.Columns[1].Name = "id"
 		}, `columns has "id" twice`},
-		"a key that is no column": {func(s *difffile.Summary, _ sections) { s.PrimaryKey[0] = "x" }, `primary_key has "x"`},
-		"no key":                  {func(s *difffile.Summary, _ sections) { s.PrimaryKey = nil }, "primary_key is empty"},
-		"pairs in another order": {func(s *difffile.Summary, _ sections) {
+		"a key that is no column": {func(s *difffile.Summary, _ *sections) { s.PrimaryKey[0] = "x" }, `primary_key has "x"`},
+		"no key":                  {func(s *difffile.Summary, _ *sections) { s.PrimaryKey = nil }, "primary_key is empty"},
+		"pairs in another order": {func(s *difffile.Summary, _ *sections) {
 			s.Pairs[0], s.Pairs[1] = s.Pairs[1], s.Pairs[0]
 		}, "pairs has"},
-		"a pair turned round": {func(s *difffile.Summary, _ sections) {
+		"a pair turned round": {func(s *difffile.Summary, _ *sections) {
 			s.Pairs[0].Nodes = difffile.Pair{"n2", "n1"}
 		}, "pairs has"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, src := differing()
-			tt.change(&s, src)
+			tt.change(&s, &src)
 			_, err := difffile.Write(t.Context(), io.Discard, s, src)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got error %v, want one with %q", err, tt.want)

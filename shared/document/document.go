@@ -1,5 +1,6 @@
 // Package document reads a diff document that lies in the archive, as a rerun or a repair starts from one: it is read
-// once, as a stream, and is proven to be the one that was recorded. It never writes one.
+// once, as a stream, and is proven to be the one that was recorded. It never writes one. What it writes are renderings
+// of documents for people, each once, beside its document.
 package document
 
 import (
@@ -29,10 +30,7 @@ type Document struct {
 func Open(ctx context.Context, store archive.Store, recorded task.Document) (*Document, error) {
 	object, err := store.Get(ctx, recorded.Key)
 	if err != nil {
-		if fault.CodeOf(err) == fault.NotFound {
-			err = fault.Wrap(err, fault.NotFound, "the diff document %s is not in the archive any more", recorded.Key)
-		}
-		return nil, err
+		return nil, missing(err, recorded)
 	}
 	d := &Document{recorded: recorded, object: object, digest: sha256.New()}
 	d.body = io.TeeReader(object.Body, d.digest)
@@ -54,7 +52,7 @@ func (d *Document) Verify() error {
 		return fault.Wrap(err, fault.Unavailable, "the diff document %s cannot be read", d.recorded.Key)
 	}
 	if got := hex.EncodeToString(d.digest.Sum(nil)); got != d.recorded.SHA256 {
-		return fault.New(fault.Invalid, "the diff document %s has the SHA-256 %s, recorded is %s: it was changed", d.recorded.Key, got, d.recorded.SHA256)
+		return changed(d.recorded, got)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"ace/shared/bitmap"
 	"ace/shared/difffile"
 	"ace/shared/fault"
 	"ace/shared/part"
@@ -46,11 +47,11 @@ type confirmation struct {
 	encoder   *difffile.Encoder
 	encoded   []difffile.Encoded // the row of each node that is being written; their memory is used again
 	pairs     []pair
-	resolved  bitmap             // candidates that are equal now
+	resolved  bitmap.Set         // candidates that are equal now
 	settled   map[int64][]*int64 // digests of those that came to rest after they had changed
 	unsettled map[int64]bool
-	position  []int64 // candidates of each pair so far, those of earlier units included
-	blocks    bitmap  // that hold a mismatched key
+	position  []int64    // candidates of each pair so far, those of earlier units included
+	blocks    bitmap.Set // that hold a mismatched key
 	respelt   []respelling
 	spelt     map[string]bool // of the chunk being written: other spellings of its keys that are candidates themselves
 }
@@ -164,7 +165,7 @@ func (c *confirmation) round(ctx context.Context, chunk []indexed, first bool) (
 		}
 		switch {
 		case allSame(digest):
-			c.resolved.set(candidate.at)
+			c.resolved.Add(candidate.at)
 		case !sameDigests(digest, candidate.Digest):
 			candidate.Digest = digest
 			changed = append(changed, candidate)
@@ -216,18 +217,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// bitmap is a set of small numbers.
-type bitmap []uint64
-
-func (b *bitmap) set(i int64) {
-	for int64(len(*b)) <= i/64 {
-		*b = append(*b, 0)
-	}
-	(*b)[i/64] |= 1 << (i % 64)
-}
-
-func (b bitmap) has(i int64) bool {
-	return i/64 < int64(len(b)) && b[i/64]&(1<<(i%64)) != 0
 }

@@ -18,7 +18,7 @@ func (c *confirmation) report(ctx context.Context) error {
 		for _, candidate := range chunk {
 			within := c.advance(candidate) || c.job.plan.respells() // whose spellings only the rows tell
 			switch {
-			case c.resolved.has(candidate.at):
+			case c.resolved.Has(candidate.at):
 				c.job.totals.Resolved++
 			case within:
 				full = append(full, candidate)
@@ -139,8 +139,8 @@ func (c *confirmation) countKey(candidate indexed, unsettled bool) {
 	if unsettled {
 		c.job.totals.Unsettled++
 	}
-	if block := int64(candidate.Block); !c.blocks.has(block) {
-		c.blocks.set(block)
+	if block := int64(candidate.Block); !c.blocks.Has(block) {
+		c.blocks.Add(block)
 		c.job.totals.Blocks++
 	}
 }

@@ -195,7 +195,7 @@ func (r *run) publish(ctx context.Context, key string, summary difffile.Summary)
 		return task.Document{}, err
 	}
 	defer object.Abort()
-	written, err := difffile.Write(ctx, object, summary, &findings{run: r})
+	written, err := difffile.Write(ctx, object, summary, &findings{r, difffile.NewDecoder(r.plan.Columns)})
 	if err != nil {
 		return task.Document{}, err
 	}
@@ -229,7 +229,10 @@ func (r *run) adopt(ctx context.Context, key string) (difffile.Summary, task.Doc
 }
 
 // findings gives the rows of the document out of the confirm parts.
-type findings struct{ run *run }
+type findings struct {
+	run     *run
+	decoder *difffile.Decoder
+}
 
 // Rows gives the rows of one node of one pair, in key order, up to the limit.
 func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
@@ -254,7 +257,14 @@ func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[
 			if err == nil && !found.Unsettled {
 				continue
 			}
-			key, err := unsettledKey(found, err)
+			var keys [2]difffile.Row
+			if err == nil {
+				keys, err = f.keys(pair, found)
+			}
+			key := keys[0]
+			if key == nil {
+				key = keys[1]
+			}
 			if !yield(key, err) || err != nil {
 				return
 			}
@@ -262,16 +272,41 @@ func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[
 	}
 }
 
-func unsettledKey(f finding, err error) (difffile.Row, error) {
-	if err != nil {
-		return nil, err
+// Respelt gives the keys of a pair's rows that the nodes spell differently.
+func (f *findings) Respelt(ctx context.Context, pair difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
+	return func(yield func([2]difffile.Row, error) bool) {
+		for found, err := range f.ofPair(ctx, pair) {
+			var keys [2]difffile.Row
+			if err == nil {
+				keys, err = f.keys(pair, found)
+			}
+			if err == nil && (keys[0] == nil || keys[1] == nil || table.Row(keys[0]).Equal(table.Row(keys[1]))) {
+				continue
+			}
+			if !yield(keys, err) || err != nil {
+				return
+			}
+		}
 	}
-	key, err := readKey(f.Key)
-	row := make(difffile.Row, len(key))
-	for i := range key {
-		row[i] = &key[i]
+}
+
+// keys gives the key as the row of each node of the pair spells it, nil for a node without the row.
+func (f *findings) keys(pair difffile.Pair, found finding) (keys [2]difffile.Row, err error) {
+	plan := f.run.plan
+	for i, node := range pair {
+		encoded := found.Rows[slices.Index(plan.Nodes, node)]
+		if encoded == nil {
+			continue
+		}
+		row, err := f.decoder.Decode(encoded)
+		if err != nil {
+			return keys, err
+		}
+		for _, at := range plan.keyColumns() {
+			keys[i] = append(keys[i], row[at])
+		}
 	}
-	return row, err
+	return keys, nil
 }
 
 // ofPair gives the first max_diff_rows findings in which the rows of a pair differ.

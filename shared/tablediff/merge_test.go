@@ -264,22 +264,6 @@ func TestPlan_PairsAreInClusterOrder(t *testing.T) {
 	}
 }
 
-func TestBitmap_IsASet(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		var b bitmap
-		in := map[int64]bool{}
-		for _, n := range rapid.SliceOf(rapid.Int64Range(0, 500)).Draw(rt, "numbers") {
-			b.set(n)
-			in[n] = true
-		}
-		for n := range int64(520) {
-			if b.has(n) != in[n] {
-				rt.Fatalf("%d is in: %v, want %v", n, b.has(n), in[n])
-			}
-		}
-	})
-}
-
 func TestDescribeRange_IsWrittenForPeople(t *testing.T) {
 	lo, hi := table.Key{"a"}, table.Key{"b"}
 	for want, r := range map[string]table.Range{

@@ -10,6 +10,7 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/cluster"
+	"ace/shared/document"
 	"ace/shared/task"
 )
 
@@ -30,11 +31,12 @@ type Starter interface {
 
 // Service has what the use cases need.
 type Service struct {
-	Tasks    *task.Registry
-	Store    archive.Store
-	Location archive.Location // where Store lies
-	Clusters Clusters
-	Starter  Starter
-	Now      func() time.Time
-	Log      *slog.Logger
+	Tasks      *task.Registry
+	Store      archive.Store
+	Location   archive.Location // where Store lies
+	Renderings *document.Renderings
+	Clusters   Clusters
+	Starter    Starter
+	Now        func() time.Time
+	Log        *slog.Logger
 }

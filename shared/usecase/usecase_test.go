@@ -3,6 +3,8 @@ package usecase_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -17,6 +19,9 @@ import (
 	"ace/shared/archive/faulty"
 	"ace/shared/archive/storetest/minio"
 	"ace/shared/cluster"
+	"ace/shared/difffile"
+	"ace/shared/difffile/difftest"
+	"ace/shared/document"
 	"ace/shared/fault"
 	"ace/shared/task"
 	"ace/shared/usecase"
@@ -76,7 +81,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{store: faulty.Wrap(minio.Start(t).Store(t)), starter: &starter{}}
 	clock := func() time.Time { return noon }
 	b.Service = &usecase.Service{
-		Tasks: task.NewRegistry(b.store, clock), Store: b.store, Starter: b.starter, Now: clock,
+		Tasks: task.NewRegistry(b.store, clock), Store: b.store, Renderings: document.NewRenderings(b.store), Starter: b.starter, Now: clock,
 		Log:      slog.New(slog.NewTextHandler(&b.log, nil)),
 		Clusters: clusters{"c": nodes("n1", "n2", "n3"), "lonely": nodes("n1")},
 	}
@@ -305,14 +310,19 @@ func TestListTasks_FiltersAndNeverAnswersNull(t *testing.T) {
 // completed is a task whose document is stored.
 func (b *bench) completed(t *testing.T, body string) string {
 	t.Helper()
+	return b.completedAs(t, body, task.Document{Size: 17, SHA256: "0123"})
+}
+
+// completedAs is a task that recorded this of its document.
+func (b *bench) completedAs(t *testing.T, body string, recorded task.Document) string {
+	t.Helper()
 	held := b.running(t)
 	id := held.Record().TaskID
-	key := archive.DiffKey(id, noon, "json")
-	if _, err := b.store.Put(t.Context(), key, "application/json", []byte(body)); err != nil {
+	recorded.Key = archive.DiffKey(id, noon, "json")
+	if _, err := b.store.Put(t.Context(), recorded.Key, "application/json", []byte(body)); err != nil {
 		t.Fatal(err)
 	}
-	document := &task.Document{Key: key, Size: 17, SHA256: "0123"}
-	if _, err := held.Finish(t.Context(), task.Outcome{Status: task.Completed, Document: document}); err != nil {
+	if _, err := held.Finish(t.Context(), task.Outcome{Status: task.Completed, Document: &recorded}); err != nil {
 		t.Fatal(err)
 	}
 	return id
@@ -339,6 +349,46 @@ func TestDiff_GivesTheDocumentTheRecordNames(t *testing.T) {
 	}
 	if url, err := file.Presign(t.Context()); err != nil || !strings.Contains(url, id) {
 		t.Errorf("its link is %q, error %v", url, err)
+	}
+}
+
+func TestDiff_RendersTheDocumentWhenAskedFor(t *testing.T) {
+	b := newBench(t)
+	s := difftest.Summary([]string{"n1", "n2"}, difffile.Column{Name: "id", Type: "bigint"})
+	body := difftest.Document(t, s, difftest.List{{"n1", "n2"}: {{Rows: [2]difffile.Row{difftest.Row("7"), nil}}}}.Each)
+	sum := sha256.Sum256(body)
+	id := b.completedAs(t, string(body), task.Document{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:])})
+	for format, want := range map[string]struct{ contentType, content string }{
+		"csv":  {"text/csv; charset=utf-8; header=present", "\r\n1,n1/n2,only_on_n1,false,n1,7\r\n"},
+		"html": {"text/html; charset=utf-8", "<title>public.users differs: 1 row"},
+	} {
+		file, err := b.Diff(t.Context(), api.DiffRequest{TaskID: id, Format: format})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file.Name != id+"."+format || file.ContentType != want.contentType || file.ETag == "" || file.ModTime.IsZero() {
+			t.Errorf("%s: the file is %+v", format, file)
+		}
+		content, err := file.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(content)
+		_ = content.Close()
+		if err != nil || int64(len(got)) != file.Size || !strings.Contains(string(got), want.content) {
+			t.Errorf("%s: %d of %d bytes, error %v: %.200q", format, len(got), file.Size, err, got)
+		}
+		if url, err := file.Presign(t.Context()); err != nil || !strings.Contains(url, id+"."+format) {
+			t.Errorf("%s: its link is %q, error %v", format, url, err)
+		}
+	}
+}
+
+func TestDiff_ADocumentThatCannotBeRenderedIsNotTheUsersFault(t *testing.T) {
+	b := newBench(t)
+	_, err := b.Diff(t.Context(), api.DiffRequest{TaskID: b.completed(t, `{"format":"acex"}`), Format: "html"})
+	if fault.CodeOf(err) != fault.Internal || !strings.Contains(fault.PublicMessage(err), `format "acex"`) {
+		t.Errorf("got %v, want an Internal fault that says why", err)
 	}
 }
 

@@ -111,7 +111,7 @@ func names() []Case {
 			"cluster_name is given 2 times, allowed is once"),
 		get("several problems at once",
 			valid+"&block_rows=1&batch_size=x&output=pdf&bogus=1",
-			`block_rows is "1", allowed is a whole number from 1000 to 1000000; output is "pdf", allowed is json; batch_size is "x", allowed is a whole number from 1 to 1000; unknown parameter "bogus"`+allowedParams),
+			`block_rows is "1", allowed is a whole number from 1000 to 1000000; output is "pdf", allowed is json or csv or html; batch_size is "x", allowed is a whole number from 1 to 1000; unknown parameter "bogus"`+allowedParams),
 		get("more problems than one answer lists",
 			valid+"&a1=&a2=&a3=&a4=&a5=&a6=&a7=&a8=&a9=&b1=&b2=&b3=",
 			`unknown parameter "a1", "a2", "a3", "a4", "a5" and 7 more`+allowedParams),

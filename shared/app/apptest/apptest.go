@@ -146,7 +146,8 @@ type Diff struct {
 	TaskID  string
 	Result  api.DiffResult
 	Summary difffile.Summary
-	Rows    []Row // in the document's order
+	Rows    []Row             // in the document's order
+	Respelt [][2]difffile.Row // keys
 	Raw     []byte
 }
 
@@ -183,20 +184,28 @@ func (s *Service) Document(t testing.TB, status api.TaskStatus) Diff {
 	if err := json.Unmarshal(status.Result, &d.Result); err != nil {
 		t.Fatalf("result of %s: %v in %s", status.TaskID, err, status.Result)
 	}
-	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: "/ace/diffs/" + status.TaskID})
+	d.Raw = s.Download(t, status.TaskID, api.FormatJSON)
+	d.read(t)
+	return d
+}
+
+// Download reads the document of a completed task through the API, in one of its formats.
+func (s *Service) Download(t testing.TB, taskID, format string) []byte {
+	t.Helper()
+	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: "/ace/diffs/" + taskID, RawQuery: "format=" + format})
 	if response.Status != 200 || response.File == nil {
-		t.Fatalf("document of %s: status %d: %s", status.TaskID, response.Status, response.Body)
+		t.Fatalf("document of %s as %s: status %d: %s", taskID, format, response.Status, response.Body)
 	}
 	body, err := response.File.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer body.Close()
-	if d.Raw, err = io.ReadAll(body); err != nil {
+	raw, err := io.ReadAll(body)
+	if err != nil {
 		t.Fatal(err)
 	}
-	d.read(t)
-	return d
+	return raw
 }
 
 // All gives the values of one column of a node's rows in a pair, in the document's order.

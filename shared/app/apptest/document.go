@@ -16,17 +16,28 @@ func (d *Diff) read(t testing.TB) {
 		t.Fatalf("document of %s: %v", d.TaskID, err)
 	}
 	d.Summary = reader.Summary()
-	for entry, err := range reader.Rows() {
-		if err != nil {
-			t.Fatalf("document of %s: %v", d.TaskID, err)
-		}
-		row := Row{Pair: entry.Pair.String(), Node: entry.Node, Values: map[string]string{}}
-		for i, column := range entry.Columns {
-			row.Values[column.Name] = pgtest.Null
-			if entry.Row[i] != nil {
-				row.Values[column.Name] = *entry.Row[i]
-			}
-		}
-		d.Rows = append(d.Rows, row)
+	err = reader.Visit(difffile.Visitor{
+		Row: func(e difffile.Entry) error {
+			d.Rows = append(d.Rows, rowOf(e))
+			return nil
+		},
+		Respelt: func(_ difffile.Pair, keys [2]difffile.Row) error {
+			d.Respelt = append(d.Respelt, keys)
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatalf("document of %s: %v", d.TaskID, err)
 	}
+}
+
+func rowOf(e difffile.Entry) Row {
+	row := Row{Pair: e.Pair.String(), Node: e.Node, Values: map[string]string{}}
+	for i, column := range e.Columns {
+		row.Values[column.Name] = pgtest.Null
+		if e.Row[i] != nil {
+			row.Values[column.Name] = *e.Row[i]
+		}
+	}
+	return row
 }

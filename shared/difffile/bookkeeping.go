@@ -1,0 +1,177 @@
+package difffile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+)
+
+// The last members of a document say of rows what the rows themselves do not. Each is an object of lists, one per pair,
+// and is there only when it has content.
+const (
+	memberUnsettled = "unsettled"
+	memberRespelt   = "respelt"
+)
+
+// bookkeeping writes these members.
+func (d *document) bookkeeping(ctx context.Context, src Source) error {
+	if d.summary.UnsettledRows > 0 {
+		err := writeMember(ctx, d, memberUnsettled, d.summary.Pairs, src.Unsettled, d.appendKey)
+		if err != nil {
+			return err
+		}
+	}
+	var respelt Pairs
+	for _, p := range d.summary.Pairs {
+		if p.respells(d.summary.PrimaryKey) {
+			respelt = append(respelt, p)
+		}
+	}
+	return writeMember(ctx, d, memberRespelt, respelt, src.Respelt, d.appendRespelt)
+}
+
+// writeMember writes a list for each pair that has elements, an element a line.
+func writeMember[T any](
+	ctx context.Context, d *document, name string, pairs Pairs,
+	list func(context.Context, Pair) iter.Seq2[T, error], encode func([]byte, T) ([]byte, error),
+) error {
+	before, after := fmt.Sprintf(",\n%q:{", name), ""
+	var line []byte
+	for _, p := range pairs {
+		n := 0
+		for element, err := range list(ctx, p.Nodes) {
+			if n == 0 {
+				d.label(before, p.Nodes.String())
+				d.print("[")
+				before, after = ",", "\n}"
+			}
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err == nil {
+				line, err = encode(line[:0], element)
+			}
+			if err == nil {
+				err = d.row(line, n == 0)
+			}
+			if err != nil {
+				return fmt.Errorf("difffile: pair %s, %s key %d: %w", p.Nodes, name, n+1, err)
+			}
+			n++
+		}
+		if n > 0 {
+			d.print("]")
+		}
+	}
+	d.print(after)
+	return nil
+}
+
+func (d *document) appendRespelt(line []byte, keys [2]Row) ([]byte, error) {
+	line, err := d.appendKey(append(line, '['), keys[0])
+	if err == nil {
+		line, err = d.appendKey(append(line, ','), keys[1])
+	}
+	return append(line, ']'), err
+}
+
+func (d *document) appendKey(line []byte, key Row) ([]byte, error) {
+	if len(key) != len(d.summary.PrimaryKey) {
+		return nil, fmt.Errorf("it has %d values for a key of %d columns", len(key), len(d.summary.PrimaryKey))
+	}
+	line = append(line, '[')
+	for i, value := range key {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		if value == nil {
+			return nil, fmt.Errorf("key column %q is NULL", d.summary.PrimaryKey[i])
+		}
+		var err error
+		if line, err = appendString(line, *value); err != nil {
+			return nil, fmt.Errorf("key column %q: %w", d.summary.PrimaryKey[i], err)
+		}
+	}
+	return append(line, ']'), nil
+}
+
+// bookkeeping reads those members that are there, in their order.
+func (r *Reader) bookkeeping(v Visitor) error {
+	members := []struct {
+		name string
+		read func(at place, raw []byte) error
+	}{
+		{memberUnsettled, func(at place, raw []byte) error {
+			key, err := r.key(raw)
+			if err != nil {
+				return at.invalid(err)
+			}
+			return v.Unsettled(at.pair, key)
+		}},
+		{memberRespelt, func(at place, raw []byte) error {
+			keys, err := r.respelt(raw)
+			if err != nil {
+				return at.invalid(err)
+			}
+			return v.Respelt(at.pair, keys)
+		}},
+	}
+	for r.tokens.more() {
+		name, err := r.tokens.name(place{})
+		if err != nil {
+			return err
+		}
+		for len(members) > 0 && members[0].name != name {
+			members = members[1:]
+		}
+		if len(members) == 0 {
+			return unknownMember(name)
+		}
+		read := members[0].read
+		members = members[1:]
+		err = r.pairs(place{member: name}, func(at place) error {
+			return r.tokens.array(&at, func(raw []byte) error { return read(at, raw) })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// key reads a key: an array of strings, one per column of the primary key.
+func (r *Reader) key(raw []byte) (Row, error) {
+	var key Row
+	err := eachElement(raw, func(value []byte) error {
+		s, err := parseValue(text, value)
+		if err == nil && s == nil {
+			err = errors.New("a key column is null")
+		}
+		key = append(key, s)
+		return err
+	})
+	if err == nil && len(key) != len(r.summary.PrimaryKey) {
+		err = errors.New("it must have one value per column of the primary key")
+	}
+	return key, err
+}
+
+var errNotTwoKeys = errors.New("it must have two keys, one per node of the pair")
+
+// respelt reads the keys of one row on the nodes of its pair.
+func (r *Reader) respelt(raw []byte) ([2]Row, error) {
+	var keys []Row
+	err := eachElement(raw, func(value []byte) error {
+		key, err := r.key(value)
+		keys = append(keys, key)
+		return err
+	})
+	if err == nil && len(keys) != 2 {
+		err = errNotTwoKeys
+	}
+	if err != nil {
+		return [2]Row{}, err
+	}
+	return [2]Row(keys), nil
+}

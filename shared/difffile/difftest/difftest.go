@@ -1,0 +1,108 @@
+// Package difftest makes diff documents for tests, out of what a comparison found key by key.
+package difftest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"iter"
+	"slices"
+	"testing"
+	"time"
+
+	"ace/shared/difffile"
+)
+
+// Found is one key whose rows differ.
+type Found struct {
+	Rows      [2]difffile.Row // on the nodes of the pair; nil: no such row
+	Unsettled bool
+}
+
+// Findings gives what was found of a pair, in key order. It is called more than once.
+type Findings func(difffile.Pair) iter.Seq[Found]
+
+// List is findings that are held.
+type List map[difffile.Pair][]Found
+
+// Each gives them.
+func (l List) Each(pair difffile.Pair) iter.Seq[Found] { return slices.Values(l[pair]) }
+
+// Null stands for NULL in Row: no text of PostgreSQL's has it.
+const Null = "\x00"
+
+// Row makes a row of text values.
+func Row(values ...string) difffile.Row {
+	row := make(difffile.Row, len(values))
+	for i := range values {
+		if values[i] != Null {
+			row[i] = &values[i]
+		}
+	}
+	return row
+}
+
+// Summary describes a comparison of nodes: table public.users with these columns, of which the first is the key.
+func Summary(nodes []string, columns ...difffile.Column) difffile.Summary {
+	start := time.Date(2024, 3, 15, 12, 34, 56, 789_000_000, time.UTC)
+	s := difffile.Summary{
+		TaskID: "td_20240315_123456", ClusterName: "my_cluster", DBName: "app", Schema: "public", Table: "users",
+		PrimaryKey: []string{columns[0].Name}, Columns: columns, Nodes: nodes, BlockRows: 10_000, Blocks: 5, MismatchedBlocks: 1,
+		Strategy: "key ranges", Snapshots: "one per node and batch", Workers: 2,
+		StartedAt: difffile.Time{Time: start}, FinishedAt: difffile.Time{Time: start.Add(1145 * time.Millisecond)},
+		TimeTaken: 1.145, Timings: map[string]float64{"plan": 0.1, "compare": 0.7, "confirm": 0.3}, TotalRows: 50_000,
+		RowsPerNode: map[string]int64{}, ServerVersions: map[string]string{},
+	}
+	for i, a := range nodes {
+		s.RowsPerNode[a], s.ServerVersions[a] = 50_000, "15.18"
+		for _, b := range nodes[i+1:] {
+			s.Pairs = append(s.Pairs, difffile.PairSummary{Nodes: difffile.Pair{a, b}})
+		}
+	}
+	return s
+}
+
+// Write writes the document. The summary's counts of differences are filled in; mismatched_rows, unless it is given, as
+// if no key differed in two pairs.
+func Write(t interface{ Fatal(...any) }, w io.Writer, s difffile.Summary, found Findings) {
+	src := &source{summary: s, found: found, countKeys: s.MismatchedRows == 0}
+	src.summary.Pairs = slices.Clone(s.Pairs)
+	for i := range src.summary.Pairs {
+		src.count(&src.summary.Pairs[i])
+	}
+	if _, err := difffile.Write(context.Background(), w, src.summary, src); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Document is Write into memory.
+func Document(t interface{ Fatal(...any) }, s difffile.Summary, found Findings) []byte {
+	var out bytes.Buffer
+	Write(t, &out, s, found)
+	return out.Bytes()
+}
+
+// Opener opens a document in memory at an offset. It fails the test if a stream is left open at its end.
+func Opener(t testing.TB, document []byte) func(context.Context, int64) (io.ReadCloser, error) {
+	open := 0
+	t.Cleanup(func() {
+		if open != 0 {
+			t.Errorf("%d streams were left open", open)
+		}
+	})
+	return func(_ context.Context, offset int64) (io.ReadCloser, error) {
+		open++
+		return &stream{bytes.NewReader(document[offset:]), &open}, nil
+	}
+}
+
+type stream struct {
+	io.Reader
+	open *int
+}
+
+// Close counts down.
+func (s *stream) Close() error {
+	*s.open--
+	return nil
+}

@@ -1,0 +1,104 @@
+package render
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"strconv"
+
+	"ace/shared/difffile"
+	"ace/shared/sidebyside"
+)
+
+// CSV writes a document's rows as RFC 4180: UTF-8 without a byte order mark, lines that end in CR LF, a header, and a
+// line for each row that a node has for a differing key, so one or two lines per difference:
+//
+//	ace_difference   its number, from 1: lines of the same number belong together
+//	ace_pair         n1/n2
+//	ace_kind         different, or only_on_<node>
+//	ace_unsettled    true: the row was still being written when it was last read; else false
+//	ace_node         the node whose row this is
+//	...              the columns of the key, then all others, each under its own name
+//
+// Values are PostgreSQL's text. As in COPY's CSV, an empty field without quotes is NULL and one with quotes is the empty
+// string. A value (or name) is written with an apostrophe in front if it begins with one, or if a spreadsheet would
+// take it for a formula (see mayBeFormula): who reads a field takes one leading apostrophe off, and has exactly the
+// value of the document.
+func CSV(ctx context.Context, w io.Writer, open sidebyside.Opener) error {
+	doc, err := sidebyside.Open(ctx, open)
+	if err != nil {
+		return err
+	}
+	c := &csv{out: bufio.NewWriterSize(w, 64<<10), order: keyFirst(doc)}
+	if err := c.header(doc.Summary()); err != nil {
+		return err
+	}
+	n := 0
+	for d, err := range doc.Differences(ctx) {
+		if err != nil {
+			return err
+		}
+		n++
+		if err := c.difference(n, d); err != nil {
+			return err
+		}
+	}
+	return c.out.Flush()
+}
+
+// csv is the state of one CSV.
+type csv struct {
+	out   *bufio.Writer
+	order []int
+	line  []byte // reused
+}
+
+func (c *csv) header(s difffile.Summary) error {
+	for _, name := range []string{"ace_difference", "ace_pair", "ace_kind", "ace_unsettled", "ace_node"} {
+		c.field(&name)
+	}
+	for _, at := range c.order {
+		c.field(&s.Columns[at].Name)
+	}
+	return c.endLine()
+}
+
+func (c *csv) difference(n int, d sidebyside.Difference) error {
+	number, pair, kind, unsettled := strconv.Itoa(n), d.Pair.String(), kindName(d), strconv.FormatBool(d.Unsettled)
+	for i, row := range d.Rows {
+		if row == nil {
+			continue
+		}
+		for _, value := range []*string{&number, &pair, &kind, &unsettled, &d.Pair[i]} {
+			c.field(value)
+		}
+		for _, at := range c.order {
+			c.field(row[at])
+		}
+		if err := c.endLine(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func kindName(d sidebyside.Difference) string {
+	switch d.Kind() {
+	case sidebyside.OnlyFirst:
+		return "only_on_" + d.Pair[0]
+	case sidebyside.OnlySecond:
+		return "only_on_" + d.Pair[1]
+	}
+	return "different"
+}
+
+func (c *csv) field(value *string) {
+	c.line = append(appendField(c.line, value), ',')
+}
+
+func (c *csv) endLine() error {
+	line := append(c.line[:len(c.line)-1], "\r\n"...)
+	c.line = line[:0]
+	_, err := c.out.Write(line)
+	return err
+}

@@ -1,0 +1,163 @@
+package render_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"ace/shared/difffile"
+	"ace/shared/difffile/difftest"
+	"ace/shared/render"
+	"ace/shared/sidebyside"
+)
+
+func csvOf(t testing.TB, s difffile.Summary, found difftest.Findings) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := render.CSV(t.Context(), &out, difftest.Opener(t, difftest.Document(t, s, found))); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestCSV_HasALineForEachRowOfADifference(t *testing.T) {
+	s := difftest.Summary([]string{"n1", "n2"},
+		difffile.Column{Name: "note", Type: "text"}, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "amount", Type: "numeric"},
+		difffile.Column{Name: "=evil", Type: "boolean"})
+	s.PrimaryKey = []string{"id"}
+	got := csvOf(t, s, difftest.List{n12: {
+		{Rows: [2]difffile.Row{difftest.Row("", "-3", "-1.50", "t"), difftest.Row(difftest.Null, "-3", "NaN", "f")}},
+		{Rows: [2]difffile.Row{difftest.Row("=1+1", "7", difftest.Null, "t"), nil}, Unsettled: true},
+		{Rows: [2]difffile.Row{nil, difftest.Row("say \"hi\",\nBob", "8", "1", difftest.Null)}},
+	}}.Each)
+	want := strings.Join([]string{
+		`ace_difference,ace_pair,ace_kind,ace_unsettled,ace_node,id,note,amount,"'=evil"`,
+		`1,n1/n2,different,false,n1,-3,"",-1.50,t`,
+		`1,n1/n2,different,false,n2,-3,,NaN,f`,
+		`2,n1/n2,only_on_n1,true,n1,7,"'=1+1",,t`,
+		"3,n1/n2,only_on_n2,false,n2,8,\"say \"\"hi\"\",\nBob\",1,",
+		"",
+	}, "\r\n")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestCSV_OfAMatchIsAHeader(t *testing.T) {
+	got := csvOf(t, difftest.Summary([]string{"n1", "n2"}, difffile.Column{Name: "id", Type: "bigint"}), difftest.List{}.Each)
+	if got != "ace_difference,ace_pair,ace_kind,ace_unsettled,ace_node,id\r\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestCSV_GivesEveryValueBackToAStrictReader(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s, list := drawDocument(rt)
+		document := difftest.Document(rt, s, list.Each)
+		var out bytes.Buffer
+		if err := render.CSV(context.Background(), &out, difftest.Opener(t, document)); err != nil {
+			rt.Fatal(err)
+		}
+		got, err := parseCSV(out.String())
+		if err != nil {
+			rt.Fatalf("%v in %q", err, out.String())
+		}
+		if diff := cmp.Diff(expectedLines(rt, t, document), got); diff != "" {
+			rt.Fatalf("(-document +read back):\n%s\n%s", diff, out.String())
+		}
+	})
+}
+
+// expectedLines are the lines that a document should have as CSV.
+func expectedLines(rt *rapid.T, t *testing.T, document []byte) [][]*string {
+	doc, err := sidebyside.Open(context.Background(), difftest.Opener(t, document))
+	if err != nil {
+		rt.Fatal(err)
+	}
+	s := doc.Summary()
+	order := slices.Clone(doc.Key())
+	header := difftest.Row("ace_difference", "ace_pair", "ace_kind", "ace_unsettled", "ace_node")
+	for at := range s.Columns {
+		if !slices.Contains(doc.Key(), at) {
+			order = append(order, at)
+		}
+	}
+	for _, at := range order {
+		header = append(header, textOrNull(s.Columns[at].Name))
+	}
+	lines, n := [][]*string{header}, 0
+	for d, err := range doc.Differences(context.Background()) {
+		if err != nil {
+			rt.Fatal(err)
+		}
+		n++
+		kind := []string{"different", "only_on_" + d.Pair[0], "only_on_" + d.Pair[1]}[d.Kind()]
+		for side, row := range d.Rows {
+			if row == nil {
+				continue
+			}
+			line := difftest.Row(fmt.Sprint(n), d.Pair.String(), kind, fmt.Sprint(d.Unsettled), d.Pair[side])
+			for _, at := range order {
+				line = append(line, row[at])
+			}
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func textOrNull(s string) *string { return &s }
+
+func TestCSV_NoFieldIsAFormulaAndNumbersStayNumbers(t *testing.T) {
+	for value, want := range map[string]string{
+		"-5": "-5", "-0.50": "-0.50", "-1e-07": "-1e-07", "1.5e+300": "1.5e+300", "0": "0", "NaN": "NaN", "Infinity": "Infinity",
+		"-Infinity": `"'-Infinity"`, "-5 apples": `"'-5 apples"`, "--5": `"'--5"`, "-": `"'-"`, "-$1.00": `"'-$1.00"`, "+5": `"'+5"`,
+		"-5\n": "\"'-5\n\"", "=1": `"'=1"`, "@x": `"'@x"`, "\t1": "\"'\t1\"", "\r1": "\"'\r1\"", "\n1": "\"'\n1\"", " =1": `"' =1"`, "\u200b=1": "\"'\u200b=1\"",
+		"＝1": `"'＝1"`, "'": `"''"`, "'x": `"''x"`, "it's": "it's", "a=1": "a=1", "2024-03-15": "2024-03-15", "": `""`, " ": `" "`,
+		"-99:00:00": `"'-99:00:00"`, "(-1)": "(-1)", "{-1}": "{-1}", "\x01-1": "\"'\x01-1\"", "\\.": "\\.",
+	} {
+		s := difftest.Summary([]string{"n1", "n2"}, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "v", Type: "text"})
+		got := csvOf(t, s, difftest.List{n12: {{Rows: [2]difffile.Row{difftest.Row("1", value), nil}}}}.Each)
+		_, got, _ = strings.Cut(got, "\r\n")
+		if got != "1,n1/n2,only_on_n1,false,n1,1,"+want+"\r\n" {
+			t.Errorf("%q is written %q, want a last field of %s", value, got, want)
+		}
+	}
+}
+
+func TestCSV_NodesCannotBeFormulasEither(t *testing.T) {
+	s := difftest.Summary([]string{"=n1", "n,2"}, difffile.Column{Name: "id", Type: "bigint"})
+	got := csvOf(t, s, difftest.List{difffile.Pair{"=n1", "n,2"}: {{Rows: [2]difffile.Row{nil, difftest.Row("1")}}}}.Each)
+	if !strings.HasSuffix(got, "\r\n"+`1,"'=n1/n,2","only_on_n,2",false,"n,2",1`+"\r\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
+var errFull = errors.New("no room")
+
+// full takes so many bytes.
+type full int
+
+func (f *full) Write(p []byte) (int, error) {
+	if *f -= full(len(p)); *f < 0 {
+		return 0, errFull
+	}
+	return len(p), nil
+}
+
+func TestCSV_AnErrorOfTheWriterEndsIt(t *testing.T) {
+	s := difftest.Summary([]string{"n1", "n2"}, difffile.Column{Name: "id", Type: "text"})
+	document := difftest.Document(t, s, difftest.List{n12: {{Rows: [2]difffile.Row{difftest.Row(strings.Repeat("x", 1<<20)), nil}}}}.Each)
+	for _, room := range []full{0, 1 << 18} {
+		if err := render.CSV(t.Context(), &room, difftest.Opener(t, document)); !errors.Is(err, errFull) {
+			t.Errorf("got %v", err)
+		}
+	}
+}

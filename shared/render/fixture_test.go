@@ -1,0 +1,76 @@
+package render_test
+
+import (
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"ace/shared/difffile"
+	"ace/shared/difffile/difftest"
+)
+
+var (
+	n12 = difffile.Pair{"n1", "n2"}
+	n13 = difffile.Pair{"n1", "n3"}
+	n23 = difffile.Pair{"n2", "n3"}
+)
+
+// hostile are values that mean something to whoever shows them carelessly.
+var hostile = []string{
+	`<script>alert(1)</script>`, `</script><img src=x onerror=alert(1)>`, `<!--<script>`, `</style>`, `]]>`, `&lt;`, `"><b>`,
+	`javascript:alert(1)`, `{{.}}`, `${1}`, `%s`, `\u003cscript\u003e`, `\x00`, `\u0000`, "\x01\x1b[31mred", "\u2028\u2029",
+	"\u202egpj.exe", "\u2066x\u2069", "\u200f", "a\u200db", "\ufeff", "\u00ad", "e\u0301", "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "ＮＵＬＬ",
+	`=1+1`, `=HYPERLINK("http://x")`, `+1`, `-1+1`, `-2`, `-2.50`, `-1e-07`, `-Infinity`, `@SUM(A1)`, "\t=1", "\r=1", "\n=1", " =1", "\u00a0=1",
+	"\u200b=1", "＝1", "'", "''", "'=1", `"`, `""`, `,`, `;`, "a;=1", "\r\n", " ", " x ", "NULL", `\N`, `\.`, "", "0", "t",
+}
+
+// drawText draws values that could be in a text column.
+func drawText() *rapid.Generator[string] {
+	return rapid.OneOf(
+		rapid.SampledFrom(hostile), rapid.String(), rapid.StringOf(rapid.SampledFrom([]rune("'\",\r\n=-+@\t 1é\u0301\u202e<\u200d👩"))),
+	).Filter(func(s string) bool { return !strings.Contains(s, "\x00") })
+}
+
+// drawDocument draws a document of three nodes.
+func drawDocument(t *rapid.T) (difffile.Summary, difftest.List) {
+	columns := []difffile.Column{{Name: "id", Type: "text"}}
+	for _, name := range rapid.SliceOfNDistinct(drawText(), 0, 4, rapid.ID).Draw(t, "columns") {
+		if name != "id" {
+			columns = append(columns, difffile.Column{Name: name, Type: rapid.SampledFrom([]string{"text", "numeric", "<b>"}).Draw(t, "type")})
+		}
+	}
+	s := difftest.Summary([]string{"n1", "n2", "n3"}, columns...)
+	if len(columns) > 2 && rapid.Bool().Draw(t, "key of two") {
+		s.PrimaryKey = []string{columns[2].Name, "id"}
+	}
+	row := rapid.Custom(func(t *rapid.T) difffile.Row {
+		row := make(difffile.Row, len(columns))
+		for i, column := range columns {
+			text := drawText().Draw(t, "value")
+			if i > 0 && column.Name != s.PrimaryKey[0] && rapid.IntRange(0, 4).Draw(t, "null") == 0 {
+				continue
+			}
+			row[i] = &text
+		}
+		return row
+	})
+	list := difftest.List{}
+	for _, pair := range []difffile.Pair{n12, n13, n23} {
+		for _, key := range rapid.SliceOfNDistinct(drawText(), 0, 6, rapid.ID).Draw(t, pair.String()) {
+			f := difftest.Found{Unsettled: rapid.IntRange(0, 3).Draw(t, "unsettled") == 0}
+			kind := rapid.IntRange(0, 2).Draw(t, "kind")
+			for side := range pair {
+				if kind == side+1 {
+					continue
+				}
+				f.Rows[side] = row.Draw(t, "row")
+				*f.Rows[side][0] = key
+			}
+			if kind == 0 && len(s.PrimaryKey) == 2 && rapid.IntRange(0, 3).Draw(t, "respelt") > 0 {
+				f.Rows[1][2] = f.Rows[0][2]
+			}
+			list[pair] = append(list[pair], f)
+		}
+	}
+	return s, list
+}

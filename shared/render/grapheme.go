@@ -1,0 +1,69 @@
+package render
+
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+// common gives how many bytes two texts have in common at their beginning and, of the rest, at their end. What is
+// left in the middle is where they differ; its ends never cut through what a reader sees as one character.
+func common(a, b string) (prefix, suffix int) {
+	for prefix < len(a) && prefix < len(b) && a[prefix] == b[prefix] {
+		prefix++
+	}
+	for prefix > 0 && (joined(a, prefix) || joined(b, prefix)) {
+		prefix--
+	}
+	restA, restB := a[prefix:], b[prefix:]
+	for suffix < len(restA) && suffix < len(restB) && restA[len(restA)-1-suffix] == restB[len(restB)-1-suffix] {
+		suffix++
+	}
+	for suffix > 0 && (joined(a, len(a)-suffix) || joined(b, len(b)-suffix)) {
+		suffix--
+	}
+	return prefix, suffix
+}
+
+// joined says whether the bytes before and after a place belong to one character as a reader sees it. It follows the
+// rules of Unicode for grapheme clusters (UAX 29); where those need more than two neighbours it says yes, so that
+// flags, for one, are told apart only as whole rows of flags.
+func joined(s string, at int) bool {
+	if at <= 0 || at >= len(s) {
+		return false
+	}
+	if !utf8.RuneStart(s[at]) {
+		return true
+	}
+	before, _ := utf8.DecodeLastRuneInString(s[:at])
+	after, _ := utf8.DecodeRuneInString(s[at:])
+	switch {
+	case before == '\r':
+		return after == '\n'
+	case before < 0x300 && after < 0x300: // nothing below combines
+		return false
+	case before == zeroWidthJoiner || unicode.Is(unicode.Prepended_Concatenation_Mark, before):
+		return true
+	case extends(after):
+		return before != '\n'
+	case unicode.Is(unicode.Regional_Indicator, after):
+		return unicode.Is(unicode.Regional_Indicator, before)
+	}
+	return unicode.Is(unicode.Hangul, before) && unicode.Is(unicode.Hangul, after) && joinedJamo(before, after)
+}
+
+const zeroWidthJoiner = '\u200d'
+
+// extends says whether a character adds to the one before it.
+func extends(r rune) bool {
+	return unicode.Is(unicode.M, r) || r == zeroWidthJoiner || r == '\u200c' ||
+		r >= 0x1f3fb && r <= 0x1f3ff || // skin tones
+		r >= 0xe0020 && r <= 0xe007f // tags, of which flags of regions are made
+}
+
+// joinedJamo: of Hangul, a leading consonant goes with whatever follows, and vowels and trailing consonants with what
+// is before them.
+func joinedJamo(before, after rune) bool {
+	leading := before >= 0x1100 && before <= 0x115f || before >= 0xa960 && before <= 0xa97c
+	following := after >= 0x1160 && after <= 0x11ff || after >= 0xd7b0 && after <= 0xd7fb
+	return leading || following
+}

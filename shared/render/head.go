@@ -1,0 +1,167 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ace/shared/difffile"
+	"ace/shared/sidebyside"
+)
+
+// head is what stands before the data: what there is to say of the whole comparison.
+type head struct {
+	Policy  string
+	Style   template.CSS
+	Data    template.JS // layout, as JSON
+	Summary difffile.Summary
+	Differs bool
+	Again   bool // a second look at the rows of another document
+	Table   string
+	Pairs   []pairView
+	Nodes   []nodeView
+	Timings []timing
+	Found   int64 // differences in the document
+}
+
+// layout is what the page's script must know to show rows.
+type layout struct {
+	Pairs   [][2]safely `json:"pairs"`
+	Columns []safely    `json:"columns"`
+	Key     int         `json:"key"` // how many of these are the key's
+}
+
+// pairView is what there is to say of one pair.
+type pairView struct {
+	Nodes     difffile.Pair
+	Total     int64
+	Different int64
+	OnlyOn    [2]int64
+	Columns   []columnView // the most frequent first
+}
+
+// columnView is how many rows differ in a column.
+type columnView struct {
+	Name  string
+	Rows  int64
+	Share string // of the different rows, in percent
+}
+
+// nodeView is what there is to say of one node.
+type nodeView struct {
+	Name    string
+	Rows    int64
+	Version string
+}
+
+// timing is how long a phase took.
+type timing struct {
+	Phase   string
+	Seconds float64
+}
+
+func newHead(doc *sidebyside.Document, order []int) (head, error) {
+	s := doc.Summary()
+	h := head{
+		Policy: policy(), Style: template.CSS(pageCSS), Summary: s, Found: doc.Count(),
+		Differs: s.MismatchedRows > 0, Again: s.RerunOf != "", Table: s.Schema + "." + s.Table,
+	}
+	l := layout{Key: len(doc.Key()), Pairs: [][2]safely{}}
+	for _, at := range order {
+		l.Columns = append(l.Columns, safely(s.Columns[at].Name))
+	}
+	for _, p := range s.Pairs {
+		l.Pairs = append(l.Pairs, [2]safely{safely(p.Nodes[0]), safely(p.Nodes[1])})
+		h.Pairs = append(h.Pairs, newPairView(p))
+	}
+	for _, node := range s.Nodes {
+		h.Nodes = append(h.Nodes, nodeView{node, s.RowsPerNode[node], s.ServerVersions[node]})
+	}
+	for phase, seconds := range s.Timings {
+		h.Timings = append(h.Timings, timing{phase, seconds})
+	}
+	slices.SortFunc(h.Timings, func(a, b timing) int {
+		return cmp.Or(cmp.Compare(b.Seconds, a.Seconds), cmp.Compare(a.Phase, b.Phase))
+	})
+	var err error
+	h.Data, err = encoded(l)
+	return h, err
+}
+
+func newPairView(p difffile.PairSummary) pairView {
+	v := pairView{
+		Nodes: p.Nodes, Different: p.Different, OnlyOn: [2]int64{p.OnlyOn[p.Nodes[0]], p.OnlyOn[p.Nodes[1]]},
+	}
+	v.Total = v.Different + v.OnlyOn[0] + v.OnlyOn[1]
+	for name, rows := range p.Columns {
+		if rows > 0 {
+			v.Columns = append(v.Columns, columnView{name, rows, share(rows, p.Different)})
+		}
+	}
+	slices.SortFunc(v.Columns, func(a, b columnView) int {
+		return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Name, b.Name))
+	})
+	return v
+}
+
+// share gives the width of a bar. However small, it can be seen.
+func share(part, whole int64) string {
+	percent := 100 * float64(part) / float64(max(part, whole, 1))
+	return strconv.FormatFloat(max(percent, 0.5), 'f', 1, 64) + "%"
+}
+
+// functions are what the page's template calls.
+func functions() template.FuncMap {
+	return template.FuncMap{
+		"visible": visible, "plain": plain, "number": number,
+		"seconds": func(s float64) string { return strconv.FormatFloat(s, 'f', -1, 64) + " s" },
+		"instant": func(t difffile.Time) string { return t.UTC().Format(time.DateTime) + " UTC" },
+		"machine": func(t difffile.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+		"rows":    func(n int64) string { return counted(n, "row") },
+		"resolved": func(n int64, differs bool) string {
+			if differs {
+				return counted(n, "other row")
+			}
+			return counted(n, "row")
+		},
+		"nodes": func(names []string) template.HTML { return listed(names, "bdi") },
+		"names": func(names []string) template.HTML { return listed(names, "code") },
+	}
+}
+
+// counted writes a number of things.
+func counted(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return number(n) + " " + thing + "s"
+}
+
+// number groups digits: 1,234,567.
+func number(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for at := len(digits) - 3; at > 0 && digits[at-1] != '-'; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
+}
+
+// listed writes names as a sentence has them: a, b and c.
+func listed(names []string, element string) template.HTML {
+	var out strings.Builder
+	for i, name := range names {
+		switch {
+		case i == 0:
+		case i == len(names)-1:
+			out.WriteString(" and ")
+		default:
+			out.WriteString(", ")
+		}
+		fmt.Fprintf(&out, "<%s>%s</%s>", element, visible(name), element)
+	}
+	return template.HTML(out.String())
+}

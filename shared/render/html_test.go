@@ -1,0 +1,272 @@
+package render_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"ace/shared/difffile"
+	"ace/shared/difffile/difftest"
+	"ace/shared/render"
+	"ace/shared/sidebyside"
+)
+
+// pageData is what a page holds for its script.
+type pageData struct {
+	layout struct {
+		Pairs   []difffile.Pair
+		Columns []string
+		Key     int
+	}
+	chunks []pageChunk
+}
+
+type pageChunk struct {
+	Pair      int
+	Kinds     string
+	Unsettled []int
+	Sets      [][]int
+	Differ    []int
+	Keys      []string
+	rows      [][2][]any
+}
+
+var dataElement = regexp.MustCompile(`(?s)<script type="application/json"([^>]*)>(.*?)</script>`)
+
+// readPage takes a page's data out as an HTML parser does: an element's text ends at the first </script.
+func readPage(page []byte) (data pageData, err error) {
+	into := func(raw []byte, v any) {
+		if err == nil {
+			err = json.Unmarshal(raw, v)
+		}
+	}
+	for _, found := range dataElement.FindAllSubmatch(page, -1) {
+		switch string(found[1]) {
+		case ` id="layout"`:
+			into(found[2], &data.layout)
+		case ` class="index"`:
+			data.chunks = append(data.chunks, pageChunk{})
+			into(found[2], &data.chunks[len(data.chunks)-1])
+		default:
+			into(found[2], &data.chunks[len(data.chunks)-1].rows)
+		}
+	}
+	return data, err
+}
+
+// text puts the pieces of a cell together again.
+func text(cell any) *string {
+	if cell == nil {
+		return nil
+	}
+	var out strings.Builder
+	var add func(any)
+	add = func(piece any) {
+		switch p := piece.(type) {
+		case string:
+			out.WriteString(p)
+		case []any:
+			for _, inner := range p {
+				add(inner)
+			}
+		default:
+			fmt.Fprintf(&out, "(%v characters left out)", p)
+		}
+	}
+	add(cell)
+	s := out.String()
+	return &s
+}
+
+// difference is one as a page has it.
+type difference struct {
+	Pair      difffile.Pair
+	Rows      [2]difffile.Row // in the order of the page's columns
+	Unsettled bool
+	Kind      string
+	Differ    []int
+}
+
+func (data pageData) differences() []difference {
+	var list []difference
+	for _, c := range data.chunks {
+		for i, rows := range c.rows {
+			d := difference{
+				Pair: data.layout.Pairs[c.Pair], Unsettled: slices.Contains(c.Unsettled, i),
+				Kind: c.Kinds[i : i+1], Differ: c.Sets[c.Differ[i]],
+			}
+			for side, row := range rows {
+				for column, cell := range row {
+					if cell == 0.0 {
+						cell = rows[0][column]
+					}
+					d.Rows[side] = append(d.Rows[side], text(cell))
+				}
+			}
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// expected are the differences that a page must have.
+func expected(doc *sidebyside.Document) (list []difference, err error) {
+	order := slices.Clone(doc.Key())
+	for at := range doc.Summary().Columns {
+		if !slices.Contains(order, at) {
+			order = append(order, at)
+		}
+	}
+	for found, err := range doc.Differences(context.Background()) {
+		if err != nil {
+			return nil, err
+		}
+		d := difference{Pair: found.Pair, Unsettled: found.Unsettled, Kind: "dfs"[found.Kind() : found.Kind()+1], Differ: []int{}}
+		for column, at := range order {
+			for side, row := range found.Rows {
+				if row != nil {
+					d.Rows[side] = append(d.Rows[side], row[at])
+				}
+			}
+			if found.Kind() == sidebyside.Different && !cmp.Equal(found.Rows[0][at], found.Rows[1][at]) {
+				d.Differ = append(d.Differ, column)
+			}
+		}
+		list = append(list, d)
+	}
+	return list, nil
+}
+
+func TestHTML_HoldsEveryValueOfTheDocument(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s, list := drawDocument(rt)
+		open := difftest.Opener(t, difftest.Document(rt, s, list.Each))
+		var page bytes.Buffer
+		if err := render.HTML(context.Background(), &page, open); err != nil {
+			rt.Fatal(err)
+		}
+		data, err := readPage(page.Bytes())
+		if err != nil {
+			rt.Fatalf("%v in\n%s", err, page.Bytes())
+		}
+		doc, err := sidebyside.Open(context.Background(), open)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		want, err := expected(doc)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if diff := cmp.Diff(want, data.differences()); diff != "" {
+			rt.Fatalf("(-document +page):\n%s", diff)
+		}
+		if scripts := strings.Count(page.String(), "<script"); scripts != 2+2*len(data.chunks) {
+			rt.Fatalf("%d script elements for %d chunks:\n%s", scripts, len(data.chunks), page.Bytes())
+		}
+	})
+}
+
+func TestHTML_IsTheSameForTheSameDocument(t *testing.T) {
+	s := customers("n1", "n2", "n3")
+	found := func(difffile.Pair) iter.Seq[difftest.Found] { return drift(300) }
+	if !bytes.Equal(htmlOf(t, s, found), htmlOf(t, s, found)) {
+		t.Error("two pages of one document differ")
+	}
+}
+
+func TestHTML_ChunksAreSmallAndOfOnePair(t *testing.T) {
+	s := customers("n1", "n2", "n3")
+	data, err := readPage(htmlOf(t, s, func(difffile.Pair) iter.Seq[difftest.Found] { return drift(450) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sizes []string
+	for _, c := range data.chunks {
+		sizes = append(sizes, fmt.Sprint(c.Pair, ":", len(c.rows)))
+	}
+	want := "0:200 0:200 0:50 1:200 1:200 1:50 2:200 2:200 2:50"
+	if got := strings.Join(sizes, " "); got != want {
+		t.Errorf("chunks are %s, want %s", got, want)
+	}
+	long := difftest.Row("eu", "1", strings.Repeat("x", 5<<20), "", "", "", "t", "", "", strings.Repeat("y", 5<<20))
+	page := htmlOf(t, s, func(difffile.Pair) iter.Seq[difftest.Found] {
+		return slices.Values([]difftest.Found{{Rows: [2]difffile.Row{long, nil}}})
+	})
+	if len(page) > 100_000 {
+		t.Errorf("values of 5 MB make a page of %d bytes", len(page))
+	}
+}
+
+func TestHTML_APageThatWouldBeTooLargeHasTheFirstOnesAndSaysSo(t *testing.T) {
+	document := difftest.Document(t, customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return drift(1000) })
+	for limit, want := range map[int64]string{
+		1:       "The page has the first 201 of 1,000 differences",
+		1 << 20: "",
+	} {
+		var page bytes.Buffer
+		if err := render.HTMLWithin(t.Context(), &page, difftest.Opener(t, document), limit); err != nil {
+			t.Fatal(err)
+		}
+		if want == "" && strings.Contains(page.String(), "The page has the first") || !strings.Contains(page.String(), want) {
+			t.Errorf("limit %d: the page does not say %q, or says too much", limit, want)
+		}
+	}
+}
+
+func TestHTML_SaysTheVerdictWithoutAScript(t *testing.T) {
+	match := customers("n1", "n2", "n3")
+	match.ResolvedRows = 0
+	one := match
+	one.MismatchedRows = 1
+	again := match
+	again.TaskID, again.RerunOf, again.TotalRows = "tr_20240315_123456", "diffs/2024-03-15/td_20240315_123456.json", 4
+	still := again
+	still.MismatchedRows = 3
+	found := difftest.List{n12: {{Rows: [2]difffile.Row{customer(1), drifted(1)}, Unsettled: true}}}
+	limited := one
+	limited.DiffRowLimitReached, limited.TableFilter, limited.IgnoreColumns = true, "id < 7", []string{"seen"}
+	for name, tt := range map[string]struct {
+		summary difffile.Summary
+		found   difftest.List
+		want    []string
+	}{
+		"a match": {match, nil, []string{
+			"<title>public.customers matches", "All 2,000,001 rows are the same on <bdi>n1</bdi>, <bdi>n2</bdi> and <bdi>n3</bdi>.", "No differences", "There are none."}},
+		"one row": {one, found, []string{
+			"<title>public.customers differs: 1 row", "<strong>1 row</strong> of 2,000,001 differs between", "1 of these was still being written", "only on <bdi>n1</bdi>"}},
+		"a rerun of what healed":   {again, nil, []string{"Second look at a comparison", "All 4 rows that differed before are the same now on", "td_20240315_123456.json</code>"}},
+		"a rerun of what persists": {still, found, []string{"<strong>3 rows</strong> of 4 that differed before still differ between"}},
+		"the details":              {limited, found, []string{"limit of rows was reached", "<code>id &lt; 7</code>", "<code>seen</code>", "15.18"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			page := string(htmlOf(t, tt.summary, tt.found.Each))
+			for _, want := range tt.want {
+				if !strings.Contains(page, want) {
+					t.Errorf("the page lacks %q", want)
+				}
+			}
+		})
+	}
+}
+
+func TestHTML_AnErrorOfWriterOrDocumentEndsIt(t *testing.T) {
+	document := difftest.Document(t, customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return drift(1000) })
+	for _, room := range []full{0, 1 << 15, 1 << 18} {
+		if err := render.HTML(t.Context(), &room, difftest.Opener(t, document)); !errors.Is(err, errFull) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if err := render.HTML(t.Context(), &bytes.Buffer{}, difftest.Opener(t, document[:len(document)-3])); err == nil {
+		t.Error("a document that breaks off is rendered")
+	}
+}

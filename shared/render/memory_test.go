@@ -1,0 +1,68 @@
+package render_test
+
+import (
+	"context"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"ace/shared/difffile"
+	"ace/shared/difffile/difftest"
+	"ace/shared/render"
+	"ace/shared/sidebyside"
+)
+
+// heapWatch notes the largest heap while a document is rendered.
+type heapWatch struct {
+	written, looked int
+	most            uint64
+}
+
+func (w *heapWatch) Write(p []byte) (int, error) {
+	if w.written += len(p); w.written-w.looked > 1<<20 {
+		w.looked = w.written
+		w.most = max(w.most, heap())
+	}
+	return len(p), nil
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestRendering_TakesLittleMemoryHoweverManyRowsDiffer(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "document.json")
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const keys = 40_000 // 20 MB, and 1.2 MB of hashes
+	difftest.Write(t, out, customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return drift(keys) })
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open := func(_ context.Context, offset int64) (io.ReadCloser, error) {
+		f, err := os.Open(file)
+		if err == nil {
+			_, err = f.Seek(offset, io.SeekStart)
+		}
+		return f, err
+	}
+	for name, write := range map[string]func(context.Context, io.Writer, sidebyside.Opener) error{"CSV": render.CSV, "HTML": render.HTML} {
+		t.Run(name, func(t *testing.T) {
+			before, watch := heap(), &heapWatch{}
+			if err := write(t.Context(), watch, open); err != nil {
+				t.Fatal(err)
+			}
+			if watch.written < 8<<20 || watch.most > before+6<<20 {
+				t.Errorf("while %d bytes were written the heap grew from %d to %d bytes", watch.written, before, watch.most)
+			}
+		})
+	}
+}

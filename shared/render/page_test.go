@@ -1,0 +1,466 @@
+package render_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"image/png"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"ace/shared/difffile"
+	"ace/shared/difffile/difftest"
+	"ace/shared/render"
+)
+
+var update = flag.Bool("update", false, "take the pictures in the documentation anew")
+
+// wantStatus waits until the page says this of what it shows.
+func wantStatus(t *testing.T, b *tab, want string) {
+	t.Helper()
+	got := eval[string](t, b, fmt.Sprintf(`new Promise((done) => {
+		const look = (left) => {
+			const text = document.getElementById("status").textContent;
+			if (left === 0 || text.startsWith(%q)) done(text); else setTimeout(look, 20, left - 1);
+		};
+		look(250);
+	})`, want))
+	if !strings.HasPrefix(got, want) {
+		t.Errorf("the page says %q, want %q", got, want)
+	}
+}
+
+// set gives a control a value as a user does.
+func set(t *testing.T, b *tab, id, value string) {
+	t.Helper()
+	eval[bool](t, b, fmt.Sprintf(`(() => {
+		const control = document.getElementById(%q);
+		if (control.type === "checkbox") control.checked = %q === "on"; else control.value = %q;
+		control.dispatchEvent(new Event(control.type === "search" ? "input" : "change"));
+		return true;
+	})()`, id, value, value))
+}
+
+// lines are the texts of the page's rows, cells separated by a bar.
+func lines(t *testing.T, b *tab) []string {
+	t.Helper()
+	return eval[[]string](t, b, `[...document.querySelectorAll("#results tbody tr")].map((row) => [...row.cells].map((cell) =>
+		[...cell.querySelectorAll("mark")].reduce((text, mark) => text, cell.innerText.replaceAll("\n", " ").trim())).join(" | "))`)
+}
+
+func TestPage_ShowsBothRowsAndMarksWhereTheyDiffer(t *testing.T) {
+	s := difftest.Summary([]string{"n1", "n2"},
+		difffile.Column{Name: "note", Type: "text"}, difffile.Column{Name: "id", Type: "numeric"}, difffile.Column{Name: "name", Type: "text"})
+	s.PrimaryKey = []string{"id"}
+	b := show(t, desktop, htmlOf(t, s, difftest.List{n12: {
+		{Rows: [2]difffile.Row{difftest.Row("same", "1", "Jon Doe"), difftest.Row("same", "1", "John Doe")}},
+		{Rows: [2]difffile.Row{difftest.Row(difftest.Null, "2", "x"), difftest.Row("", "2", "x")}, Unsettled: true},
+		{Rows: [2]difffile.Row{difftest.Row("same", "3.0", "x"), difftest.Row("same", "3.00", "x")}},
+		{Rows: [2]difffile.Row{difftest.Row("gone", "4", "y"), nil}},
+		{Rows: [2]difffile.Row{nil, difftest.Row("new", "5", "z")}},
+	}}.Each))
+	want := []string{
+		"1 id 1 show 1 equal column 1 column differs", "name | Jon Doe | John Doe",
+		"2 id 2 show 1 equal column 1 column differs still being written", "note | NULL | empty text",
+		"3 id 3.0 show 2 equal columns 1 column differs", "id | 3.0 | 3.00",
+		"4 id 4 only on n1", "note | gone | no such row on n2", "name | y",
+		"5 id 5 only on n2", "note | no such row on n1 | new", "name | z",
+	}
+	if got := lines(t, b); !slices.Equal(got, want) {
+		t.Errorf("the page shows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	marks := eval[[]string](t, b, `[...document.querySelectorAll("#results mark")].map((mark) => mark.innerText)`)
+	if want := []string{"", "h", "NULL", "empty text", "", "0"}; !slices.Equal(marks, want) {
+		t.Errorf("marked are %q, want %q", marks, want)
+	}
+	set(t, b, "equal", "on")
+	if got := lines(t, b)[:4]; !slices.Equal(got, []string{"1 id 1 1 column differs", "name | Jon Doe | John Doe", "note | same", "2 id 2 1 column differs still being written"}) {
+		t.Errorf("with equal columns the page shows %q", got)
+	}
+	wantStatus(t, b, "1 to 5 of 5 differences")
+}
+
+func TestPage_FiltersByPairKindColumnAndKey(t *testing.T) {
+	s := customers("n1", "n2", "n3")
+	found := func(p difffile.Pair) iter.Seq[difftest.Found] {
+		return drift(map[difffile.Pair]int{n12: 300, n23: 100}[p])
+	}
+	b := show(t, desktop, htmlOf(t, s, found))
+	options := `[...document.getElementById("%s").options].map((o) => o.textContent)`
+	for id, want := range map[string][]string{
+		"pair":   {"all", "n1 / n2", "n2 / n3"},
+		"kind":   {"all", "different", "only on n1", "only on n2", "only on n3"},
+		"column": {"any", "email", "status", "balance", "preferences", "updated_at", "note"},
+	} {
+		if got := eval[[]string](t, b, fmt.Sprintf(options, id)); !slices.Equal(got, want) {
+			t.Errorf("%s offers %q, want %q", id, got, want)
+		}
+	}
+	wantStatus(t, b, "1 to 50 of 400 differences")
+	for _, tt := range []struct {
+		set  [][2]string
+		want string
+	}{
+		{[][2]string{{"pair", "0"}}, "1 to 50 of 300 that pass the filter, of 400 differences"},
+		{[][2]string{{"kind", "d"}}, "1 to 50 of 240 that pass the filter, of 400 differences"},
+		{[][2]string{{"kind", "only:n1"}}, "1 to 30 of 30 that pass the filter, of 400 differences"},
+		{[][2]string{{"pair", ""}, {"kind", "only:n2"}}, "1 to 40 of 40 that pass the filter, of 400 differences"},
+		{[][2]string{{"kind", ""}, {"column", "4"}}, "1 to 40 of 40 that pass the filter, of 400 differences"},
+		{[][2]string{{"column", ""}, {"unsettled", "on"}}, "1 to 8 of 8 that pass the filter, of 400 differences"},
+		{[][2]string{{"unsettled", "off"}, {"text", "1007919"}}, "1 to 2 of 2 that pass the filter, of 400 differences"},
+		{[][2]string{{"text", "US 10079"}}, "1 to 2 of 2 that pass the filter, of 400 differences"},
+		{[][2]string{{"text", "no such key"}}, "None of 0 that pass the filter, of 400 differences"},
+		{[][2]string{{"text", ""}}, "1 to 50 of 400 differences"},
+	} {
+		for _, control := range tt.set {
+			set(t, b, control[0], control[1])
+		}
+		wantStatus(t, b, tt.want)
+	}
+}
+
+// attempts is how often something may be tried to be quick: a busy machine is slow now and then, a slow page always.
+const attempts = 4
+
+func TestPage_OfOneHundredThousandDifferencesStaysQuick(t *testing.T) {
+	html := htmlOf(t, customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return drift(100_000) })
+	b := show(t, desktop, html)
+	quick(t, "opening", 3000, func() float64 {
+		b.do(t, chromedp.Reload())
+		return eval[float64](t, b, `performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd`)
+	})
+	wantStatus(t, b, "1 to 50 of 100,000 differences") // and it was there at that event: the script is part of the page
+	for _, tt := range []struct{ name, action, want string }{
+		{"next page", `document.querySelector("[aria-label='Next page']").click()`, "51 to 100 of 100,000"},
+		{"last page", `document.querySelector("[aria-label='Last page']").click()`, "99,951 to 100,000 of 100,000"},
+		{"page 1000", `{ const i = document.querySelector(".pager input"); i.value = 1000; i.dispatchEvent(new Event("change")) }`, "49,951 to 50,000 of"},
+		{"key", `{ const i = document.getElementById("text"); i.value = "79190"; i.dispatchEvent(new Event("input")) }`, "1 to 8 of 8 that pass"},
+		{"column", `{ const i = document.getElementById("column"); i.value = "4"; i.dispatchEvent(new Event("change")) }`, "1 to 50 of 10,000 that pass"},
+		{"kind", `{ const i = document.getElementById("kind"); i.value = "only:n2"; i.dispatchEvent(new Event("change")) }`, "1 to 50 of 10,000 that pass"},
+		{"equal columns", `document.getElementById("equal").click()`, "1 to 50 of 100,000"},
+	} {
+		quick(t, tt.name, 500, func() float64 {
+			eval[bool](t, b, `(() => {
+				for (const id of ["text", "column", "kind"]) document.getElementById(id).value = "";
+				document.getElementById("kind").dispatchEvent(new Event("change"));
+				return true;
+			})()`)
+			return eval[float64](t, b, `(async () => {
+				const line = document.getElementById("status"), start = performance.now();
+				const changed = new Promise((done) => new MutationObserver(done).observe(line, { childList: true }));
+				`+tt.action+`
+				await changed;
+				await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+				return performance.now() - start;
+			})()`)
+		})
+		wantStatus(t, b, tt.want)
+	}
+}
+
+func quick(t *testing.T, what string, limit float64, measure func() float64) {
+	t.Helper()
+	var took []float64
+	for range attempts {
+		took = append(took, measure())
+		if took[len(took)-1] <= limit {
+			t.Logf("%s: %.0f ms", what, took)
+			return
+		}
+	}
+	t.Errorf("%s took %.0f ms, wanted are at most %.0f", what, took, limit)
+}
+
+func TestPage_IsUsableByKeyboardAlone(t *testing.T) {
+	b := show(t, desktop, htmlOf(t, customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return drift(120) }))
+	press := func(keys ...string) {
+		t.Helper()
+		for _, key := range keys {
+			b.do(t, chromedp.KeyEvent(key))
+		}
+	}
+	focused := func() string {
+		t.Helper()
+		return eval[string](t, b, `document.activeElement.id || document.activeElement.getAttribute("aria-label") || document.activeElement.className || document.activeElement.tagName`)
+	}
+	// reach goes on by tab until this is in focus.
+	reach := func(want string) {
+		t.Helper()
+		for range 20 {
+			press(kb.Tab)
+			if focused() == want {
+				return
+			}
+		}
+		t.Fatalf("%q cannot be reached by tab; in focus is %q", want, focused())
+	}
+	press(kb.Tab)
+	if got := focused(); got != "skip" {
+		t.Errorf("first in focus is %q", got)
+	}
+	press(kb.Enter) // over everything before the rows
+	press(kb.Tab)
+	if got := focused(); got != "text" {
+		t.Errorf("behind the link comes %q", got)
+	}
+	press("1", "0", "0")
+	wantStatus(t, b, "1 to 1 of 1 that pass the filter, of 120 differences")
+	press(kb.Backspace, kb.Backspace, kb.Backspace)
+	reach("kind")
+	press(kb.ArrowDown, kb.ArrowDown)
+	wantStatus(t, b, "1 to 12 of 12 that pass the filter, of 120 differences")
+	press(kb.ArrowUp, kb.ArrowUp)
+	wantStatus(t, b, "1 to 50 of 120 differences")
+	reach("Next page")
+	press(kb.Enter)
+	wantStatus(t, b, "51 to 100 of 120 differences")
+	press(kb.Enter, kb.Enter) // the last page stays where it is, and the button in focus
+	wantStatus(t, b, "101 to 120 of 120 differences")
+	if got := focused(); got != "Next page" {
+		t.Errorf("after turning the page %q is in focus", got)
+	}
+	eval[bool](t, b, `(document.querySelector("[aria-label='Previous page']").focus(), true)`)
+	press(kb.Enter)
+	wantStatus(t, b, "51 to 100 of 120 differences")
+	reach("more")
+	before := len(lines(t, b))
+	press(" ")
+	if got := eval[string](t, b, `document.activeElement.getAttribute("aria-expanded") + " " + document.activeElement.textContent`); !strings.HasPrefix(got, "true hide ") || len(lines(t, b)) <= before {
+		t.Errorf("in focus is now %q, the page has %d lines instead of %d", got, len(lines(t, b)), before)
+	}
+	eval[bool](t, b, `(document.querySelector("#results + .pager [aria-label='Next page']").focus(), true)`)
+	press(kb.Enter)
+	wantStatus(t, b, "101 to 120 of 120 differences")
+	if got := focused(); got != "rows-title" { // who turned the page below the rows reads on above them
+		t.Errorf("after turning the page below %q is in focus", got)
+	}
+}
+
+// node is one of the accessibility tree.
+type node struct{ role, name string }
+
+// tree is what a screen reader is told of the page.
+func tree(t *testing.T, b *tab) []node {
+	t.Helper()
+	full, err := chromedp.Call(b.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(v *accessibility.Value) string {
+		var s string
+		if v != nil {
+			_ = json.Unmarshal(v.Value, &s) // other values are no text
+		}
+		return s
+	}
+	var nodes []node
+	for _, n := range full.Nodes {
+		if !n.Ignored {
+			nodes = append(nodes, node{text(n.Role), text(n.Name)})
+		}
+	}
+	return nodes
+}
+
+func TestPage_TellsAScreenReaderTheSameOnEveryScreen(t *testing.T) {
+	html := htmlOf(t, customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return drift(60) })
+	for _, s := range []screen{desktop, phone} {
+		t.Run(fmt.Sprint(s.width), func(t *testing.T) {
+			nodes := tree(t, show(t, s, html))
+			for _, n := range nodes {
+				if slices.Contains([]string{"button", "searchbox", "combobox", "checkbox", "spinbutton", "table"}, n.role) && strings.TrimSpace(n.name) == "" {
+					t.Errorf("a %s has no name", n.role)
+				}
+			}
+			for _, want := range []node{
+				{"heading", "public.customers differs"}, {"columnheader", "n1"}, {"columnheader", "n2"},
+				{"rowheader", "balance"}, {"searchbox", "Key contains"}, {"combobox", "Difference"}, {"status", ""},
+				{"table", "Differences between n1 and n2"}, {"button", "Next page"},
+			} {
+				if !slices.Contains(nodes, want) {
+					t.Errorf("there is no %s %q", want.role, want.name)
+				}
+			}
+			if rows := count(nodes, "row"); rows < 100 {
+				t.Errorf("only %d rows are rows", rows)
+			}
+		})
+	}
+}
+
+func count(nodes []node, role string) int {
+	n := 0
+	for _, node := range nodes {
+		if node.role == role {
+			n++
+		}
+	}
+	return n
+}
+
+// hostileDocument has hostile text wherever a database or an operator can put some.
+func hostileDocument() (difffile.Summary, difftest.List) {
+	bad := `</script></style><script>document.pwned=1</script><img src=x onerror="document.pwned=2">` + "\u202e\u2028"
+	s := difftest.Summary([]string{"n1" + strings.ReplaceAll(bad, "/", ""), "n2\u2066"}, difffile.Column{Name: "id" + bad, Type: bad}, difffile.Column{Name: bad, Type: "text"})
+	s.TaskID, s.ClusterName, s.DBName, s.Schema, s.Table = "td"+bad, bad, bad, bad, bad
+	s.TableFilter, s.IgnoreColumns, s.Warnings, s.Strategy, s.Snapshots = bad, []string{bad}, []string{bad}, bad, bad
+	s.Timings = map[string]float64{bad: 1}
+	s.ServerVersions[s.Nodes[0]] = bad
+	list, pair := difftest.List{}, s.Pairs[0].Nodes
+	for i, value := range append(hostile, bad, strings.Repeat(bad, 50_000)) {
+		key := fmt.Sprint(i, bad)
+		f := difftest.Found{Rows: [2]difffile.Row{difftest.Row(key, value), difftest.Row(key, value+"!")}, Unsettled: true}
+		if side := i % 4; side < 2 {
+			f.Rows[side] = nil
+		}
+		list[pair] = append(list[pair], f)
+	}
+	return s, list
+}
+
+func TestPage_HostileTextDoesNothing(t *testing.T) {
+	s, list := hostileDocument()
+	html := htmlOf(t, s, list.Each)
+	for _, screen := range []screen{desktop, phone} {
+		t.Run(fmt.Sprint(screen.width), func(t *testing.T) {
+			b := show(t, screen, html)
+			for range 2 { // pages
+				if got := eval[int](t, b, `document.querySelectorAll("img, iframe, object, link, base, form, [onerror]").length + (document.pwned ?? 0)`); got != 0 {
+					t.Error("markup in the data became markup of the page")
+				}
+				if got := eval[[]string](t, b, `[...document.body.innerText.matchAll(/[\p{Cf}\p{Zl}\p{Zp}]|(?![\n\t])\p{Cc}/gu)].map((m) => "U+" + m[0].codePointAt(0).toString(16)).filter((c) => c !== "U+200d")`); len(got) > 0 {
+					t.Errorf("the page shows hidden characters %q", got)
+				}
+				if got := eval[[]int](t, b, `[document.documentElement.scrollWidth, innerWidth]`); got[0] > got[1] {
+					t.Errorf("the page is %d wide on a screen of %d", got[0], got[1])
+				}
+				eval[bool](t, b, `(document.querySelector("[aria-label='Next page']").click(), true)`)
+			}
+			scripts := eval[int](t, b, `[...document.scripts].filter((script) => script.type !== "application/json").length`)
+			styles := eval[int](t, b, `document.querySelectorAll("style").length`)
+			if scripts != 1 || styles != 1 {
+				t.Errorf("the page has %d scripts and %d styles", scripts, styles)
+			}
+		})
+	}
+}
+
+// TestPage_NamesTheHiddenCharactersThatGoNames: what a character shows is decided in Go for names and in the page's script
+// for values.
+func TestPage_NamesTheHiddenCharactersThatGoNames(t *testing.T) {
+	s := difftest.Summary([]string{"n1", "n2"}, difffile.Column{Name: "id", Type: "text"}, difffile.Column{Name: "v", Type: "text"})
+	list, values := difftest.List{}, []string{""}
+	for r := rune(1); r <= 0xe007f; r++ {
+		near := render.Hidden('a', r-1) || render.Hidden('a', r) || render.Hidden('a', r+1)
+		if !near || r == '\n' || r == '\t' || r >= 0xd800 && r <= 0xdfff {
+			continue
+		}
+		if last := &values[len(values)-1]; len(*last) < 400 {
+			*last += "a" + string(r) + "日" + string(r)
+		} else {
+			values = append(values, "a"+string(r))
+		}
+	}
+	for i, value := range values {
+		list[n12] = append(list[n12], difftest.Found{Rows: [2]difffile.Row{difftest.Row(fmt.Sprintf("%04d", i), value), nil}})
+	}
+	b := show(t, desktop, htmlOf(t, s, list.Each))
+	for i, value := range values {
+		var want []string
+		before := rune(0)
+		for _, r := range value {
+			if render.Hidden(before, r) {
+				want = append(want, fmt.Sprintf("U+%04X", r))
+			}
+			before = r
+		}
+		got := eval[[]string](t, b, fmt.Sprintf(`[...document.querySelectorAll("#results tbody")[%d].querySelectorAll("td .hidden")].map((e) => e.textContent)`, i))
+		if !slices.Equal(got, want) {
+			t.Errorf("of %q the page names %q, want %q", value, got, want)
+		}
+	}
+	if len(values) > 50 {
+		t.Errorf("%d values do not fit on one page", len(values))
+	}
+}
+
+func TestPage_CutsALongValueAroundItsDifference(t *testing.T) {
+	s := difftest.Summary([]string{"n1", "n2"}, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "v", Type: "text"})
+	long := strings.Repeat("0123456789", 500_000)
+	b := show(t, phone, htmlOf(t, s, difftest.List{n12: {
+		{Rows: [2]difffile.Row{difftest.Row("1", long+"<A>"+long), difftest.Row("1", long+"<B>"+long)}},
+	}}.Each))
+	got := eval[[]string](t, b, `[...document.querySelectorAll("td.first .value > *")].map((e) => e.nodeName + " " + e.innerText)`)
+	want := []string{"SPAN … 4,999,801 more characters …", "MARK A", "SPAN … 4,999,801 more characters …"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the value has %q, want %q", got, want)
+	}
+}
+
+func TestPage_SaysBeforeTheRowsThatItEndsEarly(t *testing.T) {
+	document := difftest.Document(t, customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return drift(500) })
+	var html bytes.Buffer
+	if err := render.HTMLWithin(t.Context(), &html, difftest.Opener(t, document), 1); err != nil {
+		t.Fatal(err)
+	}
+	b := show(t, desktop, html.Bytes())
+	wantStatus(t, b, "1 to 50 of 201 differences")
+	if got := eval[string](t, b, `document.getElementById("controls").previousElementSibling.textContent`); !strings.Contains(got, "the first 201 of 500 differences") {
+		t.Errorf("before the rows the page says %q", got)
+	}
+}
+
+// TestPage_Pictures takes those of the documentation.
+func TestPage_Pictures(t *testing.T) {
+	s := customers("n1", "n2", "n3")
+	s.MismatchedRows = 103
+	s.Warnings = []string{`column "note" is text on node n1 but character varying(200) on node n2: compared as text`}
+	html := htmlOf(t, s, func(p difffile.Pair) iter.Seq[difftest.Found] {
+		if p == n13 {
+			return drift(0)
+		}
+		return drift(103)
+	})
+	for _, picture := range []struct {
+		name string
+		screen
+		from string // what is at the top
+	}{
+		{"html-light.png", screen{1280, 1740, "light"}, "main"},
+		{"html-dark-phone.png", screen{390, 1120, "dark"}, "#rows"},
+	} {
+		t.Run(picture.name, func(t *testing.T) {
+			b := show(t, picture.screen, html)
+			eval[bool](t, b, fmt.Sprintf(`(document.querySelector(%q).scrollIntoView(), true)`, picture.from))
+			taken, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("..", "..", "docs", picture.name)
+			if *update {
+				if err := os.WriteFile(file, taken, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			kept, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, raw := range [][]byte{taken, kept} {
+				config, err := png.DecodeConfig(bytes.NewReader(raw))
+				if err != nil || config.Width != int(picture.width) || config.Height != int(picture.height) {
+					t.Errorf("the picture has %d x %d pixels, error %v", config.Width, config.Height, err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,76 @@
+package render_test
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+
+	"ace/shared/difffile"
+	"ace/shared/difffile/difftest"
+)
+
+// customers is a comparison such as an operator meets it.
+func customers(nodes ...string) difffile.Summary {
+	s := difftest.Summary(nodes,
+		difffile.Column{Name: "region", Type: "text"}, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "name", Type: "text"},
+		difffile.Column{Name: "email", Type: "text"}, difffile.Column{Name: "status", Type: "text"}, difffile.Column{Name: "balance", Type: "numeric(12,2)"},
+		difffile.Column{Name: "active", Type: "boolean"}, difffile.Column{Name: "preferences", Type: "jsonb"},
+		difffile.Column{Name: "updated_at", Type: "timestamp with time zone"}, difffile.Column{Name: "note", Type: "text"})
+	s.PrimaryKey = []string{"region", "id"}
+	s.Table, s.ClusterName, s.DBName = "customers", "production", "shop"
+	s.TotalRows, s.Blocks, s.MismatchedBlocks, s.TimeTaken, s.ResolvedRows = 2_000_001, 200, 12, 2.041, 2
+	s.Timings = map[string]float64{"plan": 0.061, "compare": 1.484, "confirm": 0.402, "merge": 0.094}
+	for i, node := range nodes {
+		s.RowsPerNode[node] = 2_000_000 - int64(i)
+	}
+	return s
+}
+
+func customer(id int) difffile.Row {
+	names := []string{"Ada Lovelace", "Grace Hopper", "Edsger Dijkstra", "Barbara Liskov", "Donald Knuth", "Frances Allen", "Tony Hoare"}
+	name := names[id%len(names)]
+	return difftest.Row([]string{"eu", "us", "apac"}[id%3], fmt.Sprint(1_000_000+id*7919), name,
+		strings.ToLower(strings.ReplaceAll(name, " ", "."))+fmt.Sprint(id%90)+"@example.com", []string{"active", "paused", "closed"}[id%3],
+		fmt.Sprintf("%d.%02d", id*37%9000, id%100), "t", fmt.Sprintf(`{"theme": "dark", "locale": "en-GB", "newsletter": %v, "visits": %d}`, id%2 == 0, id%500),
+		fmt.Sprintf("2024-03-%02d %02d:%02d:07.%06d+00", 1+id%28, id%24, id%60, id*7%1_000_000), difftest.Null)
+}
+
+// drifted gives a row as a node has it that missed an update.
+func drifted(id int) difffile.Row {
+	row := customer(id)
+	set := func(column int, value string) { row[column] = &value }
+	switch id % 5 {
+	case 0:
+		set(5, "0.00")
+	case 1:
+		set(4, "suspended")
+		set(8, strings.Replace(*row[8], "2024-03-", "2024-02-", 1))
+	case 2:
+		set(7, strings.Replace(*row[7], "en-GB", "en-US", 1))
+	case 3:
+		set(3, strings.Replace(*row[3], "example.com", "example.org", 1))
+		set(9, "")
+	case 4:
+		set(9, "called back,\nwants a refund")
+		row[5] = nil
+	}
+	return row
+}
+
+// drift is what was found between two nodes: of every ten keys eight are different, and each node lacks one.
+func drift(keys int) iter.Seq[difftest.Found] {
+	return func(yield func(difftest.Found) bool) {
+		for id := 1; id <= keys; id++ {
+			f := difftest.Found{Rows: [2]difffile.Row{customer(id), drifted(id)}, Unsettled: id%50 == 3}
+			switch id % 10 {
+			case 6:
+				f.Rows[1] = nil
+			case 9:
+				f.Rows[0] = nil
+			}
+			if !yield(f) {
+				return
+			}
+		}
+	}
+}

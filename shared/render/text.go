@@ -1,0 +1,77 @@
+package render
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+)
+
+// hidden says whether a character shows nothing where it stands, or changes how its neighbours are shown: controls,
+// direction marks, joiners where nothing can be joined. The page's script has the same list.
+func hidden(before, r rune) bool {
+	switch r {
+	case zeroWidthJoiner, '\u200c':
+		return before < 0x250 // Latin letters and everything below them; in other scripts, and emoji, joiners are spelling
+	case '\u034f', '\u115f', '\u1160', '\u17b4', '\u17b5', '\u3164', '\uffa0':
+		return true // letters and marks without a picture
+	}
+	return r >= 0x7f && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r < ' '
+}
+
+// visible escapes a text for HTML and shows hidden characters by their numbers.
+func visible(text string) template.HTML {
+	var out strings.Builder
+	eachRun(text, func(run string) { template.HTMLEscape(&out, []byte(run)) }, func(r rune) {
+		fmt.Fprintf(&out, `<span class="hidden">U+%04X</span>`, r)
+	})
+	return template.HTML(out.String())
+}
+
+// plain shows hidden characters where no markup is possible.
+func plain(text string) string {
+	var out strings.Builder
+	eachRun(text, func(run string) { out.WriteString(run) }, func(r rune) { fmt.Fprintf(&out, "⟨U+%04X⟩", r) })
+	return out.String()
+}
+
+// eachRun calls run for what can be shown as it is, and sign for each hidden character.
+func eachRun(text string, run func(string), sign func(rune)) {
+	before, done := rune(0), 0
+	for at, r := range text {
+		if hidden(before, r) {
+			run(text[done:at])
+			sign(r)
+			done = at + len(string(r))
+		}
+		before = r
+	}
+	run(text[done:])
+}
+
+// appendText appends a JSON string that means nothing to an HTML parser, and that an editor shows as it is: markup and
+// hidden characters are escaped.
+func appendText(out []byte, text string) []byte {
+	out = append(out, '"')
+	done := 0
+	for at, r := range text {
+		if r != '"' && r != '\\' && r != '<' && r != '>' && r != '&' && r != zeroWidthJoiner && !hidden(0, r) {
+			continue
+		}
+		out = append(out, text[done:at]...)
+		out = appendEscape(out, r)
+		done = at + len(string(r))
+	}
+	return append(append(out, text[done:]...), '"')
+}
+
+func appendEscape(out []byte, r rune) []byte {
+	if r == '"' || r == '\\' {
+		return append(out, '\\', byte(r))
+	}
+	if high, low := utf16.EncodeRune(r); high != unicode.ReplacementChar {
+		return fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+	}
+	return fmt.Appendf(out, `\u%04x`, r)
+}

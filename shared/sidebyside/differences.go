@@ -1,0 +1,194 @@
+package sidebyside
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"slices"
+
+	"ace/shared/difffile"
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// Difference is what the nodes of a pair hold for one key.
+type Difference struct {
+	Pair      difffile.Pair
+	Rows      [2]difffile.Row // of the pair's nodes; nil: the node has no such row. They are not reused.
+	Unsettled bool            // it was still being written when last read
+}
+
+// Kind is how the rows of one key differ.
+type Kind int
+
+// The kinds.
+const (
+	Different  Kind = iota // the key is on both nodes
+	OnlyFirst              // only the pair's first node has the key
+	OnlySecond             // only the second one has it
+)
+
+// Kind says how the rows differ.
+func (d Difference) Kind() Kind {
+	switch {
+	case d.Rows[1] == nil:
+		return OnlyFirst
+	case d.Rows[0] == nil:
+		return OnlySecond
+	}
+	return Different
+}
+
+// Differences gives all differences, pair by pair; the rows of each node come in the document's order. The sequence
+// ends with the first error.
+func (d *Document) Differences(ctx context.Context) iter.Seq2[Difference, error] {
+	return func(yield func(Difference, error) bool) {
+		for _, p := range d.pairs {
+			err := d.each(ctx, p, func(found Difference) bool { return yield(found, nil) })
+			if errors.Is(err, errStop) {
+				return
+			}
+			if err != nil {
+				yield(Difference{}, err)
+				return
+			}
+		}
+	}
+}
+
+// errStop ends the reading when the consumer has what it wants.
+var errStop = errors.New("the consumer has seen enough")
+
+// each reads both sections of a pair at once. Keys that both nodes have come in the same order on both, so that one
+// side waits at such a key until the other has come to it.
+func (d *Document) each(ctx context.Context, p *pair, yield func(Difference) bool) error {
+	var sides [2]*cursor
+	for i := range sides {
+		c, err := d.openCursor(ctx, p.sections[i])
+		if err != nil {
+			return err
+		}
+		defer c.close()
+		sides[i] = c
+	}
+	for sides[0].row != nil || sides[1].row != nil {
+		found := Difference{Pair: p.nodes}
+		alone := [2]bool{d.alone(p, 0, sides[0]), d.alone(p, 1, sides[1])}
+		switch {
+		case alone[0] && (!alone[1] || !before(d.keyOf(sides[1].row), d.keyOf(sides[0].row))):
+			found.Rows[0] = sides[0].row
+		case alone[1]:
+			found.Rows[1] = sides[1].row
+		case d.sameKey(p, sides[0].row, sides[1].row):
+			found.Rows = [2]difffile.Row{sides[0].row, sides[1].row}
+		default:
+			return fault.New(fault.Invalid, "the diff document has the rows of pair %s in an order of its own for each node: row %d of node %s and row %d of node %s do not belong together",
+				p.nodes, sides[0].number+1, p.nodes[0], sides[1].number+1, p.nodes[1])
+		}
+		found.Unsettled = d.unsettled(p, found)
+		if !yield(found) {
+			return errStop
+		}
+		for i, row := range found.Rows {
+			if row == nil {
+				continue
+			}
+			if err := sides[i].advance(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// alone says whether the cursor is at a row whose key the other node lacks.
+func (d *Document) alone(p *pair, side int, c *cursor) bool {
+	if c.row == nil || p.both[side].Has(c.number) {
+		return false
+	}
+	if len(p.respelt) == 0 {
+		return true
+	}
+	hash := d.hash.of(d.keyOf(c.row))
+	if side == 0 {
+		_, respelt := p.respelt[hash]
+		return !respelt
+	}
+	return !p.respellee[hash]
+}
+
+// sameKey makes sure that two rows belong together.
+func (d *Document) sameKey(p *pair, first, second difffile.Row) bool {
+	if first == nil || second == nil {
+		return false
+	}
+	a, b := d.keyOf(first), d.keyOf(second)
+	if slices.EqualFunc(a, b, table.SameValue) {
+		return true
+	}
+	spelling, respelt := p.respelt[d.hash.of(a)]
+	return respelt && spelling == d.hash.of(b)
+}
+
+func (d *Document) unsettled(p *pair, found Difference) bool {
+	if len(p.unsettled) == 0 {
+		return false
+	}
+	for _, row := range found.Rows {
+		if row == nil {
+			continue
+		}
+		if _, ok := slices.BinarySearch(p.unsettled, d.hash.of(d.keyOf(row))); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// cursor reads the rows of one section.
+type cursor struct {
+	row    difffile.Row // nil at the end
+	number int64        // of the row, from 0
+	next   func() (difffile.Entry, error, bool)
+	stop   func()
+	stream io.Closer
+}
+
+// openCursor opens a section at its first row. The cursor must be closed.
+func (d *Document) openCursor(ctx context.Context, s section) (*cursor, error) {
+	if s.rows == 0 {
+		return &cursor{}, nil
+	}
+	stream, err := d.open(ctx, s.first.Offset)
+	if err != nil {
+		return nil, err
+	}
+	c := &cursor{number: -1, stream: stream}
+	c.next, c.stop = iter.Pull2(d.reader.Section(stream, s.first))
+	if err := c.advance(ctx); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *cursor) advance(ctx context.Context) error {
+	entry, err, more := c.next()
+	if err == nil {
+		err = ctx.Err()
+	}
+	c.row = nil
+	if more {
+		c.row = entry.Row
+	}
+	c.number++
+	return err
+}
+
+func (c *cursor) close() {
+	if c.stream != nil {
+		c.stop()
+		_ = c.stream.Close() // it was only read
+	}
+}

@@ -1,0 +1,213 @@
+package sidebyside
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"ace/shared/bitmap"
+	"ace/shared/difffile"
+	"ace/shared/fault"
+)
+
+// Opener opens a document so many bytes from its beginning. Streams are independent of each other, and each gives the
+// same version of the document; whoever opens one closes it.
+type Opener func(ctx context.Context, offset int64) (io.ReadCloser, error)
+
+// Document is a diff document that was surveyed.
+type Document struct {
+	open   Opener
+	reader *difffile.Reader
+	key    []int // columns
+	hash   hasher
+	pairs  []*pair // that have rows
+}
+
+// pair is what the survey found of one pair.
+type pair struct {
+	nodes     difffile.Pair
+	sections  [2]section
+	both      [2]bitmap.Set // rows whose key has the same text on the other node
+	matched   int64         // how many
+	unsettled []uint64      // hashes of keys, sorted
+	respelt   map[uint64]uint64
+	respellee map[uint64]bool // the values of respelt
+}
+
+// section is the rows of one node.
+type section struct {
+	first difffile.Entry // where it begins
+	rows  int64
+}
+
+// Open surveys a document: it reads all of it, and finds out what is wrong with it. Errors are those of difffile, and
+// Invalid where rows cannot be put side by side.
+func Open(ctx context.Context, open Opener) (*Document, error) { return survey(ctx, open, maxMarks) }
+
+func survey(ctx context.Context, open Opener, maxMarks int) (*Document, error) {
+	stream, err := open(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer stream.Close()
+	d := &Document{open: open}
+	if d.reader, err = difffile.Open(stream); err != nil {
+		return nil, err
+	}
+	if d.reader.Peer() {
+		return nil, fault.New(fault.Invalid, "the diff document was written by another tool and does not say which columns are the key: its rows cannot be shown side by side")
+	}
+	d.key = keyColumns(d.Summary())
+	s := &surveyor{Document: d, marks: marks{max: maxMarks, list: make([]mark, 0, min(maxMarks+1, expected(d.Summary())))}}
+	err = d.reader.Visit(difffile.Visitor{
+		Row:       func(e difffile.Entry) error { return s.row(ctx, e) },
+		Unsettled: s.unsettled,
+		Respelt:   s.respelt,
+	})
+	if err == nil {
+		err = s.finish(ctx)
+	}
+	for _, p := range d.pairs {
+		slices.Sort(p.unsettled)
+	}
+	return d, err
+}
+
+// Summary is what the document says besides the rows.
+func (d *Document) Summary() difffile.Summary { return d.reader.Summary() }
+
+// Key gives the places of the key's columns among those of a row.
+func (d *Document) Key() []int { return d.key }
+
+// Count gives how many differences the document holds: the rows that it has for one key count once per pair.
+func (d *Document) Count() int64 {
+	var n int64
+	for _, p := range d.pairs {
+		n += p.sections[0].rows + p.sections[1].rows - p.matched - int64(len(p.respelt))
+	}
+	return n
+}
+
+func keyColumns(s difffile.Summary) []int {
+	at := make([]int, len(s.PrimaryKey))
+	for i, name := range s.PrimaryKey {
+		at[i] = slices.IndexFunc(s.Columns, func(c difffile.Column) bool { return c.Name == name })
+	}
+	return at
+}
+
+// expected gives how many marks the largest pair needs, so that they need not grow.
+func expected(s difffile.Summary) int {
+	var rows int64
+	for _, p := range s.Pairs {
+		rows = max(rows, p.OnlyOn[p.Nodes[0]]+p.OnlyOn[p.Nodes[1]]+2*p.Different)
+	}
+	return int(max(rows, 0))
+}
+
+// keyOf gives the key of a row.
+func (d *Document) keyOf(row difffile.Row) difffile.Row {
+	key := make(difffile.Row, len(d.key))
+	for i, at := range d.key {
+		key[i] = row[at]
+	}
+	return key
+}
+
+// surveyor goes over a document for the first time.
+type surveyor struct {
+	*Document
+	current *pair
+	marks   marks
+}
+
+func (s *surveyor) row(ctx context.Context, e difffile.Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.current == nil || s.current.nodes != e.Pair {
+		if err := s.finish(ctx); err != nil {
+			return err
+		}
+		s.begin(e.Pair)
+	}
+	side := slices.Index(e.Pair[:], e.Node)
+	section := &s.current.sections[side]
+	s.marks.add(newMark(s.hash.of(s.keyOf(e.Row)), side, section.rows))
+	if section.rows == 0 {
+		section.first = e
+	}
+	section.rows++
+	return nil
+}
+
+func (s *surveyor) begin(nodes difffile.Pair) {
+	s.current = &pair{nodes: nodes, respelt: map[uint64]uint64{}, respellee: map[uint64]bool{}}
+	s.pairs = append(s.pairs, s.current)
+	s.marks.list, s.marks.part, s.marks.parts = s.marks.list[:0], 0, 1
+}
+
+// finish matches the rows of the current pair, all of which were given.
+func (s *surveyor) finish(ctx context.Context) error {
+	if s.current == nil {
+		return nil
+	}
+	for {
+		n, ok := s.marks.match(&s.current.both)
+		if !ok {
+			return fault.New(fault.Invalid, "the diff document has two rows of the same key for one node of pair %s", s.current.nodes)
+		}
+		s.current.matched += n
+		s.marks.part++
+		if s.marks.part == s.marks.parts {
+			return nil
+		}
+		s.marks.list = s.marks.list[:0]
+		for side := range s.current.sections {
+			if err := s.readAgain(ctx, side); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// readAgain notes the keys of a section that belong to the current part.
+func (s *surveyor) readAgain(ctx context.Context, side int) error {
+	c, err := s.openCursor(ctx, s.current.sections[side])
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	for c.row != nil {
+		s.marks.add(newMark(s.hash.of(s.keyOf(c.row)), side, c.number))
+		if err := c.advance(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *surveyor) unsettled(nodes difffile.Pair, key difffile.Row) error {
+	if p := s.find(nodes); p != nil {
+		p.unsettled = append(p.unsettled, s.hash.of(key))
+	}
+	return nil
+}
+
+func (s *surveyor) respelt(nodes difffile.Pair, keys [2]difffile.Row) error {
+	if p := s.find(nodes); p != nil {
+		first, second := s.hash.of(keys[0]), s.hash.of(keys[1])
+		p.respelt[first], p.respellee[second] = second, true
+	}
+	return nil
+}
+
+// find gives a pair, nil if none of its rows is left in the document.
+func (d *Document) find(nodes difffile.Pair) *pair {
+	for _, p := range d.pairs {
+		if p.nodes == nodes {
+			return p
+		}
+	}
+	return nil
+}
