@@ -179,12 +179,12 @@ func readPlan(t *testing.T, s *apptest.Service, taskID string, plan *tablediff.P
 	}
 }
 
-// writeFigures are what a run under writes amounts to.
-type writeFigures struct{ rows, met, unsettled int64 }
+// tally is what a run under writes amounts to.
+type tally struct{ rows, met, unsettled int64 }
 
 // allowed is how many rows may be left unsettled: one in a thousand written. A run with few writes may have two, since a row
 // that moves whenever it is looked at is bad luck and no fault.
-func (f writeFigures) allowed() int64 { return max(2, f.rows/1000) }
+func (f tally) allowed() int64 { return max(2, f.rows/1000) }
 
 // TestLiveWrites_NothingIsMissedAndNothingIsMadeUp compares tables that are written to and replicated all the while. Reported as
 // different and at rest are exactly the rows that were planted: fifty before the run, and ten during it, ahead of where
@@ -195,7 +195,7 @@ func TestLiveWrites_NothingIsMissedAndNothingIsMadeUp(t *testing.T) {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
 			c := replicated(t)
-			var sum writeFigures
+			var sum tally
 			rounds := soak.Rounds(t, 1, 20)
 			for round := range rounds {
 				f := compareUnderWrites(t, c, w, round)
@@ -209,7 +209,7 @@ func TestLiveWrites_NothingIsMissedAndNothingIsMadeUp(t *testing.T) {
 	}
 }
 
-func compareUnderWrites(t *testing.T, c *pgtest.Cluster, w written, round int) writeFigures {
+func compareUnderWrites(t *testing.T, c *pgtest.Cluster, w written, round int) tally {
 	t.Helper()
 	seed := soak.Seed(t) + uint64(round)
 	table := fmt.Sprintf("t%d", round)
@@ -221,7 +221,7 @@ func compareUnderWrites(t *testing.T, c *pgtest.Cluster, w written, round int) w
 	d.load = startLoad(t, c, seed, &load{table: table, key: w.key, rows: writtenRows})
 
 	diff := d.s.Diff(t, "public."+table, "block_rows", "1000", "batch_size", "2", "max_cpu_ratio", "0.5", "confirm_delay", "1s")
-	f := writeFigures{rows: d.load.written.Load(), met: diff.Summary.ResolvedRows, unsettled: diff.Summary.UnsettledRows}
+	f := tally{rows: d.load.written.Load(), met: diff.Summary.ResolvedRows, unsettled: diff.Summary.UnsettledRows}
 	d.load.end()
 	d.check(d.pace.wait(t.Context()))
 	if got := differing(t, c, table); !slices.Equal(got, p.numbers()) {
