@@ -48,6 +48,10 @@ func command() *cli.Command {
 				Action: withConfig(doctor), OnUsageError: badUsage,
 			},
 			{
+				Name: "reindex", Usage: "make the list of archived documents anew out of the task records", Flags: flags,
+				Action: withConfig(reindex),
+			},
+			{
 				Name: "config", Usage: "show the configuration as it would be used", Flags: flags,
 				Action: withConfig(show), OnUsageError: badUsage,
 			},

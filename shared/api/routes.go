@@ -16,6 +16,7 @@ const (
 	RouteTaskStatus  Route = "/ace/task-status/{task_id}"
 	RouteTaskCancel  Route = "/ace/task-cancel/{task_id}"
 	RouteTasks       Route = "/ace/tasks"
+	RouteDiffs       Route = "/ace/diffs"
 	RouteDiff        Route = "/ace/diffs/{task_id}"
 	RouteHealth      Route = "/healthz"
 )
@@ -24,7 +25,7 @@ const (
 func Routes() []Route {
 	return []Route{
 		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun,
-		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiff, RouteHealth,
+		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteHealth,
 	}
 }
 
@@ -32,7 +33,7 @@ func Routes() []Route {
 // so a route that is not listed here does not take it.
 func (r Route) Reads() bool {
 	switch r {
-	case RouteTaskStatus, RouteTasks, RouteDiff, RouteHealth:
+	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteHealth:
 		return true
 	}
 	return false

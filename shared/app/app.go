@@ -12,6 +12,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/cluster"
+	"ace/shared/diffindex"
 	"ace/shared/document"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
@@ -43,6 +44,7 @@ type Options struct {
 type App struct {
 	options    Options
 	tasks      *task.Registry
+	diffs      *diffindex.Index
 	pools      *pg.Pools
 	worker     *tablediff.Worker
 	repair     tablerepair.Invoker // a repair is one transaction, which the runner's own process does
@@ -57,9 +59,11 @@ func New(o Options) *App {
 	a := &App{
 		options:    o,
 		tasks:      task.NewRegistry(o.Store, time.Now),
+		diffs:      diffindex.New(o.Store),
 		renderings: document.NewRenderings(o.Store),
 		pools:      pg.NewPools(pg.Options{MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout}),
 	}
+	a.tasks.OnPublished(a.diffs.Add)
 	a.worker = tablediff.NewWorker(o.Store, a.nodes(), o.SnapshotMax)
 	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.repairNodes(), a.tasks).Do, a.unitFailed)}
 	return a
@@ -87,7 +91,7 @@ func (a *App) unitFailed(ctx context.Context, err error) {
 // Endpoints is what the service answers, the same under every transport.
 func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
 	s := &usecase.Service{
-		Tasks: a.tasks, Store: a.options.Store, Location: a.options.Location, Renderings: a.renderings, Clusters: a.options.Clusters, Starter: starter,
+		Tasks: a.tasks, Diffs: a.diffs, Store: a.options.Store, Location: a.options.Location, Renderings: a.renderings, Clusters: a.options.Clusters, Starter: starter,
 		Now: time.Now, Log: a.options.Log,
 	}
 	return []endpoint.Endpoint{
@@ -98,6 +102,7 @@ func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
 		endpoint.JSON(api.RouteTaskStatus, api.DecodeTask, s.TaskStatus),
 		endpoint.JSON(api.RouteTaskCancel, api.DecodeTask, s.CancelTask),
 		endpoint.JSON(api.RouteTasks, api.DecodeTasks, s.ListTasks),
+		endpoint.JSON(api.RouteDiffs, api.DecodeDiffs, s.ListDiffs),
 		endpoint.Download(api.RouteDiff, api.DecodeDiff, s.Diff),
 		endpoint.JSON(api.RouteHealth, api.DecodeHealth, s.Health),
 	}

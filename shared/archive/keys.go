@@ -17,11 +17,21 @@ const OpenPrefix = "open/"
 // OpenKey marks a task as not ended.
 func OpenKey(taskID string) string { return OpenPrefix + taskID }
 
+// TasksPrefix holds all tasks.
+const TasksPrefix = "tasks/"
+
 // TaskPrefix holds everything a task writes for itself.
-func TaskPrefix(taskID string) string { return "tasks/" + taskID + "/" }
+func TaskPrefix(taskID string) string { return TasksPrefix + taskID + "/" }
 
 // TaskKey is the task record, the only object that is ever replaced.
 func TaskKey(taskID string) string { return TaskPrefix(taskID) + "task.json" }
+
+// TaskIDOfRecord gives the task whose record has this key, false if it is the key of something else.
+func TaskIDOfRecord(key string) (string, bool) {
+	rest, below := strings.CutPrefix(key, TasksPrefix)
+	id, record := strings.CutSuffix(rest, "/task.json")
+	return id, below && record && id != "" && !strings.Contains(id, "/")
+}
 
 // PlanKey is the plan of a task.
 func PlanKey(taskID string) string { return TaskPrefix(taskID) + "plan.json" }
@@ -37,9 +47,38 @@ func PartsPrefix(taskID, phase string) string {
 // PartKey is one part: the result of one unit of work.
 func PartKey(taskID, phase, unit string) string { return PartsPrefix(taskID, phase) + unit }
 
+// DiffsPrefix holds the diff documents.
+const DiffsPrefix = "diffs/"
+
 // DiffKey is the diff document of a task that was submitted on this day (UTC).
 func DiffKey(taskID string, submitted time.Time, format string) string {
-	return fmt.Sprintf("diffs/%s/%s.%s", submitted.UTC().Format(time.DateOnly), taskID, format)
+	return fmt.Sprintf("%s%s/%s.%s", DiffsPrefix, submitted.UTC().Format(time.DateOnly), taskID, format)
+}
+
+// DiffIndexRoot holds the lists of diff documents.
+const DiffIndexRoot = "index/diffs/"
+
+// DiffIndexPrefix holds the list of the diff documents of one cluster and one table; "" stands for all of them.
+func DiffIndexPrefix(cluster, table string) string {
+	return DiffIndexRoot + segment(cluster) + "/" + segment(table) + "/"
+}
+
+// maxSegment is the longest piece of a key between slashes that a name of the user's becomes: the embedded gateway keeps
+// it as a file name.
+const maxSegment = 200
+
+// segment makes a name a piece of a key, whatever its characters and length. No cluster or table becomes "_all".
+func segment(name string) string {
+	if name == "" {
+		return "_all"
+	}
+	escaped := url.PathEscape(name)
+	if len(escaped) <= maxSegment {
+		return escaped
+	}
+	sum := sha256.Sum256([]byte(name))
+	hash := "~" + hex.EncodeToString(sum[:16])
+	return escaped[:maxSegment-len(hash)] + hash
 }
 
 // LockKey names the exclusive task of a table. Names may hold any character and be long, so the key has their hash.

@@ -24,6 +24,9 @@ func TestKeys_AreTheLayoutThatOperatorsSee(t *testing.T) {
 			"diffs/2024-03-15/td_20240315_123456.json"},
 		{"a rendering lies beside its document", archive.RenderingKey("diffs/2024-03-15/td_20240315_123456.json", "html"),
 			"diffs/2024-03-15/td_20240315_123456.html"},
+		{"list of documents", archive.DiffIndexPrefix("", ""), "index/diffs/_all/_all/"},
+		{"list of a table's documents", archive.DiffIndexPrefix("demo", "public.users"), "index/diffs/demo/public.users/"},
+		{"list of an odd table's documents", archive.DiffIndexPrefix("demo", `"My Schema"."a/b"`), "index/diffs/demo/%22My%20Schema%22.%22a%2Fb%22/"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -52,5 +55,32 @@ func TestPartsPrefix_HoldsThePartsOfItsPhaseOnly(t *testing.T) {
 	}
 	if key := archive.PartKey(taskID, "confirm", "12"); strings.HasPrefix(key, prefix) {
 		t.Errorf("%q of another phase begins with %q", key, prefix)
+	}
+}
+
+func TestTaskIDOfRecord_KnowsRecordsOnly(t *testing.T) {
+	if id, ok := archive.TaskIDOfRecord(archive.TaskKey(taskID)); !ok || id != taskID {
+		t.Errorf("got %q, %v", id, ok)
+	}
+	for _, key := range []string{"", "tasks/", "tasks//task.json", archive.PlanKey(taskID), "tasks/a/b/task.json", "open/" + taskID + "/task.json"} {
+		if id, ok := archive.TaskIDOfRecord(key); ok {
+			t.Errorf("of %q: %q", key, id)
+		}
+	}
+}
+
+func TestDiffIndexPrefix_KeepsLongNamesApartInShortPieces(t *testing.T) {
+	seen := map[string]bool{}
+	for _, last := range []string{"a", "b", "c"} {
+		prefix := archive.DiffIndexPrefix("demo", strings.Repeat("ä", 63)+"."+strings.Repeat("ö", 62)+last)
+		for piece := range strings.SplitSeq(prefix, "/") {
+			if len(piece) > 200 {
+				t.Errorf("a piece has %d bytes: %s", len(piece), piece)
+			}
+		}
+		seen[prefix] = true
+	}
+	if len(seen) != 3 {
+		t.Errorf("%d different prefixes, want 3", len(seen))
 	}
 }

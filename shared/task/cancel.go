@@ -32,7 +32,7 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 	for v.Status == Queued {
 		v, err = r.swap(ctx, v, r.cancelled(v.Record))
 		if err == nil {
-			_ = r.clear(ctx, id) // what cannot be removed now is when the open mark is found
+			_ = r.clear(ctx, v.Record) // what cannot be removed now is when the open mark is found
 			return v.Record, nil
 		}
 		if !errors.Is(err, archive.ErrPrecondition) {
@@ -40,7 +40,7 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 		}
 	}
 	if v.Status.Terminal() {
-		_ = r.clear(ctx, id)
+		_ = r.clear(ctx, v.Record)
 		return Record{}, cannotCancel(v)
 	}
 	return v.Record, nil

@@ -7,20 +7,26 @@ import (
 	"ace/shared/archive"
 )
 
-// Clear removes what a task wrote for itself, plan and parts above all, since they hold row data, and then its open
-// mark. It is for a task that Finish has ended. After an error it may be repeated, by anybody: while the mark stands,
+// Clear tells who wants to know of a published document (OnPublished), removes what the task wrote for itself, plan and
+// parts above all, since they hold row data, and then its open mark. It is for a task that Finish has ended. After an error it may be repeated, by anybody: while the mark stands,
 // Acquire does.
 func (h *Held) Clear(ctx context.Context) error {
 	rec := h.Record()
 	if !rec.Status.Terminal() {
 		return fmt.Errorf("task: %s is %s: what it wrote is still needed", rec.TaskID, rec.Status)
 	}
-	return h.registry.clear(ctx, rec.TaskID)
+	return h.registry.clear(ctx, rec)
 }
 
 // clear is Clear for whoever knows that the task has ended. The mark goes last, and only when all else is gone: nobody
 // would look for the rest without it.
-func (r *Registry) clear(ctx context.Context, id string) error {
+func (r *Registry) clear(ctx context.Context, rec Record) error {
+	if rec.Document != nil && r.published != nil {
+		if err := r.published(ctx, rec); err != nil {
+			return err
+		}
+	}
+	id := rec.TaskID
 	var keys []string
 	err := r.store.List(ctx, archive.TaskPrefix(id), "", func(info archive.Info) bool {
 		if info.Key != archive.TaskKey(id) {

@@ -36,7 +36,7 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 		return nil, err
 	}
 	if v.Status.Terminal() {
-		if err := r.clear(ctx, id); err != nil {
+		if err := r.clear(ctx, v.Record); err != nil {
 			return nil, err
 		}
 		return nil, fault.New(fault.Conflict, "task %s is %s already", id, v.Status)

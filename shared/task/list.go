@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -127,6 +128,29 @@ func (r *Registry) listed(ctx context.Context, name string, f Filter) (Record, b
 func (f Filter) passes(e entry) bool {
 	return (f.ClusterName == "" || f.ClusterName == e.ClusterName) &&
 		(f.TableName == "" || f.TableName == e.TableName)
+}
+
+// All reads every task there is, in the order of the keys: for repairs of what is derived from the records. It ends with
+// the first error. A task that goes meanwhile is passed over.
+func (r *Registry) All(ctx context.Context) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		stopped := false
+		err := r.store.List(ctx, archive.TasksPrefix, "", func(info archive.Info) bool {
+			id, ok := archive.TaskIDOfRecord(info.Key)
+			if !ok {
+				return true
+			}
+			rec, err := r.Get(ctx, id)
+			if fault.CodeOf(err) == fault.NotFound {
+				return true
+			}
+			stopped = !yield(rec, err) || err != nil
+			return !stopped
+		})
+		if err != nil && !stopped {
+			yield(Record{}, err)
+		}
+	}
 }
 
 func ignoreNotFound(err error) error {

@@ -27,12 +27,19 @@ type Registry struct {
 	store archive.Store
 	clock func() time.Time
 	lease time.Duration
+	// published is told of every task that completed with a document; nil: nobody is.
+	published func(context.Context, Record) error
 }
 
 // NewRegistry gives the registry of the tasks in store. clock stamps records; leases do not depend on it.
 func NewRegistry(store archive.Store, clock func() time.Time) *Registry {
 	return &Registry{store: store, clock: clock, lease: LeaseDuration}
 }
+
+// OnPublished has fn told of every task that completed with a document, before its open mark goes: again and again, by
+// Clear or a later Acquire, until fn has no error, and even if the process dies in between. It is called before the
+// registry is used.
+func (r *Registry) OnPublished(fn func(context.Context, Record) error) { r.published = fn }
 
 // Get reads a task. Invalid if id is none, NotFound if there is no such task.
 func (r *Registry) Get(ctx context.Context, id string) (Record, error) {

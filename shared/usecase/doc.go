@@ -10,6 +10,7 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/cluster"
+	"ace/shared/diffindex"
 	"ace/shared/document"
 	"ace/shared/task"
 )
@@ -32,6 +33,7 @@ type Starter interface {
 // Service has what the use cases need.
 type Service struct {
 	Tasks      *task.Registry
+	Diffs      *diffindex.Index
 	Store      archive.Store
 	Location   archive.Location // where Store lies
 	Renderings *document.Renderings

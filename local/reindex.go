@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"ace/shared/config"
+	"ace/shared/diffindex"
+	"ace/shared/task"
+)
+
+// reindex makes the list of documents anew out of the task records.
+func reindex(ctx context.Context, c config.Config) error {
+	b, err := openStore(ctx, c.Store, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer b.close(context.WithoutCancel(ctx))
+	done, err := diffindex.New(b).Rebuild(ctx, task.NewRegistry(b, time.Now).All(ctx))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(os.Stdout, "%d documents are listed, %d that are gone were taken off the list\n", done.Listed, done.Removed)
+	return err
+}

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"errors"
+	"time"
+)
+
+// DiffsRequest asks for a page of the list of archived diff documents, the last finished first. Empty fields do not
+// filter.
+type DiffsRequest struct {
+	ClusterName string
+	TableName   TableName
+	Since       time.Time // finished at this time or later
+	Until       time.Time // finished before this time
+	Limit       int
+	After       string // Next of the page before
+}
+
+// DiffList is a page of the list of documents. Next is empty on the last page.
+type DiffList struct {
+	Diffs []ArchivedDiff `json:"diffs"`
+	Next  string         `json:"next,omitempty"`
+}
+
+// ArchivedDiff is one document in the archive.
+type ArchivedDiff struct {
+	TaskID         string `json:"task_id"`
+	TaskType       string `json:"task_type"`
+	ClusterName    string `json:"cluster_name"`
+	DBName         string `json:"dbname"`
+	TableName      string `json:"table_name"`
+	FinishedAt     Time   `json:"finished_at"`
+	Verdict        string `json:"verdict"`
+	TotalRows      int64  `json:"total_rows"`
+	MismatchedRows int64  `json:"mismatched_rows"`
+	DiffFile       string `json:"diff_file"`
+	Size           int64  `json:"size"` // bytes of the JSON document
+}
+
+// DecodeDiffs reads and validates the parameters of the list of documents.
+func DecodeDiffs(p Params) (DiffsRequest, error) {
+	r := newReader(p)
+	req := DiffsRequest{
+		ClusterName: r.text("cluster_name", ""),
+		TableName:   worded(r, "table_name", ParseTableName),
+		Since:       worded(r, "since", parseMoment),
+		Until:       worded(r, "until", parseMoment),
+		Limit:       int(parsed(r, "limit", defaultLimit, limitRange().String(), parseInt64)),
+		After:       r.text("after", ""),
+	}
+	return req, r.finish(req.problems())
+}
+
+func (r DiffsRequest) problems() problems {
+	var found problems
+	if r.ClusterName != "" {
+		found.add("cluster_name", clusterNameProblem(r.ClusterName))
+	}
+	if !r.Since.IsZero() && !r.Until.IsZero() && !r.Since.Before(r.Until) {
+		found.add("until", "until is "+At(r.Until).String()+", allowed is a time after since ("+At(r.Since).String()+")")
+	}
+	found.add("limit", limitRange().problem("limit", int64(r.Limit)))
+	if r.After != "" && !afterPattern.MatchString(r.After) {
+		found.add("after", notAllowed("after", r.After, allowedAfter))
+	}
+	return found
+}
+
+// parseMoment reads a time, or a date, which is its first moment in UTC.
+func parseMoment(text string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, errors.New("allowed is a date such as 2024-03-15 or a time such as 2024-03-15T12:34:56Z")
+}

@@ -1,0 +1,259 @@
+package diffindex_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"ace/shared/archive"
+	"ace/shared/archive/faulty"
+	"ace/shared/diffindex"
+	"ace/shared/fault"
+	"ace/shared/task"
+)
+
+// pages lists everything that passes a filter, page by page.
+func pages(t rapid.TB, x *diffindex.Index, f diffindex.Filter) []string {
+	t.Helper()
+	var ids []string
+	for {
+		entries, next, err := x.List(context.Background(), f)
+		if err != nil {
+			t.Fatalf("%+v: %v", f, err)
+		}
+		for _, e := range entries {
+			ids = append(ids, e.TaskID)
+		}
+		if next == "" {
+			return ids
+		}
+		f.After = next
+	}
+}
+
+func add(t testing.TB, x *diffindex.Index, rec task.Record) {
+	t.Helper()
+	if err := x.Add(t.Context(), rec); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func all(records ...task.Record) iter.Seq2[task.Record, error] {
+	return func(yield func(task.Record, error) bool) {
+		for _, rec := range records {
+			if !yield(rec, nil) {
+				return
+			}
+		}
+	}
+}
+
+func TestList_SaysOfADocumentWhatItsTaskFound(t *testing.T) {
+	onBoth(t, func(t *testing.T, store *faulty.Store) {
+		x := diffindex.New(store)
+		add(t, x, completed(t, store, 1, "demo", "public.users", noon))
+		entries, next, err := x.List(t.Context(), diffindex.Filter{})
+		if err != nil || next != "" || len(entries) != 1 {
+			t.Fatalf("listed %+v, next %q, %v", entries, next, err)
+		}
+		want := diffindex.Entry{
+			TaskID: "td_20240315_000001", Type: task.TableDiff, ClusterName: "demo", DBName: "app", TableName: "public.users",
+			FinishedAt: noon, Verdict: "differ", TotalRows: 10, MismatchedRows: 3,
+			DiffFile: "diffs/2024-03-15/td_20240315_000001.json", Key: "diffs/2024-03-15/td_20240315_000001.json", Size: 2,
+		}
+		if diff := gocmp.Diff(want, entries[0]); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+func TestList_PagesGiveWhatPassesTheFilterOnceAndTheNewestFirst(t *testing.T) {
+	clusters := []string{"demo", "branch"}
+	tables := []string{"public.users", `"My Schema"."a/b"`, `"` + strings.Repeat("ä", 31) + `"."` + strings.Repeat("%", 63) + `"`}
+	store := embedded(t)
+	x := diffindex.New(store)
+	var records []task.Record
+	for n := range 24 { // two of each cluster and table every other millisecond
+		finished := noon.Add(time.Duration(n%6*2) * time.Millisecond)
+		rec := completed(t, store, n, clusters[n%2], tables[n/2%3], finished)
+		add(t, x, rec)
+		records = append(records, rec)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		f := diffindex.Filter{
+			ClusterName: rapid.SampledFrom(append(clusters, "")).Draw(rt, "cluster"),
+			TableName:   rapid.SampledFrom(append(tables, "")).Draw(rt, "table"),
+			Limit:       rapid.SampledFrom([]int{1, 3, 12, 100}).Draw(rt, "limit"),
+		}
+		times := rapid.Custom(func(t *rapid.T) time.Time {
+			return noon.Add(time.Duration(rapid.IntRange(-1, 12).Draw(t, "ms")) * time.Millisecond)
+		})
+		if rapid.Bool().Draw(rt, "bounded below") {
+			f.Since = times.Draw(rt, "since")
+		}
+		if rapid.Bool().Draw(rt, "bounded above") {
+			f.Until = times.Draw(rt, "until")
+		}
+		if got, want := pages(rt, x, f), passing(records, f); !slices.Equal(got, want) {
+			rt.Fatalf("%+v gives %v, want %v", f, got, want)
+		}
+	})
+}
+
+// passing says what List promises, slowly.
+func passing(records []task.Record, f diffindex.Filter) []string {
+	records = slices.Clone(records)
+	slices.SortFunc(records, func(a, b task.Record) int {
+		return cmp.Or(b.FinishedAt.Compare(*a.FinishedAt), strings.Compare(a.TaskID, b.TaskID))
+	})
+	var ids []string
+	for _, rec := range records {
+		if (f.ClusterName == "" || f.ClusterName == rec.ClusterName) && (f.TableName == "" || f.TableName == rec.TableName) &&
+			(f.Since.IsZero() || !rec.FinishedAt.Before(f.Since)) && (f.Until.IsZero() || rec.FinishedAt.Before(f.Until)) {
+			ids = append(ids, rec.TaskID)
+		}
+	}
+	return ids
+}
+
+func TestList_NamesNoDocumentThatIsGone(t *testing.T) {
+	onBoth(t, func(t *testing.T, store *faulty.Store) {
+		x := diffindex.New(store)
+		for n := range 5 {
+			rec := completed(t, store, n, "demo", "public.users", noon.Add(time.Duration(n)*time.Second))
+			add(t, x, rec)
+			if n%2 == 0 {
+				if err := store.Delete(t.Context(), rec.Document.Key); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		want := []string{"td_20240315_000003", "td_20240315_000001"}
+		for limit := 1; limit <= 6; limit++ {
+			if got := pages(t, x, diffindex.Filter{Limit: limit}); !slices.Equal(got, want) {
+				t.Errorf("pages of %d name %v, want %v", limit, got, want)
+			}
+		}
+	})
+}
+
+func TestList_APageAsksTheStoreAsOftenAsItHasEntries(t *testing.T) {
+	store := embedded(t)
+	x := diffindex.New(store)
+	for n := range 120 {
+		add(t, x, completed(t, store, n, "demo", "public.users", noon.Add(time.Duration(n)*time.Second)))
+	}
+	for name, f := range map[string]diffindex.Filter{
+		"the newest": {Limit: 20}, "in the middle": {Limit: 20, Until: noon.Add(60 * time.Second), TableName: "public.users"},
+		"the oldest": {Limit: 20, ClusterName: "demo", Until: noon.Add(20 * time.Second)},
+	} {
+		listings, reads, stats := store.Count(faulty.List, ""), store.Count(faulty.Get, ""), store.Count(faulty.Stat, "")
+		entries, _, err := x.List(t.Context(), f)
+		if err != nil || len(entries) != 20 {
+			t.Fatalf("%s: %d entries, %v", name, len(entries), err)
+		}
+		listings, reads, stats = store.Count(faulty.List, "")-listings, store.Count(faulty.Get, "")-reads, store.Count(faulty.Stat, "")-stats
+		if listings != 1 || reads != 20 || stats != 20 {
+			t.Errorf("%s: %d listings, %d reads, %d checks; want 1, 20, 20", name, listings, reads, stats)
+		}
+	}
+}
+
+func TestList_RefusesWhatIsNoFilter(t *testing.T) {
+	x := diffindex.New(embedded(t))
+	for _, f := range []diffindex.Filter{{Limit: -1}, {Limit: 1001}, {After: "../x"}, {After: "td_20240315_000001"}, {After: "99999/99999999-td_1/../x"}} {
+		if _, _, err := x.List(t.Context(), f); fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("%+v gives %v", f, err)
+		}
+	}
+}
+
+func TestAdd_PassesOverTasksWithoutADiffDocument(t *testing.T) {
+	store := embedded(t)
+	x := diffindex.New(store)
+	failed := completed(t, store, 1, "demo", "public.users", noon)
+	failed.Status = task.Failed
+	bare := completed(t, store, 2, "demo", "public.users", noon)
+	bare.Document = nil
+	report := completed(t, store, 3, "demo", "public.users", noon)
+	report.Document.Key = "reports/2024-03-15/tr_20240315_000003.json"
+	for _, rec := range []task.Record{failed, bare, report} {
+		add(t, x, rec)
+	}
+	if store.Count(faulty.Put, archive.DiffIndexRoot) > 0 {
+		t.Error("something was listed")
+	}
+}
+
+func TestRemove_TakesADocumentOffEveryList(t *testing.T) {
+	store := embedded(t)
+	x := diffindex.New(store)
+	rec := completed(t, store, 1, "demo", "public.users", noon)
+	add(t, x, rec)
+	if err := x.Remove(t.Context(), rec); err != nil {
+		t.Fatal(err)
+	}
+	if left := indexKeys(t, store); len(left) > 0 {
+		t.Errorf("left are %v", left)
+	}
+}
+
+func TestRebuild_MakesTheIndexOfWhatIsThere(t *testing.T) {
+	onBoth(t, func(t *testing.T, store *faulty.Store) {
+		x := diffindex.New(store)
+		var records []task.Record
+		for n := range 4 {
+			records = append(records, completed(t, store, n, "demo", "public.users", noon.Add(time.Duration(n)*time.Second)))
+		}
+		add(t, x, records[0]) // 0 is listed, but its document goes; 1 is listed; 2 and 3 are not
+		add(t, x, records[1])
+		if err := store.Delete(t.Context(), records[0].Document.Key); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Put(t.Context(), archive.DiffIndexPrefix("demo", "")+"99999/99999999-td_20240315_000009", "", []byte("{")); err != nil {
+			t.Fatal(err)
+		}
+		done, err := x.Rebuild(t.Context(), all(records...))
+		if err != nil || done != (diffindex.Rebuilt{Listed: 3, Removed: 1}) {
+			t.Errorf("rebuilt %+v, %v", done, err)
+		}
+		if keys := indexKeys(t, store); len(keys) != 3*4 {
+			t.Errorf("%d entries: %v", len(keys), keys)
+		}
+		want := []string{"td_20240315_000003", "td_20240315_000002", "td_20240315_000001"}
+		if got := pages(t, x, diffindex.Filter{ClusterName: "demo"}); !slices.Equal(got, want) {
+			t.Errorf("listed %v, want %v", got, want)
+		}
+	})
+}
+
+func TestRebuild_ThatCannotReadTheTasksRemovesNothing(t *testing.T) {
+	store := embedded(t)
+	x := diffindex.New(store)
+	add(t, x, completed(t, store, 1, "demo", "public.users", noon))
+	trouble := func(yield func(task.Record, error) bool) { yield(task.Record{}, fmt.Errorf("trouble")) }
+	if _, err := x.Rebuild(t.Context(), trouble); err == nil || store.Count(faulty.Delete, "") > 0 {
+		t.Errorf("error %v, %d removed", err, store.Count(faulty.Delete, ""))
+	}
+}
+
+func indexKeys(t *testing.T, store archive.Store) []string {
+	t.Helper()
+	var keys []string
+	err := store.List(t.Context(), archive.DiffIndexRoot, "", func(info archive.Info) bool {
+		keys = append(keys, info.Key)
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}

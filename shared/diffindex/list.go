@@ -1,0 +1,100 @@
+package diffindex
+
+import (
+	"cmp"
+	"context"
+	"regexp"
+	"strings"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/fanout"
+	"ace/shared/fault"
+)
+
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
+
+var cursorPattern = regexp.MustCompile(`^[0-9]{5}/[0-9]{8}-t[dr]_[0-9a-z_]{1,40}$`)
+
+// Filter says which documents to list; empty fields do not restrict.
+type Filter struct {
+	ClusterName, TableName string
+	Since                  time.Time // finished at this time or later
+	Until                  time.Time // finished before this time
+	Limit                  int       // at most so many: 1 to 1000, 0 means 100
+	After                  string    // the cursor of the page before
+}
+
+// List gives documents, the last finished first, and the cursor of the next page, empty on the last. A page is shorter
+// than the limit, even empty, where documents were removed without their entries.
+func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
+	if err := f.check(); err != nil {
+		return nil, "", err
+	}
+	names, err := x.names(ctx, f)
+	if err != nil {
+		return nil, "", err
+	}
+	next := ""
+	if limit := f.limit(); len(names) > limit {
+		names, next = names[:limit], names[limit-1]
+	}
+	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
+	listed, err := fanout.Map(ctx, atOnce, names, func(ctx context.Context, name string) (*Entry, error) {
+		entry, there, err := x.read(ctx, prefix+name)
+		if !there {
+			return nil, err
+		}
+		return &entry, err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	entries := make([]Entry, 0, len(listed))
+	for _, entry := range listed {
+		if entry != nil {
+			entries = append(entries, *entry)
+		}
+	}
+	return entries, next, nil
+}
+
+func (f Filter) limit() int { return cmp.Or(f.Limit, defaultLimit) }
+
+func (f Filter) check() error {
+	if f.Limit < 0 || f.Limit > maxLimit {
+		return fault.New(fault.Invalid, "limit is %d, allowed is 1 to %d", f.Limit, maxLimit)
+	}
+	if f.After != "" && !cursorPattern.MatchString(f.After) {
+		return fault.New(fault.Invalid, "after is %.60q, allowed is the value of next in the answer before", f.After)
+	}
+	return nil
+}
+
+// names lists one entry more than the page has room for, so that List knows whether another page follows.
+func (x *Index) names(ctx context.Context, f Filter) ([]string, error) {
+	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
+	var names []string
+	err := x.store.List(ctx, prefix, prefix+f.start(), func(info archive.Info) bool {
+		name := strings.TrimPrefix(info.Key, prefix)
+		if !f.Since.IsZero() && name[:min(len(name), len(stamp(f.Since)))] > stamp(f.Since) {
+			return false
+		}
+		if cursorPattern.MatchString(name) {
+			names = append(names, name)
+		}
+		return len(names) <= f.limit()
+	})
+	return names, err
+}
+
+// start is what every listed name comes after: the end of the page before, and all that finished at Until or later.
+func (f Filter) start() string {
+	if f.Until.IsZero() {
+		return f.After
+	}
+	return max(f.After, stamp(f.Until)+".") // "." follows the "-" of the names of that very moment
+}

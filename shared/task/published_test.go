@@ -1,0 +1,113 @@
+package task_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"ace/shared/archive/faulty"
+	"ace/shared/fault"
+	"ace/shared/task"
+)
+
+// publish completes a task with a document, and gives what Clear says.
+func publish(t *testing.T, held *task.Held) error {
+	t.Helper()
+	document := &task.Document{Key: "diffs/2024-03-15/td_20240315_123456.json", Size: 3, SHA256: "ab"}
+	if _, err := held.Finish(t.Context(), task.Outcome{Status: task.Completed, Document: document}); err != nil {
+		t.Fatal(err)
+	}
+	return held.Clear(t.Context())
+}
+
+func TestOnPublished_IsToldOfACompletedTaskWhoseRecordSaysSo(t *testing.T) {
+	r, _ := newRegistry(t)
+	var told []string
+	r.OnPublished(func(ctx context.Context, rec task.Record) error {
+		stored, err := r.Get(ctx, rec.TaskID)
+		if err != nil || stored.Document == nil || stored.Status != task.Completed {
+			t.Errorf("the record is %+v, %v", stored, err)
+		}
+		told = append(told, rec.TaskID)
+		return nil
+	})
+	rec := create(t, r, diffOf("public.users"))
+	if err := publish(t, acquire(t, r, rec.TaskID, "host-1")); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(told, []string{rec.TaskID}) || len(open(t, r)) > 0 {
+		t.Errorf("told of %v, open are %v", told, open(t, r))
+	}
+}
+
+func TestOnPublished_IsToldAgainUntilItSucceeds(t *testing.T) {
+	r, _ := newRegistry(t)
+	calls := 0
+	r.OnPublished(func(context.Context, task.Record) error {
+		if calls++; calls < 3 {
+			return errors.New("out of reach")
+		}
+		return nil
+	})
+	rec := create(t, r, diffOf("public.users"))
+	err := publish(t, acquire(t, r, rec.TaskID, "host-1"))
+	for attempt := 1; attempt < 3; attempt++ {
+		if err == nil || len(open(t, r)) != 1 {
+			t.Fatalf("attempt %d: error %v, open are %v", attempt, err, open(t, r))
+		}
+		_, err = r.Acquire(t.Context(), rec.TaskID, "host-2", task.AcquireOptions{})
+	}
+	wantCode(t, err, fault.Conflict)
+	if calls != 3 || len(open(t, r)) > 0 {
+		t.Errorf("told %d times, open are %v", calls, open(t, r))
+	}
+}
+
+func TestOnPublished_IsToldByTheNextProcessIfTheFirstDied(t *testing.T) {
+	r, store := newRegistry(t)
+	rec := create(t, r, diffOf("public.users"))
+	store.On(faulty.Delete, "open/", faulty.Always(faulty.FailBefore)) // the first process knows nobody to tell, and dies
+	if err := publish(t, acquire(t, r, rec.TaskID, "host-1")); err == nil {
+		t.Fatal("the mark went")
+	}
+	store.Heal()
+
+	next := task.NewRegistry(store, atNoon)
+	told := 0
+	next.OnPublished(func(context.Context, task.Record) error { told++; return nil })
+	_, err := next.Acquire(t.Context(), rec.TaskID, "host-2", task.AcquireOptions{})
+	wantCode(t, err, fault.Conflict)
+	if told != 1 || len(open(t, r)) > 0 {
+		t.Errorf("told %d times, open are %v", told, open(t, r))
+	}
+}
+
+func TestAll_GivesEveryTask(t *testing.T) {
+	r, ids := seven(t)
+	var got []string
+	for rec, err := range r.All(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, rec.TaskID)
+	}
+	slices.Reverse(got) // ids are the newest first
+	if !slices.Equal(got, ids) {
+		t.Errorf("got %v, want %v", got, ids)
+	}
+}
+
+func TestAll_EndsWithTheStoresError(t *testing.T) {
+	r, store := newRegistry(t)
+	create(t, r, diffOf("public.users"))
+	for _, op := range []faulty.Op{faulty.List, faulty.Get} {
+		store.On(op, "tasks/", faulty.Always(faulty.FailBefore))
+		var last error
+		for _, err := range r.All(t.Context()) {
+			last = err
+		}
+		wantCode(t, last, fault.Unavailable)
+		store.Heal()
+	}
+}
