@@ -37,7 +37,8 @@ type File struct {
 	ETag        string // without quotes
 	Size        int64  // bytes
 	ModTime     time.Time
-	// Open gives the content. The transport closes it.
+	// Open gives the content. The transport closes it. Where the content is known to be damaged, Open, Seek or Read fails
+	// before the last byte is out.
 	Open func(ctx context.Context) (io.ReadSeekCloser, error)
 	// Presign gives a URL that downloads the content without credentials.
 	Presign func(ctx context.Context) (string, error)

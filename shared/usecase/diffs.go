@@ -2,11 +2,9 @@ package usecase
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"ace/shared/api"
-	"ace/shared/archive"
 	"ace/shared/document"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
@@ -25,31 +23,18 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*endpoint.File
 	if rec.Document == nil {
 		return nil, withoutDocument(rec)
 	}
-	info, err := s.Store.Stat(ctx, rec.Document.Key)
+	info, err := s.recorded(ctx, "the diff document of task "+rec.TaskID, *rec.Document)
 	if err != nil {
-		if fault.CodeOf(err) == fault.NotFound {
-			return nil, fault.New(fault.NotFound, "the diff document of task %s is not in the archive any more", rec.TaskID)
-		}
 		return nil, err
 	}
-	if info.Size != rec.Document.Size {
-		return nil, fault.New(fault.Internal, "the diff document of task %s has %d bytes instead of %d", rec.TaskID, info.Size, rec.Document.Size)
-	}
-	etag := rec.Document.SHA256
-	if req.Format != api.FormatJSON {
+	sum, name, contentType := rec.Document.SHA256, rec.TaskID+"."+req.Format, document.ContentType(req.Format)
+	if req.Format != api.FormatJSON { // nobody recorded the SHA-256 of a rendering, which can be made again
 		if info, err = s.Renderings.Ensure(ctx, *rec.Document, req.Format); err != nil {
 			return nil, notTheUsersFault(err)
 		}
-		etag = info.ETag
+		sum = ""
 	}
-	name := rec.TaskID + "." + req.Format
-	return &endpoint.File{
-		ContentType: document.ContentType(req.Format), Name: name, ETag: etag, Size: info.Size, ModTime: info.LastModified,
-		Open: func(ctx context.Context) (io.ReadSeekCloser, error) { return archive.Open(ctx, s.Store, info), nil },
-		Presign: func(ctx context.Context) (string, error) {
-			return s.Store.Presign(ctx, info.Key, name, presignValid)
-		},
-	}, nil
+	return s.download(info, sum, contentType, name), nil
 }
 
 // notTheUsersFault: a document that cannot be rendered was damaged in the archive, not asked for wrongly.

@@ -308,10 +308,12 @@ func TestListTasks_FiltersAndNeverAnswersNull(t *testing.T) {
 	}
 }
 
-// completed is a task whose document is stored.
+const acex = `{"format":"acex"}`
+
+// completed is a task whose document should have been acex, and is body.
 func (b *bench) completed(t *testing.T, body string) string {
 	t.Helper()
-	return b.completedAs(t, body, task.Document{Size: 17, SHA256: "0123"})
+	return b.completedAs(t, body, task.Document{Size: 17, SHA256: hash(acex)})
 }
 
 // completedAs is a task that recorded this of its document.
@@ -331,13 +333,12 @@ func (b *bench) completedAs(t *testing.T, body string, recorded task.Document) s
 
 func TestDiff_GivesTheDocumentTheRecordNames(t *testing.T) {
 	b := newBench(t)
-	const body = `{"format":"acex"}`
-	id := b.completed(t, body)
+	id := b.completed(t, acex)
 	file, err := b.Diff(t.Context(), api.DiffRequest{TaskID: id, Format: "json"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if file.Name != id+".json" || file.Size != 17 || file.ETag != "0123" {
+	if file.Name != id+".json" || file.Size != 17 || file.ETag != hash(acex) {
 		t.Errorf("the file is %+v", file)
 	}
 	content, err := file.Open(t.Context())
@@ -345,7 +346,7 @@ func TestDiff_GivesTheDocumentTheRecordNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer content.Close()
-	if got, err := io.ReadAll(content); string(got) != body || err != nil {
+	if got, err := io.ReadAll(content); string(got) != acex || err != nil {
 		t.Errorf("its content is %q, error %v", got, err)
 	}
 	if url, err := file.Presign(t.Context()); err != nil || !strings.Contains(url, id) {

@@ -9,7 +9,8 @@ import (
 	"ace/shared/fault"
 )
 
-// serveFile streams a download: whole, a range of it, or "not modified", as the request asks.
+// serveFile streams a download: whole (compressed for who can read that), a range of it, or "not modified", as the
+// request asks. Of a file that breaks off or turns out to be damaged the client sees that it is not complete.
 func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req endpoint.Request, resp endpoint.Response) {
 	file := resp.File
 	content, err := file.Open(r.Context())
@@ -22,18 +23,40 @@ func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req en
 		w.Header().Set(name, value)
 	}
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Name}))
-	if file.ETag != "" {
-		w.Header().Set("ETag", `"`+file.ETag+`"`)
-	}
+	w.Header().Set("Vary", "Accept-Encoding")
 	source := &watched{ReadSeeker: content}
-	http.ServeContent(&fileWriter{ResponseWriter: w}, r, file.Name, file.ModTime, source)
-	if source.err != nil {
-		// The status is out; the missing bytes tell the client. The log gets the reason.
-		mux.Fail(r.Context(), req, source.err)
+	out := &fileWriter{ResponseWriter: w, refusal: func() *endpoint.Response {
+		if source.err == nil {
+			return nil
+		}
+		failure := mux.Fail(r.Context(), req, source.err)
+		return &failure
+	}}
+	compressed := compressible(r, file)
+	if compressed {
+		serveCompressed(out, r, file, source)
+	} else {
+		setETag(w, file.ETag)
+		http.ServeContent(out, r, file.Name, file.ModTime, source)
+	}
+	if source.err == nil || out.failed {
+		return
+	}
+	// The status is out; the log gets the reason. Missing bytes tell the client, or, where it was told no length, a
+	// connection that breaks off.
+	mux.Fail(r.Context(), req, source.err)
+	if compressed {
+		panic(http.ErrAbortHandler) //nolint:forbidigo // the way to have net/http break it off
 	}
 }
 
-// watched remembers the error that http.ServeContent swallows.
+func setETag(w http.ResponseWriter, etag string) {
+	if etag != "" {
+		w.Header().Set("ETag", `"`+etag+`"`)
+	}
+}
+
+// watched remembers the errors that http.ServeContent swallows.
 type watched struct {
 	io.ReadSeeker
 	err error
@@ -47,10 +70,19 @@ func (s *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
+func (s *watched) Seek(offset int64, whence int) (int64, error) {
+	to, err := s.ReadSeeker.Seek(offset, whence)
+	if err != nil {
+		s.err = err
+	}
+	return to, err
+}
+
 // fileWriter replaces the plain text errors of http.ServeContent by ours.
 type fileWriter struct {
 	http.ResponseWriter
-	failed bool
+	refusal func() *endpoint.Response // the answer to what went wrong with the content so far, nil if nothing did
+	failed  bool
 }
 
 func (w *fileWriter) WriteHeader(status int) {
@@ -60,8 +92,12 @@ func (w *fileWriter) WriteHeader(status int) {
 	}
 	w.failed = true
 	resp := fileError(status)
-	w.Header().Del("Content-Length")
-	w.Header().Del("Content-Disposition")
+	if refusal := w.refusal(); refusal != nil {
+		resp = *refusal
+	}
+	for _, name := range []string{"Content-Length", "Content-Disposition", "Content-Encoding", "Content-Range", "ETag", "Last-Modified"} {
+		w.Header().Del(name)
+	}
 	write(w.ResponseWriter, resp)
 }
 

@@ -1,0 +1,101 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+
+	"ace/shared/fault"
+)
+
+// verifyAtOnce is how many bytes are read twice, so that damage is known before the first byte is given out.
+const verifyAtOnce = 8 << 20
+
+// OpenVerified is like Open for an object whose SHA-256 (hexadecimal) was recorded when it was written. A damaged object
+// is a fault with code Internal, and is never given out whole: a small one (8 MiB) fails here, a larger one that is read
+// from its beginning fails instead of giving its last piece, and one that is read from elsewhere fails in Seek, which then
+// reads all of it.
+func OpenVerified(ctx context.Context, store Store, info Info, sum string) (io.ReadSeekCloser, error) {
+	v := &verified{ReadSeekCloser: Open(ctx, store, info), info: info, sum: sum, hash: sha256.New()}
+	if info.Size > verifyAtOnce {
+		return v, nil
+	}
+	if err := v.prove(); err != nil {
+		v.Close()
+		return nil, err
+	}
+	return v, nil
+}
+
+// verified hashes what is read, as long as that is from the beginning and without a gap.
+type verified struct {
+	io.ReadSeekCloser
+	info   Info
+	sum    string
+	hash   hash.Hash
+	hashed int64 // bytes from the beginning that entered the hash; also the offset, until it is proven
+	proven bool
+}
+
+// Read gives the last piece of an object only when all of it was right.
+func (v *verified) Read(p []byte) (int, error) {
+	n, err := v.ReadSeekCloser.Read(p)
+	if v.proven || n == 0 {
+		return n, err
+	}
+	v.hash.Write(p[:n])
+	if v.hashed += int64(n); v.hashed < v.info.Size {
+		return n, err
+	}
+	if err := v.check(); err != nil {
+		return 0, err
+	}
+	return n, err
+}
+
+// Seek proves the object before reading begins in its middle.
+func (v *verified) Seek(offset int64, whence int) (int64, error) {
+	to, err := v.ReadSeekCloser.Seek(offset, whence)
+	if err != nil || v.proven || to == v.hashed || to >= v.info.Size {
+		return to, err
+	}
+	if to > 0 {
+		if err := v.prove(); err != nil {
+			return 0, err
+		}
+		return v.ReadSeekCloser.Seek(to, io.SeekStart)
+	}
+	v.restart()
+	return to, nil
+}
+
+// prove reads all of the object, and goes back to its beginning.
+func (v *verified) prove() error {
+	if _, err := v.ReadSeekCloser.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	v.restart()
+	if _, err := io.Copy(v.hash, v.ReadSeekCloser); err != nil {
+		return err
+	}
+	if err := v.check(); err != nil {
+		return err
+	}
+	_, err := v.ReadSeekCloser.Seek(0, io.SeekStart)
+	return err
+}
+
+func (v *verified) restart() {
+	v.hash.Reset()
+	v.hashed = 0
+}
+
+func (v *verified) check() error {
+	if got := hex.EncodeToString(v.hash.Sum(nil)); got != v.sum {
+		return fault.New(fault.Internal, "%s in the archive is damaged: its SHA-256 is %s, recorded is %s", v.info.Key, got, v.sum)
+	}
+	v.proven = true
+	return nil
+}
