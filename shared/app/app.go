@@ -36,9 +36,15 @@ type Options struct {
 	SnapshotMax time.Duration
 	// Patience bounds the waits for a node that is in trouble, those of one unit of work together; 0: 16 seconds, in which a
 	// node has restarted or has connections to spare again.
-	Patience time.Duration
-	Log      *slog.Logger
+	Patience  time.Duration
+	MaxImport int64 // bytes of an imported document; 0 is 1 GiB
+	Log       *slog.Logger
 }
+
+// defaultMaxImport is what an imported document may have by default.
+const defaultMaxImport = 1 << 30
+
+func (o Options) maxImport() int64 { return cmp.Or(o.MaxImport, defaultMaxImport) }
 
 // App is the service's parts. It must be closed.
 type App struct {
@@ -102,7 +108,7 @@ func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
 		endpoint.JSON(api.RouteTaskStatus, api.DecodeTask, s.TaskStatus),
 		endpoint.JSON(api.RouteTaskCancel, api.DecodeTask, s.CancelTask),
 		endpoint.JSON(api.RouteTasks, api.DecodeTasks, s.ListTasks),
-		endpoint.JSON(api.RouteDiffs, api.DecodeDiffs, s.ListDiffs),
+		endpoint.Receiving(endpoint.JSON(api.RouteDiffs, api.DecodeDiffs, s.ListDiffs), a.options.maxImport(), api.DecodeImport, s.Import),
 		endpoint.Download(api.RouteDiff, api.DecodeDiff, s.Diff),
 		endpoint.JSON(api.RouteHealth, api.DecodeHealth, s.Health),
 	}

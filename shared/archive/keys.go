@@ -90,6 +90,15 @@ func LockKey(cluster, database, table string) string {
 // ImportPrefix holds the documents that users have brought, named by their SHA-256.
 const ImportPrefix = "imports/"
 
+// ImportKey is the document with this SHA-256 (hexadecimal).
+func ImportKey(sum string) string { return ImportPrefix + sum + ".json" }
+
+// IncomingPrefix holds what is being imported: nothing there lives for longer than the request that brings it.
+const IncomingPrefix = "incoming/"
+
+// IncomingKey is a document that is being imported.
+func IncomingKey(name string) string { return IncomingPrefix + name }
+
 // RepairsPrefix holds what the attempts to repair one node wrote: kept, since an undo needs it.
 func RepairsPrefix(taskID, node string) string {
 	return fmt.Sprintf("repairs/%s/%s/", taskID, url.PathEscape(node))

@@ -22,6 +22,7 @@ type Config struct {
 	MaxTasks       int `env:"ACE_MAX_TASKS" envDefault:"2" usage:"tasks that run at once" allowed:"a whole number from 1 to 64"`
 	MaxQueue       int `env:"ACE_MAX_QUEUE" envDefault:"1000" usage:"tasks that may wait, more are refused" allowed:"a whole number from 1 to 100000"`
 	MaxInvocations int `env:"ACE_MAX_INVOCATIONS" envDefault:"16" usage:"functions at once, of which max_cpu_ratio is a share (no effect yet)" allowed:"a whole number from 1 to 1000"`
+	MaxImportMB    int `env:"ACE_MAX_IMPORT_MB" envDefault:"1024" usage:"megabytes that an imported document may have" allowed:"a whole number from 1 to 65536"`
 
 	StatementTimeout time.Duration `env:"ACE_STATEMENT_TIMEOUT" envDefault:"10m" usage:"how long one statement on a node may take" allowed:"a time from 1s to 24h such as 10m"`
 	SnapshotMax      time.Duration `env:"ACE_SNAPSHOT_MAX" envDefault:"5m" usage:"how long a snapshot may live (no effect yet)" allowed:"a time from 1s to 24h such as 5m"`
@@ -54,6 +55,9 @@ func (c Config) AllowedHosts() []string {
 	}
 	return hosts
 }
+
+// MaxImport is the bytes that an imported document may have.
+func (c Config) MaxImport() int64 { return int64(c.MaxImportMB) << 20 }
 
 // ServiceFiles gives the pg_service.conf files to look at, in order. They need not exist.
 func (c Config) ServiceFiles() []string {

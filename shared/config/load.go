@@ -79,6 +79,7 @@ func (c Config) check(environ, bad map[string]string) {
 	within("ACE_MAX_TASKS", c.MaxTasks, 1, 64)
 	within("ACE_MAX_QUEUE", c.MaxQueue, 1, 100_000)
 	within("ACE_MAX_INVOCATIONS", c.MaxInvocations, 1, 1000)
+	within("ACE_MAX_IMPORT_MB", c.MaxImportMB, 1, 65_536)
 	within("ACE_RETENTION_DAYS", c.RetentionDays, 0, 36_500)
 	within("ACE_STATEMENT_TIMEOUT", int(c.StatementTimeout), int(time.Second), int(day))
 	within("ACE_SNAPSHOT_MAX", int(c.SnapshotMax), int(time.Second), int(day))

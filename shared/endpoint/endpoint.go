@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"io"
 
 	"ace/shared/api"
 )
@@ -11,6 +12,10 @@ type Endpoint struct {
 	Route api.Route
 	// Serve gives a value to encode as JSON, or a *File.
 	Serve func(ctx context.Context, params api.Params) (any, error)
+	// Receive answers a POST, if it is set, and is given the body as a stream of at most MaxBody bytes: reading beyond is
+	// a fault with code TooLarge. params are those of the query string.
+	Receive func(ctx context.Context, params api.Params, body io.Reader) (any, error)
+	MaxBody int64
 }
 
 // JSON makes an endpoint of a function that decodes and validates the parameters, and of a use case whose answer is
@@ -28,6 +33,24 @@ func JSON[Req, Resp any](
 		return useCase(ctx, req)
 	}
 	return Endpoint{Route: route, Serve: serve}
+}
+
+// Receiving gives an endpoint that also takes POSTs with a body of at most maxBody bytes, which useCase reads.
+func Receiving[Req, Resp any](
+	e Endpoint,
+	maxBody int64,
+	decode func(api.Params) (Req, error),
+	useCase func(context.Context, Req, io.Reader) (Resp, error),
+) Endpoint {
+	e.MaxBody = maxBody
+	e.Receive = func(ctx context.Context, params api.Params, body io.Reader) (any, error) {
+		req, err := decode(params)
+		if err != nil {
+			return nil, err
+		}
+		return useCase(ctx, req, body)
+	}
+	return e
 }
 
 // Download is like JSON for a use case that answers with a file.

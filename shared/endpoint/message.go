@@ -20,6 +20,8 @@ type Request struct {
 	RawQuery string // as sent
 	Header   Header
 	Body     []byte // a transport may stop reading one byte after Mux.BodyLimit
+	// Stream is the body instead, where Mux.Streams says so and the transport can stream. It ends with a fault.
+	Stream io.Reader
 }
 
 // Response is what a transport is to answer: Body, or File if that is set.

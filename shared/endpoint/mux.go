@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,13 @@ func New(opts Options, endpoints ...Endpoint) (*Mux, error) {
 // BodyLimit is the most bytes a request body may have. A transport need not read further than one byte more.
 func (m *Mux) BodyLimit() int { return m.bodyLimit }
 
+// Streams says whether the body of such a request is read as a stream, and how many bytes it may have. A transport that
+// cannot stream reads the body as any other.
+func (m *Mux) Streams(method, path string) (maxBody int64, ok bool) {
+	e, _, err := m.find(path)
+	return e.MaxBody, err == nil && method == "POST" && e.Receive != nil
+}
+
 // Handle answers a request. It does not panic and starts nothing that outlives it.
 func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 	defer func() {
@@ -89,6 +97,9 @@ func (m *Mux) serve(ctx context.Context, req Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, ok := m.Streams(req.Method, req.Path); ok {
+		return receive(ctx, endpoint, req)
+	}
 	if err := m.check(req, endpoint.Route); err != nil {
 		return nil, err
 	}
@@ -97,6 +108,30 @@ func (m *Mux) serve(ctx context.Context, req Request) (any, error) {
 		return nil, err
 	}
 	return endpoint.Serve(ctx, params.WithArg(arg))
+}
+
+// receive hands the body on unread.
+func receive(ctx context.Context, endpoint Endpoint, req Request) (any, error) {
+	params, err := api.ParseParams(req.RawQuery, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	if coding := req.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return nil, fault.New(fault.Invalid, "Content-Encoding is %.40q, allowed is none", coding)
+	}
+	body := req.Stream
+	if body == nil {
+		if int64(len(req.Body)) > endpoint.MaxBody {
+			return nil, TooLarge(endpoint.MaxBody)
+		}
+		body = bytes.NewReader(req.Body)
+	}
+	return endpoint.Receive(ctx, params, body)
+}
+
+// TooLarge is the error of a request body with more bytes than allowed.
+func TooLarge(limit int64) error {
+	return fault.New(fault.TooLarge, "the request body is too large, allowed are at most %d bytes", limit)
 }
 
 func (m *Mux) find(path string) (Endpoint, string, error) {
@@ -126,7 +161,7 @@ func (m *Mux) check(req Request, route api.Route) error {
 		return fault.New(fault.Method, "method %.20q is not supported, allowed are %s", req.Method, allowedMethods(route))
 	}
 	if len(req.Body) > m.bodyLimit {
-		return fault.New(fault.TooLarge, "the request body is too large, allowed are at most %d bytes", m.bodyLimit)
+		return TooLarge(int64(m.bodyLimit))
 	}
 	return nil
 }

@@ -48,7 +48,8 @@ func New(ctx context.Context) (*Function, error) {
 	return &Function{
 		App: app.New(app.Options{
 			Store: store, Location: store.Location(), Clusters: cluster.NewSource(cluster.Options{Path: c.Clusters, ServiceFiles: c.ServiceFiles(), PasswordFile: c.PasswordFile()}),
-			MaxConns: workerConns, StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, Log: log,
+			MaxConns: workerConns, StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax,
+			MaxImport: c.MaxImport(), Log: log,
 		}),
 		Invoker: invoker,
 		log:     log,

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"ace/shared/endpoint"
 	"ace/shared/fault"
@@ -25,12 +26,10 @@ func Handler(mux *endpoint.Mux, opts Options) http.Handler {
 			write(w, mux.Fail(r.Context(), req, err))
 			return
 		}
-		body, err := readBody(w, r, mux.BodyLimit())
-		if err != nil {
+		if err := takeBody(w, r, mux, &req); err != nil {
 			write(w, mux.Fail(r.Context(), req, err))
 			return
 		}
-		req.Body = body
 		resp := mux.Handle(r.Context(), req)
 		if resp.File != nil {
 			serveFile(w, r, mux, req, resp)
@@ -48,12 +47,50 @@ func request(r *http.Request) endpoint.Request {
 	return endpoint.Request{Method: r.Method, Path: r.URL.Path, RawQuery: r.URL.RawQuery, Header: header}
 }
 
+// takeBody gives a request its body, as a stream where that is wanted.
+func takeBody(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req *endpoint.Request) (err error) {
+	maxBody, streams := mux.Streams(r.Method, r.URL.Path)
+	if !streams {
+		req.Body, err = readBody(w, r, mux.BodyLimit())
+		return err
+	}
+	if r.ContentLength > maxBody {
+		return endpoint.TooLarge(maxBody)
+	}
+	// The server's own limit is meant for parameters. Where there is none to change, there is none.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(streamTime))
+	req.Stream = stream{http.MaxBytesReader(w, r.Body, maxBody)}
+	return nil
+}
+
+// streamTime bounds how long a streamed body may take: a large document through a slow tunnel.
+const streamTime = 30 * time.Minute
+
+// stream translates the errors of a body.
+type stream struct{ body io.Reader }
+
+func (s stream) Read(p []byte) (int, error) {
+	n, err := s.body.Read(p)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return n, err
+	case errors.As(err, &tooLarge):
+		return n, endpoint.TooLarge(tooLarge.Limit)
+	}
+	return n, errBodyBroken(err)
+}
+
+func errBodyBroken(err error) error {
+	return fault.Wrap(err, fault.Invalid, "the request body could not be read to its end")
+}
+
 // readBody reads one byte more than the limit at most: the mux words the refusal.
 func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)+1))
 	var tooLarge *http.MaxBytesError
 	if err != nil && !errors.As(err, &tooLarge) {
-		return nil, fault.Wrap(err, fault.Invalid, "the request body could not be read to its end")
+		return nil, errBodyBroken(err)
 	}
 	return body, nil
 }
