@@ -112,11 +112,13 @@ type service struct {
 	app   *app.App
 	queue *invoke.Queue
 	log   *slog.Logger
+
+	retentionDays int // 0: for ever
 }
 
 func newService(c config.Config, store *bucket, clusters cluster.Source, log *slog.Logger) *service {
 	capacity := app.LocalCapacity()
-	s := &service{log: log, app: app.New(app.Options{
+	s := &service{log: log, retentionDays: c.RetentionDays, app: app.New(app.Options{
 		Store: store, Location: store.Location(), Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks,
 		StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Log: log,
 	})}

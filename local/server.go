@@ -81,6 +81,7 @@ func (s *service) run(ctx context.Context, server *http.Server, listener net.Lis
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	background.Go(func() { s.sweep(ctx) })
+	background.Go(func() { s.retain(ctx, s.retentionDays) })
 	if err := s.servePprof(ctx, pprof, &background); err != nil {
 		return err
 	}

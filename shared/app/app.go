@@ -18,6 +18,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/invoke"
 	"ace/shared/pg"
+	"ace/shared/retention"
 	"ace/shared/tablediff"
 	"ace/shared/tablerepair"
 	"ace/shared/task"
@@ -80,6 +81,11 @@ func (a *App) Close() { a.pools.Close() }
 
 // Tasks gives the tasks' registry.
 func (a *App) Tasks() *task.Registry { return a.tasks }
+
+// Retention gives the sweeper of what is older than it must be kept.
+func (a *App) Retention() *retention.Sweeper {
+	return &retention.Sweeper{Store: a.options.Store, Tasks: a.tasks, Diffs: a.diffs, Now: time.Now}
+}
 
 // Worker is the handler of units of work, in bytes.
 func (a *App) Worker() invoke.Handler {

@@ -104,6 +104,9 @@ func RepairsPrefix(taskID, node string) string {
 	return fmt.Sprintf("repairs/%s/%s/", taskID, url.PathEscape(node))
 }
 
+// RepairsOfTaskPrefix holds what all attempts of a repair wrote, whatever the node.
+func RepairsOfTaskPrefix(taskID string) string { return fmt.Sprintf("repairs/%s/", taskID) }
+
 // RepairKey is an object of one attempt: before-images, the manifest, or the outcome.
 func RepairKey(taskID, node string, attempt int, name string) string {
 	return fmt.Sprintf("%s%d/%s", RepairsPrefix(taskID, node), attempt, name)

@@ -26,7 +26,7 @@ type Config struct {
 
 	StatementTimeout time.Duration `env:"ACE_STATEMENT_TIMEOUT" envDefault:"10m" usage:"how long one statement on a node may take" allowed:"a time from 1s to 24h such as 10m"`
 	SnapshotMax      time.Duration `env:"ACE_SNAPSHOT_MAX" envDefault:"5m" usage:"how long a snapshot may live (no effect yet)" allowed:"a time from 1s to 24h such as 5m"`
-	RetentionDays    int           `env:"ACE_RETENTION_DAYS" envDefault:"0" usage:"how long documents are kept, 0 for ever (no effect yet)" allowed:"a whole number from 0 to 36500"`
+	RetentionDays    int           `env:"ACE_RETENTION_DAYS" envDefault:"0" usage:"days that documents and tasks are kept, 0 for ever" allowed:"a whole number from 0 to 36500"`
 
 	Pprof Listen `env:"ACE_PPROF" usage:"where to serve Go's profiles, nowhere if empty" allowed:"a loopback host:port"`
 

@@ -41,6 +41,7 @@ func TestLoad_GivesTheDefaults(t *testing.T) {
 		MaxTasks:         2,
 		MaxQueue:         1000,
 		MaxInvocations:   16,
+		MaxImportMB:      1024,
 		StatementTimeout: 10 * time.Minute,
 		SnapshotMax:      5 * time.Minute,
 		LogLevel:         slog.LevelInfo,

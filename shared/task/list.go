@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"ace/shared/archive"
 	"ace/shared/fault"
@@ -34,8 +35,10 @@ type entry struct {
 
 // indexName makes the newest task the first in a listing.
 func indexName(rec Record) string {
-	return fmt.Sprintf("%013d-%s", maxMillis-rec.SubmittedAt.UnixMilli(), rec.TaskID)
+	return indexStamp(rec.SubmittedAt) + "-" + rec.TaskID
 }
+
+func indexStamp(t time.Time) string { return fmt.Sprintf("%013d", maxMillis-t.UnixMilli()) }
 
 // index lists the task. A failure is made good by the next Acquire: the task itself must not depend on it.
 func (r *Registry) index(ctx context.Context, rec Record) {

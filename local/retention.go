@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+// retentionEvery is how often old documents are looked for, first at the start.
+const retentionEvery = 24 * time.Hour
+
+// retain removes what is older than days, 0 for nothing, until the context ends.
+func (s *service) retain(ctx context.Context, days int) {
+	sweeper := s.app.Retention()
+	ticker := time.NewTicker(retentionEvery)
+	defer ticker.Stop()
+	for {
+		removed, err := sweeper.Sweep(ctx, time.Duration(days)*24*time.Hour)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.log.WarnContext(ctx, "old documents not removed: that is tried again", "error", err, "after", retentionEvery)
+		case removed.Tasks+removed.Imports > 0:
+			s.log.InfoContext(ctx, "old documents removed", "tasks", removed.Tasks, "imports", removed.Imports, "older_than_days", days)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
