@@ -49,7 +49,7 @@ func command() *cli.Command {
 			},
 			{
 				Name: "reindex", Usage: "make the list of archived documents anew out of the task records", Flags: flags,
-				Action: withConfig(reindex),
+				Action: withConfig(reindex), OnUsageError: badUsage,
 			},
 			{
 				Name: "config", Usage: "show the configuration as it would be used", Flags: flags,

@@ -11,6 +11,7 @@ const retentionEvery = 24 * time.Hour
 // retain removes what is older than days, 0 for nothing, until the context ends.
 func (s *service) retain(ctx context.Context, days int) {
 	sweeper := s.app.Retention()
+	sweeper.Keep = s.scheduler.Needed
 	ticker := time.NewTicker(retentionEvery)
 	defer ticker.Stop()
 	for {

@@ -17,6 +17,7 @@ import (
 	"ace/shared/invoke"
 	"ace/shared/obs"
 	"ace/shared/runner"
+	"ace/shared/schedule"
 )
 
 const (
@@ -36,6 +37,10 @@ func serve(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
+	jobs, err := readSchedules(c.Schedules)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(ctx, c.Listen, "ACE_LISTEN")
 	if err != nil {
 		return err
@@ -49,6 +54,7 @@ func serve(ctx context.Context, c config.Config) error {
 
 	s := newService(c, store, clusters, log)
 	defer s.app.Close()
+	s.scheduler = s.app.Scheduler(jobs, s.queue, log)
 	if err := s.resume(ctx, c.Store.Embedded); err != nil {
 		return err
 	}
@@ -113,6 +119,7 @@ type service struct {
 	queue *invoke.Queue
 	log   *slog.Logger
 
+	scheduler     *schedule.Scheduler
 	retentionDays int // 0: for ever
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"ace/shared/app"
 	"ace/shared/config"
 	"ace/shared/endpoint"
 	"ace/shared/endpoint/httpx"
@@ -55,7 +56,7 @@ func removeStale(ctx context.Context, path, variable string) error {
 
 // server makes the HTTP server.
 func (s *service) server(c config.Config) (*http.Server, error) {
-	mux, err := endpoint.New(endpoint.Options{Logger: s.log}, s.app.Endpoints(s.queue)...)
+	mux, err := endpoint.New(endpoint.Options{Logger: s.log}, append(s.app.Endpoints(s.queue), app.SchedulesEndpoint(s.scheduler))...)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +82,7 @@ func (s *service) run(ctx context.Context, server *http.Server, listener net.Lis
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	background.Go(func() { s.sweep(ctx) })
+	background.Go(func() { s.scheduler.Run(ctx) })
 	background.Go(func() { s.retain(ctx, s.retentionDays) })
 	if err := s.servePprof(ctx, pprof, &background); err != nil {
 		return err

@@ -18,6 +18,7 @@ const (
 	RouteTasks       Route = "/ace/tasks"
 	RouteDiffs       Route = "/ace/diffs"
 	RouteDiff        Route = "/ace/diffs/{task_id}"
+	RouteSchedules   Route = "/ace/schedules"
 	RouteHealth      Route = "/healthz"
 )
 
@@ -25,7 +26,7 @@ const (
 func Routes() []Route {
 	return []Route{
 		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun,
-		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteHealth,
+		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteSchedules, RouteHealth,
 	}
 }
 
@@ -33,7 +34,7 @@ func Routes() []Route {
 // so a route that is not listed here does not take it.
 func (r Route) Reads() bool {
 	switch r {
-	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteHealth:
+	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteSchedules, RouteHealth:
 		return true
 	}
 	return false

@@ -100,12 +100,17 @@ func (a *App) unitFailed(ctx context.Context, err error) {
 	a.options.Log.Log(ctx, level, "unit failed", "error", err)
 }
 
+// service gives the use cases.
+func (a *App) service(starter usecase.Starter) *usecase.Service {
+	return &usecase.Service{
+		Tasks: a.tasks, Diffs: a.diffs, Store: a.options.Store, Location: a.options.Location, Renderings: a.renderings,
+		Clusters: a.options.Clusters, Starter: starter, Now: time.Now, Log: a.options.Log,
+	}
+}
+
 // Endpoints is what the service answers, the same under every transport.
 func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
-	s := &usecase.Service{
-		Tasks: a.tasks, Diffs: a.diffs, Store: a.options.Store, Location: a.options.Location, Renderings: a.renderings, Clusters: a.options.Clusters, Starter: starter,
-		Now: time.Now, Log: a.options.Log,
-	}
+	s := a.service(starter)
 	return []endpoint.Endpoint{
 		endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff, s.SubmitTableDiff),
 		endpoint.JSON(api.RouteTableRerun, api.DecodeTableRerun, s.SubmitTableRerun),

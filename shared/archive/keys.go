@@ -122,5 +122,8 @@ func RenderingKey(documentKey, format string) string {
 	return strings.TrimSuffix(documentKey, ".json") + "." + format
 }
 
+// ScheduleKey is what became of a scheduled job. Names of jobs are checked when their file is read.
+func ScheduleKey(job string) string { return "schedules/" + job + ".json" }
+
 // ProbePrefix holds what Probe writes and removes again.
 const ProbePrefix = "probe/"

@@ -17,7 +17,7 @@ type Config struct {
 
 	Store     Store  `env:"ACE_STORE" envDefault:"file://./ace-data" usage:"where everything is kept" allowed:"file://directory or s3://bucket/prefix?endpoint=URL&region=NAME"`
 	Clusters  string `env:"ACE_CLUSTERS" envDefault:"./clusters" usage:"the cluster definitions" allowed:"a directory or a file"`
-	Schedules string `env:"ACE_SCHEDULES" usage:"jobs to run at set times (no effect yet)" allowed:"a YAML file"`
+	Schedules string `env:"ACE_SCHEDULES" usage:"the YAML file of scheduled comparisons" allowed:"a YAML file"`
 
 	MaxTasks       int `env:"ACE_MAX_TASKS" envDefault:"2" usage:"tasks that run at once" allowed:"a whole number from 1 to 64"`
 	MaxQueue       int `env:"ACE_MAX_QUEUE" envDefault:"1000" usage:"tasks that may wait, more are refused" allowed:"a whole number from 1 to 100000"`

@@ -28,7 +28,7 @@ type Sweeper struct {
 	Tasks *task.Registry
 	Diffs *diffindex.Index
 	Now   func() time.Time
-	// Keep gives further documents that are needed, by key; nil: none.
+	// Keep gives further tasks (ids) and documents (keys) that are needed; nil: none.
 	Keep func(context.Context) ([]string, error)
 }
 

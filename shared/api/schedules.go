@@ -1,0 +1,52 @@
+package api
+
+// VerdictFailed is the verdict of a scheduled run in which a comparison failed or was cancelled: it says nothing of the
+// rows.
+const VerdictFailed = "failed"
+
+// SchedulesRequest asks for the scheduled jobs.
+type SchedulesRequest struct{}
+
+// DecodeSchedules makes sure that there are no parameters.
+func DecodeSchedules(p Params) (SchedulesRequest, error) {
+	return SchedulesRequest{}, newReader(p).finish(nil)
+}
+
+// ScheduleList answers SchedulesRequest: the jobs in the order of their file.
+type ScheduleList struct {
+	Schedules []Schedule `json:"schedules"`
+}
+
+// Schedule is one job. What there is not is absent.
+type Schedule struct {
+	Name        string        `json:"name"`
+	ClusterName string        `json:"cluster_name"`
+	TableName   string        `json:"table_name"` // or a pattern such as public.*
+	Schedule    string        `json:"schedule"`   // the crontab_schedule or run_frequency
+	Enabled     bool          `json:"enabled"`
+	NextRun     Time          `json:"next_run,omitzero"`
+	LastRun     *ScheduledRun `json:"last_run,omitempty"`
+	MissedRuns  int           `json:"missed_runs"` // nobody was there to start them
+	LastMissed  Time          `json:"last_missed,omitzero"`
+	SkippedRuns int           `json:"skipped_runs"` // the run before had not ended
+	LastSkipped Time          `json:"last_skipped,omitzero"`
+}
+
+// ScheduledRun is one start of a job.
+type ScheduledRun struct {
+	DueAt   Time            `json:"due_at"`
+	Verdict string          `json:"verdict,omitempty"` // match, differ or failed; absent while it goes on
+	Error   string          `json:"error,omitempty"`   // why no table was found
+	Tasks   []ScheduledTask `json:"tasks"`             // one for each table
+}
+
+// ScheduledTask is the comparison of one table. Status and verdict are those of its repetition once there is one.
+type ScheduledTask struct {
+	TableName   string `json:"table_name"`
+	TaskID      string `json:"task_id,omitempty"` // absent while it waits to be submitted
+	Status      string `json:"status,omitempty"`
+	Verdict     string `json:"verdict,omitempty"`
+	Error       string `json:"error,omitempty"`
+	RerunAt     Time   `json:"rerun_at,omitzero"`
+	RerunTaskID string `json:"rerun_task_id,omitempty"`
+}

@@ -1,0 +1,243 @@
+package schedule
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"ace/shared/fault"
+)
+
+const (
+	// MaxFile bounds the file in bytes, and with it what reading it costs.
+	MaxFile = 1 << 20
+
+	allowedName   = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first, once in the file"
+	allowedFields = "name, cluster_name, table_name, args, crontab_schedule, run_frequency, rerun_after, jitter, enabled"
+	allowedWait   = "a time of at least 1s and at most 168h, such as 10m"
+
+	maxWait = 7 * 24 * time.Hour
+)
+
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// Parse reads a file of schedules. file names it in errors. The error is one fault with code Invalid that has a line for
+// every problem: where it is, what was given and what is allowed.
+func Parse(file string, data []byte) ([]Job, error) {
+	p := parser{file: file, names: map[string]bool{}}
+	jobs := p.parse(data)
+	if len(p.problems) > 0 {
+		return nil, fault.New(fault.Invalid, "%s", strings.Join(p.problems, "\n"))
+	}
+	return jobs, nil
+}
+
+type parser struct {
+	file     string
+	problems []string
+	names    map[string]bool // of jobs
+}
+
+// note words a problem of a job ("" is none) at a line (0 is none).
+func (p *parser) note(line int, job, format string, args ...any) {
+	at := p.file
+	if line > 0 {
+		at += fmt.Sprintf(", line %d", line)
+	}
+	if job != "" {
+		at += ", job " + job
+	}
+	p.problems = append(p.problems, at+": "+fmt.Sprintf(format, args...))
+}
+
+func (p *parser) parse(data []byte) []Job {
+	if len(data) > MaxFile {
+		p.note(0, "", "the file has %d bytes, allowed are %d", len(data), MaxFile)
+		return nil
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document yaml.Node
+	if err := decoder.Decode(&document); err != nil {
+		if !errors.Is(err, io.EOF) {
+			p.note(0, "", "not valid YAML: %v", err)
+			return nil
+		}
+		p.note(0, "", "the file is empty, allowed is jobs: [...]")
+		return nil
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		p.note(0, "", "there is more than one YAML document, allowed is one")
+	}
+	top := p.fields(document.Content[0], "", []string{"jobs"}, "jobs")
+	list, ok := top["jobs"]
+	switch {
+	case !ok && len(p.problems) == 0:
+		p.note(0, "", "jobs is missing, allowed is jobs: [...]")
+	case ok && list.Kind != yaml.SequenceNode:
+		p.note(list.Line, "", "jobs is no list, allowed is a list of jobs")
+	case ok:
+		return p.jobs(list.Content)
+	}
+	return nil
+}
+
+// fields gives the members of a mapping, of which only these names are allowed.
+func (p *parser) fields(node *yaml.Node, job string, names []string, allowed string) map[string]*yaml.Node {
+	found := map[string]*yaml.Node{}
+	if node.Kind != yaml.MappingNode {
+		p.note(node.Line, job, "this is no mapping, allowed are the fields %s", allowed)
+		return found
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		_, twice := found[key.Value]
+		switch {
+		case twice:
+			p.note(key.Line, job, "%.60q is given twice, allowed is once", key.Value)
+		case names != nil && !contains(names, key.Value):
+			p.note(key.Line, job, "unknown field %.60q, allowed are %s", key.Value, allowed)
+		}
+		found[key.Value] = value
+	}
+	return found
+}
+
+func contains(names []string, name string) bool {
+	for _, one := range names {
+		if one == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *parser) jobs(nodes []*yaml.Node) []Job {
+	jobs := make([]Job, 0, len(nodes))
+	for i, node := range nodes {
+		jobs = append(jobs, p.job(node, i+1))
+	}
+	return jobs
+}
+
+func (p *parser) job(node *yaml.Node, number int) Job {
+	nth := strconv.Itoa(number)
+	fields := p.fields(node, nth, strings.Split(allowedFields, ", "), allowedFields)
+	if node.Kind != yaml.MappingNode {
+		return Job{}
+	}
+	job := Job{Name: p.name(node, fields["name"], nth)}
+	text := func(field string) string { return p.text(fields[field], job.Name, field) }
+	var err error
+	if job.Request, job.Schema, err = request(text("cluster_name"), text("table_name"), p.args(fields["args"], job.Name)); err != nil {
+		p.note(node.Line, job.Name, "%s", fault.PublicMessage(err))
+	}
+	job.Spec, job.timing = p.timing(node, fields, job.Name)
+	job.RerunAfter = p.wait(fields["rerun_after"], job.Name, "rerun_after")
+	job.Jitter = p.wait(fields["jitter"], job.Name, "jitter")
+	job.Enabled = p.enabled(fields["enabled"], job.Name)
+	return job
+}
+
+// name gives the name of a job, or its number where it has none.
+func (p *parser) name(job, node *yaml.Node, nth string) string {
+	if node == nil {
+		p.note(job.Line, nth, "name is missing, allowed is %s", allowedName)
+		return nth
+	}
+	name := p.text(node, nth, "name")
+	if !namePattern.MatchString(name) || p.names[name] {
+		p.note(node.Line, nth, "name is %.80q, allowed is %s", name, allowedName)
+		return nth
+	}
+	p.names[name] = true
+	return name
+}
+
+// text gives a scalar as it was written, "" if it is absent.
+func (p *parser) text(node *yaml.Node, job, field string) string {
+	if node == nil {
+		return ""
+	}
+	if node.Kind != yaml.ScalarNode || node.Tag == "!!null" || node.Value == "" {
+		p.note(node.Line, job, "%s has no value, allowed is one value", field)
+		return ""
+	}
+	return node.Value
+}
+
+// args are the parameters of table-diff; a list is what it is in a query string: its items with commas between.
+func (p *parser) args(node *yaml.Node, job string) map[string]string {
+	if node == nil {
+		return nil
+	}
+	args := map[string]string{}
+	for name, value := range p.fields(node, job, nil, "the parameters of table-diff") {
+		if name == "cluster_name" || name == "table_name" {
+			p.note(value.Line, job, "args has %s, allowed is to give it beside args", name)
+			continue
+		}
+		if value.Kind != yaml.SequenceNode {
+			args[name] = p.text(value, job, "args."+name)
+			continue
+		}
+		var items []string
+		for _, item := range value.Content {
+			items = append(items, p.text(item, job, "args."+name))
+		}
+		args[name] = strings.Join(items, ",")
+	}
+	return args
+}
+
+func (p *parser) timing(job *yaml.Node, fields map[string]*yaml.Node, name string) (string, timing) {
+	crontab, every := fields["crontab_schedule"], fields["run_frequency"]
+	if (crontab == nil) == (every == nil) {
+		p.note(job.Line, name, "allowed is exactly one of crontab_schedule and run_frequency")
+		return "", nil
+	}
+	node, field, parse, allowed := crontab, "crontab_schedule", parseCrontab, allowedCrontab
+	if every != nil {
+		node, field, parse, allowed = every, "run_frequency", parseEvery, allowedEvery
+	}
+	text := p.text(node, name, field)
+	if text == "" {
+		return "", nil
+	}
+	parsed, err := parse(text)
+	if err != nil {
+		p.note(node.Line, name, "%s is %.80q, allowed is %s", field, text, allowed)
+	}
+	return text, parsed
+}
+
+func (p *parser) wait(node *yaml.Node, job, field string) time.Duration {
+	text := p.text(node, job, field)
+	if text == "" {
+		return 0
+	}
+	wait, err := time.ParseDuration(text)
+	if err != nil || wait < time.Second || wait > maxWait {
+		p.note(node.Line, job, "%s is %.60q, allowed is %s", field, text, allowedWait)
+	}
+	return wait
+}
+
+func (p *parser) enabled(node *yaml.Node, job string) bool {
+	if node == nil {
+		return true
+	}
+	switch text := p.text(node, job, "enabled"); text {
+	case "true", "false":
+		return text == "true"
+	default:
+		p.note(node.Line, job, "enabled is %.60q, allowed is true or false", text)
+	}
+	return false
+}

@@ -1,0 +1,102 @@
+package schedule
+
+import (
+	"context"
+	"time"
+
+	"ace/shared/api"
+)
+
+// verdict sums a run up: failed if anything did, else differ, else match; "" while it goes on.
+func (r *run) verdict() string {
+	if r == nil || r.busy() {
+		return ""
+	}
+	verdict := api.VerdictMatch
+	if r.Error != "" {
+		return api.VerdictFailed
+	}
+	for _, c := range r.Checks {
+		switch last := c.last(); {
+		case last.Status != api.StatusCompleted:
+			return api.VerdictFailed
+		case last.Verdict == api.VerdictDiffer:
+			verdict = api.VerdictDiffer
+		}
+	}
+	return verdict
+}
+
+// List shows every job, in the order of the file.
+func (s *Scheduler) List(ctx context.Context, _ api.SchedulesRequest) (api.ScheduleList, error) {
+	list := api.ScheduleList{Schedules: make([]api.Schedule, 0, len(s.Jobs))}
+	for _, job := range s.Jobs {
+		st, err := s.shown(ctx, job)
+		if err != nil {
+			return api.ScheduleList{}, err
+		}
+		list.Schedules = append(list.Schedules, s.show(job, st))
+	}
+	return list, nil
+}
+
+// shown gives a copy of a job's state.
+func (s *Scheduler) shown(ctx context.Context, job Job) (state, error) {
+	s.mu.Lock()
+	if st := s.states[job.Name]; st != nil {
+		defer s.mu.Unlock()
+		return st.state, nil
+	}
+	s.mu.Unlock()
+	st, err := s.load(ctx, job.Name)
+	return st.state, err
+}
+
+func (s *Scheduler) show(job Job, st state) api.Schedule {
+	shown := api.Schedule{
+		Name: job.Name, ClusterName: job.Request.ClusterName, TableName: job.Table(), Schedule: job.Spec, Enabled: job.Enabled,
+		MissedRuns: st.Missed.Count, LastMissed: at(st.Missed.Last), SkippedRuns: st.Skipped.Count, LastSkipped: at(st.Skipped.Last),
+	}
+	if job.Enabled {
+		shown.NextRun = at(job.next(later(st.Seen, s.Now())))
+	}
+	if st.Run == nil {
+		return shown
+	}
+	shown.LastRun = &api.ScheduledRun{DueAt: at(st.Run.Due), Verdict: st.Run.verdict(), Error: st.Run.Error, Tasks: []api.ScheduledTask{}}
+	for _, c := range st.Run.Checks {
+		t := api.ScheduledTask{TableName: c.Table.String(), TaskID: c.TaskID, Status: c.Status, Verdict: c.Verdict, Error: c.Error, RerunAt: at(c.RerunAt)}
+		if c.Rerun != nil {
+			t.RerunTaskID, t.Verdict, t.Status, t.Error = c.Rerun.TaskID, c.Rerun.Verdict, c.Rerun.Status, c.Rerun.Error
+		}
+		shown.LastRun.Tasks = append(shown.LastRun.Tasks, t)
+	}
+	return shown
+}
+
+func at(t time.Time) api.Time {
+	if t.IsZero() {
+		return api.Time{}
+	}
+	return api.At(t)
+}
+
+// Needed gives the ids of the tasks whose documents are still to be compared again.
+func (s *Scheduler) Needed(ctx context.Context) ([]string, error) {
+	var ids []string
+	for _, job := range s.Jobs {
+		st, err := s.shown(ctx, job)
+		if err != nil {
+			return nil, err
+		}
+		if st.Run == nil {
+			continue
+		}
+		for _, c := range st.Run.Checks {
+			if c.awaited() {
+				ids = append(ids, c.TaskID)
+			}
+		}
+	}
+	return ids, nil
+}

@@ -1,0 +1,91 @@
+package schedule
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// timing gives the first due time after another. The zero time means never.
+type timing interface {
+	Next(after time.Time) time.Time
+}
+
+const (
+	allowedCrontab = `five fields such as "30 2 * * *" in UTC, or in another time zone as "CRON_TZ=Europe/Berlin 30 2 * * *"`
+	allowedEvery   = "a whole number with a unit of at least one minute and at most 366 days, such as 30m, 6h, 1d or 1w"
+
+	minEvery = time.Minute
+	maxEvery = 366 * 24 * time.Hour
+)
+
+// parseCrontab reads the five fields of cron. What they say is meant in UTC unless CRON_TZ= stands before them.
+func parseCrontab(text string) (timing, error) {
+	if strings.HasPrefix(text, "TZ=") || strings.HasPrefix(text, "CRON_TZ=") && !strings.Contains(text, " ") {
+		return nil, errors.New("a time zone is written CRON_TZ=Europe/Berlin, with a space after it")
+	}
+	parser := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+	parsed, err := parser.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	schedule, ok := parsed.(*cron.SpecSchedule)
+	if !ok { // "@every 5m"
+		return nil, errors.New("intervals belong into run_frequency")
+	}
+	if schedule.Location == time.Local {
+		schedule.Location = time.UTC
+	}
+	if schedule.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		return nil, errors.New("there is no such day")
+	}
+	return inUTC{schedule}, nil
+}
+
+type inUTC struct{ timing }
+
+func (t inUTC) Next(after time.Time) time.Time { return t.timing.Next(after.UTC()).UTC() }
+
+var everyPattern = regexp.MustCompile(`^([1-9][0-9]{0,6}) ?(m|min|minutes?|h|hours?|d|days?|w|weeks?)$`)
+
+// every is due at the multiples of itself, counted from 1970: a service that was restarted keeps the rhythm.
+type every time.Duration
+
+// Next implements timing.
+func (e every) Next(after time.Time) time.Time {
+	step := time.Duration(e).Milliseconds()
+	return time.UnixMilli((after.UnixMilli()/step + 1) * step).UTC()
+}
+
+func parseEvery(text string) (timing, error) {
+	found := everyPattern.FindStringSubmatch(text)
+	if found == nil {
+		return nil, fmt.Errorf("not %s", allowedEvery)
+	}
+	count, err := strconv.ParseInt(found[1], 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	unit := map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}[found[2][0]]
+	if count > int64(maxEvery/unit) {
+		return nil, fmt.Errorf("not %s", allowedEvery)
+	}
+	return every(time.Duration(count) * unit), nil
+}
+
+// delayed moves each due time by a part of jitter that depends on the job and the time only: jobs of the same minute
+// spread, and every process sees the same times.
+func delayed(job string, due time.Time, jitter time.Duration) time.Time {
+	if jitter <= 0 {
+		return due
+	}
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%s %d", job, due.Unix()) // a hash takes everything
+	return due.Add(time.Duration(h.Sum64() % uint64(jitter)))
+}
