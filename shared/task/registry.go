@@ -34,6 +34,13 @@ func NewRegistry(store archive.Store, clock func() time.Time) *Registry {
 	return &Registry{store: store, clock: clock, lease: LeaseDuration}
 }
 
+// WithLease gives a registry of the same tasks whose leases hold for another time. All who work on one store must agree.
+func (r *Registry) WithLease(d time.Duration) *Registry {
+	other := *r
+	other.lease = d
+	return &other
+}
+
 // Get reads a task. Invalid if id is none, NotFound if there is no such task.
 func (r *Registry) Get(ctx context.Context, id string) (Record, error) {
 	v, err := r.read(ctx, id)
