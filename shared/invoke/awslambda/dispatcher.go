@@ -70,7 +70,7 @@ func (d *Dispatcher) send(ctx context.Context, payload []byte) ([]byte, error) {
 
 func (d *Dispatcher) sendOnce(ctx context.Context, payload []byte) ([]byte, error) {
 	if !d.enter() {
-		d.inFlight.Lock() // when the last one in flight has come back
+		d.inFlight.Lock()   // when the last one in flight has come back
 		d.inFlight.Unlock() //nolint:staticcheck // only the waiting matters
 		return nil, ErrStopped
 	}
