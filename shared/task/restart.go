@@ -40,6 +40,7 @@ func (r *Registry) Restart(ctx context.Context, id string) (bool, error) {
 	}
 	next := v.Record
 	next.Starts++
+	next.Lease = nil // it has run out; with this write it would seem to hold again
 	next.Revision = rand.Text()
 	_, err = r.swap(ctx, v, next)
 	if errors.Is(err, archive.ErrPrecondition) {

@@ -83,6 +83,18 @@ func TestRestart_IsDueWhenNobodyHasWrittenForLongEnough(t *testing.T) {
 	}
 }
 
+func TestRestart_TheTaskOfADeadRunnerCanBeTakenAtOnce(t *testing.T) {
+	r, store, id := silent(t)
+	dead := acquire(t, r, id, "host-1")
+	store.skew = time.Minute
+	if !restart(t, r, id) {
+		t.Fatal("the task is not started again")
+	}
+	store.skew = 0
+	acquire(t, r, id, "host-2")
+	wantCode(t, dead.Renew(t.Context(), task.Progress{}), fault.Conflict)
+}
+
 func TestRestart_OfEightAtOnceOneStarts(t *testing.T) {
 	r, store, id := silent(t)
 	store.skew = time.Minute

@@ -58,6 +58,7 @@ func wantCompleted(t *testing.T, status api.TaskStatus, mismatched int64) {
 }
 
 func TestFunctions_GiveTheSameDocumentHoweverManyWork(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	mismatched := s.table(t, 16_000)
 	documents := map[int]string{}
@@ -96,6 +97,7 @@ func (d *deployment) unitsDone(t *testing.T) map[string]int {
 }
 
 func TestTaskRunner_HandsOverBeforeItsTimeIsUpAndNothingIsDoneTwice(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	mismatched := s.table(t, 40_000)
 	d := s.deploy(t, settings{
