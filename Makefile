@@ -5,7 +5,6 @@ SHELL := /bin/sh
 export PATH := $(PATH):/usr/local/go/bin
 
 LINT      := go tool -modfile=tools/go.mod golangci-lint
-FUNCTIONS := $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 FUZZTIME  ?= 20s
 COUNT     ?= 20
 
@@ -43,14 +42,13 @@ run: build ## build and run the service on 127.0.0.1:5000 (ARGS='--listen ...')
 	bin/ace serve $(ARGS)
 
 .PHONY: package
-package: go-version ## the Lambda functions for arm64 and amd64: dist/<arch>/<function>/bootstrap
-	$(if $(FUNCTIONS),,$(error there is no functions/*/main.go))
+package: go-version ## the Lambda functions for arm64 and amd64, the same bytes every time: dist/<arch>/<function>.zip
 	rm -rf dist
-	@set -e; for arch in arm64 amd64; do for function in $(FUNCTIONS); do \
-		echo "dist/$$arch/$$function/bootstrap"; \
+	@set -e; for arch in arm64 amd64; do \
 		GOOS=linux GOARCH=$$arch CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags lambda.norpc \
-			-ldflags '-s -w -buildid=' -o "dist/$$arch/$$function/bootstrap" "./functions/$$function"; \
-	done; done
+			-ldflags '-s -w -buildid=' -o "dist/$$arch/bin/" ./functions/...; \
+		go run ./infra/package "dist/$$arch/bin" "dist/$$arch"; \
+	done
 
 .PHONY: bench
 bench: deps-demo ## how fast it compares, against the limit of a plain digest scan of the same tables

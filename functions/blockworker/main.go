@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"log"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -16,8 +15,5 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	work := f.Worker()
-	lambda.Start(func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
-		return work(ctx, payload)
-	})
+	lambda.Start(f.DoUnit)
 }

@@ -35,6 +35,8 @@ type Options struct {
 	StatementTimeout time.Duration
 	// SnapshotMax is how long the units of one pass over a table's pages may share a snapshot.
 	SnapshotMax time.Duration
+	// Lease is how long a task may go without a sign of life; 0: task.LeaseDuration.
+	Lease time.Duration
 	// Patience bounds the waits for a node that is in trouble, those of one unit of work together; 0: 16 seconds, in which a
 	// node has restarted or has connections to spare again.
 	Patience  time.Duration
@@ -65,7 +67,7 @@ func New(o Options) *App {
 	o.Patience = cmp.Or(o.Patience, defaultPatience)
 	a := &App{
 		options:    o,
-		tasks:      task.NewRegistry(o.Store, time.Now),
+		tasks:      task.NewRegistry(o.Store, time.Now).WithLease(cmp.Or(o.Lease, task.LeaseDuration)),
 		diffs:      diffindex.New(o.Store),
 		renderings: document.NewRenderings(o.Store),
 		pools:      pg.NewPools(pg.Options{MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout}),

@@ -21,11 +21,13 @@ type Config struct {
 
 	MaxTasks       int `env:"ACE_MAX_TASKS" envDefault:"2" usage:"tasks that run at once" allowed:"a whole number from 1 to 64"`
 	MaxQueue       int `env:"ACE_MAX_QUEUE" envDefault:"1000" usage:"tasks that may wait, more are refused" allowed:"a whole number from 1 to 100000"`
-	MaxInvocations int `env:"ACE_MAX_INVOCATIONS" envDefault:"16" usage:"functions at once, of which max_cpu_ratio is a share (no effect yet)" allowed:"a whole number from 1 to 1000"`
+	MaxInvocations int `env:"ACE_MAX_INVOCATIONS" envDefault:"16" usage:"units of one task at once, of which max_cpu_ratio is a share, for functions only" allowed:"a whole number from 1 to 1000"`
 	MaxImportMB    int `env:"ACE_MAX_IMPORT_MB" envDefault:"1024" usage:"megabytes that an imported document may have" allowed:"a whole number from 1 to 65536"`
 
 	StatementTimeout time.Duration `env:"ACE_STATEMENT_TIMEOUT" envDefault:"10m" usage:"how long one statement on a node may take" allowed:"a time from 1s to 24h such as 10m"`
-	SnapshotMax      time.Duration `env:"ACE_SNAPSHOT_MAX" envDefault:"5m" usage:"how long a snapshot may live (no effect yet)" allowed:"a time from 1s to 24h such as 5m"`
+	SnapshotMax      time.Duration `env:"ACE_SNAPSHOT_MAX" envDefault:"5m" usage:"how long the units of one pass over a table's pages may share a snapshot" allowed:"a time from 1s to 24h such as 5m"`
+	Lease            time.Duration `env:"ACE_LEASE" envDefault:"30s" usage:"how long a task may go without a sign of life before another process takes it, the same for all on one store" allowed:"a time from 3s to 10m such as 30s"`
+	UnitTimeout      time.Duration `env:"ACE_UNIT_TIMEOUT" envDefault:"5m" usage:"how long one unit of work may take, for functions only" allowed:"a time from 1s to 15m such as 5m"`
 	RetentionDays    int           `env:"ACE_RETENTION_DAYS" envDefault:"0" usage:"days that documents and tasks are kept, 0 for ever" allowed:"a whole number from 0 to 36500"`
 
 	Pprof Listen `env:"ACE_PPROF" usage:"where to serve Go's profiles, nowhere if empty" allowed:"a loopback host:port"`

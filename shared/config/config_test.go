@@ -44,6 +44,8 @@ func TestLoad_GivesTheDefaults(t *testing.T) {
 		MaxImportMB:      1024,
 		StatementTimeout: 10 * time.Minute,
 		SnapshotMax:      5 * time.Minute,
+		Lease:            30 * time.Second,
+		UnitTimeout:      5 * time.Minute,
 		LogLevel:         slog.LevelInfo,
 		LogFormat:        "text",
 	}
@@ -66,6 +68,7 @@ func TestLoad_ReadsEveryVariable(t *testing.T) {
 		"ACE_CLUSTERS": "/etc/ace/clusters", "ACE_SCHEDULES": "/etc/ace/schedules.yaml",
 		"ACE_MAX_TASKS": "4", "ACE_MAX_QUEUE": "10", "ACE_MAX_INVOCATIONS": "100", "ACE_MAX_IMPORT_MB": "7",
 		"ACE_STATEMENT_TIMEOUT": "90s", "ACE_SNAPSHOT_MAX": "1m", "ACE_RETENTION_DAYS": "30",
+		"ACE_LEASE": "1m", "ACE_UNIT_TIMEOUT": "2m",
 		"ACE_PPROF":     "127.0.0.1:6060",
 		"ACE_LOG_LEVEL": "debug", "ACE_LOG_FORMAT": "json",
 		"ACE_FUNCTION_TASKRUNNER": "runner", "ACE_FUNCTION_BLOCKWORKER": "worker",
@@ -75,7 +78,7 @@ func TestLoad_ReadsEveryVariable(t *testing.T) {
 		"ACE_STORE=s3://bucket/some/prefix?endpoint=http%3A%2F%2F127.0.0.1%3A9000&region=us-east-1",
 		"ACE_CLUSTERS=/etc/ace/clusters", "ACE_SCHEDULES=/etc/ace/schedules.yaml",
 		"ACE_MAX_TASKS=4", "ACE_MAX_QUEUE=10", "ACE_MAX_INVOCATIONS=100", "ACE_MAX_IMPORT_MB=7",
-		"ACE_STATEMENT_TIMEOUT=1m30s", "ACE_SNAPSHOT_MAX=1m0s", "ACE_RETENTION_DAYS=30",
+		"ACE_STATEMENT_TIMEOUT=1m30s", "ACE_SNAPSHOT_MAX=1m0s", "ACE_LEASE=1m0s", "ACE_UNIT_TIMEOUT=2m0s", "ACE_RETENTION_DAYS=30",
 		"ACE_PPROF=127.0.0.1:6060",
 		"ACE_LOG_LEVEL=DEBUG", "ACE_LOG_FORMAT=json",
 		"ACE_FUNCTION_TASKRUNNER=runner", "ACE_FUNCTION_BLOCKWORKER=worker", "",
@@ -110,12 +113,13 @@ func TestLoad_ReportsEverythingAtOnce(t *testing.T) {
 		"ACE_LISTEN": "nowhere", "ACE_LISTEN_PUBLIC": "perhaps", "ACE_TOKEN_FILE": token, "ACE_STORE": "/var/lib/ace",
 		"ACE_MAX_TASKS": "0", "ACE_MAX_QUEUE": "many", "ACE_STATEMENT_TIMEOUT": "10", "ACE_SNAPSHOT_MAX": "-1s",
 		"ACE_RETENTION_DAYS": "-1", "ACE_LOG_LEVEL": "INFO+2", "ACE_LOG_FORMAT": "xml", "ACE_MAX_INVOCATIONS": "1.5", "ACE_HOSTS": "a,,b",
-		"ACE_CLUSTERS": "s3://bucket/clusters",
+		"ACE_CLUSTERS": "s3://bucket/clusters", "ACE_LEASE": "1s", "ACE_UNIT_TIMEOUT": "16m",
 	})
 	message := strings.ReplaceAll(fault.PublicMessage(err), token, "FILE")
 	want := `the configuration is wrong:
   ACE_CLUSTERS is "s3://bucket/clusters": definitions in a bucket are not supported yet; allowed is a directory or a file
   ACE_HOSTS is "a,,b", allowed is host names separated by commas
+  ACE_LEASE is "1s", allowed is a time from 3s to 10m such as 30s
   ACE_LISTEN is "nowhere", allowed is host:port with a loopback host, or unix:///path
   ACE_LISTEN_PUBLIC is "perhaps", allowed is true or false
   ACE_LOG_FORMAT is "xml", allowed is text or json
@@ -127,7 +131,8 @@ func TestLoad_ReportsEverythingAtOnce(t *testing.T) {
   ACE_SNAPSHOT_MAX is "-1s", allowed is a time from 1s to 24h such as 5m
   ACE_STATEMENT_TIMEOUT is "10", allowed is a time from 1s to 24h such as 10m
   ACE_STORE is "/var/lib/ace", allowed is file://directory or s3://bucket/prefix?endpoint=URL&region=NAME
-  ACE_TOKEN_FILE is "FILE", which does not hold one token of at least 16 characters`
+  ACE_TOKEN_FILE is "FILE", which does not hold one token of at least 16 characters
+  ACE_UNIT_TIMEOUT is "16m", allowed is a time from 1s to 15m such as 5m`
 	if fault.CodeOf(err) != fault.Invalid {
 		t.Errorf("the code is %s", fault.CodeOf(err))
 	}

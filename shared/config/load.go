@@ -82,6 +82,8 @@ func (c Config) check(environ, bad map[string]string) {
 	within("ACE_MAX_IMPORT_MB", c.MaxImportMB, 1, 65_536)
 	within("ACE_RETENTION_DAYS", c.RetentionDays, 0, 36_500)
 	within("ACE_STATEMENT_TIMEOUT", int(c.StatementTimeout), int(time.Second), int(day))
+	within("ACE_LEASE", int(c.Lease), int(3*time.Second), int(10*time.Minute))
+	within("ACE_UNIT_TIMEOUT", int(c.UnitTimeout), int(time.Second), int(15*time.Minute))
 	within("ACE_SNAPSHOT_MAX", int(c.SnapshotMax), int(time.Second), int(day))
 	note(c.LogFormat == "text" || c.LogFormat == "json", "ACE_LOG_FORMAT", notAllowed("ACE_LOG_FORMAT", c.LogFormat))
 	note(slices.Contains(levels(), c.LogLevel.Level().String()), "ACE_LOG_LEVEL", notAllowed("ACE_LOG_LEVEL", environ["ACE_LOG_LEVEL"]))

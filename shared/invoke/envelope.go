@@ -60,7 +60,11 @@ func guarded[Q, A any](ctx context.Context, work func(context.Context, Q) (A, er
 			err = fault.Wrap(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()), fault.Internal, "a unit of work failed: this is a defect; the log has the details")
 		}
 	}()
-	return work(ctx, q)
+	answer, err = work(ctx, q)
+	if err != nil && ctx.Err() != nil { // what the work says when it is cut short is only an echo of why
+		err = context.Cause(ctx)
+	}
+	return answer, err
 }
 
 // Call sends a question through a handler's bytes and reads the answer.

@@ -32,9 +32,13 @@ type Options struct {
 	Tasks *task.Registry
 	Works map[task.Type]Work
 	Owner string // names this process in leases and errors
-	// Handover is the cause of a context's end that gives the lease back instead of ending the task.
+	// Handover gives the lease back instead of ending the task: as the cause of a context's end, or as the work's error.
 	Handover error
-	Log      *slog.Logger
+	// Stalled, if set, says at a hand-over that the attempt has brought the task no further: then it counts.
+	Stalled func() bool
+	// HandedOver, if set, has a task started again whose lease was given back.
+	HandedOver func(ctx context.Context, taskID string) error
+	Log        *slog.Logger
 }
 
 // Runner runs tasks.
@@ -109,11 +113,8 @@ func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, 
 	case errors.Is(lost, task.ErrLeaseLost):
 		log.WarnContext(ctx, "task is run by somebody else now")
 		return
-	case lost == nil && r.Handover != nil && errors.Is(context.Cause(ctx), r.Handover):
-		if err := held.Release(done); err != nil {
-			log.WarnContext(ctx, "lease not given back: it will run out", "error", err)
-		}
-		log.InfoContext(ctx, "task interrupted: it goes on at the next start")
+	case lost == nil && r.handsOver(ctx, err):
+		r.handOver(done, log, held)
 		return
 	case fault.CodeOf(lost) == fault.Cancelled:
 		end = task.Outcome{Status: task.Cancelled, Result: outcome.Result, Error: lost}
@@ -130,6 +131,30 @@ func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, 
 	logEnd(ctx, log, held.Record(), end)
 	if err := held.Clear(done); err != nil {
 		log.WarnContext(ctx, "working files not removed: that is tried again when open tasks are looked for", "error", err)
+	}
+}
+
+func (r *Runner) handsOver(ctx context.Context, err error) bool {
+	return r.Handover != nil && (errors.Is(context.Cause(ctx), r.Handover) || errors.Is(err, r.Handover))
+}
+
+// handOver gives the lease back and has the task started again. What fails here costs time only: the lease runs out, and
+// whoever looks for open tasks starts them.
+func (r *Runner) handOver(ctx context.Context, log *slog.Logger, held *task.Held) {
+	giveBack := held.Release
+	if r.Stalled != nil && r.Stalled() {
+		giveBack = held.Forfeit
+	}
+	if err := giveBack(ctx); err != nil {
+		log.WarnContext(ctx, "lease not given back: it will run out", "error", err)
+		return
+	}
+	log.InfoContext(ctx, "task interrupted: it goes on at the next start")
+	if r.HandedOver == nil {
+		return
+	}
+	if err := r.HandedOver(ctx, held.Record().TaskID); err != nil {
+		log.WarnContext(ctx, "task not started again: the sweep will", "error", err)
 	}
 }
 

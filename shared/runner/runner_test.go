@@ -470,3 +470,46 @@ func TestRun_ProgressReachesTheRecord(t *testing.T) {
 		t.Errorf("the record showed %+v", seen)
 	}
 }
+
+func TestRun_WorkThatStopsByItselfHandsTheTaskOver(t *testing.T) {
+	for name, tt := range map[string]struct {
+		stalled  bool
+		attempts int
+	}{"after it has done something": {false, 0}, "having done nothing": {true, 1}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, failing(fault.Wrap(errHandover, fault.Cancelled, "no more units are handed out")))
+			var started []string
+			b.runner.Stalled = func() bool { return tt.stalled }
+			b.runner.HandedOver = func(_ context.Context, id string) error {
+				if rec := b.record(t); rec.Lease != nil {
+					t.Errorf("started again while the lease is held: %+v", rec)
+				}
+				started = append(started, id)
+				return nil
+			}
+			b.runner.Run(t.Context(), b.id, false)
+			b.wantGoingOn(t)
+			if rec := b.record(t); rec.Lease != nil || rec.Attempts != tt.attempts || !slices.Equal(started, []string{b.id}) {
+				t.Errorf("started again were %v; the record is %+v, want %d attempts", started, rec, tt.attempts)
+			}
+		})
+	}
+}
+
+func TestRun_ACancelledTaskIsNotHandedOver(t *testing.T) {
+	b := newBench(t, func(ctx context.Context, _ task.Record, _ func(task.Progress)) (runner.Outcome, error) {
+		<-ctx.Done() // the request to cancel
+		return runner.Outcome{}, errHandover
+	})
+	if _, err := b.tasks.Acquire(t.Context(), b.id, "an earlier runner", task.AcquireOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.tasks.RequestCancel(t.Context(), b.id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.store.Put(t.Context(), document.Key, "application/json", []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	b.runner.Run(t.Context(), b.id, true)
+	b.wantEnded(t, task.Cancelled, fault.Cancelled, "cancelled on request")
+}

@@ -46,6 +46,11 @@ func (h *Held) Release(ctx context.Context) error {
 	})
 }
 
+// Forfeit gives the lease back like Release, but the attempt counts: it has brought the task no further.
+func (h *Held) Forfeit(ctx context.Context) error {
+	return h.write(ctx, func(rec *Record) { rec.Lease = nil })
+}
+
 // Outcome is how a task ended.
 type Outcome struct {
 	Status   Status // Completed, Failed or Cancelled

@@ -17,7 +17,7 @@ var errStopped = errors.New("task: the work is over")
 
 // Rhythm says how often a KeepAlive speaks to the store. Zero fields mean the defaults.
 type Rhythm struct {
-	Renew    time.Duration // the lease is renewed at least this often: 10 s
+	Renew    time.Duration // the lease is renewed at least this often: a third of its duration
 	Progress time.Duration // changed progress is stored at most this often: 1 s
 	Cancel   time.Duration // a request to cancel is looked for this often: 2 s
 }
@@ -30,7 +30,7 @@ type Rhythm struct {
 func (h *Held) KeepAlive(
 	ctx context.Context, rhythm Rhythm, progress func() Progress,
 ) (work context.Context, stop func() error) {
-	rhythm.Renew = cmp.Or(rhythm.Renew, 10*time.Second)
+	rhythm.Renew = cmp.Or(rhythm.Renew, h.registry.lease/3)
 	rhythm.Progress = cmp.Or(rhythm.Progress, time.Second)
 	rhythm.Cancel = cmp.Or(rhythm.Cancel, 2*time.Second)
 	work, end := context.WithCancelCause(ctx)

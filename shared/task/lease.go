@@ -99,6 +99,7 @@ func (r *Registry) acquired(rec Record, owner string) Record {
 	}
 	rec.Status, rec.Lease = Running, &Lease{Owner: owner}
 	rec.Attempts++
+	rec.Starts = 0
 	return rec
 }
 

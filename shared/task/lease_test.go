@@ -332,6 +332,7 @@ func TestHeld_RecognisesItsOwnWriteAfterALongOutage(t *testing.T) {
 			return err
 		},
 		"release": func(ctx context.Context, h *task.Held) error { return h.Release(ctx) },
+		"forfeit": func(ctx context.Context, h *task.Held) error { return h.Forfeit(ctx) },
 		"renew":   func(ctx context.Context, h *task.Held) error { return h.Renew(ctx, task.Progress{}) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,8 +17,9 @@ type Record struct {
 	DBName      string          `json:"dbname"`
 	TableName   string          `json:"table_name"`
 	Parameters  json.RawMessage `json:"parameters,omitempty"`
-	Input       *Document       `json:"input,omitempty"` // the document that the task starts from, as it was at submission
-	Attempts    int             `json:"attempts"`        // how often the lease was acquired and not given back
+	Input       *Document       `json:"input,omitempty"`  // the document that the task starts from, as it was at submission
+	Attempts    int             `json:"attempts"`         // how often the lease was acquired and not given back
+	Starts      int             `json:"starts,omitempty"` // by Restart since the lease was last acquired
 	Lease       *Lease          `json:"lease,omitempty"`
 	Progress    *Progress       `json:"progress,omitempty"`
 	Result      json.RawMessage `json:"result,omitempty"`

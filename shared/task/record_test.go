@@ -17,7 +17,7 @@ import (
 
 func TestStatus_TransitionsAreThoseOfTheTable(t *testing.T) {
 	allowed := map[task.Status][]task.Status{
-		task.Queued:  {task.Running, task.Cancelled},
+		task.Queued:  {task.Queued, task.Running, task.Cancelled},
 		task.Running: {task.Running, task.Completed, task.Failed, task.Cancelled},
 	}
 	for _, from := range task.Statuses() {

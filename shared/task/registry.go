@@ -41,6 +41,13 @@ func NewRegistry(store archive.Store, clock func() time.Time) *Registry {
 // registry is used.
 func (r *Registry) OnPublished(fn func(context.Context, Record) error) { r.published = fn }
 
+// WithLease gives a registry of the same tasks whose leases hold for another time. All who work on one store must agree.
+func (r *Registry) WithLease(d time.Duration) *Registry {
+	other := *r
+	other.lease = d
+	return &other
+}
+
 // Get reads a task. Invalid if id is none, NotFound if there is no such task.
 func (r *Registry) Get(ctx context.Context, id string) (Record, error) {
 	v, err := r.read(ctx, id)

@@ -34,11 +34,12 @@ func (s Status) Terminal() bool { return len(s.successors()) == 0 }
 // CanBecome says whether a record in state s may be replaced by one in state next.
 func (s Status) CanBecome(next Status) bool { return slices.Contains(s.successors(), next) }
 
-// successors is the table of the state machine. Running follows itself: renewals, release and takeover.
+// successors is the table of the state machine. Queued and Running follow themselves: starts
+// are noted, leases renewed, released and taken over.
 func (s Status) successors() []Status {
 	switch s {
 	case Queued:
-		return []Status{Running, Cancelled}
+		return []Status{Queued, Running, Cancelled}
 	case Running:
 		return []Status{Running, Completed, Failed, Cancelled}
 	default:

@@ -1,4 +1,8 @@
-// Package function puts the service together inside an AWS Lambda function, out of the function's environment.
+// Package function is the service inside an AWS Lambda function, put together out of the function's environment: the
+// API (Mux), the task runner (RunTask), the block worker (DoUnit) and the sweep (Sweep). Each function's main calls one.
+//
+// Nothing it starts outlives the call of a handler, since a function is frozen after its answer; connections stay open
+// for the next invocation. Every handler may be called again with the same event.
 package function
 
 import (
@@ -12,23 +16,33 @@ import (
 	"ace/shared/config"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
+	"ace/shared/invoke"
 	"ace/shared/invoke/awslambda"
 	"ace/shared/obs"
 )
 
-// workerConns: a function does one unit at a time, which takes one connection to each node.
-const workerConns = 1
+// Most connections to one node. A unit takes one; a repair reads beside the transaction that writes.
+const (
+	workerConns = 1
+	runnerConns = 4
+)
 
-// Function is the service's parts inside a function. They live as long as the execution environment, so connections
-// stay warm between invocations.
+// Function is the service's parts inside a function. They live as long as the execution environment.
 type Function struct {
 	*app.App
 	Invoker *awslambda.Invoker
+	config  config.Config
+	worker  invoke.Handler
 	log     *slog.Logger
 }
 
-// New makes them out of the environment.
-func New(ctx context.Context) (*Function, error) {
+// New makes the parts of a function that answers the API, does units or sweeps.
+func New(ctx context.Context) (*Function, error) { return newFunction(ctx, workerConns) }
+
+// NewRunner makes those of the task runner.
+func NewRunner(ctx context.Context) (*Function, error) { return newFunction(ctx, runnerConns) }
+
+func newFunction(ctx context.Context, conns int) (*Function, error) {
 	c, err := config.Load(config.Environ(os.Environ()))
 	if err != nil {
 		return nil, err
@@ -41,19 +55,16 @@ func New(ctx context.Context) (*Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	invoker, err := awslambda.Connect(ctx, c.TaskRunnerFunction, c.BlockWorkerFunction)
+	invoker, err := awslambda.Connect(ctx, c.TaskRunnerFunction, c.BlockWorkerFunction, c.MaxInvocations)
 	if err != nil {
 		return nil, err
 	}
-	return &Function{
-		App: app.New(app.Options{
-			Store: store, Location: store.Location(), Clusters: cluster.NewSource(cluster.Options{Path: c.Clusters, ServiceFiles: c.ServiceFiles(), PasswordFile: c.PasswordFile()}),
-			MaxConns: workerConns, StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax,
-			MaxImport: c.MaxImport(), Log: log,
-		}),
-		Invoker: invoker,
-		log:     log,
-	}, nil
+	a := app.New(app.Options{
+		Store: store, Location: store.Location(), Clusters: cluster.NewSource(cluster.Options{Path: c.Clusters, ServiceFiles: c.ServiceFiles(), PasswordFile: c.PasswordFile()}),
+		MaxConns: conns, StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, Lease: c.Lease,
+		MaxImport: c.MaxImport(), Log: log,
+	})
+	return &Function{App: a, Invoker: invoker, config: c, worker: a.Worker(), log: log}, nil
 }
 
 // Mux answers the API.

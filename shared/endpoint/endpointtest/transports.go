@@ -85,22 +85,43 @@ func httpResponse(t testing.TB, resp *http.Response) endpoint.Response {
 	return endpoint.Response{Status: resp.StatusCode, Header: header, Body: body}
 }
 
+// Gateway is an HTTP API in front of functions: send has the function of a path (without the stage) handle an event.
+func Gateway(t testing.TB, name string, send func(path string, event []byte) (answer []byte, err error)) Transport {
+	return Transport{name, overEvents(t, send, gatewayEvent)}
+}
+
 // overLambda sends events through JSON, as Lambda does.
 func overLambda(t testing.TB, mux *endpoint.Mux, event func(endpoint.Request) map[string]any) func(endpoint.Request) endpoint.Response {
 	handler := lambdax.Handler(mux)
+	return overEvents(t, func(_ string, payload []byte) ([]byte, error) {
+		var decoded lambdax.Event
+		if err := json.Unmarshal(payload, &decoded); err != nil {
+			return nil, err
+		}
+		answer, err := handler(context.Background(), decoded)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(answer)
+	}, event)
+}
+
+func overEvents(
+	t testing.TB, send func(path string, event []byte) ([]byte, error), event func(endpoint.Request) map[string]any,
+) func(endpoint.Request) endpoint.Response {
 	return func(req endpoint.Request) endpoint.Response {
 		t.Helper()
 		payload, err := json.Marshal(event(req))
 		if err != nil {
 			t.Fatal(err)
 		}
-		var decoded lambdax.Event
-		if err := json.Unmarshal(payload, &decoded); err != nil {
-			t.Fatal(err)
-		}
-		answer, err := handler(context.Background(), decoded)
+		reply, err := send(req.Path, payload)
 		if err != nil {
 			t.Fatalf("%s %s: %v", req.Method, req.Path, err)
+		}
+		var answer lambdax.Answer
+		if err := json.Unmarshal(reply, &answer); err != nil {
+			t.Fatalf("%s %s: %v in %s", req.Method, req.Path, err, reply)
 		}
 		return endpoint.Response{Status: answer.StatusCode, Header: maps.Clone(answer.Headers), Body: []byte(answer.Body)}
 	}

@@ -1,0 +1,124 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"ace/infra/lambda/emulator"
+	"ace/shared/api"
+)
+
+// table fills public.t with so many rows on both nodes, of which the second differs in one of every thousand, lacks 7 and
+// has one more.
+func (s *site) table(t *testing.T, rows int) (mismatched int64) {
+	t.Helper()
+	s.cluster.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, n numeric)`,
+		fmt.Sprintf(`INSERT INTO t SELECT i, 'value ' || i, i::numeric / 8 FROM generate_series(1, %d) i`, rows), `ANALYZE t`)
+	s.cluster.Exec(t, 1, `UPDATE t SET v = v || '!' WHERE id % 1000 = 500`, `DELETE FROM t WHERE id BETWEEN 11 AND 17`,
+		fmt.Sprintf(`INSERT INTO t VALUES (%d, 'new', 1)`, rows+1))
+	return int64(rows/1000) + 8
+}
+
+// comparable gives what two documents of the same rows must share: all but times, ids and how many worked on it.
+func comparable(t *testing.T, document []byte) string {
+	t.Helper()
+	var all map[string]any
+	if err := json.Unmarshal(document, &all); err != nil {
+		t.Fatalf("%v in %.200s", err, document)
+	}
+	summary, ok := all["summary"].(map[string]any)
+	if !ok {
+		t.Fatalf("there is no summary in %.200s", document)
+	}
+	for _, name := range []string{"task_id", "started_at", "finished_at", "time_taken", "timings", "workers", "max_cpu_ratio"} {
+		delete(summary, name)
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// wantCompleted checks the outcome of a comparison.
+func wantCompleted(t *testing.T, status api.TaskStatus, mismatched int64) {
+	t.Helper()
+	if status.Status != api.StatusCompleted {
+		t.Fatalf("task %s ended %s: %s", status.TaskID, status.Status, status.Error)
+	}
+	var result api.DiffResult
+	if err := json.Unmarshal(status.Result, &result); err != nil {
+		t.Fatal(err)
+	}
+	if result.MismatchedRows != mismatched {
+		t.Errorf("task %s found %d rows, want %d", status.TaskID, result.MismatchedRows, mismatched)
+	}
+}
+
+func TestFunctions_GiveTheSameDocumentHoweverManyWork(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	mismatched := s.table(t, 16_000)
+	documents := map[int]string{}
+	for _, parallel := range []int{1, 4, 16} {
+		d := s.deploy(t, settings{prefix: fmt.Sprintf("w%d", parallel), env: map[string]string{"ACE_MAX_INVOCATIONS": fmt.Sprint(parallel)}})
+		id := d.submit(t)
+		wantCompleted(t, d.wait(t, id), mismatched)
+		documents[parallel] = comparable(t, d.document(t, id))
+		if most := d.emulator.MostAtOnce(worker); most > parallel || (parallel > 1 && most < 2) {
+			t.Errorf("%d workers at once, want up to %d", most, parallel)
+		}
+		d.emulator.Close()
+	}
+	for parallel, document := range documents {
+		if document != documents[1] {
+			t.Errorf("%d workers: %.2000s\n1 worker: %.2000s", parallel, document, documents[1])
+		}
+	}
+}
+
+// unitsDone counts how often each unit was done, answers that were lost included.
+func (d *deployment) unitsDone(t *testing.T) map[string]int {
+	t.Helper()
+	done := map[string]int{}
+	for _, i := range d.emulator.Invocations(worker) {
+		var unit struct {
+			Phase string `json:"phase"`
+			Index int    `json:"index"`
+		}
+		if err := json.Unmarshal([]byte(i.Payload), &unit); err != nil {
+			t.Fatal(err)
+		}
+		done[fmt.Sprintf("%s-%d", unit.Phase, unit.Index)]++
+	}
+	return done
+}
+
+func TestTaskRunner_HandsOverBeforeItsTimeIsUpAndNothingIsDoneTwice(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	mismatched := s.table(t, 40_000)
+	d := s.deploy(t, settings{
+		env:    map[string]string{"ACE_MAX_INVOCATIONS": "2", "ACE_UNIT_TIMEOUT": "1s"},
+		limits: map[string]time.Duration{runner: 3 * time.Second, worker: 10 * time.Second},
+		faults: map[string]emulator.Faults{worker: {Latency: 200 * time.Millisecond}},
+	})
+	d.sweepUntilEnd(t)
+	wantCompleted(t, d.wait(t, d.submit(t)), mismatched)
+	for unit, times := range d.unitsDone(t) {
+		if times > 1 {
+			t.Errorf("unit %s was done %d times", unit, times)
+		}
+	}
+	runs := d.emulator.Invocations(runner)
+	for _, run := range runs {
+		if run.Error != "" {
+			t.Errorf("a task runner failed: %s", run.Error)
+		}
+	}
+	if len(runs) < 3 {
+		t.Errorf("%d invocations of the task runner, want several", len(runs))
+	}
+}

@@ -1,0 +1,34 @@
+package emulator
+
+import "time"
+
+const (
+	eventAttempts = 3 // AWS: the first and two retries
+	// busyDelay is before an event is tried again for which there was no room: AWS begins with a second, up to 5 minutes.
+	busyDelay = 50 * time.Millisecond
+)
+
+// deliver delivers an event until the function takes it, or has failed too often.
+func (e *Emulator) deliver(f *function, payload []byte) {
+	delay := e.options.RetryDelay
+	for attempt := 1; ; {
+		o := f.handle(payload)
+		switch {
+		case o.throttled:
+			if !e.sleep(busyDelay) {
+				return
+			}
+			continue
+		case !o.failed:
+			return
+		case attempt == eventAttempts:
+			e.lose(Invocation{Function: f.Name, Payload: string(payload), Error: string(o.body)})
+			return
+		}
+		attempt++
+		if !e.sleep(delay) {
+			return
+		}
+		delay *= 2
+	}
+}

@@ -1,0 +1,124 @@
+package template
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Template is what template.yaml deploys.
+type Template struct {
+	Functions []Function // by name
+	raw       any
+}
+
+// Function is one function of it.
+type Function struct {
+	ID          string // the logical id
+	Directory   string // below functions/
+	Timeout     string // seconds, or the parameter that says how many
+	Concurrency string // reserved, "" for none
+	Env         map[string]string
+	Statements  []Statement
+	Routes      []string // paths of the API; $default is every other
+	Schedule    string
+}
+
+// Statement is a part of a function's role. A reference to another resource stands as in !Sub: ${Archive.Arn}/tasks/*.
+type Statement struct {
+	Actions   []string
+	Resources []string
+}
+
+// Load reads the template at a path.
+func Load(file string) (*Template, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var node yaml.Node
+	if err := yaml.Unmarshal(content, &node); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	raw, err := value(&node)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	t := &Template{raw: raw}
+	resources := object(at(raw, "Resources"))
+	for _, id := range slices.Sorted(maps.Keys(resources)) {
+		if text(at(resources[id], "Type")) == "AWS::Serverless::Function" {
+			t.Functions = append(t.Functions, t.function(id, at(resources[id], "Properties")))
+		}
+	}
+	return t, nil
+}
+
+// Route gives the function that answers a path, by its directory.
+func (t *Template) Route(route string) (string, bool) {
+	for _, f := range t.Functions {
+		if slices.Contains(f.Routes, route) {
+			return f.Directory, true
+		}
+	}
+	return "", false
+}
+
+// Get gives a value by its keys from the root, nil if there is none.
+func (t *Template) Get(keys ...string) any { return at(t.raw, keys...) }
+
+func (t *Template) function(id string, properties any) Function {
+	f := Function{
+		ID:        id,
+		Directory: strings.TrimSuffix(path.Base(text(at(properties, "CodeUri"))), ".zip"),
+		Timeout:   text(at(properties, "Timeout")),
+		Env:       map[string]string{},
+	}
+	if reserved := at(properties, "ReservedConcurrentExecutions"); reserved != nil {
+		f.Concurrency = text(reserved)
+	}
+	for _, variables := range []any{at(t.raw, "Globals", "Function", "Environment", "Variables"), at(properties, "Environment", "Variables")} {
+		for name, v := range object(variables) {
+			f.Env[name] = text(v)
+		}
+	}
+	for _, policy := range list(at(properties, "Policies")) {
+		if branches := list(at(policy, "Fn::If")); len(branches) > 1 {
+			policy = branches[1]
+		}
+		for _, s := range list(at(policy, "Statement")) {
+			f.Statements = append(f.Statements, Statement{texts(at(s, "Action")), texts(at(s, "Resource"))})
+		}
+	}
+	events := object(at(properties, "Events"))
+	for _, name := range slices.Sorted(maps.Keys(events)) {
+		f.addEvent(events[name])
+	}
+	return f
+}
+
+func (f *Function) addEvent(event any) {
+	switch text(at(event, "Type")) {
+	case "HttpApi":
+		route := "$default"
+		if at(event, "Properties", "Path") != nil {
+			route = text(at(event, "Properties", "Path"))
+		}
+		f.Routes = append(f.Routes, route)
+	case "ScheduleV2":
+		f.Schedule = text(at(event, "Properties", "ScheduleExpression"))
+	}
+}
+
+func texts(v any) []string {
+	var all []string
+	for _, item := range list(v) {
+		all = append(all, text(item))
+	}
+	return all
+}

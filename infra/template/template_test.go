@@ -1,0 +1,178 @@
+package template_test
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"testing"
+
+	"ace/infra/template"
+	"ace/shared/api"
+	"ace/shared/config"
+)
+
+const file = "../../template.yaml"
+
+func load(t *testing.T) *template.Template {
+	t.Helper()
+	loaded, err := template.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded
+}
+
+// need is what a function's code needs of its deployment.
+type need struct {
+	variables []string // besides those that all read
+	actions   []string // on top of s3:ListBucket, in the order of the alphabet
+	scheduled bool
+}
+
+const (
+	get, put, remove, abort = "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"
+	list                    = "s3:ListBucket"
+	call                    = "lambda:InvokeFunction"
+	secret, login           = "secretsmanager:GetSecretValue", "rds-db:connect"
+)
+
+// needs says it for each directory below functions/.
+func needs() map[string]need {
+	submission := need{variables: []string{"ACE_CLUSTERS", "ACE_FUNCTION_TASKRUNNER"}, actions: []string{call, remove, get, list, put}}
+	return map[string]need{
+		"tablediff":  submission,
+		"taskstatus": {actions: []string{remove, get, list, put}},
+		"taskrunner": {
+			variables: []string{
+				"ACE_CLUSTERS", "ACE_FUNCTION_BLOCKWORKER", "ACE_FUNCTION_TASKRUNNER", "ACE_MAX_INVOCATIONS", "ACE_STATEMENT_TIMEOUT", "ACE_UNIT_TIMEOUT",
+			},
+			actions: []string{call, login, abort, remove, get, list, put, secret},
+		},
+		"blockworker": {variables: []string{"ACE_CLUSTERS", "ACE_STATEMENT_TIMEOUT"}, actions: []string{login, abort, get, list, put, secret}},
+		"sweeper":     {variables: []string{"ACE_FUNCTION_TASKRUNNER"}, actions: []string{call, remove, get, list, put}, scheduled: true},
+	}
+}
+
+func TestTemplate_DeploysEveryFunctionOnce(t *testing.T) {
+	entries, err := os.ReadDir("../../functions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var directories, deployed []string
+	for _, entry := range entries {
+		directories = append(directories, entry.Name())
+	}
+	for _, f := range load(t).Functions {
+		deployed = append(deployed, f.Directory)
+	}
+	slices.Sort(deployed)
+	if !slices.Equal(deployed, directories) {
+		t.Errorf("the template deploys %v, there are %v", deployed, directories)
+	}
+	if known := slices.Sorted(maps.Keys(needs())); !slices.Equal(known, directories) {
+		t.Errorf("this test knows %v, there are %v", known, directories)
+	}
+}
+
+func TestTemplate_GivesEachFunctionWhatItNeedsAndNothingElse(t *testing.T) {
+	common := []string{"ACE_LOG_FORMAT", "ACE_LOG_LEVEL", "ACE_STORE"}
+	for _, f := range load(t).Functions {
+		t.Run(f.Directory, func(t *testing.T) {
+			want := needs()[f.Directory]
+			variables := slices.Sorted(slices.Values(slices.Concat(common, want.variables)))
+			if got := slices.Sorted(maps.Keys(f.Env)); !slices.Equal(got, variables) {
+				t.Errorf("the variables are %v, want %v", got, variables)
+			}
+			var actions []string
+			for _, s := range f.Statements {
+				actions = append(actions, s.Actions...)
+			}
+			slices.Sort(actions)
+			if got := slices.Compact(actions); !slices.Equal(got, want.actions) {
+				t.Errorf("the actions are %v, want %v", got, want.actions)
+			}
+			if (f.Schedule != "") != want.scheduled {
+				t.Errorf("the schedule is %q", f.Schedule)
+			}
+		})
+	}
+}
+
+func TestTemplate_NamesOnlyVariablesThatAreRead(t *testing.T) {
+	known := map[string]bool{}
+	for _, v := range config.Variables() {
+		known[v.Name] = true
+	}
+	for _, f := range load(t).Functions {
+		for name := range f.Env {
+			if !known[name] {
+				t.Errorf("%s is given %s, which nobody reads", f.Directory, name)
+			}
+		}
+	}
+}
+
+func TestTemplate_NoRoleMayDoEverything(t *testing.T) {
+	for _, f := range load(t).Functions {
+		for _, s := range f.Statements {
+			for _, action := range s.Actions {
+				if action == "*" || action[len(action)-1] == '*' {
+					t.Errorf("%s may %s", f.Directory, action)
+				}
+			}
+			for _, resource := range s.Resources {
+				if resource == "*" || resource == "${Archive.Arn}/*" {
+					t.Errorf("%s may do %v to %s", f.Directory, s.Actions, resource)
+				}
+			}
+		}
+	}
+}
+
+func TestTemplate_HasEveryRouteOnce(t *testing.T) {
+	loaded := load(t)
+	var want, got []string
+	for _, route := range api.Routes() {
+		want = append(want, string(route))
+	}
+	want = append(want, "$default")
+	for _, f := range loaded.Functions {
+		got = append(got, f.Routes...)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("the routes are %v, want %v", got, want)
+	}
+}
+
+func TestTemplate_IsClosedAndKeepsItsSecrets(t *testing.T) {
+	loaded := load(t)
+	for _, tt := range []struct {
+		want string
+		at   []string
+	}{
+		{"AWS_IAM", []string{"Api", "Properties", "Auth", "DefaultAuthorizer"}},
+		{"true", []string{"Api", "Properties", "Auth", "EnableIamAuthorizer"}},
+		{"Enabled", []string{"Archive", "Properties", "VersioningConfiguration", "Status"}},
+		{"true", []string{"Archive", "Properties", "PublicAccessBlockConfiguration", "BlockPublicAcls"}},
+		{"true", []string{"Archive", "Properties", "PublicAccessBlockConfiguration", "BlockPublicPolicy"}},
+		{"true", []string{"Archive", "Properties", "PublicAccessBlockConfiguration", "IgnorePublicAcls"}},
+		{"true", []string{"Archive", "Properties", "PublicAccessBlockConfiguration", "RestrictPublicBuckets"}},
+		{"Retain", []string{"Archive", "DeletionPolicy"}},
+		{"Allow", []string{"TaskRunner", "Properties", "RecursiveLoop"}},
+	} {
+		if got := loaded.Get(append([]string{"Resources"}, tt.at...)...); got != tt.want {
+			t.Errorf("%v is %v, want %s", tt.at, got, tt.want)
+		}
+	}
+}
+
+func TestTemplate_CapsTheConnectionsOfTheDatabases(t *testing.T) {
+	for _, f := range load(t).Functions {
+		want := map[string]string{"blockworker": "${MaxWorkers}", "taskrunner": "${MaxTasks}", "sweeper": "1"}[f.Directory]
+		if f.Concurrency != want {
+			t.Errorf("%s has the reserved concurrency %q, want %q", f.Directory, f.Concurrency, want)
+		}
+	}
+}
