@@ -84,11 +84,11 @@ func TestCommon_LeavesNothingThatCouldBeCommon(t *testing.T) {
 
 func TestCommon_IsQuickWithHostileTexts(t *testing.T) {
 	for unit, joins := range map[string]bool{"\u0301": true, "\u200d": true, "x": false} {
-		long := strings.Repeat(unit, 1<<20)
+		long := strings.Repeat(unit, 1<<18)
 		prefix, _ := common("y"+long+unit, "y"+long)
 		_, suffix := common("a"+long, "b"+long)
 		if joins && prefix+suffix > 0 || !joins && (prefix != 1+len(long) || suffix != len(long)) {
-			t.Errorf("%q a million times: %d bytes at the beginning and %d at the end are common", unit, prefix, suffix)
+			t.Errorf("%q again and again: %d bytes at the beginning and %d at the end are common", unit, prefix, suffix)
 		}
 	}
 }

@@ -198,12 +198,12 @@ func TestHTML_ChunksAreSmallAndOfOnePair(t *testing.T) {
 	if got := strings.Join(sizes, " "); got != want {
 		t.Errorf("chunks are %s, want %s", got, want)
 	}
-	long := difftest.Row("eu", "1", strings.Repeat("x", 5<<20), "", "", "", "t", "", "", strings.Repeat("y", 5<<20))
+	long := difftest.Row("eu", "1", strings.Repeat("x", 1<<20), "", "", "", "t", "", "", strings.Repeat("y", 1<<20))
 	page := htmlOf(t, s, func(difffile.Pair) iter.Seq[difftest.Found] {
 		return slices.Values([]difftest.Found{{Rows: [2]difffile.Row{long, nil}}})
 	})
 	if len(page) > 100_000 {
-		t.Errorf("values of 5 MB make a page of %d bytes", len(page))
+		t.Errorf("values of 1 MB make a page of %d bytes", len(page))
 	}
 }
 

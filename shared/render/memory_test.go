@@ -22,7 +22,7 @@ type heapWatch struct {
 }
 
 func (w *heapWatch) Write(p []byte) (int, error) {
-	if w.written += len(p); w.written-w.looked > 1<<20 {
+	if w.written += len(p); w.written-w.looked > 1<<19 {
 		w.looked = w.written
 		w.most = max(w.most, heap())
 	}
@@ -42,7 +42,7 @@ func TestRendering_TakesLittleMemoryHoweverManyRowsDiffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const keys = 40_000 // 20 MB, and 1.2 MB of hashes
+	const keys = 12_000 // 6 MB, and 0.4 MB of hashes
 	difftest.Write(t, out, customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return drift(keys) })
 	if err := out.Close(); err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestRendering_TakesLittleMemoryHoweverManyRowsDiffer(t *testing.T) {
 			if err := write(t.Context(), watch, open); err != nil {
 				t.Fatal(err)
 			}
-			if watch.written < 8<<20 || watch.most > before+6<<20 {
+			if watch.written < 3<<20 || watch.most > before+3<<20 {
 				t.Errorf("while %d bytes were written the heap grew from %d to %d bytes", watch.written, before, watch.most)
 			}
 		})
