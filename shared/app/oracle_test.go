@@ -93,7 +93,7 @@ func TestTableDiff_TheDocumentIsWhatPlainSQLGives(t *testing.T) {
 				c.Exec(t, node, create)
 			}
 			c.ExecAll(t, table.fill)
-			steps, seed, rows := soak.Rounds(t, table.steps, 20*table.steps), int(soak.Seed(t))-1, int64(0)
+			steps, seed, rows := soak.Rounds(t, table.steps, 10*table.steps), int(soak.Seed(t))-1, int64(0)
 			for step := range steps {
 				d := mutations().Example(10_000*seed + 100*i + step)
 				c.Exec(t, d.node, table.sql(d))
