@@ -39,7 +39,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer gw.Close(ctx)
+	defer gw.Close(ctx) //nolint:errcheck // the tests are over
 	server.options = gw.S3()
 	return m.Run()
 }

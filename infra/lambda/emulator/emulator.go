@@ -65,7 +65,7 @@ func Start(o Options) (*Emulator, error) {
 	}
 	e := &Emulator{
 		options: o, functions: map[string]*function{}, listener: listener,
-		random: rand.New(rand.NewPCG(o.Seed, o.Seed)), //nolint:gosec // faults, not secrets
+		random: rand.New(rand.NewPCG(o.Seed, o.Seed)),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	for _, f := range o.Functions {

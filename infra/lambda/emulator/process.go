@@ -17,7 +17,7 @@ type process struct {
 
 // launch starts a function's binary with the environment that Lambda gives it. It dies with this process.
 func launch(f *function, serial int, runtimeAPI string) (*process, error) {
-	cmd := exec.Command(f.Binary)
+	cmd := exec.Command(f.Binary) //nolint:noctx // it outlives the call that starts it, and is killed by its owner
 	cmd.Dir = os.TempDir()
 	cmd.Env = []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin",

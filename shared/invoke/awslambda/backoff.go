@@ -21,7 +21,7 @@ func (b *backoff) next(ctx context.Context, stop <-chan struct{}) error {
 		most = min(most, shortestWait<<b.times)
 	}
 	b.times++
-	timer := time.NewTimer(most/2 + rand.N(most/2)) //nolint:gosec // nothing secret depends on it
+	timer := time.NewTimer(most/2 + rand.N(most/2))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
