@@ -32,7 +32,7 @@ func (o repairOpener) Open(ctx context.Context, name, database string, nodes []s
 type repairNode struct{ *pg.Node }
 
 // Begin opens a transaction that reads.
-func (n repairNode) Begin(ctx context.Context, searchPath string) (tablerepair.Reader, error) {
+func (n repairNode) Begin(ctx context.Context, searchPath string) (tablerepair.Source, error) {
 	tx, err := n.Node.Begin(ctx, searchPath)
 	if err != nil {
 		return nil, err

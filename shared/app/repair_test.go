@@ -125,9 +125,9 @@ func TestTableRepair_EachNodeCanBeTheSource(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})
 	for source, want := range map[string]map[string]string{
-		"n1": {"n2": "+10 ~10 -5 =1 /0 committed", "n3": "+0 ~0 -1 =25 /0 committed"},
-		"n2": {"n1": "+5 ~10 -10 =1 /0 committed", "n3": "+5 ~10 -11 =0 /0 committed"},
-		"n3": {"n1": "+1 ~0 -0 =25 /0 committed", "n2": "+11 ~10 -5 =0 /0 committed"},
+		"n1": {"n2": "+10 ~10 -5 =0 /0 committed", "n3": "+0 ~0 -1 =0 /0 committed"},
+		"n2": {"n1": "+5 ~10 -10 =0 /0 committed", "n3": "+5 ~10 -11 =0 /0 committed"},
+		"n3": {"n1": "+1 ~0 -0 =0 /0 committed", "n2": "+11 ~10 -5 =0 /0 committed"},
 	} {
 		t.Run(source, func(t *testing.T) {
 			c.ExecAll(t, `DROP TABLE IF EXISTS t`, `CREATE TABLE t (id int PRIMARY KEY, a text, b numeric, c timestamptz DEFAULT now());

@@ -1,8 +1,12 @@
 package app_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"ace/shared/api"
 	"ace/shared/app/apptest"
@@ -106,5 +110,57 @@ func TestTableRepair_WithAllowLagItRepairsAllTheSame(t *testing.T) {
 	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", func(r *api.TableRepairRequest) { r.AllowLag = true })
 	if r.counts("n2") != "+1 ~0 -0 =0 /0 committed" || len(r.Warnings) == 0 {
 		t.Errorf("%s %s, warnings %v", r.counts("n2"), r.Error, r.Warnings)
+	}
+}
+
+// Both nodes subscribe to each other and skip what has an origin: the repair of one stays there.
+func TestTableRepair_BetweenNodesThatReplicateToEachOtherNothingComesBack(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.Majors(pgtest.Newest, pgtest.Newest), pgtest.ServerSetting("wal_level", "logical"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE PUBLICATION p FOR TABLE t`)
+	for to, from := range []int{1, 0} {
+		c.Exec(t, to, fmt.Sprintf(`CREATE SUBSCRIPTION s%d CONNECTION '%s' PUBLICATION p WITH (copy_data = false, origin = none)`, to, c.DSN(from)))
+		t.Cleanup(func() {
+			c.Exec(t, to, fmt.Sprintf(`ALTER SUBSCRIPTION s%d DISABLE`, to), fmt.Sprintf(`ALTER SUBSCRIPTION s%d SET (slot_name = NONE)`, to), fmt.Sprintf(`DROP SUBSCRIPTION s%d`, to))
+		})
+	}
+	// What has an origin is not replicated: so the nodes come to differ.
+	differ := []string{`SELECT pg_replication_origin_create('test')`, `SELECT pg_replication_origin_session_setup('test')`}
+	c.Exec(t, 0, append(differ, `INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')`)...)
+	c.Exec(t, 1, append(differ, `INSERT INTO t VALUES (2, 'x'), (3, 'c'), (4, 'y')`)...)
+	s := apptest.New(t, c, apptest.Options{})
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", nil)
+	if r.counts("n2") != "+1 ~1 -1 =0 /0 committed" || len(r.Warnings) > 0 {
+		t.Errorf("%s %s, warnings %v", r.counts("n2"), r.Error, r.Warnings)
+	}
+	for node := range c.Nodes {
+		c.Exec(t, node, fmt.Sprintf(`INSERT INTO t VALUES (%d, 'new'); UPDATE t SET v = v || '!' WHERE id = %d`, 10+node, 1+node))
+	}
+	want := [][]string{{"(1,a!)"}, {"(10,new)"}, {"(11,new)"}, {"(2,b!)"}, {"(3,c)"}}
+	for node := range c.Nodes {
+		var got [][]string
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && !cmp.Equal(want, got); time.Sleep(20 * time.Millisecond) {
+			got = content(t, c, node, "t")
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("node %d: replication has not gone on:\n%s", node, diff)
+		}
+	}
+}
+
+func TestTableRepair_WarnsWhereASubscriptionBringsTheRepairToAnotherNode(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a')`)
+	c.Exec(t, 1, `CREATE PUBLICATION p FOR TABLE t`)
+	c.Exec(t, 0, `CREATE SUBSCRIPTION back CONNECTION '`+c.DSN(1)+`' PUBLICATION p WITH (copy_data = false)`)
+	t.Cleanup(func() {
+		c.Exec(t, 0, `ALTER SUBSCRIPTION back DISABLE`, `ALTER SUBSCRIPTION back SET (slot_name = NONE)`, `DROP SUBSCRIPTION back`)
+	})
+	s := apptest.New(t, c, apptest.Options{})
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", dryRun)
+	if r.Status != api.StatusCompleted || !strings.Contains(strings.Join(r.Warnings, " "), `subscription "back" of node n1`) {
+		t.Errorf("%s %s, warnings %v", r.Status, r.Error, r.Warnings)
 	}
 }

@@ -101,3 +101,43 @@ func TestTableUndo_WithoutACommittedRepairThereIsNothingToTakeBack(t *testing.T)
 		t.Errorf("the undo: %+v", u)
 	}
 }
+
+func TestTableUndo_ARowWhoseOwnColumnWasWrittenSinceThenIsLeft(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	c.Exec(t, 1, `ALTER TABLE t ADD local text DEFAULT 'd'`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a'), (2, 'b')`)
+	r := repair(t, s, s.Diff(t, "public.t", "ignore_columns", "local").TaskID, "n1", nil)
+	c.Exec(t, 1, `UPDATE t SET local = 'mine' WHERE id = 1`)
+	u := undo(t, s, r.TaskID, nil)
+	if n := u.Nodes["n2"]; n.Deleted != 1 || n.Skipped != 1 || n.Outcome != api.OutcomeCommitted {
+		t.Errorf("%+v %s", n, u.Error)
+	}
+	if diff := cmp.Diff([][]string{{"(1,a,mine)"}}, content(t, c, 1, "t")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// One node refuses, another was repaired: what is taken back is what was done.
+func TestTableUndo_OfARepairThatFailedOnOneNodeTakesTheOthersBack(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a'), (2, 'b')`)
+	c.Exec(t, 1, `ALTER TABLE t ADD CONSTRAINT good CHECK (v <> 'b')`)
+	c.Exec(t, 2, `INSERT INTO t VALUES (2, 'x'), (3, 'c')`)
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", nil)
+	if r.Status != api.StatusFailed || r.counts("n2") != "+0 ~0 -0 =0 /0 rolled_back" || r.counts("n3") != "+1 ~1 -1 =0 /0 committed" {
+		t.Errorf("%s n2 %s, n3 %s: %s", r.Status, r.counts("n2"), r.counts("n3"), r.Error)
+	}
+	u := undo(t, s, r.TaskID, nil)
+	if n := u.Nodes["n3"]; u.Status != api.StatusCompleted || len(u.Nodes) != 1 || n.Inserted != 1 || n.Updated != 1 || n.Deleted != 1 {
+		t.Errorf("%+v %s", u, u.Error)
+	}
+	if diff := cmp.Diff([][]string{{"(2,x)"}, {"(3,c)"}}, content(t, c, 2, "t")); diff != "" {
+		t.Error(diff)
+	}
+}

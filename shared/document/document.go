@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"io"
+	"slices"
 
 	"ace/shared/archive"
 	"ace/shared/difffile"
@@ -45,6 +46,27 @@ func Open(ctx context.Context, store archive.Store, recorded task.Document) (*Do
 		return nil, err
 	}
 	return d, nil
+}
+
+// Head gives what the document is about, and its nodes. One of another tool tells them at its end, if at all: it is read as
+// far as that, and no row can be read afterwards.
+func (d *Document) Head() (difffile.Summary, []string, error) {
+	if !d.Peer() {
+		return d.Summary(), d.Summary().Nodes, nil
+	}
+	seen := map[string]bool{}
+	err := d.Walk(func(e difffile.Entry) error {
+		seen[e.Pair[0]], seen[e.Pair[1]] = true, true
+		return nil
+	}, nil)
+	nodes := slices.Clone(d.Summary().Nodes)
+	for node := range seen {
+		if !slices.Contains(nodes, node) {
+			nodes = append(nodes, node)
+		}
+	}
+	slices.Sort(nodes)
+	return d.Summary(), nodes, err
 }
 
 // Verify reads what is left of the document and compares its SHA-256 with the recorded one. Invalid if it differs: then

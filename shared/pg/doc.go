@@ -3,7 +3,8 @@
 // the node.
 //
 // Every statement runs in a short transaction whose first statement pins the settings that decide how values look
-// (settings.go), so that nothing depends on the role, the database or a pooler's session. Transactions are READ ONLY.
+// (settings.go), so that nothing depends on the role, the database or a pooler's session. Transactions are READ ONLY,
+// but for those of a repair (repair.go).
 // Identifiers are quoted by pgx.Identifier, values are parameters; the only foreign SQL is the user's table_filter,
 // which the server's own parser has judged before (filter.go).
 package pg

@@ -9,9 +9,12 @@ import (
 )
 
 // subscriptionsSQL: a subscription may carry the table itself, the partitioned table it is a part of, or its partitions.
+// Before PostgreSQL 16 there is no column suborigin: the inner query then finds the outer one's.
 const subscriptionsSQL = `
-SELECT DISTINCT s.subname, coalesce(s.subslotname, ''), s.subenabled
+SELECT DISTINCT s.subname, coalesce(s.subslotname, ''), s.subenabled,
+       (SELECT suborigin FROM pg_subscription o WHERE o.oid = s.oid) = 'none'
 FROM pg_subscription s
+CROSS JOIN (VALUES ('any')) before16 (suborigin)
 JOIN pg_subscription_rel r ON r.srsubid = s.oid
 JOIN pg_class c ON c.relname = $2
 JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = $1
@@ -24,17 +27,41 @@ ORDER BY s.subname`
 func (n *Node) Subscriptions(ctx context.Context, schema, name string) ([]table.Subscription, error) {
 	var found []table.Subscription
 	return found, n.ask(ctx, "looking for subscriptions", query{sql: subscriptionsSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
-		found = append(found, table.Subscription{Name: string(v[0]), Slot: string(v[1]), Enabled: isTrue(v[2])})
+		found = append(found, table.Subscription{Name: string(v[0]), Slot: string(v[1]), Enabled: isTrue(v[2]), LocalOnly: isTrue(v[3])})
 		return nil
 	}})
 }
 
-// Position is where the node's log ends now.
-func (n *Node) Position(ctx context.Context) (lsn string, err error) {
-	return lsn, n.ask(ctx, "reading the position of the log", query{
-		sql: "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END",
-		row: func(v [][]byte) error { lsn = string(v[0]); return nil },
+// Position is where the node's log ends now. What its snapshot sees lies before that.
+func (n *Node) Position(ctx context.Context) (at table.Position, err error) {
+	return at, n.ask(ctx, "reading the position of the log", query{
+		sql: "SELECT pg_current_snapshot(), CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END",
+		row: func(v [][]byte) error { at.Snapshot, at.LSN = string(v[0]), string(v[1]); return nil },
 	})
+}
+
+// writtenSince says whether the transaction that wrote a row is one that a snapshot does not see. A row knows the lower
+// half of the transaction's number: the upper half is such that it is not in the future.
+const writtenSince = `(SELECT NOT pg_visible_in_snapshot((newest - ((newest - %s.xmin::text::bigint) & 4294967295))::text::xid8, $%d::pg_snapshot)
+	FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS newest) now)`
+
+// WrittenSince says for each key whether its row was written after a snapshot of this node was taken. Where there is no
+// row it was.
+func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key, snapshot string) ([]bool, error) {
+	since := make([]bool, len(keys))
+	for i := range since {
+		since[i] = true
+	}
+	q := byKey(s, keys, fmt.Sprintf(writtenSince, s.Alias, len(s.Key)+1), "")
+	q.args = append(q.args, []byte(snapshot))
+	q.row = func(v [][]byte) error {
+		i, err := place(v[0], len(keys))
+		if err == nil {
+			since[i] = isTrue(v[1])
+		}
+		return err
+	}
+	return since, t.run(ctx, "asking when rows were written", append(settings(rangePlans), q)...)
 }
 
 // Behind gives how many bytes of this node's log up to a position the subscriber of a slot has not confirmed to have

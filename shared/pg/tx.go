@@ -67,6 +67,21 @@ func (t *Tx) Close() {
 	t.conn = nil
 }
 
+// Renew ends the transaction but keeps the connection: the next query begins another one, with a snapshot of its own.
+func (t *Tx) Renew(ctx context.Context) error {
+	if t.active != nil {
+		return errors.New("pg: a stream of this transaction is still open")
+	}
+	if !t.begun {
+		return nil
+	}
+	if err := t.run(ctx, "ending a snapshot", query{sql: "ROLLBACK"}); err != nil {
+		return err
+	}
+	t.begun = false
+	return nil
+}
+
 // Last says that the next call is the last of this transaction, so that its end need not be sent by itself: over a long
 // way that halves the time of a transaction of one statement.
 func (t *Tx) Last() { t.last = true }

@@ -65,6 +65,14 @@ type Subscription struct {
 	Name    string
 	Slot    string // on the node that they come from; empty for none
 	Enabled bool
+	// LocalOnly: it leaves out what has an origin there, as what a repair writes: origin = none.
+	LocalOnly bool
+}
+
+// Position is a moment of a server.
+type Position struct {
+	LSN      string // of its log
+	Snapshot string // as pg_current_snapshot gives it
 }
 
 // Mark names a transaction: which server, which of its timelines, which number.

@@ -59,7 +59,7 @@ func (p *planner) readHead(ctx context.Context, store archive.Store) (difffile.S
 		return difffile.Summary{}, err
 	}
 	defer d.Close()
-	summary, nodes, err := wholeSummary(d.Reader)
+	summary, nodes, err := d.Head()
 	if err != nil {
 		return summary, err
 	}
@@ -78,24 +78,4 @@ func (p *planner) readHead(ctx context.Context, store archive.Store) (difffile.S
 		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s does not name all rows that differed: those left out were not compared again", p.job.Rerun.Document.Key))
 	}
 	return summary, nil
-}
-
-// wholeSummary gives the summary and the nodes of a document. Those of another tool tell them at their end, if at all.
-func wholeSummary(d *difffile.Reader) (difffile.Summary, []string, error) {
-	if !d.Peer() {
-		return d.Summary(), d.Summary().Nodes, nil
-	}
-	seen := map[string]bool{}
-	err := d.Walk(func(e difffile.Entry) error {
-		seen[e.Pair[0]], seen[e.Pair[1]] = true, true
-		return nil
-	}, nil)
-	nodes := slices.Clone(d.Summary().Nodes)
-	for node := range seen {
-		if !slices.Contains(nodes, node) {
-			nodes = append(nodes, node)
-		}
-	}
-	slices.Sort(nodes)
-	return d.Summary(), nodes, err
 }

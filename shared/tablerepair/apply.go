@@ -144,16 +144,36 @@ func (a *attempt) insert(ctx context.Context, list []placed) error {
 	}
 	err := a.tx.Insert(ctx, a.target.Write, columns, rows)
 	var v *table.ViolationError
-	if !errors.As(err, &v) || len(list) == 1 {
-		if v != nil {
-			return v.Of(list[0].Key)
-		}
+	if !errors.As(err, &v) {
 		return err
+	}
+	if len(list) == 1 {
+		return a.refusedInsert(ctx, list[0].Key, v)
 	}
 	if err := a.insert(ctx, list[:len(list)/2]); err != nil {
 		return err
 	}
 	return a.insert(ctx, list[len(list)/2:])
+}
+
+// refusedInsert says why a row was refused. One that has the key was not there when that was decided; where two keys can
+// be one to the node it may be ours.
+func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.ViolationError) error {
+	if !v.Unique || a.target.ByText {
+		return v.Of(key)
+	}
+	stream, err := a.tx.Rows(ctx, a.target.Write.Source, []table.Key{key})
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	switch at, _, err := stream.Next(); {
+	case err != nil:
+		return err
+	case at < 0:
+		return v.Of(key)
+	}
+	return meanwhile(a.target.Node, key)
 }
 
 // windows reads the stored changes that pick chooses. Between two windows the work can end.
@@ -163,8 +183,9 @@ func (a *attempt) windows(ctx context.Context, pick func(placed) bool, fn func([
 			return context.Cause(ctx)
 		}
 		a.gone += int64(len(list))
-		m := a.totals.decidedMarks(a.plan.KeyParts)
-		m.Blocks += int(int64(a.plan.KeyParts) * a.gone / (2 * max(1, a.totals.changes()))) // applied, and read back
+		parts := a.target.Keys.Parts
+		m := a.totals.decidedMarks(parts)
+		m.Blocks += int(int64(parts) * a.gone / (2 * max(1, a.totals.changes()))) // applied, and read back
 		a.mark(ctx, m)
 		return fn(list)
 	})

@@ -8,6 +8,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/part"
+	"ace/shared/table"
 )
 
 const (
@@ -22,6 +23,7 @@ type attempt struct {
 	number       int
 	tx           Tx
 	replaced     bitmap // changes whose rows were deleted and are to be inserted
+	withdrawn    bitmap // insertions that were taken back
 	replacements int
 	gone         int64 // changes gone over since they were decided
 }
@@ -40,10 +42,10 @@ func (j *job) repair(ctx context.Context) (Totals, error) {
 	if err != nil {
 		return Totals{}, err
 	}
+	if source != nil {
+		defer source.Close()
+	}
 	if err := a.prepare(ctx); err != nil {
-		if source != nil {
-			source.Close()
-		}
 		return Totals{}, err
 	}
 	if err := a.record(ctx, source); err != nil {
@@ -51,7 +53,7 @@ func (j *job) repair(ctx context.Context) (Totals, error) {
 	}
 	var altered *Stored
 	if a.totals.changes() > 0 {
-		if altered, err = a.write(ctx); err != nil {
+		if altered, err = a.write(ctx, source); err != nil {
 			return Totals{}, err
 		}
 	}
@@ -112,30 +114,69 @@ func takeFence(ctx context.Context, tx Tx, p *Plan, node string, wait time.Durat
 	}
 }
 
-// record decides and stores what was decided. The target's rows are locked while that goes on.
-func (a *attempt) record(ctx context.Context, source Reader) error {
+// record decides and stores what was decided.
+func (a *attempt) record(ctx context.Context, source Source) error {
 	r := &recorder{store: a.store, header: part.Header{TaskID: a.plan.TaskID, PlanHash: a.plan.Hash()}, totals: &a.totals,
 		name: func(n int) (string, string) {
 			name := undoName(n)
 			return archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, name), unitName(a.target.Node, a.number, name)
 		}}
 	defer r.abort()
-	rows := a.tx.Lock
-	if a.plan.InsertOnly {
-		rows = a.tx.Rows // what is never changed need not be locked, and a role without UPDATE could not
-	}
-	if err := a.decideAll(ctx, source, a.tx, rows, r); err != nil {
+	if err := a.decide(ctx, source, r); err != nil {
 		return err
 	}
 	return a.checkReach(ctx)
 }
 
+func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error {
+	if source == nil {
+		return a.restoreAll(ctx, a.tx.Lock, r)
+	}
+	var held *bitmap
+	if !a.plan.InsertOnly { // what is never changed need not be locked, and a role without UPDATE could not
+		held = &bitmap{}
+		if err := a.hold(ctx, held); err != nil {
+			return err
+		}
+	}
+	if err := a.decideAll(ctx, source, a.tx, held, r); err != nil {
+		return err
+	}
+	return source.Renew(ctx) // nothing is held at the source while the target is written
+}
+
+// hold locks the target's rows and notes which keys have one. The source is not read before.
+func (a *attempt) hold(ctx context.Context, held *bitmap) error {
+	first, keysOnly := int64(0), a.target.Write.Source
+	keysOnly.Columns = keysOnly.Key
+	return a.eachKeys(ctx, func(_ int, keys []table.Key) error {
+		stream, err := a.tx.Lock(ctx, keysOnly, keys)
+		if err != nil {
+			return err
+		}
+		at := 0
+		for at >= 0 && err == nil {
+			if at, _, err = stream.Next(); at >= 0 && err == nil {
+				held.set(first + int64(at))
+			}
+		}
+		first += int64(len(keys))
+		if closing := stream.Close(); err == nil {
+			err = closing
+		}
+		return err
+	})
+}
+
 // write stores the manifest, applies, verifies and commits. After an error of Commit only Settle knows what happened.
-func (a *attempt) write(ctx context.Context) (*Stored, error) {
+func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
 	if err := a.announce(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.withPath(ctx, a.apply); err != nil {
+		return nil, err
+	}
+	if err := a.lookAgain(ctx, source); err != nil {
 		return nil, err
 	}
 	altered, err := a.verify(ctx)

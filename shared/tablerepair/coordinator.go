@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"ace/shared/archive"
-	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
@@ -50,6 +49,7 @@ type NodeResult struct {
 	Outcome string
 	Totals  Totals
 	Error   *Problem // why it was not repaired
+	altered *Stored
 }
 
 // Run does the job, or goes on with it where an earlier run stopped. The result is told together with an error too: what
@@ -59,7 +59,7 @@ func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progres
 	if err := r.makePlan(ctx); err != nil {
 		return Result{}, ended(ctx, err)
 	}
-	r.checkLag(ctx)
+	r.checkReplication(ctx)
 	r.targets(ctx)
 	if r.handedOver(ctx) {
 		return Result{}, context.Cause(ctx)
@@ -79,13 +79,13 @@ func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progres
 // run is the state of one Run. Lists follow the plan's targets.
 type run struct {
 	*Coordinator
-	job      Job
-	started  time.Time
-	plan     *Plan
-	lag      []error
-	told     []string // warnings of the lag
-	results  []NodeResult
-	progress progress
+	job         Job
+	started     time.Time
+	plan        *Plan
+	replication []replication
+	told        []string // warnings of the lag
+	results     []NodeResult
+	progress    progress
 }
 
 // ended gives why the context ended, of which what the work says then is only an echo.
@@ -123,49 +123,6 @@ func (r *run) makePlan(ctx context.Context) error {
 	r.plan = plan
 	r.progress.planned(plan)
 	return nil
-}
-
-// checkLag looks on every target whether replication from the source owes it something.
-func (r *run) checkLag(ctx context.Context) {
-	r.lag = make([]error, len(r.plan.Targets))
-	if r.plan.Undoes != "" {
-		return
-	}
-	r.progress.phase(phaseLag)
-	source, err := r.open(ctx, r.plan.Source)
-	var position string
-	if err == nil {
-		position, err = source.Position(ctx)
-	}
-	var mu sync.Mutex
-	_ = fanout.Each(ctx, max(1, len(r.plan.Targets)), slices.Values(numbers(len(r.plan.Targets))), func(ctx context.Context, i int) error {
-		if r.plan.Targets[i].Problem != nil {
-			return nil
-		}
-		lag := err
-		if lag == nil {
-			lag = r.lagOf(ctx, source, r.plan.Targets[i].Node, position)
-		}
-		if lag == nil {
-			return nil
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if r.plan.DryRun || r.job.AllowLag {
-			r.told = append(r.told, fault.PublicMessage(lag))
-		} else {
-			r.lag[i] = lag
-		}
-		return nil
-	})
-}
-
-func (r *run) lagOf(ctx context.Context, source Node, target, position string) error {
-	node, err := r.open(ctx, target)
-	if err != nil {
-		return err
-	}
-	return checkLag(ctx, r.plan, source, node, position, !r.plan.DryRun && !r.job.AllowLag)
 }
 
 func (r *run) open(ctx context.Context, node string) (Node, error) {
@@ -207,7 +164,7 @@ func (r *run) target(ctx context.Context, i int) NodeResult {
 	default:
 		var o outcome
 		o, err = r.repair(ctx, i)
-		result.Outcome, result.Totals = o.Outcome, o.Totals
+		result.Outcome, result.Totals, result.altered = o.Outcome, o.Totals, o.Altered
 	}
 	if err != nil {
 		result.Error = problemOf(ended(ctx, err))
@@ -251,12 +208,12 @@ func (r *run) repair(ctx context.Context, i int) (outcome, error) {
 		return outcome{Outcome: Unknown}, err
 	}
 	for n := range found {
-		if o, err := s.settle(ctx, n); err != nil || o.Outcome != RolledBack {
+		if o, err := s.settled(ctx, n); err != nil || o.Outcome != RolledBack {
 			return o, err
 		}
 	}
-	if r.lag[i] != nil {
-		return outcome{Outcome: RolledBack}, r.lag[i]
+	if err := r.replication[i].owes; err != nil {
+		return outcome{Outcome: RolledBack}, err
 	}
 	for attempt, wait := 1, retryWait; ; attempt, wait = attempt+1, 2*wait {
 		last++
@@ -275,13 +232,14 @@ func (r *run) repair(ctx context.Context, i int) (outcome, error) {
 func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, error) {
 	_, failed := r.invoker.Invoke(ctx, Unit{
 		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.job.Lease,
+		Applied: r.replication[i].applied,
 	})
 	if r.handedOver(ctx) { // the next runner finds out
 		return outcome{Outcome: Unknown}, context.Cause(ctx)
 	}
 	settling, cancel := r.afterwards(ctx)
 	defer cancel()
-	o, err := s.settle(settling, number)
+	o, err := s.settled(settling, number)
 	if err == nil && o.Outcome == RolledBack && failed == nil {
 		err = fault.New(fault.Unavailable, "node %q: the repair was answered but not committed", s.target.Node)
 	}

@@ -20,7 +20,8 @@ type decider struct {
 	target *Target
 	source Reader
 	node   Reader
-	rows   opened // of the target, locked or not
+	held   *bitmap // keys, by their numbers, whose rows on the target nobody else can change; nil: that does not matter
+	at     int64   // number of the next key
 	emit   func(change) error
 	totals *Totals
 	key    []int           // places of the key's columns
@@ -67,10 +68,10 @@ func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 
 // batch compares source rows (nil: there is none) with the target's.
 func (d *decider) batch(ctx context.Context, keys []table.Key, wanted []table.Row) error {
-	if err := d.convert(ctx, wanted); err != nil {
+	if err := convert(ctx, d.node, d.target, wanted); err != nil {
 		return err
 	}
-	stream, err := d.rows(ctx, d.target.Write.Source, keys)
+	stream, err := d.node.Rows(ctx, d.target.Write.Source, keys)
 	if err != nil {
 		return err
 	}
@@ -78,6 +79,9 @@ func (d *decider) batch(ctx context.Context, keys []table.Key, wanted []table.Ro
 	for i := range keys {
 		var have table.Row
 		if have, err = found.at(i); err != nil {
+			break
+		}
+		if err = d.checkHeld(keys[i], have); err != nil {
 			break
 		}
 		if err = d.row(wanted[i], have); err != nil {
@@ -91,11 +95,27 @@ func (d *decider) batch(ctx context.Context, keys []table.Key, wanted []table.Ro
 	return err
 }
 
+// checkHeld refuses a row that came to be after the rows were locked: the source was not read later than that for sure.
+func (d *decider) checkHeld(key table.Key, have table.Row) error {
+	at := d.at
+	d.at++
+	if have == nil || d.held == nil || d.held.has(at) {
+		return nil
+	}
+	return meanwhile(d.target.Node, key)
+}
+
+// meanwhile is the error of a row that somebody else wrote on the target while the repair was at work: the next attempt
+// meets it.
+func meanwhile(node string, key table.Key) error {
+	return fault.New(fault.Unavailable, "node %q: the row with the key %s came to be while the repair was at work", node, key)
+}
+
 // convert gives the values of columns that have another type at the source the text that the target would store.
-func (d *decider) convert(ctx context.Context, rows []table.Row) error {
+func convert(ctx context.Context, node Reader, t *Target, rows []table.Row) error {
 	var at []int
 	var types []string
-	for i, c := range d.target.Columns[:d.target.Common] {
+	for i, c := range t.Columns[:t.Common] {
 		if c.Convert != "" {
 			at, types = append(at, i), append(types, c.Convert)
 		}
@@ -109,7 +129,7 @@ func (d *decider) convert(ctx context.Context, rows []table.Row) error {
 	if len(values) == 0 {
 		return nil
 	}
-	converted, err := d.node.Convert(ctx, types, values)
+	converted, err := node.Convert(ctx, types, values)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,25 @@
 // Package tablerepair makes the rows of a diff document on other nodes equal to those of a source of truth, and takes such
 // a repair back.
 //
-// The document only says which keys to look at; values come from the databases as they are now. Each target is repaired
-// in one transaction of its own (attempt.go), which takes a lock that only one repair of a table can hold, the fence;
-// locks the target's rows, decides (decide.go), stores before-images and a manifest that names the transaction (record.go),
-// applies what was stored (apply.go), reads every row back (verify.go), and commits. Whether it did is found out from
+// The document only says which keys to look at, those of the pair of source and target; values come from the databases as
+// they are now. Each target is repaired in one transaction of its own (attempt.go), which takes a lock that only one repair
+// of a table can hold, the fence; locks the target's rows; takes one snapshot of the source and decides (decide.go); stores
+// before-images and a manifest that names the transaction (record.go); applies what was stored (apply.go); looks at the
+// source again where it inserted (again.go); reads every row back (verify.go), and commits. Whether it did is found out from
 // the manifest (settle.go), by whoever goes on after a crash and by the attempt itself when the answer to COMMIT is lost.
+//
+// Why the rows are locked before the source is read. Where replication brings the source's changes to the target, a
+// value that was read before the lock may be old: the source changes, the change is applied to the target, and then the
+// repair locks the row and writes the old value over the new one, for ever, since nothing will come after it. The same way
+// it would delete a row that was inserted since. Once the target's row is locked, a change can only be applied before the
+// source is read, which then shows it, or after the repair's COMMIT, for which whoever applies it waits, and so comes out
+// on top. All of a target's rows are locked first, in key order, and the source is seen at one moment. A row that is not
+// there cannot be locked. If one appears although its key had none when the locks were taken, be it seen when that is
+// decided or met by the insertion, the attempt is rolled back and made again: the next one locks it. A change that is
+// applied while the row is not there finds nothing to change and is lost, and a row that replication has yet to insert
+// stops it if it is there already. So when rows were inserted, which makes whoever comes now wait, the source is looked at
+// once more: an insertion whose row it has written since replication had last caught up is taken back, and counts as
+// skipped.
 //
 // Why nobody who lost the task can write a row. A runner that was replaced may still be at work: paused, or cut off from
 // the archive. Its attempt compares the task's lease with the token it was started with after it has the fence, and again

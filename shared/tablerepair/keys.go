@@ -12,16 +12,15 @@ import (
 // keysPerPart bounds a part of keys, and what one statement looks up.
 const keysPerPart = 10_000
 
-// keyPart says where a part of the document's keys lies. The parts of a plan are its own: the same keys, read at another
-// time, may stand in another order.
-func (p *Plan) keyPart(n int) (key string, header part.Header) {
-	name := fmt.Sprintf("%s-%06d", p.KeysName, n)
+// keyPart says where a part of keys lies.
+func (p *Plan) keyPart(of Keys, n int) (key string, header part.Header) {
+	name := fmt.Sprintf("%s-%06d", of.Name, n)
 	return archive.PartKey(p.TaskID, phaseKeys, name), part.Header{TaskID: p.TaskID, PlanHash: p.Document.SHA256, Unit: phaseKeys + "-" + name}
 }
 
 // readKeys reads one part of keys.
-func readKeys(ctx context.Context, store archive.Store, p *Plan, n int) ([]table.Key, error) {
-	key, header := p.keyPart(n)
+func readKeys(ctx context.Context, store archive.Store, p *Plan, of Keys, n int) ([]table.Key, error) {
+	key, header := p.keyPart(of, n)
 	r, err := part.Open(ctx, store, key, header)
 	if err != nil {
 		return nil, err

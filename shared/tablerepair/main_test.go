@@ -31,12 +31,14 @@ type bench struct {
 	job     tablerepair.Job
 	// commit is what a test does instead of a COMMIT, or around it; real commits.
 	commit func(ctx context.Context, real func(context.Context) error) error
+	// at is called before each call of a node's transaction, with its name: "n1 Rows", "n2 Lock".
+	at func(call string)
 	// sent counts units.
 	sent int
 }
 
-// document lists the keys 1, 2 and 4 of public.t, in the layout of the older ACE.
-const document = `{"diffs":{"n1/n2":{"n1":[{"id":1},{"id":2}],"n2":[{"id":2},{"id":4}]}},"summary":{"schema":"public","table":"t"}}`
+// document lists the keys 1, 2, 4 and 5 of public.t, in the layout of the older ACE. Nobody has a row with the key 5.
+const document = `{"diffs":{"n1/n2":{"n1":[{"id":1},{"id":2}],"n2":[{"id":2},{"id":4},{"id":5}]}},"summary":{"schema":"public","table":"t"}}`
 
 // newBench stores a repair of public.t on n2.
 func newBench(t *testing.T, c *pgtest.Cluster) *bench {
@@ -119,27 +121,6 @@ func (b *bench) Open(_ context.Context, _, _ string, nodes []string) ([]tablerep
 type hookedNode struct {
 	*pg.Node
 	b *bench
-}
-
-func (n hookedNode) Begin(ctx context.Context, searchPath string) (tablerepair.Reader, error) {
-	return n.Node.Begin(ctx, searchPath)
-}
-
-func (n hookedNode) BeginRepair(ctx context.Context, searchPath string) (tablerepair.Tx, error) {
-	tx, err := n.Node.BeginRepair(ctx, searchPath)
-	return hookedTx{tx, n.b}, err
-}
-
-type hookedTx struct {
-	*pg.RepairTx
-	b *bench
-}
-
-func (tx hookedTx) Commit(ctx context.Context) error {
-	if tx.b.commit == nil {
-		return tx.RepairTx.Commit(ctx)
-	}
-	return tx.b.commit(ctx, tx.RepairTx.Commit)
 }
 
 // objects gives what the repair of n2 left in the archive.

@@ -39,9 +39,6 @@ type Plan struct {
 	Report       bool `json:"generate_report,omitempty"`
 
 	Key      []string `json:"key"`
-	Keys     int64    `json:"keys"` // how many there are
-	KeysName string   `json:"keys_name"`
-	KeyParts int      `json:"key_parts"`
 	Targets  []Target `json:"targets"`
 	Warnings []string `json:"warnings,omitempty"`
 
@@ -57,6 +54,7 @@ type Document struct {
 // Target is one node to be repaired.
 type Target struct {
 	Node string `json:"node"`
+	Keys Keys   `json:"keys"` // those to look at; none for an undo
 	// Before: the node stands before the source in the cluster. Connections are taken in one order by everybody, so that
 	// two repairs never wait for each other.
 	Before bool         `json:"before,omitempty"`
@@ -75,6 +73,14 @@ type Target struct {
 	// Attempt is the one that an undo takes back.
 	Attempt int      `json:"attempt,omitempty"`
 	Problem *Problem `json:"problem,omitempty"` // why this node cannot be repaired
+}
+
+// Keys are those that the document names for one pair of nodes, as parts. The parts of a plan are its own: the same keys,
+// read at another time, may stand in another order.
+type Keys struct {
+	Name  string `json:"name"`
+	Count int64  `json:"count"`
+	Parts int    `json:"parts"`
 }
 
 // Reach is a foreign key that changes other rows when these columns (by their places) are updated.

@@ -16,7 +16,6 @@ import (
 	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/part"
-	"ace/shared/reconcile"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 	"ace/shared/task"
@@ -53,23 +52,23 @@ type planner struct {
 	job     Job
 	plan    *Plan
 	ignored []string
-	nodes   map[string]bool // of the document's pairs
+	chosen  []string // nodes to be repaired
 	source  *table.Description
 }
 
 // makePlan reads keys and catalogues. What is wrong with one target is noted in the plan; the others are repaired.
 func makePlan(ctx context.Context, store archive.Store, opener Opener, job Job) (*Plan, error) {
-	p := &planner{store: store, opener: opener, job: job, nodes: map[string]bool{}, plan: &Plan{
+	p := &planner{store: store, opener: opener, job: job, plan: &Plan{
 		Format: planFormat, TaskID: job.TaskID, PlannedAt: time.Now().UTC(),
 		ClusterName: job.ClusterName, DBName: job.Database, Schema: job.Schema, Table: job.Table,
-		Source: job.Source, KeysName: rand.Text(), Document: Document{Key: job.Input.Key, SHA256: job.Input.SHA256}, Undoes: job.Undoes,
+		Source: job.Source, Document: Document{Key: job.Input.Key, SHA256: job.Input.SHA256}, Undoes: job.Undoes,
 		DryRun: job.DryRun, UpsertOnly: job.UpsertOnly, InsertOnly: job.InsertOnly,
 		FireTriggers: job.FireTriggers, AllowCascade: job.AllowCascade, Report: job.Report,
 	}}
 	if job.Undoes != "" {
 		return p.plan, p.undo(ctx)
 	}
-	for _, step := range []func(context.Context) error{p.describeSource, p.readDocument, p.targets} {
+	for _, step := range []func(context.Context) error{p.describeSource, p.readHead, p.targets, p.readKeys} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -101,60 +100,100 @@ func (p *planner) describeSource(ctx context.Context) error {
 	return nil
 }
 
-// readDocument stores the document's distinct keys as parts.
-func (p *planner) readDocument(ctx context.Context) error {
+// readHead makes sure that the document is about this table, and chooses the nodes.
+func (p *planner) readHead(ctx context.Context) error {
 	doc, err := document.Open(ctx, p.store, p.job.Input)
 	if err != nil {
 		return err
 	}
 	defer doc.Close()
-	summary := doc.Summary()
+	summary, nodes, err := doc.Head()
+	if err != nil {
+		return err
+	}
 	subject := document.Subject{Cluster: p.plan.ClusterName, Database: p.plan.DBName, Schema: p.plan.Schema, Table: p.plan.Table}
 	if err := errors.Join(subject.Check(summary), document.CheckKey(summary, p.plan.Key)); err != nil {
 		return err
 	}
 	p.ignored = summary.IgnoreColumns
-	for _, name := range summary.Nodes {
-		p.nodes[name] = true
+	if summary.DiffRowLimitReached {
+		p.plan.Warnings = append(p.plan.Warnings, p.job.Input.Key+" does not name all rows that differed: those left out are not repaired")
 	}
-	keys, err := p.collect(ctx, doc)
-	if err != nil {
-		return err
-	}
-	if err := doc.Verify(); err != nil {
-		return err
-	}
-	return p.storeKeys(ctx, keys)
+	return p.choose(nodes)
 }
 
-// collect has the source sort the keys: two texts that are one key there come out as one.
-func (p *planner) collect(ctx context.Context, doc *document.Document) (*diffkeys.Keys, error) {
+// choose finds out which nodes are repaired.
+func (p *planner) choose(documented []string) error {
+	for _, name := range p.job.Nodes {
+		if slices.Contains(documented, name) && name != p.plan.Source {
+			p.chosen = append(p.chosen, name)
+		}
+	}
+	for _, name := range p.job.Targets {
+		if !slices.Contains(p.chosen, name) {
+			return fault.New(fault.Invalid, "nodes names %s, the diff document is of the nodes %s", name, strings.Join(documented, ", "))
+		}
+	}
+	if p.job.Targets != nil {
+		p.chosen = slices.DeleteFunc(p.chosen, func(name string) bool { return !slices.Contains(p.job.Targets, name) })
+	}
+	if len(p.chosen) == 0 {
+		return fault.New(fault.Invalid, "the diff document has no node of cluster %s but source_of_truth %s", p.plan.ClusterName, p.plan.Source)
+	}
+	return nil
+}
+
+// readKeys stores for each target the distinct keys that the document names for it and the source: what two other nodes
+// differ in is none of theirs.
+func (p *planner) readKeys(ctx context.Context) error {
+	for i := range p.plan.Targets {
+		t := &p.plan.Targets[i]
+		if t.Problem != nil {
+			continue
+		}
+		doc, err := document.Open(ctx, p.store, p.job.Input)
+		if err != nil {
+			return err
+		}
+		keys, err := p.collect(ctx, doc, t)
+		if err == nil {
+			err = doc.Verify()
+		}
+		doc.Close()
+		if err != nil {
+			return err
+		}
+		if err := p.storeKeys(ctx, &t.Keys, keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect has the source sort the keys: two texts that are one key there come out as one, unless the target may hold
+// them to be two.
+func (p *planner) collect(ctx context.Context, doc *document.Document, t *Target) (*diffkeys.Keys, error) {
 	node, err := p.open(ctx, p.plan.Source)
 	if err != nil {
 		return nil, err
 	}
-	common, err := reconcile.Tables([]*table.Description{p.source}, nil)
-	if err != nil {
-		return nil, err
-	}
-	source := common.Source(p.source, 0, reconcile.Reading{Schema: p.plan.Schema, Table: p.plan.Table})
 	return diffkeys.Collect(ctx, doc.Reader, diffkeys.Options{
 		Columns: p.plan.Key,
 		Pairs: func(pair difffile.Pair) bool {
-			p.nodes[pair[0]], p.nodes[pair[1]] = true, true
-			return true
+			return slices.Contains(pair[:], p.plan.Source) && slices.Contains(pair[:], t.Node)
 		},
-		Rank:  func(keys []table.Key) ([]int, error) { return node.RankKeys(ctx, source, keys) },
+		Rank:  func(keys []table.Key) ([]int, error) { return node.RankKeys(ctx, t.Read, keys) },
 		Spool: document.NewSpool(p.store, p.plan.TaskID),
 	})
 }
 
-func (p *planner) storeKeys(ctx context.Context, keys *diffkeys.Keys) error {
+func (p *planner) storeKeys(ctx context.Context, to *Keys, keys *diffkeys.Keys) error {
+	to.Name = rand.Text()
 	var chunk []table.Key
 	flush := func() error {
-		key, header := p.plan.keyPart(p.plan.KeyParts)
-		p.plan.KeyParts++
-		p.plan.Keys += int64(len(chunk))
+		key, header := p.plan.keyPart(*to, to.Parts)
+		to.Parts++
+		to.Count += int64(len(chunk))
 		defer func() { chunk = chunk[:0] }()
 		return storeRows(ctx, p.store, key, header, chunk)
 	}
@@ -188,37 +227,21 @@ func storeRows[T any](ctx context.Context, store archive.Store, key string, head
 	return w.Seal(ctx, struct{}{})
 }
 
-// targets chooses the nodes and asks each about its table.
+// targets asks each node about its table.
 func (p *planner) targets(ctx context.Context) error {
-	var of []string
-	for _, name := range p.job.Nodes {
-		if p.nodes[name] && name != p.plan.Source {
-			of = append(of, name)
-		}
-	}
-	for _, name := range p.job.Targets {
-		if !slices.Contains(of, name) {
-			return fault.New(fault.Invalid, "nodes names %s, the diff document is of the nodes %s", name, strings.Join(of, ", "))
-		}
-	}
-	if p.job.Targets != nil {
-		of = slices.DeleteFunc(of, func(name string) bool { return !slices.Contains(p.job.Targets, name) })
-	}
-	if len(of) == 0 {
-		return fault.New(fault.Invalid, "the diff document has no node of cluster %s but source_of_truth %s", p.plan.ClusterName, p.plan.Source)
-	}
-	warnings := make([][]string, len(of))
-	p.plan.Targets = make([]Target, len(of))
-	err := fanout.Each(ctx, len(of), slices.Values(numbers(len(of))), func(ctx context.Context, i int) error {
+	warnings := make([][]string, len(p.chosen))
+	p.plan.Targets = make([]Target, len(p.chosen))
+	err := fanout.Each(ctx, len(p.chosen), slices.Values(numbers(len(p.chosen))), func(ctx context.Context, i int) error {
+		name := p.chosen[i]
 		var err error
-		p.plan.Targets[i], warnings[i], err = p.target(ctx, of[i])
+		p.plan.Targets[i], warnings[i], err = p.target(ctx, name)
 		if err != nil && ctx.Err() == nil {
-			p.plan.Targets[i] = Target{Node: of[i], Problem: problemOf(err)}
+			p.plan.Targets[i] = Target{Node: name, Problem: problemOf(err)}
 		}
-		p.plan.Targets[i].Before = slices.Index(p.job.Nodes, of[i]) < slices.Index(p.job.Nodes, p.plan.Source)
+		p.plan.Targets[i].Before = slices.Index(p.job.Nodes, name) < slices.Index(p.job.Nodes, p.plan.Source)
 		return nil
 	})
-	p.plan.Warnings = slices.Concat(warnings...)
+	p.plan.Warnings = append(p.plan.Warnings, slices.Concat(warnings...)...)
 	return err
 }
 

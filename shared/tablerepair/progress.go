@@ -37,10 +37,22 @@ func passes(p *Plan) int {
 	return 2
 }
 
+// blocks is how many there are on all targets together.
+func (p *Plan) blocks() int {
+	n := 0
+	for _, t := range p.Targets {
+		n += passes(p) * max(1, t.Keys.Parts)
+	}
+	return n
+}
+
 func (p *progress) planned(plan *Plan) {
 	p.change(func(s *task.Progress) {
-		s.BlocksTotal = len(plan.Targets) * passes(plan) * max(1, plan.KeyParts)
-		s.RowsTotalEstimate = int64(len(plan.Targets)) * plan.Keys
+		s.BlocksTotal = plan.blocks()
+		s.RowsTotalEstimate = 0
+		for _, t := range plan.Targets {
+			s.RowsTotalEstimate += t.Keys.Count
+		}
 	})
 }
 
@@ -97,7 +109,7 @@ func (r *run) watch(ctx context.Context) {
 
 // finished reports what all targets came to.
 func (r *run) finished() {
-	sum := marks{Blocks: len(r.plan.Targets) * passes(r.plan) * max(1, r.plan.KeyParts)}
+	sum := marks{Blocks: r.plan.blocks()}
 	for _, n := range r.results {
 		m := n.Totals.decidedMarks(0)
 		sum.Rows, sum.Mismatched = sum.Rows+m.Rows, sum.Mismatched+m.Mismatched

@@ -95,7 +95,7 @@ const (
 type outcome struct {
 	Outcome string  `json:"outcome"`
 	Totals  Totals  `json:"totals"`
-	Altered *Stored `json:"altered,omitempty"` // rows that triggers left otherwise than decided
+	Altered *Stored `json:"altered,omitempty"` // rows that the node left otherwise than decided
 }
 
 const (

@@ -121,7 +121,7 @@ func (d *reportDocument) node(ctx context.Context, t *Target, n NodeResult) erro
 		{"deleted_rows", func(c change) bool { return c.Op == opDelete }},
 	} {
 		d.print(`,"`, would, section.name, `":[`)
-		if err := d.rows(ctx, t, n.Totals.Parts, section.pick); err != nil {
+		if err := d.rows(ctx, t, n, section.pick); err != nil {
 			return err
 		}
 		d.print("]")
@@ -142,13 +142,23 @@ func nodeOf(n NodeResult) reportNode {
 	return about
 }
 
-// rows writes the changes that pick chooses, each with the row before and after.
-func (d *reportDocument) rows(ctx context.Context, t *Target, parts []Stored, pick func(change) bool) error {
+// rows writes the changes that pick chooses, each with the row before and as it was left. Insertions that were taken back
+// are none.
+func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick func(change) bool) error {
+	left, err := openLeft(ctx, d.store, n.altered)
+	if err != nil {
+		return err
+	}
+	defer left.close()
 	e := newRowEncoder(t.Columns)
 	separator := "\n"
-	return eachChange(ctx, d.store, parts, func(c placed) error {
+	return eachChange(ctx, d.store, n.Totals.Parts, func(c placed) error {
 		if !pick(c.change) {
 			return nil
+		}
+		row, err := left.row(c)
+		if err != nil || row == nil && c.Op == opInsert {
+			return err
 		}
 		before, err := e.encode(c.Before)
 		if err != nil {
@@ -156,7 +166,7 @@ func (d *reportDocument) rows(ctx context.Context, t *Target, parts []Stored, pi
 		}
 		d.print(separator, `{"before":`, before)
 		separator = ",\n"
-		after, err := e.encode(c.row())
+		after, err := e.encode(row)
 		d.print(`,"after":`, after, "}")
 		return err
 	})

@@ -4,21 +4,24 @@ import (
 	"context"
 
 	"ace/shared/fault"
-	"ace/shared/part"
 	"ace/shared/table"
 )
 
 // leftKeys bounds how many keys of skipped rows an undo names.
 const leftKeys = 100
 
+// restoreAll decides about every row that the attempt changed.
+func (j *job) restoreAll(ctx context.Context, rows opened, r *recorder) error {
+	return (&restorer{job: j, rows: rows, emit: func(c change) error { return r.add(ctx, c) }}).decide(ctx, r)
+}
+
 // restorer decides how to put back what an attempt changed: only rows that are still as it left them.
 type restorer struct {
 	*job
-	rows    opened
-	emit    func(change) error
-	key     *decider
-	altered *part.Reader
-	next    altered // of the altered rows; At < 0: there are no more
+	rows opened
+	emit func(change) error
+	key  *decider
+	left *leftRows
 }
 
 // decide goes over the attempt's parts; r is sealed after each.
@@ -36,16 +39,10 @@ func (d *restorer) decide(ctx context.Context, r *recorder) error {
 	}
 	d.key = newDecider(d.plan, d.target)
 	d.key.emit, d.key.totals = d.emit, &d.totals
-	d.next.At = -1
-	if o.Altered != nil {
-		if d.altered, err = part.Open(ctx, d.store, o.Altered.Key, o.Altered.Header); err != nil {
-			return err
-		}
-		defer d.altered.Close()
-		if err := d.advance(); err != nil {
-			return err
-		}
+	if d.left, err = openLeft(ctx, d.store, o.Altered); err != nil {
+		return err
 	}
+	defer d.left.close()
 	err = eachWindow(ctx, d.store, m.Totals.Parts, func(placed) bool { return true }, func(list []placed) error {
 		return d.window(ctx, list)
 	})
@@ -53,24 +50,6 @@ func (d *restorer) decide(ctx context.Context, r *recorder) error {
 		return err
 	}
 	return r.seal(ctx)
-}
-
-func (d *restorer) advance() error {
-	d.next = altered{}
-	more, err := d.altered.Next(&d.next)
-	if !more {
-		d.next.At = -1
-	}
-	return err
-}
-
-// left gives the row as the attempt left it.
-func (d *restorer) left(c placed) (table.Row, error) {
-	if d.next.At != c.at {
-		return c.row(), nil
-	}
-	row := d.next.Row
-	return row, d.advance()
 }
 
 func (d *restorer) window(ctx context.Context, list []placed) error {
@@ -96,7 +75,7 @@ func (d *restorer) window(ctx context.Context, list []placed) error {
 
 // row decides about one row as it is now.
 func (d *restorer) row(c placed, now table.Row) error {
-	want, err := d.left(c)
+	want, err := d.left.row(c)
 	if err != nil {
 		return err
 	}

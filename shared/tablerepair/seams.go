@@ -23,12 +23,12 @@ type Node interface {
 	// Subscriptions gives those of this node that carry the table.
 	Subscriptions(ctx context.Context, schema, name string) ([]table.Subscription, error)
 	// Position is where the node's log ends now.
-	Position(ctx context.Context) (string, error)
-	// Behind gives how many bytes up to a position the subscriber of a slot of this node has not applied; false: this
+	Position(ctx context.Context) (table.Position, error)
+	// Behind gives how many bytes up to a position in the log the subscriber of a slot of this node has not applied; false: this
 	// node has no such slot.
 	Behind(ctx context.Context, slot, position string) (int64, bool, error)
-	// Begin opens a read-only transaction with one snapshot. It must be closed.
-	Begin(ctx context.Context, searchPath string) (Reader, error)
+	// Begin opens a read-only transaction with one snapshot, which is taken with the first read. It must be closed.
+	Begin(ctx context.Context, searchPath string) (Source, error)
 	// BeginRepair opens a transaction that writes. It must be closed, which rolls back what was not committed.
 	BeginRepair(ctx context.Context, searchPath string) (Tx, error)
 }
@@ -39,6 +39,15 @@ type Reader interface {
 	// Convert gives each value as the node would store it in columns of these types.
 	Convert(ctx context.Context, types []string, rows []table.Row) ([]table.Row, error)
 	Close()
+}
+
+// Source is a Reader that can look again.
+type Source interface {
+	Reader
+	// Renew gives up the snapshot: the next read takes a new one.
+	Renew(ctx context.Context) error
+	// WrittenSince says for each key whether its row was written after this snapshot of the node, or is not there.
+	WrittenSince(ctx context.Context, s table.Source, keys []table.Key, snapshot string) ([]bool, error)
 }
 
 // Tx is a transaction that writes. What it wrote is gone unless Commit was called. A row that the node refuses is a

@@ -16,6 +16,9 @@ import (
 // settleWait is how long it is waited for an old transaction to end: longer than any server lets one live idle.
 const settleWait = 15 * time.Minute
 
+// settleTries is how often it is tried to find out, within some 7 seconds.
+const settleTries = 4
+
 // settler finds out how attempts ended.
 type settler struct {
 	store  archive.Store
@@ -37,6 +40,19 @@ func (s *settler) attempts(ctx context.Context) (found map[int]bool, last int, e
 		return true
 	})
 	return found, last, err
+}
+
+// settled is settle that waits for a node or an archive that is away for a moment.
+func (s *settler) settled(ctx context.Context, attempt int) (outcome, error) {
+	for try, wait := 1, retryWait; ; try, wait = try+1, 2*wait {
+		o, err := s.settle(ctx, attempt)
+		if err == nil || try == settleTries || !fault.Retryable(err) {
+			return o, err
+		}
+		if sleep(ctx, wait) != nil {
+			return o, err
+		}
+	}
 }
 
 // settle says how an attempt ended; the outcome is Unknown together with the error that says why. Whatever is certain
@@ -62,26 +78,38 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	if err != nil {
 		return outcome{Outcome: Unknown}, err
 	}
-	how, err := s.find(ctx, tx, m)
-	if err != nil {
+	if o, err = s.found(ctx, tx, m); err != nil {
 		return outcome{Outcome: Unknown}, err
-	}
-	o = outcome{Outcome: how}
-	if how == Committed {
-		o.Totals = m.Totals
-		o.Altered, err = s.altered(ctx, attempt, m)
-		if err != nil {
-			return outcome{Outcome: Unknown}, err
-		}
 	}
 	return s.keep(ctx, attempt, o)
 }
 
-// keep stores an outcome. Another who found it out at the same time has found the same.
+// found says how the attempt of a manifest ended.
+func (s *settler) found(ctx context.Context, tx Tx, m *Manifest) (o outcome, err error) {
+	if o.Altered, err = s.altered(ctx, m); err != nil {
+		return o, err
+	}
+	if o.Outcome, err = s.find(ctx, tx, m, o.Altered); err != nil || o.Outcome != Committed {
+		return outcome{Outcome: o.Outcome}, err
+	}
+	o.Totals = m.Totals
+	n, err := withdrawn(ctx, s.store, o.Altered)
+	if n > 0 {
+		o.Totals.withdraw(n)
+		o.Totals.Warnings = append(o.Totals.Warnings, leftOut(m.Node, n))
+	}
+	return o, err
+}
+
+// keep stores an outcome. Another who found it out at the same time has found the same. That an attempt is rolled back
+// counts only once it is stored: then it cannot begin any more, however late it comes.
 func (s *settler) keep(ctx context.Context, attempt int, o outcome) (outcome, error) {
 	err := putJSON(ctx, s.store, archive.RepairKey(s.plan.TaskID, s.target.Node, attempt, outcomeName), o)
 	if errors.Is(err, archive.ErrPrecondition) {
 		return loadOutcome(ctx, s.store, s.plan.TaskID, s.target.Node, attempt)
+	}
+	if err != nil && o.Outcome == RolledBack {
+		o = outcome{Outcome: Unknown}
 	}
 	return o, err
 }
@@ -89,7 +117,7 @@ func (s *settler) keep(ctx context.Context, attempt int, o outcome) (outcome, er
 // find asks the server how the transaction ended, if it is the same server on the same timeline, and the rows if not. A
 // number that the server had given out but not yet written to its log can be given to another transaction after a crash,
 // so "committed" alone is not believed where every row is still as it was before.
-func (s *settler) find(ctx context.Context, tx Tx, m *Manifest) (string, error) {
+func (s *settler) find(ctx context.Context, tx Tx, m *Manifest, altered *Stored) (string, error) {
 	server, err := tx.Server(ctx)
 	if err != nil {
 		return "", err
@@ -103,7 +131,7 @@ func (s *settler) find(ctx context.Context, tx Tx, m *Manifest) (string, error) 
 	if status == "aborted" || status == "in progress" { // in progress: not ours, whose locks are free
 		return RolledBack, nil
 	}
-	before, after, err := s.images(ctx, tx, m)
+	before, after, err := s.images(ctx, tx, m, altered)
 	switch {
 	case err != nil:
 		return "", err
@@ -117,8 +145,13 @@ func (s *settler) find(ctx context.Context, tx Tx, m *Manifest) (string, error) 
 }
 
 // images says whether every row is as it was before the attempt, or as it was to be after it.
-func (s *settler) images(ctx context.Context, tx Tx, m *Manifest) (before, after bool, err error) {
+func (s *settler) images(ctx context.Context, tx Tx, m *Manifest, altered *Stored) (before, after bool, err error) {
 	before, after = true, true
+	left, err := openLeft(ctx, s.store, altered)
+	if err != nil {
+		return false, false, err
+	}
+	defer left.close()
 	a := &attempt{job: &job{store: s.store, plan: s.plan, target: s.target, totals: m.Totals}, tx: tx}
 	err = a.windows(ctx, func(placed) bool { return before || after }, func(list []placed) error {
 		wanted := make([]placed, len(list))
@@ -129,21 +162,26 @@ func (s *settler) images(ctx context.Context, tx Tx, m *Manifest) (before, after
 				wanted[i].change = change{Op: opDelete, Key: c.Key}
 			}
 		}
-		if err := a.readBack(ctx, wanted, func(placed, table.Row) error { before = false; return nil }); err != nil {
+		err := a.readBack(ctx, wanted, func(c placed, row table.Row) error {
+			before = before && holds(a.target.Columns, row, c.row())
+			return nil
+		})
+		if err != nil {
 			return err
 		}
-		return a.readBack(ctx, list, func(placed, table.Row) error { after = false; return nil })
+		return a.readBack(ctx, list, func(c placed, row table.Row) error {
+			want, err := left.row(c)
+			after = after && holds(a.target.Columns, row, want)
+			return err
+		})
 	})
 	return before, after, err
 }
 
-// altered finds the part of rows that triggers changed, which the attempt stored before it committed.
-func (s *settler) altered(ctx context.Context, attempt int, m *Manifest) (*Stored, error) {
-	if !m.Fires {
-		return nil, nil
-	}
-	stored := Stored{Key: archive.RepairKey(m.TaskID, m.Node, attempt, alteredName), Header: part.Header{
-		TaskID: m.TaskID, PlanHash: m.PlanHash, Unit: unitName(m.Node, attempt, alteredName),
+// altered finds the part of rows as the node left them, which the attempt stored before it committed.
+func (s *settler) altered(ctx context.Context, m *Manifest) (*Stored, error) {
+	stored := Stored{Key: archive.RepairKey(m.TaskID, m.Node, m.Attempt, alteredName), Header: part.Header{
+		TaskID: m.TaskID, PlanHash: m.PlanHash, Unit: unitName(m.Node, m.Attempt, alteredName),
 	}}
 	_, err := s.store.Stat(ctx, stored.Key)
 	if errors.Is(err, archive.ErrNotFound) {

@@ -27,6 +27,8 @@ type Unit struct {
 	Target   int    `json:"target"` // place among the plan's targets
 	Attempt  int    `json:"attempt"`
 	Lease    string `json:"lease"` // token of the runner that asks
+	// Applied is a snapshot of the source: what it sees has been replicated to the target. Empty if nothing is.
+	Applied string `json:"applied,omitempty"`
 }
 
 // check makes sure that a unit fits its plan: a payload comes from elsewhere.

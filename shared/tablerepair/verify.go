@@ -9,14 +9,8 @@ import (
 	"ace/shared/table"
 )
 
-// altered is a row that a trigger left otherwise than was decided.
-type altered struct {
-	At  int64     `json:"at"`            // number of the change
-	Row table.Row `json:"row,omitempty"` // none: there is no such row
-}
-
 // verify reads every row that was written, in the same transaction: before COMMIT each must be what was decided, to the
-// last character. Only where triggers fire may it differ, and then what it is gets stored for whoever takes it back.
+// last character. Only where triggers fire may it differ. What the node made of a row gets stored for whoever takes it back.
 func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	name := alteredName
 	stored := Stored{Key: archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, name), Header: part.Header{
@@ -30,7 +24,12 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	}()
 	err := a.windows(ctx, func(placed) bool { return true }, func(list []placed) error {
 		return a.readBack(ctx, list, func(c placed, row table.Row) (err error) {
-			if !a.target.Fires {
+			left := altered{At: c.at, Row: row, Withdrawn: a.withdrawn.has(c.at)}
+			decided := holds(a.target.Columns, row, c.row()) || left.Withdrawn && row == nil
+			if decided && !left.Withdrawn && (c.Op != opInsert || len(c.After) == len(a.target.Columns)) {
+				return nil
+			}
+			if !decided && !a.target.Fires {
 				return fault.New(fault.Invalid, "node %q: the row with the key %s is not what was decided after it was written: the column's type, a rule or a default may change it", a.target.Node, c.Key)
 			}
 			if out == nil {
@@ -38,7 +37,7 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 					return err
 				}
 			}
-			return out.Row(altered{At: c.at, Row: row})
+			return out.Row(left)
 		})
 	})
 	if err != nil || out == nil {
@@ -52,8 +51,8 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	return &stored, nil
 }
 
-// readBack calls differs for every row that is not as decided.
-func (a *attempt) readBack(ctx context.Context, list []placed, differs func(placed, table.Row) error) error {
+// readBack gives the row of every change as it is now; nil where there is none.
+func (a *attempt) readBack(ctx context.Context, list []placed, fn func(placed, table.Row) error) error {
 	stream, err := a.tx.Rows(ctx, a.target.Write.Source, keysOf(list))
 	if err != nil {
 		return err
@@ -64,10 +63,8 @@ func (a *attempt) readBack(ctx context.Context, list []placed, differs func(plac
 		if row, err = rows.at(i); err != nil {
 			break
 		}
-		if !holds(a.target.Columns, row, c.row()) {
-			if err = differs(c, row); err != nil {
-				break
-			}
+		if err = fn(c, row); err != nil {
+			break
 		}
 	}
 	if closing := stream.Close(); err == nil {

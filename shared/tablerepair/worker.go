@@ -8,6 +8,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/part"
+	"ace/shared/table"
 )
 
 // Worker repairs single targets. It remembers nothing.
@@ -73,7 +74,7 @@ func (j *job) open(ctx context.Context, nodes Opener) error {
 }
 
 // begin opens the source's transaction and, with target, the target's: in the cluster's order.
-func (j *job) begin(ctx context.Context, target func(context.Context) error) (source Reader, err error) {
+func (j *job) begin(ctx context.Context, target func(context.Context) error) (source Source, err error) {
 	if j.source == nil {
 		return nil, target(ctx)
 	}
@@ -93,22 +94,12 @@ func (j *job) begin(ctx context.Context, target func(context.Context) error) (so
 	return source, nil
 }
 
-// decideAll decides about every key of the plan, or of what is taken back. The source, if any, is closed afterwards.
-func (j *job) decideAll(ctx context.Context, source, node Reader, rows opened, r *recorder) error {
-	if source != nil {
-		defer source.Close()
-	}
-	emit := func(c change) error { return r.add(ctx, c) }
-	if j.plan.Undoes != "" {
-		return (&restorer{job: j, rows: rows, emit: emit}).decide(ctx, r)
-	}
+// decideAll decides about every key of the target. Of its rows none but those of held may be changed; nil is all.
+func (j *job) decideAll(ctx context.Context, source, node Reader, held *bitmap, r *recorder) error {
 	d := newDecider(j.plan, j.target)
-	d.source, d.node, d.rows, d.emit, d.totals = source, node, rows, emit, &j.totals
-	for n := range j.plan.KeyParts {
-		keys, err := readKeys(ctx, j.store, j.plan, n)
-		if err != nil {
-			return err
-		}
+	d.source, d.node, d.held, d.totals = source, node, held, &j.totals
+	d.emit = func(c change) error { return r.add(ctx, c) }
+	return j.eachKeys(ctx, func(n int, keys []table.Key) error {
 		if err := d.decide(ctx, keys); err != nil {
 			return err
 		}
@@ -116,6 +107,20 @@ func (j *job) decideAll(ctx context.Context, source, node Reader, rows opened, r
 			return err
 		}
 		j.mark(ctx, j.totals.decidedMarks(n+1))
+		return nil
+	})
+}
+
+// eachKeys reads the target's keys, part by part.
+func (j *job) eachKeys(ctx context.Context, fn func(n int, keys []table.Key) error) error {
+	for n := range j.target.Keys.Parts {
+		keys, err := readKeys(ctx, j.store, j.plan, j.target.Keys, n)
+		if err != nil {
+			return err
+		}
+		if err := fn(n, keys); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -136,6 +141,9 @@ func (j *job) dryRun(ctx context.Context) (Totals, error) {
 	if err != nil {
 		return Totals{}, err
 	}
+	if source != nil {
+		defer source.Close()
+	}
 	var r *recorder
 	if j.plan.Report {
 		r = &recorder{store: j.store, header: part.Header{TaskID: j.plan.TaskID, PlanHash: j.plan.Hash()}, totals: &j.totals,
@@ -145,7 +153,12 @@ func (j *job) dryRun(ctx context.Context) (Totals, error) {
 			}}
 		defer r.abort()
 	}
-	if err := j.decideAll(ctx, source, node, node.Rows, r); err != nil {
+	if j.plan.Undoes != "" {
+		err = j.restoreAll(ctx, node.Rows, r)
+	} else {
+		err = j.decideAll(ctx, source, node, nil, r)
+	}
+	if err != nil {
 		return Totals{}, err
 	}
 	if err := j.checkReach(ctx); err != nil {

@@ -1,0 +1,89 @@
+package tablerepair_test
+
+import (
+	"context"
+
+	"ace/shared/pg"
+	"ace/shared/table"
+	"ace/shared/tablerepair"
+)
+
+// step tells the test what a node is about to be asked.
+func (n hookedNode) step(call string) {
+	if n.b.at != nil {
+		n.b.at(n.Name() + " " + call)
+	}
+}
+
+func (n hookedNode) Begin(ctx context.Context, searchPath string) (tablerepair.Source, error) {
+	tx, err := n.Node.Begin(ctx, searchPath)
+	return hookedReader{tx, n}, err
+}
+
+func (n hookedNode) BeginRepair(ctx context.Context, searchPath string) (tablerepair.Tx, error) {
+	tx, err := n.Node.BeginRepair(ctx, searchPath)
+	return hookedTx{tx, n}, err
+}
+
+type hookedReader struct {
+	*pg.Tx
+	hookedNode
+}
+
+func (tx hookedReader) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
+	tx.step("Rows")
+	return tx.Tx.Rows(ctx, s, keys)
+}
+
+func (tx hookedReader) Renew(ctx context.Context) error {
+	tx.step("Renew")
+	return tx.Tx.Renew(ctx)
+}
+
+type hookedTx struct {
+	*pg.RepairTx
+	hookedNode
+}
+
+func (tx hookedTx) Fence(ctx context.Context, schema, name string) (bool, error) {
+	tx.step("Fence")
+	return tx.RepairTx.Fence(ctx, schema, name)
+}
+
+func (tx hookedTx) Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
+	tx.step("Lock")
+	return tx.RepairTx.Lock(ctx, s, keys)
+}
+
+func (tx hookedTx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
+	tx.step("Rows")
+	return tx.RepairTx.Rows(ctx, s, keys)
+}
+
+func (tx hookedTx) Mark(ctx context.Context) (table.Mark, error) {
+	tx.step("Mark")
+	return tx.RepairTx.Mark(ctx)
+}
+
+func (tx hookedTx) Delete(ctx context.Context, t table.Target, keys []table.Key) error {
+	tx.step("Delete")
+	return tx.RepairTx.Delete(ctx, t, keys)
+}
+
+func (tx hookedTx) Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error {
+	tx.step("Update")
+	return tx.RepairTx.Update(ctx, t, columns, keys, rows, guarded)
+}
+
+func (tx hookedTx) Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error {
+	tx.step("Insert")
+	return tx.RepairTx.Insert(ctx, t, columns, rows)
+}
+
+func (tx hookedTx) Commit(ctx context.Context) error {
+	tx.step("Commit")
+	if tx.b.commit == nil {
+		return tx.RepairTx.Commit(ctx)
+	}
+	return tx.b.commit(ctx, tx.RepairTx.Commit)
+}

@@ -1,0 +1,222 @@
+package tablerepair_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"ace/shared/archive/faulty"
+	"ace/shared/fault"
+	"ace/shared/pg/pgtest"
+	"ace/shared/tablerepair"
+	"ace/shared/task"
+)
+
+// once calls do before the first call of this name.
+func (b *bench) once(call string, do func()) {
+	met := false
+	b.at = func(name string) {
+		if name == call && !met {
+			met = true
+			do()
+		}
+	}
+}
+
+// undo takes the repair back. What it brings back is what was in the archive.
+func (b *bench) undo(t *testing.T) error {
+	t.Helper()
+	rec, err := b.tasks.Create(t.Context(), task.New{
+		Type: task.TableUndo, ClusterName: b.cluster.Name, DBName: b.cluster.DB, TableName: "public.t", Parameters: json.RawMessage(`{}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := b.tasks.Acquire(t.Context(), rec.TaskID, t.Name(), task.AcquireOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := tablerepair.NewCoordinator(b.store, b, invoker(tablerepair.NewWorker(b.store, b, b.tasks).Do), slog.New(slog.DiscardHandler))
+	_, err = c.Run(t.Context(), tablerepair.Job{
+		TaskID: rec.TaskID, ClusterName: b.job.ClusterName, Database: b.job.Database, Schema: "public", Table: "t", Undoes: b.job.TaskID,
+		Nodes: b.job.Nodes, SubmittedAt: rec.SubmittedAt, StartedAt: rec.SubmittedAt, Lease: held.Record().LeaseToken(),
+	}, func(task.Progress) {})
+	return err
+}
+
+// judge makes sure that n2 is entirely as before or entirely repaired, and that the result says which. It says whether the
+// repair is known to be committed.
+func (b *bench) judge(t *testing.T, r tablerepair.Result, err error) bool {
+	t.Helper()
+	rows := b.rows(t)
+	if rows != before && rows != wanted {
+		t.Errorf("n2 has %s", rows)
+	}
+	outcome := tablerepair.Unknown
+	if len(r.Nodes) == 1 {
+		outcome = r.Nodes[0].Outcome
+	}
+	switch {
+	case err == nil && outcome != tablerepair.Committed, outcome == tablerepair.Committed && rows != wanted, outcome == tablerepair.RolledBack && rows != before:
+		t.Errorf("n2 has %s, the result is %+v, error %v", rows, r, err)
+	}
+	return outcome == tablerepair.Committed
+}
+
+// finish runs the repair again, as whoever goes on after a failure does, and takes it back.
+func (b *bench) finish(t *testing.T) {
+	t.Helper()
+	if r, err := b.run(t.Context(), t); err != nil || !b.judge(t, r, err) {
+		t.Fatalf("another run: result %+v, error %v", r, err)
+	}
+	if err := b.undo(t); err != nil || b.rows(t) != before {
+		t.Errorf("after the undo n2 has %s, error %v", b.rows(t), err)
+	}
+}
+
+const endSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ace' AND datname = current_database()`
+
+func TestRepair_WhoseSessionsAreEndedAtAnyStageIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	for _, seam := range append(seams, "n1 Renew") {
+		for _, node := range []int{0, 1} {
+			t.Run(fmt.Sprintf("on n%d before %s", node+1, seam), func(t *testing.T) {
+				t.Parallel()
+				b := newDiffering(t)
+				b.once(seam, func() { b.cluster.Exec(t, node, endSessions) })
+				if r, err := b.run(t.Context(), t); err != nil || !b.judge(t, r, err) {
+					t.Errorf("result %+v, error %v", r, err)
+				}
+				b.at = nil
+				b.finish(t)
+			})
+		}
+	}
+}
+
+func TestRepair_WhoseNodeGoesDownAtAnyStageIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	server := c.Nodes[1].Server
+	for _, seam := range []string{"n2 Lock", "n2 Mark", "n2 Insert", "n2 Commit"} {
+		t.Run("before "+seam, func(t *testing.T) {
+			c.ExecAll(t, `DROP TABLE IF EXISTS t`)
+			differing(t, c)
+			b := newBench(t, c)
+			b.once(seam, func() {
+				if err := server.Kill(); err != nil {
+					t.Error(err)
+				}
+				if err := server.Restart(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+			if r, err := b.run(t.Context(), t); err != nil || !b.judge(t, r, err) {
+				t.Errorf("result %+v, error %v", r, err)
+			}
+			b.at = nil
+			b.finish(t)
+		})
+	}
+}
+
+// The server commits and then waits for a standby that is not there: whoever is cut off meanwhile has no answer.
+func TestRepair_CutOffWhileTheServerCommitsIsFoundToBeCommitted(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	ends := map[string]func(t *testing.T){
+		"the session is ended": func(t *testing.T) { c.Exec(t, 1, endSessions) },
+		"the server is killed": func(t *testing.T) {
+			if err := c.Nodes[1].Server.Kill(); err != nil {
+				t.Error(err)
+			}
+			if err := c.Nodes[1].Server.Restart(t.Context()); err != nil {
+				t.Error(err)
+			}
+		},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			c.ExecAll(t, `DROP TABLE IF EXISTS t`)
+			differing(t, c)
+			b := newBench(t, c)
+			b.commit = func(ctx context.Context, real func(context.Context) error) error {
+				c.Exec(t, 1, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`, `SELECT pg_reload_conf()`)
+				answer := make(chan error, 1)
+				go func() { answer <- real(ctx) }()
+				for len(c.QueryStrings(t, 1, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)) == 0 && t.Context().Err() == nil {
+				}
+				end(t)
+				err := <-answer
+				if err == nil {
+					t.Error("COMMIT was answered")
+				}
+				return err
+			}
+			r, err := b.run(t.Context(), t)
+			c.Exec(t, 1, `ALTER SYSTEM RESET synchronous_standby_names`, `SELECT pg_reload_conf()`)
+			b.wantRepaired(t, r, err, "1")
+			b.commit = nil
+			b.finish(t)
+		})
+	}
+}
+
+// Every single call of the store fails once, before or after it was carried out, in a run of its own.
+func TestRepair_AFaultOfTheStoreAtAnyStageIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	for _, op := range []faulty.Op{faulty.PutIfAbsent, faulty.Create, faulty.Commit, faulty.Get, faulty.Stat, faulty.List} {
+		for _, outcome := range []faulty.Outcome{faulty.FailBefore, faulty.FailAfter} {
+			if outcome == faulty.FailAfter && op != faulty.PutIfAbsent && op != faulty.Commit {
+				continue // to a reader both are the same
+			}
+			t.Run(fmt.Sprintf("%s, outcome %d", op, outcome), func(t *testing.T) {
+				t.Parallel()
+				for nth, more := 1, true; more; nth++ {
+					b := newDiffering(t)
+					held := b.acquire(t)
+					calls := b.store.Count(op, "")
+					b.store.On(op, "", faulty.Nth(nth, outcome))
+					r, err := b.runAs(t.Context(), held)
+					more = b.store.Count(op, "")-calls >= nth
+					b.store.Heal()
+					if committed := b.judge(t, r, err); !more && !committed {
+						t.Errorf("without a fault: result %+v, error %v", r, err)
+					}
+					if fault.CodeOf(err) == fault.Internal {
+						t.Errorf("call %d: %v", nth, err)
+					}
+					b.finish(t)
+				}
+			})
+		}
+	}
+}
+
+// A runner stands still for so long that another one takes over and ends the work, and then goes on.
+func TestRepair_ARunnerThatWakesUpLateWritesNothing(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	paused, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	b.once("n2 Fence", func() {
+		close(paused)
+		<-goOn
+	})
+	old := b.acquire(t)
+	go func() {
+		defer close(ended)
+		_, _ = b.runAs(t.Context(), old)
+	}()
+	<-paused
+	b.at = nil
+	r, err := b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "1")
+	b.cluster.Exec(t, 1, `UPDATE t SET v = 'since then'`)
+	close(goOn)
+	<-ended
+	if got := b.rows(t); got != "(1,\"since then\") (2,\"since then\") (3,\"since then\")" {
+		t.Errorf("n2 has %s", got)
+	}
+}
