@@ -54,7 +54,7 @@ func TestTableRepair_TrapsOfTheSchema(t *testing.T) {
 			`INSERT INTO t VALUES (1, B'00000', NULL, 'x', 0, NULL, NULL, NULL, NULL)`, "+1 ~1 -0 =0 /0 committed", ``},
 		{"domains with checks, over arrays and composites", `CREATE TYPE pair AS (a int, b text); CREATE DOMAIN few AS int[] CHECK (cardinality(VALUE) < 3); CREATE DOMAIN ordered AS pair CHECK ((VALUE).a > 0);
 			CREATE DOMAIN given AS text NOT NULL DEFAULT 'x'; CREATE TABLE t (id int PRIMARY KEY, f few, o ordered, g given, fs few[], m int4multirange)`,
-			`INSERT INTO t VALUES (1, '{1,2}', '(1,"a b")', '', ARRAY['{1}'::few, '{2,3}'], '{[1,2),[5,9)}'), (2, '{}', '(2,)', 'null', '{}', '{}')`,
+			`INSERT INTO t VALUES (1, '{1,2}', '(1,"a b")', '', '{"{1}","{2,3}"}', '{[1,2),[5,9)}'), (2, '{}', '(2,)', 'null', '{}', '{}')`,
 			`INSERT INTO t VALUES (1, NULL, NULL, 'y', NULL, NULL)`, "+1 ~1 -0 =0 /0 committed", ``},
 		{"types of extensions in another schema", `CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE EXTENSION hstore SCHEMA ext;
 			CREATE TABLE t (id ext.citext PRIMARY KEY, h ext.hstore, cs ext.citext[])`,

@@ -16,8 +16,10 @@
 // on top. All of a target's rows are locked first, in key order, and the source is seen at one moment. A row that is not
 // there cannot be locked. If one appears although its key had none when the locks were taken, be it seen when that is
 // decided or met by the insertion, the attempt is rolled back and made again: the next one locks it. A change that is
-// applied while the row is not there finds nothing to change and is lost, so after the rows were inserted, which makes
-// whoever comes now wait, the source must still have them as they are; else the attempt is made again, too.
+// applied while the row is not there finds nothing to change and is lost, and a row that replication has yet to insert
+// stops it if it is there already. So when rows were inserted, which makes whoever comes now wait, the source is looked at
+// once more: an insertion whose row it has written since replication had last caught up is taken back, and counts as
+// skipped.
 //
 // Why nobody who lost the task can write a row. A runner that was replaced may still be at work: paused, or cut off from
 // the archive. Its attempt compares the task's lease with the token it was started with after it has the fence, and again

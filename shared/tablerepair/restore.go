@@ -18,10 +18,10 @@ func (j *job) restoreAll(ctx context.Context, rows opened, r *recorder) error {
 // restorer decides how to put back what an attempt changed: only rows that are still as it left them.
 type restorer struct {
 	*job
-	rows    opened
-	emit    func(change) error
-	key     *decider
-	left    *leftRows
+	rows opened
+	emit func(change) error
+	key  *decider
+	left *leftRows
 }
 
 // decide goes over the attempt's parts; r is sealed after each.
