@@ -41,7 +41,7 @@ func needs() map[string]need {
 	submission := need{variables: []string{"ACE_CLUSTERS", "ACE_FUNCTION_TASKRUNNER"}, actions: []string{call, remove, get, list, put}}
 	return map[string]need{
 		"tablediff":  submission,
-		"taskstatus": {actions: []string{remove, get, list, put}},
+		"taskstatus": {actions: []string{abort, remove, get, list, put}},
 		"taskrunner": {
 			variables: []string{
 				"ACE_CLUSTERS", "ACE_FUNCTION_BLOCKWORKER", "ACE_FUNCTION_TASKRUNNER", "ACE_MAX_INVOCATIONS", "ACE_STATEMENT_TIMEOUT", "ACE_UNIT_TIMEOUT",

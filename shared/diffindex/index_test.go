@@ -78,7 +78,7 @@ func TestList_SaysOfADocumentWhatItsTaskFound(t *testing.T) {
 func TestList_PagesGiveWhatPassesTheFilterOnceAndTheNewestFirst(t *testing.T) {
 	clusters := []string{"demo", "branch"}
 	tables := []string{"public.users", `"My Schema"."a/b"`, `"` + strings.Repeat("ä", 31) + `"."` + strings.Repeat("%", 63) + `"`}
-	store := embedded(t)
+	store := newStore(t)
 	x := diffindex.New(store)
 	var records []task.Record
 	for n := range 24 { // two of each cluster and table every other millisecond
@@ -146,7 +146,7 @@ func TestList_NamesNoDocumentThatIsGone(t *testing.T) {
 }
 
 func TestList_APageAsksTheStoreAsOftenAsItHasEntries(t *testing.T) {
-	store := embedded(t)
+	store := newStore(t)
 	x := diffindex.New(store)
 	for n := range 120 {
 		add(t, x, completed(t, store, n, "demo", "public.users", noon.Add(time.Duration(n)*time.Second)))
@@ -168,7 +168,7 @@ func TestList_APageAsksTheStoreAsOftenAsItHasEntries(t *testing.T) {
 }
 
 func TestList_RefusesWhatIsNoFilter(t *testing.T) {
-	x := diffindex.New(embedded(t))
+	x := diffindex.New(newStore(t))
 	for _, f := range []diffindex.Filter{{Limit: -1}, {Limit: 1001}, {After: "../x"}, {After: "td_20240315_000001"}, {After: "99999/99999999-td_1/../x"}} {
 		if _, _, err := x.List(t.Context(), f); fault.CodeOf(err) != fault.Invalid {
 			t.Errorf("%+v gives %v", f, err)
@@ -177,7 +177,7 @@ func TestList_RefusesWhatIsNoFilter(t *testing.T) {
 }
 
 func TestAdd_PassesOverTasksWithoutADiffDocument(t *testing.T) {
-	store := embedded(t)
+	store := newStore(t)
 	x := diffindex.New(store)
 	failed := completed(t, store, 1, "demo", "public.users", noon)
 	failed.Status = task.Failed
@@ -194,7 +194,7 @@ func TestAdd_PassesOverTasksWithoutADiffDocument(t *testing.T) {
 }
 
 func TestRemove_TakesADocumentOffEveryList(t *testing.T) {
-	store := embedded(t)
+	store := newStore(t)
 	x := diffindex.New(store)
 	rec := completed(t, store, 1, "demo", "public.users", noon)
 	add(t, x, rec)
@@ -236,7 +236,7 @@ func TestRebuild_MakesTheIndexOfWhatIsThere(t *testing.T) {
 }
 
 func TestRebuild_ThatCannotReadTheTasksRemovesNothing(t *testing.T) {
-	store := embedded(t)
+	store := newStore(t)
 	x := diffindex.New(store)
 	add(t, x, completed(t, store, 1, "demo", "public.users", noon))
 	trouble := func(yield func(task.Record, error) bool) { yield(task.Record{}, fmt.Errorf("trouble")) }

@@ -4,63 +4,27 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"os"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"ace/local/gateway"
 	"ace/shared/archive"
 	"ace/shared/archive/faulty"
-	"ace/shared/archive/s3"
+	"ace/shared/archive/storetest/embedded"
 	"ace/shared/archive/storetest/minio"
 	"ace/shared/task"
 )
 
-// server is the one gateway that all tests share.
-var server struct {
-	options  s3.Options
-	prefixes atomic.Int64
-}
+func TestMain(m *testing.M) { embedded.Main(m) }
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "ace-diffindex-test-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	gw, err := gateway.Start(ctx, gateway.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer gw.Close(ctx) //nolint:errcheck // the tests are over
-	server.options = gw.S3()
-	return m.Run()
-}
-
-// embedded gives a part of the gateway's bucket of its own to a test.
-func embedded(t testing.TB) *faulty.Store {
+func newStore(t *testing.T) *faulty.Store {
 	t.Helper()
-	options := server.options
-	options.Prefix = fmt.Sprintf("test-%d", server.prefixes.Add(1))
-	store, err := s3.Open(context.Background(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(store.Close)
-	return faulty.Wrap(store)
+	return faulty.Wrap(embedded.Store(t))
 }
 
 // onBoth runs a test on the embedded store and on MinIO.
 func onBoth(t *testing.T, test func(t *testing.T, store *faulty.Store)) {
 	t.Helper()
-	t.Run("embedded", func(t *testing.T) { test(t, embedded(t)) })
+	t.Run("embedded", func(t *testing.T) { test(t, newStore(t)) })
 	t.Run("MinIO", func(t *testing.T) { test(t, faulty.Wrap(minio.Start(t).Store(t))) })
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/archive/faulty"
-	"ace/shared/archive/storetest/minio"
+	"ace/shared/archive/storetest/embedded"
 	"ace/shared/diffindex"
 	"ace/shared/retention"
 	"ace/shared/task"
@@ -20,6 +20,8 @@ import (
 const day = 24 * time.Hour
 
 var noon = time.Date(2024, 3, 15, 12, 34, 56, 0, time.UTC)
+
+func TestMain(m *testing.M) { embedded.Main(m) }
 
 // bench is an archive whose clock a test moves.
 type bench struct {
@@ -30,12 +32,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	return newBenchOn(t, minio.Start(t))
-}
-
-func newBenchOn(t *testing.T, server *minio.Server) *bench {
-	t.Helper()
-	b := &bench{store: faulty.Wrap(server.Store(t)), now: noon}
+	b := &bench{store: faulty.Wrap(embedded.Store(t)), now: noon}
 	clock := func() time.Time { return b.now }
 	b.Sweeper = &retention.Sweeper{
 		Store: b.store, Tasks: task.NewRegistry(b.store, clock), Diffs: diffindex.New(b.store), Now: clock,
@@ -174,9 +171,8 @@ func TestSweep_KeepsWhatItIsToldTo(t *testing.T) {
 }
 
 func TestSweep_ThatIsInterruptedListsNothingThatIsGoneAndIsTakenUp(t *testing.T) {
-	server := minio.Start(t)
 	for failed := 1; ; failed++ {
-		b := newBenchOn(t, server)
+		b := newBench(t)
 		rec := b.ended(t, task.TableDiff)
 		b.now = noon.Add(1000 * day)
 		b.store.On(faulty.Delete, "", faulty.Nth(failed, faulty.FailBefore))

@@ -13,13 +13,15 @@ import (
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/archive/faulty"
-	"ace/shared/archive/storetest/minio"
+	"ace/shared/archive/storetest/embedded"
 	"ace/shared/cluster"
 	"ace/shared/fault"
 	"ace/shared/schedule"
 	"ace/shared/task"
 	"ace/shared/usecase"
 )
+
+func TestMain(m *testing.M) { embedded.Main(m) }
 
 // bench is the scheduler over real use cases and a real archive, with a clock that a test moves.
 type bench struct {
@@ -36,12 +38,7 @@ type bench struct {
 
 func newBench(t *testing.T, file, now string) *bench {
 	t.Helper()
-	return newBenchOn(t, minio.Start(t), file, now)
-}
-
-func newBenchOn(t *testing.T, server *minio.Server, file, now string) *bench {
-	t.Helper()
-	b := &bench{t: t, store: faulty.Wrap(server.Store(t)), file: file, room: 1 << 20}
+	b := &bench{t: t, store: faulty.Wrap(embedded.Store(t)), file: file, room: 1 << 20}
 	b.tasks = task.NewRegistry(b.store, func() time.Time { return b.now })
 	b.to(now)
 	b.restart()
@@ -374,10 +371,9 @@ func TestScheduler_JobsOfTheSameMinuteDrainInOrderAlsoIfItIsKilledHalfWay(t *tes
 }
 
 func TestScheduler_GoesOnAfterTroubleOfTheStore(t *testing.T) {
-	server := minio.Start(t)
 	for _, outcome := range []faulty.Outcome{faulty.FailBefore, faulty.FailAfter} {
 		for call := 1; call <= 4; call++ {
-			b := newBenchOn(t, server, hourly+"}]", "2024-03-15 12:30")
+			b := newBench(t, hourly+"}]", "2024-03-15 12:30")
 			b.Step(t.Context())
 			b.store.On(faulty.PutIfMatch, "schedules/", faulty.Nth(call, outcome))
 			for range 4 {
