@@ -11,22 +11,21 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 )
 
 // options of a run, which another run with the same ones repeats.
 type options struct {
-	seed     uint64
-	scale    float64
-	fuzzTime time.Duration
-	only     string
+	seed   uint64
+	scale  float64
+	inputs int
+	only   string
 }
 
 func main() {
 	var o options
 	flag.Uint64Var(&o.seed, "seed", rand.Uint64N(1_000_000), "what the tests draw from")
 	flag.Float64Var(&o.scale, "scale", 1, "how much of the full budget, such as 0.2")
-	flag.DurationVar(&o.fuzzTime, "fuzztime", 20*time.Second, "for each fuzz target")
+	flag.IntVar(&o.inputs, "inputs", 100_000, "for each fuzz target")
 	flag.StringVar(&o.only, "only", "", "only the suites whose name contains this")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -64,7 +63,7 @@ func run(ctx context.Context, o options) error {
 
 // command is what repeats the run.
 func (o options) command() string {
-	text := fmt.Sprintf("go run ./infra/soak -seed %d -scale %g -fuzztime %s", o.seed, o.scale, o.fuzzTime)
+	text := fmt.Sprintf("go run ./infra/soak -seed %d -scale %g -inputs %d", o.seed, o.scale, o.inputs)
 	if o.only != "" {
 		text += fmt.Sprintf(" -only %q", o.only)
 	}

@@ -68,12 +68,12 @@ func TestOutcome_CollectsWhatTestsReportAndFuzzersCount(t *testing.T) {
 
 func TestSuites_RepeatWithTheSameCommand(t *testing.T) {
 	t.Chdir("../..")
-	o := options{seed: 7, scale: 0.5, only: "live"}
+	o := options{seed: 7, scale: 0.5, inputs: 9, only: "live"}
 	list, err := suites(o)
 	if err != nil || len(list) != 1 || !cmp.Equal(list[0].env, []string{"ACE_SOAK_SEED=7", "ACE_SOAK=0.5"}) {
 		t.Errorf("suites %+v, error %v", list, err)
 	}
-	if got := o.command(); got != `go run ./infra/soak -seed 7 -scale 0.5 -fuzztime 0s -only "live"` {
+	if got := o.command(); got != `go run ./infra/soak -seed 7 -scale 0.5 -inputs 9 -only "live"` {
 		t.Errorf("the command is %s", got)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"ace/shared/soak"
 )
@@ -44,7 +43,7 @@ func suites(o options) ([]suite, error) {
 			})
 		}
 		for _, target := range p.fuzz {
-			list = append(list, suite{name: target + " of " + p.dir, args: fuzzing("./"+p.dir, target, o.fuzzTime)})
+			list = append(list, suite{name: target + " of " + p.dir, args: fuzzing("./"+p.dir, target, o.inputs)})
 		}
 	}
 	return filter(list, o.only), nil
@@ -64,6 +63,7 @@ func tests(pkg string, names ...string) []string {
 	return []string{"-race", "-count=1", "-timeout=0", "-run", "^(" + strings.Join(names, "|") + ")$", pkg}
 }
 
-func fuzzing(pkg, target string, d time.Duration) []string {
-	return []string{"-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", d.String(), pkg}
+// fuzzing counts inputs, not seconds: a run that is cut off by the clock sometimes counts as failed.
+func fuzzing(pkg, target string, inputs int) []string {
+	return []string{"-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", fmt.Sprintf("%dx", inputs), pkg}
 }

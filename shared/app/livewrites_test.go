@@ -198,8 +198,10 @@ func TestLiveWrites_NothingIsMissedAndNothingIsMadeUp(t *testing.T) {
 			var sum tally
 			rounds := soak.Rounds(t, 1, 20)
 			for round := range rounds {
-				f := compareUnderWrites(t, c, w, round)
-				sum.rows, sum.met, sum.unsettled = sum.rows+f.rows, sum.met+f.met, sum.unsettled+f.unsettled
+				t.Run(fmt.Sprint("round ", round), func(t *testing.T) { // which closes its connections at its end
+					f := compareUnderWrites(t, c, w, round)
+					sum.rows, sum.met, sum.unsettled = sum.rows+f.rows, sum.met+f.met, sum.unsettled+f.unsettled
+				})
 			}
 			if sum.unsettled > sum.allowed() {
 				t.Errorf("%d rows unsettled of %d written, allowed are %d", sum.unsettled, sum.rows, sum.allowed())

@@ -98,23 +98,35 @@ func startLoad(t *testing.T, c *pgtest.Cluster, seed uint64, l *load) *load {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	l.stop = stop
+	var conns []*pgx.Conn
+	var paces []beat
+	for range loadWriters {
+		conns, paces = append(conns, c.Connect(t, 0)), append(paces, newBeat(t, c))
+	}
+	t.Cleanup(l.end) // before the connections are closed
 	for i := range loadWriters {
-		conn, pace, rng := c.Connect(t, 0), newBeat(t, c), rand.New(rand.NewPCG(seed, uint64(i)))
 		l.writers.Go(func() {
-			for n := 1; ctx.Err() == nil; n++ {
-				err := l.write(ctx, conn, rng)
-				if err == nil && n%loadPace == 0 && !l.unpaced.Load() {
-					err = pace.wait(ctx)
-				}
-				if err != nil && ctx.Err() == nil {
-					t.Errorf("writer %d: %v", i, err)
-					return
-				}
+			if err := l.run(ctx, conns[i], paces[i], rand.New(rand.NewPCG(seed, uint64(i)))); err != nil && ctx.Err() == nil {
+				t.Errorf("writer %d: %v", i, err)
 			}
 		})
 	}
-	t.Cleanup(l.end)
 	return l
+}
+
+// run is one writer.
+func (l *load) run(ctx context.Context, conn *pgx.Conn, pace beat, rng *rand.Rand) error {
+	for n := 1; ctx.Err() == nil; n++ {
+		if err := l.write(ctx, conn, rng); err != nil {
+			return err
+		}
+		if n%loadPace == 0 && !l.unpaced.Load() {
+			if err := pace.wait(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // end stops the writers and waits for them.
