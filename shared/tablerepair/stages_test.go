@@ -78,24 +78,6 @@ func (b *bench) finish(t *testing.T) {
 
 const endSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ace' AND datname = current_database()`
 
-func TestRepair_WhoseSessionsAreEndedAtAnyStageIsAllOrNothing(t *testing.T) {
-	t.Parallel()
-	for _, seam := range append(seams, "n1 Renew") {
-		for _, node := range []int{0, 1} {
-			t.Run(fmt.Sprintf("on n%d before %s", node+1, seam), func(t *testing.T) {
-				t.Parallel()
-				b := newDiffering(t)
-				b.once(seam, func() { b.cluster.Exec(t, node, endSessions) })
-				if r, err := b.run(t.Context(), t); err != nil || !b.judge(t, r, err) {
-					t.Errorf("result %+v, error %v", r, err)
-				}
-				b.at = nil
-				b.finish(t)
-			})
-		}
-	}
-}
-
 func TestRepair_WhoseNodeGoesDownAtAnyStageIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
