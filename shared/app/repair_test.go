@@ -86,7 +86,7 @@ func dryRun(r *api.TableRepairRequest) { r.DryRun = true }
 // content gives the rows of a table as texts.
 func content(t *testing.T, c *pgtest.Cluster, node int, name string) [][]string {
 	t.Helper()
-	return c.QueryStrings(t, node, `SELECT x::text FROM `+name+` x ORDER BY x::text COLLATE "C"`)
+	return c.QueryStrings(t, node, `SELECT whole_row::text FROM `+name+` whole_row ORDER BY whole_row::text COLLATE "C"`)
 }
 
 // repairTwice repairs a table as told by one comparison: a dry run first, then for real, then once more.

@@ -2,6 +2,7 @@ package pgserver
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -92,7 +93,11 @@ func majorOf(binDir string) (int, bool) {
 	if _, err := os.Stat(filepath.Join(binDir, "initdb")); err != nil {
 		return 0, false
 	}
-	out, err := exec.Command(filepath.Join(binDir, "postgres"), "--version").Output()
+	var out []byte
+	err := errors.New("not asked yet")
+	for try := 0; try < 3 && err != nil; try++ { // starting a program can fail on a machine that is short of something for a moment
+		out, err = exec.Command(filepath.Join(binDir, "postgres"), "--version").Output()
+	}
 	if err != nil {
 		return 0, false
 	}

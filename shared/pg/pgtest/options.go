@@ -9,7 +9,7 @@ import (
 // Majors that depend on what is installed.
 const (
 	Oldest = 0
-	Newest = -1
+	Newest = -1 // another than the oldest: with only one installed it is an error
 )
 
 // AllNodes stands for every node where an option asks for one.
@@ -84,6 +84,9 @@ func (s *spec) installations() ([]pgserver.Installation, error) {
 			major = all[0].Major
 		case Newest:
 			major = all[len(all)-1].Major
+			if major == all[0].Major {
+				return nil, fmt.Errorf("PostgreSQL %d is the only major that was found, in %v: run `make deps`", major, all)
+			}
 		}
 		in, err := pgserver.Find(major)
 		if err != nil {
