@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"ace/shared/archive/faulty"
 	"ace/shared/fault"
@@ -78,6 +79,24 @@ func (b *bench) finish(t *testing.T) {
 
 const endSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ace' AND datname = current_database()`
 
+func TestRepair_WhoseSessionsAreEndedAtAnyStageIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	for _, seam := range append(seams, "n1 Renew") {
+		for _, node := range []int{0, 1} {
+			t.Run(fmt.Sprintf("on n%d before %s", node+1, seam), func(t *testing.T) {
+				t.Parallel()
+				b := newDiffering(t)
+				b.once(seam, func() { b.cluster.Exec(t, node, endSessions) })
+				if r, err := b.run(t.Context(), t); err != nil || !b.judge(t, r, err) {
+					t.Errorf("result %+v, error %v", r, err)
+				}
+				b.at = nil
+				b.finish(t)
+			})
+		}
+	}
+}
+
 func TestRepair_WhoseNodeGoesDownAtAnyStageIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
@@ -104,6 +123,43 @@ func TestRepair_WhoseNodeGoesDownAtAnyStageIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// waiting waits until a commit waits for a standby, or is answered.
+func waiting(t *testing.T, c *pgtest.Cluster, answer <-chan error) (err error, answered bool) {
+	t.Helper()
+	for {
+		select {
+		case err := <-answer:
+			return err, true
+		case <-time.After(10 * time.Millisecond):
+		}
+		if len(c.QueryStrings(t, 1, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)) > 0 {
+			return nil, false
+		}
+	}
+}
+
+// waitForStandby has n2 wait at each COMMIT for a standby that is not there, once the server has noticed.
+func waitForStandby(t *testing.T, c *pgtest.Cluster) {
+	t.Helper()
+	c.Exec(t, 1, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`, `SELECT pg_reload_conf()`)
+	probe := c.Connect(t, 1)
+	for noticed := false; !noticed; {
+		answer := make(chan error, 1)
+		go func() {
+			_, err := probe.Exec(t.Context(), `CREATE TABLE IF NOT EXISTS probe (); DROP TABLE probe`)
+			answer <- err
+		}()
+		err, answered := waiting(t, c, answer)
+		if noticed = !answered; noticed {
+			c.Exec(t, 1, fmt.Sprintf(`SELECT pg_cancel_backend(%d)`, probe.PgConn().PID())) // ends the wait, not the commit
+			err = <-answer
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // The server commits and then waits for a standby that is not there: whoever is cut off meanwhile has no answer.
 func TestRepair_CutOffWhileTheServerCommitsIsFoundToBeCommitted(t *testing.T) {
 	t.Parallel()
@@ -125,17 +181,15 @@ func TestRepair_CutOffWhileTheServerCommitsIsFoundToBeCommitted(t *testing.T) {
 			differing(t, c)
 			b := newBench(t, c)
 			b.commit = func(ctx context.Context, real func(context.Context) error) error {
-				c.Exec(t, 1, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`, `SELECT pg_reload_conf()`)
+				waitForStandby(t, c)
 				answer := make(chan error, 1)
 				go func() { answer <- real(ctx) }()
-				for len(c.QueryStrings(t, 1, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)) == 0 && t.Context().Err() == nil {
+				if err, answered := waiting(t, c, answer); answered {
+					t.Error("COMMIT was answered")
+					return err
 				}
 				end(t)
-				err := <-answer
-				if err == nil {
-					t.Error("COMMIT was answered")
-				}
-				return err
+				return <-answer
 			}
 			r, err := b.run(t.Context(), t)
 			c.Exec(t, 1, `ALTER SYSTEM RESET synchronous_standby_names`, `SELECT pg_reload_conf()`)
