@@ -12,6 +12,9 @@ type benchCase struct {
 	CPUs    int  // GOMAXPROCS of the service, with max_cpu_ratio=1; 0: the defaults
 	Differs int64
 	Large   bool // the table is only loaded, and the case measured, when it is asked for
+
+	Follow string // the endpoint that is given the comparison's document, and is measured in its place; empty: table-diff is
+	Args   string // more of its parameters
 }
 
 // scattered is the drift of 205 rows: 200 changed all over the table, 3 missing, 2 too many.
@@ -24,6 +27,14 @@ const scatteredUUID = `
 UPDATE ledger SET memo = 'DRIFT' WHERE created IN (SELECT timestamptz '2020-01-01 00:00+00' + i * 4999 * interval '1 sec' FROM generate_series(1, 200) i);
 DELETE FROM ledger WHERE created IN ('2020-01-01 00:00:07+00', '2020-01-03 00:00:07+00', '2020-01-07 00:00:07+00');
 INSERT INTO ledger (id, account) VALUES ('00000000-0000-0000-0000-000000000001', 1), ('ffffffff-ffff-ffff-ffff-fffffffffffe', 1)`
+
+// What a case may follow its comparison with.
+const (
+	rerun  = "table-rerun"
+	repair = "table-repair"
+)
+
+const driftHundred = `UPDATE hundred SET city = 'DRIFT'`
 
 const scatteredText = `
 UPDATE accounts SET notes = 'DRIFT' WHERE notes IN (SELECT 'note ' || i * 2400 FROM generate_series(1, 200) i);
@@ -66,8 +77,12 @@ func cases() []benchCase {
 		{Name: "bloated table, 100 scattered", Table: "bloated", Nodes: 2, Differs: 100, Drift: `UPDATE bloated SET city = 'DRIFT' WHERE index % 10000 = 0`},
 		{Name: "10 % differing", Table: "customers", Nodes: 2, Differs: 200185,
 			Drift: `UPDATE customers SET city = 'DRIFT' WHERE index % 10 = 0`},
-		{Name: "all of 0.1 M differing", Table: "hundred", Nodes: 2, Differs: 100000, Drift: `UPDATE hundred SET city = 'DRIFT'`},
+		{Name: "all of 0.1 M differing", Table: "hundred", Nodes: 2, Differs: 100000, Drift: driftHundred},
+		{Name: "rerun of 0.1 M keys", Table: "hundred", Nodes: 2, Differs: 100000, Follow: rerun, Args: "&confirm_delay=0"},
+		{Name: "rerun of 0.1 M keys, hostdb", Table: "hundred", Nodes: 2, Differs: 100000, Follow: rerun, Args: "&confirm_delay=0&behavior=hostdb"},
+		{Name: "repair: 0.1 M updates", Table: "hundred", Nodes: 2, Differs: 100000, Drift: driftHundred, Follow: repair, Args: "&source_of_truth=n1"},
 		{Name: "one node empty, 0.1 M rows", Table: "hundred", Nodes: 2, Differs: 100000, Drift: `TRUNCATE hundred`},
+		{Name: "repair: 0.1 M insertions", Table: "hundred", Nodes: 2, Differs: 100000, Drift: `TRUNCATE hundred`, Follow: repair, Args: "&source_of_truth=n1"},
 		{Name: "large: 10 M rows, equal", Table: "large", Nodes: 2, Large: true},
 		{Name: "large: 10 M rows, 205 scattered", Table: "large", Nodes: 2, Large: true, Differs: 205, Drift: strings.ReplaceAll(scattered, "customers", "large")},
 	}

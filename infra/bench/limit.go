@@ -5,10 +5,34 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 )
+
+// limitOf measures what the case is compared with: for a repair a plain copy of as many rows, else the digest scan.
+func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
+	scan, err := b.limit(ctx, c)
+	if err != nil || c.Follow != repair {
+		return scan, err
+	}
+	var times []float64
+	for range limitRuns {
+		if _, err := b.nodes.One(ctx, 0, "-c", "CREATE TABLE copied (LIKE "+c.Table+" INCLUDING ALL)"); err != nil {
+			return 0, err
+		}
+		start := time.Now()
+		if _, err := b.nodes.One(ctx, 0, "-c", "INSERT INTO copied SELECT * FROM "+c.Table); err != nil {
+			return 0, err
+		}
+		times = append(times, time.Since(start).Seconds())
+		if _, err := b.nodes.One(ctx, 0, "-c", "DROP TABLE copied"); err != nil {
+			return 0, err
+		}
+	}
+	return median(times), nil
+}
 
 // digestScan writes the statement that sets the limit: the service's own row digest over the whole table.
 func (b *bench) digestScan(ctx context.Context, name string) (string, error) {

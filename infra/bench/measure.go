@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,8 +14,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ace/infra/stage"
-	"ace/shared/api"
-	"ace/shared/task"
 )
 
 const (
@@ -72,7 +69,7 @@ func (b *bench) drift(ctx context.Context, c benchCase) error {
 
 func (b *bench) measure(ctx context.Context, c benchCase) (r result, err error) {
 	r.Case = c.Name
-	if r.Limit, err = b.limit(ctx, c); err != nil {
+	if r.Limit, err = b.limitOf(ctx, c); err != nil {
 		return r, err
 	}
 	ports := b.nodes.Ports()[:c.Nodes]
@@ -98,28 +95,26 @@ func (b *bench) measure(ctx context.Context, c benchCase) (r result, err error) 
 		return r, err
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
-	return b.compare(ctx, c, service, r)
+	return b.repeat(ctx, c, service, r)
 }
 
-// compare has the service compare the table, once and then runs times more.
-func (b *bench) compare(ctx context.Context, c benchCase, service *stage.Service, r result) (result, error) {
+// repeat has the service do the case's work, once and then runs times more.
+func (b *bench) repeat(ctx context.Context, c benchCase, service *stage.Service, r result) (result, error) {
 	var times []float64
 	for i := range b.runs + 1 {
-		took, diff, err := once(ctx, c, service)
+		if c.Follow == repair && i > 0 { // what was repaired has to differ again
+			if err := b.drift(ctx, c); err != nil {
+				return r, err
+			}
+		}
+		took, done, err := once(ctx, c, service)
 		if err != nil {
 			return r, err
 		}
-		if c.Differs != diff.MismatchedRows && b.rows == 2_000_000 {
-			return r, fmt.Errorf("%d rows differ, not %d", diff.MismatchedRows, c.Differs)
+		if c.Differs != done.differs && b.rows == 2_000_000 {
+			return r, fmt.Errorf("%d rows differ, not %d", done.differs, c.Differs)
 		}
-		var summary struct {
-			Strategy string             `json:"strategy"`
-			Timings  map[string]float64 `json:"timings"`
-		}
-		if err := json.Unmarshal(diff.Summary, &summary); err != nil {
-			return r, err
-		}
-		r.Rows, r.Differs, r.Strategy, r.Timings = diff.TotalRows, diff.MismatchedRows, summary.Strategy, summary.Timings
+		r.Rows, r.Differs, r.Strategy, r.Timings = done.rows, done.differs, done.summary.Strategy, done.summary.Timings
 		if i == 0 {
 			r.First = took
 			continue
@@ -132,43 +127,6 @@ func (b *bench) compare(ctx context.Context, c benchCase, service *stage.Service
 	var err error
 	r.PeakMB, err = peakMemory(service.PID())
 	return r, err
-}
-
-// once submits a comparison and waits for its end.
-func once(ctx context.Context, c benchCase, s *stage.Service) (float64, api.DiffResult, error) {
-	path := "/ace/table-diff?cluster_name=bench&confirm_delay=0&quiet=true&table_name=public." + c.Table
-	if c.CPUs > 0 {
-		path += "&max_cpu_ratio=1"
-	}
-	var submitted api.Submitted
-	body, err := s.Get(ctx, path)
-	if err == nil {
-		err = json.Unmarshal(body, &submitted)
-	}
-	if err != nil {
-		return 0, api.DiffResult{}, err
-	}
-	for {
-		var status api.TaskStatus
-		if body, err = s.Get(ctx, "/ace/task-status/"+submitted.TaskID); err == nil {
-			err = json.Unmarshal(body, &status)
-		}
-		switch {
-		case err != nil:
-			return 0, api.DiffResult{}, err
-		case status.Status == api.StatusCompleted:
-			var diff api.DiffResult
-			err = json.Unmarshal(status.Result, &diff)
-			return status.FinishedAt.Sub(status.SubmittedAt.Time).Seconds(), diff, err
-		case task.Status(status.Status).Terminal():
-			return 0, api.DiffResult{}, fmt.Errorf("task %s ended %s: %s", submitted.TaskID, status.Status, status.Error)
-		}
-		select {
-		case <-ctx.Done():
-			return 0, api.DiffResult{}, ctx.Err()
-		case <-time.After(pollEvery):
-		}
-	}
 }
 
 // limit restarts the nodes, reads the table once and measures the digest scan of the case's nodes at once.

@@ -166,8 +166,11 @@ func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.Vio
 	if err != nil {
 		return err
 	}
-	defer stream.Close()
-	switch at, _, err := stream.Next(); {
+	at, _, err := stream.Next()
+	if closing := stream.Close(); err == nil {
+		err = closing
+	}
+	switch {
 	case err != nil:
 		return err
 	case at < 0:

@@ -13,9 +13,11 @@ import (
 )
 
 const (
-	// lagWait is how long it is waited for replication to catch up, lagPoll how often it is looked at.
-	lagWait = 60 * time.Second
-	lagPoll = 500 * time.Millisecond
+	// lagWait is how long it is waited for replication to catch up. It is looked at again after firstLagPoll, and then after
+	// twice as long each time, up to lagPoll.
+	lagWait      = 60 * time.Second
+	firstLagPoll = 10 * time.Millisecond
+	lagPoll      = 500 * time.Millisecond
 )
 
 // checkReplication looks on every target whether replication from the source owes it something, and whether it brings what
@@ -118,7 +120,8 @@ func checkLag(ctx context.Context, p *Plan, source, target Node, lsn string, wai
 }
 
 func checkSubscription(ctx context.Context, s table.Subscription, source, target Node, lsn string, wait bool) (ours bool, err error) {
-	for deadline := time.Now().Add(lagWait); ; {
+	deadline := time.Now().Add(lagWait)
+	for poll := firstLagPoll; ; poll = min(2*poll, lagPoll) {
 		behind, ours, err := source.Behind(ctx, s.Slot, lsn)
 		switch {
 		case err != nil || !ours:
@@ -130,7 +133,7 @@ func checkSubscription(ctx context.Context, s table.Subscription, source, target
 		case !wait || time.Now().After(deadline):
 			return true, lagging(s, source, target, fmt.Sprintf("has still to apply %d bytes of log from before the repair", behind))
 		}
-		if err := sleep(ctx, lagPoll); err != nil {
+		if err := sleep(ctx, poll); err != nil {
 			return true, err
 		}
 	}

@@ -124,16 +124,16 @@ func TestRepair_WhoseNodeGoesDownAtAnyStageIsAllOrNothing(t *testing.T) {
 }
 
 // waiting waits until a commit waits for a standby, or is answered.
-func waiting(t *testing.T, c *pgtest.Cluster, answer <-chan error) (err error, answered bool) {
+func waiting(t *testing.T, c *pgtest.Cluster, answer <-chan error) (answered bool, err error) {
 	t.Helper()
 	for {
 		select {
 		case err := <-answer:
-			return err, true
+			return true, err
 		case <-time.After(10 * time.Millisecond):
 		}
 		if len(c.QueryStrings(t, 1, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)) > 0 {
-			return nil, false
+			return false, nil
 		}
 	}
 }
@@ -149,7 +149,7 @@ func waitForStandby(t *testing.T, c *pgtest.Cluster) {
 			_, err := probe.Exec(t.Context(), `CREATE TABLE IF NOT EXISTS probe (); DROP TABLE probe`)
 			answer <- err
 		}()
-		err, answered := waiting(t, c, answer)
+		answered, err := waiting(t, c, answer)
 		if noticed = !answered; noticed {
 			c.Exec(t, 1, fmt.Sprintf(`SELECT pg_cancel_backend(%d)`, probe.PgConn().PID())) // ends the wait, not the commit
 			err = <-answer
@@ -184,7 +184,7 @@ func TestRepair_CutOffWhileTheServerCommitsIsFoundToBeCommitted(t *testing.T) {
 				waitForStandby(t, c)
 				answer := make(chan error, 1)
 				go func() { answer <- real(ctx) }()
-				if err, answered := waiting(t, c, answer); answered {
+				if answered, err := waiting(t, c, answer); answered {
 					t.Error("COMMIT was answered")
 					return err
 				}

@@ -2,7 +2,6 @@ package pgserver
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -54,7 +53,7 @@ func (in Installation) String() string {
 func binDirs() []string {
 	patterns := filepath.SplitList(os.Getenv("ACE_PG_BINDIRS"))
 	patterns = append(patterns, "/usr/lib/postgresql/*/bin")
-	if root, ok := moduleRoot(); ok {
+	if root != "" {
 		patterns = append(patterns, filepath.Join(root, npmLayout))
 	}
 	var dirs []string
@@ -68,19 +67,22 @@ func binDirs() []string {
 // npmLayout is where infra/postgres/install-18.sh puts the majors that come as npm packages, below the module's root.
 const npmLayout = ".cache/pg*/node_modules/*/native/bin"
 
-// moduleRoot finds the directory of go.mod at or above the working directory.
-func moduleRoot() (string, bool) {
+// root is found at the start, since the process may go elsewhere: the embedded object store changes the working directory.
+var root = moduleRoot() //nolint:gochecknoglobals // see above
+
+// moduleRoot finds the directory of go.mod at or above the working directory; empty if there is none.
+func moduleRoot() string {
 	dir, err := os.Getwd()
 	if err != nil {
-		return "", false
+		return ""
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, true
+			return dir
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", false
+			return ""
 		}
 		dir = parent
 	}
@@ -93,11 +95,7 @@ func majorOf(binDir string) (int, bool) {
 	if _, err := os.Stat(filepath.Join(binDir, "initdb")); err != nil {
 		return 0, false
 	}
-	var out []byte
-	err := errors.New("not asked yet")
-	for try := 0; try < 3 && err != nil; try++ { // starting a program can fail on a machine that is short of something for a moment
-		out, err = exec.Command(filepath.Join(binDir, "postgres"), "--version").Output()
-	}
+	out, err := exec.Command(filepath.Join(binDir, "postgres"), "--version").Output()
 	if err != nil {
 		return 0, false
 	}

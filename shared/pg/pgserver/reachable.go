@@ -31,8 +31,7 @@ func reachable(ctx context.Context, w workspace, acc account, in Installation) (
 
 // fromNPM says whether the directory is one that infra/postgres/install-18.sh made.
 func fromNPM(binDir string) bool {
-	root, ok := moduleRoot()
-	if !ok {
+	if root == "" {
 		return false
 	}
 	matched, err := filepath.Match(filepath.Join(root, npmLayout), binDir)
