@@ -128,8 +128,9 @@ func TestServe_SaysWhyItCannotStart(t *testing.T) {
 			"ace: ACE_LISTEN names " + file + ", which is not a socket"},
 		{"the socket's directory is missing", settings{"ACE_LISTEN": "unix://" + dir + "/none/ace.sock"}, 1,
 			"ace: cannot listen on unix://" + dir + "/none/ace.sock (ACE_LISTEN)"},
-		{"definitions are in a bucket", settings{"ACE_CLUSTERS": "s3://bucket/clusters"}, exitConfig,
-			`  ACE_CLUSTERS is "s3://bucket/clusters": definitions in a bucket are not supported yet; allowed is a directory or a file`},
+		{"nobody answers at the bucket of the definitions", settings{
+			"ACE_CLUSTERS": "s3://bucket/clusters?endpoint=http://127.0.0.1:1&region=us-east-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hunter2",
+		}, 1, "ace: the archive (bucket bucket at http://127.0.0.1:1) cannot be opened"},
 		{"nobody answers at the store", settings{
 			"ACE_STORE": "s3://bucket?endpoint=http://127.0.0.1:1&region=us-east-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hunter2",
 		}, 1, "ace: the archive (bucket bucket at http://127.0.0.1:1) cannot be opened"},

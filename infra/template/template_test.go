@@ -44,7 +44,8 @@ func needs() map[string]need {
 		"tablererun":  submission,
 		"tablerepair": submission,
 		"tableundo":   submission,
-		"taskstatus":  {actions: []string{abort, remove, get, list, put}},
+		"taskstatus":  {actions: []string{remove, get, list, put}},
+		"archive":     {actions: []string{abort, remove, get, list, put}},
 		"taskrunner": {
 			variables: []string{
 				"ACE_CLUSTERS", "ACE_FUNCTION_BLOCKWORKER", "ACE_FUNCTION_TASKRUNNER", "ACE_MAX_INVOCATIONS", "ACE_STATEMENT_TIMEOUT", "ACE_UNIT_TIMEOUT",

@@ -3,11 +3,13 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
 	"ace/infra/lambda/emulator"
 	"ace/shared/api"
+	"ace/shared/soak"
 )
 
 // table fills public.t with so many rows on both nodes, of which the second differs in one of every thousand, lacks 7 and
@@ -32,7 +34,7 @@ func comparable(t *testing.T, document []byte) string {
 	if !ok {
 		t.Fatalf("there is no summary in %.200s", document)
 	}
-	for _, name := range []string{"task_id", "started_at", "finished_at", "time_taken", "timings", "workers", "max_cpu_ratio"} {
+	for _, name := range []string{"task_id", "started_at", "finished_at", "time_taken", "timings", "workers", "max_cpu_ratio", "rerun_of"} {
 		delete(summary, name)
 	}
 	text, err := json.Marshal(all)
@@ -57,26 +59,29 @@ func wantCompleted(t *testing.T, status api.TaskStatus, mismatched int64) {
 	}
 }
 
-func TestFunctions_GiveTheSameDocumentHoweverManyWork(t *testing.T) {
+func TestFunctions_GiveTheSameDocumentAsTheLocalServiceHoweverManyWork(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	mismatched := s.table(t, 16_000)
-	documents := map[int]string{}
+	rows := soak.Rounds(t, 16_000, 2_000_000)
+	mismatched := s.table(t, rows)
+	units := []string{"block_rows", strconv.Itoa(max(1000, rows/2000))}
+	local := s.locally(t)
+	id := local.submit(t, units...)
+	wantCompleted(t, local.wait(t, id), mismatched)
+	want := comparable(t, local.document(t, id))
 	for _, parallel := range []int{1, 4, 16} {
 		d := s.deploy(t, settings{prefix: fmt.Sprintf("w%d", parallel), env: map[string]string{"ACE_MAX_INVOCATIONS": fmt.Sprint(parallel)}})
-		id := d.submit(t)
+		id := d.submit(t, units...)
 		wantCompleted(t, d.wait(t, id), mismatched)
-		documents[parallel] = comparable(t, d.document(t, id))
+		if document := comparable(t, d.document(t, id)); document != want {
+			t.Errorf("%d workers: %.2000s\nlocally: %.2000s", parallel, document, want)
+		}
 		if most := d.emulator.MostAtOnce(worker); most > parallel || (parallel > 1 && most < 2) {
 			t.Errorf("%d workers at once, want up to %d", most, parallel)
 		}
 		d.emulator.Close()
 	}
-	for parallel, document := range documents {
-		if document != documents[1] {
-			t.Errorf("%d workers: %.2000s\n1 worker: %.2000s", parallel, document, documents[1])
-		}
-	}
+	soak.Report(t, "%d rows by 1, 4 and 16 workers as locally", rows)
 }
 
 // unitsDone counts how often each unit was done, answers that were lost included.

@@ -31,6 +31,8 @@ type Options struct {
 	RetryDelay time.Duration
 	Seed       uint64    // of the faults
 	Output     io.Writer // what the functions print
+	// Secrets are what Secrets Manager has, by ARN. The functions reach it at the same address.
+	Secrets map[string]string
 }
 
 // Emulator is a running Lambda service. It must be closed.
