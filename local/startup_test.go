@@ -20,7 +20,7 @@ func TestCommand_ReportsEveryMistakeInTheConfigurationAtOnce(t *testing.T) {
 	t.Parallel()
 	wrong := settings{
 		"ACE_LISTEN": "0.0.0.0:5000", "ACE_STORE": "s3://key:hunter2@bucket", "ACE_MAX_TASKS": "none",
-		"ACE_LOG_FORMAT": "xml", "ACE_TOKEN_FILE": "/nowhere", "ACE_CLUSTERS": "s3://bucket/clusters", "PGPASSWORD": "hunter2",
+		"ACE_LOG_FORMAT": "xml", "ACE_TOKEN_FILE": "/nowhere", "ACE_CLUSTERS": "s3://bucket/clusters?zone=a", "PGPASSWORD": "hunter2",
 	}
 	for _, command := range []string{"serve", "doctor", "config"} {
 		dir := t.TempDir()

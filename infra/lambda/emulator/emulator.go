@@ -57,6 +57,9 @@ type Invocation struct {
 	Payload  string
 	Answer   string
 	Error    string // "" if the function answered
+	// Init is, for the first invocation of an execution environment, how long its process took to ask for work; Took is from
+	// then to the answer.
+	Init, Took time.Duration
 }
 
 // Start starts an emulator on a free port of loopback.
