@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -129,6 +130,31 @@ func TestAPI_DocumentsAreGivenOutInEveryFormatAndTakenIn(t *testing.T) {
 	if cancelled.Status != api.StatusCancelled {
 		t.Errorf("a task that nobody runs is %+v after its cancelling", cancelled)
 	}
+}
+
+func TestAPI_AScheduleComparesWhatItsParameterSays(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	mismatched := s.table(t, 1_000)
+	d := s.deploy(t, settings{})
+	input, ok := d.template.Get("Resources", "TableDiff", "Properties", "Events", "Check", "Properties", "Input", "Fn::Sub").(string)
+	if !ok {
+		t.Fatal("the template has no schedule of a check")
+	}
+	query := "cluster_name=" + d.cluster + "&table_name=public.t&confirm_delay=0"
+	answer, err := d.invoke(t.Context(), "tablediff", []byte(strings.Replace(input, "${CheckQuery}", query, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told struct {
+		StatusCode int
+		Body       string
+	}
+	var submitted api.Submitted
+	if err := errors.Join(json.Unmarshal(answer, &told), json.Unmarshal([]byte(told.Body), &submitted)); err != nil || told.StatusCode != 200 {
+		t.Fatalf("%v in %s", err, answer)
+	}
+	wantCompleted(t, d.wait(t, submitted.TaskID), mismatched)
 }
 
 func TestAPI_ATaskCanBeCancelledWhileItsUnitsRun(t *testing.T) {

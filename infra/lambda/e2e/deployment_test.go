@@ -81,6 +81,7 @@ type settings struct {
 // deployment is the service in the emulator.
 type deployment struct {
 	site     *site
+	template *template.Template
 	emulator *emulator.Emulator
 	lambda   *lambda.Client
 	store    *s3.Store
@@ -130,7 +131,7 @@ func (s *site) deploy(t *testing.T, o settings) *deployment {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	d := &deployment{site: s, emulator: e, lambda: awsClient(e)}
+	d := &deployment{site: s, template: loaded, emulator: e, lambda: awsClient(e)}
 	d.client = client{name: "functions", cluster: s.cluster.Name, do: endpointtest.Gateway(t, "functions", func(path string, event []byte) ([]byte, error) {
 		return d.invoke(t.Context(), route(loaded, path), event)
 	}).Do}
