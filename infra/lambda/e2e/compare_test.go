@@ -64,15 +64,19 @@ func TestFunctions_GiveTheSameDocumentAsTheLocalServiceHoweverManyWork(t *testin
 	s := newSite(t)
 	rows := soak.Rounds(t, 16_000, 2_000_000)
 	mismatched := s.table(t, rows)
-	units := []string{"block_rows", strconv.Itoa(max(1000, rows/2000))}
+	units := []string{"block_rows", strconv.Itoa(max(1000, rows/200))}
 	local := s.locally(t)
 	id := local.submit(t, units...)
-	wantCompleted(t, local.wait(t, id), mismatched)
+	status := local.wait(t, id)
+	wantCompleted(t, status, mismatched)
+	t.Logf("locally %.2f s", *status.TimeTaken)
 	want := comparable(t, local.document(t, id))
 	for _, parallel := range []int{1, 4, 16} {
 		d := s.deploy(t, settings{prefix: fmt.Sprintf("w%d", parallel), env: map[string]string{"ACE_MAX_INVOCATIONS": fmt.Sprint(parallel)}})
 		id := d.submit(t, units...)
-		wantCompleted(t, d.wait(t, id), mismatched)
+		status := d.wait(t, id)
+		wantCompleted(t, status, mismatched)
+		t.Logf("%d workers %.2f s", parallel, *status.TimeTaken)
 		if document := comparable(t, d.document(t, id)); document != want {
 			t.Errorf("%d workers: %.2000s\nlocally: %.2000s", parallel, document, want)
 		}
