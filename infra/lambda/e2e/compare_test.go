@@ -88,6 +88,27 @@ func TestFunctions_GiveTheSameDocumentAsTheLocalServiceHoweverManyWork(t *testin
 	soak.Report(t, "%d rows by 1, 4 and 16 workers as locally", rows)
 }
 
+func TestBlockWorker_KeepsItsConnectionsBetweenInvocations(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	mismatched := s.table(t, 30_000)
+	d := s.deploy(t, settings{env: map[string]string{"ACE_MAX_INVOCATIONS": "1"}})
+	sessions := func() (n int) {
+		rows := s.cluster.QueryStrings(t, 0, `SELECT sessions FROM pg_stat_database WHERE datname = current_database()`)
+		if _, err := fmt.Sscan(rows[0][0], &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := sessions()
+	wantCompleted(t, d.wait(t, d.submit(t)), mismatched)
+	units := len(d.emulator.Invocations(worker))
+	// One is the block worker's, up to four are the task runner's, two ask for this number.
+	if opened := sessions() - before; opened < 2 || opened > 7 || units < 30 {
+		t.Errorf("%d connections to a node for %d units", opened, units)
+	}
+}
+
 // unitsDone counts how often each unit was done, answers that were lost included.
 func (d *deployment) unitsDone(t *testing.T) map[string]int {
 	t.Helper()
