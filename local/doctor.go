@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"ace/shared/app"
 	"ace/shared/config"
 	"ace/shared/fault"
 )
@@ -33,10 +34,15 @@ func checkArchive(ctx context.Context, c config.Config) error {
 
 // checkClusters reads every definition.
 func checkClusters(ctx context.Context, c config.Config) error {
-	source, err := clusterSource(c)
+	files, err := serviceFiles(c)
 	if err != nil {
 		return err
 	}
+	source, closeSource, err := app.Clusters(ctx, c, files)
+	if err != nil {
+		return err
+	}
+	defer closeSource()
 	names, err := source.Names(ctx)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"ace/shared/app"
@@ -46,7 +47,7 @@ func serve(ctx context.Context, c config.Config) error {
 	if err := makeAbsolute(&c); err != nil {
 		return err
 	}
-	clusters, err := clusterSource(c)
+	files, err := serviceFiles(c)
 	if err != nil {
 		return err
 	}
@@ -64,6 +65,11 @@ func serve(ctx context.Context, c config.Config) error {
 		return err
 	}
 	defer store.close(context.WithoutCancel(ctx))
+	clusters, closeClusters, err := app.Clusters(ctx, c, files)
+	if err != nil {
+		return err
+	}
+	defer closeClusters()
 
 	s := newService(c, store, clusters, log)
 	defer s.app.Close()
@@ -83,7 +89,10 @@ func serve(ctx context.Context, c config.Config) error {
 
 // makeAbsolute fixes relative paths: the embedded gateway changes the working directory.
 func makeAbsolute(c *config.Config) error {
-	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile, &c.Clusters}
+	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile}
+	if _, inBucket, _ := c.ClustersBucket(); !inBucket {
+		paths = append(paths, &c.Clusters)
+	}
 	if c.Store.Embedded {
 		paths = append(paths, &c.Store.Dir)
 	}
@@ -106,22 +115,22 @@ func absolute(path *string) (err error) {
 	return nil
 }
 
-// clusterSource finds cluster definitions. One place to look at is ./pg_service.conf, so it is made before the working
-// directory changes.
-func clusterSource(c config.Config) (cluster.Source, error) {
+// serviceFiles gives the service files as absolute paths. One place to look at is ./pg_service.conf, so this comes before
+// the working directory changes.
+func serviceFiles(c config.Config) ([]string, error) {
 	files := c.ServiceFiles()
 	for i := range files {
 		if err := absolute(&files[i]); err != nil {
-			return cluster.Source{}, err
+			return nil, err
 		}
 	}
-	return cluster.NewSource(cluster.Options{Path: c.Clusters, ServiceFiles: files, PasswordFile: c.PasswordFile()}), nil
+	return files, nil
 }
 
 // warnIfMissing says that no cluster is defined where definitions are looked for: a mistake in the path, most of the
 // time. They may come later, so it is none of the configuration's.
 func warnIfMissing(ctx context.Context, log *slog.Logger, clusters string) {
-	if _, err := os.Stat(clusters); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(clusters); !strings.HasPrefix(clusters, "s3://") && errors.Is(err, fs.ErrNotExist) {
 		log.WarnContext(ctx, "ACE_CLUSTERS names nothing that exists: clusters are known from pg_service.conf files only", "path", clusters)
 	}
 }

@@ -20,7 +20,7 @@ func TestCommand_ReportsEveryMistakeInTheConfigurationAtOnce(t *testing.T) {
 	t.Parallel()
 	wrong := settings{
 		"ACE_LISTEN": "0.0.0.0:5000", "ACE_STORE": "s3://key:hunter2@bucket", "ACE_MAX_TASKS": "none",
-		"ACE_LOG_FORMAT": "xml", "ACE_TOKEN_FILE": "/nowhere", "ACE_CLUSTERS": "s3://bucket/clusters", "PGPASSWORD": "hunter2",
+		"ACE_LOG_FORMAT": "xml", "ACE_TOKEN_FILE": "/nowhere", "ACE_CLUSTERS": "s3://bucket/clusters?zone=a", "PGPASSWORD": "hunter2",
 	}
 	for _, command := range []string{"serve", "doctor", "config"} {
 		dir := t.TempDir()
@@ -128,8 +128,9 @@ func TestServe_SaysWhyItCannotStart(t *testing.T) {
 			"ace: ACE_LISTEN names " + file + ", which is not a socket"},
 		{"the socket's directory is missing", settings{"ACE_LISTEN": "unix://" + dir + "/none/ace.sock"}, 1,
 			"ace: cannot listen on unix://" + dir + "/none/ace.sock (ACE_LISTEN)"},
-		{"definitions are in a bucket", settings{"ACE_CLUSTERS": "s3://bucket/clusters"}, exitConfig,
-			`  ACE_CLUSTERS is "s3://bucket/clusters": definitions in a bucket are not supported yet; allowed is a directory or a file`},
+		{"nobody answers at the bucket of the definitions", settings{
+			"ACE_CLUSTERS": "s3://bucket/clusters?endpoint=http://127.0.0.1:1&region=us-east-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hunter2",
+		}, 1, "ace: the archive (bucket bucket at http://127.0.0.1:1) cannot be opened"},
 		{"nobody answers at the store", settings{
 			"ACE_STORE": "s3://bucket?endpoint=http://127.0.0.1:1&region=us-east-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hunter2",
 		}, 1, "ace: the archive (bucket bucket at http://127.0.0.1:1) cannot be opened"},

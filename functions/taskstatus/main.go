@@ -1,4 +1,4 @@
-// Command taskstatus is the function behind /ace/task-status, /ace/task-cancel, /ace/tasks and /ace/diffs.
+// Command taskstatus is the function behind /ace/task-status, /ace/task-cancel and /ace/tasks, and every path that is none.
 package main
 
 import (

@@ -23,6 +23,9 @@ func main() {
 	}
 }
 
+// maxSize is what an archive may have.
+const maxSize = 15e6
+
 // packAll packs every binary of a directory and prints the archives with their sizes.
 func packAll(bin, dir string, out io.Writer) error {
 	binaries, err := os.ReadDir(bin)
@@ -34,6 +37,9 @@ func packAll(bin, dir string, out io.Writer) error {
 		size, err := packFile(filepath.Join(bin, binary.Name()), path)
 		if err != nil {
 			return err
+		}
+		if size > maxSize {
+			return fmt.Errorf("%s has %d bytes, allowed are %d: a function that links so much starts slowly", path, size, int64(maxSize))
 		}
 		fmt.Fprintf(out, "%-40s %5.1f MB\n", path, float64(size)/1e6)
 	}

@@ -3,9 +3,11 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/rand"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -48,6 +50,18 @@ func TestPackAll_GivesTheSameBytesWhateverTheTimeOfTheBinary(t *testing.T) {
 	defer file.Close()
 	if content, err := io.ReadAll(file); err != nil || string(content) != "a binary" {
 		t.Errorf("bootstrap is %q, %v", content, err)
+	}
+}
+
+func TestPackAll_RefusesAnArchiveThatIsTooLarge(t *testing.T) {
+	bin := t.TempDir()
+	noise := make([]byte, maxSize+1)
+	_, _ = rand.Read(noise) // never fails
+	if err := os.WriteFile(filepath.Join(bin, "blockworker"), noise, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := packAll(bin, t.TempDir(), io.Discard); err == nil || !strings.Contains(err.Error(), "blockworker.zip") {
+		t.Errorf("got %v", err)
 	}
 }
 

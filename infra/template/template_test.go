@@ -1,13 +1,16 @@
 package template_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"ace/infra/template"
 	"ace/shared/api"
+	"ace/shared/archive"
 	"ace/shared/config"
 )
 
@@ -39,12 +42,15 @@ const (
 // needs says it for each directory below functions/.
 func needs() map[string]need {
 	submission := need{variables: []string{"ACE_CLUSTERS", "ACE_FUNCTION_TASKRUNNER"}, actions: []string{call, remove, get, list, put}}
+	checks := submission
+	checks.scheduled = true
 	return map[string]need{
-		"tablediff":   submission,
+		"tablediff":   checks,
 		"tablererun":  submission,
 		"tablerepair": submission,
 		"tableundo":   submission,
-		"taskstatus":  {actions: []string{abort, remove, get, list, put}},
+		"taskstatus":  {actions: []string{remove, get, list, put}},
+		"archive":     {actions: []string{abort, remove, get, list, put}},
 		"taskrunner": {
 			variables: []string{
 				"ACE_CLUSTERS", "ACE_FUNCTION_BLOCKWORKER", "ACE_FUNCTION_TASKRUNNER", "ACE_MAX_INVOCATIONS", "ACE_STATEMENT_TIMEOUT", "ACE_UNIT_TIMEOUT",
@@ -169,6 +175,17 @@ func TestTemplate_IsClosedAndKeepsItsSecrets(t *testing.T) {
 	} {
 		if got := loaded.Get(append([]string{"Resources"}, tt.at...)...); got != tt.want {
 			t.Errorf("%v is %v, want %s", tt.at, got, tt.want)
+		}
+	}
+}
+
+func TestTemplate_RemovesEverythingThatTasksLeave(t *testing.T) {
+	rules := fmt.Sprint(load(t).Get("Resources", "Archive", "Properties", "LifecycleConfiguration", "Rules"))
+	for _, prefix := range []string{
+		archive.TasksPrefix, archive.ImportPrefix, archive.IncomingPrefix, "diffs/", "reports/", "repairs/", "index/",
+	} {
+		if !strings.Contains(rules, "Prefix:"+prefix+" ") {
+			t.Errorf("nothing removes %s", prefix)
 		}
 	}
 }

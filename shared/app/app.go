@@ -12,6 +12,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/cluster"
+	"ace/shared/cluster/awslogin"
 	"ace/shared/diffindex"
 	"ace/shared/document"
 	"ace/shared/endpoint"
@@ -70,7 +71,7 @@ func New(o Options) *App {
 		tasks:      task.NewRegistry(o.Store, time.Now).WithLease(cmp.Or(o.Lease, task.LeaseDuration)),
 		diffs:      diffindex.New(o.Store),
 		renderings: document.NewRenderings(o.Store),
-		pools:      pg.NewPools(pg.Options{MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout}),
+		pools:      pg.NewPools(pg.Options{MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout, Passwords: awslogin.New()}),
 	}
 	a.tasks.OnPublished(a.diffs.Add)
 	a.worker = tablediff.NewWorker(o.Store, a.nodes(), o.SnapshotMax)

@@ -20,13 +20,13 @@ type Cluster struct {
 
 // Database is a database of the cluster and how to log in to it.
 type Database struct {
-	Name     string
-	User     string
-	Password Secret            // "" is looked up in the password file
-	Options  map[string]string // connection parameters of libpq, such as sslmode
+	Name string
+	User string
+	Login
+	Options map[string]string // connection parameters of libpq, such as sslmode
 }
 
-// Node is one server. Its Database, User, Password and Options, where given, override those of the database.
+// Node is one server. Its Database, User, Login and Options, where given, override those of the database.
 type Node struct {
 	Name     string
 	Host     string // name, address, or directory of a Unix socket
@@ -34,8 +34,8 @@ type Node struct {
 	Port     uint16
 	Database string
 	User     string
-	Password Secret
-	Options  map[string]string
+	Login
+	Options map[string]string
 }
 
 // Target is everything needed to connect to one database on one node.
@@ -45,8 +45,8 @@ type Target struct {
 	Port     uint16
 	Database string
 	User     string
-	Password Secret
-	Options  map[string]string // connection parameters of libpq, such as sslmode
+	Login
+	Options map[string]string // connection parameters of libpq, such as sslmode
 }
 
 // Database gives the database of this name, the first one for "". Another name is a fault with code Invalid.
@@ -115,10 +115,10 @@ func (c Cluster) target(db Database, node Node) Target {
 		Port:     node.Port,
 		Database: firstOf(node.Database, db.Name),
 		User:     firstOf(node.User, db.User),
-		Password: firstOf(node.Password, db.Password),
+		Login:    node.or(db.Login),
 		Options:  merged(db.Options, node.Options),
 	}
-	if target.Password == "" {
+	if !target.given() {
 		target.Password = c.passwords.find(target)
 	}
 	return target

@@ -64,19 +64,34 @@ func TestTargets_ComeFromDatabaseAndNode(t *testing.T) {
 	c := load(t, cluster.Options{Path: directory(t, map[string]string{"demo.json": demo})}, "demo")
 	require := map[string]string{"sslmode": "require"}
 	checkTargets(t, targets(t, c, ""), []cluster.Target{
-		{Node: "n1", Host: "localhost", Port: 5432, Database: "acedb", User: "ace", Password: "pw-one", Options: require},
-		{Node: "n2", Host: "10.0.0.2", Port: 5433, Database: "acedb", User: "ace", Password: "pw-one",
+		{Node: "n1", Host: "localhost", Port: 5432, Database: "acedb", User: "ace", Login: cluster.Login{Password: "pw-one"}, Options: require},
+		{Node: "n2", Host: "10.0.0.2", Port: 5433, Database: "acedb", User: "ace", Login: cluster.Login{Password: "pw-one"},
 			Options: map[string]string{"sslmode": "verify-full", "sslrootcert": "/ca.pem"}},
-		{Node: "n2a", Host: "10.0.1.2", Port: 5432, Database: "acedb", User: "replica", Password: "pw-sub", Options: require},
+		{Node: "n2a", Host: "10.0.1.2", Port: 5432, Database: "acedb", User: "replica", Login: cluster.Login{Password: "pw-sub"}, Options: require},
 	})
 	// In the cluster's order, whatever the order asked for.
 	checkTargets(t, targets(t, c, "other", "n2a", "n1"), []cluster.Target{
 		{Node: "n1", Host: "localhost", Port: 5432, Database: "other", User: "bob", Options: map[string]string{}},
-		{Node: "n2a", Host: "10.0.1.2", Port: 5432, Database: "other", User: "replica", Password: "pw-sub", Options: map[string]string{}},
+		{Node: "n2a", Host: "10.0.1.2", Port: 5432, Database: "other", User: "replica", Login: cluster.Login{Password: "pw-sub"}, Options: map[string]string{}},
 	})
 	if got := []string{c.Nodes[0].HostKey, c.Nodes[1].HostKey}; got[0] != "public_ip" || got[1] != "private_ip" {
 		t.Errorf("the addresses come from %v", got)
 	}
+}
+
+func TestTargets_TheLoginOfANodeOverridesThatOfTheDatabase(t *testing.T) {
+	const arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ace-AbCdEf"
+	c := load(t, cluster.Options{Path: directory(t, map[string]string{"demo.json": `{
+		"pgedge": {"databases": [{"db_name": "d", "db_user": "u", "db_password_secret": "` + arn + `"}]},
+		"node_groups": [
+			{"name": "n1", "public_ip": "a"}, {"name": "n2", "public_ip": "b", "db_password": "p"},
+			{"name": "n3", "public_ip": "c", "rds_iam": true, "sslmode": "require"}
+		]}`})}, "demo")
+	checkTargets(t, targets(t, c, ""), []cluster.Target{
+		{Node: "n1", Host: "a", Port: 5432, Database: "d", User: "u", Login: cluster.Login{PasswordSecret: arn}, Options: map[string]string{}},
+		{Node: "n2", Host: "b", Port: 5432, Database: "d", User: "u", Login: cluster.Login{Password: "p"}, Options: map[string]string{}},
+		{Node: "n3", Host: "c", Port: 5432, Database: "d", User: "u", Login: cluster.Login{RDSIAM: true}, Options: map[string]string{"sslmode": "require"}},
+	})
 }
 
 func TestTargets_NameWhatIsAllowed(t *testing.T) {

@@ -40,9 +40,15 @@ func TestLoad_SaysWhereAJSONFileIsWrong(t *testing.T) {
 			`: database "d" has no user for node n1`},
 		{"a misspelt sslmode", node(`, "sslmode": "verify_full"`),
 			`: sslmode of node n1 is "verify_full", allowed is one of disable, allow, prefer, require, verify-ca, verify-full`},
-		{"a secret of AWS", `{"pgedge": {"databases": [{"db_name": "d", "db_user": "u", "db_password_secret": "arn:aws:x"}]}}`,
-			": this build does not resolve db_password_secret; use db_password or a password file"},
-		{"RDS IAM", node(`, "rds_iam": true`), ": this build does not resolve rds_iam; use db_password or a password file"},
+		{"no ARN of a secret", node(`, "db_password_secret": "ace/password"`), `: db_password_secret of node n1 is "ace/password", allowed is an ARN such as ` +
+			`arn:aws:secretsmanager:eu-central-1:123456789012:secret:ace-AbCdEf`},
+		{"an ARN of something else", `{"pgedge": {"databases": [{"db_name": "d", "db_user": "u", "db_password_secret": "arn:aws:s3:::bucket"}]},
+			"node_groups": [{"name": "n1", "public_ip": "h"}]}`, `: db_password_secret of database "d" is "arn:aws:s3:::bucket", allowed is an ARN such as ` +
+			`arn:aws:secretsmanager:eu-central-1:123456789012:secret:ace-AbCdEf`},
+		{"two ways to log in", node(`, "rds_iam": true, "db_password": "p"`),
+			": node n1 has several ways to log in, allowed is one of db_password, db_password_secret and rds_iam"},
+		{"a token that could go unencrypted", node(`, "rds_iam": true, "sslmode": "prefer"`),
+			`: sslmode of node n1 is "prefer", with rds_iam allowed is one of require, verify-ca, verify-full`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,9 +114,9 @@ host = elsewhere
 `})
 	c := load(t, cluster.Options{Path: dir}, "demo")
 	checkTargets(t, targets(t, c, "acedb"), []cluster.Target{
-		{Node: "n1", Host: "10.0.0.1", Port: 5432, Database: "acedb", User: "ace", Password: "a=b c",
+		{Node: "n1", Host: "10.0.0.1", Port: 5432, Database: "acedb", User: "ace", Login: cluster.Login{Password: "a=b c"},
 			Options: map[string]string{"sslmode": "verify-full"}},
-		{Node: "n2", Host: "10.0.0.2", Port: 5433, Database: "acedb_copy", User: "bob", Password: "a=b c",
+		{Node: "n2", Host: "10.0.0.2", Port: 5433, Database: "acedb_copy", User: "bob", Login: cluster.Login{Password: "a=b c"},
 			Options: map[string]string{"sslmode": "verify-full", "application_name": "has space"}},
 	})
 }

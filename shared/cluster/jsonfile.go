@@ -53,10 +53,7 @@ func parseJSON(where, name string, data []byte) (Cluster, error) {
 	}
 	c := Cluster{Name: name}
 	for _, db := range file.PGEdge.Databases {
-		if err := db.checkPassword(where); err != nil {
-			return Cluster{}, err
-		}
-		c.Databases = append(c.Databases, Database{Name: db.Database, User: db.User, Password: db.Password, Options: db.options()})
+		c.Databases = append(c.Databases, Database{Name: db.Database, User: db.User, Login: db.login(), Options: db.options()})
 	}
 	for _, node := range file.Nodes {
 		if err := c.addJSONNode(where, node, true); err != nil {
@@ -88,9 +85,6 @@ func (c *Cluster) addJSONNode(where string, node jsonNode, active bool) error {
 }
 
 func (c *Cluster) addActive(where string, node jsonNode) error {
-	if err := node.checkPassword(where); err != nil {
-		return err
-	}
 	if node.Database != "" && len(c.Databases) != 1 {
 		return fault.New(fault.Invalid, "%s: db_name of %s is only allowed in a cluster with exactly one database", where, node.owner())
 	}
@@ -104,7 +98,7 @@ func (c *Cluster) addActive(where string, node jsonNode) error {
 	}
 	c.Nodes = append(c.Nodes, Node{
 		Name: node.Name, Host: host, HostKey: key, Port: port,
-		Database: node.Database, User: node.User, Password: node.Password, Options: node.options(),
+		Database: node.Database, User: node.User, Login: node.login(), Options: node.options(),
 	})
 	return nil
 }
@@ -112,15 +106,8 @@ func (c *Cluster) addActive(where string, node jsonNode) error {
 // owner names the node in an error.
 func (n jsonNode) owner() string { return "node " + strconv.Quote(n.Name) }
 
-// checkPassword refuses the ways to get a password that need AWS.
-func (l jsonLogin) checkPassword(where string) error {
-	switch {
-	case l.PasswordSecret != "":
-		return fault.New(fault.Invalid, "%s: this build does not resolve db_password_secret; use db_password or a password file", where)
-	case l.RDSIAM:
-		return fault.New(fault.Invalid, "%s: this build does not resolve rds_iam; use db_password or a password file", where)
-	}
-	return nil
+func (l jsonLogin) login() Login {
+	return Login{Password: l.Password, PasswordSecret: l.PasswordSecret, RDSIAM: l.RDSIAM}
 }
 
 func (l jsonLogin) options() map[string]string {

@@ -54,7 +54,7 @@ func (p passwords) find(target Target) Secret {
 func (c Cluster) needsPasswords() bool {
 	for _, db := range c.Databases {
 		for _, node := range c.Nodes {
-			if firstOf(node.Password, db.Password) == "" {
+			if !node.or(db.Login).given() {
 				return true
 			}
 		}

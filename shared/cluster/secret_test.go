@@ -13,8 +13,8 @@ import (
 
 func TestSecret_NeverShows(t *testing.T) {
 	const password = "hunter2"
-	target := cluster.Target{Node: "n1", Password: password}
-	outer := cluster.Cluster{Databases: []cluster.Database{{Password: password}}, Nodes: []cluster.Node{{Password: password}}}
+	target := cluster.Target{Node: "n1", Login: cluster.Login{Password: password}}
+	outer := cluster.Cluster{Databases: []cluster.Database{{Login: cluster.Login{Password: password}}}, Nodes: []cluster.Node{{Login: cluster.Login{Password: password}}}}
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%20s"} {
 		fmt.Fprintf(&out, verb, target.Password)

@@ -72,7 +72,7 @@ func readServices(where string, data []byte) ([]*pgservicefile.Service, error) {
 // serviceDatabase is the one database that a service file defines: that of the defaults, else of the first node. A
 // node may name it differently.
 func serviceDatabase(defaults map[string]string, nodes []Node) []Database {
-	db := Database{Name: defaults["dbname"], User: defaults["user"], Password: Secret(defaults["password"])}
+	db := Database{Name: defaults["dbname"], User: defaults["user"], Login: Login{Password: Secret(defaults["password"])}}
 	if db.Name == "" && len(nodes) > 0 {
 		db.Name = nodes[0].Database
 	}
@@ -90,7 +90,7 @@ func (c *Cluster) addServiceNode(where, name string, settings map[string]string)
 	}
 	node := Node{
 		Name: name, Host: settings["host"], HostKey: "host", Port: port,
-		Database: settings["dbname"], User: settings["user"], Password: Secret(settings["password"]),
+		Database: settings["dbname"], User: settings["user"], Login: Login{Password: Secret(settings["password"])},
 		Options: make(map[string]string),
 	}
 	for _, setting := range slices.Sorted(maps.Keys(settings)) {

@@ -2,10 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -20,8 +16,11 @@ const (
 
 // Options say where definitions are.
 type Options struct {
-	// Path is a directory with <name>.json, <name>/<name>.json and pg_service.conf, or one file of either kind.
+	// Path is a directory with <name>.json, <name>/<name>.json and pg_service.conf, or one file of either kind. With a
+	// Bucket it is only what messages call it.
 	Path string
+	// Bucket, where given, has these files instead of the directory.
+	Bucket Bucket
 	// ServiceFiles are service files to look at after Path, in this order. Those that do not exist are skipped.
 	ServiceFiles []string
 	// PasswordFile is libpq's password file; "" or one that does not exist is none.
@@ -29,10 +28,18 @@ type Options struct {
 }
 
 // Source finds cluster definitions. It keeps nothing: every call reads the files anew.
-type Source struct{ opts Options }
+type Source struct {
+	opts  Options
+	place place
+}
 
 // NewSource makes a Source. It reads nothing yet.
-func NewSource(opts Options) Source { return Source{opts} }
+func NewSource(opts Options) Source {
+	if opts.Bucket != nil {
+		return Source{opts, inBucket{opts.Bucket, opts.Path}}
+	}
+	return Source{opts, directory{opts.Path}}
+}
 
 // Load gives the definition of a cluster. The first place that knows the name decides: the JSON files of Path, then
 // the service files. Faults: Invalid for a name that cannot be one and for a definition that is malformed or cannot be
@@ -57,23 +64,16 @@ func (s Source) Load(ctx context.Context, name string) (Cluster, error) {
 // Names gives the names of all clusters, sorted. A file is not opened for its name alone, so a name may belong to a
 // malformed definition.
 func (s Source) Names(ctx context.Context) ([]string, error) {
-	jsonFiles, serviceFiles, err := s.files()
+	names, err := s.place.names(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for name := range jsonFiles {
-		names = append(names, name)
+	services, err := s.services(ctx)
+	if err != nil {
+		return nil, err
 	}
-	for _, path := range serviceFiles {
-		data, found, err := read(ctx, path)
-		if err != nil {
-			return nil, err
-		}
-		if !found {
-			continue
-		}
-		inFile, err := serviceNames(path, data)
+	for _, f := range services {
+		inFile, err := serviceNames(f.where, f.data)
 		if err != nil {
 			return nil, err
 		}
@@ -85,101 +85,46 @@ func (s Source) Names(ctx context.Context) ([]string, error) {
 }
 
 func (s Source) find(ctx context.Context, name string) (c Cluster, found bool, err error) {
-	jsonFiles, serviceFiles, err := s.files()
+	f, found, err := s.place.json(ctx, name)
 	if err != nil {
 		return Cluster{}, false, err
 	}
-	if path, ok := jsonFiles[name]; ok {
-		data, found, err := read(ctx, path)
-		if err != nil || !found {
-			return Cluster{}, false, err
-		}
-		c, err = parseJSON(path, name, data)
+	if found {
+		c, err = parseJSON(f.where, name, f.data)
 		return c, true, err
 	}
-	for _, path := range serviceFiles {
-		data, exists, err := read(ctx, path)
-		if err != nil {
-			return Cluster{}, false, err
-		}
-		if !exists {
-			continue
-		}
-		if c, found, err = parseService(path, name, data); found || err != nil {
+	services, err := s.services(ctx)
+	if err != nil {
+		return Cluster{}, false, err
+	}
+	for _, f := range services {
+		if c, found, err = parseService(f.where, name, f.data); found || err != nil {
 			return c, found, err
 		}
 	}
 	return Cluster{}, false, nil
 }
 
-// files gives the JSON files by the name of their cluster, and the service files in the order of search.
-func (s Source) files() (jsonFiles map[string]string, serviceFiles []string, err error) {
-	path := s.opts.Path
-	info, err := os.Stat(path)
-	switch {
-	case path == "" || errors.Is(err, fs.ErrNotExist):
-		return nil, s.opts.ServiceFiles, nil
-	case err != nil:
-		return nil, nil, unreadable(path, err)
-	case info.IsDir():
-		jsonFiles, err = jsonFilesIn(path)
-		return jsonFiles, append([]string{filepath.Join(path, serviceName)}, s.opts.ServiceFiles...), err
-	case strings.HasSuffix(path, jsonSuffix):
-		name := strings.TrimSuffix(filepath.Base(path), jsonSuffix)
-		return map[string]string{name: path}, s.opts.ServiceFiles, nil
-	}
-	return nil, append([]string{path}, s.opts.ServiceFiles...), nil
-}
-
-// jsonFilesIn finds <name>.json, and <name>/<name>.json where the first is missing.
-func jsonFilesIn(dir string) (map[string]string, error) {
-	entries, err := os.ReadDir(dir)
+// services gives the service files in the order of search.
+func (s Source) services(ctx context.Context) ([]file, error) {
+	var files []file
+	f, found, err := s.place.service(ctx)
 	if err != nil {
-		return nil, unreadable(dir, err)
+		return nil, err
 	}
-	files := make(map[string]string)
-	for _, entry := range entries {
-		name, isFile := strings.CutSuffix(entry.Name(), jsonSuffix)
-		if isFile {
-			files[name] = filepath.Join(dir, entry.Name())
-			continue
+	if found {
+		files = append(files, f)
+	}
+	for _, path := range s.opts.ServiceFiles {
+		f, found, err := read(ctx, path)
+		if err != nil {
+			return nil, err
 		}
-		nested := filepath.Join(dir, name, name+jsonSuffix)
-		if _, taken := files[name]; !taken && exists(nested) {
-			files[name] = nested
+		if found {
+			files = append(files, f)
 		}
 	}
 	return files, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-// read gives the content of a file; found is false if there is none.
-func read(ctx context.Context, path string) (data []byte, found bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, false, err
-	}
-	data, err = os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, false, nil
-	case err != nil:
-		return nil, false, unreadable(path, err)
-	}
-	return data, true, nil
-}
-
-// unreadable tells the operator, through whoever asked, what is wrong with a file.
-func unreadable(path string, err error) error {
-	reason := err
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		reason = pathErr.Err // without the path again
-	}
-	return fault.Wrap(err, fault.Invalid, "the cluster definitions at %s cannot be read: %v", path, reason)
 }
 
 func (s Source) unknown(ctx context.Context, name string) error {

@@ -127,9 +127,9 @@ func TestLoad_TakesMissingPasswordsFromThePasswordFile(t *testing.T) {
 	opts := cluster.Options{Path: dir, PasswordFile: filepath.Join(dir, "pgpass")}
 	none := map[string]string{}
 	want := []cluster.Target{
-		{Node: "n1", Host: "h1", Port: 5432, Database: "d", User: "u", Password: "from:file", Options: none},
-		{Node: "n2", Host: "/run/postgresql", Port: 6543, Database: "d", User: "u", Password: "socket", Options: none},
-		{Node: "n3", Host: "h3", Port: 5432, Database: "d", User: "u", Password: "own", Options: none},
+		{Node: "n1", Host: "h1", Port: 5432, Database: "d", User: "u", Login: cluster.Login{Password: "from:file"}, Options: none},
+		{Node: "n2", Host: "/run/postgresql", Port: 6543, Database: "d", User: "u", Login: cluster.Login{Password: "socket"}, Options: none},
+		{Node: "n3", Host: "h3", Port: 5432, Database: "d", User: "u", Login: cluster.Login{Password: "own"}, Options: none},
 	}
 	checkTargets(t, targets(t, load(t, opts, "demo"), ""), want)
 

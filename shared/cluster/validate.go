@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"ace/shared/api"
@@ -49,6 +50,9 @@ func (db Database) validate(where string, seen map[string]bool) error {
 		return fault.New(fault.Invalid, "%s: database %q is defined twice", where, db.Name)
 	}
 	seen[db.Name] = true
+	if err := db.check(where, "database "+strconv.Quote(db.Name)); err != nil {
+		return err
+	}
 	return checkOptions(where, "database "+db.Name, db.Options)
 }
 
@@ -61,9 +65,16 @@ func (c Cluster) validateNode(where string, node Node) error {
 	case hasNUL(node.Host, node.Database, node.User, string(node.Password)):
 		return fault.New(fault.Invalid, "%s: node %s has a NUL character in its definition", where, node.Name)
 	}
+	if err := node.check(where, "node "+node.Name); err != nil {
+		return err
+	}
 	for _, db := range c.Databases {
 		if firstOf(node.User, db.User) == "" {
 			return fault.New(fault.Invalid, "%s: database %q has no user for node %s", where, db.Name, node.Name)
+		}
+		if mode := merged(db.Options, node.Options)["sslmode"]; node.or(db.Login).RDSIAM && !isEncrypted(mode) {
+			return fault.New(fault.Invalid, "%s: sslmode of node %s is %.100q, with rds_iam allowed is one of require, verify-ca, verify-full",
+				where, node.Name, mode)
 		}
 	}
 	return checkOptions(where, "node "+node.Name, node.Options)

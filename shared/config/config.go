@@ -16,7 +16,7 @@ type Config struct {
 	TokenFile    string   `env:"ACE_TOKEN_FILE" usage:"the token that requests must carry" allowed:"a file with a token of at least 16 characters"`
 
 	Store     Store  `env:"ACE_STORE" envDefault:"file://./ace-data" usage:"where everything is kept" allowed:"file://directory or s3://bucket/prefix?endpoint=URL&region=NAME"`
-	Clusters  string `env:"ACE_CLUSTERS" envDefault:"./clusters" usage:"the cluster definitions" allowed:"a directory or a file"`
+	Clusters  string `env:"ACE_CLUSTERS" envDefault:"./clusters" usage:"the cluster definitions" allowed:"a directory, a file, or s3://bucket/prefix?endpoint=URL&region=NAME"`
 	Schedules string `env:"ACE_SCHEDULES" usage:"the YAML file of scheduled comparisons" allowed:"a YAML file"`
 
 	MaxTasks       int `env:"ACE_MAX_TASKS" envDefault:"2" usage:"tasks that run at once" allowed:"a whole number from 1 to 64"`
@@ -56,6 +56,15 @@ func (c Config) AllowedHosts() []string {
 		}
 	}
 	return hosts
+}
+
+// ClustersBucket gives the bucket with the cluster definitions, if they lie in one.
+func (c Config) ClustersBucket() (bucket Store, inBucket bool, err error) {
+	if !strings.HasPrefix(c.Clusters, "s3://") {
+		return Store{}, false, nil
+	}
+	bucket, err = parseBucket(c.Clusters)
+	return bucket, err == nil, err
 }
 
 // MaxImport is the bytes that an imported document may have.

@@ -113,11 +113,11 @@ func TestLoad_ReportsEverythingAtOnce(t *testing.T) {
 		"ACE_LISTEN": "nowhere", "ACE_LISTEN_PUBLIC": "perhaps", "ACE_TOKEN_FILE": token, "ACE_STORE": "/var/lib/ace",
 		"ACE_MAX_TASKS": "0", "ACE_MAX_QUEUE": "many", "ACE_STATEMENT_TIMEOUT": "10", "ACE_SNAPSHOT_MAX": "-1s",
 		"ACE_RETENTION_DAYS": "-1", "ACE_LOG_LEVEL": "INFO+2", "ACE_LOG_FORMAT": "xml", "ACE_MAX_INVOCATIONS": "1.5", "ACE_HOSTS": "a,,b",
-		"ACE_CLUSTERS": "s3://bucket/clusters", "ACE_LEASE": "1s", "ACE_UNIT_TIMEOUT": "16m",
+		"ACE_CLUSTERS": "s3://bucket/clusters?zone=a", "ACE_LEASE": "1s", "ACE_UNIT_TIMEOUT": "16m",
 	})
 	message := strings.ReplaceAll(fault.PublicMessage(err), token, "FILE")
 	want := `the configuration is wrong:
-  ACE_CLUSTERS is "s3://bucket/clusters": definitions in a bucket are not supported yet; allowed is a directory or a file
+  ACE_CLUSTERS is "s3://bucket/clusters?zone=a", allowed is a directory, a file, or s3://bucket/prefix?endpoint=URL&region=NAME
   ACE_HOSTS is "a,,b", allowed is host names separated by commas
   ACE_LEASE is "1s", allowed is a time from 3s to 10m such as 30s
   ACE_LISTEN is "nowhere", allowed is host:port with a loopback host, or unix:///path

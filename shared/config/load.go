@@ -88,8 +88,8 @@ func (c Config) check(environ, bad map[string]string) {
 	note(c.LogFormat == "text" || c.LogFormat == "json", "ACE_LOG_FORMAT", notAllowed("ACE_LOG_FORMAT", c.LogFormat))
 	note(slices.Contains(levels(), c.LogLevel.Level().String()), "ACE_LOG_LEVEL", notAllowed("ACE_LOG_LEVEL", environ["ACE_LOG_LEVEL"]))
 	note(!slices.Contains(c.Hosts, ""), "ACE_HOSTS", notAllowed("ACE_HOSTS", environ["ACE_HOSTS"]))
-	note(!strings.HasPrefix(c.Clusters, "s3://"), "ACE_CLUSTERS", fmt.Sprintf(
-		"ACE_CLUSTERS is %q: definitions in a bucket are not supported yet; allowed is %s", c.Clusters, allowed("ACE_CLUSTERS")))
+	_, _, err := c.ClustersBucket()
+	note(err == nil, "ACE_CLUSTERS", notAllowed("ACE_CLUSTERS", c.Clusters))
 	note(c.Pprof == (Listen{}) || c.Pprof.Network == "tcp" && c.Pprof.Loopback(), "ACE_PPROF", notAllowed("ACE_PPROF", environ["ACE_PPROF"]))
 	if c.TokenFile != "" {
 		_, err := c.ReadToken()
@@ -105,7 +105,7 @@ func levels() []string { return []string{"DEBUG", "INFO", "WARN", "ERROR"} }
 // notAllowed is the usual line about a variable.
 func notAllowed(name, value string) string {
 	given := strconv.Quote(value)
-	if name == "ACE_STORE" && (strings.Contains(value, "@") || strings.Contains(value, "%40")) {
+	if (name == "ACE_STORE" || name == "ACE_CLUSTERS") && (strings.Contains(value, "@") || strings.Contains(value, "%40")) {
 		given = "not shown here (it seems to hold credentials; those come from the standard AWS chain)"
 	}
 	return fmt.Sprintf("%s is %s, allowed is %s", name, given, allowed(name))

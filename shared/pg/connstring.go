@@ -31,7 +31,7 @@ func connString(t cluster.Target) string {
 
 // poolKey tells targets apart that must not share connections. It is held in memory only.
 func poolKey(t cluster.Target) string {
-	return t.Node + "\x00" + connString(t) + "\x00" + t.Password.Reveal()
+	return fmt.Sprintf("%s\x00%s\x00%s\x00%s\x00%t", t.Node, connString(t), t.Password.Reveal(), t.PasswordSecret, t.RDSIAM)
 }
 
 // address is how errors name where a node is.

@@ -14,6 +14,10 @@ import (
 // connectFault translates an error of connecting. pgconn's own text may quote connection settings, so only what the
 // server or the network said is kept.
 func (n *Node) connectFault(err error) error {
+	var known *fault.Error
+	if errors.As(err, &known) { // of whoever finds the password
+		return err
+	}
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
 		return fault.Wrap(err, codeOf(pgErr.Code), "node %q (%s) refused the connection: %s", n.name, n.address, pgErr.Message)

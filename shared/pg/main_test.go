@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func target(c *pgtest.Cluster, node int) cluster.Target {
 	n := c.Nodes[node]
 	return cluster.Target{
-		Node: n.Name, Host: n.Host, Port: uint16(n.Port), Database: c.DB, User: c.User, Password: cluster.Secret(c.Password),
+		Node: n.Name, Host: n.Host, Port: uint16(n.Port), Database: c.DB, User: c.User, Login: cluster.Login{Password: cluster.Secret(c.Password)},
 		Options: map[string]string{"sslmode": "disable"},
 	}
 }

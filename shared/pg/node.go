@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -28,6 +29,14 @@ type Options struct {
 	MaxConns int
 	// StatementTimeout ends a statement on the server.
 	StatementTimeout time.Duration
+	// Passwords finds those that are not in the definitions.
+	Passwords Passwords
+}
+
+// Passwords finds the password of a target whose login is to be resolved. It is asked anew for every connection, so that
+// a password that was changed is used at once.
+type Passwords interface {
+	Password(ctx context.Context, target cluster.Target) (cluster.Secret, error)
 }
 
 // Pools keeps one pool of connections per node and database, so that batches, tasks and warm functions share them.
@@ -79,6 +88,9 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	config.MinConns = 0
 	config.MaxConnIdleTime = idleTime
 	config.HealthCheckPeriod = idleTime / 2
+	if target.Resolved() {
+		config.BeforeConnect = p.resolving(target)
+	}
 	cc := config.ConnConfig
 	cc.Password = target.Password.Reveal()
 	cc.ConnectTimeout = connectTimeout
@@ -91,6 +103,18 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 		return nil, fault.Wrap(err, fault.Unavailable, "node %q: no connection pool", target.Node)
 	}
 	return pool, nil
+}
+
+// resolving gives what finds the password of a target before a connection is made.
+func (p *Pools) resolving(target cluster.Target) func(context.Context, *pgx.ConnConfig) error {
+	return func(ctx context.Context, config *pgx.ConnConfig) error {
+		if p.options.Passwords == nil {
+			return fault.New(fault.Invalid, "node %q: db_password_secret and rds_iam are not resolved here", target.Node)
+		}
+		password, err := p.options.Passwords.Password(ctx, target)
+		config.Password = password.Reveal()
+		return err
+	}
 }
 
 // Node is one PostgreSQL server's database.

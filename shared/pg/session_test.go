@@ -20,7 +20,7 @@ func testNode(t *testing.T) (*Node, *pgtest.Cluster) {
 	t.Cleanup(pools.Close)
 	node, err := pools.Node(cluster.Target{
 		Node: "n1", Host: c.Nodes[0].Host, Port: uint16(c.Nodes[0].Port), Database: c.DB, User: c.User,
-		Password: cluster.Secret(c.Password), Options: map[string]string{"sslmode": "disable"},
+		Login: cluster.Login{Password: cluster.Secret(c.Password)}, Options: map[string]string{"sslmode": "disable"},
 	})
 	if err != nil {
 		t.Fatal(err)

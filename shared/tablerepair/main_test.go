@@ -107,7 +107,7 @@ func (b *bench) Open(_ context.Context, _, _ string, nodes []string) ([]tablerep
 			}
 			node, err := b.pools.Node(cluster.Target{
 				Node: n.Name, Host: n.Host, Port: uint16(n.Port), Database: b.cluster.DB, User: b.cluster.User,
-				Password: cluster.Secret(b.cluster.Password), Options: map[string]string{"sslmode": "disable"},
+				Login: cluster.Login{Password: cluster.Secret(b.cluster.Password)}, Options: map[string]string{"sslmode": "disable"},
 			})
 			if err != nil {
 				return nil, err

@@ -103,7 +103,8 @@ func (d *restorer) row(c placed, now table.Row) error {
 	return d.key.change(change{Op: opUpdate, Key: d.key.keyOf(now), Before: now, Columns: columns, After: pick(c.Before, columns)})
 }
 
-// committedAttempt gives the attempt of a repair that was committed on this node; 0 if there was none.
+// committedAttempt gives the attempt of a repair that was committed on this node; 0 if there was none, or it had nothing to
+// change and so has left no manifest.
 func (s *settler) committedAttempt(ctx context.Context) (int, error) {
 	found, last, err := s.attempts(ctx)
 	if err != nil {
@@ -116,6 +117,9 @@ func (s *settler) committedAttempt(ctx context.Context) (int, error) {
 		o, err := s.settle(ctx, n)
 		if err != nil {
 			return 0, err
+		}
+		if o.Outcome == Committed && o.Totals.changes() == 0 {
+			return 0, nil
 		}
 		if o.Outcome == Committed {
 			return n, nil

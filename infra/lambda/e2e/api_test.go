@@ -2,12 +2,14 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"ace/infra/lambda/emulator"
 	"ace/shared/api"
 	"ace/shared/api/apicases"
 	"ace/shared/app"
@@ -37,7 +39,7 @@ func (d *deployment) local(t *testing.T) []endpointtest.Transport {
 // checkAlike sends a request to the functions and to the local service, whose answers must be the same to the byte.
 func checkAlike(t *testing.T, d *deployment, local []endpointtest.Transport, req endpoint.Request) endpoint.Response {
 	t.Helper()
-	got := d.gateway.Do(req)
+	got := d.do(req)
 	for _, transport := range local {
 		if transport.Name == "net/http" && got.Status == 302 { // which streams the file instead
 			continue
@@ -83,7 +85,7 @@ func TestAPI_FunctionsAnswerAsTheLocalServiceDoes(t *testing.T) {
 	for _, req := range paths {
 		checkAlike(t, d, local, req)
 	}
-	for _, c := range apicases.BadTableDiff() {
+	for _, c := range apicases.Bad() {
 		req := endpoint.Request{Method: c.Method, Path: c.Path, RawQuery: c.RawQuery, Body: []byte(c.Body), Header: endpoint.Header{}}
 		if c.ContentType != "" {
 			req.Header["content-type"] = c.ContentType
@@ -95,6 +97,64 @@ func TestAPI_FunctionsAnswerAsTheLocalServiceDoes(t *testing.T) {
 	if !json.Valid(d.document(t, id)) {
 		t.Error("the document is no JSON")
 	}
+}
+
+func TestAPI_DocumentsAreGivenOutInEveryFormatAndTakenIn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	mismatched := s.table(t, 3_000)
+	d := s.deploy(t, settings{})
+	id := d.submit(t)
+	wantCompleted(t, d.wait(t, id), mismatched)
+	for format, begins := range map[string]string{"csv": "ace_difference,", "html": "<!doctype html>"} {
+		if body := d.documentAs(t, id, format); !strings.HasPrefix(strings.ToLower(string(body)), begins) {
+			t.Errorf("as %s it is %.100s", format, body)
+		}
+	}
+	var listed api.DiffList
+	d.get(t, "/ace/diffs", url.Values{"table_name": {"public.t"}}, &listed)
+	if len(listed.Diffs) != 1 || listed.Diffs[0].TaskID != id {
+		t.Errorf("the list is %+v", listed)
+	}
+	var imported api.Imported
+	resp := d.do(endpoint.Request{Method: "POST", Path: "/ace/diffs", Body: d.document(t, id), Header: endpoint.Header{}})
+	if err := json.Unmarshal(resp.Body, &imported); err != nil || resp.Status != 200 {
+		t.Fatalf("status %d, %v: %s", resp.Status, err, resp.Body)
+	}
+	rerun := d.submitTo(t, "/ace/table-rerun", "cluster_name", d.cluster, "table_name", "public.t", "diff_file", imported.DiffFile, "confirm_delay", "0")
+	wantCompleted(t, d.wait(t, rerun), mismatched)
+	waiting := s.deploy(t, settings{prefix: "waiting", faults: map[string]emulator.Faults{runner: {Throttle: 1}}})
+	queued := waiting.submit(t)
+	var cancelled api.TaskStatus
+	waiting.get(t, "/ace/task-cancel/"+queued, nil, &cancelled)
+	if cancelled.Status != api.StatusCancelled {
+		t.Errorf("a task that nobody runs is %+v after its cancelling", cancelled)
+	}
+}
+
+func TestAPI_AScheduleComparesWhatItsParameterSays(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	mismatched := s.table(t, 1_000)
+	d := s.deploy(t, settings{})
+	input, ok := d.template.Get("Resources", "TableDiff", "Properties", "Events", "Check", "Properties", "Input", "Fn::Sub").(string)
+	if !ok {
+		t.Fatal("the template has no schedule of a check")
+	}
+	query := "cluster_name=" + d.cluster + "&table_name=public.t&confirm_delay=0"
+	answer, err := d.invoke(t.Context(), "tablediff", []byte(strings.Replace(input, "${CheckQuery}", query, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told struct {
+		StatusCode int
+		Body       string
+	}
+	var submitted api.Submitted
+	if err := errors.Join(json.Unmarshal(answer, &told), json.Unmarshal([]byte(told.Body), &submitted)); err != nil || told.StatusCode != 200 {
+		t.Fatalf("%v in %s", err, answer)
+	}
+	wantCompleted(t, d.wait(t, submitted.TaskID), mismatched)
 }
 
 func TestAPI_ATaskCanBeCancelledWhileItsUnitsRun(t *testing.T) {

@@ -3,11 +3,13 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
 	"ace/infra/lambda/emulator"
 	"ace/shared/api"
+	"ace/shared/soak"
 )
 
 // table fills public.t with so many rows on both nodes, of which the second differs in one of every thousand, lacks 7 and
@@ -32,7 +34,7 @@ func comparable(t *testing.T, document []byte) string {
 	if !ok {
 		t.Fatalf("there is no summary in %.200s", document)
 	}
-	for _, name := range []string{"task_id", "started_at", "finished_at", "time_taken", "timings", "workers", "max_cpu_ratio"} {
+	for _, name := range []string{"task_id", "started_at", "finished_at", "time_taken", "timings", "workers", "max_cpu_ratio", "rerun_of"} {
 		delete(summary, name)
 	}
 	text, err := json.Marshal(all)
@@ -57,25 +59,53 @@ func wantCompleted(t *testing.T, status api.TaskStatus, mismatched int64) {
 	}
 }
 
-func TestFunctions_GiveTheSameDocumentHoweverManyWork(t *testing.T) {
+func TestFunctions_GiveTheSameDocumentAsTheLocalServiceHoweverManyWork(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	mismatched := s.table(t, 16_000)
-	documents := map[int]string{}
+	rows := soak.Rounds(t, 16_000, 2_000_000)
+	mismatched := s.table(t, rows)
+	units := []string{"block_rows", strconv.Itoa(max(1000, rows/200))}
+	local := s.locally(t)
+	id := local.submit(t, units...)
+	status := local.wait(t, id)
+	wantCompleted(t, status, mismatched)
+	t.Logf("locally %.2f s", *status.TimeTaken)
+	want := comparable(t, local.document(t, id))
 	for _, parallel := range []int{1, 4, 16} {
 		d := s.deploy(t, settings{prefix: fmt.Sprintf("w%d", parallel), env: map[string]string{"ACE_MAX_INVOCATIONS": fmt.Sprint(parallel)}})
-		id := d.submit(t)
-		wantCompleted(t, d.wait(t, id), mismatched)
-		documents[parallel] = comparable(t, d.document(t, id))
+		id := d.submit(t, units...)
+		status := d.wait(t, id)
+		wantCompleted(t, status, mismatched)
+		t.Logf("%d workers %.2f s", parallel, *status.TimeTaken)
+		if document := comparable(t, d.document(t, id)); document != want {
+			t.Errorf("%d workers: %.2000s\nlocally: %.2000s", parallel, document, want)
+		}
 		if most := d.emulator.MostAtOnce(worker); most > parallel || (parallel > 1 && most < 2) {
 			t.Errorf("%d workers at once, want up to %d", most, parallel)
 		}
 		d.emulator.Close()
 	}
-	for parallel, document := range documents {
-		if document != documents[1] {
-			t.Errorf("%d workers: %.2000s\n1 worker: %.2000s", parallel, document, documents[1])
+	soak.Report(t, "%d rows by 1, 4 and 16 workers as locally", rows)
+}
+
+func TestBlockWorker_KeepsItsConnectionsBetweenInvocations(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	mismatched := s.table(t, 30_000)
+	d := s.deploy(t, settings{env: map[string]string{"ACE_MAX_INVOCATIONS": "1"}})
+	sessions := func() (n int) {
+		rows := s.cluster.QueryStrings(t, 0, `SELECT sessions FROM pg_stat_database WHERE datname = current_database()`)
+		if _, err := fmt.Sscan(rows[0][0], &n); err != nil {
+			t.Fatal(err)
 		}
+		return n
+	}
+	before := sessions()
+	wantCompleted(t, d.wait(t, d.submit(t)), mismatched)
+	units := len(d.emulator.Invocations(worker))
+	// One is the block worker's, up to four are the task runner's, two ask for this number.
+	if opened := sessions() - before; opened < 2 || opened > 7 || units < 30 {
+		t.Errorf("%d connections to a node for %d units", opened, units)
 	}
 }
 

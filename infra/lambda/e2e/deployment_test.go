@@ -4,10 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,10 +21,8 @@ import (
 	"ace/shared/api"
 	"ace/shared/archive/s3"
 	"ace/shared/archive/storetest/minio"
-	"ace/shared/endpoint"
 	"ace/shared/endpoint/endpointtest"
 	"ace/shared/pg/pgtest"
-	"ace/shared/task"
 )
 
 const (
@@ -37,18 +34,38 @@ const (
 // site is what a deployment stands on: nodes and an S3 server.
 type site struct {
 	cluster  *pgtest.Cluster
-	clusters string // directory of the definitions
+	clusters string // directory of the definitions, with passwords; functions read those in the bucket, which name a secret
 	s3       s3.Options
 }
 
 func newSite(t *testing.T, opts ...pgtest.Option) *site {
 	t.Helper()
 	s := &site{cluster: pgtest.NewCluster(t, opts...), clusters: t.TempDir(), s3: minio.Start(t).Options(bucket)}
-	s.cluster.WriteDefinition(t, s.clusters)
 	if err := s3.EnsureBucket(t.Context(), s.s3); err != nil {
 		t.Fatal(err)
 	}
+	s.uploadDefinition(t, s.cluster.WriteDefinition(t, s.clusters))
 	return s
+}
+
+// passwordSecret is where the functions' definitions say that the password is.
+const passwordSecret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ace-AbCdEf"
+
+// uploadDefinition puts a definition into the bucket, with the secret instead of the password.
+func (s *site) uploadDefinition(t *testing.T, path string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	password := fmt.Sprintf(`"db_password": %q`, s.cluster.Password)
+	named := strings.Replace(string(content), password, fmt.Sprintf(`"db_password_secret": %q`, passwordSecret), 1)
+	if named == string(content) {
+		t.Fatalf("no password in %s", content)
+	}
+	if _, err := s.open(t, "clusters").Put(t.Context(), filepath.Base(path), "application/json", []byte(named)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // settings of a deployment.
@@ -64,10 +81,11 @@ type settings struct {
 // deployment is the service in the emulator.
 type deployment struct {
 	site     *site
+	template *template.Template
 	emulator *emulator.Emulator
 	lambda   *lambda.Client
 	store    *s3.Store
-	gateway  endpointtest.Transport
+	client
 }
 
 // deploy gives every function of the template the variables that the template names, and nothing else.
@@ -79,7 +97,7 @@ func (s *site) deploy(t *testing.T, o settings) *deployment {
 	}
 	values := map[string]string{
 		"ACE_STORE":               fmt.Sprintf("s3://%s/%s?endpoint=%s&region=us-east-1", bucket, o.prefix, s.s3.Endpoint),
-		"ACE_CLUSTERS":            s.clusters,
+		"ACE_CLUSTERS":            fmt.Sprintf("s3://%s/clusters?endpoint=%s&region=us-east-1", bucket, s.s3.Endpoint),
 		"ACE_LOG_LEVEL":           "info",
 		"ACE_LOG_FORMAT":          "text",
 		"ACE_FUNCTION_TASKRUNNER": runner, "ACE_FUNCTION_BLOCKWORKER": worker,
@@ -88,9 +106,11 @@ func (s *site) deploy(t *testing.T, o settings) *deployment {
 	for name, value := range o.env {
 		values[name] = value
 	}
-	options := emulator.Options{RetryDelay: 200 * time.Millisecond, Seed: o.seed, Output: &lines{t: t}}
+	options := emulator.Options{RetryDelay: 200 * time.Millisecond, Seed: o.seed, Output: &lines{t: t}, Secrets: map[string]string{
+		passwordSecret: fmt.Sprintf(`{"username": %q, "password": %q}`, s.cluster.User, s.cluster.Password),
+	}}
 	for _, f := range loaded.Functions {
-		env := map[string]string{"AWS_ACCESS_KEY_ID": s.s3.AccessKey, "AWS_SECRET_ACCESS_KEY": s.s3.SecretKey}
+		env := s.credentials(t, f, o.prefix)
 		for name := range f.Env {
 			env[name] = values[name]
 		}
@@ -111,17 +131,53 @@ func (s *site) deploy(t *testing.T, o settings) *deployment {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	d := &deployment{site: s, emulator: e, lambda: client(e)}
-	d.gateway = endpointtest.Gateway(t, "functions", func(path string, event []byte) ([]byte, error) {
+	d := &deployment{site: s, template: loaded, emulator: e, lambda: awsClient(e)}
+	d.client = client{name: "functions", cluster: s.cluster.Name, do: endpointtest.Gateway(t, "functions", func(path string, event []byte) ([]byte, error) {
 		return d.invoke(t.Context(), route(loaded, path), event)
-	})
-	at := s.s3
-	at.Prefix = o.prefix
-	if d.store, err = s3.Open(t.Context(), at); err != nil {
+	}).Do}
+	d.store = s.open(t, o.prefix)
+	return d
+}
+
+// credentials are those of a role that may do to the bucket what the template permits the function, and nothing else: the
+// S3 server checks that as AWS does.
+func (s *site) credentials(t *testing.T, f template.Function, prefix string) map[string]string {
+	t.Helper()
+	type statement struct {
+		Effect           string
+		Action, Resource []string
+	}
+	policy := struct {
+		Version   string
+		Statement []statement
+	}{Version: "2012-10-17"}
+	const arn = "arn:aws:s3:::" + bucket
+	within := arn + "/" + prefix
+	if prefix != "" {
+		within += "/"
+	}
+	place := strings.NewReplacer("${Archive.Arn}/clusters/", arn+"/clusters/", "${Archive.Arn}/", within, "${Archive.Arn}", arn)
+	for _, permitted := range f.Statements {
+		if !strings.HasPrefix(permitted.Actions[0], "s3:") {
+			continue
+		}
+		allow := statement{Effect: "Allow", Action: permitted.Actions}
+		for _, resource := range permitted.Resources {
+			allow.Resource = append(allow.Resource, place.Replace(resource))
+		}
+		policy.Statement = append(policy.Statement, allow)
+	}
+	text, err := json.Marshal(policy)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(d.store.Close)
-	return d
+	role, err := minio.Role(s.s3, string(text))
+	if err != nil {
+		t.Fatalf("function %s: %v", f.Directory, err)
+	}
+	return map[string]string{
+		"AWS_ACCESS_KEY_ID": role.AccessKeyID, "AWS_SECRET_ACCESS_KEY": role.SecretAccessKey, "AWS_SESSION_TOKEN": role.SessionToken,
+	}
 }
 
 // lines passes on what functions print, until the test has ended.
@@ -139,8 +195,8 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.t.Output().Write(p)
 }
 
-// client is the real client, as others would use it.
-func client(e *emulator.Emulator) *lambda.Client {
+// awsClient is the real client, as others would use it.
+func awsClient(e *emulator.Emulator) *lambda.Client {
 	return lambda.New(lambda.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(e.URL()), Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
 	})
@@ -192,72 +248,4 @@ func (d *deployment) sweepUntilEnd(t *testing.T) {
 		close(stop)
 		sweeps.Wait()
 	})
-}
-
-// get sends a GET and decodes the answer; any status but 200 fails the test.
-func (d *deployment) get(t *testing.T, path string, query url.Values, into any) {
-	t.Helper()
-	resp := d.gateway.Do(endpoint.Request{Method: "GET", Path: path, RawQuery: query.Encode(), Header: endpoint.Header{}})
-	if resp.Status != 200 {
-		t.Fatalf("GET %s?%s: status %d: %s", path, query.Encode(), resp.Status, resp.Body)
-	}
-	if err := json.Unmarshal(resp.Body, into); err != nil {
-		t.Fatalf("GET %s: %v in %s", path, err, resp.Body)
-	}
-}
-
-// submit submits a table-diff of public.t; args are name, value, name, value.
-func (d *deployment) submit(t *testing.T, args ...string) string {
-	t.Helper()
-	query := url.Values{
-		"cluster_name": {d.site.cluster.Name}, "table_name": {"public.t"}, "confirm_delay": {"0"}, "block_rows": {"1000"}, "batch_size": {"1"}, "max_cpu_ratio": {"1"},
-	}
-	for i := 0; i+1 < len(args); i += 2 {
-		query.Set(args[i], args[i+1])
-	}
-	var submitted api.Submitted
-	d.get(t, "/ace/table-diff", query, &submitted)
-	return submitted.TaskID
-}
-
-func (d *deployment) status(t *testing.T, taskID string) api.TaskStatus {
-	t.Helper()
-	var status api.TaskStatus
-	d.get(t, "/ace/task-status/"+taskID, nil, &status)
-	return status
-}
-
-// wait waits until a task has ended.
-func (d *deployment) wait(t *testing.T, taskID string) api.TaskStatus {
-	t.Helper()
-	for deadline := time.Now().Add(taskTimeout); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		if status := d.status(t, taskID); task.Status(status.Status).Terminal() {
-			return status
-		}
-	}
-	t.Fatalf("task %s did not end: %+v", taskID, d.status(t, taskID))
-	return api.TaskStatus{}
-}
-
-// document downloads the document of a completed task, as the API says where it is.
-func (d *deployment) document(t *testing.T, taskID string) []byte {
-	t.Helper()
-	resp := d.gateway.Do(endpoint.Request{Method: "GET", Path: "/ace/diffs/" + taskID, Header: endpoint.Header{}})
-	if resp.Status != 302 {
-		t.Fatalf("document of %s: status %d: %s", taskID, resp.Status, resp.Body)
-	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, resp.Header["Location"], nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := new(http.Client).Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("document of %s: status %d, error %v: %s", taskID, answer.StatusCode, err, body)
-	}
-	return body
 }

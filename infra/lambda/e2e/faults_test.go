@@ -8,10 +8,8 @@ import (
 
 	"ace/infra/lambda/emulator"
 	"ace/shared/api"
+	"ace/shared/soak"
 )
-
-// faultRuns is how many comparisons are made under faults; make soak makes them again and again.
-const faultRuns = 3
 
 func TestFaults_ATaskCompletesWithTheRightRowsOrFailsWithAReason(t *testing.T) {
 	t.Parallel()
@@ -26,10 +24,10 @@ func TestFaults_ATaskCompletesWithTheRightRowsOrFailsWithAReason(t *testing.T) {
 		faults: map[string]emulator.Faults{
 			runner: within(500 * time.Millisecond), worker: within(20 * time.Millisecond), sweeper: within(20 * time.Millisecond),
 		},
-		seed: uint64(time.Now().UnixNano()),
+		seed: soak.Seed(t) + uint64(time.Now().UnixNano()),
 	})
 	d.sweepUntilEnd(t)
-	ids := make([]string, faultRuns)
+	ids := make([]string, soak.Rounds(t, 3, 20))
 	for i := range ids {
 		ids[i] = d.submit(t)
 	}
@@ -50,7 +48,7 @@ func TestFaults_ATaskCompletesWithTheRightRowsOrFailsWithAReason(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of %d tasks completed, %d invocations failed", completed, len(ids), failures)
+	soak.Report(t, "%d of %d tasks completed, %d invocations failed", completed, len(ids), failures)
 	if failures == 0 {
 		t.Error("nothing went wrong: this test shows nothing")
 	}

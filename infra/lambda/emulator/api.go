@@ -14,10 +14,11 @@ const (
 	maxAsync = 1 << 20
 )
 
-// api is the Invoke API.
+// api is the Invoke API, and as much of Secrets Manager as functions need.
 func (e *Emulator) api() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", e.invoke)
+	mux.HandleFunc("POST /{$}", e.secret)
 	return mux
 }
 
@@ -51,6 +52,29 @@ func (e *Emulator) invoke(w http.ResponseWriter, r *http.Request) {
 	default:
 		answer(w, f.handle(payload))
 	}
+}
+
+// secret is GetSecretValue.
+func (e *Emulator) secret(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		ID string `json:"SecretId"`
+	}
+	err := json.NewDecoder(io.LimitReader(r.Body, maxAsync)).Decode(&in)
+	if err != nil || r.Header.Get("X-Amz-Target") != "secretsmanager.GetSecretValue" {
+		refuse(w, http.StatusBadRequest, "InvalidRequestException", "only GetSecretValue is emulated")
+		return
+	}
+	value, ok := e.options.Secrets[in.ID]
+	if !ok {
+		refuse(w, http.StatusBadRequest, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+		return
+	}
+	body, err := json.Marshal(map[string]string{"ARN": in.ID, "SecretString": value})
+	if err != nil { // strings always encode
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
 // answer tells a client what came of a synchronous invocation.

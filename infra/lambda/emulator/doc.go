@@ -6,7 +6,7 @@
 // can be injected on top. It checks no signature and no permission, and it never runs anywhere but on loopback.
 //
 //	emulator.go    the Emulator: starting, closing, what was invoked
-//	api.go         the Invoke API
+//	api.go         the Invoke API, and Secrets Manager
 //	events.go      asynchronous invocations
 //	function.go    a function's concurrency and its execution environments
 //	environment.go one execution environment: a process and the Runtime API it talks to

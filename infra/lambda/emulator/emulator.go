@@ -31,6 +31,8 @@ type Options struct {
 	RetryDelay time.Duration
 	Seed       uint64    // of the faults
 	Output     io.Writer // what the functions print
+	// Secrets are what Secrets Manager has, by ARN. The functions reach it at the same address.
+	Secrets map[string]string
 }
 
 // Emulator is a running Lambda service. It must be closed.
@@ -55,6 +57,9 @@ type Invocation struct {
 	Payload  string
 	Answer   string
 	Error    string // "" if the function answered
+	// Init is, for the first invocation of an execution environment, how long its process took to ask for work; Took is from
+	// then to the answer.
+	Init, Took time.Duration
 }
 
 // Start starts an emulator on a free port of loopback.

@@ -22,6 +22,7 @@ type environment struct {
 	work    chan delivery
 	answers chan outcome
 	fresh   bool // has not asked for work yet
+	started time.Time
 	serial  int
 }
 
@@ -42,6 +43,7 @@ func newEnvironment(f *function, serial int) (*environment, error) {
 	}
 	e.server = &http.Server{Handler: e.runtimeAPI(), ReadHeaderTimeout: time.Minute}
 	f.emulator.work.Go(func() { _ = e.server.Serve(listener) }) // until close
+	e.started = time.Now()
 	e.process, err = launch(f, serial, listener.Addr().String())
 	if err != nil {
 		_ = e.server.Close()
@@ -57,16 +59,20 @@ func (e *environment) close() {
 }
 
 // run does one invocation. Between invocations the process is frozen; one that was killed does none any more.
-func (e *environment) run(payload []byte, limit time.Duration, fault plannedFault) outcome {
+func (e *environment) run(payload []byte, limit time.Duration, fault plannedFault) (o outcome) {
+	var begun time.Time
 	if e.fresh {
 		if !e.await(e.ready, initTimeout) {
 			e.process.kill()
 			return failure("Runtime.ExitError", "Error: Runtime exited before it asked for work")
 		}
-		e.fresh = false
+		e.fresh, begun = false, time.Now()
+		defer func() { o.init = begun.Sub(e.started) }()
 	} else {
 		e.process.thaw()
+		begun = time.Now()
 	}
+	defer func() { o.took = o.answered.Sub(begun) }()
 	e.serial++
 	d := delivery{id: fmt.Sprintf("%d-%d", e.process.pid(), e.serial), payload: payload, deadline: time.Now().Add(limit)}
 	stop := fault.strike(e.process)
@@ -153,7 +159,7 @@ func (e *environment) answered(failed bool) http.HandlerFunc {
 		if err != nil {
 			return // the process died
 		}
-		e.answers <- outcome{failed: failed, body: body}
+		e.answers <- outcome{failed: failed, body: body, answered: time.Now()}
 		w.WriteHeader(http.StatusAccepted)
 	}
 }

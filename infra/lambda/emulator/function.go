@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 )
 
 const defaultConcurrency = 1000
@@ -34,6 +35,9 @@ type outcome struct {
 	throttled bool
 	failed    bool
 	body      []byte
+
+	init, took time.Duration
+	answered   time.Time
 }
 
 // failure is an outcome in Lambda's words.
@@ -83,7 +87,7 @@ func (f *function) once(payload []byte) outcome {
 		o = failure("Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (%d bytes).", maxSync)
 	}
 	f.giveBack(env)
-	done := Invocation{Function: f.Name, Payload: string(payload), Answer: string(o.body)}
+	done := Invocation{Function: f.Name, Payload: string(payload), Answer: string(o.body), Init: o.init, Took: o.took}
 	if o.failed {
 		done.Answer, done.Error = "", string(o.body)
 	}

@@ -25,6 +25,7 @@ func launch(f *function, serial int, runtimeAPI string) (*process, error) {
 		"AWS_LAMBDA_FUNCTION_NAME=" + f.Name,
 		"AWS_LAMBDA_LOG_STREAM_NAME=" + f.Name + "/" + strconv.Itoa(serial),
 		"AWS_ENDPOINT_URL_LAMBDA=" + f.emulator.URL(),
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + f.emulator.URL(),
 		"AWS_REGION=us-east-1",
 	}
 	for name, value := range f.Env {

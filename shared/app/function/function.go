@@ -12,7 +12,6 @@ import (
 
 	"ace/shared/app"
 	"ace/shared/archive/s3"
-	"ace/shared/cluster"
 	"ace/shared/config"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
@@ -59,8 +58,12 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 	if err != nil {
 		return nil, err
 	}
+	clusters, _, err := app.Clusters(ctx, c, c.ServiceFiles()) // for the life of the execution environment
+	if err != nil {
+		return nil, err
+	}
 	a := app.New(app.Options{
-		Store: store, Location: store.Location(), Clusters: cluster.NewSource(cluster.Options{Path: c.Clusters, ServiceFiles: c.ServiceFiles(), PasswordFile: c.PasswordFile()}),
+		Store: store, Location: store.Location(), Clusters: clusters,
 		MaxConns: conns, StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, Lease: c.Lease,
 		MaxImport: c.MaxImport(), Log: log,
 	})

@@ -1,0 +1,65 @@
+package cluster_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"ace/shared/archive"
+	"ace/shared/archive/storetest/minio"
+	"ace/shared/cluster"
+	"ace/shared/fault"
+)
+
+func TestLoad_FindsInABucketWhatItFindsInADirectory(t *testing.T) {
+	store := minio.Start(t).Store(t)
+	files := map[string]string{
+		"plain.json":         small("plain"),
+		"nested/nested.json": small("nested"),
+		"both.json":          small("plain"),
+		"both/both.json":     small("nested"),
+		"other/name.json":    small("hidden"),
+		"pg_service.conf":    "[near.n1]\nhost=near\ndbname=d\nuser=u\n[both.n1]\nhost=service\ndbname=d\nuser=u\n",
+		"README.md":          "not a cluster",
+	}
+	for key, content := range files {
+		if _, err := store.Put(t.Context(), key, "", []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inBucket := cluster.NewSource(cluster.Options{Path: "s3://bucket/clusters", Bucket: store})
+	inDirectory := cluster.NewSource(cluster.Options{Path: directory(t, files)})
+	for name, host := range map[string]string{"plain": "plain", "nested": "nested", "both": "plain", "near": "near"} {
+		for place, source := range map[string]cluster.Source{"bucket": inBucket, "directory": inDirectory} {
+			c, err := source.Load(t.Context(), name)
+			if err != nil || c.Name != name || c.Nodes[0].Host != host {
+				t.Errorf("%s: Load(%s) = %+v, %v, want host %s", place, name, c, err, host)
+			}
+		}
+	}
+	for place, source := range map[string]cluster.Source{"bucket": inBucket, "directory": inDirectory} {
+		_, err := source.Load(t.Context(), "name")
+		if want := "there is no cluster name, defined are both, near, nested, plain"; fault.CodeOf(err) != fault.NotFound || fault.PublicMessage(err) != want {
+			t.Errorf("%s: got %v, want %s", place, err, want)
+		}
+	}
+}
+
+func TestLoad_SaysWhichObjectIsWrong(t *testing.T) {
+	store := minio.Start(t).Store(t)
+	source := cluster.NewSource(cluster.Options{Path: "s3://bucket/clusters", Bucket: store})
+	for name, content := range map[string]string{"broken": "{", "huge": strings.Repeat(" ", 4<<20+1)} {
+		if _, err := store.Put(t.Context(), name+".json", "", []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := source.Load(t.Context(), name)
+		if want := "s3://bucket/clusters/" + name + ".json"; fault.CodeOf(err) != fault.Invalid || !strings.HasPrefix(fault.PublicMessage(err), want) {
+			t.Errorf("got %v, want something about %s", err, want)
+		}
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := source.Load(ended, "broken"); err == nil || strings.Contains(err.Error(), archive.ErrNotFound.Error()) {
+		t.Errorf("a bucket that does not answer gives %v", err)
+	}
+}

@@ -1,0 +1,189 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+)
+
+// place is where definitions lie.
+type place interface {
+	// json gives the JSON file of a cluster; found is false if there is none.
+	json(ctx context.Context, name string) (f file, found bool, err error)
+	// names gives the names of the clusters that have a JSON file.
+	names(ctx context.Context) ([]string, error)
+	// service gives the service file that lies there.
+	service(ctx context.Context) (f file, found bool, err error)
+}
+
+// file is a file's content and, for messages, where it lies.
+type file struct {
+	where string
+	data  []byte
+}
+
+// directory is a directory of this host. So is the place of a single file.
+type directory struct{ path string }
+
+func (d directory) json(ctx context.Context, name string) (file, bool, error) {
+	files, err := d.jsonFiles()
+	if err != nil || files[name] == "" {
+		return file{}, false, err
+	}
+	return read(ctx, files[name])
+}
+
+func (d directory) names(context.Context) ([]string, error) {
+	files, err := d.jsonFiles()
+	var names []string
+	for name := range files {
+		names = append(names, name)
+	}
+	return names, err
+}
+
+func (d directory) service(ctx context.Context) (file, bool, error) {
+	info, err := os.Stat(d.path)
+	switch {
+	case d.path == "" || errors.Is(err, fs.ErrNotExist):
+		return file{}, false, nil
+	case err != nil:
+		return file{}, false, unreadable(d.path, err)
+	case info.IsDir():
+		return read(ctx, filepath.Join(d.path, serviceName))
+	case strings.HasSuffix(d.path, jsonSuffix):
+		return file{}, false, nil
+	}
+	return read(ctx, d.path)
+}
+
+// jsonFiles gives the JSON files by the name of their cluster.
+func (d directory) jsonFiles() (map[string]string, error) {
+	info, err := os.Stat(d.path)
+	switch {
+	case d.path == "" || errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, unreadable(d.path, err)
+	case info.IsDir():
+		return jsonFilesIn(d.path)
+	case strings.HasSuffix(d.path, jsonSuffix):
+		return map[string]string{strings.TrimSuffix(filepath.Base(d.path), jsonSuffix): d.path}, nil
+	}
+	return nil, nil
+}
+
+// jsonFilesIn finds <name>.json, and <name>/<name>.json where the first is missing.
+func jsonFilesIn(dir string) (map[string]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, unreadable(dir, err)
+	}
+	files := make(map[string]string)
+	for _, entry := range entries {
+		name, isFile := strings.CutSuffix(entry.Name(), jsonSuffix)
+		if isFile {
+			files[name] = filepath.Join(dir, entry.Name())
+			continue
+		}
+		nested := filepath.Join(dir, name, name+jsonSuffix)
+		if _, taken := files[name]; !taken && exists(nested) {
+			files[name] = nested
+		}
+	}
+	return files, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// read gives a file of this host; found is false if there is none.
+func read(ctx context.Context, path string) (f file, found bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return file{}, false, err
+	}
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return file{}, false, nil
+	case err != nil:
+		return file{}, false, unreadable(path, err)
+	}
+	return file{path, data}, true, nil
+}
+
+// unreadable tells the operator, through whoever asked, what is wrong with a file.
+func unreadable(path string, err error) error {
+	reason := err
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		reason = pathErr.Err // without the path again
+	}
+	return fault.Wrap(err, fault.Invalid, "the cluster definitions at %s cannot be read: %v", path, reason)
+}
+
+// Bucket is what definitions in a bucket need of it. Keys have no prefix.
+type Bucket interface {
+	Get(ctx context.Context, key string) (archive.Object, error)
+	List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error
+}
+
+// inBucket is the place in a bucket: the same names as in a directory.
+type inBucket struct {
+	bucket Bucket
+	where  string
+}
+
+// maxDefinition is what is read of an object, which may be anything.
+const maxDefinition = 4 << 20
+
+func (b inBucket) json(ctx context.Context, name string) (file, bool, error) {
+	f, found, err := b.get(ctx, name+jsonSuffix)
+	if found || err != nil {
+		return f, found, err
+	}
+	return b.get(ctx, name+"/"+name+jsonSuffix)
+}
+
+func (b inBucket) service(ctx context.Context) (file, bool, error) { return b.get(ctx, serviceName) }
+
+func (b inBucket) names(ctx context.Context) ([]string, error) {
+	var names []string
+	err := b.bucket.List(ctx, "", "", func(info archive.Info) bool {
+		name, isFile := strings.CutSuffix(info.Key, jsonSuffix)
+		if dir, base, nested := strings.Cut(name, "/"); nested {
+			name, isFile = base, isFile && dir == base
+		}
+		if isFile {
+			names = append(names, name)
+		}
+		return true
+	})
+	return names, err
+}
+
+func (b inBucket) get(ctx context.Context, key string) (f file, found bool, err error) {
+	object, err := b.bucket.Get(ctx, key)
+	if errors.Is(err, archive.ErrNotFound) {
+		return file{}, false, nil
+	}
+	if err != nil {
+		return file{}, false, err
+	}
+	defer object.Body.Close()
+	where := b.where + "/" + key
+	if object.Size > maxDefinition {
+		return file{}, false, fault.New(fault.Invalid, "%s has %d bytes, a cluster definition has at most %d", where, object.Size, maxDefinition)
+	}
+	data, err := io.ReadAll(object.Body)
+	return file{where, data}, err == nil, err
+}

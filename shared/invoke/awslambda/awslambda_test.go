@@ -1,0 +1,83 @@
+package awslambda_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"go.uber.org/goleak"
+
+	"ace/infra/lambda/emulator"
+	"ace/shared/fault"
+	"ace/shared/invoke/awslambda"
+	"ace/shared/tablediff"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// invoker invokes functions of a Lambda that has none but those given.
+func invoker(t *testing.T, functions ...emulator.Function) *awslambda.Invoker {
+	t.Helper()
+	e, err := emulator.Start(emulator.Options{Functions: functions, Output: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return awslambda.New(lambda.New(lambda.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(e.URL()), Retryer: aws.NopRetryer{},
+		Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
+	}), "runner", "worker")
+}
+
+func TestStart_AFunctionThatDoesNotExistIsADefectAndNotTriedAgain(t *testing.T) {
+	begun := time.Now()
+	err := invoker(t).Start(t.Context(), "td_20240315_123456")
+	if want := `function "runner" does not exist`; fault.CodeOf(err) != fault.Internal || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func TestStart_NothingIsSentThatLambdaDoesNotTake(t *testing.T) {
+	err := invoker(t).Start(t.Context(), strings.Repeat("x", 1<<20))
+	if fault.CodeOf(err) != fault.Internal || !strings.Contains(err.Error(), "Lambda takes 1048576") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDispatch_AWorkerThatNeverAnswersIsGivenUp(t *testing.T) {
+	i := invoker(t, emulator.Function{Name: "worker", Binary: "/bin/true", Timeout: time.Second})
+	d := i.Dispatch(make(chan struct{}))
+	_, err := d.Invoke(t.Context(), tablediff.Unit{TaskID: "td_20240315_123456"})
+	if want := `function "worker" broke off`; fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if !d.Idle() {
+		t.Error("a unit counts as done")
+	}
+}
+
+func TestDispatch_WhileThereIsNoRoomItWaitsUntilItsContextEnds(t *testing.T) {
+	i := invoker(t, emulator.Function{Name: "worker", Binary: "/bin/true", Timeout: time.Second, Faults: emulator.Faults{Throttle: 1}})
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, fault.New(fault.Cancelled, "the caller has had enough"))
+	defer cancel()
+	_, err := i.Dispatch(make(chan struct{})).Invoke(ctx, tablediff.Unit{TaskID: "td_20240315_123456"})
+	if fault.CodeOf(err) != fault.Cancelled {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDispatch_OnceStoppedItTakesNothing(t *testing.T) {
+	stopped := make(chan struct{})
+	close(stopped)
+	_, err := invoker(t).Dispatch(stopped).Invoke(t.Context(), tablediff.Unit{TaskID: "td_20240315_123456"})
+	if err == nil || !strings.Contains(err.Error(), awslambda.ErrStopped.Error()) {
+		t.Errorf("got %v, want %v", err, awslambda.ErrStopped)
+	}
+}
