@@ -423,6 +423,23 @@ func TestTableRepair_DeletionsThatReachOtherTablesMustBeAllowed(t *testing.T) {
 	}
 }
 
+// A dry run says what the repair will say.
+func TestTableRepair_UpdatesThatReachOtherTablesMustBeAllowedInADryRunToo(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, u int UNIQUE); CREATE TABLE r (u int REFERENCES t (u) ON UPDATE CASCADE)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 1)`)
+	c.Exec(t, 1, `INSERT INTO t VALUES (1, 2); INSERT INTO r VALUES (2)`)
+	d := s.Diff(t, "public.t").TaskID
+	for _, dry := range []bool{false, true} {
+		r := repair(t, s, d, "n1", func(r *api.TableRepairRequest) { r.FireTriggers, r.DryRun = true, dry })
+		if r.Status != api.StatusFailed || !strings.Contains(r.Error, "allow_cascade") {
+			t.Errorf("dry run %t ended %s: %s", dry, r.Status, r.Error)
+		}
+	}
+}
+
 func TestTableRepair_ReportHasEveryRowBeforeAndAfter(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -112,6 +112,16 @@ func RepairKey(taskID, node string, attempt int, name string) string {
 	return fmt.Sprintf("%s%d/%s", RepairsPrefix(taskID, node), attempt, name)
 }
 
+// RepairedNode is the node of a RepairKey; empty if it is none.
+func RepairedNode(key string) string {
+	if parts := strings.Split(key, "/"); len(parts) == 5 && parts[0] == "repairs" {
+		if node, err := url.PathUnescape(parts[2]); err == nil {
+			return node
+		}
+	}
+	return ""
+}
+
 // ReportKey is the report of a task that was submitted on this day (UTC).
 func ReportKey(taskID string, submitted time.Time) string {
 	return fmt.Sprintf("reports/%s/%s.json", submitted.UTC().Format(time.DateOnly), taskID)

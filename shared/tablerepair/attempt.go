@@ -86,8 +86,16 @@ func (a *attempt) prepare(ctx context.Context) error {
 }
 
 // unsettled makes sure that nobody has concluded how this attempt ended: who waited for an answer in vain may have, and
-// begun another one. Whoever concludes later waits for the fence.
+// begun another one. Whoever concludes later waits for the fence. Nor was it made before, by whoever got the same unit: it
+// would find nothing left to do, and conclude that.
 func (a *attempt) unsettled(ctx context.Context) error {
+	_, err := loadManifest(ctx, a.store, a.plan.TaskID, a.target.Node, a.number)
+	if err == nil {
+		return fault.New(fault.Conflict, "attempt %d to repair node %q was made already", a.number, a.target.Node)
+	}
+	if !errors.Is(err, archive.ErrNotFound) {
+		return err
+	}
 	o, err := loadOutcome(ctx, a.store, a.plan.TaskID, a.target.Node, a.number)
 	if err == nil {
 		return fault.New(fault.Conflict, "attempt %d to repair node %q was concluded before it began: %s", a.number, a.target.Node, o.Outcome)
@@ -125,7 +133,7 @@ func (a *attempt) record(ctx context.Context, source Source) error {
 	if err := a.decide(ctx, source, r); err != nil {
 		return err
 	}
-	return a.checkReach(ctx)
+	return a.checkReach()
 }
 
 func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error {

@@ -2,9 +2,7 @@ package tablerepair_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 	"ace/shared/fault"
 	"ace/shared/pg/pgtest"
 	"ace/shared/tablerepair"
-	"ace/shared/task"
 )
 
 // once calls do before the first call of this name.
@@ -24,27 +21,6 @@ func (b *bench) once(call string, do func()) {
 			do()
 		}
 	}
-}
-
-// undo takes the repair back. What it brings back is what was in the archive.
-func (b *bench) undo(t *testing.T) error {
-	t.Helper()
-	rec, err := b.tasks.Create(t.Context(), task.New{
-		Type: task.TableUndo, ClusterName: b.cluster.Name, DBName: b.cluster.DB, TableName: "public.t", Parameters: json.RawMessage(`{}`),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	held, err := b.tasks.Acquire(t.Context(), rec.TaskID, t.Name(), task.AcquireOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := tablerepair.NewCoordinator(b.store, b, invoker(tablerepair.NewWorker(b.store, b, b.tasks).Do), slog.New(slog.DiscardHandler))
-	_, err = c.Run(t.Context(), tablerepair.Job{
-		TaskID: rec.TaskID, ClusterName: b.job.ClusterName, Database: b.job.Database, Schema: "public", Table: "t", Undoes: b.job.TaskID,
-		Nodes: b.job.Nodes, SubmittedAt: rec.SubmittedAt, StartedAt: rec.SubmittedAt, Lease: held.Record().LeaseToken(),
-	}, func(task.Progress) {})
-	return err
 }
 
 // judge makes sure that n2 is entirely as before or entirely repaired, and that the result says which. It says whether the
@@ -72,7 +48,7 @@ func (b *bench) finish(t *testing.T) {
 	if r, err := b.run(t.Context(), t); err != nil || !b.judge(t, r, err) {
 		t.Fatalf("another run: result %+v, error %v", r, err)
 	}
-	if err := b.undo(t); err != nil || b.rows(t) != before {
+	if _, err := b.takeBack(t, b.job.Nodes...); err != nil || b.rows(t) != before {
 		t.Errorf("after the undo n2 has %s, error %v", b.rows(t), err)
 	}
 }
