@@ -363,3 +363,31 @@ func TestRepair_AUnitThatIsDeliveredTwiceIsDoneOnce(t *testing.T) {
 	r, err := b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "1")
 }
+
+// The process ends between the report and the end of the task: what the next one does stands in a report of its own.
+func TestRepair_AReportSaysHowTheTaskEnded(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	b.job.Report, b.job.Arguments = true, json.RawMessage(`{}`)
+	b.commit = func(context.Context, func(context.Context) error) error {
+		return fault.New(fault.Invalid, "it is refused")
+	}
+	first, err := b.run(t.Context(), t)
+	if err == nil || first.Report == "" {
+		t.Fatalf("result %+v, error %v", first, err)
+	}
+	b.commit = nil
+	r, err := b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "2")
+	for key, outcome := range map[string]string{first.Report: tablerepair.RolledBack, r.Report: tablerepair.Committed} {
+		object, err := b.store.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(object.Body)
+		object.Body.Close()
+		if err != nil || !strings.Contains(string(body), `"outcome":"`+outcome+`"`) {
+			t.Errorf("%s is %s, error %v; want the outcome %s", key, body, err, outcome)
+		}
+	}
+}
