@@ -133,7 +133,32 @@ func (a *attempt) record(ctx context.Context, source Source) error {
 	if err := a.decide(ctx, source, r); err != nil {
 		return err
 	}
+	if err := a.unaltered(ctx); err != nil {
+		return err
+	}
 	return a.checkReach()
+}
+
+// unaltered makes sure that the table has the columns of the plan. Another one would be lost with a row that is deleted,
+// and is in no before-image. Since rows were read nobody can alter the table.
+func (a *attempt) unaltered(ctx context.Context) error {
+	now, err := a.tx.Columns(ctx, a.plan.Schema, a.plan.Table)
+	if err != nil {
+		return err
+	}
+	planned := map[string]Column{}
+	for _, c := range a.target.Columns {
+		planned[c.Name] = c
+	}
+	same := len(now) == len(planned)
+	for _, c := range now {
+		p := planned[c.Name]
+		same = same && p.Type == c.Declared && p.Written != c.Generated
+	}
+	if !same {
+		return fault.New(fault.Conflict, "node %q: the table was altered since this was planned: start it again", a.target.Node)
+	}
+	return nil
 }
 
 func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error {

@@ -391,3 +391,31 @@ func TestRepair_AReportSaysHowTheTaskEnded(t *testing.T) {
 		}
 	}
 }
+
+// A column that the plan does not know would be lost with a row that is deleted, and is in no before-image.
+func TestRepair_ATableThatWasAlteredSinceThePlanIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, alter := range map[string]string{
+		"a column more":     `ALTER TABLE t ADD w text; UPDATE t SET w = 'mine'`,
+		"another type":      `ALTER TABLE t ALTER v TYPE varchar(9)`,
+		"another column":    `ALTER TABLE t RENAME v TO old; ALTER TABLE t ADD v text`,
+		"generated instead": `ALTER TABLE t DROP v; ALTER TABLE t ADD v text GENERATED ALWAYS AS ('g') STORED`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newDiffering(t)
+			altered := ""
+			b.once("n2 Fence", func() {
+				b.cluster.Exec(t, 1, alter)
+				altered = b.rows(t)
+			})
+			r, err := b.run(t.Context(), t)
+			if err == nil || r.Nodes[0].Outcome != tablerepair.RolledBack || !strings.Contains(fault.PublicMessage(err), "altered") {
+				t.Errorf("result %+v, error %v", r, err)
+			}
+			if got := b.rows(t); got != altered {
+				t.Errorf("n2 has %s instead of %s", got, altered)
+			}
+		})
+	}
+}
