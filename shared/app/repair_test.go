@@ -403,6 +403,21 @@ func TestTableRepair_TriggersFireOnlyIfAsked(t *testing.T) {
 	}
 }
 
+func TestTableRepair_TriggersFireIfAskedWhateverTheDatabaseIsConfiguredTo(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE TABLE fired (id int)`,
+		`CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.fired VALUES (NEW.id); RETURN NEW; END'`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a')`)
+	c.Exec(t, 1, `CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()`,
+		fmt.Sprintf(`ALTER DATABASE "%s" SET session_replication_role = replica`, c.DB))
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", func(r *api.TableRepairRequest) { r.FireTriggers = true })
+	if diff := cmp.Diff([][]string{{"(1)"}}, content(t, c, 1, "fired")); diff != "" || r.Status != api.StatusCompleted {
+		t.Errorf("%s %s\n%s", r.Status, r.Error, diff)
+	}
+}
+
 func TestTableRepair_DeletionsThatReachOtherTablesMustBeAllowed(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

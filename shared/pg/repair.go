@@ -79,6 +79,13 @@ func (r *RepairTx) Quiet(ctx context.Context) error {
 	return r.tx.run(ctx, "setting session_replication_role", replicaRole())
 }
 
+// Fire lets triggers and foreign keys fire, also where role or database are configured otherwise.
+func (r *RepairTx) Fire(ctx context.Context) error {
+	return r.tx.run(ctx, "setting session_replication_role", query{
+		sql: "SELECT set_config('session_replication_role', 'origin', true) WHERE current_setting('session_replication_role') = 'replica'",
+	})
+}
+
 // Path sets the search_path for what follows.
 func (r *RepairTx) Path(ctx context.Context, path string) error {
 	return r.tx.run(ctx, "setting search_path", query{sql: "SELECT set_config('search_path', $1, true)", args: textArgs(path)})

@@ -80,7 +80,7 @@ func (a *attempt) prepare(ctx context.Context) error {
 		a.totals.Warnings = append(a.totals.Warnings, "node "+a.target.Node+": "+reason)
 	}
 	if a.plan.FireTriggers {
-		return nil
+		return a.tx.Fire(ctx)
 	}
 	return a.tx.Quiet(ctx)
 }

@@ -60,6 +60,8 @@ type Tx interface {
 	KeepLocal(ctx context.Context) (reason string, err error)
 	// Quiet keeps triggers and foreign keys from firing, but for those that are enabled for replicas.
 	Quiet(ctx context.Context) error
+	// Fire lets them fire, whatever role or database are configured to.
+	Fire(ctx context.Context) error
 	Path(ctx context.Context, path string) error
 	// Lock is Rows that locks every row it finds.
 	Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
