@@ -538,3 +538,26 @@ func TestTableRepair_WaitsForARowThatSomebodyElseIsWriting(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A comparison and a repair of one table do not stand in each other's way.
+func TestTableRepair_WhileTheTableIsComparedBothComeToTheirEnd(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'a' FROM generate_series(1, 20000) i`)
+	c.Exec(t, 1, `UPDATE t SET v = 'x' WHERE id % 10 = 0; DELETE FROM t WHERE id % 10 = 1; INSERT INTO t SELECT i, 'y' FROM generate_series(30001, 30500) i`)
+	d := s.Diff(t, "public.t")
+	for range 3 { // at the same time as the repair, before and behind it
+		comparison := s.Submit(t, "public.t", "block_rows", "1000")
+		id := submitRepair(t, s, d.TaskID, "n1", nil)
+		if status := s.Wait(t, comparison); status.Status != api.StatusCompleted {
+			t.Errorf("the comparison is %s: %s", status.Status, status.Error)
+		}
+		if status := s.Wait(t, id); status.Status != api.StatusCompleted {
+			t.Errorf("the repair is %s: %s", status.Status, status.Error)
+		}
+	}
+	if after := s.Diff(t, "public.t"); after.Result.MismatchedRows != 0 {
+		t.Errorf("%d rows differ", after.Result.MismatchedRows)
+	}
+}

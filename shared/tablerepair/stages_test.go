@@ -232,3 +232,36 @@ func TestRepair_ARunnerThatWakesUpLateWritesNothing(t *testing.T) {
 		t.Errorf("n2 has %s", got)
 	}
 }
+
+// The store goes away and does not come back while the repair runs.
+func TestRepair_WithoutTheStoreFromAnyStageOnIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	for _, seam := range []string{"n2 Lock", "n2 Mark", "n2 Insert", "n2 Commit", "after the commit"} {
+		t.Run(seam, func(t *testing.T) {
+			t.Parallel()
+			b := newDiffering(t)
+			away := func() {
+				for _, op := range []faulty.Op{faulty.Put, faulty.PutIfAbsent, faulty.Create, faulty.Commit, faulty.Get, faulty.Stat, faulty.List} {
+					b.store.On(op, "", faulty.Always(faulty.FailBefore))
+				}
+			}
+			held := b.acquire(t)
+			b.once(seam, away)
+			b.commit = func(ctx context.Context, real func(context.Context) error) error {
+				err := real(ctx)
+				if seam == "after the commit" {
+					away()
+				}
+				return err
+			}
+			r, err := b.runAs(t.Context(), held)
+			b.store.Heal()
+			b.judge(t, r, err)
+			if seam != "n2 Commit" && seam != "after the commit" && err == nil {
+				t.Errorf("result %+v", r)
+			}
+			b.at, b.commit = nil, nil
+			b.finish(t)
+		})
+	}
+}
