@@ -2,7 +2,6 @@ package tablerepair
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"ace/shared/archive"
@@ -85,23 +84,17 @@ func (a *attempt) prepare(ctx context.Context) error {
 	return a.tx.Quiet(ctx)
 }
 
-// unsettled makes sure that nobody has concluded how this attempt ended: who waited for an answer in vain may have, and
-// begun another one. Whoever concludes later waits for the fence. Nor was it made before, by whoever got the same unit: it
-// would find nothing left to do, and conclude that.
+// unsettled makes sure that the attempt has left nothing yet. Who waited for an answer in vain may have concluded how it
+// ended, and begun another one; whoever concludes later waits for the fence. Or it was made before, by a runner that was
+// replaced or by whoever got the same unit, and would find nothing left to do. In any case the next number is free.
 func (a *attempt) unsettled(ctx context.Context) error {
-	_, err := loadManifest(ctx, a.store, a.plan.TaskID, a.target.Node, a.number)
-	if err == nil {
-		return fault.New(fault.Conflict, "attempt %d to repair node %q was made already", a.number, a.target.Node)
-	}
-	if !errors.Is(err, archive.ErrNotFound) {
-		return err
-	}
-	o, err := loadOutcome(ctx, a.store, a.plan.TaskID, a.target.Node, a.number)
-	if err == nil {
-		return fault.New(fault.Conflict, "attempt %d to repair node %q was concluded before it began: %s", a.number, a.target.Node, o.Outcome)
-	}
-	if errors.Is(err, archive.ErrNotFound) {
-		return nil
+	left := ""
+	err := a.store.List(ctx, archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, ""), "", func(info archive.Info) bool {
+		left = info.Key
+		return false
+	})
+	if err == nil && left != "" {
+		err = fault.New(fault.Unavailable, "attempt %d to repair node %q was begun or concluded before: there is %s", a.number, a.target.Node, left)
 	}
 	return err
 }

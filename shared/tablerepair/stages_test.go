@@ -265,3 +265,29 @@ func TestRepair_WithoutTheStoreFromAnyStageOnIsAllOrNothing(t *testing.T) {
 		})
 	}
 }
+
+// A runner stands still with the fence in its hands and nothing in the archive yet. The one that takes over gives its
+// attempt the same number, and waits for the fence, while the first one wakes up and stores what it decided.
+func TestRepair_ARunnerThatWakesUpBehindTheFenceOnlyCostsAnAttempt(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	paused, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	b.once("n2 Lock", func() {
+		close(paused)
+		<-goOn
+	})
+	old := b.acquire(t)
+	go func() {
+		defer close(ended)
+		_, _ = b.runAs(t.Context(), old)
+	}()
+	<-paused
+	b.once("n2 Fence", func() { // of the second one
+		close(goOn)
+		<-ended
+	})
+	r, err := b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "2")
+	b.at = nil
+	b.finish(t)
+}
