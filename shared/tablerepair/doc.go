@@ -28,7 +28,8 @@
 // looked, and it rolls back; or it changed afterwards, and then the new runner waits for the fence until the old
 // transaction has ended, and finds its manifest, which was stored before COMMIT. An old attempt that gets the fence
 // later than that finds the lease changed. An attempt whose number has left anything in the archive is not begun, and its
-// objects are create-only, so of two that pick the same number one commits at most. A new attempt begins only when the one before is known to be rolled back.
+// objects are create-only, so of two that pick the same number one commits at most. A new attempt begins only when the one
+// before is known to be rolled back.
 //
 // What a plan does not know of can be in no before-image: with the rows locked, when nobody can alter the table, an attempt
 // makes sure that its columns are those of the plan.
