@@ -27,8 +27,12 @@
 // fence first, and the fence is held to the end of a transaction. So either the lease changed before the old attempt
 // looked, and it rolls back; or it changed afterwards, and then the new runner waits for the fence until the old
 // transaction has ended, and finds its manifest, which was stored before COMMIT. An old attempt that gets the fence
-// later than that finds the lease changed. Objects of an attempt are create-only, so two runners that pick the same
-// number collide before either commits. A new attempt begins only when the one before is known to be rolled back.
+// later than that finds the lease changed. An attempt whose number has left anything in the archive is not begun, and its
+// objects are create-only, so of two that pick the same number one commits at most. A new attempt begins only when the one
+// before is known to be rolled back.
+//
+// What a plan does not know of can be in no before-image: with the rows locked, when nobody can alter the table, an attempt
+// makes sure that its columns are those of the plan.
 //
 // The package never writes to a node but in an attempt's transaction, never believes that a commit happened because it
 // was sent, and never replaces an object.

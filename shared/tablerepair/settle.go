@@ -42,11 +42,13 @@ func (s *settler) attempts(ctx context.Context) (found map[int]bool, last int, e
 	return found, last, err
 }
 
-// settled is settle that waits for a node or an archive that is away for a moment.
+// settled is settle that waits for a node or an archive that is away for a moment. A fence that was not free for all of
+// settleWait is not waited for again.
 func (s *settler) settled(ctx context.Context, attempt int) (outcome, error) {
+	began := time.Now()
 	for try, wait := 1, retryWait; ; try, wait = try+1, 2*wait {
 		o, err := s.settle(ctx, attempt)
-		if err == nil || try == settleTries || !fault.Retryable(err) {
+		if err == nil || try == settleTries || !fault.Retryable(err) || time.Since(began) > settleWait {
 			return o, err
 		}
 		if sleep(ctx, wait) != nil {
