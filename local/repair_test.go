@@ -89,7 +89,9 @@ func atCommit(t *testing.T, c *pgtest.Cluster) (reached func() bool, release fun
 			default:
 			}
 			if len(c.QueryStrings(t, 1, `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)) > 0 {
-				<-answer
+				if err := <-answer; err != nil {
+					t.Error(err)
+				}
 				return true
 			}
 		}

@@ -102,12 +102,12 @@ func (b *bench) measure(ctx context.Context, c benchCase) (r result, err error) 
 func (b *bench) repeat(ctx context.Context, c benchCase, service *stage.Service, r result) (result, error) {
 	var times []float64
 	for i := range b.runs + 1 {
-		if c.Follow == repair && i > 0 { // what was repaired has to differ again
+		if (c.Follow == repair || c.Heal != "") && i > 0 { // what was mended has to differ again
 			if err := b.drift(ctx, c); err != nil {
 				return r, err
 			}
 		}
-		took, done, err := once(ctx, c, service)
+		took, done, err := b.once(ctx, c, service)
 		if err != nil {
 			return r, err
 		}

@@ -22,13 +22,16 @@ type outcome struct {
 }
 
 // once has the table compared and, if the case is about that, the document followed up. The seconds are those of the last task.
-func once(ctx context.Context, c benchCase, s *stage.Service) (float64, outcome, error) {
+func (b *bench) once(ctx context.Context, c benchCase, s *stage.Service) (float64, outcome, error) {
 	args := "cluster_name=bench&quiet=true&table_name=public." + c.Table
 	path := "/ace/table-diff?confirm_delay=0&" + args
 	if c.CPUs > 0 {
 		path += "&max_cpu_ratio=1"
 	}
 	status, err := finish(ctx, s, path)
+	if err == nil && c.Heal != "" {
+		_, err = b.nodes.One(ctx, 1, "-c", c.Heal)
+	}
 	if err == nil && c.Follow != "" {
 		status, err = finish(ctx, s, "/ace/"+c.Follow+"?"+args+"&diff_file="+url.QueryEscape(status.TaskID)+c.Args)
 	}

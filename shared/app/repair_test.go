@@ -403,6 +403,21 @@ func TestTableRepair_TriggersFireOnlyIfAsked(t *testing.T) {
 	}
 }
 
+func TestTableRepair_TriggersFireIfAskedWhateverTheDatabaseIsConfiguredTo(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE TABLE fired (id int)`,
+		`CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.fired VALUES (NEW.id); RETURN NEW; END'`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a')`)
+	c.Exec(t, 1, `CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()`,
+		fmt.Sprintf(`ALTER DATABASE "%s" SET session_replication_role = replica`, c.DB))
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", func(r *api.TableRepairRequest) { r.FireTriggers = true })
+	if diff := cmp.Diff([][]string{{"(1)"}}, content(t, c, 1, "fired")); diff != "" || r.Status != api.StatusCompleted {
+		t.Errorf("%s %s\n%s", r.Status, r.Error, diff)
+	}
+}
+
 func TestTableRepair_DeletionsThatReachOtherTablesMustBeAllowed(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -420,6 +435,23 @@ func TestTableRepair_DeletionsThatReachOtherTablesMustBeAllowed(t *testing.T) {
 	r := repair(t, s, d.TaskID, "n1", func(r *api.TableRepairRequest) { fire(r); r.AllowCascade = true })
 	if left := content(t, c, 1, "child"); r.counts("n2") != "+0 ~0 -1 =0 /0 committed" || len(left) != 0 {
 		t.Errorf("%s %s, the other table has %v", r.counts("n2"), r.Error, left)
+	}
+}
+
+// A dry run says what the repair will say.
+func TestTableRepair_UpdatesThatReachOtherTablesMustBeAllowedInADryRunToo(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, u int UNIQUE); CREATE TABLE r (u int REFERENCES t (u) ON UPDATE CASCADE)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 1)`)
+	c.Exec(t, 1, `INSERT INTO t VALUES (1, 2); INSERT INTO r VALUES (2)`)
+	d := s.Diff(t, "public.t").TaskID
+	for _, dry := range []bool{false, true} {
+		r := repair(t, s, d, "n1", func(r *api.TableRepairRequest) { r.FireTriggers, r.DryRun = true, dry })
+		if r.Status != api.StatusFailed || !strings.Contains(r.Error, "allow_cascade") {
+			t.Errorf("dry run %t ended %s: %s", dry, r.Status, r.Error)
+		}
 	}
 }
 
@@ -504,5 +536,28 @@ func TestTableRepair_WaitsForARowThatSomebodyElseIsWriting(t *testing.T) {
 	}
 	if diff := cmp.Diff([][]string{{"(1,a)"}}, content(t, c, 1, "t")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A comparison and a repair of one table do not stand in each other's way.
+func TestTableRepair_WhileTheTableIsComparedBothComeToTheirEnd(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'a' FROM generate_series(1, 20000) i`)
+	c.Exec(t, 1, `UPDATE t SET v = 'x' WHERE id % 10 = 0; DELETE FROM t WHERE id % 10 = 1; INSERT INTO t SELECT i, 'y' FROM generate_series(30001, 30500) i`)
+	d := s.Diff(t, "public.t")
+	for range 3 { // at the same time as the repair, before and behind it
+		comparison := s.Submit(t, "public.t", "block_rows", "1000")
+		id := submitRepair(t, s, d.TaskID, "n1", nil)
+		if status := s.Wait(t, comparison); status.Status != api.StatusCompleted {
+			t.Errorf("the comparison is %s: %s", status.Status, status.Error)
+		}
+		if status := s.Wait(t, id); status.Status != api.StatusCompleted {
+			t.Errorf("the repair is %s: %s", status.Status, status.Error)
+		}
+	}
+	if after := s.Diff(t, "public.t"); after.Result.MismatchedRows != 0 {
+		t.Errorf("%d rows differ", after.Result.MismatchedRows)
 	}
 }

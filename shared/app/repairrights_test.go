@@ -99,6 +99,61 @@ func TestTableRepair_WaitsForWhatReplicationOwes(t *testing.T) {
 	}
 }
 
+// A subscription that is enabled but stands still, since somebody holds a lock there.
+func TestTableRepair_ADryRunTellsHowFarASubscriptionIsBehind(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE TABLE held (id int PRIMARY KEY)`)
+	c.Exec(t, 0, `CREATE PUBLICATION p FOR TABLE t, held`)
+	c.Exec(t, 1, `CREATE SUBSCRIPTION s CONNECTION '`+c.DSN(0)+`' PUBLICATION p WITH (copy_data = false)`)
+	t.Cleanup(func() {
+		c.Exec(t, 1, `ALTER SUBSCRIPTION s DISABLE`, `ALTER SUBSCRIPTION s SET (slot_name = NONE)`, `DROP SUBSCRIPTION s`)
+	})
+	holder := c.Connect(t, 1)
+	if _, err := holder.Exec(t.Context(), `BEGIN; LOCK TABLE held`); err != nil {
+		t.Fatal(err)
+	}
+	c.Exec(t, 0, `INSERT INTO held VALUES (1)`, `INSERT INTO t VALUES (1, 'a')`)
+	s := apptest.New(t, c, apptest.Options{})
+	d := s.Diff(t, "public.t")
+	dry := repair(t, s, d.TaskID, "n1", dryRun)
+	if warnings := strings.Join(dry.Warnings, " "); !strings.Contains(warnings, `subscription "s"`) || !strings.Contains(warnings, "bytes of log") {
+		t.Errorf("dry run %s %s, warnings %v", dry.Status, dry.Error, dry.Warnings)
+	}
+	id := submitRepair(t, s, d.TaskID, "n1", nil)
+	time.Sleep(time.Second)
+	if _, err := holder.Exec(t.Context(), `ROLLBACK`); err != nil {
+		t.Fatal(err)
+	}
+	if status := s.Wait(t, id); status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), `"unchanged":1`) {
+		t.Errorf("%s %s %s", status.Status, status.Error, status.Result)
+	}
+}
+
+// What a subscription has yet to copy it would insert again, and stop for ever.
+func TestTableRepair_WaitsForTheFirstCopyOfASubscription(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"), pgtest.ServerSetting("max_sync_workers_per_subscription", "0"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	c.Exec(t, 0, `CREATE PUBLICATION p FOR TABLE t`, `INSERT INTO t VALUES (1, 'a')`)
+	c.Exec(t, 1, `CREATE SUBSCRIPTION s CONNECTION '`+c.DSN(0)+`' PUBLICATION p`)
+	t.Cleanup(func() {
+		c.Exec(t, 1, `ALTER SUBSCRIPTION s DISABLE`, `ALTER SUBSCRIPTION s SET (slot_name = NONE)`, `DROP SUBSCRIPTION s`)
+	})
+	s := apptest.New(t, c, apptest.Options{})
+	d := s.Diff(t, "public.t")
+	dry := repair(t, s, d.TaskID, "n1", dryRun)
+	if warnings := strings.Join(dry.Warnings, " "); !strings.Contains(warnings, `subscription "s"`) || !strings.Contains(warnings, "has not copied") {
+		t.Errorf("dry run %s %s, warnings %v", dry.Status, dry.Error, dry.Warnings)
+	}
+	id := submitRepair(t, s, d.TaskID, "n1", nil)
+	time.Sleep(time.Second)
+	c.Exec(t, 1, `ALTER SYSTEM SET max_sync_workers_per_subscription = 2`, `SELECT pg_reload_conf()`)
+	if status := s.Wait(t, id); status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), `"unchanged":1`) {
+		t.Errorf("%s %s %s", status.Status, status.Error, status.Result)
+	}
+}
+
 func TestTableRepair_WithAllowLagItRepairsAllTheSame(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))

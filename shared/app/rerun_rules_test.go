@@ -188,3 +188,19 @@ func TestTableRerun_TheChecksumIsAsAsked(t *testing.T) {
 		t.Errorf("got %s", figures(d))
 	}
 }
+
+// Without PostgreSQL's \x the text of a bytea is the bytes of its letters: another key, which nobody has.
+func TestTableRerun_SaysThatNoNodeHasAKey(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id bytea PRIMARY KEY, v text)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES ('\x00ff', 'a'), ('\x01', 'a')`)
+	c.Exec(t, 1, `INSERT INTO t VALUES ('\x00ff', 'b')`)
+	for id, warned := range map[string]bool{"00ff": true, `\\x00ff`: false} {
+		d := rerunBoth(t, s, s.Import(t, fmt.Appendf(nil, `{"diffs":{"n1/n2":{"n1":[{"id":"%s"}],"n2":[]}}}`, id)), "public.t")
+		if got := strings.Contains(strings.Join(d.Summary.Warnings, " "), "1 of the keys of imports/"); got != warned {
+			t.Errorf("key %s: %s, warnings %v", id, figures(d), d.Summary.Warnings)
+		}
+	}
+}

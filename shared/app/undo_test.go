@@ -141,3 +141,69 @@ func TestTableUndo_OfARepairThatFailedOnOneNodeTakesTheOthersBack(t *testing.T) 
 		t.Error(diff)
 	}
 }
+
+// A repair that found nothing to do on one node is committed there, without before-images.
+func TestTableUndo_ANodeThatNeededNothingIsPassedOver(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a')`)
+	c.Exec(t, 1, `UPDATE t SET v = 'x'`)
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", nil)
+	if r.counts("n2") != "+0 ~1 -0 =0 /0 committed" || r.counts("n3") != "+0 ~0 -0 =0 /0 committed" {
+		t.Fatalf("n2 %s, n3 %s: %s", r.counts("n2"), r.counts("n3"), r.Error)
+	}
+	u := undo(t, s, r.TaskID, nil)
+	if u.Status != api.StatusCompleted || len(u.Nodes) != 1 || u.Nodes["n2"].Updated != 1 {
+		t.Errorf("%+v", u)
+	}
+	if diff := cmp.Diff([][]string{{"(1,x)"}}, content(t, c, 1, "t")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTableUndo_OfARepairThatNeededNothingHasNothingToTakeBack(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a')`)
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", nil)
+	if u := undo(t, s, r.TaskID, nil); u.Status != api.StatusFailed || !strings.Contains(u.Error, "nothing to take back") {
+		t.Errorf("%+v", u)
+	}
+}
+
+// What was written to a column that came after the repair is nowhere else: a row that has it is not deleted.
+func TestTableUndo_AColumnThatCameAfterTheRepairIsNotLost(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a'), (2, 'a'), (3, 'a')`)
+	c.Exec(t, 1, `INSERT INTO t VALUES (3, 'x'), (4, 'y')`)
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", nil)
+	c.Exec(t, 1, `ALTER TABLE t ADD w text`, `UPDATE t SET w = 'mine' WHERE id <> 2`)
+	u := undo(t, s, r.TaskID, nil)
+	if n := u.Nodes["n2"]; n.Inserted != 1 || n.Updated != 1 || n.Deleted != 1 || n.Skipped != 1 || u.Status != api.StatusCompleted {
+		t.Errorf("%+v %s", n, u.Error)
+	}
+	if diff := cmp.Diff([][]string{{"(1,a,mine)"}, {"(3,x,mine)"}, {"(4,y,)"}}, content(t, c, 1, "t")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTableUndo_OfATableThatHasAnotherKeyNowIsRefused(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, other int NOT NULL, v text)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 2, 'a'), (2, 1, 'a')`)
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", nil)
+	c.Exec(t, 1, `ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (other)`)
+	if u := undo(t, s, r.TaskID, nil); u.Status != api.StatusFailed || !strings.Contains(u.Error, "the table's key is (other), the key of the repair is (id)") {
+		t.Errorf("%+v", u)
+	}
+	if diff := cmp.Diff([][]string{{"(1,2,a)"}, {"(2,1,a)"}}, content(t, c, 1, "t")); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -112,9 +112,27 @@ func RepairKey(taskID, node string, attempt int, name string) string {
 	return fmt.Sprintf("%s%d/%s", RepairsPrefix(taskID, node), attempt, name)
 }
 
-// ReportKey is the report of a task that was submitted on this day (UTC).
-func ReportKey(taskID string, submitted time.Time) string {
-	return fmt.Sprintf("reports/%s/%s.json", submitted.UTC().Format(time.DateOnly), taskID)
+// RepairedNode is the node of a RepairKey; empty if it is none.
+func RepairedNode(key string) string {
+	if parts := strings.Split(key, "/"); len(parts) == 5 && parts[0] == "repairs" {
+		if node, err := url.PathUnescape(parts[2]); err == nil {
+			return node
+		}
+	}
+	return ""
+}
+
+// ReportKey is the nth report, from 1, of a task that was submitted on this day (UTC).
+func ReportKey(taskID string, submitted time.Time, n int) string {
+	if n > 1 {
+		return fmt.Sprintf("%s%d.json", ReportsOfTaskPrefix(taskID, submitted), n)
+	}
+	return ReportsOfTaskPrefix(taskID, submitted) + "json"
+}
+
+// ReportsOfTaskPrefix holds all reports of a task.
+func ReportsOfTaskPrefix(taskID string, submitted time.Time) string {
+	return fmt.Sprintf("reports/%s/%s.", submitted.UTC().Format(time.DateOnly), taskID)
 }
 
 // RenderingKey is the csv or html rendering of a document, which lies beside it.

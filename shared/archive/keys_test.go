@@ -84,3 +84,16 @@ func TestDiffIndexPrefix_KeepsLongNamesApartInShortPieces(t *testing.T) {
 		t.Errorf("%d different prefixes, want 3", len(seen))
 	}
 }
+
+func TestRepairedNode_IsTheNodeOfTheKey(t *testing.T) {
+	for _, node := range []string{"n1", "a/b", "n 1%2F", "é"} {
+		if got := archive.RepairedNode(archive.RepairKey("tr_20240101_000000", node, 3, "manifest.json")); got != node {
+			t.Errorf("node %q comes back as %q", node, got)
+		}
+	}
+	for _, key := range []string{"", "repairs/tr_20240101_000000/n1/1", "diffs/a/b/c/d"} {
+		if got := archive.RepairedNode(key); got != "" {
+			t.Errorf("%q has node %q", key, got)
+		}
+	}
+}

@@ -79,6 +79,13 @@ func (r *RepairTx) Quiet(ctx context.Context) error {
 	return r.tx.run(ctx, "setting session_replication_role", replicaRole())
 }
 
+// Fire lets triggers and foreign keys fire, also where role or database are configured otherwise.
+func (r *RepairTx) Fire(ctx context.Context) error {
+	return r.tx.run(ctx, "setting session_replication_role", query{
+		sql: "SELECT set_config('session_replication_role', 'origin', true) WHERE current_setting('session_replication_role') = 'replica'",
+	})
+}
+
 // Path sets the search_path for what follows.
 func (r *RepairTx) Path(ctx context.Context, path string) error {
 	return r.tx.run(ctx, "setting search_path", query{sql: "SELECT set_config('search_path', $1, true)", args: textArgs(path)})
@@ -125,6 +132,28 @@ func (r *RepairTx) Status(ctx context.Context, xid string) (string, error) {
 		row:  func(v [][]byte) error { status = string(v[0]); return nil },
 	})
 	return status, err
+}
+
+// columnsNowSQL gives what columnsSQL says of columns that exist, so far as it matters to who writes them.
+const columnsNowSQL = `
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated <> ''
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum`
+
+// Columns gives the table's columns as they are now: name, declared type, and whether they are generated. If the
+// transaction has read rows of the table they stay like this until it ends.
+func (r *RepairTx) Columns(ctx context.Context, schema, name string) ([]table.Column, error) {
+	var columns []table.Column
+	path := func(path string) query {
+		return query{sql: "SELECT set_config('search_path', $1, true)", args: textArgs(path)}
+	}
+	return columns, r.tx.run(ctx, "reading the table's columns", path(catalogPath), query{
+		sql: columnsNowSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
+			columns = append(columns, table.Column{Name: string(v[0]), Declared: string(v[1]), Generated: isTrue(v[2])})
+			return nil
+		},
+	}, path(r.tx.searchPath))
 }
 
 // CheckNow has the constraints that wait for the end checked, so that what they say is said before COMMIT.

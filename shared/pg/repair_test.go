@@ -323,3 +323,22 @@ func TestKeepLocal_WhatARepairWritesHasAnOriginAndTheNextSessionHasNone(t *testi
 		t.Errorf("a subscriber that wants local changes only gets %v", got)
 	}
 }
+
+func TestKeepLocal_AServerThatHasNoOriginToSpareIsNoReasonToStop(t *testing.T) {
+	c := pgtest.Own(t, pgtest.Nodes(1), pgtest.ServerSetting("wal_level", "logical"), pgtest.ServerSetting("max_replication_slots", "1"))
+	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY)`)
+	other := c.Connect(t, 0)
+	if _, err := other.Exec(t.Context(), `SELECT pg_replication_origin_create('another')`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Exec(t.Context(), `SELECT pg_replication_origin_session_setup('another')`); err != nil {
+		t.Fatal(err)
+	}
+	tx := beginRepair(t, n, at)
+	if reason, err := tx.KeepLocal(t.Context()); err != nil || !strings.Contains(reason, "max_replication_slots") {
+		t.Fatalf("reason %q, error %v", reason, err)
+	}
+	if err := errors.Join(tx.Insert(t.Context(), at, []int{0}, []table.Row{text("1")}), tx.Commit(t.Context())); err != nil {
+		t.Error(err)
+	}
+}

@@ -12,7 +12,8 @@ import (
 // Before PostgreSQL 16 there is no column suborigin: the inner query then finds the outer one's.
 const subscriptionsSQL = `
 SELECT DISTINCT s.subname, coalesce(s.subslotname, ''), s.subenabled,
-       (SELECT suborigin FROM pg_subscription o WHERE o.oid = s.oid) = 'none'
+       (SELECT suborigin FROM pg_subscription o WHERE o.oid = s.oid) = 'none',
+       bool_and(r.srsubstate IN ('s', 'r')) OVER (PARTITION BY s.oid)
 FROM pg_subscription s
 CROSS JOIN (VALUES ('any')) before16 (suborigin)
 JOIN pg_subscription_rel r ON r.srsubid = s.oid
@@ -27,7 +28,7 @@ ORDER BY s.subname`
 func (n *Node) Subscriptions(ctx context.Context, schema, name string) ([]table.Subscription, error) {
 	var found []table.Subscription
 	return found, n.ask(ctx, "looking for subscriptions", query{sql: subscriptionsSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
-		found = append(found, table.Subscription{Name: string(v[0]), Slot: string(v[1]), Enabled: isTrue(v[2]), LocalOnly: isTrue(v[3])})
+		found = append(found, table.Subscription{Name: string(v[0]), Slot: string(v[1]), Enabled: isTrue(v[2]), LocalOnly: isTrue(v[3]), Copied: isTrue(v[4])})
 		return nil
 	}})
 }
@@ -143,6 +144,8 @@ func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
 			if back := r.back(ctx, nil); back != nil {
 				return "", back
 			}
+		case "53400":
+			return "the server has no replication origin to spare (max_replication_slots, since PostgreSQL 18 max_active_replication_origins), so subscribers get the repair like any other change", r.back(ctx, nil)
 		default:
 			return "", err
 		}

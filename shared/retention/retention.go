@@ -110,7 +110,7 @@ func (s *Sweeper) remove(ctx context.Context, rec task.Record) error {
 	document := strings.TrimSuffix(archive.DiffKey(rec.TaskID, rec.SubmittedAt, api.FormatJSON), api.FormatJSON)
 	for _, prefix := range []string{
 		document, // renderings stand beside it
-		archive.ReportKey(rec.TaskID, rec.SubmittedAt),
+		archive.ReportsOfTaskPrefix(rec.TaskID, rec.SubmittedAt),
 		archive.RepairsOfTaskPrefix(rec.TaskID),
 	} {
 		if err := s.below(ctx, prefix); err != nil {

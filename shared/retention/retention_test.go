@@ -71,7 +71,7 @@ func (b *bench) ended(t *testing.T, typ task.Type) task.Record {
 	}
 	o := task.Outcome{Status: task.Completed, Result: json.RawMessage(`{}`)}
 	if typ == task.TableRepair {
-		b.put(t, archive.ReportKey(id, b.now), archive.RepairKey(id, "n1", 1, "manifest.json"), archive.RepairKey(id, "n2", 1, "undo-1"))
+		b.put(t, archive.ReportKey(id, b.now, 1), archive.ReportKey(id, b.now, 2), archive.RepairKey(id, "n1", 1, "manifest.json"), archive.RepairKey(id, "n2", 1, "undo-1"))
 	} else {
 		o.Document = &task.Document{Key: archive.DiffKey(id, b.now, "json"), Size: 2, SHA256: "ab"}
 		b.put(t, o.Document.Key, archive.DiffKey(id, b.now, "html"))

@@ -67,6 +67,7 @@ type Subscription struct {
 	Enabled bool
 	// LocalOnly: it leaves out what has an origin there, as what a repair writes: origin = none.
 	LocalOnly bool
+	Copied    bool // it has brought the rows that the table began with
 }
 
 // Position is a moment of a server.

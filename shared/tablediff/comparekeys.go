@@ -40,6 +40,9 @@ func (j *job) compareKeys(ctx context.Context) error {
 		j.totals.Keys++
 		if allSame(digest) {
 			j.totals.Resolved++
+			if digest[0] == nil {
+				j.totals.Nowhere++
+			}
 			continue
 		}
 		block := j.unit.From + i/blockKeys

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"maps"
@@ -134,8 +135,10 @@ func (r *run) summary() difffile.Summary {
 	if p.Strategy == Keys {
 		s.RerunOf, s.Behavior, s.Blocks = p.Document.Key, p.Behavior, int64(r.listed.Blocks)
 	}
+	nowhere := int64(0)
 	for _, t := range append(r.compared, r.equal) {
 		s.TotalRows += t.Keys
+		nowhere += t.Nowhere
 		s.ResolvedRows += t.Resolved
 		for i, rows := range t.RowsPerNode {
 			s.RowsPerNode[p.Nodes[i]] += rows
@@ -148,8 +151,17 @@ func (r *run) summary() difffile.Summary {
 		s.UnsettledRows += t.Unsettled
 		s.MismatchedBlocks += int64(t.Blocks)
 	}
+	if nowhere > 0 {
+		s.Warnings = append(s.Warnings, nobodyHas(p.Document.Key, nowhere))
+	}
 	r.addPairs(&s)
 	return s
+}
+
+// nobodyHas warns of keys that count as resolved without any row: a document of another tool may write keys in a way that
+// PostgreSQL reads as others.
+func nobodyHas(document string, keys int64) string {
+	return fmt.Sprintf("%d of the keys of %s are on no node: their rows were deleted everywhere, or the document writes keys otherwise than PostgreSQL does", keys, document)
 }
 
 // snapshots says which rows were read as of the same moment: those of a unit of work, or all of a pass over the pages.

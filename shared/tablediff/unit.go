@@ -131,11 +131,12 @@ type Totals struct {
 	Candidates     int64   `json:"candidates"`                // keys whose rows seem to differ
 	PairCandidates []int64 `json:"pair_candidates,omitempty"` // the same for each pair
 
-	Mismatched int64        `json:"mismatched"` // keys whose rows do differ
-	Resolved   int64        `json:"resolved"`   // candidates that were found equal when read again; keys that a rerun finds equal
-	Unsettled  int64        `json:"unsettled"`  // of the mismatched, those still being written
-	Respelt    int64        `json:"respelt"`    // candidates that are another spelling of one that counts
-	Blocks     int          `json:"blocks"`     // blocks that hold a mismatched key
+	Mismatched int64        `json:"mismatched"`        // keys whose rows do differ
+	Resolved   int64        `json:"resolved"`          // candidates that were found equal when read again; keys that a rerun finds equal
+	Nowhere    int64        `json:"nowhere,omitempty"` // of the resolved keys of a rerun, those that no node has
+	Unsettled  int64        `json:"unsettled"`         // of the mismatched, those still being written
+	Respelt    int64        `json:"respelt"`           // candidates that are another spelling of one that counts
+	Blocks     int          `json:"blocks"`            // blocks that hold a mismatched key
 	Pairs      []PairTotals `json:"pairs,omitempty"`
 }
 

@@ -2,7 +2,6 @@ package tablerepair
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"ace/shared/archive"
@@ -80,20 +79,22 @@ func (a *attempt) prepare(ctx context.Context) error {
 		a.totals.Warnings = append(a.totals.Warnings, "node "+a.target.Node+": "+reason)
 	}
 	if a.plan.FireTriggers {
-		return nil
+		return a.tx.Fire(ctx)
 	}
 	return a.tx.Quiet(ctx)
 }
 
-// unsettled makes sure that nobody has concluded how this attempt ended: who waited for an answer in vain may have, and
-// begun another one. Whoever concludes later waits for the fence.
+// unsettled makes sure that the attempt has left nothing yet. Who waited for an answer in vain may have concluded how it
+// ended, and begun another one; whoever concludes later waits for the fence. Or it was made before, by a runner that was
+// replaced or by whoever got the same unit, and would find nothing left to do. In any case the next number is free.
 func (a *attempt) unsettled(ctx context.Context) error {
-	o, err := loadOutcome(ctx, a.store, a.plan.TaskID, a.target.Node, a.number)
-	if err == nil {
-		return fault.New(fault.Conflict, "attempt %d to repair node %q was concluded before it began: %s", a.number, a.target.Node, o.Outcome)
-	}
-	if errors.Is(err, archive.ErrNotFound) {
-		return nil
+	left := ""
+	err := a.store.List(ctx, archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, ""), "", func(info archive.Info) bool {
+		left = info.Key
+		return false
+	})
+	if err == nil && left != "" {
+		err = fault.New(fault.Unavailable, "attempt %d to repair node %q was begun or concluded before: there is %s", a.number, a.target.Node, left)
 	}
 	return err
 }
@@ -125,7 +126,32 @@ func (a *attempt) record(ctx context.Context, source Source) error {
 	if err := a.decide(ctx, source, r); err != nil {
 		return err
 	}
-	return a.checkReach(ctx)
+	if err := a.unaltered(ctx); err != nil {
+		return err
+	}
+	return a.checkReach()
+}
+
+// unaltered makes sure that the table has the columns of the plan. Another one would be lost with a row that is deleted,
+// and is in no before-image. Since rows were read nobody can alter the table.
+func (a *attempt) unaltered(ctx context.Context) error {
+	now, err := a.tx.Columns(ctx, a.plan.Schema, a.plan.Table)
+	if err != nil {
+		return err
+	}
+	planned := map[string]Column{}
+	for _, c := range a.target.Columns {
+		planned[c.Name] = c
+	}
+	same := len(now) == len(planned)
+	for _, c := range now {
+		p := planned[c.Name]
+		same = same && p.Type == c.Declared && p.Written != c.Generated
+	}
+	if !same {
+		return fault.New(fault.Conflict, "node %q: the table was altered since this was planned: start it again", a.target.Node)
+	}
+	return nil
 }
 
 func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error {

@@ -106,11 +106,12 @@ func checkLag(ctx context.Context, p *Plan, source, target Node, lsn string, wai
 	if err != nil {
 		return false, err
 	}
+	check := owing{plan: p, source: source, target: target, lsn: lsn, wait: wait}
 	for _, s := range subscriptions {
 		if s.Slot == "" {
 			continue // it comes from nowhere: nothing is owed
 		}
-		ours, err := checkSubscription(ctx, s, source, target, lsn, wait)
+		ours, err := check.subscription(ctx, s)
 		if err != nil {
 			return false, err
 		}
@@ -119,24 +120,59 @@ func checkLag(ctx context.Context, p *Plan, source, target Node, lsn string, wai
 	return replicated, nil
 }
 
-func checkSubscription(ctx context.Context, s table.Subscription, source, target Node, lsn string, wait bool) (ours bool, err error) {
+// owing looks for what replication owes a target.
+type owing struct {
+	plan           *Plan
+	source, target Node
+	lsn            string
+	wait           bool
+}
+
+func (o owing) subscription(ctx context.Context, s table.Subscription) (ours bool, err error) {
 	deadline := time.Now().Add(lagWait)
 	for poll := firstLagPoll; ; poll = min(2*poll, lagPoll) {
-		behind, ours, err := source.Behind(ctx, s.Slot, lsn)
+		behind, ours, err := o.source.Behind(ctx, s.Slot, o.lsn)
+		var why string
 		switch {
 		case err != nil || !ours:
 			return false, err
 		case !s.Enabled:
-			return true, lagging(s, source, target, "is disabled, and what it has not applied yet would collide with the repair")
+			return true, o.lagging(s, "is disabled, and what it has not applied yet would collide with the repair")
+		case !s.Copied:
+			why = "has not copied the table's first rows yet"
 		case behind == 0:
 			return true, nil
-		case !wait || time.Now().After(deadline):
-			return true, lagging(s, source, target, fmt.Sprintf("has still to apply %d bytes of log from before the repair", behind))
+		default:
+			why = fmt.Sprintf("has still to apply %d bytes of log from before the repair", behind)
+		}
+		if !o.wait || time.Now().After(deadline) {
+			return true, o.lagging(s, why)
 		}
 		if err := sleep(ctx, poll); err != nil {
 			return true, err
 		}
+		if s, err = o.again(ctx, s); err != nil {
+			return true, err
+		}
 	}
+}
+
+// again reads what has become of a subscription that was still copying. One that is gone owes nothing more.
+func (o owing) again(ctx context.Context, s table.Subscription) (table.Subscription, error) {
+	if s.Copied {
+		return s, nil
+	}
+	now, err := o.target.Subscriptions(ctx, o.plan.Schema, o.plan.Table)
+	if i := slices.IndexFunc(now, func(n table.Subscription) bool { return n.Name == s.Name }); i >= 0 {
+		return now[i], err
+	}
+	s.Copied = true
+	return s, err
+}
+
+func (o owing) lagging(s table.Subscription, why string) error {
+	return fault.New(fault.Unavailable, "node %q: subscription %q, which brings this table's changes from node %q, %s; allow_lag=true repairs all the same",
+		o.target.Name(), s.Name, o.source.Name(), why)
 }
 
 // echoes warns of subscriptions by which the repair of a node comes to another one like any other change: a row that is
@@ -161,9 +197,4 @@ func echoes(ctx context.Context, p *Plan, target, peer Node) ([]string, error) {
 		}
 	}
 	return warnings, nil
-}
-
-func lagging(s table.Subscription, source, target Node, why string) error {
-	return fault.New(fault.Unavailable, "node %q: subscription %q, which brings this table's changes from node %q, %s; allow_lag=true repairs all the same",
-		target.Name(), s.Name, source.Name(), why)
 }

@@ -35,6 +35,7 @@ type bench struct {
 	at func(call string)
 	// sent counts units.
 	sent int
+	unit tablerepair.Unit // the last one
 }
 
 // document lists the keys 1, 2, 4 and 5 of public.t, in the layout of the older ACE. Nobody has a row with the key 5.
@@ -86,6 +87,7 @@ func (b *bench) runAs(ctx context.Context, held *task.Held) (tablerepair.Result,
 	worker := tablerepair.NewWorker(b.store, b, b.tasks)
 	c := tablerepair.NewCoordinator(b.store, b, invoker(func(ctx context.Context, u tablerepair.Unit) (tablerepair.Totals, error) {
 		b.sent++
+		b.unit = u
 		return worker.Do(ctx, u)
 	}), slog.New(slog.DiscardHandler))
 	return c.Run(ctx, job, func(task.Progress) {})

@@ -14,6 +14,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/pg/pgtest"
 	"ace/shared/tablerepair"
+	"ace/shared/task"
 )
 
 func newDiffering(t *testing.T) *bench {
@@ -294,4 +295,127 @@ func TestRepair_ANodeThatIsGoneAfterTheManifestIsUnknown(t *testing.T) {
 	}
 	r, err = b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "2")
+}
+
+// takeBack undoes the repair in a task of its own. What that brings back is what was in the archive.
+func (b *bench) takeBack(t *testing.T, nodes ...string) (tablerepair.Result, error) {
+	t.Helper()
+	rec, err := b.tasks.Create(t.Context(), task.New{
+		Type: task.TableUndo, ClusterName: b.cluster.Name, DBName: b.cluster.DB, TableName: "public.t", Parameters: json.RawMessage(`{}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	repair := b.job
+	defer func() { b.job = repair }()
+	b.job = tablerepair.Job{
+		TaskID: rec.TaskID, ClusterName: repair.ClusterName, Database: repair.Database, Schema: repair.Schema, Table: repair.Table,
+		Undoes: repair.TaskID, Nodes: nodes, SubmittedAt: rec.SubmittedAt, StartedAt: rec.SubmittedAt,
+	}
+	return b.run(t.Context(), t)
+}
+
+// Whether the repair was committed is found out by its undo, from the rows, which have the source's order of columns.
+func TestUndo_OfARepairWhoseEndNobodyNotedOnANodeWithAnotherOrderOfColumns(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')`)
+	c.Exec(t, 1, `CREATE TABLE t (v text, id int PRIMARY KEY); INSERT INTO t VALUES ('x', 2), ('c', 3), ('y', 4)`)
+	b := newBench(t, c)
+	b.crashed(t, func(ctx context.Context, real func(context.Context) error) error { return real(ctx) })
+	b.asOfAnotherServer(t)
+	r, err := b.takeBack(t, "n1", "n2")
+	if err != nil || len(r.Nodes) != 1 || r.Nodes[0].Outcome != tablerepair.Committed {
+		t.Errorf("result %+v, error %v", r, err)
+	}
+	if got := b.rows(t); got != "(x,2) (c,3) (y,4)" {
+		t.Errorf("n2 has %s", got)
+	}
+}
+
+func TestUndo_ANodeThatHasLeftTheClusterIsNotPassedOver(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	if _, err := b.run(t.Context(), t); err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.takeBack(t, "n1")
+	if err == nil || len(r.Nodes) != 1 || !strings.Contains(fault.PublicMessage(err), `node "n2" was repaired, but is none of the active nodes`) {
+		t.Errorf("result %+v, error %v", r, err)
+	}
+}
+
+// A unit that is delivered twice finds nothing left to do the second time. What it says then must not count.
+func TestRepair_AUnitThatIsDeliveredTwiceIsDoneOnce(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	worker := tablerepair.NewWorker(b.store, b, b.tasks)
+	b.commit = func(ctx context.Context, real func(context.Context) error) error {
+		b.commit = nil
+		if err := real(ctx); err != nil {
+			return err
+		}
+		if totals, err := worker.Do(ctx, b.unit); err == nil {
+			t.Errorf("the second time it did %+v", totals)
+		}
+		return nil
+	}
+	r, err := b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "1")
+}
+
+// The process ends between the report and the end of the task: what the next one does stands in a report of its own.
+func TestRepair_AReportSaysHowTheTaskEnded(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	b.job.Report, b.job.Arguments = true, json.RawMessage(`{}`)
+	b.commit = func(context.Context, func(context.Context) error) error {
+		return fault.New(fault.Invalid, "it is refused")
+	}
+	first, err := b.run(t.Context(), t)
+	if err == nil || first.Report == "" {
+		t.Fatalf("result %+v, error %v", first, err)
+	}
+	b.commit = nil
+	r, err := b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "2")
+	for key, outcome := range map[string]string{first.Report: tablerepair.RolledBack, r.Report: tablerepair.Committed} {
+		object, err := b.store.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(object.Body)
+		object.Body.Close()
+		if err != nil || !strings.Contains(string(body), `"outcome":"`+outcome+`"`) {
+			t.Errorf("%s is %s, error %v; want the outcome %s", key, body, err, outcome)
+		}
+	}
+}
+
+// A column that the plan does not know would be lost with a row that is deleted, and is in no before-image.
+func TestRepair_ATableThatWasAlteredSinceThePlanIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, alter := range map[string]string{
+		"a column more":     `ALTER TABLE t ADD w text; UPDATE t SET w = 'mine'`,
+		"another type":      `ALTER TABLE t ALTER v TYPE varchar(9)`,
+		"another column":    `ALTER TABLE t RENAME v TO old; ALTER TABLE t ADD v text`,
+		"generated instead": `ALTER TABLE t DROP v; ALTER TABLE t ADD v text GENERATED ALWAYS AS ('g') STORED`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newDiffering(t)
+			altered := ""
+			b.once("n2 Fence", func() {
+				b.cluster.Exec(t, 1, alter)
+				altered = b.rows(t)
+			})
+			r, err := b.run(t.Context(), t)
+			if err == nil || r.Nodes[0].Outcome != tablerepair.RolledBack || !strings.Contains(fault.PublicMessage(err), "altered") {
+				t.Errorf("result %+v, error %v", r, err)
+			}
+			if got := b.rows(t); got != altered {
+				t.Errorf("n2 has %s instead of %s", got, altered)
+			}
+		})
+	}
 }

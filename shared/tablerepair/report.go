@@ -37,23 +37,36 @@ type reportNode struct {
 }
 
 // writeReport writes which rows were changed, on each node, out of what was stored when it was decided. It gives the
-// report's key. One that an earlier run wrote says the same.
+// report's key: one that an earlier run wrote stays, and need not say how this one ended.
 func (r *run) writeReport(ctx context.Context, result Result) (string, error) {
 	r.progress.phase(phaseReport)
-	key := archive.ReportKey(r.plan.TaskID, r.job.SubmittedAt)
+	for n := 1; ; n++ {
+		key := archive.ReportKey(r.plan.TaskID, r.job.SubmittedAt, n)
+		_, err := r.store.Stat(ctx, key)
+		if errors.Is(err, archive.ErrNotFound) {
+			if err = r.writeReportAt(ctx, key, result); err == nil {
+				return key, nil
+			}
+		}
+		if err != nil && !errors.Is(err, archive.ErrPrecondition) {
+			return "", err
+		}
+	}
+}
+
+// writeReportAt writes a report. archive.ErrPrecondition: there is one of this key already.
+func (r *run) writeReportAt(ctx context.Context, key string, result Result) error {
 	w, err := r.store.Create(ctx, key, "application/json")
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer w.Abort()
 	doc := &reportDocument{run: r, out: bufio.NewWriterSize(w, 64<<10)}
 	if err := doc.write(ctx, result); err != nil {
-		return "", err
+		return err
 	}
-	if _, err := w.Commit(ctx); err != nil && !errors.Is(err, archive.ErrPrecondition) {
-		return "", err
-	}
-	return key, nil
+	_, err = w.Commit(ctx)
+	return err
 }
 
 // reportDocument is a report being written. The writer remembers its first error and gives it when it is flushed.

@@ -2,7 +2,12 @@ package tablerepair
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
 
+	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/table"
 )
@@ -12,7 +17,7 @@ const leftKeys = 100
 
 // restoreAll decides about every row that the attempt changed.
 func (j *job) restoreAll(ctx context.Context, rows opened, r *recorder) error {
-	return (&restorer{job: j, rows: rows, emit: func(c change) error { return r.add(ctx, c) }}).decide(ctx, r)
+	return (&restorer{job: j, rows: rows, emit: j.emitTo(ctx, r)}).decide(ctx, r)
 }
 
 // restorer decides how to put back what an attempt changed: only rows that are still as it left them.
@@ -84,10 +89,10 @@ func (d *restorer) row(c placed, now table.Row) error {
 		d.totals.Unchanged++ // it is as it was before the repair already
 		return nil
 	case !holds(d.target.Columns, now, want):
-		d.totals.Skipped++
-		if len(d.totals.Left) < leftKeys {
-			d.totals.Left = append(d.totals.Left, c.Key)
-		}
+		d.leave(c)
+		return nil
+	case c.Before == nil && d.writtenSince(now):
+		d.leave(c)
 		return nil
 	case c.Before == nil:
 		return d.key.change(change{Op: opDelete, Key: d.key.keyOf(now), Before: now})
@@ -95,25 +100,66 @@ func (d *restorer) row(c placed, now table.Row) error {
 		return d.key.change(change{Op: opInsert, Key: c.Key, After: c.Before})
 	}
 	var columns []int
-	for i, column := range d.target.Columns {
-		if column.Written && !table.SameValue(now[i], c.Before[i]) {
+	for i, before := range c.Before {
+		if d.target.Columns[i].Written && !table.SameValue(now[i], before) {
 			columns = append(columns, i)
 		}
 	}
 	return d.key.change(change{Op: opUpdate, Key: d.key.keyOf(now), Before: now, Columns: columns, After: pick(c.Before, columns)})
 }
 
-// committedAttempt gives the attempt of a repair that was committed on this node; 0 if there was none, or it had nothing to
-// change and so has left no manifest.
-func (s *settler) committedAttempt(ctx context.Context) (int, error) {
-	found, last, err := s.attempts(ctx)
-	if err != nil {
-		return 0, err
+// leave counts a row that is not as the repair left it.
+func (d *restorer) leave(c placed) {
+	d.totals.Skipped++
+	if len(d.totals.Left) < leftKeys {
+		d.totals.Left = append(d.totals.Left, c.Key)
 	}
-	for n := last; n > 0; n-- {
-		if !found[n] {
-			continue
+}
+
+// writtenSince says whether a row has values in columns that came after the repair: they would be lost with it.
+func (d *restorer) writtenSince(now table.Row) bool {
+	for i, c := range d.target.Columns[d.target.Common:] {
+		if c.Written && now[d.target.Common+i] != nil {
+			return true
 		}
+	}
+	return false
+}
+
+// announced gives the numbers of the attempts that have a manifest, the last one first: others have changed nothing.
+func (s *settler) announced(ctx context.Context) (numbers []int, err error) {
+	prefix := archive.RepairsPrefix(s.plan.TaskID, s.target.Node)
+	err = s.store.List(ctx, prefix, "", func(info archive.Info) bool {
+		number, name, _ := strings.Cut(strings.TrimPrefix(info.Key, prefix), "/")
+		if n, err := strconv.Atoi(number); err == nil && name == manifestName {
+			numbers = append(numbers, n)
+		}
+		return true
+	})
+	slices.Sort(numbers)
+	slices.Reverse(numbers)
+	return numbers, err
+}
+
+// manifest gives that of the last attempt that may have been committed; nil if there is none.
+func (s *settler) manifest(ctx context.Context) (*Manifest, error) {
+	numbers, err := s.announced(ctx)
+	for _, n := range numbers {
+		o, err := loadOutcome(ctx, s.store, s.plan.TaskID, s.target.Node, n)
+		switch {
+		case err != nil && !errors.Is(err, archive.ErrNotFound):
+			return nil, err
+		case o.Outcome != RolledBack:
+			return loadManifest(ctx, s.store, s.plan.TaskID, s.target.Node, n)
+		}
+	}
+	return nil, err
+}
+
+// committedAttempt gives the attempt that was committed on this node and changed rows; 0 if there was none.
+func (s *settler) committedAttempt(ctx context.Context) (int, error) {
+	numbers, err := s.announced(ctx)
+	for _, n := range numbers {
 		o, err := s.settle(ctx, n)
 		if err != nil {
 			return 0, err
@@ -125,5 +171,5 @@ func (s *settler) committedAttempt(ctx context.Context) (int, error) {
 			return n, nil
 		}
 	}
-	return 0, nil
+	return 0, err
 }

@@ -60,9 +60,13 @@ type Tx interface {
 	KeepLocal(ctx context.Context) (reason string, err error)
 	// Quiet keeps triggers and foreign keys from firing, but for those that are enabled for replicas.
 	Quiet(ctx context.Context) error
+	// Fire lets them fire, whatever role or database are configured to.
+	Fire(ctx context.Context) error
 	Path(ctx context.Context, path string) error
 	// Lock is Rows that locks every row it finds.
 	Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
+	// Columns gives name, declared type and Generated of the table's columns; what rows were read of stays like this.
+	Columns(ctx context.Context, schema, name string) ([]table.Column, error)
 	// Mark names this transaction, Server the server and its timeline only.
 	Mark(ctx context.Context) (table.Mark, error)
 	Server(ctx context.Context) (table.Mark, error)

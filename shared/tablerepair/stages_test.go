@@ -2,9 +2,7 @@ package tablerepair_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 	"ace/shared/fault"
 	"ace/shared/pg/pgtest"
 	"ace/shared/tablerepair"
-	"ace/shared/task"
 )
 
 // once calls do before the first call of this name.
@@ -24,27 +21,6 @@ func (b *bench) once(call string, do func()) {
 			do()
 		}
 	}
-}
-
-// undo takes the repair back. What it brings back is what was in the archive.
-func (b *bench) undo(t *testing.T) error {
-	t.Helper()
-	rec, err := b.tasks.Create(t.Context(), task.New{
-		Type: task.TableUndo, ClusterName: b.cluster.Name, DBName: b.cluster.DB, TableName: "public.t", Parameters: json.RawMessage(`{}`),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	held, err := b.tasks.Acquire(t.Context(), rec.TaskID, t.Name(), task.AcquireOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := tablerepair.NewCoordinator(b.store, b, invoker(tablerepair.NewWorker(b.store, b, b.tasks).Do), slog.New(slog.DiscardHandler))
-	_, err = c.Run(t.Context(), tablerepair.Job{
-		TaskID: rec.TaskID, ClusterName: b.job.ClusterName, Database: b.job.Database, Schema: "public", Table: "t", Undoes: b.job.TaskID,
-		Nodes: b.job.Nodes, SubmittedAt: rec.SubmittedAt, StartedAt: rec.SubmittedAt, Lease: held.Record().LeaseToken(),
-	}, func(task.Progress) {})
-	return err
 }
 
 // judge makes sure that n2 is entirely as before or entirely repaired, and that the result says which. It says whether the
@@ -72,7 +48,7 @@ func (b *bench) finish(t *testing.T) {
 	if r, err := b.run(t.Context(), t); err != nil || !b.judge(t, r, err) {
 		t.Fatalf("another run: result %+v, error %v", r, err)
 	}
-	if err := b.undo(t); err != nil || b.rows(t) != before {
+	if _, err := b.takeBack(t, b.job.Nodes...); err != nil || b.rows(t) != before {
 		t.Errorf("after the undo n2 has %s, error %v", b.rows(t), err)
 	}
 }
@@ -255,4 +231,63 @@ func TestRepair_ARunnerThatWakesUpLateWritesNothing(t *testing.T) {
 	if got := b.rows(t); got != "(1,\"since then\") (2,\"since then\") (3,\"since then\")" {
 		t.Errorf("n2 has %s", got)
 	}
+}
+
+// The store goes away and does not come back while the repair runs.
+func TestRepair_WithoutTheStoreFromAnyStageOnIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	for _, seam := range []string{"n2 Lock", "n2 Mark", "n2 Insert", "n2 Commit", "after the commit"} {
+		t.Run(seam, func(t *testing.T) {
+			t.Parallel()
+			b := newDiffering(t)
+			away := func() {
+				for _, op := range []faulty.Op{faulty.Put, faulty.PutIfAbsent, faulty.Create, faulty.Commit, faulty.Get, faulty.Stat, faulty.List} {
+					b.store.On(op, "", faulty.Always(faulty.FailBefore))
+				}
+			}
+			held := b.acquire(t)
+			b.once(seam, away)
+			b.commit = func(ctx context.Context, real func(context.Context) error) error {
+				err := real(ctx)
+				if seam == "after the commit" {
+					away()
+				}
+				return err
+			}
+			r, err := b.runAs(t.Context(), held)
+			b.store.Heal()
+			b.judge(t, r, err)
+			if seam != "n2 Commit" && seam != "after the commit" && err == nil {
+				t.Errorf("result %+v", r)
+			}
+			b.at, b.commit = nil, nil
+			b.finish(t)
+		})
+	}
+}
+
+// A runner stands still with the fence in its hands and nothing in the archive yet. The one that takes over gives its
+// attempt the same number, and waits for the fence, while the first one wakes up and stores what it decided.
+func TestRepair_ARunnerThatWakesUpBehindTheFenceOnlyCostsAnAttempt(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	paused, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	b.once("n2 Lock", func() {
+		close(paused)
+		<-goOn
+	})
+	old := b.acquire(t)
+	go func() {
+		defer close(ended)
+		_, _ = b.runAs(t.Context(), old)
+	}()
+	<-paused
+	b.once("n2 Fence", func() { // of the second one
+		close(goOn)
+		<-ended
+	})
+	r, err := b.run(t.Context(), t)
+	b.wantRepaired(t, r, err, "2")
+	b.at = nil
+	b.finish(t)
 }

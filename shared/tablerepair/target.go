@@ -47,7 +47,11 @@ func (t *targeting) match() (err error) {
 	}
 	t.common, err = reconcile.Tables([]*table.Description{t.source, t.node}, onesided)
 	if err == nil && !slices.Equal(t.common.Key, t.plan.Key) {
-		err = fault.New(fault.Invalid, "the table's key is (%s), the key of the diff document is (%s)", strings.Join(t.common.Key, ", "), strings.Join(t.plan.Key, ", "))
+		of := "the diff document"
+		if t.plan.Undoes != "" {
+			of = "the repair"
+		}
+		err = fault.New(fault.Invalid, "the table's key is (%s), the key of %s is (%s)", strings.Join(t.common.Key, ", "), of, strings.Join(t.plan.Key, ", "))
 	}
 	return err
 }

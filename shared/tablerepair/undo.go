@@ -2,6 +2,7 @@ package tablerepair
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,16 +13,9 @@ import (
 
 // undo plans to take a repair back: on every node where it was committed.
 func (p *planner) undo(ctx context.Context) error {
-	var repaired []string
-	for _, name := range p.job.Nodes {
-		left := false
-		err := p.store.List(ctx, archive.RepairsPrefix(p.job.Undoes, name), "", func(archive.Info) bool { left = true; return false })
-		if err != nil {
-			return err
-		}
-		if left {
-			repaired = append(repaired, name)
-		}
+	repaired, err := p.repairedNodes(ctx)
+	if err != nil {
+		return err
 	}
 	for _, name := range repaired {
 		t, warnings, err := p.undoTarget(ctx, name)
@@ -42,26 +36,39 @@ func (p *planner) undo(ctx context.Context) error {
 	return nil
 }
 
+// repairedNodes gives the nodes for which there is a manifest: in the cluster's order, then those that it has not any more.
+func (p *planner) repairedNodes(ctx context.Context) ([]string, error) {
+	found := map[string]bool{}
+	err := p.store.List(ctx, archive.RepairsOfTaskPrefix(p.job.Undoes), "", func(info archive.Info) bool {
+		if strings.HasSuffix(info.Key, "/"+manifestName) {
+			found[archive.RepairedNode(info.Key)] = true
+		}
+		return true
+	})
+	var names []string
+	for _, name := range slices.Concat(p.job.Nodes, slices.Sorted(maps.Keys(found))) {
+		if found[name] {
+			names = append(names, name)
+			delete(found, name)
+		}
+	}
+	return names, err
+}
+
 // undoTarget finds the committed attempt and describes the table as it is now; nil if nothing was committed there.
 func (p *planner) undoTarget(ctx context.Context, name string) (*Target, []string, error) {
-	node, err := p.open(ctx, name)
-	if err != nil {
+	s := &settler{store: p.store, target: &Target{Node: name}, plan: &Plan{TaskID: p.job.Undoes, Schema: p.plan.Schema, Table: p.plan.Table}}
+	m, err := s.manifest(ctx)
+	if err != nil || m == nil {
 		return nil, nil, err
 	}
-	s := &settler{store: p.store, node: node, target: &Target{Node: name}, plan: &Plan{TaskID: p.job.Undoes, Schema: p.plan.Schema, Table: p.plan.Table}}
-	t := &targeting{plan: p.plan}
-	if t.node, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{}); err != nil {
+	if !slices.Contains(p.job.Nodes, name) {
+		return nil, nil, fault.New(fault.Invalid, "node %q was repaired, but is none of the active nodes of cluster %s: nothing was taken back there", name, p.plan.ClusterName)
+	}
+	if s.node, err = p.open(ctx, name); err != nil {
 		return nil, nil, err
 	}
-	if t.writing, err = node.DescribeWriting(ctx, p.plan.Schema, p.plan.Table); err != nil {
-		return nil, nil, err
-	}
-	p.plan.Key = nil
-	for _, k := range t.node.Key {
-		p.plan.Key = append(p.plan.Key, k.Name)
-	}
-	t.source = t.node
-	target, warnings, err := t.make()
+	target, warnings, err := p.describeUndo(ctx, s.node, m)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,39 +76,64 @@ func (p *planner) undoTarget(ctx context.Context, name string) (*Target, []strin
 	if target.Attempt, err = s.committedAttempt(ctx); err != nil || target.Attempt == 0 {
 		return nil, nil, err
 	}
-	m, err := loadManifest(ctx, p.store, p.job.Undoes, name, target.Attempt)
-	if err != nil {
-		return nil, nil, err
-	}
-	return &target, warnings, target.arrange(m)
+	return &target, warnings, nil
 }
 
-// arrange puts the table's columns into the order that the manifest's rows have.
+// describeUndo describes the table as it is now, with the columns as the manifest has them.
+func (p *planner) describeUndo(ctx context.Context, node Node, m *Manifest) (target Target, warnings []string, err error) {
+	t := &targeting{plan: p.plan}
+	p.plan.Key = m.Key
+	if t.node, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{}); err != nil {
+		return target, nil, err
+	}
+	if t.writing, err = node.DescribeWriting(ctx, p.plan.Schema, p.plan.Table); err != nil {
+		return target, nil, err
+	}
+	t.source = t.node
+	if target, warnings, err = t.make(); err != nil {
+		return target, nil, err
+	}
+	return target, warnings, target.arrange(m)
+}
+
+// arrange puts the table's columns into the order that the manifest's rows have; those that came since then follow.
 func (t *Target) arrange(m *Manifest) error {
-	columns := make([]Column, len(m.Columns))
-	write := t.Write
-	write.Columns, write.Names, write.Types = nil, nil, nil
+	var order []int
 	var missing []string
-	for i, was := range m.Columns {
-		at := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == was.Name })
+	for _, was := range m.Columns {
+		at := t.place(was.Name)
 		if at < 0 {
 			missing = append(missing, was.Name)
-			continue
 		}
-		columns[i] = t.Columns[at]
-		write.Columns = append(write.Columns, t.Write.Columns[at])
-		write.Names = append(write.Names, t.Write.Names[at])
-		write.Types = append(write.Types, t.Write.Types[at])
+		order = append(order, at)
 	}
 	if len(missing) > 0 {
 		return fault.New(fault.Invalid, "node %q: the table has lost columns since the repair: %s", t.Node, strings.Join(missing, ", "))
 	}
-	for i, r := range t.Updates {
-		for k, at := range r.Columns {
-			name := t.Columns[at].Name
-			t.Updates[i].Columns[k] = slices.IndexFunc(columns, func(c Column) bool { return c.Name == name })
+	for at := range t.Columns {
+		if !slices.Contains(order, at) {
+			order = append(order, at)
 		}
 	}
-	t.Columns, t.Write, t.Common = columns, write, len(columns)
+	var columns []Column
+	write := t.Write
+	write.Columns, write.Names, write.Types = nil, nil, nil
+	for _, at := range order {
+		columns = append(columns, t.Columns[at])
+		write.Columns = append(write.Columns, t.Write.Columns[at])
+		write.Names = append(write.Names, t.Write.Names[at])
+		write.Types = append(write.Types, t.Write.Types[at])
+	}
+	for i, r := range t.Updates {
+		for k, at := range r.Columns {
+			t.Updates[i].Columns[k] = slices.Index(order, at)
+		}
+	}
+	t.Columns, t.Write, t.Common = columns, write, len(m.Columns)
 	return nil
+}
+
+// place gives where the column of this name is; -1 for nowhere.
+func (t *Target) place(name string) int {
+	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
 }

@@ -55,6 +55,23 @@ type job struct {
 	node   Node
 	totals Totals
 	marked time.Time // when progress was left last
+	// reached names the first row whose update would reach rows of another table, and the foreign key.
+	reached *reachedRow
+}
+
+type reachedRow struct {
+	key        table.Key
+	foreignKey string
+}
+
+// emitTo gives changes to a recorder, and notes what they would reach.
+func (j *job) emitTo(ctx context.Context, r *recorder) func(change) error {
+	return func(c change) error {
+		if name, ok := reaching(j.target.Updates, c); ok && j.reached == nil {
+			j.reached = &reachedRow{c.Key, name}
+		}
+		return r.add(ctx, c)
+	}
 }
 
 func (j *job) open(ctx context.Context, nodes Opener) error {
@@ -98,7 +115,7 @@ func (j *job) begin(ctx context.Context, target func(context.Context) error) (so
 func (j *job) decideAll(ctx context.Context, source, node Reader, held *bitmap, r *recorder) error {
 	d := newDecider(j.plan, j.target)
 	d.source, d.node, d.held, d.totals = source, node, held, &j.totals
-	d.emit = func(c change) error { return r.add(ctx, c) }
+	d.emit = j.emitTo(ctx, r)
 	return j.eachKeys(ctx, func(n int, keys []table.Key) error {
 		if err := d.decide(ctx, keys); err != nil {
 			return err
@@ -161,7 +178,7 @@ func (j *job) dryRun(ctx context.Context) (Totals, error) {
 	if err != nil {
 		return Totals{}, err
 	}
-	if err := j.checkReach(ctx); err != nil {
+	if err := j.checkReach(); err != nil {
 		return Totals{}, err
 	}
 	err = putJSON(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), j.totals)
@@ -179,7 +196,7 @@ func (j *job) decided(ctx context.Context) (Totals, error) {
 }
 
 // checkReach refuses changes that would reach rows of other tables, which no before-image covers.
-func (j *job) checkReach(ctx context.Context) error {
+func (j *job) checkReach() error {
 	if !j.plan.FireTriggers || j.plan.AllowCascade {
 		return nil
 	}
@@ -187,16 +204,11 @@ func (j *job) checkReach(ctx context.Context) error {
 		return fault.New(fault.Invalid, "node %q: %d rows would be deleted, and foreign key %q changes rows of another table with them; allow_cascade=true permits that, fire_triggers=false avoids it",
 			j.target.Node, j.totals.Deleted, j.target.Deletes[0])
 	}
-	if len(j.target.Updates) == 0 || j.totals.Updated == 0 {
-		return nil
+	if j.reached != nil {
+		return fault.New(fault.Invalid, "node %q: the row with the key %s would be updated, and foreign key %q changes rows of another table with it; allow_cascade=true permits that, fire_triggers=false avoids it",
+			j.target.Node, j.reached.key, j.reached.foreignKey)
 	}
-	return eachChange(ctx, j.store, j.totals.Parts, func(c placed) error {
-		if key, ok := reaching(j.target.Updates, c.change); ok {
-			return fault.New(fault.Invalid, "node %q: the row with the key %s would be updated, and foreign key %q changes rows of another table with it; allow_cascade=true permits that, fire_triggers=false avoids it",
-				j.target.Node, c.Key, key)
-		}
-		return nil
-	})
+	return nil
 }
 
 func reaching(updates []Reach, c change) (string, bool) {
