@@ -32,7 +32,7 @@ func suites(o options) ([]suite, error) {
 	list := []suite{
 		{name: "live writes", args: tests("./shared/app", "TestLiveWrites_NothingIsMissedAndNothingIsMadeUp"), env: budget},
 		{name: "plain SQL as oracle", args: tests("./shared/app", "TestTableDiff_TheDocumentIsWhatPlainSQLGives"), env: budget},
-		{name: "functions", args: tests("./infra/lambda/e2e", "TestFunctions_GiveTheSameDocument.*", "TestFaults_.*"), env: budget},
+		{name: "functions", args: tests("./infra/lambda/e2e", "TestFunctions_GiveTheSameDocument.*", "TestFaults_.*", "TestBurst_.*"), env: budget},
 	}
 	checks := max(1, int(o.scale*fullChecks))
 	for _, p := range packages {

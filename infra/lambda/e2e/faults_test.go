@@ -27,7 +27,7 @@ func TestFaults_ATaskCompletesWithTheRightRowsOrFailsWithAReason(t *testing.T) {
 		seed: soak.Seed(t) + uint64(time.Now().UnixNano()),
 	})
 	d.sweepUntilEnd(t)
-	ids := make([]string, soak.Rounds(t, 3, 20))
+	ids := make([]string, soak.Rounds(t, 2, 20))
 	for i := range ids {
 		ids[i] = d.submit(t)
 	}
@@ -59,7 +59,8 @@ func TestFaults_ATaskCompletesWithTheRightRowsOrFailsWithAReason(t *testing.T) {
 
 func TestBurst_EveryTaskCompletesUnderAnIDOfItsOwn(t *testing.T) {
 	t.Parallel()
-	const tasks, concurrency = 200, 8
+	const concurrency = 8
+	tasks := soak.Rounds(t, 64, 200)
 	s := newSite(t)
 	mismatched := s.table(t, 100)
 	d := s.deploy(t, settings{
@@ -87,6 +88,7 @@ func TestBurst_EveryTaskCompletesUnderAnIDOfItsOwn(t *testing.T) {
 	for id := range ids {
 		wantCompleted(t, d.wait(t, id), mismatched)
 	}
+	soak.Report(t, "a burst of %d submissions", tasks)
 	// Each worker holds one connection to a node, each task runner one while it plans.
 	if n := most(); n > 2*concurrency {
 		t.Errorf("%d connections to a node", n)

@@ -134,7 +134,7 @@ func TestFaults_ARepairIsDoneOrFailsWithAReason(t *testing.T) {
 	})
 	d.sweepUntilEnd(t)
 	completed := 0
-	for range soak.Rounds(t, 3, 20) {
+	for range soak.Rounds(t, 2, 20) {
 		diff := d.submit(t)
 		d.completed(t, diff)
 		id := d.submitTo(t, "/ace/table-repair", "cluster_name", s.cluster.Name, "table_name", "public.t", "diff_file", diff, "source_of_truth", "n1")
