@@ -120,6 +120,10 @@ func TestHTTP_BadRequestsToTheOtherRoutesAndForUnknownThings(t *testing.T) {
 		{"/ace/task-status/td_19990101_000000", "", 404, unknownID},
 		{"/ace/task-cancel/td_19990101_000000", "", 404, unknownID},
 		{"/ace/diffs/td_19990101_000000", "", 404, unknownID},
+		{"/ace/reports/td_19990101_000000", "", 404, unknownID},
+		{"/ace/before-images/td_19990101_000000", "", 404, unknownID},
+		{"/ace/reports/td_19990101_000000", "format=csv", 400, `unknown parameter "format", this path takes none`},
+		{"/ace/before-images/td_19990101_000000", "node=n1", 400, `unknown parameter "node", this path takes none`},
 		{"/ace/task-status/td_19990101_000000", "verbose=1", 400, `unknown parameter "verbose", this path takes none`},
 		{"/ace/task-cancel/td_19990101_000000", "force=1", 400, `unknown parameter "force", this path takes none`},
 		{"/ace/diffs/td_19990101_000000", "format=pdf", 400, `format is "pdf", allowed is json or csv or html`},
@@ -156,7 +160,7 @@ func TestHTTP_AMalformedTaskIDNeverBecomesAKey(t *testing.T) {
 		"nonsense", "td_2024", "TD_20240315_123456", "td_20240315_123456_", "td_20240315_123456_ABCDEF", "..", "%2e%2e", "../../credentials.json",
 		"td_20240315_123456/task.json", "td_20240315_123456\x00", "td_20240315_123456\n", strings.Repeat("t", 5000), "ä",
 	} {
-		for _, route := range []api.Route{api.RouteTaskStatus, api.RouteTaskCancel, api.RouteDiff} {
+		for _, route := range []api.Route{api.RouteTaskStatus, api.RouteTaskCancel, api.RouteDiff, api.RouteReport, api.RouteBefore} {
 			resp := checkEverywhere(t, transports, endpoint.Request{Method: "GET", Path: route.Path(id)})
 			if resp.Status != 404 || !strings.HasPrefix(string(resp.Body), `{"error":"`) || len(resp.Body) > 500 {
 				t.Errorf("%s: got %d %.600s, want 404", route.Path(id), resp.Status, resp.Body)
