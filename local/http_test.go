@@ -135,6 +135,7 @@ func TestHTTP_BadRequestsToTheOtherRoutesAndForUnknownThings(t *testing.T) {
 		{"/ace/tasks", "status=DONE", 400, `status is "DONE", ` + statuses},
 		{"/ace/diffs", "since=2024-03-16&until=2024-03-15", 400,
 			"until is 2024-03-15T00:00:00.000Z, allowed is a time after since (2024-03-16T00:00:00.000Z)"},
+		{"/ace/diffs", "upload=new", 400, `unknown parameter "upload", allowed are cluster_name, table_name, since, until, limit, after`},
 		{"/ace/diffs", "after=zzz", 400, `after is "zzz", allowed is the value of next in the answer before`},
 		{"/healthz", "deep=1", 400, `unknown parameter "deep", this path takes none`},
 		{"/ace/task-status/", "", 404, `there is no path "/ace/task-status/"`},

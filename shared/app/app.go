@@ -106,7 +106,7 @@ func (a *App) unitFailed(ctx context.Context, err error) {
 func (a *App) service(starter usecase.Starter) *usecase.Service {
 	return &usecase.Service{
 		Tasks: a.tasks, Diffs: a.diffs, Store: a.options.Store, Location: a.options.Location, Renderings: a.renderings,
-		BeforeImages: tablerepair.NewBeforeImages(a.options.Store), Clusters: a.options.Clusters, Starter: starter, Now: time.Now, Log: a.options.Log,
+		MaxImport: a.options.maxImport(), BeforeImages: tablerepair.NewBeforeImages(a.options.Store), Clusters: a.options.Clusters, Starter: starter, Now: time.Now, Log: a.options.Log,
 	}
 }
 

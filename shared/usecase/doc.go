@@ -43,6 +43,7 @@ type Service struct {
 	Store        archive.Store
 	Location     archive.Location // where Store lies
 	Renderings   *document.Renderings
+	MaxImport    int64 // bytes of an imported document
 	BeforeImages BeforeImages
 	Clusters     Clusters
 	Starter      Starter
