@@ -120,6 +120,10 @@ func TestHTTP_BadRequestsToTheOtherRoutesAndForUnknownThings(t *testing.T) {
 		{"/ace/task-status/td_19990101_000000", "", 404, unknownID},
 		{"/ace/task-cancel/td_19990101_000000", "", 404, unknownID},
 		{"/ace/diffs/td_19990101_000000", "", 404, unknownID},
+		{"/ace/reports/td_19990101_000000", "", 404, unknownID},
+		{"/ace/before-images/td_19990101_000000", "", 404, unknownID},
+		{"/ace/reports/td_19990101_000000", "format=csv", 400, `unknown parameter "format", this path takes none`},
+		{"/ace/before-images/td_19990101_000000", "node=n1", 400, `unknown parameter "node", this path takes none`},
 		{"/ace/task-status/td_19990101_000000", "verbose=1", 400, `unknown parameter "verbose", this path takes none`},
 		{"/ace/task-cancel/td_19990101_000000", "force=1", 400, `unknown parameter "force", this path takes none`},
 		{"/ace/diffs/td_19990101_000000", "format=pdf", 400, `format is "pdf", allowed is json or csv or html`},
@@ -131,6 +135,7 @@ func TestHTTP_BadRequestsToTheOtherRoutesAndForUnknownThings(t *testing.T) {
 		{"/ace/tasks", "status=DONE", 400, `status is "DONE", ` + statuses},
 		{"/ace/diffs", "since=2024-03-16&until=2024-03-15", 400,
 			"until is 2024-03-15T00:00:00.000Z, allowed is a time after since (2024-03-16T00:00:00.000Z)"},
+		{"/ace/diffs", "upload=new", 400, `unknown parameter "upload", allowed are cluster_name, table_name, since, until, limit, after`},
 		{"/ace/diffs", "after=zzz", 400, `after is "zzz", allowed is the value of next in the answer before`},
 		{"/healthz", "deep=1", 400, `unknown parameter "deep", this path takes none`},
 		{"/ace/task-status/", "", 404, `there is no path "/ace/task-status/"`},
@@ -156,7 +161,7 @@ func TestHTTP_AMalformedTaskIDNeverBecomesAKey(t *testing.T) {
 		"nonsense", "td_2024", "TD_20240315_123456", "td_20240315_123456_", "td_20240315_123456_ABCDEF", "..", "%2e%2e", "../../credentials.json",
 		"td_20240315_123456/task.json", "td_20240315_123456\x00", "td_20240315_123456\n", strings.Repeat("t", 5000), "ä",
 	} {
-		for _, route := range []api.Route{api.RouteTaskStatus, api.RouteTaskCancel, api.RouteDiff} {
+		for _, route := range []api.Route{api.RouteTaskStatus, api.RouteTaskCancel, api.RouteDiff, api.RouteReport, api.RouteBefore} {
 			resp := checkEverywhere(t, transports, endpoint.Request{Method: "GET", Path: route.Path(id)})
 			if resp.Status != 404 || !strings.HasPrefix(string(resp.Body), `{"error":"`) || len(resp.Body) > 500 {
 				t.Errorf("%s: got %d %.600s, want 404", route.Path(id), resp.Status, resp.Body)

@@ -1,4 +1,5 @@
-// Command archive is the function behind /ace/diffs: it lists documents, gives them out, also as CSV and HTML, and takes them in.
+// Command archive is the function behind /ace/diffs, /ace/reports and /ace/before-images: it lists documents, gives them out, also
+// as CSV and HTML, and takes them in.
 package main
 
 import (

@@ -18,6 +18,8 @@ const (
 	RouteTasks       Route = "/ace/tasks"
 	RouteDiffs       Route = "/ace/diffs"
 	RouteDiff        Route = "/ace/diffs/{task_id}"
+	RouteReport      Route = "/ace/reports/{task_id}"
+	RouteBefore      Route = "/ace/before-images/{task_id}"
 	RouteSchedules   Route = "/ace/schedules"
 	RouteHealth      Route = "/healthz"
 )
@@ -26,7 +28,7 @@ const (
 func Routes() []Route {
 	return []Route{
 		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun,
-		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteSchedules, RouteHealth,
+		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules, RouteHealth,
 	}
 }
 
@@ -34,7 +36,7 @@ func Routes() []Route {
 // so a route that is not listed here does not take it.
 func (r Route) Reads() bool {
 	switch r {
-	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteSchedules, RouteHealth:
+	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules, RouteHealth:
 		return true
 	}
 	return false

@@ -107,7 +107,7 @@ func (a *App) unitFailed(ctx context.Context, err error) {
 func (a *App) service(starter usecase.Starter) *usecase.Service {
 	return &usecase.Service{
 		Tasks: a.tasks, Diffs: a.diffs, Store: a.options.Store, Location: a.options.Location, Renderings: a.renderings,
-		Clusters: a.options.Clusters, Starter: starter, Now: time.Now, Log: a.options.Log,
+		MaxImport: a.options.maxImport(), BeforeImages: tablerepair.NewBeforeImages(a.options.Store), Clusters: a.options.Clusters, Starter: starter, Now: time.Now, Log: a.options.Log,
 	}
 }
 
@@ -124,6 +124,8 @@ func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
 		endpoint.JSON(api.RouteTasks, api.DecodeTasks, s.ListTasks),
 		endpoint.Receiving(endpoint.JSON(api.RouteDiffs, api.DecodeDiffs, s.ListDiffs), a.options.maxImport(), api.DecodeImport, s.Import),
 		endpoint.Download(api.RouteDiff, api.DecodeDiff, s.Diff),
+		endpoint.Download(api.RouteReport, api.DecodeTask, s.Report),
+		endpoint.Download(api.RouteBefore, api.DecodeTask, s.RowsBefore),
 		endpoint.JSON(api.RouteHealth, api.DecodeHealth, s.Health),
 	}
 }

@@ -27,12 +27,15 @@ func (a *App) tableRepair(ctx context.Context, rec task.Record, report func(task
 		FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, AllowLag: req.AllowLag,
 	})
 	answer := api.RepairResult{
-		SourceOfTruth: req.SourceOfTruth, DryRun: req.DryRun, Nodes: map[string]api.NodeRepair{}, ReportFile: result.Report, Warnings: result.Warnings,
+		SourceOfTruth: req.SourceOfTruth, DryRun: req.DryRun, Nodes: map[string]api.NodeRepair{}, Warnings: result.Warnings,
+	}
+	if result.Report != nil {
+		answer.ReportFile = result.Report.Key
 	}
 	for _, n := range result.Nodes {
 		answer.Nodes[n.Node] = nodeRepair(n)
 	}
-	return repairOutcome(answer, len(result.Nodes), err)
+	return repairOutcome(answer, result, err)
 }
 
 // tableUndo does a task of this type.
@@ -61,7 +64,7 @@ func (a *App) tableUndo(ctx context.Context, rec task.Record, report func(task.P
 		}
 		answer.Nodes[n.Node] = node
 	}
-	return repairOutcome(answer, len(result.Nodes), err)
+	return repairOutcome(answer, result, err)
 }
 
 // runRepair completes a job by what the task's record and the cluster say, and runs it.
@@ -102,13 +105,13 @@ func nodeRepair(n tablerepair.NodeResult) api.NodeRepair {
 }
 
 // repairOutcome keeps what happened on the nodes, also where the task did not get to its end.
-func repairOutcome(answer any, nodes int, failed error) (runner.Outcome, error) {
-	if nodes == 0 {
+func repairOutcome(answer any, result tablerepair.Result, failed error) (runner.Outcome, error) {
+	if len(result.Nodes) == 0 {
 		return runner.Outcome{}, failed
 	}
 	raw, err := json.Marshal(answer)
 	if failed != nil {
 		err = failed
 	}
-	return runner.Outcome{Result: raw}, err
+	return runner.Outcome{Result: raw, Report: result.Report}, err
 }

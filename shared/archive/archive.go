@@ -68,6 +68,8 @@ type Store interface {
 	// Presign gives a URL that downloads the object without credentials for this long (1 s to 7 days), under this file
 	// name. The URL is a secret for as long as it is valid.
 	Presign(ctx context.Context, key, fileName string, valid time.Duration) (string, error)
+	// PresignPut gives a URL that takes the object's content by PUT, without credentials, for this long. It is as secret.
+	PresignPut(ctx context.Context, key string, valid time.Duration) (string, error)
 }
 
 // Writer is a stream into one object, used by one goroutine. One of Commit and Abort must be called, once; Abort after

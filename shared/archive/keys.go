@@ -135,6 +135,16 @@ func ReportsOfTaskPrefix(taskID string, submitted time.Time) string {
 	return fmt.Sprintf("reports/%s/%s.", submitted.UTC().Format(time.DateOnly), taskID)
 }
 
+// BeforeImagesKey is the document of the rows as they were before a repair, made when first asked for.
+func BeforeImagesKey(taskID string, submitted time.Time) string {
+	return ReportsOfTaskPrefix(taskID, submitted) + "before-images.json"
+}
+
+// BeforeImagesRecordKey is what is known of that document since it was made: its size and SHA-256.
+func BeforeImagesRecordKey(taskID string, submitted time.Time) string {
+	return strings.TrimSuffix(BeforeImagesKey(taskID, submitted), ".json") + ".record"
+}
+
 // RenderingKey is the csv or html rendering of a document, which lies beside it.
 func RenderingKey(documentKey, format string) string {
 	return strings.TrimSuffix(documentKey, ".json") + "." + format

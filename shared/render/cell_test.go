@@ -94,6 +94,7 @@ func TestCommon_IsQuickWithHostileTexts(t *testing.T) {
 }
 
 func TestPieces_OfALongValueKeepTheDifferenceAndCountTheRest(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("0123456789", 500_000)
 	a, b := compared(long+"é"+long, long+"è"+long)
 	want := `[4999800,"` + long[:200] + `",["é"],"` + long[:200] + `",4999800]`
@@ -112,6 +113,7 @@ func TestPieces_OfALongValueKeepTheDifferenceAndCountTheRest(t *testing.T) {
 }
 
 func TestPieces_AddUpToTheValue(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		fill := strings.Repeat(rapid.SampledFrom([]string{"x", "日", "e\u0301", "🇩🇪", "👩\u200d"}).Draw(t, "fill"), rapid.IntRange(0, 3000).Draw(t, "times"))
 		a := drawText().Draw(t, "before") + fill + drawText().Draw(t, "after")

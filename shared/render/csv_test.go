@@ -58,6 +58,7 @@ func TestCSV_OfAMatchIsAHeader(t *testing.T) {
 }
 
 func TestCSV_GivesEveryValueBackToAStrictReader(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		s, list := drawDocument(rt)
 		document := difftest.Document(rt, s, list.Each)
@@ -153,6 +154,7 @@ func (f *full) Write(p []byte) (int, error) {
 }
 
 func TestCSV_AnErrorOfTheWriterEndsIt(t *testing.T) {
+	t.Parallel()
 	s := difftest.Summary([]string{"n1", "n2"}, difffile.Column{Name: "id", Type: "text"})
 	document := difftest.Document(t, s, difftest.List{n12: {{Rows: [2]difffile.Row{difftest.Row(strings.Repeat("x", 1<<20)), nil}}}}.Each)
 	for _, room := range []full{0, 1 << 18} {

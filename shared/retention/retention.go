@@ -51,6 +51,9 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 		return removed, err
 	}
 	for rec, err := range s.Tasks.EndedBefore(ctx, now.Add(-keep)) {
+		if err == nil {
+			err = s.look(ctx, needed) // what was submitted meanwhile may start from this one
+		}
 		if err == nil && !needed.of(rec) {
 			err = s.remove(ctx, rec)
 			removed.Tasks++
@@ -59,47 +62,62 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 			return removed, err
 		}
 	}
-	removed.Imports, err = s.objects(ctx, archive.ImportPrefix, now.Add(-keep), needed)
+	if err := s.look(ctx, needed); err != nil {
+		return removed, err
+	}
+	removed.Imports, err = s.objects(ctx, archive.ImportPrefix, now.Add(-keep), needed.keys)
 	return removed, err
 }
 
-// needed are the keys and the task ids that tasks which have not ended start from.
-type needed map[string]bool
+// needed is what tasks start from that have not ended.
+type needed struct {
+	keys map[string]bool // of documents; also the ids of tasks
+	seen map[string]bool // tasks whose needs are among them
+}
 
 func (n needed) of(rec task.Record) bool {
-	return n[rec.TaskID] || rec.Document != nil && n[rec.Document.Key]
+	return n.keys[rec.TaskID] || rec.Document != nil && n.keys[rec.Document.Key]
 }
 
 func (s *Sweeper) needed(ctx context.Context) (needed, error) {
-	all := needed{}
+	n := needed{keys: map[string]bool{}, seen: map[string]bool{}}
+	if s.Keep == nil {
+		return n, nil
+	}
+	more, err := s.Keep(ctx)
+	for _, key := range more {
+		n.keys[key] = true
+	}
+	return n, err
+}
+
+// look adds what open tasks need that were not seen before.
+func (s *Sweeper) look(ctx context.Context, n needed) error {
 	open, err := s.Tasks.Open(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, id := range open {
+		if n.seen[id] {
+			continue
+		}
 		rec, err := s.Tasks.Get(ctx, id)
 		if fault.CodeOf(err) == fault.NotFound { // a submission under way, or one that failed
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
+		n.seen[id] = true
 		if rec.Input != nil {
-			all[rec.Input.Key] = true
+			n.keys[rec.Input.Key] = true
 		}
 		var undo api.TableUndoRequest
 		if rec.Type == task.TableUndo && json.Unmarshal(rec.Parameters, &undo) == nil {
-			all[undo.TaskID] = true
+			n.keys[undo.TaskID] = true
 		}
 	}
-	if s.Keep == nil {
-		return all, nil
-	}
-	more, err := s.Keep(ctx)
-	for _, key := range more {
-		all[key] = true
-	}
-	return all, err
+	return nil
 }
 
 // remove removes a task and all that it has left.
@@ -110,7 +128,7 @@ func (s *Sweeper) remove(ctx context.Context, rec task.Record) error {
 	document := strings.TrimSuffix(archive.DiffKey(rec.TaskID, rec.SubmittedAt, api.FormatJSON), api.FormatJSON)
 	for _, prefix := range []string{
 		document, // renderings stand beside it
-		archive.ReportsOfTaskPrefix(rec.TaskID, rec.SubmittedAt),
+		archive.ReportsOfTaskPrefix(rec.TaskID, rec.SubmittedAt), // before-images stand beside a report
 		archive.RepairsOfTaskPrefix(rec.TaskID),
 	} {
 		if err := s.below(ctx, prefix); err != nil {
@@ -135,7 +153,7 @@ func (s *Sweeper) below(ctx context.Context, prefix string) error {
 }
 
 // objects removes the objects below a prefix that were written before a time and are not needed.
-func (s *Sweeper) objects(ctx context.Context, prefix string, before time.Time, needed needed) (int, error) {
+func (s *Sweeper) objects(ctx context.Context, prefix string, before time.Time, needed map[string]bool) (int, error) {
 	var keys []string
 	err := s.Store.List(ctx, prefix, "", func(info archive.Info) bool {
 		if info.LastModified.Before(before) && !needed[info.Key] {

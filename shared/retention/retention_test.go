@@ -71,7 +71,8 @@ func (b *bench) ended(t *testing.T, typ task.Type) task.Record {
 	}
 	o := task.Outcome{Status: task.Completed, Result: json.RawMessage(`{}`)}
 	if typ == task.TableRepair {
-		b.put(t, archive.ReportKey(id, b.now, 1), archive.ReportKey(id, b.now, 2), archive.RepairKey(id, "n1", 1, "manifest.json"), archive.RepairKey(id, "n2", 1, "undo-1"))
+		b.put(t, archive.ReportKey(id, b.now, 1), archive.ReportKey(id, b.now, 2), archive.BeforeImagesKey(id, b.now), archive.BeforeImagesRecordKey(id, b.now),
+			archive.RepairKey(id, "n1", 1, "manifest.json"), archive.RepairKey(id, "n2", 1, "undo-1"))
 	} else {
 		o.Document = &task.Document{Key: archive.DiffKey(id, b.now, "json"), Size: 2, SHA256: "ab"}
 		b.put(t, o.Document.Key, archive.DiffKey(id, b.now, "html"))
@@ -167,6 +168,29 @@ func TestSweep_KeepsWhatItIsToldTo(t *testing.T) {
 	}
 	if _, err := b.Tasks.Get(t.Context(), kept.TaskID); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestSweep_KeepsWhatIsStartedFromWhileItRuns(t *testing.T) {
+	b := newBench(t)
+	diff, repair := b.ended(t, task.TableDiff), b.ended(t, task.TableRepair)
+	b.put(t, archive.ImportKey("a"))
+	b.ended(t, task.TableDiff)
+	b.now = time.Now().Add(1000 * day)
+	b.Keep = func(context.Context) ([]string, error) { // what the sweep asks first of all
+		b.submitted(t, task.New{Type: task.TableRepair, Input: diff.Document, Parameters: json.RawMessage("{}")})
+		b.submitted(t, task.New{Type: task.TableRepair, Input: &task.Document{Key: archive.ImportKey("a")}, Parameters: json.RawMessage("{}")})
+		b.submitted(t, task.New{Type: task.TableUndo, Parameters: json.RawMessage(`{"task_id": "` + repair.TaskID + `"}`)})
+		return nil, nil
+	}
+	b.sweep(t, day, retention.Removed{Tasks: 1})
+	for _, key := range []string{
+		diff.Document.Key, archive.TaskKey(diff.TaskID), archive.ImportKey("a"), archive.RepairKey(repair.TaskID, "n1", 1, "manifest.json"),
+		archive.RepairKey(repair.TaskID, "n2", 1, "undo-1"), archive.TaskKey(repair.TaskID), archive.ReportKey(repair.TaskID, noon, 1),
+	} {
+		if !slices.Contains(b.keys(t), key) {
+			t.Errorf("%s is gone", key)
+		}
 	}
 }
 

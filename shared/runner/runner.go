@@ -17,11 +17,12 @@ import (
 	"ace/shared/task"
 )
 
-// Outcome is what a capability ended with. A result that comes with an error is stored as well: it says what was done
-// before the work failed or was cancelled.
+// Outcome is what a capability ended with. A result and a report that come with an error are stored as well: they say what
+// was done before the work failed or was cancelled.
 type Outcome struct {
 	Result   json.RawMessage
 	Document *task.Document
+	Report   *task.Document
 }
 
 // Work does the tasks of one type. It must return soon after its context has ended.
@@ -107,7 +108,7 @@ func (r *Runner) work(ctx context.Context, rec task.Record, report func(task.Pro
 func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, outcome Outcome, err, lost error) {
 	done, cancel := lasting(ctx)
 	defer cancel()
-	end := task.Outcome{Status: task.Completed, Result: outcome.Result, Document: outcome.Document}
+	end := task.Outcome{Status: task.Completed, Result: outcome.Result, Document: outcome.Document, Report: outcome.Report}
 	switch {
 	case err == nil:
 	case errors.Is(lost, task.ErrLeaseLost):
@@ -117,12 +118,12 @@ func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, 
 		r.handOver(done, log, held)
 		return
 	case fault.CodeOf(lost) == fault.Cancelled:
-		end = task.Outcome{Status: task.Cancelled, Result: outcome.Result, Error: lost}
+		end = task.Outcome{Status: task.Cancelled, Result: outcome.Result, Report: outcome.Report, Error: lost}
 	case lost != nil: // nothing can be stored now; what was done is in the parts
 		log.WarnContext(ctx, "task interrupted: it goes on when the archive is back", "error", lost)
 		return
 	default:
-		end = task.Outcome{Status: task.Failed, Result: outcome.Result, Error: err}
+		end = task.Outcome{Status: task.Failed, Result: outcome.Result, Report: outcome.Report, Error: err}
 	}
 	if err := r.finish(done, held, end); err != nil {
 		log.ErrorContext(ctx, "outcome not stored: the task will be run again", "error", err)

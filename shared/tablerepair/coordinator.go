@@ -40,7 +40,7 @@ func NewCoordinator(store archive.Store, nodes Opener, invoker Invoker, log *slo
 type Result struct {
 	Nodes    []NodeResult
 	Warnings []string
-	Report   string // key of the report; empty for none
+	Report   *task.Document // nil for none
 }
 
 // NodeResult is how the repair of one node ended. Outcome is empty in a dry run.
@@ -69,8 +69,8 @@ func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progres
 	if job.Report {
 		reporting, cancel := r.afterwards(ctx)
 		defer cancel()
-		key, writing := r.writeReport(reporting, result)
-		result.Report = key
+		report, writing := r.writeReport(reporting, result)
+		result.Report = report
 		err = cmp.Or(err, writing)
 	}
 	return result, err

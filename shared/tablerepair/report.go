@@ -3,6 +3,8 @@ package tablerepair
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -11,6 +13,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/difffile"
 	"ace/shared/fault"
+	"ace/shared/task"
 )
 
 // reportHead is what a report says before the changes.
@@ -36,63 +39,92 @@ type reportNode struct {
 	Left      []string `json:"left,omitempty"`
 }
 
-// writeReport writes which rows were changed, on each node, out of what was stored when it was decided. It gives the
-// report's key: one that an earlier run wrote stays, and need not say how this one ended.
-func (r *run) writeReport(ctx context.Context, result Result) (string, error) {
+// writeReport writes which rows were changed, on each node, out of what was stored when it was decided, and says what it
+// wrote. A report of an earlier run stays, and need not say how this one ended.
+func (r *run) writeReport(ctx context.Context, result Result) (*task.Document, error) {
 	r.progress.phase(phaseReport)
 	for n := 1; ; n++ {
 		key := archive.ReportKey(r.plan.TaskID, r.job.SubmittedAt, n)
 		_, err := r.store.Stat(ctx, key)
-		if errors.Is(err, archive.ErrNotFound) {
-			if err = r.writeReportAt(ctx, key, result); err == nil {
-				return key, nil
-			}
+		if err == nil {
+			continue
 		}
-		if err != nil && !errors.Is(err, archive.ErrPrecondition) {
-			return "", err
+		if !errors.Is(err, archive.ErrNotFound) {
+			return nil, err
+		}
+		report, err := writeDocument(ctx, r.store, key, func(out text) error {
+			return (&reportDocument{run: r, text: out}).write(ctx, result)
+		})
+		if !errors.Is(err, archive.ErrPrecondition) {
+			return report, err
 		}
 	}
 }
 
-// writeReportAt writes a report. archive.ErrPrecondition: there is one of this key already.
-func (r *run) writeReportAt(ctx context.Context, key string, result Result) error {
-	w, err := r.store.Create(ctx, key, "application/json")
+// writeDocument stores what write writes, and says what it is. archive.ErrPrecondition: there is one of this key already.
+func writeDocument(ctx context.Context, store archive.Store, key string, write func(text) error) (*task.Document, error) {
+	w, err := store.Create(ctx, key, "application/json")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer w.Abort()
-	doc := &reportDocument{run: r, out: bufio.NewWriterSize(w, 64<<10)}
-	if err := doc.write(ctx, result); err != nil {
-		return err
+	digest := sha256.New()
+	out := bufio.NewWriterSize(io.MultiWriter(w, digest), 64<<10)
+	if err := write(text{out}); err != nil {
+		return nil, err
 	}
-	_, err = w.Commit(ctx)
-	return err
+	if err := out.Flush(); err != nil {
+		return nil, err
+	}
+	info, err := w.Commit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &task.Document{Key: key, Size: info.Size, SHA256: hex.EncodeToString(digest.Sum(nil))}, nil
 }
 
-// reportDocument is a report being written. The writer remembers its first error and gives it when it is flushed.
-type reportDocument struct {
-	*run
-	out *bufio.Writer
+// archived reads an object for what it is.
+func archived(ctx context.Context, store archive.Store, key string) (*task.Document, error) {
+	object, err := store.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer object.Body.Close()
+	digest := sha256.New()
+	size, err := io.Copy(digest, object.Body)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be read", key)
+	}
+	return &task.Document{Key: key, Size: size, SHA256: hex.EncodeToString(digest.Sum(nil))}, nil
 }
 
-func (d *reportDocument) print(texts ...string) {
+// text is JSON being written. The writer remembers its first error and gives it when it is flushed.
+type text struct{ out *bufio.Writer }
+
+func (d text) print(texts ...string) {
 	for _, text := range texts {
 		_, _ = io.WriteString(d.out, text) // kept by the writer
 	}
 }
 
-// open writes a value without its closing brace, so that more members can follow.
-func (d *reportDocument) open(value any) error {
+// begin writes a value without its closing brace, so that more members can follow.
+func (d text) begin(value any) error {
 	raw, err := json.Marshal(value)
 	if err != nil {
-		return fault.Wrap(err, fault.Internal, "the report cannot be written")
+		return fault.Wrap(err, fault.Internal, "the document cannot be written")
 	}
 	d.print(string(raw[:len(raw)-1]))
 	return nil
 }
 
+// reportDocument is a report being written.
+type reportDocument struct {
+	*run
+	text
+}
+
 func (d *reportDocument) write(ctx context.Context, result Result) error {
-	err := d.open(reportHead{
+	err := d.begin(reportHead{
 		Operation: "table-repair", TaskID: d.plan.TaskID, TimeStamp: d.job.StartedAt.UTC().Truncate(time.Millisecond),
 		RunTime: time.Since(d.job.StartedAt).Seconds(), DryRun: d.plan.DryRun, Arguments: d.job.Arguments,
 		Warnings: append([]string{}, result.Warnings...),
@@ -110,7 +142,7 @@ func (d *reportDocument) write(ctx context.Context, result Result) error {
 		}
 	}
 	d.print("}}\n")
-	return d.out.Flush()
+	return nil
 }
 
 func (d *reportDocument) node(ctx context.Context, t *Target, n NodeResult) error {
@@ -119,7 +151,7 @@ func (d *reportDocument) node(ctx context.Context, t *Target, n NodeResult) erro
 		return fault.Wrap(err, fault.Internal, "the report cannot be written")
 	}
 	d.print("\n", string(name), ":")
-	if err := d.open(nodeOf(n)); err != nil {
+	if err := d.begin(nodeOf(n)); err != nil {
 		return err
 	}
 	would := ""

@@ -56,6 +56,7 @@ type Outcome struct {
 	Status   Status // Completed, Failed or Cancelled
 	Result   json.RawMessage
 	Document *Document
+	Report   *Document
 	Error    error // why it did not complete; the record gets its code and its public message
 }
 
@@ -75,7 +76,7 @@ func (h *Held) Finish(ctx context.Context, o Outcome) (Record, error) {
 		return Record{}, err
 	}
 	err := h.write(ctx, func(rec *Record) {
-		rec.Status, rec.Result, rec.Document = o.Status, o.Result, o.Document
+		rec.Status, rec.Result, rec.Document, rec.Report = o.Status, o.Result, o.Document, o.Report
 		rec.Lease, rec.FinishedAt = nil, h.registry.finishedAt(rec)
 		if o.Error != nil {
 			rec.Error, rec.ErrorCode = fault.PublicMessage(o.Error), string(fault.CodeOf(o.Error))

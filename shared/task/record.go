@@ -24,6 +24,7 @@ type Record struct {
 	Progress    *Progress       `json:"progress,omitempty"`
 	Result      json.RawMessage `json:"result,omitempty"`
 	Document    *Document       `json:"document,omitempty"`
+	Report      *Document       `json:"report,omitempty"` // of a repair
 	Error       string          `json:"error,omitempty"`
 	ErrorCode   string          `json:"error_code,omitempty"`
 
@@ -50,7 +51,7 @@ type Progress struct {
 	MismatchedRows    int64  `json:"mismatched_rows"`
 }
 
-// Document is a diff document in the archive. The one that a task writes is visible when its completed record names it.
+// Document is a diff document, or a report, in the archive. The one that a task writes is visible when its completed record names it.
 type Document struct {
 	Key    string `json:"key"`
 	Size   int64  `json:"size"` // bytes

@@ -30,15 +30,23 @@ type Starter interface {
 	Drop(taskID string)
 }
 
+// BeforeImages makes documents of the rows as they were before a repair.
+type BeforeImages interface {
+	// Ensure gives the document of a repair or undo that has ended. NotFound if it changed no row.
+	Ensure(ctx context.Context, rec task.Record) (task.Document, error)
+}
+
 // Service has what the use cases need.
 type Service struct {
-	Tasks      *task.Registry
-	Diffs      *diffindex.Index
-	Store      archive.Store
-	Location   archive.Location // where Store lies
-	Renderings *document.Renderings
-	Clusters   Clusters
-	Starter    Starter
-	Now        func() time.Time
-	Log        *slog.Logger
+	Tasks        *task.Registry
+	Diffs        *diffindex.Index
+	Store        archive.Store
+	Location     archive.Location // where Store lies
+	Renderings   *document.Renderings
+	MaxImport    int64 // bytes of an imported document
+	BeforeImages BeforeImages
+	Clusters     Clusters
+	Starter      Starter
+	Now          func() time.Time
+	Log          *slog.Logger
 }

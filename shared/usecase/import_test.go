@@ -3,6 +3,7 @@ package usecase_test
 import (
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -94,6 +95,64 @@ func TestImport_ThatFailsHalfWayCanBeRepeated(t *testing.T) {
 			if err != nil || len(b.objects(t, archive.ImportPrefix)) != 1 {
 				t.Errorf("%s: again %+v, %v", prefix, got, err)
 			}
+		}
+	}
+}
+
+// upload sends a document to a link, and gives the upload.
+func (b *bench) upload(t *testing.T, body string) string {
+	t.Helper()
+	got, err := b.Import(t.Context(), api.ImportRequest{Upload: api.UploadNew}, strings.NewReader(""))
+	if err != nil || got.DiffFile != "" || got.UploadURL == "" || got.ExpiresAt.IsZero() {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, got.UploadURL, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("the upload is answered with %s", resp.Status)
+	}
+	return got.Upload
+}
+
+func TestImport_OfAnUploadIsThatOfABody(t *testing.T) {
+	b := newBench(t)
+	for range 2 {
+		upload := b.upload(t, peersDocument)
+		got, err := b.Import(t.Context(), api.ImportRequest{Upload: upload}, strings.NewReader(""))
+		if want := archive.ImportKey(hash(peersDocument)); err != nil || got.DiffFile != want || got.UploadURL != "" {
+			t.Errorf("got %+v, %v, want %s", got, err, want)
+		}
+		if _, err := b.Import(t.Context(), api.ImportRequest{Upload: upload}, strings.NewReader("")); fault.CodeOf(err) != fault.NotFound {
+			t.Errorf("again: %v", err)
+		}
+	}
+	if left := b.objects(t, "i"); len(left) != 1 {
+		t.Errorf("left are %v", left)
+	}
+}
+
+func TestImport_OfAnUploadThatIsNoDocumentLeavesNothing(t *testing.T) {
+	b := newBench(t)
+	for body, code := range map[string]fault.Code{
+		"id,name\n": fault.Invalid, users()[:50]: fault.Invalid, users() + strings.Repeat(" ", 1<<20): fault.TooLarge,
+	} {
+		upload := b.upload(t, body)
+		if _, err := b.Import(t.Context(), api.ImportRequest{Upload: upload}, strings.NewReader(users())); fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("with a body: %v", err)
+		}
+		if got, err := b.Import(t.Context(), api.ImportRequest{Upload: upload}, strings.NewReader("")); fault.CodeOf(err) != code {
+			t.Errorf("%.20q: got %+v, %v", body, got, err)
+		}
+		if left := b.objects(t, "i"); len(left) > 0 {
+			t.Errorf("left are %v", left)
 		}
 	}
 }

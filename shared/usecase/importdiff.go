@@ -21,7 +21,10 @@ const typeJSON = "application/json"
 // Import stores a diff document, of ours or of the older ACE, that somebody brings. Its name is its SHA-256, so bringing
 // it again stores nothing. Invalid if it is no diff document. It is stored twice on the way, since its name is known only
 // at its end; memory stays flat.
-func (s *Service) Import(ctx context.Context, _ api.ImportRequest, body io.Reader) (api.Imported, error) {
+func (s *Service) Import(ctx context.Context, req api.ImportRequest, body io.Reader) (api.Imported, error) {
+	if req.Upload != "" {
+		return s.uploaded(ctx, req.Upload, body)
+	}
 	incoming := archive.IncomingKey(rand.Text())
 	received, err := s.receive(ctx, incoming, body)
 	if err != nil {
@@ -43,20 +46,26 @@ func (s *Service) receive(ctx context.Context, key string, body io.Reader) (task
 		return task.Document{}, err
 	}
 	defer w.Abort()
-	digest := sha256.New()
-	stored := io.TeeReader(body, io.MultiWriter(digest, w))
-	document, err := difffile.Open(stored)
-	if err == nil {
-		err = document.Walk(nil, nil)
-	}
-	if err == nil {
-		_, err = io.Copy(io.Discard, stored)
-	}
+	sum, err := checked(io.TeeReader(body, w))
 	if err != nil {
 		return task.Document{}, err
 	}
 	info, err := w.Commit(ctx)
-	return task.Document{Key: key, Size: info.Size, SHA256: hex.EncodeToString(digest.Sum(nil))}, err
+	return task.Document{Key: key, Size: info.Size, SHA256: sum}, err
+}
+
+// checked reads all of a diff document and gives its SHA-256. Invalid if it is none.
+func checked(body io.Reader) (string, error) {
+	digest := sha256.New()
+	read := io.TeeReader(body, digest)
+	document, err := difffile.Open(read)
+	if err == nil {
+		err = document.Walk(nil, nil)
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, read)
+	}
+	return hex.EncodeToString(digest.Sum(nil)), err
 }
 
 // adopt gives a received document its name, unless there is one of that name, which has the same content.

@@ -230,6 +230,11 @@ func (s *Store) Presign(ctx context.Context, key, fileName string, valid time.Du
 	return do(ctx, s, Presign, key, func() (string, error) { return s.next.Presign(ctx, key, fileName, valid) })
 }
 
+// PresignPut implements archive.Store.
+func (s *Store) PresignPut(ctx context.Context, key string, valid time.Duration) (string, error) {
+	return do(ctx, s, Presign, key, func() (string, error) { return s.next.PresignPut(ctx, key, valid) })
+}
+
 // Create implements archive.Store. A failed opening leaves nothing behind either way.
 func (s *Store) Create(ctx context.Context, key, contentType string) (archive.Writer, error) {
 	var opened archive.Writer

@@ -16,8 +16,8 @@ const (
 
 // Presign implements archive.Store. The link of a role ends with the role's session, if that is earlier.
 func (s *Store) Presign(ctx context.Context, key, fileName string, valid time.Duration) (string, error) {
-	if valid < minValid || valid > maxValid {
-		return "", fault.New(fault.Invalid, "a download link is valid for %s to %s, not %s", minValid, maxValid, valid)
+	if err := checkValid(valid); err != nil {
+		return "", err
 	}
 	query := url.Values{"response-content-disposition": {attachment(fileName)}}
 	u, err := s.core.PresignedGetObject(ctx, s.bucket, s.prefix+key, valid, query)
@@ -25,6 +25,25 @@ func (s *Store) Presign(ctx context.Context, key, fileName string, valid time.Du
 		return "", s.unavailable(err, "cannot sign a download link for", key)
 	}
 	return u.String(), nil
+}
+
+// PresignPut implements archive.Store.
+func (s *Store) PresignPut(ctx context.Context, key string, valid time.Duration) (string, error) {
+	if err := checkValid(valid); err != nil {
+		return "", err
+	}
+	u, err := s.core.PresignedPutObject(ctx, s.bucket, s.prefix+key, valid)
+	if err != nil {
+		return "", s.unavailable(err, "cannot sign an upload link for", key)
+	}
+	return u.String(), nil
+}
+
+func checkValid(valid time.Duration) error {
+	if valid < minValid || valid > maxValid {
+		return fault.New(fault.Invalid, "a link is valid for %s to %s, not %s", minValid, maxValid, valid)
+	}
+	return nil
 }
 
 // attachment gives the header value that makes a browser save the object under this name, whatever its characters.

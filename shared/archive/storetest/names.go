@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,31 @@ func presignedDownload(t *testing.T, s archive.Store) {
 	}
 }
 
+func presignedUpload(t *testing.T, s archive.Store) {
+	link, err := s.PresignPut(t.Context(), "incoming/a b", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, link, strings.NewReader("content"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	object, err := s.Get(t.Context(), "incoming/a b")
+	if err != nil {
+		t.Fatalf("after %s: %v", resp.Status, err)
+	}
+	defer object.Body.Close()
+	if body, err := io.ReadAll(object.Body); err != nil || string(body) != "content" {
+		t.Errorf("uploaded is %q, %v", body, err)
+	}
+}
+
 func download(t *testing.T, link string) (string, http.Header) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
@@ -87,6 +113,9 @@ func presignLimits(t *testing.T, s archive.Store) {
 	for _, valid := range []time.Duration{0, -time.Minute, time.Millisecond, 8 * 24 * time.Hour} {
 		if _, err := s.Presign(t.Context(), "a", "a.json", valid); fault.CodeOf(err) != fault.Invalid {
 			t.Errorf("Presign for %s gave %v, want Invalid", valid, err)
+		}
+		if _, err := s.PresignPut(t.Context(), "a", valid); fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("PresignPut for %s gave %v, want Invalid", valid, err)
 		}
 	}
 }

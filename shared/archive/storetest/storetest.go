@@ -47,6 +47,7 @@ func Run(t *testing.T, newStore func(t *testing.T) archive.Store) {
 		{"a listing shows objects only while they are replaced", listingDuringReplacement},
 		{"keys may have any characters", anyCharacters},
 		{"a presigned link downloads without credentials", presignedDownload},
+		{"a presigned link uploads without credentials", presignedUpload},
 		{"a presigned link has a limited life", presignLimits},
 		{"a cancelled call is not a missing object", cancelledCall},
 	}
