@@ -373,13 +373,13 @@ func TestRepair_AReportSaysHowTheTaskEnded(t *testing.T) {
 		return fault.New(fault.Invalid, "it is refused")
 	}
 	first, err := b.run(t.Context(), t)
-	if err == nil || first.Report == "" {
+	if err == nil || first.Report == nil {
 		t.Fatalf("result %+v, error %v", first, err)
 	}
 	b.commit = nil
 	r, err := b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "2")
-	for key, outcome := range map[string]string{first.Report: tablerepair.RolledBack, r.Report: tablerepair.Committed} {
+	for key, outcome := range map[string]string{first.Report.Key: tablerepair.RolledBack, r.Report.Key: tablerepair.Committed} {
 		object, err := b.store.Get(t.Context(), key)
 		if err != nil {
 			t.Fatal(err)
