@@ -112,6 +112,7 @@ func (s *Sweeper) remove(ctx context.Context, rec task.Record) error {
 		document, // renderings stand beside it
 		archive.ReportKey(rec.TaskID, rec.SubmittedAt),
 		archive.RepairsOfTaskPrefix(rec.TaskID),
+		archive.BaselineKey(rec.ClusterName, rec.DBName, rec.TableName, rec.TaskID),
 	} {
 		if err := s.below(ctx, prefix); err != nil {
 			return err
