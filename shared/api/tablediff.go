@@ -14,7 +14,13 @@ const (
 	ChecksumSHA256 = "sha256" // slower; for auditors, and for nodes whose hash functions differ
 )
 
+// BaselineLast stands for the newest comparison with the same settings that has left a baseline.
+const BaselineLast = "last"
+
 const (
+	baselineNone    = "none"
+	allowedBaseline = "none, last or the id of a table-diff task"
+
 	allNodes        = "all"
 	maxTableFilter  = 8192
 	maxConfirmDelay = Duration(10 * time.Minute)
@@ -45,6 +51,8 @@ type TableDiffRequest struct {
 	IgnoreColumns []string  `json:"ignore_columns,omitempty"` // as the catalogue spells them
 	ConfirmDelay  Duration  `json:"confirm_delay"`            // 0 is no second look at differing rows
 	Checksum      string    `json:"checksum"`
+	// Baseline: "" compares everything; BaselineLast or a task id, what may have changed since that comparison.
+	Baseline string `json:"baseline,omitempty"`
 }
 
 // NewTableDiffRequest gives a request with every default filled in; cluster and table are still to be named.
@@ -77,6 +85,7 @@ func DecodeTableDiff(p Params) (TableDiffRequest, error) {
 	req.IgnoreColumns = worded(r, "ignore_columns", parseIdentifiers)
 	req.ConfirmDelay = parsed(r, "confirm_delay", req.ConfirmDelay, allowedDelay, parseConfirmDelay)
 	req.Checksum = r.text("checksum", req.Checksum)
+	req.Baseline = parsed(r, "baseline", "", allowedBaseline, parseBaseline)
 	return req, r.finish(req.problems())
 }
 
@@ -97,6 +106,7 @@ func (r TableDiffRequest) problems() problems {
 	found.add("ignore_columns", columnsProblem(r.IgnoreColumns))
 	found.add("confirm_delay", delayProblem(r.ConfirmDelay))
 	found.add("checksum", checksumProblem(r.Checksum))
+	found.add("baseline", baselineProblem(r.Baseline))
 	return found
 }
 
@@ -119,6 +129,24 @@ func delayProblem(delay Duration) string {
 		return ""
 	}
 	return notAllowed("confirm_delay", delay.String(), allowedDelay)
+}
+
+// parseBaseline reads which earlier comparison is built on; "none" is "".
+func parseBaseline(text string) (string, error) {
+	if text == baselineNone {
+		return "", nil
+	}
+	if text == "" || baselineProblem(text) != "" {
+		return "", errors.New(allowedBaseline)
+	}
+	return text, nil
+}
+
+func baselineProblem(text string) string {
+	if text == "" || text == BaselineLast || IsTaskID(text) && strings.HasPrefix(text, "td_") {
+		return ""
+	}
+	return notAllowed("baseline", text, allowedBaseline)
 }
 
 func checksumProblem(checksum string) string {

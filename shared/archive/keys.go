@@ -63,6 +63,26 @@ func DiffIndexPrefix(cluster, table string) string {
 	return DiffIndexRoot + segment(cluster) + "/" + segment(table) + "/"
 }
 
+// BaselinesRoot holds what comparisons have left for incremental ones.
+const BaselinesRoot = "baselines/"
+
+// BaselinesPrefix holds the baselines of one table, each named by its task.
+func BaselinesPrefix(cluster, database, table string) string {
+	return BaselinesRoot + segment(cluster) + "/" + segment(database) + "/" + segment(table) + "/"
+}
+
+// BaselineKey is what a task has left of its table.
+func BaselineKey(cluster, database, table, taskID string) string {
+	return BaselinesPrefix(cluster, database, table) + taskID + baselineSuffix
+}
+
+// TaskIDOfBaseline gives the task that has left the baseline with this key.
+func TaskIDOfBaseline(key string) string {
+	return strings.TrimSuffix(key[strings.LastIndexByte(key, '/')+1:], baselineSuffix)
+}
+
+const baselineSuffix = ".json.gz"
+
 // maxSegment is the longest piece of a key between slashes that a name of the user's becomes: the embedded gateway keeps
 // it as a file name.
 const maxSegment = 200

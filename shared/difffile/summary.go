@@ -27,6 +27,9 @@ type Summary struct {
 	BlockRows           int64              `json:"block_rows"`
 	Blocks              int64              `json:"blocks"`
 	MismatchedBlocks    int64              `json:"mismatched_blocks"`
+	Baseline            string             `json:"baseline,omitempty"`         // the task that an incremental run builds on
+	BlocksUnchanged     *int64             `json:"blocks_unchanged,omitempty"` // of such a run: blocks that hold the very rows they held then
+	BlocksCompared      *int64             `json:"blocks_compared,omitempty"`  // the others
 	Strategy            string             `json:"strategy"`
 	Snapshots           string             `json:"snapshots"`
 	Workers             int                `json:"workers"`

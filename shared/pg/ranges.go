@@ -88,26 +88,37 @@ func (b *batch) place(value []byte) (int, error) {
 
 // Sums counts the rows of each range and combines their digests. One round trip.
 func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, error) {
+	sums, _, err := t.DatedSums(ctx, s, ranges)
+	return sums, err
+}
+
+// DatedSums is Sums with the xmin of the snapshot, the least if there were several: every transaction with an id below it
+// had ended. 0 if there is no range.
+func (t *Tx) DatedSums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error) {
+	var seenBy int64
 	sums := make([]table.Sum, len(ranges))
 	seen := make([]bool, len(ranges))
 	queries := settings(rangePlans)
 	for _, b := range byShape(ranges) {
-		q := b.statement(s, "count(*) AS n, coalesce(pg_catalog.bit_xor("+s.Digest+"), 0) AS x", "")
+		q := b.statement(s, "count(*) AS n, coalesce(pg_catalog.bit_xor("+s.Digest+"), 0) AS x, "+horizon, "")
 		q.row = func(v [][]byte) error {
 			i, err := b.place(v[0])
 			if err != nil {
 				return err
 			}
 			seen[i] = true
-			sums[i], err = readSum(v[1], v[2])
+			if sums[i], err = readSum(v[1], v[2]); err != nil {
+				return err
+			}
+			seenBy, err = readHorizon(v[3], seenBy)
 			return err
 		}
 		queries = append(queries, q)
 	}
 	if err := t.run(ctx, "comparing blocks", queries...); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return sums, t.node.answered(seen)
+	return sums, seenBy, t.node.answered(seen)
 }
 
 // answered makes sure that every range was: one without an answer would look empty.

@@ -130,6 +130,7 @@ func (s *Sweeper) remove(ctx context.Context, rec task.Record) error {
 		document, // renderings stand beside it
 		archive.ReportsOfTaskPrefix(rec.TaskID, rec.SubmittedAt), // before-images stand beside a report
 		archive.RepairsOfTaskPrefix(rec.TaskID),
+		archive.BaselineKey(rec.ClusterName, rec.DBName, rec.TableName, rec.TaskID),
 	} {
 		if err := s.below(ctx, prefix); err != nil {
 			return err

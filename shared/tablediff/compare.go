@@ -46,6 +46,9 @@ func (j *job) compare(ctx context.Context) error {
 	case j.plan.Strategy == Pages:
 		return j.narrowScanned(ctx)
 	}
+	if j.plan.Known != nil {
+		return j.inSnapshots(ctx, func(txs []Tx) error { return j.compareChanged(ctx, txs) })
+	}
 	if j.unit.Probe && j.unit.To-j.unit.From > 2*probedLeaves {
 		return j.probe(ctx)
 	}
@@ -75,7 +78,20 @@ func (j *job) compareLeaves(ctx context.Context, txs []Tx, from, to int) error {
 	for leaf := from; leaf < to; leaf++ {
 		stretches = append(stretches, j.leaf(leaf))
 	}
-	return j.compareStretches(ctx, txs, stretches, maxSplits)
+	return j.compareAll(ctx, txs, stretches)
+}
+
+// compareAll digests leaves, narrows those that differ, and keeps which blocks were equal.
+func (j *job) compareAll(ctx context.Context, txs []Tx, leaves []stretch) error {
+	if len(leaves) == 0 {
+		return nil
+	}
+	sums, horizons, err := j.sums(ctx, txs, leaves)
+	if err != nil {
+		return err
+	}
+	j.trust(leaves, sums, horizons)
+	return j.settle(ctx, txs, leaves, sums, maxSplits)
 }
 
 func (j *job) leaf(leaf int) stretch {
@@ -97,10 +113,15 @@ func (j *job) compareStretches(ctx context.Context, txs []Tx, stretches []stretc
 	if len(stretches) == 0 {
 		return nil
 	}
-	sums, err := j.sums(ctx, txs, stretches)
+	sums, _, err := j.sums(ctx, txs, stretches)
 	if err != nil {
 		return err
 	}
+	return j.settle(ctx, txs, stretches, sums, splits)
+}
+
+// settle counts the stretches that are equal and narrows the others.
+func (j *job) settle(ctx context.Context, txs []Tx, stretches []stretch, sums [][]table.Sum, splits int) error {
 	var differing []compared
 	for i, s := range stretches {
 		d := compared{stretch: s}
@@ -120,17 +141,19 @@ func (j *job) compareStretches(ctx context.Context, txs []Tx, stretches []stretc
 	return j.narrow(ctx, txs, differing, splits)
 }
 
-func (j *job) sums(ctx context.Context, txs []Tx, stretches []stretch) ([][]table.Sum, error) {
+// sums digests stretches on every node, and gives the horizon of each node's snapshot.
+func (j *job) sums(ctx context.Context, txs []Tx, stretches []stretch) ([][]table.Sum, []int64, error) {
 	ranges := make([]table.Range, len(stretches))
 	for i, s := range stretches {
 		ranges[i] = s.Range
 	}
 	sums := make([][]table.Sum, len(txs))
+	horizons := make([]int64, len(txs))
 	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		sums[node], err = txs[node].Sums(ctx, j.sources[node], ranges)
+		sums[node], horizons[node], err = txs[node].DatedSums(ctx, j.sources[node], ranges)
 		return err
 	})
-	return sums, err
+	return sums, horizons, err
 }
 
 // listed is how many rows of a node are listed at once.

@@ -38,10 +38,10 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} 
 func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progress)) (Result, error) {
 	r := &run{Coordinator: c, job: job, started: time.Now(), progress: newProgress(report)}
 	var result Result
-	for _, step := range []func(context.Context) error{r.makePlan, r.scan, r.compare, r.confirm, r.checkUnaltered, func(ctx context.Context) (err error) {
+	for _, step := range []func(context.Context) error{r.makePlan, r.scan, r.compare, r.confirm, r.checkUnaltered, r.checkFacts, func(ctx context.Context) (err error) {
 		result, err = r.merge(ctx)
 		return err
-	}} {
+	}, r.storeBaseline} {
 		if err := step(ctx); err != nil {
 			if ctx.Err() != nil { // what the work says when it is cut short is only an echo of why
 				err = context.Cause(ctx)
@@ -65,6 +65,7 @@ type run struct {
 	equal     Totals  // of leaves that the scan found equal
 	several   bool    // not all units of a pass have read the same snapshot
 	listed    keyList // of a rerun
+	settled   bool    // what a baseline depends on is as it was when the run was planned
 	compares  []Unit
 	compared  []Totals
 	confirmed []Totals // zero where there was no candidate
@@ -96,7 +97,11 @@ func (r *run) newPlan(ctx context.Context) (*Plan, error) {
 	if r.job.Rerun != nil {
 		return planRerun(ctx, r.Store, r.Nodes, r.job, time.Now())
 	}
-	return makePlan(ctx, r.Nodes, r.job, time.Now())
+	plan, err := makePlan(ctx, r.Nodes, r.job, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return plan, r.useBaseline(ctx, plan)
 }
 
 // scan decides what there is to compare: all leaves; in the pages strategy, what reading all pages of every node shows to
@@ -253,7 +258,7 @@ func (r *run) do(ctx context.Context, phase string, units []Unit, done func(t To
 
 // hint tells a unit what those before it have found.
 func (r *run) hint(u *Unit) {
-	if u.Phase == phaseCompare && r.plan.Strategy == KeyRanges {
+	if u.Phase == phaseCompare && r.plan.Strategy == KeyRanges && r.plan.Known == nil {
 		u.Dense, u.Probe = r.dense.Load(), !r.told.Load()
 	}
 }

@@ -154,6 +154,7 @@ func (r *run) summary() difffile.Summary {
 	if nowhere > 0 {
 		s.Warnings = append(s.Warnings, nobodyHas(p.Document.Key, nowhere))
 	}
+	r.addBaseline(&s)
 	r.addPairs(&s)
 	return s
 }
@@ -170,6 +171,19 @@ func (r *run) snapshots() string {
 		return "one per node and pass over its pages"
 	}
 	return "one per node and batch"
+}
+
+// addBaseline says what was not compared because nothing can have changed.
+func (r *run) addBaseline(s *difffile.Summary) {
+	if r.plan.Known == nil {
+		return
+	}
+	var unchanged int64
+	for _, t := range r.compared {
+		unchanged += t.Unchanged
+	}
+	compared := s.Blocks - unchanged
+	s.Baseline, s.BlocksUnchanged, s.BlocksCompared = r.plan.Known.TaskID, &unchanged, &compared
 }
 
 func (r *run) addPairs(s *difffile.Summary) {

@@ -59,6 +59,10 @@ type Plan struct {
 	// leaf. 0: the nodes may hash equal keys differently.
 	Buckets int `json:"buckets,omitempty"`
 
+	// Facts: per node, what the ages of rows prove something on; none in a rerun. Known: what was equal before.
+	Facts []table.Facts `json:"facts,omitempty"`
+	Known *Known        `json:"known,omitempty"`
+
 	// Document and Behavior are of a rerun: which keys are compared, and how they are looked up.
 	Document *task.Document `json:"document,omitempty"`
 	Behavior string         `json:"behavior,omitempty"`

@@ -65,7 +65,7 @@ func makePlan(ctx context.Context, opener Opener, job Job, now time.Time) (*Plan
 		return nil, err
 	}
 	p := &planner{job: job, nodes: nodes, plan: newPlan(job, now)}
-	for _, step := range []func(context.Context) error{p.describe, p.checkFilter, p.divide} {
+	for _, step := range []func(context.Context) error{p.readFacts, p.describe, p.checkFilter, p.divide} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -83,6 +83,18 @@ func newPlan(job Job, now time.Time) *Plan {
 		ConfirmDelay: time.Duration(req.ConfirmDelay), Filter: req.TableFilter, Ignored: req.IgnoreColumns,
 		Seeds: drawSeeds(),
 	}
+}
+
+// readFacts comes first: what changes from here on is noticed at the end.
+func (p *planner) readFacts(ctx context.Context) (err error) {
+	p.plan.Facts, err = readFacts(ctx, p.nodes, p.plan.Schema, p.plan.Table)
+	return err
+}
+
+func readFacts(ctx context.Context, nodes []Node, schema, name string) ([]table.Facts, error) {
+	return fanout.Map(ctx, len(nodes), nodes, func(ctx context.Context, n Node) (table.Facts, error) {
+		return n.Facts(ctx, schema, name)
+	})
 }
 
 // describe reads the catalogues, finds what the nodes have in common and writes the sources.

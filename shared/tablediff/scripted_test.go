@@ -93,7 +93,7 @@ func digestOf(id int, text string) int64 {
 	return int64(h.Sum64())
 }
 
-func (t *scriptedTx) Sums(_ context.Context, s table.Source, ranges []table.Range) ([]table.Sum, error) {
+func (t *scriptedTx) DatedSums(_ context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error) {
 	t.enter("Sums")
 	sums := make([]table.Sum, len(ranges))
 	for i, r := range ranges {
@@ -101,7 +101,7 @@ func (t *scriptedTx) Sums(_ context.Context, s table.Source, ranges []table.Rang
 			sums[i] = sums[i].Add(table.Sum{Rows: 1, Digest: digestOf(id, t.rows[id])})
 		}
 	}
-	return sums, nil
+	return sums, 1, nil
 }
 
 func (t *scriptedTx) List(_ context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error) {

@@ -17,6 +17,8 @@ type Node interface {
 	Name() string
 	// Describe reads the table's columns, key, leaves and size, and digests constants with the seeds.
 	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
+	// Facts reads what the ages of the table's rows prove something on.
+	Facts(ctx context.Context, schema, name string) (table.Facts, error)
 	// CheckFilter has the server judge the source's filter, and estimates the rows it selects.
 	CheckFilter(ctx context.Context, s table.Source) (int64, error)
 	// Sample reads about count keys, evenly spaced in physical order.
@@ -31,7 +33,10 @@ type Node interface {
 
 // Tx is a short read-only transaction on one node. It is used by one goroutine at a time.
 type Tx interface {
-	Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, error)
+	// DatedSums gives the sum of each range, and the xmin of the snapshot.
+	DatedSums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error)
+	// Freshness counts the rows of each range and tells the youngest.
+	Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error)
 	List(ctx context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error)
 	Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, limit int64) ([]table.Fingerprint, error)
 	Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error)

@@ -138,6 +138,11 @@ type Totals struct {
 	Respelt    int64        `json:"respelt"`           // candidates that are another spelling of one that counts
 	Blocks     int          `json:"blocks"`            // blocks that hold a mismatched key
 	Pairs      []PairTotals `json:"pairs,omitempty"`
+
+	// Trusted: the blocks that were equal at their first digests, or are as they were when they were; Unchanged: how many
+	// of them are the latter.
+	Trusted   []Trusted `json:"trusted,omitempty"`
+	Unchanged int64     `json:"unchanged,omitempty"`
 }
 
 // PairTotals counts the differing keys of one pair of nodes.

@@ -1,0 +1,263 @@
+package app_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ace/shared/app/apptest"
+	"ace/shared/pg/pgtest"
+	"ace/shared/soak"
+)
+
+// checked is a table of a few blocks, and what its comparisons are asked.
+func checked(t *testing.T, c *pgtest.Cluster, extra ...string) *apptest.Service {
+	t.Helper()
+	c.ExecAll(t, append([]string{`CREATE TABLE t (id int PRIMARY KEY, v text, n int DEFAULT 0)`,
+		`INSERT INTO t SELECT i, 'text ' || i FROM generate_series(1, 6000) i`}, extra...)...)
+	return apptest.New(t, c, apptest.Options{})
+}
+
+func small(args ...string) []string { return append([]string{"block_rows", "1000"}, args...) }
+
+// agrees compares incrementally and in full, and wants one answer.
+func agrees(t testing.TB, s *apptest.Service, args ...string) apptest.Diff {
+	t.Helper()
+	got, want := s.Diff(t, "public.t", small("baseline", "last")...), s.Diff(t, "public.t", small(args...)...)
+	if got.Result.Verdict != want.Result.Verdict || got.Result.TotalRows != want.Result.TotalRows || got.Result.MismatchedRows != want.Result.MismatchedRows ||
+		fmt.Sprint(got.Rows) != fmt.Sprint(want.Rows) || fmt.Sprint(got.Summary.RowsPerNode) != fmt.Sprint(want.Summary.RowsPerNode) {
+		t.Fatalf("incrementally %s, %d of %d rows (%d listed); in full %s, %d of %d rows (%d listed)",
+			got.Result.Verdict, got.Result.MismatchedRows, got.Result.TotalRows, len(got.Rows),
+			want.Result.Verdict, want.Result.MismatchedRows, want.Result.TotalRows, len(want.Rows))
+	}
+	return got
+}
+
+func TestIncremental_ComparesWhatChangedAndProvesTheRest(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := checked(t, c)
+	first := s.Diff(t, "public.t", small("baseline", "none")...)
+	if first.Summary.Baseline != "" || first.Summary.BlocksUnchanged != nil {
+		t.Errorf("a full comparison has the baseline %q", first.Summary.Baseline)
+	}
+	counts := func(step string, d apptest.Diff, baseline string, unchanged int64, verdict string) {
+		t.Helper()
+		if d.Summary.BlocksUnchanged == nil {
+			t.Fatalf("%s: everything was compared: %v", step, d.Summary.Warnings)
+		}
+		if d.Summary.Baseline != baseline || *d.Summary.BlocksUnchanged != unchanged || *d.Summary.BlocksCompared != d.Summary.Blocks-unchanged || d.Result.Verdict != verdict {
+			t.Errorf("%s: baseline %s, %d of %d blocks unchanged, %s; want %s, %d, %s", step,
+				d.Summary.Baseline, *d.Summary.BlocksUnchanged, d.Summary.Blocks, d.Result.Verdict, baseline, unchanged, verdict)
+		}
+	}
+	blocks := first.Summary.Blocks
+	second := agrees(t, s)
+	counts("nothing changed", second, first.TaskID, blocks, "match")
+
+	c.Exec(t, 1, `UPDATE t SET v = 'other' WHERE id = 2500`)
+	third := agrees(t, s)
+	counts("a row changed on one node", third, latestBefore(t, s, third), blocks-1, "differ")
+	c.ExecAll(t, `DELETE FROM t WHERE id = 10`, `UPDATE t SET v = 'both' WHERE id = 2500`)
+	fourth := agrees(t, s)
+	counts("healed, and a row gone from both", fourth, latestBefore(t, s, fourth), blocks-2, "match")
+	named := s.Diff(t, "public.t", small("baseline", first.TaskID)...)
+	counts("by name", named, first.TaskID, blocks-2, "match")
+
+	c.ExecAll(t, `INSERT INTO t SELECT i, 'text ' || i FROM generate_series(6001, 16000) i`)
+	grown := agrees(t, s)
+	if grown.Summary.Blocks < 2*blocks {
+		t.Errorf("the table that has grown at its end has %d blocks, before %d", grown.Summary.Blocks, blocks)
+	}
+	counts("grown", grown, latestBefore(t, s, grown), blocks-1, "match")
+}
+
+// latestBefore gives the baseline that the comparison names, which must be of another task.
+func latestBefore(t *testing.T, _ *apptest.Service, d apptest.Diff) string {
+	t.Helper()
+	if d.Summary.Baseline == "" || d.Summary.Baseline == d.TaskID {
+		t.Fatalf("the baseline is %q", d.Summary.Baseline)
+	}
+	return d.Summary.Baseline
+}
+
+// What changes a value without a new row, or brings an old row back, makes everything be compared.
+func TestIncremental_WhatAgesCannotTellIsComparedInFull(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		create []string
+		alter  []string // on the second node
+		args   []string
+	}{
+		{"an enum label is renamed", []string{`CREATE TYPE mood AS ENUM ('a', 'b')`, `ALTER TABLE t ADD m mood`, `UPDATE t SET m = 'a'`}, []string{`ALTER TYPE mood RENAME VALUE 'a' TO 'c'`}, nil},
+		{"an array of enums", []string{`CREATE TYPE mood AS ENUM ('a', 'b')`, `ALTER TABLE t ADD m mood[]`, `UPDATE t SET m = '{a}'`}, []string{`ALTER TYPE mood RENAME VALUE 'a' TO 'c'`}, nil},
+		{"a column is replaced", []string{`ALTER TABLE t ADD w int DEFAULT 1`}, []string{`ALTER TABLE t DROP COLUMN w`, `ALTER TABLE t ADD w int DEFAULT 2`}, nil},
+		{"a generated column means something else", []string{`ALTER TABLE t ADD g int GENERATED ALWAYS AS (n + 1) STORED`}, []string{`ALTER TABLE t DROP COLUMN g`, `ALTER TABLE t ADD g int GENERATED ALWAYS AS (n + 2) STORED`}, nil},
+		{"names of objects", []string{`CREATE TABLE named ()`, `ALTER TABLE t ADD r regclass`, `UPDATE t SET r = 'named'`}, []string{`ALTER TABLE named RENAME TO renamed`}, nil},
+		{"a composite type", []string{`CREATE TYPE mood AS ENUM ('a', 'b')`, `CREATE TYPE pair AS (m mood, i int)`, `ALTER TABLE t ADD p pair`, `UPDATE t SET p = '(a,1)'`}, []string{`ALTER TYPE mood RENAME VALUE 'a' TO 'c'`}, nil},
+		{"rewritten", nil, []string{`VACUUM FULL t`}, nil},
+		{"clustered", nil, []string{`CLUSTER t USING t_pkey`}, nil},
+		{"truncated and filled as it was", nil, []string{`CREATE TABLE u AS TABLE t`, `TRUNCATE t`, `INSERT INTO t TABLE u`}, nil},
+		{"replaced by an older one", []string{`CREATE TABLE u (LIKE t INCLUDING ALL)`, `INSERT INTO u SELECT i, 'older ' || i FROM generate_series(1, 6000) i`}, []string{`ALTER TABLE t RENAME TO gone`, `ALTER TABLE u RENAME TO t`}, nil},
+		{"another type", nil, []string{`ALTER TABLE t ALTER COLUMN n TYPE bigint`}, nil},
+		{"altered in whatever way", nil, []string{`ALTER TABLE t ALTER COLUMN v SET STATISTICS 5`}, nil},
+		{"a filter", nil, []string{`UPDATE t SET n = 1 WHERE id = 5`}, []string{"table_filter", "n = 0"}},
+		{"other columns", nil, nil, []string{"ignore_columns", "n"}},
+		{"other blocks", nil, nil, []string{"block_rows", "2000"}},
+		{"another checksum", nil, nil, []string{"checksum", "sha256"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := pgtest.NewCluster(t)
+			s := checked(t, c, tt.create...)
+			s.Diff(t, "public.t", small()...)
+			c.Exec(t, 1, tt.alter...)
+			got, want := s.Diff(t, "public.t", small(append(tt.args, "baseline", "last")...)...), s.Diff(t, "public.t", small(tt.args...)...)
+			if got.Summary.Baseline != "" || !strings.Contains(fmt.Sprint(got.Summary.Warnings), "everything was compared") {
+				t.Errorf("the baseline of %q was used; warnings %q", got.Summary.Baseline, got.Summary.Warnings)
+			}
+			if got.Result.MismatchedRows != want.Result.MismatchedRows || got.Result.Verdict != want.Result.Verdict {
+				t.Errorf("%d rows differ, want %d", got.Result.MismatchedRows, want.Result.MismatchedRows)
+			}
+		})
+	}
+}
+
+func TestIncremental_FactsThatTheRoleMayNotReadProveNothing(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := checked(t, c)
+	s.Diff(t, "public.t", small()...)
+	d := s.Diff(t, "public.t", small("baseline", "td_20200101_000000")...)
+	if d.Summary.Baseline != "" || !strings.Contains(fmt.Sprint(d.Summary.Warnings), "has left none") {
+		t.Errorf("a task that left no baseline: %q, %q", d.Summary.Baseline, d.Summary.Warnings)
+	}
+	role := `"reader of ` + c.DB + `"`
+	c.ExecAll(t, `CREATE ROLE `+role+` LOGIN PASSWORD '`+c.Password+`'`, `GRANT SELECT ON t TO `+role)
+	t.Cleanup(func() { c.ExecAll(t, `DROP OWNED BY `+role, `DROP ROLE `+role) })
+	c.Exec(t, 0, `REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC`)
+	superuser := c.User
+	c.User = strings.Trim(role, `"`)
+	limited := apptest.New(t, c, apptest.Options{Store: s.Store})
+	c.User = superuser
+	d = limited.Diff(t, "public.t", small("baseline", "last")...)
+	if d.Summary.Baseline != "" || !strings.Contains(fmt.Sprint(d.Summary.Warnings), "permission denied") {
+		t.Errorf("a role that may not read the system identifier: %q, %q", d.Summary.Baseline, d.Summary.Warnings)
+	}
+}
+
+// A server that starts again, or recovers from the crash of one process, may have lost what it had shown.
+func TestIncremental_AServerThatStartedAgainIsComparedInFull(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	s := checked(t, c)
+	s.Diff(t, "public.t", small()...)
+	if d := agrees(t, s); d.Summary.Baseline == "" {
+		t.Fatalf("nothing happened, yet: %q", d.Summary.Warnings)
+	}
+	crash(t, c)
+	if d := agrees(t, s); !strings.Contains(fmt.Sprint(d.Summary.Warnings), "recovery from a crash") {
+		t.Errorf("after a crash: baseline %q, %q", d.Summary.Baseline, d.Summary.Warnings)
+	}
+}
+
+// crash kills one backend of the second node: the server recovers without stopping.
+func crash(t *testing.T, c *pgtest.Cluster) {
+	t.Helper()
+	started := c.QueryStrings(t, 1, `SELECT pg_postmaster_start_time()::text, pg_stat_get_bgwriter_stat_reset_time()::text`)[0]
+	victim := c.Connect(t, 1)
+	if err := syscall.Kill(int(victim.PgConn().PID()), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		conn, err := pgx.Connect(t.Context(), c.DSN(1))
+		if err != nil {
+			continue
+		}
+		var now, reset string
+		err = conn.QueryRow(t.Context(), `SELECT pg_postmaster_start_time()::text, pg_stat_get_bgwriter_stat_reset_time()::text`).Scan(&now, &reset)
+		_ = conn.Close(t.Context())
+		if err == nil && reset != started[1] {
+			if now != started[0] {
+				t.Fatal("the postmaster started again")
+			}
+			return
+		}
+	}
+	t.Fatal("the server has not recovered")
+}
+
+// Leaves come and go with the rows they had.
+func TestIncremental_AnotherSetOfPartitionsIsComparedInFull(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)`, `CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (3000)`,
+		`CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (3000) TO (9000)`, `INSERT INTO t SELECT i, 'text' FROM generate_series(1, 6000) i`,
+		`CREATE TABLE t3 (LIKE t INCLUDING ALL)`, `INSERT INTO t3 SELECT i, 'older' FROM generate_series(3000, 6000) i`)
+	s := apptest.New(t, c, apptest.Options{})
+	s.Diff(t, "public.t", small()...)
+	if d := agrees(t, s); d.Summary.BlocksUnchanged == nil || *d.Summary.BlocksUnchanged != d.Summary.Blocks {
+		t.Fatalf("nothing happened, yet: %q", d.Summary.Warnings)
+	}
+	c.Exec(t, 1, `ALTER TABLE t DETACH PARTITION t2`, `ALTER TABLE t ATTACH PARTITION t3 FOR VALUES FROM (3000) TO (9000)`)
+	if d := agrees(t, s); d.Summary.Baseline != "" || d.Result.MismatchedRows != 3001 {
+		t.Errorf("the baseline of %q was used, %d rows differ", d.Summary.Baseline, d.Result.MismatchedRows)
+	}
+}
+
+// histories are what may happen to a node's rows between two comparisons; %d is one of them.
+func histories() []string {
+	return []string{
+		`UPDATE t SET n = n + 1 WHERE id = %d`, `UPDATE t SET v = v WHERE id = %d`, `DELETE FROM t WHERE id = %d`,
+		`INSERT INTO t VALUES (%d, 'new') ON CONFLICT DO NOTHING`,
+		`DELETE FROM t WHERE id = %d; INSERT INTO t VALUES (%[1]d, 'again')`,
+		`WITH gone AS (DELETE FROM t WHERE id = %d RETURNING *) INSERT INTO t SELECT id + 7000, v, n FROM gone ON CONFLICT DO NOTHING`,
+		`BEGIN; SAVEPOINT s; UPDATE t SET n = 77 WHERE id = %d; ROLLBACK TO s; SAVEPOINT z; UPDATE t SET n = 78 WHERE id = %[1]d + 1; RELEASE z; COMMIT`,
+		`BEGIN; DELETE FROM t WHERE id = %d; ROLLBACK`, `VACUUM (FREEZE) t`, `VACUUM t`, `ANALYZE t`, `CREATE INDEX IF NOT EXISTS tn ON t (n)`,
+		`BEGIN; CREATE TEMP TABLE x ON COMMIT DROP AS SELECT * FROM t WHERE id = %d; DELETE FROM t WHERE id IN (SELECT id FROM x); INSERT INTO t SELECT * FROM x; COMMIT`,
+		`UPDATE t SET n = 5 WHERE id BETWEEN %d AND %[1]d + 2000`, `VACUUM FULL t`,
+	}
+}
+
+// A transaction of each history is open when the tables are compared: it began before, and ends later.
+func TestIncremental_RandomHistoriesGiveTheAnswerOfAFullComparison(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := checked(t, c)
+	s.Diff(t, "public.t", small()...)
+	seed, all := soak.Seed(t), histories()
+	random := rand.New(rand.NewPCG(seed, 7))
+	rounds, used, unchanged := soak.Rounds(t, 6, 400), 0, int64(0)
+	for range rounds {
+		node, id := random.IntN(2), 1+random.IntN(6000)
+		open := c.Connect(t, node)
+		if _, err := open.Exec(t.Context(), fmt.Sprintf(`BEGIN; UPDATE t SET v = 'late' WHERE id = %d`, id)); err != nil {
+			t.Fatal(err)
+		}
+		agrees(t, s)
+		if _, err := open.Exec(t.Context(), []string{"COMMIT", "ROLLBACK"}[random.IntN(2)]); err != nil {
+			t.Fatal(err)
+		}
+		_ = open.Close(t.Context())
+		for range random.IntN(3) {
+			sql := all[random.IntN(len(all))]
+			if strings.Contains(sql, "%") {
+				sql = fmt.Sprintf(sql, 1+random.IntN(6000))
+			}
+			c.Exec(t, random.IntN(2), sql)
+		}
+		if d := agrees(t, s); d.Summary.BlocksUnchanged != nil {
+			used, unchanged = used+1, unchanged+*d.Summary.BlocksUnchanged
+		}
+	}
+	if unchanged == 0 {
+		t.Error("no block was ever proven")
+	}
+	soak.Report(t, "%d of %d rounds used a baseline, %d blocks proven", used, rounds, unchanged)
+}

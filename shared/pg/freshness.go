@@ -1,0 +1,66 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"ace/shared/table"
+)
+
+// horizon is the xmin of the snapshot that the statement it stands in reads: every transaction below it had ended.
+const horizon = "pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text"
+
+// Freshness counts the rows of each range and tells the youngest. One round trip; no row is sent, none is digested.
+//
+// age counts back from one id for the whole transaction, whatever begins meanwhile. How far the snapshot's xmax is behind
+// that id, and so what the 64 bits of an age are, comes from the same statement.
+func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error) {
+	found := make([]table.Freshness, len(ranges))
+	seen := make([]bool, len(ranges))
+	queries := settings(rangePlans)
+	head := fmt.Sprintf(`count(*) AS n, coalesce(pg_catalog.min(pg_catalog.age(%s.xmin)), 2147483647) AS a, %s,
+		pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text,
+		pg_catalog.age(pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::xid)`, s.Alias, horizon)
+	for _, b := range byShape(ranges) {
+		q := b.statement(s, head, "")
+		q.row = func(v [][]byte) error {
+			i, err := b.place(v[0])
+			if err != nil {
+				return err
+			}
+			seen[i] = true
+			found[i], err = readFreshness(v[1:])
+			return err
+		}
+		queries = append(queries, q)
+	}
+	if err := t.run(ctx, "looking for changes", queries...); err != nil {
+		return nil, err
+	}
+	return found, t.node.answered(seen)
+}
+
+// readFreshness reads count, least age, xmin and xmax of the snapshot, and the age of the latter.
+func readFreshness(v [][]byte) (table.Freshness, error) {
+	var n [5]int64
+	for i := range n {
+		var err error
+		if n[i], err = strconv.ParseInt(string(v[i]), 10, 64); err != nil {
+			return table.Freshness{}, fmt.Errorf("age of rows: %w", err)
+		}
+	}
+	return table.Freshness{Rows: n[0], Youngest: n[3] + n[4] - n[1], Horizon: n[2], Next: n[3]}, nil
+}
+
+// readHorizon gives the lesser of two horizons; 0 is none yet.
+func readHorizon(value []byte, before int64) (int64, error) {
+	h, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("snapshot: %w", err)
+	}
+	if before != 0 {
+		h = min(h, before)
+	}
+	return h, nil
+}

@@ -1,0 +1,289 @@
+package tablediff
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+
+	"ace/shared/api"
+	"ace/shared/archive"
+	"ace/shared/blockplan"
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// baselineFormat changes when an older baseline would be misread, or proves less than it seems to.
+const baselineFormat = "ace-baseline/1"
+
+const baselineType = "application/gzip"
+
+// Baseline is what a comparison leaves for a later one: which blocks were equal when they were first digested, and in
+// which snapshots. See docs/INCREMENTAL.md for what follows from it, and when.
+type Baseline struct {
+	Format   string              `json:"format"`
+	TaskID   string              `json:"task_id"`
+	Settings string              `json:"settings"` // hash of all that a comparison must share
+	Facts    []map[string]string `json:"facts"`    // per node, see table.Facts
+	Size     blockplan.Size      `json:"size"`
+	Layout   blockplan.Layout    `json:"layout"`
+	Blocks   []Trusted           `json:"blocks"` // in key order
+}
+
+// Trusted is a block that was equal on all nodes.
+type Trusted struct {
+	Block    int     `json:"b"`
+	Rows     int64   `json:"n"`
+	Horizons []int64 `json:"h"` // per node: the xmin of the snapshot
+}
+
+// Known is the part of a plan that comes from a baseline: the blocks that need not be digested where nothing is younger.
+type Known struct {
+	TaskID string    `json:"task_id"`
+	Blocks []Trusted `json:"blocks"`
+}
+
+// settings hashes what must be the same for a block of one plan to be one of another: what is compared, and how keys are
+// ordered. The rows' digests are of each run by itself.
+func (p *Plan) settings(blockRows int) (string, error) {
+	type reading struct {
+		Relation, Less, AtLeast                                string
+		Key, KeyType, KeyEqual, Order, OrderType, Cs, Compared []string
+	}
+	readings := make([]reading, len(p.Sources))
+	for i, s := range p.Sources {
+		readings[i] = reading{s.Relation, s.Less, s.AtLeast, s.Key, s.KeyType, s.KeyEqual, s.Order, s.OrderType, s.Collate, s.Columns}
+	}
+	raw, err := json.Marshal([]any{
+		p.ClusterName, p.DBName, p.Schema, p.Table, p.Nodes, p.Columns, p.Key, p.Filter, p.Ignored, p.Checksum, blockRows, readings,
+	})
+	if err != nil {
+		return "", fault.Wrap(err, fault.Internal, "the settings of a baseline cannot be written")
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// dated says whether the blocks of a plan can be told by the ages of their rows.
+func (p *Plan) dated() bool { return len(p.Facts) == len(p.Nodes) && p.undated() == "" }
+
+// undated says why the plan's blocks cannot be told by age, "" if they can.
+func (p *Plan) undated() string {
+	switch {
+	case p.Filter != "":
+		return "table_filter may select other rows though none has changed"
+	case p.ByText || p.Strategy != KeyRanges:
+		return "the rows are not read in the order of the key"
+	}
+	for i, facts := range p.Facts {
+		if facts.Unproven != "" {
+			return "node " + p.Nodes[i] + ": " + facts.Unproven
+		}
+	}
+	return ""
+}
+
+// storeBaseline writes what the run has seen to be equal. It comes after the document: a baseline stands for a check that
+// was done.
+func (r *run) storeBaseline(ctx context.Context) error {
+	p := r.plan
+	if !r.settled {
+		return nil
+	}
+	settings, err := p.settings(r.job.Request.BlockRows)
+	if err != nil {
+		return err
+	}
+	b := Baseline{
+		Format: baselineFormat, TaskID: p.TaskID, Settings: settings, Layout: p.Layout,
+		Size: blockplan.Size{BlockRows: p.BlockRows, LeafRows: p.LeafRows, LeavesPerBlock: p.Layout.LeavesPerBlock},
+	}
+	for _, facts := range p.Facts {
+		b.Facts = append(b.Facts, facts.Values)
+	}
+	for _, t := range r.compared {
+		b.Blocks = append(b.Blocks, t.Trusted...)
+	}
+	var body bytes.Buffer
+	packed := gzip.NewWriter(&body)
+	if err := json.NewEncoder(packed).Encode(b); err != nil {
+		return fault.Wrap(err, fault.Internal, "the baseline cannot be written")
+	}
+	if err := packed.Close(); err != nil {
+		return fault.Wrap(err, fault.Internal, "the baseline cannot be written")
+	}
+	_, err = r.Store.PutIfAbsent(ctx, r.baselineKey(p.TaskID), baselineType, body.Bytes())
+	if errors.Is(err, archive.ErrPrecondition) { // an earlier run of this task
+		return nil
+	}
+	return err
+}
+
+func (r *run) baselineKey(taskID string) string {
+	return archive.BaselineKey(r.job.Request.ClusterName, r.job.Database, r.job.Request.Table.String(), taskID)
+}
+
+// loadBaseline reads one baseline; archive.ErrNotFound if there is none.
+func (r *run) loadBaseline(ctx context.Context, taskID string) (*Baseline, error) {
+	object, err := r.Store.Get(ctx, r.baselineKey(taskID))
+	if err != nil {
+		return nil, err
+	}
+	defer object.Body.Close()
+	packed, err := io.ReadAll(object.Body)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "the baseline of task %s cannot be read", taskID)
+	}
+	var b Baseline
+	unpacked, err := gzip.NewReader(bytes.NewReader(packed))
+	if err == nil {
+		err = json.NewDecoder(unpacked).Decode(&b)
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, unpacked) // up to its checksum
+	}
+	if err != nil || b.Format != baselineFormat || b.TaskID != taskID {
+		return &Baseline{TaskID: taskID}, nil // fits no plan
+	}
+	return &b, nil
+}
+
+// findBaseline gives the baseline that the request means; nil and why if there is none.
+func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, string, error) {
+	if id := r.job.Request.Baseline; id != api.BaselineLast {
+		b, err := r.loadBaseline(ctx, id)
+		if errors.Is(err, archive.ErrNotFound) {
+			return nil, "task " + id + " has left none for this table", nil
+		}
+		return b, "", err
+	}
+	prefix := archive.BaselinesPrefix(r.job.Request.ClusterName, r.job.Database, r.job.Request.Table.String())
+	var ids []string
+	err := r.Store.List(ctx, prefix, "", func(info archive.Info) bool {
+		if id := archive.TaskIDOfBaseline(info.Key); id != r.job.TaskID {
+			ids = append(ids, id)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	slices.Sort(ids)
+	for _, id := range slices.Backward(ids) {
+		b, err := r.loadBaseline(ctx, id)
+		if errors.Is(err, archive.ErrNotFound) { // it has just been removed
+			continue
+		}
+		if err != nil || b.Settings == settings {
+			return b, "", err
+		}
+	}
+	return nil, "no earlier comparison with these settings has left one", nil
+}
+
+// useBaseline has a plan compare only what may have changed, where that can be told.
+func (r *run) useBaseline(ctx context.Context, p *Plan) error {
+	if r.job.Request.Baseline == "" || r.job.Rerun != nil {
+		return nil
+	}
+	why := p.undated()
+	if why == "" {
+		settings, err := p.settings(r.job.Request.BlockRows)
+		if err != nil {
+			return err
+		}
+		var b *Baseline
+		if b, why, err = r.findBaseline(ctx, settings); err != nil {
+			return err
+		}
+		if b != nil {
+			if why = b.unfit(p, settings); why == "" {
+				why, err = r.reuse(ctx, p, b)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if why != "" {
+		p.Warnings = append(p.Warnings, "everything was compared, not only what changed since the baseline: "+why)
+	}
+	return nil
+}
+
+// unfit says why a baseline proves nothing for a plan, "" if it does.
+func (b *Baseline) unfit(p *Plan, settings string) string {
+	if b.Settings != settings || len(b.Facts) != len(p.Nodes) {
+		return "task " + b.TaskID + " compared something else, or its baseline cannot be read"
+	}
+	for i, before := range b.Facts {
+		if changed := changedFacts(before, p.Facts[i].Values); len(changed) > 0 {
+			return "node " + p.Nodes[i] + " has changed: " + changed[0]
+		}
+	}
+	if size := (blockplan.Size{BlockRows: p.BlockRows, LeafRows: p.LeafRows, LeavesPerBlock: p.Layout.LeavesPerBlock}); size != b.Size {
+		return "the table's size asks for other blocks"
+	}
+	return ""
+}
+
+// changedFacts names what is not the same, or on one side only.
+func changedFacts(a, b map[string]string) []string {
+	names := maps.Clone(a)
+	if names == nil {
+		names = map[string]string{}
+	}
+	maps.Copy(names, b)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(names)), func(name string) bool {
+		return a[name] != "" && a[name] == b[name]
+	})
+}
+
+// reuse gives a plan the boundaries of a baseline. The last block of a table that grows at its end is divided anew; of one
+// that has grown elsewhere, everything.
+func (r *run) reuse(ctx context.Context, p *Plan, b *Baseline) (why string, err error) {
+	layout, blocks := b.Layout, b.Blocks
+	per := layout.LeavesPerBlock
+	last := layout.Blocks() - 1
+	tail, err := r.after(ctx, p, layout.Bounds[:last*per])
+	if err != nil {
+		return "", err
+	}
+	if len(tail)+1 > 2*per {
+		layout.Bounds = slices.Concat(layout.Bounds[:last*per], tail)
+		blocks = slices.DeleteFunc(slices.Clone(blocks), func(t Trusted) bool { return t.Block >= last })
+	}
+	if p.RowEstimate > 2*int64(layout.Leaves())*p.LeafRows+p.BlockRows {
+		return "the table has grown too much", nil
+	}
+	layout.BlocksPerBatch = blockplan.BlocksPerBatch(layout.Blocks(), r.job.Request.BatchSize, p.Workers)
+	p.Layout, p.Known = layout, &Known{TaskID: b.TaskID, Blocks: blocks}
+	return "", nil
+}
+
+// after gives the plan's own boundaries behind the last of these.
+func (r *run) after(ctx context.Context, p *Plan, bounds []table.Key) ([]table.Key, error) {
+	if len(bounds) == 0 || len(p.Layout.Bounds) == 0 {
+		return p.Layout.Bounds, nil
+	}
+	nodes, err := r.Nodes.Open(ctx, p.ClusterName, p.DBName, p.Nodes)
+	if err != nil {
+		return nil, err
+	}
+	ranks, err := nodes[0].RankKeys(ctx, p.Sources[0], append([]table.Key{bounds[len(bounds)-1]}, p.Layout.Bounds...))
+	if err != nil {
+		return nil, err
+	}
+	for i, rank := range ranks[1:] {
+		if rank > ranks[0] {
+			return p.Layout.Bounds[i:], nil
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,115 @@
+package tablediff
+
+import (
+	"context"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// compareChanged asks every node which of the blocks that are known to have been equal are as they were, and compares the
+// leaves of all others, in the same snapshots.
+func (j *job) compareChanged(ctx context.Context, txs []Tx) error {
+	proven, err := j.proveBlocks(ctx, txs)
+	if err != nil {
+		return err
+	}
+	var leaves []stretch
+	for leaf := j.unit.From; leaf < j.unit.To; leaf++ {
+		if s := j.leaf(leaf); !proven[s.block] {
+			leaves = append(leaves, s)
+		}
+	}
+	return j.compareAll(ctx, txs, leaves)
+}
+
+// proveBlocks counts the blocks of the unit that are as they were on every node, and tells which they are.
+func (j *job) proveBlocks(ctx context.Context, txs []Tx) (map[int]bool, error) {
+	var known []Trusted
+	var ranges []table.Range
+	for _, t := range j.plan.Known.Blocks {
+		from, to := j.plan.Layout.BlockRange(t.Block)
+		if j.unit.From <= from && to <= j.unit.To && len(t.Horizons) == len(txs) {
+			known = append(known, t)
+			ranges = append(ranges, j.plan.Layout.Span(from, to))
+		}
+	}
+	if len(known) == 0 {
+		return nil, nil
+	}
+	found := make([][]table.Freshness, len(txs))
+	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
+		found[node], err = txs[node].Freshness(ctx, j.sources[node], ranges)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	proven := map[int]bool{}
+	for i, t := range known {
+		now := Trusted{Block: t.Block, Rows: t.Rows}
+		unchanged := true
+		for node := range txs {
+			f := found[node][i]
+			unchanged = unchanged && f.Unchanged(t.Rows, t.Horizons[node])
+			now.Horizons = append(now.Horizons, f.Horizon)
+		}
+		if unchanged {
+			proven[t.Block] = true
+			j.totals.addEqual(t.Rows)
+			j.totals.Unchanged++
+			j.totals.Trusted = append(j.totals.Trusted, now)
+		}
+	}
+	return proven, nil
+}
+
+// trust keeps the blocks all of whose leaves stand here and are equal: what a later comparison may build on. A block that
+// is equal only when its rows are read again is none.
+func (j *job) trust(leaves []stretch, sums [][]table.Sum, horizons []int64) {
+	for i := 0; i < len(leaves); {
+		block := leaves[i].block
+		from, to := j.plan.Layout.BlockRange(block)
+		equal, first, rows := true, i, int64(0)
+		for ; i < len(leaves) && leaves[i].block == block; i++ {
+			rows += sums[0][i].Rows
+			for node := range sums {
+				equal = equal && sums[node][i] == sums[0][i]
+			}
+		}
+		if equal && i-first == to-from {
+			j.totals.Trusted = append(j.totals.Trusted, Trusted{Block: block, Rows: rows, Horizons: horizons})
+		}
+	}
+}
+
+// checkFacts makes sure that what the ages of rows stand on did not change while they were looked at: no baseline is left
+// then, and what was concluded from one is void.
+func (r *run) checkFacts(ctx context.Context) error {
+	if r.job.Rerun != nil || !r.plan.dated() {
+		return nil
+	}
+	defer r.timings.measure(phaseMerge)()
+	return r.persist(ctx, r.withUnits(), "check of the facts", func() error {
+		nodes, err := r.Nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
+		if err != nil {
+			return err
+		}
+		now, err := readFacts(ctx, nodes, r.plan.Schema, r.plan.Table)
+		if err != nil {
+			return err
+		}
+		r.settled = true
+		for i, facts := range now {
+			changed := changedFacts(r.plan.Facts[i].Values, facts.Values)
+			if len(changed) == 0 && facts.Unproven == "" {
+				continue
+			}
+			r.settled = false
+			if r.plan.Known != nil {
+				return fault.New(fault.Conflict, "node %q changed while it was compared with a baseline, start the comparison again: %s", r.plan.Nodes[i], append(changed, facts.Unproven)[0])
+			}
+		}
+		return nil
+	})
+}
