@@ -21,7 +21,7 @@ func (s *Scheduler) advance(ctx context.Context, job Job, st *stored) error {
 		}
 	}
 	for i := range st.Run.Checks {
-		next, err := s.follow(ctx, job, st.Run.Checks[i])
+		next, err := s.follow(ctx, job, st.Run.Checks[i], st.Run.Incremental)
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (s *Scheduler) refresh(ctx context.Context, job Job, st *stored) error {
 		if c.TaskID == "" || c.last().ended() {
 			continue
 		}
-		next, err := s.follow(ctx, job, c)
+		next, err := s.follow(ctx, job, c, st.Run.Incremental)
 		if err == nil && next != c {
 			err = s.note(ctx, st, i, next)
 		}
@@ -91,11 +91,14 @@ func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 }
 
 // follow gives what is known of a check now.
-func (s *Scheduler) follow(ctx context.Context, job Job, c check) (check, error) {
+func (s *Scheduler) follow(ctx context.Context, job Job, c check, incremental bool) (check, error) {
 	switch {
 	case c.TaskID == "" && !c.ended():
 		req := job.Request
 		req.Table = c.Table
+		if incremental {
+			req.Baseline = api.BaselineLast
+		}
 		submitted, err := s.Submit.SubmitTableDiff(ctx, req)
 		return taken(c, submitted, err)
 	case !c.ended():

@@ -20,10 +20,13 @@ const (
 	MaxFile = 1 << 20
 
 	allowedName   = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first, once in the file"
-	allowedFields = "name, cluster_name, table_name, args, crontab_schedule, run_frequency, rerun_after, jitter, enabled"
+	allowedFields = "name, cluster_name, table_name, args, crontab_schedule, run_frequency, rerun_after, jitter, incremental, full_every, enabled"
 	allowedWait   = "a time of at least 1s and at most 168h, such as 10m"
 
 	maxWait = 7 * 24 * time.Hour
+
+	// usualFullEvery is for jobs that do not say it: an incremental comparison does not see what changed without being written.
+	usualFullEvery = "1w"
 )
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
@@ -141,7 +144,8 @@ func (p *parser) job(node *yaml.Node, number int) Job {
 	job.Spec, job.timing = p.timing(node, fields, job.Name)
 	job.RerunAfter = p.wait(fields["rerun_after"], job.Name, "rerun_after")
 	job.Jitter = p.wait(fields["jitter"], job.Name, "jitter")
-	job.Enabled = p.enabled(fields["enabled"], job.Name)
+	job.FullEvery = p.fullEvery(fields, job)
+	job.Enabled = p.flag(fields["enabled"], job.Name, "enabled", true)
 	return job
 }
 
@@ -229,15 +233,38 @@ func (p *parser) wait(node *yaml.Node, job, field string) time.Duration {
 	return wait
 }
 
-func (p *parser) enabled(node *yaml.Node, job string) bool {
-	if node == nil {
-		return true
+// fullEvery gives how old the last full comparison may be, 0 for a job that is not incremental.
+func (p *parser) fullEvery(fields map[string]*yaml.Node, job Job) time.Duration {
+	node := fields["full_every"]
+	if !p.flag(fields["incremental"], job.Name, "incremental", false) {
+		if node != nil {
+			p.note(node.Line, job.Name, "full_every is given, allowed is only with incremental: true")
+		}
+		return 0
 	}
-	switch text := p.text(node, job, "enabled"); text {
+	if job.Request.Baseline != "" {
+		p.note(fields["incremental"].Line, job.Name, "incremental is given and args has a baseline, allowed is one of them")
+	}
+	text := usualFullEvery
+	if node != nil {
+		text = p.text(node, job.Name, "full_every")
+	}
+	every, err := parseStep(text)
+	if err != nil && text != "" { // no value is noted already
+		p.note(node.Line, job.Name, "full_every is %.80q, allowed is %s", text, allowedEvery)
+	}
+	return every
+}
+
+func (p *parser) flag(node *yaml.Node, job, field string, otherwise bool) bool {
+	if node == nil {
+		return otherwise
+	}
+	switch text := p.text(node, job, field); text {
 	case "true", "false":
 		return text == "true"
 	default:
-		p.note(node.Line, job, "enabled is %.60q, allowed is true or false", text)
+		p.note(node.Line, job, "%s is %.60q, allowed is true or false", field, text)
 	}
 	return false
 }

@@ -16,11 +16,14 @@ jobs:
     args: {nodes: [n1, n2], max_cpu_ratio: 0.5, quiet: true}
     run_frequency: 1h
     rerun_after: 10m
+    incremental: true
   - name: everything
     cluster_name: demo
     table_name: '"My Schema".*'
     crontab_schedule: CRON_TZ=Europe/Berlin 30 2 * * *
     jitter: 5m
+    incremental: true
+    full_every: 3d
     enabled: false
 `
 
@@ -35,10 +38,10 @@ func TestParse_ReadsJobsWithTheDefaultsOfARequest(t *testing.T) {
 	users, everything := jobs[0], jobs[1]
 	if users.Name != "users-hourly" || users.Table() != "public.users" || strings.Join(users.Request.Nodes, " ") != "n1 n2" ||
 		users.Request.MaxCPURatio != 0.5 || !users.Request.Quiet || users.Request.BlockRows != 10000 ||
-		users.Spec != "1h" || users.RerunAfter != 10*time.Minute || !users.Enabled {
+		users.Spec != "1h" || users.FullEvery != 7*24*time.Hour || users.RerunAfter != 10*time.Minute || !users.Enabled {
 		t.Errorf("read %+v", users)
 	}
-	if everything.Schema != "My Schema" || everything.Table() != `"My Schema".*` || everything.Jitter != 5*time.Minute || everything.Enabled {
+	if everything.Schema != "My Schema" || everything.Table() != `"My Schema".*` || everything.Jitter != 5*time.Minute || everything.FullEvery != 3*24*time.Hour || everything.Enabled {
 		t.Errorf("read %+v", everything)
 	}
 }
@@ -70,6 +73,10 @@ func TestParse_SaysWhereWhatWasGivenAndWhatIsAllowed(t *testing.T) {
 		{"a bad crontab", job("cluster_name: demo, table_name: public.users, crontab_schedule: '61 * * * *'"), `job a: crontab_schedule is "61 * * * *", allowed is ` + allowedCrontab},
 		{"a bad wait", job(good + ", rerun_after: soon"), `job a: rerun_after is "soon", allowed is ` + allowedWait},
 		{"a bad switch", job(good + ", enabled: 1"), `job a: enabled is "1", allowed is true or false`},
+		{"another bad switch", job(good + ", incremental: maybe"), `job a: incremental is "maybe", allowed is true or false`},
+		{"a bad interval", job(good + ", incremental: true, full_every: weekly"), `line 2, job a: full_every is "weekly", allowed is ` + allowedEvery},
+		{"an interval for nothing", job(good + ", full_every: 1w"), "line 2, job a: full_every is given, allowed is only with incremental: true"},
+		{"two baselines", job(good + ", incremental: true, args: {baseline: last}"), "line 2, job a: incremental is given and args has a baseline, allowed is one of them"},
 		{"an alias", "x: &x 1\njobs: []", `unknown field "x", allowed are jobs`},
 		{"two documents", valid + "---\njobs: []", "there is more than one YAML document, allowed is one"},
 		{"a huge file", strings.Repeat("#", MaxFile+1), "ace.yaml: the file has 1048577 bytes, allowed are 1048576"},

@@ -16,7 +16,10 @@ type Job struct {
 	Spec       string               // as written: the crontab_schedule, or the run_frequency
 	RerunAfter time.Duration        // 0: never
 	Jitter     time.Duration
-	Enabled    bool
+	// FullEvery: a run compares only what may have changed since the comparison before, unless the last full one is this old.
+	// 0: every run is full.
+	FullEvery time.Duration
+	Enabled   bool
 
 	timing timing
 }

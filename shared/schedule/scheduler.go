@@ -183,7 +183,10 @@ func (s *Scheduler) start(ctx context.Context, job Job, st *stored) error {
 		return nil
 	}
 	if !st.Run.busy() {
-		next.Run = &run{Due: due}
+		if st.Run.full() {
+			next.Full = st.Run.Due
+		}
+		next.Run = &run{Due: due, Incremental: job.FullEvery > 0 && due.Before(next.Full.Add(job.FullEvery))}
 	} else {
 		next.Skipped = next.Skipped.and(due)
 		s.Log.WarnContext(ctx, "scheduled run is skipped: the one before goes on", "job", job.Name, "due", due, "since", st.Run.Due)

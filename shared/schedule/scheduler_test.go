@@ -219,6 +219,32 @@ func TestScheduler_AJobNeverOverlapsItself(t *testing.T) {
 	}
 }
 
+// What the last full run proves is built upon for two hours; a run that failed proves nothing.
+func TestScheduler_AnIncrementalJobComparesEverythingNowAndThen(t *testing.T) {
+	b := newBench(t, hourly+", incremental: true, full_every: 2h}]", "2024-03-15 12:30")
+	var baselines []string
+	for _, run := range []struct{ due, verdict string }{
+		{"13:00", api.VerdictFailed}, {"14:00", api.VerdictDiffer}, {"15:00", api.VerdictMatch}, {"16:00", api.VerdictFailed}, {"17:00", api.VerdictMatch}, {"18:00", api.VerdictMatch},
+	} {
+		b.to("2024-03-15 " + run.due)
+		rec, err := b.tasks.Get(t.Context(), b.started[len(b.started)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var given struct{ Baseline string }
+		if err := json.Unmarshal(rec.Parameters, &given); err != nil {
+			t.Fatal(err)
+		}
+		baselines = append(baselines, given.Baseline)
+		b.end(run.verdict)
+		b.to("2024-03-15 " + run.due)
+		b.restart()
+	}
+	if want := []string{"", "", "last", "", "", "last"}; !slices.Equal(baselines, want) {
+		t.Errorf("the baselines are %q, want %q", baselines, want)
+	}
+}
+
 func TestScheduler_ReportsWhatWasMissedAndDoesNotMakeUpForIt(t *testing.T) {
 	b := newBench(t, hourly+"}]", "2024-03-15 12:30")
 	b.Step(t.Context())

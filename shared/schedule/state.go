@@ -20,10 +20,12 @@ type state struct {
 	// Spec is the Spec that Seen goes by; "" while the job is disabled.
 	Spec string `json:"spec,omitempty"`
 	// Seen: every due time up to here was started, skipped or missed.
-	Seen    time.Time `json:"seen"`
-	Run     *run      `json:"run,omitempty"` // the last one
-	Missed  passed    `json:"missed"`        // nobody was there
-	Skipped passed    `json:"skipped"`       // the run before had not ended
+	Seen time.Time `json:"seen"`
+	Run  *run      `json:"run,omitempty"` // the last one
+	// Full is when the last run was due that compared everything and completed.
+	Full    time.Time `json:"full,omitzero"`
+	Missed  passed    `json:"missed"`  // nobody was there
+	Skipped passed    `json:"skipped"` // the run before had not ended
 	// Revision is new with every write, so that each version has its own ETag.
 	Revision string `json:"revision"`
 }
@@ -38,10 +40,12 @@ func (p passed) and(due time.Time) passed { return passed{Count: p.Count + 1, La
 
 // run is one start of a job.
 type run struct {
-	Due      time.Time `json:"due"`
-	Expanded bool      `json:"expanded"` // Checks is complete
-	Checks   []check   `json:"checks"`
-	Error    string    `json:"error,omitempty"` // why no table could be found
+	Due time.Time `json:"due"`
+	// Incremental: compared is what may have changed since the comparison before.
+	Incremental bool    `json:"incremental,omitempty"`
+	Expanded    bool    `json:"expanded"` // Checks is complete
+	Checks      []check `json:"checks"`
+	Error       string  `json:"error,omitempty"` // why no table could be found
 }
 
 // check is the comparison of one table, and its repetition.
@@ -84,6 +88,12 @@ func (r *run) busy() bool {
 // open says that there is still something to do for the run.
 func (r *run) open() bool {
 	return r.busy() || r != nil && slices.ContainsFunc(r.Checks, check.awaited)
+}
+
+// full says that the run compared every row, in all its tables.
+func (r *run) full() bool {
+	return r != nil && !r.Incremental && r.Error == "" && len(r.Checks) > 0 &&
+		!slices.ContainsFunc(r.Checks, func(c check) bool { return c.Status != api.StatusCompleted })
 }
 
 // stored is a state and the version it has in the archive.

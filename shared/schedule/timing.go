@@ -64,19 +64,27 @@ func (e every) Next(after time.Time) time.Time {
 }
 
 func parseEvery(text string) (timing, error) {
-	found := everyPattern.FindStringSubmatch(text)
-	if found == nil {
-		return nil, fmt.Errorf("not %s", allowedEvery)
-	}
-	count, err := strconv.ParseInt(found[1], 10, 64)
+	step, err := parseStep(text)
 	if err != nil {
 		return nil, err
 	}
+	return every(step), nil
+}
+
+func parseStep(text string) (time.Duration, error) {
+	found := everyPattern.FindStringSubmatch(text)
+	if found == nil {
+		return 0, fmt.Errorf("not %s", allowedEvery)
+	}
+	count, err := strconv.ParseInt(found[1], 10, 64)
+	if err != nil {
+		return 0, err
+	}
 	unit := map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}[found[2][0]]
 	if count > int64(maxEvery/unit) {
-		return nil, fmt.Errorf("not %s", allowedEvery)
+		return 0, fmt.Errorf("not %s", allowedEvery)
 	}
-	return every(time.Duration(count) * unit), nil
+	return time.Duration(count) * unit, nil
 }
 
 // delayed moves each due time by a part of jitter that depends on the job and the time only: jobs of the same minute
