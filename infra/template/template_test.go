@@ -182,7 +182,7 @@ func TestTemplate_IsClosedAndKeepsItsSecrets(t *testing.T) {
 func TestTemplate_RemovesEverythingThatTasksLeave(t *testing.T) {
 	rules := fmt.Sprint(load(t).Get("Resources", "Archive", "Properties", "LifecycleConfiguration", "Rules"))
 	for _, prefix := range []string{
-		archive.TasksPrefix, archive.ImportPrefix, archive.IncomingPrefix, "diffs/", "reports/", "repairs/", "index/",
+		archive.TasksPrefix, archive.ImportPrefix, archive.IncomingPrefix, archive.BaselinesRoot, "diffs/", "reports/", "repairs/", "index/",
 	} {
 		if !strings.Contains(rules, "Prefix:"+prefix+" ") {
 			t.Errorf("nothing removes %s", prefix)

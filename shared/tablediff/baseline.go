@@ -119,7 +119,11 @@ func (r *run) storeBaseline(ctx context.Context) error {
 		return fault.Wrap(err, fault.Internal, "the baseline cannot be written")
 	}
 	_, err = r.Store.PutIfAbsent(ctx, r.baselineKey(p.TaskID), baselineType, body.Bytes())
-	if errors.Is(err, archive.ErrPrecondition) { // an earlier run of this task
+	switch {
+	case errors.Is(err, archive.ErrPrecondition): // an earlier run of this task
+		return nil
+	case err != nil && ctx.Err() == nil: // the comparison is complete all the same
+		r.Log.WarnContext(ctx, "the comparison leaves no baseline", "task_id", p.TaskID, "error", err)
 		return nil
 	}
 	return err
