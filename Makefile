@@ -18,7 +18,7 @@ demo: deps-demo ## three databases with differences on this machine, compared: t
 
 .PHONY: test
 test: deps ## install what is missing, then run every test with the race detector; random ones draw from fixed seeds
-	RAPID_SEED=1 go test -race -timeout 15m -p 2 ./...
+	RAPID_SEED=1 go test -race -timeout 20m -p 2 ./...
 
 .PHONY: check
 check: go-version ## what must be clean before a commit: format, vet, go.mod, generated files, lint

@@ -209,6 +209,9 @@ func TestTableRerun_GoesOnWhereAnEarlierRunStopped(t *testing.T) {
 			"while keys are compared":     "parts/compare",
 			"while they are confirmed":    "parts/confirm",
 		} {
+			if behavior == api.BehaviorHostDB && !strings.Contains(at, "co") {
+				continue // until the keys are compared both do the same
+			}
 			t.Run(behavior+" "+what, func(t *testing.T) {
 				t.Parallel()
 				store := &halting{Store: backing, at: at, halted: make(chan struct{})}
