@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,10 +116,17 @@ func TestRepair_GoesOnInAnotherInvocationOfTheTaskRunner(t *testing.T) {
 	}
 	d.completed(t, id)
 	s.wantEqual(t)
-	for _, run := range d.emulator.Invocations(runner) {
-		if run.Error != "" {
+	handed := 0
+	for _, run := range d.emulator.Invocations(runner)[before:] {
+		switch {
+		case run.Error == "":
+			handed++
+		case !strings.Contains(run.Error, "Sandbox.Timedout"): // a machine with much to do may be too slow to hand over
 			t.Errorf("a task runner failed: %s", run.Error)
 		}
+	}
+	if handed < 2 {
+		t.Errorf("%d task runners ended in time, want one that hands over and one that completes", handed)
 	}
 }
 
