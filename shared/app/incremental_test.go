@@ -25,6 +25,9 @@ func checked(t *testing.T, c *pgtest.Cluster, extra ...string) *apptest.Service 
 
 func small(args ...string) []string { return append([]string{"block_rows", "1000"}, args...) }
 
+// Each test has servers of its own: a transaction that another test has open anywhere on a server is one that a baseline
+// cannot look behind.
+
 // agrees compares incrementally and in full, and wants one answer.
 func agrees(t testing.TB, s *apptest.Service, args ...string) apptest.Diff {
 	t.Helper()
@@ -40,7 +43,7 @@ func agrees(t testing.TB, s *apptest.Service, args ...string) apptest.Diff {
 
 func TestIncremental_ComparesWhatChangedAndProvesTheRest(t *testing.T) {
 	t.Parallel()
-	c := pgtest.NewCluster(t)
+	c := pgtest.Own(t)
 	s := checked(t, c)
 	first := s.Diff(t, "public.t", small("baseline", "none")...)
 	if first.Summary.Baseline != "" || first.Summary.BlocksUnchanged != nil {
@@ -114,7 +117,7 @@ func TestIncremental_WhatAgesCannotTellIsComparedInFull(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := pgtest.NewCluster(t)
+			c := pgtest.Own(t)
 			s := checked(t, c, tt.create...)
 			s.Diff(t, "public.t", small()...)
 			c.Exec(t, 1, tt.alter...)
@@ -131,7 +134,7 @@ func TestIncremental_WhatAgesCannotTellIsComparedInFull(t *testing.T) {
 
 func TestIncremental_FactsThatTheRoleMayNotReadProveNothing(t *testing.T) {
 	t.Parallel()
-	c := pgtest.NewCluster(t)
+	c := pgtest.Own(t)
 	s := checked(t, c)
 	s.Diff(t, "public.t", small()...)
 	d := s.Diff(t, "public.t", small("baseline", "td_20200101_000000")...)
@@ -196,7 +199,7 @@ func crash(t *testing.T, c *pgtest.Cluster) {
 // Leaves come and go with the rows they had.
 func TestIncremental_AnotherSetOfPartitionsIsComparedInFull(t *testing.T) {
 	t.Parallel()
-	c := pgtest.NewCluster(t)
+	c := pgtest.Own(t)
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)`, `CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (3000)`,
 		`CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (3000) TO (9000)`, `INSERT INTO t SELECT i, 'text' FROM generate_series(1, 6000) i`,
 		`CREATE TABLE t3 (LIKE t INCLUDING ALL)`, `INSERT INTO t3 SELECT i, 'older' FROM generate_series(3000, 6000) i`)
@@ -228,7 +231,7 @@ func histories() []string {
 // A transaction of each history is open when the tables are compared: it began before, and ends later.
 func TestIncremental_RandomHistoriesGiveTheAnswerOfAFullComparison(t *testing.T) {
 	t.Parallel()
-	c := pgtest.NewCluster(t)
+	c := pgtest.Own(t)
 	s := checked(t, c)
 	s.Diff(t, "public.t", small()...)
 	seed, all := soak.Seed(t), histories()

@@ -12,7 +12,7 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/archive/faulty"
-	"ace/shared/archive/storetest/minio"
+	"ace/shared/archive/storetest/embedded"
 	"ace/shared/cluster"
 	"ace/shared/pg"
 	"ace/shared/pg/pgtest"
@@ -20,7 +20,7 @@ import (
 	"ace/shared/task"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) { pgtest.Main(embedded.Tests{M: m}, embedded.Goroutines()...) }
 
 // bench is a cluster with a table public.t that differs, the task of a repair, and a way to disturb it.
 type bench struct {
@@ -44,7 +44,7 @@ const document = `{"diffs":{"n1/n2":{"n1":[{"id":1},{"id":2}],"n2":[{"id":2},{"i
 // newBench stores a repair of public.t on n2.
 func newBench(t *testing.T, c *pgtest.Cluster) *bench {
 	t.Helper()
-	b := &bench{cluster: c, store: faulty.Wrap(minio.Start(t).Store(t)), pools: pg.NewPools(pg.Options{MaxConns: 4, StatementTimeout: time.Minute})}
+	b := &bench{cluster: c, store: faulty.Wrap(embedded.Store(t)), pools: pg.NewPools(pg.Options{MaxConns: 4, StatementTimeout: time.Minute})}
 	t.Cleanup(b.pools.Close)
 	b.tasks = task.NewRegistry(b.store, time.Now)
 	sum := sha256.Sum256([]byte(document))
