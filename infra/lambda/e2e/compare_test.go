@@ -126,8 +126,8 @@ func (d *deployment) unitsDone(t *testing.T) map[string]int {
 	return done
 }
 
+// Not parallel: beside other tests the three seconds would tell of them.
 func TestTaskRunner_HandsOverBeforeItsTimeIsUpAndNothingIsDoneTwice(t *testing.T) {
-	t.Parallel()
 	s := newSite(t)
 	mismatched := s.table(t, 40_000)
 	d := s.deploy(t, settings{

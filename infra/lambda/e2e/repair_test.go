@@ -93,8 +93,8 @@ func (s *site) wantEqual(t *testing.T) {
 	}
 }
 
+// Not parallel: beside other tests the three seconds would tell of them.
 func TestRepair_GoesOnInAnotherInvocationOfTheTaskRunner(t *testing.T) {
-	t.Parallel()
 	s := newSite(t)
 	mismatched := s.table(t, 3_000)
 	d := s.deploy(t, settings{limits: map[string]time.Duration{runner: 3 * time.Second}})
