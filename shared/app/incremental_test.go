@@ -25,7 +25,7 @@ func checked(t *testing.T, c *pgtest.Cluster, extra ...string) *apptest.Service 
 
 func small(args ...string) []string { return append([]string{"block_rows", "1000"}, args...) }
 
-// Each test has servers of its own: a transaction that another test has open anywhere on a server is one that a baseline
+// A test that wants blocks to be proven has servers of its own: a transaction that another test has open anywhere on a server is one that a baseline
 // cannot look behind.
 
 // agrees compares incrementally and in full, and wants one answer.
@@ -117,7 +117,7 @@ func TestIncremental_WhatAgesCannotTellIsComparedInFull(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := pgtest.Own(t)
+			c := pgtest.NewCluster(t)
 			s := checked(t, c, tt.create...)
 			s.Diff(t, "public.t", small()...)
 			c.Exec(t, 1, tt.alter...)
