@@ -71,33 +71,8 @@ func atWrite(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func
 // atCommit halts it in COMMIT, which waits for a standby that is not there: it is committed, and no answer comes.
 func atCommit(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func()) {
 	t.Helper()
-	c.Exec(t, 1, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`, `SELECT pg_reload_conf()`)
-	eventually(t, taskTimeout, "the server waits for standbys", func() bool {
-		probe := c.Connect(t, 1)
-		answer := make(chan error, 1)
-		go func() {
-			_, err := probe.Exec(t.Context(), `CREATE TABLE IF NOT EXISTS probe (); DROP TABLE probe`)
-			answer <- err
-		}()
-		for {
-			select {
-			case err := <-answer:
-				if err != nil {
-					t.Error(err)
-				}
-				return false
-			default:
-			}
-			if len(c.QueryStrings(t, 1, `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)) > 0 {
-				if err := <-answer; err != nil {
-					t.Error(err)
-				}
-				return true
-			}
-		}
-	})
-	release = func() { c.Exec(t, 1, `ALTER SYSTEM RESET synchronous_standby_names`, `SELECT pg_reload_conf()`) }
-	return func() bool { return sessions(t, c, ` AND wait_event = 'SyncRep'`) > 0 }, release
+	release = c.HoldCommits(t, 1)
+	return func() bool { return c.CommitIsHeld(t, 1) }, release
 }
 
 func TestRepair_SurvivesKillNine(t *testing.T) {

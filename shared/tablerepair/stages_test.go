@@ -99,43 +99,6 @@ func TestRepair_WhoseNodeGoesDownAtAnyStageIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// waiting waits until a commit waits for a standby, or is answered.
-func waiting(t *testing.T, c *pgtest.Cluster, answer <-chan error) (answered bool, err error) {
-	t.Helper()
-	for {
-		select {
-		case err := <-answer:
-			return true, err
-		case <-time.After(10 * time.Millisecond):
-		}
-		if len(c.QueryStrings(t, 1, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)) > 0 {
-			return false, nil
-		}
-	}
-}
-
-// waitForStandby has n2 wait at each COMMIT for a standby that is not there, once the server has noticed.
-func waitForStandby(t *testing.T, c *pgtest.Cluster) {
-	t.Helper()
-	c.Exec(t, 1, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`, `SELECT pg_reload_conf()`)
-	probe := c.Connect(t, 1)
-	for noticed := false; !noticed; {
-		answer := make(chan error, 1)
-		go func() {
-			_, err := probe.Exec(t.Context(), `CREATE TABLE IF NOT EXISTS probe (); DROP TABLE probe`)
-			answer <- err
-		}()
-		answered, err := waiting(t, c, answer)
-		if noticed = !answered; noticed {
-			c.Exec(t, 1, fmt.Sprintf(`SELECT pg_cancel_backend(%d)`, probe.PgConn().PID())) // ends the wait, not the commit
-			err = <-answer
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // The server commits and then waits for a standby that is not there: whoever is cut off meanwhile has no answer.
 func TestRepair_CutOffWhileTheServerCommitsIsFoundToBeCommitted(t *testing.T) {
 	t.Parallel()
@@ -156,19 +119,24 @@ func TestRepair_CutOffWhileTheServerCommitsIsFoundToBeCommitted(t *testing.T) {
 			c.ExecAll(t, `DROP TABLE IF EXISTS t`)
 			differing(t, c)
 			b := newBench(t, c)
+			release := func() {}
 			b.commit = func(ctx context.Context, real func(context.Context) error) error {
-				waitForStandby(t, c)
+				release = c.HoldCommits(t, 1)
 				answer := make(chan error, 1)
 				go func() { answer <- real(ctx) }()
-				if answered, err := waiting(t, c, answer); answered {
-					t.Error("COMMIT was answered")
-					return err
+				for !c.CommitIsHeld(t, 1) {
+					select {
+					case err := <-answer:
+						t.Error("COMMIT was answered")
+						return err
+					case <-time.After(10 * time.Millisecond):
+					}
 				}
 				end(t)
 				return <-answer
 			}
 			r, err := b.run(t.Context(), t)
-			c.Exec(t, 1, `ALTER SYSTEM RESET synchronous_standby_names`, `SELECT pg_reload_conf()`)
+			release()
 			b.wantRepaired(t, r, err, "1")
 			b.commit = nil
 			b.finish(t)
@@ -207,14 +175,13 @@ func TestRepair_AFaultOfTheStoreAtAnyStageIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// A runner stands still for so long that another one takes over and ends the work, and then goes on.
-func TestRepair_ARunnerThatWakesUpLateWritesNothing(t *testing.T) {
-	t.Parallel()
-	b := newDiffering(t)
-	paused, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	b.once("n2 Fence", func() {
+// standStill starts a runner and returns when it has come to a call. goOn lets it go on, and returns when it has ended.
+func (b *bench) standStill(t *testing.T, call string) (goOn func()) {
+	t.Helper()
+	paused, woken, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	b.once(call, func() {
 		close(paused)
-		<-goOn
+		<-woken
 	})
 	old := b.acquire(t)
 	go func() {
@@ -222,12 +189,22 @@ func TestRepair_ARunnerThatWakesUpLateWritesNothing(t *testing.T) {
 		_, _ = b.runAs(t.Context(), old)
 	}()
 	<-paused
+	return func() {
+		close(woken)
+		<-ended
+	}
+}
+
+// A runner stands still for so long that another one takes over and ends the work, and then goes on.
+func TestRepair_ARunnerThatWakesUpLateWritesNothing(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	goOn := b.standStill(t, "n2 Fence")
 	b.at = nil
 	r, err := b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "1")
 	b.cluster.Exec(t, 1, `UPDATE t SET v = 'since then'`)
-	close(goOn)
-	<-ended
+	goOn()
 	if got := b.rows(t); got != "(1,\"since then\") (2,\"since then\") (3,\"since then\")" {
 		t.Errorf("n2 has %s", got)
 	}
@@ -271,21 +248,8 @@ func TestRepair_WithoutTheStoreFromAnyStageOnIsAllOrNothing(t *testing.T) {
 func TestRepair_ARunnerThatWakesUpBehindTheFenceOnlyCostsAnAttempt(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
-	paused, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	b.once("n2 Lock", func() {
-		close(paused)
-		<-goOn
-	})
-	old := b.acquire(t)
-	go func() {
-		defer close(ended)
-		_, _ = b.runAs(t.Context(), old)
-	}()
-	<-paused
-	b.once("n2 Fence", func() { // of the second one
-		close(goOn)
-		<-ended
-	})
+	goOn := b.standStill(t, "n2 Lock")
+	b.once("n2 Fence", goOn) // of the second one
 	r, err := b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "2")
 	b.at = nil

@@ -170,3 +170,25 @@ func TestNewCluster_RefusesOptionsThatWouldChangeSharedServers(t *testing.T) {
 	}()
 	pgtest.NewCluster(r, pgtest.ServerSetting("fsync", "on"))
 }
+
+func TestHoldCommits_LeavesACommitWithoutAnAnswerUntilItIsReleased(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.Nodes(1))
+	release := c.HoldCommits(t, 0)
+	conn, answer := c.Connect(t, 0), make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(t.Context(), "CREATE TABLE a (b int)")
+		answer <- err
+	}()
+	for !c.CommitIsHeld(t, 0) {
+		select {
+		case err := <-answer:
+			t.Fatalf("the commit was answered: %v", err)
+		default:
+		}
+	}
+	release()
+	if err := <-answer; err != nil {
+		t.Error(err)
+	}
+}
