@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -132,14 +133,18 @@ func RepairKey(taskID, node string, attempt int, name string) string {
 	return fmt.Sprintf("%s%d/%s", RepairsPrefix(taskID, node), attempt, name)
 }
 
-// RepairedNode is the node of a RepairKey; empty if it is none.
-func RepairedNode(key string) string {
-	if parts := strings.Split(key, "/"); len(parts) == 5 && parts[0] == "repairs" {
-		if node, err := url.PathUnescape(parts[2]); err == nil {
-			return node
-		}
+// ParseRepairKey takes a RepairKey apart; ok is false if it is none.
+func ParseRepairKey(key string) (node string, attempt int, name string, ok bool) {
+	parts := strings.Split(key, "/")
+	if len(parts) != 5 || parts[0] != "repairs" {
+		return "", 0, "", false
 	}
-	return ""
+	node, err := url.PathUnescape(parts[2])
+	if err != nil {
+		return "", 0, "", false
+	}
+	attempt, err = strconv.Atoi(parts[3])
+	return node, attempt, parts[4], err == nil
 }
 
 // ReportKey is the nth report, from 1, of a task that was submitted on this day (UTC).

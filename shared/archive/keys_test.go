@@ -85,15 +85,16 @@ func TestDiffIndexPrefix_KeepsLongNamesApartInShortPieces(t *testing.T) {
 	}
 }
 
-func TestRepairedNode_IsTheNodeOfTheKey(t *testing.T) {
+func TestParseRepairKey_GivesWhatTheKeyWasMadeOf(t *testing.T) {
 	for _, node := range []string{"n1", "a/b", "n 1%2F", "é"} {
-		if got := archive.RepairedNode(archive.RepairKey("tr_20240101_000000", node, 3, "manifest.json")); got != node {
-			t.Errorf("node %q comes back as %q", node, got)
+		got, attempt, name, ok := archive.ParseRepairKey(archive.RepairKey("tr_20240101_000000", node, 3, "manifest.json"))
+		if got != node || attempt != 3 || name != "manifest.json" || !ok {
+			t.Errorf("attempt 3 on node %q comes back as %d on %q: %q, %v", node, attempt, got, name, ok)
 		}
 	}
-	for _, key := range []string{"", "repairs/tr_20240101_000000/n1/1", "diffs/a/b/c/d"} {
-		if got := archive.RepairedNode(key); got != "" {
-			t.Errorf("%q has node %q", key, got)
+	for _, key := range []string{"", "repairs/tr_20240101_000000/n1/1", "diffs/a/b/c/d", "repairs/t/%zz/1/a", "repairs/t/n1/one/a"} {
+		if got, _, _, ok := archive.ParseRepairKey(key); ok {
+			t.Errorf("%q is of node %q", key, got)
 		}
 	}
 }

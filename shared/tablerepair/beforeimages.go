@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -71,20 +69,20 @@ type image struct {
 
 // images finds the attempts of a repair that changed rows, or may have.
 func (b *BeforeImages) images(ctx context.Context, taskID string) ([]image, error) {
-	prefix := archive.RepairsOfTaskPrefix(taskID)
-	var keys []string
-	err := b.store.List(ctx, prefix, "", func(info archive.Info) bool {
-		if key, is := strings.CutSuffix(strings.TrimPrefix(info.Key, prefix), "/"+manifestName); is {
-			keys = append(keys, key)
-		}
-		return true
+	type numbered struct {
+		node    string
+		attempt int
+	}
+	var attempts []numbered
+	err := eachManifest(ctx, b.store, archive.RepairsOfTaskPrefix(taskID), func(node string, attempt int) {
+		attempts = append(attempts, numbered{node, attempt})
 	})
 	if err != nil {
 		return nil, err
 	}
 	var images []image
-	for _, key := range keys {
-		i, err := b.image(ctx, taskID, key)
+	for _, a := range attempts {
+		i, err := b.image(ctx, taskID, a.node, a.attempt)
 		if err != nil {
 			return nil, err
 		}
@@ -98,14 +96,8 @@ func (b *BeforeImages) images(ctx context.Context, taskID string) ([]image, erro
 	return images, nil
 }
 
-// image reads an attempt, whose key is that of its node and its number.
-func (b *BeforeImages) image(ctx context.Context, taskID, key string) (image, error) {
-	escaped, number, _ := strings.Cut(key, "/")
-	node, err := url.PathUnescape(escaped)
-	attempt, notNumber := strconv.Atoi(number)
-	if err = cmp.Or(err, notNumber); err != nil {
-		return image{}, fault.Wrap(err, fault.Internal, "%s%s is of no attempt", archive.RepairsOfTaskPrefix(taskID), key)
-	}
+// image reads an attempt.
+func (b *BeforeImages) image(ctx context.Context, taskID, node string, attempt int) (image, error) {
 	m, err := loadManifest(ctx, b.store, taskID, node, attempt)
 	if err != nil {
 		return image{}, err

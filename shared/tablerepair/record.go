@@ -1,11 +1,14 @@
 package tablerepair
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"ace/shared/archive"
+	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/table"
 )
@@ -110,6 +113,24 @@ func undoName(n int) string { return fmt.Sprintf("undo-%06d", n) }
 // unitName is what the header of an attempt's part says.
 func unitName(node string, attempt int, name string) string {
 	return fmt.Sprintf("%s-%s-%d-%s", phaseRepair, node, attempt, name)
+}
+
+// eachManifest finds the attempts below a prefix that have announced changes.
+func eachManifest(ctx context.Context, store archive.Store, prefix string, fn func(node string, attempt int)) error {
+	var odd error
+	err := store.List(ctx, prefix, "", func(info archive.Info) bool {
+		if !strings.HasSuffix(info.Key, "/"+manifestName) {
+			return true
+		}
+		node, attempt, _, ok := archive.ParseRepairKey(info.Key)
+		if !ok {
+			odd = fault.New(fault.Internal, "%s is of no attempt", info.Key)
+			return false
+		}
+		fn(node, attempt)
+		return true
+	})
+	return cmp.Or(err, odd)
 }
 
 // loadManifest reads an attempt's manifest; archive.ErrNotFound if it has none.

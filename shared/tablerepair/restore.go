@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
 
 	"ace/shared/archive"
 	"ace/shared/fault"
@@ -128,13 +126,8 @@ func (d *restorer) writtenSince(now table.Row) bool {
 
 // announced gives the numbers of the attempts that have a manifest, the last one first: others have changed nothing.
 func (s *settler) announced(ctx context.Context) (numbers []int, err error) {
-	prefix := archive.RepairsPrefix(s.plan.TaskID, s.target.Node)
-	err = s.store.List(ctx, prefix, "", func(info archive.Info) bool {
-		number, name, _ := strings.Cut(strings.TrimPrefix(info.Key, prefix), "/")
-		if n, err := strconv.Atoi(number); err == nil && name == manifestName {
-			numbers = append(numbers, n)
-		}
-		return true
+	err = eachManifest(ctx, s.store, archive.RepairsPrefix(s.plan.TaskID, s.target.Node), func(_ string, n int) {
+		numbers = append(numbers, n)
 	})
 	slices.Sort(numbers)
 	slices.Reverse(numbers)

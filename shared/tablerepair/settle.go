@@ -3,8 +3,6 @@ package tablerepair
 import (
 	"context"
 	"errors"
-	"strconv"
-	"strings"
 	"time"
 
 	"ace/shared/archive"
@@ -30,10 +28,8 @@ type settler struct {
 // attempts gives the numbers of the attempts that left something, in no order, and the highest.
 func (s *settler) attempts(ctx context.Context) (found map[int]bool, last int, err error) {
 	found = map[int]bool{}
-	prefix := archive.RepairsPrefix(s.plan.TaskID, s.target.Node)
-	err = s.store.List(ctx, prefix, "", func(info archive.Info) bool {
-		number, _, _ := strings.Cut(strings.TrimPrefix(info.Key, prefix), "/")
-		if n, err := strconv.Atoi(number); err == nil {
+	err = s.store.List(ctx, archive.RepairsPrefix(s.plan.TaskID, s.target.Node), "", func(info archive.Info) bool {
+		if _, n, _, ok := archive.ParseRepairKey(info.Key); ok {
 			found[n] = true
 			last = max(last, n)
 		}

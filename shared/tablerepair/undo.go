@@ -39,12 +39,7 @@ func (p *planner) undo(ctx context.Context) error {
 // repairedNodes gives the nodes for which there is a manifest: in the cluster's order, then those that it has not any more.
 func (p *planner) repairedNodes(ctx context.Context) ([]string, error) {
 	found := map[string]bool{}
-	err := p.store.List(ctx, archive.RepairsOfTaskPrefix(p.job.Undoes), "", func(info archive.Info) bool {
-		if strings.HasSuffix(info.Key, "/"+manifestName) {
-			found[archive.RepairedNode(info.Key)] = true
-		}
-		return true
-	})
+	err := eachManifest(ctx, p.store, archive.RepairsOfTaskPrefix(p.job.Undoes), func(node string, _ int) { found[node] = true })
 	var names []string
 	for _, name := range slices.Concat(p.job.Nodes, slices.Sorted(maps.Keys(found))) {
 		if found[name] {
