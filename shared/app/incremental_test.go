@@ -25,8 +25,8 @@ func checked(t *testing.T, c *pgtest.Cluster, extra ...string) *apptest.Service 
 
 func small(args ...string) []string { return append([]string{"block_rows", "1000"}, args...) }
 
-// A test that wants blocks to be proven has servers of its own: a transaction that another test has open anywhere on a server is one that a baseline
-// cannot look behind.
+// A test that wants blocks to be proven has servers of its own: a transaction that another test has open anywhere on a server
+// is one that a baseline cannot look behind.
 
 // agrees compares incrementally and in full, and wants one answer.
 func agrees(t testing.TB, s *apptest.Service, args ...string) apptest.Diff {
@@ -78,6 +78,43 @@ func TestIncremental_ComparesWhatChangedAndProvesTheRest(t *testing.T) {
 		t.Errorf("the table that has grown at its end has %d blocks, before %d", grown.Summary.Blocks, blocks)
 	}
 	counts("grown", grown, latestBefore(t, s, grown), blocks-1, "match")
+}
+
+// Each comparison builds on the one before, as those of a schedule do. What differed then is compared whatever its age.
+func TestIncremental_BuildsOnIncrementalComparisons(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	s := checked(t, c)
+	last := s.Diff(t, "public.t", small()...)
+	blocks := last.Summary.Blocks
+	for _, step := range []struct {
+		name, all, second string
+		unchanged, differ int64
+	}{
+		{"the first block changes everywhere", `UPDATE t SET v = 'new' WHERE id = 1`, ``, blocks - 1, 0},
+		{"nothing happens", ``, ``, blocks, 0},
+		{"two blocks change on one node", ``, `UPDATE t SET v = 'other' WHERE id IN (1, 3500)`, blocks - 2, 2},
+		{"they still differ", ``, ``, blocks - 2, 2},
+		{"they heal", ``, `UPDATE t SET v = 'new' WHERE id = 1; UPDATE t SET v = 'text 3500' WHERE id = 3500`, blocks - 2, 0},
+		{"they stay as they are", ``, ``, blocks, 0},
+		{"a row goes", ``, `DELETE FROM t WHERE id = 5999`, blocks - 1, 1},
+	} {
+		c.ExecAll(t, step.all)
+		c.Exec(t, 1, step.second)
+		d := s.Diff(t, "public.t", small("baseline", last.TaskID)...)
+		if d.Summary.Baseline != last.TaskID || d.Summary.BlocksUnchanged == nil || *d.Summary.BlocksUnchanged != step.unchanged || d.Result.MismatchedRows != step.differ {
+			t.Fatalf("%s: from %q %v blocks are unchanged and %d rows differ, want from %q %d and %d; warnings %q", step.name,
+				d.Summary.Baseline, deref(d.Summary.BlocksUnchanged), d.Result.MismatchedRows, last.TaskID, step.unchanged, step.differ, d.Summary.Warnings)
+		}
+		last = d
+	}
+}
+
+func deref(n *int64) any {
+	if n == nil {
+		return nil
+	}
+	return *n
 }
 
 // latestBefore gives the baseline that the comparison names, which must be of another task.

@@ -26,7 +26,7 @@ func TestFreshness_TellsRowsThatCameSinceOnEveryMajor(t *testing.T) {
 				t.Fatal(err)
 			}
 			tx := begin(t, n, s)
-			sums, horizon, err := tx.DatedSums(t.Context(), s, ranges)
+			sums, horizon, err := tx.Sums(t.Context(), s, ranges)
 			tx.Close()
 			if err != nil {
 				t.Fatal(err)

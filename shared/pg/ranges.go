@@ -86,15 +86,9 @@ func (b *batch) place(value []byte) (int, error) {
 	return b.origin[ord-1], nil
 }
 
-// Sums counts the rows of each range and combines their digests. One round trip.
-func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, error) {
-	sums, _, err := t.DatedSums(ctx, s, ranges)
-	return sums, err
-}
-
-// DatedSums is Sums with the xmin of the snapshot, the least if there were several: every transaction with an id below it
-// had ended. 0 if there is no range.
-func (t *Tx) DatedSums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error) {
+// Sums counts the rows of each range and combines their digests, and gives the xmin of the snapshot, the least if there were
+// several: every transaction with an id below it had ended; 0 if there is no range. One round trip.
+func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error) {
 	var seenBy int64
 	sums := make([]table.Sum, len(ranges))
 	seen := make([]bool, len(ranges))

@@ -18,7 +18,7 @@ func TestTx_ImportSeesWhatTheExporterSees(t *testing.T) {
 			s := numbers(t, c, n, 10)
 			count := func(tx *Tx) int64 {
 				t.Helper()
-				sums, err := tx.Sums(t.Context(), s, []table.Range{{}})
+				sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -60,7 +60,7 @@ func TestTx_KeepEndsTheLocksOfACallButNotTheSnapshot(t *testing.T) {
 	tx := begin(t, n, s)
 	for range 3 {
 		tx.Keep()
-		sums, err := tx.Sums(t.Context(), s, []table.Range{{}})
+		sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}})
 		if err != nil || sums[0].Rows != 10 {
 			t.Fatalf("%v rows, error %v, want 10", sums, err)
 		}
@@ -68,10 +68,10 @@ func TestTx_KeepEndsTheLocksOfACallButNotTheSnapshot(t *testing.T) {
 	}
 	tx.Keep()
 	tx.Last()
-	if sums, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil || sums[0].Rows != 10 {
+	if sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil || sums[0].Rows != 10 {
 		t.Errorf("%v rows, error %v, want 10", sums, err)
 	}
-	if sums, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil || sums[0].Rows != 7 {
+	if sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil || sums[0].Rows != 7 {
 		t.Errorf("after its end: %v rows, error %v, want 7", sums, err)
 	}
 }

@@ -142,7 +142,7 @@ func agree(t *testing.T, tx *Tx, s table.Source) {
 func agreeByKey(t *testing.T, tx *Tx, s table.Source, bounds []table.Key, want [][]table.Listed) {
 	t.Helper()
 	ranges := rangesOf(bounds)
-	sums, err := tx.Sums(t.Context(), s, ranges)
+	sums, _, err := tx.Sums(t.Context(), s, ranges)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestStatements_TakeBoundsThatNoRowHas(t *testing.T) {
 		between(key("91"), nil), between(key("1000"), nil), {}, between(key("50"), key("40")),
 	}
 	want := []int64{0, 0, 10, 10, 0, 10, 0, 100, 0}
-	sums, err := tx.Sums(t.Context(), s, ranges)
+	sums, _, err := tx.Sums(t.Context(), s, ranges)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestStatements_TakeBoundsThatNoRowHas(t *testing.T) {
 			t.Errorf("range %v has %+v and %d rows, want %d", r, sums[i], len(lists[i]), want[i])
 		}
 	}
-	if sums, err := tx.Sums(t.Context(), s, nil); err != nil || len(sums) != 0 {
+	if sums, _, err := tx.Sums(t.Context(), s, nil); err != nil || len(sums) != 0 {
 		t.Errorf("no ranges have %v, error %v", sums, err)
 	}
 	if sums, err := tx.PageSums(t.Context(), s, []table.Span{{To: -1}}, table.Grouping{}); err != nil || len(sums) != 1 || sums[0].Rows != 100 {
@@ -226,7 +226,7 @@ func TestStatements_ApplyTheFilterExceptByKey(t *testing.T) {
 	s.Filter = "id % 10 = 0 -- every tenth"
 	tx := begin(t, n, s)
 	ranges := rangesOf([]table.Key{key("50")})
-	sums, err := tx.Sums(t.Context(), s, append(ranges, table.Range{}))
+	sums, _, err := tx.Sums(t.Context(), s, append(ranges, table.Range{}))
 	if err != nil || sums[0].Rows != 4 || sums[1].Rows != 6 || sums[2].Rows != 10 {
 		t.Errorf("the ranges have %+v, error %v; want 4, 6 and 10 rows", sums, err)
 	}
@@ -407,7 +407,7 @@ func TestPageSums_EveryDivisionOfThePagesAddsUpToTheWhole(t *testing.T) {
 		t.Fatalf("the leaves are %+v", s.Leaves)
 	}
 	tx := begin(t, n, s)
-	want, err := tx.Sums(t.Context(), s, []table.Range{{}})
+	want, _, err := tx.Sums(t.Context(), s, []table.Range{{}})
 	if err != nil || want[0].Rows != 3000 {
 		t.Fatalf("the whole is %v, error %v", want, err)
 	}

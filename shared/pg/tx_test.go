@@ -86,12 +86,12 @@ func TestTx_SeesOneSnapshotAndWritesNothing(t *testing.T) {
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 10)
 	tx := begin(t, n, s)
-	before, err := tx.Sums(t.Context(), s, []table.Range{{}})
+	before, _, err := tx.Sums(t.Context(), s, []table.Range{{}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Exec(t, 0, `UPDATE t SET v = 'x'`, `DELETE FROM t WHERE id > 5`)
-	after, err := tx.Sums(t.Context(), s, []table.Range{{}})
+	after, _, err := tx.Sums(t.Context(), s, []table.Range{{}})
 	if err != nil || after[0] != before[0] {
 		t.Errorf("the same transaction sees %+v, then %+v, error %v", before, after, err)
 	}
@@ -113,7 +113,7 @@ func TestTx_RowsThatAPolicyHidesAreAnError(t *testing.T) {
 	at.User, at.Password = role, cluster.Secret("p")
 	tx := begin(t, nodeAt(t, at), s)
 	defer tx.Close()
-	if sums, err := tx.Sums(t.Context(), s, []table.Range{{}}); fault.CodeOf(err) != fault.Invalid {
+	if sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); fault.CodeOf(err) != fault.Invalid {
 		t.Errorf("the rows left are %+v, error %v; want an error", sums, err)
 	}
 }
@@ -126,10 +126,10 @@ func TestTx_AStatementThatFailsCostsTheConnectionAndNothingElse(t *testing.T) {
 	broken.Filter = "no_such_column = 1"
 	for range 3 { // each of them would leave an aborted transaction behind
 		tx := begin(t, n, s)
-		if _, err := tx.Sums(t.Context(), broken, []table.Range{{}}); fault.CodeOf(err) != fault.Invalid {
+		if _, _, err := tx.Sums(t.Context(), broken, []table.Range{{}}); fault.CodeOf(err) != fault.Invalid {
 			t.Fatalf("a filter on a column that is not there gives %v, want Invalid", err)
 		}
-		if _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err == nil {
+		if _, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err == nil {
 			t.Error("a transaction goes on after an error")
 		}
 		tx.Close()
@@ -144,7 +144,7 @@ func whole(t *testing.T, n *Node, s table.Source, rows int64) {
 	t.Helper()
 	tx := begin(t, n, s)
 	defer tx.Close()
-	if sums, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil || sums[0].Rows != rows {
+	if sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil || sums[0].Rows != rows {
 		t.Errorf("the node sees %+v, error %v; want %d rows", sums, err, rows)
 	}
 }
@@ -178,13 +178,13 @@ func TestTx_AStreamClosedEarlyLeavesTheTransactionUsable(t *testing.T) {
 	if place, row, err := stream.Next(); err != nil || place != 0 || *row.Row[1] != "v1" {
 		t.Fatalf("the first row is %d %+v, error %v", place, row, err)
 	}
-	if _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err == nil {
+	if _, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err == nil {
 		t.Error("a second statement runs while a stream is open")
 	}
 	if err := stream.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if sums, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil || sums[0].Rows != 5000 {
+	if sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil || sums[0].Rows != 5000 {
 		t.Errorf("after the stream: %+v, error %v", sums, err)
 	}
 
@@ -207,7 +207,7 @@ func TestTx_TheEndOfTheContextEndsTheStatementOnTheServer(t *testing.T) {
 	time.AfterFunc(200*time.Millisecond, func() { cancel(why) })
 	tx := begin(t, n, s)
 	start := time.Now()
-	_, err := tx.Sums(ctx, slow, []table.Range{{}})
+	_, _, err := tx.Sums(ctx, slow, []table.Range{{}})
 	if !errors.Is(err, why) || fault.CodeOf(err) != fault.Cancelled {
 		t.Errorf("got %v, want the context's cause", err)
 	}
@@ -230,7 +230,7 @@ func TestTx_ATimeLimitEndsTheStatement(t *testing.T) {
 	}
 	s.Filter = "pg_sleep(60) IS NOT NULL"
 	tx := begin(t, n, s)
-	if _, err := tx.Sums(t.Context(), s, []table.Range{{}}); !strings.Contains(fault.PublicMessage(err), "statement timeout") {
+	if _, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); !strings.Contains(fault.PublicMessage(err), "statement timeout") {
 		t.Errorf("got %v, want the server's time limit", err)
 	}
 	tx.Close()
@@ -242,13 +242,13 @@ func TestTx_AServerThatDiesIsUnavailableAndThenBackAgain(t *testing.T) {
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 5000)
 	tx := begin(t, n, s)
-	if _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil {
+	if _, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Nodes[0].Server.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Sums(t.Context(), s, []table.Range{{}}); fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), `"n1"`) {
+	if _, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), `"n1"`) {
 		t.Errorf("a dead server gives %v, want Unavailable and the node's name", err)
 	}
 	tx.Close()

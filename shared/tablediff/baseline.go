@@ -2,6 +2,7 @@ package tablediff
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -46,7 +47,7 @@ type Trusted struct {
 // Known is the part of a plan that comes from a baseline: the blocks that need not be digested where nothing is younger.
 type Known struct {
 	TaskID string    `json:"task_id"`
-	Blocks []Trusted `json:"blocks"`
+	Blocks []Trusted `json:"blocks"` // in key order
 }
 
 // settings hashes what must be the same for a block of one plan to be one of another: what is compared, and how keys are
@@ -110,6 +111,8 @@ func (r *run) storeBaseline(ctx context.Context) error {
 	for _, t := range r.compared {
 		b.Blocks = append(b.Blocks, t.Trusted...)
 	}
+	// A unit names those it proved before those it compared.
+	slices.SortFunc(b.Blocks, func(x, y Trusted) int { return cmp.Compare(x.Block, y.Block) })
 	var body bytes.Buffer
 	packed := gzip.NewWriter(&body)
 	if err := json.NewEncoder(packed).Encode(b); err != nil {
@@ -168,19 +171,21 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 		return b, "", err
 	}
 	prefix := archive.BaselinesPrefix(r.job.Request.ClusterName, r.job.Database, r.job.Request.Table.String())
-	var ids []string
+	var left []archive.Info
 	err := r.Store.List(ctx, prefix, "", func(info archive.Info) bool {
-		if id := archive.TaskIDOfBaseline(info.Key); id != r.job.TaskID {
-			ids = append(ids, id)
+		if archive.TaskIDOfBaseline(info.Key) != r.job.TaskID {
+			left = append(left, info)
 		}
 		return true
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	slices.Sort(ids)
-	for _, id := range slices.Backward(ids) {
-		b, err := r.loadBaseline(ctx, id)
+	// The last to be written is the last that ended. A store may tell that to the second only; of those that ended in one second
+	// each proves as much.
+	slices.SortStableFunc(left, func(a, b archive.Info) int { return a.LastModified.Compare(b.LastModified) })
+	for _, info := range slices.Backward(left) {
+		b, err := r.loadBaseline(ctx, archive.TaskIDOfBaseline(info.Key))
 		if errors.Is(err, archive.ErrNotFound) { // it has just been removed
 			continue
 		}

@@ -150,7 +150,7 @@ func (j *job) sums(ctx context.Context, txs []Tx, stretches []stretch) ([][]tabl
 	sums := make([][]table.Sum, len(txs))
 	horizons := make([]int64, len(txs))
 	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		sums[node], horizons[node], err = txs[node].DatedSums(ctx, j.sources[node], ranges)
+		sums[node], horizons[node], err = txs[node].Sums(ctx, j.sources[node], ranges)
 		return err
 	})
 	return sums, horizons, err

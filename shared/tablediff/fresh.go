@@ -1,7 +1,9 @@
 package tablediff
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"ace/shared/fault"
 	"ace/shared/table"
@@ -27,9 +29,17 @@ func (j *job) compareChanged(ctx context.Context, txs []Tx) error {
 func (j *job) proveBlocks(ctx context.Context, txs []Tx) (map[int]bool, error) {
 	var known []Trusted
 	var ranges []table.Range
-	for _, t := range j.plan.Known.Blocks {
+	blocks := j.plan.Known.Blocks
+	first, _ := slices.BinarySearchFunc(blocks, j.unit.From, func(t Trusted, leaf int) int {
+		from, _ := j.plan.Layout.BlockRange(t.Block)
+		return cmp.Compare(from, leaf)
+	})
+	for _, t := range blocks[first:] {
 		from, to := j.plan.Layout.BlockRange(t.Block)
-		if j.unit.From <= from && to <= j.unit.To && len(t.Horizons) == len(txs) {
+		if to > j.unit.To {
+			break
+		}
+		if len(t.Horizons) == len(txs) {
 			known = append(known, t)
 			ranges = append(ranges, j.plan.Layout.Span(from, to))
 		}

@@ -93,7 +93,7 @@ func digestOf(id int, text string) int64 {
 	return int64(h.Sum64())
 }
 
-func (t *scriptedTx) DatedSums(_ context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error) {
+func (t *scriptedTx) Sums(_ context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error) {
 	t.enter("Sums")
 	sums := make([]table.Sum, len(ranges))
 	for i, r := range ranges {

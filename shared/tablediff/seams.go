@@ -33,8 +33,8 @@ type Node interface {
 
 // Tx is a short read-only transaction on one node. It is used by one goroutine at a time.
 type Tx interface {
-	// DatedSums gives the sum of each range, and the xmin of the snapshot.
-	DatedSums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error)
+	// Sums gives the sum of each range, and the xmin of the snapshot.
+	Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error)
 	// Freshness counts the rows of each range and tells the youngest.
 	Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error)
 	List(ctx context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error)
