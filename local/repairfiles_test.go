@@ -7,12 +7,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
 
 	"ace/shared/api"
+	"ace/shared/archive/storetest"
 	"ace/shared/endpoint"
 	"ace/shared/pg/pgtest"
 )
@@ -60,7 +60,10 @@ func TestRepairFiles_AreDownloadedLikeDocuments(t *testing.T) {
 		}
 		for _, transport := range transports[2:] { // the functions
 			resp := transport.Do(endpoint.Request{Method: "GET", Path: path})
-			if resp.Status != 302 || !bytes.Equal(fetched(t, resp.Header["Location"]), whole.Body) {
+			if resp.Status != 302 {
+				t.Fatalf("%s: %s is answered with %d %s", transport.Name, path, resp.Status, resp.Body)
+			}
+			if content, _ := storetest.Download(t, resp.Header["Location"]); content != string(whole.Body) {
 				t.Errorf("%s: %s is answered with %d %v", transport.Name, path, resp.Status, resp.Header)
 			}
 		}
@@ -89,26 +92,6 @@ func unzipped(t *testing.T, body []byte) []byte {
 		t.Fatal(err)
 	}
 	return plain
-}
-
-// fetched is what a link of the bucket gives.
-func fetched(t *testing.T, link string) []byte {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return body
 }
 
 func TestRepairFiles_SaysWhyThereAreNone(t *testing.T) {

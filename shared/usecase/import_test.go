@@ -3,13 +3,13 @@ package usecase_test
 import (
 	"errors"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/archive/faulty"
+	"ace/shared/archive/storetest"
 	"ace/shared/fault"
 )
 
@@ -106,19 +106,7 @@ func (b *bench) upload(t *testing.T, body string) string {
 	if err != nil || got.DiffFile != "" || got.UploadURL == "" || got.ExpiresAt.IsZero() {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, got.UploadURL, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("the upload is answered with %s", resp.Status)
-	}
+	storetest.Upload(t, got.UploadURL, body)
 	return got.Upload
 }
 

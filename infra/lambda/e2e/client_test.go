@@ -2,8 +2,6 @@ package e2e_test
 
 import (
 	"encoding/json"
-	"io"
-	"net/http"
 	"net/url"
 	"testing"
 	"time"
@@ -11,6 +9,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/app/apptest"
 	"ace/shared/archive/s3"
+	"ace/shared/archive/storetest"
 	"ace/shared/endpoint"
 	"ace/shared/endpoint/endpointtest"
 	"ace/shared/task"
@@ -109,18 +108,6 @@ func (c *client) documentAs(t *testing.T, taskID, format string) []byte {
 	if resp.Status != 302 {
 		t.Fatalf("document of %s: status %d: %s", taskID, resp.Status, resp.Body)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, resp.Header["Location"], nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := new(http.Client).Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("document of %s: status %d, error %v: %s", taskID, answer.StatusCode, err, body)
-	}
-	return body
+	body, _ := storetest.Download(t, resp.Header["Location"])
+	return []byte(body)
 }

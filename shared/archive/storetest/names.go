@@ -50,7 +50,7 @@ func presignedDownload(t *testing.T, s archive.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		body, header := download(t, link)
+		body, header := Download(t, link)
 		if body != "content" {
 			t.Errorf("downloaded %q", body)
 		}
@@ -66,19 +66,10 @@ func presignedUpload(t *testing.T, s archive.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, link, strings.NewReader("content"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
+	Upload(t, link, "content")
 	object, err := s.Get(t.Context(), "incoming/a b")
 	if err != nil {
-		t.Fatalf("after %s: %v", resp.Status, err)
+		t.Fatal(err)
 	}
 	defer object.Body.Close()
 	if body, err := io.ReadAll(object.Body); err != nil || string(body) != "content" {
@@ -86,9 +77,21 @@ func presignedUpload(t *testing.T, s archive.Store) {
 	}
 }
 
-func download(t *testing.T, link string) (string, http.Header) {
+// Download follows a presigned link, without credentials.
+func Download(t testing.TB, link string) (string, http.Header) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, nil)
+	return send(t, http.MethodGet, link, nil)
+}
+
+// Upload sends content to a presigned link, without credentials.
+func Upload(t testing.TB, link, content string) {
+	t.Helper()
+	send(t, http.MethodPut, link, strings.NewReader(content))
+}
+
+func send(t testing.TB, method, link string, content io.Reader) (string, http.Header) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, link, content)
 	if err != nil {
 		t.Fatal(err)
 	}
