@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"ace/shared/app"
@@ -29,14 +28,17 @@ const (
 	drainTime = 4 * time.Second
 )
 
-// memoryPerTask is what a task needs at the most, rows of many megabytes aside. Up to that much for each the collector
-// lets garbage lie; beyond it works harder, which costs time but ends nothing.
-const memoryPerTask = 32 << 20 // bytes
+// memoryPerTask is what a task needs at the most, rows of many megabytes aside, and leastMemory what the service needs with
+// its store. Up to that much the collector lets garbage lie; beyond it works harder, which costs time but ends nothing.
+const (
+	memoryPerTask = 32 << 20 // bytes
+	leastMemory   = 64 << 20
+)
 
 // limitMemory keeps the service small on a host that is a database's, unless GOMEMLIMIT says how much it may have.
 func limitMemory(tasks int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(tasks) * memoryPerTask)
+		debug.SetMemoryLimit(max(leastMemory, int64(tasks)*memoryPerTask))
 	}
 }
 
@@ -82,7 +84,7 @@ func serve(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
-	warnIfMissing(ctx, log, c.Clusters)
+	warnIfMissing(ctx, log, c)
 	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "archive", c.Store.String(), "clusters", c.Clusters)
 	return s.run(ctx, server, listener, c.Pprof)
 }
@@ -129,9 +131,12 @@ func serviceFiles(c config.Config) ([]string, error) {
 
 // warnIfMissing says that no cluster is defined where definitions are looked for: a mistake in the path, most of the
 // time. They may come later, so it is none of the configuration's.
-func warnIfMissing(ctx context.Context, log *slog.Logger, clusters string) {
-	if _, err := os.Stat(clusters); !strings.HasPrefix(clusters, "s3://") && errors.Is(err, fs.ErrNotExist) {
-		log.WarnContext(ctx, "ACE_CLUSTERS names nothing that exists: clusters are known from pg_service.conf files only", "path", clusters)
+func warnIfMissing(ctx context.Context, log *slog.Logger, c config.Config) {
+	if _, inBucket, _ := c.ClustersBucket(); inBucket {
+		return
+	}
+	if _, err := os.Stat(c.Clusters); errors.Is(err, fs.ErrNotExist) {
+		log.WarnContext(ctx, "ACE_CLUSTERS names nothing that exists: clusters are known from pg_service.conf files only", "path", c.Clusters)
 	}
 }
 

@@ -64,7 +64,8 @@ func (b *bench) submitted(t *testing.T, n task.New) task.Record {
 // ended is a task that ended now, with everything it may leave.
 func (b *bench) ended(t *testing.T, typ task.Type) task.Record {
 	t.Helper()
-	id := b.submitted(t, task.New{Type: typ, Parameters: json.RawMessage("{}")}).TaskID
+	rec := b.submitted(t, task.New{Type: typ, Parameters: json.RawMessage("{}")})
+	id := rec.TaskID
 	held, err := b.Tasks.Acquire(t.Context(), id, "here", task.AcquireOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +76,7 @@ func (b *bench) ended(t *testing.T, typ task.Type) task.Record {
 			archive.RepairKey(id, "n1", 1, "manifest.json"), archive.RepairKey(id, "n2", 1, "undo-1"))
 	} else {
 		o.Document = &task.Document{Key: archive.DiffKey(id, b.now, "json"), Size: 2, SHA256: "ab"}
-		b.put(t, o.Document.Key, archive.DiffKey(id, b.now, "html"))
+		b.put(t, o.Document.Key, archive.DiffKey(id, b.now, "html"), archive.BaselineKey(rec.ClusterName, rec.DBName, rec.TableName, id))
 	}
 	if _, err := held.Finish(t.Context(), o); err != nil {
 		t.Fatal(err)
