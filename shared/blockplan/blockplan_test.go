@@ -137,7 +137,8 @@ func TestSpans_CoverEveryPageOfEveryLeafExactlyOnce(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		pages := rapid.SliceOfN(rapid.SliceOfN(rapid.Int64Range(0, 60), 0, 6), 1, 4).Draw(rt, "pages")
 		units := rapid.IntRange(1, 30).Draw(rt, "units")
-		spans := blockplan.Spans(pages, units)
+		grid := rapid.SampledFrom([]int64{0, 1, 2, 8, 64, 1024}).Draw(rt, "grid")
+		spans := blockplan.Spans(pages, units, grid)
 		if len(spans) != units {
 			rt.Fatalf("%d units instead of %d", len(spans), units)
 		}
@@ -147,6 +148,9 @@ func TestSpans_CoverEveryPageOfEveryLeafExactlyOnce(t *testing.T) {
 				for _, s := range unit[node] {
 					if s.From != read[s.Leaf] || ends[s.Leaf] || s.To >= 0 && s.To <= s.From {
 						rt.Fatalf("unit %d of node %d reads %+v, the pages before %d were read", u, node, s, read[s.Leaf])
+					}
+					if grid > 0 && (s.From%grid != 0 || s.To >= 0 && s.To != s.From+grid || s.To < 0 && s.From > 0 && s.From >= leaves[s.Leaf]) {
+						rt.Fatalf("unit %d of node %d reads %+v of %d pages, which is not on the grid of %d", u, node, s, leaves[s.Leaf], grid)
 					}
 					read[s.Leaf], ends[s.Leaf] = s.To, s.To < 0
 				}
@@ -166,7 +170,7 @@ func TestSpans_UnitsAreOfOneSize(t *testing.T) {
 		for _, n := range leaves {
 			total += n
 		}
-		for u, unit := range blockplan.Spans([][]int64{leaves}, units) {
+		for u, unit := range blockplan.Spans([][]int64{leaves}, units, 0) {
 			var read int64
 			for _, s := range unit[0] {
 				to := s.To
@@ -180,6 +184,15 @@ func TestSpans_UnitsAreOfOneSize(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestGrid_GivesAboutAsManyStretchesToTablesOfEverySize(t *testing.T) {
+	for pages := int64(0); pages < 1<<32; pages = pages*5/4 + 1 {
+		grid := blockplan.Grid(pages)
+		if grid&(grid-1) != 0 || grid*128 < pages || grid > 1 && grid*64 >= pages {
+			t.Errorf("%d pages have stretches of %d", pages, grid)
+		}
+	}
 }
 
 func TestScanUnits_StaysWithinItsLimits(t *testing.T) {

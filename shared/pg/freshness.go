@@ -19,11 +19,8 @@ func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range
 	found := make([]table.Freshness, len(ranges))
 	seen := make([]bool, len(ranges))
 	queries := settings(rangePlans)
-	head := fmt.Sprintf(`count(*) AS n, coalesce(pg_catalog.min(pg_catalog.age(%s.xmin)), 2147483647) AS a, %s,
-		pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text,
-		pg_catalog.age(pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::xid)`, s.Alias, horizon)
 	for _, b := range byShape(ranges) {
-		q := b.statement(s, head, "")
+		q := b.statement(s, ages(s), "")
 		q.row = func(v [][]byte) error {
 			i, err := b.place(v[0])
 			if err != nil {
@@ -39,6 +36,28 @@ func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range
 		return nil, err
 	}
 	return found, t.node.answered(seen)
+}
+
+// PageFreshness does so for spans of pages, in physical order. No leaf may have been rewritten since the plan.
+func (t *Tx) PageFreshness(ctx context.Context, s table.Source, spans []table.Span) ([]table.Freshness, error) {
+	found := make([]table.Freshness, len(spans))
+	queries, err := t.perSpan(s, spans, func(i int) query {
+		return query{sql: "SELECT " + ages(s) + rowsOf(s, spans[i], 0), args: spanArgs(spans[i]), row: func(v [][]byte) (err error) {
+			found[i], err = readFreshness(v)
+			return err
+		}}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, t.run(ctx, "looking for changes", queries...)
+}
+
+// ages selects what a Freshness is read from.
+func ages(s table.Source) string {
+	return fmt.Sprintf(`count(*) AS n, coalesce(pg_catalog.min(pg_catalog.age(%s.xmin)), 2147483647) AS a, %s,
+		pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text,
+		pg_catalog.age(pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::xid)`, s.Alias, horizon)
 }
 
 // readFreshness reads count, least age, xmin and xmax of the snapshot, and the age of the latter.

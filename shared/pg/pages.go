@@ -26,32 +26,47 @@ func rangeExpr(s table.Source, first int) string {
 		unnest(names, s.OrderType, first))
 }
 
-// PageSums reads pages once, in physical order, and gives the sum of each group that has rows. A leaf that was rewritten
-// since the plan is an error, since its rows may have moved between pages that were read and pages that were not.
-func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping) (map[int]table.Sum, error) {
-	sums := map[int]table.Sum{}
-	queries := settings(pagePlans)
+// PageSums reads pages once, in physical order, and gives, for each span, the sum of each group that has rows there to each.
+// It returns the xmin of the snapshot that each span was read in; 0 where there are no rows. A leaf that was rewritten since
+// the plan is an error, since its rows may have moved between pages that were read and pages that were not.
+func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error) {
+	horizons := make([]int64, len(spans))
 	group, args := grouped(s, by)
-	for _, span := range spans {
+	queries, err := t.perSpan(s, spans, func(i int) query {
+		return query{sql: spanSQL(s, spans[i], group, len(args)), args: append(slices.Clone(args), spanArgs(spans[i])...), row: func(v [][]byte) error {
+			number, err := strconv.Atoi(string(v[0]))
+			if err != nil || number < 0 || number >= by.Groups() {
+				return t.node.unasked()
+			}
+			sum, err := readSum(v[1], v[2])
+			if err != nil {
+				return err
+			}
+			each(i, number, sum)
+			horizons[i], err = readHorizon(v[3], horizons[i])
+			return err
+		}}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return horizons, t.run(ctx, "comparing pages", queries...)
+}
+
+// perSpan asks something about every span, and makes sure that no leaf was rewritten since the plan.
+func (t *Tx) perSpan(s table.Source, spans []table.Span, ask func(i int) query) ([]query, error) {
+	queries := settings(pagePlans)
+	for i, span := range spans {
 		if span.Leaf < 0 || span.Leaf >= len(s.Leaves) {
 			return nil, fault.New(fault.Internal, "the plan has no leaf %d on node %q", span.Leaf, t.node.name)
 		}
-		leaf := s.Leaves[span.Leaf]
-		queries = append(queries,
-			query{sql: spanSQL(s, span, group, len(args)), args: append(slices.Clone(args), spanArgs(span)...), row: func(v [][]byte) error {
-				number, err := strconv.Atoi(string(v[0]))
-				if err != nil || number < 0 || number >= by.Groups() {
-					return t.node.unasked()
-				}
-				sum, err := readSum(v[1], v[2])
-				sums[number] = sums[number].Add(sum)
-				return err
-			}})
-		if leaf.Filenode != 0 {
+		queries = append(queries, ask(i))
+		last := i+1 == len(spans) || spans[i+1].Leaf != span.Leaf
+		if leaf := s.Leaves[span.Leaf]; last && leaf.Filenode != 0 {
 			queries = append(queries, t.sameFilenode(leaf))
 		}
 	}
-	return sums, t.run(ctx, "comparing pages", queries...)
+	return queries, nil
 }
 
 // grouped writes the number of the group that a row belongs to, and the parameters of that.
@@ -69,12 +84,17 @@ func (n *Node) unasked() error {
 
 // spanSQL sums the rows of some pages by group; params is how many parameters the group has taken.
 func spanSQL(s table.Source, span table.Span, group string, params int) string {
+	return fmt.Sprintf("SELECT g, count(*), pg_catalog.bit_xor(x), (SELECT %s) FROM (SELECT %s AS g, %s AS x%s) ace_rows GROUP BY g",
+		horizon, group, s.Digest, rowsOf(s, span, params))
+}
+
+// rowsOf is the FROM and WHERE of the rows on some pages.
+func rowsOf(s table.Source, span table.Span, params int) string {
 	condition := fmt.Sprintf("%s.ctid >= $%d::tid", s.Alias, params+1)
 	if span.To >= 0 {
 		condition += fmt.Sprintf(" AND %s.ctid < $%d::tid", s.Alias, params+2)
 	}
-	return fmt.Sprintf("SELECT g, count(*), pg_catalog.bit_xor(x) FROM (SELECT %s AS g, %s AS x FROM %s%s) ace_rows GROUP BY g",
-		group, s.Digest, from(s, s.Leaves[span.Leaf]), where(filtered(s, condition)))
+	return " FROM " + from(s, s.Leaves[span.Leaf]) + where(filtered(s, condition))
 }
 
 // from names a leaf so that the source's fragments, and the filter, can refer to it as the table.

@@ -162,7 +162,7 @@ func agreeByKey(t *testing.T, tx *Tx, s table.Source, bounds []table.Key, want [
 
 func agreeByPage(t *testing.T, tx *Tx, s table.Source, bounds []table.Key, want [][]table.Listed) {
 	t.Helper()
-	sums, err := tx.PageSums(t.Context(), s, []table.Span{{To: 1}, {From: 1, To: 2}, {From: 2, To: -1}}, table.Grouping{Bounds: bounds})
+	sums, err := pageSums(t, tx, s, []table.Span{{To: 1}, {From: 1, To: 2}, {From: 2, To: -1}}, table.Grouping{Bounds: bounds})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestStatements_TakeBoundsThatNoRowHas(t *testing.T) {
 	if sums, _, err := tx.Sums(t.Context(), s, nil); err != nil || len(sums) != 0 {
 		t.Errorf("no ranges have %v, error %v", sums, err)
 	}
-	if sums, err := tx.PageSums(t.Context(), s, []table.Span{{To: -1}}, table.Grouping{}); err != nil || len(sums) != 1 || sums[0].Rows != 100 {
+	if sums, err := pageSums(t, tx, s, []table.Span{{To: -1}}, table.Grouping{}); err != nil || len(sums) != 1 || sums[0].Rows != 100 {
 		t.Errorf("without bounds the pages have %v, error %v", sums, err)
 	}
 }
@@ -230,7 +230,7 @@ func TestStatements_ApplyTheFilterExceptByKey(t *testing.T) {
 	if err != nil || sums[0].Rows != 4 || sums[1].Rows != 6 || sums[2].Rows != 10 {
 		t.Errorf("the ranges have %+v, error %v; want 4, 6 and 10 rows", sums, err)
 	}
-	pages, err := tx.PageSums(t.Context(), s, []table.Span{{To: -1}}, table.Grouping{Bounds: []table.Key{key("50")}})
+	pages, err := pageSums(t, tx, s, []table.Span{{To: -1}}, table.Grouping{Bounds: []table.Key{key("50")}})
 	if err != nil || pages[0] != sums[0] || pages[1] != sums[1] {
 		t.Errorf("the pages have %+v, error %v", pages, err)
 	}
@@ -378,20 +378,20 @@ func TestPageSums_ATableThatWasRewrittenIsAnError(t *testing.T) {
 	spans := []table.Span{{To: -1}}
 	for _, rewrite := range []string{`VACUUM FULL t`, `TRUNCATE t`} {
 		tx := begin(t, n, s)
-		if _, err := tx.PageSums(t.Context(), s, spans, table.Grouping{}); err != nil {
+		if _, err := pageSums(t, tx, s, spans, table.Grouping{}); err != nil {
 			t.Fatal(err)
 		}
 		tx.Close()
 		c.Exec(t, 0, rewrite)
 		tx = begin(t, n, s)
-		if sums, err := tx.PageSums(t.Context(), s, spans, table.Grouping{}); fault.CodeOf(err) != fault.Conflict {
+		if sums, err := pageSums(t, tx, s, spans, table.Grouping{}); fault.CodeOf(err) != fault.Conflict {
 			t.Errorf("after %s the pages have %v, error %v; want Conflict", rewrite, sums, err)
 		}
 		tx.Close()
 		s = sourceOf(describeTable(t, n, "t"), "t")
 	}
 	tx := begin(t, n, s)
-	if _, err := tx.PageSums(t.Context(), s, []table.Span{{Leaf: 1, To: -1}}, table.Grouping{}); fault.CodeOf(err) != fault.Internal {
+	if _, err := pageSums(t, tx, s, []table.Span{{Leaf: 1, To: -1}}, table.Grouping{}); fault.CodeOf(err) != fault.Internal {
 		t.Errorf("a leaf that is not there gives %v, want an Internal error", err)
 	}
 }
@@ -419,7 +419,7 @@ func TestPageSums_EveryDivisionOfThePagesAddsUpToTheWhole(t *testing.T) {
 				if last := from+step >= s.Leaves[leaf].Pages; last {
 					span.To = -1
 				}
-				sums, err := tx.PageSums(t.Context(), s, []table.Span{span}, table.Grouping{Bounds: []table.Key{key("500"), key("2000")}})
+				sums, err := pageSums(t, tx, s, []table.Span{span}, table.Grouping{Bounds: []table.Key{key("500"), key("2000")}})
 				if err != nil {
 					t.Fatal(err)
 				}

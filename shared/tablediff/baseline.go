@@ -17,6 +17,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/blockplan"
 	"ace/shared/fault"
+	"ace/shared/rowdigest"
 	"ace/shared/table"
 )
 
@@ -35,6 +36,16 @@ type Baseline struct {
 	Size     blockplan.Size      `json:"size"`
 	Layout   blockplan.Layout    `json:"layout"`
 	Blocks   []Trusted           `json:"blocks"` // in key order
+	Pages    *ReadPages          `json:"pages,omitempty"`
+}
+
+// ReadPages is what a comparison in the pages strategy leaves in place of blocks: the sums of every stretch of pages, and how
+// they were made.
+type ReadPages struct {
+	Seeds     rowdigest.Seeds `json:"seeds"`
+	Buckets   int             `json:"buckets"`
+	Grid      int64           `json:"grid"`
+	Stretches [][]Stretch     `json:"stretches"` // per node
 }
 
 // Trusted is a block that was equal on all nodes.
@@ -47,7 +58,9 @@ type Trusted struct {
 // Known is the part of a plan that comes from a baseline: the blocks that need not be digested where nothing is younger.
 type Known struct {
 	TaskID string    `json:"task_id"`
-	Blocks []Trusted `json:"blocks"` // in key order
+	Blocks []Trusted `json:"blocks,omitempty"` // in key order
+	// Stretches: in the pages strategy, per node, what need not be digested for the same reason.
+	Stretches [][]Stretch `json:"stretches,omitempty"`
 }
 
 // settings hashes what must be the same for a block of one plan to be one of another: what is compared, and how keys are
@@ -56,13 +69,19 @@ func (p *Plan) settings(blockRows int) (string, error) {
 	type reading struct {
 		Relation, Less, AtLeast                                string
 		Key, KeyType, KeyEqual, Order, OrderType, Cs, Compared []string
+		Leaves                                                 []string // where pages are told apart by them
 	}
 	readings := make([]reading, len(p.Sources))
 	for i, s := range p.Sources {
-		readings[i] = reading{s.Relation, s.Less, s.AtLeast, s.Key, s.KeyType, s.KeyEqual, s.Order, s.OrderType, s.Collate, s.Columns}
+		readings[i] = reading{s.Relation, s.Less, s.AtLeast, s.Key, s.KeyType, s.KeyEqual, s.Order, s.OrderType, s.Collate, s.Columns, nil}
+		for _, leaf := range s.Leaves {
+			if p.Strategy == Pages {
+				readings[i].Leaves = append(readings[i].Leaves, leaf.Relation)
+			}
+		}
 	}
 	raw, err := json.Marshal([]any{
-		p.ClusterName, p.DBName, p.Schema, p.Table, p.Nodes, p.Columns, p.Key, p.Filter, p.Ignored, p.Checksum, blockRows, readings,
+		p.ClusterName, p.DBName, p.Schema, p.Table, p.Nodes, p.Columns, p.Key, p.Filter, p.Ignored, p.Checksum, p.Strategy, blockRows, readings,
 	})
 	if err != nil {
 		return "", fault.Wrap(err, fault.Internal, "the settings of a baseline cannot be written")
@@ -74,13 +93,19 @@ func (p *Plan) settings(blockRows int) (string, error) {
 // dated says whether the blocks of a plan can be told by the ages of their rows.
 func (p *Plan) dated() bool { return len(p.Facts) == len(p.Nodes) && p.undated() == "" }
 
-// undated says why the plan's blocks cannot be told by age, "" if they can.
+// undated says why what the plan reads cannot be told by age, "" if it can.
 func (p *Plan) undated() string {
-	switch {
-	case p.Filter != "":
+	why := p.unproven()
+	if why == "" && p.Strategy == Pages && p.Grid == 0 {
+		why = "its pages cannot be read by themselves, or its keys not be hashed alike on all nodes"
+	}
+	return why
+}
+
+// unproven says why the ages of rows prove nothing, "" if they do.
+func (p *Plan) unproven() string {
+	if p.Filter != "" {
 		return "table_filter may select other rows though none has changed"
-	case p.ByText || p.Strategy != KeyRanges:
-		return "the rows are not read in the order of the key"
 	}
 	for i, facts := range p.Facts {
 		if facts.Unproven != "" {
@@ -110,6 +135,10 @@ func (r *run) storeBaseline(ctx context.Context) error {
 	}
 	for _, t := range r.compared {
 		b.Blocks = append(b.Blocks, t.Trusted...)
+	}
+	if p.Grid > 0 {
+		b.Layout = blockplan.Layout{}
+		b.Pages = &ReadPages{Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, Stretches: r.stretches}
 	}
 	// A unit names those it proved before those it compared.
 	slices.SortFunc(b.Blocks, func(x, y Trusted) int { return cmp.Compare(x.Block, y.Block) })
@@ -197,10 +226,11 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 }
 
 // useBaseline has a plan compare only what may have changed, where that can be told.
-func (r *run) useBaseline(ctx context.Context, p *Plan) error {
-	if r.job.Request.Baseline == "" || r.job.Rerun != nil {
+func (r *run) useBaseline(ctx context.Context, by *planner) error {
+	if r.job.Request.Baseline == "" {
 		return nil
 	}
+	p := by.plan
 	why := p.undated()
 	if why == "" {
 		settings, err := p.settings(r.job.Request.BlockRows)
@@ -212,7 +242,12 @@ func (r *run) useBaseline(ctx context.Context, p *Plan) error {
 			return err
 		}
 		if b != nil {
-			if why = b.unfit(p, settings); why == "" {
+			why = b.unfit(p, settings)
+			switch {
+			case why != "":
+			case p.Strategy == Pages:
+				by.reusePages(b)
+			default:
 				why, err = r.reuse(ctx, p, b)
 			}
 		}
@@ -236,10 +271,27 @@ func (b *Baseline) unfit(p *Plan, settings string) string {
 			return "node " + p.Nodes[i] + " has changed: " + changed[0]
 		}
 	}
+	if p.Strategy == Pages {
+		if b.Pages == nil || len(b.Pages.Stretches) != len(p.Nodes) || b.Pages.Grid > maxRegrid*p.Grid || p.Grid > maxRegrid*b.Pages.Grid {
+			return "the table's size asks for other stretches of pages"
+		}
+		return ""
+	}
 	if size := (blockplan.Size{BlockRows: p.BlockRows, LeafRows: p.LeafRows, LeavesPerBlock: p.Layout.LeavesPerBlock}); size != b.Size {
 		return "the table's size asks for other blocks"
 	}
 	return ""
+}
+
+// maxRegrid bounds how much longer or shorter the stretches of a baseline may be than those of a plan of its own.
+const maxRegrid = 4
+
+// reusePages has a plan digest and divide the rows as the baseline did. Where tables have grown there are more stretches.
+func (p *planner) reusePages(b *Baseline) {
+	p.plan.Seeds, p.plan.Buckets, p.plan.Grid = b.Pages.Seeds, b.Pages.Buckets, b.Pages.Grid
+	p.writeSources()
+	p.divideScans()
+	p.plan.Known = &Known{TaskID: b.TaskID, Stretches: b.Pages.Stretches}
 }
 
 // changedFacts names what is not the same, or on one side only.

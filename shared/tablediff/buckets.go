@@ -32,20 +32,18 @@ func (p *Plan) listedByScan() int64 {
 	return min(scannedBlocks*p.BlockRows, scanListed)
 }
 
-// scanBuckets compares all pages of every node by buckets of the key's hash. That costs little more than reading the
-// rows, and says which few of them to look at again. Where these are too many to be listed at once, their leaves are
-// looked for first; where they are most of all, every leaf is listed.
-func (r *run) scanBuckets(ctx context.Context) error {
-	sums, err := r.scanPages(ctx, phaseBuckets, r.plan.Buckets, nil)
+// scanBuckets compares all pages of every node by buckets of the key's hash, or only the rows of these, of which there are
+// then half of all at most. That costs little more than reading the rows, and says which few of them to look at again. Where
+// these are too many to be listed at once, their leaves are looked for first; where they are most of all, every leaf is listed.
+func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
+	sums, err := r.scanPages(ctx, phaseBuckets, r.plan.Buckets, buckets)
 	if err != nil {
 		return err
 	}
 	differing, rows, equal := differingBuckets(sums)
 	switch {
 	case rows <= r.plan.listedByScan():
-		u := r.unit(phaseCompare, 0)
-		u.To, u.Buckets = r.plan.Layout.Leaves(), differing
-		r.compares, r.equal = []Unit{u}, equal
+		r.compareListed(differing, equal)
 	case len(differing) <= r.plan.Buckets/2:
 		if err := r.scanLeaves(ctx, differing); err != nil {
 			return err
@@ -60,6 +58,13 @@ func (r *run) scanBuckets(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// compareListed has the rows of some buckets listed by one unit; equal is what the others hold.
+func (r *run) compareListed(buckets []int, equal Totals) {
+	u := r.unit(phaseCompare, 0)
+	u.To, u.Buckets = r.plan.Layout.Leaves(), buckets
+	r.compares, r.equal = []Unit{u}, equal
 }
 
 // differingBuckets gives the buckets whose sums differ, how many rows they hold, and what the equal ones amount to.

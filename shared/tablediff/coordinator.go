@@ -66,6 +66,8 @@ type run struct {
 	several   bool    // not all units of a pass have read the same snapshot
 	listed    keyList // of a rerun
 	settled   bool    // what a baseline depends on is as it was when the run was planned
+	stretches [][]Stretch // per node, in the order of its pages: what a baseline keeps of the pages strategy
+	unchanged int64       // stretches that hold what they held at the baseline
 	compares  []Unit
 	compared  []Totals
 	confirmed []Totals // zero where there was no candidate
@@ -97,11 +99,11 @@ func (r *run) newPlan(ctx context.Context) (*Plan, error) {
 	if r.job.Rerun != nil {
 		return planRerun(ctx, r.Store, r.Nodes, r.job, time.Now())
 	}
-	plan, err := makePlan(ctx, r.Nodes, r.job, time.Now())
+	p, err := makePlan(ctx, r.Nodes, r.job, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	return plan, r.useBaseline(ctx, plan)
+	return p.plan, r.useBaseline(ctx, p)
 }
 
 // scan decides what there is to compare: all leaves; in the pages strategy, what reading all pages of every node shows to
@@ -116,8 +118,11 @@ func (r *run) scan(ctx context.Context) error {
 	}
 	defer r.timings.measure(phaseCompare)()
 	r.progress.phase(phaseCompare)
-	if r.plan.Buckets > 0 {
-		return r.scanBuckets(ctx)
+	switch {
+	case r.plan.Known != nil:
+		return r.scanKnown(ctx)
+	case r.plan.Buckets > 0:
+		return r.scanBuckets(ctx, nil)
 	}
 	return r.scanLeaves(ctx, nil)
 }
@@ -143,6 +148,18 @@ func (r *run) scanLeaves(ctx context.Context, buckets []int) error {
 
 // scanPages reads all pages of every node and adds up the sums of each group.
 func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets []int) ([][]table.Sum, error) {
+	units, err := r.scanUnits(ctx, phase, buckets)
+	if err != nil {
+		return nil, err
+	}
+	if r.plan.Grid > 0 && r.plan.Known == nil && r.stretches == nil {
+		r.stretches = make([][]Stretch, len(r.plan.Nodes))
+	}
+	return combineScans(ctx, r.Store, len(r.plan.Nodes), groups, units, r.keepStretches)
+}
+
+// scanUnits has a unit done for each share of the pages, and gives these units.
+func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]Unit, error) {
 	units := make([]Unit, len(r.plan.Scans))
 	for i := range units {
 		units[i] = r.unit(phase, i)
@@ -160,7 +177,7 @@ func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets [
 		return nil, err
 	}
 	r.several = r.several || slices.ContainsFunc(totals, func(t Totals) bool { return t.Snapshot != totals[0].Snapshot })
-	return combineScans(ctx, r.Store, len(r.plan.Nodes), groups, units)
+	return units, nil
 }
 
 func (r *run) unit(phase string, index int) Unit {

@@ -19,7 +19,7 @@ func (p *Plan) locate(err error, u Unit) error {
 
 func (p *Plan) describe(u Unit) string {
 	switch {
-	case u.Phase == phaseScan || u.Phase == phaseBuckets:
+	case u.Phase == phaseScan || u.Phase == phaseBuckets || u.Phase == phaseChanged:
 		return p.describePages(u.Index)
 	case p.Strategy == Keys:
 		return fmt.Sprintf("block %d of the document's keys", u.From+1)
@@ -34,9 +34,19 @@ func (p *Plan) describePages(unit int) string {
 		if len(spans) == 0 {
 			continue
 		}
-		text := describeSpan(p.Sources[i], spans[0])
-		if len(spans) > 1 {
-			text += fmt.Sprintf(" and %d more relations", len(spans)-1)
+		first := spans[0]
+		more := 0
+		for at, span := range spans[1:] {
+			switch {
+			case span.Leaf == first.Leaf:
+				first.To = span.To
+			case span.Leaf != spans[at].Leaf:
+				more++
+			}
+		}
+		text := describeSpan(p.Sources[i], first)
+		if more > 0 {
+			text += fmt.Sprintf(" and %d more relations", more)
 		}
 		nodes = append(nodes, text+" on "+p.Nodes[i])
 	}

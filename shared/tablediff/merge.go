@@ -178,11 +178,17 @@ func (r *run) addBaseline(s *difffile.Summary) {
 	if r.plan.Known == nil {
 		return
 	}
-	var unchanged int64
+	unchanged, all := r.unchanged, s.Blocks
 	for _, t := range r.compared {
 		unchanged += t.Unchanged
 	}
-	compared := s.Blocks - unchanged
+	if r.plan.Strategy == Pages { // stretches of pages, of all nodes
+		all = 0
+		for _, list := range r.stretches {
+			all += int64(len(list))
+		}
+	}
+	compared := all - unchanged
 	s.Baseline, s.BlocksUnchanged, s.BlocksCompared = r.plan.Known.TaskID, &unchanged, &compared
 }
 

@@ -222,7 +222,7 @@ func TestPageSums_AddUpToTheWholeHoweverThePagesAreDivided(t *testing.T) {
 			for leaf, sum := range part {
 				row.Group, row.Rows, row.Digest = append(row.Group, leaf), append(row.Rows, sum.Rows), append(row.Digest, sum.Digest)
 			}
-			if err := row.addTo(sums, 0); err != nil {
+			if err := row.addTo(sums); err != nil {
 				rt.Fatal(err)
 			}
 		}
@@ -234,7 +234,7 @@ func TestPageSums_AddUpToTheWholeHoweverThePagesAreDivided(t *testing.T) {
 
 func TestPageSums_ThatDoNotFitThePlanAreAnError(t *testing.T) {
 	for name, row := range map[string]pageSums{
-		"another node":       {Node: 1},
+		"a node too many":    {Node: 2},
 		"a leaf too high":    {Group: []int{3}, Rows: []int64{1}, Digest: []int64{1}},
 		"a leaf below zero":  {Group: []int{-1}, Rows: []int64{1}, Digest: []int64{1}},
 		"a count missing":    {Group: []int{0, 1}, Rows: []int64{1}, Digest: []int64{1, 2}},
@@ -244,12 +244,9 @@ func TestPageSums_ThatDoNotFitThePlanAreAnError(t *testing.T) {
 		"everything missing": {Node: -1},
 	} {
 		sums := [][]table.Sum{make([]table.Sum, 3), make([]table.Sum, 3)}
-		if err := row.addTo(sums, 0); err == nil {
+		if err := row.addTo(sums); err == nil {
 			t.Errorf("%s gives no error", name)
 		}
-	}
-	if err := (pageSums{Node: 2}).addTo(make([][]table.Sum, 2), 2); err == nil {
-		t.Error("a node too many gives no error")
 	}
 }
 
@@ -295,8 +292,8 @@ func TestLocate_SaysWhereButKeepsTheCode(t *testing.T) {
 		t.Error("no error became one")
 	}
 	p.Sources = []table.Source{{Leaves: []table.Leaf{{Relation: "a"}, {Relation: "b"}}}, {Leaves: []table.Leaf{{Relation: "c"}}}}
-	p.Scans = [][][]table.Span{{{{Leaf: 0, From: 5, To: -1}, {Leaf: 1, To: 7}}, {{Leaf: 0, From: 2, To: 9}}}}
-	for _, phase := range []string{phaseBuckets, phaseScan} {
+	p.Scans = [][][]table.Span{{{{Leaf: 0, From: 5, To: 6}, {Leaf: 0, From: 6, To: -1}, {Leaf: 1, To: 4}, {Leaf: 1, From: 4, To: 7}}, {{Leaf: 0, From: 2, To: 9}}}}
+	for _, phase := range []string{phaseBuckets, phaseScan, phaseChanged} {
 		err := p.locate(fault.New(fault.Invalid, "no"), Unit{Phase: phase})
 		const want = "no (the pages of a from 5 and 1 more relations on n1, the pages of c from 2 to below 9 on n2)"
 		if fault.PublicMessage(err) != want {

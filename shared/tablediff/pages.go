@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"ace/shared/archive"
 	"ace/shared/fault"
@@ -15,10 +13,11 @@ import (
 
 // scan does a unit of the pages strategy: some pages of every node, digested per leaf or bucket, all nodes at once.
 func (j *job) scan(ctx context.Context, by table.Grouping) error {
-	found := make([]map[int]table.Sum, len(j.nodes))
+	found := make([]pageSums, len(j.nodes))
 	err := j.inPass(ctx, func(txs []Tx) error {
+		j.announce(txs, true)
 		return j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-			found[node], err = txs[node].PageSums(ctx, j.sources[node], j.plan.Scans[j.unit.Index][node], by)
+			found[node], err = j.sumPages(ctx, txs[node], node, by)
 			return err
 		})
 	})
@@ -26,13 +25,9 @@ func (j *job) scan(ctx context.Context, by table.Grouping) error {
 		return err
 	}
 	j.totals.RowsPerNode = make([]int64, len(j.nodes))
-	for node, sums := range found {
-		row := pageSums{Node: node}
-		for _, group := range slices.Sorted(maps.Keys(sums)) {
-			row.Group = append(row.Group, group)
-			row.Rows = append(row.Rows, sums[group].Rows)
-			row.Digest = append(row.Digest, sums[group].Digest)
-			j.totals.RowsPerNode[node] += sums[group].Rows
+	for node, row := range found {
+		for _, rows := range row.Rows {
+			j.totals.RowsPerNode[node] += rows
 		}
 		if err := j.out.Row(row); err != nil {
 			return err
@@ -41,21 +36,67 @@ func (j *job) scan(ctx context.Context, by table.Grouping) error {
 	return nil
 }
 
-// combineScans adds up what all scan units found: the sum of every leaf or bucket on every node.
-func combineScans(ctx context.Context, store archive.Store, nodes, groups int, units []Unit) ([][]table.Sum, error) {
-	sums := make([][]table.Sum, nodes)
-	for node := range sums {
-		sums[node] = make([]table.Sum, groups)
+// sumPages digests the unit's pages of one node, and keeps what each stretch of them held where that is of use later.
+func (j *job) sumPages(ctx context.Context, tx Tx, node int, by table.Grouping) (pageSums, error) {
+	spans := j.plan.Scans[j.unit.Index][node]
+	sums := make([]table.Sum, by.Groups())
+	var kept *stretchSums
+	if j.keepsStretches() {
+		kept = newStretchSums(spans, j.plan.coarse())
 	}
+	horizons, err := tx.PageSums(ctx, j.sources[node], spans, by, func(span, group int, sum table.Sum) {
+		sums[group] = sums[group].Add(sum)
+		if kept != nil {
+			kept.add(span, group, sum)
+		}
+	})
+	row := pageSums{Node: node}
+	for group, sum := range sums {
+		if sum.Rows > 0 {
+			row.Group = append(row.Group, group)
+			row.Rows = append(row.Rows, sum.Rows)
+			row.Digest = append(row.Digest, sum.Digest)
+		}
+	}
+	if kept != nil && err == nil {
+		row.Stretches = kept.stretches(horizons)
+	}
+	return row, err
+}
+
+// keepsStretches: of a comparison of all pages, for a baseline.
+func (j *job) keepsStretches() bool {
+	return j.plan.Grid > 0 && j.plan.Known == nil && j.unit.Phase == phaseBuckets && len(j.unit.Buckets) == 0
+}
+
+// combineScans adds up what all scan units found: the sum of every leaf or bucket on every node. Each of their rows is
+// given to kept too.
+func combineScans(ctx context.Context, store archive.Store, nodes, groups int, units []Unit, kept func(Unit, pageSums) error) ([][]table.Sum, error) {
+	sums := newSums(nodes, groups)
 	for _, u := range units {
-		if err := addScan(ctx, store, u, sums); err != nil {
+		err := eachScan(ctx, store, u, nodes, func(row pageSums) error {
+			if err := row.addTo(sums); err != nil {
+				return err
+			}
+			return kept(u, row)
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
 	return sums, nil
 }
 
-func addScan(ctx context.Context, store archive.Store, u Unit, sums [][]table.Sum) error {
+func newSums(nodes, groups int) [][]table.Sum {
+	sums := make([][]table.Sum, nodes)
+	for node := range sums {
+		sums[node] = make([]table.Sum, groups)
+	}
+	return sums
+}
+
+// eachScan gives the rows of a scan part, one of each node in the plan's order.
+func eachScan(ctx context.Context, store archive.Store, u Unit, nodes int, take func(pageSums) error) error {
 	reader, err := part.Open(ctx, store, u.key(), u.header())
 	if err != nil {
 		return err
@@ -71,27 +112,36 @@ func addScan(ctx context.Context, store archive.Store, u Unit, sums [][]table.Su
 		if !more {
 			break
 		}
-		if err := row.addTo(sums, seen); err != nil {
+		if row.Node != seen || seen >= nodes {
+			err = fmt.Errorf("row %d is of node %d of %d", seen, row.Node, nodes)
+		} else {
+			err = take(row)
+		}
+		if err != nil {
 			return fault.Wrap(err, fault.Internal, "part %s does not fit its plan", u.key())
 		}
 		seen++
 	}
-	if seen != len(sums) {
-		return fault.New(fault.Internal, "part %s has the pages of %d nodes instead of %d", u.key(), seen, len(sums))
+	if seen != nodes {
+		return fault.New(fault.Internal, "part %s has the pages of %d nodes instead of %d", u.key(), seen, nodes)
 	}
 	return nil
 }
 
-// addTo adds what the pages of one node hold to the sums of its groups. The nodes come in the plan's order.
-func (p pageSums) addTo(sums [][]table.Sum, node int) error {
-	if p.Node != node || node >= len(sums) || len(p.Rows) != len(p.Group) || len(p.Digest) != len(p.Group) {
-		return fmt.Errorf("row %d has %d groups, %d counts and %d digests of node %d", node, len(p.Group), len(p.Rows), len(p.Digest), p.Node)
+// addTo adds what the pages of one node hold to the sums of its groups.
+func (p pageSums) addTo(sums [][]table.Sum) error {
+	if len(p.Rows) != len(p.Group) || len(p.Digest) != len(p.Group) {
+		return fmt.Errorf("%d groups, %d counts and %d digests of node %d", len(p.Group), len(p.Rows), len(p.Digest), p.Node)
 	}
+	if p.Node < 0 || p.Node >= len(sums) {
+		return fmt.Errorf("node %d of %d", p.Node, len(sums))
+	}
+	of := sums[p.Node]
 	for i, group := range p.Group {
-		if group < 0 || group >= len(sums[node]) {
-			return fmt.Errorf("row %d has group %d of %d", node, group, len(sums[node]))
+		if group < 0 || group >= len(of) {
+			return fmt.Errorf("group %d of %d of node %d", group, len(of), p.Node)
 		}
-		sums[node][group] = sums[node][group].Add(table.Sum{Rows: p.Rows[i], Digest: p.Digest[i]})
+		of[group] = of[group].Add(table.Sum{Rows: p.Rows[i], Digest: p.Digest[i]})
 	}
 	return nil
 }

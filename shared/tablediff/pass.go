@@ -39,12 +39,7 @@ type reading struct {
 func (j *job) inPass(ctx context.Context, fn func([]Tx) error) error {
 	if j.pass == nil {
 		j.totals.Snapshot = rand.Text()
-		return j.inSnapshots(ctx, func(txs []Tx) error {
-			for _, tx := range txs {
-				tx.Last()
-			}
-			return fn(txs)
-		})
+		return j.inSnapshots(ctx, fn)
 	}
 	release, err := j.slots.take(ctx, j.plan.TaskID, j.plan.Workers)
 	if err != nil {
@@ -58,12 +53,22 @@ func (j *job) inPass(ctx context.Context, fn func([]Tx) error) error {
 	sound := false
 	defer func() { j.pass.put(r, sound) }() // after a panic too
 	j.totals.Snapshot = r.of.id
-	for _, tx := range r.txs {
-		tx.Keep()
-	}
 	err = fn(r.txs)
 	sound = err == nil
 	return err
+}
+
+// announce comes before each call within inPass; last says that it is the unit's last. A pass goes on with its snapshot, but
+// without the locks of a call; a snapshot of the unit's own ends with the last.
+func (j *job) announce(txs []Tx, last bool) {
+	for _, tx := range txs {
+		switch {
+		case j.pass != nil:
+			tx.Keep()
+		case last:
+			tx.Last()
+		}
+	}
 }
 
 // take gives a reading of the pass's snapshot, one that is idle or a new one.

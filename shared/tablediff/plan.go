@@ -58,6 +58,8 @@ type Plan struct {
 	// Buckets: pages are first compared by so many buckets of the key's hash, which is cheaper than finding every row's
 	// leaf. 0: the nodes may hash equal keys differently.
 	Buckets int `json:"buckets,omitempty"`
+	// Grid: what every so many pages hold is kept for a baseline, or is taken from one. 0: it proves nothing.
+	Grid int64 `json:"grid,omitempty"`
 
 	// Facts: per node, what the ages of rows prove something on; none in a rerun. Known: what was equal before.
 	Facts []table.Facts `json:"facts,omitempty"`

@@ -59,7 +59,7 @@ type planner struct {
 }
 
 // makePlan asks every node about the table and divides the key space.
-func makePlan(ctx context.Context, opener Opener, job Job, now time.Time) (*Plan, error) {
+func makePlan(ctx context.Context, opener Opener, job Job, now time.Time) (*planner, error) {
 	nodes, err := opener.Open(ctx, job.Request.ClusterName, job.Database, job.Nodes)
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func makePlan(ctx context.Context, opener Opener, job Job, now time.Time) (*Plan
 			return nil, err
 		}
 	}
-	return p.plan, nil
+	return p, nil
 }
 
 // newPlan is what is known before any node was asked.
@@ -113,17 +113,25 @@ func (p *planner) describe(ctx context.Context) error {
 	p.plan.Columns, p.plan.Key = p.common.Columns, p.common.Key
 	p.plan.ByText = slices.Contains(p.common.ByText, true)
 	p.plan.Warnings = append(p.plan.Warnings, p.common.Warnings...)
+	p.writeSources()
+	for _, d := range p.descriptions {
+		p.plan.ServerVersions = append(p.plan.ServerVersions, versionText(d.ServerVersion))
+	}
+	return nil
+}
+
+// writeSources says how each node's table is read.
+func (p *planner) writeSources() {
 	reading := reconcile.Reading{
 		Schema: p.plan.Schema, Table: p.plan.Table, Filter: p.plan.Filter, SHA256: p.plan.Checksum == ChecksumSHA256, Seeds: p.plan.Seeds,
 	}
 	if p.plan.Strategy == Keys { // the filter has chosen the keys already
 		reading.Filter = ""
 	}
+	p.plan.Sources = nil
 	for i, d := range p.descriptions {
 		p.plan.Sources = append(p.plan.Sources, p.common.Source(d, i, reading))
-		p.plan.ServerVersions = append(p.plan.ServerVersions, versionText(d.ServerVersion))
 	}
-	return nil
 }
 
 // chooseChecksum: only where all nodes digest the same constants alike can the fast digest be compared.
@@ -301,20 +309,30 @@ func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 		return
 	}
 	p.plan.Strategy = Pages
-	pages := make([][]int64, len(p.nodes))
 	for i := range p.plan.Sources {
 		if !p.pagesReadable() { // read the whole of it through the parent
 			p.plan.Sources[i].Leaves = []table.Leaf{{Relation: p.plan.Sources[i].Relation}}
 		}
-		for _, leaf := range p.plan.Sources[i].Leaves {
+	}
+	if p.plan.Sources[0].KeyHash != "" {
+		p.plan.Buckets = blockplan.Buckets(p.plan.RowEstimate)
+	}
+	if p.plan.Buckets > 0 && p.pagesReadable() && p.plan.unproven() == "" {
+		p.plan.Grid = blockplan.Grid(p.mostPages())
+	}
+	p.divideScans()
+}
+
+// divideScans divides the pages of every node into units.
+func (p *planner) divideScans() {
+	pages := make([][]int64, len(p.nodes))
+	for i, source := range p.plan.Sources {
+		for _, leaf := range source.Leaves {
 			pages[i] = append(pages[i], leaf.Pages)
 		}
 	}
 	units := blockplan.ScanUnits(p.plan.RowEstimate, p.plan.BlockRows*int64(p.job.Request.BatchSize), p.plan.Workers)
-	p.plan.Scans = blockplan.Spans(pages, units)
-	if p.plan.Sources[0].KeyHash != "" {
-		p.plan.Buckets = blockplan.Buckets(p.plan.RowEstimate)
-	}
+	p.plan.Scans = blockplan.Spans(pages, units, p.plan.Grid)
 }
 
 // pagesReadable says whether every node's pages can be read by themselves.

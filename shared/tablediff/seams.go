@@ -41,7 +41,10 @@ type Tx interface {
 	Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, limit int64) ([]table.Fingerprint, error)
 	Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error)
 	Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
-	PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping) (map[int]table.Sum, error)
+	// PageSums gives the sum of each group of rows on each span of pages, and the xmin of the snapshot for each span that has rows.
+	PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error)
+	// PageFreshness is Freshness of spans of pages.
+	PageFreshness(ctx context.Context, s table.Source, spans []table.Span) ([]table.Freshness, error)
 	ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64) ([][]table.Listed, error)
 	Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error)
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)

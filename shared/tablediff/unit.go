@@ -15,6 +15,7 @@ const (
 	phasePlan    = "plan"
 	phaseKeys    = "keys"
 	phaseKeyList = "keylist"
+	phaseChanged = "changed"
 	phaseBuckets = "buckets"
 	phaseScan    = "scan"
 	phaseCompare = "compare"
@@ -71,8 +72,10 @@ func (u Unit) sources(p *Plan) []table.Source {
 func (u Unit) check(p *Plan) error {
 	fits := u.Index >= 0
 	switch u.Phase {
+	case phaseChanged:
+		fits = fits && u.Index < len(p.Scans) && p.Known != nil && p.Grid > 0 && p.Buckets > 0 && len(u.Buckets) == 0
 	case phaseBuckets:
-		fits = fits && u.Index < len(p.Scans) && p.Buckets > 0 && len(u.Buckets) == 0
+		fits = fits && u.Index < len(p.Scans) && p.Buckets > 0 && riseWithin(u.Buckets, 0, p.Buckets)
 	case phaseScan:
 		fits = fits && u.Index < len(p.Scans) && riseWithin(u.Buckets, 0, p.Buckets)
 	case phaseCompare:
@@ -179,10 +182,11 @@ func (t Totals) rowsTotal() int64 {
 	return sum
 }
 
-// pageSums is a row of a scan part: what one node's pages hold, per leaf or bucket.
+// pageSums is a row of a scan part: what one node's pages hold, per leaf or bucket, and per stretch where that is kept.
 type pageSums struct {
-	Node   int     `json:"node"`
-	Group  []int   `json:"g"`
-	Rows   []int64 `json:"n"`
-	Digest []int64 `json:"x"`
+	Node      int       `json:"node"`
+	Group     []int     `json:"g,omitempty"`
+	Rows      []int64   `json:"n,omitempty"`
+	Digest    []int64   `json:"x,omitempty"`
+	Stretches []Stretch `json:"stretches,omitempty"`
 }

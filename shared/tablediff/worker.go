@@ -73,7 +73,7 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 	if err := job.run(ctx); err != nil {
 		return Totals{}, err
 	}
-	if u.Phase != phaseScan && u.Phase != phaseBuckets {
+	if u.Phase == phaseCompare || u.Phase == phaseConfirm {
 		job.totals.From, job.totals.To = u.From, u.To
 		job.totals.Range = plan.span(u.From, u.To)
 	}
@@ -106,6 +106,8 @@ type job struct {
 
 func (j *job) run(ctx context.Context) error {
 	switch j.unit.Phase {
+	case phaseChanged:
+		return j.scanChanged(ctx)
 	case phaseBuckets:
 		return j.scan(ctx, table.Grouping{Buckets: j.plan.Buckets})
 	case phaseScan:

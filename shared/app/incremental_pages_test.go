@@ -1,0 +1,148 @@
+package app_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"ace/shared/app/apptest"
+	"ace/shared/pg/pgtest"
+	"ace/shared/soak"
+	"ace/shared/tablediff"
+)
+
+// scattered is a table whose keys lie in no order, so that it is read page by page: some 90 stretches on each node.
+func scattered(t testing.TB, c *pgtest.Cluster) *apptest.Service {
+	t.Helper()
+	c.ExecAll(t, `CREATE TABLE t (id uuid PRIMARY KEY, v text, n int DEFAULT 0, filler text DEFAULT repeat('f', 120))`,
+		`INSERT INTO t SELECT md5(i::text)::uuid, 'text ' || i FROM generate_series(1, 60000) i`, `ANALYZE t`)
+	return apptest.New(t, c, apptest.Options{})
+}
+
+// of is the row number i.
+func of(i int) string { return fmt.Sprintf("id = md5('%d')::uuid", i) }
+
+func TestIncremental_OfScatteredKeysDigestsOnlyThePagesThatChanged(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	s := scattered(t, c)
+	last := s.Diff(t, "public.t", small()...)
+	if last.Summary.Strategy != tablediff.Pages {
+		t.Fatalf("the strategy is %s", last.Summary.Strategy)
+	}
+	all := int64(-1)
+	for _, step := range []struct {
+		name, all, second string
+		changed           int64 // stretches of both nodes at most
+		differ            int64
+	}{
+		{"nothing happens", ``, ``, 0, 0},
+		{"a row changes everywhere", `UPDATE t SET v = 'new' WHERE ` + of(1), ``, 4, 0},
+		{"two rows change on one node, a third goes, a fourth comes", ``, `UPDATE t SET v = 'other' WHERE ` + of(1) + ` OR ` + of(15000) + `; DELETE FROM t WHERE ` + of(9) +
+			`; INSERT INTO t VALUES ('00000000-0000-0000-0000-000000000001', 'more')`, 6, 4},
+		{"they still differ", ``, ``, 0, 4},
+		{"they heal", ``, `UPDATE t SET v = 'new' WHERE ` + of(1) + `; UPDATE t SET v = 'text 15000' WHERE ` + of(15000) +
+			`; INSERT INTO t VALUES (md5('9')::uuid, 'text 9'); DELETE FROM t WHERE v = 'more'`, 8, 0},
+		{"they stay as they are", ``, ``, 0, 0},
+		{"many rows all over the table are changed on one node", ``, `UPDATE t SET v = v || '!' WHERE abs(hashtext(id::text)) % 120 = 0`, 90, 510},
+		{"and still differ, so that they are looked for among half of the rows", ``, ``, 0, 510},
+		{"nearly all are deleted there", ``, `DELETE FROM t WHERE n = 0 AND v NOT LIKE '%!'`, 90, 60000},
+		{"the table has grown by half", `INSERT INTO t SELECT md5(i::text)::uuid, 'text ' || i FROM generate_series(60001, 90000) i`, ``, 180, 60000},
+	} {
+		c.ExecAll(t, step.all)
+		c.Exec(t, 1, step.second)
+		d := agrees(t, s)
+		if d.Summary.BlocksUnchanged == nil {
+			t.Fatalf("%s: everything was compared: %v", step.name, d.Summary.Warnings)
+		}
+		compared := *d.Summary.BlocksCompared
+		if all < 0 {
+			all = *d.Summary.BlocksUnchanged
+		}
+		if got := compared; got > step.changed || step.changed > 0 && got == 0 || compared+*d.Summary.BlocksUnchanged < all {
+			t.Errorf("%s: %d stretches of %d were digested, want at most %d", step.name, got, got+*d.Summary.BlocksUnchanged, step.changed)
+		}
+		if d.Result.MismatchedRows < step.differ-100 || d.Result.MismatchedRows > step.differ+100 || (d.Result.MismatchedRows == 0) != (step.differ == 0) {
+			t.Errorf("%s: %d rows differ, want about %d", step.name, d.Result.MismatchedRows, step.differ)
+		}
+	}
+}
+
+// The rows of partitions, and of a key that the nodes order differently, are read page by page too.
+func TestIncremental_OfTablesWithoutACommonOrder(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	s := apptest.New(t, c, apptest.Options{})
+	for node, collation := range []string{"C", "und-x-icu"} {
+		c.Exec(t, node, `CREATE TABLE t (id text COLLATE "`+collation+`" PRIMARY KEY, v text) PARTITION BY HASH (id)`)
+	}
+	c.ExecAll(t, `CREATE TABLE t0 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 0)`, `CREATE TABLE t1 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 1)`,
+		`INSERT INTO t SELECT CASE WHEN i % 2 = 0 THEN 'key-' ELSE 'Key ' END || i, 'text' FROM generate_series(1, 6000) i`)
+	s.Diff(t, "public.t", small()...)
+	if d := agrees(t, s); d.Summary.BlocksUnchanged == nil || *d.Summary.BlocksCompared != 0 {
+		t.Fatalf("nothing happened: %v, %v", d.Summary.BlocksCompared, d.Summary.Warnings)
+	}
+	c.Exec(t, 1, `DELETE FROM t WHERE id = 'key-4000'`)
+	if d := agrees(t, s); d.Summary.BlocksUnchanged == nil || *d.Summary.BlocksCompared != 1 || d.Result.MismatchedRows != 1 {
+		t.Errorf("one row is gone: %v stretches, %d rows, %v", deref(d.Summary.BlocksCompared), d.Result.MismatchedRows, d.Summary.Warnings)
+	}
+	c.Exec(t, 1, `ALTER TABLE t1 RENAME TO renamed`)
+	if d := agrees(t, s); d.Summary.Baseline != "" {
+		t.Errorf("a renamed partition: the baseline of %s was used", d.Summary.Baseline)
+	}
+}
+
+// pageHistories are what may happen to scattered rows; %s picks one.
+func pageHistories() []string {
+	return []string{
+		`UPDATE t SET n = n + 1 WHERE %s`, `UPDATE t SET v = v WHERE %s`, `DELETE FROM t WHERE %s`,
+		`WITH gone AS (DELETE FROM t WHERE %s RETURNING *) INSERT INTO t SELECT id, v, n + 1, filler FROM gone`,
+		`BEGIN; SAVEPOINT s; UPDATE t SET n = 77 WHERE %s; ROLLBACK TO s; COMMIT`, `BEGIN; DELETE FROM t WHERE %s; ROLLBACK`,
+		`UPDATE t SET n = 5 WHERE ctid < '(100,0)' AND n < 5`, `INSERT INTO t SELECT gen_random_uuid(), 'new' FROM generate_series(1, 300)`,
+		`DELETE FROM t WHERE n = 5`, `VACUUM (FREEZE) t`, `VACUUM t`, `ANALYZE t`, `VACUUM FULL t`, `TRUNCATE t`,
+		`BEGIN; CREATE TEMP TABLE x ON COMMIT DROP AS SELECT * FROM t WHERE n = 0 LIMIT 50; DELETE FROM t WHERE id IN (SELECT id FROM x); INSERT INTO t SELECT * FROM x; COMMIT`,
+	}
+}
+
+func TestIncremental_RandomHistoriesOfPagesGiveTheAnswerOfAFullComparison(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	s := scattered(t, c)
+	s.Diff(t, "public.t", small()...)
+	random := rand.New(rand.NewPCG(soak.Seed(t), 8))
+	all := pageHistories()
+	rounds, used, unchanged := soak.Rounds(t, 3, 200), 0, int64(0)
+	for range rounds {
+		open := c.Connect(t, random.IntN(2))
+		if _, err := open.Exec(t.Context(), `BEGIN; UPDATE t SET v = 'late' WHERE `+of(1+random.IntN(60000))); err != nil {
+			t.Fatal(err)
+		}
+		agrees(t, s)
+		if _, err := open.Exec(t.Context(), []string{"COMMIT", "ROLLBACK"}[random.IntN(2)]); err != nil {
+			t.Fatal(err)
+		}
+		_ = open.Close(t.Context())
+		for range random.IntN(3) {
+			sql := all[random.IntN(len(all))]
+			if strings.HasPrefix(sql, "TRUNCATE") && random.IntN(4) > 0 {
+				continue
+			}
+			if strings.Contains(sql, "%") {
+				sql = fmt.Sprintf(sql, of(1+random.IntN(60000)))
+			}
+			c.Exec(t, random.IntN(2), sql)
+		}
+		d := agrees(t, s)
+		if d.Summary.Strategy != tablediff.Pages && d.Result.TotalRows > 50_000 {
+			t.Fatalf("the strategy is %s", d.Summary.Strategy)
+		}
+		if d.Summary.BlocksUnchanged != nil {
+			used, unchanged = used+1, unchanged+*d.Summary.BlocksUnchanged
+		}
+	}
+	if unchanged == 0 {
+		t.Error("no stretch was ever proven")
+	}
+	soak.Report(t, "%d of %d rounds used a baseline, %d stretches proven", used, rounds, unchanged)
+}

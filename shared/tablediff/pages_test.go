@@ -1,0 +1,91 @@
+package tablediff
+
+import (
+	"strings"
+	"testing"
+
+	"ace/shared/archive"
+	"ace/shared/archive/storetest/minio"
+	"ace/shared/blockplan"
+	"ace/shared/fault"
+	"ace/shared/part"
+	"ace/shared/table"
+	"ace/shared/task"
+)
+
+// scanPart stores the rows of a scan unit.
+func scanPart(t *testing.T, r *run, u Unit, rows ...pageSums) {
+	t.Helper()
+	w, err := part.Create(t.Context(), r.Store, u.key(), u.header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		if err := w.Row(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Seal(t.Context(), Totals{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// knowing is a run whose two nodes have a stretch of 7 rows each at the baseline, and one that came later.
+func knowing(store archive.Store, taskID string) (*run, table.Sum) {
+	sum := table.Sum{Rows: 7, Digest: -3}
+	old, fresh := table.Span{To: 8}, table.Span{From: 8, To: -1}
+	known := []Stretch{{Span: old, Rows: 7, Horizon: 5, Sums: packSums([]table.Sum{{}, sum})}}
+	plan := &Plan{
+		TaskID: taskID, Layout: blockplan.Layout{LeavesPerBlock: 1}, Nodes: []string{"n1", "n2"}, Strategy: Pages, Buckets: 4, Grid: 8, Workers: 1,
+		Scans: [][][]table.Span{{{old, fresh}, {old, fresh}}}, Known: &Known{Stretches: [][]Stretch{known, known}},
+	}
+	report := func(task.Progress) {}
+	return &run{Coordinator: NewCoordinator(CoordinatorOptions{Store: store}), plan: plan, progress: newProgress(report)}, sum
+}
+
+func TestKnownSums_AddWhatIsTheSameToWhatWasDigested(t *testing.T) {
+	r, sum := knowing(minio.Start(t).Store(t), "td_1")
+	same := Stretch{Span: table.Span{To: 8}, Rows: 7, Horizon: 9, Same: true}
+	grown := Stretch{Span: table.Span{From: 8, To: -1}, Rows: 1, Horizon: 9, Sums: packSums([]table.Sum{{}, {Rows: 1, Digest: 4}})}
+	empty := Stretch{Span: table.Span{From: 8, To: -1}}
+	scanPart(t, r, r.unit(phaseChanged, 0), pageSums{Node: 0, Stretches: []Stretch{same, grown}}, pageSums{Node: 1, Stretches: []Stretch{same, empty}})
+	sums, err := r.knownSums(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := sum.Add(table.Sum{Rows: 1, Digest: 4}); sums[0][1] != want || sums[1][1] != sum || sums[0][0] != (table.Sum{}) {
+		t.Errorf("the sums are %v, want %v and %v in group 1", sums, want, sum)
+	}
+	if r.unchanged != 2 || len(r.stretches[0]) != 2 {
+		t.Fatalf("%d stretches are unchanged, %v", r.unchanged, r.stretches)
+	}
+	if kept := r.stretches[1][0]; kept.Same || kept.Horizon != 9 || kept.Rows != 7 || string(kept.Sums) != string(r.plan.Known.Stretches[1][0].Sums) {
+		t.Errorf("what is left for the next comparison is %+v", kept)
+	}
+}
+
+// A stretch that lacks would be taken for empty, on both nodes alike.
+func TestKnownSums_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
+	store := minio.Start(t).Store(t)
+	same := Stretch{Span: table.Span{To: 8}, Rows: 7, Same: true}
+	empty := Stretch{Span: table.Span{From: 8, To: -1}}
+	for name, rows := range map[string][]pageSums{
+		"a node lacks":                   {{Node: 0, Stretches: []Stretch{same, empty}}},
+		"the nodes are swapped":          {{Node: 1, Stretches: []Stretch{same, empty}}, {Node: 0, Stretches: []Stretch{same, empty}}},
+		"a node too many":                {{Stretches: []Stretch{same, empty}}, {Node: 1, Stretches: []Stretch{same, empty}}, {Node: 2, Stretches: []Stretch{same, empty}}},
+		"a stretch lacks":                {{Stretches: []Stretch{same}}, {Node: 1, Stretches: []Stretch{same}}},
+		"another stretch":                {{Stretches: []Stretch{same, same}}, {Node: 1, Stretches: []Stretch{same, same}}},
+		"the same as nothing":            {{Stretches: []Stretch{same, {Span: empty.Span, Rows: 1, Same: true}}}, {Node: 1, Stretches: []Stretch{same, empty}}},
+		"fewer rows than were known":     {{Stretches: []Stretch{{Span: same.Span, Rows: 6, Same: true}, empty}}, {Node: 1, Stretches: []Stretch{same, empty}}},
+		"sums of a bucket that is none":  {{Stretches: []Stretch{same, {Span: empty.Span, Rows: 1, Sums: packSums([]table.Sum{{}, {}, {}, {}, {Rows: 1}})}}}, {Node: 1, Stretches: []Stretch{same, empty}}},
+		"sums of other rows than it has": {{Stretches: []Stretch{same, {Span: empty.Span, Rows: 2, Sums: packSums([]table.Sum{{Rows: 1}})}}}, {Node: 1, Stretches: []Stretch{same, empty}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, _ := knowing(store, "td_"+strings.ReplaceAll(name, " ", "_"))
+			scanPart(t, r, r.unit(phaseChanged, 0), rows...)
+			if sums, err := r.knownSums(t.Context()); fault.CodeOf(err) != fault.Internal || !strings.Contains(err.Error(), "part ") {
+				t.Errorf("the sums are %v, error %v", sums, err)
+			}
+		})
+	}
+}
