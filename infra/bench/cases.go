@@ -16,7 +16,20 @@ type benchCase struct {
 	Follow string // the endpoint that is given the comparison's document, and is measured in its place; empty: table-diff is
 	Args   string // more of its parameters
 	Heal   string // run on the second node between the two; undoes Drift
+
+	// Copy: the table is a copy of this one, made when the case is wanted, before anything drifts.
+	Copy string
+	// Incremental: every comparison is followed by one in full, and these are the limit. Change is run on every node before each
+	// of the former; %d is how many there were.
+	Incremental bool
+	Change      string
 }
+
+// A hundredth of all rows, in a twentieth of the blocks of 10 000: other ones each time.
+const (
+	fewOfNightly   = `UPDATE nightly SET city = city WHERE (index / 10000) % 20 = %d % 20 AND index % 5 = 0`
+	fewOfUnordered = `UPDATE unordered SET memo = memo WHERE (extract(epoch FROM created)::bigint / 10000) % 20 = %d % 20 AND extract(epoch FROM created)::bigint % 5 = 0`
+)
 
 // scattered is the drift of 205 rows: 200 changed all over the table, 3 missing, 2 too many.
 const scattered = `
@@ -88,6 +101,12 @@ func cases() []benchCase {
 		{Name: "repair: 0.1 M updates", Table: "hundred", Nodes: 2, Differs: 100000, Drift: driftHundred, Follow: repair, Args: "&source_of_truth=n1"},
 		{Name: "one node empty, 0.1 M rows", Table: "hundred", Nodes: 2, Differs: 100000, Drift: `TRUNCATE hundred`},
 		{Name: "repair: 0.1 M insertions", Table: "hundred", Nodes: 2, Differs: 100000, Drift: `TRUNCATE hundred`, Follow: repair, Args: "&source_of_truth=n1"},
+		{Name: "incremental: nothing changed", Table: "nightly", Copy: "customers", Nodes: 2, Incremental: true},
+		{Name: "incremental: 1 % in 5 %", Table: "nightly", Copy: "customers", Nodes: 2, Incremental: true, Change: fewOfNightly},
+		{Name: "incremental: all changed", Table: "changing", Copy: "million", Nodes: 2, Incremental: true, Change: `UPDATE changing SET city = city`},
+		{Name: "incremental: uuid, nothing", Table: "unordered", Copy: "ledger", Nodes: 2, Incremental: true},
+		{Name: "incremental: uuid, 1 % in 5 %", Table: "unordered", Copy: "ledger", Nodes: 2, Incremental: true, Change: fewOfUnordered},
+		{Name: "incremental: uuid, all", Table: "unordered", Copy: "ledger", Nodes: 2, Incremental: true, Change: `UPDATE unordered SET memo = memo`},
 		{Name: "large: 10 M rows, equal", Table: "large", Nodes: 2, Large: true},
 		{Name: "large: 10 M rows, 205 scattered", Table: "large", Nodes: 2, Large: true, Differs: 205, Drift: strings.ReplaceAll(scattered, "customers", "large")},
 	}

@@ -79,8 +79,20 @@ func run(ctx context.Context, rows, runs int, only, output string) (err error) {
 	return write(output, results)
 }
 
-// load makes the table of the large cases on every node, if one of them is wanted.
+// load makes the tables on every node that only some cases need, if one of them is wanted.
 func (b *bench) load(ctx context.Context, only string) error {
+	copied := map[string]bool{}
+	for _, c := range cases() {
+		if c.Copy == "" || copied[c.Table] || !c.wanted(only) {
+			continue
+		}
+		copied[c.Table] = true
+		_, err := b.nodes.All(ctx, "-c", fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", c.Table, c.Copy),
+			"-c", fmt.Sprintf("INSERT INTO %s SELECT * FROM %s", c.Table, c.Copy), "-c", "VACUUM ANALYZE "+c.Table)
+		if err != nil {
+			return err
+		}
+	}
 	if !slices.ContainsFunc(cases(), func(c benchCase) bool { return c.Large && c.wanted(only) }) {
 		return nil
 	}

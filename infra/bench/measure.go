@@ -95,6 +95,9 @@ func (b *bench) measure(ctx context.Context, c benchCase) (r result, err error) 
 		return r, err
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
+	if c.Incremental {
+		return b.alternate(ctx, c, service, r)
+	}
 	return b.repeat(ctx, c, service, r)
 }
 
@@ -124,6 +127,53 @@ func (b *bench) repeat(ctx context.Context, c benchCase, service *stage.Service,
 	r.Median = median(times)
 	r.Ratio = r.Median / r.Limit
 	r.RowsPerS = float64(r.Rows) / r.Median
+	var err error
+	r.PeakMB, err = peakMemory(service.PID())
+	return r, err
+}
+
+// alternate has the service compare incrementally and in full, by turns. The limit is what the latter takes.
+func (b *bench) alternate(ctx context.Context, c benchCase, service *stage.Service, r result) (result, error) {
+	full := c
+	full.Incremental = false
+	if _, _, err := b.once(ctx, full, service); err != nil {
+		return r, err
+	}
+	var times, limits []float64
+	for i := range b.runs + 1 {
+		if c.Change != "" {
+			change := strings.ReplaceAll(c.Change, "%d", strconv.Itoa(i))
+			group, changing := errgroup.WithContext(ctx)
+			for node := range c.Nodes {
+				group.Go(func() error {
+					_, err := b.nodes.One(changing, node, "-c", change, "-c", "VACUUM "+c.Table)
+					return err
+				})
+			}
+			if err := group.Wait(); err != nil {
+				return r, err
+			}
+		}
+		took, done, err := b.once(ctx, c, service)
+		if err != nil {
+			return r, err
+		}
+		limit, again, err := b.once(ctx, full, service)
+		if err != nil {
+			return r, err
+		}
+		if done.differs != 0 || done.rows != again.rows || done.summary.Baseline == "" || again.summary.Baseline != "" {
+			return r, fmt.Errorf("%d of %d rows differ from baseline %q, in full %d of %d", done.differs, done.rows, done.summary.Baseline, again.differs, again.rows)
+		}
+		r.Rows, r.Strategy, r.Timings = done.rows, done.summary.Strategy, done.summary.Timings
+		if i == 0 {
+			r.First = took
+			continue
+		}
+		times, limits = append(times, took), append(limits, limit)
+	}
+	r.Limit, r.Median = median(limits), median(times)
+	r.Ratio, r.RowsPerS = r.Median/r.Limit, float64(r.Rows)/r.Median
 	var err error
 	r.PeakMB, err = peakMemory(service.PID())
 	return r, err

@@ -17,6 +17,7 @@ type outcome struct {
 	rows, differs int64
 	summary       struct {
 		Strategy string             `json:"strategy"`
+		Baseline string             `json:"baseline"`
 		Timings  map[string]float64 `json:"timings"`
 	}
 }
@@ -27,6 +28,9 @@ func (b *bench) once(ctx context.Context, c benchCase, s *stage.Service) (float6
 	path := "/ace/table-diff?confirm_delay=0&" + args
 	if c.CPUs > 0 {
 		path += "&max_cpu_ratio=1"
+	}
+	if c.Incremental {
+		path += "&baseline=last"
 	}
 	status, err := finish(ctx, s, path)
 	if err == nil && c.Heal != "" {

@@ -2,13 +2,10 @@ package app_test
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"strings"
 	"testing"
 
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
-	"ace/shared/soak"
 	"ace/shared/tablediff"
 )
 
@@ -91,58 +88,4 @@ func TestIncremental_OfTablesWithoutACommonOrder(t *testing.T) {
 	if d := agrees(t, s); d.Summary.Baseline != "" {
 		t.Errorf("a renamed partition: the baseline of %s was used", d.Summary.Baseline)
 	}
-}
-
-// pageHistories are what may happen to scattered rows; %s picks one.
-func pageHistories() []string {
-	return []string{
-		`UPDATE t SET n = n + 1 WHERE %s`, `UPDATE t SET v = v WHERE %s`, `DELETE FROM t WHERE %s`,
-		`WITH gone AS (DELETE FROM t WHERE %s RETURNING *) INSERT INTO t SELECT id, v, n + 1, filler FROM gone`,
-		`BEGIN; SAVEPOINT s; UPDATE t SET n = 77 WHERE %s; ROLLBACK TO s; COMMIT`, `BEGIN; DELETE FROM t WHERE %s; ROLLBACK`,
-		`UPDATE t SET n = 5 WHERE ctid < '(100,0)' AND n < 5`, `INSERT INTO t SELECT gen_random_uuid(), 'new' FROM generate_series(1, 300)`,
-		`DELETE FROM t WHERE n = 5`, `VACUUM (FREEZE) t`, `VACUUM t`, `ANALYZE t`, `VACUUM FULL t`, `TRUNCATE t`,
-		`BEGIN; CREATE TEMP TABLE x ON COMMIT DROP AS SELECT * FROM t WHERE n = 0 LIMIT 50; DELETE FROM t WHERE id IN (SELECT id FROM x); INSERT INTO t SELECT * FROM x; COMMIT`,
-	}
-}
-
-func TestIncremental_RandomHistoriesOfPagesGiveTheAnswerOfAFullComparison(t *testing.T) {
-	t.Parallel()
-	c := pgtest.Own(t)
-	s := scattered(t, c)
-	s.Diff(t, "public.t", small()...)
-	random := rand.New(rand.NewPCG(soak.Seed(t), 8))
-	all := pageHistories()
-	rounds, used, unchanged := soak.Rounds(t, 3, 200), 0, int64(0)
-	for range rounds {
-		open := c.Connect(t, random.IntN(2))
-		if _, err := open.Exec(t.Context(), `BEGIN; UPDATE t SET v = 'late' WHERE `+of(1+random.IntN(60000))); err != nil {
-			t.Fatal(err)
-		}
-		agrees(t, s)
-		if _, err := open.Exec(t.Context(), []string{"COMMIT", "ROLLBACK"}[random.IntN(2)]); err != nil {
-			t.Fatal(err)
-		}
-		_ = open.Close(t.Context())
-		for range random.IntN(3) {
-			sql := all[random.IntN(len(all))]
-			if strings.HasPrefix(sql, "TRUNCATE") && random.IntN(4) > 0 {
-				continue
-			}
-			if strings.Contains(sql, "%") {
-				sql = fmt.Sprintf(sql, of(1+random.IntN(60000)))
-			}
-			c.Exec(t, random.IntN(2), sql)
-		}
-		d := agrees(t, s)
-		if d.Summary.Strategy != tablediff.Pages && d.Result.TotalRows > 50_000 {
-			t.Fatalf("the strategy is %s", d.Summary.Strategy)
-		}
-		if d.Summary.BlocksUnchanged != nil {
-			used, unchanged = used+1, unchanged+*d.Summary.BlocksUnchanged
-		}
-	}
-	if unchanged == 0 {
-		t.Error("no stretch was ever proven")
-	}
-	soak.Report(t, "%d of %d rounds used a baseline, %d stretches proven", used, rounds, unchanged)
 }

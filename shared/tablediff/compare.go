@@ -311,10 +311,7 @@ func (j *job) keep(found []candidate, block int) error {
 				j.totals.PairCandidates[p]++
 			}
 		}
-		var err error
-		if j.line, err = c.appendLine(j.line[:0]); err != nil {
-			return err
-		}
+		j.line = c.appendLine(j.line[:0])
 		if err := j.out.Line(j.line); err != nil {
 			return err
 		}

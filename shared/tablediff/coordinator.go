@@ -62,10 +62,10 @@ type run struct {
 	told      atomic.Bool // a compare unit is done
 	dense     atomic.Bool // most leaves of the latest one differed
 	timings   timings
-	equal     Totals  // of leaves that the scan found equal
-	several   bool    // not all units of a pass have read the same snapshot
-	listed    keyList // of a rerun
-	settled   bool    // what a baseline depends on is as it was when the run was planned
+	equal     Totals      // of leaves that the scan found equal
+	several   bool        // not all units of a pass have read the same snapshot
+	listed    keyList     // of a rerun
+	settled   bool        // what a baseline depends on is as it was when the run was planned
 	stretches [][]Stretch // per node, in the order of its pages: what a baseline keeps of the pages strategy
 	unchanged int64       // stretches that hold what they held at the baseline
 	compares  []Unit

@@ -7,6 +7,7 @@ import (
 	"ace/shared/difffile"
 	"ace/shared/fault"
 	"ace/shared/table"
+	"ace/shared/texts"
 )
 
 // report reads the rows of every candidate that is not resolved and writes what differs. The text of the rows has the
@@ -114,12 +115,10 @@ func (c *confirmation) judge(candidate indexed, rows []*table.KeyedRow) error {
 }
 
 // keep writes a finding to the part: its rows as the document will have them.
-func (c *confirmation) keep(f finding, key table.Key, texts []table.Row) (err error) {
-	if f.Key, err = appendKey(nil, key); err != nil {
-		return err
-	}
-	f.Rows = make([]difffile.Encoded, len(texts))
-	for node, text := range texts {
+func (c *confirmation) keep(f finding, key table.Key, rows []table.Row) (err error) {
+	f.Key = texts.AppendKey(nil, key)
+	f.Rows = make([]difffile.Encoded, len(rows))
+	for node, text := range rows {
 		if text == nil {
 			continue
 		}

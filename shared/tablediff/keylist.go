@@ -13,6 +13,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/table"
+	"ace/shared/texts"
 )
 
 // keyTotals is the seal of a part of keys: which keys a block of a rerun has.
@@ -114,9 +115,7 @@ func (w *keyWriter) add(ctx context.Context, key table.Key) (err error) {
 			return err
 		}
 	}
-	if w.line, err = appendKey(w.line[:0], key); err != nil {
-		return err
-	}
+	w.line = texts.AppendKey(w.line[:0], key)
 	w.digest.Write(w.line)
 	if err := w.out.Line(w.line); err != nil {
 		return err

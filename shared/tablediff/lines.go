@@ -2,13 +2,13 @@ package tablediff
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 
 	"ace/shared/difffile"
 	"ace/shared/table"
+	"ace/shared/texts"
 )
 
 // The rows of compare and confirm parts are lines of fields with tabs between. There can be as many as the table has
@@ -23,9 +23,9 @@ type candidate struct {
 }
 
 // appendLine writes block, key, and the digest of each node ("-" for none).
-func (c candidate) appendLine(out []byte) ([]byte, error) {
+func (c candidate) appendLine(out []byte) []byte {
 	out = append(strconv.AppendInt(out, int64(c.Block), 10), tab)
-	out, err := appendKey(out, c.Key)
+	out = texts.AppendKey(out, c.Key)
 	for _, digest := range c.Digest {
 		out = append(out, tab)
 		if digest == nil {
@@ -34,7 +34,7 @@ func (c candidate) appendLine(out []byte) ([]byte, error) {
 		}
 		out = strconv.AppendInt(out, *digest, 10)
 	}
-	return out, err
+	return out
 }
 
 // readCandidate reads what appendLine wrote for this many nodes.
@@ -68,7 +68,7 @@ func readCandidate(line []byte, nodes int) (candidate, error) {
 type finding struct {
 	Unsettled bool
 	Differs   []bool             // per pair
-	Key       []byte             // as appendKey writes it
+	Key       []byte             // as texts.AppendKey writes it
 	Rows      []difffile.Encoded // per node; nil: no such row
 }
 
@@ -111,15 +111,9 @@ func readFinding(line []byte, pairs, nodes int) (finding, error) {
 	return f, nil
 }
 
-// appendKey writes a key as a JSON array of texts.
-func appendKey(out []byte, key table.Key) ([]byte, error) {
-	raw, err := json.Marshal(key)
-	return append(out, raw...), err
-}
-
 func readKey(raw []byte) (table.Key, error) {
-	var key table.Key
-	if err := json.Unmarshal(raw, &key); err != nil {
+	key, err := texts.ReadKey(raw)
+	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}
 	return slices.Clip(key), nil

@@ -104,10 +104,13 @@ func eachChange(ctx context.Context, store archive.Store, parts []Stored, fn fun
 
 func each(r *part.Reader, fn func(change) error) error {
 	for {
-		var c change
-		more, err := r.Next(&c)
-		if err != nil || !more {
+		line, err := r.NextLine()
+		if err != nil || line == nil {
 			return err
+		}
+		c, err := readChange(line)
+		if err != nil {
+			return r.Damaged(err)
 		}
 		if err := fn(c); err != nil {
 			return err

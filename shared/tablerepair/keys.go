@@ -7,6 +7,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/part"
 	"ace/shared/table"
+	"ace/shared/texts"
 )
 
 // keysPerPart bounds a part of keys, and what one statement looks up.
@@ -28,11 +29,14 @@ func readKeys(ctx context.Context, store archive.Store, p *Plan, of Keys, n int)
 	defer r.Close()
 	var keys []table.Key
 	for {
-		var k table.Key
-		more, err := r.Next(&k)
-		if err != nil || !more {
+		line, err := r.NextLine()
+		if err != nil || line == nil {
 			return keys, err
 		}
-		keys = append(keys, k)
+		key, err := texts.ReadKey(line)
+		if err != nil {
+			return nil, r.Damaged(err)
+		}
+		keys = append(keys, key)
 	}
 }

@@ -21,6 +21,7 @@ type recorder struct {
 	out    *part.Writer
 	stored Stored
 	n      int
+	line   []byte // the change being written, reused
 	totals *Totals
 }
 
@@ -37,7 +38,8 @@ func (r *recorder) add(ctx context.Context, c change) (err error) {
 		}
 		r.n++
 	}
-	return r.out.Row(c)
+	r.line = c.appendLine(r.line[:0])
+	return r.out.Line(r.line)
 }
 
 // seal ends the part that is being written. An object that is there already is somebody else's: an error.

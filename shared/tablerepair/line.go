@@ -1,0 +1,106 @@
+package tablerepair
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+
+	"ace/shared/table"
+	"ace/shared/texts"
+)
+
+// A change is a line of JSON. There can be as many as the table has rows, so it is written and read by hand; what reads
+// otherwise than it is written here is left to encoding/json.
+
+// appendLine writes the change.
+func (c change) appendLine(out []byte) []byte {
+	out = append(out, `{"op":`...)
+	out = strconv.AppendQuote(out, c.Op)
+	out = texts.AppendKey(append(out, `,"key":`...), c.Key)
+	if len(c.Before) > 0 {
+		out = texts.Append(append(out, `,"before":`...), c.Before)
+	}
+	if len(c.Columns) > 0 {
+		out = append(out, `,"columns":`...)
+		for i, at := range c.Columns {
+			out = strconv.AppendInt(append(out, "[,"[min(i, 1)]), int64(at), 10)
+		}
+		out = append(out, ']')
+	}
+	if len(c.After) > 0 {
+		out = texts.Append(append(out, `,"after":`...), c.After)
+	}
+	return append(out, '}')
+}
+
+// readChange reads what appendLine wrote.
+func readChange(line []byte) (c change, err error) {
+	if c, ok := readPlain(line); ok {
+		return c, nil
+	}
+	err = json.Unmarshal(line, &c)
+	return c, err
+}
+
+// readPlain reads a change whose members stand in the order they are written in.
+func readPlain(line []byte) (c change, ok bool) {
+	rest, ok := bytes.CutPrefix(line, []byte(`{"op":"`))
+	op, rest, found := bytes.Cut(rest, []byte(`","key":`))
+	if !ok || !found {
+		return c, false
+	}
+	switch c.Op = string(op); c.Op {
+	case opInsert, opUpdate, opDelete:
+	default:
+		return c, false
+	}
+	key, rest, err := texts.Read(rest, -1)
+	if err != nil {
+		return c, false
+	}
+	c.Key = make(table.Key, len(key))
+	for i, text := range key {
+		if text == nil {
+			return c, false
+		}
+		c.Key[i] = *text
+	}
+	before, rest, ok := readMember(rest, `,"before":`)
+	if !ok {
+		return c, false
+	}
+	columns, rest, ok := readColumns(rest)
+	if !ok {
+		return c, false
+	}
+	after, rest, ok := readMember(rest, `,"after":`)
+	c.Before, c.Columns, c.After = before, columns, after
+	return c, ok && string(rest) == "}"
+}
+
+// readMember reads a row, if it is there.
+func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
+	rest, found := bytes.CutPrefix(raw, []byte(name))
+	if !found {
+		return nil, raw, true
+	}
+	list, rest, err := texts.Read(rest, -1)
+	return list, rest, err == nil
+}
+
+// readColumns reads the places of columns, if they are there.
+func readColumns(raw []byte) (columns []int, rest []byte, ok bool) {
+	rest, found := bytes.CutPrefix(raw, []byte(`,"columns":[`))
+	if !found {
+		return nil, raw, true
+	}
+	list, rest, found := bytes.Cut(rest, []byte("]"))
+	for number := range bytes.SplitSeq(list, []byte(",")) {
+		at, err := strconv.Atoi(string(number))
+		if err != nil {
+			return nil, nil, false
+		}
+		columns = append(columns, at)
+	}
+	return columns, rest, found
+}

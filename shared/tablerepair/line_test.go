@@ -1,0 +1,71 @@
+package tablerepair
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"ace/shared/table"
+)
+
+func drawRow(rt *rapid.T, name string) table.Row {
+	var row table.Row
+	for range rapid.IntRange(0, 5).Draw(rt, name) {
+		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`["\\\],{}a]*`)).Draw(rt, "text")
+		row = append(row, &text)
+		if rapid.IntRange(0, 3).Draw(rt, "null") == 0 {
+			row[len(row)-1] = nil
+		}
+	}
+	return row
+}
+
+func TestChange_IsAnyLineOfJSONAndIsReadAsItWasWritten(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		c := change{
+			Op: rapid.SampledFrom([]string{opInsert, opUpdate, opDelete}).Draw(rt, "op"), Key: rapid.SliceOfN(rapid.String(), 1, 3).Draw(rt, "key"),
+			Before: drawRow(rt, "before"), After: drawRow(rt, "after"), Columns: rapid.SliceOfN(rapid.IntRange(0, 2000), 0, 4).Draw(rt, "columns"),
+		}
+		if len(c.Columns) == 0 {
+			c.Columns = nil
+		}
+		line := c.appendLine(nil)
+		plain, ok := readPlain(line)
+		if diff := cmp.Diff(c, plain); !ok || diff != "" {
+			rt.Fatalf("%s is read as (-wrote +read):\n%s", line, diff)
+		}
+		var standard change
+		if err := json.Unmarshal(line, &standard); err != nil || !cmp.Equal(c, standard) {
+			rt.Fatalf("%s: encoding/json reads %+v, error %v", line, standard, err)
+		}
+		raw, err := json.Marshal(c)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if read, err := readChange(raw); err != nil || !cmp.Equal(c, read) {
+			rt.Fatalf("%s of encoding/json is read as %+v, error %v", raw, read, err)
+		}
+	})
+}
+
+// Whatever is read by hand, encoding/json reads as the same.
+func FuzzChange(f *testing.F) {
+	f.Add([]byte(`{"op":"update","key":["1"],"before":["1",null],"columns":[1],"after":["x"]}`))
+	f.Add([]byte(`{"op":"delete","key":["1"],"before":["]}"]}`))
+	f.Add([]byte(`{"op":"insert","key":[],"columns":[]}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		plain, ok := readPlain(line)
+		if !ok {
+			return
+		}
+		var standard change
+		if err := json.Unmarshal(line, &standard); err != nil {
+			t.Fatalf("%q is read by hand: %v", line, err)
+		}
+		if got, want := string(plain.appendLine(nil)), string(standard.appendLine(nil)); got != want {
+			t.Fatalf("%q is %s, encoding/json reads %s", line, got, want)
+		}
+	})
+}
