@@ -288,3 +288,33 @@ func TestIncremental_AnotherSetOfPartitionsIsComparedInFull(t *testing.T) {
 		t.Errorf("the baseline of %q was used, %d rows differ", d.Summary.Baseline, d.Result.MismatchedRows)
 	}
 }
+
+func TestIncremental_AFilterThatDependsOnTheRowAloneIsProven(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	s := checked(t, c, `CREATE TABLE allowed (n int)`, `INSERT INTO allowed VALUES (0)`)
+	filtered := func(filter string, args ...string) apptest.Diff {
+		return s.Diff(t, "public.t", small(append(args, "table_filter", filter)...)...)
+	}
+	const own = "n = 0 AND id <= 4000"
+	blocks := filtered(own).Summary.Blocks
+	for _, step := range []struct {
+		sql               string // on the second node
+		unchanged, differ int64
+	}{
+		{``, blocks, 0}, {`UPDATE t SET v = 'unseen' WHERE id > 4000`, blocks, 0}, {`UPDATE t SET n = 1 WHERE id = 10`, blocks - 1, 1}, {`UPDATE t SET v = 'seen' WHERE id = 3999`, blocks - 2, 2},
+	} {
+		c.Exec(t, 1, step.sql)
+		d, full := filtered(own, "baseline", "last"), filtered(own)
+		if d.Summary.BlocksUnchanged == nil || *d.Summary.BlocksUnchanged != step.unchanged || d.Result.MismatchedRows != step.differ || full.Result.MismatchedRows != step.differ {
+			t.Errorf("%q: %v of %d blocks unchanged, want %d; %d rows differ, in full %d, want %d; %q", step.sql, deref(d.Summary.BlocksUnchanged), blocks, step.unchanged,
+				d.Result.MismatchedRows, full.Result.MismatchedRows, step.differ, d.Summary.Warnings)
+		}
+	}
+	const others = "n IN (SELECT allowed.n FROM allowed)"
+	filtered(others)
+	c.Exec(t, 0, `DELETE FROM allowed`)
+	if d := filtered(others, "baseline", "last"); d.Summary.Baseline != "" || d.Summary.RowsPerNode["n1"] != 0 || !strings.Contains(fmt.Sprint(d.Summary.Warnings), "table_filter may select other rows") {
+		t.Errorf("a filter that looks elsewhere: baseline %q, rows %v, %q", d.Summary.Baseline, d.Summary.RowsPerNode, d.Summary.Warnings)
+	}
+}

@@ -28,7 +28,7 @@ type Summary struct {
 	Blocks              int64              `json:"blocks"`
 	MismatchedBlocks    int64              `json:"mismatched_blocks"`
 	Baseline            string             `json:"baseline,omitempty"`         // the task that an incremental run builds on
-	BlocksUnchanged     *int64             `json:"blocks_unchanged,omitempty"` // of such a run: blocks that hold the very rows they held then
+	BlocksUnchanged     *int64             `json:"blocks_unchanged,omitempty"` // of such a run: blocks, or stretches of each node's pages, that hold the very rows they held then
 	BlocksCompared      *int64             `json:"blocks_compared,omitempty"`  // the others
 	Strategy            string             `json:"strategy"`
 	Snapshots           string             `json:"snapshots"`

@@ -16,6 +16,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/blockplan"
+	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
@@ -81,13 +82,35 @@ func (p *Plan) settings(blockRows int) (string, error) {
 		}
 	}
 	raw, err := json.Marshal([]any{
-		p.ClusterName, p.DBName, p.Schema, p.Table, p.Nodes, p.Columns, p.Key, p.Filter, p.Ignored, p.Checksum, p.Strategy, blockRows, readings,
+		p.ClusterName, p.DBName, p.Schema, p.Table, p.Nodes, p.Columns, p.Key, p.Filter, p.Selections, p.Ignored, p.Checksum, p.Strategy, blockRows, readings,
 	})
 	if err != nil {
 		return "", fault.Wrap(err, fault.Internal, "the settings of a baseline cannot be written")
 	}
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// selection is what a filter means on one node: how the server shows it, and why its answer for a row may change though the
+// row does not; "": it may not.
+type selection struct {
+	Shown string `json:"shown"`
+	Doubt string `json:"doubt,omitempty"`
+}
+
+// readFilter asks every node what the filter means; nil if there is none.
+func (p *Plan) readFilter(ctx context.Context, nodes []Node) ([]selection, error) {
+	if p.Filter == "" {
+		return nil, nil
+	}
+	columns := make([]string, len(p.Columns))
+	for i, column := range p.Columns {
+		columns[i] = column.Name
+	}
+	return fanout.Map(ctx, len(nodes), indexes(len(nodes)), func(ctx context.Context, i int) (s selection, err error) {
+		s.Shown, s.Doubt, err = nodes[i].ProveFilter(ctx, p.Sources[i], columns)
+		return s, err
+	})
 }
 
 // dated says whether the blocks of a plan can be told by the ages of their rows.
@@ -104,8 +127,10 @@ func (p *Plan) undated() string {
 
 // unproven says why the ages of rows prove nothing, "" if they do.
 func (p *Plan) unproven() string {
-	if p.Filter != "" {
-		return "table_filter may select other rows though none has changed"
+	for i, s := range p.Selections {
+		if s.Doubt != "" {
+			return "node " + p.Nodes[i] + ": table_filter may select other rows though none has changed: " + s.Doubt
+		}
 	}
 	for i, facts := range p.Facts {
 		if facts.Unproven != "" {

@@ -109,9 +109,16 @@ func (r *run) checkFacts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		selections, err := r.plan.readFilter(ctx, nodes)
+		if err != nil {
+			return err
+		}
 		r.settled = true
 		for i, facts := range now {
 			changed := changedFacts(r.plan.Facts[i].Values, facts.Values)
+			if selections != nil && selections[i] != r.plan.Selections[i] {
+				changed = append(changed, "meaning of table_filter")
+			}
 			if len(changed) == 0 && facts.Unproven == "" {
 				continue
 			}

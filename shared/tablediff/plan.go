@@ -78,6 +78,7 @@ type Plan struct {
 	MaxDiffRows       int64         `json:"max_diff_rows"`
 	ConfirmDelay      time.Duration `json:"confirm_delay"`
 	Filter            string        `json:"table_filter,omitempty"`
+	Selections        []selection   `json:"selections,omitempty"` // per node: what the filter means there
 	Ignored           []string      `json:"ignore_columns,omitempty"`
 	Warnings          []string      `json:"warnings,omitempty"`
 

@@ -180,6 +180,9 @@ func (p *planner) checkFilter(ctx context.Context) error {
 		return rows, p.checkLeaves(ctx, i)
 	})
 	p.estimates = estimates
+	if err == nil {
+		p.plan.Selections, err = p.plan.readFilter(ctx, p.nodes)
+	}
 	return err
 }
 

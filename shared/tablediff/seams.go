@@ -21,6 +21,9 @@ type Node interface {
 	Facts(ctx context.Context, schema, name string) (table.Facts, error)
 	// CheckFilter has the server judge the source's filter, and estimates the rows it selects.
 	CheckFilter(ctx context.Context, s table.Source) (int64, error)
+	// ProveFilter gives the source's filter as the server shows it, and says why its answer for a row may change though the row
+	// does not.
+	ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error)
 	// Sample reads about count keys, evenly spaced in physical order.
 	Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error)
 	// Every reads every step-th key in key order.

@@ -1,0 +1,166 @@
+package pg
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// filterPlans have a plan show the whole filter in one place.
+var filterPlans = []setting{ //nolint:gochecknoglobals // a constant list
+	{"enable_indexscan", "off"}, {"enable_indexonlyscan", "off"}, {"enable_bitmapscan", "off"}, {"enable_tidscan", "off"}, {"enable_seqscan", "on"},
+}
+
+// ProveFilter gives the source's filter as the server's plan shows it, with all that is constant worked out, and says why its
+// answer for a row may change though the row does not; "": it may not.
+func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error) {
+	if len(s.Leaves) != 1 || s.Leaves[0].Relation != s.Relation {
+		return "", "it is of a table with partitions", nil
+	}
+	if hidden := hiddenIn(s.Filter); hidden != "" {
+		return "", "it has " + hidden, nil
+	}
+	tx, err := n.Begin(ctx, s.SearchPath)
+	if err != nil {
+		return "", "", err
+	}
+	defer tx.Close()
+	var plan []byte
+	verbose := explain("SELECT 1 FROM "+s.Relation+" WHERE (\n"+s.Filter+"\n)", &plan)
+	verbose.sql = strings.Replace(verbose.sql, "FORMAT JSON", "VERBOSE, COSTS off, FORMAT JSON", 1)
+	foreign := ""
+	tx.Last()
+	err = tx.run(ctx, doingFilter, append(settings(filterPlans), verbose, query{
+		sql: foreignOperators, args: textArgs("{" + strings.Join(provenOperators, ",") + "}"), row: func(v [][]byte) error {
+			foreign = string(v[0])
+			return nil
+		},
+	})...)
+	if err != nil {
+		return "", "", err
+	}
+	if shown, doubt, err = shownFilter(n.name, plan); err != nil || doubt != "" {
+		return shown, doubt, err
+	}
+	if foreign != "" {
+		return shown, "the database has an operator " + foreign + " of its own", nil
+	}
+	return shown, doubtOf(shown, columns), nil
+}
+
+// foreignOperators names an operator of these names between built-in types that is not itself built in.
+const foreignOperators = `SELECT oprname FROM pg_operator
+	WHERE oprname = ANY ($1::text[]) AND oprnamespace <> 'pg_catalog'::regnamespace AND oprleft < 16384 AND oprright < 16384 LIMIT 1`
+
+var (
+	literals = regexp.MustCompile(`'(?:[^']|'')*'`)                           //nolint:gochecknoglobals // a constant
+	called   = regexp.MustCompile(`("|[A-Za-z_0-9$[:^ascii:]]+)\s*\(`)        //nolint:gochecknoglobals // a constant
+	unshown  = regexp.MustCompile(`(?i)\b(?:collate|select|with|operator)\b`) //nolint:gochecknoglobals // a constant
+)
+
+// beforeParenthesis may stand there without being functions of somebody's.
+var beforeParenthesis = []string{"in", "any", "all", "some", "and", "or", "not", "when", "then", "else", "case", "between", "is", "from", "like", "ilike", "coalesce", "nullif", "greatest", "least", "varchar", "char", "character", "varying", "numeric", "decimal", "timestamp", "timestamptz", "time", "interval"} //nolint:gochecknoglobals // a constant list
+
+// hiddenIn names what a filter has that its plan may not show any more: a collation, a function that was written out, a
+// query that was found to be superfluous.
+func hiddenIn(filter string) string {
+	filter = literals.ReplaceAllString(filter, "''")
+	if word := unshown.FindString(filter); word != "" {
+		return word
+	}
+	for _, match := range called.FindAllStringSubmatch(filter, -1) {
+		if !slices.Contains(beforeParenthesis, strings.ToLower(match[1])) {
+			return match[1] + "()"
+		}
+	}
+	return ""
+}
+
+// shownFilter reads the filter out of the plan of a scan of one table. There is none where it selects every row.
+func shownFilter(node string, plan []byte) (shown, doubt string, err error) {
+	var plans []struct {
+		Plan struct {
+			Type   string            `json:"Node Type"`
+			Filter string            `json:"Filter"`
+			Below  []json.RawMessage `json:"Plans"`
+		} `json:"Plan"`
+	}
+	if err := json.Unmarshal(plan, &plans); err != nil || len(plans) != 1 {
+		return "", "", fault.Wrap(err, fault.Internal, "node %q: EXPLAIN gave no plan", node)
+	}
+	top := plans[0].Plan
+	if top.Type != "Seq Scan" || len(top.Below) > 0 {
+		return "", "it does more than look at one row", nil
+	}
+	return top.Filter, "", nil
+}
+
+// provenOperators depend on their operands and the settings of the session only, if these are of built-in types.
+var provenOperators = []string{"=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~*", "!~~*", "~", "!~", "~*", "!~*", "+", "-", "*", "/", "%", "||"} //nolint:gochecknoglobals // a constant list
+
+// words are the parts of the grammar that a proven filter may have beside columns, constants and operators.
+var words = []string{"AND", "OR", "NOT", "IS", "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT", "FROM", "ANY", "ALL", "ARRAY", "CASE", "WHEN", "THEN", "ELSE", "END", "COALESCE", "NULLIF", "GREATEST", "LEAST"} //nolint:gochecknoglobals // a constant list
+
+// Types that a constant may be written as, and those that a value may be cast to: text may mean now as a date.
+const (
+	castTypes  = `smallint|integer|bigint|numeric|real|double precision|boolean|text|character varying|character|bpchar|uuid|bytea`
+	constTypes = castTypes + `|date|interval|timestamp with(?:out)? time zone|time with(?:out)? time zone|"char"|name|oid|inet|cidr|json|jsonb`
+)
+
+// A filter is read as a row of these, from the left to the right.
+var filterTokens = []*regexp.Regexp{ //nolint:gochecknoglobals // a constant list
+	regexp.MustCompile(`^[ \n()\[\],]+`),
+	regexp.MustCompile(`^(?:E?'(?:[^']|'')*'|-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)(?:::(?:` + constTypes + `)(?:\([0-9, ]+\))?(?:\[\])*)?`),
+	regexp.MustCompile(`^::(?:` + castTypes + `)(?:\([0-9, ]+\))?(?:\[\])*`),
+	filterName, filterOperator,
+}
+
+var (
+	filterName     = regexp.MustCompile(`^(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"]|"")*")(?:\.(?:[a-z_][a-z0-9_$]*|"(?:[^"]|"")*"))?`) //nolint:gochecknoglobals // a constant
+	filterOperator = regexp.MustCompile(`^[-+*/<>=~!@#%^&|` + "`" + `?]+`)                                                        //nolint:gochecknoglobals // a constant
+)
+
+// doubtOf says what in a filter is neither a column, nor a constant, nor an operator on these.
+func doubtOf(filter string, columns []string) string {
+	for rest := filter; rest != ""; {
+		token := ""
+		var of *regexp.Regexp
+		for _, of = range filterTokens {
+			if token = of.FindString(rest); token != "" {
+				break
+			}
+		}
+		rest = rest[len(token):]
+		switch {
+		case token == "":
+			return fmt.Sprintf("it has %.20q", rest)
+		case of == filterOperator && !slices.Contains(provenOperators, token):
+			return "it has the operator " + token
+		case of == filterName && slices.Contains(words, token):
+		case of == filterName && (strings.HasPrefix(rest, "(") || !isColumn(token, columns)):
+			return "it has " + token
+		}
+	}
+	return ""
+}
+
+// isColumn says whether a name, with or without that of the table before it, is one of these columns, or true or false.
+func isColumn(name string, columns []string) bool {
+	if name == "true" || name == "false" {
+		return true
+	}
+	return slices.ContainsFunc(columns, func(column string) bool {
+		for _, written := range []string{column, table.Quote(column)} {
+			if name == written || strings.HasSuffix(name, "."+written) {
+				return true
+			}
+		}
+		return false
+	})
+}
