@@ -152,3 +152,38 @@ func TestTaskRunner_HandsOverBeforeItsTimeIsUpAndNothingIsDoneTwice(t *testing.T
 		t.Errorf("%d invocations of the task runner, want several", len(runs))
 	}
 }
+
+// Not parallel: a transaction of another test would keep what is unchanged from being proven.
+func TestIncremental_IsProvenAcrossInvocations(t *testing.T) {
+	s := newSite(t)
+	s.cluster.ExecAll(t, `CREATE TABLE t (id uuid PRIMARY KEY, v text, filler text DEFAULT repeat('f', 120))`,
+		`INSERT INTO t SELECT md5(i::text)::uuid, 'value ' || i FROM generate_series(1, 60000) i`, `ANALYZE t`)
+	d := s.deploy(t, settings{
+		env:    map[string]string{"ACE_MAX_INVOCATIONS": "2", "ACE_UNIT_TIMEOUT": "1s"},
+		limits: map[string]time.Duration{runner: 3 * time.Second, worker: 10 * time.Second},
+		faults: map[string]emulator.Faults{worker: {Latency: 300 * time.Millisecond}},
+	})
+	d.sweepUntilEnd(t)
+	first := d.submit(t, "block_rows", "1000", "batch_size", "5")
+	wantCompleted(t, d.wait(t, first), 0)
+	s.cluster.Exec(t, 1, `UPDATE t SET v = 'other' WHERE id = md5('77')::uuid`)
+	id := d.submit(t, "block_rows", "1000", "batch_size", "5", "baseline", "last")
+	status := d.wait(t, id)
+	wantCompleted(t, status, 1)
+	var result struct {
+		Summary struct {
+			Baseline  string `json:"baseline"`
+			Unchanged int    `json:"blocks_unchanged"`
+			Compared  int    `json:"blocks_compared"`
+		} `json:"summary"`
+	}
+	if err := json.Unmarshal(status.Result, &result); err != nil {
+		t.Fatal(err)
+	}
+	if got := result.Summary; got.Baseline != first || got.Unchanged < 100 || got.Compared < 1 || got.Compared > 2 {
+		t.Errorf("%+v, want the baseline %s, and one or two stretches compared", got, first)
+	}
+	if runs := len(d.emulator.Invocations(runner)); runs < 3 {
+		t.Errorf("%d invocations of the task runner, want several", runs)
+	}
+}
