@@ -59,9 +59,9 @@ const foreignOperators = `SELECT oprname FROM pg_operator
 	WHERE oprname = ANY ($1::text[]) AND oprnamespace <> 'pg_catalog'::regnamespace AND oprleft < 16384 AND oprright < 16384 LIMIT 1`
 
 var (
-	literals = regexp.MustCompile(`'(?:[^']|'')*'`)                           //nolint:gochecknoglobals // a constant
-	called   = regexp.MustCompile(`("|[A-Za-z_0-9$[:^ascii:]]+)\s*\(`)        //nolint:gochecknoglobals // a constant
-	unshown  = regexp.MustCompile(`(?i)\b(?:collate|select|with|operator)\b`) //nolint:gochecknoglobals // a constant
+	literals = regexp.MustCompile(`'(?:[^']|'')*'`)
+	called   = regexp.MustCompile(`("|[A-Za-z_0-9$[:^ascii:]]+)\s*\(`)
+	unshown  = regexp.MustCompile(`(?i)\b(?:collate|select|with|operator)\b`)
 )
 
 // beforeParenthesis may stand there without being functions of somebody's.
@@ -122,8 +122,8 @@ var filterTokens = []*regexp.Regexp{ //nolint:gochecknoglobals // a constant lis
 }
 
 var (
-	filterName     = regexp.MustCompile(`^(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"]|"")*")(?:\.(?:[a-z_][a-z0-9_$]*|"(?:[^"]|"")*"))?`) //nolint:gochecknoglobals // a constant
-	filterOperator = regexp.MustCompile(`^[-+*/<>=~!@#%^&|` + "`" + `?]+`)                                                        //nolint:gochecknoglobals // a constant
+	filterName     = regexp.MustCompile(`^(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"]|"")*")(?:\.(?:[a-z_][a-z0-9_$]*|"(?:[^"]|"")*"))?`)
+	filterOperator = regexp.MustCompile(`^[-+*/<>=~!@#%^&|` + "`" + `?]+`)
 )
 
 // doubtOf says what in a filter is neither a column, nor a constant, nor an operator on these.

@@ -72,12 +72,8 @@ func (u Unit) sources(p *Plan) []table.Source {
 func (u Unit) check(p *Plan) error {
 	fits := u.Index >= 0
 	switch u.Phase {
-	case phaseChanged:
-		fits = fits && u.Index < len(p.Scans) && p.Known != nil && p.Grid > 0 && p.Buckets > 0 && len(u.Buckets) == 0
-	case phaseBuckets:
-		fits = fits && u.Index < len(p.Scans) && p.Buckets > 0 && riseWithin(u.Buckets, 0, p.Buckets)
-	case phaseScan:
-		fits = fits && u.Index < len(p.Scans) && riseWithin(u.Buckets, 0, p.Buckets)
+	case phaseChanged, phaseBuckets, phaseScan:
+		fits = fits && u.scans(p)
 	case phaseCompare:
 		fits = fits && u.coversSome(p) && u.narrows(p)
 	case phaseConfirm:
@@ -89,6 +85,18 @@ func (u Unit) check(p *Plan) error {
 		return fault.New(fault.Internal, "unit %s-%s of task %s does not fit its plan", u.Phase, u.name(), u.TaskID)
 	}
 	return nil
+}
+
+// scans says whether a unit that reads pages has some, and knows its buckets.
+func (u Unit) scans(p *Plan) bool {
+	known := riseWithin(u.Buckets, 0, p.Buckets)
+	switch u.Phase {
+	case phaseChanged:
+		known = len(u.Buckets) == 0 && p.Buckets > 0 && p.Known != nil && p.Grid > 0
+	case phaseBuckets:
+		known = known && p.Buckets > 0
+	}
+	return known && u.Index < len(p.Scans)
 }
 
 // coversSome says whether the unit answers for leaves that there are. How many blocks a rerun has was not known when the
