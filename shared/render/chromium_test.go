@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -185,4 +187,22 @@ func htmlOf(t *testing.T, s difffile.Summary, found difftest.Findings) []byte {
 		t.Fatal(err)
 	}
 	return html.Bytes()
+}
+
+// bigPage renders a hundred thousand differences as the service does, without the race detector, which takes ten times
+// as long.
+func bigPage(t *testing.T) []byte {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "bigpage")
+	if output, err := exec.Command("go", "build", "-o", program, "./rendertest/bigpage").CombinedOutput(); err != nil {
+		t.Fatalf("the program that renders it cannot be built: %v\n%s", err, output)
+	}
+	var failure bytes.Buffer
+	command := exec.Command(program)
+	command.Stderr = &failure
+	html, err := command.Output()
+	if err != nil {
+		t.Fatalf("it cannot be rendered: %v\n%s", err, &failure)
+	}
+	return html
 }
