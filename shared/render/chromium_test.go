@@ -30,7 +30,8 @@ import (
 // patience bounds everything that is done in one tab.
 const patience = 2 * time.Minute
 
-// chromium is the one browser of the package's tests, started when the first of them wants it.
+// chromium is the one browser of the package's tests, started when the first of them wants it. They open tabs of it beside
+// each other, but for the one that takes times.
 var chromium struct {
 	once  sync.Once
 	ctx   context.Context //nolint:containedctx // the browser's handle is one
@@ -191,15 +192,15 @@ func htmlOf(t *testing.T, s difffile.Summary, found difftest.Findings) []byte {
 
 // bigPage renders a hundred thousand differences as the service does, without the race detector, which takes ten times
 // as long.
-func bigPage(t *testing.T) []byte {
+func bigPage(t *testing.T, width string) []byte {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "bigpage")
 	if output, err := exec.Command("go", "build", "-o", program, "./rendertest/bigpage").CombinedOutput(); err != nil {
 		t.Fatalf("the program that renders it cannot be built: %v\n%s", err, output)
 	}
 	var failure bytes.Buffer
-	command := exec.Command(program)
-	command.Stderr = &failure
+	command := exec.Command(program, width)
+	command.Stderr, command.Env = &failure, append(os.Environ(), "GOGC=400")
 	html, err := command.Output()
 	if err != nil {
 		t.Fatalf("it cannot be rendered: %v\n%s", err, &failure)

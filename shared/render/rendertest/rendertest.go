@@ -77,3 +77,31 @@ func Drift(keys int) iter.Seq[difftest.Found] {
 		}
 	}
 }
+
+// Accounts are a table of few columns, of which tests can afford very many differences.
+func Accounts(nodes ...string) difffile.Summary {
+	return difftest.Summary(nodes, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "status", Type: "text"},
+		difffile.Column{Name: "balance", Type: "numeric(12,2)"}, difffile.Column{Name: "note", Type: "text"})
+}
+
+// Arrears is what was found between two nodes: of every ten keys seven differ in the balance, one in the status, and each
+// node lacks one.
+func Arrears(keys int) iter.Seq[difftest.Found] {
+	return func(yield func(difftest.Found) bool) {
+		for n := 1; n <= keys; n++ {
+			id := strconv.Itoa(1_000_000 + n*7919)
+			f := difftest.Found{Rows: [2]difffile.Row{difftest.Row(id, "active", id+".00", difftest.Null), difftest.Row(id, "active", "0.00", difftest.Null)}}
+			switch n % 10 {
+			case 1:
+				f.Rows[1] = difftest.Row(id, "suspended", id+".00", difftest.Null)
+			case 6:
+				f.Rows[1] = nil
+			case 9:
+				f.Rows[0] = nil
+			}
+			if !yield(f) {
+				return
+			}
+		}
+	}
+}

@@ -1,4 +1,4 @@
-// Bigpage writes the page of a hundred thousand differences, of ten columns each.
+// Bigpage writes the page of a hundred thousand differences: of ten columns each if it is told "wide", else of four.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log"
 	"os"
+	"slices"
 
 	"ace/shared/difffile"
 	"ace/shared/difffile/difftest"
@@ -22,8 +23,11 @@ type trouble struct{}
 func (trouble) Fatal(args ...any) { log.Fatal(args...) }
 
 func main() {
-	found := func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(100_000) }
-	document := difftest.Document(trouble{}, rendertest.Customers("n1", "n2"), found)
+	summary, list := rendertest.Accounts("n1", "n2"), rendertest.Arrears(100_000)
+	if slices.Contains(os.Args, "wide") {
+		summary, list = rendertest.Customers("n1", "n2"), rendertest.Drift(100_000)
+	}
+	document := difftest.Document(trouble{}, summary, func(difffile.Pair) iter.Seq[difftest.Found] { return list })
 	open := func(_ context.Context, offset int64) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(document[offset:])), nil
 	}
