@@ -195,7 +195,7 @@ func htmlOf(t *testing.T, s difffile.Summary, found difftest.Findings) []byte {
 func bigPage(t *testing.T, width string) []byte {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "bigpage")
-	if output, err := exec.Command("go", "build", "-o", program, "./rendertest/bigpage").CombinedOutput(); err != nil {
+	if output, err := exec.Command("go", "build", "-o", program, "ace/infra/bigpage").CombinedOutput(); err != nil {
 		t.Fatalf("the program that renders it cannot be built: %v\n%s", err, output)
 	}
 	var failure bytes.Buffer

@@ -1,5 +1,5 @@
 // Package rendertest makes what the pages of tests show: differences such as an operator meets them, as many as are asked
-// for. Its program bigpage renders very many, without the race detector that tests run with.
+// for.
 package rendertest
 
 import (
