@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -28,7 +30,8 @@ import (
 // patience bounds everything that is done in one tab.
 const patience = 2 * time.Minute
 
-// chromium is the one browser of the package's tests, started when the first of them wants it.
+// chromium is the one browser of the package's tests, started when the first of them wants it. They open tabs of it beside
+// each other, but for the one that takes times.
 var chromium struct {
 	once  sync.Once
 	ctx   context.Context //nolint:containedctx // the browser's handle is one
@@ -185,4 +188,22 @@ func htmlOf(t *testing.T, s difffile.Summary, found difftest.Findings) []byte {
 		t.Fatal(err)
 	}
 	return html.Bytes()
+}
+
+// bigPage renders a hundred thousand differences as the service does, without the race detector, which takes ten times
+// as long.
+func bigPage(t *testing.T, width string) []byte {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "bigpage")
+	if output, err := exec.Command("go", "build", "-o", program, "ace/infra/bigpage").CombinedOutput(); err != nil {
+		t.Fatalf("the program that renders it cannot be built: %v\n%s", err, output)
+	}
+	var failure bytes.Buffer
+	command := exec.Command(program, width)
+	command.Stderr, command.Env = &failure, append(os.Environ(), "GOGC=400")
+	html, err := command.Output()
+	if err != nil {
+		t.Fatalf("it cannot be rendered: %v\n%s", err, &failure)
+	}
+	return html
 }

@@ -18,6 +18,7 @@ import (
 	"ace/shared/difffile"
 	"ace/shared/difffile/difftest"
 	"ace/shared/render"
+	"ace/shared/render/rendertest"
 	"ace/shared/sidebyside"
 )
 
@@ -179,8 +180,8 @@ func TestHTML_HoldsEveryValueOfTheDocument(t *testing.T) {
 
 func TestHTML_IsTheSameForTheSameDocument(t *testing.T) {
 	t.Parallel()
-	s := customers("n1", "n2", "n3")
-	found := func(difffile.Pair) iter.Seq[difftest.Found] { return drift(300) }
+	s := rendertest.Customers("n1", "n2", "n3")
+	found := func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(300) }
 	if !bytes.Equal(htmlOf(t, s, found), htmlOf(t, s, found)) {
 		t.Error("two pages of one document differ")
 	}
@@ -188,8 +189,8 @@ func TestHTML_IsTheSameForTheSameDocument(t *testing.T) {
 
 func TestHTML_ChunksAreSmallAndOfOnePair(t *testing.T) {
 	t.Parallel()
-	s := customers("n1", "n2", "n3")
-	data, err := readPage(htmlOf(t, s, func(difffile.Pair) iter.Seq[difftest.Found] { return drift(450) }))
+	s := rendertest.Customers("n1", "n2", "n3")
+	data, err := readPage(htmlOf(t, s, func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(450) }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +213,7 @@ func TestHTML_ChunksAreSmallAndOfOnePair(t *testing.T) {
 
 func TestHTML_APageThatWouldBeTooLargeHasTheFirstOnesAndSaysSo(t *testing.T) {
 	t.Parallel()
-	document := difftest.Document(t, customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return drift(1000) })
+	document := difftest.Document(t, rendertest.Customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(1000) })
 	for limit, want := range map[int64]string{
 		1:       "The page has the first 201 of 1,000 differences",
 		1 << 20: "",
@@ -228,7 +229,7 @@ func TestHTML_APageThatWouldBeTooLargeHasTheFirstOnesAndSaysSo(t *testing.T) {
 }
 
 func TestHTML_SaysTheVerdictWithoutAScript(t *testing.T) {
-	match := customers("n1", "n2", "n3")
+	match := rendertest.Customers("n1", "n2", "n3")
 	match.ResolvedRows = 0
 	one := match
 	one.MismatchedRows = 1
@@ -236,7 +237,7 @@ func TestHTML_SaysTheVerdictWithoutAScript(t *testing.T) {
 	again.TaskID, again.RerunOf, again.TotalRows = "tr_20240315_123456", "diffs/2024-03-15/td_20240315_123456.json", 4
 	still := again
 	still.MismatchedRows = 3
-	found := difftest.List{n12: {{Rows: [2]difffile.Row{customer(1), drifted(1)}, Unsettled: true}}}
+	found := difftest.List{n12: {{Rows: [2]difffile.Row{rendertest.Customer(1), rendertest.Drifted(1)}, Unsettled: true}}}
 	limited := one
 	limited.DiffRowLimitReached, limited.TableFilter, limited.IgnoreColumns = true, "id < 7", []string{"seen"}
 	for name, tt := range map[string]struct {
@@ -265,7 +266,7 @@ func TestHTML_SaysTheVerdictWithoutAScript(t *testing.T) {
 
 func TestHTML_AnErrorOfWriterOrDocumentEndsIt(t *testing.T) {
 	t.Parallel()
-	document := difftest.Document(t, customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return drift(1000) })
+	document := difftest.Document(t, rendertest.Customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(1000) })
 	for _, room := range []full{0, 1 << 15, 1 << 18} {
 		if err := render.HTML(t.Context(), &room, difftest.Opener(t, document)); !errors.Is(err, errFull) {
 			t.Errorf("got %v", err)

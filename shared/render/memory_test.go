@@ -12,6 +12,7 @@ import (
 	"ace/shared/difffile"
 	"ace/shared/difffile/difftest"
 	"ace/shared/render"
+	"ace/shared/render/rendertest"
 	"ace/shared/sidebyside"
 )
 
@@ -42,8 +43,8 @@ func TestRendering_TakesLittleMemoryHoweverManyRowsDiffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const keys = 5_000 // 2.6 MB, ten times what is needed for any number
-	difftest.Write(t, out, customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return drift(keys) })
+	const keys = 3_500 // 1.8 MB, seven times what is needed for any number
+	difftest.Write(t, out, rendertest.Customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(keys) })
 	if err := out.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -334,7 +334,7 @@ func listingResumes(t *testing.T, server *minio.Server) {
 	store, proxy, direct := startTroubled(t, server)
 	fill := openStore(t, direct)
 	var wg sync.WaitGroup
-	const objects, writers = 1010, 10
+	const objects, writers = 1140, 10 // the first page is a small one
 	for w := range writers {
 		wg.Go(func() {
 			for i := w; i < objects; i += writers {

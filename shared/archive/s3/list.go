@@ -24,8 +24,27 @@ func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.
 	return nil
 }
 
+// firstPage is how many keys are asked for at first. Who lists looks for a page of a list most of the time, or for whether
+// there is anything at all, and a store takes many times as long for a full page of a thousand.
+const firstPage = 128
+
 func (s *Store) listFrom(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {
-	opts := minio.ListObjectsOptions{Prefix: s.prefix + prefix, Recursive: true, FetchOwner: new(bool)}
+	given := 0
+	more := true
+	first := func(info archive.Info) bool {
+		given, after = given+1, info.Key
+		more = fn(info)
+		return more && given < firstPage
+	}
+	if err := s.listPages(ctx, prefix, after, firstPage, first); err != nil || !more || given < firstPage {
+		return err
+	}
+	return s.listPages(ctx, prefix, after, 0, fn)
+}
+
+// listPages lists in pages of so many keys; 0 is as many as the store gives at once.
+func (s *Store) listPages(ctx context.Context, prefix, after string, size int, fn func(archive.Info) bool) error {
+	opts := minio.ListObjectsOptions{Prefix: s.prefix + prefix, Recursive: true, FetchOwner: new(bool), MaxKeys: size}
 	if after != "" {
 		opts.StartAfter = s.prefix + after
 	}

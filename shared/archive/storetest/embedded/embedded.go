@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -73,6 +74,22 @@ func Store(t testing.TB) *s3.Store {
 	}
 	t.Cleanup(store.Close)
 	return store
+}
+
+// Twins opens an empty archive in which objects can be had again under other keys without a request for each: some
+// microseconds instead of a millisecond, for archives of very many objects.
+func Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
+	t.Helper()
+	store = Store(t)
+	place := store.Location()
+	root := filepath.Join(shared.dir, "objects", place.Bucket, place.Prefix)
+	return store, func(from, to string) error {
+		path := filepath.Join(root, to)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		return os.Link(filepath.Join(root, from), path)
+	}
 }
 
 func start() {

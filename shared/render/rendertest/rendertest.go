@@ -1,4 +1,6 @@
-package render_test
+// Package rendertest makes what the pages of tests show: differences such as an operator meets them, as many as are asked
+// for.
+package rendertest
 
 import (
 	"iter"
@@ -9,8 +11,8 @@ import (
 	"ace/shared/difffile/difftest"
 )
 
-// customers is a comparison such as an operator meets it.
-func customers(nodes ...string) difffile.Summary {
+// Customers is a comparison such as an operator meets it.
+func Customers(nodes ...string) difffile.Summary {
 	s := difftest.Summary(nodes,
 		difffile.Column{Name: "region", Type: "text"}, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "name", Type: "text"},
 		difffile.Column{Name: "email", Type: "text"}, difffile.Column{Name: "status", Type: "text"}, difffile.Column{Name: "balance", Type: "numeric(12,2)"},
@@ -26,8 +28,8 @@ func customers(nodes ...string) difffile.Summary {
 	return s
 }
 
-// customer is a row, made quickly since tests make very many.
-func customer(id int) difffile.Row {
+// Customer is a row, made quickly since tests make very many.
+func Customer(id int) difffile.Row {
 	names := [...]string{"Ada Lovelace", "Grace Hopper", "Edsger Dijkstra", "Barbara Liskov", "Donald Knuth", "Frances Allen", "Tony Hoare"}
 	mails := [...]string{"ada.lovelace", "grace.hopper", "edsger.dijkstra", "barbara.liskov", "donald.knuth", "frances.allen", "tony.hoare"}
 	who, few := id%len(names), strconv.Itoa(10+id%80)
@@ -36,9 +38,9 @@ func customer(id int) difffile.Row {
 		`{"theme": "dark", "locale": "en-GB", "newsletter": true, "visits": `+few+"}", "2024-03-15 12:"+[...]string{"07", "34", "56"}[id%3]+":07.0000"+few+"+00", difftest.Null)
 }
 
-// drifted gives a row as a node has it that missed an update.
-func drifted(id int) difffile.Row {
-	row := customer(id)
+// Drifted gives a row as a node has it that missed an update.
+func Drifted(id int) difffile.Row {
+	row := Customer(id)
 	set := func(column int, value string) { row[column] = &value }
 	switch id % 5 {
 	case 0:
@@ -58,11 +60,11 @@ func drifted(id int) difffile.Row {
 	return row
 }
 
-// drift is what was found between two nodes: of every ten keys eight are different, and each node lacks one.
-func drift(keys int) iter.Seq[difftest.Found] {
+// Drift is what was found between two nodes: of every ten keys eight are different, and each node lacks one.
+func Drift(keys int) iter.Seq[difftest.Found] {
 	return func(yield func(difftest.Found) bool) {
 		for id := 1; id <= keys; id++ {
-			f := difftest.Found{Rows: [2]difffile.Row{customer(id), drifted(id)}, Unsettled: id%50 == 3}
+			f := difftest.Found{Rows: [2]difffile.Row{Customer(id), Drifted(id)}, Unsettled: id%50 == 3}
 			switch id % 10 {
 			case 6:
 				f.Rows[1] = nil
@@ -76,15 +78,15 @@ func drift(keys int) iter.Seq[difftest.Found] {
 	}
 }
 
-// accounts are a table of few columns, of which tests can afford very many differences.
-func accounts(nodes ...string) difffile.Summary {
+// Accounts are a table of few columns, of which tests can afford very many differences.
+func Accounts(nodes ...string) difffile.Summary {
 	return difftest.Summary(nodes, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "status", Type: "text"},
 		difffile.Column{Name: "balance", Type: "numeric(12,2)"}, difffile.Column{Name: "note", Type: "text"})
 }
 
-// arrears is what was found between two nodes: of every ten keys seven differ in the balance, one in the status, and each
+// Arrears is what was found between two nodes: of every ten keys seven differ in the balance, one in the status, and each
 // node lacks one.
-func arrears(keys int) iter.Seq[difftest.Found] {
+func Arrears(keys int) iter.Seq[difftest.Found] {
 	return func(yield func(difftest.Found) bool) {
 		for n := 1; n <= keys; n++ {
 			id := strconv.Itoa(1_000_000 + n*7919)

@@ -1,0 +1,38 @@
+// Bigpage renders, for the tests of shared/render, the page of a hundred thousand differences: of ten columns each if it
+// is told "wide", else of four.
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"iter"
+	"log"
+	"os"
+	"slices"
+
+	"ace/shared/difffile"
+	"ace/shared/difffile/difftest"
+	"ace/shared/render"
+	"ace/shared/render/rendertest"
+)
+
+// trouble ends the program.
+type trouble struct{}
+
+// Fatal is what difftest calls.
+func (trouble) Fatal(args ...any) { log.Fatal(args...) }
+
+func main() {
+	summary, list := rendertest.Accounts("n1", "n2"), rendertest.Arrears(100_000)
+	if slices.Contains(os.Args, "wide") {
+		summary, list = rendertest.Customers("n1", "n2"), rendertest.Drift(100_000)
+	}
+	document := difftest.Document(trouble{}, summary, func(difffile.Pair) iter.Seq[difftest.Found] { return list })
+	open := func(_ context.Context, offset int64) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(document[offset:])), nil
+	}
+	if err := render.HTML(context.Background(), os.Stdout, open); err != nil {
+		log.Fatal(err)
+	}
+}

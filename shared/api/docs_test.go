@@ -1,0 +1,77 @@
+package api_test
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"ace/shared/api"
+	"ace/shared/fault"
+)
+
+// TestDocs_NameEveryParameter holds the README's table of operations and docs/API.md against what requests may have.
+func TestDocs_NameEveryParameter(t *testing.T) {
+	readme, reference := text(t, "../../README.md"), text(t, "../../docs/API.md")
+	for operation, decode := range map[string]func(api.Params) error{
+		"table-diff":   refusal(api.DecodeTableDiff),
+		"table-rerun":  refusal(api.DecodeTableRerun),
+		"table-repair": refusal(api.DecodeTableRepair),
+		"table-undo":   refusal(api.DecodeTableUndo),
+		"tasks":        refusal(api.DecodeTasks),
+		"diffs":        refusal(api.DecodeDiffs),
+	} {
+		want := allowed(t, decode)
+		row := regexp.MustCompile(`(?m)^\| \[` + operation + `\]\([^)]*\) \| ([^|]*) \|`).FindStringSubmatch(readme)
+		if row == nil {
+			t.Fatalf("the README's table has no %s", operation)
+		}
+		got := strings.Split(strings.ReplaceAll(row[1], "*", ""), ", ")
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("the README gives %s the parameters %v, want %v", operation, got, want)
+		}
+		_, section, found := strings.Cut(reference, "\n## GET /ace/"+operation+"\n")
+		section, _, _ = strings.Cut(section, "\n## ")
+		for _, name := range want {
+			if !found || !strings.Contains(section, "`"+name+"`") {
+				t.Errorf("docs/API.md does not say what %s of %s is", name, operation)
+			}
+		}
+	}
+}
+
+func text(t *testing.T, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// refusal gives what is wrong with a request.
+func refusal[T any](decode func(api.Params) (T, error)) func(api.Params) error {
+	return func(p api.Params) error {
+		_, err := decode(p)
+		return err
+	}
+}
+
+// allowed are the parameters that a request may have, sorted: what is said of one that it may not have.
+func allowed(t *testing.T, decode func(api.Params) error) []string {
+	t.Helper()
+	params, err := api.ParseParams("no_such_parameter=1", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := fault.PublicMessage(decode(params))
+	_, list, found := strings.Cut(said, "unknown parameter \"no_such_parameter\", allowed are ")
+	if !found {
+		t.Fatalf("an unknown parameter is answered with %s", said)
+	}
+	list, _, _ = strings.Cut(list, ";")
+	names := strings.Split(list, ", ")
+	slices.Sort(names)
+	return names
+}
