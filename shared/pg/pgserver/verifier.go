@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"slices"
 )
 
 // rounds of SCRAM that a password takes. They make guessing slow, and each of a test's many connections too: with
@@ -16,7 +17,7 @@ const rounds = 1
 func verifier(password string) string {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt)                                    // never fails
-	salted := mac([]byte(password), append(salt, 0, 0, 0, 1)) // PBKDF2 with one round
+	salted := mac([]byte(password), slices.Concat(salt, []byte{0, 0, 0, 1})) // PBKDF2 with one round
 	stored := sha256.Sum256(mac(salted, []byte("Client Key")))
 	encode := base64.StdEncoding.EncodeToString
 	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", rounds, encode(salt), encode(stored[:]), encode(mac(salted, []byte("Server Key"))))
