@@ -16,7 +16,7 @@ const rounds = 1
 // verifier is what PostgreSQL keeps of a password, to be given in its place (RFC 5803).
 func verifier(password string) string {
 	salt := make([]byte, 16)
-	_, _ = rand.Read(salt)                                    // never fails
+	_, _ = rand.Read(salt)                                                   // never fails
 	salted := mac([]byte(password), slices.Concat(salt, []byte{0, 0, 0, 1})) // PBKDF2 with one round
 	stored := sha256.Sum256(mac(salted, []byte("Client Key")))
 	encode := base64.StdEncoding.EncodeToString
