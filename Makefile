@@ -19,7 +19,7 @@ demo: deps-demo ## three databases with differences on this machine, compared: t
 .PHONY: test
 test: deps ## install what is missing, then run every test with the race detector; random ones draw from fixed seeds
 	@status=0; \
-	RAPID_SEED=1 go test -race -timeout 45m -p 2 $$(go list ./... | grep -v /infra/lambda/e2e) || status=1; \
+	RAPID_SEED=1 go test -race -timeout 20m -parallel 4 -p 2 $$(go list ./... | grep -v /infra/lambda/e2e) || status=1; \
 	RAPID_SEED=1 go test -race -timeout 20m ./infra/lambda/e2e || status=1; \
 	exit $$status # the functions run for seconds only and are late where other tests take the processors
 

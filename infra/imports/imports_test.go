@@ -25,7 +25,7 @@ func testSupport() []string {
 		"testing", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/chromedp",
 		"ace/shared/api/apicases", "ace/shared/app/apptest", "ace/shared/archive/faulty", "ace/shared/archive/storetest",
 		"ace/shared/difffile/difftest", "ace/shared/render/rendertest", "ace/shared/endpoint/endpointtest", "ace/shared/pg/pgserver", "ace/shared/pg/pgtest",
-		"ace/shared/soak",
+		"ace/shared/scratch", "ace/shared/soak",
 	}
 }
 

@@ -156,8 +156,8 @@ func TestTableRepair_ARowOfManyMegabytesIsRepairedAndPutBack(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text, b bytea)`)
-	c.Exec(t, 0, `INSERT INTO t VALUES (1, repeat('é"\1', 1000000), NULL), (2, 'b', decode(repeat('00ff5c', 800000), 'hex'))`)
-	c.Exec(t, 1, `INSERT INTO t VALUES (1, repeat('x', 5000000), ''), (4, 'y', '')`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, repeat('é"\1', 900000), NULL), (2, 'b', decode(repeat('00ff5c', 100000), 'hex'))`)
+	c.Exec(t, 1, `INSERT INTO t VALUES (1, repeat('x', 4400000), ''), (4, 'y', '')`)
 	const content = `SELECT md5(string_agg(t::text, '' ORDER BY id)) FROM t`
 	before := c.QueryStrings(t, 1, content)
 	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", nil)

@@ -154,8 +154,11 @@ func TestRepair_AFaultOfTheStoreAtAnyStageIsAllOrNothing(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s, outcome %d", op, outcome), func(t *testing.T) {
 				t.Parallel()
+				c := pgtest.NewCluster(t)
 				for nth, more := 1, true; more; nth++ {
-					b := newDiffering(t)
+					c.ExecAll(t, `DROP TABLE IF EXISTS t`)
+					differing(t, c)
+					b := newBench(t, c)
 					held := b.acquire(t)
 					calls := b.store.Count(op, "")
 					b.store.On(op, "", faulty.Nth(nth, outcome))

@@ -26,8 +26,10 @@ import (
 	"ace/shared/task"
 )
 
-// timeout bounds one task in a test.
-const timeout = 2 * time.Minute
+const (
+	timeout = 2 * time.Minute // bounds one task in a test
+	poll    = 200 * time.Millisecond
+)
 
 // Main runs the tests of a package that uses this one, and stops the servers afterwards.
 func Main(m *testing.M) { pgtest.Main(embedded.Tests{M: m}, embedded.Goroutines()...) }
@@ -56,6 +58,8 @@ type Service struct {
 	App     *app.App
 	Mux     *endpoint.Mux
 	Queue   *invoke.Queue
+
+	ends ends
 }
 
 // New makes a service whose only cluster is this one. It is closed when the test ends.
@@ -91,7 +95,8 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 		Tasks: a.Tasks(), Works: a.Works(invoker, app.Capacity{Parallel: o.Parallel, Here: true}),
 		Owner: t.Name(), Handover: invoke.ErrClosing, Log: log,
 	})
-	s := &Service{Cluster: c, Store: o.Store, App: a, Queue: invoke.NewQueue(2, 1000, run.Run)}
+	s := &Service{Cluster: c, Store: o.Store, App: a}
+	s.Queue = invoke.NewQueue(2, 1000, s.ends.announced(run.Run))
 	var err error
 	if s.Mux, err = endpoint.New(endpoint.Options{Logger: log}, a.Endpoints(s.Queue)...); err != nil {
 		t.Fatal(err)
@@ -130,11 +135,16 @@ func (s *Service) Submit(t testing.TB, tableName string, args ...string) string 
 // Wait waits until a task has ended.
 func (s *Service) Wait(t testing.TB, taskID string) api.TaskStatus {
 	t.Helper()
-	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); {
+		end := s.ends.next()
 		var status api.TaskStatus
 		s.Get(t, "/ace/task-status/"+taskID, nil, &status)
 		if task.Status(status.Status).Terminal() {
 			return status
+		}
+		select {
+		case <-end:
+		case <-time.After(poll):
 		}
 	}
 	t.Fatalf("task %s did not end within %s", taskID, timeout)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"ace/shared/scratch"
 )
 
 // Superuser is the one role that a new server has.
@@ -21,6 +23,7 @@ const Host = "127.0.0.1"
 type Options struct {
 	Installation Installation
 	Dir          string            // for the server's files, created when missing; default a new one below os.TempDir
+	InMemory     bool              // a new one may be in memory, if there is plenty: see scratch
 	Port         int               // default a free one
 	Password     string            // of Superuser over TCP; empty: everybody on this machine may connect
 	Settings     map[string]string // configuration parameters, on top of those that make a server fast and small
@@ -53,7 +56,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 // prepare makes the server's directory with a data directory copied from the template.
 func prepare(ctx context.Context, o Options) (*Server, error) {
-	w, err := openWorkspace()
+	w, err := openWorkspace(os.TempDir())
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +73,7 @@ func prepare(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{installation: in, acc: acc, dir: o.Dir}
-	if err := s.makeDir(w); err != nil {
+	if err := s.makeDir(o.InMemory); err != nil {
 		return nil, err
 	}
 	if err := copyTree(ctx, from, s.dataDir()); err != nil {
@@ -83,10 +86,10 @@ func prepare(ctx context.Context, o Options) (*Server, error) {
 }
 
 // makeDir makes the server's directory, where its account may create the socket.
-func (s *Server) makeDir(w workspace) error {
+func (s *Server) makeDir(inMemory bool) error {
 	var err error
 	if s.dir == "" {
-		s.dir, s.lock, err = w.claim()
+		err = s.claimDir(inMemory)
 	} else {
 		err = os.MkdirAll(s.dir, 0o755)
 	}
@@ -94,6 +97,19 @@ func (s *Server) makeDir(w workspace) error {
 		return err
 	}
 	return s.acc.own(s.dir)
+}
+
+func (s *Server) claimDir(inMemory bool) error {
+	parent := os.TempDir()
+	if inMemory {
+		parent = scratch.Root()
+	}
+	w, err := openWorkspace(parent)
+	if err != nil {
+		return err
+	}
+	s.dir, s.lock, err = w.claim()
+	return err
 }
 
 // Port is where the server listens on Host; it stays the same over restarts.

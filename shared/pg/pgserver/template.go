@@ -9,13 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
 // template gives an initialised data directory for these options; it is made when none is kept.
 func template(ctx context.Context, w workspace, acc account, in Installation, o Options) (string, error) {
 	args := initdbArgs(o)
-	key, err := templateKey(in, acc, append(args, o.Password))
+	key, err := templateKey(in, acc, append(args, o.Password, strconv.Itoa(rounds)))
 	if err != nil {
 		return "", err
 	}
@@ -56,7 +57,7 @@ func initdb(ctx context.Context, acc account, in Installation, dir, password str
 	args = append([]string{"--pgdata=" + filepath.Join(dir, "data")}, args...)
 	if password != "" {
 		file := filepath.Join(dir, "password")
-		if err := os.WriteFile(file, []byte(password), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(verifier(password)), 0o600); err != nil {
 			return err
 		}
 		if err := acc.own(file); err != nil {

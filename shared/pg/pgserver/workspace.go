@@ -6,18 +6,16 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
+
+	"ace/shared/scratch"
 )
 
-// workspace is the directory below os.TempDir in which this user's templates and servers lie.
+// workspace is the directory below os.TempDir, or one in memory, in which this user's templates and servers lie.
 type workspace struct{ root string }
 
-// sweepAge keeps sweep away from a directory whose owner is about to lock it.
-const sweepAge = time.Minute
-
 // openWorkspace creates the directory when it is missing and refuses one that somebody else put there.
-func openWorkspace() (workspace, error) {
-	root := filepath.Join(os.TempDir(), fmt.Sprintf("ace-pg-%d", os.Geteuid()))
+func openWorkspace(parent string) (workspace, error) {
+	root := filepath.Join(parent, fmt.Sprintf("ace-pg-%d", os.Geteuid()))
 	for _, dir := range []string{root, filepath.Join(root, "once"), filepath.Join(root, "servers")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return workspace{}, err
@@ -66,41 +64,5 @@ func (w workspace) newDir(section, prefix string) (string, error) {
 
 // claim makes a directory for a server. It counts as in use until the returned lock is closed.
 func (w workspace) claim() (string, *os.File, error) {
-	w.sweep()
-	dir, err := w.newDir("servers", "")
-	if err != nil {
-		return "", nil, err
-	}
-	lock, err := lockFile(filepath.Join(dir, "lock"))
-	return dir, lock, err
-}
-
-// sweep removes the directories of servers whose process was killed. What cannot be removed now is left for next time.
-func (w workspace) sweep() {
-	dirs, _ := filepath.Glob(filepath.Join(w.root, "servers", "*"))
-	for _, dir := range dirs {
-		info, err := os.Stat(dir)
-		if err != nil || time.Since(info.ModTime()) < sweepAge {
-			continue
-		}
-		lock, err := lockFile(filepath.Join(dir, "lock"))
-		if err != nil {
-			continue // in use
-		}
-		_ = os.RemoveAll(dir)
-		_ = lock.Close()
-	}
-}
-
-// lockFile takes the file's lock, which ends with this process at the latest.
-func lockFile(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = file.Close()
-		return nil, err
-	}
-	return file, nil
+	return scratch.Claim(filepath.Join(w.root, "servers"), "")
 }

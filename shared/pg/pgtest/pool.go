@@ -66,6 +66,6 @@ func startServer(in pgserver.Installation, settings map[string]string, initdb []
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	return pgserver.Start(ctx, pgserver.Options{
-		Installation: in, Password: password, Settings: settings, InitdbArgs: initdb,
+		Installation: in, InMemory: true, Password: password, Settings: settings, InitdbArgs: initdb,
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -16,12 +17,14 @@ import (
 
 	"ace/local/gateway"
 	"ace/shared/archive/s3"
+	"ace/shared/scratch"
 )
 
 // shared is the gateway of the test process.
 var shared struct {
 	once    sync.Once
 	dir     string
+	lock    *os.File
 	gateway *gateway.Gateway
 	err     error
 }
@@ -92,20 +95,39 @@ func Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
 	}
 }
 
+// start brings the gateway up. In memory there may be no extended attributes, which the gateway needs.
 func start() {
-	if shared.dir, shared.err = os.MkdirTemp("", "ace-embedded-"); shared.err == nil {
-		shared.gateway, shared.err = gateway.Start(context.Background(), gateway.Options{
-			Dir: shared.dir, Log: slog.New(slog.DiscardHandler),
-		})
+	for _, parent := range slices.Compact([]string{scratch.Root(), os.TempDir()}) {
+		if shared.err = startBelow(parent); shared.err == nil {
+			return
+		}
+		remove()
 	}
+}
+
+func startBelow(parent string) (err error) {
+	if shared.dir, shared.lock, err = scratch.Claim(parent, "ace-embedded-"); err != nil {
+		return err
+	}
+	shared.gateway, err = gateway.Start(context.Background(), gateway.Options{
+		Dir: filepath.Join(shared.dir, "gateway"), Log: slog.New(slog.DiscardHandler),
+	})
+	return err
 }
 
 func stop() (err error) {
 	if shared.gateway != nil {
 		err = shared.gateway.Close(context.Background())
 	}
+	remove()
+	return err
+}
+
+func remove() {
 	if shared.dir != "" {
 		_ = os.RemoveAll(shared.dir)
 	}
-	return err
+	if shared.lock != nil {
+		shared.lock.Close()
+	}
 }

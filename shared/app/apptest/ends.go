@@ -1,0 +1,38 @@
+package apptest
+
+import (
+	"context"
+	"sync"
+
+	"ace/shared/invoke"
+)
+
+// ends tells whoever waits that a task was run to its end. Asking for its status every few milliseconds costs more than
+// the comparison of a small table.
+type ends struct {
+	mu   sync.Mutex
+	wait chan struct{}
+}
+
+// next gives a channel that is closed when the next run of a task is over. What it changed is seen by then.
+func (e *ends) next() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.wait == nil {
+		e.wait = make(chan struct{})
+	}
+	return e.wait
+}
+
+// announced is the run of a task, and the word that it is over.
+func (e *ends) announced(run invoke.Run) invoke.Run {
+	return func(ctx context.Context, taskID string, takeOver bool) {
+		run(ctx, taskID, takeOver)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.wait != nil {
+			close(e.wait)
+			e.wait = nil
+		}
+	}
+}
