@@ -3,7 +3,6 @@ package app_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -18,8 +17,8 @@ import (
 	"ace/shared/archive"
 	"ace/shared/archive/faulty"
 	"ace/shared/endpoint"
-	"ace/shared/fault"
 	"ace/shared/pg/pgtest"
+	"ace/shared/soak"
 	"ace/shared/table"
 	"ace/shared/tablediff"
 )
@@ -104,12 +103,6 @@ func TestTableRerun_ALostOrWrongUnitIsNeverResolved(t *testing.T) {
 	diff := listedTable(t, c, apptest.New(t, c, apptest.Options{Store: store}))
 	none := tablediff.Totals{}
 	ways := map[string]invoker{
-		"an error": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) {
-			return none, errors.New("lost")
-		},
-		"unreachable": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) {
-			return none, fault.New(fault.Unavailable, "lost")
-		},
 		"nothing done": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) { return none, nil },
 		"an answer made up": func(_ context.Context, u tablediff.Unit, _ tablediff.Invoker) (tablediff.Totals, error) {
 			return tablediff.Totals{From: u.From, To: u.To, Keys: 10_000, Resolved: 10_000, Range: table.Range{}}, nil
@@ -262,7 +255,7 @@ func TestTableRerun_AFaultOfTheStoreNeverMakesAWrongVerdict(t *testing.T) {
 				t.Parallel() // most of the time goes by waiting
 				store := faulty.Wrap(backing)
 				s := apptest.New(t, c, apptest.Options{Store: store})
-				for nth, more := 1, true; more; nth++ {
+				for nth, more := 1, true; more; nth += soak.Rounds(t, 3, 1) { // most calls are those of a comparison
 					before := store.Count(op, "")
 					store.On(op, "", faulty.Nth(nth, way))
 					judgeRerun(t, s, store, diff, fmt.Sprintf("call %d", nth))

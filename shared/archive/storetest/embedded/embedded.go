@@ -85,7 +85,7 @@ func Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
 	t.Helper()
 	store = Store(t)
 	place := store.Location()
-	root := filepath.Join(shared.dir, "objects", place.Bucket, place.Prefix)
+	root := filepath.Join(shared.dir, "gateway", "objects", place.Bucket, place.Prefix)
 	return store, func(from, to string) error {
 		path := filepath.Join(root, to)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
