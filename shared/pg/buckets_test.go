@@ -132,3 +132,41 @@ func TestWithin_ReadsThePartitionsOfATable(t *testing.T) {
 		t.Errorf("the partitions have %+v, error %v; want %+v in bucket 3", sums, err, want)
 	}
 }
+
+// Told apart in both ways at once, the rows are those of each way by itself.
+func TestPageSums_OfStretchesAreThoseOfEachSpan(t *testing.T) {
+	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
+		t.Run(fmt.Sprint("major ", major), func(t *testing.T) {
+			c := pgtest.NewCluster(t, pgtest.Nodes(1), pgtest.Majors(major))
+			n := nodeOf(t, c, 0)
+			s := hashed(t, c, n, 2000)
+			s.Filter = `public.t.n > 100 -- most`
+			tx := begin(t, n, s)
+			spans := []table.Span{{To: 10}, {From: 10, To: 11}, {From: 11, To: 100}, {From: 100, To: -1}}
+			all, stretches := map[int]table.Sum{}, make([]map[int]table.Sum, len(spans))
+			horizons, err := tx.PageSums(t.Context(), s, spans, table.Grouping{Buckets: 64, Coarse: 8}, func(span, group int, sum table.Sum) {
+				if span == table.AllSpans {
+					all[group] = sum
+					return
+				}
+				if stretches[span] == nil {
+					stretches[span] = map[int]table.Sum{}
+				}
+				stretches[span][group] = sum
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := pageSums(t, tx, s, spans, table.Grouping{Buckets: 64})
+			if diff := cmp.Diff(want, all); err != nil || diff != "" {
+				t.Errorf("error %v (-by buckets +of stretches):\n%s", err, diff)
+			}
+			for i, span := range spans {
+				want, err := pageSums(t, tx, s, []table.Span{span}, table.Grouping{Buckets: 8})
+				if diff := cmp.Diff(want, stretches[i]); err != nil || diff != "" || horizons[i] == 0 {
+					t.Errorf("span %v, horizon %d, error %v (-by itself +of stretches):\n%s", span, horizons[i], err, diff)
+				}
+			}
+		})
+	}
+}

@@ -26,10 +26,13 @@ func rangeExpr(s table.Source, first int) string {
 		unnest(names, s.OrderType, first))
 }
 
-// PageSums reads pages once, in physical order, and gives, for each span, the sum of each group that has rows there to each.
-// It returns the xmin of the snapshot that each span was read in; 0 where there are no rows. A leaf that was rewritten since
+// PageSums reads pages once, in physical order, and gives, for each span, the sum of each group that has rows there to each. With
+// coarse buckets these are the groups of the spans, and the others are given once, for all spans. It returns the xmin of the snapshot that each span was read in; 0 where there are no rows. A leaf that was rewritten since
 // the plan is an error, since its rows may have moved between pages that were read and pages that were not.
 func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error) {
+	if by.Coarse > 0 {
+		return t.stretchSums(ctx, s, spans, by, each)
+	}
 	horizons := make([]int64, len(spans))
 	group, args := grouped(s, by)
 	queries, err := t.perSpan(s, spans, func(i int) query {
@@ -51,6 +54,76 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.Span, b
 		return nil, err
 	}
 	return horizons, t.run(ctx, "comparing pages", queries...)
+}
+
+// statementBytes is about how long a statement over several spans may become.
+const statementBytes = 256 << 10
+
+// stretchSums has as many spans as are sensible read by one statement, which adds up their rows in both ways at once.
+func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error) {
+	horizons := make([]int64, len(spans))
+	columns := slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.Key, s.Columns))))
+	number := "ace_stretch"
+	for slices.Contains(columns, s.Alias+"."+quote(number)) {
+		number += "_"
+	}
+	size := max(1, statementBytes/(200+len(strings.Join(columns, ", "))))
+	var queries []query
+	for from := 0; from < len(spans); from += size {
+		some := spans[from:min(from+size, len(spans))]
+		var branches []string
+		var args [][]byte
+		asked, err := t.perSpan(s, some, func(i int) query {
+			branches = append(branches, fmt.Sprintf("SELECT %d AS %s, %s%s", from+i, number, strings.Join(columns, ", "), rowsOf(s, some[i], len(args))))
+			args = append(args, spanArgs(some[i])...)
+			return query{}
+		})
+		if err != nil {
+			return nil, err
+		}
+		if from == 0 {
+			queries = append(queries, asked[0]) // the settings
+		}
+		queries = append(queries, query{args: args, sql: stretchSQL(s, by, number, branches), row: func(v [][]byte) error {
+			span, group, sum, err := readStretchSum(v, len(spans), by)
+			if err != nil {
+				return t.node.unasked()
+			}
+			each(span, group, sum)
+			if span != table.AllSpans {
+				horizons[span], err = readHorizon(v[4], horizons[span])
+			}
+			return err
+		}})
+		for _, q := range asked[1:] {
+			if q.sql != "" { // whether a leaf was rewritten
+				queries = append(queries, q)
+			}
+		}
+	}
+	return horizons, t.run(ctx, "comparing pages", queries...)
+}
+
+// stretchSQL sums the rows of the branches by bucket, and those of each branch by coarse bucket.
+func stretchSQL(s table.Source, by table.Grouping, number string, branches []string) string {
+	return fmt.Sprintf(`SELECT s, CASE WHEN s IS NULL THEN g ELSE c END, count(*), pg_catalog.bit_xor(x), (SELECT %s)
+		FROM (SELECT %s AS s, %s AS g, %s AS c, %s AS x FROM (%s) AS %s) ace_rows GROUP BY GROUPING SETS ((g), (s, c))`,
+		horizon, number, bucketOf(s, by.Buckets), bucketOf(s, by.Coarse), s.Digest, strings.Join(branches, " UNION ALL "), s.Alias)
+}
+
+// readStretchSum reads span, group, count and digest; a span of NULL is all of them.
+func readStretchSum(v [][]byte, spans int, by table.Grouping) (span, group int, sum table.Sum, err error) {
+	groups := by.Coarse
+	if v[0] == nil {
+		span, groups = table.AllSpans, by.Buckets
+	} else if span, err = strconv.Atoi(string(v[0])); err != nil || span < 0 || span >= spans {
+		return 0, 0, sum, strconv.ErrRange
+	}
+	if group, err = strconv.Atoi(string(v[1])); err != nil || group < 0 || group >= groups {
+		return 0, 0, sum, strconv.ErrRange
+	}
+	sum, err = readSum(v[2], v[3])
+	return span, group, sum, err
 }
 
 // perSpan asks something about every span, and makes sure that no leaf was rewritten since the plan.

@@ -63,11 +63,16 @@ type Buckets struct {
 }
 
 // Grouping says how the rows of a scan are told apart: by ranges between Bounds (range i lies below Bounds[i], the last
-// above them all) or, if Buckets is not 0, by that many buckets.
+// above them all) or, if Buckets is not 0, by that many buckets. If Coarse is not 0, which divides Buckets, the rows of each span
+// are also told apart by so many buckets.
 type Grouping struct {
 	Bounds  []Key
 	Buckets int
+	Coarse  int
 }
+
+// AllSpans stands for all spans of a scan.
+const AllSpans = -1
 
 // Groups is how many groups there are.
 func (g Grouping) Groups() int {

@@ -42,13 +42,15 @@ func (j *job) sumPages(ctx context.Context, tx Tx, node int, by table.Grouping) 
 	sums := make([]table.Sum, by.Groups())
 	var kept *stretchSums
 	if j.keepsStretches() {
-		kept = newStretchSums(spans, j.plan.coarse())
+		by.Coarse = j.plan.coarse()
+		kept = newStretchSums(spans, by.Coarse)
 	}
 	horizons, err := tx.PageSums(ctx, j.sources[node], spans, by, func(span, group int, sum table.Sum) {
-		sums[group] = sums[group].Add(sum)
-		if kept != nil {
+		if kept != nil && span != table.AllSpans {
 			kept.add(span, group, sum)
+			return
 		}
+		sums[group] = sums[group].Add(sum)
 	})
 	row := pageSums{Node: node}
 	for group, sum := range sums {
@@ -58,10 +60,21 @@ func (j *job) sumPages(ctx context.Context, tx Tx, node int, by table.Grouping) 
 			row.Digest = append(row.Digest, sum.Digest)
 		}
 	}
-	if kept != nil && err == nil {
-		row.Stretches = kept.stretches(horizons)
+	if kept == nil || err != nil {
+		return row, err
 	}
-	return row, err
+	row.Stretches = kept.stretches(horizons)
+	var once, again int64
+	for _, rows := range row.Rows {
+		once += rows
+	}
+	for _, s := range row.Stretches {
+		again += s.Rows
+	}
+	if once != again {
+		return row, fault.New(fault.Internal, "node %q counted %d rows and %d rows on the same pages", j.plan.Nodes[node], once, again)
+	}
+	return row, nil
 }
 
 // keepsStretches: of a comparison of all pages, for a baseline.

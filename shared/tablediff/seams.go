@@ -45,6 +45,7 @@ type Tx interface {
 	Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error)
 	Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
 	// PageSums gives the sum of each group of rows on each span of pages, and the xmin of the snapshot for each span that has rows.
+	// With coarse buckets these are the groups, and the others are given for table.AllSpans.
 	PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error)
 	// PageFreshness is Freshness of spans of pages.
 	PageFreshness(ctx context.Context, s table.Source, spans []table.Span) ([]table.Freshness, error)
