@@ -8,6 +8,10 @@ LINT      := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME  ?= 20s
 COUNT     ?= 20
 
+# Tests of the whole service over many kinds of data: what they try is in the values, not in who runs beside whom, so the race
+# detector, which makes them four times as slow, is left to all others.
+MATRICES  := Keys_|Collations_|Identity_|TableFilter_|FindsKeysOfEveryKind|IsAComparisonOfTheDocumentsKeys|EveryWayOfFinding|WhatPlainSQLGives|ManyMegabytes|RandomHistories|OfScatteredKeys|WhatAgesCannotTell|TrapsOfTheSchema|ShapesOfTables|AnyFilling|TwelveHundred|TablesThatAreNotTheSame
+
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,10 +21,12 @@ demo: deps-demo ## three databases with differences on this machine, compared: t
 	KEEP='$(KEEP)' go run ./infra/demo
 
 .PHONY: test
-test: deps ## install what is missing, then run every test with the race detector; random ones draw from fixed seeds
-	@status=0; \
-	RAPID_SEED=1 go test -race -timeout 20m -parallel 4 -p 2 $$(go list ./... | grep -v /infra/lambda/e2e) || status=1; \
-	RAPID_SEED=1 go test -race -timeout 20m ./infra/lambda/e2e || status=1; \
+test: deps ## install what is missing, then run every test, nearly all with the race detector; random ones draw from fixed seeds
+	@status=0; tests() { RAPID_SEED=1 go test -timeout 20m -parallel 4 "$$@" || status=1; }; \
+	tests -race -p 2 $$(go list ./... | grep -v -e /infra/lambda/e2e -e /shared/app$$); \
+	tests -race -skip '$(MATRICES)' ./shared/app; \
+	tests -run '$(MATRICES)' ./shared/app; \
+	tests -race -parallel 2 ./infra/lambda/e2e; \
 	exit $$status # the functions run for seconds only and are late where other tests take the processors
 
 .PHONY: check
