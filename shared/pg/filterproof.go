@@ -116,8 +116,8 @@ const (
 // A filter is read as a row of these, from the left to the right.
 var filterTokens = []*regexp.Regexp{ //nolint:gochecknoglobals // a constant list
 	regexp.MustCompile(`^[ \n()\[\],]+`),
-	regexp.MustCompile(`^(?:E?'(?:[^']|'')*'|-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)(?:::(?:` + constTypes + `)(?:\([0-9, ]+\))?(?:\[\])*)?`),
-	regexp.MustCompile(`^::(?:` + castTypes + `)(?:\([0-9, ]+\))?(?:\[\])*`),
+	regexp.MustCompile(`^(?:E?'(?:[^']|'')*'|-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)(?:::(?:` + constTypes + `)\b(?:\([0-9, ]+\))?(?:\[\])*)?`),
+	regexp.MustCompile(`^::(?:` + castTypes + `)\b(?:\([0-9, ]+\))?(?:\[\])*`),
 	filterName, filterOperator,
 }
 
