@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"ace/shared/fault"
 	"ace/shared/rowdigest"
@@ -166,9 +167,9 @@ func (t *Tx) explainRows(ctx context.Context, doing, sql string) (int64, error) 
 	return planRows(t.node.name, plan)
 }
 
-// explain asks for the plan of a statement.
-func explain(sql string, plan *[]byte) query {
-	return query{sql: "EXPLAIN (FORMAT JSON) " + sql, row: func(v [][]byte) error {
+// explain asks for the plan of a statement, with more options if there are any.
+func explain(sql string, plan *[]byte, options ...string) query {
+	return query{sql: "EXPLAIN (" + strings.Join(append(options, "FORMAT JSON"), ", ") + ") " + sql, row: func(v [][]byte) error {
 		*plan = append(*plan, v[0]...)
 		return nil
 	}}

@@ -32,8 +32,7 @@ func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string
 	}
 	defer tx.Close()
 	var plan []byte
-	verbose := explain("SELECT 1 FROM "+s.Relation+" WHERE (\n"+s.Filter+"\n)", &plan)
-	verbose.sql = strings.Replace(verbose.sql, "FORMAT JSON", "VERBOSE, COSTS off, FORMAT JSON", 1)
+	verbose := explain("SELECT 1 FROM "+s.Relation+" WHERE (\n"+s.Filter+"\n)", &plan, "VERBOSE", "COSTS off")
 	foreign := ""
 	tx.Last()
 	err = tx.run(ctx, doingFilter, append(settings(filterPlans), verbose, query{
@@ -59,7 +58,8 @@ const foreignOperators = `SELECT oprname FROM pg_operator
 	WHERE oprname = ANY ($1::text[]) AND oprnamespace <> 'pg_catalog'::regnamespace AND oprleft < 16384 AND oprright < 16384 LIMIT 1`
 
 var (
-	literals = regexp.MustCompile(`'(?:[^']|'')*'`)
+	quoted   = regexp.MustCompile(`(?is)\be'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|"(?:[^"]|"")*"`)
+	unquoted = regexp.MustCompile(`\$|--|/\*`) // what may quote, or hide a quote, in other ways
 	called   = regexp.MustCompile(`("|[A-Za-z_0-9$[:^ascii:]]+)\s*\(`)
 	unshown  = regexp.MustCompile(`(?i)\b(?:collate|select|with|operator)\b`)
 )
@@ -70,7 +70,10 @@ var beforeParenthesis = []string{"in", "any", "all", "some", "and", "or", "not",
 // hiddenIn names what a filter has that its plan may not show any more: a collation, a function that was written out, a
 // query that was found to be superfluous.
 func hiddenIn(filter string) string {
-	filter = literals.ReplaceAllString(filter, "''")
+	filter = quoted.ReplaceAllStringFunc(filter, func(text string) string { return text[len(text)-1:] })
+	if other := unquoted.FindString(filter); other != "" {
+		return other
+	}
 	if word := unshown.FindString(filter); word != "" {
 		return word
 	}

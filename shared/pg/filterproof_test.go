@@ -33,6 +33,8 @@ func TestProveFilter_BelievesWhatDependsOnTheRowAlone(t *testing.T) {
 				`EXISTS (SELECT 1 FROM t o WHERE o.id = t.id + 1)`: false, `id = (SELECT max(id) FROM t)`: false, `mine(id)`: false, `length(v) > 3`: false, `v::date > '2020-01-01'`: false,
 				`v::timestamptz > '2020-01-01'`: false, `m = 'a'`: false, `t::text LIKE '%a%'`: false, `xmin::text = '5'`: false, `tableoid = 't'::regclass`: false,
 				`current_user = v`: false, `v = session_user`: false, `at::date = '2020-01-01'`: false, `a @> '{1}'`: false, `v COLLATE "C" < 'x'`: false, `false`: false, `ctid > '(0,5)'`: false,
+				`v = E'a\'' AND mine(id) AND v <> 'x'`: false, `v <> $$'$$ AND mine(id) AND v <> $$'$$`: false, `v <> 'a' /* ' */ AND mine(id) AND v <> 'x'`: false,
+				"v <> 'a' -- '\nAND mine(id) AND v <> 'x'": false, `"Odd ""name" > 0 AND mine (id)`: false,
 			} {
 				s.Filter = filter
 				shown, doubt, err := n.ProveFilter(t.Context(), s, columns)

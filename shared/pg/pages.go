@@ -27,8 +27,9 @@ func rangeExpr(s table.Source, first int) string {
 }
 
 // PageSums reads pages once, in physical order, and gives, for each span, the sum of each group that has rows there to each. With
-// coarse buckets these are the groups of the spans, and the others are given once, for all spans. It returns the xmin of the snapshot that each span was read in; 0 where there are no rows. A leaf that was rewritten since
-// the plan is an error, since its rows may have moved between pages that were read and pages that were not.
+// coarse buckets these are the groups of the spans, and the others are given once, for all spans. It returns the xmin of the
+// snapshot that each span was read in; 0 where there are no rows. A leaf that was rewritten since the plan is an error, since its
+// rows may have moved between pages that were read and pages that were not.
 func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error) {
 	if by.Coarse > 0 {
 		return t.stretchSums(ctx, s, spans, by, each)
