@@ -124,6 +124,11 @@ func (b *bench) repeat(ctx context.Context, c benchCase, service *stage.Service,
 		}
 		times = append(times, took)
 	}
+	return r.conclude(times, service)
+}
+
+// conclude works out what the times say.
+func (r result) conclude(times []float64, service *stage.Service) (result, error) {
 	r.Median = median(times)
 	r.Ratio = r.Median / r.Limit
 	r.RowsPerS = float64(r.Rows) / r.Median
@@ -143,14 +148,7 @@ func (b *bench) alternate(ctx context.Context, c benchCase, service *stage.Servi
 	for i := range b.runs + 1 {
 		if c.Change != "" {
 			change := strings.ReplaceAll(c.Change, "%d", strconv.Itoa(i))
-			group, changing := errgroup.WithContext(ctx)
-			for node := range c.Nodes {
-				group.Go(func() error {
-					_, err := b.nodes.One(changing, node, "-c", change, "-c", "VACUUM "+c.Table)
-					return err
-				})
-			}
-			if err := group.Wait(); err != nil {
+			if err := b.onNodes(ctx, c, "-c", change, "-c", "VACUUM "+c.Table); err != nil {
 				return r, err
 			}
 		}
@@ -172,11 +170,8 @@ func (b *bench) alternate(ctx context.Context, c benchCase, service *stage.Servi
 		}
 		times, limits = append(times, took), append(limits, limit)
 	}
-	r.Limit, r.Median = median(limits), median(times)
-	r.Ratio, r.RowsPerS = r.Median/r.Limit, float64(r.Rows)/r.Median
-	var err error
-	r.PeakMB, err = peakMemory(service.PID())
-	return r, err
+	r.Limit = median(limits)
+	return r.conclude(times, service)
 }
 
 // limit restarts the nodes, reads the table once and measures the digest scan of the case's nodes at once.
@@ -196,14 +191,7 @@ func (b *bench) limit(ctx context.Context, c benchCase) (float64, error) {
 	var times []float64
 	for i := range limitRuns + 1 {
 		start := time.Now()
-		group, scan := errgroup.WithContext(ctx)
-		for node := range c.Nodes {
-			group.Go(func() error {
-				_, err := b.nodes.One(scan, node, "-c", "SET jit = off", "-c", "SET max_parallel_workers_per_gather = 0", "-c", query)
-				return err
-			})
-		}
-		if err := group.Wait(); err != nil {
+		if err := b.onNodes(ctx, c, "-c", "SET jit = off", "-c", "SET max_parallel_workers_per_gather = 0", "-c", query); err != nil {
 			return 0, err
 		}
 		if i > 0 {
@@ -211,6 +199,18 @@ func (b *bench) limit(ctx context.Context, c benchCase) (float64, error) {
 		}
 	}
 	return median(times), nil
+}
+
+// onNodes runs psql on the case's nodes, at once.
+func (b *bench) onNodes(ctx context.Context, c benchCase, args ...string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for node := range c.Nodes {
+		group.Go(func() error {
+			_, err := b.nodes.One(ctx, node, args...)
+			return err
+		})
+	}
+	return group.Wait()
 }
 
 func median(times []float64) float64 {

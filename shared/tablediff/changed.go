@@ -28,16 +28,7 @@ func (j *job) scanChanged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j.totals.RowsPerNode = make([]int64, len(j.nodes))
-	for node, row := range found {
-		for _, s := range row.Stretches {
-			j.totals.RowsPerNode[node] += s.Rows
-		}
-		if err := j.out.Row(row); err != nil {
-			return err
-		}
-	}
-	return nil
+	return j.writePages(found, pageSums.stretched)
 }
 
 // proveStretches tells which stretches of the unit's pages hold the very rows that they held at the baseline.

@@ -24,16 +24,35 @@ func (j *job) scan(ctx context.Context, by table.Grouping) error {
 	if err != nil {
 		return err
 	}
+	return j.writePages(found, pageSums.grouped)
+}
+
+// writePages writes what the pages of each node hold to the part, and counts their rows.
+func (j *job) writePages(found []pageSums, rows func(pageSums) int64) error {
 	j.totals.RowsPerNode = make([]int64, len(j.nodes))
 	for node, row := range found {
-		for _, rows := range row.Rows {
-			j.totals.RowsPerNode[node] += rows
-		}
+		j.totals.RowsPerNode[node] = rows(row)
 		if err := j.out.Row(row); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// grouped counts the rows of all groups.
+func (p pageSums) grouped() (n int64) {
+	for _, rows := range p.Rows {
+		n += rows
+	}
+	return n
+}
+
+// stretched counts the rows of all stretches.
+func (p pageSums) stretched() (n int64) {
+	for _, s := range p.Stretches {
+		n += s.Rows
+	}
+	return n
 }
 
 // sumPages digests the unit's pages of one node, and keeps what each stretch of them held where that is of use later.
@@ -64,14 +83,7 @@ func (j *job) sumPages(ctx context.Context, tx Tx, node int, by table.Grouping) 
 		return row, err
 	}
 	row.Stretches = kept.stretches(horizons)
-	var once, again int64
-	for _, rows := range row.Rows {
-		once += rows
-	}
-	for _, s := range row.Stretches {
-		again += s.Rows
-	}
-	if once != again {
+	if once, again := row.grouped(), row.stretched(); once != again {
 		return row, fault.New(fault.Internal, "node %q counted %d rows and %d rows on the same pages", j.plan.Nodes[node], once, again)
 	}
 	return row, nil
