@@ -35,6 +35,7 @@ func suites(o options) ([]suite, error) {
 			figures: "100000 differences of ten columns in Chromium"},
 		{name: "a long archive", args: tests("./shared/app", "TestDiffs_APageCostsTheSameHoweverLongTheArchive"), env: budget},
 		{name: "plain SQL as oracle", args: tests("./shared/app", "TestTableDiff_TheDocumentIsWhatPlainSQLGives"), env: budget},
+		{name: "incremental histories", args: tests("./shared/app", "TestIncremental_RandomHistoriesGiveTheAnswerOfAFullComparison"), env: budget},
 		{name: "functions", args: tests("./infra/lambda/e2e", "TestFunctions_GiveTheSameDocument.*", "TestFaults_.*", "TestBurst_.*"), env: budget},
 	}
 	checks := max(1, int(o.scale*fullChecks))
