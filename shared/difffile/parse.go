@@ -17,8 +17,8 @@ var (
 	errHalfOfAPair = errors.New("a string has half of a surrogate pair")
 )
 
-// eachMember calls fn for every member of an object, in order; value is the member's JSON. raw must be valid JSON: a
-// json.Decoder has seen it.
+// eachMember calls fn for every member of an object, in order; value is the member's JSON. raw must be valid JSON:
+// measure has seen it.
 func eachMember(raw []byte, fn func(name string, value []byte) error) error {
 	if raw[0] != '{' {
 		return errNotObject

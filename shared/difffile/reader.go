@@ -11,8 +11,7 @@ import (
 	"ace/shared/fault"
 )
 
-// MaxValue bounds the bytes read for one row, key or summary, so that a document cannot exhaust the memory. Reading
-// ahead counts: what is allowed for certain is half of it.
+// MaxValue bounds the bytes of one row, key or summary, so that a document cannot exhaust the memory.
 const MaxValue = 256 << 20
 
 // Entry is one row of the document.
@@ -36,7 +35,7 @@ type Visitor struct {
 // row from 1, column) and what is allowed there; an error of the stream itself is passed on. The number of rows is not
 // compared with the summary: taking rows out is how an operator narrows a repair.
 type Reader struct {
-	tokens  tokens
+	tokens  *tokens
 	peer    string // the first member of a document in the peer's layouts, already read; empty in ours
 	summary Summary
 	columns columns
@@ -80,19 +79,23 @@ func (r *Reader) Only(names []string) {
 }
 
 func (r *Reader) head() error {
-	var format string
-	if err := r.tokens.value(place{member: "format"}, &format); err != nil {
+	at := place{member: "format"}
+	raw, err := r.tokens.raw(at)
+	if err != nil {
 		return err
+	}
+	var format string
+	if err := json.Unmarshal(raw, &format); err != nil {
+		return at.invalid(err)
 	}
 	if format != Format {
 		return fault.New(fault.Invalid, "the diff document has the format %.40q; only %q is known", format, Format)
 	}
-	at := place{member: "summary"}
+	at = place{member: "summary"}
 	if err := r.tokens.member(at); err != nil {
 		return err
 	}
-	raw, err := r.tokens.raw(at)
-	if err != nil {
+	if raw, err = r.tokens.raw(at); err != nil {
 		return err
 	}
 	if err := noDuplicates(raw); err != nil {
@@ -170,7 +173,7 @@ func (v Visitor) complete() Visitor {
 // It is for documents in our own format.
 func (r *Reader) Section(stream io.Reader, from Entry) iter.Seq2[Entry, error] {
 	const opening = "["
-	section := newTokens(io.MultiReader(strings.NewReader(opening), stream), r.tokens.src.max)
+	section := newTokens(io.MultiReader(strings.NewReader(opening), stream), r.tokens.max)
 	section.start = from.Offset - int64(len(opening))
 	return sequence(func(row func(Entry) error) error {
 		return r.rows(section, place{pair: from.Pair, node: from.Node}, row)
@@ -203,7 +206,7 @@ func (r *Reader) pairs(at place, fn func(place) error) error {
 	})
 }
 
-func (r *Reader) rows(from tokens, at place, row func(Entry) error) error {
+func (r *Reader) rows(from *tokens, at place, row func(Entry) error) error {
 	return from.array(&at, func(raw []byte) error {
 		values, err := r.columns.parse(raw)
 		if err != nil {

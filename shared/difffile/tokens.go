@@ -1,7 +1,6 @@
 package difffile
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,62 +44,87 @@ func (p place) invalid(reason error) error {
 
 // tokens reads JSON piece by piece.
 type tokens struct {
-	src   *source
-	dec   *json.Decoder
+	*stream
 	start int64 // where in the document the stream begins
+	comma bool  // one has to stand before the next name or value
 }
 
-func newTokens(r io.Reader, maxValue int) tokens {
-	src := &source{r: r, max: maxValue, left: maxValue}
-	return tokens{src: src, dec: json.NewDecoder(src)}
+func newTokens(r io.Reader, maxValue int) *tokens {
+	return &tokens{stream: newStream(r, maxValue)}
 }
 
-// failed translates an error of the decoder.
-func (t tokens) failed(at place, err error) error {
+// failed says where something is wrong. An error of the source is no fault of the document.
+func (t *tokens) failed(at place, err error) error {
+	var source *sourceError
 	switch {
+	case errors.As(err, &source):
+		return fmt.Errorf("difffile: reading %s: %w", at, source.err)
 	case errors.Is(err, errTooLong):
-		return at.invalid(fmt.Errorf("%w; allowed are %d MB", err, t.src.max>>20))
-	case t.src.err != nil:
-		return fmt.Errorf("difffile: reading %s: %w", at, t.src.err)
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return at.invalid(errors.New("the document breaks off"))
+		return at.invalid(fmt.Errorf("%w; allowed are %d MB", err, t.max>>20))
 	}
 	return at.invalid(err)
 }
 
-func (t tokens) token(at place) (json.Token, error) {
-	token, err := t.dec.Token()
-	if err != nil {
-		return nil, t.failed(at, err)
+// next gives the byte that the next name or value begins with.
+func (t *tokens) next() (byte, error) {
+	c, err := t.peek()
+	if err != nil || !t.comma {
+		return c, err
 	}
-	t.src.left = t.src.max
-	return token, nil
+	if c != ',' {
+		return 0, fmt.Errorf("expected comma instead of %q", c)
+	}
+	t.at++
+	t.comma = false
+	return t.peek()
 }
 
 // delim reads one of { } [ ].
-func (t tokens) delim(at place, want json.Delim) error {
-	token, err := t.token(at)
-	if err == nil && token != want {
-		err = at.invalid(fmt.Errorf("%q must stand here", want.String()))
+func (t *tokens) delim(at place, want byte) error {
+	c, err := t.peek()
+	if err != nil {
+		return t.failed(at, err)
 	}
-	return err
+	if c != want {
+		return at.invalid(fmt.Errorf("%q must stand here", string(want)))
+	}
+	t.at++
+	t.comma = want == '}' || want == ']'
+	return nil
 }
 
-// name reads the name of a member.
-func (t tokens) name(at place) (string, error) {
-	token, err := t.token(at)
-	if err != nil {
-		return "", err
-	}
-	name, ok := token.(string)
-	if !ok {
+// name reads the name of a member, and the colon.
+func (t *tokens) name(at place) (string, error) {
+	first := !t.comma
+	c, err := t.next()
+	switch {
+	case err != nil:
+		return "", t.failed(at, err)
+	case c == '}' && first:
 		return "", at.invalid(errors.New("it is empty"))
+	case c != '"':
+		return "", at.invalid(fmt.Errorf("a name must stand where %q does", c))
 	}
+	quoted, err := t.value()
+	if err != nil {
+		return "", t.failed(at, err)
+	}
+	name, err := unquote(quoted)
+	if err != nil {
+		return "", at.invalid(err)
+	}
+	if c, err = t.peek(); err != nil {
+		return "", t.failed(at, err)
+	}
+	if c != ':' {
+		return "", at.invalid(fmt.Errorf("expected colon instead of %q", c))
+	}
+	t.at++
 	return name, nil
 }
 
 // member reads the name of a member of the document that must stand here.
-func (t tokens) member(at place) error {
+func (t *tokens) member(at place) error {
 	name, err := t.name(at)
 	if err == nil && name != at.member {
 		err = fault.New(fault.Invalid, "the diff document has the member %.40q where %q must stand", name, at.member)
@@ -108,29 +132,31 @@ func (t tokens) member(at place) error {
 	return err
 }
 
-func (t tokens) more() bool { return t.dec.More() }
-
-// value reads a whole value of a simple type.
-func (t tokens) value(at place, into any) error {
-	if err := t.dec.Decode(into); err != nil {
-		return t.failed(at, err)
-	}
-	t.src.left = t.src.max
-	return nil
+// more says whether the object or array goes on.
+func (t *tokens) more() bool {
+	c, err := t.peek()
+	return err == nil && c != '}' && c != ']'
 }
 
-// raw reads a whole value as it stands.
-func (t tokens) raw(at place) (json.RawMessage, error) {
-	var raw json.RawMessage
-	err := t.value(at, &raw)
-	return raw, err
+// raw reads a whole value as it stands. It stays until more is read.
+func (t *tokens) raw(at place) ([]byte, error) {
+	_, err := t.next()
+	if err != nil {
+		return nil, t.failed(at, err)
+	}
+	raw, err := t.value()
+	if err != nil {
+		return nil, t.failed(at, err)
+	}
+	t.comma = true
+	return raw, nil
 }
 
 // offset is where in the document the value begins that raw just gave.
-func (t tokens) offset(raw []byte) int64 { return t.start + t.dec.InputOffset() - int64(len(raw)) }
+func (t *tokens) offset(raw []byte) int64 { return t.start + t.stream.offset() - int64(len(raw)) }
 
 // object reads an object and calls fn with the name of every member; fn reads the value.
-func (t tokens) object(at place, fn func(name string) error) error {
+func (t *tokens) object(at place, fn func(name string) error) error {
 	if err := t.delim(at, '{'); err != nil {
 		return err
 	}
@@ -138,7 +164,7 @@ func (t tokens) object(at place, fn func(name string) error) error {
 }
 
 // members reads an object's members that are left. The names in seen were read before.
-func (t tokens) members(at place, seen map[string]bool, fn func(name string) error) error {
+func (t *tokens) members(at place, seen map[string]bool, fn func(name string) error) error {
 	for t.more() {
 		name, err := t.name(at)
 		if err != nil {
@@ -156,7 +182,7 @@ func (t tokens) members(at place, seen map[string]bool, fn func(name string) err
 }
 
 // array reads an array and calls fn with every element; at.row is the number of the element.
-func (t tokens) array(at *place, fn func(raw []byte) error) error {
+func (t *tokens) array(at *place, fn func(raw []byte) error) error {
 	if err := t.delim(*at, '['); err != nil {
 		return err
 	}
@@ -174,42 +200,20 @@ func (t tokens) array(at *place, fn func(raw []byte) error) error {
 }
 
 // end reads the end of the outermost object and makes sure that nothing follows.
-func (t tokens) end() error {
+func (t *tokens) end() error {
 	if err := t.delim(place{}, '}'); err != nil {
 		return err
 	}
-	if _, err := t.dec.Token(); err != io.EOF || t.src.err != nil {
-		if t.src.err != nil {
-			return t.failed(place{}, t.src.err)
-		}
+	_, err := t.peek()
+	switch {
+	case err == nil:
 		return place{}.invalid(errors.New("something follows the end of the document"))
+	case errors.Is(err, errBreaksOff):
+		return nil
 	}
-	return nil
+	return t.failed(place{}, err)
 }
 
 func unknownMember(name string) error {
 	return fault.New(fault.Invalid, "the diff document has the member %.40q, which is unknown or at the wrong place", name)
-}
-
-var errTooLong = errors.New("a single value is too long")
-
-// source is the stream under the decoder. It stops a value that is too long, and keeps the stream's own error apart
-// from those of the decoder.
-type source struct {
-	r    io.Reader
-	max  int // bytes that may be read for one value
-	left int // of these, for the current value
-	err  error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	if s.left <= 0 {
-		return 0, errTooLong
-	}
-	n, err := s.r.Read(p[:min(len(p), s.left)])
-	s.left -= n
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
 }

@@ -18,8 +18,7 @@ func (a *attempt) lookAgain(ctx context.Context, source Source) error {
 		return nil
 	}
 	before := a.totals.Skipped
-	inserted := func(c placed) bool { return c.Op == opInsert }
-	err := eachWindow(ctx, a.store, a.totals.Parts, inserted, func(list []placed) error {
+	err := eachWindow(ctx, a.store, a.totals.Parts, only(opInsert), func(list []placed) error {
 		same, err := a.unwritten(ctx, source, list)
 		if err != nil {
 			return err

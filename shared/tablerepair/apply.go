@@ -27,13 +27,19 @@ func (a *attempt) apply(ctx context.Context) error {
 }
 
 func (a *attempt) deletes(ctx context.Context) error {
-	return a.windows(ctx, func(c placed) bool { return c.Op == opDelete }, func(list []placed) error {
+	if a.totals.Deleted == 0 {
+		return nil
+	}
+	return a.windows(ctx, only(opDelete), func(list []placed) error {
 		return a.tx.Delete(ctx, a.target.Write, keysOf(list))
 	})
 }
 
 func (a *attempt) updates(ctx context.Context) error {
-	return a.windows(ctx, func(c placed) bool { return c.Op == opUpdate }, func(list []placed) error {
+	if a.totals.Updated == 0 {
+		return nil
+	}
+	return a.windows(ctx, only(opUpdate), func(list []placed) error {
 		for _, group := range sameColumns(list) {
 			if err := a.update(ctx, group); err != nil {
 				return err
@@ -110,7 +116,10 @@ func (a *attempt) replace(ctx context.Context, list []placed, why string) error 
 }
 
 func (a *attempt) inserts(ctx context.Context) error {
-	inserted := func(c placed) bool { return c.Op == opInsert || a.replaced.has(c.at) }
+	if a.totals.Inserted == 0 && a.replacements == 0 {
+		return nil
+	}
+	inserted := func(op string, at int64) bool { return op == opInsert || a.replaced.has(at) }
 	return a.windows(ctx, inserted, func(list []placed) error {
 		for _, group := range sameLength(list) {
 			if err := a.insert(ctx, group); err != nil {
@@ -180,7 +189,7 @@ func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.Vio
 }
 
 // windows reads the stored changes that pick chooses. Between two windows the work can end.
-func (a *attempt) windows(ctx context.Context, pick func(placed) bool, fn func([]placed) error) error {
+func (a *attempt) windows(ctx context.Context, pick picker, fn func([]placed) error) error {
 	return eachWindow(ctx, a.store, a.totals.Parts, pick, func(list []placed) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

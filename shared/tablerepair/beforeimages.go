@@ -168,7 +168,7 @@ func (d *beforeDocument) node(ctx context.Context, i image) error {
 	defer left.close()
 	d.print(`,"rows":[`)
 	separator := "\n"
-	err = eachChange(ctx, d.store, i.Totals.Parts, func(c placed) error {
+	err = eachChange(ctx, d.store, i.Totals.Parts, all, func(c placed) error {
 		row, err := left.row(c)
 		if err != nil || row == nil && c.Op == opInsert { // the insertion was taken back
 			return err

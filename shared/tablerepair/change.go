@@ -2,9 +2,11 @@ package tablerepair
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"ace/shared/archive"
+	"ace/shared/fanout"
 	"ace/shared/part"
 	"ace/shared/table"
 )
@@ -82,18 +84,26 @@ func (w *window) add(c placed) (full bool) {
 
 func (w *window) reset() { w.list, w.size = nil, 0 }
 
-// eachChange reads the changes of some parts.
-func eachChange(ctx context.Context, store archive.Store, parts []Stored, fn func(placed) error) error {
+// picker chooses changes by what they do and by their numbers.
+type picker func(op string, at int64) bool
+
+func all(string, int64) bool { return true }
+
+// only chooses by what is done.
+func only(op string) picker { return func(o string, _ int64) bool { return o == op } }
+
+// except chooses by what is not done.
+func except(op string) picker { return func(o string, _ int64) bool { return o != op } }
+
+// eachChange reads the changes of some parts that pick chooses.
+func eachChange(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func(placed) error) error {
 	at := int64(0)
 	for _, stored := range parts {
 		r, err := part.Open(ctx, store, stored.Key, stored.Header)
 		if err != nil {
 			return err
 		}
-		err = each(r, func(c change) error {
-			at++
-			return fn(placed{c, at - 1})
-		})
+		at, err = each(r, at, pick, fn)
 		r.Close()
 		if err != nil {
 			return err
@@ -102,36 +112,57 @@ func eachChange(ctx context.Context, store archive.Store, parts []Stored, fn fun
 	return nil
 }
 
-func each(r *part.Reader, fn func(change) error) error {
-	for {
+// each reads a part whose first change has the number at, and gives the number that follows its last.
+func each(r *part.Reader, at int64, pick picker, fn func(placed) error) (int64, error) {
+	for ; ; at++ {
 		line, err := r.NextLine()
 		if err != nil || line == nil {
-			return err
+			return at, err
+		}
+		if op, _ := opOf(line); op != "" && !pick(op, at) { // most of what is read more than once is read for nothing else
+			continue
 		}
 		c, err := readChange(line)
 		if err != nil {
-			return r.Damaged(err)
+			return at, r.Damaged(err)
 		}
-		if err := fn(c); err != nil {
-			return err
+		if !pick(c.Op, at) {
+			continue
+		}
+		if err := fn(placed{c, at}); err != nil {
+			return at, err
 		}
 	}
 }
 
-// eachWindow reads the changes that pick chooses, in windows.
-func eachWindow(ctx context.Context, store archive.Store, parts []Stored, pick func(placed) bool, fn func([]placed) error) error {
-	var w window
-	err := eachChange(ctx, store, parts, func(c placed) error {
-		if !pick(c) || !w.add(c) {
+var errEnough = errors.New("no more is wanted")
+
+// eachWindow reads the changes that pick chooses, in windows. While fn has one the next is read: pick must not depend on
+// what fn does.
+func eachWindow(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func([]placed) error) error {
+	var reading error
+	windows := func(yield func([]placed) bool) {
+		var w window
+		reading = eachChange(ctx, store, parts, pick, func(c placed) error {
+			if !w.add(c) {
+				return nil
+			}
+			list := w.list
+			w.reset()
+			if !yield(list) {
+				return errEnough
+			}
 			return nil
+		})
+		if reading == nil && len(w.list) > 0 {
+			yield(w.list)
 		}
-		defer w.reset()
-		return fn(w.list)
-	})
-	if err != nil || len(w.list) == 0 {
-		return err
 	}
-	return fn(w.list)
+	err := fanout.Each(ctx, 1, windows, func(_ context.Context, list []placed) error { return fn(list) })
+	if err == nil {
+		err = reading
+	}
+	return err
 }
 
 func keysOf(changes []placed) []table.Key {

@@ -42,16 +42,26 @@ func readChange(line []byte) (c change, err error) {
 	return c, err
 }
 
+// opOf gives what the change of a line does, and what follows that; "" if it is not written as here.
+func opOf(line []byte) (op string, rest []byte) {
+	rest, _ = bytes.CutPrefix(line, []byte(`{"op":"`))
+	quoted, rest, _ := bytes.Cut(rest, []byte(`"`))
+	switch string(quoted) {
+	case opInsert:
+		return opInsert, rest
+	case opUpdate:
+		return opUpdate, rest
+	case opDelete:
+		return opDelete, rest
+	}
+	return "", rest
+}
+
 // readPlain reads a change whose members stand in the order they are written in.
 func readPlain(line []byte) (c change, ok bool) {
-	rest, ok := bytes.CutPrefix(line, []byte(`{"op":"`))
-	op, rest, found := bytes.Cut(rest, []byte(`","key":`))
-	if !ok || !found {
-		return c, false
-	}
-	switch c.Op = string(op); c.Op {
-	case opInsert, opUpdate, opDelete:
-	default:
+	c.Op, line = opOf(line)
+	rest, ok := bytes.CutPrefix(line, []byte(`,"key":`))
+	if c.Op == "" || !ok {
 		return c, false
 	}
 	key, rest, err := texts.Read(rest, -1)

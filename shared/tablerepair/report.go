@@ -160,10 +160,10 @@ func (d *reportDocument) node(ctx context.Context, t *Target, n NodeResult) erro
 	}
 	for _, section := range []struct {
 		name string
-		pick func(change) bool
+		pick picker
 	}{
-		{"upserted_rows", func(c change) bool { return c.Op != opDelete }},
-		{"deleted_rows", func(c change) bool { return c.Op == opDelete }},
+		{"upserted_rows", except(opDelete)},
+		{"deleted_rows", only(opDelete)},
 	} {
 		d.print(`,"`, would, section.name, `":[`)
 		if err := d.rows(ctx, t, n, section.pick); err != nil {
@@ -189,7 +189,7 @@ func nodeOf(n NodeResult) reportNode {
 
 // rows writes the changes that pick chooses, each with the row before and as it was left. Insertions that were taken back
 // are none.
-func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick func(change) bool) error {
+func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick picker) error {
 	left, err := openLeft(ctx, d.store, n.altered)
 	if err != nil {
 		return err
@@ -197,10 +197,7 @@ func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick
 	defer left.close()
 	e := newRowEncoder(t.Columns)
 	separator := "\n"
-	return eachChange(ctx, d.store, n.Totals.Parts, func(c placed) error {
-		if !pick(c.change) {
-			return nil
-		}
+	return eachChange(ctx, d.store, n.Totals.Parts, pick, func(c placed) error {
 		row, err := left.row(c)
 		if err != nil || row == nil && c.Op == opInsert {
 			return err

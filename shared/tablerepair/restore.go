@@ -46,7 +46,7 @@ func (d *restorer) decide(ctx context.Context, r *recorder) error {
 		return err
 	}
 	defer d.left.close()
-	err = eachWindow(ctx, d.store, m.Totals.Parts, func(placed) bool { return true }, func(list []placed) error {
+	err = eachWindow(ctx, d.store, m.Totals.Parts, all, func(list []placed) error {
 		return d.window(ctx, list)
 	})
 	if err != nil {

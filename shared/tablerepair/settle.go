@@ -151,7 +151,10 @@ func (s *settler) images(ctx context.Context, tx Tx, m *Manifest, altered *Store
 	}
 	defer left.close()
 	a := &attempt{job: &job{store: s.store, plan: s.plan, target: s.target, totals: m.Totals}, tx: tx}
-	err = a.windows(ctx, func(placed) bool { return before || after }, func(list []placed) error {
+	err = a.windows(ctx, all, func(list []placed) error {
+		if !before && !after {
+			return nil
+		}
 		wanted := make([]placed, len(list))
 		for i, c := range list { // as a change that puts the row back would want it
 			wanted[i] = c

@@ -22,7 +22,7 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 			out.Abort()
 		}
 	}()
-	err := a.windows(ctx, func(placed) bool { return true }, func(list []placed) error {
+	err := a.windows(ctx, all, func(list []placed) error {
 		return a.readBack(ctx, list, func(c placed, row table.Row) (err error) {
 			left := altered{At: c.at, Row: row, Withdrawn: a.withdrawn.has(c.at)}
 			decided := holds(a.target.Columns, row, c.row()) || left.Withdrawn && row == nil
@@ -92,7 +92,7 @@ func (a *attempt) twins(ctx context.Context) error {
 	if len(a.target.Deferrable) == 0 {
 		return nil
 	}
-	return a.windows(ctx, func(c placed) bool { return c.Op != opDelete }, func(list []placed) error {
+	return a.windows(ctx, except(opDelete), func(list []placed) error {
 		for _, d := range a.target.Deferrable {
 			at, err := a.tx.Duplicate(ctx, a.target.Write, d, keysOf(list))
 			if err != nil {

@@ -1,0 +1,111 @@
+package difffile
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+)
+
+// firstBuffer is how much of a document lies in memory while no value is larger.
+const firstBuffer = 64 << 10
+
+var (
+	errTooLong   = errors.New("a single value is too long")
+	errBreaksOff = errors.New("the document breaks off")
+)
+
+// stream gives the JSON values of a document as they stand. There can be as many as a table has rows, which is why this is not
+// left to encoding/json: it looks at every byte three times.
+type stream struct {
+	src    io.Reader
+	max    int // bytes that a value may have
+	buf    []byte
+	at     int   // of what is read next, in buf
+	end    int   // of what is known, in buf
+	passed int64 // bytes of the document before buf
+	err    error // what the source ended with; io.EOF is the end of the document
+}
+
+func newStream(src io.Reader, maxValue int) *stream {
+	return &stream{src: src, max: maxValue, buf: make([]byte, min(firstBuffer, maxValue))}
+}
+
+// offset is where in the document the next byte stands.
+func (s *stream) offset() int64 { return s.passed + int64(s.at) }
+
+// fill reads on. What is known may move within the buffer.
+func (s *stream) fill() error {
+	switch {
+	case errors.Is(s.err, io.EOF):
+		return errBreaksOff
+	case s.err != nil:
+		return &sourceError{s.err}
+	}
+	s.passed += int64(s.at)
+	s.end = copy(s.buf, s.buf[s.at:s.end])
+	s.at = 0
+	if s.end == s.max {
+		return errTooLong
+	}
+	if s.end == len(s.buf) {
+		larger := make([]byte, min(2*s.end, s.max))
+		copy(larger, s.buf)
+		s.buf = larger
+	}
+	for s.end < len(s.buf) && s.err == nil {
+		var n int
+		n, s.err = s.src.Read(s.buf[s.end:])
+		s.end += n
+	}
+	return nil
+}
+
+// sourceError is an error that the document has no part in.
+type sourceError struct{ err error }
+
+func (e *sourceError) Error() string { return e.err.Error() }
+func (e *sourceError) Unwrap() error { return e.err }
+
+// peek gives the next byte that is no white space, and leaves it there.
+func (s *stream) peek() (byte, error) {
+	for {
+		if s.at = skipped(s.buf[:s.end], s.at); s.at < s.end {
+			return s.buf[s.at], nil
+		}
+		if err := s.fill(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// value gives the next value. It stays until more is read.
+func (s *stream) value() ([]byte, error) {
+	if _, err := s.peek(); err != nil {
+		return nil, err
+	}
+	for {
+		n := measure(s.buf[s.at:s.end], 0)
+		switch {
+		case n == malformed:
+			return nil, reason(s.buf[s.at:s.end])
+		case n > 0:
+			s.at += n
+			return s.buf[s.at-n : s.at], nil
+		}
+		if err := s.fill(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// reason says why bytes begin with no value.
+func reason(b []byte) error {
+	var raw json.RawMessage
+	err := json.NewDecoder(bytes.NewReader(b)).Decode(&raw)
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) {
+		err = errors.New("it is not JSON")
+	}
+	return err
+}

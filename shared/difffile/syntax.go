@@ -1,0 +1,199 @@
+package difffile
+
+// What measure says of bytes that do not begin with a whole value.
+const (
+	incomplete = -1 // what follows may make one of them
+	malformed  = -2
+)
+
+// maxDepth bounds how deep values are nested, as encoding/json does.
+const maxDepth = 10_000
+
+// measure gives the length of the JSON value that b begins with. A number has to be followed by something: only that shows
+// where it ends.
+func measure(b []byte, depth int) int {
+	if len(b) == 0 {
+		return incomplete
+	}
+	switch c := b[0]; {
+	case c == '"':
+		return measureString(b)
+	case c == '{' || c == '[':
+		return measureNested(b, depth)
+	case c == '-' || isDigit(c):
+		return measureNumber(b)
+	case c == 't':
+		return measureWord(b, "true")
+	case c == 'f':
+		return measureWord(b, "false")
+	case c == 'n':
+		return measureWord(b, "null")
+	}
+	return malformed
+}
+
+func measureWord(b []byte, word string) int {
+	n := min(len(b), len(word))
+	switch {
+	case string(b[:n]) != word[:n]:
+		return malformed
+	case n < len(word):
+		return incomplete
+	}
+	return n
+}
+
+// measureString does not ask whether the text is UTF-8: who takes it does.
+func measureString(b []byte) int {
+	if len(b) == 0 {
+		return incomplete
+	}
+	if b[0] != '"' {
+		return malformed
+	}
+	for i := 1; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1
+		case c < ' ':
+			return malformed
+		case c == '\\':
+			n := measureEscape(b[i:])
+			if n < 0 {
+				return n
+			}
+			i += n - 1
+		}
+	}
+	return incomplete
+}
+
+func measureEscape(b []byte) int {
+	if len(b) < 2 {
+		return incomplete
+	}
+	switch b[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+	default:
+		return malformed
+	}
+	for _, c := range b[2:min(len(b), 6)] {
+		if !isDigit(c) && (c|' ' < 'a' || c|' ' > 'f') {
+			return malformed
+		}
+	}
+	if len(b) < 6 {
+		return incomplete
+	}
+	return 6
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func measureNumber(b []byte) int {
+	at := 0
+	if b[0] == '-' {
+		at = 1
+	}
+	if at < len(b) && b[at] == '0' {
+		at++
+	} else if at = digits(b, at); at < 0 {
+		return at
+	}
+	if at < len(b) && b[at] == '.' {
+		if at = digits(b, at+1); at < 0 {
+			return at
+		}
+	}
+	if at < len(b) && b[at]|' ' == 'e' {
+		at++
+		if at < len(b) && (b[at] == '+' || b[at] == '-') {
+			at++
+		}
+		if at = digits(b, at); at < 0 {
+			return at
+		}
+	}
+	if at == len(b) {
+		return incomplete
+	}
+	return at
+}
+
+// digits gives where the digits end that must begin at a place.
+func digits(b []byte, from int) int {
+	at := from
+	for at < len(b) && isDigit(b[at]) {
+		at++
+	}
+	switch {
+	case at > from:
+		return at
+	case at == len(b):
+		return incomplete
+	}
+	return malformed
+}
+
+// measureNested measures an object or an array.
+func measureNested(b []byte, depth int) int {
+	if depth == maxDepth {
+		return malformed
+	}
+	closing := b[0] + 2 // as ASCII has it
+	at := skipped(b, 1)
+	if at < len(b) && b[at] == closing {
+		return at + 1
+	}
+	for {
+		n := measureElement(b[at:], closing == '}', depth+1)
+		if n < 0 {
+			return n
+		}
+		at = skipped(b, at+n)
+		switch {
+		case at == len(b):
+			return incomplete
+		case b[at] == closing:
+			return at + 1
+		case b[at] != ',':
+			return malformed
+		}
+		at = skipped(b, at+1)
+	}
+}
+
+// measureElement measures the element of an array or, with its name, the member of an object.
+func measureElement(b []byte, named bool, depth int) int {
+	at := 0
+	if named {
+		n := measureString(b)
+		if n < 0 {
+			return n
+		}
+		if at = skipped(b, n); at == len(b) {
+			return incomplete
+		}
+		if b[at] != ':' {
+			return malformed
+		}
+		at = skipped(b, at+1)
+	}
+	n := measure(b[at:], depth)
+	if n < 0 {
+		return n
+	}
+	return at + n
+}
+
+// skipped gives the place behind the white space that begins at a place.
+func skipped(b []byte, at int) int {
+	for at < len(b) && isSpace(b[at]) {
+		at++
+	}
+	return at
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
