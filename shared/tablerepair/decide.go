@@ -1,11 +1,13 @@
 package tablerepair
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/table"
 )
@@ -44,30 +46,33 @@ func keyPlaces(p *Plan, t *Target) []int {
 	return at
 }
 
-// decide decides about some keys: source rows are read as many at a time as fit into a window.
+// decide decides about some keys. While a window of source rows is compared with the target's the next is read.
 func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 	stream, err := d.source.Rows(ctx, d.target.Read, keys)
 	if err != nil {
 		return err
 	}
-	wanted := &lookahead{stream: stream}
-	for len(keys) > 0 && err == nil {
-		var batch []table.Row
-		if batch, err = wanted.window(len(keys)); err != nil {
-			break
-		}
-		if err = d.batch(ctx, keys[:len(batch)], batch); err == nil {
-			keys = keys[len(batch):]
+	type batch struct {
+		keys   []table.Key
+		wanted []table.Row
+	}
+	var reading error
+	batches := func(yield func(batch) bool) {
+		wanted := &lookahead{stream: stream}
+		for left := keys; len(left) > 0; {
+			var rows []table.Row
+			if rows, reading = wanted.window(len(left)); reading != nil || !yield(batch{left[:len(rows)], rows}) {
+				return
+			}
+			left = left[len(rows):]
 		}
 	}
-	if closing := stream.Close(); err == nil {
-		err = closing
-	}
-	return err
+	err = fanout.Each(ctx, 1, batches, func(_ context.Context, b batch) error { return d.compare(ctx, b.keys, b.wanted) })
+	return cmp.Or(err, reading, stream.Close())
 }
 
-// batch compares source rows (nil: there is none) with the target's.
-func (d *decider) batch(ctx context.Context, keys []table.Key, wanted []table.Row) error {
+// compare compares source rows (nil: there is none) with the target's.
+func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.Row) error {
 	if err := convert(ctx, d.node, d.target, wanted); err != nil {
 		return err
 	}
