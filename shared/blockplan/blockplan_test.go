@@ -189,7 +189,7 @@ func TestSpans_UnitsAreOfOneSize(t *testing.T) {
 func TestGrid_GivesAboutAsManyStretchesToTablesOfEverySize(t *testing.T) {
 	for pages := int64(0); pages < 1<<32; pages = pages*5/4 + 1 {
 		grid := blockplan.Grid(pages)
-		if grid&(grid-1) != 0 || grid*96 < pages || grid > 1 && grid*48 >= pages {
+		if grid&(grid-1) != 0 || grid*48 < pages || grid > 1 && grid*24 >= pages {
 			t.Errorf("%d pages have stretches of %d", pages, grid)
 		}
 	}

@@ -8,8 +8,9 @@ const (
 	maxLeaves      = 16_384
 	// MaxBlocks caps the plan: beyond it block_rows is raised.
 	MaxBlocks = 200_000
-	// bucketRows is how many rows a bucket of the keys' hash holds; their number is capped for the same reason.
-	bucketRows = 256
+	// bucketRows is how many rows a bucket of the keys' hash holds; their number is capped for the same reason. The fewer
+	// buckets there are the sooner the rows of a stretch are added up, and the more rows must be listed where one differs.
+	bucketRows = 512
 	maxBuckets = 16_384
 	// batchesPerWorker is how finely work is divided at least, so that all workers have some until the end.
 	batchesPerWorker = 4

@@ -6,7 +6,7 @@ const (
 	// maxScanUnits caps how often the sums of every leaf are stored.
 	maxScanUnits = 256
 	// stretches is how many stretches of pages a node's table is told apart by at most, and half of it at least.
-	stretches = 96
+	stretches = 48
 )
 
 // ScanUnits gives into how many units the reading of all pages is divided, for units of about unitRows rows.

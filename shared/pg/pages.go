@@ -57,25 +57,24 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.Span, b
 	return horizons, t.run(ctx, "comparing pages", queries...)
 }
 
-// statementBytes is about how long a statement over several spans may become.
-const statementBytes = 256 << 10
+// statementBytes is about how long a statement over several spans may become, statementGroups how many groups of rows it holds
+// in the server's memory, of some hundred bytes each.
+const (
+	statementBytes  = 256 << 10
+	statementGroups = 256 << 10
+)
 
 // stretchSums has as many spans as are sensible read by one statement, which adds up their rows in both ways at once.
 func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error) {
 	horizons := make([]int64, len(spans))
-	columns := slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.Key, s.Columns))))
-	number := "ace_stretch"
-	for slices.Contains(columns, s.Alias+"."+quote(number)) {
-		number += "_"
-	}
-	size := max(1, statementBytes/(200+len(strings.Join(columns, ", "))))
+	size := max(1, min(statementBytes/(300+len(s.Digest)+len(s.KeyHash)+len(s.Filter)), statementGroups/by.Buckets))
 	var queries []query
 	for from := 0; from < len(spans); from += size {
 		some := spans[from:min(from+size, len(spans))]
-		var branches []string
+		var stretches []string
 		var args [][]byte
 		asked, err := t.perSpan(s, some, func(i int) query {
-			branches = append(branches, fmt.Sprintf("SELECT %d AS %s, %s%s", from+i, number, strings.Join(columns, ", "), rowsOf(s, some[i], len(args))))
+			stretches = append(stretches, stretchOf(s, by, some[i], from+i, len(args)))
 			args = append(args, spanArgs(some[i])...)
 			return query{}
 		})
@@ -85,7 +84,7 @@ func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Span
 		if from == 0 {
 			queries = append(queries, asked[0]) // the settings
 		}
-		queries = append(queries, query{args: args, sql: stretchSQL(s, by, number, branches), row: func(v [][]byte) error {
+		queries = append(queries, query{args: args, sql: stretchSQL(by, stretches), row: func(v [][]byte) error {
 			span, group, sum, err := readStretchSum(v, len(spans), by)
 			if err != nil {
 				return t.node.unasked()
@@ -105,11 +104,18 @@ func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Span
 	return horizons, t.run(ctx, "comparing pages", queries...)
 }
 
-// stretchSQL sums the rows of the branches by bucket, and those of each branch by coarse bucket.
-func stretchSQL(s table.Source, by table.Grouping, number string, branches []string) string {
-	return fmt.Sprintf(`SELECT s, CASE WHEN s IS NULL THEN g ELSE c END, count(*), pg_catalog.bit_xor(x), (SELECT %s)
-		FROM (SELECT %s AS s, %s AS g, %s AS c, %s AS x FROM (%s) AS %s) ace_rows GROUP BY GROUPING SETS ((g), (s, c))`,
-		horizon, number, bucketOf(s, by.Buckets), bucketOf(s, by.Coarse), s.Digest, strings.Join(branches, " UNION ALL "), s.Alias)
+// stretchOf sums the rows of one span by bucket. The server finds the bucket among few that lie close together, which is much
+// cheaper than among those of all spans; what it adds up in two ways after that are no longer rows.
+func stretchOf(s table.Source, by table.Grouping, span table.Span, number, params int) string {
+	return fmt.Sprintf("SELECT %d AS s, %s AS g, count(*) AS n, pg_catalog.bit_xor(%s) AS x%s GROUP BY 2",
+		number, bucketOf(s, by.Buckets), s.Digest, rowsOf(s, span, params))
+}
+
+// stretchSQL adds up the sums of the stretches by bucket, and those of each stretch by coarse bucket.
+func stretchSQL(by table.Grouping, stretches []string) string {
+	return fmt.Sprintf(`SELECT s, CASE WHEN s IS NULL THEN g ELSE c END, pg_catalog.sum(n), pg_catalog.bit_xor(x), (SELECT %s)
+		FROM (SELECT s, g, g & %d AS c, n, x FROM (%s) ace_stretches) ace_sums GROUP BY GROUPING SETS ((g), (s, c))`,
+		horizon, by.Coarse-1, strings.Join(stretches, " UNION ALL "))
 }
 
 // readStretchSum reads span, group, count and digest; a span of NULL is all of them.
