@@ -8,22 +8,26 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/pg/pgtest"
+	"ace/shared/soak"
 )
 
 const (
-	bigRows     = 2_000_000
 	memoryLimit = 150 << 20
 	// cancelLimit is far more than a cancellation takes (2 to 3 s), for busy machines.
 	cancelLimit = 15 * time.Second
 )
 
-// TestSurvival_TwoMillionRows goes through the life of a service that compares two million rows, on one pair of tables.
-func TestSurvival_TwoMillionRows(t *testing.T) {
+// bigRows is how many rows the large table has.
+func bigRows(t testing.TB) int { return soak.Rounds(t, 1_000_000, 2_000_000) }
+
+// TestSurvival_OfALargeTable goes through the life of a service that compares a million rows or two, on one pair of tables.
+func TestSurvival_OfALargeTable(t *testing.T) {
 	if testing.Short() {
-		t.Skip("two million rows are left out with -short")
+		t.Skip("a million rows are left out with -short")
 	}
 	t.Parallel()
-	c := pgtest.NewCluster(t)
+	c, bigRows := pgtest.NewCluster(t), bigRows(t)
+	soak.Report(t, "%d rows through kill -9 and SIGTERM", bigRows)
 	begin := time.Now()
 	customers(t, c, bigRows)
 	t.Logf("the tables were loaded in %s", time.Since(begin))
@@ -33,14 +37,14 @@ func TestSurvival_TwoMillionRows(t *testing.T) {
 	t.Run("equal tables match, and progress grows", func(t *testing.T) {
 		id := s.submit(t, c, "public.customers", "batch_size", "5")
 		watchProgress(t, s, id)
-		if result := s.completed(t, id); result.Verdict != api.VerdictMatch || result.TotalRows != bigRows || result.MismatchedRows != 0 {
+		if result := s.completed(t, id); result.Verdict != api.VerdictMatch || result.TotalRows != int64(bigRows) || result.MismatchedRows != 0 {
 			t.Errorf("the result is %+v", result)
 		}
 		t.Logf("the comparison took %.1f s", *s.status(t, id).TimeTaken)
 	})
 	d := makeDrift(t, c, bigRows, 200)
 	t.Run("drift is found to the row", func(t *testing.T) {
-		checkDrift(t, s, s.submit(t, c, "public.customers"), d, bigRows+2)
+		checkDrift(t, s, s.submit(t, c, "public.customers"), d, int64(bigRows)+2)
 	})
 	t.Run("a running task is cancelled within seconds", func(t *testing.T) {
 		cancelsSoon(t, s, c)
@@ -110,12 +114,12 @@ func checkProgressMembers(t testing.TB, body []byte) {
 
 func checkProgress(t testing.TB, before, now api.Progress) {
 	t.Helper()
-	switch {
+	switch bigRows := bigRows(t); {
 	case now.BlocksDone < before.BlocksDone, now.RowsCompared < before.RowsCompared, now.Percent < before.Percent:
 		t.Errorf("progress went back from %+v to %+v", before, now)
-	case now.BlocksDone > now.BlocksTotal, now.Percent > 100, now.RowsCompared > 2*bigRows+4:
+	case now.BlocksDone > now.BlocksTotal, now.Percent > 100, now.RowsCompared > int64(2*bigRows+4):
 		t.Errorf("progress went too far: %+v", now)
-	case now.BlocksTotal != cmp.Or(before.BlocksTotal, now.BlocksTotal), now.RowsTotalEstimate < bigRows, now.Phase == "":
+	case now.BlocksTotal != cmp.Or(before.BlocksTotal, now.BlocksTotal), now.RowsTotalEstimate < int64(bigRows), now.Phase == "":
 		t.Errorf("progress is %+v, before it was %+v", now, before)
 	case now.BlocksDone > 0 && (now.ETASeconds == nil || now.RowsPerSecond <= 0):
 		t.Errorf("progress tells no rate: %+v", now)
@@ -172,10 +176,10 @@ func survives(t *testing.T, h home, c *pgtest.Cluster, d drift) {
 	if looks := third.checkKept(t, id, stopped); looks == 0 {
 		t.Error("the former parts were never seen in the last run")
 	}
-	checkDrift(t, third, id, d, bigRows+2)
+	checkDrift(t, third, id, d, int64(bigRows(t))+2)
 	checkMemory(t, third)
 	third.kill()
-	checkRowsRead(t, rowsRead(t, c, 0)-before, bigRows, crashed)
+	checkRowsRead(t, rowsRead(t, c, 0)-before, int64(bigRows(t)), crashed)
 }
 
 // checkSame makes sure that parts are still what they were.

@@ -11,7 +11,8 @@ import (
 	"ace/shared/table"
 )
 
-// limitOf measures what the case is compared with: for a repair a plain copy of as many rows, else the digest scan.
+// limitOf measures what the case is compared with: for a repair a plain copy of as many rows, for a rerun one look at each key, else
+// the digest scan.
 func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	scan, err := b.limit(ctx, c)
 	if err != nil || c.Follow != repair {
@@ -34,8 +35,19 @@ func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	return median(times), nil
 }
 
-// digestScan writes the statement that sets the limit: the service's own row digest over the whole table.
-func (b *bench) digestScan(ctx context.Context, name string) (string, error) {
+// limitQuery writes the statement that sets the limit: the service's own row digest over the whole table, row by row as they lie
+// or, for a rerun, each by its key.
+func (b *bench) limitQuery(ctx context.Context, c benchCase) (string, error) {
+	digest, err := b.digest(ctx, c.Table)
+	if err != nil || c.Follow != rerun {
+		return fmt.Sprintf("SELECT count(*), bit_xor(%s) FROM %s", digest, c.Table), err
+	}
+	return fmt.Sprintf(`SELECT count(*), bit_xor(x) FROM unnest((SELECT array_agg(index ORDER BY index) FROM %[2]s)) AS k(key)
+		CROSS JOIN LATERAL (SELECT %[1]s AS x FROM %[2]s WHERE index = k.key OFFSET 0) found`, digest, c.Table), nil
+}
+
+// digest writes the service's own row digest for a table.
+func (b *bench) digest(ctx context.Context, name string) (string, error) {
 	output, err := b.nodes.One(ctx, 0, "-F", "\t", "-c", fmt.Sprintf(`
 		SELECT a.attname, t.oid, t.typname, format_type(t.oid, -1), t.typtype
 		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -55,5 +67,5 @@ func (b *bench) digestScan(ctx context.Context, name string) (string, error) {
 		}}
 		exprs = append(exprs, rowdigest.Expr(table.Quote(fields[0]), column, rowdigest.Options{SameEncoding: true}))
 	}
-	return fmt.Sprintf("SELECT count(*), bit_xor(%s) FROM %s", rowdigest.Row(exprs, rowdigest.Seeds{Inner: 1, Outer: 2}), name), nil
+	return rowdigest.Row(exprs, rowdigest.Seeds{Inner: 1, Outer: 2}), nil
 }

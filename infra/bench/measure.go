@@ -184,7 +184,7 @@ func (b *bench) limit(ctx context.Context, c benchCase) (float64, error) {
 			return 0, err
 		}
 	}
-	query, err := b.digestScan(ctx, c.Table)
+	query, err := b.limitQuery(ctx, c)
 	if err != nil {
 		return 0, err
 	}

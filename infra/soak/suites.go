@@ -31,6 +31,7 @@ func suites(o options) ([]suite, error) {
 	}
 	list := []suite{
 		{name: "live writes", args: tests("./shared/app", "TestLiveWrites_NothingIsMissedAndNothingIsMadeUp"), env: budget},
+		{name: "a large table", args: tests("./local", "TestSurvival_OfALargeTable"), env: budget},
 		{name: "a page of wide rows", args: tests("./shared/render", "TestPage_OfOneHundredThousandDifferencesStaysQuick"), env: budget,
 			figures: "100000 differences of ten columns in Chromium"},
 		{name: "a long archive", args: tests("./shared/app", "TestDiffs_APageCostsTheSameHoweverLongTheArchive"), env: budget},

@@ -40,11 +40,27 @@ func troubles() []trouble {
 			pgtest.ServerSetting("max_locks_per_transaction", "10"), pgtest.ServerSetting("max_connections", "20"),
 		}, func(t *testing.T, c *pgtest.Cluster) func() {
 			hog := c.Connect(t, 1)
-			_, err := hog.Exec(t.Context(), `SELECT pg_advisory_lock(i) FROM generate_series(1, 1000000) i`)
-			if err == nil || !strings.Contains(err.Error(), "53200") {
+			take := func(ctx context.Context, from int) error { // what others have given back too
+				_, err := hog.Exec(ctx, `SELECT pg_advisory_lock($1::int, i) FROM generate_series(1, 1000000) i`, from)
+				return err
+			}
+			if err := take(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "53200") {
 				t.Errorf("a million locks: %v", err)
 			}
-			return func() { _ = hog.Close(t.Context()) }
+			ctx, cancel := context.WithCancel(t.Context())
+			var taking sync.WaitGroup
+			taking.Go(func() {
+				for from := 1; ctx.Err() == nil; from++ {
+					_ = take(ctx, from)
+				}
+			})
+			end := sync.OnceFunc(func() {
+				cancel()
+				taking.Wait()
+				_ = hog.Close(context.WithoutCancel(t.Context()))
+			})
+			t.Cleanup(end)
+			return end
 		}, "out of shared memory"},
 		{"shutting down", nil, func(t *testing.T, c *pgtest.Cluster) func() {
 			last := c.Connect(t, 1) // the server waits for it to end
