@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -154,7 +155,7 @@ func cancelsSoon(t *testing.T, s *service, c *pgtest.Cluster) {
 // survives interrupts a comparison twice, first as a crash does, then politely.
 func survives(t *testing.T, h home, c *pgtest.Cluster, d drift) {
 	first := h.serve(t, nil)
-	id := underWay(t, first, c, "10", 60)
+	id := underWay(t, first, c, strconv.Itoa(bigRows(t)/200_000), 60) // of 200 units
 	first.kill()
 	crashed := h.parts(t, id)
 	before := rowsRead(t, c, 0)

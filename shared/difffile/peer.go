@@ -57,6 +57,9 @@ func (r *Reader) walkPeer(row func(Entry) error) error {
 			return err
 		}
 	}
+	if _, err := r.tokens.peek(); err != nil {
+		return r.tokens.failed(place{}, err)
+	}
 	if !seen["diffs"] {
 		return place{}.invalid(errors.New(`"diffs" is missing`))
 	}

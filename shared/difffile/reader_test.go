@@ -138,16 +138,20 @@ func TestRead_ADocumentCutAnywhereIsInvalid(t *testing.T) {
 
 func TestRead_AnErrorOfTheStreamIsNotTheDocumentsFault(t *testing.T) {
 	s, src := differing()
-	document := write(t, s, src)
-	outage := fault.New(fault.Unavailable, "the archive broke off")
-	for n := range document {
-		stream := io.MultiReader(bytes.NewReader(document[:n]), iotest.ErrReader(outage))
-		r, err := difffile.Open(stream)
-		if err == nil {
-			err = r.Walk(nil, nil)
-		}
-		if !errors.Is(err, outage) {
-			t.Fatalf("stream ended after %d bytes: got %v, want the stream's error", n, err)
+	peer := []byte(`{"summary":{"schema":"s"},"diffs":{"n1/n2":{"n1":[{"a":1}]}}}`)
+	for _, document := range [][]byte{write(t, s, src), peer} {
+		for _, cause := range []error{io.ErrUnexpectedEOF, io.EOF} { // a connection may end like this
+			outage := fault.Wrap(cause, fault.Unavailable, "the archive broke off")
+			for n := range len(document) + 1 {
+				stream := io.MultiReader(bytes.NewReader(document[:n]), iotest.ErrReader(outage))
+				r, err := difffile.Open(stream)
+				if err == nil {
+					err = r.Walk(nil, nil)
+				}
+				if !errors.Is(err, outage) {
+					t.Fatalf("stream ended with %v after %d of %d bytes: got %v, want the stream's error", outage, n, len(document), err)
+				}
+			}
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (s *stream) offset() int64 { return s.passed + int64(s.at) }
 // fill reads on. What is known may move within the buffer.
 func (s *stream) fill() error {
 	switch {
-	case errors.Is(s.err, io.EOF):
+	case s.err == io.EOF: //nolint:errorlint // a Reader ends with this very value; what wraps it is an outage
 		return errBreaksOff
 	case s.err != nil:
 		return &sourceError{s.err}

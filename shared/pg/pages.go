@@ -57,17 +57,19 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.Span, b
 	return horizons, t.run(ctx, "comparing pages", queries...)
 }
 
-// statementBytes is about how long a statement over several spans may become, statementGroups how many groups of rows it holds
-// in the server's memory, of some hundred bytes each.
+// A statement over several spans is not much longer than statementBytes, holds no more than statementGroups groups of rows in the
+// server's memory, of some hundred bytes each, and has no more than statementSpans, for each of which the server makes room at
+// its start for as many groups as it expects rows.
 const (
 	statementBytes  = 256 << 10
 	statementGroups = 256 << 10
+	statementSpans  = 12
 )
 
 // stretchSums has as many spans as are sensible read by one statement, which adds up their rows in both ways at once.
 func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error) {
 	horizons := make([]int64, len(spans))
-	size := max(1, min(statementBytes/(300+len(s.Digest)+len(s.KeyHash)+len(s.Filter)), statementGroups/by.Buckets))
+	size := max(1, min(statementSpans, statementBytes/(300+len(s.Digest)+len(s.KeyHash)+len(s.Filter)), statementGroups/by.Buckets))
 	var queries []query
 	for from := 0; from < len(spans); from += size {
 		some := spans[from:min(from+size, len(spans))]

@@ -1,6 +1,7 @@
 package tablerepair
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -103,7 +104,7 @@ func eachChange(ctx context.Context, store archive.Store, parts []Stored, pick p
 		if err != nil {
 			return err
 		}
-		at, err = each(r, at, pick, fn)
+		at, err = each(ctx, r, at, pick, fn)
 		r.Close()
 		if err != nil {
 			return err
@@ -113,11 +114,14 @@ func eachChange(ctx context.Context, store archive.Store, parts []Stored, pick p
 }
 
 // each reads a part whose first change has the number at, and gives the number that follows its last.
-func each(r *part.Reader, at int64, pick picker, fn func(placed) error) (int64, error) {
+func each(ctx context.Context, r *part.Reader, at int64, pick picker, fn func(placed) error) (int64, error) {
 	for ; ; at++ {
 		line, err := r.NextLine()
 		if err != nil || line == nil {
 			return at, err
+		}
+		if at%windowRows == 0 && ctx.Err() != nil {
+			return at, context.Cause(ctx)
 		}
 		if op, _ := opOf(line); op != "" && !pick(op, at) { // most of what is read more than once is read for nothing else
 			continue
@@ -140,6 +144,8 @@ var errEnough = errors.New("no more is wanted")
 // eachWindow reads the changes that pick chooses, in windows. While fn has one the next is read: pick must not depend on
 // what fn does.
 func eachWindow(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func([]placed) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var reading error
 	windows := func(yield func([]placed) bool) {
 		var w window
@@ -158,11 +164,14 @@ func eachWindow(ctx context.Context, store archive.Store, parts []Stored, pick p
 			yield(w.list)
 		}
 	}
-	err := fanout.Each(ctx, 1, windows, func(_ context.Context, list []placed) error { return fn(list) })
-	if err == nil {
-		err = reading
-	}
-	return err
+	err := fanout.Each(ctx, 1, windows, func(_ context.Context, list []placed) error {
+		err := fn(list)
+		if err != nil {
+			cancel(err) // a node holds locks: no more is read
+		}
+		return err
+	})
+	return cmp.Or(err, reading)
 }
 
 func keysOf(changes []placed) []table.Key {
