@@ -105,7 +105,7 @@ func TestTableDiff_TroubleOfAServerIsWaitedForAndThenNamed(t *testing.T) {
 				t.Errorf("%d rows, %+v, want 8000 and 8 on the first node only", d.Result.TotalRows, countsOf(d, 0))
 			}
 			s, status = troubled(t, c, tt, -1, time.Second)
-			for _, want := range []string{`"n2"`, tt.says, "keys from ("} {
+			for _, want := range []string{`"n2"`, tt.says, "(keys "} {
 				if status.Status != api.StatusFailed || !strings.Contains(status.Error, want) {
 					t.Errorf("ended %s: %q, want FAILED saying %q", status.Status, status.Error, want)
 				}
