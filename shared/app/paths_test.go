@@ -70,8 +70,8 @@ func (w wayTable) steps(nodes int) [][]string {
 	}
 	per[1][0] = `UPDATE t SET v = v || '!' WHERE n IN (1, 1001, 20001); DELETE FROM t WHERE n IN (2, 1002, 20002)`
 	per[1][last] = `UPDATE t SET x = x + 0.00 WHERE n IN (3, 1003, 20003); UPDATE t SET v = '' WHERE n IN (5, 1005, 20005);` + insert(1, 4)
-	per[2][0] = `UPDATE t SET x = -x WHERE n BETWEEN 30000 AND 30040; DELETE FROM t WHERE n BETWEEN 31000 AND 31020`
-	per[2][last] = `DELETE FROM t WHERE n BETWEEN 32000 AND 32020;` + insert(5, 12)
+	per[2][0] = `UPDATE t SET x = -x WHERE n BETWEEN 30000 AND 30020; DELETE FROM t WHERE n BETWEEN 31000 AND 31010`
+	per[2][last] = `DELETE FROM t WHERE n BETWEEN 32000 AND 32010;` + insert(5, 12)
 	per[3][0] = `UPDATE t SET v = 'w' WHERE n % 40 = 3; DELETE FROM t WHERE n % 2000 = 777;` + insert(13, 30)
 	per[3][last] = `UPDATE t SET x = x * 2 WHERE n % 50 = 6; DELETE FROM t WHERE n % 2000 = 778`
 	return per
