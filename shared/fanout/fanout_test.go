@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
@@ -189,4 +190,24 @@ func count(n int) iter.Seq[int] {
 			}
 		}
 	}
+}
+
+func TestEach_APanicOfTheSequenceWaitsForTheCallsThatRun(t *testing.T) {
+	running, ended := make(chan struct{}), false
+	defer func() {
+		if cause := recover(); cause != "broken" || !ended {
+			t.Errorf("panic %v while a call was running: %t", cause, !ended)
+		}
+	}()
+	items := func(yield func(int) bool) {
+		yield(1)
+		<-running
+		panic("broken")
+	}
+	_ = fanout.Each(context.Background(), 1, items, func(context.Context, int) error {
+		close(running)
+		time.Sleep(20 * time.Millisecond)
+		ended = true
+		return nil
+	})
 }
