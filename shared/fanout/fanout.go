@@ -8,7 +8,9 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"runtime/debug"
@@ -62,6 +64,32 @@ func Each[T any](
 		return context.Cause(groupCtx)
 	}
 	return context.Cause(ctx)
+}
+
+var errEnough = errors.New("fanout: no more is wanted")
+
+// Ahead calls fn for every item that read gives, one after the other, while read goes on to the next. An error of fn ends the
+// context of read and is the one returned; read returns at once what give returns.
+func Ahead[T any](ctx context.Context, read func(ctx context.Context, give func(T) error) error, fn func(T) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var reading error
+	items := func(yield func(T) bool) {
+		reading = read(ctx, func(item T) error {
+			if !yield(item) {
+				return errEnough
+			}
+			return nil
+		})
+	}
+	err := Each(ctx, 1, items, func(_ context.Context, item T) error {
+		err := fn(item)
+		if err != nil {
+			cancel(err)
+		}
+		return err
+	})
+	return cmp.Or(err, reading)
 }
 
 // guarded turns a panic into an error: in a goroutine of its own it would end the process and every task in it.

@@ -211,3 +211,40 @@ func TestEach_APanicOfTheSequenceWaitsForTheCallsThatRun(t *testing.T) {
 		return nil
 	})
 }
+
+func TestAhead_GivesItemsInOrderAndTheFirstError(t *testing.T) {
+	errRead, errDone := errors.New("read"), errors.New("done")
+	for _, tt := range []struct {
+		failAt, readFails int
+		want              error
+		wantDone          int
+	}{{-1, -1, nil, 5}, {2, -1, errDone, 2}, {-1, 3, errRead, 3}, {0, 1, errDone, 0}} {
+		done := 0
+		err := fanout.Ahead(t.Context(), func(ctx context.Context, give func(int) error) error {
+			for i := range 5 {
+				if i == tt.readFails {
+					if tt.failAt >= 0 {
+						<-ctx.Done() // ended by the error of what was given
+					}
+					return errRead
+				}
+				if err := give(i); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, func(i int) error {
+			if i == tt.failAt {
+				return errDone
+			}
+			if i != done {
+				t.Errorf("%+v: got %d after %d", tt, i, done)
+			}
+			done++
+			return nil
+		})
+		if !errors.Is(err, tt.want) || done != tt.wantDone {
+			t.Errorf("%+v: %d items, error %v", tt, done, err)
+		}
+	}
+}

@@ -1,9 +1,7 @@
 package tablerepair
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"slices"
 
 	"ace/shared/archive"
@@ -139,39 +137,24 @@ func each(ctx context.Context, r *part.Reader, at int64, pick picker, fn func(pl
 	}
 }
 
-var errEnough = errors.New("no more is wanted")
-
 // eachWindow reads the changes that pick chooses, in windows. While fn has one the next is read: pick must not depend on
 // what fn does.
 func eachWindow(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func([]placed) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var reading error
-	windows := func(yield func([]placed) bool) {
+	return fanout.Ahead(ctx, func(ctx context.Context, give func([]placed) error) error {
 		var w window
-		reading = eachChange(ctx, store, parts, pick, func(c placed) error {
+		err := eachChange(ctx, store, parts, pick, func(c placed) error {
 			if !w.add(c) {
 				return nil
 			}
 			list := w.list
 			w.reset()
-			if !yield(list) {
-				return errEnough
-			}
-			return nil
+			return give(list)
 		})
-		if reading == nil && len(w.list) > 0 {
-			yield(w.list)
+		if err != nil || len(w.list) == 0 {
+			return err
 		}
-	}
-	err := fanout.Each(ctx, 1, windows, func(_ context.Context, list []placed) error {
-		err := fn(list)
-		if err != nil {
-			cancel(err) // a node holds locks: no more is read
-		}
-		return err
-	})
-	return cmp.Or(err, reading)
+		return give(w.list)
+	}, fn)
 }
 
 func keysOf(changes []placed) []table.Key {

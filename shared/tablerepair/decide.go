@@ -56,19 +56,21 @@ func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 		keys   []table.Key
 		wanted []table.Row
 	}
-	var reading error
-	batches := func(yield func(batch) bool) {
+	err = fanout.Ahead(ctx, func(_ context.Context, give func(batch) error) error {
 		wanted := &lookahead{stream: stream}
 		for left := keys; len(left) > 0; {
-			var rows []table.Row
-			if rows, reading = wanted.window(len(left)); reading != nil || !yield(batch{left[:len(rows)], rows}) {
-				return
+			rows, err := wanted.window(len(left))
+			if err != nil {
+				return err
+			}
+			if err := give(batch{left[:len(rows)], rows}); err != nil {
+				return err
 			}
 			left = left[len(rows):]
 		}
-	}
-	err = fanout.Each(ctx, 1, batches, func(_ context.Context, b batch) error { return d.compare(ctx, b.keys, b.wanted) })
-	return cmp.Or(err, reading, stream.Close())
+		return nil
+	}, func(b batch) error { return d.compare(ctx, b.keys, b.wanted) })
+	return cmp.Or(err, stream.Close())
 }
 
 // compare compares source rows (nil: there is none) with the target's.
