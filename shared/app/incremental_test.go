@@ -318,3 +318,32 @@ func TestIncremental_AFilterThatDependsOnTheRowAloneIsProven(t *testing.T) {
 		t.Errorf("a filter that looks elsewhere: baseline %q, rows %v, %q", d.Summary.Baseline, d.Summary.RowsPerNode, d.Summary.Warnings)
 	}
 }
+
+// Where hardly any block is as it was the others are not asked about; what the server's statistics have not counted yet is seen
+// all the same.
+func TestIncremental_OfManyBlocksAsksAboutSomeFirst(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	s := checked(t, c, `INSERT INTO t SELECT i, 'text ' || i FROM generate_series(6001, 40000) i`)
+	s.Diff(t, "public.t", small()...)
+	for _, step := range []struct {
+		name, all, second string
+		least, most       float64 // share of the blocks that is unchanged
+	}{
+		{"nothing", ``, ``, 1, 1},
+		{"a tenth of the blocks", `UPDATE t SET n = n + 1 WHERE id > 36000`, `UPDATE t SET v = 'other' WHERE id = 100`, 0.8, 0.9},
+		{"nearly all", `UPDATE t SET n = n + 1 WHERE id > 4000`, `UPDATE t SET v = 'text 100' WHERE id = 100`, 0, 0.2},
+		{"one row that no count has reached", ``, `UPDATE t SET v = 'other' WHERE id = 20000`, 0.95, 0.99},
+		{"all", `UPDATE t SET n = n + 1`, ``, 0, 0},
+	} {
+		c.ExecAll(t, step.all)
+		c.Exec(t, 1, step.second)
+		got := agrees(t, s)
+		if got.Summary.BlocksUnchanged == nil {
+			t.Fatalf("%s: everything was compared: %v", step.name, got.Summary.Warnings)
+		}
+		if share := float64(*got.Summary.BlocksUnchanged) / float64(got.Summary.Blocks); share < step.least || share > step.most {
+			t.Fatalf("%s: %d of %d blocks are unchanged, want a share of %g to %g", step.name, *got.Summary.BlocksUnchanged, got.Summary.Blocks, step.least, step.most)
+		}
+	}
+}

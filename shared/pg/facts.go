@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"ace/shared/fault"
 	"ace/shared/table"
@@ -22,6 +23,13 @@ func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, err
 	tx.Last()
 	err = tx.run(ctx, "reading what a baseline depends on", query{sql: factsSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
 		facts.Unproven = string(v[1])
+		if v[2] != nil {
+			writes, err := strconv.ParseInt(string(v[2]), 10, 64)
+			if err != nil {
+				return fmt.Errorf("rows written: %w", err)
+			}
+			facts.Writes = &writes
+		}
 		var values map[string]json.RawMessage
 		if err := json.Unmarshal(v[0], &values); err != nil {
 			return fmt.Errorf("facts: %w", err)
@@ -42,7 +50,7 @@ func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, err
 	return facts, err
 }
 
-// factsSQL gives the facts, none of which may be null, and why they prove nothing if they do not. A catalogue row's xmin
+// factsSQL gives the facts, none of which may be null, why they prove nothing if they do not, and how many rows were written. A catalogue row's xmin
 // tells of changes that were taken back. The statistics are reset when the server recovers from a crash of one of its
 // processes, which may undo transactions that had not been waited for and leaves the postmaster running.
 const factsSQL = `
@@ -85,5 +93,8 @@ SELECT jsonb_build_object(
                             OR t.oid < 10000 AND t.typtype IN ('b', 'r', 'm') AND t.typname NOT LIKE 'reg%' AND t.typname <> 'aclitem'))
       THEN 'a column has a type whose text may change while the row does not'
     ELSE ''
+  END,
+  CASE WHEN current_setting('track_counts')::bool THEN
+    (SELECT sum(pg_stat_get_tuples_inserted(oid) + pg_stat_get_tuples_updated(oid) + pg_stat_get_tuples_deleted(oid)) FROM rels)::bigint
   END
 FROM root`

@@ -16,8 +16,12 @@ type Freshness struct {
 // Unchanged says whether the range holds the very rows that it held in a snapshot whose horizon was this, when it held so
 // many. Rows come only with an id from the horizon on; if none has come and none is missing, it is as it was. An id that
 // cannot be told from one 2^32 earlier counts as young, so the answer is never yes by mistake.
-func (f Freshness) Unchanged(rows, horizon int64) bool {
-	if horizon <= 0 || f.Rows != rows || f.Next < horizon || f.Next-horizon >= horizonLimit {
+func (f Freshness) Unchanged(rows, horizon int64) bool { return f.Rows == rows && f.NoneSince(horizon) }
+
+// NoneSince says whether no row has come since a snapshot with this horizon. Of ranges that together are a whole that holds as
+// many rows as then, the whole is as it was.
+func (f Freshness) NoneSince(horizon int64) bool {
+	if horizon <= 0 || f.Next < horizon || f.Next-horizon >= horizonLimit {
 		return false
 	}
 	return f.Rows == 0 || f.Youngest < horizon
@@ -28,4 +32,7 @@ type Facts struct {
 	Values map[string]string
 	// Unproven says why nothing can be proven of this table on this node; "": it can.
 	Unproven string
+	// Writes is how many rows the server's statistics have counted as inserted, updated and deleted, late and not for sure;
+	// nil: they count none. It proves nothing.
+	Writes *int64 `json:",omitempty"`
 }

@@ -34,6 +34,7 @@ type Baseline struct {
 	TaskID   string              `json:"task_id"`
 	Settings string              `json:"settings"` // hash of all that a comparison must share
 	Facts    []map[string]string `json:"facts"`    // per node, see table.Facts
+	Writes   []*int64            `json:"writes"`   // per node: as the statistics counted them when the comparison began
 	Size     blockplan.Size      `json:"size"`
 	Layout   blockplan.Layout    `json:"layout"`
 	Blocks   []Trusted           `json:"blocks"` // in key order
@@ -60,6 +61,8 @@ type Trusted struct {
 type Known struct {
 	TaskID string    `json:"task_id"`
 	Blocks []Trusted `json:"blocks,omitempty"` // in key order
+	// Whole: what these blocks are together, if they are all and nothing seems to have been written since.
+	Whole *untouched `json:"whole,omitempty"`
 	// Stretches: in the pages strategy, per node, what need not be digested for the same reason.
 	Stretches [][]Stretch `json:"stretches,omitempty"`
 }
@@ -156,7 +159,7 @@ func (r *run) storeBaseline(ctx context.Context) error {
 		Size: blockplan.Size{BlockRows: p.BlockRows, LeafRows: p.LeafRows, LeavesPerBlock: p.Layout.LeavesPerBlock},
 	}
 	for _, facts := range p.Facts {
-		b.Facts = append(b.Facts, facts.Values)
+		b.Facts, b.Writes = append(b.Facts, facts.Values), append(b.Writes, facts.Writes)
 	}
 	for _, t := range r.compared {
 		b.Blocks = append(b.Blocks, t.Trusted...)
@@ -273,7 +276,7 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 			case p.Strategy == Pages:
 				by.reusePages(b)
 			default:
-				why, err = r.reuse(ctx, p, b)
+				why, err = r.reuse(ctx, by, b)
 			}
 		}
 		if err != nil {
@@ -333,8 +336,8 @@ func changedFacts(a, b map[string]string) []string {
 
 // reuse gives a plan the boundaries of a baseline. The last block of a table that grows at its end is divided anew; of one
 // that has grown elsewhere, everything.
-func (r *run) reuse(ctx context.Context, p *Plan, b *Baseline) (why string, err error) {
-	layout, blocks := b.Layout, b.Blocks
+func (r *run) reuse(ctx context.Context, by *planner, b *Baseline) (why string, err error) {
+	p, layout, blocks := by.plan, b.Layout, b.Blocks
 	per := layout.LeavesPerBlock
 	last := layout.Blocks() - 1
 	tail, err := r.after(ctx, p, layout.Bounds[:last*per])
@@ -350,6 +353,9 @@ func (r *run) reuse(ctx context.Context, p *Plan, b *Baseline) (why string, err 
 	}
 	layout.BlocksPerBatch = blockplan.BlocksPerBatch(layout.Blocks(), r.job.Request.BatchSize, p.Workers)
 	p.Layout, p.Known = layout, &Known{TaskID: b.TaskID, Blocks: blocks}
+	if p.Known.Whole = by.wholly(b); p.Known.Whole != nil {
+		by.divideScans()
+	}
 	return "", nil
 }
 

@@ -68,6 +68,7 @@ type run struct {
 	settled   bool        // what a baseline depends on is as it was when the run was planned
 	stretches [][]Stretch // per node, in the order of its pages: what a baseline keeps of the pages strategy
 	unchanged int64       // stretches that hold what they held at the baseline
+	proven    *Totals     // of the whole table, if it is as it was at the baseline
 	compares  []Unit
 	compared  []Totals
 	confirmed []Totals // zero where there was no candidate
@@ -113,8 +114,7 @@ func (r *run) scan(ctx context.Context) error {
 	case Keys:
 		return r.listKeys(ctx)
 	case KeyRanges:
-		r.compares = r.batches()
-		return nil
+		return r.scanRanges(ctx)
 	}
 	defer r.timings.measure(phaseCompare)()
 	r.progress.phase(phaseCompare)
@@ -125,6 +125,19 @@ func (r *run) scan(ctx context.Context) error {
 		return r.scanBuckets(ctx, nil)
 	}
 	return r.scanLeaves(ctx, nil)
+}
+
+// scanRanges has all batches compared, unless the whole table is as it was.
+func (r *run) scanRanges(ctx context.Context) error {
+	if r.plan.Known != nil && r.plan.Known.Whole != nil {
+		defer r.timings.measure(phaseCompare)()
+		r.progress.phase(phaseCompare)
+		if err := r.proveWhole(ctx); err != nil || r.proven != nil {
+			return err
+		}
+	}
+	r.compares = r.batches()
+	return nil
 }
 
 // batches makes a compare unit of every batch of blocks.
@@ -169,7 +182,7 @@ func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]Uni
 		defer r.Here.Share(r.plan.TaskID)()
 	}
 	totals, err := r.do(ctx, phase, units, func(t Totals, done, total int) {
-		if buckets == nil { // else all of these rows have been counted
+		if buckets == nil && phase != phaseAges { // else all of these rows have been counted, or will be
 			r.progress.scanned(t, r.plan.Layout.Blocks()*done/total)
 		}
 	})
@@ -194,6 +207,10 @@ func listedPerUnit(plan *Plan) int64 {
 
 // compare digests all leaves, or narrows those that the scan found to differ.
 func (r *run) compare(ctx context.Context) (err error) {
+	if r.proven != nil {
+		r.compared = []Totals{*r.proven}
+		return nil
+	}
 	narrowing := r.plan.Strategy == Pages
 	phase := phaseCompare
 	if narrowing {

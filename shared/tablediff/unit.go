@@ -15,6 +15,7 @@ const (
 	phasePlan    = "plan"
 	phaseKeys    = "keys"
 	phaseKeyList = "keylist"
+	phaseAges    = "ages"
 	phaseChanged = "changed"
 	phaseBuckets = "buckets"
 	phaseScan    = "scan"
@@ -72,7 +73,7 @@ func (u Unit) sources(p *Plan) []table.Source {
 func (u Unit) check(p *Plan) error {
 	fits := u.Index >= 0
 	switch u.Phase {
-	case phaseChanged, phaseBuckets, phaseScan:
+	case phaseAges, phaseChanged, phaseBuckets, phaseScan:
 		fits = fits && u.scans(p)
 	case phaseCompare:
 		fits = fits && u.coversSome(p) && u.narrows(p)
@@ -91,6 +92,8 @@ func (u Unit) check(p *Plan) error {
 func (u Unit) scans(p *Plan) bool {
 	known := riseWithin(u.Buckets, 0, p.Buckets)
 	switch u.Phase {
+	case phaseAges:
+		known = len(u.Buckets) == 0 && p.Known != nil && p.Known.Whole != nil
 	case phaseChanged:
 		known = len(u.Buckets) == 0 && p.Buckets > 0 && p.Known != nil && p.Grid > 0
 	case phaseBuckets:
@@ -190,11 +193,13 @@ func (t Totals) rowsTotal() int64 {
 	return sum
 }
 
-// pageSums is a row of a scan part: what one node's pages hold, per leaf or bucket, and per stretch where that is kept.
+// pageSums is a row of a scan part: what one node's pages hold, per leaf or bucket, and per stretch where that is kept; or how
+// old the rows of each range of pages are.
 type pageSums struct {
-	Node      int       `json:"node"`
-	Group     []int     `json:"g,omitempty"`
-	Rows      []int64   `json:"n,omitempty"`
-	Digest    []int64   `json:"x,omitempty"`
-	Stretches []Stretch `json:"stretches,omitempty"`
+	Node      int               `json:"node"`
+	Group     []int             `json:"g,omitempty"`
+	Rows      []int64           `json:"n,omitempty"`
+	Digest    []int64           `json:"x,omitempty"`
+	Stretches []Stretch         `json:"stretches,omitempty"`
+	Ages      []table.Freshness `json:"ages,omitempty"`
 }

@@ -106,6 +106,8 @@ type job struct {
 
 func (j *job) run(ctx context.Context) error {
 	switch j.unit.Phase {
+	case phaseAges:
+		return j.scanAges(ctx)
 	case phaseChanged:
 		return j.scanChanged(ctx)
 	case phaseBuckets:

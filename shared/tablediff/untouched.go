@@ -1,0 +1,116 @@
+package tablediff
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// A table that nobody seems to have written to is asked for the ages of all its rows in physical order, which costs half of
+// asking for each block's through the key's index. The server's statistics only choose the way: what they say comes late and
+// may be wrong, and the answer is the same on both.
+
+// untouched is what a baseline knew of a whole table, all of whose blocks were equal.
+type untouched struct {
+	Rows     int64   `json:"n"` // on each node
+	Horizons []int64 `json:"h"` // per node: the least of its blocks
+}
+
+// wholly gives what a plan's baseline knows of the whole table; nil if some block was not equal, or something seems to have been
+// written since.
+func (p *planner) wholly(b *Baseline) *untouched {
+	plan := p.plan
+	if len(plan.Known.Blocks) != plan.Layout.Blocks() || !p.pagesReadable() || len(b.Writes) != len(plan.Nodes) {
+		return nil
+	}
+	for i, facts := range plan.Facts {
+		if facts.Writes == nil || b.Writes[i] == nil || *facts.Writes != *b.Writes[i] {
+			return nil
+		}
+	}
+	whole := &untouched{}
+	for _, t := range plan.Known.Blocks {
+		if len(t.Horizons) != len(plan.Nodes) {
+			return nil
+		}
+		if whole.Rows += t.Rows; whole.Horizons == nil {
+			whole.Horizons = slices.Clone(t.Horizons)
+		}
+		for node, h := range t.Horizons {
+			whole.Horizons[node] = min(whole.Horizons[node], h)
+		}
+	}
+	return whole
+}
+
+// scanAges does a unit that asks for the ages of the rows on some pages of every node.
+func (j *job) scanAges(ctx context.Context) error {
+	found := make([]pageSums, len(j.nodes))
+	err := j.inPass(ctx, func(txs []Tx) error {
+		j.announce(txs, true)
+		return j.onAll(ctx, func(ctx context.Context, node int) (err error) {
+			found[node].Node = node
+			found[node].Ages, err = txs[node].PageFreshness(ctx, j.sources[node], j.plan.Scans[j.unit.Index][node])
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return j.writePages(found, pageSums.aged)
+}
+
+// aged counts the rows whose ages are known.
+func (p pageSums) aged() (n int64) {
+	for _, f := range p.Ages {
+		n += f.Rows
+	}
+	return n
+}
+
+// proveWhole asks for the ages of all rows. Where every node has as many as at the baseline and none that came since, there is
+// nothing to compare.
+func (r *run) proveWhole(ctx context.Context) error {
+	units, err := r.scanUnits(ctx, phaseAges, nil)
+	if err != nil {
+		return err
+	}
+	known := r.plan.Known.Whole
+	rows, horizons, none := make([]int64, len(r.plan.Nodes)), make([]int64, len(r.plan.Nodes)), true
+	for _, u := range units {
+		err := eachScan(ctx, r.Store, u, len(r.plan.Nodes), func(row pageSums) error {
+			if spans := r.plan.Scans[u.Index][row.Node]; len(spans) != len(row.Ages) {
+				return fmt.Errorf("the ages of %d of %d ranges of pages of node %d", len(row.Ages), len(spans), row.Node)
+			}
+			for _, f := range row.Ages {
+				none = none && f.NoneSince(known.Horizons[row.Node])
+				if horizons[row.Node] == 0 || f.Horizon < horizons[row.Node] {
+					horizons[row.Node] = f.Horizon
+				}
+			}
+			rows[row.Node] += row.aged()
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if none && !slices.ContainsFunc(rows, func(n int64) bool { return n != known.Rows }) {
+		r.proven = r.provenWhole(horizons)
+		r.progress.compared(*r.proven, r.plan.Layout.Blocks())
+	}
+	return nil
+}
+
+// provenWhole is what compare units would have found, each proving all of its blocks in these snapshots.
+func (r *run) provenWhole(horizons []int64) *Totals {
+	t := &Totals{
+		To: r.plan.Layout.Leaves(), Range: r.plan.span(0, r.plan.Layout.Leaves()),
+		RowsPerNode: make([]int64, len(r.plan.Nodes)), Unchanged: int64(r.plan.Layout.Blocks()),
+	}
+	for _, block := range r.plan.Known.Blocks {
+		t.addEqual(block.Rows)
+		t.Trusted = append(t.Trusted, Trusted{Block: block.Block, Rows: block.Rows, Horizons: horizons})
+	}
+	return t
+}

@@ -1,0 +1,143 @@
+package tablediff
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"ace/shared/archive"
+	"ace/shared/archive/storetest/minio"
+	"ace/shared/blockplan"
+	"ace/shared/fault"
+	"ace/shared/table"
+	"ace/shared/task"
+)
+
+// wholeKnown is a run whose two nodes had 5 and 7 rows in two blocks at the baseline, and are asked in two units.
+func wholeKnown(store archive.Store, taskID string) *run {
+	first, second := table.Span{To: 8}, table.Span{From: 8, To: -1}
+	plan := &Plan{
+		TaskID: taskID, Nodes: []string{"n1", "n2"}, Strategy: KeyRanges, Workers: 1,
+		Layout: blockplan.Layout{LeavesPerBlock: 1, Bounds: []table.Key{keyOf(100)}, BlocksPerBatch: 1},
+		Scans:  [][][]table.Span{{{first}, {first}}, {{second}, {second}}},
+		Known: &Known{
+			Blocks: []Trusted{{Block: 0, Rows: 5, Horizons: []int64{50, 60}}, {Block: 1, Rows: 7, Horizons: []int64{40, 70}}},
+			Whole:  &untouched{Rows: 12, Horizons: []int64{40, 60}},
+		},
+	}
+	return &run{Coordinator: NewCoordinator(CoordinatorOptions{Store: store}), plan: plan, progress: newProgress(func(task.Progress) {})}
+}
+
+func TestProveWhole_BelievesOnlyThatEveryRowIsOldAndNoneIsMissing(t *testing.T) {
+	store := minio.Start(t).Store(t)
+	ages := func(rows, youngest int64) table.Freshness {
+		return table.Freshness{Rows: rows, Youngest: youngest, Horizon: 90, Next: 95}
+	}
+	for i, tt := range []struct {
+		name string
+		ages [2][2]table.Freshness // per unit and node
+		want bool
+	}{
+		{"as it was", [2][2]table.Freshness{{ages(4, 39), ages(12, 59)}, {ages(8, 2), ages(0, 0)}}, true},
+		{"a row is gone from a node", [2][2]table.Freshness{{ages(4, 39), ages(12, 59)}, {ages(7, 2), ages(0, 0)}}, false},
+		{"a row more", [2][2]table.Freshness{{ages(4, 39), ages(12, 59)}, {ages(8, 2), ages(1, 2)}}, false},
+		{"one gone from one unit and one come in the other", [2][2]table.Freshness{{ages(3, 39), ages(12, 59)}, {ages(9, 40), ages(0, 0)}}, false},
+		{"a row as young as one block's horizon", [2][2]table.Freshness{{ages(4, 40), ages(12, 59)}, {ages(8, 2), ages(0, 0)}}, false},
+		{"young on the second node", [2][2]table.Freshness{{ages(4, 39), ages(12, 60)}, {ages(8, 2), ages(0, 0)}}, false},
+		{"moved from one node to the other", [2][2]table.Freshness{{ages(4, 39), ages(13, 59)}, {ages(7, 2), ages(0, 0)}}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := wholeKnown(store, "td_"+strconv.Itoa(i))
+			for u, nodes := range tt.ages {
+				scanPart(t, r, r.unit(phaseAges, u), pageSums{Node: 0, Ages: nodes[:1]}, pageSums{Node: 1, Ages: nodes[1:]})
+			}
+			if err := r.proveWhole(t.Context()); err != nil || (r.proven != nil) != tt.want {
+				t.Fatalf("%+v, error %v; want proven: %t", r.proven, err, tt.want)
+			}
+			if !tt.want {
+				return
+			}
+			p := r.proven
+			if p.Keys != 12 || !slices.Equal(p.RowsPerNode, []int64{12, 12}) || p.Unchanged != 2 || p.Differing+int(p.Candidates) != 0 {
+				t.Errorf("%+v, want 12 keys in two unchanged blocks", p)
+			}
+			if err := checkCoverage(r.plan, []Totals{*p}); err != nil {
+				t.Error(err)
+			}
+			for b, block := range p.Trusted {
+				if block.Block != b || block.Rows != r.plan.Known.Blocks[b].Rows || !slices.Equal(block.Horizons, []int64{90, 90}) {
+					t.Errorf("block %d is left as %+v", b, block)
+				}
+			}
+		})
+	}
+}
+
+// Pages whose ages lack would be taken for empty.
+func TestProveWhole_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
+	store := minio.Start(t).Store(t)
+	old := []table.Freshness{{Rows: 12, Youngest: 2, Horizon: 90, Next: 95}}
+	for name, rows := range map[string][]pageSums{
+		"a node lacks":          {{Node: 0, Ages: old}},
+		"the nodes are swapped": {{Node: 1, Ages: old}, {Node: 0, Ages: old}},
+		"the ages lack":         {{Node: 0, Ages: old}, {Node: 1}},
+		"ages of more pages":    {{Node: 0, Ages: slices.Concat(old, old)}, {Node: 1, Ages: old}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := wholeKnown(store, "td_"+strings.ReplaceAll(name, " ", "_"))
+			for u := range r.plan.Scans {
+				scanPart(t, r, r.unit(phaseAges, u), rows...)
+			}
+			if err := r.proveWhole(t.Context()); fault.CodeOf(err) != fault.Internal || r.proven != nil {
+				t.Errorf("proven %+v, error %v", r.proven, err)
+			}
+		})
+	}
+}
+
+func TestWholly_OnlyWhereAllBlocksWereEqualAndNothingSeemsWritten(t *testing.T) {
+	count := func(n int64) *int64 { return &n }
+	for _, tt := range []struct {
+		name   string
+		change func(*planner, *Baseline)
+		want   bool
+	}{
+		{"nothing written", func(*planner, *Baseline) {}, true},
+		{"a block differed", func(p *planner, _ *Baseline) { p.plan.Known.Blocks = p.plan.Known.Blocks[:1] }, false},
+		{"rows were written", func(p *planner, _ *Baseline) { p.plan.Facts[1].Writes = count(21) }, false},
+		{"the server counts none", func(p *planner, _ *Baseline) { p.plan.Facts[1].Writes = nil }, false},
+		{"the server counted none", func(_ *planner, b *Baseline) { b.Writes[0] = nil }, false},
+		{"a baseline of before they were kept", func(_ *planner, b *Baseline) { b.Writes = nil }, false},
+		{"a block of fewer nodes", func(p *planner, _ *Baseline) { p.plan.Known.Blocks[1].Horizons = []int64{1} }, false},
+		{"pages that cannot be read by themselves", func(p *planner, _ *Baseline) { p.descriptions[1].LeavesHidden = true }, false},
+	} {
+		r := wholeKnown(nil, "td_1")
+		want := r.plan.Known.Whole
+		r.plan.Facts = []table.Facts{{Writes: count(10)}, {Writes: count(20)}}
+		p := &planner{plan: r.plan, descriptions: []*table.Description{{}, {}}}
+		b := &Baseline{Writes: []*int64{count(10), count(20)}}
+		tt.change(p, b)
+		if got := p.wholly(b); (got != nil) != tt.want || got != nil && (got.Rows != want.Rows || !slices.Equal(got.Horizons, want.Horizons)) {
+			t.Errorf("%s: %+v, want %t, %+v", tt.name, got, tt.want, want)
+		}
+	}
+}
+
+func TestSampleBlocks_AsksAboutEveryBlockOnce(t *testing.T) {
+	for _, n := range []int{0, 1, 15, 16, 17, 50, 1000} {
+		known := make([]Trusted, n)
+		for i := range known {
+			known[i].Block = i
+		}
+		sample, others := sampleBlocks(known)
+		if few := len(sample); n < 16 && few != n || n >= 16 && (few < n/8 || few > n/8+1) {
+			t.Errorf("%d of %d blocks are asked about first", few, n)
+		}
+		all := slices.Concat(sample, others)
+		slices.SortFunc(all, func(a, b Trusted) int { return a.Block - b.Block })
+		if !slices.EqualFunc(all, known, func(a, b Trusted) bool { return a.Block == b.Block }) {
+			t.Errorf("of %d blocks these are asked about: %v", n, all)
+		}
+	}
+}
