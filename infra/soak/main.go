@@ -7,6 +7,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -53,8 +54,12 @@ func run(ctx context.Context, o options) error {
 			failed++
 		}
 		done = append(done, result)
+		result.print(os.Stderr)
 	}
-	printOutcomes(o, done)
+	fmt.Printf("\n%s\n\n| suite | what was tried | result | s |\n|---|---|---|---:|\n", o.command())
+	for _, result := range done {
+		result.print(os.Stdout)
+	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d suites failed", failed, len(done))
 	}
@@ -70,19 +75,17 @@ func (o options) command() string {
 	return text
 }
 
-func printOutcomes(o options, done []outcome) {
-	fmt.Printf("\n%s\n\n| suite | what was tried | result | s |\n|---|---|---|---:|\n", o.command())
-	for _, result := range done {
-		verdict := "passed"
-		if !result.passed {
-			verdict = "FAILED"
-		}
-		for i, figures := range result.figures {
-			if i == 0 {
-				fmt.Printf("| %s | %s | %s | %.0f |\n", result.name, figures, verdict, result.took.Seconds())
-			} else {
-				fmt.Printf("| | %s | | |\n", figures)
-			}
+// print writes the lines of a table of outcomes.
+func (o outcome) print(to io.Writer) {
+	verdict := "passed"
+	if !o.passed {
+		verdict = "FAILED"
+	}
+	for i, figures := range o.figures {
+		if i == 0 {
+			fmt.Fprintf(to, "| %s | %s | %s | %.0f |\n", o.name, figures, verdict, o.took.Seconds())
+		} else {
+			fmt.Fprintf(to, "| | %s | | |\n", figures)
 		}
 	}
 }

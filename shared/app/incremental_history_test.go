@@ -79,9 +79,9 @@ func TestIncremental_RandomHistoriesGiveTheAnswerOfAFullComparison(t *testing.T)
 			s := apptest.New(t, c, apptest.Options{})
 			s.Diff(t, "public.t", small()...)
 			random := rand.New(rand.NewPCG(soak.Seed(t), 7))
-			few, many := 3, 150
+			few, many := 3, 1000
 			if table.large {
-				few, many = 1, 100
+				few, many = 1, 200
 			}
 			rounds, used, unchanged := soak.Rounds(t, few, many), 0, int64(0)
 			for round := range rounds {
