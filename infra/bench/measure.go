@@ -148,7 +148,7 @@ func (b *bench) alternate(ctx context.Context, c benchCase, service *stage.Servi
 	for i := range b.runs + 1 {
 		if c.Change != "" {
 			change := strings.ReplaceAll(c.Change, "%d", strconv.Itoa(i))
-			if err := b.onNodes(ctx, c, "-c", change, "-c", "VACUUM "+c.Table); err != nil {
+			if err := b.onNodes(ctx, c, "-c", change, "-c", "VACUUM "+c.Table, "-c", "CHECKPOINT"); err != nil {
 				return r, err
 			}
 		}

@@ -26,7 +26,7 @@ func (j *job) compareChanged(ctx context.Context, txs []Tx) error {
 }
 
 const (
-	// askedFirst: of so many blocks that were equal one is asked about before the others.
+	// askedFirst: of so many blocks that were equal one is asked about before the others, and of fewer than twice as many two are.
 	askedFirst = 8
 	// worthAsking: where fewer than one in so many is as it was, the others are digested unasked. Asking costs a third of it.
 	worthAsking = 4
@@ -42,13 +42,11 @@ func (j *job) proveBlocks(ctx context.Context, txs []Tx) (map[int]bool, error) {
 	return proven, j.prove(ctx, txs, others, proven)
 }
 
-// sampleBlocks takes every so manieth block for a sample, or all if they are few.
+// sampleBlocks takes every so manieth block for a sample.
 func sampleBlocks(known []Trusted) (sample, others []Trusted) {
-	if len(known) < 2*askedFirst {
-		return known, nil
-	}
+	every := max(1, min(askedFirst, len(known)/2))
 	for i, t := range known {
-		if i%askedFirst == askedFirst/2 {
+		if i%every == every/2 {
 			sample = append(sample, t)
 		} else {
 			others = append(others, t)
