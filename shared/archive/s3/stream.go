@@ -67,10 +67,18 @@ func (w *stream) Write(p []byte) (int, error) {
 			continue
 		}
 		take := min(len(p), PartSize-len(w.buf))
+		w.grow(take)
 		w.buf = append(w.buf, p[:take]...)
 		p, n = p[take:], n+take
 	}
 	return n, w.err
+}
+
+// grow makes room for more of a part, twice as much each time: append's own steps are small, and copy what is there many times.
+func (w *stream) grow(more int) {
+	if need := len(w.buf) + more; need > cap(w.buf) {
+		w.buf = append(make([]byte, 0, min(PartSize, max(need, 2*cap(w.buf), firstBuffer))), w.buf...)
+	}
 }
 
 // Commit implements archive.Writer.
@@ -121,6 +129,9 @@ func (w *stream) send(ctx context.Context) error {
 		return w.store.unavailable(err, doingWrite, w.key)
 	}
 	part, number, sending := w.buf, len(w.parts)+1, make(chan sent, 1)
+	if w.spare == nil { // from its second part on a stream is taken for a large one
+		w.spare = make([]byte, 0, PartSize)
+	}
 	w.buf, w.spare, w.sending = w.spare[:0], part, sending
 	uploadID := w.uploadID
 	go func() { sending <- w.upload(ctx, uploadID, number, part) }()
