@@ -1,27 +1,38 @@
 package app_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"ace/shared/api"
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
+	"ace/shared/tablediff"
 )
 
 // checked is a table of a few blocks, and what its comparisons are asked.
 func checked(t *testing.T, c *pgtest.Cluster, extra ...string) *apptest.Service {
 	t.Helper()
+	return checkedBy(t, c, nil, extra...)
+}
+
+// checkedBy has its units of work done by way of an invoker.
+func checkedBy(t *testing.T, c *pgtest.Cluster, by func(tablediff.Invoker) tablediff.Invoker, extra ...string) *apptest.Service {
+	t.Helper()
 	c.ExecAll(t, append([]string{`CREATE TABLE t (id int PRIMARY KEY, v text, n int DEFAULT 0)`,
 		`INSERT INTO t SELECT i, 'text ' || i FROM generate_series(1, 6000) i`}, extra...)...)
-	return apptest.New(t, c, apptest.Options{})
+	return apptest.New(t, c, apptest.Options{Invoker: by})
 }
 
 func small(args ...string) []string { return append([]string{"block_rows", "1000"}, args...) }
@@ -345,5 +356,71 @@ func TestIncremental_OfManyBlocksAsksAboutSomeFirst(t *testing.T) {
 		if share := float64(*got.Summary.BlocksUnchanged) / float64(got.Summary.Blocks); share < step.least || share > step.most {
 			t.Fatalf("%s: %d of %d blocks are unchanged, want a share of %g to %g", step.name, *got.Summary.BlocksUnchanged, got.Summary.Blocks, step.least, step.most)
 		}
+	}
+}
+
+// TestIncremental_TheStatisticsOnlyChooseTheWay: a table that seems untouched is asked for all ages at once. That it was written to
+// all the same is seen by these, and a unit that was not done proves nothing.
+func TestIncremental_TheStatisticsOnlyChooseTheWay(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	var mu sync.Mutex
+	met := map[string]int{}
+	var lost atomic.Bool
+	s := checkedBy(t, c, around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		mu.Lock()
+		met[u.Phase]++
+		mu.Unlock()
+		if u.Phase == "ages" && u.Index == 1 && lost.Load() {
+			return tablediff.Totals{RowsPerNode: []int64{3000, 3000}}, nil
+		}
+		return next.Invoke(ctx, u)
+	}))
+	incremental := func(step string, ages, compares bool, mismatched int64) {
+		t.Helper()
+		mu.Lock()
+		clear(met)
+		mu.Unlock()
+		d := s.Diff(t, "public.t", small("baseline", "last")...)
+		mu.Lock()
+		defer mu.Unlock()
+		if met["ages"] > 0 != ages || met["compare"] > 0 != compares || d.Result.MismatchedRows != mismatched || d.Result.TotalRows != 6000 {
+			t.Errorf("%s: %v units, %d of %d rows differ; want ages asked %t, blocks compared %t, %d of 6000", step, met, d.Result.MismatchedRows, d.Result.TotalRows, ages, compares, mismatched)
+		}
+	}
+	written := func() string {
+		return c.QueryStrings(t, 1, `SELECT n_tup_upd::text FROM pg_stat_all_tables WHERE relname = 't'`)[0][0]
+	}
+	c.ExecAll(t, `CREATE TABLE other (i int); INSERT INTO other VALUES (1)`)
+	s.Diff(t, "public.t", small()...)
+	incremental("nothing was written", true, false, 0)
+
+	conn, before := c.Connect(t, 1), written()
+	for _, sql := range []string{`UPDATE other SET i = 2`, `UPDATE t SET v = 'other' WHERE id = 2500`} { // told of at once; ten seconds later, or when the session ends
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if now := written(); now != before {
+		t.Fatalf("the statistics count %s updated rows already, before %s", now, before)
+	}
+	incremental("a row that no count has reached", true, true, 1)
+	if err := conn.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); written() == before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the statistics do not count the row")
+		}
+	}
+	incremental("a block that differed", false, true, 1)
+	c.Exec(t, 1, `UPDATE t SET v = 'text 2500' WHERE id = 2500`)
+	incremental("healed", false, true, 0)
+	incremental("nothing since", true, false, 0)
+
+	lost.Store(true)
+	status := s.Wait(t, s.Submit(t, "public.t", small("baseline", "last")...))
+	if status.Status != api.StatusFailed || !strings.Contains(status.Error, "incomplete") {
+		t.Errorf("with a unit of ages lost the task is %s: %s", status.Status, status.Error)
 	}
 }
