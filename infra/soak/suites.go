@@ -71,7 +71,9 @@ func tests(pkg string, names ...string) []string {
 }
 
 // withoutRace is for tests whose point is in the values: they try several times as much in the same time.
-func withoutRace(args []string) []string { return slices.DeleteFunc(args, func(arg string) bool { return arg == "-race" }) }
+func withoutRace(args []string) []string {
+	return slices.DeleteFunc(args, func(arg string) bool { return arg == "-race" })
+}
 
 // fuzzing counts inputs, not seconds: a run that is cut off by the clock sometimes counts as failed.
 func fuzzing(pkg, target string, inputs int) []string {
