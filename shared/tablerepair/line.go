@@ -64,7 +64,7 @@ func readPlain(line []byte) (c change, ok bool) {
 	if c.Op == "" || !ok {
 		return c, false
 	}
-	key, rest, err := texts.Read(rest, -1)
+	key, rest, err := texts.Read(rest)
 	if err != nil {
 		return c, false
 	}
@@ -94,7 +94,7 @@ func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 	if !found {
 		return nil, raw, true
 	}
-	list, rest, err := texts.Read(rest, -1)
+	list, rest, err := texts.Read(rest)
 	return list, rest, err == nil
 }
 

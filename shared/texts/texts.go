@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"unicode/utf8"
 )
 
@@ -65,15 +64,9 @@ func plain(text string) bool {
 
 var errList = errors.New("it is not a list of texts")
 
-// Read reads a list of width texts, or of any number if width is negative, and gives what follows it.
-func Read(raw []byte, width int) (list []*string, rest []byte, err error) {
-	if width >= 0 {
-		list = make([]*string, 0, width)
-	}
+// Read reads a list, and gives what follows it.
+func Read(raw []byte) (list []*string, rest []byte, err error) {
 	rest, err = read(raw, func(text *string) { list = append(list, text) })
-	if err == nil && width >= 0 && len(list) != width {
-		err = fmt.Errorf("a list has %d texts instead of %d", len(list), width)
-	}
 	return list, rest, err
 }
 

@@ -29,12 +29,9 @@ func TestLists_AreReadAsTheyWereWrittenAndAreJSON(t *testing.T) {
 			}
 		}
 		raw := texts.Append(nil, list)
-		got, rest, err := texts.Read(append(slices.Clip(raw), "rest"...), len(list))
+		got, rest, err := texts.Read(append(slices.Clip(raw), "rest"...))
 		if err != nil || !equal(list, got) || string(rest) != "rest" {
 			rt.Fatalf("%s: %v, rest %q, error %v", raw, got, rest, err)
-		}
-		if _, _, err := texts.Read(raw, len(list)+1); err == nil {
-			rt.Fatalf("%s is read as a list of %d", raw, len(list)+1)
 		}
 		var standard []*string
 		if err := json.Unmarshal(raw, &standard); err != nil || !equal(list, standard) {
@@ -61,7 +58,7 @@ func FuzzRead(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		list, rest, err := texts.Read(raw, -1)
+		list, rest, err := texts.Read(raw)
 		if err != nil {
 			return
 		}
@@ -70,7 +67,7 @@ func FuzzRead(f *testing.F) {
 		if err := json.Unmarshal(read, &standard); err != nil || !equal(list, standard) {
 			t.Fatalf("%q is %d texts, encoding/json reads %d, error %v", read, len(list), len(standard), err)
 		}
-		again, _, err := texts.Read(texts.Append(nil, list), len(list))
+		again, _, err := texts.Read(texts.Append(nil, list))
 		if err != nil || !equal(list, again) || bytes.ContainsRune(texts.Append(nil, list), '\n') {
 			t.Fatalf("%q is written as %q", read, texts.Append(nil, list))
 		}
@@ -86,7 +83,7 @@ func BenchmarkRead(b *testing.B) {
 	b.Run("texts", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _, _ = texts.Read(raw, len(row))
+			_, _, _ = texts.Read(raw)
 		}
 	})
 	b.Run("encoding/json", func(b *testing.B) {
