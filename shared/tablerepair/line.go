@@ -44,8 +44,11 @@ func readChange(line []byte) (c change, err error) {
 
 // opOf gives what the change of a line does, and what follows that; "" if it is not written as here.
 func opOf(line []byte) (op string, rest []byte) {
-	rest, _ = bytes.CutPrefix(line, []byte(`{"op":"`))
+	rest, ours := bytes.CutPrefix(line, []byte(`{"op":"`))
 	quoted, rest, _ := bytes.Cut(rest, []byte(`"`))
+	if !ours {
+		return "", rest
+	}
 	switch string(quoted) {
 	case opInsert:
 		return opInsert, rest

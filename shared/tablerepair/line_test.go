@@ -55,6 +55,7 @@ func FuzzChange(f *testing.F) {
 	f.Add([]byte(`{"op":"update","key":["1"],"before":["1",null],"columns":[1],"after":["x"]}`))
 	f.Add([]byte(`{"op":"delete","key":["1"],"before":["]}"]}`))
 	f.Add([]byte(`{"op":"insert","key":[],"columns":[]}`))
+	f.Add([]byte(`update","key":[]}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		plain, ok := readPlain(line)
 		if !ok {
