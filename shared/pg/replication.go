@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"ace/shared/table"
 )
@@ -68,17 +69,71 @@ func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key,
 // Behind gives how many bytes of this node's log up to a position the subscriber of a slot has not confirmed to have
 // applied. false: this node has no such slot, so the subscription is of another node.
 func (n *Node) Behind(ctx context.Context, slot, lsn string) (bytes int64, found bool, err error) {
-	err = n.ask(ctx, "reading how far a subscriber is", query{
+	err = n.ask(ctx, doingBehind, behind(slot, lsn, &bytes, &found))
+	return bytes, found, err
+}
+
+// Behind is that of the node, asked in this transaction.
+func (r *RepairTx) Behind(ctx context.Context, slot, lsn string) (bytes int64, found bool, err error) {
+	err = r.tx.run(ctx, doingBehind, behind(slot, lsn, &bytes, &found))
+	return bytes, found, err
+}
+
+const doingBehind = "reading how far a subscriber is"
+
+func behind(slot, lsn string, bytes *int64, found *bool) query {
+	return query{
 		sql: `SELECT greatest(0, coalesce(pg_wal_lsn_diff($2::pg_lsn, confirmed_flush_lsn), 0))::bigint
 			FROM pg_replication_slots WHERE slot_name = $1 AND slot_type = 'logical' AND database = current_database()`,
 		args: textArgs(slot, lsn),
 		row: func(v [][]byte) (err error) {
-			found = true
-			bytes, err = strconv.ParseInt(string(v[0]), 10, 64)
+			*found = true
+			*bytes, err = strconv.ParseInt(string(v[0]), 10, 64)
 			return err
 		},
-	})
-	return bytes, found, err
+	}
+}
+
+// flushPoll is how often it is asked how far the log is on disk.
+const flushPoll = 20 * time.Millisecond
+
+// Flushed gives a position in the node's log such that what this transaction sees lies before it, and that subscribers can get
+// as far: they are sent only what is on disk. What was committed without waiting for that is there after three rounds of
+// the server's log writer; what else was written may not be until somebody commits.
+func (r *RepairTx) Flushed(ctx context.Context) (lsn string, err error) {
+	var now, flushed string
+	var done bool
+	wait := time.Millisecond
+	read := func(end string) error {
+		return r.tx.run(ctx, "reading the position of the log", query{
+			sql: `SELECT e, f, f >= e, (SELECT setting FROM pg_settings WHERE name = 'wal_writer_delay')
+				FROM (SELECT coalesce(nullif($1, '')::pg_lsn, pg_current_wal_insert_lsn()) AS e, pg_current_wal_flush_lsn() AS f) log`,
+			args: textArgs(end),
+			row: func(v [][]byte) error {
+				now, flushed, done = string(v[0]), string(v[1]), isTrue(v[2])
+				delay, err := strconv.Atoi(string(v[3]))
+				wait = time.Duration(delay) * time.Millisecond
+				return err
+			},
+		})
+	}
+	if err := read(""); err != nil {
+		return "", err
+	}
+	for deadline := time.Now().Add(3 * wait); !done && time.Now().Before(deadline); {
+		select {
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		case <-time.After(flushPoll):
+		}
+		if err := read(now); err != nil {
+			return "", err
+		}
+	}
+	if done {
+		return now, nil
+	}
+	return flushed, nil
 }
 
 // ask runs one query of the catalogue in a transaction of its own.

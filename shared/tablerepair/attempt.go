@@ -165,6 +165,9 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 			return err
 		}
 	}
+	if err := a.awaitReturn(ctx); err != nil {
+		return err
+	}
 	if err := a.decideAll(ctx, source, a.tx, held, r); err != nil {
 		return err
 	}

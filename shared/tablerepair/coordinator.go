@@ -232,7 +232,7 @@ func (r *run) repair(ctx context.Context, i int) (outcome, error) {
 func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, error) {
 	_, failed := r.invoker.Invoke(ctx, Unit{
 		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.job.Lease,
-		Applied: r.replication[i].applied,
+		Applied: r.replication[i].applied, Returning: r.replication[i].returning,
 	})
 	if r.handedOver(ctx) { // the next runner finds out
 		return outcome{Outcome: Unknown}, context.Cause(ctx)

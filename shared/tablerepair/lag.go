@@ -20,8 +20,8 @@ const (
 	lagPoll      = 500 * time.Millisecond
 )
 
-// checkReplication looks on every target whether replication from the source owes it something, and whether it brings what
-// is written there to others.
+// checkReplication looks on every target whether replication from the source owes it something, or it the source, and whether
+// it brings what is written there to others.
 func (r *run) checkReplication(ctx context.Context) {
 	r.replication = make([]replication, len(r.plan.Targets))
 	if r.plan.Undoes != "" {
@@ -34,11 +34,18 @@ func (r *run) checkReplication(ctx context.Context) {
 			return nil
 		}
 		warnings := r.echoesOf(ctx, i)
-		found, err := r.lagOf(ctx, r.plan.Targets[i].Node)
-		if err != nil && (r.plan.DryRun || r.job.AllowLag) {
-			warnings, err = append(warnings, fault.PublicMessage(err)), nil
+		var found replication
+		for _, look := range []func(context.Context, string, *replication) error{r.lagOf, r.lagBehind} {
+			err := look(ctx, r.plan.Targets[i].Node, &found)
+			switch {
+			case err == nil:
+			case r.plan.DryRun || r.job.AllowLag:
+				warnings = append(warnings, fault.PublicMessage(err))
+			case found.owes == nil:
+				found.owes = err
+			}
 		}
-		r.replication[i] = replication{owes: err, applied: found}
+		r.replication[i] = found
 		mu.Lock()
 		defer mu.Unlock()
 		r.told = append(r.told, warnings...)
@@ -46,30 +53,50 @@ func (r *run) checkReplication(ctx context.Context) {
 	})
 }
 
-// replication is how far that of the source's rows to one target has come.
+// replication is how far that of the source's rows to one target has come, and of the target's to the source.
 type replication struct {
-	owes    error  // why the target cannot be repaired; nil if nothing is in the way
-	applied string // snapshot of the source of which everything was applied; empty if nothing is replicated
+	owes      error    // why the target cannot be repaired; nil if nothing is in the way
+	applied   string   // snapshot of the source of which everything was applied; empty if nothing is replicated
+	returning []string // slots of the target by which the source gets its rows; none if they need not be waited for
 }
 
-func (r *run) lagOf(ctx context.Context, target string) (applied string, err error) {
-	source, err := r.open(ctx, r.plan.Source)
+// lagOf looks at what the source owes the target: a row that is inserted by a repair and comes by replication afterwards stops
+// the subscription for ever.
+func (r *run) lagOf(ctx context.Context, target string, found *replication) error {
+	slots, at, err := r.lagBetween(ctx, r.plan.Source, target, "would collide with the repair")
+	if len(slots) > 0 && err == nil {
+		found.applied = at.Snapshot
+	}
+	return err
+}
+
+// lagBehind looks at what the target owes the source: what was written there and is on its way would be taken for what is to be
+// mended, be taken back, and then come to the source.
+func (r *run) lagBehind(ctx context.Context, target string, found *replication) error {
+	slots, _, err := r.lagBetween(ctx, target, r.plan.Source, "would be taken back by the repair")
+	if !r.job.AllowLag {
+		found.returning = slots
+	}
+	return err
+}
+
+// lagBetween makes sure, or without waiting says, that a node has applied what another has written until now. It gives the slots
+// of the latter by which it does.
+func (r *run) lagBetween(ctx context.Context, from, to, harm string) (slots []string, at table.Position, err error) {
+	publisher, err := r.open(ctx, from)
 	if err != nil {
-		return "", err
+		return nil, at, err
 	}
-	node, err := r.open(ctx, target)
+	subscriber, err := r.open(ctx, to)
 	if err != nil {
-		return "", err
+		return nil, at, err
 	}
-	at, err := source.Position(ctx)
-	if err != nil {
-		return "", err
+	if at, err = publisher.Position(ctx); err != nil {
+		return nil, at, err
 	}
-	replicated, err := checkLag(ctx, r.plan, source, node, at.LSN, !r.plan.DryRun && !r.job.AllowLag)
-	if err != nil || !replicated {
-		return "", err
-	}
-	return at.Snapshot, nil
+	o := owing{plan: r.plan, publisher: publisher, subscriber: subscriber, lsn: at.LSN, wait: !r.plan.DryRun && !r.job.AllowLag, harm: harm}
+	slots, err = o.check(ctx)
+	return slots, at, err
 }
 
 // echoesOf asks the source and the other targets. What cannot be asked is told, too.
@@ -98,46 +125,46 @@ func (r *run) echoesOf(ctx context.Context, i int) (warnings []string) {
 	return warnings
 }
 
-// checkLag makes sure that replication from the source owes the target nothing: a row that is inserted by a repair and
-// comes by replication afterwards stops the subscription for ever. With wait false it only tells. It says whether there
-// is any.
-func checkLag(ctx context.Context, p *Plan, source, target Node, lsn string, wait bool) (replicated bool, err error) {
-	subscriptions, err := target.Subscriptions(ctx, p.Schema, p.Table)
+// owing looks for what replication owes a subscriber.
+type owing struct {
+	plan                  *Plan
+	publisher, subscriber Node
+	lsn                   string // of the publisher: what was written before it counts
+	wait                  bool   // for what is owed; else it is an error at once
+	harm                  string // what would come of it
+}
+
+// check gives the publisher's slots by which the subscriber gets the table. That there is something to be applied is an error.
+func (o owing) check(ctx context.Context) (slots []string, err error) {
+	subscriptions, err := o.subscriber.Subscriptions(ctx, o.plan.Schema, o.plan.Table)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	check := owing{plan: p, source: source, target: target, lsn: lsn, wait: wait}
 	for _, s := range subscriptions {
 		if s.Slot == "" {
 			continue // it comes from nowhere: nothing is owed
 		}
-		ours, err := check.subscription(ctx, s)
+		ours, err := o.subscription(ctx, s)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		replicated = replicated || ours
+		if ours {
+			slots = append(slots, s.Slot)
+		}
 	}
-	return replicated, nil
-}
-
-// owing looks for what replication owes a target.
-type owing struct {
-	plan           *Plan
-	source, target Node
-	lsn            string
-	wait           bool
+	return slots, nil
 }
 
 func (o owing) subscription(ctx context.Context, s table.Subscription) (ours bool, err error) {
 	deadline := time.Now().Add(lagWait)
 	for poll := firstLagPoll; ; poll = min(2*poll, lagPoll) {
-		behind, ours, err := o.source.Behind(ctx, s.Slot, o.lsn)
+		behind, ours, err := o.publisher.Behind(ctx, s.Slot, o.lsn)
 		var why string
 		switch {
 		case err != nil || !ours:
 			return false, err
 		case !s.Enabled:
-			return true, o.lagging(s, "is disabled, and what it has not applied yet would collide with the repair")
+			return true, o.lagging(s, "is disabled, and what it has not applied yet "+o.harm)
 		case !s.Copied:
 			why = "has not copied the table's first rows yet"
 		case behind == 0:
@@ -162,7 +189,7 @@ func (o owing) again(ctx context.Context, s table.Subscription) (table.Subscript
 	if s.Copied {
 		return s, nil
 	}
-	now, err := o.target.Subscriptions(ctx, o.plan.Schema, o.plan.Table)
+	now, err := o.subscriber.Subscriptions(ctx, o.plan.Schema, o.plan.Table)
 	if i := slices.IndexFunc(now, func(n table.Subscription) bool { return n.Name == s.Name }); i >= 0 {
 		return now[i], err
 	}
@@ -172,7 +199,42 @@ func (o owing) again(ctx context.Context, s table.Subscription) (table.Subscript
 
 func (o owing) lagging(s table.Subscription, why string) error {
 	return fault.New(fault.Unavailable, "node %q: subscription %q, which brings this table's changes from node %q, %s; allow_lag=true repairs all the same",
-		o.target.Name(), s.Name, o.source.Name(), why)
+		o.subscriber.Name(), s.Name, o.publisher.Name(), why)
+}
+
+// returnWait is how long locked rows wait for replication to bring to the source what was written to them before.
+const returnWait = 10 * time.Second
+
+// awaitReturn waits for that. It was waited for before, but rows may have been written since, until they were locked; and what is
+// not there cannot be locked, but was not deleted after this. The source is read afterwards.
+func (a *attempt) awaitReturn(ctx context.Context) error {
+	if len(a.unit.Returning) == 0 {
+		return nil
+	}
+	position, err := a.tx.Flushed(ctx)
+	if err != nil {
+		return err
+	}
+	deadline := time.Now().Add(returnWait)
+	for _, slot := range a.unit.Returning {
+		for poll := firstLagPoll; ; poll = min(2*poll, lagPoll) {
+			behind, found, err := a.tx.Behind(ctx, slot, position)
+			if err != nil {
+				return err
+			}
+			if !found || behind == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				return fault.New(fault.Unavailable, "node %q: replication has still to bring %d bytes of log from before its rows were locked to the source of truth, node %q; allow_lag=true repairs all the same",
+					a.target.Node, behind, a.plan.Source)
+			}
+			if err := sleep(ctx, poll); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // echoes warns of subscriptions by which the repair of a node comes to another one like any other change: a row that is

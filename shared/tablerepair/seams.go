@@ -65,6 +65,9 @@ type Tx interface {
 	Path(ctx context.Context, path string) error
 	// Lock is Rows that locks every row it finds.
 	Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
+	// Flushed gives a position in the node's log that whatever this transaction sees lies before; Behind is that of the node.
+	Flushed(ctx context.Context) (string, error)
+	Behind(ctx context.Context, slot, position string) (int64, bool, error)
 	// Columns gives name, declared type and Generated of the table's columns; what rows were read of stays like this.
 	Columns(ctx context.Context, schema, name string) ([]table.Column, error)
 	// Mark names this transaction, Server the server and its timeline only.

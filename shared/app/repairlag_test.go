@@ -1,0 +1,254 @@
+package app_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"ace/shared/api"
+	"ace/shared/app/apptest"
+	"ace/shared/pg/pgtest"
+)
+
+func TestTableRepair_WaitsForWhatReplicationOwes(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	c.Exec(t, 0, `CREATE PUBLICATION p FOR TABLE t`)
+	c.Exec(t, 1, `CREATE SUBSCRIPTION s CONNECTION '`+c.DSN(0)+`' PUBLICATION p WITH (copy_data = false)`)
+	t.Cleanup(func() {
+		c.Exec(t, 1, `ALTER SUBSCRIPTION s DISABLE`, `ALTER SUBSCRIPTION s SET (slot_name = NONE)`, `DROP SUBSCRIPTION s`)
+	})
+	s := apptest.New(t, c, apptest.Options{})
+	c.Exec(t, 1, `ALTER SUBSCRIPTION s DISABLE`)
+	c.Exec(t, 0, `INSERT INTO t SELECT i, 'a' FROM generate_series(1, 100) i`)
+	d := s.Diff(t, "public.t")
+	if d.Result.MismatchedRows != 100 {
+		t.Fatalf("%d rows differ", d.Result.MismatchedRows)
+	}
+	r := repair(t, s, d.TaskID, "n1", nil)
+	if r.Status != api.StatusFailed || !strings.Contains(r.Error, `subscription "s"`) || !strings.Contains(r.Error, "allow_lag") || r.counts("n2") != "+0 ~0 -0 =0 /0 rolled_back" {
+		t.Errorf("%s %s", r.Status, r.Error)
+	}
+	dry := repair(t, s, d.TaskID, "n1", dryRun)
+	if dry.Status != api.StatusCompleted || !strings.Contains(strings.Join(dry.Warnings, " "), `subscription "s"`) {
+		t.Errorf("dry run %s %s, warnings %v", dry.Status, dry.Error, dry.Warnings)
+	}
+	c.Exec(t, 1, `ALTER SUBSCRIPTION s ENABLE`)
+	r = repair(t, s, d.TaskID, "n1", nil)
+	if r.counts("n2") != "+0 ~0 -0 =100 /0 committed" {
+		t.Errorf("%s %s: a repair that waits finds nothing to do", r.counts("n2"), r.Error)
+	}
+}
+
+// A subscription that is enabled but stands still, since somebody holds a lock there.
+func TestTableRepair_ADryRunTellsHowFarASubscriptionIsBehind(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE TABLE held (id int PRIMARY KEY)`)
+	c.Exec(t, 0, `CREATE PUBLICATION p FOR TABLE t, held`)
+	c.Exec(t, 1, `CREATE SUBSCRIPTION s CONNECTION '`+c.DSN(0)+`' PUBLICATION p WITH (copy_data = false)`)
+	t.Cleanup(func() {
+		c.Exec(t, 1, `ALTER SUBSCRIPTION s DISABLE`, `ALTER SUBSCRIPTION s SET (slot_name = NONE)`, `DROP SUBSCRIPTION s`)
+	})
+	holder := c.Connect(t, 1)
+	if _, err := holder.Exec(t.Context(), `BEGIN; LOCK TABLE held`); err != nil {
+		t.Fatal(err)
+	}
+	c.Exec(t, 0, `INSERT INTO held VALUES (1)`, `INSERT INTO t VALUES (1, 'a')`)
+	s := apptest.New(t, c, apptest.Options{})
+	d := s.Diff(t, "public.t")
+	dry := repair(t, s, d.TaskID, "n1", dryRun)
+	if warnings := strings.Join(dry.Warnings, " "); !strings.Contains(warnings, `subscription "s"`) || !strings.Contains(warnings, "bytes of log") {
+		t.Errorf("dry run %s %s, warnings %v", dry.Status, dry.Error, dry.Warnings)
+	}
+	id := submitRepair(t, s, d.TaskID, "n1", nil)
+	time.Sleep(time.Second)
+	if _, err := holder.Exec(t.Context(), `ROLLBACK`); err != nil {
+		t.Fatal(err)
+	}
+	if status := s.Wait(t, id); status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), `"unchanged":1`) {
+		t.Errorf("%s %s %s", status.Status, status.Error, status.Result)
+	}
+}
+
+// What a subscription has yet to copy it would insert again, and stop for ever.
+func TestTableRepair_WaitsForTheFirstCopyOfASubscription(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"), pgtest.ServerSetting("max_sync_workers_per_subscription", "0"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	c.Exec(t, 0, `CREATE PUBLICATION p FOR TABLE t`, `INSERT INTO t VALUES (1, 'a')`)
+	c.Exec(t, 1, `CREATE SUBSCRIPTION s CONNECTION '`+c.DSN(0)+`' PUBLICATION p`)
+	t.Cleanup(func() {
+		c.Exec(t, 1, `ALTER SUBSCRIPTION s DISABLE`, `ALTER SUBSCRIPTION s SET (slot_name = NONE)`, `DROP SUBSCRIPTION s`)
+	})
+	s := apptest.New(t, c, apptest.Options{})
+	d := s.Diff(t, "public.t")
+	dry := repair(t, s, d.TaskID, "n1", dryRun)
+	if warnings := strings.Join(dry.Warnings, " "); !strings.Contains(warnings, `subscription "s"`) || !strings.Contains(warnings, "has not copied") {
+		t.Errorf("dry run %s %s, warnings %v", dry.Status, dry.Error, dry.Warnings)
+	}
+	id := submitRepair(t, s, d.TaskID, "n1", nil)
+	time.Sleep(time.Second)
+	c.Exec(t, 1, `ALTER SYSTEM SET max_sync_workers_per_subscription = 2`, `SELECT pg_reload_conf()`)
+	if status := s.Wait(t, id); status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), `"unchanged":1`) {
+		t.Errorf("%s %s %s", status.Status, status.Error, status.Result)
+	}
+}
+
+func TestTableRepair_WithAllowLagItRepairsAllTheSame(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	c.Exec(t, 0, `CREATE PUBLICATION p FOR TABLE t`, `INSERT INTO t VALUES (1, 'a')`)
+	c.Exec(t, 1, `CREATE SUBSCRIPTION s CONNECTION '`+c.DSN(0)+`' PUBLICATION p WITH (copy_data = false)`, `ALTER SUBSCRIPTION s DISABLE`)
+	t.Cleanup(func() { c.Exec(t, 1, `ALTER SUBSCRIPTION s SET (slot_name = NONE)`, `DROP SUBSCRIPTION s`) })
+	s := apptest.New(t, c, apptest.Options{})
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", func(r *api.TableRepairRequest) { r.AllowLag = true })
+	if r.counts("n2") != "+1 ~0 -0 =0 /0 committed" || len(r.Warnings) == 0 {
+		t.Errorf("%s %s, warnings %v", r.counts("n2"), r.Error, r.Warnings)
+	}
+}
+
+// Both nodes subscribe to each other and skip what has an origin: the repair of one stays there.
+func TestTableRepair_BetweenNodesThatReplicateToEachOtherNothingComesBack(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.Majors(pgtest.Newest, pgtest.Newest), pgtest.ServerSetting("wal_level", "logical"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE PUBLICATION p FOR TABLE t`)
+	for to, from := range []int{1, 0} {
+		c.Exec(t, to, fmt.Sprintf(`CREATE SUBSCRIPTION s%d CONNECTION '%s' PUBLICATION p WITH (copy_data = false, origin = none)`, to, c.DSN(from)))
+		t.Cleanup(func() {
+			c.Exec(t, to, fmt.Sprintf(`ALTER SUBSCRIPTION s%d DISABLE`, to), fmt.Sprintf(`ALTER SUBSCRIPTION s%d SET (slot_name = NONE)`, to), fmt.Sprintf(`DROP SUBSCRIPTION s%d`, to))
+		})
+	}
+	// What has an origin is not replicated: so the nodes come to differ.
+	differ := []string{`SELECT pg_replication_origin_create('test')`, `SELECT pg_replication_origin_session_setup('test')`}
+	c.Exec(t, 0, append(differ, `INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')`)...)
+	c.Exec(t, 1, append(differ, `INSERT INTO t VALUES (2, 'x'), (3, 'c'), (4, 'y')`)...)
+	s := apptest.New(t, c, apptest.Options{})
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", nil)
+	if r.counts("n2") != "+1 ~1 -1 =0 /0 committed" || len(r.Warnings) > 0 {
+		t.Errorf("%s %s, warnings %v", r.counts("n2"), r.Error, r.Warnings)
+	}
+	for node := range c.Nodes {
+		c.Exec(t, node, fmt.Sprintf(`INSERT INTO t VALUES (%d, 'new'); UPDATE t SET v = v || '!' WHERE id = %d`, 10+node, 1+node))
+	}
+	want := [][]string{{"(1,a!)"}, {"(10,new)"}, {"(11,new)"}, {"(2,b!)"}, {"(3,c)"}}
+	for node := range c.Nodes {
+		var got [][]string
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && !cmp.Equal(want, got); time.Sleep(20 * time.Millisecond) {
+			got = content(t, c, node, "t")
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("node %d: replication has not gone on:\n%s", node, diff)
+		}
+	}
+}
+
+// backwards has the first node, the source of truth, subscribe to the second, with a table by which what it applies can be held up.
+func backwards(t *testing.T) *pgtest.Cluster {
+	t.Helper()
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'old'), (2, 'gone')`, `CREATE TABLE held (id int PRIMARY KEY)`)
+	c.Exec(t, 1, `CREATE PUBLICATION p FOR TABLE t, held`)
+	c.Exec(t, 0, `CREATE SUBSCRIPTION back CONNECTION '`+c.DSN(1)+`' PUBLICATION p WITH (copy_data = false)`)
+	t.Cleanup(func() {
+		c.Exec(t, 0, `ALTER SUBSCRIPTION back DISABLE`, `ALTER SUBSCRIPTION back SET (slot_name = NONE)`, `DROP SUBSCRIPTION back`)
+	})
+	return c
+}
+
+// What the source of truth has yet to get from the node that is repaired would be taken back there, and come to the source
+// afterwards.
+func TestTableRepair_WaitsForWhatTheSourceHasYetToGet(t *testing.T) {
+	t.Parallel()
+	c := backwards(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.Exec(t, 0, `ALTER SUBSCRIPTION back DISABLE`)
+	c.Exec(t, 1, `UPDATE t SET v = 'newer' WHERE id = 1; DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (3, 'new')`)
+	d := s.Diff(t, "public.t")
+	if d.Result.MismatchedRows != 3 {
+		t.Fatalf("%d rows differ", d.Result.MismatchedRows)
+	}
+	r := repair(t, s, d.TaskID, "n1", nil)
+	if r.Status != api.StatusFailed || !strings.Contains(r.Error, `node "n1": subscription "back"`) || !strings.Contains(r.Error, "allow_lag") || r.counts("n2") != "+0 ~0 -0 =0 /0 rolled_back" {
+		t.Errorf("%s %s %s", r.Status, r.counts("n2"), r.Error)
+	}
+	dry := repair(t, s, d.TaskID, "n1", dryRun)
+	if dry.Status != api.StatusCompleted || !strings.Contains(strings.Join(dry.Warnings, " "), `subscription "back", which brings`) {
+		t.Errorf("dry run %s %s, warnings %v", dry.Status, dry.Error, dry.Warnings)
+	}
+	c.Exec(t, 0, `ALTER SUBSCRIPTION back ENABLE`)
+	r = repair(t, s, d.TaskID, "n1", nil)
+	if r.counts("n2") != "+0 ~0 -0 =3 /0 committed" {
+		t.Errorf("%s %s: a repair that waits finds nothing to do", r.counts("n2"), r.Error)
+	}
+	for node := range c.Nodes {
+		if diff := cmp.Diff([][]string{{"(1,newer)"}, {"(3,new)"}}, content(t, c, node, "t")); diff != "" {
+			t.Errorf("node %d:\n%s", node, diff)
+		}
+	}
+}
+
+// What is written while the repair waits for a row's lock is waited for too, before the source is read.
+func TestTableRepair_WaitsForWhatWasWrittenJustBeforeItsLocks(t *testing.T) {
+	t.Parallel()
+	c := backwards(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.Exec(t, 0, `UPDATE t SET v = 'other' WHERE id = 1`)
+	d := s.Diff(t, "public.t")
+	writer, holder := c.Connect(t, 1), c.Connect(t, 0)
+	exec := func(conn *pgx.Conn, sql string) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(writer, `BEGIN; UPDATE t SET v = 'newer' WHERE id = 1`)
+	id := submitRepair(t, s, d.TaskID, "n1", nil)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if len(c.QueryStrings(t, 1, `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)) > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the repair does not wait for the row's lock")
+		}
+	}
+	exec(holder, `BEGIN; LOCK TABLE held`)
+	c.Exec(t, 1, `INSERT INTO held VALUES (1)`)
+	exec(writer, `COMMIT`)
+	time.Sleep(time.Second)
+	if got := content(t, c, 1, "t")[0][0]; got != "(1,newer)" {
+		t.Errorf("while the source lags the row was made %s", got)
+	}
+	exec(holder, `ROLLBACK`)
+	if status := s.Wait(t, id); status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), `"unchanged":1`) {
+		t.Errorf("%s %s %s", status.Status, status.Error, status.Result)
+	}
+	for node := range c.Nodes {
+		if got := content(t, c, node, "t")[0][0]; got != "(1,newer)" {
+			t.Errorf("node %d has %s", node, got)
+		}
+	}
+}
+
+func TestTableRepair_WarnsWhereASubscriptionBringsTheRepairToAnotherNode(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a')`)
+	c.Exec(t, 1, `CREATE PUBLICATION p FOR TABLE t`)
+	c.Exec(t, 0, `CREATE SUBSCRIPTION back CONNECTION '`+c.DSN(1)+`' PUBLICATION p WITH (copy_data = false)`)
+	t.Cleanup(func() {
+		c.Exec(t, 0, `ALTER SUBSCRIPTION back DISABLE`, `ALTER SUBSCRIPTION back SET (slot_name = NONE)`, `DROP SUBSCRIPTION back`)
+	})
+	s := apptest.New(t, c, apptest.Options{})
+	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", dryRun)
+	if r.Status != api.StatusCompleted || !strings.Contains(strings.Join(r.Warnings, " "), `subscription "back" of node n1`) {
+		t.Errorf("%s %s, warnings %v", r.Status, r.Error, r.Warnings)
+	}
+}
