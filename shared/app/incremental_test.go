@@ -424,3 +424,17 @@ func TestIncremental_TheStatisticsOnlyChooseTheWay(t *testing.T) {
 		t.Errorf("with a unit of ages lost the task is %s: %s", status.Status, status.Error)
 	}
 }
+
+// A partition whose rows a role may only read through its parent is not asked by itself.
+func TestIncremental_APartitionWithRowSecurityIsReadThroughItsParent(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)`, `CREATE TABLE t1 PARTITION OF t DEFAULT`,
+		`INSERT INTO t SELECT i, 'text ' || i FROM generate_series(1, 6000) i`, `ALTER TABLE t1 ENABLE ROW LEVEL SECURITY`)
+	reader := asRole(t, c, `GRANT SELECT ON t, t1 TO ROLE`)
+	s := apptest.New(t, reader, apptest.Options{})
+	s.Diff(t, "public.t", small()...)
+	if d := agrees(t, s); deref(d.Summary.BlocksUnchanged) != any(d.Summary.Blocks) {
+		t.Errorf("%v of %d blocks are unchanged; warnings %q", deref(d.Summary.BlocksUnchanged), d.Summary.Blocks, d.Summary.Warnings)
+	}
+}

@@ -88,6 +88,7 @@ const leavesSQL = `
 SELECT n.nspname, c.relname, coalesce(pg_relation_filenode(c.oid), 0),
        coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::bigint,
        c.relkind = 'r' AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+           AND NOT row_security_active(c.oid)
            AND coalesce((SELECT am.amname = 'heap' FROM pg_am am WHERE am.oid = c.relam), false)
 FROM pg_class p
 CROSS JOIN LATERAL (

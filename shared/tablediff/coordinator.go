@@ -129,7 +129,7 @@ func (r *run) scan(ctx context.Context) error {
 
 // scanRanges has all batches compared, unless the whole table is as it was.
 func (r *run) scanRanges(ctx context.Context) error {
-	if r.plan.Known != nil && r.plan.Known.Whole != nil {
+	if r.plan.Known != nil && r.plan.Known.Whole != nil && r.Here != nil {
 		defer r.timings.measure(phaseCompare)()
 		r.progress.phase(phaseCompare)
 		if err := r.proveWhole(ctx); err != nil || r.proven != nil {
@@ -182,7 +182,10 @@ func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]Uni
 		defer r.Here.Share(r.plan.TaskID)()
 	}
 	totals, err := r.do(ctx, phase, units, func(t Totals, done, total int) {
-		if buckets == nil && phase != phaseAges { // else all of these rows have been counted, or will be
+		switch {
+		case phase == phaseAges: // how many rows that makes is known in the end
+			r.progress.phase(phaseCompare)
+		case buckets == nil: // else all of these rows have been counted
 			r.progress.scanned(t, r.plan.Layout.Blocks()*done/total)
 		}
 	})

@@ -26,7 +26,7 @@ func (j *job) compareChanged(ctx context.Context, txs []Tx) error {
 }
 
 const (
-	// askedFirst: of so many blocks that were equal one is asked about before the others, and of fewer than twice as many two are.
+	// askedFirst: of so many blocks that were equal one is asked about before the others, and of fewer than twice as many two or three.
 	askedFirst = 8
 	// worthAsking: where fewer than one in so many is as it was, the others are digested unasked. Asking costs a third of it.
 	worthAsking = 4

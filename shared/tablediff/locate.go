@@ -19,7 +19,7 @@ func (p *Plan) locate(err error, u Unit) error {
 
 func (p *Plan) describe(u Unit) string {
 	switch {
-	case u.Phase == phaseScan || u.Phase == phaseBuckets || u.Phase == phaseChanged:
+	case u.Phase == phaseScan || u.Phase == phaseBuckets || u.Phase == phaseChanged || u.Phase == phaseAges:
 		return p.describePages(u.Index)
 	case p.Strategy == Keys:
 		return fmt.Sprintf("block %d of the document's keys", u.From+1)

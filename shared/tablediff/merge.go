@@ -167,7 +167,7 @@ func nobodyHas(document string, keys int64) string {
 
 // snapshots says which rows were read as of the same moment: those of a unit of work, or all of a pass over the pages.
 func (r *run) snapshots() string {
-	if r.plan.Strategy == Pages && !r.several {
+	if (r.plan.Strategy == Pages || r.proven != nil) && !r.several {
 		return "one per node and pass over its pages"
 	}
 	return "one per node and batch"

@@ -293,7 +293,7 @@ func TestLocate_SaysWhereButKeepsTheCode(t *testing.T) {
 	}
 	p.Sources = []table.Source{{Leaves: []table.Leaf{{Relation: "a"}, {Relation: "b"}}}, {Leaves: []table.Leaf{{Relation: "c"}}}}
 	p.Scans = [][][]table.Span{{{{Leaf: 0, From: 5, To: 6}, {Leaf: 0, From: 6, To: -1}, {Leaf: 1, To: 4}, {Leaf: 1, From: 4, To: 7}}, {{Leaf: 0, From: 2, To: 9}}}}
-	for _, phase := range []string{phaseBuckets, phaseScan, phaseChanged} {
+	for _, phase := range []string{phaseBuckets, phaseScan, phaseChanged, phaseAges} {
 		err := p.locate(fault.New(fault.Invalid, "no"), Unit{Phase: phase})
 		const want = "no (the pages of a from 5 and 1 more relations on n1, the pages of c from 2 to below 9 on n2)"
 		if fault.PublicMessage(err) != want {

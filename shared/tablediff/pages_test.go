@@ -16,6 +16,11 @@ import (
 // scanPart stores the rows of a scan unit.
 func scanPart(t *testing.T, r *run, u Unit, rows ...pageSums) {
 	t.Helper()
+	sealedPart(t, r, u, Totals{}, rows...)
+}
+
+func sealedPart(t *testing.T, r *run, u Unit, totals Totals, rows ...pageSums) {
+	t.Helper()
 	w, err := part.Create(t.Context(), r.Store, u.key(), u.header())
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +30,7 @@ func scanPart(t *testing.T, r *run, u Unit, rows ...pageSums) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Seal(t.Context(), Totals{}); err != nil {
+	if err := w.Seal(t.Context(), totals); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -53,7 +53,7 @@ type Plan struct {
 	// ByText: the nodes order the key differently, so that ranges are of its text under "C", which no index follows.
 	ByText bool             `json:"by_text,omitempty"`
 	Layout blockplan.Layout `json:"layout"`
-	// Scans are the units of the pages strategy: for each, the pages of every node.
+	// Scans are the units that read pages, in the pages strategy or for ages: for each, the pages of every node.
 	Scans [][][]table.Span `json:"scans,omitempty"`
 	// Buckets: pages are first compared by so many buckets of the key's hash, which is cheaper than finding every row's
 	// leaf. 0: the nodes may hash equal keys differently.

@@ -45,7 +45,7 @@ func (r *run) describeAgain(ctx context.Context) (*Plan, error) {
 }
 
 // sameReading says whether a table is read as it was planned. Which relations hold its rows matters only where they were
-// read by themselves; that none of them was rewritten, every unit has seen to.
+// read by themselves; that none of them was rewritten, every unit has seen to. Where only ages were read so, the facts tell.
 func sameReading(planned, now table.Source, strategy string) bool {
 	byLeaf := strategy == Pages && len(planned.Leaves) > 0 && planned.Leaves[0].Relation != planned.Relation
 	if byLeaf && !slices.EqualFunc(planned.Leaves, now.Leaves, func(a, b table.Leaf) bool { return a.Relation == b.Relation }) {

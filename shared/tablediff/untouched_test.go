@@ -141,3 +141,18 @@ func TestSampleBlocks_AsksAboutEveryBlockOnce(t *testing.T) {
 		}
 	}
 }
+
+// A row that came since the baseline can be moved from pages that are read later to some that were read before.
+func TestProveWhole_BelievesNothingThatWasReadInSeveralSnapshots(t *testing.T) {
+	store := minio.Start(t).Store(t)
+	for _, snapshots := range [][]string{{"a", "a"}, {"a", "b"}} {
+		r := wholeKnown(store, "td_"+strings.Join(snapshots, ""))
+		for u, snapshot := range snapshots {
+			ages := []table.Freshness{{Rows: 6, Youngest: 2, Horizon: 90, Next: 95}}
+			sealedPart(t, r, r.unit(phaseAges, u), Totals{Snapshot: snapshot}, pageSums{Node: 0, Ages: ages}, pageSums{Node: 1, Ages: ages})
+		}
+		if err := r.proveWhole(t.Context()); err != nil || (r.proven != nil) != (snapshots[0] == snapshots[1]) {
+			t.Errorf("read in the snapshots %q the table is proven: %t, error %v", snapshots, r.proven != nil, err)
+		}
+	}
+}
