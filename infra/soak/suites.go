@@ -35,7 +35,7 @@ func suites(o options) ([]suite, error) {
 		{name: "a large table", args: tests("./local", "TestSurvival_OfALargeTable"), env: budget},
 		{name: "a page of wide rows", args: tests("./shared/render", "TestPage_OfOneHundredThousandDifferencesStaysQuick"), env: budget,
 			figures: "100000 differences of ten columns in Chromium"},
-		{name: "a long archive", args: tests("./shared/app", "TestDiffs_APageCostsTheSameHoweverLongTheArchive"), env: budget},
+		{name: "a long archive", args: withoutRace(tests("./shared/app", "TestDiffs_APageCostsTheSameHoweverLongTheArchive")), env: budget},
 		{name: "plain SQL as oracle", args: tests("./shared/app", "TestTableDiff_TheDocumentIsWhatPlainSQLGives"), env: budget},
 		{name: "incremental histories", args: withoutRace(tests("./shared/app", "TestIncremental_RandomHistoriesGiveTheAnswerOfAFullComparison")), env: budget},
 		{name: "functions", args: tests("./infra/lambda/e2e", "TestFunctions_GiveTheSameDocument.*", "TestFaults_.*", "TestBurst_.*"), env: budget},
@@ -70,7 +70,7 @@ func tests(pkg string, names ...string) []string {
 	return []string{"-race", "-count=1", "-timeout=0", "-run", "^(" + strings.Join(names, "|") + ")$", pkg}
 }
 
-// withoutRace is for tests whose point is in the values: they try several times as much in the same time.
+// withoutRace is for tests whose point is in the values, and try several times as much in the same time, or in how long things take.
 func withoutRace(args []string) []string {
 	return slices.DeleteFunc(args, func(arg string) bool { return arg == "-race" })
 }

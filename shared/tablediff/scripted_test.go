@@ -32,7 +32,10 @@ type scripted struct {
 	breaks int    // the row stream breaks after so many rows, if not 0
 	panics string // the method that panics
 
+	young func(id int) bool // rows that came with transaction 50; the others came before
+
 	mu    sync.Mutex
+	asked int // ranges whose ages were asked for
 	begun int
 	open  int
 	most  int64 // rows that one listing was allowed
@@ -102,6 +105,21 @@ func (t *scriptedTx) Sums(_ context.Context, s table.Source, ranges []table.Rang
 		}
 	}
 	return sums, 1, nil
+}
+
+func (t *scriptedTx) Freshness(_ context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error) {
+	t.node.mu.Lock()
+	t.node.asked += len(ranges)
+	t.node.mu.Unlock()
+	found := make([]table.Freshness, len(ranges))
+	for i, r := range ranges {
+		ids := t.within(s, r)
+		found[i] = table.Freshness{Rows: int64(len(ids)), Youngest: 1, Horizon: 60, Next: 60}
+		if slices.ContainsFunc(ids, t.node.young) {
+			found[i].Youngest = 50
+		}
+	}
+	return found, nil
 }
 
 func (t *scriptedTx) List(_ context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error) {

@@ -156,3 +156,34 @@ func TestProveWhole_BelievesNothingThatWasReadInSeveralSnapshots(t *testing.T) {
 		}
 	}
 }
+
+func TestProveBlocks_WhereFewAreAsTheyWereTheOthersAreDigestedUnasked(t *testing.T) {
+	store := minio.Start(t).Store(t)
+	for name, tt := range map[string]struct {
+		young            func(id int) bool
+		asked, unchanged int
+	}{
+		"nothing is young":    {func(int) bool { return false }, 20, 20},
+		"everything is":       {func(int) bool { return true }, 2, 0},
+		"the first block is":  {func(id int) bool { return id < 20 }, 20, 19},
+		"all but one of them": {func(id int) bool { return id/20 != 4 }, 20, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nodes := []*scripted{{states: []rows{many(400, same)}, young: tt.young}, {states: []rows{many(400, same)}, young: tt.young}}
+			s := newStage(t, store, "td_"+strings.ReplaceAll(name, " ", "_"), nodes...)
+			s.finelyCut(400)
+			s.plan.Known = &Known{}
+			for block := range 20 {
+				s.plan.Known.Blocks = append(s.plan.Known.Blocks, Trusted{Block: block, Rows: 20, Horizons: []int64{40, 40}})
+			}
+			s.publish(t)
+			totals := s.do(t, s.unit(phaseCompare))
+			if nodes[0].asked != tt.asked || nodes[1].asked != tt.asked || totals.Unchanged != int64(tt.unchanged) {
+				t.Errorf("%d and %d blocks were asked about, %d are unchanged; want %d and %d", nodes[0].asked, nodes[1].asked, totals.Unchanged, tt.asked, tt.unchanged)
+			}
+			if totals.Keys != 400 || !slices.Equal(totals.RowsPerNode, []int64{400, 400}) || totals.Candidates != 0 || len(totals.Trusted) != 20 {
+				t.Errorf("%+v", totals)
+			}
+		})
+	}
+}

@@ -21,6 +21,11 @@
 // once more: an insertion whose row it has written since replication had last caught up is taken back, and counts as
 // skipped.
 //
+// Why the source must have what the target had. Where replication brings the target's changes to the source too, a row that
+// was written on the target and is on its way would be taken for one to be mended: the repair would put the source's old
+// value back, and the new one would come to the source, or be lost if the repair comes after it. So the repair waits before
+// it begins, when nothing is locked, and once more for what was written until the rows were locked (lag.go).
+//
 // Why nobody who lost the task can write a row. A runner that was replaced may still be at work: paused, or cut off from
 // the archive. Its attempt compares the task's lease with the token it was started with after it has the fence, and again
 // before COMMIT. Whoever acquired the lease since then has not concluded anything about this node without taking the
