@@ -91,12 +91,25 @@ func (r *run) lagBetween(ctx context.Context, from, to, harm string) (slots []st
 	if err != nil {
 		return nil, at, err
 	}
+	o := owing{plan: r.plan, publisher: publisher, subscriber: subscriber, wait: !r.plan.DryRun && !r.job.AllowLag, harm: harm}
+	subscriptions, err := o.subscriptions(ctx)
+	if err != nil || len(subscriptions) == 0 {
+		return nil, at, err
+	}
 	if at, err = publisher.Position(ctx); err != nil {
 		return nil, at, err
 	}
-	o := owing{plan: r.plan, publisher: publisher, subscriber: subscriber, lsn: at.LSN, wait: !r.plan.DryRun && !r.job.AllowLag, harm: harm}
-	slots, err = o.check(ctx)
-	return slots, at, err
+	o.lsn = at.LSN
+	for _, s := range subscriptions {
+		ours, err := o.subscription(ctx, s)
+		if err != nil {
+			return nil, at, err
+		}
+		if ours {
+			slots = append(slots, s.Slot)
+		}
+	}
+	return slots, at, nil
 }
 
 // echoesOf asks the source and the other targets. What cannot be asked is told, too.
@@ -134,27 +147,13 @@ type owing struct {
 	harm                  string // what would come of it
 }
 
-// check gives the publisher's slots by which the subscriber gets the table. That there is something to be applied is an error.
-func (o owing) check(ctx context.Context) (slots []string, err error) {
-	subscriptions, err := o.subscriber.Subscriptions(ctx, o.plan.Schema, o.plan.Table)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range subscriptions {
-		if s.Slot == "" {
-			continue // it comes from nowhere: nothing is owed
-		}
-		ours, err := o.subscription(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		if ours {
-			slots = append(slots, s.Slot)
-		}
-	}
-	return slots, nil
+// subscriptions gives those of the subscriber by which it may be owed something: one without a slot comes from nowhere.
+func (o owing) subscriptions(ctx context.Context) ([]table.Subscription, error) {
+	found, err := o.subscriber.Subscriptions(ctx, o.plan.Schema, o.plan.Table)
+	return slices.DeleteFunc(found, func(s table.Subscription) bool { return s.Slot == "" }), err
 }
 
+// subscription makes sure that there is nothing to be applied by one, and says whether it is of the publisher.
 func (o owing) subscription(ctx context.Context, s table.Subscription) (ours bool, err error) {
 	deadline := time.Now().Add(lagWait)
 	for poll := firstLagPoll; ; poll = min(2*poll, lagPoll) {
@@ -189,7 +188,7 @@ func (o owing) again(ctx context.Context, s table.Subscription) (table.Subscript
 	if s.Copied {
 		return s, nil
 	}
-	now, err := o.subscriber.Subscriptions(ctx, o.plan.Schema, o.plan.Table)
+	now, err := o.subscriptions(ctx)
 	if i := slices.IndexFunc(now, func(n table.Subscription) bool { return n.Name == s.Name }); i >= 0 {
 		return now[i], err
 	}
@@ -211,7 +210,7 @@ func (a *attempt) awaitReturn(ctx context.Context) error {
 	if len(a.unit.Returning) == 0 {
 		return nil
 	}
-	position, err := a.tx.Flushed(ctx)
+	position, err := a.tx.Position(ctx)
 	if err != nil {
 		return err
 	}
