@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 
 	"ace/shared/table"
 )
@@ -34,67 +33,23 @@ func (n *Node) Subscriptions(ctx context.Context, schema, name string) ([]table.
 	}})
 }
 
-// Position gives a snapshot of the node, and a position in its log that what the snapshot sees lies before.
+// logEnd is where the log ends. What is written by transactions that do not wait for it may not be on disk yet: subscribers get
+// there when somebody commits, or when the server logs what runs, every 15 seconds.
+const logEnd = "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END"
+
+const doingPosition = "reading the position of the log"
+
+// Position is where the node's log ends now. What its snapshot sees lies before that.
 func (n *Node) Position(ctx context.Context) (at table.Position, err error) {
-	err = n.ask(ctx, doingPosition, query{sql: "SELECT pg_current_snapshot()", row: func(v [][]byte) error {
-		at.Snapshot = string(v[0])
+	return at, n.ask(ctx, doingPosition, query{sql: "SELECT pg_current_snapshot(), " + logEnd, row: func(v [][]byte) error {
+		at.Snapshot, at.LSN = string(v[0]), string(v[1])
 		return nil
 	}})
-	if err == nil {
-		at.LSN, err = flushed(ctx, n.ask)
-	}
-	return at, err
 }
 
-// Position gives a position in the node's log that what this transaction sees lies before.
+// Position is where the node's log ends now. What this transaction has seen lies before that.
 func (r *RepairTx) Position(ctx context.Context) (lsn string, err error) {
-	return flushed(ctx, func(ctx context.Context, doing string, q query) error { return r.tx.run(ctx, doing, q) })
-}
-
-const (
-	doingPosition = "reading the position of the log"
-	// flushPoll is how often it is asked how far the log is on disk.
-	flushPoll = 20 * time.Millisecond
-)
-
-// flushedSQL: $1 is a position, or empty for where the log ends now.
-const flushedSQL = `
-SELECT wanted, flushed, flushed >= wanted, (SELECT setting FROM pg_settings WHERE name = 'wal_writer_delay')
-FROM (SELECT CASE WHEN $1 <> '' THEN $1::pg_lsn WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END,
-             CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END) log (wanted, flushed)`
-
-// flushed gives a position in a node's log that whatever committed before lies before, and that subscribers can get as far as:
-// they are sent only what is on disk. What was committed without waiting for that is there after three rounds of the server's
-// log writer; what else was written, such as hints and locks, may not be until somebody commits.
-func flushed(ctx context.Context, ask func(context.Context, string, query) error) (string, error) {
-	var wanted, onDisk string
-	var there bool
-	var round time.Duration
-	read := func(position string) error {
-		return ask(ctx, doingPosition, query{sql: flushedSQL, args: textArgs(position), row: func(v [][]byte) error {
-			wanted, onDisk, there = string(v[0]), string(v[1]), isTrue(v[2])
-			delay, err := strconv.Atoi(string(v[3]))
-			round = time.Duration(delay) * time.Millisecond
-			return err
-		}})
-	}
-	if err := read(""); err != nil {
-		return "", err
-	}
-	for deadline := time.Now().Add(3 * round); !there && time.Now().Before(deadline); {
-		select {
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		case <-time.After(flushPoll):
-		}
-		if err := read(wanted); err != nil {
-			return "", err
-		}
-	}
-	if there {
-		return wanted, nil
-	}
-	return onDisk, nil
+	return lsn, r.tx.run(ctx, doingPosition, query{sql: "SELECT " + logEnd, row: func(v [][]byte) error { lsn = string(v[0]); return nil }})
 }
 
 // writtenSince says whether the transaction that wrote a row is one that a snapshot does not see. A row knows the lower
@@ -138,7 +93,7 @@ const doingBehind = "reading how far a subscriber is"
 
 func behind(slot, lsn string, bytes *int64, found *bool) query {
 	return query{
-		sql: `SELECT greatest(0, coalesce(pg_wal_lsn_diff($2::pg_lsn, confirmed_flush_lsn), 0))::bigint
+		sql: `SELECT greatest(0, pg_wal_lsn_diff($2::pg_lsn, coalesce(confirmed_flush_lsn, '0/0')))::bigint
 			FROM pg_replication_slots WHERE slot_name = $1 AND slot_type = 'logical' AND database = current_database()`,
 		args: textArgs(slot, lsn),
 		row: func(v [][]byte) (err error) {

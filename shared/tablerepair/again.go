@@ -17,6 +17,9 @@ func (a *attempt) lookAgain(ctx context.Context, source Source) error {
 	if source == nil || a.totals.Inserted == 0 {
 		return nil
 	}
+	if err := a.awaitReturn(ctx); err != nil { // a row that came and went on the target since the locks is on its way, too
+		return err
+	}
 	before := a.totals.Skipped
 	err := eachWindow(ctx, a.store, a.totals.Parts, only(opInsert), func(list []placed) error {
 		same, err := a.unwritten(ctx, source, list)

@@ -24,7 +24,9 @@
 // Why the source must have what the target had. Where replication brings the target's changes to the source too, a row that
 // was written on the target and is on its way would be taken for one to be mended: the repair would put the source's old
 // value back, and the new one would come to the source, or be lost if the repair comes after it. So the repair waits before
-// it begins, when nothing is locked, and once more for what was written until the rows were locked (lag.go).
+// it begins, when nothing is locked, once more for what was written until the rows were locked, and again before it looks
+// at the source for what it inserted (lag.go). It waits for what comes from the target itself: what came to the target from a third
+// node, and is on its way from there to the source, it cannot see.
 //
 // Why nobody who lost the task can write a row. A runner that was replaced may still be at work: paused, or cut off from
 // the archive. Its attempt compares the task's lease with the token it was started with after it has the fence, and again

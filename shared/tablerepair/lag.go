@@ -35,14 +35,13 @@ func (r *run) checkReplication(ctx context.Context) {
 		}
 		warnings := r.echoesOf(ctx, i)
 		var found replication
-		for _, look := range []func(context.Context, string, *replication) error{r.lagOf, r.lagBehind} {
+		for _, look := range []func(context.Context, string, *replication) error{r.lagBehind, r.lagOf} {
 			err := look(ctx, r.plan.Targets[i].Node, &found)
-			switch {
-			case err == nil:
-			case r.plan.DryRun || r.job.AllowLag:
-				warnings = append(warnings, fault.PublicMessage(err))
-			case found.owes == nil:
-				found.owes = err
+			if err != nil && (r.plan.DryRun || r.job.AllowLag) {
+				warnings, err = append(warnings, fault.PublicMessage(err)), nil
+			}
+			if found.owes = err; err != nil {
+				break
 			}
 		}
 		r.replication[i] = found
@@ -201,11 +200,12 @@ func (o owing) lagging(s table.Subscription, why string) error {
 		o.subscriber.Name(), s.Name, o.publisher.Name(), why)
 }
 
-// returnWait is how long locked rows wait for replication to bring to the source what was written to them before.
-const returnWait = 10 * time.Second
+// returnWait is how long locked rows wait for replication to bring to the source what was written to them before. Where nobody
+// commits the node's log comes to its subscribers every 15 seconds, and nobody waits for the rows either.
+const returnWait = 30 * time.Second
 
-// awaitReturn waits for that. It was waited for before, but rows may have been written since, until they were locked; and what is
-// not there cannot be locked, but was not deleted after this. The source is read afterwards.
+// awaitReturn waits for that. It was waited for before, but rows may have been written since, until they were locked. The source
+// is read afterwards.
 func (a *attempt) awaitReturn(ctx context.Context) error {
 	if len(a.unit.Returning) == 0 {
 		return nil
@@ -216,24 +216,33 @@ func (a *attempt) awaitReturn(ctx context.Context) error {
 	}
 	deadline := time.Now().Add(returnWait)
 	for _, slot := range a.unit.Returning {
-		for poll := firstLagPoll; ; poll = min(2*poll, lagPoll) {
-			behind, found, err := a.tx.Behind(ctx, slot, position)
-			if err != nil {
-				return err
-			}
-			if !found || behind == 0 {
-				break
-			}
-			if time.Now().After(deadline) {
-				return fault.New(fault.Unavailable, "node %q: replication has still to bring %d bytes of log from before its rows were locked to the source of truth, node %q; allow_lag=true repairs all the same",
-					a.target.Node, behind, a.plan.Source)
-			}
-			if err := sleep(ctx, poll); err != nil {
-				return err
-			}
+		if err := a.awaitSlot(ctx, slot, position, deadline); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// awaitSlot waits for the source to have applied what one slot of the target gives it. A slot that is gone gives it nothing more.
+func (a *attempt) awaitSlot(ctx context.Context, slot, position string, deadline time.Time) error {
+	for poll := firstLagPoll; ; poll = min(2*poll, lagPoll) {
+		behind, found, err := a.tx.Behind(ctx, slot, position)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return fault.New(fault.Unavailable, "node %q: replication slot %q, by which the source of truth, node %q, gets this table's changes, is gone; allow_lag=true repairs all the same",
+				a.target.Node, slot, a.plan.Source)
+		case behind == 0:
+			return nil
+		case time.Now().After(deadline):
+			return fault.New(fault.Unavailable, "node %q: replication has still to bring %d bytes of log from before its rows were locked to the source of truth, node %q; allow_lag=true repairs all the same",
+				a.target.Node, behind, a.plan.Source)
+		}
+		if err := sleep(ctx, poll); err != nil {
+			return err
+		}
+	}
 }
 
 // echoes warns of subscriptions by which the repair of a node comes to another one like any other change: a row that is

@@ -22,7 +22,7 @@ type Node interface {
 	RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
 	// Subscriptions gives those of this node that carry the table.
 	Subscriptions(ctx context.Context, schema, name string) ([]table.Subscription, error)
-	// Position gives a snapshot, and a position in the node's log that what it sees lies before.
+	// Position is where the node's log ends now.
 	Position(ctx context.Context) (table.Position, error)
 	// Behind gives how many bytes up to a position in the log the subscriber of a slot of this node has not applied; false: this
 	// node has no such slot.
@@ -65,7 +65,7 @@ type Tx interface {
 	Path(ctx context.Context, path string) error
 	// Lock is Rows that locks every row it finds.
 	Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
-	// Position gives a position in the node's log that whatever this transaction sees lies before; Behind is that of the node.
+	// Position is where the node's log ends now, behind whatever this transaction has seen; Behind is that of the node.
 	Position(ctx context.Context) (string, error)
 	Behind(ctx context.Context, slot, position string) (int64, bool, error)
 	// Columns gives name, declared type and Generated of the table's columns; what rows were read of stays like this.
