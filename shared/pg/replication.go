@@ -52,6 +52,19 @@ func (r *RepairTx) Position(ctx context.Context) (lsn string, err error) {
 	return lsn, r.tx.run(ctx, doingPosition, query{sql: "SELECT " + logEnd, row: func(v [][]byte) error { lsn = string(v[0]); return nil }})
 }
 
+// FlushLog has the node's log on disk as far as it has come, by committing a message that nobody reads: subscribers are sent no
+// more than that, and where nobody else commits they would wait. A standby has nothing to write.
+func (n *Node) FlushLog(ctx context.Context) error {
+	tx, err := n.Begin(ctx, catalogPath)
+	if err != nil {
+		return err
+	}
+	defer tx.Close()
+	tx.Last()
+	return tx.run(ctx, "writing the log", query{sql: "SET LOCAL synchronous_commit = local"},
+		query{sql: "SELECT pg_logical_emit_message(true, 'ace', '') WHERE NOT pg_is_in_recovery()"})
+}
+
 // writtenSince says whether the transaction that wrote a row is one that a snapshot does not see. A row knows the lower
 // half of the transaction's number: the upper half is such that it is not in the future.
 const writtenSince = `(SELECT NOT pg_visible_in_snapshot((newest - ((newest - %s.xmin::text::bigint) & 4294967295))::text::xid8, $%d::pg_snapshot)

@@ -99,6 +99,9 @@ func (r *run) lagBetween(ctx context.Context, from, to, harm string) (slots []st
 		return nil, at, err
 	}
 	o.lsn = at.LSN
+	if o.wait {
+		flush(ctx, publisher)
+	}
 	for _, s := range subscriptions {
 		ours, err := o.subscription(ctx, s)
 		if err != nil {
@@ -136,6 +139,16 @@ func (r *run) echoesOf(ctx context.Context, i int) (warnings []string) {
 	}
 	return warnings
 }
+
+// flush has a node's subscribers get what was written there. Without it they do when somebody commits, or after 15 seconds: so a
+// role that may not, or a pool that has no connection to spare, is no error.
+func flush(ctx context.Context, publisher Node) {
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	_ = publisher.FlushLog(ctx)
+}
+
+const flushTimeout = 2 * time.Second
 
 // owing looks for what replication owes a subscriber.
 type owing struct {
@@ -200,8 +213,8 @@ func (o owing) lagging(s table.Subscription, why string) error {
 		o.subscriber.Name(), s.Name, o.publisher.Name(), why)
 }
 
-// returnWait is how long locked rows wait for replication to bring to the source what was written to them before. Where nobody
-// commits the node's log comes to its subscribers every 15 seconds, and nobody waits for the rows either.
+// returnWait is how long locked rows wait for replication to bring to the source what was written to them before. It is
+// longer than a node's log takes to get to its subscribers where nobody commits.
 const returnWait = 30 * time.Second
 
 // awaitReturn waits for that. It was waited for before, but rows may have been written since, until they were locked. The source
@@ -214,6 +227,7 @@ func (a *attempt) awaitReturn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	flush(ctx, a.node)
 	deadline := time.Now().Add(returnWait)
 	for _, slot := range a.unit.Returning {
 		if err := a.awaitSlot(ctx, slot, position, deadline); err != nil {

@@ -24,6 +24,8 @@ type Node interface {
 	Subscriptions(ctx context.Context, schema, name string) ([]table.Subscription, error)
 	// Position is where the node's log ends now.
 	Position(ctx context.Context) (table.Position, error)
+	// FlushLog has the log on disk, so that subscribers are sent it.
+	FlushLog(ctx context.Context) error
 	// Behind gives how many bytes up to a position in the log the subscriber of a slot of this node has not applied; false: this
 	// node has no such slot.
 	Behind(ctx context.Context, slot, position string) (int64, bool, error)
