@@ -52,8 +52,8 @@ func (r *RepairTx) Position(ctx context.Context) (lsn string, err error) {
 	return lsn, r.tx.run(ctx, doingPosition, query{sql: "SELECT " + logEnd, row: func(v [][]byte) error { lsn = string(v[0]); return nil }})
 }
 
-// FlushLog has the node's log on disk as far as it has come, by committing a message that nobody reads: subscribers are sent no
-// more than that, and where nobody else commits they would wait. A standby has nothing to write.
+// FlushLog has the node's log on disk as far as it has come, by committing an empty message, which PostgreSQL's own
+// subscriptions do not ask for: subscribers are sent no more than that, and where nobody else commits they would wait. A standby has nothing to write.
 func (n *Node) FlushLog(ctx context.Context) error {
 	tx, err := n.Begin(ctx, catalogPath)
 	if err != nil {

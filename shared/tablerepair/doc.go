@@ -41,6 +41,7 @@
 // What a plan does not know of can be in no before-image: with the rows locked, when nobody can alter the table, an attempt
 // makes sure that its columns are those of the plan.
 //
-// The package never writes to a node but in an attempt's transaction, never believes that a commit happened because it
+// The package never writes to a node but in an attempt's transaction, and an empty message to the log of one whose
+// subscribers it waits for, never believes that a commit happened because it
 // was sent, and never replaces an object.
 package tablerepair

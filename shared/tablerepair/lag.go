@@ -213,8 +213,8 @@ func (o owing) lagging(s table.Subscription, why string) error {
 		o.subscriber.Name(), s.Name, o.publisher.Name(), why)
 }
 
-// returnWait is how long locked rows wait for replication to bring to the source what was written to them before. It is
-// longer than a node's log takes to get to its subscribers where nobody commits.
+// returnWait is how long locked rows wait for replication to go on bringing to the source what was written before. It is longer
+// than a node's log takes to get to its subscribers where nobody commits.
 const returnWait = 30 * time.Second
 
 // awaitReturn waits for that. It was waited for before, but rows may have been written since, until they were locked. The source
@@ -227,10 +227,8 @@ func (a *attempt) awaitReturn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	flush(ctx, a.node)
-	deadline := time.Now().Add(returnWait)
 	for _, slot := range a.unit.Returning {
-		if err := a.awaitSlot(ctx, slot, position, deadline); err != nil {
+		if err := a.awaitSlot(ctx, slot, position); err != nil {
 			return err
 		}
 	}
@@ -238,7 +236,8 @@ func (a *attempt) awaitReturn(ctx context.Context) error {
 }
 
 // awaitSlot waits for the source to have applied what one slot of the target gives it. A slot that is gone gives it nothing more.
-func (a *attempt) awaitSlot(ctx context.Context, slot, position string, deadline time.Time) error {
+func (a *attempt) awaitSlot(ctx context.Context, slot, position string) error {
+	least, deadline := int64(-1), time.Now().Add(returnWait)
 	for poll := firstLagPoll; ; poll = min(2*poll, lagPoll) {
 		behind, found, err := a.tx.Behind(ctx, slot, position)
 		switch {
@@ -249,9 +248,14 @@ func (a *attempt) awaitSlot(ctx context.Context, slot, position string, deadline
 				a.target.Node, slot, a.plan.Source)
 		case behind == 0:
 			return nil
+		case least < 0:
+			flush(ctx, a.node)
 		case time.Now().After(deadline):
-			return fault.New(fault.Unavailable, "node %q: replication has still to bring %d bytes of log from before its rows were locked to the source of truth, node %q; allow_lag=true repairs all the same",
-				a.target.Node, behind, a.plan.Source)
+			return fault.New(fault.Unavailable, "node %q: replication has still to bring %d bytes of its log to the source of truth, node %q, and has stood still for %s; allow_lag=true repairs all the same",
+				a.target.Node, behind, a.plan.Source, returnWait)
+		}
+		if least < 0 || behind < least {
+			least, deadline = behind, time.Now().Add(returnWait)
 		}
 		if err := sleep(ctx, poll); err != nil {
 			return err
