@@ -20,9 +20,7 @@ func TestTableRepair_WaitsForWhatReplicationOwes(t *testing.T) {
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
 	c.Exec(t, 0, `CREATE PUBLICATION p FOR TABLE t`)
 	c.Exec(t, 1, `CREATE SUBSCRIPTION s CONNECTION '`+c.DSN(0)+`' PUBLICATION p WITH (copy_data = false)`)
-	t.Cleanup(func() {
-		c.Exec(t, 1, `ALTER SUBSCRIPTION s DISABLE`, `ALTER SUBSCRIPTION s SET (slot_name = NONE)`, `DROP SUBSCRIPTION s`)
-	})
+	dropAtEnd(t, c, 1, "s")
 	s := apptest.New(t, c, apptest.Options{})
 	c.Exec(t, 1, `ALTER SUBSCRIPTION s DISABLE`)
 	c.Exec(t, 0, `INSERT INTO t SELECT i, 'a' FROM generate_series(1, 100) i`)
@@ -52,9 +50,7 @@ func TestTableRepair_ADryRunTellsHowFarASubscriptionIsBehind(t *testing.T) {
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE TABLE held (id int PRIMARY KEY)`)
 	c.Exec(t, 0, `CREATE PUBLICATION p FOR TABLE t, held`)
 	c.Exec(t, 1, `CREATE SUBSCRIPTION s CONNECTION '`+c.DSN(0)+`' PUBLICATION p WITH (copy_data = false)`)
-	t.Cleanup(func() {
-		c.Exec(t, 1, `ALTER SUBSCRIPTION s DISABLE`, `ALTER SUBSCRIPTION s SET (slot_name = NONE)`, `DROP SUBSCRIPTION s`)
-	})
+	dropAtEnd(t, c, 1, "s")
 	holder := c.Connect(t, 1)
 	if _, err := holder.Exec(t.Context(), `BEGIN; LOCK TABLE held`); err != nil {
 		t.Fatal(err)
@@ -83,9 +79,7 @@ func TestTableRepair_WaitsForTheFirstCopyOfASubscription(t *testing.T) {
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
 	c.Exec(t, 0, `CREATE PUBLICATION p FOR TABLE t`, `INSERT INTO t VALUES (1, 'a')`)
 	c.Exec(t, 1, `CREATE SUBSCRIPTION s CONNECTION '`+c.DSN(0)+`' PUBLICATION p`)
-	t.Cleanup(func() {
-		c.Exec(t, 1, `ALTER SUBSCRIPTION s DISABLE`, `ALTER SUBSCRIPTION s SET (slot_name = NONE)`, `DROP SUBSCRIPTION s`)
-	})
+	dropAtEnd(t, c, 1, "s")
 	s := apptest.New(t, c, apptest.Options{})
 	d := s.Diff(t, "public.t")
 	dry := repair(t, s, d.TaskID, "n1", dryRun)
@@ -106,7 +100,7 @@ func TestTableRepair_WithAllowLagItRepairsAllTheSame(t *testing.T) {
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
 	c.Exec(t, 0, `CREATE PUBLICATION p FOR TABLE t`, `INSERT INTO t VALUES (1, 'a')`)
 	c.Exec(t, 1, `CREATE SUBSCRIPTION s CONNECTION '`+c.DSN(0)+`' PUBLICATION p WITH (copy_data = false)`, `ALTER SUBSCRIPTION s DISABLE`)
-	t.Cleanup(func() { c.Exec(t, 1, `ALTER SUBSCRIPTION s SET (slot_name = NONE)`, `DROP SUBSCRIPTION s`) })
+	dropAtEnd(t, c, 1, "s")
 	s := apptest.New(t, c, apptest.Options{})
 	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", func(r *api.TableRepairRequest) { r.AllowLag = true })
 	if r.counts("n2") != "+1 ~0 -0 =0 /0 committed" || len(r.Warnings) == 0 {
@@ -121,9 +115,7 @@ func TestTableRepair_BetweenNodesThatReplicateToEachOtherNothingComesBack(t *tes
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE PUBLICATION p FOR TABLE t`)
 	for to, from := range []int{1, 0} {
 		c.Exec(t, to, fmt.Sprintf(`CREATE SUBSCRIPTION s%d CONNECTION '%s' PUBLICATION p WITH (copy_data = false, origin = none)`, to, c.DSN(from)))
-		t.Cleanup(func() {
-			c.Exec(t, to, fmt.Sprintf(`ALTER SUBSCRIPTION s%d DISABLE`, to), fmt.Sprintf(`ALTER SUBSCRIPTION s%d SET (slot_name = NONE)`, to), fmt.Sprintf(`DROP SUBSCRIPTION s%d`, to))
-		})
+		dropAtEnd(t, c, to, fmt.Sprint("s", to))
 	}
 	// What has an origin is not replicated: so the nodes come to differ.
 	differ := []string{`SELECT pg_replication_origin_create('test')`, `SELECT pg_replication_origin_session_setup('test')`}
@@ -149,6 +141,14 @@ func TestTableRepair_BetweenNodesThatReplicateToEachOtherNothingComesBack(t *tes
 	}
 }
 
+// dropAtEnd removes a subscription when the test ends, whatever has become of its publisher.
+func dropAtEnd(t *testing.T, c *pgtest.Cluster, node int, subscription string) {
+	t.Helper()
+	t.Cleanup(func() {
+		c.Exec(t, node, `ALTER SUBSCRIPTION `+subscription+` DISABLE`, `ALTER SUBSCRIPTION `+subscription+` SET (slot_name = NONE)`, `DROP SUBSCRIPTION `+subscription)
+	})
+}
+
 // backwards has the first node, the source of truth, subscribe to the second, with a table by which what it applies can be held up.
 func backwards(t *testing.T) *pgtest.Cluster {
 	t.Helper()
@@ -156,9 +156,7 @@ func backwards(t *testing.T) *pgtest.Cluster {
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'old'), (2, 'gone')`, `CREATE TABLE held (id int PRIMARY KEY)`)
 	c.Exec(t, 1, `CREATE PUBLICATION p FOR TABLE t, held`)
 	c.Exec(t, 0, `CREATE SUBSCRIPTION back CONNECTION '`+c.DSN(1)+`' PUBLICATION p WITH (copy_data = false)`)
-	t.Cleanup(func() {
-		c.Exec(t, 0, `ALTER SUBSCRIPTION back DISABLE`, `ALTER SUBSCRIPTION back SET (slot_name = NONE)`, `DROP SUBSCRIPTION back`)
-	})
+	dropAtEnd(t, c, 0, "back")
 	return c
 }
 
@@ -243,9 +241,7 @@ func TestTableRepair_WarnsWhereASubscriptionBringsTheRepairToAnotherNode(t *test
 	c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a')`)
 	c.Exec(t, 1, `CREATE PUBLICATION p FOR TABLE t`)
 	c.Exec(t, 0, `CREATE SUBSCRIPTION back CONNECTION '`+c.DSN(1)+`' PUBLICATION p WITH (copy_data = false)`)
-	t.Cleanup(func() {
-		c.Exec(t, 0, `ALTER SUBSCRIPTION back DISABLE`, `ALTER SUBSCRIPTION back SET (slot_name = NONE)`, `DROP SUBSCRIPTION back`)
-	})
+	dropAtEnd(t, c, 0, "back")
 	s := apptest.New(t, c, apptest.Options{})
 	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", dryRun)
 	if r.Status != api.StatusCompleted || !strings.Contains(strings.Join(r.Warnings, " "), `subscription "back" of node n1`) {
