@@ -55,13 +55,7 @@ func (r *RepairTx) Position(ctx context.Context) (lsn string, err error) {
 // FlushLog has the node's log on disk as far as it has come, by committing an empty message, which PostgreSQL's own
 // subscriptions do not ask for: subscribers are sent no more than that, and where nobody else commits they would wait. A standby has nothing to write.
 func (n *Node) FlushLog(ctx context.Context) error {
-	tx, err := n.Begin(ctx, catalogPath)
-	if err != nil {
-		return err
-	}
-	defer tx.Close()
-	tx.Last()
-	return tx.run(ctx, "writing the log", query{sql: "SET LOCAL synchronous_commit = local"},
+	return n.ask(ctx, "writing the log", query{sql: "SET LOCAL synchronous_commit = local"},
 		query{sql: "SELECT pg_logical_emit_message(true, 'ace', '') WHERE NOT pg_is_in_recovery()"})
 }
 
@@ -117,15 +111,15 @@ func behind(slot, lsn string, bytes *int64, found *bool) query {
 	}
 }
 
-// ask runs one query of the catalogue in a transaction of its own.
-func (n *Node) ask(ctx context.Context, doing string, q query) error {
+// ask runs queries of the catalogue in a transaction of their own.
+func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
 	tx, err := n.Begin(ctx, catalogPath)
 	if err != nil {
 		return err
 	}
 	defer tx.Close()
 	tx.Last()
-	return tx.run(ctx, doing, q)
+	return tx.run(ctx, doing, queries...)
 }
 
 // originsSQL says whether a replication origin makes a difference here, and may be set.

@@ -11,20 +11,25 @@ import (
 	"ace/shared/table"
 )
 
-// scan does a unit of the pages strategy: some pages of every node, digested per leaf or bucket, all nodes at once.
-func (j *job) scan(ctx context.Context, by table.Grouping) error {
+// scan does a unit that reads some pages of every node, all nodes at once; rows counts what it found there.
+func (j *job) scan(ctx context.Context, read func(ctx context.Context, tx Tx, node int) (pageSums, error), rows func(pageSums) int64) error {
 	found := make([]pageSums, len(j.nodes))
 	err := j.inPass(ctx, func(txs []Tx) error {
 		j.announce(txs, true)
 		return j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-			found[node], err = j.sumPages(ctx, txs[node], node, by)
+			found[node], err = read(ctx, txs[node], node)
 			return err
 		})
 	})
 	if err != nil {
 		return err
 	}
-	return j.writePages(found, pageSums.grouped)
+	return j.writePages(found, rows)
+}
+
+// sum does a unit of the pages strategy: pages are digested per leaf or bucket.
+func (j *job) sum(ctx context.Context, by table.Grouping) error {
+	return j.scan(ctx, func(ctx context.Context, tx Tx, node int) (pageSums, error) { return j.sumPages(ctx, tx, node, by) }, pageSums.grouped)
 }
 
 // writePages writes what the pages of each node hold to the part, and counts their rows.

@@ -47,21 +47,10 @@ func (p *planner) wholly(b *Baseline) *untouched {
 	return whole
 }
 
-// scanAges does a unit that asks for the ages of the rows on some pages of every node.
-func (j *job) scanAges(ctx context.Context) error {
-	found := make([]pageSums, len(j.nodes))
-	err := j.inPass(ctx, func(txs []Tx) error {
-		j.announce(txs, true)
-		return j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-			found[node].Node = node
-			found[node].Ages, err = txs[node].PageFreshness(ctx, j.sources[node], j.plan.Scans[j.unit.Index][node])
-			return err
-		})
-	})
-	if err != nil {
-		return err
-	}
-	return j.writePages(found, pageSums.aged)
+// pageAges asks a node for the ages of the rows on the unit's pages.
+func (j *job) pageAges(ctx context.Context, tx Tx, node int) (pageSums, error) {
+	ages, err := tx.PageFreshness(ctx, j.sources[node], j.plan.Scans[j.unit.Index][node])
+	return pageSums{Node: node, Ages: ages}, err
 }
 
 // aged counts the rows whose ages are known.

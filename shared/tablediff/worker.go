@@ -107,13 +107,13 @@ type job struct {
 func (j *job) run(ctx context.Context) error {
 	switch j.unit.Phase {
 	case phaseAges:
-		return j.scanAges(ctx)
+		return j.scan(ctx, j.pageAges, pageSums.aged)
 	case phaseChanged:
 		return j.scanChanged(ctx)
 	case phaseBuckets:
-		return j.scan(ctx, table.Grouping{Buckets: j.plan.Buckets})
+		return j.sum(ctx, table.Grouping{Buckets: j.plan.Buckets})
 	case phaseScan:
-		return j.scan(ctx, table.Grouping{Bounds: j.plan.Layout.Bounds})
+		return j.sum(ctx, table.Grouping{Bounds: j.plan.Layout.Bounds})
 	case phaseCompare:
 		return j.compare(ctx)
 	case phaseConfirm:
