@@ -131,7 +131,7 @@ func (r *Reader) bookkeeping(v Visitor) error {
 		read := members[0].read
 		members = members[1:]
 		err = r.pairs(place{member: name}, func(at place) error {
-			return r.tokens.array(&at, func(raw []byte) error { return read(at, raw) })
+			return r.tokens.array(&at, nil, func(raw []byte) error { return read(at, raw) })
 		})
 		if err != nil {
 			return err

@@ -44,12 +44,9 @@ func (c columns) only(names []string) columns {
 	return c
 }
 
-// parse reads a row that has every column once, in any order.
+// parse reads a row that has every column once, in any order. raw must be valid JSON.
 func (c columns) parse(raw []byte) (Row, error) {
 	row := make(Row, len(c.list))
-	if c.parseOurs(raw, row) {
-		return row, nil
-	}
 	seen := make([]bool, len(c.kinds))
 	n := 0
 	err := eachMember(raw, func(name string, value []byte) error {
@@ -70,31 +67,36 @@ func (c columns) parse(raw []byte) (Row, error) {
 	return row, err
 }
 
-// parseOurs reads a row as we write it: the columns in their order, without spaces. It says false of any other, also
-// of one that is wrong, and then row is worth nothing. It is the short way that nearly all rows take.
-func (c columns) parseOurs(raw []byte, row Row) bool {
-	if raw[0] != '{' {
-		return false
+// parseOurs reads a row as we write it, with which b begins: the columns in their order, without spaces. It gives the row
+// and its length; nil and 0 of any other, also of one that is wrong or not whole. It is the short way that nearly all rows
+// take: each byte is looked at once.
+func (c columns) parseOurs(b []byte) (Row, int) {
+	if len(b) == 0 || b[0] != '{' {
+		return nil, 0
 	}
-	rest := raw[1:]
+	row := make(Row, len(c.list))
+	at := 1
 	for i, label := range c.labels {
 		if i > 0 {
-			if rest[0] != ',' {
-				return false
+			if at == len(b) || b[at] != ',' {
+				return nil, 0
 			}
-			rest = rest[1:]
+			at++
 		}
-		if !bytes.HasPrefix(rest, label) {
-			return false
+		if !bytes.HasPrefix(b[at:], label) {
+			return nil, 0
 		}
-		rest = rest[len(label):]
-		value := rest[:valueLen(rest)]
-		if len(value) == 0 || c.set(row, i, value) != nil { // a space stands before it, or it is wrong
-			return false
+		at += len(label)
+		n := measure(b[at:], 1)
+		if n <= 0 || c.set(row, i, b[at:at+n]) != nil {
+			return nil, 0
 		}
-		rest = rest[len(value):]
+		at += n
 	}
-	return rest[0] == '}'
+	if at == len(b) || b[at] != '}' {
+		return nil, 0
+	}
+	return row, at + 1
 }
 
 // set parses the value of a column, if the row has it.

@@ -59,6 +59,9 @@ func NewDecoder(list []Column) *Decoder { return &Decoder{columns: newColumns(li
 
 // Decode gives the values of a row.
 func (d *Decoder) Decode(row Encoded) (Row, error) {
+	if values, n := d.columns.parseOurs(row); n == len(row) && n > 0 {
+		return values, nil
+	}
 	if !json.Valid(row) {
 		return nil, errors.New("the row is not JSON")
 	}

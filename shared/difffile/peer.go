@@ -112,7 +112,7 @@ func (r *Reader) peerNodes(at place, level bool, row func(Entry) error) error {
 }
 
 func (r *Reader) peerRows(at place, row func(Entry) error) error {
-	return r.tokens.array(&at, func(raw []byte) error {
+	return r.tokens.array(&at, nil, func(raw []byte) error {
 		values, err := r.parsePeerRow(raw)
 		if err != nil {
 			return at.invalid(err)

@@ -207,10 +207,16 @@ func (r *Reader) pairs(at place, fn func(place) error) error {
 }
 
 func (r *Reader) rows(from *tokens, at place, row func(Entry) error) error {
-	return from.array(&at, func(raw []byte) error {
-		values, err := r.columns.parse(raw)
-		if err != nil {
-			return at.invalid(err)
+	var values Row
+	quick := func(b []byte) (n int) {
+		values, n = r.columns.parseOurs(b)
+		return n
+	}
+	return from.array(&at, quick, func(raw []byte) (err error) {
+		if values == nil {
+			if values, err = r.columns.parse(raw); err != nil {
+				return at.invalid(err)
+			}
 		}
 		return row(Entry{Pair: at.pair, Node: at.node, Columns: r.columns.list, Row: values, Offset: from.offset(raw)})
 	})

@@ -1,5 +1,10 @@
 package difffile
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // What measure says of bytes that do not begin with a whole value.
 const (
 	incomplete = -1 // what follows may make one of them
@@ -51,7 +56,7 @@ func measureString(b []byte) int {
 	if b[0] != '"' {
 		return malformed
 	}
-	for i := 1; i < len(b); i++ {
+	for i := plain(b, 1); i < len(b); i = plain(b, i+1) {
 		switch c := b[i]; {
 		case c == '"':
 			return i + 1
@@ -66,6 +71,25 @@ func measureString(b []byte) int {
 		}
 	}
 	return incomplete
+}
+
+// plain gives where after a place the next byte stands that ends or escapes something in a string or must not be there, or a
+// place behind which fewer than eight bytes are left. Eight are looked at at once.
+func plain(b []byte, at int) int {
+	const (
+		ones = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	for ; at+8 <= len(b); at += 8 {
+		word := binary.LittleEndian.Uint64(b[at:])
+		quote, escape := word^(ones*'"'), word^(ones*'\\')
+		// The lowest of these bits is that of the first such byte; a borrow makes mistakes only above it.
+		found := ((quote-ones)&^quote | (escape-ones)&^escape | (word-ones*' ')&^word) & high
+		if found != 0 {
+			return at + bits.TrailingZeros64(found)/8
+		}
+	}
+	return at
 }
 
 func measureEscape(b []byte) int {

@@ -13,6 +13,7 @@ func FuzzMeasure(f *testing.F) {
 	for _, seed := range []string{
 		``, `{`, `{}`, `[ ]`, `[1,2 , 3]`, `[1,]`, `{"a":1,"b":[null,true,false]}`, `{"a" : {"b":"\u00e9\ud83d\"\\"}}`, `{"a",1}`, `{1:2}`,
 		`"`, `"\`, `"\u00`, `"\x"`, "\"\n\"", `"a"b`, `-`, `-0`, `01`, `1.`, `1.5e`, `1e+7`, `1E-0 `, `-1.50,`, `tru`, `trub`, `nul`, `nulll`,
+		`"eight by"`, `"eight byt\"es and \\"`, "\"ninety \xff\x7f\x80 \x1f\"", `"ünïcödé, ünïcödé" `, "\"!!!!!!!\x1f!\"", `"]]]]]]]]]]]]"`,
 		strings.Repeat("[", 9_999) + strings.Repeat("]", 9_999), strings.Repeat("[", 10_001),
 	} {
 		f.Add([]byte(seed))

@@ -152,6 +152,22 @@ func (t *tokens) raw(at place) ([]byte, error) {
 	return raw, nil
 }
 
+func (t *tokens) element(at place, quick func(b []byte) int) ([]byte, error) {
+	if quick == nil {
+		return t.raw(at)
+	}
+	if _, err := t.next(); err != nil {
+		return nil, t.failed(at, err)
+	}
+	n := quick(t.buf[t.at:t.stream.end])
+	if n == 0 {
+		return t.raw(at)
+	}
+	t.at += n
+	t.comma = true
+	return t.buf[t.at-n : t.at], nil
+}
+
 // offset is where in the document the value begins that raw just gave.
 func (t *tokens) offset(raw []byte) int64 { return t.start + t.stream.offset() - int64(len(raw)) }
 
@@ -181,14 +197,15 @@ func (t *tokens) members(at place, seen map[string]bool, fn func(name string) er
 	return t.delim(at, '}')
 }
 
-// array reads an array and calls fn with every element; at.row is the number of the element.
-func (t *tokens) array(at *place, fn func(raw []byte) error) error {
+// array reads an array and calls fn with every element; at.row is the number of the element. quick, if set, is shown what
+// follows and says how long the element is that it begins with, or 0 if it does not know.
+func (t *tokens) array(at *place, quick func(b []byte) int, fn func(raw []byte) error) error {
 	if err := t.delim(*at, '['); err != nil {
 		return err
 	}
 	for t.more() {
 		at.row++
-		raw, err := t.raw(*at)
+		raw, err := t.element(*at, quick)
 		if err != nil {
 			return err
 		}

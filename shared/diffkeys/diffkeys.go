@@ -75,7 +75,7 @@ func Collect(ctx context.Context, doc *difffile.Reader, o Options) (*Keys, error
 		o.limits = defaults()
 	}
 	doc.Only(o.Columns)
-	c := &collector{keys: &Keys{o: o}, seen: map[string]bool{}}
+	c := &collector{keys: &Keys{o: o}, seen: newSeen()}
 	defer c.abort()
 	err := doc.Walk(func(e difffile.Entry) error { return c.row(ctx, e) }, nil)
 	if err != nil {
@@ -90,8 +90,8 @@ type collector struct {
 	at    []int // places of the key columns in a row
 	chunk []table.Key
 	bytes int
-	seen  map[string]bool // texts of the chunk
-	run   *runWriter      // the run that the next chunk may go on with
+	seen  *seen      // of the chunk
+	run   *runWriter // the run that the next chunk may go on with
 }
 
 func (c *collector) row(ctx context.Context, e difffile.Entry) error {
@@ -126,8 +126,7 @@ func places(columns []difffile.Column, key []string) ([]int, error) {
 }
 
 func (c *collector) add(ctx context.Context, key table.Key) error {
-	text := textOf(key)
-	if c.seen[text] {
+	if c.seen.has(c.chunk, key) {
 		return nil
 	}
 	if len(c.chunk) >= c.keys.o.limits.chunkKeys || c.bytes >= c.keys.o.limits.chunkBytes {
@@ -135,14 +134,13 @@ func (c *collector) add(ctx context.Context, key table.Key) error {
 			return err
 		}
 	}
-	c.seen[text] = true
+	c.seen.add(len(c.chunk))
 	c.chunk = append(c.chunk, key)
-	c.bytes += len(text)
+	for _, text := range key {
+		c.bytes += len(text)
+	}
 	return nil
 }
-
-// textOf is the same for two keys only if all their texts are: no text of PostgreSQL's contains NUL.
-func textOf(key table.Key) string { return strings.Join(key, "\x00") }
 
 // finish leaves the keys in memory if they all fit.
 func (c *collector) finish(ctx context.Context) error {
@@ -164,7 +162,7 @@ func (c *collector) spill(ctx context.Context) error {
 		return err
 	}
 	c.chunk, c.bytes = c.chunk[:0], 0
-	clear(c.seen)
+	c.seen.clear()
 	if len(sorted) == 0 {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"strings"
 
 	"ace/shared/fault"
 	"ace/shared/table"
@@ -173,3 +174,6 @@ func distinct(heads []*head) (all []table.Key, at map[string]int) {
 	}
 	return all, at
 }
+
+// textOf is the same for two keys only if all their texts are: no text of PostgreSQL's contains NUL.
+func textOf(key table.Key) string { return strings.Join(key, "\x00") }

@@ -135,40 +135,6 @@ func readRow(values [][]byte) (table.KeyedRow, error) {
 	return table.KeyedRow{Digest: x, Row: row}, nil
 }
 
-// Rank sorts keys in the run's order: for each key its rank from 0, keys that the index holds equal having the same.
-func (t *Tx) Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error) {
-	ranks := make([]int, len(keys))
-	columns, name := list("k", len(s.Order)), outer(s)
-	q := query{
-		args: columnsOf(keys, len(s.Order)),
-		sql: fmt.Sprintf("SELECT %s.ord, dense_rank() OVER (ORDER BY %s) FROM %s %s",
-			name, strings.Join(ordered(s, qualify(name, columns)), ", "), unnest(columns, s.OrderType, 1), name),
-	}
-	q.row = func(v [][]byte) error {
-		i, err := place(v[0], len(keys))
-		if err != nil {
-			return err
-		}
-		rank, err := strconv.Atoi(string(v[1]))
-		ranks[i] = rank - 1
-		return err
-	}
-	return ranks, t.run(ctx, "sorting keys", q)
-}
-
-// ordered writes references to typed values so that they sort as the table's own columns do: a parameter's collation
-// is the database's default, a column's may be another.
-func ordered(s table.Source, refs []string) []string {
-	out := make([]string, len(refs))
-	for i, ref := range refs {
-		out[i] = ref
-		if s.Collate[i] != "" {
-			out[i] = ref + " COLLATE " + s.Collate[i]
-		}
-	}
-	return out
-}
-
 func place(value []byte, count int) (int, error) {
 	ord, err := strconv.Atoi(string(value))
 	if err != nil || ord < 1 || ord > count {

@@ -108,11 +108,14 @@ func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.K
 
 // RankKeys sorts keys in a transaction of its own: see Tx.Rank.
 func (n *Node) RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error) {
+	if ranks, ok := plainRanks(s, keys); ok {
+		return ranks, nil
+	}
 	tx, err := n.Begin(ctx, s.SearchPath)
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Close()
 	tx.Last()
-	return tx.Rank(ctx, s, keys)
+	return tx.rank(ctx, s, keys)
 }

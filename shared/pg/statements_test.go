@@ -133,7 +133,10 @@ func agree(t *testing.T, tx *Tx, s table.Source) {
 			t.Fatalf("key %v is not found by its text, or has another digest", keys[i])
 		}
 	}
-	ranks, err := tx.Rank(t.Context(), s, keys)
+	ranks, err := tx.rank(t.Context(), s, keys)
+	if plain, ok := plainRanks(s, keys); ok && !slices.Equal(plain, ranks) {
+		t.Errorf("the ranks are %v without the server, %v by it", plain, ranks)
+	}
 	if err != nil || !slices.IsSorted(ranks) || ranks[0] != 0 || ranks[len(ranks)-1] != len(keys)-1 {
 		t.Errorf("the ranks are %v, error %v", ranks, err)
 	}
