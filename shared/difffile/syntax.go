@@ -1,9 +1,6 @@
 package difffile
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // What measure says of bytes that do not begin with a whole value.
 const (
@@ -75,13 +72,15 @@ func measureString(b []byte) int {
 
 // plain gives where after a place the next byte stands that ends or escapes something in a string or must not be there, or a
 // place behind which fewer than eight bytes are left. Eight are looked at at once.
-func plain(b []byte, at int) int {
+func plain[T string | []byte](b T, at int) int {
 	const (
 		ones = 0x0101010101010101
 		high = 0x8080808080808080
 	)
 	for ; at+8 <= len(b); at += 8 {
-		word := binary.LittleEndian.Uint64(b[at:])
+		w := b[at : at+8]
+		word := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
+			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
 		quote, escape := word^(ones*'"'), word^(ones*'\\')
 		// The lowest of these bits is that of the first such byte; a borrow makes mistakes only above it.
 		found := ((quote-ones)&^quote | (escape-ones)&^escape | (word-ones*' ')&^word) & high

@@ -74,7 +74,7 @@ func appendString(out []byte, s string) ([]byte, error) {
 	}
 	out = append(out, '"')
 	done := 0
-	for i := range len(s) {
+	for i := plain(s, 0); i < len(s); i = plain(s, i+1) {
 		c := s[i]
 		if c >= ' ' && c != '"' && c != '\\' {
 			continue

@@ -14,6 +14,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/difffile"
 	"ace/shared/fault"
+	"ace/shared/readahead"
 	"ace/shared/task"
 )
 
@@ -22,19 +23,22 @@ type Document struct {
 	*difffile.Reader
 	recorded task.Document
 	object   archive.Object
+	cancel   context.CancelFunc // ends a read that is under way
 	digest   hash.Hash
-	body     io.Reader // what is read of it enters the digest
+	body     *readahead.Reader // what is read of it enters the digest
 }
 
 // Open opens a document as far as its summary; see difffile.Open. NotFound if it is not there any more, Invalid if it is
 // no diff document or has another size than was recorded.
 func Open(ctx context.Context, store archive.Store, recorded task.Document) (*Document, error) {
+	ctx, cancel := context.WithCancel(ctx)
 	object, err := store.Get(ctx, recorded.Key)
 	if err != nil {
+		cancel()
 		return nil, missing(err, recorded)
 	}
-	d := &Document{recorded: recorded, object: object, digest: sha256.New()}
-	d.body = io.TeeReader(object.Body, d.digest)
+	d := &Document{recorded: recorded, object: object, cancel: cancel, digest: sha256.New()}
+	d.body = readahead.New(object.Body, func(piece []byte) { d.digest.Write(piece) })
 	if object.Size != recorded.Size {
 		d.Close()
 		return nil, fault.New(fault.Invalid, "the diff document %s has %d bytes, recorded are %d: it was changed", recorded.Key, object.Size, recorded.Size)
@@ -80,4 +84,8 @@ func (d *Document) Verify() error {
 }
 
 // Close ends the reading.
-func (d *Document) Close() { _ = d.object.Body.Close() }
+func (d *Document) Close() {
+	d.cancel()
+	d.body.Close()
+	_ = d.object.Body.Close()
+}

@@ -1,7 +1,6 @@
 package pg
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -81,11 +80,14 @@ func (t *Tx) rows(ctx context.Context, s table.Source, keys []table.Key, lock st
 	return &rowStream{stream: st, keys: keys, last: -1}, nil
 }
 
-// rowStream reads rows by key; at most one row is in memory.
+// rowStream reads rows by key; at most one row is in memory, and the few small ones whose places are made together.
 type rowStream struct {
 	stream *stream
 	keys   []table.Key
 	last   int
+	text   []byte    // of the row being read
+	row    table.Row // places for the rows to come
+	texts  []string
 }
 
 // Next gives the next row that exists, with its place in the list of keys; a place of -1 is the end.
@@ -109,7 +111,7 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 			return -1, table.KeyedRow{}, fault.New(fault.Internal, "node %q gave keys out of order", r.stream.tx.node.name)
 		}
 		r.last = i
-		row, err := readRow(values[1:])
+		row, err := r.readRow(values[1:])
 		return i, row, err
 	}
 }
@@ -117,15 +119,26 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 // Close gives the transaction back for the next statement.
 func (r *rowStream) Close() error { return r.stream.close() }
 
-// readRow copies digest and columns out of the connection's buffer, all texts of the row as one.
-func readRow(values [][]byte) (table.KeyedRow, error) {
+const (
+	// rowsTogether is for how many rows places are made at once.
+	rowsTogether = 64
+	// smallRow is the text of a row that may share them: those of a large one should not be kept by its neighbours.
+	smallRow = 1 << 10
+)
+
+// readRow copies digest and columns out of the connection's buffer, all texts of the row as one. The row may be kept.
+func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	x, err := strconv.ParseInt(string(values[0]), 10, 64)
 	if err != nil {
 		return table.KeyedRow{}, fmt.Errorf("digest: %w", err)
 	}
 	columns := values[1:]
-	all := string(bytes.Join(columns, nil))
-	row, texts := make(table.Row, len(columns)), make([]string, len(columns))
+	r.text = r.text[:0]
+	for _, value := range columns {
+		r.text = append(r.text, value...)
+	}
+	row, texts := r.places(len(columns))
+	all := string(r.text)
 	for i, value := range columns {
 		if value != nil {
 			texts[i], all = all[:len(value)], all[len(value):]
@@ -133,6 +146,19 @@ func readRow(values [][]byte) (table.KeyedRow, error) {
 		}
 	}
 	return table.KeyedRow{Digest: x, Row: row}, nil
+}
+
+// places gives the memory of a row of so many columns.
+func (r *rowStream) places(columns int) (table.Row, []string) {
+	if len(r.text) > smallRow {
+		return make(table.Row, columns), make([]string, columns)
+	}
+	if len(r.row) < columns {
+		r.row, r.texts = make(table.Row, rowsTogether*columns), make([]string, rowsTogether*columns)
+	}
+	row, texts := r.row[:columns:columns], r.texts[:columns:columns]
+	r.row, r.texts = r.row[columns:], r.texts[columns:]
+	return row, texts
 }
 
 func place(value []byte, count int) (int, error) {

@@ -302,21 +302,27 @@ func (j *job) keep(found []candidate, block int) error {
 	if len(found) > 0 {
 		j.totals.Differing++
 	}
-	pairs := j.plan.pairs()
 	for _, c := range found {
 		c.Block = block
-		j.totals.Candidates++
-		for p, pair := range pairs {
-			if !sameDigest(c.Digest[pair.a], c.Digest[pair.b]) {
-				j.totals.PairCandidates[p]++
-			}
-		}
-		j.line = c.appendLine(j.line[:0])
-		if err := j.out.Line(j.line); err != nil {
+		if err := j.keepOne(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (j *job) keepOne(c candidate) error {
+	j.totals.Candidates++
+	if c.Digest == nil {
+		j.totals.Unasked++
+	}
+	for p, pair := range j.plan.pairs() {
+		if c.Digest != nil && !sameDigest(c.Digest[pair.a], c.Digest[pair.b]) {
+			j.totals.PairCandidates[p]++
+		}
+	}
+	j.line = c.appendLine(j.line[:0])
+	return j.out.Line(j.line)
 }
 
 func sameDigest(a, b *int64) bool {

@@ -8,6 +8,9 @@ import (
 	"ace/shared/table"
 )
 
+// probedKeys are those that a unit looks at first where most of the keys may still differ.
+const probedKeys = 1_000
+
 // compareKeys does a unit of a rerun: read the digest of each key of some blocks on every node. What is equal, or absent
 // everywhere, is resolved.
 func (j *job) compareKeys(ctx context.Context) error {
@@ -18,6 +21,21 @@ func (j *job) compareKeys(ctx context.Context) error {
 			return err
 		}
 	}
+	if !j.unit.Probe || len(keys) <= 2*probedKeys {
+		return j.askKeys(ctx, keys, 0)
+	}
+	if err := j.askKeys(ctx, keys[:probedKeys], 0); err != nil {
+		return err
+	}
+	if j.totals.Candidates > probedKeys/4 {
+		return j.leaveKeys(keys, probedKeys)
+	}
+	return j.askKeys(ctx, keys[probedKeys:], probedKeys)
+}
+
+// askKeys keeps those of the keys as candidates whose digests are not the same on all nodes; before is how many keys the unit
+// has before them.
+func (j *job) askKeys(ctx context.Context, keys []table.Key, before int) error {
 	now := make([][]*int64, len(j.nodes))
 	err := j.inSnapshots(ctx, func(txs []Tx) error {
 		return j.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -29,30 +47,54 @@ func (j *job) compareKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	differing := map[int]bool{}
+	digest := make([]*int64, len(now))
 	for i, key := range keys {
-		digest := make([]*int64, len(now))
 		for node := range now {
-			if digest[node] = now[node][i]; digest[node] != nil {
-				j.totals.RowsPerNode[node]++
-			}
+			digest[node] = now[node][i]
 		}
 		j.totals.Keys++
+		countRows(&j.totals, digest)
 		if allSame(digest) {
 			j.totals.Resolved++
-			if digest[0] == nil {
-				j.totals.Nowhere++
-			}
 			continue
 		}
-		block := j.unit.From + i/blockKeys
-		differing[block] = true
-		if err := j.keep([]candidate{{Key: key, Digest: digest}}, block); err != nil {
+		if err := j.keepKey(candidate{Key: key, Digest: digest}, before+i); err != nil {
 			return err
 		}
 	}
-	j.totals.Differing = len(differing)
 	return nil
+}
+
+// leaveKeys keeps the keys from a place on as candidates that nobody has asked about: where most keys still differ and there is no
+// second look, to read their rows at once is less work.
+func (j *job) leaveKeys(keys []table.Key, from int) error {
+	for i, key := range keys[from:] {
+		j.totals.Keys++
+		if err := j.keepKey(candidate{Key: key}, from+i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepKey keeps the unit's key of this place.
+func (j *job) keepKey(c candidate, place int) error {
+	c.Block = j.unit.From + place/blockKeys
+	return j.keepOne(c)
+}
+
+// countRows counts the rows that the nodes have of a key.
+func countRows[T any](totals *Totals, rows []*T) {
+	nowhere := true
+	for node, row := range rows {
+		if row != nil {
+			totals.RowsPerNode[node]++
+			nowhere = false
+		}
+	}
+	if nowhere {
+		totals.Nowhere++
+	}
 }
 
 // appendKeys reads the part of keys of one block.

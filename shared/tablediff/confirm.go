@@ -8,6 +8,7 @@ import (
 	"ace/shared/difffile"
 	"ace/shared/fault"
 	"ace/shared/part"
+	"ace/shared/table"
 )
 
 const (
@@ -28,32 +29,52 @@ func (j *job) confirm(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "rows of this table cannot be written")
 	}
-	c := &confirmation{job: j, encoder: encoder, encoded: make([]difffile.Encoded, len(j.nodes)), pairs: j.plan.pairs(), settled: map[int64][]*int64{}, unsettled: map[int64]bool{}}
-	j.totals.Pairs = make([]PairTotals, len(j.plan.pairs()))
+	nodes, pairs := len(j.nodes), j.plan.pairs()
+	c := &confirmation{
+		job: j, encoder: encoder, pairs: pairs, keyAt: j.plan.keyColumns(), settled: map[int64][]*int64{}, unsettled: map[int64]bool{},
+		texts: make([]table.Row, nodes), digest: make([]*int64, nodes), differs: make([]bool, len(pairs)),
+		encoded: make([]difffile.Encoded, nodes), rows: make([]difffile.Encoded, nodes),
+	}
+	j.totals.RowsPerNode = make([]int64, nodes)
+	j.totals.Pairs = make([]PairTotals, len(pairs))
 	for p := range j.totals.Pairs {
 		j.totals.Pairs[p].Columns = make([]int64, len(j.plan.Columns))
 	}
-	if j.plan.ConfirmDelay > 0 {
-		if err := c.settle(ctx); err != nil {
-			return err
-		}
+	if j.plan.ConfirmDelay == 0 {
+		return c.report(ctx, 0)
 	}
-	return c.report(ctx)
+	from, done, err := c.reportAtRest(ctx)
+	if err != nil || done {
+		return err
+	}
+	if err := c.settle(ctx, from); err != nil {
+		return err
+	}
+	return c.report(ctx, from)
 }
 
 // confirmation is the state of one confirm unit. Candidates go by their place in the compare part.
 type confirmation struct {
 	job       *job
 	encoder   *difffile.Encoder
-	encoded   []difffile.Encoded // the row of each node that is being written; their memory is used again
 	pairs     []pair
+	keyAt     []int              // of the key's columns in a row
 	resolved  bitmap.Set         // candidates that are equal now
 	settled   map[int64][]*int64 // digests of those that came to rest after they had changed
 	unsettled map[int64]bool
+	atRest    bool       // a candidate that has changed ends the report
 	position  []int64    // candidates of each pair so far, those of earlier units included
 	blocks    bitmap.Set // that hold a mismatched key
 	respelt   []respelling
 	spelt     map[string]bool // of the chunk being written: other spellings of its keys that are candidates themselves
+
+	// Of the key that is being judged, to be used again for the next.
+	texts   []table.Row
+	digest  []*int64
+	differs []bool
+	key     []byte
+	encoded []difffile.Encoded
+	rows    []difffile.Encoded
 }
 
 // indexed is a candidate and its place.
@@ -62,13 +83,13 @@ type indexed struct {
 	at int64
 }
 
-// candidates reads the compare part of the same number in chunks.
-func (c *confirmation) candidates(ctx context.Context, fn func([]indexed) error) error {
-	return c.candidatesOf(ctx, c.job.unit.Index, fn)
+// candidates reads the compare part of the same number in chunks, from a place on.
+func (c *confirmation) candidates(ctx context.Context, from int64, fn func([]indexed) error) error {
+	return c.candidatesOf(ctx, c.job.unit.Index, from, fn)
 }
 
-// candidatesOf reads a compare part in chunks.
-func (c *confirmation) candidatesOf(ctx context.Context, index int, fn func([]indexed) error) error {
+// candidatesOf reads a compare part in chunks, from a place on.
+func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, fn func([]indexed) error) error {
 	source := Unit{TaskID: c.job.unit.TaskID, PlanHash: c.job.unit.PlanHash, Phase: phaseCompare, Index: index}
 	reader, err := part.Open(ctx, c.job.store, source.key(), source.header())
 	if err != nil {
@@ -82,7 +103,7 @@ func (c *confirmation) candidatesOf(ctx context.Context, index int, fn func([]in
 		if err != nil {
 			return err
 		}
-		if line != nil {
+		if line != nil && at >= from {
 			c, err := readCandidate(line, nodes)
 			if err != nil {
 				return reader.Damaged(err)
@@ -101,10 +122,11 @@ func (c *confirmation) candidatesOf(ctx context.Context, index int, fn func([]in
 	}
 }
 
-// settle compares digests with those of the first pass, and reads what has changed since again and again.
-func (c *confirmation) settle(ctx context.Context) error {
+// settle compares digests with those of the first pass, of the candidates from a place on, and reads what has changed since
+// again and again.
+func (c *confirmation) settle(ctx context.Context, from int64) error {
 	var moving []indexed
-	err := c.candidates(ctx, func(chunk []indexed) error {
+	err := c.candidates(ctx, from, func(chunk []indexed) error {
 		changed, err := c.round(ctx, chunk, true)
 		for _, candidate := range changed {
 			if len(moving) < maxInFlight {

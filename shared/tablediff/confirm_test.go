@@ -2,6 +2,8 @@ package tablediff
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,8 +11,8 @@ import (
 	"ace/shared/archive/storetest/minio"
 )
 
-// moments is what key 7 holds at one snapshot after the other: the first pass, the first look of the confirmation, its
-// rounds, and the report, which reads the rows. "-" is no row.
+// moments is what key 7 holds at one snapshot after the other: the first pass, the report as long as candidates are at rest, and if
+// this one is not the first look at its digests, the rounds, and the report of the others. "-" is no row.
 type moments []string
 
 func (m moments) states() []rows {
@@ -34,31 +36,35 @@ func TestConfirm_JudgesAKeyWhenItHasComeToRest(t *testing.T) {
 		begun  int // snapshots of each node in the confirmation
 	}{
 		{"different and at rest", moments{"a"}, moments{"b"},
-			Totals{Mismatched: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 2},
+			Totals{Mismatched: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 1},
 		{"only on the first node", moments{"a"}, moments{"-"},
-			Totals{Mismatched: 1}, PairTotals{OnlyA: 1, Columns: []int64{0, 0}}, 2},
+			Totals{Mismatched: 1}, PairTotals{OnlyA: 1, Columns: []int64{0, 0}}, 1},
 		{"only on the second node", moments{"-"}, moments{"b"},
-			Totals{Mismatched: 1}, PairTotals{OnlyB: 1, Columns: []int64{0, 0}}, 2},
+			Totals{Mismatched: 1}, PairTotals{OnlyB: 1, Columns: []int64{0, 0}}, 1},
 		{"healed before the first look", moments{"a"}, moments{"b", "a"},
 			Totals{Resolved: 1}, PairTotals{Columns: []int64{0, 0}}, 1},
 		{"gone on both nodes", moments{"a", "-"}, moments{"b", "-"},
 			Totals{Resolved: 1}, PairTotals{Columns: []int64{0, 0}}, 1},
 		{"changed once, then at rest", moments{"a"}, moments{"b", "c"},
+			Totals{Mismatched: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 4},
+		{"changed, and back again", moments{"a"}, moments{"b", "c", "b"},
 			Totals{Mismatched: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 3},
-		{"healed in the second round", moments{"a"}, moments{"b", "c", "d", "a"},
-			Totals{Resolved: 1}, PairTotals{Columns: []int64{0, 0}}, 3},
-		{"healed between the last look and the report", moments{"a"}, moments{"b", "b", "a"},
+		{"healed when it was looked at by itself", moments{"a"}, moments{"b", "c", "a"},
 			Totals{Resolved: 1}, PairTotals{Columns: []int64{0, 0}}, 2},
-		{"changed between the last look and the report", moments{"a"}, moments{"b", "b", "c"},
-			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 2},
-		{"changed again after it had come to rest", moments{"a"}, moments{"b", "c", "c", "d"},
+		{"healed in the second round", moments{"a"}, moments{"b", "c", "d", "e", "a"},
+			Totals{Resolved: 1}, PairTotals{Columns: []int64{0, 0}}, 4},
+		{"healed between the last look and the report", moments{"a"}, moments{"b", "c", "b", "a"},
+			Totals{Resolved: 1}, PairTotals{Columns: []int64{0, 0}}, 3},
+		{"changed between the last look and the report", moments{"a"}, moments{"b", "c", "b", "c"},
 			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 3},
-		{"deleted between the last look and the report", moments{"a"}, moments{"b", "b", "-"},
-			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{OnlyA: 1, Columns: []int64{0, 0}}, 2},
-		{"always changing", moments{"a"}, moments{"b", "c", "d", "e", "f", "g", "h", "i"},
-			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 7},
-		{"always changing, at rest too late to be known", moments{"a"}, moments{"b", "c", "d", "e", "f", "g", "h", "h"},
-			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 7},
+		{"changed again after it had come to rest", moments{"a"}, moments{"b", "c", "c", "c", "d"},
+			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 4},
+		{"deleted between the last look and the report", moments{"a"}, moments{"b", "c", "b", "-"},
+			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{OnlyA: 1, Columns: []int64{0, 0}}, 3},
+		{"always changing", moments{"a"}, moments{"b", "c", "d", "e", "f", "g", "h", "i", "j"},
+			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 8},
+		{"always changing, at rest too late to be known", moments{"a"}, moments{"b", "c", "d", "e", "f", "g", "h", "i", "i"},
+			Totals{Mismatched: 1, Unsettled: 1}, PairTotals{Different: 1, Columns: []int64{0, 1}}, 8},
 		{"the filter hid the second row from the first pass", moments{"a"}, moments{"-", "a"},
 			Totals{Resolved: 1}, PairTotals{Columns: []int64{0, 0}}, 1},
 	}
@@ -138,5 +144,69 @@ func TestConfirm_BeyondTheLimitKeysAreCountedByDigestOnly(t *testing.T) {
 	}
 	if found := s.findings(t); len(found) != 0 {
 		t.Errorf("%d rows were written beyond the limit", len(found))
+	}
+}
+
+func TestConfirm_ManyKeysAreEachJudgedOnceWhateverMoves(t *testing.T) {
+	store := minio.Start(t).Store(t)
+	const count = 4 * probedKeys
+	one := func(ids ...int) func(int) bool { return func(id int) bool { return slices.Contains(ids, id) } }
+	never := func(int) bool { return false }
+	tests := []struct {
+		name        string
+		moves, heal func(id int) bool // between the first pass and the look at the rows
+		begun       int
+	}{
+		{"all at rest", never, never, 2},
+		{"the first moves", one(0), never, 4},
+		{"one in the middle moves", one(count / 2), never, 5},
+		{"the last moves", one(count - 1), never, 5},
+		{"a few heal", never, one(3, 5, count/2), 2},
+		{"most heal, so that digests are cheaper", never, func(id int) bool { return id%4 != 1 }, 3},
+		{"most heal, and one moves", one(count - 3), func(id int) bool { return id%4 != 1 && id != count-3 }, 4},
+	}
+	for i, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			first := many(count, same)
+			before := many(count, func(int) string { return "w" })
+			after := many(count, func(id int) string {
+				switch {
+				case tt.moves(id):
+					return "x"
+				case tt.heal(id):
+					return "v"
+				}
+				return "w"
+			})
+			s := newStage(t, store, fmt.Sprintf("td_%d", i), &scripted{states: []rows{first}}, &scripted{states: []rows{before, after}})
+			s.plan.MaxDiffRows = count
+			s.publish(t)
+			if c := s.do(t, s.unit(phaseCompare)); c.Candidates != count {
+				t.Fatalf("the first pass found %d candidates", c.Candidates)
+			}
+			u := s.unit(phaseConfirm)
+			u.Before = []int64{count - 10} // only the limit's slack is left
+			got := s.do(t, u)
+			var want []string
+			for id := range count {
+				if !tt.heal(id) {
+					want = append(want, strconv.Itoa(id))
+				}
+			}
+			var keys []string
+			for _, f := range s.findings(t) {
+				key, err := readKey(f.Key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				keys = append(keys, key[0])
+			}
+			if !slices.Equal(keys, want) || got.Mismatched != int64(len(want)) || got.Mismatched+got.Resolved != count || got.Unsettled != 0 || got.Pairs[0].Different != int64(len(want)) {
+				t.Errorf("%d findings, want %d; totals %+v", len(keys), len(want), got)
+			}
+			if begun := s.nodes[1].begun - 1; begun != tt.begun {
+				t.Errorf("%d snapshots were taken, want %d", begun, tt.begun)
+			}
+		})
 	}
 }

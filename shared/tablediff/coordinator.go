@@ -222,12 +222,12 @@ func (r *run) compare(ctx context.Context) (err error) {
 	defer r.timings.measure(phase)()
 	r.progress.phase(phase)
 	r.compared, err = r.do(ctx, phaseCompare, r.compares, func(t Totals, _, _ int) {
-		r.dense.Store(t.Differing > (t.To-t.From)/2)
+		r.dense.Store(t.isDense(r.plan))
 		r.told.Store(true)
 		if !narrowing {
 			r.progress.compared(t, r.plan.Layout.Block(t.To-1)-r.plan.Layout.Block(t.From)+1)
 		}
-		r.progress.mismatched(t.Candidates)
+		r.progress.mismatched(t.Candidates - t.Unasked)
 	})
 	return err
 }
@@ -244,7 +244,12 @@ func (r *run) confirm(ctx context.Context) error {
 	if err := sleep(ctx, r.plan.ConfirmDelay); err != nil {
 		return err
 	}
-	totals, err := r.do(ctx, phaseConfirm, units, func(Totals, int, int) {})
+	totals, err := r.do(ctx, phaseConfirm, units, func(t Totals, _, _ int) {
+		if t.Unasked > 0 {
+			r.progress.compared(t, 0)
+			r.progress.mismatched(min(t.Unasked, t.Mismatched))
+		}
+	})
 	for i, t := range totals {
 		r.confirmed[at[i]] = t
 	}
@@ -295,8 +300,13 @@ func (r *run) do(ctx context.Context, phase string, units []Unit, done func(t To
 
 // hint tells a unit what those before it have found.
 func (r *run) hint(u *Unit) {
-	if u.Phase == phaseCompare && r.plan.Strategy == KeyRanges && r.plan.Known == nil {
+	switch {
+	case u.Phase != phaseCompare || r.plan.Known != nil:
+	case r.plan.Strategy == KeyRanges:
 		u.Dense, u.Probe = r.dense.Load(), !r.told.Load()
+	case r.plan.Strategy == Keys:
+		atOnce := r.plan.ConfirmDelay == 0 && !r.plan.ByText && r.listed.Keys <= r.plan.MaxDiffRows
+		u.Probe = atOnce && (r.dense.Load() || !r.told.Load())
 	}
 }
 

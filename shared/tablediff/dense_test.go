@@ -26,7 +26,7 @@ func (s *stage) keysOfPart(t *testing.T) []int {
 	j := &job{unit: s.unit(phaseCompare), plan: s.plan, store: s.store}
 	c := &confirmation{job: j}
 	var ids []int
-	err := c.candidates(t.Context(), func(chunk []indexed) error {
+	err := c.candidates(t.Context(), 0, func(chunk []indexed) error {
 		for _, candidate := range chunk {
 			ids = append(ids, numberOf(candidate.Key))
 		}
@@ -166,10 +166,34 @@ func TestHint_TellsAUnitWhatThoseBeforeItHaveFound(t *testing.T) {
 	if dense, probe := ask(phaseConfirm); dense || probe {
 		t.Errorf("a confirm unit is told dense %v, probe %v", dense, probe)
 	}
-	for _, strategy := range []string{Pages, Keys} { // what a scan has found is better than a guess; keys have no leaves
-		r.plan.Strategy = strategy
-		if dense, probe := ask(phaseCompare); dense || probe {
-			t.Errorf("a unit of the strategy %q is told dense %v, probe %v", strategy, dense, probe)
+	r.plan.Strategy = Pages // what a scan has found is better than a guess
+	if dense, probe := ask(phaseCompare); dense || probe {
+		t.Errorf("a unit that narrows is told dense %v, probe %v", dense, probe)
+	}
+}
+
+func TestHint_HasAUnitOfARerunTryWhereMostKeysStillDiffer(t *testing.T) {
+	tests := []struct {
+		name        string
+		plan        Plan
+		told, dense bool
+		want        bool
+	}{
+		{"nothing is known", Plan{MaxDiffRows: 10}, false, false, true},
+		{"most differ", Plan{MaxDiffRows: 10}, true, true, true},
+		{"most are equal", Plan{MaxDiffRows: 10}, true, false, false},
+		{"there is a second look", Plan{MaxDiffRows: 10, ConfirmDelay: 1}, false, false, false},
+		{"the nodes order keys differently", Plan{MaxDiffRows: 10, ByText: true}, false, false, false},
+		{"more keys than rows are written", Plan{MaxDiffRows: 9}, false, false, false},
+	}
+	for _, tt := range tests {
+		tt.plan.Strategy = Keys
+		r := &run{plan: &tt.plan, listed: keyList{Keys: 10}}
+		r.told.Store(tt.told)
+		r.dense.Store(tt.dense)
+		u := Unit{Phase: phaseCompare}
+		if r.hint(&u); u.Probe != tt.want || u.Dense {
+			t.Errorf("%s: probe %v, dense %v", tt.name, u.Probe, u.Dense)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package tablediff
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"ace/shared/difffile"
@@ -10,11 +11,13 @@ import (
 	"ace/shared/texts"
 )
 
-// report reads the rows of every candidate that is not resolved and writes what differs. The text of the rows has the
-// final word. Candidates beyond max_diff_rows of all their pairs are only counted, by digest.
-func (c *confirmation) report(ctx context.Context) error {
-	c.position = slices.Clone(c.job.unit.Before)
-	return c.candidates(ctx, func(chunk []indexed) error {
+// report reads the rows of every candidate from a place on that is not resolved and writes what differs. The text of the rows has
+// the final word. Candidates beyond max_diff_rows of all their pairs are only counted, by digest.
+func (c *confirmation) report(ctx context.Context, from int64) error {
+	if from == 0 {
+		c.position = slices.Clone(c.job.unit.Before)
+	}
+	return c.candidates(ctx, from, func(chunk []indexed) error {
 		var full, counted []indexed
 		for _, candidate := range chunk {
 			within := c.advance(candidate) || c.job.plan.respells() // whose spellings only the rows tell
@@ -27,6 +30,19 @@ func (c *confirmation) report(ctx context.Context) error {
 				counted = append(counted, candidate)
 			}
 		}
+		switch {
+		case !c.atRest:
+		case len(counted) > 0: // by digests that have come to rest
+			return notAtRest{chunk[0].at}
+		case len(full) > probedKeys:
+			if err := c.write(ctx, full[:probedKeys]); err != nil {
+				return err
+			}
+			full = full[probedKeys:]
+			if c.job.totals.Resolved > c.job.totals.Mismatched {
+				return notAtRest{full[0].at}
+			}
+		}
 		// The limit is passed once and for all, so what is counted comes after what is written.
 		if err := c.write(ctx, full); err != nil {
 			return err
@@ -35,8 +51,40 @@ func (c *confirmation) report(ctx context.Context) error {
 	})
 }
 
+// notAtRest ends the report of candidates at rest.
+type notAtRest struct{ at int64 } // the first that was not reported
+
+func (notAtRest) Error() string { return "a candidate has changed since the first pass" }
+
+// reportAtRest is report as long as every candidate is as the first pass saw it, or equal, and most differ: then one look tells all,
+// and reading the digests first would be work for nothing. Otherwise it gives the first candidate that is still to be reported.
+func (c *confirmation) reportAtRest(ctx context.Context) (from int64, done bool, err error) {
+	if c.job.plan.respells() { // such candidates are not judged one by one
+		return 0, false, nil
+	}
+	c.atRest = true
+	err = c.report(ctx, 0)
+	c.atRest = false
+	if end := (notAtRest{}); errors.As(err, &end) {
+		c.position = slices.Clone(c.job.unit.Before)
+		err = c.candidates(ctx, 0, func(chunk []indexed) error {
+			for _, candidate := range chunk {
+				if candidate.at < end.at {
+					c.advance(candidate)
+				}
+			}
+			return nil
+		})
+		return end.at, false, err
+	}
+	return 0, true, err
+}
+
 // advance counts a candidate for its pairs and says whether one of them still wants its rows.
 func (c *confirmation) advance(candidate indexed) bool {
+	if candidate.Digest == nil { // nobody knows
+		return true
+	}
 	within := false
 	for p, pair := range c.pairs {
 		if !sameDigest(candidate.Digest[pair.a], candidate.Digest[pair.b]) {
@@ -63,25 +111,35 @@ func (c *confirmation) write(ctx context.Context, chunk []indexed) error {
 	})
 }
 
+// noDigest stands for a digest that is not wanted.
+const noDigest = "0::bigint"
+
 // judgeAll reads all nodes in step, so that no more than one row of each is in memory.
 func (c *confirmation) judgeAll(ctx context.Context, txs []Tx, chunk []indexed) error {
 	streams := make([]*lookahead, len(txs))
 	for node, tx := range txs {
-		stream, err := tx.Rows(ctx, c.job.plan.Sources[node], keysOf(chunk))
+		source := c.job.plan.Sources[node]
+		if c.job.plan.ConfirmDelay == 0 && !c.job.plan.respells() { // nobody looks at it
+			source.Digest = noDigest
+		}
+		stream, err := tx.Rows(ctx, source, keysOf(chunk))
 		if err != nil {
 			return err
 		}
 		defer stream.Close() //nolint:errcheck // read to its end below, or given up with an error
 		streams[node] = &lookahead{stream: stream}
 	}
+	rows := make([]*table.KeyedRow, len(streams))
 	for i, candidate := range chunk {
-		rows := make([]*table.KeyedRow, len(streams))
 		for node, stream := range streams {
 			row, err := stream.at(i)
 			if err != nil {
 				return err
 			}
 			rows[node] = row
+		}
+		if c.atRest && c.hasMoved(candidate, rows) {
+			return notAtRest{candidate.at}
 		}
 		if err := c.judge(candidate, rows); err != nil {
 			return err
@@ -90,14 +148,30 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []Tx, chunk []indexed) 
 	return nil
 }
 
+// hasMoved says whether the rows of a candidate are neither those of the first pass nor the same everywhere.
+func (c *confirmation) hasMoved(candidate indexed, rows []*table.KeyedRow) bool {
+	for node, row := range rows {
+		c.digest[node] = nil
+		if row != nil {
+			c.digest[node] = &row.Digest
+		}
+	}
+	return !sameDigests(c.digest, candidate.Digest) && !allSame(c.digest)
+}
+
 // judge compares the rows of one key and writes the finding.
 func (c *confirmation) judge(candidate indexed, rows []*table.KeyedRow) error {
 	totals := &c.job.totals
-	texts, digest := make([]table.Row, len(rows)), make([]*int64, len(rows))
+	texts, digest := c.texts, c.digest
 	for node, row := range rows {
+		texts[node], digest[node] = nil, nil
 		if row != nil {
 			texts[node], digest[node] = row.Row, &row.Digest
 		}
+	}
+	if candidate.Digest == nil {
+		totals.Unasked++
+		countRows(totals, digest)
 	}
 	if c.isRespelt(candidate.Key, texts, digest) {
 		totals.Respelt++
@@ -116,9 +190,10 @@ func (c *confirmation) judge(candidate indexed, rows []*table.KeyedRow) error {
 
 // keep writes a finding to the part: its rows as the document will have them.
 func (c *confirmation) keep(f finding, key table.Key, rows []table.Row) (err error) {
-	f.Key = texts.AppendKey(nil, key)
-	f.Rows = make([]difffile.Encoded, len(rows))
+	c.key = texts.AppendKey(c.key[:0], key)
+	f.Key, f.Rows = c.key, c.rows
 	for node, text := range rows {
+		f.Rows[node] = nil
 		if text == nil {
 			continue
 		}
@@ -156,9 +231,10 @@ func (c *confirmation) isUnsettled(candidate indexed, now []*int64) bool {
 	return c.unsettled[candidate.at] || !sameDigests(now, known)
 }
 
-// countPairs counts the difference for each pair that has one, and says which have.
+// countPairs counts the difference for each pair that has one, and says which have. That holds until the next call.
 func (c *confirmation) countPairs(rows []table.Row) []bool {
-	differs := make([]bool, len(c.pairs))
+	differs := c.differs
+	clear(differs)
 	for p, pair := range c.pairs {
 		a, b, totals := rows[pair.a], rows[pair.b], &c.job.totals.Pairs[p]
 		switch {
@@ -243,7 +319,7 @@ type lookahead struct {
 	filled bool
 }
 
-// at gives the row of the i-th key, nil if there is none. It must be called for 0, 1, 2 and so on.
+// at gives the row of the i-th key, nil if there is none. It must be called for 0, 1, 2 and so on, and holds until the next call.
 func (l *lookahead) at(i int) (*table.KeyedRow, error) {
 	if !l.filled {
 		place, row, err := l.stream.Next()
@@ -255,7 +331,6 @@ func (l *lookahead) at(i int) (*table.KeyedRow, error) {
 	if l.place != i { // -1, the end, is met again and again
 		return nil, nil //nolint:nilnil // no row is an answer
 	}
-	row := l.row
 	l.filled = false
-	return &row, nil
+	return &l.row, nil
 }

@@ -19,10 +19,10 @@ const tab = '\t'
 type candidate struct {
 	Key    table.Key
 	Block  int
-	Digest []*int64 // per node; nil: no such row
+	Digest []*int64 // per node; nil: no such row. None at all: nobody has asked
 }
 
-// appendLine writes block, key, and the digest of each node ("-" for none).
+// appendLine writes block, key, and, if they are known, the digest of each node ("-" for none).
 func (c candidate) appendLine(out []byte) []byte {
 	out = append(strconv.AppendInt(out, int64(c.Block), 10), tab)
 	out = texts.AppendKey(out, c.Key)
@@ -40,10 +40,13 @@ func (c candidate) appendLine(out []byte) []byte {
 // readCandidate reads what appendLine wrote for this many nodes.
 func readCandidate(line []byte, nodes int) (candidate, error) {
 	fields := bytes.Split(line, []byte{tab})
-	if len(fields) != 2+nodes {
+	if len(fields) != 2+nodes && len(fields) != 2 {
 		return candidate{}, fmt.Errorf("a candidate has %d fields instead of %d", len(fields), 2+nodes)
 	}
-	c := candidate{Digest: make([]*int64, nodes)}
+	var c candidate
+	if len(fields) > 2 {
+		c.Digest = make([]*int64, nodes)
+	}
 	var err error
 	if c.Block, err = strconv.Atoi(string(fields[0])); err != nil {
 		return c, fmt.Errorf("block of a candidate: %w", err)

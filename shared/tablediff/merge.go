@@ -136,8 +136,8 @@ func (r *run) summary() difffile.Summary {
 		s.RerunOf, s.Behavior, s.Blocks = p.Document.Key, p.Behavior, int64(r.listed.Blocks)
 	}
 	nowhere := int64(0)
-	for _, t := range append(r.compared, r.equal) {
-		s.TotalRows += t.Keys
+	for _, t := range slices.Concat(r.compared, []Totals{r.equal}, r.confirmed) {
+		s.TotalRows += t.Keys // of what is confirmed, less the spellings counted twice
 		nowhere += t.Nowhere
 		s.ResolvedRows += t.Resolved
 		for i, rows := range t.RowsPerNode {
@@ -145,9 +145,7 @@ func (r *run) summary() difffile.Summary {
 		}
 	}
 	for _, t := range r.confirmed {
-		s.TotalRows += t.Keys // spellings counted twice
 		s.MismatchedRows += t.Mismatched
-		s.ResolvedRows += t.Resolved
 		s.UnsettledRows += t.Unsettled
 		s.MismatchedBlocks += int64(t.Blocks)
 	}

@@ -39,7 +39,7 @@ func (c *confirmation) findSpellings(ctx context.Context, txs []Tx, chunk []inde
 		return err
 	}
 	for index := 0; ; index++ { // another spelling may lie in any part
-		err := c.candidatesOf(ctx, index, func(candidates []indexed) error {
+		err := c.candidatesOf(ctx, index, 0, func(candidates []indexed) error {
 			for _, candidate := range candidates {
 				if text := textOf(candidate.Key); others[text] {
 					c.spelt[text] = true
@@ -108,12 +108,24 @@ func (c *confirmation) isRespelt(key table.Key, rows []table.Row, digest []*int6
 		if other.Equal(key) {
 			return false
 		}
-		c.respelt = append(c.respelt, respelling{own: key, other: other, digest: digest})
+		c.respelt = append(c.respelt, respelling{own: key, other: other, digest: copied(digest)})
 		if c.spelt[textOf(other)] {
 			return true
 		}
 	}
 	return false
+}
+
+// copied gives digests that stay.
+func copied(digest []*int64) []*int64 {
+	out := make([]*int64, len(digest))
+	for node, x := range digest {
+		if x != nil {
+			stays := *x
+			out[node] = &stays
+		}
+	}
+	return out
 }
 
 // spelling is how a finding names a key that differs: in a rerun as its first row does, since the document may be of
@@ -123,11 +135,25 @@ func (c *confirmation) spelling(key table.Key, rows []table.Row) table.Key {
 		return key
 	}
 	for _, row := range rows {
-		if row != nil {
+		switch {
+		case row == nil:
+		case c.hasKey(row, key):
+			return key
+		default:
 			return c.job.plan.keyOf(row)
 		}
 	}
 	return key
+}
+
+// hasKey says whether a row spells its key so.
+func (c *confirmation) hasKey(row table.Row, key table.Key) bool {
+	for i, at := range c.keyAt {
+		if *row[at] != key[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // keyOf gives the key of a row.

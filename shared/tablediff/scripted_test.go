@@ -330,7 +330,7 @@ func (s *stage) findings(t *testing.T) []finding {
 		if line == nil {
 			return found
 		}
-		f, err := readFinding(line, len(s.plan.pairs()), len(s.nodes))
+		f, err := readFinding(slices.Clone(line), len(s.plan.pairs()), len(s.nodes))
 		if err != nil {
 			t.Fatal(err)
 		}

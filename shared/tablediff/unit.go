@@ -42,7 +42,7 @@ type Unit struct {
 	// Dense: most leaves of the units before differed, so these are listed at once instead of being digested first. It
 	// changes how the answer is found, not the answer.
 	Dense bool `json:"dense,omitempty"`
-	// Probe: no unit before has told yet.
+	// Probe: no unit before has told yet. In a rerun, that most keys may still differ, and there is no second look.
 	Probe bool `json:"probe,omitempty"`
 	// Before: for confirm, how many candidates each pair has in the units before this one.
 	Before []int64 `json:"before,omitempty"`
@@ -135,7 +135,7 @@ type Totals struct {
 	To    int         `json:"to"`
 	Range table.Range `json:"range"`
 
-	RowsPerNode []int64 `json:"rows_per_node,omitempty"` // read in the first pass
+	RowsPerNode []int64 `json:"rows_per_node,omitempty"` // read in the first pass, which for an unasked candidate is the second
 	Keys        int64   `json:"keys"`                    // distinct keys among them
 
 	// Snapshot: of a unit that reads pages; equal ones mean that two units saw the nodes as of the same moment.
@@ -144,6 +144,7 @@ type Totals struct {
 	Differing      int     `json:"differing"`                 // leaves that hold a candidate
 	Candidates     int64   `json:"candidates"`                // keys whose rows seem to differ
 	PairCandidates []int64 `json:"pair_candidates,omitempty"` // the same for each pair
+	Unasked        int64   `json:"unasked,omitempty"`         // candidates of a rerun of which nobody has read a digest
 
 	Mismatched int64        `json:"mismatched"`        // keys whose rows do differ
 	Resolved   int64        `json:"resolved"`          // candidates that were found equal when read again; keys that a rerun finds equal
@@ -182,6 +183,15 @@ func (t *Totals) add(o Totals) {
 	for node := range t.RowsPerNode {
 		t.RowsPerNode[node] += o.RowsPerNode[node]
 	}
+}
+
+// isDense says whether most of what a compare unit looked at differs: leaves, or the keys of a rerun, whose rows cost less to read at
+// once where a quarter of them do.
+func (t Totals) isDense(p *Plan) bool {
+	if p.Strategy == Keys {
+		return t.Candidates > t.Keys/4
+	}
+	return t.Differing > (t.To-t.From)/2
 }
 
 // rowsTotal is all rows read.

@@ -1,0 +1,95 @@
+// Package readahead reads a stream on while its consumer is busy with what came before.
+package readahead
+
+import "io"
+
+const (
+	blocks    = 3
+	blockSize = 128 << 10
+)
+
+// Reader gives the bytes of another one, which a goroutine of its own reads. It must be closed.
+type Reader struct {
+	filled chan block
+	empty  chan []byte
+	quit   chan struct{}
+	block  block
+	at     int // of what is read next, in block
+}
+
+type block struct {
+	bytes []byte
+	err   error // what follows the bytes
+}
+
+// New begins to read. Each piece is shown to tap before it can be read; once the Reader has given an error, tap is not called
+// any more.
+func New(src io.Reader, tap func([]byte)) *Reader {
+	r := &Reader{filled: make(chan block, blocks), empty: make(chan []byte, blocks), quit: make(chan struct{})}
+	for range blocks {
+		r.empty <- make([]byte, blockSize)
+	}
+	go r.run(src, tap)
+	return r
+}
+
+func (r *Reader) run(src io.Reader, tap func([]byte)) {
+	defer close(r.filled)
+	for {
+		select {
+		case <-r.quit:
+			return
+		case memory := <-r.empty:
+			b := fill(src, memory)
+			tap(b.bytes)
+			r.filled <- b
+			if b.err != nil {
+				return
+			}
+		}
+	}
+}
+
+func fill(src io.Reader, memory []byte) (b block) {
+	n := 0
+	for n < len(memory) && b.err == nil {
+		var more int
+		more, b.err = src.Read(memory[n:])
+		n += more
+	}
+	b.bytes = memory[:n]
+	return b
+}
+
+// Read implements io.Reader.
+func (r *Reader) Read(p []byte) (int, error) {
+	for r.at == len(r.block.bytes) {
+		if r.block.err != nil {
+			return 0, r.block.err
+		}
+		if r.block.bytes != nil {
+			r.empty <- r.block.bytes[:blockSize]
+		}
+		next, open := <-r.filled
+		if !open {
+			next.err = io.ErrClosedPipe
+		}
+		r.block, r.at = next, 0
+	}
+	n := copy(p, r.block.bytes[r.at:])
+	r.at += n
+	return n, nil
+}
+
+// Close ends the reading. It waits for a call of the source's Read that is under way: whoever cannot wait ends that first. It
+// may be called again, but not while Read is.
+func (r *Reader) Close() {
+	select {
+	case <-r.quit:
+	default:
+		close(r.quit)
+	}
+	for range r.filled { //nolint:revive // until the goroutine has ended
+	}
+	r.block, r.at = block{err: io.ErrClosedPipe}, 0
+}
