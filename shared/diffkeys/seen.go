@@ -35,7 +35,7 @@ func (s *seen) has(chunk []table.Key, key table.Key) bool {
 }
 
 // add says where the key was put that the chunk was just found not to have.
-func (s *seen) add(place int) { s.at[s.hash] = int32(place) } //nolint:gosec // a chunk is smaller
+func (s *seen) add(place int) { s.at[s.hash] = int32(place) }
 
 func (s *seen) clear() {
 	clear(s.at)

@@ -11,15 +11,15 @@ import (
 )
 
 // Fingerprints gives the digest of every row of each range, in key order, one of all the range's keys, and the keys
-// themselves if they are asked for. It costs little more than Sums: nothing is sent by the row. limit bounds how many
-// rows the ranges may hold; more is table.ErrMore.
-func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, limit int64) ([]table.Fingerprint, error) {
+// themselves if they are asked for. It costs little more than Sums: nothing is sent by the row. each bounds how many rows a
+// range may hold, all how many they may together; more is table.ErrMore.
+func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, each, all int64) ([]table.Fingerprint, error) {
 	prints := make([]table.Fingerprint, len(ranges))
 	seen := make([]bool, len(ranges))
 	var total int64
 	queries := settings(rangePlans)
 	for _, b := range byShape(ranges) {
-		q := b.lateral(s, func(rows string) string { return fingerprintSQL(s, rows, keys, limit+1) })
+		q := b.lateral(s, func(rows string) string { return fingerprintSQL(s, rows, keys, each+1) })
 		q.row = func(v [][]byte) error {
 			i, err := b.place(v[0])
 			if err != nil {
@@ -29,7 +29,7 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 			if err != nil {
 				return err
 			}
-			if total += sum.Rows; total > limit {
+			if total += sum.Rows; total > all || sum.Rows > each {
 				return table.ErrMore
 			}
 			seen[i], prints[i].KeyDigest = true, sum.Digest

@@ -89,7 +89,7 @@ func (r *Reader) Close() {
 	default:
 		close(r.quit)
 	}
-	for range r.filled { //nolint:revive // until the goroutine has ended
+	for range r.filled { // until the goroutine has ended
 	}
 	r.block, r.at = block{err: io.ErrClosedPipe}, 0
 }

@@ -246,9 +246,9 @@ func (j *job) match(rank func([]table.Key) ([]int, error), lists [][][]table.Lis
 	return nil
 }
 
-// nthOf picks what each node lists of the i-th range.
-func nthOf(lists [][][]table.Listed, i int) [][]table.Listed {
-	perNode := make([][]table.Listed, len(lists))
+// nthOf picks what each node says of the i-th range.
+func nthOf[T any](lists [][]T, i int) []T {
+	perNode := make([]T, len(lists))
 	for node := range lists {
 		perNode[node] = lists[node][i]
 	}

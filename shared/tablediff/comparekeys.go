@@ -36,13 +36,10 @@ func (j *job) compareKeys(ctx context.Context) error {
 // askKeys keeps those of the keys as candidates whose digests are not the same on all nodes; before is how many keys the unit
 // has before them.
 func (j *job) askKeys(ctx context.Context, keys []table.Key, before int) error {
-	now := make([][]*int64, len(j.nodes))
-	err := j.inSnapshots(ctx, func(txs []Tx) error {
-		return j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-			txs[node].Last()
-			now[node], err = txs[node].Digests(ctx, j.sources[node], keys)
-			return err
-		})
+	var now [][]*int64
+	err := j.inSnapshots(ctx, func(txs []Tx) (err error) {
+		now, err = j.digests(ctx, txs, keys)
+		return err
 	})
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func (j *job) fingerprints(ctx context.Context, group []compared, limit int64) (
 	err := j.inSnapshots(ctx, func(txs []Tx) error {
 		return j.onAll(ctx, func(ctx context.Context, node int) (err error) {
 			txs[node].Last()
-			prints[node], err = txs[node].Fingerprints(ctx, j.sources[node], ranges, node == 0, limit)
+			prints[node], err = txs[node].Fingerprints(ctx, j.sources[node], ranges, node == 0, limit, limit)
 			return err
 		})
 	})

@@ -33,14 +33,14 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 		switch {
 		case !c.atRest:
 		case len(counted) > 0: // by digests that have come to rest
-			return notAtRest{chunk[0].at}
+			return movedError{chunk[0].at}
 		case len(full) > probedKeys:
 			if err := c.write(ctx, full[:probedKeys]); err != nil {
 				return err
 			}
 			full = full[probedKeys:]
 			if c.job.totals.Resolved > c.job.totals.Mismatched {
-				return notAtRest{full[0].at}
+				return movedError{full[0].at}
 			}
 		}
 		// The limit is passed once and for all, so what is counted comes after what is written.
@@ -51,10 +51,10 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 	})
 }
 
-// notAtRest ends the report of candidates at rest.
-type notAtRest struct{ at int64 } // the first that was not reported
+// movedError ends the report of candidates at rest.
+type movedError struct{ at int64 } // the first that was not reported
 
-func (notAtRest) Error() string { return "a candidate has changed since the first pass" }
+func (movedError) Error() string { return "candidates have to be looked at by themselves" }
 
 // reportAtRest is report as long as every candidate is as the first pass saw it, or equal, and most differ: then one look tells all,
 // and reading the digests first would be work for nothing. Otherwise it gives the first candidate that is still to be reported.
@@ -65,7 +65,7 @@ func (c *confirmation) reportAtRest(ctx context.Context) (from int64, done bool,
 	c.atRest = true
 	err = c.report(ctx, 0)
 	c.atRest = false
-	if end := (notAtRest{}); errors.As(err, &end) {
+	if end := (movedError{}); errors.As(err, &end) {
 		c.position = slices.Clone(c.job.unit.Before)
 		err = c.candidates(ctx, 0, func(chunk []indexed) error {
 			for _, candidate := range chunk {
@@ -139,7 +139,7 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []Tx, chunk []indexed) 
 			rows[node] = row
 		}
 		if c.atRest && c.hasMoved(candidate, rows) {
-			return notAtRest{candidate.at}
+			return movedError{candidate.at}
 		}
 		if err := c.judge(candidate, rows); err != nil {
 			return err

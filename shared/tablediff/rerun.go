@@ -18,10 +18,12 @@ import (
 const Keys = "keys"
 
 const (
-	// blockKeys is how many keys make a block of a rerun, and a unit of work.
+	// blockKeys is how many keys make a block of a rerun.
 	blockKeys = chunkKeys
-	// statementKeys is how many keys one statement of a hostdb rerun looks up: what it sends and gets stays in memory.
-	statementKeys = 100_000
+	// statementBlocks is of how many blocks one statement looks the keys up at most: what it sends and gets stays in memory.
+	statementBlocks = 10
+	// unitsPerWorker: more of them make the work end evenly, fewer make it less.
+	unitsPerWorker = 4
 )
 
 // Rerun is the document whose rows are compared again.
@@ -36,12 +38,14 @@ func planRerun(ctx context.Context, store archive.Store, opener Opener, job Job,
 	p.plan.Strategy, p.plan.Document, p.plan.Behavior = Keys, &job.Rerun.Document, job.Rerun.Behavior
 	p.plan.BlockRows = blockKeys
 	p.plan.Layout = blockplan.Layout{LeavesPerBlock: 1, BlocksPerBatch: 1}
-	if p.plan.Behavior == api.BehaviorHostDB {
-		p.plan.Workers, p.plan.Layout.BlocksPerBatch = 1, statementKeys/blockKeys
-	}
 	summary, err := p.readHead(ctx, store)
 	if err != nil {
 		return nil, err
+	}
+	if p.plan.Behavior == api.BehaviorHostDB {
+		p.plan.Workers, p.plan.Layout.BlocksPerBatch = 1, statementBlocks
+	} else {
+		p.plan.Layout.BlocksPerBatch = blocksPerUnit(summary.MismatchedRows, p.plan.Workers)
 	}
 	if p.nodes, err = opener.Open(ctx, job.Request.ClusterName, job.Database, p.plan.Nodes); err != nil {
 		return nil, err
@@ -50,6 +54,11 @@ func planRerun(ctx context.Context, store archive.Store, opener Opener, job Job,
 		return nil, err
 	}
 	return p.plan, document.CheckKey(summary, p.plan.Key)
+}
+
+// blocksPerUnit divides about so many keys among the units of the workers.
+func blocksPerUnit(keys int64, workers int) int {
+	return int(min(max(1, keys/(blockKeys*unitsPerWorker*int64(workers))), statementBlocks))
 }
 
 // readHead takes out of the document what is compared, and where.

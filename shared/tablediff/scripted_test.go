@@ -141,7 +141,7 @@ func (t *scriptedTx) List(_ context.Context, s table.Source, ranges []table.Rang
 	return lists, nil
 }
 
-func (t *scriptedTx) Fingerprints(_ context.Context, s table.Source, ranges []table.Range, keys bool, limit int64) ([]table.Fingerprint, error) {
+func (t *scriptedTx) Fingerprints(_ context.Context, s table.Source, ranges []table.Range, keys bool, each, all int64) ([]table.Fingerprint, error) {
 	t.enter("Fingerprints")
 	prints := make([]table.Fingerprint, len(ranges))
 	var total int64
@@ -151,7 +151,7 @@ func (t *scriptedTx) Fingerprints(_ context.Context, s table.Source, ranges []ta
 			prints[i].Rows = append(prints[i].Rows, digestOf(id, t.rows[id]))
 			prints[i].KeyDigest ^= digestOf(id, "")
 			texts = append(texts, strconv.Itoa(id))
-			if total++; total > limit {
+			if total++; total > all || int64(len(texts)) > each {
 				return nil, table.ErrMore
 			}
 		}

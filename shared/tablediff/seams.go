@@ -41,7 +41,7 @@ type Tx interface {
 	// Freshness counts the rows of each range and tells the youngest.
 	Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error)
 	List(ctx context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error)
-	Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, limit int64) ([]table.Fingerprint, error)
+	Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, each, all int64) ([]table.Fingerprint, error)
 	Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error)
 	Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
 	// PageSums gives the sum of each group of rows on each span of pages, and the xmin of the snapshot for each span that has rows.
