@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -208,14 +209,7 @@ func TestTableRepair_WaitsForWhatWasWrittenJustBeforeItsLocks(t *testing.T) {
 	}
 	exec(writer, `BEGIN; UPDATE t SET v = 'newer' WHERE id = 1`)
 	id := submitRepair(t, s, d.TaskID, "n1", nil)
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		if len(c.QueryStrings(t, 1, `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)) > 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the repair does not wait for the row's lock")
-		}
-	}
+	awaitLock(t, c, 1)
 	exec(holder, `BEGIN; LOCK TABLE held`)
 	c.Exec(t, 1, `INSERT INTO held VALUES (1)`)
 	exec(writer, `COMMIT`)
@@ -246,5 +240,173 @@ func TestTableRepair_WarnsWhereASubscriptionBringsTheRepairToAnotherNode(t *test
 	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", dryRun)
 	if r.Status != api.StatusCompleted || !strings.Contains(strings.Join(r.Warnings, " "), `subscription "back" of node n1`) {
 		t.Errorf("%s %s, warnings %v", r.Status, r.Error, r.Warnings)
+	}
+}
+
+// mesh has all of three nodes subscribe to each other, with a table on which what a node applies can be held up. lagging tells what has
+// to wait there: the changes of the last node for this one.
+func mesh(t *testing.T) *pgtest.Cluster {
+	t.Helper()
+	c := pgtest.Own(t, pgtest.Nodes(3), pgtest.Majors(pgtest.Newest, pgtest.Newest, pgtest.Newest), pgtest.ServerSetting("wal_level", "logical"))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'old'), (2, 'gone')`,
+		`CREATE TABLE held (id int PRIMARY KEY)`, `CREATE PUBLICATION p FOR TABLE t, held`)
+	for to := range c.Nodes {
+		for from := range c.Nodes {
+			if from == to {
+				continue
+			}
+			name := fmt.Sprintf("s%d%d", from+1, to+1)
+			c.Exec(t, to, fmt.Sprintf(`CREATE SUBSCRIPTION %s CONNECTION '%s' PUBLICATION p WITH (copy_data = false, origin = none)`, name, c.DSN(from)))
+			dropAtEnd(t, c, to, name)
+		}
+	}
+	return c
+}
+
+// awaitLock waits until somebody waits for a lock.
+func awaitLock(t *testing.T, c *pgtest.Cluster, node int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if len(c.QueryStrings(t, node, `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)) > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the repair does not wait for the row's lock")
+		}
+	}
+}
+
+// driftOfOne has the second node of a mesh differ in one row, which no subscription brings to the others, and compares.
+func driftOfOne(t *testing.T, c *pgtest.Cluster, s *apptest.Service) apptest.Diff {
+	t.Helper()
+	c.Exec(t, 1, `SELECT pg_replication_origin_create('test')`, `SELECT pg_replication_origin_session_setup('test')`, `UPDATE t SET v = 'other' WHERE id = 1`)
+	d := s.Diff(t, "public.t")
+	if d.Result.MismatchedRows != 1 {
+		t.Fatalf("%d rows differ", d.Result.MismatchedRows)
+	}
+	return d
+}
+
+// awaitContent waits until a table has these rows on a node.
+func awaitContent(t *testing.T, c *pgtest.Cluster, node int, want [][]string) {
+	t.Helper()
+	var got [][]string
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if got = content(t, c, node, "t"); cmp.Equal(want, got) {
+			return
+		}
+	}
+	t.Fatalf("node %d has %v, want %v", node, got, want)
+}
+
+// What a third node has written, and what has come to the repaired node but not yet to the source of truth, would be taken back.
+func TestTableRepair_WaitsForWhatTheSourceHasYetToGetFromAThirdNode(t *testing.T) {
+	t.Parallel()
+	c := mesh(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.Exec(t, 0, `ALTER SUBSCRIPTION s31 DISABLE`)
+	c.Exec(t, 2, `UPDATE t SET v = 'newer' WHERE id = 1; DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (3, 'new')`)
+	want := [][]string{{"(1,newer)"}, {"(3,new)"}}
+	awaitContent(t, c, 1, want)
+	d := s.Diff(t, "public.t")
+	r := repair(t, s, d.TaskID, "n1", nil)
+	if r.Status != api.StatusFailed || !strings.Contains(r.Error, `node "n1": subscription "s31"`) || !strings.Contains(r.Error, `from node "n3"`) || r.counts("n2") != "+0 ~0 -0 =0 /0 rolled_back" {
+		t.Errorf("%s %s %s", r.Status, r.counts("n2"), r.Error)
+	}
+	dry := repair(t, s, d.TaskID, "n1", dryRun)
+	if dry.Status != api.StatusCompleted || !strings.Contains(strings.Join(dry.Warnings, " "), `subscription "s31", which brings`) {
+		t.Errorf("dry run %s %s, warnings %v", dry.Status, dry.Error, dry.Warnings)
+	}
+	c.Exec(t, 0, `ALTER SUBSCRIPTION s31 ENABLE`)
+	r = repair(t, s, d.TaskID, "n1", nil)
+	if r.counts("n2") != "+0 ~0 -0 =3 /0 committed" || r.counts("n3") != "+0 ~0 -0 =3 /0 committed" {
+		t.Errorf("%s %s %s: a repair that waits finds nothing to do", r.counts("n2"), r.counts("n3"), r.Error)
+	}
+	for node := range c.Nodes {
+		awaitContent(t, c, node, want)
+	}
+}
+
+// A row that the source of truth has got from a third node, and that is on its way from there to the repaired node, would stop that
+// subscription if it were inserted.
+func TestTableRepair_WaitsForWhatAThirdNodeOwes(t *testing.T) {
+	t.Parallel()
+	c := mesh(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.Exec(t, 1, `ALTER SUBSCRIPTION s32 DISABLE`)
+	c.Exec(t, 2, `INSERT INTO t VALUES (3, 'new')`)
+	want := [][]string{{"(1,old)"}, {"(2,gone)"}, {"(3,new)"}}
+	awaitContent(t, c, 0, want)
+	d := s.Diff(t, "public.t")
+	r := repair(t, s, d.TaskID, "n1", nil)
+	if r.Status != api.StatusFailed || !strings.Contains(r.Error, `node "n2": subscription "s32"`) || !strings.Contains(r.Error, `from node "n3"`) || r.counts("n2") != "+0 ~0 -0 =0 /0 rolled_back" {
+		t.Errorf("%s %s %s", r.Status, r.counts("n2"), r.Error)
+	}
+	c.Exec(t, 1, `ALTER SUBSCRIPTION s32 ENABLE`)
+	if r = repair(t, s, d.TaskID, "n1", nil); r.counts("n2") != "+0 ~0 -0 =1 /0 committed" {
+		t.Errorf("%s %s: a repair that waits finds nothing to do", r.counts("n2"), r.Error)
+	}
+	c.Exec(t, 2, `INSERT INTO t VALUES (4, 'on')`)
+	for node := range c.Nodes {
+		awaitContent(t, c, node, append(want, []string{"(4,on)"}))
+	}
+}
+
+// What a third node writes while the repair waits for a row's lock is waited for too, before the source is read.
+func TestTableRepair_WaitsForWhatAThirdNodeWroteJustBeforeItsLocks(t *testing.T) {
+	t.Parallel()
+	c := mesh(t)
+	s := apptest.New(t, c, apptest.Options{})
+	d := driftOfOne(t, c, s)
+	writer, holder := c.Connect(t, 1), c.Connect(t, 0)
+	exec := func(conn *pgx.Conn, sql string) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(writer, `BEGIN; SELECT FROM t WHERE id = 1 FOR KEY SHARE`) // which holds up the repair, but not what is applied
+	id := submitRepair(t, s, d.TaskID, "n1", nil)
+	awaitLock(t, c, 1)
+	exec(holder, `BEGIN; LOCK TABLE held`)
+	c.Exec(t, 2, `INSERT INTO held VALUES (1)`, `INSERT INTO t VALUES (5, 'of the third')`)
+	awaitContent(t, c, 1, [][]string{{"(1,other)"}, {"(2,gone)"}, {"(5,\"of the third\")"}})
+	exec(writer, `COMMIT`)
+	time.Sleep(time.Second)
+	if got := content(t, c, 1, "t"); len(got) != 3 || got[0][0] != "(1,other)" {
+		t.Errorf("while the source lags the node was made %v", got)
+	}
+	exec(holder, `ROLLBACK`)
+	if status := s.Wait(t, id); status.Status != api.StatusCompleted {
+		t.Errorf("%s %s %s", status.Status, status.Error, status.Result)
+	}
+	awaitContent(t, c, 0, [][]string{{"(1,old)"}, {"(2,gone)"}, {"(5,\"of the third\")"}})
+	awaitContent(t, c, 1, [][]string{{"(1,old)"}, {"(2,gone)"}, {"(5,\"of the third\")"}})
+}
+
+// A third node that cannot be asked stops nobody who chooses a source of truth because of that, but it is said.
+func TestTableRepair_WarnsOfAThirdNodeThatCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	c := mesh(t)
+	s := apptest.New(t, c, apptest.Options{})
+	d := driftOfOne(t, c, s)
+	third := c.Nodes[2].Server
+	t.Cleanup(func() {
+		if err := third.Restart(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := third.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	r := repair(t, s, d.TaskID, "n1", func(r *api.TableRepairRequest) { r.Nodes = []string{"n2"} })
+	if r.counts("n2") != "+0 ~1 -0 =0 /0 committed" {
+		t.Errorf("%s %s %s", r.Status, r.counts("n2"), r.Error)
+	}
+	warnings := strings.Join(r.Warnings, "\n")
+	for _, says := range []string{`node n1: whether replication has brought all of node n3`, `node n2: whether replication has brought all of node n3`} {
+		if !strings.Contains(warnings, says) {
+			t.Errorf("the warnings do not say %q: %s", says, warnings)
+		}
 	}
 }

@@ -2,7 +2,9 @@ package tablerepair
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -20,8 +22,8 @@ const (
 	lagPoll      = 500 * time.Millisecond
 )
 
-// checkReplication looks on every target whether replication from the source owes it something, or it the source, and whether
-// it brings what is written there to others.
+// checkReplication looks on every target whether replication from any node owes it something, or the source, and whether it brings what
+// is written there to others.
 func (r *run) checkReplication(ctx context.Context) {
 	r.replication = make([]replication, len(r.plan.Targets))
 	if r.plan.Undoes != "" {
@@ -34,7 +36,7 @@ func (r *run) checkReplication(ctx context.Context) {
 			return nil
 		}
 		warnings := r.echoesOf(ctx, i)
-		var found replication
+		found := replication{}
 		for _, look := range []func(context.Context, string, *replication) error{r.lagBehind, r.lagOf} {
 			err := look(ctx, r.plan.Targets[i].Node, &found)
 			if err != nil && (r.plan.DryRun || r.job.AllowLag) {
@@ -48,70 +50,116 @@ func (r *run) checkReplication(ctx context.Context) {
 		mu.Lock()
 		defer mu.Unlock()
 		r.told = append(r.told, warnings...)
+		r.told = append(r.told, found.unknown...)
 		return nil
 	})
 }
 
-// replication is how far that of the source's rows to one target has come, and of the target's to the source.
+// replication is how far that of all nodes' rows to one target has come, and to the source.
 type replication struct {
 	owes      error    // why the target cannot be repaired; nil if nothing is in the way
-	applied   string   // snapshot of the source of which everything was applied; empty if nothing is replicated
-	returning []string // slots of the target by which the source gets its rows; none if they need not be waited for
+	applied   string   // snapshot of the source of which everything was applied; empty if nothing is replicated to the target
+	returning []Feed   // by which the source gets its rows; none if they need not be waited for
+	unknown   []string // what could not be found out about nodes that are neither
 }
 
-// lagOf looks at what the source owes the target: a row that is inserted by a repair and comes by replication afterwards stops
-// the subscription for ever.
+// Feed is a replication slot by which the source of truth gets rows.
+type Feed struct {
+	Node string `json:"node"` // that has the slot
+	Slot string `json:"slot"`
+}
+
+// lagOf looks at what the target is owed: a row that is inserted by a repair and comes by replication afterwards stops the
+// subscription for ever. What the source's snapshot sees was written, here or elsewhere, before the other nodes are asked how far
+// they are.
 func (r *run) lagOf(ctx context.Context, target string, found *replication) error {
-	slots, at, err := r.lagBetween(ctx, r.plan.Source, target, "would collide with the repair")
-	if len(slots) > 0 && err == nil {
+	source, err := r.open(ctx, r.plan.Source)
+	if err != nil {
+		return err
+	}
+	at, err := source.Position(ctx)
+	if err != nil {
+		return err
+	}
+	feeds, err := r.lagInto(ctx, target, target, "would collide with the repair", found)
+	if len(feeds) > 0 && err == nil {
 		found.applied = at.Snapshot
 	}
 	return err
 }
 
-// lagBehind looks at what the target owes the source: what was written there and is on its way would be taken for what is to be
-// mended, be taken back, and then come to the source.
+// lagBehind looks at what the source is owed: what was written on the target, or came there from elsewhere, and is on its way would
+// be taken for what is to be mended, be taken back, and then come to the source.
 func (r *run) lagBehind(ctx context.Context, target string, found *replication) error {
-	slots, _, err := r.lagBetween(ctx, target, r.plan.Source, "would be taken back by the repair")
+	feeds, err := r.lagInto(ctx, r.plan.Source, target, "would be taken back by the repair", found)
 	if !r.job.AllowLag {
-		found.returning = slots
+		found.returning = feeds
 	}
 	return err
 }
 
-// lagBetween makes sure, or without waiting says, that a node has applied what another has written until now. It gives the slots
-// of the latter by which it does.
-func (r *run) lagBetween(ctx context.Context, from, to, harm string) (slots []string, at table.Position, err error) {
-	publisher, err := r.open(ctx, from)
-	if err != nil {
-		return nil, at, err
-	}
+// lagInto makes sure, or without waiting says, that a node has applied what any other has written until now. It gives the slots by which
+// it does. Whether a node that is neither the source nor the target can be asked does not decide whether they can be repaired.
+func (r *run) lagInto(ctx context.Context, to, target, harm string, found *replication) (feeds []Feed, err error) {
 	subscriber, err := r.open(ctx, to)
 	if err != nil {
-		return nil, at, err
+		return nil, err
 	}
-	o := owing{plan: r.plan, publisher: publisher, subscriber: subscriber, wait: !r.plan.DryRun && !r.job.AllowLag, harm: harm}
+	o := owing{plan: r.plan, subscriber: subscriber, wait: !r.plan.DryRun && !r.job.AllowLag, harm: harm}
 	subscriptions, err := o.subscriptions(ctx)
 	if err != nil || len(subscriptions) == 0 {
-		return nil, at, err
+		return nil, err
 	}
-	if at, err = publisher.Position(ctx); err != nil {
-		return nil, at, err
+	known := map[string]bool{}
+	unknown := map[string]error{}
+	for _, from := range r.job.Nodes {
+		if from == to {
+			continue
+		}
+		slots, err := r.lagFrom(ctx, o, from, subscriptions)
+		for _, slot := range slots {
+			feeds, known[slot] = append(feeds, Feed{Node: from, Slot: slot}), true
+		}
+		switch {
+		case err == nil:
+		case from == r.plan.Source || from == target || ctx.Err() != nil || errors.Is(err, errLagging):
+			return feeds, err
+		default:
+			unknown[from] = err
+		}
+	}
+	if len(known) < len(subscriptions) { // one at least is of somebody who was not asked
+		for _, from := range slices.Sorted(maps.Keys(unknown)) {
+			found.unknown = append(found.unknown, fmt.Sprintf("node %s: whether replication has brought all of node %s is not known, and what it has not %s: %s",
+				to, from, harm, fault.PublicMessage(unknown[from])))
+		}
+	}
+	return feeds, nil
+}
+
+// lagFrom is lagInto from one node.
+func (r *run) lagFrom(ctx context.Context, o owing, from string, subscriptions []table.Subscription) (slots []string, err error) {
+	if o.publisher, err = r.open(ctx, from); err != nil {
+		return nil, err
+	}
+	at, err := o.publisher.Position(ctx)
+	if err != nil {
+		return nil, err
 	}
 	o.lsn = at.LSN
 	if o.wait {
-		flush(ctx, publisher)
+		flush(ctx, o.publisher)
 	}
 	for _, s := range subscriptions {
 		ours, err := o.subscription(ctx, s)
-		if err != nil {
-			return nil, at, err
-		}
 		if ours {
 			slots = append(slots, s.Slot)
 		}
+		if err != nil {
+			return slots, err
+		}
 	}
-	return slots, at, nil
+	return slots, nil
 }
 
 // echoesOf asks the source and the other targets. What cannot be asked is told, too.
@@ -208,8 +256,11 @@ func (o owing) again(ctx context.Context, s table.Subscription) (table.Subscript
 	return s, err
 }
 
+// errLagging tells what a node says of its replication from that it says nothing.
+var errLagging = errors.New("replication lags")
+
 func (o owing) lagging(s table.Subscription, why string) error {
-	return fault.New(fault.Unavailable, "node %q: subscription %q, which brings this table's changes from node %q, %s; allow_lag=true repairs all the same",
+	return fault.Wrap(errLagging, fault.Unavailable, "node %q: subscription %q, which brings this table's changes from node %q, %s; allow_lag=true repairs all the same",
 		o.subscriber.Name(), s.Name, o.publisher.Name(), why)
 }
 
@@ -220,39 +271,73 @@ const returnWait = 30 * time.Second
 // awaitReturn waits for that. It was waited for before, but rows may have been written since, until they were locked. The source
 // is read afterwards.
 func (a *attempt) awaitReturn(ctx context.Context) error {
-	if len(a.unit.Returning) == 0 {
-		return nil
+	positions := map[string]string{}
+	for _, feed := range a.unit.Returning {
+		if _, ok := positions[feed.Node]; ok {
+			continue
+		}
+		var err error
+		if positions[feed.Node], err = a.publisher(feed.Node).position(ctx); err != nil {
+			return err
+		}
 	}
-	position, err := a.tx.Position(ctx)
-	if err != nil {
-		return err
-	}
-	for _, slot := range a.unit.Returning {
-		if err := a.awaitSlot(ctx, slot, position); err != nil {
+	for _, feed := range a.unit.Returning {
+		if err := a.awaitSlot(ctx, feed, positions[feed.Node]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// awaitSlot waits for the source to have applied what one slot of the target gives it. A slot that is gone gives it nothing more.
-func (a *attempt) awaitSlot(ctx context.Context, slot, position string) error {
+// publisher is a node whose rows come to the source.
+type publisher struct {
+	node     Node
+	position func(context.Context) (string, error)
+	behind   func(ctx context.Context, slot, position string) (int64, bool, error)
+}
+
+// publisher gives a node of a feed. The target is asked in the transaction, which needs no other connection. That of another node is
+// not waited for for ever: whoever has it may wait for ours.
+func (a *attempt) publisher(name string) publisher {
+	if name == a.target.Node {
+		return publisher{node: a.node, position: a.tx.Position, behind: a.tx.Behind}
+	}
+	node := a.others[name]
+	return publisher{
+		node: node,
+		position: func(ctx context.Context) (string, error) {
+			ctx, cancel := context.WithTimeout(ctx, returnWait)
+			defer cancel()
+			at, err := node.Position(ctx)
+			return at.LSN, err
+		},
+		behind: func(ctx context.Context, slot, position string) (int64, bool, error) {
+			ctx, cancel := context.WithTimeout(ctx, returnWait)
+			defer cancel()
+			return node.Behind(ctx, slot, position)
+		},
+	}
+}
+
+// awaitSlot waits for the source to have applied what one slot gives it. One that is gone gives it nothing more.
+func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) error {
+	from := a.publisher(feed.Node)
 	least, deadline := int64(-1), time.Now().Add(returnWait)
 	for poll := firstLagPoll; ; poll = min(2*poll, lagPoll) {
-		behind, found, err := a.tx.Behind(ctx, slot, position)
+		behind, found, err := from.behind(ctx, feed.Slot, position)
 		switch {
 		case err != nil:
 			return err
 		case !found:
 			return fault.New(fault.Unavailable, "node %q: replication slot %q, by which the source of truth, node %q, gets this table's changes, is gone; allow_lag=true repairs all the same",
-				a.target.Node, slot, a.plan.Source)
+				feed.Node, feed.Slot, a.plan.Source)
 		case behind == 0:
 			return nil
 		case least < 0:
-			flush(ctx, a.node)
+			flush(ctx, from.node)
 		case time.Now().After(deadline):
 			return fault.New(fault.Unavailable, "node %q: replication has still to bring %d bytes of its log to the source of truth, node %q, and has stood still for %s; allow_lag=true repairs all the same",
-				a.target.Node, behind, a.plan.Source, returnWait)
+				feed.Node, behind, a.plan.Source, returnWait)
 		}
 		if least < 0 || behind < least {
 			least, deadline = behind, time.Now().Add(returnWait)

@@ -29,8 +29,8 @@ type Unit struct {
 	Lease    string `json:"lease"` // token of the runner that asks
 	// Applied is a snapshot of the source: what it sees has been replicated to the target. Empty if nothing is.
 	Applied string `json:"applied,omitempty"`
-	// Returning are slots of the target by which the source gets what is written there.
-	Returning []string `json:"returning,omitempty"`
+	// Returning are the slots by which the source gets what is written on the target and elsewhere.
+	Returning []Feed `json:"returning,omitempty"`
 }
 
 // check makes sure that a unit fits its plan: a payload comes from elsewhere.

@@ -53,6 +53,7 @@ type job struct {
 	target *Target
 	source Node // nil for an undo
 	node   Node
+	others map[string]Node // whose rows come to the source
 	totals Totals
 	marked time.Time // when progress was left last
 	// reached names the first row whose update would reach rows of another table, and the foreign key.
@@ -79,13 +80,19 @@ func (j *job) open(ctx context.Context, nodes Opener) error {
 	if j.plan.Undoes == "" {
 		names = append(names, j.plan.Source)
 	}
+	for _, feed := range j.unit.Returning {
+		names = append(names, feed.Node)
+	}
 	opened, err := nodes.Open(ctx, j.plan.ClusterName, j.plan.DBName, names)
 	if err != nil {
 		return err
 	}
-	j.node = opened[0]
-	if len(opened) > 1 {
+	j.node, j.others = opened[0], map[string]Node{}
+	if j.plan.Undoes == "" {
 		j.source = opened[1]
+	}
+	for i, name := range names {
+		j.others[name] = opened[i]
 	}
 	return nil
 }

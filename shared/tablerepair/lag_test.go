@@ -1,0 +1,104 @@
+package tablerepair
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// laggard is a node whose subscriber is behind by what a test says of the time since it began.
+type laggard struct {
+	Node
+	began   time.Time
+	behind  func(since time.Duration) int64
+	gone    bool
+	flushed int
+}
+
+func (n *laggard) Name() string { return "n9" }
+
+func (n *laggard) FlushLog(context.Context) error { n.flushed++; return nil }
+
+func (n *laggard) Position(context.Context) (table.Position, error) {
+	return table.Position{LSN: "0/1"}, nil
+}
+
+func (n *laggard) Behind(context.Context, string, string) (int64, bool, error) {
+	return n.behind(time.Since(n.began)), !n.gone, nil
+}
+
+func TestOwing_AMinuteIsWaitedForASubscription(t *testing.T) {
+	tests := []struct {
+		name   string
+		behind func(since time.Duration) int64
+		took   time.Duration
+		says   string
+	}{
+		{"there is nothing to wait for", func(time.Duration) int64 { return 0 }, 0, ""},
+		{"it catches up just in time", func(since time.Duration) int64 { return max(0, int64(59*time.Second-since)) }, 59 * time.Second, ""},
+		{"it does not", func(time.Duration) int64 { return 4711 }, lagWait,
+			`node "n8": subscription "s", which brings this table's changes from node "n9", has still to apply 4711 bytes of log from before the repair; allow_lag=true repairs all the same`},
+		{"it catches up too late", func(since time.Duration) int64 { return max(0, int64(70*time.Second-since)) }, lagWait, "has still to apply"},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			o := owing{subscriber: named{name: "n8"}, publisher: &laggard{began: began, behind: tt.behind}, lsn: "0/1", wait: true}
+			ours, err := o.subscription(t.Context(), table.Subscription{Name: "s", Slot: "s", Enabled: true, Copied: true})
+			if took := time.Since(began); !ours || took < tt.took || took > tt.took+2*lagPoll {
+				t.Errorf("%s: it took %s", tt.name, took)
+			}
+			if says := fault.PublicMessage(err); (err == nil) != (tt.says == "") || !strings.Contains(says, tt.says) || err != nil && fault.CodeOf(err) != fault.Unavailable {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+		})
+	}
+}
+
+type named struct {
+	Node
+	name string
+}
+
+func (n named) Name() string { return n.name }
+
+func TestAwaitReturn_WaitsAsLongAsReplicationGoesOn(t *testing.T) {
+	tests := []struct {
+		name   string
+		behind func(since time.Duration) int64
+		gone   bool
+		took   time.Duration
+		says   string
+	}{
+		{"it goes on for minutes", func(since time.Duration) int64 { return max(0, int64(3*time.Minute-since)) }, false, 3 * time.Minute, ""},
+		{"it stands still", func(time.Duration) int64 { return 4711 }, false, returnWait,
+			`node "n9": replication has still to bring 4711 bytes of its log to the source of truth, node "n1", and has stood still for 30s; allow_lag=true repairs all the same`},
+		{"it goes on and then stands still", func(since time.Duration) int64 { return max(1, int64(time.Minute-since)) }, false, time.Minute + returnWait, "has still to bring 1 bytes"},
+		{"the slot is gone", func(time.Duration) int64 { return 0 }, true, 0, `node "n9": replication slot "s", by which the source of truth, node "n1"`},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			third := &laggard{began: began, behind: tt.behind, gone: tt.gone}
+			a := &attempt{job: &job{
+				unit: Unit{Returning: []Feed{{Node: "n9", Slot: "s"}}}, plan: &Plan{Source: "n1"}, target: &Target{Node: "n2"},
+				others: map[string]Node{"n9": third},
+			}}
+			err := a.awaitReturn(t.Context())
+			if took := time.Since(began); took < tt.took || took > tt.took+2*lagPoll {
+				t.Errorf("%s: it took %s", tt.name, took)
+			}
+			if (err == nil) != (tt.says == "") || !strings.Contains(fault.PublicMessage(err), tt.says) {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			if want := min(1, int(tt.took)); third.flushed != want {
+				t.Errorf("%s: the log was written %d times", tt.name, third.flushed)
+			}
+		})
+	}
+}
