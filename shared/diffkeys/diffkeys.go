@@ -136,9 +136,7 @@ func (c *collector) add(ctx context.Context, key table.Key) error {
 	}
 	c.seen.add(len(c.chunk))
 	c.chunk = append(c.chunk, key)
-	for _, text := range key {
-		c.bytes += len(text)
-	}
+	c.bytes += key.Len()
 	return nil
 }
 

@@ -124,6 +124,7 @@ const (
 	rowsTogether = 64
 	// smallRow is the text of a row that may share them: those of a large one should not be kept by its neighbours.
 	smallRow = 1 << 10
+	largeRow = 1 << 20
 )
 
 // readRow copies digest and columns out of the connection's buffer, all texts of the row as one. The row may be kept.
@@ -133,6 +134,9 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 		return table.KeyedRow{}, fmt.Errorf("digest: %w", err)
 	}
 	columns := values[1:]
+	if cap(r.text) > largeRow { // it should not be kept for all that follow
+		r.text = nil
+	}
 	r.text = r.text[:0]
 	for _, value := range columns {
 		r.text = append(r.text, value...)

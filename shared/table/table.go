@@ -19,6 +19,14 @@ type Key []string
 // Equal says whether two keys are the same text.
 func (k Key) Equal(o Key) bool { return slices.Equal(k, o) }
 
+// Len is the bytes of the key's texts.
+func (k Key) Len() (n int) {
+	for _, text := range k {
+		n += len(text)
+	}
+	return n
+}
+
 // String writes the key for people: (7, 'a').
 func (k Key) String() string {
 	texts := make([]string, len(k))

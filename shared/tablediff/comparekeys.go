@@ -3,42 +3,83 @@ package tablediff
 import (
 	"context"
 
+	"ace/shared/api"
 	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/table"
 )
 
-// probedKeys are those that a unit looks at first where most of the keys may still differ.
-const probedKeys = 1_000
+const (
+	// probedKeys are those that a unit looks at first where most of the keys may still differ.
+	probedKeys = 1_000
+	// statementBytes bounds the text of the keys that a statement looks up, but for one block of them.
+	statementBytes = 8 << 20
+)
 
 // compareKeys does a unit of a rerun: read the digest of each key of some blocks on every node. What is equal, or absent
 // everywhere, is resolved.
 func (j *job) compareKeys(ctx context.Context) error {
+	atOnce := 1
+	if j.plan.Behavior == api.BehaviorHostDB {
+		atOnce = statementBlocks
+	}
+	c := keyComparison{job: j, probe: j.unit.Probe}
 	var keys []table.Key
+	size := 0
 	for block := j.unit.From; block < j.unit.To; block++ {
+		before := len(keys)
 		var err error
 		if keys, err = j.appendKeys(ctx, keys, block); err != nil {
 			return err
 		}
+		for _, key := range keys[before:] {
+			size += key.Len()
+		}
+		if last := block+1 == j.unit.To; !last && size < statementBytes && (block+1-j.unit.From)%atOnce != 0 {
+			continue
+		}
+		if err := c.compare(ctx, keys); err != nil {
+			return err
+		}
+		keys, size = keys[:0], 0
 	}
-	if !j.unit.Probe || len(keys) <= 2*probedKeys {
-		return j.askKeys(ctx, keys, 0)
-	}
-	if err := j.askKeys(ctx, keys[:probedKeys], 0); err != nil {
-		return err
-	}
-	if j.totals.Candidates > probedKeys/4 {
-		return j.leaveKeys(keys, probedKeys)
-	}
-	return j.askKeys(ctx, keys[probedKeys:], probedKeys)
+	return nil
 }
 
-// askKeys keeps those of the keys as candidates whose digests are not the same on all nodes; before is how many keys the unit
-// has before them.
-func (j *job) askKeys(ctx context.Context, keys []table.Key, before int) error {
+// keyComparison is the state of a unit that compares keys.
+type keyComparison struct {
+	*job
+	probe bool // whether most keys differ is still to be found out
+	leave bool // most do: the others are not asked about
+}
+
+// compare compares the next keys of the unit. Where most keys still differ and there is no second look, to read their rows at once
+// is less work than to read the digests before: such keys become candidates that nobody has asked about.
+func (c *keyComparison) compare(ctx context.Context, keys []table.Key) error {
+	if c.probe && !c.leave && len(keys) > 2*probedKeys {
+		if err := c.ask(ctx, keys[:probedKeys]); err != nil {
+			return err
+		}
+		keys = keys[probedKeys:]
+		c.probe, c.leave = false, c.totals.Candidates > c.totals.Keys/4
+	}
+	if !c.leave {
+		return c.ask(ctx, keys)
+	}
+	for _, key := range keys {
+		if err := c.keepNext(candidate{Key: key}); err != nil {
+			return err
+		}
+		c.totals.Keys++
+	}
+	return nil
+}
+
+// ask keeps those of the keys as candidates whose digests are not the same on all nodes.
+func (c *keyComparison) ask(ctx context.Context, keys []table.Key) error {
 	var now [][]*int64
-	err := j.inSnapshots(ctx, func(txs []Tx) (err error) {
-		now, err = j.digests(ctx, txs, keys)
+	err := c.inSnapshots(ctx, func(txs []Tx) (err error) {
+		now, err = c.digests(ctx, txs, keys)
 		return err
 	})
 	if err != nil {
@@ -49,35 +90,21 @@ func (j *job) askKeys(ctx context.Context, keys []table.Key, before int) error {
 		for node := range now {
 			digest[node] = now[node][i]
 		}
-		j.totals.Keys++
-		countRows(&j.totals, digest)
+		countRows(&c.totals, digest)
 		if allSame(digest) {
-			j.totals.Resolved++
-			continue
-		}
-		if err := j.keepKey(candidate{Key: key, Digest: digest}, before+i); err != nil {
+			c.totals.Resolved++
+		} else if err := c.keepNext(candidate{Key: key, Digest: digest}); err != nil {
 			return err
 		}
+		c.totals.Keys++
 	}
 	return nil
 }
 
-// leaveKeys keeps the keys from a place on as candidates that nobody has asked about: where most keys still differ and there is no
-// second look, to read their rows at once is less work.
-func (j *job) leaveKeys(keys []table.Key, from int) error {
-	for i, key := range keys[from:] {
-		j.totals.Keys++
-		if err := j.keepKey(candidate{Key: key}, from+i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// keepKey keeps the unit's key of this place.
-func (j *job) keepKey(c candidate, place int) error {
-	c.Block = j.unit.From + place/blockKeys
-	return j.keepOne(c)
+// keepNext keeps the key that follows those counted so far.
+func (c *keyComparison) keepNext(next candidate) error {
+	next.Block = c.unit.From + int(c.totals.Keys)/blockKeys
+	return c.keepOne(next)
 }
 
 // countRows counts the rows that the nodes have of a key.

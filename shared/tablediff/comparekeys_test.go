@@ -1,9 +1,12 @@
 package tablediff
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
+	"ace/shared/api"
+	"ace/shared/archive/storetest/minio"
 	"ace/shared/fault"
 )
 
@@ -66,6 +69,96 @@ func TestUnit_OfARerunIsCheckedAgainstItsPlan(t *testing.T) {
 	} {
 		if err := u.check(plan); fault.CodeOf(err) != fault.Internal {
 			t.Errorf("%s fits: %v", name, err)
+		}
+	}
+	probing := Unit{Phase: phaseCompare, From: 0, To: 1, Probe: true}
+	if err := probing.check(plan); err != nil {
+		t.Errorf("a unit that leaves keys unasked: %v", err)
+	}
+	for _, p := range []*Plan{{Strategy: Keys, Nodes: plan.Nodes, ConfirmDelay: 1}, {Strategy: Keys, Nodes: plan.Nodes, ByText: true}} {
+		if err := probing.check(p); fault.CodeOf(err) != fault.Internal {
+			t.Errorf("it fits %+v: %v", p, err)
+		}
+	}
+}
+
+// storeKeys stores parts of the keys from 0 on.
+func (s *stage) storeKeys(t *testing.T, count int) {
+	t.Helper()
+	list := many(count, same)
+	w := keyWriter{run: &run{Coordinator: &Coordinator{CoordinatorOptions{Store: s.store}}, plan: s.plan}}
+	for id := range len(list) {
+		if err := w.add(t.Context(), keyOf(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.end(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCompareKeys_AUnitGivesTheSameWhateverItAsks(t *testing.T) {
+	store := minio.Start(t).Store(t)
+	const count = 2*blockKeys + 500
+	for n, tt := range []struct {
+		behavior string
+		differ   func(id int) bool
+		probe    bool
+		unasked  int64
+	}{
+		{api.BehaviorMultiprocessing, func(int) bool { return true }, false, 0},
+		{api.BehaviorMultiprocessing, func(int) bool { return true }, true, count - probedKeys},
+		{api.BehaviorHostDB, func(int) bool { return true }, true, count - probedKeys},
+		{api.BehaviorMultiprocessing, func(id int) bool { return id%5 == 0 }, true, 0},
+		{api.BehaviorHostDB, func(id int) bool { return id%5 == 0 }, false, 0},
+		{api.BehaviorMultiprocessing, func(id int) bool { return id < probedKeys/2 }, true, count - probedKeys},
+	} {
+		first, second := many(count, same), many(count, same)
+		want := int64(0)
+		for id := range count {
+			switch {
+			case id%97 == 96: // on no node
+				delete(first, id)
+				delete(second, id)
+			case tt.differ(id):
+				second[id] = "w"
+				want++
+			}
+		}
+		s := newStage(t, store, "tr_"+strconv.Itoa(n), &scripted{states: []rows{first}}, &scripted{states: []rows{second}})
+		s.plan.Strategy, s.plan.Behavior, s.plan.ConfirmDelay, s.plan.MaxDiffRows = Keys, tt.behavior, 0, count
+		for i := range s.plan.Sources {
+			s.plan.Sources[i].KeyDigest = "digest"
+		}
+		s.publish(t)
+		s.storeKeys(t, count)
+		u := s.unit(phaseCompare)
+		u.To, u.Probe = 3, tt.probe
+		compared := s.do(t, u)
+		confirm := s.unit(phaseConfirm)
+		confirm.To = 3
+		confirmed := s.do(t, confirm)
+		if compared.Unasked != tt.unasked || confirmed.Unasked != tt.unasked {
+			t.Errorf("%d: %d keys were not asked about, %d judged without, want %d", n, compared.Unasked, confirmed.Unasked, tt.unasked)
+		}
+		gone := int64(count / 97)
+		rows := compared.RowsPerNode[1] + confirmed.RowsPerNode[1]
+		if compared.Keys != count || rows != count-gone || compared.Nowhere+confirmed.Nowhere != gone ||
+			confirmed.Mismatched != want || compared.Resolved+confirmed.Resolved != count-want || int64(len(s.findings(t))) != want {
+			t.Errorf("%d: %d differ, want %d; compared %+v, confirmed %+v", n, confirmed.Mismatched, want, compared, confirmed)
+		}
+		if err := checkConfirmed([]Totals{compared}, []Totals{confirmed}); err != nil {
+			t.Errorf("%d: %v", n, err)
+		}
+		blocks := map[int]bool{}
+		for _, c := range s.candidates(t) {
+			if c.Block != numberOf(c.Key)/blockKeys {
+				t.Fatalf("%d: key %s is of block %d", n, c.Key, c.Block)
+			}
+			blocks[c.Block] = true
+		}
+		if confirmed.Blocks != len(blocks) && tt.unasked == 0 {
+			t.Errorf("%d: %d blocks, want %d", n, confirmed.Blocks, len(blocks))
 		}
 	}
 }

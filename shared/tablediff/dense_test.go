@@ -23,19 +23,27 @@ func same(int) string { return "v" }
 // keysOfPart gives the keys of the candidates that a compare unit has kept.
 func (s *stage) keysOfPart(t *testing.T) []int {
 	t.Helper()
-	j := &job{unit: s.unit(phaseCompare), plan: s.plan, store: s.store}
-	c := &confirmation{job: j}
 	var ids []int
+	for _, c := range s.candidates(t) {
+		ids = append(ids, numberOf(c.Key))
+	}
+	return ids
+}
+
+// candidates gives those that a compare unit has kept.
+func (s *stage) candidates(t *testing.T) (found []candidate) {
+	t.Helper()
+	c := &confirmation{job: &job{unit: s.unit(phaseCompare), plan: s.plan, store: s.store}}
 	err := c.candidates(t.Context(), 0, func(chunk []indexed) error {
-		for _, candidate := range chunk {
-			ids = append(ids, numberOf(candidate.Key))
+		for _, i := range chunk {
+			found = append(found, i.candidate)
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ids
+	return found
 }
 
 // finelyCut makes a plan of leaves of ten keys, up to this one.

@@ -163,6 +163,7 @@ func (c *confirmation) hasMoved(candidate indexed, rows []*table.KeyedRow) bool 
 func (c *confirmation) judge(candidate indexed, rows []*table.KeyedRow) error {
 	totals := &c.job.totals
 	texts, digest := c.texts, c.digest
+	defer clear(texts)
 	for node, row := range rows {
 		texts[node], digest[node] = nil, nil
 		if row != nil {

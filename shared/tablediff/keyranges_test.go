@@ -146,7 +146,7 @@ func TestBlocksPerUnit_GivesEachWorkerSomeUnitsOfAStatementAtMost(t *testing.T) 
 		want    int
 	}{
 		{0, 1, 1}, {1, 1, 1}, {blockKeys, 1, 1}, {8 * blockKeys, 1, 2}, {100_000, 1, 2}, {100_000, 4, 1},
-		{1_000_000, 4, 6}, {100_000_000, 4, statementBlocks}, {100_000_000, 100_000, 1},
+		{800_000, 4, 5}, {100_000_000, 4, unitBlocks}, {100_000_000, 100_000, 1},
 	} {
 		if got := blocksPerUnit(tt.keys, tt.workers); got != tt.want {
 			t.Errorf("%d keys and %d workers: %d blocks, want %d", tt.keys, tt.workers, got, tt.want)

@@ -112,6 +112,10 @@ func checkConfirmed(compared, confirmed []Totals) error {
 			return fault.New(fault.Internal, "part %d has %d differing keys, of which %d were confirmed: the comparison is incomplete",
 				i+1, c.Candidates, judged)
 		}
+		if c.Unasked != confirmed[i].Unasked {
+			return fault.New(fault.Internal, "part %d has %d keys that nobody had asked about, of which %d were confirmed: the comparison is incomplete",
+				i+1, c.Unasked, confirmed[i].Unasked)
+		}
 	}
 	return nil
 }

@@ -129,6 +129,8 @@ func TestCheckConfirmed_EveryCandidateMustBeJudged(t *testing.T) {
 		{"one lost", []Totals{{Candidates: 6}}, []Totals{{Mismatched: 3, Resolved: 2}}, false},
 		{"one too many", []Totals{{Candidates: 6}}, []Totals{{Mismatched: 7}}, false},
 		{"right in sum only", []Totals{{Candidates: 1}, {Candidates: 2}}, []Totals{{Resolved: 2}, {Resolved: 1}}, false},
+		{"one of which nobody had asked", []Totals{{Candidates: 2, Unasked: 1}}, []Totals{{Mismatched: 2, Unasked: 1}}, true},
+		{"rows of one were not counted", []Totals{{Candidates: 2, Unasked: 1}}, []Totals{{Mismatched: 2}}, false},
 		{"a part not confirmed", []Totals{{}, {Candidates: 1}}, []Totals{{}}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

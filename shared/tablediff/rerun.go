@@ -20,8 +20,11 @@ const Keys = "keys"
 const (
 	// blockKeys is how many keys make a block of a rerun.
 	blockKeys = chunkKeys
-	// statementBlocks is of how many blocks one statement looks the keys up at most: what it sends and gets stays in memory.
+	// statementBlocks is of how many blocks one statement of a hostdb rerun looks the keys up: what it sends and gets stays in
+	// memory.
 	statementBlocks = 10
+	// unitBlocks is how many blocks a unit has at most.
+	unitBlocks = maxInFlight / blockKeys
 	// unitsPerWorker: more of them make the work end evenly, fewer make it less.
 	unitsPerWorker = 4
 )
@@ -58,7 +61,7 @@ func planRerun(ctx context.Context, store archive.Store, opener Opener, job Job,
 
 // blocksPerUnit divides about so many keys among the units of the workers.
 func blocksPerUnit(keys int64, workers int) int {
-	return int(min(max(1, keys/(blockKeys*unitsPerWorker*int64(workers))), statementBlocks))
+	return int(min(max(1, keys/(blockKeys*unitsPerWorker*int64(workers))), unitBlocks))
 }
 
 // readHead takes out of the document what is compared, and where.

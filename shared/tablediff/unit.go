@@ -112,6 +112,9 @@ func (u Unit) coversSome(p *Plan) bool {
 // be counted twice; buckets without leaves are of the whole table; and what is listed at once was not narrowed before.
 func (u Unit) narrows(p *Plan) bool {
 	whole := u.From == 0 && u.To == p.Layout.Leaves()
+	if p.Strategy == Keys && u.Probe && (p.ConfirmDelay > 0 || p.ByText) { // what nobody has asked about cannot be judged then
+		return false
+	}
 	return len(u.Leaves) == len(u.Rows) && riseWithin(u.Leaves, u.From, u.To) && riseWithin(u.Buckets, 0, p.Buckets) &&
 		(len(u.Buckets) == 0 || len(u.Leaves) > 0 || whole) &&
 		(!u.Dense || !p.ByText && len(u.Leaves) == 0 && len(u.Buckets) == 0)

@@ -151,15 +151,7 @@ func (p *planner) readKeys(ctx context.Context) error {
 		if t.Problem != nil {
 			continue
 		}
-		doc, err := document.Open(ctx, p.store, p.job.Input)
-		if err != nil {
-			return err
-		}
-		keys, err := p.collect(ctx, doc, t)
-		if err == nil {
-			err = doc.Verify()
-		}
-		doc.Close()
+		keys, err := p.keysFor(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -168,6 +160,19 @@ func (p *planner) readKeys(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (p *planner) keysFor(ctx context.Context, t *Target) (*diffkeys.Keys, error) {
+	doc, err := document.Open(ctx, p.store, p.job.Input)
+	if err != nil {
+		return nil, err
+	}
+	defer doc.Close()
+	keys, err := p.collect(ctx, doc, t)
+	if err != nil {
+		return nil, err
+	}
+	return keys, doc.Verify()
 }
 
 // collect has the source sort the keys: two texts that are one key there come out as one, unless the target may hold
