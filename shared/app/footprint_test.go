@@ -15,7 +15,7 @@ import (
 // scatteredTable makes public.t big enough to be read in physical order.
 func scatteredTable() string {
 	return `CREATE TABLE scattered (id uuid PRIMARY KEY, filler text);
-		INSERT INTO scattered SELECT md5(i::text)::uuid, repeat('f', 140) FROM generate_series(1, 60000) i`
+		INSERT INTO scattered SELECT md5(i::text)::uuid, repeat('f', 140) FROM generate_series(1, 30000) i`
 }
 
 // max_cpu_ratio bounds what a node sees of the service, although its planner would like to use all its CPUs for each query.

@@ -79,7 +79,7 @@ func TestTableRerun_HoweverKeysAreReadTheDocumentIsTheSame(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
-	const rows = 4000
+	const rows = 3000
 	for name, key := range map[string]string{"bigint": "i", "text": "'k' || i", "uuid": "md5(i::text)::uuid", "numeric": "i::numeric(9, 2)"} {
 		c.ExecAll(t, `DROP TABLE IF EXISTS t`, `CREATE TABLE t (id `+name+` PRIMARY KEY, i int, v numeric)`)
 		c.Exec(t, 0, fmt.Sprintf(`INSERT INTO t SELECT %s, i, 1.0 FROM generate_series(1, %d) i`, key, rows))
