@@ -15,7 +15,7 @@ import (
 // scatteredTable makes public.t big enough to be read in physical order.
 func scatteredTable() string {
 	return `CREATE TABLE scattered (id uuid PRIMARY KEY, filler text);
-		INSERT INTO scattered SELECT md5(i::text)::uuid, repeat('f', 140) FROM generate_series(1, 30000) i`
+		INSERT INTO scattered SELECT md5(i::text)::uuid, repeat('f', 140) FROM generate_series(1, 60000) i`
 }
 
 // max_cpu_ratio bounds what a node sees of the service, although its planner would like to use all its CPUs for each query.
@@ -23,7 +23,7 @@ func TestTableDiff_ConnectionsAndLocksStayWithinTheirBounds(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, eagerForWorkers()...)
 	c.ExecAll(t, scatteredTable())
-	c.ExecAll(t, `CREATE TABLE ordered (id int PRIMARY KEY, filler text); INSERT INTO ordered SELECT i, repeat('f', 140) FROM generate_series(1, 60000) i`)
+	c.ExecAll(t, `CREATE TABLE ordered (id int PRIMARY KEY, filler text); INSERT INTO ordered SELECT i, repeat('f', 140) FROM generate_series(1, 30000) i`)
 	c.Exec(t, 0, `DELETE FROM scattered WHERE filler IS NOT NULL AND id::text LIKE '00%'; DELETE FROM ordered WHERE id % 1000 = 0`)
 	if plan := fmt.Sprint(c.QueryStrings(t, 0, `EXPLAIN SELECT count(*) FROM scattered`)); !strings.Contains(plan, "Workers Planned") {
 		t.Errorf("the node does not want to use parallel workers: %s", plan)

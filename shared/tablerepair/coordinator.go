@@ -277,5 +277,15 @@ func (r *run) warnings() []string {
 	for _, n := range r.results {
 		warnings = append(warnings, n.Totals.Warnings...)
 	}
-	return warnings
+	return distinct(warnings)
+}
+
+// distinct leaves out what was said before: what concerns the source is found for each target.
+func distinct(texts []string) []string {
+	said := map[string]bool{}
+	return slices.DeleteFunc(texts, func(text string) bool {
+		again := said[text]
+		said[text] = true
+		return again
+	})
 }
