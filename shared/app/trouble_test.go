@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -98,14 +97,14 @@ func TestTableDiff_TroubleOfAServerIsWaitedForAndThenNamed(t *testing.T) {
 			t.Parallel()
 			c := pgtest.Own(t, tt.settings...)
 			partitionedTable(t, c)
-			s, status := troubled(t, c, tt, 3, 0)
+			s, status := troubled(t, c, tt, 2, 0)
 			if status.Status != api.StatusCompleted {
 				t.Fatalf("ended %s: %s", status.Status, status.Error)
 			}
 			if d := s.Document(t, status); countsOf(d, 0) != (counts{8, 0, 0}) || d.Result.TotalRows != 8000 {
 				t.Errorf("%d rows, %+v, want 8000 and 8 on the first node only", d.Result.TotalRows, countsOf(d, 0))
 			}
-			s, status = troubled(t, c, tt, -1, time.Second)
+			s, status = troubled(t, c, tt, 0, time.Second)
 			for _, want := range []string{`"n2"`, regexp.QuoteMeta(tt.says), `\(keys (from|below) \('`} {
 				if status.Status != api.StatusFailed || !regexp.MustCompile(want).MatchString(status.Error) {
 					t.Errorf("ended %s: %q, want FAILED saying %q", status.Status, status.Error, want)
@@ -116,23 +115,30 @@ func TestTableDiff_TroubleOfAServerIsWaitedForAndThenNamed(t *testing.T) {
 	}
 }
 
-// troubled compares while the trouble lasts from the first attempt at the fourth unit up to the last-th one.
-func troubled(t *testing.T, c *pgtest.Cluster, tt trouble, last int32, patience time.Duration) (*apptest.Service, api.TaskStatus) {
+// troubled compares while the trouble lasts from the first attempt at the fourth unit until so many attempts, at any unit, have failed; 0:
+// it never ends.
+func troubled(t *testing.T, c *pgtest.Cluster, tt trouble, failures int, patience time.Duration) (*apptest.Service, api.TaskStatus) {
 	t.Helper()
 	asReader := *c
 	asReader.User, asReader.Password = reader, "reader"
-	var attempts atomic.Int32
+	var mu sync.Mutex
 	var end func()
+	failed := 0
 	s := apptest.New(t, &asReader, apptest.Options{Patience: patience, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
-		if u.Phase == "compare" && u.Index == 3 {
-			switch attempts.Add(1) {
-			case 1:
-				end = tt.begin(t, c)
-			case last:
+		mu.Lock()
+		if u.Phase == "compare" && u.Index == 3 && end == nil {
+			end = tt.begin(t, c)
+		}
+		mu.Unlock()
+		totals, err := next.Invoke(ctx, u)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil && end != nil {
+			if failed++; failed == failures {
 				end()
 			}
 		}
-		return next.Invoke(ctx, u)
+		return totals, err
 	})})
 	return s, s.Wait(t, s.Submit(t, "public.t", oneByOne()...))
 }
