@@ -85,7 +85,6 @@ type rowStream struct {
 	stream *stream
 	keys   []table.Key
 	last   int
-	text   []byte    // of the row being read
 	row    table.Row // places for the rows to come
 	texts  []string
 }
@@ -124,7 +123,6 @@ const (
 	rowsTogether = 64
 	// smallRow is the text of a row that may share them: those of a large one should not be kept by its neighbours.
 	smallRow = 1 << 10
-	largeRow = 1 << 20
 )
 
 // readRow copies digest and columns out of the connection's buffer, all texts of the row as one. The row may be kept.
@@ -134,15 +132,17 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 		return table.KeyedRow{}, fmt.Errorf("digest: %w", err)
 	}
 	columns := values[1:]
-	if cap(r.text) > largeRow { // it should not be kept for all that follow
-		r.text = nil
-	}
-	r.text = r.text[:0]
+	size := 0
 	for _, value := range columns {
-		r.text = append(r.text, value...)
+		size += len(value)
 	}
-	row, texts := r.places(len(columns))
-	all := string(r.text)
+	var text strings.Builder // in one piece, which nobody else holds: a row may be large
+	text.Grow(size)
+	for _, value := range columns {
+		text.Write(value)
+	}
+	row, texts := r.places(len(columns), size)
+	all := text.String()
 	for i, value := range columns {
 		if value != nil {
 			texts[i], all = all[:len(value)], all[len(value):]
@@ -152,9 +152,9 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	return table.KeyedRow{Digest: x, Row: row}, nil
 }
 
-// places gives the memory of a row of so many columns.
-func (r *rowStream) places(columns int) (table.Row, []string) {
-	if len(r.text) > smallRow {
+// places gives the memory of a row of so many columns and bytes.
+func (r *rowStream) places(columns, size int) (table.Row, []string) {
+	if size > smallRow {
 		return make(table.Row, columns), make([]string, columns)
 	}
 	if len(r.row) < columns {
