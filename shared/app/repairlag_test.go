@@ -201,23 +201,17 @@ func TestTableRepair_WaitsForWhatWasWrittenJustBeforeItsLocks(t *testing.T) {
 	c.Exec(t, 0, `UPDATE t SET v = 'other' WHERE id = 1`)
 	d := s.Diff(t, "public.t")
 	writer, holder := c.Connect(t, 1), c.Connect(t, 0)
-	exec := func(conn *pgx.Conn, sql string) {
-		t.Helper()
-		if _, err := conn.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
-	exec(writer, `BEGIN; UPDATE t SET v = 'newer' WHERE id = 1`)
+	execOn(t, writer, `BEGIN; UPDATE t SET v = 'newer' WHERE id = 1`)
 	id := submitRepair(t, s, d.TaskID, "n1", nil)
 	awaitLock(t, c, 1)
-	exec(holder, `BEGIN; LOCK TABLE held`)
+	execOn(t, holder, `BEGIN; LOCK TABLE held`)
 	c.Exec(t, 1, `INSERT INTO held VALUES (1)`)
-	exec(writer, `COMMIT`)
+	execOn(t, writer, `COMMIT`)
 	time.Sleep(time.Second)
 	if got := content(t, c, 1, "t")[0][0]; got != "(1,newer)" {
 		t.Errorf("while the source lags the row was made %s", got)
 	}
-	exec(holder, `ROLLBACK`)
+	execOn(t, holder, `ROLLBACK`)
 	if status := s.Wait(t, id); status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), `"unchanged":1`) {
 		t.Errorf("%s %s %s", status.Status, status.Error, status.Result)
 	}
@@ -261,6 +255,14 @@ func mesh(t *testing.T) *pgtest.Cluster {
 		}
 	}
 	return c
+}
+
+// execOn runs statements in a session.
+func execOn(t *testing.T, conn *pgx.Conn, sql string) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // awaitLock waits until somebody waits for a lock.
@@ -359,24 +361,18 @@ func TestTableRepair_WaitsForWhatAThirdNodeWroteJustBeforeItsLocks(t *testing.T)
 	s := apptest.New(t, c, apptest.Options{})
 	d := driftOfOne(t, c, s)
 	writer, holder := c.Connect(t, 1), c.Connect(t, 0)
-	exec := func(conn *pgx.Conn, sql string) {
-		t.Helper()
-		if _, err := conn.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
-	exec(writer, `BEGIN; SELECT FROM t WHERE id = 1 FOR KEY SHARE`) // which holds up the repair, but not what is applied
+	execOn(t, writer, `BEGIN; SELECT FROM t WHERE id = 1 FOR KEY SHARE`) // which holds up the repair, but not what is applied
 	id := submitRepair(t, s, d.TaskID, "n1", nil)
 	awaitLock(t, c, 1)
-	exec(holder, `BEGIN; LOCK TABLE held`)
+	execOn(t, holder, `BEGIN; LOCK TABLE held`)
 	c.Exec(t, 2, `INSERT INTO held VALUES (1)`, `INSERT INTO t VALUES (5, 'of the third')`)
 	awaitContent(t, c, 1, [][]string{{"(1,other)"}, {"(2,gone)"}, {"(5,\"of the third\")"}})
-	exec(writer, `COMMIT`)
+	execOn(t, writer, `COMMIT`)
 	time.Sleep(time.Second)
 	if got := content(t, c, 1, "t"); len(got) != 3 || got[0][0] != "(1,other)" {
 		t.Errorf("while the source lags the node was made %v", got)
 	}
-	exec(holder, `ROLLBACK`)
+	execOn(t, holder, `ROLLBACK`)
 	if status := s.Wait(t, id); status.Status != api.StatusCompleted {
 		t.Errorf("%s %s %s", status.Status, status.Error, status.Result)
 	}

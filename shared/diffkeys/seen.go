@@ -2,7 +2,6 @@ package diffkeys
 
 import (
 	"hash/maphash"
-	"slices"
 
 	"ace/shared/table"
 )
@@ -21,13 +20,13 @@ func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), at: map[uint64]int
 
 // has says whether the chunk has a key.
 func (s *seen) has(chunk []table.Key, key table.Key) bool {
-	if s.after < len(chunk) && slices.Equal(chunk[s.after], key) {
+	if s.after < len(chunk) && chunk[s.after].Equal(key) {
 		s.after++
 		return true
 	}
 	s.hash = s.sum(key)
 	place, ok := s.at[s.hash]
-	if !ok || !slices.Equal(chunk[place], key) {
+	if !ok || !chunk[place].Equal(key) {
 		return false
 	}
 	s.after = int(place) + 1
