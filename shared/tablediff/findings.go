@@ -138,38 +138,37 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []Tx, chunk []indexed) 
 			}
 			rows[node] = row
 		}
-		if c.atRest && c.hasMoved(candidate, rows) {
+		c.take(rows)
+		if c.atRest && c.hasMoved(candidate) {
 			return movedError{candidate.at}
 		}
-		if err := c.judge(candidate, rows); err != nil {
+		if err := c.judge(candidate); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// hasMoved says whether the rows of a candidate are neither those of the first pass nor the same everywhere.
-func (c *confirmation) hasMoved(candidate indexed, rows []*table.KeyedRow) bool {
+// take takes what the nodes have of the key that is judged next.
+func (c *confirmation) take(rows []*table.KeyedRow) {
 	for node, row := range rows {
-		c.digest[node] = nil
+		c.texts[node], c.digest[node] = nil, nil
 		if row != nil {
-			c.digest[node] = &row.Digest
+			c.texts[node], c.digest[node] = row.Row, &row.Digest
 		}
 	}
+}
+
+// hasMoved says whether the rows of a candidate are neither those of the first pass nor the same everywhere.
+func (c *confirmation) hasMoved(candidate indexed) bool {
 	return !sameDigests(c.digest, candidate.Digest) && !allSame(c.digest)
 }
 
 // judge compares the rows of one key and writes the finding.
-func (c *confirmation) judge(candidate indexed, rows []*table.KeyedRow) error {
+func (c *confirmation) judge(candidate indexed) error {
 	totals := &c.job.totals
 	texts, digest := c.texts, c.digest
 	defer clear(texts)
-	for node, row := range rows {
-		texts[node], digest[node] = nil, nil
-		if row != nil {
-			texts[node], digest[node] = row.Row, &row.Digest
-		}
-	}
 	if candidate.Digest == nil {
 		totals.Unasked++
 		countRows(totals, digest)
