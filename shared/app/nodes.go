@@ -6,6 +6,7 @@ import (
 	"ace/shared/cluster"
 	"ace/shared/fault"
 	"ace/shared/pg"
+	"ace/shared/table"
 	"ace/shared/tablediff"
 )
 
@@ -62,6 +63,6 @@ func (o opener) nodes(ctx context.Context, name, database string, nodes []string
 type connected struct{ *pg.Node }
 
 // Begin opens a transaction.
-func (c connected) Begin(ctx context.Context, searchPath string) (tablediff.Tx, error) {
-	return c.Node.Begin(ctx, searchPath)
+func (c connected) Begin(ctx context.Context, access table.Access) (tablediff.Tx, error) {
+	return c.Node.Begin(ctx, access)
 }

@@ -5,6 +5,7 @@ import (
 
 	"ace/shared/invoke"
 	"ace/shared/pg"
+	"ace/shared/table"
 	"ace/shared/tablerepair"
 )
 
@@ -32,8 +33,8 @@ func (o repairOpener) Open(ctx context.Context, name, database string, nodes []s
 type repairNode struct{ *pg.Node }
 
 // Begin opens a transaction that reads.
-func (n repairNode) Begin(ctx context.Context, searchPath string) (tablerepair.Source, error) {
-	tx, err := n.Node.Begin(ctx, searchPath)
+func (n repairNode) Begin(ctx context.Context, access table.Access) (tablerepair.Source, error) {
+	tx, err := n.Node.Begin(ctx, access)
 	if err != nil {
 		return nil, err
 	}
@@ -41,8 +42,8 @@ func (n repairNode) Begin(ctx context.Context, searchPath string) (tablerepair.S
 }
 
 // BeginRepair opens a transaction that writes.
-func (n repairNode) BeginRepair(ctx context.Context, searchPath string) (tablerepair.Tx, error) {
-	tx, err := n.Node.BeginRepair(ctx, searchPath)
+func (n repairNode) BeginRepair(ctx context.Context, access table.Access) (tablerepair.Tx, error) {
+	tx, err := n.Node.BeginRepair(ctx, access)
 	if err != nil {
 		return nil, err
 	}

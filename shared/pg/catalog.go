@@ -21,7 +21,7 @@ const catalogPath = "pg_catalog"
 // It also digests constants with the seeds, of every kind that the digest treats by itself: nodes that give different
 // answers must be compared by the portable checksum.
 func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error) {
-	tx, err := n.Begin(ctx, catalogPath)
+	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
 	if err != nil {
 		return nil, err
 	}
@@ -66,9 +66,9 @@ func (c *catalogue) relation(ctx context.Context) error {
 	err := c.tx.run(ctx, doingCatalogue, query{sql: relationSQL, args: textArgs(c.schema, c.name), row: func(v [][]byte) error {
 		c.oid, c.d.Kind = string(v[0]), string(v[1])
 		c.d.Only = isTrue(v[2])
-		usable, readable = isTrue(v[3]), isTrue(v[4])
-		c.d.Encoding, c.d.UserPath = string(v[5]), string(v[6])
-		c.d.Superuser, role = isTrue(v[7]), string(v[8])
+		usable, c.d.Lockable, readable = isTrue(v[3]), isTrue(v[4]), isTrue(v[5])
+		c.d.Encoding, c.d.UserPath = string(v[6]), string(v[7])
+		c.d.Superuser, role = isTrue(v[8]), string(v[9])
 		return nil
 	}}, query{sql: "SELECT current_setting('server_version_num')", row: func(v [][]byte) error {
 		var err error

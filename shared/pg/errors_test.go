@@ -146,7 +146,7 @@ func connect(t *testing.T, at cluster.Target) error {
 	if err != nil {
 		return err
 	}
-	tx, err := n.Begin(t.Context(), "pg_catalog")
+	tx, err := n.Begin(t.Context(), table.Access{SearchPath: "pg_catalog"})
 	if err == nil {
 		tx.Close()
 	}

@@ -14,7 +14,7 @@ import (
 // parentheses and between CASE WHEN and THEN. Text that closes the one cannot also fit the other. It gives the
 // planner's estimate of the rows it selects.
 func (n *Node) CheckFilter(ctx context.Context, s table.Source) (int64, error) {
-	tx, err := n.Begin(ctx, s.SearchPath)
+	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
 		return 0, err
 	}

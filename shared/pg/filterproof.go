@@ -26,7 +26,7 @@ func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string
 	if hidden := hiddenIn(s.Filter); hidden != "" {
 		return "", "it has " + hidden, nil
 	}
-	tx, err := n.Begin(ctx, s.SearchPath)
+	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
 		return "", "", err
 	}

@@ -42,7 +42,7 @@ func nodeOf(t testing.TB, c *pgtest.Cluster, node int) *Node {
 // begin opens a transaction that is closed when the test ends.
 func begin(t testing.TB, n *Node, s table.Source) *Tx {
 	t.Helper()
-	tx, err := n.Begin(t.Context(), s.SearchPath)
+	tx, err := n.Begin(t.Context(), s.Access())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // Sample reads the first row of evenly spaced pages of every leaf: about n keys in physical order, each marked with
 // its leaf. Where leaves may not be read by themselves the parent is sampled, and physical order is not known.
 func (n *Node) Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
-	tx, err := n.Begin(ctx, s.SearchPath)
+	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]tab
 // Every gives the key of every step-th row in key order, read exactly and with the filter: for tables (or filtered
 // parts of tables) small enough for that. The first row is not among them.
 func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.Key, error) {
-	tx, err := n.Begin(ctx, s.SearchPath)
+	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (n *Node) RankKeys(ctx context.Context, s table.Source, keys []table.Key) (
 	if ranks, ok := plainRanks(s, keys); ok {
 		return ranks, nil
 	}
-	tx, err := n.Begin(ctx, s.SearchPath)
+	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
 		return nil, err
 	}

@@ -27,13 +27,13 @@ type RepairTx struct {
 	committed bool
 }
 
-// BeginRepair takes a connection. The server is told with the first call.
-func (n *Node) BeginRepair(ctx context.Context, searchPath string) (*RepairTx, error) {
+// BeginRepair takes a connection for a transaction, which begins on the server with the first call.
+func (n *Node) BeginRepair(ctx context.Context, access table.Access) (*RepairTx, error) {
 	conn, err := n.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &RepairTx{tx: &Tx{node: n, conn: conn, mode: readWrite, searchPath: searchPath}}, nil
+	return &RepairTx{tx: &Tx{node: n, conn: conn, mode: readWrite, access: access}}, nil
 }
 
 // Close rolls back what was not committed, and ends the session.
@@ -153,7 +153,7 @@ func (r *RepairTx) Columns(ctx context.Context, schema, name string) ([]table.Co
 			columns = append(columns, table.Column{Name: string(v[0]), Declared: string(v[1]), Generated: isTrue(v[2])})
 			return nil
 		},
-	}, path(r.tx.searchPath))
+	}, path(r.tx.access.SearchPath))
 }
 
 // CheckNow has the constraints that wait for the end checked, so that what they say is said before COMMIT.

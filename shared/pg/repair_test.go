@@ -34,7 +34,7 @@ func writable(t testing.TB, c *pgtest.Cluster, sql string) (*Node, table.Target)
 
 func beginRepair(t testing.TB, n *Node, at table.Target) *RepairTx {
 	t.Helper()
-	tx, err := n.BeginRepair(t.Context(), at.SearchPath)
+	tx, err := n.BeginRepair(t.Context(), at.Access())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestRepairTx_OnlyOneHoldsTheFenceOfATable(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY)`)
 	tx := beginRepair(t, n, at)
-	second, err := n.BeginRepair(t.Context(), at.SearchPath)
+	second, err := n.BeginRepair(t.Context(), at.Access())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +300,7 @@ func TestKeepLocal_WhatARepairWritesHasAnOriginAndTheNextSessionHasNone(t *testi
 	for i, id := range []string{"1", "2"} { // the second one finds the first's origin in use
 		tx := beginRepair(t, n, at)
 		if i == 1 {
-			other, err := n.BeginRepair(t.Context(), at.SearchPath)
+			other, err := n.BeginRepair(t.Context(), at.Access())
 			if err != nil {
 				t.Fatal(err)
 			}

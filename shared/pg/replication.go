@@ -55,7 +55,14 @@ func (r *RepairTx) Position(ctx context.Context) (lsn string, err error) {
 // FlushLog has the node's log on disk as far as it has come, by committing an empty message, which PostgreSQL's own
 // subscriptions do not ask for: subscribers are sent no more than that, and where nobody else commits they would wait. A standby has nothing to write.
 func (n *Node) FlushLog(ctx context.Context) error {
-	return n.ask(ctx, "writing the log", query{sql: "SET LOCAL synchronous_commit = local"},
+	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
+	if err != nil {
+		return err
+	}
+	defer tx.Close()
+	tx.commits = true // a message of a transaction that is rolled back is not written
+	tx.Last()
+	return tx.run(ctx, "writing the log", query{sql: "SET LOCAL synchronous_commit = local"},
 		query{sql: "SELECT pg_logical_emit_message(true, 'ace', '') WHERE NOT pg_is_in_recovery()"})
 }
 
@@ -113,7 +120,7 @@ func behind(slot, lsn string, bytes *int64, found *bool) query {
 
 // ask runs queries of the catalogue in a transaction of their own.
 func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
-	tx, err := n.Begin(ctx, catalogPath)
+	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
 	if err != nil {
 		return err
 	}

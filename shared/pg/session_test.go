@@ -9,6 +9,7 @@ import (
 
 	"ace/shared/cluster"
 	"ace/shared/pg/pgtest"
+	"ace/shared/table"
 )
 
 // testNode gives the first node of a fresh cluster over one connection, so that whatever a transaction leaves in its
@@ -76,7 +77,7 @@ func TestTx_LeavesNothingInTheSession(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tx, err := n.Begin(t.Context(), "pg_catalog, public")
+			tx, err := n.Begin(t.Context(), table.Access{SearchPath: "pg_catalog, public"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +98,7 @@ func TestTx_PinsItsSettingsWhateverTheDatabaseSays(t *testing.T) {
 	c.Exec(t, 0, `ALTER DATABASE `+c.DB+` SET TimeZone = 'Asia/Tokyo'`, `ALTER DATABASE `+c.DB+` SET DateStyle = 'German, DMY'`,
 		`ALTER DATABASE `+c.DB+` SET extra_float_digits = -10`, `ALTER DATABASE `+c.DB+` SET bytea_output = 'escape'`,
 		`ALTER DATABASE `+c.DB+` SET default_transaction_read_only = off`)
-	tx, err := n.Begin(t.Context(), "pg_catalog, public")
+	tx, err := n.Begin(t.Context(), table.Access{SearchPath: "pg_catalog, public"})
 	if err != nil {
 		t.Fatal(err)
 	}

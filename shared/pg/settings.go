@@ -11,6 +11,9 @@ import (
 // idleMargin is how much longer than a statement a transaction may wait for the other nodes.
 const idleMargin = time.Minute
 
+// lockTimeout is how long a statement waits for a lock.
+const lockTimeout = "10s"
+
 // setting is one configuration parameter, set for the current transaction only.
 type setting struct{ name, value string }
 
@@ -30,7 +33,7 @@ var pinned = []setting{ //nolint:gochecknoglobals // a constant list
 	{"row_security", "off"}, // an error is better than rows silently hidden
 	{"max_parallel_workers_per_gather", "0"},
 	{"jit", "off"},
-	{"lock_timeout", "10s"},
+	{"lock_timeout", lockTimeout},
 	{"tcp_keepalives_idle", "30"}, // a client that is gone is noticed within a minute
 	{"tcp_keepalives_interval", "10"},
 	{"tcp_keepalives_count", "3"},
@@ -48,12 +51,12 @@ func settingsQuery(settings []setting, searchPath string, timeout time.Duration)
 	var b strings.Builder
 	b.WriteString("SELECT ")
 	for _, s := range settings {
-		fmt.Fprintf(&b, "set_config('%s', '%s', true), ", s.name, s.value)
+		fmt.Fprintf(&b, "pg_catalog.set_config('%s', '%s', true), ", s.name, s.value)
 	}
-	fmt.Fprintf(&b, "set_config('statement_timeout', '%d', true), ", timeout.Milliseconds())
+	fmt.Fprintf(&b, "pg_catalog.set_config('statement_timeout', '%d', true), ", timeout.Milliseconds())
 	// A node that has answered waits for the slowest, which may take as long as a statement may.
-	fmt.Fprintf(&b, "set_config('idle_in_transaction_session_timeout', '%d', true), ", (timeout + idleMargin).Milliseconds())
-	b.WriteString("set_config('search_path', $1, true)")
+	fmt.Fprintf(&b, "pg_catalog.set_config('idle_in_transaction_session_timeout', '%d', true), ", (timeout + idleMargin).Milliseconds())
+	b.WriteString("pg_catalog.set_config('search_path', $1, true)")
 	return query{sql: b.String(), args: textArgs(searchPath)}
 }
 

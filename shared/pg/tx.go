@@ -6,6 +6,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ace/shared/table"
 )
 
 // query is one statement with its parameters as text; nil is NULL. row, if set, is called for each result row; the
@@ -31,25 +33,26 @@ const readOnly = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 // Tx is a short read-only transaction with one snapshot. BEGIN and the pinned settings travel with the first
 // statements, so a Tx that was only opened has cost nothing. It is used by one goroutine at a time and must be closed.
 type Tx struct {
-	node       *Node
-	conn       *pgxpool.Conn
-	mode       string // how it begins
-	searchPath string
-	snapshot   string // exported by another transaction; "": its own
-	begun      bool
-	last       bool // COMMIT travels with the next queries
-	keep       bool // the next queries' locks end with them
-	broken     bool
-	active     *stream
+	node     *Node
+	conn     *pgxpool.Conn
+	mode     string // how it begins
+	access   table.Access
+	snapshot string // exported by another transaction; "": its own
+	begun    bool
+	last     bool // the transaction's end travels with the next queries
+	keep     bool // the next queries' locks end with them
+	commits  bool // what it does is to last
+	broken   bool
+	active   *stream
 }
 
-// Begin takes a connection for a transaction. The server is told with the first query.
-func (n *Node) Begin(ctx context.Context, searchPath string) (*Tx, error) {
+// Begin takes a connection for a transaction, which begins on the server with the first query.
+func (n *Node) Begin(ctx context.Context, access table.Access) (*Tx, error) {
 	conn, err := n.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &Tx{node: n, conn: conn, mode: readOnly, searchPath: searchPath}, nil
+	return &Tx{node: n, conn: conn, mode: readOnly, access: access}, nil
 }
 
 // Close ends the transaction and gives the connection back.
@@ -126,13 +129,10 @@ func (t *Tx) open(ctx context.Context, doing string, queries ...query) (*stream,
 	s.pipeline = t.conn.Conn().PgConn().StartPipeline(ctx)
 	if !t.begun {
 		t.begun = true
-		s.index = -3 // BEGIN and the settings come first
-		s.send(query{sql: t.mode})
-		if t.snapshot != "" {
+		for _, q := range t.beginning() {
 			s.index--
-			s.send(importQuery(t.snapshot))
+			s.send(q)
 		}
-		s.send(settingsQuery(pinned, t.searchPath, t.node.timeout))
 	}
 	if t.keep {
 		s.index--
@@ -148,7 +148,7 @@ func (t *Tx) open(ctx context.Context, doing string, queries ...query) (*stream,
 		t.keep = false
 	}
 	if t.last {
-		s.send(query{sql: "COMMIT"})
+		s.send(query{sql: t.ending()})
 		t.begun, t.last = false, false
 	}
 	if err := s.pipeline.Sync(); err != nil {
@@ -157,6 +157,31 @@ func (t *Tx) open(ctx context.Context, doing string, queries ...query) (*stream,
 	}
 	t.active = s
 	return s, nil
+}
+
+// beginning returns the statements that come before the first query. A table that is locked is locked
+// before any statement that takes a snapshot: rewriting a table (ALTER TABLE, pg_repack, REPACK) is
+// not MVCC-safe, so a snapshot that is older than the rewrite would see an empty table. LOCK and SET
+// take no snapshot.
+func (t *Tx) beginning() []query {
+	queries := []query{{sql: t.mode}}
+	if t.snapshot != "" {
+		queries = append(queries, importQuery(t.snapshot))
+	}
+	if t.access.Lock != "" {
+		queries = append(queries, query{sql: "SET LOCAL lock_timeout = '" + lockTimeout + "'"},
+			query{sql: "LOCK TABLE " + t.access.Lock + " IN ACCESS SHARE MODE"})
+	}
+	return append(queries, settingsQuery(pinned, t.access.SearchPath, t.node.timeout))
+}
+
+// ending returns how the transaction ends. A reading transaction is rolled back, which undoes what
+// functions in a table_filter may have done.
+func (t *Tx) ending() string {
+	if t.commits {
+		return "COMMIT"
+	}
+	return "ROLLBACK"
 }
 
 // stream reads the results of pipelined queries row by row. It lives within one call of its creator, which is why it

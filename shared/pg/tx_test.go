@@ -58,7 +58,7 @@ func TestTx_SettingsArePinnedWhateverTheDatabaseSaysAndStayInNoSession(t *testin
 				pgtest.DatabaseSetting(0, "search_path", "nowhere"), pgtest.DatabaseSetting(0, "statement_timeout", "7min"))
 			n := nodeOf(t, c, 0)
 			before := session(t, n)
-			tx, err := n.Begin(t.Context(), `pg_catalog, "My Schema"`)
+			tx, err := n.Begin(t.Context(), table.Access{SearchPath: `pg_catalog, "My Schema"`})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -252,7 +252,7 @@ func TestTx_AServerThatDiesIsUnavailableAndThenBackAgain(t *testing.T) {
 		t.Errorf("a dead server gives %v, want Unavailable and the node's name", err)
 	}
 	tx.Close()
-	if _, err := n.Begin(t.Context(), s.SearchPath); fault.CodeOf(err) != fault.Unavailable {
+	if _, err := n.Begin(t.Context(), s.Access()); fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("connecting to a dead server gives %v, want Unavailable", err)
 	}
 	if err := c.Nodes[0].Server.Restart(t.Context()); err != nil {

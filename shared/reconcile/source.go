@@ -46,7 +46,7 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 			s.KeyHash = c.keyHash(s.Order, r.Seeds.Inner)
 		}
 	}
-	s.SearchPath = searchPath(r, d)
+	s.SearchPath, s.Lockable = searchPath(r, d), d.Lockable
 	return s
 }
 

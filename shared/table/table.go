@@ -181,6 +181,7 @@ type Description struct {
 	UserPath      string // the role's own search_path, resolved: "public, ext"
 	Kind          string // relkind: r, p
 	Only          bool   // an inheritance parent: its children are not part of it
+	Lockable      bool   // the role may SELECT from the table as a whole, and so may lock it
 	Columns       []Column
 	Key           []KeyColumn
 	KeyIndex      string // name of the index the key was taken from
@@ -211,16 +212,18 @@ type Leaf struct {
 // every statement of every worker means the same. Fragments are complete and quoted; column references are qualified
 // with the table's name.
 type Source struct {
-	Node       string   `json:"node"`
-	Relation   string   `json:"relation"`    // "public"."users", with ONLY for an inheritance parent
-	Alias      string   `json:"alias"`       // "users": how the fragments refer to it
-	SearchPath string   `json:"search_path"` // value for set_config
-	Key        []string `json:"key"`         // references of the key columns
-	KeyType    []string `json:"key_type"`    // their types, for casts of parameters
-	KeyLabel   []bool   `json:"key_label"`   // enums of other labels elsewhere: a text that is no label here is NULL as a key
-	KeyEqual   []string `json:"key_equal"`   // the key index's equality: OPERATOR(pg_catalog.=)
-	Order      []string `json:"order"`       // what the ranges compare: Key, or its text under "C"
-	OrderType  []string `json:"order_type"`  // the types of Order
+	Node       string `json:"node"`
+	Relation   string `json:"relation"`    // "public"."users", with ONLY for an inheritance parent
+	Alias      string `json:"alias"`       // "users": how the fragments refer to it
+	SearchPath string `json:"search_path"` // value for set_config
+	// Lockable: the role may lock the table, so that it is locked before the snapshot is taken.
+	Lockable  bool     `json:"lockable,omitempty"`
+	Key       []string `json:"key"`        // references of the key columns
+	KeyType   []string `json:"key_type"`   // their types, for casts of parameters
+	KeyLabel  []bool   `json:"key_label"`  // enums of other labels elsewhere: a text that is no label here is NULL as a key
+	KeyEqual  []string `json:"key_equal"`  // the key index's equality: OPERATOR(pg_catalog.=)
+	Order     []string `json:"order"`      // what the ranges compare: Key, or its text under "C"
+	OrderType []string `json:"order_type"` // the types of Order
 	// ScalarOrder: Order is one column of a plain base type, so that width_bucket takes it as it is.
 	ScalarOrder bool `json:"scalar_order"`
 	// Collate: the collations of Order, quoted, where they are not the database's default.
@@ -236,6 +239,30 @@ type Source struct {
 	Filter  string  `json:"filter,omitempty"`
 	Within  Buckets `json:"within,omitzero"` // only the rows of these are read
 	Leaves  []Leaf  `json:"leaves,omitempty"`
+}
+
+// Access is what a transaction on a table needs to know before its first statement.
+type Access struct {
+	SearchPath string
+	// Lock is the relation that is locked in ACCESS SHARE mode before the transaction takes its
+	// snapshot, as a FROM clause names it. Empty: no relation is locked first.
+	Lock string
+}
+
+// Access returns how a transaction that reads the table begins.
+func (s Source) Access() Access {
+	a := Access{SearchPath: s.SearchPath}
+	if s.Lockable {
+		a.Lock = s.Relation
+	}
+	return a
+}
+
+// Unlocked returns the same access without the lock, for a transaction that holds its snapshot for
+// longer than the table may be locked.
+func (a Access) Unlocked() Access {
+	a.Lock = ""
+	return a
 }
 
 // Name writes schema.table for people: quoted only where SQL asks for it.

@@ -209,7 +209,7 @@ func (o keyOrder) respell(ctx context.Context) func([]table.Key) ([]table.Key, e
 
 func (o keyOrder) spellings(ctx context.Context, node int, keys []table.Key) ([]table.Key, error) {
 	source := o.plan.Sources[node]
-	tx, err := o.nodes[node].Begin(ctx, source.SearchPath)
+	tx, err := o.nodes[node].Begin(ctx, source.Access())
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func (n *scripted) RankKeys(_ context.Context, _ table.Source, keys []table.Key)
 	return rankNumbers(keys)
 }
 
-func (n *scripted) Begin(context.Context, string) (Tx, error) {
+func (n *scripted) Begin(context.Context, table.Access) (Tx, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	state := n.states[min(n.begun, len(n.states)-1)]

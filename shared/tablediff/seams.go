@@ -30,8 +30,9 @@ type Node interface {
 	Every(ctx context.Context, s table.Source, step int64) ([]table.Key, error)
 	// RankKeys gives each key's place in the run's order; keys that the index holds equal have the same.
 	RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
-	// Begin opens a short read-only transaction with one snapshot. It must be closed.
-	Begin(ctx context.Context, searchPath string) (Tx, error)
+	// Begin opens a short read-only transaction with one snapshot, which it takes once the table is
+	// locked. It must be closed.
+	Begin(ctx context.Context, access table.Access) (Tx, error)
 }
 
 // Tx is a short read-only transaction on one node. It is used by one goroutine at a time.

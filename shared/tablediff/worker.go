@@ -144,7 +144,11 @@ func (j *job) begin(ctx context.Context) ([]Tx, func(), error) {
 func (j *job) open(ctx context.Context) ([]Tx, error) {
 	var txs []Tx
 	for i, node := range j.nodes {
-		tx, err := node.Begin(ctx, j.plan.Sources[i].SearchPath)
+		access := j.plan.Sources[i].Access()
+		if j.pass != nil { // a snapshot that is kept between units must not keep a lock
+			access = access.Unlocked()
+		}
+		tx, err := node.Begin(ctx, access)
 		if err != nil {
 			closeAll(txs)
 			return nil, err

@@ -32,7 +32,7 @@ type attempt struct {
 func (j *job) repair(ctx context.Context) (Totals, error) {
 	a := &attempt{job: j, number: j.unit.Attempt}
 	source, err := j.begin(ctx, func(ctx context.Context) (err error) {
-		a.tx, err = j.node.BeginRepair(ctx, j.target.Write.SearchPath)
+		a.tx, err = j.node.BeginRepair(ctx, j.target.Write.Access())
 		return err
 	})
 	if a.tx != nil {

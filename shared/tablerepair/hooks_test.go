@@ -15,13 +15,13 @@ func (n hookedNode) step(call string) {
 	}
 }
 
-func (n hookedNode) Begin(ctx context.Context, searchPath string) (tablerepair.Source, error) {
-	tx, err := n.Node.Begin(ctx, searchPath)
+func (n hookedNode) Begin(ctx context.Context, access table.Access) (tablerepair.Source, error) {
+	tx, err := n.Node.Begin(ctx, access)
 	return hookedReader{tx, n}, err
 }
 
-func (n hookedNode) BeginRepair(ctx context.Context, searchPath string) (tablerepair.Tx, error) {
-	tx, err := n.Node.BeginRepair(ctx, searchPath)
+func (n hookedNode) BeginRepair(ctx context.Context, access table.Access) (tablerepair.Tx, error) {
+	tx, err := n.Node.BeginRepair(ctx, access)
 	return hookedTx{tx, n}, err
 }
 

@@ -29,10 +29,11 @@ type Node interface {
 	// Behind gives how many bytes up to a position in the log the subscriber of a slot of this node has not applied; false: this
 	// node has no such slot.
 	Behind(ctx context.Context, slot, position string) (int64, bool, error)
-	// Begin opens a read-only transaction with one snapshot, which is taken with the first read. It must be closed.
-	Begin(ctx context.Context, searchPath string) (Source, error)
+	// Begin opens a read-only transaction with one snapshot, which the first read takes once the
+	// table is locked. It must be closed.
+	Begin(ctx context.Context, access table.Access) (Source, error)
 	// BeginRepair opens a transaction that writes. It must be closed, which rolls back what was not committed.
-	BeginRepair(ctx context.Context, searchPath string) (Tx, error)
+	BeginRepair(ctx context.Context, access table.Access) (Tx, error)
 }
 
 // Reader reads rows by key. It is used by one goroutine at a time.

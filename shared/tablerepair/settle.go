@@ -60,7 +60,7 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	if err == nil || !errors.Is(err, archive.ErrNotFound) {
 		return o, err
 	}
-	tx, err := s.node.BeginRepair(ctx, s.target.Write.SearchPath)
+	tx, err := s.node.BeginRepair(ctx, s.target.Write.Access().Unlocked())
 	if err != nil {
 		return outcome{Outcome: Unknown}, err
 	}

@@ -106,9 +106,9 @@ func (j *job) begin(ctx context.Context, target func(context.Context) error) (so
 		if err := target(ctx); err != nil {
 			return nil, err
 		}
-		return j.source.Begin(ctx, j.target.Read.SearchPath)
+		return j.source.Begin(ctx, j.target.Read.Access())
 	}
-	if source, err = j.source.Begin(ctx, j.target.Read.SearchPath); err != nil {
+	if source, err = j.source.Begin(ctx, j.target.Read.Access()); err != nil {
 		return nil, err
 	}
 	if err := target(ctx); err != nil {
@@ -156,7 +156,7 @@ func (j *job) dryRun(ctx context.Context) (Totals, error) {
 	}
 	var node Reader
 	source, err := j.begin(ctx, func(ctx context.Context) (err error) {
-		node, err = j.node.Begin(ctx, j.target.Write.SearchPath)
+		node, err = j.node.Begin(ctx, j.target.Write.Access())
 		return err
 	})
 	if node != nil {

@@ -15,6 +15,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/pg"
 	"ace/shared/pg/pgtest"
+	"ace/shared/table"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -172,7 +173,7 @@ func TestPassword_ARotatedSecretIsUsedByTheNextConnection(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		tx, err := n.Begin(t.Context(), "pg_catalog")
+		tx, err := n.Begin(t.Context(), table.Access{SearchPath: "pg_catalog"})
 		if err == nil {
 			tx.Close()
 		}
