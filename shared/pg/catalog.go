@@ -117,6 +117,10 @@ func (c *catalogue) details(ctx context.Context) error {
 			c.candidates = append(c.candidates, k)
 			return err
 		}},
+		query{sql: indexOrdersSQL(c.d.ServerVersion), args: textArgs(c.oid), row: func(v [][]byte) error {
+			c.d.IndexOrders = append(c.d.IndexOrders, readIndexOrder(v))
+			return nil
+		}},
 		query{sql: leavesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
 			return c.addLeaf(v)
 		}},
@@ -243,6 +247,16 @@ func readColumn(v [][]byte) columnRow {
 		col.CollName = string(v[9])
 	}
 	return col
+}
+
+func readIndexOrder(v [][]byte) table.IndexOrder {
+	return table.IndexOrder{
+		Index: string(v[0]), Qualified: string(v[1]), Unique: isTrue(v[2]), Column: string(v[3]),
+		Collation: table.Collation{
+			Provider: string(v[4]), Locale: string(v[5]), Deterministic: isTrue(v[6]), Version: string(v[7]),
+		},
+		Recorded: string(v[8]), CollName: string(v[9]), Database: string(v[10]),
+	}
 }
 
 func isTrue(v []byte) bool { return string(v) == "t" }

@@ -84,6 +84,61 @@ JOIN pg_am am ON am.oid = ic.relam
 WHERE i.indrelid = $1::oid AND i.indisunique
 ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, ic.relname`
 
+// indexOrdersSQL returns the collations that the table's indexes depend on: those of their columns,
+// and those that a column's type brings along, such as a range's or a composite type's. jsonb and
+// collatable types of extensions also depend on the database's default. A partition's index counts
+// only if it is not a part of one of the table's.
+func indexOrdersSQL(version int) string {
+	databaseVersion := "pg_database_collation_actual_version(db.oid)"
+	if version < 150000 {
+		databaseVersion = "NULL"
+	}
+	return strings.Replace(`
+WITH RECURSIVE part(index, place, type, coll) AS (
+    SELECT i.indexrelid, a.attnum, a.atttypid, i.indcollation[a.attnum - 1]
+    FROM pg_index i
+    JOIN pg_class ic ON ic.oid = i.indexrelid AND NOT ic.relispartition
+    JOIN pg_attribute a ON a.attrelid = i.indexrelid AND a.attnum <= i.indnkeyatts
+    WHERE i.indrelid = $1::oid OR i.indrelid IN (SELECT t.relid FROM pg_partition_tree($1::oid) t)
+  UNION
+    SELECT p.index, p.place, inner_type.type, inner_type.coll
+    FROM part p JOIN pg_type t ON t.oid = p.type
+    CROSS JOIN LATERAL (
+        SELECT t.typbasetype, p.coll WHERE t.typtype = 'd'
+        UNION ALL
+        SELECT t.typelem, p.coll WHERE t.typtype = 'b' AND t.typcategory = 'A' AND t.typelem <> 0
+        UNION ALL
+        SELECT r.rngsubtype, r.rngcollation FROM pg_range r WHERE t.oid IN (r.rngtypid, r.rngmultitypid)
+        UNION ALL
+        SELECT a.atttypid, a.attcollation FROM pg_attribute a
+        WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) inner_type(type, coll)),
+used(index, place, coll) AS (
+    SELECT index, place, coll FROM part WHERE coll <> 0
+  UNION
+    SELECT p.index, p.place, 'pg_catalog."default"'::regcollation::oid
+    FROM part p JOIN pg_type t ON t.oid = p.type
+    WHERE t.oid = 'jsonb'::regtype OR t.typtype = 'b' AND t.typcategory <> 'A' AND t.typcollation <> 0 AND t.typnamespace <> 'pg_catalog'::regnamespace)
+SELECT ic.relname, quote_ident(n.nspname) || '.' || quote_ident(ic.relname), i.indisunique OR i.indisexclusion, a.attname,
+       CASE WHEN co.collprovider = 'd' THEN coalesce(to_jsonb(db)->>'datlocprovider', 'c') ELSE co.collprovider::text END,
+       CASE WHEN co.collprovider = 'd'
+            THEN coalesce(to_jsonb(db)->>'datlocale', to_jsonb(db)->>'daticulocale', db.datcollate)
+            ELSE coalesce(to_jsonb(co)->>'colllocale', to_jsonb(co)->>'colliculocale', co.collcollate) END,
+       co.collisdeterministic,
+       CASE WHEN co.collprovider = 'd' THEN $DATABASE_VERSION ELSE pg_collation_actual_version(co.oid) END,
+       CASE WHEN co.collprovider = 'd' THEN to_jsonb(db)->>'datcollversion' ELSE co.collversion END,
+       CASE WHEN co.collprovider <> 'd' THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END,
+       quote_ident(db.datname)
+FROM used u
+JOIN pg_collation co ON co.oid = u.coll
+JOIN pg_namespace cn ON cn.oid = co.collnamespace
+JOIN pg_database db ON db.datname = current_database()
+JOIN pg_index i ON i.indexrelid = u.index
+JOIN pg_class ic ON ic.oid = u.index
+JOIN pg_namespace n ON n.oid = ic.relnamespace
+LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[u.place - 1] AND a.attnum > 0
+ORDER BY i.indisprimary DESC, ic.relname, u.place, co.oid`, "$DATABASE_VERSION", databaseVersion, 1)
+}
+
 // leavesSQL gives the relations that hold the rows, and whether they may be read page by page.
 const leavesSQL = `
 SELECT n.nspname, c.relname, coalesce(pg_relation_filenode(c.oid), 0),

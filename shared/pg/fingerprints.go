@@ -17,7 +17,7 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 	prints := make([]table.Fingerprint, len(ranges))
 	seen := make([]bool, len(ranges))
 	var total int64
-	queries := settings(rangePlans)
+	queries := settings(plansFor(s, rangePlans))
 	for _, b := range byShape(ranges) {
 		q := b.lateral(s, func(rows string) string { return fingerprintSQL(s, rows, keys, each+1) })
 		q.row = func(v [][]byte) error {

@@ -18,7 +18,7 @@ const horizon = "pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::
 func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error) {
 	found := make([]table.Freshness, len(ranges))
 	seen := make([]bool, len(ranges))
-	queries := settings(rangePlans)
+	queries := settings(plansFor(s, rangePlans))
 	for _, b := range byShape(ranges) {
 		q := b.statement(s, ages(s), "")
 		q.row = func(v [][]byte) error {

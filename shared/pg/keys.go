@@ -14,6 +14,9 @@ import (
 // selects of the row, lock how it locks it. The first result column is the key's place in the list + 1; a key without a
 // row gives none.
 func byKey(s table.Source, keys []table.Key, head, lock string) query {
+	if s.Unindexed {
+		return scanForKeys(s, keys, head, lock)
+	}
 	columns, name := list("k", len(s.Key)), outer(s)
 	return query{
 		args: columnsOf(keys, len(s.Key)),
@@ -38,7 +41,7 @@ func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*
 		digests[i] = &x
 		return err
 	}
-	return digests, t.run(ctx, "re-reading differing keys", append(settings(rangePlans), q)...)
+	return digests, t.run(ctx, "re-reading differing keys", append(settings(lookupPlans(s)), q)...)
 }
 
 // Spellings gives for each key the text that its row has it in, which may be another where equal keys need not look
@@ -57,7 +60,7 @@ func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key) ([
 		spelt[i] = readKey(v[1:])
 		return nil
 	}
-	return spelt, t.run(ctx, "reading keys", append(settings(rangePlans), q)...)
+	return spelt, t.run(ctx, "reading keys", append(settings(lookupPlans(s)), q)...)
 }
 
 // twice is the error of a unique index that is not.
@@ -73,7 +76,7 @@ func (t *Tx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.
 
 func (t *Tx) rows(ctx context.Context, s table.Source, keys []table.Key, lock string) (table.RowStream, error) {
 	q := byKey(s, keys, s.Digest+" AS x, "+strings.Join(s.Columns, ", "), lock)
-	st, err := t.open(ctx, "reading differing rows", append(settings(rangePlans), q)...)
+	st, err := t.open(ctx, "reading differing rows", append(settings(lookupPlans(s)), q)...)
 	if err != nil {
 		return nil, err
 	}

@@ -137,7 +137,7 @@ func readStretchSum(v [][]byte, spans int, by table.Grouping) (span, group int, 
 
 // perSpan asks something about every span, and makes sure that no leaf was rewritten since the plan.
 func (t *Tx) perSpan(s table.Source, spans []table.Span, ask func(i int) query) ([]query, error) {
-	queries := settings(pagePlans)
+	queries := settings(plansFor(s, pagePlans))
 	for i, span := range spans {
 		if span.Leaf < 0 || span.Leaf >= len(s.Leaves) {
 			return nil, fault.New(fault.Internal, "the plan has no leaf %d on node %q", span.Leaf, t.node.name)
@@ -235,5 +235,5 @@ func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, r
 			return err
 		},
 	}
-	return lists, t.run(ctx, "listing differing ranges", append(settings(scanPlans), q)...)
+	return lists, t.run(ctx, "listing differing ranges", append(settings(plansFor(s, scanPlans)), q)...)
 }

@@ -92,7 +92,7 @@ func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]
 	var seenBy int64
 	sums := make([]table.Sum, len(ranges))
 	seen := make([]bool, len(ranges))
-	queries := settings(rangePlans)
+	queries := settings(plansFor(s, rangePlans))
 	for _, b := range byShape(ranges) {
 		q := b.statement(s, "count(*) AS n, coalesce(pg_catalog.bit_xor("+s.Digest+"), 0) AS x, "+horizon, "")
 		q.row = func(v [][]byte) error {
@@ -128,7 +128,7 @@ func (n *Node) answered(seen []bool) error {
 func (t *Tx) List(ctx context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error) {
 	lists := make([][]table.Listed, len(ranges))
 	var total int64
-	queries := settings(rangePlans)
+	queries := settings(plansFor(s, rangePlans))
 	for _, b := range byShape(ranges) {
 		q := b.statement(s, strings.Join(s.Key, ", ")+", "+s.Digest, " ORDER BY "+strings.Join(s.Order, ", "))
 		q.row = func(v [][]byte) error {
@@ -169,7 +169,7 @@ func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64,
 		keys = append(keys, readKey(v))
 		return nil
 	}
-	return keys, t.run(ctx, "splitting a block", append(settings(plans), q)...)
+	return keys, t.run(ctx, "splitting a block", append(settings(plansFor(s, plans)), q)...)
 }
 
 // settings turns planner settings into a query.

@@ -30,6 +30,7 @@ func Tables(nodes []*table.Description, ignored []string) (*Common, error) {
 		}
 	}
 	c.compareOrders(nodes)
+	c.distrustIndexes(nodes)
 	c.findKeyHash(nodes)
 	c.warn(nodes)
 	return c, nil

@@ -26,6 +26,8 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 		Alias:    table.Quote(r.Table),
 		Filter:   r.Filter,
 		Leaves:   d.Leaves,
+
+		Unindexed: len(StaleIndexes(d, r.Filter != "")) > 0,
 	}
 	if d.LeavesHidden {
 		s.Leaves = nil

@@ -186,6 +186,7 @@ type Description struct {
 	Key           []KeyColumn
 	KeyIndex      string // name of the index the key was taken from
 	Primary       bool   // it is the primary key
+	IndexOrders   []IndexOrder
 	Leaves        []Leaf // the relations that hold the rows; one for a plain table; those the role may not read are left out
 	LeavesHidden  bool   // some leaves may not be read by themselves: only the parent is
 	RowEstimate   int64  // the planner's
@@ -235,10 +236,12 @@ type Source struct {
 	// KeyDigest digests the key's columns alone, a bigint; empty where Digest is not made of hashes.
 	KeyDigest string `json:"key_digest,omitempty"`
 	// KeyHash is a bigint that is the same for equal keys on every node; empty where nobody vouches for that.
-	KeyHash string  `json:"key_hash,omitempty"`
-	Filter  string  `json:"filter,omitempty"`
-	Within  Buckets `json:"within,omitzero"` // only the rows of these are read
-	Leaves  []Leaf  `json:"leaves,omitempty"`
+	KeyHash string `json:"key_hash,omitempty"`
+	// Unindexed: statements must not use an index of the table, since one of them may be out of order.
+	Unindexed bool    `json:"unindexed,omitempty"`
+	Filter    string  `json:"filter,omitempty"`
+	Within    Buckets `json:"within,omitzero"` // only the rows of these are read
+	Leaves    []Leaf  `json:"leaves,omitempty"`
 }
 
 // Access is what a transaction on a table needs to know before its first statement.

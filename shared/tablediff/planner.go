@@ -114,7 +114,8 @@ func (p *planner) describe(ctx context.Context) error {
 	p.plan.ByText = slices.Contains(p.common.ByText, true)
 	p.plan.Warnings = append(p.plan.Warnings, p.common.Warnings...)
 	p.writeSources()
-	for _, d := range p.descriptions {
+	for i, d := range p.descriptions {
+		p.plan.Warnings = append(p.plan.Warnings, reconcile.StaleWarnings(d, p.plan.Sources[i].Filter != "")...)
 		p.plan.ServerVersions = append(p.plan.ServerVersions, versionText(d.ServerVersion))
 	}
 	return nil
@@ -130,7 +131,9 @@ func (p *planner) writeSources() {
 	}
 	p.plan.Sources = nil
 	for i, d := range p.descriptions {
-		p.plan.Sources = append(p.plan.Sources, p.common.Source(d, i, reading))
+		source := p.common.Source(d, i, reading)
+		p.plan.Sources = append(p.plan.Sources, source)
+		p.plan.ByText = p.plan.ByText || source.Unindexed
 	}
 }
 

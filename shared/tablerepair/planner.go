@@ -94,6 +94,9 @@ func (p *planner) describeSource(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := checkIndexes(p.source, false); err != nil {
+		return err
+	}
 	for _, k := range p.source.Key {
 		p.plan.Key = append(p.plan.Key, k.Name)
 	}

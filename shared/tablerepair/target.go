@@ -25,7 +25,7 @@ type targeting struct {
 // make matches columns and keys, and refuses what could not be written.
 func (t *targeting) make() (Target, []string, error) {
 	t.target.Node = t.node.Node
-	for _, step := range []func() error{t.match, t.checkRights, t.checkTable} {
+	for _, step := range []func() error{t.checkIndexes, t.match, t.checkRights, t.checkTable} {
 		if err := step(); err != nil {
 			return Target{}, nil, err
 		}

@@ -1,0 +1,22 @@
+package tablerepair
+
+import (
+	"ace/shared/fault"
+	"ace/shared/reconcile"
+	"ace/shared/table"
+)
+
+// checkIndexes refuses a node whose indexes may be out of order, since a collation has changed: a row
+// looked up by its key may not be found. Where the node is written to, a unique index may also let
+// duplicates pass.
+func checkIndexes(d *table.Description, written bool) error {
+	for _, o := range reconcile.StaleIndexes(d, written) {
+		if o.Index == d.KeyIndex || o.Unique {
+			return fault.New(fault.Invalid, "%s: rows may not be found by it, so nothing is repaired; %s",
+				reconcile.DescribeStale(d.Node, o), reconcile.StaleRemedy(o))
+		}
+	}
+	return nil
+}
+
+func (t *targeting) checkIndexes() error { return checkIndexes(t.node, true) }
