@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ace/shared/config"
+	"ace/shared/endpoint/httpx"
 )
 
 // servePprof serves Go's profiles on an address of their own until the context ends, if one is configured.
@@ -25,7 +26,7 @@ func (s *service) servePprof(ctx context.Context, l config.Listen, background *s
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: httpx.Guarded(mux, httpx.Options{}), ReadHeaderTimeout: 5 * time.Second}
 	s.log.InfoContext(ctx, "serving profiles", "address", listener.Addr().String())
 	background.Go(func() { _ = server.Serve(listener) })
 	background.Go(func() {

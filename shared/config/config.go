@@ -12,7 +12,7 @@ import (
 type Config struct {
 	Listen       Listen   `env:"ACE_LISTEN" envDefault:"127.0.0.1:5000" usage:"where to answer" allowed:"host:port with a loopback host, or unix:///path"`
 	ListenPublic bool     `env:"ACE_LISTEN_PUBLIC" envDefault:"false" usage:"permits an address that others can reach" allowed:"true or false"`
-	Hosts        []string `env:"ACE_HOSTS" usage:"names besides loopback ones that requests may address the service by" allowed:"host names separated by commas"`
+	Hosts        []string `env:"ACE_HOSTS" usage:"names besides loopback ones that requests may address the service by" allowed:"host names or addresses, without ports, separated by commas"`
 	TokenFile    string   `env:"ACE_TOKEN_FILE" usage:"the token that requests must carry" allowed:"a file with a token of at least 16 characters"`
 
 	Store     Store  `env:"ACE_STORE" envDefault:"file://./ace-data" usage:"where everything is kept" allowed:"file://directory or s3://bucket/prefix?endpoint=URL&region=NAME"`

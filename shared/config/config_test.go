@@ -118,7 +118,7 @@ func TestLoad_ReportsEverythingAtOnce(t *testing.T) {
 	message := strings.ReplaceAll(fault.PublicMessage(err), token, "FILE")
 	want := `the configuration is wrong:
   ACE_CLUSTERS is "s3://bucket/clusters?zone=a", allowed is a directory, a file, or s3://bucket/prefix?endpoint=URL&region=NAME
-  ACE_HOSTS is "a,,b", allowed is host names separated by commas
+  ACE_HOSTS is "a,,b", allowed is host names or addresses, without ports, separated by commas
   ACE_LEASE is "1s", allowed is a time from 3s to 10m such as 30s
   ACE_LISTEN is "nowhere", allowed is host:port with a loopback host, or unix:///path
   ACE_LISTEN_PUBLIC is "perhaps", allowed is true or false
@@ -138,6 +138,17 @@ func TestLoad_ReportsEverythingAtOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, message); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestHosts_AreNamesAndAddresses(t *testing.T) {
+	for hosts, ok := range map[string]bool{
+		"ace.test": true, "ACE_1.test, 10.0.0.5, [fd00::1], fd00::2": true, "ace.test:5000": false, "http://ace.test": false, "*": false,
+		"*.test": false, "evil@ace.test": false, "[fd00::1]:5000": false, "fe80::1%eth0": false, "a b": false, "ace/": false, ",": false,
+	} {
+		if _, err := config.Load(map[string]string{"ACE_HOSTS": hosts}); (err == nil) != ok {
+			t.Errorf("%q gives %v", hosts, err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
@@ -87,7 +88,7 @@ func (c Config) check(environ, bad map[string]string) {
 	within("ACE_SNAPSHOT_MAX", int(c.SnapshotMax), int(time.Second), int(day))
 	note(c.LogFormat == "text" || c.LogFormat == "json", "ACE_LOG_FORMAT", notAllowed("ACE_LOG_FORMAT", c.LogFormat))
 	note(slices.Contains(levels(), c.LogLevel.Level().String()), "ACE_LOG_LEVEL", notAllowed("ACE_LOG_LEVEL", environ["ACE_LOG_LEVEL"]))
-	note(!slices.Contains(c.Hosts, ""), "ACE_HOSTS", notAllowed("ACE_HOSTS", environ["ACE_HOSTS"]))
+	note(!slices.ContainsFunc(c.Hosts, isNoHost), "ACE_HOSTS", notAllowed("ACE_HOSTS", environ["ACE_HOSTS"]))
 	_, _, err := c.ClustersBucket()
 	note(err == nil, "ACE_CLUSTERS", notAllowed("ACE_CLUSTERS", c.Clusters))
 	note(c.Pprof == (Listen{}) || c.Pprof.Network == "tcp" && c.Pprof.Loopback(), "ACE_PPROF", notAllowed("ACE_PPROF", environ["ACE_PPROF"]))
@@ -98,6 +99,18 @@ func (c Config) check(environ, bad map[string]string) {
 	note(c.Listen.Loopback() || (c.ListenPublic && c.TokenFile != ""), "ACE_LISTEN", fmt.Sprintf(
 		"ACE_LISTEN is %q, which others can reach: that needs ACE_LISTEN_PUBLIC=true and ACE_TOKEN_FILE; else allowed is %s",
 		c.Listen, allowed("ACE_LISTEN")))
+}
+
+// isNoHost reports whether text is neither a host name nor an address. A URL, a port or a wildcard would never match the Host
+// of a request.
+func isNoHost(text string) bool {
+	text = strings.TrimSpace(text)
+	if ip, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+		return ip.Zone() != ""
+	}
+	return text == "" || strings.ContainsFunc(strings.ToLower(text), func(c rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-_", c)
+	})
 }
 
 func levels() []string { return []string{"DEBUG", "INFO", "WARN", "ERROR"} }

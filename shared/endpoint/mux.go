@@ -56,6 +56,12 @@ func (m *Mux) Streams(method, path string) (maxBody int64, ok bool) {
 	return e.MaxBody, err == nil && method == "POST" && e.Receive != nil
 }
 
+// Changes reports whether such a request starts or changes something. Where it leads to no endpoint it does not.
+func (m *Mux) Changes(method, path string) bool {
+	e, _, err := m.find(path)
+	return err == nil && (!e.Route.Reads() || method == "POST" && e.Receive != nil)
+}
+
 // Handle answers a request. It does not panic and starts nothing that outlives it.
 func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 	defer func() {

@@ -17,12 +17,25 @@ type Options struct {
 	Token string   // if not empty, every request must carry it: Authorization: Bearer <token>
 }
 
+// Guarded serves h, whose requests change nothing, to those whom the options let in.
+func Guarded(h http.Handler, opts Options) http.Handler {
+	g := newGuard(opts)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := g.check(r, false); err != nil {
+			write(w, endpoint.ErrorResponse(err))
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
 // Handler serves mux to those whom the options let in.
 func Handler(mux *endpoint.Mux, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		isolate(w.Header())
 		req := request(r)
-		if err := g.check(r); err != nil {
+		if err := g.check(r, mux.Changes(r.Method, r.URL.Path)); err != nil {
 			write(w, mux.Fail(r.Context(), req, err))
 			return
 		}
@@ -37,6 +50,12 @@ func Handler(mux *endpoint.Mux, opts Options) http.Handler {
 		}
 		write(w, resp)
 	})
+}
+
+// isolate forbids browsers to use an answer in a page of another site, as a script for instance, whatever its type.
+func isolate(header http.Header) {
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
 func request(r *http.Request) endpoint.Request {
