@@ -13,7 +13,7 @@ import (
 )
 
 // catalogPath is the search_path of catalogue queries: every name outside pg_catalog comes back qualified.
-const catalogPath = "pg_catalog"
+const catalogPath = "pg_catalog, pg_temp"
 
 // Describe reads all that the catalogue says of a table, in one snapshot. A table that cannot be compared at all (not
 // there, not a table, no key, not readable) is an error that says why.

@@ -27,7 +27,7 @@ WITH RECURSIVE used(oid) AS (
     SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END
     FROM used JOIN pg_type t ON t.oid = used.oid
     WHERE t.typtype = 'd' OR t.typcategory = 'A' AND t.typelem <> 0)
-SELECT t.oid, n.nspname, t.typname, format_type(t.oid, -1), t.typtype,
+SELECT t.oid, n.nspname, t.typname, quote_ident(n.nspname) || '.' || quote_ident(t.typname), t.typtype,
        CASE WHEN t.typtype <> 'd' AND t.typcategory = 'A' THEN t.typelem ELSE 0 END,
        CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE 0 END,
        (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)

@@ -58,7 +58,7 @@ func fingerprintSQL(s table.Source, rows string, keys bool, limit int64) string 
 			inner += fmt.Sprintf(", %s AS %s", s.Key[i], column)
 		}
 	}
-	return fmt.Sprintf(`SELECT count(*), coalesce(pg_catalog.bit_xor(k), 0), coalesce(pg_catalog.string_agg(pg_catalog.int8send(x), ''::bytea), '')%s
+	return fmt.Sprintf(`SELECT pg_catalog.count(*), coalesce(pg_catalog.bit_xor(k), 0), coalesce(pg_catalog.string_agg(pg_catalog.int8send(x), ''::pg_catalog.bytea), ''::pg_catalog.bytea)%s
 		FROM (SELECT %s AS x, %s AS k%s%s ORDER BY %s LIMIT %d) ace_rows`,
 		head, s.Digest, s.KeyDigest, inner, rows, strings.Join(s.Order, ", "), limit)
 }

@@ -11,7 +11,8 @@ import (
 // A statement over ranges or keys sends them as one text array per column and side, so that its text does not depend
 // on how many there are:
 //
-//	SELECT ... FROM (SELECT (u.lo1)::bigint AS lo1, ..., u.ord FROM unnest($1::text[], ...) WITH ORDINALITY u OFFSET 0) r
+//	SELECT ... FROM (SELECT (u.lo1)::bigint AS lo1, ..., u.ord FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), ...)
+//	WITH ORDINALITY u OFFSET 0) r
 //	CROSS JOIN LATERAL (SELECT ... FROM "public"."users" WHERE "users"."id" >= r.lo1 AND ...) d
 //
 // OFFSET 0 keeps the planner from moving the casts into the inner query.
@@ -45,7 +46,7 @@ func unnestKeys(s table.Source, columns []string) string {
 	values := cast(qualify("u", columns), s.KeyType)
 	for i, column := range columns {
 		if i < len(s.KeyLabel) && s.KeyLabel[i] {
-			values[i] = fmt.Sprintf("(SELECT l FROM unnest(pg_catalog.enum_range(NULL::%s)) l WHERE l::text = u.%s)", s.KeyType[i], column)
+			values[i] = fmt.Sprintf("(SELECT l FROM pg_catalog.unnest(pg_catalog.enum_range(NULL::%s)) l WHERE pg_catalog.textin(pg_catalog.enum_out(l)) OPERATOR(pg_catalog.=) u.%s)", s.KeyType[i], column)
 		}
 	}
 	return unnestAs(columns, values, 1)
@@ -57,9 +58,9 @@ func unnestAs(columns, values []string, first int) string {
 	params := make([]string, len(columns))
 	for i, column := range columns {
 		named[i] = values[i] + " AS " + column
-		params[i] = fmt.Sprintf("$%d::text[]", first+i)
+		params[i] = fmt.Sprintf("pg_catalog.unnest($%d::pg_catalog.text[])", first+i)
 	}
-	return fmt.Sprintf("(SELECT %s, u.ord FROM unnest(%s) WITH ORDINALITY u(%s, ord) OFFSET 0)",
+	return fmt.Sprintf("(SELECT %s, u.ord FROM ROWS FROM (%s) WITH ORDINALITY u(%s, ord) OFFSET 0)",
 		strings.Join(named, ", "), strings.Join(params, ", "), strings.Join(columns, ", "))
 }
 
@@ -106,7 +107,7 @@ func filtered(s table.Source, condition string) string {
 		terms = append(terms, condition)
 	}
 	if s.Within.Of > 0 {
-		terms = append(terms, fmt.Sprintf("%s = ANY ('%s'::pg_catalog.int8[])", bucketOf(s, s.Within.Of), intArray(s.Within.Numbers)))
+		terms = append(terms, fmt.Sprintf("%s OPERATOR(pg_catalog.=) ANY ('%s'::pg_catalog.int8[])", bucketOf(s, s.Within.Of), intArray(s.Within.Numbers)))
 	}
 	if s.Filter != "" {
 		terms = append(terms, "(\n"+s.Filter+"\n)")
@@ -116,7 +117,7 @@ func filtered(s table.Source, condition string) string {
 
 // bucketOf gives the number of the bucket that a row's key falls into.
 func bucketOf(s table.Source, buckets int) string {
-	return fmt.Sprintf("(%s & %d)", s.KeyHash, buckets-1)
+	return fmt.Sprintf("(%s OPERATOR(pg_catalog.&) %d)", s.KeyHash, buckets-1)
 }
 
 // intArray writes an array in PostgreSQL's text form.

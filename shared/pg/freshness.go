@@ -9,7 +9,7 @@ import (
 )
 
 // horizon is the xmin of the snapshot that the statement it stands in reads: every transaction below it had ended.
-const horizon = "pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text"
+const horizon = "pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.text"
 
 // Freshness counts the rows of each range and tells the youngest. One round trip; no row is sent, none is digested.
 //
@@ -55,9 +55,9 @@ func (t *Tx) PageFreshness(ctx context.Context, s table.Source, spans []table.Sp
 
 // ages selects what a Freshness is read from.
 func ages(s table.Source) string {
-	return fmt.Sprintf(`count(*) AS n, coalesce(pg_catalog.min(pg_catalog.age(%s.xmin)), 2147483647) AS a, %s,
-		pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text,
-		pg_catalog.age(pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::xid)`, s.Alias, horizon)
+	return fmt.Sprintf(`pg_catalog.count(*) AS n, coalesce(pg_catalog.min(pg_catalog.age(%s.xmin)), 2147483647) AS a, %s,
+		pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text,
+		pg_catalog.age(pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.xid)`, s.Alias, horizon)
 }
 
 // readFreshness reads count, least age, xmin and xmax of the snapshot, and the age of the latter.

@@ -109,14 +109,14 @@ func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Span
 // stretchOf sums the rows of one span by bucket. The server finds the bucket among few that lie close together, which is much
 // cheaper than among those of all spans; what it adds up in two ways after that are no longer rows.
 func stretchOf(s table.Source, by table.Grouping, span table.Span, number, params int) string {
-	return fmt.Sprintf("SELECT %d AS s, %s AS g, count(*) AS n, pg_catalog.bit_xor(%s) AS x%s GROUP BY 2",
+	return fmt.Sprintf("SELECT %d AS s, %s AS g, pg_catalog.count(*) AS n, pg_catalog.bit_xor(%s) AS x%s GROUP BY 2",
 		number, bucketOf(s, by.Buckets), s.Digest, rowsOf(s, span, params))
 }
 
 // stretchSQL adds up the sums of the stretches by bucket, and those of each stretch by coarse bucket.
 func stretchSQL(by table.Grouping, stretches []string) string {
 	return fmt.Sprintf(`SELECT s, CASE WHEN s IS NULL THEN g ELSE c END, pg_catalog.sum(n), pg_catalog.bit_xor(x), (SELECT %s)
-		FROM (SELECT s, g, g & %d AS c, n, x FROM (%s) ace_stretches) ace_sums GROUP BY GROUPING SETS ((g), (s, c))`,
+		FROM (SELECT s, g, g OPERATOR(pg_catalog.&) %d AS c, n, x FROM (%s) ace_stretches) ace_sums GROUP BY GROUPING SETS ((g), (s, c))`,
 		horizon, by.Coarse-1, strings.Join(stretches, " UNION ALL "))
 }
 
@@ -166,15 +166,15 @@ func (n *Node) unasked() error {
 
 // spanSQL sums the rows of some pages by group; params is how many parameters the group has taken.
 func spanSQL(s table.Source, span table.Span, group string, params int) string {
-	return fmt.Sprintf("SELECT g, count(*), pg_catalog.bit_xor(x), (SELECT %s) FROM (SELECT %s AS g, %s AS x%s) ace_rows GROUP BY g",
+	return fmt.Sprintf("SELECT g, pg_catalog.count(*), pg_catalog.bit_xor(x), (SELECT %s) FROM (SELECT %s AS g, %s AS x%s) ace_rows GROUP BY g",
 		horizon, group, s.Digest, rowsOf(s, span, params))
 }
 
 // rowsOf is the FROM and WHERE of the rows on some pages.
 func rowsOf(s table.Source, span table.Span, params int) string {
-	condition := fmt.Sprintf("%s.ctid >= $%d::tid", s.Alias, params+1)
+	condition := fmt.Sprintf("%s.ctid OPERATOR(pg_catalog.>=) $%d::pg_catalog.tid", s.Alias, params+1)
 	if span.To >= 0 {
-		condition += fmt.Sprintf(" AND %s.ctid < $%d::tid", s.Alias, params+2)
+		condition += fmt.Sprintf(" AND %s.ctid OPERATOR(pg_catalog.<) $%d::pg_catalog.tid", s.Alias, params+2)
 	}
 	return " FROM " + from(s, s.Leaves[span.Leaf]) + where(filtered(s, condition))
 }
@@ -198,7 +198,7 @@ func spanArgs(span table.Span) [][]byte {
 // sameFilenode runs after the scan, whose lock keeps the table from being rewritten until the transaction ends.
 func (t *Tx) sameFilenode(leaf table.Leaf) query {
 	name := strings.TrimPrefix(leaf.Relation, "ONLY ")
-	return query{sql: "SELECT pg_relation_filenode($1::text::regclass)", args: textArgs(name), row: func(v [][]byte) error {
+	return query{sql: "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.text::pg_catalog.regclass)", args: textArgs(name), row: func(v [][]byte) error {
 		if string(v[0]) != strconv.FormatUint(uint64(leaf.Filenode), 10) {
 			return fault.New(fault.Conflict, "node %q: %s was rewritten while it was being compared (VACUUM FULL, CLUSTER, TRUNCATE or ALTER TABLE): start the comparison again",
 				t.node.name, name)
@@ -214,7 +214,7 @@ func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, r
 	args, condition := columnsOf(bounds, len(s.Order)), ""
 	if ranges != nil {
 		args = append(args, []byte(intArray(ranges)))
-		condition = fmt.Sprintf("%s = ANY ($%d::int[])", rangeExpr(s, 1), len(args))
+		condition = fmt.Sprintf("%s OPERATOR(pg_catalog.=) ANY ($%d::int[])", rangeExpr(s, 1), len(args))
 	}
 	lists := make([][]table.Listed, len(bounds)+1)
 	var total int64

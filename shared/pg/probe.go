@@ -38,7 +38,7 @@ func (t *Tx) sampleLeaves(ctx context.Context, s table.Source, count int) ([]tab
 		}
 		queries = append(queries, query{
 			args: [][]byte{lo, hi},
-			sql: fmt.Sprintf("SELECT ace_inner.* FROM unnest($1::tid[], $2::tid[]) ace_page(lo, hi) CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s.ctid >= ace_page.lo AND %s.ctid < ace_page.hi LIMIT 1) ace_inner",
+			sql: fmt.Sprintf("SELECT ace_inner.* FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.tid[]), pg_catalog.unnest($2::pg_catalog.tid[])) ace_page(lo, hi) CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s.ctid OPERATOR(pg_catalog.>=) ace_page.lo AND %s.ctid OPERATOR(pg_catalog.<) ace_page.hi LIMIT 1) ace_inner",
 				strings.Join(s.Order, ", "), from(s, leaf), s.Alias, s.Alias),
 			row: func(v [][]byte) error {
 				sampled = append(sampled, table.Sampled{Key: readKey(v), Leaf: i})
@@ -85,7 +85,7 @@ func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]tab
 	percent := min(100, 100*float64(count)/max(1, float64(rows)))
 	var sampled []table.Sampled
 	return sampled, t.run(ctx, "sampling keys", query{
-		sql: fmt.Sprintf("SELECT %s FROM %s TABLESAMPLE BERNOULLI (%s)", strings.Join(s.Order, ", "), s.Relation,
+		sql: fmt.Sprintf("SELECT %s FROM %s TABLESAMPLE pg_catalog.bernoulli (%s)", strings.Join(s.Order, ", "), s.Relation,
 			strconv.FormatFloat(percent, 'f', 6, 64)),
 		row: func(v [][]byte) error {
 			sampled = append(sampled, table.Sampled{Key: readKey(v), Leaf: -1})

@@ -94,7 +94,7 @@ func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]
 	seen := make([]bool, len(ranges))
 	queries := settings(plansFor(s, rangePlans))
 	for _, b := range byShape(ranges) {
-		q := b.statement(s, "count(*) AS n, coalesce(pg_catalog.bit_xor("+s.Digest+"), 0) AS x, "+horizon, "")
+		q := b.statement(s, "pg_catalog.count(*) AS n, coalesce(pg_catalog.bit_xor("+s.Digest+"), 0) AS x, "+horizon, "")
 		q.row = func(v [][]byte) error {
 			i, err := b.place(v[0])
 			if err != nil {
@@ -162,9 +162,9 @@ func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64,
 	for i, name := range names {
 		selected[i] = s.Order[i] + " AS " + name
 	}
-	numbered := fmt.Sprintf("%s, row_number() OVER (ORDER BY %s) AS n", strings.Join(selected, ", "), strings.Join(s.Order, ", "))
+	numbered := fmt.Sprintf("%s, pg_catalog.row_number() OVER (ORDER BY %s) AS n", strings.Join(selected, ", "), strings.Join(s.Order, ", "))
 	q := b.statement(s, numbered, "")
-	q.sql = fmt.Sprintf("SELECT %s FROM (%s) ace_cut WHERE n %% %d = 0 ORDER BY n", strings.Join(names, ", "), q.sql, step)
+	q.sql = fmt.Sprintf("SELECT %s FROM (%s) ace_cut WHERE (n OPERATOR(pg_catalog.%%) %d) OPERATOR(pg_catalog.=) 0 ORDER BY n", strings.Join(names, ", "), q.sql, step)
 	q.row = func(v [][]byte) error {
 		keys = append(keys, readKey(v))
 		return nil
@@ -182,7 +182,7 @@ func settings(list []setting) []query {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "set_config('%s', '%s', true)", s.name, s.value)
+		fmt.Fprintf(&b, "pg_catalog.set_config('%s', '%s', true)", s.name, s.value)
 	}
 	return []query{{sql: "SELECT " + b.String()}}
 }

@@ -25,7 +25,7 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key) ([]int,
 	columns, name := list("k", len(s.Order)), outer(s)
 	q := query{
 		args: columnsOf(keys, len(s.Order)),
-		sql: fmt.Sprintf("SELECT %s.ord, dense_rank() OVER (ORDER BY %s) FROM %s %s",
+		sql: fmt.Sprintf("SELECT %s.ord, pg_catalog.dense_rank() OVER (ORDER BY %s) FROM %s %s",
 			name, strings.Join(ordered(s, qualify(name, columns)), ", "), unnest(columns, s.OrderType, 1), name),
 	}
 	q.row = func(v [][]byte) error {
@@ -60,9 +60,9 @@ func plainRanks(s table.Source, keys []table.Key) ([]int, bool) {
 	for i, name := range s.OrderType {
 		var plain func(string) bool
 		switch name {
-		case "bigint":
+		case "bigint", "pg_catalog.int8":
 			plain, orders[i] = isPlainInteger, compareIntegers
-		case "uuid":
+		case "uuid", "pg_catalog.uuid":
 			plain, orders[i] = isPlainUUID, strings.Compare
 		default:
 			return nil, false

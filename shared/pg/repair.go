@@ -61,13 +61,13 @@ var writingPins = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_seqscan", "off"}, {"enable_hashjoin", "off"}, {"enable_mergejoin", "off"}, {"xmloption", "content"},
 }
 
-const durableCommits = "SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'"
+const durableCommits = "SELECT pg_catalog.set_config('synchronous_commit', 'local', true) WHERE pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off'"
 
 // Fence takes the lock that only one repair of a table can hold, until the transaction ends. false: another holds it.
 func (r *RepairTx) Fence(ctx context.Context, schema, name string) (bool, error) {
 	var got bool
 	queries := append(settings(writingPins), query{sql: durableCommits}, query{
-		sql:  "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || current_database() || '/' || $2, 0))",
+		sql:  "SELECT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat($1::pg_catalog.text, pg_catalog.current_database(), '/', $2::pg_catalog.text), 0))",
 		args: textArgs("ace-repair/", quote(schema, name)),
 		row:  func(v [][]byte) error { got = isTrue(v[0]); return nil },
 	})
@@ -82,13 +82,13 @@ func (r *RepairTx) Quiet(ctx context.Context) error {
 // Fire lets triggers and foreign keys fire, also where role or database are configured otherwise.
 func (r *RepairTx) Fire(ctx context.Context) error {
 	return r.tx.run(ctx, "setting session_replication_role", query{
-		sql: "SELECT set_config('session_replication_role', 'origin', true) WHERE current_setting('session_replication_role') = 'replica'",
+		sql: "SELECT pg_catalog.set_config('session_replication_role', 'origin', true) WHERE pg_catalog.current_setting('session_replication_role') OPERATOR(pg_catalog.=) 'replica'",
 	})
 }
 
 // Path sets the search_path for what follows.
 func (r *RepairTx) Path(ctx context.Context, path string) error {
-	return r.tx.run(ctx, "setting search_path", query{sql: "SELECT set_config('search_path', $1, true)", args: textArgs(path)})
+	return r.tx.run(ctx, "setting search_path", query{sql: "SELECT pg_catalog.set_config('search_path', $1, true)", args: textArgs(path)})
 }
 
 // Rows opens a stream of the rows of these keys, in the order of the list.
@@ -101,11 +101,11 @@ func (r *RepairTx) Lock(ctx context.Context, s table.Source, keys []table.Key) (
 	return r.tx.rows(ctx, s, keys, " FOR UPDATE")
 }
 
-const serverMark = "(SELECT system_identifier FROM pg_control_system()), CASE WHEN pg_is_in_recovery() THEN 'recovery' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END"
+const serverMark = "(SELECT system_identifier FROM pg_catalog.pg_control_system()), CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'recovery' ELSE pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END"
 
 // Mark names this transaction.
 func (r *RepairTx) Mark(ctx context.Context) (table.Mark, error) {
-	return r.mark(ctx, ", pg_current_xact_id()")
+	return r.mark(ctx, ", pg_catalog.pg_current_xact_id()")
 }
 
 // Server names the server and its timeline.
@@ -127,7 +127,7 @@ func (r *RepairTx) mark(ctx context.Context, xid string) (table.Mark, error) {
 func (r *RepairTx) Status(ctx context.Context, xid string) (string, error) {
 	var status string
 	err := r.tx.run(ctx, "asking how a transaction ended", query{
-		sql:  "SELECT CASE WHEN $1::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN 'aborted' ELSE coalesce(pg_xact_status($1::xid8), '') END",
+		sql:  "SELECT CASE WHEN $1::pg_catalog.xid8 OPERATOR(pg_catalog.>=) pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) THEN 'aborted' ELSE coalesce(pg_catalog.pg_xact_status($1::pg_catalog.xid8), '') END",
 		args: textArgs(xid),
 		row:  func(v [][]byte) error { status = string(v[0]); return nil },
 	})
@@ -146,7 +146,7 @@ ORDER BY a.attnum`
 func (r *RepairTx) Columns(ctx context.Context, schema, name string) ([]table.Column, error) {
 	var columns []table.Column
 	path := func(path string) query {
-		return query{sql: "SELECT set_config('search_path', $1, true)", args: textArgs(path)}
+		return query{sql: "SELECT pg_catalog.set_config('search_path', $1, true)", args: textArgs(path)}
 	}
 	return columns, r.tx.run(ctx, "reading the table's columns", path(catalogPath), query{
 		sql: columnsNowSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
@@ -280,7 +280,7 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 	at := -1
 	err := r.tx.run(ctx, "checking a deferrable constraint", query{
 		args: columnsOf(keys, len(t.Key)),
-		sql: fmt.Sprintf("SELECT %s.ord FROM %s %s CROSS JOIN LATERAL (SELECT count(*) AS n FROM %s WHERE %s AND (SELECT count(*) FROM %s ace_twin WHERE %s) > 1) ace_inner WHERE n > 0 LIMIT 1",
+		sql: fmt.Sprintf("SELECT %s.ord FROM %s %s CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS n FROM %s WHERE %s AND (SELECT pg_catalog.count(*) FROM %s ace_twin WHERE %s) OPERATOR(pg_catalog.>) 1) ace_inner WHERE ace_inner.n OPERATOR(pg_catalog.>) 0 LIMIT 1",
 			name, unnestKeys(t.Source, columns), name, t.Relation, sameKey(t.Source, qualify(name, columns)), t.Relation, allOf(twins)),
 		row: func(v [][]byte) (err error) {
 			at, err = place(v[0], len(keys))
@@ -293,7 +293,7 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 // pooled says whether somebody stands between us and the server who may give the session to others.
 func (r *RepairTx) pooled(ctx context.Context) (bool, error) {
 	var pid string
-	err := r.tx.run(ctx, "looking for a pooler", query{sql: "SELECT pg_backend_pid()", row: func(v [][]byte) error {
+	err := r.tx.run(ctx, "looking for a pooler", query{sql: "SELECT pg_catalog.pg_backend_pid()", row: func(v [][]byte) error {
 		pid = string(v[0])
 		return nil
 	}})

@@ -35,13 +35,13 @@ func (n *Node) Subscriptions(ctx context.Context, schema, name string) ([]table.
 
 // logEnd is where the log ends. What is written by transactions that do not wait for it may not be on disk yet: subscribers get
 // there when somebody commits, or when the server logs what runs, every 15 seconds.
-const logEnd = "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END"
+const logEnd = "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn() END"
 
 const doingPosition = "reading the position of the log"
 
 // Position is where the node's log ends now. What its snapshot sees lies before that.
 func (n *Node) Position(ctx context.Context) (at table.Position, err error) {
-	return at, n.ask(ctx, doingPosition, query{sql: "SELECT pg_current_snapshot(), " + logEnd, row: func(v [][]byte) error {
+	return at, n.ask(ctx, doingPosition, query{sql: "SELECT pg_catalog.pg_current_snapshot(), " + logEnd, row: func(v [][]byte) error {
 		at.Snapshot, at.LSN = string(v[0]), string(v[1])
 		return nil
 	}})
@@ -63,13 +63,15 @@ func (n *Node) FlushLog(ctx context.Context) error {
 	tx.commits = true // a message of a transaction that is rolled back is not written
 	tx.Last()
 	return tx.run(ctx, "writing the log", query{sql: "SET LOCAL synchronous_commit = local"},
-		query{sql: "SELECT pg_logical_emit_message(true, 'ace', '') WHERE NOT pg_is_in_recovery()"})
+		query{sql: "SELECT pg_catalog.pg_logical_emit_message(true, 'ace', ''::pg_catalog.text) WHERE NOT pg_catalog.pg_is_in_recovery()"})
 }
 
 // writtenSince says whether the transaction that wrote a row is one that a snapshot does not see. A row knows the lower
 // half of the transaction's number: the upper half is such that it is not in the future.
-const writtenSince = `(SELECT NOT pg_visible_in_snapshot((newest - ((newest - %s.xmin::text::bigint) & 4294967295))::text::xid8, $%d::pg_snapshot)
-	FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS newest) now)`
+const writtenSince = `(SELECT NOT pg_catalog.pg_visible_in_snapshot(
+		(newest OPERATOR(pg_catalog.-) ((newest OPERATOR(pg_catalog.-) %s.xmin::pg_catalog.text::bigint) OPERATOR(pg_catalog.&) 4294967295))::pg_catalog.text::pg_catalog.xid8,
+		$%d::pg_catalog.pg_snapshot)
+	FROM (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text::bigint AS newest) now)`
 
 // WrittenSince says for each key whether its row was written after a snapshot of this node was taken. Where there is no
 // row it was.
@@ -107,8 +109,10 @@ const doingBehind = "reading how far a subscriber is"
 
 func behind(slot, lsn string, bytes *int64, found *bool) query {
 	return query{
-		sql: `SELECT greatest(0, pg_wal_lsn_diff($2::pg_lsn, coalesce(confirmed_flush_lsn, '0/0')))::bigint
-			FROM pg_replication_slots WHERE slot_name = $1 AND slot_type = 'logical' AND database = current_database()`,
+		sql: `SELECT greatest(0, pg_catalog.pg_wal_lsn_diff($2::pg_catalog.pg_lsn, coalesce(confirmed_flush_lsn, '0/0')))::bigint
+			FROM pg_catalog.pg_replication_slots
+			WHERE slot_name OPERATOR(pg_catalog.=) $1::pg_catalog.name AND slot_type OPERATOR(pg_catalog.=) 'logical'
+			  AND database OPERATOR(pg_catalog.=) pg_catalog.current_database()`,
 		args: textArgs(slot, lsn),
 		row: func(v [][]byte) (err error) {
 			*found = true
@@ -131,11 +135,12 @@ func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
 
 // originsSQL says whether a replication origin makes a difference here, and may be set.
 const originsSQL = `
-SELECT current_setting('wal_level') = 'logical',
-       (SELECT bool_and(coalesce(has_function_privilege(to_regprocedure(f), 'EXECUTE'), false))
-        FROM unnest(ARRAY['pg_replication_origin_oid(text)', 'pg_replication_origin_create(text)', 'pg_replication_origin_session_setup(text)']) f),
-       coalesce(current_setting('max_active_replication_origins', true), current_setting('max_replication_slots'))::int > 0,
-       to_regprocedure('spock.repair_mode(boolean)') IS NOT NULL`
+SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical',
+       (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(f, 'EXECUTE'))
+        FROM pg_catalog.unnest(ARRAY['pg_catalog.pg_replication_origin_oid(pg_catalog.text)', 'pg_catalog.pg_replication_origin_create(pg_catalog.text)',
+                                     'pg_catalog.pg_replication_origin_session_setup(pg_catalog.text)']::pg_catalog.regprocedure[]) f),
+       coalesce(pg_catalog.current_setting('max_active_replication_origins', true), pg_catalog.current_setting('max_replication_slots'))::int OPERATOR(pg_catalog.>) 0,
+       pg_catalog.to_regprocedure('spock.repair_mode(boolean)') IS NOT NULL`
 
 // originNames bounds how many repairs on one node may have an origin at once: a session needs one for itself.
 const originNames = 8
@@ -173,8 +178,8 @@ func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
 		name := textArgs(fmt.Sprintf("ace_repair_%d", i+1))
 		err = r.tx.run(ctx, "setting a replication origin",
 			query{sql: "SAVEPOINT ace_write"},
-			query{sql: "SELECT CASE WHEN pg_replication_origin_oid($1) IS NULL THEN pg_replication_origin_create($1) END", args: name},
-			query{sql: "SELECT pg_replication_origin_session_setup($1)", args: name},
+			query{sql: "SELECT CASE WHEN pg_catalog.pg_replication_origin_oid($1) IS NULL THEN pg_catalog.pg_replication_origin_create($1) END", args: name},
+			query{sql: "SELECT pg_catalog.pg_replication_origin_session_setup($1)", args: name},
 			query{sql: "RELEASE SAVEPOINT ace_write"})
 		switch sqlState(err) {
 		case "55006", "23505": // another session has it, or makes it at this moment

@@ -111,7 +111,7 @@ func (w *writing) tryReplica(ctx context.Context) error {
 
 // replicaRole keeps triggers and foreign keys from firing until the transaction ends.
 func replicaRole() query {
-	return query{sql: "SELECT set_config('session_replication_role', 'replica', true)"}
+	return query{sql: "SELECT pg_catalog.set_config('session_replication_role', 'replica', true)"}
 }
 
 const insufficientPrivilege = "42501"

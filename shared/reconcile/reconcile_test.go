@@ -199,7 +199,7 @@ func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
 	d.Leaves = []table.Leaf{{Relation: `"My ""S""."T"`, Pages: 3}}
 	got := sourcesOf(t, r, d)[0]
 	want := table.Source{
-		Node: "n1", Relation: `"My ""S"""."T"`, Alias: `"T"`, SearchPath: `pg_catalog, "My ""S"""`,
+		Node: "n1", Relation: `"My ""S"""."T"`, Alias: `"T"`, SearchPath: "pg_catalog, pg_temp",
 		Key: []string{`"T"."I""d"`}, KeyType: []string{"bigint"}, KeyLabel: []bool{false}, KeyEqual: []string{`OPERATOR("pg_catalog".=)`},
 		Order: []string{`"T"."I""d"`}, OrderType: []string{"bigint"}, ScalarOrder: true, Collate: []string{""},
 		Less: `OPERATOR("pg_catalog".<)`, AtLeast: `OPERATOR("pg_catalog".>=)`,
@@ -220,7 +220,7 @@ func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
 func TestSource_TheUsersPathStandsOnlyBehindAFilter(t *testing.T) {
 	d := described("n1", column("id", int4()))
 	d.UserPath = `app, "Ext"`
-	for filter, want := range map[string]string{"": `pg_catalog, "public"`, "id > 1": `pg_catalog, "public", app, "Ext"`} {
+	for filter, want := range map[string]string{"": `pg_catalog, pg_temp`, "id > 1": `pg_catalog, "public", app, "Ext", pg_temp`} {
 		if got := sourcesOf(t, Reading{Schema: "public", Table: "t", Filter: filter}, d)[0].SearchPath; got != want {
 			t.Errorf("with the filter %q the path is %s, want %s", filter, got, want)
 		}
@@ -233,7 +233,7 @@ func TestSource_OperatorsOfAnExtensionAreFoundWhateverThePath(t *testing.T) {
 	d := described("n1", citext, column("n", int4()))
 	d.Key[0].OpSchema = "ext"
 	one := sourcesOf(t, Reading{Schema: "public", Table: "t"}, d)[0]
-	if one.Less != `OPERATOR("ext".<)` || one.AtLeast != `OPERATOR("ext".>=)` || one.SearchPath != `pg_catalog, "public", "ext"` {
+	if one.Less != `OPERATOR("ext".<)` || one.AtLeast != `OPERATOR("ext".>=)` || one.SearchPath != `pg_catalog, pg_temp` {
 		t.Errorf("one column: %s %s, path %s", one.Less, one.AtLeast, one.SearchPath)
 	}
 	d.Key = append(d.Key, table.KeyColumn{Name: "n", OpSchema: "pg_catalog", Less: "<", AtLeast: ">=", Equal: "="})
@@ -245,7 +245,7 @@ func TestSource_OperatorsOfAnExtensionAreFoundWhateverThePath(t *testing.T) {
 
 func TestSource_ByTextOrdersUnderC(t *testing.T) {
 	for _, s := range sourcesOf(t, Reading{Schema: "public", Table: "t"}, described("n1", enum("a", "b")), described("n2", enum("b", "a"))) {
-		if s.Order[0] != `("t"."id")::text COLLATE "C"` || s.OrderType[0] != "text" || s.Collate[0] != `"C"` || !s.KeyLabel[0] || s.KeyType[0] != "public.mood" {
+		if s.Order[0] != `pg_catalog.concat("t"."id") COLLATE pg_catalog."C"` || s.OrderType[0] != "pg_catalog.text" || s.Collate[0] != `pg_catalog."C"` || !s.KeyLabel[0] || s.KeyType[0] != "public.mood" {
 			t.Errorf("node %s is ordered by %s of type %s", s.Node, s.Order, s.OrderType)
 		}
 	}

@@ -73,9 +73,9 @@ func (c *Common) addKey(s *table.Source, d *table.Description) {
 		s.KeyEqual = append(s.KeyEqual, operator(k.OpSchema, k.Equal))
 		foreignOps = foreignOps || k.OpSchema != "pg_catalog"
 		if c.ByText[i] {
-			s.Order = append(s.Order, "("+ref+")::text COLLATE \"C\"")
-			s.OrderType = append(s.OrderType, "text")
-			s.Collate = append(s.Collate, `"C"`)
+			s.Order = append(s.Order, textOf(ref, column.Type)+" COLLATE "+bytewise)
+			s.OrderType = append(s.OrderType, textType)
+			s.Collate = append(s.Collate, bytewise)
 			continue
 		}
 		s.Order = append(s.Order, ref)
@@ -94,9 +94,25 @@ func keyType(t rowdigest.Type) string {
 	case "integer":
 		return "bigint"
 	case "text":
-		return "text"
+		return textType
 	}
 	return base(t).SQL
+}
+
+// The names of what a key is ordered by where the nodes' own orders differ.
+const (
+	textType = "pg_catalog.text"
+	bytewise = `pg_catalog."C"`
+)
+
+// textOf writes a value's text. A type that does not come with PostgreSQL may have a cast to text,
+// which its owner chooses and which need not tell two values apart, so concat writes it as the
+// type's output function does.
+func textOf(ref string, t rowdigest.Type) string {
+	if inServer(t) {
+		return "(" + ref + ")::" + textType
+	}
+	return "pg_catalog.concat(" + ref + ")"
 }
 
 // addOperators chooses the operators between Order and a bound. A row comparison takes one operator name for all its
@@ -117,16 +133,49 @@ func operator(schema, name string) string {
 	return "OPERATOR(" + table.Quote(schema) + "." + name + ")"
 }
 
-// searchPath lists pg_catalog, the table's schema and the schemas of the key's operators. Only where the user's filter
-// stands in the statements does the role's own path follow, so that the filter means what it means in psql.
+// safePath is the search_path of statements that contain no text of a user. Only a superuser can add
+// an object to pg_catalog. pg_temp is named because it is searched first if it is not.
+const safePath = "pg_catalog, pg_temp"
+
+// searchPath returns the search_path of the statements that read the table. Every name in them is
+// qualified, except in the user's filter. A filter means what it means in psql, so its path lists
+// pg_catalog, the table's schema, the schemas of the key's operators and the role's own path.
 func searchPath(r Reading, d *table.Description) string {
-	path := []string{"pg_catalog", table.Quote(r.Schema)}
+	switch {
+	case r.Filter != "":
+		return userPath(r.Schema, d) + ", pg_temp"
+	case mixedOperators(d):
+		return "pg_catalog, " + operatorSchemas(d) + ", pg_temp"
+	}
+	return safePath
+}
+
+func mixedOperators(d *table.Description) bool {
+	return slices.ContainsFunc(d.Key, func(k table.KeyColumn) bool { return k.OpSchema != "pg_catalog" }) && len(d.Key) > 1
+}
+
+func operatorSchemas(d *table.Description) string {
+	var path []string
 	for _, k := range d.Key {
 		if schema := table.Quote(k.OpSchema); k.OpSchema != "pg_catalog" && !slices.Contains(path, schema) {
 			path = append(path, schema)
 		}
 	}
-	if r.Filter != "" && d.UserPath != "" {
+	return strings.Join(path, ", ")
+}
+
+// WritingPath returns the search_path that user code needs while a repair writes, such as triggers,
+// defaults and the functions of constraints. The statements themselves do not depend on it.
+func WritingPath(schema string, d *table.Description) string { return userPath(schema, d) }
+
+func userPath(schema string, d *table.Description) string {
+	path := []string{"pg_catalog", table.Quote(schema)}
+	for _, k := range d.Key {
+		if schema := table.Quote(k.OpSchema); k.OpSchema != "pg_catalog" && !slices.Contains(path, schema) {
+			path = append(path, schema)
+		}
+	}
+	if d.UserPath != "" {
 		path = append(path, d.UserPath)
 	}
 	return strings.Join(path, ", ")

@@ -44,7 +44,7 @@ func RowSHA256(refs []string, seeds Seeds) string {
 	}
 	salt := binary.BigEndian.AppendUint64(nil, uint64(seeds.Inner))
 	salt = binary.BigEndian.AppendUint64(salt, uint64(seeds.Outer))
-	row := call("array_send", "ARRAY["+strings.Join(texts, ", ")+"]::bytea[]")
-	sum := call("sha256", fmt.Sprintf(`'\x%s'::bytea || %s`, hex.EncodeToString(salt), row))
-	return fmt.Sprintf("('x' || %s)::bit(64)::bigint", call("encode", call("substr", sum+", 1, 8")+", 'hex'"))
+	row := call("array_send", "ARRAY["+strings.Join(texts, ", ")+"]::pg_catalog.bytea[]")
+	sum := call("sha256", fmt.Sprintf(`'\x%s'::pg_catalog.bytea OPERATOR(pg_catalog.||) %s`, hex.EncodeToString(salt), row))
+	return fmt.Sprintf("('x'::pg_catalog.text OPERATOR(pg_catalog.||) %s)::bit(64)::bigint", call("encode", call("substr", sum+", 1, 8")+", 'hex'"))
 }

@@ -5,7 +5,7 @@ type Type struct {
 	OID    uint32 `json:"oid,omitempty"`
 	Schema string `json:"schema"`
 	Name   string `json:"name"`           // pg_type.typname
-	SQL    string `json:"sql"`            // format_type(oid, -1) with pg_catalog alone on the search path: fit for a cast
+	SQL    string `json:"sql"`            // with its schema, quoted where needed: fit for a cast under any search_path
 	Kind   byte   `json:"kind"`           // pg_type.typtype
 	Elem   *Type  `json:"elem,omitempty"` // of a true array (typcategory A)
 	Base   *Type  `json:"base,omitempty"` // of a domain

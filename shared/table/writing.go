@@ -15,7 +15,8 @@ type Target struct {
 	// too long is an error and never cut off.
 	Names []string `json:"names"`
 	Types []string `json:"types"`
-	// Path is the search_path that triggers need: what the role would have.
+	// Path is the search_path that user code needs while rows are written, such as triggers,
+	// defaults and constraints: what the role would have.
 	Path string `json:"path"`
 }
 

@@ -235,12 +235,11 @@ func (a *attempt) announce(ctx context.Context) error {
 	})
 }
 
-// withPath gives triggers the search_path that they would have in any other session, deferred ones too.
+// withPath calls fn under the search_path that user code has in any other session: that of triggers,
+// deferred ones too, of defaults, generated columns and constraints.
 func (a *attempt) withPath(ctx context.Context, fn func(context.Context) error) error {
-	if a.target.Fires {
-		if err := a.tx.Path(ctx, a.target.Write.Path); err != nil {
-			return err
-		}
+	if err := a.tx.Path(ctx, a.target.Write.Path); err != nil {
+		return err
 	}
 	if err := fn(ctx); err != nil {
 		return err

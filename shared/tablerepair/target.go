@@ -114,10 +114,7 @@ func (t *targeting) fragments() {
 	t.target.Write = table.Target{
 		Source: source(t.node, 1), Into: table.Quote(t.plan.Schema) + "." + table.Quote(t.plan.Table),
 	}
-	t.target.Write.Path = t.target.Write.SearchPath
-	if t.node.UserPath != "" {
-		t.target.Write.Path += ", " + t.node.UserPath
-	}
+	t.target.Write.Path = reconcile.WritingPath(t.plan.Schema, t.node)
 	t.target.ByText = slices.Contains(t.common.ByText, true)
 }
 
@@ -163,11 +160,15 @@ func base(t rowdigest.Type) rowdigest.Type {
 }
 
 // converted is the type that shows a value of another type as the column would store it: with its modifier, but for the
-// types whose values a cast would cut off.
+// types whose values a cast would cut off. A declared type of pg_catalog is written without its
+// schema, which is safe where it has a modifier: those types are words of the grammar.
 func converted(c table.Column) string {
 	switch b := base(c.Type); b.Name {
 	case "varchar", "bpchar", "bit", "varbit":
 		return b.SQL
+	}
+	if c.Type.Schema == "pg_catalog" && !strings.Contains(c.Declared, "(") && !strings.HasPrefix(c.Declared, "interval") {
+		return c.Type.SQL
 	}
 	return c.Declared
 }
