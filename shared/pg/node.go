@@ -13,6 +13,7 @@ import (
 
 	"ace/shared/cluster"
 	"ace/shared/fault"
+	"ace/shared/table"
 )
 
 const (
@@ -128,8 +129,33 @@ type Node struct {
 // Name is the node's name in the cluster definition.
 func (n *Node) Name() string { return n.name }
 
-// acquire takes a connection; the error names the node and its address, never a secret.
-func (n *Node) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+// ranUserSQL marks a session in which a table_filter ran.
+const ranUserSQL = "ace.user_sql"
+
+// acquire takes a connection for a transaction. A session in which a table_filter ran is closed before
+// another kind of transaction would use it: DISCARD ALL does not end what an extension keeps there.
+func (n *Node) acquire(ctx context.Context, access table.Access) (*pgxpool.Conn, error) {
+	for {
+		conn, err := n.take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		marks := conn.Conn().PgConn().CustomData()
+		if access.UserSQL {
+			marks[ranUserSQL] = true
+		}
+		if access.UserSQL || marks[ranUserSQL] == nil {
+			return conn, nil
+		}
+		closing, cancel := context.WithTimeout(ctx, cancelGrace)
+		_ = conn.Conn().Close(closing)
+		cancel()
+		conn.Release()
+	}
+}
+
+// take takes a connection; the error names the node and its address, never a secret.
+func (n *Node) take(ctx context.Context) (*pgxpool.Conn, error) {
 	conn, err := n.pool.Acquire(ctx)
 	if err != nil {
 		if ctx.Err() != nil {

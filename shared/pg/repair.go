@@ -29,7 +29,7 @@ type RepairTx struct {
 
 // BeginRepair takes a connection for a transaction, which begins on the server with the first call.
 func (n *Node) BeginRepair(ctx context.Context, access table.Access) (*RepairTx, error) {
-	conn, err := n.acquire(ctx)
+	conn, err := n.acquire(ctx, access)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ type Tx struct {
 
 // Begin takes a connection for a transaction, which begins on the server with the first query.
 func (n *Node) Begin(ctx context.Context, access table.Access) (*Tx, error) {
-	conn, err := n.acquire(ctx)
+	conn, err := n.acquire(ctx, access)
 	if err != nil {
 		return nil, err
 	}
@@ -64,12 +64,27 @@ func (t *Tx) Close() {
 		_ = t.active.close()
 	}
 	if t.begun && !t.broken && !t.conn.Conn().IsClosed() {
-		ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
-		_, _ = t.conn.Conn().PgConn().Exec(ctx, "ROLLBACK").ReadAll()
-		cancel()
+		t.abandon()
 	}
 	t.conn.Release() // a connection that is not idle is closed by the pool
 	t.conn = nil
+}
+
+// abandon rolls the transaction back. A session that cannot be reset is closed.
+func (t *Tx) abandon() {
+	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
+	defer cancel()
+	pipeline := t.conn.Conn().PgConn().StartPipeline(ctx)
+	for _, sql := range t.ending(rollback) {
+		pipeline.SendQueryParams(sql, nil, nil, nil, nil)
+	}
+	err := pipeline.Sync()
+	if closing := pipeline.Close(); err == nil {
+		err = closing
+	}
+	if err != nil && t.access.Foreign {
+		_ = t.conn.Conn().Close(ctx)
+	}
 }
 
 // Renew ends the transaction but keeps the connection: the next query begins another one, with a snapshot of its own.
@@ -148,7 +163,9 @@ func (t *Tx) open(ctx context.Context, doing string, queries ...query) (*stream,
 		t.keep = false
 	}
 	if t.last {
-		s.send(query{sql: t.ending()})
+		for _, sql := range t.ending(t.verb()) {
+			s.send(query{sql: sql})
+		}
 		t.begun, t.last = false, false
 	}
 	if err := s.pipeline.Sync(); err != nil {
@@ -175,13 +192,29 @@ func (t *Tx) beginning() []query {
 	return append(queries, settingsQuery(pinned, t.access.SearchPath, t.node.timeout))
 }
 
-// ending returns how the transaction ends. A reading transaction is rolled back, which undoes what
-// functions in a table_filter may have done.
-func (t *Tx) ending() string {
+// The statements that end a transaction.
+const (
+	commit   = "COMMIT"
+	rollback = "ROLLBACK"
+)
+
+// verb returns how the transaction ends. A reading transaction is rolled back, which undoes what
+// functions in a table_filter may have done, as far as it was done in the transaction.
+func (t *Tx) verb() string {
 	if t.commits {
-		return "COMMIT"
+		return commit
 	}
-	return "ROLLBACK"
+	return rollback
+}
+
+// ending returns the statements that end the transaction. Session locks, prepared statements and
+// other things that a rollback does not undo are discarded before anything else uses the session:
+// in the same pipeline, since a transaction pooler may give the next one another session.
+func (t *Tx) ending(verb string) []string {
+	if t.access.Foreign {
+		return []string{verb, "DISCARD ALL"}
+	}
+	return []string{verb}
 }
 
 // stream reads the results of pipelined queries row by row. It lives within one call of its creator, which is why it

@@ -49,7 +49,34 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 		}
 	}
 	s.SearchPath, s.Lockable = searchPath(r, d), d.Lockable
+	s.Foreign = r.Filter != "" || c.foreign(d)
 	return s
+}
+
+// foreign reports whether reading the compared columns or the key may run functions that are not
+// built in: those of a type of an extension or of the user. The labels of an enum are the server's own.
+func (c *Common) foreign(d *table.Description) bool {
+	for _, k := range d.Key {
+		if k.OpSchema != "pg_catalog" {
+			return true
+		}
+	}
+	for _, compared := range c.Columns {
+		if column, _ := d.Column(compared.Name); foreignType(column.Type) {
+			return true
+		}
+	}
+	return false
+}
+
+func foreignType(t rowdigest.Type) bool {
+	if t.Elem != nil && foreignType(*t.Elem) {
+		return true
+	}
+	if t.Base != nil { // what a domain adds runs when a value is stored
+		return foreignType(*t.Base)
+	}
+	return t.Schema != "pg_catalog" && t.Kind != 'e' && t.Elem == nil
 }
 
 // keyExprs picks those of the columns' expressions that are of the key.

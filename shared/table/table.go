@@ -218,7 +218,9 @@ type Source struct {
 	Alias      string `json:"alias"`       // "users": how the fragments refer to it
 	SearchPath string `json:"search_path"` // value for set_config
 	// Lockable: the role may lock the table, so that it is locked before the snapshot is taken.
-	Lockable  bool     `json:"lockable,omitempty"`
+	Lockable bool `json:"lockable,omitempty"`
+	// Foreign: reading the table may run SQL or functions that are not built in.
+	Foreign   bool     `json:"foreign,omitempty"`
 	Key       []string `json:"key"`        // references of the key columns
 	KeyType   []string `json:"key_type"`   // their types, for casts of parameters
 	KeyLabel  []bool   `json:"key_label"`  // enums of other labels elsewhere: a text that is no label here is NULL as a key
@@ -250,11 +252,16 @@ type Access struct {
 	// Lock is the relation that is locked in ACCESS SHARE mode before the transaction takes its
 	// snapshot, as a FROM clause names it. Empty: no relation is locked first.
 	Lock string
+	// Foreign: the transaction may run SQL or functions that are not built in, which may leave something
+	// in the session. The session is reset when the transaction ends.
+	Foreign bool
+	// UserSQL: the transaction runs a table_filter. Its session serves no transaction without one.
+	UserSQL bool
 }
 
 // Access returns how a transaction that reads the table begins.
 func (s Source) Access() Access {
-	a := Access{SearchPath: s.SearchPath}
+	a := Access{SearchPath: s.SearchPath, Foreign: s.Foreign || s.Filter != "", UserSQL: s.Filter != ""}
 	if s.Lockable {
 		a.Lock = s.Relation
 	}

@@ -52,5 +52,6 @@ func sameReading(planned, now table.Source, strategy string) bool {
 		return false
 	}
 	planned.Leaves, now.Leaves = nil, nil
+	planned.Foreign, now.Foreign = false, false // a plan of an earlier version lacks it
 	return reflect.DeepEqual(planned, now)
 }

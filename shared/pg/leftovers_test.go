@@ -1,0 +1,210 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"ace/shared/pg/pgtest"
+	"ace/shared/soak"
+	"ace/shared/table"
+)
+
+// leftoversSQL lists what a session has that a new one has not. It is asked outside any transaction.
+const leftoversSQL = `
+SELECT name || ' = ' || setting FROM pg_settings WHERE source = 'session'
+UNION ALL SELECT 'ace.mark = ' || m FROM current_setting('ace.mark', true) m WHERE m <> ''
+UNION ALL SELECT 'prepared: ' || name FROM pg_prepared_statements
+UNION ALL SELECT 'cursor: ' || name FROM pg_cursors WHERE name <> ''
+UNION ALL SELECT 'relation: ' || relname FROM pg_class WHERE relpersistence = 't' OR relname = 'ace_left'
+UNION ALL SELECT 'channel: ' || c FROM pg_listening_channels() c
+UNION ALL SELECT 'role: ' || current_user WHERE current_user <> 'postgres' OR session_user <> 'postgres'
+UNION ALL SELECT 'advisory lock: ' || objid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+UNION ALL SELECT 'large object: ' || oid FROM pg_largeobject_metadata`
+
+// leftovers asks the only connection of the node's pool. It also returns the server's process, and
+// whether that session may serve a transaction without a filter.
+func leftovers(t *testing.T, n *Node) (left []string, pid uint32, reusable bool) {
+	t.Helper()
+	conn, err := n.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	c := conn.Conn().PgConn()
+	result := c.ExecParams(t.Context(), leftoversSQL, nil, nil, nil, nil).Read()
+	if result.Err != nil {
+		t.Fatal(result.Err)
+	}
+	for _, row := range result.Rows {
+		left = append(left, string(row[0]))
+	}
+	return left, c.PID(), c.CustomData()[ranUserSQL] == nil
+}
+
+// filterWay runs a transaction with a filter, and returns the error of what it asked.
+type filterWay struct {
+	name string
+	run  func(ctx context.Context, n *Node, s table.Source) error
+}
+
+// filterWays are the ways in which a filter is run, and in which its transaction ends.
+func filterWays() []filterWay {
+	sums := func(ctx context.Context, s table.Source, tx *Tx) error {
+		_, _, err := tx.Sums(ctx, s, []table.Range{{}})
+		return err
+	}
+	within := func(ctx context.Context, n *Node, s table.Source, work func(*Tx) error) error {
+		tx, err := n.Begin(ctx, s.Access())
+		if err != nil {
+			return err
+		}
+		defer tx.Close()
+		return work(tx)
+	}
+	return []filterWay{
+		{"checked", func(ctx context.Context, n *Node, s table.Source) error { // planning evaluates what is immutable
+			s.Filter = "evaluated($filter$" + s.Filter + "$filter$)"
+			_, err := n.CheckFilter(ctx, s)
+			return err
+		}},
+		{"one call", func(ctx context.Context, n *Node, s table.Source) error {
+			return within(ctx, n, s, func(tx *Tx) error {
+				tx.Last()
+				return sums(ctx, s, tx)
+			})
+		}},
+		{"two calls", func(ctx context.Context, n *Node, s table.Source) error {
+			return within(ctx, n, s, func(tx *Tx) error { return errors.Join(sums(ctx, s, tx), sums(ctx, s, tx)) })
+		}},
+		{"in a pass", func(ctx context.Context, n *Node, s table.Source) error {
+			return within(ctx, n, s, func(tx *Tx) error {
+				tx.Keep()
+				first := sums(ctx, s, tx)
+				tx.Keep()
+				return errors.Join(first, sums(ctx, s, tx))
+			})
+		}},
+		{"an error", func(ctx context.Context, n *Node, s table.Source) error {
+			s.Filter = "(" + s.Filter + ") AND 1 / (id - 2) = 7"
+			return within(ctx, n, s, func(tx *Tx) error {
+				tx.Last()
+				return sums(ctx, s, tx)
+			})
+		}},
+		{"a panic", func(ctx context.Context, n *Node, s table.Source) (err error) {
+			defer func() { _ = recover() }()
+			return within(ctx, n, s, func(tx *Tx) error {
+				if err = sums(ctx, s, tx); err != nil {
+					return err
+				}
+				panic("a defect")
+			})
+		}},
+		{"a timeout", func(ctx context.Context, n *Node, s table.Source) error {
+			s.Filter = "(" + s.Filter + ") AND pg_sleep(20)::text IS NOT NULL"
+			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			defer cancel()
+			return within(ctx, n, s, func(tx *Tx) error {
+				tx.Last()
+				return sums(ctx, s, tx)
+			})
+		}},
+	}
+}
+
+// Case O-F7, see docs/RELIABILITY.md.
+func TestTx_AFilterLeavesNothingInItsSessionOrTheDatabase(t *testing.T) {
+	ways := filterWays()
+	random := rand.New(rand.NewPCG(soak.Seed(t), 8))
+	tried := soak.Rounds(t, 2, len(ways))
+	for i, major := range []int{pgtest.Oldest, pgtest.Newest} {
+		t.Run(fmt.Sprint("major ", major), func(t *testing.T) {
+			c := pgtest.NewCluster(t, pgtest.Majors(major))
+			c.Exec(t, 0, pgtest.EffectFunctions())
+			n := onlyConnection(t, c)
+			s := numbers(t, c, n, 4)
+			_, before, _ := leftovers(t, n)
+			for k, effect := range pgtest.Effects() {
+				if tried < len(ways) && k%2 != i {
+					continue
+				}
+				for _, w := range random.Perm(len(ways))[:tried] {
+					s.Filter = effect.Filter
+					err := ways[w].run(t.Context(), n, s)
+					left, after, reusable := leftovers(t, n)
+					if len(left) > 0 {
+						t.Errorf("%s, %s: left are %q", effect.Name, ways[w].name, left)
+					}
+					if err == nil && after != before {
+						t.Errorf("%s, %s: the session was closed, so that nothing is known of one behind a pooler", effect.Name, ways[w].name)
+					}
+					if reusable && after == before {
+						t.Errorf("%s, %s: the session is not marked", effect.Name, ways[w].name)
+					}
+					before = after
+				}
+			}
+		})
+	}
+	soak.Report(t, "%d effects in %d ways", len(pgtest.Effects()), tried)
+}
+
+// onlyConnection returns the first node over a pool of one connection.
+func onlyConnection(t *testing.T, c *pgtest.Cluster) *Node {
+	t.Helper()
+	pools := NewPools(Options{MaxConns: 1, StatementTimeout: time.Minute})
+	t.Cleanup(pools.Close)
+	n, err := pools.Node(target(c, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Neighbour of case O-F7: what an extension keeps in a session ends with it.
+func TestNode_ASessionThatRanAFilterServesNoOtherTransaction(t *testing.T) {
+	c := pgtest.NewCluster(t, pgtest.Nodes(1))
+	n := onlyConnection(t, c)
+	plain := numbers(t, c, n, 4)
+	session := func(s table.Source) (pid uint32) {
+		tx, err := n.Begin(t.Context(), s.Access())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Close()
+		if _, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil {
+			t.Fatal(err)
+		}
+		return tx.conn.Conn().PgConn().PID()
+	}
+	filtered := plain
+	filtered.Filter = "id > 0"
+	first, second, third, fourth, fifth := session(plain), session(filtered), session(filtered), session(plain), session(plain)
+	if first != second || second != third {
+		t.Error("a transaction with a filter got a session of its own, which costs a connection each time")
+	}
+	if fourth == third || fourth != fifth {
+		t.Error("a session that ran a filter served a transaction without one")
+	}
+}
+
+// A comparison without a filter sends nothing more than before.
+func TestTx_OnlyTransactionsThatRunForeignCodeAreFollowedByAReset(t *testing.T) {
+	for _, tt := range []struct {
+		access table.Access
+		want   []string
+	}{
+		{table.Access{}, []string{"ROLLBACK"}},
+		{table.Access{Foreign: true}, []string{"ROLLBACK", "DISCARD ALL"}},
+		{table.Source{Filter: "true"}.Access(), []string{"ROLLBACK", "DISCARD ALL"}},
+	} {
+		if got := (&Tx{access: tt.access}).ending(rollback); !slices.Equal(got, tt.want) {
+			t.Errorf("%+v ends with %q, want %q", tt.access, got, tt.want)
+		}
+	}
+}
