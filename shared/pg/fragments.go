@@ -16,6 +16,11 @@ import (
 //	CROSS JOIN LATERAL (SELECT ... FROM "public"."users" WHERE "users"."id" >= r.lo1 AND ...) d
 //
 // OFFSET 0 keeps the planner from moving the casts into the inner query.
+//
+// Every function, operator, type, collation and relation is qualified with its schema, since the
+// search_path of a statement may begin with a schema of the table's owner. What the parser looks up
+// by an unqualified name is not used: IN, BETWEEN, LIKE, NULLIF, CASE with an operand, IS DISTINCT
+// FROM (except NULL), and unnest with several arguments.
 
 // list numbers the columns of a list: lo1, lo2.
 func list(prefix string, n int) []string {
@@ -26,13 +31,16 @@ func list(prefix string, n int) []string {
 	return names
 }
 
-// outer gives the name of the list in a statement: one that the table does not bear.
-func outer(s table.Source) string {
-	name := "ace_list"
-	for quote(name) == s.Alias {
-		name += "_"
+// own returns an identifier for a statement over the table that means nothing else there: neither
+// the table's name nor the filter contains it. A name in the filter that the table does not have is
+// therefore an error, never a column of a list.
+func own(s table.Source, name string) string {
+	taken := strings.ToLower(s.Alias + s.Filter)
+	prefix := "ace_"
+	for n := 1; strings.Contains(taken, prefix); n++ {
+		prefix = fmt.Sprintf("ace%d_", n)
 	}
-	return name
+	return prefix + name
 }
 
 // unnest writes the list of typed tuples; first is the number of its first parameter.

@@ -126,10 +126,18 @@ func TestCompare_WritesRowsOnlyWhereTheyAreNeeded(t *testing.T) {
 	}
 }
 
-func TestOuter_NeverBearsTheTablesName(t *testing.T) {
-	for alias, want := range map[string]string{`"users"`: "ace_list", `"ace_list"`: "ace_list_", `"Ace_List"`: "ace_list"} {
-		if got := outer(table.Source{Alias: alias}); got != want {
-			t.Errorf("beside %s the list is called %s, want %s", alias, got, want)
+// Case T-F11, see docs/RELIABILITY.md.
+func TestOwn_IsInNeitherTheTablesNameNorTheFilter(t *testing.T) {
+	for _, tt := range []struct{ alias, filter, want string }{
+		{`"users"`, "", "ace_list"},
+		{`"ace_list"`, "", "ace1_list"},
+		{`"Ace_List"`, "", "ace1_list"},
+		{`"ace_` + strings.Repeat("x", 59) + `"`, "", "ace1_list"},
+		{`"ace1_ace_"`, "ACE2_ORD = 1", "ace3_list"},
+		{`"t"`, "space_id > 0", "ace1_list"},
+	} {
+		if got := own(table.Source{Alias: tt.alias, Filter: tt.filter}, "list"); got != tt.want {
+			t.Errorf("with the table %s and the filter %q the list is called %s, want %s", tt.alias, tt.filter, got, tt.want)
 		}
 	}
 }

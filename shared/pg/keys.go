@@ -17,7 +17,7 @@ func byKey(s table.Source, keys []table.Key, head, lock string) query {
 	if s.Unindexed {
 		return scanForKeys(s, keys, head, lock)
 	}
-	columns, name := list("k", len(s.Key)), outer(s)
+	columns, name := list("k", len(s.Key)), own(s, "list")
 	return query{
 		args: columnsOf(keys, len(s.Key)),
 		sql: fmt.Sprintf("SELECT %s.ord, ace_inner.* FROM %s %s CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s OFFSET 0%s) ace_inner",

@@ -31,6 +31,7 @@ func (t *Tx) sampleLeaves(ctx context.Context, s table.Source, count int) ([]tab
 	}
 	var sampled []table.Sampled
 	var queries []query
+	page := own(s, "page")
 	for i, leaf := range s.Leaves {
 		lo, hi := pageProbes(leaf.Pages, share(int64(count), leaf.Pages, pages))
 		if lo == nil {
@@ -38,8 +39,9 @@ func (t *Tx) sampleLeaves(ctx context.Context, s table.Source, count int) ([]tab
 		}
 		queries = append(queries, query{
 			args: [][]byte{lo, hi},
-			sql: fmt.Sprintf("SELECT ace_inner.* FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.tid[]), pg_catalog.unnest($2::pg_catalog.tid[])) ace_page(lo, hi) CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s.ctid OPERATOR(pg_catalog.>=) ace_page.lo AND %s.ctid OPERATOR(pg_catalog.<) ace_page.hi LIMIT 1) ace_inner",
-				strings.Join(s.Order, ", "), from(s, leaf), s.Alias, s.Alias),
+			sql: fmt.Sprintf(`SELECT ace_inner.* FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.tid[]), pg_catalog.unnest($2::pg_catalog.tid[])) %[1]s(lo, hi)
+				CROSS JOIN LATERAL (SELECT %[2]s FROM %[3]s WHERE %[4]s.ctid OPERATOR(pg_catalog.>=) %[1]s.lo AND %[4]s.ctid OPERATOR(pg_catalog.<) %[1]s.hi LIMIT 1) ace_inner`,
+				page, strings.Join(s.Order, ", "), from(s, leaf), s.Alias),
 			row: func(v [][]byte) error {
 				sampled = append(sampled, table.Sampled{Key: readKey(v), Leaf: i})
 				return nil

@@ -52,14 +52,15 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 	if !b.shape.lo && !b.shape.hi { // the whole table, once per range (there is only ever one)
 		return query{sql: fmt.Sprintf("SELECT 1, ace_inner.* FROM (%s) ace_inner", inner(" FROM "+s.Relation+where(filtered(s, ""))))}
 	}
-	width, name := len(s.Order), outer(s)
-	var columns, types, terms []string
+	width, name := len(s.Order), own(s, "list")
+	var columns, types []string
+	var bounds [2][]string
 	var args [][]byte
-	side := func(prefix, operator string, pick func(table.Range) table.Key) {
-		names := list(prefix, width)
+	side := func(end int, prefix string, pick func(table.Range) table.Key) {
+		names := list(own(s, prefix), width)
 		columns = append(columns, names...)
 		types = append(types, s.OrderType...)
-		terms = append(terms, compare(s.Order, operator, qualify(name, names)))
+		bounds[end] = qualify(name, names)
 		keys := make([]table.Key, len(b.ranges))
 		for i, r := range b.ranges {
 			keys[i] = pick(r)
@@ -67,14 +68,16 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 		args = append(args, columnsOf(keys, width)...)
 	}
 	if b.shape.lo {
-		side("lo", s.AtLeast, func(r table.Range) table.Key { return r.Lo })
+		side(0, "lo", func(r table.Range) table.Key { return r.Lo })
 	}
 	if b.shape.hi {
-		side("hi", s.Less, func(r table.Range) table.Key { return r.Hi })
+		side(1, "hi", func(r table.Range) table.Key { return r.Hi })
 	}
-	rows := " FROM " + s.Relation + where(filtered(s, strings.Join(terms, " AND ")))
-	return query{args: args, sql: fmt.Sprintf("SELECT %s.ord, ace_inner.* FROM %s %s CROSS JOIN LATERAL (%s) ace_inner",
-		name, unnest(columns, types, 1), name, inner(rows))}
+	rows := " FROM " + s.Relation + where(filtered(s, within(s, bounds[0], bounds[1])))
+	// The list's columns get names that the filter does not have: it can see them.
+	ord := own(s, "ord")
+	return query{args: args, sql: fmt.Sprintf("SELECT %s.%s, ace_inner.* FROM %s %s(%s, %s) CROSS JOIN LATERAL (%s) ace_inner",
+		name, ord, unnest(columns, types, 1), name, strings.Join(columns, ", "), ord, inner(rows))}
 }
 
 // place reads the first result column: which range of the caller's list a row belongs to.

@@ -22,7 +22,7 @@ func (t *Tx) Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int,
 // rank has the server sort.
 func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error) {
 	ranks := make([]int, len(keys))
-	columns, name := list("k", len(s.Order)), outer(s)
+	columns, name := list("k", len(s.Order)), own(s, "list")
 	q := query{
 		args: columnsOf(keys, len(s.Order)),
 		sql: fmt.Sprintf("SELECT %s.ord, pg_catalog.dense_rank() OVER (ORDER BY %s) FROM %s %s",

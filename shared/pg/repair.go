@@ -223,7 +223,7 @@ func (r *RepairTx) back(ctx context.Context, refused error) error {
 
 // Delete removes the rows of these keys, all of which must exist.
 func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key) error {
-	columns, name := list("k", len(t.Key)), outer(t.Source)
+	columns, name := list("k", len(t.Key)), own(t.Source, "list")
 	return r.write(ctx, "deleting rows", query{
 		args: columnsOf(keys, len(t.Key)),
 		sql: fmt.Sprintf("DELETE FROM %s USING %s %s WHERE %s RETURNING 1",
@@ -235,7 +235,7 @@ func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key)
 // rows has one value for each of columns. guarded: after a table.ViolationError the transaction goes on as if Update had not
 // been called; that costs the server a lock of its own for every row.
 func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error {
-	name, keyNames, names := outer(t.Source), list("k", len(t.Key)), list("v", len(columns))
+	name, keyNames, names := own(t.Source, "list"), list("k", len(t.Key)), list("v", len(columns))
 	set := make([]string, len(columns))
 	for i, c := range columns {
 		set[i] = t.Names[c] + " = " + name + "." + names[i]
@@ -251,7 +251,7 @@ func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, ke
 // Insert adds rows that have one value for each of columns. After a table.ViolationError the transaction goes on as if it had
 // not been called.
 func (r *RepairTx) Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error {
-	name, names := outer(t.Source), list("v", len(columns))
+	name, names := own(t.Source, "list"), list("v", len(columns))
 	source := unnestAs(names, cast(qualify("u", names), picked(t.Types, columns)), 1)
 	return r.write(ctx, "inserting rows", query{
 		args: arraysOf(rows, len(columns)),
@@ -268,10 +268,10 @@ func (r *RepairTx) Convert(ctx context.Context, types []string, rows []table.Row
 
 // Duplicate looks for a row of these keys that has a twin by a deferrable constraint, and gives its place; -1 for none.
 func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferrable, keys []table.Key) (int, error) {
-	columns, name := list("k", len(t.Key)), outer(t.Source)
+	columns, name, twin := list("k", len(t.Key)), own(t.Source, "list"), own(t.Source, "twin")
 	twins := make([]string, len(d.Columns))
 	for i, column := range d.Columns {
-		ours, theirs := t.Alias+"."+column, "ace_twin."+column
+		ours, theirs := t.Alias+"."+column, twin+"."+column
 		twins[i] = fmt.Sprintf("%s %s %s", theirs, d.Equal[i], ours)
 		if !d.Distinct {
 			twins[i] = fmt.Sprintf("(%s OR %s IS NULL AND %s IS NULL)", twins[i], theirs, ours)
@@ -280,8 +280,8 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 	at := -1
 	err := r.tx.run(ctx, "checking a deferrable constraint", query{
 		args: columnsOf(keys, len(t.Key)),
-		sql: fmt.Sprintf("SELECT %s.ord FROM %s %s CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS n FROM %s WHERE %s AND (SELECT pg_catalog.count(*) FROM %s ace_twin WHERE %s) OPERATOR(pg_catalog.>) 1) ace_inner WHERE ace_inner.n OPERATOR(pg_catalog.>) 0 LIMIT 1",
-			name, unnestKeys(t.Source, columns), name, t.Relation, sameKey(t.Source, qualify(name, columns)), t.Relation, allOf(twins)),
+		sql: fmt.Sprintf("SELECT %s.ord FROM %s %s CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS n FROM %s WHERE %s AND (SELECT pg_catalog.count(*) FROM %s %s WHERE %s) OPERATOR(pg_catalog.>) 1) ace_inner WHERE ace_inner.n OPERATOR(pg_catalog.>) 0 LIMIT 1",
+			name, unnestKeys(t.Source, columns), name, t.Relation, sameKey(t.Source, qualify(name, columns)), t.Relation, twin, allOf(twins)),
 		row: func(v [][]byte) (err error) {
 			at, err = place(v[0], len(keys))
 			return err

@@ -69,9 +69,9 @@ func (n *Node) FlushLog(ctx context.Context) error {
 // writtenSince says whether the transaction that wrote a row is one that a snapshot does not see. A row knows the lower
 // half of the transaction's number: the upper half is such that it is not in the future.
 const writtenSince = `(SELECT NOT pg_catalog.pg_visible_in_snapshot(
-		(newest OPERATOR(pg_catalog.-) ((newest OPERATOR(pg_catalog.-) %s.xmin::pg_catalog.text::bigint) OPERATOR(pg_catalog.&) 4294967295))::pg_catalog.text::pg_catalog.xid8,
-		$%d::pg_catalog.pg_snapshot)
-	FROM (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text::bigint AS newest) now)`
+		(%[1]s.xid OPERATOR(pg_catalog.-) ((%[1]s.xid OPERATOR(pg_catalog.-) %[2]s.xmin::pg_catalog.text::bigint) OPERATOR(pg_catalog.&) 4294967295))::pg_catalog.text::pg_catalog.xid8,
+		$%[3]d::pg_catalog.pg_snapshot)
+	FROM (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text::bigint AS xid) %[1]s)`
 
 // WrittenSince says for each key whether its row was written after a snapshot of this node was taken. Where there is no
 // row it was.
@@ -80,7 +80,7 @@ func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key,
 	for i := range since {
 		since[i] = true
 	}
-	q := byKey(s, keys, fmt.Sprintf(writtenSince, s.Alias, len(s.Key)+1), "")
+	q := byKey(s, keys, fmt.Sprintf(writtenSince, own(s, "newest"), s.Alias, len(s.Key)+1), "")
 	q.args = append(q.args, []byte(snapshot))
 	q.row = func(v [][]byte) error {
 		i, err := place(v[0], len(keys))

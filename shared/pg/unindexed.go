@@ -34,7 +34,7 @@ func lookupPlans(s table.Source) []setting {
 
 // scanForKeys writes the statement of byKey without the use of an index, with the same result.
 func scanForKeys(s table.Source, keys []table.Key, head, lock string) query {
-	columns, name := list("k", len(s.Key)), outer(s)
+	columns, name := list("k", len(s.Key)), own(s, "list")
 	return query{
 		args: columnsOf(keys, len(s.Key)),
 		sql: fmt.Sprintf("SELECT %s.ord, %s FROM %s CROSS JOIN %s %s WHERE %s ORDER BY %s.ord%s",

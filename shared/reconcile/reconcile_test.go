@@ -238,8 +238,15 @@ func TestSource_OperatorsOfAnExtensionAreFoundWhateverThePath(t *testing.T) {
 	}
 	d.Key = append(d.Key, table.KeyColumn{Name: "n", OpSchema: "pg_catalog", Less: "<", AtLeast: ">=", Equal: "="})
 	two := sourcesOf(t, Reading{Schema: "public", Table: "t"}, d)[0]
-	if two.Less != "<" || two.ScalarOrder || two.KeyEqual[0] != `OPERATOR("ext".=)` || two.KeyEqual[1] != `OPERATOR("pg_catalog".=)` {
-		t.Errorf("two columns: %s, scalar %v, equality %v", two.Less, two.ScalarOrder, two.KeyEqual)
+	if two.Less+two.AtLeast != "" || two.ScalarOrder || two.SearchPath != safePath || two.KeyEqual[0] != `OPERATOR("ext".=)` || two.KeyEqual[1] != `OPERATOR("pg_catalog".=)` {
+		t.Errorf("two columns: %s, scalar %v, equality %v, path %s", two.Less, two.ScalarOrder, two.KeyEqual, two.SearchPath)
+	}
+	want := []table.OrderGroup{
+		{Columns: 1, Less: `OPERATOR("ext".<)`, AtLeast: `OPERATOR("ext".>=)`, Equal: `OPERATOR("ext".=)`},
+		{Columns: 1, Less: `OPERATOR("pg_catalog".<)`, AtLeast: `OPERATOR("pg_catalog".>=)`, Equal: `OPERATOR("pg_catalog".=)`},
+	}
+	if diff := cmp.Diff(want, two.OrderGroups); diff != "" {
+		t.Errorf("the operators of two columns (-want +got):\n%s", diff)
 	}
 }
 

@@ -90,7 +90,6 @@ func keyExprs(c *Common, exprs []string) []string {
 
 func (c *Common) addKey(s *table.Source, d *table.Description) {
 	scalar := len(d.Key) == 1
-	foreignOps := false
 	for i, k := range d.Key {
 		column, _ := d.Column(k.Name)
 		ref := s.Alias + "." + table.Quote(k.Name)
@@ -98,7 +97,6 @@ func (c *Common) addKey(s *table.Source, d *table.Description) {
 		s.KeyType = append(s.KeyType, keyType(column.Type))
 		s.KeyLabel = append(s.KeyLabel, c.ByText[i] && base(column.Type).Kind == 'e')
 		s.KeyEqual = append(s.KeyEqual, operator(k.OpSchema, k.Equal))
-		foreignOps = foreignOps || k.OpSchema != "pg_catalog"
 		if c.ByText[i] {
 			s.Order = append(s.Order, textOf(ref, column.Type)+" COLLATE "+bytewise)
 			s.OrderType = append(s.OrderType, textType)
@@ -111,7 +109,7 @@ func (c *Common) addKey(s *table.Source, d *table.Description) {
 		scalar = scalar && column.Type.Kind == 'b' && column.Type.Elem == nil
 	}
 	s.ScalarOrder = scalar
-	addOperators(s, d, slices.Contains(c.ByText, true), foreignOps)
+	addOperators(s, c, d)
 }
 
 // keyType is the type that keys travel as: one that holds the keys of every node, where these have different types of
@@ -142,18 +140,27 @@ func textOf(ref string, t rowdigest.Type) string {
 	return "pg_catalog.concat(" + ref + ")"
 }
 
-// addOperators chooses the operators between Order and a bound. A row comparison takes one operator name for all its
-// columns, so the schema can only be given where it is the same for all; else the search_path decides.
-func addOperators(s *table.Source, d *table.Description, byText, foreign bool) {
-	first := d.Key[0]
-	switch {
-	case byText && len(d.Key) == 1, !foreign:
-		s.Less, s.AtLeast = operator("pg_catalog", "<"), operator("pg_catalog", ">=")
-	case len(d.Key) == 1:
-		s.Less, s.AtLeast = operator(first.OpSchema, first.Less), operator(first.OpSchema, first.AtLeast)
-	default:
-		s.Less, s.AtLeast = "<", ">="
+// addOperators chooses the operators between Order and a bound. A row comparison takes one operator
+// name for all its columns, so columns whose operators are of several schemas are compared in groups.
+func addOperators(s *table.Source, c *Common, d *table.Description) {
+	var groups []table.OrderGroup
+	for i, k := range d.Key {
+		schema, less, atLeast, equal := k.OpSchema, k.Less, k.AtLeast, k.Equal
+		if c.ByText[i] {
+			schema, less, atLeast, equal = "pg_catalog", "<", ">=", "="
+		}
+		g := table.OrderGroup{Columns: 1, Less: operator(schema, less), AtLeast: operator(schema, atLeast), Equal: operator(schema, equal)}
+		if last := len(groups) - 1; last >= 0 && groups[last].Less == g.Less && groups[last].AtLeast == g.AtLeast && groups[last].Equal == g.Equal {
+			groups[last].Columns++
+			continue
+		}
+		groups = append(groups, g)
 	}
+	if len(groups) == 1 {
+		s.Less, s.AtLeast = groups[0].Less, groups[0].AtLeast
+		return
+	}
+	s.OrderGroups = groups
 }
 
 func operator(schema, name string) string {
@@ -168,27 +175,10 @@ const safePath = "pg_catalog, pg_temp"
 // qualified, except in the user's filter. A filter means what it means in psql, so its path lists
 // pg_catalog, the table's schema, the schemas of the key's operators and the role's own path.
 func searchPath(r Reading, d *table.Description) string {
-	switch {
-	case r.Filter != "":
-		return userPath(r.Schema, d) + ", pg_temp"
-	case mixedOperators(d):
-		return "pg_catalog, " + operatorSchemas(d) + ", pg_temp"
+	if r.Filter == "" {
+		return safePath
 	}
-	return safePath
-}
-
-func mixedOperators(d *table.Description) bool {
-	return slices.ContainsFunc(d.Key, func(k table.KeyColumn) bool { return k.OpSchema != "pg_catalog" }) && len(d.Key) > 1
-}
-
-func operatorSchemas(d *table.Description) string {
-	var path []string
-	for _, k := range d.Key {
-		if schema := table.Quote(k.OpSchema); k.OpSchema != "pg_catalog" && !slices.Contains(path, schema) {
-			path = append(path, schema)
-		}
-	}
-	return strings.Join(path, ", ")
+	return userPath(r.Schema, d) + ", pg_temp"
 }
 
 // WritingPath returns the search_path that user code needs while a repair writes, such as triggers,

@@ -233,8 +233,12 @@ type Source struct {
 	Collate []string `json:"collate"`
 	Less    string   `json:"less"`     // operators between Order and a bound: OPERATOR(pg_catalog.<) or <
 	AtLeast string   `json:"at_least"` //
-	Columns []string `json:"columns"`  // references of the compared columns, in the plan's order
-	Digest  string   `json:"digest"`   // the row digest, a bigint
+	// OrderGroups divides Order where its operators are of several schemas, which one row comparison
+	// cannot name. Less and AtLeast are empty then.
+	OrderGroups []OrderGroup `json:"order_groups,omitempty"`
+
+	Columns []string `json:"columns"` // references of the compared columns, in the plan's order
+	Digest  string   `json:"digest"`  // the row digest, a bigint
 	// KeyDigest digests the key's columns alone, a bigint; empty where Digest is not made of hashes.
 	KeyDigest string `json:"key_digest,omitempty"`
 	// KeyHash is a bigint that is the same for equal keys on every node; empty where nobody vouches for that.
@@ -244,6 +248,14 @@ type Source struct {
 	Filter    string  `json:"filter,omitempty"`
 	Within    Buckets `json:"within,omitzero"` // only the rows of these are read
 	Leaves    []Leaf  `json:"leaves,omitempty"`
+}
+
+// OrderGroup is a run of neighbouring columns of a source's Order that share their operators.
+type OrderGroup struct {
+	Columns int    `json:"columns"` // how many
+	Less    string `json:"less"`
+	AtLeast string `json:"at_least"`
+	Equal   string `json:"equal"`
 }
 
 // Access is what a transaction on a table needs to know before its first statement.

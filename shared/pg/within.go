@@ -1,0 +1,86 @@
+package pg
+
+import (
+	"strings"
+
+	"ace/shared/table"
+)
+
+// within returns the condition that the key of a row is at least lo and less than hi, in the run's
+// order. lo and hi are references to the columns of a bound; nil is an open end. An index of the key
+// serves it.
+func within(s table.Source, lo, hi []string) string {
+	if len(s.OrderGroups) > 0 {
+		return "(" + strings.Join(arms(s.OrderGroups, s.Order, lo, hi), " OR ") + ")"
+	}
+	var terms []string
+	if lo != nil {
+		terms = append(terms, compare(s.Order, s.AtLeast, lo))
+	}
+	if hi != nil {
+		terms = append(terms, compare(s.Order, s.Less, hi))
+	}
+	return strings.Join(terms, " AND ")
+}
+
+// arms returns conditions of which at most one is true, and one exactly if the row is within the
+// bounds. A row comparison takes the operators of all its columns from one schema, so each group of
+// columns has its own comparison. Each arm fixes a prefix of the key and bounds the next group, as
+// an index scan does; an OR of such arms is served by a bitmap of several scans.
+func arms(groups []table.OrderGroup, order, lo, hi []string) []string {
+	g, rest := groups[0], groups[1:]
+	n := g.Columns
+	head := order[:n]
+	var fromLo, toHi, aboveLo, belowHi string
+	if lo != nil {
+		fromLo = compare(head, g.Equal, lo[:n])
+		aboveLo = compare(lo[:n], g.Less, head)
+	}
+	if hi != nil {
+		toHi = compare(head, g.Equal, hi[:n])
+		belowHi = compare(head, g.Less, hi[:n])
+	}
+	if len(rest) == 0 {
+		if lo != nil {
+			aboveLo = compare(head, g.AtLeast, lo[:n])
+		}
+		return []string{conjunction(aboveLo, belowHi)}
+	}
+
+	below := func(lo, hi []string, fixed, also string) []string {
+		out := arms(rest, order[n:], tail(lo, n), tail(hi, n))
+		for i, arm := range out {
+			out[i] = conjunction(fixed, also, arm)
+		}
+		return out
+	}
+	found := []string{conjunction(aboveLo, belowHi)}
+	switch {
+	case lo != nil && hi != nil:
+		found = append(found, below(lo, nil, fromLo, belowHi)...)
+		found = append(found, below(nil, hi, toHi, aboveLo)...)
+		found = append(found, below(lo, hi, fromLo, toHi)...)
+	case lo != nil:
+		found = append(found, below(lo, nil, fromLo, "")...)
+	default:
+		found = append(found, below(nil, hi, toHi, "")...)
+	}
+	return found
+}
+
+func tail(refs []string, n int) []string {
+	if refs == nil {
+		return nil
+	}
+	return refs[n:]
+}
+
+func conjunction(terms ...string) string {
+	var present []string
+	for _, term := range terms {
+		if term != "" {
+			present = append(present, term)
+		}
+	}
+	return strings.Join(present, " AND ")
+}
