@@ -59,6 +59,9 @@ func checkClusters(ctx context.Context, c config.Config) error {
 		}
 		usable = append(usable, name)
 	}
+	for _, doubt := range doubts(c, files) {
+		wrong = append(wrong, tell("warning: %s", doubt))
+	}
 	if len(usable) > 0 {
 		wrong = append(wrong, tell("the definitions of these clusters can be used: %s", strings.Join(usable, ", ")))
 	}

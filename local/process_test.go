@@ -33,7 +33,14 @@ type process struct {
 // start runs the program in dir. The environment is what env says and nothing else. It is killed when the test ends.
 func start(t testing.TB, dir string, env settings, args ...string) *process {
 	t.Helper()
+	return startAs(t, nil, dir, env, args...)
+}
+
+// startAs is start for another user, nil for that of the test.
+func startAs(t testing.TB, user *syscall.Credential, dir string, env settings, args ...string) *process {
+	t.Helper()
 	p := &process{cmd: exec.Command(binary, args...), output: &output{}, ended: make(chan struct{})}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user}
 	all := settings{"PATH": os.Getenv("PATH"), "HOME": dir}
 	maps.Copy(all, env)
 	for name, value := range all {

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"io"
-	"os"
-
 	"ace/shared/fault"
+	"ace/shared/private"
 	"ace/shared/schedule"
 )
 
@@ -13,12 +11,10 @@ func readSchedules(path string) ([]schedule.Job, error) {
 	if path == "" {
 		return nil, nil
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "ACE_SCHEDULES is %q, which cannot be read: %v", path, err)
+	data, err := private.Instructions(path, schedule.MaxFile+1)
+	if fault.CodeOf(err) == fault.Invalid {
+		return nil, fault.New(fault.Invalid, "ACE_SCHEDULES is refused: %s", fault.PublicMessage(err))
 	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, schedule.MaxFile+1))
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "ACE_SCHEDULES is %q, which cannot be read: %v", path, err)
 	}

@@ -85,6 +85,9 @@ func serve(ctx context.Context, c config.Config) error {
 		return err
 	}
 	warnIfMissing(ctx, log, c)
+	for _, doubt := range doubts(c, files) {
+		log.WarnContext(ctx, "a file is less closed than it should be", "file", doubt)
+	}
 	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "archive", c.Store.String(), "clusters", c.Clusters)
 	return s.run(ctx, server, listener, c.Pprof)
 }

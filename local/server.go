@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"ace/shared/app"
@@ -16,35 +17,42 @@ import (
 	"ace/shared/endpoint"
 	"ace/shared/endpoint/httpx"
 	"ace/shared/fault"
+	"ace/shared/private"
 )
+
+// socketMask leaves the owner and the group the right to connect.
+const socketMask = 0o117
 
 // listen opens the address that this variable names. A Unix socket that a dead process left behind is removed; group
 // members may connect.
 func listen(ctx context.Context, l config.Listen, variable string) (net.Listener, error) {
 	if l.Network == "unix" {
-		if err := removeStale(ctx, l.Address, variable); err != nil {
+		if err := prepareSocket(ctx, l.Address, variable); err != nil {
 			return nil, err
 		}
+		// A mode that is set afterwards would come too late, and could hit another file.
+		defer syscall.Umask(syscall.Umask(socketMask))
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, l.Network, l.Address)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "cannot listen on %s (%s)", l, variable)
 	}
-	if l.Network == "unix" {
-		if err := os.Chmod(l.Address, 0o660); err != nil { //nolint:gosec // the group may connect
-			return nil, errors.Join(err, listener.Close())
-		}
-	}
 	return listener, nil
 }
 
-func removeStale(ctx context.Context, path, variable string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+// prepareSocket checks that no other user can put a socket at the path, or has, and removes one of a dead process.
+func prepareSocket(ctx context.Context, path, variable string) error {
+	refused := func(err error) error {
+		return fault.New(fault.Invalid, "%s is unix://%s, which cannot be used: %s", variable, path, fault.PublicMessage(err))
+	}
+	if err := private.SocketDirectory(path); err != nil {
+		return refused(err)
+	}
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil || info.Mode()&fs.ModeSocket == 0 {
-		return fault.Wrap(err, fault.Invalid, "%s names %s, which is not a socket", variable, path)
+	if err := private.Socket(path); err != nil {
+		return refused(err)
 	}
 	dialer := net.Dialer{Timeout: time.Second}
 	if conn, err := dialer.DialContext(ctx, "unix", path); err == nil {

@@ -4,12 +4,14 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 
 	"ace/shared/fault"
+	"ace/shared/private"
 )
 
 const credentialsFile = "credentials.json"
@@ -27,10 +29,15 @@ func (credentials) LogValue() slog.Value { return slog.StringValue("(hidden)") }
 // that other clients of the directory can be set up once. The caller holds the directory's lock.
 func loadCredentials(dir string) (credentials, error) {
 	path := filepath.Join(dir, credentialsFile)
-	text, err := os.ReadFile(path)
+	file, err := private.Open(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return makeCredentials(path)
 	}
+	if err != nil {
+		return credentials{}, refused(err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(file)
 	if err != nil {
 		return credentials{}, fault.Wrap(err, fault.Invalid, "the credentials in %s cannot be read", path)
 	}
@@ -38,24 +45,15 @@ func loadCredentials(dir string) (credentials, error) {
 	if err := json.Unmarshal(text, &c); err != nil || c.AccessKey == "" || c.SecretKey == "" {
 		return credentials{}, fault.New(fault.Invalid, "the credentials in %s are damaged: remove the file to get new ones", path)
 	}
-	if err := os.Chmod(path, fileMode); err != nil {
-		return credentials{}, fault.Wrap(err, fault.Invalid, "the credentials in %s cannot be closed to other users", path)
-	}
 	return c, nil
 }
 
-// makeCredentials writes the file under another name first, so that a crash never leaves half of it.
+// makeCredentials writes new ones.
 func makeCredentials(path string) (credentials, error) {
 	c := credentials{AccessKey: rand.Text(), SecretKey: rand.Text() + rand.Text()}
 	text, err := json.Marshal(c)
 	if err != nil {
 		return credentials{}, fault.Wrap(err, fault.Internal, "credentials cannot be encoded")
 	}
-	if err := os.WriteFile(path+".new", text, fileMode); err != nil {
-		return credentials{}, fault.Wrap(err, fault.Invalid, "the credentials cannot be written to %s", path)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return credentials{}, fault.Wrap(err, fault.Invalid, "the credentials cannot be written to %s", path)
-	}
-	return c, nil
+	return c, refused(private.Write(path, text))
 }

@@ -9,21 +9,24 @@ import (
 	"github.com/versity/versitygw/backend/meta"
 
 	"ace/shared/fault"
+	"ace/shared/private"
 )
 
 const (
 	dirMode  = 0o700
 	fileMode = 0o600
+
+	lockFile = "lock"
 )
 
 // lockDirectory makes the data directory if needed and takes its lock, which ends with the process at the latest.
 func lockDirectory(dir string) (*os.File, error) {
-	if err := makePrivate(dir); err != nil {
+	if err := refused(private.Directory(dir)); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, fileMode)
+	f, err := private.Open(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "the data directory %s cannot be written", dir)
+		return nil, refused(err)
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
@@ -36,22 +39,46 @@ func lockDirectory(dir string) (*os.File, error) {
 	return nil, fault.Wrap(err, fault.Invalid, "the data directory %s cannot be locked; use a local filesystem", dir)
 }
 
-// prepareRoot makes the directory of the objects and sees to it that its filesystem can hold them.
-func prepareRoot(root string) error {
-	if err := makePrivate(root); err != nil {
+// prepareRoot makes the directory of the objects below the data directory, checks that nothing in it was put there by
+// others, and that its filesystem can hold objects.
+func prepareRoot(dir, root string) error {
+	if err := refused(private.Directory(root)); err != nil {
+		return err
+	}
+	if err := refused(checkObjects(dir, root)); err != nil {
 		return err
 	}
 	return checkAttributes(root, meta.XattrMeta{})
 }
 
-func makePrivate(dir string) error {
-	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return fault.Wrap(err, fault.Invalid, "the data directory %s cannot be made", dir)
+// checkedState is the attribute of the lock that names the state of the data directory in which all objects were checked.
+const checkedState = "user.ace.checked"
+
+// checkObjects checks every object once. An archive may have millions, and while the data directory is closed nobody else
+// can reach them: so it does so again only if the data directory was opened, moved or changed since.
+func checkObjects(dir, root string) error {
+	lock := filepath.Join(dir, lockFile)
+	state, err := private.State(dir)
+	if err != nil {
+		return err
 	}
-	if err := os.Chmod(dir, dirMode); err != nil {
-		return fault.Wrap(err, fault.Invalid, "the data directory %s cannot be closed to other users", dir)
+	known := make([]byte, len(state))
+	if n, err := syscall.Getxattr(lock, checkedState, known); err == nil && string(known[:n]) == state {
+		return nil
 	}
+	if err := private.Tree(root); err != nil {
+		return err
+	}
+	_ = syscall.Setxattr(lock, checkedState, []byte(state), 0) // else they are checked again
 	return nil
+}
+
+// refused adds to an error of package private what the path is.
+func refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.New(fault.CodeOf(err), "the data directory cannot be used: %s", fault.PublicMessage(err))
 }
 
 // attributes is the part of the backend's metadata store that is tried out.

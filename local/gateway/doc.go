@@ -2,7 +2,8 @@
 // the archive speaks the S3 protocol everywhere, here to itself. The server is versitygw with its POSIX backend, which
 // keeps each object as a file and what S3 knows about it in the file's extended attributes.
 //
-// It owns the data directory (0700: the archive holds row data) and locks it against a second process:
+// It owns the data directory (0700: the archive holds row data) and locks it against a second process.
+// All of it must belong to the service's user and be closed to others, see package private; else Start refuses it.
 //
 //	credentials.json   access and secret key, random, made at the first start, 0600
 //	lock               held for as long as the gateway runs

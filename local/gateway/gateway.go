@@ -11,6 +11,7 @@ import (
 
 	"ace/shared/archive/s3"
 	"ace/shared/fault"
+	"ace/shared/private"
 )
 
 const (
@@ -46,9 +47,12 @@ type Gateway struct {
 // Start brings the gateway up and makes its bucket. The context bounds the start, not the life, of the gateway.
 // Errors: Conflict when the directory or the process has a gateway already, Invalid when the directory cannot be used.
 func Start(ctx context.Context, opts Options) (*Gateway, error) {
-	dir, err := filepath.Abs(opts.Dir)
-	if err != nil || opts.Dir == "" {
-		return nil, fault.Wrap(err, fault.Invalid, "the data directory %q cannot be used", opts.Dir)
+	if opts.Dir == "" {
+		return nil, fault.New(fault.Invalid, "the data directory %q cannot be used", opts.Dir)
+	}
+	dir, err := private.Resolve(opts.Dir)
+	if err != nil {
+		return nil, refused(err)
 	}
 	if opts.Log == nil {
 		opts.Log = slog.Default()
@@ -77,7 +81,7 @@ func (g *Gateway) start(ctx context.Context) (err error) {
 		return err
 	}
 	root := filepath.Join(g.dir, objects)
-	if err := prepareRoot(root); err != nil {
+	if err := prepareRoot(g.dir, root); err != nil {
 		return err
 	}
 	if g.back, err = os.Getwd(); err != nil {

@@ -198,7 +198,10 @@ func TestGateway_RefusesWhatItCannotUse(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	damaged := t.TempDir()
+	damaged := filepath.Join(t.TempDir(), "data")
+	if err := os.Mkdir(damaged, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(damaged, "credentials.json"), []byte(`{"access_key":"only"`), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,9 @@ func readPasswords(path string) (passwords, error) {
 	if err != nil {
 		return passwords{}, fault.Wrap(err, fault.Invalid, "the password file %s cannot be read", path)
 	}
+	if info.Mode()&fs.ModeNamedPipe != 0 { // reading it would not end
+		return passwords{}, fault.New(fault.Invalid, "the password file %s is a named pipe, allowed is a file", path)
+	}
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
 		return passwords{}, fault.New(fault.Invalid, "the password file %s has permissions %04o, allowed are 0600 or less", path, info.Mode().Perm())
 	}

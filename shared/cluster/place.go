@@ -11,6 +11,7 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/fault"
+	"ace/shared/private"
 )
 
 // place is where definitions lie.
@@ -111,10 +112,12 @@ func read(ctx context.Context, path string) (f file, found bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return file{}, false, err
 	}
-	data, err := os.ReadFile(path)
+	data, err := private.Instructions(path, maxDefinition)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return file{}, false, nil
+	case fault.CodeOf(err) == fault.Invalid:
+		return file{}, false, err
 	case err != nil:
 		return file{}, false, unreadable(path, err)
 	}

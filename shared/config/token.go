@@ -1,10 +1,10 @@
 package config
 
 import (
-	"os"
 	"strings"
 
 	"ace/shared/fault"
+	"ace/shared/private"
 )
 
 const minToken = 16
@@ -14,7 +14,10 @@ func (c Config) ReadToken() (string, error) {
 	if c.TokenFile == "" {
 		return "", nil
 	}
-	data, err := os.ReadFile(c.TokenFile)
+	data, err := private.Secret(c.TokenFile)
+	if fault.CodeOf(err) == fault.Invalid {
+		return "", fault.New(fault.Invalid, "ACE_TOKEN_FILE is refused: %s", fault.PublicMessage(err))
+	}
 	if err != nil {
 		return "", fault.Wrap(err, fault.Invalid, "ACE_TOKEN_FILE is %q, which cannot be read: %v", c.TokenFile, err)
 	}

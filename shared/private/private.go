@@ -1,0 +1,99 @@
+package private
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"ace/shared/fault"
+)
+
+const (
+	dirMode  = 0o700
+	fileMode = 0o600
+
+	writeByOthers = 0o022
+	openToOthers  = 0o077
+)
+
+// owner returns the number of the user that a file belongs to.
+func owner(info fs.FileInfo) int {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(stat.Uid)
+	}
+	return -1
+}
+
+// links returns how many names a file has.
+func links(info fs.FileInfo) uint64 {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(stat.Nlink) //nolint:unconvert // its type depends on the architecture
+	}
+	return 0
+}
+
+// describe names the owner and mode of a file as ls does.
+func describe(info fs.FileInfo) string {
+	return fmt.Sprintf("owner %s, mode %04o", userName(owner(info)), info.Mode().Perm())
+}
+
+// userName returns the name of a user with the number.
+func userName(uid int) string {
+	if known, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return fmt.Sprintf("%s (%d)", known.Username, uid)
+	}
+	return strconv.Itoa(uid)
+}
+
+// kind names what a file is that is neither a regular file nor a directory.
+func kind(mode fs.FileMode) string {
+	switch {
+	case mode.IsRegular():
+		return "a regular file"
+	case mode.IsDir():
+		return "a directory"
+	case mode&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a device"
+}
+
+// foreign returns the error of a file that does not belong to the service's user.
+func foreign(path string, info fs.FileInfo) error {
+	return fault.New(fault.Invalid, "%s (%s) does not belong to the user that the service runs as, %s: "+
+		"run the service as the owner, or check what it holds and run: chown -R %d '%s'",
+		path, describe(info), userName(os.Geteuid()), os.Geteuid(), path)
+}
+
+// opened returns the error of a file that others may read or write.
+func opened(path string, info fs.FileInfo, may, command string) error {
+	return fault.New(fault.Invalid, "%s (%s) may be %s by other users: check what it holds and run: chmod %s '%s'",
+		path, describe(info), may, command, path)
+}
+
+// unexpected returns the error of a file of another kind.
+func unexpected(path string, info fs.FileInfo, want string) error {
+	return fault.New(fault.Invalid, "%s (%s) is %s where %s must be: remove it", path, describe(info), kind(info.Mode()), want)
+}
+
+// unusable returns the error of a call on a path.
+func unusable(path string, err error) error {
+	return fault.New(fault.Invalid, "%s cannot be used: %v", path, reason(err))
+}
+
+// reason returns an error without the path and the call, which the message has already.
+func reason(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
