@@ -139,15 +139,15 @@ func TestKeys_ThatDoNotNameEveryRowOnceAreRefused(t *testing.T) {
 		sql  []string
 		want string
 	}{
-		{"no index at all", nil, `has no primary key and no unique index: rows cannot be told apart`},
+		{"no index at all", nil, `has no primary key and no unique index`},
 		{"an index that is not unique", []string{"CREATE INDEX ON t (a)"}, `has no primary key and no unique index`},
-		{"a nullable column", []string{"CREATE UNIQUE INDEX t_c ON t (c)"}, `"t_c" allows NULL in "c"`},
-		{"a partial index", []string{"CREATE UNIQUE INDEX t_a ON t (a) WHERE a > 0"}, `"t_a" is partial`},
-		{"an expression", []string{"CREATE UNIQUE INDEX t_b ON t (lower(b))"}, `"t_b" has expressions`},
-		{"a column and an expression", []string{"CREATE UNIQUE INDEX t_b ON t (a, lower(b))"}, `"t_b" has expressions`},
-		{"a deferrable constraint", []string{"ALTER TABLE t ADD CONSTRAINT t_a UNIQUE (a) DEFERRABLE"}, `"t_a" is deferrable`},
-		{"another order than the type's", []string{"CREATE UNIQUE INDEX t_b ON t (b text_pattern_ops)"}, `"t_b" orders "b" otherwise`},
-		{"another collation than the column's", []string{`CREATE UNIQUE INDEX t_b ON t (b COLLATE "C")`}, `"t_b" orders "b" otherwise`},
+		{"a nullable column", []string{"CREATE UNIQUE INDEX t_c ON t (c)"}, `"t_c" (allows NULL in "c"`},
+		{"a partial index", []string{"CREATE UNIQUE INDEX t_a ON t (a) WHERE a > 0"}, `"t_a" (is partial`},
+		{"an expression", []string{"CREATE UNIQUE INDEX t_b ON t (lower(b))"}, `"t_b" (has expressions`},
+		{"a column and an expression", []string{"CREATE UNIQUE INDEX t_b ON t (a, lower(b))"}, `"t_b" (has expressions`},
+		{"a deferrable constraint", []string{"ALTER TABLE t ADD CONSTRAINT t_a UNIQUE (a) DEFERRABLE"}, `"t_a" (is deferrable`},
+		{"another order than the type's", []string{"CREATE UNIQUE INDEX t_b ON t (b text_pattern_ops)"}, `"t_b" (orders "b" otherwise`},
+		{"another collation than the column's", []string{`CREATE UNIQUE INDEX t_b ON t (b COLLATE "C")`}, `"t_b" (orders "b" otherwise`},
 	} {
 		t.Run(refusal.name, func(t *testing.T) {
 			t.Parallel()
@@ -165,9 +165,9 @@ func TestKeys_ThatTheNodesDoNotShareAreRefused(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
 	for i, refusal := range []struct{ name, first, second, want string }{
-		{"other columns", "(a int PRIMARY KEY, b int)", "(a int, b int PRIMARY KEY)", `the table's keys differ: (a) on node "n1", (b) on node "n2"`},
-		{"another order of the columns", "(a int, b int, PRIMARY KEY (a, b))", "(a int, b int, PRIMARY KEY (b, a))", `(a, b) on node "n1", (b, a) on node "n2"`},
-		{"a key on one node only", "(a int PRIMARY KEY)", "(a int)", `node "n2": `},
+		{"other columns", "(a int PRIMARY KEY, b int)", "(a int, b int PRIMARY KEY)",
+			`node "n1" has "unshared0_pkey" on (a) (node "n2" has no key on these columns); node "n2" has "unshared0_pkey" on (b) (node "n1" has no key on these columns)`},
+		{"a key on one node only", "(a int PRIMARY KEY)", "(a int)", `node "n2" has no primary key and no unique index`},
 		{"types that cannot be matched", "(a int PRIMARY KEY)", "(a text PRIMARY KEY)", `key column "a" is integer on node "n1" but text on node "n2"`},
 	} {
 		t.Run(refusal.name, func(t *testing.T) {

@@ -45,8 +45,8 @@ func TestTableRerun_WhatOnlyADatabaseCanTellFailsTheTask(t *testing.T) {
 	c.ExecAll(t, `CREATE TABLE whole (id int PRIMARY KEY, other int)`)
 	for name, tt := range map[string]struct{ file, table, says string }{
 		"the table is gone":                {diffs["gone"], "gone", "table public.gone does not exist"},
-		"the key is another":               {diffs["keyed"], "keyed", "diff_file was made with the key (id), the table's key is (other)"},
-		"the key has another name":         {diffs["renamed"], "renamed", "diff_file was made with the key (id), the table's key is (key)"},
+		"the key is another":               {diffs["keyed"], "keyed", `no primary key or unique index on (id), by which rows were matched so far, can serve as the key on every node: node "n1" has "keyed_other_key" on (other);`},
+		"the key has another name":         {diffs["renamed"], "renamed", `no primary key or unique index on (id), by which rows were matched so far, can serve as the key on every node: node "n1" has "renamed_pkey" on (key)`},
 		"the key has another type":         {diffs["typed"], "typed", "invalid input syntax for type uuid"},
 		"a key is not of its type":         {withText, "whole", "invalid input syntax for type"},
 		"rows without the key":             {withoutKey, "whole", `lack column "id" of the table's key (id)`},

@@ -49,13 +49,3 @@ func CheckNodes(documented []string, cluster string, active []string) error {
 	}
 	return nil
 }
-
-// CheckKey makes sure that a document was made with the columns that are the table's key now, in whatever order.
-// Invalid, naming both.
-func CheckKey(summary difffile.Summary, key []string) error {
-	if len(summary.PrimaryKey) == 0 || slices.Equal(slices.Sorted(slices.Values(summary.PrimaryKey)), slices.Sorted(slices.Values(key))) {
-		return nil
-	}
-	return fault.New(fault.Invalid, "diff_file was made with the key (%s), the table's key is (%s)",
-		strings.Join(summary.PrimaryKey, ", "), strings.Join(key, ", "))
-}

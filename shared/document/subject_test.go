@@ -37,28 +37,3 @@ func TestSubject_CheckNamesEveryDifference(t *testing.T) {
 		})
 	}
 }
-
-func TestCheckKey_TakesTheColumnsInAnyOrder(t *testing.T) {
-	tests := []struct {
-		name       string
-		made, have []string
-		want       string
-	}{
-		{"the same", []string{"a", "b"}, []string{"a", "b"}, ""},
-		{"another order", []string{"b", "a"}, []string{"a", "b"}, ""},
-		{"not known", nil, []string{"a"}, ""},
-		{"one less", []string{"a"}, []string{"a", "b"}, "diff_file was made with the key (a), the table's key is (a, b)"},
-		{"another", []string{"a"}, []string{"id"}, "diff_file was made with the key (a), the table's key is (id)"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			err := document.CheckKey(difffile.Summary{PrimaryKey: tt.made}, tt.have)
-			if tt.want == "" && err == nil {
-				return
-			}
-			if fault.CodeOf(err) != fault.Invalid || fault.PublicMessage(err) != tt.want {
-				t.Errorf("got %v, want %s", err, tt.want)
-			}
-		})
-	}
-}

@@ -16,7 +16,8 @@ import (
 const catalogPath = "pg_catalog, pg_temp"
 
 // Describe reads all that the catalogue says of a table, in one snapshot. A table that cannot be compared at all (not
-// there, not a table, no key, not readable) is an error that says why.
+// there, not a table, not readable) is an error that says why. Which index serves as the key depends on all nodes, so that
+// is for package reconcile to decide.
 //
 // It also digests constants with the seeds, of every kind that the digest treats by itself: nodes that give different
 // answers must be compared by the portable checksum.
@@ -27,7 +28,7 @@ func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdiges
 	}
 	defer tx.Close()
 	c := catalogue{tx: tx, schema: schema, name: name, seeds: seeds, d: &table.Description{Node: n.name}}
-	for _, step := range []func(context.Context) error{c.relation, c.details, c.chooseKey} {
+	for _, step := range []func(context.Context) error{c.relation, c.details} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -54,7 +55,6 @@ type catalogue struct {
 	seeds        rowdigest.Seeds
 	oid          string
 	d            *table.Description
-	candidates   []keyCandidate
 }
 
 const doingCatalogue = "reading the catalogue"
@@ -113,8 +113,8 @@ func (c *catalogue) details(ctx context.Context) error {
 			return nil
 		}},
 		query{sql: indexesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
-			k, err := readKeyCandidate(v)
-			c.candidates = append(c.candidates, k)
+			index, err := readIndex(v)
+			c.d.Indexes = append(c.d.Indexes, index)
 			return err
 		}},
 		query{sql: indexOrdersSQL(c.d.ServerVersion), args: textArgs(c.oid), row: func(v [][]byte) error {
@@ -207,7 +207,7 @@ func readType(v [][]byte) (typeRow, error) {
 	if err != nil {
 		return r, fmt.Errorf("type oid: %w", err)
 	}
-	r.t = rowdigest.Type{OID: uint32(oid), Schema: string(v[1]), Name: string(v[2]), SQL: string(v[3]), Kind: v[4][0]}
+	r.t = rowdigest.Type{OID: uint32(oid), Schema: string(v[1]), Name: string(v[2]), SQL: string(v[3]), Kind: v[4][0], Extension: string(v[8])}
 	if v[7] != nil {
 		err = json.Unmarshal(v[7], &r.labels)
 	}

@@ -30,7 +30,9 @@ WITH RECURSIVE used(oid) AS (
 SELECT t.oid, n.nspname, t.typname, quote_ident(n.nspname) || '.' || quote_ident(t.typname), t.typtype,
        CASE WHEN t.typtype <> 'd' AND t.typcategory = 'A' THEN t.typelem ELSE 0 END,
        CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE 0 END,
-       (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)
+       (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),
+       (SELECT x.extname FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
+        WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
 FROM used JOIN pg_type t ON t.oid = used.oid JOIN pg_namespace n ON n.oid = t.typnamespace`
 
 // columnsSQL names the collation's provider, locale and actual version; the default collation's are the database's.
@@ -59,29 +61,42 @@ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`, "$DATABASE_VERSION", databaseVersion, 1)
 }
 
-// indexesSQL gives the indexes a key may be taken from, the best first, with the reasons against those it may not.
+// indexesSQL returns the unique indexes and exclusion constraints of the table. A NOT NULL constraint that is not validated
+// (PostgreSQL 18) leaves attnotnull true; the one of a partition may be so although the parent's is validated.
 const indexesSQL = `
-SELECT ic.relname, i.indisprimary,
-       am.amname = 'btree' AND i.indisvalid AND i.indislive,
-       i.indpred IS NULL, i.indexprs IS NULL, i.indisprimary OR i.indimmediate,
+WITH rels(oid) AS (
+    SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid)),
+unproven AS (
+    SELECT a.attname, min(format('ALTER TABLE %s VALIDATE CONSTRAINT %I', co.conrelid::regclass, co.conname)) AS remedy
+    FROM pg_constraint co
+    JOIN rels ON rels.oid = co.conrelid
+    JOIN pg_attribute a ON a.attrelid = co.conrelid AND a.attnum = co.conkey[1]
+    WHERE co.contype = 'n' AND NOT co.convalidated
+    GROUP BY a.attname)
+SELECT ic.relname, i.indisprimary, i.indisreplident, am.amname, i.indisvalid AND i.indisready AND i.indislive, ic.relkind = 'I',
+       i.indisexclusion,
+       EXISTS (SELECT 1 FROM pg_constraint co WHERE co.conindid = i.indexrelid AND co.conrelid = i.indrelid
+               AND (to_jsonb(co)->>'conperiod')::boolean),
+       i.indpred IS NOT NULL, i.indexprs IS NOT NULL, i.indimmediate,
        (SELECT json_agg(json_build_object(
-                   'name', a.attname, 'not_null', a.attnotnull,
+                   'name', a.attname, 'not_null', a.attnotnull, 'unproven', u.remedy,
                    'plain', oc.opcdefault AND i.indcollation[k] = a.attcollation,
                    'op_schema', ns.nspname, 'less', lt.oprname, 'at_least', ge.oprname, 'equal', eq.oprname) ORDER BY k)
         FROM generate_series(0, i.indnkeyatts - 1) k
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k]
         JOIN pg_opclass oc ON oc.oid = i.indclass[k]
-        JOIN pg_amop o1 ON o1.amopfamily = oc.opcfamily AND o1.amopstrategy = 1 AND o1.amoplefttype = oc.opcintype AND o1.amoprighttype = oc.opcintype
-        JOIN pg_amop o3 ON o3.amopfamily = oc.opcfamily AND o3.amopstrategy = 3 AND o3.amoplefttype = oc.opcintype AND o3.amoprighttype = oc.opcintype
-        JOIN pg_amop o4 ON o4.amopfamily = oc.opcfamily AND o4.amopstrategy = 4 AND o4.amoplefttype = oc.opcintype AND o4.amoprighttype = oc.opcintype
-        JOIN pg_operator lt ON lt.oid = o1.amopopr
-        JOIN pg_operator eq ON eq.oid = o3.amopopr
-        JOIN pg_operator ge ON ge.oid = o4.amopopr
-        JOIN pg_namespace ns ON ns.oid = eq.oprnamespace)
+        LEFT JOIN unproven u ON u.attname = a.attname
+        LEFT JOIN pg_amop o1 ON o1.amopfamily = oc.opcfamily AND o1.amopstrategy = 1 AND o1.amoplefttype = oc.opcintype AND o1.amoprighttype = oc.opcintype
+        LEFT JOIN pg_amop o3 ON o3.amopfamily = oc.opcfamily AND o3.amopstrategy = 3 AND o3.amoplefttype = oc.opcintype AND o3.amoprighttype = oc.opcintype
+        LEFT JOIN pg_amop o4 ON o4.amopfamily = oc.opcfamily AND o4.amopstrategy = 4 AND o4.amoplefttype = oc.opcintype AND o4.amoprighttype = oc.opcintype
+        LEFT JOIN pg_operator lt ON lt.oid = o1.amopopr
+        LEFT JOIN pg_operator eq ON eq.oid = o3.amopopr
+        LEFT JOIN pg_operator ge ON ge.oid = o4.amopopr
+        LEFT JOIN pg_namespace ns ON ns.oid = eq.oprnamespace)
 FROM pg_index i
 JOIN pg_class ic ON ic.oid = i.indexrelid
 JOIN pg_am am ON am.oid = ic.relam
-WHERE i.indrelid = $1::oid AND i.indisunique
+WHERE i.indrelid = $1::oid AND (i.indisunique OR i.indisexclusion)
 ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, ic.relname`
 
 // indexOrdersSQL returns the collations that the table's indexes depend on: those of their columns,

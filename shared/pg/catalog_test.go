@@ -26,14 +26,14 @@ func TestDescribe_TellsAllThatAComparisonNeeds(t *testing.T) {
 			if d.Node != "n1" || d.ServerVersion/10000 != c.Nodes[0].Major || d.Encoding != "UTF8" || !d.Superuser || d.UserPath != "public, app" {
 				t.Errorf("the description begins %+v", d)
 			}
-			if d.Kind != "r" || d.Only || !d.Primary || d.KeyIndex != "t_pkey" || len(d.Leaves) != 1 || d.LeavesHidden {
+			if d.Kind != "r" || d.Only || len(d.Indexes) != 1 || len(d.Leaves) != 1 || d.LeavesHidden {
 				t.Errorf("the table is %+v", d)
 			}
 			wantKey := []table.KeyColumn{
 				{Name: "Name", OpSchema: "pg_catalog", Less: "<", AtLeast: ">=", Equal: "="},
 				{Name: "id", OpSchema: "pg_catalog", Less: "<", AtLeast: ">=", Equal: "="},
 			}
-			if diff := cmp.Diff(wantKey, d.Key); diff != "" {
+			if diff := cmp.Diff([]table.Index{{Name: "t_pkey", Primary: true, Columns: wantKey}}, d.Indexes); diff != "" {
 				t.Errorf("key (-want +got):\n%s", diff)
 			}
 			var columns []string
@@ -65,13 +65,6 @@ func TestDescribe_SaysWhyATableCannotBeCompared(t *testing.T) {
 			{"no table", ``, "does not exist"},
 			{"a view", `CREATE VIEW t AS SELECT 1 AS id`, "is a view"},
 			{"a sequence", `CREATE SEQUENCE t`, "is a sequence"},
-			{"no key", `CREATE TABLE t (id int)`, "no primary key and no unique index"},
-			{"a key that allows NULL", `CREATE TABLE t (id int UNIQUE)`, `"t_id_key" allows NULL in "id"`},
-			{"a partial index", `CREATE TABLE t (id int NOT NULL); CREATE UNIQUE INDEX i ON t (id) WHERE id > 0`, `"i" is partial`},
-			{"an index of an expression", `CREATE TABLE t (id int NOT NULL); CREATE UNIQUE INDEX i ON t ((id + 1))`, `"i" has expressions`},
-			{"a unique constraint that is deferrable", `CREATE TABLE t (id int NOT NULL UNIQUE DEFERRABLE)`, `is deferrable`},
-			{"an index of another collation", `CREATE TABLE t (id text COLLATE "C" NOT NULL); CREATE UNIQUE INDEX i ON t (id COLLATE "POSIX")`, `orders "id" otherwise`},
-			{"an index of other operators", `CREATE TABLE t (id text NOT NULL); CREATE UNIQUE INDEX i ON t (id text_pattern_ops)`, `orders "id" otherwise`},
 		} {
 			t.Run(fmt.Sprint(tt.name, " on major ", major), func(t *testing.T) {
 				c.Exec(t, 0, `DROP SCHEMA public CASCADE; CREATE SCHEMA public`, tt.sql)
@@ -84,21 +77,100 @@ func TestDescribe_SaysWhyATableCannotBeCompared(t *testing.T) {
 	}
 }
 
-func TestDescribe_TakesTheBestKeyThereIs(t *testing.T) {
-	c := pgtest.NewCluster(t, pgtest.Nodes(1))
+func TestDescribe_SaysWhatKeepsAnIndexFromBeingTheKey(t *testing.T) {
+	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
+		c := pgtest.NewCluster(t, pgtest.Majors(major))
+		n := nodeOf(t, c, 0)
+		const notNull = `CREATE TABLE t (id int NOT NULL, w text COLLATE "C" NOT NULL, x int) `
+		tests := []struct{ name, sql, index, against string }{
+			{"a deferrable primary key", notNull + `; ALTER TABLE t ADD PRIMARY KEY (id) DEFERRABLE`, "t_pkey", ""},
+			{"columns that are only included", notNull + `; CREATE UNIQUE INDEX i ON t (id) INCLUDE (x)`, "i", ""},
+			{"a unique index that allows NULL", notNull + `; CREATE UNIQUE INDEX i ON t (x)`, "i", `allows NULL in "x"`},
+			{"a partial index", notNull + `; CREATE UNIQUE INDEX i ON t (id) WHERE id > 0`, "i", "is partial"},
+			{"an index of an expression", notNull + `; CREATE UNIQUE INDEX i ON t ((id + 1))`, "i", "has expressions"},
+			{"an index of a column and an expression", notNull + `; CREATE UNIQUE INDEX i ON t (id, (x + 1))`, "i", "has expressions"},
+			{"a unique constraint that is deferrable", notNull + `; ALTER TABLE t ADD CONSTRAINT i UNIQUE (id) DEFERRABLE`, "i", "is deferrable"},
+			{"an index of another collation", notNull + `; CREATE UNIQUE INDEX i ON t (w COLLATE "POSIX")`, "i", `orders "w" otherwise than the column's type does`},
+			{"an index of other operators", notNull + `; CREATE UNIQUE INDEX i ON t (w text_pattern_ops)`, "i", `orders "w" otherwise than the column's type does`},
+			{"several reasons", notNull + `; CREATE UNIQUE INDEX i ON t (x, w text_pattern_ops) WHERE id > 0`, "i",
+				`is partial; allows NULL in "x"; orders "w" otherwise than the column's type does`},
+			{"an exclusion constraint", notNull + `; ALTER TABLE t ADD CONSTRAINT i EXCLUDE USING btree (id WITH =)`, "i", "is an exclusion constraint, not a unique index"},
+			{"an exclusion constraint by hash", notNull + `; ALTER TABLE t ADD CONSTRAINT i EXCLUDE USING hash (id WITH =)`, "i", "is an exclusion constraint, not a unique index"},
+			{"a domain that refuses NULL", `CREATE DOMAIN d AS int NOT NULL; CREATE TABLE t (id d); CREATE UNIQUE INDEX i ON t (id)`, "i", `allows NULL in "id"`},
+			{"an index that only the parent has", notNull + `PARTITION BY LIST (x); CREATE TABLE p PARTITION OF t FOR VALUES IN (1); CREATE UNIQUE INDEX i ON ONLY t (id, x)`,
+				"i", `is not valid: some partition has no index that is attached to it; allows NULL in "x"`},
+			{"an index that could not be built", notNull + `; CREATE UNIQUE INDEX i ON t (id); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass`, "i",
+				"is not valid: REINDEX it, or drop it"},
+			{"an index that is not kept up to date", notNull + `; CREATE UNIQUE INDEX i ON t (id); UPDATE pg_index SET indisready = false WHERE indexrelid = 'i'::regclass`, "i",
+				"is not valid: REINDEX it, or drop it"},
+			{"an index that is being dropped", notNull + `; CREATE UNIQUE INDEX i ON t (id); UPDATE pg_index SET indislive = false WHERE indexrelid = 'i'::regclass`, "i",
+				"is not valid: REINDEX it, or drop it"},
+			{"NULL that is not distinct", notNull + `; CREATE UNIQUE INDEX i ON t (x) NULLS NOT DISTINCT`, "i", `allows NULL in "x"`},
+			{"NULL that cannot be", notNull + `; CREATE UNIQUE INDEX i ON t (id) NULLS NOT DISTINCT`, "i", ""},
+		}
+		for _, tt := range tests {
+			t.Run(fmt.Sprint(tt.name, " on major ", major), func(t *testing.T) {
+				c.Exec(t, 0, `DROP SCHEMA public CASCADE; CREATE SCHEMA public`, tt.sql)
+				d := describeTable(t, n, "t")
+				if len(d.Indexes) != 1 || d.Indexes[0].Name != tt.index || strings.Join(d.Indexes[0].Against, "; ") != tt.against {
+					t.Errorf("the indexes are %+v, want %s and against it %q", d.Indexes, tt.index, tt.against)
+				}
+			})
+		}
+	}
+}
+
+// Case T-F4, T-P6, see docs/RELIABILITY.md.
+func TestDescribe_SaysWhatKeepsAnIndexFromBeingTheKeyInNewerVersions(t *testing.T) {
+	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Newest))
 	n := nodeOf(t, c, 0)
-	for _, tt := range []struct{ name, sql, index string }{
-		{"a deferrable primary key", `CREATE TABLE t (id int PRIMARY KEY DEFERRABLE, u int NOT NULL UNIQUE)`, "t_pkey"},
-		{"the replica identity before others", `CREATE TABLE t (a int NOT NULL, b int NOT NULL); CREATE UNIQUE INDEX a ON t (a);
-			CREATE UNIQUE INDEX b ON t (b); ALTER TABLE t REPLICA IDENTITY USING INDEX b`, "b"},
-		{"fewer columns before more", `CREATE TABLE t (a int NOT NULL, b int NOT NULL); CREATE UNIQUE INDEX a ON t (a, b); CREATE UNIQUE INDEX b ON t (b)`, "b"},
-		{"included columns are no part of it", `CREATE TABLE t (a int NOT NULL, b int); CREATE UNIQUE INDEX a ON t (a) INCLUDE (b)`, "a"},
+	const parent = `CREATE TABLE t (id int, x int) PARTITION BY LIST (x); CREATE TABLE p (id int, x int); `
+	for _, tt := range []struct{ name, sql, against string }{
+		{"NOT NULL that is not validated", `CREATE TABLE t (id int); ALTER TABLE t ADD CONSTRAINT nn NOT NULL id NOT VALID; CREATE UNIQUE INDEX i ON t (id)`,
+			`may hold NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.t VALIDATE CONSTRAINT nn`},
+		{"the same as replica identity", `CREATE TABLE t (id int); ALTER TABLE t ADD CONSTRAINT "n N" NOT NULL id NOT VALID; CREATE UNIQUE INDEX i ON t (id);
+			ALTER TABLE t REPLICA IDENTITY USING INDEX i`,
+			`may hold NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.t VALIDATE CONSTRAINT "n N"`},
+		{"NOT NULL that was validated later", `CREATE TABLE t (id int); ALTER TABLE t ADD CONSTRAINT nn NOT NULL id NOT VALID; CREATE UNIQUE INDEX i ON t (id);
+			ALTER TABLE t VALIDATE CONSTRAINT nn`, ""},
+		{"NOT NULL of another column", `CREATE TABLE t (id int NOT NULL, x int); ALTER TABLE t ADD CONSTRAINT nn NOT NULL x NOT VALID; CREATE UNIQUE INDEX i ON t (id)`, ""},
+		{"NOT NULL of a partitioned table", parent + `ALTER TABLE t ALTER x SET NOT NULL; ALTER TABLE t ADD CONSTRAINT nn NOT NULL id NOT VALID; CREATE UNIQUE INDEX i ON t (id, x)`,
+			`may hold NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.t VALIDATE CONSTRAINT nn`},
+		// The parent's own constraint is validated then, the partition's is not, and there is a row with NULL.
+		{"NOT NULL of a partition only", parent + `INSERT INTO p VALUES (NULL, 1); ALTER TABLE p ADD CONSTRAINT nn NOT NULL id NOT VALID;
+			ALTER TABLE t ATTACH PARTITION p FOR VALUES IN (1); ALTER TABLE t ALTER id SET NOT NULL, ALTER x SET NOT NULL; CREATE UNIQUE INDEX i ON t (id, x)`,
+			`may hold NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.p VALIDATE CONSTRAINT nn`},
+		{"a primary key above such a partition", parent + `INSERT INTO p VALUES (NULL, 1); ALTER TABLE p ADD CONSTRAINT nn NOT NULL id NOT VALID;
+			ALTER TABLE t ATTACH PARTITION p FOR VALUES IN (1); ALTER TABLE t ALTER id SET NOT NULL, ALTER x SET NOT NULL; ALTER TABLE t ADD PRIMARY KEY (id, x)`,
+			`may hold NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.p VALIDATE CONSTRAINT nn`},
+		{"NOT NULL of an inheritance child", `CREATE TABLE t (id int); CREATE TABLE child () INHERITS (t); ALTER TABLE child ADD CONSTRAINT nn NOT NULL id NOT VALID;
+			ALTER TABLE ONLY t ADD CONSTRAINT nt NOT NULL id NO INHERIT; CREATE UNIQUE INDEX i ON t (id)`, ""},
+		{"a temporal primary key", `CREATE EXTENSION btree_gist; CREATE TABLE t (id int, "Valid" daterange, PRIMARY KEY (id, "Valid" WITHOUT OVERLAPS))`,
+			`is a temporal key (WITHOUT OVERLAPS), a GiST index, which has no order: add a unique index on (id, Valid)`},
+		{"a temporal unique constraint", `CREATE EXTENSION btree_gist; CREATE TABLE t (id int, valid daterange, UNIQUE (id, valid WITHOUT OVERLAPS))`,
+			`is a temporal key (WITHOUT OVERLAPS), a GiST index, which has no order: add a unique index on (id, valid)`},
+		{"an exclusion constraint by GiST", `CREATE EXTENSION btree_gist; CREATE TABLE t (id int NOT NULL, EXCLUDE USING gist (id WITH =))`, "is an exclusion constraint, not a unique index"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c.Exec(t, 0, `DROP TABLE IF EXISTS t`, tt.sql)
-			if d := describeTable(t, n, "t"); d.KeyIndex != tt.index || len(d.Key) != 1 {
-				t.Errorf("the key is %+v of index %s, want one column of %s", d.Key, d.KeyIndex, tt.index)
+			c.Exec(t, 0, `DROP EXTENSION IF EXISTS btree_gist CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public`, tt.sql)
+			d := describeTable(t, n, "t")
+			if len(d.Indexes) != 1 || strings.Join(d.Indexes[0].Against, "; ") != tt.against {
+				t.Errorf("the indexes are %+v, want one and against it %q", d.Indexes, tt.against)
 			}
 		})
+	}
+}
+
+func TestDescribe_OrdersIndexesByTheirWorthAsAKey(t *testing.T) {
+	c := pgtest.NewCluster(t, pgtest.Nodes(1))
+	n := nodeOf(t, c, 0)
+	c.Exec(t, 0, `CREATE TABLE t (a int NOT NULL, b int NOT NULL); CREATE UNIQUE INDEX w ON t (a, b); CREATE UNIQUE INDEX c ON t (a); CREATE UNIQUE INDEX b ON t (b);
+		CREATE UNIQUE INDEX x ON t (b, a); ALTER TABLE t REPLICA IDENTITY USING INDEX x; ALTER TABLE t ADD CONSTRAINT y PRIMARY KEY (a, b)`)
+	var names []string
+	for _, index := range describeTable(t, n, "t").Indexes {
+		names = append(names, fmt.Sprint(index.Name, " ", index.Primary, " ", index.Identity))
+	}
+	if diff := cmp.Diff([]string{"y true false", "x false true", "b false false", "c false false", "w false false"}, names); diff != "" {
+		t.Errorf("indexes (-want +got):\n%s", diff)
 	}
 }

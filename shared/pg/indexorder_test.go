@@ -31,7 +31,7 @@ func TestDescribe_NamesTheCollationsThatEachIndexDependsOn(t *testing.T) {
 			t.Run(fmt.Sprint(column, " on major ", major), func(t *testing.T) {
 				c.Exec(t, 0, `DROP TABLE IF EXISTS t`, fmt.Sprintf(`CREATE TABLE t (a int, k %s, PRIMARY KEY (a, k))`, column))
 				var got []string
-				for _, o := range describeTable(t, n, "t").KeyOrders() {
+				for _, o := range describeTable(t, n, "t").IndexOrders {
 					if o.Changed() {
 						got = append(got, o.Recorded)
 					}

@@ -1,26 +1,30 @@
 package pg
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 
-	"ace/shared/fault"
 	"ace/shared/table"
 )
 
-// keyCandidate is a unique index of the table.
-type keyCandidate struct {
-	name    string
-	primary bool
-	against []string // why it cannot serve as the key
-	columns []table.KeyColumn
+// indexRow is an index as indexesSQL returns it.
+type indexRow struct {
+	method      string // name of the access method
+	usable      bool   // valid, ready and live
+	partitioned bool
+	exclusion   bool
+	temporal    bool // a key WITHOUT OVERLAPS
+	partial     bool
+	expressions bool
+	immediate   bool // not deferrable
+	columns     []indexColumn
 }
 
-type keyColumnRow struct {
+type indexColumn struct {
 	Name     string `json:"name"`
 	NotNull  bool   `json:"not_null"`
+	Unproven string `json:"unproven"` // the statement that validates its NOT NULL constraint, if that is not validated
 	Plain    bool   `json:"plain"`
 	OpSchema string `json:"op_schema"`
 	Less     string `json:"less"`
@@ -28,59 +32,84 @@ type keyColumnRow struct {
 	Equal    string `json:"equal"`
 }
 
-func readKeyCandidate(v [][]byte) (keyCandidate, error) {
-	k := keyCandidate{name: string(v[0]), primary: isTrue(v[1])}
-	reasons := []struct {
-		ok     bool
-		reason string
-	}{
-		{isTrue(v[2]), "is not a valid btree index"},
-		{isTrue(v[3]), "is partial"},
-		{isTrue(v[4]), "has expressions"},
-		{isTrue(v[5]), "is deferrable"},
+// readIndex returns an index of the table with the reasons against it as the key.
+func readIndex(v [][]byte) (table.Index, error) {
+	index := table.Index{Name: string(v[0]), Primary: isTrue(v[1]), Identity: isTrue(v[2])}
+	row := indexRow{
+		method: string(v[3]), usable: isTrue(v[4]), partitioned: isTrue(v[5]), exclusion: isTrue(v[6]), temporal: isTrue(v[7]),
+		partial: isTrue(v[8]), expressions: isTrue(v[9]), immediate: isTrue(v[10]),
 	}
-	for _, r := range reasons {
-		if !r.ok {
-			k.against = append(k.against, r.reason)
+	if v[11] != nil {
+		if err := json.Unmarshal(v[11], &row.columns); err != nil {
+			return index, fmt.Errorf("index columns: %w", err)
 		}
 	}
-	var columns []keyColumnRow
-	if v[6] != nil {
-		if err := json.Unmarshal(v[6], &columns); err != nil {
-			return k, fmt.Errorf("index columns: %w", err)
-		}
-	}
-	for _, col := range columns {
-		if !col.NotNull {
-			k.against = append(k.against, fmt.Sprintf("allows NULL in %q", col.Name))
-		}
-		if !col.Plain && !k.primary {
-			k.against = append(k.against, fmt.Sprintf("orders %q otherwise than the column's type does", col.Name))
-		}
-		k.columns = append(k.columns, table.KeyColumn{
+
+	for _, col := range row.columns {
+		index.Columns = append(index.Columns, table.KeyColumn{
 			Name: col.Name, OpSchema: col.OpSchema, Less: col.Less, AtLeast: col.AtLeast, Equal: col.Equal,
 		})
 	}
-	if len(columns) == 0 {
-		k.against = append(k.against, "has no plain columns")
-	}
-	return k, nil
+	index.Against = row.against(index.Primary)
+	return index, nil
 }
 
-// chooseKey takes the primary key, else the first unique index that names every row: the replica identity before others.
-func (c *catalogue) chooseKey(context.Context) error {
-	var refused []string
-	for _, k := range c.candidates {
-		if len(k.against) == 0 {
-			c.d.Key, c.d.KeyIndex, c.d.Primary = k.columns, k.name, k.primary
-			return nil
+// against returns why the index cannot serve as the key. An index of another kind than a unique btree has one reason only:
+// what it is.
+func (r indexRow) against(primary bool) []string {
+	switch {
+	case r.temporal:
+		return []string{fmt.Sprintf("is a temporal key (WITHOUT OVERLAPS), a GiST index, which has no order: add a unique index on (%s)", r.names())}
+	case r.exclusion:
+		return []string{"is an exclusion constraint, not a unique index"}
+	case r.method != "btree":
+		return []string{fmt.Sprintf("is a %s index, not a btree", r.method)}
+	}
+
+	var reasons []string
+	for _, found := range []struct {
+		is     bool
+		reason string
+	}{
+		{!r.usable && r.partitioned, "is not valid: some partition has no index that is attached to it"},
+		{!r.usable && !r.partitioned, "is not valid: REINDEX it, or drop it"},
+		{r.partial, "is partial"},
+		{r.expressions, "has expressions"},
+		{!primary && !r.immediate, "is deferrable"},
+	} {
+		if found.is {
+			reasons = append(reasons, found.reason)
 		}
-		refused = append(refused, fmt.Sprintf("%q %s", k.name, strings.Join(k.against, " and ")))
 	}
-	relation := table.Name(c.schema, c.name)
-	if len(refused) == 0 {
-		return fault.New(fault.Invalid, "node %q: %s has no primary key and no unique index: rows cannot be told apart", c.d.Node, relation)
+	for _, col := range r.columns {
+		if reason := col.against(primary); reason != "" {
+			reasons = append(reasons, reason)
+		}
 	}
-	return fault.New(fault.Invalid, "node %q: %s has no primary key, and none of its unique indexes can serve as one: %s",
-		c.d.Node, relation, strings.Join(refused, "; "))
+	if len(r.columns) == 0 && !r.expressions {
+		reasons = append(reasons, "has no plain columns")
+	}
+	return reasons
+}
+
+// names returns the names of the columns for people.
+func (r indexRow) names() string {
+	names := make([]string, len(r.columns))
+	for i, col := range r.columns {
+		names[i] = col.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// against returns why a column keeps its index from serving as the key; empty if it does not.
+func (c indexColumn) against(primary bool) string {
+	switch {
+	case !c.NotNull:
+		return fmt.Sprintf("allows NULL in %q", c.Name)
+	case c.Unproven != "":
+		return fmt.Sprintf("may hold NULL in %q, whose NOT NULL constraint is not validated: %s", c.Name, c.Unproven)
+	case c.Equal == "" || !c.Plain && !primary:
+		return fmt.Sprintf("orders %q otherwise than the column's type does", c.Name)
+	}
+	return ""
 }

@@ -67,8 +67,9 @@ func sourceOf(d *table.Description, name string) table.Source {
 		Less: "OPERATOR(pg_catalog.<)", AtLeast: "OPERATOR(pg_catalog.>=)", Leaves: d.Leaves,
 	}
 	var keyExprs []string
-	s.ScalarOrder = len(d.Key) == 1
-	for _, k := range d.Key {
+	key := d.Indexes[0].Columns
+	s.ScalarOrder = len(key) == 1
+	for _, k := range key {
 		column, _ := d.Column(k.Name)
 		s.ScalarOrder = s.ScalarOrder && column.Type.Kind == 'b' && column.Type.Elem == nil
 		for column.Type.Base != nil {

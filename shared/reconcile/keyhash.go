@@ -33,11 +33,11 @@ func (c *Common) findKeyHash(nodes []*table.Description) {
 			continue
 		}
 		first, _ := nodes[0].Column(name)
-		for _, node := range nodes {
+		for at, node := range nodes {
 			column, _ := node.Column(name)
 			t := base(column.Type)
 			if t.Schema != "pg_catalog" || !slices.Contains(hashedTypes, t.Name) || !sameStored(first.Type, column.Type) ||
-				!sameEncoding(nodes) || node.Key[i].OpSchema != "pg_catalog" ||
+				!sameEncoding(nodes) || c.key[at].index.Columns[i].OpSchema != "pg_catalog" ||
 				column.Collation != nil && !column.Collation.Deterministic {
 				return
 			}

@@ -62,7 +62,7 @@ func TestKeyHash_ThereIsNoneWhereNobodyVouchesForIt(t *testing.T) {
 		"the same in two encodings":           {first: enum("a", "b"), second: enum("b", "a"), change: func(d *table.Description) { d.Encoding = "LATIN1" }},
 		"a collation that folds case":         {first: loose, second: loose},
 		"texts in databases of two encodings": {first: words("C", ""), second: words("C", ""), change: func(d *table.Description) { d.Encoding = "LATIN1" }},
-		"an index of somebody's operators":    {first: uuid(), second: uuid(), change: func(d *table.Description) { d.Key[0].OpSchema = "ext" }},
+		"an index of somebody's operators":    {first: uuid(), second: uuid(), change: func(d *table.Description) { d.Indexes[0].Columns[0].OpSchema = "ext" }},
 		"enums":                               {first: enum("a", "b"), second: enum("a", "b")},
 		"a type of somebody that is called uuid": {
 			first:  column("id", rowdigest.Type{OID: 20006, Schema: "public", Name: "uuid", SQL: "public.uuid", Kind: 'b'}),
@@ -99,9 +99,9 @@ func TestKeyHash_IsOfTheTextWhereThatDecidesTheOrder(t *testing.T) {
 func TestKeyHash_OfSeveralColumnsNeedsAllOfThem(t *testing.T) {
 	keyed := func(node string, columns ...table.Column) *table.Description {
 		d := described(node, columns...)
-		d.Key = nil
+		d.Indexes[0].Columns = nil
 		for _, c := range slices.Backward(columns) { // not in the table's order
-			d.Key = append(d.Key, table.KeyColumn{Name: c.Name, OpSchema: "pg_catalog", Less: "<", AtLeast: ">=", Equal: "="})
+			d.Indexes[0].Columns = append(d.Indexes[0].Columns, keyColumns(c.Name)...)
 		}
 		return d
 	}

@@ -13,28 +13,37 @@ import (
 
 // Common is what the nodes' descriptions of one table have in common: what can be compared, and how.
 type Common struct {
-	Columns  []difffile.Column // the compared ones, in the first node's order
-	Key      []string          // names of the key's columns, in the order of its index
-	ByText   []bool            // for each of Key: the nodes order it differently, so it is ordered by its text
-	Warnings []string
-	digests  []func(node int, ref string) string // of each column
-	keyHash  func(refs []string, seed int64) string
+	Columns []difffile.Column // the compared ones, in the first node's order
+	Key     []string          // names of the key's columns, in the order of its index
+	ByText  []bool            // for each of Key: the nodes order it differently, so it is ordered by its text
+	// Unordered: some node has no index that has the key's columns in the order of Key, so that ranges are of no index there.
+	Unordered bool
+	Warnings  []string
+	key       []nodeKey                           // per node
+	digests   []func(node int, ref string) string // of each column
+	keyHash   func(refs []string, seed int64) string
 }
 
-// Tables matches columns by name and keys by name, and refuses what cannot be compared.
-func Tables(nodes []*table.Description, ignored []string) (*Common, error) {
+// Tables matches columns by name, and rows by the key of these columns in this order; if there are none, by the key that
+// ChooseKey returns. It refuses what cannot be compared.
+func Tables(nodes []*table.Description, ignored, key []string) (*Common, error) {
 	c := &Common{}
-	for _, step := range []func([]*table.Description, []string) error{c.matchColumns, c.matchKey, c.chooseDigests} {
-		if err := step(nodes, ignored); err != nil {
-			return nil, err
-		}
+	if err := c.matchColumns(nodes, ignored); err != nil {
+		return nil, err
 	}
+	if err := c.matchKey(nodes, ignored, key); err != nil {
+		return nil, err
+	}
+	c.chooseDigests(nodes)
 	c.compareOrders(nodes)
 	c.distrustIndexes(nodes)
 	c.findKeyHash(nodes)
 	c.warn(nodes)
 	return c, nil
 }
+
+// KeyIndex returns the name of the index that serves as the key on a node; node is its place among those that were reconciled.
+func (c *Common) KeyIndex(node int) string { return c.key[node].index.Name }
 
 func (c *Common) matchColumns(nodes []*table.Description, ignored []string) error {
 	if err := checkIgnored(nodes, ignored); err != nil {
@@ -56,16 +65,13 @@ func (c *Common) matchColumns(nodes []*table.Description, ignored []string) erro
 	return nil
 }
 
-// checkIgnored refuses names that no node knows, and columns of the key.
+// checkIgnored refuses names that no node knows.
 func checkIgnored(nodes []*table.Description, ignored []string) error {
 	for _, name := range ignored {
 		known := false
 		for _, d := range nodes {
 			_, has := d.Column(name)
 			known = known || has
-			if slices.ContainsFunc(d.Key, func(k table.KeyColumn) bool { return k.Name == name }) {
-				return fault.New(fault.Invalid, "ignore_columns names %q, which is part of the key and cannot be ignored", name)
-			}
 		}
 		if !known {
 			return fault.New(fault.Invalid, "ignore_columns names %q, but the table's columns are %s", name, columnNames(nodes[0]))
@@ -100,41 +106,33 @@ func columnNames(d *table.Description) string {
 	return strings.Join(names, ", ")
 }
 
-func (c *Common) matchKey(nodes []*table.Description, _ []string) error {
-	first := nodes[0]
-	for _, other := range nodes[1:] {
-		if keyNames(first) != keyNames(other) {
-			return fault.New(fault.Invalid, "the table's keys differ: (%s) on node %q, (%s) on node %q",
-				keyNames(first), first.Node, keyNames(other), other.Node)
+// matchKey finds the key, or the one that is wanted, on every node.
+func (c *Common) matchKey(nodes []*table.Description, ignored, wanted []string) error {
+	columns := wanted
+	if len(columns) == 0 {
+		var err error
+		if columns, err = ChooseKey(nodes); err != nil {
+			return err
 		}
 	}
-	for _, k := range first.Key {
-		c.Key = append(c.Key, k.Name)
-		a, _ := first.Column(k.Name)
-		for _, other := range nodes[1:] {
-			b, _ := other.Column(k.Name)
-			if keyFamily(a.Type) != keyFamily(b.Type) {
-				return fault.New(fault.Invalid, "key column %q is %s on node %q but %s on node %q: keys of these types cannot be matched",
-					k.Name, a.Declared, first.Node, b.Declared, other.Node)
-			}
+	key, ok := keyOf(nodes, columns)
+	if !ok {
+		return noKey(nodes, columns)
+	}
+	for _, name := range ignored {
+		if slices.Contains(columns, name) {
+			return fault.New(fault.Invalid, "ignore_columns names %q, which is part of the key and cannot be ignored", name)
 		}
 	}
+	c.Key, c.key, c.Unordered = columns, key.nodes, !key.ordered()
 	return nil
-}
-
-func keyNames(d *table.Description) string {
-	names := make([]string, len(d.Key))
-	for i, k := range d.Key {
-		names[i] = k.Name
-	}
-	return strings.Join(names, ", ")
 }
 
 // keyFamily groups the types whose keys can be matched with each other: by value or by text they look and sort alike.
 func keyFamily(t rowdigest.Type) string {
 	t = base(t)
-	if t.Schema != "pg_catalog" {
-		return t.Schema + "." + t.Name
+	if !inCatalog(t) {
+		return typeName(t)
 	}
 	switch t.Name {
 	case "int2", "int4", "int8":
@@ -145,6 +143,27 @@ func keyFamily(t rowdigest.Type) string {
 	return t.Name
 }
 
+// inCatalog reports whether a type is one of PostgreSQL's own; an extension may have been put into their schema.
+func inCatalog(t rowdigest.Type) bool { return t.Schema == "pg_catalog" && t.Extension == "" }
+
+// typeName names a type that is not PostgreSQL's own by what it is, in whatever schema a node has it: a type of an extension
+// by the extension, and an enum, a composite type or a range by its name, since the texts of their values say all. Elements of
+// arrays are what their domains stand on.
+func typeName(t rowdigest.Type) string {
+	t = base(t)
+	switch {
+	case inCatalog(t):
+		return t.Name
+	case t.Elem != nil:
+		return "array of " + typeName(*t.Elem)
+	case t.Extension != "":
+		return "extension " + t.Extension + " type " + t.Name
+	case strings.IndexByte("ecrm", t.Kind) >= 0:
+		return string(t.Kind) + " " + t.Name
+	}
+	return t.Schema + "." + t.Name
+}
+
 func base(t rowdigest.Type) rowdigest.Type {
 	for t.Base != nil {
 		t = *t.Base
@@ -153,7 +172,7 @@ func base(t rowdigest.Type) rowdigest.Type {
 }
 
 // chooseDigests decides how each column is digested: by its type where all nodes have the same, else by its text.
-func (c *Common) chooseDigests(nodes []*table.Description, _ []string) error {
+func (c *Common) chooseDigests(nodes []*table.Description) {
 	for i, column := range c.Columns {
 		first, _ := nodes[0].Column(column.Name)
 		deterministic, sameType := true, true
@@ -175,7 +194,6 @@ func (c *Common) chooseDigests(nodes []*table.Description, _ []string) error {
 			return rowdigest.Expr(ref, rowdigest.Column{Type: col.Type, Deterministic: deterministic}, options)
 		})
 	}
-	return nil
 }
 
 func sameEncoding(nodes []*table.Description) bool {
@@ -193,18 +211,22 @@ func writtenAs(nodes []*table.Description, name string) string {
 }
 
 // sameStored says whether two types are the same one for the digest: a domain is not the type it stands on, since the
-// document names types as they are declared and a person should know.
+// document names types as they are declared and a person should know. The type of an extension is the same in any schema.
 func sameStored(a, b rowdigest.Type) bool {
 	switch {
-	case a.Schema != b.Schema || a.Name != b.Name || a.Kind != b.Kind:
-		return false
-	case (a.Elem == nil) != (b.Elem == nil) || (a.Base == nil) != (b.Base == nil):
+	case a.Kind != b.Kind || (a.Elem == nil) != (b.Elem == nil) || (a.Base == nil) != (b.Base == nil):
 		return false
 	case a.Elem != nil && !sameStored(*a.Elem, *b.Elem):
+		return false
+	case ofExtension(a.Elem): // older versions do not count the array types among the extension's
+	case a.Extension != b.Extension || a.Name != b.Name || a.Extension == "" && a.Schema != b.Schema:
 		return false
 	}
 	return a.Base == nil || sameStored(*a.Base, *b.Base)
 }
+
+// ofExtension reports whether the elements of an array are of a type of an extension; nil is no array.
+func ofExtension(elem *rowdigest.Type) bool { return elem != nil && elem.Extension != "" }
 
 // compareOrders finds the key columns that two nodes would sort differently: other collations, other enum labels, or
 // a type whose order nobody vouches for.
@@ -242,7 +264,7 @@ func inServer(t rowdigest.Type) bool {
 	if t.Elem != nil {
 		return inServer(*t.Elem)
 	}
-	return t.Schema == "pg_catalog"
+	return inCatalog(t)
 }
 
 // portableOrder says whether a type whose collation and labels are the same on two nodes sorts alike on both. Composite
@@ -264,8 +286,20 @@ func (c *Common) warn(nodes []*table.Description) {
 		if d.Only {
 			c.Warnings = append(c.Warnings, fmt.Sprintf("the table has inheritance children on node %s: only its own rows are compared", d.Node))
 		}
-		if d.KeyIndex != "" && !d.Primary {
-			c.Warnings = append(c.Warnings, fmt.Sprintf("the table has no primary key on node %s: unique index %q serves as the key", d.Node, d.KeyIndex))
-		}
+	}
+	for i, d := range nodes {
+		c.warnOfKey(d, c.key[i])
+	}
+}
+
+// warnOfKey says where the key is not what a person would expect it to be.
+func (c *Common) warnOfKey(d *table.Description, key nodeKey) {
+	other := slices.IndexFunc(d.Indexes, func(i table.Index) bool { return i.Primary })
+	switch {
+	case !key.primary && other < 0:
+		c.Warnings = append(c.Warnings, fmt.Sprintf("the table has no primary key on node %s: unique index %q serves as the key", d.Node, key.index.Name))
+	case !key.primary:
+		c.Warnings = append(c.Warnings, fmt.Sprintf("primary key %q of node %s cannot serve on every node: unique index %q serves as the key",
+			d.Indexes[other].Name, d.Node, key.index.Name))
 	}
 }

@@ -23,9 +23,17 @@ func column(name string, t rowdigest.Type) table.Column {
 // described is a table on one node, keyed by its first column.
 func described(node string, columns ...table.Column) *table.Description {
 	return &table.Description{
-		Node: node, ServerVersion: 150018, Encoding: "UTF8", Kind: "r", Primary: true, KeyIndex: "t_pkey", Columns: columns,
-		Key: []table.KeyColumn{{Name: columns[0].Name, OpSchema: "pg_catalog", Less: "<", AtLeast: ">=", Equal: "="}},
+		Node: node, ServerVersion: 150018, Encoding: "UTF8", Kind: "r", Columns: columns,
+		Indexes: []table.Index{{Name: "t_pkey", Primary: true, Columns: keyColumns(columns[0].Name)}},
 	}
+}
+
+func keyColumns(names ...string) []table.KeyColumn {
+	columns := make([]table.KeyColumn, len(names))
+	for i, name := range names {
+		columns[i] = table.KeyColumn{Name: name, OpSchema: "pg_catalog", Less: "<", AtLeast: ">=", Equal: "="}
+	}
+	return columns
 }
 
 // int4, int8 and text are types that most tables have.
@@ -58,13 +66,13 @@ func TestTables_RefusesWhatCannotBeCompared(t *testing.T) {
 		{"names that differ in case", []*table.Description{described("n1", id, v), described("n2", id, column("V", text()))}, nil, `"V"`},
 		{"an ignored column that is not there", []*table.Description{described("n1", id, v), described("n2", id, v)}, []string{"x"}, `"x"`},
 		{"an ignored column of the key", []*table.Description{described("n1", id, v), described("n2", id, v)}, []string{"id"}, "part of the key"},
-		{"another key", []*table.Description{described("n1", id, v), described("n2", v, id)}, nil, "keys differ"},
+		{"another key", []*table.Description{described("n1", id, v), described("n2", v, id)}, nil, `node "n1" has "t_pkey" on (id) (node "n2" has no key on these columns); node "n2" has "t_pkey" on (v) (node "n1" has no key on these columns)`},
 		{"keys of types that cannot be matched", []*table.Description{described("n1", id), described("n2", column("id", text()))}, nil, "cannot be matched"},
-		{"keys of types of one name in two schemas", []*table.Description{described("n1", enum("a")), described("n2", column("id", rowdigest.Type{Schema: "other", Name: "mood", Kind: 'e'}))}, nil, "cannot be matched"},
+		{"keys of base types of one name in two schemas", []*table.Description{described("n1", column("id", rowdigest.Type{Schema: "a", Name: "t", Kind: 'b'})), described("n2", column("id", rowdigest.Type{Schema: "b", Name: "t", Kind: 'b'}))}, nil, "cannot be matched"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c, err := Tables(tt.nodes, tt.ignored)
+			c, err := Tables(tt.nodes, tt.ignored, nil)
 			if fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), tt.says) {
 				t.Errorf("got %+v, error %v; want %q", c, err, tt.says)
 			}
@@ -75,7 +83,7 @@ func TestTables_RefusesWhatCannotBeCompared(t *testing.T) {
 func TestTables_MatchesColumnsByNameInTheFirstNodesOrder(t *testing.T) {
 	id, v, w := column("id", int4()), column("v", text()), column("w", text())
 	other := described("n2", id, w, v, column("local", text()))
-	c, err := Tables([]*table.Description{described("n1", id, v, w), other}, []string{"local"})
+	c, err := Tables([]*table.Description{described("n1", id, v, w), other}, []string{"local"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +101,7 @@ func TestTables_ColumnsOfDifferentTypesAreComparedAsText(t *testing.T) {
 		described("n1", column("id", int4()), column("v", int4()), column("w", int4())),
 		described("n2", column("id", int8()), column("v", int4()), column("w", text())),
 	}
-	c, err := Tables(nodes, nil)
+	c, err := Tables(nodes, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +130,7 @@ func TestTables_AnEncodingOrACollationOfOneNodeDecidesForAll(t *testing.T) {
 		other *table.Description
 		self  bool
 	}{"the same": {plain("n2"), true}, "another encoding": {latin, false}, "a collation that is not deterministic": {loose, false}} {
-		c, err := Tables([]*table.Description{plain("n1"), tt.other}, nil)
+		c, err := Tables([]*table.Description{plain("n1"), tt.other}, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +168,7 @@ func TestTables_KeysThatTheNodesOrderDifferentlyAreOrderedByText(t *testing.T) {
 		"citext under C in any database":     {citext("C", `pg_catalog."C"`), citext("C", `pg_catalog."C"`), true},
 		"jsonb, whose collation is not told": {column("id", builtin("jsonb", 3802)), column("id", builtin("jsonb", 3802)), true},
 	} {
-		c, err := Tables([]*table.Description{described("n1", tt.a), described("n2", tt.b)}, nil)
+		c, err := Tables([]*table.Description{described("n1", tt.a), described("n2", tt.b)}, nil, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -172,8 +180,8 @@ func TestTables_KeysThatTheNodesOrderDifferentlyAreOrderedByText(t *testing.T) {
 
 func TestTables_WarnsOfWhatAPersonShouldKnow(t *testing.T) {
 	n1, n2 := described("n1", column("id", int4())), described("n2", column("id", int4()))
-	n1.Only, n2.Primary, n2.KeyIndex = true, false, "by_id"
-	c, err := Tables([]*table.Description{n1, n2}, nil)
+	n1.Only, n2.Indexes[0].Primary, n2.Indexes[0].Name = true, false, "by_id"
+	c, err := Tables([]*table.Description{n1, n2}, nil, nil)
 	if err != nil || len(c.Warnings) != 2 || !strings.Contains(c.Warnings[0], "inheritance children on node n1") || !strings.Contains(c.Warnings[1], `"by_id" serves as the key`) {
 		t.Errorf("warnings are %q, error %v", c.Warnings, err)
 	}
@@ -182,7 +190,7 @@ func TestTables_WarnsOfWhatAPersonShouldKnow(t *testing.T) {
 // sourcesOf reconciles descriptions and writes the source of each.
 func sourcesOf(t *testing.T, r Reading, nodes ...*table.Description) []table.Source {
 	t.Helper()
-	c, err := Tables(nodes, nil)
+	c, err := Tables(nodes, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,12 +239,12 @@ func TestSource_OperatorsOfAnExtensionAreFoundWhateverThePath(t *testing.T) {
 	citext := column("id", rowdigest.Type{OID: 20002, Schema: "ext", Name: "citext", SQL: "ext.citext", Kind: 'b'})
 	citext = collated(citext, "C", "")
 	d := described("n1", citext, column("n", int4()))
-	d.Key[0].OpSchema = "ext"
+	d.Indexes[0].Columns[0].OpSchema = "ext"
 	one := sourcesOf(t, Reading{Schema: "public", Table: "t"}, d)[0]
 	if one.Less != `OPERATOR("ext".<)` || one.AtLeast != `OPERATOR("ext".>=)` || one.SearchPath != `pg_catalog, pg_temp` {
 		t.Errorf("one column: %s %s, path %s", one.Less, one.AtLeast, one.SearchPath)
 	}
-	d.Key = append(d.Key, table.KeyColumn{Name: "n", OpSchema: "pg_catalog", Less: "<", AtLeast: ">=", Equal: "="})
+	d.Indexes[0].Columns = append(d.Indexes[0].Columns, keyColumns("n")...)
 	two := sourcesOf(t, Reading{Schema: "public", Table: "t"}, d)[0]
 	if two.Less+two.AtLeast != "" || two.ScalarOrder || two.SearchPath != safePath || two.KeyEqual[0] != `OPERATOR("ext".=)` || two.KeyEqual[1] != `OPERATOR("pg_catalog".=)` {
 		t.Errorf("two columns: %s, scalar %v, equality %v, path %s", two.Less, two.ScalarOrder, two.KeyEqual, two.SearchPath)

@@ -27,12 +27,13 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 		Filter:   r.Filter,
 		Leaves:   d.Leaves,
 
-		Unindexed: len(StaleIndexes(d, r.Filter != "")) > 0,
+		Unindexed: len(StaleIndexes(d, c.KeyIndex(node), r.Filter != "")) > 0,
 	}
 	if d.LeavesHidden {
 		s.Leaves = nil
 	}
-	c.addKey(&s, d)
+	key := c.key[node].index.Columns
+	c.addKey(&s, d, key)
 	exprs := make([]string, len(c.Columns))
 	for i, column := range c.Columns {
 		ref := s.Alias + "." + table.Quote(column.Name)
@@ -48,15 +49,15 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 			s.KeyHash = c.keyHash(s.Order, r.Seeds.Inner)
 		}
 	}
-	s.SearchPath, s.Lockable = searchPath(r, d), d.Lockable
-	s.Foreign = r.Filter != "" || c.foreign(d)
+	s.SearchPath, s.Lockable = searchPath(r, d, key), d.Lockable
+	s.Foreign = r.Filter != "" || c.foreign(d, key)
 	return s
 }
 
 // foreign reports whether reading the compared columns or the key may run functions that are not
 // built in: those of a type of an extension or of the user. The labels of an enum are the server's own.
-func (c *Common) foreign(d *table.Description) bool {
-	for _, k := range d.Key {
+func (c *Common) foreign(d *table.Description, key []table.KeyColumn) bool {
+	for _, k := range key {
 		if k.OpSchema != "pg_catalog" {
 			return true
 		}
@@ -76,7 +77,7 @@ func foreignType(t rowdigest.Type) bool {
 	if t.Base != nil { // what a domain adds runs when a value is stored
 		return foreignType(*t.Base)
 	}
-	return t.Schema != "pg_catalog" && t.Kind != 'e' && t.Elem == nil
+	return !inCatalog(t) && t.Kind != 'e' && t.Elem == nil
 }
 
 // keyExprs picks those of the columns' expressions that are of the key.
@@ -88,9 +89,9 @@ func keyExprs(c *Common, exprs []string) []string {
 	return of
 }
 
-func (c *Common) addKey(s *table.Source, d *table.Description) {
-	scalar := len(d.Key) == 1
-	for i, k := range d.Key {
+func (c *Common) addKey(s *table.Source, d *table.Description, key []table.KeyColumn) {
+	scalar := len(key) == 1
+	for i, k := range key {
 		column, _ := d.Column(k.Name)
 		ref := s.Alias + "." + table.Quote(k.Name)
 		s.Key = append(s.Key, ref)
@@ -109,7 +110,7 @@ func (c *Common) addKey(s *table.Source, d *table.Description) {
 		scalar = scalar && column.Type.Kind == 'b' && column.Type.Elem == nil
 	}
 	s.ScalarOrder = scalar
-	addOperators(s, c, d)
+	addOperators(s, c, key)
 }
 
 // keyType is the type that keys travel as: one that holds the keys of every node, where these have different types of
@@ -142,9 +143,9 @@ func textOf(ref string, t rowdigest.Type) string {
 
 // addOperators chooses the operators between Order and a bound. A row comparison takes one operator
 // name for all its columns, so columns whose operators are of several schemas are compared in groups.
-func addOperators(s *table.Source, c *Common, d *table.Description) {
+func addOperators(s *table.Source, c *Common, key []table.KeyColumn) {
 	var groups []table.OrderGroup
-	for i, k := range d.Key {
+	for i, k := range key {
 		schema, less, atLeast, equal := k.OpSchema, k.Less, k.AtLeast, k.Equal
 		if c.ByText[i] {
 			schema, less, atLeast, equal = "pg_catalog", "<", ">=", "="
@@ -174,20 +175,22 @@ const safePath = "pg_catalog, pg_temp"
 // searchPath returns the search_path of the statements that read the table. Every name in them is
 // qualified, except in the user's filter. A filter means what it means in psql, so its path lists
 // pg_catalog, the table's schema, the schemas of the key's operators and the role's own path.
-func searchPath(r Reading, d *table.Description) string {
+func searchPath(r Reading, d *table.Description, key []table.KeyColumn) string {
 	if r.Filter == "" {
 		return safePath
 	}
-	return userPath(r.Schema, d) + ", pg_temp"
+	return userPath(r.Schema, d, key) + ", pg_temp"
 }
 
 // WritingPath returns the search_path that user code needs while a repair writes, such as triggers,
 // defaults and the functions of constraints. The statements themselves do not depend on it.
-func WritingPath(schema string, d *table.Description) string { return userPath(schema, d) }
+func (c *Common) WritingPath(schema string, d *table.Description, node int) string {
+	return userPath(schema, d, c.key[node].index.Columns)
+}
 
-func userPath(schema string, d *table.Description) string {
+func userPath(schema string, d *table.Description, key []table.KeyColumn) string {
 	path := []string{"pg_catalog", table.Quote(schema)}
-	for _, k := range d.Key {
+	for _, k := range key {
 		if schema := table.Quote(k.OpSchema); k.OpSchema != "pg_catalog" && !slices.Contains(path, schema) {
 			path = append(path, schema)
 		}

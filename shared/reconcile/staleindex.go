@@ -8,12 +8,12 @@ import (
 )
 
 // StaleIndexes returns the indexes of one node's table that may be out of order, since a collation
-// that they depend on has another version than when they were built: that of the key and, if
-// filtered, all others, by which the server may look for the rows that a filter selects.
-func StaleIndexes(d *table.Description, filtered bool) []table.IndexOrder {
+// that they depend on has another version than when they were built: the index of the key and,
+// if filtered, all others, by which the server may look for the rows that a filter selects.
+func StaleIndexes(d *table.Description, key string, filtered bool) []table.IndexOrder {
 	var stale []table.IndexOrder
 	for _, o := range d.IndexOrders {
-		if o.Changed() && (filtered || o.Index == d.KeyIndex) {
+		if o.Changed() && (filtered || o.Index == key) {
 			stale = append(stale, o)
 		}
 	}
@@ -42,8 +42,8 @@ func StaleRemedy(o table.IndexOrder) string {
 // distrustIndexes has the columns of a stale key index ordered by their text on all nodes, and says
 // why.
 func (c *Common) distrustIndexes(nodes []*table.Description) {
-	for _, d := range nodes {
-		for _, o := range StaleIndexes(d, false) {
+	for node, d := range nodes {
+		for _, o := range StaleIndexes(d, c.KeyIndex(node), false) {
 			for i, name := range c.Key {
 				c.ByText[i] = c.ByText[i] || name == o.Column
 			}
@@ -52,10 +52,10 @@ func (c *Common) distrustIndexes(nodes []*table.Description) {
 }
 
 // StaleWarnings returns a warning for each index of a node that a comparison must not use.
-func StaleWarnings(d *table.Description, filtered bool) []string {
+func StaleWarnings(d *table.Description, key string, filtered bool) []string {
 	var warnings []string
 	seen := map[string]bool{}
-	for _, o := range StaleIndexes(d, filtered) {
+	for _, o := range StaleIndexes(d, key, filtered) {
 		what := DescribeStale(d.Node, o)
 		if seen[what] {
 			continue

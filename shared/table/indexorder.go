@@ -27,14 +27,3 @@ func (o IndexOrder) Unversioned() bool {
 func (o IndexOrder) isBytewise() bool {
 	return o.Collation.Provider == "b" || o.Collation.bytewise()
 }
-
-// KeyOrders returns the collations that the order of the key's index depends on.
-func (d *Description) KeyOrders() []IndexOrder {
-	var orders []IndexOrder
-	for _, o := range d.IndexOrders {
-		if o.Index == d.KeyIndex {
-			orders = append(orders, o)
-		}
-	}
-	return orders
-}

@@ -163,6 +163,15 @@ func (c *Collation) bytewise() bool {
 	return c.Deterministic && c.Provider != "i" && (locale == "C" || locale == "POSIX" || locale == "C.UTF-8" && c.Provider == "b")
 }
 
+// Index is a unique index or an exclusion constraint of a table.
+type Index struct {
+	Name     string
+	Primary  bool     // it is the primary key
+	Identity bool     // it is the replica identity
+	Against  []string // why it cannot serve as the key; empty if it can
+	Columns  []KeyColumn
+}
+
 // KeyColumn is a column of the key with the operators of the key's own index.
 type KeyColumn struct {
 	Name     string
@@ -183,9 +192,7 @@ type Description struct {
 	Only          bool   // an inheritance parent: its children are not part of it
 	Lockable      bool   // the role may SELECT from the table as a whole, and so may lock it
 	Columns       []Column
-	Key           []KeyColumn
-	KeyIndex      string // name of the index the key was taken from
-	Primary       bool   // it is the primary key
+	Indexes       []Index // those that the key may be taken from, and the others with the reasons against them
 	IndexOrders   []IndexOrder
 	Leaves        []Leaf // the relations that hold the rows; one for a plain table; those the role may not read are left out
 	LeavesHidden  bool   // some leaves may not be read by themselves: only the parent is

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"ace/shared/api"
@@ -54,8 +55,10 @@ type planner struct {
 	nodes        []Node
 	descriptions []*table.Description
 	common       *reconcile.Common
-	plan         *Plan
-	estimates    []int64 // rows that the filter selects, per node
+	// key is what the document of a rerun or the plan of this run has matched rows by; empty if that is yet to be chosen.
+	key       []string
+	plan      *Plan
+	estimates []int64 // rows that the filter selects, per node
 }
 
 // makePlan asks every node about the table and divides the key space.
@@ -107,15 +110,22 @@ func (p *planner) describe(ctx context.Context) error {
 		return err
 	}
 	p.chooseChecksum()
-	if p.common, err = reconcile.Tables(p.descriptions, p.plan.Ignored); err != nil {
+	key := p.key
+	if len(key) > 0 {
+		key = reconcile.KeyOrder(p.descriptions, key)
+	}
+	if p.common, err = reconcile.Tables(p.descriptions, p.plan.Ignored, key); err != nil {
 		return err
 	}
 	p.plan.Columns, p.plan.Key = p.common.Columns, p.common.Key
-	p.plan.ByText = slices.Contains(p.common.ByText, true)
+	p.plan.ByText = p.common.Unordered || slices.Contains(p.common.ByText, true)
 	p.plan.Warnings = append(p.plan.Warnings, p.common.Warnings...)
+	if p.common.Unordered && p.plan.Strategy != Keys {
+		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("the nodes' indexes do not have the columns of the key (%s) in one order: rows are compared page by page", strings.Join(p.plan.Key, ", ")))
+	}
 	p.writeSources()
 	for i, d := range p.descriptions {
-		p.plan.Warnings = append(p.plan.Warnings, reconcile.StaleWarnings(d, p.plan.Sources[i].Filter != "")...)
+		p.plan.Warnings = append(p.plan.Warnings, reconcile.StaleWarnings(d, p.common.KeyIndex(i), p.plan.Sources[i].Filter != "")...)
 		p.plan.ServerVersions = append(p.plan.ServerVersions, versionText(d.ServerVersion))
 	}
 	return nil

@@ -53,10 +53,8 @@ func planRerun(ctx context.Context, store archive.Store, opener Opener, job Job,
 	if p.nodes, err = opener.Open(ctx, job.Request.ClusterName, job.Database, p.plan.Nodes); err != nil {
 		return nil, err
 	}
-	if err := p.describe(ctx); err != nil {
-		return nil, err
-	}
-	return p.plan, document.CheckKey(summary, p.plan.Key)
+	p.key = summary.PrimaryKey
+	return p.plan, p.describe(ctx)
 }
 
 // blocksPerUnit divides about so many keys among the units of the workers.

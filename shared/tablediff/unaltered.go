@@ -37,7 +37,7 @@ func (r *run) describeAgain(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{job: r.job, nodes: nodes, plan: &Plan{
+	p := &planner{job: r.job, nodes: nodes, key: r.plan.Key, plan: &Plan{
 		Schema: r.plan.Schema, Table: r.plan.Table, Filter: r.plan.Filter, Ignored: r.plan.Ignored, Seeds: r.plan.Seeds,
 		Strategy: r.plan.Strategy,
 	}}

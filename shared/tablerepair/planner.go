@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/part"
+	"ace/shared/reconcile"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 	"ace/shared/task"
@@ -54,6 +54,8 @@ type planner struct {
 	ignored []string
 	chosen  []string // nodes to be repaired
 	source  *table.Description
+	targets []targeting // of the chosen nodes
+	failed  []error     // per chosen node: why it could not be described
 }
 
 // makePlan reads keys and catalogues. What is wrong with one target is noted in the plan; the others are repaired.
@@ -68,7 +70,7 @@ func makePlan(ctx context.Context, store archive.Store, opener Opener, job Job) 
 	if job.Undoes != "" {
 		return p.plan, p.undo(ctx)
 	}
-	for _, step := range []func(context.Context) error{p.describeSource, p.readHead, p.targets, p.readKeys} {
+	for _, step := range []func(context.Context) error{p.describeSource, p.readHead, p.describeTargets, p.chooseKey, p.makeTargets, p.readKeys} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -84,23 +86,14 @@ func (p *planner) open(ctx context.Context, node string) (Node, error) {
 	return opened[0], nil
 }
 
-// describeSource finds the key by which rows are matched.
+// describeSource reads the source's table.
 func (p *planner) describeSource(ctx context.Context) error {
 	node, err := p.open(ctx, p.plan.Source)
 	if err != nil {
 		return err
 	}
 	p.source, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{})
-	if err != nil {
-		return err
-	}
-	if err := checkIndexes(p.source, false); err != nil {
-		return err
-	}
-	for _, k := range p.source.Key {
-		p.plan.Key = append(p.plan.Key, k.Name)
-	}
-	return nil
+	return err
 }
 
 // readHead makes sure that the document is about this table, and chooses the nodes.
@@ -115,10 +108,10 @@ func (p *planner) readHead(ctx context.Context) error {
 		return err
 	}
 	subject := document.Subject{Cluster: p.plan.ClusterName, Database: p.plan.DBName, Schema: p.plan.Schema, Table: p.plan.Table}
-	if err := errors.Join(subject.Check(summary), document.CheckKey(summary, p.plan.Key)); err != nil {
+	if err := subject.Check(summary); err != nil {
 		return err
 	}
-	p.ignored = summary.IgnoreColumns
+	p.ignored, p.plan.Key = summary.IgnoreColumns, summary.PrimaryKey
 	if summary.DiffRowLimitReached {
 		p.plan.Warnings = append(p.plan.Warnings, p.job.Input.Key+" does not name all rows that differed: those left out are not repaired")
 	}
@@ -235,37 +228,66 @@ func storeRows[T any](ctx context.Context, store archive.Store, key string, head
 	return w.Seal(ctx, struct{}{})
 }
 
-// targets asks each node about its table.
-func (p *planner) targets(ctx context.Context) error {
-	warnings := make([][]string, len(p.chosen))
+// describeTargets asks each node about its table.
+func (p *planner) describeTargets(ctx context.Context) error {
+	p.targets, p.failed = make([]targeting, len(p.chosen)), make([]error, len(p.chosen))
+	return fanout.Each(ctx, len(p.chosen), slices.Values(numbers(len(p.chosen))), func(ctx context.Context, i int) error {
+		p.targets[i] = targeting{plan: p.plan, source: p.source, ignored: p.ignored}
+		p.failed[i] = p.describeTarget(ctx, p.chosen[i], &p.targets[i])
+		return nil
+	})
+}
+
+func (p *planner) describeTarget(ctx context.Context, name string, t *targeting) error {
+	node, err := p.open(ctx, name)
+	if err != nil {
+		return err
+	}
+	if t.node, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{}); err != nil {
+		return err
+	}
+	t.writing, err = node.DescribeWriting(ctx, p.plan.Schema, p.plan.Table)
+	return err
+}
+
+// chooseKey finds the key of a document that names none: one of the source and all targets, else one of the source, so that
+// each target says what it lacks. The key that a document names must be one of the source.
+func (p *planner) chooseKey(context.Context) error {
+	only := []*table.Description{p.source}
+	if len(p.plan.Key) == 0 {
+		nodes := only
+		for i, t := range p.targets {
+			if p.failed[i] == nil {
+				nodes = append(nodes, t.node)
+			}
+		}
+		p.plan.Key, _ = reconcile.ChooseKey(nodes)
+	}
+
+	common, err := reconcile.Tables(only, nil, p.plan.Key)
+	if err != nil {
+		return err
+	}
+	p.plan.Key = common.Key
+	return checkIndexes(p.source, common.KeyIndex(0), false)
+}
+
+// makeTargets plans the repair of each node, or notes why it cannot be repaired.
+func (p *planner) makeTargets(ctx context.Context) error {
 	p.plan.Targets = make([]Target, len(p.chosen))
-	err := fanout.Each(ctx, len(p.chosen), slices.Values(numbers(len(p.chosen))), func(ctx context.Context, i int) error {
-		name := p.chosen[i]
-		var err error
-		p.plan.Targets[i], warnings[i], err = p.target(ctx, name)
+	for i, name := range p.chosen {
+		err := p.failed[i]
+		if err == nil {
+			var warnings []string
+			p.plan.Targets[i], warnings, err = p.targets[i].make()
+			p.plan.Warnings = append(p.plan.Warnings, warnings...)
+		}
 		if err != nil && ctx.Err() == nil {
 			p.plan.Targets[i] = Target{Node: name, Problem: problemOf(err)}
 		}
 		p.plan.Targets[i].Before = slices.Index(p.job.Nodes, name) < slices.Index(p.job.Nodes, p.plan.Source)
-		return nil
-	})
-	p.plan.Warnings = append(p.plan.Warnings, slices.Concat(warnings...)...)
-	return err
-}
-
-func (p *planner) target(ctx context.Context, name string) (Target, []string, error) {
-	node, err := p.open(ctx, name)
-	if err != nil {
-		return Target{}, nil, err
 	}
-	t := &targeting{plan: p.plan, source: p.source, ignored: p.ignored}
-	if t.node, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{}); err != nil {
-		return Target{}, nil, err
-	}
-	if t.writing, err = node.DescribeWriting(ctx, p.plan.Schema, p.plan.Table); err != nil {
-		return Target{}, nil, err
-	}
-	return t.make()
+	return ctx.Err()
 }
 
 func numbers(n int) []int {

@@ -8,10 +8,10 @@ import (
 
 // checkIndexes refuses a node whose indexes may be out of order, since a collation has changed: a row
 // looked up by its key may not be found. Where the node is written to, a unique index may also let
-// duplicates pass.
-func checkIndexes(d *table.Description, written bool) error {
-	for _, o := range reconcile.StaleIndexes(d, written) {
-		if o.Index == d.KeyIndex || o.Unique {
+// duplicates pass. key names the index of the key.
+func checkIndexes(d *table.Description, key string, written bool) error {
+	for _, o := range reconcile.StaleIndexes(d, key, written) {
+		if o.Index == key || o.Unique {
 			return fault.New(fault.Invalid, "%s: rows may not be found by it, so nothing is repaired; %s",
 				reconcile.DescribeStale(d.Node, o), reconcile.StaleRemedy(o))
 		}
@@ -19,4 +19,4 @@ func checkIndexes(d *table.Description, written bool) error {
 	return nil
 }
 
-func (t *targeting) checkIndexes() error { return checkIndexes(t.node, true) }
+func (t *targeting) checkIndexes() error { return checkIndexes(t.node, t.common.KeyIndex(1), true) }

@@ -25,7 +25,7 @@ type targeting struct {
 // make matches columns and keys, and refuses what could not be written.
 func (t *targeting) make() (Target, []string, error) {
 	t.target.Node = t.node.Node
-	for _, step := range []func() error{t.checkIndexes, t.match, t.checkRights, t.checkTable} {
+	for _, step := range []func() error{t.match, t.checkIndexes, t.checkRights, t.checkTable} {
 		if err := step(); err != nil {
 			return Target{}, nil, err
 		}
@@ -45,14 +45,7 @@ func (t *targeting) match() (err error) {
 			onesided = append(onesided, name)
 		}
 	}
-	t.common, err = reconcile.Tables([]*table.Description{t.source, t.node}, onesided)
-	if err == nil && !slices.Equal(t.common.Key, t.plan.Key) {
-		of := "the diff document"
-		if t.plan.Undoes != "" {
-			of = "the repair"
-		}
-		err = fault.New(fault.Invalid, "the table's key is (%s), the key of %s is (%s)", strings.Join(t.common.Key, ", "), of, strings.Join(t.plan.Key, ", "))
-	}
+	t.common, err = reconcile.Tables([]*table.Description{t.source, t.node}, onesided, t.plan.Key)
 	return err
 }
 
@@ -114,7 +107,7 @@ func (t *targeting) fragments() {
 	t.target.Write = table.Target{
 		Source: source(t.node, 1), Into: table.Quote(t.plan.Schema) + "." + table.Quote(t.plan.Table),
 	}
-	t.target.Write.Path = reconcile.WritingPath(t.plan.Schema, t.node)
+	t.target.Write.Path = t.common.WritingPath(t.plan.Schema, t.node, 1)
 	t.target.ByText = slices.Contains(t.common.ByText, true)
 }
 
