@@ -109,7 +109,7 @@ func checkWriting(t *testing.T, n *Node, at table.Target) {
 	twins := table.Deferrable{Columns: []string{`"v"`}, Equal: []string{"OPERATOR(pg_catalog.=)"}}
 	first, err := tx.Duplicate(ctx, at, twins, []table.Key{key("2"), key("5000")})
 	check(t, "looking for twins", first == 1, err)
-	converted, err := tx.Convert(ctx, at.Types, []table.Row{text(" 7", "x")})
+	converted, err := tx.Convert(ctx, conversions(at), []table.Row{text(" 7", "x")})
 	check(t, "converting", err == nil && *converted[0][0] == "7", err)
 }
 
@@ -118,4 +118,13 @@ func check(t *testing.T, what string, ok bool, err error) {
 	if err != nil || !ok {
 		t.Fatalf("%s: as expected %v, error %v", what, ok, err)
 	}
+}
+
+// conversions converts values to the types of the target's columns.
+func conversions(t table.Target) []table.Conversion {
+	to := make([]table.Conversion, len(t.Types))
+	for i := range to {
+		to[i] = table.Conversion{Name: t.Names[i], Type: t.Types[i]}
+	}
+	return to
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ace/shared/rawtext"
 	"ace/shared/table"
 )
 
@@ -34,7 +35,7 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 			}
 			seen[i], prints[i].KeyDigest = true, sum.Digest
 			for _, array := range v[4:] {
-				prints[i].KeyArrays = append(prints[i].KeyArrays, string(array))
+				prints[i].KeyArrays = append(prints[i].KeyArrays, rawtext.Text(array))
 			}
 			prints[i].Rows, err = readDigests(v[3], sum.Rows)
 			return err

@@ -119,10 +119,11 @@ func echoArray(t testing.TB, tx *Tx, texts []string) []table.Key {
 	for i, text := range texts {
 		keys[i], places[i] = key(text), i
 	}
+	p := params{{"k1", "text", table.ParseArray}}
 	var print table.Fingerprint
 	err := tx.run(t.Context(), "echoing an array", query{
-		sql:  "SELECT pg_catalog.array_agg(pg_catalog.concat(l.k1) ORDER BY l.ord) FROM " + unnest([]string{"k1"}, []string{"text"}, 1) + " l",
-		args: columnsOf(keys, 1),
+		sql:  "SELECT pg_catalog.array_agg(pg_catalog.concat(l.k1) ORDER BY l.ord) FROM " + p.list(1) + " l",
+		args: p.ofKeys(keys),
 		row:  func(v [][]byte) error { print.KeyArrays = []string{string(v[0])}; return nil },
 	})
 	if err != nil {

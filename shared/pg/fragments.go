@@ -8,14 +8,13 @@ import (
 	"ace/shared/table"
 )
 
-// A statement over ranges or keys sends them as one text array per column and side, so that its text does not depend
-// on how many there are:
+// A statement over ranges or keys sends them as one parameter per column and side, so that its text does
+// not depend on how many there are:
 //
-//	SELECT ... FROM (SELECT (u.lo1)::bigint AS lo1, ..., u.ord FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), ...)
-//	WITH ORDINALITY u OFFSET 0) r
+//	SELECT ... FROM (SELECT u.lo1, ..., u.ord FROM ROWS FROM (pg_catalog.unnest($1::bigint[]), ...) WITH ORDINALITY u OFFSET 0) r
 //	CROSS JOIN LATERAL (SELECT ... FROM "public"."users" WHERE "users"."id" >= r.lo1 AND ...) d
 //
-// OFFSET 0 keeps the planner from moving the casts into the inner query.
+// params.go has the list. OFFSET 0 keeps the planner from moving casts into the inner query.
 //
 // Every function, operator, type, collation and relation is qualified with its schema, since the
 // search_path of a statement may begin with a schema of the table's owner. What the parser looks up
@@ -41,35 +40,6 @@ func own(s table.Source, name string) string {
 		prefix = fmt.Sprintf("ace%d_", n)
 	}
 	return prefix + name
-}
-
-// unnest writes the list of typed tuples; first is the number of its first parameter.
-func unnest(columns, types []string, first int) string {
-	return unnestAs(columns, cast(qualify("u", columns), types), first)
-}
-
-// unnestKeys writes a list of keys. A key that no row of this node can have, since it is not a label of the enum here,
-// has NULL in that column.
-func unnestKeys(s table.Source, columns []string) string {
-	values := cast(qualify("u", columns), s.KeyType)
-	for i, column := range columns {
-		if i < len(s.KeyLabel) && s.KeyLabel[i] {
-			values[i] = fmt.Sprintf("(SELECT l FROM pg_catalog.unnest(pg_catalog.enum_range(NULL::%s)) l WHERE pg_catalog.textin(pg_catalog.enum_out(l)) OPERATOR(pg_catalog.=) u.%s)", s.KeyType[i], column)
-		}
-	}
-	return unnestAs(columns, values, 1)
-}
-
-// unnestAs writes the list of tuples whose columns are made of the parameters by the values' expressions.
-func unnestAs(columns, values []string, first int) string {
-	named := make([]string, len(columns))
-	params := make([]string, len(columns))
-	for i, column := range columns {
-		named[i] = values[i] + " AS " + column
-		params[i] = fmt.Sprintf("pg_catalog.unnest($%d::pg_catalog.text[])", first+i)
-	}
-	return fmt.Sprintf("(SELECT %s, u.ord FROM ROWS FROM (%s) WITH ORDINALITY u(%s, ord) OFFSET 0)",
-		strings.Join(named, ", "), strings.Join(params, ", "), strings.Join(columns, ", "))
 }
 
 // cast writes references as the types that keys travel as.
@@ -143,39 +113,4 @@ func where(condition string) string {
 		return ""
 	}
 	return " WHERE " + condition
-}
-
-// columnsOf turns keys into one text array per key column.
-func columnsOf(keys []table.Key, width int) [][]byte {
-	args := make([][]byte, width)
-	for c := range width {
-		var b strings.Builder
-		b.WriteByte('{')
-		for i, key := range keys {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			writeElement(&b, key[c])
-		}
-		b.WriteByte('}')
-		args[c] = []byte(b.String())
-	}
-	return args
-}
-
-// writeElement writes one element of an array in PostgreSQL's text form.
-func writeElement(b *strings.Builder, element string) {
-	b.WriteByte('"')
-	for {
-		i := strings.IndexAny(element, `"\`)
-		if i < 0 {
-			break
-		}
-		b.WriteString(element[:i])
-		b.WriteByte('\\')
-		b.WriteByte(element[i])
-		element = element[i+1:]
-	}
-	b.WriteString(element)
-	b.WriteByte('"')
 }

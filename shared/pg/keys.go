@@ -3,10 +3,12 @@ package pg
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"ace/shared/fault"
+	"ace/shared/rawtext"
 	"ace/shared/table"
 )
 
@@ -17,50 +19,109 @@ func byKey(s table.Source, keys []table.Key, head, lock string) query {
 	if s.Unindexed {
 		return scanForKeys(s, keys, head, lock)
 	}
-	columns, name := list("k", len(s.Key)), own(s, "list")
+	p, name := keyParams(s), own(s, "list")
 	return query{
-		args: columnsOf(keys, len(s.Key)),
+		args: p.ofKeys(keys),
 		sql: fmt.Sprintf("SELECT %s.ord, ace_inner.* FROM %s %s CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s OFFSET 0%s) ace_inner",
-			name, unnestKeys(s, columns), name, head, s.Relation, sameKey(s, qualify(name, columns)), lock),
+			name, p.list(1), name, head, s.Relation, sameKey(s, qualify(name, p.names())), lock),
 	}
 }
 
-// Digests gives the digest of each key's row; nil where there is no row. One round trip.
+// lookUp looks keys up in one round trip, and calls row for each row found, with the key's place in the
+// list. A key that the node cannot read has no row there.
+func (t *Tx) lookUp(ctx context.Context, doing string, s table.Source, keys []table.Key, head string, row func(place int, v [][]byte) error) error {
+	last, seen, plain := t.last, false, plainKeys(s, keys)
+	ask := func(keys []table.Key, places []int) error {
+		q := byKey(s, keys, head, "")
+		q.row = func(v [][]byte) error {
+			i, err := place(v[0], len(keys))
+			if err != nil {
+				return err
+			}
+			if seen = true; places != nil {
+				i = places[i]
+			}
+			return row(i, v[1:])
+		}
+		return t.run(ctx, doing, marked(append(settings(lookupPlans(s)), q), places == nil && !plain, last)...)
+	}
+	err := ask(keys, nil)
+	if err == nil || seen || plain {
+		return err
+	}
+	readable, places, err := t.readable(ctx, keyParams(s), keys, last, err)
+	if err != nil || len(readable) == 0 {
+		return err
+	}
+	return ask(readable, places)
+}
+
+// marked puts queries behind the savepoint keysMark: if the node cannot read one of their keys the
+// transaction goes on without it. The savepoint of a transaction that ends with them needs no end.
+func marked(queries []query, wanted, last bool) []query {
+	if !wanted {
+		return queries
+	}
+	queries = append([]query{{sql: "SAVEPOINT " + keysMark}}, queries...)
+	if !last {
+		queries = append(queries, query{sql: "RELEASE SAVEPOINT " + keysMark})
+	}
+	return queries
+}
+
+// readable is called after a statement behind keysMark that failed. It returns the keys that the node can
+// read, with their places in the list, after which the statement can be sent again. The error is that of
+// the statement if it failed for another reason. last: the transaction is to end with what follows.
+func (t *Tx) readable(ctx context.Context, p params, keys []table.Key, last bool, failed error) ([]table.Key, []int, error) {
+	if !isMisfit(sqlState(failed)) {
+		return nil, nil, failed
+	}
+	if err := t.back(ctx, keysMark); err != nil {
+		return nil, nil, failed
+	}
+	misfits, err := t.misfits(ctx, p, asRows(keys))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(misfits) == 0 {
+		t.broken = true
+		return nil, nil, failed
+	}
+	var fit []table.Key
+	var places []int
+	for i, key := range keys {
+		if _, misfit := misfits[i]; !misfit {
+			fit, places = append(fit, key), append(places, i)
+		}
+	}
+	t.last = last && len(fit) > 0
+	return fit, places, nil
+}
+
+// Digests returns the digest of each key's row; nil where there is no row. One round trip.
 func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error) {
 	digests := make([]*int64, len(keys))
-	q := byKey(s, keys, s.Digest+" AS x", "")
-	q.row = func(v [][]byte) error {
-		i, err := place(v[0], len(keys))
-		if err != nil {
-			return err
-		}
+	return digests, t.lookUp(ctx, "re-reading differing keys", s, keys, s.Digest+" AS x", func(i int, v [][]byte) error {
 		if digests[i] != nil {
 			return t.node.twice(keys[i])
 		}
-		x, err := strconv.ParseInt(string(v[1]), 10, 64)
+		x, err := strconv.ParseInt(string(v[0]), 10, 64)
 		digests[i] = &x
 		return err
-	}
-	return digests, t.run(ctx, "re-reading differing keys", append(settings(lookupPlans(s)), q)...)
+	})
 }
 
-// Spellings gives for each key the text that its row has it in, which may be another where equal keys need not look
-// alike; nil where there is no row. One round trip.
+// Spellings returns for each key the text that its row has it in, which may be another where equal keys
+// need not look alike; nil where there is no row. One round trip.
 func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
 	spelt := make([]table.Key, len(keys))
-	q := byKey(s, keys, strings.Join(s.Key, ", "), "")
-	q.row = func(v [][]byte) error {
-		i, err := place(v[0], len(keys))
-		if err != nil {
-			return err
-		}
+	return spelt, t.lookUp(ctx, "reading keys", s, keys, strings.Join(s.Key, ", "), func(i int, v [][]byte) error {
 		if spelt[i] != nil {
 			return t.node.twice(keys[i])
 		}
-		spelt[i] = readKey(v[1:])
+		spelt[i] = readKey(v)
 		return nil
-	}
-	return spelt, t.run(ctx, "reading keys", append(settings(lookupPlans(s)), q)...)
+	})
 }
 
 // twice is the error of a unique index that is not.
@@ -75,47 +136,99 @@ func (t *Tx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.
 }
 
 func (t *Tx) rows(ctx context.Context, s table.Source, keys []table.Key, lock string) (table.RowStream, error) {
-	q := byKey(s, keys, s.Digest+" AS x, "+strings.Join(s.Columns, ", "), lock)
-	st, err := t.open(ctx, "reading differing rows", append(settings(lookupPlans(s)), q)...)
-	if err != nil {
-		return nil, err
+	r := &rowStream{tx: t, ctx: ctx, source: s, lock: lock, keys: keys, last: -1, ends: t.last}
+	plain := plainKeys(s, keys)
+	if lock == "" || plain {
+		return r, r.open(keys, !plain)
 	}
-	return &rowStream{stream: st, keys: keys, last: -1}, nil
+	// Locks behind a savepoint would cost the server another one for each row that is written later.
+	p := keyParams(s)
+	try := query{sql: "SELECT pg_catalog.count(l) FROM " + p.list(1) + " l", args: p.ofKeys(keys)}
+	return r, r.open(keys, false, marked([]query{try}, true, false)...)
 }
 
 // rowStream reads rows by key; at most one row is in memory, and the few small ones whose places are made together.
+// It lives within one call of its creator, which is why it may hold the context.
 type rowStream struct {
+	tx     *Tx
+	ctx    context.Context //nolint:containedctx // keys that the node cannot read are found out while rows are read
+	source table.Source
+	lock   string
+	ends   bool // the transaction ends with the stream
 	stream *stream
+	query  int // whose rows are read, among those of the stream
 	keys   []table.Key
+	asked  []int // of the keys that are looked up, in keys; nil: all are
 	last   int
 	row    table.Row // places for the rows to come
 	texts  []string
 }
 
-// Next gives the next row that exists, with its place in the list of keys; a place of -1 is the end.
+// open sends the statement after others, behind keysMark if that is wanted.
+func (r *rowStream) open(keys []table.Key, mark bool, before ...query) (err error) {
+	s := r.source
+	q := byKey(s, keys, s.Digest+" AS x, "+strings.Join(s.Columns, ", "), r.lock)
+	queries := append(before, marked(append(settings(lookupPlans(s)), q), mark, r.ends)...)
+	r.query = slices.IndexFunc(queries, func(other query) bool { return other.sql == q.sql })
+	r.stream, err = r.tx.open(r.ctx, "reading differing rows", queries...)
+	return err
+}
+
+// Next returns the next row that exists, with its place in the list of keys; a place of -1 is the end.
 func (r *rowStream) Next() (int, table.KeyedRow, error) {
 	for {
 		index, values, err := r.stream.next()
+		if err != nil && r.last < 0 && r.asked == nil {
+			if err = r.retry(err); err == nil {
+				continue
+			}
+		}
 		if err != nil || values == nil {
 			return -1, table.KeyedRow{}, err
 		}
-		if index == 0 { // the planner settings
+		if index != r.query {
 			continue
 		}
-		i, err := place(values[0], len(r.keys))
+		i, err := r.place(values[0])
 		if err != nil {
 			return -1, table.KeyedRow{}, err
 		}
 		if i == r.last {
-			return -1, table.KeyedRow{}, r.stream.tx.node.twice(r.keys[i])
+			return -1, table.KeyedRow{}, r.tx.node.twice(r.keys[i])
 		}
 		if i < r.last {
-			return -1, table.KeyedRow{}, fault.New(fault.Internal, "node %q gave keys out of order", r.stream.tx.node.name)
+			return -1, table.KeyedRow{}, fault.New(fault.Internal, "node %q gave keys out of order", r.tx.node.name)
 		}
 		r.last = i
 		row, err := r.readRow(values[1:])
 		return i, row, err
 	}
+}
+
+// place reads the place of a row's key in the list.
+func (r *rowStream) place(value []byte) (int, error) {
+	if r.asked == nil {
+		return place(value, len(r.keys))
+	}
+	i, err := place(value, len(r.asked))
+	if err != nil {
+		return -1, err
+	}
+	return r.asked[i], nil
+}
+
+// retry looks up those of the keys that the node can read, if some cannot be.
+func (r *rowStream) retry(failed error) error {
+	if plainKeys(r.source, r.keys) {
+		return failed
+	}
+	_ = r.stream.close()
+	keys, places, err := r.tx.readable(r.ctx, keyParams(r.source), r.keys, r.ends, failed)
+	if err != nil {
+		return err
+	}
+	r.asked = append(make([]int, 0, len(places)), places...)
+	return r.open(keys, false)
 }
 
 // Close gives the transaction back for the next statement.
@@ -146,6 +259,9 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	}
 	row, texts := r.places(len(columns), size)
 	all := text.String()
+	if !rawtext.IsPlain([]byte(all)) {
+		return table.KeyedRow{Digest: x, Row: readTexts(columns)}, nil
+	}
 	for i, value := range columns {
 		if value != nil {
 			texts[i], all = all[:len(value)], all[len(value):]

@@ -16,14 +16,15 @@ import (
 // but a plain scalar key is compared as a row, whose columns must have the very types of the boundaries'. Without
 // boundaries the array is NULL, and all rows belong to range 0.
 func rangeExpr(s table.Source, first int) string {
-	names := list("b", len(s.Order))
+	p := orderParams(s, "b")
+	names := p.names()
 	bounds := strings.Join(ordered(s, qualify("ace_b", names)), ", ")
 	key := s.Order[0]
 	if !s.ScalarOrder {
 		bounds, key = "ROW("+bounds+")", "ROW("+strings.Join(cast(s.Order, s.OrderType), ", ")+")"
 	}
 	return fmt.Sprintf("coalesce(pg_catalog.width_bucket(%s, (SELECT pg_catalog.array_agg(%s ORDER BY ace_b.ord) FROM %s ace_b)), 0)", key, bounds,
-		unnest(names, s.OrderType, first))
+		p.list(first))
 }
 
 // PageSums reads pages once, in physical order, and gives, for each span, the sum of each group that has rows there to each. With
@@ -156,7 +157,7 @@ func grouped(s table.Source, by table.Grouping) (string, [][]byte) {
 	if by.Buckets > 0 {
 		return bucketOf(s, by.Buckets), nil
 	}
-	return rangeExpr(s, 1), columnsOf(by.Bounds, len(s.Order))
+	return rangeExpr(s, 1), orderParams(s, "b").ofKeys(by.Bounds)
 }
 
 // unasked is the error of an answer that fits no question.
@@ -211,7 +212,7 @@ func (t *Tx) sameFilenode(leaf table.Leaf) query {
 // the whole table in physical order. There is a list for each range between the bounds, in key order; more than limit
 // rows are table.ErrMore.
 func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64) ([][]table.Listed, error) {
-	args, condition := columnsOf(bounds, len(s.Order)), ""
+	args, condition := orderParams(s, "b").ofKeys(bounds), ""
 	if ranges != nil {
 		args = append(args, []byte(intArray(ranges)))
 		condition = fmt.Sprintf("%s OPERATOR(pg_catalog.=) ANY ($%d::int[])", rangeExpr(s, 1), len(args))

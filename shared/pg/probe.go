@@ -41,7 +41,7 @@ func (t *Tx) sampleLeaves(ctx context.Context, s table.Source, count int) ([]tab
 			args: [][]byte{lo, hi},
 			sql: fmt.Sprintf(`SELECT ace_inner.* FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.tid[]), pg_catalog.unnest($2::pg_catalog.tid[])) %[1]s(lo, hi)
 				CROSS JOIN LATERAL (SELECT %[2]s FROM %[3]s WHERE %[4]s.ctid OPERATOR(pg_catalog.>=) %[1]s.lo AND %[4]s.ctid OPERATOR(pg_catalog.<) %[1]s.hi LIMIT 1) ace_inner`,
-				page, strings.Join(s.Order, ", "), from(s, leaf), s.Alias),
+				page, strings.Join(bounds(s), ", "), from(s, leaf), s.Alias),
 			row: func(v [][]byte) error {
 				sampled = append(sampled, table.Sampled{Key: readKey(v), Leaf: i})
 				return nil
@@ -87,7 +87,7 @@ func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]tab
 	percent := min(100, 100*float64(count)/max(1, float64(rows)))
 	var sampled []table.Sampled
 	return sampled, t.run(ctx, "sampling keys", query{
-		sql: fmt.Sprintf("SELECT %s FROM %s TABLESAMPLE pg_catalog.bernoulli (%s)", strings.Join(s.Order, ", "), s.Relation,
+		sql: fmt.Sprintf("SELECT %s FROM %s TABLESAMPLE pg_catalog.bernoulli (%s)", strings.Join(bounds(s), ", "), s.Relation,
 			strconv.FormatFloat(percent, 'f', 6, 64)),
 		row: func(v [][]byte) error {
 			sampled = append(sampled, table.Sampled{Key: readKey(v), Leaf: -1})

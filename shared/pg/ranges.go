@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"ace/shared/fault"
+	"ace/shared/rawtext"
 	"ace/shared/table"
 )
 
@@ -52,20 +53,19 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 	if !b.shape.lo && !b.shape.hi { // the whole table, once per range (there is only ever one)
 		return query{sql: fmt.Sprintf("SELECT 1, ace_inner.* FROM (%s) ace_inner", inner(" FROM "+s.Relation+where(filtered(s, ""))))}
 	}
-	width, name := len(s.Order), own(s, "list")
-	var columns, types []string
+	name := own(s, "list")
+	var columns params
 	var bounds [2][]string
 	var args [][]byte
 	side := func(end int, prefix string, pick func(table.Range) table.Key) {
-		names := list(own(s, prefix), width)
-		columns = append(columns, names...)
-		types = append(types, s.OrderType...)
-		bounds[end] = qualify(name, names)
+		side := orderParams(s, own(s, prefix))
+		columns = append(columns, side...)
+		bounds[end] = qualify(name, side.names())
 		keys := make([]table.Key, len(b.ranges))
 		for i, r := range b.ranges {
 			keys[i] = pick(r)
 		}
-		args = append(args, columnsOf(keys, width)...)
+		args = append(args, side.ofKeys(keys)...)
 	}
 	if b.shape.lo {
 		side(0, "lo", func(r table.Range) table.Key { return r.Lo })
@@ -77,7 +77,7 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 	// The list's columns get names that the filter does not have: it can see them.
 	ord := own(s, "ord")
 	return query{args: args, sql: fmt.Sprintf("SELECT %s.%s, ace_inner.* FROM %s %s(%s, %s) CROSS JOIN LATERAL (%s) ace_inner",
-		name, ord, unnest(columns, types, 1), name, strings.Join(columns, ", "), ord, inner(rows))}
+		name, ord, columns.list(1), name, strings.Join(columns.names(), ", "), ord, inner(rows))}
 }
 
 // place reads the first result column: which range of the caller's list a row belongs to.
@@ -161,9 +161,9 @@ func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64,
 	var keys []table.Key
 	b := byShape([]table.Range{r})[0]
 	names := list("k", len(s.Order))
-	selected := make([]string, len(names))
+	selected := bounds(s)
 	for i, name := range names {
-		selected[i] = s.Order[i] + " AS " + name
+		selected[i] += " AS " + name
 	}
 	numbered := fmt.Sprintf("%s, pg_catalog.row_number() OVER (ORDER BY %s) AS n", strings.Join(selected, ", "), strings.Join(s.Order, ", "))
 	q := b.statement(s, numbered, "")
@@ -205,7 +205,7 @@ func readSum(rows, digest []byte) (table.Sum, error) {
 func readKey(values [][]byte) table.Key {
 	key := make(table.Key, len(values))
 	for i, value := range values {
-		key[i] = string(value)
+		key[i] = rawtext.Text(value)
 	}
 	return key
 }

@@ -19,14 +19,53 @@ func (t *Tx) Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int,
 	return t.rank(ctx, s, keys)
 }
 
-// rank has the server sort.
+// rank has the server sort. Keys that it cannot read come after all others, in the order of their texts.
 func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error) {
+	last := t.last
 	ranks := make([]int, len(keys))
-	columns, name := list("k", len(s.Order)), own(s, "list")
+	err := t.sort(ctx, s, keys, func(i, rank int) { ranks[i] = rank }, true, last)
+	if err == nil {
+		return ranks, nil
+	}
+	readable, places, err := t.readable(ctx, orderParams(s, "k"), keys, last, err)
+	if err != nil {
+		return nil, err
+	}
+	for i := range ranks {
+		ranks[i] = -1
+	}
+	most := -1
+	if len(readable) > 0 {
+		err = t.sort(ctx, s, readable, func(i, rank int) {
+			ranks[places[i]] = rank
+			most = max(most, rank)
+		}, false, last)
+	}
+	rankByText(keys, ranks, most+1)
+	return ranks, err
+}
+
+// rankByText ranks the keys that have the rank -1, from a rank on.
+func rankByText(keys []table.Key, ranks []int, from int) {
+	var places []int
+	var texts []table.Key
+	for i, rank := range ranks {
+		if rank < 0 {
+			places, texts = append(places, i), append(texts, keys[i])
+		}
+	}
+	for i, rank := range ranked(texts, func(a, b table.Key) int { return slices.Compare(a, b) }) {
+		ranks[places[i]] = from + rank
+	}
+}
+
+// sort has the server rank keys from 0.
+func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked func(place, rank int), mark, last bool) error {
+	p, name := orderParams(s, "k"), own(s, "list")
 	q := query{
-		args: columnsOf(keys, len(s.Order)),
+		args: p.ofKeys(keys),
 		sql: fmt.Sprintf("SELECT %s.ord, pg_catalog.dense_rank() OVER (ORDER BY %s) FROM %s %s",
-			name, strings.Join(ordered(s, qualify(name, columns)), ", "), unnest(columns, s.OrderType, 1), name),
+			name, strings.Join(ordered(s, qualify(name, p.names())), ", "), p.list(1), name),
 	}
 	q.row = func(v [][]byte) error {
 		i, err := place(v[0], len(keys))
@@ -34,10 +73,10 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key) ([]int,
 			return err
 		}
 		rank, err := strconv.Atoi(string(v[1]))
-		ranks[i] = rank - 1
+		ranked(i, rank-1)
 		return err
 	}
-	return ranks, t.run(ctx, "sorting keys", q)
+	return t.run(ctx, "sorting keys", marked([]query{q}, mark, last)...)
 }
 
 // ordered writes references to typed values so that they sort as the table's own columns do: a parameter's collation
@@ -56,21 +95,14 @@ func ordered(s table.Source, refs []string) []string {
 // plainRanks ranks keys whose order needs no server: integers and uuids, as PostgreSQL writes them. That is most tables, and
 // sorting a hundred thousand keys there and back takes a server longer than reading their document. false: not of these.
 func plainRanks(s table.Source, keys []table.Key) ([]int, bool) {
+	if !plainTexts(s.OrderType, keys) {
+		return nil, false
+	}
 	orders := make([]func(a, b string) int, len(s.OrderType))
 	for i, name := range s.OrderType {
-		var plain func(string) bool
-		switch name {
-		case "bigint", "pg_catalog.int8":
-			plain, orders[i] = isPlainInteger, compareIntegers
-		case "uuid", "pg_catalog.uuid":
-			plain, orders[i] = isPlainUUID, strings.Compare
-		default:
-			return nil, false
-		}
-		for _, key := range keys {
-			if !plain(key[i]) {
-				return nil, false
-			}
+		orders[i] = compareIntegers
+		if isUUID(name) {
+			orders[i] = strings.Compare
 		}
 	}
 	compare := func(a, b table.Key) int {
@@ -83,6 +115,28 @@ func plainRanks(s table.Source, keys []table.Key) ([]int, bool) {
 	}
 	return ranked(keys, compare), true
 }
+
+// plainKeys reports whether every node can read the keys.
+func plainKeys(s table.Source, keys []table.Key) bool { return plainTexts(s.KeyType, keys) }
+
+// plainTexts reports whether keys of these types are integers and uuids as PostgreSQL writes them.
+func plainTexts(types []string, keys []table.Key) bool {
+	for i, name := range types {
+		plain := isPlainInteger
+		switch {
+		case isUUID(name):
+			plain = isPlainUUID
+		case name != "bigint" && name != "pg_catalog.int8":
+			return false
+		}
+		if slices.ContainsFunc(keys, func(key table.Key) bool { return !plain(key[i]) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func isUUID(name string) bool { return name == "uuid" || name == "pg_catalog.uuid" }
 
 // ranked gives each key's place in an order.
 func ranked(keys []table.Key, compare func(a, b table.Key) int) []int {

@@ -1,8 +1,10 @@
 package pg
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,6 +27,7 @@ const commitTimeout = 30 * time.Second
 type RepairTx struct {
 	tx        *Tx
 	committed bool
+	over      bool // rolled back: nothing more can be written
 }
 
 // BeginRepair takes a connection for a transaction, which begins on the server with the first call.
@@ -163,6 +166,9 @@ func (r *RepairTx) CheckNow(ctx context.Context) error {
 
 // Commit commits. After any error but a table.ViolationError nobody knows whether it did; the transaction's mark tells.
 func (r *RepairTx) Commit(ctx context.Context) error {
+	if r.over {
+		return fault.New(fault.Internal, "node %q: the repair was rolled back", r.tx.node.name)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
 	results, err := r.tx.conn.Conn().PgConn().Exec(ctx, "COMMIT").ReadAll()
@@ -193,82 +199,118 @@ func ofRow(sqlstate string) bool {
 	return class == "22" || class == "23"
 }
 
+// written are the values that a statement writes.
+type written struct {
+	params params
+	names  []string // of the columns, quoted
+	rows   []table.Row
+}
+
 // write sends a statement that returns a row for each row it wrote; want is how many it must write. guarded puts a
 // savepoint around it: if the node refuses a row nothing of the statement is done and the transaction goes on.
-func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, guarded bool) error {
-	written := 0
-	q.row = func([][]byte) error { written++; return nil }
+func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, guarded bool, values written) error {
+	wrote := 0
+	q.row = func([][]byte) error { wrote++; return nil }
 	queries := []query{q}
 	if guarded {
-		queries = []query{{sql: "SAVEPOINT ace_write"}, q, {sql: "RELEASE SAVEPOINT ace_write"}}
+		queries = []query{{sql: "SAVEPOINT " + writeMark}, q, {sql: "RELEASE SAVEPOINT " + writeMark}}
 	}
-	err := refused(r.tx.run(ctx, doing, queries...))
-	if guarded && isViolation(err) {
-		return r.back(ctx, err)
+	err := r.tx.run(ctx, doing, queries...)
+	if isMisfit(sqlState(err)) {
+		return r.refuse(ctx, doing, err, guarded, values)
 	}
-	if err == nil && written != want {
-		return fault.New(fault.Invalid, "node %q: %s wrote %d rows where %d were decided: a trigger may have refused or added some", r.tx.node.name, doing, written, want)
+	if err = refused(err); guarded && isViolation(err) {
+		return cmp.Or(r.tx.back(ctx, writeMark), err)
+	}
+	if err == nil && wrote != want {
+		return fault.New(fault.Invalid, "node %q: %s wrote %d rows where %d were decided: a trigger may have refused or added some", r.tx.node.name, doing, wrote, want)
 	}
 	return err
 }
 
-// back takes the refused statement back.
-func (r *RepairTx) back(ctx context.Context, refused error) error {
+// refuse finds out which value the node cannot read as one of its column's type, if there is one. Without
+// a savepoint the transaction is over, and the values are tried in another one.
+func (r *RepairTx) refuse(ctx context.Context, doing string, failed error, guarded bool, values written) error {
+	if guarded {
+		if err := r.tx.back(ctx, writeMark); err != nil {
+			return failed
+		}
+		return r.tx.misfit(ctx, doing, failed, values)
+	}
+	if err := r.end(ctx); err != nil {
+		return failed
+	}
+	defer r.end(ctx) //nolint:errcheck // the connection is closed in any case
+	return r.tx.misfit(ctx, doing, failed, values)
+}
+
+// end rolls back what was written so far.
+func (r *RepairTx) end(ctx context.Context) error {
+	r.over = true
 	r.tx.broken = false
-	if err := r.tx.run(ctx, "going back to a savepoint", query{sql: "ROLLBACK TO SAVEPOINT ace_write"}, query{sql: "RELEASE SAVEPOINT ace_write"}); err != nil {
+	if err := r.tx.run(ctx, "rolling back", query{sql: "ROLLBACK"}); err != nil {
 		return err
 	}
-	return refused
+	r.tx.begun = false
+	return nil
 }
 
 // Delete removes the rows of these keys, all of which must exist.
 func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key) error {
-	columns, name := list("k", len(t.Key)), own(t.Source, "list")
+	p, name := keyParams(t.Source), own(t.Source, "list")
 	return r.write(ctx, "deleting rows", query{
-		args: columnsOf(keys, len(t.Key)),
+		args: p.ofKeys(keys),
 		sql: fmt.Sprintf("DELETE FROM %s USING %s %s WHERE %s RETURNING 1",
-			t.Relation, unnestKeys(t.Source, columns), name, sameKey(t.Source, qualify(name, columns))),
-	}, len(keys), false)
+			t.Relation, p.list(1), name, sameKey(t.Source, qualify(name, p.names()))),
+	}, len(keys), false, written{})
 }
 
 // Update sets these columns (by their places in the target) of the rows of these keys, all of which must exist. Each of
 // rows has one value for each of columns. guarded: after a table.ViolationError the transaction goes on as if Update had not
 // been called; that costs the server a lock of its own for every row.
 func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error {
-	name, keyNames, names := own(t.Source, "list"), list("k", len(t.Key)), list("v", len(columns))
+	name, keyed, values := own(t.Source, "list"), keyParams(t.Source), writtenParams(t, columns)
 	set := make([]string, len(columns))
 	for i, c := range columns {
-		set[i] = t.Names[c] + " = " + name + "." + names[i]
+		set[i] = t.Names[c] + " = " + name + "." + values[i].name
 	}
-	source := unnestAs(append(keyNames, names...), append(cast(qualify("u", keyNames), t.KeyType), cast(qualify("u", names), picked(t.Types, columns))...), 1)
 	return r.write(ctx, "updating rows", query{
-		args: append(columnsOf(keys, len(t.Key)), arraysOf(rows, len(columns))...),
+		args: append(keyed.ofKeys(keys), values.ofRows(rows)...),
 		sql: fmt.Sprintf("UPDATE %s SET %s FROM %s %s WHERE %s RETURNING 1",
-			t.Relation, joined(set), source, name, sameKey(t.Source, qualify(name, keyNames))),
-	}, len(rows), guarded)
+			t.Relation, joined(set), slices.Concat(keyed, values).list(1), name, sameKey(t.Source, qualify(name, keyed.names()))),
+	}, len(rows), guarded, written{values, picked(t.Names, columns), rows})
+}
+
+// writtenParams returns the list of values for some columns of the target.
+func writtenParams(t table.Target, columns []int) params {
+	parse := make([]table.Parse, len(columns))
+	for i, at := range columns {
+		parse[i] = parseAt(t.Parse, at)
+	}
+	return valueParams(picked(t.Types, columns), parse)
 }
 
 // Insert adds rows that have one value for each of columns. After a table.ViolationError the transaction goes on as if it had
 // not been called.
 func (r *RepairTx) Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error {
-	name, names := own(t.Source, "list"), list("v", len(columns))
-	source := unnestAs(names, cast(qualify("u", names), picked(t.Types, columns)), 1)
+	name, values := own(t.Source, "list"), writtenParams(t, columns)
 	return r.write(ctx, "inserting rows", query{
-		args: arraysOf(rows, len(columns)),
+		args: values.ofRows(rows),
 		sql: fmt.Sprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s %s ORDER BY %s.ord RETURNING 1",
-			t.Into, joined(picked(t.Names, columns)), joined(qualify(name, names)), source, name, name),
-	}, len(rows), true)
+			t.Into, joined(picked(t.Names, columns)), joined(qualify(name, values.names())), values.list(1), name, name),
+	}, len(rows), true, written{values, picked(t.Names, columns), rows})
 }
 
 // Convert gives each value as the node would store it, see Tx.Convert.
-func (r *RepairTx) Convert(ctx context.Context, types []string, rows []table.Row) ([]table.Row, error) {
-	converted, err := r.tx.Convert(ctx, types, rows)
+func (r *RepairTx) Convert(ctx context.Context, to []table.Conversion, rows []table.Row) ([]table.Row, error) {
+	converted, err := r.tx.Convert(ctx, to, rows)
 	return converted, err
 }
 
 // Duplicate looks for a row of these keys that has a twin by a deferrable constraint, and gives its place; -1 for none.
 func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferrable, keys []table.Key) (int, error) {
-	columns, name, twin := list("k", len(t.Key)), own(t.Source, "list"), own(t.Source, "twin")
+	p, name := keyParams(t.Source), own(t.Source, "list")
+	twin := own(t.Source, "twin")
 	twins := make([]string, len(d.Columns))
 	for i, column := range d.Columns {
 		ours, theirs := t.Alias+"."+column, twin+"."+column
@@ -279,9 +321,9 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 	}
 	at := -1
 	err := r.tx.run(ctx, "checking a deferrable constraint", query{
-		args: columnsOf(keys, len(t.Key)),
-		sql: fmt.Sprintf("SELECT %s.ord FROM %s %s CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS n FROM %s WHERE %s AND (SELECT pg_catalog.count(*) FROM %s %s WHERE %s) OPERATOR(pg_catalog.>) 1) ace_inner WHERE ace_inner.n OPERATOR(pg_catalog.>) 0 LIMIT 1",
-			name, unnestKeys(t.Source, columns), name, t.Relation, sameKey(t.Source, qualify(name, columns)), t.Relation, twin, allOf(twins)),
+		args: p.ofKeys(keys),
+		sql: fmt.Sprintf("SELECT %s.ord FROM %s %s CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS n FROM %s WHERE %s AND (SELECT pg_catalog.count(*) FROM %s ace_twin WHERE %s) OPERATOR(pg_catalog.>) 1) ace_inner WHERE ace_inner.n OPERATOR(pg_catalog.>) 0 LIMIT 1",
+			name, p.list(1), name, t.Relation, sameKey(t.Source, qualify(name, p.names())), t.Relation, allOf(twins)),
 		row: func(v [][]byte) (err error) {
 			at, err = place(v[0], len(keys))
 			return err

@@ -282,13 +282,13 @@ func TestConvert_GivesValuesAsTheNodeWouldStoreThem(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY)`)
 	tx := beginRepair(t, n, at)
-	got, err := tx.Convert(t.Context(), []string{"numeric(10,2)", "timestamp with time zone"},
+	got, err := tx.Convert(t.Context(), []table.Conversion{{Type: "numeric(10,2)"}, {Type: "timestamp with time zone"}},
 		[]table.Row{text("5", "2024-01-01 00:00:00+01"), text(pgtest.Null, "infinity")})
 	want := []table.Row{text("5.00", "2023-12-31 23:00:00+00"), text(pgtest.Null, "infinity")}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("error %v\n%s", err, diff)
 	}
-	if _, err := tx.Convert(t.Context(), []string{"integer"}, []table.Row{text("x")}); !isViolation(err) {
+	if _, err := tx.Convert(t.Context(), []table.Conversion{{Type: "integer"}}, []table.Row{text("x")}); !isViolation(err) {
 		t.Errorf("a value that does not fit gives %v", err)
 	}
 }

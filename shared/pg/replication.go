@@ -183,11 +183,11 @@ func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
 			query{sql: "RELEASE SAVEPOINT ace_write"})
 		switch sqlState(err) {
 		case "55006", "23505": // another session has it, or makes it at this moment
-			if back := r.back(ctx, nil); back != nil {
+			if back := r.tx.back(ctx, writeMark); back != nil {
 				return "", back
 			}
 		case "53400":
-			return "the server has no replication origin to spare (max_replication_slots, since PostgreSQL 18 max_active_replication_origins), so subscribers get the repair like any other change", r.back(ctx, nil)
+			return "the server has no replication origin to spare (max_replication_slots, since PostgreSQL 18 max_active_replication_origins), so subscribers get the repair like any other change", r.tx.back(ctx, writeMark)
 		default:
 			return "", err
 		}

@@ -20,7 +20,6 @@ type setting struct{ name, value string }
 // pinned decides how values look and what the planner may do, whatever the role or database says. A plain role may set
 // all of these, and a transaction pooler keeps none of them.
 var pinned = []setting{ //nolint:gochecknoglobals // a constant list
-	{"client_encoding", "UTF8"},
 	{"TimeZone", "UTC"},
 	{"DateStyle", "ISO"},
 	{"IntervalStyle", "postgres"},
@@ -46,10 +45,15 @@ var (
 	scanPlans  = []setting{{"enable_seqscan", "on"}, {"enable_indexscan", "off"}, {"work_mem", "64MB"}} //nolint:gochecknoglobals // a constant list
 )
 
+// clientEncoding sets the encoding in which texts travel. A database of SQL_ASCII holds bytes of which it
+// knows no encoding: they travel as they are, since a check for UTF-8 would fail for some.
+const clientEncoding = "pg_catalog.set_config('client_encoding', " +
+	"CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true), "
+
 // settingsQuery applies settings for the rest of the transaction.
 func settingsQuery(settings []setting, searchPath string, timeout time.Duration) query {
 	var b strings.Builder
-	b.WriteString("SELECT ")
+	b.WriteString("SELECT " + clientEncoding)
 	for _, s := range settings {
 		fmt.Fprintf(&b, "pg_catalog.set_config('%s', '%s', true), ", s.name, s.value)
 	}

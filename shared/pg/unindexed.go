@@ -34,11 +34,11 @@ func lookupPlans(s table.Source) []setting {
 
 // scanForKeys writes the statement of byKey without the use of an index, with the same result.
 func scanForKeys(s table.Source, keys []table.Key, head, lock string) query {
-	columns, name := list("k", len(s.Key)), own(s, "list")
+	p, name := keyParams(s), own(s, "list")
 	return query{
-		args: columnsOf(keys, len(s.Key)),
+		args: p.ofKeys(keys),
 		sql: fmt.Sprintf("SELECT %s.ord, %s FROM %s CROSS JOIN %s %s WHERE %s ORDER BY %s.ord%s",
-			name, head, s.Relation, unnestKeys(s, columns), name, sameKey(s, qualify(name, columns)), name,
+			name, head, s.Relation, p.list(1), name, sameKey(s, qualify(name, p.names())), name,
 			strings.ReplaceAll(lock, " FOR UPDATE", " FOR UPDATE OF "+s.Alias)),
 	}
 }

@@ -9,50 +9,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ace/shared/fault"
+	"ace/shared/rawtext"
 	"ace/shared/table"
 )
-
-// arraysOf turns rows into one text array per column; NULL stays NULL.
-func arraysOf(rows []table.Row, width int) [][]byte {
-	args := make([][]byte, width)
-	for c := range width {
-		var b strings.Builder
-		b.Grow(arraySize(rows, c))
-		b.WriteByte('{')
-		for i, row := range rows {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			if row[c] == nil {
-				b.WriteString("NULL")
-			} else {
-				writeElement(&b, *row[c])
-			}
-		}
-		b.WriteByte('}')
-		args[c] = []byte(b.String())
-	}
-	return args
-}
-
-// arraySize is about how long the array gets: big values are not copied again and again.
-func arraySize(rows []table.Row, column int) int {
-	size := 2
-	for _, row := range rows {
-		size += 8
-		if row[column] != nil {
-			size += len(*row[column])
-		}
-	}
-	return size
-}
 
 // readTexts copies values out of the connection's buffer.
 func readTexts(values [][]byte) table.Row {
 	row := make(table.Row, len(values))
 	for i, value := range values {
 		if value != nil {
-			text := string(value)
+			text := rawtext.Text(value)
 			row[i] = &text
 		}
 	}
@@ -81,22 +47,31 @@ func isViolation(err error) bool {
 	return errors.As(err, &v)
 }
 
-// Convert gives each value as the node would store it in columns of these types: the text of another type may look
-// different. Each of rows has one value for each type. A value that does not fit is a table.ViolationError.
-func (t *Tx) Convert(ctx context.Context, types []string, rows []table.Row) ([]table.Row, error) {
-	names := list("v", len(types))
+// Convert returns each value as the node would store it in these columns: the text of another type may
+// look different. Each of rows has one value for each column. A value that does not fit is a
+// table.ViolationError with its place, after which the transaction goes on.
+func (t *Tx) Convert(ctx context.Context, to []table.Conversion, rows []table.Row) ([]table.Row, error) {
+	p, names := make(params, len(to)), make([]string, len(to))
+	for i, name := range list("v", len(to)) {
+		p[i], names[i] = param{name, to[i].Type, to[i].Parse}, to[i].Name
+	}
 	converted := make([]table.Row, 0, len(rows))
-	err := t.run(ctx, "converting values", query{
-		args: arraysOf(rows, len(types)),
-		sql: fmt.Sprintf("SELECT %s FROM %s l ORDER BY l.ord",
-			joined(qualify("l", names)), unnestAs(names, cast(qualify("u", names), types), 1)),
+	err := t.run(ctx, "converting values", query{sql: "SAVEPOINT " + writeMark}, query{
+		args: p.ofRows(rows),
+		sql:  fmt.Sprintf("SELECT %s FROM %s l ORDER BY l.ord", joined(qualify("l", p.names())), p.list(1)),
 		row: func(v [][]byte) error {
 			converted = append(converted, readTexts(v))
 			return nil
 		},
-	})
+	}, query{sql: "RELEASE SAVEPOINT " + writeMark})
+	if isMisfit(sqlState(err)) {
+		if back := t.back(ctx, writeMark); back != nil {
+			return nil, err
+		}
+		return nil, t.misfit(ctx, "converting values", err, written{p, names, rows})
+	}
 	if err == nil && len(converted) != len(rows) {
 		err = fault.New(fault.Internal, "node %q converted %d of %d rows", t.node.name, len(converted), len(rows))
 	}
-	return converted, refused(err)
+	return converted, err
 }

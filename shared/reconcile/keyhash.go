@@ -28,7 +28,7 @@ var hashedTypes = []string{ //nolint:gochecknoglobals // a constant list
 func (c *Common) findKeyHash(nodes []*table.Description) {
 	var types []string
 	for i, name := range c.Key {
-		if c.ByText[i] && sameEncoding(nodes) {
+		if c.ByText[i] && c.sameEncoding {
 			types = append(types, "text")
 			continue
 		}
@@ -37,7 +37,7 @@ func (c *Common) findKeyHash(nodes []*table.Description) {
 			column, _ := node.Column(name)
 			t := base(column.Type)
 			if t.Schema != "pg_catalog" || !slices.Contains(hashedTypes, t.Name) || !sameStored(first.Type, column.Type) ||
-				!sameEncoding(nodes) || c.key[at].index.Columns[i].OpSchema != "pg_catalog" ||
+				!c.sameEncoding || c.key[at].index.Columns[i].OpSchema != "pg_catalog" ||
 				column.Collation != nil && !column.Collation.Deterministic {
 				return
 			}

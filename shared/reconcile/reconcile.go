@@ -21,13 +21,15 @@ type Common struct {
 	Warnings  []string
 	key       []nodeKey                           // per node
 	digests   []func(node int, ref string) string // of each column
-	keyHash   func(refs []string, seed int64) string
+	// sameEncoding: all nodes have the same server encoding.
+	sameEncoding bool
+	keyHash      func(refs []string, seed int64) string
 }
 
 // Tables matches columns by name, and rows by the key of these columns in this order; if there are none, by the key that
 // ChooseKey returns. It refuses what cannot be compared.
 func Tables(nodes []*table.Description, ignored, key []string) (*Common, error) {
-	c := &Common{}
+	c := &Common{sameEncoding: sameEncoding(nodes)}
 	if err := c.matchColumns(nodes, ignored); err != nil {
 		return nil, err
 	}
@@ -188,7 +190,7 @@ func (c *Common) chooseDigests(nodes []*table.Description) {
 		if !sameType {
 			c.Columns[i].Type = writtenAs(nodes, column.Name)
 		}
-		options := rowdigest.Options{SameEncoding: sameEncoding(nodes), ForceText: !sameType}
+		options := rowdigest.Options{SameEncoding: c.sameEncoding, ForceText: !sameType}
 		c.digests = append(c.digests, func(node int, ref string) string {
 			col, _ := nodes[node].Column(column.Name)
 			return rowdigest.Expr(ref, rowdigest.Column{Type: col.Type, Deterministic: deterministic}, options)
@@ -228,12 +230,12 @@ func sameStored(a, b rowdigest.Type) bool {
 // ofExtension reports whether the elements of an array are of a type of an extension; nil is no array.
 func ofExtension(elem *rowdigest.Type) bool { return elem != nil && elem.Extension != "" }
 
-// compareOrders finds the key columns that two nodes would sort differently: other collations, other enum labels, or
-// a type whose order nobody vouches for.
+// compareOrders finds the key columns that two nodes would sort differently: text under other collations
+// or in other encodings, enums of other labels, or a type whose order nobody vouches for.
 func (c *Common) compareOrders(nodes []*table.Description) {
 	for _, name := range c.Key {
 		first, _ := nodes[0].Column(name)
-		differs := !portableOrder(first.Type)
+		differs := !portableOrder(first.Type) || !c.sameEncoding && first.Collation != nil
 		for _, node := range nodes[1:] {
 			col, _ := node.Column(name)
 			differs = differs || !sameOrder(first, col)
@@ -273,8 +275,8 @@ func inServer(t rowdigest.Type) bool {
 func portableOrder(t rowdigest.Type) bool {
 	t = base(t)
 	switch {
-	case t.Elem != nil:
-		return portableOrder(*t.Elem)
+	case t.Elem != nil: // the elements of a domain may be refused by another node, which could not take bounds of them
+		return t.Elem.Base == nil && portableOrder(*t.Elem)
 	case t.Schema == "pg_catalog":
 		return t.Name != "jsonb" && !strings.HasPrefix(t.Name, "reg")
 	}

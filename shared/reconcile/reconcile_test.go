@@ -208,7 +208,7 @@ func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
 	got := sourcesOf(t, r, d)[0]
 	want := table.Source{
 		Node: "n1", Relation: `"My ""S"""."T"`, Alias: `"T"`, SearchPath: "pg_catalog, pg_temp",
-		Key: []string{`"T"."I""d"`}, KeyType: []string{"bigint"}, KeyLabel: []bool{false}, KeyEqual: []string{`OPERATOR("pg_catalog".=)`},
+		Key: []string{`"T"."I""d"`}, KeyType: []string{"bigint"}, KeyParse: []table.Parse{table.ParseArray}, KeyEqual: []string{`OPERATOR("pg_catalog".=)`},
 		Order: []string{`"T"."I""d"`}, OrderType: []string{"bigint"}, ScalarOrder: true, Collate: []string{""},
 		Less: `OPERATOR("pg_catalog".<)`, AtLeast: `OPERATOR("pg_catalog".>=)`,
 		Columns: []string{`"T"."I""d"`, `"T"."v"`}, Leaves: d.Leaves,
@@ -260,8 +260,51 @@ func TestSource_OperatorsOfAnExtensionAreFoundWhateverThePath(t *testing.T) {
 
 func TestSource_ByTextOrdersUnderC(t *testing.T) {
 	for _, s := range sourcesOf(t, Reading{Schema: "public", Table: "t"}, described("n1", enum("a", "b")), described("n2", enum("b", "a"))) {
-		if s.Order[0] != `pg_catalog.concat("t"."id") COLLATE pg_catalog."C"` || s.OrderType[0] != "pg_catalog.text" || s.Collate[0] != `pg_catalog."C"` || !s.KeyLabel[0] || s.KeyType[0] != "public.mood" {
+		if s.Order[0] != `pg_catalog.concat("t"."id") COLLATE pg_catalog."C"` || s.OrderType[0] != "pg_catalog.text" || s.Collate[0] != `pg_catalog."C"` || s.KeyParse[0] != table.ParseArray || s.KeyType[0] != "public.mood" {
 			t.Errorf("node %s is ordered by %s of type %s", s.Node, s.Order, s.OrderType)
+		}
+	}
+}
+
+func TestSource_TextOfTwoEncodingsIsOrderedByItsBytes(t *testing.T) {
+	d := described("n1", column("id", int4()), collated(column("k", text()), "C", ""))
+	d.Indexes[0].Columns = keyColumns("id", "k")
+	other := described("n2", d.Columns...)
+	d.Encoding, other.Encoding, other.Indexes = "UTF8", "LATIN1", d.Indexes
+	for _, s := range sourcesOf(t, Reading{Schema: "public", Table: "t"}, d, other) {
+		want := table.Source{
+			Order: []string{`"t"."id"`, `pg_catalog.textsend(("t"."k")::pg_catalog.text)`}, OrderType: []string{"bigint", "pg_catalog.bytea"},
+			OrderText: []string{"", `("t"."k")::pg_catalog.text`}, Collate: []string{"", ""},
+		}
+		got := table.Source{Order: s.Order, OrderType: s.OrderType, OrderText: s.OrderText, Collate: s.Collate}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("node %s (-want +got):\n%s", s.Node, diff)
+		}
+	}
+}
+
+func TestParseOf_NoTypeThatAPlainUserCanMakeIsCast(t *testing.T) {
+	mood := rowdigest.Type{OID: 20001, Schema: "public", Name: "mood", SQL: "public.mood", Kind: 'e'}
+	arrayOf := func(elem rowdigest.Type) rowdigest.Type {
+		return rowdigest.Type{Schema: elem.Schema, Name: "_" + elem.Name, SQL: elem.SQL + "[]", Kind: 'b', Elem: &elem}
+	}
+	domainOver := func(of rowdigest.Type) rowdigest.Type {
+		return rowdigest.Type{Schema: "public", Name: "d", SQL: "public.d", Kind: 'd', Base: &of}
+	}
+	as := func(kind byte) rowdigest.Type {
+		return rowdigest.Type{Schema: "public", Name: "x", SQL: "public.x", Kind: kind}
+	}
+	for _, tt := range []struct {
+		of   rowdigest.Type
+		want table.Parse
+	}{
+		{text(), table.ParseArray}, {mood, table.ParseArray}, {as('c'), table.ParseRecord}, {as('r'), table.ParseArray},
+		{as('m'), table.ParseArray}, {domainOver(mood), table.ParseArray}, {as('b'), table.ParseCast},
+		{arrayOf(text()), table.ParseCast}, {arrayOf(mood), table.ParseRecord}, {domainOver(arrayOf(mood)), table.ParseRecord},
+		{arrayOf(domainOver(text())), table.ParseRecord}, {rowdigest.Type{Schema: "pg_catalog", Name: "box", Kind: 'b'}, table.ParseCast},
+	} {
+		if got := ParseOf(tt.of); got != tt.want {
+			t.Errorf("ParseOf(%+v) = %q, want %q", tt.of, got, tt.want)
 		}
 	}
 }

@@ -96,12 +96,10 @@ func (c *Common) addKey(s *table.Source, d *table.Description, key []table.KeyCo
 		ref := s.Alias + "." + table.Quote(k.Name)
 		s.Key = append(s.Key, ref)
 		s.KeyType = append(s.KeyType, keyType(column.Type))
-		s.KeyLabel = append(s.KeyLabel, c.ByText[i] && base(column.Type).Kind == 'e')
+		s.KeyParse = append(s.KeyParse, ParseOf(column.Type))
 		s.KeyEqual = append(s.KeyEqual, operator(k.OpSchema, k.Equal))
 		if c.ByText[i] {
-			s.Order = append(s.Order, textOf(ref, column.Type)+" COLLATE "+bytewise)
-			s.OrderType = append(s.OrderType, textType)
-			s.Collate = append(s.Collate, bytewise)
+			c.addTextOrder(s, textOf(ref, column.Type))
 			continue
 		}
 		s.Order = append(s.Order, ref)
@@ -111,6 +109,49 @@ func (c *Common) addKey(s *table.Source, d *table.Description, key []table.KeyCo
 	}
 	s.ScalarOrder = scalar
 	addOperators(s, c, key)
+}
+
+// addTextOrder orders a column of the key by its text: under "C", or by its bytes in UTF-8 where the
+// databases have different encodings, under which the bytes of "C" differ.
+func (c *Common) addTextOrder(s *table.Source, text string) {
+	if c.sameEncoding {
+		s.Order = append(s.Order, text+" COLLATE "+bytewise)
+		s.OrderType = append(s.OrderType, textType)
+		s.Collate = append(s.Collate, bytewise)
+		return
+	}
+	s.Order = append(s.Order, "pg_catalog.textsend("+text+")")
+	s.OrderType = append(s.OrderType, "pg_catalog.bytea")
+	s.Collate = append(s.Collate, "")
+	s.OrderText = append(s.OrderText, make([]string, len(s.Order)-len(s.OrderText))...)
+	s.OrderText[len(s.Order)-1] = text
+}
+
+// textOf writes the text of a key. A cast to text may be defined by the type's owner, concat calls the
+// output function; for types of text the cast is built in and cheaper.
+func textOf(ref string, t rowdigest.Type) string {
+	if t = base(t); t.Schema == "pg_catalog" {
+		switch t.Name {
+		case "text", "varchar", "bpchar", "name":
+			return "(" + ref + ")::" + textType
+		}
+	}
+	return "pg_catalog.concat(" + ref + ")"
+}
+
+// ParseOf returns how values of a type are made of texts. Only a superuser can define a cast from text
+// to a type that comes with PostgreSQL, or to a base type of an extension.
+func ParseOf(t rowdigest.Type) table.Parse {
+	t = base(t)
+	switch {
+	case t.Elem != nil && t.Elem.Schema == "pg_catalog":
+		return table.ParseCast
+	case t.Elem != nil, t.Kind == 'c':
+		return table.ParseRecord
+	case t.Schema == "pg_catalog" && t.Name != "box", t.Kind == 'e', t.Kind == 'r', t.Kind == 'm':
+		return table.ParseArray
+	}
+	return table.ParseCast
 }
 
 // keyType is the type that keys travel as: one that holds the keys of every node, where these have different types of
@@ -130,16 +171,6 @@ const (
 	textType = "pg_catalog.text"
 	bytewise = `pg_catalog."C"`
 )
-
-// textOf writes a value's text. A type that does not come with PostgreSQL may have a cast to text,
-// which its owner chooses and which need not tell two values apart, so concat writes it as the
-// type's output function does.
-func textOf(ref string, t rowdigest.Type) string {
-	if inServer(t) {
-		return "(" + ref + ")::" + textType
-	}
-	return "pg_catalog.concat(" + ref + ")"
-}
 
 // addOperators chooses the operators between Order and a bound. A row comparison takes one operator
 // name for all its columns, so columns whose operators are of several schemas are compared in groups.

@@ -216,6 +216,20 @@ type Leaf struct {
 	Pages    int64  `json:"pages"`    // at plan time; it may have grown since
 }
 
+// Parse is the way in which a statement makes a value of a text. Only the type's own input function
+// may be called: what a user-defined cast makes of a text is another value.
+type Parse string
+
+const (
+	// ParseCast casts the text. It is right where only a superuser can define a cast from text.
+	ParseCast Parse = ""
+	// ParseArray sends an array of the type, whose elements have a comma between them.
+	ParseArray Parse = "array"
+	// ParseRecord sends JSON, for types of which an array does not have the values as its elements: arrays
+	// of arrays have more dimensions, and those of composite types come apart into columns.
+	ParseRecord Parse = "record"
+)
+
 // Source is one node's table as the statements of a run read it: names and SQL fragments decided at plan time, so that
 // every statement of every worker means the same. Fragments are complete and quoted; column references are qualified
 // with the table's name.
@@ -227,13 +241,18 @@ type Source struct {
 	// Lockable: the role may lock the table, so that it is locked before the snapshot is taken.
 	Lockable bool `json:"lockable,omitempty"`
 	// Foreign: reading the table may run SQL or functions that are not built in.
-	Foreign   bool     `json:"foreign,omitempty"`
-	Key       []string `json:"key"`        // references of the key columns
-	KeyType   []string `json:"key_type"`   // their types, for casts of parameters
-	KeyLabel  []bool   `json:"key_label"`  // enums of other labels elsewhere: a text that is no label here is NULL as a key
+	Foreign bool     `json:"foreign,omitempty"`
+	Key     []string `json:"key"`      // references of the key columns
+	KeyType []string `json:"key_type"` // their types, for casts of parameters
+	// KeyParse says how a statement makes values of the key's texts; none in plans of earlier versions,
+	// which cast them.
+	KeyParse  []Parse  `json:"key_parse,omitempty"`
 	KeyEqual  []string `json:"key_equal"`  // the key index's equality: OPERATOR(pg_catalog.=)
 	Order     []string `json:"order"`      // what the ranges compare: Key, or its text under "C"
 	OrderType []string `json:"order_type"` // the types of Order
+	// OrderText: the texts of the bounds where Order is the bytes of that text in UTF-8, which is the same
+	// order under every server encoding; empty where the bounds are the texts of Order.
+	OrderText []string `json:"order_text,omitempty"`
 	// ScalarOrder: Order is one column of a plain base type, so that width_bucket takes it as it is.
 	ScalarOrder bool `json:"scalar_order"`
 	// Collate: the collations of Order, quoted, where they are not the database's default.

@@ -15,9 +15,18 @@ type Target struct {
 	// too long is an error and never cut off.
 	Names []string `json:"names"`
 	Types []string `json:"types"`
+	// Parse says how the node makes values of the texts; none in plans of earlier versions, which cast them.
+	Parse []Parse `json:"parse,omitempty"`
 	// Path is the search_path that user code needs while rows are written, such as triggers,
 	// defaults and constraints: what the role would have.
 	Path string `json:"path"`
+}
+
+// Conversion is a column whose values are converted to another type.
+type Conversion struct {
+	Name  string // quoted
+	Type  string
+	Parse Parse
 }
 
 // Writing is what one node's catalogue says about writing to a table.
@@ -88,7 +97,11 @@ type Mark struct {
 type ViolationError struct {
 	Constraint string // empty where it is none
 	Unique     bool   // another row holds a value that must be unique
-	Fault      *fault.Error
+	// Column is the column of a value that the node cannot read as one of its type, quoted, and Place the
+	// row's place in the list; empty where it is none.
+	Column string
+	Place  int
+	Fault  *fault.Error
 }
 
 // Error is the fault's text.
@@ -99,9 +112,12 @@ func (v *ViolationError) Unwrap() error { return v.Fault }
 
 // Of names the row that was refused.
 func (v *ViolationError) Of(key Key) error {
-	message := fmt.Sprintf("%s (the row with the key %s)", v.Fault.Message, key)
-	if v.Constraint != "" {
-		message = fmt.Sprintf("%s (constraint %q, the row with the key %s)", v.Fault.Message, v.Constraint, key)
+	about := fmt.Sprintf("the row with the key %s", key)
+	if v.Column != "" {
+		about = fmt.Sprintf("column %s, %s", v.Column, about)
 	}
-	return fault.Wrap(v.Fault.Err, v.Fault.Code, "%s", message)
+	if v.Constraint != "" {
+		about = fmt.Sprintf("constraint %q, %s", v.Constraint, about)
+	}
+	return fault.Wrap(v.Fault.Err, v.Fault.Code, "%s (%s)", v.Fault.Message, about)
 }

@@ -81,7 +81,7 @@ func (a *attempt) readAgain(ctx context.Context, source Source, list []placed) (
 	if err != nil {
 		return nil, err
 	}
-	return rows, convert(ctx, a.tx, a.target, rows)
+	return rows, convert(ctx, a.tx, a.target, keysOf(list), rows)
 }
 
 // withdraw deletes rows that were inserted: they are not there, as before.

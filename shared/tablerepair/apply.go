@@ -94,8 +94,11 @@ func (a *attempt) update(ctx context.Context, list []placed) error {
 	return a.update(ctx, list[len(list)/2:])
 }
 
-// refusedOne names the row that the node refused, if there is only one it can be.
+// refusedOne names the row that the node refused, if that is known.
 func refusedOne(list []placed, v *table.ViolationError) error {
+	if v.Column != "" && v.Place < len(list) {
+		return v.Of(list[v.Place].Key)
+	}
 	if len(list) == 1 {
 		return v.Of(list[0].Key)
 	}
@@ -155,6 +158,9 @@ func (a *attempt) insert(ctx context.Context, list []placed) error {
 	var v *table.ViolationError
 	if !errors.As(err, &v) {
 		return err
+	}
+	if v.Column != "" {
+		return refusedOne(list, v)
 	}
 	if len(list) == 1 {
 		return a.refusedInsert(ctx, list[0].Key, v)

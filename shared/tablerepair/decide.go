@@ -3,6 +3,7 @@ package tablerepair
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -75,7 +76,7 @@ func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 
 // compare compares source rows (nil: there is none) with the target's.
 func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.Row) error {
-	if err := convert(ctx, d.node, d.target, wanted); err != nil {
+	if err := convert(ctx, d.node, d.target, keys, wanted); err != nil {
 		return err
 	}
 	stream, err := d.node.Rows(ctx, d.target.Write.Source, keys)
@@ -118,31 +119,40 @@ func meanwhile(node string, key table.Key) error {
 	return fault.New(fault.Unavailable, "node %q: the row with the key %s came to be while the repair was at work", node, key)
 }
 
-// convert gives the values of columns that have another type at the source the text that the target would store.
-func convert(ctx context.Context, node Reader, t *Target, rows []table.Row) error {
+// convert changes the values of columns that have another type at the source to the text that the target
+// would store. There is one row for each key, or nil.
+func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows []table.Row) error {
 	var at []int
-	var types []string
+	var to []table.Conversion
 	for i, c := range t.Columns[:t.Common] {
 		if c.Convert != "" {
-			at, types = append(at, i), append(types, c.Convert)
+			at, to = append(at, i), append(to, table.Conversion{Name: table.Quote(c.Name), Type: c.Convert, Parse: c.Parse})
 		}
 	}
-	var values, of []table.Row
-	for _, row := range rows {
-		if row != nil && len(at) > 0 {
-			values, of = append(values, pick(row, at)), append(of, row)
+	if len(at) == 0 {
+		return nil
+	}
+	var values []table.Row
+	var of []int
+	for i, row := range rows {
+		if row != nil {
+			values, of = append(values, pick(row, at)), append(of, i)
 		}
 	}
 	if len(values) == 0 {
 		return nil
 	}
-	converted, err := node.Convert(ctx, types, values)
-	if err != nil {
+	converted, err := node.Convert(ctx, to, values)
+	var refused *table.ViolationError
+	switch {
+	case errors.As(err, &refused) && refused.Column != "":
+		return refused.Of(keys[of[refused.Place]])
+	case err != nil:
 		return err
 	}
-	for r, row := range of {
-		for i, c := range at {
-			row[c] = converted[r][i]
+	for r, i := range of {
+		for n, c := range at {
+			rows[i][c] = converted[r][n]
 		}
 	}
 	return nil

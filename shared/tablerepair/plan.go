@@ -99,6 +99,8 @@ type Column struct {
 	Identity bool   `json:"identity,omitempty"` // GENERATED ALWAYS: no UPDATE can set it
 	Unique   bool   `json:"unique,omitempty"`   // some unique index looks at it
 	Convert  string `json:"convert,omitempty"`  // the source has another type: to what its text is converted
+	// Parse says how the text is converted.
+	Parse table.Parse `json:"parse,omitempty"`
 }
 
 // Problem is an error as a plan or a result stores it.

@@ -40,7 +40,7 @@ type Node interface {
 type Reader interface {
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	// Convert gives each value as the node would store it in columns of these types.
-	Convert(ctx context.Context, types []string, rows []table.Row) ([]table.Row, error)
+	Convert(ctx context.Context, to []table.Conversion, rows []table.Row) ([]table.Row, error)
 	Close()
 }
 

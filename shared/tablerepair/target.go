@@ -136,11 +136,12 @@ func (t *targeting) addColumn(name string) {
 		Identity: slices.Contains(t.writing.Identity, name), Unique: slices.Contains(t.writing.Unique, name),
 	}
 	if s, both := t.source.Column(name); both && s.Type.SQL != c.Type.SQL {
-		column.Convert = converted(c)
+		column.Convert, column.Parse = converted(c), reconcile.ParseOf(c.Type)
 	}
 	t.target.Columns = append(t.target.Columns, column)
 	t.target.Write.Names = append(t.target.Write.Names, table.Quote(name))
 	t.target.Write.Types = append(t.target.Write.Types, base(c.Type).SQL)
+	t.target.Write.Parse = append(t.target.Write.Parse, reconcile.ParseOf(c.Type))
 }
 
 // base is the type below all domains: an assignment to the column checks the domain, and does not cut a value off as a

@@ -112,12 +112,13 @@ func (t *Target) arrange(m *Manifest) error {
 	}
 	var columns []Column
 	write := t.Write
-	write.Columns, write.Names, write.Types = nil, nil, nil
+	write.Columns, write.Names, write.Types, write.Parse = nil, nil, nil, nil
 	for _, at := range order {
 		columns = append(columns, t.Columns[at])
 		write.Columns = append(write.Columns, t.Write.Columns[at])
 		write.Names = append(write.Names, t.Write.Names[at])
 		write.Types = append(write.Types, t.Write.Types[at])
+		write.Parse = append(write.Parse, t.Write.Parse[at])
 	}
 	for i, r := range t.Updates {
 		for k, at := range r.Columns {

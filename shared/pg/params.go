@@ -1,0 +1,216 @@
+package pg
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"ace/shared/rawtext"
+	"ace/shared/table"
+)
+
+// parseBytes sends an array of bytea: the bytes of the texts in UTF-8, whatever the server's encoding.
+const parseBytes table.Parse = "bytes"
+
+// param is a list of values of one type, which travels as one parameter.
+type param struct {
+	name  string // of the column that the list has
+	typ   string
+	parse table.Parse
+}
+
+// params are the columns of a list of tuples.
+type params []param
+
+// keyParams returns the columns of a list of keys.
+func keyParams(s table.Source) params {
+	out := make(params, len(s.Key))
+	for i, name := range list("k", len(s.Key)) {
+		out[i] = param{name, s.KeyType[i], parseAt(s.KeyParse, i)}
+	}
+	return out
+}
+
+// orderParams returns the columns of a list of bounds, or of keys that are to be ordered.
+func orderParams(s table.Source, prefix string) params {
+	out := make(params, len(s.Order))
+	for i, name := range list(prefix, len(s.Order)) {
+		out[i] = param{name, s.OrderType[i], table.ParseCast}
+		switch {
+		case inBytes(s, i):
+			out[i].parse = parseBytes
+		case s.OrderType[i] == s.KeyType[i]:
+			out[i].parse = parseAt(s.KeyParse, i)
+		}
+	}
+	return out
+}
+
+// inBytes reports whether a column of the order is the bytes of a text.
+func inBytes(s table.Source, i int) bool { return i < len(s.OrderText) && s.OrderText[i] != "" }
+
+// bounds returns the references whose texts are the bounds of ranges.
+func bounds(s table.Source) []string {
+	refs := make([]string, len(s.Order))
+	for i, ref := range s.Order {
+		if refs[i] = ref; inBytes(s, i) {
+			refs[i] = s.OrderText[i]
+		}
+	}
+	return refs
+}
+
+// valueParams returns the columns of a list of values of these types.
+func valueParams(types []string, parse []table.Parse) params {
+	out := make(params, len(types))
+	for i, name := range list("v", len(types)) {
+		out[i] = param{name, types[i], parseAt(parse, i)}
+	}
+	return out
+}
+
+func parseAt(parse []table.Parse, i int) table.Parse {
+	if i < len(parse) {
+		return parse[i]
+	}
+	return table.ParseCast
+}
+
+// names returns the names of the columns.
+func (p params) names() []string {
+	names := make([]string, len(p))
+	for i := range p {
+		names[i] = p[i].name
+	}
+	return names
+}
+
+// list writes the list of tuples, which are numbered from 1 in the column ord; first is the number of
+// its first parameter.
+func (p params) list(first int) string {
+	values, rows := make([]string, len(p)), make([]string, len(p))
+	for i, of := range p {
+		values[i], rows[i] = "u."+of.name, fmt.Sprintf("pg_catalog.unnest($%d::%s[])", first+i, of.typ)
+		switch of.parse {
+		case table.ParseCast:
+			values[i] = fmt.Sprintf("(u.%s)::%s AS %s", of.name, of.typ, of.name)
+			rows[i] = fmt.Sprintf("pg_catalog.unnest($%d::pg_catalog.text[])", first+i)
+		case table.ParseRecord:
+			rows[i] = fmt.Sprintf("pg_catalog.json_to_recordset($%d::pg_catalog.json) AS (%s %s)", first+i, of.name, of.typ)
+		}
+	}
+	return fmt.Sprintf("(SELECT %s, u.ord FROM ROWS FROM (%s) WITH ORDINALITY u(%s, ord) OFFSET 0)",
+		strings.Join(values, ", "), strings.Join(rows, ", "), strings.Join(p.names(), ", "))
+}
+
+// ofKeys returns the parameters for keys.
+func (p params) ofKeys(keys []table.Key) [][]byte {
+	args := make([][]byte, len(p))
+	for c := range p {
+		w := p[c].writer(2)
+		for _, key := range keys {
+			w.add(&key[c])
+		}
+		args[c] = w.end()
+	}
+	return args
+}
+
+// ofRows returns the parameters for rows; NULL stays NULL.
+func (p params) ofRows(rows []table.Row) [][]byte {
+	args := make([][]byte, len(p))
+	for c := range p {
+		w := p[c].writer(arraySize(rows, c))
+		for _, row := range rows {
+			w.add(row[c])
+		}
+		args[c] = w.end()
+	}
+	return args
+}
+
+// arraySize is about how long the array gets: big values are not copied again and again.
+func arraySize(rows []table.Row, column int) int {
+	size := 2
+	for _, row := range rows {
+		size += 8
+		if row[column] != nil {
+			size += len(*row[column])
+		}
+	}
+	return size
+}
+
+// paramWriter writes a parameter.
+type paramWriter struct {
+	of  param
+	out []byte
+}
+
+func (p param) writer(size int) *paramWriter {
+	w := &paramWriter{of: p, out: append(make([]byte, 0, size), '{')}
+	if p.parse == table.ParseRecord {
+		w.out[0] = '['
+	}
+	return w
+}
+
+func (w *paramWriter) add(text *string) {
+	if len(w.out) > 1 {
+		w.out = append(w.out, ',')
+	}
+	switch {
+	case w.of.parse == table.ParseRecord:
+		w.out = appendRecord(w.out, w.of.name, text)
+	case text == nil:
+		w.out = append(w.out, "NULL"...)
+	case w.of.parse == parseBytes:
+		w.out = hex.AppendEncode(append(w.out, `"\\x`...), []byte(rawtext.Bytes(*text)))
+		w.out = append(w.out, '"')
+	default:
+		w.out = appendElement(w.out, rawtext.Bytes(*text))
+	}
+}
+
+func (w *paramWriter) end() []byte {
+	if w.of.parse == table.ParseRecord {
+		return append(w.out, ']')
+	}
+	return append(w.out, '}')
+}
+
+// appendElement writes one element of an array in PostgreSQL's text form.
+func appendElement(out []byte, element string) []byte {
+	out = append(out, '"')
+	for {
+		i := strings.IndexAny(element, `"\`)
+		if i < 0 {
+			break
+		}
+		out = append(append(out, element[:i]...), '\\', element[i])
+		element = element[i+1:]
+	}
+	return append(append(out, element...), '"')
+}
+
+// appendRecord writes a JSON object with one member. Its bytes are the server's to judge.
+func appendRecord(out []byte, name string, text *string) []byte {
+	out = append(append(append(out, `{"`...), name...), `":`...)
+	if text == nil {
+		return append(out, "null}"...)
+	}
+	out = append(out, '"')
+	for _, c := range []byte(rawtext.Bytes(*text)) {
+		switch {
+		case c == '"' || c == '\\':
+			out = append(out, '\\', c)
+		case c < ' ':
+			out = append(append(out, `\u00`...), hexDigit(c>>4), hexDigit(c&15))
+		default:
+			out = append(out, c)
+		}
+	}
+	return append(out, `"}`...)
+}
+
+func hexDigit(n byte) byte { return "0123456789abcdef"[n] }

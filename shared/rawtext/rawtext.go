@@ -1,0 +1,88 @@
+// Package rawtext writes any bytes as UTF-8 text, and reads them back. A database of the encoding
+// SQL_ASCII takes bytes that are no text in any encoding; keys and values travel through parts and
+// documents, which are UTF-8.
+//
+// A byte that is not part of valid UTF-8 is written as U+FDD0, a code point that Unicode reserves for
+// a program's own use, followed by two lower-case hexadecimal digits. U+FDD0 itself is written as its
+// three bytes, each in that form, so two different sequences of bytes never have the same text.
+package rawtext
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
+
+// Mark begins the form of a byte.
+const Mark = "\uFDD0"
+
+const (
+	markStart = 0xEF // the first byte of Mark
+	hexDigits = "0123456789abcdef"
+)
+
+// IsPlain reports whether the bytes are their own text: valid UTF-8 without Mark.
+func IsPlain(raw []byte) bool {
+	if bytes.IndexByte(raw, markStart) >= 0 && bytes.Contains(raw, []byte(Mark)) {
+		return false
+	}
+	return utf8.Valid(raw)
+}
+
+// Text returns the text of some bytes.
+func Text(raw []byte) string {
+	if IsPlain(raw) {
+		return string(raw)
+	}
+	return escape(raw)
+}
+
+// escape writes bytes of which IsPlain is false.
+func escape(raw []byte) string {
+	var b strings.Builder
+	for len(raw) > 0 {
+		r, size := utf8.DecodeRune(raw)
+		if r == utf8.RuneError && size == 1 || string(raw[:size]) == Mark {
+			for _, c := range raw[:size] {
+				b.WriteString(Mark)
+				b.WriteByte(hexDigits[c>>4])
+				b.WriteByte(hexDigits[c&15])
+			}
+		} else {
+			b.Write(raw[:size])
+		}
+		raw = raw[size:]
+	}
+	return b.String()
+}
+
+// Bytes returns the bytes of a text. A Mark that no two digits follow stands for itself.
+func Bytes(text string) string {
+	if !strings.Contains(text, Mark) {
+		return text
+	}
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(text, Mark)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		if c, ok := readByte(after); ok {
+			b.WriteByte(c)
+			text = after[2:]
+			continue
+		}
+		b.WriteString(Mark)
+		text = after
+	}
+}
+
+// readByte reads the two digits that text begins with.
+func readByte(text string) (byte, bool) {
+	if len(text) < 2 {
+		return 0, false
+	}
+	high, low := strings.IndexByte(hexDigits, text[0]), strings.IndexByte(hexDigits, text[1])
+	return byte(high<<4 | low&15), high >= 0 && low >= 0
+}
