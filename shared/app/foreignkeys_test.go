@@ -37,13 +37,13 @@ func allForeignKeys() []foreignKeys {
 		{"an array of a domain", "d@[]", any, small, "ARRAY[i]::d@[]", []string{"'{20000}'"}, []string{"{20000}"}},
 		{"a composite type of a domain", "c@", any + "; CREATE TYPE c@ AS (d d@)", small + "; CREATE TYPE c@ AS (d d@)",
 			"ROW(i)::c@", []string{"'(20000)'"}, []string{"(20000)"}},
-		{"a table", "regclass", "CREATE TABLE here@ ()", "", "'pg_class'", []string{"'here@'"}, []string{"here@"}},
+		{"a table", "regclass", "CREATE TABLE here@ ()", "", "'pg_class'", []string{"'here@'"}, []string{"public.here@"}},
 		{"a function", "regprocedure", "CREATE FUNCTION here@(int) RETURNS int LANGUAGE sql AS 'SELECT 1'", "",
-			"'now()'", []string{"'here@(int)'"}, []string{"here@(integer)"}},
+			"'now()'", []string{"'here@(int)'"}, []string{"public.here@(integer)"}},
 		{"an operator", "regoperator", "CREATE OPERATOR @@## (FUNCTION = pg_catalog.int4pl, LEFTARG = int, RIGHTARG = int)", "",
-			"'+(int,int)'", []string{"'@@##(int,int)'"}, []string{"@@##(integer,integer)"}},
+			"'+(int,int)'", []string{"'@@##(int,int)'"}, []string{"public.@@##(integer,integer)"}},
 		{"a schema", "regnamespace", "CREATE SCHEMA here@", "", "'pg_catalog'", []string{"'here@'"}, []string{"here@"}},
-		{"a type", "regtype", "CREATE TYPE here@ AS ENUM ()", "", "'int'", []string{"'here@'"}, []string{"here@"}},
+		{"a type", "regtype", "CREATE TYPE here@ AS ENUM ()", "", "'int'", []string{"'here@'"}, []string{"public.here@"}},
 		{"a role", "regrole", "CREATE ROLE here@; DROP OWNED BY here@", "", "'pg_monitor'", []string{"'here@'"}, []string{"here@"}},
 	}
 }

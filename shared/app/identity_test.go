@@ -309,37 +309,3 @@ func TestIdentity_TextIsTheSameUnderEveryServerEncoding(t *testing.T) {
 		})
 	}
 }
-
-// TestIdentity_BytesThatAreNoTextAreRefused: a database of SQL_ASCII takes any bytes, of which a document could not say what
-// they are.
-func TestIdentity_BytesThatAreNoTextAreRefused(t *testing.T) {
-	t.Parallel()
-	c := pgtest.NewCluster(t, pgtest.CreateDatabase(pgtest.AllNodes, "LOCALE 'C' ENCODING 'SQL_ASCII'"))
-	s := apptest.New(t, c, apptest.Options{})
-	c.ExecAll(t, "CREATE TABLE keys (k text PRIMARY KEY)", "CREATE TABLE others (k int PRIMARY KEY, v text)",
-		"INSERT INTO keys VALUES ('plain')", "INSERT INTO others VALUES (1, 'plain')")
-	c.Exec(t, 0, `INSERT INTO keys VALUES (E'caf\xe9')`, `INSERT INTO others VALUES (2, E'caf\xe9')`)
-	c.Exec(t, 1, `INSERT INTO others VALUES (2, E'caf\xe8')`)
-	for _, table := range []string{"keys", "others"} {
-		if got := s.Fail(t, "public."+table); !strings.Contains(got, "invalid byte sequence for encoding") {
-			t.Errorf("table %s: the error is %q", table, got)
-		}
-	}
-}
-
-// TestIdentity_TextThatTheOtherEncodingLacks is a difference as a value; as a key, which the other node would have to look
-// up, it ends the comparison.
-func TestIdentity_TextThatTheOtherEncodingLacks(t *testing.T) {
-	t.Parallel()
-	c := pgtest.NewCluster(t, pgtest.CreateDatabase(0, "LOCALE 'C' ENCODING 'UTF8'"), pgtest.CreateDatabase(1, "LOCALE 'C' ENCODING 'LATIN1'"))
-	s := apptest.New(t, c, apptest.Options{})
-	c.ExecAll(t, "CREATE TABLE t (k text PRIMARY KEY, v text)", "INSERT INTO t VALUES ('é', 'é')")
-	c.Exec(t, 0, "UPDATE t SET v = '日本'")
-	if got := slices.Collect(s.Diff(t, "public.t").All("n1/n2", "n1", "v")); !slices.Equal(got, []string{"日本"}) {
-		t.Errorf("values %q differ, want 日本", got)
-	}
-	c.Exec(t, 0, "INSERT INTO t VALUES ('日本', '')")
-	if got := s.Fail(t, "public.t"); !strings.Contains(got, `has no equivalent in encoding "LATIN1"`) || !strings.Contains(got, `node "n2"`) {
-		t.Errorf("the error is %q", got)
-	}
-}
