@@ -322,8 +322,8 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 	at := -1
 	err := r.tx.run(ctx, "checking a deferrable constraint", query{
 		args: p.ofKeys(keys),
-		sql: fmt.Sprintf("SELECT %s.ord FROM %s %s CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS n FROM %s WHERE %s AND (SELECT pg_catalog.count(*) FROM %s ace_twin WHERE %s) OPERATOR(pg_catalog.>) 1) ace_inner WHERE ace_inner.n OPERATOR(pg_catalog.>) 0 LIMIT 1",
-			name, p.list(1), name, t.Relation, sameKey(t.Source, qualify(name, p.names())), t.Relation, allOf(twins)),
+		sql: fmt.Sprintf("SELECT %s.ord FROM %s %s CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS n FROM %s WHERE %s AND (SELECT pg_catalog.count(*) FROM %s %s WHERE %s) OPERATOR(pg_catalog.>) 1) ace_inner WHERE ace_inner.n OPERATOR(pg_catalog.>) 0 LIMIT 1",
+			name, p.list(1), name, t.Relation, sameKey(t.Source, qualify(name, p.names())), t.Relation, twin, allOf(twins)),
 		row: func(v [][]byte) (err error) {
 			at, err = place(v[0], len(keys))
 			return err
