@@ -34,6 +34,8 @@ func TestTableDiff_ATableAlteredMeanwhileIsNoMatch(t *testing.T) {
 		`INSERT INTO t SELECT md5(i::text)::uuid, 1, repeat('f', 120) FROM generate_series(1, 60000) i`, `ANALYZE t`}
 	partition := []string{`CREATE TABLE t2 (LIKE t INCLUDING ALL)`, `INSERT INTO t2 VALUES (gen_random_uuid(), 2, '')`,
 		`ALTER TABLE t ATTACH PARTITION t2 FOR VALUES IN (2)`}
+	keyed := []string{`CREATE TABLE t (k text COLLATE "C" NOT NULL, v int NOT NULL); CREATE UNIQUE INDEX a ON t (k); CREATE UNIQUE INDEX b ON t (v); CREATE UNIQUE INDEX c ON t (k)`,
+		`INSERT INTO t SELECT ` + mixedText + `, i FROM generate_series(1, 6000) i`}
 	for _, tt := range []struct {
 		name   string
 		create []string
@@ -45,6 +47,10 @@ func TestTableDiff_ATableAlteredMeanwhileIsNoMatch(t *testing.T) {
 		{"a column gets another type", plain, "compare", []string{`ALTER TABLE t ALTER COLUMN v TYPE bigint`}, `node "n1": the table was altered`},
 		{"a column comes", plain, "compare", []string{`ALTER TABLE t ADD COLUMN w int`}, `node "n1" has "w", node "n2" has not`},
 		{"the key goes", plain, "compare", []string{`ALTER TABLE t DROP CONSTRAINT t_pkey`}, "no primary key"},
+		{"the index of the key goes, another one on its columns stays", keyed, "compare", []string{`DROP INDEX a`}, ""},
+		{"an index that would have been the key comes", keyed, "compare", []string{`ALTER TABLE t ADD PRIMARY KEY (v)`}, ""},
+		{"the key may hold NULL", keyed, "compare", []string{`ALTER TABLE t ALTER COLUMN k DROP NOT NULL`},
+			`on (k), by which rows were matched so far, can serve as the key on every node: node "n1" has "a" (allows NULL in "k")`},
 		{"a partition comes", pages, "buckets", partition, `node "n1": the table was altered`},
 		{"the table is rewritten", plain, "compare", []string{`VACUUM FULL t`}, ""},
 		{"an index comes", plain, "compare", []string{`CREATE INDEX ON t (v)`}, ""},

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"ace/shared/app/apptest"
@@ -63,6 +64,30 @@ func TestIncremental_OfScatteredKeysDigestsOnlyThePagesThatChanged(t *testing.T)
 		if d.Result.MismatchedRows < step.differ-100 || d.Result.MismatchedRows > step.differ+100 || (d.Result.MismatchedRows == 0) != (step.differ == 0) {
 			t.Errorf("%s: %d rows differ, want about %d", step.name, d.Result.MismatchedRows, step.differ)
 		}
+	}
+}
+
+// A key that is the primary key on one node only is chosen again, whatever the indexes are called by then.
+func TestIncremental_ByAKeyThatTheNodesHaveInOtherIndexes(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t)
+	s := checked(t, c, `ALTER TABLE t ADD UNIQUE (n, id)`)
+	c.Exec(t, 1, `ALTER TABLE t DROP CONSTRAINT t_pkey; CREATE UNIQUE INDEX by_id ON t (id)`)
+	first := s.Diff(t, "public.t", small()...)
+	for _, sql := range []string{`SELECT 1`, `ALTER INDEX by_id RENAME TO z`, `CREATE UNIQUE INDEX a ON t (v); ALTER TABLE t ALTER v SET NOT NULL`} {
+		c.Exec(t, 1, sql)
+		d := agrees(t, s)
+		if !slices.Equal(d.Summary.PrimaryKey, []string{"id"}) {
+			t.Errorf("after %s the key is %q", sql, d.Summary.PrimaryKey)
+		}
+		if sql[0] != 'C' && (d.Summary.BlocksUnchanged == nil || *d.Summary.BlocksUnchanged != first.Summary.Blocks) {
+			t.Errorf("after %s blocks were compared: %v", sql, d.Summary.Warnings)
+		}
+	}
+	c.ExecAll(t, `ALTER TABLE t DROP CONSTRAINT IF EXISTS t_pkey`, `DROP INDEX IF EXISTS z`, `DELETE FROM t WHERE v IS NULL`, `ALTER TABLE t ALTER v SET NOT NULL`)
+	c.Exec(t, 0, `CREATE UNIQUE INDEX a ON t (v)`)
+	if d := agrees(t, s); !slices.Equal(d.Summary.PrimaryKey, []string{"v"}) || d.Summary.Baseline != "" {
+		t.Errorf("the key is %q, and the baseline of %q was used", d.Summary.PrimaryKey, d.Summary.Baseline)
 	}
 }
 

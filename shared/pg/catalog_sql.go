@@ -73,7 +73,11 @@ unproven AS (
     JOIN pg_attribute a ON a.attrelid = co.conrelid AND a.attnum = co.conkey[1]
     WHERE co.contype = 'n' AND NOT co.convalidated
     GROUP BY a.attname)
-SELECT ic.relname, i.indisprimary, i.indisreplident, am.amname, i.indisvalid AND i.indisready AND i.indislive, ic.relkind = 'I',
+SELECT ic.relname, i.indisprimary, i.indisreplident, am.amname,
+       i.indisvalid AND i.indisready AND i.indislive AND NOT EXISTS (
+           SELECT 1 FROM pg_partition_tree(i.indexrelid) p JOIN pg_index pi ON pi.indexrelid = p.relid
+           WHERE NOT (pi.indisvalid AND pi.indisready AND pi.indislive)),
+       ic.relkind = 'I',
        i.indisexclusion,
        EXISTS (SELECT 1 FROM pg_constraint co WHERE co.conindid = i.indexrelid AND co.conrelid = i.indrelid
                AND (to_jsonb(co)->>'conperiod')::boolean),

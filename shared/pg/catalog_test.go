@@ -98,7 +98,10 @@ func TestDescribe_SaysWhatKeepsAnIndexFromBeingTheKey(t *testing.T) {
 			{"an exclusion constraint by hash", notNull + `; ALTER TABLE t ADD CONSTRAINT i EXCLUDE USING hash (id WITH =)`, "i", "is an exclusion constraint, not a unique index"},
 			{"a domain that refuses NULL", `CREATE DOMAIN d AS int NOT NULL; CREATE TABLE t (id d); CREATE UNIQUE INDEX i ON t (id)`, "i", `allows NULL in "id"`},
 			{"an index that only the parent has", notNull + `PARTITION BY LIST (x); CREATE TABLE p PARTITION OF t FOR VALUES IN (1); CREATE UNIQUE INDEX i ON ONLY t (id, x)`,
-				"i", `is not valid: some partition has no index that is attached to it; allows NULL in "x"`},
+				"i", `is not valid: some partition has no valid index that is attached to it; allows NULL in "x"`},
+			{"an index that is not valid in a partition", `CREATE TABLE t (id int NOT NULL, x int NOT NULL) PARTITION BY LIST (x); CREATE TABLE p PARTITION OF t FOR VALUES IN (1);
+				CREATE UNIQUE INDEX i ON t (id, x); UPDATE pg_index SET indisvalid = false WHERE indrelid = 'p'::regclass`,
+				"i", `is not valid: some partition has no valid index that is attached to it`},
 			{"an index that could not be built", notNull + `; CREATE UNIQUE INDEX i ON t (id); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass`, "i",
 				"is not valid: REINDEX it, or drop it"},
 			{"an index that is not kept up to date", notNull + `; CREATE UNIQUE INDEX i ON t (id); UPDATE pg_index SET indisready = false WHERE indexrelid = 'i'::regclass`, "i",

@@ -71,7 +71,7 @@ func (r indexRow) against(primary bool) []string {
 		is     bool
 		reason string
 	}{
-		{!r.usable && r.partitioned, "is not valid: some partition has no index that is attached to it"},
+		{!r.usable && r.partitioned, "is not valid: some partition has no valid index that is attached to it"},
 		{!r.usable && !r.partitioned, "is not valid: REINDEX it, or drop it"},
 		{r.partial, "is partial"},
 		{r.expressions, "has expressions"},
