@@ -23,6 +23,7 @@ const (
 
 	allNodes        = "all"
 	maxTableFilter  = 8192
+	maxColumns      = 1600 // a table of PostgreSQL has no more
 	maxConfirmDelay = Duration(10 * time.Minute)
 
 	allowedRatio   = "a number greater than 0 and at most 1"
@@ -202,6 +203,9 @@ func filterProblem(filter string) string {
 func columnsProblem(names []string) string {
 	if name, twice := repeated(names); twice {
 		return fmt.Sprintf("ignore_columns names %s twice, allowed are %s", shown(name), allowedColumns)
+	}
+	if len(names) > maxColumns {
+		return fmt.Sprintf("ignore_columns names %d columns, allowed are at most %d", len(names), maxColumns)
 	}
 	return ""
 }

@@ -60,11 +60,20 @@ func (a *App) tableUndo(ctx context.Context, rec task.Record, report func(task.P
 	for _, n := range result.Nodes {
 		node := api.NodeUndo{NodeRepair: nodeRepair(n)}
 		for _, key := range n.Totals.Left {
-			node.SkippedKeys = append(node.SkippedKeys, key)
+			node.SkippedKeys = append(node.SkippedKeys, shortKey(key))
 		}
 		answer.Nodes[n.Node] = node
 	}
 	return repairOutcome(answer, result, err)
+}
+
+// shortKey returns a key for an answer: a row is identified by the beginning of a long value, too.
+func shortKey(key []string) []string {
+	short := make([]string, len(key))
+	for i, text := range key {
+		short[i] = fault.Short(text)
+	}
+	return short
 }
 
 // runRepair completes a job by what the task's record and the cluster say, and runs it.

@@ -8,7 +8,6 @@ package fault
 import (
 	"context"
 	"errors"
-	"fmt"
 )
 
 // Code says what kind of trouble an error is. The transports map it to a status in one table.
@@ -42,20 +41,24 @@ func (e *Error) Error() string {
 	if e.Err == nil {
 		return e.Message
 	}
-	return e.Message + ": " + e.Err.Error()
+	var below *Error
+	if errors.As(e.Err, &below) {
+		return e.Message + ": " + cut(e.Err.Error(), maxMessage)
+	}
+	return e.Message + ": " + Short(e.Err.Error())
 }
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// New makes an error without a cause.
+// New makes an error without a cause. Of an argument whose text has more than a kilobyte the message has the beginning.
 func New(code Code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Message: message(format, args)}
 }
 
-// Wrap makes an error with a cause. The message is public, the cause is not.
+// Wrap makes an error with a cause. The message is public, the cause is not. The message is bounded as that of New.
 func Wrap(err error, code Code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Err: err}
+	return &Error{Code: code, Message: message(format, args), Err: err}
 }
 
 // CodeOf gives the code of the outermost fault in err's chain. A nil error has no code (""); a context that was

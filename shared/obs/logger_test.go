@@ -3,10 +3,12 @@ package obs_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
 
+	"ace/shared/fault"
 	"ace/shared/obs"
 )
 
@@ -17,6 +19,23 @@ func TestNewLogger_DropsWhatIsBelowTheLevel(t *testing.T) {
 	log.Warn("loud", "node", "n1")
 	if text := out.String(); strings.Contains(text, "quiet") || !strings.Contains(text, "level=WARN msg=loud node=n1") {
 		t.Errorf("the log is %q", text)
+	}
+}
+
+func TestNewLogger_WritesNoMoreThanAKilobyteOfAValue(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for _, format := range []string{"text", "json"} {
+		var out bytes.Buffer
+		log := obs.NewLogger(&out, slog.LevelInfo, format)
+		log.Info("long", "path", long, slog.Group("of", "node", long), "error", errors.New(long))
+		if n := out.Len(); n > 20<<10 || !strings.Contains(out.String(), "(1048576 bytes)") {
+			t.Errorf("%s: the line has %d bytes", format, n)
+		}
+		out.Reset()
+		log.With("path", long).Error("failed", "error", fault.New(fault.Invalid, "key %s", long))
+		if n := out.Len(); n > 3<<10 {
+			t.Errorf("%s: the line of a fault has %d bytes", format, n)
+		}
 	}
 }
 
