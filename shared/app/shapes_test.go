@@ -77,7 +77,7 @@ func (sh shape) check(t *testing.T, s *apptest.Service) {
 	if want := mismatched + sh.found.different; int64(len(d.Rows)) != want {
 		t.Errorf("the document has %d rows, want %d", len(d.Rows), want)
 	}
-	warnings := slices.DeleteFunc(d.Summary.Warnings, func(w string) bool { return strings.Contains(w, "rights of a superuser") })
+	warnings := unprivileged(d.Summary.Warnings)
 	warned := slices.ContainsFunc(warnings, func(w string) bool { return strings.Contains(w, sh.warning) })
 	if sh.warning == "" && len(warnings) > 0 || sh.warning != "" && !warned {
 		t.Errorf("warnings are %q, want %q", warnings, sh.warning)

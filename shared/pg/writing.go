@@ -62,6 +62,7 @@ func (w *writing) details(ctx context.Context) error {
 	return w.tx.run(ctx, doingWriting,
 		about(rightsSQL, func(v [][]byte) error {
 			w.d.Role, w.d.Insert, w.d.Update, w.d.Delete, w.d.RowSecurity = string(v[0]), isTrue(v[1]), isTrue(v[2]), isTrue(v[3]), isTrue(v[4])
+			w.d.Extension = string(v[6])
 			return readList(v[5], &w.d.Identity)
 		}),
 		about(triggersSQL, func(v [][]byte) error {

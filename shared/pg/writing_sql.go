@@ -13,7 +13,9 @@ SELECT current_user,
        has_table_privilege($1::oid, 'DELETE'),
        row_security_active($1::oid),
        (SELECT json_agg(attname ORDER BY attnum) FROM pg_attribute
-        WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attidentity = 'a')`
+        WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attidentity = 'a'),
+       (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = $1::oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')`
 
 // triggersSQL gives the triggers that somebody made: those that partitions have of their parent only once.
 const triggersSQL = `

@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"strings"
 
 	"ace/shared/fault"
 )
@@ -39,10 +40,24 @@ type Writing struct {
 	ReplicaRole            bool     // the role may set session_replication_role
 	Identity               []string // columns GENERATED ALWAYS AS IDENTITY
 	Unique                 []string // columns that some unique or exclusion index looks at
+	Extension              string   // the extension that the table belongs to; empty for none
 	Triggers               []Trigger
 	Rules                  []string // that rewrite INSERT, UPDATE or DELETE
 	References             []Reference
 	Deferrable             []Deferrable
+}
+
+// CheckWritable returns an error if the schema is one of the server's own: its tables are changed by
+// DDL, and a row that is written there by itself damages the database.
+func CheckWritable(schema, name string) error {
+	switch {
+	case schema == "pg_catalog" || schema == "information_schema":
+	case strings.HasPrefix(schema, "pg_"): // pg_toast, pg_temp_1: PostgreSQL reserves the prefix
+	default:
+		return nil
+	}
+	return fault.New(fault.Invalid, "table_name is %.200s, a table of the server's own schema %.100s: such tables are compared, never written by a repair or undo; change what they describe by DDL on the node",
+		Name(schema, name), display(schema))
 }
 
 // Trigger is a user's trigger of the table or of one of its partitions.

@@ -125,6 +125,7 @@ func (p *planner) describe(ctx context.Context) error {
 	}
 	p.writeSources()
 	for i, d := range p.descriptions {
+		p.plan.Warnings = append(p.plan.Warnings, reconcile.SuperuserWarnings(d, false)...)
 		p.plan.Warnings = append(p.plan.Warnings, reconcile.StaleWarnings(d, p.common.KeyIndex(i), p.plan.Sources[i].Filter != "")...)
 		p.plan.ServerVersions = append(p.plan.ServerVersions, versionText(d.ServerVersion))
 	}
@@ -174,13 +175,10 @@ func drawSeeds() rowdigest.Seeds {
 
 func versionText(num int) string { return fmt.Sprintf("%d.%d", num/10000, num%10000) }
 
-// checkFilter lets every node's parser judge the filter, and warns where its role may do more than read.
+// checkFilter lets every node's parser judge the filter.
 func (p *planner) checkFilter(ctx context.Context) error {
 	for _, d := range p.descriptions {
 		p.estimates = append(p.estimates, d.RowEstimate)
-		if p.plan.Filter != "" && d.Superuser {
-			p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("table_filter runs with the rights of a superuser on node %s: a role that may only SELECT is safer", d.Node))
-		}
 	}
 	if p.plan.Filter == "" {
 		return nil

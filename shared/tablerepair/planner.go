@@ -67,6 +67,9 @@ func makePlan(ctx context.Context, store archive.Store, opener Opener, job Job) 
 		DryRun: job.DryRun, UpsertOnly: job.UpsertOnly, InsertOnly: job.InsertOnly,
 		FireTriggers: job.FireTriggers, AllowCascade: job.AllowCascade, Report: job.Report,
 	}}
+	if err := table.CheckWritable(job.Schema, job.Table); err != nil {
+		return nil, err
+	}
 	if job.Undoes != "" {
 		return p.plan, p.undo(ctx)
 	}
@@ -93,6 +96,9 @@ func (p *planner) describeSource(ctx context.Context) error {
 		return err
 	}
 	p.source, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{})
+	if err == nil {
+		p.plan.Warnings = append(p.plan.Warnings, reconcile.SuperuserWarnings(p.source, false)...)
+	}
 	return err
 }
 

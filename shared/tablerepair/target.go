@@ -32,7 +32,7 @@ func (t *targeting) make() (Target, []string, error) {
 	}
 	t.fragments()
 	t.columns()
-	return t.target, append(t.common.Warnings, t.fires()...), nil
+	return t.target, slices.Concat(t.common.Warnings, reconcile.SuperuserWarnings(t.node, true), t.fires()), nil
 }
 
 // match leaves out ignored columns that one of the nodes does not have.
@@ -81,6 +81,9 @@ func (t *targeting) checkRights() error {
 
 // checkTable refuses what would make the outcome another than was decided.
 func (t *targeting) checkTable() error {
+	if t.writing.Extension != "" {
+		return t.refuse("the table belongs to extension %q, which alone writes it: update the extension, or call its own functions", t.writing.Extension)
+	}
 	if len(t.writing.Rules) > 0 {
 		return t.refuse("rule %q of the table would put other statements in the place of the repair's", t.writing.Rules[0])
 	}

@@ -10,6 +10,7 @@ import (
 	"ace/shared/cluster"
 	"ace/shared/document"
 	"ace/shared/fault"
+	"ace/shared/table"
 	"ace/shared/task"
 )
 
@@ -17,6 +18,9 @@ import (
 // The same request, repeated while its task is QUEUED or RUNNING, is answered with that task; another one for the table
 // is a Conflict.
 func (s *Service) SubmitTableRepair(ctx context.Context, req api.TableRepairRequest) (api.Submitted, error) {
+	if err := table.CheckWritable(req.Table.Schema, req.Table.Name); err != nil {
+		return api.Submitted{}, err
+	}
 	definition, err := s.Clusters.Load(ctx, req.ClusterName)
 	if err != nil {
 		return api.Submitted{}, err
