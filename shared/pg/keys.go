@@ -13,17 +13,18 @@ import (
 )
 
 // byKey writes a statement that looks every key up by the key index's equality, without the filter: head is what it
-// selects of the row, lock how it locks it. The first result column is the key's place in the list + 1; a key without a
-// row gives none.
+// selects of the row, lock how it locks it. The first result column is the key's place in the list + 1, or 0 if the row
+// has another key than the index says; a key without a row gives none.
 func byKey(s table.Source, keys []table.Key, head, lock string) query {
 	if s.Unindexed {
 		return scanForKeys(s, keys, head, lock)
 	}
 	p, name := keyParams(s), own(s, "list")
+	same := sameKey(s, qualify(name, p.names()))
 	return query{
 		args: p.ofKeys(keys),
-		sql: fmt.Sprintf("SELECT %s.ord, ace_inner.* FROM %s %s CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s OFFSET 0%s) ace_inner",
-			name, p.list(1), name, head, s.Relation, sameKey(s, qualify(name, p.names())), lock),
+		sql: fmt.Sprintf("SELECT ace_inner.* FROM %s %s CROSS JOIN LATERAL (SELECT CASE WHEN %s THEN %s.ord ELSE 0 END, %s FROM %s WHERE %s OFFSET 0%s) ace_inner",
+			p.list(1), name, same, name, head, s.Relation, same, lock),
 	}
 }
 
@@ -34,7 +35,7 @@ func (t *Tx) lookUp(ctx context.Context, doing string, s table.Source, keys []ta
 	ask := func(keys []table.Key, places []int) error {
 		q := byKey(s, keys, head, "")
 		q.row = func(v [][]byte) error {
-			i, err := place(v[0], len(keys))
+			i, err := t.node.placeOf(s, v[0], len(keys))
 			if err != nil {
 				return err
 			}
@@ -208,9 +209,9 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 // place reads the place of a row's key in the list.
 func (r *rowStream) place(value []byte) (int, error) {
 	if r.asked == nil {
-		return place(value, len(r.keys))
+		return r.tx.node.placeOf(r.source, value, len(r.keys))
 	}
-	i, err := place(value, len(r.asked))
+	i, err := r.tx.node.placeOf(r.source, value, len(r.asked))
 	if err != nil {
 		return -1, err
 	}

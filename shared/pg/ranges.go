@@ -80,6 +80,22 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 		name, ord, columns.list(1), name, strings.Join(columns.names(), ", "), ord, inner(rows))}
 }
 
+// filter writes the FILTER of an aggregate by which only rows count that are in the range: those that
+// an index leads to may not be.
+func (b *batch) filter(s table.Source) string {
+	var bounds [2][]string
+	if b.shape.lo {
+		bounds[0] = qualify(own(s, "list"), orderParams(s, own(s, "lo")).names())
+	}
+	if b.shape.hi {
+		bounds[1] = qualify(own(s, "list"), orderParams(s, own(s, "hi")).names())
+	}
+	if condition := within(s, bounds[0], bounds[1]); condition != "" {
+		return " FILTER (WHERE " + condition + ")"
+	}
+	return ""
+}
+
 // place reads the first result column: which range of the caller's list a row belongs to.
 func (b *batch) place(value []byte) (int, error) {
 	ord, err := strconv.Atoi(string(value))

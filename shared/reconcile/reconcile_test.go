@@ -214,6 +214,7 @@ func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
 		Columns: []string{`"T"."I""d"`, `"T"."v"`}, Leaves: d.Leaves,
 		KeyDigest: `pg_catalog.hash_record_extended(ROW("T"."I""d"), '0'::bigint)`,
 		KeyHash:   `pg_catalog.hash_record_extended(ROW("T"."I""d"), '0'::bigint)`,
+		KeyIndex:  `"My ""S""".t_pkey`,
 		Digest:    rowdigest.Row([]string{`"T"."I""d"`, `"T"."v"`}, rowdigest.Seeds{}),
 	}
 	if diff := cmp.Diff(want, got); diff != "" && !strings.Contains(got.Digest, "hash_record_extended") {

@@ -27,7 +27,9 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 		Filter:   r.Filter,
 		Leaves:   d.Leaves,
 
-		Unindexed: len(StaleIndexes(d, c.KeyIndex(node), r.Filter != "")) > 0,
+		KeyIndex:    table.Name(r.Schema, c.KeyIndex(node)),
+		Unversioned: isUnversioned(d, c.KeyIndex(node)),
+		Unindexed:   len(StaleIndexes(d, c.KeyIndex(node), r.Filter != "")) > 0,
 	}
 	if d.LeavesHidden {
 		s.Leaves = nil

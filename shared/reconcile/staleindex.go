@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"ace/shared/table"
@@ -18,6 +19,11 @@ func StaleIndexes(d *table.Description, key string, filtered bool) []table.Index
 		}
 	}
 	return stale
+}
+
+// isUnversioned reports whether nothing is known of whether the key's index may be out of order.
+func isUnversioned(d *table.Description, key string) bool {
+	return slices.ContainsFunc(d.IndexOrders, func(o table.IndexOrder) bool { return o.Index == key && o.Unversioned() })
 }
 
 // DescribeStale says what is wrong with a stale index.

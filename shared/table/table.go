@@ -269,6 +269,10 @@ type Source struct {
 	KeyDigest string `json:"key_digest,omitempty"`
 	// KeyHash is a bigint that is the same for equal keys on every node; empty where nobody vouches for that.
 	KeyHash string `json:"key_hash,omitempty"`
+	// KeyIndex is the name of the key's index, quoted where SQL asks for it, with schema.
+	KeyIndex string `json:"key_index,omitempty"`
+	// Unversioned: the order of that index depends on a collation of which no version is known.
+	Unversioned bool `json:"unversioned,omitempty"`
 	// Unindexed: statements must not use an index of the table, since one of them may be out of order.
 	Unindexed bool    `json:"unindexed,omitempty"`
 	Filter    string  `json:"filter,omitempty"`

@@ -52,6 +52,7 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 	case r.plan.ByText: // no index follows the order of the leaves
 		return r.scanLeaves(ctx, nil)
 	default:
+		r.expect(sums, true)
 		r.compares = r.batches()
 		for i := range r.compares {
 			r.compares[i].Dense = true

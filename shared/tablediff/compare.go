@@ -134,6 +134,9 @@ func (j *job) settle(ctx context.Context, txs []Tx, stretches []stretch, sums []
 		}
 		if equal {
 			j.totals.addEqual(d.most)
+			for node, sum := range d.sums {
+				j.addListed(node, sum)
+			}
 			continue
 		}
 		differing = append(differing, d)
@@ -259,6 +262,7 @@ func nthOf[T any](lists [][]T, i int) []T {
 func (j *job) matchOne(rank func([]table.Key) ([]int, error), lists [][]table.Listed, d compared) error {
 	for node := range lists {
 		j.totals.RowsPerNode[node] += int64(len(lists[node]))
+		j.addListed(node, sumListed(lists[node]))
 	}
 	if err := j.checkListed(d, lists); err != nil {
 		return err

@@ -93,6 +93,7 @@ func (c *keyComparison) ask(ctx context.Context, keys []table.Key) error {
 		countRows(&c.totals, digest)
 		if allSame(digest) {
 			c.totals.Resolved++
+			c.absentIn(key, digest)
 		} else if err := c.keepNext(candidate{Key: key, Digest: digest}); err != nil {
 			return err
 		}

@@ -188,6 +188,7 @@ func (c *confirmation) round(ctx context.Context, chunk []indexed, first bool) (
 		switch {
 		case allSame(digest):
 			c.resolved.Add(candidate.at)
+			c.job.absentIn(candidate.Key, digest)
 		case !sameDigests(digest, candidate.Digest):
 			candidate.Digest = digest
 			changed = append(changed, candidate)

@@ -38,7 +38,7 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} 
 func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progress)) (Result, error) {
 	r := &run{Coordinator: c, job: job, started: time.Now(), progress: newProgress(report)}
 	var result Result
-	for _, step := range []func(context.Context) error{r.makePlan, r.scan, r.compare, r.confirm, r.checkUnaltered, r.checkFacts, func(ctx context.Context) (err error) {
+	for _, step := range []func(context.Context) error{r.makePlan, r.scan, r.compare, r.confirm, r.checkIndexes, r.checkUnaltered, r.checkFacts, func(ctx context.Context) (err error) {
 		result, err = r.merge(ctx)
 		return err
 	}, r.storeBaseline} {
@@ -66,6 +66,7 @@ type run struct {
 	several   bool        // not all units of a pass have read the same snapshot
 	listed    keyList     // of a rerun
 	settled   bool        // what a baseline depends on is as it was when the run was planned
+	expected  []table.Sum // per node: what is listed by the index was seen on its pages to hold; nil: nothing is
 	stretches [][]Stretch // per node, in the order of its pages: what a baseline keeps of the pages strategy
 	unchanged int64       // stretches that hold what they held at the baseline
 	proven    *Totals     // of the whole table, if it is as it was at the baseline
@@ -154,6 +155,7 @@ func (r *run) batches() []Unit {
 func (r *run) scanLeaves(ctx context.Context, buckets []int) error {
 	sums, err := r.scanPages(ctx, phaseScan, r.plan.Layout.Leaves(), buckets)
 	if err == nil {
+		r.expect(sums, false)
 		r.compares, r.equal = narrowingUnits(r.plan, sums, buckets, listedPerUnit(r.plan))
 	}
 	return err

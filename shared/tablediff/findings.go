@@ -169,6 +169,7 @@ func (c *confirmation) judge(candidate indexed) error {
 	totals := &c.job.totals
 	texts, digest := c.texts, c.digest
 	defer clear(texts)
+	c.job.absentIn(candidate.Key, digest)
 	if candidate.Digest == nil {
 		totals.Unasked++
 		countRows(totals, digest)
@@ -273,6 +274,7 @@ func (c *confirmation) count(ctx context.Context, chunk []indexed) error {
 		for node := range now {
 			digest[node] = now[node][i]
 		}
+		c.job.absentIn(candidate.Key, digest)
 		if !c.countPairsByDigest(digest) {
 			c.job.totals.Resolved++
 			continue

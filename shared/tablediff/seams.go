@@ -54,6 +54,13 @@ type Tx interface {
 	Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error)
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	Spellings(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error)
+	// CheckAbsent makes sure that keys without a row by the index have none in the table either.
+	CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error
+	// CountRows counts the rows that the filter selects without the use of an index.
+	CountRows(ctx context.Context, s table.Source) (int64, error)
+	// CheckIndex makes sure that the ranges, which must cover all keys, have the very rows of the table
+	// when they are read by the index.
+	CheckIndex(ctx context.Context, s table.Source, ranges []table.Range) error
 	// Export gives a name by which Import takes the transaction's snapshot into others, as long as this one is open.
 	Export(ctx context.Context) (string, error)
 	// Import comes before anything else. If the snapshot is gone the error is Unavailable.

@@ -53,5 +53,8 @@ func sameReading(planned, now table.Source, strategy string) bool {
 	}
 	planned.Leaves, now.Leaves = nil, nil
 	planned.Foreign, now.Foreign = false, false // a plan of an earlier version lacks it
+	if planned.KeyIndex == "" {                 // and so these
+		now.KeyIndex, now.Unversioned = "", false
+	}
 	return reflect.DeepEqual(planned, now)
 }

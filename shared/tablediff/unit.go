@@ -157,6 +157,11 @@ type Totals struct {
 	Blocks     int          `json:"blocks"`            // blocks that hold a mismatched key
 	Pairs      []PairTotals `json:"pairs,omitempty"`
 
+	// Absent: per node, keys that its index leads to no row of, though a node has or had one; not all of them where they are many.
+	Absent [][]table.Key `json:"absent,omitempty"`
+	// Listed: in the pages strategy, per node, what was listed by the index.
+	Listed []table.Sum `json:"listed,omitempty"`
+
 	// Trusted: the blocks that were equal at their first digests, or are as they were when they were; Unchanged: how many
 	// of them are the latter.
 	Trusted   []Trusted `json:"trusted,omitempty"`

@@ -156,7 +156,7 @@ func (a *attempt) unaltered(ctx context.Context) error {
 
 func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error {
 	if source == nil {
-		return a.restoreAll(ctx, a.tx.Lock, r)
+		return a.restoreAll(ctx, a.tx, a.tx.Lock, r)
 	}
 	var held *bitmap
 	if !a.plan.InsertOnly { // what is never changed need not be locked, and a role without UPDATE could not

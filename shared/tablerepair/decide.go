@@ -27,7 +27,8 @@ type decider struct {
 	at     int64   // number of the next key
 	emit   func(change) error
 	totals *Totals
-	key    []int           // places of the key's columns
+	key    []int // places of the key's columns
+	absent absences
 	seen   map[string]bool // rows decided about, where two keys can be one row; else nil
 }
 
@@ -92,6 +93,7 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 		if err = d.checkHeld(keys[i], have); err != nil {
 			break
 		}
+		d.noteAbsent(keys[i], wanted[i], have)
 		if err = d.row(wanted[i], have); err != nil {
 			break
 		}

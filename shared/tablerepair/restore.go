@@ -14,13 +14,14 @@ import (
 const leftKeys = 100
 
 // restoreAll decides about every row that the attempt changed.
-func (j *job) restoreAll(ctx context.Context, rows opened, r *recorder) error {
-	return (&restorer{job: j, rows: rows, emit: j.emitTo(ctx, r)}).decide(ctx, r)
+func (j *job) restoreAll(ctx context.Context, node Reader, rows opened, r *recorder) error {
+	return (&restorer{job: j, node: node, rows: rows, emit: j.emitTo(ctx, r)}).decide(ctx, r)
 }
 
 // restorer decides how to put back what an attempt changed: only rows that are still as it left them.
 type restorer struct {
 	*job
+	node Reader
 	rows opened
 	emit func(change) error
 	key  *decider
@@ -41,15 +42,21 @@ func (d *restorer) decide(ctx context.Context, r *recorder) error {
 		return fault.New(fault.Internal, "attempt %d of task %s on node %q is %s, not committed", d.target.Attempt, d.plan.Undoes, d.target.Node, o.Outcome)
 	}
 	d.key = newDecider(d.plan, d.target)
-	d.key.emit, d.key.totals = d.emit, &d.totals
+	d.key.emit, d.key.totals, d.key.node = d.emit, &d.totals, d.node
 	if d.left, err = openLeft(ctx, d.store, o.Altered); err != nil {
 		return err
 	}
 	defer d.left.close()
 	err = eachWindow(ctx, d.store, m.Totals.Parts, all, func(list []placed) error {
-		return d.window(ctx, list)
+		if err := d.window(ctx, list); err != nil {
+			return err
+		}
+		return d.key.checkAbsent(ctx, false)
 	})
 	if err != nil {
+		return err
+	}
+	if err := d.key.checkAbsent(ctx, true); err != nil {
 		return err
 	}
 	return r.seal(ctx)
@@ -81,6 +88,9 @@ func (d *restorer) row(c placed, now table.Row) error {
 	want, err := d.left.row(c)
 	if err != nil {
 		return err
+	}
+	if now == nil {
+		d.key.absent.node = append(d.key.absent.node, c.Key)
 	}
 	switch {
 	case c.Before == nil && now == nil || c.Before != nil && now != nil && holds(d.target.Columns, now, c.Before):

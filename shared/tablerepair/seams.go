@@ -39,6 +39,8 @@ type Node interface {
 // Reader reads rows by key. It is used by one goroutine at a time.
 type Reader interface {
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
+	// CheckAbsent makes sure that keys without a row by the index have none in the table either.
+	CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error
 	// Convert gives each value as the node would store it in columns of these types.
 	Convert(ctx context.Context, to []table.Conversion, rows []table.Row) ([]table.Row, error)
 	Close()

@@ -127,6 +127,9 @@ func (j *job) decideAll(ctx context.Context, source, node Reader, held *bitmap, 
 		if err := d.decide(ctx, keys); err != nil {
 			return err
 		}
+		if err := d.checkAbsent(ctx, n == j.target.Keys.Parts-1); err != nil {
+			return err
+		}
 		if err := r.seal(ctx); err != nil {
 			return err
 		}
@@ -178,7 +181,7 @@ func (j *job) dryRun(ctx context.Context) (Totals, error) {
 		defer r.abort()
 	}
 	if j.plan.Undoes != "" {
-		err = j.restoreAll(ctx, node.Rows, r)
+		err = j.restoreAll(ctx, node, node.Rows, r)
 	} else {
 		err = j.decideAll(ctx, source, node, nil, r)
 	}

@@ -1,0 +1,224 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// pagesAtOnce is how many pages one statement of a scan reads at most (8 GB), so that it does not
+// run into the statement timeout.
+const pagesAtOnce = 1 << 20
+
+// damaged is the error of an index that does not lead to the rows of the table.
+func (n *Node) damaged(s table.Source, what string) error {
+	index := "the index of the key of " + s.Relation
+	remedy := "REINDEX it"
+	if s.KeyIndex != "" {
+		index, remedy = "index "+s.KeyIndex, "run REINDEX INDEX "+s.KeyIndex
+	}
+	return fault.New(fault.Invalid, "node %q: %s is damaged: %s; %s, and check the other indexes of the server with amcheck (bt_index_check)",
+		n.name, index, what, remedy)
+}
+
+// placeOf reads the first result column of byKey: the place of a key in the list.
+func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
+	if string(value) == "0" {
+		return 0, n.damaged(s, "it leads to a row that has another key")
+	}
+	return place(value, count)
+}
+
+// CheckAbsent makes sure that keys without a row by the index have none in the table either. It reads
+// the table once, without the index, if there are such keys. The transaction's settings stay as they
+// are.
+func (t *Tx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error {
+	if s.Unindexed {
+		return nil
+	}
+	// In a transaction that sees what others commit, a row may go between the two questions.
+	for range 2 {
+		there, err := t.scanFor(ctx, s, keys)
+		if err != nil {
+			return err
+		}
+		if keys, err = t.unreachable(ctx, s, there); err != nil || len(keys) == 0 {
+			return err
+		}
+	}
+	return t.node.damaged(s, fmt.Sprintf("it does not lead to the row with the key %s, which is in the table", keys[0]))
+}
+
+// scanFor returns those of the keys that have a row, without the use of an index. A key that the node
+// cannot read has none.
+func (t *Tx) scanFor(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	pages, err := t.mostPages(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	there, err := t.scanPages(ctx, s, keys, pages)
+	if err == nil || plainKeys(s, keys) {
+		return there, err
+	}
+	readable, _, err := t.readable(ctx, keyParams(s), keys, false, err)
+	if err != nil || len(readable) == 0 {
+		return nil, err
+	}
+	return t.scanPages(ctx, s, readable, pages)
+}
+
+func (t *Tx) scanPages(ctx context.Context, s table.Source, keys []table.Key, pages int64) ([]table.Key, error) {
+	var there []table.Key
+	p, name := keyParams(s), own(s, "list")
+	queries := settings(append([]setting{{"enable_hashjoin", "on"}, {"enable_mergejoin", "on"}, {"enable_nestloop", "off"}}, noIndexes...))
+	for _, pages := range pageRanges(s, pages) {
+		queries = append(queries, query{
+			args: p.ofKeys(keys),
+			sql: fmt.Sprintf("SELECT DISTINCT %s.ord FROM %s CROSS JOIN %s %s WHERE %s%s",
+				name, s.Relation, p.list(1), name, sameKey(s, qualify(name, p.names())), pages),
+			row: func(v [][]byte) error {
+				i, err := place(v[0], len(keys))
+				if err == nil {
+					there = append(there, keys[i])
+				}
+				return err
+			},
+		})
+	}
+	t.Keep() // the settings end with the savepoint
+	return there, t.run(ctx, "looking for rows that an index may miss", marked(queries, !plainKeys(s, keys), false)...)
+}
+
+// unreachable returns those of the keys that the index leads to no row of.
+func (t *Tx) unreachable(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	found := make([]bool, len(keys))
+	t.Keep()
+	err := t.lookUp(ctx, "looking rows up by an index", s, keys, "1 AS one", func(i int, _ [][]byte) error {
+		found[i] = true
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var left []table.Key
+	for i, key := range keys {
+		if !found[i] {
+			left = append(left, key)
+		}
+	}
+	return left, nil
+}
+
+// CountRows counts the rows that the filter selects without the use of an index.
+func (t *Tx) CountRows(ctx context.Context, s table.Source) (int64, error) {
+	sum, err := t.scanSum(ctx, s, "0::pg_catalog.int8")
+	return sum.Rows, err
+}
+
+// rowPlace is a number made of where a row lies.
+func rowPlace(s table.Source) string {
+	return fmt.Sprintf("pg_catalog.hashtidextended(%s.ctid, %s.tableoid::pg_catalog.int8)", s.Alias, s.Alias)
+}
+
+// CheckIndex makes sure that the ranges, which must cover all keys, have the very rows of the table
+// when they are read by the index. It must see both in one snapshot.
+func (t *Tx) CheckIndex(ctx context.Context, s table.Source, ranges []table.Range) error {
+	s.Filter, s.Within = "", table.Buckets{}
+	table, err := t.scanSum(ctx, s, rowPlace(s))
+	if err != nil {
+		return err
+	}
+	index, err := t.indexSum(ctx, s, ranges)
+	switch {
+	case err != nil || index == table:
+		return err
+	case index.Rows == table.Rows:
+		return t.node.damaged(s, fmt.Sprintf("it leads to other rows than the %d of the table", table.Rows))
+	}
+	return t.node.damaged(s, fmt.Sprintf("it leads to %d of the %d rows of the table", index.Rows, table.Rows))
+}
+
+// indexSum counts the rows that the index leads to in their ranges, and combines their places. A row
+// whose key is not in the range does not count: the index has it under another key.
+func (t *Tx) indexSum(ctx context.Context, s table.Source, ranges []table.Range) (sum table.Sum, err error) {
+	queries := settings(rangePlans)
+	for _, b := range byShape(ranges) {
+		head := fmt.Sprintf("pg_catalog.count(*)%s AS n, coalesce(pg_catalog.bit_xor(%s), 0) AS x", b.filter(s), rowPlace(s))
+		q := b.statement(s, head, "")
+		q.row = func(v [][]byte) error {
+			part, err := readSum(v[1], v[2])
+			sum = sum.Add(part)
+			return err
+		}
+		queries = append(queries, q)
+	}
+	return sum, t.run(ctx, "counting rows by an index", queries...)
+}
+
+// scanSum counts the rows and combines a number of each, without the use of an index.
+func (t *Tx) scanSum(ctx context.Context, s table.Source, number string) (sum table.Sum, err error) {
+	pages, err := t.mostPages(ctx, s)
+	if err != nil {
+		return sum, err
+	}
+	queries := settings(noIndexes)
+	for _, pages := range pageRanges(s, pages) {
+		queries = append(queries, query{
+			sql: fmt.Sprintf("SELECT pg_catalog.count(*), coalesce(pg_catalog.bit_xor(%s), 0) FROM %s%s",
+				number, s.Relation, where(filtered(s, strings.TrimPrefix(pages, " AND ")))),
+			row: func(v [][]byte) error {
+				part, err := readSum(v[0], v[1])
+				sum = sum.Add(part)
+				return err
+			},
+		})
+	}
+	t.Keep()
+	return sum, t.run(ctx, "counting rows without an index", queries...)
+}
+
+// mostPages returns how many pages the table has, or the largest of its partitions.
+func (t *Tx) mostPages(ctx context.Context, s table.Source) (pages int64, err error) {
+	return pages, t.run(ctx, "measuring the table", query{
+		sql: `SELECT coalesce(pg_catalog.max(pg_catalog.pg_relation_size(r.oid)), 0) OPERATOR(pg_catalog./) pg_catalog.current_setting('block_size')::pg_catalog.int8
+			FROM (SELECT $1::pg_catalog.text::pg_catalog.regclass UNION ALL
+			      SELECT t.relid FROM pg_catalog.pg_partition_tree($1::pg_catalog.text::pg_catalog.regclass) t) r(oid)`,
+		args: textArgs(strings.TrimPrefix(s.Relation, "ONLY ")),
+		row: func(v [][]byte) error {
+			var err error
+			pages, err = strconv.ParseInt(string(v[0]), 10, 64)
+			return err
+		},
+	})
+}
+
+// pageRanges returns conditions, each with an AND before it, that divide the pages of a table.
+func pageRanges(s table.Source, pages int64) []string {
+	if pages <= pagesAtOnce {
+		return []string{""}
+	}
+	var ranges []string
+	for from := int64(0); from < pages; from += pagesAtOnce {
+		condition := fmt.Sprintf(" AND %s.ctid OPERATOR(pg_catalog.>=) '(%d,0)'::pg_catalog.tid", s.Alias, from)
+		if from+pagesAtOnce < pages {
+			condition += fmt.Sprintf(" AND %s.ctid OPERATOR(pg_catalog.<) '(%d,0)'::pg_catalog.tid", s.Alias, from+pagesAtOnce)
+		}
+		ranges = append(ranges, condition)
+	}
+	return ranges
+}
+
+// CheckAbsent makes sure that keys without a row by the index have none, see Tx.CheckAbsent.
+func (r *RepairTx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error {
+	return r.tx.CheckAbsent(ctx, s, keys)
+}

@@ -1,0 +1,196 @@
+package tablediff
+
+import (
+	"context"
+	"slices"
+
+	"ace/shared/fanout"
+	"ace/shared/table"
+)
+
+// An index that misses rows hides differences from everything that reads by it. Three things show
+// that without much work: a row that one node has and another seems to lack may be in the table of
+// the latter; rows that the pages were seen to hold may not be listed; and the rows of all ranges
+// are fewer than those of the table. To count the latter costs a tenth of a comparison, so it is
+// done only where there is a reason.
+
+const (
+	// keptAbsent is how many keys without a row a unit keeps for each node.
+	keptAbsent = 500
+	// countedRows: smaller tables are always counted.
+	countedRows = exactRows
+	// estimateShare: a table is counted if it was read to have fewer or more rows than estimated by
+	// one in so many.
+	estimateShare = 10
+	// rerunPages (1 GB): in larger tables a rerun looks only for rows that no node seems to have.
+	rerunPages = 128 << 10
+)
+
+// checkIndexes makes sure that the indexes by which rows were read have missed none.
+func (r *run) checkIndexes(ctx context.Context) error {
+	defer r.timings.measure(phaseMerge)()
+	nodes, err := r.Nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
+	if err != nil {
+		return err
+	}
+	return fanout.Each(ctx, len(nodes), slices.Values(indexes(len(nodes))), func(ctx context.Context, node int) error {
+		absent, counted := r.absentOn(node), r.isCounted(node)
+		listed := r.isListedOtherwise(node)
+		if len(absent) == 0 && !counted && !listed || r.plan.Sources[node].Unindexed {
+			return nil
+		}
+		return r.persist(ctx, r.withUnits(), "check of an index", func() error {
+			tx, err := nodes[node].Begin(ctx, r.plan.Sources[node].Access())
+			if err != nil {
+				return err
+			}
+			defer tx.Close()
+			return r.checkIndex(ctx, tx, node, absent, counted, listed)
+		})
+	})
+}
+
+// checkIndex checks the index of one node.
+func (r *run) checkIndex(ctx context.Context, tx Tx, node int, absent []table.Key, counted, listed bool) error {
+	source := r.plan.Sources[node]
+	if err := tx.CheckAbsent(ctx, source, absent); err != nil {
+		return err
+	}
+	if counted {
+		rows, err := tx.CountRows(ctx, source)
+		if err != nil {
+			return err
+		}
+		listed = rows != r.rowsOf(node)
+	}
+	if !listed { // else rows were written meanwhile, or the index is damaged
+		return nil
+	}
+	ranges := make([]table.Range, r.plan.Layout.Leaves())
+	for leaf := range ranges {
+		ranges[leaf] = r.plan.Layout.Leaf(leaf)
+	}
+	return tx.CheckIndex(ctx, source, ranges)
+}
+
+// absentOn returns keys that a node has no row of by its index, though some node has or had one.
+func (r *run) absentOn(node int) []table.Key {
+	var keys []table.Key
+	for _, t := range slices.Concat(r.compared, r.confirmed) {
+		if node < len(t.Absent) {
+			keys = append(keys, t.Absent[node]...)
+		}
+	}
+	return keys
+}
+
+// isCounted reports whether the rows that a node was read to have by ranges are to be counted without
+// the index.
+func (r *run) isCounted(node int) bool {
+	if r.plan.Strategy != KeyRanges || r.proven != nil {
+		return false
+	}
+	estimate, most := r.plan.RowEstimate, int64(0)
+	for i := range r.plan.Nodes {
+		most = max(most, r.rowsOf(i))
+	}
+	off := max(estimate-most, most-estimate)
+	return r.plan.Sources[node].Unversioned || estimate <= countedRows || off > estimate/estimateShare
+}
+
+// rowsOf returns how many rows of a node were read in the first pass.
+func (r *run) rowsOf(node int) int64 {
+	rows := int64(0)
+	for _, t := range r.compared {
+		rows += t.RowsPerNode[node]
+	}
+	return rows
+}
+
+// isListedOtherwise reports whether the rows that a node listed by its index are not those that its
+// pages were seen to hold.
+func (r *run) isListedOtherwise(node int) bool {
+	if r.expected == nil {
+		return false
+	}
+	var listed table.Sum
+	for _, t := range r.compared {
+		if node < len(t.Listed) {
+			listed = listed.Add(t.Listed[node])
+		}
+	}
+	return listed != r.expected[node]
+}
+
+// expect notes what the groups that differ were seen to hold, which are now listed by the index.
+func (r *run) expect(sums [][]table.Sum, all bool) {
+	if r.plan.ByText {
+		return
+	}
+	r.expected = make([]table.Sum, len(sums))
+	for group := range sums[0] {
+		if _, same := across(sums, group); same && !all {
+			continue
+		}
+		for node := range sums {
+			r.expected[node] = r.expected[node].Add(sums[node][group])
+		}
+	}
+}
+
+// keepAbsent keeps a key that the index of a node leads to no row of; nowhere: no node has one.
+func (j *job) keepAbsent(node int, key table.Key, nowhere bool) {
+	if j.plan.Strategy == Keys && !nowhere && !j.isSmall(node) {
+		return
+	}
+	if j.totals.Absent == nil {
+		j.totals.Absent = make([][]table.Key, len(j.nodes))
+	}
+	if len(j.totals.Absent[node]) < keptAbsent {
+		j.totals.Absent[node] = append(j.totals.Absent[node], key)
+	}
+}
+
+// isSmall reports whether a rerun may read the whole table of a node.
+func (j *job) isSmall(node int) bool {
+	pages := int64(0)
+	for _, leaf := range j.plan.Sources[node].Leaves {
+		pages += leaf.Pages
+	}
+	return pages > 0 && pages <= rerunPages
+}
+
+// absentIn keeps the key for each node that has no digest of it.
+func (j *job) absentIn(key table.Key, digest []*int64) {
+	nowhere := !slices.ContainsFunc(digest, func(d *int64) bool { return d != nil })
+	for node, d := range digest {
+		if d == nil {
+			j.keepAbsent(node, key, nowhere)
+		}
+	}
+}
+
+// addListed counts rows that a node was read to have by its index, in the pages strategy.
+func (j *job) addListed(node int, sum table.Sum) {
+	if j.plan.Strategy != Pages {
+		return
+	}
+	if j.totals.Listed == nil {
+		j.totals.Listed = make([]table.Sum, len(j.nodes))
+	}
+	j.totals.Listed[node] = j.totals.Listed[node].Add(sum)
+}
+
+func sumListed(rows []table.Listed) (sum table.Sum) {
+	for _, row := range rows {
+		sum = sum.Add(table.Sum{Rows: 1, Digest: row.Digest})
+	}
+	return sum
+}
+
+func sumDigests(digests []int64) (sum table.Sum) {
+	for _, digest := range digests {
+		sum = sum.Add(table.Sum{Rows: 1, Digest: digest})
+	}
+	return sum
+}
