@@ -59,9 +59,9 @@ func (r *RepairTx) Close() {
 }
 
 // writingPins are the settings of a transaction that writes, beside the pinned ones: keys are looked up through the index,
-// xml is read as it is written, and a commit that was answered survives a crash of the server.
+// and a commit that was answered survives a crash of the server.
 var writingPins = []setting{ //nolint:gochecknoglobals // a constant list
-	{"enable_seqscan", "off"}, {"enable_hashjoin", "off"}, {"enable_mergejoin", "off"}, {"xmloption", "content"},
+	{"enable_seqscan", "off"}, {"enable_hashjoin", "off"}, {"enable_mergejoin", "off"},
 }
 
 const durableCommits = "SELECT pg_catalog.set_config('synchronous_commit', 'local', true) WHERE pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off'"

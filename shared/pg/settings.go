@@ -18,7 +18,8 @@ const lockTimeout = "10s"
 type setting struct{ name, value string }
 
 // pinned decides how values look and what the planner may do, whatever the role or database says. A plain role may set
-// all of these, and a transaction pooler keeps none of them.
+// all of these, and a transaction pooler keeps none of them. A test requires a decision on every parameter that a session
+// can set: pinned here or in guarded, or listed there as harmless with the reason.
 var pinned = []setting{ //nolint:gochecknoglobals // a constant list
 	{"TimeZone", "UTC"},
 	{"DateStyle", "ISO"},
@@ -26,16 +27,40 @@ var pinned = []setting{ //nolint:gochecknoglobals // a constant list
 	{"extra_float_digits", "1"},
 	{"bytea_output", "hex"},
 	{"xmlbinary", "base64"},
+	{"xmloption", "content"}, // how text is read as xml
 	{"lc_monetary", "C"},
+	{"quote_all_identifiers", "off"}, // the text of regclass, regtype, ...
+	{"array_nulls", "on"},            // NULLs travel as elements of arrays
+	{"gin_fuzzy_search_limit", "0"},  // else a filter returns a random part of its rows
+	{"constraint_exclusion", "off"},  // rows are read, whatever a constraint promises
+	{"exit_on_error", "off"},         // a refused row is not the end of the session
 	{"standard_conforming_strings", "on"},
 	{"transform_null_equals", "off"},
 	{"row_security", "off"}, // an error is better than rows silently hidden
+	{"plan_cache_mode", "auto"},
+	{"enable_seqscan", "on"},
+	{"enable_indexscan", "on"},
+	{"enable_indexonlyscan", "on"},
+	{"enable_bitmapscan", "on"},
+	{"enable_tidscan", "on"},
+	{"enable_nestloop", "on"},
+	{"enable_sort", "on"},
+	{"enable_hashagg", "on"},
 	{"max_parallel_workers_per_gather", "0"},
 	{"jit", "off"},
 	{"lock_timeout", lockTimeout},
 	{"tcp_keepalives_idle", "30"}, // a client that is gone is noticed within a minute
 	{"tcp_keepalives_interval", "10"},
 	{"tcp_keepalives_count", "3"},
+}
+
+// guarded are pinned only where they have another value: not every server version knows them, or only a superuser may
+// set them. A role that may not gets an error, which is better than damaged pages that are read as empty.
+var guarded = []setting{ //nolint:gochecknoglobals // a constant list
+	{"transaction_timeout", "0"}, // PostgreSQL 17; the statements have their own timeout
+	{"composite_type_mismatch", "error"},
+	{"zero_damaged_pages", "off"},
+	{"ignore_checksum_failure", "off"},
 }
 
 // planner settings per kind of statement.
@@ -56,6 +81,10 @@ func settingsQuery(settings []setting, searchPath string, timeout time.Duration)
 	b.WriteString("SELECT " + clientEncoding)
 	for _, s := range settings {
 		fmt.Fprintf(&b, "pg_catalog.set_config('%s', '%s', true), ", s.name, s.value)
+	}
+	for _, s := range guarded {
+		fmt.Fprintf(&b, "CASE WHEN pg_catalog.current_setting('%s', true) OPERATOR(pg_catalog.<>) '%s'::pg_catalog.text THEN pg_catalog.set_config('%s', '%s', true) END, ",
+			s.name, s.value, s.name, s.value)
 	}
 	fmt.Fprintf(&b, "pg_catalog.set_config('statement_timeout', '%d', true), ", timeout.Milliseconds())
 	// A node that has answered waits for the slowest, which may take as long as a statement may.
