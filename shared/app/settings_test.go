@@ -46,8 +46,8 @@ var unusual = map[string][]string{ //nolint:gochecknoglobals // a constant list
 	"jit_dump_bitcode": nil, "track_activities": nil,
 }
 
-// parametersOf asks a node for what a session can set.
-func parametersOf(t *testing.T, c *pgtest.Cluster) (found []parameter) {
+// settableOf asks a node for what a session can set.
+func settableOf(t *testing.T, c *pgtest.Cluster) (found []parameter) {
 	t.Helper()
 	rows := c.QueryStrings(t, 0, `SELECT name, vartype, setting, coalesce(array_to_string(enumvals, '|'), ''), coalesce(min_val, ''), coalesce(max_val, '')
 		FROM pg_settings WHERE context IN ('user', 'superuser') ORDER BY name`)
@@ -102,7 +102,7 @@ func TestIdentity_SettingsOfOneNodeChangeNoOutcome(t *testing.T) {
 			for node := range c.Nodes {
 				c.Exec(t, node, cases.insert("t", node, 2)...)
 			}
-			all := parametersOf(t, c)
+			all := settableOf(t, c)
 			for round := range 2 {
 				t.Run("all at once "+strconv.Itoa(round), func(t *testing.T) { cases.underSettings(t, c, pick(all, round)) })
 			}

@@ -7,6 +7,7 @@ import (
 
 	"ace/shared/pg/pgserver"
 	"ace/shared/pg/pgtest"
+	"ace/shared/table"
 )
 
 // Reasons why a configuration parameter need not be pinned.
@@ -134,7 +135,7 @@ func TestSettings_AFilterThroughAGinIndexFindsAllItsRows(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1), pgtest.DatabaseSetting(0, "gin_fuzzy_search_limit", "10"))
 	c.Exec(t, 0, `CREATE TABLE t (id int, tags int[]); INSERT INTO t SELECT i, ARRAY[i % 5] FROM generate_series(1, 50000) i`, `CREATE INDEX ON t USING gin (tags)`)
 	const count = `SELECT count(*) FROM t WHERE tags @> '{3}'`
-	tx, err := nodeOf(t, c, 0).Begin(t.Context(), "pg_catalog, public")
+	tx, err := nodeOf(t, c, 0).Begin(t.Context(), table.Access{SearchPath: "pg_catalog, public"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ type Common struct {
 	Unordered bool
 	Warnings  []string
 	key       []nodeKey                           // per node
-	digests   []func(node int, ref string) string // of each column
+	digests   []func(node int, ref string) digest // of each column
 	// sameEncoding: all nodes have the same server encoding.
 	sameEncoding bool
 	keyHash      func(refs []string, seed int64) string
@@ -191,11 +191,19 @@ func (c *Common) chooseDigests(nodes []*table.Description) {
 			c.Columns[i].Type = writtenAs(nodes, column.Name)
 		}
 		options := rowdigest.Options{SameEncoding: c.sameEncoding, ForceText: !sameType}
-		c.digests = append(c.digests, func(node int, ref string) string {
+		c.digests = append(c.digests, func(node int, ref string) digest {
 			col, _ := nodes[node].Column(column.Name)
-			return rowdigest.Expr(ref, rowdigest.Column{Type: col.Type, Deterministic: deterministic}, options)
+			digested := rowdigest.Column{Type: col.Type, Deterministic: deterministic}
+			byText, twins := rowdigest.TextExpr(ref, digested, options)
+			return digest{expr: rowdigest.Expr(ref, digested, options), byText: byText, twins: twins}
 		})
 	}
+}
+
+// digest has the expressions by which a column enters the digest of a row, and that of its text.
+type digest struct {
+	expr, byText string
+	twins        bool // they are not the same
 }
 
 func sameEncoding(nodes []*table.Description) bool {

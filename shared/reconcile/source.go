@@ -36,16 +36,20 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 	}
 	key := c.key[node].index.Columns
 	c.addKey(&s, d, key)
-	exprs := make([]string, len(c.Columns))
+	exprs, texts, twins := make([]string, len(c.Columns)), make([]string, len(c.Columns)), false
 	for i, column := range c.Columns {
 		ref := s.Alias + "." + table.Quote(column.Name)
 		s.Columns = append(s.Columns, ref)
-		exprs[i] = c.digests[i](node, ref)
+		digested := c.digests[i](node, ref)
+		exprs[i], texts[i], twins = digested.expr, digested.byText, twins || digested.twins
 	}
 	if r.SHA256 {
 		s.Digest = rowdigest.RowSHA256(s.Columns, r.Seeds)
 	} else {
 		s.Digest = rowdigest.Row(exprs, r.Seeds)
+		if twins {
+			s.TextDigest = rowdigest.Row(texts, r.Seeds)
+		}
 		s.KeyDigest = rowdigest.Key(keyExprs(c, exprs), r.Seeds)
 		if c.keyHash != nil {
 			s.KeyHash = c.keyHash(s.Order, r.Seeds.Inner)

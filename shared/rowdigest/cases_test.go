@@ -70,28 +70,31 @@ func swappable(c rowcases.Case) bool {
 }
 
 // digests of one row on one node, without its key.
-type digests struct{ text, fast, sha string }
+type digests struct{ text, fast, byText, sha string }
 
 // caseTable is a case's table on one node.
 type caseTable struct {
 	session
 	name   string
 	values string // the expression of column v
+	texts  string // that of its text
 }
 
 func openCase(s session, c rowcases.Case, name string) caseTable {
 	s.t.Helper()
 	o := rowdigest.Options{SameEncoding: true, ForceText: c.OtherType()}
-	return caseTable{session: s, name: name, values: rowdigest.Expr("t.v", s.column(name, "v"), o)}
+	column := s.column(name, "v")
+	texts, _ := rowdigest.TextExpr("t.v", column, o)
+	return caseTable{session: s, name: name, values: rowdigest.Expr("t.v", column, o), texts: texts}
 }
 
 // digests gives the digests by row.
 func (c caseTable) digests() map[string]digests {
 	c.t.Helper()
 	found := map[string]digests{}
-	for _, row := range c.rows(fmt.Sprintf("SELECT id, v, %s, %s FROM %s t",
-		rowdigest.Row([]string{c.values, "t.pad"}, seeds), rowdigest.RowSHA256([]string{"t.v", "t.pad"}, seeds), c.name)) {
-		found[row[0]] = digests{text: row[1], fast: row[2], sha: row[3]}
+	for _, row := range c.rows(fmt.Sprintf("SELECT id, v, %s, %s, %s FROM %s t", rowdigest.Row([]string{c.values, "t.pad"}, seeds),
+		rowdigest.Row([]string{c.texts, "t.pad"}, seeds), rowdigest.RowSHA256([]string{"t.v", "t.pad"}, seeds), c.name)) {
+		found[row[0]] = digests{text: row[1], fast: row[2], byText: row[3], sha: row[4]}
 	}
 	return found
 }
@@ -129,6 +132,33 @@ func TestCases_DigestsAreEqualExactlyForTheSameStoredValue(t *testing.T) {
 	}
 }
 
+// Case T-F6, see docs/RELIABILITY.md.
+func TestTextExpr_IsTheSameForTwoFormsOfOneText(t *testing.T) {
+	t.Parallel()
+	cluster := unlikeNodes(t)
+	s, unlike := newSession(t, cluster, 0), 0
+	for i, c := range rowcases.Twins() {
+		table := fmt.Sprintf("twin%d", i)
+		cluster.Exec(t, 0, createCase(c, table, 0)...)
+		opened := openCase(s, c, table)
+		found := opened.digests()
+		a, b := found[rowOne], found[rowTwo]
+		if a.text != b.text || a.byText != b.byText || a.sha != b.sha {
+			t.Errorf("%s: texts %.80q and %.80q, digests %s and %s, sha256 %s and %s", c.Name, a.text, b.text, a.byText, b.byText, a.sha, b.sha)
+		}
+		if a.fast != b.fast {
+			t.Logf("%s: two digests", c.Name)
+			unlike++
+		}
+		if a.fast != b.fast && opened.texts == opened.values {
+			t.Errorf("%s: said to have no twins", c.Name)
+		}
+	}
+	if unlike < 5 {
+		t.Errorf("only %d pairs differ below the text", unlike)
+	}
+}
+
 func checkPair(t *testing.T, c rowcases.Case, a, b digests) {
 	t.Helper()
 	if (a.text == b.text) != c.Equal {
@@ -136,6 +166,9 @@ func checkPair(t *testing.T, c rowcases.Case, a, b digests) {
 	}
 	if (a.fast == b.fast) != c.Equal {
 		t.Errorf("%s: digests %s and %s, want equal: %v", c.Name, a.fast, b.fast, c.Equal)
+	}
+	if (a.byText == b.byText) != c.Equal {
+		t.Errorf("%s: digests of texts %s and %s, want equal: %v", c.Name, a.byText, b.byText, c.Equal)
 	}
 	if (a.sha == b.sha) != c.Equal {
 		t.Errorf("%s: sha256 digests %s and %s, want equal: %v", c.Name, a.sha, b.sha, c.Equal)

@@ -9,8 +9,8 @@
 // Digests of a set of rows are combined by XOR, next to a count. The inner hash is linear in its columns, so that values
 // swapped between two rows could cancel; the outer hash over the eight bytes prevents that. Rows that differ have the
 // same digest with probability 2^-64. Rows that are the same have the same digest on every server, whatever its
-// version, settings, collations and OIDs, but for oddities below the text (the sign of a NaN, an array's unused bitmap of
-// nulls): whoever finds different digests compares the text.
+// version, settings, collations and OIDs, but for oddities below the text, such as the sign of a NaN: a difference of
+// digests is one of values only where TextExpr has no twins, or the texts differ too.
 //
 // What e is for a column depends on its type through explicit lists (types.go); nothing is inferred from a type's
 // likeness to another. PostgreSQL's own hash functions cannot be used for most types: they hash by equality (numeric 1.0

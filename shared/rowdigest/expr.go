@@ -14,11 +14,28 @@ func Expr(ref string, c Column, o Options) string {
 	switch {
 	case o.ForceText || t.method == Text:
 		return text(ref)
+	case t.send == arraySend:
+		return array(inBase(ref, c.Type))
 	case t.method == Send || t.send != "" && !o.SameEncoding:
 		return call(t.send, inBase(ref, c.Type))
 	default:
 		return inBase(ref, c.Type)
 	}
+}
+
+// TextExpr writes what Expr does, for the digest that is equal wherever the texts are: a column that may have two forms
+// with one text is digested by its text. twins reports whether that is another expression than Expr's.
+func TextExpr(ref string, c Column, o Options) (expr string, twins bool) {
+	if o.ForceText || !hasTwins(c) {
+		return Expr(ref, c, o), false
+	}
+	return text(ref), true
+}
+
+// array writes the binary form of an array without its flags, the second four bytes: they report whether the array has
+// room for a bitmap of NULLs, which it may have without holding one. Each element tells by itself whether it is NULL.
+func array(value string) string {
+	return call("overlay", call(arraySend, value)+`, '\x00000000'::pg_catalog.bytea, 5`)
 }
 
 // text writes the bytes of what the type's output function gives, in the client's encoding, so that neither a collation

@@ -53,7 +53,7 @@ func treatmentOf(c Column) treatment {
 		return named
 	}
 	if t.Elem != nil && sendsItsElements(*t.Elem) {
-		return treatment{method: Send, send: "array_send"}
+		return treatment{method: Send, send: arraySend}
 	}
 	return treatment{method: Text}
 }
@@ -63,6 +63,25 @@ func treatmentOf(c Column) treatment {
 func sendsItsElements(elem Type) bool {
 	named, ok := builtin(elem)
 	return ok && named.method != Text
+}
+
+// arraySend is the send function of arrays.
+const arraySend = "array_send"
+
+// hasTwins reports whether two values of a column may look alike as text and be digested differently. Only types whose
+// text determines every byte that is digested are known to have no such twins: a float's NaN has a sign, and the tree of
+// a tsquery may have several shapes.
+func hasTwins(c Column) bool {
+	if treatmentOf(c).method == Text {
+		return false
+	}
+	switch baseOf(c.Type).Name {
+	case "bool", "int2", "int4", "int8", "oid", "xid8", "pg_lsn", "money", "uuid", "bytea", "char", "name", "text", "varchar",
+		"bpchar", "json", "jsonb", "jsonpath", "date", "time", "timetz", "timestamp", "timestamptz", "interval",
+		"inet", "cidr", "macaddr", "macaddr8":
+		return false
+	}
+	return true
 }
 
 func baseOf(t Type) Type {

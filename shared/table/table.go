@@ -265,6 +265,8 @@ type Source struct {
 
 	Columns []string `json:"columns"` // references of the compared columns, in the plan's order
 	Digest  string   `json:"digest"`  // the row digest, a bigint
+	// TextDigest is a row digest that is equal wherever the texts are; empty where Digest is one.
+	TextDigest string `json:"text_digest,omitempty"`
 	// KeyDigest digests the key's columns alone, a bigint; empty where Digest is not made of hashes.
 	KeyDigest string `json:"key_digest,omitempty"`
 	// KeyHash is a bigint that is the same for equal keys on every node; empty where nobody vouches for that.

@@ -181,10 +181,7 @@ func (c *confirmation) round(ctx context.Context, chunk []indexed, first bool) (
 	}
 	var changed []indexed
 	for i, candidate := range chunk {
-		digest := make([]*int64, len(now))
-		for node := range now {
-			digest[node] = now[node][i]
-		}
+		digest := digestsAt(now, i)
 		switch {
 		case allSame(digest):
 			c.resolved.Add(candidate.at)
@@ -201,12 +198,19 @@ func (c *confirmation) round(ctx context.Context, chunk []indexed, first bool) (
 
 // digests reads the digest of each key on every node.
 func (c *confirmation) digests(ctx context.Context, chunk []indexed) ([][]*int64, error) {
+	return c.digestsBy(ctx, chunk, func(s table.Source) string { return s.Digest })
+}
+
+// digestsBy reads one of the digests that a source can make, of each key on every node.
+func (c *confirmation) digestsBy(ctx context.Context, chunk []indexed, digest func(table.Source) string) ([][]*int64, error) {
 	keys := keysOf(chunk)
 	now := make([][]*int64, len(c.job.nodes))
 	err := c.job.inSnapshots(ctx, func(txs []Tx) error {
 		return c.job.onAll(ctx, func(ctx context.Context, node int) (err error) {
+			source := c.job.plan.Sources[node]
+			source.Digest = digest(source)
 			txs[node].Last()
-			now[node], err = txs[node].Digests(ctx, c.job.plan.Sources[node], keys)
+			now[node], err = txs[node].Digests(ctx, source, keys)
 			return err
 		})
 	})

@@ -269,20 +269,61 @@ func (c *confirmation) count(ctx context.Context, chunk []indexed) error {
 	if err != nil {
 		return err
 	}
+	texts, err := c.textDigests(ctx, chunk, now)
+	if err != nil {
+		return err
+	}
 	for i, candidate := range chunk {
-		digest := make([]*int64, len(now))
-		for node := range now {
-			digest[node] = now[node][i]
+		digest := digestsAt(now, i)
+		unsettled := c.isUnsettled(candidate, digest)
+		if text, read := texts[i]; read {
+			digest = text
 		}
 		c.job.absentIn(candidate.Key, digest)
 		if !c.countPairsByDigest(digest) {
 			c.job.totals.Resolved++
 			continue
 		}
-		unsettled := c.isUnsettled(candidate, digest)
 		c.countKey(candidate, unsettled)
 	}
 	return nil
+}
+
+// textDigests reads the digests of the texts of those candidates whose rows may differ below the text only. The result
+// goes by the candidates' places in chunk.
+func (c *confirmation) textDigests(ctx context.Context, chunk []indexed, now [][]*int64) (map[int][]*int64, error) {
+	if c.job.plan.Sources[0].TextDigest == "" {
+		return nil, nil //nolint:nilnil // every digest is one of texts
+	}
+	var doubtful []indexed
+	var places []int
+	for i, candidate := range chunk {
+		if digest := slices.DeleteFunc(digestsAt(now, i), func(d *int64) bool { return d == nil }); len(digest) > 1 && !allSame(digest) {
+			doubtful = append(doubtful, candidate)
+			places = append(places, i)
+		}
+	}
+	if len(doubtful) == 0 {
+		return nil, nil //nolint:nilnil // there is nothing to ask
+	}
+	texts, err := c.digestsBy(ctx, doubtful, func(s table.Source) string { return s.TextDigest })
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[int][]*int64, len(places))
+	for i, place := range places {
+		found[place] = digestsAt(texts, i)
+	}
+	return found, nil
+}
+
+// digestsAt returns the digest of the i-th key on each node.
+func digestsAt(digests [][]*int64, i int) []*int64 {
+	of := make([]*int64, len(digests))
+	for node := range digests {
+		of[node] = digests[node][i]
+	}
+	return of
 }
 
 func (c *confirmation) countPairsByDigest(digest []*int64) bool {
