@@ -92,7 +92,7 @@ func TestEncodings_WhatOneSideCannotHoldIsADifference(t *testing.T) {
 	}{
 		{"UTF8", "LATIN1", raw("€"), "€", `has no equivalent in encoding "LATIN1"`},
 		{"UTF8", "WIN1252", raw("日"), "日", `has no equivalent in encoding "WIN1252"`},
-		{"UTF8", "EUC_JP", raw("ß"), "ß", `has no equivalent in encoding "EUC_JP"`},
+		{"UTF8", "EUC_JP", raw("€"), "€", `has no equivalent in encoding "EUC_JP"`},
 		{"WIN1252", "LATIN1", raw("\x80"), "€", `has no equivalent in encoding "LATIN1"`},
 		{"SQL_ASCII", "UTF8", raw("\xe9"), "\uFDD0e9", `invalid byte sequence for encoding "UTF8"`},
 		{"SQL_ASCII", "LATIN1", raw("\xe9"), "\uFDD0e9", `invalid byte sequence for encoding "UTF8"`},
@@ -142,7 +142,7 @@ func checkUnholdable(t *testing.T, c *pgtest.Cluster, s *apptest.Service, holder
 		}
 		before := content(t, c, 1-holder, size.name)
 		r := repair(t, s, d.TaskID, with, nil)
-		if !strings.Contains(r.Error, refusal) || !strings.Contains(r.Error, `column "`) || !strings.Contains(r.Error, "the row with the key (") {
+		if !strings.Contains(r.Error, refusal) || !strings.Contains(r.Error, fmt.Sprintf("node %q has the encoding ", with)) || !strings.Contains(r.Error, `column "`) || !strings.Contains(r.Error, "the row with the key (") {
 			t.Errorf("%s: the repair of %s ended %s: %q", size.name, without, r.Status, r.Error)
 		}
 		if !slices.EqualFunc(before, content(t, c, 1-holder, size.name), slices.Equal) {
@@ -161,5 +161,74 @@ func checkUnholdable(t *testing.T, c *pgtest.Cluster, s *apptest.Service, holder
 		if d := s.Diff(t, "public."+size.name); countsOf(d, 0) != want {
 			t.Errorf("%s after the undo: %+v, want %+v", size.name, countsOf(d, 0), want)
 		}
+	}
+}
+
+// Case T-P1, see docs/RELIABILITY.md.
+func TestEncodings_ACharacterThatNoClientCanReadIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, encodings := range [][2]string{{"WIN1252", "WIN1252"}, {"UTF8", "WIN1252"}} {
+		t.Run(strings.Join(encodings[:], " and "), func(t *testing.T) {
+			t.Parallel()
+			c, s := encoded(t, encodings[0], encodings[1])
+			c.ExecAll(t, "CREATE TABLE plain (k int PRIMARY KEY, v text)", "CREATE TABLE arrays (k int PRIMARY KEY, v text[])",
+				"CREATE TABLE keys (k text PRIMARY KEY, v int)")
+			for _, table := range []string{"plain", "arrays", "keys"} {
+				c.ExecAll(t, "INSERT INTO "+table+" SELECT i FROM generate_series(1, 2000) i")
+			}
+			c.Exec(t, 1, `UPDATE plain SET v = E'a\x81' WHERE k = 777`, `UPDATE arrays SET v = ARRAY[E'\x81'] WHERE k = 777`, `UPDATE keys SET k = k || E'\x81' WHERE k = '777'`)
+			for table, want := range map[string]string{
+				"plain": `column "plain"."v" of the row with the key ('777')`, "arrays": `column "arrays"."v" of the row with the key ('777')`,
+				"keys": "column \"keys\".\"k\" of the row with the key ('777\uFDD081')",
+			} {
+				for _, args := range [][]string{{}, {"block_rows", "1000"}, {"checksum", "sha256"}, {"table_filter", "v IS NULL OR v IS NOT NULL"}} {
+					got := s.Fail(t, "public."+table, args...)
+					if !strings.Contains(got, want) || !strings.Contains(got, `in encoding "WIN1252" has no equivalent in encoding "UTF8"`) || !strings.Contains(got, `node "n2"`) {
+						t.Errorf("%s %v: the error is %q, want %s", table, args, got, want)
+					}
+				}
+			}
+			if encodings[0] != "WIN1252" {
+				return
+			}
+			c.Exec(t, 0, `UPDATE plain SET v = E'a\x81' WHERE k = 777`, "UPDATE plain SET v = 'other' WHERE k = 5")
+			if got := countsOf(s.Diff(t, "public.plain"), 0); got != (counts{0, 0, 1}) {
+				t.Errorf("equal rows of text that no client can read: %+v, want one different row", got)
+			}
+		})
+	}
+}
+
+func TestEncodings_OneThatNoClientKnowsIsNamed(t *testing.T) {
+	t.Parallel()
+	c, s := encoded(t, "UTF8", "MULE_INTERNAL")
+	c.Exec(t, 0, "CREATE TABLE t (k int PRIMARY KEY)") // no session of a test gets into the other
+	if got := s.Fail(t, "public.t"); !strings.Contains(got, `node "n2"`) || !strings.Contains(got, "MULE_INTERNAL") || !strings.Contains(got, "UTF8") {
+		t.Errorf("the error is %q", got)
+	}
+}
+
+// Keys of EUC_JP and WIN1252 are in another order than in UTF-8.
+func TestEncodings_KeysInAnotherOrderAreComparedOnce(t *testing.T) {
+	t.Parallel()
+	for _, encodings := range [][2]string{{"UTF8", "EUC_JP"}, {"WIN1252", "UTF8"}, {"LATIN1", "SQL_ASCII"}} {
+		t.Run(strings.Join(encodings[:], " and "), func(t *testing.T) {
+			t.Parallel()
+			c, s := encoded(t, encodings[0], encodings[1])
+			letters := map[string]string{"EUC_JP": "'{日,本,語,ア,ん,a,z}'", "UTF8": "'{€,é,ÿ,a,z,‰,ß}'", "SQL_ASCII": "'{é,ÿ,a,z,ß,Ä,ø}'"}[encodings[1]]
+			c.ExecAll(t, "CREATE TABLE t (a text, b int, v int, PRIMARY KEY (a, b))",
+				"INSERT INTO t SELECT ("+letters+"::text[])[1 + i % 7] || i % 13, i, i FROM generate_series(1, 6000) i ORDER BY md5(i::text)", "ANALYZE t")
+			c.Exec(t, 0, "DELETE FROM t WHERE b % 1000 = 1")
+			c.Exec(t, 1, "DELETE FROM t WHERE b % 1000 = 2", "UPDATE t SET v = 0 WHERE b % 1000 BETWEEN 3 AND 9")
+			for _, args := range [][]string{{"block_rows", "1000"}, {"block_rows", "1000", "checksum", "sha256"}} {
+				d := s.Diff(t, "public.t", args...)
+				if got := countsOf(d, 0); got != (counts{6, 6, 42}) || d.Result.TotalRows != 6000 || d.Summary.ResolvedRows != 0 {
+					t.Errorf("%v: %+v of %d rows, %d resolved", args, got, d.Result.TotalRows, d.Summary.ResolvedRows)
+				}
+				if again := s.Rerun(t, d.TaskID, "public.t"); countsOf(again, 0) != (counts{6, 6, 42}) {
+					t.Errorf("%v again: %+v", args, countsOf(again, 0))
+				}
+			}
+		})
 	}
 }

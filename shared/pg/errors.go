@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ace/shared/fault"
+	"ace/shared/rawtext"
 	"ace/shared/table"
 )
 
@@ -70,7 +72,7 @@ const statementCancelled = "57014"
 
 // describe is the server's message with what helps to mend it. DETAIL is left out: it quotes rows.
 func describe(e *pgconn.PgError) string {
-	text := fmt.Sprintf("%s (SQLSTATE %s)", e.Message, e.Code)
+	text := fmt.Sprintf("%s (SQLSTATE %s)", shortened(e.Message), e.Code)
 	if e.Position > 0 {
 		text += fmt.Sprintf(" at character %d", e.Position)
 	}
@@ -78,6 +80,18 @@ func describe(e *pgconn.PgError) string {
 		text += ". Hint: " + e.Hint
 	}
 	return text
+}
+
+// maxMessage bounds a server's message, which may quote a value of any length.
+const maxMessage = 1000
+
+// shortened returns a server's message as valid UTF-8 of about maxMessage bytes at most.
+func shortened(message string) string {
+	text := rawtext.Text([]byte(message))
+	if len(text) <= maxMessage {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxMessage], "") + "..."
 }
 
 // codeOf sorts SQLSTATEs into what may pass by itself and what somebody has to mend.

@@ -42,7 +42,7 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 		}
 		queries = append(queries, q)
 	}
-	if err := t.run(ctx, "comparing rows", queries...); err != nil {
+	if err := t.read(ctx, "comparing rows", s, queries...); err != nil {
 		return nil, err
 	}
 	return prints, t.node.answered(seen)

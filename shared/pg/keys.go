@@ -48,13 +48,13 @@ func (t *Tx) lookUp(ctx context.Context, doing string, s table.Source, keys []ta
 	}
 	err := ask(keys, nil)
 	if err == nil || seen || plain {
-		return err
+		return t.locate(ctx, s, err)
 	}
 	readable, places, err := t.readable(ctx, keyParams(s), keys, last, err)
-	if err != nil || len(readable) == 0 {
-		return err
+	if err == nil && len(readable) > 0 {
+		err = ask(readable, places)
 	}
-	return ask(readable, places)
+	return t.locate(ctx, s, err)
 }
 
 // marked puts queries behind the savepoint keysMark: if the node cannot read one of their keys the
@@ -183,6 +183,10 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 			if err = r.retry(err); err == nil {
 				continue
 			}
+		}
+		if err != nil && isUnreadable(sqlState(err)) {
+			_ = r.stream.close()
+			err = r.tx.locate(r.ctx, r.source, err)
 		}
 		if err != nil || values == nil {
 			return -1, table.KeyedRow{}, err

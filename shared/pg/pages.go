@@ -55,7 +55,7 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.Span, b
 	if err != nil {
 		return nil, err
 	}
-	return horizons, t.run(ctx, "comparing pages", queries...)
+	return horizons, t.read(ctx, "comparing pages", s, queries...)
 }
 
 // A statement over several spans is not much longer than statementBytes, holds no more than statementGroups groups of rows in the
@@ -104,7 +104,7 @@ func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Span
 			}
 		}
 	}
-	return horizons, t.run(ctx, "comparing pages", queries...)
+	return horizons, t.read(ctx, "comparing pages", s, queries...)
 }
 
 // stretchOf sums the rows of one span by bucket. The server finds the bucket among few that lie close together, which is much
@@ -236,5 +236,5 @@ func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, r
 			return err
 		},
 	}
-	return lists, t.run(ctx, "listing differing ranges", append(settings(plansFor(s, scanPlans)), q)...)
+	return lists, t.read(ctx, "listing differing ranges", s, append(settings(plansFor(s, scanPlans)), q)...)
 }

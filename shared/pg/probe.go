@@ -48,7 +48,7 @@ func (t *Tx) sampleLeaves(ctx context.Context, s table.Source, count int) ([]tab
 			},
 		})
 	}
-	return sampled, t.run(ctx, "sampling keys", queries...)
+	return sampled, t.read(ctx, "sampling keys", s, queries...)
 }
 
 // share divides count in proportion to part of whole, at least one.
@@ -86,7 +86,7 @@ func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]tab
 	}
 	percent := min(100, 100*float64(count)/max(1, float64(rows)))
 	var sampled []table.Sampled
-	return sampled, t.run(ctx, "sampling keys", query{
+	return sampled, t.read(ctx, "sampling keys", s, query{
 		sql: fmt.Sprintf("SELECT %s FROM %s TABLESAMPLE pg_catalog.bernoulli (%s)", strings.Join(bounds(s), ", "), s.Relation,
 			strconv.FormatFloat(percent, 'f', 6, 64)),
 		row: func(v [][]byte) error {

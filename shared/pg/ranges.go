@@ -128,7 +128,7 @@ func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]
 		}
 		queries = append(queries, q)
 	}
-	if err := t.run(ctx, "comparing blocks", queries...); err != nil {
+	if err := t.read(ctx, "comparing blocks", s, queries...); err != nil {
 		return nil, 0, err
 	}
 	return sums, seenBy, t.node.answered(seen)
@@ -164,7 +164,7 @@ func (t *Tx) List(ctx context.Context, s table.Source, ranges []table.Range, lim
 		}
 		queries = append(queries, q)
 	}
-	return lists, t.run(ctx, "listing differing blocks", queries...)
+	return lists, t.read(ctx, "listing differing blocks", s, queries...)
 }
 
 // Cut gives the key of every step-th row of a range, the first not among them: boundaries that split a range which
@@ -188,7 +188,7 @@ func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64,
 		keys = append(keys, readKey(v))
 		return nil
 	}
-	return keys, t.run(ctx, "splitting a block", append(settings(plansFor(s, plans)), q)...)
+	return keys, t.read(ctx, "splitting a block", s, append(settings(plansFor(s, plans)), q)...)
 }
 
 // settings turns planner settings into a query.

@@ -83,7 +83,7 @@ func (a *attempt) update(ctx context.Context, list []placed) error {
 		return err
 	}
 	if !guarded || !v.Unique {
-		return refusedOne(list, v)
+		return a.refusedOne(list, v)
 	}
 	if len(list) == 1 || a.replacements > exactReplacements {
 		return a.replace(ctx, list, fmt.Sprintf("another row holds a value that constraint %q wants to be unique", v.Constraint))
@@ -95,14 +95,22 @@ func (a *attempt) update(ctx context.Context, list []placed) error {
 }
 
 // refusedOne names the row that the node refused, if that is known.
-func refusedOne(list []placed, v *table.ViolationError) error {
+func (a *attempt) refusedOne(list []placed, v *table.ViolationError) error {
 	if v.Column != "" && v.Place < len(list) {
-		return v.Of(list[v.Place].Key)
+		return a.target.withEncodings(v.Of(list[v.Place].Key))
 	}
 	if len(list) == 1 {
 		return v.Of(list[0].Key)
 	}
 	return v
+}
+
+// withEncodings adds to the error of a value that the target cannot hold the encodings, if they differ.
+func (t *Target) withEncodings(err error) error {
+	if t.Encodings == "" {
+		return err
+	}
+	return fault.Wrap(err, fault.CodeOf(err), "%s; %s", fault.PublicMessage(err), t.Encodings)
 }
 
 // replace deletes rows that are inserted again at the end.
@@ -160,7 +168,7 @@ func (a *attempt) insert(ctx context.Context, list []placed) error {
 		return err
 	}
 	if v.Column != "" {
-		return refusedOne(list, v)
+		return a.refusedOne(list, v)
 	}
 	if len(list) == 1 {
 		return a.refusedInsert(ctx, list[0].Key, v)

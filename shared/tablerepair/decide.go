@@ -148,7 +148,7 @@ func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows
 	var refused *table.ViolationError
 	switch {
 	case errors.As(err, &refused) && refused.Column != "":
-		return refused.Of(keys[of[refused.Place]])
+		return t.withEncodings(refused.Of(keys[of[refused.Place]]))
 	case err != nil:
 		return err
 	}

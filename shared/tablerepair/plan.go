@@ -62,8 +62,10 @@ type Target struct {
 	Write  table.Target `json:"write"`
 	// Columns follow Write.Names. The first Common of them are the source's too; what follows is an ignored column that
 	// only the target has.
-	Columns    []Column           `json:"columns"`
-	Common     int                `json:"common"`
+	Columns []Column `json:"columns"`
+	Common  int      `json:"common"`
+	// Encodings says which server encodings source and target have, for errors, where they differ.
+	Encodings  string             `json:"encodings,omitempty"`
 	ByText     bool               `json:"by_text,omitempty"` // the nodes may hold different keys to be equal
 	Deferrable []table.Deferrable `json:"deferrable,omitempty"`
 	// Deletes and Updates are foreign keys of other tables that would change rows there: with fire_triggers.

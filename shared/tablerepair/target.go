@@ -111,6 +111,9 @@ func (t *targeting) fragments() {
 		Source: source(t.node, 1), Into: table.Quote(t.plan.Schema) + "." + table.Quote(t.plan.Table),
 	}
 	t.target.Write.Path = t.common.WritingPath(t.plan.Schema, t.node, 1)
+	if source, target := t.source, t.node; source.Encoding != target.Encoding {
+		t.target.Encodings = fmt.Sprintf("node %q has the encoding %s, node %q %s", source.Node, source.Encoding, target.Node, target.Encoding)
+	}
 	t.target.ByText = slices.Contains(t.common.ByText, true)
 }
 
