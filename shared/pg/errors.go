@@ -70,9 +70,15 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 // statementCancelled is the SQLSTATE of a statement that took too long, or that an administrator cancelled.
 const statementCancelled = "57014"
 
+// notSupported is the SQLSTATE of what a server cannot do, such as converting its encoding to UTF-8.
+const notSupported = "0A000"
+
 // describe is the server's message with what helps to mend it. DETAIL is left out: it quotes rows.
 func describe(e *pgconn.PgError) string {
 	text := fmt.Sprintf("%s (SQLSTATE %s)", shortened(e.Message), e.Code)
+	if e.Code == notSupported && strings.Contains(e.Message, "client_encoding") { // the detail names the encodings
+		text += ". " + e.Detail
+	}
 	if e.Position > 0 {
 		text += fmt.Sprintf(" at character %d", e.Position)
 	}
@@ -82,8 +88,9 @@ func describe(e *pgconn.PgError) string {
 	return text
 }
 
-// maxMessage bounds a server's message, which may quote a value of any length.
-const maxMessage = 1000
+// maxMessage bounds a server's message, which may quote a value of any length: a fault leaves room for a
+// kilobyte of what it is given.
+const maxMessage = 800
 
 // shortened returns a server's message as valid UTF-8 of about maxMessage bytes at most.
 func shortened(message string) string {
