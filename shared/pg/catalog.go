@@ -124,6 +124,7 @@ func (c *catalogue) details(ctx context.Context) error {
 		query{sql: leavesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
 			return c.addLeaf(v)
 		}},
+		filesQuery(table.Quote(c.schema)+"."+table.Quote(c.name), c.setFiles),
 		explain("SELECT 1 FROM "+c.d.Relation(c.schema, c.name), &plan),
 		query{sql: "SELECT " + probeDigest(c.seeds), row: func(v [][]byte) error {
 			c.d.Probe = string(v[0])
@@ -141,6 +142,15 @@ func (c *catalogue) details(ctx context.Context) error {
 		col.Type, col.Labels = t, labels
 		c.d.Columns = append(c.d.Columns, col.Column)
 	}
+	return nil
+}
+
+// setFiles refuses a table that has taken the name since the description began.
+func (c *catalogue) setFiles(files table.Files) error {
+	if files.OID != c.oid {
+		return fault.New(fault.Unavailable, "node %q: table %s was replaced while the catalogue was read", c.d.Node, table.Name(c.schema, c.name))
+	}
+	c.d.Files = files
 	return nil
 }
 

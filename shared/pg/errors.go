@@ -67,6 +67,18 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	return fault.Wrap(err, codeOf(pgErr.Code), "node %q: %s: %s", n.name, doing, text)
 }
 
+// lockFault names the table of a lock that was not granted in time.
+func (n *Node) lockFault(relation string, err error) error {
+	if relation == "" || sqlState(err) != lockNotAvailable {
+		return err
+	}
+	return fault.Wrap(err, fault.CodeOf(err), "%s. Hint: for %s another session has held or waited for a lock on %s that excludes reading, as ALTER TABLE, VACUUM FULL, TRUNCATE and pg_repack do: see pg_locks",
+		fault.PublicMessage(err), lockTimeout, strings.TrimPrefix(relation, "ONLY "))
+}
+
+// lockNotAvailable is the SQLSTATE of a lock that was not granted within lock_timeout.
+const lockNotAvailable = "55P03"
+
 // statementCancelled is the SQLSTATE of a statement that took too long, or that an administrator cancelled.
 const statementCancelled = "57014"
 

@@ -145,8 +145,17 @@ func (t *Tx) perSpan(s table.Source, spans []table.Span, ask func(i int) query) 
 		}
 		queries = append(queries, ask(i))
 		last := i+1 == len(spans) || spans[i+1].Leaf != span.Leaf
-		if leaf := s.Leaves[span.Leaf]; last && leaf.Filenode != 0 {
+		if !last {
+			continue
+		}
+		switch leaf := s.Leaves[span.Leaf]; {
+		case leaf.Filenode != 0:
 			queries = append(queries, t.sameFilenode(leaf))
+		case t.access.Lock: // the whole table is read, as it is
+		case s.Files.IsZero():
+			return nil, fault.New(fault.Conflict, "node %q: an earlier version planned this, without the files of %s: start it again", t.node.name, leaf.Relation)
+		default:
+			queries = append(queries, t.sameFiles(s.Relation, s.Files))
 		}
 	}
 	return queries, nil

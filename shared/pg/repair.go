@@ -30,13 +30,14 @@ type RepairTx struct {
 	over      bool // rolled back: nothing more can be written
 }
 
-// BeginRepair takes a connection for a transaction, which begins on the server with the first call.
+// BeginRepair takes a connection for a transaction, which begins on the server with the first call. The
+// table is not locked before Hold.
 func (n *Node) BeginRepair(ctx context.Context, access table.Access) (*RepairTx, error) {
 	conn, err := n.acquire(ctx, access)
 	if err != nil {
 		return nil, err
 	}
-	return &RepairTx{tx: &Tx{node: n, conn: conn, mode: readWrite, access: access}}, nil
+	return &RepairTx{tx: &Tx{node: n, conn: conn, mode: readWrite, access: access.Unguarded()}}, nil
 }
 
 // Close rolls back what was not committed, and ends the session.

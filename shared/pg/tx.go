@@ -157,6 +157,11 @@ func (t *Tx) open(ctx context.Context, doing string, queries ...query) (*stream,
 	for _, q := range queries {
 		s.send(q)
 	}
+	if !t.access.Files.IsZero() {
+		check := t.sameFiles(t.access.Relation, t.access.Files)
+		s.check = check.row
+		s.send(check)
+	}
 	if t.keep { // locks taken behind a savepoint go with it, the snapshot stays
 		s.send(query{sql: "ROLLBACK TO SAVEPOINT ace"})
 		s.send(query{sql: "RELEASE SAVEPOINT ace"})
@@ -185,9 +190,8 @@ func (t *Tx) beginning() []query {
 	if t.snapshot != "" {
 		queries = append(queries, importQuery(t.snapshot))
 	}
-	if t.access.Lock != "" {
-		queries = append(queries, query{sql: "SET LOCAL lock_timeout = '" + lockTimeout + "'"},
-			query{sql: "LOCK TABLE " + t.access.Lock + " IN ACCESS SHARE MODE"})
+	if t.access.Lock {
+		queries = append(queries, query{sql: "SET LOCAL lock_timeout = '" + lockTimeout + "'"}, query{sql: lockSQL(t.access.Relation)})
 	}
 	return append(queries, settingsQuery(pinned, t.access.SearchPath, t.node.timeout))
 }
@@ -225,8 +229,9 @@ type stream struct {
 	doing    string
 	pipeline *pgconn.Pipeline
 	reader   *pgconn.ResultReader
-	index    int // of the query whose rows are being read; negative: BEGIN and what else comes first
-	count    int // of the queries; an end of the transaction or savepoint may follow
+	index    int                         // of the query whose rows are being read; negative: BEGIN and what else comes first
+	count    int                         // of the queries; an end of the transaction or savepoint may follow
+	check    func(values [][]byte) error // reads the row of the check that follows the queries; nil: there is none
 }
 
 func (s *stream) send(q query) {
@@ -240,6 +245,11 @@ func (s *stream) next() (int, [][]byte, error) {
 			if s.reader.NextRow() {
 				if s.index >= 0 && s.index < s.count {
 					return s.index, s.reader.Values(), nil
+				}
+				if s.index == s.count && s.check != nil {
+					if err := s.check(s.reader.Values()); err != nil {
+						return s.index, nil, err
+					}
 				}
 				continue
 			}
@@ -265,7 +275,7 @@ func (s *stream) next() (int, [][]byte, error) {
 
 func (s *stream) fail(err error) error {
 	s.tx.broken = true
-	return s.tx.node.fault(s.ctx, s.doing, err)
+	return s.tx.node.lockFault(s.tx.access.Relation, s.tx.node.fault(s.ctx, s.doing, err))
 }
 
 // close ends the reading; results not read yet are thrown away.

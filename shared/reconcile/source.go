@@ -55,7 +55,7 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 			s.KeyHash = c.keyHash(s.Order, r.Seeds.Inner)
 		}
 	}
-	s.SearchPath, s.Lockable = searchPath(r, d, key), d.Lockable
+	s.SearchPath, s.Lockable, s.Files = searchPath(r, d, key), d.Lockable, d.Files
 	s.Foreign = r.Filter != "" || c.foreign(d, key)
 	return s
 }

@@ -198,6 +198,7 @@ type Description struct {
 	LeavesHidden  bool   // some leaves may not be read by themselves: only the parent is
 	RowEstimate   int64  // the planner's
 	Probe         string // digest of constants: the same on nodes whose digests can be compared
+	Files         Files
 }
 
 // Column gives the column of that name.
@@ -240,6 +241,8 @@ type Source struct {
 	SearchPath string `json:"search_path"` // value for set_config
 	// Lockable: the role may lock the table, so that it is locked before the snapshot is taken.
 	Lockable bool `json:"lockable,omitempty"`
+	// Files are those of the table at plan time. Plans of earlier versions have none.
+	Files Files `json:"files,omitzero"`
 	// Foreign: reading the table may run SQL or functions that are not built in.
 	Foreign bool     `json:"foreign,omitempty"`
 	Key     []string `json:"key"`      // references of the key columns
@@ -290,12 +293,26 @@ type OrderGroup struct {
 	Equal   string `json:"equal"`
 }
 
+// Files identifies the files that hold a table's rows. They change whenever the table or one of its
+// partitions is rewritten, truncated, replaced, attached or detached.
+type Files struct {
+	OID    string `json:"oid"`    // of the table
+	Digest string `json:"digest"` // of the OIDs and file numbers of the table and all of its partitions
+}
+
+// IsZero reports whether the files are not known.
+func (f Files) IsZero() bool { return f == Files{} }
+
 // Access is what a transaction on a table needs to know before its first statement.
 type Access struct {
 	SearchPath string
-	// Lock is the relation that is locked in ACCESS SHARE mode before the transaction takes its
-	// snapshot, as a FROM clause names it. Empty: no relation is locked first.
-	Lock string
+	// Relation is the table, as a FROM clause names it. Empty: it is not known.
+	Relation string
+	// Lock: the relation is locked in ACCESS SHARE mode before the transaction takes its snapshot.
+	Lock bool
+	// Files: every read checks that the relation has these files, while it holds the lock that the
+	// read took. Zero: no read does.
+	Files Files
 	// Foreign: the transaction may run SQL or functions that are not built in, which may leave something
 	// in the session. The session is reset when the transaction ends.
 	Foreign bool
@@ -303,19 +320,31 @@ type Access struct {
 	UserSQL bool
 }
 
-// Access returns how a transaction that reads the table begins.
+// Access returns how a transaction that reads the table begins. Either the lock or the check of the
+// files makes sure that its snapshot is not older than a rewrite of the table. A plan of an earlier
+// version does not say whether the role may lock the table, and has nothing to check: it locks.
 func (s Source) Access() Access {
-	a := Access{SearchPath: s.SearchPath, Foreign: s.Foreign || s.Filter != "", UserSQL: s.Filter != ""}
-	if s.Lockable {
-		a.Lock = s.Relation
+	a := Access{
+		SearchPath: s.SearchPath, Relation: s.Relation, Lock: s.Relation != "" && (s.Lockable || s.Files.IsZero()),
+		Foreign: s.Foreign || s.Filter != "", UserSQL: s.Filter != "",
+	}
+	if !a.Lock {
+		a.Files = s.Files
 	}
 	return a
 }
 
-// Unlocked returns the same access without the lock, for a transaction that holds its snapshot for
-// longer than the table may be locked.
-func (a Access) Unlocked() Access {
-	a.Lock = ""
+// Strict returns how a transaction begins that must read the very files of the plan.
+func (s Source) Strict() Access {
+	a := s.Access()
+	a.Files = s.Files
+	return a
+}
+
+// Unguarded returns the same access without lock and check, for a transaction that outlives the
+// locks of its reads. Its reads must check the files themselves.
+func (a Access) Unguarded() Access {
+	a.Lock, a.Files = false, Files{}
 	return a
 }
 

@@ -51,9 +51,14 @@ func sameReading(planned, now table.Source, strategy string) bool {
 	if byLeaf && !slices.EqualFunc(planned.Leaves, now.Leaves, func(a, b table.Leaf) bool { return a.Relation == b.Relation }) {
 		return false
 	}
+	if !planned.Files.IsZero() && planned.Files.OID != now.Files.OID { // another table has the name
+		return false
+	}
 	planned.Leaves, now.Leaves = nil, nil
-	planned.Foreign, now.Foreign = false, false // a plan of an earlier version lacks it
-	if planned.KeyIndex == "" {                 // and so these
+	planned.Files, now.Files = table.Files{}, table.Files{}
+	planned.Lockable, now.Lockable = false, false // plans of earlier versions lack these two
+	planned.Foreign, now.Foreign = false, false
+	if planned.KeyIndex == "" { // and so these
 		now.KeyIndex, now.Unversioned = "", false
 	}
 	return reflect.DeepEqual(planned, now)

@@ -146,7 +146,7 @@ func (j *job) open(ctx context.Context) ([]Tx, error) {
 	for i, node := range j.nodes {
 		access := j.plan.Sources[i].Access()
 		if j.pass != nil { // a snapshot that is kept between units must not keep a lock
-			access = access.Unlocked()
+			access = access.Unguarded()
 		}
 		tx, err := node.Begin(ctx, access)
 		if err != nil {

@@ -1,6 +1,7 @@
 package tablerepair
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -8,6 +9,34 @@ import (
 	"ace/shared/fault"
 	"ace/shared/table"
 )
+
+// checkDeletions looks at the source once more, in a new snapshot, and keeps rows whose keys it has by
+// now. See the package's comment for why.
+func (a *attempt) checkDeletions(ctx context.Context, source Source) error {
+	if source == nil || a.totals.Deleted == 0 {
+		return nil
+	}
+	keysOnly, before := a.target.Read, a.totals.Skipped
+	keysOnly.Columns = keysOnly.Key
+	err := eachWindow(ctx, a.store, a.totals.Parts, only(opDelete), func(list []placed) error {
+		stream, err := source.Rows(ctx, keysOnly, keysOf(list))
+		if err != nil {
+			return err
+		}
+		return places(stream, func(at int) {
+			a.kept.set(list[at].at)
+			a.totals.undo(0, 1)
+		})
+	})
+	if n := a.totals.Skipped - before; n > 0 {
+		a.totals.Warnings = append(a.totals.Warnings, keptRows(a.target.Node, n))
+	}
+	return cmp.Or(err, source.Renew(ctx))
+}
+
+func keptRows(node string, n int64) string {
+	return fmt.Sprintf("node %s: %d rows that were to be deleted came to the source of truth meanwhile, and were left as they are: repair again if replication does not bring them", node, n)
+}
 
 // lookAgain takes back insertions of rows that the source has written meanwhile. A row that is not there cannot be locked: a
 // change that the source made to it may have come to the target before the row was inserted, found nothing, and been
@@ -96,12 +125,13 @@ func (a *attempt) withdraw(ctx context.Context, list []placed) error {
 	for _, c := range list {
 		a.withdrawn.set(c.at)
 	}
-	a.totals.withdraw(int64(len(list)))
+	a.totals.undo(int64(len(list)), 0)
 	return a.tx.Delete(ctx, a.target.Write, keysOf(list))
 }
 
-// withdraw counts rows as skipped that were counted as inserted.
-func (t *Totals) withdraw(n int64) {
-	t.Inserted -= n
-	t.Skipped += n
+// undo counts rows as skipped that were counted as inserted or deleted.
+func (t *Totals) undo(inserted, deleted int64) {
+	t.Inserted -= inserted
+	t.Deleted -= deleted
+	t.Skipped += inserted + deleted
 }

@@ -30,7 +30,8 @@ func (a *attempt) deletes(ctx context.Context) error {
 	if a.totals.Deleted == 0 {
 		return nil
 	}
-	return a.windows(ctx, only(opDelete), func(list []placed) error {
+	done := func(op string, at int64) bool { return op == opDelete && !a.kept.has(at) }
+	return a.windows(ctx, done, func(list []placed) error {
 		return a.tx.Delete(ctx, a.target.Write, keysOf(list))
 	})
 }

@@ -1,6 +1,7 @@
 package tablerepair
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -23,6 +24,7 @@ type attempt struct {
 	tx           Tx
 	replaced     bitmap // changes whose rows were deleted and are to be inserted
 	withdrawn    bitmap // insertions that were taken back
+	kept         bitmap // deletions that are not done
 	replacements int
 	gone         int64 // changes gone over since they were decided
 }
@@ -60,7 +62,8 @@ func (j *job) repair(ctx context.Context) (Totals, error) {
 	return a.totals, nil
 }
 
-// prepare takes the fence and makes sure that the task is still ours: from here on a later runner has to wait.
+// prepare takes the fence and makes sure that the task is still ours: from here on a later runner has to wait. Then it
+// locks the table.
 func (a *attempt) prepare(ctx context.Context) error {
 	if err := takeFence(ctx, a.tx, a.plan, a.target.Node, fenceWait); err != nil {
 		return err
@@ -69,6 +72,9 @@ func (a *attempt) prepare(ctx context.Context) error {
 		return err
 	}
 	if err := a.unsettled(ctx); err != nil {
+		return err
+	}
+	if err := a.tx.Hold(ctx, a.target.Write.Source); err != nil {
 		return err
 	}
 	reason, err := a.tx.KeepLocal(ctx)
@@ -183,23 +189,29 @@ func (a *attempt) hold(ctx context.Context, held *bitmap) error {
 		if err != nil {
 			return err
 		}
-		at := 0
-		for at >= 0 && err == nil {
-			if at, _, err = stream.Next(); at >= 0 && err == nil {
-				held.set(first + int64(at))
-			}
-		}
+		err = places(stream, func(at int) { held.set(first + int64(at)) })
 		first += int64(len(keys))
-		if closing := stream.Close(); err == nil {
-			err = closing
-		}
 		return err
 	})
+}
+
+// places calls fn for the place of each row of a stream, and closes the stream.
+func places(stream table.RowStream, fn func(at int)) error {
+	for {
+		at, _, err := stream.Next()
+		if at < 0 || err != nil {
+			return cmp.Or(err, stream.Close())
+		}
+		fn(at)
+	}
 }
 
 // write stores the manifest, applies, verifies and commits. After an error of Commit only Settle knows what happened.
 func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
 	if err := a.announce(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.checkDeletions(ctx, source); err != nil {
 		return nil, err
 	}
 	if err := a.withPath(ctx, a.apply); err != nil {

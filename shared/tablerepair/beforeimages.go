@@ -170,7 +170,7 @@ func (d *beforeDocument) node(ctx context.Context, i image) error {
 	separator := "\n"
 	err = eachChange(ctx, d.store, i.Totals.Parts, all, func(c placed) error {
 		row, err := left.row(c)
-		if err != nil || row == nil && c.Op == opInsert { // the insertion was taken back
+		if err != nil || left.undone(c) || row == nil && c.Op == opInsert {
 			return err
 		}
 		d.print(separator)

@@ -9,11 +9,12 @@ import (
 )
 
 // altered is a row as it was left, where that is not what was decided alone: a trigger changed it, it was inserted where
-// the table has columns that the source has not, or the insertion was taken back.
+// the table has columns that the source has not, the insertion was taken back, or the deletion was not done.
 type altered struct {
 	At        int64     `json:"at"`            // number of the change
 	Row       table.Row `json:"row,omitempty"` // none: there is no such row
 	Withdrawn bool      `json:"withdrawn,omitempty"`
+	Kept      bool      `json:"kept,omitempty"` // the deletion was not done
 }
 
 // leftRows tells how an attempt left the rows: as it was decided, but for those that are stored as altered.
@@ -67,18 +68,26 @@ func (l *leftRows) row(c placed) (table.Row, error) {
 	return l.next.Row, nil
 }
 
-// withdrawn counts the insertions that were taken back.
-func withdrawn(ctx context.Context, store archive.Store, stored *Stored) (n int64, err error) {
+// undone reports whether a change was not done or was taken back. It follows row.
+func (l *leftRows) undone(c placed) bool {
+	return l.next.At == c.at && (l.next.Withdrawn || l.next.Kept)
+}
+
+// undone counts the insertions that were taken back, and the deletions that were not done.
+func undone(ctx context.Context, store archive.Store, stored *Stored) (inserted, deleted int64, err error) {
 	l, err := openLeft(ctx, store, stored)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer l.close()
 	for l.next.At >= 0 && err == nil {
-		if l.next.Withdrawn {
-			n++
+		switch {
+		case l.next.Withdrawn:
+			inserted++
+		case l.next.Kept:
+			deleted++
 		}
 		err = l.advance()
 	}
-	return n, err
+	return inserted, deleted, err
 }

@@ -187,8 +187,8 @@ func nodeOf(n NodeResult) reportNode {
 	return about
 }
 
-// rows writes the changes that pick chooses, each with the row before and as it was left. Insertions that were taken back
-// are none.
+// rows writes the changes that pick chooses, each with the row before and as it was left. Changes that were
+// not done, or were taken back, are left out.
 func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick picker) error {
 	left, err := openLeft(ctx, d.store, n.altered)
 	if err != nil {
@@ -199,7 +199,7 @@ func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick
 	separator := "\n"
 	return eachChange(ctx, d.store, n.Totals.Parts, pick, func(c placed) error {
 		row, err := left.row(c)
-		if err != nil || row == nil && c.Op == opInsert {
+		if err != nil || left.undone(c) || row == nil && c.Op == opInsert {
 			return err
 		}
 		before, err := e.encode(c.Before)

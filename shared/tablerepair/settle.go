@@ -60,7 +60,7 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	if err == nil || !errors.Is(err, archive.ErrNotFound) {
 		return o, err
 	}
-	tx, err := s.node.BeginRepair(ctx, s.target.Write.Access().Unlocked())
+	tx, err := s.node.BeginRepair(ctx, s.target.Write.Access())
 	if err != nil {
 		return outcome{Outcome: Unknown}, err
 	}
@@ -91,10 +91,13 @@ func (s *settler) found(ctx context.Context, tx Tx, m *Manifest) (o outcome, err
 		return outcome{Outcome: o.Outcome}, err
 	}
 	o.Totals = m.Totals
-	n, err := withdrawn(ctx, s.store, o.Altered)
-	if n > 0 {
-		o.Totals.withdraw(n)
-		o.Totals.Warnings = append(o.Totals.Warnings, leftOut(m.Node, n))
+	inserted, deleted, err := undone(ctx, s.store, o.Altered)
+	o.Totals.undo(inserted, deleted)
+	if deleted > 0 {
+		o.Totals.Warnings = append(o.Totals.Warnings, keptRows(m.Node, deleted))
+	}
+	if inserted > 0 {
+		o.Totals.Warnings = append(o.Totals.Warnings, leftOut(m.Node, inserted))
 	}
 	return o, err
 }
@@ -128,6 +131,11 @@ func (s *settler) find(ctx context.Context, tx Tx, m *Manifest, altered *Stored)
 	}
 	if status == "aborted" || status == "in progress" { // in progress: not ours, whose locks are free
 		return RolledBack, nil
+	}
+	source := s.target.Write.Source
+	source.Files = table.Files{} // rows tell, whichever files hold them now
+	if err := tx.Hold(ctx, source); err != nil {
+		return "", err
 	}
 	before, after, err := s.images(ctx, tx, m, altered)
 	switch {

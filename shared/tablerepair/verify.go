@@ -24,9 +24,13 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	}()
 	err := a.windows(ctx, all, func(list []placed) error {
 		return a.readBack(ctx, list, func(c placed, row table.Row) (err error) {
-			left := altered{At: c.at, Row: row, Withdrawn: a.withdrawn.has(c.at)}
-			decided := holds(a.target.Columns, row, c.row()) || left.Withdrawn && row == nil
-			if decided && !left.Withdrawn && (c.Op != opInsert || len(c.After) == len(a.target.Columns)) {
+			left := altered{At: c.at, Row: row, Withdrawn: a.withdrawn.has(c.at), Kept: a.kept.has(c.at)}
+			undone, want := left.Withdrawn || left.Kept, c.row()
+			if undone {
+				want = c.Before
+			}
+			decided := holds(a.target.Columns, row, want)
+			if decided && !undone && (c.Op != opInsert || len(c.After) == len(a.target.Columns)) {
 				return nil
 			}
 			if !decided && !a.target.Fires {

@@ -106,9 +106,9 @@ func (j *job) begin(ctx context.Context, target func(context.Context) error) (so
 		if err := target(ctx); err != nil {
 			return nil, err
 		}
-		return j.source.Begin(ctx, j.target.Read.Access())
+		return j.source.Begin(ctx, j.target.Read.Strict())
 	}
-	if source, err = j.source.Begin(ctx, j.target.Read.Access()); err != nil {
+	if source, err = j.source.Begin(ctx, j.target.Read.Strict()); err != nil {
 		return nil, err
 	}
 	if err := target(ctx); err != nil {
@@ -159,7 +159,7 @@ func (j *job) dryRun(ctx context.Context) (Totals, error) {
 	}
 	var node Reader
 	source, err := j.begin(ctx, func(ctx context.Context) (err error) {
-		node, err = j.node.Begin(ctx, j.target.Write.Access())
+		node, err = j.node.Begin(ctx, j.target.Write.Strict())
 		return err
 	})
 	if node != nil {
