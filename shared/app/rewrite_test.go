@@ -54,7 +54,8 @@ func (r *rewriter) rewrite(nodes ...int) {
 	rewritten.Wait()
 }
 
-const waitsForTable = `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
+const waitsForTable = `SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+	WHERE NOT l.granted AND l.locktype = 'relation' AND a.datname = current_database() AND a.application_name = 'ace')`
 
 // commit waits for a waiting reader, or for the end of the test.
 func (r *rewriter) commit(node int) {

@@ -57,7 +57,11 @@ func TestTx_KeepEndsTheLocksOfACallButNotTheSnapshot(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 10)
-	tx := begin(t, n, s)
+	tx, err := n.Begin(t.Context(), s.Access().Unguarded())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tx.Close)
 	for range 3 {
 		tx.Keep()
 		sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}})
