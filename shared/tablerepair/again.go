@@ -16,22 +16,41 @@ func (a *attempt) checkDeletions(ctx context.Context, source Source) error {
 	if source == nil || a.totals.Deleted == 0 {
 		return nil
 	}
-	keysOnly, before := a.target.Read, a.totals.Skipped
-	keysOnly.Columns = keysOnly.Key
+	before := a.totals.Skipped
 	err := eachWindow(ctx, a.store, a.totals.Parts, only(opDelete), func(list []placed) error {
-		stream, err := source.Rows(ctx, keysOnly, keysOf(list))
-		if err != nil {
-			return err
-		}
-		return places(stream, func(at int) {
-			a.kept.set(list[at].at)
-			a.totals.undo(0, 1)
-		})
+		return a.keepFound(ctx, source, list)
 	})
 	if n := a.totals.Skipped - before; n > 0 {
 		a.totals.Warnings = append(a.totals.Warnings, keptRows(a.target.Node, n))
 	}
 	return cmp.Or(err, source.Renew(ctx))
+}
+
+// keepFound keeps the rows whose keys the source has, unless replication is bringing them.
+func (a *attempt) keepFound(ctx context.Context, source Source, list []placed) error {
+	keysOnly := a.target.Read
+	keysOnly.Columns = keysOnly.Key
+	stream, err := source.Rows(ctx, keysOnly, keysOf(list))
+	if err != nil {
+		return err
+	}
+	var found []placed
+	if err := places(stream, func(at int) { found = append(found, list[at]) }); err != nil || len(found) == 0 {
+		return err
+	}
+	since := make([]bool, len(found))
+	if a.unit.Applied != "" {
+		if since, err = source.WrittenSince(ctx, a.target.Read, keysOf(found), a.unit.Applied); err != nil {
+			return err
+		}
+	}
+	for i, c := range found {
+		if !since[i] {
+			a.kept.set(c.at)
+			a.totals.undo(0, 1)
+		}
+	}
+	return nil
 }
 
 func keptRows(node string, n int64) string {

@@ -4,8 +4,8 @@
 // The document only says which keys to look at, those of the pair of source and target; values come from the databases as
 // they are now. Each target is repaired in one transaction of its own (attempt.go), which takes a lock that only one repair
 // of a table can hold, the fence; locks the target's rows; takes one snapshot of the source and decides (decide.go); stores
-// before-images and a manifest that names the transaction (record.go); applies what was stored (apply.go); looks at the
-// source again where it inserted (again.go); reads every row back (verify.go), and commits. Whether it did is found out from
+// before-images and a manifest that names the transaction (record.go); looks at the source again for what it will delete;
+// applies what was stored (apply.go); looks at the source again where it inserted (again.go); reads every row back (verify.go), and commits. Whether it did is found out from
 // the manifest (settle.go), by whoever goes on after a crash and by the attempt itself when the answer to COMMIT is lost.
 //
 // Why the rows are locked before the source is read. Where replication brings the source's changes to the target, a
@@ -20,6 +20,29 @@
 // stops it if it is there already. So when rows were inserted, which makes whoever comes now wait, the source is looked at
 // once more: an insertion whose row it has written since replication had last caught up is taken back, and counts as
 // skipped.
+//
+// Why a row is deleted only where its key is absent at the source. A key is absent for the repair when a
+// look-up of the source finds no row. These are the steps:
+//
+//  1. The target's row is locked and read. Nobody else can change it until the transaction ends.
+//  2. The source's table is locked, in ACCESS SHARE mode, before the snapshot is taken. Rewriting a table
+//     (ALTER TABLE, VACUUM FULL, TRUNCATE, pg_repack) is not MVCC-safe: a snapshot that is older than the
+//     rewrite finds no rows. A rewrite needs a lock that excludes ours, so it is over before our snapshot or
+//     begins after our transaction.
+//  3. Each read of the source checks, under its lock, that the table's files are those of the plan, else the
+//     attempt ends with an error. This covers a role that may not lock the table, and a table that was
+//     replaced by another one of the same name.
+//  4. Before the first row is deleted, the source is read again in the same way, in a new snapshot. A key that
+//     is there now is not deleted: the row stays, counts as skipped, and the attempt's part of altered rows
+//     says so. The next repair compares both rows.
+//  5. Exception: replication is bringing the row that step 4 found, because it was written after the last
+//     change that is known to be applied. It could not be inserted while the target's row is there, so this
+//     one is deleted. The insertion waits for our COMMIT and comes out on top.
+//
+// A row that comes to the source after step 4 is as if it came after COMMIT. The target's table is locked
+// too, right after the fence, and its files are checked: a row that is absent there is not inserted because
+// the table was just being rewritten. An undo has no source. It deletes only rows that it has locked and read as the
+// repair left them.
 //
 // Why the source must have what the target had. Where replication brings the target's changes to the source too, a row that
 // was written on the target and is on its way would be taken for one to be mended: the repair would put the source's old

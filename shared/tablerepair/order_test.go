@@ -12,7 +12,7 @@ import (
 // followed is a cluster whose second node subscribes to the first one's public.t.
 func followed(t *testing.T) *pgtest.Cluster {
 	t.Helper()
-	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
+	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"), pgtest.ServerSetting("wal_retrieve_retry_interval", "100ms"))
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE arrived (n serial PRIMARY KEY)`)
 	c.Exec(t, 0, `CREATE PUBLICATION p FOR TABLE t, arrived`)
 	c.Exec(t, 1, `CREATE SUBSCRIPTION s CONNECTION '`+c.DSN(0)+`' PUBLICATION p WITH (copy_data = false)`)
