@@ -32,6 +32,7 @@ func suites(o options) ([]suite, error) {
 	}
 	list := []suite{
 		{name: "live writes", args: tests("./shared/app", "TestLiveWrites_NothingIsMissedAndNothingIsMadeUp"), env: budget},
+		{name: "rewritten tables", args: withoutRace(tests("./shared/app", "TestRewrites_AtRandomMomentsNoRowIsTakenForAbsent")), env: budget},
 		{name: "a large table", args: tests("./local", "TestSurvival_OfALargeTable"), env: budget},
 		{name: "a page of wide rows", args: tests("./shared/render", "TestPage_OfOneHundredThousandDifferencesStaysQuick"), env: budget,
 			figures: "100000 differences of ten columns in Chromium"},
