@@ -86,6 +86,7 @@ vuln: go-version ## known vulnerabilities in what we link; needs the internet, s
 deps: go-version ## install what the tests need: a C compiler, PostgreSQL, Chromium, a MinIO server (minutes the first time, then nothing)
 	infra/toolchain/install-cc.sh
 	infra/postgres/install.sh
+	infra/postgres/install-repack.sh
 	infra/postgres/install-18.sh
 	infra/chromium/install.sh
 	infra/minio/build.sh

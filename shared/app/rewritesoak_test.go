@@ -110,12 +110,12 @@ type operation struct {
 // round rewrites a table at a random moment of a random operation, on one node or on all.
 func (r *rewritten) round(how rewriting) {
 	r.t.Helper()
-	o := operation{name: pick(r.rng, "diff", "diff", "confirm", "rerun", "rerun by ranges", "dry run", "repair", "repair"), table: "t"}
+	o := operation{name: oneOf(r.rng, "diff", "diff", "confirm", "rerun", "rerun by ranges", "dry run", "repair", "repair"), table: "t"}
 	if r.rng.IntN(6) == 0 {
 		o = operation{name: "diff", table: "p"}
 	}
 	document := r.diff[o.table].TaskID
-	nodes := pick(r.rng, []int{0}, []int{1}, []int{0, 1})
+	nodes := oneOf(r.rng, []int{0}, []int{1}, []int{0, 1})
 	switch o.name {
 	case "rerun":
 		o.submit = func() string { return r.s.SubmitRerun(r.t, document, "public."+o.table) }
@@ -128,7 +128,7 @@ func (r *rewritten) round(how rewriting) {
 		o.counts, o.writes = "+20 ~60 -20 =0 /0 committed", true
 		o.submit = func() string { return submitRepair(r.t, r.s, document, "n1", nil) }
 	default:
-		args := []string{"block_rows", "1000", "batch_size", "1", "baseline", pick(r.rng, "last", "none")}
+		args := []string{"block_rows", "1000", "batch_size", "1", "baseline", oneOf(r.rng, "last", "none")}
 		if o.name == "confirm" {
 			args = append(args, "confirm_delay", "50ms")
 		}
@@ -152,7 +152,7 @@ func (r *rewritten) round(how rewriting) {
 	}
 }
 
-func pick[T any](rng *rand.Rand, list ...T) T { return list[rng.IntN(len(list))] }
+func oneOf[T any](rng *rand.Rand, list ...T) T { return list[rng.IntN(len(list))] }
 
 func (r *rewritten) submitUndo(repairID string) string {
 	var submitted api.Submitted
@@ -169,7 +169,7 @@ func (r *rewritten) during(how rewriting, nodes []int, o operation) api.TaskStat
 		took = 300 * time.Millisecond
 	}
 	delay := time.Duration(r.rng.Int64N(int64(took)))
-	times := pick(r.rng, 1, 1, 1, 3)
+	times := oneOf(r.rng, 1, 1, 1, 3)
 	start := time.Now()
 	id := o.submit()
 	done := make(chan error, len(nodes))
