@@ -54,8 +54,10 @@ func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string
 }
 
 // foreignOperators names an operator of these names between built-in types that is not itself built in.
-const foreignOperators = `SELECT oprname FROM pg_operator
-	WHERE oprname = ANY ($1::text[]) AND oprnamespace <> 'pg_catalog'::regnamespace AND oprleft < 16384 AND oprright < 16384 LIMIT 1`
+const foreignOperators = `SELECT o.oprname FROM pg_catalog.pg_operator o
+	WHERE o.oprname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])
+	  AND o.oprnamespace OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.regnamespace::pg_catalog.oid
+	  AND o.oprleft OPERATOR(pg_catalog.<) 16384::pg_catalog.oid AND o.oprright OPERATOR(pg_catalog.<) 16384::pg_catalog.oid LIMIT 1`
 
 var (
 	quoted   = regexp.MustCompile(`(?is)\be'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|"(?:[^"]|"")*"`)

@@ -1,0 +1,233 @@
+package app_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"ace/shared/pg/pgtest"
+)
+
+// trap raises an error and writes a line to the server's log, which a read-only transaction can do
+// and no rollback undoes.
+const trap = `LANGUAGE plpgsql AS $trap$ BEGIN RAISE LOG 'HOSTILE %[1]s'; RAISE EXCEPTION 'HOSTILE %[1]s'; END $trap$`
+
+// Types that stand for a polymorphic parameter.
+var (
+	anyElement = []string{"text", "int8", "int4", "uuid", "bytea", "bool", "name", "app.mood", "app.pair"}                                                                                                                          //nolint:gochecknoglobals // a constant list
+	anyArray   = []string{"text[]", "int8[]", "int4[]", "tid[]", "bytea[]", "uuid[]", "bool[]", "app.mood[]", "regprocedure[]"}                                                                                                     //nolint:gochecknoglobals // a constant list
+	integers   = []string{"int4", "int8"}                                                                                                                                                                                           //nolint:gochecknoglobals // a constant list
+	texts      = []string{"text", "name"}                                                                                                                                                                                           //nolint:gochecknoglobals // a constant list
+	operators  = []string{"=", "<>", "<", "<=", ">", ">=", "&", "%", "||", "+", "-", "*", "/", "~~", "->>", "->"}                                                                                                                   //nolint:gochecknoglobals // a constant list
+	domains    = []string{"text", "bytea", "tid", "xid", "xid8", "regclass", "regprocedure", "regnamespace", "regproc", "pg_lsn", "pg_snapshot", "uuid", "name", "int8", "int4", "int2", "bool", "jsonb", "oid", "numeric", "json"} //nolint:gochecknoglobals // a constant list
+)
+
+// sourceWords are the identifiers in the program's files that contain SQL. Any function or relation
+// of the server that a statement names is among them.
+func sourceWords(t *testing.T) []string {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, pattern := range []string{"../pg/*.go", "../reconcile/*.go", "../rowdigest/*.go", "../tablediff/*.go", "../tablerepair/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, error %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, word := range regexp.MustCompile(`[a-z][a-z0-9_]*`).FindAllString(string(text), -1) {
+				seen[word] = true
+			}
+		}
+	}
+	var words []string
+	for word := range seen {
+		words = append(words, word)
+	}
+	slices.Sort(words)
+	return words
+}
+
+// hostile fills schema app of a node with what a statement would use in the place of what it means,
+// if a name in it were not qualified. It returns how many objects there are.
+func hostile(t *testing.T, c *pgtest.Cluster, node int) int {
+	t.Helper()
+	words := "{" + strings.Join(sourceWords(t), ",") + "}"
+	statements := slices.Concat(hostileFunctions(t, c, node, words), hostileOperators(t, c, node), hostileCasts(), hostileDomains(), hostileViews(t, c, node, words))
+	var script strings.Builder
+	script.WriteString("SET search_path = pg_catalog; DO $do$ DECLARE made int := 0; BEGIN\n")
+	for _, sql := range statements {
+		fmt.Fprintf(&script, "BEGIN EXECUTE %s; made := made + 1; EXCEPTION WHEN OTHERS THEN END;\n", "$x$"+sql+"$x$")
+	}
+	script.WriteString("CREATE TABLE app.made AS SELECT made; END $do$")
+	c.Exec(t, node, script.String())
+	var made int
+	if _, err := fmt.Sscan(c.QueryStrings(t, node, `SELECT made FROM app.made`)[0][0], &made); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("node %s: %d of %d hostile objects", c.Nodes[node].Name, made, len(statements))
+	return made
+}
+
+// hostileFunctions are variants of the server's functions with better-matching parameters: of the
+// same types, of concrete types in the place of polymorphic ones, and of other integers.
+func hostileFunctions(t *testing.T, c *pgtest.Cluster, node int, words string) []string {
+	t.Helper()
+	rows := c.QueryStrings(t, node, `
+		SELECT p.proname, p.prokind, p.proretset, pg_catalog.format_type(p.prorettype, NULL),
+		       (SELECT coalesce(string_agg(format_type(a, NULL), '|' ORDER BY n), '') FROM unnest(p.proargtypes) WITH ORDINALITY u(a, n)),
+		       (SELECT coalesce(string_agg(quote_ident(p.proargnames[n]) || ' ' || format_type(a, NULL), ', ' ORDER BY n) FILTER (WHERE p.proargmodes[n] IN ('o', 't')), '')
+		        FROM unnest(p.proallargtypes) WITH ORDINALITY u(a, n))
+		FROM pg_proc p
+		WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname = ANY ($1::text[])
+		  AND NOT EXISTS (SELECT FROM unnest(p.proargtypes) a WHERE a IN ('internal'::regtype, 'cstring'::regtype))
+		ORDER BY p.oid`, words)
+	var made []string
+	for i, row := range rows {
+		name, kind, set, result, columns := row[0], row[1], row[2] == "t", row[3], row[5]
+		var parameters []string
+		if row[4] != "" {
+			parameters = strings.Split(row[4], "|")
+		}
+		for k, variant := range variants(parameters) {
+			returns := concrete(result, parameters, variant)
+			switch list := strings.Join(variant, ", "); {
+			case kind == "f" && columns != "":
+				made = append(made, function(name, list, "TABLE ("+columns+")", name))
+			case kind == "f" && set:
+				made = append(made, function(name, list, "SETOF "+returns, name))
+			case kind == "f":
+				made = append(made, function(name, list, returns, name))
+			default: // an aggregate stands for a window function too
+				if list == "" {
+					list = "*"
+				}
+				step, final := fmt.Sprintf("step_%d_%d", i, k), fmt.Sprintf("final_%d_%d", i, k)
+				made = append(made, function(step, strings.Join(append([]string{returns}, variant...), ", "), returns, name),
+					function(final, returns, returns, name),
+					fmt.Sprintf("CREATE AGGREGATE app.%s(%s) (SFUNC = app.%s, STYPE = %s, FINALFUNC = app.%s)", name, list, step, returns, final))
+			}
+		}
+	}
+	return made
+}
+
+func function(name, parameters, returns, says string) string {
+	return fmt.Sprintf("CREATE FUNCTION app.%s(%s) RETURNS %s ", name, parameters, returns) + fmt.Sprintf(trap, says)
+}
+
+// variants returns lists of types that a function with these parameters could be called with.
+func variants(parameters []string) [][]string {
+	all := [][]string{nil}
+	for _, parameter := range parameters {
+		choices := []string{parameter}
+		switch parameter {
+		case `"any"`, "anyelement", "anycompatible", "anynonarray", "anycompatiblenonarray":
+			choices = anyElement
+		case "anyarray", "anycompatiblearray":
+			choices = anyArray
+		case "anyenum":
+			choices = []string{"app.mood"}
+		case "record":
+			choices = []string{"record", "app.pair"}
+		case "smallint", "integer", "bigint":
+			choices = append([]string{parameter}, integers...)
+		case "text", "name":
+			choices = append([]string{parameter}, texts...)
+		}
+		var longer [][]string
+		for _, so := range all {
+			for _, choice := range choices {
+				if len(longer) < 12 {
+					longer = append(longer, append(slices.Clone(so), choice))
+				}
+			}
+		}
+		all = longer
+	}
+	return all
+}
+
+// concrete returns the type of a polymorphic result.
+func concrete(result string, parameters, variant []string) string {
+	if !strings.HasPrefix(result, "any") {
+		return result
+	}
+	for i, parameter := range parameters {
+		switch {
+		case parameter == result:
+			return variant[i]
+		case strings.HasPrefix(parameter, "any") && strings.HasSuffix(parameter, "array"):
+			return strings.TrimSuffix(variant[i], "[]")
+		case strings.HasPrefix(parameter, "any") && strings.HasSuffix(result, "array"):
+			return variant[i] + "[]"
+		}
+	}
+	return result
+}
+
+// hostileOperators are the server's operators again, and others for pairs of types that have none.
+func hostileOperators(t *testing.T, c *pgtest.Cluster, node int) []string {
+	t.Helper()
+	var made []string
+	n := 0
+	add := func(name, left, right, result string) {
+		n++
+		operands := "LEFTARG = " + left + ", RIGHTARG = " + right
+		made = append(made, function(fmt.Sprintf("operator_%d", n), left+", "+right, result, "operator "+strings.ReplaceAll(name, "%", "%%")),
+			fmt.Sprintf("CREATE OPERATOR app.%s (%s, FUNCTION = app.operator_%d)", name, operands, n))
+	}
+	for _, row := range c.QueryStrings(t, node, `
+		SELECT oprname, format_type(oprleft, NULL), format_type(oprright, NULL), format_type(oprresult, NULL) FROM pg_operator
+		WHERE oprnamespace = 'pg_catalog'::regnamespace AND oprleft <> 0 AND oprname = ANY ($1::text[]) ORDER BY oid`, `{"`+strings.Join(operators, `","`)+`"}`) {
+		for _, operand := range variants(row[1:3]) {
+			add(row[0], operand[0], operand[1], concrete(row[3], row[1:3], operand))
+		}
+	}
+	for _, name := range []string{"=", "<", "<=", ">", ">="} {
+		for _, pair := range [][2]string{{"app.mood", "app.mood"}, {"app.pair", "app.pair"}, {"app.mood[]", "app.mood[]"}, {"app.dom", "text"}, {"app.dom", "app.dom"},
+			{"varchar", "text"}, {"varchar", "varchar"}, {"app.mood", "text"}, {"int8", "int4"}, {"int4", "int8"}, {"record", "record"}} {
+			add(name, pair[0], pair[1], "bool")
+		}
+	}
+	return made
+}
+
+// hostileCasts run wherever a value of these types becomes text by a cast, or a text such a value.
+// They are not implicit: an implicit one makes the comparison of two enums ambiguous, an error.
+func hostileCasts() []string {
+	var made []string
+	for i, of := range []string{"app.mood", "app.pair", "app.mood[]", "app.pair[]"} {
+		to, from := fmt.Sprintf("cast_to_%d", i), fmt.Sprintf("cast_from_%d", i)
+		made = append(made, function(to, of, "text", "cast to text"), function(from, "text", of, "cast from text"),
+			fmt.Sprintf("CREATE CAST (%s AS text) WITH FUNCTION app.%s(%s) AS ASSIGNMENT", of, to, of),
+			fmt.Sprintf("CREATE CAST (text AS %s) WITH FUNCTION app.%s(text) AS ASSIGNMENT", of, from))
+	}
+	return made
+}
+
+// hostileDomains have the names of the server's types.
+func hostileDomains() []string {
+	made := []string{function("checked", "text", "bool", "type")}
+	for _, name := range domains {
+		made = append(made, fmt.Sprintf("CREATE DOMAIN app.%s AS pg_catalog.%s CHECK (app.checked('%s'))", name, name, name))
+	}
+	return made
+}
+
+// hostileViews have the names of the server's relations.
+func hostileViews(t *testing.T, c *pgtest.Cluster, node int, words string) []string {
+	t.Helper()
+	var made []string
+	for _, row := range c.QueryStrings(t, node, `SELECT relname FROM pg_class
+		WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('r', 'v') AND relname = ANY ($1::text[])`, words) {
+		made = append(made, fmt.Sprintf("CREATE VIEW app.%s AS SELECT * FROM pg_catalog.%s WHERE app.checked('%s')", row[0], row[0], row[0]))
+	}
+	return made
+}
