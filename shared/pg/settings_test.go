@@ -109,6 +109,7 @@ var harmless = map[string]string{ //nolint:gochecknoglobals // a constant list
 func TestSettings_EachThatASessionCanSetIsPinnedOrKnownToBeHarmless(t *testing.T) {
 	t.Parallel()
 	decided := maps.Clone(harmless)
+	decided["client_encoding"] = clientEncoding
 	for _, s := range slices.Concat(pinned, guarded) {
 		if reason, both := harmless[s.name]; both {
 			t.Errorf("%s is pinned, and called harmless: %s", s.name, reason)
