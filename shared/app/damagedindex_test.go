@@ -325,3 +325,42 @@ func changeLeaf(page []byte, key uint32, change func(page []byte, items []int)) 
 	}
 	return false
 }
+
+// Case T-F3, see docs/RELIABILITY.md.
+func TestDamagedIndexes_StopAnUndoBeforeItWrites(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func(t *testing.T, c *pgtest.Cluster){
+		"a missing entry of a row that was updated": func(t *testing.T, c *pgtest.Cluster) {
+			t.Helper()
+			catalogueDamages()["a missing entry"](t, c, 1, "t")
+		},
+		"a collation that changed": func(t *testing.T, c *pgtest.Cluster) {
+			t.Helper()
+			upgrade(t, c, 1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := pgtest.NewCluster(t)
+			c.ExecAll(t, "CREATE COLLATION x (provider = icu, locale = 'en')", "CREATE TABLE t (k text COLLATE x PRIMARY KEY, n int, v text)",
+				"INSERT INTO t SELECT 'k' || i, i, 'v' FROM generate_series(1, 300) i")
+			c.Exec(t, 1, "UPDATE t SET v = 'x' WHERE n IN (100, 101)", "DELETE FROM t WHERE n = 102")
+			s := apptest.New(t, c, apptest.Options{})
+			repaired := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", nil)
+			damage(t, c)
+			rows := func() string {
+				return c.QueryStrings(t, 1, "SELECT string_agg(k || v, ' ' ORDER BY n) FROM (SELECT * FROM t OFFSET 0) q")[0][0]
+			}
+			before := rows()
+			for _, dry := range []bool{true, false} {
+				u := undo(t, s, repaired.TaskID, func(r *api.TableUndoRequest) { r.DryRun = dry })
+				if u.Status != api.StatusFailed || !strings.Contains(u.Error, "REINDEX INDEX public.t_pkey") || !strings.Contains(u.Error, `node "n2"`) {
+					t.Errorf("the undo (dry: %t) ended %s: %s", dry, u.Status, u.Error)
+				}
+			}
+			if after := rows(); after != before {
+				t.Errorf("rows before and after:\n%s\n%s", before, after)
+			}
+		})
+	}
+}
