@@ -93,11 +93,11 @@ func TestDamagedIndexes_EndFailedOrRight(t *testing.T) {
 		tables     []int
 	}{
 		{"a missing entry", "n1", []int{0}, pgtest.Oldest, []int{0}},
-		{"a missing entry", "n2", []int{1}, pgtest.Newest, []int{1, 2}},
+		{"a missing entry", "n2", []int{1}, pgtest.Newest, []int{1}},
 		{"a missing entry", "both nodes", []int{0, 1}, pgtest.Newest, []int{0, 2, 3}},
 		{"a duplicate", "n1", []int{0}, pgtest.Newest, []int{0}},
 		{"a duplicate", "n2", []int{1}, pgtest.Oldest, []int{1}},
-		{"a duplicate", "both nodes", []int{0, 1}, pgtest.Oldest, []int{1, 2}},
+		{"a duplicate", "both nodes", []int{0, 1}, pgtest.Oldest, []int{0}},
 	} {
 		t.Run(tt.damage+" on "+tt.on, func(t *testing.T) {
 			t.Parallel()
@@ -246,7 +246,7 @@ func TestDamagedIndexes_OfBrokenPagesEndFailedOrRight(t *testing.T) {
 				t.Parallel()
 				c := pgtest.Own(t)
 				tables := damagedTables()[:1]
-				if where == "both nodes" {
+				if where == "both nodes" && !tt.fails {
 					tables = damagedTables()[2:3]
 					tables[0].key, tables[0].keyOf = "int", "(n::bigint * 7919 % 51001)::int" // in no order
 				}
