@@ -67,7 +67,8 @@ func TestIncremental_OfScatteredKeysDigestsOnlyThePagesThatChanged(t *testing.T)
 	}
 }
 
-// A key that is the primary key on one node only is chosen again, whatever the indexes are called by then.
+// A key that is the primary key on one node only is chosen again, whatever the indexes
+// are called by then.
 func TestIncremental_ByAKeyThatTheNodesHaveInOtherIndexes(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)

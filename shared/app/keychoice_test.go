@@ -114,7 +114,7 @@ func TestKeys_AreChosenFromTheBestUniqueIndex(t *testing.T) {
 			if !slices.Equal(d.Summary.PrimaryKey, choice.key) {
 				t.Errorf("the key is %q, want %q", d.Summary.PrimaryKey, choice.key)
 			}
-			if warnings := strings.Join(d.Summary.Warnings, "\n"); choice.warning == "" && warnings != "" || !strings.Contains(warnings, choice.warning) {
+			if warnings := strings.Join(slices.DeleteFunc(slices.Clone(d.Summary.Warnings), ofSuperuser), "\n"); choice.warning == "" && warnings != "" || !strings.Contains(warnings, choice.warning) {
 				t.Errorf("warnings are %q, want %q", warnings, choice.warning)
 			}
 			if got := slices.Sorted(d.All("n1/n2", "n1", "a")); !slices.Equal(got, []string{"1", "1499", "77"}) {

@@ -15,12 +15,13 @@ import (
 // catalogPath is the search_path of catalogue queries: every name outside pg_catalog comes back qualified.
 const catalogPath = "pg_catalog, pg_temp"
 
-// Describe reads all that the catalogue says of a table, in one snapshot. A table that cannot be compared at all (not
-// there, not a table, not readable) is an error that says why. Which index serves as the key depends on all nodes, so that
-// is for package reconcile to decide.
+// Describe reads all that the catalogue says of a table, in one snapshot. A table that
+// cannot be compared at all (not there, not a table, not readable) is an error that says
+// why. Which index serves as the key depends on all nodes, so that is for package
+// reconcile to decide.
 //
-// It also digests constants with the seeds, of every kind that the digest treats by itself: nodes that give different
-// answers must be compared by the portable checksum.
+// It also digests constants with the seeds, of every kind that the digest treats by
+// itself: nodes that give different answers must be compared by the portable checksum.
 func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error) {
 	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
 	if err != nil {

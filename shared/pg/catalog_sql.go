@@ -61,8 +61,9 @@ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`, "$DATABASE_VERSION", databaseVersion, 1)
 }
 
-// indexesSQL returns the unique indexes and exclusion constraints of the table. A NOT NULL constraint that is not validated
-// (PostgreSQL 18) leaves attnotnull true; the one of a partition may be so although the parent's is validated.
+// indexesSQL returns the unique indexes and exclusion constraints of the table. A NOT
+// NULL constraint that is not validated (PostgreSQL 18) leaves attnotnull true; the one
+// of a partition may be so although the parent's is validated.
 const indexesSQL = `
 WITH rels(oid) AS (
     SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid)),

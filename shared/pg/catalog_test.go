@@ -139,7 +139,8 @@ func TestDescribe_SaysWhatKeepsAnIndexFromBeingTheKeyInNewerVersions(t *testing.
 		{"NOT NULL of another column", `CREATE TABLE t (id int NOT NULL, x int); ALTER TABLE t ADD CONSTRAINT nn NOT NULL x NOT VALID; CREATE UNIQUE INDEX i ON t (id)`, ""},
 		{"NOT NULL of a partitioned table", parent + `ALTER TABLE t ALTER x SET NOT NULL; ALTER TABLE t ADD CONSTRAINT nn NOT NULL id NOT VALID; CREATE UNIQUE INDEX i ON t (id, x)`,
 			`may hold NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.t VALIDATE CONSTRAINT nn`},
-		// The parent's own constraint is validated then, the partition's is not, and there is a row with NULL.
+		// The parent's own constraint is validated then, the partition's is not, and
+		// there is a row with NULL.
 		{"NOT NULL of a partition only", parent + `INSERT INTO p VALUES (NULL, 1); ALTER TABLE p ADD CONSTRAINT nn NOT NULL id NOT VALID;
 			ALTER TABLE t ATTACH PARTITION p FOR VALUES IN (1); ALTER TABLE t ALTER id SET NOT NULL, ALTER x SET NOT NULL; CREATE UNIQUE INDEX i ON t (id, x)`,
 			`may hold NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.p VALIDATE CONSTRAINT nn`},

@@ -54,8 +54,8 @@ func readIndex(v [][]byte) (table.Index, error) {
 	return index, nil
 }
 
-// against returns why the index cannot serve as the key. An index of another kind than a unique btree has one reason only:
-// what it is.
+// against returns why the index cannot serve as the key. An index of another kind than a
+// unique btree has one reason only: what it is.
 func (r indexRow) against(primary bool) []string {
 	switch {
 	case r.temporal:
@@ -101,7 +101,8 @@ func (r indexRow) names() string {
 	return strings.Join(names, ", ")
 }
 
-// against returns why a column keeps its index from serving as the key; empty if it does not.
+// against returns why a column keeps its index from serving as the key; empty if it does
+// not.
 func (c indexColumn) against(primary bool) string {
 	switch {
 	case !c.NotNull:

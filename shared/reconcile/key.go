@@ -24,8 +24,9 @@ type nodeKey struct {
 	ordered  bool        // the index has the columns in the key's order
 }
 
-// ChooseKey returns the columns of the key by which rows can be matched on all nodes: those of the primary key where it is
-// the same everywhere, else those of the best unique index that all nodes have. The order of the nodes does not matter.
+// ChooseKey returns the columns of the key by which rows can be matched on all nodes:
+// those of the primary key where it is the same everywhere, else those of the best unique
+// index that all nodes have. The order of the nodes does not matter.
 func ChooseKey(nodes []*table.Description) ([]string, error) {
 	keys := commonKeys(nodes)
 	if len(keys) == 0 {
@@ -34,8 +35,8 @@ func ChooseKey(nodes []*table.Description) ([]string, error) {
 	return slices.MinFunc(keys, compareKeys).columns, nil
 }
 
-// KeyOrder returns the columns of a key in an order in which every node has them in an index. It prefers the given order,
-// and returns that if there is no such index.
+// KeyOrder returns the columns of a key in an order in which every node has them in an
+// index. It prefers the given order, and returns that if there is no such index.
 func KeyOrder(nodes []*table.Description, columns []string) []string {
 	best := columns
 	found := false
@@ -53,7 +54,8 @@ func KeyOrder(nodes []*table.Description, columns []string) []string {
 	return best
 }
 
-// commonKeys returns the keys of all nodes, in every order that an index of some node has.
+// commonKeys returns the keys of all nodes, in every order that an index of some node
+// has.
 func commonKeys(nodes []*table.Description) []commonKey {
 	var keys []commonKey
 	for _, d := range nodes {
@@ -71,8 +73,8 @@ func commonKeys(nodes []*table.Description) []commonKey {
 	return keys
 }
 
-// keyOf finds what every node has on these columns; false if one lacks a key on them, or has them of types that cannot be
-// matched.
+// keyOf finds what every node has on these columns; false if one lacks a key on them, or
+// has them of types that cannot be matched.
 func keyOf(nodes []*table.Description, columns []string) (commonKey, bool) {
 	key := commonKey{columns: columns}
 	for _, d := range nodes {
@@ -85,7 +87,8 @@ func keyOf(nodes []*table.Description, columns []string) (commonKey, bool) {
 	return key, unmatched(nodes, columns) == ""
 }
 
-// nodeKeyOf finds the best index of a node on these columns: one that has them in this order, if there is one.
+// nodeKeyOf finds the best index of a node on these columns: one that has them in this
+// order, if there is one.
 func nodeKeyOf(d *table.Description, columns []string) (key nodeKey, found bool) {
 	for _, index := range d.Indexes {
 		if len(index.Against) > 0 || !sameColumns(columnsOf(index), columns) {
@@ -145,7 +148,8 @@ func (k commonKey) primaryEverywhere() bool {
 	return !slices.ContainsFunc(k.nodes, func(n nodeKey) bool { return !n.primary })
 }
 
-// marked counts the nodes that name the columns as what identifies a row, by a primary key or a replica identity.
+// marked counts the nodes that name the columns as what identifies a row, by a primary
+// key or a replica identity.
 func (k commonKey) marked() (count int) {
 	for _, n := range k.nodes {
 		if n.primary || n.identity {
@@ -177,7 +181,8 @@ func sameColumns(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// unmatched returns the columns of a key whose types have no common keys, for people; empty if there are none.
+// unmatched returns the columns of a key whose types have no common keys, for people;
+// empty if there are none.
 func unmatched(nodes []*table.Description, columns []string) string {
 	first := nodes[0]
 	for _, name := range columns {
@@ -196,8 +201,8 @@ func unmatched(nodes []*table.Description, columns []string) string {
 // listedIndexes bounds how many indexes of a node an error names.
 const listedIndexes = 8
 
-// noKey is the error of nodes that have no key in common, or not the one that is wanted. It names for each node the indexes
-// and what is wrong with each.
+// noKey is the error of nodes that have no key in common, or not the one that is wanted.
+// It names for each node the indexes and what is wrong with each.
 func noKey(nodes []*table.Description, wanted []string) error {
 	var reasons, met []string
 	for _, d := range nodes {

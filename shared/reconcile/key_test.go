@@ -13,8 +13,9 @@ import (
 	"ace/shared/table"
 )
 
-// keyed is a node's table of the integers a, b, c and d with these indexes: "pk(a,b)" is a primary key, "id(b)" the replica
-// identity, "!x(a)" an index that cannot serve; any other word is the index's name.
+// keyed is a node's table of the integers a, b, c and d with these indexes: "pk(a,b)" is
+// a primary key, "id(b)" the replica identity, "!x(a)" an index that cannot serve; any
+// other word is the index's name.
 func keyed(node string, indexes ...string) *table.Description {
 	d := described(node, column("a", int4()), column("b", int4()), column("c", int4()), column("d", int4()))
 	d.Indexes = nil
@@ -136,7 +137,8 @@ func TestTables_WarnsWhereTheKeyIsNotThePrimaryKey(t *testing.T) {
 	}
 }
 
-// The columns of a key stand in its order also where an index has them in another: each with its own operators.
+// The columns of a key stand in its order also where an index has them in another: each
+// with its own operators.
 func TestSource_HasTheKeysColumnsInOneOrderOnEveryNode(t *testing.T) {
 	n1, n2 := keyed("n1", "pk(a,b)"), keyed("n2", "pk(b,a)")
 	n2.Indexes[0].Columns[0].OpSchema = "ext" // of b
@@ -148,7 +150,8 @@ func TestSource_HasTheKeysColumnsInOneOrderOnEveryNode(t *testing.T) {
 	}
 }
 
-// A key is the same whatever the order of the nodes is, every node has it, and it is found again.
+// A key is the same whatever the order of the nodes is, every node has it, and it is
+// found again.
 func TestChooseKey_IsOneForAllAndStays(t *testing.T) {
 	names := rapid.SampledFrom([]string{"pk", "id", "x", "y", "!z"})
 	lists := rapid.SampledFrom([]string{"(a)", "(b)", "(c)", "(a,b)", "(b,a)", "(b,c)", "(c,b,a)", "(a,b,c)"})

@@ -16,7 +16,8 @@ type Common struct {
 	Columns []difffile.Column // the compared ones, in the first node's order
 	Key     []string          // names of the key's columns, in the order of its index
 	ByText  []bool            // for each of Key: the nodes order it differently, so it is ordered by its text
-	// Unordered: some node has no index that has the key's columns in the order of Key, so that ranges are of no index there.
+	// Unordered: some node has no index that has the key's columns in the order of Key,
+	// so that ranges are of no index there.
 	Unordered bool
 	Warnings  []string
 	key       []nodeKey                           // per node
@@ -26,8 +27,8 @@ type Common struct {
 	keyHash      func(refs []string, seed int64) string
 }
 
-// Tables matches columns by name, and rows by the key of these columns in this order; if there are none, by the key that
-// ChooseKey returns. It refuses what cannot be compared.
+// Tables matches columns by name, and rows by the key of these columns in this order; if
+// there are none, by the key that ChooseKey returns. It refuses what cannot be compared.
 func Tables(nodes []*table.Description, ignored, key []string) (*Common, error) {
 	c := &Common{sameEncoding: sameEncoding(nodes)}
 	if err := c.matchColumns(nodes, ignored); err != nil {
@@ -44,7 +45,8 @@ func Tables(nodes []*table.Description, ignored, key []string) (*Common, error) 
 	return c, nil
 }
 
-// KeyIndex returns the name of the index that serves as the key on a node; node is its place among those that were reconciled.
+// KeyIndex returns the name of the index that serves as the key on a node; node is its
+// place among those that were reconciled.
 func (c *Common) KeyIndex(node int) string { return c.key[node].index.Name }
 
 func (c *Common) matchColumns(nodes []*table.Description, ignored []string) error {
@@ -145,12 +147,14 @@ func keyFamily(t rowdigest.Type) string {
 	return t.Name
 }
 
-// inCatalog reports whether a type is one of PostgreSQL's own; an extension may have been put into their schema.
+// inCatalog reports whether a type is one of PostgreSQL's own; an extension may have been
+// put into their schema.
 func inCatalog(t rowdigest.Type) bool { return t.Schema == "pg_catalog" && t.Extension == "" }
 
-// typeName names a type that is not PostgreSQL's own by what it is, in whatever schema a node has it: a type of an extension
-// by the extension, and an enum, a composite type or a range by its name, since the texts of their values say all. Elements of
-// arrays are what their domains stand on.
+// typeName names a type that is not PostgreSQL's own by what it is, in whatever schema a
+// node has it: a type of an extension by the extension, and an enum, a composite type or
+// a range by its name, since the texts of their values say all. Elements of arrays are
+// what their domains stand on.
 func typeName(t rowdigest.Type) string {
 	t = base(t)
 	switch {
@@ -220,8 +224,9 @@ func writtenAs(nodes []*table.Description, name string) string {
 	return "bigint"
 }
 
-// sameStored says whether two types are the same one for the digest: a domain is not the type it stands on, since the
-// document names types as they are declared and a person should know. The type of an extension is the same in any schema.
+// sameStored says whether two types are the same one for the digest: a domain is not the
+// type it stands on, since the document names types as they are declared and a person
+// should know. The type of an extension is the same in any schema.
 func sameStored(a, b rowdigest.Type) bool {
 	switch {
 	case a.Kind != b.Kind || (a.Elem == nil) != (b.Elem == nil) || (a.Base == nil) != (b.Base == nil):
@@ -235,7 +240,8 @@ func sameStored(a, b rowdigest.Type) bool {
 	return a.Base == nil || sameStored(*a.Base, *b.Base)
 }
 
-// ofExtension reports whether the elements of an array are of a type of an extension; nil is no array.
+// ofExtension reports whether the elements of an array are of a type of an extension; nil
+// is no array.
 func ofExtension(elem *rowdigest.Type) bool { return elem != nil && elem.Extension != "" }
 
 // compareOrders finds the key columns that two nodes would sort differently: text under other collations

@@ -8,9 +8,10 @@ import (
 	"ace/shared/table"
 )
 
-// StaleIndexes returns the indexes of one node's table that may be out of order, since a collation
-// that they depend on has another version than when they were built: the index of the key and,
-// if filtered, all others, by which the server may look for the rows that a filter selects.
+// StaleIndexes returns the indexes of one node's table that may be out of order, since a
+// collation that they depend on has another version than when they were built: the index
+// of the key and, if filtered, all others, by which the server may look for the rows that
+// a filter selects.
 func StaleIndexes(d *table.Description, key string, filtered bool) []table.IndexOrder {
 	var stale []table.IndexOrder
 	for _, o := range d.IndexOrders {

@@ -9,7 +9,8 @@ type Type struct {
 	Kind   byte   `json:"kind"`           // pg_type.typtype
 	Elem   *Type  `json:"elem,omitempty"` // of a true array (typcategory A)
 	Base   *Type  `json:"base,omitempty"` // of a domain
-	// Extension is the name of the extension that the type belongs to; empty if it belongs to none.
+	// Extension is the name of the extension that the type belongs to; empty if it
+	// belongs to none.
 	Extension string `json:"extension,omitempty"`
 }
 

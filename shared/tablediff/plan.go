@@ -50,8 +50,9 @@ type Plan struct {
 	Checksum       string            `json:"checksum"`
 
 	Strategy string `json:"strategy"`
-	// ByText: the nodes order the key differently, so that ranges are of its text under "C", or have indexes with its columns in
-	// different orders, or an index of a node may be out of order. Ranges follow no index that all nodes have.
+	// ByText: the nodes order the key differently, so that ranges are of its text under
+	// "C", or have indexes with its columns in different orders, or an index of a node
+	// may be out of order. Ranges follow no index that all nodes have.
 	ByText bool             `json:"by_text,omitempty"`
 	Layout blockplan.Layout `json:"layout"`
 	// Scans are the units that read pages, in the pages strategy or for ages: for each, the pages of every node.

@@ -55,7 +55,8 @@ type planner struct {
 	nodes        []Node
 	descriptions []*table.Description
 	common       *reconcile.Common
-	// key is what the document of a rerun or the plan of this run has matched rows by; empty if that is yet to be chosen.
+	// key is what the document of a rerun or the plan of this run has matched rows by;
+	// empty if that is yet to be chosen.
 	key       []string
 	plan      *Plan
 	estimates []int64 // rows that the filter selects, per node

@@ -256,8 +256,9 @@ func (p *planner) describeTarget(ctx context.Context, name string, t *targeting)
 	return err
 }
 
-// chooseKey finds the key of a document that names none: one of the source and all targets, else one of the source, so that
-// each target says what it lacks. The key that a document names must be one of the source.
+// chooseKey finds the key of a document that names none: one of the source and all
+// targets, else one of the source, so that each target says what it lacks. The key that a
+// document names must be one of the source.
 func (p *planner) chooseKey(context.Context) error {
 	only := []*table.Description{p.source}
 	if len(p.plan.Key) == 0 {
