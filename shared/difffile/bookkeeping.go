@@ -131,7 +131,13 @@ func (r *Reader) bookkeeping(v Visitor) error {
 		read := members[0].read
 		members = members[1:]
 		err = r.pairs(place{member: name}, func(at place) error {
-			return r.tokens.array(&at, nil, func(raw []byte) error { return read(at, raw) })
+			return r.tokens.array(&at, func() error {
+				raw, err := r.tokens.raw(at, 4*MaxKey)
+				if err != nil {
+					return err
+				}
+				return read(at, raw)
+			})
 		})
 		if err != nil {
 			return err
@@ -145,6 +151,9 @@ func (r *Reader) key(raw []byte) (Row, error) {
 	var key Row
 	err := eachElement(raw, func(value []byte) error {
 		s, err := parseValue(text, value)
+		if len(value) > MaxKey {
+			err = &tooLong{int64(len(value)), true, MaxKey}
+		}
 		if err == nil && s == nil {
 			err = errors.New("a key column is null")
 		}

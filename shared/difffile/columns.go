@@ -16,9 +16,10 @@ type columns struct {
 	labels [][]byte // how our own documents write a name, with the colon
 	at     []int    // the place of each in a Row, -1 for none
 	index  map[string]int
+	key    []bool // of each: it belongs to the key
 }
 
-func newColumns(list []Column) columns {
+func newColumns(list []Column, key []string) columns {
 	c := columns{list: list, index: make(map[string]int, len(list))}
 	for i, column := range list {
 		label, _ := appendString(nil, column.Name) // a name that cannot be written is met in no row of ours
@@ -26,6 +27,7 @@ func newColumns(list []Column) columns {
 		c.kinds = append(c.kinds, kindOf(column))
 		c.at = append(c.at, i)
 		c.index[column.Name] = i
+		c.key = append(c.key, slices.Contains(key, column.Name))
 	}
 	return c
 }
@@ -67,6 +69,14 @@ func (c columns) parse(raw []byte) (Row, error) {
 	return row, err
 }
 
+// limit returns how many bytes a value of a column may have.
+func (c columns) limit(column int) int {
+	if c.key[column] {
+		return MaxKey
+	}
+	return MaxValue
+}
+
 // parseOurs reads a row as we write it, with which b begins: the columns in their order, without spaces. It gives the row
 // and its length; nil and 0 of any other, also of one that is wrong or not whole. It is the short way that nearly all rows
 // take: each byte is looked at once.
@@ -88,7 +98,7 @@ func (c columns) parseOurs(b []byte) (Row, int) {
 		}
 		at += len(label)
 		n := measure(b[at:], 1)
-		if n <= 0 || c.set(row, i, b[at:at+n]) != nil {
+		if n <= 0 || n > c.limit(i) || c.set(row, i, b[at:at+n]) != nil {
 			return nil, 0
 		}
 		at += n

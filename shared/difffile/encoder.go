@@ -55,7 +55,7 @@ func (e *Encoder) Append(out []byte, row Row) (Encoded, error) {
 type Decoder struct{ columns columns }
 
 // NewDecoder makes a decoder of rows with these columns.
-func NewDecoder(list []Column) *Decoder { return &Decoder{columns: newColumns(list)} }
+func NewDecoder(list []Column) *Decoder { return &Decoder{columns: newColumns(list, nil)} }
 
 // Decode gives the values of a row.
 func (d *Decoder) Decode(row Encoded) (Row, error) {

@@ -96,7 +96,7 @@ func TestOnly_StillNamesARowThatIsWrong(t *testing.T) {
 		"no columns":                 {`{}`, "it has 0 of 3 columns"},
 		"no object":                  {`[1]`, "it must be an object"},
 		"a text that is no JSON":     {`{"id":1,"v":"` + "\n" + `","w":""}`, "invalid character"},
-		"a member that is cut short": {`{"id":1,"v":"","w"}`, "invalid character"},
+		"a member that is cut short": {`{"id":1,"v":"","w"}`, "expected colon instead of '}'"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := only(documentOf(columns, tt.row), "id")

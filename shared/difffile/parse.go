@@ -156,6 +156,66 @@ func unquote(quoted []byte) (string, error) {
 	return string(append(out, body...)), nil
 }
 
+// checkText reads the part of a string that b holds, without the quote in front. It returns how many bytes of b were
+// whole characters, and whether the string ends with them.
+func checkText(b []byte) (n int, done bool, err error) {
+	for n < len(b) {
+		end := plain(b, n)
+		for end < len(b) && b[end] >= ' ' && b[end] != '"' && b[end] != '\\' {
+			end++
+		}
+		run := b[n:end]
+		if end == len(b) {
+			run = run[:wholeCharacters(run)]
+		}
+		if !utf8.Valid(run) {
+			return n, false, errNotUTF8
+		}
+		n += len(run)
+		if end == len(b) {
+			return n, false, nil
+		}
+		if b[end] == '"' {
+			return n + 1, true, nil
+		}
+		escape, err := checkEscape(b[end:])
+		if escape <= 0 || err != nil {
+			return n, false, err
+		}
+		n += escape
+	}
+	return n, false, nil
+}
+
+// checkEscape returns the length of the escape that b begins with, incomplete if b may not hold all of it.
+func checkEscape(b []byte) (int, error) {
+	const pair = len(`\ud83d\ude00`)
+	n := measureEscape(b)
+	switch {
+	case b[0] != '\\':
+		return 0, fmt.Errorf("invalid character %q in a string", b[0])
+	case n == malformed:
+		return 0, errors.New("a string has an escape that JSON does not know")
+	case n == incomplete || b[1] == 'u' && len(b) < pair && utf16.IsSurrogate(hex4(b[2:6])):
+		return incomplete, nil
+	}
+	_, n, err := unescape(b)
+	return n, err
+}
+
+// wholeCharacters returns how many bytes of text are left without the beginning of a character at its end.
+func wholeCharacters(text []byte) int {
+	for n := len(text) - 1; n >= 0 && n > len(text)-utf8.UTFMax; n-- {
+		if utf8.RuneStart(text[n]) {
+			if !utf8.FullRune(text[n:]) {
+				return n
+			}
+			break
+		}
+	}
+	return len(text)
+}
+
 // unescape gives the character of the escape at the beginning, and the escape's length.
 func unescape(s []byte) (r rune, n int, err error) {
 	switch s[1] {

@@ -67,7 +67,7 @@ func (r *Reader) walkPeer(row func(Entry) error) error {
 }
 
 func (r *Reader) readPeerSummary(at place) error {
-	raw, err := r.tokens.raw(at)
+	raw, err := r.tokens.raw(at, MaxValue)
 	if err != nil {
 		return err
 	}
@@ -81,6 +81,9 @@ func (r *Reader) readPeerSummary(at place) error {
 	r.summary.Schema, r.summary.Table, r.summary.TableFilter = p.Schema, p.Table, p.TableFilter
 	r.summary.Nodes, r.summary.PrimaryKey, r.summary.BlockRows = p.Nodes, p.PrimaryKey, p.BlockSize
 	r.summary.DiffRowLimitReached = p.DiffRowLimitReached
+	if err := r.summary.checkNames(); err != nil {
+		return at.invalid(err)
+	}
 	return nil
 }
 
@@ -112,47 +115,62 @@ func (r *Reader) peerNodes(at place, level bool, row func(Entry) error) error {
 }
 
 func (r *Reader) peerRows(at place, row func(Entry) error) error {
-	return r.tokens.array(&at, nil, func(raw []byte) error {
-		values, err := r.parsePeerRow(raw)
+	return r.tokens.array(&at, func() error {
+		values, err := r.peerRow(at)
 		if err != nil {
-			return at.invalid(err)
+			return err
 		}
 		return row(Entry{Pair: at.pair, Node: at.node, Columns: r.columns.list, Row: values})
 	})
 }
 
-// parsePeerRow takes the columns of all rows from the first one.
-func (r *Reader) parsePeerRow(raw []byte) (Row, error) {
-	names, values, err := peerValues(raw)
+// peerRow takes the columns of all rows from the first one.
+func (r *Reader) peerRow(at place) (Row, error) {
+	names, values, err := r.peerValues(at)
 	if err != nil {
 		return nil, err
 	}
 	if r.columns.list == nil {
-		r.columns = newColumns(names)
+		r.columns = newColumns(names, nil)
 	}
 	if len(names) != len(r.columns.list) {
-		return nil, errors.New("it has other columns than the first row")
+		return nil, at.invalid(errOtherColumns)
 	}
 	row := make(Row, len(names))
 	for i, name := range names {
-		at, ok := r.columns.index[name.Name]
+		column, ok := r.columns.index[name.Name]
 		if !ok {
-			return nil, errors.New("it has other columns than the first row")
+			return nil, at.invalid(errOtherColumns)
 		}
-		row[at] = values[i]
+		row[column] = values[i]
 	}
 	return row, nil
 }
 
-func peerValues(raw []byte) (names []Column, values Row, err error) {
+var errOtherColumns = errors.New("it has other columns than the first row")
+
+func (r *Reader) peerValues(at place) (names []Column, values Row, err error) {
 	names = []Column{}
-	err = eachUnique(raw, func(name string, value []byte) error {
-		if name == peerBookkeeping {
-			return nil
+	err = r.tokens.rowObject(at, func(name string) error {
+		at := at
+		at.column = name
+		if r.check || name == peerBookkeeping {
+			if name != peerBookkeeping {
+				names, values = append(names, Column{Name: name}), append(values, nil)
+			}
+			return r.tokens.skip(at, free)
 		}
-		s, err := parseValue(free, value)
+		limit := MaxValue
+		if slices.Contains(r.summary.PrimaryKey, name) {
+			limit = MaxKey
+		}
+		raw, err := r.tokens.raw(at, limit)
+		if err != nil {
+			return err
+		}
+		s, err := parseValue(free, raw)
 		names, values = append(names, Column{Name: name}), append(values, s)
-		return err
+		return r.tokens.orFailed(at, err)
 	})
 	return names, values, err
 }

@@ -3,6 +3,7 @@ package difffile
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"slices"
@@ -11,8 +12,17 @@ import (
 	"ace/shared/fault"
 )
 
-// MaxValue bounds the bytes of one row, key or summary, so that a document cannot exhaust the memory.
-const MaxValue = 256 << 20
+// What bounds the pieces of a document, in bytes of its JSON, so that none can exhaust the memory. They are larger than any
+// that a comparison writes.
+const (
+	// MaxValue bounds a value that is read, and the summary. A value that is only passed over may have any length.
+	MaxValue = 256 << 20
+	// MaxKey bounds the value of a key column. An entry of a btree index has at most 2,704 bytes; compressed 255 times, in
+	// hexadecimal digits or escaped six times these are 4 MB.
+	MaxKey = 8 << 20
+	// MaxName bounds a name: of a member, a node, a table or a column.
+	MaxName = 4 << 10
+)
 
 // Entry is one row of the document.
 type Entry struct {
@@ -39,6 +49,7 @@ type Reader struct {
 	peer    string // the first member of a document in the peer's layouts, already read; empty in ours
 	summary Summary
 	columns columns
+	check   bool // rows are checked, not read
 }
 
 // Open reads up to the rows: the format and the summary.
@@ -80,7 +91,7 @@ func (r *Reader) Only(names []string) {
 
 func (r *Reader) head() error {
 	at := place{member: "format"}
-	raw, err := r.tokens.raw(at)
+	raw, err := r.tokens.raw(at, MaxName)
 	if err != nil {
 		return err
 	}
@@ -95,7 +106,7 @@ func (r *Reader) head() error {
 	if err := r.tokens.member(at); err != nil {
 		return err
 	}
-	if raw, err = r.tokens.raw(at); err != nil {
+	if raw, err = r.tokens.raw(at, MaxValue); err != nil {
 		return err
 	}
 	if err := noDuplicates(raw); err != nil {
@@ -107,7 +118,7 @@ func (r *Reader) head() error {
 	if err := r.summary.check(); err != nil {
 		return at.invalid(err)
 	}
-	r.columns = newColumns(r.summary.Columns)
+	r.columns = newColumns(r.summary.Columns, r.summary.PrimaryKey)
 	return r.tokens.member(place{member: "diffs"})
 }
 
@@ -137,6 +148,13 @@ func sequence(walk func(row func(Entry) error) error) iter.Seq2[Entry, error] {
 // an unsettled row; either may be nil. An error of theirs ends the walk and is returned as it is.
 func (r *Reader) Walk(row func(Entry) error, unsettled func(Pair, Row) error) error {
 	return r.Visit(Visitor{Row: row, Unsettled: unsettled})
+}
+
+// Check reads the rest of the document up to its very end, and reports what is wrong with it. It takes little memory even for
+// values of hundreds of megabytes.
+func (r *Reader) Check() error {
+	r.check = true
+	return r.Visit(Visitor{})
 }
 
 // Visit reads the rest of the document up to its very end.
@@ -207,17 +225,45 @@ func (r *Reader) pairs(at place, fn func(place) error) error {
 }
 
 func (r *Reader) rows(from *tokens, at place, row func(Entry) error) error {
-	var values Row
-	quick := func(b []byte) (n int) {
-		values, n = r.columns.parseOurs(b)
-		return n
-	}
-	return from.array(&at, quick, func(raw []byte) (err error) {
-		if values == nil {
-			if values, err = r.columns.parse(raw); err != nil {
-				return at.invalid(err)
+	return from.array(&at, func() error {
+		offset := from.offset()
+		values, n := r.columns.parseOurs(from.buf[from.at:from.stream.end])
+		if n > 0 {
+			from.at += n
+			from.comma = true
+		} else {
+			var err error
+			if values, err = r.anyRow(from, at); err != nil {
+				return err
 			}
 		}
-		return row(Entry{Pair: at.pair, Node: at.node, Columns: r.columns.list, Row: values, Offset: from.offset(raw)})
+		return row(Entry{Pair: at.pair, Node: at.node, Columns: r.columns.list, Row: values, Offset: offset})
 	})
+}
+
+// anyRow reads a row value by value: one that is not written as we do, or that is not in memory as a whole.
+func (r *Reader) anyRow(from *tokens, at place) (Row, error) {
+	c := r.columns
+	row, n := make(Row, len(c.list)), 0
+	err := from.rowObject(at, func(name string) error {
+		i, ok := c.index[name]
+		if !ok {
+			return at.invalid(fmt.Errorf("%q: %w", name, errNoColumn))
+		}
+		n++
+		at := at
+		at.column = name
+		if c.at[i] < 0 || r.check && !c.key[i] {
+			return from.skip(at, c.kinds[i])
+		}
+		raw, err := from.raw(at, c.limit(i))
+		if err == nil {
+			err = from.orFailed(at, c.set(row, i, raw))
+		}
+		return err
+	})
+	if err == nil && n != len(c.kinds) {
+		err = at.invalid(fmt.Errorf("it has %d of %d columns", n, len(c.kinds)))
+	}
+	return row, err
 }

@@ -242,7 +242,7 @@ func TestSection_SaysWhatIsWrong(t *testing.T) {
 		`"x"]`:         "it must be an object",
 		`{"id":{}}`:    `"id": {} is not allowed`,
 		`{"id":1} {}]`: "it has 1 of 5 columns",
-		`{"id":1,}]`:   "invalid character",
+		`{"id":1,}]`:   "a name must stand where '}' does",
 	} {
 		var got error
 		for _, err := range r.Section(strings.NewReader(stream), from) {

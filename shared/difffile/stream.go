@@ -4,14 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 )
 
 // firstBuffer is how much of a document lies in memory while no value is larger.
 const firstBuffer = 64 << 10
 
 var (
-	errTooLong   = errors.New("a single value is too long")
 	errBreaksOff = errors.New("the document breaks off")
 )
 
@@ -46,7 +47,7 @@ func (s *stream) fill() error {
 	s.end = copy(s.buf, s.buf[s.at:s.end])
 	s.at = 0
 	if s.end == s.max {
-		return errTooLong
+		return &tooLong{int64(s.max), false, s.max}
 	}
 	if s.end == len(s.buf) {
 		larger := make([]byte, min(2*s.end, s.max))
@@ -79,22 +80,86 @@ func (s *stream) peek() (byte, error) {
 	}
 }
 
-// value gives the next value. It stays until more is read.
-func (s *stream) value() ([]byte, error) {
+// tooLong is a value of more bytes than allowed.
+type tooLong struct {
+	size  int64
+	whole bool // size is that of the whole value
+	limit int
+}
+
+func (e *tooLong) Error() string {
+	more := "more than "
+	if e.whole {
+		more = ""
+	}
+	allowed := fmt.Sprint(e.limit, " bytes")
+	if e.limit >= 1<<20 {
+		allowed = fmt.Sprint(e.limit>>20, " MB")
+	}
+	return fmt.Sprintf("a single value of %s%d bytes is too long; allowed are %s", more, e.size, allowed)
+}
+
+// value returns the next value, which may have so many bytes. It stays until more is read.
+func (s *stream) value(limit int) ([]byte, error) {
 	if _, err := s.peek(); err != nil {
 		return nil, err
 	}
+	limit = min(limit, s.max)
 	for {
 		n := measure(s.buf[s.at:s.end], 0)
 		switch {
 		case n == malformed:
 			return nil, reason(s.buf[s.at:s.end])
+		case n > limit:
+			return nil, &tooLong{int64(n), true, limit}
 		case n > 0:
 			s.at += n
 			return s.buf[s.at-n : s.at], nil
+		case s.end-s.at >= limit:
+			return nil, s.measured(limit)
 		}
 		if err := s.fill(); err != nil {
 			return nil, err
+		}
+	}
+}
+
+// measured returns the error of a value that is too long, with its size if it is a string.
+func (s *stream) measured(limit int) error {
+	if s.buf[s.at] != '"' {
+		return &tooLong{int64(limit), false, limit}
+	}
+	size, err := s.skipText(2 * int64(s.max))
+	var source *sourceError
+	if errors.As(err, &source) {
+		return err
+	}
+	return &tooLong{size, err == nil, limit}
+}
+
+// anyLength is the limit of a text that may have any.
+const anyLength = math.MaxInt64
+
+var errLonger = errors.New("it is longer")
+
+// skipText reads a string without keeping it, and returns its bytes. It gives up beyond a limit. It must be a string that
+// unquote accepts.
+func (s *stream) skipText(limit int64) (size int64, err error) {
+	start := s.offset()
+	s.at++
+	for done := false; ; {
+		var n int
+		n, done, err = checkText(s.buf[s.at:s.end])
+		s.at += n
+		size = s.offset() - start
+		if size > limit && err == nil {
+			err = errLonger
+		}
+		if done || err != nil {
+			return size, err
+		}
+		if err := s.fill(); err != nil {
+			return size, err
 		}
 	}
 }

@@ -140,6 +140,9 @@ func (t Time) MarshalJSON() ([]byte, error) {
 
 // check says what makes the summary unfit to describe rows.
 func (s *Summary) check() error {
+	if err := s.checkNames(); err != nil {
+		return err
+	}
 	if err := s.checkNodes(); err != nil {
 		return err
 	}
@@ -147,6 +150,20 @@ func (s *Summary) check() error {
 		return err
 	}
 	return s.checkPairs()
+}
+
+// checkNames bounds everything that errors and lists repeat.
+func (s *Summary) checkNames() error {
+	names := slices.Concat([]string{s.TaskID, s.ClusterName, s.DBName, s.Schema, s.Table, s.RerunOf, s.Baseline}, s.PrimaryKey, s.Nodes)
+	for _, c := range s.Columns {
+		names = append(names, c.Name, c.Type)
+	}
+	for _, name := range names {
+		if len(name) > MaxName {
+			return fmt.Errorf("the name %.40q... has %d bytes; allowed are %d", name, len(name), MaxName)
+		}
+	}
+	return nil
 }
 
 func (s *Summary) checkNodes() error {

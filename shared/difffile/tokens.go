@@ -1,6 +1,7 @@
 package difffile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ type place struct {
 	pair   Pair
 	node   string
 	row    int // from 1; also the number of an unsettled key
+	column string
 }
 
 func (p place) String() string {
@@ -39,6 +41,9 @@ func (p place) String() string {
 
 // invalid says that the document is wrong here. The reason speaks about the document, so it may be shown.
 func (p place) invalid(reason error) error {
+	if p.column != "" {
+		reason = fmt.Errorf("%q: %w", p.column, reason)
+	}
 	return fault.New(fault.Invalid, "the diff document is not valid at %s: %v", p, reason)
 }
 
@@ -56,11 +61,8 @@ func newTokens(r io.Reader, maxValue int) *tokens {
 // failed says where something is wrong. An error of the source is no fault of the document.
 func (t *tokens) failed(at place, err error) error {
 	var source *sourceError
-	switch {
-	case errors.As(err, &source):
+	if errors.As(err, &source) {
 		return fmt.Errorf("difffile: reading %s: %w", at, source.err)
-	case errors.Is(err, errTooLong):
-		return at.invalid(fmt.Errorf("%w; allowed are %d MB", err, t.max>>20))
 	}
 	return at.invalid(err)
 }
@@ -105,9 +107,9 @@ func (t *tokens) name(at place) (string, error) {
 	case c != '"':
 		return "", at.invalid(fmt.Errorf("a name must stand where %q does", c))
 	}
-	quoted, err := t.value()
+	quoted, err := t.value(MaxName)
 	if err != nil {
-		return "", t.failed(at, err)
+		return "", t.failed(at, fmt.Errorf("a name: %w", err))
 	}
 	name, err := unquote(quoted)
 	if err != nil {
@@ -138,13 +140,13 @@ func (t *tokens) more() bool {
 	return err == nil && c != '}' && c != ']'
 }
 
-// raw reads a whole value as it stands. It stays until more is read.
-func (t *tokens) raw(at place) ([]byte, error) {
+// raw reads a whole value as it stands, which may have so many bytes. It stays until more is read.
+func (t *tokens) raw(at place, limit int) ([]byte, error) {
 	_, err := t.next()
 	if err != nil {
 		return nil, t.failed(at, err)
 	}
-	raw, err := t.value()
+	raw, err := t.value(limit)
 	if err != nil {
 		return nil, t.failed(at, err)
 	}
@@ -152,24 +154,34 @@ func (t *tokens) raw(at place) ([]byte, error) {
 	return raw, nil
 }
 
-func (t *tokens) element(at place, quick func(b []byte) int) ([]byte, error) {
-	if quick == nil {
-		return t.raw(at)
+// skip reads a value without keeping it. A text may be of any length.
+func (t *tokens) skip(at place, k kind) error {
+	c, err := t.next()
+	if err == nil && c == '"' && (k == text || k == free) {
+		_, err = t.skipText(anyLength)
+		t.comma = true
 	}
-	if _, err := t.next(); err != nil {
-		return nil, t.failed(at, err)
+	if err != nil || c == '"' && (k == text || k == free) {
+		return t.orFailed(at, err)
 	}
-	n := quick(t.buf[t.at:t.stream.end])
-	if n == 0 {
-		return t.raw(at)
+	raw, err := t.raw(at, MaxValue)
+	if err != nil {
+		return err
 	}
-	t.at += n
-	t.comma = true
-	return t.buf[t.at-n : t.at], nil
+	_, err = parseValue(k, raw)
+	return t.orFailed(at, err)
 }
 
-// offset is where in the document the value begins that raw just gave.
-func (t *tokens) offset(raw []byte) int64 { return t.start + t.stream.offset() - int64(len(raw)) }
+// orFailed is failed for an error that may be nil.
+func (t *tokens) orFailed(at place, err error) error {
+	if err == nil {
+		return nil
+	}
+	return t.failed(at, err)
+}
+
+// offset returns where in the document the next byte stands.
+func (t *tokens) offset() int64 { return t.start + t.stream.offset() }
 
 // object reads an object and calls fn with the name of every member; fn reads the value.
 func (t *tokens) object(at place, fn func(name string) error) error {
@@ -177,6 +189,14 @@ func (t *tokens) object(at place, fn func(name string) error) error {
 		return err
 	}
 	return t.members(at, make(map[string]bool), fn)
+}
+
+// rowObject is object for a row.
+func (t *tokens) rowObject(at place, fn func(name string) error) error {
+	if first, err := t.next(); err != nil || first != '{' {
+		return t.failed(at, cmp.Or(err, errNotObject))
+	}
+	return t.object(at, fn)
 }
 
 // members reads an object's members that are left. The names in seen were read before.
@@ -197,19 +217,18 @@ func (t *tokens) members(at place, seen map[string]bool, fn func(name string) er
 	return t.delim(at, '}')
 }
 
-// array reads an array and calls fn with every element; at.row is the number of the element. quick, if set, is shown what
-// follows and says how long the element is that it begins with, or 0 if it does not know.
-func (t *tokens) array(at *place, quick func(b []byte) int, fn func(raw []byte) error) error {
+// array reads an array and calls fn for every element, of which the first byte is next; fn reads it. at.row is the number
+// of the element.
+func (t *tokens) array(at *place, fn func() error) error {
 	if err := t.delim(*at, '['); err != nil {
 		return err
 	}
 	for t.more() {
 		at.row++
-		raw, err := t.element(*at, quick)
-		if err != nil {
-			return err
+		if _, err := t.next(); err != nil {
+			return t.failed(*at, err)
 		}
-		if err := fn(raw); err != nil {
+		if err := fn(); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package usecase_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -63,6 +64,7 @@ func TestImport_StoresNothingOfWhatIsNoDocument(t *testing.T) {
 		"no JSON":                {strings.NewReader("id,name\n1,Ann\n"), fault.Invalid},
 		"other JSON":             {strings.NewReader(`{"rows": []}`), fault.Invalid},
 		"cut off":                {strings.NewReader(users()[:len(users())-2]), fault.Invalid},
+		"a key of 20 MB":         {strings.NewReader(fmt.Sprintf(`{"diffs":{"n1/n2":{"n1":[{"%s":1}],"n2":[]}}}`, strings.Repeat("k", 20<<20))), fault.Invalid},
 		"two documents":          {strings.NewReader(users() + users()), fault.Invalid},
 		"more than is allowed":   {io.MultiReader(strings.NewReader(users()[:50]), failing{tooLarge}), fault.TooLarge},
 		"too large at its end":   {io.MultiReader(strings.NewReader(users()), failing{tooLarge}), fault.TooLarge},

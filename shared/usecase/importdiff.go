@@ -60,7 +60,7 @@ func checked(body io.Reader) (string, error) {
 	read := io.TeeReader(body, digest)
 	document, err := difffile.Open(read)
 	if err == nil {
-		err = document.Walk(nil, nil)
+		err = document.Check()
 	}
 	if err == nil {
 		_, err = io.Copy(io.Discard, read)
