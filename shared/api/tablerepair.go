@@ -101,6 +101,7 @@ type NodeRepair struct {
 	Deleted   int64  `json:"deleted"`
 	Unchanged int64  `json:"unchanged"`         // equal to the source's when looked at
 	Skipped   int64  `json:"skipped"`           // left alone because of upsert_only or insert_only
+	Unequal   int64  `json:"unequal,omitempty"` // differ only in generated columns, so that no repair can make them equal
 	Outcome   string `json:"outcome,omitempty"` // none in a dry run
 	Error     string `json:"error,omitempty"`   // why this node was not repaired
 }

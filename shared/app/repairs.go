@@ -105,7 +105,7 @@ func readParameters(rec task.Record, into any) error {
 func nodeRepair(n tablerepair.NodeResult) api.NodeRepair {
 	t := n.Totals
 	node := api.NodeRepair{
-		Inserted: t.Inserted, Updated: t.Updated, Deleted: t.Deleted, Unchanged: t.Unchanged, Skipped: t.Skipped, Outcome: n.Outcome,
+		Inserted: t.Inserted, Updated: t.Updated, Deleted: t.Deleted, Unchanged: t.Unchanged, Skipped: t.Skipped, Unequal: t.Unequal, Outcome: n.Outcome,
 	}
 	if n.Error != nil {
 		node.Error = n.Error.Message

@@ -70,6 +70,7 @@ func (c *catalogue) relation(ctx context.Context) error {
 		usable, c.d.Lockable, readable = isTrue(v[3]), isTrue(v[4]), isTrue(v[5])
 		c.d.Encoding, c.d.UserPath = string(v[6]), string(v[7])
 		c.d.Superuser, role = isTrue(v[8]), string(v[9])
+		c.d.LargeObjects = isTrue(v[10])
 		return nil
 	}}, query{sql: "SELECT current_setting('server_version_num')", row: func(v [][]byte) error {
 		var err error
@@ -87,11 +88,11 @@ func (c *catalogue) relation(ctx context.Context) error {
 	case c.oid == "":
 		return fault.New(fault.Invalid, "node %q: table %s does not exist in database %s", c.d.Node, relation, c.tx.conn.Conn().Config().Database)
 	case !usable:
-		return fault.New(fault.Invalid, "node %q: role %q may not use schema %q: GRANT USAGE ON SCHEMA", c.d.Node, role, c.schema)
+		return fault.New(fault.Invalid, "node %q: role %q may not use schema %q: GRANT USAGE ON SCHEMA %s TO %s", c.d.Node, role, c.schema, table.Quote(c.schema), table.Quote(role))
 	case c.d.Kind != "r" && c.d.Kind != "p":
 		return fault.New(fault.Invalid, "node %q: %s is a %s: only tables and partitioned tables can be compared", c.d.Node, relation, kindName(c.d.Kind))
 	case !readable:
-		return fault.New(fault.Invalid, "node %q: role %q may not read %s: GRANT SELECT ON it", c.d.Node, role, relation)
+		return fault.New(fault.Invalid, "node %q: role %q may not read every column of %s: GRANT SELECT ON %s TO %s", c.d.Node, role, relation, relation, table.Quote(role))
 	}
 	return nil
 }
@@ -250,6 +251,7 @@ type columnRow struct {
 func readColumn(v [][]byte) columnRow {
 	col := columnRow{typeOID: string(v[2]), Column: table.Column{
 		Name: string(v[0]), Declared: string(v[1]), NotNull: isTrue(v[3]), Generated: isTrue(v[4]),
+		Expression: string(v[10]),
 	}}
 	if v[5] != nil {
 		col.Collation = &table.Collation{

@@ -15,7 +15,8 @@ SELECT c.oid, c.relkind,
        pg_encoding_to_char((SELECT encoding FROM pg_database WHERE datname = current_database())),
        (SELECT reset_val FROM pg_settings WHERE name = 'search_path'),
        coalesce((SELECT rolsuper FROM pg_roles WHERE rolname = current_user), false),
-       current_user
+       current_user,
+       EXISTS (SELECT 1 FROM pg_largeobject_metadata)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2`
 
@@ -52,7 +53,9 @@ SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.attnotnull
                  || coalesce(to_jsonb(co)->>'collicurules', '') END,
        co.collisdeterministic,
        CASE WHEN co.collprovider = 'd' THEN $DATABASE_VERSION ELSE pg_collation_actual_version(co.oid) END,
-       CASE WHEN co.collprovider <> 'd' THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END
+       CASE WHEN co.collprovider <> 'd' THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END,
+       CASE WHEN a.attgenerated <> '' THEN
+           (SELECT pg_get_expr(ad.adbin, ad.adrelid) FROM pg_attrdef ad WHERE ad.adrelid = a.attrelid AND ad.adnum = a.attnum) END
 FROM pg_attribute a
 JOIN pg_database db ON db.datname = current_database()
 LEFT JOIN pg_collation co ON co.oid = a.attcollation

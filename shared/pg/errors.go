@@ -64,6 +64,12 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	if pgErr.Code == statementCancelled {
 		text += fmt.Sprintf(". Hint: a statement may take %s (ACE_STATEMENT_TIMEOUT); with a smaller batch_size it takes less", n.timeout)
 	}
+	if hint, permanent := n.remedy(pgErr); hint != "" {
+		text += ". Hint: " + hint
+		if permanent {
+			return fault.Wrap(err, fault.Invalid, "node %q: %s: %s", n.name, doing, text)
+		}
+	}
 	return fault.Wrap(err, codeOf(pgErr.Code), "node %q: %s: %s", n.name, doing, text)
 }
 
@@ -78,6 +84,24 @@ func (n *Node) lockFault(relation string, err error) error {
 
 // lockNotAvailable is the SQLSTATE of a lock that was not granted within lock_timeout.
 const lockNotAvailable = "55P03"
+
+// remedy returns what helps against an error, and reports whether the error stays until that is done. The server's messages
+// may be in any language, but for those of internal errors.
+func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
+	role := "the role"
+	if n.pool != nil {
+		role = fmt.Sprintf("role %q", n.pool.Config().ConnConfig.User)
+	}
+	switch {
+	case e.Code == "XX000" && strings.HasPrefix(e.Message, "invalid memory alloc request size"), e.Code == "54000":
+		return "a value or row is larger than 1 GB as text; ignore_columns leaves its column out", true
+	case e.Code == "42501" && e.Routine == "check_enable_rls":
+		return fmt.Sprintf("policies would hide rows from %s: ALTER ROLE ... BYPASSRLS, or connect as the owner of the table", role), true
+	case e.Code == "42501":
+		return "GRANT what is denied to " + role + ": USAGE on the schema of a type or operator, EXECUTE on its function, SELECT on a column", true
+	}
+	return "", false
+}
 
 // statementCancelled is the SQLSTATE of a statement that took too long, or that an administrator cancelled.
 const statementCancelled = "57014"

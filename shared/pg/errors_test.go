@@ -171,3 +171,54 @@ func TestNode_TargetsThatDifferShareNoConnections(t *testing.T) {
 		t.Errorf("another password shares the connections, error %v", err)
 	}
 }
+
+// Case T-P5, see docs/RELIABILITY.md.
+func TestFault_AValueThatIsTooLargeIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(1))
+	n := nodeOf(t, c, 0)
+	tx, err := n.Begin(t.Context(), table.Access{SearchPath: "pg_catalog"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Close()
+	tooLarge := tx.run(t.Context(), "reading", query{sql: "SELECT repeat('x', 2000000000)"})
+	internal := n.fault(t.Context(), "reading", &pgconn.PgError{Code: "XX000", Message: "invalid memory alloc request size 1200000003"})
+	for _, err := range []error{tooLarge, internal} {
+		if fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), "ignore_columns") {
+			t.Errorf("%s: %v, want an error that stays and names the way out", fault.CodeOf(err), err)
+		}
+	}
+	if other := n.fault(t.Context(), "reading", &pgconn.PgError{Code: "XX000", Message: "cache lookup failed"}); fault.CodeOf(other) != fault.Unavailable {
+		t.Errorf("another internal error is %s, want one that may pass", fault.CodeOf(other))
+	}
+}
+
+// Cases T-P9 and T-P10, see docs/RELIABILITY.md.
+func TestFault_WhatARoleMayNotNamesTheRoleAndTheRemedy(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(1))
+	role := "r_" + c.DB[:20]
+	c.Exec(t, 0, "CREATE ROLE "+role+" LOGIN PASSWORD 'secret'", "CREATE SCHEMA hidden; CREATE TYPE hidden.e AS ENUM ('a')",
+		"CREATE TABLE t (id int PRIMARY KEY); GRANT SELECT ON t TO "+role, "ALTER TABLE t ENABLE ROW LEVEL SECURITY", "CREATE POLICY p ON t USING (id > 1)")
+	t.Cleanup(func() { c.Exec(t, 0, "DROP OWNED BY "+role, "DROP ROLE "+role) })
+	at := target(c, 0)
+	at.User, at.Login = role, cluster.Login{Password: "secret"}
+	n := nodeAt(t, at)
+	for sql, remedy := range map[string]string{
+		"SELECT * FROM public.t":       "BYPASSRLS",
+		"SELECT 'a'::hidden.e":         "USAGE on the schema of a type",
+		"SELECT * FROM pg_authid":      "GRANT",
+		"SELECT pg_read_file('/none')": "EXECUTE on its function",
+	} {
+		tx, err := n.Begin(t.Context(), table.Access{SearchPath: "pg_catalog"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = tx.run(t.Context(), "reading", query{sql: sql})
+		tx.Close()
+		if text := fault.PublicMessage(err); !strings.Contains(text, remedy) || !strings.Contains(text, role) {
+			t.Errorf("%s: %q, want it to name %s and %s", sql, text, role, remedy)
+		}
+	}
+}

@@ -25,6 +25,9 @@ type Common struct {
 	// sameEncoding: all nodes have the same server encoding.
 	sameEncoding bool
 	keyHash      func(refs []string, seed int64) string
+	// values are, for each column, the function that returns the value of a column whose text depends on
+	// its modifier; empty where the text is compared as it is.
+	values []string
 }
 
 // Tables matches columns by name, and rows by the key of these columns in this order; if
@@ -194,7 +197,9 @@ func (c *Common) chooseDigests(nodes []*table.Description) {
 		if !sameType {
 			c.Columns[i].Type = writtenAs(nodes, column.Name)
 		}
-		options := rowdigest.Options{SameEncoding: c.sameEncoding, ForceText: !sameType}
+		value := c.matchModifiers(nodes, column.Name)
+		options := rowdigest.Options{SameEncoding: c.sameEncoding, ForceText: !sameType || value != ""}
+		c.values = append(c.values, value)
 		c.digests = append(c.digests, func(node int, ref string) digest {
 			col, _ := nodes[node].Column(column.Name)
 			digested := rowdigest.Column{Type: col.Type, Deterministic: deterministic}
@@ -306,6 +311,8 @@ func (c *Common) warn(nodes []*table.Description) {
 	for i, d := range nodes {
 		c.warnOfKey(d, c.key[i])
 	}
+	c.warnOfExpressions(nodes)
+	c.warnOfLargeObjects(nodes)
 }
 
 // warnOfKey says where the key is not what a person would expect it to be.

@@ -15,6 +15,8 @@ type Reading struct {
 	Filter        string // table_filter; empty for none
 	SHA256        bool   // rows are digested with sha256 over their text instead of the hash functions
 	Seeds         rowdigest.Seeds
+	// Stored: values are read as they are stored, not as they are compared.
+	Stored bool
 }
 
 // Source writes the SQL fragments by which the table of one node is read; node is the description's place among those
@@ -39,6 +41,9 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 	exprs, texts, twins := make([]string, len(c.Columns)), make([]string, len(c.Columns)), false
 	for i, column := range c.Columns {
 		ref := s.Alias + "." + table.Quote(column.Name)
+		if value := c.values[i]; value != "" && !r.Stored {
+			ref = value + "(" + ref + ")"
+		}
 		s.Columns = append(s.Columns, ref)
 		digested := c.digests[i](node, ref)
 		exprs[i], texts[i], twins = digested.expr, digested.byText, twins || digested.twins

@@ -135,9 +135,11 @@ type Column struct {
 	Type      rowdigest.Type `json:"type"`
 	NotNull   bool           `json:"not_null,omitempty"`
 	Generated bool           `json:"generated,omitempty"`
-	Collation *Collation     `json:"collation,omitempty"` // nil: the type has none
-	CollName  string         `json:"coll_name,omitempty"` // quoted, with schema; empty for the database's default
-	Labels    []string       `json:"labels,omitempty"`    // of an enum (or a domain over one), in order
+	// Expression is that of a generated column, as the server shows it.
+	Expression string     `json:"expression,omitempty"`
+	Collation  *Collation `json:"collation,omitempty"` // nil: the type has none
+	CollName   string     `json:"coll_name,omitempty"` // quoted, with schema; empty for the database's default
+	Labels     []string   `json:"labels,omitempty"`    // of an enum (or a domain over one), in order
 }
 
 // Collation is all that decides how a column's text is ordered and compared.
@@ -190,6 +192,7 @@ type Description struct {
 	UserPath      string // the role's own search_path, resolved: "public, ext"
 	Kind          string // relkind: r, p
 	Only          bool   // an inheritance parent: its children are not part of it
+	LargeObjects  bool   // the database holds some
 	Lockable      bool   // the role may SELECT from the table as a whole, and so may lock it
 	Columns       []Column
 	Indexes       []Index // those that the key may be taken from, and the others with the reasons against them

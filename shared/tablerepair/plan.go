@@ -103,6 +103,9 @@ type Column struct {
 	Convert  string `json:"convert,omitempty"`  // the source has another type: to what its text is converted
 	// Parse says how the text is converted.
 	Parse table.Parse `json:"parse,omitempty"`
+	// Back is the source's declared type, where that has another modifier: a value fits if it is the
+	// same when it is converted back.
+	Back string `json:"back,omitempty"`
 }
 
 // Problem is an error as a plan or a result stores it.

@@ -79,7 +79,7 @@ func marksKey(taskID string, target int) string {
 
 // decidedMarks are those of a unit that has decided about some parts of the keys.
 func (t Totals) decidedMarks(parts int) marks {
-	return marks{Blocks: parts, Rows: t.changes() + t.Unchanged + t.Skipped, Mismatched: t.changes() + t.Skipped}
+	return marks{Blocks: parts, Rows: t.changes() + t.Unchanged + t.Skipped + t.Unequal, Mismatched: t.changes() + t.Skipped}
 }
 
 // mark leaves marks if it is time to. Nobody depends on them.

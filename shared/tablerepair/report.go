@@ -36,6 +36,7 @@ type reportNode struct {
 	Deleted   int64    `json:"deleted"`
 	Unchanged int64    `json:"unchanged"`
 	Skipped   int64    `json:"skipped"`
+	Unequal   int64    `json:"unequal,omitempty"`
 	Left      []string `json:"left,omitempty"`
 }
 
@@ -177,7 +178,7 @@ func (d *reportDocument) node(ctx context.Context, t *Target, n NodeResult) erro
 
 func nodeOf(n NodeResult) reportNode {
 	t := n.Totals
-	about := reportNode{Outcome: n.Outcome, Inserted: t.Inserted, Updated: t.Updated, Deleted: t.Deleted, Unchanged: t.Unchanged, Skipped: t.Skipped}
+	about := reportNode{Outcome: n.Outcome, Inserted: t.Inserted, Updated: t.Updated, Deleted: t.Deleted, Unchanged: t.Unchanged, Skipped: t.Skipped, Unequal: t.Unequal}
 	if n.Error != nil {
 		about.Error = n.Error.Message
 	}

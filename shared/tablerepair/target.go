@@ -100,7 +100,7 @@ func (t *targeting) checkTable() error {
 }
 
 func (t *targeting) fragments() {
-	reading := reconcile.Reading{Schema: t.plan.Schema, Table: t.plan.Table, Seeds: rowdigest.Seeds{}}
+	reading := reconcile.Reading{Schema: t.plan.Schema, Table: t.plan.Table, Seeds: rowdigest.Seeds{}, Stored: true}
 	source := func(d *table.Description, at int) table.Source {
 		s := t.common.Source(d, at, reading)
 		s.Digest, s.Leaves = "0", nil // rows are compared by their text
@@ -143,12 +143,17 @@ func (t *targeting) addColumn(name string) {
 	}
 	if s, both := t.source.Column(name); both && s.Type.SQL != c.Type.SQL {
 		column.Convert, column.Parse = converted(c), reconcile.ParseOf(c.Type)
+	} else if both && reconcile.ModifierDiffers(s, c) && !isBits(c) {
+		column.Convert, column.Parse, column.Back = c.Declared, reconcile.ParseOf(c.Type), s.Declared
 	}
 	t.target.Columns = append(t.target.Columns, column)
 	t.target.Write.Names = append(t.target.Write.Names, table.Quote(name))
 	t.target.Write.Types = append(t.target.Write.Types, base(c.Type).SQL)
 	t.target.Write.Parse = append(t.target.Write.Parse, reconcile.ParseOf(c.Type))
 }
+
+// isBits reports whether a cast to the column's type would add zeros to a value that is too short.
+func isBits(c table.Column) bool { return strings.HasPrefix(c.Declared, "bit") }
 
 // base is the type below all domains: an assignment to the column checks the domain, and does not cut a value off as a
 // cast to it might.

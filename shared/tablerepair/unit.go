@@ -52,13 +52,15 @@ func (u Unit) check(p *Plan) error {
 
 // Totals counts what was decided for one target's keys.
 type Totals struct {
-	Inserted  int64    `json:"inserted"`
-	Updated   int64    `json:"updated"`
-	Deleted   int64    `json:"deleted"`
-	Unchanged int64    `json:"unchanged"`
-	Skipped   int64    `json:"skipped"`
-	Parts     []Stored `json:"parts,omitempty"` // with the changes, in key order
-	Warnings  []string `json:"warnings,omitempty"`
+	Inserted  int64 `json:"inserted"`
+	Updated   int64 `json:"updated"`
+	Deleted   int64 `json:"deleted"`
+	Unchanged int64 `json:"unchanged"`
+	Skipped   int64 `json:"skipped"`
+	// Unequal are rows that differ only in columns that the nodes generate in different ways.
+	Unequal  int64    `json:"unequal,omitempty"`
+	Parts    []Stored `json:"parts,omitempty"` // with the changes, in key order
+	Warnings []string `json:"warnings,omitempty"`
 	// Left are keys of rows that an undo skipped, since they were changed after the repair: the first of them.
 	Left []table.Key `json:"left,omitempty"`
 }
