@@ -62,6 +62,11 @@ func (o opener) nodes(ctx context.Context, name, database string, nodes []string
 // connected is a node whose transactions are tablediff's.
 type connected struct{ *pg.Node }
 
+// Expecting binds the node to a server.
+func (c connected) Expecting(server table.Identity) tablediff.Node {
+	return connected{c.Node.Expecting(server)}
+}
+
 // Begin opens a transaction.
 func (c connected) Begin(ctx context.Context, access table.Access) (tablediff.Tx, error) {
 	return c.Node.Begin(ctx, access)

@@ -28,7 +28,7 @@ func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdiges
 		return nil, err
 	}
 	defer tx.Close()
-	c := catalogue{tx: tx, schema: schema, name: name, seeds: seeds, d: &table.Description{Node: n.name}}
+	c := catalogue{tx: tx, schema: schema, name: name, seeds: seeds, d: &table.Description{Node: n.name, Address: n.address}}
 	for _, step := range []func(context.Context) error{c.relation, c.details} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -55,6 +55,7 @@ type catalogue struct {
 	schema, name string
 	seeds        rowdigest.Seeds
 	oid          string
+	control      bool // the role may read pg_control
 	d            *table.Description
 }
 
@@ -72,7 +73,8 @@ func (c *catalogue) relation(ctx context.Context) error {
 		c.d.Superuser, role = isTrue(v[8]), string(v[9])
 		c.d.LargeObjects = isTrue(v[10])
 		return nil
-	}}, query{sql: "SELECT current_setting('server_version_num')", row: func(v [][]byte) error {
+	}}, query{sql: "SELECT current_setting('server_version_num'), " + mayReadControl, row: func(v [][]byte) error {
+		c.control = isTrue(v[1])
 		var err error
 		c.d.ServerVersion, err = strconv.Atoi(string(v[0]))
 		return err
@@ -104,7 +106,11 @@ func (c *catalogue) details(ctx context.Context) error {
 	var columns []columnRow
 	var plan []byte
 	c.tx.Last()
-	err := c.tx.run(ctx, doingCatalogue,
+	var server []query
+	if c.control {
+		server = append(server, c.tx.controlQuery())
+	}
+	err := c.tx.run(ctx, doingCatalogue, append(server,
 		query{sql: typesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
 			t, err := readType(v)
 			types[t.oid] = t
@@ -132,10 +138,11 @@ func (c *catalogue) details(ctx context.Context) error {
 			c.d.Probe = string(v[0])
 			return nil
 		}},
-	)
+	)...)
 	if err != nil {
 		return err
 	}
+	c.d.Server = c.tx.found
 	if c.d.RowEstimate, err = planRows(c.d.Node, plan); err != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, err
 	if fault.CodeOf(err) == fault.Invalid {
 		return table.Facts{Unproven: fault.PublicMessage(err)}, nil
 	}
+	facts.Server = tx.found
 	return facts, err
 }
 

@@ -124,6 +124,8 @@ type Node struct {
 	address string
 	pool    *pgxpool.Pool
 	timeout time.Duration
+	// expected is the server that a task began with; nil: any.
+	expected *table.Identity
 }
 
 // Name is the node's name in the cluster definition.

@@ -44,6 +44,7 @@ type Tx struct {
 	commits  bool // what it does is to last
 	broken   bool
 	active   *stream
+	found    table.Identity // of the server, once the transaction has begun
 }
 
 // Begin takes a connection for a transaction, which begins on the server with the first query.
@@ -63,7 +64,11 @@ func (t *Tx) Close() {
 	if t.active != nil {
 		_ = t.active.close()
 	}
-	if t.begun && !t.broken && !t.conn.Conn().IsClosed() {
+	switch {
+	case t.conn.Conn().IsClosed():
+	case t.broken && t.access.Foreign:
+		t.hangUp()
+	case t.begun && !t.broken:
 		t.abandon()
 	}
 	t.conn.Release() // a connection that is not idle is closed by the pool
@@ -83,8 +88,15 @@ func (t *Tx) abandon() {
 		err = closing
 	}
 	if err != nil && t.access.Foreign {
-		_ = t.conn.Conn().Close(ctx)
+		t.hangUp()
 	}
+}
+
+// hangUp closes the session.
+func (t *Tx) hangUp() {
+	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
+	defer cancel()
+	_ = t.conn.Conn().Close(ctx)
 }
 
 // Renew ends the transaction but keeps the connection: the next query begins another one, with a snapshot of its own.
@@ -144,7 +156,9 @@ func (t *Tx) open(ctx context.Context, doing string, queries ...query) (*stream,
 	s.pipeline = t.conn.Conn().PgConn().StartPipeline(ctx)
 	if !t.begun {
 		t.begun = true
-		for _, q := range t.beginning() {
+		t.found = table.Identity{}
+		s.opening = t.beginning()
+		for _, q := range s.opening {
 			s.index--
 			s.send(q)
 		}
@@ -153,7 +167,7 @@ func (t *Tx) open(ctx context.Context, doing string, queries ...query) (*stream,
 		s.index--
 		s.send(query{sql: "SAVEPOINT ace"})
 	}
-	s.count = len(queries)
+	s.count, s.first = len(queries), s.index+1
 	for _, q := range queries {
 		s.send(q)
 	}
@@ -193,7 +207,7 @@ func (t *Tx) beginning() []query {
 	if t.access.Lock {
 		queries = append(queries, query{sql: "SET LOCAL lock_timeout = '" + lockTimeout + "'"}, query{sql: lockSQL(t.access.Relation)})
 	}
-	return append(queries, settingsQuery(pinned, t.access.SearchPath, t.node.timeout))
+	return append(queries, t.identified(settingsQuery(pinned, t.access.SearchPath, t.node.timeout)))
 }
 
 // The statements that end a transaction.
@@ -232,6 +246,8 @@ type stream struct {
 	index    int                         // of the query whose rows are being read; negative: BEGIN and what else comes first
 	count    int                         // of the queries; an end of the transaction or savepoint may follow
 	check    func(values [][]byte) error // reads the row of the check that follows the queries; nil: there is none
+	opening  []query                     // what comes first: its rows are for their own handlers
+	first    int                         // index of the first of these
 }
 
 func (s *stream) send(q query) {
@@ -246,10 +262,8 @@ func (s *stream) next() (int, [][]byte, error) {
 				if s.index >= 0 && s.index < s.count {
 					return s.index, s.reader.Values(), nil
 				}
-				if s.index == s.count && s.check != nil {
-					if err := s.check(s.reader.Values()); err != nil {
-						return s.index, nil, err
-					}
+				if err := s.other(s.reader.Values()); err != nil {
+					return s.index, nil, err
 				}
 				continue
 			}
@@ -273,9 +287,37 @@ func (s *stream) next() (int, [][]byte, error) {
 	}
 }
 
+// other hands a row that is none of a query to its handler.
+func (s *stream) other(row [][]byte) error {
+	if s.index == s.count && s.check != nil {
+		return s.check(row)
+	}
+	return s.opened(row)
+}
+
+// opened hands a row of an opening statement to its handler, before any row of the queries is used.
+func (s *stream) opened(row [][]byte) error {
+	at := s.index - s.first
+	if at < 0 || at >= len(s.opening) || s.opening[at].row == nil {
+		return nil
+	}
+	err := s.opening[at].row(row)
+	if err != nil {
+		s.tx.broken = true
+		_ = s.pipeline.Close()
+		return s.tx.reidentified(s.ctx, s.tx.node.fault(s.ctx, s.doing, err))
+	}
+	return nil
+}
+
 func (s *stream) fail(err error) error {
 	s.tx.broken = true
-	return s.tx.node.lockFault(s.tx.access.Relation, s.tx.node.fault(s.ctx, s.doing, err))
+	err = s.tx.node.lockFault(s.tx.access.Relation, s.tx.node.fault(s.ctx, s.doing, err))
+	if s.tx.found.Started == "" {
+		_ = s.pipeline.Close()
+		return s.tx.reidentified(s.ctx, err)
+	}
+	return err
 }
 
 // close ends the reading; results not read yet are thrown away.

@@ -35,4 +35,6 @@ type Facts struct {
 	// Writes is how many rows the server's statistics have counted as inserted, updated and deleted, late and not for sure;
 	// nil: they count none. It proves nothing.
 	Writes *int64 `json:",omitempty"`
+	// Server is where they were read.
+	Server Identity `json:"-"`
 }

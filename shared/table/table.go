@@ -186,6 +186,8 @@ type KeyColumn struct {
 // Description is a table as one node's catalogue has it.
 type Description struct {
 	Node          string
+	Address       string // where the definition says that it is
+	Server        Identity
 	ServerVersion int    // as server_version_num: 150018
 	Encoding      string // of the database: UTF8
 	Superuser     bool   // of the connected role

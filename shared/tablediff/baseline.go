@@ -364,7 +364,7 @@ func (r *run) after(ctx context.Context, p *Plan, bounds []table.Key) ([]table.K
 	if len(bounds) == 0 || len(p.Layout.Bounds) == 0 {
 		return p.Layout.Bounds, nil
 	}
-	nodes, err := r.Nodes.Open(ctx, p.ClusterName, p.DBName, p.Nodes)
+	nodes, err := openPlanned(ctx, r.Nodes, p)
 	if err != nil {
 		return nil, err
 	}

@@ -136,7 +136,7 @@ func (r *run) checkFacts(ctx context.Context) error {
 	}
 	defer r.timings.measure(phaseMerge)()
 	return r.persist(ctx, r.withUnits(), "check of the facts", func() error {
-		nodes, err := r.Nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
+		nodes, err := openPlanned(ctx, r.Nodes, r.plan)
 		if err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func (r *run) listKeys(ctx context.Context) error {
 // writeKeys reads the document and stores its keys. They are not stored before the document has proven to be the one
 // that was recorded.
 func (r *run) writeKeys(ctx context.Context) (keyList, error) {
-	nodes, err := r.Nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
+	nodes, err := openPlanned(ctx, r.Nodes, r.plan)
 	if err != nil {
 		return keyList{}, err
 	}

@@ -41,13 +41,15 @@ type Plan struct {
 	Schema      string    `json:"schema"`
 	Table       string    `json:"table"`
 
-	Nodes          []string          `json:"nodes"` // in cluster order; every per-node list follows it
-	ServerVersions []string          `json:"server_versions"`
-	Columns        []difffile.Column `json:"columns"` // the compared ones
-	Key            []string          `json:"key"`
-	Sources        []table.Source    `json:"sources"`
-	Seeds          rowdigest.Seeds   `json:"seeds"`
-	Checksum       string            `json:"checksum"`
+	Nodes          []string `json:"nodes"` // in cluster order; every per-node list follows it
+	ServerVersions []string `json:"server_versions"`
+	// Servers: per node, what was found behind its address. Every transaction of the task checks it.
+	Servers  []table.Identity  `json:"servers,omitempty"`
+	Columns  []difffile.Column `json:"columns"` // the compared ones
+	Key      []string          `json:"key"`
+	Sources  []table.Source    `json:"sources"`
+	Seeds    rowdigest.Seeds   `json:"seeds"`
+	Checksum string            `json:"checksum"`
 
 	Strategy string `json:"strategy"`
 	// ByText: the nodes order the key differently, so that ranges are of its text under

@@ -110,6 +110,9 @@ func (p *planner) describe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := p.bind(); err != nil {
+		return err
+	}
 	p.chooseChecksum()
 	key := p.key
 	if len(key) > 0 {

@@ -43,6 +43,9 @@ type scripted struct {
 
 func (n *scripted) Name() string { return n.name }
 
+// Expecting returns the node: no server can be mistaken for it.
+func (n *scripted) Expecting(table.Identity) Node { return n }
+
 // RankKeys sorts keys in a transaction of its own.
 func (n *scripted) RankKeys(_ context.Context, _ table.Source, keys []table.Key) ([]int, error) {
 	return rankNumbers(keys)

@@ -15,6 +15,8 @@ type Opener interface {
 // Node is one node's database, as planning needs it. Errors name the node.
 type Node interface {
 	Name() string
+	// Expecting returns the same node, every transaction of which makes sure that it is on this server.
+	Expecting(server table.Identity) Node
 	// Describe reads the table's columns, key, leaves and size, and digests constants with the seeds.
 	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
 	// Facts reads what the ages of the table's rows prove something on.

@@ -33,7 +33,7 @@ func (r *run) checkUnaltered(ctx context.Context) error {
 
 // describeAgain plans the reading of the tables as they are now.
 func (r *run) describeAgain(ctx context.Context) (*Plan, error) {
-	nodes, err := r.Nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
+	nodes, err := openPlanned(ctx, r.Nodes, r.plan)
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 	if err := u.check(plan); err != nil {
 		return Totals{}, err
 	}
-	nodes, err := w.nodes.Open(ctx, plan.ClusterName, plan.DBName, plan.Nodes)
+	nodes, err := openPlanned(ctx, w.nodes, plan)
 	if err != nil {
 		return Totals{}, err
 	}

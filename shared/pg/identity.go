@@ -1,0 +1,128 @@
+package pg
+
+import (
+	"context"
+	"net"
+	"strings"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// Expecting returns the same node for a task that began with this server: every transaction makes sure
+// that it runs there before its results are used. A zero identity is not checked.
+func (n *Node) Expecting(server table.Identity) *Node {
+	expecting := *n
+	expecting.expected = nil
+	if server.Database != "" {
+		expecting.expected = &server
+	}
+	return &expecting
+}
+
+// Address is where the definition says that the node is: host, port and database.
+func (n *Node) Address() string { return n.address }
+
+// Columns that name the server. The path of pg_class holds the OID of the database, which costs less
+// than to look it up. What is read of pg_control costs more than all the others.
+const (
+	identityColumns = `, pg_catalog.pg_postmaster_start_time(), pg_catalog.pg_is_in_recovery(), ` +
+		`pg_catalog.pg_relation_filepath('pg_catalog.pg_class'::pg_catalog.regclass), pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port()`
+	controlColumns = `, (pg_catalog.pg_control_system()).system_identifier, (pg_catalog.pg_control_checkpoint()).timeline_id`
+)
+
+// mayReadControl asks whether the role may read the columns of pg_control.
+const mayReadControl = `pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AND pg_catalog.has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE')`
+
+// knownServer marks a connection with the identity that was read through it.
+const knownServer = "ace.server"
+
+// identified makes a query of one row also read the identity, behind the columns it has.
+func (t *Tx) identified(q query) query {
+	q.sql += identityColumns
+	marks := t.conn.Conn().PgConn().CustomData()
+	known, _ := marks[knownServer].(table.Identity)
+	full := t.node.expected != nil && t.node.expected.System != "" && known.System == ""
+	if full {
+		q.sql += controlColumns
+	}
+	q.row = func(v [][]byte) error {
+		found := readIdentity(v, full)
+		delete(marks, knownServer)
+		switch {
+		case known.System == "":
+		case found.Started == known.Started:
+			found.System, found.Timeline = known.System, known.Timeline
+		case t.node.expected != nil:
+			return t.node.moved()
+		}
+		marks[knownServer] = found
+		t.found = found
+		return t.node.verify(found)
+	}
+	return q
+}
+
+// controlQuery completes the identity that was found, of a role that may read pg_control.
+func (t *Tx) controlQuery() query {
+	return query{sql: "SELECT " + controlColumns[2:], row: func(v [][]byte) error {
+		t.found.System, t.found.Timeline = string(v[0]), string(v[1])
+		t.conn.Conn().PgConn().CustomData()[knownServer] = t.found
+		return nil
+	}}
+}
+
+// moved is the error of a connection that leads to another server than before: behind a pooler it may
+// be the same one, which was restarted.
+func (n *Node) moved() error {
+	return fault.New(fault.Unavailable, "node %q (%s) was restarted, or another server answers there", n.name, n.address)
+}
+
+// readIdentity reads the last columns of a row.
+func readIdentity(v [][]byte, full bool) table.Identity {
+	var found table.Identity
+	if full {
+		found.System, found.Timeline = string(v[len(v)-2]), string(v[len(v)-1])
+		v = v[:len(v)-2]
+	}
+	v = v[len(v)-5:]
+	found.Started, found.Recovery = string(v[0]), isTrue(v[1])
+	if path := strings.Split(string(v[2]), "/"); len(path) > 1 {
+		found.Database = path[len(path)-2]
+	}
+	if v[3] != nil {
+		found.Address = net.JoinHostPort(string(v[3]), string(v[4]))
+	}
+	return found
+}
+
+// verify returns a Conflict unless the found server is the expected one.
+func (n *Node) verify(found table.Identity) error {
+	if n.expected == nil || n.expected.Accepts(found) {
+		return nil
+	}
+	return fault.New(fault.Conflict, "node %q (%s) is not the server that this began with: expected the %s, found the %s. Nothing was read or written there; start again once the node's address leads to one server",
+		n.name, n.address, n.expected, found)
+}
+
+// reidentified returns the error of a transaction that could not begin: a Conflict if that is because
+// another server answers. The question goes to the same session, in one message: a transaction pooler
+// cannot give it to another one.
+func (t *Tx) reidentified(ctx context.Context, err error) error {
+	if t.node.expected == nil || ctx.Err() != nil || fault.CodeOf(err) == fault.Conflict || t.conn.Conn().IsClosed() {
+		return err
+	}
+	sql := "ROLLBACK; SELECT pg_catalog.set_config('TimeZone', 'UTC', true), pg_catalog.set_config('DateStyle', 'ISO', true)" + identityColumns
+	full := t.node.expected.System != ""
+	if full {
+		sql += controlColumns
+	}
+	results, asked := t.conn.Conn().PgConn().Exec(ctx, sql).ReadAll()
+	if asked != nil || len(results) != 2 || len(results[1].Rows) != 1 {
+		return err
+	}
+	if other := t.node.verify(readIdentity(results[1].Rows[0], full)); other != nil {
+		return other
+	}
+	return err
+}

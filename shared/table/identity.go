@@ -1,0 +1,90 @@
+package table
+
+import (
+	"fmt"
+	"time"
+
+	"ace/shared/fault"
+)
+
+// Identity names one database of one running server. Empty fields are unknown: a managed service may
+// deny the role the system identifier.
+type Identity struct {
+	System   string `json:"system_identifier,omitempty"` // initdb's; copies and standbys share it
+	Timeline string `json:"timeline,omitempty"`          // of the last checkpoint
+	Database string `json:"database_oid"`
+	Recovery bool   `json:"recovery,omitempty"` // it is a standby
+	Started  string `json:"started,omitempty"`  // when its postmaster started, as PostgreSQL writes it in UTC
+	Address  string `json:"address,omitempty"`  // where the server says that it listens
+}
+
+// String describes the identity for messages.
+func (i Identity) String() string {
+	kind := "server"
+	if i.Recovery {
+		kind = "standby"
+	}
+	text := fmt.Sprintf("%s started %s", kind, i.Started)
+	if i.System != "" {
+		text += ", system identifier " + i.System
+	}
+	if i.Timeline != "" {
+		text += ", timeline " + i.Timeline
+	}
+	return text + ", database OID " + i.Database
+}
+
+// SameServer reports whether two identities that were read at about one time are of one database of
+// one server. A standby, a promoted copy and a snapshot that was started elsewhere share the system
+// identifier with their origin, but not the moment at which they started.
+func (i Identity) SameServer(o Identity) bool {
+	return i.Started != "" && i.Started == o.Started && i.Database == o.Database && i.SameDatabase(o)
+}
+
+// SameDatabase reports whether two identities may be of one database, however long ago each was read:
+// the server may have been restarted, moved to another address or replaced by its standby since.
+func (i Identity) SameDatabase(o Identity) bool {
+	return agree(i.System, o.System) && agree(i.Database, o.Database)
+}
+
+// Accepts reports whether a connection that found o during a task is still to the server that the task
+// began with. A server that was restarted is the same one; another one started earlier, or is found at
+// another address, on another timeline or in another state of recovery.
+func (i Identity) Accepts(o Identity) bool {
+	if !i.SameDatabase(o) || i.Recovery != o.Recovery {
+		return false
+	}
+	if i.Started == o.Started {
+		return true
+	}
+	return agree(i.Timeline, o.Timeline) && agree(i.Address, o.Address) && !o.startedBefore(i)
+}
+
+// agree reports whether two values are the same or one of them is unknown.
+func agree(a, b string) bool { return a == b || a == "" || b == "" }
+
+// startedBefore reports whether one server started before the other. It is false where that is unknown.
+func (i Identity) startedBefore(o Identity) bool {
+	const layout = "2006-01-02 15:04:05.999999-07"
+	a, errA := time.Parse(layout, i.Started)
+	b, errB := time.Parse(layout, o.Started)
+	return errA == nil && errB == nil && a.Before(b)
+}
+
+// CheckServers returns an error if two of the descriptions are of one database of one server: to compare
+// it with itself would prove nothing.
+func CheckServers(described []*Description) error {
+	for i, a := range described {
+		for _, b := range described[:i] {
+			if a.Server.SameServer(b.Server) {
+				return sameServer(b.Node, b.Address, a.Node, a.Address)
+			}
+		}
+	}
+	return nil
+}
+
+func sameServer(nodeA, addressA, nodeB, addressB string) error {
+	return fault.New(fault.Invalid, "nodes %q (%s) and %q (%s) are the same database of the same server: correct their addresses in the cluster definition",
+		nodeA, addressA, nodeB, addressB)
+}
