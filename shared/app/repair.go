@@ -32,6 +32,11 @@ func (o repairOpener) Open(ctx context.Context, name, database string, nodes []s
 // repairNode is a node whose transactions are tablerepair's.
 type repairNode struct{ *pg.Node }
 
+// Expecting binds the node to a server.
+func (n repairNode) Expecting(server table.Identity) tablerepair.Node {
+	return repairNode{n.Node.Expecting(server)}
+}
+
 // Begin opens a transaction that reads.
 func (n repairNode) Begin(ctx context.Context, access table.Access) (tablerepair.Source, error) {
 	tx, err := n.Node.Begin(ctx, access)

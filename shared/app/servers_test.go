@@ -2,9 +2,12 @@ package app_test
 
 import (
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 
+	"ace/shared/api"
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
 )
@@ -45,15 +48,12 @@ func TestServers_TwoNamesOfOneDatabaseAreRefusedInEveryOperation(t *testing.T) {
 				"diff":        wrong.Fail(t, "public.t"),
 				"incremental": wrong.Fail(t, "public.t", "baseline", "last"),
 				"rerun":       wrong.FailRerun(t, d.TaskID, "public.t"),
-				"repair":      wrong.Wait(t, wrong.SubmitRepair(t, d.TaskID, "public.t", "n1")).Error,
-				"dry run":     wrong.Wait(t, wrong.SubmitRepair(t, d.TaskID, "public.t", "n1", "dry_run", "true")).Error,
+				"repair":      repair(t, wrong, d.TaskID, "n1", nil).Error,
+				"dry run":     repair(t, wrong, d.TaskID, "n1", dryRun).Error,
 			} {
-				for _, want := range []string{
-					"same database of the same server", fmt.Sprint(`"n1" (`, twice.Nodes[0].Host), fmt.Sprint(`"n2" (`, twice.Nodes[1].Host), fmt.Sprint(twice.Nodes[1].Port),
-				} {
-					if !strings.Contains(message, strings.ReplaceAll(want, "(/", "([/")) && !strings.Contains(message, want) {
-						t.Errorf("%s says %q, want %q", operation, message, want)
-					}
+				want := fmt.Sprintf("nodes \"n1\" (%s) and \"n2\" (%s) are the same database of the same server", at(twice, 0), at(twice, 1))
+				if !strings.Contains(message, want) {
+					t.Errorf("%s says %q, want %q", operation, message, want)
 				}
 			}
 		})
@@ -63,16 +63,118 @@ func TestServers_TwoNamesOfOneDatabaseAreRefusedInEveryOperation(t *testing.T) {
 	}
 }
 
-// Neighbour of case O-F1: another database of the same server is another node.
-func TestServers_TwoDatabasesOfOneServerAreCompared(t *testing.T) {
+// at is how messages name where a node is.
+func at(c *pgtest.Cluster, node int) string {
+	return net.JoinHostPort(c.Nodes[node].Host, strconv.Itoa(c.Nodes[node].Port)) + "/" + c.DB
+}
+
+// Case O-F5, see docs/RELIABILITY.md. A primary and its standby are compared, a standby is not repaired
+// and two names of a standby are refused.
+func TestServers_AStandbyIsANodeThatIsNotRepaired(t *testing.T) {
 	t.Parallel()
-	c := pgtest.NewCluster(t, pgtest.Nodes(1))
-	other := pgtest.NewCluster(t, pgtest.Nodes(1))
-	for _, db := range []*pgtest.Cluster{c, other} {
-		db.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 100) i`)
+	c := pgtest.Own(t)
+	sameTable(t, c)
+	c.AddCopy(t, 0, "n3", true)
+	s := apptest.New(t, c, apptest.Options{})
+	d := s.Diff(t, "public.t")
+	if d.Result.MismatchedRows != 2 {
+		t.Fatalf("%d rows differ, want 2", d.Result.MismatchedRows)
 	}
-	if c.QueryStrings(t, 0, `SELECT oid FROM pg_database WHERE datname = current_database()`)[0][0] ==
-		other.QueryStrings(t, 0, `SELECT oid FROM pg_database WHERE datname = current_database()`)[0][0] {
-		t.Fatal("they are one database")
+	for _, change := range []func(*api.TableRepairRequest){nil, dryRun} {
+		r := repair(t, s, d.TaskID, "n2", change)
+		standby, primary := r.Nodes["n3"], r.Nodes["n1"]
+		if r.Status != api.StatusFailed || !strings.Contains(standby.Error, "it is a standby") || standby.Outcome == "unknown" || standby.Updated != 0 {
+			t.Errorf("the repair ended %s, the standby %+v", r.Status, standby)
+		}
+		if primary.Error != "" || primary.Updated != 2 {
+			t.Errorf("the primary was left out: %+v", primary)
+		}
+		if change != nil {
+			continue
+		}
+		// What was repaired on n1 reaches its standby. The repair is taken back on n1 alone.
+		c.Exec(t, 0, `UPDATE t SET v = 'v' WHERE id IN (5, 6)`)
+	}
+	c.Exec(t, 1, `UPDATE t SET v = 'v' WHERE id IN (5, 6)`)
+	c.Nodes[1] = c.Nodes[2]
+	c.Nodes[1].Name, c.Nodes[1].Host = "n2", "localhost"
+	twice := apptest.New(t, c, apptest.Options{})
+	if message := twice.Fail(t, "public.t"); !strings.Contains(message, `"n2" (localhost`) || !strings.Contains(message, `"n3"`) {
+		t.Errorf("two names of a standby: %q", message)
+	}
+}
+
+// Neighbour of case O-F5: copies that share the system identifier are other servers.
+func TestServers_APromotedStandbyAndACopyAreOtherServers(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.Nodes(1))
+	c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 2000) i`)
+	c.AddCopy(t, 0, "n2", true)
+	c.AddCopy(t, 0, "n3", false)
+	c.Exec(t, 1, `SELECT pg_promote()`)
+	c.Exec(t, 1, `UPDATE t SET v = 'x' WHERE id = 7`)
+	c.Exec(t, 2, `UPDATE t SET v = 'y' WHERE id = 8`)
+	s := apptest.New(t, c, apptest.Options{})
+	d := s.Diff(t, "public.t")
+	if d.Result.MismatchedRows != 2 {
+		t.Fatalf("%d rows differ, want 2", d.Result.MismatchedRows)
+	}
+	if r := repair(t, s, d.TaskID, "n1", nil); r.Status != api.StatusCompleted || r.Nodes["n2"].Updated != 1 || r.Nodes["n3"].Updated != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Neighbour of case O-F5: an administrator has made the node read-only.
+func TestServers_AReadOnlyNodeIsNotRepaired(t *testing.T) {
+	t.Parallel()
+	for setting, value := range map[string]string{"default_transaction_read_only": "on", "spock.readonly": "all"} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			c := pgtest.NewCluster(t, pgtest.Nodes(3))
+			sameTable(t, c)
+			s := apptest.New(t, c, apptest.Options{})
+			d := s.Diff(t, "public.t")
+			c.Exec(t, 1, `ALTER DATABASE `+c.DB+` SET `+setting+` = '`+value+`'`)
+			s = apptest.New(t, c, apptest.Options{Store: s.Store}) // with sessions that begin now
+			for _, change := range []func(*api.TableRepairRequest){dryRun, nil} {
+				r := repair(t, s, d.TaskID, "n1", change)
+				if r.Status != api.StatusFailed || !strings.Contains(r.Nodes["n2"].Error, setting) || r.Nodes["n2"].Outcome == "unknown" || r.Nodes["n2"].Updated != 0 {
+					t.Errorf("ended %s: %+v", r.Status, r.Nodes["n2"])
+				}
+				if r.Nodes["n3"].Error != "" {
+					t.Errorf("the other target: %+v", r.Nodes["n3"])
+				}
+			}
+		})
+	}
+}
+
+// Case O-F1, its neighbours in time: after the document was made an address leads elsewhere.
+func TestServers_ADocumentBelongsToTheDatabasesThatItWasMadeWith(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Nodes(3))
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 2000) i`)
+	c.Exec(t, 1, `UPDATE t SET v = 'x' WHERE id IN (5, 6)`)
+	elsewhere := c.Nodes[2].Port
+	two := *c
+	two.Nodes = c.Nodes[:2]
+	s := apptest.New(t, &two, apptest.Options{})
+	d := s.Diff(t, "public.t")
+	done := repair(t, s, d.TaskID, "n1", nil)
+	moved := apptest.New(t, pointed(&two, 1, "localhost", elsewhere), apptest.Options{Store: s.Store})
+	for operation, message := range map[string]string{
+		"rerun":   moved.FailRerun(t, d.TaskID, "public.t"),
+		"repair":  repair(t, moved, d.TaskID, "n1", nil).Error,
+		"dry run": repair(t, moved, d.TaskID, "n1", dryRun).Error,
+		"undo":    undo(t, moved, done.TaskID, nil).Error,
+	} {
+		for _, want := range []string{`"n2" (localhost:`, "is not the database that", "expected system identifier", "found"} {
+			if !strings.Contains(message, want) {
+				t.Errorf("%s says %q, want %q", operation, message, want)
+			}
+		}
+	}
+	if u := undo(t, s, done.TaskID, nil); u.Status != api.StatusCompleted || u.Nodes["n2"].Updated != 2 {
+		t.Errorf("the undo on the right server: %+v", u)
 	}
 }

@@ -45,7 +45,16 @@ type Summary struct {
 	Pairs               Pairs              `json:"pairs"`
 	DiffRowLimitReached bool               `json:"diff_row_limit_reached"` // rows were left out of "diffs", counts are not
 	Warnings            []string           `json:"warnings"`
-	ServerVersions      map[string]string  `json:"server_versions"` // node -> version
+	ServerVersions      map[string]string  `json:"server_versions"`   // node -> version
+	Servers             map[string]Server  `json:"servers,omitempty"` // node -> where its rows were read
+}
+
+// Server names the database of a node. Empty fields are unknown.
+type Server struct {
+	SystemIdentifier string `json:"system_identifier,omitempty"`
+	Timeline         string `json:"timeline,omitempty"`
+	DatabaseOID      string `json:"database_oid,omitempty"`
+	Standby          bool   `json:"standby,omitempty"`
 }
 
 // Column is a compared column. Type is PostgreSQL's full name, as format_type gives it.

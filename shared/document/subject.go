@@ -49,3 +49,22 @@ func CheckNodes(documented []string, cluster string, active []string) error {
 	}
 	return nil
 }
+
+// ServerOf returns what a document says of a server.
+func ServerOf(server table.Identity) difffile.Server {
+	return difffile.Server{
+		SystemIdentifier: server.System, Timeline: server.Timeline, DatabaseOID: server.Database, Standby: server.Recovery,
+	}
+}
+
+// CheckServer makes sure that a node is the database with which a document was made. What the document
+// does not name is not checked. Conflict, naming both.
+func CheckServer(summary difffile.Summary, d *table.Description) error {
+	then, ok := summary.Servers[d.Node]
+	was := table.Identity{System: then.SystemIdentifier, Database: then.DatabaseOID}
+	if !ok || was.SameDatabase(d.Server) {
+		return nil
+	}
+	return fault.New(fault.Conflict, "node %q (%s) is not the database that diff_file was made with: expected system identifier %s and database OID %s, found %s and %s; compare the table again",
+		d.Node, d.Address, was.System, was.Database, d.Server.System, d.Server.Database)
+}

@@ -65,6 +65,10 @@ func (w *writing) details(ctx context.Context) error {
 			w.d.Extension = string(v[6])
 			return readList(v[5], &w.d.Identity)
 		}),
+		query{sql: readOnlySQL, row: func(v [][]byte) error {
+			w.d.ReadOnly = string(v[0])
+			return nil
+		}},
 		about(triggersSQL, func(v [][]byte) error {
 			w.d.Triggers = append(w.d.Triggers, table.Trigger{Name: string(v[0]), Always: isTrue(v[1]), Replica: isTrue(v[2])})
 			return nil

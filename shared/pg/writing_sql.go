@@ -17,6 +17,16 @@ SELECT current_user,
        (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
         WHERE d.classid = 'pg_class'::regclass AND d.objid = $1::oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')`
 
+// readOnlySQL names the setting by which an administrator keeps the role from writing. A transaction may
+// be begun READ WRITE all the same.
+const readOnlySQL = `
+SELECT CASE
+    WHEN current_setting('default_transaction_read_only') = 'on' THEN 'default_transaction_read_only is on for role ' || quote_ident(current_user)
+    WHEN current_setting('spock.readonly', true) = 'all'
+      OR current_setting('spock.readonly', true) = 'user' AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+      THEN 'spock.readonly is ' || current_setting('spock.readonly', true)
+    ELSE '' END`
+
 // triggersSQL gives the triggers that somebody made: those that partitions have of their parent only once.
 const triggersSQL = `
 SELECT DISTINCT t.tgname, t.tgenabled = 'A', t.tgenabled = 'R'

@@ -36,6 +36,7 @@ type Writing struct {
 	ServerVersion int
 	// Insert and Update: the role may on every column that can be written.
 	Insert, Update, Delete bool
+	ReadOnly               string   // the setting by which the node takes no changes from the role; empty: none
 	RowSecurity            bool     // policies would hide rows from the role
 	ReplicaRole            bool     // the role may set session_replication_role
 	Identity               []string // columns GENERATED ALWAYS AS IDENTITY

@@ -16,6 +16,7 @@ import (
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/difffile"
+	"ace/shared/document"
 	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/table"
@@ -131,10 +132,13 @@ func (r *run) summary() difffile.Summary {
 		StartedAt: difffile.Time{Time: r.job.StartedAt}, FinishedAt: difffile.Time{Time: now},
 		TimeTaken:      now.Sub(r.job.StartedAt).Round(time.Millisecond).Seconds(),
 		RowsPerNode:    map[string]int64{},
-		ServerVersions: map[string]string{},
+		ServerVersions: map[string]string{}, Servers: map[string]difffile.Server{},
 	}
 	for i, node := range p.Nodes {
 		s.ServerVersions[node] = p.ServerVersions[i]
+		if i < len(p.Servers) {
+			s.Servers[node] = document.ServerOf(p.Servers[i])
+		}
 	}
 	if p.Strategy == Keys {
 		s.RerunOf, s.Behavior, s.Blocks = p.Document.Key, p.Behavior, int64(r.listed.Blocks)

@@ -54,7 +54,15 @@ func planRerun(ctx context.Context, store archive.Store, opener Opener, job Job,
 		return nil, err
 	}
 	p.key = summary.PrimaryKey
-	return p.plan, p.describe(ctx)
+	if err := p.describe(ctx); err != nil {
+		return nil, err
+	}
+	for _, d := range p.descriptions {
+		if err := document.CheckServer(summary, d); err != nil {
+			return nil, err
+		}
+	}
+	return p.plan, nil
 }
 
 // blocksPerUnit divides about so many keys among the units of the workers.

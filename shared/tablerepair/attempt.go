@@ -243,7 +243,7 @@ func (a *attempt) announce(ctx context.Context) error {
 	return putJSON(ctx, a.store, archive.RepairKey(p.TaskID, t.Node, a.number, manifestName), Manifest{
 		Format: manifestFormat, TaskID: p.TaskID, PlanHash: p.Hash(), Node: t.Node, Attempt: a.number, WrittenAt: time.Now().UTC(),
 		ClusterName: p.ClusterName, DBName: p.DBName, Schema: p.Schema, Table: p.Table,
-		Key: p.Key, Columns: t.Columns, Common: t.Common, Fires: t.Fires, Mark: mark, Totals: a.totals,
+		Key: p.Key, Columns: t.Columns, Common: t.Common, Fires: t.Fires, Mark: mark, Server: t.Server, Totals: a.totals,
 	})
 }
 

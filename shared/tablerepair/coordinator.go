@@ -130,7 +130,7 @@ func (r *run) open(ctx context.Context, node string) (Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return opened[0], nil
+	return r.plan.bind(opened[0]), nil
 }
 
 // targets repairs all nodes at once. What happens on one does not touch another.
@@ -234,6 +234,11 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.job.Lease,
 		Applied: r.replication[i].applied, Returning: r.replication[i].returning,
 	})
+	if fault.CodeOf(failed) == fault.Conflict { // it has ended here, and wrote nothing if it announced nothing
+		if _, err := loadManifest(ctx, r.store, r.plan.TaskID, s.target.Node, number); errors.Is(err, archive.ErrNotFound) {
+			return outcome{Outcome: RolledBack}, failed
+		}
+	}
 	if r.handedOver(ctx) { // the next runner finds out
 		return outcome{Outcome: Unknown}, context.Cause(ctx)
 	}

@@ -15,6 +15,10 @@ func (n hookedNode) step(call string) {
 	}
 }
 
+func (n hookedNode) Expecting(server table.Identity) tablerepair.Node {
+	return hookedNode{n.Node.Expecting(server), n.b}
+}
+
 func (n hookedNode) Begin(ctx context.Context, access table.Access) (tablerepair.Source, error) {
 	tx, err := n.Node.Begin(ctx, access)
 	return hookedReader{tx, n}, err

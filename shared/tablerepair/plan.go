@@ -29,7 +29,9 @@ type Plan struct {
 
 	Source   string   `json:"source_of_truth,omitempty"` // a node; empty for an undo
 	Document Document `json:"document"`                  // zero for an undo
-	Undoes   string   `json:"undoes,omitempty"`          // the task whose repair is taken back
+	// Server is the source's; zero for an undo.
+	Server table.Identity `json:"server,omitzero"`
+	Undoes string         `json:"undoes,omitempty"` // the task whose repair is taken back
 
 	DryRun       bool `json:"dry_run,omitempty"`
 	UpsertOnly   bool `json:"upsert_only,omitempty"`
@@ -54,7 +56,9 @@ type Document struct {
 // Target is one node to be repaired.
 type Target struct {
 	Node string `json:"node"`
-	Keys Keys   `json:"keys"` // those to look at; none for an undo
+	// Server is what was found behind the node's address. Every transaction of the task checks it.
+	Server table.Identity `json:"server,omitzero"`
+	Keys   Keys           `json:"keys"` // those to look at; none for an undo
 	// Before: the node stands before the source in the cluster. Connections are taken in one order by everybody, so that
 	// two repairs never wait for each other.
 	Before bool         `json:"before,omitempty"`

@@ -16,7 +16,6 @@ import (
 	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/reconcile"
-	"ace/shared/rowdigest"
 	"ace/shared/table"
 	"ace/shared/task"
 )
@@ -52,7 +51,8 @@ type planner struct {
 	job     Job
 	plan    *Plan
 	ignored []string
-	chosen  []string // nodes to be repaired
+	summary difffile.Summary // of the document
+	chosen  []string         // nodes to be repaired
 	source  *table.Description
 	targets []targeting // of the chosen nodes
 	failed  []error     // per chosen node: why it could not be described
@@ -73,7 +73,7 @@ func makePlan(ctx context.Context, store archive.Store, opener Opener, job Job) 
 	if job.Undoes != "" {
 		return p.plan, p.undo(ctx)
 	}
-	for _, step := range []func(context.Context) error{p.describeSource, p.readHead, p.describeTargets, p.chooseKey, p.makeTargets, p.readKeys} {
+	for _, step := range []func(context.Context) error{p.describeSource, p.readHead, p.describeTargets, p.checkServers, p.chooseKey, p.makeTargets, p.readKeys} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -86,16 +86,13 @@ func (p *planner) open(ctx context.Context, node string) (Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return opened[0], nil
+	return p.plan.bind(opened[0]), nil
 }
 
 // describeSource reads the source's table.
 func (p *planner) describeSource(ctx context.Context) error {
-	node, err := p.open(ctx, p.plan.Source)
-	if err != nil {
-		return err
-	}
-	p.source, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{})
+	_, d, err := p.describe(ctx, p.plan.Source)
+	p.source = d
 	if err == nil {
 		p.plan.Warnings = append(p.plan.Warnings, reconcile.SuperuserWarnings(p.source, false)...)
 	}
@@ -117,6 +114,7 @@ func (p *planner) readHead(ctx context.Context) error {
 	if err := subject.Check(summary); err != nil {
 		return err
 	}
+	p.summary = summary
 	p.ignored, p.plan.Key = summary.IgnoreColumns, summary.PrimaryKey
 	if summary.DiffRowLimitReached {
 		p.plan.Warnings = append(p.plan.Warnings, p.job.Input.Key+" does not name all rows that differed: those left out are not repaired")
@@ -245,13 +243,11 @@ func (p *planner) describeTargets(ctx context.Context) error {
 }
 
 func (p *planner) describeTarget(ctx context.Context, name string, t *targeting) error {
-	node, err := p.open(ctx, name)
+	node, d, err := p.describe(ctx, name)
 	if err != nil {
 		return err
 	}
-	if t.node, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{}); err != nil {
-		return err
-	}
+	t.node = d
 	t.writing, err = node.DescribeWriting(ctx, p.plan.Schema, p.plan.Table)
 	return err
 }

@@ -86,7 +86,9 @@ type Manifest struct {
 	Common      int       `json:"common"`
 	Fires       bool      `json:"fires,omitempty"`
 	table.Mark
-	Totals Totals `json:"totals"`
+	// Server is where that transaction is.
+	Server table.Identity `json:"server,omitzero"`
+	Totals Totals         `json:"totals"`
 }
 
 // The ways an attempt ends.

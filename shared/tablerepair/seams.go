@@ -15,6 +15,8 @@ type Opener interface {
 // Node is one node's database. Errors name the node.
 type Node interface {
 	Name() string
+	// Expecting returns the same node, every transaction of which makes sure that it is on this server.
+	Expecting(server table.Identity) Node
 	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
 	// DescribeWriting reads what stands in the way of writing to a table, and what would happen beside it.
 	DescribeWriting(ctx context.Context, schema, name string) (*table.Writing, error)

@@ -24,8 +24,8 @@ type targeting struct {
 
 // make matches columns and keys, and refuses what could not be written.
 func (t *targeting) make() (Target, []string, error) {
-	t.target.Node = t.node.Node
-	for _, step := range []func() error{t.match, t.checkIndexes, t.checkRights, t.checkTable} {
+	t.target.Node, t.target.Server = t.node.Node, t.node.Server
+	for _, step := range []func() error{t.checkWritable, t.match, t.checkIndexes, t.checkRights, t.checkTable} {
 		if err := step(); err != nil {
 			return Target{}, nil, err
 		}

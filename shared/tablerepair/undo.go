@@ -67,7 +67,7 @@ func (p *planner) undoTarget(ctx context.Context, name string) (*Target, []strin
 	if err != nil {
 		return nil, nil, err
 	}
-	s.target = &target
+	s.target, s.node = &target, s.node.Expecting(target.Server)
 	if target.Attempt, err = s.committedAttempt(ctx); err != nil || target.Attempt == 0 {
 		return nil, nil, err
 	}
@@ -81,7 +81,10 @@ func (p *planner) describeUndo(ctx context.Context, node Node, m *Manifest) (tar
 	if t.node, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{}); err != nil {
 		return target, nil, err
 	}
-	if t.writing, err = node.DescribeWriting(ctx, p.plan.Schema, p.plan.Table); err != nil {
+	if err = m.checkRepaired(t.node); err != nil {
+		return target, nil, err
+	}
+	if t.writing, err = node.Expecting(t.node.Server).DescribeWriting(ctx, p.plan.Schema, p.plan.Table); err != nil {
 		return target, nil, err
 	}
 	t.source = t.node

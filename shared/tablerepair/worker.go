@@ -87,6 +87,9 @@ func (j *job) open(ctx context.Context, nodes Opener) error {
 	if err != nil {
 		return err
 	}
+	for i := range opened {
+		opened[i] = j.plan.bind(opened[i])
+	}
 	j.node, j.others = opened[0], map[string]Node{}
 	if j.plan.Undoes == "" {
 		j.source = opened[1]

@@ -1,0 +1,26 @@
+package pgtest
+
+import (
+	"context"
+	"testing"
+
+	"ace/shared/pg/pgserver"
+)
+
+// AddCopy adds a node that is a copy of another one, with all of its databases: a hot standby, or a server
+// of its own. The other one must be a server that only this test uses.
+func (c *Cluster) AddCopy(tb testing.TB, of int, name string, standby bool) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	server, err := pgserver.StartCopy(ctx, c.Nodes[of].Server, standby)
+	if err != nil {
+		tb.Fatalf("pgtest: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			tb.Errorf("pgtest: closing a server: %v", err)
+		}
+	})
+	c.Nodes = append(c.Nodes, Node{Name: name, Host: pgserver.Host, Port: server.Port(), Major: c.Nodes[of].Major, Server: server})
+}

@@ -1,0 +1,81 @@
+package tablerepair
+
+import (
+	"context"
+
+	"ace/shared/document"
+	"ace/shared/fault"
+	"ace/shared/rowdigest"
+	"ace/shared/table"
+)
+
+// describe reads a node's table. The node that it returns is bound to the server that answered.
+func (p *planner) describe(ctx context.Context, name string) (Node, *table.Description, error) {
+	node, err := p.open(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return node.Expecting(d.Server), d, nil
+}
+
+// checkServers refuses nodes that are one database of one server, and notes the targets that are not
+// the database that the document was made with.
+func (p *planner) checkServers(context.Context) error {
+	p.plan.Server = p.source.Server
+	described := []*table.Description{p.source}
+	for i, t := range p.targets {
+		if t.node == nil {
+			continue
+		}
+		described = append(described, t.node)
+		if err := document.CheckServer(p.summary, t.node); err != nil && p.failed[i] == nil {
+			p.failed[i] = err
+		}
+	}
+	if err := table.CheckServers(described); err != nil {
+		return err
+	}
+	return document.CheckServer(p.summary, p.source)
+}
+
+// bind has a node of the plan be on the server with which the plan was made. Other nodes, and those of
+// a plan of an earlier version, are not checked.
+func (p *Plan) bind(node Node) Node {
+	if node.Name() == p.Source {
+		return node.Expecting(p.Server)
+	}
+	for i := range p.Targets {
+		if p.Targets[i].Node == node.Name() {
+			return node.Expecting(p.Targets[i].Server)
+		}
+	}
+	return node
+}
+
+// checkWritable refuses a node that takes no changes.
+func (t *targeting) checkWritable() error {
+	switch {
+	case t.node.Server.Recovery:
+		return t.refuse("it is a standby, where nothing can be written: repair its primary instead; nothing was written here")
+	case t.writing.ReadOnly != "":
+		return t.refuse("%s, so that nothing is written there: reset it to repair this node; nothing was written here", t.writing.ReadOnly)
+	}
+	return nil
+}
+
+// checkRepaired makes sure that a node is the database to which a manifest belongs.
+func (m *Manifest) checkRepaired(d *table.Description) error {
+	repaired := m.Server
+	if repaired.Database == "" { // of an earlier version
+		repaired.System = m.System
+	}
+	if repaired.SameDatabase(d.Server) {
+		return nil
+	}
+	return fault.New(fault.Conflict, "node %q (%s) is not the database that was repaired: expected system identifier %s and database OID %s, found %s and %s; nothing was taken back there",
+		d.Node, d.Address, repaired.System, repaired.Database, d.Server.System, d.Server.Database)
+}
