@@ -234,17 +234,18 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.job.Lease,
 		Applied: r.replication[i].applied, Returning: r.replication[i].returning,
 	})
-	if fault.CodeOf(failed) == fault.Conflict { // it has ended here, and wrote nothing if it announced nothing
-		if _, err := loadManifest(ctx, r.store, r.plan.TaskID, s.target.Node, number); errors.Is(err, archive.ErrNotFound) {
-			return outcome{Outcome: RolledBack}, failed
-		}
-	}
 	if r.handedOver(ctx) { // the next runner finds out
 		return outcome{Outcome: Unknown}, context.Cause(ctx)
 	}
 	settling, cancel := r.afterwards(ctx)
 	defer cancel()
 	o, err := s.settled(settling, number)
+	if o.Outcome == Unknown && fault.CodeOf(err) == fault.Conflict {
+		// The server cannot be asked, but the attempt has ended here, and one that announced nothing wrote nothing.
+		if _, missing := loadManifest(settling, r.store, r.plan.TaskID, s.target.Node, number); errors.Is(missing, archive.ErrNotFound) {
+			return outcome{Outcome: RolledBack}, err
+		}
+	}
 	if err == nil && o.Outcome == RolledBack && failed == nil {
 		err = fault.New(fault.Unavailable, "node %q: the repair was answered but not committed", s.target.Node)
 	}
