@@ -134,18 +134,18 @@ func rowPlace(s table.Source) string {
 // when they are read by the index. It must see both in one snapshot.
 func (t *Tx) CheckIndex(ctx context.Context, s table.Source, ranges []table.Range) error {
 	s.Filter, s.Within = "", table.Buckets{}
-	table, err := t.scanSum(ctx, s, rowPlace(s))
+	held, err := t.scanSum(ctx, s, rowPlace(s))
 	if err != nil {
 		return err
 	}
 	index, err := t.indexSum(ctx, s, ranges)
 	switch {
-	case err != nil || index == table:
+	case err != nil || index == held:
 		return err
-	case index.Rows == table.Rows:
-		return t.node.damaged(s, fmt.Sprintf("it leads to other rows than the %d of the table", table.Rows))
+	case index.Rows == held.Rows:
+		return t.node.damaged(s, fmt.Sprintf("it leads to other rows than the %d of the table", held.Rows))
 	}
-	return t.node.damaged(s, fmt.Sprintf("it leads to %d of the %d rows of the table", index.Rows, table.Rows))
+	return t.node.damaged(s, fmt.Sprintf("it leads to %d of the %d rows of the table", index.Rows, held.Rows))
 }
 
 // indexSum counts the rows that the index leads to in their ranges, and combines their places. A row

@@ -118,8 +118,8 @@ func (j *job) listUnlike(ctx context.Context, leaves []*placed, limit int64) err
 // matchPlaces finds the candidates of an alike leaf.
 func (j *job) matchPlaces(leaf *placed) error {
 	j.totals.addEqual(int64(len(leaf.prints[0].Rows)))
-	for node, print := range leaf.prints {
-		j.addListed(node, sumDigests(print.Rows))
+	for node, own := range leaf.prints {
+		j.addListed(node, sumDigests(own.Rows))
 	}
 	places := leaf.differing()
 	keys, err := leaf.prints[0].KeysAt(places)
