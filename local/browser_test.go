@@ -46,7 +46,7 @@ func startBrowser(t *testing.T) context.Context {
 }
 
 // openTab opens a page in a tab of its own, which lives as long as the test.
-func openTab(t *testing.T, browser context.Context, page string) context.Context {
+func openTab(browser context.Context, t *testing.T, page string) context.Context {
 	t.Helper()
 	ctx, closeTab := chromedp.NewContext(browser)
 	t.Cleanup(closeTab)
@@ -251,11 +251,11 @@ func TestBrowser_NoForeignPageStartsAnything(t *testing.T) {
 	} {
 		r := record(t, s)
 		service := at(r.Server, tt.to)
-		openTab(t, browser, at(attacker, tt.from)+"/attacks#"+url.PathEscape(service+" "+c.Name))
+		openTab(browser, t, at(attacker, tt.from)+"/attacks#"+url.PathEscape(service+" "+c.Name))
 		want := arriving()
 		for _, page := range []string{"redirect", "go", "refresh"} {
 			target := service + "/ace/table-diff?" + diffQuery(c, "public.top_"+page)
-			openTab(t, browser, at(attacker, tt.from)+"/"+page+"?to="+url.QueryEscape(target))
+			openTab(browser, t, at(attacker, tt.from)+"/"+page+"?to="+url.QueryEscape(target))
 			want = append(want, "GET top_"+page)
 		}
 		r.checkRefusals(t, tt.from+" to "+tt.to, want)
@@ -277,7 +277,7 @@ func TestBrowser_OwnPagesAreReadAndProgramsSubmit(t *testing.T) {
 
 	for _, name := range []string{"ace.test", "localhost"} {
 		address := name + ":" + port
-		tab := openTab(t, browser, "http://"+address+"/ace/tasks?limit=1")
+		tab := openTab(browser, t, "http://"+address+"/ace/tasks?limit=1")
 		for what, script := range map[string]string{
 			"the page": `document.body.innerText`, "a page of ours": `fetch("/ace/tasks?limit=1").then((r) => r.text())`,
 		} {

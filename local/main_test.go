@@ -29,7 +29,7 @@ func (w withBinary) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // other users run the program too
+	if err := os.Chmod(dir, 0o711); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

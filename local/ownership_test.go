@@ -11,7 +11,7 @@ import (
 )
 
 // nobody is a user that owns nothing.
-var nobody = syscall.Credential{Uid: 65534, Gid: 65534} //nolint:gochecknoglobals // it never changes
+var nobody = syscall.Credential{Uid: 65534, Gid: 65534}
 
 // dirOf returns a directory of a user, which others can pass through.
 func dirOf(t *testing.T, uid int) string {
@@ -19,7 +19,7 @@ func dirOf(t *testing.T, uid int) string {
 	dir, err := os.MkdirTemp("", "ace-of-")
 	if err == nil {
 		t.Cleanup(func() { os.RemoveAll(dir) })
-		err = os.Chmod(dir, 0o755) //nolint:gosec // others pass through
+		err = os.Chmod(dir, 0o755)
 	}
 	if err == nil {
 		err = os.Chown(dir, uid, uid)
@@ -150,7 +150,7 @@ func TestServe_OfAnotherUserKeepsItsDirectory(t *testing.T) {
 	}
 
 	ours := filepath.Join(dirOf(t, 0), "data")
-	try(t, os.Mkdir(ours, 0o777), os.Chmod(ours, 0o777)) //nolint:gosec // that is the point
+	try(t, os.Mkdir(ours, 0o777), os.Chmod(ours, 0o777))
 	p := startAs(t, &nobody, dir, settings{"ACE_LISTEN": "127.0.0.1:0", "ACE_STORE": "file://" + ours}, "serve")
 	if code := p.wait(t, startTimeout); code != exitConfig || !strings.Contains(p.output.String(), ours+" (owner root (0), mode 0777) does not belong") {
 		t.Errorf("on a directory of root's it ends with %d:\n%s", code, p.output)

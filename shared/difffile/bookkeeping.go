@@ -152,7 +152,7 @@ func (r *Reader) key(raw []byte) (Row, error) {
 	err := eachElement(raw, func(value []byte) error {
 		s, err := parseValue(text, value)
 		if len(value) > MaxKey {
-			err = &tooLong{int64(len(value)), true, MaxKey}
+			err = &lengthError{int64(len(value)), true, MaxKey}
 		}
 		if err == nil && s == nil {
 			err = errors.New("a key column is null")

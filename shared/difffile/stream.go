@@ -47,7 +47,7 @@ func (s *stream) fill() error {
 	s.end = copy(s.buf, s.buf[s.at:s.end])
 	s.at = 0
 	if s.end == s.max {
-		return &tooLong{int64(s.max), false, s.max}
+		return &lengthError{int64(s.max), false, s.max}
 	}
 	if s.end == len(s.buf) {
 		larger := make([]byte, min(2*s.end, s.max))
@@ -80,14 +80,14 @@ func (s *stream) peek() (byte, error) {
 	}
 }
 
-// tooLong is a value of more bytes than allowed.
-type tooLong struct {
+// lengthError is a value of more bytes than allowed.
+type lengthError struct {
 	size  int64
 	whole bool // size is that of the whole value
 	limit int
 }
 
-func (e *tooLong) Error() string {
+func (e *lengthError) Error() string {
 	more := "more than "
 	if e.whole {
 		more = ""
@@ -111,7 +111,7 @@ func (s *stream) value(limit int) ([]byte, error) {
 		case n == malformed:
 			return nil, reason(s.buf[s.at:s.end])
 		case n > limit:
-			return nil, &tooLong{int64(n), true, limit}
+			return nil, &lengthError{int64(n), true, limit}
 		case n > 0:
 			s.at += n
 			return s.buf[s.at-n : s.at], nil
@@ -127,14 +127,14 @@ func (s *stream) value(limit int) ([]byte, error) {
 // measured returns the error of a value that is too long, with its size if it is a string.
 func (s *stream) measured(limit int) error {
 	if s.buf[s.at] != '"' {
-		return &tooLong{int64(limit), false, limit}
+		return &lengthError{int64(limit), false, limit}
 	}
 	size, err := s.skipText(2 * int64(s.max))
 	var source *sourceError
 	if errors.As(err, &source) {
 		return err
 	}
-	return &tooLong{size, err == nil, limit}
+	return &lengthError{size, err == nil, limit}
 }
 
 // anyLength is the limit of a text that may have any.
@@ -147,9 +147,8 @@ var errLonger = errors.New("it is longer")
 func (s *stream) skipText(limit int64) (size int64, err error) {
 	start := s.offset()
 	s.at++
-	for done := false; ; {
-		var n int
-		n, done, err = checkText(s.buf[s.at:s.end])
+	for {
+		n, done, err := checkText(s.buf[s.at:s.end])
 		s.at += n
 		size = s.offset() - start
 		if size > limit && err == nil {

@@ -77,7 +77,7 @@ func Doubts(path string, hasSecrets bool) string {
 	if err != nil {
 		return ""
 	}
-	doubt := ""
+	var doubt string
 	switch {
 	case owner(info) != 0 && owner(info) != os.Geteuid():
 		doubt = "it belongs to another user, who may change it"

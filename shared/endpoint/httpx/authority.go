@@ -16,8 +16,8 @@ type authority struct {
 // brackets around anything else, and no port that is not a number: what a browser would take for another host must not
 // be taken for ours.
 func parseAuthority(text string) (authority, bool) {
-	host, port := strings.ToLower(text), ""
-	if rest, isIPv6 := strings.CutPrefix(host, "["); isIPv6 {
+	text = strings.ToLower(text)
+	if rest, isIPv6 := strings.CutPrefix(text, "["); isIPv6 {
 		address, after, closed := strings.Cut(rest, "]")
 		if ip, err := netip.ParseAddr(address); !closed || err != nil || !ip.Is6() || ip.Zone() != "" {
 			return authority{}, false
@@ -25,10 +25,10 @@ func parseAuthority(text string) (authority, bool) {
 		if after == "" {
 			return authority{address, ""}, true
 		}
-		host, port = address, strings.TrimPrefix(after, ":")
-		return authority{host, port}, len(port) < len(after) && isPort(port)
+		port := strings.TrimPrefix(after, ":")
+		return authority{address, port}, len(port) < len(after) && isPort(port)
 	}
-	host, port, hasPort := strings.Cut(host, ":")
+	host, port, hasPort := strings.Cut(text, ":")
 	return authority{host, port}, isName(host) && (!hasPort || isPort(port))
 }
 
