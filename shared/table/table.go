@@ -206,6 +206,19 @@ type Description struct {
 	Files         Files
 }
 
+// smallPages is 1 GB in pages of 8 kB.
+const smallPages = 128 << 10
+
+// Small reports whether these relations can be read as a whole to look for a few rows, which takes a
+// second or so. Partitions that may not be read, and so are not listed, count as large.
+func Small(leaves []Leaf) bool {
+	var pages int64
+	for _, leaf := range leaves {
+		pages += leaf.Pages
+	}
+	return len(leaves) > 0 && pages <= smallPages
+}
+
 // Column gives the column of that name.
 func (d *Description) Column(name string) (Column, bool) {
 	i := slices.IndexFunc(d.Columns, func(c Column) bool { return c.Name == name })

@@ -22,8 +22,6 @@ const (
 	// estimateShare: a table is counted if it was read to have fewer or more rows than estimated by
 	// one in so many.
 	estimateShare = 10
-	// rerunPages (1 GB): in larger tables a rerun looks only for rows that no node seems to have.
-	rerunPages = 128 << 10
 )
 
 // checkIndexes makes sure that the indexes by which rows were read have missed none.
@@ -151,13 +149,10 @@ func (j *job) keepAbsent(node int, key table.Key, nowhere bool) {
 	}
 }
 
-// isSmall reports whether a rerun may read the whole table of a node.
+// isSmall reports whether a rerun may read the whole table of a node. In a larger table it looks only
+// for rows that no node seems to have.
 func (j *job) isSmall(node int) bool {
-	pages := int64(0)
-	for _, leaf := range j.plan.Sources[node].Leaves {
-		pages += leaf.Pages
-	}
-	return pages > 0 && pages <= rerunPages
+	return table.Small(j.plan.Sources[node].Leaves)
 }
 
 // absentIn keeps the key for each node that has no digest of it.

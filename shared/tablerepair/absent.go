@@ -15,12 +15,14 @@ type absences struct {
 	source, node []table.Key
 }
 
-// noteAbsent notes where a key has no row, if something follows from that.
+// noteAbsent notes where a key has no row, if something follows from that. It notes none of a large
+// table: to search that takes minutes, in which the rows of the target are locked. There the
+// comparison has looked for rows that the index misses.
 func (d *decider) noteAbsent(key table.Key, want, have table.Row) {
-	if want == nil && !d.plan.UpsertOnly && !d.plan.InsertOnly {
+	if want == nil && !d.plan.UpsertOnly && !d.plan.InsertOnly && d.target.SmallSource {
 		d.absent.source = append(d.absent.source, key)
 	}
-	if have == nil {
+	if have == nil && d.target.SmallTarget {
 		d.absent.node = append(d.absent.node, key)
 	}
 }

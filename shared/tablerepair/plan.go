@@ -69,8 +69,13 @@ type Target struct {
 	Columns []Column `json:"columns"`
 	Common  int      `json:"common"`
 	// Encodings says which server encodings source and target have, for errors, where they differ.
-	Encodings  string             `json:"encodings,omitempty"`
-	ByText     bool               `json:"by_text,omitempty"` // the nodes may hold different keys to be equal
+	Encodings string `json:"encodings,omitempty"`
+	ByText    bool   `json:"by_text,omitempty"` // the nodes may hold different keys to be equal
+	// SmallSource and SmallTarget: the table of that node can be searched without its index for keys
+	// that the index does not lead to.
+	SmallSource bool `json:"small_source,omitempty"`
+	SmallTarget bool `json:"small_target,omitempty"`
+
 	Deferrable []table.Deferrable `json:"deferrable,omitempty"`
 	// Deletes and Updates are foreign keys of other tables that would change rows there: with fire_triggers.
 	Deletes []string `json:"deletes,omitempty"`

@@ -89,7 +89,7 @@ func (d *restorer) row(c placed, now table.Row) error {
 	if err != nil {
 		return err
 	}
-	if now == nil {
+	if now == nil && d.target.SmallTarget {
 		d.key.absent.node = append(d.key.absent.node, c.Key)
 	}
 	switch {

@@ -115,6 +115,8 @@ func (t *targeting) fragments() {
 		t.target.Encodings = fmt.Sprintf("node %q has the encoding %s, node %q %s", source.Node, source.Encoding, target.Node, target.Encoding)
 	}
 	t.target.ByText = slices.Contains(t.common.ByText, true)
+	t.target.SmallSource = !t.source.LeavesHidden && table.Small(t.source.Leaves)
+	t.target.SmallTarget = !t.node.LeavesHidden && table.Small(t.node.Leaves)
 }
 
 // columns lists those that both nodes have, and after them those that only the target has.
