@@ -93,7 +93,7 @@ func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
 		role = fmt.Sprintf("role %q", n.pool.Config().ConnConfig.User)
 	}
 	switch {
-	case e.Code == "XX000" && strings.HasPrefix(e.Message, "invalid memory alloc request size"), e.Code == "54000":
+	case exceedsMemory(e):
 		return "a value or row is larger than 1 GB as text; ignore_columns leaves its column out", true
 	case e.Code == "42501" && e.Routine == "check_enable_rls":
 		return fmt.Sprintf("policies would hide rows from %s: ALTER ROLE ... BYPASSRLS, or connect as the owner of the table", role), true

@@ -184,9 +184,9 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 				continue
 			}
 		}
-		if err != nil && isUnreadable(sqlState(err)) {
+		if isOfValue(err) {
 			_ = r.stream.close()
-			err = r.tx.locate(r.ctx, r.source, err)
+			err = r.tx.locateNext(r.ctx, r.source, r.keys[r.last+1:], err)
 		}
 		if err != nil || values == nil {
 			return -1, table.KeyedRow{}, err

@@ -3,70 +3,157 @@ package pg
 import (
 	"context"
 	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"ace/shared/fault"
 	"ace/shared/rawtext"
 	"ace/shared/table"
 )
 
-// A character that a database holds may have no equivalent in UTF-8, such as the byte 81 in WIN1252. A
-// statement that meets one fails, and neither it nor its error says where: the row is looked for then.
+// A statement may fail because of one value of one row. A character that a database holds may have no
+// equivalent in UTF-8, such as the byte 81 in WIN1252; the expression of a virtual generated column may
+// divide by zero; a value may have more than 1 GB as text. The server's error names neither the row nor
+// the column, so they are searched for after the failure.
 
 // isUnreadable reports whether a SQLSTATE is that of text which cannot be sent in the client's encoding.
 func isUnreadable(sqlstate string) bool { return sqlstate == "22P05" || sqlstate == "22021" }
 
-// read is run for a statement that reads the table: if a text cannot be read the error names row and column.
+// isOfValue reports whether a stored value may be the reason for an error: a data exception, or a value
+// that is too large.
+func isOfValue(err error) bool {
+	return strings.HasPrefix(sqlState(err), "22") || isTooLarge(err)
+}
+
+// isTooLarge reports whether a value or row was larger than 1 GB as text.
+func isTooLarge(err error) bool {
+	var pgErr *pgconn.PgError
+	return asPgError(err, &pgErr) && exceedsMemory(pgErr)
+}
+
+// exceedsMemory reports whether a value or row is larger than the server can handle.
+func exceedsMemory(e *pgconn.PgError) bool {
+	return e.Code == "54000" || e.Code == "XX000" && strings.HasPrefix(e.Message, "invalid memory alloc request size")
+}
+
+// read runs a statement that reads the table. If a value is the reason for an error, the error names its
+// row and column.
 func (t *Tx) read(ctx context.Context, doing string, s table.Source, queries ...query) error {
 	return t.locate(ctx, s, t.run(ctx, doing, queries...))
 }
 
-// locate adds to the error of a statement that cannot read a text which row and column it is. The
-// transaction is over.
+// locate adds row and column to an error that a value of the table is the reason for. The transaction is
+// over.
 func (t *Tx) locate(ctx context.Context, s table.Source, failed error) error {
-	if !isUnreadable(sqlState(failed)) {
+	if !isOfValue(failed) {
 		return failed
 	}
+
 	unfiltered := s
 	unfiltered.Filter, unfiltered.Within = "", table.Buckets{}
 	for _, source := range []table.Source{s, unfiltered} {
-		column, key, err := t.findUnreadable(ctx, source)
-		if err == nil && column >= 0 {
-			return fault.Wrap(failed, fault.CodeOf(failed), "%s (column %s of the row with the key %s)", fault.PublicMessage(failed), source.Columns[column], key)
+		column, key, err := t.findUnreadable(ctx, source, failed)
+		if err != nil {
+			return failed
+		}
+		if key != nil {
+			return located(failed, source, column, key)
 		}
 	}
 	return failed
 }
 
-// findUnreadable looks for a row that cannot be read, in a transaction of its own: its key, and the place
-// of the first column that is the reason; -1 if there is none.
-func (t *Tx) findUnreadable(ctx context.Context, s table.Source) (int, table.Key, error) {
+// located returns the error with the row's key, and the column unless the row fails only as a whole.
+func located(failed error, s table.Source, column int, key table.Key) error {
+	place := fmt.Sprintf("the row with the key %s", key)
+	if column >= 0 {
+		place = fmt.Sprintf("column %s of %s", s.Columns[column], place)
+	}
+	remedy := ""
+	if !isUnreadable(sqlState(failed)) && !isTooLarge(failed) {
+		remedy = ". Hint: ignore_columns leaves the column out"
+	}
+	return fault.Wrap(failed, fault.CodeOf(failed), "%s (%s)%s", fault.PublicMessage(failed), place, remedy)
+}
+
+// textSize returns an expression that reads the text of columns as a client does, and sends its size.
+func textSize(refs []string) string {
+	return "pg_catalog.octet_length(pg_catalog.textsend(pg_catalog.concat(" + joined(refs) + ")))"
+}
+
+const doingSearch = "looking for a value that cannot be read"
+
+// findUnreadable scans the table for a row that cannot be read, in a transaction of its own. It returns
+// the row's key and the place of the first column that is the reason, -1 if it is the row as a whole; a
+// nil key means that there is no such row. A filter that fails itself is an error.
+func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (int, table.Key, error) {
 	if err := t.restart(ctx); err != nil {
 		return -1, nil, err
 	}
-	rows := 0
 	source := " FROM " + s.Relation + where(filtered(s, ""))
-	readable := func(refs []string) string {
-		return "SELECT pg_catalog.octet_length(pg_catalog.textsend(pg_catalog.concat(" + joined(refs) + ")))" + source
+	head := textSize(s.Columns)
+	if isTooLarge(failed) { // other rows may be as large, and only fail when they are read as text
+		head = s.Digest
 	}
-	doing := "looking for a text that cannot be read"
-	err := t.try(ctx, doing, query{sql: readable(s.Columns), row: func([][]byte) error { rows++; return nil }})
-	if !isUnreadable(sqlState(err)) {
+	rows := 0
+	err := t.try(ctx, doingSearch, query{sql: "SELECT " + head + source, row: func([][]byte) error { rows++; return nil }})
+	if !isOfValue(err) {
 		return -1, nil, err
 	}
+
 	only := fmt.Sprintf(" OFFSET %d LIMIT 1", rows) // of the same scan in the same snapshot
-	column := -1
+	if err := t.try(ctx, doingSearch, query{sql: "SELECT 1" + source + only}); err != nil {
+		return -1, nil, err
+	}
+	column, err := t.findColumn(ctx, s, func(head string) query { return query{sql: "SELECT " + head + source + only} })
+	if err != nil {
+		return -1, nil, err
+	}
+	key, err := t.keyAsItIs(ctx, doingSearch, "SELECT "+joined(s.Key)+source+only)
+	return column, key, err
+}
+
+// findColumn returns the place of the first column of a row that cannot be read; -1 if each can be.
+func (t *Tx) findColumn(ctx context.Context, s table.Source, selecting func(head string) query) (int, error) {
 	for i, ref := range s.Columns {
-		err := t.try(ctx, doing, query{sql: readable([]string{ref}) + only})
-		if isUnreadable(sqlState(err)) {
-			column = i
-			break
+		err := t.try(ctx, doingSearch, selecting(textSize([]string{ref})))
+		if isOfValue(err) {
+			return i, nil
 		}
 		if err != nil {
-			return -1, nil, err
+			return -1, err
 		}
 	}
-	key, err := t.keyAsItIs(ctx, doing, "SELECT "+joined(s.Key)+source+only)
-	return column, key, err
+	return -1, nil
+}
+
+// locateNext adds row and column to an error of reading rows by key. The rows before keys were read, so
+// the first of keys that has a row is the reason. The transaction is over.
+func (t *Tx) locateNext(ctx context.Context, s table.Source, keys []table.Key, failed error) error {
+	if !isTooLarge(failed) || s.Unindexed {
+		return t.locate(ctx, s, failed)
+	}
+	if t.restart(ctx) != nil {
+		return failed
+	}
+	for _, key := range keys {
+		exists := false
+		q := byKey(s, []table.Key{key}, "1", "")
+		q.row = func([][]byte) error { exists = true; return nil }
+		if err := t.try(ctx, doingSearch, append(settings(lookupPlans(s)), q)...); err != nil && !isOfValue(err) {
+			return failed
+		}
+		if !exists {
+			continue
+		}
+		column, err := t.findColumn(ctx, s, func(head string) query { return byKey(s, []table.Key{key}, head, "") })
+		if err != nil {
+			return failed
+		}
+		return located(failed, s, column, key)
+	}
+	return failed
 }
 
 // keyAsItIs reads a key; one that cannot be read comes as its bytes in the server's encoding.
