@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"ace/shared/api"
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
 )
@@ -38,5 +39,79 @@ func TestTableDiff_AVirtualColumnThatFailsIsNamed(t *testing.T) {
 	}
 	if after := s.Diff(t, "public.t", "ignore_columns", "g"); after.Result.Verdict != "match" {
 		t.Errorf("after the repair: %s", after.Result.Verdict)
+	}
+}
+
+// Case T-P13, see docs/RELIABILITY.md.
+func TestTableRepair_AValueThatCannotBeConvertedIsNamed(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, b boolean)`, `INSERT INTO t SELECT i, nullif(i > 0, i < 7) FROM generate_series(1, 9) i`)
+	c.Exec(t, 1, `CREATE TABLE t (id int PRIMARY KEY, b int)`, `INSERT INTO t SELECT i FROM generate_series(1, 8) i`)
+	d := s.Diff(t, "public.t")
+	if d.Result.MismatchedRows != 3 {
+		t.Errorf("%d rows differ, want 3", d.Result.MismatchedRows)
+	}
+	for _, change := range []func(*api.TableRepairRequest){dryRun, nil} {
+		r := repair(t, s, d.TaskID, "n1", change)
+		if r.Status != api.StatusFailed {
+			t.Errorf("the repair ended %s", r.Status)
+		}
+		for _, want := range []string{`node "n2"`, `column "b"`, `the row with the key ('7')`, `invalid input syntax for type integer: "t"`} {
+			if !strings.Contains(r.Error, want) {
+				t.Errorf("the error is %q, want %q", r.Error, want)
+			}
+		}
+	}
+	if got := content(t, c, 1, "t"); len(got) != 8 {
+		t.Errorf("node n2 has %d rows after repairs that failed, want 8", len(got))
+	}
+}
+
+// Case T-P9, see docs/RELIABILITY.md.
+func TestTableDiff_RowSecurityIsNamedWithTheRemedy(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	c.ExecAll(t, `CREATE TABLE guarded (id int PRIMARY KEY, v text)`, `INSERT INTO guarded VALUES (1, 'a'), (2, 'b')`,
+		`CREATE POLICY p ON guarded USING (id > 1)`)
+	c.Exec(t, 1, `ALTER TABLE guarded ENABLE ROW LEVEL SECURITY`, `DELETE FROM guarded WHERE id = 1`)
+	plain := asRole(t, c, `GRANT SELECT ON guarded TO ROLE`)
+	s := apptest.New(t, plain, apptest.Options{})
+	for _, args := range [][]string{{}, {"checksum", "sha256"}, {"table_filter", "id > 1"}} {
+		got := s.Fail(t, "public.guarded", args...)
+		for _, want := range []string{`node "n2"`, `table "guarded"`, `role "` + plain.User + `"`, "BYPASSRLS"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%v: the error is %q, want %q", args, got, want)
+			}
+		}
+	}
+	c.Exec(t, 1, "ALTER ROLE "+plain.User+" BYPASSRLS")
+	if d := s.Diff(t, "public.guarded"); d.Result.MismatchedRows != 1 {
+		t.Errorf("with BYPASSRLS %d rows differ, want 1", d.Result.MismatchedRows)
+	}
+}
+
+// Case T-P10, see docs/RELIABILITY.md.
+func TestTableDiff_TheSchemaOfATypeIsNamedWithTheGrant(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	c.ExecAll(t, `CREATE SCHEMA "Ext"`, `CREATE EXTENSION citext SCHEMA "Ext"`, `CREATE TYPE "Ext".e AS ENUM ('a', 'b')`,
+		`CREATE TABLE keys (id "Ext".citext PRIMARY KEY, v text)`, `CREATE TABLE enums (id "Ext".e PRIMARY KEY, v text)`,
+		`INSERT INTO keys SELECT 'k' || i, 'v' FROM generate_series(1, 2000) i`, `INSERT INTO enums VALUES ('a', 'v'), ('b', 'v')`)
+	c.Exec(t, 1, `DELETE FROM keys WHERE id = 'k7'`, `DELETE FROM enums WHERE id = 'b'`)
+	plain := asRole(t, c, `GRANT SELECT ON keys, enums TO ROLE`)
+	s := apptest.New(t, plain, apptest.Options{})
+	grant := `GRANT USAGE ON SCHEMA "Ext" TO "` + plain.User + `"`
+	for _, name := range []string{"keys", "enums"} {
+		if got := s.Fail(t, "public."+name); !strings.Contains(got, grant) || !strings.Contains(got, `node "n`) {
+			t.Errorf("%s: the error is %q, want %s", name, got, grant)
+		}
+	}
+	c.ExecAll(t, grant)
+	for _, name := range []string{"keys", "enums"} {
+		if d := s.Diff(t, "public."+name); d.Result.MismatchedRows != 1 {
+			t.Errorf("%s: after the GRANT %d rows differ, want 1", name, d.Result.MismatchedRows)
+		}
 	}
 }

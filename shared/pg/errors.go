@@ -88,15 +88,19 @@ const lockNotAvailable = "55P03"
 // remedy returns what helps against an error, and reports whether the error stays until that is done. The server's messages
 // may be in any language, but for those of internal errors.
 func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
-	role := "the role"
+	role, grantee := "the role", "the role"
 	if n.pool != nil {
-		role = fmt.Sprintf("role %q", n.pool.Config().ConnConfig.User)
+		user := n.pool.Config().ConnConfig.User
+		role, grantee = fmt.Sprintf("role %q", user), table.Quote(user)
 	}
+	schema, ofSchema := strings.CutPrefix(e.Message, "permission denied for schema ")
 	switch {
 	case exceedsMemory(e):
 		return "a value or row is larger than 1 GB as text; ignore_columns leaves its column out", true
 	case e.Code == "42501" && e.Routine == "check_enable_rls":
 		return fmt.Sprintf("policies would hide rows from %s: ALTER ROLE ... BYPASSRLS, or connect as the owner of the table", role), true
+	case e.Code == "42501" && ofSchema:
+		return fmt.Sprintf("a type, operator or function of the table is in the schema: GRANT USAGE ON SCHEMA %s TO %s", table.Quote(schema), grantee), true
 	case e.Code == "42501":
 		return "GRANT what is denied to " + role + ": USAGE on the schema of a type or operator, EXECUTE on its function, SELECT on a column", true
 	}

@@ -207,7 +207,7 @@ func TestFault_WhatARoleMayNotNamesTheRoleAndTheRemedy(t *testing.T) {
 	n := nodeAt(t, at)
 	for sql, remedy := range map[string]string{
 		"SELECT * FROM public.t":       "BYPASSRLS",
-		"SELECT 'a'::hidden.e":         "USAGE on the schema of a type",
+		"SELECT 'a'::hidden.e":         `GRANT USAGE ON SCHEMA "hidden" TO "` + role + `"`,
 		"SELECT * FROM pg_authid":      "GRANT",
 		"SELECT pg_read_file('/none')": "EXECUTE on its function",
 	} {
