@@ -41,6 +41,7 @@ func suites(o options) ([]suite, error) {
 		{name: "settings of a node", args: withoutRace(tests("./shared/app", "TestIdentity_SettingsOfOneNodeChangeNoOutcome")), env: budget},
 		{name: "filters with effects", args: withoutRace(tests("./shared/app", "TestLeftovers_AFilterWithAnEffectChangesNoLaterOperation")), env: budget},
 		{name: "filters in a session", args: withoutRace(tests("./shared/pg", "TestTx_AFilterLeavesNothingInItsSessionOrTheDatabase")), env: budget},
+		{name: "behind a pooler", args: tests("./shared/pg", "TestPooler_ATransactionOnAnotherServerReturnsNoResult"), env: budget},
 		{name: "incremental histories", args: withoutRace(tests("./shared/app", "TestIncremental_RandomHistoriesGiveTheAnswerOfAFullComparison")), env: budget},
 		{name: "functions", args: tests("./infra/lambda/e2e", "TestFunctions_GiveTheSameDocument.*", "TestFaults_.*", "TestBurst_.*"), env: budget},
 	}
