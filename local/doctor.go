@@ -9,11 +9,13 @@ import (
 	"strings"
 
 	"ace/shared/app"
+	"ace/shared/cluster"
 	"ace/shared/config"
 	"ace/shared/fault"
 )
 
-// doctor checks what the service needs, the archive and the cluster definitions, and tells everything that is wrong.
+// doctor checks what the service needs, the archive, the cluster definitions and the nodes, and reports
+// everything that is wrong.
 func doctor(ctx context.Context, c config.Config) error {
 	return errors.Join(checkArchive(ctx, c), checkClusters(ctx, c))
 }
@@ -32,7 +34,7 @@ func checkArchive(ctx context.Context, c config.Config) error {
 	return fault.Wrap(err, fault.CodeOf(err), "the archive %s cannot be used", c.Store)
 }
 
-// checkClusters reads every definition.
+// checkClusters reads every definition and connects to the nodes of those that can be used.
 func checkClusters(ctx context.Context, c config.Config) error {
 	files, err := serviceFiles(c)
 	if err != nil {
@@ -50,20 +52,51 @@ func checkClusters(ctx context.Context, c config.Config) error {
 	if len(names) == 0 {
 		return tell("no cluster is defined in %s or a pg_service.conf", c.Clusters)
 	}
-	var usable []string
+	var usable []cluster.Cluster
 	var wrong []error
 	for _, name := range names {
-		if _, err := source.Load(ctx, name); err != nil {
+		definition, err := source.Load(ctx, name)
+		if err != nil {
 			wrong = append(wrong, err)
 			continue
 		}
-		usable = append(usable, name)
+		usable = append(usable, definition)
 	}
 	for _, doubt := range doubts(c, files) {
 		wrong = append(wrong, tell("warning: %s", doubt))
 	}
 	if len(usable) > 0 {
-		wrong = append(wrong, tell("the definitions of these clusters can be used: %s", strings.Join(usable, ", ")))
+		wrong = append(wrong, tell("the definitions of these clusters can be used: %s", nameList(usable)))
+	}
+	return errors.Join(append(wrong, checkNodes(ctx, usable))...)
+}
+
+func nameList(clusters []cluster.Cluster) string {
+	names := make([]string, len(clusters))
+	for i, c := range clusters {
+		names[i] = c.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// checkNodes connects to every node and prints a line for each that can be used. The others are errors.
+func checkNodes(ctx context.Context, clusters []cluster.Cluster) error {
+	checks, err := app.CheckNodes(ctx, clusters...)
+	if err != nil {
+		return err
+	}
+	var wrong []error
+	for _, check := range checks {
+		node := check.Login
+		line := fmt.Sprintf("cluster %s: node %q (%s) can be used: PostgreSQL %s, role %q", check.Cluster, node.Node, node.Address, node.Version, node.Role)
+		switch {
+		case check.Err != nil:
+			wrong = append(wrong, fault.New(fault.CodeOf(check.Err), "cluster %s: %s", check.Cluster, fault.PublicMessage(check.Err)))
+		case node.Superuser:
+			wrong = append(wrong, tell("warning: %s is a superuser: %s", line, lesserRole))
+		default:
+			wrong = append(wrong, tell("%s", line))
+		}
 	}
 	return errors.Join(wrong...)
 }

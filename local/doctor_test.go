@@ -1,8 +1,12 @@
 package main_test
 
 import (
+	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ace/shared/pg/pgtest"
 )
@@ -32,7 +36,7 @@ func TestDoctor_BesideARunningServiceChecksTheRest(t *testing.T) {
 	s := h.serve(t, nil)
 	want := "the data directory " + h.data() + " is in use: another ace serve is running on it; it has checked the archive itself\n" +
 		"the definitions of these clusters can be used: " + c.Name + "\n"
-	if code, text := run(t, h.dir, nil, "doctor"); code != 0 || text != want {
+	if code, text := run(t, h.dir, nil, "doctor"); code != 0 || !strings.HasPrefix(text, want) || strings.Count(text, " can be used: PostgreSQL ") != len(c.Nodes) {
 		t.Errorf("exit code %d, want 0:\n%swant\n%s", code, text, want)
 	}
 	s.read(t, "/healthz", "", new(any))
@@ -51,5 +55,119 @@ func TestDoctor_NamesEveryDefinitionThatCannotBeUsed(t *testing.T) {
 		if code != exitConfig || !strings.Contains(text, want) {
 			t.Errorf("exit code %d, want %d and %q:\n%s", code, exitConfig, want, text)
 		}
+	}
+}
+
+// asRole returns the cluster as a new role that may log in and nothing else.
+func asRole(t *testing.T, c *pgtest.Cluster) *pgtest.Cluster {
+	t.Helper()
+	role := "role_of_" + c.Name[:min(len(c.Name), 40)]
+	c.ExecAll(t, "CREATE ROLE "+role+" LOGIN PASSWORD 'plain-password'")
+	t.Cleanup(func() { c.ExecAll(t, "DROP ROLE "+role) })
+	plain := *c
+	plain.User, plain.Password = role, "plain-password"
+	return &plain
+}
+
+// closedPort returns a port of 127.0.0.1 on which nothing listens.
+func closedPort(t *testing.T) int {
+	t.Helper()
+	listener := listenSilently(t)
+	at, _ := listener.Addr().(*net.TCPAddr)
+	_ = listener.Close()
+	return at.Port
+}
+
+// listenSilently returns a listener that accepts connections and never answers.
+func listenSilently(t *testing.T) net.Listener {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener
+}
+
+func TestDoctor_ConnectsToEveryNode(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	plain := asRole(t, c)
+	line := func(c *pgtest.Cluster, node int) string {
+		n := c.Nodes[node]
+		return fmt.Sprintf("cluster %s: node %q (%s:%d/%s) can be used: PostgreSQL %d", c.Name, n.Name, n.Host, n.Port, c.DB, n.Major)
+	}
+	broken := *plain
+	broken.Nodes = slices.Clone(c.Nodes)
+	broken.Nodes[1].Port = closedPort(t)
+	wrong := *plain
+	wrong.Password = "not-the-password"
+	wrong.Nodes = c.Nodes[:1]
+	twice := *plain
+	twice.Nodes = slices.Clone(c.Nodes)
+	twice.Nodes[1].Port = c.Nodes[0].Port
+
+	for name, tt := range map[string]struct {
+		c         *pgtest.Cluster
+		code      int
+		want      []string
+		superuser int // warnings
+	}{
+		"plain role":   {plain, 0, []string{"\n" + line(plain, 0), "\n" + line(plain, 1), `, role "` + plain.User + "\"\n"}, 0},
+		"superuser":    {c, 0, []string{"\nwarning: " + line(c, 0), "\nwarning: " + line(c, 1), `role "postgres" is a superuser: `, "GRANT SELECT ON TABLE"}, 2},
+		"unreachable":  {&broken, 1, []string{"\n" + line(plain, 0), fmt.Sprintf("ace: cluster %s: node \"n2\" (127.0.0.1:%d/%s) is unreachable: connection refused\n", c.Name, broken.Nodes[1].Port, c.DB)}, 0},
+		"password":     {&wrong, exitConfig, []string{`node "n1" (`, "refused the connection: password authentication failed for user"}, 0},
+		"one database": {&twice, exitConfig, []string{"\n" + line(plain, 0), `nodes "n1" (`, "are the same database of the same server"}, 0},
+	} {
+		h := newHome(t, tt.c)
+		code, text := run(t, h.dir, nil, "doctor")
+		for _, want := range tt.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: want %q:\n%s", name, want, text)
+			}
+		}
+		if code != tt.code || strings.Count(text, "is a superuser") != tt.superuser || strings.Count(text, "\nwarning: ") != tt.superuser {
+			t.Errorf("%s: exit code %d, want %d and %d warnings:\n%s", name, code, tt.code, tt.superuser, text)
+		}
+		checkSecret(t, "the output", text, tt.c.Password)
+	}
+}
+
+func TestServe_WarnsOfSuperusersAndWaitsForNoNode(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	plain := asRole(t, c)
+	h := newHome(t, c)
+	silent := *plain
+	silent.Name = "a_silent" // it is checked first
+	silent.Nodes = slices.Clone(c.Nodes)
+	at, _ := listenSilently(t).Addr().(*net.TCPAddr)
+	silent.Nodes[0].Port, silent.Nodes[1].Port = at.Port, closedPort(t)
+	silent.WriteDefinition(t, h.clusters())
+	plain.Name = "b_plain"
+	plain.WriteDefinition(t, h.clusters())
+
+	const warning = "the role is a superuser"
+	s := h.serve(t, nil)
+	s.read(t, "/healthz", "", new(any))
+	eventually(t, startTimeout, "a warning for each node", func() bool { return strings.Count(s.output.String(), warning) >= len(c.Nodes) })
+	if got := s.logged(t, warning, "cluster") + " " + s.logged(t, warning, "node") + " " + s.logged(t, warning, "role") + " " + s.logged(t, warning, "level"); got != c.Name+" n1 postgres WARN" {
+		t.Errorf("the warning is of %s", got)
+	}
+	if code, _ := s.terminate(t, 10*time.Second); code != 0 {
+		t.Errorf("it ended with %d", code)
+	}
+	if text := s.output.String(); strings.Count(text, warning) != len(c.Nodes) || strings.Contains(text, silent.Name) || strings.Contains(text, plain.Name) {
+		t.Errorf("want a warning for each node of %s and nothing else of any node:\n%s", c.Name, text)
+	}
+
+	h = newHome(t, &silent)
+	for range 4 { // each is waited for by itself, for 5 seconds
+		silent.Name += "_again"
+		silent.WriteDefinition(t, h.clusters())
+	}
+	s = h.serve(t, nil)
+	if code, took := s.terminate(t, 15*time.Second); code != 0 {
+		t.Errorf("with a silent node it ended with %d after %s", code, took)
 	}
 }

@@ -44,7 +44,7 @@ func command() *cli.Command {
 				Action: withConfig(serve), OnUsageError: badUsage,
 			},
 			{
-				Name: "doctor", Usage: "check the archive and the cluster definitions", Flags: flags,
+				Name: "doctor", Usage: "check the archive, the cluster definitions and the nodes", Flags: flags,
 				Action: withConfig(doctor), OnUsageError: badUsage,
 			},
 			{

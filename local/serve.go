@@ -145,9 +145,10 @@ func warnIfMissing(ctx context.Context, log *slog.Logger, c config.Config) {
 
 // service is the running parts.
 type service struct {
-	app   *app.App
-	queue *invoke.Queue
-	log   *slog.Logger
+	app      *app.App
+	clusters cluster.Source
+	queue    *invoke.Queue
+	log      *slog.Logger
 
 	scheduler     *schedule.Scheduler
 	retentionDays int // 0: for ever
@@ -155,7 +156,7 @@ type service struct {
 
 func newService(c config.Config, store *bucket, clusters cluster.Source, log *slog.Logger) *service {
 	capacity := app.LocalCapacity()
-	s := &service{log: log, retentionDays: c.RetentionDays, app: app.New(app.Options{
+	s := &service{clusters: clusters, log: log, retentionDays: c.RetentionDays, app: app.New(app.Options{
 		Store: store, Location: store.Location(), Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks,
 		StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Lease: c.Lease, Log: log,
 	})}

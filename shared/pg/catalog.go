@@ -41,10 +41,10 @@ func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdiges
 const oldestServer = 140000
 
 // checkVersion refuses servers that lack what the statements need.
-func (c *catalogue) checkVersion() error {
-	if c.d.ServerVersion < oldestServer {
+func checkVersion(node string, version int) error {
+	if version < oldestServer {
 		return fault.New(fault.Invalid, "node %q runs PostgreSQL %d: version %d or newer is needed",
-			c.d.Node, c.d.ServerVersion/10000, oldestServer/10000)
+			node, version/10000, oldestServer/10000)
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func (c *catalogue) relation(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.checkVersion(); err != nil {
+	if err := checkVersion(c.d.Node, c.d.ServerVersion); err != nil {
 		return err
 	}
 	relation := table.Name(c.schema, c.name)

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"ace/shared/app"
+)
+
+// rolesTime bounds the check of all roles at the start.
+const rolesTime = time.Minute
+
+// lesserRole is what to do about a superuser.
+const lesserRole = "functions of the compared tables run with its rights. Use a role with GRANT USAGE ON SCHEMA and " +
+	"GRANT SELECT ON TABLE, for repairs also INSERT, UPDATE and DELETE, see docs/SECURITY.md"
+
+// warnOfSuperusers connects to every node and logs a warning for each on which the role is a superuser.
+// Definitions and nodes that cannot be used are errors of the tasks that need them, and not of the start.
+func (s *service) warnOfSuperusers(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, rolesTime)
+	defer cancel()
+
+	names, _ := s.clusters.Names(ctx)
+	for _, name := range names {
+		definition, err := s.clusters.Load(ctx, name)
+		if err != nil {
+			continue
+		}
+		checks, err := app.CheckNodes(ctx, definition)
+		if err != nil { // the context has ended
+			return
+		}
+		for _, check := range checks {
+			if check.Err == nil && check.Login.Superuser {
+				s.log.WarnContext(ctx, "the role is a superuser", "cluster", name, "node", check.Login.Node,
+					"address", check.Login.Address, "role", check.Login.Role, "remedy", lesserRole)
+			}
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"ace/shared/cluster"
+	"ace/shared/cluster/awslogin"
+	"ace/shared/fanout"
+	"ace/shared/pg"
+	"ace/shared/table"
+)
+
+const (
+	loginsAtOnce   = 8
+	loginStatement = 5 * time.Second
+)
+
+// NodeCheck is the result of a connection to one node of a cluster.
+type NodeCheck struct {
+	Cluster string
+	Login   table.Login // complete only without an error
+	Err     error       // it names the node
+}
+
+// CheckNodes connects to every node of every database of the clusters, several at once, each for a few
+// seconds at most, and returns one result for each in the order of the definitions. It writes nothing
+// and keeps no connection. An error means that the context ended.
+func CheckNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, error) {
+	pools := pg.NewPools(pg.Options{MaxConns: 1, StatementTimeout: loginStatement, Passwords: awslogin.New()})
+	defer pools.Close()
+
+	logins, err := loginsOf(clusters)
+	if err != nil {
+		return nil, err
+	}
+	checks, err := fanout.Map(ctx, loginsAtOnce, logins, func(ctx context.Context, l login) (NodeCheck, error) {
+		return l.check(ctx, pools), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	for begin, end := 0, 0; begin < len(logins); begin = end {
+		for end < len(logins) && logins[end].database == logins[begin].database {
+			end++
+		}
+		refuseSameServers(checks[begin:end])
+	}
+	return checks, nil
+}
+
+// login is a node of a database of a cluster.
+type login struct {
+	cluster  string
+	database int // counts the databases of all clusters
+	target   cluster.Target
+}
+
+func loginsOf(clusters []cluster.Cluster) ([]login, error) {
+	var logins []login
+	databases := 0
+	for _, c := range clusters {
+		for _, database := range c.Databases {
+			targets, err := c.Targets(database.Name, nil)
+			if err != nil {
+				return nil, err
+			}
+			for _, target := range targets {
+				logins = append(logins, login{cluster: c.Name, database: databases, target: target})
+			}
+			databases++
+		}
+	}
+	return logins, nil
+}
+
+func (l login) check(ctx context.Context, pools *pg.Pools) NodeCheck {
+	check := NodeCheck{Cluster: l.cluster}
+	node, err := pools.Node(l.target)
+	if err != nil {
+		check.Err = err
+		return check
+	}
+	check.Login, check.Err = node.Login(ctx)
+	return check
+}
+
+// refuseSameServers makes it an error of a node of one database that an earlier node is the same
+// database of the same server.
+func refuseSameServers(checks []NodeCheck) {
+	var different []*table.Description
+	for i := range checks {
+		if checks[i].Err != nil {
+			continue
+		}
+		found := checks[i].Login
+		different = append(different, &table.Description{Node: found.Node, Address: found.Address, Server: found.Server})
+		if checks[i].Err = table.CheckServers(different); checks[i].Err != nil {
+			different = different[:len(different)-1]
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package pg
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// loginTimeout bounds all of Login.
+const loginTimeout = 5 * time.Second
+
+// A setting may change the role after the login, but any function can change it back.
+const loginSQL = `
+SELECT current_setting('server_version_num'), current_setting('server_version'), session_user,
+       EXISTS (SELECT 1 FROM pg_roles WHERE rolsuper AND rolname IN (session_user, current_user)),
+       ` + mayReadControl
+
+// Login connects to the node and returns what that shows of its server and role. It reads no table of
+// a user. An error is one of those that a task reports; no answer within 5 seconds is one too.
+func (n *Node) Login(ctx context.Context) (table.Login, error) {
+	bounded, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
+
+	login, err := n.login(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return login, fault.Wrap(err, fault.Unavailable, "node %q (%s) is unreachable: no answer within %s", n.name, n.address, loginTimeout)
+	}
+	return login, err
+}
+
+func (n *Node) login(ctx context.Context) (table.Login, error) {
+	login := table.Login{Node: n.name, Address: n.address}
+	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
+	if err != nil {
+		return login, err
+	}
+	defer tx.Close()
+
+	const doing = "reading the role"
+	var version int
+	var control bool
+	err = tx.run(ctx, doing, query{sql: loginSQL, row: func(v [][]byte) error {
+		login.Version, login.Role = string(v[1]), string(v[2])
+		login.Superuser, control = isTrue(v[3]), isTrue(v[4])
+		var err error
+		version, err = strconv.Atoi(string(v[0]))
+		return err
+	}})
+	if err == nil {
+		err = checkVersion(n.name, version)
+	}
+	if err != nil {
+		return login, err
+	}
+
+	if control {
+		tx.Last()
+		err = tx.run(ctx, doing, tx.controlQuery())
+	}
+	login.Server = tx.found
+	return login, err
+}
