@@ -111,7 +111,6 @@ func TestNames_HostileOnesAreNeverCalled(t *testing.T) {
 			}
 		}
 		checkStatements(t, c.Nodes[node].Name, string(log))
-
 	}
 }
 

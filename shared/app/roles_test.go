@@ -54,7 +54,7 @@ func TestTableRepair_WritesNoTablesOfTheServer(t *testing.T) {
 	}
 	s := apptest.New(t, c, apptest.Options{})
 	for _, name := range []string{"pg_catalog.pg_namespace", "pg_catalog.pg_depend", "information_schema.sql_features"} {
-		differ := ""
+		var differ string
 		if name == "pg_catalog.pg_namespace" {
 			differ = s.Diff(t, name).TaskID
 		} else {

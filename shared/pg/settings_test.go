@@ -27,7 +27,7 @@ const (
 )
 
 // harmless lists the parameters that a session can set and that change nothing in the outcome of a task.
-var harmless = map[string]string{ //nolint:gochecknoglobals // a constant list
+var harmless = map[string]string{
 	"statement_timeout": each, "idle_in_transaction_session_timeout": each, "search_path": each,
 
 	"allow_in_place_tablespaces": defines, "check_function_bodies": defines, "createrole_self_grant": defines,

@@ -152,7 +152,7 @@ func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows
 	case err != nil:
 		return err
 	}
-	if err := checkFit(ctx, node, t, at, keysAt(keys, of), values, converted); err != nil {
+	if err := checkFit(ctx, node, t, at, fitting{keysAt(keys, of), values, converted}); err != nil {
 		return err
 	}
 	for r, i := range of {
@@ -163,9 +163,16 @@ func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows
 	return nil
 }
 
+// fitting is the values of some columns of some rows, as they are at the source and as the target
+// would store them.
+type fitting struct {
+	keys              []table.Key
+	values, converted []table.Row
+}
+
 // checkFit refuses values that the target's modifier would change, such as by rounding: converted back
 // to the source's type they are not what they were. at are the places of the converted columns.
-func checkFit(ctx context.Context, node Reader, t *Target, at []int, keys []table.Key, values, converted []table.Row) error {
+func checkFit(ctx context.Context, node Reader, t *Target, at []int, f fitting) error {
 	var places []int
 	var to []table.Conversion
 	for n, c := range at {
@@ -176,20 +183,20 @@ func checkFit(ctx context.Context, node Reader, t *Target, at []int, keys []tabl
 	if len(places) == 0 {
 		return nil
 	}
-	fitting := make([]table.Row, len(converted))
-	for r, row := range converted {
-		fitting[r] = pick(row, places)
+	stored := make([]table.Row, len(f.converted))
+	for r, row := range f.converted {
+		stored[r] = pick(row, places)
 	}
-	back, err := node.Convert(ctx, to, fitting)
+	back, err := node.Convert(ctx, to, stored)
 	if err != nil {
 		return err
 	}
 	for r := range back {
 		for n, place := range places {
-			if !sameNumber(back[r][n], values[r][place]) {
+			if !sameNumber(back[r][n], f.values[r][place]) {
 				c := t.Columns[at[place]]
 				return fault.New(fault.Invalid, "node %q: column %q is %s there, %s at the source: the value of the row with the key %s does not fit",
-					t.Node, c.Name, c.Type, c.Back, keys[r])
+					t.Node, c.Name, c.Type, c.Back, f.keys[r])
 			}
 		}
 	}
