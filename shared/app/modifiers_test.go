@@ -46,7 +46,7 @@ func TestIdentity_ColumnsWithOtherModifiersAreComparedByValueAndRepaired(t *test
 	}
 }
 
-// Case T-P7, T-P8 and O-FAIL 9, see docs/RELIABILITY.md.
+// Case T-P7, T-P8, O-F9, see docs/RELIABILITY.md.
 func TestTableRepair_SaysWhichRowsDifferInGeneratedColumnsOnly(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -68,7 +68,7 @@ func at(c *pgtest.Cluster, node int) string {
 	return net.JoinHostPort(c.Nodes[node].Host, strconv.Itoa(c.Nodes[node].Port)) + "/" + c.DB
 }
 
-// Case O-F5, see docs/RELIABILITY.md. A primary and its standby are compared, a standby is not repaired
+// Case O-F5, O-P12, see docs/RELIABILITY.md. A primary and its standby are compared, a standby is not repaired
 // and two names of a standby are refused.
 func TestServers_AStandbyIsANodeThatIsNotRepaired(t *testing.T) {
 	t.Parallel()

@@ -90,7 +90,7 @@ func alterDatabase(p parameter, value int) string {
 	return fmt.Sprintf("ALTER DATABASE %%s SET %s = %s", p.name, quoted)
 }
 
-// Case T-F7, T-P4 and O-POOR 26, see docs/RELIABILITY.md.
+// Case T-F7, T-P4, O-P26, see docs/RELIABILITY.md.
 func TestIdentity_SettingsOfOneNodeChangeNoOutcome(t *testing.T) {
 	t.Parallel()
 	for _, installation := range pgserver.Installations() {

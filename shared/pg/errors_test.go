@@ -194,7 +194,7 @@ func TestFault_AValueThatIsTooLargeIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-// Case T-P9 and T-P10, see docs/RELIABILITY.md.
+// Case T-P9, T-P10, see docs/RELIABILITY.md.
 func TestFault_WhatARoleMayNotNamesTheRoleAndTheRemedy(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
