@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -71,16 +72,25 @@ func byNumber(texts []string) []int {
 	return numbers
 }
 
-// rowsRead is how many rows of the table a node has read so far, once nobody from ace is connected to it any more.
-func rowsRead(t testing.TB, c *pgtest.Cluster, node int) int64 {
+// reads counts the rows of the table that a node has read.
+type reads struct{ byIndex, byScan int64 }
+
+// rowsRead returns what a node has read so far, once the service is no longer connected to it.
+func rowsRead(t testing.TB, c *pgtest.Cluster, node int) reads {
 	t.Helper()
 	eventually(t, startTimeout, "ace has left the servers", func() bool { return sessions(t, c, "") == 0 })
-	text := c.QueryStrings(t, node, `SELECT coalesce(idx_tup_fetch, 0) + seq_tup_read FROM pg_stat_user_tables WHERE relname = 'customers'`)[0][0]
-	rows, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
+	row := c.QueryStrings(t, node, `SELECT coalesce(idx_tup_fetch, 0), seq_tup_read FROM pg_stat_user_tables WHERE relname = 'customers'`)[0]
+	byIndex, errIndex := strconv.ParseInt(row[0], 10, 64)
+	byScan, errScan := strconv.ParseInt(row[1], 10, 64)
+	if err := errors.Join(errIndex, errScan); err != nil {
 		t.Fatal(err)
 	}
-	return rows
+	return reads{byIndex, byScan}
+}
+
+// since returns what was read after an earlier count.
+func (r reads) since(before reads) reads {
+	return reads{r.byIndex - before.byIndex, r.byScan - before.byScan}
 }
 
 // sessions counts ace's sessions in the cluster's database, on all nodes together.

@@ -156,7 +156,7 @@ func TestSurvival_OnABucketTheTaskGoesOnWhenTheDeadProcessesLeaseHasRunOut(t *te
 	}
 	checkDrift(t, second, id, d, movingRows+2)
 	second.kill()
-	checkRowsRead(t, rowsRead(t, c, 0)-read, movingRows, before)
+	checkRowsRead(t, rowsRead(t, c, 0).since(read), movingRows, before)
 	checkBucket(t, store, c.Password, env["AWS_SECRET_ACCESS_KEY"])
 	if exists(t, h.data()) {
 		t.Error("a data directory was made although the archive is a bucket")
