@@ -67,3 +67,38 @@ func TestTableRepair_SaysWhichRowsDifferInGeneratedColumnsOnly(t *testing.T) {
 		}
 	}
 }
+
+// Case T-F9, see docs/RELIABILITY.md.
+func TestIdentity_ArraysAndDomainsWithOtherModifiersAreComparedByTextAndRepaired(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.Exec(t, 0, `CREATE DOMAIN d AS numeric(10,2)`, `CREATE DOMAIN e AS char(3)`, `CREATE TABLE t (id int PRIMARY KEY, a numeric(10,2)[], d d, v varchar(5)[], b char(3)[], e e)`)
+	c.Exec(t, 1, `CREATE DOMAIN d AS numeric(10,3)`, `CREATE DOMAIN e AS char(5)`, `CREATE TABLE t (id int PRIMARY KEY, a numeric(10,3)[], d d, v varchar(9)[], b char(5)[], e e)`)
+	c.ExecAll(t, `INSERT INTO t SELECT i, NULL, NULL, '{v}' FROM generate_series(1, 20) i`)
+	c.Exec(t, 0, `INSERT INTO t VALUES (100, '{1.5}', 2.5, '{a,NULL}', '{x}', 'y')`)
+	c.Exec(t, 1, `INSERT INTO t VALUES (200, '{1.5}', 2.5, '{a,NULL}', '{x}', 'y')`)
+	d := s.Diff(t, "public.t")
+	if d.Result.MismatchedRows != 2 {
+		t.Errorf("%d rows differ, want 2", d.Result.MismatchedRows)
+	}
+	warnings := strings.Join(d.Summary.Warnings, "\n")
+	for _, want := range []string{`"a" has another modifier: numeric(10,2)[] on node n1`, `"d" has another modifier: public.d (numeric(10,2)) on node n1, public.d (numeric(10,3)) on node n2`} {
+		if !strings.Contains(warnings, want) {
+			t.Errorf("warnings are %q, want %q", warnings, want)
+		}
+	}
+	r := repair(t, s, d.TaskID, "n1", nil)
+	if got := r.counts("n2"); got != "+1 ~0 -1 =0 /0 committed" {
+		t.Errorf("the repair ended %s %s", got, r.Error)
+	}
+	if got := c.QueryStrings(t, 1, `SELECT concat(t) FROM t WHERE id = 100`); len(got) != 1 || got[0][0] != `(100,{1.500},2.500,"{a,NULL}","{""x    ""}","y    ")` {
+		t.Errorf("the row that was repaired is %q", got)
+	}
+
+	c.Exec(t, 1, `DELETE FROM t WHERE id = 100`, `UPDATE t SET d = 1.505 WHERE id = 9`)
+	refused := repair(t, s, s.Diff(t, "public.t").TaskID, "n2", dryRun)
+	if !strings.Contains(refused.Error, `column "d"`) || !strings.Contains(refused.Error, "('9')") {
+		t.Errorf("a value that would be rounded: %s %s", refused.Status, refused.Error)
+	}
+}

@@ -258,7 +258,7 @@ type columnRow struct {
 func readColumn(v [][]byte) columnRow {
 	col := columnRow{typeOID: string(v[2]), Column: table.Column{
 		Name: string(v[0]), Declared: string(v[1]), NotNull: isTrue(v[3]), Generated: isTrue(v[4]),
-		Expression: string(v[10]),
+		Expression: string(v[10]), Below: string(v[11]),
 	}}
 	if v[5] != nil {
 		col.Collation = &table.Collation{

@@ -55,7 +55,13 @@ SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.attnotnull
        CASE WHEN co.collprovider = 'd' THEN $DATABASE_VERSION ELSE pg_collation_actual_version(co.oid) END,
        CASE WHEN co.collprovider <> 'd' THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END,
        CASE WHEN a.attgenerated <> '' THEN
-           (SELECT pg_get_expr(ad.adbin, ad.adrelid) FROM pg_attrdef ad WHERE ad.adrelid = a.attrelid AND ad.adnum = a.attnum) END
+           (SELECT pg_get_expr(ad.adbin, ad.adrelid) FROM pg_attrdef ad WHERE ad.adrelid = a.attrelid AND ad.adnum = a.attnum) END,
+       (WITH RECURSIVE base AS (
+            SELECT t.typbasetype, t.typtypmod FROM pg_type t WHERE t.oid = a.atttypid AND t.typtype = 'd'
+          UNION ALL
+            SELECT t.typbasetype, t.typtypmod FROM base JOIN pg_type t ON t.oid = base.typbasetype AND t.typtype = 'd')
+        SELECT format_type(base.typbasetype, base.typtypmod)
+        FROM base JOIN pg_type t ON t.oid = base.typbasetype AND t.typtype <> 'd')
 FROM pg_attribute a
 JOIN pg_database db ON db.datname = current_database()
 LEFT JOIN pg_collation co ON co.oid = a.attcollation

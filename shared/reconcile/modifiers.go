@@ -7,9 +7,9 @@ import (
 )
 
 // ModifierDiffers reports whether two columns have one type with different modifiers, such as
-// numeric(10,2) and numeric(10,3).
+// numeric(10,2) and numeric(10,3), or one domain over such types.
 func ModifierDiffers(a, b table.Column) bool {
-	return a.Declared != b.Declared && a.Type.Schema == b.Type.Schema && sameStored(a.Type, b.Type)
+	return (a.Declared != b.Declared || a.Below != b.Below) && a.Type.Schema == b.Type.Schema && sameStored(a.Type, b.Type)
 }
 
 // matchModifiers warns of a column of one type with different modifiers, and returns the function
@@ -32,9 +32,17 @@ func (c *Common) matchModifiers(nodes []*table.Description, name string) (value 
 			value, how = "pg_catalog.text", "compared without blanks at the end"
 		}
 		c.Warnings = append(c.Warnings, fmt.Sprintf("column %q has another modifier: %s on node %s, %s on node %s: %s",
-			name, first.Declared, nodes[0].Node, col.Declared, node.Node, how))
+			name, withModifier(first), nodes[0].Node, withModifier(col), node.Node, how))
 	}
 	return value
+}
+
+// withModifier returns a column's type as it is declared; of a domain with the type below it.
+func withModifier(c table.Column) string {
+	if c.Below == "" {
+		return c.Declared
+	}
+	return c.Declared + " (" + c.Below + ")"
 }
 
 // warnOfExpressions warns of columns that the nodes generate in different ways: no repair can make

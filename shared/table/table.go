@@ -135,6 +135,8 @@ type Column struct {
 	Type      rowdigest.Type `json:"type"`
 	NotNull   bool           `json:"not_null,omitempty"`
 	Generated bool           `json:"generated,omitempty"`
+	// Below is the type below the domains that a column's type is one of, with its modifier.
+	Below string `json:"below,omitempty"`
 	// Expression is that of a generated column, as the server shows it.
 	Expression string     `json:"expression,omitempty"`
 	Collation  *Collation `json:"collation,omitempty"` // nil: the type has none

@@ -1,6 +1,7 @@
 package tablerepair
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,7 +147,7 @@ func (t *targeting) addColumn(name string) {
 	if s, both := t.source.Column(name); both && s.Type.SQL != c.Type.SQL {
 		column.Convert, column.Parse = converted(c), reconcile.ParseOf(c.Type)
 	} else if both && reconcile.ModifierDiffers(s, c) && !isBits(c) {
-		column.Convert, column.Parse, column.Back = c.Declared, reconcile.ParseOf(c.Type), s.Declared
+		column.Convert, column.Parse, column.Back = c.Declared, reconcile.ParseOf(c.Type), cmp.Or(s.Below, s.Declared)
 	}
 	t.target.Columns = append(t.target.Columns, column)
 	t.target.Write.Names = append(t.target.Write.Names, table.Quote(name))
