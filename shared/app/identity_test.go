@@ -192,8 +192,8 @@ func (cases caseTable) checkValues(t *testing.T, c *pgtest.Cluster, node int, d 
 func pinnedTexts(t *testing.T, c *pgtest.Cluster, node int, sql string) []string {
 	t.Helper()
 	const settings = `SET TimeZone = UTC; SET DateStyle = ISO; SET IntervalStyle = postgres; SET bytea_output = hex;
-		SET extra_float_digits = 1; SET lc_monetary = 'C'; SET xmlbinary = base64; SET search_path = pg_catalog, public; `
-	results, err := c.Connect(t, node).PgConn().Exec(t.Context(), settings+sql).ReadAll()
+		SET extra_float_digits = 1; SET lc_monetary = 'C'; SET xmlbinary = base64; SET search_path = pg_catalog; `
+	results, err := c.Connect(t, node).PgConn().Exec(t.Context(), settings+strings.ReplaceAll(sql, " FROM ", " FROM public.")).ReadAll()
 	if err != nil {
 		t.Fatalf("node %s: %v", c.Nodes[node].Name, err)
 	}

@@ -30,12 +30,15 @@ var unusual = map[string][]string{ //nolint:gochecknoglobals // a constant list
 	"search_path": {"", "pg_catalog, public, pg_temp"}, "temp_tablespaces": {"pg_default"}, "timezone_abbreviations": {"Australia", "India"},
 	"wal_consistency_checking": {"all"},
 
-	"idle_in_transaction_session_timeout": {"50ms"}, "idle_session_timeout": {"2s"}, "statement_timeout": {"20ms"}, "lock_timeout": {"1ms"},
+	"idle_in_transaction_session_timeout": {"50ms"}, "idle_session_timeout": {"2s"}, "statement_timeout": {"500ms"}, "lock_timeout": {"1ms"},
 	"transaction_timeout": {"100ms"}, "tcp_user_timeout": {"5s"}, "client_connection_check_interval": {"10ms"}, "temp_file_limit": {"64MB"},
 	"log_error_verbosity": {"verbose"}, "exit_on_error": {"on"}, "commit_delay": {"1000"}, "default_statistics_target": {"1"},
 
 	"max_stack_depth": {"500kB"}, "work_mem": {"64kB", "256MB"}, "hash_mem_multiplier": {"1", "4"}, "geqo_pool_size": {"2", "1000"}, "geqo_generations": {"1", "100"},
 	"join_collapse_limit": {"1", "12"}, "from_collapse_limit": {"1", "12"}, "geqo_threshold": {"2", "12"},
+
+	// A node with it is not repaired, see TestServers_AReadOnlyNodeIsNotRepaired.
+	"default_transaction_read_only": nil,
 
 	// Of code that the server loads, of settings of one transaction, and of messages by the megabyte.
 	"dynamic_library_path": nil, "output_plugin_libraries": nil, "extension_control_path": nil, "extension_destdir": nil, "local_preload_libraries": nil,

@@ -142,7 +142,7 @@ func TestTx_LocksTheTableAndAllPartitionsBeforeItReads(t *testing.T) {
 // A lock that is not granted is tried again, and the error says which table it is.
 func TestTx_ALockThatIsNotGrantedNamesTheTable(t *testing.T) {
 	t.Parallel()
-	c := pgtest.NewCluster(t, pgtest.Nodes(1))
+	c := pgtest.NewCluster(t, pgtest.Nodes(1), pgtest.DatabaseSetting(0, "statement_timeout", "3s"))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 10)
 	holder := c.Connect(t, 0)

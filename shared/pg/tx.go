@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -205,7 +206,11 @@ func (t *Tx) beginning() []query {
 		queries = append(queries, importQuery(t.snapshot))
 	}
 	if t.access.Lock {
-		queries = append(queries, query{sql: "SET LOCAL lock_timeout = '" + lockTimeout + "'"}, query{sql: lockSQL(t.access.Relation)})
+		queries = append(queries,
+			// The role's own limit would end the wait for the lock with another error.
+			query{sql: fmt.Sprintf("SET LOCAL statement_timeout = %d", t.node.timeout.Milliseconds())},
+			query{sql: "SET LOCAL lock_timeout = '" + lockTimeout + "'"},
+			query{sql: lockSQL(t.access.Relation)})
 	}
 	return append(queries, t.identified(settingsQuery(pinned, t.access.SearchPath, t.node.timeout)))
 }
