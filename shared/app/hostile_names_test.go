@@ -20,10 +20,10 @@ const trap = `LANGUAGE plpgsql AS $trap$ BEGIN RAISE LOG 'HOSTILE %[1]s'; RAISE 
 var (
 	anyElement = []string{"text", "int8", "int4", "uuid", "bytea", "bool", "name", "app.mood", "app.pair"}
 	anyArray   = []string{"text[]", "int8[]", "int4[]", "tid[]", "bytea[]", "uuid[]", "bool[]", "app.mood[]", "regprocedure[]"}
-	integers   = []string{"int4", "int8"}                                                                                                                                                                                           //nolint:gochecknoglobals // a constant list
-	texts      = []string{"text", "name"}                                                                                                                                                                                           //nolint:gochecknoglobals // a constant list
-	operators  = []string{"=", "<>", "<", "<=", ">", ">=", "&", "%", "||", "+", "-", "*", "/", "~~", "->>", "->"}                                                                                                                   //nolint:gochecknoglobals // a constant list
-	domains    = []string{"text", "bytea", "tid", "xid", "xid8", "regclass", "regprocedure", "regnamespace", "regproc", "pg_lsn", "pg_snapshot", "uuid", "name", "int8", "int4", "int2", "bool", "jsonb", "oid", "numeric", "json"} //nolint:gochecknoglobals // a constant list
+	integers   = []string{"int4", "int8"}
+	texts      = []string{"text", "name"}
+	operators  = []string{"=", "<>", "<", "<=", ">", ">=", "&", "%", "||", "+", "-", "*", "/", "~~", "->>", "->"}
+	domains    = []string{"text", "bytea", "tid", "xid", "xid8", "regclass", "regprocedure", "regnamespace", "regproc", "pg_lsn", "pg_snapshot", "uuid", "name", "int8", "int4", "int2", "bool", "jsonb", "oid", "numeric", "json"}
 )
 
 // sourceWords are the identifiers in the program's files that contain SQL. Any function or relation

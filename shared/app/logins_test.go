@@ -71,6 +71,8 @@ func TestCheckNodes_LeavesNothingWhenItIsCancelled(t *testing.T) {
 	if err == nil || checks != nil {
 		t.Errorf("got %+v, %v", checks, err)
 	}
-	<-accepted
+	if err := <-accepted; err == nil {
+		t.Error("the connection to the silent node is still open")
+	}
 	goleak.VerifyNone(t, before, pgtest.ServerGoroutines())
 }

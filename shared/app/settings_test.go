@@ -22,7 +22,7 @@ type parameter struct {
 }
 
 // unusual has values of the parameters that are texts, and of those whose least or greatest value ends every session.
-var unusual = map[string][]string{ //nolint:gochecknoglobals // a constant list
+var unusual = map[string][]string{
 	"DateStyle": {"German, DMY", "SQL, MDY"}, "TimeZone": {"America/St_Johns", "Asia/Kathmandu"}, "application_name": {"other"},
 	"backtrace_functions": {"int4in"}, "client_encoding": {"LATIN1", "SJIS"}, "createrole_self_grant": {"set, inherit"},
 	"default_table_access_method": nil, "default_tablespace": {"pg_default"}, "default_text_search_config": {"pg_catalog.french"},
