@@ -208,6 +208,18 @@ func pinnedTexts(t *testing.T, c *pgtest.Cluster, node int, sql string) []string
 	return texts
 }
 
+// Case T-F7, see docs/RELIABILITY.md. The text of a regclass depends on the search_path.
+func TestIdentity_NamesOfObjectsAreTheSameUnderAFilterWhateverTheRolesPathIs(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.DatabaseSetting(1, "search_path", "app"))
+	c.ExecAll(t, "CREATE SCHEMA app; CREATE TABLE app.named (); CREATE TABLE public.t (id int PRIMARY KEY, r regclass)",
+		"INSERT INTO public.t VALUES (1, 'app.named'), (2, 'public.t')")
+	s := apptest.New(t, c, apptest.Options{})
+	if d := s.Diff(t, "public.t", "table_filter", "id > 0"); d.Result.MismatchedRows != 0 || d.Result.TotalRows != 2 {
+		t.Errorf("%d of %d rows differ, want none of 2", d.Result.MismatchedRows, d.Result.TotalRows)
+	}
+}
+
 // TestIdentity_NothingMovesBetweenColumnsOrRows: values that change places, and values that contain what a careless
 // digest would put between them.
 func TestIdentity_NothingMovesBetweenColumnsOrRows(t *testing.T) {

@@ -226,6 +226,18 @@ func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
 	}
 }
 
+func TestSource_AFilterOverNamesOfObjectsHasNoPathOfTheUser(t *testing.T) {
+	name := builtin("regclass", 2205)
+	array := rowdigest.Type{OID: 2210, Schema: "pg_catalog", Name: "_regclass", SQL: "pg_catalog._regclass", Kind: 'b', Elem: &name}
+	for _, of := range []rowdigest.Type{name, array} {
+		d := described("n1", column("id", int4()), column("r", of))
+		d.UserPath = "app"
+		if got := sourcesOf(t, Reading{Schema: "public", Table: "t", Filter: "id > 1"}, d)[0].SearchPath; got != safePath {
+			t.Errorf("%s: the path is %s, want %s", of.Name, got, safePath)
+		}
+	}
+}
+
 func TestSource_TheUsersPathStandsOnlyBehindAFilter(t *testing.T) {
 	d := described("n1", column("id", int4()))
 	d.UserPath = `app, "Ext"`

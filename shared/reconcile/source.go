@@ -60,7 +60,7 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 			s.KeyHash = c.keyHash(s.Order, r.Seeds.Inner)
 		}
 	}
-	s.SearchPath, s.Lockable, s.Files = searchPath(r, d, key), d.Lockable, d.Files
+	s.SearchPath, s.Lockable, s.Files = c.searchPath(r, d, key), d.Lockable, d.Files
 	s.Foreign = r.Filter != "" || c.foreign(d, key)
 	return s
 }
@@ -216,12 +216,27 @@ const safePath = "pg_catalog, pg_temp"
 
 // searchPath returns the search_path of the statements that read the table. Every name in them is
 // qualified, except in the user's filter. A filter means what it means in psql, so its path lists
-// pg_catalog, the table's schema, the schemas of the key's operators and the role's own path.
-func searchPath(r Reading, d *table.Description, key []table.KeyColumn) string {
-	if r.Filter == "" {
+// pg_catalog, the table's schema, the schemas of the key's operators and the role's own path. That
+// must not be where a compared column has names of objects: the path decides whether their text has
+// the schema, and roles of two nodes may have different paths. A filter has to qualify its names then.
+func (c *Common) searchPath(r Reading, d *table.Description, key []table.KeyColumn) string {
+	if r.Filter == "" || c.hasObjectNames(d) {
 		return safePath
 	}
 	return userPath(r.Schema, d, key) + ", pg_temp"
+}
+
+// hasObjectNames reports whether a compared column has a type such as regclass, whose text is the name
+// of an object.
+func (c *Common) hasObjectNames(d *table.Description) bool {
+	return slices.ContainsFunc(c.Columns, func(of difffile.Column) bool {
+		column, _ := d.Column(of.Name)
+		t := base(column.Type)
+		for t.Elem != nil {
+			t = base(*t.Elem)
+		}
+		return t.Schema == "pg_catalog" && strings.HasPrefix(t.Name, "reg")
+	})
 }
 
 // WritingPath returns the search_path that user code needs while a repair writes, such as triggers,
