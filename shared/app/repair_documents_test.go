@@ -50,7 +50,7 @@ func TestTableRepair_Documents(t *testing.T) {
 		{"the newer one, without a summary", `{"diffs":{"n1/n2":{"rows":` + strings.TrimPrefix(rows, `"n1/n2":`) + `}}}`, ""},
 		{"of another table, which shows at the end", `{"diffs":{` + rows + `},"summary":{"schema":"public","table":"other"}}`, "public.other"},
 		{"of another table, which shows at once", `{"summary":{"schema":"public","table":"other"},"diffs":{` + rows + `}}`, "public.other"},
-		{"of another key", `{"diffs":{` + rows + `},"summary":{"primary_key":["v"]}}`, "key (v)"},
+		{"of another key", `{"diffs":{` + rows + `},"summary":{"primary_key":["v"]}}`, "no primary key or unique index on (v)"},
 		{"without the key's column", `{"diffs":{"n1/n2":{"n1":[{"v":"a"}],"n2":[]}}}`, `lack column "id"`},
 		{"of nodes that are not the cluster's", `{"diffs":{"n1/n9":{"n1":[{"id":1}],"n9":[]}}}`, "no node of cluster"},
 		{"whose keys are no numbers", `{"diffs":{"n1/n2":{"n1":[{"id":"one"}],"n2":[]}}}`, "invalid input syntax"},

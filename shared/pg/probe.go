@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -106,6 +107,29 @@ func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.K
 	defer tx.Close()
 	tx.Last()
 	return tx.cut(ctx, s, table.Range{}, step, nil)
+}
+
+// UnreadableKeys returns why the node cannot read some of the keys as values of the key's types, by
+// their places.
+func (n *Node) UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error) {
+	if plainKeys(s, keys) {
+		return nil, nil
+	}
+	tx, err := n.Begin(ctx, s.Access())
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Close()
+	misfits, err := tx.misfits(ctx, keyParams(s), asRows(keys))
+	if err != nil {
+		return nil, err
+	}
+
+	reasons := make(map[int]error, len(misfits))
+	for place, found := range misfits {
+		reasons[place] = n.fault(ctx, "reading keys", errors.Unwrap(found.err))
+	}
+	return reasons, nil
 }
 
 // RankKeys sorts keys in a transaction of its own: see Tx.Rank.

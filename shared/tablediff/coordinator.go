@@ -38,7 +38,7 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} 
 func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progress)) (Result, error) {
 	r := &run{Coordinator: c, job: job, started: time.Now(), progress: newProgress(report)}
 	var result Result
-	for _, step := range []func(context.Context) error{r.makePlan, r.scan, r.compare, r.confirm, r.checkIndexes, r.checkUnaltered, r.checkFacts, func(ctx context.Context) (err error) {
+	for _, step := range []func(context.Context) error{r.makePlan, r.scan, r.compare, r.confirm, r.checkUnaltered, r.checkIndexes, r.checkFacts, func(ctx context.Context) (err error) {
 		result, err = r.merge(ctx)
 		return err
 	}, r.storeBaseline} {

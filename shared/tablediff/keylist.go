@@ -176,7 +176,34 @@ type keyOrder struct {
 
 // rank has the first node sort keys.
 func (o keyOrder) rank(ctx context.Context) func([]table.Key) ([]int, error) {
-	return func(keys []table.Key) ([]int, error) { return o.nodes[0].RankKeys(ctx, o.plan.Sources[0], keys) }
+	return func(keys []table.Key) ([]int, error) {
+		if err := o.checkReadable(ctx, keys); err != nil {
+			return nil, err
+		}
+		return o.nodes[0].RankKeys(ctx, o.plan.Sources[0], keys)
+	}
+}
+
+// checkReadable refuses keys that no node can read as values of the key's types. They would count as
+// resolved, since no node has a row for them.
+func (o keyOrder) checkReadable(ctx context.Context, keys []table.Key) error {
+	for node := range o.nodes {
+		reasons, err := o.nodes[node].UnreadableKeys(ctx, o.plan.Sources[node], keys)
+		if err != nil || len(reasons) == 0 {
+			return err
+		}
+		last := node+1 == len(o.nodes)
+		var unread []table.Key
+		for i, key := range keys {
+			if reason := reasons[i]; reason != nil && last {
+				return fault.Wrap(reason, fault.Invalid, "the document has the key %s, which no node can read: %s", key, fault.PublicMessage(reason))
+			} else if reason != nil {
+				unread = append(unread, key)
+			}
+		}
+		keys = unread
+	}
+	return nil
 }
 
 // respell, where keys are ordered by their text, gives equal keys one text: that of the first node that has a row. It is

@@ -32,6 +32,8 @@ type Node interface {
 	Every(ctx context.Context, s table.Source, step int64) ([]table.Key, error)
 	// RankKeys gives each key's place in the run's order; keys that the index holds equal have the same.
 	RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
+	// UnreadableKeys returns why the node cannot read some of the keys, by their places.
+	UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error)
 	// Begin opens a short read-only transaction with one snapshot, which it takes once the table is
 	// locked. It must be closed.
 	Begin(ctx context.Context, access table.Access) (Tx, error)

@@ -58,6 +58,9 @@ func sameReading(planned, now table.Source, strategy string) bool {
 	planned.Files, now.Files = table.Files{}, table.Files{}
 	planned.Lockable, now.Lockable = false, false // plans of earlier versions lack these two
 	planned.Foreign, now.Foreign = false, false
+	if planned.KeyIndex != "" && now.KeyIndex != "" { // another index on the key's columns serves as well
+		now.KeyIndex = planned.KeyIndex
+	}
 	if planned.KeyIndex == "" { // and so these
 		now.KeyIndex, now.Unversioned = "", false
 	}

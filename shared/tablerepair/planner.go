@@ -182,14 +182,42 @@ func (p *planner) collect(ctx context.Context, doc *document.Document, t *Target
 	if err != nil {
 		return nil, err
 	}
+	target, err := p.open(ctx, t.Node)
+	if err != nil {
+		return nil, err
+	}
 	return diffkeys.Collect(ctx, doc.Reader, diffkeys.Options{
 		Columns: p.plan.Key,
 		Pairs: func(pair difffile.Pair) bool {
 			return slices.Contains(pair[:], p.plan.Source) && slices.Contains(pair[:], t.Node)
 		},
-		Rank:  func(keys []table.Key) ([]int, error) { return node.RankKeys(ctx, t.Read, keys) },
+		Rank: func(keys []table.Key) ([]int, error) {
+			if err := checkReadable(ctx, node, target, t, keys); err != nil {
+				return nil, err
+			}
+			return node.RankKeys(ctx, t.Read, keys)
+		},
 		Spool: document.NewSpool(p.store, p.plan.TaskID),
 	})
+}
+
+// checkReadable refuses keys that neither the source nor the target can read as values of the key's
+// types. They would count as unchanged, since neither has a row for them.
+func checkReadable(ctx context.Context, source, target Node, t *Target, keys []table.Key) error {
+	bySource, err := source.UnreadableKeys(ctx, t.Read, keys)
+	if err != nil || len(bySource) == 0 {
+		return err
+	}
+	byTarget, err := target.UnreadableKeys(ctx, t.Write.Source, keys)
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		if reason := byTarget[i]; reason != nil && bySource[i] != nil {
+			return fault.Wrap(reason, fault.Invalid, "the document has the key %s, which neither node can read: %s", key, fault.PublicMessage(reason))
+		}
+	}
+	return nil
 }
 
 func (p *planner) storeKeys(ctx context.Context, to *Keys, keys *diffkeys.Keys) error {

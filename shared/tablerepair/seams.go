@@ -22,6 +22,8 @@ type Node interface {
 	DescribeWriting(ctx context.Context, schema, name string) (*table.Writing, error)
 	// RankKeys gives each key's place in key order; keys that the index holds equal have the same.
 	RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
+	// UnreadableKeys returns why the node cannot read some of the keys, by their places.
+	UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error)
 	// Subscriptions gives those of this node that carry the table.
 	Subscriptions(ctx context.Context, schema, name string) ([]table.Subscription, error)
 	// Position is where the node's log ends now.
