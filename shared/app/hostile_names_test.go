@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -31,8 +32,9 @@ var (
 func sourceWords(t *testing.T) []string {
 	t.Helper()
 	seen := map[string]bool{}
-	for _, pattern := range []string{"../pg/*.go", "../reconcile/*.go", "../rowdigest/*.go", "../tablediff/*.go", "../tablerepair/*.go"} {
-		files, err := filepath.Glob(pattern)
+	_, here, _, _ := runtime.Caller(0) // the embedded object store changes the working directory
+	for _, pattern := range []string{"pg/*.go", "reconcile/*.go", "rowdigest/*.go", "tablediff/*.go", "tablerepair/*.go"} {
+		files, err := filepath.Glob(filepath.Join(filepath.Dir(here), "..", pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, error %v", pattern, len(files), err)
 		}

@@ -47,8 +47,8 @@ func (k *Keys) respell(keys []table.Key) ([]table.Key, error) {
 }
 
 func (k *Keys) rank(keys []table.Key) ([]int, error) {
-	if len(keys) < 2 {
-		return make([]int, len(keys)), nil
+	if len(keys) == 0 {
+		return nil, nil
 	}
 	ranks, err := k.o.Rank(keys)
 	if err == nil && len(ranks) != len(keys) {
