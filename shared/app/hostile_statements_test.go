@@ -50,7 +50,7 @@ type statement struct{ sql, path string }
 
 var (
 	logEntry   = regexp.MustCompile(`(?m)^(.*)\|(\d+)\|([A-Z]+):  `)
-	setsPath   = regexp.MustCompile(`set_config\('search_path', \$1, true\)$`)
+	setsPath   = regexp.MustCompile(`set_config\('search_path', \$1, true\)`)
 	parameter1 = regexp.MustCompile(`(?i)^parameters: \$1 = '((?:[^']|'')*)'`)
 	userFilter = regexp.MustCompile(`(?s)\(\nid > 1\n\)|\(\nn > 0\n\)|WHEN\n(id > 1|n > 0)\nTHEN`)
 )
