@@ -93,11 +93,15 @@ func (s *site) wantEqual(t *testing.T) {
 	}
 }
 
-// Not parallel: beside other tests the three seconds would tell of them.
+// Not parallel: beside other tests the limit of five seconds would be too short.
 func TestRepair_GoesOnInAnotherInvocationOfTheTaskRunner(t *testing.T) {
 	s := newSite(t)
 	mismatched := s.table(t, 3_000)
-	d := s.deploy(t, settings{limits: map[string]time.Duration{runner: 3 * time.Second}})
+	d := s.deploy(t, settings{
+		env:    map[string]string{"ACE_LEASE": "3s"},
+		limits: map[string]time.Duration{runner: 5 * time.Second},
+	})
+	d.sweepUntilEnd(t) // an invocation that is too slow to hand over leaves the task to the sweep
 	diff := d.submit(t)
 	wantCompleted(t, d.wait(t, diff), mismatched)
 	before := len(d.emulator.Invocations(runner))
