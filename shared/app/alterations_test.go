@@ -10,12 +10,13 @@ import (
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
 	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // onceBefore does something before the first unit of a phase.
 func onceBefore(phase string, do func()) func(tablediff.Invoker) tablediff.Invoker {
 	var once sync.Once
-	return around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+	return around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 		if u.Phase == phase {
 			once.Do(do)
 		}

@@ -20,7 +20,7 @@ import (
 	"ace/shared/invoke"
 	"ace/shared/pg"
 	"ace/shared/retention"
-	"ace/shared/tablediff"
+	"ace/shared/tablediff/worker"
 	"ace/shared/tablerepair"
 	"ace/shared/task"
 	"ace/shared/usecase"
@@ -56,7 +56,7 @@ type App struct {
 	tasks      *task.Registry
 	diffs      *diffindex.Index
 	pools      *pg.Pools
-	worker     *tablediff.Worker
+	worker     *worker.Worker
 	repair     tablerepair.Invoker // a repair is one transaction, which the runner's own process does
 	renderings *document.Renderings
 }
@@ -74,7 +74,7 @@ func New(o Options) *App {
 		pools:      pg.NewPools(pg.Options{MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout, Passwords: awslogin.New()}),
 	}
 	a.tasks.OnPublished(a.diffs.Add)
-	a.worker = tablediff.NewWorker(o.Store, a.nodes(), o.SnapshotMax)
+	a.worker = worker.New(o.Store, a.nodes(), o.SnapshotMax)
 	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.repairNodes(), a.tasks).Do, a.unitFailed)}
 	return a
 }

@@ -10,6 +10,7 @@ import (
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
 	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // orderedUnlike makes two nodes whose databases sort text differently: by bytes, and as people in America do.
@@ -185,7 +186,7 @@ func TestCollations_ASpellingThatTheFirstPassDidNotSeeHidesNoOther(t *testing.T)
 	c.Exec(t, 2, "INSERT INTO t VALUES ('KEY', 1)")
 	const late = "INSERT INTO t VALUES ('key', -1)"
 	t.Run("since it came later", func(t *testing.T) {
-		s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 			if u.Phase == "confirm" {
 				c.Exec(t, 0, late)
 			}

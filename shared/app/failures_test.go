@@ -17,17 +17,18 @@ import (
 	"ace/shared/pg/pgtest"
 	"ace/shared/table"
 	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // invoker is what a test does instead of having a unit done, or around it; next has it done.
-type invoker func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error)
+type invoker func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error)
 
 type hooked struct {
 	next tablediff.Invoker
 	do   invoker
 }
 
-func (h hooked) Invoke(ctx context.Context, u tablediff.Unit) (tablediff.Totals, error) {
+func (h hooked) Invoke(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	return h.do(ctx, u, h.next)
 }
 
@@ -60,10 +61,10 @@ func TestTableDiff_ANodeKilledInBetweenFailsTheTask(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	differingTable(t, c)
-	s := apptest.New(t, c, apptest.Options{Patience: time.Second, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+	s := apptest.New(t, c, apptest.Options{Patience: time.Second, Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 		if u.Phase == "compare" && u.Index == 3 {
 			if err := c.Nodes[1].Server.Kill(); err != nil {
-				return tablediff.Totals{}, err
+				return plan.Totals{}, err
 			}
 		}
 		return next.Invoke(ctx, u)
@@ -88,10 +89,10 @@ func TestTableDiff_ANodeRestartedInBetweenCostsNothing(t *testing.T) {
 			c := pgtest.Own(t)
 			differingTable(t, c)
 			c.ExecAll(t, `CHECKPOINT`)
-			s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+			s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 				if u.Phase == phase && u.Index == 3 {
 					if err := errors.Join(c.Nodes[1].Server.Kill(), c.Nodes[1].Server.Restart(ctx)); err != nil {
-						return tablediff.Totals{}, err
+						return plan.Totals{}, err
 					}
 				}
 				return next.Invoke(ctx, u)
@@ -111,10 +112,10 @@ func TestTableDiff_AStatementThatTakesTooLongFailsTheTask(t *testing.T) {
 	for table, where := range map[string]string{"t": "(keys from ('", "scattered": `(the pages of "public"."scattered" from `} {
 		t.Run(table, func(t *testing.T) {
 			lock := c.Connect(t, 1)
-			s := apptest.New(t, c, apptest.Options{Timeout: time.Second, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+			s := apptest.New(t, c, apptest.Options{Timeout: time.Second, Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 				if u.Index == 2 {
 					if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE `+table+` IN ACCESS EXCLUSIVE MODE`); err != nil {
-						return tablediff.Totals{}, err
+						return plan.Totals{}, err
 					}
 				}
 				return next.Invoke(ctx, u)
@@ -143,35 +144,35 @@ func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
 		c.Exec(t, 0, `INSERT INTO scanned SELECT generate_series(1, 2000)`)
 	}
 
-	none := tablediff.Totals{}
+	none := plan.Totals{}
 	ways := map[string]invoker{
-		"an error": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) {
+		"an error": func(context.Context, plan.Unit, tablediff.Invoker) (plan.Totals, error) {
 			return none, errors.New("lost")
 		},
-		"unreachable": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) {
+		"unreachable": func(context.Context, plan.Unit, tablediff.Invoker) (plan.Totals, error) {
 			return none, fault.New(fault.Unavailable, "lost")
 		},
-		"cancelled": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) {
+		"cancelled": func(context.Context, plan.Unit, tablediff.Invoker) (plan.Totals, error) {
 			return none, context.Canceled
 		},
-		"a panic": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) {
+		"a panic": func(context.Context, plan.Unit, tablediff.Invoker) (plan.Totals, error) {
 			panic("on purpose")
 		},
-		"nothing done": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) { return none, nil },
-		"another phase": func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		"nothing done": func(context.Context, plan.Unit, tablediff.Invoker) (plan.Totals, error) { return none, nil },
+		"another phase": func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 			u.Phase = "merge"
 			return next.Invoke(ctx, u)
 		},
-		"another plan": func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		"another plan": func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 			u.PlanHash = strings.Repeat("0", 64)
 			return next.Invoke(ctx, u)
 		},
-		"an answer made up": func(_ context.Context, u tablediff.Unit, _ tablediff.Invoker) (tablediff.Totals, error) {
-			return tablediff.Totals{From: u.From, To: u.To, Range: table.Range{}, RowsPerNode: []int64{0, 0}}, nil
+		"an answer made up": func(_ context.Context, u plan.Unit, _ tablediff.Invoker) (plan.Totals, error) {
+			return plan.Totals{From: u.From, To: u.To, Range: table.Range{}, RowsPerNode: []int64{0, 0}}, nil
 		},
-		"an answer made up after the work": func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		"an answer made up after the work": func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 			_, err := next.Invoke(ctx, u)
-			return tablediff.Totals{From: u.From, To: u.To, RowsPerNode: []int64{1000, 1000}, Keys: 1000}, err
+			return plan.Totals{From: u.From, To: u.To, RowsPerNode: []int64{1000, 1000}, Keys: 1000}, err
 		},
 	}
 	for name, way := range ways {
@@ -186,7 +187,7 @@ func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
 					c, tableName, mismatched = mixed, "public.scanned", `"mismatched_rows":2000,`
 				}
 				var met atomic.Bool
-				s := apptest.New(t, c, apptest.Options{Patience: time.Second, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+				s := apptest.New(t, c, apptest.Options{Patience: time.Second, Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 					if u.Phase != phase {
 						return next.Invoke(ctx, u)
 					}
@@ -213,8 +214,8 @@ func TestTableDiff_TheAnswerOfAnotherUnitCountsForNothing(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)
 	for _, phase := range []string{"compare", "confirm"} {
-		var first atomic.Pointer[tablediff.Totals]
-		s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		var first atomic.Pointer[plan.Totals]
+		s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 			totals, err := next.Invoke(ctx, u)
 			if u.Phase == phase {
 				own := totals // what others read must not be written to
@@ -249,10 +250,10 @@ func cancelWhileLocked(t *testing.T, c *pgtest.Cluster, table string) {
 	t.Helper()
 	lock := c.Connect(t, 1)
 	waiting := make(chan struct{})
-	s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+	s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 		if u.Index == 2 {
 			if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE `+table+` IN ACCESS EXCLUSIVE MODE`); err != nil {
-				return tablediff.Totals{}, err
+				return plan.Totals{}, err
 			}
 			close(waiting)
 		}

@@ -7,7 +7,7 @@ import (
 
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
-	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // scattered is a table whose keys lie in no order, so that it is read page by page: some 90 stretches on each node.
@@ -26,7 +26,7 @@ func TestIncremental_OfScatteredKeysDigestsOnlyThePagesThatChanged(t *testing.T)
 	c := pgtest.Own(t)
 	s := scattered(t, c)
 	last := s.Diff(t, "public.t", small()...)
-	if last.Summary.Strategy != tablediff.Pages {
+	if last.Summary.Strategy != plan.Pages {
 		t.Fatalf("the strategy is %s", last.Summary.Strategy)
 	}
 	all := int64(-1)

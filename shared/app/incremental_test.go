@@ -19,6 +19,7 @@ import (
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
 	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // checked is a table of a few blocks, and what its comparisons are asked.
@@ -366,12 +367,12 @@ func TestIncremental_TheStatisticsOnlyChooseTheWay(t *testing.T) {
 	var mu sync.Mutex
 	met := map[string]int{}
 	var lost atomic.Bool
-	s := checkedBy(t, c, around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+	s := checkedBy(t, c, around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 		mu.Lock()
 		met[u.Phase]++
 		mu.Unlock()
 		if u.Phase == "ages" && u.Index == 1 && lost.Load() {
-			return tablediff.Totals{RowsPerNode: []int64{3000, 3000}}, nil
+			return plan.Totals{RowsPerNode: []int64{3000, 3000}}, nil
 		}
 		return next.Invoke(ctx, u)
 	}))

@@ -18,6 +18,7 @@ import (
 	"ace/shared/pg/pgtest"
 	"ace/shared/soak"
 	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // written is a table that is compared while its first node is written to and its second follows.
@@ -31,8 +32,8 @@ type written struct {
 
 func writtenTables() []written {
 	return []written{
-		{"by a key in physical order", "bigint", "%s", tablediff.KeyRanges, "compare"},
-		{"by a scattered key", "uuid", "md5((%s)::text)::uuid", tablediff.Pages, "buckets"},
+		{"by a key in physical order", "bigint", "%s", plan.KeyRanges, "compare"},
+		{"by a scattered key", "uuid", "md5((%s)::text)::uuid", plan.Pages, "buckets"},
 	}
 }
 
@@ -98,16 +99,16 @@ type director struct {
 	planted *planted
 	load    *load
 	pace    beat
-	plan    tablediff.Plan
+	plan    plan.Plan
 	lock    *pgx.Conn // holds replication up
 
 	planned, behind, level, settled sync.Once
 }
 
-func (d *director) invoke(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+func (d *director) invoke(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 	d.planned.Do(func() { readPlan(d.t, d.s, u.TaskID, &d.plan) })
 	if u.Phase == d.planted.phase {
-		if d.plan.Strategy == tablediff.Pages {
+		if d.plan.Strategy == plan.Pages {
 			d.beforePages(ctx)
 		} else {
 			d.betweenRanges(ctx, u.Index)
@@ -166,7 +167,7 @@ func (d *director) check(err error) {
 	}
 }
 
-func readPlan(t *testing.T, s *apptest.Service, taskID string, plan *tablediff.Plan) {
+func readPlan(t *testing.T, s *apptest.Service, taskID string, plan *plan.Plan) {
 	t.Helper()
 	object, err := s.Store.Get(t.Context(), archive.PlanKey(taskID))
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
 	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // halfway does something in the middle of a phase: when all units of the first half are done and none of the others has
@@ -20,7 +21,7 @@ func halfway(phase string, half int, do func()) func(tablediff.Invoker) tabledif
 	var once sync.Once
 	var first sync.WaitGroup
 	first.Add(half)
-	return around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+	return around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 		switch {
 		case u.Phase != phase:
 		case u.Index < half:

@@ -7,11 +7,11 @@ import (
 	"ace/shared/fault"
 	"ace/shared/pg"
 	"ace/shared/table"
-	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // nodes reaches the nodes of a cluster through the shared pools.
-func (a *App) nodes() tablediff.Opener {
+func (a *App) nodes() plan.Opener {
 	return opener{clusters: a.options.Clusters, pools: a.pools}
 }
 
@@ -21,12 +21,12 @@ type opener struct {
 }
 
 // Open gives the nodes in the order of their names in the list.
-func (o opener) Open(ctx context.Context, name, database string, nodes []string) ([]tablediff.Node, error) {
+func (o opener) Open(ctx context.Context, name, database string, nodes []string) ([]plan.Node, error) {
 	found, err := o.nodes(ctx, name, database, nodes)
 	if err != nil {
 		return nil, err
 	}
-	opened := make([]tablediff.Node, len(found))
+	opened := make([]plan.Node, len(found))
 	for i, node := range found {
 		opened[i] = connected{node}
 	}
@@ -63,11 +63,11 @@ func (o opener) nodes(ctx context.Context, name, database string, nodes []string
 type connected struct{ *pg.Node }
 
 // Expecting binds the node to a server.
-func (c connected) Expecting(server table.Identity) tablediff.Node {
+func (c connected) Expecting(server table.Identity) plan.Node {
 	return connected{c.Node.Expecting(server)}
 }
 
 // Begin opens a transaction.
-func (c connected) Begin(ctx context.Context, access table.Access) (tablediff.Tx, error) {
+func (c connected) Begin(ctx context.Context, access table.Access) (plan.Tx, error) {
 	return c.Node.Begin(ctx, access)
 }

@@ -13,6 +13,7 @@ import (
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
 	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // A comparison takes another way through the engine the more rows differ. Whichever it takes, the document and the counts
@@ -83,12 +84,12 @@ const touched = `(n % 40 = 3 OR n % 50 = 6 OR n % 2000 IN (777, 778) OR n BETWEE
 // recorder remembers the units that were done, and can stop at one.
 type recorder struct {
 	mu    sync.Mutex
-	done  []tablediff.Unit
-	at    func(tablediff.Unit) bool // nil: never
+	done  []plan.Unit
+	at    func(plan.Unit) bool // nil: never
 	there chan struct{}
 }
 
-func (r *recorder) invoke(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+func (r *recorder) invoke(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 	r.mu.Lock()
 	stop := r.at != nil && r.at(u)
 	if stop && r.there != nil {
@@ -98,7 +99,7 @@ func (r *recorder) invoke(ctx context.Context, u tablediff.Unit, next tablediff.
 	r.mu.Unlock()
 	if stop {
 		<-ctx.Done()
-		return tablediff.Totals{}, context.Cause(ctx)
+		return plan.Totals{}, context.Cause(ctx)
 	}
 	totals, err := next.Invoke(ctx, u)
 	if err == nil {
@@ -113,8 +114,8 @@ func (r *recorder) invoke(ctx context.Context, u tablediff.Unit, next tablediff.
 func (r *recorder) way() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	some := func(is func(u tablediff.Unit) bool) bool { return slices.ContainsFunc(r.done, is) }
-	buckets, dense := some(func(u tablediff.Unit) bool { return u.Phase == "buckets" }), some(func(u tablediff.Unit) bool { return u.Dense })
+	some := func(is func(u plan.Unit) bool) bool { return slices.ContainsFunc(r.done, is) }
+	buckets, dense := some(func(u plan.Unit) bool { return u.Phase == "buckets" }), some(func(u plan.Unit) bool { return u.Dense })
 	switch {
 	case !buckets && dense:
 		return "dense ranges"
@@ -122,7 +123,7 @@ func (r *recorder) way() string {
 		return "ranges"
 	case dense:
 		return "most"
-	case some(func(u tablediff.Unit) bool { return u.Phase == "scan" && len(u.Buckets) > 0 }):
+	case some(func(u plan.Unit) bool { return u.Phase == "scan" && len(u.Buckets) > 0 }):
 		return "middling"
 	}
 	return "few"
@@ -165,7 +166,7 @@ func interruptions() map[string][]string {
 
 // resume interrupts the comparison in the middle of some phases, lets another service go on, and wants the same document
 // of it without a unit done twice.
-func (w wayTable) resume(t *testing.T, c *pgtest.Cluster, want apptest.Diff, units []tablediff.Unit, phases []string) {
+func (w wayTable) resume(t *testing.T, c *pgtest.Cluster, want apptest.Diff, units []plan.Unit, phases []string) {
 	t.Helper()
 	last := map[string]int{}
 	for _, u := range units {
@@ -176,7 +177,7 @@ func (w wayTable) resume(t *testing.T, c *pgtest.Cluster, want apptest.Diff, uni
 		if !ok {
 			t.Fatalf("there was no phase %q to interrupt: %v", phase, last)
 		}
-		before := recorder{there: make(chan struct{}), at: func(u tablediff.Unit) bool { return u.Phase == phase && u.Index >= index/2 }}
+		before := recorder{there: make(chan struct{}), at: func(u plan.Unit) bool { return u.Phase == phase && u.Index >= index/2 }}
 		there := before.there
 		s := apptest.New(t, c, apptest.Options{Invoker: around(before.invoke)})
 		id := s.Submit(t, "public.t", w.ask()...)
@@ -195,7 +196,7 @@ func (w wayTable) resume(t *testing.T, c *pgtest.Cluster, want apptest.Diff, uni
 			t.Errorf("interrupted in %s and resumed: %d of %d rows, want %d of %d, or other rows", phase, got.Result.MismatchedRows, got.Result.TotalRows, want.Result.MismatchedRows, want.Result.TotalRows)
 		}
 		for _, u := range before.done {
-			if slices.ContainsFunc(after.done, func(o tablediff.Unit) bool { return o.Phase == u.Phase && o.Index == u.Index }) {
+			if slices.ContainsFunc(after.done, func(o plan.Unit) bool { return o.Phase == u.Phase && o.Index == u.Index }) {
 				t.Errorf("interrupted in %s, unit %s-%d was done twice", phase, u.Phase, u.Index)
 			}
 		}

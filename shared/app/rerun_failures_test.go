@@ -21,6 +21,7 @@ import (
 	"ace/shared/soak"
 	"ace/shared/table"
 	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 func TestTableRerun_WhatOnlyADatabaseCanTellFailsTheTask(t *testing.T) {
@@ -101,17 +102,17 @@ func TestTableRerun_ALostOrWrongUnitIsNeverResolved(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	store := apptest.Store(t)
 	diff := listedTable(t, c, apptest.New(t, c, apptest.Options{Store: store}))
-	none := tablediff.Totals{}
+	none := plan.Totals{}
 	ways := map[string]invoker{
-		"nothing done": func(context.Context, tablediff.Unit, tablediff.Invoker) (tablediff.Totals, error) { return none, nil },
-		"an answer made up": func(_ context.Context, u tablediff.Unit, _ tablediff.Invoker) (tablediff.Totals, error) {
-			return tablediff.Totals{From: u.From, To: u.To, Keys: 10_000, Resolved: 10_000, Range: table.Range{}}, nil
+		"nothing done": func(context.Context, plan.Unit, tablediff.Invoker) (plan.Totals, error) { return none, nil },
+		"an answer made up": func(_ context.Context, u plan.Unit, _ tablediff.Invoker) (plan.Totals, error) {
+			return plan.Totals{From: u.From, To: u.To, Keys: 10_000, Resolved: 10_000, Range: table.Range{}}, nil
 		},
-		"other blocks": func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		"other blocks": func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 			u.From, u.To = 0, 1
 			return next.Invoke(ctx, u)
 		},
-		"blocks that are not there": func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		"blocks that are not there": func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 			u.To++
 			return next.Invoke(ctx, u)
 		},
@@ -121,7 +122,7 @@ func TestTableRerun_ALostOrWrongUnitIsNeverResolved(t *testing.T) {
 			t.Run(name+" in "+phase, func(t *testing.T) {
 				t.Parallel()
 				var met atomic.Bool
-				s := apptest.New(t, c, apptest.Options{Store: store, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+				s := apptest.New(t, c, apptest.Options{Store: store, Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 					if u.Phase != phase || u.Index != 2 {
 						return next.Invoke(ctx, u)
 					}
@@ -325,10 +326,10 @@ func TestTableRerun_IsCancelledWhileANodeAnswers(t *testing.T) {
 		lock := c.Connect(t, 1)
 		waiting := make(chan struct{})
 		var locking atomic.Bool
-		s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+		s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 			if u.Phase == "compare" && locking.CompareAndSwap(true, false) {
 				if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE`); err != nil {
-					return tablediff.Totals{}, err
+					return plan.Totals{}, err
 				}
 				close(waiting)
 			}

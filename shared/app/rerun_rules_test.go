@@ -13,6 +13,7 @@ import (
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
 	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 func TestTableRerun_ReadsWithoutTheFilterButHandsItOn(t *testing.T) {
@@ -197,7 +198,7 @@ func TestTableRerun_LooksAgainAtWhatChangesMeanwhile(t *testing.T) {
 			c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 4) i`)
 			c.Exec(t, 1, `UPDATE t SET v = 'w'`)
 			var rerunning atomic.Bool
-			s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+			s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 				if u.Phase == "confirm" && rerunning.Load() {
 					c.Exec(t, 1, `UPDATE t SET v = 'v' WHERE id = 1`, `UPDATE t SET v = 'x' WHERE id = 2`, `DELETE FROM t WHERE id = 3`)
 				}

@@ -14,6 +14,7 @@ import (
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
 	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // rewriter rewrites a table in transactions that each stay open until a reader waits for it.
@@ -76,7 +77,7 @@ func (r *rewriter) commit(node int) {
 // beforeUnit does something before the unit of a phase that has a number.
 func beforeUnit(phase string, index int, do func()) func(tablediff.Invoker) tablediff.Invoker {
 	var once sync.Once
-	return around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+	return around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 		if u.Phase == phase && u.Index == index {
 			once.Do(do)
 		}

@@ -15,6 +15,7 @@ import (
 	"ace/shared/app/apptest"
 	"ace/shared/pg/pgtest"
 	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // trouble is something that a server may say for a while. begin brings it about on the second node and gives what ends it.
@@ -124,7 +125,7 @@ func troubled(t *testing.T, c *pgtest.Cluster, tt trouble, failures int, patienc
 	var mu sync.Mutex
 	var end func()
 	failed := 0
-	s := apptest.New(t, &asReader, apptest.Options{Patience: patience, Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+	s := apptest.New(t, &asReader, apptest.Options{Patience: patience, Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 		mu.Lock()
 		if u.Phase == "compare" && u.Index == 3 && end == nil {
 			end = tt.begin(t, c)
@@ -173,7 +174,7 @@ func TestTableDiff_ALostConnectionWithinAStatementCostsNothing(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			met := &waiting{t: t, c: c, table: tt.table, then: tt.lose}
-			s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+			s := apptest.New(t, c, apptest.Options{Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 				if u.Phase != tt.phase || u.Index != 2 {
 					return next.Invoke(ctx, u)
 				}
@@ -200,13 +201,13 @@ type waiting struct {
 }
 
 // invoke has the first attempt at the unit wait. It holds the lock until the worst is over.
-func (w *waiting) invoke(ctx context.Context, u tablediff.Unit, next tablediff.Invoker) (tablediff.Totals, error) {
+func (w *waiting) invoke(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 	if w.met {
 		return next.Invoke(ctx, u)
 	}
 	lock := w.c.Connect(w.t, 1)
 	if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE `+w.table+` IN ACCESS EXCLUSIVE MODE`); err != nil {
-		return tablediff.Totals{}, err
+		return plan.Totals{}, err
 	}
 	var meanwhile sync.WaitGroup
 	meanwhile.Go(func() {

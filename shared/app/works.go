@@ -32,12 +32,12 @@ func LocalCapacity() Capacity { return Capacity{Parallel: runtime.GOMAXPROCS(0),
 
 // Works gives the capabilities by task type. invoker has units done.
 func (a *App) Works(invoker tablediff.Invoker, capacity Capacity) map[task.Type]runner.Work {
-	var here *tablediff.Worker
+	var here tablediff.LocalWorker
 	if capacity.Here {
 		here = a.worker
 	}
 	coordinator := tablediff.NewCoordinator(tablediff.CoordinatorOptions{
-		Store: a.options.Store, Nodes: a.nodes(), Invoker: invoker, Here: here, Patience: a.options.Patience, Log: a.options.Log,
+		Store: a.options.Store, Nodes: a.nodes(), Invoker: invoker, LocalWorker: here, Patience: a.options.Patience, Log: a.options.Log,
 	})
 	return map[task.Type]runner.Work{
 		task.TableDiff: func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {

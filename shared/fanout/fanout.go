@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime/debug"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -25,7 +26,7 @@ func Map[T, R any](
 	ctx context.Context, limit int, items []T, fn func(context.Context, T) (R, error),
 ) ([]R, error) {
 	results := make([]R, len(items))
-	err := Each(ctx, limit, indexes(len(items)), func(ctx context.Context, i int) error {
+	err := Each(ctx, limit, slices.Values(Indexes(len(items))), func(ctx context.Context, i int) error {
 		result, err := fn(ctx, items[i])
 		results[i] = result
 		return err
@@ -102,12 +103,11 @@ func guarded[T any](ctx context.Context, item T, fn func(context.Context, T) err
 	return fn(ctx, item)
 }
 
-func indexes(n int) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := range n {
-			if !yield(i) {
-				return
-			}
-		}
+// Indexes returns the numbers from 0 to n-1, as items for Map or Each.
+func Indexes(n int) []int {
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = i
 	}
+	return numbers
 }

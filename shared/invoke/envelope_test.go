@@ -13,7 +13,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/invoke"
 	"ace/shared/table"
-	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 type question struct {
@@ -148,10 +148,10 @@ func TestCall_WhatIsNoJSONNeverLeaves(t *testing.T) {
 
 func TestInProcess_SendsUnitAndTotalsThroughTheirBytes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		unit := tablediff.Unit{TaskID: "td_1", Phase: "compare", Index: rapid.Int().Draw(rt, "index"), To: 3, Leaves: []int{1}, Rows: []int64{1 << 60}}
-		totals := tablediff.Totals{To: 3, Range: table.Range{Hi: table.Key{rapid.String().Draw(rt, "bound")}}, Keys: rapid.Int64().Draw(rt, "keys")}
-		var got tablediff.Unit
-		p := invoke.NewInProcess(invoke.Handle(func(_ context.Context, u tablediff.Unit) (tablediff.Totals, error) {
+		unit := plan.Unit{TaskID: "td_1", Phase: "compare", Index: rapid.Int().Draw(rt, "index"), To: 3, Leaves: []int{1}, Rows: []int64{1 << 60}}
+		totals := plan.Totals{To: 3, Range: table.Range{Hi: table.Key{rapid.String().Draw(rt, "bound")}}, Keys: rapid.Int64().Draw(rt, "keys")}
+		var got plan.Unit
+		p := invoke.NewInProcess(invoke.Handle(func(_ context.Context, u plan.Unit) (plan.Totals, error) {
 			got = u
 			return totals, nil
 		}, ignore))

@@ -3,7 +3,7 @@ package invoke
 import (
 	"context"
 
-	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // InProcess has units done by a handler in this process.
@@ -13,6 +13,6 @@ type InProcess struct{ worker Handler }
 func NewInProcess(worker Handler) *InProcess { return &InProcess{worker: worker} }
 
 // Invoke has one unit done.
-func (p *InProcess) Invoke(ctx context.Context, u tablediff.Unit) (tablediff.Totals, error) {
-	return Call[tablediff.Unit, tablediff.Totals](ctx, p.worker, u)
+func (p *InProcess) Invoke(ctx context.Context, u plan.Unit) (plan.Totals, error) {
+	return Call[plan.Unit, plan.Totals](ctx, p.worker, u)
 }

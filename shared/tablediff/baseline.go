@@ -10,16 +10,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"slices"
 
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/blockplan"
-	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
+	"ace/shared/tablediff/plan"
 )
 
 // baselineFormat changes when an older baseline would be misread, or proves less than it seems to.
@@ -37,39 +36,22 @@ type Baseline struct {
 	Writes   []*int64            `json:"writes"`   // per node: as the statistics counted them when the comparison began
 	Size     blockplan.Size      `json:"size"`
 	Layout   blockplan.Layout    `json:"layout"`
-	Blocks   []Trusted           `json:"blocks"` // in key order
+	Blocks   []plan.Trusted      `json:"blocks"` // in key order
 	Pages    *ReadPages          `json:"pages,omitempty"`
 }
 
 // ReadPages is what a comparison in the pages strategy leaves in place of blocks: the sums of every stretch of pages, and how
 // they were made.
 type ReadPages struct {
-	Seeds     rowdigest.Seeds `json:"seeds"`
-	Buckets   int             `json:"buckets"`
-	Grid      int64           `json:"grid"`
-	Stretches [][]Stretch     `json:"stretches"` // per node
-}
-
-// Trusted is a block that was equal on all nodes.
-type Trusted struct {
-	Block    int     `json:"b"`
-	Rows     int64   `json:"n"`
-	Horizons []int64 `json:"h"` // per node: the xmin of the snapshot
-}
-
-// Known is the part of a plan that comes from a baseline: the blocks that need not be digested where nothing is younger.
-type Known struct {
-	TaskID string    `json:"task_id"`
-	Blocks []Trusted `json:"blocks,omitempty"` // in key order
-	// Whole: what these blocks are together, if they are all and nothing seems to have been written since.
-	Whole *untouched `json:"whole,omitempty"`
-	// Stretches: in the pages strategy, per node, what need not be digested for the same reason.
-	Stretches [][]Stretch `json:"stretches,omitempty"`
+	Seeds     rowdigest.Seeds    `json:"seeds"`
+	Buckets   int                `json:"buckets"`
+	Grid      int64              `json:"grid"`
+	Stretches [][]plan.PageRange `json:"stretches"` // per node
 }
 
 // settings hashes what must be the same for a block of one plan to be one of another: what is compared, and how keys are
 // ordered. The rows' digests are of each run by itself.
-func (p *Plan) settings(blockRows int) (string, error) {
+func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 	type reading struct {
 		Relation, Less, AtLeast                                string
 		Key, KeyType, KeyEqual, Order, OrderType, Cs, Compared []string
@@ -79,7 +61,7 @@ func (p *Plan) settings(blockRows int) (string, error) {
 	for i, s := range p.Sources {
 		readings[i] = reading{s.Relation, s.Less, s.AtLeast, s.Key, s.KeyType, s.KeyEqual, s.Order, s.OrderType, s.Collate, s.Columns, nil}
 		for _, leaf := range s.Leaves {
-			if p.Strategy == Pages {
+			if p.Strategy == plan.Pages {
 				readings[i].Leaves = append(readings[i].Leaves, leaf.Relation)
 			}
 		}
@@ -94,55 +76,6 @@ func (p *Plan) settings(blockRows int) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// selection is what a filter means on one node: how the server shows it, and why its answer for a row may change though the
-// row does not; "": it may not.
-type selection struct {
-	Shown string `json:"shown"`
-	Doubt string `json:"doubt,omitempty"`
-}
-
-// readFilter asks every node what the filter means; nil if there is none.
-func (p *Plan) readFilter(ctx context.Context, nodes []Node) ([]selection, error) {
-	if p.Filter == "" {
-		return nil, nil
-	}
-	columns := make([]string, len(p.Columns))
-	for i, column := range p.Columns {
-		columns[i] = column.Name
-	}
-	return fanout.Map(ctx, len(nodes), indexes(len(nodes)), func(ctx context.Context, i int) (s selection, err error) {
-		s.Shown, s.Doubt, err = nodes[i].ProveFilter(ctx, p.Sources[i], columns)
-		return s, err
-	})
-}
-
-// dated says whether the blocks of a plan can be told by the ages of their rows.
-func (p *Plan) dated() bool { return len(p.Facts) == len(p.Nodes) && p.undated() == "" }
-
-// undated says why what the plan reads cannot be told by age, "" if it can.
-func (p *Plan) undated() string {
-	why := p.unproven()
-	if why == "" && p.Strategy == Pages && p.Grid == 0 {
-		why = "its pages cannot be read by themselves, or its keys not be hashed alike on all nodes"
-	}
-	return why
-}
-
-// unproven says why the ages of rows prove nothing, "" if they do.
-func (p *Plan) unproven() string {
-	for i, s := range p.Selections {
-		if s.Doubt != "" {
-			return "node " + p.Nodes[i] + ": table_filter may select other rows though none has changed: " + s.Doubt
-		}
-	}
-	for i, facts := range p.Facts {
-		if facts.Unproven != "" {
-			return "node " + p.Nodes[i] + ": " + facts.Unproven
-		}
-	}
-	return ""
-}
-
 // storeBaseline writes what the run has seen to be equal. It comes after the document: a baseline stands for a check that
 // was done.
 func (r *run) storeBaseline(ctx context.Context) error {
@@ -150,7 +83,7 @@ func (r *run) storeBaseline(ctx context.Context) error {
 	if !r.settled {
 		return nil
 	}
-	settings, err := p.settings(r.job.Request.BlockRows)
+	settings, err := hashSettings(p, r.job.Request.BlockRows)
 	if err != nil {
 		return err
 	}
@@ -169,7 +102,7 @@ func (r *run) storeBaseline(ctx context.Context) error {
 		b.Pages = &ReadPages{Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, Stretches: r.stretches}
 	}
 	// A unit names those it proved before those it compared.
-	slices.SortFunc(b.Blocks, func(x, y Trusted) int { return cmp.Compare(x.Block, y.Block) })
+	slices.SortFunc(b.Blocks, func(x, y plan.Trusted) int { return cmp.Compare(x.Block, y.Block) })
 	var body bytes.Buffer
 	packed := gzip.NewWriter(&body)
 	if err := json.NewEncoder(packed).Encode(b); err != nil {
@@ -259,9 +192,9 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 		return nil
 	}
 	p := by.plan
-	why := p.undated()
+	why := whyNotIncremental(p)
 	if why == "" {
-		settings, err := p.settings(r.job.Request.BlockRows)
+		settings, err := hashSettings(p, r.job.Request.BlockRows)
 		if err != nil {
 			return err
 		}
@@ -273,7 +206,7 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 			why = b.unfit(p, settings)
 			switch {
 			case why != "":
-			case p.Strategy == Pages:
+			case p.Strategy == plan.Pages:
 				by.reusePages(b)
 			default:
 				why, err = r.reuse(ctx, by, b)
@@ -290,7 +223,7 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 }
 
 // unfit says why a baseline proves nothing for a plan, "" if it does.
-func (b *Baseline) unfit(p *Plan, settings string) string {
+func (b *Baseline) unfit(p *plan.Plan, settings string) string {
 	if b.Settings != settings || len(b.Facts) != len(p.Nodes) {
 		return "task " + b.TaskID + " compared something else, or its baseline cannot be read"
 	}
@@ -299,7 +232,7 @@ func (b *Baseline) unfit(p *Plan, settings string) string {
 			return "node " + p.Nodes[i] + " has changed: " + changed[0]
 		}
 	}
-	if p.Strategy == Pages {
+	if p.Strategy == plan.Pages {
 		if b.Pages == nil || len(b.Pages.Stretches) != len(p.Nodes) || b.Pages.Grid > maxRegrid*p.Grid || p.Grid > maxRegrid*b.Pages.Grid {
 			return "the table's size asks for other stretches of pages"
 		}
@@ -319,19 +252,7 @@ func (p *planner) reusePages(b *Baseline) {
 	p.plan.Seeds, p.plan.Buckets, p.plan.Grid = b.Pages.Seeds, b.Pages.Buckets, b.Pages.Grid
 	p.writeSources()
 	p.divideScans()
-	p.plan.Known = &Known{TaskID: b.TaskID, Stretches: b.Pages.Stretches}
-}
-
-// changedFacts names what is not the same, or on one side only.
-func changedFacts(a, b map[string]string) []string {
-	names := maps.Clone(a)
-	if names == nil {
-		names = map[string]string{}
-	}
-	maps.Copy(names, b)
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(names)), func(name string) bool {
-		return a[name] != "" && a[name] == b[name]
-	})
+	p.plan.Known = &plan.Known{TaskID: b.TaskID, Stretches: b.Pages.Stretches}
 }
 
 // reuse gives a plan the boundaries of a baseline. The last block of a table that grows at its end is divided anew; of one
@@ -346,13 +267,13 @@ func (r *run) reuse(ctx context.Context, by *planner, b *Baseline) (why string, 
 	}
 	if len(tail)+1 > 2*per {
 		layout.Bounds = slices.Concat(layout.Bounds[:last*per], tail)
-		blocks = slices.DeleteFunc(slices.Clone(blocks), func(t Trusted) bool { return t.Block >= last })
+		blocks = slices.DeleteFunc(slices.Clone(blocks), func(t plan.Trusted) bool { return t.Block >= last })
 	}
 	if p.RowEstimate > 2*int64(layout.Leaves())*p.LeafRows+p.BlockRows {
 		return "the table has grown too much", nil
 	}
 	layout.BlocksPerBatch = blockplan.BlocksPerBatch(layout.Blocks(), r.job.Request.BatchSize, p.Workers)
-	p.Layout, p.Known = layout, &Known{TaskID: b.TaskID, Blocks: blocks}
+	p.Layout, p.Known = layout, &plan.Known{TaskID: b.TaskID, Blocks: blocks}
 	if p.Known.Whole = by.wholly(b); p.Known.Whole != nil {
 		by.divideScans()
 	}
@@ -360,11 +281,11 @@ func (r *run) reuse(ctx context.Context, by *planner, b *Baseline) (why string, 
 }
 
 // after gives the plan's own boundaries behind the last of these.
-func (r *run) after(ctx context.Context, p *Plan, bounds []table.Key) ([]table.Key, error) {
+func (r *run) after(ctx context.Context, p *plan.Plan, bounds []table.Key) ([]table.Key, error) {
 	if len(bounds) == 0 || len(p.Layout.Bounds) == 0 {
 		return p.Layout.Bounds, nil
 	}
-	nodes, err := openPlanned(ctx, r.Nodes, p)
+	nodes, err := plan.OpenNodes(ctx, r.Nodes, p)
 	if err != nil {
 		return nil, err
 	}

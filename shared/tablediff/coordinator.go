@@ -12,6 +12,7 @@ import (
 	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/table"
+	"ace/shared/tablediff/plan"
 	"ace/shared/task"
 )
 
@@ -21,10 +22,10 @@ type Coordinator struct{ CoordinatorOptions }
 // CoordinatorOptions of a coordinator.
 type CoordinatorOptions struct {
 	Store   archive.Store
-	Nodes   Opener
+	Nodes   plan.Opener
 	Invoker Invoker
-	// Here is the worker that does the units, if this process does them all, and otherwise nil.
-	Here *Worker
+	// LocalWorker is the worker that does the units, if this process does them all, and otherwise nil.
+	LocalWorker LocalWorker
 	// Patience bounds the waits between the attempts at a unit that fails for a reason that may pass, all together.
 	Patience time.Duration
 	Log      *slog.Logger
@@ -57,47 +58,47 @@ type run struct {
 	*Coordinator
 	job       Job
 	started   time.Time
-	plan      *Plan
+	plan      *plan.Plan
 	progress  *progress
 	told      atomic.Bool // a compare unit is done
 	dense     atomic.Bool // most leaves of the latest one differed
 	timings   timings
-	equal     Totals      // of leaves that the scan found equal
-	several   bool        // not all units of a pass have read the same snapshot
-	listed    keyList     // of a rerun
-	settled   bool        // what a baseline depends on is as it was when the run was planned
-	expected  []table.Sum // per node: what is listed by the index was seen on its pages to hold; nil: nothing is
-	stretches [][]Stretch // per node, in the order of its pages: what a baseline keeps of the pages strategy
-	unchanged int64       // stretches that hold what they held at the baseline
-	proven    *Totals     // of the whole table, if it is as it was at the baseline
-	compares  []Unit
-	compared  []Totals
-	confirmed []Totals // zero where there was no candidate
+	equal     plan.Totals        // of leaves that the scan found equal
+	several   bool               // not all units of a pass have read the same snapshot
+	listed    keyList            // of a rerun
+	settled   bool               // what a baseline depends on is as it was when the run was planned
+	expected  []table.Sum        // per node: what is listed by the index was seen on its pages to hold; nil: nothing is
+	stretches [][]plan.PageRange // per node, in the order of its pages: what a baseline keeps of the pages strategy
+	unchanged int64              // stretches that hold what they held at the baseline
+	proven    *plan.Totals       // of the whole table, if it is as it was at the baseline
+	compares  []plan.Unit
+	compared  []plan.Totals
+	confirmed []plan.Totals // zero where there was no candidate
 }
 
 // makePlan reads the stored plan, or makes and stores one.
 func (r *run) makePlan(ctx context.Context) error {
-	defer r.timings.measure(phasePlan)()
-	r.progress.phase(phasePlan)
-	plan, err := loadPlan(ctx, r.Store, r.job.TaskID)
+	defer r.timings.measure(plan.PhasePlan)()
+	r.progress.phase(plan.PhasePlan)
+	p, err := plan.Load(ctx, r.Store, r.job.TaskID)
 	if errors.Is(err, archive.ErrNotFound) {
 		err = r.persist(ctx, duringPlanning(), "planning", func() error {
-			plan, err = r.newPlan(ctx)
+			p, err = r.newPlan(ctx)
 			return err
 		})
 		if err == nil {
-			plan, err = storePlan(ctx, r.Store, plan)
+			p, err = plan.Store(ctx, r.Store, p)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	r.plan = plan
-	r.progress.planned(plan)
+	r.plan = p
+	r.progress.planned(p)
 	return nil
 }
 
-func (r *run) newPlan(ctx context.Context) (*Plan, error) {
+func (r *run) newPlan(ctx context.Context) (*plan.Plan, error) {
 	if r.job.Rerun != nil {
 		return planRerun(ctx, r.Store, r.Nodes, r.job, time.Now())
 	}
@@ -112,13 +113,13 @@ func (r *run) newPlan(ctx context.Context) (*Plan, error) {
 // differ; in a rerun, the keys of the document.
 func (r *run) scan(ctx context.Context) error {
 	switch r.plan.Strategy {
-	case Keys:
+	case plan.Keys:
 		return r.listKeys(ctx)
-	case KeyRanges:
+	case plan.KeyRanges:
 		return r.scanRanges(ctx)
 	}
-	defer r.timings.measure(phaseCompare)()
-	r.progress.phase(phaseCompare)
+	defer r.timings.measure(plan.PhaseCompare)()
+	r.progress.phase(plan.PhaseCompare)
 	switch {
 	case r.plan.Known != nil:
 		return r.scanKnown(ctx)
@@ -130,9 +131,9 @@ func (r *run) scan(ctx context.Context) error {
 
 // scanRanges has all batches compared, unless the whole table is as it was.
 func (r *run) scanRanges(ctx context.Context) error {
-	if r.plan.Known != nil && r.plan.Known.Whole != nil && r.Here != nil {
-		defer r.timings.measure(phaseCompare)()
-		r.progress.phase(phaseCompare)
+	if r.plan.Known != nil && r.plan.Known.Whole != nil && r.LocalWorker != nil {
+		defer r.timings.measure(plan.PhaseCompare)()
+		r.progress.phase(plan.PhaseCompare)
 		if err := r.proveWhole(ctx); err != nil || r.proven != nil {
 			return err
 		}
@@ -142,10 +143,10 @@ func (r *run) scanRanges(ctx context.Context) error {
 }
 
 // batches makes a compare unit of every batch of blocks.
-func (r *run) batches() []Unit {
-	units := make([]Unit, r.plan.Layout.Batches())
+func (r *run) batches() []plan.Unit {
+	units := make([]plan.Unit, r.plan.Layout.Batches())
 	for i := range units {
-		units[i] = r.unit(phaseCompare, i)
+		units[i] = r.unit(plan.PhaseCompare, i)
 		units[i].From, units[i].To = r.plan.Layout.Batch(i)
 	}
 	return units
@@ -153,7 +154,7 @@ func (r *run) batches() []Unit {
 
 // scanLeaves digests the rows of these buckets, or all, by leaf, and has the leaves narrowed that differ.
 func (r *run) scanLeaves(ctx context.Context, buckets []int) error {
-	sums, err := r.scanPages(ctx, phaseScan, r.plan.Layout.Leaves(), buckets)
+	sums, err := r.scanPages(ctx, plan.PhaseScan, r.plan.Layout.Leaves(), buckets)
 	if err == nil {
 		r.expect(sums, false)
 		r.compares, r.equal = narrowingUnits(r.plan, sums, buckets, listedPerUnit(r.plan))
@@ -168,25 +169,25 @@ func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets [
 		return nil, err
 	}
 	if r.plan.Grid > 0 && r.plan.Known == nil && r.stretches == nil {
-		r.stretches = make([][]Stretch, len(r.plan.Nodes))
+		r.stretches = make([][]plan.PageRange, len(r.plan.Nodes))
 	}
 	return combineScans(ctx, r.Store, len(r.plan.Nodes), groups, units, r.keepStretches)
 }
 
 // scanUnits has a unit done for each share of the pages, and gives these units.
-func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]Unit, error) {
-	units := make([]Unit, len(r.plan.Scans))
+func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]plan.Unit, error) {
+	units := make([]plan.Unit, len(r.plan.Scans))
 	for i := range units {
 		units[i] = r.unit(phase, i)
 		units[i].Buckets = buckets
 	}
-	if r.Here != nil {
-		defer r.Here.Share(r.plan.TaskID)()
+	if r.LocalWorker != nil {
+		defer r.LocalWorker.Share(r.plan.TaskID)()
 	}
-	totals, err := r.do(ctx, phase, units, func(t Totals, done, total int) {
+	totals, err := r.do(ctx, phase, units, func(t plan.Totals, done, total int) {
 		switch {
-		case phase == phaseAges: // how many rows that makes is known in the end
-			r.progress.phase(phaseCompare)
+		case phase == plan.PhaseAges: // how many rows that makes is known in the end
+			r.progress.phase(plan.PhaseCompare)
 		case buckets == nil: // else all of these rows have been counted
 			r.progress.scanned(t, r.plan.Layout.Blocks()*done/total)
 		}
@@ -194,37 +195,37 @@ func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]Uni
 	if err != nil {
 		return nil, err
 	}
-	r.several = r.several || slices.ContainsFunc(totals, func(t Totals) bool { return t.Snapshot != totals[0].Snapshot })
+	r.several = r.several || slices.ContainsFunc(totals, func(t plan.Totals) bool { return t.Snapshot != totals[0].Snapshot })
 	return units, nil
 }
 
-func (r *run) unit(phase string, index int) Unit {
-	return Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phase, Index: index}
+func (r *run) unit(phase string, index int) plan.Unit {
+	return plan.Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phase, Index: index}
 }
 
 // listedPerUnit is about how many rows a unit lists that narrows what a scan has found.
-func listedPerUnit(plan *Plan) int64 {
-	if plan.ByText { // each unit reads the whole table
-		return scanListed
+func listedPerUnit(p *plan.Plan) int64 {
+	if p.ByText { // each unit reads the whole table
+		return plan.MaxScanListed
 	}
-	return overfull * plan.BlockRows
+	return plan.SplitAbove * p.BlockRows
 }
 
 // compare digests all leaves, or narrows those that the scan found to differ.
 func (r *run) compare(ctx context.Context) (err error) {
 	if r.proven != nil {
-		r.compared = []Totals{*r.proven}
+		r.compared = []plan.Totals{*r.proven}
 		return nil
 	}
-	narrowing := r.plan.Strategy == Pages
-	phase := phaseCompare
+	narrowing := r.plan.Strategy == plan.Pages
+	phase := plan.PhaseCompare
 	if narrowing {
 		phase = "narrow"
 	}
 	defer r.timings.measure(phase)()
 	r.progress.phase(phase)
-	r.compared, err = r.do(ctx, phaseCompare, r.compares, func(t Totals, _, _ int) {
-		r.dense.Store(t.isDense(r.plan))
+	r.compared, err = r.do(ctx, plan.PhaseCompare, r.compares, func(t plan.Totals, _, _ int) {
+		r.dense.Store(t.IsDense(r.plan))
 		r.told.Store(true)
 		if !narrowing {
 			r.progress.compared(t, r.plan.Layout.Block(t.To-1)-r.plan.Layout.Block(t.From)+1)
@@ -236,17 +237,17 @@ func (r *run) compare(ctx context.Context) (err error) {
 
 // confirm reads the candidates again, once the youngest is confirm_delay old.
 func (r *run) confirm(ctx context.Context) error {
-	defer r.timings.measure(phaseConfirm)()
-	r.progress.phase(phaseConfirm)
+	defer r.timings.measure(plan.PhaseConfirm)()
+	r.progress.phase(plan.PhaseConfirm)
 	units, at := r.confirmUnits()
-	r.confirmed = make([]Totals, len(r.compared))
+	r.confirmed = make([]plan.Totals, len(r.compared))
 	if len(units) == 0 {
 		return nil
 	}
-	if err := sleep(ctx, r.plan.ConfirmDelay); err != nil {
+	if err := pause(ctx, r.plan.ConfirmDelay); err != nil {
 		return err
 	}
-	totals, err := r.do(ctx, phaseConfirm, units, func(t Totals, _, _ int) {
+	totals, err := r.do(ctx, plan.PhaseConfirm, units, func(t plan.Totals, _, _ int) {
 		if t.Unasked > 0 {
 			r.progress.compared(t, 0)
 			r.progress.mismatched(min(t.Unasked, t.Mismatched))
@@ -259,13 +260,13 @@ func (r *run) confirm(ctx context.Context) error {
 }
 
 // confirmUnits makes a unit of each compare unit that has candidates, and says which.
-func (r *run) confirmUnits() (units []Unit, at []int) {
-	before := make([]int64, len(r.plan.pairs()))
+func (r *run) confirmUnits() (units []plan.Unit, at []int) {
+	before := make([]int64, len(r.plan.Pairs()))
 	for i, t := range r.compared {
 		if t.Candidates == 0 {
 			continue
 		}
-		u := r.unit(phaseConfirm, r.compares[i].Index)
+		u := r.unit(plan.PhaseConfirm, r.compares[i].Index)
 		u.From, u.To = r.compares[i].From, r.compares[i].To
 		u.Before = append([]int64(nil), before...)
 		units = append(units, u)
@@ -278,17 +279,17 @@ func (r *run) confirmUnits() (units []Unit, at []int) {
 }
 
 // do has units done, those that have no part yet, and gives the totals of all.
-func (r *run) do(ctx context.Context, phase string, units []Unit, done func(t Totals, done, total int)) ([]Totals, error) {
+func (r *run) do(ctx context.Context, phase string, units []plan.Unit, done func(t plan.Totals, done, total int)) ([]plan.Totals, error) {
 	stored, err := r.storedParts(ctx, phase)
 	if err != nil {
 		return nil, err
 	}
 	count := counter{total: len(units), done: done}
-	return fanout.Map(ctx, r.plan.Workers+r.ahead(), units, func(ctx context.Context, u Unit) (Totals, error) {
-		var totals Totals
+	return fanout.Map(ctx, r.plan.Workers+r.ahead(), units, func(ctx context.Context, u plan.Unit) (plan.Totals, error) {
+		var totals plan.Totals
 		var err error
-		if stored[u.key()] {
-			totals, err = readTotals(ctx, r.Store, u)
+		if stored[u.PartKey()] {
+			totals, err = plan.ReadTotals(ctx, r.Store, u)
 		} else {
 			r.hint(&u)
 			totals, err = r.invoke(ctx, u)
@@ -301,12 +302,12 @@ func (r *run) do(ctx context.Context, phase string, units []Unit, done func(t To
 }
 
 // hint tells a unit what those before it have found.
-func (r *run) hint(u *Unit) {
+func (r *run) hint(u *plan.Unit) {
 	switch {
-	case u.Phase != phaseCompare || r.plan.Known != nil:
-	case r.plan.Strategy == KeyRanges:
+	case u.Phase != plan.PhaseCompare || r.plan.Known != nil:
+	case r.plan.Strategy == plan.KeyRanges:
 		u.Dense, u.Probe = r.dense.Load(), !r.told.Load()
-	case r.plan.Strategy == Keys:
+	case r.plan.Strategy == plan.Keys:
 		atOnce := r.plan.ConfirmDelay == 0 && !r.plan.ByText && r.listed.Keys <= r.plan.MaxDiffRows
 		u.Probe = atOnce && (r.dense.Load() || !r.told.Load())
 	}
@@ -315,7 +316,7 @@ func (r *run) hint(u *Unit) {
 // ahead is how many units are under way beyond the workers: those that are all done in one process wait there until the nodes
 // are free, so that these never wait for a part to be written.
 func (r *run) ahead() int {
-	if r.Here != nil {
+	if r.LocalWorker != nil {
 		return 1
 	}
 	return 0
@@ -331,22 +332,35 @@ func (r *run) storedParts(ctx context.Context, phase string) (map[string]bool, e
 }
 
 // invoke has one unit done.
-func (r *run) invoke(ctx context.Context, u Unit) (totals Totals, err error) {
-	err = r.persist(ctx, r.withUnits(), "unit "+u.Phase+"-"+u.name(), func() error {
+func (r *run) invoke(ctx context.Context, u plan.Unit) (totals plan.Totals, err error) {
+	err = r.persist(ctx, r.withUnits(), "unit "+u.Phase+"-"+u.Name(), func() error {
 		totals, err = r.attempt(ctx, u)
 		return err
 	})
-	return totals, r.plan.locate(err, u)
+	return totals, r.plan.Locate(err, u)
 }
 
 // attempt has one unit done. Whatever the answer says, what is stored counts.
-func (r *run) attempt(ctx context.Context, u Unit) (Totals, error) {
+func (r *run) attempt(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	if _, err := r.Invoker.Invoke(ctx, u); err != nil {
-		return Totals{}, err
+		return plan.Totals{}, err
 	}
-	totals, err := readTotals(ctx, r.Store, u)
+	totals, err := plan.ReadTotals(ctx, r.Store, u)
 	if errors.Is(err, archive.ErrNotFound) {
-		err = fault.Wrap(err, fault.Internal, "unit %s-%s was answered but its part is not in the archive: the comparison is incomplete", u.Phase, u.name())
+		err = fault.Wrap(err, fault.Internal, "unit %s-%s was answered but its part is not in the archive: the comparison is incomplete", u.Phase, u.Name())
 	}
 	return totals, err
+}
+
+// Invoker has one unit of work done, somewhere, and gives the totals of its stored part. It may be called
+// concurrently, and again with the same unit.
+type Invoker interface {
+	Invoke(ctx context.Context, u plan.Unit) (plan.Totals, error)
+}
+
+// LocalWorker does all units of a task in this process, so they can share one snapshot per node.
+type LocalWorker interface {
+	// Share lets the units of the task that read pages share one snapshot of every node. The function that it
+	// returns ends that; it must be called after the last of these units has returned.
+	Share(taskID string) (end func())
 }

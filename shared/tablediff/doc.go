@@ -1,10 +1,16 @@
-// Package tablediff finds every row of a table that differs between nodes and writes the document that proves it.
+// Package tablediff finds every row of a table that differs between nodes and writes the document that
+// proves it.
 //
-// A run has phases: plan (planner.go), scan (pages.go, only where physical order has nothing to do with the key), compare
-// (compare.go), confirm (confirm.go) and merge (merge.go). The Coordinator makes the plan, hands units of work to
-// whoever invokes Workers, and merges their parts; a Worker does one unit, alone with the stored plan. Everything
-// that is to be remembered is an object of the archive, so a run that was cut short goes on where the parts end.
+// The work is divided among three packages:
 //
-// A verdict is computed from parts only, and only if they cover the whole key space: a unit that was cancelled, timed
-// out or got lost is an error, never fewer differences.
+//   - tablediff, the coordinator: it makes the plan, hands out units of work and merges their parts;
+//   - tablediff/worker: it does one unit of work;
+//   - tablediff/plan: the data that these two share, which is all they know of each other.
+//
+// A run has phases: plan (planner.go), scan (scans.go; only where rows are read in physical order),
+// compare, confirm and merge (merge.go). Everything that a run must remember is an object of the archive,
+// so a run that was interrupted continues where its parts end.
+//
+// The verdict is computed from parts alone, and only if they cover the whole key space. A unit that was
+// cancelled, timed out or was lost is an error; it never means fewer differences.
 package tablediff

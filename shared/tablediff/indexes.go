@@ -6,6 +6,7 @@ import (
 
 	"ace/shared/fanout"
 	"ace/shared/table"
+	"ace/shared/tablediff/plan"
 )
 
 // An index that misses rows hides differences from everything that reads by it. Three things show
@@ -15,8 +16,6 @@ import (
 // done only where there is a reason.
 
 const (
-	// keptAbsent is how many keys without a row a unit keeps for each node.
-	keptAbsent = 500
 	// countedRows: smaller tables are always counted.
 	countedRows = exactRows
 	// estimateShare: a table is counted if it was read to have fewer or more rows than estimated by
@@ -26,12 +25,12 @@ const (
 
 // checkIndexes makes sure that the indexes by which rows were read have missed none.
 func (r *run) checkIndexes(ctx context.Context) error {
-	defer r.timings.measure(phaseMerge)()
+	defer r.timings.measure(plan.PhaseMerge)()
 	nodes, err := r.Nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
 	if err != nil {
 		return err
 	}
-	return fanout.Each(ctx, len(nodes), slices.Values(indexes(len(nodes))), func(ctx context.Context, node int) error {
+	return fanout.Each(ctx, len(nodes), slices.Values(fanout.Indexes(len(nodes))), func(ctx context.Context, node int) error {
 		absent, counted := r.absentOn(node), r.isCounted(node)
 		listed := r.isListedOtherwise(node)
 		if len(absent) == 0 && !counted && !listed || r.plan.Sources[node].Unindexed {
@@ -49,7 +48,7 @@ func (r *run) checkIndexes(ctx context.Context) error {
 }
 
 // checkIndex checks the index of one node.
-func (r *run) checkIndex(ctx context.Context, tx Tx, node int, absent []table.Key, counted, listed bool) error {
+func (r *run) checkIndex(ctx context.Context, tx plan.Tx, node int, absent []table.Key, counted, listed bool) error {
 	source := r.plan.Sources[node]
 	if err := tx.CheckAbsent(ctx, source, absent); err != nil {
 		return err
@@ -85,7 +84,7 @@ func (r *run) absentOn(node int) []table.Key {
 // isCounted reports whether the rows that a node was read to have by ranges are to be counted without
 // the index.
 func (r *run) isCounted(node int) bool {
-	if r.plan.Strategy != KeyRanges || r.proven != nil {
+	if r.plan.Strategy != plan.KeyRanges || r.proven != nil {
 		return false
 	}
 	estimate, most := r.plan.RowEstimate, int64(0)
@@ -134,58 +133,4 @@ func (r *run) expect(sums [][]table.Sum, all bool) {
 			r.expected[node] = r.expected[node].Add(sums[node][group])
 		}
 	}
-}
-
-// keepAbsent keeps a key that the index of a node leads to no row of; nowhere: no node has one.
-func (j *job) keepAbsent(node int, key table.Key, nowhere bool) {
-	if j.plan.Strategy == Keys && !nowhere && !j.isSmall(node) {
-		return
-	}
-	if j.totals.Absent == nil {
-		j.totals.Absent = make([][]table.Key, len(j.nodes))
-	}
-	if len(j.totals.Absent[node]) < keptAbsent {
-		j.totals.Absent[node] = append(j.totals.Absent[node], key)
-	}
-}
-
-// isSmall reports whether a rerun may read the whole table of a node. In a larger table it looks only
-// for rows that no node seems to have.
-func (j *job) isSmall(node int) bool {
-	return table.Small(j.plan.Sources[node].Leaves)
-}
-
-// absentIn keeps the key for each node that has no digest of it.
-func (j *job) absentIn(key table.Key, digest []*int64) {
-	nowhere := !slices.ContainsFunc(digest, func(d *int64) bool { return d != nil })
-	for node, d := range digest {
-		if d == nil {
-			j.keepAbsent(node, key, nowhere)
-		}
-	}
-}
-
-// addListed counts rows that a node was read to have by its index, in the pages strategy.
-func (j *job) addListed(node int, sum table.Sum) {
-	if j.plan.Strategy != Pages {
-		return
-	}
-	if j.totals.Listed == nil {
-		j.totals.Listed = make([]table.Sum, len(j.nodes))
-	}
-	j.totals.Listed[node] = j.totals.Listed[node].Add(sum)
-}
-
-func sumListed(rows []table.Listed) (sum table.Sum) {
-	for _, row := range rows {
-		sum = sum.Add(table.Sum{Rows: 1, Digest: row.Digest})
-	}
-	return sum
-}
-
-func sumDigests(digests []int64) (sum table.Sum) {
-	for _, digest := range digests {
-		sum = sum.Add(table.Sum{Rows: 1, Digest: digest})
-	}
-	return sum
 }

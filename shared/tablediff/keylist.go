@@ -13,14 +13,9 @@ import (
 	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/table"
+	"ace/shared/tablediff/plan"
 	"ace/shared/texts"
 )
-
-// keyTotals is the seal of a part of keys: which keys a block of a rerun has.
-type keyTotals struct {
-	Keys   int64  `json:"keys"`
-	SHA256 string `json:"sha256"` // of the keys' lines
-}
 
 // keyList is the seal of the part that says that all keys are listed.
 type keyList struct {
@@ -30,15 +25,15 @@ type keyList struct {
 
 // keysIn is how many keys some blocks have: each is full but the last of all.
 func (l keyList) keysIn(from, to int) int64 {
-	return min(int64(to)*blockKeys, l.Keys) - int64(from)*blockKeys
+	return min(int64(to)*plan.BlockKeys, l.Keys) - int64(from)*plan.BlockKeys
 }
 
 // listKeys lists the keys of the document in parts, one per block, unless an earlier run has.
 func (r *run) listKeys(ctx context.Context) error {
-	defer r.timings.measure(phaseKeys)()
-	r.progress.phase(phaseKeys)
-	done := r.unit(phaseKeyList, 0)
-	err := part.ReadTotals(ctx, r.Store, done.key(), done.header(), &r.listed)
+	defer r.timings.measure(plan.PhaseKeys)()
+	r.progress.phase(plan.PhaseKeys)
+	done := r.unit(plan.PhaseKeyList, 0)
+	err := part.ReadTotals(ctx, r.Store, done.PartKey(), done.PartHeader(), &r.listed)
 	if errors.Is(err, archive.ErrNotFound) {
 		err = r.persist(ctx, r.withUnits(), "listing of keys", func() (err error) {
 			if r.listed, err = r.writeKeys(ctx); err != nil {
@@ -53,7 +48,7 @@ func (r *run) listKeys(ctx context.Context) error {
 	r.progress.listed(r.listed, len(r.plan.Nodes))
 	size := r.plan.Layout.BlocksPerBatch
 	for from := 0; from < r.listed.Blocks; from += size {
-		u := r.unit(phaseCompare, from/size)
+		u := r.unit(plan.PhaseCompare, from/size)
 		u.From, u.To = from, min(from+size, r.listed.Blocks)
 		r.compares = append(r.compares, u)
 	}
@@ -63,7 +58,7 @@ func (r *run) listKeys(ctx context.Context) error {
 // writeKeys reads the document and stores its keys. They are not stored before the document has proven to be the one
 // that was recorded.
 func (r *run) writeKeys(ctx context.Context) (keyList, error) {
-	nodes, err := openPlanned(ctx, r.Nodes, r.plan)
+	nodes, err := plan.OpenNodes(ctx, r.Nodes, r.plan)
 	if err != nil {
 		return keyList{}, err
 	}
@@ -100,18 +95,18 @@ func (r *run) writeKeys(ctx context.Context) (keyList, error) {
 type keyWriter struct {
 	run    *run
 	list   keyList
-	unit   Unit
+	unit   plan.Unit
 	out    *part.Writer // nil between two parts
 	digest hash.Hash
-	totals keyTotals
+	totals plan.KeyTotals
 	line   []byte
 }
 
 func (w *keyWriter) add(ctx context.Context, key table.Key) (err error) {
 	if w.out == nil {
-		w.unit = w.run.unit(phaseKeys, w.list.Blocks)
-		w.digest, w.totals = sha256.New(), keyTotals{}
-		if w.out, err = part.Create(ctx, w.run.Store, w.unit.key(), w.unit.header()); err != nil {
+		w.unit = w.run.unit(plan.PhaseKeys, w.list.Blocks)
+		w.digest, w.totals = sha256.New(), plan.KeyTotals{}
+		if w.out, err = part.Create(ctx, w.run.Store, w.unit.PartKey(), w.unit.PartHeader()); err != nil {
 			return err
 		}
 	}
@@ -121,7 +116,7 @@ func (w *keyWriter) add(ctx context.Context, key table.Key) (err error) {
 		return err
 	}
 	w.list.Keys++
-	if w.totals.Keys++; w.totals.Keys < blockKeys {
+	if w.totals.Keys++; w.totals.Keys < plan.BlockKeys {
 		return nil
 	}
 	return w.end(ctx)
@@ -140,8 +135,8 @@ func (w *keyWriter) end(ctx context.Context) error {
 	if !errors.Is(err, archive.ErrPrecondition) {
 		return err
 	}
-	var stored keyTotals
-	if err := part.ReadTotals(ctx, w.run.Store, w.unit.key(), w.unit.header(), &stored); err != nil {
+	var stored plan.KeyTotals
+	if err := part.ReadTotals(ctx, w.run.Store, w.unit.PartKey(), w.unit.PartHeader(), &stored); err != nil {
 		return err
 	}
 	if stored != w.totals {
@@ -157,8 +152,8 @@ func (w *keyWriter) abort() {
 }
 
 // seal stores a part that has only totals.
-func seal(ctx context.Context, store archive.Store, u Unit, totals any) error {
-	out, err := part.Create(ctx, store, u.key(), u.header())
+func seal(ctx context.Context, store archive.Store, u plan.Unit, totals any) error {
+	out, err := part.Create(ctx, store, u.PartKey(), u.PartHeader())
 	if err != nil {
 		return err
 	}
@@ -170,8 +165,8 @@ func seal(ctx context.Context, store archive.Store, u Unit, totals any) error {
 
 // keyOrder asks the nodes about keys.
 type keyOrder struct {
-	plan  *Plan
-	nodes []Node
+	plan  *plan.Plan
+	nodes []plan.Node
 }
 
 // rank has the first node sort keys.
@@ -243,4 +238,25 @@ func (o keyOrder) spellings(ctx context.Context, node int, keys []table.Key) ([]
 	defer tx.Close()
 	tx.Last()
 	return tx.Spellings(ctx, source, keys)
+}
+
+// checkKeysCompared makes sure that the compare parts cover every block of keys once, and looked at every key of it.
+// Without this nothing may be called a match.
+func checkKeysCompared(list keyList, parts []plan.Totals) error {
+	block := 0
+	for i, p := range parts {
+		if p.From != block || p.To <= p.From || p.To > list.Blocks {
+			return fault.New(fault.Internal, "part %d of %d has blocks %d to %d of %d, the one before it ends at %d: the comparison is incomplete",
+				i+1, len(parts), p.From, p.To, list.Blocks, block)
+		}
+		if want := list.keysIn(p.From, p.To); p.Keys != want || p.Keys != p.Resolved+p.Candidates {
+			return fault.New(fault.Internal, "part %d of %d has looked at %d of %d keys, of which %d are equal and %d are not: the comparison is incomplete",
+				i+1, len(parts), p.Keys, want, p.Resolved, p.Candidates)
+		}
+		block = p.To
+	}
+	if block != list.Blocks {
+		return fault.New(fault.Internal, "the parts cover %d of %d blocks: the comparison is incomplete", block, list.Blocks)
+	}
+	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/table"
+	"ace/shared/tablediff/plan"
 	"ace/shared/task"
 )
 
@@ -33,8 +34,8 @@ const documentType = "application/json"
 
 // merge computes the verdict from the parts and publishes the document.
 func (r *run) merge(ctx context.Context) (Result, error) {
-	merged := r.timings.measure(phaseMerge)
-	r.progress.phase(phaseMerge)
+	merged := r.timings.measure(plan.PhaseMerge)
+	r.progress.phase(plan.PhaseMerge)
 	if err := r.checkCompared(); err != nil {
 		return Result{}, err
 	}
@@ -57,7 +58,7 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 
 // checkCompared makes sure that everything was compared that the plan says.
 func (r *run) checkCompared() error {
-	if r.plan.Strategy == Keys {
+	if r.plan.Strategy == plan.Keys {
 		return checkKeysCompared(r.listed, r.compared)
 	}
 	return checkCoverage(r.plan, r.compared)
@@ -80,18 +81,18 @@ func newResult(summary difffile.Summary, document task.Document) (Result, error)
 
 // checkCoverage makes sure that the compare parts cover the key space from end to end, each beginning where the one
 // before it ends and of the keys that the plan says. Without this nothing may be called a match.
-func checkCoverage(plan *Plan, parts []Totals) error {
-	leaf, leaves := 0, plan.Layout.Leaves()
-	for i, p := range parts {
-		if p.From != leaf || p.To <= p.From || p.To > leaves {
+func checkCoverage(p *plan.Plan, parts []plan.Totals) error {
+	leaf, leaves := 0, p.Layout.Leaves()
+	for i, t := range parts {
+		if t.From != leaf || t.To <= t.From || t.To > leaves {
 			return fault.New(fault.Internal, "part %d of %d has ranges %d to %d of %d, the one before it ends at %d: the comparison is incomplete",
-				i+1, len(parts), p.From, p.To, leaves, leaf)
+				i+1, len(parts), t.From, t.To, leaves, leaf)
 		}
-		if want := plan.Layout.Span(p.From, p.To); !sameBound(p.Range.Lo, want.Lo) || !sameBound(p.Range.Hi, want.Hi) {
+		if want := p.Layout.Span(t.From, t.To); !sameBound(t.Range.Lo, want.Lo) || !sameBound(t.Range.Hi, want.Hi) {
 			return fault.New(fault.Internal, "part %d of %d has %s instead of %s: the comparison is incomplete",
-				i+1, len(parts), describeRange(p.Range), describeRange(want))
+				i+1, len(parts), plan.DescribeRange(t.Range), plan.DescribeRange(want))
 		}
-		leaf = p.To
+		leaf = t.To
 	}
 	if leaf != leaves {
 		return fault.New(fault.Internal, "the parts cover %d of %d ranges: the comparison is incomplete", leaf, leaves)
@@ -103,7 +104,7 @@ func checkCoverage(plan *Plan, parts []Totals) error {
 func sameBound(a, b table.Key) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
 
 // checkConfirmed makes sure that every candidate was judged.
-func checkConfirmed(compared, confirmed []Totals) error {
+func checkConfirmed(compared, confirmed []plan.Totals) error {
 	if len(confirmed) != len(compared) {
 		return fault.New(fault.Internal, "%d of %d parts were confirmed: the comparison is incomplete", len(confirmed), len(compared))
 	}
@@ -140,11 +141,11 @@ func (r *run) summary() difffile.Summary {
 			s.Servers[node] = document.ServerOf(p.Servers[i])
 		}
 	}
-	if p.Strategy == Keys {
+	if p.Strategy == plan.Keys {
 		s.RerunOf, s.Behavior, s.Blocks = p.Document.Key, p.Behavior, int64(r.listed.Blocks)
 	}
 	nowhere := int64(0)
-	for _, t := range slices.Concat(r.compared, []Totals{r.equal}, r.confirmed) {
+	for _, t := range slices.Concat(r.compared, []plan.Totals{r.equal}, r.confirmed) {
 		s.TotalRows += t.Keys // of what is confirmed, less the spellings counted twice
 		nowhere += t.Nowhere
 		s.ResolvedRows += t.Resolved
@@ -173,7 +174,7 @@ func nobodyHas(document string, keys int64) string {
 
 // snapshots says which rows were read as of the same moment: those of a unit of work, or all of a pass over the pages.
 func (r *run) snapshots() string {
-	if (r.plan.Strategy == Pages || r.proven != nil) && !r.several {
+	if (r.plan.Strategy == plan.Pages || r.proven != nil) && !r.several {
 		return "one per node and pass over its pages"
 	}
 	return "one per node and batch"
@@ -188,7 +189,7 @@ func (r *run) addBaseline(s *difffile.Summary) {
 	for _, t := range r.compared {
 		unchanged += t.Unchanged
 	}
-	if r.plan.Strategy == Pages { // stretches of pages, of all nodes
+	if r.plan.Strategy == plan.Pages { // stretches of pages, of all nodes
 		all = 0
 		for _, list := range r.stretches {
 			all += int64(len(list))
@@ -199,8 +200,8 @@ func (r *run) addBaseline(s *difffile.Summary) {
 }
 
 func (r *run) addPairs(s *difffile.Summary) {
-	for i, pair := range r.plan.pairs() {
-		a, b := r.plan.Nodes[pair.a], r.plan.Nodes[pair.b]
+	for i, pair := range r.plan.Pairs() {
+		a, b := r.plan.Nodes[pair.A], r.plan.Nodes[pair.B]
 		sum := difffile.PairSummary{
 			Nodes: difffile.Pair{a, b}, OnlyOn: map[string]int64{a: 0, b: 0}, Columns: map[string]int64{},
 		}
@@ -329,10 +330,10 @@ func (f *findings) Respelt(ctx context.Context, pair difffile.Pair) iter.Seq2[[2
 }
 
 // keys gives the key as the row of each node of the pair spells it, nil for a node without the row.
-func (f *findings) keys(pair difffile.Pair, found finding) (keys [2]difffile.Row, err error) {
-	plan := f.run.plan
+func (f *findings) keys(pair difffile.Pair, found plan.Finding) (keys [2]difffile.Row, err error) {
+	p := f.run.plan
 	for i, node := range pair {
-		encoded := found.Rows[slices.Index(plan.Nodes, node)]
+		encoded := found.Rows[slices.Index(p.Nodes, node)]
 		if encoded == nil {
 			continue
 		}
@@ -340,7 +341,7 @@ func (f *findings) keys(pair difffile.Pair, found finding) (keys [2]difffile.Row
 		if err != nil {
 			return keys, err
 		}
-		for _, at := range plan.keyColumns() {
+		for _, at := range p.KeyColumns() {
 			keys[i] = append(keys[i], row[at])
 		}
 	}
@@ -348,13 +349,13 @@ func (f *findings) keys(pair difffile.Pair, found finding) (keys [2]difffile.Row
 }
 
 // ofPair gives the first max_diff_rows findings in which the rows of a pair differ.
-func (f *findings) ofPair(ctx context.Context, wanted difffile.Pair) iter.Seq2[finding, error] {
-	at := slices.IndexFunc(f.run.plan.pairs(), func(p pair) bool { return f.run.plan.pairName(p) == wanted.String() })
-	return func(yield func(finding, error) bool) {
+func (f *findings) ofPair(ctx context.Context, wanted difffile.Pair) iter.Seq2[plan.Finding, error] {
+	at := slices.IndexFunc(f.run.plan.Pairs(), func(p plan.Pair) bool { return f.run.plan.PairName(p) == wanted.String() })
+	return func(yield func(plan.Finding, error) bool) {
 		var count int64
 		for found, err := range f.all(ctx) {
 			if err != nil {
-				yield(finding{}, err)
+				yield(plan.Finding{}, err)
 				return
 			}
 			if !found.Differs[at] {
@@ -368,15 +369,15 @@ func (f *findings) ofPair(ctx context.Context, wanted difffile.Pair) iter.Seq2[f
 }
 
 // all reads the confirm parts one after the other.
-func (f *findings) all(ctx context.Context) iter.Seq2[finding, error] {
-	return func(yield func(finding, error) bool) {
+func (f *findings) all(ctx context.Context) iter.Seq2[plan.Finding, error] {
+	return func(yield func(plan.Finding, error) bool) {
 		for i, t := range f.run.confirmed {
 			if t.Mismatched == 0 {
 				continue
 			}
-			if err := f.read(ctx, f.run.unit(phaseConfirm, f.run.compares[i].Index), yield); err != nil {
+			if err := f.read(ctx, f.run.unit(plan.PhaseConfirm, f.run.compares[i].Index), yield); err != nil {
 				if !errors.Is(err, errEnough) {
-					yield(finding{}, err)
+					yield(plan.Finding{}, err)
 				}
 				return
 			}
@@ -387,19 +388,19 @@ func (f *findings) all(ctx context.Context) iter.Seq2[finding, error] {
 // errEnough ends the reading when the consumer has what it wants.
 var errEnough = errors.New("enough")
 
-func (f *findings) read(ctx context.Context, u Unit, yield func(finding, error) bool) error {
-	reader, err := part.Open(ctx, f.run.Store, u.key(), u.header())
+func (f *findings) read(ctx context.Context, u plan.Unit, yield func(plan.Finding, error) bool) error {
+	reader, err := part.Open(ctx, f.run.Store, u.PartKey(), u.PartHeader())
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
-	pairs, nodes := len(f.run.plan.pairs()), len(f.run.plan.Nodes)
+	pairs, nodes := len(f.run.plan.Pairs()), len(f.run.plan.Nodes)
 	for {
 		line, err := reader.NextLine()
 		if err != nil || line == nil {
 			return err
 		}
-		found, err := readFinding(line, pairs, nodes)
+		found, err := plan.ReadFinding(line, pairs, nodes)
 		if err != nil {
 			return reader.Damaged(err)
 		}

@@ -10,18 +10,19 @@ import (
 	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/table"
+	"ace/shared/tablediff/plan"
 	"ace/shared/task"
 )
 
 // scanPart stores the rows of a scan unit.
-func scanPart(t *testing.T, r *run, u Unit, rows ...pageSums) {
+func scanPart(t *testing.T, r *run, u plan.Unit, rows ...plan.PageSums) {
 	t.Helper()
-	sealedPart(t, r, u, Totals{}, rows...)
+	sealedPart(t, r, u, plan.Totals{}, rows...)
 }
 
-func sealedPart(t *testing.T, r *run, u Unit, totals Totals, rows ...pageSums) {
+func sealedPart(t *testing.T, r *run, u plan.Unit, totals plan.Totals, rows ...plan.PageSums) {
 	t.Helper()
-	w, err := part.Create(t.Context(), r.Store, u.key(), u.header())
+	w, err := part.Create(t.Context(), r.Store, u.PartKey(), u.PartHeader())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,10 +40,10 @@ func sealedPart(t *testing.T, r *run, u Unit, totals Totals, rows ...pageSums) {
 func knowing(store archive.Store, taskID string) (*run, table.Sum) {
 	sum := table.Sum{Rows: 7, Digest: -3}
 	old, fresh := table.Span{To: 8}, table.Span{From: 8, To: -1}
-	known := []Stretch{{Span: old, Rows: 7, Horizon: 5, Sums: packSums([]table.Sum{{}, sum})}}
-	plan := &Plan{
-		TaskID: taskID, Layout: blockplan.Layout{LeavesPerBlock: 1}, Nodes: []string{"n1", "n2"}, Strategy: Pages, Buckets: 4, Grid: 8, Workers: 1,
-		Scans: [][][]table.Span{{{old, fresh}, {old, fresh}}}, Known: &Known{Stretches: [][]Stretch{known, known}},
+	known := []plan.PageRange{{Span: old, Rows: 7, Horizon: 5, Sums: plan.PackSums([]table.Sum{{}, sum})}}
+	plan := &plan.Plan{
+		TaskID: taskID, Layout: blockplan.Layout{LeavesPerBlock: 1}, Nodes: []string{"n1", "n2"}, Strategy: plan.Pages, Buckets: 4, Grid: 8, Workers: 1,
+		Scans: [][][]table.Span{{{old, fresh}, {old, fresh}}}, Known: &plan.Known{Stretches: [][]plan.PageRange{known, known}},
 	}
 	report := func(task.Progress) {}
 	return &run{Coordinator: NewCoordinator(CoordinatorOptions{Store: store}), plan: plan, progress: newProgress(report)}, sum
@@ -50,10 +51,10 @@ func knowing(store archive.Store, taskID string) (*run, table.Sum) {
 
 func TestKnownSums_AddWhatIsTheSameToWhatWasDigested(t *testing.T) {
 	r, sum := knowing(minio.Start(t).Store(t), "td_1")
-	same := Stretch{Span: table.Span{To: 8}, Rows: 7, Horizon: 9, Same: true}
-	grown := Stretch{Span: table.Span{From: 8, To: -1}, Rows: 1, Horizon: 9, Sums: packSums([]table.Sum{{}, {Rows: 1, Digest: 4}})}
-	empty := Stretch{Span: table.Span{From: 8, To: -1}}
-	scanPart(t, r, r.unit(phaseChanged, 0), pageSums{Node: 0, Stretches: []Stretch{same, grown}}, pageSums{Node: 1, Stretches: []Stretch{same, empty}})
+	same := plan.PageRange{Span: table.Span{To: 8}, Rows: 7, Horizon: 9, Same: true}
+	grown := plan.PageRange{Span: table.Span{From: 8, To: -1}, Rows: 1, Horizon: 9, Sums: plan.PackSums([]table.Sum{{}, {Rows: 1, Digest: 4}})}
+	empty := plan.PageRange{Span: table.Span{From: 8, To: -1}}
+	scanPart(t, r, r.unit(plan.PhaseChanged, 0), plan.PageSums{Node: 0, Stretches: []plan.PageRange{same, grown}}, plan.PageSums{Node: 1, Stretches: []plan.PageRange{same, empty}})
 	sums, err := r.knownSums(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -72,22 +73,22 @@ func TestKnownSums_AddWhatIsTheSameToWhatWasDigested(t *testing.T) {
 // A stretch that lacks would be taken for empty, on both nodes alike.
 func TestKnownSums_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
 	store := minio.Start(t).Store(t)
-	same := Stretch{Span: table.Span{To: 8}, Rows: 7, Same: true}
-	empty := Stretch{Span: table.Span{From: 8, To: -1}}
-	for name, rows := range map[string][]pageSums{
-		"a node lacks":                   {{Node: 0, Stretches: []Stretch{same, empty}}},
-		"the nodes are swapped":          {{Node: 1, Stretches: []Stretch{same, empty}}, {Node: 0, Stretches: []Stretch{same, empty}}},
-		"a node too many":                {{Stretches: []Stretch{same, empty}}, {Node: 1, Stretches: []Stretch{same, empty}}, {Node: 2, Stretches: []Stretch{same, empty}}},
-		"a stretch lacks":                {{Stretches: []Stretch{same}}, {Node: 1, Stretches: []Stretch{same}}},
-		"another stretch":                {{Stretches: []Stretch{same, same}}, {Node: 1, Stretches: []Stretch{same, same}}},
-		"the same as nothing":            {{Stretches: []Stretch{same, {Span: empty.Span, Rows: 1, Same: true}}}, {Node: 1, Stretches: []Stretch{same, empty}}},
-		"fewer rows than were known":     {{Stretches: []Stretch{{Span: same.Span, Rows: 6, Same: true}, empty}}, {Node: 1, Stretches: []Stretch{same, empty}}},
-		"sums of a bucket that is none":  {{Stretches: []Stretch{same, {Span: empty.Span, Rows: 1, Sums: packSums([]table.Sum{{}, {}, {}, {}, {Rows: 1}})}}}, {Node: 1, Stretches: []Stretch{same, empty}}},
-		"sums of other rows than it has": {{Stretches: []Stretch{same, {Span: empty.Span, Rows: 2, Sums: packSums([]table.Sum{{Rows: 1}})}}}, {Node: 1, Stretches: []Stretch{same, empty}}},
+	same := plan.PageRange{Span: table.Span{To: 8}, Rows: 7, Same: true}
+	empty := plan.PageRange{Span: table.Span{From: 8, To: -1}}
+	for name, rows := range map[string][]plan.PageSums{
+		"a node lacks":                   {{Node: 0, Stretches: []plan.PageRange{same, empty}}},
+		"the nodes are swapped":          {{Node: 1, Stretches: []plan.PageRange{same, empty}}, {Node: 0, Stretches: []plan.PageRange{same, empty}}},
+		"a node too many":                {{Stretches: []plan.PageRange{same, empty}}, {Node: 1, Stretches: []plan.PageRange{same, empty}}, {Node: 2, Stretches: []plan.PageRange{same, empty}}},
+		"a stretch lacks":                {{Stretches: []plan.PageRange{same}}, {Node: 1, Stretches: []plan.PageRange{same}}},
+		"another stretch":                {{Stretches: []plan.PageRange{same, same}}, {Node: 1, Stretches: []plan.PageRange{same, same}}},
+		"the same as nothing":            {{Stretches: []plan.PageRange{same, {Span: empty.Span, Rows: 1, Same: true}}}, {Node: 1, Stretches: []plan.PageRange{same, empty}}},
+		"fewer rows than were known":     {{Stretches: []plan.PageRange{{Span: same.Span, Rows: 6, Same: true}, empty}}, {Node: 1, Stretches: []plan.PageRange{same, empty}}},
+		"sums of a bucket that is none":  {{Stretches: []plan.PageRange{same, {Span: empty.Span, Rows: 1, Sums: plan.PackSums([]table.Sum{{}, {}, {}, {}, {Rows: 1}})}}}, {Node: 1, Stretches: []plan.PageRange{same, empty}}},
+		"sums of other rows than it has": {{Stretches: []plan.PageRange{same, {Span: empty.Span, Rows: 2, Sums: plan.PackSums([]table.Sum{{Rows: 1}})}}}, {Node: 1, Stretches: []plan.PageRange{same, empty}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _ := knowing(store, "td_"+strings.ReplaceAll(name, " ", "_"))
-			scanPart(t, r, r.unit(phaseChanged, 0), rows...)
+			scanPart(t, r, r.unit(plan.PhaseChanged, 0), rows...)
 			if sums, err := r.knownSums(t.Context()); fault.CodeOf(err) != fault.Internal || !strings.Contains(err.Error(), "part ") {
 				t.Errorf("the sums are %v, error %v", sums, err)
 			}

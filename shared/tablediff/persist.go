@@ -38,8 +38,19 @@ func (r *run) persist(ctx context.Context, p patience, what string, do func() er
 			return err
 		}
 		r.Log.WarnContext(ctx, what+" failed and is tried again", "task_id", r.job.TaskID, "after", wait, "error", err)
-		if err := sleep(ctx, wait); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return err
 		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
 	}
 }

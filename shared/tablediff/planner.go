@@ -16,6 +16,7 @@ import (
 	"ace/shared/reconcile"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
+	"ace/shared/tablediff/plan"
 )
 
 // Ways to digest rows, as the plan and the request name them.
@@ -52,18 +53,18 @@ type Job struct {
 // planner makes the plan of one run.
 type planner struct {
 	job          Job
-	nodes        []Node
+	nodes        []plan.Node
 	descriptions []*table.Description
 	common       *reconcile.Common
 	// key is what the document of a rerun or the plan of this run has matched rows by;
 	// empty if that is yet to be chosen.
 	key       []string
-	plan      *Plan
+	plan      *plan.Plan
 	estimates []int64 // rows that the filter selects, per node
 }
 
 // makePlan asks every node about the table and divides the key space.
-func makePlan(ctx context.Context, opener Opener, job Job, now time.Time) (*planner, error) {
+func makePlan(ctx context.Context, opener plan.Opener, job Job, now time.Time) (*planner, error) {
 	nodes, err := opener.Open(ctx, job.Request.ClusterName, job.Database, job.Nodes)
 	if err != nil {
 		return nil, err
@@ -78,10 +79,10 @@ func makePlan(ctx context.Context, opener Opener, job Job, now time.Time) (*plan
 }
 
 // newPlan is what is known before any node was asked.
-func newPlan(job Job, now time.Time) *Plan {
+func newPlan(job Job, now time.Time) *plan.Plan {
 	req := job.Request
-	return &Plan{
-		Format: planFormat, TaskID: job.TaskID, PlannedAt: now.UTC(),
+	return &plan.Plan{
+		Format: plan.Format, TaskID: job.TaskID, PlannedAt: now.UTC(),
 		ClusterName: req.ClusterName, DBName: job.Database, Schema: req.Table.Schema, Table: req.Table.Name,
 		Nodes: job.Nodes, Workers: job.Workers, MaxDiffRows: req.MaxDiffRows,
 		ConfirmDelay: time.Duration(req.ConfirmDelay), Filter: req.TableFilter, Ignored: req.IgnoreColumns,
@@ -95,8 +96,8 @@ func (p *planner) readFacts(ctx context.Context) (err error) {
 	return err
 }
 
-func readFacts(ctx context.Context, nodes []Node, schema, name string) ([]table.Facts, error) {
-	return fanout.Map(ctx, len(nodes), nodes, func(ctx context.Context, n Node) (table.Facts, error) {
+func readFacts(ctx context.Context, nodes []plan.Node, schema, name string) ([]table.Facts, error) {
+	return fanout.Map(ctx, len(nodes), nodes, func(ctx context.Context, n plan.Node) (table.Facts, error) {
 		return n.Facts(ctx, schema, name)
 	})
 }
@@ -104,7 +105,7 @@ func readFacts(ctx context.Context, nodes []Node, schema, name string) ([]table.
 // describe reads the catalogues, finds what the nodes have in common and writes the sources.
 func (p *planner) describe(ctx context.Context) error {
 	var err error
-	p.descriptions, err = fanout.Map(ctx, len(p.nodes), p.nodes, func(ctx context.Context, n Node) (*table.Description, error) {
+	p.descriptions, err = fanout.Map(ctx, len(p.nodes), p.nodes, func(ctx context.Context, n plan.Node) (*table.Description, error) {
 		return n.Describe(ctx, p.plan.Schema, p.plan.Table, p.plan.Seeds)
 	})
 	if err != nil {
@@ -124,7 +125,7 @@ func (p *planner) describe(ctx context.Context) error {
 	p.plan.Columns, p.plan.Key = p.common.Columns, p.common.Key
 	p.plan.ByText = p.common.Unordered || slices.Contains(p.common.ByText, true)
 	p.plan.Warnings = append(p.plan.Warnings, p.common.Warnings...)
-	if p.common.Unordered && p.plan.Strategy != Keys {
+	if p.common.Unordered && p.plan.Strategy != plan.Keys {
 		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("the nodes' indexes do not have the columns of the key (%s) in one order: rows are compared page by page", strings.Join(p.plan.Key, ", ")))
 	}
 	p.writeSources()
@@ -141,7 +142,7 @@ func (p *planner) writeSources() {
 	reading := reconcile.Reading{
 		Schema: p.plan.Schema, Table: p.plan.Table, Filter: p.plan.Filter, SHA256: p.plan.Checksum == ChecksumSHA256, Seeds: p.plan.Seeds,
 	}
-	if p.plan.Strategy == Keys { // the filter has chosen the keys already
+	if p.plan.Strategy == plan.Keys { // the filter has chosen the keys already
 		reading.Filter = ""
 	}
 	p.plan.Sources = nil
@@ -187,7 +188,7 @@ func (p *planner) checkFilter(ctx context.Context) error {
 	if p.plan.Filter == "" {
 		return nil
 	}
-	estimates, err := fanout.Map(ctx, len(p.nodes), indexes(len(p.nodes)), func(ctx context.Context, i int) (int64, error) {
+	estimates, err := fanout.Map(ctx, len(p.nodes), fanout.Indexes(len(p.nodes)), func(ctx context.Context, i int) (int64, error) {
 		rows, err := p.nodes[i].CheckFilter(ctx, p.plan.Sources[i])
 		if err != nil {
 			return 0, err
@@ -196,7 +197,7 @@ func (p *planner) checkFilter(ctx context.Context) error {
 	})
 	p.estimates = estimates
 	if err == nil {
-		p.plan.Selections, err = p.plan.readFilter(ctx, p.nodes)
+		p.plan.Selections, err = readFilter(ctx, p.plan, p.nodes)
 	}
 	return err
 }
@@ -215,14 +216,6 @@ func (p *planner) checkLeaves(ctx context.Context, node int) error {
 		return nil
 	}
 	return err
-}
-
-func indexes(n int) []int {
-	list := make([]int, n)
-	for i := range list {
-		list[i] = i
-	}
-	return list
 }
 
 // divide chooses boundaries and strategy.
@@ -264,7 +257,7 @@ func (p *planner) divide(ctx context.Context) error {
 
 // sample reads keys of every node: exactly spaced ones of a small table, else those of evenly spaced pages.
 func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, error) {
-	return fanout.Map(ctx, len(p.nodes), indexes(len(p.nodes)), func(ctx context.Context, i int) ([]table.Sampled, error) {
+	return fanout.Map(ctx, len(p.nodes), fanout.Indexes(len(p.nodes)), func(ctx context.Context, i int) ([]table.Sampled, error) {
 		source := p.plan.Sources[i]
 		if !exact {
 			return p.nodes[i].Sample(ctx, source, int(p.descriptions[i].RowEstimate/p.plan.LeafRows))
@@ -321,12 +314,12 @@ func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockp
 
 // chooseStrategy: ranges of the key through its index where rows lie in key order, else page by page.
 func (p *planner) chooseStrategy(samples []blockplan.Sample) {
-	p.plan.Strategy = KeyRanges
+	p.plan.Strategy = plan.KeyRanges
 	scattered := blockplan.Correlation(samples) < correlated && p.mostPages() > scatteredPages && p.pagesReadable()
 	if !scattered && !p.plan.ByText {
 		return
 	}
-	p.plan.Strategy = Pages
+	p.plan.Strategy = plan.Pages
 	for i := range p.plan.Sources {
 		if !p.pagesReadable() { // read the whole of it through the parent
 			p.plan.Sources[i].Leaves = []table.Leaf{{Relation: p.plan.Sources[i].Relation}}
@@ -335,7 +328,7 @@ func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 	if p.plan.Sources[0].KeyHash != "" {
 		p.plan.Buckets = blockplan.Buckets(p.plan.RowEstimate)
 	}
-	if p.plan.Buckets > 0 && p.pagesReadable() && p.plan.unproven() == "" {
+	if p.plan.Buckets > 0 && p.pagesReadable() && whyAgesUnreliable(p.plan) == "" {
 		p.plan.Grid = blockplan.Grid(p.mostPages())
 	}
 	p.divideScans()

@@ -9,11 +9,12 @@ import (
 	"ace/shared/blockplan"
 	"ace/shared/fault"
 	"ace/shared/table"
+	"ace/shared/tablediff/plan"
 )
 
 // probed is a node that ranks keys as numbers.
 type probed struct {
-	Node
+	plan.Node
 	ranks []int
 }
 
@@ -21,8 +22,8 @@ func (n probed) RankKeys(context.Context, table.Source, []table.Key) ([]int, err
 	return n.ranks, nil
 }
 
-func plannerOf(checksum string, nodes ...Node) *planner {
-	p := &planner{nodes: nodes, plan: &Plan{Sources: make([]table.Source, len(nodes)), LeafRows: 100, BlockRows: 1000, Workers: 2}}
+func plannerOf(checksum string, nodes ...plan.Node) *planner {
+	p := &planner{nodes: nodes, plan: &plan.Plan{Sources: make([]table.Source, len(nodes)), LeafRows: 100, BlockRows: 1000, Workers: 2}}
 	p.job.Request.Checksum = checksum
 	p.job.Request.BatchSize = 10
 	for range nodes {
@@ -107,12 +108,12 @@ func TestChooseStrategy_PagesOnlyForBigTablesInDisorderOrWithoutACommonOrder(t *
 		byText  bool
 		want    string
 	}{
-		{"big and in order", ordered, 100_000, false, false, KeyRanges},
-		{"big and in disorder", disorder, 100_000, false, false, Pages},
-		{"small and in disorder", disorder, 1_000, false, false, KeyRanges},
-		{"in disorder, with leaves that may not be read", disorder, 100_000, true, false, KeyRanges},
-		{"without a common order", nil, 1, false, true, Pages},
-		{"without a common order, through the parent", nil, 1, true, true, Pages},
+		{"big and in order", ordered, 100_000, false, false, plan.KeyRanges},
+		{"big and in disorder", disorder, 100_000, false, false, plan.Pages},
+		{"small and in disorder", disorder, 1_000, false, false, plan.KeyRanges},
+		{"in disorder, with leaves that may not be read", disorder, 100_000, true, false, plan.KeyRanges},
+		{"without a common order", nil, 1, false, true, plan.Pages},
+		{"without a common order, through the parent", nil, 1, true, true, plan.Pages},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := plannerOf("", probed{}, probed{})
@@ -124,7 +125,7 @@ func TestChooseStrategy_PagesOnlyForBigTablesInDisorderOrWithoutACommonOrder(t *
 				p.descriptions = append(p.descriptions, &table.Description{LeavesHidden: tt.hidden, Leaves: []table.Leaf{leaf}})
 			}
 			p.chooseStrategy(tt.samples)
-			if p.plan.Strategy != tt.want || (len(p.plan.Scans) > 0) != (tt.want == Pages) {
+			if p.plan.Strategy != tt.want || (len(p.plan.Scans) > 0) != (tt.want == plan.Pages) {
 				t.Fatalf("strategy %s with %d scans, want %s", p.plan.Strategy, len(p.plan.Scans), tt.want)
 			}
 			for node := range p.plan.Sources {
@@ -135,9 +136,9 @@ func TestChooseStrategy_PagesOnlyForBigTablesInDisorderOrWithoutACommonOrder(t *
 }
 
 // checkScans makes sure that a node's only leaf is read from its first page to its open end.
-func checkScans(t *testing.T, p *Plan, node int, parent bool) {
+func checkScans(t *testing.T, p *plan.Plan, node int, parent bool) {
 	t.Helper()
-	if p.Strategy != Pages {
+	if p.Strategy != plan.Pages {
 		return
 	}
 	if want := map[bool]string{false: "leaf", true: "parent"}[parent]; p.Sources[node].Leaves[0].Relation != want {

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"ace/shared/tablediff/plan"
 	"ace/shared/task"
 )
 
@@ -27,9 +28,9 @@ func (p *progress) phase(name string) {
 	p.change(func(s *task.Progress) { s.Phase = name })
 }
 
-func (p *progress) planned(plan *Plan) {
+func (p *progress) planned(of *plan.Plan) {
 	p.change(func(s *task.Progress) {
-		s.BlocksTotal, s.RowsTotalEstimate = plan.Layout.Blocks(), plan.RowsTotalEstimate
+		s.BlocksTotal, s.RowsTotalEstimate = of.Layout.Blocks(), of.RowsTotalEstimate
 	})
 }
 
@@ -39,17 +40,17 @@ func (p *progress) listed(list keyList, nodes int) {
 	})
 }
 
-func (p *progress) scanned(t Totals, blocksDone int) {
+func (p *progress) scanned(t plan.Totals, blocksDone int) {
 	p.change(func(s *task.Progress) {
 		s.BlocksDone = max(s.BlocksDone, blocksDone)
-		s.RowsCompared += t.rowsTotal()
+		s.RowsCompared += t.RowsTotal()
 	})
 }
 
-func (p *progress) compared(t Totals, blocks int) {
+func (p *progress) compared(t plan.Totals, blocks int) {
 	p.change(func(s *task.Progress) {
 		s.BlocksDone += blocks
-		s.RowsCompared += t.rowsTotal()
+		s.RowsCompared += t.RowsTotal()
 	})
 }
 
@@ -62,10 +63,10 @@ type counter struct {
 	mu       sync.Mutex
 	finished int
 	total    int
-	done     func(t Totals, done, total int)
+	done     func(t plan.Totals, done, total int)
 }
 
-func (c *counter) add(t Totals) {
+func (c *counter) add(t plan.Totals) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.finished++

@@ -11,20 +11,13 @@ import (
 	"ace/shared/blockplan"
 	"ace/shared/difffile"
 	"ace/shared/document"
+	"ace/shared/tablediff/plan"
 	"ace/shared/task"
 )
 
-// Keys is the strategy of a rerun: only the keys of a diff document are read, by key and without its filter.
-const Keys = "keys"
-
 const (
-	// blockKeys is how many keys make a block of a rerun.
-	blockKeys = chunkKeys
-	// statementBlocks is of how many blocks one statement of a hostdb rerun looks the keys up: what it sends and gets stays in
-	// memory.
-	statementBlocks = 10
 	// unitBlocks is how many blocks a unit has at most.
-	unitBlocks = maxInFlight / blockKeys
+	unitBlocks = plan.MaxInFlight / plan.BlockKeys
 	// unitsPerWorker: more of them make the work end evenly, fewer make it less.
 	unitsPerWorker = 4
 )
@@ -36,17 +29,17 @@ type Rerun struct {
 }
 
 // planRerun is makePlan for a rerun: nodes, ignored columns and filter are the document's. The filter is only handed on.
-func planRerun(ctx context.Context, store archive.Store, opener Opener, job Job, now time.Time) (*Plan, error) {
+func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, job Job, now time.Time) (*plan.Plan, error) {
 	p := &planner{job: job, plan: newPlan(job, now)}
-	p.plan.Strategy, p.plan.Document, p.plan.Behavior = Keys, &job.Rerun.Document, job.Rerun.Behavior
-	p.plan.BlockRows = blockKeys
+	p.plan.Strategy, p.plan.Document, p.plan.Behavior = plan.Keys, &job.Rerun.Document, job.Rerun.Behavior
+	p.plan.BlockRows = plan.BlockKeys
 	p.plan.Layout = blockplan.Layout{LeavesPerBlock: 1, BlocksPerBatch: 1}
 	summary, err := p.readHead(ctx, store)
 	if err != nil {
 		return nil, err
 	}
 	if p.plan.Behavior == api.BehaviorHostDB {
-		p.plan.Workers, p.plan.Layout.BlocksPerBatch = 1, statementBlocks
+		p.plan.Workers, p.plan.Layout.BlocksPerBatch = 1, plan.StatementBlocks
 	} else {
 		p.plan.Layout.BlocksPerBatch = blocksPerUnit(summary.MismatchedRows, p.plan.Workers)
 	}
@@ -67,7 +60,7 @@ func planRerun(ctx context.Context, store archive.Store, opener Opener, job Job,
 
 // blocksPerUnit divides about so many keys among the units of the workers.
 func blocksPerUnit(keys int64, workers int) int {
-	return int(min(max(1, keys/(blockKeys*unitsPerWorker*int64(workers))), unitBlocks))
+	return int(min(max(1, keys/(plan.BlockKeys*unitsPerWorker*int64(workers))), unitBlocks))
 }
 
 // readHead takes out of the document what is compared, and where.

@@ -1,33 +1,10 @@
 package tablediff
 
 import (
-	"context"
-
 	"ace/shared/fault"
 	"ace/shared/table"
+	"ace/shared/tablediff/plan"
 )
-
-// openPlanned opens the nodes of a plan. Every transaction makes sure that it is on the server with
-// which the plan was made.
-func openPlanned(ctx context.Context, opener Opener, p *Plan) ([]Node, error) {
-	nodes, err := opener.Open(ctx, p.ClusterName, p.DBName, p.Nodes)
-	if err != nil {
-		return nil, err
-	}
-	return expecting(nodes, p.Servers), nil
-}
-
-// expecting binds nodes to servers; a plan of an earlier version names none.
-func expecting(nodes []Node, servers []table.Identity) []Node {
-	if len(servers) != len(nodes) {
-		return nodes
-	}
-	bound := make([]Node, len(nodes))
-	for i, node := range nodes {
-		bound[i] = node.Expecting(servers[i])
-	}
-	return bound
-}
 
 // bind checks that the nodes are different databases, and has the rest of the task expect these servers.
 func (p *planner) bind() error {
@@ -43,6 +20,6 @@ func (p *planner) bind() error {
 		}
 		p.plan.Servers = append(p.plan.Servers, d.Server)
 	}
-	p.nodes = expecting(p.nodes, p.plan.Servers)
+	p.nodes = plan.BindServers(p.nodes, p.plan.Servers)
 	return nil
 }

@@ -7,13 +7,14 @@ import (
 
 	"ace/shared/fault"
 	"ace/shared/table"
+	"ace/shared/tablediff/plan"
 )
 
 // checkUnaltered makes sure that the tables are still those that the plan was made for. Its ranges and expressions mean
 // something else under another collation or type of the key, and its pages are not the whole of a table that got
 // another partition: rows may then have fallen into no unit at all, and nobody would notice.
 func (r *run) checkUnaltered(ctx context.Context) error {
-	defer r.timings.measure(phaseMerge)()
+	defer r.timings.measure(plan.PhaseMerge)()
 	return r.persist(ctx, r.withUnits(), "check of the catalogues", func() error {
 		now, err := r.describeAgain(ctx)
 		if fault.CodeOf(err) == fault.Invalid {
@@ -32,12 +33,12 @@ func (r *run) checkUnaltered(ctx context.Context) error {
 }
 
 // describeAgain plans the reading of the tables as they are now.
-func (r *run) describeAgain(ctx context.Context) (*Plan, error) {
-	nodes, err := openPlanned(ctx, r.Nodes, r.plan)
+func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
+	nodes, err := plan.OpenNodes(ctx, r.Nodes, r.plan)
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{job: r.job, nodes: nodes, key: r.plan.Key, plan: &Plan{
+	p := &planner{job: r.job, nodes: nodes, key: r.plan.Key, plan: &plan.Plan{
 		Schema: r.plan.Schema, Table: r.plan.Table, Filter: r.plan.Filter, Ignored: r.plan.Ignored, Seeds: r.plan.Seeds,
 		Strategy: r.plan.Strategy,
 	}}
@@ -47,7 +48,7 @@ func (r *run) describeAgain(ctx context.Context) (*Plan, error) {
 // sameReading says whether a table is read as it was planned. Which relations hold its rows matters only where they were
 // read by themselves; that none of them was rewritten, every unit has seen to. Where only ages were read so, the facts tell.
 func sameReading(planned, now table.Source, strategy string) bool {
-	byLeaf := strategy == Pages && len(planned.Leaves) > 0 && planned.Leaves[0].Relation != planned.Relation
+	byLeaf := strategy == plan.Pages && len(planned.Leaves) > 0 && planned.Leaves[0].Relation != planned.Relation
 	if byLeaf && !slices.EqualFunc(planned.Leaves, now.Leaves, func(a, b table.Leaf) bool { return a.Relation == b.Relation }) {
 		return false
 	}

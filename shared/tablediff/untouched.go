@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"ace/shared/tablediff/plan"
 )
 
 // A table that nobody seems to have written to is asked for the ages of all its rows in physical order, which costs half of
@@ -14,27 +16,21 @@ import (
 // other pages by an update while these were read in turn, could be passed over otherwise; ranges of the key cannot be left so.
 // So functions, whose units have snapshots of their own, do not ask.
 
-// untouched is what a baseline knew of a whole table, all of whose blocks were equal.
-type untouched struct {
-	Rows     int64   `json:"n"` // on each node
-	Horizons []int64 `json:"h"` // per node: the least of its blocks
-}
-
 // wholly gives what a plan's baseline knows of the whole table; nil if some block was not equal, or something seems to have been
 // written since.
-func (p *planner) wholly(b *Baseline) *untouched {
-	plan := p.plan
-	if len(plan.Known.Blocks) != plan.Layout.Blocks() || !p.pagesReadable() || len(b.Writes) != len(plan.Nodes) {
+func (p *planner) wholly(b *Baseline) *plan.WholeTable {
+	of := p.plan
+	if len(of.Known.Blocks) != of.Layout.Blocks() || !p.pagesReadable() || len(b.Writes) != len(of.Nodes) {
 		return nil
 	}
-	for i, facts := range plan.Facts {
+	for i, facts := range of.Facts {
 		if facts.Writes == nil || b.Writes[i] == nil || *facts.Writes != *b.Writes[i] {
 			return nil
 		}
 	}
-	whole := &untouched{}
-	for _, t := range plan.Known.Blocks {
-		if len(t.Horizons) != len(plan.Nodes) {
+	whole := &plan.WholeTable{}
+	for _, t := range of.Known.Blocks {
+		if len(t.Horizons) != len(of.Nodes) {
 			return nil
 		}
 		if whole.Rows += t.Rows; whole.Horizons == nil {
@@ -47,31 +43,17 @@ func (p *planner) wholly(b *Baseline) *untouched {
 	return whole
 }
 
-// pageAges asks a node for the ages of the rows on the unit's pages.
-func (j *job) pageAges(ctx context.Context, tx Tx, node int) (pageSums, error) {
-	ages, err := tx.PageFreshness(ctx, j.sources[node], j.plan.Scans[j.unit.Index][node])
-	return pageSums{Node: node, Ages: ages}, err
-}
-
-// aged counts the rows whose ages are known.
-func (p pageSums) aged() (n int64) {
-	for _, f := range p.Ages {
-		n += f.Rows
-	}
-	return n
-}
-
 // proveWhole asks for the ages of all rows. Where every node has as many as at the baseline and none that came since, there is
 // nothing to compare.
 func (r *run) proveWhole(ctx context.Context) error {
-	units, err := r.scanUnits(ctx, phaseAges, nil)
+	units, err := r.scanUnits(ctx, plan.PhaseAges, nil)
 	if err != nil || r.several {
 		return err
 	}
 	known := r.plan.Known.Whole
 	rows, horizons, none := make([]int64, len(r.plan.Nodes)), make([]int64, len(r.plan.Nodes)), true
 	for _, u := range units {
-		err := eachScan(ctx, r.Store, u, len(r.plan.Nodes), func(row pageSums) error {
+		err := eachScan(ctx, r.Store, u, len(r.plan.Nodes), func(row plan.PageSums) error {
 			if spans := r.plan.Scans[u.Index][row.Node]; len(spans) != len(row.Ages) {
 				return fmt.Errorf("the ages of %d of %d ranges of pages of node %d", len(row.Ages), len(spans), row.Node)
 			}
@@ -81,7 +63,7 @@ func (r *run) proveWhole(ctx context.Context) error {
 					horizons[row.Node] = f.Horizon
 				}
 			}
-			rows[row.Node] += row.aged()
+			rows[row.Node] += row.AgedRows()
 			return nil
 		})
 		if err != nil {
@@ -96,14 +78,14 @@ func (r *run) proveWhole(ctx context.Context) error {
 }
 
 // provenWhole is what compare units would have found, each proving all of its blocks in these snapshots.
-func (r *run) provenWhole(horizons []int64) *Totals {
-	t := &Totals{
-		To: r.plan.Layout.Leaves(), Range: r.plan.span(0, r.plan.Layout.Leaves()),
+func (r *run) provenWhole(horizons []int64) *plan.Totals {
+	t := &plan.Totals{
+		To: r.plan.Layout.Leaves(), Range: r.plan.KeyRange(0, r.plan.Layout.Leaves()),
 		RowsPerNode: make([]int64, len(r.plan.Nodes)), Unchanged: int64(r.plan.Layout.Blocks()),
 	}
 	for _, block := range r.plan.Known.Blocks {
-		t.addEqual(block.Rows)
-		t.Trusted = append(t.Trusted, Trusted{Block: block.Block, Rows: block.Rows, Horizons: horizons})
+		t.AddEqual(block.Rows)
+		t.Trusted = append(t.Trusted, plan.Trusted{Block: block.Block, Rows: block.Rows, Horizons: horizons})
 	}
 	return t
 }

@@ -11,19 +11,20 @@ import (
 	"ace/shared/blockplan"
 	"ace/shared/fault"
 	"ace/shared/table"
+	"ace/shared/tablediff/plan"
 	"ace/shared/task"
 )
 
 // wholeKnown is a run whose two nodes had 5 and 7 rows in two blocks at the baseline, and are asked in two units.
 func wholeKnown(store archive.Store, taskID string) *run {
 	first, second := table.Span{To: 8}, table.Span{From: 8, To: -1}
-	plan := &Plan{
-		TaskID: taskID, Nodes: []string{"n1", "n2"}, Strategy: KeyRanges, Workers: 1,
-		Layout: blockplan.Layout{LeavesPerBlock: 1, Bounds: []table.Key{keyOf(100)}, BlocksPerBatch: 1},
+	plan := &plan.Plan{
+		TaskID: taskID, Nodes: []string{"n1", "n2"}, Strategy: plan.KeyRanges, Workers: 1,
+		Layout: blockplan.Layout{LeavesPerBlock: 1, Bounds: []table.Key{{"100"}}, BlocksPerBatch: 1},
 		Scans:  [][][]table.Span{{{first}, {first}}, {{second}, {second}}},
-		Known: &Known{
-			Blocks: []Trusted{{Block: 0, Rows: 5, Horizons: []int64{50, 60}}, {Block: 1, Rows: 7, Horizons: []int64{40, 70}}},
-			Whole:  &untouched{Rows: 12, Horizons: []int64{40, 60}},
+		Known: &plan.Known{
+			Blocks: []plan.Trusted{{Block: 0, Rows: 5, Horizons: []int64{50, 60}}, {Block: 1, Rows: 7, Horizons: []int64{40, 70}}},
+			Whole:  &plan.WholeTable{Rows: 12, Horizons: []int64{40, 60}},
 		},
 	}
 	return &run{Coordinator: NewCoordinator(CoordinatorOptions{Store: store}), plan: plan, progress: newProgress(func(task.Progress) {})}
@@ -50,7 +51,7 @@ func TestProveWhole_BelievesOnlyThatEveryRowIsOldAndNoneIsMissing(t *testing.T) 
 		t.Run(tt.name, func(t *testing.T) {
 			r := wholeKnown(store, "td_"+strconv.Itoa(i))
 			for u, nodes := range tt.ages {
-				scanPart(t, r, r.unit(phaseAges, u), pageSums{Node: 0, Ages: nodes[:1]}, pageSums{Node: 1, Ages: nodes[1:]})
+				scanPart(t, r, r.unit(plan.PhaseAges, u), plan.PageSums{Node: 0, Ages: nodes[:1]}, plan.PageSums{Node: 1, Ages: nodes[1:]})
 			}
 			if err := r.proveWhole(t.Context()); err != nil || (r.proven != nil) != tt.want {
 				t.Fatalf("%+v, error %v; want proven: %t", r.proven, err, tt.want)
@@ -62,7 +63,7 @@ func TestProveWhole_BelievesOnlyThatEveryRowIsOldAndNoneIsMissing(t *testing.T) 
 			if p.Keys != 12 || !slices.Equal(p.RowsPerNode, []int64{12, 12}) || p.Unchanged != 2 || p.Differing+int(p.Candidates) != 0 {
 				t.Errorf("%+v, want 12 keys in two unchanged blocks", p)
 			}
-			if err := checkCoverage(r.plan, []Totals{*p}); err != nil {
+			if err := checkCoverage(r.plan, []plan.Totals{*p}); err != nil {
 				t.Error(err)
 			}
 			for b, block := range p.Trusted {
@@ -78,7 +79,7 @@ func TestProveWhole_BelievesOnlyThatEveryRowIsOldAndNoneIsMissing(t *testing.T) 
 func TestProveWhole_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
 	store := minio.Start(t).Store(t)
 	old := []table.Freshness{{Rows: 12, Youngest: 2, Horizon: 90, Next: 95}}
-	for name, rows := range map[string][]pageSums{
+	for name, rows := range map[string][]plan.PageSums{
 		"a node lacks":          {{Node: 0, Ages: old}},
 		"the nodes are swapped": {{Node: 1, Ages: old}, {Node: 0, Ages: old}},
 		"the ages lack":         {{Node: 0, Ages: old}, {Node: 1}},
@@ -87,7 +88,7 @@ func TestProveWhole_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := wholeKnown(store, "td_"+strings.ReplaceAll(name, " ", "_"))
 			for u := range r.plan.Scans {
-				scanPart(t, r, r.unit(phaseAges, u), rows...)
+				scanPart(t, r, r.unit(plan.PhaseAges, u), rows...)
 			}
 			if err := r.proveWhole(t.Context()); fault.CodeOf(err) != fault.Internal || r.proven != nil {
 				t.Errorf("proven %+v, error %v", r.proven, err)
@@ -124,24 +125,6 @@ func TestWholly_OnlyWhereAllBlocksWereEqualAndNothingSeemsWritten(t *testing.T) 
 	}
 }
 
-func TestSampleBlocks_AsksAboutEveryBlockOnce(t *testing.T) {
-	for n, want := range map[int]int{0: 0, 1: 1, 2: 2, 3: 3, 4: 2, 15: 2, 16: 2, 19: 2, 21: 3, 50: 6, 1000: 125} {
-		known := make([]Trusted, n)
-		for i := range known {
-			known[i].Block = i
-		}
-		sample, others := sampleBlocks(known)
-		if len(sample) != want {
-			t.Errorf("%d of %d blocks are asked about first, want %d", len(sample), n, want)
-		}
-		all := slices.Concat(sample, others)
-		slices.SortFunc(all, func(a, b Trusted) int { return a.Block - b.Block })
-		if !slices.EqualFunc(all, known, func(a, b Trusted) bool { return a.Block == b.Block }) {
-			t.Errorf("of %d blocks these are asked about: %v", n, all)
-		}
-	}
-}
-
 // A row that came since the baseline can be moved from pages that are read later to some that were read before.
 func TestProveWhole_BelievesNothingThatWasReadInSeveralSnapshots(t *testing.T) {
 	store := minio.Start(t).Store(t)
@@ -149,41 +132,10 @@ func TestProveWhole_BelievesNothingThatWasReadInSeveralSnapshots(t *testing.T) {
 		r := wholeKnown(store, "td_"+strings.Join(snapshots, ""))
 		for u, snapshot := range snapshots {
 			ages := []table.Freshness{{Rows: 6, Youngest: 2, Horizon: 90, Next: 95}}
-			sealedPart(t, r, r.unit(phaseAges, u), Totals{Snapshot: snapshot}, pageSums{Node: 0, Ages: ages}, pageSums{Node: 1, Ages: ages})
+			sealedPart(t, r, r.unit(plan.PhaseAges, u), plan.Totals{Snapshot: snapshot}, plan.PageSums{Node: 0, Ages: ages}, plan.PageSums{Node: 1, Ages: ages})
 		}
 		if err := r.proveWhole(t.Context()); err != nil || (r.proven != nil) != (snapshots[0] == snapshots[1]) {
 			t.Errorf("read in the snapshots %q the table is proven: %t, error %v", snapshots, r.proven != nil, err)
 		}
-	}
-}
-
-func TestProveBlocks_WhereFewAreAsTheyWereTheOthersAreDigestedUnasked(t *testing.T) {
-	store := minio.Start(t).Store(t)
-	for name, tt := range map[string]struct {
-		young            func(id int) bool
-		asked, unchanged int
-	}{
-		"nothing is young":    {func(int) bool { return false }, 20, 20},
-		"everything is":       {func(int) bool { return true }, 2, 0},
-		"the first block is":  {func(id int) bool { return id < 20 }, 20, 19},
-		"all but one of them": {func(id int) bool { return id/20 != 4 }, 20, 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			nodes := []*scripted{{states: []rows{many(400, same)}, young: tt.young}, {states: []rows{many(400, same)}, young: tt.young}}
-			s := newStage(t, store, "td_"+strings.ReplaceAll(name, " ", "_"), nodes...)
-			s.finelyCut(400)
-			s.plan.Known = &Known{}
-			for block := range 20 {
-				s.plan.Known.Blocks = append(s.plan.Known.Blocks, Trusted{Block: block, Rows: 20, Horizons: []int64{40, 40}})
-			}
-			s.publish(t)
-			totals := s.do(t, s.unit(phaseCompare))
-			if nodes[0].asked != tt.asked || nodes[1].asked != tt.asked || totals.Unchanged != int64(tt.unchanged) {
-				t.Errorf("%d and %d blocks were asked about, %d are unchanged; want %d and %d", nodes[0].asked, nodes[1].asked, totals.Unchanged, tt.asked, tt.unchanged)
-			}
-			if totals.Keys != 400 || !slices.Equal(totals.RowsPerNode, []int64{400, 400}) || totals.Candidates != 0 || len(totals.Trusted) != 20 {
-				t.Errorf("%+v", totals)
-			}
-		})
 	}
 }

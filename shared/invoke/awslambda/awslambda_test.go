@@ -14,7 +14,7 @@ import (
 	"ace/infra/lambda/emulator"
 	"ace/shared/fault"
 	"ace/shared/invoke/awslambda"
-	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -54,7 +54,7 @@ func TestStart_NothingIsSentThatLambdaDoesNotTake(t *testing.T) {
 func TestDispatch_AWorkerThatNeverAnswersIsGivenUp(t *testing.T) {
 	i := invoker(t, emulator.Function{Name: "worker", Binary: "/bin/true", Timeout: time.Second})
 	d := i.Dispatch(make(chan struct{}))
-	_, err := d.Invoke(t.Context(), tablediff.Unit{TaskID: "td_20240315_123456"})
+	_, err := d.Invoke(t.Context(), plan.Unit{TaskID: "td_20240315_123456"})
 	if want := `function "worker" broke off`; fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -67,7 +67,7 @@ func TestDispatch_WhileThereIsNoRoomItWaitsUntilItsContextEnds(t *testing.T) {
 	i := invoker(t, emulator.Function{Name: "worker", Binary: "/bin/true", Timeout: time.Second, Faults: emulator.Faults{Throttle: 1}})
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, fault.New(fault.Cancelled, "the caller has had enough"))
 	defer cancel()
-	_, err := i.Dispatch(make(chan struct{})).Invoke(ctx, tablediff.Unit{TaskID: "td_20240315_123456"})
+	_, err := i.Dispatch(make(chan struct{})).Invoke(ctx, plan.Unit{TaskID: "td_20240315_123456"})
 	if fault.CodeOf(err) != fault.Cancelled {
 		t.Errorf("got %v", err)
 	}
@@ -76,7 +76,7 @@ func TestDispatch_WhileThereIsNoRoomItWaitsUntilItsContextEnds(t *testing.T) {
 func TestDispatch_OnceStoppedItTakesNothing(t *testing.T) {
 	stopped := make(chan struct{})
 	close(stopped)
-	_, err := invoker(t).Dispatch(stopped).Invoke(t.Context(), tablediff.Unit{TaskID: "td_20240315_123456"})
+	_, err := invoker(t).Dispatch(stopped).Invoke(t.Context(), plan.Unit{TaskID: "td_20240315_123456"})
 	if err == nil || !strings.Contains(err.Error(), awslambda.ErrStopped.Error()) {
 		t.Errorf("got %v, want %v", err, awslambda.ErrStopped)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"ace/shared/fault"
 	"ace/shared/invoke"
-	"ace/shared/tablediff"
+	"ace/shared/tablediff/plan"
 )
 
 // ErrStopped is what a Dispatcher answers once it was stopped. It is not retryable here, but elsewhere: in the invocation
@@ -40,8 +40,8 @@ func (d *Dispatcher) Idle() bool { return d.done.Load() == 0 }
 
 // Invoke has one unit done by the block worker and waits for its totals. While there is no room for another invocation it
 // waits.
-func (d *Dispatcher) Invoke(ctx context.Context, u tablediff.Unit) (tablediff.Totals, error) {
-	totals, err := invoke.Call[tablediff.Unit, tablediff.Totals](ctx, d.send, u)
+func (d *Dispatcher) Invoke(ctx context.Context, u plan.Unit) (plan.Totals, error) {
+	totals, err := invoke.Call[plan.Unit, plan.Totals](ctx, d.send, u)
 	if err == nil {
 		d.done.Add(1)
 	}

@@ -1,0 +1,99 @@
+package tablediff
+
+import (
+	"context"
+	"fmt"
+
+	"ace/shared/table"
+	"ace/shared/tablediff/plan"
+)
+
+// scanKnown compares all pages of every node by coarse buckets, digesting only what may have changed. What differs is then
+// found as in a comparison without a baseline, among the rows of the buckets that do.
+func (r *run) scanKnown(ctx context.Context) error {
+	sums, err := r.knownSums(ctx)
+	if err != nil {
+		return err
+	}
+	differing, rows, equal := differingBuckets(sums)
+	buckets := r.plan.FineBuckets(differing)
+	switch {
+	case rows <= r.plan.ScanListLimit():
+		r.compareListed(buckets, equal)
+		return nil
+	case len(differing) <= r.plan.CoarseBuckets()/2:
+		if err := r.scanBuckets(ctx, buckets); err != nil {
+			return err
+		}
+		r.equal.Add(equal)
+		return nil
+	}
+	return r.scanBuckets(ctx, nil)
+}
+
+// knownSums gives the sums of the coarse buckets on every node, and keeps what each stretch holds.
+func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
+	units, err := r.scanUnits(ctx, plan.PhaseChanged, nil)
+	if err != nil {
+		return nil, err
+	}
+	nodes := len(r.plan.Nodes)
+	sums := plan.NewSums(nodes, r.plan.CoarseBuckets())
+	known := make([]map[table.Span]plan.PageRange, nodes)
+	r.stretches = make([][]plan.PageRange, nodes)
+	for node := range known {
+		known[node] = r.plan.KnownPageRanges(node)
+	}
+	for _, u := range units {
+		err := eachScan(ctx, r.Store, u, nodes, func(row plan.PageSums) error {
+			if err := checkPageRanges(r.plan, u, row); err != nil {
+				return err
+			}
+			for _, s := range row.Stretches {
+				if s.Same {
+					r.unchanged++
+					s.Same, s.Sums = false, known[row.Node][s.Span].Sums
+				}
+				rows, err := plan.AddPacked(s.Sums, sums[row.Node])
+				if err == nil && rows != s.Rows {
+					err = fmt.Errorf("the sums of %d rows are of %d", s.Rows, rows)
+				}
+				if err != nil {
+					return err
+				}
+				r.stretches[row.Node] = append(r.stretches[row.Node], s)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sums, nil
+}
+
+// keepStretches keeps what each stretch holds for a baseline.
+func (r *run) keepStretches(u plan.Unit, row plan.PageSums) error {
+	if r.stretches == nil || len(row.Stretches) == 0 {
+		return nil
+	}
+	if err := checkPageRanges(r.plan, u, row); err != nil {
+		return err
+	}
+	r.stretches[row.Node] = append(r.stretches[row.Node], row.Stretches...)
+	return nil
+}
+
+// checkStretches makes sure that a node's stretches are all of the unit's pages: one that lacked would look empty.
+func checkPageRanges(p *plan.Plan, u plan.Unit, row plan.PageSums) error {
+	spans := p.Scans[u.Index][row.Node]
+	if len(spans) != len(row.Stretches) {
+		return fmt.Errorf("%d of %d stretches of node %d", len(row.Stretches), len(spans), row.Node)
+	}
+	for i, s := range row.Stretches {
+		if s.Span != spans[i] {
+			return fmt.Errorf("stretch %v of node %d instead of %v", s.Span, row.Node, spans[i])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package tablediff
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"ace/shared/fanout"
+	"ace/shared/fault"
+	"ace/shared/tablediff/plan"
+)
+
+// readFilter asks every node what the filter means; nil if there is none.
+func readFilter(ctx context.Context, p *plan.Plan, nodes []plan.Node) ([]plan.Selection, error) {
+	if p.Filter == "" {
+		return nil, nil
+	}
+	columns := make([]string, len(p.Columns))
+	for i, column := range p.Columns {
+		columns[i] = column.Name
+	}
+	return fanout.Map(ctx, len(nodes), fanout.Indexes(len(nodes)), func(ctx context.Context, i int) (s plan.Selection, err error) {
+		s.Shown, s.Doubt, err = nodes[i].ProveFilter(ctx, p.Sources[i], columns)
+		return s, err
+	})
+}
+
+// dated says whether the blocks of a plan can be told by the ages of their rows.
+func isIncremental(p *plan.Plan) bool {
+	return len(p.Facts) == len(p.Nodes) && whyNotIncremental(p) == ""
+}
+
+// undated says why what the plan reads cannot be told by age, "" if it can.
+func whyNotIncremental(p *plan.Plan) string {
+	why := whyAgesUnreliable(p)
+	if why == "" && p.Strategy == plan.Pages && p.Grid == 0 {
+		why = "its pages cannot be read by themselves, or its keys not be hashed alike on all nodes"
+	}
+	return why
+}
+
+// unproven says why the ages of rows prove nothing, "" if they do.
+func whyAgesUnreliable(p *plan.Plan) string {
+	for i, s := range p.Selections {
+		if s.Doubt != "" {
+			return "node " + p.Nodes[i] + ": table_filter may select other rows though none has changed: " + s.Doubt
+		}
+	}
+	for i, facts := range p.Facts {
+		if facts.Unproven != "" {
+			return "node " + p.Nodes[i] + ": " + facts.Unproven
+		}
+	}
+	return ""
+}
+
+// changedFacts names what is not the same, or on one side only.
+func changedFacts(a, b map[string]string) []string {
+	names := maps.Clone(a)
+	if names == nil {
+		names = map[string]string{}
+	}
+	maps.Copy(names, b)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(names)), func(name string) bool {
+		return a[name] != "" && a[name] == b[name]
+	})
+}
+
+// checkFacts makes sure that what the ages of rows stand on did not change while they were looked at: no baseline is left
+// then, and what was concluded from one is void.
+func (r *run) checkFacts(ctx context.Context) error {
+	if r.job.Rerun != nil || !isIncremental(r.plan) {
+		return nil
+	}
+	defer r.timings.measure(plan.PhaseMerge)()
+	return r.persist(ctx, r.withUnits(), "check of the facts", func() error {
+		nodes, err := plan.OpenNodes(ctx, r.Nodes, r.plan)
+		if err != nil {
+			return err
+		}
+		now, err := readFacts(ctx, nodes, r.plan.Schema, r.plan.Table)
+		if err != nil {
+			return err
+		}
+		selections, err := readFilter(ctx, r.plan, nodes)
+		if err != nil {
+			return err
+		}
+		r.settled = true
+		for i, facts := range now {
+			changed := changedFacts(r.plan.Facts[i].Values, facts.Values)
+			if selections != nil && selections[i] != r.plan.Selections[i] {
+				changed = append(changed, "meaning of table_filter")
+			}
+			if len(changed) == 0 && facts.Unproven == "" {
+				continue
+			}
+			r.settled = false
+			if r.plan.Known != nil {
+				return fault.New(fault.Conflict, "node %q changed while it was compared with a baseline, start the comparison again: %s", r.plan.Nodes[i], append(changed, facts.Unproven)[0])
+			}
+		}
+		return nil
+	})
+}

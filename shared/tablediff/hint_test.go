@@ -1,0 +1,60 @@
+package tablediff
+
+import (
+	"testing"
+
+	"ace/shared/tablediff/plan"
+)
+
+func TestHint_TellsAUnitWhatThoseBeforeItHaveFound(t *testing.T) {
+	r := &run{plan: &plan.Plan{Strategy: plan.KeyRanges}}
+	ask := func(phase string) (dense, probe bool) {
+		u := plan.Unit{Phase: phase}
+		r.hint(&u)
+		return u.Dense, u.Probe
+	}
+	if dense, probe := ask(plan.PhaseCompare); dense || !probe {
+		t.Errorf("the first unit is told dense %v, probe %v", dense, probe)
+	}
+	r.told.Store(true)
+	if dense, probe := ask(plan.PhaseCompare); dense || probe {
+		t.Errorf("after one that found little a unit is told dense %v, probe %v", dense, probe)
+	}
+	r.dense.Store(true)
+	if dense, probe := ask(plan.PhaseCompare); !dense || probe {
+		t.Errorf("after one that found much a unit is told dense %v, probe %v", dense, probe)
+	}
+	if dense, probe := ask(plan.PhaseConfirm); dense || probe {
+		t.Errorf("a confirm unit is told dense %v, probe %v", dense, probe)
+	}
+	r.plan.Strategy = plan.Pages // what a scan has found is better than a guess
+	if dense, probe := ask(plan.PhaseCompare); dense || probe {
+		t.Errorf("a unit that narrows is told dense %v, probe %v", dense, probe)
+	}
+}
+
+func TestHint_HasAUnitOfARerunTryWhereMostKeysStillDiffer(t *testing.T) {
+	tests := []struct {
+		name        string
+		plan        plan.Plan
+		told, dense bool
+		want        bool
+	}{
+		{"nothing is known", plan.Plan{MaxDiffRows: 10}, false, false, true},
+		{"most differ", plan.Plan{MaxDiffRows: 10}, true, true, true},
+		{"most are equal", plan.Plan{MaxDiffRows: 10}, true, false, false},
+		{"there is a second look", plan.Plan{MaxDiffRows: 10, ConfirmDelay: 1}, false, false, false},
+		{"the nodes order keys differently", plan.Plan{MaxDiffRows: 10, ByText: true}, false, false, false},
+		{"more keys than rows are written", plan.Plan{MaxDiffRows: 9}, false, false, false},
+	}
+	for _, tt := range tests {
+		tt.plan.Strategy = plan.Keys
+		r := &run{plan: &tt.plan, listed: keyList{Keys: 10}}
+		r.told.Store(tt.told)
+		r.dense.Store(tt.dense)
+		u := plan.Unit{Phase: plan.PhaseCompare}
+		if r.hint(&u); u.Probe != tt.want || u.Dense {
+			t.Errorf("%s: probe %v, dense %v", tt.name, u.Probe, u.Dense)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"ace/shared/difffile"
+	"ace/shared/table"
+	"ace/shared/texts"
+)
+
+// The rows of compare and confirm parts are lines of fields with tabs between. There can be as many as the table has
+// rows, so they are read without decoding what is only passed on. JSON has no tab outside an escape.
+const tab = '\t'
+
+// Candidate is a row of a compare part: a key whose rows seem to differ.
+type Candidate struct {
+	Key    table.Key
+	Block  int
+	Digest []*int64 // per node; nil: no such row. None at all: nobody has asked
+}
+
+// AppendLine writes block, key, and, if they are known, the digest of each node ("-" for none).
+func (c Candidate) AppendLine(out []byte) []byte {
+	out = append(strconv.AppendInt(out, int64(c.Block), 10), tab)
+	out = texts.AppendKey(out, c.Key)
+	for _, digest := range c.Digest {
+		out = append(out, tab)
+		if digest == nil {
+			out = append(out, '-')
+			continue
+		}
+		out = strconv.AppendInt(out, *digest, 10)
+	}
+	return out
+}
+
+// ReadCandidate reads what appendLine wrote for this many nodes.
+func ReadCandidate(line []byte, nodes int) (Candidate, error) {
+	fields := bytes.Split(line, []byte{tab})
+	if len(fields) != 2+nodes && len(fields) != 2 {
+		return Candidate{}, fmt.Errorf("a candidate has %d fields instead of %d", len(fields), 2+nodes)
+	}
+	var c Candidate
+	if len(fields) > 2 {
+		c.Digest = make([]*int64, nodes)
+	}
+	var err error
+	if c.Block, err = strconv.Atoi(string(fields[0])); err != nil {
+		return c, fmt.Errorf("block of a candidate: %w", err)
+	}
+	if c.Key, err = ReadKey(fields[1]); err != nil {
+		return c, err
+	}
+	for node, field := range fields[2:] {
+		if len(field) == 1 && field[0] == '-' {
+			continue
+		}
+		digest, err := strconv.ParseInt(string(field), 10, 64)
+		if err != nil {
+			return c, fmt.Errorf("digest of a candidate: %w", err)
+		}
+		c.Digest[node] = &digest
+	}
+	return c, nil
+}
+
+// Finding is a row of a confirm part: a key whose rows differ.
+type Finding struct {
+	Unsettled bool
+	Differs   []bool             // per pair
+	Key       []byte             // as texts.AppendKey writes it
+	Rows      []difffile.Encoded // per node; nil: no such row
+}
+
+// AppendLine writes u or -, 0 or 1 for each pair, the key, and the row of each node.
+func (f Finding) AppendLine(out []byte) []byte {
+	flag := byte('-')
+	if f.Unsettled {
+		flag = 'u'
+	}
+	out = append(out, flag, tab)
+	for _, differs := range f.Differs {
+		if differs {
+			out = append(out, '1')
+		} else {
+			out = append(out, '0')
+		}
+	}
+	out = append(append(out, tab), f.Key...)
+	for _, row := range f.Rows {
+		out = append(append(out, tab), row...)
+	}
+	return out
+}
+
+// ReadFinding reads what appendLine wrote for this many pairs and nodes. It points into the line.
+func ReadFinding(line []byte, pairs, nodes int) (Finding, error) {
+	fields := bytes.Split(line, []byte{tab})
+	if len(fields) != 3+nodes || len(fields[0]) != 1 || len(fields[1]) != pairs {
+		return Finding{}, fmt.Errorf("a finding has %d fields, of which the second has %d characters", len(fields), len(fields[min(1, len(fields)-1)]))
+	}
+	f := Finding{Unsettled: fields[0][0] == 'u', Key: fields[2], Differs: make([]bool, pairs), Rows: make([]difffile.Encoded, nodes)}
+	for p, flag := range fields[1] {
+		f.Differs[p] = flag == '1'
+	}
+	for node, row := range fields[3:] {
+		if len(row) > 0 {
+			f.Rows[node] = difffile.Encoded(row)
+		}
+	}
+	return f, nil
+}
+
+func ReadKey(raw []byte) (table.Key, error) {
+	key, err := texts.ReadKey(raw)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	return slices.Clip(key), nil
+}

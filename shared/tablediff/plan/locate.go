@@ -1,0 +1,74 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// Locate adds to the error of a unit which part of the table it hit.
+func (p *Plan) Locate(err error, u Unit) error {
+	code := fault.CodeOf(err)
+	if err == nil || code == fault.Internal || code == fault.Cancelled {
+		return err
+	}
+	return fault.Wrap(err, code, "%s (%s)", fault.PublicMessage(err), p.describe(u))
+}
+
+func (p *Plan) describe(u Unit) string {
+	switch {
+	case u.Phase == PhaseScan || u.Phase == PhaseBuckets || u.Phase == PhaseChanged || u.Phase == PhaseAges:
+		return p.describePages(u.Index)
+	case p.Strategy == Keys:
+		return fmt.Sprintf("block %d of the document's keys", u.From+1)
+	}
+	return DescribeRange(p.KeyRange(u.From, u.To))
+}
+
+// describePages names the pages that a scan unit reads on each node.
+func (p *Plan) describePages(unit int) string {
+	var nodes []string
+	for i, spans := range p.Scans[unit] {
+		if len(spans) == 0 {
+			continue
+		}
+		first := spans[0]
+		more := 0
+		for at, span := range spans[1:] {
+			switch {
+			case span.Leaf == first.Leaf:
+				first.To = span.To
+			case span.Leaf != spans[at].Leaf:
+				more++
+			}
+		}
+		text := describeSpan(p.Sources[i], first)
+		if more > 0 {
+			text += fmt.Sprintf(" and %d more relations", more)
+		}
+		nodes = append(nodes, text+" on "+p.Nodes[i])
+	}
+	return strings.Join(nodes, ", ")
+}
+
+func describeSpan(s table.Source, span table.Span) string {
+	relation := s.Leaves[span.Leaf].Relation
+	if span.To < 0 {
+		return fmt.Sprintf("the pages of %s from %d", relation, span.From)
+	}
+	return fmt.Sprintf("the pages of %s from %d to below %d", relation, span.From, span.To)
+}
+
+func DescribeRange(r table.Range) string {
+	switch {
+	case r.Lo == nil && r.Hi == nil:
+		return "the whole table"
+	case r.Lo == nil:
+		return "keys below " + r.Hi.String()
+	case r.Hi == nil:
+		return "keys from " + r.Lo.String()
+	}
+	return "keys from " + r.Lo.String() + " to below " + r.Hi.String()
+}

@@ -1,0 +1,89 @@
+package plan
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"ace/shared/table"
+)
+
+// KnownPageRanges gives the stretches of a node's pages that the baseline knows.
+func (p *Plan) KnownPageRanges(node int) map[table.Span]PageRange {
+	known := map[table.Span]PageRange{}
+	for _, s := range p.Known.Stretches[node] {
+		known[s.Span] = s
+	}
+	return known
+}
+
+// coarseBuckets is by how many buckets of the key's hash a stretch is told apart at most: a baseline keeps a sum for each.
+const coarseBuckets = 256
+
+// Stretch is what one stretch of a node's pages held in one snapshot. Its sums stay true as long as its rows do, whatever
+// happens to other stretches and to other nodes: so nothing that differed needs to be left out.
+type PageRange struct {
+	table.Span
+	Rows    int64  `json:"n"`
+	Horizon int64  `json:"h"`              // the xmin of the snapshot; 0: nothing can be built on it
+	Sums    []byte `json:"s,omitempty"`    // of the coarse buckets, packed
+	Same    bool   `json:"same,omitempty"` // in a part: its rows are those of the baseline, which has their sums
+}
+
+// CoarseBuckets is how many buckets a stretch is told apart by. The bucket of the plan's that a row falls into, modulo this, is its
+// coarse one.
+func (p *Plan) CoarseBuckets() int { return min(p.Buckets, coarseBuckets) }
+
+// FineBuckets gives all buckets of the plan that make up some coarse ones.
+func (p *Plan) FineBuckets(coarse []int) []int {
+	wanted := make([]bool, p.CoarseBuckets())
+	for _, bucket := range coarse {
+		wanted[bucket] = true
+	}
+	var fine []int
+	for bucket := range p.Buckets {
+		if wanted[bucket%len(wanted)] {
+			fine = append(fine, bucket)
+		}
+	}
+	return fine
+}
+
+// PackSums writes the sums of groups that have rows: how many groups were skipped, the count, the digest's eight bytes.
+func PackSums(sums []table.Sum) []byte {
+	var packed []byte
+	next := 0
+	for group, sum := range sums {
+		if sum.Rows == 0 {
+			continue
+		}
+		packed = binary.AppendUvarint(packed, uint64(group-next))
+		packed = binary.AppendUvarint(packed, uint64(sum.Rows))
+		packed = binary.LittleEndian.AppendUint64(packed, uint64(sum.Digest))
+		next = group + 1
+	}
+	return packed
+}
+
+// AddPacked adds packed sums to those of a node's groups, and gives how many rows they are of.
+func AddPacked(packed []byte, sums []table.Sum) (rows int64, err error) {
+	group := 0
+	for rest := packed; len(rest) > 0; group++ {
+		skipped, a := binary.Uvarint(rest)
+		if a <= 0 || skipped >= uint64(len(sums)) {
+			return 0, fmt.Errorf("no group at byte %d of %d", len(packed)-len(rest), len(packed))
+		}
+		group += int(skipped)
+		n, b := binary.Uvarint(rest[a:])
+		if b <= 0 || n == 0 || n > maxPackedRows || len(rest) < a+b+8 || group >= len(sums) {
+			return 0, fmt.Errorf("group %d of %d at byte %d of %d is damaged", group, len(sums), len(packed)-len(rest), len(packed))
+		}
+		sum := table.Sum{Rows: int64(n), Digest: int64(binary.LittleEndian.Uint64(rest[a+b:]))}
+		sums[group] = sums[group].Add(sum)
+		rows += sum.Rows
+		rest = rest[a+b+8:]
+	}
+	return rows, nil
+}
+
+// maxPackedRows is more than any stretch holds.
+const maxPackedRows = 1 << 48

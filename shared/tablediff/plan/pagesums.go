@@ -1,0 +1,68 @@
+package plan
+
+import (
+	"fmt"
+
+	"ace/shared/table"
+)
+
+// GroupedRows counts the rows of all groups.
+func (p PageSums) GroupedRows() (n int64) {
+	for _, rows := range p.Rows {
+		n += rows
+	}
+	return n
+}
+
+// PageRangeRows counts the rows of all stretches.
+func (p PageSums) PageRangeRows() (n int64) {
+	for _, s := range p.Stretches {
+		n += s.Rows
+	}
+	return n
+}
+
+func NewSums(nodes, groups int) [][]table.Sum {
+	sums := make([][]table.Sum, nodes)
+	for node := range sums {
+		sums[node] = make([]table.Sum, groups)
+	}
+	return sums
+}
+
+// AddTo adds what the pages of one node hold to the sums of its groups.
+func (p PageSums) AddTo(sums [][]table.Sum) error {
+	if len(p.Rows) != len(p.Group) || len(p.Digest) != len(p.Group) {
+		return fmt.Errorf("%d groups, %d counts and %d digests of node %d", len(p.Group), len(p.Rows), len(p.Digest), p.Node)
+	}
+	if p.Node < 0 || p.Node >= len(sums) {
+		return fmt.Errorf("node %d of %d", p.Node, len(sums))
+	}
+	of := sums[p.Node]
+	for i, group := range p.Group {
+		if group < 0 || group >= len(of) {
+			return fmt.Errorf("group %d of %d of node %d", group, len(of), p.Node)
+		}
+		of[group] = of[group].Add(table.Sum{Rows: p.Rows[i], Digest: p.Digest[i]})
+	}
+	return nil
+}
+
+// PageSums is a row of a scan part: what one node's pages hold, per leaf or bucket, and per stretch where that is kept; or how
+// old the rows of each range of pages are.
+type PageSums struct {
+	Node      int               `json:"node"`
+	Group     []int             `json:"g,omitempty"`
+	Rows      []int64           `json:"n,omitempty"`
+	Digest    []int64           `json:"x,omitempty"`
+	Stretches []PageRange       `json:"stretches,omitempty"`
+	Ages      []table.Freshness `json:"ages,omitempty"`
+}
+
+// AgedRows counts the rows whose ages are known.
+func (p PageSums) AgedRows() (n int64) {
+	for _, f := range p.Ages {
+		n += f.Rows
+	}
+	return n
+}

@@ -1,0 +1,183 @@
+package plan
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/blockplan"
+	"ace/shared/difffile"
+	"ace/shared/fault"
+	"ace/shared/rowdigest"
+	"ace/shared/table"
+	"ace/shared/task"
+)
+
+// Format changes when a runner could misread an older plan.
+const Format = "ace-plan/1"
+
+// Strategies of the first pass.
+const (
+	// KeyRanges reads leaves through the key's index.
+	KeyRanges = "key ranges"
+	// Pages reads each node once in physical order.
+	Pages = "pages"
+)
+
+// Plan is everything a unit of work depends on. It is stored once, before the first unit is invoked, and never changed:
+// a resumed run works on the same ranges whatever the table holds by then.
+type Plan struct {
+	Format      string    `json:"format"`
+	TaskID      string    `json:"task_id"`
+	PlannedAt   time.Time `json:"planned_at"`
+	ClusterName string    `json:"cluster_name"`
+	DBName      string    `json:"dbname"`
+	Schema      string    `json:"schema"`
+	Table       string    `json:"table"`
+
+	Nodes          []string `json:"nodes"` // in cluster order; every per-node list follows it
+	ServerVersions []string `json:"server_versions"`
+	// Servers: per node, what was found behind its address. Every transaction of the task checks it.
+	Servers  []table.Identity  `json:"servers,omitempty"`
+	Columns  []difffile.Column `json:"columns"` // the compared ones
+	Key      []string          `json:"key"`
+	Sources  []table.Source    `json:"sources"`
+	Seeds    rowdigest.Seeds   `json:"seeds"`
+	Checksum string            `json:"checksum"`
+
+	Strategy string `json:"strategy"`
+	// ByText: the nodes order the key differently, so that ranges are of its text under
+	// "C", or have indexes with its columns in different orders, or an index of a node
+	// may be out of order. Ranges follow no index that all nodes have.
+	ByText bool             `json:"by_text,omitempty"`
+	Layout blockplan.Layout `json:"layout"`
+	// Scans are the units that read pages, in the pages strategy or for ages: for each, the pages of every node.
+	Scans [][][]table.Span `json:"scans,omitempty"`
+	// Buckets: pages are first compared by so many buckets of the key's hash, which is cheaper than finding every row's
+	// leaf. 0: the nodes may hash equal keys differently.
+	Buckets int `json:"buckets,omitempty"`
+	// Grid: what every so many pages hold is kept for a baseline, or is taken from one. 0: it proves nothing.
+	Grid int64 `json:"grid,omitempty"`
+
+	// Facts: per node, what the ages of rows prove something on; none in a rerun. Known: what was equal before.
+	Facts []table.Facts `json:"facts,omitempty"`
+	Known *Known        `json:"known,omitempty"`
+
+	// Document and Behavior are of a rerun: which keys are compared, and how they are looked up.
+	Document *task.Document `json:"document,omitempty"`
+	Behavior string         `json:"behavior,omitempty"`
+
+	BlockRows   int64 `json:"block_rows"`
+	LeafRows    int64 `json:"leaf_rows"`
+	RowEstimate int64 `json:"row_estimate"` // of the node that has the most
+	// RowsTotalEstimate is of all nodes together.
+	RowsTotalEstimate int64         `json:"rows_total_estimate"`
+	Workers           int           `json:"workers"`
+	MaxDiffRows       int64         `json:"max_diff_rows"`
+	ConfirmDelay      time.Duration `json:"confirm_delay"`
+	Filter            string        `json:"table_filter,omitempty"`
+	Selections        []Selection   `json:"selections,omitempty"` // per node: what the filter means there
+	Ignored           []string      `json:"ignore_columns,omitempty"`
+	Warnings          []string      `json:"warnings,omitempty"`
+
+	hash string // SHA-256 of the stored bytes
+}
+
+// Hash names the plan: parts carry it.
+func (p *Plan) Hash() string { return p.hash }
+
+// Pair is two nodes of the plan, by their places.
+type Pair struct{ A, B int }
+
+// Pairs gives all pairs in cluster order.
+func (p *Plan) Pairs() []Pair {
+	var pairs []Pair
+	for a := range p.Nodes {
+		for b := a + 1; b < len(p.Nodes); b++ {
+			pairs = append(pairs, Pair{a, b})
+		}
+	}
+	return pairs
+}
+
+// KeyRange is the key range of some leaves. The blocks of a rerun have none: they are lists of keys.
+func (p *Plan) KeyRange(from, to int) table.Range {
+	if p.Strategy == Keys {
+		return table.Range{}
+	}
+	return p.Layout.Span(from, to)
+}
+
+// KeyColumns gives the place of each key column among the compared columns.
+func (p *Plan) KeyColumns() []int {
+	at := make([]int, len(p.Key))
+	for i, name := range p.Key {
+		at[i] = slices.IndexFunc(p.Columns, func(c difffile.Column) bool { return c.Name == name })
+	}
+	return at
+}
+
+// PairName is how the document names a pair.
+func (p *Plan) PairName(of Pair) string { return p.Nodes[of.A] + "/" + p.Nodes[of.B] }
+
+// Store publishes a plan. If a plan is there already, that one counts.
+func Store(ctx context.Context, store archive.Store, p *Plan) (*Plan, error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the plan cannot be written")
+	}
+	_, err = store.PutIfAbsent(ctx, archive.PlanKey(p.TaskID), "application/json", body)
+	if errors.Is(err, archive.ErrPrecondition) {
+		return Load(ctx, store, p.TaskID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.hash = hashOf(body)
+	return p, nil
+}
+
+// Load reads the plan of a task; archive.ErrNotFound if there is none yet.
+func Load(ctx context.Context, store archive.Store, taskID string) (*Plan, error) {
+	object, err := store.Get(ctx, archive.PlanKey(taskID))
+	if err != nil {
+		return nil, err
+	}
+	defer object.Body.Close()
+	body, err := io.ReadAll(object.Body)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "the plan of task %s cannot be read", taskID)
+	}
+	return Parse(body, taskID)
+}
+
+// Parse reads the stored form of a task's plan.
+func Parse(body []byte, taskID string) (*Plan, error) {
+	var p Plan
+	if err := json.Unmarshal(body, &p); err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the plan of task %s is damaged", taskID)
+	}
+	if p.Format != Format || p.TaskID != taskID {
+		return nil, fault.New(fault.Internal, "the plan of task %s has format %q: this version reads %q", taskID, p.Format, Format)
+	}
+	p.hash = hashOf(body)
+	return &p, nil
+}
+
+func hashOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// Keys is the strategy of a rerun: only the keys of a diff document are read, by key and without its filter.
+const Keys = "keys"
+
+// HasKeyVariants says whether a key may have several spellings among the candidates. Those of a rerun were told apart when its
+// keys were listed.
+func (p *Plan) HasKeyVariants() bool { return p.ByText && p.Strategy != Keys }

@@ -1,0 +1,101 @@
+package tablediff
+
+import (
+	"context"
+	"fmt"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/part"
+	"ace/shared/table"
+	"ace/shared/tablediff/plan"
+)
+
+// combineScans adds up what all scan units found: the sum of every leaf or bucket on every node. Each of their rows is
+// given to kept too.
+func combineScans(ctx context.Context, store archive.Store, nodes, groups int, units []plan.Unit, kept func(plan.Unit, plan.PageSums) error) ([][]table.Sum, error) {
+	sums := plan.NewSums(nodes, groups)
+	for _, u := range units {
+		err := eachScan(ctx, store, u, nodes, func(row plan.PageSums) error {
+			if err := row.AddTo(sums); err != nil {
+				return err
+			}
+			return kept(u, row)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sums, nil
+}
+
+// eachScan gives the rows of a scan part, one of each node in the plan's order.
+func eachScan(ctx context.Context, store archive.Store, u plan.Unit, nodes int, take func(plan.PageSums) error) error {
+	reader, err := part.Open(ctx, store, u.PartKey(), u.PartHeader())
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	seen := 0
+	for {
+		var row plan.PageSums
+		more, err := reader.Next(&row)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		if row.Node != seen || seen >= nodes {
+			err = fmt.Errorf("row %d is of node %d of %d", seen, row.Node, nodes)
+		} else {
+			err = take(row)
+		}
+		if err != nil {
+			return fault.Wrap(err, fault.Internal, "part %s does not fit its plan", u.PartKey())
+		}
+		seen++
+	}
+	if seen != nodes {
+		return fault.New(fault.Internal, "part %s has the pages of %d nodes instead of %d", u.PartKey(), seen, nodes)
+	}
+	return nil
+}
+
+// narrowingUnits makes compare units of the leaves whose combined sums differ. They cover all leaves, in blocks, and
+// each lists at most about listed rows. The equal leaves are counted here: no unit will look at them again.
+func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int64) (units []plan.Unit, equal plan.Totals) {
+	equal.RowsPerNode = make([]int64, len(p.Nodes))
+	u := plan.Unit{TaskID: p.TaskID, PlanHash: p.Hash(), Phase: plan.PhaseCompare}
+	var rows int64
+	leaves := p.Layout.Leaves()
+	for leaf := range leaves {
+		if rows >= listed && leaf%p.Layout.LeavesPerBlock == 0 {
+			u.To = leaf
+			units = append(units, u)
+			u = plan.Unit{TaskID: u.TaskID, PlanHash: u.PlanHash, Phase: u.Phase, Index: u.Index + 1, From: leaf}
+			rows = 0
+		}
+		most, same := across(sums, leaf)
+		if same {
+			equal.AddEqual(most)
+			continue
+		}
+		rows += most
+		u.Buckets = buckets // not before: buckets without leaves are listed over the whole table
+		u.Leaves = append(u.Leaves, leaf)
+		u.Rows = append(u.Rows, most)
+	}
+	u.To = leaves
+	return append(units, u), equal
+}
+
+// across gives how many rows of a group the node has that has the most, and whether it is the same on all nodes.
+func across(sums [][]table.Sum, group int) (most int64, same bool) {
+	same = true
+	for node := range sums {
+		most = max(most, sums[node][group].Rows)
+		same = same && sums[node][group] == sums[0][group]
+	}
+	return most, same
+}

@@ -1,0 +1,157 @@
+package worker
+
+import (
+	"context"
+
+	"ace/shared/api"
+	"ace/shared/fault"
+	"ace/shared/part"
+	"ace/shared/table"
+	"ace/shared/tablediff/plan"
+)
+
+const (
+	// probedKeys are those that a unit looks at first where most of the keys may still differ.
+	probedKeys = 1_000
+	// statementBytes bounds the text of the keys that a statement looks up, but for one block of them.
+	statementBytes = 8 << 20
+)
+
+// compareKeys does a unit of a rerun: read the digest of each key of some blocks on every node. What is equal, or absent
+// everywhere, is resolved.
+func (j *job) compareKeys(ctx context.Context) error {
+	atOnce := 1
+	if j.plan.Behavior == api.BehaviorHostDB {
+		atOnce = plan.StatementBlocks
+	}
+	c := keyComparison{job: j, probe: j.unit.Probe}
+	var keys []table.Key
+	size := 0
+	for block := j.unit.From; block < j.unit.To; block++ {
+		before := len(keys)
+		var err error
+		if keys, err = j.appendKeys(ctx, keys, block); err != nil {
+			return err
+		}
+		for _, key := range keys[before:] {
+			size += key.Len()
+		}
+		if last := block+1 == j.unit.To; !last && size < statementBytes && (block+1-j.unit.From)%atOnce != 0 {
+			continue
+		}
+		if err := c.compare(ctx, keys); err != nil {
+			return err
+		}
+		keys, size = keys[:0], 0
+	}
+	return nil
+}
+
+// keyComparison is the state of a unit that compares keys.
+type keyComparison struct {
+	*job
+	probe bool // whether most keys differ is still to be found out
+	leave bool // most do: the others are not asked about
+}
+
+// compare compares the next keys of the unit. Where most keys still differ and there is no second look, to read their rows at once
+// is less work than to read the digests before: such keys become candidates that nobody has asked about.
+func (c *keyComparison) compare(ctx context.Context, keys []table.Key) error {
+	if c.probe && !c.leave && len(keys) > 2*probedKeys {
+		if err := c.ask(ctx, keys[:probedKeys]); err != nil {
+			return err
+		}
+		keys = keys[probedKeys:]
+		c.probe, c.leave = false, c.totals.Candidates > c.totals.Keys/4
+	}
+	if !c.leave {
+		return c.ask(ctx, keys)
+	}
+	for _, key := range keys {
+		if err := c.keepNext(plan.Candidate{Key: key}); err != nil {
+			return err
+		}
+		c.totals.Keys++
+	}
+	return nil
+}
+
+// ask keeps those of the keys as candidates whose digests are not the same on all nodes.
+func (c *keyComparison) ask(ctx context.Context, keys []table.Key) error {
+	var now [][]*int64
+	err := c.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
+		now, err = c.digests(ctx, txs, keys)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	digest := make([]*int64, len(now))
+	for i, key := range keys {
+		for node := range now {
+			digest[node] = now[node][i]
+		}
+		countRows(&c.totals, digest)
+		if allSame(digest) {
+			c.totals.Resolved++
+			c.absentIn(key, digest)
+		} else if err := c.keepNext(plan.Candidate{Key: key, Digest: digest}); err != nil {
+			return err
+		}
+		c.totals.Keys++
+	}
+	return nil
+}
+
+// keepNext keeps the key that follows those counted so far.
+func (c *keyComparison) keepNext(next plan.Candidate) error {
+	next.Block = c.unit.From + int(c.totals.Keys)/plan.BlockKeys
+	return c.keepOne(next)
+}
+
+// countRows counts the rows that the nodes have of a key.
+func countRows[T any](totals *plan.Totals, rows []*T) {
+	nowhere := true
+	for node, row := range rows {
+		if row != nil {
+			totals.RowsPerNode[node]++
+			nowhere = false
+		}
+	}
+	if nowhere {
+		totals.Nowhere++
+	}
+}
+
+// appendKeys reads the part of keys of one block.
+func (j *job) appendKeys(ctx context.Context, keys []table.Key, block int) ([]table.Key, error) {
+	source := plan.Unit{TaskID: j.unit.TaskID, PlanHash: j.unit.PlanHash, Phase: plan.PhaseKeys, Index: block}
+	reader, err := part.Open(ctx, j.store, source.PartKey(), source.PartHeader())
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	before := len(keys)
+	for {
+		line, err := reader.NextLine()
+		if err != nil {
+			return nil, err
+		}
+		if line == nil {
+			break
+		}
+		key, err := plan.ReadKey(line)
+		if err != nil {
+			return nil, reader.Damaged(err)
+		}
+		keys = append(keys, key)
+	}
+	var totals plan.KeyTotals
+	if err := reader.Totals(&totals); err != nil {
+		return nil, err
+	}
+	if got := int64(len(keys) - before); got != totals.Keys {
+		return nil, fault.New(fault.Internal, "part %s has %d keys instead of %d", source.PartKey(), got, totals.Keys)
+	}
+	return keys, nil
+}

@@ -1,0 +1,232 @@
+package worker
+
+import (
+	"context"
+
+	"ace/shared/bitmap"
+	"ace/shared/difffile"
+	"ace/shared/fault"
+	"ace/shared/part"
+	"ace/shared/table"
+	"ace/shared/tablediff/plan"
+)
+
+const (
+	// confirmRounds is how often a key that keeps changing is read again before it is reported as unsettled.
+	confirmRounds = 5
+	// limitSlack: rows of so many candidates beyond max_diff_rows are still read, in case earlier ones get resolved.
+	limitSlack = 10_000
+)
+
+// confirm does a unit: read the candidates of the compare unit of the same number again, by key and without the
+// filter, until each is equal, or different and at rest, or has changed too often.
+func (j *job) confirm(ctx context.Context) error {
+	encoder, err := difffile.NewEncoder(j.plan.Columns)
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "rows of this table cannot be written")
+	}
+	nodes, pairs := len(j.nodes), j.plan.Pairs()
+	c := &confirmation{
+		job: j, encoder: encoder, pairs: pairs, keyAt: j.plan.KeyColumns(), settled: map[int64][]*int64{}, unsettled: map[int64]bool{},
+		texts: make([]table.Row, nodes), digest: make([]*int64, nodes), differs: make([]bool, len(pairs)),
+		encoded: make([]difffile.Encoded, nodes), rows: make([]difffile.Encoded, nodes),
+	}
+	j.totals.RowsPerNode = make([]int64, nodes)
+	j.totals.Pairs = make([]plan.PairTotals, len(pairs))
+	for p := range j.totals.Pairs {
+		j.totals.Pairs[p].Columns = make([]int64, len(j.plan.Columns))
+	}
+	if j.plan.ConfirmDelay == 0 {
+		return c.report(ctx, 0)
+	}
+	from, done, err := c.reportAtRest(ctx)
+	if err != nil || done {
+		return err
+	}
+	if err := c.settle(ctx, from); err != nil {
+		return err
+	}
+	return c.report(ctx, from)
+}
+
+// confirmation is the state of one confirm unit. Candidates go by their place in the compare part.
+type confirmation struct {
+	job       *job
+	encoder   *difffile.Encoder
+	pairs     []plan.Pair
+	keyAt     []int              // of the key's columns in a row
+	resolved  bitmap.Set         // candidates that are equal now
+	settled   map[int64][]*int64 // digests of those that came to rest after they had changed
+	unsettled map[int64]bool
+	atRest    bool       // a candidate that has changed ends the report
+	position  []int64    // candidates of each pair so far, those of earlier units included
+	blocks    bitmap.Set // that hold a mismatched key
+	respelt   []respelling
+	spelt     map[string]bool // of the chunk being written: other spellings of its keys that are candidates themselves
+
+	// Of the key that is being judged, to be used again for the next.
+	texts   []table.Row
+	digest  []*int64
+	differs []bool
+	key     []byte
+	encoded []difffile.Encoded
+	rows    []difffile.Encoded
+}
+
+// indexed is a candidate and its place.
+type indexed struct {
+	plan.Candidate
+	at int64
+}
+
+// candidates reads the compare part of the same number in chunks, from a place on.
+func (c *confirmation) candidates(ctx context.Context, from int64, fn func([]indexed) error) error {
+	return c.candidatesOf(ctx, c.job.unit.Index, from, fn)
+}
+
+// candidatesOf reads a compare part in chunks, from a place on.
+func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, fn func([]indexed) error) error {
+	source := plan.Unit{TaskID: c.job.unit.TaskID, PlanHash: c.job.unit.PlanHash, Phase: plan.PhaseCompare, Index: index}
+	reader, err := part.Open(ctx, c.job.store, source.PartKey(), source.PartHeader())
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	nodes := len(c.job.plan.Nodes)
+	chunk := make([]indexed, 0, plan.LookupKeys)
+	for at := int64(0); ; at++ {
+		line, err := reader.NextLine()
+		if err != nil {
+			return err
+		}
+		if line != nil && at >= from {
+			c, err := plan.ReadCandidate(line, nodes)
+			if err != nil {
+				return reader.Damaged(err)
+			}
+			chunk = append(chunk, indexed{Candidate: c, at: at})
+		}
+		if len(chunk) == plan.LookupKeys || line == nil && len(chunk) > 0 {
+			if err := fn(chunk); err != nil {
+				return err
+			}
+			chunk = chunk[:0]
+		}
+		if line == nil {
+			return nil
+		}
+	}
+}
+
+// settle compares digests with those of the first pass, of the candidates from a place on, and reads what has changed since
+// again and again.
+func (c *confirmation) settle(ctx context.Context, from int64) error {
+	var moving []indexed
+	err := c.candidates(ctx, from, func(chunk []indexed) error {
+		changed, err := c.round(ctx, chunk, true)
+		for _, candidate := range changed {
+			if len(moving) < plan.MaxInFlight {
+				moving = append(moving, candidate)
+			} else {
+				c.unsettled[candidate.at] = true
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for range confirmRounds {
+		if len(moving) == 0 {
+			return nil
+		}
+		if err := sleep(ctx, 2*c.job.plan.ConfirmDelay); err != nil {
+			return err
+		}
+		if moving, err = c.rounds(ctx, moving); err != nil {
+			return err
+		}
+	}
+	for _, candidate := range moving {
+		c.unsettled[candidate.at] = true
+	}
+	return nil
+}
+
+// rounds reads all moving keys once more, in chunks.
+func (c *confirmation) rounds(ctx context.Context, moving []indexed) ([]indexed, error) {
+	var still []indexed
+	for len(moving) > 0 {
+		n := min(plan.LookupKeys, len(moving))
+		changed, err := c.round(ctx, moving[:n], false)
+		if err != nil {
+			return nil, err
+		}
+		still = append(still, changed...)
+		moving = moving[n:]
+	}
+	return still, nil
+}
+
+// round reads the digests of some keys and gives those that changed since they were read before. first: the digests
+// known so far are those of the part, which need not be remembered.
+func (c *confirmation) round(ctx context.Context, chunk []indexed, first bool) ([]indexed, error) {
+	now, err := c.digests(ctx, chunk)
+	if err != nil {
+		return nil, err
+	}
+	var changed []indexed
+	for i, candidate := range chunk {
+		digest := digestsAt(now, i)
+		switch {
+		case allSame(digest):
+			c.resolved.Add(candidate.at)
+			c.job.absentIn(candidate.Key, digest)
+		case !sameDigests(digest, candidate.Digest):
+			candidate.Digest = digest
+			changed = append(changed, candidate)
+		case !first:
+			c.settled[candidate.at] = digest
+		}
+	}
+	return changed, nil
+}
+
+// digests reads the digest of each key on every node.
+func (c *confirmation) digests(ctx context.Context, chunk []indexed) ([][]*int64, error) {
+	return c.digestsBy(ctx, chunk, func(s table.Source) string { return s.Digest })
+}
+
+// digestsBy reads one of the digests that a source can make, of each key on every node.
+func (c *confirmation) digestsBy(ctx context.Context, chunk []indexed, digest func(table.Source) string) ([][]*int64, error) {
+	keys := keysOf(chunk)
+	now := make([][]*int64, len(c.job.nodes))
+	err := c.job.inSnapshots(ctx, func(txs []plan.Tx) error {
+		return c.job.onAll(ctx, func(ctx context.Context, node int) (err error) {
+			source := c.job.plan.Sources[node]
+			source.Digest = digest(source)
+			txs[node].Last()
+			now[node], err = txs[node].Digests(ctx, source, keys)
+			return err
+		})
+	})
+	return now, err
+}
+
+func allSame(digests []*int64) bool {
+	for _, d := range digests[1:] {
+		if !sameDigest(digests[0], d) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameDigests(a, b []*int64) bool {
+	for i := range a {
+		if !sameDigest(a[i], b[i]) {
+			return false
+		}
+	}
+	return true
+}

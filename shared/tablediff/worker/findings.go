@@ -1,0 +1,380 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"ace/shared/difffile"
+	"ace/shared/fault"
+	"ace/shared/table"
+	"ace/shared/tablediff/plan"
+	"ace/shared/texts"
+)
+
+// report reads the rows of every candidate from a place on that is not resolved and writes what differs. The text of the rows has
+// the final word. Candidates beyond max_diff_rows of all their pairs are only counted, by digest.
+func (c *confirmation) report(ctx context.Context, from int64) error {
+	if from == 0 {
+		c.position = slices.Clone(c.job.unit.Before)
+	}
+	return c.candidates(ctx, from, func(chunk []indexed) error {
+		var full, counted []indexed
+		for _, candidate := range chunk {
+			within := c.advance(candidate) || c.job.plan.HasKeyVariants() // whose spellings only the rows tell
+			switch {
+			case c.resolved.Has(candidate.at):
+				c.job.totals.Resolved++
+			case within:
+				full = append(full, candidate)
+			default:
+				counted = append(counted, candidate)
+			}
+		}
+		switch {
+		case !c.atRest:
+		case len(counted) > 0: // by digests that have come to rest
+			return movedError{chunk[0].at}
+		case len(full) > probedKeys:
+			if err := c.write(ctx, full[:probedKeys]); err != nil {
+				return err
+			}
+			full = full[probedKeys:]
+			if c.job.totals.Resolved > c.job.totals.Mismatched {
+				return movedError{full[0].at}
+			}
+		}
+		// The limit is passed once and for all, so what is counted comes after what is written.
+		if err := c.write(ctx, full); err != nil {
+			return err
+		}
+		return c.count(ctx, counted)
+	})
+}
+
+// movedError ends the report of candidates at rest.
+type movedError struct{ at int64 } // the first that was not reported
+
+func (movedError) Error() string { return "candidates have to be looked at by themselves" }
+
+// reportAtRest is report as long as every candidate is as the first pass saw it, or equal, and most differ: then one look tells all,
+// and reading the digests first would be work for nothing. Otherwise it gives the first candidate that is still to be reported.
+func (c *confirmation) reportAtRest(ctx context.Context) (from int64, done bool, err error) {
+	if c.job.plan.HasKeyVariants() { // such candidates are not judged one by one
+		return 0, false, nil
+	}
+	c.atRest = true
+	err = c.report(ctx, 0)
+	c.atRest = false
+	if end := (movedError{}); errors.As(err, &end) {
+		c.position = slices.Clone(c.job.unit.Before)
+		err = c.candidates(ctx, 0, func(chunk []indexed) error {
+			for _, candidate := range chunk {
+				if candidate.at < end.at {
+					c.advance(candidate)
+				}
+			}
+			return nil
+		})
+		return end.at, false, err
+	}
+	return 0, true, err
+}
+
+// advance counts a candidate for its pairs and says whether one of them still wants its rows.
+func (c *confirmation) advance(candidate indexed) bool {
+	if candidate.Digest == nil { // nobody knows
+		return true
+	}
+	within := false
+	for p, pair := range c.pairs {
+		if !sameDigest(candidate.Digest[pair.A], candidate.Digest[pair.B]) {
+			c.position[p]++
+			within = within || c.position[p] <= c.job.plan.MaxDiffRows+limitSlack
+		}
+	}
+	return within
+}
+
+// write reads whole rows and writes what differs.
+func (c *confirmation) write(ctx context.Context, chunk []indexed) error {
+	if len(chunk) == 0 {
+		return nil
+	}
+	return c.job.inSnapshots(ctx, func(txs []plan.Tx) error {
+		if err := c.findSpellings(ctx, txs, chunk); err != nil {
+			return err
+		}
+		if err := c.judgeAll(ctx, txs, chunk); err != nil {
+			return err
+		}
+		return c.checkRespelt(ctx, txs)
+	})
+}
+
+// noDigest stands for a digest that is not wanted.
+const noDigest = "0::bigint"
+
+// judgeAll reads all nodes in step, so that no more than one row of each is in memory.
+func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, chunk []indexed) error {
+	streams := make([]*lookahead, len(txs))
+	for node, tx := range txs {
+		source := c.job.plan.Sources[node]
+		if c.job.plan.ConfirmDelay == 0 && !c.job.plan.HasKeyVariants() { // nobody looks at it
+			source.Digest = noDigest
+		}
+		stream, err := tx.Rows(ctx, source, keysOf(chunk))
+		if err != nil {
+			return err
+		}
+		defer stream.Close() //nolint:errcheck // read to its end below, or given up with an error
+		streams[node] = &lookahead{stream: stream}
+	}
+	rows := make([]*table.KeyedRow, len(streams))
+	for i, candidate := range chunk {
+		for node, stream := range streams {
+			row, err := stream.at(i)
+			if err != nil {
+				return err
+			}
+			rows[node] = row
+		}
+		c.take(rows)
+		if c.atRest && c.hasMoved(candidate) {
+			return movedError{candidate.at}
+		}
+		if err := c.judge(candidate); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take takes what the nodes have of the key that is judged next.
+func (c *confirmation) take(rows []*table.KeyedRow) {
+	for node, row := range rows {
+		c.texts[node], c.digest[node] = nil, nil
+		if row != nil {
+			c.texts[node], c.digest[node] = row.Row, &row.Digest
+		}
+	}
+}
+
+// hasMoved says whether the rows of a candidate are neither those of the first pass nor the same everywhere.
+func (c *confirmation) hasMoved(candidate indexed) bool {
+	return !sameDigests(c.digest, candidate.Digest) && !allSame(c.digest)
+}
+
+// judge compares the rows of one key and writes the finding.
+func (c *confirmation) judge(candidate indexed) error {
+	totals := &c.job.totals
+	texts, digest := c.texts, c.digest
+	defer clear(texts)
+	c.job.absentIn(candidate.Key, digest)
+	if candidate.Digest == nil {
+		totals.Unasked++
+		countRows(totals, digest)
+	}
+	if c.isRespelt(candidate.Key, texts, digest) {
+		totals.Respelt++
+		totals.Keys--
+		return nil
+	}
+	differs := c.countPairs(texts)
+	if !slices.Contains(differs, true) {
+		totals.Resolved++
+		return nil
+	}
+	unsettled := c.isUnsettled(candidate, digest)
+	c.countKey(candidate, unsettled)
+	return c.keep(plan.Finding{Unsettled: unsettled, Differs: differs}, c.spelling(candidate.Key, texts), texts)
+}
+
+// keep writes a finding to the part: its rows as the document will have them.
+func (c *confirmation) keep(f plan.Finding, key table.Key, rows []table.Row) (err error) {
+	c.key = texts.AppendKey(c.key[:0], key)
+	f.Key, f.Rows = c.key, c.rows
+	for node, text := range rows {
+		f.Rows[node] = nil
+		if text == nil {
+			continue
+		}
+		c.encoded[node], err = c.encoder.Append(c.encoded[node][:0], difffile.Row(text))
+		f.Rows[node] = c.encoded[node]
+		if err != nil {
+			return fault.Wrap(err, fault.Internal, "the row with key %s on node %q cannot be written: %v", key, c.job.plan.Nodes[node], err)
+		}
+	}
+	c.job.line = f.AppendLine(c.job.line[:0])
+	return c.job.out.Line(c.job.line)
+}
+
+// countKey counts a key that differs.
+func (c *confirmation) countKey(candidate indexed, unsettled bool) {
+	c.job.totals.Mismatched++
+	if unsettled {
+		c.job.totals.Unsettled++
+	}
+	if block := int64(candidate.Block); !c.blocks.Has(block) {
+		c.blocks.Add(block)
+		c.job.totals.Blocks++
+	}
+}
+
+// isUnsettled says whether a row has changed since it was last seen at rest.
+func (c *confirmation) isUnsettled(candidate indexed, now []*int64) bool {
+	if c.job.plan.ConfirmDelay == 0 {
+		return false
+	}
+	known, ok := c.settled[candidate.at]
+	if !ok {
+		known = candidate.Digest
+	}
+	return c.unsettled[candidate.at] || !sameDigests(now, known)
+}
+
+// countPairs counts the difference for each pair that has one, and says which have. That holds until the next call.
+func (c *confirmation) countPairs(rows []table.Row) []bool {
+	differs := c.differs
+	clear(differs)
+	for p, pair := range c.pairs {
+		a, b, totals := rows[pair.A], rows[pair.B], &c.job.totals.Pairs[p]
+		switch {
+		case a == nil && b == nil:
+			continue
+		case b == nil:
+			totals.OnlyA++
+		case a == nil:
+			totals.OnlyB++
+		case a.Equal(b):
+			continue
+		default:
+			totals.Different++
+			for i := range a {
+				if !table.SameValue(a[i], b[i]) {
+					totals.Columns[i]++
+				}
+			}
+		}
+		differs[p] = true
+	}
+	return differs
+}
+
+// count counts candidates beyond the limit by their digests, without their rows.
+func (c *confirmation) count(ctx context.Context, chunk []indexed) error {
+	if len(chunk) == 0 {
+		return nil
+	}
+	now, err := c.digests(ctx, chunk)
+	if err != nil {
+		return err
+	}
+	texts, err := c.textDigests(ctx, chunk, now)
+	if err != nil {
+		return err
+	}
+	for i, candidate := range chunk {
+		digest := digestsAt(now, i)
+		unsettled := c.isUnsettled(candidate, digest)
+		if text, read := texts[i]; read {
+			digest = text
+		}
+		c.job.absentIn(candidate.Key, digest)
+		if !c.countPairsByDigest(digest) {
+			c.job.totals.Resolved++
+			continue
+		}
+		c.countKey(candidate, unsettled)
+	}
+	return nil
+}
+
+// textDigests reads the digests of the texts of those candidates whose rows may differ below the text only. The result
+// goes by the candidates' places in chunk.
+func (c *confirmation) textDigests(ctx context.Context, chunk []indexed, now [][]*int64) (map[int][]*int64, error) {
+	if c.job.plan.Sources[0].TextDigest == "" {
+		return nil, nil //nolint:nilnil // every digest is one of texts
+	}
+	var doubtful []indexed
+	var places []int
+	for i, candidate := range chunk {
+		if digest := slices.DeleteFunc(digestsAt(now, i), func(d *int64) bool { return d == nil }); len(digest) > 1 && !allSame(digest) {
+			doubtful = append(doubtful, candidate)
+			places = append(places, i)
+		}
+	}
+	if len(doubtful) == 0 {
+		return nil, nil //nolint:nilnil // there is nothing to ask
+	}
+	texts, err := c.digestsBy(ctx, doubtful, func(s table.Source) string { return s.TextDigest })
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[int][]*int64, len(places))
+	for i, place := range places {
+		found[place] = digestsAt(texts, i)
+	}
+	return found, nil
+}
+
+// digestsAt returns the digest of the i-th key on each node.
+func digestsAt(digests [][]*int64, i int) []*int64 {
+	of := make([]*int64, len(digests))
+	for node := range digests {
+		of[node] = digests[node][i]
+	}
+	return of
+}
+
+func (c *confirmation) countPairsByDigest(digest []*int64) bool {
+	differs := false
+	for p, pair := range c.pairs {
+		a, b, totals := digest[pair.A], digest[pair.B], &c.job.totals.Pairs[p]
+		if sameDigest(a, b) {
+			continue
+		}
+		differs, totals.Limited = true, true
+		switch {
+		case b == nil:
+			totals.OnlyA++
+		case a == nil:
+			totals.OnlyB++
+		default:
+			totals.Different++
+		}
+	}
+	return differs
+}
+
+func keysOf(chunk []indexed) []table.Key {
+	keys := make([]table.Key, len(chunk))
+	for i, candidate := range chunk {
+		keys[i] = candidate.Key
+	}
+	return keys
+}
+
+// lookahead reads a stream of rows in step with others.
+type lookahead struct {
+	stream table.RowStream
+	row    table.KeyedRow
+	place  int
+	filled bool
+}
+
+// at gives the row of the i-th key, nil if there is none. It must be called for 0, 1, 2 and so on, and holds until the next call.
+func (l *lookahead) at(i int) (*table.KeyedRow, error) {
+	if !l.filled {
+		place, row, err := l.stream.Next()
+		if err != nil {
+			return nil, err
+		}
+		l.place, l.row, l.filled = place, row, true
+	}
+	if l.place != i { // -1, the end, is met again and again
+		return nil, nil //nolint:nilnil // no row is an answer
+	}
+	l.filled = false
+	return &l.row, nil
+}

@@ -1,0 +1,149 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"ace/shared/fanout"
+	"ace/shared/fault"
+	"ace/shared/table"
+	"ace/shared/tablediff/plan"
+)
+
+// The keys of a rerun often lie close together: those that an outage left behind, or all of a table. To read a range of the key's
+// index then costs half of what it costs to look each of its keys up. What a range shows is taken only where it cannot be
+// mistaken: every node has the same keys there, and each key of the rerun is one of them, letter by letter. All other
+// keys are looked up.
+
+const (
+	// rangeKeys is how many keys are read as one range.
+	rangeKeys = 256
+	// closeTogether: a range that holds this many times as many rows is not read.
+	closeTogether = 2
+)
+
+// digests gives the digest of each key's row on every node; nil where there is none. The transactions end with it.
+func (j *job) digests(ctx context.Context, txs []plan.Tx, keys []table.Key) ([][]*int64, error) {
+	found := make([][]*int64, len(txs))
+	for node := range found {
+		found[node] = make([]*int64, len(keys))
+	}
+	left := fanout.Indexes(len(keys))
+	if j.readsRanges(len(keys)) {
+		var err error
+		if left, err = j.digestRanges(ctx, txs, keys, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, j.lookUp(ctx, txs, keys, left, found)
+}
+
+// readsRanges says whether trying is worth it.
+func (j *job) readsRanges(keys int) bool {
+	return keys > 4*rangeKeys && !j.plan.ByText && j.plan.Sources[0].KeyDigest != ""
+}
+
+// lookUp reads the digests of the keys of some places.
+func (j *job) lookUp(ctx context.Context, txs []plan.Tx, keys []table.Key, places []int, found [][]*int64) error {
+	wanted := make([]table.Key, len(places))
+	for i, place := range places {
+		wanted[i] = keys[place]
+	}
+	return j.onAll(ctx, func(ctx context.Context, node int) error {
+		txs[node].Last()
+		digests, err := txs[node].Digests(ctx, j.sources[node], wanted)
+		for i, digest := range digests {
+			found[node][places[i]] = digest
+		}
+		return err
+	})
+}
+
+// digestRanges fills in what ranges show of the keys, and gives the places of the others. One range tells whether the keys lie
+// close together.
+func (j *job) digestRanges(ctx context.Context, txs []plan.Tx, keys []table.Key, found [][]*int64) (left []int, err error) {
+	var ranges []table.Range // but for the last keys, which no key follows
+	for from := 0; from+rangeKeys < len(keys); from += rangeKeys {
+		ranges = append(ranges, table.Range{Lo: keys[from], Hi: keys[from+rangeKeys]})
+	}
+	middle := len(ranges) / 2
+	if prints, err := j.fingerprintsOf(ctx, txs, ranges[middle:middle+1]); err != nil || prints == nil {
+		return fanout.Indexes(len(keys)), err
+	}
+	prints, err := j.fingerprintsOf(ctx, txs, ranges)
+	if err != nil || prints == nil {
+		return fanout.Indexes(len(keys)), err
+	}
+	for i := range ranges {
+		from := i * rangeKeys
+		ok, err := fillIn(nthOf(prints, i), keys[from:from+rangeKeys], from, found)
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Internal, "node %q: keys of %s cannot be read", j.plan.Nodes[0], plan.DescribeRange(ranges[i]))
+		}
+		if !ok {
+			left = appendPlaces(left, from, from+rangeKeys)
+		}
+	}
+	return appendPlaces(left, len(ranges)*rangeKeys, len(keys)), nil
+}
+
+func appendPlaces(places []int, from, to int) []int {
+	for place := from; place < to; place++ {
+		places = append(places, place)
+	}
+	return places
+}
+
+// fingerprintsOf gives the fingerprints of each range on every node, or nil if one holds far more rows than keys are wanted.
+func (j *job) fingerprintsOf(ctx context.Context, txs []plan.Tx, ranges []table.Range) ([][]table.Fingerprint, error) {
+	prints := make([][]table.Fingerprint, len(txs))
+	tooMany := make([]bool, len(txs))
+	const each = closeTogether * rangeKeys
+	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
+		source := j.sources[node]
+		source.Filter = "" // keys are looked at whether it selects their rows or not
+		prints[node], err = txs[node].Fingerprints(ctx, source, ranges, node == 0, each, each*int64(len(ranges)))
+		if errors.Is(err, table.ErrMore) {
+			tooMany[node], err = true, nil
+		}
+		return err
+	})
+	if err != nil || slices.Contains(tooMany, true) {
+		return nil, err
+	}
+	return prints, nil
+}
+
+// fillIn takes the digests of some keys, from a place on, out of what the nodes say of their range. false: the nodes have not the same
+// keys there, or not each of these.
+func fillIn(prints []table.Fingerprint, keys []table.Key, from int, found [][]*int64) (bool, error) {
+	first := prints[0]
+	for _, other := range prints[1:] {
+		if other.KeyDigest != first.KeyDigest || len(other.Rows) != len(first.Rows) {
+			return false, nil
+		}
+	}
+	there, err := first.KeysAt(fanout.Indexes(len(first.Rows)))
+	if err != nil {
+		return false, err
+	}
+	places := make([]int, 0, len(keys))
+	for place, key := range there {
+		if place > 0 && key.Equal(there[place-1]) { // looking it up says what is wrong with that
+			return false, nil
+		}
+		if len(places) < len(keys) && key.Equal(keys[len(places)]) {
+			places = append(places, place)
+		}
+	}
+	if len(places) < len(keys) {
+		return false, nil
+	}
+	for node := range prints {
+		for i, place := range places {
+			found[node][from+i] = &prints[node].Rows[place]
+		}
+	}
+	return true, nil
+}

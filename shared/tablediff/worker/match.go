@@ -1,0 +1,188 @@
+package worker
+
+import (
+	"slices"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+	"ace/shared/tablediff/plan"
+)
+
+// entry is one key while the lists of the nodes are matched: digest and place in the list, per node.
+type entry struct {
+	key    table.Key
+	digest []*int64
+	place  []int
+}
+
+func (e *entry) differs() bool {
+	for _, d := range e.digest[1:] {
+		if !sameDigest(e.digest[0], d) {
+			return true
+		}
+	}
+	return false
+}
+
+// twiceError says that a node has two rows of one key, which a sound index does not allow: one would hide the other.
+type twiceError struct {
+	node int
+	key  table.Key
+}
+
+// Error names the key.
+func (e *twiceError) Error() string { return "two rows have the key " + e.key.String() }
+
+// matchRange matches what the nodes list of one range, each in key order, and gives the candidates in key order and the
+// number of distinct keys. Keys are matched by their text; rank, which has a server sort keys, decides about the rest:
+// it tells which texts are equal keys (1.0 and 1.00), and it orders keys of which no single node has all. A node that
+// lists a key twice is a twiceError.
+func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) ([]plan.Candidate, int64, error) {
+	if aligned(lists) {
+		return matchAligned(lists), int64(len(lists[0])), nil
+	}
+	entries, err := matchByText(lists)
+	if err != nil {
+		return nil, 0, err
+	}
+	differing := slices.DeleteFunc(slices.Clone(entries), func(e *entry) bool { return !e.differs() })
+	if len(differing) == 0 {
+		return nil, int64(len(entries)), nil
+	}
+	keys := int64(len(entries))
+	if node := hasAll(differing, len(lists)); node >= 0 {
+		slices.SortFunc(differing, func(a, b *entry) int { return a.place[node] - b.place[node] })
+	} else {
+		merged, err := mergeByRank(differing, rank)
+		if err != nil {
+			return nil, 0, err
+		}
+		keys -= int64(len(differing) - len(merged))
+		differing = merged
+	}
+	candidates := make([]plan.Candidate, 0, len(differing))
+	for _, e := range differing {
+		if e.differs() {
+			candidates = append(candidates, plan.Candidate{Key: e.key, Digest: e.digest})
+		}
+	}
+	return candidates, keys, nil
+}
+
+// aligned says whether all nodes list the same keys, as they do where rows were only changed: then nothing needs to be
+// looked up. Lists are in key order, so a key listed twice would follow itself.
+func aligned(lists [][]table.Listed) bool {
+	for _, list := range lists[1:] {
+		if len(list) != len(lists[0]) {
+			return false
+		}
+	}
+	for i, row := range lists[0] {
+		if i > 0 && row.Key.Equal(lists[0][i-1].Key) {
+			return false
+		}
+		for _, list := range lists[1:] {
+			if !list[i].Key.Equal(row.Key) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func matchAligned(lists [][]table.Listed) []plan.Candidate {
+	var candidates []plan.Candidate
+	for i, row := range lists[0] {
+		differs := false
+		for _, list := range lists[1:] {
+			differs = differs || list[i].Digest != row.Digest
+		}
+		if !differs {
+			continue
+		}
+		digests := make([]*int64, len(lists))
+		for node, list := range lists {
+			digests[node] = &list[i].Digest
+		}
+		candidates = append(candidates, plan.Candidate{Key: row.Key, Digest: digests})
+	}
+	return candidates
+}
+
+func matchByText(lists [][]table.Listed) ([]*entry, error) {
+	byText := map[string]*entry{}
+	var entries []*entry
+	for node, list := range lists {
+		for place, row := range list {
+			text := textOf(row.Key)
+			e := byText[text]
+			if e == nil {
+				e = &entry{key: row.Key, digest: make([]*int64, len(lists)), place: make([]int, len(lists))}
+				byText[text] = e
+				entries = append(entries, e)
+			}
+			if e.digest[node] != nil {
+				return nil, &twiceError{node, row.Key}
+			}
+			digest := row.Digest
+			e.digest[node], e.place[node] = &digest, place
+		}
+	}
+	return entries, nil
+}
+
+// hasAll gives a node that has every one of these keys, or -1. All keys of one node are distinct and in order.
+func hasAll(entries []*entry, nodes int) int {
+	for node := range nodes {
+		if !slices.ContainsFunc(entries, func(e *entry) bool { return e.digest[node] == nil }) {
+			return node
+		}
+	}
+	return -1
+}
+
+// mergeByRank sorts entries and makes one of those whose keys the index holds equal; the first node's text stays.
+func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*entry, error) {
+	keys := make([]table.Key, len(entries))
+	for i, e := range entries {
+		keys[i] = e.key
+	}
+	ranks, err := rank(keys)
+	if err != nil {
+		return nil, err
+	}
+	if len(ranks) != len(keys) {
+		return nil, fault.New(fault.Internal, "%d of %d keys were sorted", len(ranks), len(keys))
+	}
+	order := make([]int, len(entries))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return ranks[a] - ranks[b] })
+	var merged []*entry
+	for i, at := range order {
+		e := entries[at]
+		if i == 0 || ranks[order[i-1]] != ranks[at] {
+			merged = append(merged, e)
+			continue
+		}
+		if err := merged[len(merged)-1].take(e); err != nil {
+			return nil, err
+		}
+	}
+	return merged, nil
+}
+
+// take adds the rows of another spelling of the key.
+func (e *entry) take(o *entry) error {
+	for node, digest := range o.digest {
+		switch {
+		case digest == nil:
+		case e.digest[node] != nil:
+			return &twiceError{node, o.key}
+		default:
+			e.digest[node] = digest
+		}
+	}
+	return nil
+}

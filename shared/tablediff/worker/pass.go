@@ -1,0 +1,165 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"ace/shared/tablediff/plan"
+)
+
+// pass lets the units that read the pages of a table share one snapshot of every node: an update may move a row to other
+// pages, and units that each saw the table as of their own moment would meet it twice or not at all. Its transactions stay
+// open from unit to unit. There are never more of them on a node than the task has slots, since only who holds a slot takes
+// some.
+type pass struct {
+	longest time.Duration // a snapshot serves no unit that begins later than that
+
+	mu   sync.Mutex
+	over bool
+	now  *snapshot // nil: the next unit takes one
+	idle []*reading
+}
+
+// snapshot is what all nodes held at about one moment.
+type snapshot struct {
+	id    string   // in the parts of the units that have read it
+	names []string // by which the nodes' transactions can take it; nil: none but those that have it
+	since time.Time
+	open  int // readings
+}
+
+// reading is a transaction on every node, all of one snapshot.
+type reading struct {
+	of  *snapshot
+	txs []plan.Tx
+}
+
+// inPass runs fn with a transaction on every node. They see what those of all other units of the pass see, where all are
+// done in this process; the totals say which snapshot that was.
+func (j *job) inPass(ctx context.Context, fn func([]plan.Tx) error) error {
+	if j.pass == nil {
+		j.totals.Snapshot = rand.Text()
+		return j.inSnapshots(ctx, fn)
+	}
+	release, err := j.slots.take(ctx, j.plan.TaskID, j.plan.Workers)
+	if err != nil {
+		return err
+	}
+	defer release()
+	r, err := j.pass.take(ctx, j)
+	if err != nil {
+		return err
+	}
+	sound := false
+	defer func() { j.pass.put(r, sound) }() // after a panic too
+	j.totals.Snapshot = r.of.id
+	err = fn(r.txs)
+	sound = err == nil
+	return err
+}
+
+// announce comes before each call within inPass; last says that it is the unit's last. A pass goes on with its snapshot, but
+// without the locks of a call; a snapshot of the unit's own ends with the last.
+func (j *job) announce(txs []plan.Tx, last bool) {
+	for _, tx := range txs {
+		switch {
+		case j.pass != nil:
+			tx.Keep()
+		case last:
+			tx.Last()
+		}
+	}
+}
+
+// take gives a reading of the pass's snapshot, one that is idle or a new one.
+func (p *pass) take(ctx context.Context, j *job) (*reading, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now != nil && time.Since(p.now.since) > p.longest {
+		p.renew()
+	}
+	if len(p.idle) > 0 {
+		r := p.idle[0]
+		p.idle = p.idle[1:]
+		return r, nil
+	}
+	txs, err := j.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.join(ctx, j, txs); err != nil {
+		closeAll(txs)
+		return nil, err
+	}
+	p.now.open++
+	return &reading{of: p.now, txs: txs}, nil
+}
+
+// join has new transactions see the pass's snapshot; if it has none, theirs becomes that.
+func (p *pass) join(ctx context.Context, j *job, txs []plan.Tx) error {
+	if p.now != nil && p.now.names != nil {
+		err := j.onAll(ctx, func(ctx context.Context, node int) error { return txs[node].Import(ctx, p.now.names[node]) })
+		if err != nil {
+			p.renew() // it went with the transaction that had it first
+		}
+		return err
+	}
+	taken := &snapshot{id: rand.Text(), since: time.Now()}
+	if j.plan.Workers > 1 { // else nobody could come to take it too
+		taken.names = make([]string, len(txs))
+		err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
+			taken.names[node], err = txs[node].Export(ctx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	p.now = taken
+	return nil
+}
+
+// put takes a reading back. One that failed is closed, and so are the idle ones: they may have lost the same node.
+func (p *pass) put(r *reading, sound bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if sound && !p.over && r.of == p.now {
+		p.idle = append(p.idle, r)
+		return
+	}
+	r.close()
+	if !sound {
+		p.closeIdle()
+	}
+	if p.now != nil && p.now.open == 0 {
+		p.now = nil
+	}
+}
+
+// renew has the next unit take a new snapshot.
+func (p *pass) renew() {
+	p.closeIdle()
+	p.now = nil
+}
+
+// end closes what is open. Units that come later have snapshots of their own.
+func (p *pass) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	p.renew()
+}
+
+func (p *pass) closeIdle() {
+	for _, r := range p.idle {
+		r.close()
+	}
+	p.idle = nil
+}
+
+func (r *reading) close() {
+	closeAll(r.txs)
+	r.of.open--
+}

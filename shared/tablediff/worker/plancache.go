@@ -1,0 +1,63 @@
+package worker
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
+
+	"ace/shared/archive"
+	"ace/shared/tablediff/plan"
+)
+
+const cachedPlans = 4
+
+// planCache keeps the plans of the latest tasks. A plan that many units want at once is read once, and no task waits for
+// another's plan.
+type planCache struct {
+	reads singleflight.Group
+	mu    sync.Mutex
+	plans []*plan.Plan
+}
+
+func (c *planCache) get(ctx context.Context, store archive.Store, taskID string) (*plan.Plan, error) {
+	for {
+		if p := c.find(taskID); p != nil {
+			return p, nil
+		}
+		read, err, _ := c.reads.Do(taskID, func() (any, error) {
+			p, err := plan.Load(ctx, store, taskID)
+			if err != nil {
+				return ctx.Err(), err
+			}
+			c.keep(p)
+			return p, nil
+		})
+		if p, ok := read.(*plan.Plan); ok {
+			return p, nil
+		}
+		if read == nil || ctx.Err() != nil {
+			return nil, err
+		}
+		// The context that ended was another unit's.
+	}
+}
+
+func (c *planCache) find(taskID string) *plan.Plan {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.IndexFunc(c.plans, func(p *plan.Plan) bool { return p.TaskID == taskID }); i >= 0 {
+		return c.plans[i]
+	}
+	return nil
+}
+
+func (c *planCache) keep(p *plan.Plan) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.plans = append(c.plans, p)
+	if len(c.plans) > cachedPlans {
+		c.plans = c.plans[1:]
+	}
+}

@@ -1,0 +1,203 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"ace/shared/archive"
+	"ace/shared/fault"
+	"ace/shared/table"
+	"ace/shared/tablediff/plan"
+)
+
+// Where ranges are of the key's text, two spellings of one key (A and a as citext) are two candidates that find the same
+// rows. The one spelt as on the first node that has a row stands for both; but only a candidate can, and the row of that
+// spelling is none if table_filter passes it over, or if it came after the first pass.
+
+// respelling is a candidate whose row some node spells otherwise.
+type respelling struct {
+	own, other table.Key
+	digest     []*int64 // per node, of the rows found by its own spelling
+}
+
+// findSpellings finds out which other spellings of the keys of a chunk are candidates, in the snapshots that the rows
+// will be read in. A key that every node had spelt alike has no other.
+func (c *confirmation) findSpellings(ctx context.Context, txs []plan.Tx, chunk []indexed) error {
+	if !c.job.plan.HasKeyVariants() {
+		return nil
+	}
+	c.spelt = map[string]bool{}
+	partial := slices.DeleteFunc(slices.Clone(chunk), func(i indexed) bool { return !slices.Contains(i.Digest, nil) })
+	others, err := c.otherSpellings(ctx, txs, keysOf(partial))
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	for index := 0; ; index++ { // another spelling may lie in any part
+		err := c.candidatesOf(ctx, index, 0, func(candidates []indexed) error {
+			for _, candidate := range candidates {
+				if text := textOf(candidate.Key); others[text] {
+					c.spelt[text] = true
+				}
+			}
+			return nil
+		})
+		if errors.Is(err, archive.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// otherSpellings gives the keys of the rows that a node spells otherwise.
+func (c *confirmation) otherSpellings(ctx context.Context, txs []plan.Tx, keys []table.Key) (map[string]bool, error) {
+	perNode := make([]map[string]bool, len(txs))
+	err := c.job.onAll(ctx, func(ctx context.Context, node int) (err error) {
+		source := c.job.plan.Sources[node]
+		source.Columns, source.Digest = source.Key, "0"
+		perNode[node], err = spellings(ctx, txs[node], source, keys)
+		return err
+	})
+	others := map[string]bool{}
+	for _, texts := range perNode {
+		maps.Copy(others, texts)
+	}
+	return others, err
+}
+
+// spellings gives the keys that one node spells otherwise.
+func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []table.Key) (map[string]bool, error) {
+	others := map[string]bool{}
+	if len(keys) == 0 {
+		return others, nil
+	}
+	stream, err := tx.Rows(ctx, keyOnly, keys)
+	if err != nil {
+		return nil, err
+	}
+	defer stream.Close() //nolint:errcheck // read to its end below, or given up with an error
+	for {
+		place, row, err := stream.Next()
+		if err != nil || place < 0 {
+			return others, err
+		}
+		if key := keyIn(row.Row); !key.Equal(keys[place]) {
+			others[textOf(key)] = true
+		}
+	}
+}
+
+// isRespelt says whether another spelling of a key stands for it: that of the first node whose row is spelt as some
+// candidate is. Every other spelling met is remembered to be checked.
+func (c *confirmation) isRespelt(key table.Key, rows []table.Row, digest []*int64) bool {
+	if !c.job.plan.HasKeyVariants() {
+		return false
+	}
+	for _, row := range rows {
+		if row == nil {
+			continue
+		}
+		other := keyInRow(c.job.plan, row)
+		if other.Equal(key) {
+			return false
+		}
+		c.respelt = append(c.respelt, respelling{own: key, other: other, digest: copied(digest)})
+		if c.spelt[textOf(other)] {
+			return true
+		}
+	}
+	return false
+}
+
+// copied gives digests that stay.
+func copied(digest []*int64) []*int64 {
+	out := make([]*int64, len(digest))
+	for node, x := range digest {
+		if x != nil {
+			stays := *x
+			out[node] = &stays
+		}
+	}
+	return out
+}
+
+// spelling is how a finding names a key that differs: in a rerun as its first row does, since the document may be of
+// another tool, which writes values in its own way.
+func (c *confirmation) spelling(key table.Key, rows []table.Row) table.Key {
+	if c.job.plan.Strategy != plan.Keys {
+		return key
+	}
+	for _, row := range rows {
+		switch {
+		case row == nil:
+		case c.hasKey(row, key):
+			return key
+		default:
+			return keyInRow(c.job.plan, row)
+		}
+	}
+	return key
+}
+
+// hasKey says whether a row spells its key so.
+func (c *confirmation) hasKey(row table.Row, key table.Key) bool {
+	for i, at := range c.keyAt {
+		if *row[at] != key[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// keyOf gives the key of a row.
+func keyInRow(p *plan.Plan, row table.Row) table.Key {
+	key := make(table.Row, 0, len(p.Key))
+	for _, at := range p.KeyColumns() {
+		key = append(key, row[at])
+	}
+	return keyIn(key)
+}
+
+// keyIn makes a key of its columns, which are never NULL. It may be kept: it does not hold on to the row's memory.
+func keyIn(columns table.Row) table.Key {
+	key := make(table.Key, len(columns))
+	for i, value := range columns {
+		key[i] = strings.Clone(*value)
+	}
+	return key
+}
+
+// textOf makes one text of a key: no text of PostgreSQL's contains NUL.
+func textOf(key table.Key) string { return strings.Join(key, "\x00") }
+
+// checkRespelt makes sure, in the snapshots the rows were read in, that the other spellings find the same rows. They
+// do not where the nodes disagree about which keys are equal (É and é as citext, in databases of different
+// locales): then a row could be left out that nobody else reports.
+func (c *confirmation) checkRespelt(ctx context.Context, txs []plan.Tx) error {
+	respelt := c.respelt
+	c.respelt = nil
+	if len(respelt) == 0 {
+		return nil
+	}
+	keys := make([]table.Key, len(respelt))
+	for i, r := range respelt {
+		keys[i] = r.other
+	}
+	return c.job.onAll(ctx, func(ctx context.Context, node int) error {
+		found, err := txs[node].Digests(ctx, c.job.plan.Sources[node], keys)
+		if err != nil {
+			return err
+		}
+		for i, r := range respelt {
+			if !sameDigest(found[i], r.digest[node]) {
+				return fault.New(fault.Invalid, "keys %s and %s are equal on one node but not on node %q: rows cannot be matched under these collations",
+					r.other, r.own, c.job.plan.Nodes[node])
+			}
+		}
+		return nil
+	})
+}

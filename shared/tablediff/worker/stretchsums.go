@@ -1,0 +1,33 @@
+package worker
+
+import (
+	"ace/shared/table"
+	"ace/shared/tablediff/plan"
+)
+
+// stretchSums adds up what some stretches hold.
+type stretchSums struct {
+	spans []table.Span
+	sums  [][]table.Sum // per span and coarse bucket
+}
+
+func newStretchSums(spans []table.Span, coarse int) *stretchSums {
+	return &stretchSums{spans: spans, sums: plan.NewSums(len(spans), coarse)}
+}
+
+func (s *stretchSums) add(span, bucket int, sum table.Sum) {
+	of := s.sums[span]
+	of[bucket%len(of)] = of[bucket%len(of)].Add(sum)
+}
+
+// stretches gives them, each with the horizon it was read at.
+func (s *stretchSums) stretches(horizons []int64) []plan.PageRange {
+	list := make([]plan.PageRange, len(s.spans))
+	for i, span := range s.spans {
+		list[i] = plan.PageRange{Span: span, Horizon: horizons[i], Sums: plan.PackSums(s.sums[i])}
+		for _, sum := range s.sums[i] {
+			list[i].Rows += sum.Rows
+		}
+	}
+	return list
+}

@@ -1,0 +1,180 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"ace/shared/archive"
+	"ace/shared/fanout"
+	"ace/shared/fault"
+	"ace/shared/part"
+	"ace/shared/table"
+	"ace/shared/tablediff/plan"
+)
+
+// Worker does single units of work. It remembers nothing but the plans it has read lately, which never change, and while
+// a pass over the pages of a table lasts its snapshot.
+type Worker struct {
+	store       archive.Store
+	nodes       plan.Opener
+	snapshotMax time.Duration
+	plans       planCache
+	slots       slots
+	passes      sync.Map // task id -> *pass
+}
+
+// NewWorker makes a worker. Units that begin within snapshotMax of one another may share a snapshot.
+func New(store archive.Store, nodes plan.Opener, snapshotMax time.Duration) *Worker {
+	return &Worker{store: store, nodes: nodes, snapshotMax: snapshotMax}
+}
+
+// Share has the units of a task that are done from now on, and that read the pages of its table, read one snapshot of every
+// node, until the function it gives is called. That is when the last of them has returned.
+func (w *Worker) Share(taskID string) (end func()) {
+	p := &pass{longest: w.snapshotMax}
+	w.passes.Store(taskID, p)
+	return func() {
+		w.passes.CompareAndDelete(taskID, p)
+		p.end()
+	}
+}
+
+// Do does one unit and gives the totals of the part that is stored afterwards. If somebody else has stored the part
+// before, or does so meanwhile, theirs counts.
+func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
+	if totals, err := plan.ReadTotals(ctx, w.store, u); err == nil || fault.CodeOf(err) != fault.NotFound {
+		return totals, err
+	}
+	p, err := w.plans.get(ctx, w.store, u.TaskID)
+	if err != nil {
+		return plan.Totals{}, err
+	}
+	if p.Hash() != u.PlanHash {
+		return plan.Totals{}, fault.New(fault.Internal, "unit %s of task %s was made for another plan", u.Name(), u.TaskID)
+	}
+	if err := u.Check(p); err != nil {
+		return plan.Totals{}, err
+	}
+	nodes, err := plan.OpenNodes(ctx, w.nodes, p)
+	if err != nil {
+		return plan.Totals{}, err
+	}
+	out, err := part.Create(ctx, w.store, u.PartKey(), u.PartHeader())
+	if err != nil {
+		return plan.Totals{}, err
+	}
+	defer out.Abort() // after a panic too
+	job := &job{unit: u, plan: p, nodes: nodes, sources: u.Sources(p), store: w.store, slots: &w.slots, out: out}
+	if shared, ok := w.passes.Load(u.TaskID); ok {
+		job.pass, _ = shared.(*pass)
+	}
+	if err := job.run(ctx); err != nil {
+		return plan.Totals{}, err
+	}
+	if u.Phase == plan.PhaseCompare || u.Phase == plan.PhaseConfirm {
+		job.totals.From, job.totals.To = u.From, u.To
+		job.totals.Range = p.KeyRange(u.From, u.To)
+	}
+	err = out.Seal(ctx, job.totals)
+	if errors.Is(err, archive.ErrPrecondition) {
+		return plan.ReadTotals(ctx, w.store, u)
+	}
+	return job.totals, err
+}
+
+// job is one unit being done.
+type job struct {
+	unit    plan.Unit
+	plan    *plan.Plan
+	nodes   []plan.Node
+	sources []table.Source // what the first pass reads of each node
+	store   archive.Store
+	slots   *slots
+	pass    *pass // nil: the unit has a snapshot of its own
+	out     *part.Writer
+	line    []byte // the row being written, reused
+	totals  plan.Totals
+}
+
+func (j *job) run(ctx context.Context) error {
+	switch j.unit.Phase {
+	case plan.PhaseAges:
+		return j.scan(ctx, j.pageAges, plan.PageSums.AgedRows)
+	case plan.PhaseChanged:
+		return j.scanChanged(ctx)
+	case plan.PhaseBuckets:
+		return j.sum(ctx, table.Grouping{Buckets: j.plan.Buckets})
+	case plan.PhaseScan:
+		return j.sum(ctx, table.Grouping{Bounds: j.plan.Layout.Bounds})
+	case plan.PhaseCompare:
+		return j.compare(ctx)
+	case plan.PhaseConfirm:
+		return j.confirm(ctx)
+	}
+	return fault.New(fault.Internal, "there is no phase %q", j.unit.Phase)
+}
+
+// begin opens a transaction on every node once the task has a slot free; no unit takes a second slot while it holds one.
+func (j *job) begin(ctx context.Context) ([]plan.Tx, func(), error) {
+	release, err := j.slots.take(ctx, j.plan.TaskID, j.plan.Workers)
+	if err != nil {
+		return nil, nil, err
+	}
+	txs, err := j.open(ctx)
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return txs, func() {
+		defer release()
+		closeAll(txs)
+	}, nil
+}
+
+// open opens a transaction on every node. The connections are taken in one order by everybody, so that units that need
+// several never wait for each other in a circle.
+func (j *job) open(ctx context.Context) ([]plan.Tx, error) {
+	var txs []plan.Tx
+	for i, node := range j.nodes {
+		access := j.plan.Sources[i].Access()
+		if j.pass != nil { // a snapshot that is kept between units must not keep a lock
+			access = access.Unguarded()
+		}
+		tx, err := node.Begin(ctx, access)
+		if err != nil {
+			closeAll(txs)
+			return nil, err
+		}
+		txs = append(txs, tx)
+	}
+	return txs, nil
+}
+
+// closeAll ends transactions, all at once.
+func closeAll(txs []plan.Tx) {
+	var wait sync.WaitGroup
+	for _, tx := range txs {
+		wait.Go(tx.Close)
+	}
+	wait.Wait()
+}
+
+// rank has the first node sort keys, in a transaction of its own.
+func (j *job) rank(ctx context.Context) func([]table.Key) ([]int, error) {
+	return func(keys []table.Key) ([]int, error) {
+		release, err := j.slots.take(ctx, j.plan.TaskID, j.plan.Workers)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		return j.nodes[0].RankKeys(ctx, j.plan.Sources[0], keys)
+	}
+}
+
+// onAll runs fn for every node at once.
+func (j *job) onAll(ctx context.Context, fn func(ctx context.Context, node int) error) error {
+	return fanout.Each(ctx, len(j.nodes), slices.Values(fanout.Indexes(len(j.nodes))), fn)
+}
