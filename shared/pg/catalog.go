@@ -23,7 +23,7 @@ const catalogPath = "pg_catalog, pg_temp"
 // It also digests constants with the seeds, of every kind that the digest treats by
 // itself: nodes that give different answers must be compared by the portable checksum.
 func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error) {
-	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
+	tx, err := n.beginCatalog(ctx)
 	if err != nil {
 		return nil, err
 	}

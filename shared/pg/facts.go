@@ -14,7 +14,7 @@ import (
 
 // Facts reads what the proof by ages stands on. What the role may not read is no error: it proves nothing then.
 func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, error) {
-	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
+	tx, err := n.beginCatalog(ctx)
 	if err != nil {
 		return table.Facts{}, err
 	}

@@ -33,7 +33,7 @@ func (n *Node) Login(ctx context.Context) (table.Login, error) {
 
 func (n *Node) login(ctx context.Context) (table.Login, error) {
 	login := table.Login{Node: n.name, Address: n.address}
-	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
+	tx, err := n.beginCatalog(ctx)
 	if err != nil {
 		return login, err
 	}

@@ -55,7 +55,7 @@ func (r *RepairTx) Position(ctx context.Context) (lsn string, err error) {
 // FlushLog has the node's log on disk as far as it has come, by committing an empty message, which PostgreSQL's own
 // subscriptions do not ask for: subscribers are sent no more than that, and where nobody else commits they would wait. A standby has nothing to write.
 func (n *Node) FlushLog(ctx context.Context) error {
-	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
+	tx, err := n.beginCatalog(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func behind(slot, lsn string, bytes *int64, found *bool) query {
 
 // ask runs queries of the catalogue in a transaction of their own.
 func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
-	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
+	tx, err := n.beginCatalog(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package pg
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +62,32 @@ var guarded = []setting{ //nolint:gochecknoglobals // a constant list
 	{"composite_type_mismatch", "error"},
 	{"zero_damaged_pages", "off"},
 	{"ignore_checksum_failure", "off"},
+}
+
+// catalogPlans are the planner settings of statements about system catalogs. These join many small
+// tables, always by the columns of an index: left to itself the planner takes longer to find a plan
+// than the plan takes to run, and hashes whole catalogs to find a few rows.
+var catalogPlans = []setting{ //nolint:gochecknoglobals // a constant list
+	{"join_collapse_limit", "1"},
+	{"from_collapse_limit", "1"},
+	{"enable_hashjoin", "off"},
+	{"enable_mergejoin", "off"},
+	{"enable_material", "off"},
+	{"enable_seqscan", "off"},
+}
+
+// withPlans returns the pinned settings with those of plans, which have precedence.
+func withPlans(plans []setting) []setting {
+	settings := slices.Clone(pinned)
+	for _, plan := range plans {
+		at := slices.IndexFunc(settings, func(s setting) bool { return s.name == plan.name })
+		if at < 0 {
+			settings = append(settings, plan)
+		} else {
+			settings[at] = plan
+		}
+	}
+	return settings
 }
 
 // planner settings per kind of statement.

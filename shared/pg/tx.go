@@ -38,7 +38,8 @@ type Tx struct {
 	conn     *pgxpool.Conn
 	mode     string // how it begins
 	access   table.Access
-	snapshot string // exported by another transaction; "": its own
+	plans    []setting // in addition to the pinned settings, or instead of some of them
+	snapshot string    // exported by another transaction; "": its own
 	begun    bool
 	last     bool // the transaction's end travels with the next queries
 	keep     bool // the next queries' locks end with them
@@ -55,6 +56,16 @@ func (n *Node) Begin(ctx context.Context, access table.Access) (*Tx, error) {
 		return nil, err
 	}
 	return &Tx{node: n, conn: conn, mode: readOnly, access: access}, nil
+}
+
+// beginCatalog is Begin for a transaction that reads system catalogs only.
+func (n *Node) beginCatalog(ctx context.Context) (*Tx, error) {
+	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
+	if err != nil {
+		return nil, err
+	}
+	tx.plans = catalogPlans
+	return tx, nil
 }
 
 // Close ends the transaction and gives the connection back.
@@ -212,7 +223,7 @@ func (t *Tx) beginning() []query {
 			query{sql: "SET LOCAL lock_timeout = '" + lockTimeout + "'"},
 			query{sql: lockSQL(t.access.Relation)})
 	}
-	return append(queries, t.identified(settingsQuery(pinned, t.access.SearchPath, t.node.timeout)))
+	return append(queries, t.identified(settingsQuery(withPlans(t.plans), t.access.SearchPath, t.node.timeout)))
 }
 
 // The statements that end a transaction.

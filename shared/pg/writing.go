@@ -16,7 +16,7 @@ const doingWriting = "reading what a repair has to know of the table"
 
 // DescribeWriting reads what stands in the way of writing to a table, and what would happen beside it. It writes nothing.
 func (n *Node) DescribeWriting(ctx context.Context, schema, name string) (*table.Writing, error) {
-	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
+	tx, err := n.beginCatalog(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -32,10 +32,11 @@ func TextExpr(ref string, c Column, o Options) (expr string, twins bool) {
 	return text(ref), true
 }
 
-// array writes the binary form of an array without its flags, the second four bytes: they report whether the array has
-// room for a bitmap of NULLs, which it may have without holding one. Each element tells by itself whether it is NULL.
+// array writes the binary form of an array with its flags set to zero. The flags, bytes 4 to 7,
+// hold 1 if the array has room for a bitmap of NULLs, which it may have without a NULL. Each element
+// states itself whether it is NULL.
 func array(value string) string {
-	return call("overlay", call(arraySend, value)+`, '\x00000000'::pg_catalog.bytea, 5`)
+	return call("set_byte", call(arraySend, value)+", 7, 0")
 }
 
 // text writes the bytes of what the type's output function gives, in the client's encoding, so that neither a collation
