@@ -20,7 +20,7 @@ import (
 	"ace/shared/document"
 	"ace/shared/fault"
 	"ace/shared/render"
-	"ace/shared/sidebyside"
+	"ace/shared/rowpairs"
 )
 
 // drift is a document of some differences.
@@ -55,7 +55,7 @@ func TestRenderings_LieBesideTheirDocumentAndAreMadeOnce(t *testing.T) {
 	r := document.NewRenderings(s)
 	for format, tt := range map[string]struct {
 		contentType string
-		render      func(context.Context, io.Writer, sidebyside.Opener) error
+		render      func(context.Context, io.Writer, rowpairs.Opener) error
 	}{
 		api.FormatCSV:  {"text/csv; charset=utf-8; header=present", render.CSV},
 		api.FormatHTML: {"text/html; charset=utf-8", render.HTML},

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"ace/shared/difffile"
-	"ace/shared/sidebyside"
+	"ace/shared/rowpairs"
 	"ace/shared/table"
 )
 
@@ -54,7 +54,7 @@ type chunks struct {
 }
 
 // add takes a difference.
-func (c *chunks) add(d sidebyside.Difference) error {
+func (c *chunks) add(d rowpairs.Difference) error {
 	pair := c.pairs[d.Pair]
 	if n := len(c.index.Kinds); n > 0 && (pair != c.index.Pair || n == maxChunkRows || len(c.rows) > maxChunkBytes) {
 		if err := c.flush(); err != nil {
@@ -76,7 +76,7 @@ func (c *chunks) add(d sidebyside.Difference) error {
 }
 
 // searched gives the text of a difference's key, in both spellings if there are two.
-func (c *chunks) searched(d sidebyside.Difference) safely {
+func (c *chunks) searched(d rowpairs.Difference) safely {
 	var texts []string
 	for _, row := range d.Rows {
 		if row == nil {
@@ -105,8 +105,8 @@ func (c *chunks) set(columns []int) int {
 }
 
 // appendRows encodes the rows of a difference and gives the columns in which they differ.
-func (c *chunks) appendRows(d sidebyside.Difference) (differ []int) {
-	if d.Kind() != sidebyside.Different {
+func (c *chunks) appendRows(d rowpairs.Difference) (differ []int) {
+	if d.Kind() != rowpairs.Different {
 		for i, row := range d.Rows {
 			c.rows = append(c.rows, "[,"[i])
 			c.rows = c.appendAlone(c.rows, row)

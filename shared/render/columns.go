@@ -3,11 +3,11 @@ package render
 import (
 	"slices"
 
-	"ace/shared/sidebyside"
+	"ace/shared/rowpairs"
 )
 
 // keyFirst gives the places of a row's columns in the order in which they are shown: those of the key, then all others.
-func keyFirst(doc *sidebyside.Document) []int {
+func keyFirst(doc *rowpairs.Document) []int {
 	order := slices.Clone(doc.Key())
 	for at := range doc.Summary().Columns {
 		if !slices.Contains(doc.Key(), at) {

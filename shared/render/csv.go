@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"ace/shared/difffile"
-	"ace/shared/sidebyside"
+	"ace/shared/rowpairs"
 )
 
 // CSV writes a document's rows as RFC 4180: UTF-8 without a byte order mark, lines that end in CR LF, a header, and a
@@ -24,8 +24,8 @@ import (
 // string. A value (or name) is written with an apostrophe in front if it begins with one, or if a spreadsheet would
 // take it for a formula (see mayBeFormula): who reads a field takes one leading apostrophe off, and has exactly the
 // value of the document.
-func CSV(ctx context.Context, w io.Writer, open sidebyside.Opener) error {
-	doc, err := sidebyside.Open(ctx, open)
+func CSV(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
+	doc, err := rowpairs.Open(ctx, open)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (c *csv) header(s difffile.Summary) error {
 	return c.endLine()
 }
 
-func (c *csv) difference(n int, d sidebyside.Difference) error {
+func (c *csv) difference(n int, d rowpairs.Difference) error {
 	number, pair, kind, unsettled := strconv.Itoa(n), d.Pair.String(), kindName(d), strconv.FormatBool(d.Unsettled)
 	for i, row := range d.Rows {
 		if row == nil {
@@ -82,11 +82,11 @@ func (c *csv) difference(n int, d sidebyside.Difference) error {
 	return nil
 }
 
-func kindName(d sidebyside.Difference) string {
+func kindName(d rowpairs.Difference) string {
 	switch d.Kind() {
-	case sidebyside.OnlyFirst:
+	case rowpairs.OnlyFirst:
 		return "only_on_" + d.Pair[0]
-	case sidebyside.OnlySecond:
+	case rowpairs.OnlySecond:
 		return "only_on_" + d.Pair[1]
 	}
 	return "different"

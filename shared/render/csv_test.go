@@ -15,7 +15,7 @@ import (
 	"ace/shared/difffile"
 	"ace/shared/difffile/difftest"
 	"ace/shared/render"
-	"ace/shared/sidebyside"
+	"ace/shared/rowpairs"
 )
 
 func csvOf(t testing.TB, s difffile.Summary, found difftest.Findings) string {
@@ -78,7 +78,7 @@ func TestCSV_GivesEveryValueBackToAStrictReader(t *testing.T) {
 
 // expectedLines are the lines that a document should have as CSV.
 func expectedLines(rt *rapid.T, t *testing.T, document []byte) [][]*string {
-	doc, err := sidebyside.Open(context.Background(), difftest.Opener(t, document))
+	doc, err := rowpairs.Open(context.Background(), difftest.Opener(t, document))
 	if err != nil {
 		rt.Fatal(err)
 	}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"io"
 
-	"ace/shared/sidebyside"
+	"ace/shared/rowpairs"
 )
 
 // HTMLWithin is HTML with another maxEmbedded.
-func HTMLWithin(ctx context.Context, w io.Writer, open sidebyside.Opener, maxEmbedded int64) error {
+func HTMLWithin(ctx context.Context, w io.Writer, open rowpairs.Opener, maxEmbedded int64) error {
 	return writeHTML(ctx, w, open, maxEmbedded)
 }
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"ace/shared/difffile"
-	"ace/shared/sidebyside"
+	"ace/shared/rowpairs"
 )
 
 // head is what stands before the data: what there is to say of the whole comparison.
@@ -64,7 +64,7 @@ type timing struct {
 	Seconds float64
 }
 
-func newHead(doc *sidebyside.Document, order []int) (head, error) {
+func newHead(doc *rowpairs.Document, order []int) (head, error) {
 	s := doc.Summary()
 	h := head{
 		Policy: policy(), Style: template.CSS(pageCSS), Summary: s, Found: doc.Count(),

@@ -12,7 +12,7 @@ import (
 	"io"
 
 	"ace/shared/difffile"
-	"ace/shared/sidebyside"
+	"ace/shared/rowpairs"
 )
 
 //go:embed page.html
@@ -32,12 +32,12 @@ const maxEmbedded = 128 << 20
 // difference, the two rows side by side, to filter and to page through. The page is self-contained and asks nobody
 // for anything: its policy forbids it to. Its data lies in elements that no browser runs, decoded a little at a time by
 // the page's own script, so that it stays quick with very many rows. Of a very long value it has the part that matters.
-func HTML(ctx context.Context, w io.Writer, open sidebyside.Opener) error {
+func HTML(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
 	return writeHTML(ctx, w, open, maxEmbedded)
 }
 
-func writeHTML(ctx context.Context, w io.Writer, open sidebyside.Opener, maxEmbedded int64) error {
-	doc, err := sidebyside.Open(ctx, open)
+func writeHTML(ctx context.Context, w io.Writer, open rowpairs.Opener, maxEmbedded int64) error {
+	doc, err := rowpairs.Open(ctx, open)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func writeHTML(ctx context.Context, w io.Writer, open sidebyside.Opener, maxEmbe
 }
 
 // embed writes the differences as data, and gives their number.
-func embed(ctx context.Context, out io.Writer, doc *sidebyside.Document, order []int, limit int64) (n int64, err error) {
+func embed(ctx context.Context, out io.Writer, doc *rowpairs.Document, order []int, limit int64) (n int64, err error) {
 	c := &chunks{out: out, order: order, key: len(doc.Key()), pairs: map[difffile.Pair]int{}, sets: map[string]int{}}
 	for i, p := range doc.Summary().Pairs {
 		c.pairs[p.Nodes] = i

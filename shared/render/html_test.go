@@ -19,7 +19,7 @@ import (
 	"ace/shared/difffile/difftest"
 	"ace/shared/render"
 	"ace/shared/render/rendertest"
-	"ace/shared/sidebyside"
+	"ace/shared/rowpairs"
 )
 
 // pageData is what a page holds for its script.
@@ -121,7 +121,7 @@ func (data pageData) differences() []difference {
 }
 
 // expected are the differences that a page must have.
-func expected(doc *sidebyside.Document) (list []difference, err error) {
+func expected(doc *rowpairs.Document) (list []difference, err error) {
 	order := slices.Clone(doc.Key())
 	for at := range doc.Summary().Columns {
 		if !slices.Contains(order, at) {
@@ -139,7 +139,7 @@ func expected(doc *sidebyside.Document) (list []difference, err error) {
 					d.Rows[side] = append(d.Rows[side], row[at])
 				}
 			}
-			if found.Kind() == sidebyside.Different && !cmp.Equal(found.Rows[0][at], found.Rows[1][at]) {
+			if found.Kind() == rowpairs.Different && !cmp.Equal(found.Rows[0][at], found.Rows[1][at]) {
 				d.Differ = append(d.Differ, column)
 			}
 		}
@@ -161,7 +161,7 @@ func TestHTML_HoldsEveryValueOfTheDocument(t *testing.T) {
 		if err != nil {
 			rt.Fatalf("%v in\n%s", err, page.Bytes())
 		}
-		doc, err := sidebyside.Open(context.Background(), open)
+		doc, err := rowpairs.Open(context.Background(), open)
 		if err != nil {
 			rt.Fatal(err)
 		}

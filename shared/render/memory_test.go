@@ -13,7 +13,7 @@ import (
 	"ace/shared/difffile/difftest"
 	"ace/shared/render"
 	"ace/shared/render/rendertest"
-	"ace/shared/sidebyside"
+	"ace/shared/rowpairs"
 )
 
 // heapWatch notes the largest heap while a document is rendered.
@@ -55,7 +55,7 @@ func TestRendering_TakesLittleMemoryHoweverManyRowsDiffer(t *testing.T) {
 		}
 		return f, err
 	}
-	for name, write := range map[string]func(context.Context, io.Writer, sidebyside.Opener) error{"CSV": render.CSV, "HTML": render.HTML} {
+	for name, write := range map[string]func(context.Context, io.Writer, rowpairs.Opener) error{"CSV": render.CSV, "HTML": render.HTML} {
 		t.Run(name, func(t *testing.T) {
 			before, watch := heap(), &heapWatch{}
 			if err := write(t.Context(), watch, open); err != nil {

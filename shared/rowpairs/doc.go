@@ -1,4 +1,4 @@
-// Package sidebyside reads a diff document by differing key instead of by node: what both nodes of a pair hold for one
+// Package rowpairs reads a diff document by differing key instead of by node: what both nodes of a pair hold for one
 // key comes together, as a person reads it.
 //
 // A document has the rows of one node after those of the other, in the order of a database, which nobody can follow
@@ -9,4 +9,4 @@
 //
 // Memory is flat: one row at a time, two bits per row, and hashes of a bounded number of keys. A document with more of
 // them is surveyed in several passes.
-package sidebyside
+package rowpairs

@@ -1,4 +1,4 @@
-package sidebyside_test
+package rowpairs_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"ace/shared/difffile"
 	"ace/shared/difffile/difftest"
 	"ace/shared/fault"
-	"ace/shared/sidebyside"
+	"ace/shared/rowpairs"
 )
 
 var (
@@ -89,7 +89,7 @@ func TestDifferences_AreWhatTheComparisonFound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawFindings(t)
 		source := &counted{document: document(t, f)}
-		d, err := sidebyside.OpenWithin(context.Background(), source.open, rapid.IntRange(1, 70).Draw(t, "marks"))
+		d, err := rowpairs.OpenWithin(context.Background(), source.open, rapid.IntRange(1, 70).Draw(t, "marks"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestDifferences_AreWhatTheComparisonFound(t *testing.T) {
 	})
 }
 
-func foundOf(d sidebyside.Difference) difftest.Found {
+func foundOf(d rowpairs.Difference) difftest.Found {
 	return difftest.Found{Rows: d.Rows, Unsettled: d.Unsettled}
 }
 
@@ -137,7 +137,7 @@ func TestDifferences_KeysOfOneNodeOnlyComeInTheirOrder(t *testing.T) {
 		key.Rows[i%2] = row(n, "", "")
 		f[n12] = append(f[n12], key)
 	}
-	d, err := sidebyside.Open(t.Context(), (&counted{document: document(t, f)}).open)
+	d, err := rowpairs.Open(t.Context(), (&counted{document: document(t, f)}).open)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestDifferences_OfALargePairTakeSeveralPassesAndNoMore(t *testing.T) {
 		f[n12] = append(f[n12], both(fmt.Sprint(n)))
 	}
 	source := &counted{document: document(t, f)}
-	if _, err := sidebyside.OpenWithin(t.Context(), source.open, 600); err != nil {
+	if _, err := rowpairs.OpenWithin(t.Context(), source.open, 600); err != nil {
 		t.Fatal(err)
 	}
 	if source.all != 1+3*2 { // 2000 marks are read in 4 parts: the first with the survey, each other once per node
@@ -187,7 +187,7 @@ func TestOpen_RefusesWhatCannotBePutSideBySide(t *testing.T) {
 				t.Fatalf("%q is not in the document", tt.old)
 			}
 			source := &counted{document: []byte(changed)}
-			d, err := sidebyside.Open(t.Context(), source.open)
+			d, err := rowpairs.Open(t.Context(), source.open)
 			if err == nil {
 				for _, err = range d.Differences(t.Context()) {
 					if err != nil {
@@ -212,7 +212,7 @@ func TestDifferences_EndWithTheErrorOfAnyStream(t *testing.T) {
 	for broken := 1; broken <= 3; broken++ {
 		for _, refused := range []bool{true, false} {
 			source := &counted{document: whole}
-			d, err := sidebyside.Open(t.Context(), func(ctx context.Context, offset int64) (io.ReadCloser, error) {
+			d, err := rowpairs.Open(t.Context(), func(ctx context.Context, offset int64) (io.ReadCloser, error) {
 				stream, err := source.open(ctx, offset)
 				if source.all != broken {
 					return stream, err
@@ -243,7 +243,7 @@ func TestDifferences_EndWithTheErrorOfAnyStream(t *testing.T) {
 func TestDifferences_StopWhenTheyHaveBeenSeenEnoughOf(t *testing.T) {
 	f := difftest.List{n12: {both("1"), {Rows: [2]difffile.Row{row("2", "", "a"), nil}}}}
 	source := &counted{document: document(t, f)}
-	d, err := sidebyside.Open(t.Context(), source.open)
+	d, err := rowpairs.Open(t.Context(), source.open)
 	if err != nil {
 		t.Fatal(err)
 	}
