@@ -63,7 +63,7 @@ func rules() []rule {
 		},
 		{
 			"the archive's contract and the tasks on it know no S3 client",
-			[]string{"ace/shared/task", "ace/shared/part", "ace/shared/document"},
+			[]string{"ace/shared/task", "ace/shared/part", "ace/shared/diffarchive"},
 			[]string{minio, aws, "net/http"},
 		},
 		{

@@ -13,8 +13,8 @@ import (
 	"ace/shared/archive"
 	"ace/shared/cluster"
 	"ace/shared/cluster/awslogin"
+	"ace/shared/diffarchive"
 	"ace/shared/diffindex"
-	"ace/shared/document"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
 	"ace/shared/invoke"
@@ -58,7 +58,7 @@ type App struct {
 	pools      *pg.Pools
 	worker     *worker.Worker
 	repair     tablerepair.Invoker // a repair is one transaction, which the runner's own process does
-	renderings *document.Renderings
+	renderings *diffarchive.Renderings
 }
 
 const defaultPatience = 16 * time.Second
@@ -70,7 +70,7 @@ func New(o Options) *App {
 		options:    o,
 		tasks:      task.NewRegistry(o.Store, time.Now).WithLease(cmp.Or(o.Lease, task.LeaseDuration)),
 		diffs:      diffindex.New(o.Store),
-		renderings: document.NewRenderings(o.Store),
+		renderings: diffarchive.NewRenderings(o.Store),
 		pools:      pg.NewPools(pg.Options{MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout, Passwords: awslogin.New()}),
 	}
 	a.tasks.OnPublished(a.diffs.Add)

@@ -8,8 +8,8 @@ import (
 	"hash"
 
 	"ace/shared/archive"
+	"ace/shared/diffarchive"
 	"ace/shared/diffkeys"
-	"ace/shared/document"
 	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/table"
@@ -62,7 +62,7 @@ func (r *run) writeKeys(ctx context.Context) (keyList, error) {
 	if err != nil {
 		return keyList{}, err
 	}
-	d, err := document.Open(ctx, r.Store, *r.plan.Document)
+	d, err := diffarchive.Open(ctx, r.Store, *r.plan.Document)
 	if err != nil {
 		return keyList{}, err
 	}
@@ -70,7 +70,7 @@ func (r *run) writeKeys(ctx context.Context) (keyList, error) {
 	order := keyOrder{plan: r.plan, nodes: nodes}
 	keys, err := diffkeys.Collect(ctx, d.Reader, diffkeys.Options{
 		Columns: r.plan.Key, Rank: order.rank(ctx), Respell: order.respell(ctx),
-		Spool: document.NewSpool(r.Store, r.plan.TaskID),
+		Spool: diffarchive.NewSpool(r.Store, r.plan.TaskID),
 	})
 	if err != nil {
 		return keyList{}, err

@@ -15,8 +15,8 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/archive"
+	"ace/shared/diffarchive"
 	"ace/shared/difffile"
-	"ace/shared/document"
 	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/table"
@@ -138,7 +138,7 @@ func (r *run) summary() difffile.Summary {
 	for i, node := range p.Nodes {
 		s.ServerVersions[node] = p.ServerVersions[i]
 		if i < len(p.Servers) {
-			s.Servers[node] = document.ServerOf(p.Servers[i])
+			s.Servers[node] = diffarchive.ServerOf(p.Servers[i])
 		}
 	}
 	if p.Strategy == plan.Keys {

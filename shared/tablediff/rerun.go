@@ -9,8 +9,8 @@ import (
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/blockplan"
+	"ace/shared/diffarchive"
 	"ace/shared/difffile"
-	"ace/shared/document"
 	"ace/shared/tablediff/plan"
 	"ace/shared/task"
 )
@@ -51,7 +51,7 @@ func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, job
 		return nil, err
 	}
 	for _, d := range p.descriptions {
-		if err := document.CheckServer(summary, d); err != nil {
+		if err := diffarchive.CheckServer(summary, d); err != nil {
 			return nil, err
 		}
 	}
@@ -65,7 +65,7 @@ func blocksPerUnit(keys int64, workers int) int {
 
 // readHead takes out of the document what is compared, and where.
 func (p *planner) readHead(ctx context.Context, store archive.Store) (difffile.Summary, error) {
-	d, err := document.Open(ctx, store, p.job.Rerun.Document)
+	d, err := diffarchive.Open(ctx, store, p.job.Rerun.Document)
 	if err != nil {
 		return difffile.Summary{}, err
 	}
@@ -74,11 +74,11 @@ func (p *planner) readHead(ctx context.Context, store archive.Store) (difffile.S
 	if err != nil {
 		return summary, err
 	}
-	about := document.Subject{Cluster: p.plan.ClusterName, Database: p.plan.DBName, Schema: p.plan.Schema, Table: p.plan.Table}
+	about := diffarchive.Subject{Cluster: p.plan.ClusterName, Database: p.plan.DBName, Schema: p.plan.Schema, Table: p.plan.Table}
 	if err := about.Check(summary); err != nil {
 		return summary, err
 	}
-	if err := document.CheckNodes(nodes, p.plan.ClusterName, p.job.Nodes); err != nil {
+	if err := diffarchive.CheckNodes(nodes, p.plan.ClusterName, p.job.Nodes); err != nil {
 		return summary, err
 	}
 	p.plan.Nodes = slices.DeleteFunc(slices.Clone(p.job.Nodes), func(node string) bool {

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"ace/shared/archive"
+	"ace/shared/diffarchive"
 	"ace/shared/difffile"
 	"ace/shared/diffkeys"
-	"ace/shared/document"
 	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/part"
@@ -101,7 +101,7 @@ func (p *planner) describeSource(ctx context.Context) error {
 
 // readHead makes sure that the document is about this table, and chooses the nodes.
 func (p *planner) readHead(ctx context.Context) error {
-	doc, err := document.Open(ctx, p.store, p.job.Input)
+	doc, err := diffarchive.Open(ctx, p.store, p.job.Input)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (p *planner) readHead(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	subject := document.Subject{Cluster: p.plan.ClusterName, Database: p.plan.DBName, Schema: p.plan.Schema, Table: p.plan.Table}
+	subject := diffarchive.Subject{Cluster: p.plan.ClusterName, Database: p.plan.DBName, Schema: p.plan.Schema, Table: p.plan.Table}
 	if err := subject.Check(summary); err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (p *planner) readKeys(ctx context.Context) error {
 }
 
 func (p *planner) keysFor(ctx context.Context, t *Target) (*diffkeys.Keys, error) {
-	doc, err := document.Open(ctx, p.store, p.job.Input)
+	doc, err := diffarchive.Open(ctx, p.store, p.job.Input)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func (p *planner) keysFor(ctx context.Context, t *Target) (*diffkeys.Keys, error
 
 // collect has the source sort the keys: two texts that are one key there come out as one, unless the target may hold
 // them to be two.
-func (p *planner) collect(ctx context.Context, doc *document.Document, t *Target) (*diffkeys.Keys, error) {
+func (p *planner) collect(ctx context.Context, doc *diffarchive.Document, t *Target) (*diffkeys.Keys, error) {
 	node, err := p.open(ctx, p.plan.Source)
 	if err != nil {
 		return nil, err
@@ -197,7 +197,7 @@ func (p *planner) collect(ctx context.Context, doc *document.Document, t *Target
 			}
 			return node.RankKeys(ctx, t.Read, keys)
 		},
-		Spool: document.NewSpool(p.store, p.plan.TaskID),
+		Spool: diffarchive.NewSpool(p.store, p.plan.TaskID),
 	})
 }
 

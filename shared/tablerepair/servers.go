@@ -3,7 +3,7 @@ package tablerepair
 import (
 	"context"
 
-	"ace/shared/document"
+	"ace/shared/diffarchive"
 	"ace/shared/fault"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
@@ -32,14 +32,14 @@ func (p *planner) checkServers(context.Context) error {
 			continue
 		}
 		described = append(described, t.node)
-		if err := document.CheckServer(p.summary, t.node); err != nil && p.failed[i] == nil {
+		if err := diffarchive.CheckServer(p.summary, t.node); err != nil && p.failed[i] == nil {
 			p.failed[i] = err
 		}
 	}
 	if err := table.CheckServers(described); err != nil {
 		return err
 	}
-	return document.CheckServer(p.summary, p.source)
+	return diffarchive.CheckServer(p.summary, p.source)
 }
 
 // bind has a node of the plan be on the server with which the plan was made. Other nodes, and those of

@@ -7,8 +7,8 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/archive"
+	"ace/shared/diffarchive"
 	"ace/shared/difffile"
-	"ace/shared/document"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
@@ -61,12 +61,12 @@ func (s *Service) imported(ctx context.Context, key string) (task.Document, erro
 
 // open finds the document that a request means and reads what stands at its head. The peer's layouts say little there:
 // what they are about shows when the task runs.
-func (s *Service) open(ctx context.Context, f api.DiffFile, about document.Subject) (task.Document, difffile.Summary, error) {
+func (s *Service) open(ctx context.Context, f api.DiffFile, about diffarchive.Subject) (task.Document, difffile.Summary, error) {
 	recorded, err := s.resolve(ctx, f)
 	if err != nil {
 		return recorded, difffile.Summary{}, err
 	}
-	d, err := document.Open(ctx, s.Store, recorded)
+	d, err := diffarchive.Open(ctx, s.Store, recorded)
 	if err != nil {
 		return recorded, difffile.Summary{}, err
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"ace/shared/api"
-	"ace/shared/document"
+	"ace/shared/diffarchive"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
 	"ace/shared/task"
@@ -27,7 +27,7 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*endpoint.File
 	if err != nil {
 		return nil, err
 	}
-	sum, name, contentType := rec.Document.SHA256, rec.TaskID+"."+req.Format, document.ContentType(req.Format)
+	sum, name, contentType := rec.Document.SHA256, rec.TaskID+"."+req.Format, diffarchive.ContentType(req.Format)
 	if req.Format != api.FormatJSON { // nobody recorded the SHA-256 of a rendering, which can be made again
 		if info, err = s.Renderings.Ensure(ctx, *rec.Document, req.Format); err != nil {
 			return nil, notTheUsersFault(err)

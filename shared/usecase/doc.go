@@ -10,8 +10,8 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/cluster"
+	"ace/shared/diffarchive"
 	"ace/shared/diffindex"
-	"ace/shared/document"
 	"ace/shared/task"
 )
 
@@ -42,7 +42,7 @@ type Service struct {
 	Diffs        *diffindex.Index
 	Store        archive.Store
 	Location     archive.Location // where Store lies
-	Renderings   *document.Renderings
+	Renderings   *diffarchive.Renderings
 	MaxImport    int64 // bytes of an imported document
 	BeforeImages BeforeImages
 	Clusters     Clusters

@@ -8,7 +8,7 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/cluster"
-	"ace/shared/document"
+	"ace/shared/diffarchive"
 	"ace/shared/fault"
 	"ace/shared/table"
 	"ace/shared/task"
@@ -29,7 +29,7 @@ func (s *Service) SubmitTableRepair(ctx context.Context, req api.TableRepairRequ
 	if err != nil {
 		return api.Submitted{}, err
 	}
-	input, summary, err := s.open(ctx, req.DiffFile, document.Subject{
+	input, summary, err := s.open(ctx, req.DiffFile, diffarchive.Subject{
 		Cluster: req.ClusterName, Database: database.Name, Schema: req.Table.Schema, Table: req.Table.Name,
 	})
 	if err != nil {
@@ -63,7 +63,7 @@ func checkRepaired(definition cluster.Cluster, documented []string, req api.Tabl
 	if req.Nodes != nil {
 		repaired = append([]string{req.SourceOfTruth}, req.Nodes...)
 	}
-	return document.CheckNodes(repaired, definition.Name, definition.NodeNames())
+	return diffarchive.CheckNodes(repaired, definition.Name, definition.NodeNames())
 }
 
 // submitExclusive is submit for tasks of which a table has one at a time.

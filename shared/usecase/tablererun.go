@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"ace/shared/api"
-	"ace/shared/document"
+	"ace/shared/diffarchive"
 	"ace/shared/task"
 )
 
@@ -18,13 +18,13 @@ func (s *Service) SubmitTableRerun(ctx context.Context, req api.TableRerunReques
 	if err != nil {
 		return api.Submitted{}, err
 	}
-	input, summary, err := s.open(ctx, req.DiffFile, document.Subject{
+	input, summary, err := s.open(ctx, req.DiffFile, diffarchive.Subject{
 		Cluster: req.ClusterName, Database: database.Name, Schema: req.Table.Schema, Table: req.Table.Name,
 	})
 	if err != nil {
 		return api.Submitted{}, err
 	}
-	if err := document.CheckNodes(summary.Nodes, definition.Name, definition.NodeNames()); err != nil {
+	if err := diffarchive.CheckNodes(summary.Nodes, definition.Name, definition.NodeNames()); err != nil {
 		return api.Submitted{}, err
 	}
 	return s.submit(ctx, task.New{

@@ -19,10 +19,10 @@ import (
 	"ace/shared/archive/faulty"
 	"ace/shared/archive/storetest/minio"
 	"ace/shared/cluster"
+	"ace/shared/diffarchive"
 	"ace/shared/difffile"
 	"ace/shared/difffile/difftest"
 	"ace/shared/diffindex"
-	"ace/shared/document"
 	"ace/shared/fault"
 	"ace/shared/task"
 	"ace/shared/usecase"
@@ -82,7 +82,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{store: faulty.Wrap(minio.Start(t).Store(t)), starter: &starter{}}
 	clock := func() time.Time { return noon }
 	b.Service = &usecase.Service{
-		Tasks: task.NewRegistry(b.store, clock), Diffs: diffindex.New(b.store), Store: b.store, MaxImport: 1 << 20, Renderings: document.NewRenderings(b.store), Starter: b.starter, Now: clock,
+		Tasks: task.NewRegistry(b.store, clock), Diffs: diffindex.New(b.store), Store: b.store, MaxImport: 1 << 20, Renderings: diffarchive.NewRenderings(b.store), Starter: b.starter, Now: clock,
 		Log:      slog.New(slog.NewTextHandler(&b.log, nil)),
 		Clusters: clusters{"c": nodes("n1", "n2", "n3"), "lonely": nodes("n1")},
 	}

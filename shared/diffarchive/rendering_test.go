@@ -1,4 +1,4 @@
-package document_test
+package diffarchive_test
 
 import (
 	"bytes"
@@ -15,9 +15,9 @@ import (
 	"ace/shared/archive"
 	"ace/shared/archive/faulty"
 	"ace/shared/archive/storetest/minio"
+	"ace/shared/diffarchive"
 	"ace/shared/difffile"
 	"ace/shared/difffile/difftest"
-	"ace/shared/document"
 	"ace/shared/fault"
 	"ace/shared/render"
 	"ace/shared/rowpairs"
@@ -52,7 +52,7 @@ func TestRenderings_LieBesideTheirDocumentAndAreMadeOnce(t *testing.T) {
 	s := faulty.Wrap(minio.Start(t).Store(t))
 	body := drift(t)
 	recorded := store(t, s, body)
-	r := document.NewRenderings(s)
+	r := diffarchive.NewRenderings(s)
 	for format, tt := range map[string]struct {
 		contentType string
 		render      func(context.Context, io.Writer, rowpairs.Opener) error
@@ -111,7 +111,7 @@ func TestRenderings_OfWhatIsNotTheRecordedDocumentAreNotMade(t *testing.T) {
 				}
 			}
 			for _, format := range []string{api.FormatCSV, api.FormatHTML} {
-				_, err := document.NewRenderings(s).Ensure(t.Context(), recorded, format)
+				_, err := diffarchive.NewRenderings(s).Ensure(t.Context(), recorded, format)
 				if fault.CodeOf(err) != tt.code || !strings.Contains(fault.PublicMessage(err), tt.says) {
 					t.Errorf("%s: got %v, want code %s and %q", format, err, tt.code, tt.says)
 				}
@@ -126,7 +126,7 @@ func TestRenderings_OfWhatIsNotTheRecordedDocumentAreNotMade(t *testing.T) {
 func TestRenderings_AFaultOfTheStoreLeavesAWholeOneOrNone(t *testing.T) {
 	s := faulty.Wrap(minio.Start(t).Store(t))
 	recorded := store(t, s, drift(t))
-	r := document.NewRenderings(s)
+	r := diffarchive.NewRenderings(s)
 	rendering := archive.RenderingKey(key, api.FormatCSV)
 	for _, op := range []faulty.Op{faulty.Stat, faulty.GetRange, faulty.Create, faulty.Commit} {
 		for _, outcome := range []faulty.Outcome{faulty.FailBefore, faulty.FailAfter} {
@@ -154,7 +154,7 @@ func TestRenderings_WaitingForATurnEndsWithTheContext(t *testing.T) {
 	s := faulty.Wrap(minio.Start(t).Store(t))
 	recorded := store(t, s, drift(t))
 	s.On(faulty.Create, "", faulty.Always(faulty.Hang))
-	r := document.NewRenderings(s)
+	r := diffarchive.NewRenderings(s)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone := errors.New("the asker is gone")
 	var askers sync.WaitGroup

@@ -1,7 +1,13 @@
-// Package document reads a diff document that lies in the archive, as a rerun or a repair starts from one: it is read
-// once, as a stream, and is proven to be the one that was recorded. It never writes one. What it writes are renderings
-// of documents for people, each once, beside its document.
-package document
+// Package diffarchive reads diff documents that are stored in the archive, and stores what is made
+// of them: renderings for people and spooled runs of keys.
+//
+// A rerun or a repair reads its document once, as a stream, and Verify proves that it is the one
+// that was recorded. Renderings (csv, html) are made once each and stored next to their document.
+// The package never writes a document.
+//
+// Its siblings: difffile owns the format of a document, diffindex the list of all documents,
+// diffkeys the distinct keys of one document.
+package diffarchive
 
 import (
 	"context"

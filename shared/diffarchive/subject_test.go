@@ -1,15 +1,15 @@
-package document_test
+package diffarchive_test
 
 import (
 	"testing"
 
+	"ace/shared/diffarchive"
 	"ace/shared/difffile"
-	"ace/shared/document"
 	"ace/shared/fault"
 )
 
 func TestSubject_CheckNamesEveryDifference(t *testing.T) {
-	asked := document.Subject{Cluster: "demo", Database: "acedb", Schema: "public", Table: "users"}
+	asked := diffarchive.Subject{Cluster: "demo", Database: "acedb", Schema: "public", Table: "users"}
 	tests := []struct {
 		name    string
 		summary difffile.Summary

@@ -1,4 +1,4 @@
-package document_test
+package diffarchive_test
 
 import (
 	"crypto/sha256"
@@ -9,8 +9,8 @@ import (
 	"ace/shared/archive"
 	"ace/shared/archive/faulty"
 	"ace/shared/archive/storetest/minio"
+	"ace/shared/diffarchive"
 	"ace/shared/difffile"
-	"ace/shared/document"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
@@ -32,7 +32,7 @@ func store(t *testing.T, s archive.Store, body string) task.Document {
 
 func TestDocument_IsReadAndProvenToBeTheOneRecorded(t *testing.T) {
 	s := minio.Start(t).Store(t)
-	d, err := document.Open(t.Context(), s, store(t, s, peer))
+	d, err := diffarchive.Open(t.Context(), s, store(t, s, peer))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestDocument_IsReadAndProvenToBeTheOneRecorded(t *testing.T) {
 
 func TestDocument_VerifyReadsWhatWasNotReadBefore(t *testing.T) {
 	s := minio.Start(t).Store(t)
-	d, err := document.Open(t.Context(), s, store(t, s, peer+strings.Repeat(" ", 1<<20)))
+	d, err := diffarchive.Open(t.Context(), s, store(t, s, peer+strings.Repeat(" ", 1<<20)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestDocument_ThatIsNotTheOneRecordedIsRefused(t *testing.T) {
 			if tt.body != "" {
 				store(t, s, tt.body)
 			}
-			d, err := document.Open(t.Context(), s, recorded)
+			d, err := diffarchive.Open(t.Context(), s, recorded)
 			if err == nil {
 				defer d.Close()
 				err = d.Verify()
@@ -96,7 +96,7 @@ func TestDocument_TroubleOfTheStoreIsNotTakenForAChange(t *testing.T) {
 	s := faulty.Wrap(minio.Start(t).Store(t))
 	recorded := store(t, s, peer)
 	s.On(faulty.Get, key, faulty.Always(faulty.FailBefore))
-	if _, err := document.Open(t.Context(), s, recorded); fault.CodeOf(err) != fault.Unavailable {
+	if _, err := diffarchive.Open(t.Context(), s, recorded); fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("got %v", err)
 	}
 }

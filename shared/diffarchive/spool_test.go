@@ -1,4 +1,4 @@
-package document_test
+package diffarchive_test
 
 import (
 	"fmt"
@@ -6,14 +6,14 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/archive/storetest/minio"
-	"ace/shared/document"
+	"ace/shared/diffarchive"
 )
 
 func TestSpool_GivesBackItsOwnRuns(t *testing.T) {
 	s := minio.Start(t).Store(t)
 	const task = "tr_20240315_123456"
 	for attempt := range 2 {
-		spool := document.NewSpool(s, task)
+		spool := diffarchive.NewSpool(s, task)
 		for run := range 3 {
 			w, err := spool.Create(t.Context(), run)
 			if err != nil {
@@ -43,7 +43,7 @@ func TestSpool_GivesBackItsOwnRuns(t *testing.T) {
 		}
 		r.Close()
 	}
-	if _, err := document.NewSpool(s, task).Open(t.Context(), 1); err == nil {
+	if _, err := diffarchive.NewSpool(s, task).Open(t.Context(), 1); err == nil {
 		t.Error("a run of an earlier attempt was opened")
 	}
 	count := 0
