@@ -52,4 +52,4 @@ func (s spool) Open(ctx context.Context, run int) (diffkeys.RunReader, error) {
 type runWriter struct{ *part.Writer }
 
 // Seal makes the run readable.
-func (w runWriter) Seal(ctx context.Context) error { return w.Writer.Seal(ctx, struct{}{}) }
+func (w runWriter) Seal(ctx context.Context) error { return w.Writer.Commit(ctx, struct{}{}) }

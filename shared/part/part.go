@@ -1,8 +1,8 @@
 // Package part reads and writes parts: the result of one unit of work as one object of the archive, written once.
 //
-// A part is a sequence of lines: a header that says which plan and unit it answers, any number of rows, and a seal
-// (seal.go) with the unit's totals, the number of rows and the SHA-256 of every byte before it. A part without its
-// seal, or with one that does not fit, is never taken for a whole one. Memory does not depend on the number of rows.
+// A part is a sequence of lines: a header that says which plan and unit it answers, any number of rows, and a footer
+// (footer.go) with the unit's totals, the number of rows and the SHA-256 of every byte before it. A part without its
+// footer, or with one that does not fit, is never taken for a whole one. Memory does not depend on the number of rows.
 package part
 
 import (
@@ -29,7 +29,7 @@ type Header struct {
 	Unit     string `json:"unit"`
 }
 
-// Writer writes one part. Seal or Abort must be called; Abort after Seal does nothing, so it may be deferred.
+// Writer writes one part. Commit or Abort must be called; Abort after Commit does nothing, so it may be deferred.
 type Writer struct {
 	header  Header
 	object  archive.Writer
@@ -83,10 +83,10 @@ func (w *Writer) line(value any) error {
 	return err
 }
 
-// Seal writes the totals and makes the part visible. archive.ErrPrecondition means that the part is there already,
-// written by somebody who did the same unit: that one counts. A part that cannot be sealed is given up.
-func (w *Writer) Seal(ctx context.Context, totals any) error {
-	if err := w.writeSeal(totals); err != nil {
+// Commit writes the totals and makes the part visible. archive.ErrPrecondition means that the part is there already,
+// written by somebody who did the same unit: that one counts. A part that cannot be committed is given up.
+func (w *Writer) Commit(ctx context.Context, totals any) error {
+	if err := w.writeFooter(totals); err != nil {
 		w.Abort()
 		return err
 	}
@@ -94,7 +94,7 @@ func (w *Writer) Seal(ctx context.Context, totals any) error {
 	return err
 }
 
-func (w *Writer) writeSeal(totals any) error {
+func (w *Writer) writeFooter(totals any) error {
 	raw, err := json.Marshal(totals)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "the totals of a part cannot be written")
@@ -102,7 +102,7 @@ func (w *Writer) writeSeal(totals any) error {
 	if err := w.buffer.Flush(); err != nil { // the digest has seen every row now
 		return err
 	}
-	s := seal{Header: w.header, Totals: raw, Rows: w.rows, SHA256: hex.EncodeToString(w.digest.Sum(nil))}
+	s := footer{Header: w.header, Totals: raw, Rows: w.rows, SHA256: hex.EncodeToString(w.digest.Sum(nil))}
 	s.Check = s.check()
 	if err := w.line(s); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (w *Writer) writeSeal(totals any) error {
 // Rows is how many rows were written so far.
 func (w *Writer) Rows() int64 { return w.rows }
 
-// SHA256 is that of the whole object. It is known after Seal.
+// SHA256 is that of the whole object. It is known after Commit.
 func (w *Writer) SHA256() string { return hex.EncodeToString(w.digest.Sum(nil)) }
 
 // Abort gives the part up.
@@ -167,7 +167,7 @@ func checkHeader(key string, got, want Header) error {
 	return nil
 }
 
-// Next decodes the next row; false means that all rows were read and the seal, the last line, fits them.
+// Next decodes the next row; false means that all rows were read and the footer, the last line, fits them.
 func (r *Reader) Next(row any) (bool, error) {
 	line, err := r.NextLine()
 	if err != nil || line == nil {
@@ -189,7 +189,7 @@ func (r *Reader) NextLine() ([]byte, error) {
 		return nil, r.damaged(err)
 	}
 	if _, err := r.buffer.Peek(1); errors.Is(err, io.EOF) {
-		return nil, r.checkSeal(line)
+		return nil, r.checkFooter(line)
 	}
 	r.digest.Write(line)
 	r.rows++
@@ -199,8 +199,8 @@ func (r *Reader) NextLine() ([]byte, error) {
 // Damaged is the error of a row that cannot be read for what it should be.
 func (r *Reader) Damaged(err error) error { return r.damaged(err) }
 
-func (r *Reader) checkSeal(line []byte) error {
-	s, err := readSeal(line)
+func (r *Reader) checkFooter(line []byte) error {
+	s, err := readFooter(line)
 	if err != nil {
 		return r.damaged(err)
 	}
@@ -208,7 +208,7 @@ func (r *Reader) checkSeal(line []byte) error {
 		return err
 	}
 	if s.Rows != r.rows || s.SHA256 != hex.EncodeToString(r.digest.Sum(nil)) {
-		return r.damaged(errors.New("its seal does not fit its rows"))
+		return r.damaged(errors.New("its footer does not fit its rows"))
 	}
 	r.totals = s.Totals
 	return nil

@@ -51,7 +51,7 @@ func tryWrite(ctx context.Context, store archive.Store, rows []row, end totals) 
 			return err
 		}
 	}
-	return w.Seal(ctx, end)
+	return w.Commit(ctx, end)
 }
 
 // read reads a part to its end.
@@ -142,7 +142,7 @@ func TestPart_ComesBackAsItWasWritten(t *testing.T) {
 	}
 }
 
-func TestPart_IsInvisibleUntilItIsSealed(t *testing.T) {
+func TestPart_IsInvisibleUntilItIsCommitted(t *testing.T) {
 	store := minio.Start(t).Store(t)
 	w, err := part.Create(t.Context(), store, key, header)
 	if err != nil {
@@ -154,7 +154,7 @@ func TestPart_IsInvisibleUntilItIsSealed(t *testing.T) {
 		}
 	}
 	if _, err := readTotals(t.Context(), store, header); !errors.Is(err, archive.ErrNotFound) {
-		t.Errorf("before the seal reading gives %v, want ErrNotFound", err)
+		t.Errorf("before the footer reading gives %v, want ErrNotFound", err)
 	}
 	w.Abort()
 	if _, _, err := read(t.Context(), store, header); !errors.Is(err, archive.ErrNotFound) {
@@ -223,10 +223,10 @@ func TestPart_LinesMissingDoubledOrSwappedAreAnError(t *testing.T) {
 		"a row doubled":               {lines[0], lines[1], lines[1], lines[2], lines[3], lines[4]},
 		"rows swapped":                {lines[0], lines[2], lines[1], lines[3], lines[4]},
 		"no header":                   {lines[1], lines[2], lines[3], lines[4]},
-		"no seal":                     lines[:4],
-		"another part's seal":         {lines[0], lines[1], lines[2], lines[3], other[2]},
-		"two seals":                   {lines[0], lines[1], lines[2], lines[3], lines[4], lines[4]},
-		"a row after the seal":        {lines[0], lines[1], lines[2], lines[3], lines[4], lines[1]},
+		"no footer":                   lines[:4],
+		"another part's footer":       {lines[0], lines[1], lines[2], lines[3], other[2]},
+		"two footers":                 {lines[0], lines[1], lines[2], lines[3], lines[4], lines[4]},
+		"a row after the footer":      {lines[0], lines[1], lines[2], lines[3], lines[4], lines[1]},
 		"an empty line after the end": {lines[0], lines[1], lines[2], lines[3], lines[4], []byte("\n")},
 		"nothing":                     nil,
 	}
@@ -297,11 +297,11 @@ func TestWriter_WhatIsNoJSONLeavesNoPart(t *testing.T) {
 	if err := w.Row(func() {}); fault.CodeOf(err) != fault.Internal {
 		t.Errorf("a row that is no JSON gives %v, want an Internal error", err)
 	}
-	if err := w.Seal(t.Context(), func() {}); fault.CodeOf(err) != fault.Internal {
+	if err := w.Commit(t.Context(), func() {}); fault.CodeOf(err) != fault.Internal {
 		t.Errorf("totals that are no JSON give %v, want an Internal error", err)
 	}
 	if _, err := readTotals(t.Context(), store, header); !errors.Is(err, archive.ErrNotFound) {
-		t.Errorf("a part that could not be sealed gives %v, want ErrNotFound", err)
+		t.Errorf("a part that could not be committed gives %v, want ErrNotFound", err)
 	}
 }
 

@@ -129,7 +129,7 @@ func (w *keyWriter) end(ctx context.Context) error {
 		return nil
 	}
 	w.totals.SHA256 = hex.EncodeToString(w.digest.Sum(nil))
-	err := w.out.Seal(ctx, w.totals)
+	err := w.out.Commit(ctx, w.totals)
 	w.out = nil
 	w.list.Blocks++
 	if !errors.Is(err, archive.ErrPrecondition) {
@@ -157,7 +157,7 @@ func seal(ctx context.Context, store archive.Store, u plan.Unit, totals any) err
 	if err != nil {
 		return err
 	}
-	if err := out.Seal(ctx, totals); !errors.Is(err, archive.ErrPrecondition) {
+	if err := out.Commit(ctx, totals); !errors.Is(err, archive.ErrPrecondition) {
 		return err
 	}
 	return nil

@@ -31,7 +31,7 @@ func sealedPart(t *testing.T, r *run, u plan.Unit, totals plan.Totals, rows ...p
 			t.Fatal(err)
 		}
 	}
-	if err := w.Seal(t.Context(), totals); err != nil {
+	if err := w.Commit(t.Context(), totals); err != nil {
 		t.Fatal(err)
 	}
 }

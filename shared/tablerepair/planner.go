@@ -257,7 +257,7 @@ func storeRows[T any](ctx context.Context, store archive.Store, key string, head
 			return err
 		}
 	}
-	return w.Seal(ctx, struct{}{})
+	return w.Commit(ctx, struct{}{})
 }
 
 // describeTargets asks each node about its table.

@@ -50,7 +50,7 @@ func (r *recorder) seal(ctx context.Context) error {
 	out := r.out
 	r.out = nil
 	r.stored.Rows = out.Rows()
-	if err := out.Seal(ctx, struct{}{}); err != nil {
+	if err := out.Commit(ctx, struct{}{}); err != nil {
 		return err
 	}
 	r.stored.SHA256 = out.SHA256()

@@ -48,7 +48,7 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 		return nil, err
 	}
 	stored.Rows = out.Rows()
-	if err := out.Seal(ctx, struct{}{}); err != nil {
+	if err := out.Commit(ctx, struct{}{}); err != nil {
 		return nil, err
 	}
 	stored.SHA256 = out.SHA256()

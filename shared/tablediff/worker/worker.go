@@ -78,7 +78,7 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 		job.totals.From, job.totals.To = u.From, u.To
 		job.totals.Range = p.KeyRange(u.From, u.To)
 	}
-	err = out.Seal(ctx, job.totals)
+	err = out.Commit(ctx, job.totals)
 	if errors.Is(err, archive.ErrPrecondition) {
 		return plan.ReadTotals(ctx, w.store, u)
 	}

@@ -14,9 +14,9 @@ import (
 	"ace/shared/fault"
 )
 
-// seal is the last line of a part. It can be read without the rows, so it names the unit once more and carries a check of
+// footer is the last line of a part. It can be read without the rows, so it names the unit once more and carries a check of
 // itself.
-type seal struct {
+type footer struct {
 	Header
 	Totals json.RawMessage `json:"totals"`
 	Rows   int64           `json:"rows"`
@@ -25,28 +25,28 @@ type seal struct {
 }
 
 // check computes Check.
-func (s seal) check() string {
+func (s footer) check() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s %d %s", s.TaskID, s.PlanHash, s.Unit, s.Totals, s.Rows, s.SHA256))
 	return hex.EncodeToString(sum[:])
 }
 
-var errNoSeal = errors.New("the last line is not a seal")
+var errNoFooter = errors.New("the last line is not a footer")
 
-// readSeal reads a whole line. Only the very bytes that a Writer writes are a seal.
-func readSeal(line []byte) (seal, error) {
-	var s seal
+// readFooter reads a whole line. Only the very bytes that a Writer writes are a footer.
+func readFooter(line []byte) (footer, error) {
+	var s footer
 	text, whole := bytes.CutSuffix(line, []byte("\n"))
 	if !whole || json.Unmarshal(text, &s) != nil || s.Check != s.check() {
-		return seal{}, errNoSeal
+		return footer{}, errNoFooter
 	}
 	written, err := json.Marshal(s)
 	if err != nil || !bytes.Equal(written, text) {
-		return seal{}, errNoSeal
+		return footer{}, errNoFooter
 	}
 	return s, nil
 }
 
-// tailSize is how much of a part's end is read at first to find the seal.
+// tailSize is how much of a part's end is read at first to find the footer.
 const tailSize = 64 << 10
 
 // ReadTotals decodes the totals of the part of this unit without reading its rows; their check is left to whoever reads
@@ -60,7 +60,7 @@ func ReadTotals(ctx context.Context, store archive.Store, key string, want Heade
 	if err != nil {
 		return err
 	}
-	s, err := readSeal(line)
+	s, err := readFooter(line)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "part %s is damaged", key)
 	}
