@@ -143,7 +143,7 @@ func TestCollations_KeysSpeltDifferentlyMeetUnderAnyOrder(t *testing.T) {
 				}
 			}
 			var respelt []string
-			for _, keys := range d.Respelt {
+			for _, keys := range d.KeyVariants {
 				respelt = append(respelt, *keys[0][0]+" = "+*keys[1][0])
 			}
 			want := []string{"Key 1007 = KEY 1007", "Key 1008 = KEY 1008", "Key 2007 = KEY 2007", "Key 2008 = KEY 2008", "Key 7 = KEY 7", "Key 8 = KEY 8"}

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 )
 
 // The last members of a document say of rows what the rows themselves do not. Each is an object of lists, one per pair,
 // and is there only when it has content.
 const (
-	memberUnsettled = "unsettled"
-	memberRespelt   = "respelt"
+	memberUnsettled   = "unsettled"
+	memberKeyVariants = "key_variants"
+	// memberRespelt is the earlier name of key_variants. It is read, but no longer written.
+	memberRespelt = "respelt"
 )
 
 // bookkeeping writes these members.
@@ -22,13 +25,13 @@ func (d *document) bookkeeping(ctx context.Context, src Source) error {
 			return err
 		}
 	}
-	var respelt Pairs
+	var withVariants Pairs
 	for _, p := range d.summary.Pairs {
-		if p.respells(d.summary.PrimaryKey) {
-			respelt = append(respelt, p)
+		if p.hasKeyVariants(d.summary.PrimaryKey) {
+			withVariants = append(withVariants, p)
 		}
 	}
-	return writeMember(ctx, d, memberRespelt, respelt, src.Respelt, d.appendRespelt)
+	return writeMember(ctx, d, memberKeyVariants, withVariants, src.KeyVariants, d.appendKeyVariants)
 }
 
 // writeMember writes a list for each pair that has elements, an element a line.
@@ -68,7 +71,7 @@ func writeMember[T any](
 	return nil
 }
 
-func (d *document) appendRespelt(line []byte, keys [2]Row) ([]byte, error) {
+func (d *document) appendKeyVariants(line []byte, keys [2]Row) ([]byte, error) {
 	line, err := d.appendKey(append(line, '['), keys[0])
 	if err == nil {
 		line, err = d.appendKey(append(line, ','), keys[1])
@@ -99,22 +102,22 @@ func (d *document) appendKey(line []byte, key Row) ([]byte, error) {
 // bookkeeping reads those members that are there, in their order.
 func (r *Reader) bookkeeping(v Visitor) error {
 	members := []struct {
-		name string
-		read func(at place, raw []byte) error
+		names []string
+		read  func(at place, raw []byte) error
 	}{
-		{memberUnsettled, func(at place, raw []byte) error {
+		{[]string{memberUnsettled}, func(at place, raw []byte) error {
 			key, err := r.key(raw)
 			if err != nil {
 				return at.invalid(err)
 			}
 			return v.Unsettled(at.pair, key)
 		}},
-		{memberRespelt, func(at place, raw []byte) error {
-			keys, err := r.respelt(raw)
+		{[]string{memberKeyVariants, memberRespelt}, func(at place, raw []byte) error {
+			keys, err := r.keyVariants(raw)
 			if err != nil {
 				return at.invalid(err)
 			}
-			return v.Respelt(at.pair, keys)
+			return v.KeyVariants(at.pair, keys)
 		}},
 	}
 	for r.tokens.more() {
@@ -122,7 +125,7 @@ func (r *Reader) bookkeeping(v Visitor) error {
 		if err != nil {
 			return err
 		}
-		for len(members) > 0 && members[0].name != name {
+		for len(members) > 0 && !slices.Contains(members[0].names, name) {
 			members = members[1:]
 		}
 		if len(members) == 0 {
@@ -168,8 +171,8 @@ func (r *Reader) key(raw []byte) (Row, error) {
 
 var errNotTwoKeys = errors.New("it must have two keys, one per node of the pair")
 
-// respelt reads the keys of one row on the nodes of its pair.
-func (r *Reader) respelt(raw []byte) ([2]Row, error) {
+// keyVariants reads the keys of one row on the nodes of its pair.
+func (r *Reader) keyVariants(raw []byte) ([2]Row, error) {
 	var keys []Row
 	err := eachElement(raw, func(value []byte) error {
 		key, err := r.key(value)

@@ -15,7 +15,7 @@ type sections struct {
 	columns   []difffile.Column // nil: those of matching
 	rows      map[difffile.Pair]map[string][]difffile.Row
 	unsettled map[difffile.Pair][]difffile.Row
-	respelt   map[difffile.Pair][][2]difffile.Row
+	variants  map[difffile.Pair][][2]difffile.Row
 }
 
 func (s sections) Rows(_ context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
@@ -41,8 +41,8 @@ func (s sections) Unsettled(_ context.Context, pair difffile.Pair) iter.Seq2[dif
 	return each(s.unsettled[pair])
 }
 
-func (s sections) Respelt(_ context.Context, pair difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
-	return each(s.respelt[pair])
+func (s sections) KeyVariants(_ context.Context, pair difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
+	return each(s.variants[pair])
 }
 
 func each[T any](elements []T) iter.Seq2[T, error] {
@@ -120,8 +120,8 @@ func differing() (difffile.Summary, sections) {
 	}
 }
 
-// respelt is a summary of two of the nodes and its rows: one key is spelt in two ways.
-func respelt() (difffile.Summary, sections) {
+// keyVariants is a summary of two of the nodes and its rows: one key has two variants.
+func keyVariants() (difffile.Summary, sections) {
 	s := matching()
 	s.PrimaryKey, s.MismatchedRows, s.UnsettledRows = []string{"amount", "id"}, 2, 1
 	s.Pairs = s.Pairs[:1]
@@ -133,7 +133,7 @@ func respelt() (difffile.Summary, sections) {
 			"n2": {row("7", "t", "b", "1.00", null)},
 		}},
 		unsettled: map[difffile.Pair][]difffile.Row{n12: {row("0.5", "7")}},
-		respelt:   map[difffile.Pair][][2]difffile.Row{n12: {{row("1.0", "7"), row("1.00", "7")}}},
+		variants:  map[difffile.Pair][][2]difffile.Row{n12: {{row("1.0", "7"), row("1.00", "7")}}},
 	}
 }
 
@@ -151,13 +151,13 @@ type content struct {
 	Summary   difffile.Summary
 	Rows      map[difffile.Pair]map[string][]difffile.Row
 	Unsettled map[difffile.Pair][]difffile.Row
-	Respelt   map[difffile.Pair][][2]difffile.Row
+	Variants  map[difffile.Pair][][2]difffile.Row
 }
 
 func read(document []byte) (content, error) {
 	c := content{
 		Rows:      make(map[difffile.Pair]map[string][]difffile.Row),
-		Unsettled: make(map[difffile.Pair][]difffile.Row), Respelt: make(map[difffile.Pair][][2]difffile.Row),
+		Unsettled: make(map[difffile.Pair][]difffile.Row), Variants: make(map[difffile.Pair][][2]difffile.Row),
 	}
 	r, err := difffile.Open(bytes.NewReader(document))
 	if err != nil {
@@ -175,8 +175,8 @@ func read(document []byte) (content, error) {
 			c.Unsettled[pair] = append(c.Unsettled[pair], key)
 			return nil
 		},
-		Respelt: func(pair difffile.Pair, keys [2]difffile.Row) error {
-			c.Respelt[pair] = append(c.Respelt[pair], keys)
+		KeyVariants: func(pair difffile.Pair, keys [2]difffile.Row) error {
+			c.Variants[pair] = append(c.Variants[pair], keys)
 			return nil
 		},
 	})

@@ -38,7 +38,8 @@ type Entry struct {
 type Visitor struct {
 	Row       func(Entry) error
 	Unsettled func(pair Pair, key Row) error
-	Respelt   func(pair Pair, keys [2]Row) error // of one row, as the pair's nodes spell it
+	// KeyVariants is called with the keys of one row, as the first and the second node write it.
+	KeyVariants func(pair Pair, keys [2]Row) error
 }
 
 // Reader reads a document from a stream, once. Its errors are Invalid and name the place (pair, node, number of the
@@ -180,8 +181,8 @@ func (v Visitor) complete() Visitor {
 	if v.Unsettled == nil {
 		v.Unsettled = func(Pair, Row) error { return nil }
 	}
-	if v.Respelt == nil {
-		v.Respelt = func(Pair, [2]Row) error { return nil }
+	if v.KeyVariants == nil {
+		v.KeyVariants = func(Pair, [2]Row) error { return nil }
 	}
 	return v
 }

@@ -86,32 +86,34 @@ func TestRead_NamesThePlaceOfWhatIsWrong(t *testing.T) {
 		"members out of order": {`"summary":`, `"diffs":`, `"diffs" where "summary"`},
 		"a type in the summary": {`"nodes": [`, `"nodes": [1,`,
 			`at "summary": json: cannot unmarshal number`},
-		"a name twice in the summary": {`"only_on": {`, `"different": 1, "only_on": {`, `"different": it is there twice`},
-		"an unknown pair":             {`"n1/n2":{`, `"n1/n4":{`, `at "diffs": the summary has no pair n1/n4`},
-		"a node of another pair":      {"\"n2\":[\n{\"id\":-3", "\"n3\":[\n{\"id\":-3", `pair n1/n2, node n3: it is no node`},
-		"a node twice":                {"\"n2\":[\n{\"id\":-3", "\"n1\":[\n{\"id\":-3", `pair n1/n2: "n1": it is there twice`},
-		"rows that are no array":      {"\"n2\":[\n{\"id\":-3", "\"n2\":{\"x\":[\n{\"id\":-3", `"[" must stand here`},
-		"a row that is no object":     {`{"id":0,`, `null,{"id":0,`, `pair n1/n2, node n2, row 2: it must be an object`},
-		"a column missing":            {`"id":0,`, ``, `pair n1/n2, node n2, row 2: it has 4 of 5 columns`},
-		"a column unknown":            {`"id":0,`, `"id":0,"x":1,`, `row 2: "x": there is no such column`},
-		"a column twice":              {`"id":0,`, `"id":0,"id":0,`, `row 2: "id": it is there twice`},
-		"a fraction":                  {`"id":0,`, `"id":0.5,`, `row 2: "id": 0.5 is not allowed; it must be null or a number without`},
-		"an exponent":                 {`"id":0,`, `"id":1e3,`, `"id": 1e3 is not allowed`},
-		"a number as text":            {`"id":0,`, `"id":"0",`, `"id": "0" is not allowed`},
-		"a boolean as text":           {`"ok":false`, `"ok":"f"`, `"ok": "f" is not allowed; it must be null or true or false`},
-		"text as a number":            {`"NaN"`, `1.5`, `"amount": 1.5 is not allowed; it must be null or a string`},
-		"half of a surrogate pair":    {`"NULL"`, `"\ud83d"`, `half of a surrogate pair`},
-		"the wrong half":              {`"NULL"`, `"\ud83d\u0041"`, `half of a surrogate pair`},
-		"a NUL":                       {`"NULL"`, `"\u0000"`, `\u0000`},
-		"bytes that are not UTF-8":    {`"NULL"`, "\"\xff\"", `not valid UTF-8`},
-		"a comma missing":             {"},\n{\"id\":0", "}\n{\"id\":0", `pair n1/n2, node n2, row 2: expected comma`},
-		"an unsettled key too long":   {`["0"]`, `["0","1"]`, `"unsettled", pair n1/n2, row 1: it must have one value`},
-		"an unsettled key of NULL":    {`["0"]`, `[null]`, `a key column is null`},
-		"an unsettled key no array":   {`["0"]`, `"0"`, `row 1: it must be an array`},
-		"a second unsettled":          {"\n}}\n", "\n},\"unsettled\":{}}\n", `member "unsettled", which is unknown or at the wrong place`},
-		"one spelling":                {"\n}}\n", "\n},\"respelt\":{\"n1/n2\":[[[\"1\"]]]}}\n", `"respelt", pair n1/n2, row 1: it must have two keys`},
-		"three spellings":             {"\n}}\n", "\n},\"respelt\":{\"n1/n2\":[[[\"1\"],[\"1\"],[\"1\"]]]}}\n", `row 1: it must have two keys`},
-		"a spelling of NULL":          {"\n}}\n", "\n},\"respelt\":{\"n1/n2\":[[[\"1\"],[null]]]}}\n", `a key column is null`},
+		"a name twice in the summary":  {`"only_on": {`, `"different": 1, "only_on": {`, `"different": it is there twice`},
+		"an unknown pair":              {`"n1/n2":{`, `"n1/n4":{`, `at "diffs": the summary has no pair n1/n4`},
+		"a node of another pair":       {"\"n2\":[\n{\"id\":-3", "\"n3\":[\n{\"id\":-3", `pair n1/n2, node n3: it is no node`},
+		"a node twice":                 {"\"n2\":[\n{\"id\":-3", "\"n1\":[\n{\"id\":-3", `pair n1/n2: "n1": it is there twice`},
+		"rows that are no array":       {"\"n2\":[\n{\"id\":-3", "\"n2\":{\"x\":[\n{\"id\":-3", `"[" must stand here`},
+		"a row that is no object":      {`{"id":0,`, `null,{"id":0,`, `pair n1/n2, node n2, row 2: it must be an object`},
+		"a column missing":             {`"id":0,`, ``, `pair n1/n2, node n2, row 2: it has 4 of 5 columns`},
+		"a column unknown":             {`"id":0,`, `"id":0,"x":1,`, `row 2: "x": there is no such column`},
+		"a column twice":               {`"id":0,`, `"id":0,"id":0,`, `row 2: "id": it is there twice`},
+		"a fraction":                   {`"id":0,`, `"id":0.5,`, `row 2: "id": 0.5 is not allowed; it must be null or a number without`},
+		"an exponent":                  {`"id":0,`, `"id":1e3,`, `"id": 1e3 is not allowed`},
+		"a number as text":             {`"id":0,`, `"id":"0",`, `"id": "0" is not allowed`},
+		"a boolean as text":            {`"ok":false`, `"ok":"f"`, `"ok": "f" is not allowed; it must be null or true or false`},
+		"text as a number":             {`"NaN"`, `1.5`, `"amount": 1.5 is not allowed; it must be null or a string`},
+		"half of a surrogate pair":     {`"NULL"`, `"\ud83d"`, `half of a surrogate pair`},
+		"the wrong half":               {`"NULL"`, `"\ud83d\u0041"`, `half of a surrogate pair`},
+		"a NUL":                        {`"NULL"`, `"\u0000"`, `\u0000`},
+		"bytes that are not UTF-8":     {`"NULL"`, "\"\xff\"", `not valid UTF-8`},
+		"a comma missing":              {"},\n{\"id\":0", "}\n{\"id\":0", `pair n1/n2, node n2, row 2: expected comma`},
+		"an unsettled key too long":    {`["0"]`, `["0","1"]`, `"unsettled", pair n1/n2, row 1: it must have one value`},
+		"an unsettled key of NULL":     {`["0"]`, `[null]`, `a key column is null`},
+		"an unsettled key no array":    {`["0"]`, `"0"`, `row 1: it must be an array`},
+		"a second unsettled":           {"\n}}\n", "\n},\"unsettled\":{}}\n", `member "unsettled", which is unknown or at the wrong place`},
+		"one spelling":                 {"\n}}\n", "\n},\"key_variants\":{\"n1/n2\":[[[\"1\"]]]}}\n", `"key_variants", pair n1/n2, row 1: it must have two keys`},
+		"three spellings":              {"\n}}\n", "\n},\"key_variants\":{\"n1/n2\":[[[\"1\"],[\"1\"],[\"1\"]]]}}\n", `row 1: it must have two keys`},
+		"one spelling, earlier name":   {"\n}}\n", "\n},\"respelt\":{\"n1/n2\":[[[\"1\"]]]}}\n", `"respelt", pair n1/n2, row 1: it must have two keys`},
+		"key variants under two names": {"\n}}\n", "\n},\"respelt\":{},\"key_variants\":{}}\n", `member "key_variants", which is unknown or at the wrong place`},
+		"a spelling of NULL":           {"\n}}\n", "\n},\"key_variants\":{\"n1/n2\":[[[\"1\"],[null]]]}}\n", `a key column is null`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := strings.Replace(document, tt.old, tt.new, 1)
@@ -276,7 +278,7 @@ func (many) Unsettled(context.Context, difffile.Pair) iter.Seq2[difffile.Row, er
 	return each[difffile.Row](nil)
 }
 
-func (many) Respelt(context.Context, difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
+func (many) KeyVariants(context.Context, difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
 	return each[[2]difffile.Row](nil)
 }
 
@@ -343,6 +345,25 @@ func TestRead_StopsAtAValueThatIsTooLong(t *testing.T) {
 	_, err := difffile.OpenLimited(&endless{}, 2<<20)
 	if fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), "too long; allowed are 2 MB") {
 		t.Errorf("got %v, want an Invalid fault that names the limit", err)
+	}
+}
+
+func TestRead_TheEarlierNameOfKeyVariants(t *testing.T) {
+	var contents [2]content
+	for i, file := range []string{"respelt.json", "key_variants.json"} {
+		document, err := os.ReadFile(golden(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if contents[i], err = read(document); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if want := [][2]difffile.Row{{row("1.0", "7"), row("1.00", "7")}}; !cmp.Equal(contents[i].Variants[n12], want) {
+			t.Errorf("%s: key variants %v", file, contents[i].Variants)
+		}
+	}
+	if diff := cmp.Diff(contents[0], contents[1]); diff != "" {
+		t.Errorf("the content differs (-respelt +key_variants):\n%s", diff)
 	}
 }
 
@@ -419,6 +440,9 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(`{"format":"ace-diff/1","summary":{"primary_key":["a"],"columns":[{"name":"a","type":"numeric"}],` +
 		`"nodes":["n1","n2"],"pairs":{"n1/n2":{"different":1}}},` +
 		`"diffs":{"n1/n2":{"n1":[{"a":"1.0"}],"n2":[{"a":"1"}]}},"respelt":{"n1/n2":[[["1.0"],["1"]]]}}`))
+	f.Add([]byte(`{"format":"ace-diff/1","summary":{"primary_key":["a"],"columns":[{"name":"a","type":"numeric"}],` +
+		`"nodes":["n1","n2"],"pairs":{"n1/n2":{"different":1}}},` +
+		`"diffs":{"n1/n2":{"n1":[{"a":"1.0"}],"n2":[{"a":"1"}]}},"key_variants":{"n1/n2":[[["1.0"],["1"]]]}}`))
 	f.Add([]byte(`{"diffs":{"n1/n2":{"n1":[{"a":[1,{"b":"\\\""}],"c":true}]}},"summary":{"schema":"s"}}`))
 	f.Add([]byte(`{"summary":{},"diffs":{"n1/n2":{"rows":{"n2":[{"a":-1.5e3}]}}}}`))
 	f.Add([]byte(` [`))

@@ -86,8 +86,9 @@ func (p PairSummary) differs() bool {
 	return p.rowsOn(p.Nodes[0]) > 0 || p.rowsOn(p.Nodes[1]) > 0
 }
 
-// respells says whether a row of the pair differs in a column of its key: the nodes hold it for one key all the same.
-func (p PairSummary) respells(key []string) bool {
+// hasKeyVariants reports whether a row of the pair differs in a column of its key: the nodes
+// write an equal key in two ways.
+func (p PairSummary) hasKeyVariants(key []string) bool {
 	return slices.ContainsFunc(key, func(column string) bool { return p.Columns[column] > 0 })
 }
 

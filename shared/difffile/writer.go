@@ -20,9 +20,9 @@ type Source interface {
 	Rows(ctx context.Context, pair Pair, node string) iter.Seq2[Encoded, error]
 	// Unsettled gives the keys of the pair's unsettled rows, as text in the order of the primary key's columns.
 	Unsettled(ctx context.Context, pair Pair) iter.Seq2[Row, error]
-	// Respelt gives, in key order, the keys of the pair's rows whose key has other text on the first node than on the
-	// second one, in the order of the pair's nodes.
-	Respelt(ctx context.Context, pair Pair) iter.Seq2[[2]Row, error]
+	// KeyVariants returns, in key order, the keys of the pair's rows whose key has one text on the
+	// first node and another on the second. Each element has both, in the order of the pair's nodes.
+	KeyVariants(ctx context.Context, pair Pair) iter.Seq2[[2]Row, error]
 }
 
 // Written describes the bytes of a document.
@@ -31,7 +31,7 @@ type Written struct {
 	SHA256 string // hexadecimal
 }
 
-// Write writes the document to w. Pairs without differences are not asked for, nor are unsettled and respelt keys if the
+// Write writes the document to w. Pairs without differences are not asked for, nor are unsettled keys and key variants if the
 // summary counts none. A section whose number of rows is not the one the summary counts is an error, fewer are right only if
 // the limit was reached. After any error what w got is not a document and must not be published.
 func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, error) {

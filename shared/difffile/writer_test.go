@@ -28,7 +28,7 @@ func TestWrite_TheDocumentIsTheGolden(t *testing.T) {
 	differ, rows := differing()
 	limited := differ
 	limited.DiffRowLimitReached, limited.UnsettledRows = true, 0
-	spelt, speltRows := respelt()
+	variants, variantRows := keyVariants()
 	for _, tt := range []struct {
 		file    string
 		summary difffile.Summary
@@ -37,7 +37,7 @@ func TestWrite_TheDocumentIsTheGolden(t *testing.T) {
 		{"match.json", matching(), sections{}},
 		{"differ.json", differ, rows},
 		{"limited.json", limited, sections{rows: map[difffile.Pair]map[string][]difffile.Row{n12: rows.rows[n12]}}},
-		{"respelt.json", spelt, speltRows},
+		{"key_variants.json", variants, variantRows},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			got := write(t, tt.summary, tt.source)
@@ -60,7 +60,7 @@ func TestWrite_TheDocumentIsTheGolden(t *testing.T) {
 			if err != nil {
 				t.Fatalf("the document cannot be read: %v", err)
 			}
-			again := write(t, back.Summary, sections{back.Summary.Columns, back.Rows, back.Unsettled, back.Respelt})
+			again := write(t, back.Summary, sections{back.Summary.Columns, back.Rows, back.Unsettled, back.Variants})
 			if diff := cmp.Diff(string(got), string(again)); diff != "" {
 				t.Errorf("reading and writing again changes the document:\n%s", diff)
 			}
@@ -106,10 +106,10 @@ func TestWrite_RefusesWhatWouldNotBeATrueDocument(t *testing.T) {
 		"an unsettled key of another length": {func(_ *difffile.Summary, src *sections) {
 			src.unsettled[n12][0] = row("1", "2")
 		}, "unsettled key 1: it has 2 values for a key of 1 columns"},
-		"a respelt key of another length": {func(s *difffile.Summary, src *sections) {
+		"a key variant of another length": {func(s *difffile.Summary, src *sections) {
 			s.Pairs[0].Columns["id"] = 1
-			src.respelt = map[difffile.Pair][][2]difffile.Row{n12: {{row("1"), row("1", "2")}}}
-		}, "respelt key 1: it has 2 values for a key of 1 columns"},
+			src.variants = map[difffile.Pair][][2]difffile.Row{n12: {{row("1"), row("1", "2")}}}
+		}, "key_variants key 1: it has 2 values for a key of 1 columns"},
 		"a node with a slash": {func(s *difffile.Summary, _ *sections) { s.Nodes[1] = "n/2" }, `nodes has "n/2"`},
 		"a column twice": {func(s *difffile.Summary, _ *sections) {
 			s.Columns[1].Name = "id"

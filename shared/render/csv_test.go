@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -47,6 +49,29 @@ func TestCSV_HasALineForEachRowOfADifference(t *testing.T) {
 	}, "\r\n")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestCSV_PairsTheVariantsOfAKeyInDocumentsOldAndNew(t *testing.T) {
+	want := strings.Join([]string{
+		"ace_difference,ace_pair,ace_kind,ace_unsettled,ace_node,amount,id,ok,\"na\"\"me\",raw",
+		"1,n1/n2,only_on_n1,true,n1,0.5,7,t,a,",
+		"2,n1/n2,different,false,n1,1.0,7,t,b,",
+		"2,n1/n2,different,false,n2,1.00,7,t,b,",
+		"",
+	}, "\r\n")
+	for _, file := range []string{"respelt.json", "key_variants.json"} {
+		document, err := os.ReadFile(filepath.Join("..", "..", "testdata", "diffs", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := render.CSV(t.Context(), &out, difftest.Opener(t, document)); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if diff := cmp.Diff(want, out.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", file, diff)
+		}
 	}
 }
 

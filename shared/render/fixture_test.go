@@ -66,7 +66,7 @@ func drawDocument(t *rapid.T) (difffile.Summary, difftest.List) {
 				f.Rows[side] = row.Draw(t, "row")
 				*f.Rows[side][0] = key
 			}
-			if kind == 0 && len(s.PrimaryKey) == 2 && rapid.IntRange(0, 3).Draw(t, "respelt") > 0 {
+			if kind == 0 && len(s.PrimaryKey) == 2 && rapid.IntRange(0, 3).Draw(t, "key variant") > 0 {
 				f.Rows[1][2] = f.Rows[0][2]
 			}
 			list[pair] = append(list[pair], f)

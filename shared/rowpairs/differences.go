@@ -107,15 +107,15 @@ func (d *Document) alone(p *pair, side int, c *cursor) bool {
 	if c.row == nil || p.both[side].Has(c.number) {
 		return false
 	}
-	if len(p.respelt) == 0 {
+	if len(p.variants) == 0 {
 		return true
 	}
 	hash := d.hash.of(d.keyOf(c.row))
 	if side == 0 {
-		_, respelt := p.respelt[hash]
-		return !respelt
+		_, isVariant := p.variants[hash]
+		return !isVariant
 	}
-	return !p.respellee[hash]
+	return !p.variantOf[hash]
 }
 
 // sameKey makes sure that two rows belong together.
@@ -127,8 +127,8 @@ func (d *Document) sameKey(p *pair, first, second difffile.Row) bool {
 	if slices.EqualFunc(a, b, table.SameValue) {
 		return true
 	}
-	spelling, respelt := p.respelt[d.hash.of(a)]
-	return respelt && spelling == d.hash.of(b)
+	variant, found := p.variants[d.hash.of(a)]
+	return found && variant == d.hash.of(b)
 }
 
 func (d *Document) unsettled(p *pair, found Difference) bool {

@@ -27,11 +27,11 @@ type Document struct {
 type pair struct {
 	nodes     difffile.Pair
 	sections  [2]section
-	both      [2]bitmap.Set // rows whose key has the same text on the other node
-	matched   int64         // how many
-	unsettled []uint64      // hashes of keys, sorted
-	respelt   map[uint64]uint64
-	respellee map[uint64]bool // the values of respelt
+	both      [2]bitmap.Set     // rows whose key has the same text on the other node
+	matched   int64             // how many
+	unsettled []uint64          // hashes of keys, sorted
+	variants  map[uint64]uint64 // hash of the first node's key -> that of its variant on the second
+	variantOf map[uint64]bool   // the values of variants
 }
 
 // section is the rows of one node.
@@ -60,9 +60,9 @@ func survey(ctx context.Context, open Opener, maxMarks int) (*Document, error) {
 	d.key = keyColumns(d.Summary())
 	s := &surveyor{Document: d, marks: marks{max: maxMarks, list: make([]mark, 0, min(maxMarks+1, expected(d.Summary())))}}
 	err = d.reader.Visit(difffile.Visitor{
-		Row:       func(e difffile.Entry) error { return s.row(ctx, e) },
-		Unsettled: s.unsettled,
-		Respelt:   s.respelt,
+		Row:         func(e difffile.Entry) error { return s.row(ctx, e) },
+		Unsettled:   s.unsettled,
+		KeyVariants: s.keyVariants,
 	})
 	if err == nil {
 		err = s.finish(ctx)
@@ -83,7 +83,7 @@ func (d *Document) Key() []int { return d.key }
 func (d *Document) Count() int64 {
 	var n int64
 	for _, p := range d.pairs {
-		n += p.sections[0].rows + p.sections[1].rows - p.matched - int64(len(p.respelt))
+		n += p.sections[0].rows + p.sections[1].rows - p.matched - int64(len(p.variants))
 	}
 	return n
 }
@@ -142,7 +142,7 @@ func (s *surveyor) row(ctx context.Context, e difffile.Entry) error {
 }
 
 func (s *surveyor) begin(nodes difffile.Pair) {
-	s.current = &pair{nodes: nodes, respelt: map[uint64]uint64{}, respellee: map[uint64]bool{}}
+	s.current = &pair{nodes: nodes, variants: map[uint64]uint64{}, variantOf: map[uint64]bool{}}
 	s.pairs = append(s.pairs, s.current)
 	s.marks.list, s.marks.part, s.marks.parts = s.marks.list[:0], 0, 1
 }
@@ -194,10 +194,11 @@ func (s *surveyor) unsettled(nodes difffile.Pair, key difffile.Row) error {
 	return nil
 }
 
-func (s *surveyor) respelt(nodes difffile.Pair, keys [2]difffile.Row) error {
+func (s *surveyor) keyVariants(nodes difffile.Pair, keys [2]difffile.Row) error {
 	if p := s.find(nodes); p != nil {
 		first, second := s.hash.of(keys[0]), s.hash.of(keys[1])
-		p.respelt[first], p.respellee[second] = second, true
+		p.variants[first] = second
+		p.variantOf[second] = true
 	}
 	return nil
 }

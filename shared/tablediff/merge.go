@@ -311,8 +311,8 @@ func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[
 	}
 }
 
-// Respelt gives the keys of a pair's rows that the nodes spell differently.
-func (f *findings) Respelt(ctx context.Context, pair difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
+// KeyVariants gives the keys of a pair's rows that the nodes spell differently.
+func (f *findings) KeyVariants(ctx context.Context, pair difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
 	return func(yield func([2]difffile.Row, error) bool) {
 		for found, err := range f.ofPair(ctx, pair) {
 			var keys [2]difffile.Row

@@ -153,12 +153,12 @@ func (s *Service) Wait(t testing.TB, taskID string) api.TaskStatus {
 
 // Diff is the outcome of a completed comparison: the answer, and all of the document.
 type Diff struct {
-	TaskID  string
-	Result  api.DiffResult
-	Summary difffile.Summary
-	Rows    []Row             // in the document's order
-	Respelt [][2]difffile.Row // keys
-	Raw     []byte
+	TaskID      string
+	Result      api.DiffResult
+	Summary     difffile.Summary
+	Rows        []Row             // in the document's order
+	KeyVariants [][2]difffile.Row // keys
+	Raw         []byte
 }
 
 // Row is one row of the document.

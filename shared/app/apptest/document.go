@@ -21,8 +21,8 @@ func (d *Diff) read(t testing.TB) {
 			d.Rows = append(d.Rows, rowOf(e))
 			return nil
 		},
-		Respelt: func(_ difffile.Pair, keys [2]difffile.Row) error {
-			d.Respelt = append(d.Respelt, keys)
+		KeyVariants: func(_ difffile.Pair, keys [2]difffile.Row) error {
+			d.KeyVariants = append(d.KeyVariants, keys)
 			return nil
 		},
 	})

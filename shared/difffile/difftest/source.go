@@ -78,8 +78,8 @@ func (s *source) Unsettled(_ context.Context, pair difffile.Pair) iter.Seq2[diff
 	}
 }
 
-// Respelt implements difffile.Source.
-func (s *source) Respelt(_ context.Context, pair difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
+// KeyVariants implements difffile.Source.
+func (s *source) KeyVariants(_ context.Context, pair difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
 	return func(yield func([2]difffile.Row, error) bool) {
 		for f := range s.found(pair) {
 			keys := [2]difffile.Row{s.key(f.Rows[0]), s.key(f.Rows[1])}
