@@ -14,8 +14,8 @@ import (
 	"ace/shared/fault"
 )
 
-// footer is the last line of a part. It can be read without the rows, so it names the unit once more and carries a check of
-// itself.
+// footer is the last line of a part. It can be read without the rows, so it repeats the
+// header and carries a checksum of itself.
 type footer struct {
 	Header
 	Totals json.RawMessage `json:"totals"`
@@ -24,53 +24,61 @@ type footer struct {
 	Check  string          `json:"check"`  // SHA-256 of all fields above
 }
 
-// check computes Check.
-func (s footer) check() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s %d %s", s.TaskID, s.PlanHash, s.Unit, s.Totals, s.Rows, s.SHA256))
+// checksum computes Check.
+func (f footer) checksum() string {
+	fields := fmt.Appendf(nil, "%q %q %q %s %d %s", f.TaskID, f.PlanHash, f.Unit, f.Totals, f.Rows, f.SHA256)
+	sum := sha256.Sum256(fields)
 	return hex.EncodeToString(sum[:])
 }
 
 var errNoFooter = errors.New("the last line is not a footer")
 
-// readFooter reads a whole line. Only the very bytes that a Writer writes are a footer.
+// readFooter decodes a footer from a line with its newline. It accepts only the exact
+// bytes that a Writer writes.
 func readFooter(line []byte) (footer, error) {
-	var s footer
+	var f footer
 	text, whole := bytes.CutSuffix(line, []byte("\n"))
-	if !whole || json.Unmarshal(text, &s) != nil || s.Check != s.check() {
+	if !whole || json.Unmarshal(text, &f) != nil || f.Check != f.checksum() {
 		return footer{}, errNoFooter
 	}
-	written, err := json.Marshal(s)
+
+	written, err := json.Marshal(f)
 	if err != nil || !bytes.Equal(written, text) {
 		return footer{}, errNoFooter
 	}
-	return s, nil
+	return f, nil
 }
 
-// tailSize is how much of a part's end is read at first to find the footer.
+// tailSize is the number of bytes at the end of a part that are read first to find the
+// footer.
 const tailSize = 64 << 10
 
-// ReadTotals decodes the totals of the part of this unit without reading its rows; their check is left to whoever reads
-// them. archive.ErrNotFound if there is no such part.
+// ReadTotals decodes the totals of this unit's part without reading its rows. It does not
+// verify the rows: a Reader does. It returns archive.ErrNotFound if there is no such
+// part.
 func ReadTotals(ctx context.Context, store archive.Store, key string, want Header, totals any) error {
 	info, err := store.Stat(ctx, key)
 	if err != nil {
 		return err
 	}
+
 	line, err := lastLine(ctx, store, info)
 	if err != nil {
 		return err
 	}
-	s, err := readFooter(line)
+
+	f, err := readFooter(line)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "part %s is damaged", key)
 	}
-	if err := checkHeader(key, s.Header, want); err != nil {
+	if err := checkHeader(key, f.Header, want); err != nil {
 		return err
 	}
-	return decodeTotals(key, s.Totals, totals)
+	return decodeTotals(key, f.Totals, totals)
 }
 
-// lastLine reads an object's last line: as much of its end as that takes.
+// lastLine returns the last line of an object. It reads only the end of the object, and
+// more of it until the line is complete.
 func lastLine(ctx context.Context, store archive.Store, info archive.Info) ([]byte, error) {
 	for size := int64(tailSize); ; size *= 4 {
 		tail, err := readTail(ctx, store, info, size)
@@ -92,6 +100,7 @@ func readTail(ctx context.Context, store archive.Store, info archive.Info, size 
 		return nil, err
 	}
 	defer object.Body.Close()
+
 	tail, err := io.ReadAll(object.Body)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "part %s cannot be read", info.Key)
@@ -101,7 +110,7 @@ func readTail(ctx context.Context, store archive.Store, info archive.Info, size 
 
 func decodeTotals(key string, raw json.RawMessage, totals any) error {
 	if err := json.Unmarshal(raw, totals); err != nil {
-		return fault.Wrap(err, fault.Internal, "part %s has totals of another kind", key)
+		return fault.Wrap(err, fault.Internal, "part %s: cannot decode its totals", key)
 	}
 	return nil
 }

@@ -1,8 +1,14 @@
-// Package part reads and writes parts: the result of one unit of work as one object of the archive, written once.
+// Package part reads and writes parts. A part is the result of one unit of work, stored
+// in the archive as one object that is written once.
 //
-// A part is a sequence of lines: a header that says which plan and unit it answers, any number of rows, and a footer
-// (footer.go) with the unit's totals, the number of rows and the SHA-256 of every byte before it. A part without its
-// footer, or with one that does not fit, is never taken for a whole one. Memory does not depend on the number of rows.
+// A part is a sequence of lines:
+//
+//  1. the header, which names the task, the plan and the unit;
+//  2. any number of rows;
+//  3. the footer: the unit's totals, the number of rows and the SHA-256 of all bytes before it.
+//
+// A part without its footer, or with a footer that does not match its rows, is never
+// accepted as complete. Memory use does not depend on the number of rows.
 package part
 
 import (
@@ -22,31 +28,37 @@ import (
 
 const contentType = "application/x-ndjson"
 
-// Header says what a part is the result of.
+// Header names the task, the plan and the unit that a part is the result of.
 type Header struct {
 	TaskID   string `json:"task_id"`
 	PlanHash string `json:"plan_hash"`
 	Unit     string `json:"unit"`
 }
 
-// Writer writes one part. Commit or Abort must be called; Abort after Commit does nothing, so it may be deferred.
+// Writer writes one part. Commit or Abort must be called. Abort after Commit does
+// nothing, so it may be deferred.
 type Writer struct {
 	header  Header
 	object  archive.Writer
 	buffer  *bufio.Writer
-	encoder *json.Encoder // into buffer, so that a huge row is not copied once more
+	encoder *json.Encoder // writes into buffer, which saves a copy of a huge row
 	digest  hash.Hash
 	rows    int64
 }
 
-// Create starts a part.
+// Create begins a part. The part is not visible before Commit.
 func Create(ctx context.Context, store archive.Store, key string, header Header) (*Writer, error) {
 	object, err := store.Create(ctx, key, contentType)
 	if err != nil {
 		return nil, err
 	}
 	digest := sha256.New()
-	w := &Writer{header: header, object: object, digest: digest, buffer: bufio.NewWriterSize(io.MultiWriter(object, digest), 64<<10)}
+	w := &Writer{
+		header: header,
+		object: object,
+		buffer: bufio.NewWriterSize(io.MultiWriter(object, digest), 64<<10),
+		digest: digest,
+	}
 	w.encoder = json.NewEncoder(w.buffer)
 	if err := w.line(header); err != nil {
 		w.Abort()
@@ -55,13 +67,14 @@ func Create(ctx context.Context, store archive.Store, key string, header Header)
 	return w, nil
 }
 
-// Row adds a row as JSON.
+// Row writes a row as JSON.
 func (w *Writer) Row(row any) error {
 	w.rows++
 	return w.line(row)
 }
 
-// Line adds a row that the caller has written: one line of any text, without its end.
+// Line writes a row that the caller has encoded: one line of any text, without the
+// newline.
 func (w *Writer) Line(line []byte) error {
 	if bytes.IndexByte(line, '\n') >= 0 {
 		return fault.New(fault.Internal, "a row of a part has more than one line")
@@ -73,7 +86,7 @@ func (w *Writer) Line(line []byte) error {
 	return w.buffer.WriteByte('\n')
 }
 
-// line writes one value; what the archive says of a write stays its own error.
+// line writes one value as JSON. An error of the archive is returned unchanged.
 func (w *Writer) line(value any) error {
 	err := w.encoder.Encode(value)
 	var unsupported *json.UnsupportedValueError
@@ -83,13 +96,16 @@ func (w *Writer) line(value any) error {
 	return err
 }
 
-// Commit writes the totals and makes the part visible. archive.ErrPrecondition means that the part is there already,
-// written by somebody who did the same unit: that one counts. A part that cannot be committed is given up.
+// Commit writes the footer and makes the part visible. It returns archive.ErrPrecondition
+// if the part exists, because another worker has completed the same unit: the existing
+// part counts. If the footer cannot be written, the part is discarded.
 func (w *Writer) Commit(ctx context.Context, totals any) error {
 	if err := w.writeFooter(totals); err != nil {
 		w.Abort()
 		return err
 	}
+
+	// This makes the part visible and so completes the unit.
 	_, err := w.object.Commit(ctx)
 	return err
 }
@@ -99,27 +115,30 @@ func (w *Writer) writeFooter(totals any) error {
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "the totals of a part cannot be written")
 	}
-	if err := w.buffer.Flush(); err != nil { // the digest has seen every row now
+
+	// The digest must cover every row before it is read.
+	if err := w.buffer.Flush(); err != nil {
 		return err
 	}
-	s := footer{Header: w.header, Totals: raw, Rows: w.rows, SHA256: hex.EncodeToString(w.digest.Sum(nil))}
-	s.Check = s.check()
-	if err := w.line(s); err != nil {
+
+	f := footer{Header: w.header, Totals: raw, Rows: w.rows, SHA256: w.SHA256()}
+	f.Check = f.checksum()
+	if err := w.line(f); err != nil {
 		return err
 	}
 	return w.buffer.Flush()
 }
 
-// Rows is how many rows were written so far.
+// Rows returns the number of rows written so far.
 func (w *Writer) Rows() int64 { return w.rows }
 
-// SHA256 is that of the whole object. It is known after Commit.
+// SHA256 returns the hexadecimal SHA-256 of the whole object. It is final after Commit.
 func (w *Writer) SHA256() string { return hex.EncodeToString(w.digest.Sum(nil)) }
 
-// Abort gives the part up.
+// Abort discards the part.
 func (w *Writer) Abort() { w.object.Abort() }
 
-// Reader reads one part from its beginning.
+// Reader reads one part from its beginning. It must be closed.
 type Reader struct {
 	key    string
 	want   Header
@@ -127,17 +146,24 @@ type Reader struct {
 	buffer *bufio.Reader
 	digest hash.Hash
 	rows   int64
-	line   []byte // the latest line; its memory is used again for the next
-	totals json.RawMessage
+	line   []byte          // the latest line; its memory is reused for the next one
+	totals json.RawMessage // nil until the footer was read
 }
 
-// Open opens a part and checks that it answers this header.
+// Open opens a part and checks that it has this header.
 func Open(ctx context.Context, store archive.Store, key string, want Header) (*Reader, error) {
 	object, err := store.Get(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{key: key, want: want, object: object, buffer: bufio.NewReaderSize(object.Body, 64<<10), digest: sha256.New()}
+	r := &Reader{
+		key:    key,
+		want:   want,
+		object: object,
+		buffer: bufio.NewReaderSize(object.Body, 64<<10),
+		digest: sha256.New(),
+	}
+
 	line, err := r.readLine()
 	if err != nil {
 		r.Close()
@@ -161,13 +187,15 @@ func checkHeaderLine(key string, line []byte, want Header) error {
 
 func checkHeader(key string, got, want Header) error {
 	if got != want {
-		return fault.New(fault.Internal, "part %s is of unit %q of task %q and plan %.12q instead of unit %q of task %q and plan %.12q",
+		return fault.New(fault.Internal,
+			"part %s belongs to unit %q of task %q and plan %.12q instead of unit %q of task %q and plan %.12q",
 			key, got.Unit, got.TaskID, got.PlanHash, want.Unit, want.TaskID, want.PlanHash)
 	}
 	return nil
 }
 
-// Next decodes the next row; false means that all rows were read and the footer, the last line, fits them.
+// Next decodes the next row into row. It returns false after the last row, once the
+// footer was found to match the rows.
 func (r *Reader) Next(row any) (bool, error) {
 	line, err := r.NextLine()
 	if err != nil || line == nil {
@@ -179,7 +207,8 @@ func (r *Reader) Next(row any) (bool, error) {
 	return true, nil
 }
 
-// NextLine gives the next row as it was written, valid until the next call; nil is the end, as in Next.
+// NextLine returns the next row as it was written, without the newline. The line is valid
+// until the next call. A nil line is the end, as in Next.
 func (r *Reader) NextLine() ([]byte, error) {
 	if r.totals != nil {
 		return nil, nil
@@ -188,6 +217,7 @@ func (r *Reader) NextLine() ([]byte, error) {
 	if err != nil {
 		return nil, r.damaged(err)
 	}
+
 	if _, err := r.buffer.Peek(1); errors.Is(err, io.EOF) {
 		return nil, r.checkFooter(line)
 	}
@@ -196,25 +226,26 @@ func (r *Reader) NextLine() ([]byte, error) {
 	return line[:len(line)-1], nil
 }
 
-// Damaged is the error of a row that cannot be read for what it should be.
+// Damaged returns the error of a row whose content the caller cannot read. An error of
+// the store is returned unchanged.
 func (r *Reader) Damaged(err error) error { return r.damaged(err) }
 
 func (r *Reader) checkFooter(line []byte) error {
-	s, err := readFooter(line)
+	f, err := readFooter(line)
 	if err != nil {
 		return r.damaged(err)
 	}
-	if err := checkHeader(r.key, s.Header, r.want); err != nil {
+	if err := checkHeader(r.key, f.Header, r.want); err != nil {
 		return err
 	}
-	if s.Rows != r.rows || s.SHA256 != hex.EncodeToString(r.digest.Sum(nil)) {
-		return r.damaged(errors.New("its footer does not fit its rows"))
+	if f.Rows != r.rows || f.SHA256 != hex.EncodeToString(r.digest.Sum(nil)) {
+		return r.damaged(errors.New("its footer does not match its rows"))
 	}
-	r.totals = s.Totals
+	r.totals = f.Totals
 	return nil
 }
 
-// Totals decodes the totals. They are known once Next has said that there are no more rows.
+// Totals decodes the totals. It fails before Next has returned false.
 func (r *Reader) Totals(totals any) error {
 	if r.totals == nil {
 		return fault.New(fault.Internal, "part %s was not read to its end", r.key)
@@ -222,10 +253,11 @@ func (r *Reader) Totals(totals any) error {
 	return decodeTotals(r.key, r.totals, totals)
 }
 
-// Close ends the reading.
+// Close releases the stream of the archive.
 func (r *Reader) Close() { _ = r.object.Body.Close() }
 
-// readLine reads a line into memory that the next call uses again. A part always ends with a whole line.
+// readLine returns the next line with its newline. The next call reuses its memory. A
+// part that ends without a newline is an error.
 func (r *Reader) readLine() ([]byte, error) {
 	r.line = r.line[:0]
 	for {
@@ -243,7 +275,7 @@ func (r *Reader) readLine() ([]byte, error) {
 
 func (r *Reader) damaged(err error) error {
 	if code := fault.CodeOf(err); code != fault.Internal {
-		return err // the store's own trouble
+		return err // an error of the store
 	}
 	return fault.Wrap(err, fault.Internal, "part %s is damaged", r.key)
 }

@@ -32,7 +32,7 @@ type totals struct {
 
 var header = part.Header{TaskID: "td_1", PlanHash: "aabbccddeeff00", Unit: "compare-000007"}
 
-// write makes a part and fails the test if it cannot.
+// write writes a part and fails the test on an error.
 func write(t testing.TB, store archive.Store, rows []row, end totals) {
 	t.Helper()
 	if err := tryWrite(t.Context(), store, rows, end); err != nil {
@@ -82,7 +82,8 @@ func readTotals(ctx context.Context, store archive.Store, want part.Header) (tot
 	return end, err
 }
 
-// blob is a store that holds one object, as damaged as a test wants it. What it writes goes into the object.
+// blob is a store of one object, which a test may damage. Writes are appended to the
+// object.
 type blob struct {
 	archive.Store
 	body []byte
@@ -113,7 +114,7 @@ func (b *blob) Commit(context.Context) (archive.Info, error) { return b.info(), 
 
 func (b *blob) Abort() {}
 
-// written gives the bytes of a part.
+// written returns the bytes of a part.
 func written(t testing.TB, rows []row, end totals) []byte {
 	t.Helper()
 	b := &blob{}
@@ -123,7 +124,7 @@ func written(t testing.TB, rows []row, end totals) []byte {
 
 var threeRows = []row{{1, "one"}, {-2, "two\nlines \\ \"quoted\" 日本"}, {3, ""}}
 
-func TestPart_ComesBackAsItWasWritten(t *testing.T) {
+func TestPart_ReadReturnsWhatWasWritten(t *testing.T) {
 	store := minio.Start(t).Store(t)
 	write(t, store, threeRows, totals{Keys: 3})
 	rows, end, err := read(t.Context(), store, header)
@@ -135,7 +136,7 @@ func TestPart_ComesBackAsItWasWritten(t *testing.T) {
 	}
 
 	if err := tryWrite(t.Context(), store, nil, totals{}); !errors.Is(err, archive.ErrPrecondition) {
-		t.Errorf("the second writer of a unit got %v, want ErrPrecondition", err)
+		t.Errorf("the second writer of a unit returns %v, want ErrPrecondition", err)
 	}
 	if rows, _, err := read(t.Context(), store, header); err != nil || len(rows) != 3 {
 		t.Errorf("after the second writer there are %d rows, error %v", len(rows), err)
@@ -148,21 +149,21 @@ func TestPart_IsInvisibleUntilItIsCommitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 100_000 { // more than one piece of the upload
+	for i := range 100_000 { // more than one piece of a multipart upload
 		if err := w.Row(row{int64(i), strings.Repeat("x", 100)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := readTotals(t.Context(), store, header); !errors.Is(err, archive.ErrNotFound) {
-		t.Errorf("before the footer reading gives %v, want ErrNotFound", err)
+		t.Errorf("reading before Commit returns %v, want ErrNotFound", err)
 	}
 	w.Abort()
 	if _, _, err := read(t.Context(), store, header); !errors.Is(err, archive.ErrNotFound) {
-		t.Errorf("after Abort reading gives %v, want ErrNotFound", err)
+		t.Errorf("reading after Abort returns %v, want ErrNotFound", err)
 	}
 }
 
-func TestPart_AnyRowsAndTotals(t *testing.T) {
+func TestPart_ReadReturnsAnyRowsAndTotals(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rows := rapid.SliceOf(rapid.Custom(func(rt *rapid.T) row {
 			return row{rapid.Int64().Draw(rt, "id"), rapid.String().Draw(rt, "text")}
@@ -182,7 +183,7 @@ func TestPart_AnyRowsAndTotals(t *testing.T) {
 	})
 }
 
-func TestPart_CutAnywhereIsAnError(t *testing.T) {
+func TestPart_TruncatedAnywhereIsAnError(t *testing.T) {
 	whole := written(t, threeRows, totals{Keys: 3})
 	for length := range whole {
 		b := &blob{body: whole[:length]}
@@ -213,7 +214,7 @@ func TestPart_AFlippedBitIsAnError(t *testing.T) {
 	}
 }
 
-func TestPart_LinesMissingDoubledOrSwappedAreAnError(t *testing.T) {
+func TestPart_MissingDoubledOrSwappedLinesAreAnError(t *testing.T) {
 	lines := bytes.SplitAfter(written(t, threeRows, totals{Keys: 3}), []byte("\n"))
 	lines = lines[:len(lines)-1]
 	other := bytes.SplitAfter(written(t, []row{{9, "nine"}}, totals{Keys: 1}), []byte("\n"))
@@ -250,16 +251,16 @@ func TestPart_OfAnotherUnitIsAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, _, err := read(t.Context(), b, want); fault.CodeOf(err) != fault.Internal {
-				t.Errorf("reading gives %v, want an Internal error", err)
+				t.Errorf("reading returns %v, want an Internal error", err)
 			}
 			if _, err := readTotals(t.Context(), b, want); fault.CodeOf(err) != fault.Internal {
-				t.Errorf("the totals give %v, want an Internal error", err)
+				t.Errorf("ReadTotals returns %v, want an Internal error", err)
 			}
 		})
 	}
 }
 
-func TestReader_HasNoTotalsBeforeTheEnd(t *testing.T) {
+func TestReader_TotalsBeforeTheEndAreAnError(t *testing.T) {
 	b := &blob{}
 	write(t, b, threeRows, totals{Keys: 3})
 	r, err := part.Open(t.Context(), b, key, header)
@@ -269,11 +270,11 @@ func TestReader_HasNoTotalsBeforeTheEnd(t *testing.T) {
 	defer r.Close()
 	var end totals
 	if err := r.Totals(&end); fault.CodeOf(err) != fault.Internal {
-		t.Errorf("Totals before the rows gives %v, want an Internal error", err)
+		t.Errorf("Totals before the rows returns %v, want an Internal error", err)
 	}
 }
 
-func TestPart_TroubleOfTheStoreIsToldApartFromDamage(t *testing.T) {
+func TestPart_AnErrorOfTheStoreIsNotReportedAsDamage(t *testing.T) {
 	b := &blob{}
 	write(t, b, threeRows, totals{Keys: 3})
 	store := faulty.Wrap(b)
@@ -281,27 +282,27 @@ func TestPart_TroubleOfTheStoreIsToldApartFromDamage(t *testing.T) {
 		store.On(op, key, faulty.Always(faulty.FailBefore))
 	}
 	if _, _, err := read(t.Context(), store, header); fault.CodeOf(err) != fault.Unavailable {
-		t.Errorf("reading gives %v, want Unavailable", err)
+		t.Errorf("reading returns %v, want Unavailable", err)
 	}
 	if _, err := readTotals(t.Context(), store, header); fault.CodeOf(err) != fault.Unavailable {
-		t.Errorf("the totals give %v, want Unavailable", err)
+		t.Errorf("ReadTotals returns %v, want Unavailable", err)
 	}
 }
 
-func TestWriter_WhatIsNoJSONLeavesNoPart(t *testing.T) {
+func TestWriter_AValueThatIsNotJSONLeavesNoPart(t *testing.T) {
 	store := minio.Start(t).Store(t)
 	w, err := part.Create(t.Context(), store, key, header)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Row(func() {}); fault.CodeOf(err) != fault.Internal {
-		t.Errorf("a row that is no JSON gives %v, want an Internal error", err)
+		t.Errorf("a row that is not JSON returns %v, want an Internal error", err)
 	}
 	if err := w.Commit(t.Context(), func() {}); fault.CodeOf(err) != fault.Internal {
-		t.Errorf("totals that are no JSON give %v, want an Internal error", err)
+		t.Errorf("totals that are not JSON return %v, want an Internal error", err)
 	}
 	if _, err := readTotals(t.Context(), store, header); !errors.Is(err, archive.ErrNotFound) {
-		t.Errorf("a part that could not be committed gives %v, want ErrNotFound", err)
+		t.Errorf("reading a part that could not be committed returns %v, want ErrNotFound", err)
 	}
 }
 
@@ -319,13 +320,13 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		if lines := bytes.Count(body, []byte("\n")); lines != len(rows)+2 {
-			t.Errorf("%d rows of a part with %d lines", len(rows), lines)
+			t.Errorf("%d rows were read from a part of %d lines", len(rows), lines)
 		}
 		if last, err := readTotals(t.Context(), b, header); err != nil || last != end {
 			t.Errorf("the totals are %+v after all rows, %+v without them (error %v)", end, last, err)
 		}
 		if _, _, err := read(t.Context(), &blob{body: body[:len(body)-1]}, header); err == nil {
-			t.Errorf("one byte less is a whole part too: %q", body)
+			t.Errorf("a part without its last byte is accepted too: %q", body)
 		}
 	})
 }
