@@ -12,14 +12,14 @@ import (
 	"ace/shared/table"
 )
 
-// Difference is what the nodes of a pair hold for one key.
+// Difference is what the nodes of a pair have for one key.
 type Difference struct {
 	Pair      difffile.Pair
-	Rows      [2]difffile.Row // of the pair's nodes; nil: the node has no such row. They are not reused.
-	Unsettled bool            // it was still being written when last read
+	Rows      [2]difffile.Row // of the pair's nodes; nil: the node lacks the key. They are not reused.
+	Unsettled bool            // the row was still changing when last read
 }
 
-// Kind is how the rows of one key differ.
+// Kind classifies a difference.
 type Kind int
 
 // The kinds.
@@ -29,7 +29,7 @@ const (
 	OnlySecond             // only the second one has it
 )
 
-// Kind says how the rows differ.
+// Kind returns how the rows differ.
 func (d Difference) Kind() Kind {
 	switch {
 	case d.Rows[1] == nil:
@@ -40,8 +40,8 @@ func (d Difference) Kind() Kind {
 	return Different
 }
 
-// Differences gives all differences, pair by pair; the rows of each node come in the document's order. The sequence
-// ends with the first error.
+// Differences returns all differences, pair by pair. The rows of each node are in the
+// order of the document. The sequence ends with the first error.
 func (d *Document) Differences(ctx context.Context) iter.Seq2[Difference, error] {
 	return func(yield func(Difference, error) bool) {
 		for _, p := range d.pairs {
@@ -57,11 +57,12 @@ func (d *Document) Differences(ctx context.Context) iter.Seq2[Difference, error]
 	}
 }
 
-// errStop ends the reading when the consumer has what it wants.
-var errStop = errors.New("the consumer has seen enough")
+// errStop ends the reading when the consumer stops the sequence.
+var errStop = errors.New("the consumer has stopped")
 
-// each reads both sections of a pair at once. Keys that both nodes have come in the same order on both, so that one
-// side waits at such a key until the other has come to it.
+// each reads both sections of a pair at once. Keys that both nodes have are in the same
+// order in both sections. So the side that reaches such a key first waits there for the
+// other side.
 func (d *Document) each(ctx context.Context, p *pair, yield func(Difference) bool) error {
 	var sides [2]*cursor
 	for i := range sides {
@@ -72,9 +73,10 @@ func (d *Document) each(ctx context.Context, p *pair, yield func(Difference) boo
 		defer c.close()
 		sides[i] = c
 	}
+
 	for sides[0].row != nil || sides[1].row != nil {
 		found := Difference{Pair: p.nodes}
-		alone := [2]bool{d.alone(p, 0, sides[0]), d.alone(p, 1, sides[1])}
+		alone := [2]bool{d.isAlone(p, 0, sides[0]), d.isAlone(p, 1, sides[1])}
 		switch {
 		case alone[0] && (!alone[1] || !before(d.keyOf(sides[1].row), d.keyOf(sides[0].row))):
 			found.Rows[0] = sides[0].row
@@ -83,13 +85,17 @@ func (d *Document) each(ctx context.Context, p *pair, yield func(Difference) boo
 		case d.sameKey(p, sides[0].row, sides[1].row):
 			found.Rows = [2]difffile.Row{sides[0].row, sides[1].row}
 		default:
-			return fault.New(fault.Invalid, "the diff document has the rows of pair %s in an order of its own for each node: row %d of node %s and row %d of node %s do not belong together",
+			return fault.New(fault.Invalid,
+				"the diff document lists the rows of pair %s in a different order for each node: "+
+					"row %d of node %s and row %d of node %s do not belong together",
 				p.nodes, sides[0].number+1, p.nodes[0], sides[1].number+1, p.nodes[1])
 		}
-		found.Unsettled = d.unsettled(p, found)
+
+		found.Unsettled = d.isUnsettled(p, found)
 		if !yield(found) {
 			return errStop
 		}
+
 		for i, row := range found.Rows {
 			if row == nil {
 				continue
@@ -102,14 +108,15 @@ func (d *Document) each(ctx context.Context, p *pair, yield func(Difference) boo
 	return nil
 }
 
-// alone says whether the cursor is at a row whose key the other node lacks.
-func (d *Document) alone(p *pair, side int, c *cursor) bool {
+// isAlone reports whether the cursor is at a row whose key the other node lacks.
+func (d *Document) isAlone(p *pair, side int, c *cursor) bool {
 	if c.row == nil || p.both[side].Has(c.number) {
 		return false
 	}
 	if len(p.variants) == 0 {
 		return true
 	}
+
 	hash := d.hash.of(d.keyOf(c.row))
 	if side == 0 {
 		_, isVariant := p.variants[hash]
@@ -118,7 +125,7 @@ func (d *Document) alone(p *pair, side int, c *cursor) bool {
 	return !p.variantOf[hash]
 }
 
-// sameKey makes sure that two rows belong together.
+// sameKey reports whether two rows belong together. It compares the texts of their keys.
 func (d *Document) sameKey(p *pair, first, second difffile.Row) bool {
 	if first == nil || second == nil {
 		return false
@@ -127,11 +134,13 @@ func (d *Document) sameKey(p *pair, first, second difffile.Row) bool {
 	if slices.EqualFunc(a, b, table.SameValue) {
 		return true
 	}
+
 	variant, found := p.variants[d.hash.of(a)]
 	return found && variant == d.hash.of(b)
 }
 
-func (d *Document) unsettled(p *pair, found Difference) bool {
+// isUnsettled reports whether the document lists the key of a difference as unsettled.
+func (d *Document) isUnsettled(p *pair, found Difference) bool {
 	if len(p.unsettled) == 0 {
 		return false
 	}
@@ -155,15 +164,17 @@ type cursor struct {
 	stream io.Closer
 }
 
-// openCursor opens a section at its first row. The cursor must be closed.
+// openCursor returns a cursor at the first row of a section. The cursor must be closed.
 func (d *Document) openCursor(ctx context.Context, s section) (*cursor, error) {
 	if s.rows == 0 {
 		return &cursor{}, nil
 	}
+
 	stream, err := d.open(ctx, s.first.Offset)
 	if err != nil {
 		return nil, err
 	}
+
 	c := &cursor{number: -1, stream: stream}
 	c.next, c.stop = iter.Pull2(d.reader.Section(stream, s.first))
 	if err := c.advance(ctx); err != nil {
@@ -173,11 +184,13 @@ func (d *Document) openCursor(ctx context.Context, s section) (*cursor, error) {
 	return c, nil
 }
 
+// advance moves the cursor to the next row.
 func (c *cursor) advance(ctx context.Context) error {
 	entry, err, more := c.next()
 	if err == nil {
 		err = ctx.Err()
 	}
+
 	c.row = nil
 	if more {
 		c.row = entry.Row

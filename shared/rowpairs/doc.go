@@ -1,12 +1,15 @@
-// Package rowpairs reads a diff document by differing key instead of by node: what both nodes of a pair hold for one
-// key comes together, as a person reads it.
+// Package rowpairs reads a diff document key by key instead of node by node: it returns
+// together what both nodes of a pair have for one key, as a person reads it.
 //
-// A document has the rows of one node after those of the other, in the order of a database, which nobody can follow
-// outside of it. So the document is surveyed once, to learn which rows belong together, and then read at two places at
-// the same time. Rows belong together if the text of their keys is the same, or if the document says that they are the
-// same key spelt in two ways. That is decided with hashes, and the texts are compared before rows are given as two
-// sides of a difference.
+// A document lists the rows of one node after those of the other, in the key order of the
+// database, which cannot be computed outside of it. Therefore Open first surveys the
+// document to learn which rows belong together, and Differences then reads it at two
+// places at the same time.
 //
-// Memory is flat: one row at a time, two bits per row, and hashes of a bounded number of keys. A document with more of
-// them is surveyed in several passes.
+// Two rows belong together if the texts of their keys are equal, or if the document lists
+// the two keys as key variants. The survey decides this with hashes. Differences compares
+// the texts before it returns two rows as one difference.
+//
+// Memory is bounded: one row at a time, two bits per row, and hashes of a limited number
+// of keys. A document with more keys is surveyed in several passes.
 package rowpairs

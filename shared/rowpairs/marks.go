@@ -10,16 +10,19 @@ import (
 )
 
 const (
-	// maxMarks bounds the keys that are held at once: 32 MB of them, those of a million rows on both nodes.
+	// maxMarks bounds the marks in memory: 32 MB, enough for a million rows on both
+	// nodes.
 	maxMarks = 2 << 20
-	// maxParts bounds how often a section is read. Keys that even so many parts cannot tell apart are one key.
+	// maxParts bounds the number of passes over a section. If a document needs more, too
+	// many of its keys have the same hash: they are equal.
 	maxParts = 1 << 16
 )
 
-// mark is the key of one row. There can be millions, so that row and side share a word.
+// mark is the key of one row. There can be millions of marks, so row and side share a
+// word.
 type mark struct {
 	hash uint64
-	at   int64 // twice the number of the row, plus the side: which node of the pair
+	at   int64 // twice the number of the row, plus its side: the index of the node in the pair
 }
 
 func newMark(hash uint64, side int, row int64) mark { return mark{hash, 2*row + int64(side)} }
@@ -27,21 +30,24 @@ func newMark(hash uint64, side int, row int64) mark { return mark{hash, 2*row + 
 func (m mark) side() int64 { return m.at % 2 }
 func (m mark) row() int64  { return m.at / 2 }
 
-// marks find the keys that both nodes of a pair have. Of too many keys only those are held whose hash has a certain
-// remainder: then the rows have to be read once for each.
+// marks finds the keys that both nodes of a pair have. If the marks do not fit into
+// memory, they are divided into parts by the remainder of their hash, and the rows are
+// read once for each part.
 type marks struct {
 	list  []mark
 	max   int
-	part  uint64 // the remainder
-	parts uint64
+	part  uint64 // the part in memory: the remainder of its hashes
+	parts uint64 // the divisor
 }
 
-// add notes the key of a row. When there are too many it gives up half of them, to be read again as a part of their
-// own. Parts after the first are as large as that, give or take a little.
+// add adds the key of a row, if it belongs to the current part. If the first part becomes
+// too large, add doubles the number of parts and removes the marks of other parts, which
+// are read again later. The later parts are about as large as the first.
 func (m *marks) add(k mark) {
 	if k.hash%m.parts != m.part {
 		return
 	}
+
 	m.list = append(m.list, k)
 	if m.part == 0 && len(m.list) > m.max && m.parts < maxParts {
 		m.parts *= 2
@@ -49,8 +55,8 @@ func (m *marks) add(k mark) {
 	}
 }
 
-// match notes the rows of the part whose key the other node has too, and gives their number. It gives false if one
-// node has a key twice.
+// match sets in both the rows of the current part whose key is on both nodes, and returns
+// the number of such keys. It returns false if one node has a key twice.
 func (m *marks) match(both *[2]bitmap.Set) (n int64, ok bool) {
 	slices.SortFunc(m.list, func(a, b mark) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.side(), b.side()))
@@ -70,18 +76,20 @@ func (m *marks) match(both *[2]bitmap.Set) (n int64, ok bool) {
 	return n, true
 }
 
-// hasher hashes keys. Each has a seed of its own, so that nobody can make up keys that only seem to be the same.
+// hasher hashes keys. Each hasher has its own random seed, so that a document cannot be
+// prepared to have collisions.
 type hasher struct {
 	hash maphash.Hash
 }
 
+// of returns the hash of a key.
 func (h *hasher) of(key difffile.Row) uint64 {
 	h.hash.Reset()
 	for _, value := range key {
 		if value != nil {
 			_, _ = h.hash.WriteString(*value) // a hash never fails
 		}
-		_ = h.hash.WriteByte(0) // which no text of PostgreSQL's contains
+		_ = h.hash.WriteByte(0) // no PostgreSQL text contains this byte
 	}
 	return h.hash.Sum64()
 }

@@ -7,8 +7,9 @@ import (
 	"ace/shared/difffile"
 )
 
-// before guesses which of two keys comes first, where one node has the one and the other node the other. Only the
-// database knows; but numbers by value and all else by its text is what a reader expects, and nothing depends on it.
+// before guesses the order of two keys of which each is on one node only. Only the
+// database knows the true order. A reader expects numbers by value and everything else by
+// its text. Only the order of the output depends on the guess.
 func before(a, b difffile.Row) bool {
 	for i := range a {
 		if a[i] == nil || b[i] == nil {
@@ -21,6 +22,7 @@ func before(a, b difffile.Row) bool {
 	return false
 }
 
+// compare compares two texts, as numbers if both are numbers.
 func compare(a, b string) int {
 	x, isNumber := number(a)
 	y, both := number(b)
@@ -30,7 +32,8 @@ func compare(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// maxDigits bounds what is read as a number: arithmetic on keys of many digits would take long.
+// maxDigits bounds the length of a number. Arithmetic on keys of many digits would be
+// slow.
 const maxDigits = 40
 
 func number(s string) (*big.Float, bool) {

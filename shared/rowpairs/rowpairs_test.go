@@ -26,7 +26,7 @@ var (
 	n23 = difffile.Pair{"n2", "n3"}
 )
 
-// document has the key (k1, k2), which is not where the columns begin.
+// document returns a document whose key (k1, k2) is not at the beginning of its columns.
 func document(t interface{ Fatal(...any) }, found difftest.List) []byte {
 	s := difftest.Summary([]string{"n1", "n2", "n3"},
 		difffile.Column{Name: "v", Type: "text"}, difffile.Column{Name: "k2", Type: "text"}, difffile.Column{Name: "k1", Type: "numeric"})
@@ -62,7 +62,8 @@ func (s *stream) Close() error {
 	return nil
 }
 
-// drawFindings draws keys in some order, in part spelt with more zeros on the second node.
+// drawFindings draws keys in any order. Some are written with more zeros on the second
+// node.
 func drawFindings(t *rapid.T) difftest.List {
 	f := difftest.List{}
 	for _, pair := range []difffile.Pair{n12, n13, n23} {
@@ -85,7 +86,7 @@ func drawFindings(t *rapid.T) difftest.List {
 	return f
 }
 
-func TestDifferences_AreWhatTheComparisonFound(t *testing.T) {
+func TestDifferences_ReturnsTheFindingsOfTheComparison(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawFindings(t)
 		source := &counted{document: document(t, f)}
@@ -119,7 +120,7 @@ func foundOf(d rowpairs.Difference) difftest.Found {
 	return difftest.Found{Rows: d.Rows, Unsettled: d.Unsettled}
 }
 
-// onSide gives what was found of the keys that a node has.
+// onSide returns the findings of the keys that a node has.
 func onSide(list []difftest.Found, side int) []difftest.Found {
 	var on []difftest.Found
 	for _, f := range list {
@@ -130,7 +131,7 @@ func onSide(list []difftest.Found, side int) []difftest.Found {
 	return on
 }
 
-func TestDifferences_KeysOfOneNodeOnlyComeInTheirOrder(t *testing.T) {
+func TestDifferences_OrdersKeysOfOneNodeOnlyByValueThenText(t *testing.T) {
 	f := difftest.List{}
 	for i, n := range []string{"9", "10", "10.5", "11", "100", "a", "b"} {
 		key := difftest.Found{}
@@ -154,7 +155,7 @@ func TestDifferences_KeysOfOneNodeOnlyComeInTheirOrder(t *testing.T) {
 	}
 }
 
-func TestDifferences_OfALargePairTakeSeveralPassesAndNoMore(t *testing.T) {
+func TestDifferences_ALargePairTakesNoMorePassesThanNeeded(t *testing.T) {
 	f := difftest.List{}
 	for n := range 1000 {
 		f[n12] = append(f[n12], both(fmt.Sprint(n)))
@@ -163,23 +164,24 @@ func TestDifferences_OfALargePairTakeSeveralPassesAndNoMore(t *testing.T) {
 	if _, err := rowpairs.OpenWithin(t.Context(), source.open, 600); err != nil {
 		t.Fatal(err)
 	}
-	if source.all != 1+3*2 { // 2000 marks are read in 4 parts: the first with the survey, each other once per node
+	// 2000 marks make 4 parts. The survey reads the first. Each other part is read once per node.
+	if source.all != 1+3*2 {
 		t.Errorf("%d streams were opened", source.all)
 	}
 }
 
-func TestOpen_RefusesWhatCannotBePutSideBySide(t *testing.T) {
+func TestOpen_RejectsRowsThatCannotBePaired(t *testing.T) {
 	whole := string(document(t, difftest.List{n12: {both("1"), both("2"), {Rows: [2]difffile.Row{row("3", "", "a"), row("3.0", "", "b")}}}}))
 	for name, tt := range map[string]struct{ old, new, want string }{
 		"a key twice":       {`"v":"a","k2":"","k1":"2"`, `"v":"a","k2":"","k1":"1"`, "two rows of the same key for one node of pair n1/n2"},
-		"a pair that broke": {`["3.0",""]]`, `["3.1",""]]`, "do not belong together"},
+		"a changed variant": {`["3.0",""]]`, `["3.1",""]]`, "do not belong together"},
 		"another order": {
 			`{"v":"b","k2":"","k1":"1"},` + "\n" + `{"v":"b","k2":"","k1":"2"}`, `{"v":"b","k2":"","k1":"2"},` + "\n" + `{"v":"b","k2":"","k1":"1"}`,
 			"row 1 of node n1 and row 1 of node n2 do not belong together",
 		},
-		"no document":          {whole, "{}", "outermost level"},
+		"not a document":       {whole, "{}", "outermost level"},
 		"the peer's layout":    {whole, `{"diffs":{}}`, "written by another tool"},
-		"an end that was lost": {"}}\n", "", "breaks off"},
+		"a truncated document": {"}}\n", "", "breaks off"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := strings.Replace(whole, tt.old, tt.new, 1)
@@ -205,7 +207,7 @@ func TestOpen_RefusesWhatCannotBePutSideBySide(t *testing.T) {
 	}
 }
 
-func TestDifferences_EndWithTheErrorOfAnyStream(t *testing.T) {
+func TestDifferences_EndsWithTheErrorOfAnyStream(t *testing.T) {
 	f := difftest.List{n12: {both("1"), {Rows: [2]difffile.Row{row("2", "", "a"), nil}}}}
 	whole := document(t, f)
 	outage := errors.New("the archive broke off")
@@ -240,7 +242,7 @@ func TestDifferences_EndWithTheErrorOfAnyStream(t *testing.T) {
 	}
 }
 
-func TestDifferences_StopWhenTheyHaveBeenSeenEnoughOf(t *testing.T) {
+func TestDifferences_StopsWhenTheCallerBreaksOrIsCancelled(t *testing.T) {
 	f := difftest.List{n12: {both("1"), {Rows: [2]difffile.Row{row("2", "", "a"), nil}}}}
 	source := &counted{document: document(t, f)}
 	d, err := rowpairs.Open(t.Context(), source.open)

@@ -10,38 +10,38 @@ import (
 	"ace/shared/fault"
 )
 
-// Opener opens a document so many bytes from its beginning. Streams are independent of each other, and each gives the
-// same version of the document; whoever opens one closes it.
+// Opener opens a document at an offset in bytes. All streams must return the same version
+// of the document. They are independent of each other, and this package closes them.
 type Opener func(ctx context.Context, offset int64) (io.ReadCloser, error)
 
-// Document is a diff document that was surveyed.
+// Document is a diff document whose row pairs are known.
 type Document struct {
 	open   Opener
 	reader *difffile.Reader
-	key    []int // columns
+	key    []int // indexes of the key columns
 	hash   hasher
-	pairs  []*pair // that have rows
+	pairs  []*pair // only those with rows
 }
 
-// pair is what the survey found of one pair.
+// pair is what the survey found about one pair of nodes.
 type pair struct {
 	nodes     difffile.Pair
 	sections  [2]section
-	both      [2]bitmap.Set     // rows whose key has the same text on the other node
-	matched   int64             // how many
+	both      [2]bitmap.Set     // rows whose key has the same text on both nodes
+	matched   int64             // number of such keys
 	unsettled []uint64          // hashes of keys, sorted
-	variants  map[uint64]uint64 // hash of the first node's key -> that of its variant on the second
+	variants  map[uint64]uint64 // hash on the first node -> hash on the second
 	variantOf map[uint64]bool   // the values of variants
 }
 
 // section is the rows of one node.
 type section struct {
-	first difffile.Entry // where it begins
+	first difffile.Entry
 	rows  int64
 }
 
-// Open surveys a document: it reads all of it, and finds out what is wrong with it. Errors are those of difffile, and
-// Invalid where rows cannot be put side by side.
+// Open surveys a document: it reads and checks the whole document. It returns the errors
+// of difffile, and Invalid if the rows of the document cannot be paired.
 func Open(ctx context.Context, open Opener) (*Document, error) { return survey(ctx, open, maxMarks) }
 
 func survey(ctx context.Context, open Opener, maxMarks int) (*Document, error) {
@@ -50,15 +50,20 @@ func survey(ctx context.Context, open Opener, maxMarks int) (*Document, error) {
 		return nil, err
 	}
 	defer stream.Close()
+
 	d := &Document{open: open}
 	if d.reader, err = difffile.Open(stream); err != nil {
 		return nil, err
 	}
 	if d.reader.Peer() {
-		return nil, fault.New(fault.Invalid, "the diff document was written by another tool and does not say which columns are the key: its rows cannot be shown side by side")
+		return nil, fault.New(fault.Invalid,
+			"the diff document was written by another tool and does not name its key columns: "+
+				"the rows of two nodes cannot be paired")
 	}
 	d.key = keyColumns(d.Summary())
-	s := &surveyor{Document: d, marks: marks{max: maxMarks, list: make([]mark, 0, min(maxMarks+1, expected(d.Summary())))}}
+
+	capacity := min(maxMarks+1, expectedMarks(d.Summary()))
+	s := &surveyor{Document: d, marks: marks{max: maxMarks, list: make([]mark, 0, capacity)}}
 	err = d.reader.Visit(difffile.Visitor{
 		Row:         func(e difffile.Entry) error { return s.row(ctx, e) },
 		Unsettled:   s.unsettled,
@@ -73,13 +78,14 @@ func survey(ctx context.Context, open Opener, maxMarks int) (*Document, error) {
 	return d, err
 }
 
-// Summary is what the document says besides the rows.
+// Summary returns the summary of the document.
 func (d *Document) Summary() difffile.Summary { return d.reader.Summary() }
 
-// Key gives the places of the key's columns among those of a row.
+// Key returns the indexes of the key columns in a row.
 func (d *Document) Key() []int { return d.key }
 
-// Count gives how many differences the document holds: the rows that it has for one key count once per pair.
+// Count returns the number of differences in the document. The two rows of a key count
+// once per pair.
 func (d *Document) Count() int64 {
 	var n int64
 	for _, p := range d.pairs {
@@ -96,8 +102,9 @@ func keyColumns(s difffile.Summary) []int {
 	return at
 }
 
-// expected gives how many marks the largest pair needs, so that they need not grow.
-func expected(s difffile.Summary) int {
+// expectedMarks returns the number of marks that the largest pair needs, for the initial
+// capacity.
+func expectedMarks(s difffile.Summary) int {
 	var rows int64
 	for _, p := range s.Pairs {
 		rows = max(rows, p.OnlyOn[p.Nodes[0]]+p.OnlyOn[p.Nodes[1]]+2*p.Different)
@@ -105,7 +112,7 @@ func expected(s difffile.Summary) int {
 	return int(max(rows, 0))
 }
 
-// keyOf gives the key of a row.
+// keyOf returns the key of a row.
 func (d *Document) keyOf(row difffile.Row) difffile.Row {
 	key := make(difffile.Row, len(d.key))
 	for i, at := range d.key {
@@ -114,13 +121,14 @@ func (d *Document) keyOf(row difffile.Row) difffile.Row {
 	return key
 }
 
-// surveyor goes over a document for the first time.
+// surveyor does the first pass over a document.
 type surveyor struct {
 	*Document
 	current *pair
 	marks   marks
 }
 
+// row is called for each row of the document.
 func (s *surveyor) row(ctx context.Context, e difffile.Entry) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -131,6 +139,7 @@ func (s *surveyor) row(ctx context.Context, e difffile.Entry) error {
 		}
 		s.begin(e.Pair)
 	}
+
 	side := slices.Index(e.Pair[:], e.Node)
 	section := &s.current.sections[side]
 	s.marks.add(newMark(s.hash.of(s.keyOf(e.Row)), side, section.rows))
@@ -141,13 +150,16 @@ func (s *surveyor) row(ctx context.Context, e difffile.Entry) error {
 	return nil
 }
 
+// begin makes a pair the current one.
 func (s *surveyor) begin(nodes difffile.Pair) {
 	s.current = &pair{nodes: nodes, variants: map[uint64]uint64{}, variantOf: map[uint64]bool{}}
 	s.pairs = append(s.pairs, s.current)
-	s.marks.list, s.marks.part, s.marks.parts = s.marks.list[:0], 0, 1
+	s.marks.list = s.marks.list[:0]
+	s.marks.part = 0
+	s.marks.parts = 1
 }
 
-// finish matches the rows of the current pair, all of which were given.
+// finish matches the rows of the current pair, after the last of them.
 func (s *surveyor) finish(ctx context.Context) error {
 	if s.current == nil {
 		return nil
@@ -155,13 +167,16 @@ func (s *surveyor) finish(ctx context.Context) error {
 	for {
 		n, ok := s.marks.match(&s.current.both)
 		if !ok {
-			return fault.New(fault.Invalid, "the diff document has two rows of the same key for one node of pair %s", s.current.nodes)
+			return fault.New(fault.Invalid,
+				"the diff document has two rows of the same key for one node of pair %s", s.current.nodes)
 		}
 		s.current.matched += n
+
 		s.marks.part++
 		if s.marks.part == s.marks.parts {
 			return nil
 		}
+
 		s.marks.list = s.marks.list[:0]
 		for side := range s.current.sections {
 			if err := s.readAgain(ctx, side); err != nil {
@@ -171,13 +186,14 @@ func (s *surveyor) finish(ctx context.Context) error {
 	}
 }
 
-// readAgain notes the keys of a section that belong to the current part.
+// readAgain adds the keys of a section that belong to the current part.
 func (s *surveyor) readAgain(ctx context.Context, side int) error {
 	c, err := s.openCursor(ctx, s.current.sections[side])
 	if err != nil {
 		return err
 	}
 	defer c.close()
+
 	for c.row != nil {
 		s.marks.add(newMark(s.hash.of(s.keyOf(c.row)), side, c.number))
 		if err := c.advance(ctx); err != nil {
@@ -203,7 +219,7 @@ func (s *surveyor) keyVariants(nodes difffile.Pair, keys [2]difffile.Row) error 
 	return nil
 }
 
-// find gives a pair, nil if none of its rows is left in the document.
+// find returns a pair. It returns nil if the document has no rows of the pair.
 func (d *Document) find(nodes difffile.Pair) *pair {
 	for _, p := range d.pairs {
 		if p.nodes == nodes {
