@@ -1,12 +1,12 @@
-// Package diffarchive reads diff documents that are stored in the archive, and stores what is made
-// of them: renderings for people and spooled runs of keys.
+// Package diffarchive reads diff documents that are stored in the archive, and stores
+// what is made of them: renderings for people and spooled runs of keys.
 //
-// A rerun or a repair reads its document once, as a stream, and Verify proves that it is the one
-// that was recorded. Renderings (csv, html) are made once each and stored next to their document.
-// The package never writes a document.
+// A rerun or a repair reads its document once, as a stream, and Verify proves that it is
+// the one that was recorded. Renderings (csv, html) are made once each and stored next to
+// their document. The package never writes a document.
 //
-// Its siblings: difffile owns the format of a document, diffindex the list of all documents,
-// diffkeys the distinct keys of one document.
+// Its siblings: difffile owns the format of a document, diffindex the list of all
+// documents, diffkeys the distinct keys of one document.
 package diffarchive
 
 import (
@@ -24,18 +24,20 @@ import (
 	"ace/shared/task"
 )
 
-// Document is an open document. It must be closed. What its Reader gives is proven only by Verify.
+// Document is an open diff document. It must be closed. What its Reader returns is
+// unverified until Verify has succeeded.
 type Document struct {
 	*difffile.Reader
 	recorded task.Document
 	object   archive.Object
-	cancel   context.CancelFunc // ends a read that is under way
+	cancel   context.CancelFunc // ends a pending read
 	digest   hash.Hash
-	body     *readahead.Reader // what is read of it enters the digest
+	body     *readahead.Reader // feeds the digest
 }
 
-// Open opens a document as far as its summary; see difffile.Open. NotFound if it is not there any more, Invalid if it is
-// no diff document or has another size than was recorded.
+// Open opens a document and reads its summary; see difffile.Open. It returns NotFound if
+// the document is gone, and Invalid if it is not a diff document or does not have the
+// recorded size.
 func Open(ctx context.Context, store archive.Store, recorded task.Document) (*Document, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	object, err := store.Get(ctx, recorded.Key)
@@ -43,12 +45,15 @@ func Open(ctx context.Context, store archive.Store, recorded task.Document) (*Do
 		cancel()
 		return nil, missing(err, recorded)
 	}
+
 	d := &Document{recorded: recorded, object: object, cancel: cancel, digest: sha256.New()}
 	d.body = readahead.New(object.Body, func(piece []byte) { d.digest.Write(piece) })
 	if object.Size != recorded.Size {
 		d.Close()
-		return nil, fault.New(fault.Invalid, "the diff document %s has %d bytes, recorded are %d: it was changed", recorded.Key, object.Size, recorded.Size)
+		return nil, fault.New(fault.Invalid, "the diff document %s has %d bytes instead of the recorded %d: it was changed",
+			recorded.Key, object.Size, recorded.Size)
 	}
+
 	if d.Reader, err = difffile.Open(d.body); err != nil {
 		d.Close()
 		return nil, err
@@ -56,17 +61,20 @@ func Open(ctx context.Context, store archive.Store, recorded task.Document) (*Do
 	return d, nil
 }
 
-// Head gives what the document is about, and its nodes. One of another tool tells them at its end, if at all: it is read as
-// far as that, and no row can be read afterwards.
+// Head returns the summary and the nodes of the document. A document of another tool may
+// name them only at its end. Head reads such a document to its end, and no row can be
+// read afterwards.
 func (d *Document) Head() (difffile.Summary, []string, error) {
 	if !d.Peer() {
 		return d.Summary(), d.Summary().Nodes, nil
 	}
+
 	seen := map[string]bool{}
 	err := d.Walk(func(e difffile.Entry) error {
 		seen[e.Pair[0]], seen[e.Pair[1]] = true, true
 		return nil
 	}, nil)
+
 	nodes := slices.Clone(d.Summary().Nodes)
 	for node := range seen {
 		if !slices.Contains(nodes, node) {
@@ -77,19 +85,21 @@ func (d *Document) Head() (difffile.Summary, []string, error) {
 	return d.Summary(), nodes, err
 }
 
-// Verify reads what is left of the document and compares its SHA-256 with the recorded one. Invalid if it differs: then
-// nothing that was read may be acted upon.
+// Verify reads the rest of the document and compares its SHA-256 with the recorded one.
+// It returns Invalid if they differ: then the caller must not act on anything that it
+// read.
 func (d *Document) Verify() error {
 	if _, err := io.Copy(io.Discard, d.body); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the diff document %s cannot be read", d.recorded.Key)
 	}
+
 	if got := hex.EncodeToString(d.digest.Sum(nil)); got != d.recorded.SHA256 {
 		return changed(d.recorded, got)
 	}
 	return nil
 }
 
-// Close ends the reading.
+// Close ends a pending read and releases the stream of the archive.
 func (d *Document) Close() {
 	d.cancel()
 	d.body.Close()

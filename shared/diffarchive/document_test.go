@@ -20,7 +20,7 @@ const (
 	peer = `{"diffs":{"n1/n2":{"n1":[{"id":1},{"id":2}],"n2":[{"id":1}]}},"summary":{"schema":"public","table":"users"}}`
 )
 
-// store stores a document and gives what a task records of it.
+// store stores a document and returns what a task records of it.
 func store(t *testing.T, s archive.Store, body string) task.Document {
 	t.Helper()
 	if _, err := s.Put(t.Context(), key, "application/json", []byte(body)); err != nil {
@@ -30,7 +30,7 @@ func store(t *testing.T, s archive.Store, body string) task.Document {
 	return task.Document{Key: key, Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:])}
 }
 
-func TestDocument_IsReadAndProvenToBeTheOneRecorded(t *testing.T) {
+func TestDocument_VerifyAcceptsTheRecordedDocument(t *testing.T) {
 	s := minio.Start(t).Store(t)
 	d, err := diffarchive.Open(t.Context(), s, store(t, s, peer))
 	if err != nil {
@@ -46,7 +46,7 @@ func TestDocument_IsReadAndProvenToBeTheOneRecorded(t *testing.T) {
 	}
 }
 
-func TestDocument_VerifyReadsWhatWasNotReadBefore(t *testing.T) {
+func TestDocument_VerifyReadsTheRestOfTheDocument(t *testing.T) {
 	s := minio.Start(t).Store(t)
 	d, err := diffarchive.Open(t.Context(), s, store(t, s, peer+strings.Repeat(" ", 1<<20)))
 	if err != nil {
@@ -58,7 +58,7 @@ func TestDocument_VerifyReadsWhatWasNotReadBefore(t *testing.T) {
 	}
 }
 
-func TestDocument_ThatIsNotTheOneRecordedIsRefused(t *testing.T) {
+func TestDocument_AnotherThanTheRecordedOneIsRejected(t *testing.T) {
 	s := minio.Start(t).Store(t)
 	recorded := store(t, s, peer)
 	changed := strings.Replace(peer, `"id":2`, `"id":3`, 1)
@@ -69,8 +69,8 @@ func TestDocument_ThatIsNotTheOneRecordedIsRefused(t *testing.T) {
 	}{
 		{"gone", "", fault.NotFound, "not in the archive any more"},
 		{"longer", peer + " ", fault.Invalid, "it was changed"},
-		{"of other bytes", changed, fault.Invalid, "it was changed"},
-		{"no diff document", `{"a":` + strings.Repeat(" ", len(peer)-7) + "1}", fault.Invalid, "not a diff document"},
+		{"with other bytes", changed, fault.Invalid, "it was changed"},
+		{"not a diff document", `{"a":` + strings.Repeat(" ", len(peer)-7) + "1}", fault.Invalid, "not a diff document"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestDocument_ThatIsNotTheOneRecordedIsRefused(t *testing.T) {
 	}
 }
 
-func TestDocument_TroubleOfTheStoreIsNotTakenForAChange(t *testing.T) {
+func TestDocument_AnErrorOfTheStoreIsNotReportedAsAChange(t *testing.T) {
 	s := faulty.Wrap(minio.Start(t).Store(t))
 	recorded := store(t, s, peer)
 	s.On(faulty.Get, key, faulty.Always(faulty.FailBefore))

@@ -15,21 +15,22 @@ import (
 	"ace/shared/task"
 )
 
-// maxRendered is how many documents are rendered at once: each takes up to 60 MB.
+// maxRendered bounds the number of concurrent renderings. Each needs up to 60 MB.
 const maxRendered = 2
 
-// Renderings keeps renderings of documents in the archive, each beside its document. It may be used concurrently.
+// Renderings stores renderings of documents in the archive, each next to its document. It
+// is safe for concurrent use.
 type Renderings struct {
 	store archive.Store
 	slots chan struct{}
 }
 
-// NewRenderings makes a Renderings.
+// NewRenderings returns the Renderings of a store.
 func NewRenderings(store archive.Store) *Renderings {
 	return &Renderings{store: store, slots: make(chan struct{}, maxRendered)}
 }
 
-// ContentType is the media type of a document's formats.
+// ContentType returns the media type of a document in a format.
 func ContentType(format string) string {
 	switch format {
 	case api.FormatCSV:
@@ -40,43 +41,52 @@ func ContentType(format string) string {
 	return "application/json"
 }
 
-// Ensure gives the rendering of a document as csv or html: the one that is there, or one that is made now, which takes
-// a while for a document of many rows. NotFound if there is no such document any more, Invalid if it is not the one
-// that was recorded. Whatever happens, the document stays as it is, and a rendering is there as a whole or not at all.
+// Ensure returns the rendering of a document as csv or html. If the archive has none,
+// Ensure makes it, which takes seconds for a document of many rows. It returns NotFound
+// if the document is gone, and Invalid if it is not the recorded one. It never changes
+// the document, and it stores a complete rendering or none.
 func (r *Renderings) Ensure(ctx context.Context, recorded task.Document, format string) (archive.Info, error) {
 	key := archive.RenderingKey(recorded.Key, format)
 	info, err := r.store.Stat(ctx, key)
 	if !errors.Is(err, archive.ErrNotFound) {
 		return info, err
 	}
+
 	select {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
 	case <-ctx.Done():
 		return archive.Info{}, context.Cause(ctx)
 	}
-	// Somebody else may have made it meanwhile, here or in another process: theirs is as good.
+
+	// Another request or process may have made the rendering during the wait.
 	if info, err = r.store.Stat(ctx, key); !errors.Is(err, archive.ErrNotFound) {
 		return info, err
 	}
+
+	// A rendering may exist although make failed: a response was lost, or another process
+	// was first.
 	made := r.make(ctx, recorded, key, format)
 	info, err = r.store.Stat(ctx, key)
-	if err != nil && made != nil { // an answer may have got lost, or somebody else was first: then one is there all the same
+	if err != nil && made != nil {
 		err = made
 	}
 	return info, err
 }
 
+// make renders a document and stores the rendering.
 func (r *Renderings) make(ctx context.Context, recorded task.Document, key, format string) error {
 	info, err := r.store.Stat(ctx, recorded.Key)
 	if err != nil {
 		return missing(err, recorded)
 	}
+
 	object, err := r.store.Create(ctx, key, ContentType(format))
 	if err != nil {
 		return err
 	}
 	defer object.Abort()
+
 	source := &source{store: r.store, info: info, digest: sha256.New()}
 	if format == api.FormatCSV {
 		err = render.CSV(ctx, object, source.open)
@@ -86,6 +96,8 @@ func (r *Renderings) make(ctx context.Context, recorded task.Document, key, form
 	if err != nil {
 		return err
 	}
+
+	// Only a rendering of the recorded bytes is stored.
 	if got := hex.EncodeToString(source.digest.Sum(nil)); got != recorded.SHA256 {
 		return changed(recorded, got)
 	}
@@ -93,8 +105,8 @@ func (r *Renderings) make(ctx context.Context, recorded task.Document, key, form
 	return err
 }
 
-// source opens one version of a document. What is read from its beginning on enters the digest: a rendering begins by
-// reading all of it.
+// source opens one version of a document. The stream from its beginning feeds the digest:
+// a renderer first reads the whole document.
 type source struct {
 	store  archive.Store
 	info   archive.Info
@@ -112,6 +124,7 @@ func (s *source) open(ctx context.Context, offset int64) (io.ReadCloser, error) 
 	}{io.TeeReader(object.Body, s.digest), object.Body}, nil
 }
 
+// missing returns the error of a document that cannot be opened.
 func missing(err error, recorded task.Document) error {
 	if fault.CodeOf(err) == fault.NotFound {
 		return fault.Wrap(err, fault.NotFound, "the diff document %s is not in the archive any more", recorded.Key)
@@ -119,6 +132,8 @@ func missing(err error, recorded task.Document) error {
 	return err
 }
 
+// changed returns the error of a document with another SHA-256 than the recorded one.
 func changed(recorded task.Document, got string) error {
-	return fault.New(fault.Invalid, "the diff document %s has the SHA-256 %s, recorded is %s: it was changed", recorded.Key, got, recorded.SHA256)
+	return fault.New(fault.Invalid, "the diff document %s has the SHA-256 %s instead of the recorded %s: it was changed",
+		recorded.Key, got, recorded.SHA256)
 }

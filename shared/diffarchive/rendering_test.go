@@ -23,7 +23,7 @@ import (
 	"ace/shared/rowpairs"
 )
 
-// drift is a document of some differences.
+// drift returns a document of 300 differences.
 func drift(t *testing.T) string {
 	t.Helper()
 	list, pair := difftest.List{}, difffile.Pair{"n1", "n2"}
@@ -34,7 +34,7 @@ func drift(t *testing.T) string {
 	return string(difftest.Document(t, s, list.Each))
 }
 
-// content gives an object's content and media type.
+// content returns an object's content and media type.
 func content(t *testing.T, s archive.Store, key string) (body []byte, contentType string) {
 	t.Helper()
 	object, err := s.Get(t.Context(), key)
@@ -48,7 +48,7 @@ func content(t *testing.T, s archive.Store, key string) (body []byte, contentTyp
 	return body, object.ContentType
 }
 
-func TestRenderings_LieBesideTheirDocumentAndAreMadeOnce(t *testing.T) {
+func TestRenderings_AreStoredNextToTheirDocumentAndMadeOnce(t *testing.T) {
 	s := faulty.Wrap(minio.Start(t).Store(t))
 	body := drift(t)
 	recorded := store(t, s, body)
@@ -61,16 +61,16 @@ func TestRenderings_LieBesideTheirDocumentAndAreMadeOnce(t *testing.T) {
 		api.FormatHTML: {"text/html; charset=utf-8", render.HTML},
 	} {
 		t.Run(format, func(t *testing.T) {
-			var askers sync.WaitGroup
+			var callers sync.WaitGroup
 			for range 8 {
-				askers.Go(func() {
+				callers.Go(func() {
 					info, err := r.Ensure(t.Context(), recorded, format)
 					if err != nil || info.Key != strings.TrimSuffix(key, "json")+format || info.Size == 0 || info.LastModified.IsZero() {
 						t.Errorf("got %+v, %v", info, err)
 					}
 				})
 			}
-			askers.Wait()
+			callers.Wait()
 			var want bytes.Buffer
 			if err := tt.render(t.Context(), &want, difftest.Opener(t, []byte(body))); err != nil {
 				t.Fatal(err)
@@ -87,7 +87,7 @@ func TestRenderings_LieBesideTheirDocumentAndAreMadeOnce(t *testing.T) {
 	}
 }
 
-func TestRenderings_OfWhatIsNotTheRecordedDocumentAreNotMade(t *testing.T) {
+func TestRenderings_OnlyTheRecordedDocumentIsRendered(t *testing.T) {
 	s := minio.Start(t).Store(t)
 	body := drift(t)
 	recorded := store(t, s, body)
@@ -97,11 +97,11 @@ func TestRenderings_OfWhatIsNotTheRecordedDocumentAreNotMade(t *testing.T) {
 		code fault.Code
 		says string
 	}{
-		"another document":        {damaged, fault.Invalid, "it was changed"},
-		"one that breaks off":     {body[:len(body)-9], fault.Invalid, "breaks off"},
-		"one that is not valid":   {strings.Replace(body, `"v":"b"`, `"v":7`, 1), fault.Invalid, "row 1"},
-		"one of the older layout": {peer, fault.Invalid, "written by another tool"},
-		"none":                    {"", fault.NotFound, "not in the archive any more"},
+		"another document":         {damaged, fault.Invalid, "it was changed"},
+		"a truncated one":          {body[:len(body)-9], fault.Invalid, "breaks off"},
+		"an invalid one":           {strings.Replace(body, `"v":"b"`, `"v":7`, 1), fault.Invalid, "row 1"},
+		"one in the peer's layout": {peer, fault.Invalid, "written by another tool"},
+		"none":                     {"", fault.NotFound, "not in the archive any more"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store(t, s, tt.body)
@@ -123,7 +123,7 @@ func TestRenderings_OfWhatIsNotTheRecordedDocumentAreNotMade(t *testing.T) {
 	}
 }
 
-func TestRenderings_AFaultOfTheStoreLeavesAWholeOneOrNone(t *testing.T) {
+func TestRenderings_AnErrorOfTheStoreLeavesACompleteRenderingOrNone(t *testing.T) {
 	s := faulty.Wrap(minio.Start(t).Store(t))
 	recorded := store(t, s, drift(t))
 	r := diffarchive.NewRenderings(s)
@@ -140,7 +140,7 @@ func TestRenderings_AFaultOfTheStoreLeavesAWholeOneOrNone(t *testing.T) {
 					t.Errorf("%s, call %d, outcome %d: %v", op, nth, outcome, err)
 				}
 				if _, err := r.Ensure(t.Context(), recorded, api.FormatCSV); err != nil {
-					t.Errorf("%s, call %d, outcome %d: the next time %v", op, nth, outcome, err)
+					t.Errorf("%s, call %d, outcome %d: the next call returns %v", op, nth, outcome, err)
 				}
 				if err := s.Delete(t.Context(), rendering); err != nil {
 					t.Fatal(err)
@@ -150,26 +150,26 @@ func TestRenderings_AFaultOfTheStoreLeavesAWholeOneOrNone(t *testing.T) {
 	}
 }
 
-func TestRenderings_WaitingForATurnEndsWithTheContext(t *testing.T) {
+func TestRenderings_TheWaitForASlotEndsWithTheContext(t *testing.T) {
 	s := faulty.Wrap(minio.Start(t).Store(t))
 	recorded := store(t, s, drift(t))
 	s.On(faulty.Create, "", faulty.Always(faulty.Hang))
 	r := diffarchive.NewRenderings(s)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	gone := errors.New("the asker is gone")
-	var askers sync.WaitGroup
+	gone := errors.New("the caller is gone")
+	var callers sync.WaitGroup
 	for range 5 { // more than are rendered at once
-		askers.Go(func() {
+		callers.Go(func() {
 			if _, err := r.Ensure(ctx, recorded, api.FormatCSV); err == nil {
 				t.Error("a rendering was made")
 			}
 		})
 	}
-	for s.Count(faulty.Create, "") < 2 { // all turns are taken
+	for s.Count(faulty.Create, "") < 2 { // all slots are taken
 		time.Sleep(time.Millisecond)
 	}
 	cancel(gone)
-	askers.Wait()
+	callers.Wait()
 	if n := s.Count(faulty.Create, ""); n != 2 {
 		t.Errorf("%d were rendered at once", n)
 	}

@@ -10,26 +10,30 @@ import (
 	"ace/shared/part"
 )
 
-// phaseRuns names the spooled runs among the parts of a task.
+// phaseRuns is the phase in the keys of parts that hold spooled runs.
 const phaseRuns = "runs"
 
-// NewSpool keeps runs of keys as parts of a task, where they are removed with the task's other parts. Its runs are its
-// own: the same keys read at another time may be ordered or spelt otherwise, so an attempt uses none of an earlier one.
+// NewSpool returns a spool that stores runs of keys as parts of a task. They are removed
+// together with the other parts of the task. Each spool has a random name and does not
+// see the runs of another: the order and the text of the same keys may have changed since
+// an earlier attempt.
 func NewSpool(store archive.Store, taskID string) diffkeys.Spool {
 	return spool{store: store, taskID: taskID, name: rand.Text()}
 }
 
 type spool struct {
-	store        archive.Store
-	taskID, name string
+	store  archive.Store
+	taskID string
+	name   string // random
 }
 
+// part returns the key and the header of a run.
 func (s spool) part(run int) (key string, header part.Header) {
 	unit := fmt.Sprintf("%s-%06d", s.name, run)
 	return archive.PartKey(s.taskID, phaseRuns, unit), part.Header{TaskID: s.taskID, Unit: phaseRuns + "-" + unit}
 }
 
-// Create starts a run.
+// Create begins a run.
 func (s spool) Create(ctx context.Context, run int) (diffkeys.RunWriter, error) {
 	key, header := s.part(run)
 	w, err := part.Create(ctx, s.store, key, header)
@@ -39,7 +43,7 @@ func (s spool) Create(ctx context.Context, run int) (diffkeys.RunWriter, error) 
 	return runWriter{w}, nil
 }
 
-// Open reads a run.
+// Open opens a run for reading.
 func (s spool) Open(ctx context.Context, run int) (diffkeys.RunReader, error) {
 	key, header := s.part(run)
 	r, err := part.Open(ctx, s.store, key, header)
@@ -51,5 +55,5 @@ func (s spool) Open(ctx context.Context, run int) (diffkeys.RunReader, error) {
 
 type runWriter struct{ *part.Writer }
 
-// Seal makes the run readable.
+// Seal completes the run and makes it readable.
 func (w runWriter) Seal(ctx context.Context) error { return w.Writer.Commit(ctx, struct{}{}) }

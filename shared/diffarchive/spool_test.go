@@ -9,7 +9,7 @@ import (
 	"ace/shared/diffarchive"
 )
 
-func TestSpool_GivesBackItsOwnRuns(t *testing.T) {
+func TestSpool_ReturnsItsOwnRunsOnly(t *testing.T) {
 	s := minio.Start(t).Store(t)
 	const task = "tr_20240315_123456"
 	for attempt := range 2 {

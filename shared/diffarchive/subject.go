@@ -11,35 +11,40 @@ import (
 	"ace/shared/table"
 )
 
-// Subject is what a request is about.
+// Subject is the table that a request is about.
 type Subject struct {
 	Cluster  string
-	Database string // the one meant, also where the request leaves it to the default
+	Database string // resolved, if the request leaves it to the default
 	Schema   string
 	Table    string
 }
 
-// Check makes sure that a document is about the subject. What the document does not say (the peer's layouts lack much)
-// is left to the request. Invalid, naming every difference.
+// Check reports as an error that a document is about another subject. The error is
+// Invalid and names every difference. What the document does not name is not compared;
+// the peer's layouts lack much.
 func (s Subject) Check(summary difffile.Summary) error {
 	var wrong []string
-	differs := func(what, parameter, of, asked string) {
-		if of != "" && of != asked {
-			wrong = append(wrong, fmt.Sprintf("diff_file is of %s %s, %s is %s", what, of, parameter, asked))
+	differs := func(what, parameter, documented, asked string) {
+		if documented != "" && documented != asked {
+			wrong = append(wrong, fmt.Sprintf("diff_file is of %s %s, %s is %s", what, documented, parameter, asked))
 		}
 	}
+
 	differs("cluster", "cluster_name", summary.ClusterName, s.Cluster)
 	differs("database", "dbname", summary.DBName, s.Database)
 	if summary.Table != "" {
-		differs("table", "table_name", table.Name(cmp.Or(summary.Schema, s.Schema), summary.Table), table.Name(s.Schema, s.Table))
+		schema := cmp.Or(summary.Schema, s.Schema)
+		differs("table", "table_name", table.Name(schema, summary.Table), table.Name(s.Schema, s.Table))
 	}
+
 	if len(wrong) > 0 {
 		return fault.New(fault.Invalid, "%s", strings.Join(wrong, "; "))
 	}
 	return nil
 }
 
-// CheckNodes makes sure that the nodes of a document are among those that can be reached. Invalid, naming both.
+// CheckNodes returns an error unless every node of a document is an active node of the
+// cluster. The error is Invalid and names both lists.
 func CheckNodes(documented []string, cluster string, active []string) error {
 	for _, node := range documented {
 		if !slices.Contains(active, node) {
@@ -50,21 +55,24 @@ func CheckNodes(documented []string, cluster string, active []string) error {
 	return nil
 }
 
-// ServerOf returns what a document says of a server.
+// ServerOf returns the description of a server in a document.
 func ServerOf(server table.Identity) difffile.Server {
 	return difffile.Server{
 		SystemIdentifier: server.System, Timeline: server.Timeline, DatabaseOID: server.Database, Standby: server.Recovery,
 	}
 }
 
-// CheckServer makes sure that a node is the database with which a document was made. What the document
-// does not name is not checked. Conflict, naming both.
+// CheckServer returns an error unless a node is the database that a document was made
+// with. The error is a Conflict and names both. What the document does not name is not
+// compared.
 func CheckServer(summary difffile.Summary, d *table.Description) error {
 	then, ok := summary.Servers[d.Node]
 	was := table.Identity{System: then.SystemIdentifier, Database: then.DatabaseOID}
 	if !ok || was.SameDatabase(d.Server) {
 		return nil
 	}
-	return fault.New(fault.Conflict, "node %q (%s) is not the database that diff_file was made with: expected system identifier %s and database OID %s, found %s and %s; compare the table again",
+	return fault.New(fault.Conflict,
+		"node %q (%s) is not the database that diff_file was made with: expected system identifier %s and database OID %s, "+
+			"found %s and %s; compare the table again",
 		d.Node, d.Address, was.System, was.Database, d.Server.System, d.Server.Database)
 }

@@ -16,8 +16,8 @@ func TestSubject_CheckNamesEveryDifference(t *testing.T) {
 		want    string
 	}{
 		{"the same", difffile.Summary{ClusterName: "demo", DBName: "acedb", Schema: "public", Table: "users"}, ""},
-		{"a document that says nothing", difffile.Summary{}, ""},
-		{"a document that says no schema", difffile.Summary{Table: "users"}, ""},
+		{"a document without a subject", difffile.Summary{}, ""},
+		{"a document without a schema", difffile.Summary{Table: "users"}, ""},
 		{"another cluster", difffile.Summary{ClusterName: "other"}, "diff_file is of cluster other, cluster_name is demo"},
 		{"another database", difffile.Summary{DBName: "other"}, "diff_file is of database other, dbname is acedb"},
 		{"another schema", difffile.Summary{Schema: "x", Table: "users"}, "diff_file is of table x.users, table_name is public.users"},

@@ -11,7 +11,7 @@ import (
 	"ace/shared/task"
 )
 
-// Entry is what the index holds of one document.
+// Entry describes one document in the index.
 type Entry struct {
 	TaskID         string    `json:"task_id"`
 	Type           task.Type `json:"task_type"` // table-diff or table-rerun
@@ -27,14 +27,18 @@ type Entry struct {
 	Size           int64     `json:"size"`      // bytes of the JSON document
 }
 
-// entryOf gives the entry of a task, false if it has no document to list.
+// entryOf returns the entry of a task. It returns false if the task has no document to
+// list.
 func entryOf(rec task.Record) (Entry, bool) {
 	if rec.Status != task.Completed || rec.Document == nil || rec.FinishedAt == nil ||
 		!strings.HasPrefix(rec.Document.Key, archive.DiffsPrefix) {
 		return Entry{}, false
 	}
+
+	// A document is listed even if its task's result cannot be decoded.
 	result := api.DiffResult{DiffFile: rec.Document.Key}
-	_ = json.Unmarshal(rec.Result, &result) // a document is listed even if nothing can be said of it
+	_ = json.Unmarshal(rec.Result, &result)
+
 	return Entry{
 		TaskID: rec.TaskID, Type: rec.Type, ClusterName: rec.ClusterName, DBName: rec.DBName, TableName: rec.TableName,
 		FinishedAt: *rec.FinishedAt, Verdict: result.Verdict, TotalRows: result.TotalRows, MismatchedRows: result.MismatchedRows,
@@ -42,10 +46,11 @@ func entryOf(rec task.Record) (Entry, bool) {
 	}, true
 }
 
-// name makes the newest document the first in a listing.
+// name returns the end of the entry's keys. The newest document has the lowest name.
 func (e Entry) name() string { return stamp(e.FinishedAt) + "-" + e.TaskID }
 
-// keys are the places of an entry: one per question that List answers.
+// keys returns the keys of an entry: one for each combination of cluster and table in a
+// Filter.
 func (e Entry) keys() []string {
 	var keys []string
 	for _, cluster := range []string{"", e.ClusterName} {
@@ -56,14 +61,16 @@ func (e Entry) keys() []string {
 	return keys
 }
 
-// maxMillis has 13 digits: the year 2286.
+// maxMillis is the largest number of 13 digits. As Unix milliseconds it is in the year
+// 2286.
 const maxMillis = 9_999_999_999_999
 
-// dayDigits is how many digits of a stamp stand before its slash: what finished within about 28 hours lies together. The
-// embedded gateway reads a whole directory to list a page of it, so none may grow for ever.
+// dayDigits is the number of digits of a stamp before its slash. All tasks that finish
+// within about 28 hours share them. The embedded gateway reads a whole directory to list
+// one page of it, so no directory may grow without bound.
 const dayDigits = 5
 
-// stamp falls, as text, while time goes on.
+// stamp returns a text that sorts lower the later the time is.
 func stamp(t time.Time) string {
 	digits := fmt.Sprintf("%013d", min(max(maxMillis-t.UnixMilli(), 0), maxMillis))
 	return digits[:dayDigits] + "/" + digits[dayDigits:]

@@ -14,17 +14,18 @@ import (
 
 const (
 	contentType = "application/json"
-	// atOnce bounds the requests to the store that one call has under way.
+	// atOnce bounds the concurrent requests of one call to the store.
 	atOnce = 16
 )
 
-// Index is the list in one store. It holds no state of its own and may be used concurrently.
+// Index is the list in one store. It has no state and is safe for concurrent use.
 type Index struct{ store archive.Store }
 
-// New gives the index of the documents in store.
+// New returns the index of the documents in store.
 func New(store archive.Store) *Index { return &Index{store} }
 
-// Add lists the document of a completed task; a task without one is passed over. Adding one again changes nothing.
+// Add adds the document of a completed task to the list. A task without a document is
+// skipped. Adding a document twice has no further effect.
 func (x *Index) Add(ctx context.Context, rec task.Record) error {
 	entry, ok := entryOf(rec)
 	if !ok {
@@ -40,7 +41,8 @@ func (x *Index) Add(ctx context.Context, rec task.Record) error {
 	})
 }
 
-// Remove takes the document of a task off the list. It comes before the document's own removal.
+// Remove removes the document of a task from the list. It must be called before the
+// document itself is deleted.
 func (x *Index) Remove(ctx context.Context, rec task.Record) error {
 	entry, ok := entryOf(rec)
 	if !ok {
@@ -49,6 +51,7 @@ func (x *Index) Remove(ctx context.Context, rec task.Record) error {
 	return x.each(ctx, entry.keys(), x.store.Delete)
 }
 
+// each calls fn for every key, concurrently.
 func (x *Index) each(ctx context.Context, keys []string, fn func(context.Context, string) error) error {
 	_, err := fanout.Map(ctx, atOnce, keys, func(ctx context.Context, key string) (struct{}, error) {
 		return struct{}{}, fn(ctx, key)
@@ -56,20 +59,23 @@ func (x *Index) each(ctx context.Context, keys []string, fn func(context.Context
 	return err
 }
 
-// read gives the entry at a key if its document is there.
-func (x *Index) read(ctx context.Context, key string) (entry Entry, there bool, err error) {
+// read returns the entry at a key. It returns false if the entry or its document does not
+// exist.
+func (x *Index) read(ctx context.Context, key string) (entry Entry, exists bool, err error) {
 	object, err := x.store.Get(ctx, key)
 	if err != nil {
 		return Entry{}, false, ignoreNotFound(err)
 	}
 	defer object.Body.Close()
+
 	body, err := io.ReadAll(object.Body)
 	if err != nil {
-		return Entry{}, false, fault.Wrap(err, fault.Unavailable, "the archive broke off while %s was read", key)
+		return Entry{}, false, fault.Wrap(err, fault.Unavailable, "%s in the archive cannot be read to its end", key)
 	}
 	if err := json.Unmarshal(body, &entry); err != nil {
-		return Entry{}, false, fault.Wrap(err, fault.Internal, "%s in the archive is damaged; `ace reindex` mends it", key)
+		return Entry{}, false, fault.Wrap(err, fault.Internal, "%s in the archive is damaged; run `ace reindex` to repair the index", key)
 	}
+
 	_, err = x.store.Stat(ctx, entry.Key)
 	return entry, err == nil, ignoreNotFound(err)
 }

@@ -20,7 +20,7 @@ import (
 	"ace/shared/task"
 )
 
-// pages lists everything that passes a filter, page by page.
+// pages returns everything that passes a filter. It reads page by page.
 func pages(t rapid.TB, x *diffindex.Index, f diffindex.Filter) []string {
 	t.Helper()
 	var ids []string
@@ -56,7 +56,7 @@ func all(records ...task.Record) iter.Seq2[task.Record, error] {
 	}
 }
 
-func TestList_SaysOfADocumentWhatItsTaskFound(t *testing.T) {
+func TestList_DescribesADocumentByItsTasksResult(t *testing.T) {
 	onBoth(t, func(t *testing.T, store *faulty.Store) {
 		x := diffindex.New(store)
 		add(t, x, completed(t, store, 1, "demo", "public.users", noon))
@@ -75,7 +75,7 @@ func TestList_SaysOfADocumentWhatItsTaskFound(t *testing.T) {
 	})
 }
 
-func TestList_PagesGiveWhatPassesTheFilterOnceAndTheNewestFirst(t *testing.T) {
+func TestList_PagesHoldEveryMatchOnceAndTheNewestFirst(t *testing.T) {
 	clusters := []string{"demo", "branch"}
 	tables := []string{"public.users", `"My Schema"."a/b"`, `"` + strings.Repeat("ä", 31) + `"."` + strings.Repeat("%", 63) + `"`}
 	store := newStore(t)
@@ -103,12 +103,12 @@ func TestList_PagesGiveWhatPassesTheFilterOnceAndTheNewestFirst(t *testing.T) {
 			f.Until = times.Draw(rt, "until")
 		}
 		if got, want := pages(rt, x, f), passing(records, f); !slices.Equal(got, want) {
-			rt.Fatalf("%+v gives %v, want %v", f, got, want)
+			rt.Fatalf("%+v returns %v, want %v", f, got, want)
 		}
 	})
 }
 
-// passing says what List promises, slowly.
+// passing computes what List promises, slowly.
 func passing(records []task.Record, f diffindex.Filter) []string {
 	records = slices.Clone(records)
 	slices.SortFunc(records, func(a, b task.Record) int {
@@ -124,7 +124,7 @@ func passing(records []task.Record, f diffindex.Filter) []string {
 	return ids
 }
 
-func TestList_NamesNoDocumentThatIsGone(t *testing.T) {
+func TestList_OmitsDocumentsThatAreGone(t *testing.T) {
 	onBoth(t, func(t *testing.T, store *faulty.Store) {
 		x := diffindex.New(store)
 		for n := range 5 {
@@ -139,13 +139,13 @@ func TestList_NamesNoDocumentThatIsGone(t *testing.T) {
 		want := []string{"td_20240315_000003", "td_20240315_000001"}
 		for limit := 1; limit <= 6; limit++ {
 			if got := pages(t, x, diffindex.Filter{Limit: limit}); !slices.Equal(got, want) {
-				t.Errorf("pages of %d name %v, want %v", limit, got, want)
+				t.Errorf("pages of %d hold %v, want %v", limit, got, want)
 			}
 		}
 	})
 }
 
-func TestList_APageAsksTheStoreAsOftenAsItHasEntries(t *testing.T) {
+func TestList_APageCostsOneListingAndTwoRequestsPerEntry(t *testing.T) {
 	store := newStore(t)
 	x := diffindex.New(store)
 	for n := range 120 {
@@ -167,16 +167,16 @@ func TestList_APageAsksTheStoreAsOftenAsItHasEntries(t *testing.T) {
 	}
 }
 
-func TestList_RefusesWhatIsNoFilter(t *testing.T) {
+func TestList_RejectsInvalidFilters(t *testing.T) {
 	x := diffindex.New(newStore(t))
 	for _, f := range []diffindex.Filter{{Limit: -1}, {Limit: 1001}, {After: "../x"}, {After: "td_20240315_000001"}, {After: "99999/99999999-td_1/../x"}} {
 		if _, _, err := x.List(t.Context(), f); fault.CodeOf(err) != fault.Invalid {
-			t.Errorf("%+v gives %v", f, err)
+			t.Errorf("%+v returns %v", f, err)
 		}
 	}
 }
 
-func TestAdd_PassesOverTasksWithoutADiffDocument(t *testing.T) {
+func TestAdd_SkipsTasksWithoutADiffDocument(t *testing.T) {
 	store := newStore(t)
 	x := diffindex.New(store)
 	failed := completed(t, store, 1, "demo", "public.users", noon)
@@ -193,7 +193,7 @@ func TestAdd_PassesOverTasksWithoutADiffDocument(t *testing.T) {
 	}
 }
 
-func TestRemove_TakesADocumentOffEveryList(t *testing.T) {
+func TestRemove_DeletesAllEntriesOfADocument(t *testing.T) {
 	store := newStore(t)
 	x := diffindex.New(store)
 	rec := completed(t, store, 1, "demo", "public.users", noon)
@@ -202,18 +202,20 @@ func TestRemove_TakesADocumentOffEveryList(t *testing.T) {
 		t.Fatal(err)
 	}
 	if left := indexKeys(t, store); len(left) > 0 {
-		t.Errorf("left are %v", left)
+		t.Errorf("these keys are left: %v", left)
 	}
 }
 
-func TestRebuild_MakesTheIndexOfWhatIsThere(t *testing.T) {
+func TestRebuild_ListsExactlyTheDocumentsThatExist(t *testing.T) {
 	onBoth(t, func(t *testing.T, store *faulty.Store) {
 		x := diffindex.New(store)
 		var records []task.Record
 		for n := range 4 {
 			records = append(records, completed(t, store, n, "demo", "public.users", noon.Add(time.Duration(n)*time.Second)))
 		}
-		add(t, x, records[0]) // 0 is listed, but its document goes; 1 is listed; 2 and 3 are not
+		// Document 0 is listed and then deleted, document 1 is listed, documents 2 and 3
+		// are not listed.
+		add(t, x, records[0])
 		add(t, x, records[1])
 		if err := store.Delete(t.Context(), records[0].Document.Key); err != nil {
 			t.Fatal(err)
@@ -235,7 +237,7 @@ func TestRebuild_MakesTheIndexOfWhatIsThere(t *testing.T) {
 	})
 }
 
-func TestRebuild_ThatCannotReadTheTasksRemovesNothing(t *testing.T) {
+func TestRebuild_RemovesNothingIfTheTasksCannotBeRead(t *testing.T) {
 	store := newStore(t)
 	x := diffindex.New(store)
 	add(t, x, completed(t, store, 1, "demo", "public.users", noon))

@@ -19,33 +19,38 @@ const (
 
 var cursorPattern = regexp.MustCompile(`^[0-9]{5}/[0-9]{8}-t[dr]_[0-9a-z_]{1,40}$`)
 
-// Filter says which documents to list; empty fields do not restrict.
+// Filter selects the documents to list. An empty field does not restrict the list.
 type Filter struct {
-	ClusterName, TableName string
-	Since                  time.Time // finished at this time or later
-	Until                  time.Time // finished before this time
-	Limit                  int       // at most so many: 1 to 1000, 0 means 100
-	After                  string    // the cursor of the page before
+	ClusterName string
+	TableName   string
+	Since       time.Time // finished at this time or later
+	Until       time.Time // finished before this time
+	Limit       int       // page size: 1 to 1000, 0 means 100
+	After       string    // the cursor that the previous page returned
 }
 
-// List gives documents, the last finished first, and the cursor of the next page, empty on the last. A page is shorter
-// than the limit, even empty, where documents were removed without their entries.
+// List returns a page of documents, the last finished first, and the cursor of the next
+// page. The cursor is empty on the last page. A page may have fewer entries than the
+// limit, or none, if documents were deleted without their entries.
 func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
 	if err := f.check(); err != nil {
 		return nil, "", err
 	}
+
 	names, err := x.names(ctx, f)
 	if err != nil {
 		return nil, "", err
 	}
+
 	next := ""
 	if limit := f.limit(); len(names) > limit {
 		names, next = names[:limit], names[limit-1]
 	}
+
 	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
 	listed, err := fanout.Map(ctx, atOnce, names, func(ctx context.Context, name string) (*Entry, error) {
-		entry, there, err := x.read(ctx, prefix+name)
-		if !there {
+		entry, exists, err := x.read(ctx, prefix+name)
+		if !exists {
 			return nil, err
 		}
 		return &entry, err
@@ -53,6 +58,7 @@ func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+
 	entries := make([]Entry, 0, len(listed))
 	for _, entry := range listed {
 		if entry != nil {
@@ -74,7 +80,7 @@ func (f Filter) check() error {
 	return nil
 }
 
-// names lists one entry more than the page has room for, so that List knows whether another page follows.
+// names returns the names of the page's entries, and one more if another page follows.
 func (x *Index) names(ctx context.Context, f Filter) ([]string, error) {
 	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
 	var names []string
@@ -91,10 +97,11 @@ func (x *Index) names(ctx context.Context, f Filter) ([]string, error) {
 	return names, err
 }
 
-// start is what every listed name comes after: the end of the page before, and all that finished at Until or later.
+// start returns the name after which the page begins: after the previous page, and after
+// all entries that finished at Until or later.
 func (f Filter) start() string {
 	if f.Until.IsZero() {
 		return f.After
 	}
-	return max(f.After, stamp(f.Until)+".") // "." follows the "-" of the names of that very moment
+	return max(f.After, stamp(f.Until)+".") // "." sorts after the "-" in the names of that millisecond
 }

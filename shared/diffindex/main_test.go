@@ -30,7 +30,7 @@ func onBoth(t *testing.T, test func(t *testing.T, store *faulty.Store)) {
 
 var noon = time.Date(2024, 3, 15, 12, 34, 56, 789_000_000, time.UTC)
 
-// completed stores a document and gives the record of its task.
+// completed stores a document and returns the record of its task.
 func completed(t testing.TB, store archive.Store, n int, cluster, table string, finished time.Time) task.Record {
 	t.Helper()
 	id := fmt.Sprintf("td_20240315_%06d", n)

@@ -15,12 +15,13 @@ import (
 
 // Rebuilt counts what a rebuild did.
 type Rebuilt struct {
-	Listed  int // documents that are listed now
-	Removed int // documents that were listed and are gone
+	Listed  int // documents in the list
+	Removed int // documents removed from the list, because they are gone
 }
 
-// Rebuild lists the document of every task given, if it is still there, and removes the entries of documents that are
-// not. It may run beside the service: what is added meanwhile stays.
+// Rebuild adds the document of every given task to the list, if the document exists, and
+// removes the entries of documents that do not exist. It may run while the service runs:
+// entries added at the same time stay.
 func (x *Index) Rebuild(ctx context.Context, records iter.Seq2[task.Record, error]) (Rebuilt, error) {
 	var (
 		unread error
@@ -37,9 +38,10 @@ func (x *Index) Rebuild(ctx context.Context, records iter.Seq2[task.Record, erro
 			}
 		}
 	}
+
 	err := fanout.Each(ctx, atOnce, readable, func(ctx context.Context, rec task.Record) error {
-		there, err := x.restore(ctx, rec)
-		if there {
+		exists, err := x.restore(ctx, rec)
+		if exists {
 			listed.Add(1)
 		}
 		return err
@@ -47,11 +49,13 @@ func (x *Index) Rebuild(ctx context.Context, records iter.Seq2[task.Record, erro
 	if err := cmp.Or(err, unread); err != nil {
 		return Rebuilt{}, err
 	}
+
+	// Entries are removed only after all records were read without an error.
 	removed, err := x.prune(ctx)
 	return Rebuilt{Listed: int(listed.Load()), Removed: removed}, err
 }
 
-// restore adds the entry of a task whose document is there.
+// restore adds the entry of a task whose document exists. It reports whether it exists.
 func (x *Index) restore(ctx context.Context, rec task.Record) (bool, error) {
 	entry, ok := entryOf(rec)
 	if !ok {
@@ -63,8 +67,8 @@ func (x *Index) restore(ctx context.Context, rec task.Record) (bool, error) {
 	return true, x.Add(ctx, rec)
 }
 
-// prune removes the entries whose document is gone, and says how many documents they named. It holds the keys of one
-// page at a time.
+// prune removes the entries whose document is gone, and returns the number of those
+// documents. It holds the keys of one page at a time.
 func (x *Index) prune(ctx context.Context) (int, error) {
 	var removed atomic.Int64
 	everything := archive.DiffIndexPrefix("", "")
@@ -75,14 +79,14 @@ func (x *Index) prune(ctx context.Context) (int, error) {
 		}
 		after = keys[len(keys)-1]
 		err = x.each(ctx, keys, func(ctx context.Context, key string) error {
-			_, there, err := x.read(ctx, key)
-			if fault.CodeOf(err) == fault.Internal { // damaged, and no record has written it anew
-				there, err = false, nil
+			_, exists, err := x.read(ctx, key)
+			if fault.CodeOf(err) == fault.Internal { // damaged, and restore did not replace it
+				exists, err = false, nil
 			}
-			if err != nil || there {
+			if err != nil || exists {
 				return err
 			}
-			if strings.HasPrefix(key, everything) { // each document has one entry there
+			if strings.HasPrefix(key, everything) { // each document has exactly one entry there
 				removed.Add(1)
 			}
 			return x.store.Delete(ctx, key)
@@ -93,6 +97,7 @@ func (x *Index) prune(ctx context.Context) (int, error) {
 	}
 }
 
+// page returns the keys of up to maxLimit entries after a key.
 func (x *Index) page(ctx context.Context, after string) ([]string, error) {
 	var keys []string
 	err := x.store.List(ctx, archive.DiffIndexRoot, after, func(info archive.Info) bool {
