@@ -6,64 +6,76 @@ import (
 )
 
 const (
-	// maxShown is how many characters of a value are in a page. Of longer ones the page has the part that matters.
+	// maxShown is the number of characters up to which the page has a complete value. Of
+	// a longer value it has the part around the difference.
 	maxShown = 2_000
-	// maxContext is how many characters before and after a difference are shown of those.
+	// maxContext is the number of characters that are shown before and after that
+	// difference.
 	maxContext = 200
 )
 
-// piece is a part of a value: text, or how many characters are left out.
+// piece is a part of a value: text, or a number of omitted characters.
 type piece struct {
 	text    string
-	differs bool // from the other node's value, at this place
-	left    int
+	differs bool // the other node's value has another text here
+	omitted int  // number of characters, if this is not text
 }
 
-// pieces of one value. In the page's data they are JSON: a string alone if that is all; else a list in which a string is
-// what the other node has too, a string in a list of its own is what differs, and a number is how many characters are
-// left out.
+// pieces are the parts of one value. In the page's data they are JSON: a single string if
+// that is the whole value, and else a list. In the list, a string is text that both nodes
+// have, a string within a list of one is text that differs, and a number is the number of
+// omitted characters.
 type pieces []piece
 
-// whole shows a value by itself.
+// whole returns the pieces of a value that is not compared with another.
 func whole(value string) pieces {
-	shown, left := firstOf(value, maxShown)
-	return pieces{{text: shown}, {left: left}}.tidy()
+	shown, omitted := firstOf(value, maxShown)
+	return pieces{{text: shown}, {omitted: omitted}}.tidy()
 }
 
-// compared shows two values of one column next to each other, with the part marked in which they differ.
-func compared(a, b string) (pieces, pieces) {
+// compare returns the pieces of two values of one column, with the part marked in which
+// they differ.
+func compare(a, b string) (pieces, pieces) {
 	prefix, suffix := common(a, b)
 	return parts(a, prefix, suffix), parts(b, prefix, suffix)
 }
 
-// parts shows a value that shares so many bytes at its beginning and its end with another one.
+// parts returns the pieces of a value whose first prefix bytes and last suffix bytes are
+// those of the other value too.
 func parts(value string, prefix, suffix int) pieces {
 	before, middle, after := value[:prefix], value[prefix:len(value)-suffix], value[len(value)-suffix:]
-	if _, left := firstOf(value, maxShown); left == 0 {
+	if _, omitted := firstOf(value, maxShown); omitted == 0 {
 		return pieces{{text: before}, {text: middle, differs: true}, {text: after}}.tidy()
 	}
-	leftBefore, before := lastOf(before, maxContext)
-	middle, leftMiddle := firstOf(middle, maxShown-2*maxContext)
-	after, leftAfter := firstOf(after, maxContext)
+
+	omittedBefore, before := lastOf(before, maxContext)
+	middle, omittedMiddle := firstOf(middle, maxShown-2*maxContext)
+	after, omittedAfter := firstOf(after, maxContext)
 	return pieces{
-		{left: leftBefore}, {text: before}, {text: middle, differs: true}, {left: leftMiddle}, {text: after}, {left: leftAfter},
+		{omitted: omittedBefore},
+		{text: before},
+		{text: middle, differs: true},
+		{omitted: omittedMiddle},
+		{text: after},
+		{omitted: omittedAfter},
 	}.tidy()
 }
 
-// tidy leaves out pieces of nothing, but for one that says that here the other value has something.
+// tidy removes empty pieces. It keeps an empty piece that differs: the other value has
+// text there.
 func (p pieces) tidy() pieces {
 	var kept pieces
 	for _, piece := range p {
-		if piece.text != "" || piece.left > 0 || piece.differs {
+		if piece.text != "" || piece.omitted > 0 || piece.differs {
 			kept = append(kept, piece)
 		}
 	}
 	return kept
 }
 
-// firstOf gives the first n characters of a text, and how many it has besides. What a reader sees as one character is not
-// cut, unless it alone is that long.
-func firstOf(text string, n int) (shown string, left int) {
+// firstOf returns the first n characters of a text, and the number of omitted characters.
+// It does not cut within a grapheme cluster, unless the cluster alone is longer.
+func firstOf(text string, n int) (shown string, omitted int) {
 	at := 0
 	for range n {
 		if at == len(text) {
@@ -72,6 +84,7 @@ func firstOf(text string, n int) (shown string, left int) {
 		_, size := utf8.DecodeRuneInString(text[at:])
 		at += size
 	}
+
 	cut := at
 	for cut > 0 && joined(text, cut) {
 		cut--
@@ -82,8 +95,8 @@ func firstOf(text string, n int) (shown string, left int) {
 	return text[:cut], utf8.RuneCountInString(text[cut:])
 }
 
-// lastOf gives the last n characters of a text, and how many it has besides.
-func lastOf(text string, n int) (left int, shown string) {
+// lastOf returns the last n characters of a text, and the number of omitted characters.
+func lastOf(text string, n int) (omitted int, shown string) {
 	at := len(text)
 	for range n {
 		if at == 0 {
@@ -92,6 +105,7 @@ func lastOf(text string, n int) (left int, shown string) {
 		_, size := utf8.DecodeLastRuneInString(text[:at])
 		at -= size
 	}
+
 	cut := at
 	for cut < len(text) && joined(text, cut) {
 		cut++
@@ -102,22 +116,23 @@ func lastOf(text string, n int) (left int, shown string) {
 	return utf8.RuneCountInString(text[:cut]), text[cut:]
 }
 
-// appendPieces appends their JSON.
+// appendPieces appends the JSON of the pieces.
 func appendPieces(out []byte, p pieces) []byte {
 	if len(p) == 0 {
 		return append(out, `""`...)
 	}
-	if len(p) == 1 && !p[0].differs && p[0].left == 0 {
+	if len(p) == 1 && !p[0].differs && p[0].omitted == 0 {
 		return appendText(out, p[0].text)
 	}
+
 	out = append(out, '[')
 	for i, piece := range p {
 		if i > 0 {
 			out = append(out, ',')
 		}
 		switch {
-		case piece.left > 0:
-			out = strconv.AppendInt(out, int64(piece.left), 10)
+		case piece.omitted > 0:
+			out = strconv.AppendInt(out, int64(piece.omitted), 10)
 		case piece.differs:
 			out = append(appendText(append(out, '['), piece.text), ']')
 		default:

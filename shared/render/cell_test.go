@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestCompared_MarksWhatAReaderSeesToDiffer(t *testing.T) {
+func TestCompare_MarksWholeGraphemeClusters(t *testing.T) {
 	for _, tt := range []struct{ a, b, wantA, wantB string }{
 		{"same start", "same end", `["same ",["start"]]`, `["same ",["end"]]`},
 		{"11.50", "12.50", `["1",["1"],".50"]`, `["1",["2"],".50"]`},
@@ -30,7 +30,7 @@ func TestCompared_MarksWhatAReaderSeesToDiffer(t *testing.T) {
 		{"a\r\nb", "a\nb", `["a",["\u000d\u000a"],"b"]`, `["a",["\u000a"],"b"]`},
 		{"1.0", "1.00", `["1.0",[""]]`, `["1.0",["0"]]`},
 	} {
-		a, b := compared(tt.a, tt.b)
+		a, b := compare(tt.a, tt.b)
 		gotA, gotB := string(appendPieces(nil, a)), string(appendPieces(nil, b))
 		if gotA != tt.wantA || gotB != tt.wantB {
 			t.Errorf("%q and %q: got %s and %s, want %s and %s", tt.a, tt.b, gotA, gotB, tt.wantA, tt.wantB)
@@ -38,13 +38,14 @@ func TestCompared_MarksWhatAReaderSeesToDiffer(t *testing.T) {
 	}
 }
 
-// drawText draws texts that combine in every way, often with much in common.
+// drawText draws texts that form grapheme clusters of many kinds, often with long common
+// parts.
 func drawText() *rapid.Generator[string] {
 	letters := []rune("ab \r\n\u0301\u200d\u200c👩👧🏽🇩🇪각가\u1100\u1161\u11a8\u0600<é")
 	return rapid.OneOf(rapid.StringOf(rapid.SampledFrom(letters)), rapid.String())
 }
 
-func TestCommon_CutsNeitherTextsNorCharacters(t *testing.T) {
+func TestCommon_DoesNotOverlapOrCutClusters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		begin, end := drawText().Draw(t, "begin"), drawText().Draw(t, "end")
 		a, b := begin+drawText().Draw(t, "a")+end, begin+drawText().Draw(t, "b")+end
@@ -58,12 +59,12 @@ func TestCommon_CutsNeitherTextsNorCharacters(t *testing.T) {
 			}
 		}
 		if a == b && prefix != len(a) {
-			t.Fatalf("%q is not found to be equal to itself", a)
+			t.Fatalf("%q is not equal to itself", a)
 		}
 	})
 }
 
-func TestCommon_LeavesNothingThatCouldBeCommon(t *testing.T) {
+func TestCommon_FindsTheLongestCommonParts(t *testing.T) {
 	letters := rapid.StringOf(rapid.SampledFrom([]rune("abcé日")))
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := letters.Draw(t, "a"), letters.Draw(t, "b")
@@ -82,21 +83,21 @@ func TestCommon_LeavesNothingThatCouldBeCommon(t *testing.T) {
 	})
 }
 
-func TestCommon_IsQuickWithHostileTexts(t *testing.T) {
+func TestCommon_IsFastWithHostileTexts(t *testing.T) {
 	for unit, joins := range map[string]bool{"\u0301": true, "\u200d": true, "x": false} {
 		long := strings.Repeat(unit, 1<<18)
 		prefix, _ := common("y"+long+unit, "y"+long)
 		_, suffix := common("a"+long, "b"+long)
 		if joins && prefix+suffix > 0 || !joins && (prefix != 1+len(long) || suffix != len(long)) {
-			t.Errorf("%q again and again: %d bytes at the beginning and %d at the end are common", unit, prefix, suffix)
+			t.Errorf("%q repeated: %d bytes at the beginning and %d at the end are common", unit, prefix, suffix)
 		}
 	}
 }
 
-func TestPieces_OfALongValueKeepTheDifferenceAndCountTheRest(t *testing.T) {
+func TestPieces_OfALongValueHoldTheDifferenceAndTheOmittedCount(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("0123456789", 500_000)
-	a, b := compared(long+"é"+long, long+"è"+long)
+	a, b := compare(long+"é"+long, long+"è"+long)
 	want := `[4999800,"` + long[:200] + `",["é"],"` + long[:200] + `",4999800]`
 	if got := string(appendPieces(nil, a)); got != want {
 		t.Errorf("got %.300s", got)
@@ -118,12 +119,12 @@ func TestPieces_AddUpToTheValue(t *testing.T) {
 		fill := strings.Repeat(rapid.SampledFrom([]string{"x", "日", "e\u0301", "🇩🇪", "👩\u200d"}).Draw(t, "fill"), rapid.IntRange(0, 3000).Draw(t, "times"))
 		a := drawText().Draw(t, "before") + fill + drawText().Draw(t, "after")
 		b := drawText().Draw(t, "other before") + fill + drawText().Draw(t, "other after")
-		x, y := compared(a, b)
+		x, y := compare(a, b)
 		for value, shown := range map[string]pieces{a: x, b: y} {
 			rest := value
 			for _, p := range shown {
-				if p.left > 0 {
-					for range p.left {
+				if p.omitted > 0 {
+					for range p.omitted {
 						_, size := utf8.DecodeRuneInString(rest)
 						rest = rest[size:]
 					}
@@ -134,7 +135,7 @@ func TestPieces_AddUpToTheValue(t *testing.T) {
 					t.Fatalf("%q is shown as %+v", value, shown)
 				}
 			}
-			cut := slices.ContainsFunc(shown, func(p piece) bool { return p.left > 0 })
+			cut := slices.ContainsFunc(shown, func(p piece) bool { return p.omitted > 0 })
 			if rest != "" || cut && utf8.RuneCountInString(value) <= maxShown {
 				t.Fatalf("%q is missing of %q, shown as %+v", rest, value, shown)
 			}
@@ -158,7 +159,7 @@ func TestText_IsJSONWithoutMarkupAndHiddenCharacters(t *testing.T) {
 	})
 }
 
-func TestVisible_NamesWhatCannotBeSeen(t *testing.T) {
+func TestVisible_ShowsHiddenCharactersAsNumbers(t *testing.T) {
 	for text, want := range map[string]string{
 		"plain":              "plain",
 		"<b>&\"'":            "&lt;b&gt;&amp;&#34;&#39;",

@@ -27,11 +27,11 @@ import (
 	"ace/shared/render"
 )
 
-// patience bounds everything that is done in one tab.
+// patience bounds the time of one tab.
 const patience = 2 * time.Minute
 
-// chromium is the one browser of the package's tests, started when the first of them wants it. They open tabs of it beside
-// each other, but for the one that takes times.
+// chromium is the browser of all tests of the package. The first test that needs it
+// starts it. Tests run in parallel tabs, except for the one that measures times.
 var chromium struct {
 	once  sync.Once
 	ctx   context.Context //nolint:containedctx // the browser's handle is one
@@ -39,7 +39,7 @@ var chromium struct {
 	err   error
 }
 
-// browser gives the browser, for tabs to be opened in.
+// browser returns the context of the browser, in which tabs are opened.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	chromium.once.Do(startChromium)
@@ -49,7 +49,7 @@ func browser(t *testing.T) context.Context {
 	return chromium.ctx
 }
 
-// startChromium runs a real browser with a profile of its own.
+// startChromium starts a browser with a new profile.
 func startChromium() {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true),
@@ -58,7 +58,7 @@ func startChromium() {
 	ctx, cancel := chromedp.NewContext(allocator)
 	chromium.ctx, chromium.err = ctx, chromedp.Do(ctx) //nolint:fatcontext // it outlives the test that starts it
 	chromium.close = func() {
-		_ = chromedp.Cancel(ctx) // what it says of its end changes nothing
+		_ = chromedp.Cancel(ctx) // an error at its end changes nothing
 		cancel()
 		stop()
 	}
@@ -66,7 +66,7 @@ func startChromium() {
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
-// run stops the browser before it looks for goroutines that are left.
+// run stops the browser before it checks for leaked goroutines.
 func run(m *testing.M) int {
 	code := m.Run()
 	if chromium.close != nil {
@@ -79,7 +79,7 @@ func run(m *testing.M) int {
 	return code
 }
 
-// screen is what a page is shown on.
+// screen is the size and the color scheme of a browser window.
 type screen struct {
 	width, height int64
 	scheme        string // light, dark
@@ -90,16 +90,16 @@ var (
 	phone   = screen{390, 844, "light"}
 )
 
-// tab is an open page, and what it did that it should not.
+// tab is an open page, with its requests and errors.
 type tab struct {
 	ctx      context.Context //nolint:containedctx // the browser's handle is one
 	mu       sync.Mutex
 	requests []string
-	trouble  []string
+	errors   []string
 }
 
-// show serves a page and opens it. When the test ends the page must have asked for nothing but itself, and nothing may
-// have gone wrong in it.
+// show serves a page and opens it in a tab. At the end of the test, the tab must have
+// requested only the page itself, and must have reported no error.
 func show(t *testing.T, s screen, html []byte) *tab {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -109,7 +109,7 @@ func show(t *testing.T, s screen, html []byte) *tab {
 	t.Cleanup(server.Close)
 	ctx, closeTab := chromedp.NewContext(browser(t))
 	t.Cleanup(closeTab)
-	if err := chromedp.Do(ctx); err != nil { // opens the tab, which lives as long as this context
+	if err := chromedp.Do(ctx); err != nil { // opens the tab, which exists until this context ends
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -121,8 +121,8 @@ func show(t *testing.T, s screen, html []byte) *tab {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		others := slices.DeleteFunc(b.requests, func(url string) bool { return url == server.URL+"/page" })
-		if len(others)+len(b.trouble) > 0 {
-			t.Errorf("the page requested %q; trouble: %q", others, b.trouble)
+		if len(others)+len(b.errors) > 0 {
+			t.Errorf("the page requested %q and reported %q", others, b.errors)
 		}
 	})
 	return b
@@ -153,13 +153,13 @@ func (b *tab) listen(event any) {
 	case *network.EventRequestWillBeSent:
 		b.requests = append(b.requests, e.Request.URL)
 	case *page.EventJavascriptDialogOpening:
-		b.trouble = append(b.trouble, "dialog: "+e.Message)
+		b.errors = append(b.errors, "dialog: "+e.Message)
 	case *runtime.EventExceptionThrown:
-		b.trouble = append(b.trouble, "exception: "+e.ExceptionDetails.Text)
+		b.errors = append(b.errors, "exception: "+e.ExceptionDetails.Text)
 	case *runtime.EventConsoleAPICalled:
-		b.trouble = append(b.trouble, "console: "+string(e.Type))
-	case *log.EventEntryAdded: // the policy's refusals are among these
-		b.trouble = append(b.trouble, "log: "+e.Entry.Text)
+		b.errors = append(b.errors, "console: "+string(e.Type))
+	case *log.EventEntryAdded: // includes violations of the page's policy
+		b.errors = append(b.errors, "log: "+e.Entry.Text)
 	}
 }
 
@@ -170,7 +170,7 @@ func (b *tab) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// eval gives the value of an expression in the page. A promise is waited for.
+// eval returns the value of an expression in the page. It awaits a promise.
 func eval[T any](t *testing.T, b *tab, expression string) T {
 	t.Helper()
 	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
@@ -180,7 +180,7 @@ func eval[T any](t *testing.T, b *tab, expression string) T {
 	return value
 }
 
-// htmlOf renders what was found.
+// htmlOf renders findings.
 func htmlOf(t *testing.T, s difffile.Summary, found difftest.Findings) []byte {
 	t.Helper()
 	var html bytes.Buffer
@@ -190,20 +190,20 @@ func htmlOf(t *testing.T, s difffile.Summary, found difftest.Findings) []byte {
 	return html.Bytes()
 }
 
-// bigPage renders a hundred thousand differences as the service does, without the race detector, which takes ten times
-// as long.
+// bigPage renders a hundred thousand differences in a program without the race detector,
+// which would be ten times slower.
 func bigPage(t *testing.T, width string) []byte {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "bigpage")
 	if output, err := exec.Command("go", "build", "-o", program, "ace/infra/bigpage").CombinedOutput(); err != nil {
-		t.Fatalf("the program that renders it cannot be built: %v\n%s", err, output)
+		t.Fatalf("the program that renders the page cannot be built: %v\n%s", err, output)
 	}
 	var failure bytes.Buffer
 	command := exec.Command(program, width)
 	command.Stderr, command.Env = &failure, append(os.Environ(), "GOGC=400")
 	html, err := command.Output()
 	if err != nil {
-		t.Fatalf("it cannot be rendered: %v\n%s", err, &failure)
+		t.Fatalf("the page cannot be rendered: %v\n%s", err, &failure)
 	}
 	return html
 }

@@ -13,47 +13,52 @@ import (
 )
 
 const (
-	// A chunk is what the page decodes at once to show a difference: small, since a filter may pick one from each.
+	// The page decodes a whole chunk to show one of its differences. A filter may select
+	// one from each chunk, so chunks are small.
 	maxChunkRows  = 200
 	maxChunkBytes = 128 << 10
-	// maxSearched is how many characters of a key can be searched.
+	// maxSearched is the number of characters of a key that the page searches.
 	maxSearched = 1_000
 )
 
-// index is what the page knows of a chunk's differences before it decodes the chunk: enough to filter.
+// index describes the differences of a chunk. The page filters by it without decoding the
+// chunk.
 type index struct {
-	Pair      int      `json:"pair"`
-	Kinds     string   `json:"kinds"`               // a letter each: see kindLetters
-	Unsettled []int    `json:"unsettled,omitempty"` // places in the chunk
-	Sets      [][]int  `json:"sets"`                // sets of columns
-	Differ    []int    `json:"differ"`              // which of the sets each differs in
-	Keys      []safely `json:"keys"`                // their text, to search in
+	Pair      int        `json:"pair"`
+	Kinds     string     `json:"kinds"`               // one letter each: see kindLetters
+	Unsettled []int      `json:"unsettled,omitempty"` // positions in the chunk
+	Sets      [][]int    `json:"sets"`                // sets of columns
+	Differ    []int      `json:"differ"`              // the set of columns that differ, for each
+	Keys      []safeText `json:"keys"`                // the texts to search
 }
 
-// kindLetters: different, only on the first node, only on the second.
+// kindLetters are the letters of different, only on the first node, and only on the
+// second node.
 const kindLetters = "dfs"
 
-// safely is a text that is encoded as appendText does.
-type safely string
+// safeText is a text that is encoded by appendText.
+type safeText string
 
 // MarshalJSON implements json.Marshaler.
-func (s safely) MarshalJSON() ([]byte, error) { return appendText(nil, string(s)), nil }
+func (s safeText) MarshalJSON() ([]byte, error) { return appendText(nil, string(s)), nil }
 
-// chunks writes differences as data of the page, chunk by chunk: two elements each, an index and the rows. A row is a
-// list of cells in the order of the page's columns, null if there is no such row. A cell is null for NULL, 0 on the
-// second node for what the first one has too, and else as pieces say.
+// chunks writes differences as data of the page. A chunk has two elements: an index and
+// the rows. A row is a list of cells in the order of the page's columns, or null if the
+// node lacks the row. A cell is null for NULL, 0 on the second node if the first has the
+// same value, and else the JSON of pieces.
 type chunks struct {
 	out   io.Writer
-	order []int
-	key   int                   // how many of these are the key's
-	pairs map[difffile.Pair]int // places in the page's list
+	order []int                 // indexes of the document's columns, in the order of the page
+	key   int                   // the number of key columns, which are first in order
+	pairs map[difffile.Pair]int // indexes in the page's list of pairs
 	index index
-	sets  map[string]int
+	sets  map[string]int // indexes in index.Sets
 	rows  []byte
 	bytes int64 // written so far
 }
 
-// add takes a difference.
+// add adds a difference. It flushes the chunk first if the difference does not belong to
+// it.
 func (c *chunks) add(d rowpairs.Difference) error {
 	pair := c.pairs[d.Pair]
 	if n := len(c.index.Kinds); n > 0 && (pair != c.index.Pair || n == maxChunkRows || len(c.rows) > maxChunkBytes) {
@@ -61,13 +66,14 @@ func (c *chunks) add(d rowpairs.Difference) error {
 			return err
 		}
 	}
+
 	i := &c.index
 	i.Pair = pair
 	if d.Unsettled {
 		i.Unsettled = append(i.Unsettled, len(i.Kinds))
 	}
 	i.Kinds += kindLetters[d.Kind() : d.Kind()+1]
-	i.Keys = append(i.Keys, c.searched(d))
+	i.Keys = append(i.Keys, c.searchText(d))
 	if len(c.rows) > 0 {
 		c.rows = append(c.rows, ",\n"...)
 	}
@@ -75,8 +81,9 @@ func (c *chunks) add(d rowpairs.Difference) error {
 	return nil
 }
 
-// searched gives the text of a difference's key, in both spellings if there are two.
-func (c *chunks) searched(d rowpairs.Difference) safely {
+// searchText returns the text of a difference's key, with both variants if the nodes
+// write it differently.
+func (c *chunks) searchText(d rowpairs.Difference) safeText {
 	var texts []string
 	for _, row := range d.Rows {
 		if row == nil {
@@ -89,10 +96,10 @@ func (c *chunks) searched(d rowpairs.Difference) safely {
 		}
 	}
 	text, _ := firstOf(strings.Join(texts, " "), maxSearched)
-	return safely(text)
+	return safeText(text)
 }
 
-// set gives the number of a set of columns.
+// set returns the index of a set of columns in index.Sets.
 func (c *chunks) set(columns []int) int {
 	name := fmt.Sprint(columns)
 	n, known := c.sets[name]
@@ -104,7 +111,8 @@ func (c *chunks) set(columns []int) int {
 	return n
 }
 
-// appendRows encodes the rows of a difference and gives the columns in which they differ.
+// appendRows encodes the rows of a difference and returns the columns in which they
+// differ.
 func (c *chunks) appendRows(d rowpairs.Difference) (differ []int) {
 	if d.Kind() != rowpairs.Different {
 		for i, row := range d.Rows {
@@ -114,6 +122,7 @@ func (c *chunks) appendRows(d rowpairs.Difference) (differ []int) {
 		c.rows = append(c.rows, ']')
 		return []int{}
 	}
+
 	differ = []int{}
 	first, second := append(c.rows, "[["...), []byte("],[")
 	for i, at := range c.order {
@@ -132,7 +141,7 @@ func (c *chunks) appendRows(d rowpairs.Difference) (differ []int) {
 	return differ
 }
 
-// appendAlone encodes a row that has none beside it.
+// appendAlone encodes the row of a key that only one node has.
 func (c *chunks) appendAlone(out []byte, row difffile.Row) []byte {
 	if row == nil {
 		return append(out, "null"...)
@@ -147,6 +156,7 @@ func (c *chunks) appendAlone(out []byte, row difffile.Row) []byte {
 	return append(out, ']')
 }
 
+// appendWhole encodes a value that is not compared with another.
 func appendWhole(out []byte, value *string) []byte {
 	if value == nil {
 		return append(out, "null"...)
@@ -154,7 +164,8 @@ func appendWhole(out []byte, value *string) []byte {
 	return appendPieces(out, whole(*value))
 }
 
-// appendCompared encodes two values that differ, each to its own row. Beside NULL all of a value differs.
+// appendCompared encodes two values that differ, each into its own row. If one is NULL,
+// all of the other differs.
 func appendCompared(first, second []byte, a, b *string) (withA, withB []byte) {
 	switch {
 	case a == nil:
@@ -162,11 +173,11 @@ func appendCompared(first, second []byte, a, b *string) (withA, withB []byte) {
 	case b == nil:
 		return appendPieces(first, parts(*a, 0, 0)), append(second, "null"...)
 	}
-	x, y := compared(*a, *b)
+	x, y := compare(*a, *b)
 	return appendPieces(first, x), appendPieces(second, y)
 }
 
-// flush writes the chunk.
+// flush writes the chunk and begins the next one.
 func (c *chunks) flush() error {
 	if len(c.index.Kinds) == 0 {
 		return nil

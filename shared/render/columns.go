@@ -6,7 +6,8 @@ import (
 	"ace/shared/rowpairs"
 )
 
-// keyFirst gives the places of a row's columns in the order in which they are shown: those of the key, then all others.
+// keyFirst returns the indexes of a row's columns in the order in which they are shown:
+// first the key columns, then all others.
 func keyFirst(doc *rowpairs.Document) []int {
 	order := slices.Clone(doc.Key())
 	for at := range doc.Summary().Columns {

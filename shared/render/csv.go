@@ -10,29 +10,33 @@ import (
 	"ace/shared/rowpairs"
 )
 
-// CSV writes a document's rows as RFC 4180: UTF-8 without a byte order mark, lines that end in CR LF, a header, and a
-// line for each row that a node has for a differing key, so one or two lines per difference:
+// CSV writes a document's rows as RFC 4180: UTF-8 without a byte order mark, with lines
+// that end in CR LF. After a header there is one line for each row that a node has for a
+// differing key, so a difference has one or two lines. The columns are:
 //
-//	ace_difference   its number, from 1: lines of the same number belong together
+//	ace_difference   the number of the difference, from 1
 //	ace_pair         n1/n2
 //	ace_kind         different, or only_on_<node>
-//	ace_unsettled    true: the row was still being written when it was last read; else false
+//	ace_unsettled    true if the row was still changing when last read, else false
 //	ace_node         the node whose row this is
-//	...              the columns of the key, then all others, each under its own name
+//	...              the key columns, then all others, each under its own name
 //
-// Values are PostgreSQL's text. As in COPY's CSV, an empty field without quotes is NULL and one with quotes is the empty
-// string. A value (or name) is written with an apostrophe in front if it begins with one, or if a spreadsheet would
-// take it for a formula (see mayBeFormula): who reads a field takes one leading apostrophe off, and has exactly the
-// value of the document.
+// Values are PostgreSQL's text. As in the CSV of COPY, an empty field without quotes is
+// NULL and an empty field with quotes is the empty string. A value or name is prefixed
+// with an apostrophe if it begins with one, or if a spreadsheet could read it as a
+// formula (see mayBeFormula). A reader that removes one leading apostrophe from each
+// field has exactly the values of the document.
 func CSV(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
 	doc, err := rowpairs.Open(ctx, open)
 	if err != nil {
 		return err
 	}
+
 	c := &csv{out: bufio.NewWriterSize(w, 64<<10), order: keyFirst(doc)}
 	if err := c.header(doc.Summary()); err != nil {
 		return err
 	}
+
 	n := 0
 	for d, err := range doc.Differences(ctx) {
 		if err != nil {
@@ -46,7 +50,7 @@ func CSV(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
 	return c.out.Flush()
 }
 
-// csv is the state of one CSV.
+// csv writes one CSV.
 type csv struct {
 	out   *bufio.Writer
 	order []int
@@ -64,7 +68,10 @@ func (c *csv) header(s difffile.Summary) error {
 }
 
 func (c *csv) difference(n int, d rowpairs.Difference) error {
-	number, pair, kind, unsettled := strconv.Itoa(n), d.Pair.String(), kindName(d), strconv.FormatBool(d.Unsettled)
+	number := strconv.Itoa(n)
+	pair := d.Pair.String()
+	kind := kindName(d)
+	unsettled := strconv.FormatBool(d.Unsettled)
 	for i, row := range d.Rows {
 		if row == nil {
 			continue

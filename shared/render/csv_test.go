@@ -82,7 +82,7 @@ func TestCSV_OfAMatchIsAHeader(t *testing.T) {
 	}
 }
 
-func TestCSV_GivesEveryValueBackToAStrictReader(t *testing.T) {
+func TestCSV_AStrictReaderReadsEveryValue(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		s, list := drawDocument(rt)
@@ -101,7 +101,7 @@ func TestCSV_GivesEveryValueBackToAStrictReader(t *testing.T) {
 	})
 }
 
-// expectedLines are the lines that a document should have as CSV.
+// expectedLines returns the lines that the CSV of a document must have.
 func expectedLines(rt *rapid.T, t *testing.T, document []byte) [][]*string {
 	doc, err := rowpairs.Open(context.Background(), difftest.Opener(t, document))
 	if err != nil {
@@ -158,7 +158,7 @@ func TestCSV_NoFieldIsAFormulaAndNumbersStayNumbers(t *testing.T) {
 	}
 }
 
-func TestCSV_NodesCannotBeFormulasEither(t *testing.T) {
+func TestCSV_NodeNamesCannotBeFormulas(t *testing.T) {
 	s := difftest.Summary([]string{"=n1", "n,2"}, difffile.Column{Name: "id", Type: "bigint"})
 	got := csvOf(t, s, difftest.List{difffile.Pair{"=n1", "n,2"}: {{Rows: [2]difffile.Row{nil, difftest.Row("1")}}}}.Each)
 	if !strings.HasSuffix(got, "\r\n"+`1,"'=n1/n,2","only_on_n,2",false,"n,2",1`+"\r\n") {
@@ -168,7 +168,7 @@ func TestCSV_NodesCannotBeFormulasEither(t *testing.T) {
 
 var errFull = errors.New("no room")
 
-// full takes so many bytes.
+// full is a writer with room for a number of bytes.
 type full int
 
 func (f *full) Write(p []byte) (int, error) {
@@ -178,7 +178,7 @@ func (f *full) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestCSV_AnErrorOfTheWriterEndsIt(t *testing.T) {
+func TestCSV_ReturnsAnErrorOfTheWriter(t *testing.T) {
 	t.Parallel()
 	s := difftest.Summary([]string{"n1", "n2"}, difffile.Column{Name: "id", Type: "text"})
 	document := difftest.Document(t, s, difftest.List{n12: {{Rows: [2]difffile.Row{difftest.Row(strings.Repeat("x", 1<<20)), nil}}}}.Each)

@@ -6,11 +6,12 @@ import (
 	"unicode"
 )
 
-// appendField appends a value as a field. NULL is nothing at all.
+// appendField appends a value as a field. NULL appends nothing.
 func appendField(line []byte, value *string) []byte {
 	if value == nil {
 		return line
 	}
+
 	text := *value
 	escaped := strings.HasPrefix(text, "'") || mayBeFormula(text)
 	if !escaped && !needsQuotes(text) {
@@ -31,17 +32,19 @@ func appendField(line []byte, value *string) []byte {
 	}
 }
 
-// needsQuotes says whether a value would not come back without quotes: from a strict reader, or from one that trims
-// white space or guesses the separator.
+// needsQuotes reports whether a value must be quoted to survive a strict reader, a reader
+// that trims white space, and a reader that guesses the separator.
 func needsQuotes(text string) bool {
 	return text == "" || strings.ContainsAny(text, ",;\t\r\n\"") || strings.TrimSpace(text) != text
 }
 
-// formulaStarts are what formulas begin with, in every width, and what some spreadsheets take away in front of them.
+// formulaStarts are the characters that a formula begins with, in every width, and the
+// characters that some spreadsheets remove before it.
 const formulaStarts = "=+-@＝＋－＠﹦﹢﹣﹫−\t\r\n"
 
-// mayBeFormula says whether a spreadsheet could take a value for a formula. White space and invisible characters in front
-// do not count. A plain number is none, a negative one neither: it shall stay something to count with.
+// mayBeFormula reports whether a spreadsheet could read a value as a formula. It ignores
+// leading white space and invisible characters. A plain number is not a formula, even if
+// it is negative: a spreadsheet must be able to compute with it.
 func mayBeFormula(text string) bool {
 	for _, r := range text {
 		switch {
@@ -54,5 +57,5 @@ func mayBeFormula(text string) bool {
 	return false
 }
 
-// plainNumber is what PostgreSQL writes for a finite number: -12, 0.50, 1.5e-07.
+// plainNumber matches what PostgreSQL writes for a finite number: -12, 0.50, 1.5e-07.
 var plainNumber = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?$`)

@@ -15,7 +15,7 @@ var (
 	n23 = difffile.Pair{"n2", "n3"}
 )
 
-// hostile are values that mean something to whoever shows them carelessly.
+// hostile are values that are dangerous if they are shown without escaping.
 var hostile = []string{
 	`<script>alert(1)</script>`, `</script><img src=x onerror=alert(1)>`, `<!--<script>`, `</style>`, `]]>`, `&lt;`, `"><b>`,
 	`javascript:alert(1)`, `{{.}}`, `${1}`, `%s`, `\u003cscript\u003e`, `\x00`, `\u0000`, "\x01\x1b[31mred", "\u2028\u2029",
@@ -24,7 +24,7 @@ var hostile = []string{
 	"\u200b=1", "＝1", "'", "''", "'=1", `"`, `""`, `,`, `;`, "a;=1", "\r\n", " ", " x ", "NULL", `\N`, `\.`, "", "0", "t",
 }
 
-// drawText draws values that could be in a text column.
+// drawText draws values of a text column.
 func drawText() *rapid.Generator[string] {
 	return rapid.OneOf(
 		rapid.SampledFrom(hostile), rapid.String(), rapid.StringOf(rapid.SampledFrom([]rune("'\",\r\n=-+@\t 1é\u0301\u202e<\u200d👩"))),

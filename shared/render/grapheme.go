@@ -5,8 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// common gives how many bytes two texts have in common at their beginning and, of the rest, at their end. What is
-// left in the middle is where they differ; its ends never cut through what a reader sees as one character.
+// common returns the number of bytes that two texts have in common at their beginning
+// and, of the rest, at their end. The texts differ in the middle. Its ends are never
+// within a grapheme cluster, which a reader sees as one character.
 func common(a, b string) (prefix, suffix int) {
 	for prefix < len(a) && prefix < len(b) && a[prefix] == b[prefix] {
 		prefix++
@@ -14,6 +15,7 @@ func common(a, b string) (prefix, suffix int) {
 	for prefix > 0 && (joined(a, prefix) || joined(b, prefix)) {
 		prefix--
 	}
+
 	restA, restB := a[prefix:], b[prefix:]
 	for suffix < len(restA) && suffix < len(restB) && restA[len(restA)-1-suffix] == restB[len(restB)-1-suffix] {
 		suffix++
@@ -24,9 +26,9 @@ func common(a, b string) (prefix, suffix int) {
 	return prefix, suffix
 }
 
-// joined says whether the bytes before and after a place belong to one character as a reader sees it. It follows the
-// rules of Unicode for grapheme clusters (UAX 29); where those need more than two neighbours it says yes, so that
-// flags, for one, are told apart only as whole rows of flags.
+// joined reports whether the bytes before and after a position belong to one grapheme
+// cluster. It follows the rules of UAX 29. Where a rule needs more than the two
+// neighbours, joined returns true. For example, a row of flags counts as one cluster.
 func joined(s string, at int) bool {
 	if at <= 0 || at >= len(s) {
 		return false
@@ -53,15 +55,16 @@ func joined(s string, at int) bool {
 
 const zeroWidthJoiner = '\u200d'
 
-// extends says whether a character adds to the one before it.
+// extends reports whether a character extends the grapheme cluster before it.
 func extends(r rune) bool {
 	return unicode.Is(unicode.M, r) || r == zeroWidthJoiner || r == '\u200c' ||
 		r >= 0x1f3fb && r <= 0x1f3ff || // skin tones
-		r >= 0xe0020 && r <= 0xe007f // tags, of which flags of regions are made
+		r >= 0xe0020 && r <= 0xe007f // tags, which flags of regions consist of
 }
 
-// joinedJamo: of Hangul, a leading consonant goes with whatever follows, and vowels and trailing consonants with what
-// is before them.
+// joinedJamo reports whether two Hangul characters belong to one syllable. A leading
+// consonant joins the character after it. A vowel or a trailing consonant joins the
+// character before it.
 func joinedJamo(before, after rune) bool {
 	leading := before >= 0x1100 && before <= 0x115f || before >= 0xa960 && before <= 0xa97c
 	following := after >= 0x1160 && after <= 0x11ff || after >= 0xd7b0 && after <= 0xd7fb

@@ -13,14 +13,15 @@ import (
 	"ace/shared/rowpairs"
 )
 
-// head is what stands before the data: what there is to say of the whole comparison.
+// head is the input of the page before its data: everything about the comparison as a
+// whole.
 type head struct {
 	Policy  string
 	Style   template.CSS
 	Data    template.JS // layout, as JSON
 	Summary difffile.Summary
 	Differs bool
-	Again   bool // a second look at the rows of another document
+	Again   bool // the document is of a rerun
 	Table   string
 	Pairs   []pairView
 	Nodes   []nodeView
@@ -28,14 +29,14 @@ type head struct {
 	Found   int64 // differences in the document
 }
 
-// layout is what the page's script must know to show rows.
+// layout is what the page's script needs to show rows.
 type layout struct {
-	Pairs   [][2]safely `json:"pairs"`
-	Columns []safely    `json:"columns"`
-	Key     int         `json:"key"` // how many of these are the key's
+	Pairs   [][2]safeText `json:"pairs"`
+	Columns []safeText    `json:"columns"`
+	Key     int           `json:"key"` // the number of key columns, which are first in Columns
 }
 
-// pairView is what there is to say of one pair.
+// pairView is what the page shows about one pair.
 type pairView struct {
 	Nodes     difffile.Pair
 	Total     int64
@@ -44,21 +45,21 @@ type pairView struct {
 	Columns   []columnView // the most frequent first
 }
 
-// columnView is how many rows differ in a column.
+// columnView is the number of rows that differ in a column.
 type columnView struct {
 	Name  string
 	Rows  int64
 	Share string // of the different rows, in percent
 }
 
-// nodeView is what there is to say of one node.
+// nodeView is what the page shows about one node.
 type nodeView struct {
 	Name    string
 	Rows    int64
 	Version string
 }
 
-// timing is how long a phase took.
+// timing is the duration of a phase.
 type timing struct {
 	Phase   string
 	Seconds float64
@@ -70,14 +71,16 @@ func newHead(doc *rowpairs.Document, order []int) (head, error) {
 		Policy: policy(), Style: template.CSS(pageCSS), Summary: s, Found: doc.Count(),
 		Differs: s.MismatchedRows > 0, Again: s.RerunOf != "", Table: s.Schema + "." + s.Table,
 	}
-	l := layout{Key: len(doc.Key()), Pairs: [][2]safely{}}
+
+	l := layout{Key: len(doc.Key()), Pairs: [][2]safeText{}}
 	for _, at := range order {
-		l.Columns = append(l.Columns, safely(s.Columns[at].Name))
+		l.Columns = append(l.Columns, safeText(s.Columns[at].Name))
 	}
 	for _, p := range s.Pairs {
-		l.Pairs = append(l.Pairs, [2]safely{safely(p.Nodes[0]), safely(p.Nodes[1])})
+		l.Pairs = append(l.Pairs, [2]safeText{safeText(p.Nodes[0]), safeText(p.Nodes[1])})
 		h.Pairs = append(h.Pairs, newPairView(p))
 	}
+
 	for _, node := range s.Nodes {
 		h.Nodes = append(h.Nodes, nodeView{node, s.RowsPerNode[node], s.ServerVersions[node]})
 	}
@@ -87,8 +90,9 @@ func newHead(doc *rowpairs.Document, order []int) (head, error) {
 	slices.SortFunc(h.Timings, func(a, b timing) int {
 		return cmp.Or(cmp.Compare(b.Seconds, a.Seconds), cmp.Compare(a.Phase, b.Phase))
 	})
+
 	var err error
-	h.Data, err = encoded(l)
+	h.Data, err = encode(l)
 	return h, err
 }
 
@@ -108,33 +112,33 @@ func newPairView(p difffile.PairSummary) pairView {
 	return v
 }
 
-// share gives the width of a bar. However small, it can be seen.
+// share returns the width of a bar. It is never too small to be seen.
 func share(part, whole int64) string {
 	percent := 100 * float64(part) / float64(max(part, whole, 1))
 	return strconv.FormatFloat(max(percent, 0.5), 'f', 1, 64) + "%"
 }
 
-// functions are what the page's template calls.
+// functions returns the functions that the page's template calls.
 func functions() template.FuncMap {
 	return template.FuncMap{
 		"visible": visible, "plain": plain, "number": number,
 		"seconds": func(s float64) string { return strconv.FormatFloat(s, 'f', -1, 64) + " s" },
 		"instant": func(t difffile.Time) string { return t.UTC().Format(time.DateTime) + " UTC" },
 		"machine": func(t difffile.Time) string { return t.UTC().Format(time.RFC3339Nano) },
-		"rows":    func(n int64) string { return counted(n, "row") },
+		"rows":    func(n int64) string { return quantity(n, "row") },
 		"resolved": func(n int64, differs bool) string {
 			if differs {
-				return counted(n, "other row")
+				return quantity(n, "other row")
 			}
-			return counted(n, "row")
+			return quantity(n, "row")
 		},
-		"nodes": func(names []string) template.HTML { return listed(names, "bdi") },
-		"names": func(names []string) template.HTML { return listed(names, "code") },
+		"nodes": func(names []string) template.HTML { return enumerate(names, "bdi") },
+		"names": func(names []string) template.HTML { return enumerate(names, "code") },
 	}
 }
 
-// counted writes a number of things.
-func counted(n int64, thing string) string {
+// quantity returns a number with a noun, as in "2 rows".
+func quantity(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
@@ -150,8 +154,8 @@ func number(n int64) string {
 	return digits
 }
 
-// listed writes names as a sentence has them: a, b and c.
-func listed(names []string, element string) template.HTML {
+// enumerate returns names as part of a sentence: a, b and c.
+func enumerate(names []string, element string) template.HTML {
 	var out strings.Builder
 	for i, name := range names {
 		switch {

@@ -24,14 +24,18 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
-// maxEmbedded bounds the rows in a page, in bytes. Beyond, no browser would open it: the page then has the first ones
-// and says so.
+// maxEmbedded bounds the bytes of the rows in a page, so that browsers can open it. A
+// page of more rows has the first ones and says so.
 const maxEmbedded = 128 << 20
 
-// HTML writes a document as one page: the verdict, the counts per pair and column, how the table was compared, and every
-// difference, the two rows side by side, to filter and to page through. The page is self-contained and asks nobody
-// for anything: its policy forbids it to. Its data lies in elements that no browser runs, decoded a little at a time by
-// the page's own script, so that it stays quick with very many rows. Of a very long value it has the part that matters.
+// HTML writes a document as one page. The page shows the verdict, the counts per pair and
+// column, how the table was compared, and every difference with its two rows next to each
+// other, which a reader can filter and page through.
+//
+// The page is self-contained and sends no requests: its content security policy forbids
+// them. Its data is in elements that browsers do not execute. The page's script decodes
+// one chunk at a time, so that the page is fast with very many rows. Of a very long value
+// it has the part around the difference.
 func HTML(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
 	return writeHTML(ctx, w, open, maxEmbedded)
 }
@@ -45,6 +49,7 @@ func writeHTML(ctx context.Context, w io.Writer, open rowpairs.Opener, maxEmbedd
 	if err != nil {
 		return fmt.Errorf("render: %w", err)
 	}
+
 	out := bufio.NewWriterSize(w, 64<<10)
 	order := keyFirst(doc)
 	head, err := newHead(doc, order)
@@ -54,10 +59,12 @@ func writeHTML(ctx context.Context, w io.Writer, open rowpairs.Opener, maxEmbedd
 	if err := page.ExecuteTemplate(out, "head", head); err != nil {
 		return err
 	}
+
 	embedded, err := embed(ctx, out, doc, order, maxEmbedded)
 	if err != nil {
 		return err
 	}
+
 	err = page.ExecuteTemplate(out, "foot", foot{
 		Embedded: embedded, Found: doc.Count(), TaskID: doc.Summary().TaskID, Script: template.JS(pageJS),
 	})
@@ -67,12 +74,13 @@ func writeHTML(ctx context.Context, w io.Writer, open rowpairs.Opener, maxEmbedd
 	return out.Flush()
 }
 
-// embed writes the differences as data, and gives their number.
+// embed writes the differences as data and returns their number.
 func embed(ctx context.Context, out io.Writer, doc *rowpairs.Document, order []int, limit int64) (n int64, err error) {
 	c := &chunks{out: out, order: order, key: len(doc.Key()), pairs: map[difffile.Pair]int{}, sets: map[string]int{}}
 	for i, p := range doc.Summary().Pairs {
 		c.pairs[p.Nodes] = i
 	}
+
 	for d, err := range doc.Differences(ctx) {
 		if err != nil {
 			return n, err
@@ -88,14 +96,15 @@ func embed(ctx context.Context, out io.Writer, doc *rowpairs.Document, order []i
 	return n, c.flush()
 }
 
-// foot is what stands behind the data.
+// foot is the input of the page after its data.
 type foot struct {
 	Embedded, Found int64 // differences in the page, and in the document
 	TaskID          string
 	Script          template.JS
 }
 
-// policy is what the page allows itself: its own style and script, nothing else.
+// policy returns the content security policy of the page. It allows the page's own style
+// and script, and nothing else.
 func policy() string {
 	return fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", digest(pageCSS), digest(pageJS))
 }
@@ -105,8 +114,9 @@ func digest(source string) string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// encoded is JSON for an element that no browser runs. Markup in it is escaped, here and by encoding/json.
-func encoded(v any) (template.JS, error) {
+// encode returns JSON for an element that browsers do not execute. Markup is escaped by
+// safeText and by encoding/json.
+func encode(v any) (template.JS, error) {
 	raw, err := json.Marshal(v)
 	return template.JS(raw), err
 }

@@ -22,7 +22,7 @@ import (
 	"ace/shared/rowpairs"
 )
 
-// pageData is what a page holds for its script.
+// pageData is the data in a page for its script.
 type pageData struct {
 	layout struct {
 		Pairs   []difffile.Pair
@@ -44,7 +44,8 @@ type pageChunk struct {
 
 var dataElement = regexp.MustCompile(`(?s)<script type="application/json"([^>]*)>(.*?)</script>`)
 
-// readPage takes a page's data out as an HTML parser does: an element's text ends at the first </script.
+// readPage extracts a page's data as an HTML parser does: an element's text ends at the
+// first </script.
 func readPage(page []byte) (data pageData, err error) {
 	into := func(raw []byte, v any) {
 		if err == nil {
@@ -65,7 +66,7 @@ func readPage(page []byte) (data pageData, err error) {
 	return data, err
 }
 
-// text puts the pieces of a cell together again.
+// text joins the pieces of a cell.
 func text(cell any) *string {
 	if cell == nil {
 		return nil
@@ -81,7 +82,7 @@ func text(cell any) *string {
 				add(inner)
 			}
 		default:
-			fmt.Fprintf(&out, "(%v characters left out)", p)
+			fmt.Fprintf(&out, "(%v characters omitted)", p)
 		}
 	}
 	add(cell)
@@ -89,7 +90,7 @@ func text(cell any) *string {
 	return &s
 }
 
-// difference is one as a page has it.
+// difference is a difference in a page.
 type difference struct {
 	Pair      difffile.Pair
 	Rows      [2]difffile.Row // in the order of the page's columns
@@ -120,7 +121,7 @@ func (data pageData) differences() []difference {
 	return list
 }
 
-// expected are the differences that a page must have.
+// expected returns the differences that a page must have.
 func expected(doc *rowpairs.Document) (list []difference, err error) {
 	order := slices.Clone(doc.Key())
 	for at := range doc.Summary().Columns {
@@ -178,7 +179,7 @@ func TestHTML_HoldsEveryValueOfTheDocument(t *testing.T) {
 	})
 }
 
-func TestHTML_IsTheSameForTheSameDocument(t *testing.T) {
+func TestHTML_IsDeterministic(t *testing.T) {
 	t.Parallel()
 	s := rendertest.Customers("n1", "n2", "n3")
 	found := func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(300) }
@@ -187,7 +188,7 @@ func TestHTML_IsTheSameForTheSameDocument(t *testing.T) {
 	}
 }
 
-func TestHTML_ChunksAreSmallAndOfOnePair(t *testing.T) {
+func TestHTML_AChunkIsSmallAndOfOnePair(t *testing.T) {
 	t.Parallel()
 	s := rendertest.Customers("n1", "n2", "n3")
 	data, err := readPage(htmlOf(t, s, func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(450) }))
@@ -211,7 +212,7 @@ func TestHTML_ChunksAreSmallAndOfOnePair(t *testing.T) {
 	}
 }
 
-func TestHTML_APageThatWouldBeTooLargeHasTheFirstOnesAndSaysSo(t *testing.T) {
+func TestHTML_ATooLargePageHasTheFirstDifferencesAndSaysSo(t *testing.T) {
 	t.Parallel()
 	document := difftest.Document(t, rendertest.Customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(1000) })
 	for limit, want := range map[int64]string{
@@ -223,12 +224,12 @@ func TestHTML_APageThatWouldBeTooLargeHasTheFirstOnesAndSaysSo(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want == "" && strings.Contains(page.String(), "The page has the first") || !strings.Contains(page.String(), want) {
-			t.Errorf("limit %d: the page does not say %q, or says too much", limit, want)
+			t.Errorf("limit %d: the page lacks %q, or has a notice that it must not have", limit, want)
 		}
 	}
 }
 
-func TestHTML_SaysTheVerdictWithoutAScript(t *testing.T) {
+func TestHTML_ShowsTheVerdictWithoutAScript(t *testing.T) {
 	match := rendertest.Customers("n1", "n2", "n3")
 	match.ResolvedRows = 0
 	one := match
@@ -249,7 +250,7 @@ func TestHTML_SaysTheVerdictWithoutAScript(t *testing.T) {
 			"<title>public.customers matches", "All 2,000,001 rows are the same on <bdi>n1</bdi>, <bdi>n2</bdi> and <bdi>n3</bdi>.", "No differences", "There are none."}},
 		"one row": {one, found, []string{
 			"<title>public.customers differs: 1 row", "<strong>1 row</strong> of 2,000,001 differs between", "1 of these was still being written", "only on <bdi>n1</bdi>"}},
-		"a rerun of what healed":   {again, nil, []string{"Second look at a comparison", "All 4 rows that differed before are the same now on", "td_20240315_123456.json</code>"}},
+		"a rerun of what healed":   {again, nil, []string{"Rerun of a comparison", "All 4 rows that differed before are the same now on", "td_20240315_123456.json</code>"}},
 		"a rerun of what persists": {still, found, []string{"<strong>3 rows</strong> of 4 that differed before still differ between"}},
 		"the details":              {limited, found, []string{"limit of rows was reached", "<code>id &lt; 7</code>", "<code>seen</code>", "15.18"}},
 	} {
@@ -264,7 +265,7 @@ func TestHTML_SaysTheVerdictWithoutAScript(t *testing.T) {
 	}
 }
 
-func TestHTML_AnErrorOfWriterOrDocumentEndsIt(t *testing.T) {
+func TestHTML_ReturnsAnErrorOfTheWriterOrDocument(t *testing.T) {
 	t.Parallel()
 	document := difftest.Document(t, rendertest.Customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(1000) })
 	for _, room := range []full{0, 1 << 15, 1 << 18} {
@@ -273,6 +274,6 @@ func TestHTML_AnErrorOfWriterOrDocumentEndsIt(t *testing.T) {
 		}
 	}
 	if err := render.HTML(t.Context(), &bytes.Buffer{}, difftest.Opener(t, document[:len(document)-3])); err == nil {
-		t.Error("a document that breaks off is rendered")
+		t.Error("a truncated document is rendered")
 	}
 }

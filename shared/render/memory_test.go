@@ -16,15 +16,15 @@ import (
 	"ace/shared/rowpairs"
 )
 
-// heapWatch notes the largest heap while a document is rendered.
+// heapWatch records the largest heap while a document is rendered.
 type heapWatch struct {
-	written, looked int
-	most            uint64
+	written, checked int
+	most             uint64
 }
 
 func (w *heapWatch) Write(p []byte) (int, error) {
-	if w.written += len(p); w.written-w.looked > 1<<19 {
-		w.looked = w.written
+	if w.written += len(p); w.written-w.checked > 1<<19 {
+		w.checked = w.written
 		w.most = max(w.most, heap())
 	}
 	return len(p), nil
@@ -37,13 +37,13 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-func TestRendering_TakesLittleMemoryHoweverManyRowsDiffer(t *testing.T) {
+func TestRendering_MemoryDoesNotGrowWithTheRows(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "document.json")
 	out, err := os.Create(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const keys = 3_500 // 1.8 MB, seven times what is needed for any number
+	const keys = 3_500 // 1.8 MB, seven times the memory that a rendering needs
 	difftest.Write(t, out, rendertest.Customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(keys) })
 	if err := out.Close(); err != nil {
 		t.Fatal(err)

@@ -1,17 +1,17 @@
 "use strict";
 
-// Shows the differences that this page has as data. Everything that comes from a database reaches the page as a text
-// node: nothing here makes markup out of a string.
+// This script shows the differences in the page's data. Everything from a database is added to the page as
+// a text node: no string is parsed as markup.
 (() => {
-  const PAGE_ROWS = 50;      // differences on a page
-  const SHOWN_COLUMNS = 12;  // of one difference, before the rest is asked for
+  const PAGE_ROWS = 50;      // differences per page
+  const SHOWN_COLUMNS = 12;  // columns of a difference that are shown at first
 
   const byId = (id) => document.getElementById(id);
   const layout = JSON.parse(byId("layout").textContent);
   const status = byId("status");
   if (!status) return; // nothing differs
 
-  // ---- Data: the indexes of all chunks are decoded now, the rows of a chunk when one of them is shown.
+  // ---- Data: indexes are decoded at the start, the rows of a chunk when one of them is shown.
 
   const data = load();
 
@@ -56,14 +56,14 @@
 
   // ---- Text
 
-  // The same characters as in text.go: what shows nothing, or changes how its neighbours are shown.
+  // The same characters as in text.go: invisible ones, and those that change how others are shown.
   const HIDDEN = /(?<![\u0250-\u{10ffff}])[\u200c\u200d]|(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]/gu;
   const SPACE = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/gu;
   const number = new Intl.NumberFormat("en-US");
   const code = (c) => "U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
   const plain = (text) => text.replace(HIDDEN, (c) => `⟨${code(c)}⟩`);
 
-  // element makes an element; children are nodes and texts.
+  // element returns a new element. The children are nodes and texts.
   function element(name, attributes, ...children) {
     const made = document.createElement(name);
     for (const [key, value] of Object.entries(attributes ?? {})) {
@@ -73,8 +73,8 @@
     return made;
   }
 
-  // visible gives the nodes that show a text, hidden characters by their numbers. Where texts differ, spaces other than
-  // the common one are named too.
+  // visible returns the nodes that show a text, with hidden characters as their numbers. In text that
+  // differs, unusual spaces are shown as their numbers too.
   function visible(text, differs) {
     const nodes = [];
     let done = 0;
@@ -91,7 +91,7 @@
     return nodes;
   }
 
-  // pieces gives the nodes of a cell: see chunk.go and cell.go for what a cell is.
+  // pieces returns the nodes of a cell. chunk.go and cell.go describe cells.
   function pieces(cell) {
     if (cell === null) return [element("span", { class: "nothing" }, "NULL")];
     const list = Array.isArray(cell) ? cell : [cell];
@@ -105,7 +105,7 @@
     });
   }
 
-  // value shows a cell. All of it differs if nothing in it says what.
+  // value returns the element of a cell. If no part of a differing cell is marked, all of it is.
   function value(cell, differs) {
     const nodes = pieces(cell);
     const marked = !differs || nodes.some((node) => node.nodeName === "MARK");
@@ -117,7 +117,7 @@
   const controls = byId("controls");
   const wanted = { text: byId("text"), pair: byId("pair"), kind: byId("kind"), column: byId("column"), unsettled: byId("unsettled") };
   const showEqual = byId("equal");
-  let found = new Uint32Array(0); // the differences that pass
+  let found = new Uint32Array(0); // the differences that pass the filter
   let page = 0;
 
   function option(select, value, text) { select.append(element("option", { value }, plain(text))); }
@@ -139,7 +139,7 @@
     controls.hidden = false;
   }
 
-  // tests gives what a difference must pass, cheap tests first.
+  // tests returns the conditions of the filter, cheap ones first.
   function tests() {
     const list = [];
     const text = wanted.text.value.toLowerCase();
@@ -221,7 +221,7 @@
       element("td", { colspan: "2", role: "cell" }, value(row[column], false)));
   }
 
-  // aloneLines show a row that one node lacks. The key stands above them already.
+  // aloneLines returns the lines of a row that one node lacks, without the key.
   function aloneLines(at, pair, rows, columns) {
     const side = kindOf(at) === "f" ? 0 : 1;
     return columns.map((column, n) => {
@@ -234,7 +234,7 @@
     });
   }
 
-  // group makes the lines of one difference: all of them, or as many as a reader wants to see at first.
+  // group returns the lines of one difference: all of them, or at most SHOWN_COLUMNS.
   function group(at, rows, all) {
     const pair = pairOf(at), alone = kindOf(at) !== "d";
     const others = layout.columns.map((_, column) => column).slice(layout.key);
@@ -258,7 +258,7 @@
     return button;
   }
 
-  // tables shows differences, a table for each run of one pair.
+  // tables returns a table for each sequence of differences of one pair.
   function tables(list) {
     const rowsOf = decoder();
     const made = [];
@@ -300,7 +300,7 @@
 
   const pages = () => Math.max(1, Math.ceil(found.length / PAGE_ROWS));
 
-  // turn goes to a page. Whoever turned it below the rows wants to read on above them.
+  // turn shows a page. After a click below the rows it scrolls to their top.
   function turn(nav, target) {
     show(target);
     if (nav !== pagers[0].nav) {
@@ -327,7 +327,7 @@
     }
   }
 
-  // disable leaves a button where the keyboard has just used it.
+  // disable uses aria-disabled, so that a button keeps the keyboard focus.
   function disable(disabled, ...buttons) {
     for (const button of buttons) button.setAttribute("aria-disabled", String(disabled));
   }
@@ -336,7 +336,7 @@
 
   fillControls();
   const cut = byId("cut");
-  if (cut) controls.before(cut); // that not all are here must be known before they are read
+  if (cut) controls.before(cut); // the reader must see it before the rows
   let waiting;
   wanted.text.addEventListener("input", () => {
     clearTimeout(waiting);

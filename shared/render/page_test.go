@@ -24,9 +24,9 @@ import (
 	"ace/shared/soak"
 )
 
-var update = flag.Bool("update", false, "take the pictures in the documentation anew")
+var update = flag.Bool("update", false, "update the pictures in the documentation")
 
-// wantStatus waits until the page says this of what it shows.
+// wantStatus waits until the status line of the page begins with a text.
 func wantStatus(t *testing.T, b *tab, want string) {
 	t.Helper()
 	got := eval[string](t, b, fmt.Sprintf(`new Promise((done) => {
@@ -37,11 +37,11 @@ func wantStatus(t *testing.T, b *tab, want string) {
 		look(250);
 	})`, want))
 	if !strings.HasPrefix(got, want) {
-		t.Errorf("the page says %q, want %q", got, want)
+		t.Errorf("the status is %q, want %q", got, want)
 	}
 }
 
-// set gives a control a value as a user does.
+// set sets the value of a control as a user does.
 func set(t *testing.T, b *tab, id, value string) {
 	t.Helper()
 	eval[bool](t, b, fmt.Sprintf(`(() => {
@@ -52,14 +52,14 @@ func set(t *testing.T, b *tab, id, value string) {
 	})()`, id, value, value))
 }
 
-// lines are the texts of the page's rows, cells separated by a bar.
+// lines returns the texts of the page's rows, with a bar between cells.
 func lines(t *testing.T, b *tab) []string {
 	t.Helper()
 	return eval[[]string](t, b, `[...document.querySelectorAll("#results tbody tr")].map((row) => [...row.cells].map((cell) =>
 		[...cell.querySelectorAll("mark")].reduce((text, mark) => text, cell.innerText.replaceAll("\n", " ").trim())).join(" | "))`)
 }
 
-func TestPage_ShowsBothRowsAndMarksWhereTheyDiffer(t *testing.T) {
+func TestPage_ShowsBothRowsAndMarksTheDifferences(t *testing.T) {
 	t.Parallel()
 	s := difftest.Summary([]string{"n1", "n2"},
 		difffile.Column{Name: "note", Type: "text"}, difffile.Column{Name: "id", Type: "numeric"}, difffile.Column{Name: "name", Type: "text"})
@@ -83,7 +83,7 @@ func TestPage_ShowsBothRowsAndMarksWhereTheyDiffer(t *testing.T) {
 	}
 	marks := eval[[]string](t, b, `[...document.querySelectorAll("#results mark")].map((mark) => mark.innerText)`)
 	if want := []string{"", "h", "NULL", "empty text", "", "0"}; !slices.Equal(marks, want) {
-		t.Errorf("marked are %q, want %q", marks, want)
+		t.Errorf("the marked texts are %q, want %q", marks, want)
 	}
 	set(t, b, "equal", "on")
 	if got := lines(t, b)[:4]; !slices.Equal(got, []string{"1 id 1 1 column differs", "name | Jon Doe | John Doe", "note | same", "2 id 2 1 column differs still being written"}) {
@@ -132,21 +132,23 @@ func TestPage_FiltersByPairKindColumnAndKey(t *testing.T) {
 	}
 }
 
-// attempts is how often something may be tried to be quick: a busy machine is slow now and then, a slow page always.
+// attempts is the number of measurements of which one must be fast. A busy machine is
+// slow at times; a slow page is always slow.
 const attempts = 4
 
-// The rows have four columns here, and ten in a soak: these take longest to render.
+// Rows have four columns here, and ten in a soak, because wide rows are slow to render.
 func TestPage_OfOneHundredThousandDifferencesStaysQuick(t *testing.T) {
 	width, column := "narrow", "1"
 	if soak.Rounds(t, 0, 1) > 0 {
 		width, column = "wide", "4"
 	}
 	b := show(t, desktop, bigPage(t, width))
-	quick(t, "opening", 3000, func() float64 {
+	checkFast(t, "opening", 3000, func() float64 {
 		b.do(t, chromedp.Reload())
 		return eval[float64](t, b, `performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd`)
 	})
-	wantStatus(t, b, "1 to 50 of 100,000 differences") // and it was there at that event: the script is part of the page
+	// The rows were shown at that event, because the script is part of the page.
+	wantStatus(t, b, "1 to 50 of 100,000 differences")
 	for _, tt := range []struct{ name, action, want string }{
 		{"next page", `document.querySelector("[aria-label='Next page']").click()`, "51 to 100 of 100,000"},
 		{"last page", `document.querySelector("[aria-label='Last page']").click()`, "99,951 to 100,000 of 100,000"},
@@ -156,7 +158,7 @@ func TestPage_OfOneHundredThousandDifferencesStaysQuick(t *testing.T) {
 		{"kind", `{ const i = document.getElementById("kind"); i.value = "only:n2"; i.dispatchEvent(new Event("change")) }`, "1 to 50 of 10,000 that pass"},
 		{"equal columns", `document.getElementById("equal").click()`, "1 to 50 of 100,000"},
 	} {
-		quick(t, tt.name, 500, func() float64 {
+		checkFast(t, tt.name, 500, func() float64 {
 			eval[bool](t, b, `(() => {
 				for (const id of ["text", "column", "kind"]) document.getElementById(id).value = "";
 				document.getElementById("kind").dispatchEvent(new Event("change"));
@@ -175,7 +177,7 @@ func TestPage_OfOneHundredThousandDifferencesStaysQuick(t *testing.T) {
 	}
 }
 
-func quick(t *testing.T, what string, limit float64, measure func() float64) {
+func checkFast(t *testing.T, what string, limit float64, measure func() float64) {
 	t.Helper()
 	var took []float64
 	for range attempts {
@@ -185,10 +187,10 @@ func quick(t *testing.T, what string, limit float64, measure func() float64) {
 			return
 		}
 	}
-	t.Errorf("%s took %.0f ms, wanted are at most %.0f", what, took, limit)
+	t.Errorf("%s took %.0f ms, want at most %.0f", what, took, limit)
 }
 
-func TestPage_IsUsableByKeyboardAlone(t *testing.T) {
+func TestPage_WorksWithTheKeyboardAlone(t *testing.T) {
 	t.Parallel()
 	b := show(t, desktop, htmlOf(t, rendertest.Customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(120) }))
 	press := func(keys ...string) {
@@ -201,7 +203,7 @@ func TestPage_IsUsableByKeyboardAlone(t *testing.T) {
 		t.Helper()
 		return eval[string](t, b, `document.activeElement.id || document.activeElement.getAttribute("aria-label") || document.activeElement.className || document.activeElement.tagName`)
 	}
-	// reach goes on by tab until this is in focus.
+	// reach presses Tab until an element has the focus.
 	reach := func(want string) {
 		t.Helper()
 		for range 20 {
@@ -210,16 +212,16 @@ func TestPage_IsUsableByKeyboardAlone(t *testing.T) {
 				return
 			}
 		}
-		t.Fatalf("%q cannot be reached by tab; in focus is %q", want, focused())
+		t.Fatalf("%q cannot be reached with Tab; the focus is on %q", want, focused())
 	}
 	press(kb.Tab)
 	if got := focused(); got != "skip" {
-		t.Errorf("first in focus is %q", got)
+		t.Errorf("the first focus is on %q", got)
 	}
-	press(kb.Enter) // over everything before the rows
+	press(kb.Enter) // skip to the rows
 	press(kb.Tab)
 	if got := focused(); got != "text" {
-		t.Errorf("behind the link comes %q", got)
+		t.Errorf("after the link the focus is on %q", got)
 	}
 	press("1", "0", "0")
 	wantStatus(t, b, "1 to 1 of 1 that pass the filter, of 120 differences")
@@ -232,10 +234,10 @@ func TestPage_IsUsableByKeyboardAlone(t *testing.T) {
 	reach("Next page")
 	press(kb.Enter)
 	wantStatus(t, b, "51 to 100 of 120 differences")
-	press(kb.Enter, kb.Enter) // the last page stays where it is, and the button in focus
+	press(kb.Enter, kb.Enter) // the last page stays, and the button keeps the focus
 	wantStatus(t, b, "101 to 120 of 120 differences")
 	if got := focused(); got != "Next page" {
-		t.Errorf("after turning the page %q is in focus", got)
+		t.Errorf("after turning the page the focus is on %q", got)
 	}
 	eval[bool](t, b, `(document.querySelector("[aria-label='Previous page']").focus(), true)`)
 	press(kb.Enter)
@@ -244,20 +246,20 @@ func TestPage_IsUsableByKeyboardAlone(t *testing.T) {
 	before := len(lines(t, b))
 	press(" ")
 	if got := eval[string](t, b, `document.activeElement.getAttribute("aria-expanded") + " " + document.activeElement.textContent`); !strings.HasPrefix(got, "true hide ") || len(lines(t, b)) <= before {
-		t.Errorf("in focus is now %q, the page has %d lines instead of %d", got, len(lines(t, b)), before)
+		t.Errorf("the focus is on %q; the page has %d lines, want more than %d", got, len(lines(t, b)), before)
 	}
 	eval[bool](t, b, `(document.querySelector("#results + .pager [aria-label='Next page']").focus(), true)`)
 	press(kb.Enter)
 	wantStatus(t, b, "101 to 120 of 120 differences")
-	if got := focused(); got != "rows-title" { // who turned the page below the rows reads on above them
-		t.Errorf("after turning the page below %q is in focus", got)
+	if got := focused(); got != "rows-title" { // the buttons below the rows scroll to their top
+		t.Errorf("after turning the page below the rows the focus is on %q", got)
 	}
 }
 
-// node is one of the accessibility tree.
+// node is a node of the accessibility tree.
 type node struct{ role, name string }
 
-// tree is what a screen reader is told of the page.
+// tree returns the accessibility tree of the page.
 func tree(t *testing.T, b *tab) []node {
 	t.Helper()
 	full, err := chromedp.Call(b.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
@@ -267,7 +269,7 @@ func tree(t *testing.T, b *tab) []node {
 	text := func(v *accessibility.Value) string {
 		var s string
 		if v != nil {
-			_ = json.Unmarshal(v.Value, &s) // other values are no text
+			_ = json.Unmarshal(v.Value, &s) // other values are not texts
 		}
 		return s
 	}
@@ -280,7 +282,7 @@ func tree(t *testing.T, b *tab) []node {
 	return nodes
 }
 
-func TestPage_TellsAScreenReaderTheSameOnEveryScreen(t *testing.T) {
+func TestPage_IsAccessibleToScreenReadersOnEveryScreen(t *testing.T) {
 	t.Parallel()
 	html := htmlOf(t, rendertest.Customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(60) })
 	for _, s := range []screen{desktop, phone} {
@@ -301,7 +303,7 @@ func TestPage_TellsAScreenReaderTheSameOnEveryScreen(t *testing.T) {
 				}
 			}
 			if rows := count(nodes, "row"); rows < 100 {
-				t.Errorf("only %d rows are rows", rows)
+				t.Errorf("only %d nodes are rows", rows)
 			}
 		})
 	}
@@ -317,7 +319,8 @@ func count(nodes []node, role string) int {
 	return n
 }
 
-// hostileDocument has hostile text wherever a database or an operator can put some.
+// hostileDocument returns a document with hostile text in every place that a database or
+// an operator can fill.
 func hostileDocument() (difffile.Summary, difftest.List) {
 	bad := `</script></style><script>document.pwned=1</script><img src=x onerror="document.pwned=2">` + "\u202e\u2028"
 	s := difftest.Summary([]string{"n1" + strings.ReplaceAll(bad, "/", ""), "n2\u2066"}, difffile.Column{Name: "id" + bad, Type: bad}, difffile.Column{Name: bad, Type: "text"})
@@ -365,9 +368,9 @@ func TestPage_HostileTextDoesNothing(t *testing.T) {
 	}
 }
 
-// TestPage_NamesTheHiddenCharactersThatGoNames: what a character shows is decided in Go for names and in the page's script
-// for values.
-func TestPage_NamesTheHiddenCharactersThatGoNames(t *testing.T) {
+// Go decides for names which characters are hidden, and the page's script decides for
+// values.
+func TestPage_HidesTheSameCharactersInGoAndInTheScript(t *testing.T) {
 	t.Parallel()
 	s := difftest.Summary([]string{"n1", "n2"}, difffile.Column{Name: "id", Type: "text"}, difffile.Column{Name: "v", Type: "text"})
 	list, values := difftest.List{}, []string{""}
@@ -397,7 +400,7 @@ func TestPage_NamesTheHiddenCharactersThatGoNames(t *testing.T) {
 		}
 		got := eval[[]string](t, b, fmt.Sprintf(`[...document.querySelectorAll("#results tbody")[%d].querySelectorAll("td .hidden")].map((e) => e.textContent)`, i))
 		if !slices.Equal(got, want) {
-			t.Errorf("of %q the page names %q, want %q", value, got, want)
+			t.Errorf("for %q the page shows the numbers %q, want %q", value, got, want)
 		}
 	}
 	if len(values) > 50 {
@@ -419,7 +422,7 @@ func TestPage_CutsALongValueAroundItsDifference(t *testing.T) {
 	}
 }
 
-func TestPage_SaysBeforeTheRowsThatItEndsEarly(t *testing.T) {
+func TestPage_ShowsBeforeTheRowsThatSomeAreMissing(t *testing.T) {
 	t.Parallel()
 	document := difftest.Document(t, rendertest.Customers("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(500) })
 	var html bytes.Buffer
@@ -429,11 +432,12 @@ func TestPage_SaysBeforeTheRowsThatItEndsEarly(t *testing.T) {
 	b := show(t, desktop, html.Bytes())
 	wantStatus(t, b, "1 to 50 of 201 differences")
 	if got := eval[string](t, b, `document.getElementById("controls").previousElementSibling.textContent`); !strings.Contains(got, "the first 201 of 500 differences") {
-		t.Errorf("before the rows the page says %q", got)
+		t.Errorf("before the rows the page has %q", got)
 	}
 }
 
-// TestPage_Pictures takes those of the documentation.
+// TestPage_Pictures checks the pictures in the documentation, and takes them with
+// -update.
 func TestPage_Pictures(t *testing.T) {
 	t.Parallel()
 	s := rendertest.Customers("n1", "n2", "n3")
@@ -448,7 +452,7 @@ func TestPage_Pictures(t *testing.T) {
 	for _, picture := range []struct {
 		name string
 		screen
-		from string // what is at the top
+		from string // the element at the top
 	}{
 		{"html-light.png", screen{1280, 1740, "light"}, "main"},
 		{"html-dark-phone.png", screen{390, 1120, "dark"}, "#rows"},

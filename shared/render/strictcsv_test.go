@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// parseCSV is a strict reader of what CSV promises: RFC 4180, NULL apart from the empty string, one apostrophe taken off.
-// nil is NULL.
+// parseCSV is a strict reader of CSV's output: RFC 4180, with NULL distinct from the
+// empty string. It removes one leading apostrophe. nil is NULL.
 func parseCSV(text string) (lines [][]*string, err error) {
 	for text != "" {
 		var line []*string

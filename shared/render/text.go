@@ -8,19 +8,20 @@ import (
 	"unicode/utf16"
 )
 
-// hidden says whether a character shows nothing where it stands, or changes how its neighbours are shown: controls,
-// direction marks, joiners where nothing can be joined. The page's script has the same list.
+// hidden reports whether a character is invisible after the one before it, or changes how
+// its neighbours are shown. Such characters are controls, direction marks, and joiners
+// where nothing can be joined. The page's script has the same list.
 func hidden(before, r rune) bool {
 	switch r {
 	case zeroWidthJoiner, '\u200c':
-		return before < 0x250 // Latin letters and everything below them; in other scripts, and emoji, joiners are spelling
+		return before < 0x250 // Latin letters and lower; in other scripts and in emoji, joiners matter
 	case '\u034f', '\u115f', '\u1160', '\u17b4', '\u17b5', '\u3164', '\uffa0':
-		return true // letters and marks without a picture
+		return true // letters and marks without a glyph
 	}
 	return r >= 0x7f && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r < ' '
 }
 
-// visible escapes a text for HTML and shows hidden characters by their numbers.
+// visible escapes a text for HTML and replaces hidden characters by their numbers.
 func visible(text string) template.HTML {
 	var out strings.Builder
 	eachRun(text, func(run string) { template.HTMLEscape(&out, []byte(run)) }, func(r rune) {
@@ -29,14 +30,15 @@ func visible(text string) template.HTML {
 	return template.HTML(out.String())
 }
 
-// plain shows hidden characters where no markup is possible.
+// plain replaces hidden characters by their numbers, for places without markup.
 func plain(text string) string {
 	var out strings.Builder
 	eachRun(text, func(run string) { out.WriteString(run) }, func(r rune) { fmt.Fprintf(&out, "⟨U+%04X⟩", r) })
 	return out.String()
 }
 
-// eachRun calls run for what can be shown as it is, and sign for each hidden character.
+// eachRun calls run for text that can be shown unchanged, and sign for each hidden
+// character.
 func eachRun(text string, run func(string), sign func(rune)) {
 	before, done := rune(0), 0
 	for at, r := range text {
@@ -50,8 +52,8 @@ func eachRun(text string, run func(string), sign func(rune)) {
 	run(text[done:])
 }
 
-// appendText appends a JSON string that means nothing to an HTML parser, and that an editor shows as it is: markup and
-// hidden characters are escaped.
+// appendText appends a JSON string in which markup and hidden characters are escaped. An
+// HTML parser finds no markup in it, and an editor shows all of its characters.
 func appendText(out []byte, text string) []byte {
 	out = append(out, '"')
 	done := 0
