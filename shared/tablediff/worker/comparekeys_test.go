@@ -27,7 +27,7 @@ func (s *stage) storeKeys(t *testing.T, count int) {
 			}
 			totals.Keys++
 		}
-		if err := out.Seal(t.Context(), totals); err != nil {
+		if err := out.Commit(t.Context(), totals); err != nil {
 			t.Fatal(err)
 		}
 	}
