@@ -16,9 +16,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/endpoint"
-	"ace/shared/pg/pgtest"
 )
 
 // decode reads an answer that must be a success.

@@ -18,8 +18,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/endpoint"
-	"ace/shared/pg/pgtest"
 )
 
 // browserPatience bounds everything that one tab does.

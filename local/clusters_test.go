@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 )
 
 // tiny makes a table whose comparison takes a moment, the same on all nodes.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 )
 
 // customers makes a table of this many rows, the same on all nodes: what a customer base looks like.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 )
 
 func TestDoctor_ChecksTheArchive(t *testing.T) {

@@ -7,14 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/apicases"
+	"ace/infra/testkit/endpointtest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/api/apicases"
 	"ace/shared/app"
 	"ace/shared/cluster"
 	"ace/shared/endpoint"
-	"ace/shared/endpoint/endpointtest"
 	"ace/shared/invoke"
-	"ace/shared/pg/pgtest"
 )
 
 // everywhere gives all ways to ask the same thing: the running service first, then an application of this process over

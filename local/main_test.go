@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 )
 
 // binary is the program, built once. It has no race detector: its memory is measured.

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/archive"
-	"ace/shared/pg/pgtest"
 )
 
 const (

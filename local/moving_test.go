@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/minio"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/archive/s3"
-	"ace/shared/archive/storetest/minio"
-	"ace/shared/pg/pgtest"
 	"ace/shared/task"
 )
 

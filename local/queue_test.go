@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/pg/pgtest"
 )
 
 func TestQueue_TasksRunOneAfterTheOtherInTheOrderTheyWereSubmitted(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/pg/pgtest"
 )
 
 // repair submits a table-repair of public.t on n2 as told by a document.

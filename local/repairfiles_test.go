@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/archive/storetest"
 	"ace/shared/endpoint"
-	"ace/shared/pg/pgtest"
 )
 
 func TestRepairFiles_AreDownloadedLikeDocuments(t *testing.T) {

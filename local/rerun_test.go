@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/pg/pgtest"
 )
 
 // rerun submits a table-rerun of a document.

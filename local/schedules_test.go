@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/pg/pgtest"
 )
 
 func TestServe_RefusesAFileOfSchedulesWithAMistake(t *testing.T) {

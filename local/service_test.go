@@ -15,12 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/archive/s3"
 	"ace/shared/difffile"
 	"ace/shared/endpoint"
-	"ace/shared/pg/pgtest"
 	"ace/shared/task"
 )
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/config"
-	"ace/shared/pg/pgtest"
 )
 
 // exitConfig is EX_CONFIG of sysexits.h: starting again does not help.

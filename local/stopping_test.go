@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/minio"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/archive/s3"
-	"ace/shared/archive/storetest/minio"
-	"ace/shared/pg/pgtest"
 )
 
 // stalling stands before a store. When told to stall it takes requests and answers none.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/minio/minio-go/v7/pkg/signer"
 
+	"ace/infra/testkit/minio"
 	"ace/shared/archive/s3"
-	"ace/shared/archive/storetest/minio"
 )
 
 // onBucket are the settings of a service whose archive is a bucket behind this endpoint.

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/soak"
 	"ace/shared/api"
-	"ace/shared/pg/pgtest"
-	"ace/shared/soak"
 )
 
 const (

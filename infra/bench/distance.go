@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
-	"ace/shared/pg/pgserver"
+	"ace/infra/testkit/pgserver"
 )
 
 // distance is a set of proxies that make nodes seem far away.

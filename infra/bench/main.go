@@ -18,7 +18,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"ace/infra/stage"
+	"ace/infra/testbed"
 )
 
 func main() {
@@ -42,11 +42,11 @@ func run(ctx context.Context, rows, runs int, only, output string) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	b := &bench{dir: dir, rows: rows, runs: runs}
-	if b.binary, err = stage.Build(ctx, dir); err != nil {
+	if b.binary, err = testbed.Build(ctx, dir); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "loading %d rows on three nodes\n", rows)
-	b.nodes, err = stage.StartNodes(ctx, 3, map[string]string{"shared_buffers": "256MB", "max_wal_size": "8GB", "autovacuum": "off"})
+	b.nodes, err = testbed.StartNodes(ctx, 3, map[string]string{"shared_buffers": "256MB", "max_wal_size": "8GB", "autovacuum": "off"})
 	defer func() { err = errors.Join(err, b.nodes.Close()) }()
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"ace/infra/stage"
+	"ace/infra/testbed"
 )
 
 const (
@@ -28,7 +28,7 @@ type bench struct {
 	binary string
 	rows   int
 	runs   int
-	nodes  *stage.Nodes
+	nodes  *testbed.Nodes
 	count  int
 }
 
@@ -83,14 +83,14 @@ func (b *bench) measure(ctx context.Context, c benchCase) (r result, err error) 
 	}
 	b.count++
 	dir := filepath.Join(b.dir, strconv.Itoa(b.count))
-	if err := stage.Define(stage.Clusters(dir), "bench", ports); err != nil {
+	if err := testbed.Define(testbed.Clusters(dir), "bench", ports); err != nil {
 		return r, err
 	}
 	var environ []string
 	if c.CPUs > 0 {
 		environ = append(environ, "GOMAXPROCS="+strconv.Itoa(c.CPUs))
 	}
-	service, err := stage.StartService(ctx, b.binary, dir, environ...)
+	service, err := testbed.StartService(ctx, b.binary, dir, environ...)
 	if err != nil {
 		return r, err
 	}
@@ -102,7 +102,7 @@ func (b *bench) measure(ctx context.Context, c benchCase) (r result, err error) 
 }
 
 // repeat has the service do the case's work, once and then runs times more.
-func (b *bench) repeat(ctx context.Context, c benchCase, service *stage.Service, r result) (result, error) {
+func (b *bench) repeat(ctx context.Context, c benchCase, service *testbed.Service, r result) (result, error) {
 	var times []float64
 	for i := range b.runs + 1 {
 		if (c.Follow == repair || c.Heal != "") && i > 0 { // what was mended has to differ again
@@ -128,7 +128,7 @@ func (b *bench) repeat(ctx context.Context, c benchCase, service *stage.Service,
 }
 
 // conclude works out what the times say.
-func (r result) conclude(times []float64, service *stage.Service) (result, error) {
+func (r result) conclude(times []float64, service *testbed.Service) (result, error) {
 	r.Median = median(times)
 	r.Ratio = r.Median / r.Limit
 	r.RowsPerS = float64(r.Rows) / r.Median
@@ -138,7 +138,7 @@ func (r result) conclude(times []float64, service *stage.Service) (result, error
 }
 
 // alternate has the service compare incrementally and in full, by turns. The limit is what the latter takes.
-func (b *bench) alternate(ctx context.Context, c benchCase, service *stage.Service, r result) (result, error) {
+func (b *bench) alternate(ctx context.Context, c benchCase, service *testbed.Service, r result) (result, error) {
 	full := c
 	full.Incremental = false
 	if _, _, err := b.once(ctx, full, service); err != nil {

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"time"
 
-	"ace/infra/stage"
+	"ace/infra/testbed"
 	"ace/shared/api"
 	"ace/shared/task"
 )
@@ -23,7 +23,7 @@ type outcome struct {
 }
 
 // once has the table compared and, if the case is about that, the document followed up. The seconds are those of the last task.
-func (b *bench) once(ctx context.Context, c benchCase, s *stage.Service) (float64, outcome, error) {
+func (b *bench) once(ctx context.Context, c benchCase, s *testbed.Service) (float64, outcome, error) {
 	args := "cluster_name=bench&quiet=true&table_name=public." + c.Table
 	path := "/ace/table-diff?confirm_delay=0&" + args
 	if c.CPUs > 0 {
@@ -67,7 +67,7 @@ func outcomeOf(c benchCase, status api.TaskStatus) (done outcome, err error) {
 }
 
 // finish submits a task and waits for its end.
-func finish(ctx context.Context, s *stage.Service, path string) (status api.TaskStatus, err error) {
+func finish(ctx context.Context, s *testbed.Service, path string) (status api.TaskStatus, err error) {
 	var submitted api.Submitted
 	if err := get(ctx, s, path, &submitted); err != nil {
 		return status, err
@@ -91,7 +91,7 @@ func finish(ctx context.Context, s *stage.Service, path string) (status api.Task
 	}
 }
 
-func get(ctx context.Context, s *stage.Service, path string, into any) error {
+func get(ctx context.Context, s *testbed.Service, path string, into any) error {
 	body, err := s.Get(ctx, path)
 	if err != nil {
 		return err

@@ -11,10 +11,10 @@ import (
 	"os"
 	"slices"
 
+	"ace/infra/testkit/difftest"
+	"ace/infra/testkit/rendertest"
 	"ace/shared/difffile"
-	"ace/shared/difffile/difftest"
 	"ace/shared/render"
-	"ace/shared/render/rendertest"
 )
 
 // trouble ends the program.

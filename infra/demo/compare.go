@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"ace/infra/stage"
+	"ace/infra/testbed"
 	"ace/shared/api"
 	"ace/shared/difffile"
 )
@@ -20,7 +20,7 @@ const pollEvery = 100 * time.Millisecond
 const table = "cluster_name=demo&table_name=public.customers"
 
 // compare submits a table-diff, follows it and shows what it found. It gives the task's id.
-func compare(ctx context.Context, s *stage.Service) (taskID string, err error) {
+func compare(ctx context.Context, s *testbed.Service) (taskID string, err error) {
 	say("Comparing the table on all nodes")
 	status, err := submit(ctx, s, "/ace/table-diff?"+table+"&block_rows=1000")
 	if err != nil {
@@ -33,7 +33,7 @@ func compare(ctx context.Context, s *stage.Service) (taskID string, err error) {
 }
 
 // rerun compares the rows of a document again.
-func rerun(ctx context.Context, s *stage.Service, document string) error {
+func rerun(ctx context.Context, s *testbed.Service, document string) error {
 	status, err := submit(ctx, s, "/ace/table-rerun?"+table+"&diff_file="+document)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func rerun(ctx context.Context, s *stage.Service, document string) error {
 }
 
 // submit sends a request that starts a task, and follows the task to its end.
-func submit(ctx context.Context, s *stage.Service, path string) (api.TaskStatus, error) {
+func submit(ctx context.Context, s *testbed.Service, path string) (api.TaskStatus, error) {
 	var submitted api.Submitted
 	body, err := s.Show(ctx, path, &submitted)
 	if err != nil {
@@ -62,7 +62,7 @@ func showVerdict(status api.TaskStatus) error {
 }
 
 // follow prints the task's progress until it has ended.
-func follow(ctx context.Context, s *stage.Service, taskID string) (api.TaskStatus, error) {
+func follow(ctx context.Context, s *testbed.Service, taskID string) (api.TaskStatus, error) {
 	var status api.TaskStatus
 	path := "/ace/task-status/" + taskID
 	if _, err := s.Show(ctx, path, &status); err != nil {
@@ -100,7 +100,7 @@ func follow(ctx context.Context, s *stage.Service, taskID string) (api.TaskStatu
 }
 
 // showDocument fetches the archived document and prints its rows side by side.
-func showDocument(ctx context.Context, s *stage.Service, taskID string) error {
+func showDocument(ctx context.Context, s *testbed.Service, taskID string) error {
 	say("The archived document, fetched back: every differing row, pair by pair")
 	path := "/ace/diffs/" + taskID
 	fmt.Printf("\n$ curl '%s%s'\n", s.URL, path)

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"ace/infra/stage"
+	"ace/infra/testbed"
 )
 
 const nodeCount = 3
@@ -35,7 +35,7 @@ func run(ctx context.Context, keep bool) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
 	say("Starting three PostgreSQL nodes and loading 200,000 customers on each")
-	nodes, err := stage.StartNodes(ctx, nodeCount, nil)
+	nodes, err := testbed.StartNodes(ctx, nodeCount, nil)
 	defer func() { err = errors.Join(err, nodes.Close()) }()
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func run(ctx context.Context, keep bool) (err error) {
 }
 
 // walk goes the way from the first comparison to the proof that the nodes are equal again.
-func walk(ctx context.Context, s *stage.Service) error {
+func walk(ctx context.Context, s *testbed.Service) error {
 	document, err := compare(ctx, s)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func walk(ctx context.Context, s *stage.Service) error {
 }
 
 // drift makes the nodes differ.
-func drift(ctx context.Context, nodes *stage.Nodes) error {
+func drift(ctx context.Context, nodes *testbed.Nodes) error {
 	for node, file := range map[int]string{1: "testdata/demo/drift-n2.sql", 2: "testdata/demo/drift-n3.sql"} {
 		if _, err := nodes.One(ctx, node, "-f", file); err != nil {
 			return err
@@ -92,19 +92,19 @@ func drift(ctx context.Context, nodes *stage.Nodes) error {
 }
 
 // start starts the service with the nodes as its cluster.
-func start(ctx context.Context, nodes *stage.Nodes, dir string) (*stage.Service, error) {
-	if err := stage.Define(stage.Clusters(dir), "demo", nodes.Ports()); err != nil {
+func start(ctx context.Context, nodes *testbed.Nodes, dir string) (*testbed.Service, error) {
+	if err := testbed.Define(testbed.Clusters(dir), "demo", nodes.Ports()); err != nil {
 		return nil, err
 	}
-	binary, err := stage.Build(ctx, dir)
+	binary, err := testbed.Build(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	return stage.StartService(ctx, binary, dir)
+	return testbed.StartService(ctx, binary, dir)
 }
 
 // wait keeps everything up until the user has seen enough.
-func wait(ctx context.Context, s *stage.Service, nodes *stage.Nodes) error {
+func wait(ctx context.Context, s *testbed.Service, nodes *testbed.Nodes) error {
 	say("KEEP=1: the service stays up until Ctrl-C. To try:")
 	fmt.Printf("  curl '%s/ace/tasks'\n", s.URL)
 	fmt.Printf("  curl '%s/ace/table-diff?cluster_name=demo&table_name=public.customers&nodes=n1,n3'\n", s.URL)

@@ -9,12 +9,12 @@ import (
 	"slices"
 	"text/tabwriter"
 
-	"ace/infra/stage"
+	"ace/infra/testbed"
 	"ace/shared/api"
 )
 
 // repair makes the other nodes equal to n1 again where the document says that they differ: first as a dry run.
-func repair(ctx context.Context, s *stage.Service, document string) error {
+func repair(ctx context.Context, s *testbed.Service, document string) error {
 	path := "/ace/table-repair?" + table + "&diff_file=" + document + "&source_of_truth=n1&generate_report=true"
 	say("What a repair with n1 as the source of truth would do, without doing it")
 	if err := show(ctx, s, path+"&dry_run=true"); err != nil {
@@ -24,7 +24,7 @@ func repair(ctx context.Context, s *stage.Service, document string) error {
 	return show(ctx, s, path)
 }
 
-func show(ctx context.Context, s *stage.Service, path string) error {
+func show(ctx context.Context, s *testbed.Service, path string) error {
 	status, err := submit(ctx, s, path)
 	if err != nil {
 		return err

@@ -23,9 +23,7 @@ const (
 func testSupport() []string {
 	return []string{
 		"testing", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/chromedp", "github.com/wasilibs/go-pgquery",
-		"ace/shared/api/apicases", "ace/shared/app/apptest", "ace/shared/archive/faulty", "ace/shared/archive/storetest",
-		"ace/shared/difffile/difftest", "ace/shared/render/rendertest", "ace/shared/endpoint/endpointtest", "ace/shared/pg/pgserver", "ace/shared/pg/pgtest",
-		"ace/shared/scratch", "ace/shared/soak",
+		"ace/shared/archive/storetest", "ace/infra",
 	}
 }
 

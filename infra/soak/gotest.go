@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"ace/shared/soak"
+	"ace/infra/testkit/soak"
 )
 
 // outcome is what became of a suite.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ace/shared/soak"
+	"ace/infra/testkit/soak"
 )
 
 // fullChecks is how often a property is tried at full scale; rapid's default is 100.

@@ -8,9 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
 )
 
 // keyLayout is what the nodes have on a table t (a int, b numeric, c text, v text). The values of a

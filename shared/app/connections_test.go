@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"ace/shared/app/apptest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/archive"
-	"ace/shared/pg/pgtest"
 )
 
 func TestTableDiff_ANodeThatRefusesConnectionsIsNamed(t *testing.T) {

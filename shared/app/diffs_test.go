@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
 )
 
 func TestDiffs_ListsWhatWasCompared(t *testing.T) {

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
 )
 
 // Case T-P11, see docs/RELIABILITY.md.

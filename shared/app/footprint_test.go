@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 )
 
 // scatteredTable makes public.t big enough to be read in physical order.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 )
 
 // foreignKeys is a table with keys that the other node cannot read as values of the key's type. In SQL, @

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 )
 
 // trap raises an error and writes a line to the server's log, which a read-only transaction can do

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
-	"ace/shared/rowdigest/rowcases"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/rowcases"
 )
 
 // unlikeNodes makes two nodes that differ in everything that must not matter.

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
-	"ace/shared/soak"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/soak"
 )
 
 // past is a table and what may happen to it between two comparisons; %d is one of its rows.

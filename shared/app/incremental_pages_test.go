@@ -5,8 +5,8 @@ import (
 	"slices"
 	"testing"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/tablediff/plan"
 )
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 )
 
 // The rows of a table of keys that can be spelt in two ways, by i.

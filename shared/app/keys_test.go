@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 )
 
 // keyKind is a kind of key, and how to make many distinct values of it.

@@ -11,10 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ace/shared/app/apptest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/soak"
 	"ace/shared/difffile"
-	"ace/shared/pg/pgtest"
-	"ace/shared/soak"
 )
 
 // sensitiveSQL makes a table whose texts depend on settings. What writes to it logs its session: the

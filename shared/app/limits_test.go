@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 )
 
 func TestTableDiff_MaxDiffRowsLimitsWhatIsWrittenAndNothingElse(t *testing.T) {

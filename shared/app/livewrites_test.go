@@ -13,10 +13,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ace/shared/app/apptest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/soak"
 	"ace/shared/archive"
-	"ace/shared/pg/pgtest"
-	"ace/shared/soak"
 	"ace/shared/tablediff"
 	"ace/shared/tablediff/plan"
 )

@@ -8,9 +8,9 @@ import (
 
 	"go.uber.org/goleak"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/app"
 	"ace/shared/cluster"
-	"ace/shared/pg/pgtest"
 )
 
 // definitionOf returns a definition of databases on nodes that listen on these ports of 127.0.0.1.

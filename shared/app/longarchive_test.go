@@ -13,18 +13,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ace/infra/testkit/embedded"
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/minio"
+	"ace/infra/testkit/soak"
 	"ace/shared/api"
 	"ace/shared/app"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
 	"ace/shared/archive/s3"
-	"ace/shared/archive/storetest/embedded"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/cluster"
 	"ace/shared/diffindex"
 	"ace/shared/endpoint"
 	"ace/shared/invoke"
-	"ace/shared/soak"
 	"ace/shared/task"
 )
 

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"testing"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
 	"ace/shared/endpoint"
-	"ace/shared/pg/pgtest"
 )
 
 // An index holds keys compressed, so that the text of one can be a hundred times as long as an entry of the index.

@@ -3,7 +3,7 @@ package app_test
 import (
 	"testing"
 
-	"ace/shared/app/apptest"
+	"ace/infra/testkit/apptest"
 )
 
 func TestMain(m *testing.M) { apptest.Main(m) }

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
 	"ace/shared/endpoint"
-	"ace/shared/pg/pgtest"
 )
 
 // kilobytes bounds what an answer or a line of the log may have about a value of a megabyte: a kilobyte of it, escaped,

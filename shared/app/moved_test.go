@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/tablediff"
 	"ace/shared/tablediff/plan"
 )

@@ -9,9 +9,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
-	"ace/shared/soak"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/soak"
 )
 
 // drifting is a table that the steps of a property test make differ more and more.

@@ -3,8 +3,8 @@ package app_test
 import (
 	"testing"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 )
 
 func TestTableDiff_PartitionedTables(t *testing.T) {

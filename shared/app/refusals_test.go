@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 )
 
 func TestTableDiff_TablesThatCannotBeComparedFailWithAReason(t *testing.T) {

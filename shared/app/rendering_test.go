@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
-	"ace/shared/pg/pgtest"
 	"ace/shared/task"
 )
 

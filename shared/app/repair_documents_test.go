@@ -8,10 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
 	"ace/shared/endpoint"
-	"ace/shared/pg/pgtest"
 )
 
 // repairFrom submits a repair of public.t from n1 as told by any document. A refusal is a repair that FAILED.

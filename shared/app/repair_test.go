@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
 )
 
 // parameters gives a request as the parameters of a query: its JSON form has their names.

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
 	"ace/shared/endpoint"
-	"ace/shared/pg/pgtest"
 )
 
 // saved downloads a file and makes sure that its ETag is its SHA-256.

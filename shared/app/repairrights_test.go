@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
 )
 
 // asRole gives a cluster whose definition logs in as a role that may do what is granted, and no more.

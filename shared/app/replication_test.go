@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 )
 
 // replicated makes two nodes of which the second follows the first by PostgreSQL's own logical replication.

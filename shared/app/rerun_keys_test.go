@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 )
 
 // asPeer writes a document as the older ACE would, the rows in the opposite order: no order that it promises.

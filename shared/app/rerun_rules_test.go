@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
 	"ace/shared/tablediff"
 	"ace/shared/tablediff/plan"
 )

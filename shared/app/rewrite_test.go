@@ -10,9 +10,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
 	"ace/shared/tablediff"
 	"ace/shared/tablediff/plan"
 )

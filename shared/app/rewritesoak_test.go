@@ -18,11 +18,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgserver"
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/soak"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgserver"
-	"ace/shared/pg/pgtest"
-	"ace/shared/soak"
 )
 
 // rewriting is a way to rewrite a table. Its statements leave the table as it was but for its files.

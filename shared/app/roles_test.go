@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
 	"ace/shared/endpoint"
-	"ace/shared/pg/pgtest"
 )
 
 // unprivileged leaves out the warnings that the tests' own role, a superuser, is the reason for.

@@ -7,12 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgserver"
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/rowcases"
+	"ace/infra/testkit/soak"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgserver"
-	"ace/shared/pg/pgtest"
-	"ace/shared/rowdigest/rowcases"
-	"ace/shared/soak"
 )
 
 // parameter is a configuration parameter that a session can set, with values that it does not have by default.

@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/soak"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
-	"ace/shared/archive/faulty"
 	"ace/shared/endpoint"
-	"ace/shared/pg/pgtest"
-	"ace/shared/soak"
 	"ace/shared/task"
 )
 

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
 	"ace/shared/archive"
-	"ace/shared/pg/pgtest"
 )
 
 // afterPlan is a store that calls a function once, when a task has stored its plan.

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
-	"ace/shared/rowdigest/rowcases"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/rowcases"
 )
 
 // Case T-F6, see docs/RELIABILITY.md. Every row has a value whose binary form is another on the second node. All candidates

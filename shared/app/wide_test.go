@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"ace/shared/app/apptest"
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/pgtest"
 )
 
 func TestTableDiff_TwelveHundredColumns(t *testing.T) {

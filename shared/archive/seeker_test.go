@@ -9,9 +9,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/minio"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/fault"
 )
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/minio"
 	"ace/shared/archive"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/cluster"
 	"ace/shared/fault"
 )

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/minio"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/diffarchive"
 	"ace/shared/difffile"
 	"ace/shared/fault"

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"ace/infra/testkit/minio"
 	"ace/shared/archive"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/diffarchive"
 )
 

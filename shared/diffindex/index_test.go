@@ -13,8 +13,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"ace/infra/testkit/faulty"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
 	"ace/shared/diffindex"
 	"ace/shared/fault"
 	"ace/shared/task"

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/embedded"
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/minio"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
-	"ace/shared/archive/storetest/embedded"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/task"
 )
 

@@ -6,10 +6,10 @@ import (
 	"reflect"
 	"testing"
 
+	"ace/infra/testkit/apicases"
+	"ace/infra/testkit/endpointtest"
 	"ace/shared/api"
-	"ace/shared/api/apicases"
 	"ace/shared/endpoint"
-	"ace/shared/endpoint/endpointtest"
 	"ace/shared/fault"
 )
 

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/endpointtest"
 	"ace/shared/api"
 	"ace/shared/endpoint"
-	"ace/shared/endpoint/endpointtest"
 )
 
 // lengths answers a GET with "list", and a POST of at most 2 MiB with the length of its body.

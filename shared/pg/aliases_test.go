@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/table"
 )
 

@@ -12,9 +12,9 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/cluster"
 	"ace/shared/fault"
-	"ace/shared/pg/pgtest"
 	"ace/shared/table"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/rawtext"
 	"ace/shared/table"
 )

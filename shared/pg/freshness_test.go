@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/table"
 )
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"ace/shared/pg/pgtest"
-	"ace/shared/soak"
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/soak"
 	"ace/shared/table"
 )
 

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/cluster"
 	"ace/shared/fault"
-	"ace/shared/pg/pgtest"
 )
 
 func TestLogin_ReportsVersionRoleAndServer(t *testing.T) {

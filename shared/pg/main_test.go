@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/cluster"
-	"ace/shared/pg/pgtest"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 )

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/soak"
 	"ace/shared/fault"
-	"ace/shared/pg/pgtest"
-	"ace/shared/soak"
 	"ace/shared/table"
 )
 

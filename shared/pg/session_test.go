@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/cluster"
-	"ace/shared/pg/pgtest"
 	"ace/shared/table"
 )
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/fault"
-	"ace/shared/pg/pgtest"
 	"ace/shared/table"
 )
 

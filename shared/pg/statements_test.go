@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/fault"
-	"ace/shared/pg/pgtest"
 	"ace/shared/table"
 )
 

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 )
 
 func TestTables_AreThoseOfTheSchemaWithoutPartitions(t *testing.T) {

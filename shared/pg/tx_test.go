@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/cluster"
 	"ace/shared/fault"
-	"ace/shared/pg/pgtest"
 	"ace/shared/table"
 )
 

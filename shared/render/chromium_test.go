@@ -22,8 +22,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"go.uber.org/goleak"
 
+	"ace/infra/testkit/difftest"
 	"ace/shared/difffile"
-	"ace/shared/difffile/difftest"
 	"ace/shared/render"
 )
 

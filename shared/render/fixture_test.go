@@ -5,8 +5,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"ace/infra/testkit/difftest"
 	"ace/shared/difffile"
-	"ace/shared/difffile/difftest"
 )
 
 var (

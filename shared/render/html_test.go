@@ -15,10 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"ace/infra/testkit/difftest"
+	"ace/infra/testkit/rendertest"
 	"ace/shared/difffile"
-	"ace/shared/difffile/difftest"
 	"ace/shared/render"
-	"ace/shared/render/rendertest"
 	"ace/shared/rowpairs"
 )
 

@@ -9,10 +9,10 @@ import (
 	"runtime"
 	"testing"
 
+	"ace/infra/testkit/difftest"
+	"ace/infra/testkit/rendertest"
 	"ace/shared/difffile"
-	"ace/shared/difffile/difftest"
 	"ace/shared/render"
-	"ace/shared/render/rendertest"
 	"ace/shared/rowpairs"
 )
 

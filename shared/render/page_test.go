@@ -17,11 +17,11 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"ace/infra/testkit/difftest"
+	"ace/infra/testkit/rendertest"
+	"ace/infra/testkit/soak"
 	"ace/shared/difffile"
-	"ace/shared/difffile/difftest"
 	"ace/shared/render"
-	"ace/shared/render/rendertest"
-	"ace/shared/soak"
 )
 
 var update = flag.Bool("update", false, "update the pictures in the documentation")

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/embedded"
+	"ace/infra/testkit/faulty"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
-	"ace/shared/archive/storetest/embedded"
 	"ace/shared/diffindex"
 	"ace/shared/retention"
 	"ace/shared/task"

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/pg/pgserver"
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgserver"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/rowdigest"
 )
 

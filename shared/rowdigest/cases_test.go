@@ -5,9 +5,9 @@ import (
 	"slices"
 	"testing"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/rowcases"
 	"ace/shared/rowdigest"
-	"ace/shared/rowdigest/rowcases"
 )
 
 // unlikeNodes makes two nodes that differ in everything that must not matter.

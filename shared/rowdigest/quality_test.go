@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"testing"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/rowdigest"
 )
 

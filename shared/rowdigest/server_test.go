@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/rowdigest"
 )
 

@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"ace/infra/testkit/difftest"
 	"ace/shared/difffile"
-	"ace/shared/difffile/difftest"
 	"ace/shared/fault"
 	"ace/shared/rowpairs"
 )

@@ -3,8 +3,8 @@ package runner_test
 import (
 	"testing"
 
-	"ace/shared/archive/faulty"
-	"ace/shared/archive/storetest/embedded"
+	"ace/infra/testkit/embedded"
+	"ace/infra/testkit/faulty"
 )
 
 func TestMain(m *testing.M) { embedded.Main(m) }

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/embedded"
+	"ace/infra/testkit/faulty"
 	"ace/shared/api"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
-	"ace/shared/archive/storetest/embedded"
 	"ace/shared/cluster"
 	"ace/shared/fault"
 	"ace/shared/schedule"

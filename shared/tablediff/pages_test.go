@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/minio"
 	"ace/shared/archive"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/blockplan"
 	"ace/shared/fault"
 	"ace/shared/part"

@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/embedded"
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
-	"ace/shared/archive/storetest/embedded"
 	"ace/shared/cluster"
 	"ace/shared/pg"
-	"ace/shared/pg/pgtest"
 	"ace/shared/tablerepair"
 	"ace/shared/task"
 )

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 )
 
 // followed is a cluster whose second node subscribes to the first one's public.t.

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
 	"ace/shared/fault"
-	"ace/shared/pg/pgtest"
 	"ace/shared/tablerepair"
 	"ace/shared/task"
 )

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"ace/shared/archive/faulty"
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/fault"
-	"ace/shared/pg/pgtest"
 	"ace/shared/tablerepair"
 )
 

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"ace/infra/testkit/faulty"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
 	"ace/shared/fault"
 	"ace/shared/task"
 )

@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ace/infra/testkit/faulty"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
 	"ace/shared/fault"
 	"ace/shared/task"
 )

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"ace/shared/archive/faulty"
+	"ace/infra/testkit/faulty"
 	"ace/shared/fault"
 	"ace/shared/task"
 )

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/faulty"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
 	"ace/shared/fault"
 	"ace/shared/task"
 )

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"ace/shared/archive/faulty"
-	"ace/shared/archive/storetest/embedded"
+	"ace/infra/testkit/embedded"
+	"ace/infra/testkit/faulty"
 	"ace/shared/fault"
 	"ace/shared/task"
 )

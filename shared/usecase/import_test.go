@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"ace/infra/testkit/faulty"
 	"ace/shared/api"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
 	"ace/shared/archive/storetest"
 	"ace/shared/fault"
 )

@@ -11,9 +11,9 @@ import (
 	"sync"
 	"testing"
 
+	"ace/infra/testkit/faulty"
 	"ace/shared/api"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
 	"ace/shared/fault"
 	"ace/shared/task"
 )

@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"ace/infra/lambda/emulator"
+	"ace/infra/testkit/apicases"
+	"ace/infra/testkit/endpointtest"
 	"ace/shared/api"
-	"ace/shared/api/apicases"
 	"ace/shared/app"
 	"ace/shared/cluster"
 	"ace/shared/endpoint"
-	"ace/shared/endpoint/endpointtest"
 	"ace/shared/invoke"
 )
 

@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/endpointtest"
 	"ace/shared/api"
-	"ace/shared/app/apptest"
 	"ace/shared/archive/s3"
 	"ace/shared/archive/storetest"
 	"ace/shared/endpoint"
-	"ace/shared/endpoint/endpointtest"
 	"ace/shared/task"
 )
 

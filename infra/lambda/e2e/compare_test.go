@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"ace/infra/lambda/emulator"
+	"ace/infra/testkit/soak"
 	"ace/shared/api"
-	"ace/shared/soak"
 )
 
 // table fills public.t with so many rows on both nodes, of which the second differs in one of every thousand, lacks 7 and

@@ -18,11 +18,11 @@ import (
 
 	"ace/infra/lambda/emulator"
 	"ace/infra/template"
+	"ace/infra/testkit/endpointtest"
+	"ace/infra/testkit/minio"
+	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
 	"ace/shared/archive/s3"
-	"ace/shared/archive/storetest/minio"
-	"ace/shared/endpoint/endpointtest"
-	"ace/shared/pg/pgtest"
 )
 
 const (

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"ace/infra/lambda/emulator"
+	"ace/infra/testkit/soak"
 	"ace/shared/api"
-	"ace/shared/soak"
 )
 
 func TestFaults_ATaskCompletesWithTheRightRowsOrFailsWithAReason(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ace/infra/testkit/pgtest"
 	_ "ace/shared/app/function" // what the functions are built of: a change makes a cached test result stale
-	"ace/shared/pg/pgtest"
 )
 
 const functionsDir = "../../../functions"

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"ace/infra/lambda/emulator"
+	"ace/infra/testkit/pgtest"
+	"ace/infra/testkit/soak"
 	"ace/shared/api"
-	"ace/shared/pg/pgtest"
-	"ace/shared/soak"
 )
 
 // completed waits for a task, which must end COMPLETED.

@@ -16,9 +16,9 @@ import (
 	miniogo "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"ace/infra/testkit/minio"
 	"ace/shared/archive"
 	"ace/shared/archive/s3"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/fault"
 )
 

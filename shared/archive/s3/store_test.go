@@ -7,10 +7,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"ace/infra/testkit/minio"
 	"ace/shared/archive"
 	"ace/shared/archive/s3"
 	"ace/shared/archive/storetest"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/fault"
 )
 

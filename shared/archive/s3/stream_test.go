@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"testing"
 
+	"ace/infra/testkit/minio"
 	"ace/shared/archive"
 	"ace/shared/archive/s3"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/fault"
 )
 

@@ -10,11 +10,11 @@ import (
 	"sync"
 	"testing"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/cluster"
 	"ace/shared/cluster/awslogin"
 	"ace/shared/fault"
 	"ace/shared/pg"
-	"ace/shared/pg/pgtest"
 	"ace/shared/table"
 )
 

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"testing"
 
+	"ace/infra/testkit/minio"
 	"ace/shared/archive"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/blockplan"
 	"ace/shared/fault"
 	"ace/shared/table"

@@ -4,8 +4,8 @@ import (
 	"strconv"
 	"testing"
 
+	"ace/infra/testkit/minio"
 	"ace/shared/api"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/part"
 	"ace/shared/tablediff/plan"
 	"ace/shared/texts"

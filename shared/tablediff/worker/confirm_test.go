@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ace/shared/archive/storetest/minio"
+	"ace/infra/testkit/minio"
 	"ace/shared/tablediff/plan"
 )
 

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"testing"
 
-	"ace/shared/archive/storetest/minio"
+	"ace/infra/testkit/minio"
 	"ace/shared/tablediff/plan"
 )
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"ace/shared/archive/storetest/minio"
+	"ace/infra/testkit/minio"
 	"ace/shared/tablediff/plan"
 )
 

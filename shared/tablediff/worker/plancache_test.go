@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/minio"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/tablediff/plan"
 )
 

@@ -3,7 +3,7 @@ package soak_test
 import (
 	"testing"
 
-	"ace/shared/soak"
+	"ace/infra/testkit/soak"
 )
 
 func TestRounds_AreFewUnlessTheyAreAskedFor(t *testing.T) {

@@ -29,5 +29,5 @@ func Main(m interface{ Run() int }, expected ...goleak.Option) {
 
 // ServerGoroutines is for a test that looks for leaked goroutines itself: each running server has one.
 func ServerGoroutines() goleak.Option {
-	return goleak.IgnoreAnyFunction("ace/shared/pg/pgserver.(*process).run")
+	return goleak.IgnoreAnyFunction("ace/infra/testkit/pgserver.(*process).run")
 }

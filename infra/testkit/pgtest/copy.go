@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"ace/shared/pg/pgserver"
+	"ace/infra/testkit/pgserver"
 )
 
 // AddCopy adds a node that is a copy of another one, with all of its databases: a hot standby, or a server

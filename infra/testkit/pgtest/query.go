@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ace/shared/pg/pgserver"
+	"ace/infra/testkit/pgserver"
 )
 
 // Null is how QueryStrings shows NULL.

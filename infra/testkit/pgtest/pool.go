@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"ace/shared/pg/pgserver"
+	"ace/infra/testkit/pgserver"
 )
 
 const (

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"ace/infra/testkit/pgtest"
 	"ace/shared/difffile"
-	"ace/shared/pg/pgtest"
 )
 
 // read decodes the document with the strict reader.

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"ace/shared/scratch"
+	"ace/infra/testkit/scratch"
 )
 
 // Superuser is the one role that a new server has.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"ace/shared/scratch"
+	"ace/infra/testkit/scratch"
 )
 
 // workspace is the directory below os.TempDir, or one in memory, in which this user's templates and servers lie.

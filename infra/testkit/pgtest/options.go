@@ -3,7 +3,7 @@ package pgtest
 import (
 	"fmt"
 
-	"ace/shared/pg/pgserver"
+	"ace/infra/testkit/pgserver"
 )
 
 // Majors that depend on what is installed.

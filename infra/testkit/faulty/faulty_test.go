@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/minio"
 	"ace/shared/archive"
-	"ace/shared/archive/faulty"
 	"ace/shared/archive/storetest"
-	"ace/shared/archive/storetest/minio"
 	"ace/shared/fault"
 )
 

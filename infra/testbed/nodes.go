@@ -1,6 +1,6 @@
-// Package stage sets up what the demo and the benchmark play on: throw-away PostgreSQL nodes and a running `ace serve`.
+// Package testbed sets up what the demo and the benchmark play on: throw-away PostgreSQL nodes and a running `ace serve`.
 // Both must be closed; nothing is left behind.
-package stage
+package testbed
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"ace/shared/pg/pgserver"
+	"ace/infra/testkit/pgserver"
 )
 
 // Database is the one database of every node.

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
-	"ace/shared/pg/pgtest"
+	"ace/infra/testkit/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"ace/shared/scratch"
+	"ace/infra/testkit/scratch"
 )
 
 func TestRoot_IsWhereTheCallerSays(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"ace/infra/testkit/difftest"
 	"ace/shared/difffile"
-	"ace/shared/difffile/difftest"
 )
 
 // Customers returns the summary of a realistic comparison of a table of customers.

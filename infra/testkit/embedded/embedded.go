@@ -15,9 +15,9 @@ import (
 
 	"go.uber.org/goleak"
 
+	"ace/infra/testkit/scratch"
 	"ace/local/gateway"
 	"ace/shared/archive/s3"
-	"ace/shared/scratch"
 )
 
 // shared is the gateway of the test process.
