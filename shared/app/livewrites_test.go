@@ -130,8 +130,8 @@ func (d *director) betweenRanges(ctx context.Context, unit int) {
 	if unit >= middle {
 		d.level.Do(func() {
 			d.catchUp(ctx)
-			from, _ := d.plan.Layout.Batch(middle)
-			above, err := strconv.ParseInt(d.plan.Layout.Leaf(from).Lo[0], 10, 64)
+			from, _ := d.plan.Layout.ChunksOfBatch(middle)
+			above, err := strconv.ParseInt(d.plan.Layout.Chunk(from).Lo[0], 10, 64)
 			d.check(err)
 			d.planted.plant(d.t, 10, above)
 		})

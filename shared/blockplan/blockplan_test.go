@@ -15,7 +15,7 @@ import (
 // layout draws a layout over the integers: boundaries rise.
 func layout(rt *rapid.T) blockplan.Layout {
 	l := blockplan.Layout{
-		LeavesPerBlock: rapid.IntRange(1, 40).Draw(rt, "leaves per block"),
+		ChunksPerBlock: rapid.IntRange(1, 40).Draw(rt, "leaves per block"),
 		BlocksPerBatch: rapid.IntRange(1, 50).Draw(rt, "blocks per batch"),
 	}
 	for _, step := range rapid.SliceOfN(rapid.IntRange(1, 5), 0, 300).Draw(rt, "steps") {
@@ -42,20 +42,20 @@ func TestLayout_EveryKeyIsInExactlyOneLeafBlockAndBatch(t *testing.T) {
 		l := layout(rt)
 		key := rapid.IntRange(-10, 1600).Draw(rt, "key")
 		var leaves, batches []int
-		for i := range l.Leaves() {
-			if contains(l.Leaf(i), key) {
+		for i := range l.Chunks() {
+			if contains(l.Chunk(i), key) {
 				leaves = append(leaves, i)
 			}
 		}
 		for i := range l.Batches() {
-			if contains(l.Span(l.Batch(i)), key) {
+			if contains(l.KeyRange(l.ChunksOfBatch(i)), key) {
 				batches = append(batches, i)
 			}
 		}
 		if len(leaves) != 1 || len(batches) != 1 {
 			rt.Fatalf("key %d is in leaves %v and batches %v", key, leaves, batches)
 		}
-		if block := l.Block(leaves[0]); block < 0 || block >= l.Blocks() || block/l.BlocksPerBatch != batches[0] {
+		if block := l.BlockOf(leaves[0]); block < 0 || block >= l.Blocks() || block/l.BlocksPerBatch != batches[0] {
 			rt.Fatalf("leaf %d is in block %d of %d, but in batch %d", leaves[0], block, l.Blocks(), batches[0])
 		}
 	})
@@ -66,16 +66,16 @@ func TestLayout_BatchesFollowEachOtherFromEndToEnd(t *testing.T) {
 		l := layout(rt)
 		next := 0
 		for i := range l.Batches() {
-			from, to := l.Batch(i)
-			if from != next || to <= from || to-from > l.LeavesPerBlock*l.BlocksPerBatch || from%l.LeavesPerBlock != 0 {
+			from, to := l.ChunksOfBatch(i)
+			if from != next || to <= from || to-from > l.ChunksPerBlock*l.BlocksPerBatch || from%l.ChunksPerBlock != 0 {
 				rt.Fatalf("batch %d is leaves %d to %d, the one before ends at %d", i, from, to, next)
 			}
 			next = to
 		}
-		if next != l.Leaves() {
-			rt.Fatalf("the batches end at leaf %d of %d", next, l.Leaves())
+		if next != l.Chunks() {
+			rt.Fatalf("the batches end at leaf %d of %d", next, l.Chunks())
 		}
-		if whole := l.Span(0, l.Leaves()); whole.Lo != nil || whole.Hi != nil {
+		if whole := l.KeyRange(0, l.Chunks()); whole.Lo != nil || whole.Hi != nil {
 			rt.Fatalf("all leaves together are %v", whole)
 		}
 	})
@@ -92,11 +92,11 @@ func TestSizeFor_StaysWithinItsLimits(t *testing.T) {
 		if rows <= asked*blockplan.MaxBlocks && s.BlockRows != asked {
 			rt.Fatalf("block_rows %d became %d without need", asked, s.BlockRows)
 		}
-		if s.LeafRows < 1 || s.LeafRows > s.BlockRows || s.LeavesPerBlock < 1 || int64(s.LeavesPerBlock)*s.LeafRows > s.BlockRows {
-			rt.Fatalf("%d leaves of %d rows in a block of %d", s.LeavesPerBlock, s.LeafRows, s.BlockRows)
+		if s.ChunkRows < 1 || s.ChunkRows > s.BlockRows || s.ChunksPerBlock < 1 || int64(s.ChunksPerBlock)*s.ChunkRows > s.BlockRows {
+			rt.Fatalf("%d leaves of %d rows in a block of %d", s.ChunksPerBlock, s.ChunkRows, s.BlockRows)
 		}
-		if int64(s.LeavesPerBlock+1)*s.LeafRows <= s.BlockRows {
-			rt.Fatalf("a block of %d rows has only %d leaves of %d", s.BlockRows, s.LeavesPerBlock, s.LeafRows)
+		if int64(s.ChunksPerBlock+1)*s.ChunkRows <= s.BlockRows {
+			rt.Fatalf("a block of %d rows has only %d leaves of %d", s.BlockRows, s.ChunksPerBlock, s.ChunkRows)
 		}
 	})
 }
@@ -106,11 +106,11 @@ func TestSizeFor_SmallTablesKeepWhatWasAskedFor(t *testing.T) {
 		rows, blockRows int64
 		want            blockplan.Size
 	}{
-		{0, 10_000, blockplan.Size{BlockRows: 10_000, LeafRows: 312, LeavesPerBlock: 32}},
-		{1_000_000, 10_000, blockplan.Size{BlockRows: 10_000, LeafRows: 312, LeavesPerBlock: 32}},
-		{5_000, 1_000, blockplan.Size{BlockRows: 1_000, LeafRows: 100, LeavesPerBlock: 10}},
-		{1_000_000_000, 10_000, blockplan.Size{BlockRows: 10_000, LeafRows: 10_000, LeavesPerBlock: 1}},
-		{4_000_000_000, 10_000, blockplan.Size{BlockRows: 20_000, LeafRows: 20_000, LeavesPerBlock: 1}},
+		{0, 10_000, blockplan.Size{BlockRows: 10_000, ChunkRows: 312, ChunksPerBlock: 32}},
+		{1_000_000, 10_000, blockplan.Size{BlockRows: 10_000, ChunkRows: 312, ChunksPerBlock: 32}},
+		{5_000, 1_000, blockplan.Size{BlockRows: 1_000, ChunkRows: 100, ChunksPerBlock: 10}},
+		{1_000_000_000, 10_000, blockplan.Size{BlockRows: 10_000, ChunkRows: 10_000, ChunksPerBlock: 1}},
+		{4_000_000_000, 10_000, blockplan.Size{BlockRows: 20_000, ChunkRows: 20_000, ChunksPerBlock: 1}},
 	} {
 		if got := blockplan.SizeFor(tt.rows, tt.blockRows); got != tt.want {
 			t.Errorf("%d rows with block_rows %d: %+v, want %+v", tt.rows, tt.blockRows, got, tt.want)
@@ -138,7 +138,7 @@ func TestSpans_CoverEveryPageOfEveryLeafExactlyOnce(t *testing.T) {
 		pages := rapid.SliceOfN(rapid.SliceOfN(rapid.Int64Range(0, 60), 0, 6), 1, 4).Draw(rt, "pages")
 		units := rapid.IntRange(1, 30).Draw(rt, "units")
 		grid := rapid.SampledFrom([]int64{0, 1, 2, 8, 64, 1024}).Draw(rt, "grid")
-		spans := blockplan.Spans(pages, units, grid)
+		spans := blockplan.DividePages(pages, units, grid)
 		if len(spans) != units {
 			rt.Fatalf("%d units instead of %d", len(spans), units)
 		}
@@ -170,7 +170,7 @@ func TestSpans_UnitsAreOfOneSize(t *testing.T) {
 		for _, n := range leaves {
 			total += n
 		}
-		for u, unit := range blockplan.Spans([][]int64{leaves}, units, 0) {
+		for u, unit := range blockplan.DividePages([][]int64{leaves}, units, 0) {
 			var read int64
 			for _, s := range unit[0] {
 				to := s.To
@@ -188,7 +188,7 @@ func TestSpans_UnitsAreOfOneSize(t *testing.T) {
 
 func TestGrid_GivesAboutAsManyStretchesToTablesOfEverySize(t *testing.T) {
 	for pages := int64(0); pages < 1<<32; pages = pages*5/4 + 1 {
-		grid := blockplan.Grid(pages)
+		grid := blockplan.GridPages(pages)
 		if grid&(grid-1) != 0 || grid*48 < pages || grid > 1 && grid*24 >= pages {
 			t.Errorf("%d pages have stretches of %d", pages, grid)
 		}

@@ -11,52 +11,52 @@ import "ace/shared/table"
 // first and the last leaf are open-ended, so the leaves cover every key once whatever the table holds.
 type Layout struct {
 	Bounds         []table.Key `json:"bounds"`
-	LeavesPerBlock int         `json:"leaves_per_block"`
+	ChunksPerBlock int         `json:"leaves_per_block"`
 	BlocksPerBatch int         `json:"blocks_per_batch"`
 }
 
 // Leaves is the number of leaves, at least one.
-func (l Layout) Leaves() int { return len(l.Bounds) + 1 }
+func (l Layout) Chunks() int { return len(l.Bounds) + 1 }
 
 // Blocks is the number of blocks.
-func (l Layout) Blocks() int { return divideUp(l.Leaves(), l.LeavesPerBlock) }
+func (l Layout) Blocks() int { return divideUp(l.Chunks(), l.ChunksPerBlock) }
 
 // Batches is the number of batches.
 func (l Layout) Batches() int { return divideUp(l.Blocks(), l.BlocksPerBatch) }
 
 // Leaf is the key range of one leaf.
-func (l Layout) Leaf(i int) table.Range { return l.Span(i, i+1) }
+func (l Layout) Chunk(i int) table.Range { return l.KeyRange(i, i+1) }
 
 // Span is the key range of the leaves from up to, not including, to.
-func (l Layout) Span(from, to int) table.Range {
+func (l Layout) KeyRange(from, to int) table.Range {
 	var r table.Range
 	if from > 0 {
 		r.Lo = l.Bounds[from-1]
 	}
-	if to < l.Leaves() {
+	if to < l.Chunks() {
 		r.Hi = l.Bounds[to-1]
 	}
 	return r
 }
 
 // Batch gives the leaves of one batch: from up to, not including, to.
-func (l Layout) Batch(i int) (from, to int) {
-	size := l.LeavesPerBlock * l.BlocksPerBatch
-	return min(i*size, l.Leaves()), min((i+1)*size, l.Leaves())
+func (l Layout) ChunksOfBatch(i int) (from, to int) {
+	size := l.ChunksPerBlock * l.BlocksPerBatch
+	return min(i*size, l.Chunks()), min((i+1)*size, l.Chunks())
 }
 
 // Block gives the block a leaf belongs to.
-func (l Layout) Block(leaf int) int { return leaf / l.LeavesPerBlock }
+func (l Layout) BlockOf(leaf int) int { return leaf / l.ChunksPerBlock }
 
 // BlockRange gives the leaves of one block: from up to, not including, to.
-func (l Layout) BlockRange(block int) (from, to int) {
-	return block * l.LeavesPerBlock, min((block+1)*l.LeavesPerBlock, l.Leaves())
+func (l Layout) ChunksOfBlock(block int) (from, to int) {
+	return block * l.ChunksPerBlock, min((block+1)*l.ChunksPerBlock, l.Chunks())
 }
 
 // BlockBounds gives the boundaries between blocks.
 func (l Layout) BlockBounds() []table.Key {
 	var bounds []table.Key
-	for at := l.LeavesPerBlock; at < l.Leaves(); at += l.LeavesPerBlock {
+	for at := l.ChunksPerBlock; at < l.Chunks(); at += l.ChunksPerBlock {
 		bounds = append(bounds, l.Bounds[at-1])
 	}
 	return bounds

@@ -3,9 +3,9 @@ package blockplan
 // Sizes of a plan. Leaves make narrowing cheap: a scattered difference costs the listing of one leaf. Their number is
 // capped, so that the plan of a huge table stays small; its leaves grow with it and so keep their share of the table.
 const (
-	leavesPerBlock = 32
-	minLeafRows    = 100
-	maxLeaves      = 16_384
+	chunksPerBlock = 32
+	minChunkRows   = 100
+	maxChunks      = 16_384
 	// MaxBlocks caps the plan: beyond it block_rows is raised.
 	MaxBlocks = 200_000
 	// bucketRows is how many rows a bucket of the keys' hash holds; their number is capped for the same reason. The fewer
@@ -18,17 +18,17 @@ const (
 
 // Size is how a table of some number of rows is divided.
 type Size struct {
-	BlockRows      int64 // as asked, or more where the plan would have too many blocks
-	LeafRows       int64
-	LeavesPerBlock int
+	BlockRows      int64 `json:"BlockRows"` // as asked, or more where the plan would have too many blocks
+	ChunkRows      int64 `json:"LeafRows"`
+	ChunksPerBlock int   `json:"LeavesPerBlock"`
 }
 
 // SizeFor chooses the sizes for a table of about rows rows (on the node that has the most).
 func SizeFor(rows, blockRows int64) Size {
 	blockRows = max(blockRows, (rows+MaxBlocks-1)/MaxBlocks)
-	leafRows := max(blockRows/leavesPerBlock, rows/maxLeaves, minLeafRows)
+	leafRows := max(blockRows/chunksPerBlock, rows/maxChunks, minChunkRows)
 	leafRows = min(leafRows, blockRows)
-	return Size{BlockRows: blockRows, LeafRows: leafRows, LeavesPerBlock: int(max(1, blockRows/leafRows))}
+	return Size{BlockRows: blockRows, ChunkRows: leafRows, ChunksPerBlock: int(max(1, blockRows/leafRows))}
 }
 
 // Buckets gives into how many buckets of their keys' hash so many rows are divided: a power of two.

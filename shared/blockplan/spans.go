@@ -6,7 +6,7 @@ const (
 	// maxScanUnits caps how often the sums of every leaf are stored.
 	maxScanUnits = 256
 	// stretches is how many stretches of pages a node's table is told apart by at most, and half of it at least.
-	stretches = 48
+	pageRanges = 48
 )
 
 // ScanUnits gives into how many units the reading of all pages is divided, for units of about unitRows rows.
@@ -17,9 +17,9 @@ func ScanUnits(rows, unitRows int64, workers int) int {
 
 // Grid gives how many pages a stretch of a table of so many pages has: a power of two, so that a table that grows keeps the
 // stretches it had for long.
-func Grid(pages int64) int64 {
+func GridPages(pages int64) int64 {
 	grid := int64(1)
-	for grid*stretches < pages {
+	for grid*pageRanges < pages {
 		grid *= 2
 	}
 	return grid
@@ -28,7 +28,7 @@ func Grid(pages int64) int64 {
 // Spans divides the pages of each node's leaf relations into units: for each unit, the page ranges of every node. Over
 // all units each page of each leaf is covered once, and the last range of a leaf is open-ended, since a table grows. With a
 // grid, a range ends wherever a multiple of so many pages does.
-func Spans(pages [][]int64, units int, grid int64) [][][]table.Span {
+func DividePages(pages [][]int64, units int, grid int64) [][][]table.Span {
 	spans := make([][][]table.Span, units)
 	for u := range spans {
 		spans[u] = make([][]table.Span, len(pages))
@@ -40,9 +40,9 @@ func Spans(pages [][]int64, units int, grid int64) [][][]table.Span {
 		}
 		var before int64 // pages of the leaves already divided
 		for leaf, n := range leaves {
-			for u, span := range divideLeaf(n, before, total, int64(units), max(1, grid)) {
+			for u, span := range dividePartition(n, before, total, int64(units), max(1, grid)) {
 				span.Leaf = leaf
-				spans[u][node] = append(spans[u][node], onGrid(span, n, grid)...)
+				spans[u][node] = append(spans[u][node], splitAtGrid(span, n, grid)...)
 			}
 			before += n
 		}
@@ -51,7 +51,7 @@ func Spans(pages [][]int64, units int, grid int64) [][][]table.Span {
 }
 
 // divideLeaf cuts one leaf near where the units' shares of all the node's pages end, at multiples of grid.
-func divideLeaf(pages, before, total, units, grid int64) map[int64]table.Span {
+func dividePartition(pages, before, total, units, grid int64) map[int64]table.Span {
 	shares := map[int64]table.Span{}
 	from := int64(0)
 	for u := range units {
@@ -71,7 +71,7 @@ func divideLeaf(pages, before, total, units, grid int64) map[int64]table.Span {
 }
 
 // onGrid cuts a range of a leaf of so many pages at the multiples of grid.
-func onGrid(span table.Span, pages, grid int64) []table.Span {
+func splitAtGrid(span table.Span, pages, grid int64) []table.Span {
 	var cut []table.Span
 	end := span.To
 	if end < 0 {

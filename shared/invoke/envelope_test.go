@@ -148,7 +148,7 @@ func TestCall_WhatIsNoJSONNeverLeaves(t *testing.T) {
 
 func TestInProcess_SendsUnitAndTotalsThroughTheirBytes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		unit := plan.Unit{TaskID: "td_1", Phase: "compare", Index: rapid.Int().Draw(rt, "index"), To: 3, Leaves: []int{1}, Rows: []int64{1 << 60}}
+		unit := plan.Unit{TaskID: "td_1", Phase: "compare", Index: rapid.Int().Draw(rt, "index"), To: 3, Chunks: []int{1}, Rows: []int64{1 << 60}}
 		totals := plan.Totals{To: 3, Range: table.Range{Hi: table.Key{rapid.String().Draw(rt, "bound")}}, Keys: rapid.Int64().Draw(rt, "keys")}
 		var got plan.Unit
 		p := invoke.NewInProcess(invoke.Handle(func(_ context.Context, u plan.Unit) (plan.Totals, error) {

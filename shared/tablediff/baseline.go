@@ -36,17 +36,17 @@ type Baseline struct {
 	Writes   []*int64            `json:"writes"`   // per node: as the statistics counted them when the comparison began
 	Size     blockplan.Size      `json:"size"`
 	Layout   blockplan.Layout    `json:"layout"`
-	Blocks   []plan.Trusted      `json:"blocks"` // in key order
-	Pages    *ReadPages          `json:"pages,omitempty"`
+	Blocks   []plan.EqualBlock   `json:"blocks"` // in key order
+	Pages    *PagesBaseline      `json:"pages,omitempty"`
 }
 
 // ReadPages is what a comparison in the pages strategy leaves in place of blocks: the sums of every stretch of pages, and how
 // they were made.
-type ReadPages struct {
-	Seeds     rowdigest.Seeds    `json:"seeds"`
-	Buckets   int                `json:"buckets"`
-	Grid      int64              `json:"grid"`
-	Stretches [][]plan.PageRange `json:"stretches"` // per node
+type PagesBaseline struct {
+	Seeds      rowdigest.Seeds    `json:"seeds"`
+	Buckets    int                `json:"buckets"`
+	Grid       int64              `json:"grid"`
+	PageRanges [][]plan.PageRange `json:"stretches"` // per node
 }
 
 // settings hashes what must be the same for a block of one plan to be one of another: what is compared, and how keys are
@@ -89,20 +89,20 @@ func (r *run) storeBaseline(ctx context.Context) error {
 	}
 	b := Baseline{
 		Format: baselineFormat, TaskID: p.TaskID, Settings: settings, Layout: p.Layout,
-		Size: blockplan.Size{BlockRows: p.BlockRows, LeafRows: p.LeafRows, LeavesPerBlock: p.Layout.LeavesPerBlock},
+		Size: blockplan.Size{BlockRows: p.BlockRows, ChunkRows: p.ChunkRows, ChunksPerBlock: p.Layout.ChunksPerBlock},
 	}
 	for _, facts := range p.Facts {
 		b.Facts, b.Writes = append(b.Facts, facts.Values), append(b.Writes, facts.Writes)
 	}
 	for _, t := range r.compared {
-		b.Blocks = append(b.Blocks, t.Trusted...)
+		b.Blocks = append(b.Blocks, t.EqualBlocks...)
 	}
 	if p.Grid > 0 {
 		b.Layout = blockplan.Layout{}
-		b.Pages = &ReadPages{Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, Stretches: r.stretches}
+		b.Pages = &PagesBaseline{Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, PageRanges: r.stretches}
 	}
 	// A unit names those it proved before those it compared.
-	slices.SortFunc(b.Blocks, func(x, y plan.Trusted) int { return cmp.Compare(x.Block, y.Block) })
+	slices.SortFunc(b.Blocks, func(x, y plan.EqualBlock) int { return cmp.Compare(x.Block, y.Block) })
 	var body bytes.Buffer
 	packed := gzip.NewWriter(&body)
 	if err := json.NewEncoder(packed).Encode(b); err != nil {
@@ -233,12 +233,12 @@ func (b *Baseline) unfit(p *plan.Plan, settings string) string {
 		}
 	}
 	if p.Strategy == plan.Pages {
-		if b.Pages == nil || len(b.Pages.Stretches) != len(p.Nodes) || b.Pages.Grid > maxRegrid*p.Grid || p.Grid > maxRegrid*b.Pages.Grid {
+		if b.Pages == nil || len(b.Pages.PageRanges) != len(p.Nodes) || b.Pages.Grid > maxRegrid*p.Grid || p.Grid > maxRegrid*b.Pages.Grid {
 			return "the table's size asks for other stretches of pages"
 		}
 		return ""
 	}
-	if size := (blockplan.Size{BlockRows: p.BlockRows, LeafRows: p.LeafRows, LeavesPerBlock: p.Layout.LeavesPerBlock}); size != b.Size {
+	if size := (blockplan.Size{BlockRows: p.BlockRows, ChunkRows: p.ChunkRows, ChunksPerBlock: p.Layout.ChunksPerBlock}); size != b.Size {
 		return "the table's size asks for other blocks"
 	}
 	return ""
@@ -252,14 +252,14 @@ func (p *planner) reusePages(b *Baseline) {
 	p.plan.Seeds, p.plan.Buckets, p.plan.Grid = b.Pages.Seeds, b.Pages.Buckets, b.Pages.Grid
 	p.writeSources()
 	p.divideScans()
-	p.plan.Known = &plan.Known{TaskID: b.TaskID, Stretches: b.Pages.Stretches}
+	p.plan.Known = &plan.Known{TaskID: b.TaskID, PageRanges: b.Pages.PageRanges}
 }
 
 // reuse gives a plan the boundaries of a baseline. The last block of a table that grows at its end is divided anew; of one
 // that has grown elsewhere, everything.
 func (r *run) reuse(ctx context.Context, by *planner, b *Baseline) (why string, err error) {
 	p, layout, blocks := by.plan, b.Layout, b.Blocks
-	per := layout.LeavesPerBlock
+	per := layout.ChunksPerBlock
 	last := layout.Blocks() - 1
 	tail, err := r.after(ctx, p, layout.Bounds[:last*per])
 	if err != nil {
@@ -267,9 +267,9 @@ func (r *run) reuse(ctx context.Context, by *planner, b *Baseline) (why string, 
 	}
 	if len(tail)+1 > 2*per {
 		layout.Bounds = slices.Concat(layout.Bounds[:last*per], tail)
-		blocks = slices.DeleteFunc(slices.Clone(blocks), func(t plan.Trusted) bool { return t.Block >= last })
+		blocks = slices.DeleteFunc(slices.Clone(blocks), func(t plan.EqualBlock) bool { return t.Block >= last })
 	}
-	if p.RowEstimate > 2*int64(layout.Leaves())*p.LeafRows+p.BlockRows {
+	if p.RowEstimate > 2*int64(layout.Chunks())*p.ChunkRows+p.BlockRows {
 		return "the table has grown too much", nil
 	}
 	layout.BlocksPerBatch = blockplan.BlocksPerBatch(layout.Blocks(), r.job.Request.BatchSize, p.Workers)

@@ -49,7 +49,7 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 			if err := checkPageRanges(r.plan, u, row); err != nil {
 				return err
 			}
-			for _, s := range row.Stretches {
+			for _, s := range row.PageRanges {
 				if s.Same {
 					r.unchanged++
 					s.Same, s.Sums = false, known[row.Node][s.Span].Sums
@@ -74,23 +74,23 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 
 // keepStretches keeps what each stretch holds for a baseline.
 func (r *run) keepStretches(u plan.Unit, row plan.PageSums) error {
-	if r.stretches == nil || len(row.Stretches) == 0 {
+	if r.stretches == nil || len(row.PageRanges) == 0 {
 		return nil
 	}
 	if err := checkPageRanges(r.plan, u, row); err != nil {
 		return err
 	}
-	r.stretches[row.Node] = append(r.stretches[row.Node], row.Stretches...)
+	r.stretches[row.Node] = append(r.stretches[row.Node], row.PageRanges...)
 	return nil
 }
 
 // checkStretches makes sure that a node's stretches are all of the unit's pages: one that lacked would look empty.
 func checkPageRanges(p *plan.Plan, u plan.Unit, row plan.PageSums) error {
 	spans := p.Scans[u.Index][row.Node]
-	if len(spans) != len(row.Stretches) {
-		return fmt.Errorf("%d of %d stretches of node %d", len(row.Stretches), len(spans), row.Node)
+	if len(spans) != len(row.PageRanges) {
+		return fmt.Errorf("%d of %d stretches of node %d", len(row.PageRanges), len(spans), row.Node)
 	}
-	for i, s := range row.Stretches {
+	for i, s := range row.PageRanges {
 		if s.Span != spans[i] {
 			return fmt.Errorf("stretch %v of node %d instead of %v", s.Span, row.Node, spans[i])
 		}

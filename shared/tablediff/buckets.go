@@ -39,7 +39,7 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 // compareListed has the rows of some buckets listed by one unit; equal is what the others hold.
 func (r *run) compareListed(buckets []int, equal plan.Totals) {
 	u := r.unit(plan.PhaseCompare, 0)
-	u.To, u.Buckets = r.plan.Layout.Leaves(), buckets
+	u.To, u.Buckets = r.plan.Layout.Chunks(), buckets
 	r.compares, r.equal = []plan.Unit{u}, equal
 }
 

@@ -147,14 +147,14 @@ func (r *run) batches() []plan.Unit {
 	units := make([]plan.Unit, r.plan.Layout.Batches())
 	for i := range units {
 		units[i] = r.unit(plan.PhaseCompare, i)
-		units[i].From, units[i].To = r.plan.Layout.Batch(i)
+		units[i].From, units[i].To = r.plan.Layout.ChunksOfBatch(i)
 	}
 	return units
 }
 
 // scanLeaves digests the rows of these buckets, or all, by leaf, and has the leaves narrowed that differ.
 func (r *run) scanLeaves(ctx context.Context, buckets []int) error {
-	sums, err := r.scanPages(ctx, plan.PhaseScan, r.plan.Layout.Leaves(), buckets)
+	sums, err := r.scanPages(ctx, plan.PhaseScan, r.plan.Layout.Chunks(), buckets)
 	if err == nil {
 		r.expect(sums, false)
 		r.compares, r.equal = narrowingUnits(r.plan, sums, buckets, listedPerUnit(r.plan))
@@ -228,9 +228,9 @@ func (r *run) compare(ctx context.Context) (err error) {
 		r.dense.Store(t.IsDense(r.plan))
 		r.told.Store(true)
 		if !narrowing {
-			r.progress.compared(t, r.plan.Layout.Block(t.To-1)-r.plan.Layout.Block(t.From)+1)
+			r.progress.compared(t, r.plan.Layout.BlockOf(t.To-1)-r.plan.Layout.BlockOf(t.From)+1)
 		}
-		r.progress.mismatched(t.Candidates - t.Unasked)
+		r.progress.mismatched(t.Candidates - t.WithoutDigest)
 	})
 	return err
 }
@@ -248,9 +248,9 @@ func (r *run) confirm(ctx context.Context) error {
 		return err
 	}
 	totals, err := r.do(ctx, plan.PhaseConfirm, units, func(t plan.Totals, _, _ int) {
-		if t.Unasked > 0 {
+		if t.WithoutDigest > 0 {
 			r.progress.compared(t, 0)
-			r.progress.mismatched(min(t.Unasked, t.Mismatched))
+			r.progress.mismatched(min(t.WithoutDigest, t.Mismatched))
 		}
 	})
 	for i, t := range totals {

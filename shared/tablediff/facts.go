@@ -11,7 +11,7 @@ import (
 )
 
 // readFilter asks every node what the filter means; nil if there is none.
-func readFilter(ctx context.Context, p *plan.Plan, nodes []plan.Node) ([]plan.Selection, error) {
+func readFilter(ctx context.Context, p *plan.Plan, nodes []plan.Node) ([]plan.FilterMeaning, error) {
 	if p.Filter == "" {
 		return nil, nil
 	}
@@ -19,7 +19,7 @@ func readFilter(ctx context.Context, p *plan.Plan, nodes []plan.Node) ([]plan.Se
 	for i, column := range p.Columns {
 		columns[i] = column.Name
 	}
-	return fanout.Map(ctx, len(nodes), fanout.Indexes(len(nodes)), func(ctx context.Context, i int) (s plan.Selection, err error) {
+	return fanout.Map(ctx, len(nodes), fanout.Indexes(len(nodes)), func(ctx context.Context, i int) (s plan.FilterMeaning, err error) {
 		s.Shown, s.Doubt, err = nodes[i].ProveFilter(ctx, p.Sources[i], columns)
 		return s, err
 	})

@@ -63,9 +63,9 @@ func (r *run) checkIndex(ctx context.Context, tx plan.Tx, node int, absent []tab
 	if !listed { // else rows were written meanwhile, or the index is damaged
 		return nil
 	}
-	ranges := make([]table.Range, r.plan.Layout.Leaves())
+	ranges := make([]table.Range, r.plan.Layout.Chunks())
 	for leaf := range ranges {
-		ranges[leaf] = r.plan.Layout.Leaf(leaf)
+		ranges[leaf] = r.plan.Layout.Chunk(leaf)
 	}
 	return tx.CheckIndex(ctx, source, ranges)
 }

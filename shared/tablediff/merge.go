@@ -82,13 +82,13 @@ func newResult(summary difffile.Summary, document task.Document) (Result, error)
 // checkCoverage makes sure that the compare parts cover the key space from end to end, each beginning where the one
 // before it ends and of the keys that the plan says. Without this nothing may be called a match.
 func checkCoverage(p *plan.Plan, parts []plan.Totals) error {
-	leaf, leaves := 0, p.Layout.Leaves()
+	leaf, leaves := 0, p.Layout.Chunks()
 	for i, t := range parts {
 		if t.From != leaf || t.To <= t.From || t.To > leaves {
 			return fault.New(fault.Internal, "part %d of %d has ranges %d to %d of %d, the one before it ends at %d: the comparison is incomplete",
 				i+1, len(parts), t.From, t.To, leaves, leaf)
 		}
-		if want := p.Layout.Span(t.From, t.To); !sameBound(t.Range.Lo, want.Lo) || !sameBound(t.Range.Hi, want.Hi) {
+		if want := p.Layout.KeyRange(t.From, t.To); !sameBound(t.Range.Lo, want.Lo) || !sameBound(t.Range.Hi, want.Hi) {
 			return fault.New(fault.Internal, "part %d of %d has %s instead of %s: the comparison is incomplete",
 				i+1, len(parts), plan.DescribeRange(t.Range), plan.DescribeRange(want))
 		}
@@ -109,14 +109,14 @@ func checkConfirmed(compared, confirmed []plan.Totals) error {
 		return fault.New(fault.Internal, "%d of %d parts were confirmed: the comparison is incomplete", len(confirmed), len(compared))
 	}
 	for i, c := range compared {
-		judged := confirmed[i].Mismatched + confirmed[i].Resolved + confirmed[i].Respelt
+		judged := confirmed[i].Mismatched + confirmed[i].Resolved + confirmed[i].KeyVariants
 		if c.Candidates != judged {
 			return fault.New(fault.Internal, "part %d has %d differing keys, of which %d were confirmed: the comparison is incomplete",
 				i+1, c.Candidates, judged)
 		}
-		if c.Unasked != confirmed[i].Unasked {
+		if c.WithoutDigest != confirmed[i].WithoutDigest {
 			return fault.New(fault.Internal, "part %d has %d keys that nobody had asked about, of which %d were confirmed: the comparison is incomplete",
-				i+1, c.Unasked, confirmed[i].Unasked)
+				i+1, c.WithoutDigest, confirmed[i].WithoutDigest)
 		}
 	}
 	return nil
@@ -147,7 +147,7 @@ func (r *run) summary() difffile.Summary {
 	nowhere := int64(0)
 	for _, t := range slices.Concat(r.compared, []plan.Totals{r.equal}, r.confirmed) {
 		s.TotalRows += t.Keys // of what is confirmed, less the spellings counted twice
-		nowhere += t.Nowhere
+		nowhere += t.OnNoNode
 		s.ResolvedRows += t.Resolved
 		for i, rows := range t.RowsPerNode {
 			s.RowsPerNode[p.Nodes[i]] += rows

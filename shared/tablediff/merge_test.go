@@ -19,7 +19,7 @@ import (
 
 // planOf is a plan of this many leaves, two to a block.
 func planOf(leaves int, nodes ...string) *plan.Plan {
-	p := &plan.Plan{Format: plan.Format, TaskID: "td_1", Nodes: nodes, BlockRows: 1000, Layout: blockplan.Layout{LeavesPerBlock: 2, BlocksPerBatch: 1}}
+	p := &plan.Plan{Format: plan.Format, TaskID: "td_1", Nodes: nodes, BlockRows: 1000, Layout: blockplan.Layout{ChunksPerBlock: 2, BlocksPerBatch: 1}}
 	for i := 1; i < leaves; i++ {
 		p.Layout.Bounds = append(p.Layout.Bounds, table.Key{strconv.Itoa(10 * i)})
 	}
@@ -36,9 +36,9 @@ func planOf(leaves int, nodes ...string) *plan.Plan {
 // partsOf are the parts of a run that divided the leaves at random.
 func partsOf(rt *rapid.T, p *plan.Plan) []plan.Totals {
 	var parts []plan.Totals
-	for from := 0; from < p.Layout.Leaves(); {
-		to := rapid.IntRange(from+1, p.Layout.Leaves()).Draw(rt, "to")
-		parts = append(parts, plan.Totals{From: from, To: to, Range: p.Layout.Span(from, to)})
+	for from := 0; from < p.Layout.Chunks(); {
+		to := rapid.IntRange(from+1, p.Layout.Chunks()).Draw(rt, "to")
+		parts = append(parts, plan.Totals{From: from, To: to, Range: p.Layout.KeyRange(from, to)})
 		from = to
 	}
 	return parts
@@ -73,7 +73,7 @@ func TestCheckCoverage_RefusesEveryMutation(t *testing.T) {
 		"a part too short": func(rt *rapid.T, parts []plan.Totals) []plan.Totals {
 			at := rapid.IntRange(0, len(parts)-1).Draw(rt, "at")
 			if parts[at].To--; parts[at].To > 0 {
-				parts[at].Range = p.Layout.Span(parts[at].From, parts[at].To)
+				parts[at].Range = p.Layout.KeyRange(parts[at].From, parts[at].To)
 			}
 			return parts
 		},
@@ -118,7 +118,7 @@ func TestCheckCoverage_RefusesEveryMutation(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				parts := partsOf(rt, p)
 				if len(parts) < 2 {
-					parts = []plan.Totals{{From: 0, To: 5, Range: p.Layout.Span(0, 5)}, {From: 5, To: 12, Range: p.Layout.Span(5, 12)}}
+					parts = []plan.Totals{{From: 0, To: 5, Range: p.Layout.KeyRange(0, 5)}, {From: 5, To: 12, Range: p.Layout.KeyRange(5, 12)}}
 				}
 				if err := checkCoverage(p, mutate(rt, parts)); fault.CodeOf(err) != fault.Internal {
 					rt.Fatalf("got %v, want an Internal error", err)
@@ -135,12 +135,12 @@ func TestCheckConfirmed_EveryCandidateMustBeJudged(t *testing.T) {
 		ok                  bool
 	}{
 		{"nothing to confirm", []plan.Totals{{}, {}}, []plan.Totals{{}, {}}, true},
-		{"all judged", []plan.Totals{{Candidates: 6}}, []plan.Totals{{Mismatched: 3, Resolved: 2, Respelt: 1}}, true},
+		{"all judged", []plan.Totals{{Candidates: 6}}, []plan.Totals{{Mismatched: 3, Resolved: 2, KeyVariants: 1}}, true},
 		{"one lost", []plan.Totals{{Candidates: 6}}, []plan.Totals{{Mismatched: 3, Resolved: 2}}, false},
 		{"one too many", []plan.Totals{{Candidates: 6}}, []plan.Totals{{Mismatched: 7}}, false},
 		{"right in sum only", []plan.Totals{{Candidates: 1}, {Candidates: 2}}, []plan.Totals{{Resolved: 2}, {Resolved: 1}}, false},
-		{"one of which nobody had asked", []plan.Totals{{Candidates: 2, Unasked: 1}}, []plan.Totals{{Mismatched: 2, Unasked: 1}}, true},
-		{"rows of one were not counted", []plan.Totals{{Candidates: 2, Unasked: 1}}, []plan.Totals{{Mismatched: 2}}, false},
+		{"one of which nobody had asked", []plan.Totals{{Candidates: 2, WithoutDigest: 1}}, []plan.Totals{{Mismatched: 2, WithoutDigest: 1}}, true},
+		{"rows of one were not counted", []plan.Totals{{Candidates: 2, WithoutDigest: 1}}, []plan.Totals{{Mismatched: 2}}, false},
 		{"a part not confirmed", []plan.Totals{{}, {Candidates: 1}}, []plan.Totals{{}}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestCheckConfirmed_EveryCandidateMustBeJudged(t *testing.T) {
 func sumsOf(rt *rapid.T, p *plan.Plan) [][]table.Sum {
 	sums := make([][]table.Sum, len(p.Nodes))
 	for node := range sums {
-		for leaf := range p.Layout.Leaves() {
+		for leaf := range p.Layout.Chunks() {
 			sum := table.Sum{Rows: rapid.Int64Range(0, 900).Draw(rt, "rows")}
 			if node > 0 && rapid.IntRange(0, 3).Draw(rt, "differs") > 0 {
 				sum = sums[0][leaf]
@@ -175,28 +175,28 @@ func TestNarrowingUnits_CoverAllLeavesAndListEachDifferingOneOnce(t *testing.T) 
 		parts := make([]plan.Totals, len(units))
 		differing := map[int]int64{}
 		for i, u := range units {
-			if u.Index != i || u.Phase != plan.PhaseCompare || u.TaskID != p.TaskID || u.PlanHash != p.Hash() || len(u.Leaves) != len(u.Rows) {
+			if u.Index != i || u.Phase != plan.PhaseCompare || u.TaskID != p.TaskID || u.PlanHash != p.Hash() || len(u.Chunks) != len(u.Rows) {
 				rt.Fatalf("unit %d is %+v", i, u)
 			}
-			if (len(u.Buckets) > 0) != (len(buckets) > 0 && len(u.Leaves) > 0) {
-				rt.Fatalf("unit %d reads buckets %v of leaves %v: without leaves it would list the whole table", i, u.Buckets, u.Leaves)
+			if (len(u.Buckets) > 0) != (len(buckets) > 0 && len(u.Chunks) > 0) {
+				rt.Fatalf("unit %d reads buckets %v of leaves %v: without leaves it would list the whole table", i, u.Buckets, u.Chunks)
 			}
-			if u.From%p.Layout.LeavesPerBlock != 0 {
+			if u.From%p.Layout.ChunksPerBlock != 0 {
 				rt.Fatalf("unit %d begins within a block, at leaf %d", i, u.From)
 			}
-			for k, leaf := range u.Leaves {
+			for k, leaf := range u.Chunks {
 				if _, twice := differing[leaf]; twice || leaf < u.From || leaf >= u.To {
 					rt.Fatalf("leaf %d is in the unit of leaves %d to %d, or in two", leaf, u.From, u.To)
 				}
 				differing[leaf] = u.Rows[k]
 			}
-			parts[i] = plan.Totals{From: u.From, To: u.To, Range: p.Layout.Span(u.From, u.To)}
+			parts[i] = plan.Totals{From: u.From, To: u.To, Range: p.Layout.KeyRange(u.From, u.To)}
 		}
 		if err := checkCoverage(p, parts); err != nil {
 			rt.Fatal(err)
 		}
 		var keys int64
-		for leaf := range p.Layout.Leaves() {
+		for leaf := range p.Layout.Chunks() {
 			most := max(sums[0][leaf].Rows, sums[1][leaf].Rows, sums[2][leaf].Rows)
 			same := sums[0][leaf] == sums[1][leaf] && sums[0][leaf] == sums[2][leaf]
 			rows, listed := differing[leaf]

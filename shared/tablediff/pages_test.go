@@ -42,8 +42,8 @@ func knowing(store archive.Store, taskID string) (*run, table.Sum) {
 	old, fresh := table.Span{To: 8}, table.Span{From: 8, To: -1}
 	known := []plan.PageRange{{Span: old, Rows: 7, Horizon: 5, Sums: plan.PackSums([]table.Sum{{}, sum})}}
 	plan := &plan.Plan{
-		TaskID: taskID, Layout: blockplan.Layout{LeavesPerBlock: 1}, Nodes: []string{"n1", "n2"}, Strategy: plan.Pages, Buckets: 4, Grid: 8, Workers: 1,
-		Scans: [][][]table.Span{{{old, fresh}, {old, fresh}}}, Known: &plan.Known{Stretches: [][]plan.PageRange{known, known}},
+		TaskID: taskID, Layout: blockplan.Layout{ChunksPerBlock: 1}, Nodes: []string{"n1", "n2"}, Strategy: plan.Pages, Buckets: 4, Grid: 8, Workers: 1,
+		Scans: [][][]table.Span{{{old, fresh}, {old, fresh}}}, Known: &plan.Known{PageRanges: [][]plan.PageRange{known, known}},
 	}
 	report := func(task.Progress) {}
 	return &run{Coordinator: NewCoordinator(CoordinatorOptions{Store: store}), plan: plan, progress: newProgress(report)}, sum
@@ -54,7 +54,7 @@ func TestKnownSums_AddWhatIsTheSameToWhatWasDigested(t *testing.T) {
 	same := plan.PageRange{Span: table.Span{To: 8}, Rows: 7, Horizon: 9, Same: true}
 	grown := plan.PageRange{Span: table.Span{From: 8, To: -1}, Rows: 1, Horizon: 9, Sums: plan.PackSums([]table.Sum{{}, {Rows: 1, Digest: 4}})}
 	empty := plan.PageRange{Span: table.Span{From: 8, To: -1}}
-	scanPart(t, r, r.unit(plan.PhaseChanged, 0), plan.PageSums{Node: 0, Stretches: []plan.PageRange{same, grown}}, plan.PageSums{Node: 1, Stretches: []plan.PageRange{same, empty}})
+	scanPart(t, r, r.unit(plan.PhaseChanged, 0), plan.PageSums{Node: 0, PageRanges: []plan.PageRange{same, grown}}, plan.PageSums{Node: 1, PageRanges: []plan.PageRange{same, empty}})
 	sums, err := r.knownSums(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestKnownSums_AddWhatIsTheSameToWhatWasDigested(t *testing.T) {
 	if r.unchanged != 2 || len(r.stretches[0]) != 2 {
 		t.Fatalf("%d stretches are unchanged, %v", r.unchanged, r.stretches)
 	}
-	if kept := r.stretches[1][0]; kept.Same || kept.Horizon != 9 || kept.Rows != 7 || string(kept.Sums) != string(r.plan.Known.Stretches[1][0].Sums) {
+	if kept := r.stretches[1][0]; kept.Same || kept.Horizon != 9 || kept.Rows != 7 || string(kept.Sums) != string(r.plan.Known.PageRanges[1][0].Sums) {
 		t.Errorf("what is left for the next comparison is %+v", kept)
 	}
 }
@@ -76,15 +76,15 @@ func TestKnownSums_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
 	same := plan.PageRange{Span: table.Span{To: 8}, Rows: 7, Same: true}
 	empty := plan.PageRange{Span: table.Span{From: 8, To: -1}}
 	for name, rows := range map[string][]plan.PageSums{
-		"a node lacks":                   {{Node: 0, Stretches: []plan.PageRange{same, empty}}},
-		"the nodes are swapped":          {{Node: 1, Stretches: []plan.PageRange{same, empty}}, {Node: 0, Stretches: []plan.PageRange{same, empty}}},
-		"a node too many":                {{Stretches: []plan.PageRange{same, empty}}, {Node: 1, Stretches: []plan.PageRange{same, empty}}, {Node: 2, Stretches: []plan.PageRange{same, empty}}},
-		"a stretch lacks":                {{Stretches: []plan.PageRange{same}}, {Node: 1, Stretches: []plan.PageRange{same}}},
-		"another stretch":                {{Stretches: []plan.PageRange{same, same}}, {Node: 1, Stretches: []plan.PageRange{same, same}}},
-		"the same as nothing":            {{Stretches: []plan.PageRange{same, {Span: empty.Span, Rows: 1, Same: true}}}, {Node: 1, Stretches: []plan.PageRange{same, empty}}},
-		"fewer rows than were known":     {{Stretches: []plan.PageRange{{Span: same.Span, Rows: 6, Same: true}, empty}}, {Node: 1, Stretches: []plan.PageRange{same, empty}}},
-		"sums of a bucket that is none":  {{Stretches: []plan.PageRange{same, {Span: empty.Span, Rows: 1, Sums: plan.PackSums([]table.Sum{{}, {}, {}, {}, {Rows: 1}})}}}, {Node: 1, Stretches: []plan.PageRange{same, empty}}},
-		"sums of other rows than it has": {{Stretches: []plan.PageRange{same, {Span: empty.Span, Rows: 2, Sums: plan.PackSums([]table.Sum{{Rows: 1}})}}}, {Node: 1, Stretches: []plan.PageRange{same, empty}}},
+		"a node lacks":                   {{Node: 0, PageRanges: []plan.PageRange{same, empty}}},
+		"the nodes are swapped":          {{Node: 1, PageRanges: []plan.PageRange{same, empty}}, {Node: 0, PageRanges: []plan.PageRange{same, empty}}},
+		"a node too many":                {{PageRanges: []plan.PageRange{same, empty}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}, {Node: 2, PageRanges: []plan.PageRange{same, empty}}},
+		"a stretch lacks":                {{PageRanges: []plan.PageRange{same}}, {Node: 1, PageRanges: []plan.PageRange{same}}},
+		"another stretch":                {{PageRanges: []plan.PageRange{same, same}}, {Node: 1, PageRanges: []plan.PageRange{same, same}}},
+		"the same as nothing":            {{PageRanges: []plan.PageRange{same, {Span: empty.Span, Rows: 1, Same: true}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
+		"fewer rows than were known":     {{PageRanges: []plan.PageRange{{Span: same.Span, Rows: 6, Same: true}, empty}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
+		"sums of a bucket that is none":  {{PageRanges: []plan.PageRange{same, {Span: empty.Span, Rows: 1, Sums: plan.PackSums([]table.Sum{{}, {}, {}, {}, {Rows: 1}})}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
+		"sums of other rows than it has": {{PageRanges: []plan.PageRange{same, {Span: empty.Span, Rows: 2, Sums: plan.PackSums([]table.Sum{{Rows: 1}})}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _ := knowing(store, "td_"+strings.ReplaceAll(name, " ", "_"))

@@ -234,8 +234,8 @@ func (p *planner) divide(ctx context.Context) error {
 		exact = most <= exactRows
 	}
 	size := blockplan.SizeFor(most, int64(p.job.Request.BlockRows))
-	plan.BlockRows, plan.LeafRows = size.BlockRows, size.LeafRows
-	plan.Layout.LeavesPerBlock = size.LeavesPerBlock
+	plan.BlockRows, plan.ChunkRows = size.BlockRows, size.ChunkRows
+	plan.Layout.ChunksPerBlock = size.ChunksPerBlock
 	if size.BlockRows > int64(p.job.Request.BlockRows) {
 		plan.Warnings = append(plan.Warnings, fmt.Sprintf("block_rows was raised to %d for a table of about %d rows", size.BlockRows, most))
 	}
@@ -247,7 +247,7 @@ func (p *planner) divide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, at := range blockplan.Cut(samples, p.weights(sampled, exact), plan.LeafRows) {
+	for _, at := range blockplan.Cut(samples, p.weights(sampled, exact), plan.ChunkRows) {
 		plan.Layout.Bounds = append(plan.Layout.Bounds, keys[at])
 	}
 	plan.Layout.BlocksPerBatch = blockplan.BlocksPerBatch(plan.Layout.Blocks(), p.job.Request.BatchSize, plan.Workers)
@@ -260,12 +260,12 @@ func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, er
 	return fanout.Map(ctx, len(p.nodes), fanout.Indexes(len(p.nodes)), func(ctx context.Context, i int) ([]table.Sampled, error) {
 		source := p.plan.Sources[i]
 		if !exact {
-			return p.nodes[i].Sample(ctx, source, int(p.descriptions[i].RowEstimate/p.plan.LeafRows))
+			return p.nodes[i].Sample(ctx, source, int(p.descriptions[i].RowEstimate/p.plan.ChunkRows))
 		}
 		if p.plan.ByText {
 			return nil, nil // small enough to be one range; nothing sorts it cheaply
 		}
-		keys, err := p.nodes[i].Every(ctx, source, p.plan.LeafRows)
+		keys, err := p.nodes[i].Every(ctx, source, p.plan.ChunkRows)
 		sampled := make([]table.Sampled, len(keys))
 		for k, key := range keys {
 			sampled[k] = table.Sampled{Key: key, Leaf: -1}
@@ -278,7 +278,7 @@ func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, er
 func (p *planner) weights(sampled [][]table.Sampled, exact bool) []float64 {
 	weights := make([]float64, len(sampled))
 	for i := range sampled {
-		weights[i] = float64(p.plan.LeafRows)
+		weights[i] = float64(p.plan.ChunkRows)
 		if !exact && len(sampled[i]) > 0 {
 			weights[i] = max(1, float64(p.descriptions[i].RowEstimate)) / float64(len(sampled[i]))
 		}
@@ -329,7 +329,7 @@ func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 		p.plan.Buckets = blockplan.Buckets(p.plan.RowEstimate)
 	}
 	if p.plan.Buckets > 0 && p.pagesReadable() && whyAgesUnreliable(p.plan) == "" {
-		p.plan.Grid = blockplan.Grid(p.mostPages())
+		p.plan.Grid = blockplan.GridPages(p.mostPages())
 	}
 	p.divideScans()
 }
@@ -343,7 +343,7 @@ func (p *planner) divideScans() {
 		}
 	}
 	units := blockplan.ScanUnits(p.plan.RowEstimate, p.plan.BlockRows*int64(p.job.Request.BatchSize), p.plan.Workers)
-	p.plan.Scans = blockplan.Spans(pages, units, p.plan.Grid)
+	p.plan.Scans = blockplan.DividePages(pages, units, p.plan.Grid)
 }
 
 // pagesReadable says whether every node's pages can be read by themselves.

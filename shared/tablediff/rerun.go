@@ -17,7 +17,7 @@ import (
 
 const (
 	// unitBlocks is how many blocks a unit has at most.
-	unitBlocks = plan.MaxInFlight / plan.BlockKeys
+	unitBlocks = plan.MaxAwaitedKeys / plan.BlockKeys
 	// unitsPerWorker: more of them make the work end evenly, fewer make it less.
 	unitsPerWorker = 4
 )
@@ -33,7 +33,7 @@ func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, job
 	p := &planner{job: job, plan: newPlan(job, now)}
 	p.plan.Strategy, p.plan.Document, p.plan.Behavior = plan.Keys, &job.Rerun.Document, job.Rerun.Behavior
 	p.plan.BlockRows = plan.BlockKeys
-	p.plan.Layout = blockplan.Layout{LeavesPerBlock: 1, BlocksPerBatch: 1}
+	p.plan.Layout = blockplan.Layout{ChunksPerBlock: 1, BlocksPerBatch: 1}
 	summary, err := p.readHead(ctx, store)
 	if err != nil {
 		return nil, err

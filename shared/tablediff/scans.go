@@ -68,9 +68,9 @@ func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int6
 	equal.RowsPerNode = make([]int64, len(p.Nodes))
 	u := plan.Unit{TaskID: p.TaskID, PlanHash: p.Hash(), Phase: plan.PhaseCompare}
 	var rows int64
-	leaves := p.Layout.Leaves()
+	leaves := p.Layout.Chunks()
 	for leaf := range leaves {
-		if rows >= listed && leaf%p.Layout.LeavesPerBlock == 0 {
+		if rows >= listed && leaf%p.Layout.ChunksPerBlock == 0 {
 			u.To = leaf
 			units = append(units, u)
 			u = plan.Unit{TaskID: u.TaskID, PlanHash: u.PlanHash, Phase: u.Phase, Index: u.Index + 1, From: leaf}
@@ -83,7 +83,7 @@ func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int6
 		}
 		rows += most
 		u.Buckets = buckets // not before: buckets without leaves are listed over the whole table
-		u.Leaves = append(u.Leaves, leaf)
+		u.Chunks = append(u.Chunks, leaf)
 		u.Rows = append(u.Rows, most)
 	}
 	u.To = leaves

@@ -80,12 +80,12 @@ func (r *run) proveWhole(ctx context.Context) error {
 // provenWhole is what compare units would have found, each proving all of its blocks in these snapshots.
 func (r *run) provenWhole(horizons []int64) *plan.Totals {
 	t := &plan.Totals{
-		To: r.plan.Layout.Leaves(), Range: r.plan.KeyRange(0, r.plan.Layout.Leaves()),
+		To: r.plan.Layout.Chunks(), Range: r.plan.KeyRange(0, r.plan.Layout.Chunks()),
 		RowsPerNode: make([]int64, len(r.plan.Nodes)), Unchanged: int64(r.plan.Layout.Blocks()),
 	}
 	for _, block := range r.plan.Known.Blocks {
 		t.AddEqual(block.Rows)
-		t.Trusted = append(t.Trusted, plan.Trusted{Block: block.Block, Rows: block.Rows, Horizons: horizons})
+		t.EqualBlocks = append(t.EqualBlocks, plan.EqualBlock{Block: block.Block, Rows: block.Rows, Horizons: horizons})
 	}
 	return t
 }

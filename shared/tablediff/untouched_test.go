@@ -20,10 +20,10 @@ func wholeKnown(store archive.Store, taskID string) *run {
 	first, second := table.Span{To: 8}, table.Span{From: 8, To: -1}
 	plan := &plan.Plan{
 		TaskID: taskID, Nodes: []string{"n1", "n2"}, Strategy: plan.KeyRanges, Workers: 1,
-		Layout: blockplan.Layout{LeavesPerBlock: 1, Bounds: []table.Key{{"100"}}, BlocksPerBatch: 1},
+		Layout: blockplan.Layout{ChunksPerBlock: 1, Bounds: []table.Key{{"100"}}, BlocksPerBatch: 1},
 		Scans:  [][][]table.Span{{{first}, {first}}, {{second}, {second}}},
 		Known: &plan.Known{
-			Blocks: []plan.Trusted{{Block: 0, Rows: 5, Horizons: []int64{50, 60}}, {Block: 1, Rows: 7, Horizons: []int64{40, 70}}},
+			Blocks: []plan.EqualBlock{{Block: 0, Rows: 5, Horizons: []int64{50, 60}}, {Block: 1, Rows: 7, Horizons: []int64{40, 70}}},
 			Whole:  &plan.WholeTable{Rows: 12, Horizons: []int64{40, 60}},
 		},
 	}
@@ -66,7 +66,7 @@ func TestProveWhole_BelievesOnlyThatEveryRowIsOldAndNoneIsMissing(t *testing.T) 
 			if err := checkCoverage(r.plan, []plan.Totals{*p}); err != nil {
 				t.Error(err)
 			}
-			for b, block := range p.Trusted {
+			for b, block := range p.EqualBlocks {
 				if block.Block != b || block.Rows != r.plan.Known.Blocks[b].Rows || !slices.Equal(block.Horizons, []int64{90, 90}) {
 					t.Errorf("block %d is left as %+v", b, block)
 				}

@@ -2,15 +2,15 @@ package plan
 
 const (
 	// scannedBlocks is how many blocks of rows one pass lists at most.
-	scannedBlocks = 10
+	maxScanBlocks = 10
 	// onePass is how many pages one statement reads at most (32 GB): more might take longer than a statement may.
-	onePass = 4 << 20
+	maxScanPages = 4 << 20
 	// SplitAbove: a range that holds this many times block_rows is split before any of its rows are listed.
 	SplitAbove = 4
 	// LookupKeys is how many keys one statement looks up.
 	LookupKeys = 10_000
 	// MaxInFlight bounds the keys of one unit that are waited for; the rest is reported as unsettled at once.
-	MaxInFlight = 50_000
+	MaxAwaitedKeys = 50_000
 	// BlockKeys is how many keys make a block of a rerun.
 	BlockKeys = LookupKeys
 	// StatementBlocks is of how many blocks one statement of a hostdb rerun looks the keys up: what it sends and gets stays in
@@ -29,11 +29,11 @@ func (p *Plan) ScanListLimit() int64 {
 		for _, leaf := range source.Leaves {
 			pages += leaf.Pages
 		}
-		if pages > onePass {
+		if pages > maxScanPages {
 			return 0
 		}
 	}
-	return min(scannedBlocks*p.BlockRows, MaxScanListed)
+	return min(maxScanBlocks*p.BlockRows, MaxScanListed)
 }
 
 // MaxScanListed bounds the rows listed by one pass over a table.

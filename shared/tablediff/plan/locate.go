@@ -44,7 +44,7 @@ func (p *Plan) describePages(unit int) string {
 				more++
 			}
 		}
-		text := describeSpan(p.Sources[i], first)
+		text := describePageRange(p.Sources[i], first)
 		if more > 0 {
 			text += fmt.Sprintf(" and %d more relations", more)
 		}
@@ -53,7 +53,7 @@ func (p *Plan) describePages(unit int) string {
 	return strings.Join(nodes, ", ")
 }
 
-func describeSpan(s table.Source, span table.Span) string {
+func describePageRange(s table.Source, span table.Span) string {
 	relation := s.Leaves[span.Leaf].Relation
 	if span.To < 0 {
 		return fmt.Sprintf("the pages of %s from %d", relation, span.From)

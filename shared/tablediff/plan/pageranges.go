@@ -10,7 +10,7 @@ import (
 // KnownPageRanges gives the stretches of a node's pages that the baseline knows.
 func (p *Plan) KnownPageRanges(node int) map[table.Span]PageRange {
 	known := map[table.Span]PageRange{}
-	for _, s := range p.Known.Stretches[node] {
+	for _, s := range p.Known.PageRanges[node] {
 		known[s.Span] = s
 	}
 	return known

@@ -79,7 +79,7 @@ func TestFine_GivesTheBucketsThatAreInTheCoarseOnes(t *testing.T) {
 		p := &Plan{Buckets: buckets}
 		coarse := []int{0, p.CoarseBuckets() - 1}
 		fine := p.FineBuckets(coarse)
-		if !riseWithin(fine, 0, buckets) {
+		if !ascendsWithin(fine, 0, buckets) {
 			t.Errorf("of %d buckets, these do not rise: %v", buckets, fine)
 		}
 		for bucket := range buckets {

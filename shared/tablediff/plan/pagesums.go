@@ -16,7 +16,7 @@ func (p PageSums) GroupedRows() (n int64) {
 
 // PageRangeRows counts the rows of all stretches.
 func (p PageSums) PageRangeRows() (n int64) {
-	for _, s := range p.Stretches {
+	for _, s := range p.PageRanges {
 		n += s.Rows
 	}
 	return n
@@ -51,12 +51,12 @@ func (p PageSums) AddTo(sums [][]table.Sum) error {
 // PageSums is a row of a scan part: what one node's pages hold, per leaf or bucket, and per stretch where that is kept; or how
 // old the rows of each range of pages are.
 type PageSums struct {
-	Node      int               `json:"node"`
-	Group     []int             `json:"g,omitempty"`
-	Rows      []int64           `json:"n,omitempty"`
-	Digest    []int64           `json:"x,omitempty"`
-	Stretches []PageRange       `json:"stretches,omitempty"`
-	Ages      []table.Freshness `json:"ages,omitempty"`
+	Node       int               `json:"node"`
+	Group      []int             `json:"g,omitempty"`
+	Rows       []int64           `json:"n,omitempty"`
+	Digest     []int64           `json:"x,omitempty"`
+	PageRanges []PageRange       `json:"stretches,omitempty"`
+	Ages       []table.Freshness `json:"ages,omitempty"`
 }
 
 // AgedRows counts the rows whose ages are known.

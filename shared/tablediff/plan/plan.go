@@ -74,17 +74,17 @@ type Plan struct {
 	Behavior string         `json:"behavior,omitempty"`
 
 	BlockRows   int64 `json:"block_rows"`
-	LeafRows    int64 `json:"leaf_rows"`
+	ChunkRows   int64 `json:"leaf_rows"`
 	RowEstimate int64 `json:"row_estimate"` // of the node that has the most
 	// RowsTotalEstimate is of all nodes together.
-	RowsTotalEstimate int64         `json:"rows_total_estimate"`
-	Workers           int           `json:"workers"`
-	MaxDiffRows       int64         `json:"max_diff_rows"`
-	ConfirmDelay      time.Duration `json:"confirm_delay"`
-	Filter            string        `json:"table_filter,omitempty"`
-	Selections        []Selection   `json:"selections,omitempty"` // per node: what the filter means there
-	Ignored           []string      `json:"ignore_columns,omitempty"`
-	Warnings          []string      `json:"warnings,omitempty"`
+	RowsTotalEstimate int64           `json:"rows_total_estimate"`
+	Workers           int             `json:"workers"`
+	MaxDiffRows       int64           `json:"max_diff_rows"`
+	ConfirmDelay      time.Duration   `json:"confirm_delay"`
+	Filter            string          `json:"table_filter,omitempty"`
+	Selections        []FilterMeaning `json:"selections,omitempty"` // per node: what the filter means there
+	Ignored           []string        `json:"ignore_columns,omitempty"`
+	Warnings          []string        `json:"warnings,omitempty"`
 
 	hash string // SHA-256 of the stored bytes
 }
@@ -111,7 +111,7 @@ func (p *Plan) KeyRange(from, to int) table.Range {
 	if p.Strategy == Keys {
 		return table.Range{}
 	}
-	return p.Layout.Span(from, to)
+	return p.Layout.KeyRange(from, to)
 }
 
 // KeyColumns gives the place of each key column among the compared columns.

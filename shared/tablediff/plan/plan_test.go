@@ -18,9 +18,9 @@ func TestListedByScan_IsBoundedByBlockRowsMemoryAndTime(t *testing.T) {
 		leaves          []table.Leaf
 	}{
 		{1000, 10_000, nil},
-		{10_000, MaxScanListed, []table.Leaf{{Pages: onePass - 1}, {Pages: 1}}},
+		{10_000, MaxScanListed, []table.Leaf{{Pages: maxScanPages - 1}, {Pages: 1}}},
 		{1_000_000, MaxScanListed, nil},
-		{10_000, 0, []table.Leaf{{Pages: onePass}, {Pages: 1}}},
+		{10_000, 0, []table.Leaf{{Pages: maxScanPages}, {Pages: 1}}},
 	} {
 		p := &Plan{BlockRows: tt.blockRows, Sources: []table.Source{{}, {Leaves: tt.leaves}}}
 		if got := p.ScanListLimit(); got != tt.want {
@@ -112,7 +112,7 @@ func TestStorePlan_TheFirstPlanCounts(t *testing.T) {
 
 // samplePlan is a plan of this many leaves, two to a block.
 func samplePlan(leaves int, nodes ...string) *Plan {
-	p := &Plan{TaskID: "td_1", Nodes: nodes, BlockRows: 1000, Layout: blockplan.Layout{LeavesPerBlock: 2, BlocksPerBatch: 1}, hash: "h"}
+	p := &Plan{TaskID: "td_1", Nodes: nodes, BlockRows: 1000, Layout: blockplan.Layout{ChunksPerBlock: 2, BlocksPerBatch: 1}, hash: "h"}
 	for i := 1; i < leaves; i++ {
 		p.Layout.Bounds = append(p.Layout.Bounds, table.Key{strconv.Itoa(10 * i)})
 	}

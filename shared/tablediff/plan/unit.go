@@ -36,7 +36,7 @@ type Unit struct {
 	To   int `json:"to,omitempty"`
 	// Leaves and Rows: in the pages strategy, those of them that differ, and how many rows each was seen to hold on
 	// the node that has the most.
-	Leaves []int   `json:"leaves,omitempty"`
+	Chunks []int   `json:"leaves,omitempty"`
 	Rows   []int64 `json:"rows,omitempty"`
 	// Buckets: only rows of these buckets are read, the others having been found equal; none: all rows are.
 	Buckets []int `json:"buckets,omitempty"`
@@ -75,11 +75,11 @@ func (u Unit) Check(p *Plan) error {
 	fits := u.Index >= 0
 	switch u.Phase {
 	case PhaseAges, PhaseChanged, PhaseBuckets, PhaseScan:
-		fits = fits && u.scans(p)
+		fits = fits && u.fitsScan(p)
 	case PhaseCompare:
-		fits = fits && u.coversSome(p) && u.narrows(p)
+		fits = fits && u.coversChunks(p) && u.fitsNarrowing(p)
 	case PhaseConfirm:
-		fits = fits && u.coversSome(p) && len(u.Before) == len(p.Pairs())
+		fits = fits && u.coversChunks(p) && len(u.Before) == len(p.Pairs())
 	default:
 		return fault.New(fault.Internal, "there is no phase %q", u.Phase)
 	}
@@ -90,8 +90,8 @@ func (u Unit) Check(p *Plan) error {
 }
 
 // scans says whether a unit that reads pages has some, and knows its buckets.
-func (u Unit) scans(p *Plan) bool {
-	known := riseWithin(u.Buckets, 0, p.Buckets)
+func (u Unit) fitsScan(p *Plan) bool {
+	known := ascendsWithin(u.Buckets, 0, p.Buckets)
 	switch u.Phase {
 	case PhaseAges:
 		known = len(u.Buckets) == 0 && p.Known != nil && p.Known.Whole != nil
@@ -105,24 +105,24 @@ func (u Unit) scans(p *Plan) bool {
 
 // coversSome says whether the unit answers for leaves that there are. How many blocks a rerun has was not known when the
 // plan was made: one that is not there has no part of keys, which is an error then.
-func (u Unit) coversSome(p *Plan) bool {
-	return 0 <= u.From && u.From < u.To && (p.Strategy == Keys || u.To <= p.Layout.Leaves())
+func (u Unit) coversChunks(p *Plan) bool {
+	return 0 <= u.From && u.From < u.To && (p.Strategy == Keys || u.To <= p.Layout.Chunks())
 }
 
 // narrows says whether what a compare unit knows of its leaves fits together. None may be named twice, or its rows would
 // be counted twice; buckets without leaves are of the whole table; and what is listed at once was not narrowed before.
-func (u Unit) narrows(p *Plan) bool {
-	whole := u.From == 0 && u.To == p.Layout.Leaves()
+func (u Unit) fitsNarrowing(p *Plan) bool {
+	whole := u.From == 0 && u.To == p.Layout.Chunks()
 	if p.Strategy == Keys && u.Probe && (p.ConfirmDelay > 0 || p.ByText) { // what nobody has asked about cannot be judged then
 		return false
 	}
-	return len(u.Leaves) == len(u.Rows) && riseWithin(u.Leaves, u.From, u.To) && riseWithin(u.Buckets, 0, p.Buckets) &&
-		(len(u.Buckets) == 0 || len(u.Leaves) > 0 || whole) &&
-		(!u.Dense || !p.ByText && len(u.Leaves) == 0 && len(u.Buckets) == 0)
+	return len(u.Chunks) == len(u.Rows) && ascendsWithin(u.Chunks, u.From, u.To) && ascendsWithin(u.Buckets, 0, p.Buckets) &&
+		(len(u.Buckets) == 0 || len(u.Chunks) > 0 || whole) &&
+		(!u.Dense || !p.ByText && len(u.Chunks) == 0 && len(u.Buckets) == 0)
 }
 
 // riseWithin says whether each number is greater than the one before it, and all are from from up to, not including, to.
-func riseWithin(numbers []int, from, to int) bool {
+func ascendsWithin(numbers []int, from, to int) bool {
 	for _, n := range numbers {
 		if n < from || n >= to {
 			return false
@@ -148,15 +148,15 @@ type Totals struct {
 	Differing      int     `json:"differing"`                 // leaves that hold a candidate
 	Candidates     int64   `json:"candidates"`                // keys whose rows seem to differ
 	PairCandidates []int64 `json:"pair_candidates,omitempty"` // the same for each pair
-	Unasked        int64   `json:"unasked,omitempty"`         // candidates of a rerun of which nobody has read a digest
+	WithoutDigest  int64   `json:"unasked,omitempty"`         // candidates of a rerun of which nobody has read a digest
 
-	Mismatched int64        `json:"mismatched"`        // keys whose rows do differ
-	Resolved   int64        `json:"resolved"`          // candidates that were found equal when read again; keys that a rerun finds equal
-	Nowhere    int64        `json:"nowhere,omitempty"` // of the resolved keys of a rerun, those that no node has
-	Unsettled  int64        `json:"unsettled"`         // of the mismatched, those still being written
-	Respelt    int64        `json:"respelt"`           // candidates that are another spelling of one that counts
-	Blocks     int          `json:"blocks"`            // blocks that hold a mismatched key
-	Pairs      []PairTotals `json:"pairs,omitempty"`
+	Mismatched  int64        `json:"mismatched"`        // keys whose rows do differ
+	Resolved    int64        `json:"resolved"`          // candidates that were found equal when read again; keys that a rerun finds equal
+	OnNoNode    int64        `json:"nowhere,omitempty"` // of the resolved keys of a rerun, those that no node has
+	Unsettled   int64        `json:"unsettled"`         // of the mismatched, those still being written
+	KeyVariants int64        `json:"respelt"`           // candidates that are another spelling of one that counts
+	Blocks      int          `json:"blocks"`            // blocks that hold a mismatched key
+	Pairs       []PairTotals `json:"pairs,omitempty"`
 
 	// Absent: per node, keys that its index leads to no row of, though a node has or had one; not all of them where they are many.
 	Absent [][]table.Key `json:"absent,omitempty"`
@@ -165,8 +165,8 @@ type Totals struct {
 
 	// Trusted: the blocks that were equal at their first digests, or are as they were when they were; Unchanged: how many
 	// of them are the latter.
-	Trusted   []Trusted `json:"trusted,omitempty"`
-	Unchanged int64     `json:"unchanged,omitempty"`
+	EqualBlocks []EqualBlock `json:"trusted,omitempty"`
+	Unchanged   int64        `json:"unchanged,omitempty"`
 }
 
 // PairTotals counts the differing keys of one pair of nodes.

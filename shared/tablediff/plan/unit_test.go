@@ -51,7 +51,7 @@ func TestUnitAndTotals_SurviveJSON(t *testing.T) {
 		roundTrip(rt, Unit{
 			TaskID: rapid.String().Draw(rt, "task"), PlanHash: rapid.String().Draw(rt, "hash"), Phase: PhaseCompare,
 			Index: rapid.Int().Draw(rt, "index"), From: rapid.Int().Draw(rt, "from"), To: rapid.Int().Draw(rt, "to"),
-			Leaves: some(rt, rapid.Int(), "leaves"), Rows: some(rt, rapid.Int64(), "rows"), Buckets: some(rt, rapid.Int(), "buckets"),
+			Chunks: some(rt, rapid.Int(), "leaves"), Rows: some(rt, rapid.Int64(), "rows"), Buckets: some(rt, rapid.Int(), "buckets"),
 			Dense: rapid.Bool().Draw(rt, "dense"), Probe: rapid.Bool().Draw(rt, "probe"), Before: some(rt, rapid.Int64(), "before"),
 		})
 		roundTrip(rt, Totals{
@@ -60,7 +60,7 @@ func TestUnitAndTotals_SurviveJSON(t *testing.T) {
 			RowsPerNode: some(rt, rapid.Int64(), "rows"), Keys: rapid.Int64().Draw(rt, "keys"),
 			Candidates: rapid.Int64().Draw(rt, "candidates"), PairCandidates: some(rt, rapid.Int64(), "pairs"),
 			Mismatched: rapid.Int64().Draw(rt, "mismatched"), Resolved: rapid.Int64().Draw(rt, "resolved"),
-			Unsettled: rapid.Int64().Draw(rt, "unsettled"), Respelt: rapid.Int64().Draw(rt, "respelt"), Blocks: rapid.Int().Draw(rt, "blocks"),
+			Unsettled: rapid.Int64().Draw(rt, "unsettled"), KeyVariants: rapid.Int64().Draw(rt, "respelt"), Blocks: rapid.Int().Draw(rt, "blocks"),
 			Pairs: some(rt, rapid.Custom(func(rt *rapid.T) PairTotals {
 				return PairTotals{OnlyA: rapid.Int64().Draw(rt, "a"), Different: 1, Columns: some(rt, rapid.Int64(), "columns"), Limited: rapid.Bool().Draw(rt, "limited")}
 			}), "pairs"),
@@ -147,21 +147,21 @@ func TestUnit_ThatDoesNotFitItsPlanIsRefused(t *testing.T) {
 		fits bool
 	}{
 		{"all leaves", Unit{Phase: PhaseCompare, To: 4}, true},
-		{"the last leaf", Unit{Phase: PhaseCompare, From: 3, To: 4, Leaves: []int{3}, Rows: []int64{1}}, true},
+		{"the last leaf", Unit{Phase: PhaseCompare, From: 3, To: 4, Chunks: []int{3}, Rows: []int64{1}}, true},
 		{"too many leaves", Unit{Phase: PhaseCompare, To: 5}, false},
 		{"no leaf", Unit{Phase: PhaseCompare, From: 2, To: 2}, false},
 		{"leaves backwards", Unit{Phase: PhaseCompare, From: 3, To: 2}, false},
 		{"leaves below zero", Unit{Phase: PhaseCompare, From: -1, To: 2}, false},
 		{"an index below zero", Unit{Phase: PhaseCompare, Index: -1, To: 4}, false},
-		{"a leaf of another unit", Unit{Phase: PhaseCompare, To: 2, Leaves: []int{2}, Rows: []int64{1}}, false},
-		{"a leaf without rows", Unit{Phase: PhaseCompare, To: 2, Leaves: []int{1}}, false},
+		{"a leaf of another unit", Unit{Phase: PhaseCompare, To: 2, Chunks: []int{2}, Rows: []int64{1}}, false},
+		{"a leaf without rows", Unit{Phase: PhaseCompare, To: 2, Chunks: []int{1}}, false},
 		{"the last scan", Unit{Phase: PhaseScan, Index: 1}, true},
 		{"a scan too many", Unit{Phase: PhaseScan, Index: 2}, false},
 		{"a confirmation", Unit{Phase: PhaseConfirm, To: 4, Before: before}, true},
 		{"a confirmation that does not say what came before", Unit{Phase: PhaseConfirm, To: 4}, false},
 		{"a confirmation of other nodes", Unit{Phase: PhaseConfirm, To: 4, Before: before[:1]}, false},
-		{"a leaf twice", Unit{Phase: PhaseCompare, To: 4, Leaves: []int{1, 1}, Rows: []int64{1, 1}}, false},
-		{"leaves out of order", Unit{Phase: PhaseCompare, To: 4, Leaves: []int{2, 1}, Rows: []int64{1, 1}}, false},
+		{"a leaf twice", Unit{Phase: PhaseCompare, To: 4, Chunks: []int{1, 1}, Rows: []int64{1, 1}}, false},
+		{"leaves out of order", Unit{Phase: PhaseCompare, To: 4, Chunks: []int{2, 1}, Rows: []int64{1, 1}}, false},
 		{"the buckets", Unit{Phase: PhaseBuckets, Index: 1}, true},
 		{"buckets of pages too many", Unit{Phase: PhaseBuckets, Index: 2}, false},
 		{"some buckets of all", Unit{Phase: PhaseBuckets, Buckets: []int{1}}, true},
@@ -172,11 +172,11 @@ func TestUnit_ThatDoesNotFitItsPlanIsRefused(t *testing.T) {
 		{"the leaves of a bucket below zero", Unit{Phase: PhaseScan, Buckets: []int{-1}}, false},
 		{"some buckets of the whole table", Unit{Phase: PhaseCompare, To: 4, Buckets: []int{0, 7}}, true},
 		{"some buckets of a part of the table", Unit{Phase: PhaseCompare, To: 3, Buckets: []int{0, 7}}, false},
-		{"some buckets of some leaves", Unit{Phase: PhaseCompare, From: 1, To: 3, Leaves: []int{2}, Rows: []int64{1}, Buckets: []int{0, 7}}, true},
+		{"some buckets of some leaves", Unit{Phase: PhaseCompare, From: 1, To: 3, Chunks: []int{2}, Rows: []int64{1}, Buckets: []int{0, 7}}, true},
 		{"a bucket too many", Unit{Phase: PhaseCompare, To: 4, Buckets: []int{8}}, false},
 		{"a bucket twice", Unit{Phase: PhaseCompare, To: 4, Buckets: []int{3, 3}}, false},
 		{"all at once", Unit{Phase: PhaseCompare, From: 1, To: 3, Dense: true}, true},
-		{"all at once of some leaves", Unit{Phase: PhaseCompare, To: 4, Dense: true, Leaves: []int{1}, Rows: []int64{1}}, false},
+		{"all at once of some leaves", Unit{Phase: PhaseCompare, To: 4, Dense: true, Chunks: []int{1}, Rows: []int64{1}}, false},
 		{"all at once of some buckets", Unit{Phase: PhaseCompare, To: 4, Dense: true, Buckets: []int{1}}, false},
 		{"the first to tell", Unit{Phase: PhaseCompare, To: 4, Probe: true}, true},
 		{"an unknown phase", Unit{Phase: "merge", To: 4}, false},
@@ -206,7 +206,7 @@ func TestUnit_OfARerunIsCheckedAgainstItsPlan(t *testing.T) {
 		"a unit of no block":      {Phase: PhaseCompare, From: 3, To: 3},
 		"a unit before the first": {Phase: PhaseCompare, From: -1, To: 3},
 		"a confirm of no pair":    {Phase: PhaseConfirm, From: 0, To: 1},
-		"leaves":                  {Phase: PhaseCompare, From: 0, To: 1, Leaves: []int{3}, Rows: []int64{1}},
+		"leaves":                  {Phase: PhaseCompare, From: 0, To: 1, Chunks: []int{3}, Rows: []int64{1}},
 		"the keys themselves":     {Phase: PhaseKeys, From: 0, To: 1},
 	} {
 		if err := u.Check(plan); fault.CodeOf(err) != fault.Internal {

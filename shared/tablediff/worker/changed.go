@@ -22,7 +22,7 @@ func (j *job) scanChanged(ctx context.Context) error {
 		}
 		j.announce(txs, true)
 		return j.onAll(ctx, func(ctx context.Context, node int) error {
-			return j.digestChanged(ctx, txs[node], node, found[node].Stretches)
+			return j.digestChanged(ctx, txs[node], node, found[node].PageRanges)
 		})
 	})
 	if err != nil {
@@ -45,7 +45,7 @@ func (j *job) proveStretches(ctx context.Context, tx plan.Tx, node int) (plan.Pa
 		if before, ok := known[span]; ok && now[i].Unchanged(before.Rows, before.Horizon) {
 			s.Rows, s.Horizon, s.Same = before.Rows, now[i].Horizon, true
 		}
-		row.Stretches = append(row.Stretches, s)
+		row.PageRanges = append(row.PageRanges, s)
 	}
 	return row, nil
 }

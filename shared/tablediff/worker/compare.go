@@ -94,7 +94,7 @@ func (j *job) compareAll(ctx context.Context, txs []plan.Tx, leaves []stretch) e
 }
 
 func (j *job) leaf(leaf int) stretch {
-	return stretch{Range: j.plan.Layout.Leaf(leaf), block: j.plan.Layout.Block(leaf)}
+	return stretch{Range: j.plan.Layout.Chunk(leaf), block: j.plan.Layout.BlockOf(leaf)}
 }
 
 // inSnapshots runs fn with a transaction on every node.
@@ -317,7 +317,7 @@ func (j *job) keep(found []plan.Candidate, block int) error {
 func (j *job) keepOne(c plan.Candidate) error {
 	j.totals.Candidates++
 	if c.Digest == nil {
-		j.totals.Unasked++
+		j.totals.WithoutDigest++
 	}
 	for p, pair := range j.plan.Pairs() {
 		if c.Digest != nil && !sameDigest(c.Digest[pair.A], c.Digest[pair.B]) {

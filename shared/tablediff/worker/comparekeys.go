@@ -119,7 +119,7 @@ func countRows[T any](totals *plan.Totals, rows []*T) {
 		}
 	}
 	if nowhere {
-		totals.Nowhere++
+		totals.OnNoNode++
 	}
 }
 

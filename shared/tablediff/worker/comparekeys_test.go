@@ -74,16 +74,16 @@ func TestCompareKeys_AUnitGivesTheSameWhateverItAsks(t *testing.T) {
 		confirm := s.unit(plan.PhaseConfirm)
 		confirm.To = 3
 		confirmed := s.do(t, confirm)
-		if compared.Unasked != tt.unasked || confirmed.Unasked != tt.unasked {
-			t.Errorf("%d: %d keys were not asked about, %d judged without, want %d", n, compared.Unasked, confirmed.Unasked, tt.unasked)
+		if compared.WithoutDigest != tt.unasked || confirmed.WithoutDigest != tt.unasked {
+			t.Errorf("%d: %d keys were not asked about, %d judged without, want %d", n, compared.WithoutDigest, confirmed.WithoutDigest, tt.unasked)
 		}
 		gone := int64(count / 97)
 		rows := compared.RowsPerNode[1] + confirmed.RowsPerNode[1]
-		if compared.Keys != count || rows != count-gone || compared.Nowhere+confirmed.Nowhere != gone ||
+		if compared.Keys != count || rows != count-gone || compared.OnNoNode+confirmed.OnNoNode != gone ||
 			confirmed.Mismatched != want || compared.Resolved+confirmed.Resolved != count-want || int64(len(s.findings(t))) != want {
 			t.Errorf("%d: %d differ, want %d; compared %+v, confirmed %+v", n, confirmed.Mismatched, want, compared, confirmed)
 		}
-		if judged := confirmed.Mismatched + confirmed.Resolved + confirmed.Respelt; judged != compared.Candidates {
+		if judged := confirmed.Mismatched + confirmed.Resolved + confirmed.KeyVariants; judged != compared.Candidates {
 			t.Errorf("%d: %d of %d candidates were judged", n, judged, compared.Candidates)
 		}
 		blocks := map[int]bool{}

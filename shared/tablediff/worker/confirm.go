@@ -125,7 +125,7 @@ func (c *confirmation) settle(ctx context.Context, from int64) error {
 	err := c.candidates(ctx, from, func(chunk []indexed) error {
 		changed, err := c.round(ctx, chunk, true)
 		for _, candidate := range changed {
-			if len(moving) < plan.MaxInFlight {
+			if len(moving) < plan.MaxAwaitedKeys {
 				moving = append(moving, candidate)
 			} else {
 				c.unsettled[candidate.at] = true

@@ -77,7 +77,7 @@ func TestConfirm_JudgesAKeyWhenItHasComeToRest(t *testing.T) {
 				t.Fatalf("the first pass found %d candidates of %d keys, want 1 of 2", c.Candidates, c.Keys)
 			}
 			got := s.do(t, s.unit(plan.PhaseConfirm))
-			counts := plan.Totals{Mismatched: got.Mismatched, Resolved: got.Resolved, Unsettled: got.Unsettled, Respelt: got.Respelt}
+			counts := plan.Totals{Mismatched: got.Mismatched, Resolved: got.Resolved, Unsettled: got.Unsettled, KeyVariants: got.KeyVariants}
 			if diff := cmp.Diff(tt.want, counts); diff != "" {
 				t.Errorf("totals (-want +got):\n%s", diff)
 			}

@@ -15,11 +15,11 @@ import (
 func (j *job) narrowAll(ctx context.Context, from int) error {
 	leaves := make([]compared, 0, j.unit.To-from)
 	for leaf := from; leaf < j.unit.To; leaf++ {
-		leaves = append(leaves, compared{stretch: j.leaf(leaf), leaf: leaf, most: j.plan.LeafRows})
+		leaves = append(leaves, compared{stretch: j.leaf(leaf), leaf: leaf, most: j.plan.ChunkRows})
 	}
 	limit := listLimit(j.plan)
 	return j.inGroups(leaves, limit, func(group []compared) error {
-		if j.plan.Sources[0].KeyDigest == "" || j.plan.Layout.Leaves() == 1 {
+		if j.plan.Sources[0].KeyDigest == "" || j.plan.Layout.Chunks() == 1 {
 			return j.narrowGroup(ctx, group, 2*limit)
 		}
 		return j.narrowByPlace(ctx, group, 2*limit)

@@ -52,7 +52,7 @@ func (s *stage) finelyCut(to int) {
 	for id := 10; id < to; id += 10 {
 		s.plan.Layout.Bounds = append(s.plan.Layout.Bounds, keyOf(id))
 	}
-	s.plan.LeafRows = 10
+	s.plan.ChunkRows = 10
 	for i := range s.plan.Sources {
 		s.plan.Sources[i].KeyDigest = "digest"
 	}

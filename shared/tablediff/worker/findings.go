@@ -172,11 +172,11 @@ func (c *confirmation) judge(candidate indexed) error {
 	defer clear(texts)
 	c.job.absentIn(candidate.Key, digest)
 	if candidate.Digest == nil {
-		totals.Unasked++
+		totals.WithoutDigest++
 		countRows(totals, digest)
 	}
 	if c.isRespelt(candidate.Key, texts, digest) {
-		totals.Respelt++
+		totals.KeyVariants++
 		totals.Keys--
 		return nil
 	}

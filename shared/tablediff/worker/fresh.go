@@ -43,7 +43,7 @@ func (j *job) proveBlocks(ctx context.Context, txs []plan.Tx) (map[int]bool, err
 }
 
 // sampleBlocks takes every so manieth block for a sample.
-func sampleBlocks(known []plan.Trusted) (sample, others []plan.Trusted) {
+func sampleBlocks(known []plan.EqualBlock) (sample, others []plan.EqualBlock) {
 	every := max(1, min(askedFirst, len(known)/2))
 	for i, t := range known {
 		if i%every == every/2 {
@@ -56,15 +56,15 @@ func sampleBlocks(known []plan.Trusted) (sample, others []plan.Trusted) {
 }
 
 // knownBlocks gives the unit's blocks that were equal at the baseline.
-func (j *job) knownBlocks() []plan.Trusted {
-	var known []plan.Trusted
+func (j *job) knownBlocks() []plan.EqualBlock {
+	var known []plan.EqualBlock
 	blocks := j.plan.Known.Blocks
-	first, _ := slices.BinarySearchFunc(blocks, j.unit.From, func(t plan.Trusted, leaf int) int {
-		from, _ := j.plan.Layout.BlockRange(t.Block)
+	first, _ := slices.BinarySearchFunc(blocks, j.unit.From, func(t plan.EqualBlock, leaf int) int {
+		from, _ := j.plan.Layout.ChunksOfBlock(t.Block)
 		return cmp.Compare(from, leaf)
 	})
 	for _, t := range blocks[first:] {
-		if _, to := j.plan.Layout.BlockRange(t.Block); to > j.unit.To {
+		if _, to := j.plan.Layout.ChunksOfBlock(t.Block); to > j.unit.To {
 			break
 		}
 		if len(t.Horizons) == len(j.nodes) {
@@ -75,13 +75,13 @@ func (j *job) knownBlocks() []plan.Trusted {
 }
 
 // prove asks every node about some blocks and adds to proven those that are as they were.
-func (j *job) prove(ctx context.Context, txs []plan.Tx, known []plan.Trusted, proven map[int]bool) error {
+func (j *job) prove(ctx context.Context, txs []plan.Tx, known []plan.EqualBlock, proven map[int]bool) error {
 	if len(known) == 0 {
 		return nil
 	}
 	ranges := make([]table.Range, len(known))
 	for i, t := range known {
-		ranges[i] = j.plan.Layout.Span(j.plan.Layout.BlockRange(t.Block))
+		ranges[i] = j.plan.Layout.KeyRange(j.plan.Layout.ChunksOfBlock(t.Block))
 	}
 	found := make([][]table.Freshness, len(txs))
 	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -92,7 +92,7 @@ func (j *job) prove(ctx context.Context, txs []plan.Tx, known []plan.Trusted, pr
 		return err
 	}
 	for i, t := range known {
-		now := plan.Trusted{Block: t.Block, Rows: t.Rows}
+		now := plan.EqualBlock{Block: t.Block, Rows: t.Rows}
 		unchanged := true
 		for node := range txs {
 			f := found[node][i]
@@ -103,7 +103,7 @@ func (j *job) prove(ctx context.Context, txs []plan.Tx, known []plan.Trusted, pr
 			proven[t.Block] = true
 			j.totals.AddEqual(t.Rows)
 			j.totals.Unchanged++
-			j.totals.Trusted = append(j.totals.Trusted, now)
+			j.totals.EqualBlocks = append(j.totals.EqualBlocks, now)
 		}
 	}
 	return nil
@@ -114,7 +114,7 @@ func (j *job) prove(ctx context.Context, txs []plan.Tx, known []plan.Trusted, pr
 func (j *job) trust(leaves []stretch, sums [][]table.Sum, horizons []int64) {
 	for i := 0; i < len(leaves); {
 		block := leaves[i].block
-		from, to := j.plan.Layout.BlockRange(block)
+		from, to := j.plan.Layout.ChunksOfBlock(block)
 		equal, first, rows := true, i, int64(0)
 		for ; i < len(leaves) && leaves[i].block == block; i++ {
 			rows += sums[0][i].Rows
@@ -123,7 +123,7 @@ func (j *job) trust(leaves []stretch, sums [][]table.Sum, horizons []int64) {
 			}
 		}
 		if equal && i-first == to-from {
-			j.totals.Trusted = append(j.totals.Trusted, plan.Trusted{Block: block, Rows: rows, Horizons: horizons})
+			j.totals.EqualBlocks = append(j.totals.EqualBlocks, plan.EqualBlock{Block: block, Rows: rows, Horizons: horizons})
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 func TestSampleBlocks_AsksAboutEveryBlockOnce(t *testing.T) {
 	for n, want := range map[int]int{0: 0, 1: 1, 2: 2, 3: 3, 4: 2, 15: 2, 16: 2, 19: 2, 21: 3, 50: 6, 1000: 125} {
-		known := make([]plan.Trusted, n)
+		known := make([]plan.EqualBlock, n)
 		for i := range known {
 			known[i].Block = i
 		}
@@ -20,8 +20,8 @@ func TestSampleBlocks_AsksAboutEveryBlockOnce(t *testing.T) {
 			t.Errorf("%d of %d blocks are asked about first, want %d", len(sample), n, want)
 		}
 		all := slices.Concat(sample, others)
-		slices.SortFunc(all, func(a, b plan.Trusted) int { return a.Block - b.Block })
-		if !slices.EqualFunc(all, known, func(a, b plan.Trusted) bool { return a.Block == b.Block }) {
+		slices.SortFunc(all, func(a, b plan.EqualBlock) int { return a.Block - b.Block })
+		if !slices.EqualFunc(all, known, func(a, b plan.EqualBlock) bool { return a.Block == b.Block }) {
 			t.Errorf("of %d blocks these are asked about: %v", n, all)
 		}
 	}
@@ -44,14 +44,14 @@ func TestProveBlocks_WhereFewAreAsTheyWereTheOthersAreDigestedUnasked(t *testing
 			s.finelyCut(400)
 			s.plan.Known = &plan.Known{}
 			for block := range 20 {
-				s.plan.Known.Blocks = append(s.plan.Known.Blocks, plan.Trusted{Block: block, Rows: 20, Horizons: []int64{40, 40}})
+				s.plan.Known.Blocks = append(s.plan.Known.Blocks, plan.EqualBlock{Block: block, Rows: 20, Horizons: []int64{40, 40}})
 			}
 			s.publish(t)
 			totals := s.do(t, s.unit(plan.PhaseCompare))
 			if nodes[0].asked != tt.asked || nodes[1].asked != tt.asked || totals.Unchanged != int64(tt.unchanged) {
 				t.Errorf("%d and %d blocks were asked about, %d are unchanged; want %d and %d", nodes[0].asked, nodes[1].asked, totals.Unchanged, tt.asked, tt.unchanged)
 			}
-			if totals.Keys != 400 || !slices.Equal(totals.RowsPerNode, []int64{400, 400}) || totals.Candidates != 0 || len(totals.Trusted) != 20 {
+			if totals.Keys != 400 || !slices.Equal(totals.RowsPerNode, []int64{400, 400}) || totals.Candidates != 0 || len(totals.EqualBlocks) != 20 {
 				t.Errorf("%+v", totals)
 			}
 		})

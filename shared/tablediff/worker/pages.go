@@ -71,7 +71,7 @@ func (j *job) sumPages(ctx context.Context, tx plan.Tx, node int, by table.Group
 	if kept == nil || err != nil {
 		return row, err
 	}
-	row.Stretches = kept.stretches(horizons)
+	row.PageRanges = kept.stretches(horizons)
 	if once, again := row.GroupedRows(), row.PageRangeRows(); once != again {
 		return row, fault.New(fault.Internal, "node %q counted %d rows and %d rows on the same pages", j.plan.Nodes[node], once, again)
 	}
@@ -85,15 +85,15 @@ func (j *job) keepsStretches() bool {
 
 // narrowScanned lists the leaves that a scan found to differ, or the few rows of the buckets that do.
 func (j *job) narrowScanned(ctx context.Context) error {
-	if len(j.unit.Buckets) > 0 && len(j.unit.Leaves) == 0 {
+	if len(j.unit.Buckets) > 0 && len(j.unit.Chunks) == 0 {
 		return j.narrowBuckets(ctx)
 	}
 	limit := listLimit(j.plan)
 	if j.plan.ByText {
 		limit = plan.MaxScanListed
 	}
-	differing := make([]compared, len(j.unit.Leaves))
-	for i, leaf := range j.unit.Leaves {
+	differing := make([]compared, len(j.unit.Chunks))
+	for i, leaf := range j.unit.Chunks {
 		differing[i] = compared{stretch: j.leaf(leaf), leaf: leaf, most: j.unit.Rows[i]}
 	}
 	return j.inGroups(differing, limit, func(group []compared) error { return j.narrowGroup(ctx, group, 2*limit) })
@@ -186,7 +186,7 @@ func (j *job) narrowBuckets(ctx context.Context) error {
 	layout := j.plan.Layout
 	blocks := make([]compared, layout.Blocks())
 	for block := range blocks {
-		blocks[block] = compared{stretch: stretch{Range: layout.Span(layout.BlockRange(block)), block: block}}
+		blocks[block] = compared{stretch: stretch{Range: layout.KeyRange(layout.ChunksOfBlock(block)), block: block}}
 	}
 	limit := 2 * j.plan.ScanListLimit()
 	var lists [][][]table.Listed

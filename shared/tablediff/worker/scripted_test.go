@@ -169,10 +169,10 @@ func (t *scriptedTx) Fingerprints(_ context.Context, s table.Source, ranges []ta
 func (t *scriptedTx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64) ([][]table.Listed, error) {
 	t.enter("ScanList")
 	layout := blockplan.Layout{Bounds: bounds}
-	lists := make([][]table.Listed, layout.Leaves())
+	lists := make([][]table.Listed, layout.Chunks())
 	for leaf := range lists {
 		if ranges == nil || slices.Contains(ranges, leaf) {
-			of, err := t.List(ctx, s, []table.Range{layout.Leaf(leaf)}, limit)
+			of, err := t.List(ctx, s, []table.Range{layout.Chunk(leaf)}, limit)
 			if err != nil {
 				return nil, err
 			}
@@ -265,8 +265,8 @@ func newStage(t *testing.T, store archive.Store, taskID string, nodes ...*script
 	p := &plan.Plan{
 		Format: plan.Format, TaskID: taskID, Strategy: plan.KeyRanges, Key: []string{"id"},
 		Columns:   []difffile.Column{{Name: "id", Type: "integer"}, {Name: "v", Type: "text"}},
-		Layout:    blockplan.Layout{Bounds: []table.Key{keyOf(100), keyOf(200)}, LeavesPerBlock: 2, BlocksPerBatch: 10},
-		BlockRows: 1000, LeafRows: 100, Workers: 1, MaxDiffRows: 1000, ConfirmDelay: time.Millisecond,
+		Layout:    blockplan.Layout{Bounds: []table.Key{keyOf(100), keyOf(200)}, ChunksPerBlock: 2, BlocksPerBatch: 10},
+		BlockRows: 1000, ChunkRows: 100, Workers: 1, MaxDiffRows: 1000, ConfirmDelay: time.Millisecond,
 	}
 	for i, n := range nodes {
 		n.name = "n" + strconv.Itoa(i+1)
@@ -289,7 +289,7 @@ func (s *stage) publish(t *testing.T) {
 }
 
 func (s *stage) unit(phase string) plan.Unit {
-	u := plan.Unit{TaskID: s.plan.TaskID, PlanHash: s.plan.Hash(), Phase: phase, To: s.plan.Layout.Leaves()}
+	u := plan.Unit{TaskID: s.plan.TaskID, PlanHash: s.plan.Hash(), Phase: phase, To: s.plan.Layout.Chunks()}
 	if phase == plan.PhaseConfirm {
 		u.Before = make([]int64, len(s.plan.Pairs()))
 	}
