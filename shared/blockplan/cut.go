@@ -16,8 +16,8 @@ type Sample struct {
 // many more than leafRows rows. weights says how many rows a sample of each node stands for. A node's sample cuts where
 // that node's own rows since the last cut are enough: the samples of equal nodes then do not cut each other's ranges,
 // and rows that one node alone has fall into ranges of the usual size too.
-func Cut(samples []Sample, weights []float64, leafRows int64) []int {
-	enough := float64(leafRows) * 0.999
+func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
+	enough := float64(chunkRows) * 0.999
 	order := byRank(samples)
 	held := make([]float64, len(weights))
 	var cuts []int

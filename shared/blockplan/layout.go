@@ -46,7 +46,7 @@ func (l Layout) ChunksOfBatch(i int) (from, to int) {
 }
 
 // Block gives the block a leaf belongs to.
-func (l Layout) BlockOf(leaf int) int { return leaf / l.ChunksPerBlock }
+func (l Layout) BlockOf(chunk int) int { return chunk / l.ChunksPerBlock }
 
 // BlockRange gives the leaves of one block: from up to, not including, to.
 func (l Layout) ChunksOfBlock(block int) (from, to int) {

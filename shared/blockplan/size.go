@@ -26,9 +26,9 @@ type Size struct {
 // SizeFor chooses the sizes for a table of about rows rows (on the node that has the most).
 func SizeFor(rows, blockRows int64) Size {
 	blockRows = max(blockRows, (rows+MaxBlocks-1)/MaxBlocks)
-	leafRows := max(blockRows/chunksPerBlock, rows/maxChunks, minChunkRows)
-	leafRows = min(leafRows, blockRows)
-	return Size{BlockRows: blockRows, ChunkRows: leafRows, ChunksPerBlock: int(max(1, blockRows/leafRows))}
+	chunkRows := max(blockRows/chunksPerBlock, rows/maxChunks, minChunkRows)
+	chunkRows = min(chunkRows, blockRows)
+	return Size{BlockRows: blockRows, ChunkRows: chunkRows, ChunksPerBlock: int(max(1, blockRows/chunkRows))}
 }
 
 // Buckets gives into how many buckets of their keys' hash so many rows are divided: a power of two.

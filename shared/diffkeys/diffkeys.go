@@ -17,7 +17,7 @@ type Options struct {
 	// Pairs says whether the rows of a pair count; nil: all do.
 	Pairs func(difffile.Pair) bool
 	// Respell, if set, gives for each key the text it shall go by; two that get the same text are one key.
-	Respell func([]table.Key) ([]table.Key, error)
+	Canonical func([]table.Key) ([]table.Key, error)
 	// Rank gives each key's place in key order; keys that are equal to the server have the same.
 	Rank func([]table.Key) ([]int, error)
 	// Spool takes what does not fit into memory.
@@ -88,7 +88,7 @@ func Collect(ctx context.Context, doc *difffile.Reader, o Options) (*Keys, error
 type collector struct {
 	keys  *Keys
 	at    []int // places of the key columns in a row
-	chunk []table.Key
+	buffer []table.Key
 	bytes int
 	seen  *seen      // of the chunk
 	run   *runWriter // the run that the next chunk may go on with
@@ -126,16 +126,16 @@ func places(columns []difffile.Column, key []string) ([]int, error) {
 }
 
 func (c *collector) add(ctx context.Context, key table.Key) error {
-	if c.seen.has(c.chunk, key) {
+	if c.seen.has(c.buffer, key) {
 		return nil
 	}
-	if len(c.chunk) >= c.keys.o.limits.chunkKeys || c.bytes >= c.keys.o.limits.chunkBytes {
+	if len(c.buffer) >= c.keys.o.limits.chunkKeys || c.bytes >= c.keys.o.limits.chunkBytes {
 		if err := c.spill(ctx); err != nil {
 			return err
 		}
 	}
-	c.seen.add(len(c.chunk))
-	c.chunk = append(c.chunk, key)
+	c.seen.add(len(c.buffer))
+	c.buffer = append(c.buffer, key)
 	c.bytes += key.Len()
 	return nil
 }
@@ -148,18 +148,18 @@ func (c *collector) finish(ctx context.Context) error {
 		}
 		return c.seal(ctx)
 	}
-	sorted, err := c.keys.sort(c.chunk)
+	sorted, err := c.keys.sort(c.buffer)
 	c.keys.memory = sorted
 	return err
 }
 
 // spill writes the chunk: behind the run before if all of it comes after that, else as the beginning of a new one.
 func (c *collector) spill(ctx context.Context) error {
-	sorted, err := c.keys.sort(c.chunk)
+	sorted, err := c.keys.sort(c.buffer)
 	if err != nil {
 		return err
 	}
-	c.chunk, c.bytes = c.chunk[:0], 0
+	c.buffer, c.bytes = c.buffer[:0], 0
 	c.seen.clear()
 	if len(sorted) == 0 {
 		return nil

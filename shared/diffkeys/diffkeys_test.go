@@ -194,7 +194,7 @@ func TestKeys_OfSeveralColumnsAreNotConfused(t *testing.T) {
 
 func TestKeys_GoByTheSpellingTheyAreGiven(t *testing.T) {
 	o := options(newSpool())
-	o.Respell = func(keys []table.Key) ([]table.Key, error) {
+	o.Canonical = func(keys []table.Key) ([]table.Key, error) {
 		respelt := make([]table.Key, len(keys))
 		for i, key := range keys {
 			respelt[i] = table.Key{strings.TrimSuffix(key[0], "!")}

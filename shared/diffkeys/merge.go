@@ -69,7 +69,7 @@ func (k *Keys) join(ctx context.Context, some []int) (int, error) {
 
 // merge gives the keys of some runs in key order, each once.
 func (k *Keys) merge(ctx context.Context, runs []int, fn func(table.Key) error) error {
-	var heads []*head
+	var heads []*runHead
 	defer func() {
 		for _, h := range heads {
 			h.Close()
@@ -95,7 +95,7 @@ func (k *Keys) merge(ctx context.Context, runs []int, fn func(table.Key) error) 
 		if left == 0 {
 			return nil
 		}
-		if err := k.round(heads, left, fn); err != nil {
+		if err := k.emitRound(heads, left, fn); err != nil {
 			return err
 		}
 	}
@@ -103,7 +103,7 @@ func (k *Keys) merge(ctx context.Context, runs []int, fn func(table.Key) error) 
 
 // round gives all keys up to the smallest of those that end a head which goes on: none of the keys not read yet can be
 // among them.
-func (k *Keys) round(heads []*head, left int, fn func(table.Key) error) error {
+func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) error {
 	ranks, err := k.rankHeads(heads, left)
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (k *Keys) round(heads []*head, left int, fn func(table.Key) error) error {
 }
 
 // rankHeads gives the ranks of the keys of each head among those of all. Where only one has any, they are in order.
-func (k *Keys) rankHeads(heads []*head, left int) ([][]int, error) {
+func (k *Keys) rankHeads(heads []*runHead, left int) ([][]int, error) {
 	ranks := make([][]int, len(heads))
 	if left == 1 {
 		for i, h := range heads {
@@ -161,7 +161,7 @@ func (k *Keys) rankHeads(heads []*head, left int) ([][]int, error) {
 }
 
 // distinct gives the different texts among the heads' keys, and the place of each.
-func distinct(heads []*head) (all []table.Key, at map[string]int) {
+func distinct(heads []*runHead) (all []table.Key, at map[string]int) {
 	at = map[string]int{}
 	for _, h := range heads {
 		for _, key := range h.keys {

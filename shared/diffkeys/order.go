@@ -9,7 +9,7 @@ import (
 
 // sort gives keys in key order, each once.
 func (k *Keys) sort(keys []table.Key) ([]table.Key, error) {
-	keys, err := k.respell(keys)
+	keys, err := k.canonical(keys)
 	if err != nil {
 		return nil, err
 	}
@@ -35,11 +35,11 @@ func inOrder(keys []table.Key, ranks []int) []table.Key {
 	return sorted
 }
 
-func (k *Keys) respell(keys []table.Key) ([]table.Key, error) {
-	if k.o.Respell == nil || len(keys) == 0 {
+func (k *Keys) canonical(keys []table.Key) ([]table.Key, error) {
+	if k.o.Canonical == nil || len(keys) == 0 {
 		return keys, nil
 	}
-	respelt, err := k.o.Respell(keys)
+	respelt, err := k.o.Canonical(keys)
 	if err == nil && len(respelt) != len(keys) {
 		err = fault.New(fault.Internal, "%d of %d keys were spelt", len(respelt), len(keys))
 	}

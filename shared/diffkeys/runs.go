@@ -51,19 +51,19 @@ func (w *runWriter) abort() {
 }
 
 // head is what was read ahead of a run: keys in order, each once.
-type head struct {
+type runHead struct {
 	RunReader
 	keys []table.Key
 	more bool // there may be keys that were not read yet
 }
 
-func (k *Keys) open(ctx context.Context, run int) (*head, error) {
+func (k *Keys) open(ctx context.Context, run int) (*runHead, error) {
 	r, err := k.o.Spool.Open(ctx, run)
-	return &head{RunReader: r, more: true}, err
+	return &runHead{RunReader: r, more: true}, err
 }
 
 // fill reads ahead, up to the limits and at least one key.
-func (h *head) fill(limit limits) error {
+func (h *runHead) fill(limit limits) error {
 	bytes := 0
 	for _, key := range h.keys {
 		bytes += size(key)

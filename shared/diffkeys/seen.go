@@ -12,7 +12,7 @@ import (
 type seen struct {
 	seed  maphash.Seed
 	at    map[uint64]int32 // by the hash of a key's text, its place in the chunk
-	after int              // the place behind the latest known key
+	next int              // the place behind the latest known key
 	hash  uint64           // of the key that was asked for last
 }
 
@@ -20,8 +20,8 @@ func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), at: map[uint64]int
 
 // has says whether the chunk has a key.
 func (s *seen) has(chunk []table.Key, key table.Key) bool {
-	if s.after < len(chunk) && chunk[s.after].Equal(key) {
-		s.after++
+	if s.next < len(chunk) && chunk[s.next].Equal(key) {
+		s.next++
 		return true
 	}
 	s.hash = s.sum(key)
@@ -29,7 +29,7 @@ func (s *seen) has(chunk []table.Key, key table.Key) bool {
 	if !ok || !chunk[place].Equal(key) {
 		return false
 	}
-	s.after = int(place) + 1
+	s.next = int(place) + 1
 	return true
 }
 
@@ -38,7 +38,7 @@ func (s *seen) add(place int) { s.at[s.hash] = int32(place) }
 
 func (s *seen) clear() {
 	clear(s.at)
-	s.after = 0
+	s.next = 0
 }
 
 // sum is the hash of a key. Texts of PostgreSQL's contain no NUL.

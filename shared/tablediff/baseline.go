@@ -60,9 +60,9 @@ func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 	readings := make([]reading, len(p.Sources))
 	for i, s := range p.Sources {
 		readings[i] = reading{s.Relation, s.Less, s.AtLeast, s.Key, s.KeyType, s.KeyEqual, s.Order, s.OrderType, s.Collate, s.Columns, nil}
-		for _, leaf := range s.Leaves {
+		for _, partition := range s.Leaves {
 			if p.Strategy == plan.Pages {
-				readings[i].Leaves = append(readings[i].Leaves, leaf.Relation)
+				readings[i].Leaves = append(readings[i].Leaves, partition.Relation)
 			}
 		}
 	}
@@ -80,7 +80,7 @@ func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 // was done.
 func (r *run) storeBaseline(ctx context.Context) error {
 	p := r.plan
-	if !r.settled {
+	if !r.factsUnchanged {
 		return nil
 	}
 	settings, err := hashSettings(p, r.job.Request.BlockRows)
@@ -99,7 +99,7 @@ func (r *run) storeBaseline(ctx context.Context) error {
 	}
 	if p.Grid > 0 {
 		b.Layout = blockplan.Layout{}
-		b.Pages = &PagesBaseline{Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, PageRanges: r.stretches}
+		b.Pages = &PagesBaseline{Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, PageRanges: r.pageRanges}
 	}
 	// A unit names those it proved before those it compared.
 	slices.SortFunc(b.Blocks, func(x, y plan.EqualBlock) int { return cmp.Compare(x.Block, y.Block) })
@@ -203,13 +203,13 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 			return err
 		}
 		if b != nil {
-			why = b.unfit(p, settings)
+			why = b.mismatch(p, settings)
 			switch {
 			case why != "":
 			case p.Strategy == plan.Pages:
 				by.reusePages(b)
 			default:
-				why, err = r.reuse(ctx, by, b)
+				why, err = r.reuseLayout(ctx, by, b)
 			}
 		}
 		if err != nil {
@@ -223,7 +223,7 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 }
 
 // unfit says why a baseline proves nothing for a plan, "" if it does.
-func (b *Baseline) unfit(p *plan.Plan, settings string) string {
+func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 	if b.Settings != settings || len(b.Facts) != len(p.Nodes) {
 		return "task " + b.TaskID + " compared something else, or its baseline cannot be read"
 	}
@@ -257,11 +257,11 @@ func (p *planner) reusePages(b *Baseline) {
 
 // reuse gives a plan the boundaries of a baseline. The last block of a table that grows at its end is divided anew; of one
 // that has grown elsewhere, everything.
-func (r *run) reuse(ctx context.Context, by *planner, b *Baseline) (why string, err error) {
+func (r *run) reuseLayout(ctx context.Context, by *planner, b *Baseline) (why string, err error) {
 	p, layout, blocks := by.plan, b.Layout, b.Blocks
 	per := layout.ChunksPerBlock
 	last := layout.Blocks() - 1
-	tail, err := r.after(ctx, p, layout.Bounds[:last*per])
+	tail, err := r.boundsAfter(ctx, p, layout.Bounds[:last*per])
 	if err != nil {
 		return "", err
 	}
@@ -274,14 +274,14 @@ func (r *run) reuse(ctx context.Context, by *planner, b *Baseline) (why string, 
 	}
 	layout.BlocksPerBatch = blockplan.BlocksPerBatch(layout.Blocks(), r.job.Request.BatchSize, p.Workers)
 	p.Layout, p.Known = layout, &plan.Known{TaskID: b.TaskID, Blocks: blocks}
-	if p.Known.Whole = by.wholly(b); p.Known.Whole != nil {
+	if p.Known.Whole = by.wholeTable(b); p.Known.Whole != nil {
 		by.divideScans()
 	}
 	return "", nil
 }
 
 // after gives the plan's own boundaries behind the last of these.
-func (r *run) after(ctx context.Context, p *plan.Plan, bounds []table.Key) ([]table.Key, error) {
+func (r *run) boundsAfter(ctx context.Context, p *plan.Plan, bounds []table.Key) ([]table.Key, error) {
 	if len(bounds) == 0 || len(p.Layout.Bounds) == 0 {
 		return p.Layout.Bounds, nil
 	}

@@ -20,14 +20,14 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 	case rows <= r.plan.ScanListLimit():
 		r.compareListed(differing, equal)
 	case len(differing) <= r.plan.Buckets/2:
-		if err := r.scanLeaves(ctx, differing); err != nil {
+		if err := r.scanChunks(ctx, differing); err != nil {
 			return err
 		}
 		r.equal.Add(equal)
 	case r.plan.ByText: // no index follows the order of the leaves
-		return r.scanLeaves(ctx, nil)
+		return r.scanChunks(ctx, nil)
 	default:
-		r.expect(sums, true)
+		r.expectListed(sums, true)
 		r.compares = r.batches()
 		for i := range r.compares {
 			r.compares[i].Dense = true
@@ -47,7 +47,7 @@ func (r *run) compareListed(buckets []int, equal plan.Totals) {
 func differingBuckets(sums [][]table.Sum) (differing []int, rows int64, equal plan.Totals) {
 	equal.RowsPerNode = make([]int64, len(sums))
 	for bucket := range sums[0] {
-		most, same := across(sums, bucket)
+		most, same := compareGroup(sums, bucket)
 		if same {
 			equal.AddEqual(most)
 			continue

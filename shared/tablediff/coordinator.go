@@ -56,24 +56,24 @@ func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progres
 // run is the state of one Run.
 type run struct {
 	*Coordinator
-	job       Job
-	started   time.Time
-	plan      *plan.Plan
-	progress  *progress
-	told      atomic.Bool // a compare unit is done
-	dense     atomic.Bool // most leaves of the latest one differed
-	timings   timings
-	equal     plan.Totals        // of leaves that the scan found equal
-	several   bool               // not all units of a pass have read the same snapshot
-	listed    keyList            // of a rerun
-	settled   bool               // what a baseline depends on is as it was when the run was planned
-	expected  []table.Sum        // per node: what is listed by the index was seen on its pages to hold; nil: nothing is
-	stretches [][]plan.PageRange // per node, in the order of its pages: what a baseline keeps of the pages strategy
-	unchanged int64              // stretches that hold what they held at the baseline
-	proven    *plan.Totals       // of the whole table, if it is as it was at the baseline
-	compares  []plan.Unit
-	compared  []plan.Totals
-	confirmed []plan.Totals // zero where there was no candidate
+	job               Job
+	started           time.Time
+	plan              *plan.Plan
+	progress          *progress
+	anyUnitDone       atomic.Bool // a compare unit is done
+	mostDiffer        atomic.Bool // most leaves of the latest one differed
+	timings           timings
+	equal             plan.Totals        // of leaves that the scan found equal
+	multipleSnapshots bool               // not all units of a pass have read the same snapshot
+	keyList           keyList            // of a rerun
+	factsUnchanged    bool               // what a baseline depends on is as it was when the run was planned
+	expectedSums      []table.Sum        // per node: what is listed by the index was seen on its pages to hold; nil: nothing is
+	pageRanges        [][]plan.PageRange // per node, in the order of its pages: what a baseline keeps of the pages strategy
+	unchangedRanges   int64              // stretches that hold what they held at the baseline
+	unchangedTable    *plan.Totals       // of the whole table, if it is as it was at the baseline
+	compares          []plan.Unit
+	compared          []plan.Totals
+	confirmed         []plan.Totals // zero where there was no candidate
 }
 
 // makePlan reads the stored plan, or makes and stores one.
@@ -82,7 +82,7 @@ func (r *run) makePlan(ctx context.Context) error {
 	r.progress.phase(plan.PhasePlan)
 	p, err := plan.Load(ctx, r.Store, r.job.TaskID)
 	if errors.Is(err, archive.ErrNotFound) {
-		err = r.persist(ctx, duringPlanning(), "planning", func() error {
+		err = r.retry(ctx, planningPolicy(), "planning", func() error {
 			p, err = r.newPlan(ctx)
 			return err
 		})
@@ -126,7 +126,7 @@ func (r *run) scan(ctx context.Context) error {
 	case r.plan.Buckets > 0:
 		return r.scanBuckets(ctx, nil)
 	}
-	return r.scanLeaves(ctx, nil)
+	return r.scanChunks(ctx, nil)
 }
 
 // scanRanges has all batches compared, unless the whole table is as it was.
@@ -134,7 +134,7 @@ func (r *run) scanRanges(ctx context.Context) error {
 	if r.plan.Known != nil && r.plan.Known.Whole != nil && r.LocalWorker != nil {
 		defer r.timings.measure(plan.PhaseCompare)()
 		r.progress.phase(plan.PhaseCompare)
-		if err := r.proveWhole(ctx); err != nil || r.proven != nil {
+		if err := r.findUnchangedTable(ctx); err != nil || r.unchangedTable != nil {
 			return err
 		}
 	}
@@ -153,10 +153,10 @@ func (r *run) batches() []plan.Unit {
 }
 
 // scanLeaves digests the rows of these buckets, or all, by leaf, and has the leaves narrowed that differ.
-func (r *run) scanLeaves(ctx context.Context, buckets []int) error {
+func (r *run) scanChunks(ctx context.Context, buckets []int) error {
 	sums, err := r.scanPages(ctx, plan.PhaseScan, r.plan.Layout.Chunks(), buckets)
 	if err == nil {
-		r.expect(sums, false)
+		r.expectListed(sums, false)
 		r.compares, r.equal = narrowingUnits(r.plan, sums, buckets, listedPerUnit(r.plan))
 	}
 	return err
@@ -168,10 +168,10 @@ func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets [
 	if err != nil {
 		return nil, err
 	}
-	if r.plan.Grid > 0 && r.plan.Known == nil && r.stretches == nil {
-		r.stretches = make([][]plan.PageRange, len(r.plan.Nodes))
+	if r.plan.Grid > 0 && r.plan.Known == nil && r.pageRanges == nil {
+		r.pageRanges = make([][]plan.PageRange, len(r.plan.Nodes))
 	}
-	return combineScans(ctx, r.Store, len(r.plan.Nodes), groups, units, r.keepStretches)
+	return combineScans(ctx, r.Store, len(r.plan.Nodes), groups, units, r.keepPageRanges)
 }
 
 // scanUnits has a unit done for each share of the pages, and gives these units.
@@ -184,7 +184,7 @@ func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]pla
 	if r.LocalWorker != nil {
 		defer r.LocalWorker.Share(r.plan.TaskID)()
 	}
-	totals, err := r.do(ctx, phase, units, func(t plan.Totals, done, total int) {
+	totals, err := r.doUnits(ctx, phase, units, func(t plan.Totals, done, total int) {
 		switch {
 		case phase == plan.PhaseAges: // how many rows that makes is known in the end
 			r.progress.phase(plan.PhaseCompare)
@@ -195,7 +195,7 @@ func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]pla
 	if err != nil {
 		return nil, err
 	}
-	r.several = r.several || slices.ContainsFunc(totals, func(t plan.Totals) bool { return t.Snapshot != totals[0].Snapshot })
+	r.multipleSnapshots = r.multipleSnapshots || slices.ContainsFunc(totals, func(t plan.Totals) bool { return t.Snapshot != totals[0].Snapshot })
 	return units, nil
 }
 
@@ -213,8 +213,8 @@ func listedPerUnit(p *plan.Plan) int64 {
 
 // compare digests all leaves, or narrows those that the scan found to differ.
 func (r *run) compare(ctx context.Context) (err error) {
-	if r.proven != nil {
-		r.compared = []plan.Totals{*r.proven}
+	if r.unchangedTable != nil {
+		r.compared = []plan.Totals{*r.unchangedTable}
 		return nil
 	}
 	narrowing := r.plan.Strategy == plan.Pages
@@ -224,9 +224,9 @@ func (r *run) compare(ctx context.Context) (err error) {
 	}
 	defer r.timings.measure(phase)()
 	r.progress.phase(phase)
-	r.compared, err = r.do(ctx, plan.PhaseCompare, r.compares, func(t plan.Totals, _, _ int) {
-		r.dense.Store(t.IsDense(r.plan))
-		r.told.Store(true)
+	r.compared, err = r.doUnits(ctx, plan.PhaseCompare, r.compares, func(t plan.Totals, _, _ int) {
+		r.mostDiffer.Store(t.IsDense(r.plan))
+		r.anyUnitDone.Store(true)
 		if !narrowing {
 			r.progress.compared(t, r.plan.Layout.BlockOf(t.To-1)-r.plan.Layout.BlockOf(t.From)+1)
 		}
@@ -247,7 +247,7 @@ func (r *run) confirm(ctx context.Context) error {
 	if err := pause(ctx, r.plan.ConfirmDelay); err != nil {
 		return err
 	}
-	totals, err := r.do(ctx, plan.PhaseConfirm, units, func(t plan.Totals, _, _ int) {
+	totals, err := r.doUnits(ctx, plan.PhaseConfirm, units, func(t plan.Totals, _, _ int) {
 		if t.WithoutDigest > 0 {
 			r.progress.compared(t, 0)
 			r.progress.mismatched(min(t.WithoutDigest, t.Mismatched))
@@ -279,13 +279,13 @@ func (r *run) confirmUnits() (units []plan.Unit, at []int) {
 }
 
 // do has units done, those that have no part yet, and gives the totals of all.
-func (r *run) do(ctx context.Context, phase string, units []plan.Unit, done func(t plan.Totals, done, total int)) ([]plan.Totals, error) {
+func (r *run) doUnits(ctx context.Context, phase string, units []plan.Unit, done func(t plan.Totals, done, total int)) ([]plan.Totals, error) {
 	stored, err := r.storedParts(ctx, phase)
 	if err != nil {
 		return nil, err
 	}
 	count := counter{total: len(units), done: done}
-	return fanout.Map(ctx, r.plan.Workers+r.ahead(), units, func(ctx context.Context, u plan.Unit) (plan.Totals, error) {
+	return fanout.Map(ctx, r.plan.Workers+r.extraUnits(), units, func(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 		var totals plan.Totals
 		var err error
 		if stored[u.PartKey()] {
@@ -306,16 +306,16 @@ func (r *run) hint(u *plan.Unit) {
 	switch {
 	case u.Phase != plan.PhaseCompare || r.plan.Known != nil:
 	case r.plan.Strategy == plan.KeyRanges:
-		u.Dense, u.Probe = r.dense.Load(), !r.told.Load()
+		u.Dense, u.Probe = r.mostDiffer.Load(), !r.anyUnitDone.Load()
 	case r.plan.Strategy == plan.Keys:
-		atOnce := r.plan.ConfirmDelay == 0 && !r.plan.ByText && r.listed.Keys <= r.plan.MaxDiffRows
-		u.Probe = atOnce && (r.dense.Load() || !r.told.Load())
+		atOnce := r.plan.ConfirmDelay == 0 && !r.plan.ByText && r.keyList.Keys <= r.plan.MaxDiffRows
+		u.Probe = atOnce && (r.mostDiffer.Load() || !r.anyUnitDone.Load())
 	}
 }
 
 // ahead is how many units are under way beyond the workers: those that are all done in one process wait there until the nodes
 // are free, so that these never wait for a part to be written.
-func (r *run) ahead() int {
+func (r *run) extraUnits() int {
 	if r.LocalWorker != nil {
 		return 1
 	}
@@ -333,15 +333,15 @@ func (r *run) storedParts(ctx context.Context, phase string) (map[string]bool, e
 
 // invoke has one unit done.
 func (r *run) invoke(ctx context.Context, u plan.Unit) (totals plan.Totals, err error) {
-	err = r.persist(ctx, r.withUnits(), "unit "+u.Phase+"-"+u.Name(), func() error {
-		totals, err = r.attempt(ctx, u)
+	err = r.retry(ctx, r.unitPolicy(), "unit "+u.Phase+"-"+u.Name(), func() error {
+		totals, err = r.invokeOnce(ctx, u)
 		return err
 	})
 	return totals, r.plan.Locate(err, u)
 }
 
 // attempt has one unit done. Whatever the answer says, what is stored counts.
-func (r *run) attempt(ctx context.Context, u plan.Unit) (plan.Totals, error) {
+func (r *run) invokeOnce(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	if _, err := r.Invoker.Invoke(ctx, u); err != nil {
 		return plan.Totals{}, err
 	}

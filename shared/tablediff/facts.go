@@ -73,7 +73,7 @@ func (r *run) checkFacts(ctx context.Context) error {
 		return nil
 	}
 	defer r.timings.measure(plan.PhaseMerge)()
-	return r.persist(ctx, r.withUnits(), "check of the facts", func() error {
+	return r.retry(ctx, r.unitPolicy(), "check of the facts", func() error {
 		nodes, err := plan.OpenNodes(ctx, r.Nodes, r.plan)
 		if err != nil {
 			return err
@@ -86,7 +86,7 @@ func (r *run) checkFacts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.settled = true
+		r.factsUnchanged = true
 		for i, facts := range now {
 			changed := changedFacts(r.plan.Facts[i].Values, facts.Values)
 			if selections != nil && selections[i] != r.plan.Selections[i] {
@@ -95,7 +95,7 @@ func (r *run) checkFacts(ctx context.Context) error {
 			if len(changed) == 0 && facts.Unproven == "" {
 				continue
 			}
-			r.settled = false
+			r.factsUnchanged = false
 			if r.plan.Known != nil {
 				return fault.New(fault.Conflict, "node %q changed while it was compared with a baseline, start the comparison again: %s", r.plan.Nodes[i], append(changed, facts.Unproven)[0])
 			}

@@ -16,11 +16,11 @@ func TestHint_TellsAUnitWhatThoseBeforeItHaveFound(t *testing.T) {
 	if dense, probe := ask(plan.PhaseCompare); dense || !probe {
 		t.Errorf("the first unit is told dense %v, probe %v", dense, probe)
 	}
-	r.told.Store(true)
+	r.anyUnitDone.Store(true)
 	if dense, probe := ask(plan.PhaseCompare); dense || probe {
 		t.Errorf("after one that found little a unit is told dense %v, probe %v", dense, probe)
 	}
-	r.dense.Store(true)
+	r.mostDiffer.Store(true)
 	if dense, probe := ask(plan.PhaseCompare); !dense || probe {
 		t.Errorf("after one that found much a unit is told dense %v, probe %v", dense, probe)
 	}
@@ -49,9 +49,9 @@ func TestHint_HasAUnitOfARerunTryWhereMostKeysStillDiffer(t *testing.T) {
 	}
 	for _, tt := range tests {
 		tt.plan.Strategy = plan.Keys
-		r := &run{plan: &tt.plan, listed: keyList{Keys: 10}}
-		r.told.Store(tt.told)
-		r.dense.Store(tt.dense)
+		r := &run{plan: &tt.plan, keyList: keyList{Keys: 10}}
+		r.anyUnitDone.Store(tt.told)
+		r.mostDiffer.Store(tt.dense)
 		u := plan.Unit{Phase: plan.PhaseCompare}
 		if r.hint(&u); u.Probe != tt.want || u.Dense {
 			t.Errorf("%s: probe %v, dense %v", tt.name, u.Probe, u.Dense)

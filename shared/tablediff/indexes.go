@@ -31,12 +31,12 @@ func (r *run) checkIndexes(ctx context.Context) error {
 		return err
 	}
 	return fanout.Each(ctx, len(nodes), slices.Values(fanout.Indexes(len(nodes))), func(ctx context.Context, node int) error {
-		absent, counted := r.absentOn(node), r.isCounted(node)
-		listed := r.isListedOtherwise(node)
+		absent, counted := r.absentKeys(node), r.countsRows(node)
+		listed := r.listedDiffers(node)
 		if len(absent) == 0 && !counted && !listed || r.plan.Sources[node].Unindexed {
 			return nil
 		}
-		return r.persist(ctx, r.withUnits(), "check of an index", func() error {
+		return r.retry(ctx, r.unitPolicy(), "check of an index", func() error {
 			tx, err := nodes[node].Begin(ctx, r.plan.Sources[node].Access())
 			if err != nil {
 				return err
@@ -58,20 +58,20 @@ func (r *run) checkIndex(ctx context.Context, tx plan.Tx, node int, absent []tab
 		if err != nil {
 			return err
 		}
-		listed = rows != r.rowsOf(node)
+		listed = rows != r.rowsRead(node)
 	}
 	if !listed { // else rows were written meanwhile, or the index is damaged
 		return nil
 	}
 	ranges := make([]table.Range, r.plan.Layout.Chunks())
-	for leaf := range ranges {
-		ranges[leaf] = r.plan.Layout.Chunk(leaf)
+	for chunk := range ranges {
+		ranges[chunk] = r.plan.Layout.Chunk(chunk)
 	}
 	return tx.CheckIndex(ctx, source, ranges)
 }
 
 // absentOn returns keys that a node has no row of by its index, though some node has or had one.
-func (r *run) absentOn(node int) []table.Key {
+func (r *run) absentKeys(node int) []table.Key {
 	var keys []table.Key
 	for _, t := range slices.Concat(r.compared, r.confirmed) {
 		if node < len(t.Absent) {
@@ -83,20 +83,20 @@ func (r *run) absentOn(node int) []table.Key {
 
 // isCounted reports whether the rows that a node was read to have by ranges are to be counted without
 // the index.
-func (r *run) isCounted(node int) bool {
-	if r.plan.Strategy != plan.KeyRanges || r.proven != nil {
+func (r *run) countsRows(node int) bool {
+	if r.plan.Strategy != plan.KeyRanges || r.unchangedTable != nil {
 		return false
 	}
 	estimate, most := r.plan.RowEstimate, int64(0)
 	for i := range r.plan.Nodes {
-		most = max(most, r.rowsOf(i))
+		most = max(most, r.rowsRead(i))
 	}
 	off := max(estimate-most, most-estimate)
 	return r.plan.Sources[node].Unversioned || estimate <= countedRows || off > estimate/estimateShare
 }
 
 // rowsOf returns how many rows of a node were read in the first pass.
-func (r *run) rowsOf(node int) int64 {
+func (r *run) rowsRead(node int) int64 {
 	rows := int64(0)
 	for _, t := range r.compared {
 		rows += t.RowsPerNode[node]
@@ -106,8 +106,8 @@ func (r *run) rowsOf(node int) int64 {
 
 // isListedOtherwise reports whether the rows that a node listed by its index are not those that its
 // pages were seen to hold.
-func (r *run) isListedOtherwise(node int) bool {
-	if r.expected == nil {
+func (r *run) listedDiffers(node int) bool {
+	if r.expectedSums == nil {
 		return false
 	}
 	var listed table.Sum
@@ -116,21 +116,21 @@ func (r *run) isListedOtherwise(node int) bool {
 			listed = listed.Add(t.Listed[node])
 		}
 	}
-	return listed != r.expected[node]
+	return listed != r.expectedSums[node]
 }
 
 // expect notes what the groups that differ were seen to hold, which are now listed by the index.
-func (r *run) expect(sums [][]table.Sum, all bool) {
+func (r *run) expectListed(sums [][]table.Sum, all bool) {
 	if r.plan.ByText {
 		return
 	}
-	r.expected = make([]table.Sum, len(sums))
+	r.expectedSums = make([]table.Sum, len(sums))
 	for group := range sums[0] {
-		if _, same := across(sums, group); same && !all {
+		if _, same := compareGroup(sums, group); same && !all {
 			continue
 		}
 		for node := range sums {
-			r.expected[node] = r.expected[node].Add(sums[node][group])
+			r.expectedSums[node] = r.expectedSums[node].Add(sums[node][group])
 		}
 	}
 }

@@ -33,23 +33,23 @@ func (r *run) listKeys(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseKeys)()
 	r.progress.phase(plan.PhaseKeys)
 	done := r.unit(plan.PhaseKeyList, 0)
-	err := part.ReadTotals(ctx, r.Store, done.PartKey(), done.PartHeader(), &r.listed)
+	err := part.ReadTotals(ctx, r.Store, done.PartKey(), done.PartHeader(), &r.keyList)
 	if errors.Is(err, archive.ErrNotFound) {
-		err = r.persist(ctx, r.withUnits(), "listing of keys", func() (err error) {
-			if r.listed, err = r.writeKeys(ctx); err != nil {
+		err = r.retry(ctx, r.unitPolicy(), "listing of keys", func() (err error) {
+			if r.keyList, err = r.writeKeys(ctx); err != nil {
 				return err
 			}
-			return seal(ctx, r.Store, done, r.listed)
+			return storeTotals(ctx, r.Store, done, r.keyList)
 		})
 	}
 	if err != nil {
 		return err
 	}
-	r.progress.listed(r.listed, len(r.plan.Nodes))
+	r.progress.listed(r.keyList, len(r.plan.Nodes))
 	size := r.plan.Layout.BlocksPerBatch
-	for from := 0; from < r.listed.Blocks; from += size {
+	for from := 0; from < r.keyList.Blocks; from += size {
 		u := r.unit(plan.PhaseCompare, from/size)
-		u.From, u.To = from, min(from+size, r.listed.Blocks)
+		u.From, u.To = from, min(from+size, r.keyList.Blocks)
 		r.compares = append(r.compares, u)
 	}
 	return nil
@@ -69,7 +69,7 @@ func (r *run) writeKeys(ctx context.Context) (keyList, error) {
 	defer d.Close()
 	order := keyOrder{plan: r.plan, nodes: nodes}
 	keys, err := diffkeys.Collect(ctx, d.Reader, diffkeys.Options{
-		Columns: r.plan.Key, Rank: order.rank(ctx), Respell: order.respell(ctx),
+		Columns: r.plan.Key, Rank: order.rank(ctx), Canonical: order.canonicalKeys(ctx),
 		Spool: diffarchive.NewSpool(r.Store, r.plan.TaskID),
 	})
 	if err != nil {
@@ -152,7 +152,7 @@ func (w *keyWriter) abort() {
 }
 
 // seal stores a part that has only totals.
-func seal(ctx context.Context, store archive.Store, u plan.Unit, totals any) error {
+func storeTotals(ctx context.Context, store archive.Store, u plan.Unit, totals any) error {
 	out, err := part.Create(ctx, store, u.PartKey(), u.PartHeader())
 	if err != nil {
 		return err
@@ -203,7 +203,7 @@ func (o keyOrder) checkReadable(ctx context.Context, keys []table.Key) error {
 
 // respell, where keys are ordered by their text, gives equal keys one text: that of the first node that has a row. It is
 // nil where the order itself tells which keys are equal.
-func (o keyOrder) respell(ctx context.Context) func([]table.Key) ([]table.Key, error) {
+func (o keyOrder) canonicalKeys(ctx context.Context) func([]table.Key) ([]table.Key, error) {
 	if !o.plan.ByText {
 		return nil
 	}

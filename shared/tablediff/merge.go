@@ -46,7 +46,7 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 	key := archive.DiffKey(r.job.TaskID, r.job.SubmittedAt, api.FormatJSON)
 	document, err := r.publish(ctx, key, summary)
 	if errors.Is(err, archive.ErrPrecondition) {
-		summary, document, err = r.adopt(ctx, key)
+		summary, document, err = r.adoptDocument(ctx, key)
 	}
 	if err != nil {
 		return Result{}, err
@@ -59,7 +59,7 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 // checkCompared makes sure that everything was compared that the plan says.
 func (r *run) checkCompared() error {
 	if r.plan.Strategy == plan.Keys {
-		return checkKeysCompared(r.listed, r.compared)
+		return checkKeysCompared(r.keyList, r.compared)
 	}
 	return checkCoverage(r.plan, r.compared)
 }
@@ -82,26 +82,26 @@ func newResult(summary difffile.Summary, document task.Document) (Result, error)
 // checkCoverage makes sure that the compare parts cover the key space from end to end, each beginning where the one
 // before it ends and of the keys that the plan says. Without this nothing may be called a match.
 func checkCoverage(p *plan.Plan, parts []plan.Totals) error {
-	leaf, leaves := 0, p.Layout.Chunks()
+	chunk, chunks := 0, p.Layout.Chunks()
 	for i, t := range parts {
-		if t.From != leaf || t.To <= t.From || t.To > leaves {
+		if t.From != chunk || t.To <= t.From || t.To > chunks {
 			return fault.New(fault.Internal, "part %d of %d has ranges %d to %d of %d, the one before it ends at %d: the comparison is incomplete",
-				i+1, len(parts), t.From, t.To, leaves, leaf)
+				i+1, len(parts), t.From, t.To, chunks, chunk)
 		}
-		if want := p.Layout.KeyRange(t.From, t.To); !sameBound(t.Range.Lo, want.Lo) || !sameBound(t.Range.Hi, want.Hi) {
+		if want := p.Layout.KeyRange(t.From, t.To); !equalBounds(t.Range.Lo, want.Lo) || !equalBounds(t.Range.Hi, want.Hi) {
 			return fault.New(fault.Internal, "part %d of %d has %s instead of %s: the comparison is incomplete",
 				i+1, len(parts), plan.DescribeRange(t.Range), plan.DescribeRange(want))
 		}
-		leaf = t.To
+		chunk = t.To
 	}
-	if leaf != leaves {
-		return fault.New(fault.Internal, "the parts cover %d of %d ranges: the comparison is incomplete", leaf, leaves)
+	if chunk != chunks {
+		return fault.New(fault.Internal, "the parts cover %d of %d ranges: the comparison is incomplete", chunk, chunks)
 	}
 	return nil
 }
 
 // sameBound: an open end is like no key, not even an empty one.
-func sameBound(a, b table.Key) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
+func equalBounds(a, b table.Key) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
 
 // checkConfirmed makes sure that every candidate was judged.
 func checkConfirmed(compared, confirmed []plan.Totals) error {
@@ -142,7 +142,7 @@ func (r *run) summary() difffile.Summary {
 		}
 	}
 	if p.Strategy == plan.Keys {
-		s.RerunOf, s.Behavior, s.Blocks = p.Document.Key, p.Behavior, int64(r.listed.Blocks)
+		s.RerunOf, s.Behavior, s.Blocks = p.Document.Key, p.Behavior, int64(r.keyList.Blocks)
 	}
 	nowhere := int64(0)
 	for _, t := range slices.Concat(r.compared, []plan.Totals{r.equal}, r.confirmed) {
@@ -159,7 +159,7 @@ func (r *run) summary() difffile.Summary {
 		s.MismatchedBlocks += int64(t.Blocks)
 	}
 	if nowhere > 0 {
-		s.Warnings = append(s.Warnings, nobodyHas(p.Document.Key, nowhere))
+		s.Warnings = append(s.Warnings, warnAbsentKeys(p.Document.Key, nowhere))
 	}
 	r.addBaseline(&s)
 	r.addPairs(&s)
@@ -168,13 +168,13 @@ func (r *run) summary() difffile.Summary {
 
 // nobodyHas warns of keys that count as resolved without any row: a document of another tool may write keys in a way that
 // PostgreSQL reads as others.
-func nobodyHas(document string, keys int64) string {
+func warnAbsentKeys(document string, keys int64) string {
 	return fmt.Sprintf("%d of the keys of %s are on no node: their rows were deleted everywhere, or the document writes keys otherwise than PostgreSQL does", keys, document)
 }
 
 // snapshots says which rows were read as of the same moment: those of a unit of work, or all of a pass over the pages.
 func (r *run) snapshots() string {
-	if (r.plan.Strategy == plan.Pages || r.proven != nil) && !r.several {
+	if (r.plan.Strategy == plan.Pages || r.unchangedTable != nil) && !r.multipleSnapshots {
 		return "one per node and pass over its pages"
 	}
 	return "one per node and batch"
@@ -185,13 +185,13 @@ func (r *run) addBaseline(s *difffile.Summary) {
 	if r.plan.Known == nil {
 		return
 	}
-	unchanged, all := r.unchanged, s.Blocks
+	unchanged, all := r.unchangedRanges, s.Blocks
 	for _, t := range r.compared {
 		unchanged += t.Unchanged
 	}
 	if r.plan.Strategy == plan.Pages { // stretches of pages, of all nodes
 		all = 0
-		for _, list := range r.stretches {
+		for _, list := range r.pageRanges {
 			all += int64(len(list))
 		}
 	}
@@ -245,7 +245,7 @@ func (r *run) publish(ctx context.Context, key string, summary difffile.Summary)
 }
 
 // adopt takes the document that an earlier run of this task published before it could say so.
-func (r *run) adopt(ctx context.Context, key string) (difffile.Summary, task.Document, error) {
+func (r *run) adoptDocument(ctx context.Context, key string) (difffile.Summary, task.Document, error) {
 	object, err := r.Store.Get(ctx, key)
 	if err != nil {
 		return difffile.Summary{}, task.Document{}, err
@@ -277,7 +277,7 @@ type findings struct {
 func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
 	return func(yield func(difffile.Encoded, error) bool) {
 		at := slices.Index(f.run.plan.Nodes, node)
-		for found, err := range f.ofPair(ctx, pair) {
+		for found, err := range f.pairFindings(ctx, pair) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -292,7 +292,7 @@ func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) it
 // Unsettled gives the keys of a pair that were still being written.
 func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[difffile.Row, error] {
 	return func(yield func(difffile.Row, error) bool) {
-		for found, err := range f.ofPair(ctx, pair) {
+		for found, err := range f.pairFindings(ctx, pair) {
 			if err == nil && !found.Unsettled {
 				continue
 			}
@@ -314,7 +314,7 @@ func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[
 // KeyVariants gives the keys of a pair's rows that the nodes spell differently.
 func (f *findings) KeyVariants(ctx context.Context, pair difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
 	return func(yield func([2]difffile.Row, error) bool) {
-		for found, err := range f.ofPair(ctx, pair) {
+		for found, err := range f.pairFindings(ctx, pair) {
 			var keys [2]difffile.Row
 			if err == nil {
 				keys, err = f.keys(pair, found)
@@ -349,7 +349,7 @@ func (f *findings) keys(pair difffile.Pair, found plan.Finding) (keys [2]difffil
 }
 
 // ofPair gives the first max_diff_rows findings in which the rows of a pair differ.
-func (f *findings) ofPair(ctx context.Context, wanted difffile.Pair) iter.Seq2[plan.Finding, error] {
+func (f *findings) pairFindings(ctx context.Context, wanted difffile.Pair) iter.Seq2[plan.Finding, error] {
 	at := slices.IndexFunc(f.run.plan.Pairs(), func(p plan.Pair) bool { return f.run.plan.PairName(p) == wanted.String() })
 	return func(yield func(plan.Finding, error) bool) {
 		var count int64
@@ -376,7 +376,7 @@ func (f *findings) all(ctx context.Context) iter.Seq2[plan.Finding, error] {
 				continue
 			}
 			if err := f.read(ctx, f.run.unit(plan.PhaseConfirm, f.run.compares[i].Index), yield); err != nil {
-				if !errors.Is(err, errEnough) {
+				if !errors.Is(err, errStop) {
 					yield(plan.Finding{}, err)
 				}
 				return
@@ -386,7 +386,7 @@ func (f *findings) all(ctx context.Context) iter.Seq2[plan.Finding, error] {
 }
 
 // errEnough ends the reading when the consumer has what it wants.
-var errEnough = errors.New("enough")
+var errStop = errors.New("enough")
 
 func (f *findings) read(ctx context.Context, u plan.Unit, yield func(plan.Finding, error) bool) error {
 	reader, err := part.Open(ctx, f.run.Store, u.PartKey(), u.PartHeader())
@@ -405,7 +405,7 @@ func (f *findings) read(ctx context.Context, u plan.Unit, yield func(plan.Findin
 			return reader.Damaged(err)
 		}
 		if !yield(found, nil) {
-			return errEnough
+			return errStop
 		}
 	}
 }

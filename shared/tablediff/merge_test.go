@@ -18,9 +18,9 @@ import (
 )
 
 // planOf is a plan of this many leaves, two to a block.
-func planOf(leaves int, nodes ...string) *plan.Plan {
+func planOf(chunks int, nodes ...string) *plan.Plan {
 	p := &plan.Plan{Format: plan.Format, TaskID: "td_1", Nodes: nodes, BlockRows: 1000, Layout: blockplan.Layout{ChunksPerBlock: 2, BlocksPerBatch: 1}}
-	for i := 1; i < leaves; i++ {
+	for i := 1; i < chunks; i++ {
 		p.Layout.Bounds = append(p.Layout.Bounds, table.Key{strconv.Itoa(10 * i)})
 	}
 	body, err := json.Marshal(p)
@@ -155,10 +155,10 @@ func TestCheckConfirmed_EveryCandidateMustBeJudged(t *testing.T) {
 func sumsOf(rt *rapid.T, p *plan.Plan) [][]table.Sum {
 	sums := make([][]table.Sum, len(p.Nodes))
 	for node := range sums {
-		for leaf := range p.Layout.Chunks() {
+		for chunk := range p.Layout.Chunks() {
 			sum := table.Sum{Rows: rapid.Int64Range(0, 900).Draw(rt, "rows")}
 			if node > 0 && rapid.IntRange(0, 3).Draw(rt, "differs") > 0 {
-				sum = sums[0][leaf]
+				sum = sums[0][chunk]
 			}
 			sums[node] = append(sums[node], sum)
 		}
@@ -184,11 +184,11 @@ func TestNarrowingUnits_CoverAllLeavesAndListEachDifferingOneOnce(t *testing.T) 
 			if u.From%p.Layout.ChunksPerBlock != 0 {
 				rt.Fatalf("unit %d begins within a block, at leaf %d", i, u.From)
 			}
-			for k, leaf := range u.Chunks {
-				if _, twice := differing[leaf]; twice || leaf < u.From || leaf >= u.To {
-					rt.Fatalf("leaf %d is in the unit of leaves %d to %d, or in two", leaf, u.From, u.To)
+			for k, chunk := range u.Chunks {
+				if _, twice := differing[chunk]; twice || chunk < u.From || chunk >= u.To {
+					rt.Fatalf("leaf %d is in the unit of leaves %d to %d, or in two", chunk, u.From, u.To)
 				}
-				differing[leaf] = u.Rows[k]
+				differing[chunk] = u.Rows[k]
 			}
 			parts[i] = plan.Totals{From: u.From, To: u.To, Range: p.Layout.KeyRange(u.From, u.To)}
 		}
@@ -196,12 +196,12 @@ func TestNarrowingUnits_CoverAllLeavesAndListEachDifferingOneOnce(t *testing.T) 
 			rt.Fatal(err)
 		}
 		var keys int64
-		for leaf := range p.Layout.Chunks() {
-			most := max(sums[0][leaf].Rows, sums[1][leaf].Rows, sums[2][leaf].Rows)
-			same := sums[0][leaf] == sums[1][leaf] && sums[0][leaf] == sums[2][leaf]
-			rows, listed := differing[leaf]
+		for chunk := range p.Layout.Chunks() {
+			most := max(sums[0][chunk].Rows, sums[1][chunk].Rows, sums[2][chunk].Rows)
+			same := sums[0][chunk] == sums[1][chunk] && sums[0][chunk] == sums[2][chunk]
+			rows, listed := differing[chunk]
 			if listed == same || listed && rows != most {
-				rt.Fatalf("leaf %d: the same on all nodes %v, listed %v with %d rows", leaf, same, listed, rows)
+				rt.Fatalf("leaf %d: the same on all nodes %v, listed %v with %d rows", chunk, same, listed, rows)
 			}
 			if same {
 				keys += most

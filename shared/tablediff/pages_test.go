@@ -62,10 +62,10 @@ func TestKnownSums_AddWhatIsTheSameToWhatWasDigested(t *testing.T) {
 	if want := sum.Add(table.Sum{Rows: 1, Digest: 4}); sums[0][1] != want || sums[1][1] != sum || sums[0][0] != (table.Sum{}) {
 		t.Errorf("the sums are %v, want %v and %v in group 1", sums, want, sum)
 	}
-	if r.unchanged != 2 || len(r.stretches[0]) != 2 {
-		t.Fatalf("%d stretches are unchanged, %v", r.unchanged, r.stretches)
+	if r.unchangedRanges != 2 || len(r.pageRanges[0]) != 2 {
+		t.Fatalf("%d stretches are unchanged, %v", r.unchangedRanges, r.pageRanges)
 	}
-	if kept := r.stretches[1][0]; kept.Same || kept.Horizon != 9 || kept.Rows != 7 || string(kept.Sums) != string(r.plan.Known.PageRanges[1][0].Sums) {
+	if kept := r.pageRanges[1][0]; kept.Same || kept.Horizon != 9 || kept.Rows != 7 || string(kept.Sums) != string(r.plan.Known.PageRanges[1][0].Sums) {
 		t.Errorf("what is left for the next comparison is %+v", kept)
 	}
 }

@@ -111,7 +111,7 @@ func (p *planner) describe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.bind(); err != nil {
+	if err := p.bindServers(); err != nil {
 		return err
 	}
 	p.chooseChecksum()
@@ -193,7 +193,7 @@ func (p *planner) checkFilter(ctx context.Context) error {
 		if err != nil {
 			return 0, err
 		}
-		return rows, p.checkLeaves(ctx, i)
+		return rows, p.checkPartitions(ctx, i)
 	})
 	p.estimates = estimates
 	if err == nil {
@@ -204,7 +204,7 @@ func (p *planner) checkFilter(ctx context.Context) error {
 
 // checkLeaves finds out whether partitions can be read by themselves, under the table's bare name: not if the filter
 // names the table with its schema.
-func (p *planner) checkLeaves(ctx context.Context, node int) error {
+func (p *planner) checkPartitions(ctx context.Context, node int) error {
 	source, d := p.plan.Sources[node], p.descriptions[node]
 	if d.Kind != "p" || len(source.Leaves) == 0 {
 		return nil
@@ -338,8 +338,8 @@ func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 func (p *planner) divideScans() {
 	pages := make([][]int64, len(p.nodes))
 	for i, source := range p.plan.Sources {
-		for _, leaf := range source.Leaves {
-			pages[i] = append(pages[i], leaf.Pages)
+		for _, partition := range source.Leaves {
+			pages[i] = append(pages[i], partition.Pages)
 		}
 	}
 	units := blockplan.ScanUnits(p.plan.RowEstimate, p.plan.BlockRows*int64(p.job.Request.BatchSize), p.plan.Workers)
@@ -357,8 +357,8 @@ func (p *planner) mostPages() int64 {
 	var most int64
 	for _, d := range p.descriptions {
 		var pages int64
-		for _, leaf := range d.Leaves {
-			pages += leaf.Pages
+		for _, partition := range d.Leaves {
+			pages += partition.Pages
 		}
 		most = max(most, pages)
 	}

@@ -34,7 +34,7 @@ func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, job
 	p.plan.Strategy, p.plan.Document, p.plan.Behavior = plan.Keys, &job.Rerun.Document, job.Rerun.Behavior
 	p.plan.BlockRows = plan.BlockKeys
 	p.plan.Layout = blockplan.Layout{ChunksPerBlock: 1, BlocksPerBatch: 1}
-	summary, err := p.readHead(ctx, store)
+	summary, err := p.readDocument(ctx, store)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func blocksPerUnit(keys int64, workers int) int {
 }
 
 // readHead takes out of the document what is compared, and where.
-func (p *planner) readHead(ctx context.Context, store archive.Store) (difffile.Summary, error) {
+func (p *planner) readDocument(ctx context.Context, store archive.Store) (difffile.Summary, error) {
 	d, err := diffarchive.Open(ctx, store, p.job.Rerun.Document)
 	if err != nil {
 		return difffile.Summary{}, err

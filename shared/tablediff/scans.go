@@ -68,30 +68,30 @@ func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int6
 	equal.RowsPerNode = make([]int64, len(p.Nodes))
 	u := plan.Unit{TaskID: p.TaskID, PlanHash: p.Hash(), Phase: plan.PhaseCompare}
 	var rows int64
-	leaves := p.Layout.Chunks()
-	for leaf := range leaves {
-		if rows >= listed && leaf%p.Layout.ChunksPerBlock == 0 {
-			u.To = leaf
+	chunks := p.Layout.Chunks()
+	for chunk := range chunks {
+		if rows >= listed && chunk%p.Layout.ChunksPerBlock == 0 {
+			u.To = chunk
 			units = append(units, u)
-			u = plan.Unit{TaskID: u.TaskID, PlanHash: u.PlanHash, Phase: u.Phase, Index: u.Index + 1, From: leaf}
+			u = plan.Unit{TaskID: u.TaskID, PlanHash: u.PlanHash, Phase: u.Phase, Index: u.Index + 1, From: chunk}
 			rows = 0
 		}
-		most, same := across(sums, leaf)
+		most, same := compareGroup(sums, chunk)
 		if same {
 			equal.AddEqual(most)
 			continue
 		}
 		rows += most
 		u.Buckets = buckets // not before: buckets without leaves are listed over the whole table
-		u.Chunks = append(u.Chunks, leaf)
+		u.Chunks = append(u.Chunks, chunk)
 		u.Rows = append(u.Rows, most)
 	}
-	u.To = leaves
+	u.To = chunks
 	return append(units, u), equal
 }
 
 // across gives how many rows of a group the node has that has the most, and whether it is the same on all nodes.
-func across(sums [][]table.Sum, group int) (most int64, same bool) {
+func compareGroup(sums [][]table.Sum, group int) (most int64, same bool) {
 	same = true
 	for node := range sums {
 		most = max(most, sums[node][group].Rows)

@@ -7,7 +7,7 @@ import (
 )
 
 // bind checks that the nodes are different databases, and has the rest of the task expect these servers.
-func (p *planner) bind() error {
+func (p *planner) bindServers() error {
 	if err := table.CheckServers(p.descriptions); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // another partition: rows may then have fallen into no unit at all, and nobody would notice.
 func (r *run) checkUnaltered(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseMerge)()
-	return r.persist(ctx, r.withUnits(), "check of the catalogues", func() error {
+	return r.retry(ctx, r.unitPolicy(), "check of the catalogues", func() error {
 		now, err := r.describeAgain(ctx)
 		if fault.CodeOf(err) == fault.Invalid {
 			return fault.Wrap(err, fault.Conflict, "the table was altered while it was compared, start the comparison again: %s", fault.PublicMessage(err))

@@ -26,8 +26,8 @@ func (p *Plan) ScanListLimit() int64 {
 	}
 	for _, source := range p.Sources {
 		var pages int64
-		for _, leaf := range source.Leaves {
-			pages += leaf.Pages
+		for _, partition := range source.Leaves {
+			pages += partition.Pages
 		}
 		if pages > maxScanPages {
 			return 0

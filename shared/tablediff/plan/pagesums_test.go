@@ -11,24 +11,24 @@ import (
 
 func TestPageSums_AddUpToTheWholeHoweverThePagesAreDivided(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		const leaves = 5
+		const chunks = 5
 		units := rapid.IntRange(1, 6).Draw(rt, "units")
-		want := make([]table.Sum, leaves)
+		want := make([]table.Sum, chunks)
 		found := make([]map[int]table.Sum, units)
 		for range rapid.IntRange(0, 60).Draw(rt, "rows") {
-			leaf, row := rapid.IntRange(0, leaves-1).Draw(rt, "leaf"), table.Sum{Rows: 1, Digest: rapid.Int64().Draw(rt, "digest")}
-			want[leaf] = want[leaf].Add(row)
+			chunk, row := rapid.IntRange(0, chunks-1).Draw(rt, "leaf"), table.Sum{Rows: 1, Digest: rapid.Int64().Draw(rt, "digest")}
+			want[chunk] = want[chunk].Add(row)
 			u := rapid.IntRange(0, units-1).Draw(rt, "unit")
 			if found[u] == nil {
 				found[u] = map[int]table.Sum{}
 			}
-			found[u][leaf] = found[u][leaf].Add(row)
+			found[u][chunk] = found[u][chunk].Add(row)
 		}
-		sums := [][]table.Sum{make([]table.Sum, leaves)}
+		sums := [][]table.Sum{make([]table.Sum, chunks)}
 		for _, part := range found {
 			var row PageSums
-			for leaf, sum := range part {
-				row.Group, row.Rows, row.Digest = append(row.Group, leaf), append(row.Rows, sum.Rows), append(row.Digest, sum.Digest)
+			for chunk, sum := range part {
+				row.Group, row.Rows, row.Digest = append(row.Group, chunk), append(row.Rows, sum.Rows), append(row.Digest, sum.Digest)
 			}
 			if err := row.AddTo(sums); err != nil {
 				rt.Fatal(err)

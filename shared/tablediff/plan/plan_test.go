@@ -15,19 +15,19 @@ import (
 func TestListedByScan_IsBoundedByBlockRowsMemoryAndTime(t *testing.T) {
 	for _, tt := range []struct {
 		blockRows, want int64
-		leaves          []table.Leaf
+		partitions      []table.Leaf
 	}{
 		{1000, 10_000, nil},
 		{10_000, MaxScanListed, []table.Leaf{{Pages: maxScanPages - 1}, {Pages: 1}}},
 		{1_000_000, MaxScanListed, nil},
 		{10_000, 0, []table.Leaf{{Pages: maxScanPages}, {Pages: 1}}},
 	} {
-		p := &Plan{BlockRows: tt.blockRows, Sources: []table.Source{{}, {Leaves: tt.leaves}}}
+		p := &Plan{BlockRows: tt.blockRows, Sources: []table.Source{{}, {Leaves: tt.partitions}}}
 		if got := p.ScanListLimit(); got != tt.want {
-			t.Errorf("with block_rows %d and %+v one pass lists %d rows, want %d", tt.blockRows, tt.leaves, got, tt.want)
+			t.Errorf("with block_rows %d and %+v one pass lists %d rows, want %d", tt.blockRows, tt.partitions, got, tt.want)
 		}
 		if p.ByText = true; p.ScanListLimit() != MaxScanListed {
-			t.Errorf("with %+v no pass may list rows that no index orders", tt.leaves)
+			t.Errorf("with %+v no pass may list rows that no index orders", tt.partitions)
 		}
 	}
 }
@@ -111,9 +111,9 @@ func TestStorePlan_TheFirstPlanCounts(t *testing.T) {
 }
 
 // samplePlan is a plan of this many leaves, two to a block.
-func samplePlan(leaves int, nodes ...string) *Plan {
+func samplePlan(chunks int, nodes ...string) *Plan {
 	p := &Plan{TaskID: "td_1", Nodes: nodes, BlockRows: 1000, Layout: blockplan.Layout{ChunksPerBlock: 2, BlocksPerBatch: 1}, hash: "h"}
-	for i := 1; i < leaves; i++ {
+	for i := 1; i < chunks; i++ {
 		p.Layout.Bounds = append(p.Layout.Bounds, table.Key{strconv.Itoa(10 * i)})
 	}
 	return p

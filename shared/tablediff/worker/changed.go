@@ -7,38 +7,38 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// scanChanged does a unit of a pages strategy that has a baseline: the stretches whose rows may have changed are digested
+// scanChanged does a unit of a pages strategy that has a baseline: the ranges whose rows may have changed are digested
 // again, in the snapshots that told so; of the others the baseline knows the sums.
-func (j *job) scanChanged(ctx context.Context) error {
-	found := make([]plan.PageSums, len(j.nodes))
-	err := j.inPass(ctx, func(txs []plan.Tx) error {
-		j.announce(txs, false)
-		err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-			found[node], err = j.proveStretches(ctx, txs[node], node)
+func (r *unitRun) scanChanged(ctx context.Context) error {
+	found := make([]plan.PageSums, len(r.nodes))
+	err := r.inPass(ctx, func(txs []plan.Tx) error {
+		r.announce(txs, false)
+		err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
+			found[node], err = r.findUnchangedRanges(ctx, txs[node], node)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		j.announce(txs, true)
-		return j.onAll(ctx, func(ctx context.Context, node int) error {
-			return j.digestChanged(ctx, txs[node], node, found[node].PageRanges)
+		r.announce(txs, true)
+		return r.onAll(ctx, func(ctx context.Context, node int) error {
+			return r.digestChanged(ctx, txs[node], node, found[node].PageRanges)
 		})
 	})
 	if err != nil {
 		return err
 	}
-	return j.writePages(found, plan.PageSums.PageRangeRows)
+	return r.writePages(found, plan.PageSums.PageRangeRows)
 }
 
-// proveStretches tells which stretches of the unit's pages hold the very rows that they held at the baseline.
-func (j *job) proveStretches(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error) {
-	spans := j.plan.Scans[j.unit.Index][node]
-	now, err := tx.PageFreshness(ctx, j.sources[node], spans)
+// proveStretches tells which ranges of the unit's pages hold the very rows that they held at the baseline.
+func (r *unitRun) findUnchangedRanges(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error) {
+	spans := r.plan.Scans[r.unit.Index][node]
+	now, err := tx.PageFreshness(ctx, r.sources[node], spans)
 	if err != nil {
 		return plan.PageSums{}, err
 	}
-	known := j.plan.KnownPageRanges(node)
+	known := r.plan.KnownPageRanges(node)
 	row := plan.PageSums{Node: node}
 	for i, span := range spans {
 		s := plan.PageRange{Span: span}
@@ -50,22 +50,22 @@ func (j *job) proveStretches(ctx context.Context, tx plan.Tx, node int) (plan.Pa
 	return row, nil
 }
 
-// digestChanged digests the stretches that are not the same.
-func (j *job) digestChanged(ctx context.Context, tx plan.Tx, node int, stretches []plan.PageRange) error {
+// digestChanged digests the ranges that are not the same.
+func (r *unitRun) digestChanged(ctx context.Context, tx plan.Tx, node int, ranges []plan.PageRange) error {
 	var spans []table.Span
 	var at []int
-	for i, s := range stretches {
+	for i, s := range ranges {
 		if !s.Same {
 			spans, at = append(spans, s.Span), append(at, i)
 		}
 	}
-	kept := newStretchSums(spans, j.plan.CoarseBuckets())
-	horizons, err := tx.PageSums(ctx, j.sources[node], spans, table.Grouping{Buckets: j.plan.CoarseBuckets()}, kept.add)
+	kept := newRangeSums(spans, r.plan.CoarseBuckets())
+	horizons, err := tx.PageSums(ctx, r.sources[node], spans, table.Grouping{Buckets: r.plan.CoarseBuckets()}, kept.add)
 	if err != nil {
 		return err
 	}
-	for i, s := range kept.stretches(horizons) {
-		stretches[at[i]] = s
+	for i, s := range kept.pageRanges(horizons) {
+		ranges[at[i]] = s
 	}
 	return nil
 }

@@ -19,24 +19,24 @@ const (
 
 // compareKeys does a unit of a rerun: read the digest of each key of some blocks on every node. What is equal, or absent
 // everywhere, is resolved.
-func (j *job) compareKeys(ctx context.Context) error {
+func (r *unitRun) compareKeys(ctx context.Context) error {
 	atOnce := 1
-	if j.plan.Behavior == api.BehaviorHostDB {
+	if r.plan.Behavior == api.BehaviorHostDB {
 		atOnce = plan.StatementBlocks
 	}
-	c := keyComparison{job: j, probe: j.unit.Probe}
+	c := keyComparison{unitRun: r, probe: r.unit.Probe}
 	var keys []table.Key
 	size := 0
-	for block := j.unit.From; block < j.unit.To; block++ {
+	for block := r.unit.From; block < r.unit.To; block++ {
 		before := len(keys)
 		var err error
-		if keys, err = j.appendKeys(ctx, keys, block); err != nil {
+		if keys, err = r.appendKeys(ctx, keys, block); err != nil {
 			return err
 		}
 		for _, key := range keys[before:] {
 			size += key.Len()
 		}
-		if last := block+1 == j.unit.To; !last && size < statementBytes && (block+1-j.unit.From)%atOnce != 0 {
+		if last := block+1 == r.unit.To; !last && size < statementBytes && (block+1-r.unit.From)%atOnce != 0 {
 			continue
 		}
 		if err := c.compare(ctx, keys); err != nil {
@@ -49,26 +49,26 @@ func (j *job) compareKeys(ctx context.Context) error {
 
 // keyComparison is the state of a unit that compares keys.
 type keyComparison struct {
-	*job
-	probe bool // whether most keys differ is still to be found out
-	leave bool // most do: the others are not asked about
+	*unitRun
+	probe       bool // whether most keys differ is still to be found out
+	skipDigests bool // most do: the others are not asked about
 }
 
 // compare compares the next keys of the unit. Where most keys still differ and there is no second look, to read their rows at once
 // is less work than to read the digests before: such keys become candidates that nobody has asked about.
 func (c *keyComparison) compare(ctx context.Context, keys []table.Key) error {
-	if c.probe && !c.leave && len(keys) > 2*probedKeys {
-		if err := c.ask(ctx, keys[:probedKeys]); err != nil {
+	if c.probe && !c.skipDigests && len(keys) > 2*probedKeys {
+		if err := c.compareDigests(ctx, keys[:probedKeys]); err != nil {
 			return err
 		}
 		keys = keys[probedKeys:]
-		c.probe, c.leave = false, c.totals.Candidates > c.totals.Keys/4
+		c.probe, c.skipDigests = false, c.totals.Candidates > c.totals.Keys/4
 	}
-	if !c.leave {
-		return c.ask(ctx, keys)
+	if !c.skipDigests {
+		return c.compareDigests(ctx, keys)
 	}
 	for _, key := range keys {
-		if err := c.keepNext(plan.Candidate{Key: key}); err != nil {
+		if err := c.writeNext(plan.Candidate{Key: key}); err != nil {
 			return err
 		}
 		c.totals.Keys++
@@ -77,7 +77,7 @@ func (c *keyComparison) compare(ctx context.Context, keys []table.Key) error {
 }
 
 // ask keeps those of the keys as candidates whose digests are not the same on all nodes.
-func (c *keyComparison) ask(ctx context.Context, keys []table.Key) error {
+func (c *keyComparison) compareDigests(ctx context.Context, keys []table.Key) error {
 	var now [][]*int64
 	err := c.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
 		now, err = c.digests(ctx, txs, keys)
@@ -94,8 +94,8 @@ func (c *keyComparison) ask(ctx context.Context, keys []table.Key) error {
 		countRows(&c.totals, digest)
 		if allSame(digest) {
 			c.totals.Resolved++
-			c.absentIn(key, digest)
-		} else if err := c.keepNext(plan.Candidate{Key: key, Digest: digest}); err != nil {
+			c.recordAbsentNodes(key, digest)
+		} else if err := c.writeNext(plan.Candidate{Key: key, Digest: digest}); err != nil {
 			return err
 		}
 		c.totals.Keys++
@@ -104,9 +104,9 @@ func (c *keyComparison) ask(ctx context.Context, keys []table.Key) error {
 }
 
 // keepNext keeps the key that follows those counted so far.
-func (c *keyComparison) keepNext(next plan.Candidate) error {
+func (c *keyComparison) writeNext(next plan.Candidate) error {
 	next.Block = c.unit.From + int(c.totals.Keys)/plan.BlockKeys
-	return c.keepOne(next)
+	return c.writeCandidate(next)
 }
 
 // countRows counts the rows that the nodes have of a key.
@@ -124,9 +124,9 @@ func countRows[T any](totals *plan.Totals, rows []*T) {
 }
 
 // appendKeys reads the part of keys of one block.
-func (j *job) appendKeys(ctx context.Context, keys []table.Key, block int) ([]table.Key, error) {
-	source := plan.Unit{TaskID: j.unit.TaskID, PlanHash: j.unit.PlanHash, Phase: plan.PhaseKeys, Index: block}
-	reader, err := part.Open(ctx, j.store, source.PartKey(), source.PartHeader())
+func (r *unitRun) appendKeys(ctx context.Context, keys []table.Key, block int) ([]table.Key, error) {
+	source := plan.Unit{TaskID: r.unit.TaskID, PlanHash: r.unit.PlanHash, Phase: plan.PhaseKeys, Index: block}
+	reader, err := part.Open(ctx, r.store, source.PartKey(), source.PartHeader())
 	if err != nil {
 		return nil, err
 	}

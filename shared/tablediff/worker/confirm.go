@@ -20,30 +20,30 @@ const (
 
 // confirm does a unit: read the candidates of the compare unit of the same number again, by key and without the
 // filter, until each is equal, or different and at rest, or has changed too often.
-func (j *job) confirm(ctx context.Context) error {
-	encoder, err := difffile.NewEncoder(j.plan.Columns)
+func (r *unitRun) confirm(ctx context.Context) error {
+	encoder, err := difffile.NewEncoder(r.plan.Columns)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "rows of this table cannot be written")
 	}
-	nodes, pairs := len(j.nodes), j.plan.Pairs()
+	nodes, pairs := len(r.nodes), r.plan.Pairs()
 	c := &confirmation{
-		job: j, encoder: encoder, pairs: pairs, keyAt: j.plan.KeyColumns(), settled: map[int64][]*int64{}, unsettled: map[int64]bool{},
-		texts: make([]table.Row, nodes), digest: make([]*int64, nodes), differs: make([]bool, len(pairs)),
+		job: r, encoder: encoder, pairs: pairs, keyAt: r.plan.KeyColumns(), settledDigests: map[int64][]*int64{}, unsettled: map[int64]bool{},
+		nodeRows: make([]table.Row, nodes), digests: make([]*int64, nodes), differs: make([]bool, len(pairs)),
 		encoded: make([]difffile.Encoded, nodes), rows: make([]difffile.Encoded, nodes),
 	}
-	j.totals.RowsPerNode = make([]int64, nodes)
-	j.totals.Pairs = make([]plan.PairTotals, len(pairs))
-	for p := range j.totals.Pairs {
-		j.totals.Pairs[p].Columns = make([]int64, len(j.plan.Columns))
+	r.totals.RowsPerNode = make([]int64, nodes)
+	r.totals.Pairs = make([]plan.PairTotals, len(pairs))
+	for p := range r.totals.Pairs {
+		r.totals.Pairs[p].Columns = make([]int64, len(r.plan.Columns))
 	}
-	if j.plan.ConfirmDelay == 0 {
+	if r.plan.ConfirmDelay == 0 {
 		return c.report(ctx, 0)
 	}
-	from, done, err := c.reportAtRest(ctx)
+	from, done, err := c.reportWhileUnchanged(ctx)
 	if err != nil || done {
 		return err
 	}
-	if err := c.settle(ctx, from); err != nil {
+	if err := c.awaitSettled(ctx, from); err != nil {
 		return err
 	}
 	return c.report(ctx, from)
@@ -51,26 +51,26 @@ func (j *job) confirm(ctx context.Context) error {
 
 // confirmation is the state of one confirm unit. Candidates go by their place in the compare part.
 type confirmation struct {
-	job       *job
-	encoder   *difffile.Encoder
-	pairs     []plan.Pair
-	keyAt     []int              // of the key's columns in a row
-	resolved  bitmap.Set         // candidates that are equal now
-	settled   map[int64][]*int64 // digests of those that came to rest after they had changed
-	unsettled map[int64]bool
-	atRest    bool       // a candidate that has changed ends the report
-	position  []int64    // candidates of each pair so far, those of earlier units included
-	blocks    bitmap.Set // that hold a mismatched key
-	respelt   []respelling
-	spelt     map[string]bool // of the chunk being written: other spellings of its keys that are candidates themselves
+	job            *unitRun
+	encoder        *difffile.Encoder
+	pairs          []plan.Pair
+	keyAt          []int              // of the key's columns in a row
+	resolved       bitmap.Set         // candidates that are equal now
+	settledDigests map[int64][]*int64 // digests of those that came to rest after they had changed
+	unsettled      map[int64]bool
+	stopOnChange   bool       // a candidate that has changed ends the report
+	positions      []int64    // candidates of each pair so far, those of earlier units included
+	blocks         bitmap.Set // that hold a mismatched key
+	variants       []keyVariant
+	candidateTexts map[string]bool // of the chunk being written: other spellings of its keys that are candidates themselves
 
 	// Of the key that is being judged, to be used again for the next.
-	texts   []table.Row
-	digest  []*int64
-	differs []bool
-	key     []byte
-	encoded []difffile.Encoded
-	rows    []difffile.Encoded
+	nodeRows []table.Row
+	digests  []*int64
+	differs  []bool
+	key      []byte
+	encoded  []difffile.Encoded
+	rows     []difffile.Encoded
 }
 
 // indexed is a candidate and its place.
@@ -93,7 +93,7 @@ func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, 
 	}
 	defer reader.Close()
 	nodes := len(c.job.plan.Nodes)
-	chunk := make([]indexed, 0, plan.LookupKeys)
+	portion := make([]indexed, 0, plan.LookupKeys)
 	for at := int64(0); ; at++ {
 		line, err := reader.NextLine()
 		if err != nil {
@@ -104,13 +104,13 @@ func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, 
 			if err != nil {
 				return reader.Damaged(err)
 			}
-			chunk = append(chunk, indexed{Candidate: c, at: at})
+			portion = append(portion, indexed{Candidate: c, at: at})
 		}
-		if len(chunk) == plan.LookupKeys || line == nil && len(chunk) > 0 {
-			if err := fn(chunk); err != nil {
+		if len(portion) == plan.LookupKeys || line == nil && len(portion) > 0 {
+			if err := fn(portion); err != nil {
 				return err
 			}
-			chunk = chunk[:0]
+			portion = portion[:0]
 		}
 		if line == nil {
 			return nil
@@ -120,10 +120,10 @@ func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, 
 
 // settle compares digests with those of the first pass, of the candidates from a place on, and reads what has changed since
 // again and again.
-func (c *confirmation) settle(ctx context.Context, from int64) error {
+func (c *confirmation) awaitSettled(ctx context.Context, from int64) error {
 	var moving []indexed
-	err := c.candidates(ctx, from, func(chunk []indexed) error {
-		changed, err := c.round(ctx, chunk, true)
+	err := c.candidates(ctx, from, func(portion []indexed) error {
+		changed, err := c.readRound(ctx, portion, true)
 		for _, candidate := range changed {
 			if len(moving) < plan.MaxAwaitedKeys {
 				moving = append(moving, candidate)
@@ -143,7 +143,7 @@ func (c *confirmation) settle(ctx context.Context, from int64) error {
 		if err := sleep(ctx, 2*c.job.plan.ConfirmDelay); err != nil {
 			return err
 		}
-		if moving, err = c.rounds(ctx, moving); err != nil {
+		if moving, err = c.readAgain(ctx, moving); err != nil {
 			return err
 		}
 	}
@@ -154,11 +154,11 @@ func (c *confirmation) settle(ctx context.Context, from int64) error {
 }
 
 // rounds reads all moving keys once more, in chunks.
-func (c *confirmation) rounds(ctx context.Context, moving []indexed) ([]indexed, error) {
+func (c *confirmation) readAgain(ctx context.Context, moving []indexed) ([]indexed, error) {
 	var still []indexed
 	for len(moving) > 0 {
 		n := min(plan.LookupKeys, len(moving))
-		changed, err := c.round(ctx, moving[:n], false)
+		changed, err := c.readRound(ctx, moving[:n], false)
 		if err != nil {
 			return nil, err
 		}
@@ -170,36 +170,36 @@ func (c *confirmation) rounds(ctx context.Context, moving []indexed) ([]indexed,
 
 // round reads the digests of some keys and gives those that changed since they were read before. first: the digests
 // known so far are those of the part, which need not be remembered.
-func (c *confirmation) round(ctx context.Context, chunk []indexed, first bool) ([]indexed, error) {
-	now, err := c.digests(ctx, chunk)
+func (c *confirmation) readRound(ctx context.Context, portion []indexed, first bool) ([]indexed, error) {
+	now, err := c.readDigests(ctx, portion)
 	if err != nil {
 		return nil, err
 	}
 	var changed []indexed
-	for i, candidate := range chunk {
+	for i, candidate := range portion {
 		digest := digestsAt(now, i)
 		switch {
 		case allSame(digest):
 			c.resolved.Add(candidate.at)
-			c.job.absentIn(candidate.Key, digest)
+			c.job.recordAbsentNodes(candidate.Key, digest)
 		case !sameDigests(digest, candidate.Digest):
 			candidate.Digest = digest
 			changed = append(changed, candidate)
 		case !first:
-			c.settled[candidate.at] = digest
+			c.settledDigests[candidate.at] = digest
 		}
 	}
 	return changed, nil
 }
 
 // digests reads the digest of each key on every node.
-func (c *confirmation) digests(ctx context.Context, chunk []indexed) ([][]*int64, error) {
-	return c.digestsBy(ctx, chunk, func(s table.Source) string { return s.Digest })
+func (c *confirmation) readDigests(ctx context.Context, portion []indexed) ([][]*int64, error) {
+	return c.readDigestsBy(ctx, portion, func(s table.Source) string { return s.Digest })
 }
 
 // digestsBy reads one of the digests that a source can make, of each key on every node.
-func (c *confirmation) digestsBy(ctx context.Context, chunk []indexed, digest func(table.Source) string) ([][]*int64, error) {
-	keys := keysOf(chunk)
+func (c *confirmation) readDigestsBy(ctx context.Context, portion []indexed, digest func(table.Source) string) ([][]*int64, error) {
+	keys := keysOf(portion)
 	now := make([][]*int64, len(c.job.nodes))
 	err := c.job.inSnapshots(ctx, func(txs []plan.Tx) error {
 		return c.job.onAll(ctx, func(ctx context.Context, node int) (err error) {

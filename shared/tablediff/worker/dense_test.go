@@ -33,9 +33,9 @@ func (s *stage) keysOfPart(t *testing.T) []int {
 // candidates gives those that a compare unit has kept.
 func (s *stage) candidates(t *testing.T) (found []plan.Candidate) {
 	t.Helper()
-	c := &confirmation{job: &job{unit: s.unit(plan.PhaseCompare), plan: s.plan, store: s.store}}
-	err := c.candidates(t.Context(), 0, func(chunk []indexed) error {
-		for _, i := range chunk {
+	c := &confirmation{job: &unitRun{unit: s.unit(plan.PhaseCompare), plan: s.plan, store: s.store}}
+	err := c.candidates(t.Context(), 0, func(portion []indexed) error {
+		for _, i := range portion {
 			found = append(found, i.Candidate)
 		}
 		return nil
@@ -128,7 +128,7 @@ func TestProbe_LooksAtSomeLeavesBeforeItListsTheOthers(t *testing.T) {
 	}{
 		"most leaves differ":                 {func(second rows) { changeEvery(second, 3) }, true},
 		"few leaves differ":                  {func(second rows) { changeEvery(second, 200) }, false},
-		"only leaves after the first differ": {func(second rows) { deleteFrom(second, 10*probedLeaves, count) }, false},
+		"only leaves after the first differ": {func(second rows) { deleteFrom(second, 10*probedChunks, count) }, false},
 	} {
 		first, second := many(count, same), many(count, same)
 		tt.change(second)

@@ -16,12 +16,12 @@ import (
 // the final word. Candidates beyond max_diff_rows of all their pairs are only counted, by digest.
 func (c *confirmation) report(ctx context.Context, from int64) error {
 	if from == 0 {
-		c.position = slices.Clone(c.job.unit.Before)
+		c.positions = slices.Clone(c.job.unit.Before)
 	}
-	return c.candidates(ctx, from, func(chunk []indexed) error {
+	return c.candidates(ctx, from, func(portion []indexed) error {
 		var full, counted []indexed
-		for _, candidate := range chunk {
-			within := c.advance(candidate) || c.job.plan.HasKeyVariants() // whose spellings only the rows tell
+		for _, candidate := range portion {
+			within := c.countPosition(candidate) || c.job.plan.HasKeyVariants() // whose spellings only the rows tell
 			switch {
 			case c.resolved.Has(candidate.at):
 				c.job.totals.Resolved++
@@ -32,46 +32,46 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 			}
 		}
 		switch {
-		case !c.atRest:
+		case !c.stopOnChange:
 		case len(counted) > 0: // by digests that have come to rest
-			return movedError{chunk[0].at}
+			return changedError{portion[0].at}
 		case len(full) > probedKeys:
-			if err := c.write(ctx, full[:probedKeys]); err != nil {
+			if err := c.writeRows(ctx, full[:probedKeys]); err != nil {
 				return err
 			}
 			full = full[probedKeys:]
 			if c.job.totals.Resolved > c.job.totals.Mismatched {
-				return movedError{full[0].at}
+				return changedError{full[0].at}
 			}
 		}
 		// The limit is passed once and for all, so what is counted comes after what is written.
-		if err := c.write(ctx, full); err != nil {
+		if err := c.writeRows(ctx, full); err != nil {
 			return err
 		}
-		return c.count(ctx, counted)
+		return c.countByDigest(ctx, counted)
 	})
 }
 
 // movedError ends the report of candidates at rest.
-type movedError struct{ at int64 } // the first that was not reported
+type changedError struct{ at int64 } // the first that was not reported
 
-func (movedError) Error() string { return "candidates have to be looked at by themselves" }
+func (changedError) Error() string { return "candidates have to be looked at by themselves" }
 
 // reportAtRest is report as long as every candidate is as the first pass saw it, or equal, and most differ: then one look tells all,
 // and reading the digests first would be work for nothing. Otherwise it gives the first candidate that is still to be reported.
-func (c *confirmation) reportAtRest(ctx context.Context) (from int64, done bool, err error) {
+func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, done bool, err error) {
 	if c.job.plan.HasKeyVariants() { // such candidates are not judged one by one
 		return 0, false, nil
 	}
-	c.atRest = true
+	c.stopOnChange = true
 	err = c.report(ctx, 0)
-	c.atRest = false
-	if end := (movedError{}); errors.As(err, &end) {
-		c.position = slices.Clone(c.job.unit.Before)
-		err = c.candidates(ctx, 0, func(chunk []indexed) error {
-			for _, candidate := range chunk {
+	c.stopOnChange = false
+	if end := (changedError{}); errors.As(err, &end) {
+		c.positions = slices.Clone(c.job.unit.Before)
+		err = c.candidates(ctx, 0, func(portion []indexed) error {
+			for _, candidate := range portion {
 				if candidate.at < end.at {
-					c.advance(candidate)
+					c.countPosition(candidate)
 				}
 			}
 			return nil
@@ -82,33 +82,33 @@ func (c *confirmation) reportAtRest(ctx context.Context) (from int64, done bool,
 }
 
 // advance counts a candidate for its pairs and says whether one of them still wants its rows.
-func (c *confirmation) advance(candidate indexed) bool {
+func (c *confirmation) countPosition(candidate indexed) bool {
 	if candidate.Digest == nil { // nobody knows
 		return true
 	}
 	within := false
 	for p, pair := range c.pairs {
 		if !sameDigest(candidate.Digest[pair.A], candidate.Digest[pair.B]) {
-			c.position[p]++
-			within = within || c.position[p] <= c.job.plan.MaxDiffRows+limitSlack
+			c.positions[p]++
+			within = within || c.positions[p] <= c.job.plan.MaxDiffRows+limitSlack
 		}
 	}
 	return within
 }
 
 // write reads whole rows and writes what differs.
-func (c *confirmation) write(ctx context.Context, chunk []indexed) error {
-	if len(chunk) == 0 {
+func (c *confirmation) writeRows(ctx context.Context, portion []indexed) error {
+	if len(portion) == 0 {
 		return nil
 	}
 	return c.job.inSnapshots(ctx, func(txs []plan.Tx) error {
-		if err := c.findSpellings(ctx, txs, chunk); err != nil {
+		if err := c.findVariants(ctx, txs, portion); err != nil {
 			return err
 		}
-		if err := c.judgeAll(ctx, txs, chunk); err != nil {
+		if err := c.judgeAll(ctx, txs, portion); err != nil {
 			return err
 		}
-		return c.checkRespelt(ctx, txs)
+		return c.checkVariants(ctx, txs)
 	})
 }
 
@@ -116,14 +116,14 @@ func (c *confirmation) write(ctx context.Context, chunk []indexed) error {
 const noDigest = "0::bigint"
 
 // judgeAll reads all nodes in step, so that no more than one row of each is in memory.
-func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, chunk []indexed) error {
+func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, portion []indexed) error {
 	streams := make([]*lookahead, len(txs))
 	for node, tx := range txs {
 		source := c.job.plan.Sources[node]
 		if c.job.plan.ConfirmDelay == 0 && !c.job.plan.HasKeyVariants() { // nobody looks at it
 			source.Digest = noDigest
 		}
-		stream, err := tx.Rows(ctx, source, keysOf(chunk))
+		stream, err := tx.Rows(ctx, source, keysOf(portion))
 		if err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, chunk []inde
 		streams[node] = &lookahead{stream: stream}
 	}
 	rows := make([]*table.KeyedRow, len(streams))
-	for i, candidate := range chunk {
+	for i, candidate := range portion {
 		for node, stream := range streams {
 			row, err := stream.at(i)
 			if err != nil {
@@ -139,9 +139,9 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, chunk []inde
 			}
 			rows[node] = row
 		}
-		c.take(rows)
-		if c.atRest && c.hasMoved(candidate) {
-			return movedError{candidate.at}
+		c.setRows(rows)
+		if c.stopOnChange && c.hasChanged(candidate) {
+			return changedError{candidate.at}
 		}
 		if err := c.judge(candidate); err != nil {
 			return err
@@ -151,31 +151,31 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, chunk []inde
 }
 
 // take takes what the nodes have of the key that is judged next.
-func (c *confirmation) take(rows []*table.KeyedRow) {
+func (c *confirmation) setRows(rows []*table.KeyedRow) {
 	for node, row := range rows {
-		c.texts[node], c.digest[node] = nil, nil
+		c.nodeRows[node], c.digests[node] = nil, nil
 		if row != nil {
-			c.texts[node], c.digest[node] = row.Row, &row.Digest
+			c.nodeRows[node], c.digests[node] = row.Row, &row.Digest
 		}
 	}
 }
 
 // hasMoved says whether the rows of a candidate are neither those of the first pass nor the same everywhere.
-func (c *confirmation) hasMoved(candidate indexed) bool {
-	return !sameDigests(c.digest, candidate.Digest) && !allSame(c.digest)
+func (c *confirmation) hasChanged(candidate indexed) bool {
+	return !sameDigests(c.digests, candidate.Digest) && !allSame(c.digests)
 }
 
 // judge compares the rows of one key and writes the finding.
 func (c *confirmation) judge(candidate indexed) error {
 	totals := &c.job.totals
-	texts, digest := c.texts, c.digest
+	texts, digest := c.nodeRows, c.digests
 	defer clear(texts)
-	c.job.absentIn(candidate.Key, digest)
+	c.job.recordAbsentNodes(candidate.Key, digest)
 	if candidate.Digest == nil {
 		totals.WithoutDigest++
 		countRows(totals, digest)
 	}
-	if c.isRespelt(candidate.Key, texts, digest) {
+	if c.isVariant(candidate.Key, texts, digest) {
 		totals.KeyVariants++
 		totals.Keys--
 		return nil
@@ -187,11 +187,11 @@ func (c *confirmation) judge(candidate indexed) error {
 	}
 	unsettled := c.isUnsettled(candidate, digest)
 	c.countKey(candidate, unsettled)
-	return c.keep(plan.Finding{Unsettled: unsettled, Differs: differs}, c.spelling(candidate.Key, texts), texts)
+	return c.writeFinding(plan.Finding{Unsettled: unsettled, Differs: differs}, c.reportedKey(candidate.Key, texts), texts)
 }
 
 // keep writes a finding to the part: its rows as the document will have them.
-func (c *confirmation) keep(f plan.Finding, key table.Key, rows []table.Row) (err error) {
+func (c *confirmation) writeFinding(f plan.Finding, key table.Key, rows []table.Row) (err error) {
 	c.key = texts.AppendKey(c.key[:0], key)
 	f.Key, f.Rows = c.key, c.rows
 	for node, text := range rows {
@@ -226,7 +226,7 @@ func (c *confirmation) isUnsettled(candidate indexed, now []*int64) bool {
 	if c.job.plan.ConfirmDelay == 0 {
 		return false
 	}
-	known, ok := c.settled[candidate.at]
+	known, ok := c.settledDigests[candidate.at]
 	if !ok {
 		known = candidate.Digest
 	}
@@ -262,25 +262,25 @@ func (c *confirmation) countPairs(rows []table.Row) []bool {
 }
 
 // count counts candidates beyond the limit by their digests, without their rows.
-func (c *confirmation) count(ctx context.Context, chunk []indexed) error {
-	if len(chunk) == 0 {
+func (c *confirmation) countByDigest(ctx context.Context, portion []indexed) error {
+	if len(portion) == 0 {
 		return nil
 	}
-	now, err := c.digests(ctx, chunk)
+	now, err := c.readDigests(ctx, portion)
 	if err != nil {
 		return err
 	}
-	texts, err := c.textDigests(ctx, chunk, now)
+	texts, err := c.textDigests(ctx, portion, now)
 	if err != nil {
 		return err
 	}
-	for i, candidate := range chunk {
+	for i, candidate := range portion {
 		digest := digestsAt(now, i)
 		unsettled := c.isUnsettled(candidate, digest)
 		if text, read := texts[i]; read {
 			digest = text
 		}
-		c.job.absentIn(candidate.Key, digest)
+		c.job.recordAbsentNodes(candidate.Key, digest)
 		if !c.countPairsByDigest(digest) {
 			c.job.totals.Resolved++
 			continue
@@ -292,13 +292,13 @@ func (c *confirmation) count(ctx context.Context, chunk []indexed) error {
 
 // textDigests reads the digests of the texts of those candidates whose rows may differ below the text only. The result
 // goes by the candidates' places in chunk.
-func (c *confirmation) textDigests(ctx context.Context, chunk []indexed, now [][]*int64) (map[int][]*int64, error) {
+func (c *confirmation) textDigests(ctx context.Context, portion []indexed, now [][]*int64) (map[int][]*int64, error) {
 	if c.job.plan.Sources[0].TextDigest == "" {
 		return nil, nil //nolint:nilnil // every digest is one of texts
 	}
 	var doubtful []indexed
 	var places []int
-	for i, candidate := range chunk {
+	for i, candidate := range portion {
 		if digest := slices.DeleteFunc(digestsAt(now, i), func(d *int64) bool { return d == nil }); len(digest) > 1 && !allSame(digest) {
 			doubtful = append(doubtful, candidate)
 			places = append(places, i)
@@ -307,7 +307,7 @@ func (c *confirmation) textDigests(ctx context.Context, chunk []indexed, now [][
 	if len(doubtful) == 0 {
 		return nil, nil //nolint:nilnil // there is nothing to ask
 	}
-	texts, err := c.digestsBy(ctx, doubtful, func(s table.Source) string { return s.TextDigest })
+	texts, err := c.readDigestsBy(ctx, doubtful, func(s table.Source) string { return s.TextDigest })
 	if err != nil {
 		return nil, err
 	}
@@ -347,9 +347,9 @@ func (c *confirmation) countPairsByDigest(digest []*int64) bool {
 	return differs
 }
 
-func keysOf(chunk []indexed) []table.Key {
-	keys := make([]table.Key, len(chunk))
-	for i, candidate := range chunk {
+func keysOf(portion []indexed) []table.Key {
+	keys := make([]table.Key, len(portion))
+	for i, candidate := range portion {
 		keys[i] = candidate.Key
 	}
 	return keys

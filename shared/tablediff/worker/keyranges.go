@@ -20,39 +20,39 @@ const (
 	// rangeKeys is how many keys are read as one range.
 	rangeKeys = 256
 	// closeTogether: a range that holds this many times as many rows is not read.
-	closeTogether = 2
+	maxRangeDensity = 2
 )
 
 // digests gives the digest of each key's row on every node; nil where there is none. The transactions end with it.
-func (j *job) digests(ctx context.Context, txs []plan.Tx, keys []table.Key) ([][]*int64, error) {
+func (r *unitRun) digests(ctx context.Context, txs []plan.Tx, keys []table.Key) ([][]*int64, error) {
 	found := make([][]*int64, len(txs))
 	for node := range found {
 		found[node] = make([]*int64, len(keys))
 	}
 	left := fanout.Indexes(len(keys))
-	if j.readsRanges(len(keys)) {
+	if r.triesRanges(len(keys)) {
 		var err error
-		if left, err = j.digestRanges(ctx, txs, keys, found); err != nil {
+		if left, err = r.digestRanges(ctx, txs, keys, found); err != nil {
 			return nil, err
 		}
 	}
-	return found, j.lookUp(ctx, txs, keys, left, found)
+	return found, r.lookUp(ctx, txs, keys, left, found)
 }
 
 // readsRanges says whether trying is worth it.
-func (j *job) readsRanges(keys int) bool {
-	return keys > 4*rangeKeys && !j.plan.ByText && j.plan.Sources[0].KeyDigest != ""
+func (r *unitRun) triesRanges(keys int) bool {
+	return keys > 4*rangeKeys && !r.plan.ByText && r.plan.Sources[0].KeyDigest != ""
 }
 
 // lookUp reads the digests of the keys of some places.
-func (j *job) lookUp(ctx context.Context, txs []plan.Tx, keys []table.Key, places []int, found [][]*int64) error {
+func (r *unitRun) lookUp(ctx context.Context, txs []plan.Tx, keys []table.Key, places []int, found [][]*int64) error {
 	wanted := make([]table.Key, len(places))
 	for i, place := range places {
 		wanted[i] = keys[place]
 	}
-	return j.onAll(ctx, func(ctx context.Context, node int) error {
+	return r.onAll(ctx, func(ctx context.Context, node int) error {
 		txs[node].Last()
-		digests, err := txs[node].Digests(ctx, j.sources[node], wanted)
+		digests, err := txs[node].Digests(ctx, r.sources[node], wanted)
 		for i, digest := range digests {
 			found[node][places[i]] = digest
 		}
@@ -62,33 +62,33 @@ func (j *job) lookUp(ctx context.Context, txs []plan.Tx, keys []table.Key, place
 
 // digestRanges fills in what ranges show of the keys, and gives the places of the others. One range tells whether the keys lie
 // close together.
-func (j *job) digestRanges(ctx context.Context, txs []plan.Tx, keys []table.Key, found [][]*int64) (left []int, err error) {
+func (r *unitRun) digestRanges(ctx context.Context, txs []plan.Tx, keys []table.Key, found [][]*int64) (left []int, err error) {
 	var ranges []table.Range // but for the last keys, which no key follows
 	for from := 0; from+rangeKeys < len(keys); from += rangeKeys {
 		ranges = append(ranges, table.Range{Lo: keys[from], Hi: keys[from+rangeKeys]})
 	}
 	middle := len(ranges) / 2
-	if prints, err := j.fingerprintsOf(ctx, txs, ranges[middle:middle+1]); err != nil || prints == nil {
+	if prints, err := r.fingerprintsOf(ctx, txs, ranges[middle:middle+1]); err != nil || prints == nil {
 		return fanout.Indexes(len(keys)), err
 	}
-	prints, err := j.fingerprintsOf(ctx, txs, ranges)
+	prints, err := r.fingerprintsOf(ctx, txs, ranges)
 	if err != nil || prints == nil {
 		return fanout.Indexes(len(keys)), err
 	}
 	for i := range ranges {
 		from := i * rangeKeys
-		ok, err := fillIn(nthOf(prints, i), keys[from:from+rangeKeys], from, found)
+		ok, err := fillFromRange(nthOf(prints, i), keys[from:from+rangeKeys], from, found)
 		if err != nil {
-			return nil, fault.Wrap(err, fault.Internal, "node %q: keys of %s cannot be read", j.plan.Nodes[0], plan.DescribeRange(ranges[i]))
+			return nil, fault.Wrap(err, fault.Internal, "node %q: keys of %s cannot be read", r.plan.Nodes[0], plan.DescribeRange(ranges[i]))
 		}
 		if !ok {
-			left = appendPlaces(left, from, from+rangeKeys)
+			left = appendNumbers(left, from, from+rangeKeys)
 		}
 	}
-	return appendPlaces(left, len(ranges)*rangeKeys, len(keys)), nil
+	return appendNumbers(left, len(ranges)*rangeKeys, len(keys)), nil
 }
 
-func appendPlaces(places []int, from, to int) []int {
+func appendNumbers(places []int, from, to int) []int {
 	for place := from; place < to; place++ {
 		places = append(places, place)
 	}
@@ -96,12 +96,12 @@ func appendPlaces(places []int, from, to int) []int {
 }
 
 // fingerprintsOf gives the fingerprints of each range on every node, or nil if one holds far more rows than keys are wanted.
-func (j *job) fingerprintsOf(ctx context.Context, txs []plan.Tx, ranges []table.Range) ([][]table.Fingerprint, error) {
+func (r *unitRun) fingerprintsOf(ctx context.Context, txs []plan.Tx, ranges []table.Range) ([][]table.Fingerprint, error) {
 	prints := make([][]table.Fingerprint, len(txs))
 	tooMany := make([]bool, len(txs))
-	const each = closeTogether * rangeKeys
-	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		source := j.sources[node]
+	const each = maxRangeDensity * rangeKeys
+	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
+		source := r.sources[node]
 		source.Filter = "" // keys are looked at whether it selects their rows or not
 		prints[node], err = txs[node].Fingerprints(ctx, source, ranges, node == 0, each, each*int64(len(ranges)))
 		if errors.Is(err, table.ErrMore) {
@@ -117,7 +117,7 @@ func (j *job) fingerprintsOf(ctx context.Context, txs []plan.Tx, ranges []table.
 
 // fillIn takes the digests of some keys, from a place on, out of what the nodes say of their range. false: the nodes have not the same
 // keys there, or not each of these.
-func fillIn(prints []table.Fingerprint, keys []table.Key, from int, found [][]*int64) (bool, error) {
+func fillFromRange(prints []table.Fingerprint, keys []table.Key, from int, found [][]*int64) (bool, error) {
 	first := prints[0]
 	for _, other := range prints[1:] {
 		if other.KeyDigest != first.KeyDigest || len(other.Rows) != len(first.Rows) {

@@ -72,13 +72,13 @@ func TestDigests_AreTheSameHoweverCloseTheKeysLie(t *testing.T) {
 				s.plan.Sources[i].Filter = "nobody looks at it"
 			}
 			opened, _ := s.Open(t.Context(), "", "", nil)
-			j := &job{plan: s.plan, sources: s.plan.Sources, nodes: opened}
+			r := &unitRun{plan: s.plan, sources: s.plan.Sources, nodes: opened}
 			var txs []plan.Tx
 			looked := make([]int, len(nodes))
 			for node := range nodes {
 				txs = append(txs, countingTx{&scriptedTx{node: nodes[node], rows: nodes[node].states[0]}, &looked[node]})
 			}
-			got, err := j.digests(t.Context(), txs, keys)
+			got, err := r.digests(t.Context(), txs, keys)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,12 +130,12 @@ func TestFillIn_TakesNothingThatCouldBeMistaken(t *testing.T) {
 	}
 	for _, tt := range tests {
 		found := [][]*int64{make([]*int64, 2), make([]*int64, 2)}
-		got, err := fillIn([]table.Fingerprint{tt.first, tt.second}, keys, 0, found)
+		got, err := fillFromRange([]table.Fingerprint{tt.first, tt.second}, keys, 0, found)
 		if err != nil || got != tt.want || (found[0][0] != nil) != tt.want || slices.Contains(found[1], nil) == tt.want {
 			t.Errorf("%s: %v, %v, found %v", tt.name, got, err, found)
 		}
 	}
-	if _, err := fillIn([]table.Fingerprint{{Rows: []int64{1}, KeyArrays: []string{"{NULL}"}}}, keys, 0, nil); err == nil {
+	if _, err := fillFromRange([]table.Fingerprint{{Rows: []int64{1}, KeyArrays: []string{"{NULL}"}}}, keys, 0, nil); err == nil {
 		t.Error("a key of NULL was read")
 	}
 }

@@ -10,9 +10,9 @@ import (
 
 // entry is one key while the lists of the nodes are matched: digest and place in the list, per node.
 type entry struct {
-	key    table.Key
-	digest []*int64
-	place  []int
+	key      table.Key
+	digest   []*int64
+	position []int
 }
 
 func (e *entry) differs() bool {
@@ -25,20 +25,20 @@ func (e *entry) differs() bool {
 }
 
 // twiceError says that a node has two rows of one key, which a sound index does not allow: one would hide the other.
-type twiceError struct {
+type duplicateKeyError struct {
 	node int
 	key  table.Key
 }
 
 // Error names the key.
-func (e *twiceError) Error() string { return "two rows have the key " + e.key.String() }
+func (e *duplicateKeyError) Error() string { return "two rows have the key " + e.key.String() }
 
 // matchRange matches what the nodes list of one range, each in key order, and gives the candidates in key order and the
 // number of distinct keys. Keys are matched by their text; rank, which has a server sort keys, decides about the rest:
 // it tells which texts are equal keys (1.0 and 1.00), and it orders keys of which no single node has all. A node that
 // lists a key twice is a twiceError.
 func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) ([]plan.Candidate, int64, error) {
-	if aligned(lists) {
+	if listSameKeys(lists) {
 		return matchAligned(lists), int64(len(lists[0])), nil
 	}
 	entries, err := matchByText(lists)
@@ -51,7 +51,7 @@ func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) (
 	}
 	keys := int64(len(entries))
 	if node := hasAll(differing, len(lists)); node >= 0 {
-		slices.SortFunc(differing, func(a, b *entry) int { return a.place[node] - b.place[node] })
+		slices.SortFunc(differing, func(a, b *entry) int { return a.position[node] - b.position[node] })
 	} else {
 		merged, err := mergeByRank(differing, rank)
 		if err != nil {
@@ -71,7 +71,7 @@ func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) (
 
 // aligned says whether all nodes list the same keys, as they do where rows were only changed: then nothing needs to be
 // looked up. Lists are in key order, so a key listed twice would follow itself.
-func aligned(lists [][]table.Listed) bool {
+func listSameKeys(lists [][]table.Listed) bool {
 	for _, list := range lists[1:] {
 		if len(list) != len(lists[0]) {
 			return false
@@ -117,15 +117,15 @@ func matchByText(lists [][]table.Listed) ([]*entry, error) {
 			text := textOf(row.Key)
 			e := byText[text]
 			if e == nil {
-				e = &entry{key: row.Key, digest: make([]*int64, len(lists)), place: make([]int, len(lists))}
+				e = &entry{key: row.Key, digest: make([]*int64, len(lists)), position: make([]int, len(lists))}
 				byText[text] = e
 				entries = append(entries, e)
 			}
 			if e.digest[node] != nil {
-				return nil, &twiceError{node, row.Key}
+				return nil, &duplicateKeyError{node, row.Key}
 			}
 			digest := row.Digest
-			e.digest[node], e.place[node] = &digest, place
+			e.digest[node], e.position[node] = &digest, place
 		}
 	}
 	return entries, nil
@@ -166,7 +166,7 @@ func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*en
 			merged = append(merged, e)
 			continue
 		}
-		if err := merged[len(merged)-1].take(e); err != nil {
+		if err := merged[len(merged)-1].merge(e); err != nil {
 			return nil, err
 		}
 	}
@@ -174,12 +174,12 @@ func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*en
 }
 
 // take adds the rows of another spelling of the key.
-func (e *entry) take(o *entry) error {
+func (e *entry) merge(o *entry) error {
 	for node, digest := range o.digest {
 		switch {
 		case digest == nil:
 		case e.digest[node] != nil:
-			return &twiceError{node, o.key}
+			return &duplicateKeyError{node, o.key}
 		default:
 			e.digest[node] = digest
 		}

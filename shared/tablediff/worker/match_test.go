@@ -151,7 +151,7 @@ func TestMatchRange_ANodeThatListsAKeyTwiceIsAnError(t *testing.T) {
 	for name, lists := range tests {
 		t.Run(name, func(t *testing.T) {
 			found, _, err := matchRange(lists, rankNumbers)
-			var twice *twiceError
+			var twice *duplicateKeyError
 			if !errors.As(err, &twice) || twice.node != 0 {
 				t.Errorf("candidates %v, error %v; want an error about the first node", found, err)
 			}
@@ -191,14 +191,14 @@ func TestMatchRange_CompositeKeysAreNotMistakenForOneAnother(t *testing.T) {
 func cmpKeys(a, b table.Key) int { return max(0, slices.Compare(a, b)) }
 
 func TestCheckListed_RefusesAListingThatLacksOrAddsARow(t *testing.T) {
-	j := &job{plan: &plan.Plan{Nodes: []string{"n1", "n2"}}}
+	r := &unitRun{plan: &plan.Plan{Nodes: []string{"n1", "n2"}}}
 	rows := []table.Listed{spelt(1, 0, 0), spelt(2, 0, 0), spelt(3, 0, 0)}
 	var whole table.Sum
 	for _, row := range rows {
 		whole = whole.Add(table.Sum{Rows: 1, Digest: row.Digest})
 	}
-	d := compared{sums: []table.Sum{whole, whole}}
-	if err := j.checkListed(d, [][]table.Listed{rows, rows}); err != nil {
+	d := differingChunk{sums: []table.Sum{whole, whole}}
+	if err := r.checkListed(d, [][]table.Listed{rows, rows}); err != nil {
 		t.Errorf("what was digested and listed alike gives %v", err)
 	}
 	for name, listed := range map[string][]table.Listed{
@@ -209,12 +209,12 @@ func TestCheckListed_RefusesAListingThatLacksOrAddsARow(t *testing.T) {
 		"two other rows":   slices.Concat(rows, []table.Listed{spelt(9, 0, 0), spelt(9, 0, 0)}),
 		"a row of another": {rows[0], rows[1], rows[1]},
 	} {
-		err := j.checkListed(d, [][]table.Listed{rows, listed})
+		err := r.checkListed(d, [][]table.Listed{rows, listed})
 		if fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), `"n2"`) {
 			t.Errorf("%s gives %v, want an error that names the second node", name, err)
 		}
 	}
-	if err := j.checkListed(compared{}, [][]table.Listed{rows, nil}); err != nil {
+	if err := r.checkListed(differingChunk{}, [][]table.Listed{rows, nil}); err != nil {
 		t.Errorf("a listing of another snapshot than the digests' gives %v", err)
 	}
 }
@@ -234,12 +234,12 @@ func TestFitting_TakesTheFirstFewThatFit(t *testing.T) {
 		{[]int64{0, 0, 11}, 10, 2, 0},
 	} {
 		t.Run(fmt.Sprint(tt.most), func(t *testing.T) {
-			var differing []compared
+			var differing []differingChunk
 			for _, most := range tt.most {
-				differing = append(differing, compared{most: most})
+				differing = append(differing, differingChunk{maxRows: most})
 			}
 			if n, rows := fitting(differing, tt.limit); n != tt.n || rows != tt.rows {
-				t.Errorf("%d stretches of %d rows, want %d of %d", n, rows, tt.n, tt.rows)
+				t.Errorf("%d chunks of %d rows, want %d of %d", n, rows, tt.n, tt.rows)
 			}
 		})
 	}

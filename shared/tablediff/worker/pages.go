@@ -10,11 +10,11 @@ import (
 )
 
 // scan does a unit that reads some pages of every node, all nodes at once; rows counts what it found there.
-func (j *job) scan(ctx context.Context, read func(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error), rows func(plan.PageSums) int64) error {
-	found := make([]plan.PageSums, len(j.nodes))
-	err := j.inPass(ctx, func(txs []plan.Tx) error {
-		j.announce(txs, true)
-		return j.onAll(ctx, func(ctx context.Context, node int) (err error) {
+func (r *unitRun) scanPages(ctx context.Context, read func(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error), rows func(plan.PageSums) int64) error {
+	found := make([]plan.PageSums, len(r.nodes))
+	err := r.inPass(ctx, func(txs []plan.Tx) error {
+		r.announce(txs, true)
+		return r.onAll(ctx, func(ctx context.Context, node int) (err error) {
 			found[node], err = read(ctx, txs[node], node)
 			return err
 		})
@@ -22,22 +22,22 @@ func (j *job) scan(ctx context.Context, read func(ctx context.Context, tx plan.T
 	if err != nil {
 		return err
 	}
-	return j.writePages(found, rows)
+	return r.writePages(found, rows)
 }
 
 // sum does a unit of the pages strategy: pages are digested per leaf or bucket.
-func (j *job) sum(ctx context.Context, by table.Grouping) error {
-	return j.scan(ctx, func(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error) {
-		return j.sumPages(ctx, tx, node, by)
+func (r *unitRun) digestPages(ctx context.Context, by table.Grouping) error {
+	return r.scanPages(ctx, func(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error) {
+		return r.digestPagesOf(ctx, tx, node, by)
 	}, plan.PageSums.GroupedRows)
 }
 
 // writePages writes what the pages of each node hold to the part, and counts their rows.
-func (j *job) writePages(found []plan.PageSums, rows func(plan.PageSums) int64) error {
-	j.totals.RowsPerNode = make([]int64, len(j.nodes))
+func (r *unitRun) writePages(found []plan.PageSums, rows func(plan.PageSums) int64) error {
+	r.totals.RowsPerNode = make([]int64, len(r.nodes))
 	for node, row := range found {
-		j.totals.RowsPerNode[node] = rows(row)
-		if err := j.out.Row(row); err != nil {
+		r.totals.RowsPerNode[node] = rows(row)
+		if err := r.out.Row(row); err != nil {
 			return err
 		}
 	}
@@ -45,15 +45,15 @@ func (j *job) writePages(found []plan.PageSums, rows func(plan.PageSums) int64) 
 }
 
 // sumPages digests the unit's pages of one node, and keeps what each stretch of them held where that is of use later.
-func (j *job) sumPages(ctx context.Context, tx plan.Tx, node int, by table.Grouping) (plan.PageSums, error) {
-	spans := j.plan.Scans[j.unit.Index][node]
+func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by table.Grouping) (plan.PageSums, error) {
+	spans := r.plan.Scans[r.unit.Index][node]
 	sums := make([]table.Sum, by.Groups())
-	var kept *stretchSums
-	if j.keepsStretches() {
-		by.Coarse = j.plan.CoarseBuckets()
-		kept = newStretchSums(spans, by.Coarse)
+	var kept *rangeSums
+	if r.keepsPageRanges() {
+		by.Coarse = r.plan.CoarseBuckets()
+		kept = newRangeSums(spans, by.Coarse)
 	}
-	horizons, err := tx.PageSums(ctx, j.sources[node], spans, by, func(span, group int, sum table.Sum) {
+	horizons, err := tx.PageSums(ctx, r.sources[node], spans, by, func(span, group int, sum table.Sum) {
 		if kept != nil && span != table.AllSpans {
 			kept.add(span, group, sum)
 			return
@@ -71,36 +71,36 @@ func (j *job) sumPages(ctx context.Context, tx plan.Tx, node int, by table.Group
 	if kept == nil || err != nil {
 		return row, err
 	}
-	row.PageRanges = kept.stretches(horizons)
+	row.PageRanges = kept.pageRanges(horizons)
 	if once, again := row.GroupedRows(), row.PageRangeRows(); once != again {
-		return row, fault.New(fault.Internal, "node %q counted %d rows and %d rows on the same pages", j.plan.Nodes[node], once, again)
+		return row, fault.New(fault.Internal, "node %q counted %d rows and %d rows on the same pages", r.plan.Nodes[node], once, again)
 	}
 	return row, nil
 }
 
 // keepsStretches: of a comparison of all pages, for a baseline.
-func (j *job) keepsStretches() bool {
-	return j.plan.Grid > 0 && j.plan.Known == nil && j.unit.Phase == plan.PhaseBuckets && len(j.unit.Buckets) == 0
+func (r *unitRun) keepsPageRanges() bool {
+	return r.plan.Grid > 0 && r.plan.Known == nil && r.unit.Phase == plan.PhaseBuckets && len(r.unit.Buckets) == 0
 }
 
 // narrowScanned lists the leaves that a scan found to differ, or the few rows of the buckets that do.
-func (j *job) narrowScanned(ctx context.Context) error {
-	if len(j.unit.Buckets) > 0 && len(j.unit.Chunks) == 0 {
-		return j.narrowBuckets(ctx)
+func (r *unitRun) narrowScanned(ctx context.Context) error {
+	if len(r.unit.Buckets) > 0 && len(r.unit.Chunks) == 0 {
+		return r.narrowBuckets(ctx)
 	}
-	limit := listLimit(j.plan)
-	if j.plan.ByText {
+	limit := listLimit(r.plan)
+	if r.plan.ByText {
 		limit = plan.MaxScanListed
 	}
-	differing := make([]compared, len(j.unit.Chunks))
-	for i, leaf := range j.unit.Chunks {
-		differing[i] = compared{stretch: j.leaf(leaf), leaf: leaf, most: j.unit.Rows[i]}
+	differing := make([]differingChunk, len(r.unit.Chunks))
+	for i, chunk := range r.unit.Chunks {
+		differing[i] = differingChunk{keyChunk: r.chunkAt(chunk), chunk: chunk, maxRows: r.unit.Rows[i]}
 	}
-	return j.inGroups(differing, limit, func(group []compared) error { return j.narrowGroup(ctx, group, 2*limit) })
+	return r.narrowInGroups(differing, limit, func(group []differingChunk) error { return r.narrowGroup(ctx, group, 2*limit) })
 }
 
 // inGroups narrows leaves, as many at a time as hold about limit rows.
-func (j *job) inGroups(differing []compared, limit int64, narrow func([]compared) error) error {
+func (r *unitRun) narrowInGroups(differing []differingChunk, limit int64, narrow func([]differingChunk) error) error {
 	for len(differing) > 0 {
 		n, _ := fitting(differing, limit)
 		n = max(1, n)
@@ -114,13 +114,13 @@ func (j *job) inGroups(differing []compared, limit int64, narrow func([]compared
 
 // narrowGroup lists some leaves in one snapshot per node, and matches them when the nodes are free for others. If they
 // have outgrown what was expected, they are digested and split like any other range.
-func (j *job) narrowGroup(ctx context.Context, group []compared, limit int64) error {
-	list := j.lists
-	if j.plan.ByText {
-		list = j.scanLists
+func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit int64) error {
+	list := r.listRows
+	if r.plan.ByText {
+		list = r.scanLists
 	}
 	var lists [][][]table.Listed
-	err := j.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
+	err := r.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
 		for _, tx := range txs {
 			tx.Last()
 		}
@@ -129,41 +129,41 @@ func (j *job) narrowGroup(ctx context.Context, group []compared, limit int64) er
 	})
 	switch {
 	case errors.Is(err, table.ErrMore):
-		return j.narrowGrown(ctx, group, limit)
+		return r.narrowGrown(ctx, group, limit)
 	case err != nil:
 		return err
 	}
-	return j.match(j.rank(ctx), lists, group)
+	return r.match(r.rank(ctx), lists, group)
 }
 
 // narrowGrown narrows leaves that hold more rows than were expected, and than the limit allows.
-func (j *job) narrowGrown(ctx context.Context, group []compared, limit int64) error {
-	if j.plan.ByText { // no index gives the pieces of a range
+func (r *unitRun) narrowGrown(ctx context.Context, group []differingChunk, limit int64) error {
+	if r.plan.ByText { // no index gives the pieces of a range
 		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows while they were compared", limit)
 	}
-	stretches := make([]stretch, len(group))
+	chunks := make([]keyChunk, len(group))
 	for i, d := range group {
-		stretches[i] = d.stretch
+		chunks[i] = d.keyChunk
 	}
-	return j.inSnapshots(ctx, func(txs []plan.Tx) error {
-		return j.compareStretches(ctx, txs, stretches, maxSplits)
+	return r.inSnapshots(ctx, func(txs []plan.Tx) error {
+		return r.compareChunks(ctx, txs, chunks, maxSplits)
 	})
 }
 
 // scanLists lists some leaves by reading each node's table in physical order.
-func (j *job) scanLists(ctx context.Context, txs []plan.Tx, group []compared, limit int64) ([][][]table.Listed, error) {
-	leaves := make([]int, len(group))
+func (r *unitRun) scanLists(ctx context.Context, txs []plan.Tx, group []differingChunk, limit int64) ([][][]table.Listed, error) {
+	chunks := make([]int, len(group))
 	for i, d := range group {
-		leaves[i] = d.leaf
+		chunks[i] = d.chunk
 	}
-	lists, err := j.scanList(ctx, txs, j.plan.Layout.Bounds, leaves, limit)
+	lists, err := r.scanList(ctx, txs, r.plan.Layout.Bounds, chunks, limit)
 	if err != nil {
 		return nil, err
 	}
 	for node := range lists {
-		listed := make([][]table.Listed, len(leaves))
-		for i, leaf := range leaves {
-			listed[i] = lists[node][leaf]
+		listed := make([][]table.Listed, len(chunks))
+		for i, chunk := range chunks {
+			listed[i] = lists[node][chunk]
 		}
 		lists[node] = listed
 	}
@@ -171,10 +171,10 @@ func (j *job) scanLists(ctx context.Context, txs []plan.Tx, group []compared, li
 }
 
 // scanList lists rows of these ranges between the bounds, or of all if there are none, each at its number.
-func (j *job) scanList(ctx context.Context, txs []plan.Tx, bounds []table.Key, ranges []int, limit int64) ([][][]table.Listed, error) {
+func (r *unitRun) scanList(ctx context.Context, txs []plan.Tx, bounds []table.Key, ranges []int, limit int64) ([][][]table.Listed, error) {
 	lists := make([][][]table.Listed, len(txs))
-	err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		lists[node], err = txs[node].ScanList(ctx, j.sources[node], bounds, ranges, limit)
+	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
+		lists[node], err = txs[node].ScanList(ctx, r.sources[node], bounds, ranges, limit)
 		return err
 	})
 	return lists, err
@@ -182,32 +182,32 @@ func (j *job) scanList(ctx context.Context, txs []plan.Tx, bounds []table.Key, r
 
 // narrowBuckets lists the rows of the unit's buckets in one more pass over the pages and puts them into key order. They are
 // few, so they are told apart by block: finding a leaf among thousands takes longer than digesting a row.
-func (j *job) narrowBuckets(ctx context.Context) error {
-	layout := j.plan.Layout
-	blocks := make([]compared, layout.Blocks())
+func (r *unitRun) narrowBuckets(ctx context.Context) error {
+	layout := r.plan.Layout
+	blocks := make([]differingChunk, layout.Blocks())
 	for block := range blocks {
-		blocks[block] = compared{stretch: stretch{Range: layout.KeyRange(layout.ChunksOfBlock(block)), block: block}}
+		blocks[block] = differingChunk{keyChunk: keyChunk{Range: layout.KeyRange(layout.ChunksOfBlock(block)), block: block}}
 	}
-	limit := 2 * j.plan.ScanListLimit()
+	limit := 2 * r.plan.ScanListLimit()
 	var lists [][][]table.Listed
-	err := j.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
+	err := r.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
 		for _, tx := range txs {
 			tx.Last()
 		}
-		lists, err = j.scanList(ctx, txs, layout.BlockBounds(), nil, limit)
+		lists, err = r.scanList(ctx, txs, layout.BlockBounds(), nil, limit)
 		return err
 	})
 	switch {
 	case errors.Is(err, table.ErrMore):
-		return j.narrowGrown(ctx, blocks, limit)
+		return r.narrowGrown(ctx, blocks, limit)
 	case err != nil:
 		return err
 	}
-	return j.match(j.rank(ctx), lists, blocks)
+	return r.match(r.rank(ctx), lists, blocks)
 }
 
 // pageAges asks a node for the ages of the rows on the unit's pages.
-func (j *job) pageAges(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error) {
-	ages, err := tx.PageFreshness(ctx, j.sources[node], j.plan.Scans[j.unit.Index][node])
+func (r *unitRun) pageAges(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error) {
+	ages, err := tx.PageFreshness(ctx, r.sources[node], r.plan.Scans[r.unit.Index][node])
 	return plan.PageSums{Node: node, Ages: ages}, err
 }

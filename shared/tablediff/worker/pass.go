@@ -14,12 +14,12 @@ import (
 // open from unit to unit. There are never more of them on a node than the task has slots, since only who holds a slot takes
 // some.
 type pass struct {
-	longest time.Duration // a snapshot serves no unit that begins later than that
+	maxAge time.Duration // a snapshot serves no unit that begins later than that
 
-	mu   sync.Mutex
-	over bool
-	now  *snapshot // nil: the next unit takes one
-	idle []*reading
+	mu      sync.Mutex
+	closed  bool
+	current *snapshot // nil: the next unit takes one
+	idle    []*reading
 }
 
 // snapshot is what all nodes held at about one moment.
@@ -32,40 +32,40 @@ type snapshot struct {
 
 // reading is a transaction on every node, all of one snapshot.
 type reading struct {
-	of  *snapshot
-	txs []plan.Tx
+	snapshot *snapshot
+	txs      []plan.Tx
 }
 
 // inPass runs fn with a transaction on every node. They see what those of all other units of the pass see, where all are
 // done in this process; the totals say which snapshot that was.
-func (j *job) inPass(ctx context.Context, fn func([]plan.Tx) error) error {
-	if j.pass == nil {
-		j.totals.Snapshot = rand.Text()
-		return j.inSnapshots(ctx, fn)
+func (r *unitRun) inPass(ctx context.Context, fn func([]plan.Tx) error) error {
+	if r.pass == nil {
+		r.totals.Snapshot = rand.Text()
+		return r.inSnapshots(ctx, fn)
 	}
-	release, err := j.slots.take(ctx, j.plan.TaskID, j.plan.Workers)
+	release, err := r.slots.acquire(ctx, r.plan.TaskID, r.plan.Workers)
 	if err != nil {
 		return err
 	}
 	defer release()
-	r, err := j.pass.take(ctx, j)
+	taken, err := r.pass.acquire(ctx, r)
 	if err != nil {
 		return err
 	}
 	sound := false
-	defer func() { j.pass.put(r, sound) }() // after a panic too
-	j.totals.Snapshot = r.of.id
-	err = fn(r.txs)
+	defer func() { r.pass.release(taken, sound) }() // after a panic too
+	r.totals.Snapshot = taken.snapshot.id
+	err = fn(taken.txs)
 	sound = err == nil
 	return err
 }
 
 // announce comes before each call within inPass; last says that it is the unit's last. A pass goes on with its snapshot, but
 // without the locks of a call; a snapshot of the unit's own ends with the last.
-func (j *job) announce(txs []plan.Tx, last bool) {
+func (r *unitRun) announce(txs []plan.Tx, last bool) {
 	for _, tx := range txs {
 		switch {
-		case j.pass != nil:
+		case r.pass != nil:
 			tx.Keep()
 		case last:
 			tx.Last()
@@ -74,10 +74,10 @@ func (j *job) announce(txs []plan.Tx, last bool) {
 }
 
 // take gives a reading of the pass's snapshot, one that is idle or a new one.
-func (p *pass) take(ctx context.Context, j *job) (*reading, error) {
+func (p *pass) acquire(ctx context.Context, r *unitRun) (*reading, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.now != nil && time.Since(p.now.since) > p.longest {
+	if p.current != nil && time.Since(p.current.since) > p.maxAge {
 		p.renew()
 	}
 	if len(p.idle) > 0 {
@@ -85,31 +85,31 @@ func (p *pass) take(ctx context.Context, j *job) (*reading, error) {
 		p.idle = p.idle[1:]
 		return r, nil
 	}
-	txs, err := j.open(ctx)
+	txs, err := r.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.join(ctx, j, txs); err != nil {
+	if err := p.join(ctx, r, txs); err != nil {
 		closeAll(txs)
 		return nil, err
 	}
-	p.now.open++
-	return &reading{of: p.now, txs: txs}, nil
+	p.current.open++
+	return &reading{snapshot: p.current, txs: txs}, nil
 }
 
 // join has new transactions see the pass's snapshot; if it has none, theirs becomes that.
-func (p *pass) join(ctx context.Context, j *job, txs []plan.Tx) error {
-	if p.now != nil && p.now.names != nil {
-		err := j.onAll(ctx, func(ctx context.Context, node int) error { return txs[node].Import(ctx, p.now.names[node]) })
+func (p *pass) join(ctx context.Context, r *unitRun, txs []plan.Tx) error {
+	if p.current != nil && p.current.names != nil {
+		err := r.onAll(ctx, func(ctx context.Context, node int) error { return txs[node].Import(ctx, p.current.names[node]) })
 		if err != nil {
 			p.renew() // it went with the transaction that had it first
 		}
 		return err
 	}
 	taken := &snapshot{id: rand.Text(), since: time.Now()}
-	if j.plan.Workers > 1 { // else nobody could come to take it too
+	if r.plan.Workers > 1 { // else nobody could come to take it too
 		taken.names = make([]string, len(txs))
-		err := j.onAll(ctx, func(ctx context.Context, node int) (err error) {
+		err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
 			taken.names[node], err = txs[node].Export(ctx)
 			return err
 		})
@@ -117,15 +117,15 @@ func (p *pass) join(ctx context.Context, j *job, txs []plan.Tx) error {
 			return err
 		}
 	}
-	p.now = taken
+	p.current = taken
 	return nil
 }
 
 // put takes a reading back. One that failed is closed, and so are the idle ones: they may have lost the same node.
-func (p *pass) put(r *reading, sound bool) {
+func (p *pass) release(r *reading, sound bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if sound && !p.over && r.of == p.now {
+	if sound && !p.closed && r.snapshot == p.current {
 		p.idle = append(p.idle, r)
 		return
 	}
@@ -133,22 +133,22 @@ func (p *pass) put(r *reading, sound bool) {
 	if !sound {
 		p.closeIdle()
 	}
-	if p.now != nil && p.now.open == 0 {
-		p.now = nil
+	if p.current != nil && p.current.open == 0 {
+		p.current = nil
 	}
 }
 
 // renew has the next unit take a new snapshot.
 func (p *pass) renew() {
 	p.closeIdle()
-	p.now = nil
+	p.current = nil
 }
 
 // end closes what is open. Units that come later have snapshots of their own.
-func (p *pass) end() {
+func (p *pass) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.over = true
+	p.closed = true
 	p.renew()
 }
 
@@ -161,5 +161,5 @@ func (p *pass) closeIdle() {
 
 func (r *reading) close() {
 	closeAll(r.txs)
-	r.of.open--
+	r.snapshot.open--
 }

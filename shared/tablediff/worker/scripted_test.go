@@ -170,13 +170,13 @@ func (t *scriptedTx) ScanList(ctx context.Context, s table.Source, bounds []tabl
 	t.enter("ScanList")
 	layout := blockplan.Layout{Bounds: bounds}
 	lists := make([][]table.Listed, layout.Chunks())
-	for leaf := range lists {
-		if ranges == nil || slices.Contains(ranges, leaf) {
-			of, err := t.List(ctx, s, []table.Range{layout.Chunk(leaf)}, limit)
+	for chunk := range lists {
+		if ranges == nil || slices.Contains(ranges, chunk) {
+			of, err := t.List(ctx, s, []table.Range{layout.Chunk(chunk)}, limit)
 			if err != nil {
 				return nil, err
 			}
-			lists[leaf], limit = of[0], limit-int64(len(of[0]))
+			lists[chunk], limit = of[0], limit-int64(len(of[0]))
 		}
 	}
 	return lists, nil

@@ -20,7 +20,7 @@ func TestSlots_LetAsManyInAsATaskHasWorkers(t *testing.T) {
 		var all sync.WaitGroup
 		for range 50 {
 			all.Go(func() {
-				release, err := s.take(t.Context(), "td_1", workers)
+				release, err := s.acquire(t.Context(), "td_1", workers)
 				if err != nil {
 					t.Error(err)
 					return
@@ -42,11 +42,11 @@ func TestSlots_LetAsManyInAsATaskHasWorkers(t *testing.T) {
 
 func TestSlots_OneTaskNeverWaitsForAnother(t *testing.T) {
 	var s slots
-	first, err := s.take(t.Context(), "td_1", 1)
+	first, err := s.acquire(t.Context(), "td_1", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := s.take(t.Context(), "td_2", 0) // there is always room for one
+	second, err := s.acquire(t.Context(), "td_2", 0) // there is always room for one
 	if err != nil || len(s.tasks) != 2 {
 		t.Fatalf("%d tasks, error %v", len(s.tasks), err)
 	}
@@ -63,7 +63,7 @@ func TestSlots_OneTaskNeverWaitsForAnother(t *testing.T) {
 func TestSlots_WhoWaitsGoesWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s slots
-		release, err := s.take(t.Context(), "td_1", 1)
+		release, err := s.acquire(t.Context(), "td_1", 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestSlots_WhoWaitsGoesWhenItsContextEnds(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		given := make(chan error, 1)
 		go func() {
-			_, err := s.take(ctx, "td_1", 1)
+			_, err := s.acquire(ctx, "td_1", 1)
 			given <- err
 		}()
 		synctest.Wait() // it waits, and the task has two users
@@ -81,7 +81,7 @@ func TestSlots_WhoWaitsGoesWhenItsContextEnds(t *testing.T) {
 		}
 		passed := make(chan func(), 1)
 		go func() {
-			next, err := s.take(t.Context(), "td_1", 1)
+			next, err := s.acquire(t.Context(), "td_1", 1)
 			if err != nil {
 				t.Error(err)
 			}

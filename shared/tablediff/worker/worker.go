@@ -34,11 +34,11 @@ func New(store archive.Store, nodes plan.Opener, snapshotMax time.Duration) *Wor
 // Share has the units of a task that are done from now on, and that read the pages of its table, read one snapshot of every
 // node, until the function it gives is called. That is when the last of them has returned.
 func (w *Worker) Share(taskID string) (end func()) {
-	p := &pass{longest: w.snapshotMax}
+	p := &pass{maxAge: w.snapshotMax}
 	w.passes.Store(taskID, p)
 	return func() {
 		w.passes.CompareAndDelete(taskID, p)
-		p.end()
+		p.close()
 	}
 }
 
@@ -67,7 +67,7 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 		return plan.Totals{}, err
 	}
 	defer out.Abort() // after a panic too
-	job := &job{unit: u, plan: p, nodes: nodes, sources: u.Sources(p), store: w.store, slots: &w.slots, out: out}
+	job := &unitRun{unit: u, plan: p, nodes: nodes, sources: u.Sources(p), store: w.store, slots: &w.slots, out: out}
 	if shared, ok := w.passes.Load(u.TaskID); ok {
 		job.pass, _ = shared.(*pass)
 	}
@@ -86,7 +86,7 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 }
 
 // job is one unit being done.
-type job struct {
+type unitRun struct {
 	unit    plan.Unit
 	plan    *plan.Plan
 	nodes   []plan.Node
@@ -99,31 +99,31 @@ type job struct {
 	totals  plan.Totals
 }
 
-func (j *job) run(ctx context.Context) error {
-	switch j.unit.Phase {
+func (r *unitRun) run(ctx context.Context) error {
+	switch r.unit.Phase {
 	case plan.PhaseAges:
-		return j.scan(ctx, j.pageAges, plan.PageSums.AgedRows)
+		return r.scanPages(ctx, r.pageAges, plan.PageSums.AgedRows)
 	case plan.PhaseChanged:
-		return j.scanChanged(ctx)
+		return r.scanChanged(ctx)
 	case plan.PhaseBuckets:
-		return j.sum(ctx, table.Grouping{Buckets: j.plan.Buckets})
+		return r.digestPages(ctx, table.Grouping{Buckets: r.plan.Buckets})
 	case plan.PhaseScan:
-		return j.sum(ctx, table.Grouping{Bounds: j.plan.Layout.Bounds})
+		return r.digestPages(ctx, table.Grouping{Bounds: r.plan.Layout.Bounds})
 	case plan.PhaseCompare:
-		return j.compare(ctx)
+		return r.compare(ctx)
 	case plan.PhaseConfirm:
-		return j.confirm(ctx)
+		return r.confirm(ctx)
 	}
-	return fault.New(fault.Internal, "there is no phase %q", j.unit.Phase)
+	return fault.New(fault.Internal, "there is no phase %q", r.unit.Phase)
 }
 
 // begin opens a transaction on every node once the task has a slot free; no unit takes a second slot while it holds one.
-func (j *job) begin(ctx context.Context) ([]plan.Tx, func(), error) {
-	release, err := j.slots.take(ctx, j.plan.TaskID, j.plan.Workers)
+func (r *unitRun) begin(ctx context.Context) ([]plan.Tx, func(), error) {
+	release, err := r.slots.acquire(ctx, r.plan.TaskID, r.plan.Workers)
 	if err != nil {
 		return nil, nil, err
 	}
-	txs, err := j.open(ctx)
+	txs, err := r.open(ctx)
 	if err != nil {
 		release()
 		return nil, nil, err
@@ -136,11 +136,11 @@ func (j *job) begin(ctx context.Context) ([]plan.Tx, func(), error) {
 
 // open opens a transaction on every node. The connections are taken in one order by everybody, so that units that need
 // several never wait for each other in a circle.
-func (j *job) open(ctx context.Context) ([]plan.Tx, error) {
+func (r *unitRun) open(ctx context.Context) ([]plan.Tx, error) {
 	var txs []plan.Tx
-	for i, node := range j.nodes {
-		access := j.plan.Sources[i].Access()
-		if j.pass != nil { // a snapshot that is kept between units must not keep a lock
+	for i, node := range r.nodes {
+		access := r.plan.Sources[i].Access()
+		if r.pass != nil { // a snapshot that is kept between units must not keep a lock
 			access = access.Unguarded()
 		}
 		tx, err := node.Begin(ctx, access)
@@ -163,18 +163,18 @@ func closeAll(txs []plan.Tx) {
 }
 
 // rank has the first node sort keys, in a transaction of its own.
-func (j *job) rank(ctx context.Context) func([]table.Key) ([]int, error) {
+func (r *unitRun) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 	return func(keys []table.Key) ([]int, error) {
-		release, err := j.slots.take(ctx, j.plan.TaskID, j.plan.Workers)
+		release, err := r.slots.acquire(ctx, r.plan.TaskID, r.plan.Workers)
 		if err != nil {
 			return nil, err
 		}
 		defer release()
-		return j.nodes[0].RankKeys(ctx, j.plan.Sources[0], keys)
+		return r.nodes[0].RankKeys(ctx, r.plan.Sources[0], keys)
 	}
 }
 
 // onAll runs fn for every node at once.
-func (j *job) onAll(ctx context.Context, fn func(ctx context.Context, node int) error) error {
-	return fanout.Each(ctx, len(j.nodes), slices.Values(fanout.Indexes(len(j.nodes))), fn)
+func (r *unitRun) onAll(ctx context.Context, fn func(ctx context.Context, node int) error) error {
+	return fanout.Each(ctx, len(r.nodes), slices.Values(fanout.Indexes(len(r.nodes))), fn)
 }

@@ -18,19 +18,19 @@ import (
 // spelling is none if table_filter passes it over, or if it came after the first pass.
 
 // respelling is a candidate whose row some node spells otherwise.
-type respelling struct {
+type keyVariant struct {
 	own, other table.Key
 	digest     []*int64 // per node, of the rows found by its own spelling
 }
 
 // findSpellings finds out which other spellings of the keys of a chunk are candidates, in the snapshots that the rows
 // will be read in. A key that every node had spelt alike has no other.
-func (c *confirmation) findSpellings(ctx context.Context, txs []plan.Tx, chunk []indexed) error {
+func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion []indexed) error {
 	if !c.job.plan.HasKeyVariants() {
 		return nil
 	}
-	c.spelt = map[string]bool{}
-	partial := slices.DeleteFunc(slices.Clone(chunk), func(i indexed) bool { return !slices.Contains(i.Digest, nil) })
+	c.candidateTexts = map[string]bool{}
+	partial := slices.DeleteFunc(slices.Clone(portion), func(i indexed) bool { return !slices.Contains(i.Digest, nil) })
 	others, err := c.otherSpellings(ctx, txs, keysOf(partial))
 	if err != nil || len(others) == 0 {
 		return err
@@ -39,7 +39,7 @@ func (c *confirmation) findSpellings(ctx context.Context, txs []plan.Tx, chunk [
 		err := c.candidatesOf(ctx, index, 0, func(candidates []indexed) error {
 			for _, candidate := range candidates {
 				if text := textOf(candidate.Key); others[text] {
-					c.spelt[text] = true
+					c.candidateTexts[text] = true
 				}
 			}
 			return nil
@@ -85,7 +85,7 @@ func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []tab
 		if err != nil || place < 0 {
 			return others, err
 		}
-		if key := keyIn(row.Row); !key.Equal(keys[place]) {
+		if key := cloneKey(row.Row); !key.Equal(keys[place]) {
 			others[textOf(key)] = true
 		}
 	}
@@ -93,7 +93,7 @@ func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []tab
 
 // isRespelt says whether another spelling of a key stands for it: that of the first node whose row is spelt as some
 // candidate is. Every other spelling met is remembered to be checked.
-func (c *confirmation) isRespelt(key table.Key, rows []table.Row, digest []*int64) bool {
+func (c *confirmation) isVariant(key table.Key, rows []table.Row, digest []*int64) bool {
 	if !c.job.plan.HasKeyVariants() {
 		return false
 	}
@@ -105,8 +105,8 @@ func (c *confirmation) isRespelt(key table.Key, rows []table.Row, digest []*int6
 		if other.Equal(key) {
 			return false
 		}
-		c.respelt = append(c.respelt, respelling{own: key, other: other, digest: copied(digest)})
-		if c.spelt[textOf(other)] {
+		c.variants = append(c.variants, keyVariant{own: key, other: other, digest: copyDigests(digest)})
+		if c.candidateTexts[textOf(other)] {
 			return true
 		}
 	}
@@ -114,7 +114,7 @@ func (c *confirmation) isRespelt(key table.Key, rows []table.Row, digest []*int6
 }
 
 // copied gives digests that stay.
-func copied(digest []*int64) []*int64 {
+func copyDigests(digest []*int64) []*int64 {
 	out := make([]*int64, len(digest))
 	for node, x := range digest {
 		if x != nil {
@@ -127,14 +127,14 @@ func copied(digest []*int64) []*int64 {
 
 // spelling is how a finding names a key that differs: in a rerun as its first row does, since the document may be of
 // another tool, which writes values in its own way.
-func (c *confirmation) spelling(key table.Key, rows []table.Row) table.Key {
+func (c *confirmation) reportedKey(key table.Key, rows []table.Row) table.Key {
 	if c.job.plan.Strategy != plan.Keys {
 		return key
 	}
 	for _, row := range rows {
 		switch {
 		case row == nil:
-		case c.hasKey(row, key):
+		case c.rowHasKey(row, key):
 			return key
 		default:
 			return keyInRow(c.job.plan, row)
@@ -144,7 +144,7 @@ func (c *confirmation) spelling(key table.Key, rows []table.Row) table.Key {
 }
 
 // hasKey says whether a row spells its key so.
-func (c *confirmation) hasKey(row table.Row, key table.Key) bool {
+func (c *confirmation) rowHasKey(row table.Row, key table.Key) bool {
 	for i, at := range c.keyAt {
 		if *row[at] != key[i] {
 			return false
@@ -159,11 +159,11 @@ func keyInRow(p *plan.Plan, row table.Row) table.Key {
 	for _, at := range p.KeyColumns() {
 		key = append(key, row[at])
 	}
-	return keyIn(key)
+	return cloneKey(key)
 }
 
 // keyIn makes a key of its columns, which are never NULL. It may be kept: it does not hold on to the row's memory.
-func keyIn(columns table.Row) table.Key {
+func cloneKey(columns table.Row) table.Key {
 	key := make(table.Key, len(columns))
 	for i, value := range columns {
 		key[i] = strings.Clone(*value)
@@ -177,9 +177,9 @@ func textOf(key table.Key) string { return strings.Join(key, "\x00") }
 // checkRespelt makes sure, in the snapshots the rows were read in, that the other spellings find the same rows. They
 // do not where the nodes disagree about which keys are equal (É and é as citext, in databases of different
 // locales): then a row could be left out that nobody else reports.
-func (c *confirmation) checkRespelt(ctx context.Context, txs []plan.Tx) error {
-	respelt := c.respelt
-	c.respelt = nil
+func (c *confirmation) checkVariants(ctx context.Context, txs []plan.Tx) error {
+	respelt := c.variants
+	c.variants = nil
 	if len(respelt) == 0 {
 		return nil
 	}

@@ -16,26 +16,26 @@ func TestPersist_TriesAgainWhatMayPassAsLongAsPatienceLasts(t *testing.T) {
 	r := &run{Coordinator: NewCoordinator(CoordinatorOptions{Patience: 16 * time.Second, Log: slog.New(slog.DiscardHandler)})}
 	for _, tt := range []struct {
 		name     string
-		patience patience
+		patience retryPolicy
 		failures int // before it succeeds
 		err      error
 		attempts int
 		took     time.Duration
 	}{
-		{"what succeeds", r.withUnits(), 0, down, 1, 0},
-		{"what passes", r.withUnits(), 2, down, 3, 1500 * time.Millisecond},
-		{"what just passes", r.withUnits(), 5, down, 6, 15500 * time.Millisecond},
-		{"what does not pass", r.withUnits(), 100, down, 6, 15500 * time.Millisecond},
-		{"a node that does not answer", r.withUnits(), 100, silent, 6, 15500 * time.Millisecond},
-		{"what somebody has to mend", r.withUnits(), 100, fault.New(fault.Invalid, "no"), 1, 0},
-		{"planning that passes", duringPlanning(), 2, down, 3, 1500 * time.Millisecond},
-		{"planning that does not pass", duringPlanning(), 100, down, 3, 1500 * time.Millisecond},
-		{"planning without an answer", duringPlanning(), 100, silent, 1, 0},
+		{"what succeeds", r.unitPolicy(), 0, down, 1, 0},
+		{"what passes", r.unitPolicy(), 2, down, 3, 1500 * time.Millisecond},
+		{"what just passes", r.unitPolicy(), 5, down, 6, 15500 * time.Millisecond},
+		{"what does not pass", r.unitPolicy(), 100, down, 6, 15500 * time.Millisecond},
+		{"a node that does not answer", r.unitPolicy(), 100, silent, 6, 15500 * time.Millisecond},
+		{"what somebody has to mend", r.unitPolicy(), 100, fault.New(fault.Invalid, "no"), 1, 0},
+		{"planning that passes", planningPolicy(), 2, down, 3, 1500 * time.Millisecond},
+		{"planning that does not pass", planningPolicy(), 100, down, 3, 1500 * time.Millisecond},
+		{"planning without an answer", planningPolicy(), 100, silent, 1, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				attempts, start := 0, time.Now()
-				err := r.persist(t.Context(), tt.patience, tt.name, func() error {
+				err := r.retry(t.Context(), tt.patience, tt.name, func() error {
 					if attempts++; attempts <= tt.failures {
 						return tt.err
 					}
@@ -56,7 +56,7 @@ func TestPersist_WaitsForNothingOnceTheRunHasEnded(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(700*time.Millisecond, func() { cancel(stopped) })
 		start := time.Now()
-		err := r.persist(ctx, r.withUnits(), "it", func() error { return fault.New(fault.Unavailable, "down") })
+		err := r.retry(ctx, r.unitPolicy(), "it", func() error { return fault.New(fault.Unavailable, "down") })
 		if fault.CodeOf(err) != fault.Cancelled || time.Since(start) != 700*time.Millisecond {
 			t.Errorf("ended after %s with %v", time.Since(start), err)
 		}

@@ -18,7 +18,7 @@ import (
 
 // wholly gives what a plan's baseline knows of the whole table; nil if some block was not equal, or something seems to have been
 // written since.
-func (p *planner) wholly(b *Baseline) *plan.WholeTable {
+func (p *planner) wholeTable(b *Baseline) *plan.WholeTable {
 	of := p.plan
 	if len(of.Known.Blocks) != of.Layout.Blocks() || !p.pagesReadable() || len(b.Writes) != len(of.Nodes) {
 		return nil
@@ -45,9 +45,9 @@ func (p *planner) wholly(b *Baseline) *plan.WholeTable {
 
 // proveWhole asks for the ages of all rows. Where every node has as many as at the baseline and none that came since, there is
 // nothing to compare.
-func (r *run) proveWhole(ctx context.Context) error {
+func (r *run) findUnchangedTable(ctx context.Context) error {
 	units, err := r.scanUnits(ctx, plan.PhaseAges, nil)
-	if err != nil || r.several {
+	if err != nil || r.multipleSnapshots {
 		return err
 	}
 	known := r.plan.Known.Whole
@@ -71,14 +71,14 @@ func (r *run) proveWhole(ctx context.Context) error {
 		}
 	}
 	if none && !slices.ContainsFunc(rows, func(n int64) bool { return n != known.Rows }) {
-		r.proven = r.provenWhole(horizons)
-		r.progress.compared(*r.proven, r.plan.Layout.Blocks())
+		r.unchangedTable = r.unchangedTotals(horizons)
+		r.progress.compared(*r.unchangedTable, r.plan.Layout.Blocks())
 	}
 	return nil
 }
 
 // provenWhole is what compare units would have found, each proving all of its blocks in these snapshots.
-func (r *run) provenWhole(horizons []int64) *plan.Totals {
+func (r *run) unchangedTotals(horizons []int64) *plan.Totals {
 	t := &plan.Totals{
 		To: r.plan.Layout.Chunks(), Range: r.plan.KeyRange(0, r.plan.Layout.Chunks()),
 		RowsPerNode: make([]int64, len(r.plan.Nodes)), Unchanged: int64(r.plan.Layout.Blocks()),

@@ -33,15 +33,15 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.Span {
 	for u := range spans {
 		spans[u] = make([][]table.Span, len(pages))
 	}
-	for node, leaves := range pages {
+	for node, partitions := range pages {
 		var total int64
-		for _, n := range leaves {
+		for _, n := range partitions {
 			total += n
 		}
 		var before int64 // pages of the leaves already divided
-		for leaf, n := range leaves {
+		for partition, n := range partitions {
 			for u, span := range dividePartition(n, before, total, int64(units), max(1, grid)) {
-				span.Leaf = leaf
+				span.Leaf = partition
 				spans[u][node] = append(spans[u][node], splitAtGrid(span, n, grid)...)
 			}
 			before += n

@@ -6,22 +6,22 @@ import (
 )
 
 // stretchSums adds up what some stretches hold.
-type stretchSums struct {
+type rangeSums struct {
 	spans []table.Span
 	sums  [][]table.Sum // per span and coarse bucket
 }
 
-func newStretchSums(spans []table.Span, coarse int) *stretchSums {
-	return &stretchSums{spans: spans, sums: plan.NewSums(len(spans), coarse)}
+func newRangeSums(spans []table.Span, coarse int) *rangeSums {
+	return &rangeSums{spans: spans, sums: plan.NewSums(len(spans), coarse)}
 }
 
-func (s *stretchSums) add(span, bucket int, sum table.Sum) {
+func (s *rangeSums) add(span, bucket int, sum table.Sum) {
 	of := s.sums[span]
 	of[bucket%len(of)] = of[bucket%len(of)].Add(sum)
 }
 
 // stretches gives them, each with the horizon it was read at.
-func (s *stretchSums) stretches(horizons []int64) []plan.PageRange {
+func (s *rangeSums) pageRanges(horizons []int64) []plan.PageRange {
 	list := make([]plan.PageRange, len(s.spans))
 	for i, span := range s.spans {
 		list[i] = plan.PageRange{Span: span, Horizon: horizons[i], Sums: plan.PackSums(s.sums[i])}

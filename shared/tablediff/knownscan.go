@@ -40,7 +40,7 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 	nodes := len(r.plan.Nodes)
 	sums := plan.NewSums(nodes, r.plan.CoarseBuckets())
 	known := make([]map[table.Span]plan.PageRange, nodes)
-	r.stretches = make([][]plan.PageRange, nodes)
+	r.pageRanges = make([][]plan.PageRange, nodes)
 	for node := range known {
 		known[node] = r.plan.KnownPageRanges(node)
 	}
@@ -51,7 +51,7 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 			}
 			for _, s := range row.PageRanges {
 				if s.Same {
-					r.unchanged++
+					r.unchangedRanges++
 					s.Same, s.Sums = false, known[row.Node][s.Span].Sums
 				}
 				rows, err := plan.AddPacked(s.Sums, sums[row.Node])
@@ -61,7 +61,7 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 				if err != nil {
 					return err
 				}
-				r.stretches[row.Node] = append(r.stretches[row.Node], s)
+				r.pageRanges[row.Node] = append(r.pageRanges[row.Node], s)
 			}
 			return nil
 		})
@@ -73,14 +73,14 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 }
 
 // keepStretches keeps what each stretch holds for a baseline.
-func (r *run) keepStretches(u plan.Unit, row plan.PageSums) error {
-	if r.stretches == nil || len(row.PageRanges) == 0 {
+func (r *run) keepPageRanges(u plan.Unit, row plan.PageSums) error {
+	if r.pageRanges == nil || len(row.PageRanges) == 0 {
 		return nil
 	}
 	if err := checkPageRanges(r.plan, u, row); err != nil {
 		return err
 	}
-	r.stretches[row.Node] = append(r.stretches[row.Node], row.PageRanges...)
+	r.pageRanges[row.Node] = append(r.pageRanges[row.Node], row.PageRanges...)
 	return nil
 }
 

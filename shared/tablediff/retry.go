@@ -12,26 +12,28 @@ const (
 	// retryWait is the first wait between two attempts. It doubles.
 	retryWait = 500 * time.Millisecond
 	// planPatience is short: before anything is done somebody may still be looking.
-	planPatience = 2 * time.Second
+	planningWaits = 2 * time.Second
 )
 
 // patience says how long trouble is given time to pass.
-type patience struct {
+type retryPolicy struct {
 	waits   time.Duration // all together
 	mayPass func(error) bool
 }
 
-func (r *run) withUnits() patience { return patience{waits: r.Patience, mayPass: fault.Retryable} }
+func (r *run) unitPolicy() retryPolicy {
+	return retryPolicy{waits: r.Patience, mayPass: fault.Retryable}
+}
 
 // duringPlanning a node that does not even refuse a connection is not asked twice.
-func duringPlanning() patience {
-	return patience{waits: planPatience, mayPass: func(err error) bool {
+func planningPolicy() retryPolicy {
+	return retryPolicy{waits: planningWaits, mayPass: func(err error) bool {
 		return fault.Retryable(err) && !errors.Is(err, context.DeadlineExceeded)
 	}}
 }
 
 // persist does something again and again until it succeeds or patience ends.
-func (r *run) persist(ctx context.Context, p patience, what string, do func() error) error {
+func (r *run) retry(ctx context.Context, p retryPolicy, what string, do func() error) error {
 	for wait, left := retryWait, p.waits; ; wait, left = 2*wait, left-wait {
 		err := do()
 		if err == nil || ctx.Err() != nil || wait > left || !p.mayPass(err) {

@@ -53,13 +53,13 @@ func TestProveWhole_BelievesOnlyThatEveryRowIsOldAndNoneIsMissing(t *testing.T) 
 			for u, nodes := range tt.ages {
 				scanPart(t, r, r.unit(plan.PhaseAges, u), plan.PageSums{Node: 0, Ages: nodes[:1]}, plan.PageSums{Node: 1, Ages: nodes[1:]})
 			}
-			if err := r.proveWhole(t.Context()); err != nil || (r.proven != nil) != tt.want {
-				t.Fatalf("%+v, error %v; want proven: %t", r.proven, err, tt.want)
+			if err := r.findUnchangedTable(t.Context()); err != nil || (r.unchangedTable != nil) != tt.want {
+				t.Fatalf("%+v, error %v; want proven: %t", r.unchangedTable, err, tt.want)
 			}
 			if !tt.want {
 				return
 			}
-			p := r.proven
+			p := r.unchangedTable
 			if p.Keys != 12 || !slices.Equal(p.RowsPerNode, []int64{12, 12}) || p.Unchanged != 2 || p.Differing+int(p.Candidates) != 0 {
 				t.Errorf("%+v, want 12 keys in two unchanged blocks", p)
 			}
@@ -90,8 +90,8 @@ func TestProveWhole_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
 			for u := range r.plan.Scans {
 				scanPart(t, r, r.unit(plan.PhaseAges, u), rows...)
 			}
-			if err := r.proveWhole(t.Context()); fault.CodeOf(err) != fault.Internal || r.proven != nil {
-				t.Errorf("proven %+v, error %v", r.proven, err)
+			if err := r.findUnchangedTable(t.Context()); fault.CodeOf(err) != fault.Internal || r.unchangedTable != nil {
+				t.Errorf("proven %+v, error %v", r.unchangedTable, err)
 			}
 		})
 	}
@@ -119,7 +119,7 @@ func TestWholly_OnlyWhereAllBlocksWereEqualAndNothingSeemsWritten(t *testing.T) 
 		p := &planner{plan: r.plan, descriptions: []*table.Description{{}, {}}}
 		b := &Baseline{Writes: []*int64{count(10), count(20)}}
 		tt.change(p, b)
-		if got := p.wholly(b); (got != nil) != tt.want || got != nil && (got.Rows != want.Rows || !slices.Equal(got.Horizons, want.Horizons)) {
+		if got := p.wholeTable(b); (got != nil) != tt.want || got != nil && (got.Rows != want.Rows || !slices.Equal(got.Horizons, want.Horizons)) {
 			t.Errorf("%s: %+v, want %t, %+v", tt.name, got, tt.want, want)
 		}
 	}
@@ -134,8 +134,8 @@ func TestProveWhole_BelievesNothingThatWasReadInSeveralSnapshots(t *testing.T) {
 			ages := []table.Freshness{{Rows: 6, Youngest: 2, Horizon: 90, Next: 95}}
 			sealedPart(t, r, r.unit(plan.PhaseAges, u), plan.Totals{Snapshot: snapshot}, plan.PageSums{Node: 0, Ages: ages}, plan.PageSums{Node: 1, Ages: ages})
 		}
-		if err := r.proveWhole(t.Context()); err != nil || (r.proven != nil) != (snapshots[0] == snapshots[1]) {
-			t.Errorf("read in the snapshots %q the table is proven: %t, error %v", snapshots, r.proven != nil, err)
+		if err := r.findUnchangedTable(t.Context()); err != nil || (r.unchangedTable != nil) != (snapshots[0] == snapshots[1]) {
+			t.Errorf("read in the snapshots %q the table is proven: %t, error %v", snapshots, r.unchangedTable != nil, err)
 		}
 	}
 }
