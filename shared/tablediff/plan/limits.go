@@ -1,25 +1,29 @@
 package plan
 
 const (
-	// scannedBlocks is how many blocks of rows one pass lists at most.
+	// maxScanBlocks is the maximum number of blocks of rows that one pass lists.
 	maxScanBlocks = 10
-	// onePass is how many pages one statement reads at most (32 GB): more might take longer than a statement may.
+	// maxScanPages is the maximum number of pages (32 GB) that one statement reads; more
+	// might exceed the statement timeout.
 	maxScanPages = 4 << 20
-	// SplitAbove: a range that holds this many times block_rows is split before any of its rows are listed.
+	// SplitAbove: a range with more than this many times block_rows rows is split before
+	// its rows are listed.
 	SplitAbove = 4
-	// LookupKeys is how many keys one statement looks up.
+	// LookupKeys is the number of keys that one statement looks up.
 	LookupKeys = 10_000
-	// MaxInFlight bounds the keys of one unit that are waited for; the rest is reported as unsettled at once.
+	// MaxAwaitedKeys bounds the in-flight keys that one unit waits for. Further ones are
+	// reported as unsettled at once.
 	MaxAwaitedKeys = 50_000
-	// BlockKeys is how many keys make a block of a rerun.
+	// BlockKeys is the number of keys in a block of a rerun.
 	BlockKeys = LookupKeys
-	// StatementBlocks is of how many blocks one statement of a hostdb rerun looks the keys up: what it sends and gets stays in
-	// memory.
+	// StatementBlocks is the number of blocks whose keys one statement of a hostdb rerun
+	// looks up. What it sends and receives must fit in memory.
 	StatementBlocks = 10
 )
 
-// ScanListLimit is how many rows of the differing buckets one pass over the whole of every node's table may list. Where no
-// index follows the order of the leaves, there is no other way than such passes.
+// ScanListLimit returns how many rows of the differing buckets one pass over every node's
+// whole table may list; 0 means that such a pass would take too long. If no index follows
+// the order of the chunks, such passes are the only way.
 func (p *Plan) ScanListLimit() int64 {
 	if p.ByText {
 		return MaxScanListed
@@ -36,5 +40,5 @@ func (p *Plan) ScanListLimit() int64 {
 	return min(maxScanBlocks*p.BlockRows, MaxScanListed)
 }
 
-// MaxScanListed bounds the rows listed by one pass over a table.
+// MaxScanListed bounds the rows that one pass over a table lists.
 const MaxScanListed = 100_000

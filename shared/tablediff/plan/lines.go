@@ -11,18 +11,21 @@ import (
 	"ace/shared/texts"
 )
 
-// The rows of compare and confirm parts are lines of fields with tabs between. There can be as many as the table has
-// rows, so they are read without decoding what is only passed on. JSON has no tab outside an escape.
+// The rows of compare and confirm parts are lines of tab-separated fields. There can be
+// as many lines as the table has rows, so a reader does not decode fields that it only
+// copies. JSON has no tab outside an escape.
 const tab = '\t'
 
-// Candidate is a row of a compare part: a key whose rows seem to differ.
+// Candidate is a row of a compare part: a key whose rows differed when they were first
+// read.
 type Candidate struct {
 	Key    table.Key
 	Block  int
-	Digest []*int64 // per node; nil: no such row. None at all: nobody has asked
+	Digest []*int64 // per node, nil if there is no row; an empty list means that no digest was read
 }
 
-// AppendLine writes block, key, and, if they are known, the digest of each node ("-" for none).
+// AppendLine appends block, key and, if they are known, the digest of each node ("-" for
+// no row).
 func (c Candidate) AppendLine(out []byte) []byte {
 	out = append(strconv.AppendInt(out, int64(c.Block), 10), tab)
 	out = texts.AppendKey(out, c.Key)
@@ -37,7 +40,7 @@ func (c Candidate) AppendLine(out []byte) []byte {
 	return out
 }
 
-// ReadCandidate reads what appendLine wrote for this many nodes.
+// ReadCandidate parses a line of Candidate.AppendLine for this number of nodes.
 func ReadCandidate(line []byte, nodes int) (Candidate, error) {
 	fields := bytes.Split(line, []byte{tab})
 	if len(fields) != 2+nodes && len(fields) != 2 {
@@ -72,10 +75,11 @@ type Finding struct {
 	Unsettled bool
 	Differs   []bool             // per pair
 	Key       []byte             // as texts.AppendKey writes it
-	Rows      []difffile.Encoded // per node; nil: no such row
+	Rows      []difffile.Encoded // per node; nil if there is no row
 }
 
-// AppendLine writes u or -, 0 or 1 for each pair, the key, and the row of each node.
+// AppendLine appends "u" or "-", a "0" or "1" for each pair, the key, and the row of each
+// node.
 func (f Finding) AppendLine(out []byte) []byte {
 	flag := byte('-')
 	if f.Unsettled {
@@ -96,7 +100,8 @@ func (f Finding) AppendLine(out []byte) []byte {
 	return out
 }
 
-// ReadFinding reads what appendLine wrote for this many pairs and nodes. It points into the line.
+// ReadFinding parses a line of Finding.AppendLine for these numbers of pairs and nodes.
+// The result points into line.
 func ReadFinding(line []byte, pairs, nodes int) (Finding, error) {
 	fields := bytes.Split(line, []byte{tab})
 	if len(fields) != 3+nodes || len(fields[0]) != 1 || len(fields[1]) != pairs {
@@ -114,6 +119,7 @@ func ReadFinding(line []byte, pairs, nodes int) (Finding, error) {
 	return f, nil
 }
 
+// ReadKey parses a key that texts.AppendKey wrote. The result does not point into raw.
 func ReadKey(raw []byte) (table.Key, error) {
 	key, err := texts.ReadKey(raw)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"ace/shared/table"
 )
 
-// Locate adds to the error of a unit which part of the table it hit.
+// Locate adds the part of the table that a unit works on to the unit's error. Internal
+// errors and cancellations stay as they are.
 func (p *Plan) Locate(err error, u Unit) error {
 	code := fault.CodeOf(err)
 	if err == nil || code == fault.Internal || code == fault.Cancelled {
@@ -61,6 +62,7 @@ func describePageRange(s table.Source, span table.Span) string {
 	return fmt.Sprintf("the pages of %s from %d to below %d", relation, span.From, span.To)
 }
 
+// DescribeRange describes a key range in words.
 func DescribeRange(r table.Range) string {
 	switch {
 	case r.Lo == nil && r.Hi == nil:

@@ -7,67 +7,92 @@ import (
 	"ace/shared/table"
 )
 
-// Opener reaches the nodes of a cluster. The nodes come in the order of their names in the list; opening contacts none.
+// Opener opens the nodes of a cluster. It returns them in the order of the given names
+// and contacts none of them.
 type Opener interface {
 	Open(ctx context.Context, cluster, database string, nodes []string) ([]Node, error)
 }
 
-// Node is one node's database, as planning needs it. Errors name the node.
+// Node is the database of one node. Its errors name the node.
 type Node interface {
 	Name() string
-	// Expecting returns the same node, every transaction of which makes sure that it is on this server.
+	// Expecting returns the same node, bound to a server: each of its transactions fails
+	// unless it is on that server.
 	Expecting(server table.Identity) Node
-	// Describe reads the table's columns, key, leaves and size, and digests constants with the seeds.
+	// Describe reads the table's columns, key, partitions and size, and digests constants
+	// with the seeds.
 	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
-	// Facts reads what the ages of the table's rows prove something on.
+	// Facts reads the catalog facts that must be unchanged for the ages of rows to be
+	// evidence.
 	Facts(ctx context.Context, schema, name string) (table.Facts, error)
-	// CheckFilter has the server judge the source's filter, and estimates the rows it selects.
+	// CheckFilter lets the server validate the source's filter and estimates the number
+	// of rows it selects.
 	CheckFilter(ctx context.Context, s table.Source) (int64, error)
-	// ProveFilter gives the source's filter as the server shows it, and says why its answer for a row may change though the row
-	// does not.
+	// ProveFilter returns the source's filter as the server prints it. doubt says why the
+	// filter may select another set of rows although no row has changed; an empty doubt
+	// means that it cannot.
 	ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error)
 	// Sample reads about count keys, evenly spaced in physical order.
 	Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error)
 	// Every reads every step-th key in key order.
 	Every(ctx context.Context, s table.Source, step int64) ([]table.Key, error)
-	// RankKeys gives each key's place in the run's order; keys that the index holds equal have the same.
+	// RankKeys returns the rank of each key in key order. Keys that the index considers
+	// equal have the same rank.
 	RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
-	// UnreadableKeys returns why the node cannot read some of the keys, by their places.
+	// UnreadableKeys returns, by index in keys, why the node cannot read a key.
 	UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error)
-	// Begin opens a short read-only transaction with one snapshot, which it takes once the table is
-	// locked. It must be closed.
+	// Begin opens a short read-only transaction with one snapshot, which it takes after
+	// the table is locked. The transaction must be closed.
 	Begin(ctx context.Context, access table.Access) (Tx, error)
 }
 
-// Tx is a short read-only transaction on one node. It is used by one goroutine at a time.
+// Tx is a short read-only transaction on one node. It must not be used by two goroutines
+// at once.
 type Tx interface {
-	// Sums gives the sum of each range, and the xmin of the snapshot.
+	// Sums returns the sum of each range, and the xmin of the snapshot.
 	Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error)
-	// Freshness counts the rows of each range and tells the youngest.
+	// Freshness counts the rows of each range and finds the youngest.
 	Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error)
+	// List returns key and digest of each row of each range, in key order. The error is
+	// table.ErrMore if there are more than limit rows.
 	List(ctx context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error)
+	// Fingerprints returns the digests of the rows of each range, and their keys if keys
+	// is set. The error is table.ErrMore if a range has more than each rows, or all
+	// ranges together more than all.
 	Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, each, all int64) ([]table.Fingerprint, error)
+	// Cut returns keys that divide a range into pieces of about step rows.
 	Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error)
+	// Rank is Node.RankKeys within this transaction.
 	Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
-	// PageSums gives the sum of each group of rows on each span of pages, and the xmin of the snapshot for each span that has rows.
-	// With coarse buckets these are the groups, and the others are given for table.AllSpans.
+	// PageSums computes the sum of each group of rows on each range of pages and passes
+	// it to each. It returns the xmin of the snapshot for each range that has rows. With
+	// coarse buckets, each receives the sums of these buckets per range, and the sums of
+	// the fine groups once, for table.AllSpans.
 	PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error)
-	// PageFreshness is Freshness of spans of pages.
+	// PageFreshness is Freshness for ranges of pages.
 	PageFreshness(ctx context.Context, s table.Source, spans []table.Span) ([]table.Freshness, error)
+	// ScanList is List for ranges between bounds, reading the table in physical order.
+	// The result has an entry for every range; nil ranges mean all.
 	ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64) ([][]table.Listed, error)
+	// Digests returns the digest of each key's row, nil if there is no row.
 	Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error)
+	// Rows streams the rows of the keys, in the order of the keys.
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
+	// Spellings returns each key as its row spells it, nil if there is no row.
 	Spellings(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error)
-	// CheckAbsent makes sure that keys without a row by the index have none in the table either.
+	// CheckAbsent verifies that keys that the index does not find are not in the table
+	// either.
 	CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error
-	// CountRows counts the rows that the filter selects without the use of an index.
+	// CountRows counts the rows that the filter selects, without an index.
 	CountRows(ctx context.Context, s table.Source) (int64, error)
-	// CheckIndex makes sure that the ranges, which must cover all keys, have the very rows of the table
-	// when they are read by the index.
+	// CheckIndex verifies that reading the ranges by the index returns exactly the
+	// table's rows. The ranges must cover all keys.
 	CheckIndex(ctx context.Context, s table.Source, ranges []table.Range) error
-	// Export gives a name by which Import takes the transaction's snapshot into others, as long as this one is open.
+	// Export returns a name by which Import gives other transactions the same snapshot,
+	// as long as this one is open.
 	Export(ctx context.Context) (string, error)
-	// Import comes before anything else. If the snapshot is gone the error is Unavailable.
+	// Import takes over an exported snapshot. It must be the first call. If the snapshot
+	// is gone, the error is Unavailable.
 	Import(ctx context.Context, name string) error
 	// Keep says that the locks of the next call end with it, though the transaction goes on.
 	Keep()
@@ -76,8 +101,8 @@ type Tx interface {
 	Close()
 }
 
-// OpenNodes opens the nodes of a plan. Every transaction makes sure that it is on the server with
-// which the plan was made.
+// OpenNodes opens the nodes of a plan. Every transaction verifies that it is on the
+// server that the plan was made for.
 func OpenNodes(ctx context.Context, opener Opener, p *Plan) ([]Node, error) {
 	nodes, err := opener.Open(ctx, p.ClusterName, p.DBName, p.Nodes)
 	if err != nil {
@@ -86,7 +111,8 @@ func OpenNodes(ctx context.Context, opener Opener, p *Plan) ([]Node, error) {
 	return BindServers(nodes, p.Servers), nil
 }
 
-// BindServers binds nodes to servers; a plan of an earlier version names none.
+// BindServers binds nodes to servers. Plans of earlier versions name no servers; their
+// nodes stay unbound.
 func BindServers(nodes []Node, servers []table.Identity) []Node {
 	if len(servers) != len(nodes) {
 		return nodes

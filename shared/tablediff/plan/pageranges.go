@@ -7,7 +7,7 @@ import (
 	"ace/shared/table"
 )
 
-// KnownPageRanges gives the stretches of a node's pages that the baseline knows.
+// KnownPageRanges returns the ranges of a node's pages that the baseline knows.
 func (p *Plan) KnownPageRanges(node int) map[table.Span]PageRange {
 	known := map[table.Span]PageRange{}
 	for _, s := range p.Known.PageRanges[node] {
@@ -16,24 +16,26 @@ func (p *Plan) KnownPageRanges(node int) map[table.Span]PageRange {
 	return known
 }
 
-// coarseBuckets is by how many buckets of the key's hash a stretch is told apart at most: a baseline keeps a sum for each.
+// coarseBuckets is the maximum number of hash buckets by which a page range is summed. A
+// baseline stores a sum for each.
 const coarseBuckets = 256
 
-// Stretch is what one stretch of a node's pages held in one snapshot. Its sums stay true as long as its rows do, whatever
-// happens to other stretches and to other nodes: so nothing that differed needs to be left out.
+// PageRange is what one range of a node's pages held in one snapshot. Its sums hold as
+// long as its rows are unchanged, whatever happens to other ranges or on other nodes. So
+// ranges that differed between the nodes are kept too.
 type PageRange struct {
 	table.Span
 	Rows    int64  `json:"n"`
-	Horizon int64  `json:"h"`              // the xmin of the snapshot; 0: nothing can be built on it
+	Horizon int64  `json:"h"`              // the xmin of the snapshot; 0 means that the range cannot be reused
 	Sums    []byte `json:"s,omitempty"`    // of the coarse buckets, packed
-	Same    bool   `json:"same,omitempty"` // in a part: its rows are those of the baseline, which has their sums
+	Same    bool   `json:"same,omitempty"` // in a part: the rows are those of the baseline, which has the sums
 }
 
-// CoarseBuckets is how many buckets a stretch is told apart by. The bucket of the plan's that a row falls into, modulo this, is its
-// coarse one.
+// CoarseBuckets returns the number of buckets by which a page range is summed. A row's
+// coarse bucket is its bucket of the plan modulo this number.
 func (p *Plan) CoarseBuckets() int { return min(p.Buckets, coarseBuckets) }
 
-// FineBuckets gives all buckets of the plan that make up some coarse ones.
+// FineBuckets returns the buckets of the plan that make up the given coarse buckets.
 func (p *Plan) FineBuckets(coarse []int) []int {
 	wanted := make([]bool, p.CoarseBuckets())
 	for _, bucket := range coarse {
@@ -48,7 +50,8 @@ func (p *Plan) FineBuckets(coarse []int) []int {
 	return fine
 }
 
-// PackSums writes the sums of groups that have rows: how many groups were skipped, the count, the digest's eight bytes.
+// PackSums encodes the sums of groups that have rows: the number of skipped groups, the
+// row count, and the eight bytes of the digest.
 func PackSums(sums []table.Sum) []byte {
 	var packed []byte
 	next := 0
@@ -64,7 +67,8 @@ func PackSums(sums []table.Sum) []byte {
 	return packed
 }
 
-// AddPacked adds packed sums to those of a node's groups, and gives how many rows they are of.
+// AddPacked adds packed sums to the sums of a node's groups and returns the number of
+// rows in them.
 func AddPacked(packed []byte, sums []table.Sum) (rows int64, err error) {
 	group := 0
 	for rest := packed; len(rest) > 0; group++ {
@@ -85,5 +89,5 @@ func AddPacked(packed []byte, sums []table.Sum) (rows int64, err error) {
 	return rows, nil
 }
 
-// maxPackedRows is more than any stretch holds.
+// maxPackedRows is more than any page range holds.
 const maxPackedRows = 1 << 48

@@ -6,7 +6,7 @@ import (
 	"ace/shared/table"
 )
 
-// GroupedRows counts the rows of all groups.
+// GroupedRows returns the number of rows in all groups.
 func (p PageSums) GroupedRows() (n int64) {
 	for _, rows := range p.Rows {
 		n += rows
@@ -14,7 +14,7 @@ func (p PageSums) GroupedRows() (n int64) {
 	return n
 }
 
-// PageRangeRows counts the rows of all stretches.
+// PageRangeRows returns the number of rows in all page ranges.
 func (p PageSums) PageRangeRows() (n int64) {
 	for _, s := range p.PageRanges {
 		n += s.Rows
@@ -22,6 +22,7 @@ func (p PageSums) PageRangeRows() (n int64) {
 	return n
 }
 
+// NewSums returns empty sums for the groups of each node.
 func NewSums(nodes, groups int) [][]table.Sum {
 	sums := make([][]table.Sum, nodes)
 	for node := range sums {
@@ -48,8 +49,9 @@ func (p PageSums) AddTo(sums [][]table.Sum) error {
 	return nil
 }
 
-// PageSums is a row of a scan part: what one node's pages hold, per leaf or bucket, and per stretch where that is kept; or how
-// old the rows of each range of pages are.
+// PageSums is a row of a scan part: what one node's pages hold, per chunk or bucket, and
+// per page range where a baseline needs that; or how old the rows of each range of pages
+// are.
 type PageSums struct {
 	Node       int               `json:"node"`
 	Group      []int             `json:"g,omitempty"`
@@ -59,7 +61,7 @@ type PageSums struct {
 	Ages       []table.Freshness `json:"ages,omitempty"`
 }
 
-// AgedRows counts the rows whose ages are known.
+// AgedRows returns the number of rows whose ages were read.
 func (p PageSums) AgedRows() (n int64) {
 	for _, f := range p.Ages {
 		n += f.Rows

@@ -19,19 +19,21 @@ import (
 	"ace/shared/task"
 )
 
-// Format changes when a runner could misread an older plan.
+// Format is the version of the stored form. It changes when a process could misread an
+// older plan.
 const Format = "ace-plan/1"
 
 // Strategies of the first pass.
 const (
-	// KeyRanges reads leaves through the key's index.
+	// KeyRanges reads chunks through the key's index.
 	KeyRanges = "key ranges"
-	// Pages reads each node once in physical order.
+	// Pages reads each node once, in physical order.
 	Pages = "pages"
 )
 
-// Plan is everything a unit of work depends on. It is stored once, before the first unit is invoked, and never changed:
-// a resumed run works on the same ranges whatever the table holds by then.
+// Plan is everything that a unit of work depends on. It is stored once, before the first
+// unit is invoked, and never changed: a resumed run works on the same ranges, whatever
+// the table holds by then.
 type Plan struct {
 	Format      string    `json:"format"`
 	TaskID      string    `json:"task_id"`
@@ -43,7 +45,8 @@ type Plan struct {
 
 	Nodes          []string `json:"nodes"` // in cluster order; every per-node list follows it
 	ServerVersions []string `json:"server_versions"`
-	// Servers: per node, what was found behind its address. Every transaction of the task checks it.
+	// Servers is, per node, the server behind its address. Every transaction of the task
+	// verifies it.
 	Servers  []table.Identity  `json:"servers,omitempty"`
 	Columns  []difffile.Column `json:"columns"` // the compared ones
 	Key      []string          `json:"key"`
@@ -52,50 +55,56 @@ type Plan struct {
 	Checksum string            `json:"checksum"`
 
 	Strategy string `json:"strategy"`
-	// ByText: the nodes order the key differently, so that ranges are of its text under
-	// "C", or have indexes with its columns in different orders, or an index of a node
-	// may be out of order. Ranges follow no index that all nodes have.
+	// ByText: no index orders the keys alike on all nodes, so ranges are ranges of the
+	// key's text under collation "C". The nodes order the key differently, or their
+	// indexes have its columns in different orders, or the index of a node may be out of
+	// order.
 	ByText bool             `json:"by_text,omitempty"`
 	Layout blockplan.Layout `json:"layout"`
-	// Scans are the units that read pages, in the pages strategy or for ages: for each, the pages of every node.
+	// Scans are the units that read pages, in the pages strategy or for the ages of rows:
+	// for each unit, the page ranges of every node.
 	Scans [][][]table.Span `json:"scans,omitempty"`
-	// Buckets: pages are first compared by so many buckets of the key's hash, which is cheaper than finding every row's
-	// leaf. 0: the nodes may hash equal keys differently.
+	// Buckets is the number of buckets of the key's hash by which pages are compared
+	// first. That is cheaper than finding the chunk of every row. 0: the nodes may hash
+	// equal keys differently.
 	Buckets int `json:"buckets,omitempty"`
-	// Grid: what every so many pages hold is kept for a baseline, or is taken from one. 0: it proves nothing.
+	// Grid is the length in pages of the ranges whose sums are kept for a baseline or
+	// taken from one. 0: such sums would prove nothing.
 	Grid int64 `json:"grid,omitempty"`
 
-	// Facts: per node, what the ages of rows prove something on; none in a rerun. Known: what was equal before.
+	// Facts is, per node, what must be unchanged for the ages of rows to be evidence; a
+	// rerun has none. Known is what a baseline found equal.
 	Facts []table.Facts `json:"facts,omitempty"`
 	Known *Known        `json:"known,omitempty"`
 
-	// Document and Behavior are of a rerun: which keys are compared, and how they are looked up.
+	// Document and Behavior belong to a rerun: which keys are compared, and how they are
+	// looked up.
 	Document *task.Document `json:"document,omitempty"`
 	Behavior string         `json:"behavior,omitempty"`
 
 	BlockRows   int64 `json:"block_rows"`
 	ChunkRows   int64 `json:"leaf_rows"`
 	RowEstimate int64 `json:"row_estimate"` // of the node that has the most
-	// RowsTotalEstimate is of all nodes together.
+	// RowsTotalEstimate is the estimate for all nodes together.
 	RowsTotalEstimate int64           `json:"rows_total_estimate"`
 	Workers           int             `json:"workers"`
 	MaxDiffRows       int64           `json:"max_diff_rows"`
 	ConfirmDelay      time.Duration   `json:"confirm_delay"`
 	Filter            string          `json:"table_filter,omitempty"`
-	Selections        []FilterMeaning `json:"selections,omitempty"` // per node: what the filter means there
+	Selections        []FilterMeaning `json:"selections,omitempty"` // per node
 	Ignored           []string        `json:"ignore_columns,omitempty"`
 	Warnings          []string        `json:"warnings,omitempty"`
 
 	hash string // SHA-256 of the stored bytes
 }
 
-// Hash names the plan: parts carry it.
+// Hash identifies the plan. Every part contains it.
 func (p *Plan) Hash() string { return p.hash }
 
-// Pair is two nodes of the plan, by their places.
+// Pair is two nodes of a plan, by index.
 type Pair struct{ A, B int }
 
-// Pairs gives all pairs in cluster order.
+// Pairs returns all pairs of nodes in cluster order.
 func (p *Plan) Pairs() []Pair {
 	var pairs []Pair
 	for a := range p.Nodes {
@@ -106,7 +115,8 @@ func (p *Plan) Pairs() []Pair {
 	return pairs
 }
 
-// KeyRange is the key range of some leaves. The blocks of a rerun have none: they are lists of keys.
+// KeyRange returns the key range of the chunks from to to-1. In a rerun it is empty,
+// since the blocks of a rerun are lists of keys.
 func (p *Plan) KeyRange(from, to int) table.Range {
 	if p.Strategy == Keys {
 		return table.Range{}
@@ -114,7 +124,7 @@ func (p *Plan) KeyRange(from, to int) table.Range {
 	return p.Layout.KeyRange(from, to)
 }
 
-// KeyColumns gives the place of each key column among the compared columns.
+// KeyColumns returns the index of each key column among the compared columns.
 func (p *Plan) KeyColumns() []int {
 	at := make([]int, len(p.Key))
 	for i, name := range p.Key {
@@ -123,10 +133,11 @@ func (p *Plan) KeyColumns() []int {
 	return at
 }
 
-// PairName is how the document names a pair.
+// PairName returns the name of a pair in the document.
 func (p *Plan) PairName(of Pair) string { return p.Nodes[of.A] + "/" + p.Nodes[of.B] }
 
-// Store publishes a plan. If a plan is there already, that one counts.
+// Store stores a plan and returns it. If the task has a stored plan already, Store
+// returns that one.
 func Store(ctx context.Context, store archive.Store, p *Plan) (*Plan, error) {
 	body, err := json.Marshal(p)
 	if err != nil {
@@ -143,7 +154,7 @@ func Store(ctx context.Context, store archive.Store, p *Plan) (*Plan, error) {
 	return p, nil
 }
 
-// Load reads the plan of a task; archive.ErrNotFound if there is none yet.
+// Load reads the plan of a task. The error is archive.ErrNotFound if there is none yet.
 func Load(ctx context.Context, store archive.Store, taskID string) (*Plan, error) {
 	object, err := store.Get(ctx, archive.PlanKey(taskID))
 	if err != nil {
@@ -157,7 +168,7 @@ func Load(ctx context.Context, store archive.Store, taskID string) (*Plan, error
 	return Parse(body, taskID)
 }
 
-// Parse reads the stored form of a task's plan.
+// Parse decodes the stored form of a task's plan.
 func Parse(body []byte, taskID string) (*Plan, error) {
 	var p Plan
 	if err := json.Unmarshal(body, &p); err != nil {
@@ -175,9 +186,10 @@ func hashOf(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Keys is the strategy of a rerun: only the keys of a diff document are read, by key and without its filter.
+// Keys is the strategy of a rerun: it reads only the keys of a diff document, by key and
+// without the filter.
 const Keys = "keys"
 
-// HasKeyVariants says whether a key may have several spellings among the candidates. Those of a rerun were told apart when its
-// keys were listed.
+// HasKeyVariants reports whether one key may have several spellings among the candidates.
+// In a rerun it may not: key variants were merged when its keys were listed.
 func (p *Plan) HasKeyVariants() bool { return p.ByText && p.Strategy != Keys }

@@ -25,40 +25,47 @@ const (
 	PhaseMerge   = "merge"
 )
 
-// Unit is one unit of work as plain data: what to do is in the plan and in the parts of the phase before.
+// Unit is one unit of work as plain data. What to do follows from the plan and from the
+// parts of the phase before.
 type Unit struct {
 	TaskID   string `json:"task_id"`
 	PlanHash string `json:"plan_hash"`
 	Phase    string `json:"phase"`
 	Index    int    `json:"index"`
-	// From and To: the leaves a compare unit answers for; in a rerun, the blocks of keys.
+	// From and To: the chunks from From to To-1 that a compare unit covers; in a rerun,
+	// the blocks of keys.
 	From int `json:"from,omitempty"`
 	To   int `json:"to,omitempty"`
-	// Leaves and Rows: in the pages strategy, those of them that differ, and how many rows each was seen to hold on
-	// the node that has the most.
+	// Chunks and Rows: in the pages strategy, the chunks among these that differ, and for
+	// each the number of rows that the scan found on the node that has the most.
 	Chunks []int   `json:"leaves,omitempty"`
 	Rows   []int64 `json:"rows,omitempty"`
-	// Buckets: only rows of these buckets are read, the others having been found equal; none: all rows are.
+	// Buckets: read only the rows of these buckets, since the others were equal; if
+	// empty, read all rows.
 	Buckets []int `json:"buckets,omitempty"`
-	// Dense: most leaves of the units before differed, so these are listed at once instead of being digested first. It
-	// changes how the answer is found, not the answer.
+	// Dense: most chunks of earlier units differed, so list the rows at once instead of
+	// digesting chunks first. This changes how the result is computed, not the result.
 	Dense bool `json:"dense,omitempty"`
-	// Probe: no unit before has told yet. In a rerun, that most keys may still differ, and there is no second look.
+	// Probe: no earlier unit has been finished, so nothing is known about how much
+	// differs. In a rerun: most keys may still differ, and candidates are read only once.
 	Probe bool `json:"probe,omitempty"`
-	// Before: for confirm, how many candidates each pair has in the units before this one.
+	// Before: for confirm, the number of candidates of each pair in the earlier units.
 	Before []int64 `json:"before,omitempty"`
 }
 
+// Name returns the unit's number as part of an object key.
 func (u Unit) Name() string { return fmt.Sprintf("%06d", u.Index) }
 
-// PartKey is where the unit's part lies.
+// PartKey returns the object key of the unit's part.
 func (u Unit) PartKey() string { return archive.PartKey(u.TaskID, u.Phase, u.Name()) }
 
+// PartHeader returns the header of the unit's part.
 func (u Unit) PartHeader() part.Header {
 	return part.Header{TaskID: u.TaskID, PlanHash: u.PlanHash, Unit: u.Phase + "-" + u.Name()}
 }
 
-// Sources gives what the first pass reads of each node: all rows that the filter selects, or those of the unit's buckets.
+// Sources returns what the first pass reads on each node: all rows that the filter
+// selects, or those of the unit's buckets.
 func (u Unit) Sources(p *Plan) []table.Source {
 	if len(u.Buckets) == 0 {
 		return p.Sources
@@ -70,7 +77,7 @@ func (u Unit) Sources(p *Plan) []table.Source {
 	return sources
 }
 
-// Check makes sure that a unit fits its plan: a payload comes from elsewhere.
+// Check verifies that the unit fits its plan. The unit may come from another process.
 func (u Unit) Check(p *Plan) error {
 	fits := u.Index >= 0
 	switch u.Phase {
@@ -89,7 +96,8 @@ func (u Unit) Check(p *Plan) error {
 	return nil
 }
 
-// scans says whether a unit that reads pages has some, and knows its buckets.
+// fitsScan reports whether a unit that reads pages has some to read and names existing
+// buckets.
 func (u Unit) fitsScan(p *Plan) bool {
 	known := ascendsWithin(u.Buckets, 0, p.Buckets)
 	switch u.Phase {
@@ -103,17 +111,19 @@ func (u Unit) fitsScan(p *Plan) bool {
 	return known && u.Index < len(p.Scans)
 }
 
-// coversSome says whether the unit answers for leaves that there are. How many blocks a rerun has was not known when the
-// plan was made: one that is not there has no part of keys, which is an error then.
+// coversChunks reports whether the unit covers existing chunks. The number of blocks of a
+// rerun is not known to the plan; a block that does not exist has no part of keys, which
+// is an error when the unit is done.
 func (u Unit) coversChunks(p *Plan) bool {
 	return 0 <= u.From && u.From < u.To && (p.Strategy == Keys || u.To <= p.Layout.Chunks())
 }
 
-// narrows says whether what a compare unit knows of its leaves fits together. None may be named twice, or its rows would
-// be counted twice; buckets without leaves are of the whole table; and what is listed at once was not narrowed before.
+// fitsNarrowing reports whether the hints of a compare unit are consistent. No chunk may
+// be named twice, or its rows would be counted twice. Buckets without chunks mean the
+// whole table. A dense unit has neither chunks nor buckets.
 func (u Unit) fitsNarrowing(p *Plan) bool {
 	whole := u.From == 0 && u.To == p.Layout.Chunks()
-	if p.Strategy == Keys && u.Probe && (p.ConfirmDelay > 0 || p.ByText) { // what nobody has asked about cannot be judged then
+	if p.Strategy == Keys && u.Probe && (p.ConfirmDelay > 0 || p.ByText) { // without digests such a candidate cannot be judged
 		return false
 	}
 	return len(u.Chunks) == len(u.Rows) && ascendsWithin(u.Chunks, u.From, u.To) && ascendsWithin(u.Buckets, 0, p.Buckets) &&
@@ -121,7 +131,8 @@ func (u Unit) fitsNarrowing(p *Plan) bool {
 		(!u.Dense || !p.ByText && len(u.Chunks) == 0 && len(u.Buckets) == 0)
 }
 
-// riseWithin says whether each number is greater than the one before it, and all are from from up to, not including, to.
+// ascendsWithin reports whether the numbers ascend strictly and each is at least from and
+// below to.
 func ascendsWithin(numbers []int, from, to int) bool {
 	for _, n := range numbers {
 		if n < from || n >= to {
@@ -132,39 +143,44 @@ func ascendsWithin(numbers []int, from, to int) bool {
 	return true
 }
 
-// Totals is what a unit found, stored in the seal of its part. Lists follow the plan's nodes or pairs.
+// Totals is what a unit found. It is stored in the footer of the unit's part. Lists
+// follow the plan's nodes or pairs.
 type Totals struct {
-	// From, To and Range: the leaves covered, and their keys. In a rerun, the blocks of keys, and nothing.
+	// From, To and Range: the chunks covered, and their key range. In a rerun, the blocks
+	// of keys, and an empty range.
 	From  int         `json:"from"`
 	To    int         `json:"to"`
 	Range table.Range `json:"range"`
 
-	RowsPerNode []int64 `json:"rows_per_node,omitempty"` // read in the first pass, which for an unasked candidate is the second
+	RowsPerNode []int64 `json:"rows_per_node,omitempty"` // read in the first pass; for candidates without digest, in the second
 	Keys        int64   `json:"keys"`                    // distinct keys among them
 
-	// Snapshot: of a unit that reads pages; equal ones mean that two units saw the nodes as of the same moment.
+	// Snapshot identifies the snapshots of a unit that reads pages. Units with the same
+	// value have seen the nodes at the same moment.
 	Snapshot string `json:"snapshot,omitempty"`
 
-	Differing      int     `json:"differing"`                 // leaves that hold a candidate
+	Differing      int     `json:"differing"`                 // chunks with a candidate
 	Candidates     int64   `json:"candidates"`                // keys whose rows seem to differ
 	PairCandidates []int64 `json:"pair_candidates,omitempty"` // the same for each pair
-	WithoutDigest  int64   `json:"unasked,omitempty"`         // candidates of a rerun of which nobody has read a digest
+	WithoutDigest  int64   `json:"unasked,omitempty"`         // candidates of a rerun whose digests were not read
 
-	Mismatched  int64        `json:"mismatched"`        // keys whose rows do differ
-	Resolved    int64        `json:"resolved"`          // candidates that were found equal when read again; keys that a rerun finds equal
-	OnNoNode    int64        `json:"nowhere,omitempty"` // of the resolved keys of a rerun, those that no node has
-	Unsettled   int64        `json:"unsettled"`         // of the mismatched, those still being written
-	KeyVariants int64        `json:"respelt"`           // candidates that are another spelling of one that counts
-	Blocks      int          `json:"blocks"`            // blocks that hold a mismatched key
+	Mismatched  int64        `json:"mismatched"`        // keys whose rows differ
+	Resolved    int64        `json:"resolved"`          // candidates that were equal when read again; in a rerun, also keys found equal
+	OnNoNode    int64        `json:"nowhere,omitempty"` // in a rerun, the resolved keys that are on no node
+	Unsettled   int64        `json:"unsettled"`         // the mismatched keys that were still being written
+	KeyVariants int64        `json:"respelt"`           // candidates that are variants of a counted key
+	Blocks      int          `json:"blocks"`            // blocks with a mismatched key
 	Pairs       []PairTotals `json:"pairs,omitempty"`
 
-	// Absent: per node, keys that its index leads to no row of, though a node has or had one; not all of them where they are many.
+	// Absent: per node, keys that its index does not find although some node has or had a
+	// row for them. Where there are many, not all are listed.
 	Absent [][]table.Key `json:"absent,omitempty"`
-	// Listed: in the pages strategy, per node, what was listed by the index.
+	// Listed: in the pages strategy, per node, the sum of the rows that were listed by
+	// the index.
 	Listed []table.Sum `json:"listed,omitempty"`
 
-	// Trusted: the blocks that were equal at their first digests, or are as they were when they were; Unchanged: how many
-	// of them are the latter.
+	// EqualBlocks are the blocks that were equal at their first digests, or are unchanged
+	// since they were. Unchanged is the number of the latter.
 	EqualBlocks []EqualBlock `json:"trusted,omitempty"`
 	Unchanged   int64        `json:"unchanged,omitempty"`
 }
@@ -186,7 +202,7 @@ func (t *Totals) AddEqual(rows int64) {
 	}
 }
 
-// Add counts rows that were read elsewhere.
+// Add adds the keys and rows of other totals.
 func (t *Totals) Add(o Totals) {
 	t.Keys += o.Keys
 	for node := range t.RowsPerNode {
@@ -194,8 +210,8 @@ func (t *Totals) Add(o Totals) {
 	}
 }
 
-// IsDense says whether most of what a compare unit looked at differs: leaves, or the keys of a rerun, whose rows cost less to read at
-// once where a quarter of them do.
+// IsDense reports whether most of what a compare unit read differs. In a rerun a quarter
+// of the keys is enough, since reading all rows at once then costs less.
 func (t Totals) IsDense(p *Plan) bool {
 	if p.Strategy == Keys {
 		return t.Candidates > t.Keys/4
@@ -203,7 +219,7 @@ func (t Totals) IsDense(p *Plan) bool {
 	return t.Differing > (t.To-t.From)/2
 }
 
-// RowsTotal is all rows read.
+// RowsTotal returns the number of rows read on all nodes.
 func (t Totals) RowsTotal() int64 {
 	var sum int64
 	for _, rows := range t.RowsPerNode {
@@ -212,12 +228,14 @@ func (t Totals) RowsTotal() int64 {
 	return sum
 }
 
-// KeyTotals is the seal of a part of keys: which keys a block of a rerun has.
+// KeyTotals is the footer of a part of keys: the keys in one block of a rerun.
 type KeyTotals struct {
 	Keys   int64  `json:"keys"`
 	SHA256 string `json:"sha256"` // of the keys' lines
 }
 
+// ReadTotals reads the totals of a unit's part. The error is archive.ErrNotFound if there
+// is none yet.
 func ReadTotals(ctx context.Context, store archive.Store, u Unit) (Totals, error) {
 	var totals Totals
 	err := part.ReadTotals(ctx, store, u.PartKey(), u.PartHeader(), &totals)
