@@ -86,12 +86,12 @@ func Collect(ctx context.Context, doc *difffile.Reader, o Options) (*Keys, error
 
 // collector takes the keys out of the rows.
 type collector struct {
-	keys  *Keys
-	at    []int // places of the key columns in a row
+	keys   *Keys
+	at     []int // places of the key columns in a row
 	buffer []table.Key
-	bytes int
-	seen  *seen      // of the chunk
-	run   *runWriter // the run that the next chunk may go on with
+	bytes  int
+	seen   *seen      // of the chunk
+	run    *runWriter // the run that the next chunk may go on with
 }
 
 func (c *collector) row(ctx context.Context, e difffile.Entry) error {

@@ -10,10 +10,10 @@ import (
 // key: so the key behind the latest one that was known is looked at first. A key that it misses costs only memory: keys
 // that are sorted come out once.
 type seen struct {
-	seed  maphash.Seed
-	at    map[uint64]int32 // by the hash of a key's text, its place in the chunk
+	seed maphash.Seed
+	at   map[uint64]int32 // by the hash of a key's text, its place in the chunk
 	next int              // the place behind the latest known key
-	hash  uint64           // of the key that was asked for last
+	hash uint64           // of the key that was asked for last
 }
 
 func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), at: map[uint64]int32{}} }

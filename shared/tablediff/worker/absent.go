@@ -8,11 +8,13 @@ import (
 )
 
 const (
-	// keptAbsent is how many keys without a row a unit keeps for each node.
+	// maxAbsentKeys is the maximum number of keys without a row that a unit records for
+	// each node.
 	maxAbsentKeys = 500
 )
 
-// keepAbsent keeps a key that the index of a node leads to no row of; nowhere: no node has one.
+// recordAbsent records a key that the index of a node does not find. nowhere means that
+// no node has a row for it.
 func (r *unitRun) recordAbsent(node int, key table.Key, nowhere bool) {
 	if r.plan.Strategy == plan.Keys && !nowhere && !r.isSmall(node) {
 		return
@@ -25,13 +27,13 @@ func (r *unitRun) recordAbsent(node int, key table.Key, nowhere bool) {
 	}
 }
 
-// isSmall reports whether a rerun may read the whole table of a node. In a larger table it looks only
-// for rows that no node seems to have.
+// isSmall reports whether a rerun may read the whole table of a node. In a larger table
+// it searches only for rows that no node seems to have.
 func (r *unitRun) isSmall(node int) bool {
 	return table.Small(r.plan.Sources[node].Leaves)
 }
 
-// absentIn keeps the key for each node that has no digest of it.
+// recordAbsentNodes records the key for each node that has no digest of it.
 func (r *unitRun) recordAbsentNodes(key table.Key, digest []*int64) {
 	nowhere := !slices.ContainsFunc(digest, func(d *int64) bool { return d != nil })
 	for node, d := range digest {
@@ -41,7 +43,7 @@ func (r *unitRun) recordAbsentNodes(key table.Key, digest []*int64) {
 	}
 }
 
-// addListed counts rows that a node was read to have by its index, in the pages strategy.
+// addListed adds rows that a node's index has listed. It is used in the pages strategy.
 func (r *unitRun) addListed(node int, sum table.Sum) {
 	if r.plan.Strategy != plan.Pages {
 		return

@@ -7,8 +7,9 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// scanChanged does a unit of a pages strategy that has a baseline: the ranges whose rows may have changed are digested
-// again, in the snapshots that told so; of the others the baseline knows the sums.
+// scanChanged does a unit of the pages strategy that has a baseline. It digests the page
+// ranges whose rows may have changed, in the snapshots in which their ages were read. For
+// the others the baseline has the sums.
 func (r *unitRun) scanChanged(ctx context.Context) error {
 	found := make([]plan.PageSums, len(r.nodes))
 	err := r.inPass(ctx, func(txs []plan.Tx) error {
@@ -31,7 +32,8 @@ func (r *unitRun) scanChanged(ctx context.Context) error {
 	return r.writePages(found, plan.PageSums.PageRangeRows)
 }
 
-// proveStretches tells which ranges of the unit's pages hold the very rows that they held at the baseline.
+// findUnchangedRanges finds which of the unit's page ranges hold exactly the rows that
+// they held at the baseline.
 func (r *unitRun) findUnchangedRanges(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error) {
 	spans := r.plan.Scans[r.unit.Index][node]
 	now, err := tx.PageFreshness(ctx, r.sources[node], spans)

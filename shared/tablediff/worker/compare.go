@@ -11,29 +11,34 @@ import (
 )
 
 const (
-	// maxListed bounds the rows of a node that are listed at once, whatever block_rows is: they are held in memory.
+	// maxListed bounds the rows of a node that are listed at once, whatever block_rows
+	// is, since they are held in memory.
 	maxListed = 100_000
-	// probedLeaves are those that a unit looks at first where nothing is known of how much differs.
+	// probedChunks is the number of chunks that a unit compares first if nothing is known
+	// about how much differs.
 	probedChunks = 64
-	// maxSplits bounds how often a range is split in a row; each split divides it by its size over block_rows.
+	// maxSplits bounds how often a range is split again. Each split divides it into
+	// pieces of about block_rows rows.
 	maxSplits = 8
 )
 
-// stretch is a key range to be digested: a leaf of the plan, or a piece of one that turned out too big.
+// keyChunk is a key range to be digested: a chunk of the plan, or a piece of one that
+// turned out too big.
 type keyChunk struct {
 	table.Range
 	block int
 }
 
-// compared is a stretch whose sums differ.
+// differingChunk is a key range whose sums differ.
 type differingChunk struct {
 	keyChunk
-	chunk   int         // its number in the plan, where it has one
+	chunk   int         // its number in the plan, if it has one
 	maxRows int64       // rows on the node that has the most
-	sums    []table.Sum // of each node, if they are of the very snapshots that the rows are listed in
+	sums    []table.Sum // of each node, if they are of the snapshots in which the rows are listed
 }
 
-// compare does a batch: digest every leaf on every node at once, list what differs, keep the candidates.
+// compare does a compare unit. It digests every chunk on all nodes at once, lists the
+// rows of those that differ, and writes the candidates.
 func (r *unitRun) compare(ctx context.Context) error {
 	r.totals.RowsPerNode = make([]int64, len(r.nodes))
 	r.totals.PairCandidates = make([]int64, len(r.plan.Pairs()))
@@ -54,7 +59,8 @@ func (r *unitRun) compare(ctx context.Context) error {
 	return r.inSnapshots(ctx, func(txs []plan.Tx) error { return r.compareChunkRange(ctx, txs, r.unit.From, r.unit.To) })
 }
 
-// probe compares some leaves first. Where most of these differ, the others are not digested as a whole any more.
+// probe compares some chunks first. If most of them differ, the others are listed without
+// digesting them first.
 func (r *unitRun) probe(ctx context.Context) error {
 	probed, dense := r.unit.From+probedChunks, false
 	err := r.inSnapshots(ctx, func(txs []plan.Tx) error {
@@ -72,6 +78,7 @@ func (r *unitRun) probe(ctx context.Context) error {
 	return err
 }
 
+// compareChunkRange compares the chunks from to to-1 of the plan.
 func (r *unitRun) compareChunkRange(ctx context.Context, txs []plan.Tx, from, to int) error {
 	chunks := make([]keyChunk, 0, to-from)
 	for chunk := from; chunk < to; chunk++ {
@@ -80,7 +87,7 @@ func (r *unitRun) compareChunkRange(ctx context.Context, txs []plan.Tx, from, to
 	return r.compareAndRecord(ctx, txs, chunks)
 }
 
-// compareAll digests leaves, narrows those that differ, and keeps which blocks were equal.
+// compareAndRecord compares chunks and records which blocks were equal.
 func (r *unitRun) compareAndRecord(ctx context.Context, txs []plan.Tx, chunks []keyChunk) error {
 	if len(chunks) == 0 {
 		return nil
@@ -97,7 +104,7 @@ func (r *unitRun) chunkAt(chunk int) keyChunk {
 	return keyChunk{Range: r.plan.Layout.Chunk(chunk), block: r.plan.Layout.BlockOf(chunk)}
 }
 
-// inSnapshots runs fn with a transaction on every node.
+// inSnapshots calls fn with a transaction on every node.
 func (r *unitRun) inSnapshots(ctx context.Context, fn func([]plan.Tx) error) error {
 	txs, end, err := r.begin(ctx)
 	if err != nil {
@@ -107,7 +114,7 @@ func (r *unitRun) inSnapshots(ctx context.Context, fn func([]plan.Tx) error) err
 	return fn(txs)
 }
 
-// compareStretches digests chunks and narrows those that differ, in key order.
+// compareChunks digests chunks and narrows those that differ, in key order.
 func (r *unitRun) compareChunks(ctx context.Context, txs []plan.Tx, chunks []keyChunk, splits int) error {
 	if len(chunks) == 0 {
 		return nil
@@ -119,7 +126,7 @@ func (r *unitRun) compareChunks(ctx context.Context, txs []plan.Tx, chunks []key
 	return r.narrowDiffering(ctx, txs, chunks, sums, splits)
 }
 
-// settle counts the chunks that are equal and narrows the others.
+// narrowDiffering counts the chunks that are equal and narrows the others.
 func (r *unitRun) narrowDiffering(ctx context.Context, txs []plan.Tx, chunks []keyChunk, sums [][]table.Sum, splits int) error {
 	var differing []differingChunk
 	for i, s := range chunks {
@@ -143,7 +150,8 @@ func (r *unitRun) narrowDiffering(ctx context.Context, txs []plan.Tx, chunks []k
 	return r.narrow(ctx, txs, differing, splits)
 }
 
-// sums digests chunks on every node, and gives the horizon of each node's snapshot.
+// digestChunks digests chunks on every node. It also returns the horizon of each node's
+// snapshot.
 func (r *unitRun) digestChunks(ctx context.Context, txs []plan.Tx, chunks []keyChunk) ([][]table.Sum, []int64, error) {
 	ranges := make([]table.Range, len(chunks))
 	for i, s := range chunks {
@@ -158,10 +166,11 @@ func (r *unitRun) digestChunks(ctx context.Context, txs []plan.Tx, chunks []keyC
 	return sums, horizons, err
 }
 
-// listed is how many rows of a node are listed at once.
+// listLimit is the maximum number of rows of a node that are listed at once.
 func listLimit(p *plan.Plan) int64 { return min(plan.SplitAbove*p.BlockRows, maxListed) }
 
-// narrow lists differing chunks, as many at a time as memory allows; one too big for that is split.
+// narrow lists the rows of differing chunks, as many chunks at a time as memory allows. A
+// chunk that is too big for that is split.
 func (r *unitRun) narrow(ctx context.Context, txs []plan.Tx, differing []differingChunk, splits int) error {
 	limit := listLimit(r.plan)
 	for len(differing) > 0 {
@@ -181,7 +190,8 @@ func (r *unitRun) narrow(ctx context.Context, txs []plan.Tx, differing []differi
 	return nil
 }
 
-// fitting gives how many of the first chunks hold at most limit rows together, and how many that is.
+// fitting returns how many of the first chunks hold at most limit rows together, and how
+// many rows that is.
 func fitting(differing []differingChunk, limit int64) (n int, rows int64) {
 	for n < len(differing) && rows+differing[n].maxRows <= limit {
 		rows += differing[n].maxRows
@@ -190,7 +200,8 @@ func fitting(differing []differingChunk, limit int64) (n int, rows int64) {
 	return n, rows
 }
 
-// split cuts a range where the node that has the most rows says, and compares the pieces in the same snapshots.
+// split cuts a range at keys of the node that has the most rows, and compares the pieces
+// in the same snapshots.
 func (r *unitRun) split(ctx context.Context, txs []plan.Tx, c differingChunk, splits int) error {
 	if splits == 0 {
 		return fault.New(fault.Internal, "a block of %d rows cannot be split any further", c.maxRows)
@@ -216,7 +227,8 @@ func (r *unitRun) split(ctx context.Context, txs []plan.Tx, c differingChunk, sp
 	return r.compareChunks(ctx, txs, pieces, splits-1)
 }
 
-// list fetches keys and digests of differing chunks from every node and keeps the candidates.
+// listAndMatch lists keys and digests of differing chunks on every node and writes the
+// candidates.
 func (r *unitRun) listAndMatch(ctx context.Context, txs []plan.Tx, differing []differingChunk, limit int64) error {
 	lists, err := r.listRows(ctx, txs, differing, limit)
 	if err != nil {
@@ -238,7 +250,8 @@ func (r *unitRun) listRows(ctx context.Context, txs []plan.Tx, differing []diffe
 	return lists, err
 }
 
-// match finds the candidates of each range and writes them in key order. rank has a server sort keys.
+// match finds the candidates of each range and writes them in key order. rank lets a
+// server sort keys.
 func (r *unitRun) match(rank func([]table.Key) ([]int, error), lists [][][]table.Listed, differing []differingChunk) error {
 	for i, d := range differing {
 		if err := r.matchOne(rank, nthOf(lists, i), d); err != nil {
@@ -248,7 +261,7 @@ func (r *unitRun) match(rank func([]table.Key) ([]int, error), lists [][][]table
 	return nil
 }
 
-// nthOf picks what each node says of the i-th range.
+// nthOf returns the i-th element of each node's list.
 func nthOf[T any](lists [][]T, i int) []T {
 	perNode := make([]T, len(lists))
 	for node := range lists {
@@ -257,7 +270,7 @@ func nthOf[T any](lists [][]T, i int) []T {
 	return perNode
 }
 
-// matchOne finds the candidates of one range, of which each node has listed its rows.
+// matchOne finds the candidates of one range from the rows that each node has listed.
 func (r *unitRun) matchOne(rank func([]table.Key) ([]int, error), lists [][]table.Listed, d differingChunk) error {
 	for node := range lists {
 		r.totals.RowsPerNode[node] += int64(len(lists[node]))
@@ -274,8 +287,8 @@ func (r *unitRun) matchOne(rank func([]table.Key) ([]int, error), lists [][]tabl
 	return r.writeCandidates(found, d.block)
 }
 
-// checkListed makes sure that a node has listed the very rows that it had digested: what a listing lacks would be taken
-// for equal.
+// checkListed verifies that a node has listed the very rows that it had digested.
+// Otherwise a row that the listing lacks would count as equal.
 func (r *unitRun) checkListed(d differingChunk, lists [][]table.Listed) error {
 	for node, want := range d.sums {
 		var sum table.Sum
@@ -290,7 +303,7 @@ func (r *unitRun) checkListed(d differingChunk, lists [][]table.Listed) error {
 	return nil
 }
 
-// explain names the node that matching has found two rows of one key on.
+// describeDuplicate names the node on which matching has found two rows with one key.
 func (r *unitRun) describeDuplicate(err error) error {
 	var twice *duplicateKeyError
 	if !errors.As(err, &twice) {
@@ -300,7 +313,8 @@ func (r *unitRun) describeDuplicate(err error) error {
 		r.plan.Nodes[twice.node], twice.key)
 }
 
-// keep writes the candidates of a range to the part and counts them for each pair.
+// writeCandidates writes the candidates of a range to the part and counts them for each
+// pair.
 func (r *unitRun) writeCandidates(found []plan.Candidate, block int) error {
 	if len(found) > 0 {
 		r.totals.Differing++

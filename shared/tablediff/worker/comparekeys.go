@@ -11,14 +11,16 @@ import (
 )
 
 const (
-	// probedKeys are those that a unit looks at first where most of the keys may still differ.
+	// probedKeys is the number of keys that a unit compares first if most of the keys may
+	// still differ.
 	probedKeys = 1_000
-	// statementBytes bounds the text of the keys that a statement looks up, but for one block of them.
+	// statementBytes bounds the text of the keys that one statement looks up, unless a
+	// single block has more.
 	statementBytes = 8 << 20
 )
 
-// compareKeys does a unit of a rerun: read the digest of each key of some blocks on every node. What is equal, or absent
-// everywhere, is resolved.
+// compareKeys does a compare unit of a rerun. It reads the digest of each key of some
+// blocks on every node. A key that is equal, or absent everywhere, is resolved.
 func (r *unitRun) compareKeys(ctx context.Context) error {
 	atOnce := 1
 	if r.plan.Behavior == api.BehaviorHostDB {
@@ -50,12 +52,13 @@ func (r *unitRun) compareKeys(ctx context.Context) error {
 // keyComparison is the state of a unit that compares keys.
 type keyComparison struct {
 	*unitRun
-	probe       bool // whether most keys differ is still to be found out
-	skipDigests bool // most do: the others are not asked about
+	probe       bool // find out first whether most keys differ
+	skipDigests bool // most keys differ, so the rest become candidates without digests
 }
 
-// compare compares the next keys of the unit. Where most keys still differ and there is no second look, to read their rows at once
-// is less work than to read the digests before: such keys become candidates that nobody has asked about.
+// compare compares the next keys of the unit. If most keys still differ and rows are read
+// only once, it costs less to read their rows at once than to read digests first. Such
+// keys become candidates without digests.
 func (c *keyComparison) compare(ctx context.Context, keys []table.Key) error {
 	if c.probe && !c.skipDigests && len(keys) > 2*probedKeys {
 		if err := c.compareDigests(ctx, keys[:probedKeys]); err != nil {
@@ -76,7 +79,8 @@ func (c *keyComparison) compare(ctx context.Context, keys []table.Key) error {
 	return nil
 }
 
-// ask keeps those of the keys as candidates whose digests are not the same on all nodes.
+// compareDigests reads the digests of the keys and writes those that differ as
+// candidates.
 func (c *keyComparison) compareDigests(ctx context.Context, keys []table.Key) error {
 	var now [][]*int64
 	err := c.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
@@ -103,13 +107,13 @@ func (c *keyComparison) compareDigests(ctx context.Context, keys []table.Key) er
 	return nil
 }
 
-// keepNext keeps the key that follows those counted so far.
+// writeNext writes a candidate whose key follows those counted so far.
 func (c *keyComparison) writeNext(next plan.Candidate) error {
 	next.Block = c.unit.From + int(c.totals.Keys)/plan.BlockKeys
 	return c.writeCandidate(next)
 }
 
-// countRows counts the rows that the nodes have of a key.
+// countRows counts the rows that the nodes have for a key.
 func countRows[T any](totals *plan.Totals, rows []*T) {
 	nowhere := true
 	for node, row := range rows {
@@ -123,7 +127,7 @@ func countRows[T any](totals *plan.Totals, rows []*T) {
 	}
 }
 
-// appendKeys reads the part of keys of one block.
+// appendKeys appends the keys of one block, which it reads from their part.
 func (r *unitRun) appendKeys(ctx context.Context, keys []table.Key, block int) ([]table.Key, error) {
 	source := plan.Unit{TaskID: r.unit.TaskID, PlanHash: r.unit.PlanHash, Phase: plan.PhaseKeys, Index: block}
 	reader, err := part.Open(ctx, r.store, source.PartKey(), source.PartHeader())

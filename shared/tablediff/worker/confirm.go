@@ -12,14 +12,17 @@ import (
 )
 
 const (
-	// confirmRounds is how often a key that keeps changing is read again before it is reported as unsettled.
+	// confirmRounds is how often a key that keeps changing is read again before it is
+	// reported as unsettled.
 	confirmRounds = 5
-	// limitSlack: rows of so many candidates beyond max_diff_rows are still read, in case earlier ones get resolved.
+	// limitSlack: the rows of this many candidates beyond max_diff_rows are still read,
+	// because earlier candidates may be resolved.
 	limitSlack = 10_000
 )
 
-// confirm does a unit: read the candidates of the compare unit of the same number again, by key and without the
-// filter, until each is equal, or different and at rest, or has changed too often.
+// confirm does a confirm unit. It reads the candidates of the compare unit with the same
+// number again, by key and without the filter. See the package comment for the states of
+// a candidate.
 func (r *unitRun) confirm(ctx context.Context) error {
 	encoder, err := difffile.NewEncoder(r.plan.Columns)
 	if err != nil {
@@ -49,22 +52,24 @@ func (r *unitRun) confirm(ctx context.Context) error {
 	return c.report(ctx, from)
 }
 
-// confirmation is the state of one confirm unit. Candidates go by their place in the compare part.
+// confirmation is the state of one confirm unit. Candidates are identified by their index
+// in the compare part.
 type confirmation struct {
 	job            *unitRun
 	encoder        *difffile.Encoder
 	pairs          []plan.Pair
-	keyAt          []int              // of the key's columns in a row
+	keyAt          []int              // index of each key column in a row
 	resolved       bitmap.Set         // candidates that are equal now
-	settledDigests map[int64][]*int64 // digests of those that came to rest after they had changed
+	settledDigests map[int64][]*int64 // digests of the candidates that settled after they had changed
 	unsettled      map[int64]bool
 	stopOnChange   bool       // a candidate that has changed ends the report
-	positions      []int64    // candidates of each pair so far, those of earlier units included
-	blocks         bitmap.Set // that hold a mismatched key
+	positions      []int64    // candidates of each pair so far, including those of earlier units
+	blocks         bitmap.Set // blocks with a mismatched key
+	// candidates that another candidate may stand for; to be checked
 	variants       []keyVariant
-	candidateTexts map[string]bool // of the chunk being written: other spellings of its keys that are candidates themselves
+	candidateTexts map[string]bool // of the portion being written: other spellings of its keys that are candidates too
 
-	// Of the key that is being judged, to be used again for the next.
+	// Buffers for the key that is being judged. The next key reuses them.
 	nodeRows []table.Row
 	digests  []*int64
 	differs  []bool
@@ -73,18 +78,19 @@ type confirmation struct {
 	rows     []difffile.Encoded
 }
 
-// indexed is a candidate and its place.
+// indexed is a candidate and its index in the compare part.
 type indexed struct {
 	plan.Candidate
 	at int64
 }
 
-// candidates reads the compare part of the same number in chunks, from a place on.
+// candidates reads the compare part of the same number in portions, beginning at index
+// from.
 func (c *confirmation) candidates(ctx context.Context, from int64, fn func([]indexed) error) error {
 	return c.candidatesOf(ctx, c.job.unit.Index, from, fn)
 }
 
-// candidatesOf reads a compare part in chunks, from a place on.
+// candidatesOf reads a compare part in portions, beginning at index from.
 func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, fn func([]indexed) error) error {
 	source := plan.Unit{TaskID: c.job.unit.TaskID, PlanHash: c.job.unit.PlanHash, Phase: plan.PhaseCompare, Index: index}
 	reader, err := part.Open(ctx, c.job.store, source.PartKey(), source.PartHeader())
@@ -118,8 +124,9 @@ func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, 
 	}
 }
 
-// settle compares digests with those of the first pass, of the candidates from a place on, and reads what has changed since
-// again and again.
+// awaitSettled reads the digests of the candidates from index from on. It reads those
+// that have changed since the first pass again and again, until they settle or
+// confirmRounds is reached.
 func (c *confirmation) awaitSettled(ctx context.Context, from int64) error {
 	var moving []indexed
 	err := c.candidates(ctx, from, func(portion []indexed) error {
@@ -153,7 +160,8 @@ func (c *confirmation) awaitSettled(ctx context.Context, from int64) error {
 	return nil
 }
 
-// rounds reads all moving keys once more, in chunks.
+// readAgain reads all in-flight keys once more, in portions, and returns those that have
+// changed again.
 func (c *confirmation) readAgain(ctx context.Context, moving []indexed) ([]indexed, error) {
 	var still []indexed
 	for len(moving) > 0 {
@@ -168,8 +176,9 @@ func (c *confirmation) readAgain(ctx context.Context, moving []indexed) ([]index
 	return still, nil
 }
 
-// round reads the digests of some keys and gives those that changed since they were read before. first: the digests
-// known so far are those of the part, which need not be remembered.
+// readRound reads the digests of some keys and returns those that have changed since they
+// were last read. first means that the last digests are those of the compare part, which
+// need not be remembered.
 func (c *confirmation) readRound(ctx context.Context, portion []indexed, first bool) ([]indexed, error) {
 	now, err := c.readDigests(ctx, portion)
 	if err != nil {
@@ -192,12 +201,13 @@ func (c *confirmation) readRound(ctx context.Context, portion []indexed, first b
 	return changed, nil
 }
 
-// digests reads the digest of each key on every node.
+// readDigests reads the digest of each key on every node.
 func (c *confirmation) readDigests(ctx context.Context, portion []indexed) ([][]*int64, error) {
 	return c.readDigestsBy(ctx, portion, func(s table.Source) string { return s.Digest })
 }
 
-// digestsBy reads one of the digests that a source can make, of each key on every node.
+// readDigestsBy reads one of the digests that a source can compute, for each key on every
+// node.
 func (c *confirmation) readDigestsBy(ctx context.Context, portion []indexed, digest func(table.Source) string) ([][]*int64, error) {
 	keys := keysOf(portion)
 	now := make([][]*int64, len(c.job.nodes))

@@ -9,9 +9,10 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// Where most leaves differ, digesting them first would only be more work: their rows are compared one by one at once.
+// If most chunks differ, it would only be additional work to digest them first. Their
+// rows are compared one by one at once.
 
-// narrowAll narrows every leaf of the unit from this one on.
+// narrowAll narrows every chunk of the unit, beginning at chunk from.
 func (r *unitRun) narrowAll(ctx context.Context, from int) error {
 	chunks := make([]differingChunk, 0, r.unit.To-from)
 	for chunk := from; chunk < r.unit.To; chunk++ {
@@ -26,16 +27,17 @@ func (r *unitRun) narrowAll(ctx context.Context, from int) error {
 	})
 }
 
-// placed is what the nodes say of a leaf's rows, in key order. If its keys are the same on every node, the n-th row has
-// the same key everywhere, and it is enough to compare the n-th digests. Else its rows are listed.
+// chunkPrints is what the nodes hold in one chunk, in key order. If the keys are the same
+// on every node, the n-th row has the same key everywhere, so it is enough to compare the
+// n-th digests. Otherwise the rows are listed.
 type chunkPrints struct {
 	differingChunk
 	prints   []table.Fingerprint // per node; the first has the keys
 	sameKeys bool
-	lists    [][]table.Listed // per node, of a leaf that is not alike
+	lists    [][]table.Listed // per node, if the keys are not the same
 }
 
-// narrowByPlace narrows some leaves, each statement in one snapshot per node.
+// narrowByPosition narrows some chunks, each statement in one snapshot per node.
 func (r *unitRun) narrowByPosition(ctx context.Context, group []differingChunk, limit int64) error {
 	chunks, err := r.fingerprints(ctx, group, limit)
 	if err == nil {
@@ -60,7 +62,7 @@ func (r *unitRun) narrowByPosition(ctx context.Context, group []differingChunk, 
 	return nil
 }
 
-// fingerprints digests every row of the leaves on every node.
+// fingerprints digests every row of the chunks on every node.
 func (r *unitRun) fingerprints(ctx context.Context, group []differingChunk, limit int64) ([]*chunkPrints, error) {
 	ranges := make([]table.Range, len(group))
 	for i, chunk := range group {
@@ -90,7 +92,7 @@ func (r *unitRun) fingerprints(ctx context.Context, group []differingChunk, limi
 	return chunks, nil
 }
 
-// listUnlike lists the leaves whose keys are not the same everywhere.
+// listOthers lists the chunks whose keys are not the same everywhere.
 func (r *unitRun) listOthers(ctx context.Context, chunks []*chunkPrints, limit int64) error {
 	var unlike []*chunkPrints
 	var group []differingChunk
@@ -116,7 +118,7 @@ func (r *unitRun) listOthers(ctx context.Context, chunks []*chunkPrints, limit i
 	return nil
 }
 
-// matchPlaces finds the candidates of an alike leaf.
+// matchPositions finds the candidates of a chunk that has the same keys on every node.
 func (r *unitRun) matchPositions(chunk *chunkPrints) error {
 	r.totals.AddEqual(int64(len(chunk.prints[0].Rows)))
 	for node, own := range chunk.prints {
@@ -137,7 +139,8 @@ func (r *unitRun) matchPositions(chunk *chunkPrints) error {
 	return r.writeCandidates(found, chunk.block)
 }
 
-// differing gives the places where the digests are not the same on all nodes.
+// differingPositions returns the positions where the digests are not the same on all
+// nodes.
 func (p *chunkPrints) differingPositions() []int {
 	var places []int
 	for place, digest := range p.prints[0].Rows {

@@ -12,8 +12,9 @@ import (
 	"ace/shared/texts"
 )
 
-// report reads the rows of every candidate from a place on that is not resolved and writes what differs. The text of the rows has
-// the final word. Candidates beyond max_diff_rows of all their pairs are only counted, by digest.
+// report reads the rows of every unresolved candidate from index from on and writes what
+// differs. The text of the rows decides. Candidates beyond max_diff_rows of all their
+// pairs are only counted, by digest.
 func (c *confirmation) report(ctx context.Context, from int64) error {
 	if from == 0 {
 		c.positions = slices.Clone(c.job.unit.Before)
@@ -21,7 +22,7 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 	return c.candidates(ctx, from, func(portion []indexed) error {
 		var full, counted []indexed
 		for _, candidate := range portion {
-			within := c.countPosition(candidate) || c.job.plan.HasKeyVariants() // whose spellings only the rows tell
+			within := c.countPosition(candidate) || c.job.plan.HasKeyVariants() // only the rows show the spellings
 			switch {
 			case c.resolved.Has(candidate.at):
 				c.job.totals.Resolved++
@@ -33,7 +34,7 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 		}
 		switch {
 		case !c.stopOnChange:
-		case len(counted) > 0: // by digests that have come to rest
+		case len(counted) > 0: // count only settled digests
 			return changedError{portion[0].at}
 		case len(full) > probedKeys:
 			if err := c.writeRows(ctx, full[:probedKeys]); err != nil {
@@ -44,7 +45,8 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 				return changedError{full[0].at}
 			}
 		}
-		// The limit is passed once and for all, so what is counted comes after what is written.
+		// Once the limit is passed it stays passed, so counted candidates come after
+		// written ones.
 		if err := c.writeRows(ctx, full); err != nil {
 			return err
 		}
@@ -52,15 +54,19 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 	})
 }
 
-// movedError ends the report of candidates at rest.
-type changedError struct{ at int64 } // the first that was not reported
+// changedError ends the report at a candidate that has changed.
+type changedError struct {
+	at int64 // the first candidate that was not reported
+}
 
 func (changedError) Error() string { return "candidates have to be looked at by themselves" }
 
-// reportAtRest is report as long as every candidate is as the first pass saw it, or equal, and most differ: then one look tells all,
-// and reading the digests first would be work for nothing. Otherwise it gives the first candidate that is still to be reported.
+// reportWhileUnchanged reports candidates as long as each is as the first pass read it,
+// or equal, and most differ. Then one read is enough, and reading digests first would be
+// wasted work. It returns the index of the first candidate that was not reported; done
+// means that all were.
 func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, done bool, err error) {
-	if c.job.plan.HasKeyVariants() { // such candidates are not judged one by one
+	if c.job.plan.HasKeyVariants() { // key variants are not judged one by one
 		return 0, false, nil
 	}
 	c.stopOnChange = true
@@ -81,9 +87,10 @@ func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, do
 	return 0, true, err
 }
 
-// advance counts a candidate for its pairs and says whether one of them still wants its rows.
+// countPosition counts a candidate for its pairs and reports whether its rows are still
+// wanted for one of them.
 func (c *confirmation) countPosition(candidate indexed) bool {
-	if candidate.Digest == nil { // nobody knows
+	if candidate.Digest == nil { // any pair may differ
 		return true
 	}
 	within := false
@@ -96,7 +103,7 @@ func (c *confirmation) countPosition(candidate indexed) bool {
 	return within
 }
 
-// write reads whole rows and writes what differs.
+// writeRows reads whole rows and writes those that differ.
 func (c *confirmation) writeRows(ctx context.Context, portion []indexed) error {
 	if len(portion) == 0 {
 		return nil
@@ -112,15 +119,16 @@ func (c *confirmation) writeRows(ctx context.Context, portion []indexed) error {
 	})
 }
 
-// noDigest stands for a digest that is not wanted.
+// noDigest is an expression in place of a digest that is not needed.
 const noDigest = "0::bigint"
 
-// judgeAll reads all nodes in step, so that no more than one row of each is in memory.
+// judgeAll reads the rows of all nodes in step, so that at most one row of each node is
+// in memory.
 func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, portion []indexed) error {
 	streams := make([]*lookahead, len(txs))
 	for node, tx := range txs {
 		source := c.job.plan.Sources[node]
-		if c.job.plan.ConfirmDelay == 0 && !c.job.plan.HasKeyVariants() { // nobody looks at it
+		if c.job.plan.ConfirmDelay == 0 && !c.job.plan.HasKeyVariants() { // the digest is not used
 			source.Digest = noDigest
 		}
 		stream, err := tx.Rows(ctx, source, keysOf(portion))
@@ -150,7 +158,7 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, portion []in
 	return nil
 }
 
-// take takes what the nodes have of the key that is judged next.
+// setRows sets what the nodes have for the key that is judged next.
 func (c *confirmation) setRows(rows []*table.KeyedRow) {
 	for node, row := range rows {
 		c.nodeRows[node], c.digests[node] = nil, nil
@@ -160,7 +168,8 @@ func (c *confirmation) setRows(rows []*table.KeyedRow) {
 	}
 }
 
-// hasMoved says whether the rows of a candidate are neither those of the first pass nor the same everywhere.
+// hasChanged reports whether the rows of a candidate are neither those of the first pass
+// nor the same on all nodes.
 func (c *confirmation) hasChanged(candidate indexed) bool {
 	return !sameDigests(c.digests, candidate.Digest) && !allSame(c.digests)
 }
@@ -190,7 +199,7 @@ func (c *confirmation) judge(candidate indexed) error {
 	return c.writeFinding(plan.Finding{Unsettled: unsettled, Differs: differs}, c.reportedKey(candidate.Key, texts), texts)
 }
 
-// keep writes a finding to the part: its rows as the document will have them.
+// writeFinding writes a finding to the part, with its rows in the form of the document.
 func (c *confirmation) writeFinding(f plan.Finding, key table.Key, rows []table.Row) (err error) {
 	c.key = texts.AppendKey(c.key[:0], key)
 	f.Key, f.Rows = c.key, c.rows
@@ -221,7 +230,7 @@ func (c *confirmation) countKey(candidate indexed, unsettled bool) {
 	}
 }
 
-// isUnsettled says whether a row has changed since it was last seen at rest.
+// isUnsettled reports whether a row has changed since it was last seen settled.
 func (c *confirmation) isUnsettled(candidate indexed, now []*int64) bool {
 	if c.job.plan.ConfirmDelay == 0 {
 		return false
@@ -233,7 +242,8 @@ func (c *confirmation) isUnsettled(candidate indexed, now []*int64) bool {
 	return c.unsettled[candidate.at] || !sameDigests(now, known)
 }
 
-// countPairs counts the difference for each pair that has one, and says which have. That holds until the next call.
+// countPairs counts the difference for each pair that has one and returns which have. The
+// result is valid until the next call.
 func (c *confirmation) countPairs(rows []table.Row) []bool {
 	differs := c.differs
 	clear(differs)
@@ -261,7 +271,8 @@ func (c *confirmation) countPairs(rows []table.Row) []bool {
 	return differs
 }
 
-// count counts candidates beyond the limit by their digests, without their rows.
+// countByDigest counts candidates beyond the limit by their digests, without reading
+// their rows.
 func (c *confirmation) countByDigest(ctx context.Context, portion []indexed) error {
 	if len(portion) == 0 {
 		return nil
@@ -290,8 +301,8 @@ func (c *confirmation) countByDigest(ctx context.Context, portion []indexed) err
 	return nil
 }
 
-// textDigests reads the digests of the texts of those candidates whose rows may differ below the text only. The result
-// goes by the candidates' places in chunk.
+// textDigests reads text digests of the candidates whose rows may be equal as text
+// although their digests differ. The result is by index in portion.
 func (c *confirmation) textDigests(ctx context.Context, portion []indexed, now [][]*int64) (map[int][]*int64, error) {
 	if c.job.plan.Sources[0].TextDigest == "" {
 		return nil, nil //nolint:nilnil // every digest is one of texts
@@ -363,7 +374,8 @@ type lookahead struct {
 	filled bool
 }
 
-// at gives the row of the i-th key, nil if there is none. It must be called for 0, 1, 2 and so on, and holds until the next call.
+// at returns the row of the i-th key, nil if there is none. It must be called with 0, 1,
+// 2 and so on. The row is valid until the next call.
 func (l *lookahead) at(i int) (*table.KeyedRow, error) {
 	if !l.filled {
 		place, row, err := l.stream.Next()
@@ -372,7 +384,7 @@ func (l *lookahead) at(i int) (*table.KeyedRow, error) {
 		}
 		l.place, l.row, l.filled = place, row, true
 	}
-	if l.place != i { // -1, the end, is met again and again
+	if l.place != i { // place stays -1 after the end
 		return nil, nil //nolint:nilnil // no row is an answer
 	}
 	l.filled = false

@@ -11,19 +11,22 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// The keys of a rerun often lie close together: those that an outage left behind, or all of a table. To read a range of the key's
-// index then costs half of what it costs to look each of its keys up. What a range shows is taken only where it cannot be
-// mistaken: every node has the same keys there, and each key of the rerun is one of them, letter by letter. All other
-// keys are looked up.
+// The keys of a rerun are often close together: those that an outage left behind, or all
+// keys of a table. Reading a range of the key's index then costs half as much as looking
+// up each key. The result of a range is used only if it cannot be mistaken: every node
+// has the same keys there, and the texts of the rerun's keys are among them. All other
+// keys are looked up one by one.
 
 const (
-	// rangeKeys is how many keys are read as one range.
+	// rangeKeys is the number of keys that are read as one range.
 	rangeKeys = 256
-	// closeTogether: a range that holds this many times as many rows is not read.
+	// maxRangeDensity: a range that holds more than this many times as many rows is not
+	// read.
 	maxRangeDensity = 2
 )
 
-// digests gives the digest of each key's row on every node; nil where there is none. The transactions end with it.
+// digests returns the digest of each key's row on every node, nil where there is none. It
+// makes the last calls of the transactions.
 func (r *unitRun) digests(ctx context.Context, txs []plan.Tx, keys []table.Key) ([][]*int64, error) {
 	found := make([][]*int64, len(txs))
 	for node := range found {
@@ -39,12 +42,12 @@ func (r *unitRun) digests(ctx context.Context, txs []plan.Tx, keys []table.Key) 
 	return found, r.lookUp(ctx, txs, keys, left, found)
 }
 
-// readsRanges says whether trying is worth it.
+// triesRanges reports whether reading ranges may pay for this many keys.
 func (r *unitRun) triesRanges(keys int) bool {
 	return keys > 4*rangeKeys && !r.plan.ByText && r.plan.Sources[0].KeyDigest != ""
 }
 
-// lookUp reads the digests of the keys of some places.
+// lookUp reads the digests of the keys at the given indexes.
 func (r *unitRun) lookUp(ctx context.Context, txs []plan.Tx, keys []table.Key, places []int, found [][]*int64) error {
 	wanted := make([]table.Key, len(places))
 	for i, place := range places {
@@ -60,8 +63,8 @@ func (r *unitRun) lookUp(ctx context.Context, txs []plan.Tx, keys []table.Key, p
 	})
 }
 
-// digestRanges fills in what ranges show of the keys, and gives the places of the others. One range tells whether the keys lie
-// close together.
+// digestRanges fills in the digests that ranges yield, and returns the indexes of the
+// other keys. It reads one range first, to see whether the keys are close together.
 func (r *unitRun) digestRanges(ctx context.Context, txs []plan.Tx, keys []table.Key, found [][]*int64) (left []int, err error) {
 	var ranges []table.Range // but for the last keys, which no key follows
 	for from := 0; from+rangeKeys < len(keys); from += rangeKeys {
@@ -95,14 +98,15 @@ func appendNumbers(places []int, from, to int) []int {
 	return places
 }
 
-// fingerprintsOf gives the fingerprints of each range on every node, or nil if one holds far more rows than keys are wanted.
+// fingerprintsOf returns the fingerprints of each range on every node, or nil if a range
+// holds far more rows than keys are wanted.
 func (r *unitRun) fingerprintsOf(ctx context.Context, txs []plan.Tx, ranges []table.Range) ([][]table.Fingerprint, error) {
 	prints := make([][]table.Fingerprint, len(txs))
 	tooMany := make([]bool, len(txs))
 	const each = maxRangeDensity * rangeKeys
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
 		source := r.sources[node]
-		source.Filter = "" // keys are looked at whether it selects their rows or not
+		source.Filter = "" // a rerun ignores the filter
 		prints[node], err = txs[node].Fingerprints(ctx, source, ranges, node == 0, each, each*int64(len(ranges)))
 		if errors.Is(err, table.ErrMore) {
 			tooMany[node], err = true, nil
@@ -115,8 +119,9 @@ func (r *unitRun) fingerprintsOf(ctx context.Context, txs []plan.Tx, ranges []ta
 	return prints, nil
 }
 
-// fillIn takes the digests of some keys, from a place on, out of what the nodes say of their range. false: the nodes have not the same
-// keys there, or not each of these.
+// fillFromRange copies the digests of some keys, beginning at index from, out of the
+// fingerprints of their range. It returns false if the nodes do not have the same keys
+// there, or lack one of the wanted keys.
 func fillFromRange(prints []table.Fingerprint, keys []table.Key, from int, found [][]*int64) (bool, error) {
 	first := prints[0]
 	for _, other := range prints[1:] {
@@ -130,7 +135,7 @@ func fillFromRange(prints []table.Fingerprint, keys []table.Key, from int, found
 	}
 	places := make([]int, 0, len(keys))
 	for place, key := range there {
-		if place > 0 && key.Equal(there[place-1]) { // looking it up says what is wrong with that
+		if place > 0 && key.Equal(there[place-1]) { // the look-up will report the duplicate
 			return false, nil
 		}
 		if len(places) < len(keys) && key.Equal(keys[len(places)]) {

@@ -13,18 +13,21 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// Where ranges are of the key's text, two spellings of one key (A and a as citext) are two candidates that find the same
-// rows. The one spelt as on the first node that has a row stands for both; but only a candidate can, and the row of that
-// spelling is none if table_filter passes it over, or if it came after the first pass.
+// If ranges are ranges of the key's text, two spellings of one key (A and a as citext)
+// are two candidates that find the same rows. The one spelt as on the first node that has
+// a row stands for both. It can do so only if it is a candidate itself: it is not if
+// table_filter excludes the row of that spelling, or if that row was inserted after the
+// first pass.
 
-// respelling is a candidate whose row some node spells otherwise.
+// keyVariant is a candidate whose row is spelt otherwise on some node.
 type keyVariant struct {
 	own, other table.Key
-	digest     []*int64 // per node, of the rows found by its own spelling
+	digest     []*int64 // per node, of the rows found by own
 }
 
-// findSpellings finds out which other spellings of the keys of a chunk are candidates, in the snapshots that the rows
-// will be read in. A key that every node had spelt alike has no other.
+// findVariants finds which other spellings of the keys of a portion are candidates, in
+// the snapshots in which the rows will be read. A key that was spelt alike on every node
+// has no other spelling.
 func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion []indexed) error {
 	if !c.job.plan.HasKeyVariants() {
 		return nil
@@ -35,7 +38,7 @@ func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion 
 	if err != nil || len(others) == 0 {
 		return err
 	}
-	for index := 0; ; index++ { // another spelling may lie in any part
+	for index := 0; ; index++ { // another spelling may be in any part
 		err := c.candidatesOf(ctx, index, 0, func(candidates []indexed) error {
 			for _, candidate := range candidates {
 				if text := textOf(candidate.Key); others[text] {
@@ -53,7 +56,7 @@ func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion 
 	}
 }
 
-// otherSpellings gives the keys of the rows that a node spells otherwise.
+// otherSpellings returns the keys of the rows that are spelt otherwise on some node.
 func (c *confirmation) otherSpellings(ctx context.Context, txs []plan.Tx, keys []table.Key) (map[string]bool, error) {
 	perNode := make([]map[string]bool, len(txs))
 	err := c.job.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -69,7 +72,7 @@ func (c *confirmation) otherSpellings(ctx context.Context, txs []plan.Tx, keys [
 	return others, err
 }
 
-// spellings gives the keys that one node spells otherwise.
+// spellings returns the keys that are spelt otherwise on one node.
 func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []table.Key) (map[string]bool, error) {
 	others := map[string]bool{}
 	if len(keys) == 0 {
@@ -91,8 +94,9 @@ func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []tab
 	}
 }
 
-// isRespelt says whether another spelling of a key stands for it: that of the first node whose row is spelt as some
-// candidate is. Every other spelling met is remembered to be checked.
+// isVariant reports whether another spelling of a key stands for it: that of the first
+// node whose row is spelt like some candidate. Every other spelling is recorded for
+// checkVariants.
 func (c *confirmation) isVariant(key table.Key, rows []table.Row, digest []*int64) bool {
 	if !c.job.plan.HasKeyVariants() {
 		return false
@@ -113,7 +117,7 @@ func (c *confirmation) isVariant(key table.Key, rows []table.Row, digest []*int6
 	return false
 }
 
-// copied gives digests that stay.
+// copyDigests returns a copy that does not share memory with digest.
 func copyDigests(digest []*int64) []*int64 {
 	out := make([]*int64, len(digest))
 	for node, x := range digest {
@@ -125,8 +129,8 @@ func copyDigests(digest []*int64) []*int64 {
 	return out
 }
 
-// spelling is how a finding names a key that differs: in a rerun as its first row does, since the document may be of
-// another tool, which writes values in its own way.
+// reportedKey returns the key to report. A rerun reports the text of the first node's
+// row, since the document may come from another tool that writes values differently.
 func (c *confirmation) reportedKey(key table.Key, rows []table.Row) table.Key {
 	if c.job.plan.Strategy != plan.Keys {
 		return key
@@ -143,7 +147,7 @@ func (c *confirmation) reportedKey(key table.Key, rows []table.Row) table.Key {
 	return key
 }
 
-// hasKey says whether a row spells its key so.
+// rowHasKey reports whether a row spells its key in this way.
 func (c *confirmation) rowHasKey(row table.Row, key table.Key) bool {
 	for i, at := range c.keyAt {
 		if *row[at] != key[i] {
@@ -153,7 +157,7 @@ func (c *confirmation) rowHasKey(row table.Row, key table.Key) bool {
 	return true
 }
 
-// keyOf gives the key of a row.
+// keyInRow returns the key of a row.
 func keyInRow(p *plan.Plan, row table.Row) table.Key {
 	key := make(table.Row, 0, len(p.Key))
 	for _, at := range p.KeyColumns() {
@@ -162,7 +166,8 @@ func keyInRow(p *plan.Plan, row table.Row) table.Key {
 	return cloneKey(key)
 }
 
-// keyIn makes a key of its columns, which are never NULL. It may be kept: it does not hold on to the row's memory.
+// cloneKey returns a key of column values, which are never NULL. It does not share memory
+// with the row.
 func cloneKey(columns table.Row) table.Key {
 	key := make(table.Key, len(columns))
 	for i, value := range columns {
@@ -171,12 +176,14 @@ func cloneKey(columns table.Row) table.Key {
 	return key
 }
 
-// textOf makes one text of a key: no text of PostgreSQL's contains NUL.
+// textOf joins the values of a key. The result is unique, since no text of PostgreSQL
+// contains NUL.
 func textOf(key table.Key) string { return strings.Join(key, "\x00") }
 
-// checkRespelt makes sure, in the snapshots the rows were read in, that the other spellings find the same rows. They
-// do not where the nodes disagree about which keys are equal (É and é as citext, in databases of different
-// locales): then a row could be left out that nobody else reports.
+// checkVariants verifies, in the snapshots in which the rows were read, that the other
+// spellings find the same rows. They do not if the nodes disagree about which keys are
+// equal (É and é as citext, in databases with different locales). Then a row could be
+// left out that no other candidate reports.
 func (c *confirmation) checkVariants(ctx context.Context, txs []plan.Tx) error {
 	respelt := c.variants
 	c.variants = nil

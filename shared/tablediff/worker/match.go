@@ -8,7 +8,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// entry is one key while the lists of the nodes are matched: digest and place in the list, per node.
+// entry is one key while the lists of the nodes are matched: per node, its digest and its
+// position in the list.
 type entry struct {
 	key      table.Key
 	digest   []*int64
@@ -24,7 +25,8 @@ func (e *entry) differs() bool {
 	return false
 }
 
-// twiceError says that a node has two rows of one key, which a sound index does not allow: one would hide the other.
+// duplicateKeyError means that a node has two rows with one key, one of which would hide
+// the other. A sound unique index does not allow this.
 type duplicateKeyError struct {
 	node int
 	key  table.Key
@@ -33,10 +35,11 @@ type duplicateKeyError struct {
 // Error names the key.
 func (e *duplicateKeyError) Error() string { return "two rows have the key " + e.key.String() }
 
-// matchRange matches what the nodes list of one range, each in key order, and gives the candidates in key order and the
-// number of distinct keys. Keys are matched by their text; rank, which has a server sort keys, decides about the rest:
-// it tells which texts are equal keys (1.0 and 1.00), and it orders keys of which no single node has all. A node that
-// lists a key twice is a twiceError.
+// matchRange matches what the nodes list for one range, each in key order. It returns the
+// candidates in key order and the number of distinct keys. Keys are matched by their
+// text. For the others, rank lets a server sort keys: it shows which texts are equal keys
+// (1.0 and 1.00), and it orders keys of which no single node has all. A node that lists a
+// key twice is a duplicateKeyError.
 func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) ([]plan.Candidate, int64, error) {
 	if listSameKeys(lists) {
 		return matchAligned(lists), int64(len(lists[0])), nil
@@ -69,8 +72,9 @@ func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) (
 	return candidates, keys, nil
 }
 
-// aligned says whether all nodes list the same keys, as they do where rows were only changed: then nothing needs to be
-// looked up. Lists are in key order, so a key listed twice would follow itself.
+// listSameKeys reports whether all nodes list the same keys, as they do if rows were only
+// changed. Then no key needs to be searched. Lists are in key order, so a key listed
+// twice would follow itself.
 func listSameKeys(lists [][]table.Listed) bool {
 	for _, list := range lists[1:] {
 		if len(list) != len(lists[0]) {
@@ -131,7 +135,8 @@ func matchByText(lists [][]table.Listed) ([]*entry, error) {
 	return entries, nil
 }
 
-// hasAll gives a node that has every one of these keys, or -1. All keys of one node are distinct and in order.
+// hasAll returns a node that has every one of these keys, or -1. All keys of one node are
+// distinct and in order.
 func hasAll(entries []*entry, nodes int) int {
 	for node := range nodes {
 		if !slices.ContainsFunc(entries, func(e *entry) bool { return e.digest[node] == nil }) {
@@ -141,7 +146,8 @@ func hasAll(entries []*entry, nodes int) int {
 	return -1
 }
 
-// mergeByRank sorts entries and makes one of those whose keys the index holds equal; the first node's text stays.
+// mergeByRank sorts entries and merges those whose keys the index considers equal. The
+// text of the first node is kept.
 func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*entry, error) {
 	keys := make([]table.Key, len(entries))
 	for i, e := range entries {
@@ -173,7 +179,7 @@ func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*en
 	return merged, nil
 }
 
-// take adds the rows of another spelling of the key.
+// merge adds the rows of another spelling of the key.
 func (e *entry) merge(o *entry) error {
 	for node, digest := range o.digest {
 		switch {

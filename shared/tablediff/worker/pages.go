@@ -9,7 +9,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// scan does a unit that reads some pages of every node, all nodes at once; rows counts what it found there.
+// scanPages does a unit that reads some pages of every node, on all nodes at once. rows
+// counts the rows of a result.
 func (r *unitRun) scanPages(ctx context.Context, read func(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error), rows func(plan.PageSums) int64) error {
 	found := make([]plan.PageSums, len(r.nodes))
 	err := r.inPass(ctx, func(txs []plan.Tx) error {
@@ -25,7 +26,7 @@ func (r *unitRun) scanPages(ctx context.Context, read func(ctx context.Context, 
 	return r.writePages(found, rows)
 }
 
-// sum does a unit of the pages strategy: pages are digested per leaf or bucket.
+// digestPages does a unit of the pages strategy that digests pages per chunk or bucket.
 func (r *unitRun) digestPages(ctx context.Context, by table.Grouping) error {
 	return r.scanPages(ctx, func(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error) {
 		return r.digestPagesOf(ctx, tx, node, by)
@@ -44,7 +45,8 @@ func (r *unitRun) writePages(found []plan.PageSums, rows func(plan.PageSums) int
 	return nil
 }
 
-// sumPages digests the unit's pages of one node, and keeps what each stretch of them held where that is of use later.
+// digestPagesOf digests the unit's pages of one node. It keeps the sums of each page
+// range if a later comparison can use them.
 func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by table.Grouping) (plan.PageSums, error) {
 	spans := r.plan.Scans[r.unit.Index][node]
 	sums := make([]table.Sum, by.Groups())
@@ -78,12 +80,14 @@ func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by ta
 	return row, nil
 }
 
-// keepsStretches: of a comparison of all pages, for a baseline.
+// keepsPageRanges reports whether the sums of page ranges are kept: in a comparison of
+// all pages that may become a baseline.
 func (r *unitRun) keepsPageRanges() bool {
 	return r.plan.Grid > 0 && r.plan.Known == nil && r.unit.Phase == plan.PhaseBuckets && len(r.unit.Buckets) == 0
 }
 
-// narrowScanned lists the leaves that a scan found to differ, or the few rows of the buckets that do.
+// narrowScanned lists the chunks that a scan found to differ, or the few rows of the
+// buckets that differ.
 func (r *unitRun) narrowScanned(ctx context.Context) error {
 	if len(r.unit.Buckets) > 0 && len(r.unit.Chunks) == 0 {
 		return r.narrowBuckets(ctx)
@@ -99,7 +103,7 @@ func (r *unitRun) narrowScanned(ctx context.Context) error {
 	return r.narrowInGroups(differing, limit, func(group []differingChunk) error { return r.narrowGroup(ctx, group, 2*limit) })
 }
 
-// inGroups narrows leaves, as many at a time as hold about limit rows.
+// narrowInGroups narrows chunks, as many at a time as hold about limit rows.
 func (r *unitRun) narrowInGroups(differing []differingChunk, limit int64, narrow func([]differingChunk) error) error {
 	for len(differing) > 0 {
 		n, _ := fitting(differing, limit)
@@ -112,8 +116,9 @@ func (r *unitRun) narrowInGroups(differing []differingChunk, limit int64, narrow
 	return nil
 }
 
-// narrowGroup lists some leaves in one snapshot per node, and matches them when the nodes are free for others. If they
-// have outgrown what was expected, they are digested and split like any other range.
+// narrowGroup lists the rows of some chunks in one snapshot per node, and matches them
+// after it has released the nodes. If the chunks have more rows than expected, they are
+// digested and split like any other range.
 func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit int64) error {
 	list := r.listRows
 	if r.plan.ByText {
@@ -136,9 +141,9 @@ func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit
 	return r.match(r.rank(ctx), lists, group)
 }
 
-// narrowGrown narrows leaves that hold more rows than were expected, and than the limit allows.
+// narrowGrown narrows chunks that hold more rows than expected and than the limit allows.
 func (r *unitRun) narrowGrown(ctx context.Context, group []differingChunk, limit int64) error {
-	if r.plan.ByText { // no index gives the pieces of a range
+	if r.plan.ByText { // no index can cut the range
 		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows while they were compared", limit)
 	}
 	chunks := make([]keyChunk, len(group))
@@ -150,7 +155,7 @@ func (r *unitRun) narrowGrown(ctx context.Context, group []differingChunk, limit
 	})
 }
 
-// scanLists lists some leaves by reading each node's table in physical order.
+// scanLists lists some chunks by reading each node's table in physical order.
 func (r *unitRun) scanLists(ctx context.Context, txs []plan.Tx, group []differingChunk, limit int64) ([][][]table.Listed, error) {
 	chunks := make([]int, len(group))
 	for i, d := range group {
@@ -170,7 +175,8 @@ func (r *unitRun) scanLists(ctx context.Context, txs []plan.Tx, group []differin
 	return lists, nil
 }
 
-// scanList lists rows of these ranges between the bounds, or of all if there are none, each at its number.
+// scanList lists the rows of some of the ranges between bounds, or of all if ranges is
+// nil. The result has an entry for every range.
 func (r *unitRun) scanList(ctx context.Context, txs []plan.Tx, bounds []table.Key, ranges []int, limit int64) ([][][]table.Listed, error) {
 	lists := make([][][]table.Listed, len(txs))
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -180,8 +186,9 @@ func (r *unitRun) scanList(ctx context.Context, txs []plan.Tx, bounds []table.Ke
 	return lists, err
 }
 
-// narrowBuckets lists the rows of the unit's buckets in one more pass over the pages and puts them into key order. They are
-// few, so they are told apart by block: finding a leaf among thousands takes longer than digesting a row.
+// narrowBuckets lists the rows of the unit's buckets in one more pass over the pages and
+// sorts them by key. The rows are few, so they are divided by block: finding a chunk
+// among thousands takes longer than digesting a row.
 func (r *unitRun) narrowBuckets(ctx context.Context) error {
 	layout := r.plan.Layout
 	blocks := make([]differingChunk, layout.Blocks())
@@ -206,7 +213,7 @@ func (r *unitRun) narrowBuckets(ctx context.Context) error {
 	return r.match(r.rank(ctx), lists, blocks)
 }
 
-// pageAges asks a node for the ages of the rows on the unit's pages.
+// pageAges reads the ages of the rows on the unit's pages of one node.
 func (r *unitRun) pageAges(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error) {
 	ages, err := tx.PageFreshness(ctx, r.sources[node], r.plan.Scans[r.unit.Index][node])
 	return plan.PageSums{Node: node, Ages: ages}, err

@@ -9,35 +9,36 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// pass lets the units that read the pages of a table share one snapshot of every node: an update may move a row to other
-// pages, and units that each saw the table as of their own moment would meet it twice or not at all. Its transactions stay
-// open from unit to unit. There are never more of them on a node than the task has slots, since only who holds a slot takes
-// some.
+// pass lets the units that read the pages of a table share one snapshot of every node. An
+// update may move a row to other pages; units with different snapshots could read such a
+// row twice or not at all. The transactions of a pass stay open from unit to unit. There
+// are never more of them on a node than the task has slots, because a unit must hold a
+// slot to use one.
 type pass struct {
-	maxAge time.Duration // a snapshot serves no unit that begins later than that
+	maxAge time.Duration // a snapshot serves no unit that begins later than this after it
 
 	mu      sync.Mutex
 	closed  bool
-	current *snapshot // nil: the next unit takes one
+	current *snapshot // nil: the next unit takes a snapshot
 	idle    []*reading
 }
 
 // snapshot is what all nodes held at about one moment.
 type snapshot struct {
-	id    string   // in the parts of the units that have read it
-	names []string // by which the nodes' transactions can take it; nil: none but those that have it
+	id    string   // recorded in the parts of the units that have read it
+	names []string // by which other transactions can import it; nil: it was not exported
 	since time.Time
-	open  int // readings
+	open  int // number of readings
 }
 
-// reading is a transaction on every node, all of one snapshot.
+// reading is a transaction on every node, all in one snapshot.
 type reading struct {
 	snapshot *snapshot
 	txs      []plan.Tx
 }
 
-// inPass runs fn with a transaction on every node. They see what those of all other units of the pass see, where all are
-// done in this process; the totals say which snapshot that was.
+// inPass calls fn with a transaction on every node. If all units of the pass are done in
+// this process, they share one snapshot; the totals record which.
 func (r *unitRun) inPass(ctx context.Context, fn func([]plan.Tx) error) error {
 	if r.pass == nil {
 		r.totals.Snapshot = rand.Text()
@@ -60,8 +61,9 @@ func (r *unitRun) inPass(ctx context.Context, fn func([]plan.Tx) error) error {
 	return err
 }
 
-// announce comes before each call within inPass; last says that it is the unit's last. A pass goes on with its snapshot, but
-// without the locks of a call; a snapshot of the unit's own ends with the last.
+// announce must be called before each call within inPass. last means that the call is the
+// unit's last. The transactions of a pass keep their snapshot but release the locks of a
+// call; a snapshot of the unit's own ends with its last call.
 func (r *unitRun) announce(txs []plan.Tx, last bool) {
 	for _, tx := range txs {
 		switch {
@@ -73,7 +75,7 @@ func (r *unitRun) announce(txs []plan.Tx, last bool) {
 	}
 }
 
-// take gives a reading of the pass's snapshot, one that is idle or a new one.
+// acquire returns a reading of the pass's snapshot: an idle one or a new one.
 func (p *pass) acquire(ctx context.Context, r *unitRun) (*reading, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,17 +99,18 @@ func (p *pass) acquire(ctx context.Context, r *unitRun) (*reading, error) {
 	return &reading{snapshot: p.current, txs: txs}, nil
 }
 
-// join has new transactions see the pass's snapshot; if it has none, theirs becomes that.
+// join makes new transactions use the pass's snapshot. If the pass has none, theirs
+// becomes the pass's snapshot.
 func (p *pass) join(ctx context.Context, r *unitRun, txs []plan.Tx) error {
 	if p.current != nil && p.current.names != nil {
 		err := r.onAll(ctx, func(ctx context.Context, node int) error { return txs[node].Import(ctx, p.current.names[node]) })
 		if err != nil {
-			p.renew() // it went with the transaction that had it first
+			p.renew() // the transaction that exported it has ended
 		}
 		return err
 	}
 	taken := &snapshot{id: rand.Text(), since: time.Now()}
-	if r.plan.Workers > 1 { // else nobody could come to take it too
+	if r.plan.Workers > 1 { // otherwise no other unit can import it
 		taken.names = make([]string, len(txs))
 		err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
 			taken.names[node], err = txs[node].Export(ctx)
@@ -121,7 +124,8 @@ func (p *pass) join(ctx context.Context, r *unitRun, txs []plan.Tx) error {
 	return nil
 }
 
-// put takes a reading back. One that failed is closed, and so are the idle ones: they may have lost the same node.
+// release returns a reading to the pass. A reading that failed is closed, and so are the
+// idle ones, which may have lost the same node.
 func (p *pass) release(r *reading, sound bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,13 +142,13 @@ func (p *pass) release(r *reading, sound bool) {
 	}
 }
 
-// renew has the next unit take a new snapshot.
+// renew makes the next unit take a new snapshot.
 func (p *pass) renew() {
 	p.closeIdle()
 	p.current = nil
 }
 
-// end closes what is open. Units that come later have snapshots of their own.
+// close closes all transactions. Later units have snapshots of their own.
 func (p *pass) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

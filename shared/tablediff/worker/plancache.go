@@ -13,8 +13,8 @@ import (
 
 const cachedPlans = 4
 
-// planCache keeps the plans of the latest tasks. A plan that many units want at once is read once, and no task waits for
-// another's plan.
+// planCache holds the plans of the latest tasks. A plan that several units need at once
+// is read once, and no task waits for the plan of another.
 type planCache struct {
 	reads singleflight.Group
 	mu    sync.Mutex
@@ -40,7 +40,7 @@ func (c *planCache) get(ctx context.Context, store archive.Store, taskID string)
 		if read == nil || ctx.Err() != nil {
 			return nil, err
 		}
-		// The context that ended was another unit's.
+		// The context that ended belonged to another unit, so read again.
 	}
 }
 

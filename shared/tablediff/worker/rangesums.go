@@ -5,10 +5,10 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// stretchSums adds up what some stretches hold.
+// rangeSums adds up what some page ranges hold.
 type rangeSums struct {
 	spans []table.Span
-	sums  [][]table.Sum // per span and coarse bucket
+	sums  [][]table.Sum // per page range and coarse bucket
 }
 
 func newRangeSums(spans []table.Span, coarse int) *rangeSums {
@@ -20,7 +20,7 @@ func (s *rangeSums) add(span, bucket int, sum table.Sum) {
 	of[bucket%len(of)] = of[bucket%len(of)].Add(sum)
 }
 
-// stretches gives them, each with the horizon it was read at.
+// pageRanges returns the page ranges, each with the horizon at which it was read.
 func (s *rangeSums) pageRanges(horizons []int64) []plan.PageRange {
 	list := make([]plan.PageRange, len(s.spans))
 	for i, span := range s.spans {

@@ -5,20 +5,21 @@ import (
 	"sync"
 )
 
-// slots lets as many units of a task be at the nodes at once as it has workers. More units may be under way in one process:
-// those that write their part, or match what they have read, leave the nodes to others.
+// slots lets only as many units of a task use the nodes at once as the task has workers.
+// More units may be running in one process: those that write their part, or match what
+// they have read, do not occupy the nodes.
 type slots struct {
 	mu    sync.Mutex
 	tasks map[string]*taskSlots
 }
 
-// slotsOf is what one task has; it goes when nobody holds or waits for a slot.
+// taskSlots are the slots of one task. They are removed when no unit holds or awaits one.
 type taskSlots struct {
 	free  chan struct{}
 	users int
 }
 
-// take waits for one of the task's slots; the function it gives returns it.
+// acquire waits for one of the task's slots. The caller must call release.
 func (s *slots) acquire(ctx context.Context, taskID string, workers int) (release func(), err error) {
 	of := s.enter(taskID, workers)
 	select {

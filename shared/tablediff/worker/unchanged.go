@@ -9,16 +9,16 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// compareChanged asks every node which of the blocks that are known to have been equal are as they were, and compares the
-// leaves of all others, in the same snapshots.
+// compareChanged asks every node which of the blocks that the baseline found equal are
+// unchanged, and compares the chunks of all others in the same snapshots.
 func (r *unitRun) compareChanged(ctx context.Context, txs []plan.Tx) error {
-	proven, err := r.findUnchangedBlocks(ctx, txs)
+	unchanged, err := r.findUnchangedBlocks(ctx, txs)
 	if err != nil {
 		return err
 	}
 	var chunks []keyChunk
 	for chunk := r.unit.From; chunk < r.unit.To; chunk++ {
-		if s := r.chunkAt(chunk); !proven[s.block] {
+		if s := r.chunkAt(chunk); !unchanged[s.block] {
 			chunks = append(chunks, s)
 		}
 	}
@@ -26,23 +26,26 @@ func (r *unitRun) compareChanged(ctx context.Context, txs []plan.Tx) error {
 }
 
 const (
-	// askedFirst: of so many blocks that were equal one is asked about before the others, and of fewer than twice as many two or three.
+	// sampleDivisor: one block in this many is checked before the others; of fewer than
+	// twice as many blocks, two or three are.
 	sampleDivisor = 8
-	// worthAsking: where fewer than one in so many is as it was, the others are digested unasked. Asking costs a third of it.
+	// minUnchangedDivisor: if fewer than one block in this many is unchanged, the others
+	// are digested without checking them. A check costs a third of a digest.
 	minUnchangedDivisor = 4
 )
 
-// proveBlocks counts the blocks of the unit that are as they were on every node, and tells which they are.
+// findUnchangedBlocks counts the blocks of the unit that are unchanged on every node, and
+// returns which they are.
 func (r *unitRun) findUnchangedBlocks(ctx context.Context, txs []plan.Tx) (map[int]bool, error) {
-	proven := map[int]bool{}
+	unchanged := map[int]bool{}
 	first, others := sampleBlocks(r.baselineBlocks())
-	if err := r.checkBlocks(ctx, txs, first, proven); err != nil || len(proven)*minUnchangedDivisor < len(first) {
-		return proven, err
+	if err := r.checkBlocks(ctx, txs, first, unchanged); err != nil || len(unchanged)*minUnchangedDivisor < len(first) {
+		return unchanged, err
 	}
-	return proven, r.checkBlocks(ctx, txs, others, proven)
+	return unchanged, r.checkBlocks(ctx, txs, others, unchanged)
 }
 
-// sampleBlocks takes every so manieth block for a sample.
+// sampleBlocks samples every n-th block.
 func sampleBlocks(known []plan.EqualBlock) (sample, others []plan.EqualBlock) {
 	every := max(1, min(sampleDivisor, len(known)/2))
 	for i, t := range known {
@@ -55,7 +58,7 @@ func sampleBlocks(known []plan.EqualBlock) (sample, others []plan.EqualBlock) {
 	return sample, others
 }
 
-// knownBlocks gives the unit's blocks that were equal at the baseline.
+// baselineBlocks returns the unit's blocks that were equal at the baseline.
 func (r *unitRun) baselineBlocks() []plan.EqualBlock {
 	var known []plan.EqualBlock
 	blocks := r.plan.Known.Blocks
@@ -74,8 +77,9 @@ func (r *unitRun) baselineBlocks() []plan.EqualBlock {
 	return known
 }
 
-// prove asks every node about some blocks and adds to proven those that are as they were.
-func (r *unitRun) checkBlocks(ctx context.Context, txs []plan.Tx, known []plan.EqualBlock, proven map[int]bool) error {
+// checkBlocks checks some blocks on every node and adds to unchanged those that are
+// unchanged.
+func (r *unitRun) checkBlocks(ctx context.Context, txs []plan.Tx, known []plan.EqualBlock, unchanged map[int]bool) error {
 	if len(known) == 0 {
 		return nil
 	}
@@ -93,14 +97,14 @@ func (r *unitRun) checkBlocks(ctx context.Context, txs []plan.Tx, known []plan.E
 	}
 	for i, t := range known {
 		now := plan.EqualBlock{Block: t.Block, Rows: t.Rows}
-		unchanged := true
+		same := true
 		for node := range txs {
 			f := found[node][i]
-			unchanged = unchanged && f.Unchanged(t.Rows, t.Horizons[node])
+			same = same && f.Unchanged(t.Rows, t.Horizons[node])
 			now.Horizons = append(now.Horizons, f.Horizon)
 		}
-		if unchanged {
-			proven[t.Block] = true
+		if same {
+			unchanged[t.Block] = true
 			r.totals.AddEqual(t.Rows)
 			r.totals.Unchanged++
 			r.totals.EqualBlocks = append(r.totals.EqualBlocks, now)
@@ -109,8 +113,9 @@ func (r *unitRun) checkBlocks(ctx context.Context, txs []plan.Tx, known []plan.E
 	return nil
 }
 
-// trust keeps the blocks all of whose leaves stand here and are equal: what a later comparison may build on. A block that
-// is equal only when its rows are read again is none.
+// recordEqualBlocks records the blocks all of whose chunks are given and equal. A later
+// comparison may build on these. A block that is equal only when its rows are read again
+// is not recorded.
 func (r *unitRun) recordEqualBlocks(chunks []keyChunk, sums [][]table.Sum, horizons []int64) {
 	for i := 0; i < len(chunks); {
 		block := chunks[i].block

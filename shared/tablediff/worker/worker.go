@@ -15,8 +15,9 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// Worker does single units of work. It remembers nothing but the plans it has read lately, which never change, and while
-// a pass over the pages of a table lasts its snapshot.
+// Worker does single units of work. It remembers only the latest plans, which never
+// change, and the snapshot of a table while a pass over its pages lasts. It is safe for
+// concurrent use.
 type Worker struct {
 	store       archive.Store
 	nodes       plan.Opener
@@ -26,13 +27,15 @@ type Worker struct {
 	passes      sync.Map // task id -> *pass
 }
 
-// NewWorker makes a worker. Units that begin within snapshotMax of one another may share a snapshot.
+// New returns a worker. Units that begin within snapshotMax of one another may share a
+// snapshot.
 func New(store archive.Store, nodes plan.Opener, snapshotMax time.Duration) *Worker {
 	return &Worker{store: store, nodes: nodes, snapshotMax: snapshotMax}
 }
 
-// Share has the units of a task that are done from now on, and that read the pages of its table, read one snapshot of every
-// node, until the function it gives is called. That is when the last of them has returned.
+// Share lets the units of a task that read the pages of its table share one snapshot of
+// every node, from now until end is called. end must be called after the last of these
+// units has returned.
 func (w *Worker) Share(taskID string) (end func()) {
 	p := &pass{maxAge: w.snapshotMax}
 	w.passes.Store(taskID, p)
@@ -42,8 +45,8 @@ func (w *Worker) Share(taskID string) (end func()) {
 	}
 }
 
-// Do does one unit and gives the totals of the part that is stored afterwards. If somebody else has stored the part
-// before, or does so meanwhile, theirs counts.
+// Do does one unit and returns the totals of its stored part. If another worker has
+// stored the part before, or does so meanwhile, that part counts.
 func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	if totals, err := plan.ReadTotals(ctx, w.store, u); err == nil || fault.CodeOf(err) != fault.NotFound {
 		return totals, err
@@ -85,12 +88,12 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	return job.totals, err
 }
 
-// job is one unit being done.
+// unitRun is one unit of work being done.
 type unitRun struct {
 	unit    plan.Unit
 	plan    *plan.Plan
 	nodes   []plan.Node
-	sources []table.Source // what the first pass reads of each node
+	sources []table.Source // what the first pass reads on each node
 	store   archive.Store
 	slots   *slots
 	pass    *pass // nil: the unit has a snapshot of its own
@@ -117,7 +120,8 @@ func (r *unitRun) run(ctx context.Context) error {
 	return fault.New(fault.Internal, "there is no phase %q", r.unit.Phase)
 }
 
-// begin opens a transaction on every node once the task has a slot free; no unit takes a second slot while it holds one.
+// begin opens a transaction on every node as soon as the task has a free slot. A unit
+// never acquires a second slot while it holds one.
 func (r *unitRun) begin(ctx context.Context) ([]plan.Tx, func(), error) {
 	release, err := r.slots.acquire(ctx, r.plan.TaskID, r.plan.Workers)
 	if err != nil {
@@ -134,13 +138,13 @@ func (r *unitRun) begin(ctx context.Context) ([]plan.Tx, func(), error) {
 	}, nil
 }
 
-// open opens a transaction on every node. The connections are taken in one order by everybody, so that units that need
-// several never wait for each other in a circle.
+// open opens a transaction on every node. Every unit opens connections in the same order,
+// so units that need several connections cannot deadlock.
 func (r *unitRun) open(ctx context.Context) ([]plan.Tx, error) {
 	var txs []plan.Tx
 	for i, node := range r.nodes {
 		access := r.plan.Sources[i].Access()
-		if r.pass != nil { // a snapshot that is kept between units must not keep a lock
+		if r.pass != nil { // a snapshot that outlives the unit must not hold a lock
 			access = access.Unguarded()
 		}
 		tx, err := node.Begin(ctx, access)
@@ -153,7 +157,7 @@ func (r *unitRun) open(ctx context.Context) ([]plan.Tx, error) {
 	return txs, nil
 }
 
-// closeAll ends transactions, all at once.
+// closeAll closes transactions, all at once.
 func closeAll(txs []plan.Tx) {
 	var wait sync.WaitGroup
 	for _, tx := range txs {
@@ -162,7 +166,8 @@ func closeAll(txs []plan.Tx) {
 	wait.Wait()
 }
 
-// rank has the first node sort keys, in a transaction of its own.
+// rank returns a function that lets the first node sort keys, in a transaction of its
+// own.
 func (r *unitRun) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 	return func(keys []table.Key) ([]int, error) {
 		release, err := r.slots.acquire(ctx, r.plan.TaskID, r.plan.Workers)
@@ -174,7 +179,7 @@ func (r *unitRun) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 	}
 }
 
-// onAll runs fn for every node at once.
+// onAll calls fn for every node at once.
 func (r *unitRun) onAll(ctx context.Context, fn func(ctx context.Context, node int) error) error {
 	return fanout.Each(ctx, len(r.nodes), slices.Values(fanout.Indexes(len(r.nodes))), fn)
 }
