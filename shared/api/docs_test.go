@@ -11,9 +11,10 @@ import (
 	"ace/shared/fault"
 )
 
-// TestDocs_NameEveryParameter holds the README's table of operations and docs/API.md against what requests may have.
+// TestDocs_NameEveryParameter compares the table of operations in docs/API.md, and the section of
+// each operation, with the parameters that requests accept.
 func TestDocs_NameEveryParameter(t *testing.T) {
-	readme, reference := text(t, "../../README.md"), text(t, "../../docs/API.md")
+	reference := text(t, "../../docs/API.md")
 	for operation, decode := range map[string]func(api.Params) error{
 		"table-diff":   refusal(api.DecodeTableDiff),
 		"table-rerun":  refusal(api.DecodeTableRerun),
@@ -23,19 +24,19 @@ func TestDocs_NameEveryParameter(t *testing.T) {
 		"diffs":        refusal(api.DecodeDiffs),
 	} {
 		want := allowed(t, decode)
-		row := regexp.MustCompile(`(?m)^\| \[` + operation + `\]\([^)]*\) \| ([^|]*) \|`).FindStringSubmatch(readme)
+		row := regexp.MustCompile(`(?m)^\| \[` + operation + `\]\([^)]*\) \| ([^|]*) \|`).FindStringSubmatch(reference)
 		if row == nil {
-			t.Fatalf("the README's table has no %s", operation)
+			t.Fatalf("the table of operations in docs/API.md has no %s", operation)
 		}
 		got := strings.Split(strings.ReplaceAll(row[1], "*", ""), ", ")
 		if slices.Sort(got); !slices.Equal(got, want) {
-			t.Errorf("the README gives %s the parameters %v, want %v", operation, got, want)
+			t.Errorf("docs/API.md lists for %s the parameters %v, want %v", operation, got, want)
 		}
 		_, section, found := strings.Cut(reference, "\n## GET /ace/"+operation+"\n")
 		section, _, _ = strings.Cut(section, "\n## ")
 		for _, name := range want {
 			if !found || !strings.Contains(section, "`"+name+"`") {
-				t.Errorf("docs/API.md does not say what %s of %s is", name, operation)
+				t.Errorf("docs/API.md does not describe %s of %s", name, operation)
 			}
 		}
 	}
@@ -50,7 +51,7 @@ func text(t *testing.T, path string) string {
 	return string(raw)
 }
 
-// refusal gives what is wrong with a request.
+// refusal returns a function that returns the error of decoding a request.
 func refusal[T any](decode func(api.Params) (T, error)) func(api.Params) error {
 	return func(p api.Params) error {
 		_, err := decode(p)
@@ -58,7 +59,8 @@ func refusal[T any](decode func(api.Params) (T, error)) func(api.Params) error {
 	}
 }
 
-// allowed are the parameters that a request may have, sorted: what is said of one that it may not have.
+// allowed returns the parameters that a request accepts, sorted, as the error about an unknown
+// parameter lists them.
 func allowed(t *testing.T, decode func(api.Params) error) []string {
 	t.Helper()
 	params, err := api.ParseParams("no_such_parameter=1", "", nil)
