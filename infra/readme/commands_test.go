@@ -287,7 +287,7 @@ func takePicture(t *testing.T, report string) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "chromium", "--headless", "--no-sandbox", "--hide-scrollbars",
-		"--window-size=1120,1040", "--screenshot="+picture, "file://"+report)
+		"--window-size=1280,1000", "--screenshot="+picture, "file://"+report)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("chromium: %v\n%s", err, out)
 	}
