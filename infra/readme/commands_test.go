@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"ace/infra/stage"
+	"ace/infra/testbed"
 )
 
 var update = flag.Bool("update", false, "takes the picture docs/report.png again")
@@ -29,7 +29,7 @@ func TestReadme_EveryCommandWorksAsPasted(t *testing.T) {
 	requireCommands(t, "bash", "curl", "jq", "make")
 	dir := copyRepository(t)
 	nodes := startNodes(t)
-	if err := stage.Define(dir, "demo", nodes.Ports()); err != nil {
+	if err := testbed.Define(dir, "demo", nodes.Ports()); err != nil {
 		t.Fatal(err)
 	}
 	definition := filepath.Join(dir, "demo.json")
@@ -200,9 +200,9 @@ func setRole(t *testing.T, definition string) {
 }
 
 // startNodes starts three nodes that differ as those of the demo do.
-func startNodes(t *testing.T) *stage.Nodes {
+func startNodes(t *testing.T) *testbed.Nodes {
 	t.Helper()
-	nodes, err := stage.StartNodes(t.Context(), 3, nil)
+	nodes, err := testbed.StartNodes(t.Context(), 3, nil)
 	t.Cleanup(func() {
 		if err := nodes.Close(); err != nil {
 			t.Error(err)
