@@ -30,9 +30,10 @@ test: deps ## install what is missing, then run every test, nearly all with the 
 	exit $$status # the functions run for seconds only and are late where other tests take the processors
 
 .PHONY: check
-check: go-version ## what must be clean before a commit: format, go.mod, generated files, lint (vet is one of its linters)
+check: go-version ## what must be clean before a commit: format, English, go.mod, generated files, lint (vet is one of its linters)
 	@unformatted=$$(gofmt -l functions infra local shared); \
 	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on: $$unformatted" >&2; exit 1; fi
+	go run ./infra/prose
 	go mod tidy -diff
 	infra/toolchain/check-generated.sh
 	$(LINT) run
