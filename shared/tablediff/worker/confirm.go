@@ -30,7 +30,7 @@ func (r *unitRun) confirm(ctx context.Context) error {
 	}
 	nodes, pairs := len(r.nodes), r.plan.Pairs()
 	c := &confirmation{
-		job: r, encoder: encoder, pairs: pairs, keyAt: r.plan.KeyColumns(), settledDigests: map[int64][]*int64{}, unsettled: map[int64]bool{},
+		run: r, encoder: encoder, pairs: pairs, keyAt: r.plan.KeyColumns(), states: newCandidateStates(),
 		nodeRows: make([]table.Row, nodes), digests: make([]*int64, nodes), differs: make([]bool, len(pairs)),
 		encoded: make([]difffile.Encoded, nodes), rows: make([]difffile.Encoded, nodes),
 	}
@@ -55,19 +55,16 @@ func (r *unitRun) confirm(ctx context.Context) error {
 // confirmation is the state of one confirm unit. Candidates are identified by their index
 // in the compare part.
 type confirmation struct {
-	job            *unitRun
+	run            *unitRun
 	encoder        *difffile.Encoder
 	pairs          []plan.Pair
-	keyAt          []int              // index of each key column in a row
-	resolved       bitmap.Set         // candidates that are equal now
-	settledDigests map[int64][]*int64 // digests of the candidates that settled after they had changed
-	unsettled      map[int64]bool
-	stopOnChange   bool       // a candidate that has changed ends the report
-	positions      []int64    // candidates of each pair so far, including those of earlier units
-	blocks         bitmap.Set // blocks with a mismatched key
-	// candidates that another candidate may stand for; to be checked
-	variants       []keyVariant
-	candidateTexts map[string]bool // of the portion being written: other spellings of its keys that are candidates too
+	keyAt          []int // index of each key column in a row
+	states         candidateStates
+	stopOnChange   bool            // a candidate that has changed ends the report
+	positions      []int64         // candidates of each pair so far, including those of earlier units
+	blocks         bitmap.Set      // blocks with a mismatched key
+	variants       []keyVariant    // candidates that another spelling stands for
+	candidateTexts map[string]bool // other spellings of the portion's keys that are candidates
 
 	// Buffers for the key that is being judged. The next key reuses them.
 	nodeRows []table.Row
@@ -87,18 +84,18 @@ type indexed struct {
 // candidates reads the compare part of the same number in portions, beginning at index
 // from.
 func (c *confirmation) candidates(ctx context.Context, from int64, fn func([]indexed) error) error {
-	return c.candidatesOf(ctx, c.job.unit.Index, from, fn)
+	return c.candidatesOf(ctx, c.run.unit.Index, from, fn)
 }
 
 // candidatesOf reads a compare part in portions, beginning at index from.
 func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, fn func([]indexed) error) error {
-	source := plan.Unit{TaskID: c.job.unit.TaskID, PlanHash: c.job.unit.PlanHash, Phase: plan.PhaseCompare, Index: index}
-	reader, err := part.Open(ctx, c.job.store, source.PartKey(), source.PartHeader())
+	source := plan.Unit{TaskID: c.run.unit.TaskID, PlanHash: c.run.unit.PlanHash, Phase: plan.PhaseCompare, Index: index}
+	reader, err := part.Open(ctx, c.run.store, source.PartKey(), source.PartHeader())
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
-	nodes := len(c.job.plan.Nodes)
+	nodes := len(c.run.plan.Nodes)
 	portion := make([]indexed, 0, plan.LookupKeys)
 	for at := int64(0); ; at++ {
 		line, err := reader.NextLine()
@@ -128,14 +125,14 @@ func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, 
 // that have changed since the first pass again and again, until they settle or
 // confirmRounds is reached.
 func (c *confirmation) awaitSettled(ctx context.Context, from int64) error {
-	var moving []indexed
+	var inFlight []indexed
 	err := c.candidates(ctx, from, func(portion []indexed) error {
 		changed, err := c.readRound(ctx, portion, true)
 		for _, candidate := range changed {
-			if len(moving) < plan.MaxAwaitedKeys {
-				moving = append(moving, candidate)
+			if len(inFlight) < plan.MaxAwaitedKeys {
+				inFlight = append(inFlight, candidate)
 			} else {
-				c.unsettled[candidate.at] = true
+				c.states.giveUp(candidate.at)
 			}
 		}
 		return err
@@ -144,34 +141,34 @@ func (c *confirmation) awaitSettled(ctx context.Context, from int64) error {
 		return err
 	}
 	for range confirmRounds {
-		if len(moving) == 0 {
+		if len(inFlight) == 0 {
 			return nil
 		}
-		if err := sleep(ctx, 2*c.job.plan.ConfirmDelay); err != nil {
+		if err := sleep(ctx, 2*c.run.plan.ConfirmDelay); err != nil {
 			return err
 		}
-		if moving, err = c.readAgain(ctx, moving); err != nil {
+		if inFlight, err = c.readAgain(ctx, inFlight); err != nil {
 			return err
 		}
 	}
-	for _, candidate := range moving {
-		c.unsettled[candidate.at] = true
+	for _, candidate := range inFlight {
+		c.states.giveUp(candidate.at)
 	}
 	return nil
 }
 
 // readAgain reads all in-flight keys once more, in portions, and returns those that have
 // changed again.
-func (c *confirmation) readAgain(ctx context.Context, moving []indexed) ([]indexed, error) {
+func (c *confirmation) readAgain(ctx context.Context, inFlight []indexed) ([]indexed, error) {
 	var still []indexed
-	for len(moving) > 0 {
-		n := min(plan.LookupKeys, len(moving))
-		changed, err := c.readRound(ctx, moving[:n], false)
+	for len(inFlight) > 0 {
+		n := min(plan.LookupKeys, len(inFlight))
+		changed, err := c.readRound(ctx, inFlight[:n], false)
 		if err != nil {
 			return nil, err
 		}
 		still = append(still, changed...)
-		moving = moving[n:]
+		inFlight = inFlight[n:]
 	}
 	return still, nil
 }
@@ -189,13 +186,13 @@ func (c *confirmation) readRound(ctx context.Context, portion []indexed, first b
 		digest := digestsAt(now, i)
 		switch {
 		case allSame(digest):
-			c.resolved.Add(candidate.at)
-			c.job.recordAbsentNodes(candidate.Key, digest)
+			c.states.resolve(candidate.at)
+			c.run.recordAbsentNodes(candidate.Key, digest)
 		case !sameDigests(digest, candidate.Digest):
 			candidate.Digest = digest
 			changed = append(changed, candidate)
 		case !first:
-			c.settledDigests[candidate.at] = digest
+			c.states.settle(candidate.at, digest)
 		}
 	}
 	return changed, nil
@@ -210,10 +207,10 @@ func (c *confirmation) readDigests(ctx context.Context, portion []indexed) ([][]
 // node.
 func (c *confirmation) readDigestsBy(ctx context.Context, portion []indexed, digest func(table.Source) string) ([][]*int64, error) {
 	keys := keysOf(portion)
-	now := make([][]*int64, len(c.job.nodes))
-	err := c.job.inSnapshots(ctx, func(txs []plan.Tx) error {
-		return c.job.onAll(ctx, func(ctx context.Context, node int) (err error) {
-			source := c.job.plan.Sources[node]
+	now := make([][]*int64, len(c.run.nodes))
+	err := c.run.inSnapshots(ctx, func(txs []plan.Tx) error {
+		return c.run.onAll(ctx, func(ctx context.Context, node int) (err error) {
+			source := c.run.plan.Sources[node]
 			source.Digest = digest(source)
 			txs[node].Last()
 			now[node], err = txs[node].Digests(ctx, source, keys)

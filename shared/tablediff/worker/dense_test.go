@@ -33,7 +33,7 @@ func (s *stage) keysOfPart(t *testing.T) []int {
 // candidates gives those that a compare unit has kept.
 func (s *stage) candidates(t *testing.T) (found []plan.Candidate) {
 	t.Helper()
-	c := &confirmation{job: &unitRun{unit: s.unit(plan.PhaseCompare), plan: s.plan, store: s.store}}
+	c := &confirmation{run: &unitRun{unit: s.unit(plan.PhaseCompare), plan: s.plan, store: s.store}}
 	err := c.candidates(t.Context(), 0, func(portion []indexed) error {
 		for _, i := range portion {
 			found = append(found, i.Candidate)

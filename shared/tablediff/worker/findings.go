@@ -17,15 +17,15 @@ import (
 // pairs are only counted, by digest.
 func (c *confirmation) report(ctx context.Context, from int64) error {
 	if from == 0 {
-		c.positions = slices.Clone(c.job.unit.Before)
+		c.positions = slices.Clone(c.run.unit.Before)
 	}
 	return c.candidates(ctx, from, func(portion []indexed) error {
 		var full, counted []indexed
 		for _, candidate := range portion {
-			within := c.countPosition(candidate) || c.job.plan.HasKeyVariants() // only the rows show the spellings
+			within := c.countPosition(candidate) || c.run.plan.HasKeyVariants() // only the rows show the spellings
 			switch {
-			case c.resolved.Has(candidate.at):
-				c.job.totals.Resolved++
+			case c.states.of(candidate.at) == stateResolved:
+				c.run.totals.Resolved++
 			case within:
 				full = append(full, candidate)
 			default:
@@ -41,7 +41,7 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 				return err
 			}
 			full = full[probedKeys:]
-			if c.job.totals.Resolved > c.job.totals.Mismatched {
+			if c.run.totals.Resolved > c.run.totals.Mismatched {
 				return changedError{full[0].at}
 			}
 		}
@@ -66,14 +66,14 @@ func (changedError) Error() string { return "candidates have to be looked at by 
 // wasted work. It returns the index of the first candidate that was not reported; done
 // means that all were.
 func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, done bool, err error) {
-	if c.job.plan.HasKeyVariants() { // key variants are not judged one by one
+	if c.run.plan.HasKeyVariants() { // key variants are not judged one by one
 		return 0, false, nil
 	}
 	c.stopOnChange = true
 	err = c.report(ctx, 0)
 	c.stopOnChange = false
 	if end := (changedError{}); errors.As(err, &end) {
-		c.positions = slices.Clone(c.job.unit.Before)
+		c.positions = slices.Clone(c.run.unit.Before)
 		err = c.candidates(ctx, 0, func(portion []indexed) error {
 			for _, candidate := range portion {
 				if candidate.at < end.at {
@@ -97,7 +97,7 @@ func (c *confirmation) countPosition(candidate indexed) bool {
 	for p, pair := range c.pairs {
 		if !sameDigest(candidate.Digest[pair.A], candidate.Digest[pair.B]) {
 			c.positions[p]++
-			within = within || c.positions[p] <= c.job.plan.MaxDiffRows+limitSlack
+			within = within || c.positions[p] <= c.run.plan.MaxDiffRows+limitSlack
 		}
 	}
 	return within
@@ -108,7 +108,7 @@ func (c *confirmation) writeRows(ctx context.Context, portion []indexed) error {
 	if len(portion) == 0 {
 		return nil
 	}
-	return c.job.inSnapshots(ctx, func(txs []plan.Tx) error {
+	return c.run.inSnapshots(ctx, func(txs []plan.Tx) error {
 		if err := c.findVariants(ctx, txs, portion); err != nil {
 			return err
 		}
@@ -127,8 +127,8 @@ const noDigest = "0::bigint"
 func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, portion []indexed) error {
 	streams := make([]*lookahead, len(txs))
 	for node, tx := range txs {
-		source := c.job.plan.Sources[node]
-		if c.job.plan.ConfirmDelay == 0 && !c.job.plan.HasKeyVariants() { // the digest is not used
+		source := c.run.plan.Sources[node]
+		if c.run.plan.ConfirmDelay == 0 && !c.run.plan.HasKeyVariants() { // the digest is not used
 			source.Digest = noDigest
 		}
 		stream, err := tx.Rows(ctx, source, keysOf(portion))
@@ -176,10 +176,10 @@ func (c *confirmation) hasChanged(candidate indexed) bool {
 
 // judge compares the rows of one key and writes the finding.
 func (c *confirmation) judge(candidate indexed) error {
-	totals := &c.job.totals
+	totals := &c.run.totals
 	texts, digest := c.nodeRows, c.digests
 	defer clear(texts)
-	c.job.recordAbsentNodes(candidate.Key, digest)
+	c.run.recordAbsentNodes(candidate.Key, digest)
 	if candidate.Digest == nil {
 		totals.WithoutDigest++
 		countRows(totals, digest)
@@ -211,35 +211,31 @@ func (c *confirmation) writeFinding(f plan.Finding, key table.Key, rows []table.
 		c.encoded[node], err = c.encoder.Append(c.encoded[node][:0], difffile.Row(text))
 		f.Rows[node] = c.encoded[node]
 		if err != nil {
-			return fault.Wrap(err, fault.Internal, "the row with key %s on node %q cannot be written: %v", key, c.job.plan.Nodes[node], err)
+			return fault.Wrap(err, fault.Internal, "the row with key %s on node %q cannot be written: %v", key, c.run.plan.Nodes[node], err)
 		}
 	}
-	c.job.line = f.AppendLine(c.job.line[:0])
-	return c.job.out.Line(c.job.line)
+	c.run.line = f.AppendLine(c.run.line[:0])
+	return c.run.out.Line(c.run.line)
 }
 
 // countKey counts a key that differs.
 func (c *confirmation) countKey(candidate indexed, unsettled bool) {
-	c.job.totals.Mismatched++
+	c.run.totals.Mismatched++
 	if unsettled {
-		c.job.totals.Unsettled++
+		c.run.totals.Unsettled++
 	}
 	if block := int64(candidate.Block); !c.blocks.Has(block) {
 		c.blocks.Add(block)
-		c.job.totals.Blocks++
+		c.run.totals.Blocks++
 	}
 }
 
 // isUnsettled reports whether a row has changed since it was last seen settled.
 func (c *confirmation) isUnsettled(candidate indexed, now []*int64) bool {
-	if c.job.plan.ConfirmDelay == 0 {
+	if c.run.plan.ConfirmDelay == 0 {
 		return false
 	}
-	known, ok := c.settledDigests[candidate.at]
-	if !ok {
-		known = candidate.Digest
-	}
-	return c.unsettled[candidate.at] || !sameDigests(now, known)
+	return c.states.of(candidate.at) == stateUnsettled || !sameDigests(now, c.states.lastDigests(candidate))
 }
 
 // countPairs counts the difference for each pair that has one and returns which have. The
@@ -248,7 +244,7 @@ func (c *confirmation) countPairs(rows []table.Row) []bool {
 	differs := c.differs
 	clear(differs)
 	for p, pair := range c.pairs {
-		a, b, totals := rows[pair.A], rows[pair.B], &c.job.totals.Pairs[p]
+		a, b, totals := rows[pair.A], rows[pair.B], &c.run.totals.Pairs[p]
 		switch {
 		case a == nil && b == nil:
 			continue
@@ -291,9 +287,9 @@ func (c *confirmation) countByDigest(ctx context.Context, portion []indexed) err
 		if text, read := texts[i]; read {
 			digest = text
 		}
-		c.job.recordAbsentNodes(candidate.Key, digest)
+		c.run.recordAbsentNodes(candidate.Key, digest)
 		if !c.countPairsByDigest(digest) {
-			c.job.totals.Resolved++
+			c.run.totals.Resolved++
 			continue
 		}
 		c.countKey(candidate, unsettled)
@@ -304,7 +300,7 @@ func (c *confirmation) countByDigest(ctx context.Context, portion []indexed) err
 // textDigests reads text digests of the candidates whose rows may be equal as text
 // although their digests differ. The result is by index in portion.
 func (c *confirmation) textDigests(ctx context.Context, portion []indexed, now [][]*int64) (map[int][]*int64, error) {
-	if c.job.plan.Sources[0].TextDigest == "" {
+	if c.run.plan.Sources[0].TextDigest == "" {
 		return nil, nil //nolint:nilnil // every digest is one of texts
 	}
 	var doubtful []indexed
@@ -341,7 +337,7 @@ func digestsAt(digests [][]*int64, i int) []*int64 {
 func (c *confirmation) countPairsByDigest(digest []*int64) bool {
 	differs := false
 	for p, pair := range c.pairs {
-		a, b, totals := digest[pair.A], digest[pair.B], &c.job.totals.Pairs[p]
+		a, b, totals := digest[pair.A], digest[pair.B], &c.run.totals.Pairs[p]
 		if sameDigest(a, b) {
 			continue
 		}

@@ -29,7 +29,7 @@ type keyVariant struct {
 // the snapshots in which the rows will be read. A key that was spelt alike on every node
 // has no other spelling.
 func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion []indexed) error {
-	if !c.job.plan.HasKeyVariants() {
+	if !c.run.plan.HasKeyVariants() {
 		return nil
 	}
 	c.candidateTexts = map[string]bool{}
@@ -59,8 +59,8 @@ func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion 
 // otherSpellings returns the keys of the rows that are spelt otherwise on some node.
 func (c *confirmation) otherSpellings(ctx context.Context, txs []plan.Tx, keys []table.Key) (map[string]bool, error) {
 	perNode := make([]map[string]bool, len(txs))
-	err := c.job.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		source := c.job.plan.Sources[node]
+	err := c.run.onAll(ctx, func(ctx context.Context, node int) (err error) {
+		source := c.run.plan.Sources[node]
 		source.Columns, source.Digest = source.Key, "0"
 		perNode[node], err = spellings(ctx, txs[node], source, keys)
 		return err
@@ -98,14 +98,14 @@ func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []tab
 // node whose row is spelt like some candidate. Every other spelling is recorded for
 // checkVariants.
 func (c *confirmation) isVariant(key table.Key, rows []table.Row, digest []*int64) bool {
-	if !c.job.plan.HasKeyVariants() {
+	if !c.run.plan.HasKeyVariants() {
 		return false
 	}
 	for _, row := range rows {
 		if row == nil {
 			continue
 		}
-		other := keyInRow(c.job.plan, row)
+		other := keyInRow(c.run.plan, row)
 		if other.Equal(key) {
 			return false
 		}
@@ -132,7 +132,7 @@ func copyDigests(digest []*int64) []*int64 {
 // reportedKey returns the key to report. A rerun reports the text of the first node's
 // row, since the document may come from another tool that writes values differently.
 func (c *confirmation) reportedKey(key table.Key, rows []table.Row) table.Key {
-	if c.job.plan.Strategy != plan.Keys {
+	if c.run.plan.Strategy != plan.Keys {
 		return key
 	}
 	for _, row := range rows {
@@ -141,7 +141,7 @@ func (c *confirmation) reportedKey(key table.Key, rows []table.Row) table.Key {
 		case c.rowHasKey(row, key):
 			return key
 		default:
-			return keyInRow(c.job.plan, row)
+			return keyInRow(c.run.plan, row)
 		}
 	}
 	return key
@@ -194,15 +194,15 @@ func (c *confirmation) checkVariants(ctx context.Context, txs []plan.Tx) error {
 	for i, r := range respelt {
 		keys[i] = r.other
 	}
-	return c.job.onAll(ctx, func(ctx context.Context, node int) error {
-		found, err := txs[node].Digests(ctx, c.job.plan.Sources[node], keys)
+	return c.run.onAll(ctx, func(ctx context.Context, node int) error {
+		found, err := txs[node].Digests(ctx, c.run.plan.Sources[node], keys)
 		if err != nil {
 			return err
 		}
 		for i, r := range respelt {
 			if !sameDigest(found[i], r.digest[node]) {
 				return fault.New(fault.Invalid, "keys %s and %s are equal on one node but not on node %q: rows cannot be matched under these collations",
-					r.other, r.own, c.job.plan.Nodes[node])
+					r.other, r.own, c.run.plan.Nodes[node])
 			}
 		}
 		return nil

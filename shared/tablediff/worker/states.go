@@ -1,0 +1,58 @@
+package worker
+
+import "ace/shared/bitmap"
+
+// candidateState is how far the confirmation of a candidate has come. The package comment
+// has a diagram.
+type candidateState int
+
+const (
+	stateNew       candidateState = iota // as the first pass read it
+	stateSettled                         // different and unchanged between two reads
+	stateUnsettled                       // still changing when it was last read
+	stateResolved                        // equal on all nodes
+)
+
+// candidateStates holds the state of each candidate of a unit by index. There can be as
+// many candidates as rows: a new one takes no memory, a resolved one takes a bit. The
+// candidates in flight are in the list that awaitSettled reads again.
+type candidateStates struct {
+	resolved  bitmap.Set
+	settled   map[int64][]*int64 // the digests with which candidates settled
+	unsettled map[int64]bool
+}
+
+func newCandidateStates() candidateStates {
+	return candidateStates{settled: map[int64][]*int64{}, unsettled: map[int64]bool{}}
+}
+
+// of returns the state of a candidate.
+func (s *candidateStates) of(at int64) candidateState {
+	switch {
+	case s.resolved.Has(at):
+		return stateResolved
+	case s.unsettled[at]:
+		return stateUnsettled
+	case s.settled[at] != nil:
+		return stateSettled
+	}
+	return stateNew
+}
+
+// resolve ends the confirmation of a candidate that is equal on all nodes.
+func (s *candidateStates) resolve(at int64) { s.resolved.Add(at) }
+
+// settle records the digests of a candidate that has come to rest after it had changed.
+func (s *candidateStates) settle(at int64, digests []*int64) { s.settled[at] = digests }
+
+// giveUp ends the wait for a candidate that keeps changing.
+func (s *candidateStates) giveUp(at int64) { s.unsettled[at] = true }
+
+// lastDigests returns the digests with which a candidate was last seen settled. For a new
+// candidate these are the digests of the first pass.
+func (s *candidateStates) lastDigests(c indexed) []*int64 {
+	if digests := s.settled[c.at]; digests != nil {
+		return digests
+	}
+	return c.Digest
+}
