@@ -139,7 +139,7 @@ func TestTableRerun_OfManyKeysGivesTheSameInBothWays(t *testing.T) {
 		t.Errorf("the document has %d rows of n1", got)
 	}
 	rest := rerunBoth(t, s, limited.TaskID, "public.t")
-	if rest.Result.TotalRows != 1000 || len(unprivileged(rest.Summary.Warnings)) != 1 || !strings.Contains(unprivileged(rest.Summary.Warnings)[0], "does not name all rows that differed") {
+	if rest.Result.TotalRows != 1000 || len(unprivileged(rest.Summary.Warnings)) != 1 || !strings.Contains(unprivileged(rest.Summary.Warnings)[0], "does not contain all rows that differed") {
 		t.Errorf("the rerun of a limited document has %s, warnings %q", figures(rest), rest.Summary.Warnings)
 	}
 }

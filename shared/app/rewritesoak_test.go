@@ -192,7 +192,7 @@ func (r *rewritten) during(how rewriting, nodes []int, o operation) api.TaskStat
 }
 
 // explained matches the errors that say what happened and what to do.
-var explained = regexp.MustCompile(`(?s)(altered|rewritten|changed while it was compared).*start .* ?again|lock timeout.*Hint|deadlock detected`)
+var explained = regexp.MustCompile(`(?s)(altered|rewritten|changed during a comparison).*start .* ?again|lock timeout.*Hint|deadlock detected`)
 
 // judge returns what is wrong with the end of an operation.
 func (r *rewritten) judge(o operation, status api.TaskStatus) string {

@@ -5,17 +5,18 @@ import (
 	"slices"
 )
 
-// Sample is a key met on a node. Only its rank says where it stands.
+// Sample is a key that was read on a node. Only its rank gives its place in key order.
 type Sample struct {
 	Node  int
-	Group int // samples of one group (a leaf relation of a node) stand in physical order; negative: order unknown
+	Group int // samples of one group (a partition of a node) are in physical order; negative: order unknown
 	Rank  int // in key order among all samples of all nodes; equal keys have equal ranks
 }
 
-// Cut chooses the samples (by index, in key order) that become boundaries, so that between two of them no node has
-// many more than leafRows rows. weights says how many rows a sample of each node stands for. A node's sample cuts where
-// that node's own rows since the last cut are enough: the samples of equal nodes then do not cut each other's ranges,
-// and rows that one node alone has fall into ranges of the usual size too.
+// Cut chooses the samples that become boundaries, so that no node has many more than
+// chunkRows rows between two of them. It returns their indexes in key order. weights are
+// the numbers of rows that a sample of each node stands for. A sample becomes a boundary
+// if its own node has had enough rows since the last one. So equal nodes do not cut each
+// other's ranges, and rows that only one node has form ranges of the usual size too.
 func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 	enough := float64(chunkRows) * 0.999
 	order := byRank(samples)
@@ -23,7 +24,7 @@ func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 	var cuts []int
 	for i := 0; i < len(order); {
 		first, full := order[i], false
-		equal := i // the samples of one rank end here
+		equal := i // the end of the samples with this rank
 		for ; equal < len(order) && samples[order[equal]].Rank == samples[first].Rank; equal++ {
 			full = full || held[samples[order[equal]].Node] >= enough
 		}
@@ -38,8 +39,9 @@ func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 	return cuts
 }
 
-// Correlation says how well physical order follows key order, from 0 (not at all) to 1 (rising or falling throughout):
-// the mean displacement of the samples against that of a random order, over all groups of enough samples to tell.
+// Correlation returns how well physical order follows key order, from 0 (not at all) to 1
+// (ascending or descending throughout). It compares the mean displacement of the samples
+// with that of a random order, over all groups that have enough samples.
 func Correlation(samples []Sample) float64 {
 	groups := map[[2]int][]int{}
 	for _, s := range samples {
@@ -61,8 +63,8 @@ func Correlation(samples []Sample) float64 {
 	return sum / weight
 }
 
-// groupCorrelation compares the places of ranks in physical order with their places in key order. In a random order the
-// mean displacement is a third of their number.
+// groupCorrelation compares the positions of ranks in physical order with those in key
+// order. In a random order the mean displacement is a third of their number.
 func groupCorrelation(ranks []int) float64 {
 	n := len(ranks)
 	order := make([]int, n)

@@ -3,20 +3,22 @@ package blockplan
 import "ace/shared/table"
 
 const (
-	// maxScanUnits caps how often the sums of every leaf are stored.
+	// maxScanUnits bounds how often the sums of every chunk are stored.
 	maxScanUnits = 256
-	// stretches is how many stretches of pages a node's table is told apart by at most, and half of it at least.
+	// pageRanges is the maximum number of page ranges of a node's table; it has at least
+	// half as many.
 	pageRanges = 48
 )
 
-// ScanUnits gives into how many units the reading of all pages is divided, for units of about unitRows rows.
+// ScanUnits returns the number of units for reading all pages, with about unitRows rows
+// each.
 func ScanUnits(rows, unitRows int64, workers int) int {
 	wanted := max(rows/max(1, unitRows), int64(max(1, workers)*batchesPerWorker))
 	return int(min(wanted, maxScanUnits))
 }
 
-// Grid gives how many pages a stretch of a table of so many pages has: a power of two, so that a table that grows keeps the
-// stretches it had for long.
+// GridPages returns the length in pages of a page range of a table with this many pages.
+// It is a power of two, so a growing table keeps its page ranges for long.
 func GridPages(pages int64) int64 {
 	grid := int64(1)
 	for grid*pageRanges < pages {
@@ -25,9 +27,10 @@ func GridPages(pages int64) int64 {
 	return grid
 }
 
-// Spans divides the pages of each node's leaf relations into units: for each unit, the page ranges of every node. Over
-// all units each page of each leaf is covered once, and the last range of a leaf is open-ended, since a table grows. With a
-// grid, a range ends wherever a multiple of so many pages does.
+// DividePages divides the pages of each node's partitions into units. The result has, for
+// each unit, the page ranges of every node. Together the units cover each page of each
+// partition once, and the last range of a partition is open-ended, since a table grows.
+// With a grid, a range ends at each multiple of grid.
 func DividePages(pages [][]int64, units int, grid int64) [][][]table.Span {
 	spans := make([][][]table.Span, units)
 	for u := range spans {
@@ -38,7 +41,7 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.Span {
 		for _, n := range partitions {
 			total += n
 		}
-		var before int64 // pages of the leaves already divided
+		var before int64 // pages of the partitions already divided
 		for partition, n := range partitions {
 			for u, span := range dividePartition(n, before, total, int64(units), max(1, grid)) {
 				span.Leaf = partition
@@ -50,12 +53,13 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.Span {
 	return spans
 }
 
-// divideLeaf cuts one leaf near where the units' shares of all the node's pages end, at multiples of grid.
+// dividePartition cuts one partition near the ends of the units' shares of all the node's
+// pages, at multiples of grid.
 func dividePartition(pages, before, total, units, grid int64) map[int64]table.Span {
 	shares := map[int64]table.Span{}
 	from := int64(0)
 	for u := range units {
-		end := total*(u+1)/units - before // where this unit's share ends, counted in this leaf's pages
+		end := total*(u+1)/units - before // where this unit's share ends, counted in this partition's pages
 		end -= max(0, end) % grid
 		if end <= from && u < units-1 {
 			continue
@@ -70,7 +74,7 @@ func dividePartition(pages, before, total, units, grid int64) map[int64]table.Sp
 	return shares
 }
 
-// onGrid cuts a range of a leaf of so many pages at the multiples of grid.
+// splitAtGrid splits a page range at multiples of grid.
 func splitAtGrid(span table.Span, pages, grid int64) []table.Span {
 	var cut []table.Span
 	end := span.To

@@ -10,31 +10,35 @@ import (
 	"ace/shared/table"
 )
 
-// Options say which keys are wanted, and who orders them.
+// Options select the keys and say how to order them.
 type Options struct {
-	// Columns are those of the key, in the order of its index.
+	// Columns are the columns of the key, in the order of its index.
 	Columns []string
-	// Pairs says whether the rows of a pair count; nil: all do.
+	// Pairs reports whether to use the rows of a pair; nil: use all.
 	Pairs func(difffile.Pair) bool
-	// Respell, if set, gives for each key the text it shall go by; two that get the same text are one key.
+	// Canonical, if set, returns for each key the text that represents it. Keys with the
+	// same text are one key.
 	Canonical func([]table.Key) ([]table.Key, error)
-	// Rank gives each key's place in key order; keys that are equal to the server have the same.
+	// Rank returns the rank of each key in key order. Keys that the server considers
+	// equal have the same rank.
 	Rank func([]table.Key) ([]int, error)
-	// Spool takes what does not fit into memory.
+	// Spool stores what does not fit into memory.
 	Spool Spool
 
 	limits limits
 }
 
-// Spool keeps runs: sequences of lines that are written once, from the beginning to the end, and read the same way.
+// Spool stores runs: sequences of lines that are written once, from beginning to end, and
+// read in the same order.
 type Spool interface {
-	// Create starts the run of this number, which nobody has created before.
+	// Create starts the run with this number. Each number is created once.
 	Create(ctx context.Context, run int) (RunWriter, error)
-	// Open reads a run that was sealed. Several can be open at once.
+	// Open reads a run that was sealed. Several runs can be open at once.
 	Open(ctx context.Context, run int) (RunReader, error)
 }
 
-// RunWriter writes one run. Seal or Abort must be called; Abort after Seal does nothing.
+// RunWriter writes one run. Either Seal or Abort must be called. Abort after Seal does
+// nothing.
 type RunWriter interface {
 	Line(line []byte) error
 	Seal(ctx context.Context) error
@@ -43,16 +47,17 @@ type RunWriter interface {
 
 // RunReader reads one run. It must be closed.
 type RunReader interface {
-	// NextLine gives the next line, valid until the next call; nil is the end.
+	// NextLine returns the next line, which is valid until the next call; nil means the
+	// end.
 	NextLine() ([]byte, error)
 	Close()
 }
 
 // limits bound the memory.
 type limits struct {
-	chunkKeys  int // collected before they are ranked
-	chunkBytes int // of their text
-	headKeys   int // read ahead of each run while runs are merged
+	chunkKeys  int // keys collected before they are ranked
+	chunkBytes int // bytes of text of these keys
+	headKeys   int // keys read ahead of each run during a merge
 	headBytes  int
 	fanIn      int // runs merged at once
 }
@@ -61,7 +66,7 @@ func defaults() limits {
 	return limits{chunkKeys: 100_000, chunkBytes: 8 << 20, headKeys: 4_000, headBytes: 512 << 10, fanIn: 16}
 }
 
-// Keys are the keys of one document. They lie in memory, or as runs in the spool.
+// Keys are the keys of one document. They are in memory, or in runs in the spool.
 type Keys struct {
 	o      Options
 	memory []table.Key
@@ -84,14 +89,14 @@ func Collect(ctx context.Context, doc *difffile.Reader, o Options) (*Keys, error
 	return c.keys, c.finish(ctx)
 }
 
-// collector takes the keys out of the rows.
+// collector collects the keys from the rows.
 type collector struct {
 	keys   *Keys
-	at     []int // places of the key columns in a row
+	at     []int // index of each key column in a row
 	buffer []table.Key
 	bytes  int
-	seen   *seen      // of the chunk
-	run    *runWriter // the run that the next chunk may go on with
+	seen   *seen      // keys in buffer
+	run    *runWriter // the run to which the next buffer may be appended
 }
 
 func (c *collector) row(ctx context.Context, e difffile.Entry) error {
@@ -140,7 +145,7 @@ func (c *collector) add(ctx context.Context, key table.Key) error {
 	return nil
 }
 
-// finish leaves the keys in memory if they all fit.
+// finish keeps the keys in memory if all of them fit.
 func (c *collector) finish(ctx context.Context) error {
 	if c.run != nil {
 		if err := c.spill(ctx); err != nil {
@@ -153,7 +158,8 @@ func (c *collector) finish(ctx context.Context) error {
 	return err
 }
 
-// spill writes the chunk: behind the run before if all of it comes after that, else as the beginning of a new one.
+// spill writes the buffer. It appends to the open run if all of the buffer follows that
+// run, otherwise it starts another run.
 func (c *collector) spill(ctx context.Context) error {
 	sorted, err := c.keys.sort(c.buffer)
 	if err != nil {
@@ -174,7 +180,7 @@ func (c *collector) spill(ctx context.Context) error {
 	return c.run.write(sorted)
 }
 
-// follows says whether a key comes after all of the open run.
+// follows reports whether a key follows all keys of the open run.
 func (c *collector) follows(first table.Key) (bool, error) {
 	if c.run == nil {
 		return false, nil

@@ -1,12 +1,14 @@
-// Package diffkeys gives the distinct keys of a diff document in key order: what a rerun looks at again and what a
-// repair starts from.
+// Package diffkeys returns the distinct keys of a diff document in key order. A rerun and
+// a repair start from these keys.
 //
-// A key stands in a document up to twice per pair of nodes, and only a server knows the order of keys and which texts are
-// the same one. So the document is read once, keys are collected up to a limit of memory, a server ranks what was
-// collected, and what does not fit is kept as sorted runs in a Spool and merged. A document that stands in key order,
-// as ours do, makes few long runs; in any other order (one of another tool, or nodes that sort otherwise by now) there
-// are more of them: the keys that come out are the same.
+// A document contains a key up to twice per pair of nodes. Only a server knows the order
+// of keys and which texts are the same key. So the document is read once, keys are
+// collected up to a memory limit, and a server ranks them. What does not fit is stored as
+// sorted runs in a Spool and merged. A document in key order, like ours, makes few long
+// runs. Another order (a document of another tool, or nodes that now sort differently)
+// makes more runs, with the same result.
 //
-// Keys are promised only once the whole document was read and is valid to its end. Memory is bounded whatever the
-// document holds, but for a single key. The package is pure: it reads a stream and knows neither server nor archive.
+// Keys are returned only after the whole document was read and found valid. Memory is
+// bounded whatever the document contains, except by the size of a single key. The package
+// is pure: it reads a stream and knows neither server nor archive.
 package diffkeys

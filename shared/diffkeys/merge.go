@@ -12,10 +12,11 @@ import (
 	"ace/shared/table"
 )
 
-// All gives the keys in key order, each once, and as last element the error, if any. It may be called again.
+// All returns the keys in key order, each once, and the error, if any, as the last
+// element. It may be called again.
 func (k *Keys) All(ctx context.Context) iter.Seq2[table.Key, error] {
 	return func(yield func(table.Key, error) bool) {
-		errStop := errors.New("the caller has seen enough")
+		errStop := errors.New("the caller needs no more")
 		err := k.each(ctx, func(key table.Key) error {
 			if !yield(key, nil) {
 				return errStop
@@ -40,7 +41,7 @@ func (k *Keys) each(ctx context.Context, fn func(table.Key) error) error {
 	return k.merge(ctx, k.runs, fn)
 }
 
-// reduce merges runs into longer ones until few enough are left to be merged at once.
+// reduce merges runs into longer ones until few enough are left to merge at once.
 func (k *Keys) reduce(ctx context.Context) error {
 	for len(k.runs) > k.o.limits.fanIn {
 		some, rest := k.runs[:k.o.limits.fanIn], k.runs[k.o.limits.fanIn:]
@@ -67,7 +68,7 @@ func (k *Keys) join(ctx context.Context, some []int) (int, error) {
 	return w.number, w.seal(ctx)
 }
 
-// merge gives the keys of some runs in key order, each once.
+// merge passes the keys of some runs to fn in key order, each once.
 func (k *Keys) merge(ctx context.Context, runs []int, fn func(table.Key) error) error {
 	var heads []*runHead
 	defer func() {
@@ -101,8 +102,8 @@ func (k *Keys) merge(ctx context.Context, runs []int, fn func(table.Key) error) 
 	}
 }
 
-// round gives all keys up to the smallest of those that end a head which goes on: none of the keys not read yet can be
-// among them.
+// emitRound emits keys up to the lowest last key of any unfinished run. No key that was
+// not read yet can be among them.
 func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) error {
 	ranks, err := k.rankHeads(heads, left)
 	if err != nil {
@@ -122,7 +123,7 @@ func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) e
 			n++
 		}
 		keys, places = append(keys, h.keys[:n]...), append(places, ranks[i][:n]...)
-		h.keys = append(h.keys[:0:0], h.keys[n:]...) // a copy, so that what is done with is not kept
+		h.keys = append(h.keys[:0:0], h.keys[n:]...) // a copy, so that emitted keys can be freed
 	}
 	for _, key := range inOrder(keys, places) {
 		if err := fn(key); err != nil {
@@ -132,7 +133,8 @@ func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) e
 	return nil
 }
 
-// rankHeads gives the ranks of the keys of each head among those of all. Where only one has any, they are in order.
+// rankHeads returns the ranks of the keys of each head among those of all heads. If only
+// one head has keys, they are in order already.
 func (k *Keys) rankHeads(heads []*runHead, left int) ([][]int, error) {
 	ranks := make([][]int, len(heads))
 	if left == 1 {
@@ -152,7 +154,7 @@ func (k *Keys) rankHeads(heads []*runHead, left int) ([][]int, error) {
 		for n, key := range h.keys {
 			rank := ranked[at[textOf(key)]]
 			if n > 0 && rank <= ranks[i][n-1] {
-				return nil, fault.New(fault.Invalid, "the order of keys changed while they were sorted: %s was after %s", key, h.keys[n-1])
+				return nil, fault.New(fault.Invalid, "the order of keys changed while they were sorted: %s came after %s", key, h.keys[n-1])
 			}
 			ranks[i] = append(ranks[i], rank)
 		}
@@ -160,7 +162,7 @@ func (k *Keys) rankHeads(heads []*runHead, left int) ([][]int, error) {
 	return ranks, nil
 }
 
-// distinct gives the different texts among the heads' keys, and the place of each.
+// distinct returns the different texts among the heads' keys, and the index of each.
 func distinct(heads []*runHead) (all []table.Key, at map[string]int) {
 	at = map[string]int{}
 	for _, h := range heads {
@@ -175,5 +177,6 @@ func distinct(heads []*runHead) (all []table.Key, at map[string]int) {
 	return all, at
 }
 
-// textOf is the same for two keys only if all their texts are: no text of PostgreSQL's contains NUL.
+// textOf joins the values of a key. The result is unique, since no text of PostgreSQL
+// contains NUL.
 func textOf(key table.Key) string { return strings.Join(key, "\x00") }

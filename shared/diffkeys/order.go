@@ -7,7 +7,7 @@ import (
 	"ace/shared/table"
 )
 
-// sort gives keys in key order, each once.
+// sort returns keys in key order, each once.
 func (k *Keys) sort(keys []table.Key) ([]table.Key, error) {
 	keys, err := k.canonical(keys)
 	if err != nil {
@@ -20,7 +20,7 @@ func (k *Keys) sort(keys []table.Key) ([]table.Key, error) {
 	return inOrder(keys, ranks), nil
 }
 
-// inOrder gives the keys in the order of their ranks, the first of each rank.
+// inOrder returns the keys in the order of their ranks, the first key of each rank.
 func inOrder(keys []table.Key, ranks []int) []table.Key {
 	order := make([]int, len(keys))
 	for i := range order {
@@ -41,7 +41,7 @@ func (k *Keys) canonical(keys []table.Key) ([]table.Key, error) {
 	}
 	respelt, err := k.o.Canonical(keys)
 	if err == nil && len(respelt) != len(keys) {
-		err = fault.New(fault.Internal, "%d of %d keys were spelt", len(respelt), len(keys))
+		err = fault.New(fault.Internal, "the server returned the text of %d of %d keys", len(respelt), len(keys))
 	}
 	return respelt, err
 }
@@ -52,7 +52,7 @@ func (k *Keys) rank(keys []table.Key) ([]int, error) {
 	}
 	ranks, err := k.o.Rank(keys)
 	if err == nil && len(ranks) != len(keys) {
-		err = fault.New(fault.Internal, "%d of %d keys were sorted", len(ranks), len(keys))
+		err = fault.New(fault.Internal, "the server ranked %d of %d keys", len(ranks), len(keys))
 	}
 	return ranks, err
 }

@@ -29,7 +29,7 @@ func (w *runWriter) write(keys []table.Key) error {
 	for _, key := range keys {
 		line, err := json.Marshal(key)
 		if err != nil {
-			return fault.Wrap(err, fault.Internal, "a key cannot be written")
+			return fault.Wrap(err, fault.Internal, "cannot encode a key")
 		}
 		if err := w.Line(line); err != nil {
 			return err
@@ -40,7 +40,7 @@ func (w *runWriter) write(keys []table.Key) error {
 }
 
 func (w *runWriter) seal(ctx context.Context) error {
-	w.sealed = true // a Seal that fails has given the run up
+	w.sealed = true // a Seal that fails has aborted the run
 	return w.Seal(ctx)
 }
 
@@ -50,11 +50,11 @@ func (w *runWriter) abort() {
 	}
 }
 
-// head is what was read ahead of a run: keys in order, each once.
+// runHead is what was read ahead of a run: keys in order, each once.
 type runHead struct {
 	RunReader
 	keys []table.Key
-	more bool // there may be keys that were not read yet
+	more bool // there may be unread keys
 }
 
 func (k *Keys) open(ctx context.Context, run int) (*runHead, error) {
@@ -79,7 +79,7 @@ func (h *runHead) fill(limit limits) error {
 		}
 		var key table.Key
 		if err := json.Unmarshal(line, &key); err != nil {
-			return fault.Wrap(err, fault.Internal, "a run of keys is damaged")
+			return fault.Wrap(err, fault.Internal, "cannot decode a run of keys")
 		}
 		h.keys = append(h.keys, key)
 		bytes += size(key)

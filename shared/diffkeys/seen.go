@@ -6,19 +6,20 @@ import (
 	"ace/shared/table"
 )
 
-// seen tells which keys of a chunk came before. The rows of the second node of a pair mostly follow those of the first, key by
-// key: so the key behind the latest one that was known is looked at first. A key that it misses costs only memory: keys
-// that are sorted come out once.
+// seen finds keys that the buffer contains already. The rows of the second node of a pair
+// mostly follow those of the first, key by key, so the key after the latest known one is
+// compared first. A duplicate that seen misses only costs memory, since sorting removes
+// it.
 type seen struct {
 	seed maphash.Seed
-	at   map[uint64]int32 // by the hash of a key's text, its place in the chunk
-	next int              // the place behind the latest known key
-	hash uint64           // of the key that was asked for last
+	at   map[uint64]int32 // by the hash of a key's text: its index in the buffer
+	next int              // the index after the latest known key
+	hash uint64           // of the key that has was last called with
 }
 
 func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), at: map[uint64]int32{}} }
 
-// has says whether the chunk has a key.
+// has reports whether the buffer contains a key.
 func (s *seen) has(chunk []table.Key, key table.Key) bool {
 	if s.next < len(chunk) && chunk[s.next].Equal(key) {
 		s.next++
@@ -33,7 +34,7 @@ func (s *seen) has(chunk []table.Key, key table.Key) bool {
 	return true
 }
 
-// add says where the key was put that the chunk was just found not to have.
+// add records the index of the key that has just missed.
 func (s *seen) add(place int) { s.at[s.hash] = int32(place) }
 
 func (s *seen) clear() {
@@ -41,7 +42,7 @@ func (s *seen) clear() {
 	s.next = 0
 }
 
-// sum is the hash of a key. Texts of PostgreSQL's contain no NUL.
+// sum returns the hash of a key. Texts of PostgreSQL contain no NUL.
 func (s *seen) sum(key table.Key) uint64 {
 	if len(key) == 1 {
 		return maphash.String(s.seed, key[0])

@@ -1,10 +1,12 @@
-// Package fanout runs one function over many items with a bound on how many run at once. It is the only place that
-// starts goroutines for units of work, and none of them outlives the call.
+// Package fanout calls one function for many items and bounds how many calls run at once.
+// It is the only place that starts goroutines for units of work. None of them outlives
+// the call.
 //
-// It promises: never more than limit calls at once; the first error cancels the rest and is the one returned; a
-// context that ended is an error even if every call returned nil, so a run that was cut short never looks like a
-// complete one; a call that panics is an error too, since nobody else could catch it. It never retries, and it knows
-// nothing about what the items are.
+// There are never more than limit calls at once. The first error cancels the others and
+// is the one returned. The end of the context is an error even if every call returned
+// nil, so a run that was interrupted never looks complete. A panic in a call is an error
+// too, because no caller could recover it. The package never retries and knows nothing
+// about the items.
 package fanout
 
 import (
@@ -19,9 +21,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Map calls fn for every item, at most limit at once, and gives the results in the order of the items. On error the
-// results are nil, and the error is what happened first: the first error of an fn or the cause of ctx's end.
-// A limit below 1 is an error.
+// Map calls fn for every item, at most limit at once, and returns the results in the
+// order of the items. On error the results are nil, and the error is what happened first:
+// the first error of an fn or the cause of the end of ctx. A limit below 1 is an error.
 func Map[T, R any](
 	ctx context.Context, limit int, items []T, fn func(context.Context, T) (R, error),
 ) ([]R, error) {
@@ -37,8 +39,9 @@ func Map[T, R any](
 	return results, nil
 }
 
-// Each is Map without results, for sequences too long to hold. Items are pulled in the caller's goroutine, one ahead
-// of the calls that run, and forgotten when their call returns. After an error no call begins.
+// Each is Map without results, for sequences too long to hold in memory. It pulls items
+// in the caller's goroutine, at most one ahead of the running calls, and drops each when
+// its call returns. After an error it starts no call.
 func Each[T any](
 	ctx context.Context, limit int, items iter.Seq[T], fn func(context.Context, T) error,
 ) error {
@@ -53,24 +56,25 @@ func Each[T any](
 			break
 		}
 		group.Go(func() error {
-			if groupCtx.Err() != nil { // ended while this item waited for room
+			if groupCtx.Err() != nil { // the group ended while this item waited
 				return context.Cause(groupCtx)
 			}
 			return guarded(groupCtx, item, fn)
 		})
 	}
 	if group.Wait() != nil {
-		// The cause of the group's end is whichever came first: an fn's error, or the end of the caller's context,
-		// of which the errors that followed are only echoes.
+		// The cause is what came first: an fn's error or the end of the caller's context.
+		// The errors that follow are consequences.
 		return context.Cause(groupCtx)
 	}
 	return context.Cause(ctx)
 }
 
-var errEnough = errors.New("fanout: no more is wanted")
+var errEnough = errors.New("fanout: the consumer needs no more")
 
-// Ahead calls fn for every item that read gives, one after the other, while read goes on to the next. An error of fn ends the
-// context of read and is the one returned; read returns at once what give returns.
+// Ahead calls fn for every item that read passes to give, one after the other, while read
+// prepares the next item. An error of fn cancels the context of read and is the one
+// returned. read must return at once what give returns.
 func Ahead[T any](ctx context.Context, read func(ctx context.Context, give func(T) error) error, fn func(T) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -93,7 +97,8 @@ func Ahead[T any](ctx context.Context, read func(ctx context.Context, give func(
 	return cmp.Or(err, reading)
 }
 
-// guarded turns a panic into an error: in a goroutine of its own it would end the process and every task in it.
+// guarded turns a panic into an error. In a goroutine of its own, a panic would end the
+// process and every task in it.
 func guarded[T any](ctx context.Context, item T, fn func(context.Context, T) error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -1,4 +1,4 @@
-// Package readahead reads a stream on while its consumer is busy with what came before.
+// Package readahead reads a stream ahead while its consumer processes earlier data.
 package readahead
 
 import "io"
@@ -8,13 +8,14 @@ const (
 	blockSize = 128 << 10
 )
 
-// Reader gives the bytes of another one, which a goroutine of its own reads. It must be closed.
+// Reader returns the bytes of another reader, which it reads in a goroutine of its own.
+// It must be closed.
 type Reader struct {
 	filled chan block
 	empty  chan []byte
 	quit   chan struct{}
 	block  block
-	at     int // of what is read next, in block
+	at     int // index of the next byte in block
 }
 
 type block struct {
@@ -22,8 +23,8 @@ type block struct {
 	err   error // what follows the bytes
 }
 
-// New begins to read. Each piece is shown to tap before it can be read; once the Reader has given an error, tap is not called
-// any more.
+// New returns a Reader and starts reading. It passes each piece to tap before the piece
+// can be read. After the Reader has returned an error, tap is not called any more.
 func New(src io.Reader, tap func([]byte)) *Reader {
 	r := &Reader{filled: make(chan block, blocks), empty: make(chan []byte, blocks), quit: make(chan struct{})}
 	for range blocks {
@@ -81,15 +82,16 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close ends the reading. It waits for a call of the source's Read that is under way: whoever cannot wait ends that first. It
-// may be called again, but not while Read is.
+// Close ends the reading. It waits for a call of the source's Read that is in progress; a
+// caller that cannot wait must end that call first. Close may be called again, but not
+// concurrently with Read.
 func (r *Reader) Close() {
 	select {
 	case <-r.quit:
 	default:
 		close(r.quit)
 	}
-	for range r.filled { // until the goroutine has ended
+	for range r.filled { // wait until the goroutine has ended
 	}
 	r.block, r.at = block{err: io.ErrClosedPipe}, 0
 }

@@ -21,27 +21,29 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// baselineFormat changes when an older baseline would be misread, or proves less than it seems to.
+// baselineFormat changes when a baseline of an older version would be misread, or prove
+// less than it seems to.
 const baselineFormat = "ace-baseline/1"
 
 const baselineType = "application/gzip"
 
-// Baseline is what a comparison leaves for a later one: which blocks were equal when they were first digested, and in
-// which snapshots. See docs/INCREMENTAL.md for what follows from it, and when.
+// Baseline is what a comparison leaves for a later one: which blocks were equal at their
+// first digests, and in which snapshots. docs/INCREMENTAL.md explains what follows from
+// it, and when.
 type Baseline struct {
 	Format   string              `json:"format"`
 	TaskID   string              `json:"task_id"`
-	Settings string              `json:"settings"` // hash of all that a comparison must share
+	Settings string              `json:"settings"` // hash of what both comparisons must have in common
 	Facts    []map[string]string `json:"facts"`    // per node, see table.Facts
-	Writes   []*int64            `json:"writes"`   // per node: as the statistics counted them when the comparison began
+	Writes   []*int64            `json:"writes"`   // per node: the statistics' count of writes when the comparison began
 	Size     blockplan.Size      `json:"size"`
 	Layout   blockplan.Layout    `json:"layout"`
 	Blocks   []plan.EqualBlock   `json:"blocks"` // in key order
 	Pages    *PagesBaseline      `json:"pages,omitempty"`
 }
 
-// ReadPages is what a comparison in the pages strategy leaves in place of blocks: the sums of every stretch of pages, and how
-// they were made.
+// PagesBaseline replaces the blocks in the pages strategy: the sums of every page range,
+// and how they were computed.
 type PagesBaseline struct {
 	Seeds      rowdigest.Seeds    `json:"seeds"`
 	Buckets    int                `json:"buckets"`
@@ -49,13 +51,13 @@ type PagesBaseline struct {
 	PageRanges [][]plan.PageRange `json:"stretches"` // per node
 }
 
-// settings hashes what must be the same for a block of one plan to be one of another: what is compared, and how keys are
-// ordered. The rows' digests are of each run by itself.
+// hashSettings hashes what must be the same for a block of one plan to be a block of
+// another: what is compared and how keys are ordered. The digest of rows may differ.
 func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 	type reading struct {
 		Relation, Less, AtLeast                                string
 		Key, KeyType, KeyEqual, Order, OrderType, Cs, Compared []string
-		Leaves                                                 []string // where pages are told apart by them
+		Leaves                                                 []string // if pages are read per partition
 	}
 	readings := make([]reading, len(p.Sources))
 	for i, s := range p.Sources {
@@ -70,14 +72,14 @@ func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 		p.ClusterName, p.DBName, p.Schema, p.Table, p.Nodes, p.Columns, p.Key, p.Filter, p.Selections, p.Ignored, p.Checksum, p.Strategy, blockRows, readings,
 	})
 	if err != nil {
-		return "", fault.Wrap(err, fault.Internal, "the settings of a baseline cannot be written")
+		return "", fault.Wrap(err, fault.Internal, "cannot encode the settings of a baseline")
 	}
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// storeBaseline writes what the run has seen to be equal. It comes after the document: a baseline stands for a check that
-// was done.
+// storeBaseline stores what the run found equal. It comes after the document, since a
+// baseline stands for a completed comparison.
 func (r *run) storeBaseline(ctx context.Context) error {
 	p := r.plan
 	if !r.factsUnchanged {
@@ -101,22 +103,22 @@ func (r *run) storeBaseline(ctx context.Context) error {
 		b.Layout = blockplan.Layout{}
 		b.Pages = &PagesBaseline{Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, PageRanges: r.pageRanges}
 	}
-	// A unit names those it proved before those it compared.
+	// A unit lists unchanged blocks before those it compared.
 	slices.SortFunc(b.Blocks, func(x, y plan.EqualBlock) int { return cmp.Compare(x.Block, y.Block) })
 	var body bytes.Buffer
 	packed := gzip.NewWriter(&body)
 	if err := json.NewEncoder(packed).Encode(b); err != nil {
-		return fault.Wrap(err, fault.Internal, "the baseline cannot be written")
+		return fault.Wrap(err, fault.Internal, "cannot encode the baseline")
 	}
 	if err := packed.Close(); err != nil {
-		return fault.Wrap(err, fault.Internal, "the baseline cannot be written")
+		return fault.Wrap(err, fault.Internal, "cannot encode the baseline")
 	}
 	_, err = r.Store.PutIfAbsent(ctx, r.baselineKey(p.TaskID), baselineType, body.Bytes())
 	switch {
-	case errors.Is(err, archive.ErrPrecondition): // an earlier run of this task
+	case errors.Is(err, archive.ErrPrecondition): // an earlier run of this task stored it
 		return nil
-	case err != nil && ctx.Err() == nil: // the comparison is complete all the same
-		r.Log.WarnContext(ctx, "the comparison leaves no baseline", "task_id", p.TaskID, "error", err)
+	case err != nil && ctx.Err() == nil: // the comparison is complete without a baseline
+		r.Log.WarnContext(ctx, "cannot store the baseline; a later comparison cannot build on this one", "task_id", p.TaskID, "error", err)
 		return nil
 	}
 	return err
@@ -126,7 +128,7 @@ func (r *run) baselineKey(taskID string) string {
 	return archive.BaselineKey(r.job.Request.ClusterName, r.job.Database, r.job.Request.Table.String(), taskID)
 }
 
-// loadBaseline reads one baseline; archive.ErrNotFound if there is none.
+// loadBaseline reads one baseline. The error is archive.ErrNotFound if there is none.
 func (r *run) loadBaseline(ctx context.Context, taskID string) (*Baseline, error) {
 	object, err := r.Store.Get(ctx, r.baselineKey(taskID))
 	if err != nil {
@@ -135,7 +137,7 @@ func (r *run) loadBaseline(ctx context.Context, taskID string) (*Baseline, error
 	defer object.Body.Close()
 	packed, err := io.ReadAll(object.Body)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "the baseline of task %s cannot be read", taskID)
+		return nil, fault.Wrap(err, fault.Unavailable, "cannot read the baseline of task %s", taskID)
 	}
 	var b Baseline
 	unpacked, err := gzip.NewReader(bytes.NewReader(packed))
@@ -151,7 +153,8 @@ func (r *run) loadBaseline(ctx context.Context, taskID string) (*Baseline, error
 	return &b, nil
 }
 
-// findBaseline gives the baseline that the request means; nil and why if there is none.
+// findBaseline returns the baseline that the request names. If there is none, it returns
+// nil and the reason.
 func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, string, error) {
 	if id := r.job.Request.Baseline; id != api.BaselineLast {
 		b, err := r.loadBaseline(ctx, id)
@@ -171,12 +174,13 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 	if err != nil {
 		return nil, "", err
 	}
-	// The last to be written is the last that ended. A store may tell that to the second only; of those that ended in one second
-	// each proves as much.
+	// The last one written belongs to the last comparison that ended. Some stores know
+	// the time only to the second; of the comparisons that ended within one second, any
+	// will do.
 	slices.SortStableFunc(left, func(a, b archive.Info) int { return a.LastModified.Compare(b.LastModified) })
 	for _, info := range slices.Backward(left) {
 		b, err := r.loadBaseline(ctx, archive.TaskIDOfBaseline(info.Key))
-		if errors.Is(err, archive.ErrNotFound) { // it has just been removed
+		if errors.Is(err, archive.ErrNotFound) { // it was removed meanwhile
 			continue
 		}
 		if err != nil || b.Settings == settings {
@@ -186,7 +190,8 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 	return nil, "no earlier comparison with these settings has left one", nil
 }
 
-// useBaseline has a plan compare only what may have changed, where that can be told.
+// useBaseline restricts a plan to what may have changed since the baseline, if that can
+// be known.
 func (r *run) useBaseline(ctx context.Context, by *planner) error {
 	if r.job.Request.Baseline == "" {
 		return nil
@@ -222,7 +227,8 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 	return nil
 }
 
-// unfit says why a baseline proves nothing for a plan, "" if it does.
+// mismatch returns why a baseline proves nothing for a plan. An empty string means that
+// it does.
 func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 	if b.Settings != settings || len(b.Facts) != len(p.Nodes) {
 		return "task " + b.TaskID + " compared something else, or its baseline cannot be read"
@@ -234,20 +240,22 @@ func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 	}
 	if p.Strategy == plan.Pages {
 		if b.Pages == nil || len(b.Pages.PageRanges) != len(p.Nodes) || b.Pages.Grid > maxRegrid*p.Grid || p.Grid > maxRegrid*b.Pages.Grid {
-			return "the table's size asks for other stretches of pages"
+			return "the table's size requires page ranges of another length"
 		}
 		return ""
 	}
 	if size := (blockplan.Size{BlockRows: p.BlockRows, ChunkRows: p.ChunkRows, ChunksPerBlock: p.Layout.ChunksPerBlock}); size != b.Size {
-		return "the table's size asks for other blocks"
+		return "the table's size requires other blocks"
 	}
 	return ""
 }
 
-// maxRegrid bounds how much longer or shorter the stretches of a baseline may be than those of a plan of its own.
+// maxRegrid bounds the ratio between the length of a baseline's page ranges and that of
+// the plan's own.
 const maxRegrid = 4
 
-// reusePages has a plan digest and divide the rows as the baseline did. Where tables have grown there are more stretches.
+// reusePages makes a plan digest and divide the rows as the baseline did. Where tables
+// have grown there are additional page ranges.
 func (p *planner) reusePages(b *Baseline) {
 	p.plan.Seeds, p.plan.Buckets, p.plan.Grid = b.Pages.Seeds, b.Pages.Buckets, b.Pages.Grid
 	p.writeSources()
@@ -255,8 +263,9 @@ func (p *planner) reusePages(b *Baseline) {
 	p.plan.Known = &plan.Known{TaskID: b.TaskID, PageRanges: b.Pages.PageRanges}
 }
 
-// reuse gives a plan the boundaries of a baseline. The last block of a table that grows at its end is divided anew; of one
-// that has grown elsewhere, everything.
+// reuseLayout gives a plan the boundaries of a baseline. If the table has grown at its
+// end, the last block is divided again. If it has grown much elsewhere, nothing is
+// reused.
 func (r *run) reuseLayout(ctx context.Context, by *planner, b *Baseline) (why string, err error) {
 	p, layout, blocks := by.plan, b.Layout, b.Blocks
 	per := layout.ChunksPerBlock
@@ -280,7 +289,7 @@ func (r *run) reuseLayout(ctx context.Context, by *planner, b *Baseline) (why st
 	return "", nil
 }
 
-// after gives the plan's own boundaries behind the last of these.
+// boundsAfter returns the plan's own boundaries after the last of these.
 func (r *run) boundsAfter(ctx context.Context, p *plan.Plan, bounds []table.Key) ([]table.Key, error) {
 	if len(bounds) == 0 || len(p.Layout.Bounds) == 0 {
 		return p.Layout.Bounds, nil

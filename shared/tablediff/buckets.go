@@ -7,9 +7,11 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// scanBuckets compares all pages of every node by buckets of the key's hash, or only the rows of these, of which there are
-// then half of all at most. That costs little more than reading the rows, and says which few of them to look at again. Where
-// these are too many to be listed at once, their leaves are looked for first; where they are most of all, every leaf is listed.
+// scanBuckets compares all pages of every node by buckets of the key's hash. If buckets
+// are given, at most half of all, it reads only their rows. This costs little more than
+// reading the rows, and finds the few rows to read again. If these are too many to list
+// at once, their chunks are searched first. If most buckets differ, every chunk is
+// listed.
 func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 	sums, err := r.scanPages(ctx, plan.PhaseBuckets, r.plan.Buckets, buckets)
 	if err != nil {
@@ -24,7 +26,7 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 			return err
 		}
 		r.equal.Add(equal)
-	case r.plan.ByText: // no index follows the order of the leaves
+	case r.plan.ByText: // no index follows the order of the chunks
 		return r.scanChunks(ctx, nil)
 	default:
 		r.expectListed(sums, true)
@@ -36,14 +38,16 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 	return nil
 }
 
-// compareListed has the rows of some buckets listed by one unit; equal is what the others hold.
+// compareListed makes one unit list the rows of some buckets. equal is the total of the
+// other buckets.
 func (r *run) compareListed(buckets []int, equal plan.Totals) {
 	u := r.unit(plan.PhaseCompare, 0)
 	u.To, u.Buckets = r.plan.Layout.Chunks(), buckets
 	r.compares, r.equal = []plan.Unit{u}, equal
 }
 
-// differingBuckets gives the buckets whose sums differ, how many rows they hold, and what the equal ones amount to.
+// differingBuckets returns the buckets whose sums differ, the number of rows in them, and
+// the totals of the equal buckets.
 func differingBuckets(sums [][]table.Sum) (differing []int, rows int64, equal plan.Totals) {
 	equal.RowsPerNode = make([]int64, len(sums))
 	for bucket := range sums[0] {

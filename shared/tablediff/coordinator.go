@@ -16,64 +16,114 @@ import (
 	"ace/shared/task"
 )
 
-// Coordinator runs whole comparisons: it plans, hands out units, and merges what comes back.
+// Coordinator runs whole comparisons. It plans, hands out units and merges their parts.
+// It is safe for concurrent use.
 type Coordinator struct{ CoordinatorOptions }
 
-// CoordinatorOptions of a coordinator.
+// CoordinatorOptions configure a Coordinator.
 type CoordinatorOptions struct {
 	Store   archive.Store
 	Nodes   plan.Opener
 	Invoker Invoker
-	// LocalWorker is the worker that does the units, if this process does them all, and otherwise nil.
+	// LocalWorker is the worker that does the units if this process does them all,
+	// otherwise nil.
 	LocalWorker LocalWorker
-	// Patience bounds the waits between the attempts at a unit that fails for a reason that may pass, all together.
+	// Patience bounds the total wait between the attempts at a unit that fails for a
+	// reason that may pass.
 	Patience time.Duration
 	Log      *slog.Logger
 }
 
-// NewCoordinator makes a coordinator.
+// NewCoordinator returns a coordinator.
 func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} }
 
-// Run does the job, or goes on with it where an earlier run stopped. report is called whenever something was done. The
-// context ends the run; what was stored by then stays for the next.
+// Run does a comparison, or continues it where an earlier run of the task stopped. It calls
+// report whenever progress was made. The end of ctx ends the run; what was stored by then
+// remains for the next run.
 func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progress)) (Result, error) {
 	r := &run{Coordinator: c, job: job, started: time.Now(), progress: newProgress(report)}
-	var result Result
-	for _, step := range []func(context.Context) error{r.makePlan, r.scan, r.compare, r.confirm, r.checkUnaltered, r.checkIndexes, r.checkFacts, func(ctx context.Context) (err error) {
-		result, err = r.merge(ctx)
-		return err
-	}, r.storeBaseline} {
-		if err := step(ctx); err != nil {
-			if ctx.Err() != nil { // what the work says when it is cut short is only an echo of why
-				err = context.Cause(ctx)
-			}
-			return Result{}, err
-		}
+
+	result, err := r.complete(ctx)
+	if err != nil && ctx.Err() != nil {
+		// The error of a step that was cancelled is only a consequence of the cancellation.
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return Result{}, err
 	}
 	return result, nil
 }
 
-// run is the state of one Run.
+// complete does the steps of a run in order. Each step finds what an earlier run of the task
+// has stored, so a crash between or within steps loses no more than the unfinished units.
+func (r *run) complete(ctx context.Context) (result Result, err error) {
+	// Stores the plan. From here on, every run of the task works on the same ranges.
+	if err := r.makePlan(ctx); err != nil {
+		return result, err
+	}
+
+	// Stores a part for each scan unit or each block of keys, and decides the compare units.
+	// A later run decides the same units from the same parts.
+	if err := r.scan(ctx); err != nil {
+		return result, err
+	}
+
+	// Stores a part for each compare unit, which contains the candidates.
+	if err := r.compare(ctx); err != nil {
+		return result, err
+	}
+
+	// Stores a part for each confirm unit, which contains the findings. It needs the totals of
+	// all compare units: max_diff_rows counts the candidates of earlier units.
+	if err := r.confirm(ctx); err != nil {
+		return result, err
+	}
+
+	// Nothing is stored by the checks. They come after the last read of a row, because they verify
+	// that what those reads relied on was true all the time. If one fails, the parts are never merged.
+	if err := r.checkUnaltered(ctx); err != nil {
+		return result, err
+	}
+	if err := r.checkIndexes(ctx); err != nil {
+		return result, err
+	}
+	if err := r.checkFacts(ctx); err != nil {
+		return result, err
+	}
+
+	// Publishes the document, which is the result. A run that was interrupted after this
+	// adopts the document.
+	if result, err = r.merge(ctx); err != nil {
+		return result, err
+	}
+
+	// Stores the baseline, last, because a baseline stands for a comparison that has a document.
+	// Without one the comparison is complete too.
+	return result, r.storeBaseline(ctx)
+}
+
+// run is the state of one Run. A field is set by the step that its comment names and read
+// by later steps.
 type run struct {
 	*Coordinator
 	job               Job
 	started           time.Time
 	plan              *plan.Plan
 	progress          *progress
-	anyUnitDone       atomic.Bool // a compare unit is done
-	mostDiffer        atomic.Bool // most leaves of the latest one differed
+	anyUnitDone       atomic.Bool // compare: a unit is done
+	mostDiffer        atomic.Bool // compare: most chunks of the latest unit differed
 	timings           timings
-	equal             plan.Totals        // of leaves that the scan found equal
-	multipleSnapshots bool               // not all units of a pass have read the same snapshot
-	keyList           keyList            // of a rerun
-	factsUnchanged    bool               // what a baseline depends on is as it was when the run was planned
-	expectedSums      []table.Sum        // per node: what is listed by the index was seen on its pages to hold; nil: nothing is
-	pageRanges        [][]plan.PageRange // per node, in the order of its pages: what a baseline keeps of the pages strategy
-	unchangedRanges   int64              // stretches that hold what they held at the baseline
-	unchangedTable    *plan.Totals       // of the whole table, if it is as it was at the baseline
+	equal             plan.Totals        // scan: the chunks or buckets that were equal
+	multipleSnapshots bool               // scan: the units of a pass did not all read the same snapshot
+	keyList           keyList            // scan: of a rerun
+	factsUnchanged    bool               // checkFacts: the facts that a baseline relies on did not change
+	expectedSums      []table.Sum        // scan: per node, the rows on its pages that an index lists later; nil: there are none
+	pageRanges        [][]plan.PageRange // scan: per node in page order, what a baseline keeps of the pages strategy
+	unchangedRanges   int64              // scan: page ranges that are unchanged since the baseline
+	unchangedTable    *plan.Totals       // scan: totals of the whole table, if it is unchanged since the baseline
 	compares          []plan.Unit
 	compared          []plan.Totals
-	confirmed         []plan.Totals // zero where there was no candidate
+	confirmed         []plan.Totals // zero for compare units without a candidate
 }
 
 // makePlan reads the stored plan, or makes and stores one.
@@ -109,8 +159,8 @@ func (r *run) newPlan(ctx context.Context) (*plan.Plan, error) {
 	return p.plan, r.useBaseline(ctx, p)
 }
 
-// scan decides what there is to compare: all leaves; in the pages strategy, what reading all pages of every node shows to
-// differ; in a rerun, the keys of the document.
+// scan decides what to compare: all chunks; in the pages strategy, what differs after all
+// pages of every node were read; in a rerun, the keys of the document.
 func (r *run) scan(ctx context.Context) error {
 	switch r.plan.Strategy {
 	case plan.Keys:
@@ -129,7 +179,7 @@ func (r *run) scan(ctx context.Context) error {
 	return r.scanChunks(ctx, nil)
 }
 
-// scanRanges has all batches compared, unless the whole table is as it was.
+// scanRanges lets all batches be compared, unless the whole table is unchanged.
 func (r *run) scanRanges(ctx context.Context) error {
 	if r.plan.Known != nil && r.plan.Known.Whole != nil && r.LocalWorker != nil {
 		defer r.timings.measure(plan.PhaseCompare)()
@@ -142,7 +192,7 @@ func (r *run) scanRanges(ctx context.Context) error {
 	return nil
 }
 
-// batches makes a compare unit of every batch of blocks.
+// batches returns a compare unit for each batch of blocks.
 func (r *run) batches() []plan.Unit {
 	units := make([]plan.Unit, r.plan.Layout.Batches())
 	for i := range units {
@@ -152,7 +202,8 @@ func (r *run) batches() []plan.Unit {
 	return units
 }
 
-// scanLeaves digests the rows of these buckets, or all, by leaf, and has the leaves narrowed that differ.
+// scanChunks digests the rows of these buckets, or all rows, by chunk, and makes compare
+// units of the chunks that differ.
 func (r *run) scanChunks(ctx context.Context, buckets []int) error {
 	sums, err := r.scanPages(ctx, plan.PhaseScan, r.plan.Layout.Chunks(), buckets)
 	if err == nil {
@@ -174,7 +225,7 @@ func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets [
 	return combineScans(ctx, r.Store, len(r.plan.Nodes), groups, units, r.keepPageRanges)
 }
 
-// scanUnits has a unit done for each share of the pages, and gives these units.
+// scanUnits does a unit for each share of the pages and returns these units.
 func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]plan.Unit, error) {
 	units := make([]plan.Unit, len(r.plan.Scans))
 	for i := range units {
@@ -186,9 +237,9 @@ func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]pla
 	}
 	totals, err := r.doUnits(ctx, phase, units, func(t plan.Totals, done, total int) {
 		switch {
-		case phase == plan.PhaseAges: // how many rows that makes is known in the end
+		case phase == plan.PhaseAges: // the rows are counted when the phase ends
 			r.progress.phase(plan.PhaseCompare)
-		case buckets == nil: // else all of these rows have been counted
+		case buckets == nil: // otherwise these rows have been counted already
 			r.progress.scanned(t, r.plan.Layout.Blocks()*done/total)
 		}
 	})
@@ -203,7 +254,7 @@ func (r *run) unit(phase string, index int) plan.Unit {
 	return plan.Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phase, Index: index}
 }
 
-// listedPerUnit is about how many rows a unit lists that narrows what a scan has found.
+// listedPerUnit is about how many rows a unit lists that narrows the result of a scan.
 func listedPerUnit(p *plan.Plan) int64 {
 	if p.ByText { // each unit reads the whole table
 		return plan.MaxScanListed
@@ -211,7 +262,7 @@ func listedPerUnit(p *plan.Plan) int64 {
 	return plan.SplitAbove * p.BlockRows
 }
 
-// compare digests all leaves, or narrows those that the scan found to differ.
+// compare digests all chunks, or narrows those that the scan found to differ.
 func (r *run) compare(ctx context.Context) (err error) {
 	if r.unchangedTable != nil {
 		r.compared = []plan.Totals{*r.unchangedTable}
@@ -235,7 +286,7 @@ func (r *run) compare(ctx context.Context) (err error) {
 	return err
 }
 
-// confirm reads the candidates again, once the youngest is confirm_delay old.
+// confirm reads the candidates again after the youngest has become confirm_delay old.
 func (r *run) confirm(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseConfirm)()
 	r.progress.phase(plan.PhaseConfirm)
@@ -259,7 +310,8 @@ func (r *run) confirm(ctx context.Context) error {
 	return err
 }
 
-// confirmUnits makes a unit of each compare unit that has candidates, and says which.
+// confirmUnits returns a unit for each compare unit that has candidates, and the index of
+// that compare unit.
 func (r *run) confirmUnits() (units []plan.Unit, at []int) {
 	before := make([]int64, len(r.plan.Pairs()))
 	for i, t := range r.compared {
@@ -278,7 +330,8 @@ func (r *run) confirmUnits() (units []plan.Unit, at []int) {
 	return units, at
 }
 
-// do has units done, those that have no part yet, and gives the totals of all.
+// doUnits invokes the units that have no stored part yet, and returns the totals of all
+// units.
 func (r *run) doUnits(ctx context.Context, phase string, units []plan.Unit, done func(t plan.Totals, done, total int)) ([]plan.Totals, error) {
 	stored, err := r.storedParts(ctx, phase)
 	if err != nil {
@@ -301,7 +354,7 @@ func (r *run) doUnits(ctx context.Context, phase string, units []plan.Unit, done
 	})
 }
 
-// hint tells a unit what those before it have found.
+// hint passes on to a unit what earlier units have found.
 func (r *run) hint(u *plan.Unit) {
 	switch {
 	case u.Phase != plan.PhaseCompare || r.plan.Known != nil:
@@ -313,8 +366,9 @@ func (r *run) hint(u *plan.Unit) {
 	}
 }
 
-// ahead is how many units are under way beyond the workers: those that are all done in one process wait there until the nodes
-// are free, so that these never wait for a part to be written.
+// extraUnits returns how many units run at once beyond the number of workers. If all
+// units are done in this process, one more can wait for the nodes, so that the nodes
+// never wait until a part is written.
 func (r *run) extraUnits() int {
 	if r.LocalWorker != nil {
 		return 1
@@ -331,7 +385,7 @@ func (r *run) storedParts(ctx context.Context, phase string) (map[string]bool, e
 	return stored, err
 }
 
-// invoke has one unit done.
+// invoke invokes one unit until it succeeds or the retry policy is exhausted.
 func (r *run) invoke(ctx context.Context, u plan.Unit) (totals plan.Totals, err error) {
 	err = r.retry(ctx, r.unitPolicy(), "unit "+u.Phase+"-"+u.Name(), func() error {
 		totals, err = r.invokeOnce(ctx, u)
@@ -340,27 +394,28 @@ func (r *run) invoke(ctx context.Context, u plan.Unit) (totals plan.Totals, err 
 	return totals, r.plan.Locate(err, u)
 }
 
-// attempt has one unit done. Whatever the answer says, what is stored counts.
+// invokeOnce invokes one unit. The stored part counts, whatever the answer says.
 func (r *run) invokeOnce(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	if _, err := r.Invoker.Invoke(ctx, u); err != nil {
 		return plan.Totals{}, err
 	}
 	totals, err := plan.ReadTotals(ctx, r.Store, u)
 	if errors.Is(err, archive.ErrNotFound) {
-		err = fault.Wrap(err, fault.Internal, "unit %s-%s was answered but its part is not in the archive: the comparison is incomplete", u.Phase, u.Name())
+		err = fault.Wrap(err, fault.Internal, "unit %s-%s was done but its part is not in the archive: the comparison is incomplete", u.Phase, u.Name())
 	}
 	return totals, err
 }
 
-// Invoker has one unit of work done, somewhere, and gives the totals of its stored part. It may be called
-// concurrently, and again with the same unit.
+// Invoker does one unit of work somewhere and returns the totals of its stored part. It
+// must be safe for concurrent use, and for a second call with the same unit.
 type Invoker interface {
 	Invoke(ctx context.Context, u plan.Unit) (plan.Totals, error)
 }
 
-// LocalWorker does all units of a task in this process, so they can share one snapshot per node.
+// LocalWorker does all units of a task in this process, so they can share one snapshot
+// per node.
 type LocalWorker interface {
-	// Share lets the units of the task that read pages share one snapshot of every node. The function that it
-	// returns ends that; it must be called after the last of these units has returned.
+	// Share lets the units of the task that read pages share one snapshot of every node
+	// until end is called. end must be called after the last of these units has returned.
 	Share(taskID string) (end func())
 }

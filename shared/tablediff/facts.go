@@ -10,7 +10,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// readFilter asks every node what the filter means; nil if there is none.
+// readFilter reads from every node what the filter means there; nil without a filter.
 func readFilter(ctx context.Context, p *plan.Plan, nodes []plan.Node) ([]plan.FilterMeaning, error) {
 	if p.Filter == "" {
 		return nil, nil
@@ -25,25 +25,28 @@ func readFilter(ctx context.Context, p *plan.Plan, nodes []plan.Node) ([]plan.Fi
 	})
 }
 
-// dated says whether the blocks of a plan can be told by the ages of their rows.
+// isIncremental reports whether the ages of rows can show what has changed since the
+// plan.
 func isIncremental(p *plan.Plan) bool {
 	return len(p.Facts) == len(p.Nodes) && whyNotIncremental(p) == ""
 }
 
-// undated says why what the plan reads cannot be told by age, "" if it can.
+// whyNotIncremental returns why the ages of rows cannot show what has changed in what the
+// plan reads. An empty string means that they can.
 func whyNotIncremental(p *plan.Plan) string {
 	why := whyAgesUnreliable(p)
 	if why == "" && p.Strategy == plan.Pages && p.Grid == 0 {
-		why = "its pages cannot be read by themselves, or its keys not be hashed alike on all nodes"
+		why = "its pages cannot be read one range at a time, or the nodes hash its keys differently"
 	}
 	return why
 }
 
-// unproven says why the ages of rows prove nothing, "" if they do.
+// whyAgesUnreliable returns why the ages of rows prove nothing. An empty string means
+// that they do.
 func whyAgesUnreliable(p *plan.Plan) string {
 	for i, s := range p.Selections {
 		if s.Doubt != "" {
-			return "node " + p.Nodes[i] + ": table_filter may select other rows though none has changed: " + s.Doubt
+			return "node " + p.Nodes[i] + ": table_filter may select other rows although none has changed: " + s.Doubt
 		}
 	}
 	for i, facts := range p.Facts {
@@ -54,7 +57,7 @@ func whyAgesUnreliable(p *plan.Plan) string {
 	return ""
 }
 
-// changedFacts names what is not the same, or on one side only.
+// changedFacts returns the names of facts that differ or are known on one side only.
 func changedFacts(a, b map[string]string) []string {
 	names := maps.Clone(a)
 	if names == nil {
@@ -66,8 +69,9 @@ func changedFacts(a, b map[string]string) []string {
 	})
 }
 
-// checkFacts makes sure that what the ages of rows stand on did not change while they were looked at: no baseline is left
-// then, and what was concluded from one is void.
+// checkFacts verifies that the facts that make ages reliable did not change during the
+// comparison. If they did, cannot store the baseline; a later comparison cannot build on this one, and a comparison with a
+// baseline fails.
 func (r *run) checkFacts(ctx context.Context) error {
 	if r.job.Rerun != nil || !isIncremental(r.plan) {
 		return nil
@@ -97,7 +101,7 @@ func (r *run) checkFacts(ctx context.Context) error {
 			}
 			r.factsUnchanged = false
 			if r.plan.Known != nil {
-				return fault.New(fault.Conflict, "node %q changed while it was compared with a baseline, start the comparison again: %s", r.plan.Nodes[i], append(changed, facts.Unproven)[0])
+				return fault.New(fault.Conflict, "node %q changed during a comparison with a baseline: %s; start the comparison again", r.plan.Nodes[i], append(changed, facts.Unproven)[0])
 			}
 		}
 		return nil

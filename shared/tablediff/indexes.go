@@ -9,21 +9,21 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// An index that misses rows hides differences from everything that reads by it. Three things show
-// that without much work: a row that one node has and another seems to lack may be in the table of
-// the latter; rows that the pages were seen to hold may not be listed; and the rows of all ranges
-// are fewer than those of the table. To count the latter costs a tenth of a comparison, so it is
-// done only where there is a reason.
+// An index that misses rows hides differences from everything that reads by it. Three
+// cheap observations reveal that: a row that one node has and another seems to lack is in
+// the table of the latter; rows that were read on the pages are not listed by the index;
+// all ranges together have fewer rows than the table. Counting the rows of a table costs
+// a tenth of a comparison, so it is done only if there is a reason.
 
 const (
-	// countedRows: smaller tables are always counted.
+	// countedRows: the rows of smaller tables are always counted.
 	countedRows = exactRows
-	// estimateShare: a table is counted if it was read to have fewer or more rows than estimated by
-	// one in so many.
+	// estimateShare: the rows of a table are counted if their number differs from the
+	// estimate by more than one in this many.
 	estimateShare = 10
 )
 
-// checkIndexes makes sure that the indexes by which rows were read have missed none.
+// checkIndexes verifies that the indexes by which rows were read have missed none.
 func (r *run) checkIndexes(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseMerge)()
 	nodes, err := r.Nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
@@ -60,7 +60,7 @@ func (r *run) checkIndex(ctx context.Context, tx plan.Tx, node int, absent []tab
 		}
 		listed = rows != r.rowsRead(node)
 	}
-	if !listed { // else rows were written meanwhile, or the index is damaged
+	if !listed { // if it differs, rows were written meanwhile or the index is damaged
 		return nil
 	}
 	ranges := make([]table.Range, r.plan.Layout.Chunks())
@@ -70,7 +70,8 @@ func (r *run) checkIndex(ctx context.Context, tx plan.Tx, node int, absent []tab
 	return tx.CheckIndex(ctx, source, ranges)
 }
 
-// absentOn returns keys that a node has no row of by its index, though some node has or had one.
+// absentKeys returns keys that the index of a node does not find although some node has
+// or had a row for them.
 func (r *run) absentKeys(node int) []table.Key {
 	var keys []table.Key
 	for _, t := range slices.Concat(r.compared, r.confirmed) {
@@ -81,8 +82,8 @@ func (r *run) absentKeys(node int) []table.Key {
 	return keys
 }
 
-// isCounted reports whether the rows that a node was read to have by ranges are to be counted without
-// the index.
+// countsRows reports whether the rows of a node must be counted without the index, to
+// compare them with the rows read by ranges.
 func (r *run) countsRows(node int) bool {
 	if r.plan.Strategy != plan.KeyRanges || r.unchangedTable != nil {
 		return false
@@ -95,7 +96,7 @@ func (r *run) countsRows(node int) bool {
 	return r.plan.Sources[node].Unversioned || estimate <= countedRows || off > estimate/estimateShare
 }
 
-// rowsOf returns how many rows of a node were read in the first pass.
+// rowsRead returns how many rows of a node were read in the first pass.
 func (r *run) rowsRead(node int) int64 {
 	rows := int64(0)
 	for _, t := range r.compared {
@@ -104,8 +105,8 @@ func (r *run) rowsRead(node int) int64 {
 	return rows
 }
 
-// isListedOtherwise reports whether the rows that a node listed by its index are not those that its
-// pages were seen to hold.
+// listedDiffers reports whether the rows that a node's index listed are not those that
+// were read on its pages.
 func (r *run) listedDiffers(node int) bool {
 	if r.expectedSums == nil {
 		return false
@@ -119,7 +120,8 @@ func (r *run) listedDiffers(node int) bool {
 	return listed != r.expectedSums[node]
 }
 
-// expect notes what the groups that differ were seen to hold, which are now listed by the index.
+// expectListed records the sums of the differing groups, whose rows the index will list.
+// all means every group.
 func (r *run) expectListed(sums [][]table.Sum, all bool) {
 	if r.plan.ByText {
 		return

@@ -17,18 +17,19 @@ import (
 	"ace/shared/texts"
 )
 
-// keyList is the seal of the part that says that all keys are listed.
+// keyList is the footer of the part that marks the key list as complete.
 type keyList struct {
 	Blocks int   `json:"blocks"`
 	Keys   int64 `json:"keys"`
 }
 
-// keysIn is how many keys some blocks have: each is full but the last of all.
+// keysIn returns the number of keys in some blocks. Every block but the last is full.
 func (l keyList) keysIn(from, to int) int64 {
 	return min(int64(to)*plan.BlockKeys, l.Keys) - int64(from)*plan.BlockKeys
 }
 
-// listKeys lists the keys of the document in parts, one per block, unless an earlier run has.
+// listKeys stores the keys of the document in parts, one per block, unless an earlier run
+// has done so.
 func (r *run) listKeys(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseKeys)()
 	r.progress.phase(plan.PhaseKeys)
@@ -55,8 +56,8 @@ func (r *run) listKeys(ctx context.Context) error {
 	return nil
 }
 
-// writeKeys reads the document and stores its keys. They are not stored before the document has proven to be the one
-// that was recorded.
+// writeKeys reads the document and stores its keys. It stores no key before it has
+// verified that the document is the recorded one.
 func (r *run) writeKeys(ctx context.Context) (keyList, error) {
 	nodes, err := plan.OpenNodes(ctx, r.Nodes, r.plan)
 	if err != nil {
@@ -122,8 +123,8 @@ func (w *keyWriter) add(ctx context.Context, key table.Key) (err error) {
 	return w.end(ctx)
 }
 
-// end seals the part, if one is open. One that an earlier run has stored must have the same keys: what was compared by
-// that stays.
+// end stores the open part, if there is one. If an earlier run has stored this part, the
+// keys must be the same, since units may have compared by that part.
 func (w *keyWriter) end(ctx context.Context) error {
 	if w.out == nil {
 		return nil
@@ -140,7 +141,7 @@ func (w *keyWriter) end(ctx context.Context) error {
 		return err
 	}
 	if stored != w.totals {
-		return fault.New(fault.Invalid, "the table's keys are ordered or spelt otherwise than when the task began: block %d has other keys now; submit the rerun again", w.unit.Index+1)
+		return fault.New(fault.Invalid, "the order or text of the table's keys has changed since the task began: block %d has other keys now; submit the rerun again", w.unit.Index+1)
 	}
 	return nil
 }
@@ -151,7 +152,7 @@ func (w *keyWriter) abort() {
 	}
 }
 
-// seal stores a part that has only totals.
+// storeTotals stores a part that has only totals.
 func storeTotals(ctx context.Context, store archive.Store, u plan.Unit, totals any) error {
 	out, err := part.Create(ctx, store, u.PartKey(), u.PartHeader())
 	if err != nil {
@@ -163,13 +164,13 @@ func storeTotals(ctx context.Context, store archive.Store, u plan.Unit, totals a
 	return nil
 }
 
-// keyOrder asks the nodes about keys.
+// keyOrder lets the nodes sort keys and read their values.
 type keyOrder struct {
 	plan  *plan.Plan
 	nodes []plan.Node
 }
 
-// rank has the first node sort keys.
+// rank returns a function that lets the first node sort keys.
 func (o keyOrder) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 	return func(keys []table.Key) ([]int, error) {
 		if err := o.checkReadable(ctx, keys); err != nil {
@@ -179,8 +180,8 @@ func (o keyOrder) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 	}
 }
 
-// checkReadable refuses keys that no node can read as values of the key's types. They would count as
-// resolved, since no node has a row for them.
+// checkReadable fails if no node can read some key as values of the key's types. Such a
+// key would count as resolved, since no node has a row for it.
 func (o keyOrder) checkReadable(ctx context.Context, keys []table.Key) error {
 	for node := range o.nodes {
 		reasons, err := o.nodes[node].UnreadableKeys(ctx, o.plan.Sources[node], keys)
@@ -201,8 +202,9 @@ func (o keyOrder) checkReadable(ctx context.Context, keys []table.Key) error {
 	return nil
 }
 
-// respell, where keys are ordered by their text, gives equal keys one text: that of the first node that has a row. It is
-// nil where the order itself tells which keys are equal.
+// canonicalKeys, if keys are ordered by their text, returns a function that gives equal
+// keys one text: that of the first node that has a row. It returns nil if the order of
+// keys itself shows which are equal.
 func (o keyOrder) canonicalKeys(ctx context.Context) func([]table.Key) ([]table.Key, error) {
 	if !o.plan.ByText {
 		return nil
@@ -221,7 +223,7 @@ func (o keyOrder) canonicalKeys(ctx context.Context) func([]table.Key) ([]table.
 			}
 		}
 		for i, key := range keys {
-			if respelt[i] == nil { // no node has it any more
+			if respelt[i] == nil { // no node has a row for it any more
 				respelt[i] = key
 			}
 		}
@@ -240,17 +242,17 @@ func (o keyOrder) spellings(ctx context.Context, node int, keys []table.Key) ([]
 	return tx.Spellings(ctx, source, keys)
 }
 
-// checkKeysCompared makes sure that the compare parts cover every block of keys once, and looked at every key of it.
-// Without this nothing may be called a match.
+// checkKeysCompared verifies that the compare parts cover every block of keys once and
+// have compared every key in it. Without this check the verdict cannot be a match.
 func checkKeysCompared(list keyList, parts []plan.Totals) error {
 	block := 0
 	for i, p := range parts {
 		if p.From != block || p.To <= p.From || p.To > list.Blocks {
-			return fault.New(fault.Internal, "part %d of %d has blocks %d to %d of %d, the one before it ends at %d: the comparison is incomplete",
+			return fault.New(fault.Internal, "part %d of %d has blocks %d to %d of %d, but the part before it ends at %d: the comparison is incomplete",
 				i+1, len(parts), p.From, p.To, list.Blocks, block)
 		}
 		if want := list.keysIn(p.From, p.To); p.Keys != want || p.Keys != p.Resolved+p.Candidates {
-			return fault.New(fault.Internal, "part %d of %d has looked at %d of %d keys, of which %d are equal and %d are not: the comparison is incomplete",
+			return fault.New(fault.Internal, "part %d of %d has compared %d of %d keys, of which %d are equal and %d differ: the comparison is incomplete",
 				i+1, len(parts), p.Keys, want, p.Resolved, p.Candidates)
 		}
 		block = p.To

@@ -8,8 +8,9 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// scanKnown compares all pages of every node by coarse buckets, digesting only what may have changed. What differs is then
-// found as in a comparison without a baseline, among the rows of the buckets that do.
+// scanKnown compares all pages of every node by coarse buckets, and digests only pages
+// that may have changed since the baseline. What differs is then found as in a comparison
+// without a baseline, among the rows of the differing buckets.
 func (r *run) scanKnown(ctx context.Context) error {
 	sums, err := r.knownSums(ctx)
 	if err != nil {
@@ -31,7 +32,8 @@ func (r *run) scanKnown(ctx context.Context) error {
 	return r.scanBuckets(ctx, nil)
 }
 
-// knownSums gives the sums of the coarse buckets on every node, and keeps what each stretch holds.
+// knownSums returns the sums of the coarse buckets on every node. It keeps what each page
+// range holds for the next baseline.
 func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 	units, err := r.scanUnits(ctx, plan.PhaseChanged, nil)
 	if err != nil {
@@ -56,7 +58,7 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 				}
 				rows, err := plan.AddPacked(s.Sums, sums[row.Node])
 				if err == nil && rows != s.Rows {
-					err = fmt.Errorf("the sums of %d rows are of %d", s.Rows, rows)
+					err = fmt.Errorf("the sums are of %d rows instead of %d", s.Rows, rows)
 				}
 				if err != nil {
 					return err
@@ -72,7 +74,7 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 	return sums, nil
 }
 
-// keepStretches keeps what each stretch holds for a baseline.
+// keepPageRanges keeps what each page range holds for a baseline.
 func (r *run) keepPageRanges(u plan.Unit, row plan.PageSums) error {
 	if r.pageRanges == nil || len(row.PageRanges) == 0 {
 		return nil
@@ -84,15 +86,16 @@ func (r *run) keepPageRanges(u plan.Unit, row plan.PageSums) error {
 	return nil
 }
 
-// checkStretches makes sure that a node's stretches are all of the unit's pages: one that lacked would look empty.
+// checkPageRanges verifies that a row of a part has all of the unit's page ranges. A
+// missing one would count as empty.
 func checkPageRanges(p *plan.Plan, u plan.Unit, row plan.PageSums) error {
 	spans := p.Scans[u.Index][row.Node]
 	if len(spans) != len(row.PageRanges) {
-		return fmt.Errorf("%d of %d stretches of node %d", len(row.PageRanges), len(spans), row.Node)
+		return fmt.Errorf("%d of %d page ranges of node %d", len(row.PageRanges), len(spans), row.Node)
 	}
 	for i, s := range row.PageRanges {
 		if s.Span != spans[i] {
-			return fmt.Errorf("stretch %v of node %d instead of %v", s.Span, row.Node, spans[i])
+			return fmt.Errorf("page range %v of node %d instead of %v", s.Span, row.Node, spans[i])
 		}
 	}
 	return nil

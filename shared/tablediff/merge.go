@@ -24,7 +24,7 @@ import (
 	"ace/shared/task"
 )
 
-// Result is what a comparison ended with.
+// Result is what a comparison returns.
 type Result struct {
 	Answer   api.DiffResult
 	Document task.Document
@@ -51,12 +51,12 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	merged() // the document, whose summary stands before its rows, cannot tell how long its own writing took
+	merged() // the summary precedes the rows, so it cannot contain the time of their writing
 	summary.Timings = r.timings
 	return newResult(summary, document)
 }
 
-// checkCompared makes sure that everything was compared that the plan says.
+// checkCompared verifies that everything in the plan was compared.
 func (r *run) checkCompared() error {
 	if r.plan.Strategy == plan.Keys {
 		return checkKeysCompared(r.keyList, r.compared)
@@ -67,7 +67,7 @@ func (r *run) checkCompared() error {
 func newResult(summary difffile.Summary, document task.Document) (Result, error) {
 	raw, err := json.Marshal(summary)
 	if err != nil {
-		return Result{}, fault.Wrap(err, fault.Internal, "the summary cannot be written")
+		return Result{}, fault.Wrap(err, fault.Internal, "cannot encode the summary")
 	}
 	verdict := api.VerdictMatch
 	if summary.MismatchedRows > 0 {
@@ -79,13 +79,14 @@ func newResult(summary difffile.Summary, document task.Document) (Result, error)
 	}}, nil
 }
 
-// checkCoverage makes sure that the compare parts cover the key space from end to end, each beginning where the one
-// before it ends and of the keys that the plan says. Without this nothing may be called a match.
+// checkCoverage verifies that the compare parts cover the whole key space: each begins
+// where the one before it ends and has the key range of the plan. Without this check the
+// verdict cannot be a match.
 func checkCoverage(p *plan.Plan, parts []plan.Totals) error {
 	chunk, chunks := 0, p.Layout.Chunks()
 	for i, t := range parts {
 		if t.From != chunk || t.To <= t.From || t.To > chunks {
-			return fault.New(fault.Internal, "part %d of %d has ranges %d to %d of %d, the one before it ends at %d: the comparison is incomplete",
+			return fault.New(fault.Internal, "part %d of %d has chunks %d to %d of %d, but the part before it ends at %d: the comparison is incomplete",
 				i+1, len(parts), t.From, t.To, chunks, chunk)
 		}
 		if want := p.Layout.KeyRange(t.From, t.To); !equalBounds(t.Range.Lo, want.Lo) || !equalBounds(t.Range.Hi, want.Hi) {
@@ -95,15 +96,16 @@ func checkCoverage(p *plan.Plan, parts []plan.Totals) error {
 		chunk = t.To
 	}
 	if chunk != chunks {
-		return fault.New(fault.Internal, "the parts cover %d of %d ranges: the comparison is incomplete", chunk, chunks)
+		return fault.New(fault.Internal, "the parts cover %d of %d chunks: the comparison is incomplete", chunk, chunks)
 	}
 	return nil
 }
 
-// sameBound: an open end is like no key, not even an empty one.
+// equalBounds reports whether two bounds are the same. An open bound equals no key, not
+// even an empty one.
 func equalBounds(a, b table.Key) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
 
-// checkConfirmed makes sure that every candidate was judged.
+// checkConfirmed verifies that every candidate was judged.
 func checkConfirmed(compared, confirmed []plan.Totals) error {
 	if len(confirmed) != len(compared) {
 		return fault.New(fault.Internal, "%d of %d parts were confirmed: the comparison is incomplete", len(confirmed), len(compared))
@@ -111,18 +113,18 @@ func checkConfirmed(compared, confirmed []plan.Totals) error {
 	for i, c := range compared {
 		judged := confirmed[i].Mismatched + confirmed[i].Resolved + confirmed[i].KeyVariants
 		if c.Candidates != judged {
-			return fault.New(fault.Internal, "part %d has %d differing keys, of which %d were confirmed: the comparison is incomplete",
+			return fault.New(fault.Internal, "part %d has %d candidates, of which %d were confirmed: the comparison is incomplete",
 				i+1, c.Candidates, judged)
 		}
 		if c.WithoutDigest != confirmed[i].WithoutDigest {
-			return fault.New(fault.Internal, "part %d has %d keys that nobody had asked about, of which %d were confirmed: the comparison is incomplete",
+			return fault.New(fault.Internal, "part %d has %d candidates without digests, of which %d were confirmed: the comparison is incomplete",
 				i+1, c.WithoutDigest, confirmed[i].WithoutDigest)
 		}
 	}
 	return nil
 }
 
-// summary adds up what the parts say.
+// summary adds up the totals of all parts.
 func (r *run) summary() difffile.Summary {
 	p, now := r.plan, time.Now()
 	s := difffile.Summary{
@@ -146,7 +148,7 @@ func (r *run) summary() difffile.Summary {
 	}
 	nowhere := int64(0)
 	for _, t := range slices.Concat(r.compared, []plan.Totals{r.equal}, r.confirmed) {
-		s.TotalRows += t.Keys // of what is confirmed, less the spellings counted twice
+		s.TotalRows += t.Keys // confirm parts subtract key variants that were counted twice
 		nowhere += t.OnNoNode
 		s.ResolvedRows += t.Resolved
 		for i, rows := range t.RowsPerNode {
@@ -166,13 +168,15 @@ func (r *run) summary() difffile.Summary {
 	return s
 }
 
-// nobodyHas warns of keys that count as resolved without any row: a document of another tool may write keys in a way that
-// PostgreSQL reads as others.
+// warnAbsentKeys warns about keys that count as resolved although no node has a row for
+// them. A document of another tool may write keys in a way that PostgreSQL reads as other
+// keys.
 func warnAbsentKeys(document string, keys int64) string {
-	return fmt.Sprintf("%d of the keys of %s are on no node: their rows were deleted everywhere, or the document writes keys otherwise than PostgreSQL does", keys, document)
+	return fmt.Sprintf("%d of the keys of %s are on no node: their rows were deleted everywhere, or the document writes keys in another form than PostgreSQL", keys, document)
 }
 
-// snapshots says which rows were read as of the same moment: those of a unit of work, or all of a pass over the pages.
+// snapshots describes which rows were read in the same snapshot: those of a unit of work,
+// or all of a pass over the pages.
 func (r *run) snapshots() string {
 	if (r.plan.Strategy == plan.Pages || r.unchangedTable != nil) && !r.multipleSnapshots {
 		return "one per node and pass over its pages"
@@ -180,7 +184,7 @@ func (r *run) snapshots() string {
 	return "one per node and batch"
 }
 
-// addBaseline says what was not compared because nothing can have changed.
+// addBaseline adds how much was not compared because it cannot have changed.
 func (r *run) addBaseline(s *difffile.Summary) {
 	if r.plan.Known == nil {
 		return
@@ -189,7 +193,7 @@ func (r *run) addBaseline(s *difffile.Summary) {
 	for _, t := range r.compared {
 		unchanged += t.Unchanged
 	}
-	if r.plan.Strategy == plan.Pages { // stretches of pages, of all nodes
+	if r.plan.Strategy == plan.Pages { // page ranges of all nodes
 		all = 0
 		for _, list := range r.pageRanges {
 			all += int64(len(list))
@@ -227,7 +231,8 @@ func (r *run) addPairs(s *difffile.Summary) {
 	}
 }
 
-// publish streams the document into the archive. It is visible only when it is whole.
+// publish streams the document into the archive. It becomes visible only when it is
+// complete.
 func (r *run) publish(ctx context.Context, key string, summary difffile.Summary) (task.Document, error) {
 	object, err := r.Store.Create(ctx, key, documentType)
 	if err != nil {
@@ -244,7 +249,8 @@ func (r *run) publish(ctx context.Context, key string, summary difffile.Summary)
 	return task.Document{Key: key, Size: written.Size, SHA256: written.SHA256}, nil
 }
 
-// adopt takes the document that an earlier run of this task published before it could say so.
+// adoptDocument reads the document that an earlier run of this task published without
+// recording it.
 func (r *run) adoptDocument(ctx context.Context, key string) (difffile.Summary, task.Document, error) {
 	object, err := r.Store.Get(ctx, key)
 	if err != nil {
@@ -262,18 +268,18 @@ func (r *run) adoptDocument(ctx context.Context, key string) (difffile.Summary, 
 		return summary, task.Document{}, fault.New(fault.Internal, "document %s belongs to task %s", key, summary.TaskID)
 	}
 	if _, err := io.Copy(io.Discard, body); err != nil {
-		return summary, task.Document{}, fault.Wrap(err, fault.Unavailable, "document %s cannot be read", key)
+		return summary, task.Document{}, fault.Wrap(err, fault.Unavailable, "cannot read document %s", key)
 	}
 	return summary, task.Document{Key: key, Size: object.Size, SHA256: hex.EncodeToString(digest.Sum(nil))}, nil
 }
 
-// findings gives the rows of the document out of the confirm parts.
+// findings reads the rows of the document from the confirm parts.
 type findings struct {
 	run     *run
 	decoder *difffile.Decoder
 }
 
-// Rows gives the rows of one node of one pair, in key order, up to the limit.
+// Rows returns the rows of one node of a pair, in key order, up to the limit.
 func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
 	return func(yield func(difffile.Encoded, error) bool) {
 		at := slices.Index(f.run.plan.Nodes, node)
@@ -289,7 +295,7 @@ func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) it
 	}
 }
 
-// Unsettled gives the keys of a pair that were still being written.
+// Unsettled returns the keys of a pair that were still being written.
 func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[difffile.Row, error] {
 	return func(yield func(difffile.Row, error) bool) {
 		for found, err := range f.pairFindings(ctx, pair) {
@@ -311,7 +317,7 @@ func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[
 	}
 }
 
-// KeyVariants gives the keys of a pair's rows that the nodes spell differently.
+// KeyVariants returns the keys of a pair's rows that the nodes spell differently.
 func (f *findings) KeyVariants(ctx context.Context, pair difffile.Pair) iter.Seq2[[2]difffile.Row, error] {
 	return func(yield func([2]difffile.Row, error) bool) {
 		for found, err := range f.pairFindings(ctx, pair) {
@@ -329,7 +335,8 @@ func (f *findings) KeyVariants(ctx context.Context, pair difffile.Pair) iter.Seq
 	}
 }
 
-// keys gives the key as the row of each node of the pair spells it, nil for a node without the row.
+// keys returns the key as the row of each node of the pair spells it, nil for a node
+// without the row.
 func (f *findings) keys(pair difffile.Pair, found plan.Finding) (keys [2]difffile.Row, err error) {
 	p := f.run.plan
 	for i, node := range pair {
@@ -348,7 +355,8 @@ func (f *findings) keys(pair difffile.Pair, found plan.Finding) (keys [2]difffil
 	return keys, nil
 }
 
-// ofPair gives the first max_diff_rows findings in which the rows of a pair differ.
+// pairFindings returns the first max_diff_rows findings in which the rows of a pair
+// differ.
 func (f *findings) pairFindings(ctx context.Context, wanted difffile.Pair) iter.Seq2[plan.Finding, error] {
 	at := slices.IndexFunc(f.run.plan.Pairs(), func(p plan.Pair) bool { return f.run.plan.PairName(p) == wanted.String() })
 	return func(yield func(plan.Finding, error) bool) {
@@ -385,8 +393,8 @@ func (f *findings) all(ctx context.Context) iter.Seq2[plan.Finding, error] {
 	}
 }
 
-// errEnough ends the reading when the consumer has what it wants.
-var errStop = errors.New("enough")
+// errStop ends the reading when the consumer needs no more.
+var errStop = errors.New("the consumer needs no more")
 
 func (f *findings) read(ctx context.Context, u plan.Unit, yield func(plan.Finding, error) bool) error {
 	reader, err := part.Open(ctx, f.run.Store, u.PartKey(), u.PartHeader())

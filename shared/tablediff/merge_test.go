@@ -252,7 +252,7 @@ func TestCheckKeysCompared_TakesEveryBlockOnceAndWhole(t *testing.T) {
 		{"one of a block too many", list, []plan.Totals{first, second, part(2, 4, plan.BlockKeys, 7)}, "blocks 2 to 4 of 3"},
 		{"one that lacks a key", list, []plan.Totals{first, part(1, 2, 0, plan.BlockKeys-1), third}, "9999 of 10000 keys"},
 		{"one with a key too many", list, []plan.Totals{first, second, part(2, 3, 4, 4)}, "8 of 7 keys"},
-		{"one that judged too few", list, []plan.Totals{first, {From: 1, To: 2, Keys: plan.BlockKeys, Candidates: 5}, third}, "0 are equal and 5 are not"},
+		{"one that judged too few", list, []plan.Totals{first, {From: 1, To: 2, Keys: plan.BlockKeys, Candidates: 5}, third}, "0 are equal and 5 differ"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

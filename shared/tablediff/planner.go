@@ -19,34 +19,38 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// Ways to digest rows, as the plan and the request name them.
+// Ways to digest rows, as plan and request name them.
 const (
 	ChecksumHash   = "hash"
 	ChecksumSHA256 = api.ChecksumSHA256
 )
 
 const (
-	// exactRows: boundaries of tables, or filtered parts of tables, up to this size are read exactly.
+	// exactRows: the boundaries of tables, or filtered parts of tables, up to this size
+	// are exact.
 	exactRows = 50_000
-	// correlated: from here on ranges of the key are read through its index without jumping about.
+	// correlated: with at least this correlation, key ranges are read through the index
+	// without jumping between pages.
 	correlated = 0.8
-	// scatteredPages: smaller tables are read through the index however their rows lie: they fit in memory.
+	// scatteredPages: tables up to this size are read through the index even if their
+	// rows are scattered, since they fit in memory.
 	scatteredPages = 1_000
 )
 
-// Job is what a run is asked to do.
+// Job is one comparison to run.
 type Job struct {
 	TaskID      string
 	SubmittedAt time.Time
 	StartedAt   time.Time // of the first run
 	Request     api.TableDiffRequest
-	// Nodes are those to compare, in cluster order; Database is the one the request means.
+	// Nodes are the nodes to compare, in cluster order. Database is the database that the
+	// request means.
 	Nodes    []string
 	Database string
-	// Workers is how many units may be under way at once.
+	// Workers is the maximum number of units that are done at once.
 	Workers int
-	// Rerun: only the rows of this document are compared, on those of Nodes that it is about; Request says nothing of
-	// what they are then. nil: the whole table is.
+	// Rerun: compare only the rows of this document, on those of Nodes that it names.
+	// Request has no options for that. nil: compare the whole table.
 	Rerun *Rerun
 }
 
@@ -56,14 +60,14 @@ type planner struct {
 	nodes        []plan.Node
 	descriptions []*table.Description
 	common       *reconcile.Common
-	// key is what the document of a rerun or the plan of this run has matched rows by;
-	// empty if that is yet to be chosen.
+	// key is the key by which the document of a rerun, or the plan of this run, has
+	// matched rows. It is empty if the key is still to be chosen.
 	key       []string
 	plan      *plan.Plan
-	estimates []int64 // rows that the filter selects, per node
+	estimates []int64 // per node: the rows that the filter selects
 }
 
-// makePlan asks every node about the table and divides the key space.
+// makePlan reads the table's description on every node and divides the key space.
 func makePlan(ctx context.Context, opener plan.Opener, job Job, now time.Time) (*planner, error) {
 	nodes, err := opener.Open(ctx, job.Request.ClusterName, job.Database, job.Nodes)
 	if err != nil {
@@ -78,7 +82,7 @@ func makePlan(ctx context.Context, opener plan.Opener, job Job, now time.Time) (
 	return p, nil
 }
 
-// newPlan is what is known before any node was asked.
+// newPlan returns what is known before any node was contacted.
 func newPlan(job Job, now time.Time) *plan.Plan {
 	req := job.Request
 	return &plan.Plan{
@@ -90,7 +94,7 @@ func newPlan(job Job, now time.Time) *plan.Plan {
 	}
 }
 
-// readFacts comes first: what changes from here on is noticed at the end.
+// readFacts must come first: checkFacts detects what changes from here on.
 func (p *planner) readFacts(ctx context.Context) (err error) {
 	p.plan.Facts, err = readFacts(ctx, p.nodes, p.plan.Schema, p.plan.Table)
 	return err
@@ -102,7 +106,8 @@ func readFacts(ctx context.Context, nodes []plan.Node, schema, name string) ([]t
 	})
 }
 
-// describe reads the catalogues, finds what the nodes have in common and writes the sources.
+// describe reads the catalogs, finds what the nodes have in common and writes the
+// sources.
 func (p *planner) describe(ctx context.Context) error {
 	var err error
 	p.descriptions, err = fanout.Map(ctx, len(p.nodes), p.nodes, func(ctx context.Context, n plan.Node) (*table.Description, error) {
@@ -126,7 +131,7 @@ func (p *planner) describe(ctx context.Context) error {
 	p.plan.ByText = p.common.Unordered || slices.Contains(p.common.ByText, true)
 	p.plan.Warnings = append(p.plan.Warnings, p.common.Warnings...)
 	if p.common.Unordered && p.plan.Strategy != plan.Keys {
-		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("the nodes' indexes do not have the columns of the key (%s) in one order: rows are compared page by page", strings.Join(p.plan.Key, ", ")))
+		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("the nodes' indexes have the columns of the key (%s) in different orders: rows are compared page by page", strings.Join(p.plan.Key, ", ")))
 	}
 	p.writeSources()
 	for i, d := range p.descriptions {
@@ -137,12 +142,12 @@ func (p *planner) describe(ctx context.Context) error {
 	return nil
 }
 
-// writeSources says how each node's table is read.
+// writeSources writes how each node's table is read.
 func (p *planner) writeSources() {
 	reading := reconcile.Reading{
 		Schema: p.plan.Schema, Table: p.plan.Table, Filter: p.plan.Filter, SHA256: p.plan.Checksum == ChecksumSHA256, Seeds: p.plan.Seeds,
 	}
-	if p.plan.Strategy == plan.Keys { // the filter has chosen the keys already
+	if p.plan.Strategy == plan.Keys { // the filter was applied when the document was made
 		reading.Filter = ""
 	}
 	p.plan.Sources = nil
@@ -153,7 +158,8 @@ func (p *planner) writeSources() {
 	}
 }
 
-// chooseChecksum: only where all nodes digest the same constants alike can the fast digest be compared.
+// chooseChecksum chooses the fast digest only if all nodes digest the same constants
+// alike.
 func (p *planner) chooseChecksum() {
 	p.plan.Checksum = ChecksumHash
 	if p.job.Request.Checksum == api.ChecksumSHA256 {
@@ -180,7 +186,7 @@ func drawSeeds() rowdigest.Seeds {
 
 func versionText(num int) string { return fmt.Sprintf("%d.%d", num/10000, num%10000) }
 
-// checkFilter lets every node's parser judge the filter.
+// checkFilter lets every node validate the filter.
 func (p *planner) checkFilter(ctx context.Context) error {
 	for _, d := range p.descriptions {
 		p.estimates = append(p.estimates, d.RowEstimate)
@@ -202,8 +208,8 @@ func (p *planner) checkFilter(ctx context.Context) error {
 	return err
 }
 
-// checkLeaves finds out whether partitions can be read by themselves, under the table's bare name: not if the filter
-// names the table with its schema.
+// checkPartitions finds out whether partitions can be read one by one under the table's
+// bare name. They cannot if the filter names the table with its schema.
 func (p *planner) checkPartitions(ctx context.Context, node int) error {
 	source, d := p.plan.Sources[node], p.descriptions[node]
 	if d.Kind != "p" || len(source.Leaves) == 0 {
@@ -227,7 +233,7 @@ func (p *planner) divide(ctx context.Context) error {
 	}
 	most := plan.RowEstimate
 	exact := most <= exactRows
-	if !exact || plan.ByText { // boundaries are of all rows, filtered or not
+	if !exact || plan.ByText { // boundaries are of all rows, whether the filter selects them or not
 		for _, d := range p.descriptions {
 			most = max(most, d.RowEstimate)
 		}
@@ -255,7 +261,8 @@ func (p *planner) divide(ctx context.Context) error {
 	return nil
 }
 
-// sample reads keys of every node: exactly spaced ones of a small table, else those of evenly spaced pages.
+// sample reads keys of every node: exactly spaced ones in a small table, otherwise those
+// of evenly spaced pages.
 func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, error) {
 	return fanout.Map(ctx, len(p.nodes), fanout.Indexes(len(p.nodes)), func(ctx context.Context, i int) ([]table.Sampled, error) {
 		source := p.plan.Sources[i]
@@ -274,7 +281,7 @@ func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, er
 	})
 }
 
-// weights says how many rows a sample of each node stands for.
+// weights returns how many rows a sample of each node stands for.
 func (p *planner) weights(sampled [][]table.Sampled, exact bool) []float64 {
 	weights := make([]float64, len(sampled))
 	for i := range sampled {
@@ -286,7 +293,8 @@ func (p *planner) weights(sampled [][]table.Sampled, exact bool) []float64 {
 	return weights
 }
 
-// rank has the first node sort the samples of all nodes: only a server knows the key's order.
+// rank lets the first node sort the samples of all nodes, since only a server knows the
+// order of keys.
 func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockplan.Sample, []table.Key, error) {
 	var samples []blockplan.Sample
 	var keys []table.Key
@@ -312,7 +320,7 @@ func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockp
 	return samples, keys, nil
 }
 
-// chooseStrategy: ranges of the key through its index where rows lie in key order, else page by page.
+// chooseStrategy chooses key ranges if rows are in key order, otherwise pages.
 func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 	p.plan.Strategy = plan.KeyRanges
 	scattered := blockplan.Correlation(samples) < correlated && p.mostPages() > scatteredPages && p.pagesReadable()
@@ -321,7 +329,7 @@ func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 	}
 	p.plan.Strategy = plan.Pages
 	for i := range p.plan.Sources {
-		if !p.pagesReadable() { // read the whole of it through the parent
+		if !p.pagesReadable() { // read the whole table through the parent
 			p.plan.Sources[i].Leaves = []table.Leaf{{Relation: p.plan.Sources[i].Relation}}
 		}
 	}
@@ -346,7 +354,7 @@ func (p *planner) divideScans() {
 	p.plan.Scans = blockplan.DividePages(pages, units, p.plan.Grid)
 }
 
-// pagesReadable says whether every node's pages can be read by themselves.
+// pagesReadable reports whether the pages of every partition can be read on every node.
 func (p *planner) pagesReadable() bool {
 	return !slices.ContainsFunc(p.descriptions, func(d *table.Description) bool {
 		return d.LeavesHidden

@@ -58,7 +58,7 @@ func (p *progress) mismatched(rows int64) {
 	p.change(func(s *task.Progress) { s.MismatchedRows += rows })
 }
 
-// counter tells how many of the units of a phase are done.
+// counter counts the finished units of a phase.
 type counter struct {
 	mu       sync.Mutex
 	finished int
@@ -73,10 +73,11 @@ func (c *counter) add(t plan.Totals) {
 	c.done(t, c.finished, c.total)
 }
 
-// timings is how long the phases of a run took, in seconds. A phase that an earlier run did counts as short.
+// timings are the durations of a run's phases in seconds. A phase that an earlier run did
+// counts as short.
 type timings map[string]float64
 
-// measure starts the clock of a phase; the function it gives stops it.
+// measure starts the clock of a phase and returns the function that stops it.
 func (t *timings) measure(phase string) func() {
 	start := time.Now()
 	return func() {

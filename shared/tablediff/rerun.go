@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	// unitBlocks is how many blocks a unit has at most.
+	// unitBlocks is the maximum number of blocks in a unit.
 	unitBlocks = plan.MaxAwaitedKeys / plan.BlockKeys
-	// unitsPerWorker: more of them make the work end evenly, fewer make it less.
+	// unitsPerWorker: with more units the workers finish at more equal times, with fewer
+	// there is less overhead.
 	unitsPerWorker = 4
 )
 
@@ -28,7 +29,8 @@ type Rerun struct {
 	Behavior string // api.BehaviorMultiprocessing or api.BehaviorHostDB
 }
 
-// planRerun is makePlan for a rerun: nodes, ignored columns and filter are the document's. The filter is only handed on.
+// planRerun is makePlan for a rerun. Nodes, ignored columns and filter are those of the
+// document; the filter is only copied.
 func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, job Job, now time.Time) (*plan.Plan, error) {
 	p := &planner{job: job, plan: newPlan(job, now)}
 	p.plan.Strategy, p.plan.Document, p.plan.Behavior = plan.Keys, &job.Rerun.Document, job.Rerun.Behavior
@@ -58,12 +60,12 @@ func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, job
 	return p.plan, nil
 }
 
-// blocksPerUnit divides about so many keys among the units of the workers.
+// blocksPerUnit divides about this many keys among the units of the workers.
 func blocksPerUnit(keys int64, workers int) int {
 	return int(min(max(1, keys/(plan.BlockKeys*unitsPerWorker*int64(workers))), unitBlocks))
 }
 
-// readHead takes out of the document what is compared, and where.
+// readDocument takes the nodes, filter and ignored columns from the document.
 func (p *planner) readDocument(ctx context.Context, store archive.Store) (difffile.Summary, error) {
 	d, err := diffarchive.Open(ctx, store, p.job.Rerun.Document)
 	if err != nil {
@@ -86,7 +88,7 @@ func (p *planner) readDocument(ctx context.Context, store archive.Store) (difffi
 	})
 	p.plan.Filter, p.plan.Ignored = summary.TableFilter, summary.IgnoreColumns
 	if summary.DiffRowLimitReached {
-		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s does not name all rows that differed: those left out were not compared again", p.job.Rerun.Document.Key))
+		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s does not contain all rows that differed; the others were not compared again", p.job.Rerun.Document.Key))
 	}
 	return summary, nil
 }

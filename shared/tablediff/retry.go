@@ -11,13 +11,13 @@ import (
 const (
 	// retryWait is the first wait between two attempts. It doubles.
 	retryWait = 500 * time.Millisecond
-	// planPatience is short: before anything is done somebody may still be looking.
+	// planningWaits is short, because a user may still be waiting for the first answer.
 	planningWaits = 2 * time.Second
 )
 
-// patience says how long trouble is given time to pass.
+// retryPolicy bounds the attempts at something that fails.
 type retryPolicy struct {
-	waits   time.Duration // all together
+	waits   time.Duration // the total of all waits
 	mayPass func(error) bool
 }
 
@@ -25,21 +25,22 @@ func (r *run) unitPolicy() retryPolicy {
 	return retryPolicy{waits: r.Patience, mayPass: fault.Retryable}
 }
 
-// duringPlanning a node that does not even refuse a connection is not asked twice.
+// planningPolicy is the policy before anything is stored. A node that does not even
+// refuse a connection is not tried a second time.
 func planningPolicy() retryPolicy {
 	return retryPolicy{waits: planningWaits, mayPass: func(err error) bool {
 		return fault.Retryable(err) && !errors.Is(err, context.DeadlineExceeded)
 	}}
 }
 
-// persist does something again and again until it succeeds or patience ends.
+// retry calls do until it succeeds or the policy is exhausted.
 func (r *run) retry(ctx context.Context, p retryPolicy, what string, do func() error) error {
 	for wait, left := retryWait, p.waits; ; wait, left = 2*wait, left-wait {
 		err := do()
 		if err == nil || ctx.Err() != nil || wait > left || !p.mayPass(err) {
 			return err
 		}
-		r.Log.WarnContext(ctx, what+" failed and is tried again", "task_id", r.job.TaskID, "after", wait, "error", err)
+		r.Log.WarnContext(ctx, what+" failed; trying again", "task_id", r.job.TaskID, "after", wait, "error", err)
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}

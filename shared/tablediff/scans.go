@@ -11,8 +11,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// combineScans adds up what all scan units found: the sum of every leaf or bucket on every node. Each of their rows is
-// given to kept too.
+// combineScans adds up what all scan units found: the sum of every chunk or bucket on
+// every node. It also passes each row of their parts to kept.
 func combineScans(ctx context.Context, store archive.Store, nodes, groups int, units []plan.Unit, kept func(plan.Unit, plan.PageSums) error) ([][]table.Sum, error) {
 	sums := plan.NewSums(nodes, groups)
 	for _, u := range units {
@@ -29,7 +29,8 @@ func combineScans(ctx context.Context, store archive.Store, nodes, groups int, u
 	return sums, nil
 }
 
-// eachScan gives the rows of a scan part, one of each node in the plan's order.
+// eachScan reads the rows of a scan part, one for each node in the plan's order, and
+// passes them to take.
 func eachScan(ctx context.Context, store archive.Store, u plan.Unit, nodes int, take func(plan.PageSums) error) error {
 	reader, err := part.Open(ctx, store, u.PartKey(), u.PartHeader())
 	if err != nil {
@@ -62,8 +63,9 @@ func eachScan(ctx context.Context, store archive.Store, u plan.Unit, nodes int, 
 	return nil
 }
 
-// narrowingUnits makes compare units of the leaves whose combined sums differ. They cover all leaves, in blocks, and
-// each lists at most about listed rows. The equal leaves are counted here: no unit will look at them again.
+// narrowingUnits makes compare units of the chunks whose combined sums differ. The units
+// cover all chunks, in whole blocks, and each lists at most about listed rows. Equal
+// chunks are counted here, since no unit reads them again.
 func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int64) (units []plan.Unit, equal plan.Totals) {
 	equal.RowsPerNode = make([]int64, len(p.Nodes))
 	u := plan.Unit{TaskID: p.TaskID, PlanHash: p.Hash(), Phase: plan.PhaseCompare}
@@ -82,7 +84,7 @@ func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int6
 			continue
 		}
 		rows += most
-		u.Buckets = buckets // not before: buckets without leaves are listed over the whole table
+		u.Buckets = buckets // only here: a unit with buckets but no chunks lists the whole table
 		u.Chunks = append(u.Chunks, chunk)
 		u.Rows = append(u.Rows, most)
 	}
@@ -90,7 +92,8 @@ func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int6
 	return append(units, u), equal
 }
 
-// across gives how many rows of a group the node has that has the most, and whether it is the same on all nodes.
+// compareGroup returns the number of rows of a group on the node that has the most, and
+// whether the group is the same on all nodes.
 func compareGroup(sums [][]table.Sum, group int) (most int64, same bool) {
 	same = true
 	for node := range sums {

@@ -6,7 +6,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// bind checks that the nodes are different databases, and has the rest of the task expect these servers.
+// bindServers verifies that the nodes are different databases, and binds the rest of the
+// task to these servers.
 func (p *planner) bindServers() error {
 	if err := table.CheckServers(p.descriptions); err != nil {
 		return err
@@ -15,7 +16,7 @@ func (p *planner) bindServers() error {
 	for i, d := range p.descriptions {
 		if i < len(p.plan.Facts) {
 			if facts := p.plan.Facts[i].Server; facts.Database != "" && !facts.Accepts(d.Server) {
-				return fault.New(fault.Conflict, "node %q (%s): its address leads to more than one server, found were the %s and the %s", d.Node, d.Address, facts, d.Server)
+				return fault.New(fault.Conflict, "node %q (%s): its address leads to more than one server: the %s and the %s", d.Node, d.Address, facts, d.Server)
 			}
 		}
 		p.plan.Servers = append(p.plan.Servers, d.Server)

@@ -10,22 +10,23 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// checkUnaltered makes sure that the tables are still those that the plan was made for. Its ranges and expressions mean
-// something else under another collation or type of the key, and its pages are not the whole of a table that got
-// another partition: rows may then have fallen into no unit at all, and nobody would notice.
+// checkUnaltered verifies that the tables are still those that the plan was made for.
+// Under another collation or type of the key, the plan's ranges and expressions have
+// another meaning, and its pages are not the whole of a table that got another partition.
+// Then some rows might have belonged to no unit at all, without any error.
 func (r *run) checkUnaltered(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseMerge)()
-	return r.retry(ctx, r.unitPolicy(), "check of the catalogues", func() error {
+	return r.retry(ctx, r.unitPolicy(), "check of the catalogs", func() error {
 		now, err := r.describeAgain(ctx)
 		if fault.CodeOf(err) == fault.Invalid {
-			return fault.Wrap(err, fault.Conflict, "the table was altered while it was compared, start the comparison again: %s", fault.PublicMessage(err))
+			return fault.Wrap(err, fault.Conflict, "the table was altered during the comparison: %s; start the comparison again", fault.PublicMessage(err))
 		}
 		if err != nil {
 			return err
 		}
 		for i, source := range now.Sources {
 			if !sameReading(r.plan.Sources[i], source, r.plan.Strategy) {
-				return fault.New(fault.Conflict, "node %q: the table was altered while it was compared, start the comparison again", source.Node)
+				return fault.New(fault.Conflict, "node %q: the table was altered during the comparison; start the comparison again", source.Node)
 			}
 		}
 		return nil
@@ -45,24 +46,26 @@ func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 	return p.plan, p.describe(ctx)
 }
 
-// sameReading says whether a table is read as it was planned. Which relations hold its rows matters only where they were
-// read by themselves; that none of them was rewritten, every unit has seen to. Where only ages were read so, the facts tell.
+// sameReading reports whether a table is still read as planned. Which relations hold its
+// rows matters only if their pages were read one by one; every unit has verified that
+// none of them was rewritten. If only ages were read in this way, checkFacts detects a
+// change.
 func sameReading(planned, now table.Source, strategy string) bool {
 	byLeaf := strategy == plan.Pages && len(planned.Leaves) > 0 && planned.Leaves[0].Relation != planned.Relation
 	if byLeaf && !slices.EqualFunc(planned.Leaves, now.Leaves, func(a, b table.Leaf) bool { return a.Relation == b.Relation }) {
 		return false
 	}
-	if !planned.Files.IsZero() && planned.Files.OID != now.Files.OID { // another table has the name
+	if !planned.Files.IsZero() && planned.Files.OID != now.Files.OID { // the name belongs to another table now
 		return false
 	}
 	planned.Leaves, now.Leaves = nil, nil
 	planned.Files, now.Files = table.Files{}, table.Files{}
-	planned.Lockable, now.Lockable = false, false // plans of earlier versions lack these two
+	planned.Lockable, now.Lockable = false, false // plans of earlier versions lack this pair and the next
 	planned.Foreign, now.Foreign = false, false
-	if planned.KeyIndex != "" && now.KeyIndex != "" { // another index on the key's columns serves as well
+	if planned.KeyIndex != "" && now.KeyIndex != "" { // any index on the key's columns will do
 		now.KeyIndex = planned.KeyIndex
 	}
-	if planned.KeyIndex == "" { // and so these
+	if planned.KeyIndex == "" { // plans of earlier versions lack these too
 		now.KeyIndex, now.Unversioned = "", false
 	}
 	return reflect.DeepEqual(planned, now)

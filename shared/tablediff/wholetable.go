@@ -8,16 +8,19 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// A table that nobody seems to have written to is asked for the ages of all its rows in physical order, which costs half of
-// asking for each block's through the key's index. The server's statistics only choose the way: what they say comes late and
-// may be wrong.
+// If a table seems not to have been written since the baseline, the ages of all its rows
+// are read in physical order. That costs half as much as reading the ages of each block
+// through the key's index. The server's statistics of writes only choose between these
+// two ways, since they are delayed and may be wrong.
 //
-// It proves something only if all pages of a node were read in one snapshot. A row that came since the baseline, and was moved to
-// other pages by an update while these were read in turn, could be passed over otherwise; ranges of the key cannot be left so.
-// So functions, whose units have snapshots of their own, do not ask.
+// The result proves something only if all pages of a node were read in one snapshot.
+// Otherwise a row that was inserted after the baseline could be missed: an update may
+// move it from pages that are read later to pages that were read before. A row cannot
+// leave a key range in this way. Functions, whose units have separate snapshots,
+// therefore never take this way.
 
-// wholly gives what a plan's baseline knows of the whole table; nil if some block was not equal, or something seems to have been
-// written since.
+// wholeTable returns what a plan's baseline knows about the whole table. It returns nil
+// if some block was not equal, or if rows seem to have been written since.
 func (p *planner) wholeTable(b *Baseline) *plan.WholeTable {
 	of := p.plan
 	if len(of.Known.Blocks) != of.Layout.Blocks() || !p.pagesReadable() || len(b.Writes) != len(of.Nodes) {
@@ -43,8 +46,8 @@ func (p *planner) wholeTable(b *Baseline) *plan.WholeTable {
 	return whole
 }
 
-// proveWhole asks for the ages of all rows. Where every node has as many as at the baseline and none that came since, there is
-// nothing to compare.
+// findUnchangedTable reads the ages of all rows. If every node has as many rows as at the
+// baseline and none is newer, there is nothing to compare.
 func (r *run) findUnchangedTable(ctx context.Context) error {
 	units, err := r.scanUnits(ctx, plan.PhaseAges, nil)
 	if err != nil || r.multipleSnapshots {
@@ -55,7 +58,7 @@ func (r *run) findUnchangedTable(ctx context.Context) error {
 	for _, u := range units {
 		err := eachScan(ctx, r.Store, u, len(r.plan.Nodes), func(row plan.PageSums) error {
 			if spans := r.plan.Scans[u.Index][row.Node]; len(spans) != len(row.Ages) {
-				return fmt.Errorf("the ages of %d of %d ranges of pages of node %d", len(row.Ages), len(spans), row.Node)
+				return fmt.Errorf("the ages of %d of %d page ranges of node %d", len(row.Ages), len(spans), row.Node)
 			}
 			for _, f := range row.Ages {
 				none = none && f.NoneSince(known.Horizons[row.Node])
@@ -77,7 +80,8 @@ func (r *run) findUnchangedTable(ctx context.Context) error {
 	return nil
 }
 
-// provenWhole is what compare units would have found, each proving all of its blocks in these snapshots.
+// unchangedTotals returns the totals of compare units that would have found all blocks
+// unchanged in these snapshots.
 func (r *run) unchangedTotals(horizons []int64) *plan.Totals {
 	t := &plan.Totals{
 		To: r.plan.Layout.Chunks(), Range: r.plan.KeyRange(0, r.plan.Layout.Chunks()),

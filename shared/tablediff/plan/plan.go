@@ -141,7 +141,7 @@ func (p *Plan) PairName(of Pair) string { return p.Nodes[of.A] + "/" + p.Nodes[o
 func Store(ctx context.Context, store archive.Store, p *Plan) (*Plan, error) {
 	body, err := json.Marshal(p)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Internal, "the plan cannot be written")
+		return nil, fault.Wrap(err, fault.Internal, "cannot encode the plan")
 	}
 	_, err = store.PutIfAbsent(ctx, archive.PlanKey(p.TaskID), "application/json", body)
 	if errors.Is(err, archive.ErrPrecondition) {
@@ -163,7 +163,7 @@ func Load(ctx context.Context, store archive.Store, taskID string) (*Plan, error
 	defer object.Body.Close()
 	body, err := io.ReadAll(object.Body)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "the plan of task %s cannot be read", taskID)
+		return nil, fault.Wrap(err, fault.Unavailable, "cannot read the plan of task %s", taskID)
 	}
 	return Parse(body, taskID)
 }
@@ -175,7 +175,7 @@ func Parse(body []byte, taskID string) (*Plan, error) {
 		return nil, fault.Wrap(err, fault.Internal, "the plan of task %s is damaged", taskID)
 	}
 	if p.Format != Format || p.TaskID != taskID {
-		return nil, fault.New(fault.Internal, "the plan of task %s has format %q: this version reads %q", taskID, p.Format, Format)
+		return nil, fault.New(fault.Internal, "the plan of task %s has format %q; this version reads %q", taskID, p.Format, Format)
 	}
 	p.hash = hashOf(body)
 	return &p, nil

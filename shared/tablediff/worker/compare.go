@@ -204,7 +204,7 @@ func fitting(differing []differingChunk, limit int64) (n int, rows int64) {
 // in the same snapshots.
 func (r *unitRun) split(ctx context.Context, txs []plan.Tx, c differingChunk, splits int) error {
 	if splits == 0 {
-		return fault.New(fault.Internal, "a block of %d rows cannot be split any further", c.maxRows)
+		return fault.New(fault.Internal, "a block of %d rows cannot be split further", c.maxRows)
 	}
 	cuts := make([][]table.Key, len(txs))
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -216,7 +216,7 @@ func (r *unitRun) split(ctx context.Context, txs []plan.Tx, c differingChunk, sp
 	}
 	most := slices.MaxFunc(cuts, func(a, b []table.Key) int { return len(a) - len(b) })
 	if len(most) == 0 {
-		return fault.New(fault.Internal, "a block of %d rows has no row to split it at", c.maxRows)
+		return fault.New(fault.Internal, "a block of %d rows has no row at which to split it", c.maxRows)
 	}
 	pieces := make([]keyChunk, 0, len(most)+1)
 	lo := c.Lo
@@ -296,7 +296,7 @@ func (r *unitRun) checkListed(d differingChunk, lists [][]table.Listed) error {
 			sum = sum.Add(table.Sum{Rows: 1, Digest: row.Digest})
 		}
 		if sum != want {
-			return fault.New(fault.Invalid, "node %q listed %d rows of %s, which it had digested as %d other rows: an index of the table is damaged (REINDEX), or table_filter gives another answer each time",
+			return fault.New(fault.Invalid, "node %q listed %d rows of %s but had digested %d rows: an index of the table is damaged (run REINDEX), or table_filter selects different rows each time",
 				r.plan.Nodes[node], sum.Rows, plan.DescribeRange(d.Range), want.Rows)
 		}
 	}
@@ -309,7 +309,7 @@ func (r *unitRun) describeDuplicate(err error) error {
 	if !errors.As(err, &twice) {
 		return err
 	}
-	return fault.Wrap(err, fault.Invalid, "node %q has two rows with the key %s, so its unique index is damaged: rows cannot be told apart (REINDEX names the duplicates)",
+	return fault.Wrap(err, fault.Invalid, "node %q has two rows with the key %s, so its unique index is damaged and rows cannot be identified; REINDEX reports the duplicates",
 		r.plan.Nodes[twice.node], twice.key)
 }
 

@@ -26,7 +26,7 @@ const (
 func (r *unitRun) confirm(ctx context.Context) error {
 	encoder, err := difffile.NewEncoder(r.plan.Columns)
 	if err != nil {
-		return fault.Wrap(err, fault.Internal, "rows of this table cannot be written")
+		return fault.Wrap(err, fault.Internal, "cannot encode rows of this table")
 	}
 	nodes, pairs := len(r.nodes), r.plan.Pairs()
 	c := &confirmation{

@@ -127,7 +127,7 @@ func (r *unitRun) matchPositions(chunk *chunkPrints) error {
 	places := chunk.differingPositions()
 	keys, err := chunk.prints[0].KeysAt(places)
 	if err != nil {
-		return fault.Wrap(err, fault.Internal, "node %q: keys of %s cannot be read", r.plan.Nodes[0], plan.DescribeRange(chunk.Range))
+		return fault.Wrap(err, fault.Internal, "node %q: cannot read the keys of %s", r.plan.Nodes[0], plan.DescribeRange(chunk.Range))
 	}
 	found := make([]plan.Candidate, len(places))
 	for i, place := range places {

@@ -59,7 +59,7 @@ type changedError struct {
 	at int64 // the first candidate that was not reported
 }
 
-func (changedError) Error() string { return "candidates have to be looked at by themselves" }
+func (changedError) Error() string { return "a candidate has changed" }
 
 // reportWhileUnchanged reports candidates as long as each is as the first pass read it,
 // or equal, and most differ. Then one read is enough, and reading digests first would be
@@ -211,7 +211,7 @@ func (c *confirmation) writeFinding(f plan.Finding, key table.Key, rows []table.
 		c.encoded[node], err = c.encoder.Append(c.encoded[node][:0], difffile.Row(text))
 		f.Rows[node] = c.encoded[node]
 		if err != nil {
-			return fault.Wrap(err, fault.Internal, "the row with key %s on node %q cannot be written: %v", key, c.run.plan.Nodes[node], err)
+			return fault.Wrap(err, fault.Internal, "cannot encode the row with key %s on node %q: %v", key, c.run.plan.Nodes[node], err)
 		}
 	}
 	c.run.line = f.AppendLine(c.run.line[:0])

@@ -82,7 +82,7 @@ func (r *unitRun) digestRanges(ctx context.Context, txs []plan.Tx, keys []table.
 		from := i * rangeKeys
 		ok, err := fillFromRange(nthOf(prints, i), keys[from:from+rangeKeys], from, found)
 		if err != nil {
-			return nil, fault.Wrap(err, fault.Internal, "node %q: keys of %s cannot be read", r.plan.Nodes[0], plan.DescribeRange(ranges[i]))
+			return nil, fault.Wrap(err, fault.Internal, "node %q: cannot read the keys of %s", r.plan.Nodes[0], plan.DescribeRange(ranges[i]))
 		}
 		if !ok {
 			left = appendNumbers(left, from, from+rangeKeys)

@@ -158,7 +158,7 @@ func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*en
 		return nil, err
 	}
 	if len(ranks) != len(keys) {
-		return nil, fault.New(fault.Internal, "%d of %d keys were sorted", len(ranks), len(keys))
+		return nil, fault.New(fault.Internal, "the server ranked %d of %d keys", len(ranks), len(keys))
 	}
 	order := make([]int, len(entries))
 	for i := range order {

@@ -144,7 +144,7 @@ func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit
 // narrowGrown narrows chunks that hold more rows than expected and than the limit allows.
 func (r *unitRun) narrowGrown(ctx context.Context, group []differingChunk, limit int64) error {
 	if r.plan.ByText { // no index can cut the range
-		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows while they were compared", limit)
+		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows during the comparison", limit)
 	}
 	chunks := make([]keyChunk, len(group))
 	for i, d := range group {

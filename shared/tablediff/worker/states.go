@@ -2,8 +2,8 @@ package worker
 
 import "ace/shared/bitmap"
 
-// candidateState is how far the confirmation of a candidate has come. The package comment
-// has a diagram.
+// candidateState is the progress of a candidate's confirmation. The package comment has a
+// diagram.
 type candidateState int
 
 const (
@@ -42,7 +42,7 @@ func (s *candidateStates) of(at int64) candidateState {
 // resolve ends the confirmation of a candidate that is equal on all nodes.
 func (s *candidateStates) resolve(at int64) { s.resolved.Add(at) }
 
-// settle records the digests of a candidate that has come to rest after it had changed.
+// settle records the digests of a candidate that has settled after it had changed.
 func (s *candidateStates) settle(at int64, digests []*int64) { s.settled[at] = digests }
 
 // giveUp ends the wait for a candidate that keeps changing.
