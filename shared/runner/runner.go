@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ace/shared/fault"
+	"ace/shared/retry"
 	"ace/shared/task"
 )
 
@@ -171,17 +172,11 @@ func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // finish stores the outcome, again and again while the store is out of reach and time is left.
 func (r *Runner) finish(ctx context.Context, held *task.Held, end task.Outcome) error {
-	for {
+	policy := retry.Policy{Backoff: retry.Backoff{First: finishWait, Max: finishWait}, Retryable: fault.Retryable}
+	return policy.Do(ctx, func() error {
 		_, err := held.Finish(ctx, end)
-		if err == nil || !fault.Retryable(err) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(finishWait):
-		}
-	}
+		return err
+	})
 }
 
 func logEnd(ctx context.Context, log *slog.Logger, rec task.Record, end task.Outcome) {

@@ -8,6 +8,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/part"
+	"ace/shared/retry"
 	"ace/shared/table"
 )
 
@@ -115,7 +116,7 @@ func takeFence(ctx context.Context, tx Tx, p *Plan, node string, wait time.Durat
 		if time.Now().After(deadline) {
 			return fault.New(fault.Unavailable, "node %q: another repair of this table has been at work there for %s", node, wait)
 		}
-		if err := sleep(ctx, fencePoll); err != nil {
+		if err := retry.Sleep(ctx, fencePoll); err != nil {
 			return err
 		}
 	}
@@ -270,14 +271,3 @@ func (a *attempt) conclude(ctx context.Context, o outcome) {
 }
 
 const concludeTimeout = 10 * time.Second
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}

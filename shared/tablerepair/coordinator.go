@@ -12,16 +12,21 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/fault"
+	"ace/shared/retry"
 	"ace/shared/task"
 )
 
 const (
-	// newAttempts is how many attempts one run makes for a target that fails for reasons that may pass.
-	newAttempts = 3
-	retryWait   = time.Second
+	// retryWait is the wait before the second try. It doubles.
+	retryWait = time.Second
 	// cancelWait is how long a cancelled run takes to find out how its attempts ended.
 	cancelWait = 15 * time.Second
 )
+
+// newAttempts bounds the attempts that one run makes for a target.
+func newAttempts(retryable func(error) bool) retry.Policy {
+	return retry.Policy{Backoff: retry.Backoff{First: retryWait}, Tries: 3, Retryable: retryable}
+}
 
 // Coordinator runs whole repairs: it plans, has targets repaired, and finds out how each ended.
 type Coordinator struct {
@@ -184,15 +189,14 @@ func (t *Target) problem() error {
 
 // dry has the decision made.
 func (r *run) dry(ctx context.Context, i int) (Totals, error) {
-	for attempt, wait := 1, retryWait; ; attempt, wait = attempt+1, 2*wait {
-		totals, err := r.invoker.Invoke(ctx, Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseDryRun, Target: i, Attempt: attempt, Lease: r.job.Lease})
-		if err == nil || ctx.Err() != nil || attempt == newAttempts || !fault.Retryable(err) {
-			return totals, err
-		}
-		if err := sleep(ctx, wait); err != nil {
-			return totals, err
-		}
-	}
+	unit := Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseDryRun, Target: i, Lease: r.job.Lease}
+	var totals Totals
+	err := newAttempts(fault.Retryable).Do(ctx, func() (err error) {
+		unit.Attempt++
+		totals, err = r.invoker.Invoke(ctx, unit)
+		return err
+	})
+	return totals, err
 }
 
 // repair goes on where an earlier run stopped: what was committed counts; what nobody knows of ends it; and only when all
@@ -215,17 +219,19 @@ func (r *run) repair(ctx context.Context, i int) (outcome, error) {
 	if err := r.replication[i].owes; err != nil {
 		return outcome{Outcome: RolledBack}, err
 	}
-	for attempt, wait := 1, retryWait; ; attempt, wait = attempt+1, 2*wait {
-		last++
-		o, err := r.attempt(ctx, s, i, last)
-		if o.Outcome != RolledBack || ctx.Err() != nil || attempt == newAttempts || !fault.Retryable(err) {
-			return o, err
-		}
-		r.log.WarnContext(ctx, "repair of a node failed and is tried again", "task_id", r.plan.TaskID, "node", s.target.Node, "attempt", last, "error", err)
-		if err := sleep(ctx, wait); err != nil {
-			return o, err
-		}
+
+	var o outcome
+	policy := newAttempts(func(err error) bool { return o.Outcome == RolledBack && fault.Retryable(err) })
+	policy.Notify = func(err error, wait time.Duration) {
+		r.log.WarnContext(ctx, "repair attempt failed and will be repeated", "task_id", r.plan.TaskID,
+			"node", s.target.Node, "attempt", last, "after", wait, "error", err)
 	}
+	err = policy.Do(ctx, func() (err error) {
+		last++
+		o, err = r.attempt(ctx, s, i, last)
+		return err
+	})
+	return o, err
 }
 
 // attempt has one attempt made. Whatever the answer says, what is stored or what the node says counts.

@@ -11,16 +11,19 @@ import (
 
 	"ace/shared/fanout"
 	"ace/shared/fault"
+	"ace/shared/retry"
 	"ace/shared/table"
 )
 
 const (
-	// lagWait is how long it is waited for replication to catch up. It is looked at again after firstLagPoll, and then after
-	// twice as long each time, up to lagPoll.
-	lagWait      = 60 * time.Second
-	firstLagPoll = 10 * time.Millisecond
-	lagPoll      = 500 * time.Millisecond
+	// lagWait bounds the wait for replication to catch up.
+	lagWait = 60 * time.Second
 )
+
+// lagPolls is how long to wait between two questions about the lag.
+func lagPolls() retry.Backoff {
+	return retry.Backoff{First: 10 * time.Millisecond, Max: 500 * time.Millisecond}
+}
 
 // checkReplication looks on every target whether replication from any node owes it something, or the source, and whether it brings what
 // is written there to others.
@@ -216,7 +219,7 @@ func (o owing) subscriptions(ctx context.Context) ([]table.Subscription, error) 
 // subscription makes sure that there is nothing to be applied by one, and says whether it is of the publisher.
 func (o owing) subscription(ctx context.Context, s table.Subscription) (ours bool, err error) {
 	deadline := time.Now().Add(lagWait)
-	for poll := firstLagPoll; ; poll = min(2*poll, lagPoll) {
+	for n := 1; ; n++ {
 		behind, ours, err := o.publisher.Behind(ctx, s.Slot, o.lsn)
 		var why string
 		switch {
@@ -234,7 +237,7 @@ func (o owing) subscription(ctx context.Context, s table.Subscription) (ours boo
 		if !o.wait || time.Now().After(deadline) {
 			return true, o.lagging(s, why)
 		}
-		if err := sleep(ctx, poll); err != nil {
+		if err := retry.Sleep(ctx, lagPolls().After(n)); err != nil {
 			return true, err
 		}
 		if s, err = o.again(ctx, s); err != nil {
@@ -323,7 +326,7 @@ func (a *attempt) publisher(name string) publisher {
 func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) error {
 	from := a.publisher(feed.Node)
 	least, deadline := int64(-1), time.Now().Add(returnWait)
-	for poll := firstLagPoll; ; poll = min(2*poll, lagPoll) {
+	for n := 1; ; n++ {
 		behind, found, err := from.behind(ctx, feed.Slot, position)
 		switch {
 		case err != nil:
@@ -342,7 +345,7 @@ func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) err
 		if least < 0 || behind < least {
 			least, deadline = behind, time.Now().Add(returnWait)
 		}
-		if err := sleep(ctx, poll); err != nil {
+		if err := retry.Sleep(ctx, lagPolls().After(n)); err != nil {
 			return err
 		}
 	}

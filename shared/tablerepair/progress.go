@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ace/shared/archive"
+	"ace/shared/retry"
 	"ace/shared/task"
 )
 
@@ -95,7 +96,7 @@ func (j *job) mark(ctx context.Context, m marks) {
 
 // watch reports the marks of all targets until the context ends.
 func (r *run) watch(ctx context.Context) {
-	for sleep(ctx, marksEvery) == nil {
+	for retry.Sleep(ctx, marksEvery) == nil {
 		var sum marks
 		for i := range r.plan.Targets {
 			var m marks

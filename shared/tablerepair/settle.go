@@ -8,6 +8,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/part"
+	"ace/shared/retry"
 	"ace/shared/table"
 )
 
@@ -42,15 +43,17 @@ func (s *settler) attempts(ctx context.Context) (found map[int]bool, last int, e
 // settleWait is not waited for again.
 func (s *settler) settled(ctx context.Context, attempt int) (outcome, error) {
 	began := time.Now()
-	for try, wait := 1, retryWait; ; try, wait = try+1, 2*wait {
-		o, err := s.settle(ctx, attempt)
-		if err == nil || try == settleTries || !fault.Retryable(err) || time.Since(began) > settleWait {
-			return o, err
-		}
-		if sleep(ctx, wait) != nil {
-			return o, err
-		}
+	policy := retry.Policy{
+		Backoff:   retry.Backoff{First: retryWait},
+		Tries:     settleTries,
+		Retryable: func(err error) bool { return fault.Retryable(err) && time.Since(began) <= settleWait },
 	}
+	var o outcome
+	err := policy.Do(ctx, func() (err error) {
+		o, err = s.settle(ctx, attempt)
+		return err
+	})
+	return o, err
 }
 
 // settle says how an attempt ended; the outcome is Unknown together with the error that says why. Whatever is certain

@@ -101,11 +101,13 @@ func (r *Registry) claim(ctx context.Context, key string, content any, submissio
 	if err != nil {
 		return fault.Wrap(err, fault.Invalid, "the task's parameters are not JSON")
 	}
-	for attempt := 1; ; attempt++ {
+	unknown := func(err error) bool { return !errors.Is(err, errTaken) }
+	return writes(unknown).Do(ctx, func() error {
 		_, err := r.store.PutIfAbsent(ctx, key, contentType, body)
 		if err == nil {
 			return nil
 		}
+
 		var stored mark
 		_, readErr := r.readJSON(ctx, key, &stored)
 		switch {
@@ -113,12 +115,10 @@ func (r *Registry) claim(ctx context.Context, key string, content any, submissio
 			return nil
 		case readErr == nil:
 			return errTaken
-		case pause(ctx, attempt):
-			continue
 		case errors.Is(readErr, archive.ErrNotFound):
 			return err
 		default:
 			return readErr
 		}
-	}
+	})
 }

@@ -43,13 +43,15 @@ func (l lock) key() string { return archive.LockKey(l.ClusterName, l.DBName, l.T
 // acquire gives a lock to the task that is being submitted; of several that try at once one gets it. A record is the
 // task that has it and was asked for the same. Conflict, naming the task, if that was asked for something else.
 func (r *Registry) acquire(ctx context.Context, l lock) (*Record, error) {
-	for attempt := 1; ; attempt++ {
-		holder, err := r.tryLock(ctx, l)
-		passing := errors.Is(err, archive.ErrPrecondition) || errors.Is(err, errSubmitting) || fault.Retryable(err)
-		if !passing || !pause(ctx, attempt) {
-			return holder, err
-		}
+	mayPass := func(err error) bool {
+		return errors.Is(err, archive.ErrPrecondition) || errors.Is(err, errSubmitting) || fault.Retryable(err)
 	}
+	var holder *Record
+	err := writes(mayPass).Do(ctx, func() (err error) {
+		holder, err = r.tryLock(ctx, l)
+		return err
+	})
+	return holder, err
 }
 
 // tryLock takes the lock if nobody has it. An earlier try whose answer was lost is recognised.

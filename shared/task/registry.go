@@ -10,6 +10,7 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/fault"
+	"ace/shared/retry"
 )
 
 // LeaseDuration is how long a lease holds after the last write of the record, by the store's clock.
@@ -17,10 +18,13 @@ const LeaseDuration = 30 * time.Second
 
 const (
 	contentType = "application/json"
-	// writeAttempts bounds how often a write whose answer was lost is looked up and repeated.
-	writeAttempts = 4
-	writePause    = 100 * time.Millisecond // before the second attempt; doubles with every further one
 )
+
+// writes repeats a write whose outcome is unknown, such as one whose answer was lost, as long as
+// retryable accepts the error.
+func writes(retryable func(error) bool) retry.Policy {
+	return retry.Policy{Backoff: retry.Backoff{First: 100 * time.Millisecond}, Tries: 4, Retryable: retryable}
+}
 
 // Registry keeps the task records in a store. It holds no state of its own and may be used concurrently.
 type Registry struct {
@@ -103,36 +107,32 @@ func (r *Registry) swap(ctx context.Context, cur version, next Record) (version,
 	if err != nil {
 		return version{}, err
 	}
-	for attempt := 1; ; attempt++ {
+
+	var result version
+	unknown := false
+	err = writes(func(error) bool { return unknown }).Do(ctx, func() error {
+		unknown = false
 		info, err := r.store.PutIfMatch(ctx, archive.TaskKey(next.TaskID), contentType, body, cur.info.ETag)
 		if err == nil {
-			return version{Record: next, info: info}, nil
+			result = version{Record: next, info: info}
+			return nil
 		}
+
 		stored, readErr := r.read(ctx, next.TaskID)
 		switch {
 		case fault.CodeOf(readErr) == fault.NotFound:
-			return version{}, readErr
+			return readErr
 		case readErr == nil && stored.Revision == next.Revision:
-			return stored, nil
+			result = stored
+			return nil
 		case readErr == nil && stored.Revision != cur.Revision:
-			return stored, archive.ErrPrecondition
-		case !pause(ctx, attempt):
-			return version{}, cmp.Or(readErr, err) // not knowing is worse than knowing that it failed
+			result = stored
+			return archive.ErrPrecondition
 		}
-	}
-}
-
-// pause waits before the next attempt. It says false when there is none: too many were made, or ctx has ended.
-func pause(ctx context.Context, attempt int) bool {
-	if attempt >= writeAttempts {
-		return false
-	}
-	select {
-	case <-time.After(writePause << (attempt - 1)):
-		return true
-	case <-ctx.Done():
-		return false
-	}
+		unknown = true
+		return cmp.Or(readErr, err) // an unknown outcome is worse than a known failure
+	})
+	return result, err
 }
 
 // unmark removes the open mark of a submission that became no task. If that fails the mark stays until an Acquire.

@@ -16,7 +16,7 @@ const (
 	codeConditionalConflict = "ConditionalRequestConflict" // AWS: a racing writer was faster
 	codeOperationAborted    = "OperationAborted"           // AWS: the same, older name
 	codeSlowDown            = "SlowDown"                   // turned away before it was looked at
-	codeDirectoryInTheWay   = "ExistingObjectIsDirectory"  // embedded gateway, see unwritten
+	codeDirectoryInTheWay   = "ExistingObjectIsDirectory"  // embedded gateway, see notApplied
 )
 
 // readError translates what went wrong with a read or a condition on a read.

@@ -12,7 +12,7 @@ import (
 
 // List implements archive.Store. A page that cannot be read is asked for again from the last key that was seen.
 func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {
-	err := retry(ctx, transient, func() error {
+	err := retryIf(transient).Do(ctx, func() error {
 		return s.listFrom(ctx, prefix, after, func(info archive.Info) bool {
 			after = info.Key
 			return fn(info)

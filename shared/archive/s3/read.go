@@ -83,7 +83,7 @@ func (s *Store) emptyRange(ctx context.Context, key, etag string) (archive.Objec
 
 func (s *Store) open(ctx context.Context, key string, opts minio.GetObjectOptions) (obj archive.Object, err error) {
 	ctx, now := withClock(ctx)
-	err = retry(ctx, transient, func() error {
+	err = retryIf(transient).Do(ctx, func() error {
 		body, info, header, err := s.core.GetObject(ctx, s.bucket, s.prefix+key, opts)
 		if err != nil {
 			return err
@@ -99,7 +99,7 @@ func (s *Store) open(ctx context.Context, key string, opts minio.GetObjectOption
 
 func (s *Store) stat(ctx context.Context, key string, opts minio.StatObjectOptions) (info archive.Info, err error) {
 	ctx, now := withClock(ctx)
-	err = retry(ctx, transient, func() error {
+	err = retryIf(transient).Do(ctx, func() error {
 		got, err := s.core.StatObject(ctx, s.bucket, s.prefix+key, opts)
 		info = described(key, got, *now)
 		return err

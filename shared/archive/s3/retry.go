@@ -1,42 +1,31 @@
 package s3
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/minio/minio-go/v7"
+
+	"ace/shared/retry"
 )
 
-const (
-	attempts  = 4
-	firstWait = 100 * time.Millisecond
-	maxWait   = time.Second
-)
+// tries is how many times a request is sent at most.
+const tries = 4
 
-// retry calls fn until it succeeds, fails for a reason that again does not accept, or has failed a few times. Waits
-// grow and are random, so that many workers do not come back at the same moment.
-func retry(ctx context.Context, again func(error) bool, fn func() error) error {
-	wait := firstWait
-	for n := 1; ; n++ {
-		err := fn()
-		if err == nil || n == attempts || ctx.Err() != nil || !again(err) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(wait/2 + rand.N(wait/2)):
-		}
-		wait = min(2*wait, maxWait)
+// retryIf repeats requests that fail with an error that retryable accepts. Waits are random, so that
+// many workers do not repeat their requests at the same moment.
+func retryIf(retryable func(error) bool) retry.Policy {
+	return retry.Policy{
+		Backoff:   retry.Backoff{First: 100 * time.Millisecond, Max: time.Second, Jitter: true},
+		Tries:     tries,
+		Retryable: retryable,
 	}
 }
 
-// transient accepts errors that may be gone the next time, for requests that may be carried out twice.
+// transient accepts errors that may not occur again, for requests that may be carried out twice.
 func transient(err error) bool {
 	resp := minio.ToErrorResponse(err)
 	switch {
@@ -51,11 +40,11 @@ func transient(err error) bool {
 	return !errors.As(err, &cert)
 }
 
-// unwritten accepts errors after which the store certainly has not carried out the request, for conditional writes: it
-// was never reached, it turned the request away, or it failed to store the object. The latter is what servers that keep
-// directories say when a simultaneous delete has just removed the emptied directory that they were about to write to:
-// ExistingObjectIsDirectory (the embedded gateway) or AccessDenied (MinIO).
-func unwritten(err error) bool {
+// notApplied accepts errors that prove that the store did not carry out a conditional write: it was
+// not reached, it refused the request, or it failed to store the object. Servers that keep
+// directories report the last case when a concurrent delete has removed an empty directory that they
+// were about to write to: ExistingObjectIsDirectory (the embedded gateway) or AccessDenied (MinIO).
+func notApplied(err error) bool {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
 		return true
@@ -63,8 +52,9 @@ func unwritten(err error) bool {
 	return hasCode(err, codeSlowDown, codeDirectoryInTheWay, minio.AccessDenied)
 }
 
-// uncreated is unwritten for writes that need no existing object: for them NoSuchKey can only mean that directory.
-func uncreated(err error) bool { return unwritten(err) || hasCode(err, minio.NoSuchKey) }
+// retryableCreate accepts errors after which a write that needs no existing object may be repeated.
+// For such a write NoSuchKey can only mean the removed directory.
+func retryableCreate(err error) bool { return notApplied(err) || hasCode(err, minio.NoSuchKey) }
 
-// unput accepts what a plain put may be repeated after.
-func unput(err error) bool { return transient(err) || uncreated(err) }
+// retryablePut accepts errors after which an unconditional write may be repeated.
+func retryablePut(err error) bool { return transient(err) || retryableCreate(err) }

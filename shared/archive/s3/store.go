@@ -101,7 +101,7 @@ func connect(opts Options) (*Store, error) {
 }
 
 func (s *Store) bucketExists(ctx context.Context) (exists bool, err error) {
-	err = retry(ctx, transient, func() error {
+	err = retryIf(transient).Do(ctx, func() error {
 		exists, err = s.core.BucketExists(ctx, s.bucket)
 		return err
 	})

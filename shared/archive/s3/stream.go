@@ -114,7 +114,7 @@ func (w *stream) Abort() {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), abortTimeout)
 	defer cancel()
-	_ = retry(ctx, transient, func() error {
+	_ = retryIf(transient).Do(ctx, func() error {
 		return w.store.core.AbortMultipartUpload(ctx, w.store.bucket, w.store.prefix+w.key, w.uploadID)
 	})
 	w.uploadID = ""
@@ -157,7 +157,7 @@ func (w *stream) wait() error {
 func (w *stream) upload(ctx context.Context, uploadID string, number int, part []byte) sent {
 	s, sum := w.store, sha256Hex(part)
 	result := sent{size: int64(len(part))}
-	result.err = retry(ctx, transient, func() error {
+	result.err = retryIf(transient).Do(ctx, func() error {
 		up, err := s.core.PutObjectPart(ctx, s.bucket, s.prefix+w.key, uploadID, number, bytes.NewReader(part), int64(len(part)),
 			minio.PutObjectPartOptions{Sha256Hex: sum, DisableContentSha256: true})
 		result.part = minio.CompletePart{PartNumber: number, ETag: up.ETag}
@@ -172,7 +172,7 @@ func (w *stream) begin(ctx context.Context) error {
 		return nil
 	}
 	s := w.store
-	return retry(ctx, transient, func() (err error) {
+	return retryIf(transient).Do(ctx, func() (err error) {
 		w.uploadID, err = s.core.NewMultipartUpload(ctx, s.bucket, s.prefix+w.key, writeOptions(w.contentType))
 		return err
 	})
@@ -182,7 +182,7 @@ func (w *stream) begin(ctx context.Context) error {
 func (w *stream) complete(ctx context.Context) (info archive.Info, err error) {
 	s := w.store
 	ctx, now := withClock(ctx)
-	err = retry(ctx, uncreated, func() error {
+	err = retryIf(retryableCreate).Do(ctx, func() error {
 		up, err := s.core.CompleteMultipartUpload(ctx, s.bucket, s.prefix+w.key, w.uploadID, w.parts, createOptions(w.contentType))
 		info = written(w.key, up.ETag, w.size, w.contentType, *now)
 		return err

@@ -23,7 +23,7 @@ const (
 
 // Put implements archive.Store.
 func (s *Store) Put(ctx context.Context, key, contentType string, body []byte) (archive.Info, error) {
-	info, err := s.put(ctx, key, body, writeOptions(contentType), unput)
+	info, err := s.put(ctx, key, body, writeOptions(contentType), retryablePut)
 	if err != nil {
 		return archive.Info{}, s.unavailable(err, doingWrite, key)
 	}
@@ -32,7 +32,7 @@ func (s *Store) Put(ctx context.Context, key, contentType string, body []byte) (
 
 // PutIfAbsent implements archive.Store.
 func (s *Store) PutIfAbsent(ctx context.Context, key, contentType string, body []byte) (archive.Info, error) {
-	info, err := s.put(ctx, key, body, createOptions(contentType), uncreated)
+	info, err := s.put(ctx, key, body, createOptions(contentType), retryableCreate)
 	if err != nil {
 		return archive.Info{}, s.createError(err, key)
 	}
@@ -46,7 +46,7 @@ func (s *Store) PutIfMatch(ctx context.Context, key, contentType string, body []
 	}
 	opts := writeOptions(contentType)
 	opts.SetMatchETag(etag)
-	info, err := s.put(ctx, key, body, opts, unwritten)
+	info, err := s.put(ctx, key, body, opts, notApplied)
 	if err != nil {
 		return archive.Info{}, s.replaceError(err, key)
 	}
@@ -55,7 +55,7 @@ func (s *Store) PutIfMatch(ctx context.Context, key, contentType string, body []
 
 // Delete implements archive.Store.
 func (s *Store) Delete(ctx context.Context, key string) error {
-	err := retry(ctx, transient, func() error {
+	err := retryIf(transient).Do(ctx, func() error {
 		return s.core.RemoveObject(ctx, s.bucket, s.prefix+key, minio.RemoveObjectOptions{})
 	})
 	if err != nil && !hasCode(err, minio.NoSuchKey) {
@@ -79,7 +79,7 @@ func createOptions(contentType string) minio.PutObjectOptions {
 // put sends a whole object in one request.
 func (s *Store) put(ctx context.Context, key string, body []byte, opts minio.PutObjectOptions, again func(error) bool) (info archive.Info, err error) {
 	ctx, now := withClock(ctx)
-	err = retry(ctx, again, func() error {
+	err = retryIf(again).Do(ctx, func() error {
 		up, err := s.core.PutObject(ctx, s.bucket, s.prefix+key, bytes.NewReader(body), int64(len(body)), "", sha256Hex(body), opts)
 		info = written(key, up.ETag, int64(len(body)), opts.ContentType, *now)
 		return err

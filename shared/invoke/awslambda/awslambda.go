@@ -19,6 +19,7 @@ import (
 
 	"ace/shared/fault"
 	"ace/shared/invoke"
+	"ace/shared/retry"
 )
 
 // Client is the part of the Lambda client that is needed.
@@ -73,15 +74,11 @@ func (i *Invoker) Start(ctx context.Context, taskID string) error {
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "the start of task %s cannot be written", taskID)
 	}
-	for wait := (backoff{}); ; {
+	policy := retry.Policy{Backoff: backoff(), Tries: startAttempts, Retryable: fault.Retryable}
+	return policy.Do(ctx, func() error {
 		_, err := i.call(ctx, i.taskRunner, types.InvocationTypeEvent, payload)
-		if err == nil || !fault.Retryable(err) || wait.times == startAttempts-1 {
-			return err
-		}
-		if wait.next(ctx, nil) != nil {
-			return err
-		}
-	}
+		return err
+	})
 }
 
 // Drop does nothing: a function started for a task that has ended ends at once.

@@ -2,26 +2,19 @@ package awslambda
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
+
+	"ace/shared/retry"
 )
 
-const (
-	shortestWait = 50 * time.Millisecond
-	longestWait  = 5 * time.Second
-)
+// backoff is exponential with jitter.
+func backoff() retry.Backoff {
+	return retry.Backoff{First: 50 * time.Millisecond, Max: 5 * time.Second, Jitter: true}
+}
 
-// backoff waits longer and longer, and never as long as another that began at the same moment.
-type backoff struct{ times int }
-
-// next waits before the next attempt. It gives the cause of ctx's end, or nil at once when stop is closed.
-func (b *backoff) next(ctx context.Context, stop <-chan struct{}) error {
-	most := longestWait
-	if b.times < 7 { // so that the shift cannot overflow
-		most = min(most, shortestWait<<b.times)
-	}
-	b.times++
-	timer := time.NewTimer(most/2 + rand.N(most/2))
+// wait waits for d, or until stop is closed. If the context ends first, wait returns its cause.
+func wait(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -50,8 +50,8 @@ func (d *Dispatcher) Invoke(ctx context.Context, u plan.Unit) (plan.Totals, erro
 
 // send invokes the block worker until it answers.
 func (d *Dispatcher) send(ctx context.Context, payload []byte) ([]byte, error) {
-	var wait backoff
-	for failed := 0; ; {
+	failed := 0
+	for sent := 1; ; sent++ {
 		reply, err := d.sendOnce(ctx, payload)
 		switch {
 		case errors.Is(err, errBusy):
@@ -62,7 +62,7 @@ func (d *Dispatcher) send(ctx context.Context, payload []byte) ([]byte, error) {
 		default:
 			return reply, err
 		}
-		if err := wait.next(ctx, d.stopped); err != nil {
+		if err := wait(ctx, d.stopped, backoff().After(sent)); err != nil {
 			return nil, err
 		}
 	}
