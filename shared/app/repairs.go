@@ -20,7 +20,7 @@ func (a *App) tableRepair(ctx context.Context, rec task.Record, report func(task
 	if rec.Input == nil {
 		return runner.Outcome{}, fault.New(fault.Internal, "task %s has no diff document", rec.TaskID)
 	}
-	result, err := a.runRepair(ctx, rec, req.Quiet, report, tablerepair.Job{
+	result, err := a.runRepair(ctx, rec, req.Quiet, report, tablerepair.Request{
 		ClusterName: req.ClusterName, Schema: req.Table.Schema, Table: req.Table.Name,
 		Input: *rec.Input, Source: req.SourceOfTruth, Targets: req.Nodes,
 		DryRun: req.DryRun, Report: req.GenerateReport, UpsertOnly: req.UpsertOnly, InsertOnly: req.InsertOnly,
@@ -52,7 +52,7 @@ func (a *App) tableUndo(ctx context.Context, rec task.Record, report func(task.P
 	if err != nil {
 		return runner.Outcome{}, fault.Wrap(err, fault.Internal, "task %s is of table %q, which is no table's name", repair.TaskID, repair.TableName)
 	}
-	result, err := a.runRepair(ctx, rec, req.Quiet, report, tablerepair.Job{
+	result, err := a.runRepair(ctx, rec, req.Quiet, report, tablerepair.Request{
 		ClusterName: repair.ClusterName, Schema: undone.Schema, Table: undone.Name, Undoes: req.TaskID,
 		DryRun: req.DryRun, FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, AllowLag: req.AllowLag,
 	})
@@ -78,7 +78,7 @@ func shortKey(key []string) []string {
 
 // runRepair completes a job by what the task's record and the cluster say, and runs it.
 func (a *App) runRepair(
-	ctx context.Context, rec task.Record, quiet bool, report func(task.Progress), job tablerepair.Job,
+	ctx context.Context, rec task.Record, quiet bool, report func(task.Progress), job tablerepair.Request,
 ) (tablerepair.Result, error) {
 	if err := a.tasks.CheckLock(ctx, rec); err != nil {
 		return tablerepair.Result{}, err

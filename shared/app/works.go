@@ -31,7 +31,7 @@ type Capacity struct {
 func LocalCapacity() Capacity { return Capacity{Parallel: runtime.GOMAXPROCS(0), Here: true} }
 
 // Works gives the capabilities by task type. invoker has units done.
-func (a *App) Works(invoker tablediff.Invoker, capacity Capacity) map[task.Type]runner.Work {
+func (a *App) Works(invoker tablediff.Invoker, capacity Capacity) map[task.Type]runner.Handler {
 	var here tablediff.LocalWorker
 	if capacity.Here {
 		here = a.worker
@@ -39,7 +39,7 @@ func (a *App) Works(invoker tablediff.Invoker, capacity Capacity) map[task.Type]
 	coordinator := tablediff.NewCoordinator(tablediff.CoordinatorOptions{
 		Store: a.options.Store, Nodes: a.nodes(), Invoker: invoker, LocalWorker: here, Patience: a.options.Patience, Log: a.options.Log,
 	})
-	return map[task.Type]runner.Work{
+	return map[task.Type]runner.Handler{
 		task.TableDiff: func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
 			return a.tableDiff(ctx, coordinator, capacity.Parallel, rec, report)
 		},

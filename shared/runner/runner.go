@@ -26,21 +26,21 @@ type Outcome struct {
 	Report   *task.Document
 }
 
-// Work does the tasks of one type. It must return soon after its context has ended.
-type Work func(ctx context.Context, rec task.Record, report func(task.Progress)) (Outcome, error)
+// Handler does the tasks of one type. It must return soon after its context has ended.
+type Handler func(ctx context.Context, rec task.Record, report func(task.Progress)) (Outcome, error)
 
 // Options of a runner.
 type Options struct {
-	Tasks *task.Registry
-	Works map[task.Type]Work
-	Owner string // names this process in leases and errors
+	Tasks    *task.Registry
+	Handlers map[task.Type]Handler
+	Owner    string // names this process in leases and errors
 	// Handover gives the lease back instead of ending the task: as the cause of a context's end, or as the work's error.
 	Handover error
-	// Stalled, if set, says at a hand-over that the attempt has brought the task no further: then it counts.
-	Stalled func() bool
-	// HandedOver, if set, has a task started again whose lease was given back.
-	HandedOver func(ctx context.Context, taskID string) error
-	Log        *slog.Logger
+	// NoProgress, if set, says at a hand-over that the attempt has brought the task no further: then it counts.
+	NoProgress func() bool
+	// Restart, if set, has a task started again whose lease was given back.
+	Restart func(ctx context.Context, taskID string) error
+	Log     *slog.Logger
 }
 
 // Runner runs tasks.
@@ -59,26 +59,26 @@ const (
 	finishWait    = 500 * time.Millisecond
 )
 
-// Run runs one task to its end, if nobody else does. takeOver says that whoever held its lease is known to be dead.
+// Run runs one task to its end, if nobody else does. takeOver says that whoever lease its lease is known to be dead.
 func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 	log := r.Log.With("task_id", taskID)
-	held, err := r.Tasks.Acquire(ctx, taskID, r.Owner, task.AcquireOptions{TakeOver: takeOver})
+	lease, err := r.Tasks.Acquire(ctx, taskID, r.Owner, task.AcquireOptions{TakeOver: takeOver})
 	if err != nil {
 		log.Log(ctx, notStarted(ctx, err), "task not started here", "reason", err)
 		return
 	}
-	rec := held.Record()
+	rec := lease.Record()
 	log.InfoContext(ctx, "task started", "type", rec.Type, "cluster", rec.ClusterName, "table", rec.TableName, "attempt", rec.Attempts)
 	if rec.Attempts > maxAttempts {
 		err := fault.New(fault.Internal, "given up after %d attempts, none of which came to an end", maxAttempts)
-		r.settle(ctx, log, held, Outcome{}, err, nil)
+		r.settle(ctx, log, lease, Outcome{}, err, nil)
 		return
 	}
 	reports := newLatest()
-	work, stop := held.KeepAlive(ctx, task.Rhythm{}, reports.get)
+	work, stop := lease.KeepAlive(ctx, task.Intervals{}, reports.get)
 	outcome, err := r.work(work, rec, reports.set)
 	lost := stop()
-	r.settle(ctx, log, held, outcome, errors.Join(lost, err), lost)
+	r.settle(ctx, log, lease, outcome, errors.Join(lost, err), lost)
 }
 
 // notStarted is how loudly to say why a lease was not acquired. That a task has ended, or that somebody else runs it, is
@@ -98,7 +98,7 @@ func (r *Runner) work(ctx context.Context, rec task.Record, report func(task.Pro
 			err = fault.Wrap(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()), fault.Internal, "the task failed: this is a defect; the log has the details")
 		}
 	}()
-	work, ok := r.Works[rec.Type]
+	work, ok := r.Handlers[rec.Type]
 	if !ok {
 		return Outcome{}, fault.New(fault.Internal, "this version cannot run tasks of type %q", rec.Type)
 	}
@@ -106,7 +106,7 @@ func (r *Runner) work(ctx context.Context, rec task.Record, report func(task.Pro
 }
 
 // settle stores how the task ended. A runner that has lost the lease, or is told to hand over, ends nothing.
-func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, outcome Outcome, err, lost error) {
+func (r *Runner) settle(ctx context.Context, log *slog.Logger, lease *task.Lease, outcome Outcome, err, lost error) {
 	done, cancel := lasting(ctx)
 	defer cancel()
 	end := task.Outcome{Status: task.Completed, Result: outcome.Result, Document: outcome.Document, Report: outcome.Report}
@@ -116,7 +116,7 @@ func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, 
 		log.WarnContext(ctx, "task is run by somebody else now")
 		return
 	case lost == nil && r.handsOver(ctx, err):
-		r.handOver(done, log, held)
+		r.handOver(done, log, lease)
 		return
 	case fault.CodeOf(lost) == fault.Cancelled:
 		end = task.Outcome{Status: task.Cancelled, Result: outcome.Result, Report: outcome.Report, Error: lost}
@@ -126,12 +126,12 @@ func (r *Runner) settle(ctx context.Context, log *slog.Logger, held *task.Held, 
 	default:
 		end = task.Outcome{Status: task.Failed, Result: outcome.Result, Report: outcome.Report, Error: err}
 	}
-	if err := r.finish(done, held, end); err != nil {
+	if err := r.finish(done, lease, end); err != nil {
 		log.ErrorContext(ctx, "outcome not stored: the task will be run again", "error", err)
 		return
 	}
-	logEnd(ctx, log, held.Record(), end)
-	if err := held.Clear(done); err != nil {
+	logEnd(ctx, log, lease.Record(), end)
+	if err := lease.Clear(done); err != nil {
 		log.WarnContext(ctx, "working files not removed: that is tried again when open tasks are looked for", "error", err)
 	}
 }
@@ -142,20 +142,20 @@ func (r *Runner) handsOver(ctx context.Context, err error) bool {
 
 // handOver gives the lease back and has the task started again. What fails here costs time only: the lease runs out, and
 // whoever looks for open tasks starts them.
-func (r *Runner) handOver(ctx context.Context, log *slog.Logger, held *task.Held) {
-	giveBack := held.Release
-	if r.Stalled != nil && r.Stalled() {
-		giveBack = held.Forfeit
+func (r *Runner) handOver(ctx context.Context, log *slog.Logger, lease *task.Lease) {
+	giveBack := lease.Release
+	if r.NoProgress != nil && r.NoProgress() {
+		giveBack = lease.Forfeit
 	}
 	if err := giveBack(ctx); err != nil {
 		log.WarnContext(ctx, "lease not given back: it will run out", "error", err)
 		return
 	}
 	log.InfoContext(ctx, "task interrupted: it goes on at the next start")
-	if r.HandedOver == nil {
+	if r.Restart == nil {
 		return
 	}
-	if err := r.HandedOver(ctx, held.Record().TaskID); err != nil {
+	if err := r.Restart(ctx, lease.Record().TaskID); err != nil {
 		log.WarnContext(ctx, "task not started again: the sweep will", "error", err)
 	}
 }
@@ -171,10 +171,10 @@ func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // finish stores the outcome, again and again while the store is out of reach and time is left.
-func (r *Runner) finish(ctx context.Context, held *task.Held, end task.Outcome) error {
+func (r *Runner) finish(ctx context.Context, lease *task.Lease, end task.Outcome) error {
 	policy := retry.Policy{Backoff: retry.Backoff{First: finishWait, Max: finishWait}, Retryable: fault.Retryable}
 	return policy.Do(ctx, func() error {
-		_, err := held.Finish(ctx, end)
+		_, err := lease.Finish(ctx, end)
 		return err
 	})
 }

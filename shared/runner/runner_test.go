@@ -26,18 +26,18 @@ type bench struct {
 	tasks  *task.Registry
 	id     string
 	log    bytes.Buffer
-	work   runner.Work
+	work   runner.Handler
 	runner *runner.Runner
 }
 
-func newBench(t *testing.T, work runner.Work) *bench {
+func newBench(t *testing.T, work runner.Handler) *bench {
 	t.Helper()
 	b := &bench{store: newStore(t), work: work}
 	b.tasks = task.NewRegistry(b.store, time.Now)
 	b.runner = runner.New(runner.Options{
 		Tasks: b.tasks, Owner: "this test", Handover: errHandover,
-		Works: map[task.Type]runner.Work{task.TableDiff: b.withFiles},
-		Log:   slog.New(slog.NewTextHandler(&b.log, nil)),
+		Handlers: map[task.Type]runner.Handler{task.TableDiff: b.withFiles},
+		Log:      slog.New(slog.NewTextHandler(&b.log, nil)),
 	})
 	b.id = b.create(t, task.TableDiff)
 	return b
@@ -123,7 +123,7 @@ func complete(context.Context, task.Record, func(task.Progress)) (runner.Outcome
 	return runner.Outcome{Result: json.RawMessage(`{"verdict":"match"}`), Document: &document}, nil
 }
 
-func failing(err error) runner.Work {
+func failing(err error) runner.Handler {
 	return func(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
 		return runner.Outcome{}, err
 	}
@@ -132,7 +132,7 @@ func failing(err error) runner.Work {
 func TestRun_StoresHowTheWorkEnded(t *testing.T) {
 	tests := []struct {
 		name   string
-		work   runner.Work
+		work   runner.Handler
 		status task.Status
 		code   fault.Code
 		says   string
@@ -208,7 +208,7 @@ func TestRun_ShutdownDoesNotWaitForAStoreThatHangs(t *testing.T) {
 	const limit = 8 * time.Second // 3 s are meant, and the service promises to be gone in 10 s
 	tests := map[string]struct {
 		after time.Duration // the work has begun
-		work  runner.Work
+		work  runner.Handler
 	}{
 		"while a renewal hangs": {1500 * time.Millisecond, func(ctx context.Context, _ task.Record, report func(task.Progress)) (runner.Outcome, error) {
 			report(task.Progress{RowsCompared: 1})
@@ -260,7 +260,7 @@ func TestRun_WorkThatWasDoneAtShutdownIsCompleted(t *testing.T) {
 
 func TestRun_WhoHasLostTheLeaseEndsNothing(t *testing.T) {
 	var b *bench
-	var theirs *task.Held
+	var theirs *task.Lease
 	b = newBench(t, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
 		var err error
 		if theirs, err = b.tasks.Acquire(ctx, rec.TaskID, "another", task.AcquireOptions{TakeOver: true}); err != nil {
@@ -479,8 +479,8 @@ func TestRun_WorkThatStopsByItselfHandsTheTaskOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, failing(fault.Wrap(errHandover, fault.Cancelled, "no more units are handed out")))
 			var started []string
-			b.runner.Stalled = func() bool { return tt.stalled }
-			b.runner.HandedOver = func(_ context.Context, id string) error {
+			b.runner.NoProgress = func() bool { return tt.stalled }
+			b.runner.Restart = func(_ context.Context, id string) error {
 				if rec := b.record(t); rec.Lease != nil {
 					t.Errorf("started again while the lease is held: %+v", rec)
 				}

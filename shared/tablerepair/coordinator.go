@@ -59,7 +59,7 @@ type NodeResult struct {
 
 // Run does the job, or goes on with it where an earlier run stopped. The result is told together with an error too: what
 // one node refused does not undo what others committed.
-func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progress)) (Result, error) {
+func (c *Coordinator) Run(ctx context.Context, job Request, report func(task.Progress)) (Result, error) {
 	r := &run{Coordinator: c, job: job, started: time.Now(), progress: progress{report: report}}
 	if err := r.makePlan(ctx); err != nil {
 		return Result{}, ended(ctx, err)
@@ -84,7 +84,7 @@ func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progres
 // run is the state of one Run. Lists follow the plan's targets.
 type run struct {
 	*Coordinator
-	job         Job
+	job         Request
 	started     time.Time
 	plan        *Plan
 	replication []replication

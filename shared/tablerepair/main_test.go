@@ -28,7 +28,7 @@ type bench struct {
 	store   *faulty.Store
 	tasks   *task.Registry
 	pools   *pg.Pools
-	job     tablerepair.Job
+	job     tablerepair.Request
 	// commit is what a test does instead of a COMMIT, or around it; real commits.
 	commit func(ctx context.Context, real func(context.Context) error) error
 	// at is called before each call of a node's transaction, with its name: "n1 Rows", "n2 Lock".
@@ -58,7 +58,7 @@ func newBench(t *testing.T, c *pgtest.Cluster) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.job = tablerepair.Job{
+	b.job = tablerepair.Request{
 		TaskID: rec.TaskID, ClusterName: c.Name, Database: c.DB, Schema: "public", Table: "t", Input: *rec.Input,
 		Source: "n1", Nodes: []string{"n1", "n2"}, SubmittedAt: rec.SubmittedAt, StartedAt: rec.SubmittedAt,
 	}
@@ -66,7 +66,7 @@ func newBench(t *testing.T, c *pgtest.Cluster) *bench {
 }
 
 // acquire takes the task's lease, from whoever has it.
-func (b *bench) acquire(t *testing.T) *task.Held {
+func (b *bench) acquire(t *testing.T) *task.Lease {
 	t.Helper()
 	held, err := b.tasks.Acquire(t.Context(), b.job.TaskID, t.Name(), task.AcquireOptions{TakeOver: true})
 	if err != nil {
@@ -81,7 +81,7 @@ func (b *bench) run(ctx context.Context, t *testing.T) (tablerepair.Result, erro
 	return b.runAs(ctx, b.acquire(t))
 }
 
-func (b *bench) runAs(ctx context.Context, held *task.Held) (tablerepair.Result, error) {
+func (b *bench) runAs(ctx context.Context, held *task.Lease) (tablerepair.Result, error) {
 	job := b.job
 	job.Lease = held.Record().LeaseToken()
 	worker := tablerepair.NewWorker(b.store, b, b.tasks)

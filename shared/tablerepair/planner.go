@@ -20,8 +20,8 @@ import (
 	"ace/shared/task"
 )
 
-// Job is what a run is asked to do: a repair, or, if Undoes is set, to take one back.
-type Job struct {
+// Request is what a run is asked to do: a repair, or, if Undoes is set, to take one back.
+type Request struct {
 	TaskID      string
 	ClusterName string
 	Database    string
@@ -48,7 +48,7 @@ type Job struct {
 type planner struct {
 	store   archive.Store
 	opener  Opener
-	job     Job
+	job     Request
 	plan    *Plan
 	ignored []string
 	summary difffile.Summary // of the document
@@ -59,7 +59,7 @@ type planner struct {
 }
 
 // makePlan reads keys and catalogues. What is wrong with one target is noted in the plan; the others are repaired.
-func makePlan(ctx context.Context, store archive.Store, opener Opener, job Job) (*Plan, error) {
+func makePlan(ctx context.Context, store archive.Store, opener Opener, job Request) (*Plan, error) {
 	p := &planner{store: store, opener: opener, job: job, plan: &Plan{
 		Format: planFormat, TaskID: job.TaskID, PlannedAt: time.Now().UTC(),
 		ClusterName: job.ClusterName, DBName: job.Database, Schema: job.Schema, Table: job.Table,

@@ -308,7 +308,7 @@ func (b *bench) takeBack(t *testing.T, nodes ...string) (tablerepair.Result, err
 	}
 	repair := b.job
 	defer func() { b.job = repair }()
-	b.job = tablerepair.Job{
+	b.job = tablerepair.Request{
 		TaskID: rec.TaskID, ClusterName: repair.ClusterName, Database: repair.Database, Schema: repair.Schema, Table: repair.Table,
 		Undoes: repair.TaskID, Nodes: nodes, SubmittedAt: rec.SubmittedAt, StartedAt: rec.SubmittedAt,
 	}

@@ -10,12 +10,12 @@ import (
 // Clear tells who wants to know of a published document (OnPublished), removes what the task wrote for itself, plan and
 // parts above all, since they hold row data, and then its open mark. It is for a task that Finish has ended. After an error it may be repeated, by anybody: while the mark stands,
 // Acquire does.
-func (h *Held) Clear(ctx context.Context) error {
-	rec := h.Record()
+func (l *Lease) Clear(ctx context.Context) error {
+	rec := l.Record()
 	if !rec.Status.Terminal() {
 		return fmt.Errorf("task: %s is %s: what it wrote is still needed", rec.TaskID, rec.Status)
 	}
-	return h.registry.clear(ctx, rec)
+	return l.registry.clear(ctx, rec)
 }
 
 // clear is Clear for whoever knows that the task has ended. The mark goes last, and only when all else is gone: nobody

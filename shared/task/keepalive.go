@@ -15,8 +15,8 @@ const callTimeout = 5 * time.Second
 // errStopped ends the context of a KeepAlive whose work is over.
 var errStopped = errors.New("task: the work is over")
 
-// Rhythm says how often a KeepAlive speaks to the store. Zero fields mean the defaults.
-type Rhythm struct {
+// Intervals says how often a KeepAlive speaks to the store. Zero fields mean the defaults.
+type Intervals struct {
 	Renew    time.Duration // the lease is renewed at least this often: a third of its duration
 	Progress time.Duration // changed progress is stored at most this often: 1 s
 	Cancel   time.Duration // a request to cancel is looked for this often: 2 s
@@ -27,14 +27,14 @@ type Rhythm struct {
 // fault Unavailable when the store was out of reach until the lease was about to run out. stop ends the context,
 // waits for the goroutine and gives that cause, nil if there was none; it must be called before Finish or Release.
 // progress is called from the goroutine.
-func (h *Held) KeepAlive(
-	ctx context.Context, rhythm Rhythm, progress func() Progress,
+func (l *Lease) KeepAlive(
+	ctx context.Context, intervals Intervals, progress func() Progress,
 ) (work context.Context, stop func() error) {
-	rhythm.Renew = cmp.Or(rhythm.Renew, h.registry.lease/3)
-	rhythm.Progress = cmp.Or(rhythm.Progress, time.Second)
-	rhythm.Cancel = cmp.Or(rhythm.Cancel, 2*time.Second)
+	intervals.Renew = cmp.Or(intervals.Renew, l.registry.lease/3)
+	intervals.Progress = cmp.Or(intervals.Progress, time.Second)
+	intervals.Cancel = cmp.Or(intervals.Cancel, 2*time.Second)
 	work, end := context.WithCancelCause(ctx)
-	k := &keeper{held: h, rhythm: rhythm, progress: progress, renewed: h.acquired}
+	k := &keeper{lease: l, intervals: intervals, progress: progress, renewed: l.acquired}
 	ended := make(chan error, 1)
 	go func() {
 		err := k.run(work)
@@ -51,18 +51,18 @@ func (h *Held) KeepAlive(
 
 // keeper is the state of one KeepAlive's goroutine.
 type keeper struct {
-	held     *Held
-	rhythm   Rhythm
-	progress func() Progress
-	stored   Progress
-	renewed  time.Time // when the last write that kept the lease began
+	lease     *Lease
+	intervals Intervals
+	progress  func() Progress
+	stored    Progress
+	renewed   time.Time // when the last write that kept the lease began
 }
 
 // run works until ctx ends (nil) or there is a reason to stop the work.
 func (k *keeper) run(ctx context.Context) error {
-	beat := time.NewTicker(min(k.rhythm.Renew, k.rhythm.Progress))
+	beat := time.NewTicker(min(k.intervals.Renew, k.intervals.Progress))
 	defer beat.Stop()
-	look := time.NewTicker(k.rhythm.Cancel)
+	look := time.NewTicker(k.intervals.Cancel)
 	defer look.Stop()
 	err := k.lookForCancel(ctx)
 	for err == nil {
@@ -85,12 +85,12 @@ func (k *keeper) run(ctx context.Context) error {
 // while the lease still holds.
 func (k *keeper) renew(ctx context.Context) error {
 	now, progress := time.Now(), k.progress()
-	if now.Sub(k.renewed) < k.rhythm.Renew && progress == k.stored {
+	if now.Sub(k.renewed) < k.intervals.Renew && progress == k.stored {
 		return nil
 	}
 	ctx, cancel := context.WithDeadline(ctx, k.deadline(now))
 	defer cancel()
-	err := k.held.Renew(ctx, progress)
+	err := k.lease.Renew(ctx, progress)
 	switch {
 	case err == nil:
 		k.renewed, k.stored = now, progress
@@ -106,7 +106,7 @@ func (k *keeper) renew(ctx context.Context) error {
 func (k *keeper) lookForCancel(ctx context.Context) error {
 	ctx, cancel := context.WithDeadline(ctx, k.deadline(time.Now()))
 	defer cancel()
-	requested, err := k.held.registry.CancelRequested(ctx, k.held.Record().TaskID)
+	requested, err := k.lease.registry.CancelRequested(ctx, k.lease.Record().TaskID)
 	if err == nil && requested {
 		return fault.New(fault.Cancelled, cancelledOnRequest)
 	}
@@ -121,4 +121,4 @@ func (k *keeper) deadline(now time.Time) time.Time {
 }
 
 // lastMoment is when the work must stop if the lease cannot be renewed: a tenth of it is left for queries to end.
-func (k *keeper) lastMoment() time.Time { return k.renewed.Add(k.held.registry.lease * 9 / 10) }
+func (k *keeper) lastMoment() time.Time { return k.renewed.Add(k.lease.registry.lease * 9 / 10) }

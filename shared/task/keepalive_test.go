@@ -12,7 +12,7 @@ import (
 	"ace/shared/task"
 )
 
-var quick = task.Rhythm{Renew: 50 * time.Millisecond, Progress: 10 * time.Millisecond, Cancel: 10 * time.Millisecond}
+var quick = task.Intervals{Renew: 50 * time.Millisecond, Progress: 10 * time.Millisecond, Cancel: 10 * time.Millisecond}
 
 func noProgress() task.Progress { return task.Progress{} }
 
@@ -44,8 +44,8 @@ func TestKeepAlive_RenewsAndStoresProgressUntilStopped(t *testing.T) {
 	id := create(t, r, diffOf("public.users")).TaskID
 	held := acquire(t, r, id, "host-1")
 	var rows atomic.Int64
-	rhythm := task.Rhythm{Renew: time.Hour, Progress: 10 * time.Millisecond, Cancel: time.Hour}
-	work, stop := held.KeepAlive(t.Context(), rhythm, func() task.Progress { return task.Progress{RowsCompared: rows.Load()} })
+	intervals := task.Intervals{Renew: time.Hour, Progress: 10 * time.Millisecond, Cancel: time.Hour}
+	work, stop := held.KeepAlive(t.Context(), intervals, func() task.Progress { return task.Progress{RowsCompared: rows.Load()} })
 	rows.Store(42)
 	eventually(t, r, id, "progress is stored", func(rec task.Record) bool {
 		return rec.Progress != nil && rec.Progress.RowsCompared == 42

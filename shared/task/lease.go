@@ -2,111 +2,145 @@ package task
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"ace/shared/archive"
 	"ace/shared/fault"
 )
 
-// ErrLeaseLost says that the task belongs to somebody else by now: whoever gets it must stop at once.
-var ErrLeaseLost = fault.New(fault.Conflict, "the task's lease is lost")
-
-// orphanAge is when an open mark without a record counts as left behind. A Create takes createTimeout at most.
-const orphanAge = 10 * time.Minute
-
-// AcquireOptions change how a lease is acquired.
-type AcquireOptions struct {
-	// TakeOver takes a live lease too. Only for who knows that its owner is dead: `ace serve` after it locked its
-	// data directory.
-	TakeOver bool
+// Lease is the lease of one runner, and its only way to change the record. Its methods may be called concurrently.
+// A write fails with ErrLeaseLost once the record was changed by anybody else; then nothing was written. After any
+// other error it may be repeated: an earlier write whose answer was lost is recognised.
+type Lease struct {
+	registry *Registry
+	acquired time.Time
+	mark     string // opens every revision this Lease writes
+	mu       sync.Mutex
+	writes   int
+	closed   bool // released, finished or lost
+	cur      atomic.Pointer[version]
 }
 
-// Acquire takes the lease of a task for owner: of one that is QUEUED, or RUNNING without a live lease. The task is
-// RUNNING on return. NotFound, or Conflict if the task has ended, is held, or was acquired by another at this moment.
-// Of one that has ended it removes what is left, as Clear does.
-func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptions) (*Held, error) {
-	v, err := r.read(ctx, id)
-	if fault.CodeOf(err) == fault.NotFound {
-		r.dropOrphan(ctx, id)
+// Record gives the record as this runner last wrote it.
+func (l *Lease) Record() Record { return l.cur.Load().Record }
+
+// Renew keeps the lease for another LeaseDuration and stores the progress.
+func (l *Lease) Renew(ctx context.Context, p Progress) error {
+	return l.write(ctx, func(rec *Record) {
+		rec.Lease = &LeaseInfo{Owner: rec.Lease.Owner, Renewals: rec.Lease.Renewals + 1}
+		rec.Progress = &p
+	})
+}
+
+// Release gives the lease back and leaves the task RUNNING, so that the next runner may go on at once.
+func (l *Lease) Release(ctx context.Context) error {
+	return l.write(ctx, func(rec *Record) {
+		rec.Lease = nil
+		rec.Attempts-- // handed over, it has not failed
+	})
+}
+
+// Forfeit gives the lease back like Release, but the attempt counts: it has brought the task no further.
+func (l *Lease) Forfeit(ctx context.Context) error {
+	return l.write(ctx, func(rec *Record) { rec.Lease = nil })
+}
+
+// Outcome is how a task ended.
+type Outcome struct {
+	Status   Status // Completed, Failed or Cancelled
+	Result   json.RawMessage
+	Document *Document
+	Report   *Document
+	Error    error // why it did not complete; the record gets its code and its public message
+}
+
+func (o Outcome) check() error {
+	if !o.Status.Terminal() {
+		return fmt.Errorf("task: no task ends as %q", o.Status)
 	}
-	if err != nil {
-		return nil, err
+	if (o.Status == Completed) != (o.Error == nil) {
+		return fmt.Errorf("task: a task that ends as %s has an error unless it is %s", o.Status, Completed)
 	}
-	if v.Status.Terminal() {
-		if err := r.clear(ctx, v.Record); err != nil {
-			return nil, err
+	return nil
+}
+
+// Finish ends the task: the swap makes the outcome and the document visible together. Clear comes next.
+func (l *Lease) Finish(ctx context.Context, o Outcome) (Record, error) {
+	if err := o.check(); err != nil {
+		return Record{}, err
+	}
+	err := l.write(ctx, func(rec *Record) {
+		rec.Status, rec.Result, rec.Document, rec.Report = o.Status, o.Result, o.Document, o.Report
+		rec.Lease, rec.FinishedAt = nil, l.registry.finishedAt(rec)
+		if o.Error != nil {
+			rec.Error, rec.ErrorCode = fault.PublicMessage(o.Error), string(fault.CodeOf(o.Error))
 		}
-		return nil, fault.New(fault.Conflict, "task %s is %s already", id, v.Status)
-	}
-	if r.live(v) && !o.TakeOver {
-		return nil, fault.New(fault.Conflict, "task %s is being run by %s", id, v.Lease.Owner)
-	}
-	r.index(ctx, v.Record)
-	h := &Held{registry: r, mark: rand.Text(), acquired: time.Now()}
-	next := r.acquired(v.Record, owner)
-	next.Revision = h.revision()
-	v, err = r.swap(ctx, v, next)
-	if errors.Is(err, archive.ErrPrecondition) {
-		return nil, fault.Wrap(err, fault.Conflict, "task %s was changed by another at this moment", id)
-	}
+	})
 	if err != nil {
-		return nil, err
+		return Record{}, err
 	}
-	h.cur.Store(&v)
-	return h, nil
+	return l.Record(), nil
 }
 
-// LeaseToken names the lease that the record is held under: the same in every version that its holder writes, and no
-// other's. Empty if nobody holds it.
-func (rec Record) LeaseToken() string {
-	token, _, _ := strings.Cut(rec.Revision, ".")
-	if rec.Lease == nil {
-		return ""
+// finishedAt is now, but not before the start: another host's clock may have stamped that.
+func (r *Registry) finishedAt(rec *Record) *time.Time {
+	now := millis(r.clock())
+	if now.Before(*rec.StartedAt) {
+		now = *rec.StartedAt
 	}
-	return token
+	return &now
 }
 
-// CheckLease makes sure, for work that is done away from the runner, that the task is still held under the lease of this
-// token and nobody asked for it to be cancelled: ErrLeaseLost, or a fault Cancelled. What is true on return may be over
-// at any moment.
-func (r *Registry) CheckLease(ctx context.Context, id, token string) error {
-	rec, err := r.Get(ctx, id)
-	if err != nil {
-		return err
+// write swaps the record for a changed copy.
+func (l *Lease) write(ctx context.Context, change func(*Record)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !l.closed {
+		cur := *l.cur.Load()
+		next := cur.Record
+		change(&next)
+		next.Revision = l.revision()
+		stored, err := l.registry.swap(ctx, cur, next)
+		if err == nil {
+			l.setCurrent(stored)
+			return nil
+		}
+		switch lost := errors.Is(err, archive.ErrPrecondition); {
+		case lost && l.wrote(stored.Record):
+			l.setCurrent(stored)
+			if sameEnd(stored.Record, next) {
+				return nil
+			}
+		case lost, fault.CodeOf(err) == fault.NotFound:
+			l.closed = true
+		default:
+			return err
+		}
 	}
-	if token == "" || rec.Status != Running || rec.LeaseToken() != token {
-		return fault.Wrap(ErrLeaseLost, fault.Conflict, "task %s is not held by the runner that asked for this work any more", id)
-	}
-	requested, err := r.CancelRequested(ctx, id)
-	if err == nil && requested {
-		err = fault.New(fault.Cancelled, cancelledOnRequest)
-	}
-	return err
+	return fault.Wrap(ErrLeaseLost, fault.Conflict, "task %s is not held by this runner any more", l.Record().TaskID)
 }
 
-// live says whether a lease holds, by the store's clock.
-func (r *Registry) live(v version) bool {
-	return v.Lease != nil && v.info.Now.Sub(v.info.LastModified) <= r.lease
+// setCurrent makes a version this Lease wrote the one the next write starts from. One without a lease is the last.
+func (l *Lease) setCurrent(v version) {
+	l.cur.Store(&v)
+	l.closed = v.Lease == nil
 }
 
-func (r *Registry) acquired(rec Record, owner string) Record {
-	if rec.StartedAt == nil {
-		now := millis(r.clock())
-		rec.StartedAt = &now
-	}
-	rec.Status, rec.Lease = Running, &Lease{Owner: owner}
-	rec.Attempts++
-	rec.Starts = 0
-	return rec
+// sameEnd says whether a stored record is the release or the end that next wants to be.
+func sameEnd(stored, next Record) bool {
+	return stored.Lease == nil && next.Lease == nil && stored.Status == next.Status
 }
 
-// dropOrphan removes the mark of a submission that failed before its record was written.
-func (r *Registry) dropOrphan(ctx context.Context, id string) {
-	info, err := r.store.Stat(ctx, archive.OpenKey(id))
-	if err == nil && info.Now.Sub(info.LastModified) > orphanAge {
-		r.unmark(ctx, id)
-	}
+// wrote says whether a stored version is one of this Lease whose answer was lost.
+func (l *Lease) wrote(rec Record) bool { return strings.HasPrefix(rec.Revision, l.mark+".") }
+
+func (l *Lease) revision() string {
+	l.writes++
+	return fmt.Sprintf("%s.%d", l.mark, l.writes)
 }

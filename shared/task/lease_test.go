@@ -326,14 +326,14 @@ func TestHeld_ALostAnswerIsReadBack(t *testing.T) {
 }
 
 func TestHeld_RecognisesItsOwnWriteAfterALongOutage(t *testing.T) {
-	for name, repeat := range map[string]func(context.Context, *task.Held) error{
-		"finish": func(ctx context.Context, h *task.Held) error {
+	for name, repeat := range map[string]func(context.Context, *task.Lease) error{
+		"finish": func(ctx context.Context, h *task.Lease) error {
 			_, err := h.Finish(ctx, completed)
 			return err
 		},
-		"release": func(ctx context.Context, h *task.Held) error { return h.Release(ctx) },
-		"forfeit": func(ctx context.Context, h *task.Held) error { return h.Forfeit(ctx) },
-		"renew":   func(ctx context.Context, h *task.Held) error { return h.Renew(ctx, task.Progress{}) },
+		"release": func(ctx context.Context, h *task.Lease) error { return h.Release(ctx) },
+		"forfeit": func(ctx context.Context, h *task.Lease) error { return h.Forfeit(ctx) },
+		"renew":   func(ctx context.Context, h *task.Lease) error { return h.Renew(ctx, task.Progress{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, store := newRegistry(t)
@@ -356,7 +356,7 @@ func TestHeld_RecognisesItsOwnWriteAfterALongOutage(t *testing.T) {
 }
 
 // end completes a task and clears up after it.
-func end(t *testing.T, held *task.Held) {
+func end(t *testing.T, held *task.Lease) {
 	t.Helper()
 	if _, err := held.Finish(t.Context(), completed); err != nil {
 		t.Fatal(err)
@@ -410,7 +410,7 @@ func TestRequestCancel_OfATaskThatEndsAtThisMomentLeavesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, store := newRegistry(t)
 			id := create(t, r, diffOf("public.users")).TaskID
-			var held *task.Held
+			var held *task.Lease
 			if running {
 				held = acquire(t, r, id, "host-1")
 			}
@@ -434,7 +434,7 @@ func TestRequestCancel_RacingWithAnAcquireLeavesOneState(t *testing.T) {
 	r, _ := newRegistry(t)
 	for i := range 10 {
 		id := create(t, r, diffOf(fmt.Sprint("public.t", i))).TaskID
-		var held *task.Held
+		var held *task.Lease
 		var wg sync.WaitGroup
 		wg.Go(func() { held, _ = r.Acquire(context.Background(), id, "host-1", task.AcquireOptions{}) })
 		wg.Go(func() {

@@ -51,7 +51,7 @@ func create(t *testing.T, r *task.Registry, n task.New) task.Record {
 	return rec
 }
 
-func acquire(t *testing.T, r *task.Registry, id, owner string) *task.Held {
+func acquire(t *testing.T, r *task.Registry, id, owner string) *task.Lease {
 	t.Helper()
 	held, err := r.Acquire(t.Context(), id, owner, task.AcquireOptions{})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // publish completes a task with a document, and gives what Clear says.
-func publish(t *testing.T, held *task.Held) error {
+func publish(t *testing.T, held *task.Lease) error {
 	t.Helper()
 	document := &task.Document{Key: "diffs/2024-03-15/td_20240315_123456.json", Size: 3, SHA256: "ab"}
 	if _, err := held.Finish(t.Context(), task.Outcome{Status: task.Completed, Document: document}); err != nil {

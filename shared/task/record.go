@@ -20,7 +20,7 @@ type Record struct {
 	Input       *Document       `json:"input,omitempty"`  // the document that the task starts from, as it was at submission
 	Attempts    int             `json:"attempts"`         // how often the lease was acquired and not given back
 	Starts      int             `json:"starts,omitempty"` // by Restart since the lease was last acquired
-	Lease       *Lease          `json:"lease,omitempty"`
+	Lease       *LeaseInfo      `json:"lease,omitempty"`
 	Progress    *Progress       `json:"progress,omitempty"`
 	Result      json.RawMessage `json:"result,omitempty"`
 	Document    *Document       `json:"document,omitempty"`
@@ -35,8 +35,8 @@ type Record struct {
 	Revision string `json:"revision"`
 }
 
-// Lease says who works on the task. It runs out when the store's clock is LeaseDuration past the last write.
-type Lease struct {
+// LeaseInfo says who works on the task. It runs out when the store's clock is LeaseDuration past the last write.
+type LeaseInfo struct {
 	Owner    string `json:"owner"`
 	Renewals int64  `json:"renewals"`
 }

@@ -43,7 +43,7 @@ func TestRecord_JSONIsTheGolden(t *testing.T) {
 		SubmittedAt: noon, StartedAt: &noon, FinishedAt: &later,
 		ClusterName: "my_cluster", DBName: "app", TableName: "public.users",
 		Parameters: json.RawMessage(`{"block_rows":10000}`), Attempts: 2,
-		Lease: &task.Lease{Owner: "host-1/4711", Renewals: 3},
+		Lease: &task.LeaseInfo{Owner: "host-1/4711", Renewals: 3},
 		Progress: &task.Progress{
 			Phase: "compare", BlocksTotal: 200, BlocksDone: 50, RowsCompared: 500000, RowsTotalEstimate: 2000000,
 			MismatchedRows: 5,

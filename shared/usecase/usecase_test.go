@@ -185,7 +185,7 @@ func TestNodes_AreInClusterOrderWhateverOrderIsAsked(t *testing.T) {
 }
 
 // submit submits a comparison and takes its lease.
-func (b *bench) running(t *testing.T) *task.Held {
+func (b *bench) running(t *testing.T) *task.Lease {
 	t.Helper()
 	submitted, err := b.SubmitTableDiff(t.Context(), request(nil))
 	if err != nil {
