@@ -46,7 +46,7 @@ func (a *attempt) keepFound(ctx context.Context, source Source, list []placed) e
 	}
 	for i, c := range found {
 		if !since[i] {
-			a.kept.set(c.at)
+			a.kept.Add(c.at)
 			a.totals.undo(0, 1)
 		}
 	}
@@ -142,7 +142,7 @@ func (a *attempt) withdraw(ctx context.Context, list []placed) error {
 			a.target.Node, list[0].Key, a.plan.Source)
 	}
 	for _, c := range list {
-		a.withdrawn.set(c.at)
+		a.withdrawn.Add(c.at)
 	}
 	a.totals.undo(int64(len(list)), 0)
 	return a.tx.Delete(ctx, a.target.Write, keysOf(list))

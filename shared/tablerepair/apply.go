@@ -30,7 +30,7 @@ func (a *attempt) deletes(ctx context.Context) error {
 	if a.totals.Deleted == 0 {
 		return nil
 	}
-	done := func(op string, at int64) bool { return op == opDelete && !a.kept.has(at) }
+	done := func(op string, at int64) bool { return op == opDelete && !a.kept.Has(at) }
 	return a.windows(ctx, done, func(list []placed) error {
 		return a.tx.Delete(ctx, a.target.Write, keysOf(list))
 	})
@@ -121,7 +121,7 @@ func (a *attempt) replace(ctx context.Context, list []placed, why string) error 
 			a.target.Node, list[0].Key, why)
 	}
 	for _, c := range list {
-		a.replaced.set(c.at)
+		a.replaced.Add(c.at)
 	}
 	a.replacements += len(list)
 	return a.tx.Delete(ctx, a.target.Write, keysOf(list))
@@ -131,7 +131,7 @@ func (a *attempt) inserts(ctx context.Context) error {
 	if a.totals.Inserted == 0 && a.replacements == 0 {
 		return nil
 	}
-	inserted := func(op string, at int64) bool { return op == opInsert || a.replaced.has(at) }
+	inserted := func(op string, at int64) bool { return op == opInsert || a.replaced.Has(at) }
 	return a.windows(ctx, inserted, func(list []placed) error {
 		for _, group := range sameLength(list) {
 			if err := a.insert(ctx, group); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ace/shared/archive"
+	"ace/shared/bitmap"
 	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/retry"
@@ -23,9 +24,9 @@ type attempt struct {
 	*job
 	number       int
 	tx           Tx
-	replaced     bitmap // changes whose rows were deleted and are to be inserted
-	withdrawn    bitmap // insertions that were taken back
-	kept         bitmap // deletions that are not done
+	replaced     bitmap.Set // changes whose rows were deleted and are to be inserted
+	withdrawn    bitmap.Set // insertions that were taken back
+	kept         bitmap.Set // deletions that are not done
 	replacements int
 	gone         int64 // changes gone over since they were decided
 }
@@ -165,9 +166,9 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 	if source == nil {
 		return a.restoreAll(ctx, a.tx, a.tx.Lock, r)
 	}
-	var held *bitmap
+	var held *bitmap.Set
 	if !a.plan.InsertOnly { // what is never changed need not be locked, and a role without UPDATE could not
-		held = &bitmap{}
+		held = &bitmap.Set{}
 		if err := a.hold(ctx, held); err != nil {
 			return err
 		}
@@ -182,7 +183,7 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 }
 
 // hold locks the target's rows and notes which keys have one. The source is not read before.
-func (a *attempt) hold(ctx context.Context, held *bitmap) error {
+func (a *attempt) hold(ctx context.Context, held *bitmap.Set) error {
 	first, keysOnly := int64(0), a.target.Write.Source
 	keysOnly.Columns = keysOnly.Key
 	return a.eachKeys(ctx, func(_ int, keys []table.Key) error {
@@ -190,7 +191,7 @@ func (a *attempt) hold(ctx context.Context, held *bitmap) error {
 		if err != nil {
 			return err
 		}
-		err = places(stream, func(at int) { held.set(first + int64(at)) })
+		err = places(stream, func(at int) { held.Add(first + int64(at)) })
 		first += int64(len(keys))
 		return err
 	})

@@ -164,17 +164,3 @@ func keysOf(changes []placed) []table.Key {
 	}
 	return keys
 }
-
-// bitmap is a set of small numbers.
-type bitmap []uint64
-
-func (b *bitmap) set(i int64) {
-	for int64(len(*b)) <= i/64 {
-		*b = append(*b, 0)
-	}
-	(*b)[i/64] |= 1 << (i % 64)
-}
-
-func (b bitmap) has(i int64) bool {
-	return i/64 < int64(len(b)) && b[i/64]&(1<<(i%64)) != 0
-}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"ace/shared/bitmap"
 	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/table"
@@ -23,8 +24,8 @@ type decider struct {
 	target *Target
 	source Reader
 	node   Reader
-	held   *bitmap // keys, by their numbers, whose rows on the target nobody else can change; nil: that does not matter
-	at     int64   // number of the next key
+	held   *bitmap.Set // keys, by their numbers, whose rows on the target nobody else can change; nil: that does not matter
+	at     int64       // number of the next key
 	emit   func(change) error
 	totals *Totals
 	key    []int // places of the key's columns
@@ -109,7 +110,7 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 func (d *decider) checkHeld(key table.Key, have table.Row) error {
 	at := d.at
 	d.at++
-	if have == nil || d.held == nil || d.held.has(at) {
+	if have == nil || d.held == nil || d.held.Has(at) {
 		return nil
 	}
 	return meanwhile(d.target.Node, key)

@@ -24,7 +24,7 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	}()
 	err := a.windows(ctx, all, func(list []placed) error {
 		return a.readBack(ctx, list, func(c placed, row table.Row) (err error) {
-			left := altered{At: c.at, Row: row, Withdrawn: a.withdrawn.has(c.at), Kept: a.kept.has(c.at)}
+			left := altered{At: c.at, Row: row, Withdrawn: a.withdrawn.Has(c.at), Kept: a.kept.Has(c.at)}
 			undone, want := left.Withdrawn || left.Kept, c.row()
 			if undone {
 				want = c.Before

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ace/shared/archive"
+	"ace/shared/bitmap"
 	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/table"
@@ -122,7 +123,7 @@ func (j *job) begin(ctx context.Context, target func(context.Context) error) (so
 }
 
 // decideAll decides about every key of the target. Of its rows none but those of held may be changed; nil is all.
-func (j *job) decideAll(ctx context.Context, source, node Reader, held *bitmap, r *recorder) error {
+func (j *job) decideAll(ctx context.Context, source, node Reader, held *bitmap.Set, r *recorder) error {
 	d := newDecider(j.plan, j.target)
 	d.source, d.node, d.held, d.totals = source, node, held, &j.totals
 	d.emit = j.emitTo(ctx, r)
