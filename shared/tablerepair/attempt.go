@@ -242,7 +242,7 @@ func (a *attempt) announce(ctx context.Context) error {
 		return err
 	}
 	p, t := a.plan, a.target
-	return putJSON(ctx, a.store, archive.RepairKey(p.TaskID, t.Node, a.number, manifestName), Manifest{
+	return archive.PutJSONIfAbsent(ctx, a.store, archive.RepairKey(p.TaskID, t.Node, a.number, manifestName), Manifest{
 		Format: manifestFormat, TaskID: p.TaskID, PlanHash: p.Hash(), Node: t.Node, Attempt: a.number, WrittenAt: time.Now().UTC(),
 		ClusterName: p.ClusterName, DBName: p.DBName, Schema: p.Schema, Table: p.Table,
 		Key: p.Key, Columns: t.Columns, Common: t.Common, Fires: t.Fires, Mark: mark, Server: t.Server, Totals: a.totals,
@@ -268,7 +268,7 @@ func (a *attempt) withPath(ctx context.Context, fn func(context.Context) error) 
 func (a *attempt) conclude(ctx context.Context, o outcome) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
-	_ = putJSON(ctx, a.store, archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, outcomeName), o)
+	_ = archive.PutJSONIfAbsent(ctx, a.store, archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, outcomeName), o)
 }
 
 const concludeTimeout = 10 * time.Second

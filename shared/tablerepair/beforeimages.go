@@ -29,17 +29,17 @@ func NewBeforeImages(store archive.Store) *BeforeImages { return &BeforeImages{s
 func (b *BeforeImages) Ensure(ctx context.Context, rec task.Record) (task.Document, error) {
 	record := archive.BeforeImagesRecordKey(rec.TaskID, rec.SubmittedAt)
 	var known task.Document
-	if _, err := readJSON(ctx, b.store, record, &known); !errors.Is(err, archive.ErrNotFound) {
+	if _, _, err := archive.ReadJSON(ctx, b.store, record, &known); !errors.Is(err, archive.ErrNotFound) {
 		return known, err
 	}
 	made, err := b.make(ctx, rec)
 	if err != nil {
 		return task.Document{}, err
 	}
-	if err := putJSON(ctx, b.store, record, made); !errors.Is(err, archive.ErrPrecondition) {
+	if err := archive.PutJSONIfAbsent(ctx, b.store, record, made); !errors.Is(err, archive.ErrPrecondition) {
 		return *made, err
 	}
-	_, err = readJSON(ctx, b.store, record, &known) // somebody else was first
+	_, _, err = archive.ReadJSON(ctx, b.store, record, &known) // somebody else was first
 	return known, err
 }
 

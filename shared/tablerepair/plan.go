@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"io"
 	"time"
 
 	"ace/shared/archive"
@@ -145,11 +143,7 @@ func (p *Plan) Hash() string { return p.hash }
 
 // storePlan publishes a plan. If a plan is there already, that one counts.
 func storePlan(ctx context.Context, store archive.Store, p *Plan) (*Plan, error) {
-	body, err := json.Marshal(p)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Internal, "the plan cannot be written")
-	}
-	_, err = store.PutIfAbsent(ctx, archive.PlanKey(p.TaskID), "application/json", body)
+	err := archive.PutJSONIfAbsent(ctx, store, archive.PlanKey(p.TaskID), p)
 	if err != nil && !errors.Is(err, archive.ErrPrecondition) {
 		return nil, err
 	}
@@ -159,7 +153,7 @@ func storePlan(ctx context.Context, store archive.Store, p *Plan) (*Plan, error)
 // loadPlan reads the plan of a task; archive.ErrNotFound if there is none yet.
 func loadPlan(ctx context.Context, store archive.Store, taskID string) (*Plan, error) {
 	var p Plan
-	body, err := readJSON(ctx, store, archive.PlanKey(taskID), &p)
+	body, _, err := archive.ReadJSON(ctx, store, archive.PlanKey(taskID), &p)
 	if err != nil {
 		return nil, err
 	}
@@ -169,31 +163,4 @@ func loadPlan(ctx context.Context, store archive.Store, taskID string) (*Plan, e
 	sum := sha256.Sum256(body)
 	p.hash = hex.EncodeToString(sum[:])
 	return &p, nil
-}
-
-// readJSON reads a small object.
-func readJSON(ctx context.Context, store archive.Store, key string, into any) ([]byte, error) {
-	object, err := store.Get(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	defer object.Body.Close()
-	body, err := io.ReadAll(object.Body)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be read", key)
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return nil, fault.Wrap(err, fault.Internal, "%s is damaged", key)
-	}
-	return body, nil
-}
-
-// putJSON writes a small object, once. archive.ErrPrecondition: there is one already.
-func putJSON(ctx context.Context, store archive.Store, key string, value any) error {
-	body, err := json.Marshal(value)
-	if err != nil {
-		return fault.Wrap(err, fault.Internal, "%s cannot be written", key)
-	}
-	_, err = store.PutIfAbsent(ctx, key, "application/json", body)
-	return err
 }

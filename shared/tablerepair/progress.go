@@ -100,7 +100,7 @@ func (r *run) watch(ctx context.Context) {
 		var sum marks
 		for i := range r.plan.Targets {
 			var m marks
-			if _, err := readJSON(ctx, r.store, marksKey(r.plan.TaskID, i), &m); err == nil {
+			if _, _, err := archive.ReadJSON(ctx, r.store, marksKey(r.plan.TaskID, i), &m); err == nil {
 				sum = marks{Blocks: sum.Blocks + m.Blocks, Rows: sum.Rows + m.Rows, Mismatched: sum.Mismatched + m.Mismatched}
 			}
 		}

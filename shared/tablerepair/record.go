@@ -140,13 +140,13 @@ func eachManifest(ctx context.Context, store archive.Store, prefix string, fn fu
 // loadManifest reads an attempt's manifest; archive.ErrNotFound if it has none.
 func loadManifest(ctx context.Context, store archive.Store, taskID, node string, attempt int) (*Manifest, error) {
 	var m Manifest
-	_, err := readJSON(ctx, store, archive.RepairKey(taskID, node, attempt, manifestName), &m)
+	_, _, err := archive.ReadJSON(ctx, store, archive.RepairKey(taskID, node, attempt, manifestName), &m)
 	return &m, err
 }
 
 // loadOutcome reads how an attempt ended; archive.ErrNotFound if that is not known.
 func loadOutcome(ctx context.Context, store archive.Store, taskID, node string, attempt int) (outcome, error) {
 	var o outcome
-	_, err := readJSON(ctx, store, archive.RepairKey(taskID, node, attempt, outcomeName), &o)
+	_, _, err := archive.ReadJSON(ctx, store, archive.RepairKey(taskID, node, attempt, outcomeName), &o)
 	return o, err
 }

@@ -108,7 +108,7 @@ func (s *settler) found(ctx context.Context, tx Tx, m *Manifest) (o outcome, err
 // keep stores an outcome. Another who found it out at the same time has found the same. That an attempt is rolled back
 // counts only once it is stored: then it cannot begin any more, however late it comes.
 func (s *settler) keep(ctx context.Context, attempt int, o outcome) (outcome, error) {
-	err := putJSON(ctx, s.store, archive.RepairKey(s.plan.TaskID, s.target.Node, attempt, outcomeName), o)
+	err := archive.PutJSONIfAbsent(ctx, s.store, archive.RepairKey(s.plan.TaskID, s.target.Node, attempt, outcomeName), o)
 	if errors.Is(err, archive.ErrPrecondition) {
 		return loadOutcome(ctx, s.store, s.plan.TaskID, s.target.Node, attempt)
 	}

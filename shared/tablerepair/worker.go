@@ -195,7 +195,7 @@ func (j *job) dryRun(ctx context.Context) (Totals, error) {
 	if err := j.checkReach(); err != nil {
 		return Totals{}, err
 	}
-	err = putJSON(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), j.totals)
+	err = archive.PutJSONIfAbsent(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), j.totals)
 	if errors.Is(err, archive.ErrPrecondition) {
 		return j.decided(ctx)
 	}
@@ -205,7 +205,7 @@ func (j *job) dryRun(ctx context.Context) (Totals, error) {
 // decided gives the counts of an earlier dry run of this unit.
 func (j *job) decided(ctx context.Context) (Totals, error) {
 	var totals Totals
-	_, err := readJSON(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), &totals)
+	_, _, err := archive.ReadJSON(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), &totals)
 	return totals, err
 }
 

@@ -1,0 +1,40 @@
+package archive
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+
+	"ace/shared/fault"
+)
+
+const jsonType = "application/json"
+
+// ReadJSON decodes a small object into the value that into points to. It returns the object's bytes
+// and what the store says about it. The error is ErrNotFound if there is no such object, and
+// Internal if the object is not the expected JSON.
+func ReadJSON(ctx context.Context, store Store, key string, into any) ([]byte, Info, error) {
+	object, err := store.Get(ctx, key)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	defer object.Body.Close()
+	body, err := io.ReadAll(object.Body)
+	if err != nil {
+		return nil, Info{}, fault.Wrap(err, fault.Unavailable, "the connection to the archive was lost while object %s was read", key)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return nil, Info{}, fault.Wrap(err, fault.Internal, "object %s in the archive is damaged", key)
+	}
+	return body, object.Info, nil
+}
+
+// PutJSONIfAbsent stores a value as a new object. The error is ErrPrecondition if the object exists.
+func PutJSONIfAbsent(ctx context.Context, store Store, key string, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "object %s cannot be encoded", key)
+	}
+	_, err = store.PutIfAbsent(ctx, key, jsonType, body)
+	return err
+}
