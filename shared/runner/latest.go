@@ -6,21 +6,19 @@ import (
 	"ace/shared/task"
 )
 
-// latest holds the last progress reported.
-type latest struct {
+// latestProgress holds the progress that was last reported. It is safe for concurrent use.
+type latestProgress struct {
 	mu       sync.Mutex
 	progress task.Progress
 }
 
-func newLatest() *latest { return &latest{} }
-
-func (l *latest) set(p task.Progress) {
+func (l *latestProgress) set(p task.Progress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.progress = p
 }
 
-func (l *latest) get() task.Progress {
+func (l *latestProgress) get() task.Progress {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.progress

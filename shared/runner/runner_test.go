@@ -143,7 +143,7 @@ func TestRun_StoresHowTheWorkEnded(t *testing.T) {
 		{"failed for a reason nobody translated", failing(errors.New("secret")), task.Failed, fault.Internal, "internal error"},
 		{"panicked", func(_ context.Context, rec task.Record, _ func(task.Progress)) (runner.Outcome, error) {
 			return []runner.Outcome{}[rec.Attempts], nil
-		}, task.Failed, fault.Internal, "this is a defect"},
+		}, task.Failed, fault.Internal, "because of a defect"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -328,7 +328,7 @@ func TestRun_WhatCannotBeRemovedAtTheEndIsRemovedByTheNextRun(t *testing.T) {
 			if rec := b.record(t); rec.Status != task.Completed {
 				t.Errorf("the record is %+v, want COMPLETED", rec)
 			}
-			if !strings.Contains(b.log.String(), "working files not removed") {
+			if !strings.Contains(b.log.String(), "cleanup failed") {
 				t.Errorf("the log does not say so:\n%s", b.log.String())
 			}
 			b.store.Heal()

@@ -11,22 +11,25 @@ import (
 	"ace/shared/fault"
 )
 
-// ErrLeaseLost says that the task belongs to somebody else by now: whoever gets it must stop at once.
+// ErrLeaseLost means that another runner may hold the task's lease by now. The work must
+// stop at once.
 var ErrLeaseLost = fault.New(fault.Conflict, "the task's lease is lost")
 
-// orphanAge is when an open mark without a record counts as left behind. A Create takes createTimeout at most.
+// orphanAge is the age at which an open marker without a record counts as abandoned. A
+// Create takes at most createTimeout.
 const orphanAge = 10 * time.Minute
 
 // AcquireOptions change how a lease is acquired.
 type AcquireOptions struct {
-	// TakeOver takes a live lease too. Only for who knows that its owner is dead: `ace serve` after it locked its
-	// data directory.
+	// TakeOver acquires a lease that is still live. The caller must know that its owner
+	// is dead, as `ace serve` does once it has locked its data directory.
 	TakeOver bool
 }
 
-// Acquire takes the lease of a task for owner: of one that is QUEUED, or RUNNING without a live lease. The task is
-// RUNNING on return. NotFound, or Conflict if the task has ended, is held, or was acquired by another at this moment.
-// Of one that has ended it removes what is left, as Clear does.
+// Acquire acquires the lease of a task for owner. The task must be QUEUED, or RUNNING
+// without a live lease; it is RUNNING on return. The error is NotFound, or Conflict if
+// the task has ended, has a live lease, or was acquired by another runner at the same
+// moment. If the task has ended, Acquire removes what is left of it, as Clear does.
 func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptions) (*Lease, error) {
 	v, err := r.read(ctx, id)
 	if fault.CodeOf(err) == fault.NotFound {
@@ -39,18 +42,18 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 		if err := r.clear(ctx, v.Record); err != nil {
 			return nil, err
 		}
-		return nil, fault.New(fault.Conflict, "task %s is %s already", id, v.Status)
+		return nil, fault.New(fault.Conflict, "task %s is already %s", id, v.Status)
 	}
-	if r.live(v) && !o.TakeOver {
+	if r.isLive(v) && !o.TakeOver {
 		return nil, fault.New(fault.Conflict, "task %s is being run by %s", id, v.Lease.Owner)
 	}
-	r.index(ctx, v.Record)
-	l := &Lease{registry: r, mark: rand.Text(), acquired: time.Now()}
-	next := r.acquired(v.Record, owner)
+	r.putIndexEntry(ctx, v.Record)
+	l := &Lease{registry: r, token: rand.Text(), acquiredAt: time.Now()}
+	next := r.acquireRecord(v.Record, owner)
 	next.Revision = l.revision()
 	v, err = r.swap(ctx, v, next)
 	if errors.Is(err, archive.ErrPrecondition) {
-		return nil, fault.Wrap(err, fault.Conflict, "task %s was changed by another at this moment", id)
+		return nil, fault.Wrap(err, fault.Conflict, "task %s was changed by another process at the same moment", id)
 	}
 	if err != nil {
 		return nil, err
@@ -59,8 +62,9 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 	return l, nil
 }
 
-// LeaseToken names the lease that the record is held under: the same in every version that its holder writes, and no
-// other's. Empty if nobody holds it.
+// LeaseToken identifies the lease under which the record is held. All versions that one
+// holder writes have the same token, and no other holder's version has it. It is empty if
+// the task has no lease.
 func (rec Record) LeaseToken() string {
 	token, _, _ := strings.Cut(rec.Revision, ".")
 	if rec.Lease == nil {
@@ -69,16 +73,18 @@ func (rec Record) LeaseToken() string {
 	return token
 }
 
-// CheckLease makes sure, for work that is done away from the runner, that the task is still held under the lease of this
-// token and nobody asked for it to be cancelled: ErrLeaseLost, or a fault Cancelled. What is true on return may be over
-// at any moment.
+// CheckLease checks, for work that is done outside the runner, that the task is still
+// held under the lease of this token and that no cancellation was requested. The error is
+// ErrLeaseLost, or a fault Cancelled. The answer may be outdated as soon as it is
+// returned.
 func (r *Registry) CheckLease(ctx context.Context, id, token string) error {
 	rec, err := r.Get(ctx, id)
 	if err != nil {
 		return err
 	}
 	if token == "" || rec.Status != Running || rec.LeaseToken() != token {
-		return fault.Wrap(ErrLeaseLost, fault.Conflict, "task %s is not held by the runner that asked for this work any more", id)
+		return fault.Wrap(ErrLeaseLost, fault.Conflict,
+			"task %s is no longer held by the runner that requested this work", id)
 	}
 	requested, err := r.CancelRequested(ctx, id)
 	if err == nil && requested {
@@ -87,12 +93,12 @@ func (r *Registry) CheckLease(ctx context.Context, id, token string) error {
 	return err
 }
 
-// live says whether a lease holds, by the store's clock.
-func (r *Registry) live(v version) bool {
+// isLive reports whether the lease of a version is valid, by the store's clock.
+func (r *Registry) isLive(v version) bool {
 	return v.Lease != nil && v.info.Now.Sub(v.info.LastModified) <= r.lease
 }
 
-func (r *Registry) acquired(rec Record, owner string) Record {
+func (r *Registry) acquireRecord(rec Record, owner string) Record {
 	if rec.StartedAt == nil {
 		now := millis(r.clock())
 		rec.StartedAt = &now
@@ -103,10 +109,11 @@ func (r *Registry) acquired(rec Record, owner string) Record {
 	return rec
 }
 
-// dropOrphan removes the mark of a submission that failed before its record was written.
+// dropOrphan removes the open marker of a submission that failed before its record was
+// written.
 func (r *Registry) dropOrphan(ctx context.Context, id string) {
 	info, err := r.store.Stat(ctx, archive.OpenKey(id))
 	if err == nil && info.Now.Sub(info.LastModified) > orphanAge {
-		r.unmark(ctx, id)
+		r.removeMarker(ctx, id)
 	}
 }

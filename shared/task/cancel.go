@@ -11,8 +11,9 @@ import (
 
 const cancelledOnRequest = "cancelled on request"
 
-// RequestCancel asks for a task to be cancelled and gives its record. A QUEUED one is CANCELLED on return; a RUNNING
-// one ends when its runner sees the request. NotFound, or Conflict if the task has ended.
+// RequestCancel requests the cancellation of a task and returns its record. A QUEUED task
+// is CANCELLED on return; a RUNNING task ends when its runner sees the request. The error
+// is NotFound, or Conflict if the task has ended.
 func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error) {
 	v, err := r.read(ctx, id)
 	if err != nil {
@@ -25,14 +26,15 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 	if err != nil && !errors.Is(err, archive.ErrPrecondition) {
 		return Record{}, err
 	}
-	// If the task has ended since it was read, who ended it may have cleared up before the request was there.
+	// If the task has ended since it was read, it may have been cleared before the
+	// request was stored.
 	if v, err = r.read(ctx, id); err != nil {
 		return Record{}, err
 	}
 	for v.Status == Queued {
-		v, err = r.swap(ctx, v, r.cancelled(v.Record))
+		v, err = r.swap(ctx, v, r.cancelRecord(v.Record))
 		if err == nil {
-			_ = r.clear(ctx, v.Record) // what cannot be removed now is when the open mark is found
+			_ = r.clear(ctx, v.Record) // after a failure the next Acquire clears it
 			return v.Record, nil
 		}
 		if !errors.Is(err, archive.ErrPrecondition) {
@@ -46,7 +48,7 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 	return v.Record, nil
 }
 
-func (r *Registry) cancelled(rec Record) Record {
+func (r *Registry) cancelRecord(rec Record) Record {
 	now := millis(r.clock())
 	rec.Status, rec.FinishedAt = Cancelled, &now
 	rec.Error, rec.ErrorCode = cancelledOnRequest, string(fault.Cancelled)
@@ -55,11 +57,11 @@ func (r *Registry) cancelled(rec Record) Record {
 }
 
 func cannotCancel(v version) error {
-	return fault.New(fault.Conflict, "task %s is %s already; only a QUEUED or RUNNING task can be cancelled",
+	return fault.New(fault.Conflict, "task %s is already %s; only a QUEUED or RUNNING task can be cancelled",
 		v.TaskID, v.Status)
 }
 
-// CancelRequested says whether somebody asked for the task to be cancelled.
+// CancelRequested reports whether the cancellation of the task was requested.
 func (r *Registry) CancelRequested(ctx context.Context, id string) (bool, error) {
 	if err := CheckID(id); err != nil {
 		return false, err

@@ -7,22 +7,23 @@ import (
 	"ace/shared/archive"
 )
 
-// Clear tells who wants to know of a published document (OnPublished), removes what the task wrote for itself, plan and
-// parts above all, since they hold row data, and then its open mark. It is for a task that Finish has ended. After an error it may be repeated, by anybody: while the mark stands,
-// Acquire does.
+// Clear runs the OnPublished hook, deletes the task's working objects, then its open
+// marker. The working objects must go since plan and parts hold row data. The task must
+// have been ended by Finish. After an error any process may repeat Clear; while the
+// marker exists, Acquire does so.
 func (l *Lease) Clear(ctx context.Context) error {
 	rec := l.Record()
 	if !rec.Status.Terminal() {
-		return fmt.Errorf("task: %s is %s: what it wrote is still needed", rec.TaskID, rec.Status)
+		return fmt.Errorf("task: %s is %s: its working objects are still needed", rec.TaskID, rec.Status)
 	}
 	return l.registry.clear(ctx, rec)
 }
 
-// clear is Clear for whoever knows that the task has ended. The mark goes last, and only when all else is gone: nobody
-// would look for the rest without it.
+// clear is Clear for callers that know that the task has ended. The marker is deleted
+// last, and only if everything else is gone: without it nothing would find the rest.
 func (r *Registry) clear(ctx context.Context, rec Record) error {
-	if rec.Document != nil && r.published != nil {
-		if err := r.published(ctx, rec); err != nil {
+	if rec.Document != nil && r.onPublished != nil {
+		if err := r.onPublished(ctx, rec); err != nil {
 			return err
 		}
 	}

@@ -1,14 +1,23 @@
-// Package task owns what is known of a task: its record, its states, its lease and its progress.
+// Package task owns a task's record, its state, its lease and its progress.
 //
-// A task is one object, task.json, and every change of it is a compare-and-swap, so that of two that act at once one
-// wins and the other learns it. Two marks stand beside it: open/<id>, written before the record and removed when all
-// that the task wrote for itself is gone after its end, lists what needs somebody without reading all tasks; the index
-// entry makes "newest first" plain listing order.
+// A task is one object, task.json. Every change of it is a compare-and-swap: of two
+// concurrent changes one succeeds and the other fails. Two more objects belong to a task:
 //
-// Of tasks that are exclusive, a table has one at a time: a lock, one object per table, says which (lock.go).
+//   - The open marker, open/<id>, is written before the record. It is deleted after the task has
+//     ended and all objects that the task wrote for itself are gone. It lists the tasks that need
+//     attention, without reading all tasks.
+//   - The index entry makes "newest first" the listing order.
 //
-// The package promises: no submission is lost and none shares an id, even if the store's answer to a write is lost; a
-// task has at most one live lease, judged by the store's clock alone; a task that has ended never changes again, and
-// what it wrote for itself is removed, however often that must be tried; a runner that lost its lease can write
-// nothing. It never starts or runs a task, and never reads what a task writes for itself.
+// A table has at most one exclusive task at a time. A lock, one object per table, names
+// it (lock.go).
+//
+// The package guarantees:
+//
+//   - No submission is lost and no two share an id, even if the response to a write is lost.
+//   - A task has at most one live lease, judged by the store's clock alone.
+//   - A task that has ended never changes again. What it wrote for itself is removed, however
+//     often that must be retried.
+//   - A runner that lost its lease cannot write.
+//
+// The package never starts or runs a task, and never reads what a task writes for itself.
 package task

@@ -14,7 +14,8 @@ const (
 	idSuffixLen = 6
 )
 
-// CheckID is the gate every id from outside passes before it becomes part of a key. Invalid, naming the id.
+// CheckID checks an id that comes from outside before it becomes part of a key. The error
+// is Invalid and names the id.
 func CheckID(id string) error {
 	if !api.IsTaskID(id) {
 		return fault.New(fault.Invalid,
@@ -23,7 +24,8 @@ func CheckID(id string) error {
 	return nil
 }
 
-// newID names a task of this type submitted at this time (to the second).
+// newID returns the id of a task of this type that was submitted at this time, to the
+// second.
 func newID(t Type, submitted time.Time) string {
 	prefix := "tr_"
 	if t == TableDiff {
@@ -32,10 +34,10 @@ func newID(t Type, submitted time.Time) string {
 	return prefix + submitted.UTC().Format(idTime)
 }
 
-// withSuffix sets an id apart from another task of the same second.
+// withSuffix returns an id that differs from those of other tasks of the same second.
 func withSuffix(id string) string {
 	return id + "_" + strings.ToLower(rand.Text()[:idSuffixLen])
 }
 
-// idSecond is the part of a checked id that orders it by time of submission.
+// idSecond returns the part of a checked id that orders it by its submission time.
 func idSecond(id string) string { return id[len("td_") : len("td_")+len(idTime)] }

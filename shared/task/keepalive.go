@@ -9,24 +9,29 @@ import (
 	"ace/shared/fault"
 )
 
-// callTimeout bounds one call of the store, so that a hanging one does not cost the lease.
+// callTimeout bounds one call of the store, so that a call that hangs does not cost the
+// lease.
 const callTimeout = 5 * time.Second
 
 // errStopped ends the context of a KeepAlive whose work is over.
 var errStopped = errors.New("task: the work is over")
 
-// Intervals says how often a KeepAlive speaks to the store. Zero fields mean the defaults.
+// Intervals are the times between a KeepAlive's calls of the store. A zero field means
+// the default.
 type Intervals struct {
-	Renew    time.Duration // the lease is renewed at least this often: a third of its duration
-	Progress time.Duration // changed progress is stored at most this often: 1 s
-	Cancel   time.Duration // a request to cancel is looked for this often: 2 s
+	// longest time between renewals of the lease; default: a third of its duration
+	Renew    time.Duration
+	Progress time.Duration // shortest time between writes of changed progress; default: 1 s
+	Cancel   time.Duration // time between checks for a cancellation request; default: 2 s
 }
 
-// KeepAlive renews the lease, with the progress, from a goroutine of its own, and looks for a request to cancel. The
-// work runs under the context it gives, which ends with a cause: ErrLeaseLost, a fault Cancelled on request, or a
-// fault Unavailable when the store was out of reach until the lease was about to run out. stop ends the context,
-// waits for the goroutine and gives that cause, nil if there was none; it must be called before Finish or Release.
-// progress is called from the goroutine.
+// KeepAlive starts a goroutine that renews the lease, stores the progress, and checks
+// whether a cancellation was requested. The work must run under the returned context.
+// That context ends with one of these causes: ErrLeaseLost, a fault Cancelled on request,
+// or a fault Unavailable if the store was unreachable until the lease was about to
+// expire. stop ends the context, waits for the goroutine and returns the cause, or nil if
+// there was none. It must be called before Finish or Release. The goroutine calls
+// progress.
 func (l *Lease) KeepAlive(
 	ctx context.Context, intervals Intervals, progress func() Progress,
 ) (work context.Context, stop func() error) {
@@ -34,7 +39,7 @@ func (l *Lease) KeepAlive(
 	intervals.Progress = cmp.Or(intervals.Progress, time.Second)
 	intervals.Cancel = cmp.Or(intervals.Cancel, 2*time.Second)
 	work, end := context.WithCancelCause(ctx)
-	k := &keeper{lease: l, intervals: intervals, progress: progress, renewed: l.acquired}
+	k := &renewer{lease: l, intervals: intervals, progress: progress, renewed: l.acquiredAt}
 	ended := make(chan error, 1)
 	go func() {
 		err := k.run(work)
@@ -49,22 +54,22 @@ func (l *Lease) KeepAlive(
 	}
 }
 
-// keeper is the state of one KeepAlive's goroutine.
-type keeper struct {
+// renewer is the state of one KeepAlive's goroutine.
+type renewer struct {
 	lease     *Lease
 	intervals Intervals
 	progress  func() Progress
 	stored    Progress
-	renewed   time.Time // when the last write that kept the lease began
+	renewed   time.Time // when the last successful write of the lease began
 }
 
-// run works until ctx ends (nil) or there is a reason to stop the work.
-func (k *keeper) run(ctx context.Context) error {
+// run works until ctx ends (it returns nil) or there is a reason to stop the work.
+func (k *renewer) run(ctx context.Context) error {
 	beat := time.NewTicker(min(k.intervals.Renew, k.intervals.Progress))
 	defer beat.Stop()
 	look := time.NewTicker(k.intervals.Cancel)
 	defer look.Stop()
-	err := k.lookForCancel(ctx)
+	err := k.checkCancel(ctx)
 	for err == nil {
 		select {
 		case <-ctx.Done():
@@ -72,7 +77,7 @@ func (k *keeper) run(ctx context.Context) error {
 		case <-beat.C:
 			err = k.renew(ctx)
 		case <-look.C:
-			err = k.lookForCancel(ctx)
+			err = k.checkCancel(ctx)
 		}
 	}
 	if ctx.Err() != nil {
@@ -81,14 +86,14 @@ func (k *keeper) run(ctx context.Context) error {
 	return err
 }
 
-// renew renews the lease if that is due or there is progress to store. Trouble with the store is no reason to stop
-// while the lease still holds.
-func (k *keeper) renew(ctx context.Context) error {
+// renew renews the lease if a renewal is due or there is progress to store. A failure of
+// the store is no reason to stop while the lease is still valid.
+func (k *renewer) renew(ctx context.Context) error {
 	now, progress := time.Now(), k.progress()
 	if now.Sub(k.renewed) < k.intervals.Renew && progress == k.stored {
 		return nil
 	}
-	ctx, cancel := context.WithDeadline(ctx, k.deadline(now))
+	ctx, cancel := context.WithDeadline(ctx, k.callDeadline(now))
 	defer cancel()
 	err := k.lease.Renew(ctx, progress)
 	switch {
@@ -97,28 +102,29 @@ func (k *keeper) renew(ctx context.Context) error {
 		return nil
 	case fault.CodeOf(err) != fault.Unavailable:
 		return err
-	case time.Now().Before(k.lastMoment()):
+	case time.Now().Before(k.stopTime()):
 		return nil
 	}
-	return fault.Wrap(err, fault.Unavailable, "the archive was out of reach until the task's lease was about to run out")
+	return fault.Wrap(err, fault.Unavailable, "the archive was unreachable until the task's lease was about to expire")
 }
 
-func (k *keeper) lookForCancel(ctx context.Context) error {
-	ctx, cancel := context.WithDeadline(ctx, k.deadline(time.Now()))
+func (k *renewer) checkCancel(ctx context.Context) error {
+	ctx, cancel := context.WithDeadline(ctx, k.callDeadline(time.Now()))
 	defer cancel()
 	requested, err := k.lease.registry.CancelRequested(ctx, k.lease.Record().TaskID)
 	if err == nil && requested {
 		return fault.New(fault.Cancelled, cancelledOnRequest)
 	}
-	return nil // trouble with the store is for renew to judge
+	return nil // renew judges failures of the store
 }
 
-func (k *keeper) deadline(now time.Time) time.Time {
-	if d := now.Add(callTimeout); d.Before(k.lastMoment()) {
+func (k *renewer) callDeadline(now time.Time) time.Time {
+	if d := now.Add(callTimeout); d.Before(k.stopTime()) {
 		return d
 	}
-	return k.lastMoment()
+	return k.stopTime()
 }
 
-// lastMoment is when the work must stop if the lease cannot be renewed: a tenth of it is left for queries to end.
-func (k *keeper) lastMoment() time.Time { return k.renewed.Add(k.lease.registry.lease * 9 / 10) }
+// stopTime is when the work must stop if the lease cannot be renewed. It leaves a tenth
+// of the lease for queries to end.
+func (k *renewer) stopTime() time.Time { return k.renewed.Add(k.lease.registry.lease * 9 / 10) }

@@ -14,23 +14,24 @@ import (
 	"ace/shared/fault"
 )
 
-// Lease is the lease of one runner, and its only way to change the record. Its methods may be called concurrently.
-// A write fails with ErrLeaseLost once the record was changed by anybody else; then nothing was written. After any
-// other error it may be repeated: an earlier write whose answer was lost is recognised.
+// Lease is a runner's lease of a task, and its only way to change the record. It is safe
+// for concurrent use. A write fails with ErrLeaseLost if any other process has changed
+// the record; then nothing was written. After any other error the write may be repeated:
+// the lease recognizes an earlier write whose response was lost.
 type Lease struct {
-	registry *Registry
-	acquired time.Time
-	mark     string // opens every revision this Lease writes
-	mu       sync.Mutex
-	writes   int
-	closed   bool // released, finished or lost
-	cur      atomic.Pointer[version]
+	registry   *Registry
+	acquiredAt time.Time
+	token      string // prefix of every revision that this lease writes
+	mu         sync.Mutex
+	writes     int
+	closed     bool // released, finished or lost
+	cur        atomic.Pointer[version]
 }
 
-// Record gives the record as this runner last wrote it.
+// Record returns the record as this lease last wrote it.
 func (l *Lease) Record() Record { return l.cur.Load().Record }
 
-// Renew keeps the lease for another LeaseDuration and stores the progress.
+// Renew extends the lease by another LeaseDuration and stores the progress.
 func (l *Lease) Renew(ctx context.Context, p Progress) error {
 	return l.write(ctx, func(rec *Record) {
 		rec.Lease = &LeaseInfo{Owner: rec.Lease.Owner, Renewals: rec.Lease.Renewals + 1}
@@ -38,15 +39,16 @@ func (l *Lease) Renew(ctx context.Context, p Progress) error {
 	})
 }
 
-// Release gives the lease back and leaves the task RUNNING, so that the next runner may go on at once.
+// Release ends the lease and leaves the task RUNNING, so that the next runner can
+// continue at once.
 func (l *Lease) Release(ctx context.Context) error {
 	return l.write(ctx, func(rec *Record) {
 		rec.Lease = nil
-		rec.Attempts-- // handed over, it has not failed
+		rec.Attempts-- // a handover is not a failed attempt
 	})
 }
 
-// Forfeit gives the lease back like Release, but the attempt counts: it has brought the task no further.
+// Forfeit ends the lease like Release, but counts the attempt: it made no progress.
 func (l *Lease) Forfeit(ctx context.Context) error {
 	return l.write(ctx, func(rec *Record) { rec.Lease = nil })
 }
@@ -57,20 +59,21 @@ type Outcome struct {
 	Result   json.RawMessage
 	Document *Document
 	Report   *Document
-	Error    error // why it did not complete; the record gets its code and its public message
+	Error    error // why the task did not complete; the record gets its code and public message
 }
 
 func (o Outcome) check() error {
 	if !o.Status.Terminal() {
-		return fmt.Errorf("task: no task ends as %q", o.Status)
+		return fmt.Errorf("task: %q is no status in which a task ends", o.Status)
 	}
 	if (o.Status == Completed) != (o.Error == nil) {
-		return fmt.Errorf("task: a task that ends as %s has an error unless it is %s", o.Status, Completed)
+		return fmt.Errorf("task: outcome %s: an error must be set unless the status is %s", o.Status, Completed)
 	}
 	return nil
 }
 
-// Finish ends the task: the swap makes the outcome and the document visible together. Clear comes next.
+// Finish ends the task. One swap makes the outcome and the document visible together. The
+// caller must call Clear next.
 func (l *Lease) Finish(ctx context.Context, o Outcome) (Record, error) {
 	if err := o.check(); err != nil {
 		return Record{}, err
@@ -88,7 +91,8 @@ func (l *Lease) Finish(ctx context.Context, o Outcome) (Record, error) {
 	return l.Record(), nil
 }
 
-// finishedAt is now, but not before the start: another host's clock may have stamped that.
+// finishedAt returns the current time, but never a time before the start, which the clock
+// of another host may have stamped.
 func (r *Registry) finishedAt(rec *Record) *time.Time {
 	now := millis(r.clock())
 	if now.Before(*rec.StartedAt) {
@@ -97,7 +101,7 @@ func (r *Registry) finishedAt(rec *Record) *time.Time {
 	return &now
 }
 
-// write swaps the record for a changed copy.
+// write replaces the record by a changed copy.
 func (l *Lease) write(ctx context.Context, change func(*Record)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -112,7 +116,7 @@ func (l *Lease) write(ctx context.Context, change func(*Record)) error {
 			return nil
 		}
 		switch lost := errors.Is(err, archive.ErrPrecondition); {
-		case lost && l.wrote(stored.Record):
+		case lost && l.isOwn(stored.Record):
 			l.setCurrent(stored)
 			if sameEnd(stored.Record, next) {
 				return nil
@@ -123,24 +127,26 @@ func (l *Lease) write(ctx context.Context, change func(*Record)) error {
 			return err
 		}
 	}
-	return fault.Wrap(ErrLeaseLost, fault.Conflict, "task %s is not held by this runner any more", l.Record().TaskID)
+	return fault.Wrap(ErrLeaseLost, fault.Conflict, "task %s is no longer held by this runner", l.Record().TaskID)
 }
 
-// setCurrent makes a version this Lease wrote the one the next write starts from. One without a lease is the last.
+// setCurrent makes a version that this lease wrote the base of the next write. A version
+// without a lease is the last one.
 func (l *Lease) setCurrent(v version) {
 	l.cur.Store(&v)
 	l.closed = v.Lease == nil
 }
 
-// sameEnd says whether a stored record is the release or the end that next wants to be.
+// sameEnd reports whether a stored record is the release or the end that next describes.
 func sameEnd(stored, next Record) bool {
 	return stored.Lease == nil && next.Lease == nil && stored.Status == next.Status
 }
 
-// wrote says whether a stored version is one of this Lease whose answer was lost.
-func (l *Lease) wrote(rec Record) bool { return strings.HasPrefix(rec.Revision, l.mark+".") }
+// isOwn reports whether this lease wrote a stored version; then the response to that
+// write was lost.
+func (l *Lease) isOwn(rec Record) bool { return strings.HasPrefix(rec.Revision, l.token+".") }
 
 func (l *Lease) revision() string {
 	l.writes++
-	return fmt.Sprintf("%s.%d", l.mark, l.writes)
+	return fmt.Sprintf("%s.%d", l.token, l.writes)
 }

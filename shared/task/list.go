@@ -20,12 +20,13 @@ const (
 	maxMillis    = 9_999_999_999_999 // 13 digits, the year 2286
 	defaultLimit = 100
 	maxLimit     = 1000
-	scanLimit    = 1000 // index entries one call of List looks at
+	scanLimit    = 1000 // index entries that one call of List reads
 )
 
 var cursorPattern = regexp.MustCompile(`^[0-9]{13}-t[dr]_[0-9a-z_]+$`)
 
-// entry is the content of an index object: enough to pass over a task without reading its record.
+// entry is the content of an index object. It lets List skip a task without reading its
+// record.
 type entry struct {
 	TaskID      string `json:"task_id"`
 	ClusterName string `json:"cluster_name"`
@@ -33,31 +34,33 @@ type entry struct {
 	TableName   string `json:"table_name"`
 }
 
-// indexName makes the newest task the first in a listing.
+// indexName returns a name that sorts the newest task first.
 func indexName(rec Record) string {
 	return indexStamp(rec.SubmittedAt) + "-" + rec.TaskID
 }
 
 func indexStamp(t time.Time) string { return fmt.Sprintf("%013d", maxMillis-t.UnixMilli()) }
 
-// index lists the task. A failure is made good by the next Acquire: the task itself must not depend on it.
-func (r *Registry) index(ctx context.Context, rec Record) {
+// putIndexEntry lists the task. After a failure the next Acquire lists it: the task
+// itself must not depend on the index.
+func (r *Registry) putIndexEntry(ctx context.Context, rec Record) {
 	body, err := json.Marshal(entry{rec.TaskID, rec.ClusterName, rec.DBName, rec.TableName})
 	if err == nil {
 		_, _ = r.store.Put(ctx, indexPrefix+indexName(rec), contentType, body)
 	}
 }
 
-// Filter says which tasks to list; empty fields do not restrict.
+// Filter selects the tasks to list. An empty field does not restrict.
 type Filter struct {
 	ClusterName, TableName string
 	Status                 Status
-	Limit                  int    // at most so many records: 1 to 1000, 0 means 100
-	After                  string // the cursor of the page before
+	Limit                  int    // most records to return: 1 to 1000; 0 means 100
+	After                  string // the cursor that came with the previous page
 }
 
-// List gives tasks, the newest first, and the cursor of the next page, empty on the last. A page may have fewer
-// records than the limit, even none, and still be followed by another: one call looks at 1000 tasks at most.
+// List returns tasks, the newest first, and the cursor of the next page; the cursor is
+// empty on the last page. A page may have fewer records than the limit, even none, and
+// still not be the last: one call reads at most 1000 tasks.
 func (r *Registry) List(ctx context.Context, f Filter) ([]Record, string, error) {
 	if err := f.check(); err != nil {
 		return nil, "", err
@@ -72,7 +75,7 @@ func (r *Registry) List(ctx context.Context, f Filter) ([]Record, string, error)
 		if len(records) == limit || i == scanLimit {
 			return records, names[i-1], nil
 		}
-		rec, ok, err := r.listed(ctx, name, f)
+		rec, ok, err := r.readEntry(ctx, name, f)
 		if err != nil {
 			return nil, "", err
 		}
@@ -91,12 +94,13 @@ func (f Filter) check() error {
 		return fault.New(fault.Invalid, "status is %q; allowed are %v", f.Status, Statuses())
 	}
 	if f.After != "" && !cursorPattern.MatchString(f.After) {
-		return fault.New(fault.Invalid, "after is %q; it must be the cursor that came with the page before", f.After)
+		return fault.New(fault.Invalid, "after is %q; it must be the cursor of the previous page", f.After)
 	}
 	return nil
 }
 
-// indexNames lists one entry more than List looks at, so that it knows whether another page follows.
+// indexNames lists one entry more than List reads, which shows whether another page
+// follows.
 func (r *Registry) indexNames(ctx context.Context, after string) ([]string, error) {
 	if after != "" {
 		after = indexPrefix + after
@@ -109,14 +113,15 @@ func (r *Registry) indexNames(ctx context.Context, after string) ([]string, erro
 	return names, err
 }
 
-// listed reads the task behind an index entry if it passes the filter. One that retention has removed does not.
-func (r *Registry) listed(ctx context.Context, name string, f Filter) (Record, bool, error) {
+// readEntry reads the task of an index entry and reports whether it passes the filter. A
+// task that retention has removed does not.
+func (r *Registry) readEntry(ctx context.Context, name string, f Filter) (Record, bool, error) {
 	if f.ClusterName != "" || f.TableName != "" {
 		var e entry
 		if _, err := r.readJSON(ctx, indexPrefix+name, &e); err != nil {
 			return Record{}, false, ignoreNotFound(err)
 		}
-		if !f.passes(e) {
+		if !f.matches(e) {
 			return Record{}, false, nil
 		}
 	}
@@ -128,13 +133,14 @@ func (r *Registry) listed(ctx context.Context, name string, f Filter) (Record, b
 	return rec, f.Status == "" || f.Status == rec.Status, nil
 }
 
-func (f Filter) passes(e entry) bool {
+func (f Filter) matches(e entry) bool {
 	return (f.ClusterName == "" || f.ClusterName == e.ClusterName) &&
 		(f.TableName == "" || f.TableName == e.TableName)
 }
 
-// All reads every task there is, in the order of the keys: for repairs of what is derived from the records. It ends with
-// the first error. A task that goes meanwhile is passed over.
+// All reads every task, in the order of the keys. It is for rebuilding what is derived
+// from the records. It ends with the first error and skips a task that is removed
+// meanwhile.
 func (r *Registry) All(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		stopped := false

@@ -12,19 +12,20 @@ import (
 	"ace/shared/fault"
 )
 
-// lockOrphanAge is when a lock whose task has no record counts as left behind by a submission that failed. A Create
-// takes createTimeout at most.
+// lockOrphanAge is the age at which a lock whose task has no record counts as left by a
+// failed submission. A Create takes at most createTimeout.
 const lockOrphanAge = 2 * time.Minute
 
-// errSubmitting says that the task that has the lock has no record yet.
+// errSubmitting means that the task that holds the lock has no record yet.
 var errSubmitting = errors.New("the task is being submitted")
 
-// lock is the content of a lock: which task has the table, or had it. A lock is held as long as that task is QUEUED or
-// RUNNING. Nobody releases it, since a late release could hit the lock of the next task: that one takes it over.
+// lock is the content of a lock object: the task that has the table, or had it last. A
+// lock is held as long as that task is QUEUED or RUNNING. A lock is never released, since
+// a late release could hit the lock of the next task; the next task takes it over.
 type lock struct {
 	TaskID      string `json:"task_id"`
 	Submission  string `json:"submission"`
-	Asked       string `json:"asked"` // SHA-256 of what is asked
+	Asked       string `json:"asked"` // SHA-256 of New.Exclusive
 	ClusterName string `json:"cluster_name"`
 	DBName      string `json:"dbname"`
 	TableName   string `json:"table_name"`
@@ -40,9 +41,10 @@ func newLock(rec Record, asked string) lock {
 
 func (l lock) key() string { return archive.LockKey(l.ClusterName, l.DBName, l.TableName) }
 
-// acquire gives a lock to the task that is being submitted; of several that try at once one gets it. A record is the
-// task that has it and was asked for the same. Conflict, naming the task, if that was asked for something else.
-func (r *Registry) acquire(ctx context.Context, l lock) (*Record, error) {
+// acquireLock acquires a lock for the task that is being submitted; of concurrent calls
+// one succeeds. If an identical task already holds the lock, its record is returned. If a
+// different task holds it, the error is a Conflict that names that task.
+func (r *Registry) acquireLock(ctx context.Context, l lock) (*Record, error) {
 	mayPass := func(err error) bool {
 		return errors.Is(err, archive.ErrPrecondition) || errors.Is(err, errSubmitting) || fault.Retryable(err)
 	}
@@ -54,7 +56,8 @@ func (r *Registry) acquire(ctx context.Context, l lock) (*Record, error) {
 	return holder, err
 }
 
-// tryLock takes the lock if nobody has it. An earlier try whose answer was lost is recognised.
+// tryLock acquires the lock if it is free. It recognizes an earlier try whose response
+// was lost.
 func (r *Registry) tryLock(ctx context.Context, own lock) (*Record, error) {
 	body, err := json.Marshal(own)
 	if err != nil {
@@ -69,7 +72,7 @@ func (r *Registry) tryLock(ctx context.Context, own lock) (*Record, error) {
 	case err != nil || stored == own:
 		return nil, err
 	}
-	holder, err := r.holder(ctx, stored, info)
+	holder, err := r.lockHolder(ctx, stored, info)
 	switch {
 	case err != nil:
 		return nil, err
@@ -77,20 +80,22 @@ func (r *Registry) tryLock(ctx context.Context, own lock) (*Record, error) {
 		_, err = r.store.PutIfMatch(ctx, own.key(), contentType, body, info.ETag)
 		return nil, err
 	case stored.Asked != own.Asked:
-		return nil, fault.New(fault.Conflict, "%s task %s is %s for table %s: wait for its end, or cancel it",
+		return nil, fault.New(fault.Conflict, "%s task %s is %s for table %s: wait until it ends, or cancel it",
 			holder.Type, holder.TaskID, holder.Status, holder.TableName)
 	}
 	return holder, nil
 }
 
-// holder gives the task that has a lock; nil if that task has ended or never came to be.
-func (r *Registry) holder(ctx context.Context, l lock, info archive.Info) (*Record, error) {
+// lockHolder returns the task that holds a lock, or nil if that task has ended or was
+// never created.
+func (r *Registry) lockHolder(ctx context.Context, l lock, info archive.Info) (*Record, error) {
 	rec, err := r.Get(ctx, l.TaskID)
 	switch {
 	case fault.CodeOf(err) == fault.NotFound && info.Now.Sub(info.LastModified) > lockOrphanAge:
 		return nil, nil //nolint:nilnil // no task is an answer
 	case fault.CodeOf(err) == fault.NotFound:
-		return nil, fault.Wrap(errSubmitting, fault.Conflict, "task %s is being submitted for table %s: try again", l.TaskID, l.TableName)
+		return nil, fault.Wrap(errSubmitting, fault.Conflict,
+			"task %s is being submitted for table %s: try again", l.TaskID, l.TableName)
 	case err != nil:
 		return nil, err
 	case rec.Status.Terminal():
@@ -99,15 +104,16 @@ func (r *Registry) holder(ctx context.Context, l lock, info archive.Info) (*Reco
 	return &rec, nil
 }
 
-// CheckLock makes sure that a task that is exclusive has its table. Conflict if another has it: the store took this
-// one's record so late that it counted as not submitted.
+// CheckLock checks that an exclusive task still holds the lock of its table. The error is
+// a Conflict if another task holds it: then the store accepted this task's record so late
+// that the task counted as not submitted.
 func (r *Registry) CheckLock(ctx context.Context, rec Record) error {
 	var stored lock
 	if _, err := r.readJSON(ctx, newLock(rec, "").key(), &stored); err != nil {
 		return err
 	}
 	if stored.TaskID != rec.TaskID {
-		return fault.New(fault.Conflict, "table %s belongs to task %s", rec.TableName, stored.TaskID)
+		return fault.New(fault.Conflict, "table %s is locked by task %s", rec.TableName, stored.TaskID)
 	}
 	return nil
 }

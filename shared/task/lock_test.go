@@ -44,7 +44,7 @@ func TestExclusive_AnotherForTheTableIsAConflictThatNamesTheTask(t *testing.T) {
 	first := create(t, r, repairOf("public.users", "source n1"))
 	_, err := r.Create(t.Context(), repairOf("public.users", "source n2"))
 	wantCode(t, err, fault.Conflict)
-	if got, want := fault.PublicMessage(err), "table-repair task tr_20240315_123456 is QUEUED for table public.users: wait for its end, or cancel it"; got != want {
+	if got, want := fault.PublicMessage(err), "table-repair task tr_20240315_123456 is QUEUED for table public.users: wait until it ends, or cancel it"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if marks := open(t, r); !slices.Equal(marks, []string{first.TaskID}) {

@@ -11,8 +11,8 @@ import (
 	"ace/shared/fault"
 )
 
-// EndedBefore gives the tasks that ended before a time and have nothing left to be cleared up, the newest first. It ends
-// with the first error.
+// EndedBefore yields the tasks that ended before a time and have been cleared, the newest
+// first. It ends with the first error.
 func (r *Registry) EndedBefore(ctx context.Context, before time.Time) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		open, err := r.openSet(ctx)
@@ -21,13 +21,13 @@ func (r *Registry) EndedBefore(ctx context.Context, before time.Time) iter.Seq2[
 			return
 		}
 		stopped := false
-		after := indexPrefix + indexStamp(before) // whatever ended before was submitted before
+		after := indexPrefix + indexStamp(before) // a task that ended before was submitted before
 		err = r.store.List(ctx, indexPrefix, after, func(info archive.Info) bool {
 			_, id, _ := strings.Cut(strings.TrimPrefix(info.Key, indexPrefix), "-")
 			rec, err := r.Get(ctx, id)
 			switch {
 			case fault.CodeOf(err) == fault.NotFound:
-				err = r.store.Delete(ctx, info.Key) // what an interrupted Forget has left
+				err = r.store.Delete(ctx, info.Key) // an interrupted Forget left the entry
 				if err == nil {
 					return true
 				}
@@ -54,8 +54,8 @@ func (r *Registry) openSet(ctx context.Context) (map[string]bool, error) {
 	return open, err
 }
 
-// Forget removes the record of a task that has ended, and its place in the list of tasks: last of all, since nothing
-// else leads to what the task has left.
+// Forget removes the record of a task that has ended, and then its index entry. It must
+// be the last step of a removal, since nothing else leads to what the task has left.
 func (r *Registry) Forget(ctx context.Context, rec Record) error {
 	if !rec.Status.Terminal() {
 		return fmt.Errorf("task: %s is %s and cannot be forgotten", rec.TaskID, rec.Status)

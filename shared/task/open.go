@@ -11,8 +11,9 @@ import (
 	"ace/shared/archive"
 )
 
-// Open gives the ids of the tasks that have not ended, the oldest submission first. A few may have ended already and
-// not be cleared: Acquire refuses those and clears them.
+// Open returns the ids of the tasks that have not ended, the oldest submission first. A
+// few of them may have ended without being cleared: Acquire refuses those and clears
+// them.
 func (r *Registry) Open(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := r.store.List(ctx, archive.OpenPrefix, "", func(info archive.Info) bool {
@@ -34,7 +35,8 @@ func (r *Registry) Open(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// submittedWithinOneSecond reads when those tasks were submitted whose ids alone do not order them.
+// submittedWithinOneSecond reads the submission times of the tasks whose ids alone do not
+// order them.
 func (r *Registry) submittedWithinOneSecond(ctx context.Context, ids []string) (map[string]time.Time, error) {
 	perSecond := make(map[string]int)
 	for _, id := range ids {
@@ -45,7 +47,7 @@ func (r *Registry) submittedWithinOneSecond(ctx context.Context, ids []string) (
 		if perSecond[idSecond(id)] == 1 {
 			continue
 		}
-		var m mark
+		var m openMarker
 		_, err := r.readJSON(ctx, archive.OpenKey(id), &m)
 		if err != nil && !errors.Is(err, archive.ErrNotFound) {
 			return nil, err

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Record is the content of task.json. Times are UTC with milliseconds, by the clock of whoever wrote them.
+// Record is the content of task.json. Times are UTC with milliseconds, by the clock of
+// the process that wrote them.
 type Record struct {
 	TaskID      string          `json:"task_id"`
 	Type        Type            `json:"task_type"`
@@ -17,31 +18,37 @@ type Record struct {
 	DBName      string          `json:"dbname"`
 	TableName   string          `json:"table_name"`
 	Parameters  json.RawMessage `json:"parameters,omitempty"`
-	Input       *Document       `json:"input,omitempty"`  // the document that the task starts from, as it was at submission
-	Attempts    int             `json:"attempts"`         // how often the lease was acquired and not given back
-	Starts      int             `json:"starts,omitempty"` // by Restart since the lease was last acquired
-	Lease       *LeaseInfo      `json:"lease,omitempty"`
-	Progress    *Progress       `json:"progress,omitempty"`
-	Result      json.RawMessage `json:"result,omitempty"`
-	Document    *Document       `json:"document,omitempty"`
-	Report      *Document       `json:"report,omitempty"` // of a repair
-	Error       string          `json:"error,omitempty"`
-	ErrorCode   string          `json:"error_code,omitempty"`
+	// the document that the task starts from, as submitted
+	Input *Document `json:"input,omitempty"`
+	// acquisitions of the lease, without those that ended in a Release
+	Attempts int `json:"attempts"`
+	// by Restart since the lease was last acquired
+	Starts    int             `json:"starts,omitempty"`
+	Lease     *LeaseInfo      `json:"lease,omitempty"`
+	Progress  *Progress       `json:"progress,omitempty"`
+	Result    json.RawMessage `json:"result,omitempty"`
+	Document  *Document       `json:"document,omitempty"`
+	Report    *Document       `json:"report,omitempty"` // of a repair
+	Error     string          `json:"error,omitempty"`
+	ErrorCode string          `json:"error_code,omitempty"`
 
-	// Submission is drawn once per submission: it tells a submitter whose answer was lost whether the task is its own.
+	// Submission is drawn once per submission. If the response to a submission is lost,
+	// it shows whether the stored task is that submission's.
 	Submission string `json:"submission"`
-	// Revision is new with every write: it tells a writer whose answer was lost whether its version was stored, and
-	// gives every version its own ETag.
+	// Revision is new with every write. If the response to a write is lost, it shows
+	// whether that version was stored. It also gives every version a different ETag.
 	Revision string `json:"revision"`
 }
 
-// LeaseInfo says who works on the task. It runs out when the store's clock is LeaseDuration past the last write.
+// LeaseInfo is the stored form of a lease. The lease expires when the store's clock is
+// LeaseDuration past the last write.
 type LeaseInfo struct {
 	Owner    string `json:"owner"`
 	Renewals int64  `json:"renewals"`
 }
 
-// Progress is how far a runner has come: numbers only. Whoever presents them derives percent, rate and time left.
+// Progress is how far a runner has come, in numbers. Percentage, rate and remaining time
+// are derived from them for display.
 type Progress struct {
 	Phase             string `json:"phase"`
 	BlocksTotal       int    `json:"blocks_total"`
@@ -51,12 +58,13 @@ type Progress struct {
 	MismatchedRows    int64  `json:"mismatched_rows"`
 }
 
-// Document is a diff document, or a report, in the archive. The one that a task writes is visible when its completed record names it.
+// Document is a diff document or a report in the archive. A document that a task writes
+// becomes visible when the completed record names it.
 type Document struct {
 	Key    string `json:"key"`
 	Size   int64  `json:"size"` // bytes
 	SHA256 string `json:"sha256"`
 }
 
-// millis is the precision of every time in a record.
+// millis converts a time to the precision of every time in a record.
 func millis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

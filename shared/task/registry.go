@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"time"
 
 	"ace/shared/archive"
@@ -13,46 +12,52 @@ import (
 	"ace/shared/retry"
 )
 
-// LeaseDuration is how long a lease holds after the last write of the record, by the store's clock.
+// LeaseDuration is how long a lease is valid after the last write of the record, by the
+// store's clock.
 const LeaseDuration = 30 * time.Second
 
 const (
 	contentType = "application/json"
 )
 
-// writes repeats a write whose outcome is unknown, such as one whose answer was lost, as long as
-// retryable accepts the error.
+// writes returns the policy for a write whose outcome is unknown, such as one whose
+// response was lost.
 func writes(retryable func(error) bool) retry.Policy {
 	return retry.Policy{Backoff: retry.Backoff{First: 100 * time.Millisecond}, Tries: 4, Retryable: retryable}
 }
 
-// Registry keeps the task records in a store. It holds no state of its own and may be used concurrently.
+// Registry stores the task records. It holds no state of its own and is safe for
+// concurrent use.
 type Registry struct {
 	store archive.Store
 	clock func() time.Time
 	lease time.Duration
-	// published is told of every task that completed with a document; nil: nobody is.
-	published func(context.Context, Record) error
+	// onPublished is called for every task that completed with a document. It may be nil.
+	onPublished func(context.Context, Record) error
 }
 
-// NewRegistry gives the registry of the tasks in store. clock stamps records; leases do not depend on it.
+// NewRegistry returns the registry of the tasks in store. clock stamps records; leases do
+// not depend on it.
 func NewRegistry(store archive.Store, clock func() time.Time) *Registry {
 	return &Registry{store: store, clock: clock, lease: LeaseDuration}
 }
 
-// OnPublished has fn told of every task that completed with a document, before its open mark goes: again and again, by
-// Clear or a later Acquire, until fn has no error, and even if the process dies in between. It is called before the
+// OnPublished sets fn to be called for every task that completed with a document, before
+// its open marker is deleted. Clear or a later Acquire repeats the call until fn
+// succeeds, even if the process dies in between. OnPublished must be called before the
 // registry is used.
-func (r *Registry) OnPublished(fn func(context.Context, Record) error) { r.published = fn }
+func (r *Registry) OnPublished(fn func(context.Context, Record) error) { r.onPublished = fn }
 
-// WithLease gives a registry of the same tasks whose leases hold for another time. All who work on one store must agree.
+// WithLease returns a registry of the same tasks with another lease duration. All
+// processes that use one store must agree on it.
 func (r *Registry) WithLease(d time.Duration) *Registry {
 	other := *r
 	other.lease = d
 	return &other
 }
 
-// Get reads a task. Invalid if id is none, NotFound if there is no such task.
+// Get reads a task. The error is Invalid if id is not a task id, NotFound if there is no
+// such task.
 func (r *Registry) Get(ctx context.Context, id string) (Record, error) {
 	v, err := r.read(ctx, id)
 	return v.Record, err
@@ -81,27 +86,17 @@ func (r *Registry) read(ctx context.Context, id string) (version, error) {
 }
 
 func (r *Registry) readJSON(ctx context.Context, key string, into any) (archive.Info, error) {
-	object, err := r.store.Get(ctx, key)
-	if err != nil {
-		return archive.Info{}, err
-	}
-	defer object.Body.Close()
-	body, err := io.ReadAll(object.Body)
-	if err != nil {
-		return archive.Info{}, fault.Wrap(err, fault.Unavailable, "the archive broke off while %s was read", key)
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return archive.Info{}, fault.Wrap(err, fault.Internal, "object %s in the archive is damaged", key)
-	}
-	return object.Info, nil
+	_, info, err := archive.ReadJSON(ctx, r.store, key, into)
+	return info, err
 }
 
-// swap replaces cur by next, whose Revision must be new. When cur is no longer what is stored, it gives what is
-// stored instead, together with an error that is archive.ErrPrecondition. After a lost answer it reads back whether
-// the write arrived, and repeats it if not.
+// swap replaces cur by next, whose Revision must be new. If another version than cur is
+// stored, swap returns that version and archive.ErrPrecondition. After a lost response it
+// reads back whether the write was applied, and repeats it if not.
 func (r *Registry) swap(ctx context.Context, cur version, next Record) (version, error) {
 	if !cur.Status.CanBecome(next.Status) {
-		return version{}, fault.New(fault.Conflict, "task %s is %s and cannot become %s", cur.TaskID, cur.Status, next.Status)
+		return version{}, fault.New(fault.Conflict,
+			"task %s is %s and cannot become %s", cur.TaskID, cur.Status, next.Status)
 	}
 	body, err := json.Marshal(next)
 	if err != nil {
@@ -135,7 +130,8 @@ func (r *Registry) swap(ctx context.Context, cur version, next Record) (version,
 	return result, err
 }
 
-// unmark removes the open mark of a submission that became no task. If that fails the mark stays until an Acquire.
-func (r *Registry) unmark(ctx context.Context, id string) {
+// removeMarker removes the open marker of a submission that did not become a task. If
+// that fails, the marker stays until an Acquire removes it.
+func (r *Registry) removeMarker(ctx context.Context, id string) {
 	_ = r.store.Delete(ctx, archive.OpenKey(id))
 }

@@ -11,18 +11,22 @@ import (
 )
 
 const (
-	// maxStarts ends a task that is started again and again and that no runner takes.
+	// maxStarts is the number of starts after which a task that no runner acquires is
+	// ended.
 	maxStarts = 24
-	// longestWait between two starts, in leases: an hour. With it maxStarts take most of a day, so that a queue in front
-	// of the runners may be long.
-	longestWait = 120
+	// maxRestartDelay bounds the time between two starts, in leases: an hour. With it
+	// maxStarts take most of a day, so the queue in front of the runners may be long.
+	maxRestartDelay = 120
 )
 
-// Restart says whether a task that nobody runs should be started again now, and notes that it is. The first start is due
-// when a lease's duration has passed in silence, by the store's clock, the next ones after twice as long each. A task that
-// was started maxStarts times without a runner taking it is ended FAILED. One that has ended is cleared up.
+// Restart reports whether a task that no runner works on should be started now, and
+// records the start. The first start is due when nothing was written for a lease's
+// duration, by the store's clock; each further start doubles that time. Restart ends a
+// task as FAILED if it was started maxStarts times without a runner acquiring it, and
+// clears a task that has ended.
 //
-// It is meant to be called for every task of Open, now and then, by anybody: of racing calls one says true.
+// Any process may call it periodically for every task that Open returns. Of racing calls
+// one returns true.
 func (r *Registry) Restart(ctx context.Context, id string) (bool, error) {
 	v, err := r.read(ctx, id)
 	switch {
@@ -33,14 +37,14 @@ func (r *Registry) Restart(ctx context.Context, id string) (bool, error) {
 		return false, err
 	case v.Status.Terminal():
 		return false, r.clear(ctx, v.Record)
-	case v.info.Now.Sub(v.info.LastModified) <= r.silence(v.Starts):
+	case v.info.Now.Sub(v.info.LastModified) <= r.restartDelay(v.Starts):
 		return false, nil
 	case v.Starts >= maxStarts:
-		return false, r.giveUp(ctx, id)
+		return false, r.failTask(ctx, id)
 	}
 	next := v.Record
 	next.Starts++
-	next.Lease = nil // it has run out; with this write it would seem to hold again
+	next.Lease = nil // it has expired; this write would seem to renew it
 	next.Revision = rand.Text()
 	_, err = r.swap(ctx, v, next)
 	if errors.Is(err, archive.ErrPrecondition) {
@@ -49,27 +53,28 @@ func (r *Registry) Restart(ctx context.Context, id string) (bool, error) {
 	return err == nil, err
 }
 
-// silence is how long nothing must have been written before a task is started for the n-th time again.
-func (r *Registry) silence(starts int) time.Duration {
+// restartDelay returns how long nothing must have been written before the next start.
+func (r *Registry) restartDelay(starts int) time.Duration {
 	if starts >= 7 {
-		return longestWait * r.lease
+		return maxRestartDelay * r.lease
 	}
-	return min(r.lease<<starts, longestWait*r.lease)
+	return min(r.lease<<starts, maxRestartDelay*r.lease)
 }
 
-// giveUp ends a task, if nobody takes it at this moment.
-func (r *Registry) giveUp(ctx context.Context, id string) error {
-	held, err := r.Acquire(ctx, id, "nobody", AcquireOptions{})
+// failTask ends a task as FAILED, unless a runner acquires it at the same moment.
+func (r *Registry) failTask(ctx context.Context, id string) error {
+	lease, err := r.Acquire(ctx, id, "the sweeper", AcquireOptions{})
 	if fault.CodeOf(err) == fault.Conflict {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	_, err = held.Finish(ctx, Outcome{Status: Failed, Error: fault.New(fault.Unavailable,
-		"given up: the task was started %d times and no task runner took it; the task runner's log or its queue of failed events has the reason", maxStarts)})
+	cause := fault.New(fault.Unavailable, "the task was started %d times and no task runner acquired it; "+
+		"see the task runner's log or its queue of failed events", maxStarts)
+	_, err = lease.Finish(ctx, Outcome{Status: Failed, Error: cause})
 	if err != nil {
 		return err
 	}
-	return held.Clear(ctx)
+	return lease.Clear(ctx)
 }

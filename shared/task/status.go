@@ -2,7 +2,7 @@ package task
 
 import "slices"
 
-// Type says which capability a task asks for.
+// Type is the capability that a task uses.
 type Type string
 
 // The types, as the API names them.
@@ -13,10 +13,10 @@ const (
 	TableUndo   Type = "table-undo"
 )
 
-// Status is a state of the machine.
+// Status is a state of the state machine.
 type Status string
 
-// The states. A task is born Queued; Completed, Failed and Cancelled are final.
+// The states. A new task is Queued; Completed, Failed and Cancelled are final.
 const (
 	Queued    Status = "QUEUED"
 	Running   Status = "RUNNING"
@@ -25,17 +25,17 @@ const (
 	Cancelled Status = "CANCELLED"
 )
 
-// Statuses gives all states in the order a task can pass them.
+// Statuses returns all states in the order in which a task can pass them.
 func Statuses() []Status { return []Status{Queued, Running, Completed, Failed, Cancelled} }
 
-// Terminal says whether the state is final.
+// Terminal reports whether the state is final.
 func (s Status) Terminal() bool { return len(s.successors()) == 0 }
 
-// CanBecome says whether a record in state s may be replaced by one in state next.
+// CanBecome reports whether a record in state s may be replaced by one in state next.
 func (s Status) CanBecome(next Status) bool { return slices.Contains(s.successors(), next) }
 
-// successors is the table of the state machine. Queued and Running follow themselves: starts
-// are noted, leases renewed, released and taken over.
+// successors is the table of the state machine. Queued and Running may follow themselves:
+// starts are recorded, and leases are renewed, released and taken over.
 func (s Status) successors() []Status {
 	switch s {
 	case Queued:
