@@ -1,10 +1,11 @@
-// Package bitmap has sets of small numbers: a bit each, up to the largest one that is in.
+// Package bitmap implements sets of small numbers. A set takes one bit for each number up to its
+// largest member.
 package bitmap
 
 // Set is a set of numbers from 0. The zero value is empty.
 type Set []uint64
 
-// Add puts a number in.
+// Add adds a number to the set.
 func (s *Set) Add(n int64) {
 	for int64(len(*s)) <= n/64 {
 		*s = append(*s, 0)
@@ -12,7 +13,7 @@ func (s *Set) Add(n int64) {
 	(*s)[n/64] |= 1 << (n % 64)
 }
 
-// Has says whether a number is in.
+// Has reports whether a number is in the set.
 func (s Set) Has(n int64) bool {
 	return n/64 < int64(len(s)) && s[n/64]&(1<<(n%64)) != 0
 }
