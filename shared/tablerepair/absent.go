@@ -6,18 +6,20 @@ import (
 	"ace/shared/table"
 )
 
-// absentAtOnce is how many keys one scan of a table looks for.
+// absentAtOnce is how many keys one scan of a table searches for.
 const absentAtOnce = 50_000
 
-// absences are keys that the index of a node leads to no row of. What is decided from that would be
-// wrong if the index missed rows: a row would be deleted that the source has, or inserted twice.
+// absences holds keys for which a node's index finds no row. A decision that follows from
+// that would be wrong if the index missed rows: a row would be deleted that the source
+// has, or be inserted twice.
 type absences struct {
 	source, node []table.Key
 }
 
-// noteAbsent notes where a key has no row, if something follows from that. It notes none of a large
-// table: to search that takes minutes, in which the rows of the target are locked. There the
-// comparison has looked for rows that the index misses.
+// noteAbsent records a key without a row if a decision follows from that. It records none
+// of a large table: a scan of such a table takes minutes, during which the target's rows
+// are locked. For large tables the comparison has searched for rows that the index
+// misses.
 func (d *decider) noteAbsent(key table.Key, want, have table.Row) {
 	if want == nil && !d.plan.UpsertOnly && !d.plan.InsertOnly && d.target.SmallSource {
 		d.absent.source = append(d.absent.source, key)
@@ -27,7 +29,8 @@ func (d *decider) noteAbsent(key table.Key, want, have table.Row) {
 	}
 }
 
-// checkAbsent makes sure that the rows noted are not in the tables, once there are many, or at the end.
+// checkAbsent checks that the recorded keys are not in the tables. It scans once there
+// are many keys, or at the end.
 func (d *decider) checkAbsent(ctx context.Context, end bool) error {
 	if len(d.absent.source) >= absentAtOnce || end && len(d.absent.source) > 0 {
 		if err := d.source.CheckAbsent(ctx, d.target.Read, d.absent.source); err != nil {

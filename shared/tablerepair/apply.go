@@ -10,13 +10,15 @@ import (
 	"ace/shared/table"
 )
 
-// exactReplacements is how many rows are singled out one by one before whole statements are replaced.
+// exactReplacements is how many rows are singled out one by one before whole statements
+// are replaced.
 const exactReplacements = 1_000
 
-// apply does what was stored: deletions first, so that their unique values are free; then updates; then insertions. An
-// update that takes a unique value which another row still holds is done as a deletion now and an insertion at the end,
-// when that row has its new value: the node says which ones these are, since only it knows every index. A value that a
-// row outside the document holds is refused at the end.
+// apply applies the stored changes: deletions first, so that their unique values become
+// free; then updates; then insertions. An update may take a unique value that another row
+// still holds. It is done as a deletion now and an insertion at the end, when the other
+// row has its new value. The node reports which updates these are, since only the node
+// knows every index. A value that a row outside the document holds is refused at the end.
 func (a *attempt) apply(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{a.deletes, a.updates, a.inserts} {
 		if err := step(ctx); err != nil {
@@ -31,7 +33,7 @@ func (a *attempt) deletes(ctx context.Context) error {
 		return nil
 	}
 	done := func(op string, at int64) bool { return op == opDelete && !a.kept.Has(at) }
-	return a.windows(ctx, done, func(list []placed) error {
+	return a.windows(ctx, done, func(list []numberedChange) error {
 		return a.tx.Delete(ctx, a.target.Write, keysOf(list))
 	})
 }
@@ -40,7 +42,7 @@ func (a *attempt) updates(ctx context.Context) error {
 	if a.totals.Updated == 0 {
 		return nil
 	}
-	return a.windows(ctx, only(opUpdate), func(list []placed) error {
+	return a.windows(ctx, only(opUpdate), func(list []numberedChange) error {
 		for _, group := range sameColumns(list) {
 			if err := a.update(ctx, group); err != nil {
 				return err
@@ -51,8 +53,8 @@ func (a *attempt) updates(ctx context.Context) error {
 }
 
 // sameColumns groups updates that set the same columns.
-func sameColumns(list []placed) [][]placed {
-	var groups [][]placed
+func sameColumns(list []numberedChange) [][]numberedChange {
+	var groups [][]numberedChange
 	at := map[string]int{}
 	for _, c := range list {
 		name := fmt.Sprint(c.Columns)
@@ -68,7 +70,7 @@ func sameColumns(list []placed) [][]placed {
 }
 
 // update sets the same columns of some rows.
-func (a *attempt) update(ctx context.Context, list []placed) error {
+func (a *attempt) update(ctx context.Context, list []numberedChange) error {
 	columns := list[0].Columns
 	if slices.ContainsFunc(columns, func(at int) bool { return a.target.Columns[at].Identity }) {
 		return a.replace(ctx, list, "an identity column that is GENERATED ALWAYS cannot be updated")
@@ -95,8 +97,8 @@ func (a *attempt) update(ctx context.Context, list []placed) error {
 	return a.update(ctx, list[len(list)/2:])
 }
 
-// refusedOne names the row that the node refused, if that is known.
-func (a *attempt) refusedOne(list []placed, v *table.ViolationError) error {
+// refusedOne names the row that the node refused, if it is known.
+func (a *attempt) refusedOne(list []numberedChange, v *table.ViolationError) error {
 	if v.Column != "" && v.Place < len(list) {
 		return a.target.withEncodings(v.Of(list[v.Place].Key))
 	}
@@ -106,7 +108,8 @@ func (a *attempt) refusedOne(list []placed, v *table.ViolationError) error {
 	return v
 }
 
-// withEncodings adds to the error of a value that the target cannot hold the encodings, if they differ.
+// withEncodings adds the encodings to the error of a value that the target cannot store,
+// if they differ.
 func (t *Target) withEncodings(err error) error {
 	if t.Encodings == "" {
 		return err
@@ -115,7 +118,7 @@ func (t *Target) withEncodings(err error) error {
 }
 
 // replace deletes rows that are inserted again at the end.
-func (a *attempt) replace(ctx context.Context, list []placed, why string) error {
+func (a *attempt) replace(ctx context.Context, list []numberedChange, why string) error {
 	if a.plan.FireTriggers {
 		return fault.New(fault.Invalid, "node %q: the row with the key %s would have to be deleted and inserted again, which a repair that fires triggers does not do: %s",
 			a.target.Node, list[0].Key, why)
@@ -132,7 +135,7 @@ func (a *attempt) inserts(ctx context.Context) error {
 		return nil
 	}
 	inserted := func(op string, at int64) bool { return op == opInsert || a.replaced.Has(at) }
-	return a.windows(ctx, inserted, func(list []placed) error {
+	return a.windows(ctx, inserted, func(list []numberedChange) error {
 		for _, group := range sameLength(list) {
 			if err := a.insert(ctx, group); err != nil {
 				return err
@@ -142,11 +145,12 @@ func (a *attempt) inserts(ctx context.Context) error {
 	})
 }
 
-// sameLength groups rows that have the same columns: those that are put back have all, new ones those of the source.
-func sameLength(list []placed) [][]placed {
-	var groups [][]placed
+// sameLength groups rows that have the same columns. Rows that are inserted again have
+// all columns, new rows have those of the source.
+func sameLength(list []numberedChange) [][]numberedChange {
+	var groups [][]numberedChange
 	for _, c := range list {
-		i := slices.IndexFunc(groups, func(g []placed) bool { return len(g[0].row()) == len(c.row()) })
+		i := slices.IndexFunc(groups, func(g []numberedChange) bool { return len(g[0].row()) == len(c.row()) })
 		if i < 0 {
 			i = len(groups)
 			groups = append(groups, nil)
@@ -156,8 +160,9 @@ func sameLength(list []placed) [][]placed {
 	return groups
 }
 
-// insert adds rows of the same columns. What the node refuses is looked for until it is one row.
-func (a *attempt) insert(ctx context.Context, list []placed) error {
+// insert inserts rows of the same columns. After a refusal it halves the list until it
+// finds the row.
+func (a *attempt) insert(ctx context.Context, list []numberedChange) error {
 	columns := a.target.written(len(list[0].row()))
 	rows := make([]table.Row, len(list))
 	for i, c := range list {
@@ -180,8 +185,9 @@ func (a *attempt) insert(ctx context.Context, list []placed) error {
 	return a.insert(ctx, list[len(list)/2:])
 }
 
-// refusedInsert says why a row was refused. One that has the key was not there when that was decided; where two keys can
-// be one to the node it may be ours.
+// refusedInsert returns why a row was refused. If a row with the key exists, it did not
+// exist when the insertion was decided. Where the node may treat two keys as equal, that
+// row may be one that this repair inserted.
 func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.ViolationError) error {
 	if !v.Unique || a.target.ByText {
 		return v.Of(key)
@@ -200,20 +206,22 @@ func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.Vio
 	case at < 0:
 		return v.Of(key)
 	}
-	return meanwhile(a.target.Node, key)
+	return rowAppearedError(a.target.Node, key)
 }
 
-// windows reads the stored changes that pick chooses. Between two windows the work can end.
-func (a *attempt) windows(ctx context.Context, pick picker, fn func([]placed) error) error {
-	return eachWindow(ctx, a.store, a.totals.Parts, pick, func(list []placed) error {
+// windows reads the stored changes that pick accepts. It returns between two windows if
+// ctx has ended.
+func (a *attempt) windows(ctx context.Context, pick picker, fn func([]numberedChange) error) error {
+	return eachWindow(ctx, a.store, a.totals.Parts, pick, func(list []numberedChange) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		a.gone += int64(len(list))
+		a.processed += int64(len(list))
 		parts := a.target.Keys.Parts
-		m := a.totals.decidedMarks(parts)
-		m.Blocks += int(int64(parts) * a.gone / (2 * max(1, a.totals.changes()))) // applied, and read back
-		a.mark(ctx, m)
+		m := a.totals.decidedProgress(parts)
+		// Each change is applied and then read back.
+		m.Blocks += int(int64(parts) * a.processed / (2 * max(1, a.totals.changes())))
+		a.storeProgress(ctx, m)
 		return fn(list)
 	})
 }

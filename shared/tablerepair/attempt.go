@@ -14,27 +14,28 @@ import (
 )
 
 const (
-	// fenceWait is how long an attempt waits for another repair of the table to end, fencePoll how often it looks.
-	fenceWait = 30 * time.Second
-	fencePoll = 200 * time.Millisecond
+	// repairLockWait bounds how long an attempt waits for another repair of the table to
+	// end. repairLockPoll is the time between two tries.
+	repairLockWait = 30 * time.Second
+	repairLockPoll = 200 * time.Millisecond
 )
 
 // attempt is one try to repair a target, in one transaction.
 type attempt struct {
-	*job
+	*unitRun
 	number       int
 	tx           Tx
-	replaced     bitmap.Set // changes whose rows were deleted and are to be inserted
-	withdrawn    bitmap.Set // insertions that were taken back
+	replaced     bitmap.Set // changes whose rows were deleted and are still to be inserted
+	withdrawn    bitmap.Set // insertions that were undone
 	kept         bitmap.Set // deletions that are not done
 	replacements int
-	gone         int64 // changes gone over since they were decided
+	processed    int64 // changes that were applied or read back
 }
 
-// repair makes the attempt. The order of its steps is what package and manifest promise; whatever fails before COMMIT
-// rolls the node back.
-func (j *job) repair(ctx context.Context) (Totals, error) {
-	a := &attempt{job: j, number: j.unit.Attempt}
+// repair makes the attempt. The package comment and the manifest rely on the order of its
+// steps. Any failure before COMMIT rolls the node back.
+func (j *unitRun) repair(ctx context.Context) (Totals, error) {
+	a := &attempt{unitRun: j, number: j.unit.Attempt}
 	source, err := j.begin(ctx, func(ctx context.Context) (err error) {
 		a.tx, err = j.node.BeginRepair(ctx, j.target.Write.Access())
 		return err
@@ -51,7 +52,7 @@ func (j *job) repair(ctx context.Context) (Totals, error) {
 	if err := a.prepare(ctx); err != nil {
 		return Totals{}, err
 	}
-	if err := a.record(ctx, source); err != nil {
+	if err := a.decideAndStore(ctx, source); err != nil {
 		return Totals{}, err
 	}
 	var altered *Stored
@@ -60,20 +61,20 @@ func (j *job) repair(ctx context.Context) (Totals, error) {
 			return Totals{}, err
 		}
 	}
-	a.conclude(ctx, outcome{Outcome: Committed, Totals: a.totals, Altered: altered})
+	a.storeOutcome(ctx, outcome{Outcome: Committed, Totals: a.totals, Altered: altered})
 	return a.totals, nil
 }
 
-// prepare takes the fence and makes sure that the task is still ours: from here on a later runner has to wait. Then it
-// locks the table.
+// prepare acquires the repair lock and checks that the task still has this lease: from
+// here on a later runner has to wait. Then it locks the table.
 func (a *attempt) prepare(ctx context.Context) error {
-	if err := takeFence(ctx, a.tx, a.plan, a.target.Node, fenceWait); err != nil {
+	if err := acquireRepairLock(ctx, a.tx, a.plan, a.target.Node, repairLockWait); err != nil {
 		return err
 	}
 	if err := a.leases.CheckLease(ctx, a.plan.TaskID, a.unit.Lease); err != nil {
 		return err
 	}
-	if err := a.unsettled(ctx); err != nil {
+	if err := a.checkUnused(ctx); err != nil {
 		return err
 	}
 	if err := a.tx.Hold(ctx, a.target.Write.Source); err != nil {
@@ -92,10 +93,16 @@ func (a *attempt) prepare(ctx context.Context) error {
 	return a.tx.Quiet(ctx)
 }
 
-// unsettled makes sure that the attempt has left nothing yet. Who waited for an answer in vain may have concluded how it
-// ended, and begun another one; whoever concludes later waits for the fence. Or it was made before, by a runner that was
-// replaced or by whoever got the same unit, and would find nothing left to do. In any case the next number is free.
-func (a *attempt) unsettled(ctx context.Context) error {
+// checkUnused checks that no object of this attempt exists yet. There are two ways one
+// may exist:
+//
+//   - A coordinator that got no response has concluded how the attempt ended, and may have begun
+//     another one. A coordinator that concludes later waits for the repair lock.
+//   - The attempt was made before, by a runner that was replaced or by another worker that got the
+//     same unit. It would find nothing left to do.
+//
+// In both cases the next number is free.
+func (a *attempt) checkUnused(ctx context.Context) error {
 	left := ""
 	err := a.store.List(ctx, archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, ""), "", func(info archive.Info) bool {
 		left = info.Key
@@ -107,8 +114,8 @@ func (a *attempt) unsettled(ctx context.Context) error {
 	return err
 }
 
-// takeFence waits until no other repair of the table is at work on the node.
-func takeFence(ctx context.Context, tx Tx, p *Plan, node string, wait time.Duration) error {
+// acquireRepairLock waits until no other repair of the table is at work on the node.
+func acquireRepairLock(ctx context.Context, tx Tx, p *Plan, node string, wait time.Duration) error {
 	for deadline := time.Now().Add(wait); ; {
 		got, err := tx.Fence(ctx, p.Schema, p.Table)
 		if err != nil || got {
@@ -117,14 +124,14 @@ func takeFence(ctx context.Context, tx Tx, p *Plan, node string, wait time.Durat
 		if time.Now().After(deadline) {
 			return fault.New(fault.Unavailable, "node %q: another repair of this table has been at work there for %s", node, wait)
 		}
-		if err := retry.Sleep(ctx, fencePoll); err != nil {
+		if err := retry.Sleep(ctx, repairLockPoll); err != nil {
 			return err
 		}
 	}
 }
 
-// record decides and stores what was decided.
-func (a *attempt) record(ctx context.Context, source Source) error {
+// decideAndStore decides what to change and stores the decisions.
+func (a *attempt) decideAndStore(ctx context.Context, source Source) error {
 	r := &recorder{store: a.store, header: part.Header{TaskID: a.plan.TaskID, PlanHash: a.plan.Hash()}, totals: &a.totals,
 		name: func(n int) (string, string) {
 			name := undoName(n)
@@ -134,15 +141,16 @@ func (a *attempt) record(ctx context.Context, source Source) error {
 	if err := a.decide(ctx, source, r); err != nil {
 		return err
 	}
-	if err := a.unaltered(ctx); err != nil {
+	if err := a.checkColumns(ctx); err != nil {
 		return err
 	}
 	return a.checkReach()
 }
 
-// unaltered makes sure that the table has the columns of the plan. Another one would be lost with a row that is deleted,
-// and is in no before-image. Since rows were read nobody can alter the table.
-func (a *attempt) unaltered(ctx context.Context) error {
+// checkColumns checks that the table has the columns of the plan. The value of any other
+// column would be lost with a deleted row, since no before-image has it. The table cannot
+// be altered after rows were read.
+func (a *attempt) checkColumns(ctx context.Context) error {
 	now, err := a.tx.Columns(ctx, a.plan.Schema, a.plan.Table)
 	if err != nil {
 		return err
@@ -166,24 +174,28 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 	if source == nil {
 		return a.restoreAll(ctx, a.tx, a.tx.Lock, r)
 	}
-	var held *bitmap.Set
-	if !a.plan.InsertOnly { // what is never changed need not be locked, and a role without UPDATE could not
-		held = &bitmap.Set{}
-		if err := a.hold(ctx, held); err != nil {
+	var locked *bitmap.Set
+	// Rows that are never changed need no lock, which a role without UPDATE could not
+	// acquire.
+	if !a.plan.InsertOnly {
+		locked = &bitmap.Set{}
+		if err := a.lockRows(ctx, locked); err != nil {
 			return err
 		}
 	}
-	if err := a.awaitReturn(ctx); err != nil {
+	if err := a.awaitSource(ctx); err != nil {
 		return err
 	}
-	if err := a.decideAll(ctx, source, a.tx, held, r); err != nil {
+	if err := a.decideAll(ctx, source, a.tx, locked, r); err != nil {
 		return err
 	}
-	return source.Renew(ctx) // nothing is held at the source while the target is written
+	// No lock is held at the source while the target is written.
+	return source.Renew(ctx)
 }
 
-// hold locks the target's rows and notes which keys have one. The source is not read before.
-func (a *attempt) hold(ctx context.Context, held *bitmap.Set) error {
+// lockRows locks the target's rows and records which keys have one. The source is read
+// later.
+func (a *attempt) lockRows(ctx context.Context, locked *bitmap.Set) error {
 	first, keysOnly := int64(0), a.target.Write.Source
 	keysOnly.Columns = keysOnly.Key
 	return a.eachKeys(ctx, func(_ int, keys []table.Key) error {
@@ -191,14 +203,14 @@ func (a *attempt) hold(ctx context.Context, held *bitmap.Set) error {
 		if err != nil {
 			return err
 		}
-		err = places(stream, func(at int) { held.Add(first + int64(at)) })
+		err = eachPlace(stream, func(at int) { locked.Add(first + int64(at)) })
 		first += int64(len(keys))
 		return err
 	})
 }
 
-// places calls fn for the place of each row of a stream, and closes the stream.
-func places(stream table.RowStream, fn func(at int)) error {
+// eachPlace calls fn for the place of each row of a stream, and closes the stream.
+func eachPlace(stream table.RowStream, fn func(at int)) error {
 	for {
 		at, _, err := stream.Next()
 		if at < 0 || err != nil {
@@ -208,25 +220,26 @@ func places(stream table.RowStream, fn func(at int)) error {
 	}
 }
 
-// write stores the manifest, applies, verifies and commits. After an error of Commit only Settle knows what happened.
+// write stores the manifest, applies the changes, verifies them and commits. After an
+// error of Commit only settle can determine whether the transaction was committed.
 func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
-	if err := a.announce(ctx); err != nil {
+	if err := a.storeManifest(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.checkDeletions(ctx, source); err != nil {
+	if err := a.recheckDeletions(ctx, source); err != nil {
 		return nil, err
 	}
-	if err := a.withPath(ctx, a.apply); err != nil {
+	if err := a.withSearchPath(ctx, a.apply); err != nil {
 		return nil, err
 	}
-	if err := a.lookAgain(ctx, source); err != nil {
+	if err := a.recheckInsertions(ctx, source); err != nil {
 		return nil, err
 	}
 	altered, err := a.verify(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.twins(ctx); err != nil {
+	if err := a.checkDeferrable(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.leases.CheckLease(ctx, a.plan.TaskID, a.unit.Lease); err != nil {
@@ -235,8 +248,8 @@ func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
 	return altered, a.tx.Commit(ctx)
 }
 
-// announce stores the manifest.
-func (a *attempt) announce(ctx context.Context) error {
+// storeManifest stores the manifest.
+func (a *attempt) storeManifest(ctx context.Context) error {
 	mark, err := a.tx.Mark(ctx)
 	if err != nil {
 		return err
@@ -249,9 +262,9 @@ func (a *attempt) announce(ctx context.Context) error {
 	})
 }
 
-// withPath calls fn under the search_path that user code has in any other session: that of triggers,
-// deferred ones too, of defaults, generated columns and constraints.
-func (a *attempt) withPath(ctx context.Context, fn func(context.Context) error) error {
+// withSearchPath calls fn under the search_path that user code has in any other session:
+// triggers (deferred ones too), defaults, generated columns and constraints.
+func (a *attempt) withSearchPath(ctx context.Context, fn func(context.Context) error) error {
 	if err := a.tx.Path(ctx, a.target.Write.Path); err != nil {
 		return err
 	}
@@ -264,11 +277,12 @@ func (a *attempt) withPath(ctx context.Context, fn func(context.Context) error) 
 	return a.tx.Path(ctx, a.target.Write.SearchPath)
 }
 
-// conclude notes what is certain now. If that fails it can be found out again.
-func (a *attempt) conclude(ctx context.Context, o outcome) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
+// storeOutcome stores a certain outcome. After a failure the outcome can be determined
+// again.
+func (a *attempt) storeOutcome(ctx context.Context, o outcome) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
 	defer cancel()
 	_ = archive.PutJSONIfAbsent(ctx, a.store, archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, outcomeName), o)
 }
 
-const concludeTimeout = 10 * time.Second
+const outcomeTimeout = 10 * time.Second

@@ -18,33 +18,36 @@ import (
 // beforeFormat names the layout of a document of before-images.
 const beforeFormat = "ace-before-images/1"
 
-// BeforeImages gives the rows as they were before a repair, as one document for each repair. It may be used concurrently.
+// BeforeImages provides the rows as they were before a repair, as one document for each
+// repair. It is safe for concurrent use.
 type BeforeImages struct{ store archive.Store }
 
-// NewBeforeImages makes a BeforeImages.
+// NewBeforeImages returns a BeforeImages on store.
 func NewBeforeImages(store archive.Store) *BeforeImages { return &BeforeImages{store: store} }
 
-// Ensure gives the document of a repair or undo that has ended: the one that is there, or one that is made now out of what
-// was stored before the first row was changed. NotFound if no row was. Each part is proven by its seal on the way.
+// Ensure returns the document of a repair or undo that has ended. If there is none,
+// Ensure creates it from the before-images that were stored before the first row was
+// changed. The error is NotFound if no row was changed. Each part is verified by its
+// footer.
 func (b *BeforeImages) Ensure(ctx context.Context, rec task.Record) (task.Document, error) {
 	record := archive.BeforeImagesRecordKey(rec.TaskID, rec.SubmittedAt)
 	var known task.Document
 	if _, _, err := archive.ReadJSON(ctx, b.store, record, &known); !errors.Is(err, archive.ErrNotFound) {
 		return known, err
 	}
-	made, err := b.make(ctx, rec)
+	made, err := b.create(ctx, rec)
 	if err != nil {
 		return task.Document{}, err
 	}
 	if err := archive.PutJSONIfAbsent(ctx, b.store, record, made); !errors.Is(err, archive.ErrPrecondition) {
 		return *made, err
 	}
-	_, _, err = archive.ReadJSON(ctx, b.store, record, &known) // somebody else was first
+	_, _, err = archive.ReadJSON(ctx, b.store, record, &known) // another process was first
 	return known, err
 }
 
-func (b *BeforeImages) make(ctx context.Context, rec task.Record) (*task.Document, error) {
-	images, err := b.images(ctx, rec.TaskID)
+func (b *BeforeImages) create(ctx context.Context, rec task.Record) (*task.Document, error) {
+	images, err := b.findImages(ctx, rec.TaskID)
 	if err != nil {
 		return nil, err
 	}
@@ -52,23 +55,24 @@ func (b *BeforeImages) make(ctx context.Context, rec task.Record) (*task.Documen
 		return nil, fault.New(fault.NotFound, "task %s has changed no row: there are no before-images", rec.TaskID)
 	}
 	key := archive.BeforeImagesKey(rec.TaskID, rec.SubmittedAt)
-	made, err := writeDocument(ctx, b.store, key, func(out text) error {
-		return (&beforeDocument{store: b.store, text: out}).write(ctx, images)
+	made, err := writeDocument(ctx, b.store, key, func(out jsonWriter) error {
+		return (&beforeDocument{store: b.store, jsonWriter: out}).write(ctx, images)
 	})
-	if errors.Is(err, archive.ErrPrecondition) { // somebody else was first, or had no time to say what it is
-		return archived(ctx, b.store, key)
+	// Another process was first, or stopped before it stored the document's record.
+	if errors.Is(err, archive.ErrPrecondition) {
+		return describeObject(ctx, b.store, key)
 	}
 	return made, err
 }
 
-// image is an attempt that was committed, or of which nobody knows.
+// image is an attempt that was committed, or whose outcome is unknown.
 type image struct {
 	*Manifest
 	outcome outcome
 }
 
-// images finds the attempts of a repair that changed rows, or may have.
-func (b *BeforeImages) images(ctx context.Context, taskID string) ([]image, error) {
+// findImages returns the attempts of a repair that changed rows or may have changed rows.
+func (b *BeforeImages) findImages(ctx context.Context, taskID string) ([]image, error) {
 	type numbered struct {
 		node    string
 		attempt int
@@ -82,7 +86,7 @@ func (b *BeforeImages) images(ctx context.Context, taskID string) ([]image, erro
 	}
 	var images []image
 	for _, a := range attempts {
-		i, err := b.image(ctx, taskID, a.node, a.attempt)
+		i, err := b.readImage(ctx, taskID, a.node, a.attempt)
 		if err != nil {
 			return nil, err
 		}
@@ -96,8 +100,8 @@ func (b *BeforeImages) images(ctx context.Context, taskID string) ([]image, erro
 	return images, nil
 }
 
-// image reads an attempt.
-func (b *BeforeImages) image(ctx context.Context, taskID, node string, attempt int) (image, error) {
+// readImage reads one attempt.
+func (b *BeforeImages) readImage(ctx context.Context, taskID, node string, attempt int) (image, error) {
 	m, err := loadManifest(ctx, b.store, taskID, node, attempt)
 	if err != nil {
 		return image{}, err
@@ -109,13 +113,14 @@ func (b *BeforeImages) image(ctx context.Context, taskID, node string, attempt i
 	return image{Manifest: m, outcome: o}, err
 }
 
-// beforeDocument is a document of before-images being written.
+// beforeDocument writes a document of before-images.
 type beforeDocument struct {
 	store archive.Store
-	text
+	jsonWriter
 }
 
-// beforeHead is what it says before the nodes, beforeNode what it says of a node before its rows.
+// beforeHead holds the members before the nodes, beforeNode the members of a node before
+// its rows.
 type (
 	beforeHead struct {
 		Format      string   `json:"format"`
@@ -161,16 +166,16 @@ func (d *beforeDocument) node(ctx context.Context, i image) error {
 	if err := d.begin(beforeNode{Node: i.Node, Outcome: i.outcome.Outcome, WrittenAt: i.WrittenAt, Columns: encoder.columns}); err != nil {
 		return err
 	}
-	left, err := openLeft(ctx, d.store, i.outcome.Altered)
+	left, err := openFinalRows(ctx, d.store, i.outcome.Altered)
 	if err != nil {
 		return err
 	}
 	defer left.close()
 	d.print(`,"rows":[`)
 	separator := "\n"
-	err = eachChange(ctx, d.store, i.Totals.Parts, all, func(c placed) error {
+	err = eachChange(ctx, d.store, i.Totals.Parts, all, func(c numberedChange) error {
 		row, err := left.row(c)
-		if err != nil || left.undone(c) || row == nil && c.Op == opInsert {
+		if err != nil || left.isUndone(c) || row == nil && c.Op == opInsert {
 			return err
 		}
 		d.print(separator)
@@ -181,8 +186,8 @@ func (d *beforeDocument) node(ctx context.Context, i image) error {
 	return err
 }
 
-// row writes what was done to a row, and the row before that; null for one that was inserted.
-func (d *beforeDocument) row(encoder *rowEncoder, c placed) error {
+// row writes an operation and the row before it; null for an inserted row.
+func (d *beforeDocument) row(encoder *rowEncoder, c numberedChange) error {
 	key, err := json.Marshal(c.Key)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "the document cannot be written")

@@ -10,25 +10,28 @@ import (
 	"ace/shared/table"
 )
 
-// What is done to a row.
+// Operations on a row.
 const (
 	opInsert = "insert"
 	opUpdate = "update"
 	opDelete = "delete"
 )
 
-// change is what was decided for one row, with all that is needed to do it and to take it back.
+// change is the decision for one row, with all that is needed to apply and to undo it.
 type change struct {
 	Op string `json:"op"`
-	// Key finds the target's row: as its own text, or as that of the row to be inserted.
-	Key    table.Key `json:"key"`
-	Before table.Row `json:"before,omitempty"` // all columns of the target's row; none for an insert
-	// Columns and After: the places and new values of what an update sets. An insert has the first so many columns.
+	// Key identifies the target's row, in the row's own text or that of the row to
+	// insert.
+	Key table.Key `json:"key"`
+	// all columns of the target's row; none for an insert
+	Before table.Row `json:"before,omitempty"`
+	// Columns and After are the places and new values of the columns that an update sets.
+	// An insert has no Columns; After holds the table's first columns.
 	Columns []int     `json:"columns,omitempty"`
 	After   table.Row `json:"after,omitempty"`
 }
 
-// size is about how much memory the change takes, in bytes.
+// size returns about how much memory the change takes, in bytes.
 func (c change) size() int {
 	n := 64
 	for _, row := range []table.Row{c.Before, c.After} {
@@ -42,7 +45,8 @@ func (c change) size() int {
 	return n
 }
 
-// row gives the row as it is to be; nil for a deletion. Columns that an insert leaves to the node are missing.
+// row returns the row after the change; nil for a deletion. It lacks columns that an
+// insert leaves to the node.
 func (c change) row() table.Row {
 	switch c.Op {
 	case opDelete:
@@ -58,24 +62,25 @@ func (c change) row() table.Row {
 }
 
 const (
-	// windowRows and windowBytes bound what one statement writes or one look-up waits for. One row may be larger.
+	// windowRows and windowBytes bound what one statement writes or one look-up reads. A
+	// single row may be larger.
 	windowRows  = 500
 	windowBytes = 4 << 20
 )
 
-// window collects changes until there is enough for a statement.
+// window collects changes until there are enough for a statement.
 type window struct {
-	list []placed
+	list []numberedChange
 	size int
 }
 
-// placed is a change and its number among all of the attempt.
-type placed struct {
+// numberedChange is a change and its number among all changes of the attempt.
+type numberedChange struct {
 	change
 	at int64
 }
 
-func (w *window) add(c placed) (full bool) {
+func (w *window) add(c numberedChange) (full bool) {
 	w.list = append(w.list, c)
 	w.size += c.size()
 	return len(w.list) >= windowRows || w.size >= windowBytes
@@ -83,26 +88,26 @@ func (w *window) add(c placed) (full bool) {
 
 func (w *window) reset() { w.list, w.size = nil, 0 }
 
-// picker chooses changes by what they do and by their numbers.
+// picker selects changes by operation and number.
 type picker func(op string, at int64) bool
 
 func all(string, int64) bool { return true }
 
-// only chooses by what is done.
+// only selects one operation.
 func only(op string) picker { return func(o string, _ int64) bool { return o == op } }
 
-// except chooses by what is not done.
+// except selects all operations but one.
 func except(op string) picker { return func(o string, _ int64) bool { return o != op } }
 
-// eachChange reads the changes of some parts that pick chooses.
-func eachChange(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func(placed) error) error {
+// eachChange reads the changes of some parts that pick accepts.
+func eachChange(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func(numberedChange) error) error {
 	at := int64(0)
 	for _, stored := range parts {
 		r, err := part.Open(ctx, store, stored.Key, stored.Header)
 		if err != nil {
 			return err
 		}
-		at, err = each(ctx, r, at, pick, fn)
+		at, err = readPart(ctx, r, at, pick, fn)
 		r.Close()
 		if err != nil {
 			return err
@@ -111,8 +116,9 @@ func eachChange(ctx context.Context, store archive.Store, parts []Stored, pick p
 	return nil
 }
 
-// each reads a part whose first change has the number at, and gives the number that follows its last.
-func each(ctx context.Context, r *part.Reader, at int64, pick picker, fn func(placed) error) (int64, error) {
+// readPart reads a part whose first change has the number at. It returns the number after
+// its last.
+func readPart(ctx context.Context, r *part.Reader, at int64, pick picker, fn func(numberedChange) error) (int64, error) {
 	for ; ; at++ {
 		line, err := r.NextLine()
 		if err != nil || line == nil {
@@ -121,7 +127,8 @@ func each(ctx context.Context, r *part.Reader, at int64, pick picker, fn func(pl
 		if at%windowRows == 0 && ctx.Err() != nil {
 			return at, context.Cause(ctx)
 		}
-		if op, _ := opOf(line); op != "" && !pick(op, at) { // most of what is read more than once is read for nothing else
+		// Most readers need few of the lines, so the rest is not decoded.
+		if op, _ := opOf(line); op != "" && !pick(op, at) {
 			continue
 		}
 		c, err := readChange(line)
@@ -131,18 +138,18 @@ func each(ctx context.Context, r *part.Reader, at int64, pick picker, fn func(pl
 		if !pick(c.Op, at) {
 			continue
 		}
-		if err := fn(placed{c, at}); err != nil {
+		if err := fn(numberedChange{c, at}); err != nil {
 			return at, err
 		}
 	}
 }
 
-// eachWindow reads the changes that pick chooses, in windows. While fn has one the next is read: pick must not depend on
-// what fn does.
-func eachWindow(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func([]placed) error) error {
-	return fanout.Ahead(ctx, func(ctx context.Context, give func([]placed) error) error {
+// eachWindow reads the changes that pick accepts, in windows. The next window is read
+// while fn works: pick must not depend on what fn does.
+func eachWindow(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func([]numberedChange) error) error {
+	return fanout.Ahead(ctx, func(ctx context.Context, give func([]numberedChange) error) error {
 		var w window
-		err := eachChange(ctx, store, parts, pick, func(c placed) error {
+		err := eachChange(ctx, store, parts, pick, func(c numberedChange) error {
 			if !w.add(c) {
 				return nil
 			}
@@ -157,7 +164,7 @@ func eachWindow(ctx context.Context, store archive.Store, parts []Stored, pick p
 	}, fn)
 }
 
-func keysOf(changes []placed) []table.Key {
+func keysOf(changes []numberedChange) []table.Key {
 	keys := make([]table.Key, len(changes))
 	for i, c := range changes {
 		keys[i] = c.Key

@@ -19,16 +19,18 @@ import (
 const (
 	// retryWait is the wait before the second try. It doubles.
 	retryWait = time.Second
-	// cancelWait is how long a cancelled run takes to find out how its attempts ended.
+	// cancelWait bounds how long a cancelled run takes to determine how its attempts
+	// ended.
 	cancelWait = 15 * time.Second
 )
 
-// newAttempts bounds the attempts that one run makes for a target.
-func newAttempts(retryable func(error) bool) retry.Policy {
+// attemptPolicy bounds the attempts that one run makes for a target.
+func attemptPolicy(retryable func(error) bool) retry.Policy {
 	return retry.Policy{Backoff: retry.Backoff{First: retryWait}, Tries: 3, Retryable: retryable}
 }
 
-// Coordinator runs whole repairs: it plans, has targets repaired, and finds out how each ended.
+// Coordinator runs whole repairs: it plans, sends a unit for each target, and determines
+// how each ended.
 type Coordinator struct {
 	store   archive.Store
 	nodes   Opener
@@ -36,16 +38,16 @@ type Coordinator struct {
 	log     *slog.Logger
 }
 
-// NewCoordinator makes a coordinator.
+// NewCoordinator returns a coordinator.
 func NewCoordinator(store archive.Store, nodes Opener, invoker Invoker, log *slog.Logger) *Coordinator {
 	return &Coordinator{store: store, nodes: nodes, invoker: invoker, log: log}
 }
 
-// Result is how a run ended, on each node.
+// Result is how a run ended on each node.
 type Result struct {
 	Nodes    []NodeResult
 	Warnings []string
-	Report   *task.Document // nil for none
+	Report   *task.Document // nil if there is none
 }
 
 // NodeResult is how the repair of one node ended. Outcome is empty in a dry run.
@@ -53,26 +55,26 @@ type NodeResult struct {
 	Node    string
 	Outcome string
 	Totals  Totals
-	Error   *Problem // why it was not repaired
+	Error   *Problem // why the node was not repaired
 	altered *Stored
 }
 
-// Run does the job, or goes on with it where an earlier run stopped. The result is told together with an error too: what
-// one node refused does not undo what others committed.
-func (c *Coordinator) Run(ctx context.Context, job Request, report func(task.Progress)) (Result, error) {
-	r := &run{Coordinator: c, job: job, started: time.Now(), progress: progress{report: report}}
+// Run carries out the request, or continues where an earlier run stopped. It returns a
+// result with an error too: what one node refused does not undo what others committed.
+func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (Result, error) {
+	r := &run{Coordinator: c, req: req, started: time.Now(), progress: progress{report: report}}
 	if err := r.makePlan(ctx); err != nil {
-		return Result{}, ended(ctx, err)
+		return Result{}, causeOrErr(ctx, err)
 	}
 	r.checkReplication(ctx)
-	r.targets(ctx)
-	if r.handedOver(ctx) {
+	r.repairTargets(ctx)
+	if r.isInterrupted(ctx) {
 		return Result{}, context.Cause(ctx)
 	}
 	result := Result{Nodes: r.results, Warnings: r.warnings()}
 	err := r.verdict(ctx)
-	if job.Report {
-		reporting, cancel := r.afterwards(ctx)
+	if req.Report {
+		reporting, cancel := r.outlasting(ctx)
 		defer cancel()
 		report, writing := r.writeReport(reporting, result)
 		result.Report = report
@@ -81,33 +83,36 @@ func (c *Coordinator) Run(ctx context.Context, job Request, report func(task.Pro
 	return result, err
 }
 
-// run is the state of one Run. Lists follow the plan's targets.
+// run is the state of one Run. Its lists follow the plan's targets.
 type run struct {
 	*Coordinator
-	job         Request
-	started     time.Time
-	plan        *Plan
-	replication []replication
-	told        []string // warnings of the lag
-	results     []NodeResult
-	progress    progress
+	req                 Request
+	started             time.Time
+	plan                *Plan
+	replication         []replication
+	replicationWarnings []string
+	results             []NodeResult
+	progress            progress
 }
 
-// ended gives why the context ended, of which what the work says then is only an echo.
-func ended(ctx context.Context, err error) error {
+// causeOrErr returns the cause of the context's end, if it has ended: then err only
+// follows from it.
+func causeOrErr(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err
 }
 
-// handedOver says whether somebody else will go on: then nothing may be concluded here.
-func (r *run) handedOver(ctx context.Context) bool {
+// isInterrupted reports whether another run will continue: then this one must conclude
+// nothing.
+func (r *run) isInterrupted(ctx context.Context) bool {
 	return ctx.Err() != nil && fault.CodeOf(context.Cause(ctx)) != fault.Cancelled
 }
 
-// afterwards gives some time to a run that was cancelled on request: nobody comes after it who could say how it ended.
-func (r *run) afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+// outlasting returns a context that gives a run that was cancelled on request some more
+// time. No later run would determine how its attempts ended.
+func (r *run) outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	if ctx.Err() == nil {
 		return ctx, func() {}
 	}
@@ -116,9 +121,9 @@ func (r *run) afterwards(ctx context.Context) (context.Context, context.CancelFu
 
 func (r *run) makePlan(ctx context.Context) error {
 	r.progress.phase(phasePlan)
-	plan, err := loadPlan(ctx, r.store, r.job.TaskID)
+	plan, err := loadPlan(ctx, r.store, r.req.TaskID)
 	if errors.Is(err, archive.ErrNotFound) {
-		if plan, err = makePlan(ctx, r.store, r.nodes, r.job); err == nil {
+		if plan, err = makePlan(ctx, r.store, r.nodes, r.req); err == nil {
 			plan, err = storePlan(ctx, r.store, plan)
 		}
 	}
@@ -126,7 +131,7 @@ func (r *run) makePlan(ctx context.Context) error {
 		return err
 	}
 	r.plan = plan
-	r.progress.planned(plan)
+	r.progress.setTotals(plan)
 	return nil
 }
 
@@ -138,24 +143,25 @@ func (r *run) open(ctx context.Context, node string) (Node, error) {
 	return r.plan.bind(opened[0]), nil
 }
 
-// targets repairs all nodes at once. What happens on one does not touch another.
-func (r *run) targets(ctx context.Context) {
+// repairTargets repairs all nodes concurrently. What happens on one does not affect
+// another.
+func (r *run) repairTargets(ctx context.Context) {
 	r.progress.phase(phaseRepair)
 	r.results = make([]NodeResult, len(r.plan.Targets))
 	var wait, watching sync.WaitGroup
 	for i := range r.plan.Targets {
-		wait.Go(func() { r.results[i] = r.target(ctx, i) })
+		wait.Go(func() { r.results[i] = r.repairTarget(ctx, i) })
 	}
 	watched, stop := context.WithCancel(ctx)
 	watching.Go(func() { r.watch(watched) })
 	wait.Wait()
 	stop()
 	watching.Wait()
-	r.finished()
+	r.reportTotals()
 }
 
-// target repairs one node.
-func (r *run) target(ctx context.Context, i int) NodeResult {
+// repairTarget repairs one node.
+func (r *run) repairTarget(ctx context.Context, i int) NodeResult {
 	t := &r.plan.Targets[i]
 	result := NodeResult{Node: t.Node}
 	if !r.plan.DryRun {
@@ -165,14 +171,14 @@ func (r *run) target(ctx context.Context, i int) NodeResult {
 	switch {
 	case err != nil:
 	case r.plan.DryRun:
-		result.Totals, err = r.dry(ctx, i)
+		result.Totals, err = r.dryRun(ctx, i)
 	default:
 		var o outcome
 		o, err = r.repair(ctx, i)
 		result.Outcome, result.Totals, result.altered = o.Outcome, o.Totals, o.Altered
 	}
 	if err != nil {
-		result.Error = problemOf(ended(ctx, err))
+		result.Error = problemOf(causeOrErr(ctx, err))
 		if result.Outcome == Committed {
 			result.Error = nil
 		}
@@ -187,11 +193,11 @@ func (t *Target) problem() error {
 	return t.Problem.err()
 }
 
-// dry has the decision made.
-func (r *run) dry(ctx context.Context, i int) (Totals, error) {
-	unit := Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseDryRun, Target: i, Lease: r.job.Lease}
+// dryRun sends the unit that only decides.
+func (r *run) dryRun(ctx context.Context, i int) (Totals, error) {
+	unit := Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseDryRun, Target: i, Lease: r.req.Lease}
 	var totals Totals
-	err := newAttempts(fault.Retryable).Do(ctx, func() (err error) {
+	err := attemptPolicy(fault.Retryable).Do(ctx, func() (err error) {
 		unit.Attempt++
 		totals, err = r.invoker.Invoke(ctx, unit)
 		return err
@@ -199,8 +205,9 @@ func (r *run) dry(ctx context.Context, i int) (Totals, error) {
 	return totals, err
 }
 
-// repair goes on where an earlier run stopped: what was committed counts; what nobody knows of ends it; and only when all
-// attempts are known to be rolled back is another one made.
+// repair continues where an earlier run stopped. An attempt that was committed counts; an
+// attempt with an unknown outcome ends the repair of this node. A new attempt is made
+// only if all earlier ones are known to be rolled back.
 func (r *run) repair(ctx context.Context, i int) (outcome, error) {
 	node, err := r.open(ctx, r.plan.Targets[i].Node)
 	if err != nil {
@@ -212,16 +219,16 @@ func (r *run) repair(ctx context.Context, i int) (outcome, error) {
 		return outcome{Outcome: Unknown}, err
 	}
 	for n := range found {
-		if o, err := s.settled(ctx, n); err != nil || o.Outcome != RolledBack {
+		if o, err := s.settleWithRetry(ctx, n); err != nil || o.Outcome != RolledBack {
 			return o, err
 		}
 	}
-	if err := r.replication[i].owes; err != nil {
+	if err := r.replication[i].problem; err != nil {
 		return outcome{Outcome: RolledBack}, err
 	}
 
 	var o outcome
-	policy := newAttempts(func(err error) bool { return o.Outcome == RolledBack && fault.Retryable(err) })
+	policy := attemptPolicy(func(err error) bool { return o.Outcome == RolledBack && fault.Retryable(err) })
 	policy.Notify = func(err error, wait time.Duration) {
 		r.log.WarnContext(ctx, "repair attempt failed and will be repeated", "task_id", r.plan.TaskID,
 			"node", s.target.Node, "attempt", last, "after", wait, "error", err)
@@ -234,20 +241,23 @@ func (r *run) repair(ctx context.Context, i int) (outcome, error) {
 	return o, err
 }
 
-// attempt has one attempt made. Whatever the answer says, what is stored or what the node says counts.
+// attempt has one attempt made. What is stored, or what the node reports, counts; the
+// response does not.
 func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, error) {
 	_, failed := r.invoker.Invoke(ctx, Unit{
-		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.job.Lease,
-		Applied: r.replication[i].applied, Returning: r.replication[i].returning,
+		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.req.Lease,
+		Applied: r.replication[i].applied, SourceFeeds: r.replication[i].sourceFeeds,
 	})
-	if r.handedOver(ctx) { // the next runner finds out
+	// The next runner determines the outcome.
+	if r.isInterrupted(ctx) {
 		return outcome{Outcome: Unknown}, context.Cause(ctx)
 	}
-	settling, cancel := r.afterwards(ctx)
+	settling, cancel := r.outlasting(ctx)
 	defer cancel()
-	o, err := s.settled(settling, number)
+	o, err := s.settleWithRetry(settling, number)
 	if o.Outcome == Unknown && fault.CodeOf(err) == fault.Conflict {
-		// The server cannot be asked, but the attempt has ended here, and one that announced nothing wrote nothing.
+		// The server cannot be asked, but the attempt has ended here, and without a
+		// manifest it wrote nothing.
 		if _, missing := loadManifest(settling, r.store, r.plan.TaskID, s.target.Node, number); errors.Is(missing, archive.ErrNotFound) {
 			return outcome{Outcome: RolledBack}, err
 		}
@@ -261,7 +271,7 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 	return o, errors.Join(failed, err)
 }
 
-// verdict is nil if every node was repaired.
+// verdict returns nil if every node was repaired.
 func (r *run) verdict(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -285,14 +295,14 @@ func (r *run) verdict(ctx context.Context) error {
 }
 
 func (r *run) warnings() []string {
-	warnings := slices.Concat(r.plan.Warnings, r.told)
+	warnings := slices.Concat(r.plan.Warnings, r.replicationWarnings)
 	for _, n := range r.results {
 		warnings = append(warnings, n.Totals.Warnings...)
 	}
 	return distinct(warnings)
 }
 
-// distinct leaves out what was said before: what concerns the source is found for each target.
+// distinct removes repeated texts: what concerns the source is found for each target.
 func distinct(texts []string) []string {
 	said := map[string]bool{}
 	return slices.DeleteFunc(texts, func(text string) bool {

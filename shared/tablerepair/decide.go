@@ -14,23 +14,25 @@ import (
 	"ace/shared/table"
 )
 
-// opened opens a stream of the rows of some keys.
-type opened func(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
+// openRows opens a stream of the rows of some keys.
+type openRows func(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 
-// decider decides what is to be done to the rows of one target. A row is read on the source by its key alone: no filter
-// can hide that it exists there.
+// decider decides what to do with the rows of one target. A row is read on the source by
+// its key alone: no filter can hide that it exists there.
 type decider struct {
 	plan   *Plan
 	target *Target
 	source Reader
 	node   Reader
-	held   *bitmap.Set // keys, by their numbers, whose rows on the target nobody else can change; nil: that does not matter
-	at     int64       // number of the next key
+	// keys, by number, whose rows no other transaction can change; nil: not needed
+	locked *bitmap.Set
+	at     int64 // number of the next key
 	emit   func(change) error
 	totals *Totals
 	key    []int // places of the key's columns
 	absent absences
-	seen   map[string]bool // rows decided about, where two keys can be one row; else nil
+	// rows already decided, where two keys can identify one row; otherwise nil
+	seen map[string]bool
 }
 
 func newDecider(p *Plan, t *Target) *decider {
@@ -49,7 +51,8 @@ func keyPlaces(p *Plan, t *Target) []int {
 	return at
 }
 
-// decide decides about some keys. While a window of source rows is compared with the target's the next is read.
+// decide decides about some keys. The next window of source rows is read while one is
+// compared with the target's rows.
 func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 	stream, err := d.source.Rows(ctx, d.target.Read, keys)
 	if err != nil {
@@ -76,7 +79,7 @@ func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 	return cmp.Or(err, stream.Close())
 }
 
-// compare compares source rows (nil: there is none) with the target's.
+// compare compares source rows (nil where there is none) with the target's rows.
 func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.Row) error {
 	if err := convert(ctx, d.node, d.target, keys, wanted); err != nil {
 		return err
@@ -91,7 +94,7 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 		if have, err = found.at(i); err != nil {
 			break
 		}
-		if err = d.checkHeld(keys[i], have); err != nil {
+		if err = d.checkLocked(keys[i], have); err != nil {
 			break
 		}
 		d.noteAbsent(keys[i], wanted[i], have)
@@ -106,24 +109,25 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 	return err
 }
 
-// checkHeld refuses a row that came to be after the rows were locked: the source was not read later than that for sure.
-func (d *decider) checkHeld(key table.Key, have table.Row) error {
+// checkLocked refuses a row that appeared after the rows were locked: the source may have
+// been read before that.
+func (d *decider) checkLocked(key table.Key, have table.Row) error {
 	at := d.at
 	d.at++
-	if have == nil || d.held == nil || d.held.Has(at) {
+	if have == nil || d.locked == nil || d.locked.Has(at) {
 		return nil
 	}
-	return meanwhile(d.target.Node, key)
+	return rowAppearedError(d.target.Node, key)
 }
 
-// meanwhile is the error of a row that somebody else wrote on the target while the repair was at work: the next attempt
-// meets it.
-func meanwhile(node string, key table.Key) error {
+// rowAppearedError is the error of a row that another transaction wrote on the target
+// during the repair. The next attempt finds and locks the row.
+func rowAppearedError(node string, key table.Key) error {
 	return fault.New(fault.Unavailable, "node %q: the row with the key %s came to be while the repair was at work", node, key)
 }
 
-// convert changes the values of columns that have another type at the source to the text that the target
-// would store. There is one row for each key, or nil.
+// convert replaces the values of columns that have another type at the source by the text
+// that the target would store. rows has one row for each key, or nil.
 func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows []table.Row) error {
 	var at []int
 	var to []table.Conversion
@@ -164,15 +168,16 @@ func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows
 	return nil
 }
 
-// fitting is the values of some columns of some rows, as they are at the source and as the target
-// would store them.
+// fitting holds values of some columns of some rows, as the source has them and as the
+// target would store them.
 type fitting struct {
 	keys              []table.Key
 	values, converted []table.Row
 }
 
-// checkFit refuses values that the target's modifier would change, such as by rounding: converted back
-// to the source's type they are not what they were. at are the places of the converted columns.
+// checkFit refuses values that the target's type modifier would change, for instance by
+// rounding: such a value, converted back to the source's type, is another one. at holds
+// the places of the converted columns.
 func checkFit(ctx context.Context, node Reader, t *Target, at []int, f fitting) error {
 	var places []int
 	var to []table.Conversion
@@ -204,15 +209,15 @@ func checkFit(ctx context.Context, node Reader, t *Target, at []int, f fitting) 
 	return nil
 }
 
-// sameNumber compares two texts, of which one may have more zeros behind a decimal point.
+// sameNumber compares two texts, one of which may have more zeros after a decimal point.
 func sameNumber(a, b *string) bool {
 	if a == nil || b == nil || *a == *b {
 		return table.SameValue(a, b)
 	}
-	return trimmed(*a) == trimmed(*b)
+	return trimZeros(*a) == trimZeros(*b)
 }
 
-func trimmed(text string) string {
+func trimZeros(text string) string {
 	if !strings.Contains(text, ".") || strings.Trim(text, "-.0123456789") != "" {
 		return text
 	}
@@ -230,7 +235,7 @@ func keysAt(keys []table.Key, at []int) []table.Key {
 // row decides about one row: want is the source's, have the target's.
 func (d *decider) row(want, have table.Row) error {
 	switch {
-	case d.again(want, have):
+	case d.isRepeated(want, have):
 		return nil
 	case want == nil && have == nil:
 		d.totals.Unchanged++
@@ -243,7 +248,7 @@ func (d *decider) row(want, have table.Row) error {
 	case have == nil:
 		return d.change(change{Op: opInsert, Key: d.keyOf(want), After: want})
 	}
-	columns := d.differing(want, have)
+	columns := d.differingColumns(want, have)
 	switch {
 	case len(columns) == 0 && d.generatedDiffer(want, have):
 		d.totals.Unequal++
@@ -258,25 +263,26 @@ func (d *decider) row(want, have table.Row) error {
 	return d.change(change{Op: opUpdate, Key: d.keyOf(have), Before: have, Columns: columns, After: pick(want, columns)})
 }
 
-// again says whether these rows were met before, by another spelling of their key.
-func (d *decider) again(want, have table.Row) bool {
+// isRepeated reports whether these rows were already decided, under another key variant.
+func (d *decider) isRepeated(want, have table.Row) bool {
 	if d.seen == nil || want == nil && have == nil {
 		return false
 	}
-	id := rowName(d, want) + "\x00\x00" + rowName(d, have)
+	id := rowID(d, want) + "\x00\x00" + rowID(d, have)
 	met := d.seen[id]
 	d.seen[id] = true
 	return met
 }
 
-func rowName(d *decider, row table.Row) string {
+func rowID(d *decider, row table.Row) string {
 	if row == nil {
 		return ""
 	}
 	return strings.Join(d.keyOf(row), "\x00")
 }
 
-// generatedDiffer reports whether rows differ in columns that the nodes generate: no repair can set them.
+// generatedDiffer reports whether rows differ in columns that the nodes generate: no
+// repair can set them.
 func (d *decider) generatedDiffer(want, have table.Row) bool {
 	for i, c := range d.target.Columns[:d.target.Common] {
 		if !c.Written && !c.Ignored && !table.SameValue(want[i], have[i]) {
@@ -286,8 +292,8 @@ func (d *decider) generatedDiffer(want, have table.Row) bool {
 	return false
 }
 
-// differing gives the columns that a repair sets.
-func (d *decider) differing(want, have table.Row) []int {
+// differingColumns returns the columns that a repair sets.
+func (d *decider) differingColumns(want, have table.Row) []int {
 	var columns []int
 	for i, c := range d.target.Columns[:d.target.Common] {
 		if c.Written && !c.Ignored && !table.SameValue(want[i], have[i]) {
@@ -336,16 +342,17 @@ func pick(row table.Row, at []int) table.Row {
 	return out
 }
 
-// lookahead gives the rows of a stream by their places, in order.
+// lookahead returns the rows of a stream by their places, in order.
 type lookahead struct {
 	stream table.RowStream
 	row    table.Row
-	place  int // of row; -1: the stream has ended
-	next   int // place that is asked for next
+	place  int // place of row; -1 after the end of the stream
+	next   int // next place that window returns
 	read   bool
 }
 
-// at gives the row of a place; nil if there is none. Places are asked for in ascending order.
+// at returns the row of a place; nil if there is none. Places must be requested in
+// ascending order.
 func (l *lookahead) at(place int) (table.Row, error) {
 	if !l.read {
 		if err := l.advance(); err != nil {
@@ -365,7 +372,8 @@ func (l *lookahead) advance() error {
 	return err
 }
 
-// window gives the rows of the next places, of at most limit, as many as fit.
+// window returns the rows of the next places: at most limit, and no more than one window
+// holds.
 func (l *lookahead) window(limit int) ([]table.Row, error) {
 	var rows []table.Row
 	size := 0

@@ -10,10 +10,10 @@ import (
 	"ace/shared/texts"
 )
 
-// keysPerPart bounds a part of keys, and what one statement looks up.
+// keysPerPart bounds a part of keys and the keys that one statement looks up.
 const keysPerPart = 10_000
 
-// keyPart says where a part of keys lies.
+// keyPart returns the object key and the header of a part of keys.
 func (p *Plan) keyPart(of Keys, n int) (key string, header part.Header) {
 	name := fmt.Sprintf("%s-%06d", of.Name, n)
 	return archive.PartKey(p.TaskID, phaseKeys, name), part.Header{TaskID: p.TaskID, PlanHash: p.Document.SHA256, Unit: phaseKeys + "-" + name}

@@ -20,13 +20,14 @@ const (
 	lagWait = 60 * time.Second
 )
 
-// lagPolls is how long to wait between two questions about the lag.
+// lagPolls computes the time between two queries of the lag.
 func lagPolls() retry.Backoff {
 	return retry.Backoff{First: 10 * time.Millisecond, Max: 500 * time.Millisecond}
 }
 
-// checkReplication looks on every target whether replication from any node owes it something, or the source, and whether it brings what
-// is written there to others.
+// checkReplication checks, for every target, whether replication from any node still owes
+// rows to the target or to the source, and whether it brings what is written there to
+// other nodes.
 func (r *run) checkReplication(ctx context.Context) {
 	r.replication = make([]replication, len(r.plan.Targets))
 	if r.plan.Undoes != "" {
@@ -38,44 +39,48 @@ func (r *run) checkReplication(ctx context.Context) {
 		if r.plan.Targets[i].Problem != nil {
 			return nil
 		}
-		warnings := r.echoesOf(ctx, i)
+		warnings := r.collectRelayWarnings(ctx, i)
 		found := replication{}
-		for _, look := range []func(context.Context, string, *replication) error{r.lagBehind, r.lagOf} {
+		for _, look := range []func(context.Context, string, *replication) error{r.sourceLag, r.targetLag} {
 			err := look(ctx, r.plan.Targets[i].Node, &found)
-			if err != nil && (r.plan.DryRun || r.job.AllowLag) {
+			if err != nil && (r.plan.DryRun || r.req.AllowLag) {
 				warnings, err = append(warnings, fault.PublicMessage(err)), nil
 			}
-			if found.owes = err; err != nil {
+			if found.problem = err; err != nil {
 				break
 			}
 		}
 		r.replication[i] = found
 		mu.Lock()
 		defer mu.Unlock()
-		r.told = append(r.told, warnings...)
-		r.told = append(r.told, found.unknown...)
+		r.replicationWarnings = append(r.replicationWarnings, warnings...)
+		r.replicationWarnings = append(r.replicationWarnings, found.warnings...)
 		return nil
 	})
 }
 
-// replication is how far that of all nodes' rows to one target has come, and to the source.
+// replication is the state of replication to one target and to the source.
 type replication struct {
-	owes      error    // why the target cannot be repaired; nil if nothing is in the way
-	applied   string   // snapshot of the source of which everything was applied; empty if nothing is replicated to the target
-	returning []Feed   // by which the source gets its rows; none if they need not be waited for
-	unknown   []string // what could not be found out about nodes that are neither
+	problem error // why the target cannot be repaired; nil if it can
+	// snapshot of the source that was applied completely; empty without replication to
+	// the target
+	applied string
+	// slots by which the source gets rows; nil if there is no need to wait for them
+	sourceFeeds []Feed
+	warnings    []string // what is unknown about nodes that are neither source nor target
 }
 
 // Feed is a replication slot by which the source of truth gets rows.
 type Feed struct {
-	Node string `json:"node"` // that has the slot
+	Node string `json:"node"` // the node that has the slot
 	Slot string `json:"slot"`
 }
 
-// lagOf looks at what the target is owed: a row that is inserted by a repair and comes by replication afterwards stops the
-// subscription for ever. What the source's snapshot sees was written, here or elsewhere, before the other nodes are asked how far
-// they are.
-func (r *run) lagOf(ctx context.Context, target string, found *replication) error {
+// targetLag checks what replication owes the target. If a repair inserts a row and
+// replication brings the same row afterwards, the subscription stops for good. The
+// source's snapshot is taken first: what it sees was written, there or elsewhere, before
+// the other nodes are asked for their positions.
+func (r *run) targetLag(ctx context.Context, target string, found *replication) error {
 	source, err := r.open(ctx, r.plan.Source)
 	if err != nil {
 		return err
@@ -84,42 +89,44 @@ func (r *run) lagOf(ctx context.Context, target string, found *replication) erro
 	if err != nil {
 		return err
 	}
-	feeds, err := r.lagInto(ctx, target, target, "would collide with the repair", found)
+	feeds, err := r.inboundLag(ctx, target, target, "would collide with the repair", found)
 	if len(feeds) > 0 && err == nil {
 		found.applied = at.Snapshot
 	}
 	return err
 }
 
-// lagBehind looks at what the source is owed: what was written on the target, or came there from elsewhere, and is on its way would
-// be taken for what is to be mended, be taken back, and then come to the source.
-func (r *run) lagBehind(ctx context.Context, target string, found *replication) error {
-	feeds, err := r.lagInto(ctx, r.plan.Source, target, "would be taken back by the repair", found)
-	if !r.job.AllowLag {
-		found.returning = feeds
+// sourceLag checks what replication owes the source. A row that was written on the
+// target, or reached it from elsewhere, may still be on its way to the source. The repair
+// would take it for a difference and undo it, and then it would reach the source.
+func (r *run) sourceLag(ctx context.Context, target string, found *replication) error {
+	feeds, err := r.inboundLag(ctx, r.plan.Source, target, "would be taken back by the repair", found)
+	if !r.req.AllowLag {
+		found.sourceFeeds = feeds
 	}
 	return err
 }
 
-// lagInto makes sure, or without waiting says, that a node has applied what any other has written until now. It gives the slots by which
-// it does. Whether a node that is neither the source nor the target can be asked does not decide whether they can be repaired.
-func (r *run) lagInto(ctx context.Context, to, target, harm string, found *replication) (feeds []Feed, err error) {
+// inboundLag checks that a node has applied what every other node has written so far. If
+// allowed, it waits for that. It returns the slots that feed the node. A node that is
+// neither source nor target and cannot be asked does not prevent the repair.
+func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *replication) (feeds []Feed, err error) {
 	subscriber, err := r.open(ctx, to)
 	if err != nil {
 		return nil, err
 	}
-	o := owing{plan: r.plan, subscriber: subscriber, wait: !r.plan.DryRun && !r.job.AllowLag, harm: harm}
+	o := pendingReplication{plan: r.plan, subscriber: subscriber, wait: !r.plan.DryRun && !r.req.AllowLag, harm: harm}
 	subscriptions, err := o.subscriptions(ctx)
 	if err != nil || len(subscriptions) == 0 {
 		return nil, err
 	}
 	known := map[string]bool{}
 	unknown := map[string]error{}
-	for _, from := range r.job.Nodes {
+	for _, from := range r.req.Nodes {
 		if from == to {
 			continue
 		}
-		slots, err := r.lagFrom(ctx, o, from, subscriptions)
+		slots, err := r.publisherLag(ctx, o, from, subscriptions)
 		for _, slot := range slots {
 			feeds, known[slot] = append(feeds, Feed{Node: from, Slot: slot}), true
 		}
@@ -131,17 +138,18 @@ func (r *run) lagInto(ctx context.Context, to, target, harm string, found *repli
 			unknown[from] = err
 		}
 	}
-	if len(known) < len(subscriptions) { // one at least is of somebody who was not asked
+	// At least one subscription belongs to a node that could not be asked.
+	if len(known) < len(subscriptions) {
 		for _, from := range slices.Sorted(maps.Keys(unknown)) {
-			found.unknown = append(found.unknown, fmt.Sprintf("node %s: whether replication has brought all of node %s is not known, and what it has not %s: %s",
+			found.warnings = append(found.warnings, fmt.Sprintf("node %s: whether replication has brought all of node %s is not known, and what it has not %s: %s",
 				to, from, harm, fault.PublicMessage(unknown[from])))
 		}
 	}
 	return feeds, nil
 }
 
-// lagFrom is lagInto from one node.
-func (r *run) lagFrom(ctx context.Context, o owing, from string, subscriptions []table.Subscription) (slots []string, err error) {
+// publisherLag is inboundLag for one publisher.
+func (r *run) publisherLag(ctx context.Context, o pendingReplication, from string, subscriptions []table.Subscription) (slots []string, err error) {
 	if o.publisher, err = r.open(ctx, from); err != nil {
 		return nil, err
 	}
@@ -151,10 +159,10 @@ func (r *run) lagFrom(ctx context.Context, o owing, from string, subscriptions [
 	}
 	o.lsn = at.LSN
 	if o.wait {
-		flush(ctx, o.publisher)
+		flushLog(ctx, o.publisher)
 	}
 	for _, s := range subscriptions {
-		ours, err := o.subscription(ctx, s)
+		ours, err := o.awaitSubscription(ctx, s)
 		if ours {
 			slots = append(slots, s.Slot)
 		}
@@ -165,8 +173,9 @@ func (r *run) lagFrom(ctx context.Context, o owing, from string, subscriptions [
 	return slots, nil
 }
 
-// echoesOf asks the source and the other targets. What cannot be asked is told, too.
-func (r *run) echoesOf(ctx context.Context, i int) (warnings []string) {
+// collectRelayWarnings asks the source and the other targets. It also warns of nodes that
+// cannot be asked.
+func (r *run) collectRelayWarnings(ctx context.Context, i int) (warnings []string) {
 	peers := []string{r.plan.Source}
 	for k, t := range r.plan.Targets {
 		if k != i && t.Problem == nil {
@@ -181,7 +190,7 @@ func (r *run) echoesOf(ctx context.Context, i int) (warnings []string) {
 		}
 		var found []string
 		if err == nil {
-			found, err = echoes(ctx, r.plan, target, peer)
+			found, err = relayWarnings(ctx, r.plan, target, peer)
 		}
 		if err != nil {
 			found = []string{"whether replication brings the repair to node " + name + " is not known: " + fault.PublicMessage(err)}
@@ -191,9 +200,10 @@ func (r *run) echoesOf(ctx context.Context, i int) (warnings []string) {
 	return warnings
 }
 
-// flush has a node's subscribers get what was written there. Without it they do when somebody commits, or after 15 seconds: so a
-// role that may not, or a pool that has no connection to spare, is no error.
-func flush(ctx context.Context, publisher Node) {
+// flushLog makes a node send its subscribers what was written there. Without it they
+// receive it at the next commit, or after 15 seconds. So it is no error if the role may
+// not do this or a pool has no connection to spare.
+func flushLog(ctx context.Context, publisher Node) {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	_ = publisher.FlushLog(ctx)
@@ -201,23 +211,26 @@ func flush(ctx context.Context, publisher Node) {
 
 const flushTimeout = 2 * time.Second
 
-// owing looks for what replication owes a subscriber.
-type owing struct {
+// pendingReplication determines what replication still owes a subscriber.
+type pendingReplication struct {
 	plan                  *Plan
 	publisher, subscriber Node
-	lsn                   string // of the publisher: what was written before it counts
-	wait                  bool   // for what is owed; else it is an error at once
-	harm                  string // what would come of it
+	// position of the publisher's log; what was written before it counts
+	lsn  string
+	wait bool   // wait until it is applied; otherwise fail at once
+	harm string // the consequence, for warnings and errors
 }
 
-// subscriptions gives those of the subscriber by which it may be owed something: one without a slot comes from nowhere.
-func (o owing) subscriptions(ctx context.Context) ([]table.Subscription, error) {
+// subscriptions returns the subscriber's subscriptions that have a slot: without one no
+// rows come.
+func (o pendingReplication) subscriptions(ctx context.Context) ([]table.Subscription, error) {
 	found, err := o.subscriber.Subscriptions(ctx, o.plan.Schema, o.plan.Table)
 	return slices.DeleteFunc(found, func(s table.Subscription) bool { return s.Slot == "" }), err
 }
 
-// subscription makes sure that there is nothing to be applied by one, and says whether it is of the publisher.
-func (o owing) subscription(ctx context.Context, s table.Subscription) (ours bool, err error) {
+// awaitSubscription checks that everything of one subscription is applied, and reports
+// whether the subscription belongs to the publisher.
+func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subscription) (ours bool, err error) {
 	deadline := time.Now().Add(lagWait)
 	for n := 1; ; n++ {
 		behind, ours, err := o.publisher.Behind(ctx, s.Slot, o.lsn)
@@ -240,14 +253,15 @@ func (o owing) subscription(ctx context.Context, s table.Subscription) (ours boo
 		if err := retry.Sleep(ctx, lagPolls().After(n)); err != nil {
 			return true, err
 		}
-		if s, err = o.again(ctx, s); err != nil {
+		if s, err = o.refresh(ctx, s); err != nil {
 			return true, err
 		}
 	}
 }
 
-// again reads what has become of a subscription that was still copying. One that is gone owes nothing more.
-func (o owing) again(ctx context.Context, s table.Subscription) (table.Subscription, error) {
+// refresh reads the state of a subscription that was still copying. A subscription that
+// was dropped owes nothing.
+func (o pendingReplication) refresh(ctx context.Context, s table.Subscription) (table.Subscription, error) {
 	if s.Copied {
 		return s, nil
 	}
@@ -259,23 +273,26 @@ func (o owing) again(ctx context.Context, s table.Subscription) (table.Subscript
 	return s, err
 }
 
-// errLagging tells what a node says of its replication from that it says nothing.
+// errLagging means that a node reported a lag, as opposed to a node that could not be
+// asked.
 var errLagging = errors.New("replication lags")
 
-func (o owing) lagging(s table.Subscription, why string) error {
+func (o pendingReplication) lagging(s table.Subscription, why string) error {
 	return fault.Wrap(errLagging, fault.Unavailable, "node %q: subscription %q, which brings this table's changes from node %q, %s; allow_lag=true repairs all the same",
 		o.subscriber.Name(), s.Name, o.publisher.Name(), why)
 }
 
-// returnWait is how long locked rows wait for replication to go on bringing to the source what was written before. It is longer
-// than a node's log takes to get to its subscribers where nobody commits.
-const returnWait = 30 * time.Second
+// sourceWait is how long locked rows wait while replication to the source makes no
+// progress. It is longer than a node's log takes to reach its subscribers without a
+// commit.
+const sourceWait = 30 * time.Second
 
-// awaitReturn waits for that. It was waited for before, but rows may have been written since, until they were locked. The source
-// is read afterwards.
-func (a *attempt) awaitReturn(ctx context.Context) error {
+// awaitSource waits until the source has everything that was written before the rows were
+// locked. An earlier wait covered what was written before the repair began. The source is
+// read afterwards.
+func (a *attempt) awaitSource(ctx context.Context) error {
 	positions := map[string]string{}
-	for _, feed := range a.unit.Returning {
+	for _, feed := range a.unit.SourceFeeds {
 		if _, ok := positions[feed.Node]; ok {
 			continue
 		}
@@ -284,7 +301,7 @@ func (a *attempt) awaitReturn(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, feed := range a.unit.Returning {
+	for _, feed := range a.unit.SourceFeeds {
 		if err := a.awaitSlot(ctx, feed, positions[feed.Node]); err != nil {
 			return err
 		}
@@ -292,15 +309,16 @@ func (a *attempt) awaitReturn(ctx context.Context) error {
 	return nil
 }
 
-// publisher is a node whose rows come to the source.
+// publisher is a node whose rows reach the source.
 type publisher struct {
 	node     Node
 	position func(context.Context) (string, error)
 	behind   func(ctx context.Context, slot, position string) (int64, bool, error)
 }
 
-// publisher gives a node of a feed. The target is asked in the transaction, which needs no other connection. That of another node is
-// not waited for for ever: whoever has it may wait for ours.
+// publisher returns the node of a feed. The target is asked in the transaction, which
+// needs no other connection. A call to another node has a timeout: the owner of its
+// connections may wait for ours.
 func (a *attempt) publisher(name string) publisher {
 	if name == a.target.Node {
 		return publisher{node: a.node, position: a.tx.Position, behind: a.tx.Behind}
@@ -309,23 +327,23 @@ func (a *attempt) publisher(name string) publisher {
 	return publisher{
 		node: node,
 		position: func(ctx context.Context) (string, error) {
-			ctx, cancel := context.WithTimeout(ctx, returnWait)
+			ctx, cancel := context.WithTimeout(ctx, sourceWait)
 			defer cancel()
 			at, err := node.Position(ctx)
 			return at.LSN, err
 		},
 		behind: func(ctx context.Context, slot, position string) (int64, bool, error) {
-			ctx, cancel := context.WithTimeout(ctx, returnWait)
+			ctx, cancel := context.WithTimeout(ctx, sourceWait)
 			defer cancel()
 			return node.Behind(ctx, slot, position)
 		},
 	}
 }
 
-// awaitSlot waits for the source to have applied what one slot gives it. One that is gone gives it nothing more.
+// awaitSlot waits until the source has applied what one slot sends it.
 func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) error {
 	from := a.publisher(feed.Node)
-	least, deadline := int64(-1), time.Now().Add(returnWait)
+	least, deadline := int64(-1), time.Now().Add(sourceWait)
 	for n := 1; ; n++ {
 		behind, found, err := from.behind(ctx, feed.Slot, position)
 		switch {
@@ -337,13 +355,13 @@ func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) err
 		case behind == 0:
 			return nil
 		case least < 0:
-			flush(ctx, from.node)
+			flushLog(ctx, from.node)
 		case time.Now().After(deadline):
 			return fault.New(fault.Unavailable, "node %q: replication has still to bring %d bytes of its log to the source of truth, node %q, and has stood still for %s; allow_lag=true repairs all the same",
-				feed.Node, behind, a.plan.Source, returnWait)
+				feed.Node, behind, a.plan.Source, sourceWait)
 		}
 		if least < 0 || behind < least {
-			least, deadline = behind, time.Now().Add(returnWait)
+			least, deadline = behind, time.Now().Add(sourceWait)
 		}
 		if err := retry.Sleep(ctx, lagPolls().After(n)); err != nil {
 			return err
@@ -351,9 +369,9 @@ func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) err
 	}
 }
 
-// echoes warns of subscriptions by which the repair of a node comes to another one like any other change: a row that is
-// there already stops them.
-func echoes(ctx context.Context, p *Plan, target, peer Node) ([]string, error) {
+// relayWarnings warns of subscriptions that bring the repair of a node to another node
+// like any other change: a row that exists there already stops them.
+func relayWarnings(ctx context.Context, p *Plan, target, peer Node) ([]string, error) {
 	subscriptions, err := peer.Subscriptions(ctx, p.Schema, p.Table)
 	if err != nil {
 		return nil, err

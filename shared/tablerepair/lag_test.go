@@ -48,9 +48,9 @@ func TestOwing_AMinuteIsWaitedForASubscription(t *testing.T) {
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			o := owing{subscriber: named{name: "n8"}, publisher: &laggard{began: began, behind: tt.behind}, lsn: "0/1", wait: true}
-			ours, err := o.subscription(t.Context(), table.Subscription{Name: "s", Slot: "s", Enabled: true, Copied: true})
-			if took := time.Since(began); !ours || took < tt.took || took > tt.took+2*lagPoll {
+			o := pendingReplication{subscriber: named{name: "n8"}, publisher: &laggard{began: began, behind: tt.behind}, lsn: "0/1", wait: true}
+			ours, err := o.awaitSubscription(t.Context(), table.Subscription{Name: "s", Slot: "s", Enabled: true, Copied: true})
+			if took := time.Since(began); !ours || took < tt.took || took > tt.took+2*lagPolls().Max {
 				t.Errorf("%s: it took %s", tt.name, took)
 			}
 			if says := fault.PublicMessage(err); (err == nil) != (tt.says == "") || !strings.Contains(says, tt.says) || err != nil && fault.CodeOf(err) != fault.Unavailable {
@@ -76,21 +76,21 @@ func TestAwaitReturn_WaitsAsLongAsReplicationGoesOn(t *testing.T) {
 		says   string
 	}{
 		{"it goes on for minutes", func(since time.Duration) int64 { return max(0, int64(3*time.Minute-since)) }, false, 3 * time.Minute, ""},
-		{"it stands still", func(time.Duration) int64 { return 4711 }, false, returnWait,
+		{"it stands still", func(time.Duration) int64 { return 4711 }, false, sourceWait,
 			`node "n9": replication has still to bring 4711 bytes of its log to the source of truth, node "n1", and has stood still for 30s; allow_lag=true repairs all the same`},
-		{"it goes on and then stands still", func(since time.Duration) int64 { return max(1, int64(time.Minute-since)) }, false, time.Minute + returnWait, "has still to bring 1 bytes"},
+		{"it goes on and then stands still", func(since time.Duration) int64 { return max(1, int64(time.Minute-since)) }, false, time.Minute + sourceWait, "has still to bring 1 bytes"},
 		{"the slot is gone", func(time.Duration) int64 { return 0 }, true, 0, `node "n9": replication slot "s", by which the source of truth, node "n1"`},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			third := &laggard{began: began, behind: tt.behind, gone: tt.gone}
-			a := &attempt{job: &job{
-				unit: Unit{Returning: []Feed{{Node: "n9", Slot: "s"}}}, plan: &Plan{Source: "n1"}, target: &Target{Node: "n2"},
+			a := &attempt{unitRun: &unitRun{
+				unit: Unit{SourceFeeds: []Feed{{Node: "n9", Slot: "s"}}}, plan: &Plan{Source: "n1"}, target: &Target{Node: "n2"},
 				others: map[string]Node{"n9": third},
 			}}
-			err := a.awaitReturn(t.Context())
-			if took := time.Since(began); took < tt.took || took > tt.took+2*lagPoll {
+			err := a.awaitSource(t.Context())
+			if took := time.Since(began); took < tt.took || took > tt.took+2*lagPolls().Max {
 				t.Errorf("%s: it took %s", tt.name, took)
 			}
 			if (err == nil) != (tt.says == "") || !strings.Contains(fault.PublicMessage(err), tt.says) {

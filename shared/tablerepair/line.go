@@ -9,10 +9,10 @@ import (
 	"ace/shared/texts"
 )
 
-// A change is a line of JSON. There can be as many as the table has rows, so it is written and read by hand; what reads
-// otherwise than it is written here is left to encoding/json.
+// A change is a line of JSON. There can be as many as the table has rows, so they are
+// written and read by hand. encoding/json reads lines whose layout differs from ours.
 
-// appendLine writes the change.
+// appendLine appends the change to out as a line.
 func (c change) appendLine(out []byte) []byte {
 	out = append(out, `{"op":`...)
 	out = strconv.AppendQuote(out, c.Op)
@@ -42,7 +42,8 @@ func readChange(line []byte) (c change, err error) {
 	return c, err
 }
 
-// opOf gives what the change of a line does, and what follows that; "" if it is not written as here.
+// opOf returns the operation of a line and what follows it; "" if the line's layout
+// differs from ours.
 func opOf(line []byte) (op string, rest []byte) {
 	rest, ours := bytes.CutPrefix(line, []byte(`{"op":"`))
 	quoted, rest, _ := bytes.Cut(rest, []byte(`"`))
@@ -60,7 +61,7 @@ func opOf(line []byte) (op string, rest []byte) {
 	return "", rest
 }
 
-// readPlain reads a change whose members stand in the order they are written in.
+// readPlain reads a change whose members are in the order in which they are written.
 func readPlain(line []byte) (c change, ok bool) {
 	c.Op, line = opOf(line)
 	rest, ok := bytes.CutPrefix(line, []byte(`,"key":`))
@@ -91,7 +92,7 @@ func readPlain(line []byte) (c change, ok bool) {
 	return c, ok && string(rest) == "}"
 }
 
-// readMember reads a row, if it is there.
+// readMember reads a row, if it is present.
 func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 	rest, found := bytes.CutPrefix(raw, []byte(name))
 	if !found {
@@ -101,7 +102,7 @@ func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 	return list, rest, err == nil
 }
 
-// readColumns reads the places of columns, if they are there.
+// readColumns reads the places of columns, if they are present.
 func readColumns(raw []byte) (columns []int, rest []byte, ok bool) {
 	rest, found := bytes.CutPrefix(raw, []byte(`,"columns":[`))
 	if !found {

@@ -20,7 +20,7 @@ import (
 	"ace/shared/task"
 )
 
-// Request is what a run is asked to do: a repair, or, if Undoes is set, to take one back.
+// Request is what a run must do: a repair or, if Undoes is set, the undo of a repair.
 type Request struct {
 	TaskID      string
 	ClusterName string
@@ -28,11 +28,12 @@ type Request struct {
 	Schema      string
 	Table       string
 	Input       task.Document // the diff document; zero for an undo
-	Undoes      string        // the task of the repair to be taken back
-	// Source is the node whose rows are right; Targets those to be repaired, nil for all others of the document.
+	Undoes      string        // the task whose repair is undone
+	// Source is the node whose rows are right. Targets are the nodes to repair; nil means
+	// all other nodes of the document.
 	Source  string
 	Targets []string
-	// Nodes are all of the cluster, in its order.
+	// Nodes are all nodes of the cluster, in its order.
 	Nodes []string
 
 	DryRun, Report         bool
@@ -41,36 +42,37 @@ type Request struct {
 	AllowCascade, AllowLag bool
 	Lease                  string // token of the runner
 	SubmittedAt, StartedAt time.Time
-	Arguments              json.RawMessage // what the report says was asked
+	Arguments              json.RawMessage // the request's arguments, for the report
 }
 
 // planner makes the plan of one run.
 type planner struct {
 	store   archive.Store
 	opener  Opener
-	job     Request
+	req     Request
 	plan    *Plan
 	ignored []string
 	summary difffile.Summary // of the document
-	chosen  []string         // nodes to be repaired
+	chosen  []string         // nodes to repair
 	source  *table.Description
-	targets []targeting // of the chosen nodes
-	failed  []error     // per chosen node: why it could not be described
+	targets []targetBuilder // of the chosen nodes
+	failed  []error         // per chosen node: why it could not be described
 }
 
-// makePlan reads keys and catalogues. What is wrong with one target is noted in the plan; the others are repaired.
-func makePlan(ctx context.Context, store archive.Store, opener Opener, job Request) (*Plan, error) {
-	p := &planner{store: store, opener: opener, job: job, plan: &Plan{
-		Format: planFormat, TaskID: job.TaskID, PlannedAt: time.Now().UTC(),
-		ClusterName: job.ClusterName, DBName: job.Database, Schema: job.Schema, Table: job.Table,
-		Source: job.Source, Document: Document{Key: job.Input.Key, SHA256: job.Input.SHA256}, Undoes: job.Undoes,
-		DryRun: job.DryRun, UpsertOnly: job.UpsertOnly, InsertOnly: job.InsertOnly,
-		FireTriggers: job.FireTriggers, AllowCascade: job.AllowCascade, Report: job.Report,
+// makePlan reads keys and catalogs. A problem with one target is recorded in the plan;
+// the other targets are repaired.
+func makePlan(ctx context.Context, store archive.Store, opener Opener, req Request) (*Plan, error) {
+	p := &planner{store: store, opener: opener, req: req, plan: &Plan{
+		Format: planFormat, TaskID: req.TaskID, PlannedAt: time.Now().UTC(),
+		ClusterName: req.ClusterName, DBName: req.Database, Schema: req.Schema, Table: req.Table,
+		Source: req.Source, Document: Document{Key: req.Input.Key, SHA256: req.Input.SHA256}, Undoes: req.Undoes,
+		DryRun: req.DryRun, UpsertOnly: req.UpsertOnly, InsertOnly: req.InsertOnly,
+		FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, Report: req.Report,
 	}}
-	if err := table.CheckWritable(job.Schema, job.Table); err != nil {
+	if err := table.CheckWritable(req.Schema, req.Table); err != nil {
 		return nil, err
 	}
-	if job.Undoes != "" {
+	if req.Undoes != "" {
 		return p.plan, p.undo(ctx)
 	}
 	for _, step := range []func(context.Context) error{p.describeSource, p.readHead, p.describeTargets, p.checkServers, p.chooseKey, p.makeTargets, p.readKeys} {
@@ -99,9 +101,9 @@ func (p *planner) describeSource(ctx context.Context) error {
 	return err
 }
 
-// readHead makes sure that the document is about this table, and chooses the nodes.
+// readHead checks that the document is about this table, and chooses the nodes.
 func (p *planner) readHead(ctx context.Context) error {
-	doc, err := diffarchive.Open(ctx, p.store, p.job.Input)
+	doc, err := diffarchive.Open(ctx, p.store, p.req.Input)
 	if err != nil {
 		return err
 	}
@@ -117,25 +119,25 @@ func (p *planner) readHead(ctx context.Context) error {
 	p.summary = summary
 	p.ignored, p.plan.Key = summary.IgnoreColumns, summary.PrimaryKey
 	if summary.DiffRowLimitReached {
-		p.plan.Warnings = append(p.plan.Warnings, p.job.Input.Key+" does not name all rows that differed: those left out are not repaired")
+		p.plan.Warnings = append(p.plan.Warnings, p.req.Input.Key+" does not name all rows that differed: those left out are not repaired")
 	}
 	return p.choose(nodes)
 }
 
-// choose finds out which nodes are repaired.
+// choose determines which nodes are repaired.
 func (p *planner) choose(documented []string) error {
-	for _, name := range p.job.Nodes {
+	for _, name := range p.req.Nodes {
 		if slices.Contains(documented, name) && name != p.plan.Source {
 			p.chosen = append(p.chosen, name)
 		}
 	}
-	for _, name := range p.job.Targets {
+	for _, name := range p.req.Targets {
 		if !slices.Contains(p.chosen, name) {
 			return fault.New(fault.Invalid, "nodes names %s, the diff document is of the nodes %s", name, strings.Join(documented, ", "))
 		}
 	}
-	if p.job.Targets != nil {
-		p.chosen = slices.DeleteFunc(p.chosen, func(name string) bool { return !slices.Contains(p.job.Targets, name) })
+	if p.req.Targets != nil {
+		p.chosen = slices.DeleteFunc(p.chosen, func(name string) bool { return !slices.Contains(p.req.Targets, name) })
 	}
 	if len(p.chosen) == 0 {
 		return fault.New(fault.Invalid, "the diff document has no node of cluster %s but source_of_truth %s", p.plan.ClusterName, p.plan.Source)
@@ -143,8 +145,8 @@ func (p *planner) choose(documented []string) error {
 	return nil
 }
 
-// readKeys stores for each target the distinct keys that the document names for it and the source: what two other nodes
-// differ in is none of theirs.
+// readKeys stores, for each target, the distinct keys that the document contains for it
+// and the source. Differences between two other nodes are left out.
 func (p *planner) readKeys(ctx context.Context) error {
 	for i := range p.plan.Targets {
 		t := &p.plan.Targets[i]
@@ -163,7 +165,7 @@ func (p *planner) readKeys(ctx context.Context) error {
 }
 
 func (p *planner) keysFor(ctx context.Context, t *Target) (*diffkeys.Keys, error) {
-	doc, err := diffarchive.Open(ctx, p.store, p.job.Input)
+	doc, err := diffarchive.Open(ctx, p.store, p.req.Input)
 	if err != nil {
 		return nil, err
 	}
@@ -175,8 +177,8 @@ func (p *planner) keysFor(ctx context.Context, t *Target) (*diffkeys.Keys, error
 	return keys, doc.Verify()
 }
 
-// collect has the source sort the keys: two texts that are one key there come out as one, unless the target may hold
-// them to be two.
+// collect lets the source sort the keys. Two texts that are one key there come out as
+// one, unless the target may treat them as two.
 func (p *planner) collect(ctx context.Context, doc *diffarchive.Document, t *Target) (*diffkeys.Keys, error) {
 	node, err := p.open(ctx, p.plan.Source)
 	if err != nil {
@@ -201,8 +203,8 @@ func (p *planner) collect(ctx context.Context, doc *diffarchive.Document, t *Tar
 	})
 }
 
-// checkReadable refuses keys that neither the source nor the target can read as values of the key's
-// types. They would count as unchanged, since neither has a row for them.
+// checkReadable refuses keys that neither the source nor the target can read as values of
+// the key's types. They would count as unchanged, since neither has a row for them.
 func checkReadable(ctx context.Context, source, target Node, t *Target, keys []table.Key) error {
 	bySource, err := source.UnreadableKeys(ctx, t.Read, keys)
 	if err != nil || len(bySource) == 0 {
@@ -262,15 +264,15 @@ func storeRows[T any](ctx context.Context, store archive.Store, key string, head
 
 // describeTargets asks each node about its table.
 func (p *planner) describeTargets(ctx context.Context) error {
-	p.targets, p.failed = make([]targeting, len(p.chosen)), make([]error, len(p.chosen))
+	p.targets, p.failed = make([]targetBuilder, len(p.chosen)), make([]error, len(p.chosen))
 	return fanout.Each(ctx, len(p.chosen), slices.Values(numbers(len(p.chosen))), func(ctx context.Context, i int) error {
-		p.targets[i] = targeting{plan: p.plan, source: p.source, ignored: p.ignored}
+		p.targets[i] = targetBuilder{plan: p.plan, source: p.source, ignored: p.ignored}
 		p.failed[i] = p.describeTarget(ctx, p.chosen[i], &p.targets[i])
 		return nil
 	})
 }
 
-func (p *planner) describeTarget(ctx context.Context, name string, t *targeting) error {
+func (p *planner) describeTarget(ctx context.Context, name string, t *targetBuilder) error {
 	node, d, err := p.describe(ctx, name)
 	if err != nil {
 		return err
@@ -280,9 +282,9 @@ func (p *planner) describeTarget(ctx context.Context, name string, t *targeting)
 	return err
 }
 
-// chooseKey finds the key of a document that names none: one of the source and all
-// targets, else one of the source, so that each target says what it lacks. The key that a
-// document names must be one of the source.
+// chooseKey determines the key of a document that names none: a key that the source and
+// all targets have, otherwise a key of the source, so that each target reports what it
+// lacks. The key that a document names must be a key of the source.
 func (p *planner) chooseKey(context.Context) error {
 	only := []*table.Description{p.source}
 	if len(p.plan.Key) == 0 {
@@ -303,20 +305,20 @@ func (p *planner) chooseKey(context.Context) error {
 	return checkIndexes(p.source, common.KeyIndex(0), false)
 }
 
-// makeTargets plans the repair of each node, or notes why it cannot be repaired.
+// makeTargets plans the repair of each node, or records why it cannot be repaired.
 func (p *planner) makeTargets(ctx context.Context) error {
 	p.plan.Targets = make([]Target, len(p.chosen))
 	for i, name := range p.chosen {
 		err := p.failed[i]
 		if err == nil {
 			var warnings []string
-			p.plan.Targets[i], warnings, err = p.targets[i].make()
+			p.plan.Targets[i], warnings, err = p.targets[i].build()
 			p.plan.Warnings = append(p.plan.Warnings, warnings...)
 		}
 		if err != nil && ctx.Err() == nil {
 			p.plan.Targets[i] = Target{Node: name, Problem: problemOf(err)}
 		}
-		p.plan.Targets[i].Before = slices.Index(p.job.Nodes, name) < slices.Index(p.job.Nodes, p.plan.Source)
+		p.plan.Targets[i].Before = slices.Index(p.req.Nodes, name) < slices.Index(p.req.Nodes, p.plan.Source)
 	}
 	return ctx.Err()
 }

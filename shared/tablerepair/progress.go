@@ -12,7 +12,8 @@ import (
 	"ace/shared/task"
 )
 
-// progress reports what was done. A block is a part of the keys, gone over once on one target.
+// progress reports what was done. A block is a part of the keys that was processed once
+// on one target.
 type progress struct {
 	mu     sync.Mutex
 	state  task.Progress
@@ -30,7 +31,8 @@ func (p *progress) phase(name string) {
 	p.change(func(s *task.Progress) { s.Phase = name })
 }
 
-// passes is how often a repair goes over the keys: to decide, and to apply and read back what was decided.
+// passes returns how often a repair processes the keys: once to decide, and once to apply
+// and read back.
 func passes(p *Plan) int {
 	if p.DryRun {
 		return 1
@@ -38,7 +40,7 @@ func passes(p *Plan) int {
 	return 2
 }
 
-// blocks is how many there are on all targets together.
+// blocks returns the number of blocks on all targets together.
 func (p *Plan) blocks() int {
 	n := 0
 	for _, t := range p.Targets {
@@ -47,7 +49,7 @@ func (p *Plan) blocks() int {
 	return n
 }
 
-func (p *progress) planned(plan *Plan) {
+func (p *progress) setTotals(plan *Plan) {
 	p.change(func(s *task.Progress) {
 		s.BlocksTotal = plan.blocks()
 		s.RowsTotalEstimate = 0
@@ -57,63 +59,66 @@ func (p *progress) planned(plan *Plan) {
 	})
 }
 
-// at sets what all targets together have done.
-func (p *progress) at(sum marks) {
+// setDone sets what all targets together have done.
+func (p *progress) setDone(sum unitProgress) {
 	p.change(func(s *task.Progress) {
 		s.BlocksDone, s.RowsCompared, s.MismatchedRows = min(sum.Blocks, s.BlocksTotal), sum.Rows, sum.Mismatched
 	})
 }
 
-// marks is how far one unit has come. A unit may run anywhere, so it leaves them in the archive, now and then.
-type marks struct {
+// unitProgress is how far one unit has come. A unit may run anywhere, so it stores this
+// in the archive from time to time.
+type unitProgress struct {
 	Blocks     int   `json:"blocks"`
 	Rows       int64 `json:"rows"`
 	Mismatched int64 `json:"mismatched"`
 }
 
-// marksEvery is how often a unit leaves its marks, and a run looks for them.
-const marksEvery = time.Second
+// progressInterval is the time between two writes of a unit's progress, and between two
+// reads.
+const progressInterval = time.Second
 
-func marksKey(taskID string, target int) string {
+func progressKey(taskID string, target int) string {
 	return archive.PartKey(taskID, "progress", strconv.Itoa(target))
 }
 
-// decidedMarks are those of a unit that has decided about some parts of the keys.
-func (t Totals) decidedMarks(parts int) marks {
-	return marks{Blocks: parts, Rows: t.changes() + t.Unchanged + t.Skipped + t.Unequal, Mismatched: t.changes() + t.Skipped}
+// decidedProgress returns the progress of a unit that has decided about some parts of the
+// keys.
+func (t Totals) decidedProgress(parts int) unitProgress {
+	return unitProgress{Blocks: parts, Rows: t.changes() + t.Unchanged + t.Skipped + t.Unequal, Mismatched: t.changes() + t.Skipped}
 }
 
-// mark leaves marks if it is time to. Nobody depends on them.
-func (j *job) mark(ctx context.Context, m marks) {
-	if time.Since(j.marked) < marksEvery {
+// storeProgress stores the progress if the interval has passed. Nothing depends on it.
+func (j *unitRun) storeProgress(ctx context.Context, m unitProgress) {
+	if time.Since(j.progressStored) < progressInterval {
 		return
 	}
-	j.marked = time.Now()
+	j.progressStored = time.Now()
 	if body, err := json.Marshal(m); err == nil {
-		_, _ = j.store.Put(ctx, marksKey(j.plan.TaskID, j.unit.Target), "application/json", body)
+		_, _ = j.store.Put(ctx, progressKey(j.plan.TaskID, j.unit.Target), "application/json", body)
 	}
 }
 
-// watch reports the marks of all targets until the context ends.
+// watch reports the progress of all targets until the context ends.
 func (r *run) watch(ctx context.Context) {
-	for retry.Sleep(ctx, marksEvery) == nil {
-		var sum marks
+	for retry.Sleep(ctx, progressInterval) == nil {
+		var sum unitProgress
 		for i := range r.plan.Targets {
-			var m marks
-			if _, _, err := archive.ReadJSON(ctx, r.store, marksKey(r.plan.TaskID, i), &m); err == nil {
-				sum = marks{Blocks: sum.Blocks + m.Blocks, Rows: sum.Rows + m.Rows, Mismatched: sum.Mismatched + m.Mismatched}
+			var m unitProgress
+			if _, _, err := archive.ReadJSON(ctx, r.store, progressKey(r.plan.TaskID, i), &m); err == nil {
+				sum = unitProgress{Blocks: sum.Blocks + m.Blocks, Rows: sum.Rows + m.Rows, Mismatched: sum.Mismatched + m.Mismatched}
 			}
 		}
-		r.progress.at(sum)
+		r.progress.setDone(sum)
 	}
 }
 
-// finished reports what all targets came to.
-func (r *run) finished() {
-	sum := marks{Blocks: r.plan.blocks()}
+// reportTotals reports the totals of all targets.
+func (r *run) reportTotals() {
+	sum := unitProgress{Blocks: r.plan.blocks()}
 	for _, n := range r.results {
-		m := n.Totals.decidedMarks(0)
+		m := n.Totals.decidedProgress(0)
 		sum.Rows, sum.Mismatched = sum.Rows+m.Rows, sum.Mismatched+m.Mismatched
 	}
-	r.progress.at(sum)
+	r.progress.setDone(sum)
 }

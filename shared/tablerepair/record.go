@@ -13,7 +13,8 @@ import (
 	"ace/shared/table"
 )
 
-// recorder stores changes as parts, one for each part of keys that has any. A nil recorder stores nothing.
+// recorder stores changes as parts, one for each part of keys that has any. A nil
+// recorder stores nothing.
 type recorder struct {
 	store  archive.Store
 	header part.Header // Unit is completed by the part's number
@@ -42,7 +43,8 @@ func (r *recorder) add(ctx context.Context, c change) (err error) {
 	return r.out.Line(r.line)
 }
 
-// seal ends the part that is being written. An object that is there already is somebody else's: an error.
+// seal ends the current part. It is an error if the object exists already: another
+// attempt wrote it.
 func (r *recorder) seal(ctx context.Context) error {
 	if r == nil || r.out == nil {
 		return nil
@@ -58,7 +60,7 @@ func (r *recorder) seal(ctx context.Context) error {
 	return nil
 }
 
-// abort gives up the part that is being written.
+// abort discards the current part.
 func (r *recorder) abort() {
 	if r != nil && r.out != nil {
 		r.out.Abort()
@@ -68,8 +70,9 @@ func (r *recorder) abort() {
 // manifestFormat changes when an older version could misread a manifest.
 const manifestFormat = "ace-repair/1"
 
-// Manifest says what an attempt was about to commit, and in which transaction: with it and the parts it names, anybody
-// can find out whether it did, and take it back. It is stored before anything is written to the node.
+// Manifest describes what an attempt was about to commit, and names the transaction. With
+// it and the parts that it names, any process can determine whether the attempt was
+// committed, and undo it. It is stored before anything is written to the node.
 type Manifest struct {
 	Format      string    `json:"format"`
 	TaskID      string    `json:"task_id"`
@@ -86,7 +89,7 @@ type Manifest struct {
 	Common      int       `json:"common"`
 	Fires       bool      `json:"fires,omitempty"`
 	table.Mark
-	// Server is where that transaction is.
+	// Server is the server of that transaction.
 	Server table.Identity `json:"server,omitzero"`
 	Totals Totals         `json:"totals"`
 }
@@ -98,11 +101,12 @@ const (
 	Unknown    = "unknown"
 )
 
-// outcome is what is known about an attempt that has ended. It is stored once it is certain.
+// outcome is what is known about an attempt that has ended. It is stored once it is
+// certain.
 type outcome struct {
 	Outcome string  `json:"outcome"`
 	Totals  Totals  `json:"totals"`
-	Altered *Stored `json:"altered,omitempty"` // rows that the node left otherwise than decided
+	Altered *Stored `json:"altered,omitempty"` // rows whose final state differs from the decision
 }
 
 const (
@@ -114,12 +118,12 @@ const (
 // undoName is the name of a part of before-images.
 func undoName(n int) string { return fmt.Sprintf("undo-%06d", n) }
 
-// unitName is what the header of an attempt's part says.
+// unitName is the unit in the header of an attempt's part.
 func unitName(node string, attempt int, name string) string {
 	return fmt.Sprintf("%s-%s-%d-%s", phaseRepair, node, attempt, name)
 }
 
-// eachManifest finds the attempts below a prefix that have announced changes.
+// eachManifest finds the attempts below a prefix that have a manifest.
 func eachManifest(ctx context.Context, store archive.Store, prefix string, fn func(node string, attempt int)) error {
 	var odd error
 	err := store.List(ctx, prefix, "", func(info archive.Info) bool {
@@ -137,14 +141,16 @@ func eachManifest(ctx context.Context, store archive.Store, prefix string, fn fu
 	return cmp.Or(err, odd)
 }
 
-// loadManifest reads an attempt's manifest; archive.ErrNotFound if it has none.
+// loadManifest reads an attempt's manifest. The error is archive.ErrNotFound if it has
+// none.
 func loadManifest(ctx context.Context, store archive.Store, taskID, node string, attempt int) (*Manifest, error) {
 	var m Manifest
 	_, _, err := archive.ReadJSON(ctx, store, archive.RepairKey(taskID, node, attempt, manifestName), &m)
 	return &m, err
 }
 
-// loadOutcome reads how an attempt ended; archive.ErrNotFound if that is not known.
+// loadOutcome reads how an attempt ended. The error is archive.ErrNotFound if that is not
+// stored.
 func loadOutcome(ctx context.Context, store archive.Store, taskID, node string, attempt int) (outcome, error) {
 	var o outcome
 	_, _, err := archive.ReadJSON(ctx, store, archive.RepairKey(taskID, node, attempt, outcomeName), &o)

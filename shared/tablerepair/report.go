@@ -16,7 +16,7 @@ import (
 	"ace/shared/task"
 )
 
-// reportHead is what a report says before the changes.
+// reportHead holds the members of a report before the changes.
 type reportHead struct {
 	Operation string          `json:"operation"`
 	TaskID    string          `json:"task_id"`
@@ -27,7 +27,7 @@ type reportHead struct {
 	Warnings  []string        `json:"warnings"`
 }
 
-// reportNode is what a report says of a node before its rows.
+// reportNode holds the members of a node before its rows.
 type reportNode struct {
 	Outcome   string   `json:"outcome,omitempty"`
 	Error     string   `json:"error,omitempty"`
@@ -40,12 +40,13 @@ type reportNode struct {
 	Left      []string `json:"left,omitempty"`
 }
 
-// writeReport writes which rows were changed, on each node, out of what was stored when it was decided, and says what it
-// wrote. A report of an earlier run stays, and need not say how this one ended.
+// writeReport writes which rows were changed on each node, from what was stored with the
+// decisions, and returns the report. A report of an earlier run is kept; it may differ
+// from how this run ended.
 func (r *run) writeReport(ctx context.Context, result Result) (*task.Document, error) {
 	r.progress.phase(phaseReport)
 	for n := 1; ; n++ {
-		key := archive.ReportKey(r.plan.TaskID, r.job.SubmittedAt, n)
+		key := archive.ReportKey(r.plan.TaskID, r.req.SubmittedAt, n)
 		_, err := r.store.Stat(ctx, key)
 		if err == nil {
 			continue
@@ -53,8 +54,8 @@ func (r *run) writeReport(ctx context.Context, result Result) (*task.Document, e
 		if !errors.Is(err, archive.ErrNotFound) {
 			return nil, err
 		}
-		report, err := writeDocument(ctx, r.store, key, func(out text) error {
-			return (&reportDocument{run: r, text: out}).write(ctx, result)
+		report, err := writeDocument(ctx, r.store, key, func(out jsonWriter) error {
+			return (&reportDocument{run: r, jsonWriter: out}).write(ctx, result)
 		})
 		if !errors.Is(err, archive.ErrPrecondition) {
 			return report, err
@@ -62,8 +63,9 @@ func (r *run) writeReport(ctx context.Context, result Result) (*task.Document, e
 	}
 }
 
-// writeDocument stores what write writes, and says what it is. archive.ErrPrecondition: there is one of this key already.
-func writeDocument(ctx context.Context, store archive.Store, key string, write func(text) error) (*task.Document, error) {
+// writeDocument stores what write writes, and returns the stored document. The error is
+// archive.ErrPrecondition if the key has an object already.
+func writeDocument(ctx context.Context, store archive.Store, key string, write func(jsonWriter) error) (*task.Document, error) {
 	w, err := store.Create(ctx, key, "application/json")
 	if err != nil {
 		return nil, err
@@ -71,7 +73,7 @@ func writeDocument(ctx context.Context, store archive.Store, key string, write f
 	defer w.Abort()
 	digest := sha256.New()
 	out := bufio.NewWriterSize(io.MultiWriter(w, digest), 64<<10)
-	if err := write(text{out}); err != nil {
+	if err := write(jsonWriter{out}); err != nil {
 		return nil, err
 	}
 	if err := out.Flush(); err != nil {
@@ -84,8 +86,8 @@ func writeDocument(ctx context.Context, store archive.Store, key string, write f
 	return &task.Document{Key: key, Size: info.Size, SHA256: hex.EncodeToString(digest.Sum(nil))}, nil
 }
 
-// archived reads an object for what it is.
-func archived(ctx context.Context, store archive.Store, key string) (*task.Document, error) {
+// describeObject reads an object to determine its size and SHA-256.
+func describeObject(ctx context.Context, store archive.Store, key string) (*task.Document, error) {
 	object, err := store.Get(ctx, key)
 	if err != nil {
 		return nil, err
@@ -99,17 +101,18 @@ func archived(ctx context.Context, store archive.Store, key string) (*task.Docum
 	return &task.Document{Key: key, Size: size, SHA256: hex.EncodeToString(digest.Sum(nil))}, nil
 }
 
-// text is JSON being written. The writer remembers its first error and gives it when it is flushed.
-type text struct{ out *bufio.Writer }
+// jsonWriter writes JSON. The buffered writer remembers its first error and returns it
+// from Flush.
+type jsonWriter struct{ out *bufio.Writer }
 
-func (d text) print(texts ...string) {
+func (d jsonWriter) print(texts ...string) {
 	for _, text := range texts {
-		_, _ = io.WriteString(d.out, text) // kept by the writer
+		_, _ = io.WriteString(d.out, text) // the writer remembers the error
 	}
 }
 
 // begin writes a value without its closing brace, so that more members can follow.
-func (d text) begin(value any) error {
+func (d jsonWriter) begin(value any) error {
 	raw, err := json.Marshal(value)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "the document cannot be written")
@@ -118,16 +121,16 @@ func (d text) begin(value any) error {
 	return nil
 }
 
-// reportDocument is a report being written.
+// reportDocument writes a report.
 type reportDocument struct {
 	*run
-	text
+	jsonWriter
 }
 
 func (d *reportDocument) write(ctx context.Context, result Result) error {
 	err := d.begin(reportHead{
-		Operation: "table-repair", TaskID: d.plan.TaskID, TimeStamp: d.job.StartedAt.UTC().Truncate(time.Millisecond),
-		RunTime: time.Since(d.job.StartedAt).Seconds(), DryRun: d.plan.DryRun, Arguments: d.job.Arguments,
+		Operation: "table-repair", TaskID: d.plan.TaskID, TimeStamp: d.req.StartedAt.UTC().Truncate(time.Millisecond),
+		RunTime: time.Since(d.req.StartedAt).Seconds(), DryRun: d.plan.DryRun, Arguments: d.req.Arguments,
 		Warnings: append([]string{}, result.Warnings...),
 	})
 	if err != nil {
@@ -152,7 +155,7 @@ func (d *reportDocument) node(ctx context.Context, t *Target, n NodeResult) erro
 		return fault.Wrap(err, fault.Internal, "the report cannot be written")
 	}
 	d.print("\n", string(name), ":")
-	if err := d.begin(nodeOf(n)); err != nil {
+	if err := d.begin(newReportNode(n)); err != nil {
 		return err
 	}
 	would := ""
@@ -176,7 +179,7 @@ func (d *reportDocument) node(ctx context.Context, t *Target, n NodeResult) erro
 	return nil
 }
 
-func nodeOf(n NodeResult) reportNode {
+func newReportNode(n NodeResult) reportNode {
 	t := n.Totals
 	about := reportNode{Outcome: n.Outcome, Inserted: t.Inserted, Updated: t.Updated, Deleted: t.Deleted, Unchanged: t.Unchanged, Skipped: t.Skipped, Unequal: t.Unequal}
 	if n.Error != nil {
@@ -188,19 +191,19 @@ func nodeOf(n NodeResult) reportNode {
 	return about
 }
 
-// rows writes the changes that pick chooses, each with the row before and as it was left. Changes that were
-// not done, or were taken back, are left out.
+// rows writes the changes that pick accepts, each with the row before and after. Changes
+// that were not done or were undone are left out.
 func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick picker) error {
-	left, err := openLeft(ctx, d.store, n.altered)
+	left, err := openFinalRows(ctx, d.store, n.altered)
 	if err != nil {
 		return err
 	}
 	defer left.close()
 	e := newRowEncoder(t.Columns)
 	separator := "\n"
-	return eachChange(ctx, d.store, n.Totals.Parts, pick, func(c placed) error {
+	return eachChange(ctx, d.store, n.Totals.Parts, pick, func(c numberedChange) error {
 		row, err := left.row(c)
-		if err != nil || left.undone(c) || row == nil && c.Op == opInsert {
+		if err != nil || left.isUndone(c) || row == nil && c.Op == opInsert {
 			return err
 		}
 		before, err := e.encode(c.Before)
@@ -215,7 +218,8 @@ func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick
 	})
 }
 
-// rowEncoder writes rows as diff documents have them. A row may have only the first of the columns.
+// rowEncoder writes rows as diff documents have them. A row may have only the first of
+// the columns.
 type rowEncoder struct {
 	columns  []difffile.Column
 	encoders map[int]*difffile.Encoder

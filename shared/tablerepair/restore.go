@@ -14,21 +14,22 @@ import (
 const leftKeys = 100
 
 // restoreAll decides about every row that the attempt changed.
-func (j *job) restoreAll(ctx context.Context, node Reader, rows opened, r *recorder) error {
-	return (&restorer{job: j, node: node, rows: rows, emit: j.emitTo(ctx, r)}).decide(ctx, r)
+func (j *unitRun) restoreAll(ctx context.Context, node Reader, rows openRows, r *recorder) error {
+	return (&restorer{unitRun: j, node: node, rows: rows, emit: j.emitTo(ctx, r)}).decide(ctx, r)
 }
 
-// restorer decides how to put back what an attempt changed: only rows that are still as it left them.
+// restorer decides how to undo what an attempt changed. It changes only rows that are
+// still as the attempt left them.
 type restorer struct {
-	*job
+	*unitRun
 	node Reader
-	rows opened
+	rows openRows
 	emit func(change) error
 	key  *decider
-	left *leftRows
+	left *finalRows
 }
 
-// decide goes over the attempt's parts; r is sealed after each.
+// decide processes the attempt's parts. It ends r's part after the last.
 func (d *restorer) decide(ctx context.Context, r *recorder) error {
 	m, err := loadManifest(ctx, d.store, d.plan.Undoes, d.target.Node, d.target.Attempt)
 	if err != nil {
@@ -43,11 +44,11 @@ func (d *restorer) decide(ctx context.Context, r *recorder) error {
 	}
 	d.key = newDecider(d.plan, d.target)
 	d.key.emit, d.key.totals, d.key.node = d.emit, &d.totals, d.node
-	if d.left, err = openLeft(ctx, d.store, o.Altered); err != nil {
+	if d.left, err = openFinalRows(ctx, d.store, o.Altered); err != nil {
 		return err
 	}
 	defer d.left.close()
-	err = eachWindow(ctx, d.store, m.Totals.Parts, all, func(list []placed) error {
+	err = eachWindow(ctx, d.store, m.Totals.Parts, all, func(list []numberedChange) error {
 		if err := d.window(ctx, list); err != nil {
 			return err
 		}
@@ -62,7 +63,7 @@ func (d *restorer) decide(ctx context.Context, r *recorder) error {
 	return r.seal(ctx)
 }
 
-func (d *restorer) window(ctx context.Context, list []placed) error {
+func (d *restorer) window(ctx context.Context, list []numberedChange) error {
 	stream, err := d.rows(ctx, d.target.Write.Source, keysOf(list))
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ func (d *restorer) window(ctx context.Context, list []placed) error {
 }
 
 // row decides about one row as it is now.
-func (d *restorer) row(c placed, now table.Row) error {
+func (d *restorer) row(c numberedChange, now table.Row) error {
 	want, err := d.left.row(c)
 	if err != nil {
 		return err
@@ -94,13 +95,13 @@ func (d *restorer) row(c placed, now table.Row) error {
 	}
 	switch {
 	case c.Before == nil && now == nil || c.Before != nil && now != nil && holds(d.target.Columns, now, c.Before):
-		d.totals.Unchanged++ // it is as it was before the repair already
+		d.totals.Unchanged++ // it is already as it was before the repair
 		return nil
 	case !holds(d.target.Columns, now, want):
-		d.leave(c)
+		d.skip(c)
 		return nil
-	case c.Before == nil && d.writtenSince(now):
-		d.leave(c)
+	case c.Before == nil && d.hasNewValues(now):
+		d.skip(c)
 		return nil
 	case c.Before == nil:
 		return d.key.change(change{Op: opDelete, Key: d.key.keyOf(now), Before: now})
@@ -116,16 +117,17 @@ func (d *restorer) row(c placed, now table.Row) error {
 	return d.key.change(change{Op: opUpdate, Key: d.key.keyOf(now), Before: now, Columns: columns, After: pick(c.Before, columns)})
 }
 
-// leave counts a row that is not as the repair left it.
-func (d *restorer) leave(c placed) {
+// skip counts a row that is not as the repair left it.
+func (d *restorer) skip(c numberedChange) {
 	d.totals.Skipped++
 	if len(d.totals.Left) < leftKeys {
 		d.totals.Left = append(d.totals.Left, c.Key)
 	}
 }
 
-// writtenSince says whether a row has values in columns that came after the repair: they would be lost with it.
-func (d *restorer) writtenSince(now table.Row) bool {
+// hasNewValues reports whether a row has values in columns that were added after the
+// repair: a deletion would lose them.
+func (d *restorer) hasNewValues(now table.Row) bool {
 	for i, c := range d.target.Columns[d.target.Common:] {
 		if c.Written && now[d.target.Common+i] != nil {
 			return true
@@ -134,8 +136,9 @@ func (d *restorer) writtenSince(now table.Row) bool {
 	return false
 }
 
-// announced gives the numbers of the attempts that have a manifest, the last one first: others have changed nothing.
-func (s *settler) announced(ctx context.Context) (numbers []int, err error) {
+// announcedAttempts returns the numbers of the attempts that have a manifest, the last
+// one first. Other attempts have changed nothing.
+func (s *settler) announcedAttempts(ctx context.Context) (numbers []int, err error) {
 	err = eachManifest(ctx, s.store, archive.RepairsPrefix(s.plan.TaskID, s.target.Node), func(_ string, n int) {
 		numbers = append(numbers, n)
 	})
@@ -144,9 +147,10 @@ func (s *settler) announced(ctx context.Context) (numbers []int, err error) {
 	return numbers, err
 }
 
-// manifest gives that of the last attempt that may have been committed; nil if there is none.
-func (s *settler) manifest(ctx context.Context) (*Manifest, error) {
-	numbers, err := s.announced(ctx)
+// lastManifest returns the manifest of the last attempt that may have been committed; nil
+// if there is none.
+func (s *settler) lastManifest(ctx context.Context) (*Manifest, error) {
+	numbers, err := s.announcedAttempts(ctx)
 	for _, n := range numbers {
 		o, err := loadOutcome(ctx, s.store, s.plan.TaskID, s.target.Node, n)
 		switch {
@@ -159,9 +163,10 @@ func (s *settler) manifest(ctx context.Context) (*Manifest, error) {
 	return nil, err
 }
 
-// committedAttempt gives the attempt that was committed on this node and changed rows; 0 if there was none.
+// committedAttempt returns the attempt that was committed on this node and changed rows;
+// 0 if there is none.
 func (s *settler) committedAttempt(ctx context.Context) (int, error) {
-	numbers, err := s.announced(ctx)
+	numbers, err := s.announcedAttempts(ctx)
 	for _, n := range numbers {
 		o, err := s.settle(ctx, n)
 		if err != nil {

@@ -68,7 +68,7 @@ type Tx interface {
 	// Hold locks the table until the transaction ends, so that it is not rewritten, and checks that it has
 	// the files of the plan, unless these are not known.
 	Hold(ctx context.Context, s table.Source) error
-	// KeepLocal marks what is written so that subscribers do not apply it again, or says why it could not.
+	// KeepLocal unitProgress what is written so that subscribers do not apply it again, or says why it could not.
 	KeepLocal(ctx context.Context) (reason string, err error)
 	// Quiet keeps triggers and foreign keys from firing, but for those that are enabled for replicas.
 	Quiet(ctx context.Context) error

@@ -9,7 +9,7 @@ import (
 	"ace/shared/table"
 )
 
-// describe reads a node's table. The node that it returns is bound to the server that answered.
+// describe reads a node's table. The returned node is bound to the server that answered.
 func (p *planner) describe(ctx context.Context, name string) (Node, *table.Description, error) {
 	node, err := p.open(ctx, name)
 	if err != nil {
@@ -22,8 +22,8 @@ func (p *planner) describe(ctx context.Context, name string) (Node, *table.Descr
 	return node.Expecting(d.Server), d, nil
 }
 
-// checkServers refuses nodes that are one database of one server, and notes the targets that are not
-// the database that the document was made with.
+// checkServers refuses nodes that are one database of one server, and records the targets
+// that are not the database that the document was made with.
 func (p *planner) checkServers(context.Context) error {
 	p.plan.Server = p.source.Server
 	described := []*table.Description{p.source}
@@ -42,8 +42,8 @@ func (p *planner) checkServers(context.Context) error {
 	return diffarchive.CheckServer(p.summary, p.source)
 }
 
-// bind has a node of the plan be on the server with which the plan was made. Other nodes, and those of
-// a plan of an earlier version, are not checked.
+// bind binds a node of the plan to the server with which the plan was made. Other nodes,
+// and those of a plan of an earlier version, are not checked.
 func (p *Plan) bind(node Node) Node {
 	if node.Name() == p.Source {
 		return node.Expecting(p.Server)
@@ -56,8 +56,8 @@ func (p *Plan) bind(node Node) Node {
 	return node
 }
 
-// checkWritable refuses a node that takes no changes.
-func (t *targeting) checkWritable() error {
+// checkWritable refuses a node that accepts no writes.
+func (t *targetBuilder) checkWritable() error {
 	switch {
 	case t.node.Server.Recovery:
 		return t.refuse("it is a standby, where nothing can be written: repair its primary instead; nothing was written here")
@@ -67,7 +67,7 @@ func (t *targeting) checkWritable() error {
 	return nil
 }
 
-// checkRepaired makes sure that a node is the database to which a manifest belongs.
+// checkRepaired checks that a node is the database to which a manifest belongs.
 func (m *Manifest) checkRepaired(d *table.Description) error {
 	repaired := m.Server
 	if repaired.Database == "" { // of an earlier version

@@ -6,9 +6,9 @@ import (
 	"ace/shared/table"
 )
 
-// checkIndexes refuses a node whose indexes may be out of order, since a collation has changed: a row
-// looked up by its key may not be found. Where the node is written to, a unique index may also let
-// duplicates pass. key names the index of the key.
+// checkIndexes refuses a node whose indexes may be out of order because a collation has
+// changed: a look-up by the key may miss a row. On a node that is written to, a unique
+// index may also accept duplicates. key names the index of the key.
 func checkIndexes(d *table.Description, key string, written bool) error {
 	for _, o := range reconcile.StaleIndexes(d, key, written) {
 		if o.Index == key || o.Unique {
@@ -19,4 +19,4 @@ func checkIndexes(d *table.Description, key string, written bool) error {
 	return nil
 }
 
-func (t *targeting) checkIndexes() error { return checkIndexes(t.node, t.common.KeyIndex(1), true) }
+func (t *targetBuilder) checkIndexes() error { return checkIndexes(t.node, t.common.KeyIndex(1), true) }

@@ -12,8 +12,9 @@ import (
 	"ace/shared/table"
 )
 
-// targeting makes the target of one node out of two descriptions: that of the source, and that of the node itself.
-type targeting struct {
+// targetBuilder builds the target of one node from the descriptions of the source and of
+// that node.
+type targetBuilder struct {
 	plan    *Plan
 	source  *table.Description
 	node    *table.Description
@@ -23,21 +24,21 @@ type targeting struct {
 	target  Target
 }
 
-// make matches columns and keys, and refuses what could not be written.
-func (t *targeting) make() (Target, []string, error) {
+// build matches columns and keys, and refuses what could not be written.
+func (t *targetBuilder) build() (Target, []string, error) {
 	t.target.Node, t.target.Server = t.node.Node, t.node.Server
 	for _, step := range []func() error{t.checkWritable, t.match, t.checkIndexes, t.checkRights, t.checkTable} {
 		if err := step(); err != nil {
 			return Target{}, nil, err
 		}
 	}
-	t.fragments()
-	t.columns()
-	return t.target, slices.Concat(t.common.Warnings, reconcile.SuperuserWarnings(t.node, true), t.fires()), nil
+	t.makeFragments()
+	t.collectColumns()
+	return t.target, slices.Concat(t.common.Warnings, reconcile.SuperuserWarnings(t.node, true), t.collectTriggers()), nil
 }
 
-// match leaves out ignored columns that one of the nodes does not have.
-func (t *targeting) match() (err error) {
+// match leaves out ignored columns that only one of the nodes has.
+func (t *targetBuilder) match() (err error) {
 	var onesided []string
 	for _, name := range t.ignored {
 		_, source := t.source.Column(name)
@@ -50,11 +51,11 @@ func (t *targeting) match() (err error) {
 	return err
 }
 
-func (t *targeting) refuse(format string, args ...any) error {
+func (t *targetBuilder) refuse(format string, args ...any) error {
 	return fault.New(fault.Invalid, "node %q: %s", t.node.Node, fmt.Sprintf(format, args...))
 }
 
-func (t *targeting) checkRights() error {
+func (t *targetBuilder) checkRights() error {
 	p, w, name := t.plan, t.writing, table.Name(t.plan.Schema, t.plan.Table)
 	for _, right := range []struct {
 		privilege string
@@ -80,8 +81,8 @@ func (t *targeting) checkRights() error {
 	return t.refuse("role %q may not keep triggers from firing, which before PostgreSQL 15 needs a superuser: or repair with fire_triggers=true", w.Role)
 }
 
-// checkTable refuses what would make the outcome another than was decided.
-func (t *targeting) checkTable() error {
+// checkTable refuses tables where the result would differ from the decision.
+func (t *targetBuilder) checkTable() error {
 	if t.writing.Extension != "" {
 		return t.refuse("the table belongs to extension %q, which alone writes it: update the extension, or call its own functions", t.writing.Extension)
 	}
@@ -100,7 +101,7 @@ func (t *targeting) checkTable() error {
 	return nil
 }
 
-func (t *targeting) fragments() {
+func (t *targetBuilder) makeFragments() {
 	reading := reconcile.Reading{Schema: t.plan.Schema, Table: t.plan.Table, Seeds: rowdigest.Seeds{}, Stored: true}
 	source := func(d *table.Description, at int) table.Source {
 		s := t.common.Source(d, at, reading)
@@ -120,8 +121,9 @@ func (t *targeting) fragments() {
 	t.target.SmallTarget = !t.node.LeavesHidden && table.Small(t.node.Leaves)
 }
 
-// columns lists those that both nodes have, and after them those that only the target has.
-func (t *targeting) columns() {
+// collectColumns lists the columns that both nodes have, and then those that only the
+// target has.
+func (t *targetBuilder) collectColumns() {
 	for _, c := range t.common.Columns {
 		t.addColumn(c.Name)
 	}
@@ -133,11 +135,11 @@ func (t *targeting) columns() {
 		}
 	}
 	if t.plan.FireTriggers {
-		t.reach()
+		t.collectReach()
 	}
 }
 
-func (t *targeting) addColumn(name string) {
+func (t *targetBuilder) addColumn(name string) {
 	c, _ := t.node.Column(name)
 	column := Column{
 		Name: name, Type: c.Declared, Written: !c.Generated,
@@ -145,33 +147,35 @@ func (t *targeting) addColumn(name string) {
 		Identity: slices.Contains(t.writing.Identity, name), Unique: slices.Contains(t.writing.Unique, name),
 	}
 	if s, both := t.source.Column(name); both && s.Type.SQL != c.Type.SQL {
-		column.Convert, column.Parse = converted(c), reconcile.ParseOf(c.Type)
+		column.Convert, column.Parse = conversionType(c), reconcile.ParseOf(c.Type)
 	} else if both && reconcile.ModifierDiffers(s, c) && !isBits(c) {
 		column.Convert, column.Parse, column.Back = c.Declared, reconcile.ParseOf(c.Type), cmp.Or(s.Below, s.Declared)
 	}
 	t.target.Columns = append(t.target.Columns, column)
 	t.target.Write.Names = append(t.target.Write.Names, table.Quote(name))
-	t.target.Write.Types = append(t.target.Write.Types, base(c.Type).SQL)
+	t.target.Write.Types = append(t.target.Write.Types, baseType(c.Type).SQL)
 	t.target.Write.Parse = append(t.target.Write.Parse, reconcile.ParseOf(c.Type))
 }
 
-// isBits reports whether a cast to the column's type would add zeros to a value that is too short.
+// isBits reports whether a cast to the column's type would pad a value that is too short
+// with zeros.
 func isBits(c table.Column) bool { return strings.HasPrefix(c.Declared, "bit") }
 
-// base is the type below all domains: an assignment to the column checks the domain, and does not cut a value off as a
-// cast to it might.
-func base(t rowdigest.Type) rowdigest.Type {
+// baseType returns the type below all domains. An assignment to the column checks the
+// domain and does not truncate a value, as a cast to the domain might.
+func baseType(t rowdigest.Type) rowdigest.Type {
 	for t.Base != nil {
 		t = *t.Base
 	}
 	return t
 }
 
-// converted is the type that shows a value of another type as the column would store it: with its modifier, but for the
-// types whose values a cast would cut off. A declared type of pg_catalog is written without its
-// schema, which is safe where it has a modifier: those types are words of the grammar.
-func converted(c table.Column) string {
-	switch b := base(c.Type); b.Name {
+// conversionType returns the type that shows a value of another type as the column would
+// store it. It has the column's modifier, except for types to which a cast would truncate
+// the value. A declared type of pg_catalog is written without its schema. That is safe if
+// it has a modifier, since those types are words of the grammar.
+func conversionType(c table.Column) string {
+	switch b := baseType(c.Type); b.Name {
 	case "varchar", "bpchar", "bit", "varbit":
 		return b.SQL
 	}
@@ -181,8 +185,9 @@ func converted(c table.Column) string {
 	return c.Declared
 }
 
-// reach notes the foreign keys by which a change would reach rows of other tables.
-func (t *targeting) reach() {
+// collectReach records the foreign keys by which a change would reach rows of other
+// tables.
+func (t *targetBuilder) collectReach() {
 	for _, r := range t.writing.References {
 		if r.OnDelete {
 			t.target.Deletes = append(t.target.Deletes, r.Name)
@@ -200,8 +205,9 @@ func (t *targeting) reach() {
 	}
 }
 
-// fires finds the triggers that will fire, and names those that nobody asked for.
-func (t *targeting) fires() []string {
+// collectTriggers determines whether triggers fire, and warns of those that the request
+// did not ask for.
+func (t *targetBuilder) collectTriggers() []string {
 	var names []string
 	for _, trigger := range t.writing.Triggers {
 		fires := trigger.Always || trigger.Replica

@@ -11,7 +11,7 @@ import (
 	"ace/shared/rowdigest"
 )
 
-// undo plans to take a repair back: on every node where it was committed.
+// undo plans to undo a repair on every node where it was committed.
 func (p *planner) undo(ctx context.Context) error {
 	repaired, err := p.repairedNodes(ctx)
 	if err != nil {
@@ -31,17 +31,18 @@ func (p *planner) undo(ctx context.Context) error {
 		}
 	}
 	if len(p.plan.Targets) == 0 {
-		return fault.New(fault.Invalid, "task %s has changed no row on any node, so there is nothing to take back", p.job.Undoes)
+		return fault.New(fault.Invalid, "task %s has changed no row on any node, so there is nothing to take back", p.req.Undoes)
 	}
 	return nil
 }
 
-// repairedNodes gives the nodes for which there is a manifest: in the cluster's order, then those that it has not any more.
+// repairedNodes returns the nodes that have a manifest: in the cluster's order, then the
+// nodes that no longer belong to the cluster.
 func (p *planner) repairedNodes(ctx context.Context) ([]string, error) {
 	found := map[string]bool{}
-	err := eachManifest(ctx, p.store, archive.RepairsOfTaskPrefix(p.job.Undoes), func(node string, _ int) { found[node] = true })
+	err := eachManifest(ctx, p.store, archive.RepairsOfTaskPrefix(p.req.Undoes), func(node string, _ int) { found[node] = true })
 	var names []string
-	for _, name := range slices.Concat(p.job.Nodes, slices.Sorted(maps.Keys(found))) {
+	for _, name := range slices.Concat(p.req.Nodes, slices.Sorted(maps.Keys(found))) {
 		if found[name] {
 			names = append(names, name)
 			delete(found, name)
@@ -50,14 +51,15 @@ func (p *planner) repairedNodes(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// undoTarget finds the committed attempt and describes the table as it is now; nil if nothing was committed there.
+// undoTarget finds the committed attempt and describes the table as it is now. It returns
+// nil if nothing was committed there.
 func (p *planner) undoTarget(ctx context.Context, name string) (*Target, []string, error) {
-	s := &settler{store: p.store, target: &Target{Node: name}, plan: &Plan{TaskID: p.job.Undoes, Schema: p.plan.Schema, Table: p.plan.Table}}
-	m, err := s.manifest(ctx)
+	s := &settler{store: p.store, target: &Target{Node: name}, plan: &Plan{TaskID: p.req.Undoes, Schema: p.plan.Schema, Table: p.plan.Table}}
+	m, err := s.lastManifest(ctx)
 	if err != nil || m == nil {
 		return nil, nil, err
 	}
-	if !slices.Contains(p.job.Nodes, name) {
+	if !slices.Contains(p.req.Nodes, name) {
 		return nil, nil, fault.New(fault.Invalid, "node %q was repaired, but is none of the active nodes of cluster %s: nothing was taken back there", name, p.plan.ClusterName)
 	}
 	if s.node, err = p.open(ctx, name); err != nil {
@@ -74,9 +76,10 @@ func (p *planner) undoTarget(ctx context.Context, name string) (*Target, []strin
 	return &target, warnings, nil
 }
 
-// describeUndo describes the table as it is now, with the columns as the manifest has them.
+// describeUndo describes the table as it is now, with the columns in the manifest's
+// order.
 func (p *planner) describeUndo(ctx context.Context, node Node, m *Manifest) (target Target, warnings []string, err error) {
-	t := &targeting{plan: p.plan}
+	t := &targetBuilder{plan: p.plan}
 	p.plan.Key = m.Key
 	if t.node, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{}); err != nil {
 		return target, nil, err
@@ -88,13 +91,14 @@ func (p *planner) describeUndo(ctx context.Context, node Node, m *Manifest) (tar
 		return target, nil, err
 	}
 	t.source = t.node
-	if target, warnings, err = t.make(); err != nil {
+	if target, warnings, err = t.build(); err != nil {
 		return target, nil, err
 	}
 	return target, warnings, target.arrange(m)
 }
 
-// arrange puts the table's columns into the order that the manifest's rows have; those that came since then follow.
+// arrange sorts the table's columns into the order of the manifest's rows. Columns that
+// were added since then follow.
 func (t *Target) arrange(m *Manifest) error {
 	var order []int
 	var missing []string
@@ -132,7 +136,7 @@ func (t *Target) arrange(m *Manifest) error {
 	return nil
 }
 
-// place gives where the column of this name is; -1 for nowhere.
+// place returns the place of the column of this name; -1 if there is none.
 func (t *Target) place(name string) int {
 	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
 }

@@ -19,21 +19,24 @@ const (
 	phaseReport = "report"
 )
 
-// Unit is the repair of one target as plain data: what to do is in the plan and in the parts with the keys.
+// Unit is the repair of one target as plain data. The plan and the parts with the keys
+// say what to do.
 type Unit struct {
 	TaskID   string `json:"task_id"`
 	PlanHash string `json:"plan_hash"`
-	Phase    string `json:"phase"`  // repair, or dry_run
+	Phase    string `json:"phase"`  // repair or dry_run
 	Target   int    `json:"target"` // place among the plan's targets
 	Attempt  int    `json:"attempt"`
-	Lease    string `json:"lease"` // token of the runner that asks
-	// Applied is a snapshot of the source: what it sees has been replicated to the target. Empty if nothing is.
+	Lease    string `json:"lease"` // token of the runner that sends the unit
+	// Applied is a snapshot of the source. Everything that it sees has been replicated to
+	// the target. It is empty without replication.
 	Applied string `json:"applied,omitempty"`
-	// Returning are the slots by which the source gets what is written on the target and elsewhere.
-	Returning []Feed `json:"returning,omitempty"`
+	// SourceFeeds are the slots by which the source gets what is written on the target
+	// and elsewhere.
+	SourceFeeds []Feed `json:"returning,omitempty"`
 }
 
-// check makes sure that a unit fits its plan: a payload comes from elsewhere.
+// check checks that a unit fits its plan: the payload comes from another process.
 func (u Unit) check(p *Plan) error {
 	fits := u.PlanHash == p.Hash() && u.Target >= 0 && u.Target < len(p.Targets) && p.Targets[u.Target].Problem == nil
 	switch u.Phase {
@@ -50,24 +53,26 @@ func (u Unit) check(p *Plan) error {
 	return nil
 }
 
-// Totals counts what was decided for one target's keys.
+// Totals counts the decisions for one target's keys.
 type Totals struct {
 	Inserted  int64 `json:"inserted"`
 	Updated   int64 `json:"updated"`
 	Deleted   int64 `json:"deleted"`
 	Unchanged int64 `json:"unchanged"`
 	Skipped   int64 `json:"skipped"`
-	// Unequal are rows that differ only in columns that the nodes generate in different ways.
+	// Unequal counts rows that differ only in columns that the nodes generate in
+	// different ways.
 	Unequal  int64    `json:"unequal,omitempty"`
 	Parts    []Stored `json:"parts,omitempty"` // with the changes, in key order
 	Warnings []string `json:"warnings,omitempty"`
-	// Left are keys of rows that an undo skipped, since they were changed after the repair: the first of them.
+	// Left has the first keys of rows that an undo skipped because they were changed
+	// after the repair.
 	Left []table.Key `json:"left,omitempty"`
 }
 
 func (t Totals) changes() int64 { return t.Inserted + t.Updated + t.Deleted }
 
-// Stored names a part with changes and says what it must hold.
+// Stored names a part with changes and what it must contain.
 type Stored struct {
 	Key    string      `json:"key"`
 	Header part.Header `json:"header"`
@@ -75,12 +80,13 @@ type Stored struct {
 	SHA256 string      `json:"sha256"` // of the whole object
 }
 
-// decisionKey is where a dry run keeps what it decided, until the task ends: a part of its own for every try.
+// decisionKey is the object in which a dry run stores its decisions until the task ends.
+// Every try has its own.
 func (u Unit) decisionKey(n int) string {
 	return archive.PartKey(u.TaskID, phaseDryRun, fmt.Sprintf("%d-%s-%d-%06d", u.Target, u.Lease, u.Attempt, n))
 }
 
-// totalsKey is where a dry run keeps its counts.
+// totalsKey is the object in which a dry run stores its totals.
 func totalsKey(taskID string, target int) string {
 	return archive.PartKey(taskID, phaseDryRun, fmt.Sprintf("%d-totals", target))
 }

@@ -9,8 +9,9 @@ import (
 	"ace/shared/table"
 )
 
-// verify reads every row that was written, in the same transaction: before COMMIT each must be what was decided, to the
-// last character. Only where triggers fire may it differ. What the node made of a row gets stored for whoever takes it back.
+// verify reads every written row in the same transaction. Before COMMIT each row must be
+// what was decided, to the last character. It may differ only where triggers fire. The
+// part of altered rows stores what the node made of a row, for an undo.
 func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	name := alteredName
 	stored := Stored{Key: archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, name), Header: part.Header{
@@ -22,8 +23,8 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 			out.Abort()
 		}
 	}()
-	err := a.windows(ctx, all, func(list []placed) error {
-		return a.readBack(ctx, list, func(c placed, row table.Row) (err error) {
+	err := a.windows(ctx, all, func(list []numberedChange) error {
+		return a.readBack(ctx, list, func(c numberedChange, row table.Row) (err error) {
 			left := altered{At: c.at, Row: row, Withdrawn: a.withdrawn.Has(c.at), Kept: a.kept.Has(c.at)}
 			undone, want := left.Withdrawn || left.Kept, c.row()
 			if undone {
@@ -55,8 +56,8 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	return &stored, nil
 }
 
-// readBack gives the row of every change as it is now; nil where there is none.
-func (a *attempt) readBack(ctx context.Context, list []placed, fn func(placed, table.Row) error) error {
+// readBack calls fn with the current row of every change; nil where there is none.
+func (a *attempt) readBack(ctx context.Context, list []numberedChange, fn func(numberedChange, table.Row) error) error {
 	stream, err := a.tx.Rows(ctx, a.target.Write.Source, keysOf(list))
 	if err != nil {
 		return err
@@ -77,7 +78,8 @@ func (a *attempt) readBack(ctx context.Context, list []placed, fn func(placed, t
 	return err
 }
 
-// holds says whether a row has the wanted values in all columns that are written; nil is no row.
+// holds reports whether a row has the wanted values in all columns that are written; nil
+// is no row.
 func holds(columns []Column, row, want table.Row) bool {
 	if row == nil || want == nil {
 		return row == nil && want == nil
@@ -90,13 +92,13 @@ func holds(columns []Column, row, want table.Row) bool {
 	return true
 }
 
-// twins looks for rows that a deferrable constraint should have refused: PostgreSQL checks it by a trigger, which does
-// not fire for a replica.
-func (a *attempt) twins(ctx context.Context) error {
+// checkDeferrable searches for rows that a deferrable constraint should have refused.
+// PostgreSQL checks such a constraint by a trigger, which does not fire for a replica.
+func (a *attempt) checkDeferrable(ctx context.Context) error {
 	if len(a.target.Deferrable) == 0 {
 		return nil
 	}
-	return a.windows(ctx, except(opDelete), func(list []placed) error {
+	return a.windows(ctx, except(opDelete), func(list []numberedChange) error {
 		for _, d := range a.target.Deferrable {
 			at, err := a.tx.Duplicate(ctx, a.target.Write, d, keysOf(list))
 			if err != nil {

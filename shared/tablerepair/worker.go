@@ -12,20 +12,20 @@ import (
 	"ace/shared/table"
 )
 
-// Worker repairs single targets. It remembers nothing.
+// Worker repairs single targets. It has no state of its own.
 type Worker struct {
 	store  archive.Store
 	nodes  Opener
 	leases Leases
 }
 
-// NewWorker makes a worker.
+// NewWorker returns a worker.
 func NewWorker(store archive.Store, nodes Opener, leases Leases) *Worker {
 	return &Worker{store: store, nodes: nodes, leases: leases}
 }
 
-// Do does one unit: an attempt to repair a target, or the decision of a dry run. After an error of an attempt its outcome
-// has to be found out by Settle.
+// Do does one unit: an attempt to repair a target, or the decisions of a dry run. After
+// an error of an attempt only the settler can determine its outcome.
 func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 	plan, err := loadPlan(ctx, w.store, u.TaskID)
 	if err != nil {
@@ -35,7 +35,7 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 		return Totals{}, err
 	}
 	target := &plan.Targets[u.Target]
-	j := &job{store: w.store, leases: w.leases, unit: u, plan: plan, target: target}
+	j := &unitRun{store: w.store, leases: w.leases, unit: u, plan: plan, target: target}
 	if err := j.open(ctx, w.nodes); err != nil {
 		return Totals{}, err
 	}
@@ -45,19 +45,20 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 	return j.repair(ctx)
 }
 
-// job is one unit being done.
-type job struct {
-	store  archive.Store
-	leases Leases
-	unit   Unit
-	plan   *Plan
-	target *Target
-	source Node // nil for an undo
-	node   Node
-	others map[string]Node // whose rows come to the source
-	totals Totals
-	marked time.Time // when progress was left last
-	// reached names the first row whose update would reach rows of another table, and the foreign key.
+// unitRun is one unit while it is done.
+type unitRun struct {
+	store          archive.Store
+	leases         Leases
+	unit           Unit
+	plan           *Plan
+	target         *Target
+	source         Node // nil for an undo
+	node           Node
+	others         map[string]Node // nodes whose rows reach the source
+	totals         Totals
+	progressStored time.Time // when the progress was last stored
+	// reached names the first row whose update would reach rows of another table, and the
+	// foreign key.
 	reached *reachedRow
 }
 
@@ -66,22 +67,22 @@ type reachedRow struct {
 	foreignKey string
 }
 
-// emitTo gives changes to a recorder, and notes what they would reach.
-func (j *job) emitTo(ctx context.Context, r *recorder) func(change) error {
+// emitTo returns a function that records changes in r and notes what they would reach.
+func (j *unitRun) emitTo(ctx context.Context, r *recorder) func(change) error {
 	return func(c change) error {
-		if name, ok := reaching(j.target.Updates, c); ok && j.reached == nil {
+		if name, ok := reachedForeignKey(j.target.Updates, c); ok && j.reached == nil {
 			j.reached = &reachedRow{c.Key, name}
 		}
 		return r.add(ctx, c)
 	}
 }
 
-func (j *job) open(ctx context.Context, nodes Opener) error {
+func (j *unitRun) open(ctx context.Context, nodes Opener) error {
 	names := []string{j.target.Node}
 	if j.plan.Undoes == "" {
 		names = append(names, j.plan.Source)
 	}
-	for _, feed := range j.unit.Returning {
+	for _, feed := range j.unit.SourceFeeds {
 		names = append(names, feed.Node)
 	}
 	opened, err := nodes.Open(ctx, j.plan.ClusterName, j.plan.DBName, names)
@@ -101,8 +102,9 @@ func (j *job) open(ctx context.Context, nodes Opener) error {
 	return nil
 }
 
-// begin opens the source's transaction and, with target, the target's: in the cluster's order.
-func (j *job) begin(ctx context.Context, target func(context.Context) error) (source Source, err error) {
+// begin opens the source's transaction and, with target, the target's: in the cluster's
+// order.
+func (j *unitRun) begin(ctx context.Context, target func(context.Context) error) (source Source, err error) {
 	if j.source == nil {
 		return nil, target(ctx)
 	}
@@ -122,10 +124,11 @@ func (j *job) begin(ctx context.Context, target func(context.Context) error) (so
 	return source, nil
 }
 
-// decideAll decides about every key of the target. Of its rows none but those of held may be changed; nil is all.
-func (j *job) decideAll(ctx context.Context, source, node Reader, held *bitmap.Set, r *recorder) error {
+// decideAll decides about every key of the target. Only rows of locked may be changed;
+// nil means all.
+func (j *unitRun) decideAll(ctx context.Context, source, node Reader, locked *bitmap.Set, r *recorder) error {
 	d := newDecider(j.plan, j.target)
-	d.source, d.node, d.held, d.totals = source, node, held, &j.totals
+	d.source, d.node, d.locked, d.totals = source, node, locked, &j.totals
 	d.emit = j.emitTo(ctx, r)
 	return j.eachKeys(ctx, func(n int, keys []table.Key) error {
 		if err := d.decide(ctx, keys); err != nil {
@@ -137,13 +140,13 @@ func (j *job) decideAll(ctx context.Context, source, node Reader, held *bitmap.S
 		if err := r.seal(ctx); err != nil {
 			return err
 		}
-		j.mark(ctx, j.totals.decidedMarks(n+1))
+		j.storeProgress(ctx, j.totals.decidedProgress(n+1))
 		return nil
 	})
 }
 
 // eachKeys reads the target's keys, part by part.
-func (j *job) eachKeys(ctx context.Context, fn func(n int, keys []table.Key) error) error {
+func (j *unitRun) eachKeys(ctx context.Context, fn func(n int, keys []table.Key) error) error {
 	for n := range j.target.Keys.Parts {
 		keys, err := readKeys(ctx, j.store, j.plan, j.target.Keys, n)
 		if err != nil {
@@ -156,9 +159,9 @@ func (j *job) eachKeys(ctx context.Context, fn func(n int, keys []table.Key) err
 	return nil
 }
 
-// dryRun decides in a transaction that can write nothing.
-func (j *job) dryRun(ctx context.Context) (Totals, error) {
-	if totals, err := j.decided(ctx); err == nil || !errors.Is(err, archive.ErrNotFound) {
+// dryRun decides in a transaction that cannot write.
+func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
+	if totals, err := j.loadDryRun(ctx); err == nil || !errors.Is(err, archive.ErrNotFound) {
 		return totals, err
 	}
 	var node Reader
@@ -197,20 +200,21 @@ func (j *job) dryRun(ctx context.Context) (Totals, error) {
 	}
 	err = archive.PutJSONIfAbsent(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), j.totals)
 	if errors.Is(err, archive.ErrPrecondition) {
-		return j.decided(ctx)
+		return j.loadDryRun(ctx)
 	}
 	return j.totals, err
 }
 
-// decided gives the counts of an earlier dry run of this unit.
-func (j *job) decided(ctx context.Context) (Totals, error) {
+// loadDryRun returns the totals of an earlier dry run of this unit.
+func (j *unitRun) loadDryRun(ctx context.Context) (Totals, error) {
 	var totals Totals
 	_, _, err := archive.ReadJSON(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), &totals)
 	return totals, err
 }
 
-// checkReach refuses changes that would reach rows of other tables, which no before-image covers.
-func (j *job) checkReach() error {
+// checkReach refuses changes that would reach rows of other tables, which no before-image
+// covers.
+func (j *unitRun) checkReach() error {
 	if !j.plan.FireTriggers || j.plan.AllowCascade {
 		return nil
 	}
@@ -225,7 +229,7 @@ func (j *job) checkReach() error {
 	return nil
 }
 
-func reaching(updates []Reach, c change) (string, bool) {
+func reachedForeignKey(updates []Reach, c change) (string, bool) {
 	if c.Op != opUpdate {
 		return "", false
 	}

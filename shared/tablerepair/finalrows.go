@@ -8,8 +8,9 @@ import (
 	"ace/shared/table"
 )
 
-// altered is a row as it was left, where that is not what was decided alone: a trigger changed it, it was inserted where
-// the table has columns that the source has not, the insertion was taken back, or the deletion was not done.
+// altered is a row whose final state differs from the decision, or is not given by the
+// decision alone. A trigger changed it, it was inserted where the table has columns that
+// the source lacks, the insertion was undone, or the deletion was not done.
 type altered struct {
 	At        int64     `json:"at"`            // number of the change
 	Row       table.Row `json:"row,omitempty"` // none: there is no such row
@@ -17,15 +18,17 @@ type altered struct {
 	Kept      bool      `json:"kept,omitempty"` // the deletion was not done
 }
 
-// leftRows tells how an attempt left the rows: as it was decided, but for those that are stored as altered.
-type leftRows struct {
+// finalRows returns rows as an attempt left them: as decided, except for those stored as
+// altered.
+type finalRows struct {
 	reader *part.Reader
 	next   altered // At < 0: there are no more
 }
 
-// openLeft opens the part of altered rows, if there is one. It must be closed.
-func openLeft(ctx context.Context, store archive.Store, stored *Stored) (*leftRows, error) {
-	l := &leftRows{next: altered{At: -1}}
+// openFinalRows opens the part of altered rows, if there is one. The caller must close
+// it.
+func openFinalRows(ctx context.Context, store archive.Store, stored *Stored) (*finalRows, error) {
+	l := &finalRows{next: altered{At: -1}}
 	if stored == nil {
 		return l, nil
 	}
@@ -40,13 +43,13 @@ func openLeft(ctx context.Context, store archive.Store, stored *Stored) (*leftRo
 	return l, nil
 }
 
-func (l *leftRows) close() {
+func (l *finalRows) close() {
 	if l.reader != nil {
 		l.reader.Close()
 	}
 }
 
-func (l *leftRows) advance() error {
+func (l *finalRows) advance() error {
 	l.next = altered{}
 	more, err := l.reader.Next(&l.next)
 	if !more {
@@ -55,8 +58,9 @@ func (l *leftRows) advance() error {
 	return err
 }
 
-// row gives the row of a change; nil for none. Changes are asked for in ascending order, and may be left out.
-func (l *leftRows) row(c placed) (table.Row, error) {
+// row returns the final row of a change; nil for none. Changes must be requested in
+// ascending order and may be left out.
+func (l *finalRows) row(c numberedChange) (table.Row, error) {
 	for l.next.At >= 0 && l.next.At < c.at {
 		if err := l.advance(); err != nil {
 			return nil, err
@@ -68,14 +72,16 @@ func (l *leftRows) row(c placed) (table.Row, error) {
 	return l.next.Row, nil
 }
 
-// undone reports whether a change was not done or was taken back. It follows row.
-func (l *leftRows) undone(c placed) bool {
+// isUndone reports whether a change was not done or was undone. It must be called after
+// row.
+func (l *finalRows) isUndone(c numberedChange) bool {
 	return l.next.At == c.at && (l.next.Withdrawn || l.next.Kept)
 }
 
-// undone counts the insertions that were taken back, and the deletions that were not done.
-func undone(ctx context.Context, store archive.Store, stored *Stored) (inserted, deleted int64, err error) {
-	l, err := openLeft(ctx, store, stored)
+// countUndone counts the insertions that were undone and the deletions that were not
+// done.
+func countUndone(ctx context.Context, store archive.Store, stored *Stored) (inserted, deleted int64, err error) {
+	l, err := openFinalRows(ctx, store, stored)
 	if err != nil {
 		return 0, 0, err
 	}

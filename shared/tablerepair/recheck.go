@@ -1,0 +1,164 @@
+package tablerepair
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// recheckDeletions reads the source once more, in a new snapshot, and keeps the rows
+// whose keys exist there now. The package comment has the reason.
+func (a *attempt) recheckDeletions(ctx context.Context, source Source) error {
+	if source == nil || a.totals.Deleted == 0 {
+		return nil
+	}
+	before := a.totals.Skipped
+	err := eachWindow(ctx, a.store, a.totals.Parts, only(opDelete), func(list []numberedChange) error {
+		return a.keepFound(ctx, source, list)
+	})
+	if n := a.totals.Skipped - before; n > 0 {
+		a.totals.Warnings = append(a.totals.Warnings, keptWarning(a.target.Node, n))
+	}
+	return cmp.Or(err, source.Renew(ctx))
+}
+
+// keepFound keeps the rows whose keys the source has, except for rows that replication is
+// bringing.
+func (a *attempt) keepFound(ctx context.Context, source Source, list []numberedChange) error {
+	keysOnly := a.target.Read
+	keysOnly.Columns = keysOnly.Key
+	stream, err := source.Rows(ctx, keysOnly, keysOf(list))
+	if err != nil {
+		return err
+	}
+	var found []numberedChange
+	if err := eachPlace(stream, func(at int) { found = append(found, list[at]) }); err != nil || len(found) == 0 {
+		return err
+	}
+	since := make([]bool, len(found))
+	if a.unit.Applied != "" {
+		if since, err = source.WrittenSince(ctx, a.target.Read, keysOf(found), a.unit.Applied); err != nil {
+			return err
+		}
+	}
+	for i, c := range found {
+		if !since[i] {
+			a.kept.Add(c.at)
+			a.totals.countSkipped(0, 1)
+		}
+	}
+	return nil
+}
+
+func keptWarning(node string, n int64) string {
+	return fmt.Sprintf("node %s: %d rows that were to be deleted came to the source of truth meanwhile, and were left as they are: repair again if replication does not bring them", node, n)
+}
+
+// recheckInsertions undoes insertions of rows that the source has written meanwhile. A
+// row that does not exist cannot be locked. A change that the source made to it may have
+// reached the target before the insertion, found no row, and been lost. Or the source
+// inserted the row itself, and its replication stops at a row that exists already. Once
+// the row is inserted, the process that applies a change waits for the end of this
+// transaction: what the source has then is right.
+func (a *attempt) recheckInsertions(ctx context.Context, source Source) error {
+	if source == nil || a.totals.Inserted == 0 {
+		return nil
+	}
+	// A row that was inserted and deleted on the target since the locks is on its way to
+	// the source, too.
+	if err := a.awaitSource(ctx); err != nil {
+		return err
+	}
+	before := a.totals.Skipped
+	err := eachWindow(ctx, a.store, a.totals.Parts, only(opInsert), func(list []numberedChange) error {
+		same, err := a.unchangedAtSource(ctx, source, list)
+		if err != nil {
+			return err
+		}
+		var others []numberedChange
+		for i, c := range list {
+			if !same[i] {
+				others = append(others, c)
+			}
+		}
+		return a.withdraw(ctx, others)
+	})
+	if n := a.totals.Skipped - before; n > 0 {
+		a.totals.Warnings = append(a.totals.Warnings, withdrawnWarning(a.target.Node, n))
+	}
+	return err
+}
+
+func withdrawnWarning(node string, n int64) string {
+	return fmt.Sprintf("node %s: %d rows were written at the source of truth while they were inserted, and left out: repair again if replication does not bring them", node, n)
+}
+
+// unchangedAtSource reports, for each row, whether the source has it as the decision read
+// it and no change of it is on its way to the target.
+func (a *attempt) unchangedAtSource(ctx context.Context, source Source, list []numberedChange) ([]bool, error) {
+	rows, err := a.rereadSource(ctx, source, list)
+	if err != nil {
+		return nil, err
+	}
+	since := make([]bool, len(list))
+	if a.unit.Applied != "" {
+		if since, err = source.WrittenSince(ctx, a.target.Read, keysOf(list), a.unit.Applied); err != nil {
+			return nil, err
+		}
+	}
+	same := make([]bool, len(list))
+	for i, c := range list {
+		same[i] = !since[i] && slices.EqualFunc(rows[i], c.After, table.SameValue)
+	}
+	return same, nil
+}
+
+// rereadSource returns the source's rows as the target would store them; nil where there
+// is none.
+func (a *attempt) rereadSource(ctx context.Context, source Source, list []numberedChange) ([]table.Row, error) {
+	stream, err := source.Rows(ctx, a.target.Read, keysOf(list))
+	if err != nil {
+		return nil, err
+	}
+	found, rows := &lookahead{stream: stream}, make([]table.Row, len(list))
+	for i := range list {
+		if rows[i], err = found.at(i); err != nil {
+			break
+		}
+	}
+	if closing := stream.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return nil, err
+	}
+	return rows, convert(ctx, a.tx, a.target, keysOf(list), rows)
+}
+
+// withdraw deletes rows that were inserted; they are absent again.
+func (a *attempt) withdraw(ctx context.Context, list []numberedChange) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if a.plan.FireTriggers {
+		return fault.New(fault.Unavailable, "node %q: the row with the key %s was written at the source of truth, node %q, while it was inserted",
+			a.target.Node, list[0].Key, a.plan.Source)
+	}
+	for _, c := range list {
+		a.withdrawn.Add(c.at)
+	}
+	a.totals.countSkipped(int64(len(list)), 0)
+	return a.tx.Delete(ctx, a.target.Write, keysOf(list))
+}
+
+// countSkipped moves rows from the counts of insertions and deletions to the count of
+// skipped rows.
+func (t *Totals) countSkipped(inserted, deleted int64) {
+	t.Inserted -= inserted
+	t.Deleted -= deleted
+	t.Skipped += inserted + deleted
+}
