@@ -123,7 +123,7 @@ func TestRepairFiles_SaysWhyThereAreNone(t *testing.T) {
 	s.end(t, running)
 	for path, says := range map[string]string{
 		"/ace/reports/" + running:       "which a repair with generate_report writes; the rows before it are at /ace/before-images/" + running,
-		"/ace/before-images/" + running: "task " + running + " has changed no row: there are no before-images",
+		"/ace/before-images/" + running: "task " + running + " has not changed any row: there are no before-images",
 	} {
 		if resp := checkEverywhere(t, s.everywhere(t), endpoint.Request{Method: "GET", Path: path}); resp.Status != 404 || !strings.Contains(string(resp.Body), says) {
 			t.Errorf("%s: %d %s", path, resp.Status, resp.Body)

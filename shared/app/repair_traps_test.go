@@ -127,7 +127,7 @@ func TestTableRepair_TablesThatAreNotTheSame(t *testing.T) {
 		{"a type with less precision, which these values do not need", `CREATE TABLE t (id int PRIMARY KEY, f float8, n numeric); INSERT INTO t VALUES (1, 0.1, 1.25), (2, 3, 4.00)`,
 			`CREATE TABLE t (id int PRIMARY KEY, f float4, n numeric(5,2)); INSERT INTO t VALUES (1, 0, 0)`, "", "", [][]string{{"(1,0.1,1.25)"}, {"(2,3,4.00)"}}},
 		{"precision that the target has not", `CREATE TABLE t (id int PRIMARY KEY, n numeric); INSERT INTO t VALUES (1, 1.005)`,
-			`CREATE TABLE t (id int PRIMARY KEY, n numeric(5,2)); INSERT INTO t VALUES (1, 0)`, "", "the value of the row with the key ('1') does not fit", [][]string{{"(1,0.00)"}}},
+			`CREATE TABLE t (id int PRIMARY KEY, n numeric(5,2)); INSERT INTO t VALUES (1, 0)`, "", "the value in the row with the key ('1') does not fit", [][]string{{"(1,0.00)"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -84,7 +84,7 @@ func TestTableRepair_WaitsForTheFirstCopyOfASubscription(t *testing.T) {
 	s := apptest.New(t, c, apptest.Options{})
 	d := s.Diff(t, "public.t")
 	dry := repair(t, s, d.TaskID, "n1", dryRun)
-	if warnings := strings.Join(dry.Warnings, " "); !strings.Contains(warnings, `subscription "s"`) || !strings.Contains(warnings, "has not copied") {
+	if warnings := strings.Join(dry.Warnings, " "); !strings.Contains(warnings, `subscription "s"`) || !strings.Contains(warnings, "has not finished the initial copy") {
 		t.Errorf("dry run %s %s, warnings %v", dry.Status, dry.Error, dry.Warnings)
 	}
 	id := submitRepair(t, s, d.TaskID, "n1", nil)
@@ -400,7 +400,7 @@ func TestTableRepair_WarnsOfAThirdNodeThatCannotBeAsked(t *testing.T) {
 		t.Errorf("%s %s %s", r.Status, r.counts("n2"), r.Error)
 	}
 	warnings := strings.Join(r.Warnings, "\n")
-	for _, says := range []string{`node n1: whether replication has brought all of node n3`, `node n2: whether replication has brought all of node n3`} {
+	for _, says := range []string{`node n1: it is unknown whether replication has applied all changes of node n3`, `node n2: it is unknown whether replication has applied all changes of node n3`} {
 		if !strings.Contains(warnings, says) {
 			t.Errorf("the warnings do not say %q: %s", says, warnings)
 		}

@@ -97,7 +97,7 @@ func TestTableUndo_WithoutACommittedRepairThereIsNothingToTakeBack(t *testing.T)
 	if r.Status != api.StatusFailed || !strings.Contains(r.Error, "t_v_check") {
 		t.Errorf("the repair: %+v", r)
 	}
-	if u := undo(t, s, r.TaskID, nil); u.Status != api.StatusFailed || !strings.Contains(u.Error, "nothing to take back") {
+	if u := undo(t, s, r.TaskID, nil); u.Status != api.StatusFailed || !strings.Contains(u.Error, "nothing to undo") {
 		t.Errorf("the undo: %+v", u)
 	}
 }
@@ -168,7 +168,7 @@ func TestTableUndo_OfARepairThatNeededNothingHasNothingToTakeBack(t *testing.T) 
 	s := apptest.New(t, c, apptest.Options{})
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a')`)
 	r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", nil)
-	if u := undo(t, s, r.TaskID, nil); u.Status != api.StatusFailed || !strings.Contains(u.Error, "nothing to take back") {
+	if u := undo(t, s, r.TaskID, nil); u.Status != api.StatusFailed || !strings.Contains(u.Error, "nothing to undo") {
 		t.Errorf("%+v", u)
 	}
 }

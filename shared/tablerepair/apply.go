@@ -89,7 +89,7 @@ func (a *attempt) update(ctx context.Context, list []numberedChange) error {
 		return a.refusedOne(list, v)
 	}
 	if len(list) == 1 || a.replacements > exactReplacements {
-		return a.replace(ctx, list, fmt.Sprintf("another row holds a value that constraint %q wants to be unique", v.Constraint))
+		return a.replace(ctx, list, fmt.Sprintf("another row holds a value that must be unique by constraint %q", v.Constraint))
 	}
 	if err := a.update(ctx, list[:len(list)/2]); err != nil {
 		return err
@@ -120,7 +120,7 @@ func (t *Target) withEncodings(err error) error {
 // replace deletes rows that are inserted again at the end.
 func (a *attempt) replace(ctx context.Context, list []numberedChange, why string) error {
 	if a.plan.FireTriggers {
-		return fault.New(fault.Invalid, "node %q: the row with the key %s would have to be deleted and inserted again, which a repair that fires triggers does not do: %s",
+		return fault.New(fault.Invalid, "node %q: the row with the key %s would have to be deleted and inserted again, which fire_triggers=true does not allow: %s",
 			a.target.Node, list[0].Key, why)
 	}
 	for _, c := range list {

@@ -109,7 +109,7 @@ func (a *attempt) checkUnused(ctx context.Context) error {
 		return false
 	})
 	if err == nil && left != "" {
-		err = fault.New(fault.Unavailable, "attempt %d to repair node %q was begun or concluded before: there is %s", a.number, a.target.Node, left)
+		err = fault.New(fault.Unavailable, "attempt %d to repair node %q was already begun or concluded: object %s exists", a.number, a.target.Node, left)
 	}
 	return err
 }
@@ -122,7 +122,7 @@ func acquireRepairLock(ctx context.Context, tx Tx, p *Plan, node string, wait ti
 			return err
 		}
 		if time.Now().After(deadline) {
-			return fault.New(fault.Unavailable, "node %q: another repair of this table has been at work there for %s", node, wait)
+			return fault.New(fault.Unavailable, "node %q: another repair of this table has held its lock for %s", node, wait)
 		}
 		if err := retry.Sleep(ctx, repairLockPoll); err != nil {
 			return err
@@ -165,7 +165,7 @@ func (a *attempt) checkColumns(ctx context.Context) error {
 		same = same && p.Type == c.Declared && p.Written != c.Generated
 	}
 	if !same {
-		return fault.New(fault.Conflict, "node %q: the table was altered since this was planned: start it again", a.target.Node)
+		return fault.New(fault.Conflict, "node %q: the table was altered after the repair was planned: repair again", a.target.Node)
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (b *BeforeImages) create(ctx context.Context, rec task.Record) (*task.Docum
 		return nil, err
 	}
 	if len(images) == 0 {
-		return nil, fault.New(fault.NotFound, "task %s has changed no row: there are no before-images", rec.TaskID)
+		return nil, fault.New(fault.NotFound, "task %s has not changed any row: there are no before-images", rec.TaskID)
 	}
 	key := archive.BeforeImagesKey(rec.TaskID, rec.SubmittedAt)
 	made, err := writeDocument(ctx, b.store, key, func(out jsonWriter) error {

@@ -263,10 +263,10 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 		}
 	}
 	if err == nil && o.Outcome == RolledBack && failed == nil {
-		err = fault.New(fault.Unavailable, "node %q: the repair was answered but not committed", s.target.Node)
+		err = fault.New(fault.Unavailable, "node %q: the worker reported success, but the repair was not committed", s.target.Node)
 	}
 	if err != nil && o.Outcome == Unknown {
-		return o, fault.Wrap(err, fault.CodeOf(err), "node %q: whether the repair was committed is not known: %s", s.target.Node, fault.PublicMessage(err))
+		return o, fault.Wrap(err, fault.CodeOf(err), "node %q: it is unknown whether the repair was committed: %s", s.target.Node, fault.PublicMessage(err))
 	}
 	return o, errors.Join(failed, err)
 }

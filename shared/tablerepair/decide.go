@@ -123,7 +123,7 @@ func (d *decider) checkLocked(key table.Key, have table.Row) error {
 // rowAppearedError is the error of a row that another transaction wrote on the target
 // during the repair. The next attempt finds and locks the row.
 func rowAppearedError(node string, key table.Key) error {
-	return fault.New(fault.Unavailable, "node %q: the row with the key %s came to be while the repair was at work", node, key)
+	return fault.New(fault.Unavailable, "node %q: the row with the key %s appeared during the repair", node, key)
 }
 
 // convert replaces the values of columns that have another type at the source by the text
@@ -201,7 +201,7 @@ func checkFit(ctx context.Context, node Reader, t *Target, at []int, f fitting) 
 		for n, place := range places {
 			if !sameNumber(back[r][n], f.values[r][place]) {
 				c := t.Columns[at[place]]
-				return fault.New(fault.Invalid, "node %q: column %q is %s there, %s at the source: the value of the row with the key %s does not fit",
+				return fault.New(fault.Invalid, "node %q: column %q is %s there, %s at the source: the value in the row with the key %s does not fit",
 					t.Node, c.Name, c.Type, c.Back, f.keys[r])
 			}
 		}
@@ -315,7 +315,7 @@ func (d *decider) change(c change) error {
 	for _, row := range []table.Row{c.Before, c.After} {
 		for _, value := range row {
 			if value != nil && !utf8.ValidString(*value) {
-				return fault.New(fault.Invalid, "the row with the key %s has a value that is not UTF-8, which cannot be written back as it is", c.Key)
+				return fault.New(fault.Invalid, "the row with the key %s has a value that is not valid UTF-8 and cannot be written back unchanged", c.Key)
 			}
 		}
 	}

@@ -100,7 +100,7 @@ func (r *run) targetLag(ctx context.Context, target string, found *replication) 
 // target, or reached it from elsewhere, may still be on its way to the source. The repair
 // would take it for a difference and undo it, and then it would reach the source.
 func (r *run) sourceLag(ctx context.Context, target string, found *replication) error {
-	feeds, err := r.inboundLag(ctx, r.plan.Source, target, "would be taken back by the repair", found)
+	feeds, err := r.inboundLag(ctx, r.plan.Source, target, "would be undone by the repair", found)
 	if !r.req.AllowLag {
 		found.sourceFeeds = feeds
 	}
@@ -141,7 +141,7 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 	// At least one subscription belongs to a node that could not be asked.
 	if len(known) < len(subscriptions) {
 		for _, from := range slices.Sorted(maps.Keys(unknown)) {
-			found.warnings = append(found.warnings, fmt.Sprintf("node %s: whether replication has brought all of node %s is not known, and what it has not %s: %s",
+			found.warnings = append(found.warnings, fmt.Sprintf("node %s: it is unknown whether replication has applied all changes of node %s; a change that is still missing %s: %s",
 				to, from, harm, fault.PublicMessage(unknown[from])))
 		}
 	}
@@ -193,7 +193,7 @@ func (r *run) collectRelayWarnings(ctx context.Context, i int) (warnings []strin
 			found, err = relayWarnings(ctx, r.plan, target, peer)
 		}
 		if err != nil {
-			found = []string{"whether replication brings the repair to node " + name + " is not known: " + fault.PublicMessage(err)}
+			found = []string{"it is unknown whether replication brings the repair to node " + name + " is not known: " + fault.PublicMessage(err)}
 		}
 		warnings = append(warnings, found...)
 	}
@@ -239,13 +239,13 @@ func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subsc
 		case err != nil || !ours:
 			return false, err
 		case !s.Enabled:
-			return true, o.lagging(s, "is disabled, and what it has not applied yet "+o.harm)
+			return true, o.lagging(s, "is disabled; a change that it has not applied yet "+o.harm)
 		case !s.Copied:
-			why = "has not copied the table's first rows yet"
+			why = "has not finished the initial copy of the table"
 		case behind == 0:
 			return true, nil
 		default:
-			why = fmt.Sprintf("has still to apply %d bytes of log from before the repair", behind)
+			why = fmt.Sprintf("has yet to apply %d bytes of log from before the repair", behind)
 		}
 		if !o.wait || time.Now().After(deadline) {
 			return true, o.lagging(s, why)
@@ -278,7 +278,7 @@ func (o pendingReplication) refresh(ctx context.Context, s table.Subscription) (
 var errLagging = errors.New("replication lags")
 
 func (o pendingReplication) lagging(s table.Subscription, why string) error {
-	return fault.Wrap(errLagging, fault.Unavailable, "node %q: subscription %q, which brings this table's changes from node %q, %s; allow_lag=true repairs all the same",
+	return fault.Wrap(errLagging, fault.Unavailable, "node %q: subscription %q, which brings this table's changes from node %q, %s; set allow_lag=true to repair anyway",
 		o.subscriber.Name(), s.Name, o.publisher.Name(), why)
 }
 
@@ -350,14 +350,14 @@ func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) err
 		case err != nil:
 			return err
 		case !found:
-			return fault.New(fault.Unavailable, "node %q: replication slot %q, by which the source of truth, node %q, gets this table's changes, is gone; allow_lag=true repairs all the same",
+			return fault.New(fault.Unavailable, "node %q: replication slot %q, which sends this table's changes to the source of truth, node %q, does not exist any more; set allow_lag=true to repair anyway",
 				feed.Node, feed.Slot, a.plan.Source)
 		case behind == 0:
 			return nil
 		case least < 0:
 			flushLog(ctx, from.node)
 		case time.Now().After(deadline):
-			return fault.New(fault.Unavailable, "node %q: replication has still to bring %d bytes of its log to the source of truth, node %q, and has stood still for %s; allow_lag=true repairs all the same",
+			return fault.New(fault.Unavailable, "node %q: replication has yet to bring %d bytes of its log to the source of truth, node %q, and has made no progress for %s; set allow_lag=true to repair anyway",
 				feed.Node, behind, a.plan.Source, sourceWait)
 		}
 		if least < 0 || behind < least {
@@ -386,7 +386,7 @@ func relayWarnings(ctx context.Context, p *Plan, target, peer Node) ([]string, e
 			return nil, err
 		}
 		if ours {
-			warnings = append(warnings, fmt.Sprintf("node %s: subscription %q of node %s brings the repair there like any other change, since it is not one with origin = none: rows that are there already stop it",
+			warnings = append(warnings, fmt.Sprintf("node %s: subscription %q of node %s replicates the repair like any other change, since it does not have origin = none: it stops at rows that exist there already",
 				target.Name(), s.Name, peer.Name()))
 		}
 	}

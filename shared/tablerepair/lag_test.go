@@ -42,8 +42,8 @@ func TestOwing_AMinuteIsWaitedForASubscription(t *testing.T) {
 		{"there is nothing to wait for", func(time.Duration) int64 { return 0 }, 0, ""},
 		{"it catches up just in time", func(since time.Duration) int64 { return max(0, int64(59*time.Second-since)) }, 59 * time.Second, ""},
 		{"it does not", func(time.Duration) int64 { return 4711 }, lagWait,
-			`node "n8": subscription "s", which brings this table's changes from node "n9", has still to apply 4711 bytes of log from before the repair; allow_lag=true repairs all the same`},
-		{"it catches up too late", func(since time.Duration) int64 { return max(0, int64(70*time.Second-since)) }, lagWait, "has still to apply"},
+			`node "n8": subscription "s", which brings this table's changes from node "n9", has yet to apply 4711 bytes of log from before the repair; set allow_lag=true to repair anyway`},
+		{"it catches up too late", func(since time.Duration) int64 { return max(0, int64(70*time.Second-since)) }, lagWait, "has yet to apply"},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -77,9 +77,9 @@ func TestAwaitReturn_WaitsAsLongAsReplicationGoesOn(t *testing.T) {
 	}{
 		{"it goes on for minutes", func(since time.Duration) int64 { return max(0, int64(3*time.Minute-since)) }, false, 3 * time.Minute, ""},
 		{"it stands still", func(time.Duration) int64 { return 4711 }, false, sourceWait,
-			`node "n9": replication has still to bring 4711 bytes of its log to the source of truth, node "n1", and has stood still for 30s; allow_lag=true repairs all the same`},
-		{"it goes on and then stands still", func(since time.Duration) int64 { return max(1, int64(time.Minute-since)) }, false, time.Minute + sourceWait, "has still to bring 1 bytes"},
-		{"the slot is gone", func(time.Duration) int64 { return 0 }, true, 0, `node "n9": replication slot "s", by which the source of truth, node "n1"`},
+			`node "n9": replication has yet to bring 4711 bytes of its log to the source of truth, node "n1", and has made no progress for 30s; set allow_lag=true to repair anyway`},
+		{"it goes on and then stands still", func(since time.Duration) int64 { return max(1, int64(time.Minute-since)) }, false, time.Minute + sourceWait, "has yet to bring 1 bytes"},
+		{"the slot is gone", func(time.Duration) int64 { return 0 }, true, 0, `node "n9": replication slot "s", which sends this table's changes to the source of truth, node "n1"`},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {

@@ -119,7 +119,7 @@ func (p *planner) readHead(ctx context.Context) error {
 	p.summary = summary
 	p.ignored, p.plan.Key = summary.IgnoreColumns, summary.PrimaryKey
 	if summary.DiffRowLimitReached {
-		p.plan.Warnings = append(p.plan.Warnings, p.req.Input.Key+" does not name all rows that differed: those left out are not repaired")
+		p.plan.Warnings = append(p.plan.Warnings, p.req.Input.Key+" does not contain all rows that differed: the others are not repaired")
 	}
 	return p.choose(nodes)
 }
@@ -133,14 +133,14 @@ func (p *planner) choose(documented []string) error {
 	}
 	for _, name := range p.req.Targets {
 		if !slices.Contains(p.chosen, name) {
-			return fault.New(fault.Invalid, "nodes names %s, the diff document is of the nodes %s", name, strings.Join(documented, ", "))
+			return fault.New(fault.Invalid, "nodes contains %s, but the diff document compares the nodes %s", name, strings.Join(documented, ", "))
 		}
 	}
 	if p.req.Targets != nil {
 		p.chosen = slices.DeleteFunc(p.chosen, func(name string) bool { return !slices.Contains(p.req.Targets, name) })
 	}
 	if len(p.chosen) == 0 {
-		return fault.New(fault.Invalid, "the diff document has no node of cluster %s but source_of_truth %s", p.plan.ClusterName, p.plan.Source)
+		return fault.New(fault.Invalid, "the diff document has no node of cluster %s other than source_of_truth %s", p.plan.ClusterName, p.plan.Source)
 	}
 	return nil
 }

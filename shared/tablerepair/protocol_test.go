@@ -152,7 +152,7 @@ func TestRepair_AfterAFailoverTheRowsTellHowItEnded(t *testing.T) {
 		{"all as after", true, ``, func(t *testing.T, b *bench, r tablerepair.Result, err error) { b.wantRepaired(t, r, err, "1") }},
 		{"all as before", false, ``, func(t *testing.T, b *bench, r tablerepair.Result, err error) { b.wantRepaired(t, r, err, "2") }},
 		{"neither", true, `UPDATE t SET v = 'mine' WHERE id = 2`, func(t *testing.T, b *bench, r tablerepair.Result, err error) {
-			if err == nil || r.Nodes[0].Outcome != tablerepair.Unknown || !strings.Contains(fault.PublicMessage(err), "nobody can tell") {
+			if err == nil || r.Nodes[0].Outcome != tablerepair.Unknown || !strings.Contains(fault.PublicMessage(err), "cannot be determined") {
 				t.Errorf("result %+v, error %v", r, err)
 			}
 			if got := b.rows(t); got != "(1,a) (2,mine) (3,c)" {
@@ -286,7 +286,7 @@ func TestRepair_ANodeThatIsGoneAfterTheManifestIsUnknown(t *testing.T) {
 		return fault.Wrap(errLost, fault.Unavailable, "the connection was lost")
 	}
 	r, err := b.run(t.Context(), t)
-	if err == nil || r.Nodes[0].Outcome != tablerepair.Unknown || !strings.Contains(fault.PublicMessage(err), "not known") {
+	if err == nil || r.Nodes[0].Outcome != tablerepair.Unknown || !strings.Contains(fault.PublicMessage(err), "unknown whether") {
 		t.Fatalf("result %+v, error %v", r, err)
 	}
 	b.commit = nil

@@ -55,7 +55,7 @@ func (a *attempt) keepFound(ctx context.Context, source Source, list []numberedC
 }
 
 func keptWarning(node string, n int64) string {
-	return fmt.Sprintf("node %s: %d rows that were to be deleted came to the source of truth meanwhile, and were left as they are: repair again if replication does not bring them", node, n)
+	return fmt.Sprintf("node %s: %d rows were not deleted, since the source of truth has them by now: repair again if replication does not update them", node, n)
 }
 
 // recheckInsertions undoes insertions of rows that the source has written meanwhile. A
@@ -94,7 +94,7 @@ func (a *attempt) recheckInsertions(ctx context.Context, source Source) error {
 }
 
 func withdrawnWarning(node string, n int64) string {
-	return fmt.Sprintf("node %s: %d rows were written at the source of truth while they were inserted, and left out: repair again if replication does not bring them", node, n)
+	return fmt.Sprintf("node %s: %d rows were not inserted, since the source of truth wrote them during the repair: repair again if replication does not bring them", node, n)
 }
 
 // unchangedAtSource reports, for each row, whether the source has it as the decision read
@@ -145,7 +145,7 @@ func (a *attempt) withdraw(ctx context.Context, list []numberedChange) error {
 		return nil
 	}
 	if a.plan.FireTriggers {
-		return fault.New(fault.Unavailable, "node %q: the row with the key %s was written at the source of truth, node %q, while it was inserted",
+		return fault.New(fault.Unavailable, "node %q: the row with the key %s was written at the source of truth, node %q, during the repair",
 			a.target.Node, list[0].Key, a.plan.Source)
 	}
 	for _, c := range list {

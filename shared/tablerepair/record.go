@@ -132,7 +132,7 @@ func eachManifest(ctx context.Context, store archive.Store, prefix string, fn fu
 		}
 		node, attempt, _, ok := archive.ParseRepairKey(info.Key)
 		if !ok {
-			odd = fault.New(fault.Internal, "%s is of no attempt", info.Key)
+			odd = fault.New(fault.Internal, "the key %s belongs to no attempt", info.Key)
 			return false
 		}
 		fn(node, attempt)

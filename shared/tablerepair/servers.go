@@ -60,9 +60,9 @@ func (p *Plan) bind(node Node) Node {
 func (t *targetBuilder) checkWritable() error {
 	switch {
 	case t.node.Server.Recovery:
-		return t.refuse("it is a standby, where nothing can be written: repair its primary instead; nothing was written here")
+		return t.refuse("it is a standby, which accepts no writes: repair its primary instead; nothing was written here")
 	case t.writing.ReadOnly != "":
-		return t.refuse("%s, so that nothing is written there: reset it to repair this node; nothing was written here", t.writing.ReadOnly)
+		return t.refuse("%s, so it accepts no writes: reset it to repair this node; nothing was written here", t.writing.ReadOnly)
 	}
 	return nil
 }
@@ -76,6 +76,6 @@ func (m *Manifest) checkRepaired(d *table.Description) error {
 	if repaired.SameDatabase(d.Server) {
 		return nil
 	}
-	return fault.New(fault.Conflict, "node %q (%s) is not the database that was repaired: expected system identifier %s and database OID %s, found %s and %s; nothing was taken back there",
+	return fault.New(fault.Conflict, "node %q (%s) is not the database that was repaired: expected system identifier %s and database OID %s, found %s and %s; nothing was undone there",
 		d.Node, d.Address, repaired.System, repaired.Database, d.Server.System, d.Server.Database)
 }

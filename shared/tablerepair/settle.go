@@ -155,7 +155,7 @@ func (s *settler) determine(ctx context.Context, tx Tx, m *Manifest, altered *St
 	case after, status == "committed":
 		return Committed, nil
 	}
-	return "", fault.New(fault.Invalid, "node %q: nobody can tell whether attempt %d was committed: it is another server or timeline now, or has forgotten the transaction, and its rows are neither all as before nor all as after the repair",
+	return "", fault.New(fault.Invalid, "node %q: it cannot be determined whether attempt %d was committed: the server or its timeline has changed, or the transaction is too old, and its rows are neither all as before nor all as after the repair",
 		s.target.Node, m.Attempt)
 }
 

@@ -12,7 +12,7 @@ import (
 func checkIndexes(d *table.Description, key string, written bool) error {
 	for _, o := range reconcile.StaleIndexes(d, key, written) {
 		if o.Index == key || o.Unique {
-			return fault.New(fault.Invalid, "%s: rows may not be found by it, so nothing is repaired; %s",
+			return fault.New(fault.Invalid, "%s: look-ups may miss rows, so nothing is repaired; %s",
 				reconcile.DescribeStale(d.Node, o), reconcile.StaleRemedy(o))
 		}
 	}

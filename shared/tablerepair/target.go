@@ -76,18 +76,18 @@ func (t *targetBuilder) checkRights() error {
 	case p.FireTriggers || w.ReplicaRole:
 		return nil
 	case w.ServerVersion >= 150000:
-		return t.refuse("role %q may not keep triggers from firing: GRANT SET ON PARAMETER session_replication_role TO %s, or repair with fire_triggers=true", w.Role, table.Quote(w.Role))
+		return t.refuse("role %q may not disable triggers: GRANT SET ON PARAMETER session_replication_role TO %s, or repair with fire_triggers=true", w.Role, table.Quote(w.Role))
 	}
-	return t.refuse("role %q may not keep triggers from firing, which before PostgreSQL 15 needs a superuser: or repair with fire_triggers=true", w.Role)
+	return t.refuse("role %q may not disable triggers, which needs a superuser before PostgreSQL 15: use one, or repair with fire_triggers=true", w.Role)
 }
 
 // checkTable refuses tables where the result would differ from the decision.
 func (t *targetBuilder) checkTable() error {
 	if t.writing.Extension != "" {
-		return t.refuse("the table belongs to extension %q, which alone writes it: update the extension, or call its own functions", t.writing.Extension)
+		return t.refuse("the table belongs to extension %q, which alone may write to it: update the extension, or call its functions", t.writing.Extension)
 	}
 	if len(t.writing.Rules) > 0 {
-		return t.refuse("rule %q of the table would put other statements in the place of the repair's", t.writing.Rules[0])
+		return t.refuse("rule %q of the table would replace the repair's statements by others", t.writing.Rules[0])
 	}
 	if t.plan.FireTriggers {
 		return nil
@@ -221,5 +221,5 @@ func (t *targetBuilder) collectTriggers() []string {
 	if len(names) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("node %s: triggers that are enabled ALWAYS or for REPLICA fire all the same: %s", t.node.Node, strings.Join(names, ", "))}
+	return []string{fmt.Sprintf("node %s: triggers that are enabled ALWAYS or for REPLICA fire anyway: %s", t.node.Node, strings.Join(names, ", "))}
 }

@@ -31,7 +31,7 @@ func (p *planner) undo(ctx context.Context) error {
 		}
 	}
 	if len(p.plan.Targets) == 0 {
-		return fault.New(fault.Invalid, "task %s has changed no row on any node, so there is nothing to take back", p.req.Undoes)
+		return fault.New(fault.Invalid, "task %s has not changed any row on any node, so there is nothing to undo", p.req.Undoes)
 	}
 	return nil
 }
@@ -60,7 +60,7 @@ func (p *planner) undoTarget(ctx context.Context, name string) (*Target, []strin
 		return nil, nil, err
 	}
 	if !slices.Contains(p.req.Nodes, name) {
-		return nil, nil, fault.New(fault.Invalid, "node %q was repaired, but is none of the active nodes of cluster %s: nothing was taken back there", name, p.plan.ClusterName)
+		return nil, nil, fault.New(fault.Invalid, "node %q was repaired, but is not an active node of cluster %s: nothing was undone there", name, p.plan.ClusterName)
 	}
 	if s.node, err = p.open(ctx, name); err != nil {
 		return nil, nil, err
@@ -110,7 +110,7 @@ func (t *Target) arrange(m *Manifest) error {
 		order = append(order, at)
 	}
 	if len(missing) > 0 {
-		return fault.New(fault.Invalid, "node %q: the table has lost columns since the repair: %s", t.Node, strings.Join(missing, ", "))
+		return fault.New(fault.Invalid, "node %q: the table lacks columns that it had at the repair: %s", t.Node, strings.Join(missing, ", "))
 	}
 	for at := range t.Columns {
 		if !slices.Contains(order, at) {

@@ -35,7 +35,7 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 				return nil
 			}
 			if !decided && !a.target.Fires {
-				return fault.New(fault.Invalid, "node %q: the row with the key %s is not what was decided after it was written: the column's type, a rule or a default may change it", a.target.Node, c.Key)
+				return fault.New(fault.Invalid, "node %q: the row with the key %s differs from the repair's decision after it was written: a column's type, a rule or a default may change it", a.target.Node, c.Key)
 			}
 			if out == nil {
 				if out, err = part.Create(ctx, a.store, stored.Key, stored.Header); err != nil {

@@ -219,11 +219,11 @@ func (j *unitRun) checkReach() error {
 		return nil
 	}
 	if j.totals.Deleted > 0 && len(j.target.Deletes) > 0 {
-		return fault.New(fault.Invalid, "node %q: %d rows would be deleted, and foreign key %q changes rows of another table with them; allow_cascade=true permits that, fire_triggers=false avoids it",
+		return fault.New(fault.Invalid, "node %q: %d rows would be deleted, and foreign key %q changes rows of another table with them; set allow_cascade=true to permit this, or fire_triggers=false to avoid it",
 			j.target.Node, j.totals.Deleted, j.target.Deletes[0])
 	}
 	if j.reached != nil {
-		return fault.New(fault.Invalid, "node %q: the row with the key %s would be updated, and foreign key %q changes rows of another table with it; allow_cascade=true permits that, fire_triggers=false avoids it",
+		return fault.New(fault.Invalid, "node %q: the row with the key %s would be updated, and foreign key %q changes rows of another table with it; set allow_cascade=true to permit this, or fire_triggers=false to avoid it",
 			j.target.Node, j.reached.key, j.reached.foreignKey)
 	}
 	return nil
