@@ -10,9 +10,9 @@ import (
 
 const jsonType = "application/json"
 
-// ReadJSON decodes a small object into the value that into points to. It returns the object's bytes
-// and what the store says about it. The error is ErrNotFound if there is no such object, and
-// Internal if the object is not the expected JSON.
+// ReadJSON decodes a small object into the value that into points to. It returns the
+// object's bytes and what the store says about it. The error is ErrNotFound if there is
+// no such object, and Internal if the object is not the expected JSON.
 func ReadJSON(ctx context.Context, store Store, key string, into any) ([]byte, Info, error) {
 	object, err := store.Get(ctx, key)
 	if err != nil {
@@ -29,7 +29,8 @@ func ReadJSON(ctx context.Context, store Store, key string, into any) ([]byte, I
 	return body, object.Info, nil
 }
 
-// PutJSONIfAbsent stores a value as a new object. The error is ErrPrecondition if the object exists.
+// PutJSONIfAbsent stores a value as a new object. The error is ErrPrecondition if the
+// object exists.
 func PutJSONIfAbsent(ctx context.Context, store Store, key string, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {

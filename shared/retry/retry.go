@@ -1,8 +1,9 @@
 // Package retry repeats a call that failed for a reason that may pass.
 //
-// A Policy says how often, how long to wait in between, and which failures are worth another call.
-// Do always returns the error of the last call. The libraries for this return the error of the
-// context instead when it ends during a wait, which hides what went wrong.
+// A Policy says how often, how long to wait in between, and which failures are worth
+// another call. Do always returns the error of the last call. The libraries for this
+// return the error of the context instead when it ends during a wait, which hides what
+// went wrong.
 package retry
 
 import (
@@ -43,8 +44,8 @@ type Policy struct {
 	Notify func(err error, wait time.Duration)
 }
 
-// Do calls fn until it succeeds or the policy or the context allows no further call. It returns the
-// error of the last call.
+// Do calls fn until it succeeds or the policy or the context allows no further call. It
+// returns the error of the last call.
 func (p Policy) Do(ctx context.Context, fn func() error) error {
 	var waited time.Duration
 	for try := 1; ; try++ {

@@ -15,7 +15,8 @@ var (
 	errFinal     = errors.New("final")
 )
 
-// failing returns a function that fails with errs in turn and then succeeds, and its number of calls.
+// failing returns a function that fails with errs in turn and then succeeds, and its
+// number of calls.
 func failing(errs ...error) (fn func() error, calls *int) {
 	calls = new(int)
 	return func() error {

@@ -6,7 +6,8 @@ import (
 	"ace/shared/task"
 )
 
-// latestProgress holds the progress that was last reported. It is safe for concurrent use.
+// latestProgress holds the progress that was last reported. It is safe for concurrent
+// use.
 type latestProgress struct {
 	mu       sync.Mutex
 	progress task.Progress

@@ -1,9 +1,9 @@
-// Package runner runs tasks. It acquires a task's lease, renews it while the handler works, stores
-// how the task ended, and removes what only the work needed. If the process dies, another run
-// continues from the task's parts.
+// Package runner runs tasks. It acquires a task's lease, renews it while the handler
+// works, stores how the task ended, and removes what only the work needed. If the process
+// dies, another run continues from the task's parts.
 //
-// Running a task that has ended, or that another runner works on, does nothing. So any start may be
-// repeated.
+// Running a task that has ended, or that another runner works on, does nothing. So any
+// start may be repeated.
 package runner
 
 import (
@@ -20,15 +20,16 @@ import (
 	"ace/shared/task"
 )
 
-// Outcome is what a handler produced. A result and a report that come with an error are stored too:
-// they describe what was done before the work failed or was cancelled.
+// Outcome is what a handler produced. A result and a report that come with an error are
+// stored too: they describe what was done before the work failed or was cancelled.
 type Outcome struct {
 	Result   json.RawMessage
 	Document *task.Document
 	Report   *task.Document
 }
 
-// Handler does the work of one type of task. It must return soon after its context has ended.
+// Handler does the work of one type of task. It must return soon after its context has
+// ended.
 type Handler func(ctx context.Context, rec task.Record, report func(task.Progress)) (Outcome, error)
 
 // Options configure a runner.
@@ -36,11 +37,11 @@ type Options struct {
 	Tasks    *task.Registry
 	Handlers map[task.Type]Handler
 	Owner    string // names this process in leases and errors
-	// Handover releases the lease instead of ending the task, if it is the cause of the context's
-	// end or the error of the work.
+	// Handover releases the lease instead of ending the task, if it is the cause of the
+	// context's end or the error of the work.
 	Handover error
-	// NoProgress, if set, reports at a handover that the attempt made no progress. Such an attempt
-	// counts.
+	// NoProgress, if set, reports at a handover that the attempt made no progress. Such
+	// an attempt counts.
 	NoProgress func() bool
 	// Restart, if set, starts a task again whose lease was released.
 	Restart func(ctx context.Context, taskID string) error
@@ -54,24 +55,26 @@ type Runner struct{ Options }
 func New(o Options) *Runner { return &Runner{Options: o} }
 
 const (
-	// maxAttempts bounds the attempts at a task. Without it a task that crashes the process would be
-	// run again for ever.
+	// maxAttempts bounds the attempts at a task. Without it a task that crashes the
+	// process would be run again for ever.
 	maxAttempts = 20
-	// finishTimeout bounds how long an outcome is stored after the work's context has ended.
+	// finishTimeout bounds how long an outcome is stored after the work's context has
+	// ended.
 	finishTimeout = 20 * time.Second
-	// grace bounds the same after the runner's own context has ended: a service that must stop has
-	// little time.
+	// grace bounds the same after the runner's own context has ended: a service that must
+	// stop has little time.
 	grace = 3 * time.Second
 	// finishWait is the wait between two tries to store an outcome.
 	finishWait = 500 * time.Millisecond
 )
 
-// Run runs one task to its end, unless another runner does. takeOver means that the owner of a live
-// lease is known to be dead.
+// Run runs one task to its end, unless another runner does. takeOver means that the owner
+// of a live lease is known to be dead.
 func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 	log := r.Log.With("task_id", taskID)
 
-	// From here on this runner owns the task: other runners are refused until the lease expires.
+	// From here on this runner owns the task: other runners are refused until the lease
+	// expires.
 	lease, err := r.Tasks.Acquire(ctx, taskID, r.Owner, task.AcquireOptions{TakeOver: takeOver})
 	if err != nil {
 		log.Log(ctx, levelOf(ctx, err), "task not started by this process", "reason", err)
@@ -86,7 +89,8 @@ func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 		return
 	}
 
-	// The lease is renewed while the handler works. stop must come before the outcome is stored.
+	// The lease is renewed while the handler works. stop must come before the outcome is
+	// stored.
 	progress := &latestProgress{}
 	work, stop := lease.KeepAlive(ctx, task.Intervals{}, progress.get)
 	outcome, err := r.handle(work, rec, progress.set)
@@ -95,8 +99,9 @@ func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 	r.settle(ctx, log, lease, outcome, errors.Join(lost, err), lost)
 }
 
-// levelOf returns the level at which to log that a lease was not acquired. It is normal that a task
-// has ended or has another runner; any error is normal while the process stops.
+// levelOf returns the level at which to log that a lease was not acquired. It is normal
+// that a task has ended or has another runner; any error is normal while the process
+// stops.
 func levelOf(ctx context.Context, err error) slog.Level {
 	code := fault.CodeOf(err)
 	if code == fault.Conflict || code == fault.NotFound || ctx.Err() != nil {
@@ -105,7 +110,8 @@ func levelOf(ctx context.Context, err error) slog.Level {
 	return slog.LevelWarn
 }
 
-// handle calls the handler of the task. A panic of the handler ends the task, not the process.
+// handle calls the handler of the task. A panic of the handler ends the task, not the
+// process.
 func (r *Runner) handle(
 	ctx context.Context, rec task.Record, report func(task.Progress),
 ) (_ Outcome, err error) {
@@ -122,9 +128,9 @@ func (r *Runner) handle(
 	return handler(ctx, rec, report)
 }
 
-// settle stores how the task ended. lost is why the lease was lost or the work was cancelled, err
-// that or the error of the work. settle does not end the task if the lease was lost or the task is
-// handed over.
+// settle stores how the task ended. lost is why the lease was lost or the work was
+// cancelled, err that or the error of the work. settle does not end the task if the lease
+// was lost or the task is handed over.
 func (r *Runner) settle(
 	ctx context.Context, log *slog.Logger, lease *task.Lease, outcome Outcome, err, lost error,
 ) {
@@ -161,7 +167,8 @@ func (r *Runner) settle(
 	}
 	logEnd(ctx, log, lease.Record(), end)
 
-	// A crash or failure here leaves the open marker, by which the sweep finds what is left.
+	// A crash or failure here leaves the open marker, by which the sweep finds what is
+	// left.
 	if err := lease.Clear(storing); err != nil {
 		log.WarnContext(ctx, "cleanup failed; the next sweep retries it", "error", err)
 	}
@@ -171,8 +178,8 @@ func (r *Runner) isHandover(ctx context.Context, err error) bool {
 	return r.Handover != nil && (errors.Is(context.Cause(ctx), r.Handover) || errors.Is(err, r.Handover))
 }
 
-// handOver releases the lease and starts the task again. A failure here only costs time: the lease
-// expires, and the sweep starts the task.
+// handOver releases the lease and starts the task again. A failure here only costs time:
+// the lease expires, and the sweep starts the task.
 func (r *Runner) handOver(ctx context.Context, log *slog.Logger, lease *task.Lease) {
 	release := lease.Release
 	if r.NoProgress != nil && r.NoProgress() {

@@ -36,6 +36,9 @@ type attempt struct {
 // steps. Any failure before COMMIT rolls the node back.
 func (j *unitRun) repair(ctx context.Context) (Totals, error) {
 	a := &attempt{unitRun: j, number: j.unit.Attempt}
+
+	// Both transactions begin in the cluster's order, so that two repairs never wait for
+	// each other.
 	source, err := j.begin(ctx, func(ctx context.Context) (err error) {
 		a.tx, err = j.node.BeginRepair(ctx, j.target.Write.Access())
 		return err
@@ -49,18 +52,27 @@ func (j *unitRun) repair(ctx context.Context) (Totals, error) {
 	if source != nil {
 		defer source.Close()
 	}
+
+	// From here on a later runner waits for this transaction to end.
 	if err := a.prepare(ctx); err != nil {
 		return Totals{}, err
 	}
+
+	// Durable: the before-images are in the archive. A crash here leaves an attempt
+	// without a manifest, which counts as rolled back.
 	if err := a.decideAndStore(ctx, source); err != nil {
 		return Totals{}, err
 	}
+
+	// Durable: the manifest, then the changes. A crash here leaves the outcome to settle.
 	var altered *Stored
 	if a.totals.changes() > 0 {
 		if altered, err = a.write(ctx, source); err != nil {
 			return Totals{}, err
 		}
 	}
+
+	// Durable: the outcome. Without it the next run asks the node.
 	a.storeOutcome(ctx, outcome{Outcome: Committed, Totals: a.totals, Altered: altered})
 	return a.totals, nil
 }
@@ -71,15 +83,22 @@ func (a *attempt) prepare(ctx context.Context) error {
 	if err := acquireRepairLock(ctx, a.tx, a.plan, a.target.Node, repairLockWait); err != nil {
 		return err
 	}
+
+	// Only under the repair lock: a later runner that has the lease concludes nothing
+	// before it holds this lock.
 	if err := a.leases.CheckLease(ctx, a.plan.TaskID, a.unit.Lease); err != nil {
 		return err
 	}
 	if err := a.checkUnused(ctx); err != nil {
 		return err
 	}
+
+	// The lock on the table comes before the first read of a row: a rewrite would hide
+	// rows.
 	if err := a.tx.Hold(ctx, a.target.Write.Source); err != nil {
 		return err
 	}
+
 	reason, err := a.tx.KeepLocal(ctx)
 	if err != nil {
 		return err
@@ -87,6 +106,7 @@ func (a *attempt) prepare(ctx context.Context) error {
 	if reason != "" {
 		a.totals.Warnings = append(a.totals.Warnings, "node "+a.target.Node+": "+reason)
 	}
+
 	if a.plan.FireTriggers {
 		return a.tx.Fire(ctx)
 	}
@@ -96,10 +116,11 @@ func (a *attempt) prepare(ctx context.Context) error {
 // checkUnused checks that no object of this attempt exists yet. There are two ways one
 // may exist:
 //
-//   - A coordinator that got no response has concluded how the attempt ended, and may have begun
-//     another one. A coordinator that concludes later waits for the repair lock.
-//   - The attempt was made before, by a runner that was replaced or by another worker that got the
-//     same unit. It would find nothing left to do.
+//   - A coordinator that got no response has concluded how the attempt ended, and may
+//     have begun another one. A coordinator that concludes later waits for the repair
+//     lock.
+//   - The attempt was made before, by a runner that was replaced or by another worker
+//     that got the same unit. It would find nothing left to do.
 //
 // In both cases the next number is free.
 func (a *attempt) checkUnused(ctx context.Context) error {
@@ -138,6 +159,7 @@ func (a *attempt) decideAndStore(ctx context.Context, source Source) error {
 			return archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, name), unitName(a.target.Node, a.number, name)
 		}}
 	defer r.abort()
+
 	if err := a.decide(ctx, source, r); err != nil {
 		return err
 	}
@@ -171,7 +193,7 @@ func (a *attempt) checkColumns(ctx context.Context) error {
 }
 
 func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error {
-	if source == nil {
+	if source == nil { // an undo
 		return a.restoreAll(ctx, a.tx, a.tx.Lock, r)
 	}
 	var locked *bitmap.Set
@@ -183,12 +205,16 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 			return err
 		}
 	}
+
+	// The source must have what was written on the target until the rows were locked.
+	// Only then is it read.
 	if err := a.awaitSource(ctx); err != nil {
 		return err
 	}
 	if err := a.decideAll(ctx, source, a.tx, locked, r); err != nil {
 		return err
 	}
+
 	// No lock is held at the source while the target is written.
 	return source.Renew(ctx)
 }
@@ -223,18 +249,25 @@ func eachPlace(stream table.RowStream, fn func(at int)) error {
 // write stores the manifest, applies the changes, verifies them and commits. After an
 // error of Commit only settle can determine whether the transaction was committed.
 func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
+	// Durable: any process can now determine whether this transaction was committed.
+	// Nothing was written to the node before.
 	if err := a.storeManifest(ctx); err != nil {
 		return nil, err
 	}
+
 	if err := a.recheckDeletions(ctx, source); err != nil {
 		return nil, err
 	}
 	if err := a.withSearchPath(ctx, a.apply); err != nil {
 		return nil, err
 	}
+
+	// After the insertions: a change to one of these rows now waits for this transaction.
 	if err := a.recheckInsertions(ctx, source); err != nil {
 		return nil, err
 	}
+
+	// Durable: the part of altered rows, which an undo needs.
 	altered, err := a.verify(ctx)
 	if err != nil {
 		return nil, err
@@ -242,9 +275,14 @@ func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
 	if err := a.checkDeferrable(ctx); err != nil {
 		return nil, err
 	}
+
+	// The lease may have been lost since prepare. If it is lost after this check, the new
+	// runner waits for the repair lock.
 	if err := a.leases.CheckLease(ctx, a.plan.TaskID, a.unit.Lease); err != nil {
 		return nil, err
 	}
+
+	// Durable: the target's rows. If the response is lost, settle determines the outcome.
 	return altered, a.tx.Commit(ctx)
 }
 

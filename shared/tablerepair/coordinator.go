@@ -63,16 +63,24 @@ type NodeResult struct {
 // result with an error too: what one node refused does not undo what others committed.
 func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (Result, error) {
 	r := &run{Coordinator: c, req: req, started: time.Now(), progress: progress{report: report}}
+
+	// Durable: the plan and its keys, which every later run uses.
 	if err := r.makePlan(ctx); err != nil {
 		return Result{}, causeOrErr(ctx, err)
 	}
+
 	r.checkReplication(ctx)
+
+	// Durable: the targets' rows, and how each attempt ended.
 	r.repairTargets(ctx)
 	if r.isInterrupted(ctx) {
 		return Result{}, context.Cause(ctx)
 	}
+
 	result := Result{Nodes: r.results, Warnings: r.warnings()}
 	err := r.verdict(ctx)
+
+	// Durable: the report. It follows the outcomes, which it states.
 	if req.Report {
 		reporting, cancel := r.outlasting(ctx)
 		defer cancel()
@@ -218,11 +226,14 @@ func (r *run) repair(ctx context.Context, i int) (outcome, error) {
 	if err != nil {
 		return outcome{Outcome: Unknown}, err
 	}
+
+	// An earlier attempt may have been committed, or be still at work.
 	for n := range found {
 		if o, err := s.settleWithRetry(ctx, n); err != nil || o.Outcome != RolledBack {
 			return o, err
 		}
 	}
+
 	if err := r.replication[i].problem; err != nil {
 		return outcome{Outcome: RolledBack}, err
 	}
@@ -252,6 +263,7 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 	if r.isInterrupted(ctx) {
 		return outcome{Outcome: Unknown}, context.Cause(ctx)
 	}
+
 	settling, cancel := r.outlasting(ctx)
 	defer cancel()
 	o, err := s.settleWithRetry(settling, number)

@@ -11,7 +11,8 @@ import (
 	"ace/shared/task"
 )
 
-// seven stores tasks a minute apart, alternating between two tables; the second is cancelled.
+// seven stores tasks a minute apart, alternating between two tables; the second is
+// cancelled.
 func seven(t *testing.T) (r *task.Registry, newestFirst []string) {
 	t.Helper()
 	now := noon
