@@ -32,7 +32,7 @@ func TestRepair_ARowWhoseKeyCameToTheSourceIsNotDeleted(t *testing.T) {
 				t.Fatalf("result %+v, error %v", r, err)
 			}
 			n := r.Nodes[0].Totals
-			if n.Inserted != 1 || n.Updated != 1 || n.Deleted != 0 || n.Skipped != 1 || !strings.Contains(strings.Join(r.Warnings, " "), "1 rows that were to be deleted") {
+			if n.Inserted != 1 || n.Updated != 1 || n.Deleted != 0 || n.Skipped != 1 || !strings.Contains(strings.Join(r.Warnings, " "), "1 rows were not deleted") {
 				t.Errorf("counts %+v, warnings %v", n, r.Warnings)
 			}
 			if got := b.rows(t); got != wanted+" (4,y)" {

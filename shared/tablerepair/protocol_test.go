@@ -340,7 +340,7 @@ func TestUndo_ANodeThatHasLeftTheClusterIsNotPassedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := b.takeBack(t, "n1")
-	if err == nil || len(r.Nodes) != 1 || !strings.Contains(fault.PublicMessage(err), `node "n2" was repaired, but is none of the active nodes`) {
+	if err == nil || len(r.Nodes) != 1 || !strings.Contains(fault.PublicMessage(err), `node "n2" was repaired, but is not an active node`) {
 		t.Errorf("result %+v, error %v", r, err)
 	}
 }
