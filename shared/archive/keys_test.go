@@ -37,7 +37,7 @@ func TestKeys_AreTheLayoutThatOperatorsSee(t *testing.T) {
 	}
 }
 
-func TestKeys_OfATaskLieBelowItsPrefix(t *testing.T) {
+func TestKeys_OfATaskAreBelowItsPrefix(t *testing.T) {
 	for _, key := range []string{
 		archive.TaskKey(taskID), archive.PlanKey(taskID), archive.CancelKey(taskID),
 		archive.PartKey(taskID, "compare", "0"),
@@ -58,7 +58,7 @@ func TestPartsPrefix_HoldsThePartsOfItsPhaseOnly(t *testing.T) {
 	}
 }
 
-func TestTaskIDOfRecord_KnowsRecordsOnly(t *testing.T) {
+func TestTaskIDOfRecord_AcceptsRecordsOnly(t *testing.T) {
 	if id, ok := archive.TaskIDOfRecord(archive.TaskKey(taskID)); !ok || id != taskID {
 		t.Errorf("got %q, %v", id, ok)
 	}
@@ -69,7 +69,7 @@ func TestTaskIDOfRecord_KnowsRecordsOnly(t *testing.T) {
 	}
 }
 
-func TestDiffIndexPrefix_KeepsLongNamesApartInShortPieces(t *testing.T) {
+func TestDiffIndexPrefix_DistinguishesLongNamesInShortSegments(t *testing.T) {
 	seen := map[string]bool{}
 	for _, last := range []string{"a", "b", "c"} {
 		prefix := archive.DiffIndexPrefix("demo", strings.Repeat("ä", 63)+"."+strings.Repeat("ö", 62)+last)
@@ -85,7 +85,7 @@ func TestDiffIndexPrefix_KeepsLongNamesApartInShortPieces(t *testing.T) {
 	}
 }
 
-func TestParseRepairKey_GivesWhatTheKeyWasMadeOf(t *testing.T) {
+func TestParseRepairKey_ReturnsTheComponentsOfTheKey(t *testing.T) {
 	for _, node := range []string{"n1", "a/b", "n 1%2F", "é"} {
 		got, attempt, name, ok := archive.ParseRepairKey(archive.RepairKey("tr_20240101_000000", node, 3, "manifest.json"))
 		if got != node || attempt != 3 || name != "manifest.json" || !ok {

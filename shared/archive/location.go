@@ -2,14 +2,14 @@ package archive
 
 import "strings"
 
-// Location is where an archive lies, as users name it. The zero value is nowhere.
+// Location is the address of an archive, as users name it. The zero value is no address.
 type Location struct {
 	Bucket string
-	Prefix string // without slashes around it
+	Prefix string // without surrounding slashes
 }
 
-// Key gives the key, as a Store takes it, of an object that the whole bucket knows under this key. It is false for one
-// outside the archive.
+// Key converts a key of the whole bucket to the key that a Store takes. It returns false
+// for an object outside the archive.
 func (l Location) Key(bucket, key string) (string, bool) {
 	if bucket != l.Bucket || bucket == "" {
 		return "", false
@@ -20,7 +20,7 @@ func (l Location) Key(bucket, key string) (string, bool) {
 	return strings.CutPrefix(key, l.Prefix+"/")
 }
 
-// String writes the location as an address.
+// String returns the location as an address.
 func (l Location) String() string {
 	if l.Prefix == "" {
 		return "s3://" + l.Bucket

@@ -6,7 +6,7 @@ import (
 	"ace/shared/archive"
 )
 
-func TestLocation_KnowsItsOwnObjectsOnly(t *testing.T) {
+func TestLocation_AcceptsItsOwnObjectsOnly(t *testing.T) {
 	whole, part := archive.Location{Bucket: "b"}, archive.Location{Bucket: "b", Prefix: "team/a"}
 	tests := []struct {
 		name        string

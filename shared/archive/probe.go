@@ -18,16 +18,17 @@ const (
 	probeType    = "text/plain"
 )
 
-// Probe finds out whether a store keeps the promises that tasks and leases rest on: of racing creates one wins, a
-// replacement of an outdated version is refused, a read sees the write before it. It writes below ProbePrefix and
-// removes what it wrote. A store that breaks a promise gives a fault with code Unavailable that says which one; an
-// error of the store itself is returned as it is.
+// Probe checks that a store keeps the promises that tasks and leases rely on: of racing
+// creates one succeeds, the replacement of an outdated version is refused, and a read
+// sees the write before it. It writes below ProbePrefix and removes what it wrote. If a
+// store breaks a promise, the error is a fault with code Unavailable that names the
+// promise. An error of the store itself is returned as it is.
 func Probe(ctx context.Context, store Store) error {
 	key := ProbePrefix + rand.Text()
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeCleanup)
 		defer cancel()
-		_ = store.Delete(ctx, key) // A left-over is harmless: no other probe uses this key.
+		_ = store.Delete(ctx, key) // A leftover is harmless: no other probe uses this key.
 	}()
 	created, err := probeRace(ctx, store, key)
 	if err != nil {
@@ -39,7 +40,7 @@ func Probe(ctx context.Context, store Store) error {
 	return probeDelete(ctx, store, key)
 }
 
-// probeRace lets several creates of one key race and gives the version that won.
+// probeRace lets several creates of one key race and returns the version that won.
 func probeRace(ctx context.Context, store Store, key string) (Info, error) {
 	var (
 		infos [probeRacers]Info
@@ -67,7 +68,8 @@ func probeRace(ctx context.Context, store Store, key string) (Info, error) {
 	return infos[winner], probeRead(ctx, store, key, []byte{byte('a' + winner)}, infos[winner].ETag)
 }
 
-// probeReplace replaces the version just created, and then tries to replace that outdated version once more.
+// probeReplace replaces the version just created, and then tries to replace that outdated
+// version again.
 func probeReplace(ctx context.Context, store Store, key string, created Info) error {
 	second := []byte("second version")
 	replaced, err := store.PutIfMatch(ctx, key, probeType, second, created.ETag)
@@ -87,14 +89,14 @@ func probeReplace(ctx context.Context, store Store, key string, created Info) er
 	return probeRead(ctx, store, key, second, replaced.ETag)
 }
 
-// probeDelete checks that a deleted object is gone at once.
+// probeDelete checks that a deleted object disappears at once.
 func probeDelete(ctx context.Context, store Store, key string) error {
 	if err := store.Delete(ctx, key); err != nil {
 		return err
 	}
 	_, err := store.Stat(ctx, key)
 	if err == nil {
-		return broken("an object was still there after it had been deleted")
+		return broken("an object still existed after it was deleted")
 	}
 	if !errors.Is(err, ErrNotFound) {
 		return err
@@ -105,7 +107,7 @@ func probeDelete(ctx context.Context, store Store, key string) error {
 func probeRead(ctx context.Context, store Store, key string, want []byte, etag string) error {
 	obj, err := store.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
-		return broken("an object that had just been written was not found")
+		return broken("an object was not found directly after it was written")
 	}
 	if err != nil {
 		return err

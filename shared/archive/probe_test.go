@@ -11,7 +11,8 @@ import (
 	"ace/shared/fault"
 )
 
-// ignoresAbsence creates over an existing object, like a server that does not know If-None-Match.
+// ignoresAbsence creates over an existing object, like a server that does not know
+// If-None-Match.
 type ignoresAbsence struct{ archive.Store }
 
 func (s ignoresAbsence) PutIfAbsent(ctx context.Context, key, contentType string, body []byte) (archive.Info, error) {
@@ -62,8 +63,8 @@ func TestProbe_NamesThePromiseThatAStoreBreaks(t *testing.T) {
 		{"creates never succeed", refusesAll{real}, "0 were accepted instead of exactly one"},
 		{"updates can be lost", ignoresMatch{real}, "updates can be lost"},
 		{"updates never succeed", refusesReplacement{real}, "newest version of an object was refused"},
-		{"a write is not seen", readsLate{real}, "just been written was not found"},
-		{"a delete is not seen", deletesLate{real}, "still there after it had been deleted"},
+		{"a write is not seen", readsLate{real}, "was not found directly after it was written"},
+		{"a delete is not seen", deletesLate{real}, "still existed after it was deleted"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,13 +8,14 @@ import (
 	"ace/shared/fault"
 )
 
-// Open reads one version of an object with random access, as a download with ranges needs it. Nothing is fetched
-// before the first read. The context must live as long as the reading.
+// Open reads one version of an object with random access, as a download with ranges needs
+// it. It fetches nothing before the first read. The context must live as long as the
+// reader.
 func Open(ctx context.Context, store Store, info Info) io.ReadSeekCloser {
 	return &seeker{ctx: ctx, store: store, info: info}
 }
 
-// seeker opens the object anew after each seek that moves.
+// seeker opens the object again after each seek that changes the offset.
 type seeker struct {
 	ctx    context.Context //nolint:containedctx // io.Reader has no place for it; one reader serves one request
 	store  Store
@@ -43,7 +44,7 @@ func (s *seeker) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Seek moves the offset; nothing is fetched.
+// Seek sets the offset. It fetches nothing.
 func (s *seeker) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekStart:
@@ -52,10 +53,10 @@ func (s *seeker) Seek(offset int64, whence int) (int64, error) {
 	case io.SeekEnd:
 		offset += s.info.Size
 	default:
-		return s.offset, fault.New(fault.Internal, "io.Seeker knows no whence of %d", whence)
+		return s.offset, fault.New(fault.Internal, "whence is %d, which io.Seeker does not define", whence)
 	}
 	if offset < 0 {
-		return s.offset, fault.New(fault.Invalid, "an offset before the beginning of %s", s.info.Key)
+		return s.offset, fault.New(fault.Invalid, "the offset is before the beginning of %s", s.info.Key)
 	}
 	if offset != s.offset {
 		_ = s.Close()

@@ -44,7 +44,7 @@ func TestOpen_ReadsAndSeeksLikeAFile(t *testing.T) {
 	}
 }
 
-func TestOpen_AnyReadsAndSeeksGiveWhatAByteReaderGives(t *testing.T) {
+func TestOpen_BehavesLikeAByteReaderForAnyReadsAndSeeks(t *testing.T) {
 	body := bytes.Repeat([]byte("0123456789"), 30)
 	store, info := stored(t, body)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -116,7 +116,7 @@ func TestOpen_AnotherVersionIsAnErrorAndNeverAMixture(t *testing.T) {
 	}
 }
 
-func TestOpen_AnObjectShorterThanItWasIsAnError(t *testing.T) {
+func TestOpen_AnObjectThatBecameShorterIsAnError(t *testing.T) {
 	store, info := stored(t, []byte("0123456789"))
 	info.Size = 12
 	r := archive.Open(t.Context(), store, info)
@@ -126,7 +126,7 @@ func TestOpen_AnObjectShorterThanItWasIsAnError(t *testing.T) {
 	}
 }
 
-func TestOpen_TroubleOfTheStoreIsHandedOn(t *testing.T) {
+func TestOpen_ReturnsTheErrorsOfTheStore(t *testing.T) {
 	store, info := stored(t, []byte("0123456789"))
 	store.On(faulty.GetRange, "", faulty.First(1, faulty.FailBefore))
 	r := archive.Open(t.Context(), store, info)

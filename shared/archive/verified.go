@@ -10,13 +10,19 @@ import (
 	"ace/shared/fault"
 )
 
-// verifyAtOnce is how many bytes are read twice, so that damage is known before the first byte is given out.
+// verifyAtOnce is the size up to which an object is read twice, so that damage is
+// detected before the first byte is returned.
 const verifyAtOnce = 8 << 20
 
-// OpenVerified is like Open for an object whose SHA-256 (hexadecimal) was recorded when it was written. A damaged object
-// is a fault with code Internal, and is never given out whole: a small one (8 MiB) fails here, a larger one that is read
-// from its beginning fails instead of giving its last piece, and one that is read from elsewhere fails in Seek, which then
-// reads all of it.
+// OpenVerified is like Open for an object whose SHA-256 (hexadecimal) was recorded when
+// it was written. A damaged object is a fault with code Internal and is never returned
+// completely:
+//
+//   - OpenVerified fails for an object of up to 8 MiB.
+//   - Read returns an error instead of the last bytes of a larger object that is read
+//     from its beginning.
+//   - Seek fails before another part of a larger object is read. To check, it reads the
+//     whole object.
 func OpenVerified(ctx context.Context, store Store, info Info, sum string) (io.ReadSeekCloser, error) {
 	v := &verified{ReadSeekCloser: Open(ctx, store, info), info: info, sum: sum, hash: sha256.New()}
 	if info.Size > verifyAtOnce {
@@ -29,17 +35,18 @@ func OpenVerified(ctx context.Context, store Store, info Info, sum string) (io.R
 	return v, nil
 }
 
-// verified hashes what is read, as long as that is from the beginning and without a gap.
+// verified hashes what is read, as long as it is read from the beginning and without a
+// gap.
 type verified struct {
 	io.ReadSeekCloser
 	info   Info
 	sum    string
 	hash   hash.Hash
-	hashed int64 // bytes from the beginning that entered the hash; also the offset, until it is proven
+	hashed int64 // bytes that entered the hash; also the offset, until the object is verified
 	proven bool
 }
 
-// Read gives the last piece of an object only when all of it was right.
+// Read returns the last bytes of an object only if the whole object is undamaged.
 func (v *verified) Read(p []byte) (int, error) {
 	n, err := v.ReadSeekCloser.Read(p)
 	if v.proven || n == 0 {
@@ -55,7 +62,7 @@ func (v *verified) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Seek proves the object before reading begins in its middle.
+// Seek verifies the object before a read begins in its middle.
 func (v *verified) Seek(offset int64, whence int) (int64, error) {
 	to, err := v.ReadSeekCloser.Seek(offset, whence)
 	if err != nil || v.proven || to == v.hashed || to >= v.info.Size {
@@ -71,7 +78,7 @@ func (v *verified) Seek(offset int64, whence int) (int64, error) {
 	return to, nil
 }
 
-// prove reads all of the object, and goes back to its beginning.
+// prove reads the whole object and returns to its beginning.
 func (v *verified) prove() error {
 	if _, err := v.ReadSeekCloser.Seek(0, io.SeekStart); err != nil {
 		return err

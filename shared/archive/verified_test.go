@@ -22,7 +22,7 @@ func sumOf(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func TestOpenVerified_GivesWhatIsIntactLikeAFile(t *testing.T) {
+func TestOpenVerified_ReadsAnUndamagedObjectLikeAFile(t *testing.T) {
 	small := []byte(strings.Repeat("0123456789", 100))
 	store, info := stored(t, small)
 	r, err := archive.OpenVerified(t.Context(), store, info, sumOf(small))
@@ -35,7 +35,7 @@ func TestOpenVerified_GivesWhatIsIntactLikeAFile(t *testing.T) {
 	}
 }
 
-func TestOpenVerified_GivesALargeObjectFromAnywhere(t *testing.T) {
+func TestOpenVerified_ReadsALargeObjectFromAnyOffset(t *testing.T) {
 	body := bytes.Repeat([]byte("0123456789abcde\n"), large/16)
 	store, info := stored(t, body)
 	r, err := archive.OpenVerified(t.Context(), store, info, sumOf(body))
@@ -59,7 +59,7 @@ func TestOpenVerified_GivesALargeObjectFromAnywhere(t *testing.T) {
 	}
 }
 
-func TestOpenVerified_GivesADamagedObjectNeverWhole(t *testing.T) {
+func TestOpenVerified_NeverReturnsADamagedObjectCompletely(t *testing.T) {
 	damaged := func(t *testing.T, size int) (archive.Store, archive.Info, string) {
 		body := bytes.Repeat([]byte("x"), size)
 		sum := sumOf(body)
@@ -103,7 +103,7 @@ func TestOpenVerified_GivesADamagedObjectNeverWhole(t *testing.T) {
 	})
 }
 
-func TestOpenVerified_DoesNotTakeTroubleForDamage(t *testing.T) {
+func TestOpenVerified_DoesNotReportStoreErrorsAsDamage(t *testing.T) {
 	store, info := stored(t, []byte("0123456789"))
 	store.On(faulty.GetRange, "", faulty.Always(faulty.FailBefore))
 	if _, err := archive.OpenVerified(t.Context(), store, info, "x"); fault.CodeOf(err) != fault.Unavailable {

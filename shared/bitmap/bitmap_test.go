@@ -8,7 +8,7 @@ import (
 	"ace/shared/bitmap"
 )
 
-func TestSet_HasWhatWasAdded(t *testing.T) {
+func TestSet_HasTheNumbersThatWereAdded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var s bitmap.Set
 		in := map[int64]bool{}

@@ -164,7 +164,7 @@ func TestRun_StoresHowTheWorkEnded(t *testing.T) {
 	}
 }
 
-func TestRun_ATypeThatNobodyKnowsFails(t *testing.T) {
+func TestRun_AnUnknownTypeFails(t *testing.T) {
 	b := newBench(t, complete)
 	b.id = b.create(t, task.TableRepair)
 	b.runner.Run(t.Context(), b.id, false)
@@ -186,7 +186,7 @@ func TestRun_CancelOnRequestEndsTheWork(t *testing.T) {
 	b.wantEnded(t, task.Cancelled, fault.Cancelled, "cancelled on request")
 }
 
-func TestRun_ShutdownGivesTheLeaseBackAndTheNextRunGoesOn(t *testing.T) {
+func TestRun_ShutdownReleasesTheLeaseAndTheNextRunContinues(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	defer stop(nil)
 	b := newBench(t, func(ctx context.Context, _ task.Record, _ func(task.Progress)) (runner.Outcome, error) {
@@ -248,7 +248,7 @@ func TestRun_ShutdownDoesNotWaitForAStoreThatHangs(t *testing.T) {
 	}
 }
 
-func TestRun_WorkThatWasDoneAtShutdownIsCompleted(t *testing.T) {
+func TestRun_WorkFinishedAtShutdownIsCompleted(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	b := newBench(t, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
 		stop(errHandover)
@@ -258,7 +258,7 @@ func TestRun_WorkThatWasDoneAtShutdownIsCompleted(t *testing.T) {
 	b.wantEnded(t, task.Completed, "", "")
 }
 
-func TestRun_WhoHasLostTheLeaseEndsNothing(t *testing.T) {
+func TestRun_EndsNothingAfterTheLeaseIsLost(t *testing.T) {
 	var b *bench
 	var theirs *task.Lease
 	b = newBench(t, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
@@ -295,7 +295,7 @@ func TestRun_AnOutcomeStoredByTheNewOwnerIsNotOverwritten(t *testing.T) {
 	}
 }
 
-func TestRun_AStoreThatComesBackGetsTheOutcome(t *testing.T) {
+func TestRun_StoresTheOutcomeAfterAnOutage(t *testing.T) {
 	for name, outcome := range map[string]faulty.Outcome{"writes fail": faulty.FailBefore, "answers are lost": faulty.FailAfter} {
 		t.Run(name, func(t *testing.T) {
 			var b *bench
@@ -309,7 +309,7 @@ func TestRun_AStoreThatComesBackGetsTheOutcome(t *testing.T) {
 	}
 }
 
-func TestRun_WhatCannotBeRemovedAtTheEndIsRemovedByTheNextRun(t *testing.T) {
+func TestRun_RetriesAFailedCleanupInTheNextRun(t *testing.T) {
 	tests := map[string]struct {
 		op     faulty.Op
 		prefix func(id string) string
@@ -348,7 +348,7 @@ func TestRun_WhatCannotBeRemovedAtTheEndIsRemovedByTheNextRun(t *testing.T) {
 	}
 }
 
-func TestRun_TheMarkOfAnOpenTaskGoesLast(t *testing.T) {
+func TestRun_DeletesTheOpenMarkerLast(t *testing.T) {
 	b := newBench(t, complete)
 	b.store.On(faulty.Delete, archive.OpenKey(b.id), func(int) faulty.Outcome {
 		if files := b.files(t); !slices.Equal(files, []string{"task.json"}) {
@@ -360,7 +360,7 @@ func TestRun_TheMarkOfAnOpenTaskGoesLast(t *testing.T) {
 	b.wantEnded(t, task.Completed, "", "")
 }
 
-func TestRun_ATaskThatNobodyGetsToItsEndIsGivenUp(t *testing.T) {
+func TestRun_GivesUpATaskThatNeverEnds(t *testing.T) {
 	b := newBench(t, func(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
 		t.Error("the work was tried once more")
 		return runner.Outcome{}, nil
@@ -377,7 +377,7 @@ func TestRun_ATaskThatNobodyGetsToItsEndIsGivenUp(t *testing.T) {
 	b.wantEnded(t, task.Failed, fault.Internal, "given up after 20 attempts")
 }
 
-func TestRun_AStoreThatKeepsATaskFromStartingIsAWarning(t *testing.T) {
+func TestRun_LogsAWarningIfTheStorePreventsAStart(t *testing.T) {
 	tests := map[string]struct {
 		prepare func(b *bench)
 		warns   bool
@@ -412,7 +412,7 @@ func TestRun_AStoreThatKeepsATaskFromStartingIsAWarning(t *testing.T) {
 	}
 }
 
-func TestRun_WhatIsNotToBeRunIsLeftAlone(t *testing.T) {
+func TestRun_IgnoresTasksThatMustNotRun(t *testing.T) {
 	never := func(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
 		t.Error("the work was done")
 		return runner.Outcome{}, nil

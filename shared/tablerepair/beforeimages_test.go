@@ -73,7 +73,7 @@ func TestBeforeImages_AreTheRowsThatTheRepairChanged(t *testing.T) {
 	}
 }
 
-func TestBeforeImages_OfAnAttemptOfWhichNobodyKnowsAreThereToo(t *testing.T) {
+func TestBeforeImages_IncludeAnAttemptWithAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	b.crashed(t, func(ctx context.Context, real func(context.Context) error) error { return real(ctx) })
@@ -86,7 +86,7 @@ func TestBeforeImages_OfAnAttemptOfWhichNobodyKnowsAreThereToo(t *testing.T) {
 	}
 }
 
-func TestBeforeImages_OfARepairThatChangedNothingAreNone(t *testing.T) {
+func TestBeforeImages_AreNotFoundForARepairThatChangedNothing(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	b.job.DryRun = true
@@ -98,7 +98,7 @@ func TestBeforeImages_OfARepairThatChangedNothingAreNone(t *testing.T) {
 	}
 }
 
-func TestBeforeImages_AFaultOfTheStoreLeavesADocumentThatIsRightOrNone(t *testing.T) {
+func TestBeforeImages_AreCompleteOrAbsentAfterAStoreFailure(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	r, err := b.run(t.Context(), t)
@@ -133,7 +133,7 @@ func TestBeforeImages_AFaultOfTheStoreLeavesADocumentThatIsRightOrNone(t *testin
 	}
 }
 
-func TestBeforeImages_ThatAreDamagedAreNoDocument(t *testing.T) {
+func TestBeforeImages_DamagedPartsFail(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	r, err := b.run(t.Context(), t)
@@ -161,7 +161,7 @@ func TestBeforeImages_ThatAreDamagedAreNoDocument(t *testing.T) {
 	}
 }
 
-func TestReport_IsRecordedAsItIsStoredAlsoByALaterRun(t *testing.T) {
+func TestReport_IsRecordedAsStoredByALaterRunToo(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differing(t, c)

@@ -32,7 +32,7 @@ func (n *laggard) Behind(context.Context, string, string) (int64, bool, error) {
 	return n.behind(time.Since(n.began)), !n.gone, nil
 }
 
-func TestOwing_AMinuteIsWaitedForASubscription(t *testing.T) {
+func TestPendingReplication_WaitsAMinuteForASubscription(t *testing.T) {
 	tests := []struct {
 		name   string
 		behind func(since time.Duration) int64
@@ -67,7 +67,7 @@ type named struct {
 
 func (n named) Name() string { return n.name }
 
-func TestAwaitReturn_WaitsAsLongAsReplicationGoesOn(t *testing.T) {
+func TestAwaitSource_WaitsWhileReplicationMakesProgress(t *testing.T) {
 	tests := []struct {
 		name   string
 		behind func(since time.Duration) int64

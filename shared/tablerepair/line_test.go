@@ -22,7 +22,7 @@ func drawRow(rt *rapid.T, name string) table.Row {
 	return row
 }
 
-func TestChange_IsAnyLineOfJSONAndIsReadAsItWasWritten(t *testing.T) {
+func TestReadChange_ReadsItsOwnLayoutAndOtherJSON(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := change{
 			Op: rapid.SampledFrom([]string{opInsert, opUpdate, opDelete}).Draw(rt, "op"), Key: rapid.SliceOfN(rapid.String(), 1, 3).Draw(rt, "key"),

@@ -45,7 +45,7 @@ var seams = []string{"n2 Fence", "n2 Lock", "n1 Rows", "n2 Rows", "n2 Mark", "n2
 // A change is made at the source and replicated to the target while the repair is at work there, at each of its seams.
 // The target never has a row otherwise than the source has it in the end, the subscription goes on, and what was left out
 // comes with the next repair.
-func TestRepair_AChangeThatReplicationBringsMeanwhileIsNeverOverwritten(t *testing.T) {
+func TestRepair_NeverOverwritesAConcurrentReplicatedChange(t *testing.T) {
 	t.Parallel()
 	c := followed(t)
 	changes := map[string]struct{ target, source string }{

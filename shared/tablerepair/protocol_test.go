@@ -41,7 +41,7 @@ func (b *bench) wantRepaired(t *testing.T, r tablerepair.Result, err error, atte
 	}
 }
 
-func TestRepair_ALostAnswerToCommitIsFoundOut(t *testing.T) {
+func TestRepair_DeterminesTheOutcomeAfterALostCommitResponse(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	b.commit = func(ctx context.Context, real func(context.Context) error) error {
@@ -57,7 +57,7 @@ func TestRepair_ALostAnswerToCommitIsFoundOut(t *testing.T) {
 	}
 }
 
-func TestRepair_ACommitThatNeverArrivedIsTriedAgain(t *testing.T) {
+func TestRepair_RetriesACommitThatNeverArrived(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	b.commit = func(context.Context, func(context.Context) error) error {
@@ -95,7 +95,7 @@ func (b *bench) crashed(t *testing.T, commit func(ctx context.Context, real func
 	}
 }
 
-func TestRepair_AfterACrashBetweenManifestAndCommitItBeginsAgain(t *testing.T) {
+func TestRepair_StartsAgainAfterACrashBetweenManifestAndCommit(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	b.crashed(t, func(context.Context, func(context.Context) error) error { return errLost })
@@ -106,7 +106,7 @@ func TestRepair_AfterACrashBetweenManifestAndCommitItBeginsAgain(t *testing.T) {
 	b.wantRepaired(t, r, err, "2")
 }
 
-func TestRepair_AfterACrashBehindTheCommitNothingIsDoneAgain(t *testing.T) {
+func TestRepair_RepeatsNothingIfItCrashesAfterTheCommit(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	b.crashed(t, func(ctx context.Context, real func(context.Context) error) error { return real(ctx) })
@@ -141,7 +141,7 @@ func (b *bench) asOfAnotherServer(t *testing.T) {
 	}
 }
 
-func TestRepair_AfterAFailoverTheRowsTellHowItEnded(t *testing.T) {
+func TestRepair_DeterminesTheOutcomeFromTheRowsAfterAFailover(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name      string
@@ -179,7 +179,7 @@ func TestRepair_AfterAFailoverTheRowsTellHowItEnded(t *testing.T) {
 	}
 }
 
-func TestRepair_ARunnerThatWasReplacedBeforeItsLastLookWritesNothing(t *testing.T) {
+func TestRepair_ARunnerReplacedBeforeItsLastLeaseCheckWritesNothing(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	old := b.acquire(t)
@@ -189,7 +189,7 @@ func TestRepair_ARunnerThatWasReplacedBeforeItsLastLookWritesNothing(t *testing.
 	}
 }
 
-func TestRepair_ANewRunnerWaitsForACommitThatIsUnderWay(t *testing.T) {
+func TestRepair_ANewRunnerWaitsForACommitInProgress(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	paused, goOn := make(chan struct{}), make(chan struct{})
@@ -227,7 +227,7 @@ func TestRepair_ANewRunnerWaitsForACommitThatIsUnderWay(t *testing.T) {
 	}
 }
 
-func TestRepair_CancelledBeforeCommitItIsRolledBack(t *testing.T) {
+func TestRepair_IsRolledBackIfCancelledBeforeCommit(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -242,7 +242,7 @@ func TestRepair_CancelledBeforeCommitItIsRolledBack(t *testing.T) {
 	}
 }
 
-func TestRepair_ARequestToCancelIsSeenBeforeCommit(t *testing.T) {
+func TestRepair_ChecksForCancellationBeforeCommit(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	held := b.acquire(t)
@@ -254,7 +254,7 @@ func TestRepair_ARequestToCancelIsSeenBeforeCommit(t *testing.T) {
 	}
 }
 
-func TestRepair_WithoutItsManifestInTheArchiveNothingIsWritten(t *testing.T) {
+func TestRepair_WritesNothingWithoutAStoredManifest(t *testing.T) {
 	t.Parallel()
 	for name, op := range map[string]faulty.Op{"manifest.json": faulty.PutIfAbsent, "undo-000000": faulty.Commit} {
 		t.Run(name, func(t *testing.T) {
@@ -274,7 +274,7 @@ func TestRepair_WithoutItsManifestInTheArchiveNothingIsWritten(t *testing.T) {
 	}
 }
 
-func TestRepair_ANodeThatIsGoneAfterTheManifestIsUnknown(t *testing.T) {
+func TestRepair_IsUnknownForANodeLostAfterTheManifest(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	differing(t, c)
@@ -316,7 +316,7 @@ func (b *bench) takeBack(t *testing.T, nodes ...string) (tablerepair.Result, err
 }
 
 // Whether the repair was committed is found out by its undo, from the rows, which have the source's order of columns.
-func TestUndo_OfARepairWhoseEndNobodyNotedOnANodeWithAnotherOrderOfColumns(t *testing.T) {
+func TestUndo_DeterminesTheOutcomeOnANodeWithAnotherColumnOrder(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')`)
@@ -333,7 +333,7 @@ func TestUndo_OfARepairWhoseEndNobodyNotedOnANodeWithAnotherOrderOfColumns(t *te
 	}
 }
 
-func TestUndo_ANodeThatHasLeftTheClusterIsNotPassedOver(t *testing.T) {
+func TestUndo_ReportsANodeThatLeftTheCluster(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	if _, err := b.run(t.Context(), t); err != nil {
@@ -346,7 +346,7 @@ func TestUndo_ANodeThatHasLeftTheClusterIsNotPassedOver(t *testing.T) {
 }
 
 // A unit that is delivered twice finds nothing left to do the second time. What it says then must not count.
-func TestRepair_AUnitThatIsDeliveredTwiceIsDoneOnce(t *testing.T) {
+func TestRepair_AUnitDeliveredTwiceIsDoneOnce(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	worker := tablerepair.NewWorker(b.store, b, b.tasks)
@@ -365,7 +365,7 @@ func TestRepair_AUnitThatIsDeliveredTwiceIsDoneOnce(t *testing.T) {
 }
 
 // The process ends between the report and the end of the task: what the next one does stands in a report of its own.
-func TestRepair_AReportSaysHowTheTaskEnded(t *testing.T) {
+func TestRepair_TheReportStatesHowTheTaskEnded(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	b.job.Report, b.job.Arguments = true, json.RawMessage(`{}`)
@@ -393,7 +393,7 @@ func TestRepair_AReportSaysHowTheTaskEnded(t *testing.T) {
 }
 
 // A column that the plan does not know would be lost with a row that is deleted, and is in no before-image.
-func TestRepair_ATableThatWasAlteredSinceThePlanIsRefused(t *testing.T) {
+func TestRepair_RefusesATableAlteredAfterThePlan(t *testing.T) {
 	t.Parallel()
 	for name, alter := range map[string]string{
 		"a column more":     `ALTER TABLE t ADD w text; UPDATE t SET w = 'mine'`,

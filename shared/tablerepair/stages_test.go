@@ -55,7 +55,7 @@ func (b *bench) finish(t *testing.T) {
 
 const endSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ace' AND datname = current_database()`
 
-func TestRepair_WhoseSessionsAreEndedAtAnyStageIsAllOrNothing(t *testing.T) {
+func TestRepair_IsAllOrNothingWhenSessionsEndAtAnyStage(t *testing.T) {
 	t.Parallel()
 	for _, seam := range append(seams, "n1 Renew") {
 		for _, node := range []int{0, 1} {
@@ -73,7 +73,7 @@ func TestRepair_WhoseSessionsAreEndedAtAnyStageIsAllOrNothing(t *testing.T) {
 	}
 }
 
-func TestRepair_WhoseNodeGoesDownAtAnyStageIsAllOrNothing(t *testing.T) {
+func TestRepair_IsAllOrNothingWhenTheNodeStopsAtAnyStage(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	server := c.Nodes[1].Server
@@ -100,7 +100,7 @@ func TestRepair_WhoseNodeGoesDownAtAnyStageIsAllOrNothing(t *testing.T) {
 }
 
 // The server commits and then waits for a standby that is not there: whoever is cut off meanwhile has no answer.
-func TestRepair_CutOffWhileTheServerCommitsIsFoundToBeCommitted(t *testing.T) {
+func TestRepair_IsFoundCommittedIfDisconnectedDuringCommit(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	ends := map[string]func(t *testing.T){
@@ -145,7 +145,7 @@ func TestRepair_CutOffWhileTheServerCommitsIsFoundToBeCommitted(t *testing.T) {
 }
 
 // Every single call of the store fails once, before or after it was carried out, in a run of its own.
-func TestRepair_AFaultOfTheStoreAtAnyStageIsAllOrNothing(t *testing.T) {
+func TestRepair_IsAllOrNothingWhenTheStoreFailsAtAnyStage(t *testing.T) {
 	t.Parallel()
 	for _, op := range []faulty.Op{faulty.PutIfAbsent, faulty.Create, faulty.Commit, faulty.Get, faulty.Stat, faulty.List} {
 		for _, outcome := range []faulty.Outcome{faulty.FailBefore, faulty.FailAfter} {
@@ -199,7 +199,7 @@ func (b *bench) standStill(t *testing.T, call string) (goOn func()) {
 }
 
 // A runner stands still for so long that another one takes over and ends the work, and then goes on.
-func TestRepair_ARunnerThatWakesUpLateWritesNothing(t *testing.T) {
+func TestRepair_ARunnerThatResumesLateWritesNothing(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	goOn := b.standStill(t, "n2 Fence")
@@ -214,7 +214,7 @@ func TestRepair_ARunnerThatWakesUpLateWritesNothing(t *testing.T) {
 }
 
 // The store goes away and does not come back while the repair runs.
-func TestRepair_WithoutTheStoreFromAnyStageOnIsAllOrNothing(t *testing.T) {
+func TestRepair_IsAllOrNothingWhenTheStoreIsLostAtAnyStage(t *testing.T) {
 	t.Parallel()
 	for _, seam := range []string{"n2 Lock", "n2 Mark", "n2 Insert", "n2 Commit", "after the commit"} {
 		t.Run(seam, func(t *testing.T) {
@@ -248,7 +248,7 @@ func TestRepair_WithoutTheStoreFromAnyStageOnIsAllOrNothing(t *testing.T) {
 
 // A runner stands still with the fence in its hands and nothing in the archive yet. The one that takes over gives its
 // attempt the same number, and waits for the fence, while the first one wakes up and stores what it decided.
-func TestRepair_ARunnerThatWakesUpBehindTheFenceOnlyCostsAnAttempt(t *testing.T) {
+func TestRepair_ARunnerThatResumesUnderTheRepairLockCostsOneAttempt(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	goOn := b.standStill(t, "n2 Lock")

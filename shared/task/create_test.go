@@ -63,7 +63,7 @@ func TestCreate_FiftyInTheSameSecondGetFiftyIDs(t *testing.T) {
 	}
 }
 
-func TestCreate_ALostAnswerNeitherLosesNorDoublesTheTask(t *testing.T) {
+func TestCreate_ALostResponseNeitherLosesNorDuplicatesTheTask(t *testing.T) {
 	for _, prefix := range []string{"open/", "tasks/"} {
 		for name, outcome := range map[string]faulty.Outcome{"lost before": faulty.FailBefore, "lost after": faulty.FailAfter} {
 			t.Run(prefix+" "+name, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestCreate_ALostAnswerNeitherLosesNorDoublesTheTask(t *testing.T) {
 	}
 }
 
-func TestCreate_DoesNotTakeAnothersTaskForItsOwnAfterALostAnswer(t *testing.T) {
+func TestCreate_DoesNotReturnAnotherSubmissionsTaskAfterALostResponse(t *testing.T) {
 	r, store := newRegistry(t)
 	first := create(t, r, diffOf("public.users"))
 	store.On(faulty.PutIfAbsent, "open/", faulty.First(1, faulty.FailBefore))
@@ -95,7 +95,7 @@ func TestCreate_DoesNotTakeAnothersTaskForItsOwnAfterALostAnswer(t *testing.T) {
 	get(t, r, second.TaskID)
 }
 
-func TestCreate_LeavesNoMarkUnderTheIDOfATaskThatEndedWithinTheSecond(t *testing.T) {
+func TestCreate_LeavesNoMarkerUnderTheIDOfATaskThatEndedWithinTheSecond(t *testing.T) {
 	r, _ := newRegistry(t)
 	first := create(t, r, diffOf("public.users"))
 	if _, err := r.RequestCancel(t.Context(), first.TaskID); err != nil {
@@ -107,14 +107,14 @@ func TestCreate_LeavesNoMarkUnderTheIDOfATaskThatEndedWithinTheSecond(t *testing
 	}
 }
 
-func TestCreate_InAnOutageIsUnavailable(t *testing.T) {
+func TestCreate_IsUnavailableDuringAnOutage(t *testing.T) {
 	r, store := newRegistry(t)
 	store.On(faulty.PutIfAbsent, "", faulty.Always(faulty.FailBefore))
 	_, err := r.Create(t.Context(), diffOf("public.users"))
 	wantCode(t, err, fault.Unavailable)
 }
 
-func TestCreate_GoesOnWhenTheCallerGoesAway(t *testing.T) {
+func TestCreate_ContinuesWhenTheCallerIsCancelled(t *testing.T) {
 	r, _ := newRegistry(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -129,7 +129,7 @@ func TestKeepAlive_OutlastsAnOutageShorterThanTheLease(t *testing.T) {
 	}
 }
 
-func TestKeepAlive_StopsTheWorkBeforeTheLeaseRunsOut(t *testing.T) {
+func TestKeepAlive_StopsTheWorkBeforeTheLeaseExpires(t *testing.T) {
 	t.Parallel()
 	r, store := newRegistry(t)
 	const lease = 6 * time.Second // of which a tenth is left: on a busy machine a goroutine may come late

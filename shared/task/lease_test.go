@@ -42,7 +42,7 @@ var completed = task.Outcome{
 	Document: &task.Document{Key: "diffs/2024-03-15/td_20240315_123456.json", Size: 3, SHA256: "ab"},
 }
 
-func TestAcquire_OfEightAtOnceOneWins(t *testing.T) {
+func TestAcquire_OneOfEightConcurrentCallsSucceeds(t *testing.T) {
 	r, _ := newRegistry(t)
 	id := create(t, r, diffOf("public.users")).TaskID
 	var wins atomic.Int64
@@ -64,7 +64,7 @@ func TestAcquire_OfEightAtOnceOneWins(t *testing.T) {
 	}
 }
 
-func TestAcquire_KeepsTheFirstStartAndCountsTheAttemptsThatWereNotHandedOver(t *testing.T) {
+func TestAcquire_KeepsTheFirstStartAndCountsAttemptsWithoutAHandover(t *testing.T) {
 	now := noon
 	r := task.NewRegistry(newStore(t), func() time.Time { return now })
 	id := create(t, r, diffOf("public.users")).TaskID
@@ -86,7 +86,7 @@ func TestAcquire_KeepsTheFirstStartAndCountsTheAttemptsThatWereNotHandedOver(t *
 	}
 }
 
-func TestAcquire_NeedsTheLeaseToHaveRunOutByTheStoresClock(t *testing.T) {
+func TestAcquire_RequiresAnExpiredLeaseByTheStoresClock(t *testing.T) {
 	for _, tt := range []struct {
 		skew     time.Duration
 		takeOver bool
@@ -135,7 +135,7 @@ func withFiles(t *testing.T, store archive.Store, id string) {
 	}
 }
 
-func TestAcquire_OfATaskThatHasEndedIsAConflictAndRemovesWhatItsRunnerLeft(t *testing.T) {
+func TestAcquire_RefusesAnEndedTaskAndClearsIt(t *testing.T) {
 	r, store := newRegistry(t)
 	id := create(t, r, diffOf("public.users")).TaskID
 	held := acquire(t, r, id, "host-1")
@@ -162,7 +162,7 @@ func TestAcquire_OfATaskThatHasEndedIsAConflictAndRemovesWhatItsRunnerLeft(t *te
 	}
 }
 
-func TestHeld_ClearIsForTasksThatHaveEnded(t *testing.T) {
+func TestLease_ClearRequiresAnEndedTask(t *testing.T) {
 	r, store := newRegistry(t)
 	id := create(t, r, diffOf("public.users")).TaskID
 	held := acquire(t, r, id, "host-1")
@@ -187,7 +187,7 @@ func TestHeld_ClearIsForTasksThatHaveEnded(t *testing.T) {
 	}
 }
 
-func TestAcquire_RemovesTheMarkOfASubmissionThatNeverHappenedOnceItIsOld(t *testing.T) {
+func TestAcquire_RemovesTheOldMarkerOfAFailedSubmission(t *testing.T) {
 	broken := newStore(t)
 	store := &laterStore{Store: broken}
 	r := task.NewRegistry(store, atNoon)
@@ -207,7 +207,7 @@ func TestAcquire_RemovesTheMarkOfASubmissionThatNeverHappenedOnceItIsOld(t *test
 	}
 }
 
-func TestHeld_RenewStoresProgressAndChangesTheVersion(t *testing.T) {
+func TestLease_RenewStoresProgressAndChangesTheVersion(t *testing.T) {
 	r, _ := newRegistry(t)
 	id := create(t, r, diffOf("public.users")).TaskID
 	held := acquire(t, r, id, "host-1")
@@ -223,7 +223,7 @@ func TestHeld_RenewStoresProgressAndChangesTheVersion(t *testing.T) {
 	}
 }
 
-func TestHeld_AZombieChangesNothing(t *testing.T) {
+func TestLease_ChangesNothingOnceLost(t *testing.T) {
 	r, _ := newRegistry(t)
 	id := create(t, r, diffOf("public.users")).TaskID
 	zombie := acquire(t, r, id, "host-1")
@@ -251,7 +251,7 @@ func TestHeld_AZombieChangesNothing(t *testing.T) {
 	}
 }
 
-func TestHeld_FinishPublishesEverythingAtOnce(t *testing.T) {
+func TestLease_FinishPublishesEverythingAtOnce(t *testing.T) {
 	now := noon
 	r := task.NewRegistry(newStore(t), func() time.Time { return now })
 	id := create(t, r, diffOf("public.users")).TaskID
@@ -272,7 +272,7 @@ func TestHeld_FinishPublishesEverythingAtOnce(t *testing.T) {
 	}
 }
 
-func TestHeld_FinishOfAFailureShowsThePublicMessageOnly(t *testing.T) {
+func TestLease_FinishStoresOnlyThePublicMessageOfAFailure(t *testing.T) {
 	r, _ := newRegistry(t)
 	held := acquire(t, r, create(t, r, diffOf("public.users")).TaskID, "host-1")
 	cause := fault.Wrap(errors.New("password=secret"), fault.Unavailable, "node n1 is unreachable")
@@ -285,7 +285,7 @@ func TestHeld_FinishOfAFailureShowsThePublicMessageOnly(t *testing.T) {
 	}
 }
 
-func TestHeld_FinishRefusesAnOutcomeThatIsNone(t *testing.T) {
+func TestLease_FinishRefusesAnInvalidOutcome(t *testing.T) {
 	r, _ := newRegistry(t)
 	held := acquire(t, r, create(t, r, diffOf("public.users")).TaskID, "host-1")
 	for _, o := range []task.Outcome{
@@ -299,7 +299,7 @@ func TestHeld_FinishRefusesAnOutcomeThatIsNone(t *testing.T) {
 	}
 }
 
-func TestHeld_ALostAnswerIsReadBack(t *testing.T) {
+func TestLease_ReadsTheRecordBackAfterALostResponse(t *testing.T) {
 	for name, outcome := range map[string]faulty.Outcome{"lost before": faulty.FailBefore, "lost after": faulty.FailAfter} {
 		t.Run(name, func(t *testing.T) {
 			r, store := newRegistry(t)
@@ -325,7 +325,7 @@ func TestHeld_ALostAnswerIsReadBack(t *testing.T) {
 	}
 }
 
-func TestHeld_RecognisesItsOwnWriteAfterALongOutage(t *testing.T) {
+func TestLease_RecognizesItsOwnWriteAfterALongOutage(t *testing.T) {
 	for name, repeat := range map[string]func(context.Context, *task.Lease) error{
 		"finish": func(ctx context.Context, h *task.Lease) error {
 			_, err := h.Finish(ctx, completed)
@@ -405,7 +405,7 @@ func TestRequestCancel(t *testing.T) {
 	}
 }
 
-func TestRequestCancel_OfATaskThatEndsAtThisMomentLeavesNothing(t *testing.T) {
+func TestRequestCancel_LeavesNothingOfATaskThatEndsAtTheSameMoment(t *testing.T) {
 	for name, running := range map[string]bool{"a queued one": false, "a running one": true} {
 		t.Run(name, func(t *testing.T) {
 			r, store := newRegistry(t)
@@ -450,7 +450,7 @@ func TestRequestCancel_RacingWithAnAcquireLeavesOneState(t *testing.T) {
 	}
 }
 
-func TestCheckLease_HoldsForTheRunnerThatHasTheTaskAndForNobodyElse(t *testing.T) {
+func TestCheckLease_PassesOnlyForTheCurrentLease(t *testing.T) {
 	r, _ := newRegistry(t)
 	id := create(t, r, diffOf("public.t")).TaskID
 	first := acquire(t, r, id, "first")

@@ -28,7 +28,7 @@ func seven(t *testing.T) (r *task.Registry, newestFirst []string) {
 	return r, newestFirst
 }
 
-func TestList_FiltersAndGivesTheNewestFirst(t *testing.T) {
+func TestList_FiltersAndReturnsTheNewestFirst(t *testing.T) {
 	r, ids := seven(t)
 	for _, tt := range []struct {
 		name   string
@@ -77,7 +77,7 @@ func TestList_PagesCoverEverythingOnce(t *testing.T) {
 	}
 }
 
-func TestList_RefusesWhatIsNotAFilter(t *testing.T) {
+func TestList_RefusesInvalidFilters(t *testing.T) {
 	r, _ := newRegistry(t)
 	for _, f := range []task.Filter{{Limit: -1}, {Limit: 1001}, {Status: "DONE"}, {After: "../x"}} {
 		_, _, err := r.List(t.Context(), f)
@@ -85,7 +85,7 @@ func TestList_RefusesWhatIsNotAFilter(t *testing.T) {
 	}
 }
 
-func TestList_HasATaskWhoseIndexEntryFailedOnceItIsAcquired(t *testing.T) {
+func TestList_IncludesATaskWithoutAnIndexEntryOnceItIsAcquired(t *testing.T) {
 	r, store := newRegistry(t)
 	store.On(faulty.Put, "index/", faulty.First(1, faulty.FailBefore))
 	rec := create(t, r, diffOf("public.users"))
@@ -96,7 +96,7 @@ func TestList_HasATaskWhoseIndexEntryFailedOnceItIsAcquired(t *testing.T) {
 	}
 }
 
-func TestOpen_GivesTheOldestSubmissionFirst(t *testing.T) {
+func TestOpen_ReturnsTheOldestSubmissionFirst(t *testing.T) {
 	now := noon
 	r := task.NewRegistry(newStore(t), func() time.Time { return now })
 	var want []string

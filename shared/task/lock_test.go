@@ -23,7 +23,7 @@ func repairOf(table, asked string) task.New {
 	return n
 }
 
-func TestExclusive_TheSameAgainIsTheSameTask(t *testing.T) {
+func TestExclusive_ReturnsTheSameTaskForTheSameRequest(t *testing.T) {
 	r, _ := newRegistry(t)
 	first := create(t, r, repairOf("public.users", "source n1"))
 	again := create(t, r, repairOf("public.users", "source n1"))
@@ -39,7 +39,7 @@ func TestExclusive_TheSameAgainIsTheSameTask(t *testing.T) {
 	}
 }
 
-func TestExclusive_AnotherForTheTableIsAConflictThatNamesTheTask(t *testing.T) {
+func TestExclusive_RefusesAnotherRequestForTheTableAndNamesTheTask(t *testing.T) {
 	r, _ := newRegistry(t)
 	first := create(t, r, repairOf("public.users", "source n1"))
 	_, err := r.Create(t.Context(), repairOf("public.users", "source n2"))
@@ -52,7 +52,7 @@ func TestExclusive_AnotherForTheTableIsAConflictThatNamesTheTask(t *testing.T) {
 	}
 }
 
-func TestExclusive_OtherTablesAndOtherTasksAreFree(t *testing.T) {
+func TestExclusive_DoesNotAffectOtherTablesOrOtherTasks(t *testing.T) {
 	r, _ := newRegistry(t)
 	create(t, r, repairOf("public.users", "source n1"))
 	others := []task.New{
@@ -106,7 +106,7 @@ func TestExclusive_TheEndOfTheTaskFreesTheTable(t *testing.T) {
 	}
 }
 
-func TestExclusive_OfManyAtOnceOneGetsTheTable(t *testing.T) {
+func TestExclusive_OneOfManyConcurrentTasksGetsTheTable(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		t.Run(fmt.Sprintf("after another: %v", again), func(t *testing.T) {
 			r, _ := newRegistry(t)
@@ -147,7 +147,7 @@ func TestExclusive_OfManyAtOnceOneGetsTheTable(t *testing.T) {
 	}
 }
 
-func TestExclusive_ALostAnswerNeitherLosesNorDoublesTheTask(t *testing.T) {
+func TestExclusive_ALostResponseNeitherLosesNorDuplicatesTheTask(t *testing.T) {
 	for name, outcome := range map[string]faulty.Outcome{"lost before": faulty.FailBefore, "lost after": faulty.FailAfter} {
 		for _, op := range []faulty.Op{faulty.PutIfAbsent, faulty.PutIfMatch, faulty.Get} {
 			t.Run(fmt.Sprintf("%s %s", op, name), func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestExclusive_ALostAnswerNeitherLosesNorDoublesTheTask(t *testing.T) {
 	}
 }
 
-func TestExclusive_InAnOutageNothingIsSubmitted(t *testing.T) {
+func TestExclusive_SubmitsNothingDuringAnOutage(t *testing.T) {
 	r, store := newRegistry(t)
 	store.On(faulty.Get, "locks/", faulty.Always(faulty.FailBefore))
 	_, err := r.Create(t.Context(), repairOf("public.users", "source n1"))
@@ -194,7 +194,7 @@ func (l later) Get(ctx context.Context, key string) (archive.Object, error) {
 	return object, err
 }
 
-func TestExclusive_ALockWhoseTaskNeverCameIsTakenOverLater(t *testing.T) {
+func TestExclusive_TakesOverTheOldLockOfAFailedSubmission(t *testing.T) {
 	r, store := newRegistry(t)
 	store.On(faulty.PutIfAbsent, "tasks/", faulty.Always(faulty.FailBefore))
 	_, err := r.Create(t.Context(), repairOf("public.users", "source n1"))

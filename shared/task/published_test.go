@@ -21,7 +21,7 @@ func publish(t *testing.T, held *task.Lease) error {
 	return held.Clear(t.Context())
 }
 
-func TestOnPublished_IsToldOfACompletedTaskWhoseRecordSaysSo(t *testing.T) {
+func TestOnPublished_IsCalledForATaskStoredAsCompleted(t *testing.T) {
 	r, _ := newRegistry(t)
 	var told []string
 	r.OnPublished(func(ctx context.Context, rec task.Record) error {
@@ -41,7 +41,7 @@ func TestOnPublished_IsToldOfACompletedTaskWhoseRecordSaysSo(t *testing.T) {
 	}
 }
 
-func TestOnPublished_IsToldAgainUntilItSucceeds(t *testing.T) {
+func TestOnPublished_IsRepeatedUntilItSucceeds(t *testing.T) {
 	r, _ := newRegistry(t)
 	calls := 0
 	r.OnPublished(func(context.Context, task.Record) error {
@@ -64,7 +64,7 @@ func TestOnPublished_IsToldAgainUntilItSucceeds(t *testing.T) {
 	}
 }
 
-func TestOnPublished_IsToldByTheNextProcessIfTheFirstDied(t *testing.T) {
+func TestOnPublished_IsCalledByTheNextProcessIfTheFirstDies(t *testing.T) {
 	r, store := newRegistry(t)
 	rec := create(t, r, diffOf("public.users"))
 	store.On(faulty.Delete, "open/", faulty.Always(faulty.FailBefore)) // the first process knows nobody to tell, and dies
@@ -83,7 +83,7 @@ func TestOnPublished_IsToldByTheNextProcessIfTheFirstDied(t *testing.T) {
 	}
 }
 
-func TestAll_GivesEveryTask(t *testing.T) {
+func TestAll_ReturnsEveryTask(t *testing.T) {
 	r, ids := seven(t)
 	var got []string
 	for rec, err := range r.All(t.Context()) {

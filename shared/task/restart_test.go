@@ -39,7 +39,7 @@ func startAgain(t *testing.T, r *task.Registry, store *laterStore, id string, ti
 	store.skew = 0
 }
 
-func TestRestart_IsDueWhenNobodyHasWrittenForLongEnough(t *testing.T) {
+func TestRestart_IsDueAfterLongEnoughWithoutAWrite(t *testing.T) {
 	handedOver := func(t *testing.T, r *task.Registry, id string) {
 		t.Helper()
 		if err := acquire(t, r, id, "host-1").Release(t.Context()); err != nil {
@@ -83,7 +83,7 @@ func TestRestart_IsDueWhenNobodyHasWrittenForLongEnough(t *testing.T) {
 	}
 }
 
-func TestRestart_TheTaskOfADeadRunnerCanBeTakenAtOnce(t *testing.T) {
+func TestRestart_AllowsTheTaskOfADeadRunnerToBeAcquiredAtOnce(t *testing.T) {
 	r, store, id := silent(t)
 	dead := acquire(t, r, id, "host-1")
 	store.skew = time.Minute
@@ -95,7 +95,7 @@ func TestRestart_TheTaskOfADeadRunnerCanBeTakenAtOnce(t *testing.T) {
 	wantCode(t, dead.Renew(t.Context(), task.Progress{}), fault.Conflict)
 }
 
-func TestRestart_OfEightAtOnceOneStarts(t *testing.T) {
+func TestRestart_OneOfEightConcurrentCallsStarts(t *testing.T) {
 	r, store, id := silent(t)
 	store.skew = time.Minute
 	var starts atomic.Int64
@@ -117,7 +117,7 @@ func TestRestart_OfEightAtOnceOneStarts(t *testing.T) {
 	}
 }
 
-func TestRestart_GivesUpATaskThatNoRunnerTakes(t *testing.T) {
+func TestRestart_EndsATaskThatNoRunnerAcquires(t *testing.T) {
 	r, store, id := silent(t)
 	startAgain(t, r, store, id, 24)
 	store.skew = 50 * time.Minute
@@ -137,7 +137,7 @@ func TestRestart_GivesUpATaskThatNoRunnerTakes(t *testing.T) {
 	}
 }
 
-func TestRestart_ARunnerThatTakesTheTaskStartsTheCountAnew(t *testing.T) {
+func TestRestart_AnAcquireResetsTheCount(t *testing.T) {
 	r, store, id := silent(t)
 	startAgain(t, r, store, id, 5)
 	acquire(t, r, id, "host-1")
@@ -146,7 +146,7 @@ func TestRestart_ARunnerThatTakesTheTaskStartsTheCountAnew(t *testing.T) {
 	}
 }
 
-func TestRestart_ClearsUpBehindATaskThatHasEnded(t *testing.T) {
+func TestRestart_ClearsAnEndedTask(t *testing.T) {
 	r, store, id := silent(t)
 	held := acquire(t, r, id, "host-1")
 	withFiles(t, store, id)
@@ -161,7 +161,7 @@ func TestRestart_ClearsUpBehindATaskThatHasEnded(t *testing.T) {
 	}
 }
 
-func TestRestart_DropsTheMarkOfASubmissionThatNeverHappened(t *testing.T) {
+func TestRestart_RemovesTheMarkerOfAFailedSubmission(t *testing.T) {
 	r, store, _ := silent(t)
 	orphan := "td_20240315_000000"
 	if _, err := store.Put(t.Context(), "open/"+orphan, "application/json", []byte("{}")); err != nil {

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// clockTransport reads the store's clock off every answer. minio-go passes the Date header on for Get only, and leases
-// are judged by the store's clock, never by ours.
+// clockTransport reads the store's clock from every response. minio-go returns the Date
+// header for Get only, and leases are judged by the store's clock, never by ours.
 type clockTransport struct{ next http.RoundTripper }
 
 type clockKey struct{}
 
-// withClock gives a context whose requests leave the time of the last answer (zero if it had none) in the returned place.
+// withClock returns a context whose requests store the time of the last response in the
+// returned variable; zero if the response had none.
 func withClock(ctx context.Context) (context.Context, *time.Time) {
 	now := new(time.Time)
 	return context.WithValue(ctx, clockKey{}, now), now

@@ -11,15 +11,15 @@ import (
 	"ace/shared/fault"
 )
 
-// Codes that S3 servers use and minio-go has no name for.
+// Codes that S3 servers use and minio-go does not define.
 const (
 	codeConditionalConflict = "ConditionalRequestConflict" // AWS: a racing writer was faster
 	codeOperationAborted    = "OperationAborted"           // AWS: the same, older name
-	codeSlowDown            = "SlowDown"                   // turned away before it was looked at
+	codeSlowDown            = "SlowDown"                   // refused before it was processed
 	codeDirectoryInTheWay   = "ExistingObjectIsDirectory"  // embedded gateway, see notApplied
 )
 
-// readError translates what went wrong with a read or a condition on a read.
+// readError translates the error of a read or of a condition on a read.
 func (s *Store) readError(err error, key string) error {
 	switch {
 	case hasCode(err, minio.NoSuchKey):
@@ -30,7 +30,7 @@ func (s *Store) readError(err error, key string) error {
 	return s.unavailable(err, doingRead, key)
 }
 
-// createError translates what went wrong with a write that wants no object to be there.
+// createError translates the error of a write that requires that no object exists.
 func (s *Store) createError(err error, key string) error {
 	if lostRace(err) {
 		return archive.ErrPrecondition
@@ -38,8 +38,8 @@ func (s *Store) createError(err error, key string) error {
 	return s.unavailable(err, inDoubt, key)
 }
 
-// replaceError translates what went wrong with a write that wants one version to be there. That version may be gone
-// altogether: a lost race too.
+// replaceError translates the error of a write that requires a certain version. If the
+// object was deleted, the race is lost too.
 func (s *Store) replaceError(err error, key string) error {
 	if lostRace(err) || hasCode(err, minio.NoSuchKey) {
 		return archive.ErrPrecondition
@@ -47,7 +47,8 @@ func (s *Store) replaceError(err error, key string) error {
 	return s.unavailable(err, inDoubt, key)
 }
 
-// unavailable wraps an error that is neither a missing object nor a lost race. Key may be empty.
+// unavailable wraps an error that is neither a missing object nor a lost race. key may be
+// empty.
 func (s *Store) unavailable(err error, doing, key string) error {
 	var known *fault.Error
 	if errors.As(err, &known) {
@@ -59,17 +60,17 @@ func (s *Store) unavailable(err error, doing, key string) error {
 	return fault.Wrap(err, fault.Unavailable, "the archive (%s) %s%s%s", s.place, doing, key, hint(err))
 }
 
-// hint adds to a message what the user can do something about.
+// hint returns the part of a message that a user can act on.
 func hint(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ": cancelled"
 	case errors.Is(err, context.DeadlineExceeded):
-		return ": no answer in time"
+		return ": no response in time"
 	}
 	switch code := minio.ToErrorResponse(err).Code; code {
 	case "":
-		return ": no answer"
+		return ": no response"
 	case minio.NoSuchBucket:
 		return ": the bucket does not exist"
 	case minio.AccessDenied, "InvalidAccessKeyId", "SignatureDoesNotMatch":
@@ -81,8 +82,8 @@ func hint(err error) string {
 	}
 }
 
-// lostRace says whether a condition was refused. The status 409 alone does not say so: the embedded gateway also uses
-// it for keys that it cannot store.
+// lostRace reports whether a condition was refused. The status 409 alone does not mean
+// that: the embedded gateway also uses it for keys that it cannot store.
 func lostRace(err error) bool {
 	return minio.ToErrorResponse(err).StatusCode == http.StatusPreconditionFailed ||
 		hasCode(err, minio.PreconditionFailed, codeConditionalConflict, codeOperationAborted)

@@ -37,7 +37,8 @@ const (
 	held               // kept until the test lets it pass, or the client has gone
 )
 
-// troubledProxy stands between the store and a real server and spoils the first requests of a method that match.
+// troubledProxy stands between the store and a real server and spoils the first requests
+// of a method that match.
 type troubledProxy struct {
 	forward http.Handler
 
@@ -123,7 +124,8 @@ func turnAway(w http.ResponseWriter, r *http.Request, status int, code string) {
 	_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code><Message>on purpose</Message></Error>")
 }
 
-// startTroubled gives a store on MinIO behind a proxy, and options to reach the same prefix directly.
+// startTroubled gives a store on MinIO behind a proxy, and options to reach the same
+// prefix directly.
 func startTroubled(t *testing.T, server *minio.Server) (*s3.Store, *troubledProxy, s3.Options) {
 	t.Helper()
 	opts := server.Options("ready")
@@ -149,7 +151,7 @@ func startTroubled(t *testing.T, server *minio.Server) (*s3.Store, *troubledProx
 	return openStore(t, opts), proxy, direct
 }
 
-func TestStore_InTrouble(t *testing.T) {
+func TestStore_RetriesAndTranslatesFailures(t *testing.T) {
 	server := minio.Start(t)
 	tests := []struct {
 		name string
@@ -329,7 +331,8 @@ func repetitionEnds(t *testing.T, server *minio.Server) {
 	}
 }
 
-// listingResumes spoils the second page of a listing: what was shown of the first must not be shown again.
+// listingResumes spoils the second page of a listing: what was shown of the first must
+// not be shown again.
 func listingResumes(t *testing.T, server *minio.Server) {
 	store, proxy, direct := startTroubled(t, server)
 	fill := openStore(t, direct)

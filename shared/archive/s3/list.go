@@ -10,7 +10,8 @@ import (
 	"ace/shared/archive"
 )
 
-// List implements archive.Store. A page that cannot be read is asked for again from the last key that was seen.
+// List implements archive.Store. If a page cannot be read, it is requested again from the
+// last key that was listed.
 func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {
 	err := retryIf(transient).Do(ctx, func() error {
 		return s.listFrom(ctx, prefix, after, func(info archive.Info) bool {
@@ -24,8 +25,9 @@ func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.
 	return nil
 }
 
-// firstPage is how many keys are asked for at first. Who lists looks for a page of a list most of the time, or for whether
-// there is anything at all, and a store takes many times as long for a full page of a thousand.
+// firstPage is the size of the first page. Most callers need one page of a list, or only
+// whether an object exists, and a store takes many times as long for a full page of a
+// thousand keys.
 const firstPage = 128
 
 func (s *Store) listFrom(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {
@@ -42,7 +44,7 @@ func (s *Store) listFrom(ctx context.Context, prefix, after string, fn func(arch
 	return s.listPages(ctx, prefix, after, 0, fn)
 }
 
-// listPages lists in pages of so many keys; 0 is as many as the store gives at once.
+// listPages lists in pages of size keys; 0 means the store's own page size.
 func (s *Store) listPages(ctx context.Context, prefix, after string, size int, fn func(archive.Info) bool) error {
 	opts := minio.ListObjectsOptions{Prefix: s.prefix + prefix, Recursive: true, FetchOwner: new(bool), MaxKeys: size}
 	if after != "" {
@@ -56,5 +58,5 @@ func (s *Store) listPages(ctx context.Context, prefix, after string, size int, f
 			return nil
 		}
 	}
-	return ctx.Err() // A cancelled listing ends early without an error of its own.
+	return ctx.Err() // a cancelled listing ends early without an error of its own
 }

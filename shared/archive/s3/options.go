@@ -15,22 +15,30 @@ import (
 const (
 	awsEndpoint = "https://s3.amazonaws.com"
 
-	// metadataTimeout bounds the question for a role's credentials, which hangs on hosts outside AWS.
+	// metadataTimeout bounds the request for a role's credentials, which hangs on hosts
+	// outside AWS.
 	metadataTimeout = 5 * time.Second
 )
 
 // Options name a bucket and how to reach it.
 type Options struct {
-	Endpoint  string // URL without a path, like http://127.0.0.1:9000; empty: AWS
-	Region    string // empty: asked of the store, which needs one more request and permission
-	Bucket    string // required
-	Prefix    string // stands before every key and is invisible to callers; "team" and "team/" mean the same
-	AccessKey string // empty: the standard AWS chain (environment, shared files, role of the container or host)
+	Endpoint string // URL without a path, like http://127.0.0.1:9000; empty: AWS
+	// empty: requested from the store, which needs one more request and permission
+	Region string
+	Bucket string // required
+	// precedes every key and is invisible to callers; "team" and "team/" mean the same
+	Prefix string
+	// empty: the standard AWS chain (environment, shared files, role of the container or
+	// host)
+	AccessKey string
 	SecretKey string
-	PathStyle bool // the bucket in the path even where the server knows bucket.host names; an IP address always has it
+	// put the bucket in the path even if the server supports bucket.host names; an IP
+	// address always does
+	PathStyle bool
 }
 
-// endpoint gives the parsed URL, or a fault that repeats nothing of it that could be a password.
+// endpoint returns the parsed URL. Its error repeats nothing of the URL that could be a
+// password.
 func (o Options) endpoint() (*url.URL, error) {
 	text := o.Endpoint
 	if text == "" {
@@ -49,7 +57,7 @@ func (o Options) endpoint() (*url.URL, error) {
 
 func (o Options) validate() error {
 	if o.Bucket == "" {
-		return fault.New(fault.Invalid, "the archive's bucket has no name")
+		return fault.New(fault.Invalid, "the name of the archive's bucket is empty")
 	}
 	if (o.AccessKey == "") != (o.SecretKey == "") {
 		return fault.New(fault.Invalid, "the archive needs both an access key and a secret key, or neither")
@@ -75,7 +83,8 @@ func (o Options) lookup() minio.BucketLookupType {
 	return minio.BucketLookupAuto
 }
 
-// keyPrefix is what stands before every key: empty, or something that ends with a slash.
+// keyPrefix returns what precedes every key: an empty string, or one that ends with a
+// slash.
 func (o Options) keyPrefix() string {
 	if p := strings.Trim(o.Prefix, "/"); p != "" {
 		return p + "/"

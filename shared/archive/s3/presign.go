@@ -14,7 +14,8 @@ const (
 	maxValid = 7 * 24 * time.Hour
 )
 
-// Presign implements archive.Store. The link of a role ends with the role's session, if that is earlier.
+// Presign implements archive.Store. With a role's credentials the link also ends with the
+// role's session.
 func (s *Store) Presign(ctx context.Context, key, fileName string, valid time.Duration) (string, error) {
 	if err := checkValid(valid); err != nil {
 		return "", err
@@ -41,12 +42,13 @@ func (s *Store) PresignPut(ctx context.Context, key string, valid time.Duration)
 
 func checkValid(valid time.Duration) error {
 	if valid < minValid || valid > maxValid {
-		return fault.New(fault.Invalid, "a link is valid for %s to %s, not %s", minValid, maxValid, valid)
+		return fault.New(fault.Invalid, "a link can be valid for %s to %s, not for %s", minValid, maxValid, valid)
 	}
 	return nil
 }
 
-// attachment gives the header value that makes a browser save the object under this name, whatever its characters.
+// attachment returns the header value with which a browser saves the object under this
+// name, whatever its characters.
 func attachment(fileName string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": fileName})
 }

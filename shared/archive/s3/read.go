@@ -72,7 +72,7 @@ func matching(etag string) minio.GetObjectOptions {
 	return opts
 }
 
-// emptyRange answers for a range without any byte, which S3 has no request for.
+// emptyRange returns a range without any byte, for which S3 has no request.
 func (s *Store) emptyRange(ctx context.Context, key, etag string) (archive.Object, error) {
 	info, err := s.stat(ctx, key, matching(etag))
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 // tries is how many times a request is sent at most.
 const tries = 4
 
-// retryIf repeats requests that fail with an error that retryable accepts. Waits are random, so that
-// many workers do not repeat their requests at the same moment.
+// retryIf repeats requests that fail with an error that retryable accepts. Waits are
+// random, so that many workers do not repeat their requests at the same moment.
 func retryIf(retryable func(error) bool) retry.Policy {
 	return retry.Policy{
 		Backoff:   retry.Backoff{First: 100 * time.Millisecond, Max: time.Second, Jitter: true},
@@ -25,7 +25,8 @@ func retryIf(retryable func(error) bool) retry.Policy {
 	}
 }
 
-// transient accepts errors that may not occur again, for requests that may be carried out twice.
+// transient accepts errors that may not occur again, for requests that may be carried out
+// twice.
 func transient(err error) bool {
 	resp := minio.ToErrorResponse(err)
 	switch {
@@ -40,10 +41,11 @@ func transient(err error) bool {
 	return !errors.As(err, &cert)
 }
 
-// notApplied accepts errors that prove that the store did not carry out a conditional write: it was
-// not reached, it refused the request, or it failed to store the object. Servers that keep
-// directories report the last case when a concurrent delete has removed an empty directory that they
-// were about to write to: ExistingObjectIsDirectory (the embedded gateway) or AccessDenied (MinIO).
+// notApplied accepts errors that prove that the store did not carry out a conditional
+// write: it was not reached, it refused the request, or it failed to store the object.
+// Servers that keep directories report the last case when a concurrent delete has removed
+// an empty directory that they were about to write to: ExistingObjectIsDirectory (the
+// embedded gateway) or AccessDenied (MinIO).
 func notApplied(err error) bool {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
@@ -52,8 +54,8 @@ func notApplied(err error) bool {
 	return hasCode(err, codeSlowDown, codeDirectoryInTheWay, minio.AccessDenied)
 }
 
-// retryableCreate accepts errors after which a write that needs no existing object may be repeated.
-// For such a write NoSuchKey can only mean the removed directory.
+// retryableCreate accepts errors after which a write that needs no existing object may be
+// repeated. For such a write NoSuchKey can only mean the removed directory.
 func retryableCreate(err error) bool { return notApplied(err) || hasCode(err, minio.NoSuchKey) }
 
 // retryablePut accepts errors after which an unconditional write may be repeated.

@@ -22,8 +22,9 @@ type Store struct {
 
 var _ archive.Store = (*Store)(nil)
 
-// Open connects to a bucket that exists. Errors: Invalid for options that make no sense, Unavailable when the bucket
-// is missing or cannot be reached with these credentials.
+// Open connects to an existing bucket. The error is Invalid if the options are
+// inconsistent, Unavailable if the bucket does not exist or cannot be reached with these
+// credentials.
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	s, err := connect(opts)
 	if err != nil {
@@ -40,8 +41,9 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// EnsureBucket creates the bucket that the options name unless it exists: for the embedded gateway and for tests. In
-// production a bucket has an owner who decides about encryption and life cycle, so Open does not do this.
+// EnsureBucket creates the bucket of the options unless it exists. It is for the embedded
+// gateway and for tests. Open does not create buckets, since in production their
+// encryption and life cycle need a decision.
 func EnsureBucket(ctx context.Context, opts Options) error {
 	s, err := connect(opts)
 	if err != nil {
@@ -59,7 +61,7 @@ func EnsureBucket(ctx context.Context, opts Options) error {
 	return nil
 }
 
-// Location is where the store lies.
+// Location returns the address of the store.
 func (s *Store) Location() archive.Location {
 	return archive.Location{Bucket: s.bucket, Prefix: strings.TrimSuffix(s.prefix, "/")}
 }
@@ -86,7 +88,7 @@ func connect(opts Options) (*Store, error) {
 		Transport:    clockTransport{transport},
 		Region:       opts.Region,
 		BucketLookup: opts.lookup(),
-		MaxRetries:   1, // What may be repeated is decided in retry.go.
+		MaxRetries:   1, // retry.go decides what may be repeated
 	})
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "the archive's endpoint %s cannot be used", endpoint.Host)

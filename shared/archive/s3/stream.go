@@ -12,16 +12,19 @@ import (
 )
 
 const (
-	// PartSize is how much of a stream is sent at once: the least that S3 takes. A stream holds two parts in memory, one
-	// that is filled while the other is sent. A stream of at most this many bytes is written by a single request.
+	// PartSize is how much of a stream is sent at once: the least that S3 accepts. A
+	// stream holds two parts in memory; one is filled while the other is sent. A stream
+	// of at most this size is written by a single request.
 	PartSize = 5 << 20
 
 	firstBuffer = 64 << 10
-	// abortTimeout is short, since it comes on top when a service is told to stop while its store hangs.
+	// abortTimeout is short, since it is added to the time that a service needs to stop
+	// while its store hangs.
 	abortTimeout = 3 * time.Second
 )
 
-// stream collects one part while another is sent; the multipart upload begins when the first part is full and more follows.
+// stream collects one part while another is sent. The multipart upload begins when the
+// first part is full and more data follows.
 type stream struct {
 	ctx         context.Context //nolint:containedctx // of Create: io.Writer has no room for one
 	cancel      context.CancelFunc
@@ -30,16 +33,16 @@ type stream struct {
 	contentType string
 
 	buf      []byte
-	spare    []byte    // the other part's memory
-	sending  chan sent // the part under way; nil: none
+	spare    []byte    // memory of the other part
+	sending  chan sent // the part in flight; nil: none
 	uploadID string
 	parts    []minio.CompletePart
 	size     int64
 	ended    bool
-	err      error // of a Write: nothing after it can be right
+	err      error // of a Write: what follows it cannot be right
 }
 
-// sent is what came of sending a part.
+// sent is the result of sending a part.
 type sent struct {
 	part minio.CompletePart
 	size int64
@@ -74,7 +77,8 @@ func (w *stream) Write(p []byte) (int, error) {
 	return n, w.err
 }
 
-// grow makes room for more of a part, twice as much each time: append's own steps are small, and copy what is there many times.
+// grow makes room for more bytes of a part and doubles the capacity. The steps of append
+// are smaller, so it would copy the bytes many times.
 func (w *stream) grow(more int) {
 	if need := len(w.buf) + more; need > cap(w.buf) {
 		w.buf = append(make([]byte, 0, min(PartSize, max(need, 2*cap(w.buf), firstBuffer))), w.buf...)
@@ -87,7 +91,8 @@ func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 		return archive.Info{}, errEnded(w.key)
 	}
 	defer w.Abort()
-	defer context.AfterFunc(ctx, w.cancel)() // the part under way was begun under the other context
+	// the part in flight was begun under the other context
+	defer context.AfterFunc(ctx, w.cancel)()
 	if w.err != nil {
 		return archive.Info{}, w.err
 	}
@@ -103,8 +108,8 @@ func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 	return w.complete(ctx)
 }
 
-// Abort implements archive.Writer. A store that cannot be reached keeps the parts until its life cycle rule for
-// incomplete uploads removes them.
+// Abort implements archive.Writer. An unreachable store keeps the parts until its life
+// cycle rule for incomplete uploads removes them.
 func (w *stream) Abort() {
 	w.cancel()
 	_ = w.wait()
@@ -120,7 +125,7 @@ func (w *stream) Abort() {
 	w.uploadID = ""
 }
 
-// send begins to upload the collected part once the one before it has arrived.
+// send begins to upload the collected part once the previous one has arrived.
 func (w *stream) send(ctx context.Context) error {
 	if err := w.wait(); err != nil {
 		return err
@@ -129,7 +134,8 @@ func (w *stream) send(ctx context.Context) error {
 		return w.store.unavailable(err, doingWrite, w.key)
 	}
 	part, number, sending := w.buf, len(w.parts)+1, make(chan sent, 1)
-	if w.spare == nil { // from its second part on a stream is taken for a large one
+	// A stream with a second part is expected to be large.
+	if w.spare == nil {
 		w.spare = make([]byte, 0, PartSize)
 	}
 	w.buf, w.spare, w.sending = w.spare[:0], part, sending
@@ -138,7 +144,7 @@ func (w *stream) send(ctx context.Context) error {
 	return nil
 }
 
-// wait waits for the part under way, if there is one.
+// wait waits for the part in flight, if there is one.
 func (w *stream) wait() error {
 	if w.sending == nil {
 		return nil
@@ -153,7 +159,7 @@ func (w *stream) wait() error {
 	return nil
 }
 
-// upload sends one part. Its number makes repeating it safe.
+// upload sends one part. Its number makes a repetition safe.
 func (w *stream) upload(ctx context.Context, uploadID string, number int, part []byte) sent {
 	s, sum := w.store, sha256Hex(part)
 	result := sent{size: int64(len(part))}
@@ -166,7 +172,8 @@ func (w *stream) upload(ctx context.Context, uploadID string, number int, part [
 	return result
 }
 
-// begin opens the multipart upload. Repeating it can leave an empty upload behind, which is harmless.
+// begin opens the multipart upload. A repetition can leave an empty upload, which is
+// harmless.
 func (w *stream) begin(ctx context.Context) error {
 	if w.uploadID != "" {
 		return nil
@@ -178,7 +185,8 @@ func (w *stream) begin(ctx context.Context) error {
 	})
 }
 
-// complete makes the object of the uploaded parts. The condition stands here: this is the moment it becomes visible.
+// complete makes an object of the uploaded parts. It has the condition, since it makes
+// the object visible.
 func (w *stream) complete(ctx context.Context) (info archive.Info, err error) {
 	s := w.store
 	ctx, now := withClock(ctx)
@@ -190,10 +198,10 @@ func (w *stream) complete(ctx context.Context) (info archive.Info, err error) {
 	if err != nil {
 		return archive.Info{}, s.createError(err, w.key)
 	}
-	w.uploadID = "" // Nothing is left to abort.
+	w.uploadID = "" // nothing is left to abort
 	return info, nil
 }
 
 func errEnded(key string) error {
-	return fault.New(fault.Internal, "the stream to %s has been committed or aborted already", key)
+	return fault.New(fault.Internal, "the stream to %s was already committed or aborted", key)
 }

@@ -17,8 +17,9 @@ const (
 	doingWrite  = "failed to write"
 	doingDelete = "failed to delete"
 
-	// inDoubt is said of conditional writes, whose caller has to look what became of them.
-	inDoubt = "gave no clear answer to the conditional write of"
+	// inDoubt is the message for conditional writes, after which the caller must read
+	// what is stored.
+	inDoubt = "returned no clear result for the conditional write of"
 )
 
 // Put implements archive.Store.
@@ -64,8 +65,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// writeOptions turn streaming signatures off: with the SHA-256 of the body at hand the whole body is signed at once,
-// and the store verifies it, over TLS as well.
+// writeOptions disable streaming signatures. The SHA-256 of the body is known, so the
+// whole body is signed at once and the store verifies it, also over TLS.
 func writeOptions(contentType string) minio.PutObjectOptions {
 	return minio.PutObjectOptions{ContentType: contentType, DisableContentSha256: true}
 }

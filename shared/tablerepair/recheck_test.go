@@ -11,7 +11,7 @@ import (
 
 // A row is to be deleted, and its key comes to the source before that is done. Nothing brings the source's row
 // to the target, so the target's stays; the next repair compares the two.
-func TestRepair_ARowWhoseKeyCameToTheSourceIsNotDeleted(t *testing.T) {
+func TestRepair_KeepsARowWhoseKeyAppearedAtTheSource(t *testing.T) {
 	t.Parallel()
 	for name, commit := range map[string]func(context.Context, func(context.Context) error) error{
 		"committed": nil,
@@ -54,7 +54,7 @@ func TestRepair_ARowWhoseKeyCameToTheSourceIsNotDeleted(t *testing.T) {
 }
 
 // Replication brings the row that came to the source, but cannot insert it before the target's is gone.
-func TestRepair_ARowThatReplicationIsToReplaceIsDeleted(t *testing.T) {
+func TestRepair_DeletesARowThatReplicationReplaces(t *testing.T) {
 	t.Parallel()
 	c := followed(t)
 	publish(t, c, `INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')`)
