@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"ace/infra/testkit/faulty"
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/fault"
 )
@@ -53,7 +53,7 @@ type deletesLate struct{ archive.Store }
 func (deletesLate) Delete(context.Context, string) error { return nil }
 
 func TestProbe_NamesThePromiseThatAStoreBreaks(t *testing.T) {
-	real := minio.Start(t).Store(t)
+	real := memstore.New(t)
 	tests := []struct {
 		name  string
 		store archive.Store
@@ -85,7 +85,7 @@ func TestProbe_NamesThePromiseThatAStoreBreaks(t *testing.T) {
 		}
 	})
 	t.Run("nothing is left behind", func(t *testing.T) {
-		fresh := minio.Start(t).Store(t)
+		fresh := memstore.New(t)
 		if err := archive.Probe(t.Context(), ignoresMatch{fresh}); err == nil {
 			t.Error("a broken store was accepted")
 		}

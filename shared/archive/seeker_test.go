@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"ace/infra/testkit/faulty"
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/fault"
 )
@@ -20,7 +20,7 @@ const seekKey = "diffs/2024-03-15/td_1.json"
 // stored puts an object and counts how it is read.
 func stored(t *testing.T, body []byte) (*faulty.Store, archive.Info) {
 	t.Helper()
-	store := faulty.Wrap(minio.Start(t).Store(t))
+	store := faulty.Wrap(memstore.New(t))
 	info, err := store.Put(t.Context(), seekKey, "application/json", body)
 	if err != nil {
 		t.Fatal(err)

@@ -5,14 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/cluster"
 	"ace/shared/fault"
 )
 
 func TestLoad_FindsInABucketWhatItFindsInADirectory(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	files := map[string]string{
 		"plain.json":         small("plain"),
 		"nested/nested.json": small("nested"),
@@ -46,7 +46,7 @@ func TestLoad_FindsInABucketWhatItFindsInADirectory(t *testing.T) {
 }
 
 func TestLoad_SaysWhichObjectIsWrong(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	source := cluster.NewSource(cluster.Options{Path: "s3://bucket/clusters", Bucket: store})
 	for name, content := range map[string]string{"broken": "{", "huge": strings.Repeat(" ", 4<<20+1)} {
 		if _, err := store.Put(t.Context(), name+".json", "", []byte(content)); err != nil {

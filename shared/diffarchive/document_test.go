@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"ace/infra/testkit/faulty"
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/diffarchive"
 	"ace/shared/difffile"
@@ -31,7 +31,7 @@ func store(t *testing.T, s archive.Store, body string) task.Document {
 }
 
 func TestDocument_VerifyAcceptsTheRecordedDocument(t *testing.T) {
-	s := minio.Start(t).Store(t)
+	s := memstore.New(t)
 	d, err := diffarchive.Open(t.Context(), s, store(t, s, peer))
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestDocument_VerifyAcceptsTheRecordedDocument(t *testing.T) {
 }
 
 func TestDocument_VerifyReadsTheRestOfTheDocument(t *testing.T) {
-	s := minio.Start(t).Store(t)
+	s := memstore.New(t)
 	d, err := diffarchive.Open(t.Context(), s, store(t, s, peer+strings.Repeat(" ", 1<<20)))
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func TestDocument_VerifyReadsTheRestOfTheDocument(t *testing.T) {
 }
 
 func TestDocument_AnotherThanTheRecordedOneIsRejected(t *testing.T) {
-	s := minio.Start(t).Store(t)
+	s := memstore.New(t)
 	recorded := store(t, s, peer)
 	changed := strings.Replace(peer, `"id":2`, `"id":3`, 1)
 	tests := []struct {
@@ -93,7 +93,7 @@ func TestDocument_AnotherThanTheRecordedOneIsRejected(t *testing.T) {
 }
 
 func TestDocument_AnErrorOfTheStoreIsNotReportedAsAChange(t *testing.T) {
-	s := faulty.Wrap(minio.Start(t).Store(t))
+	s := faulty.Wrap(memstore.New(t))
 	recorded := store(t, s, peer)
 	s.On(faulty.Get, key, faulty.Always(faulty.FailBefore))
 	if _, err := diffarchive.Open(t.Context(), s, recorded); fault.CodeOf(err) != fault.Unavailable {

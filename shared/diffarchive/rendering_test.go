@@ -13,7 +13,7 @@ import (
 
 	"ace/infra/testkit/difftest"
 	"ace/infra/testkit/faulty"
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/diffarchive"
@@ -49,7 +49,7 @@ func content(t *testing.T, s archive.Store, key string) (body []byte, contentTyp
 }
 
 func TestRenderings_AreStoredNextToTheirDocumentAndMadeOnce(t *testing.T) {
-	s := faulty.Wrap(minio.Start(t).Store(t))
+	s := faulty.Wrap(memstore.New(t))
 	body := drift(t)
 	recorded := store(t, s, body)
 	r := diffarchive.NewRenderings(s)
@@ -88,7 +88,7 @@ func TestRenderings_AreStoredNextToTheirDocumentAndMadeOnce(t *testing.T) {
 }
 
 func TestRenderings_OnlyTheRecordedDocumentIsRendered(t *testing.T) {
-	s := minio.Start(t).Store(t)
+	s := memstore.New(t)
 	body := drift(t)
 	recorded := store(t, s, body)
 	damaged := strings.Replace(body, `"v":"b"`, `"v":"c"`, 1)
@@ -124,7 +124,7 @@ func TestRenderings_OnlyTheRecordedDocumentIsRendered(t *testing.T) {
 }
 
 func TestRenderings_AnErrorOfTheStoreLeavesACompleteRenderingOrNone(t *testing.T) {
-	s := faulty.Wrap(minio.Start(t).Store(t))
+	s := faulty.Wrap(memstore.New(t))
 	recorded := store(t, s, drift(t))
 	r := diffarchive.NewRenderings(s)
 	rendering := archive.RenderingKey(key, api.FormatCSV)
@@ -151,7 +151,7 @@ func TestRenderings_AnErrorOfTheStoreLeavesACompleteRenderingOrNone(t *testing.T
 }
 
 func TestRenderings_TheWaitForASlotEndsWithTheContext(t *testing.T) {
-	s := faulty.Wrap(minio.Start(t).Store(t))
+	s := faulty.Wrap(memstore.New(t))
 	recorded := store(t, s, drift(t))
 	s.On(faulty.Create, "", faulty.Always(faulty.Hang))
 	r := diffarchive.NewRenderings(s)

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"testing"
 
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/diffarchive"
 )
 
 func TestSpool_ReturnsItsOwnRunsOnly(t *testing.T) {
-	s := minio.Start(t).Store(t)
+	s := memstore.New(t)
 	const task = "tr_20240315_123456"
 	for attempt := range 2 {
 		spool := diffarchive.NewSpool(s, task)

@@ -57,7 +57,7 @@ func all(records ...task.Record) iter.Seq2[task.Record, error] {
 }
 
 func TestList_DescribesADocumentByItsTasksResult(t *testing.T) {
-	onBoth(t, func(t *testing.T, store *faulty.Store) {
+	onEveryStore(t, func(t *testing.T, store *faulty.Store) {
 		x := diffindex.New(store)
 		add(t, x, completed(t, store, 1, "demo", "public.users", noon))
 		entries, next, err := x.List(t.Context(), diffindex.Filter{})
@@ -125,7 +125,7 @@ func passing(records []task.Record, f diffindex.Filter) []string {
 }
 
 func TestList_OmitsDocumentsThatAreGone(t *testing.T) {
-	onBoth(t, func(t *testing.T, store *faulty.Store) {
+	onEveryStore(t, func(t *testing.T, store *faulty.Store) {
 		x := diffindex.New(store)
 		for n := range 5 {
 			rec := completed(t, store, n, "demo", "public.users", noon.Add(time.Duration(n)*time.Second))
@@ -207,7 +207,7 @@ func TestRemove_DeletesAllEntriesOfADocument(t *testing.T) {
 }
 
 func TestRebuild_ListsExactlyTheDocumentsThatExist(t *testing.T) {
-	onBoth(t, func(t *testing.T, store *faulty.Store) {
+	onEveryStore(t, func(t *testing.T, store *faulty.Store) {
 		x := diffindex.New(store)
 		var records []task.Record
 		for n := range 4 {

@@ -7,25 +7,32 @@ import (
 	"testing"
 	"time"
 
-	"ace/infra/testkit/embedded"
+	"go.uber.org/goleak"
+
 	"ace/infra/testkit/faulty"
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/task"
 )
 
-func TestMain(m *testing.M) { embedded.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newStore(t *testing.T) *faulty.Store {
 	t.Helper()
-	return faulty.Wrap(embedded.Store(t))
+	return faulty.Wrap(memstore.New(t))
 }
 
-// onBoth runs a test on the embedded store and on MinIO.
-func onBoth(t *testing.T, test func(t *testing.T, store *faulty.Store)) {
+// stores are the stores that onEveryStore uses; servers_test.go adds a server.
+var stores = map[string]func(t testing.TB) archive.Store{
+	"in memory": func(t testing.TB) archive.Store { return memstore.New(t) },
+}
+
+// onEveryStore runs a test on each store.
+func onEveryStore(t *testing.T, test func(t *testing.T, store *faulty.Store)) {
 	t.Helper()
-	t.Run("embedded", func(t *testing.T) { test(t, newStore(t)) })
-	t.Run("MinIO", func(t *testing.T) { test(t, faulty.Wrap(minio.Start(t).Store(t))) })
+	for name, open := range stores {
+		t.Run(name, func(t *testing.T) { test(t, faulty.Wrap(open(t))) })
+	}
 }
 
 var noon = time.Date(2024, 3, 15, 12, 34, 56, 789_000_000, time.UTC)

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"ace/infra/testkit/faulty"
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/part"
@@ -125,7 +125,7 @@ func written(t testing.TB, rows []row, end totals) []byte {
 var threeRows = []row{{1, "one"}, {-2, "two\nlines \\ \"quoted\" 日本"}, {3, ""}}
 
 func TestPart_ReadReturnsWhatWasWritten(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	write(t, store, threeRows, totals{Keys: 3})
 	rows, end, err := read(t.Context(), store, header)
 	if err != nil || !slices.Equal(rows, threeRows) || end.Keys != 3 {
@@ -144,7 +144,7 @@ func TestPart_ReadReturnsWhatWasWritten(t *testing.T) {
 }
 
 func TestPart_IsInvisibleUntilItIsCommitted(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	w, err := part.Create(t.Context(), store, key, header)
 	if err != nil {
 		t.Fatal(err)
@@ -290,7 +290,7 @@ func TestPart_AnErrorOfTheStoreIsNotReportedAsDamage(t *testing.T) {
 }
 
 func TestWriter_AValueThatIsNotJSONLeavesNoPart(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	w, err := part.Create(t.Context(), store, key, header)
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"ace/infra/testkit/embedded"
+	"go.uber.org/goleak"
+
 	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/diffindex"
 	"ace/shared/retention"
@@ -21,7 +23,7 @@ const day = 24 * time.Hour
 
 var noon = time.Date(2024, 3, 15, 12, 34, 56, 0, time.UTC)
 
-func TestMain(m *testing.M) { embedded.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bench is an archive whose clock a test moves.
 type bench struct {
@@ -32,7 +34,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{store: faulty.Wrap(embedded.Store(t)), now: noon}
+	b := &bench{store: faulty.Wrap(memstore.New(t)), now: noon}
 	clock := func() time.Time { return b.now }
 	b.Sweeper = &retention.Sweeper{
 		Store: b.store, Tasks: task.NewRegistry(b.store, clock), Diffs: diffindex.New(b.store), Now: clock,

@@ -3,13 +3,15 @@ package runner_test
 import (
 	"testing"
 
-	"ace/infra/testkit/embedded"
+	"go.uber.org/goleak"
+
 	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/memstore"
 )
 
-func TestMain(m *testing.M) { embedded.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newStore(t *testing.T) *faulty.Store {
 	t.Helper()
-	return faulty.Wrap(embedded.Store(t))
+	return faulty.Wrap(memstore.New(t))
 }

@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"ace/infra/testkit/embedded"
+	"go.uber.org/goleak"
+
 	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/memstore"
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/cluster"
@@ -21,7 +23,7 @@ import (
 	"ace/shared/usecase"
 )
 
-func TestMain(m *testing.M) { embedded.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bench is the scheduler over real use cases and a real archive, with a clock that a test moves.
 type bench struct {
@@ -38,7 +40,7 @@ type bench struct {
 
 func newBench(t *testing.T, file, now string) *bench {
 	t.Helper()
-	b := &bench{t: t, store: faulty.Wrap(embedded.Store(t)), file: file, room: 1 << 20}
+	b := &bench{t: t, store: faulty.Wrap(memstore.New(t)), file: file, room: 1 << 20}
 	b.tasks = task.NewRegistry(b.store, func() time.Time { return b.now })
 	b.to(now)
 	b.restart()

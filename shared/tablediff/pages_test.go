@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/blockplan"
 	"ace/shared/fault"
@@ -50,7 +50,7 @@ func knowing(store archive.Store, taskID string) (*run, table.Sum) {
 }
 
 func TestKnownSums_AddWhatIsTheSameToWhatWasDigested(t *testing.T) {
-	r, sum := knowing(minio.Start(t).Store(t), "td_1")
+	r, sum := knowing(memstore.New(t), "td_1")
 	same := plan.PageRange{Span: table.Span{To: 8}, Rows: 7, Horizon: 9, Same: true}
 	grown := plan.PageRange{Span: table.Span{From: 8, To: -1}, Rows: 1, Horizon: 9, Sums: plan.PackSums([]table.Sum{{}, {Rows: 1, Digest: 4}})}
 	empty := plan.PageRange{Span: table.Span{From: 8, To: -1}}
@@ -72,7 +72,7 @@ func TestKnownSums_AddWhatIsTheSameToWhatWasDigested(t *testing.T) {
 
 // A stretch that lacks would be taken for empty, on both nodes alike.
 func TestKnownSums_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	same := plan.PageRange{Span: table.Span{To: 8}, Rows: 7, Same: true}
 	empty := plan.PageRange{Span: table.Span{From: 8, To: -1}}
 	for name, rows := range map[string][]plan.PageSums{

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/blockplan"
 	"ace/shared/fault"
@@ -31,7 +31,7 @@ func wholeKnown(store archive.Store, taskID string) *run {
 }
 
 func TestProveWhole_BelievesOnlyThatEveryRowIsOldAndNoneIsMissing(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	ages := func(rows, youngest int64) table.Freshness {
 		return table.Freshness{Rows: rows, Youngest: youngest, Horizon: 90, Next: 95}
 	}
@@ -77,7 +77,7 @@ func TestProveWhole_BelievesOnlyThatEveryRowIsOldAndNoneIsMissing(t *testing.T) 
 
 // Pages whose ages lack would be taken for empty.
 func TestProveWhole_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	old := []table.Freshness{{Rows: 12, Youngest: 2, Horizon: 90, Next: 95}}
 	for name, rows := range map[string][]plan.PageSums{
 		"a node lacks":          {{Node: 0, Ages: old}},
@@ -127,7 +127,7 @@ func TestWholly_OnlyWhereAllBlocksWereEqualAndNothingSeemsWritten(t *testing.T) 
 
 // A row that came since the baseline can be moved from pages that are read later to some that were read before.
 func TestProveWhole_BelievesNothingThatWasReadInSeveralSnapshots(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	for _, snapshots := range [][]string{{"a", "a"}, {"a", "b"}} {
 		r := wholeKnown(store, "td_"+strings.Join(snapshots, ""))
 		for u, snapshot := range snapshots {

@@ -3,26 +3,24 @@ package task_test
 import (
 	"encoding/json"
 	"flag"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"ace/infra/testkit/embedded"
+	"go.uber.org/goleak"
+
 	"ace/infra/testkit/faulty"
+	"ace/infra/testkit/memstore"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// testdata is known before the gateway changes the working directory.
-var testdata, errTestdata = filepath.Abs("testdata")
-
-func TestMain(m *testing.M) { embedded.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newStore(t *testing.T) *faulty.Store {
 	t.Helper()
-	return faulty.Wrap(embedded.Store(t))
+	return faulty.Wrap(memstore.New(t))
 }
 
 var noon = time.Date(2024, 3, 15, 12, 34, 56, 789_000_000, time.UTC)

@@ -16,7 +16,7 @@ import (
 
 	"ace/infra/testkit/difftest"
 	"ace/infra/testkit/faulty"
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/cluster"
@@ -79,7 +79,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{store: faulty.Wrap(minio.Start(t).Store(t)), starter: &starter{}}
+	b := &bench{store: faulty.Wrap(memstore.New(t)), starter: &starter{}}
 	clock := func() time.Time { return noon }
 	b.Service = &usecase.Service{
 		Tasks: task.NewRegistry(b.store, clock), Diffs: diffindex.New(b.store), Store: b.store, MaxImport: 1 << 20, Renderings: diffarchive.NewRenderings(b.store), Starter: b.starter, Now: clock,

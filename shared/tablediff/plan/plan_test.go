@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"testing"
 
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/blockplan"
 	"ace/shared/fault"
@@ -85,7 +85,7 @@ func TestLocate_SaysWhereButKeepsTheCode(t *testing.T) {
 }
 
 func TestStorePlan_TheFirstPlanCounts(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	first := &Plan{Format: Format, TaskID: "td_1", Table: "a"}
 	second := &Plan{Format: Format, TaskID: "td_1", Table: "b"}
 	stored, err := Store(t.Context(), store, first)

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"testing"
 
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/api"
 	"ace/shared/part"
 	"ace/shared/tablediff/plan"
@@ -34,7 +34,7 @@ func (s *stage) storeKeys(t *testing.T, count int) {
 }
 
 func TestCompareKeys_AUnitGivesTheSameWhateverItAsks(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	const count = 2*plan.BlockKeys + 500
 	for n, tt := range []struct {
 		behavior string

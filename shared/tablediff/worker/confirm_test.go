@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/tablediff/plan"
 )
 
@@ -28,7 +28,7 @@ func (m moments) states() []rows {
 }
 
 func TestConfirm_JudgesAKeyWhenItHasComeToRest(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	tests := []struct {
 		name   string
 		n1, n2 moments
@@ -96,7 +96,7 @@ func TestConfirm_JudgesAKeyWhenItHasComeToRest(t *testing.T) {
 }
 
 func TestConfirm_WithoutADelayLooksOnce(t *testing.T) {
-	s := newStage(t, minio.Start(t).Store(t), "td_1",
+	s := newStage(t, memstore.New(t), "td_1",
 		&scripted{states: moments{"a"}.states()}, &scripted{states: moments{"b", "c", "d"}.states()})
 	s.plan.ConfirmDelay = 0
 	s.publish(t)
@@ -108,7 +108,7 @@ func TestConfirm_WithoutADelayLooksOnce(t *testing.T) {
 }
 
 func TestConfirm_CountsEveryPairOfThreeNodes(t *testing.T) {
-	s := newStage(t, minio.Start(t).Store(t), "td_1",
+	s := newStage(t, memstore.New(t), "td_1",
 		&scripted{states: []rows{{1: "a", 2: "x", 3: "s", 150: "q"}}},
 		&scripted{states: []rows{{1: "a", 2: "y", 3: "s", 150: "q"}}},
 		&scripted{states: []rows{{1: "b", 2: "x", 4: "new", 150: "q", 250: "far"}}})
@@ -131,7 +131,7 @@ func TestConfirm_CountsEveryPairOfThreeNodes(t *testing.T) {
 }
 
 func TestConfirm_BeyondTheLimitKeysAreCountedByDigestOnly(t *testing.T) {
-	s := newStage(t, minio.Start(t).Store(t), "td_1",
+	s := newStage(t, memstore.New(t), "td_1",
 		&scripted{states: []rows{{1: "a", 2: "b", 3: "c"}, {1: "a", 2: "b", 3: "c"}}},
 		&scripted{states: []rows{{1: "x", 2: "y"}, {1: "a", 2: "y"}}})
 	s.publish(t)
@@ -149,7 +149,7 @@ func TestConfirm_BeyondTheLimitKeysAreCountedByDigestOnly(t *testing.T) {
 }
 
 func TestConfirm_ManyKeysAreEachJudgedOnceWhateverMoves(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	const count = 4 * probedKeys
 	one := func(ids ...int) func(int) bool { return func(id int) bool { return slices.Contains(ids, id) } }
 	never := func(int) bool { return false }

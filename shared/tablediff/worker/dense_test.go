@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"testing"
 
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/tablediff/plan"
 )
 
@@ -59,7 +59,7 @@ func (s *stage) finelyCut(to int) {
 }
 
 func TestDense_FindsWhatDigestingFirstFinds(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	const count = 1600
 	for name, tt := range map[string]struct {
 		change  func(first, second rows)
@@ -120,7 +120,7 @@ func deleteFrom(all rows, from, to int) {
 }
 
 func TestProbe_LooksAtSomeLeavesBeforeItListsTheOthers(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	const count = 1600
 	for name, tt := range map[string]struct {
 		change func(second rows)
@@ -154,7 +154,7 @@ func TestProbe_LooksAtSomeLeavesBeforeItListsTheOthers(t *testing.T) {
 }
 
 func TestBuckets_TheRowsOfFewAreListedInKeyOrderAndCountedOnce(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	const count, buckets = 1600, 8
 	for name, blockRows := range map[string]int64{"as expected": 1000, "grown beyond what one pass may list": 5} {
 		first, second := many(count, same), many(count, same)

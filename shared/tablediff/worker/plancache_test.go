@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"ace/infra/testkit/faulty"
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/tablediff/plan"
 )
@@ -15,7 +15,7 @@ import (
 // withPlans gives a store that has a plan for each of these tasks.
 func withPlans(t *testing.T, taskIDs ...string) *faulty.Store {
 	t.Helper()
-	store := faulty.Wrap(minio.Start(t).Store(t))
+	store := faulty.Wrap(memstore.New(t))
 	for _, id := range taskIDs {
 		if _, err := plan.Store(t.Context(), store, &plan.Plan{Format: plan.Format, TaskID: id, PlannedAt: time.Unix(0, 0)}); err != nil {
 			t.Fatal(err)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/tablediff/plan"
 )
 
@@ -28,7 +28,7 @@ func TestSampleBlocks_AsksAboutEveryBlockOnce(t *testing.T) {
 }
 
 func TestProveBlocks_WhereFewAreAsTheyWereTheOthersAreDigestedUnasked(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	for name, tt := range map[string]struct {
 		young            func(id int) bool
 		asked, unchanged int

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"ace/infra/testkit/faulty"
-	"ace/infra/testkit/minio"
+	"ace/infra/testkit/memstore"
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/tablediff/plan"
@@ -19,7 +19,7 @@ func twoNodes() (*scripted, *scripted) {
 }
 
 func TestWorker_TroubleNeverLeavesAPart(t *testing.T) {
-	store := minio.Start(t).Store(t)
+	store := memstore.New(t)
 	tests := []struct {
 		name  string
 		phase string
@@ -61,7 +61,7 @@ func TestWorker_TroubleNeverLeavesAPart(t *testing.T) {
 
 func TestWorker_AnswersARepeatedUnitFromItsPart(t *testing.T) {
 	n1, n2 := twoNodes()
-	s := newStage(t, minio.Start(t).Store(t), "td_1", n1, n2)
+	s := newStage(t, memstore.New(t), "td_1", n1, n2)
 	s.publish(t)
 	first := s.do(t, s.unit(plan.PhaseCompare))
 	n2.states = []rows{{1: "same", 7: "a", 8: "same"}}
@@ -72,7 +72,7 @@ func TestWorker_AnswersARepeatedUnitFromItsPart(t *testing.T) {
 }
 
 func TestWorker_OfTwoThatDoOneUnitTheFirstPartCounts(t *testing.T) {
-	real := minio.Start(t).Store(t)
+	real := memstore.New(t)
 	n1, n2 := twoNodes()
 	winner := newStage(t, real, "td_1", n1, n2)
 	winner.publish(t)
@@ -92,7 +92,7 @@ func TestWorker_OfTwoThatDoOneUnitTheFirstPartCounts(t *testing.T) {
 }
 
 func TestWorker_RefusesAUnitOfAnotherPlan(t *testing.T) {
-	s := newStage(t, minio.Start(t).Store(t), "td_1", &scripted{states: []rows{{}}}, &scripted{states: []rows{{}}})
+	s := newStage(t, memstore.New(t), "td_1", &scripted{states: []rows{{}}}, &scripted{states: []rows{{}}})
 	s.publish(t)
 	u := s.unit(plan.PhaseCompare)
 	u.PlanHash = "00"
@@ -113,7 +113,7 @@ func TestWorker_SplitsARangeThatHoldsFarMoreThanABlock(t *testing.T) {
 	}
 	other[5000] = "w"
 	delete(other, 9999)
-	s := newStage(t, minio.Start(t).Store(t), "td_1", &scripted{states: []rows{many}}, &scripted{states: []rows{other}})
+	s := newStage(t, memstore.New(t), "td_1", &scripted{states: []rows{many}}, &scripted{states: []rows{other}})
 	s.publish(t)
 	got := s.do(t, s.unit(plan.PhaseCompare))
 	if got.Candidates != 2 || got.Keys != 10_000 || got.RowsPerNode[0] != 10_000 || got.RowsPerNode[1] != 9_999 {
@@ -127,7 +127,7 @@ func TestWorker_HoldsFewRowsInMemoryHoweverBigABlockIs(t *testing.T) {
 	for id := range many {
 		here[200+id], there[200+id] = "v", "w"
 	}
-	s := newStage(t, minio.Start(t).Store(t), "td_1", &scripted{states: []rows{here}}, &scripted{states: []rows{there}})
+	s := newStage(t, memstore.New(t), "td_1", &scripted{states: []rows{here}}, &scripted{states: []rows{there}})
 	s.plan.BlockRows = 1_000_000
 	s.publish(t)
 	if got := s.do(t, s.unit(plan.PhaseCompare)); got.Candidates != many || got.Keys != many {
@@ -144,7 +144,7 @@ func TestWorker_LeavesThatHaveOutgrownTheScanAreSplit(t *testing.T) {
 		many[id], other[id] = "v", "v"
 	}
 	other[5000] = "w"
-	s := newStage(t, minio.Start(t).Store(t), "td_1", &scripted{states: []rows{many}}, &scripted{states: []rows{other}})
+	s := newStage(t, memstore.New(t), "td_1", &scripted{states: []rows{many}}, &scripted{states: []rows{other}})
 	s.plan.Strategy = plan.Pages
 	s.publish(t)
 	u := s.unit(plan.PhaseCompare)
