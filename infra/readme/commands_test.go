@@ -22,9 +22,10 @@ import (
 
 var update = flag.Bool("update", false, "takes the picture docs/report.png again")
 
-// TestReadme_EveryCommandWorksAsPasted runs all shell blocks but the first in one shell, in their
-// order. It changes what a reader changes: the definition of the cluster, and the dates. It also
-// moves the service to a free port and to the background, where a reader uses a second terminal.
+// TestReadme_EveryCommandWorksAsPasted runs all shell blocks but the first in one
+// shell, in their order. It changes what a reader changes: the definition of the
+// cluster, and the dates. It also moves the service to a free port and to the
+// background, where a reader uses a second terminal.
 func TestReadme_EveryCommandWorksAsPasted(t *testing.T) {
 	requireCommands(t, "bash", "curl", "jq", "make")
 	dir := copyRepository(t)
@@ -47,7 +48,8 @@ func TestReadme_EveryCommandWorksAsPasted(t *testing.T) {
 	}
 }
 
-// script returns a shell script that runs the blocks. Output begins with a line for each block.
+// script returns a shell script that runs the blocks. Output begins with a line for
+// each block.
 func script(t *testing.T, blocks []string, definition string) string {
 	t.Helper()
 	address := freeAddress(t)
@@ -125,8 +127,8 @@ func checkOutputs(t *testing.T, out string) {
 	}
 }
 
-// TestReadme_ShowsWhatTheDemoPrints runs `make demo` and compares its output with the block in
-// README.md. Digits may differ: they are times and task ids.
+// TestReadme_ShowsWhatTheDemoPrints runs `make demo` and compares its output with the
+// block in README.md. Digits may differ: they are times and task ids.
 func TestReadme_ShowsWhatTheDemoPrints(t *testing.T) {
 	dir := copyRepository(t)
 	shown := ""
@@ -176,7 +178,8 @@ func TestReadme_NamesTargetsThatExist(t *testing.T) {
 	}
 }
 
-// role creates the role of docs/SECURITY.md for repairs. PostgreSQL 14 lacks the last privilege.
+// role creates the role of docs/SECURITY.md for repairs. PostgreSQL 14 lacks the last
+// privilege.
 const role = `
 CREATE ROLE ace_repair LOGIN;
 GRANT USAGE ON SCHEMA public TO ace_repair;
@@ -227,7 +230,8 @@ func startNodes(t *testing.T) *testbed.Nodes {
 	return nodes
 }
 
-// copyRepository copies what the commands need, as a clone would, and returns the directory.
+// copyRepository copies what the commands need, as a clone would, and returns the
+// directory.
 func copyRepository(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -11,8 +11,8 @@ import (
 	"ace/shared/fault"
 )
 
-// TestDocs_NameEveryParameter compares the table of operations in docs/API.md, and the section of
-// each operation, with the parameters that requests accept.
+// TestDocs_NameEveryParameter compares the table of operations in docs/API.md, and the
+// section of each operation, with the parameters that requests accept.
 func TestDocs_NameEveryParameter(t *testing.T) {
 	reference := text(t, "../../docs/API.md")
 	for operation, decode := range map[string]func(api.Params) error{
@@ -59,8 +59,8 @@ func refusal[T any](decode func(api.Params) (T, error)) func(api.Params) error {
 	}
 }
 
-// allowed returns the parameters that a request accepts, sorted, as the error about an unknown
-// parameter lists them.
+// allowed returns the parameters that a request accepts, sorted, as the error about an
+// unknown parameter lists them.
 func allowed(t *testing.T, decode func(api.Params) error) []string {
 	t.Helper()
 	params, err := api.ParseParams("no_such_parameter=1", "", nil)
