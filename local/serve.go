@@ -16,7 +16,7 @@ import (
 	"ace/shared/config"
 	"ace/shared/fault"
 	"ace/shared/invoke"
-	"ace/shared/obs"
+	"ace/shared/logging"
 	"ace/shared/runner"
 	"ace/shared/schedule"
 )
@@ -44,7 +44,7 @@ func limitMemory(tasks int) {
 
 // serve runs the service until the context ends.
 func serve(ctx context.Context, c config.Config) error {
-	log := obs.NewLogger(os.Stderr, c.LogLevel, c.LogFormat)
+	log := logging.New(os.Stderr, c.LogLevel, c.LogFormat)
 	limitMemory(c.MaxTasks)
 	if err := makeAbsolute(&c); err != nil {
 		return err

@@ -20,10 +20,10 @@ import (
 	"ace/shared/invoke"
 	"ace/shared/pg"
 	"ace/shared/retention"
+	"ace/shared/service"
 	"ace/shared/tablediff/worker"
 	"ace/shared/tablerepair"
 	"ace/shared/task"
-	"ace/shared/usecase"
 )
 
 // Options of an application.
@@ -104,15 +104,15 @@ func (a *App) unitFailed(ctx context.Context, err error) {
 }
 
 // service gives the use cases.
-func (a *App) service(starter usecase.Starter) *usecase.Service {
-	return &usecase.Service{
+func (a *App) service(starter service.Starter) *service.Service {
+	return &service.Service{
 		Tasks: a.tasks, Diffs: a.diffs, Store: a.options.Store, Location: a.options.Location, Renderings: a.renderings,
 		MaxImport: a.options.maxImport(), BeforeImages: tablerepair.NewBeforeImages(a.options.Store), Clusters: a.options.Clusters, Starter: starter, Now: time.Now, Log: a.options.Log,
 	}
 }
 
 // Endpoints is what the service answers, the same under every transport.
-func (a *App) Endpoints(starter usecase.Starter) []endpoint.Endpoint {
+func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 	s := a.service(starter)
 	return []endpoint.Endpoint{
 		endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff, s.SubmitTableDiff),

@@ -10,11 +10,11 @@ import (
 	"ace/shared/api"
 	"ace/shared/endpoint"
 	"ace/shared/schedule"
-	"ace/shared/usecase"
+	"ace/shared/service"
 )
 
 // Scheduler makes the scheduler of these jobs, which submits to starter.
-func (a *App) Scheduler(jobs []schedule.Job, starter usecase.Starter, log *slog.Logger) *schedule.Scheduler {
+func (a *App) Scheduler(jobs []schedule.Job, starter service.Starter, log *slog.Logger) *schedule.Scheduler {
 	return schedule.New(schedule.Options{
 		Jobs: jobs, Store: a.options.Store, Submit: a.service(starter), Catalog: catalog{a}, Now: time.Now, Log: log,
 	})

@@ -11,9 +11,9 @@ import (
 	"ace/shared/api"
 	"ace/shared/fault"
 	"ace/shared/runner"
+	"ace/shared/service"
 	"ace/shared/tablediff"
 	"ace/shared/task"
-	"ace/shared/usecase"
 )
 
 // progressEvery is how often a running task writes a line to the log.
@@ -62,7 +62,7 @@ func (a *App) tableDiff(
 	if err != nil {
 		return runner.Outcome{}, err
 	}
-	database, nodes, err := usecase.Nodes(definition, req)
+	database, nodes, err := service.Nodes(definition, req)
 	if err != nil {
 		return runner.Outcome{}, err
 	}

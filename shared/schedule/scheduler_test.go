@@ -20,7 +20,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/schedule"
 	"ace/shared/task"
-	"ace/shared/usecase"
+	"ace/shared/service"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,7 +58,7 @@ func (b *bench) restart() {
 	log := slog.New(slog.NewTextHandler(b.t.Output(), nil))
 	b.Scheduler = schedule.New(schedule.Options{
 		Jobs: jobs, Store: b.store, Now: clock, Log: log, Catalog: b,
-		Submit: &usecase.Service{Tasks: b.tasks, Store: b.store, Clusters: b, Starter: b, Now: clock, Log: log},
+		Submit: &service.Service{Tasks: b.tasks, Store: b.store, Clusters: b, Starter: b, Now: clock, Log: log},
 	})
 }
 

@@ -17,7 +17,7 @@ import (
 	"ace/shared/fault"
 	"ace/shared/invoke"
 	"ace/shared/invoke/awslambda"
-	"ace/shared/obs"
+	"ace/shared/logging"
 )
 
 // Most connections to one node. A unit takes one; a repair reads beside the transaction that writes.
@@ -49,7 +49,7 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 	if c.Store.Embedded {
 		return nil, fault.New(fault.Invalid, "ACE_STORE is %q: a function keeps nothing, it needs s3://bucket/prefix", c.Store)
 	}
-	log := obs.NewLogger(os.Stderr, c.LogLevel, c.LogFormat)
+	log := logging.New(os.Stderr, c.LogLevel, c.LogFormat)
 	store, err := s3.Open(ctx, app.BucketOptions(c.Store))
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package usecase_test
+package service_test
 
 import (
 	"bytes"
@@ -24,8 +24,8 @@ import (
 	"ace/shared/difffile"
 	"ace/shared/diffindex"
 	"ace/shared/fault"
+	"ace/shared/service"
 	"ace/shared/task"
-	"ace/shared/usecase"
 )
 
 var noon = time.Date(2024, 3, 15, 12, 34, 56, 0, time.UTC)
@@ -71,7 +71,7 @@ func nodes(names ...string) cluster.Cluster {
 }
 
 type bench struct {
-	*usecase.Service
+	*service.Service
 	store   *faulty.Store
 	starter *starter
 	log     bytes.Buffer
@@ -81,7 +81,7 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{store: faulty.Wrap(memstore.New(t)), starter: &starter{}}
 	clock := func() time.Time { return noon }
-	b.Service = &usecase.Service{
+	b.Service = &service.Service{
 		Tasks: task.NewRegistry(b.store, clock), Diffs: diffindex.New(b.store), Store: b.store, MaxImport: 1 << 20, Renderings: diffarchive.NewRenderings(b.store), Starter: b.starter, Now: clock,
 		Log:      slog.New(slog.NewTextHandler(&b.log, nil)),
 		Clusters: clusters{"c": nodes("n1", "n2", "n3"), "lonely": nodes("n1")},
@@ -178,7 +178,7 @@ func TestSubmit_ATaskThatCannotBeStoredIsNotStarted(t *testing.T) {
 }
 
 func TestNodes_AreInClusterOrderWhateverOrderIsAsked(t *testing.T) {
-	database, got, err := usecase.Nodes(nodes("n1", "n2", "n3"), request(func(r *api.TableDiffRequest) { r.Nodes = []string{"n3", "n1"} }))
+	database, got, err := service.Nodes(nodes("n1", "n2", "n3"), request(func(r *api.TableDiffRequest) { r.Nodes = []string{"n3", "n1"} }))
 	if err != nil || database != "app" || !slices.Equal(got, []string{"n1", "n3"}) {
 		t.Errorf("got %s %v, error %v", database, got, err)
 	}

@@ -1,6 +1,6 @@
-// Package obs sets up what the service says about itself while it runs. It holds no state: a logger is made once, by
+// Package logging sets up what the service says about itself while it runs. It holds no state: a logger is made once, by
 // the composition root, and handed to those who log.
-package obs
+package logging
 
 import (
 	"io"
@@ -9,9 +9,9 @@ import (
 	"ace/shared/fault"
 )
 
-// NewLogger makes a logger that writes records of at least this level to w, as JSON if format is "json", else as text.
+// New returns a logger that writes records of at least this level to w, as JSON if format is "json", else as text.
 // Times are UTC.
-func NewLogger(w io.Writer, level slog.Leveler, format string) *slog.Logger {
+func New(w io.Writer, level slog.Leveler, format string) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: replace}
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(w, opts))

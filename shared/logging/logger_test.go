@@ -1,4 +1,4 @@
-package obs_test
+package logging_test
 
 import (
 	"bytes"
@@ -9,12 +9,12 @@ import (
 	"testing"
 
 	"ace/shared/fault"
-	"ace/shared/obs"
+	"ace/shared/logging"
 )
 
-func TestNewLogger_DropsWhatIsBelowTheLevel(t *testing.T) {
+func TestNew_DropsWhatIsBelowTheLevel(t *testing.T) {
 	var out bytes.Buffer
-	log := obs.NewLogger(&out, slog.LevelWarn, "text")
+	log := logging.New(&out, slog.LevelWarn, "text")
 	log.Info("quiet")
 	log.Warn("loud", "node", "n1")
 	if text := out.String(); strings.Contains(text, "quiet") || !strings.Contains(text, "level=WARN msg=loud node=n1") {
@@ -22,11 +22,11 @@ func TestNewLogger_DropsWhatIsBelowTheLevel(t *testing.T) {
 	}
 }
 
-func TestNewLogger_WritesNoMoreThanAKilobyteOfAValue(t *testing.T) {
+func TestNew_WritesNoMoreThanAKilobyteOfAValue(t *testing.T) {
 	long := strings.Repeat("x", 1<<20)
 	for _, format := range []string{"text", "json"} {
 		var out bytes.Buffer
-		log := obs.NewLogger(&out, slog.LevelInfo, format)
+		log := logging.New(&out, slog.LevelInfo, format)
 		log.Info("long", "path", long, slog.Group("of", "node", long), "error", errors.New(long))
 		if n := out.Len(); n > 20<<10 || !strings.Contains(out.String(), "(1048576 bytes)") {
 			t.Errorf("%s: the line has %d bytes", format, n)
@@ -39,9 +39,9 @@ func TestNewLogger_WritesNoMoreThanAKilobyteOfAValue(t *testing.T) {
 	}
 }
 
-func TestNewLogger_WritesJSONInUTC(t *testing.T) {
+func TestNew_WritesJSONInUTC(t *testing.T) {
 	var out bytes.Buffer
-	obs.NewLogger(&out, slog.LevelInfo, "json").Info("hello")
+	logging.New(&out, slog.LevelInfo, "json").Info("hello")
 	var record struct{ Time, Level, Msg string }
 	if err := json.Unmarshal(out.Bytes(), &record); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
-// Package usecase is what the service does for one request, whoever carries it: submit a comparison or a repair, tell how
+// Package service is what the service does for one request, whoever carries it: submit a comparison or a repair, tell how
 // a task is doing, cancel it, list tasks, give a document back. A use case sees no transport and no environment; it answers at
 // once, before any database is contacted.
-package usecase
+package service
 
 import (
 	"context"

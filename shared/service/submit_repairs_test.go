@@ -1,4 +1,4 @@
-package usecase_test
+package service_test
 
 import (
 	"context"
