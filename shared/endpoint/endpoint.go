@@ -10,7 +10,7 @@ import (
 // Endpoint binds a route to what answers it.
 type Endpoint struct {
 	Route api.Route
-	// Serve gives a value to encode as JSON, or a *File.
+	// Serve gives a value to encode as JSON, or an *api.File.
 	Serve func(ctx context.Context, params api.Params) (any, error)
 	// Receive answers a POST, if it is set, and is given the body as a stream of at most MaxBody bytes: reading beyond is
 	// a fault with code TooLarge. params are those of the query string.
@@ -53,11 +53,11 @@ func Receiving[Req, Resp any](
 	return e
 }
 
-// Download is like JSON for a use case that answers with a file.
+// Download is like JSON for a use case that returns a file.
 func Download[Req any](
 	route api.Route,
 	decode func(api.Params) (Req, error),
-	useCase func(context.Context, Req) (*File, error),
+	useCase func(context.Context, Req) (*api.File, error),
 ) Endpoint {
 	return JSON(route, decode, useCase)
 }

@@ -1,10 +1,10 @@
 package endpoint
 
 import (
-	"context"
 	"io"
 	"strings"
-	"time"
+
+	"ace/shared/api"
 )
 
 // Header holds header fields: names in lower case, several values of a field joined by ", ".
@@ -29,19 +29,5 @@ type Response struct {
 	Status int
 	Header map[string]string // canonical names
 	Body   []byte
-	File   *File
-}
-
-// File is a download. A transport that can stream calls Open, one that cannot redirects to what Presign gives.
-type File struct {
-	ContentType string
-	Name        string // file name to save it under
-	ETag        string // without quotes
-	Size        int64  // bytes
-	ModTime     time.Time
-	// Open gives the content. The transport closes it. Where the content is known to be damaged, Open, Seek or Read fails
-	// before the last byte is out.
-	Open func(ctx context.Context) (io.ReadSeekCloser, error)
-	// Presign gives a URL that downloads the content without credentials.
-	Presign func(ctx context.Context) (string, error)
+	File   *api.File
 }

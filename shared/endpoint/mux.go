@@ -74,7 +74,7 @@ func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 	if err != nil {
 		return m.Fail(ctx, req, err)
 	}
-	if file, ok := answer.(*File); ok {
+	if file, ok := answer.(*api.File); ok {
 		return Response{Status: 200, Header: headers(file.ContentType), File: file}
 	}
 	body, err := encode(answer)
@@ -128,16 +128,11 @@ func receive(ctx context.Context, endpoint Endpoint, req Request) (any, error) {
 	body := req.Stream
 	if body == nil {
 		if int64(len(req.Body)) > endpoint.MaxBody {
-			return nil, TooLarge(endpoint.MaxBody)
+			return nil, api.BodyTooLarge(endpoint.MaxBody)
 		}
 		body = bytes.NewReader(req.Body)
 	}
 	return endpoint.Receive(ctx, params, body)
-}
-
-// TooLarge is the error of a request body with more bytes than allowed.
-func TooLarge(limit int64) error {
-	return fault.New(fault.TooLarge, "the request body is too large, allowed are at most %d bytes", limit)
 }
 
 func (m *Mux) find(path string) (Endpoint, string, error) {
@@ -167,7 +162,7 @@ func (m *Mux) check(req Request, route api.Route) error {
 		return fault.New(fault.Method, "method %.20q is not supported, allowed are %s", req.Method, allowedMethods(route))
 	}
 	if len(req.Body) > m.bodyLimit {
-		return TooLarge(int64(m.bodyLimit))
+		return api.BodyTooLarge(int64(m.bodyLimit))
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/diffarchive"
-	"ace/shared/endpoint"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
@@ -15,7 +14,7 @@ import (
 const presignValid = 5 * time.Minute
 
 // Diff gives the document of a completed comparison back, as it is or rendered.
-func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*endpoint.File, error) {
+func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, error) {
 	rec, err := s.Tasks.Get(ctx, req.TaskID)
 	if err != nil {
 		return nil, err

@@ -5,8 +5,8 @@ import (
 	"context"
 	"io"
 
+	"ace/shared/api"
 	"ace/shared/archive"
-	"ace/shared/endpoint"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
@@ -26,8 +26,8 @@ func (s *Service) recorded(ctx context.Context, what string, recorded task.Docum
 
 // download gives an archived object to save under a file name. If its SHA-256 is known (sum is not empty), what was
 // damaged is never given out whole.
-func (s *Service) download(info archive.Info, sum, contentType, name string) *endpoint.File {
-	return &endpoint.File{
+func (s *Service) download(info archive.Info, sum, contentType, name string) *api.File {
+	return &api.File{
 		ContentType: contentType, Name: name, ETag: cmp.Or(sum, info.ETag), Size: info.Size, ModTime: info.LastModified,
 		Open: func(ctx context.Context) (io.ReadSeekCloser, error) {
 			if sum == "" {

@@ -4,13 +4,12 @@ import (
 	"context"
 
 	"ace/shared/api"
-	"ace/shared/endpoint"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
 
 // Report gives the report of a repair.
-func (s *Service) Report(ctx context.Context, req api.TaskRequest) (*endpoint.File, error) {
+func (s *Service) Report(ctx context.Context, req api.TaskRequest) (*api.File, error) {
 	rec, err := s.endedRepair(ctx, req.TaskID, "report")
 	if err != nil {
 		return nil, err
@@ -23,7 +22,7 @@ func (s *Service) Report(ctx context.Context, req api.TaskRequest) (*endpoint.Fi
 }
 
 // RowsBefore gives the rows as they were before a repair or an undo.
-func (s *Service) RowsBefore(ctx context.Context, req api.TaskRequest) (*endpoint.File, error) {
+func (s *Service) RowsBefore(ctx context.Context, req api.TaskRequest) (*api.File, error) {
 	rec, err := s.endedRepair(ctx, req.TaskID, "before-images")
 	if err != nil {
 		return nil, err
@@ -49,7 +48,7 @@ func (s *Service) endedRepair(ctx context.Context, taskID, what string) (task.Re
 	return rec, nil
 }
 
-func (s *Service) repairFile(ctx context.Context, rec task.Record, recorded task.Document, what string) (*endpoint.File, error) {
+func (s *Service) repairFile(ctx context.Context, rec task.Record, recorded task.Document, what string) (*api.File, error) {
 	info, err := s.recorded(ctx, "the "+what+" of task "+rec.TaskID, recorded)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,6 @@ import (
 
 	"ace/shared/api"
 	"ace/shared/archive"
-	"ace/shared/endpoint"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
@@ -52,7 +51,7 @@ func (s *Service) inspect(ctx context.Context, upload string) (task.Document, er
 	}
 	var sum string
 	if info.Size > s.MaxImport {
-		err = endpoint.TooLarge(s.MaxImport)
+		err = api.BodyTooLarge(s.MaxImport)
 	} else {
 		content := archive.Open(ctx, s.Store, info)
 		sum, err = checked(content)

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"ace/shared/endpoint"
+	"ace/shared/api"
 	"ace/shared/endpoint/httpx"
 	"ace/shared/fault"
 )
@@ -37,8 +37,8 @@ func (c *content) Read(p []byte) (int, error) {
 	return c.Reader.Read(p)
 }
 
-func fileOf(c *content) *endpoint.File {
-	return &endpoint.File{
+func fileOf(c *content) *api.File {
+	return &api.File{
 		ContentType: "application/json",
 		Name:        "td_20240315_123456.json",
 		ETag:        "v1",

@@ -17,13 +17,13 @@ import (
 )
 
 // newMux gives a mux that answers on /healthz and offers file as the diff of any task.
-func newMux(t *testing.T, log io.Writer, file *endpoint.File) *endpoint.Mux {
+func newMux(t *testing.T, log io.Writer, file *api.File) *endpoint.Mux {
 	t.Helper()
 	mux, err := endpoint.New(endpoint.Options{Logger: slog.New(slog.NewTextHandler(log, nil))},
 		endpoint.JSON(api.RouteHealth, api.DecodeHealth,
 			func(context.Context, api.HealthRequest) (api.Health, error) { return api.Health{Status: "ok"}, nil }),
 		endpoint.Download(api.RouteDiff, api.DecodeDiff,
-			func(context.Context, api.DiffRequest) (*endpoint.File, error) { return file, nil }))
+			func(context.Context, api.DiffRequest) (*api.File, error) { return file, nil }))
 	if err != nil {
 		t.Fatal(err)
 	}

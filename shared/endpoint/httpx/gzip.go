@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ace/shared/endpoint"
+	"ace/shared/api"
 )
 
 // worthIt is the size in bytes from which a file is compressed: below, it fits one packet anyhow.
@@ -15,7 +15,7 @@ const worthIt = 1400
 
 // compressible says whether a request gets the file compressed. One for a range gets the plain bytes: that is how an
 // interrupted download is taken up.
-func compressible(r *http.Request, file *endpoint.File) bool {
+func compressible(r *http.Request, file *api.File) bool {
 	return file.Size >= worthIt && r.Header.Get("Range") == "" && acceptsGzip(r.Header.Values("Accept-Encoding"))
 }
 
@@ -35,7 +35,7 @@ func acceptsGzip(values []string) bool {
 
 // serveCompressed sends all of a file. What is compressed has another ETag than the file: a range of the one must not
 // be taken for a range of the other.
-func serveCompressed(w *fileWriter, r *http.Request, file *endpoint.File, source *watched) {
+func serveCompressed(w *fileWriter, r *http.Request, file *api.File, source *watched) {
 	setETag(w, file.ETag+"-gzip")
 	w.Header().Set("Content-Encoding", "gzip")
 	compressed, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // the level exists

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ace/shared/api"
 	"ace/shared/endpoint"
 	"ace/shared/fault"
 )
@@ -74,7 +75,7 @@ func takeBody(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req *en
 		return err
 	}
 	if r.ContentLength > maxBody {
-		return endpoint.TooLarge(maxBody)
+		return api.BodyTooLarge(maxBody)
 	}
 	// The server's own limit is meant for parameters. Where there is none to change, there is none.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(streamTime))
@@ -95,7 +96,7 @@ func (s stream) Read(p []byte) (int, error) {
 	case err == nil || errors.Is(err, io.EOF):
 		return n, err
 	case errors.As(err, &tooLarge):
-		return n, endpoint.TooLarge(tooLarge.Limit)
+		return n, api.BodyTooLarge(tooLarge.Limit)
 	}
 	return n, errBodyBroken(err)
 }

@@ -18,8 +18,8 @@ func handler(t *testing.T, presign func(context.Context) (string, error)) func(c
 		endpoint.JSON(api.RouteHealth, api.DecodeHealth,
 			func(context.Context, api.HealthRequest) (api.Health, error) { return api.Health{Status: "ok"}, nil }),
 		endpoint.Download(api.RouteDiff, api.DecodeDiff,
-			func(context.Context, api.DiffRequest) (*endpoint.File, error) {
-				return &endpoint.File{ContentType: "application/json", Presign: presign}, nil
+			func(context.Context, api.DiffRequest) (*api.File, error) {
+				return &api.File{ContentType: "application/json", Presign: presign}, nil
 			}))
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,29 @@
+package api
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"ace/shared/fault"
+)
+
+// File is a download. A transport that can stream calls Open. One that cannot redirects to the
+// URL that Presign returns.
+type File struct {
+	ContentType string
+	Name        string // file name to save it under
+	ETag        string // without quotes
+	Size        int64  // bytes
+	ModTime     time.Time
+	// Open returns the content, which the transport must close. If the content is known to be
+	// damaged, Open, Seek or Read fails before the last byte is returned.
+	Open func(ctx context.Context) (io.ReadSeekCloser, error)
+	// Presign returns a URL that downloads the content without credentials.
+	Presign func(ctx context.Context) (string, error)
+}
+
+// BodyTooLarge returns the error of a request body of more than limit bytes.
+func BodyTooLarge(limit int64) error {
+	return fault.New(fault.TooLarge, "the request body is too large, allowed are at most %d bytes", limit)
+}
