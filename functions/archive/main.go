@@ -1,25 +1,7 @@
-// Command archive is the function behind /ace/diffs, /ace/reports and /ace/before-images: it lists documents, gives them out, also
-// as CSV and HTML, and takes them in.
+// Command archive is the function of the routes /ace/diffs, /ace/reports and /ace/before-images:
+// it lists, imports and returns documents, as JSON, CSV or HTML.
 package main
 
-import (
-	"context"
-	"log"
+import "ace/shared/app/function"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
-	"ace/shared/app/function"
-	"ace/shared/endpoint/lambdax"
-)
-
-func main() {
-	f, err := function.New(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	mux, err := f.Mux()
-	if err != nil {
-		log.Fatal(err)
-	}
-	lambda.Start(lambdax.Handler(mux))
-}
+func main() { function.ServeAPI() }

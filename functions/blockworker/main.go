@@ -1,19 +1,7 @@
-// Command blockworker is the function that does one unit of work. It has no route: the task runner invokes it.
+// Command blockworker is the function that does one unit of work. It has no route: the task runner
+// invokes it.
 package main
 
-import (
-	"context"
-	"log"
+import "ace/shared/app/function"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
-	"ace/shared/app/function"
-)
-
-func main() {
-	f, err := function.New(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	lambda.Start(f.DoUnit)
-}
+func main() { function.ServeUnits() }

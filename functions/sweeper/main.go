@@ -1,19 +1,7 @@
-// Command sweeper is the function that starts tasks which nobody runs. It has no route: a schedule invokes it.
+// Command sweeper is the function that restarts tasks without a runner. It has no route: a schedule
+// invokes it.
 package main
 
-import (
-	"context"
-	"log"
+import "ace/shared/app/function"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
-	"ace/shared/app/function"
-)
-
-func main() {
-	f, err := function.New(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	lambda.Start(f.Sweep)
-}
+func main() { function.ServeSweep() }

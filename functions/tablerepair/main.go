@@ -1,24 +1,7 @@
-// Command tablerepair is the function behind /ace/table-repair: it stores the task and has the task runner started.
+// Command tablerepair is the function of the route /ace/table-repair: it stores the task and starts
+// the task runner.
 package main
 
-import (
-	"context"
-	"log"
+import "ace/shared/app/function"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
-	"ace/shared/app/function"
-	"ace/shared/endpoint/lambdax"
-)
-
-func main() {
-	f, err := function.New(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	mux, err := f.Mux()
-	if err != nil {
-		log.Fatal(err)
-	}
-	lambda.Start(lambdax.Handler(mux))
-}
+func main() { function.ServeAPI() }

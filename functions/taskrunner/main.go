@@ -1,19 +1,7 @@
-// Command taskrunner is the function that runs one task. It has no route: submissions, the sweep and itself invoke it.
+// Command taskrunner is the function that runs one task. It has no route: submissions, the sweep and
+// the function itself invoke it.
 package main
 
-import (
-	"context"
-	"log"
+import "ace/shared/app/function"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
-	"ace/shared/app/function"
-)
-
-func main() {
-	f, err := function.NewRunner(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	lambda.Start(f.RunTask)
-}
+func main() { function.ServeTasks() }
