@@ -161,7 +161,7 @@ func newService(c config.Config, store *bucket, clusters cluster.Source, log *sl
 		StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Lease: c.Lease, Log: log,
 	})}
 	run := runner.New(runner.Options{
-		Tasks: s.app.Tasks(), Handlers: s.app.Works(invoke.NewInProcess(s.app.Worker()), capacity),
+		Tasks: s.app.Tasks(), Handlers: s.app.Handlers(invoke.NewInProcess(s.app.Worker()), capacity),
 		Owner: owner(), Handover: invoke.ErrClosing, Log: log,
 	})
 	s.queue = invoke.NewQueue(c.MaxTasks, c.MaxQueue, run.Run)

@@ -19,8 +19,8 @@ import (
 	"ace/shared/cluster"
 	"ace/shared/fault"
 	"ace/shared/schedule"
-	"ace/shared/task"
 	"ace/shared/service"
+	"ace/shared/task"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

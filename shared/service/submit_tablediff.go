@@ -15,7 +15,7 @@ func (s *Service) SubmitTableDiff(ctx context.Context, req api.TableDiffRequest)
 	if err != nil {
 		return api.Submitted{}, err
 	}
-	database, _, err := Nodes(definition, req)
+	database, _, err := comparedNodes(definition, req)
 	if err != nil {
 		return api.Submitted{}, err
 	}
@@ -24,8 +24,9 @@ func (s *Service) SubmitTableDiff(ctx context.Context, req api.TableDiffRequest)
 	}, req)
 }
 
-// Nodes gives the database a request means and the nodes it wants compared, in cluster order: at least two.
-func Nodes(definition cluster.Cluster, req api.TableDiffRequest) (database string, nodes []string, err error) {
+// comparedNodes returns the database that a request names and the nodes to compare, at least two, in
+// the order of the cluster.
+func comparedNodes(definition cluster.Cluster, req api.TableDiffRequest) (database string, nodes []string, err error) {
 	db, err := definition.Database(req.DBName)
 	if err != nil {
 		return "", nil, err

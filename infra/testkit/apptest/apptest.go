@@ -92,7 +92,7 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 		invoker = o.Invoker(invoker)
 	}
 	run := runner.New(runner.Options{
-		Tasks: a.Tasks(), Handlers: a.Works(invoker, app.Capacity{Parallel: o.Parallel, Here: true}),
+		Tasks: a.Tasks(), Handlers: a.Handlers(invoker, app.Capacity{Parallel: o.Parallel, InProcess: true}),
 		Owner: t.Name(), Handover: invoke.ErrClosing, Log: log,
 	})
 	s := &Service{Cluster: c, Store: o.Store, App: a}

@@ -23,7 +23,7 @@ func (f *Function) RunTask(ctx context.Context, start invoke.TaskStart) {
 	defer stop()
 	dispatcher := f.Invoker.Dispatch(dispatching.Done())
 	runner.New(runner.Options{
-		Tasks: f.Tasks(), Handlers: f.Works(dispatcher, app.Capacity{Parallel: f.config.MaxInvocations}), Owner: owner(),
+		Tasks: f.Tasks(), Handlers: f.Handlers(dispatcher, app.Capacity{Parallel: f.config.MaxInvocations}), Owner: owner(),
 		Handover: awslambda.ErrStopped, NoProgress: dispatcher.Idle, Restart: f.Invoker.Start, Log: f.log,
 	}).Run(ctx, start.TaskID, false)
 }

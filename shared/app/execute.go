@@ -1,0 +1,40 @@
+package app
+
+import (
+	"runtime"
+
+	"ace/shared/runner"
+	"ace/shared/service"
+	"ace/shared/tablediff"
+	"ace/shared/tablerepair"
+	"ace/shared/task"
+)
+
+// Capacity is how many units of work an invoker can run at once.
+type Capacity struct {
+	// Parallel units run at once if max_cpu_ratio is 1.
+	Parallel int
+	// InProcess means that this application's own worker does all units, not a process for each.
+	InProcess bool
+}
+
+// LocalCapacity returns the capacity of one machine: its CPUs, as far as a container or GOMAXPROCS
+// allows.
+func LocalCapacity() Capacity { return Capacity{Parallel: runtime.GOMAXPROCS(0), InProcess: true} }
+
+// Handlers returns the handler of each task type. They hand the units of comparisons to invoker.
+func (a *App) Handlers(invoker tablediff.Invoker, capacity Capacity) map[task.Type]runner.Handler {
+	var local tablediff.LocalWorker
+	if capacity.InProcess {
+		local = a.worker
+	}
+	diffs := tablediff.NewCoordinator(tablediff.CoordinatorOptions{
+		Store: a.options.Store, Nodes: a.nodes(), Invoker: invoker, LocalWorker: local, Patience: a.options.Patience, Log: a.options.Log,
+	})
+	executor := &service.Executor{
+		Tasks: a.tasks, Clusters: a.options.Clusters, Renderings: a.renderings,
+		Diffs: diffs, Repairs: tablerepair.NewCoordinator(a.options.Store, a.repairNodes(), a.repair, a.options.Log),
+		Parallel: capacity.Parallel, Log: a.options.Log,
+	}
+	return executor.Handlers()
+}

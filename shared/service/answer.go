@@ -1,0 +1,68 @@
+package service
+
+import (
+	"ace/shared/api"
+	"ace/shared/fault"
+	"ace/shared/tablerepair"
+)
+
+// repairAnswer converts the result of a repair to the task's result in the API.
+func repairAnswer(req api.TableRepairRequest, result tablerepair.Result) api.RepairResult {
+	answer := api.RepairResult{
+		SourceOfTruth: req.SourceOfTruth,
+		DryRun:        req.DryRun,
+		Nodes:         map[string]api.NodeRepair{},
+		Warnings:      result.Warnings,
+	}
+	if result.Report != nil {
+		answer.ReportFile = result.Report.Key
+	}
+	for _, n := range result.Nodes {
+		answer.Nodes[n.Node] = nodeRepair(n)
+	}
+	return answer
+}
+
+// undoAnswer converts the result of an undo to the task's result in the API.
+func undoAnswer(req api.TableUndoRequest, result tablerepair.Result) api.UndoResult {
+	answer := api.UndoResult{
+		TaskID:   req.TaskID,
+		DryRun:   req.DryRun,
+		Nodes:    map[string]api.NodeUndo{},
+		Warnings: result.Warnings,
+	}
+	for _, n := range result.Nodes {
+		node := api.NodeUndo{NodeRepair: nodeRepair(n)}
+		for _, key := range n.Totals.Left {
+			node.SkippedKeys = append(node.SkippedKeys, shortKey(key))
+		}
+		answer.Nodes[n.Node] = node
+	}
+	return answer
+}
+
+func nodeRepair(n tablerepair.NodeResult) api.NodeRepair {
+	t := n.Totals
+	node := api.NodeRepair{
+		Inserted:  t.Inserted,
+		Updated:   t.Updated,
+		Deleted:   t.Deleted,
+		Unchanged: t.Unchanged,
+		Skipped:   t.Skipped,
+		Unequal:   t.Unequal,
+		Outcome:   n.Outcome,
+	}
+	if n.Error != nil {
+		node.Error = n.Error.Message
+	}
+	return node
+}
+
+// shortKey returns a key with long values cut short: the beginning of a value identifies the row too.
+func shortKey(key []string) []string {
+	short := make([]string, len(key))
+	for i, text := range key {
+		short[i] = fault.Short(text)
+	}
+	return short
+}

@@ -1,0 +1,91 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+
+	"ace/shared/api"
+	"ace/shared/fault"
+	"ace/shared/runner"
+	"ace/shared/tablerepair"
+	"ace/shared/task"
+)
+
+// tableRepair executes a table-repair task.
+func (e *Executor) tableRepair(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+	var req api.TableRepairRequest
+	if err := readRequest(rec, &req); err != nil {
+		return runner.Outcome{}, err
+	}
+	if rec.Input == nil {
+		return runner.Outcome{}, fault.New(fault.Internal, "task %s has no diff document", rec.TaskID)
+	}
+
+	result, err := e.repair(ctx, rec, req.Quiet, report, tablerepair.Request{
+		ClusterName: req.ClusterName, Schema: req.Table.Schema, Table: req.Table.Name,
+		Input: *rec.Input, Source: req.SourceOfTruth, Targets: req.Nodes,
+		DryRun: req.DryRun, Report: req.GenerateReport, UpsertOnly: req.UpsertOnly, InsertOnly: req.InsertOnly,
+		FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, AllowLag: req.AllowLag,
+	})
+	return repairOutcome(repairAnswer(req, result), result, err)
+}
+
+// tableUndo executes a table-undo task.
+func (e *Executor) tableUndo(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+	var req api.TableUndoRequest
+	if err := readRequest(rec, &req); err != nil {
+		return runner.Outcome{}, err
+	}
+	repair, err := e.Tasks.Get(ctx, req.TaskID)
+	if err != nil {
+		return runner.Outcome{}, err
+	}
+	name, err := api.ParseTableName(repair.TableName)
+	if err != nil {
+		return runner.Outcome{}, fault.Wrap(err, fault.Internal, "task %s is of table %q, which is no table's name", repair.TaskID, repair.TableName)
+	}
+
+	result, err := e.repair(ctx, rec, req.Quiet, report, tablerepair.Request{
+		ClusterName: repair.ClusterName, Schema: name.Schema, Table: name.Name, Undoes: req.TaskID,
+		DryRun: req.DryRun, FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, AllowLag: req.AllowLag,
+	})
+	return repairOutcome(undoAnswer(req, result), result, err)
+}
+
+// repair completes a job from the task's record and the cluster's definition, and runs it.
+func (e *Executor) repair(
+	ctx context.Context, rec task.Record, quiet bool, report func(task.Progress), job tablerepair.Request,
+) (tablerepair.Result, error) {
+	if err := e.Tasks.CheckLock(ctx, rec); err != nil {
+		return tablerepair.Result{}, err
+	}
+	definition, err := e.Clusters.Load(ctx, job.ClusterName)
+	if err != nil {
+		return tablerepair.Result{}, err
+	}
+	if !quiet {
+		report = e.logged(ctx, rec.TaskID, report)
+	}
+
+	job.TaskID = rec.TaskID
+	job.Database = rec.DBName
+	job.Nodes = definition.NodeNames()
+	job.Lease = rec.LeaseToken()
+	job.SubmittedAt = rec.SubmittedAt
+	job.StartedAt = *rec.StartedAt
+	job.Arguments = rec.Parameters
+	return e.Repairs.Run(ctx, job, report)
+}
+
+// repairOutcome returns the outcome of a repair or undo. It has the answer even if the task failed,
+// as long as some node has a result.
+func repairOutcome(answer any, result tablerepair.Result, failed error) (runner.Outcome, error) {
+	if len(result.Nodes) == 0 {
+		return runner.Outcome{}, failed
+	}
+	raw, err := json.Marshal(answer)
+	if failed != nil {
+		err = failed
+	}
+	return runner.Outcome{Result: raw, Report: result.Report}, err
+}
