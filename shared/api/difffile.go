@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// DiffFile says which diff document is meant: exactly one of a task's document, a key of the archive, or an object of a
-// bucket. Where it names a rendering (html, csv), the JSON document beside it is meant. It never names a file of the
-// host that answers.
+// DiffFile names a diff document in exactly one way: by the task that wrote it, by its
+// key in the archive, or as an object of a bucket. The name of a rendering (html, csv)
+// stands for the JSON document it was made from. A DiffFile never names a file of the
+// server.
 type DiffFile struct {
 	TaskID string // the document of this task
-	Bucket string // of an s3:// address; its key then has the archive's prefix in front
+	Bucket string // of an s3:// address, whose key begins with the archive's prefix
 	Key    string // diffs/2024-03-15/td_20240315_123456.json, or imports/<sha256>.json
 }
 
@@ -20,7 +21,8 @@ const (
 
 	allowedDiffFile = "allowed are a task id, or the diff_file of a task's result or an import, such as " +
 		"diffs/2024-03-15/td_20240315_123456.json, also as s3://bucket/key of the archive"
-	// importFirst tells a user of the older ACE, whose diff files lie on its host, what to do instead.
+	// importFirst is for users of the older ACE, whose diff files are on the server's
+	// disk.
 	importFirst = "files of the server are not read: POST the document to /ace/diffs and use the diff_file of the answer"
 )
 
@@ -32,27 +34,28 @@ var (
 	addressPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.+/)?` + documentKey + `$`)
 )
 
-// ParseDiffFile reads any of the forms. The error says what is wrong and what is allowed.
+// ParseDiffFile parses any of the forms. The error states what is wrong and what is
+// allowed.
 func ParseDiffFile(text string) (DiffFile, error) {
 	if taskIDPattern.MatchString(text) {
 		return DiffFile{TaskID: text}, nil
 	}
 	if keyPattern.MatchString(text) {
-		return DiffFile{Key: asDocument(text)}, nil
+		return DiffFile{Key: documentKeyOf(text)}, nil
 	}
 	address, isS3 := strings.CutPrefix(text, s3Scheme)
 	switch {
 	case isS3 && addressPattern.MatchString(address):
 		bucket, key, _ := strings.Cut(address, "/")
-		return DiffFile{Bucket: bucket, Key: asDocument(key)}, nil
+		return DiffFile{Bucket: bucket, Key: documentKeyOf(key)}, nil
 	case !isS3 && looksLikeAPath(text):
 		return DiffFile{}, errors.New(importFirst)
 	}
 	return DiffFile{}, errors.New(allowedDiffFile)
 }
 
-// asDocument gives the key of the JSON document that a rendering stands beside.
-func asDocument(key string) string {
+// documentKeyOf returns the key of the JSON document that a rendering was made from.
+func documentKeyOf(key string) string {
 	return key[:strings.LastIndexByte(key, '.')] + "." + FormatJSON
 }
 
@@ -68,7 +71,7 @@ func looksLikeAPath(text string) bool {
 	return false
 }
 
-// String gives the form that ParseDiffFile reads.
+// String returns the form that ParseDiffFile parses.
 func (f DiffFile) String() string {
 	switch {
 	case f.TaskID != "":
@@ -79,10 +82,10 @@ func (f DiffFile) String() string {
 	return f.Key
 }
 
-// MarshalText writes what String gives.
+// MarshalText implements encoding.TextMarshaler. The text is that of String.
 func (f DiffFile) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
-// UnmarshalText reads what MarshalText writes.
+// UnmarshalText implements encoding.TextUnmarshaler.
 func (f *DiffFile) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*f = DiffFile{}

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// DiffsRequest asks for a page of the list of archived diff documents, the last finished first. Empty fields do not
-// filter.
+// DiffsRequest asks for a page of the list of archived diff documents, the most recently
+// finished first. An empty field does not filter.
 type DiffsRequest struct {
 	ClusterName string
 	TableName   TableName
 	Since       time.Time // finished at this time or later
 	Until       time.Time // finished before this time
 	Limit       int
-	After       string // Next of the page before
+	After       string // Next of the previous page
 }
 
 // DiffList is a page of the list of documents. Next is empty on the last page.
@@ -37,15 +37,15 @@ type ArchivedDiff struct {
 	Size           int64  `json:"size"` // bytes of the JSON document
 }
 
-// DecodeDiffs reads and validates the parameters of the list of documents.
+// DecodeDiffs decodes and validates the parameters of the list of documents.
 func DecodeDiffs(p Params) (DiffsRequest, error) {
 	r := newReader(p)
 	req := DiffsRequest{
 		ClusterName: r.text("cluster_name", ""),
-		TableName:   worded(r, "table_name", ParseTableName),
-		Since:       worded(r, "since", parseMoment),
-		Until:       worded(r, "until", parseMoment),
-		Limit:       int(parsed(r, "limit", defaultLimit, limitRange().String(), parseInt64)),
+		TableName:   parseWith(r, "table_name", ParseTableName),
+		Since:       parseWith(r, "since", parseMoment),
+		Until:       parseWith(r, "until", parseMoment),
+		Limit:       int(parse(r, "limit", defaultLimit, limitRange().String(), parseInt64)),
 		After:       r.text("after", ""),
 	}
 	return req, r.finish(req.problems())
@@ -66,7 +66,7 @@ func (r DiffsRequest) problems() problems {
 	return found
 }
 
-// parseMoment reads a time, or a date, which is its first moment in UTC.
+// parseMoment parses a time or a date. A date stands for its first moment in UTC.
 func parseMoment(text string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
 		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 {

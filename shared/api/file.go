@@ -8,16 +8,16 @@ import (
 	"ace/shared/fault"
 )
 
-// File is a download. A transport that can stream calls Open. One that cannot redirects to the
-// URL that Presign returns.
+// File is a download. A transport that can stream calls Open. One that cannot redirects
+// to the URL that Presign returns.
 type File struct {
 	ContentType string
 	Name        string // file name to save it under
 	ETag        string // without quotes
 	Size        int64  // bytes
 	ModTime     time.Time
-	// Open returns the content, which the transport must close. If the content is known to be
-	// damaged, Open, Seek or Read fails before the last byte is returned.
+	// Open returns the content, which the transport must close. If the content is known
+	// to be damaged, Open, Seek or Read fails before the last byte is returned.
 	Open func(ctx context.Context) (io.ReadSeekCloser, error)
 	// Presign returns a URL that downloads the content without credentials.
 	Presign func(ctx context.Context) (string, error)

@@ -1,6 +1,7 @@
 package api
 
-// The formats of a diff document: what it is, and how it can be rendered for people.
+// The formats of a diff document: the document itself (JSON) and its renderings for
+// people.
 const (
 	FormatJSON = "json"
 	FormatCSV  = "csv"

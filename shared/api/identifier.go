@@ -7,11 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxIdentifier is how many bytes of a name PostgreSQL keeps; it cuts longer ones, which would name another table.
+// maxIdentifier is the most bytes of a name that PostgreSQL stores. It truncates longer
+// names, which would then name another table.
 const maxIdentifier = 63
 
-// scanIdentifier reads one SQL identifier from the front of text and gives its name and what follows. Unquoted ones
-// fold to lower case as in PostgreSQL (ASCII letters only); in quoted ones "" stands for one quote.
+// scanIdentifier scans one SQL identifier at the start of text and returns its name and
+// the rest of the text. Unquoted identifiers fold to lower case as in PostgreSQL (ASCII
+// letters only). In quoted identifiers "" stands for one quote.
 func scanIdentifier(text string) (name, rest string, err error) {
 	if strings.HasPrefix(text, `"`) {
 		name, rest, err = scanQuoted(text[1:])
@@ -63,13 +65,15 @@ func bareProblem(text string) error {
 	return unquotedCharacter(text)
 }
 
-// unquotedCharacter complains about the first character of text, which may only stand between double quotes.
+// unquotedCharacter returns the error of a first character of text that is allowed only
+// between double quotes.
 func unquotedCharacter(text string) error {
 	r, _ := utf8.DecodeRuneInString(text)
 	return fmt.Errorf(`the character %q there must stand in a double-quoted name, as in "My Schema"."my-table"`, r)
 }
 
-// isBare says whether a byte may be part of an unquoted identifier. Bytes of non-ASCII letters may.
+// isBare reports whether a byte may be part of an unquoted identifier. Bytes of non-ASCII
+// letters may.
 func isBare(b byte, inside bool) bool {
 	switch {
 	case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b == '_', b >= utf8.RuneSelf:
@@ -89,7 +93,8 @@ func foldASCII(name string) string {
 	}, name)
 }
 
-// quoteIdentifier gives a text that scanIdentifier reads as this name: quoted only where it has to be.
+// quoteIdentifier returns a text that scanIdentifier reads as name, quoted only if
+// necessary.
 func quoteIdentifier(name string) string {
 	if bare, rest, err := scanBare(name); err == nil && rest == "" && bare == name {
 		return name
@@ -97,7 +102,8 @@ func quoteIdentifier(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// parseIdentifiers reads a comma list of identifiers. Spaces around the commas are skipped.
+// parseIdentifiers parses identifiers separated by commas. It skips spaces around the
+// commas.
 func parseIdentifiers(text string) ([]string, error) {
 	var names []string
 	for {

@@ -5,29 +5,31 @@ import (
 	"regexp"
 )
 
-// UploadNew asks for a link to upload a document to, which is brought in by a request that names the upload.
+// UploadNew asks for a URL to upload a document to. A second request, which names the
+// upload, imports the document.
 const UploadNew = "new"
 
-// ImportRequest brings a diff document: the body of the request, or what was uploaded before.
+// ImportRequest asks to import a diff document: the body of the request, or an earlier
+// upload.
 type ImportRequest struct {
-	Upload string // "", UploadNew, or the Upload of the answer to that
+	Upload string // "", UploadNew, or Imported.Upload of the response to UploadNew
 }
 
-// Imported answers ImportRequest: with the document, or with where to upload it.
+// Imported answers ImportRequest with the document's key or with the URL to upload it to.
 type Imported struct {
 	DiffFile  string `json:"diff_file,omitempty"` // imports/<sha256>.json
 	Upload    string `json:"upload,omitempty"`
-	UploadURL string `json:"upload_url,omitempty"` // takes one PUT of the document; secret
+	UploadURL string `json:"upload_url,omitempty"` // accepts one PUT of the document; secret
 	ExpiresAt Time   `json:"expires_at,omitzero"`  // of UploadURL
 }
 
-// uploadPattern is that of crypto/rand.Text.
+// uploadPattern matches the output of crypto/rand.Text.
 var uploadPattern = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
-// DecodeImport reads which upload is meant.
+// DecodeImport decodes and validates the parameters of an import.
 func DecodeImport(p Params) (ImportRequest, error) {
 	r := newReader(p)
-	req := ImportRequest{Upload: worded(r, "upload", parseUpload)}
+	req := ImportRequest{Upload: parseWith(r, "upload", parseUpload)}
 	return req, r.finish(nil)
 }
 

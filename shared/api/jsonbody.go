@@ -11,14 +11,14 @@ import (
 	"ace/shared/fault"
 )
 
-// addJSON adds the parameters of a JSON body: one flat object. It walks the tokens instead of decoding into a map, so
-// that a name given twice is seen.
+// addJSON adds the parameters of a JSON body, which must be one flat object. It reads
+// tokens instead of decoding into a map because a map would hide a duplicate name.
 func addJSON(values url.Values, body []byte) error {
 	if err := checkJSON(body); err != nil {
 		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber() // a number keeps its text, so no digit is lost
+	d.UseNumber() // preserves every digit of a number
 	if start, err := d.Token(); err != nil || start != json.Delim('{') {
 		return fault.New(fault.Invalid, `the JSON body must be one object of parameters, such as {"cluster_name": "demo"}`)
 	}
@@ -37,7 +37,7 @@ func addJSON(values url.Values, body []byte) error {
 	return nil
 }
 
-// checkJSON makes sure that the whole body is one JSON value in UTF-8.
+// checkJSON returns an error unless the whole body is one JSON value in UTF-8.
 func checkJSON(body []byte) error {
 	if !utf8.Valid(body) {
 		return fault.New(fault.Invalid, "the JSON body is not valid UTF-8")
@@ -51,7 +51,8 @@ func checkJSON(body []byte) error {
 	return err
 }
 
-// jsonValue reads the value of a parameter and gives it as the text a query string would hold.
+// jsonValue reads the value of a parameter and returns the text that a query string would
+// have for it.
 func jsonValue(d *json.Decoder, name string) (string, error) {
 	token, err := d.Token()
 	if err != nil {
@@ -75,7 +76,8 @@ func jsonValue(d *json.Decoder, name string) (string, error) {
 	return "", notScalar(name, token)
 }
 
-// jsonList reads the rest of an array of strings and joins it to the comma list a query string would hold.
+// jsonList reads the rest of an array of strings and returns the comma list that a query
+// string would have for it.
 func jsonList(d *json.Decoder, name string) (string, error) {
 	var items []string
 	for d.More() {
@@ -83,7 +85,7 @@ func jsonList(d *json.Decoder, name string) (string, error) {
 		item, isText := token.(string)
 		if err != nil || !isText {
 			return "", fault.New(fault.Invalid, "%s holds something else than strings in its JSON array, allowed are strings",
-				shown(name))
+				quote(name))
 		}
 		items = append(items, item)
 	}
@@ -95,8 +97,8 @@ func jsonList(d *json.Decoder, name string) (string, error) {
 
 func notScalar(name string, token json.Token) error {
 	if token == nil {
-		return fault.New(fault.Invalid, "%s is null, leave it out to get its default", shown(name))
+		return fault.New(fault.Invalid, "%s is null, leave it out to get its default", quote(name))
 	}
 	return fault.New(fault.Invalid, "%s is a JSON object, allowed are a string, a number, true, false or an array of strings",
-		shown(name))
+		quote(name))
 }

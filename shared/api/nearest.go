@@ -4,10 +4,12 @@ import (
 	"strings"
 )
 
-// maxNearest bounds what nearest looks at: longer names resemble nothing we know.
+// maxNearest is the length of the longest name that nearest considers. No known name is
+// similar to a longer one.
 const maxNearest = 64
 
-// nearest is the candidate that a misspelt name most likely means, "" if none is close.
+// nearest returns the candidate most similar to a misspelled name, or "" if none is
+// similar.
 func nearest(name string, candidates []string) string {
 	if len(name) > maxNearest {
 		return ""
@@ -25,7 +27,7 @@ func nearest(name string, candidates []string) string {
 	return best
 }
 
-// distance counts the bytes to insert, delete or replace to get from a to b (Levenshtein).
+// distance returns the Levenshtein distance of a and b in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -11,21 +11,24 @@ import (
 	"ace/shared/fault"
 )
 
-// The content types a body with parameters may have.
+// The content types that a body with parameters may have.
 const (
 	contentForm = "application/x-www-form-urlencoded"
 	contentJSON = "application/json"
 )
 
-// Params is what a request gave: for each parameter name the values in order of appearance, and the argument in the
-// path. A parameter given twice, in whatever place, is kept twice: the Decode functions refuse it.
+// Params holds the parameters of a request: for each name the values in order of
+// appearance, and the argument in the path. It holds both values of a duplicate
+// parameter, whether in the query string or the body; the Decode functions reject
+// duplicates.
 type Params struct {
 	values map[string][]string
 	arg    string
 }
 
-// ParseParams collects the parameters of the query string and of a body of this content type. An empty body is fine
-// whatever its type. What cannot be read as a whole is a fault with code Invalid.
+// ParseParams collects the parameters of a query string and of a body with a content
+// type. The content type of an empty body is ignored. A malformed query string or body is
+// a fault with code Invalid.
 func ParseParams(rawQuery, contentType string, body []byte) (Params, error) {
 	values, err := parseForm("the query string", rawQuery)
 	if err != nil {
@@ -37,16 +40,16 @@ func ParseParams(rawQuery, contentType string, body []byte) (Params, error) {
 	return Params{values: values}, err
 }
 
-// WithArg gives the same parameters with this argument of the path.
+// WithArg returns the same parameters with arg as the argument in the path.
 func (p Params) WithArg(arg string) Params {
 	p.arg = arg
 	return p
 }
 
-// Arg is the argument in the path, "" if the route has none.
+// Arg returns the argument in the path, or "" if the route has none.
 func (p Params) Arg() string { return p.arg }
 
-// names are the names given, sorted.
+// names returns the sorted names of the parameters.
 func (p Params) names() []string { return slices.Sorted(maps.Keys(p.values)) }
 
 func addBody(values url.Values, contentType string, body []byte) error {
@@ -65,7 +68,7 @@ func addBody(values url.Values, contentType string, body []byte) error {
 		return addJSON(values, body)
 	}
 	return fault.New(fault.Invalid, "the Content-Type of the body is %s, allowed are %s and %s",
-		shown(contentType), contentForm, contentJSON)
+		quote(contentType), contentForm, contentJSON)
 }
 
 func parseForm(what, text string) (url.Values, error) {
@@ -76,7 +79,8 @@ func parseForm(what, text string) (url.Values, error) {
 	return values, nil
 }
 
-// formProblem words what url.ParseQuery complains about without repeating the text, which may hold data.
+// formProblem describes the error of url.ParseQuery without repeating the text, which may
+// hold data.
 func formProblem(text string) string {
 	if _, err := url.QueryUnescape(text); err != nil {
 		return "a % must be followed by two hexadecimal digits (write a % itself as %25)"
@@ -84,7 +88,7 @@ func formProblem(text string) string {
 	return "parameters are separated by & and a ; must be written as %3B"
 }
 
-// textProblem says why a value cannot be passed on as text, "" if it can.
+// textProblem returns why a value is not valid as text, or "" if it is valid.
 func textProblem(name, value string) string {
 	if !utf8.ValidString(value) {
 		return fmt.Sprintf("%s is not valid UTF-8", name)

@@ -10,29 +10,29 @@ import (
 )
 
 const (
-	// maxShown is how many bytes of a user's value an error repeats.
+	// maxShown is the most bytes of a user's value that an error repeats.
 	maxShown = 60
-	// maxListed is how many names of the user's an error lists.
+	// maxListed is the most names from the user that an error lists.
 	maxListed = 5
 )
 
-// problem is one thing wrong with one parameter.
+// problem is one error in one parameter.
 type problem struct {
 	param string
 	text  string
 }
 
-// problems is everything wrong with a request.
+// problems are all errors of a request.
 type problems []problem
 
-// add notes a problem; an empty text is none.
+// add adds a problem, unless text is empty.
 func (p *problems) add(param, text string) {
 	if text != "" {
 		*p = append(*p, problem{param, text})
 	}
 }
 
-// has says whether this parameter has a problem already.
+// has reports whether a parameter has a problem already.
 func (p problems) has(param string) bool {
 	for _, one := range p {
 		if one.param == param {
@@ -42,7 +42,7 @@ func (p problems) has(param string) bool {
 	return false
 }
 
-// err is nil without problems, else one fault that lists them.
+// err returns one fault that lists all problems, or nil if there are none.
 func (p problems) err() error {
 	if len(p) == 0 {
 		return nil
@@ -54,21 +54,22 @@ func (p problems) err() error {
 	return fault.New(fault.Invalid, "%s", strings.Join(texts, "; "))
 }
 
-// listed joins names with commas, the first few if there are many.
-func listed(names []string) string {
+// joinFirst joins the first maxListed names with commas and counts the others.
+func joinFirst(names []string) string {
 	if len(names) <= maxListed {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:maxListed], ", "), len(names)-maxListed)
 }
 
-// notAllowed is the usual wording: the parameter, the value given, what is allowed.
+// notAllowed returns the usual message: the parameter, its value and what is allowed.
 func notAllowed(name, value, allowed string) string {
-	return fmt.Sprintf("%s is %s, allowed is %s", name, shown(value), allowed)
+	return fmt.Sprintf("%s is %s, allowed is %s", name, quote(value), allowed)
 }
 
-// shown quotes a user's value for an error: on one line, control characters escaped, shortened if long.
-func shown(value string) string {
+// quote quotes a user's value for an error: on one line, with control characters escaped,
+// and shortened if it is long.
+func quote(value string) string {
 	if len(value) <= maxShown {
 		return strconv.Quote(value)
 	}

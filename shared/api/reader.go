@@ -6,19 +6,20 @@ import (
 	"strings"
 )
 
-// reader hands out the parameters of a request one by one, and remembers what was wrong with them and which names were
-// asked for: any other name is unknown.
+// reader reads the parameters of a request one by one. It records their problems and the
+// names that were read: all other names are unknown parameters.
 type reader struct {
 	params   Params
-	asked    []string
+	read     []string // the names that were read
 	problems problems
 }
 
 func newReader(p Params) *reader { return &reader{params: p} }
 
-// value is the one value of a parameter; ok is false if it is absent, or if it is unusable and that has been noted.
+// value returns the value of a parameter. ok is false if the parameter is absent or has a
+// problem, which value records.
 func (r *reader) value(name string) (value string, ok bool) {
-	r.asked = append(r.asked, name)
+	r.read = append(r.read, name)
 	given := r.params.values[name]
 	switch {
 	case len(given) == 0:
@@ -37,7 +38,7 @@ func (r *reader) value(name string) (value string, ok bool) {
 	return given[0], true
 }
 
-// text is a parameter as it was given, or the default.
+// text returns the value of a parameter, or the default.
 func (r *reader) text(name, byDefault string) string {
 	if value, ok := r.value(name); ok {
 		return value
@@ -45,13 +46,14 @@ func (r *reader) text(name, byDefault string) string {
 	return byDefault
 }
 
-// parsed is a parameter converted by parse, or the default. What parse refuses is reported with what is allowed.
-func parsed[T any](r *reader, name string, byDefault T, allowed string, parse func(string) (T, error)) T {
+// parse returns the value of a parameter as converted by convert, or the default. If
+// convert fails, the problem states what is allowed.
+func parse[T any](r *reader, name string, byDefault T, allowed string, convert func(string) (T, error)) T {
 	value, ok := r.value(name)
 	if !ok {
 		return byDefault
 	}
-	converted, err := parse(value)
+	converted, err := convert(value)
 	if err != nil {
 		r.problems.add(name, notAllowed(name, value, allowed))
 		return byDefault
@@ -59,26 +61,28 @@ func parsed[T any](r *reader, name string, byDefault T, allowed string, parse fu
 	return converted
 }
 
-// flag is a boolean that is false by default.
-func (r *reader) flag(name string) bool { return parsed(r, name, false, allowedBool, parseBool) }
+// flag returns the value of a boolean parameter, which is false by default.
+func (r *reader) flag(name string) bool { return parse(r, name, false, allowedBool, parseBool) }
 
-// worded is like parsed for a parse function whose error says by itself what is wrong and what is allowed.
-func worded[T any](r *reader, name string, parse func(string) (T, error)) T {
+// parseWith is like parse for a convert function whose error states what is wrong and
+// what is allowed.
+func parseWith[T any](r *reader, name string, convert func(string) (T, error)) T {
 	var none T
 	value, ok := r.value(name)
 	if !ok {
 		return none
 	}
-	converted, err := parse(value)
+	converted, err := convert(value)
 	if err != nil {
-		r.problems.add(name, fmt.Sprintf("%s is %s, %v", name, shown(value), err))
+		r.problems.add(name, fmt.Sprintf("%s is %s, %v", name, quote(value), err))
 		return none
 	}
 	return converted
 }
 
-// finish adds what validation found, except about parameters that could not be read at all, and unknown names. The
-// problems come in the order in which the parameters were asked for.
+// finish returns one fault for the recorded problems, those that validation found and the
+// unknown parameters. Of each parameter that could not be read, it omits what validation
+// found. The problems are in the order in which the parameters were read.
 func (r *reader) finish(found problems) error {
 	for _, one := range found {
 		if !r.problems.has(one.param) {
@@ -86,21 +90,22 @@ func (r *reader) finish(found problems) error {
 		}
 	}
 	slices.SortStableFunc(r.problems, func(a, b problem) int {
-		return slices.Index(r.asked, a.param) - slices.Index(r.asked, b.param)
+		return slices.Index(r.read, a.param) - slices.Index(r.read, b.param)
 	})
 	r.problems.add("", r.unknown())
 	return r.problems.err()
 }
 
-// unknown names the parameters that nobody asked for, what they may have meant, and those there are.
+// unknown returns a message that lists the unknown parameters with similar names, and the
+// known parameters.
 func (r *reader) unknown() string {
 	var names []string
 	for _, name := range r.params.names() {
-		if slices.Contains(r.asked, name) {
+		if slices.Contains(r.read, name) {
 			continue
 		}
-		text := shown(name)
-		if near := nearest(name, r.asked); near != "" {
+		text := quote(name)
+		if near := nearest(name, r.read); near != "" {
 			text += fmt.Sprintf(" (did you mean %s?)", near)
 		}
 		names = append(names, text)
@@ -108,8 +113,8 @@ func (r *reader) unknown() string {
 	switch {
 	case len(names) == 0:
 		return ""
-	case len(r.asked) == 0:
-		return fmt.Sprintf("unknown parameter %s, this path takes none", listed(names))
+	case len(r.read) == 0:
+		return fmt.Sprintf("unknown parameter %s, this path takes none", joinFirst(names))
 	}
-	return fmt.Sprintf("unknown parameter %s, allowed are %s", listed(names), strings.Join(r.asked, ", "))
+	return fmt.Sprintf("unknown parameter %s, allowed are %s", joinFirst(names), strings.Join(r.read, ", "))
 }

@@ -4,10 +4,12 @@ import (
 	"strings"
 )
 
-// Route is the path of one operation. At most its last segment is an argument, written {name}.
+// Route is the path of one operation. Its last segment may be an argument, written
+// {name}.
 type Route string
 
-// The routes. Each takes GET with a query string and POST with a form or JSON body; those that only read take HEAD too.
+// The routes. Each accepts GET with a query string and POST with a form or JSON body.
+// Read-only routes accept HEAD too.
 const (
 	RouteTableDiff   Route = "/ace/table-diff"
 	RouteTableRepair Route = "/ace/table-repair"
@@ -24,7 +26,7 @@ const (
 	RouteHealth      Route = "/healthz"
 )
 
-// Routes is the list of all routes, in the order of the reference.
+// Routes returns all routes in the order of the reference.
 func Routes() []Route {
 	return []Route{
 		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun,
@@ -32,9 +34,9 @@ func Routes() []Route {
 	}
 }
 
-// Reads says whether a request only looks. HEAD, which tools send to find out whether a link works, must start nothing,
-// so a route that is not listed here does not take it.
-func (r Route) Reads() bool {
+// IsReadOnly reports whether the route is read-only. A route that is not listed here does
+// not accept HEAD: tools send HEAD to check a link, which must not start a task.
+func (r Route) IsReadOnly() bool {
 	switch r {
 	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules, RouteHealth:
 		return true
@@ -42,7 +44,8 @@ func (r Route) Reads() bool {
 	return false
 }
 
-// Match says whether a path (percent-decoded) belongs to the route, and gives its argument, "" if the route has none.
+// Match reports whether a percent-decoded path belongs to the route, and returns the
+// argument, or "" if the route has none.
 func (r Route) Match(path string) (arg string, ok bool) {
 	base, takesArg := r.base()
 	if !takesArg {
@@ -52,7 +55,8 @@ func (r Route) Match(path string) (arg string, ok bool) {
 	return arg, ok && arg != "" && !strings.Contains(arg, "/")
 }
 
-// Path is the route's path with this argument filled in. A route without argument ignores it.
+// Path returns the route's path with arg as the argument. A route without an argument
+// ignores arg.
 func (r Route) Path(arg string) string {
 	base, takesArg := r.base()
 	if !takesArg {
@@ -61,13 +65,14 @@ func (r Route) Path(arg string) string {
 	return base + arg
 }
 
-// base is the path up to the argument, and whether there is one.
+// base returns the path up to the argument and reports whether there is one.
 func (r Route) base() (string, bool) {
 	base, _, takesArg := strings.Cut(string(r), "{")
 	return base, takesArg
 }
 
-// NearestRoute is the route whose path resembles this one, for a hint in an error; "" if none does.
+// NearestRoute returns the route most similar to a path, for a hint in an error, or "" if
+// none is similar.
 func NearestRoute(path string) Route {
 	names := make([]string, 0, len(Routes()))
 	for _, route := range Routes() {

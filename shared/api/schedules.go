@@ -1,13 +1,13 @@
 package api
 
-// VerdictFailed is the verdict of a scheduled run in which a comparison failed or was cancelled: it says nothing of the
-// rows.
+// VerdictFailed is the verdict of a scheduled run in which a comparison failed or was
+// cancelled. Nothing is known about the rows then.
 const VerdictFailed = "failed"
 
 // SchedulesRequest asks for the scheduled jobs.
 type SchedulesRequest struct{}
 
-// DecodeSchedules makes sure that there are no parameters.
+// DecodeSchedules returns an error if there are parameters.
 func DecodeSchedules(p Params) (SchedulesRequest, error) {
 	return SchedulesRequest{}, newReader(p).finish(nil)
 }
@@ -17,7 +17,7 @@ type ScheduleList struct {
 	Schedules []Schedule `json:"schedules"`
 }
 
-// Schedule is one job. What there is not is absent.
+// Schedule is one job.
 type Schedule struct {
 	Name        string        `json:"name"`
 	ClusterName string        `json:"cluster_name"`
@@ -26,24 +26,25 @@ type Schedule struct {
 	Enabled     bool          `json:"enabled"`
 	NextRun     Time          `json:"next_run,omitzero"`
 	LastRun     *ScheduledRun `json:"last_run,omitempty"`
-	MissedRuns  int           `json:"missed_runs"` // nobody was there to start them
+	MissedRuns  int           `json:"missed_runs"` // the service was not running when they were due
 	LastMissed  Time          `json:"last_missed,omitzero"`
-	SkippedRuns int           `json:"skipped_runs"` // the run before had not ended
+	SkippedRuns int           `json:"skipped_runs"` // the previous run had not ended
 	LastSkipped Time          `json:"last_skipped,omitzero"`
 }
 
-// ScheduledRun is one start of a job.
+// ScheduledRun is one run of a job.
 type ScheduledRun struct {
 	DueAt   Time            `json:"due_at"`
-	Verdict string          `json:"verdict,omitempty"` // match, differ or failed; absent while it goes on
+	Verdict string          `json:"verdict,omitempty"` // match, differ or failed; absent until the run ends
 	Error   string          `json:"error,omitempty"`   // why no table was found
 	Tasks   []ScheduledTask `json:"tasks"`             // one for each table
 }
 
-// ScheduledTask is the comparison of one table. Status and verdict are those of its repetition once there is one.
+// ScheduledTask is the comparison of one table. Once the comparison was rerun, Status and
+// Verdict are those of the rerun.
 type ScheduledTask struct {
 	TableName   string `json:"table_name"`
-	TaskID      string `json:"task_id,omitempty"` // absent while it waits to be submitted
+	TaskID      string `json:"task_id,omitempty"` // absent until it is submitted
 	Status      string `json:"status,omitempty"`
 	Verdict     string `json:"verdict,omitempty"`
 	Error       string `json:"error,omitempty"`

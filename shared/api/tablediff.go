@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// The ways to digest a row.
+// The algorithms to digest a row.
 const (
-	ChecksumAuto   = "auto"   // the fast one that PostgreSQL's own hash functions give, see package rowdigest
+	ChecksumAuto   = "auto"   // the fast one, which uses PostgreSQL's own hash functions; see package rowdigest
 	ChecksumSHA256 = "sha256" // slower; for auditors, and for nodes whose hash functions differ
 )
 
-// BaselineLast stands for the newest comparison with the same settings that has left a baseline.
+// BaselineLast stands for the newest comparison with the same settings that stored a
+// baseline.
 const BaselineLast = "last"
 
 const (
@@ -23,7 +24,7 @@ const (
 
 	allNodes        = "all"
 	maxTableFilter  = 8192
-	maxColumns      = 1600 // a table of PostgreSQL has no more
+	maxColumns      = 1600 // of a table in PostgreSQL
 	maxConfirmDelay = Duration(10 * time.Minute)
 
 	allowedRatio   = "a number greater than 0 and at most 1"
@@ -36,7 +37,8 @@ func blockRowsRange() wholeRange   { return wholeRange{1_000, 1_000_000} }
 func batchSizeRange() wholeRange   { return wholeRange{1, 1_000} }
 func maxDiffRowsRange() wholeRange { return wholeRange{1, 1_000_000_000} }
 
-// TableDiffRequest asks to compare one table between nodes. Its JSON form is what a task stores as its parameters.
+// TableDiffRequest asks to compare one table between nodes. A task stores its JSON form
+// as the task's parameters.
 type TableDiffRequest struct {
 	ClusterName   string    `json:"cluster_name"`
 	Table         TableName `json:"table_name"`
@@ -48,15 +50,17 @@ type TableDiffRequest struct {
 	Nodes         []string  `json:"nodes,omitempty"`        // nil is all active nodes
 	TableFilter   string    `json:"table_filter,omitempty"` // one boolean SQL expression, "" is all rows
 	Quiet         bool      `json:"quiet"`
-	MaxDiffRows   int64     `json:"max_diff_rows"`            // rows written per pair; counts stay exact beyond
-	IgnoreColumns []string  `json:"ignore_columns,omitempty"` // as the catalogue spells them
-	ConfirmDelay  Duration  `json:"confirm_delay"`            // 0 is no second look at differing rows
+	MaxDiffRows   int64     `json:"max_diff_rows"`            // rows listed per pair of nodes; counts are exact beyond it
+	IgnoreColumns []string  `json:"ignore_columns,omitempty"` // as in the system catalog
+	ConfirmDelay  Duration  `json:"confirm_delay"`            // 0 means that differing rows are not read again
 	Checksum      string    `json:"checksum"`
-	// Baseline: "" compares everything; BaselineLast or a task id, what may have changed since that comparison.
+	// Baseline is "" to compare everything, or BaselineLast or a task id to compare only
+	// what may have changed since that comparison.
 	Baseline string `json:"baseline,omitempty"`
 }
 
-// NewTableDiffRequest gives a request with every default filled in; cluster and table are still to be named.
+// NewTableDiffRequest returns a request with all defaults. The caller must set the
+// cluster and the table.
 func NewTableDiffRequest() TableDiffRequest {
 	return TableDiffRequest{
 		BlockRows:    10_000,
@@ -69,28 +73,29 @@ func NewTableDiffRequest() TableDiffRequest {
 	}
 }
 
-// DecodeTableDiff reads and validates the parameters of table-diff. All problems come in one fault with code Invalid.
+// DecodeTableDiff decodes and validates the parameters of table-diff. It returns all
+// problems in one fault with code Invalid.
 func DecodeTableDiff(p Params) (TableDiffRequest, error) {
 	r, req := newReader(p), NewTableDiffRequest()
 	req.ClusterName = r.text("cluster_name", "")
-	req.Table = worded(r, "table_name", ParseTableName)
+	req.Table = parseWith(r, "table_name", ParseTableName)
 	req.DBName = r.text("dbname", "")
-	req.BlockRows = parsed(r, "block_rows", req.BlockRows, blockRowsRange().String(), strconv.Atoi)
-	req.MaxCPURatio = parsed(r, "max_cpu_ratio", req.MaxCPURatio, allowedRatio, parseDecimal)
+	req.BlockRows = parse(r, "block_rows", req.BlockRows, blockRowsRange().String(), strconv.Atoi)
+	req.MaxCPURatio = parse(r, "max_cpu_ratio", req.MaxCPURatio, allowedRatio, parseDecimal)
 	req.Output = r.text("output", req.Output)
-	req.Nodes = parsed(r, "nodes", nil, allowedNodes, parseNodes)
-	req.BatchSize = parsed(r, "batch_size", req.BatchSize, batchSizeRange().String(), strconv.Atoi)
+	req.Nodes = parse(r, "nodes", nil, allowedNodes, parseNodes)
+	req.BatchSize = parse(r, "batch_size", req.BatchSize, batchSizeRange().String(), strconv.Atoi)
 	req.TableFilter = r.text("table_filter", "")
 	req.Quiet = r.flag("quiet")
-	req.MaxDiffRows = parsed(r, "max_diff_rows", req.MaxDiffRows, maxDiffRowsRange().String(), parseInt64)
-	req.IgnoreColumns = worded(r, "ignore_columns", parseIdentifiers)
-	req.ConfirmDelay = parsed(r, "confirm_delay", req.ConfirmDelay, allowedDelay, parseConfirmDelay)
+	req.MaxDiffRows = parse(r, "max_diff_rows", req.MaxDiffRows, maxDiffRowsRange().String(), parseInt64)
+	req.IgnoreColumns = parseWith(r, "ignore_columns", parseIdentifiers)
+	req.ConfirmDelay = parse(r, "confirm_delay", req.ConfirmDelay, allowedDelay, parseConfirmDelay)
 	req.Checksum = r.text("checksum", req.Checksum)
-	req.Baseline = parsed(r, "baseline", "", allowedBaseline, parseBaseline)
+	req.Baseline = parse(r, "baseline", "", allowedBaseline, parseBaseline)
 	return req, r.finish(req.problems())
 }
 
-// Validate gives one fault with code Invalid for everything that is wrong with the request.
+// Validate returns all problems of the request in one fault with code Invalid.
 func (r TableDiffRequest) Validate() error { return r.problems().err() }
 
 func (r TableDiffRequest) problems() problems {
@@ -119,7 +124,7 @@ func tableNameProblem(name TableName) string {
 }
 
 func ratioProblem(ratio float64) string {
-	if ratio > 0 && ratio <= 1 { // so written, NaN is refused too
+	if ratio > 0 && ratio <= 1 { // false for NaN
 		return ""
 	}
 	return notAllowed("max_cpu_ratio", strconv.FormatFloat(ratio, 'g', -1, 64), allowedRatio)
@@ -132,7 +137,7 @@ func delayProblem(delay Duration) string {
 	return notAllowed("confirm_delay", delay.String(), allowedDelay)
 }
 
-// parseBaseline reads which earlier comparison is built on; "none" is "".
+// parseBaseline parses the name of a baseline. It returns "" for "none".
 func parseBaseline(text string) (string, error) {
 	if text == baselineNone {
 		return "", nil
@@ -154,7 +159,7 @@ func checksumProblem(checksum string) string {
 	return oneOf("checksum", checksum, ChecksumAuto, ChecksumSHA256)
 }
 
-// parseNodes reads the comma list of node names; "all" is nil.
+// parseNodes parses node names separated by commas. It returns nil for "all".
 func parseNodes(text string) ([]string, error) {
 	if text == allNodes {
 		return nil, nil
@@ -184,7 +189,7 @@ func nodesProblem(names []string) string {
 		return ""
 	}
 	if name, twice := repeated(names); twice {
-		return fmt.Sprintf("nodes names %s twice, allowed is %s", shown(name), allowedNodes)
+		return fmt.Sprintf("nodes names %s twice, allowed is %s", quote(name), allowedNodes)
 	}
 	if len(names) < 2 {
 		return notAllowed("nodes", strings.Join(names, ","), allowedNodes)
@@ -202,7 +207,7 @@ func filterProblem(filter string) string {
 
 func columnsProblem(names []string) string {
 	if name, twice := repeated(names); twice {
-		return fmt.Sprintf("ignore_columns names %s twice, allowed are %s", shown(name), allowedColumns)
+		return fmt.Sprintf("ignore_columns names %s twice, allowed are %s", quote(name), allowedColumns)
 	}
 	if len(names) > maxColumns {
 		return fmt.Sprintf("ignore_columns names %d columns, allowed are at most %d", len(names), maxColumns)

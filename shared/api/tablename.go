@@ -5,11 +5,12 @@ import (
 	"unicode/utf8"
 )
 
-// TableName names a table as the catalogue does: no quotes, case as stored.
+// TableName is the name of a table as in the system catalog, without quotes.
 type TableName struct{ Schema, Name string }
 
-// ParseTableName reads schema.table by SQL's rules for identifiers: unquoted ones fold to lower case, quoted ones may
-// hold any character. The error says what is wrong and what is allowed.
+// ParseTableName parses schema.table by the rules of SQL: unquoted identifiers fold to
+// lower case, and quoted identifiers may contain any character. The error states what is
+// wrong and what is allowed.
 func ParseTableName(text string) (TableName, error) {
 	if !utf8.ValidString(text) || textProblem("", text) != "" {
 		return TableName{}, errors.New("it must be valid UTF-8 without NUL characters")
@@ -36,8 +37,9 @@ func ParseTableName(text string) (TableName, error) {
 	return TableName{}, unquotedCharacter(rest)
 }
 
-// String gives schema.table in the form that ParseTableName reads, quoted where needed. It is no SQL: key words are not
-// quoted. The zero value gives "".
+// String returns schema.table in the form that ParseTableName parses, quoted only if
+// necessary. It must not be used in SQL, because it does not quote key words. The string
+// of the zero value is "".
 func (t TableName) String() string {
 	if t == (TableName{}) {
 		return ""
@@ -45,10 +47,10 @@ func (t TableName) String() string {
 	return quoteIdentifier(t.Schema) + "." + quoteIdentifier(t.Name)
 }
 
-// MarshalText writes what String gives.
+// MarshalText implements encoding.TextMarshaler. The text is that of String.
 func (t TableName) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// UnmarshalText reads what MarshalText writes.
+// UnmarshalText implements encoding.TextUnmarshaler.
 func (t *TableName) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*t = TableName{}

@@ -8,8 +8,8 @@ import (
 
 const allowedTargets = `"all" or different nodes of the cluster but source_of_truth, separated by commas`
 
-// TableRepairRequest asks to make the rows of a diff document on other nodes equal to those of the source of truth. Its
-// JSON form is what a task stores as its parameters.
+// TableRepairRequest asks to make the rows of a diff document on other nodes equal to
+// those of the source of truth. A task stores its JSON form as the task's parameters.
 type TableRepairRequest struct {
 	ClusterName    string    `json:"cluster_name"`
 	DiffFile       DiffFile  `json:"diff_file"`
@@ -21,28 +21,28 @@ type TableRepairRequest struct {
 	GenerateReport bool      `json:"generate_report"`
 	UpsertOnly     bool      `json:"upsert_only"`     // deletes nothing
 	InsertOnly     bool      `json:"insert_only"`     // neither updates nor deletes
-	Nodes          []string  `json:"nodes,omitempty"` // those to repair; nil is all of the document but the source
-	FireTriggers   bool      `json:"fire_triggers"`   // triggers and foreign keys act as in any other session
-	AllowCascade   bool      `json:"allow_cascade"`   // with fire_triggers: deletions may reach other tables
-	AllowLag       bool      `json:"allow_lag"`       // although replication from the source is behind or off
+	Nodes          []string  `json:"nodes,omitempty"` // nodes to repair; nil is all of the document except the source
+	FireTriggers   bool      `json:"fire_triggers"`   // triggers and foreign keys work as in any other session
+	AllowCascade   bool      `json:"allow_cascade"`   // with fire_triggers: a delete may cascade to other tables
+	AllowLag       bool      `json:"allow_lag"`       // repair even if replication from the source lags or is off
 }
 
-// DecodeTableRepair reads and validates the parameters of table-repair. All problems come in one fault with code
-// Invalid.
+// DecodeTableRepair decodes and validates the parameters of table-repair. It returns all
+// problems in one fault with code Invalid.
 func DecodeTableRepair(p Params) (TableRepairRequest, error) {
 	r := newReader(p)
 	req := TableRepairRequest{
 		ClusterName:    r.text("cluster_name", ""),
-		DiffFile:       worded(r, "diff_file", ParseDiffFile),
+		DiffFile:       parseWith(r, "diff_file", ParseDiffFile),
 		SourceOfTruth:  r.text("source_of_truth", ""),
-		Table:          worded(r, "table_name", ParseTableName),
+		Table:          parseWith(r, "table_name", ParseTableName),
 		DBName:         r.text("dbname", ""),
 		DryRun:         r.flag("dry_run"),
 		Quiet:          r.flag("quiet"),
 		GenerateReport: r.flag("generate_report"),
 		UpsertOnly:     r.flag("upsert_only"),
 		InsertOnly:     r.flag("insert_only"),
-		Nodes:          parsed(r, "nodes", nil, allowedTargets, parseNodes),
+		Nodes:          parse(r, "nodes", nil, allowedTargets, parseNodes),
 		FireTriggers:   r.flag("fire_triggers"),
 		AllowCascade:   r.flag("allow_cascade"),
 		AllowLag:       r.flag("allow_lag"),
@@ -50,7 +50,7 @@ func DecodeTableRepair(p Params) (TableRepairRequest, error) {
 	return req, r.finish(req.problems())
 }
 
-// Validate gives one fault with code Invalid for everything that is wrong with the request.
+// Validate returns all problems of the request in one fault with code Invalid.
 func (r TableRepairRequest) Validate() error { return r.problems().err() }
 
 func (r TableRepairRequest) problems() problems {
@@ -70,7 +70,7 @@ func (r TableRepairRequest) problems() problems {
 
 func targetsProblem(names []string, source string) string {
 	if name, twice := repeated(names); twice {
-		return fmt.Sprintf("nodes names %s twice, allowed is %s", shown(name), allowedTargets)
+		return fmt.Sprintf("nodes names %s twice, allowed is %s", quote(name), allowedTargets)
 	}
 	if names != nil && len(names) == 0 || slices.Contains(names, source) {
 		return notAllowed("nodes", strings.Join(names, ","), allowedTargets)
@@ -78,11 +78,11 @@ func targetsProblem(names []string, source string) string {
 	return ""
 }
 
-// The ways the repair of one node ends.
+// The outcomes of the repair of one node.
 const (
 	OutcomeCommitted  = "committed"
-	OutcomeRolledBack = "rolled_back" // nothing of it was written
-	OutcomeUnknown    = "unknown"     // the node could not be asked whether the commit arrived
+	OutcomeRolledBack = "rolled_back" // nothing was written
+	OutcomeUnknown    = "unknown"     // the node did not answer whether the transaction was committed
 )
 
 // RepairResult is the result of a repair.
@@ -94,14 +94,15 @@ type RepairResult struct {
 	Warnings      []string              `json:"warnings,omitempty"`
 }
 
-// NodeRepair counts what a repair, or in a dry run what one would, do to the rows of one node.
+// NodeRepair counts the rows of one node by what the repair did to them, or in a dry run
+// would do.
 type NodeRepair struct {
 	Inserted  int64  `json:"inserted"`
 	Updated   int64  `json:"updated"`
 	Deleted   int64  `json:"deleted"`
-	Unchanged int64  `json:"unchanged"`         // equal to the source's when looked at
-	Skipped   int64  `json:"skipped"`           // left alone because of upsert_only or insert_only
-	Unequal   int64  `json:"unequal,omitempty"` // differ only in generated columns, so that no repair can make them equal
+	Unchanged int64  `json:"unchanged"`         // equal to the source's when the repair read them
+	Skipped   int64  `json:"skipped"`           // not changed because of upsert_only or insert_only
+	Unequal   int64  `json:"unequal,omitempty"` // differ only in generated columns, which no repair can write
 	Outcome   string `json:"outcome,omitempty"` // none in a dry run
 	Error     string `json:"error,omitempty"`   // why this node was not repaired
 }

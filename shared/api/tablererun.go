@@ -4,16 +4,18 @@ import (
 	"time"
 )
 
-// The ways to read the keys of a document again. The outcome is the same.
+// The ways to read the keys of a document again. All lead to the same result.
 const (
-	// BehaviorMultiprocessing fans chunks of the keys out like the blocks of a comparison.
+	// BehaviorMultiprocessing reads parts of the keys in parallel units of work, like the
+	// blocks of a comparison.
 	BehaviorMultiprocessing = "multiprocessing"
-	// BehaviorHostDB joins the keys on each node, in as few statements as memory allows, over one connection.
+	// BehaviorHostDB joins the keys on each node over one connection, in as few
+	// statements as memory allows.
 	BehaviorHostDB = "hostdb"
 )
 
-// TableRerunRequest asks to compare the rows of a diff document again, on the nodes it is about. Its JSON form is what a
-// task stores as its parameters.
+// TableRerunRequest asks to compare the rows of a diff document again, on the nodes of
+// the document. A task stores its JSON form as the task's parameters.
 type TableRerunRequest struct {
 	ClusterName  string    `json:"cluster_name"`
 	DiffFile     DiffFile  `json:"diff_file"`
@@ -21,14 +23,15 @@ type TableRerunRequest struct {
 	DBName       string    `json:"dbname,omitempty"` // "" is the first database of the cluster
 	Quiet        bool      `json:"quiet"`
 	Behavior     string    `json:"behavior"`
-	MaxCPURatio  float64   `json:"max_cpu_ratio"` // hostdb takes one worker whatever it says
+	MaxCPURatio  float64   `json:"max_cpu_ratio"` // ignored by hostdb, which uses one worker
 	Output       string    `json:"output"`
-	MaxDiffRows  int64     `json:"max_diff_rows"` // rows written per pair; counts stay exact beyond
-	ConfirmDelay Duration  `json:"confirm_delay"` // 0 is no second look at differing rows
+	MaxDiffRows  int64     `json:"max_diff_rows"` // rows listed per pair of nodes; counts are exact beyond it
+	ConfirmDelay Duration  `json:"confirm_delay"` // 0 means that differing rows are not read again
 	Checksum     string    `json:"checksum"`
 }
 
-// NewTableRerunRequest gives a request with every default filled in; cluster, document and table are still to be named.
+// NewTableRerunRequest returns a request with all defaults. The caller must set the
+// cluster, the document and the table.
 func NewTableRerunRequest() TableRerunRequest {
 	return TableRerunRequest{
 		Behavior:     BehaviorMultiprocessing,
@@ -40,24 +43,25 @@ func NewTableRerunRequest() TableRerunRequest {
 	}
 }
 
-// DecodeTableRerun reads and validates the parameters of table-rerun. All problems come in one fault with code Invalid.
+// DecodeTableRerun decodes and validates the parameters of table-rerun. It returns all
+// problems in one fault with code Invalid.
 func DecodeTableRerun(p Params) (TableRerunRequest, error) {
 	r, req := newReader(p), NewTableRerunRequest()
 	req.ClusterName = r.text("cluster_name", "")
-	req.DiffFile = worded(r, "diff_file", ParseDiffFile)
-	req.Table = worded(r, "table_name", ParseTableName)
+	req.DiffFile = parseWith(r, "diff_file", ParseDiffFile)
+	req.Table = parseWith(r, "table_name", ParseTableName)
 	req.DBName = r.text("dbname", "")
 	req.Quiet = r.flag("quiet")
 	req.Behavior = r.text("behavior", req.Behavior)
-	req.MaxCPURatio = parsed(r, "max_cpu_ratio", req.MaxCPURatio, allowedRatio, parseDecimal)
+	req.MaxCPURatio = parse(r, "max_cpu_ratio", req.MaxCPURatio, allowedRatio, parseDecimal)
 	req.Output = r.text("output", req.Output)
-	req.MaxDiffRows = parsed(r, "max_diff_rows", req.MaxDiffRows, maxDiffRowsRange().String(), parseInt64)
-	req.ConfirmDelay = parsed(r, "confirm_delay", req.ConfirmDelay, allowedDelay, parseConfirmDelay)
+	req.MaxDiffRows = parse(r, "max_diff_rows", req.MaxDiffRows, maxDiffRowsRange().String(), parseInt64)
+	req.ConfirmDelay = parse(r, "confirm_delay", req.ConfirmDelay, allowedDelay, parseConfirmDelay)
 	req.Checksum = r.text("checksum", req.Checksum)
 	return req, r.finish(req.problems())
 }
 
-// Validate gives one fault with code Invalid for everything that is wrong with the request.
+// Validate returns all problems of the request in one fault with code Invalid.
 func (r TableRerunRequest) Validate() error { return r.problems().err() }
 
 func (r TableRerunRequest) problems() problems {

@@ -7,22 +7,23 @@ import (
 
 const allowedRepairID = "the id of a table-repair, such as tr_20240315_123456"
 
-// TableUndoRequest asks to put back what a repair has changed, where the rows are still as it left them. Its JSON form is
-// what a task stores as its parameters.
+// TableUndoRequest asks to restore the rows that a repair changed, except those that were
+// changed since. A task stores its JSON form as the task's parameters.
 type TableUndoRequest struct {
 	TaskID       string `json:"task_id"` // of the repair
 	DryRun       bool   `json:"dry_run"`
 	Quiet        bool   `json:"quiet"`
-	FireTriggers bool   `json:"fire_triggers"` // triggers and foreign keys act as in any other session
-	AllowCascade bool   `json:"allow_cascade"` // with fire_triggers: deletions may reach other tables
-	AllowLag     bool   `json:"allow_lag"`     // although replication from the source is behind or off
+	FireTriggers bool   `json:"fire_triggers"` // triggers and foreign keys work as in any other session
+	AllowCascade bool   `json:"allow_cascade"` // with fire_triggers: a delete may cascade to other tables
+	AllowLag     bool   `json:"allow_lag"`     // undo even if replication lags or is off
 }
 
-// DecodeTableUndo reads and validates the parameters of table-undo. All problems come in one fault with code Invalid.
+// DecodeTableUndo decodes and validates the parameters of table-undo. It returns all
+// problems in one fault with code Invalid.
 func DecodeTableUndo(p Params) (TableUndoRequest, error) {
 	r := newReader(p)
 	req := TableUndoRequest{
-		TaskID:       parsed(r, "task_id", "", allowedRepairID, parseRepairID),
+		TaskID:       parse(r, "task_id", "", allowedRepairID, parseRepairID),
 		DryRun:       r.flag("dry_run"),
 		Quiet:        r.flag("quiet"),
 		FireTriggers: r.flag("fire_triggers"),
@@ -32,7 +33,7 @@ func DecodeTableUndo(p Params) (TableUndoRequest, error) {
 	return req, r.finish(req.problems())
 }
 
-// Validate gives one fault with code Invalid for everything that is wrong with the request.
+// Validate returns all problems of the request in one fault with code Invalid.
 func (r TableUndoRequest) Validate() error { return r.problems().err() }
 
 func (r TableUndoRequest) problems() problems {
@@ -45,7 +46,8 @@ func (r TableUndoRequest) problems() problems {
 	return found
 }
 
-// parseRepairID accepts the ids that repairs have, and reruns and undos too: only the task itself says which it is.
+// parseRepairID accepts the ids of repairs. It accepts the ids of reruns and undos too,
+// because only the task's record has the type.
 func parseRepairID(text string) (string, error) {
 	if !taskIDPattern.MatchString(text) || !strings.HasPrefix(text, "tr_") {
 		return "", errors.New(allowedRepairID)
@@ -53,7 +55,7 @@ func parseRepairID(text string) (string, error) {
 	return text, nil
 }
 
-// UndoResult is the result of an undo. Skipped rows are those that were changed since the repair.
+// UndoResult is the result of an undo. The skipped rows were changed since the repair.
 type UndoResult struct {
 	TaskID   string              `json:"task_id"` // of the repair
 	DryRun   bool                `json:"dry_run"`
@@ -61,9 +63,9 @@ type UndoResult struct {
 	Warnings []string            `json:"warnings,omitempty"`
 }
 
-// NodeUndo is how the undo of one node ended.
+// NodeUndo is the result of the undo of one node.
 type NodeUndo struct {
 	NodeRepair
-	// SkippedKeys are the first hundred of the skipped rows: the values of each one's key.
+	// SkippedKeys are the keys of the first hundred skipped rows.
 	SkippedKeys [][]string `json:"skipped_keys,omitempty"`
 }

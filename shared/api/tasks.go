@@ -26,7 +26,7 @@ type Submitted struct {
 	SubmittedAt Time   `json:"submitted_at"`
 }
 
-// TaskStatus is what a user sees of a task. What is not known yet is absent.
+// TaskStatus is what a user sees of a task. A field is absent until its value is known.
 type TaskStatus struct {
 	TaskID     string          `json:"task_id"`
 	TaskType   string          `json:"task_type"` // "table-diff", "table-repair", ...
@@ -46,16 +46,17 @@ type TaskStatus struct {
 
 // DiffResult is the result of a comparison.
 type DiffResult struct {
-	DiffFile       string          `json:"diff_file"`       // key in the archive, of the format that was asked for
+	DiffFile       string          `json:"diff_file"`       // key in the archive, in the requested format
 	TotalRows      int64           `json:"total_rows"`      // distinct keys over all nodes
 	MismatchedRows int64           `json:"mismatched_rows"` // distinct keys that differ in at least one pair
 	Summary        json.RawMessage `json:"summary"`
 	Verdict        string          `json:"verdict"`
-	// OutputError says why diff_file names the JSON document although another format was asked for.
+	// OutputError is the reason that diff_file names the JSON document although another
+	// format was requested.
 	OutputError string `json:"output_error,omitempty"`
 }
 
-// Progress says how far a running task is.
+// Progress is the progress of a running task.
 type Progress struct {
 	Phase             string   `json:"phase"`
 	BlocksTotal       int64    `json:"blocks_total"`
@@ -71,7 +72,8 @@ type Progress struct {
 // TaskRequest names one task.
 type TaskRequest struct{ TaskID string }
 
-// DecodeTask reads the task id in the path; there are no parameters. A malformed id is a fault with code NotFound.
+// DecodeTask decodes the task id in the path. There are no parameters. A malformed id is
+// a fault with code NotFound.
 func DecodeTask(p Params) (TaskRequest, error) {
 	id, err := ParseTaskID(p.Arg())
 	if err != nil {
@@ -86,7 +88,7 @@ type DiffRequest struct {
 	Format string
 }
 
-// DecodeDiff reads the task id in the path and the format.
+// DecodeDiff decodes the task id in the path and the format.
 func DecodeDiff(p Params) (DiffRequest, error) {
 	id, err := ParseTaskID(p.Arg())
 	if err != nil {
@@ -99,13 +101,14 @@ func DecodeDiff(p Params) (DiffRequest, error) {
 	return req, r.finish(found)
 }
 
-// TasksRequest asks for a page of the list of tasks, newest first. Empty fields do not filter.
+// TasksRequest asks for a page of the list of tasks, the newest first. An empty field
+// does not filter.
 type TasksRequest struct {
 	ClusterName string
 	TableName   TableName
 	Status      string
 	Limit       int
-	After       string // Next of the page before
+	After       string // Next of the previous page
 }
 
 // TaskList is a page of the list of tasks. Next is empty on the last page.
@@ -123,14 +126,14 @@ func limitRange() wholeRange { return wholeRange{1, 1_000} }
 
 var afterPattern = regexp.MustCompile(`^[A-Za-z0-9._~%/-]{1,512}$`)
 
-// DecodeTasks reads and validates the parameters of the list of tasks.
+// DecodeTasks decodes and validates the parameters of the list of tasks.
 func DecodeTasks(p Params) (TasksRequest, error) {
 	r := newReader(p)
 	req := TasksRequest{
 		ClusterName: r.text("cluster_name", ""),
-		TableName:   worded(r, "table_name", ParseTableName),
+		TableName:   parseWith(r, "table_name", ParseTableName),
 		Status:      r.text("status", ""),
-		Limit:       int(parsed(r, "limit", defaultLimit, limitRange().String(), parseInt64)),
+		Limit:       int(parse(r, "limit", defaultLimit, limitRange().String(), parseInt64)),
 		After:       r.text("after", ""),
 	}
 	return req, r.finish(req.problems())
@@ -152,7 +155,7 @@ func (r TasksRequest) problems() problems {
 	return found
 }
 
-// HealthRequest asks whether the service is there.
+// HealthRequest asks whether the service answers requests.
 type HealthRequest struct{}
 
 // Health answers HealthRequest.
@@ -160,5 +163,5 @@ type Health struct {
 	Status string `json:"status"` // "ok"
 }
 
-// DecodeHealth makes sure that there are no parameters.
+// DecodeHealth returns an error if there are parameters.
 func DecodeHealth(p Params) (HealthRequest, error) { return HealthRequest{}, newReader(p).finish(nil) }

@@ -11,19 +11,21 @@ import (
 
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-// Time is a moment as the API shows it: UTC, whole milliseconds, "2024-03-15T12:34:56.789Z".
+// Time is a moment in the format of the API: UTC, in whole milliseconds, as in
+// "2024-03-15T12:34:56.789Z".
 type Time struct{ time.Time }
 
-// At gives a moment in UTC, cut to whole milliseconds.
+// At returns a moment in UTC, truncated to whole milliseconds.
 func At(t time.Time) Time { return Time{t.UTC().Truncate(time.Millisecond)} }
 
-// String gives the form the API shows.
+// String returns the moment in the format of the API.
 func (t Time) String() string { return At(t.Time).Format(timeLayout) }
 
-// MarshalJSON writes the form the API shows.
+// MarshalJSON implements json.Marshaler. The value is that of String.
 func (t Time) MarshalJSON() ([]byte, error) { return json.Marshal(t.String()) }
 
-// UnmarshalJSON reads exactly the form that MarshalJSON writes.
+// UnmarshalJSON implements json.Unmarshaler. It accepts exactly the format of
+// MarshalJSON.
 func (t *Time) UnmarshalJSON(data []byte) error {
 	var text string
 	if err := json.Unmarshal(data, &text); err != nil {
@@ -37,10 +39,11 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Duration is a span of time that reads as text such as "1s" or "500ms".
+// Duration is a time.Duration with a text form such as "1s" or "500ms".
 type Duration time.Duration
 
-// ParseDuration reads "1s", "500ms", "1.5s", "2m" or a plain number of seconds such as "0" or "2.5".
+// ParseDuration parses a duration such as "1s", "500ms" or "2m", or a plain number of
+// seconds such as "0" or "2.5".
 func ParseDuration(text string) (Duration, error) {
 	if strings.Trim(text, "0123456789.") == "" {
 		if _, err := strconv.ParseFloat(text, 64); err != nil {
@@ -52,13 +55,14 @@ func ParseDuration(text string) (Duration, error) {
 	return Duration(d), err
 }
 
-// String gives the text form, such as "1.5s".
+// String returns the text form, such as "1.5s".
 func (d Duration) String() string { return time.Duration(d).String() }
 
-// MarshalText writes the text form; it loses nothing.
+// MarshalText implements encoding.TextMarshaler. The text is that of String.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// UnmarshalText reads whatever ParseDuration reads.
+// UnmarshalText implements encoding.TextUnmarshaler. It accepts what ParseDuration
+// accepts.
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := ParseDuration(string(text))
 	*d = parsed

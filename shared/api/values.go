@@ -12,7 +12,7 @@ import (
 
 const (
 	allowedBool = "true or false"
-	// AllowedName is what IsName allows, in words.
+	// AllowedName describes the names that IsName accepts.
 	AllowedName = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first"
 )
 
@@ -21,14 +21,17 @@ var (
 	taskIDPattern = regexp.MustCompile(`^t[dr]_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?$`)
 )
 
-// IsName says whether this can be the name of a cluster or of a node. A name is safe as part of a file name or key, and
-// apart from the separators of node lists (,) and of pairs in diff documents (/).
+// IsName reports whether text is a valid name of a cluster or node. A name is safe in a
+// file name and in a key. It contains neither the separator of node lists (,) nor that of
+// pairs in diff documents (/).
 func IsName(text string) bool { return namePattern.MatchString(text) }
 
-// IsTaskID says whether this has the form of a task id: td_20240315_123456 or tr_20240315_123456_x1y2z3.
+// IsTaskID reports whether text has the form of a task id, such as td_20240315_123456 or
+// tr_20240315_123456_x1y2z3.
 func IsTaskID(text string) bool { return taskIDPattern.MatchString(text) }
 
-// CheckClusterName gives a fault with code Invalid if this cannot be the name of a cluster.
+// CheckClusterName returns a fault with code Invalid if name is not a valid name of a
+// cluster.
 func CheckClusterName(name string) error {
 	var found problems
 	found.add("cluster_name", clusterNameProblem(name))
@@ -45,16 +48,16 @@ func clusterNameProblem(name string) string {
 	return ""
 }
 
-// ParseTaskID checks that a string from outside has the form of a task id. No task has another id, so anything else is
-// a fault with code NotFound.
+// ParseTaskID returns id if it has the form of a task id. Otherwise no such task can
+// exist, and the error is a fault with code NotFound.
 func ParseTaskID(id string) (string, error) {
 	if !IsTaskID(id) {
-		return "", fault.New(fault.NotFound, "there is no task %s, task ids look like td_20240315_123456", shown(id))
+		return "", fault.New(fault.NotFound, "there is no task %s, task ids look like td_20240315_123456", quote(id))
 	}
 	return id, nil
 }
 
-// parseBool reads a boolean as the reference allows it, in any case.
+// parseBool parses a boolean in the forms of the reference, in upper or lower case.
 func parseBool(text string) (bool, error) {
 	switch strings.ToLower(text) {
 	case "true", "t", "1", "yes":
@@ -65,7 +68,8 @@ func parseBool(text string) (bool, error) {
 	return false, errors.New(allowedBool)
 }
 
-// parseDecimal reads a number in decimal notation; hexadecimal, infinity and NaN are refused.
+// parseDecimal parses a number in decimal notation. It rejects hexadecimal numbers,
+// infinity and NaN.
 func parseDecimal(text string) (float64, error) {
 	if strings.Trim(text, "0123456789.eE+-") != "" {
 		return 0, errors.New("not a decimal number")
@@ -75,14 +79,15 @@ func parseDecimal(text string) (float64, error) {
 
 func parseInt64(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) }
 
-// wholeRange is a range of whole numbers, both ends included.
+// wholeRange is a range of whole numbers that includes both ends.
 type wholeRange struct{ from, to int64 }
 
 func (w wholeRange) String() string {
 	return fmt.Sprintf("a whole number from %d to %d", w.from, w.to)
 }
 
-// problem says what is wrong with a number, "" if it is in the range.
+// problem returns a message about a value outside the range, or "" if the value is
+// inside.
 func (w wholeRange) problem(name string, value int64) string {
 	if value >= w.from && value <= w.to {
 		return ""
@@ -90,7 +95,8 @@ func (w wholeRange) problem(name string, value int64) string {
 	return notAllowed(name, strconv.FormatInt(value, 10), w.String())
 }
 
-// oneOf says what is wrong with a word, "" if it is one of those allowed.
+// oneOf returns a message about a value that is not one of those allowed, or "" if it is
+// one.
 func oneOf(name, value string, allowed ...string) string {
 	for _, word := range allowed {
 		if value == word {
@@ -100,7 +106,7 @@ func oneOf(name, value string, allowed ...string) string {
 	return notAllowed(name, value, strings.Join(allowed, " or "))
 }
 
-// repeated is the first item that occurs twice.
+// repeated returns the first item that occurs twice.
 func repeated(items []string) (string, bool) {
 	seen := make(map[string]bool, len(items))
 	for _, item := range items {

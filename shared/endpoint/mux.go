@@ -59,7 +59,7 @@ func (m *Mux) Streams(method, path string) (maxBody int64, ok bool) {
 // Changes reports whether such a request starts or changes something. Where it leads to no endpoint it does not.
 func (m *Mux) Changes(method, path string) bool {
 	e, _, err := m.find(path)
-	return err == nil && (!e.Route.Reads() || method == "POST" && e.Receive != nil)
+	return err == nil && (!e.Route.IsReadOnly() || method == "POST" && e.Receive != nil)
 }
 
 // Handle answers a request. It does not panic and starts nothing that outlives it.
@@ -153,7 +153,7 @@ func (m *Mux) find(path string) (Endpoint, string, error) {
 func (m *Mux) check(req Request, route api.Route) error {
 	switch {
 	case req.Method == "POST":
-	case req.Method == "GET", req.Method == "HEAD" && route.Reads():
+	case req.Method == "GET", req.Method == "HEAD" && route.IsReadOnly():
 		if len(req.Body) > 0 {
 			return fault.New(fault.Invalid,
 				"a %s request has its parameters in the query string and no body; send a body with POST", req.Method)
@@ -168,7 +168,7 @@ func (m *Mux) check(req Request, route api.Route) error {
 }
 
 func allowedMethods(route api.Route) string {
-	if route.Reads() {
+	if route.IsReadOnly() {
 		return "GET, HEAD, POST"
 	}
 	return "GET, POST"

@@ -178,7 +178,7 @@ func TestSubmit_ATaskThatCannotBeStoredIsNotStarted(t *testing.T) {
 }
 
 func TestNodes_AreInClusterOrderWhateverOrderIsAsked(t *testing.T) {
-	database, got, err := service.Nodes(nodes("n1", "n2", "n3"), request(func(r *api.TableDiffRequest) { r.Nodes = []string{"n3", "n1"} }))
+	database, got, err := service.ComparedNodes(nodes("n1", "n2", "n3"), request(func(r *api.TableDiffRequest) { r.Nodes = []string{"n3", "n1"} }))
 	if err != nil || database != "app" || !slices.Equal(got, []string{"n1", "n3"}) {
 		t.Errorf("got %s %v, error %v", database, got, err)
 	}

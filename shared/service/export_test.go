@@ -1,0 +1,4 @@
+package service
+
+// ComparedNodes is comparedNodes, for tests.
+var ComparedNodes = comparedNodes
