@@ -53,7 +53,7 @@ func TestTableRerun_WhatOnlyADatabaseCanTellFailsTheTask(t *testing.T) {
 		"rows without the key":             {withoutKey, "whole", `lack column "id" of the table's key (id)`},
 		"a document of another table":      {ofOthers, "whole", "diff_file is of table public.gone, table_name is public.whole"},
 		"a document of unknown nodes":      {ofUnknown, "whole", "diff_file is of the nodes n1, n9, cluster"},
-		"a document that is not all there": {cutOff, "whole", "the document breaks off"},
+		"a document that is not all there": {cutOff, "whole", "the document is truncated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

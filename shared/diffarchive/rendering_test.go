@@ -98,7 +98,7 @@ func TestRenderings_OnlyTheRecordedDocumentIsRendered(t *testing.T) {
 		says string
 	}{
 		"another document":         {damaged, fault.Invalid, "it was changed"},
-		"a truncated one":          {body[:len(body)-9], fault.Invalid, "breaks off"},
+		"a truncated one":          {body[:len(body)-9], fault.Invalid, "truncated"},
 		"an invalid one":           {strings.Replace(body, `"v":"b"`, `"v":7`, 1), fault.Invalid, "row 1"},
 		"one in the peer's layout": {peer, fault.Invalid, "written by another tool"},
 		"none":                     {"", fault.NotFound, "not in the archive any more"},

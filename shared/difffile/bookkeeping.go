@@ -8,17 +8,18 @@ import (
 	"slices"
 )
 
-// The last members of a document say of rows what the rows themselves do not. Each is an object of lists, one per pair,
-// and is there only when it has content.
+// The last members of a document have facts about keys that the rows do not show. Each is
+// an object with one list per pair. An empty one is absent.
 const (
 	memberUnsettled   = "unsettled"
 	memberKeyVariants = "key_variants"
-	// memberRespelt is the earlier name of key_variants. It is read, but no longer written.
+	// memberRespelt is the earlier name of key_variants. It is read, but no longer
+	// written.
 	memberRespelt = "respelt"
 )
 
 // bookkeeping writes these members.
-func (d *document) bookkeeping(ctx context.Context, src Source) error {
+func (d *documentWriter) bookkeeping(ctx context.Context, src Source) error {
 	if d.summary.UnsettledRows > 0 {
 		err := writeMember(ctx, d, memberUnsettled, d.summary.Pairs, src.Unsettled, d.appendKey)
 		if err != nil {
@@ -34,9 +35,9 @@ func (d *document) bookkeeping(ctx context.Context, src Source) error {
 	return writeMember(ctx, d, memberKeyVariants, withVariants, src.KeyVariants, d.appendKeyVariants)
 }
 
-// writeMember writes a list for each pair that has elements, an element a line.
+// writeMember writes one list for each pair with elements, one element per line.
 func writeMember[T any](
-	ctx context.Context, d *document, name string, pairs Pairs,
+	ctx context.Context, d *documentWriter, name string, pairs Pairs,
 	list func(context.Context, Pair) iter.Seq2[T, error], encode func([]byte, T) ([]byte, error),
 ) error {
 	before, after := fmt.Sprintf(",\n%q:{", name), ""
@@ -71,7 +72,7 @@ func writeMember[T any](
 	return nil
 }
 
-func (d *document) appendKeyVariants(line []byte, keys [2]Row) ([]byte, error) {
+func (d *documentWriter) appendKeyVariants(line []byte, keys [2]Row) ([]byte, error) {
 	line, err := d.appendKey(append(line, '['), keys[0])
 	if err == nil {
 		line, err = d.appendKey(append(line, ','), keys[1])
@@ -79,7 +80,7 @@ func (d *document) appendKeyVariants(line []byte, keys [2]Row) ([]byte, error) {
 	return append(line, ']'), err
 }
 
-func (d *document) appendKey(line []byte, key Row) ([]byte, error) {
+func (d *documentWriter) appendKey(line []byte, key Row) ([]byte, error) {
 	if len(key) != len(d.summary.PrimaryKey) {
 		return nil, fmt.Errorf("it has %d values for a key of %d columns", len(key), len(d.summary.PrimaryKey))
 	}
@@ -99,7 +100,7 @@ func (d *document) appendKey(line []byte, key Row) ([]byte, error) {
 	return append(line, ']'), nil
 }
 
-// bookkeeping reads those members that are there, in their order.
+// bookkeeping reads the members that are present, in their order.
 func (r *Reader) bookkeeping(v Visitor) error {
 	members := []struct {
 		names []string
@@ -120,6 +121,7 @@ func (r *Reader) bookkeeping(v Visitor) error {
 			return v.KeyVariants(at.pair, keys)
 		}},
 	}
+
 	for r.tokens.more() {
 		name, err := r.tokens.name(place{})
 		if err != nil {
@@ -131,6 +133,7 @@ func (r *Reader) bookkeeping(v Visitor) error {
 		if len(members) == 0 {
 			return unknownMember(name)
 		}
+
 		read := members[0].read
 		members = members[1:]
 		err = r.pairs(place{member: name}, func(at place) error {
@@ -149,7 +152,7 @@ func (r *Reader) bookkeeping(v Visitor) error {
 	return nil
 }
 
-// key reads a key: an array of strings, one per column of the primary key.
+// key decodes a key: an array of strings, one per key column.
 func (r *Reader) key(raw []byte) (Row, error) {
 	var key Row
 	err := eachElement(raw, func(value []byte) error {
@@ -171,7 +174,7 @@ func (r *Reader) key(raw []byte) (Row, error) {
 
 var errNotTwoKeys = errors.New("it must have two keys, one per node of the pair")
 
-// keyVariants reads the keys of one row on the nodes of its pair.
+// keyVariants decodes the two keys of a row, one per node of the pair.
 func (r *Reader) keyVariants(raw []byte) ([2]Row, error) {
 	var keys []Row
 	err := eachElement(raw, func(value []byte) error {

@@ -9,20 +9,20 @@ import (
 
 var errNoColumn = errors.New("there is no such column")
 
-// columns turn the object of a row into a Row.
+// columns decodes the JSON object of a row to a Row.
 type columns struct {
-	list   []Column // those of a Row
-	kinds  []kind   // of all columns, in the document's order
-	labels [][]byte // how our own documents write a name, with the colon
-	at     []int    // the place of each in a Row, -1 for none
-	index  map[string]int
-	key    []bool // of each: it belongs to the key
+	list   []Column       // the columns of a Row
+	kinds  []kind         // of all columns, in the document's order, as are the following
+	labels [][]byte       // the name as our documents write it, with the colon
+	at     []int          // the index in a Row, or -1
+	index  map[string]int // from name to index in kinds
+	key    []bool         // whether the column belongs to the key
 }
 
 func newColumns(list []Column, key []string) columns {
 	c := columns{list: list, index: make(map[string]int, len(list))}
 	for i, column := range list {
-		label, _ := appendString(nil, column.Name) // a name that cannot be written is met in no row of ours
+		label, _ := appendString(nil, column.Name) // a name that is not UTF-8 is in no row of ours
 		c.labels = append(c.labels, append(label, ':'))
 		c.kinds = append(c.kinds, kindOf(column))
 		c.at = append(c.at, i)
@@ -32,7 +32,7 @@ func newColumns(list []Column, key []string) columns {
 	return c
 }
 
-// only gives the columns whose rows have no more than these names; the values of others are not looked at.
+// only returns columns that decode the values of these names and ignore all others.
 func (c columns) only(names []string) columns {
 	all := c.list
 	c.list, c.at = nil, make([]int, len(all))
@@ -46,7 +46,7 @@ func (c columns) only(names []string) columns {
 	return c
 }
 
-// parse reads a row that has every column once, in any order. raw must be valid JSON.
+// parse decodes a row that has every column once, in any order. raw must be valid JSON.
 func (c columns) parse(raw []byte) (Row, error) {
 	row := make(Row, len(c.list))
 	seen := make([]bool, len(c.kinds))
@@ -57,7 +57,7 @@ func (c columns) parse(raw []byte) (Row, error) {
 			return errNoColumn
 		}
 		if seen[i] {
-			return errTwice
+			return errDuplicate
 		}
 		seen[i] = true
 		n++
@@ -69,7 +69,7 @@ func (c columns) parse(raw []byte) (Row, error) {
 	return row, err
 }
 
-// limit returns how many bytes a value of a column may have.
+// limit returns the maximum length of a column's values in bytes.
 func (c columns) limit(column int) int {
 	if c.key[column] {
 		return MaxKey
@@ -77,9 +77,10 @@ func (c columns) limit(column int) int {
 	return MaxValue
 }
 
-// parseOurs reads a row as we write it, with which b begins: the columns in their order, without spaces. It gives the row
-// and its length; nil and 0 of any other, also of one that is wrong or not whole. It is the short way that nearly all rows
-// take: each byte is looked at once.
+// parseOurs is the fast path for a row in our own layout, without spaces and with the
+// columns in order. It returns the row that b begins with, and its length. If the length
+// is 0, the row has another layout, is invalid or is not completely in b, and the caller
+// must use the general parser.
 func (c columns) parseOurs(b []byte) (Row, int) {
 	if len(b) == 0 || b[0] != '{' {
 		return nil, 0
@@ -109,7 +110,7 @@ func (c columns) parseOurs(b []byte) (Row, int) {
 	return row, at + 1
 }
 
-// set parses the value of a column, if the row has it.
+// set decodes the value of a column, if it belongs to the row.
 func (c columns) set(row Row, column int, value []byte) (err error) {
 	if at := c.at[column]; at >= 0 {
 		row[at], err = parseValue(c.kinds[column], value)

@@ -1,5 +1,5 @@
-// Package difffile owns the diff document: the one JSON object that a diff or rerun archives, and that reports, reruns
-// and repairs start from.
+// Package difffile owns the format of the diff document: the one JSON object that a
+// comparison or rerun archives, and that reports, reruns and repairs read.
 //
 //	{"format": "ace-diff/1",
 //	 "summary": {...},
@@ -7,18 +7,33 @@
 //	 "unsettled": {"n1/n2": [["key", ...], ...]},
 //	 "key_variants": {"n1/n2": [[["key", ...], ["key", ...]], ...]}}
 //
-// Members stand in this order. Pairs follow the cluster's order of nodes and are absent when they have no differences;
-// a row that one node lacks stands only under the other; rows are in key order. A row is an object with every column:
-// NULL is null, boolean true or false, smallint, integer and bigint exact JSON numbers, everything else PostgreSQL's
-// text as a string. The last two members are there only when they have content, with keys as text in the order of
-// primary_key. "unsettled": the keys of rows that were still being written when last read. "key_variants": the keys of rows
-// that the index holds for the same key although its text differs (1.0 and 1.00, a and A as citext), as the first node
-// spells it and as the second one does; documents of earlier versions call this member "respelt". All other rows of a pair belong together exactly if their keys' texts are equal.
+// The members have this order:
 //
-// Writing and reading take memory for one row, however many there are. The same summary and rows give the same bytes.
-// The package writes to and reads from streams: where a document lies and who may see it is the archive's business.
-// Two layouts of another tool can be read too (see peer.go); they are never written.
+//   - "diffs" has the pairs of nodes that differ, in the cluster's order of nodes. A row
+//     that one node lacks is only under the other node. Rows are in key order.
+//   - "unsettled" lists the keys of rows that were still changing when last read.
+//   - "key_variants" lists the keys that are equal for the index although their texts
+//     differ (1.0 and 1.00, a and A as citext): the first node's text, then the second's.
+//     Documents of earlier versions call this member "respelt". Readers accept both
+//     names. All other rows of a pair belong together if and only if the texts of their
+//     keys are equal.
+//
+// The last two members are absent if they are empty. Their keys are texts in the order of
+// primary_key.
+//
+// A row is an object with every column. NULL is null, a boolean is true or false, a
+// smallint, integer or bigint is an exact JSON number, and everything else is
+// PostgreSQL's text as a string.
+//
+// Writing and reading need memory for one row, regardless of the number of rows. The same
+// summary and rows always produce the same bytes. The package reads from and writes to
+// streams and knows no archive. It can also read two layouts of another tool (see
+// peer.go), which it never writes.
+//
+// Other packages for diff documents: diffarchive opens documents in the archive and
+// stores their renderings, diffindex lists all documents, and diffkeys sorts the distinct
+// keys of one document.
 package difffile
 
-// Format is what "format" says in the documents this package writes.
+// Format is the value of "format" in the documents that this package writes.
 const Format = "ace-diff/1"

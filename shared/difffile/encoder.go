@@ -6,21 +6,22 @@ import (
 	"fmt"
 )
 
-// Encoded is a row as a document has it: a JSON object on one line.
+// Encoded is a row in the form of a document: a JSON object on one line.
 type Encoded []byte
 
-// Encoder writes rows as documents have them. Whoever finds a row encodes it once; from there on it is only copied,
-// since decoding and encoding is most of the work of a document with many rows. It may be used concurrently.
+// Encoder encodes rows in the form of a document. A comparison encodes each row once,
+// where it reads the row, and then only copies it: encoding and decoding are most of the
+// cost of a document with many rows. It is safe for concurrent use.
 type Encoder struct{ columns []column }
 
-// column is what is needed to write a value: its name as JSON with the colon, and its kind.
+// column is a column of an Encoder.
 type column struct {
 	name  string
-	label []byte
+	label []byte // the name as JSON, with the colon
 	kind  kind
 }
 
-// NewEncoder makes an encoder of rows with these columns.
+// NewEncoder returns an encoder of rows with these columns.
 func NewEncoder(columns []Column) (*Encoder, error) {
 	e := &Encoder{}
 	for _, c := range columns {
@@ -38,6 +39,7 @@ func (e *Encoder) Append(out []byte, row Row) (Encoded, error) {
 	if len(row) != len(e.columns) {
 		return nil, fmt.Errorf("it has %d values for %d columns", len(row), len(e.columns))
 	}
+
 	out = append(out, '{')
 	for i, c := range e.columns {
 		if i > 0 {
@@ -51,13 +53,13 @@ func (e *Encoder) Append(out []byte, row Row) (Encoded, error) {
 	return append(out, '}'), nil
 }
 
-// Decoder reads rows back that an Encoder wrote. It may be used concurrently.
+// Decoder decodes rows that an Encoder has encoded. It is safe for concurrent use.
 type Decoder struct{ columns columns }
 
-// NewDecoder makes a decoder of rows with these columns.
+// NewDecoder returns a decoder of rows with these columns.
 func NewDecoder(list []Column) *Decoder { return &Decoder{columns: newColumns(list, nil)} }
 
-// Decode gives the values of a row.
+// Decode returns the values of a row.
 func (d *Decoder) Decode(row Encoded) (Row, error) {
 	if values, n := d.columns.parseOurs(row); n == len(row) && n > 0 {
 		return values, nil

@@ -10,9 +10,9 @@ import (
 	"ace/shared/difffile"
 )
 
-// sections is a Source of rows that are held.
+// sections is a Source of rows in memory.
 type sections struct {
-	columns   []difffile.Column // nil: those of matching
+	columns   []difffile.Column // nil means the columns of matching
 	rows      map[difffile.Pair]map[string][]difffile.Row
 	unsettled map[difffile.Pair][]difffile.Row
 	variants  map[difffile.Pair][][2]difffile.Row
@@ -55,7 +55,7 @@ func each[T any](elements []T) iter.Seq2[T, error] {
 	}
 }
 
-// null stands for NULL in the rows below.
+// null stands for NULL in the arguments of row.
 const null = "\x00"
 
 func row(values ...string) difffile.Row {
@@ -74,7 +74,7 @@ var (
 	n23 = difffile.Pair{"n2", "n3"}
 )
 
-// matching is the summary of three nodes without a difference.
+// matching returns the summary of three equal nodes.
 func matching() difffile.Summary {
 	start := time.Date(2024, 3, 15, 12, 34, 56, 789_000_000, time.UTC)
 	return difffile.Summary{
@@ -94,7 +94,7 @@ func matching() difffile.Summary {
 	}
 }
 
-// differing is a summary of three nodes and its rows: n1 and n3 agree.
+// differing returns a summary of three nodes and its rows: n1 and n3 are equal.
 func differing() (difffile.Summary, sections) {
 	s := matching()
 	s.MismatchedBlocks, s.MismatchedRows, s.UnsettledRows = 1, 3, 1
@@ -120,7 +120,7 @@ func differing() (difffile.Summary, sections) {
 	}
 }
 
-// keyVariants is a summary of two of the nodes and its rows: one key has two variants.
+// keyVariants returns a summary of two nodes and its rows: one key has two variants.
 func keyVariants() (difffile.Summary, sections) {
 	s := matching()
 	s.PrimaryKey, s.MismatchedRows, s.UnsettledRows = []string{"amount", "id"}, 2, 1
@@ -146,7 +146,7 @@ func write(t *testing.T, s difffile.Summary, src difffile.Source) []byte {
 	return out.Bytes()
 }
 
-// content is everything a reader gives.
+// content is everything that a reader returns.
 type content struct {
 	Summary   difffile.Summary
 	Rows      map[difffile.Pair]map[string][]difffile.Row

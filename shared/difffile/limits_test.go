@@ -13,19 +13,21 @@ import (
 	"ace/shared/fault"
 )
 
-// huge is what stands for the long text in a template, and hugeSize its bytes.
+// huge is replaced by a long text in a template. hugeSize is the length of that text in
+// bytes.
 const (
 	huge     = "@"
 	hugeSize = 20 << 20
 )
 
-// stretched returns a template with a text of so many bytes in the place of @. It is made while it is read.
-func stretched(template string, size int64) io.Reader {
+// expand returns a template with a text of size bytes instead of @, which is never in
+// memory as a whole.
+func expand(template string, size int64) io.Reader {
 	before, after, _ := strings.Cut(template, huge)
 	return io.MultiReader(strings.NewReader(before), io.LimitReader(letters{}, size), strings.NewReader(after))
 }
 
-// letters is an endless text.
+// letters is an infinite text.
 type letters struct{}
 
 func (letters) Read(p []byte) (int, error) {
@@ -43,8 +45,9 @@ const (
 
 func ours(row, more string) string { return fmt.Sprintf(oursTemplate, row, more) }
 
-// check reads a document as an import does, and returns the memory that it took at most, roughly: what was allocated.
-func check(t *testing.T, document io.Reader) (allocated uint64, err error) {
+// checkDocument checks a document as an import does. It returns the number of bytes that
+// this allocated.
+func checkDocument(t *testing.T, document io.Reader) (allocated uint64, err error) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -56,7 +59,7 @@ func check(t *testing.T, document io.Reader) (allocated uint64, err error) {
 	return after.TotalAlloc - before.TotalAlloc, err
 }
 
-func TestCheck_RefusesAHugeKeyOrNameInLittleMemory(t *testing.T) {
+func TestCheck_RejectsAHugeKeyOrNameInLittleMemory(t *testing.T) {
 	for name, tt := range map[string]struct {
 		template string
 		size     int64
@@ -75,7 +78,7 @@ func TestCheck_RefusesAHugeKeyOrNameInLittleMemory(t *testing.T) {
 		"the name of a table": {`{"format":"ace-diff/1","summary":{"table":"@","primary_key":["id"],"columns":[{"name":"id","type":"text"}]}}`,
 			1 << 20, "has 1048576 bytes; allowed are 4096"},
 	} {
-		allocated, err := check(t, stretched(tt.template, tt.size))
+		allocated, err := checkDocument(t, expand(tt.template, tt.size))
 		if fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), tt.want) || len(err.Error()) > 3000 {
 			t.Errorf("%s: got %.500v, want %q", name, err, tt.want)
 		}
@@ -85,7 +88,7 @@ func TestCheck_RefusesAHugeKeyOrNameInLittleMemory(t *testing.T) {
 	}
 }
 
-func TestCheck_TakesValuesOfHundredsOfMegabytes(t *testing.T) {
+func TestCheck_AcceptsValuesOfHundredsOfMegabytesInLittleMemory(t *testing.T) {
 	for name, template := range map[string]string{
 		"ours": ours(`{"id":"1","v":"@"}`, ""), "in another order": ours(`{"v":"@","id":"1"}`, ""), "a peer's": fmt.Sprintf(peersTemplate, `{"id":1,"v":"@"}`),
 	} {
@@ -93,18 +96,19 @@ func TestCheck_TakesValuesOfHundredsOfMegabytes(t *testing.T) {
 		if name == "ours" {
 			size = 300 << 20
 		}
-		allocated, err := check(t, stretched(template, size))
+		allocated, err := checkDocument(t, expand(template, size))
 		if err != nil || allocated > 4<<20 {
 			t.Errorf("%s: %v, and %d kB were allocated", name, err, allocated>>10)
 		}
 	}
 	longest := ours(`{"id":"@","v":"1"}`, `,"unsettled":{"n1/n2":[["1"]]}`)
-	if _, err := check(t, stretched(longest, difffile.MaxKey-2)); err != nil {
+	if _, err := checkDocument(t, expand(longest, difffile.MaxKey-2)); err != nil {
 		t.Errorf("the longest key: %v", err)
 	}
 }
 
-// TestCheck_AcceptsWhatReadingAccepts compares the two ways to read a value: as a whole, and in passing.
+// The test compares the two ways to read a value: to decode it as a whole, and to skip
+// it.
 func TestCheck_AcceptsWhatReadingAccepts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pieces := rapid.SliceOfN(rapid.SampledFrom([]string{

@@ -14,7 +14,7 @@ import (
 	"ace/shared/fault"
 )
 
-// only reads the rows of n1 in n1/n2 with no more than these columns.
+// only reads the rows of n1 in n1/n2, restricted to these columns.
 func only(document string, names ...string) (columns []string, rows []difffile.Row, err error) {
 	r, err := difffile.Open(strings.NewReader(document))
 	if err != nil {
@@ -34,7 +34,7 @@ func only(document string, names ...string) (columns []string, rows []difffile.R
 	return columns, rows, nil
 }
 
-// documentOf is a document of one row with these columns.
+// documentOf returns a document of one row with these columns.
 func documentOf(columns []difffile.Column, row string) string {
 	list, _ := json.Marshal(columns)
 	key, _ := json.Marshal(columns[0].Name)
@@ -42,7 +42,7 @@ func documentOf(columns []difffile.Column, row string) string {
 		key, list, row)
 }
 
-func TestOnly_GivesTheColumnsAskedForHoweverTheRowIsWritten(t *testing.T) {
+func TestOnly_ReturnsTheWantedColumnsForAnyLayoutOfTheRow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var columns []difffile.Column
 		var members []string
@@ -86,17 +86,17 @@ func TestOnly_GivesTheColumnsAskedForHoweverTheRowIsWritten(t *testing.T) {
 	})
 }
 
-func TestOnly_StillNamesARowThatIsWrong(t *testing.T) {
+func TestOnly_StillReportsAnInvalidRow(t *testing.T) {
 	columns := []difffile.Column{{Name: "id", Type: "bigint"}, {Name: "v", Type: "text"}, {Name: "w", Type: "text"}}
 	for name, tt := range map[string]struct{ row, want string }{
-		"a wrong key":                {`{"id":"1","v":"","w":""}`, `row 1: "id": "1" is not allowed`},
-		"a column missing":           {`{"id":1,"v":""}`, "it has 2 of 3 columns"},
-		"a column too many":          {`{"id":1,"v":"","w":"","x":""}`, `"x": there is no such column`},
-		"a column twice":             {`{"id":1,"v":"","w":"","id":2}`, `"id": it is there twice`},
-		"no columns":                 {`{}`, "it has 0 of 3 columns"},
-		"no object":                  {`[1]`, "it must be an object"},
-		"a text that is no JSON":     {`{"id":1,"v":"` + "\n" + `","w":""}`, "invalid character"},
-		"a member that is cut short": {`{"id":1,"v":"","w"}`, "expected colon instead of '}'"},
+		"a wrong key":             {`{"id":"1","v":"","w":""}`, `row 1: "id": "1" is not allowed`},
+		"a column missing":        {`{"id":1,"v":""}`, "it has 2 of 3 columns"},
+		"a column too many":       {`{"id":1,"v":"","w":"","x":""}`, `"x": there is no such column`},
+		"a column twice":          {`{"id":1,"v":"","w":"","id":2}`, `"id": it appears twice`},
+		"no columns":              {`{}`, "it has 0 of 3 columns"},
+		"not an object":           {`[1]`, "it must be an object"},
+		"a text that is not JSON": {`{"id":1,"v":"` + "\n" + `","w":""}`, "invalid character"},
+		"a truncated member":      {`{"id":1,"v":"","w"}`, "expected colon instead of '}'"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := only(documentOf(columns, tt.row), "id")
@@ -107,7 +107,7 @@ func TestOnly_StillNamesARowThatIsWrong(t *testing.T) {
 	}
 }
 
-func TestOnly_LeavesThePeersRowsWhole(t *testing.T) {
+func TestOnly_DoesNotRestrictThePeersRows(t *testing.T) {
 	columns, rows, err := only(`{"diffs":{"n1/n2":{"n1":[{"id":1,"v":"x"}]}}}`, "id")
 	if err != nil || !slices.Equal(columns, []string{"id", "v"}) || len(rows) != 1 || len(rows[0]) != 2 {
 		t.Errorf("got %v, %d rows, %v", columns, len(rows), err)

@@ -10,15 +10,15 @@ import (
 )
 
 var (
-	errTwice       = errors.New("it is there twice")
-	errNotObject   = errors.New("it must be an object")
-	errNotUTF8     = errors.New("a string is not valid UTF-8")
-	errNUL         = errors.New(`a string has \u0000, which PostgreSQL's text cannot hold`)
-	errHalfOfAPair = errors.New("a string has half of a surrogate pair")
+	errDuplicate = errors.New("it appears twice")
+	errNotObject = errors.New("it must be an object")
+	errNotUTF8   = errors.New("a string is not valid UTF-8")
+	errNUL       = errors.New(`a string has \u0000, which PostgreSQL's text cannot hold`)
+	errSurrogate = errors.New("a string has an unpaired surrogate")
 )
 
-// eachMember calls fn for every member of an object, in order; value is the member's JSON. raw must be valid JSON:
-// measure has seen it.
+// eachMember calls fn for every member of an object, in order. value is the member's
+// JSON. raw must be valid JSON, which measure has checked.
 func eachMember(raw []byte, fn func(name string, value []byte) error) error {
 	if raw[0] != '{' {
 		return errNotObject
@@ -30,11 +30,13 @@ func eachMember(raw []byte, fn func(name string, value []byte) error) error {
 			return err
 		}
 		rest = skipSpace(rest[len(quoted):])
-		rest = skipSpace(rest[1:]) // the colon
+		rest = skipSpace(rest[1:]) // after the colon
+
 		value := rest[:valueLen(rest)]
 		if err := fn(name, value); err != nil {
 			return fmt.Errorf("%q: %w", name, err)
 		}
+
 		rest = skipSpace(rest[len(value):])
 		if rest[0] == ',' {
 			rest = skipSpace(rest[1:])
@@ -43,12 +45,13 @@ func eachMember(raw []byte, fn func(name string, value []byte) error) error {
 	return nil
 }
 
-// eachUnique is eachMember for names that are not known beforehand. One that comes twice is an error.
+// eachUnique is eachMember for an object with any names. It returns an error if a name
+// appears twice.
 func eachUnique(raw []byte, fn func(name string, value []byte) error) error {
 	seen := make(map[string]bool)
 	return eachMember(raw, func(name string, value []byte) error {
 		if seen[name] {
-			return errTwice
+			return errDuplicate
 		}
 		seen[name] = true
 		return fn(name, value)
@@ -121,7 +124,8 @@ func nestedLen(raw []byte) int {
 	}
 }
 
-// noDuplicates refuses a name that comes twice in an object, at any depth of valid JSON.
+// noDuplicates returns an error if a name appears twice in an object, at any depth. raw
+// must be valid JSON.
 func noDuplicates(raw []byte) error {
 	switch raw[0] {
 	case '{':
@@ -132,8 +136,9 @@ func noDuplicates(raw []byte) error {
 	return nil
 }
 
-// unquote gives the text of a valid JSON string. Unlike encoding/json it replaces nothing: text that cannot be
-// represented is an error, so that a key is never taken for another.
+// unquote returns the text of a valid JSON string. Unlike encoding/json, it returns an
+// error for text that cannot be represented instead of replacing characters. So two
+// different keys never become equal.
 func unquote(quoted []byte) (string, error) {
 	body := quoted[1 : len(quoted)-1]
 	if !utf8.Valid(body) {
@@ -143,6 +148,7 @@ func unquote(quoted []byte) (string, error) {
 	if next < 0 {
 		return string(body), nil
 	}
+
 	out := make([]byte, 0, len(body))
 	for ; next >= 0; next = bytes.IndexByte(body, '\\') {
 		out = append(out, body[:next]...)
@@ -156,14 +162,16 @@ func unquote(quoted []byte) (string, error) {
 	return string(append(out, body...)), nil
 }
 
-// checkText reads the part of a string that b holds, without the quote in front. It returns how many bytes of b were
-// whole characters, and whether the string ends with them.
+// checkText checks the part of a string that is in b, after the opening quote. It returns
+// the number of bytes that are complete characters, and whether the string ends after
+// them.
 func checkText(b []byte) (n int, done bool, err error) {
 	for n < len(b) {
-		end := plain(b, n)
+		end := nextSpecial(b, n)
 		for end < len(b) && b[end] >= ' ' && b[end] != '"' && b[end] != '\\' {
 			end++
 		}
+
 		run := b[n:end]
 		if end == len(b) {
 			run = run[:wholeCharacters(run)]
@@ -178,6 +186,7 @@ func checkText(b []byte) (n int, done bool, err error) {
 		if b[end] == '"' {
 			return n + 1, true, nil
 		}
+
 		escape, err := checkEscape(b[end:])
 		if escape <= 0 || err != nil {
 			return n, false, err
@@ -187,7 +196,8 @@ func checkText(b []byte) (n int, done bool, err error) {
 	return n, false, nil
 }
 
-// checkEscape returns the length of the escape that b begins with, incomplete if b may not hold all of it.
+// checkEscape returns the length of the escape that b begins with, or incomplete if b may
+// not have all of it.
 func checkEscape(b []byte) (int, error) {
 	const pair = len(`\ud83d\ude00`)
 	n := measureEscape(b)
@@ -195,7 +205,7 @@ func checkEscape(b []byte) (int, error) {
 	case b[0] != '\\':
 		return 0, fmt.Errorf("invalid character %q in a string", b[0])
 	case n == malformed:
-		return 0, errors.New("a string has an escape that JSON does not know")
+		return 0, errors.New("a string has an invalid escape")
 	case n == incomplete || b[1] == 'u' && len(b) < pair && utf16.IsSurrogate(hex4(b[2:6])):
 		return incomplete, nil
 	}
@@ -203,7 +213,7 @@ func checkEscape(b []byte) (int, error) {
 	return n, err
 }
 
-// wholeCharacters returns how many bytes of text are left without the beginning of a character at its end.
+// wholeCharacters returns the length of text without an incomplete character at its end.
 func wholeCharacters(text []byte) int {
 	for n := len(text) - 1; n >= 0 && n > len(text)-utf8.UTFMax; n-- {
 		if utf8.RuneStart(text[n]) {
@@ -216,7 +226,8 @@ func wholeCharacters(text []byte) int {
 	return len(text)
 }
 
-// unescape gives the character of the escape at the beginning, and the escape's length.
+// unescape returns the character of the escape that s begins with, and the length of the
+// escape.
 func unescape(s []byte) (r rune, n int, err error) {
 	switch s[1] {
 	case 'b':
@@ -248,10 +259,10 @@ func unescapeUnicode(s []byte) (r rune, n int, err error) {
 			return r, 12, nil
 		}
 	}
-	return 0, 0, errHalfOfAPair
+	return 0, 0, errSurrogate
 }
 
 func hex4(digits []byte) rune {
-	n, _ := strconv.ParseUint(string(digits), 16, 16) // valid JSON has hex digits here
+	n, _ := strconv.ParseUint(string(digits), 16, 16) // valid JSON has four hexadecimal digits here
 	return rune(n)
 }

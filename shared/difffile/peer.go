@@ -11,14 +11,15 @@ import (
 //	{"diffs": {"n1/n2": {"n1": [row, ...], "n2": [row, ...]}}, "summary": {...}}              older versions
 //	{"diffs": {"n1/n2": {"rows": {"n1": [row, ...], "n2": [row, ...]}}}, "summary": {...}}    newer ones
 //
-// The members may stand in either order. Such a document names no types and not always the key: what it lacks comes
-// from the request and the catalogue. Its numbers are given as they stand; values that are themselves objects or
-// arrays are given as JSON text, which is good for showing, not for writing to a table.
+// The members may have either order. Such a document has no types and not always the key.
+// The caller takes what is missing from the request and the catalog. Numbers are returned
+// as they are written. Objects and arrays are returned as JSON text, which can be shown
+// but not written to a table.
 
-// peerBookkeeping is no column: the tool adds it to the rows.
+// peerBookkeeping is a member of rows that is not a column. The other tool adds it.
 const peerBookkeeping = "_spock_metadata_"
 
-// peerSummary is the part of the summary that says something about ours.
+// peerSummary has the members of the peer's summary that correspond to ours.
 type peerSummary struct {
 	Schema              string   `json:"schema"`
 	Table               string   `json:"table"`
@@ -41,6 +42,7 @@ func (r *Reader) walkPeer(row func(Entry) error) error {
 		}
 		return at.invalid(errors.New("there is no such member"))
 	}
+
 	if err := member(r.peer); err != nil {
 		return err
 	}
@@ -50,15 +52,16 @@ func (r *Reader) walkPeer(row func(Entry) error) error {
 			return err
 		}
 		if seen[name] {
-			return place{member: name}.invalid(errTwice)
+			return place{member: name}.invalid(errDuplicate)
 		}
 		seen[name] = true
 		if err := member(name); err != nil {
 			return err
 		}
 	}
+
 	if _, err := r.tokens.peek(); err != nil {
-		return r.tokens.failed(place{}, err)
+		return r.tokens.fail(place{}, err)
 	}
 	if !seen["diffs"] {
 		return place{}.invalid(errors.New(`"diffs" is missing`))
@@ -78,8 +81,13 @@ func (r *Reader) readPeerSummary(at place) error {
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return at.invalid(err)
 	}
-	r.summary.Schema, r.summary.Table, r.summary.TableFilter = p.Schema, p.Table, p.TableFilter
-	r.summary.Nodes, r.summary.PrimaryKey, r.summary.BlockRows = p.Nodes, p.PrimaryKey, p.BlockSize
+
+	r.summary.Schema = p.Schema
+	r.summary.Table = p.Table
+	r.summary.TableFilter = p.TableFilter
+	r.summary.Nodes = p.Nodes
+	r.summary.PrimaryKey = p.PrimaryKey
+	r.summary.BlockRows = p.BlockSize
 	r.summary.DiffRowLimitReached = p.DiffRowLimitReached
 	if err := r.summary.checkNames(); err != nil {
 		return at.invalid(err)
@@ -98,19 +106,20 @@ func (r *Reader) peerDiffs(at place, row func(Entry) error) error {
 	})
 }
 
-// peerNodes reads the object of a pair: nodes with their rows, or those one level below "rows".
-func (r *Reader) peerNodes(at place, level bool, row func(Entry) error) error {
+// peerNodes reads the object of a pair. Its members are nodes, or, if outer is true, the
+// member "rows" with the nodes in it.
+func (r *Reader) peerNodes(at place, outer bool, row func(Entry) error) error {
 	return r.tokens.object(at, func(name string) error {
 		at := at
 		if slices.Contains(at.pair[:], name) {
 			at.node = name
 			return r.peerRows(at, row)
 		}
-		if level && name == "rows" {
+		if outer && name == "rows" {
 			return r.peerNodes(at, false, row)
 		}
 		at.node = name
-		return at.invalid(errors.New("it is no node of this pair"))
+		return at.invalid(errors.New("it is not a node of this pair"))
 	})
 }
 
@@ -124,7 +133,7 @@ func (r *Reader) peerRows(at place, row func(Entry) error) error {
 	})
 }
 
-// peerRow takes the columns of all rows from the first one.
+// peerRow reads a row. The first row defines the columns of all rows.
 func (r *Reader) peerRow(at place) (Row, error) {
 	names, values, err := r.peerValues(at)
 	if err != nil {
@@ -133,6 +142,7 @@ func (r *Reader) peerRow(at place) (Row, error) {
 	if r.columns.list == nil {
 		r.columns = newColumns(names, nil)
 	}
+
 	if len(names) != len(r.columns.list) {
 		return nil, at.invalid(errOtherColumns)
 	}
@@ -147,8 +157,9 @@ func (r *Reader) peerRow(at place) (Row, error) {
 	return row, nil
 }
 
-var errOtherColumns = errors.New("it has other columns than the first row")
+var errOtherColumns = errors.New("its columns differ from those of the first row")
 
+// peerValues reads a row and returns its columns and values.
 func (r *Reader) peerValues(at place) (names []Column, values Row, err error) {
 	names = []Column{}
 	err = r.tokens.rowObject(at, func(name string) error {
@@ -158,8 +169,9 @@ func (r *Reader) peerValues(at place) (names []Column, values Row, err error) {
 			if name != peerBookkeeping {
 				names, values = append(names, Column{Name: name}), append(values, nil)
 			}
-			return r.tokens.skip(at, free)
+			return r.tokens.skip(at, untyped)
 		}
+
 		limit := MaxValue
 		if slices.Contains(r.summary.PrimaryKey, name) {
 			limit = MaxKey
@@ -168,9 +180,9 @@ func (r *Reader) peerValues(at place) (names []Column, values Row, err error) {
 		if err != nil {
 			return err
 		}
-		s, err := parseValue(free, raw)
+		s, err := parseValue(untyped, raw)
 		names, values = append(names, Column{Name: name}), append(values, s)
-		return r.tokens.orFailed(at, err)
+		return r.tokens.check(at, err)
 	})
 	return names, values, err
 }

@@ -12,15 +12,17 @@ import (
 	"ace/shared/fault"
 )
 
-// What bounds the pieces of a document, in bytes of its JSON, so that none can exhaust the memory. They are larger than any
-// that a comparison writes.
+// Limits of the parts of a document, in bytes of JSON, so that none can exhaust the
+// memory. They are larger than anything that a comparison writes.
 const (
-	// MaxValue bounds a value that is read, and the summary. A value that is only passed over may have any length.
+	// MaxValue bounds the summary and a value that is read. A value that is skipped may
+	// have any length.
 	MaxValue = 256 << 20
-	// MaxKey bounds the value of a key column. An entry of a btree index has at most 2,704 bytes; compressed 255 times, in
-	// hexadecimal digits or escaped six times these are 4 MB.
+	// MaxKey bounds the value of a key column. An entry of a btree index has at most
+	// 2,704 bytes. If it is compressed by a factor of 255 and escaped by a factor of six,
+	// its JSON has 4 MB.
 	MaxKey = 8 << 20
-	// MaxName bounds a name: of a member, a node, a table or a column.
+	// MaxName bounds the name of a member, a node, a table or a column.
 	MaxName = 4 << 10
 )
 
@@ -28,32 +30,35 @@ const (
 type Entry struct {
 	Pair    Pair
 	Node    string
-	Columns []Column // of Row, in its order; the same slice for every entry
-	Row     Row      // not reused: it may be kept
-	Offset  int64    // bytes from the beginning of the document to the row
+	Columns []Column // of Row, in the same order; all entries share the slice
+	Row     Row      // not reused by the reader
+	Offset  int64    // of the row, in bytes from the beginning of the document
 }
 
-// Visitor is called for what a document holds besides its summary, in the document's order. Any of its functions may
-// be nil; an error of one ends the reading and is returned as it is.
+// Visitor has functions that are called for the content of a document after its summary,
+// in the order of the document. Any of them may be nil. An error of one ends the reading
+// and is returned unchanged.
 type Visitor struct {
 	Row       func(Entry) error
 	Unsettled func(pair Pair, key Row) error
-	// KeyVariants is called with the keys of one row, as the first and the second node write it.
+	// KeyVariants is called with the keys of one row, as the first and the second node
+	// write it.
 	KeyVariants func(pair Pair, keys [2]Row) error
 }
 
-// Reader reads a document from a stream, once. Its errors are Invalid and name the place (pair, node, number of the
-// row from 1, column) and what is allowed there; an error of the stream itself is passed on. The number of rows is not
-// compared with the summary: taking rows out is how an operator narrows a repair.
+// Reader reads a document from a stream, once. Its errors are Invalid. They name the
+// place (pair, node, number of the row from 1, column) and what is allowed there. An
+// error of the stream is returned unchanged. The number of rows is not compared with the
+// summary: an operator may remove rows from a document to restrict a repair.
 type Reader struct {
 	tokens  *tokens
-	peer    string // the first member of a document in the peer's layouts, already read; empty in ours
+	peer    string // the first member name of a document in a peer's layout, already read; else empty
 	summary Summary
 	columns columns
-	check   bool // rows are checked, not read
+	check   bool // check rows without reading their values
 }
 
-// Open reads up to the rows: the format and the summary.
+// Open reads the document up to its rows: the format and the summary.
 func Open(r io.Reader) (*Reader, error) { return open(r, MaxValue) }
 
 func open(r io.Reader, maxValue int) (*Reader, error) {
@@ -61,10 +66,12 @@ func open(r io.Reader, maxValue int) (*Reader, error) {
 	if err := rd.tokens.delim(place{}, '{'); err != nil {
 		return nil, err
 	}
+
 	first, err := rd.tokens.name(place{})
 	if err != nil {
 		return nil, err
 	}
+
 	switch first {
 	case "format":
 		return rd, rd.head()
@@ -75,21 +82,22 @@ func open(r io.Reader, maxValue int) (*Reader, error) {
 	return nil, fault.New(fault.Invalid, "this is not a diff document: it begins with %q instead of \"format\"", first)
 }
 
-// Summary gives what the document says besides the rows. Of a document in the peer's layouts it may be known only
-// after Walk, and has the table, key, nodes, filter and block rows at most.
+// Summary returns the summary. For a document in a peer's layout it may be known only
+// after Walk, and has at most the table, key, nodes, filter and block rows.
 func (r *Reader) Summary() Summary { return r.summary }
 
-// Peer says that the document has one of the peer's layouts, which know no column types.
+// Peer reports whether the document has a peer's layout, which has no column types.
 func (r *Reader) Peer() bool { return r.peer != "" }
 
-// Only has the rows of a document in our own format have no more than these columns, which saves the decoding of the
-// others: their values are not looked at then. It is to be called before the rows are read.
+// Only restricts the rows of a document in our own format to these columns. The values of
+// other columns are not decoded or checked. Only must be called before the rows are read.
 func (r *Reader) Only(names []string) {
 	if !r.Peer() {
 		r.columns = r.columns.only(names)
 	}
 }
 
+// head reads the format and the summary.
 func (r *Reader) head() error {
 	at := place{member: "format"}
 	raw, err := r.tokens.raw(at, MaxName)
@@ -101,8 +109,9 @@ func (r *Reader) head() error {
 		return at.invalid(err)
 	}
 	if format != Format {
-		return fault.New(fault.Invalid, "the diff document has the format %.40q; only %q is known", format, Format)
+		return fault.New(fault.Invalid, "the diff document has the format %.40q; only %q is supported", format, Format)
 	}
+
 	at = place{member: "summary"}
 	if err := r.tokens.member(at); err != nil {
 		return err
@@ -119,20 +128,22 @@ func (r *Reader) head() error {
 	if err := r.summary.check(); err != nil {
 		return at.invalid(err)
 	}
+
 	r.columns = newColumns(r.summary.Columns, r.summary.PrimaryKey)
 	return r.tokens.member(place{member: "diffs"})
 }
 
-// Rows gives the rows in the document's order, and as last element the error, if any. The document is only known to
-// be complete when the sequence came to its end without one.
+// Rows returns the rows in the order of the document. An error is the last element of the
+// sequence. The document is known to be complete only when the sequence has ended without
+// an error.
 func (r *Reader) Rows() iter.Seq2[Entry, error] {
 	return sequence(func(row func(Entry) error) error { return r.Walk(row, nil) })
 }
 
-// sequence gives what walk calls row with, and its error.
+// sequence returns the entries that walk passes to row, and the error of walk.
 func sequence(walk func(row func(Entry) error) error) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		errStop := errors.New("the caller has seen enough")
+		errStop := errors.New("the caller has stopped")
 		err := walk(func(e Entry) error {
 			if !yield(e, nil) {
 				return errStop
@@ -145,25 +156,27 @@ func sequence(walk func(row func(Entry) error) error) iter.Seq2[Entry, error] {
 	}
 }
 
-// Walk reads the rest of the document up to its very end and calls row for every row, then unsettled for every key of
-// an unsettled row; either may be nil. An error of theirs ends the walk and is returned as it is.
+// Walk reads the rest of the document. It calls row for every row, then unsettled for the
+// key of every unsettled row. Either may be nil. An error of one ends the reading and is
+// returned unchanged.
 func (r *Reader) Walk(row func(Entry) error, unsettled func(Pair, Row) error) error {
 	return r.Visit(Visitor{Row: row, Unsettled: unsettled})
 }
 
-// Check reads the rest of the document up to its very end, and reports what is wrong with it. It takes little memory even for
-// values of hundreds of megabytes.
+// Check reads the rest of the document and returns an error if it is not valid. It needs
+// little memory even for values of hundreds of megabytes.
 func (r *Reader) Check() error {
 	r.check = true
 	return r.Visit(Visitor{})
 }
 
-// Visit reads the rest of the document up to its very end.
+// Visit reads the rest of the document and calls the functions of v.
 func (r *Reader) Visit(v Visitor) error {
-	v = v.complete()
+	v = v.withDefaults()
 	if r.Peer() {
 		return r.walkPeer(v.Row)
 	}
+
 	if err := r.diffs(v.Row); err != nil {
 		return err
 	}
@@ -173,8 +186,8 @@ func (r *Reader) Visit(v Visitor) error {
 	return r.tokens.end()
 }
 
-// complete has a function for everything.
-func (v Visitor) complete() Visitor {
+// withDefaults returns a Visitor without nil functions.
+func (v Visitor) withDefaults() Visitor {
 	if v.Row == nil {
 		v.Row = func(Entry) error { return nil }
 	}
@@ -187,32 +200,36 @@ func (v Visitor) complete() Visitor {
 	return v
 }
 
-// Section gives the rows of an entry's pair and node from that entry on, which Visit gave. The stream begins at the
-// entry's offset of the same document: so the two nodes of a pair, which follow one another, can be read side by side.
-// It is for documents in our own format.
+// Section returns the rows of an entry's pair and node, beginning with that entry. The
+// stream must begin at the entry's offset in the same document. With two streams, the two
+// nodes of a pair can be read at the same time. Section is for documents in our own
+// format.
 func (r *Reader) Section(stream io.Reader, from Entry) iter.Seq2[Entry, error] {
 	const opening = "["
 	section := newTokens(io.MultiReader(strings.NewReader(opening), stream), r.tokens.max)
 	section.start = from.Offset - int64(len(opening))
+
 	return sequence(func(row func(Entry) error) error {
 		return r.rows(section, place{pair: from.Pair, node: from.Node}, row)
 	})
 }
 
+// diffs reads the member "diffs".
 func (r *Reader) diffs(row func(Entry) error) error {
 	return r.pairs(place{member: "diffs"}, func(at place) error {
 		return r.tokens.object(at, func(node string) error {
 			at := at
 			at.node = node
 			if !slices.Contains(at.pair[:], node) {
-				return at.invalid(errors.New("it is no node of this pair"))
+				return at.invalid(errors.New("it is not a node of this pair"))
 			}
 			return r.rows(r.tokens, at, row)
 		})
 	})
 }
 
-// pairs reads an object whose members are pairs of the summary.
+// pairs reads an object whose members are pairs of the summary. It calls fn at each
+// value.
 func (r *Reader) pairs(at place, fn func(place) error) error {
 	return r.tokens.object(at, func(name string) error {
 		i := slices.IndexFunc(r.summary.Pairs, func(p PairSummary) bool { return p.Nodes.String() == name })
@@ -225,6 +242,7 @@ func (r *Reader) pairs(at place, fn func(place) error) error {
 	})
 }
 
+// rows reads an array of rows.
 func (r *Reader) rows(from *tokens, at place, row func(Entry) error) error {
 	return from.array(&at, func() error {
 		offset := from.offset()
@@ -242,7 +260,8 @@ func (r *Reader) rows(from *tokens, at place, row func(Entry) error) error {
 	})
 }
 
-// anyRow reads a row value by value: one that is not written as we do, or that is not in memory as a whole.
+// anyRow reads a row value by value. It accepts every layout of a row, and a row that is
+// larger than the buffer.
 func (r *Reader) anyRow(from *tokens, at place) (Row, error) {
 	c := r.columns
 	row, n := make(Row, len(c.list)), 0
@@ -259,10 +278,11 @@ func (r *Reader) anyRow(from *tokens, at place) (Row, error) {
 		}
 		raw, err := from.raw(at, c.limit(i))
 		if err == nil {
-			err = from.orFailed(at, c.set(row, i, raw))
+			err = from.check(at, c.set(row, i, raw))
 		}
 		return err
 	})
+
 	if err == nil && n != len(c.kinds) {
 		err = at.invalid(fmt.Errorf("it has %d of %d columns", n, len(c.kinds)))
 	}

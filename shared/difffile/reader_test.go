@@ -22,7 +22,7 @@ import (
 	"ace/shared/fault"
 )
 
-func TestRead_GivesBackWhatWasWritten(t *testing.T) {
+func TestRead_ReturnsWhatWasWritten(t *testing.T) {
 	types := []string{"bigint", "integer", "smallint", "boolean", "text", "numeric", "timestamp with time zone", "bytea"}
 	rapid.Check(t, func(t *rapid.T) {
 		s := matching()
@@ -70,49 +70,49 @@ func rowOf(columns []difffile.Column) *rapid.Generator[difffile.Row] {
 	})
 }
 
-func TestRead_NamesThePlaceOfWhatIsWrong(t *testing.T) {
+func TestRead_ReportsThePlaceOfAnError(t *testing.T) {
 	s, src := differing()
 	document := string(write(t, s, src))
 	for name, tt := range map[string]struct{ old, new, want string }{
-		"another format":       {`"ace-diff/1"`, `"ace-diff/2"`, `format "ace-diff/2"; only "ace-diff/1"`},
+		"another format":       {`"ace-diff/1"`, `"ace-diff/2"`, `format "ace-diff/2"; only "ace-diff/1" is supported`},
 		"no format":            {`"format":"ace-diff/1",`, `"shape":1,`, `begins with "shape"`},
 		"an empty object":      {document, `{}`, "its outermost level"},
-		"an array":             {document, `[]`, `"{" must stand here`},
-		"nothing":              {document, ``, "breaks off"},
-		"trailing garbage":     {document, document + "x", "something follows"},
-		"a second document":    {document, document + "{}", "something follows"},
+		"an array":             {document, `[]`, `expected "{"`},
+		"nothing":              {document, ``, "truncated"},
+		"trailing garbage":     {document, document + "x", "data after the end"},
+		"a second document":    {document, document + "{}", "data after the end"},
 		"an unknown member":    {`"unsettled":`, `"unsure":`, `member "unsure", which is unknown`},
 		"a member too many":    {"\n}}\n", "\n},\"x\":1}\n", `member "x"`},
-		"members out of order": {`"summary":`, `"diffs":`, `"diffs" where "summary"`},
+		"members out of order": {`"summary":`, `"diffs":`, `"diffs" where "summary" is expected`},
 		"a type in the summary": {`"nodes": [`, `"nodes": [1,`,
 			`at "summary": json: cannot unmarshal number`},
-		"a name twice in the summary":  {`"only_on": {`, `"different": 1, "only_on": {`, `"different": it is there twice`},
+		"a name twice in the summary":  {`"only_on": {`, `"different": 1, "only_on": {`, `"different": it appears twice`},
 		"an unknown pair":              {`"n1/n2":{`, `"n1/n4":{`, `at "diffs": the summary has no pair n1/n4`},
-		"a node of another pair":       {"\"n2\":[\n{\"id\":-3", "\"n3\":[\n{\"id\":-3", `pair n1/n2, node n3: it is no node`},
-		"a node twice":                 {"\"n2\":[\n{\"id\":-3", "\"n1\":[\n{\"id\":-3", `pair n1/n2: "n1": it is there twice`},
-		"rows that are no array":       {"\"n2\":[\n{\"id\":-3", "\"n2\":{\"x\":[\n{\"id\":-3", `"[" must stand here`},
-		"a row that is no object":      {`{"id":0,`, `null,{"id":0,`, `pair n1/n2, node n2, row 2: it must be an object`},
+		"a node of another pair":       {"\"n2\":[\n{\"id\":-3", "\"n3\":[\n{\"id\":-3", `pair n1/n2, node n3: it is not a node`},
+		"a node twice":                 {"\"n2\":[\n{\"id\":-3", "\"n1\":[\n{\"id\":-3", `pair n1/n2: "n1": it appears twice`},
+		"rows that are not an array":   {"\"n2\":[\n{\"id\":-3", "\"n2\":{\"x\":[\n{\"id\":-3", `expected "["`},
+		"a row that is not an object":  {`{"id":0,`, `null,{"id":0,`, `pair n1/n2, node n2, row 2: it must be an object`},
 		"a column missing":             {`"id":0,`, ``, `pair n1/n2, node n2, row 2: it has 4 of 5 columns`},
 		"a column unknown":             {`"id":0,`, `"id":0,"x":1,`, `row 2: "x": there is no such column`},
-		"a column twice":               {`"id":0,`, `"id":0,"id":0,`, `row 2: "id": it is there twice`},
+		"a column twice":               {`"id":0,`, `"id":0,"id":0,`, `row 2: "id": it appears twice`},
 		"a fraction":                   {`"id":0,`, `"id":0.5,`, `row 2: "id": 0.5 is not allowed; it must be null or a number without`},
 		"an exponent":                  {`"id":0,`, `"id":1e3,`, `"id": 1e3 is not allowed`},
 		"a number as text":             {`"id":0,`, `"id":"0",`, `"id": "0" is not allowed`},
 		"a boolean as text":            {`"ok":false`, `"ok":"f"`, `"ok": "f" is not allowed; it must be null or true or false`},
 		"text as a number":             {`"NaN"`, `1.5`, `"amount": 1.5 is not allowed; it must be null or a string`},
-		"half of a surrogate pair":     {`"NULL"`, `"\ud83d"`, `half of a surrogate pair`},
-		"the wrong half":               {`"NULL"`, `"\ud83d\u0041"`, `half of a surrogate pair`},
+		"half of a surrogate pair":     {`"NULL"`, `"\ud83d"`, `unpaired surrogate`},
+		"the wrong half":               {`"NULL"`, `"\ud83d\u0041"`, `unpaired surrogate`},
 		"a NUL":                        {`"NULL"`, `"\u0000"`, `\u0000`},
 		"bytes that are not UTF-8":     {`"NULL"`, "\"\xff\"", `not valid UTF-8`},
 		"a comma missing":              {"},\n{\"id\":0", "}\n{\"id\":0", `pair n1/n2, node n2, row 2: expected comma`},
 		"an unsettled key too long":    {`["0"]`, `["0","1"]`, `"unsettled", pair n1/n2, row 1: it must have one value`},
 		"an unsettled key of NULL":     {`["0"]`, `[null]`, `a key column is null`},
 		"an unsettled key no array":    {`["0"]`, `"0"`, `row 1: it must be an array`},
-		"a second unsettled":           {"\n}}\n", "\n},\"unsettled\":{}}\n", `member "unsettled", which is unknown or at the wrong place`},
+		"a second unsettled":           {"\n}}\n", "\n},\"unsettled\":{}}\n", `member "unsettled", which is unknown or out of order`},
 		"one spelling":                 {"\n}}\n", "\n},\"key_variants\":{\"n1/n2\":[[[\"1\"]]]}}\n", `"key_variants", pair n1/n2, row 1: it must have two keys`},
 		"three spellings":              {"\n}}\n", "\n},\"key_variants\":{\"n1/n2\":[[[\"1\"],[\"1\"],[\"1\"]]]}}\n", `row 1: it must have two keys`},
 		"one spelling, earlier name":   {"\n}}\n", "\n},\"respelt\":{\"n1/n2\":[[[\"1\"]]]}}\n", `"respelt", pair n1/n2, row 1: it must have two keys`},
-		"key variants under two names": {"\n}}\n", "\n},\"respelt\":{},\"key_variants\":{}}\n", `member "key_variants", which is unknown or at the wrong place`},
+		"key variants under two names": {"\n}}\n", "\n},\"respelt\":{},\"key_variants\":{}}\n", `member "key_variants", which is unknown or out of order`},
 		"a spelling of NULL":           {"\n}}\n", "\n},\"key_variants\":{\"n1/n2\":[[[\"1\"],[null]]]}}\n", `a key column is null`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,17 +128,17 @@ func TestRead_NamesThePlaceOfWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestRead_ADocumentCutAnywhereIsInvalid(t *testing.T) {
+func TestRead_ADocumentTruncatedAnywhereIsInvalid(t *testing.T) {
 	s, src := differing()
 	document := write(t, s, src)
 	for n := range bytes.TrimSpace(document) {
 		if _, err := read(document[:n]); fault.CodeOf(err) != fault.Invalid {
-			t.Fatalf("cut after %d of %d bytes: %v, want an Invalid fault", n, len(document), err)
+			t.Fatalf("truncated to %d of %d bytes: %v, want an Invalid fault", n, len(document), err)
 		}
 	}
 }
 
-func TestRead_AnErrorOfTheStreamIsNotTheDocumentsFault(t *testing.T) {
+func TestRead_AnErrorOfTheStreamIsReturnedUnchanged(t *testing.T) {
 	s, src := differing()
 	peer := []byte(`{"summary":{"schema":"s"},"diffs":{"n1/n2":{"n1":[{"a":1}]}}}`)
 	for _, document := range [][]byte{write(t, s, src), peer} {
@@ -158,7 +158,7 @@ func TestRead_AnErrorOfTheStreamIsNotTheDocumentsFault(t *testing.T) {
 	}
 }
 
-func TestRead_AnErrorOfTheCallerEndsTheWalk(t *testing.T) {
+func TestWalk_EndsWithAnErrorOfTheCaller(t *testing.T) {
 	s, src := differing()
 	r, err := difffile.Open(bytes.NewReader(write(t, s, src)))
 	if err != nil {
@@ -170,7 +170,7 @@ func TestRead_AnErrorOfTheCallerEndsTheWalk(t *testing.T) {
 	}
 }
 
-func TestRows_EndsWithTheErrorAndStopsWhenAsked(t *testing.T) {
+func TestRows_EndsWithTheErrorOrWhenTheCallerBreaks(t *testing.T) {
 	s, src := differing()
 	document := write(t, s, src)
 	rows := func(document []byte, limit int) (n int, err error) {
@@ -195,11 +195,11 @@ func TestRows_EndsWithTheErrorAndStopsWhenAsked(t *testing.T) {
 		t.Errorf("stopped: %d rows, %v; want 3", n, err)
 	}
 	if n, err := rows(document[:len(document)-5], 100); n != 8 || fault.CodeOf(err) != fault.Invalid {
-		t.Errorf("cut at the end: %d rows, %v; want 8 and an Invalid fault", n, err)
+		t.Errorf("truncated: %d rows, %v; want 8 and an Invalid fault", n, err)
 	}
 }
 
-func TestSection_ReadsOnFromAnyRow(t *testing.T) {
+func TestSection_BeginsAtAnyRow(t *testing.T) {
 	s, src := differing()
 	document := write(t, s, src)
 	r, err := difffile.Open(bytes.NewReader(document))
@@ -230,7 +230,7 @@ func TestSection_ReadsOnFromAnyRow(t *testing.T) {
 	}
 }
 
-func TestSection_SaysWhatIsWrong(t *testing.T) {
+func TestSection_ReportsThePlaceOfAnError(t *testing.T) {
 	s, src := differing()
 	document := write(t, s, src)
 	r, err := difffile.Open(bytes.NewReader(document))
@@ -240,23 +240,23 @@ func TestSection_SaysWhatIsWrong(t *testing.T) {
 	from := difffile.Entry{Pair: n12, Node: "n2"}
 	for stream, want := range map[string]string{
 		`{"id":1}]`:    "pair n1/n2, node n2, row 1: it has 1 of 5 columns",
-		`{"id":1`:      "breaks off",
+		`{"id":1`:      "truncated",
 		`"x"]`:         "it must be an object",
 		`{"id":{}}`:    `"id": {} is not allowed`,
 		`{"id":1} {}]`: "it has 1 of 5 columns",
-		`{"id":1,}]`:   "a name must stand where '}' does",
+		`{"id":1,}]`:   "expected a name instead of '}'",
 	} {
 		var got error
 		for _, err := range r.Section(strings.NewReader(stream), from) {
 			got = err
 		}
 		if fault.CodeOf(got) != fault.Invalid || !strings.Contains(fault.PublicMessage(got), want) {
-			t.Errorf("%q gives %v, want an Invalid fault with %q", stream, got, want)
+			t.Errorf("%q returns %v, want an Invalid fault with %q", stream, got, want)
 		}
 	}
 }
 
-// many gives the same row again and again, on n1.
+// many is a source that returns the same row many times, on n1.
 type many int
 
 func (n many) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
@@ -282,7 +282,7 @@ func (many) KeyVariants(context.Context, difffile.Pair) iter.Seq2[[2]difffile.Ro
 	return each[[2]difffile.Row](nil)
 }
 
-func TestWriteAndRead_TakeTheMemoryOfOneRow(t *testing.T) {
+func TestWriteAndRead_NeedTheMemoryOfOneRow(t *testing.T) {
 	const rows = 40_000 // 10 MB
 	s := matching()
 	s.Pairs[0].OnlyOn = map[string]int64{"n1": rows}
@@ -317,17 +317,17 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-func TestRead_AValueOfManyMegabytes(t *testing.T) {
+func TestRead_AcceptsAValueOfManyMegabytes(t *testing.T) {
 	s := matching()
 	s.Pairs[0].OnlyOn = map[string]int64{"n1": 1}
 	big := row("1", "t", strings.Repeat("é\n", 4<<20), "1.00", `\x00`)
 	got, err := read(write(t, s, sections{rows: map[difffile.Pair]map[string][]difffile.Row{n12: {"n1": {big}}}}))
 	if err != nil || *got.Rows[n12]["n1"][0][2] != *big[2] {
-		t.Errorf("a value of 12 MB did not come back: %v", err)
+		t.Errorf("a value of 12 MB is read differently: %v", err)
 	}
 }
 
-// endless gives a string that never ends.
+// endless is a document with an infinite string.
 type endless struct{ started bool }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -341,7 +341,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestRead_StopsAtAValueThatIsTooLong(t *testing.T) {
+func TestRead_RejectsAValueThatIsTooLong(t *testing.T) {
 	_, err := difffile.OpenLimited(&endless{}, 2<<20)
 	if fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), "too long; allowed are 2 MB") {
 		t.Errorf("got %v, want an Invalid fault that names the limit", err)
@@ -410,20 +410,20 @@ func TestRead_ThePeersLayouts(t *testing.T) {
 	}
 }
 
-func TestRead_RefusesWhatIsNotThePeers(t *testing.T) {
+func TestRead_RejectsAnInvalidDocumentOfAPeer(t *testing.T) {
 	for document, want := range map[string]string{
-		`{"diffs":{}}x`:                                      "something follows",
+		`{"diffs":{}}x`:                                      "data after the end",
 		`{"diffs":{},"diffs":{}}`:                            "twice",
 		`{"summary":{}}`:                                     `"diffs" is missing`,
 		`{"diffs":{},"format":"x"}`:                          "no such member",
 		`{"diffs":{"n1":{}}}`:                                `pair "n1" is not of the form`,
 		`{"diffs":{"n1/n1":{}}}`:                             `pair "n1/n1" is not of the form`,
-		`{"diffs":{"n1/n2":{"n3":[]}}}`:                      "node n3: it is no node",
+		`{"diffs":{"n1/n2":{"n3":[]}}}`:                      "node n3: it is not a node",
 		`{"diffs":{"n1/n2":{"n1":[1]}}}`:                     "row 1: it must be an object",
-		`{"diffs":{"n1/n2":{"n1":[{"a":1},{"b":1}]}}}`:       "row 2: it has other columns",
-		`{"diffs":{"n1/n2":{"n1":[{"a":1},{"a":1,"b":1}]}}}`: "row 2: it has other columns",
+		`{"diffs":{"n1/n2":{"n1":[{"a":1},{"b":1}]}}}`:       "row 2: its columns differ",
+		`{"diffs":{"n1/n2":{"n1":[{"a":1},{"a":1,"b":1}]}}}`: "row 2: its columns differ",
 		`{"diffs":{"n1/n2":{"n1":[{"a":1,"a":1}]}}}`:         "twice",
-		`{"diffs":{"n1/n2":{"rows":{"rows":{"n1":[]}}}}}`:    "node rows: it is no node",
+		`{"diffs":{"n1/n2":{"rows":{"rows":{"n1":[]}}}}}`:    "node rows: it is not a node",
 		`{"diffs":{},"summary":{"schema":1}}`:                "cannot unmarshal number",
 	} {
 		_, err := read([]byte(document))
@@ -468,7 +468,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// checkSection makes sure that a section begins with the row it is read from.
+// checkSection checks that a section begins with the row at its offset.
 func checkSection(t *testing.T, r *difffile.Reader, document []byte, from difffile.Entry) {
 	t.Helper()
 	for e, err := range r.Section(bytes.NewReader(document[from.Offset:]), from) {
@@ -483,7 +483,7 @@ func checkSection(t *testing.T, r *difffile.Reader, document []byte, from difffi
 func TestValues_ReadAsEncodingJSONReadsThem(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := strings.ReplaceAll(rapid.String().Draw(t, "text"), "\x00", "")
-		quoted, err := json.Marshal(want) // with escapes that the writer never makes
+		quoted, err := json.Marshal(want) // may have escapes that the writer never writes
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,40 +9,44 @@ import (
 	"math"
 )
 
-// firstBuffer is how much of a document lies in memory while no value is larger.
+// firstBuffer is the size of the buffer as long as no value is larger.
 const firstBuffer = 64 << 10
 
-var (
-	errBreaksOff = errors.New("the document breaks off")
-)
+var errTruncated = errors.New("the document is truncated")
 
-// stream gives the JSON values of a document as they stand. There can be as many as a table has rows, which is why this is not
-// left to encoding/json: it looks at every byte three times.
+// stream reads the JSON values of a document without decoding them.
+//
+// There can be as many values as a table has rows. The benchmarks in jsontext_test.go
+// compare this code with a library, and BENCHMARKS.md has the figures. Besides, a library
+// does not bound the length of a value, and cannot skip a value that is larger than the
+// memory.
 type stream struct {
 	src    io.Reader
-	max    int // bytes that a value may have
+	max    int // bound of the bytes of a value
 	buf    []byte
-	at     int   // of what is read next, in buf
-	end    int   // of what is known, in buf
+	at     int   // position of the next byte in buf
+	end    int   // end of the valid bytes in buf
 	passed int64 // bytes of the document before buf
-	err    error // what the source ended with; io.EOF is the end of the document
+	err    error // the error that ended the source; io.EOF is the end of the document
 }
 
 func newStream(src io.Reader, maxValue int) *stream {
 	return &stream{src: src, max: maxValue, buf: make([]byte, min(firstBuffer, maxValue))}
 }
 
-// offset is where in the document the next byte stands.
+// offset returns the position of the next byte in the document.
 func (s *stream) offset() int64 { return s.passed + int64(s.at) }
 
-// fill reads on. What is known may move within the buffer.
+// fill reads more of the source. It may move the valid bytes within the buffer, or to a
+// larger one.
 func (s *stream) fill() error {
 	switch {
 	case s.err == io.EOF: //nolint:errorlint // a Reader ends with this very value; what wraps it is an outage
-		return errBreaksOff
+		return errTruncated
 	case s.err != nil:
 		return &sourceError{s.err}
 	}
+
 	s.passed += int64(s.at)
 	s.end = copy(s.buf, s.buf[s.at:s.end])
 	s.at = 0
@@ -54,6 +58,7 @@ func (s *stream) fill() error {
 		copy(larger, s.buf)
 		s.buf = larger
 	}
+
 	for s.end < len(s.buf) && s.err == nil {
 		var n int
 		n, s.err = s.src.Read(s.buf[s.end:])
@@ -62,16 +67,16 @@ func (s *stream) fill() error {
 	return nil
 }
 
-// sourceError is an error that the document has no part in.
+// sourceError is an error of the source, not of the document.
 type sourceError struct{ err error }
 
 func (e *sourceError) Error() string { return e.err.Error() }
 func (e *sourceError) Unwrap() error { return e.err }
 
-// peek gives the next byte that is no white space, and leaves it there.
+// peek returns the next byte that is not white space, without reading it.
 func (s *stream) peek() (byte, error) {
 	for {
-		if s.at = skipped(s.buf[:s.end], s.at); s.at < s.end {
+		if s.at = afterSpace(s.buf[:s.end], s.at); s.at < s.end {
 			return s.buf[s.at], nil
 		}
 		if err := s.fill(); err != nil {
@@ -80,10 +85,10 @@ func (s *stream) peek() (byte, error) {
 	}
 }
 
-// lengthError is a value of more bytes than allowed.
+// lengthError reports a value that is too long.
 type lengthError struct {
 	size  int64
-	whole bool // size is that of the whole value
+	whole bool // size is exact; else the value has more bytes
 	limit int
 }
 
@@ -99,24 +104,26 @@ func (e *lengthError) Error() string {
 	return fmt.Sprintf("a single value of %s%d bytes is too long; allowed are %s", more, e.size, allowed)
 }
 
-// value returns the next value, which may have so many bytes. It stays until more is read.
+// value returns the next value. It returns an error if the value has more than limit
+// bytes. The value is valid until the next read.
 func (s *stream) value(limit int) ([]byte, error) {
 	if _, err := s.peek(); err != nil {
 		return nil, err
 	}
+
 	limit = min(limit, s.max)
 	for {
 		n := measure(s.buf[s.at:s.end], 0)
 		switch {
 		case n == malformed:
-			return nil, reason(s.buf[s.at:s.end])
+			return nil, syntaxError(s.buf[s.at:s.end])
 		case n > limit:
 			return nil, &lengthError{int64(n), true, limit}
 		case n > 0:
 			s.at += n
 			return s.buf[s.at-n : s.at], nil
 		case s.end-s.at >= limit:
-			return nil, s.measured(limit)
+			return nil, s.tooLong(limit)
 		}
 		if err := s.fill(); err != nil {
 			return nil, err
@@ -124,8 +131,9 @@ func (s *stream) value(limit int) ([]byte, error) {
 	}
 }
 
-// measured returns the error of a value that is too long, with its size if it is a string.
-func (s *stream) measured(limit int) error {
+// tooLong returns the error of a value that is too long. For a string it reads on to find
+// the size.
+func (s *stream) tooLong(limit int) error {
 	if s.buf[s.at] != '"' {
 		return &lengthError{int64(limit), false, limit}
 	}
@@ -137,13 +145,13 @@ func (s *stream) measured(limit int) error {
 	return &lengthError{size, err == nil, limit}
 }
 
-// anyLength is the limit of a text that may have any.
+// anyLength is the limit of a text that may have any length.
 const anyLength = math.MaxInt64
 
-var errLonger = errors.New("it is longer")
+var errLonger = errors.New("it is longer than the limit")
 
-// skipText reads a string without keeping it, and returns its bytes. It gives up beyond a limit. It must be a string that
-// unquote accepts.
+// skipText skips a string and returns the number of its bytes. It returns errLonger if
+// there are more than limit. It accepts the same strings as unquote.
 func (s *stream) skipText(limit int64) (size int64, err error) {
 	start := s.offset()
 	s.at++
@@ -163,8 +171,8 @@ func (s *stream) skipText(limit int64) (size int64, err error) {
 	}
 }
 
-// reason says why bytes begin with no value.
-func reason(b []byte) error {
+// syntaxError returns why b does not begin with a value.
+func syntaxError(b []byte) error {
 	var raw json.RawMessage
 	err := json.NewDecoder(bytes.NewReader(b)).Decode(&raw)
 	var syntax *json.SyntaxError

@@ -10,17 +10,18 @@ import (
 	"unicode/utf8"
 )
 
-// Summary is everything a document says besides the rows. Counts of rows are exact for the snapshots read.
+// Summary describes a comparison. Counts of rows are exact for the snapshots that were
+// read.
 type Summary struct {
 	TaskID              string             `json:"task_id"`
 	ClusterName         string             `json:"cluster_name"`
 	DBName              string             `json:"dbname"`
 	Schema              string             `json:"schema"`
 	Table               string             `json:"table"`
-	PrimaryKey          []string           `json:"primary_key"` // columns of the key used, in its order
+	PrimaryKey          []string           `json:"primary_key"` // columns of the key that was used, in order
 	Columns             []Column           `json:"columns"`
 	Nodes               []string           `json:"nodes"`              // in the cluster's order
-	RerunOf             string             `json:"rerun_of,omitempty"` // the document whose rows were compared again, if it was one
+	RerunOf             string             `json:"rerun_of,omitempty"` // the document whose keys a rerun compared again
 	Behavior            string             `json:"behavior,omitempty"` // of a rerun
 	TableFilter         string             `json:"table_filter"`
 	IgnoreColumns       []string           `json:"ignore_columns"`
@@ -28,8 +29,8 @@ type Summary struct {
 	Blocks              int64              `json:"blocks"`
 	MismatchedBlocks    int64              `json:"mismatched_blocks"`
 	Baseline            string             `json:"baseline,omitempty"`         // the task that an incremental run builds on
-	BlocksUnchanged     *int64             `json:"blocks_unchanged,omitempty"` // of such a run: blocks, or stretches of each node's pages, that hold the very rows they held then
-	BlocksCompared      *int64             `json:"blocks_compared,omitempty"`  // the others
+	BlocksUnchanged     *int64             `json:"blocks_unchanged,omitempty"` // of such a run: blocks, or page ranges of each node, whose rows are unchanged
+	BlocksCompared      *int64             `json:"blocks_compared,omitempty"`  // of such a run: the other blocks or page ranges
 	Strategy            string             `json:"strategy"`
 	Snapshots           string             `json:"snapshots"`
 	Workers             int                `json:"workers"`
@@ -40,13 +41,13 @@ type Summary struct {
 	TotalRows           int64              `json:"total_rows"` // distinct keys over all nodes
 	RowsPerNode         map[string]int64   `json:"rows_per_node"`
 	MismatchedRows      int64              `json:"mismatched_rows"` // distinct keys that differ in at least one pair
-	ResolvedRows        int64              `json:"resolved_rows"`   // differed when first read, not any more
-	UnsettledRows       int64              `json:"unsettled_rows"`  // reported although they were still being written
+	ResolvedRows        int64              `json:"resolved_rows"`   // keys that differed when first read, but not when read again
+	UnsettledRows       int64              `json:"unsettled_rows"`  // reported rows that were still changing when last read
 	Pairs               Pairs              `json:"pairs"`
-	DiffRowLimitReached bool               `json:"diff_row_limit_reached"` // rows were left out of "diffs", counts are not
+	DiffRowLimitReached bool               `json:"diff_row_limit_reached"` // "diffs" lacks rows; counts are complete
 	Warnings            []string           `json:"warnings"`
 	ServerVersions      map[string]string  `json:"server_versions"`   // node -> version
-	Servers             map[string]Server  `json:"servers,omitempty"` // node -> where its rows were read
+	Servers             map[string]Server  `json:"servers,omitempty"` // node -> the database that its rows were read from
 }
 
 // Server names the database of a node. Empty fields are unknown.
@@ -57,7 +58,8 @@ type Server struct {
 	Standby          bool   `json:"standby,omitempty"`
 }
 
-// Column is a compared column. Type is PostgreSQL's full name, as format_type gives it.
+// Column is a compared column. Type is PostgreSQL's full name of the type, as format_type
+// returns it.
 type Column struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
@@ -74,28 +76,30 @@ type PairSummary struct {
 	Nodes     Pair             `json:"-"`
 	OnlyOn    map[string]int64 `json:"only_on"`   // node -> keys the other node lacks
 	Different int64            `json:"different"` // keys on both nodes with different rows
-	// Columns says in how many of the different rows a column differs. Keys alone are counted past the limit of written
-	// rows, so when diff_row_limit_reached is set these are only as many as were read: lower bounds.
+	// Columns has the number of different rows in which a column differs. Beyond the
+	// limit of written rows only keys are read, so if diff_row_limit_reached is set these
+	// numbers are lower bounds.
 	Columns map[string]int64 `json:"columns"`
 }
 
-// rowsOn is how many rows of this node the document has if none is left out.
+// rowsOn returns the number of rows of a node in a complete document.
 func (p PairSummary) rowsOn(node string) int64 { return p.OnlyOn[node] + p.Different }
 
 func (p PairSummary) differs() bool {
 	return p.rowsOn(p.Nodes[0]) > 0 || p.rowsOn(p.Nodes[1]) > 0
 }
 
-// hasKeyVariants reports whether a row of the pair differs in a column of its key: the nodes
-// write an equal key in two ways.
+// hasKeyVariants reports whether a row of the pair differs in a column of its key: the
+// nodes write an equal key in two ways.
 func (p PairSummary) hasKeyVariants(key []string) bool {
 	return slices.ContainsFunc(key, func(column string) bool { return p.Columns[column] > 0 })
 }
 
-// Pairs are in the cluster's order: (n1, n2), (n1, n3), (n2, n3). In JSON they are one object.
+// Pairs are in the cluster's order: (n1, n2), (n1, n3), (n2, n3). In JSON they are one
+// object.
 type Pairs []PairSummary
 
-// MarshalJSON keeps the order, which a map would not.
+// MarshalJSON writes the pairs as an object in their order.
 func (p Pairs) MarshalJSON() ([]byte, error) {
 	out := []byte{'{'}
 	for i, pair := range p {
@@ -115,7 +119,7 @@ func (p Pairs) MarshalJSON() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// UnmarshalJSON reads the pairs in the order they stand in.
+// UnmarshalJSON reads the pairs in the order of the object.
 func (p *Pairs) UnmarshalJSON(raw []byte) error {
 	*p = Pairs{}
 	return eachMember(raw, func(name string, value []byte) error {
@@ -138,7 +142,7 @@ func parsePair(name string) (Pair, error) {
 	return Pair{first, second}, nil
 }
 
-// Time is a time in UTC with milliseconds, like 2024-03-15T12:34:56.789Z.
+// Time is a time that is written in UTC with milliseconds, like 2024-03-15T12:34:56.789Z.
 type Time struct{ time.Time }
 
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
@@ -148,7 +152,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return []byte(t.UTC().Format(`"` + timeLayout + `"`)), nil
 }
 
-// check says what makes the summary unfit to describe rows.
+// check returns an error if the summary cannot describe rows.
 func (s *Summary) check() error {
 	if err := s.checkNames(); err != nil {
 		return err
@@ -162,7 +166,7 @@ func (s *Summary) check() error {
 	return s.checkPairs()
 }
 
-// checkNames bounds everything that errors and lists repeat.
+// checkNames bounds the length of everything that errors and lists show.
 func (s *Summary) checkNames() error {
 	names := slices.Concat([]string{s.TaskID, s.ClusterName, s.DBName, s.Schema, s.Table, s.RerunOf, s.Baseline}, s.PrimaryKey, s.Nodes)
 	for _, c := range s.Columns {
@@ -179,7 +183,7 @@ func (s *Summary) checkNames() error {
 func (s *Summary) checkNodes() error {
 	for i, node := range s.Nodes {
 		if node == "" || strings.Contains(node, "/") || !utf8.ValidString(node) || slices.Contains(s.Nodes[:i], node) {
-			return fmt.Errorf("nodes has %q; names must be there once each, not empty, UTF-8 and without a slash", node)
+			return fmt.Errorf("nodes has %q; a node name must be unique, not empty, valid UTF-8 and without a slash", node)
 		}
 	}
 	return nil
@@ -195,7 +199,7 @@ func (s *Summary) checkColumns() error {
 	}
 	for _, name := range s.PrimaryKey {
 		if !names[name] {
-			return fmt.Errorf("primary_key has %q, which is none of the columns", name)
+			return fmt.Errorf("primary_key has %q, which is not one of the columns", name)
 		}
 	}
 	if len(s.PrimaryKey) == 0 {
@@ -210,24 +214,28 @@ func (s *Summary) checkPairs() error {
 		first, second := slices.Index(s.Nodes, p.Nodes[0]), slices.Index(s.Nodes, p.Nodes[1])
 		rank := first*len(s.Nodes) + second
 		if first < 0 || second <= first || rank <= last {
-			return fmt.Errorf("pairs has %q; pairs must be of the nodes %v, once each and in their order", p.Nodes, s.Nodes)
+			return fmt.Errorf("pairs has %q; each pair must be two of the nodes %v in their order, and pairs must be unique and in order", p.Nodes, s.Nodes)
 		}
 		last = rank
 	}
 	return nil
 }
 
-// encode gives the summary's JSON, with empty lists and objects instead of null.
+// encode returns the summary's JSON, with empty lists and objects instead of null.
 func (s Summary) encode() ([]byte, error) {
-	s.IgnoreColumns, s.Warnings = orEmpty(s.IgnoreColumns), orEmpty(s.Warnings)
-	s.Timings, s.RowsPerNode = orNone(s.Timings), orNone(s.RowsPerNode)
-	s.ServerVersions = orNone(s.ServerVersions)
+	s.IgnoreColumns = orEmptyList(s.IgnoreColumns)
+	s.Warnings = orEmptyList(s.Warnings)
+	s.Timings = orEmptyMap(s.Timings)
+	s.RowsPerNode = orEmptyMap(s.RowsPerNode)
+	s.ServerVersions = orEmptyMap(s.ServerVersions)
+
 	s.Pairs = slices.Clone(s.Pairs)
 	for i, p := range s.Pairs {
 		first, second := p.Nodes[0], p.Nodes[1]
 		s.Pairs[i].OnlyOn = map[string]int64{first: p.OnlyOn[first], second: p.OnlyOn[second]}
-		s.Pairs[i].Columns = orNone(p.Columns)
+		s.Pairs[i].Columns = orEmptyMap(p.Columns)
 	}
+
 	compact, err := marshal(s)
 	if err != nil {
 		return nil, err
@@ -237,21 +245,21 @@ func (s Summary) encode() ([]byte, error) {
 	return indented.Bytes(), err
 }
 
-func orEmpty[T any](list []T) []T {
+func orEmptyList[T any](list []T) []T {
 	if list == nil {
 		return []T{}
 	}
 	return list
 }
 
-func orNone[V any](m map[string]V) map[string]V {
+func orEmptyMap[V any](m map[string]V) map[string]V {
 	if m == nil {
 		return map[string]V{}
 	}
 	return m
 }
 
-// marshal is json.Marshal that leaves <, > and & as they are.
+// marshal is json.Marshal without escapes for <, > and &.
 func marshal(v any) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

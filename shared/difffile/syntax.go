@@ -2,17 +2,17 @@ package difffile
 
 import "math/bits"
 
-// What measure says of bytes that do not begin with a whole value.
+// Results of measure for bytes that do not begin with a complete value.
 const (
-	incomplete = -1 // what follows may make one of them
-	malformed  = -2
+	incomplete = -1 // more bytes may complete the value
+	malformed  = -2 // no bytes can complete it
 )
 
-// maxDepth bounds how deep values are nested, as encoding/json does.
+// maxDepth bounds the nesting of values. It is the bound of encoding/json.
 const maxDepth = 10_000
 
-// measure gives the length of the JSON value that b begins with. A number has to be followed by something: only that shows
-// where it ends.
+// measure returns the length of the JSON value that b begins with, or incomplete, or
+// malformed. A number at the end of b is incomplete, because more digits may follow.
 func measure(b []byte, depth int) int {
 	if len(b) == 0 {
 		return incomplete
@@ -45,7 +45,8 @@ func measureWord(b []byte, word string) int {
 	return n
 }
 
-// measureString does not ask whether the text is UTF-8: who takes it does.
+// measureString measures a string. It does not check that the text is UTF-8: unquote
+// does.
 func measureString(b []byte) int {
 	if len(b) == 0 {
 		return incomplete
@@ -53,7 +54,7 @@ func measureString(b []byte) int {
 	if b[0] != '"' {
 		return malformed
 	}
-	for i := plain(b, 1); i < len(b); i = plain(b, i+1) {
+	for i := nextSpecial(b, 1); i < len(b); i = nextSpecial(b, i+1) {
 		switch c := b[i]; {
 		case c == '"':
 			return i + 1
@@ -70,9 +71,10 @@ func measureString(b []byte) int {
 	return incomplete
 }
 
-// plain gives where after a place the next byte stands that ends or escapes something in a string or must not be there, or a
-// place behind which fewer than eight bytes are left. Eight are looked at at once.
-func plain[T string | []byte](b T, at int) int {
+// nextSpecial returns the position of the next quote, backslash or control character at
+// or after a position. It checks eight bytes at a time. If the last few bytes are fewer
+// than eight, it returns the position of the first of them, special or not.
+func nextSpecial[T string | []byte](b T, at int) int {
 	const (
 		ones = 0x0101010101010101
 		high = 0x8080808080808080
@@ -82,7 +84,8 @@ func plain[T string | []byte](b T, at int) int {
 		word := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
 			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
 		quote, escape := word^(ones*'"'), word^(ones*'\\')
-		// The lowest of these bits is that of the first such byte; a borrow makes mistakes only above it.
+		// The lowest set bit is that of the first special byte. A borrow can set wrong
+		// bits only above it.
 		found := ((quote-ones)&^quote | (escape-ones)&^escape | (word-ones*' ')&^word) & high
 		if found != 0 {
 			return at + bits.TrailingZeros64(found)/8
@@ -91,6 +94,7 @@ func plain[T string | []byte](b T, at int) int {
 	return at
 }
 
+// measureEscape measures an escape sequence in a string.
 func measureEscape(b []byte) int {
 	if len(b) < 2 {
 		return incomplete
@@ -102,6 +106,7 @@ func measureEscape(b []byte) int {
 	default:
 		return malformed
 	}
+
 	for _, c := range b[2:min(len(b), 6)] {
 		if !isDigit(c) && (c|' ' < 'a' || c|' ' > 'f') {
 			return malformed
@@ -145,7 +150,7 @@ func measureNumber(b []byte) int {
 	return at
 }
 
-// digits gives where the digits end that must begin at a place.
+// digits returns the end of the digits at a position. There must be at least one.
 func digits(b []byte, from int) int {
 	at := from
 	for at < len(b) && isDigit(b[at]) {
@@ -165,17 +170,19 @@ func measureNested(b []byte, depth int) int {
 	if depth == maxDepth {
 		return malformed
 	}
-	closing := b[0] + 2 // as ASCII has it
-	at := skipped(b, 1)
+
+	closing := b[0] + 2 // in ASCII, of both { and [
+	at := afterSpace(b, 1)
 	if at < len(b) && b[at] == closing {
 		return at + 1
 	}
+
 	for {
 		n := measureElement(b[at:], closing == '}', depth+1)
 		if n < 0 {
 			return n
 		}
-		at = skipped(b, at+n)
+		at = afterSpace(b, at+n)
 		switch {
 		case at == len(b):
 			return incomplete
@@ -184,11 +191,12 @@ func measureNested(b []byte, depth int) int {
 		case b[at] != ',':
 			return malformed
 		}
-		at = skipped(b, at+1)
+		at = afterSpace(b, at+1)
 	}
 }
 
-// measureElement measures the element of an array or, with its name, the member of an object.
+// measureElement measures the element of an array or, with its name, the member of an
+// object.
 func measureElement(b []byte, named bool, depth int) int {
 	at := 0
 	if named {
@@ -196,14 +204,15 @@ func measureElement(b []byte, named bool, depth int) int {
 		if n < 0 {
 			return n
 		}
-		if at = skipped(b, n); at == len(b) {
+		if at = afterSpace(b, n); at == len(b) {
 			return incomplete
 		}
 		if b[at] != ':' {
 			return malformed
 		}
-		at = skipped(b, at+1)
+		at = afterSpace(b, at+1)
 	}
+
 	n := measure(b[at:], depth)
 	if n < 0 {
 		return n
@@ -211,8 +220,8 @@ func measureElement(b []byte, named bool, depth int) int {
 	return at + n
 }
 
-// skipped gives the place behind the white space that begins at a place.
-func skipped(b []byte, at int) int {
+// afterSpace returns the position after the white space at a position.
+func afterSpace(b []byte, at int) int {
 	for at < len(b) && isSpace(b[at]) {
 		at++
 	}

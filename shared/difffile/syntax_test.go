@@ -19,7 +19,7 @@ func FuzzMeasure(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		b = append(bytes.TrimLeft(b, " \n\t\r"), ' ') // where a number ends
+		b = append(bytes.TrimLeft(b, " \n\t\r"), ' ') // ends a number
 		var raw json.RawMessage
 		err := json.NewDecoder(bytes.NewReader(b)).Decode(&raw)
 		var want int
@@ -32,7 +32,7 @@ func FuzzMeasure(f *testing.F) {
 			want = malformed
 		}
 		if got := measure(b, 0); got != want && len(b) > 1 {
-			t.Errorf("%q measures %d, encoding/json says %d (%v)", b, got, want, err)
+			t.Errorf("measure(%q) = %d, encoding/json has %d (%v)", b, got, want, err)
 		}
 	})
 }

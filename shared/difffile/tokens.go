@@ -10,9 +10,9 @@ import (
 	"ace/shared/fault"
 )
 
-// place is where in a document something is wrong.
+// place is a position in a document, for errors.
 type place struct {
-	member string // of the document
+	member string // name of the document's member
 	pair   Pair
 	node   string
 	row    int // from 1; also the number of an unsettled key
@@ -39,7 +39,8 @@ func (p place) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// invalid says that the document is wrong here. The reason speaks about the document, so it may be shown.
+// invalid returns the error of a document that is invalid at this place. The reason is
+// shown to users: it must be about the document only.
 func (p place) invalid(reason error) error {
 	if p.column != "" {
 		reason = fmt.Errorf("%q: %w", p.column, reason)
@@ -47,19 +48,20 @@ func (p place) invalid(reason error) error {
 	return fault.New(fault.Invalid, "the diff document is not valid at %s: %v", p, reason)
 }
 
-// tokens reads JSON piece by piece.
+// tokens reads the JSON of a document token by token.
 type tokens struct {
 	*stream
-	start int64 // where in the document the stream begins
-	comma bool  // one has to stand before the next name or value
+	start int64 // offset of the stream in the document
+	comma bool  // a comma must precede the next name or value
 }
 
 func newTokens(r io.Reader, maxValue int) *tokens {
 	return &tokens{stream: newStream(r, maxValue)}
 }
 
-// failed says where something is wrong. An error of the source is no fault of the document.
-func (t *tokens) failed(at place, err error) error {
+// fail returns err with its place. An error of the source is not reported as one of the
+// document.
+func (t *tokens) fail(at place, err error) error {
 	var source *sourceError
 	if errors.As(err, &source) {
 		return fmt.Errorf("difffile: reading %s: %w", at, source.err)
@@ -67,7 +69,7 @@ func (t *tokens) failed(at place, err error) error {
 	return at.invalid(err)
 }
 
-// next gives the byte that the next name or value begins with.
+// next returns the first byte of the next name or value, without reading it.
 func (t *tokens) next() (byte, error) {
 	c, err := t.peek()
 	if err != nil || !t.comma {
@@ -85,38 +87,40 @@ func (t *tokens) next() (byte, error) {
 func (t *tokens) delim(at place, want byte) error {
 	c, err := t.peek()
 	if err != nil {
-		return t.failed(at, err)
+		return t.fail(at, err)
 	}
 	if c != want {
-		return at.invalid(fmt.Errorf("%q must stand here", string(want)))
+		return at.invalid(fmt.Errorf("expected %q", string(want)))
 	}
 	t.at++
 	t.comma = want == '}' || want == ']'
 	return nil
 }
 
-// name reads the name of a member, and the colon.
+// name reads the name of a member and the colon after it.
 func (t *tokens) name(at place) (string, error) {
 	first := !t.comma
 	c, err := t.next()
 	switch {
 	case err != nil:
-		return "", t.failed(at, err)
+		return "", t.fail(at, err)
 	case c == '}' && first:
 		return "", at.invalid(errors.New("it is empty"))
 	case c != '"':
-		return "", at.invalid(fmt.Errorf("a name must stand where %q does", c))
+		return "", at.invalid(fmt.Errorf("expected a name instead of %q", c))
 	}
+
 	quoted, err := t.value(MaxName)
 	if err != nil {
-		return "", t.failed(at, fmt.Errorf("a name: %w", err))
+		return "", t.fail(at, fmt.Errorf("a name: %w", err))
 	}
 	name, err := unquote(quoted)
 	if err != nil {
 		return "", at.invalid(err)
 	}
+
 	if c, err = t.peek(); err != nil {
-		return "", t.failed(at, err)
+		return "", t.fail(at, err)
 	}
 	if c != ':' {
 		return "", at.invalid(fmt.Errorf("expected colon instead of %q", c))
@@ -125,65 +129,69 @@ func (t *tokens) name(at place) (string, error) {
 	return name, nil
 }
 
-// member reads the name of a member of the document that must stand here.
+// member reads the name of a member of the document and checks that it is the expected
+// one.
 func (t *tokens) member(at place) error {
 	name, err := t.name(at)
 	if err == nil && name != at.member {
-		err = fault.New(fault.Invalid, "the diff document has the member %.40q where %q must stand", name, at.member)
+		err = fault.New(fault.Invalid, "the diff document has the member %.40q where %q is expected", name, at.member)
 	}
 	return err
 }
 
-// more says whether the object or array goes on.
+// more reports whether the object or array has another element.
 func (t *tokens) more() bool {
 	c, err := t.peek()
 	return err == nil && c != '}' && c != ']'
 }
 
-// raw reads a whole value as it stands, which may have so many bytes. It stays until more is read.
+// raw returns the next value as it is written. It returns an error if the value has more
+// than limit bytes. The value is valid until the next read.
 func (t *tokens) raw(at place, limit int) ([]byte, error) {
 	_, err := t.next()
 	if err != nil {
-		return nil, t.failed(at, err)
+		return nil, t.fail(at, err)
 	}
 	raw, err := t.value(limit)
 	if err != nil {
-		return nil, t.failed(at, err)
+		return nil, t.fail(at, err)
 	}
 	t.comma = true
 	return raw, nil
 }
 
-// skip reads a value without keeping it. A text may be of any length.
+// skip skips a value after checking it. A text may have any length.
 func (t *tokens) skip(at place, k kind) error {
 	c, err := t.next()
-	if err == nil && c == '"' && (k == text || k == free) {
+	if err == nil && c == '"' && (k == text || k == untyped) {
 		_, err = t.skipText(anyLength)
 		t.comma = true
 	}
-	if err != nil || c == '"' && (k == text || k == free) {
-		return t.orFailed(at, err)
+	if err != nil || c == '"' && (k == text || k == untyped) {
+		return t.check(at, err)
 	}
+
 	raw, err := t.raw(at, MaxValue)
 	if err != nil {
 		return err
 	}
 	_, err = parseValue(k, raw)
-	return t.orFailed(at, err)
+	return t.check(at, err)
 }
 
-// orFailed is failed for an error that may be nil.
-func (t *tokens) orFailed(at place, err error) error {
+// check is fail for an error that may be nil.
+func (t *tokens) check(at place, err error) error {
 	if err == nil {
 		return nil
 	}
-	return t.failed(at, err)
+	return t.fail(at, err)
 }
 
-// offset returns where in the document the next byte stands.
+// offset returns the position of the next byte in the document.
 func (t *tokens) offset() int64 { return t.start + t.stream.offset() }
 
-// object reads an object and calls fn with the name of every member; fn reads the value.
+// object reads an object and calls fn with the name of every member. fn must read the
+// value.
 func (t *tokens) object(at place, fn func(name string) error) error {
 	if err := t.delim(at, '{'); err != nil {
 		return err
@@ -191,15 +199,16 @@ func (t *tokens) object(at place, fn func(name string) error) error {
 	return t.members(at, make(map[string]bool), fn)
 }
 
-// rowObject is object for a row.
+// rowObject is object for a row: it reports any other value as errNotObject.
 func (t *tokens) rowObject(at place, fn func(name string) error) error {
 	if first, err := t.next(); err != nil || first != '{' {
-		return t.failed(at, cmp.Or(err, errNotObject))
+		return t.fail(at, cmp.Or(err, errNotObject))
 	}
 	return t.object(at, fn)
 }
 
-// members reads an object's members that are left. The names in seen were read before.
+// members reads the remaining members of an object. seen has the names that were read
+// before.
 func (t *tokens) members(at place, seen map[string]bool, fn func(name string) error) error {
 	for t.more() {
 		name, err := t.name(at)
@@ -207,7 +216,7 @@ func (t *tokens) members(at place, seen map[string]bool, fn func(name string) er
 			return err
 		}
 		if seen[name] {
-			return at.invalid(fmt.Errorf("%q: %w", name, errTwice))
+			return at.invalid(fmt.Errorf("%q: %w", name, errDuplicate))
 		}
 		seen[name] = true
 		if err := fn(name); err != nil {
@@ -217,8 +226,8 @@ func (t *tokens) members(at place, seen map[string]bool, fn func(name string) er
 	return t.delim(at, '}')
 }
 
-// array reads an array and calls fn for every element, of which the first byte is next; fn reads it. at.row is the number
-// of the element.
+// array reads an array and calls fn at the first byte of every element. fn must read the
+// element. at.row is the number of the element.
 func (t *tokens) array(at *place, fn func() error) error {
 	if err := t.delim(*at, '['); err != nil {
 		return err
@@ -226,7 +235,7 @@ func (t *tokens) array(at *place, fn func() error) error {
 	for t.more() {
 		at.row++
 		if _, err := t.next(); err != nil {
-			return t.failed(*at, err)
+			return t.fail(*at, err)
 		}
 		if err := fn(); err != nil {
 			return err
@@ -235,7 +244,7 @@ func (t *tokens) array(at *place, fn func() error) error {
 	return t.delim(*at, ']')
 }
 
-// end reads the end of the outermost object and makes sure that nothing follows.
+// end reads the end of the outermost object and checks that nothing follows it.
 func (t *tokens) end() error {
 	if err := t.delim(place{}, '}'); err != nil {
 		return err
@@ -243,13 +252,14 @@ func (t *tokens) end() error {
 	_, err := t.peek()
 	switch {
 	case err == nil:
-		return place{}.invalid(errors.New("something follows the end of the document"))
-	case errors.Is(err, errBreaksOff):
+		return place{}.invalid(errors.New("there is data after the end of the document"))
+	case errors.Is(err, errTruncated):
 		return nil
 	}
-	return t.failed(place{}, err)
+	return t.fail(place{}, err)
 }
 
+// unknownMember returns the error of a member that is not expected.
 func unknownMember(name string) error {
-	return fault.New(fault.Invalid, "the diff document has the member %.40q, which is unknown or at the wrong place", name)
+	return fault.New(fault.Invalid, "the diff document has the member %.40q, which is unknown or out of order", name)
 }

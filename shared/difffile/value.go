@@ -5,20 +5,20 @@ import (
 	"unicode/utf8"
 )
 
-// Row is PostgreSQL's text of each column in the order of Summary.Columns; nil is NULL.
+// Row has PostgreSQL's text of each column, in the order of Summary.Columns. nil is NULL.
 type Row []*string
 
-// kind is how a column's values are written.
+// kind is the JSON type of a column's values.
 type kind int
 
 const (
 	text    kind = iota
 	boolean      // true, false
 	integer      // a number without fraction or exponent
-	free         // any JSON value: a document of another tool, which does not name types
+	untyped      // any JSON value, in a document of another tool, which has no types
 )
 
-// kindOf decides by the type alone: a document reads the same whatever the values are.
+// kindOf returns the kind of a column. It depends on the type alone, never on the values.
 func kindOf(c Column) kind {
 	switch c.Type {
 	case "boolean":
@@ -47,7 +47,8 @@ func appendValue(out []byte, k kind, value *string) ([]byte, error) {
 	return nil, fmt.Errorf("%.40q is not the text of the column's type", *value)
 }
 
-// isInteger accepts what PostgreSQL writes for an integer, which is an integer in JSON too.
+// isInteger reports whether s is what PostgreSQL writes for an integer. That is a JSON
+// number too.
 func isInteger(s string) bool {
 	digits := s
 	if digits != "" && digits[0] == '-' {
@@ -66,15 +67,16 @@ func isInteger(s string) bool {
 
 const hexDigits = "0123456789abcdef"
 
-// appendString appends a JSON string with as few escapes as JSON allows. Text that is not UTF-8 is an error:
-// replacing what is wrong with it would change the value.
+// appendString appends a JSON string with as few escapes as JSON allows. It returns an
+// error for text that is not UTF-8: replacing the invalid bytes would change the value.
 func appendString(out []byte, s string) ([]byte, error) {
 	if !utf8.ValidString(s) {
 		return nil, fmt.Errorf("%.40q is not valid UTF-8", s)
 	}
+
 	out = append(out, '"')
 	done := 0
-	for i := plain(s, 0); i < len(s); i = plain(s, i+1) {
+	for i := nextSpecial(s, 0); i < len(s); i = nextSpecial(s, i+1) {
 		c := s[i]
 		if c >= ' ' && c != '"' && c != '\\' {
 			continue
@@ -100,20 +102,20 @@ func appendEscape(out []byte, c byte) []byte {
 	return append(out, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }
 
-// parseValue gives the PostgreSQL text of a value's JSON, which must be valid JSON.
+// parseValue returns the PostgreSQL text of a value. raw must be valid JSON.
 func parseValue(k kind, raw []byte) (*string, error) {
 	var value string
 	var err error
 	switch first := raw[0]; {
 	case first == 'n':
 		return nil, nil
-	case (k == boolean || k == free) && (first == 't' || first == 'f'):
+	case (k == boolean || k == untyped) && (first == 't' || first == 'f'):
 		value = string(raw[:1])
 	case k == integer && isInteger(string(raw)):
 		value = string(raw)
-	case (k == text || k == free) && first == '"':
+	case (k == text || k == untyped) && first == '"':
 		value, err = unquote(raw)
-	case k == free:
+	case k == untyped:
 		value = string(raw)
 	default:
 		err = fmt.Errorf("%.40s is not allowed; it must be null or %s", raw, k)
@@ -121,7 +123,7 @@ func parseValue(k kind, raw []byte) (*string, error) {
 	return &value, err
 }
 
-// String says what the values of a kind are in JSON.
+// String describes the values of a kind in JSON, for errors.
 func (k kind) String() string {
 	switch k {
 	case boolean:

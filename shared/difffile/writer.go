@@ -11,29 +11,35 @@ import (
 	"iter"
 )
 
-// Source gives the rows of a document, one section at a time. The summary stands first in a document and sections
-// follow one another, while differences come to light key by key and for all nodes together: so the writer asks, and
-// the source goes over its parts once per section, instead of anybody holding the rows. A sequence ends with its
-// first error.
+// Source provides the rows of a document, one section at a time. A document has its
+// summary first and then one section per node, while a comparison finds differences key
+// by key for all nodes together. Therefore the writer requests one section after the
+// other, and the source reads its parts once per section. Neither holds all rows. A
+// sequence ends with its first error.
 type Source interface {
-	// Rows gives the rows of one node of one pair, in key order, as an Encoder of the summary's columns wrote them.
+	// Rows returns the rows of one node of one pair, in key order, as an Encoder of the
+	// summary's columns has encoded them.
 	Rows(ctx context.Context, pair Pair, node string) iter.Seq2[Encoded, error]
-	// Unsettled gives the keys of the pair's unsettled rows, as text in the order of the primary key's columns.
+	// Unsettled returns the keys of the pair's unsettled rows, as texts in the order of
+	// the key columns.
 	Unsettled(ctx context.Context, pair Pair) iter.Seq2[Row, error]
-	// KeyVariants returns, in key order, the keys of the pair's rows whose key has one text on the
-	// first node and another on the second. Each element has both, in the order of the pair's nodes.
+	// KeyVariants returns, in key order, the keys of the pair's rows whose key has one
+	// text on the first node and another on the second. Each element has both, in the
+	// order of the pair's nodes.
 	KeyVariants(ctx context.Context, pair Pair) iter.Seq2[[2]Row, error]
 }
 
-// Written describes the bytes of a document.
+// Written describes the bytes of a written document.
 type Written struct {
 	Size   int64
 	SHA256 string // hexadecimal
 }
 
-// Write writes the document to w. Pairs without differences are not asked for, nor are unsettled keys and key variants if the
-// summary counts none. A section whose number of rows is not the one the summary counts is an error, fewer are right only if
-// the limit was reached. After any error what w got is not a document and must not be published.
+// Write writes the document to w. It does not request pairs without differences, nor
+// unsettled keys and key variants that the summary does not count. It returns an error if
+// a section has another number of rows than the summary counts. Fewer rows are allowed
+// only if the limit was reached. After an error, w has no valid document, and the caller
+// must not publish it.
 func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, error) {
 	if err := s.check(); err != nil {
 		return Written{}, fmt.Errorf("difffile: summary: %w", err)
@@ -42,8 +48,9 @@ func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, er
 	if err != nil {
 		return Written{}, fmt.Errorf("difffile: summary: %w", err)
 	}
+
 	counted := &counter{w: w, sha: sha256.New()}
-	d := &document{out: bufio.NewWriterSize(counted, 64<<10), summary: s}
+	d := &documentWriter{out: bufio.NewWriterSize(counted, 64<<10), summary: s}
 	d.print(`{"format":"`, Format, "\",\n\"summary\":", string(head), ",\n\"diffs\":{")
 	if err := d.diffs(ctx, src); err != nil {
 		return Written{}, err
@@ -59,25 +66,26 @@ func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, er
 	return Written{Size: counted.n, SHA256: hex.EncodeToString(counted.sha.Sum(nil))}, nil
 }
 
-// document is the state of one Write. Its output remembers the first error and gives it with every later write.
-type document struct {
+// documentWriter writes one document. out returns its first error from every later write.
+type documentWriter struct {
 	out     *bufio.Writer
 	summary Summary
 }
 
-func (d *document) print(parts ...string) {
+func (d *documentWriter) print(parts ...string) {
 	for _, p := range parts {
-		_, _ = d.out.WriteString(p) // the error comes back from the next row or from Flush
+		_, _ = d.out.WriteString(p) // the next row or Flush returns the error
 	}
 }
 
-// label begins a line with the name of a member: of a node or a pair, which the summary's check found to be UTF-8.
-func (d *document) label(before, name string) {
+// label begins a line with the name of a node or pair, which the summary's check has
+// found to be UTF-8.
+func (d *documentWriter) label(before, name string) {
 	quoted, _ := appendString(nil, name)
 	d.print(before, "\n", string(quoted), ":")
 }
 
-func (d *document) diffs(ctx context.Context, src Source) error {
+func (d *documentWriter) diffs(ctx context.Context, src Source) error {
 	comma := ""
 	for _, p := range d.summary.Pairs {
 		if !p.differs() {
@@ -98,8 +106,8 @@ func (d *document) diffs(ctx context.Context, src Source) error {
 	return nil
 }
 
-// section writes the rows of one node of one pair, a row a line.
-func (d *document) section(ctx context.Context, src Source, p PairSummary, node string) error {
+// section writes the rows of one node of one pair, one per line.
+func (d *documentWriter) section(ctx context.Context, src Source, p PairSummary, node string) error {
 	d.label("", node)
 	d.print("[")
 	var n int64
@@ -117,12 +125,12 @@ func (d *document) section(ctx context.Context, src Source, p PairSummary, node 
 	}
 	d.print("]")
 	if want := p.rowsOn(node); n > want || n < want && !d.summary.DiffRowLimitReached {
-		return fmt.Errorf("difffile: pair %s, node %s: %d rows were given, the summary counts %d", p.Nodes, node, n, want)
+		return fmt.Errorf("difffile: pair %s, node %s: the source returned %d rows, the summary counts %d", p.Nodes, node, n, want)
 	}
 	return nil
 }
 
-func (d *document) row(row Encoded, first bool) error {
+func (d *documentWriter) row(row Encoded, first bool) error {
 	if !first {
 		d.print(",")
 	}
@@ -131,7 +139,7 @@ func (d *document) row(row Encoded, first bool) error {
 	return err
 }
 
-// counter passes bytes on and describes what passed.
+// counter forwards bytes to w, and computes their number and SHA-256.
 type counter struct {
 	w   io.Writer
 	sha hash.Hash

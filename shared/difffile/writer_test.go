@@ -20,11 +20,11 @@ import (
 	"ace/shared/difffile"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "update the golden files")
 
 func golden(name string) string { return filepath.Join("..", "..", "testdata", "diffs", name) }
 
-func TestWrite_TheDocumentIsTheGolden(t *testing.T) {
+func TestWrite_WritesTheGoldenDocuments(t *testing.T) {
 	differ, rows := differing()
 	limited := differ
 	limited.DiffRowLimitReached, limited.UnsettledRows = true, 0
@@ -68,7 +68,7 @@ func TestWrite_TheDocumentIsTheGolden(t *testing.T) {
 	}
 }
 
-func TestWrite_DescribesTheBytes(t *testing.T) {
+func TestWrite_ReturnsSizeAndSHA256(t *testing.T) {
 	var out bytes.Buffer
 	written, err := difffile.Write(t.Context(), &out, matching(), sections{})
 	sum := sha256.Sum256(out.Bytes())
@@ -77,24 +77,24 @@ func TestWrite_DescribesTheBytes(t *testing.T) {
 	}
 }
 
-func TestWrite_RefusesWhatWouldNotBeATrueDocument(t *testing.T) {
+func TestWrite_RejectsInconsistentInput(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*difffile.Summary, *sections)
 		want   string
 	}{
 		"too few rows": {func(_ *difffile.Summary, src *sections) {
 			src.rows[n12]["n2"] = src.rows[n12]["n2"][:1]
-		}, "pair n1/n2, node n2: 1 rows were given, the summary counts 2"},
+		}, "pair n1/n2, node n2: the source returned 1 rows, the summary counts 2"},
 		"too many rows": {func(s *difffile.Summary, _ *sections) {
 			s.DiffRowLimitReached, s.Pairs[0].Different = true, 0
-		}, "pair n1/n2, node n1: 2 rows were given, the summary counts 1"},
+		}, "pair n1/n2, node n1: the source returned 2 rows, the summary counts 1"},
 		"too few values": {func(_ *difffile.Summary, src *sections) {
 			src.rows[n12]["n2"][1] = row("1")
 		}, "pair n1/n2, node n2, row 2: it has 1 values for 5 columns"},
-		"an integer that is none": {func(_ *difffile.Summary, src *sections) {
+		"an invalid integer": {func(_ *difffile.Summary, src *sections) {
 			src.rows[n12]["n2"][1] = row("1e3", "t", "", "", "")
 		}, `row 2: column "id": "1e3" is not`},
-		"a boolean that is none": {func(_ *difffile.Summary, src *sections) {
+		"an invalid boolean": {func(_ *difffile.Summary, src *sections) {
 			src.rows[n12]["n2"][1] = row("1", "true", "", "", "")
 		}, `row 2: column "ok": "true" is not`},
 		"text that is not UTF-8": {func(_ *difffile.Summary, src *sections) {
@@ -114,8 +114,8 @@ func TestWrite_RefusesWhatWouldNotBeATrueDocument(t *testing.T) {
 		"a column twice": {func(s *difffile.Summary, _ *sections) {
 			s.Columns[1].Name = "id"
 		}, `columns has "id" twice`},
-		"a key that is no column": {func(s *difffile.Summary, _ *sections) { s.PrimaryKey[0] = "x" }, `primary_key has "x"`},
-		"no key":                  {func(s *difffile.Summary, _ *sections) { s.PrimaryKey = nil }, "primary_key is empty"},
+		"an unknown key column": {func(s *difffile.Summary, _ *sections) { s.PrimaryKey[0] = "x" }, `primary_key has "x"`},
+		"no key":                {func(s *difffile.Summary, _ *sections) { s.PrimaryKey = nil }, "primary_key is empty"},
 		"pairs in another order": {func(s *difffile.Summary, _ *sections) {
 			s.Pairs[0], s.Pairs[1] = s.Pairs[1], s.Pairs[0]
 		}, "pairs has"},
@@ -134,7 +134,7 @@ func TestWrite_RefusesWhatWouldNotBeATrueDocument(t *testing.T) {
 	}
 }
 
-// broken is a source that fails in the middle of a section.
+// broken is a source that fails at the end of a section.
 type broken struct {
 	sections
 	err error
@@ -151,7 +151,7 @@ func (b broken) Rows(ctx context.Context, pair difffile.Pair, node string) iter.
 	}
 }
 
-func TestWrite_PassesOnTheErrorOfItsSourceAndSink(t *testing.T) {
+func TestWrite_ReturnsTheErrorsOfSourceSinkAndContext(t *testing.T) {
 	errLost := errors.New("a part is lost")
 	s, src := differing()
 	if _, err := difffile.Write(t.Context(), io.Discard, s, broken{src, errLost}); !errors.Is(err, errLost) {

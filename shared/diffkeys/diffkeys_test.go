@@ -211,8 +211,8 @@ func TestCollect_RefusesWhatItCannotTakeAsAKey(t *testing.T) {
 	tests := []struct{ name, document, says string }{
 		{"a row without the key", `{"diffs":{"n1/n2":{"n1":[{"v":1}]}}}`, `lack column "k" of the table's key (k)`},
 		{"a key that is null", `{"diffs":{"n1/n2":{"n1":[{"k":null}]}}}`, `row of pair n1/n2 on node n1 whose key column "k" is null`},
-		{"a document that breaks off", `{"diffs":{"n1/n2":{"n1":[{"k":"1"}`, `breaks off`},
-		{"rows of another table after the first", `{"diffs":{"n1/n2":{"n1":[{"k":"1"},{"other":"2"}]}}}`, `other columns`},
+		{"a document that breaks off", `{"diffs":{"n1/n2":{"n1":[{"k":"1"}`, `truncated`},
+		{"rows of another table after the first", `{"diffs":{"n1/n2":{"n1":[{"k":"1"},{"other":"2"}]}}}`, `columns differ`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

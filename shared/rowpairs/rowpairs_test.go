@@ -181,7 +181,7 @@ func TestOpen_RejectsRowsThatCannotBePaired(t *testing.T) {
 		},
 		"not a document":       {whole, "{}", "outermost level"},
 		"the peer's layout":    {whole, `{"diffs":{}}`, "written by another tool"},
-		"a truncated document": {"}}\n", "", "breaks off"},
+		"a truncated document": {"}}\n", "", "truncated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := strings.Replace(whole, tt.old, tt.new, 1)

@@ -1,4 +1,5 @@
-// Package difftest makes diff documents for tests, out of what a comparison found key by key.
+// Package difftest makes diff documents for tests from the findings of a comparison, key
+// by key.
 package difftest
 
 import (
@@ -15,23 +16,23 @@ import (
 
 // Found is one key whose rows differ.
 type Found struct {
-	Rows      [2]difffile.Row // on the nodes of the pair; nil: no such row
+	Rows      [2]difffile.Row // on the nodes of the pair; nil: the node lacks the key
 	Unsettled bool
 }
 
-// Findings gives what was found of a pair, in key order. It is called more than once.
+// Findings returns the findings of a pair, in key order. It is called more than once.
 type Findings func(difffile.Pair) iter.Seq[Found]
 
-// List is findings that are held.
+// List holds the findings of each pair.
 type List map[difffile.Pair][]Found
 
-// Each gives them.
+// Each implements Findings.
 func (l List) Each(pair difffile.Pair) iter.Seq[Found] { return slices.Values(l[pair]) }
 
-// Null stands for NULL in Row: no text of PostgreSQL's has it.
+// Null stands for NULL in the arguments of Row. No PostgreSQL text contains it.
 const Null = "\x00"
 
-// Row makes a row of text values.
+// Row returns a row of these texts.
 func Row(values ...string) difffile.Row {
 	row := make(difffile.Row, len(values))
 	for i := range values {
@@ -42,7 +43,8 @@ func Row(values ...string) difffile.Row {
 	return row
 }
 
-// Summary describes a comparison of nodes: table public.users with these columns, of which the first is the key.
+// Summary describes a comparison of the table public.users with these columns. The first
+// is the key.
 func Summary(nodes []string, columns ...difffile.Column) difffile.Summary {
 	start := time.Date(2024, 3, 15, 12, 34, 56, 789_000_000, time.UTC)
 	s := difffile.Summary{
@@ -62,8 +64,8 @@ func Summary(nodes []string, columns ...difffile.Column) difffile.Summary {
 	return s
 }
 
-// Write writes the document. The summary's counts of differences are filled in; mismatched_rows, unless it is given, as
-// if no key differed in two pairs.
+// Write writes the document. It computes the summary's counts of differences. It computes
+// mismatched_rows too, unless the summary has it, as if no key differed in two pairs.
 func Write(t interface{ Fatal(...any) }, w io.Writer, s difffile.Summary, found Findings) {
 	src := &source{summary: s, found: found, countKeys: s.MismatchedRows == 0}
 	src.summary.Pairs = slices.Clone(s.Pairs)
@@ -75,14 +77,15 @@ func Write(t interface{ Fatal(...any) }, w io.Writer, s difffile.Summary, found 
 	}
 }
 
-// Document is Write into memory.
+// Document returns the document that Write writes.
 func Document(t interface{ Fatal(...any) }, s difffile.Summary, found Findings) []byte {
 	var out bytes.Buffer
 	Write(t, &out, s, found)
 	return out.Bytes()
 }
 
-// Opener opens a document in memory at an offset. It fails the test if a stream is left open at its end.
+// Opener returns a function that opens a document in memory at an offset. The test fails
+// if a stream is open at its end.
 func Opener(t testing.TB, document []byte) func(context.Context, int64) (io.ReadCloser, error) {
 	open := 0
 	t.Cleanup(func() {
@@ -101,7 +104,7 @@ type stream struct {
 	open *int
 }
 
-// Close counts down.
+// Close implements io.Closer.
 func (s *stream) Close() error {
 	*s.open--
 	return nil

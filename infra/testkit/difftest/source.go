@@ -9,14 +9,14 @@ import (
 	"ace/shared/table"
 )
 
-// source gives a document its rows as a comparison does.
+// source provides the rows of a document, as a comparison does.
 type source struct {
 	summary   difffile.Summary
 	found     Findings
 	countKeys bool
 }
 
-// count fills in what the summary says of a pair.
+// count computes the counts of a pair in the summary.
 func (s *source) count(p *difffile.PairSummary) {
 	p.OnlyOn, p.Columns, p.Different = map[string]int64{}, map[string]int64{}, 0
 	for f := range s.found(p.Nodes) {
