@@ -78,50 +78,12 @@ func eachElement(raw []byte, fn func(value []byte) error) error {
 
 func skipSpace(raw []byte) []byte { return bytes.TrimLeft(raw, " \t\r\n") }
 
-// valueLen is the length of the value that valid JSON begins with.
+// valueLen returns the length of the value that valid JSON begins with.
 func valueLen(raw []byte) int {
-	switch raw[0] {
-	case '"':
-		return stringLen(raw)
-	case '{', '[':
-		return nestedLen(raw)
+	if n := measure(raw, 0); n > 0 {
+		return n
 	}
-	if end := bytes.IndexAny(raw, ",]} \t\r\n"); end >= 0 {
-		return end
-	}
-	return len(raw)
-}
-
-// stringLen looks at no byte more than twice, however many escapes there are.
-func stringLen(raw []byte) int {
-	i, quote := 1, 0
-	for {
-		if i > quote { // at the beginning, and when the quote was an escaped one
-			quote = i + bytes.IndexByte(raw[i:], '"')
-		}
-		escape := bytes.IndexByte(raw[i:quote], '\\')
-		if escape < 0 {
-			return quote + 1
-		}
-		i += escape + 2
-	}
-}
-
-func nestedLen(raw []byte) int {
-	depth := 0
-	for i := 0; ; i++ {
-		switch raw[i] {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		case '"':
-			i += stringLen(raw[i:]) - 1
-		}
-		if depth == 0 {
-			return i + 1
-		}
-	}
+	return len(raw) // a number at the end
 }
 
 // noDuplicates returns an error if a name appears twice in an object, at any depth. raw
