@@ -1,0 +1,72 @@
+package readme
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	named    = regexp.MustCompile(`\bTest[A-Z]\w+`)
+	selected = regexp.MustCompile(`go test [^\n` + "`" + `]*-run '?(\w+)`)
+	declared = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+)
+
+// TestDocs_NameTestsThatExist checks the tests that pages name, and those that their
+// commands select with -run.
+func TestDocs_NameTestsThatExist(t *testing.T) {
+	tests := declaredTests(t)
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "BENCHMARKS.md"} {
+		pages = append(pages, filepath.Join(root, name))
+	}
+
+	for _, page := range pages {
+		body, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range named.FindAllString(string(body), -1) {
+			end := "\n"
+			if !strings.Contains(name, "_") {
+				end = "" // the beginning of names, as in -run TestAcquire
+			}
+			if name != "TestThing_WhatIsTrue" && !strings.Contains(tests, "\n"+name+end) {
+				t.Errorf("%s names the test %s, which does not exist", page, name)
+			}
+		}
+		for _, found := range selected.FindAllStringSubmatch(string(body), -1) {
+			if !strings.Contains(tests, found[1]) {
+				t.Errorf("%s has a command with -run %s, which selects no test", page, found[1])
+			}
+		}
+	}
+}
+
+// declaredTests returns the names of all tests, each between line ends.
+func declaredTests(t *testing.T) string {
+	t.Helper()
+	var names strings.Builder
+	for _, dir := range []string{"functions", "infra", "local", "shared"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			body, err := os.ReadFile(path)
+			for _, found := range declared.FindAllStringSubmatch(string(body), -1) {
+				names.WriteString("\n" + found[1] + "\n")
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return names.String()
+}
