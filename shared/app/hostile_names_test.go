@@ -33,7 +33,7 @@ func sourceWords(t *testing.T) []string {
 	t.Helper()
 	seen := map[string]bool{}
 	_, here, _, _ := runtime.Caller(0) // the embedded object store changes the working directory
-	for _, pattern := range []string{"pg/*.go", "reconcile/*.go", "rowdigest/*.go", "tablediff/*.go", "tablerepair/*.go"} {
+	for _, pattern := range []string{"pg/*.go", "tableschema/*.go", "rowdigest/*.go", "tablediff/*.go", "tablerepair/*.go"} {
 		files, err := filepath.Glob(filepath.Join(filepath.Dir(here), "..", pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, error %v", pattern, len(files), err)

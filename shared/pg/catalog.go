@@ -18,7 +18,7 @@ const catalogPath = "pg_catalog, pg_temp"
 // Describe reads all that the catalogue says of a table, in one snapshot. A table that
 // cannot be compared at all (not there, not a table, not readable) is an error that says
 // why. Which index serves as the key depends on all nodes, so that is for package
-// reconcile to decide.
+// tableschema to decide.
 //
 // It also digests constants with the seeds, of every kind that the digest treats by
 // itself: nodes that give different answers must be compared by the portable checksum.

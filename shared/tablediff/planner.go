@@ -13,10 +13,10 @@ import (
 	"ace/shared/blockplan"
 	"ace/shared/fanout"
 	"ace/shared/fault"
-	"ace/shared/reconcile"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 	"ace/shared/tablediff/plan"
+	"ace/shared/tableschema"
 )
 
 // Ways to digest rows, as plan and request name them.
@@ -59,7 +59,7 @@ type planner struct {
 	job          Job
 	nodes        []plan.Node
 	descriptions []*table.Description
-	common       *reconcile.Common
+	common       *tableschema.Common
 	// key is the key by which the document of a rerun, or the plan of this run, has
 	// matched rows. It is empty if the key is still to be chosen.
 	key       []string
@@ -122,9 +122,9 @@ func (p *planner) describe(ctx context.Context) error {
 	p.chooseChecksum()
 	key := p.key
 	if len(key) > 0 {
-		key = reconcile.KeyOrder(p.descriptions, key)
+		key = tableschema.KeyOrder(p.descriptions, key)
 	}
-	if p.common, err = reconcile.Tables(p.descriptions, p.plan.Ignored, key); err != nil {
+	if p.common, err = tableschema.Tables(p.descriptions, p.plan.Ignored, key); err != nil {
 		return err
 	}
 	p.plan.Columns, p.plan.Key = p.common.Columns, p.common.Key
@@ -135,8 +135,8 @@ func (p *planner) describe(ctx context.Context) error {
 	}
 	p.writeSources()
 	for i, d := range p.descriptions {
-		p.plan.Warnings = append(p.plan.Warnings, reconcile.SuperuserWarnings(d, false)...)
-		p.plan.Warnings = append(p.plan.Warnings, reconcile.StaleWarnings(d, p.common.KeyIndex(i), p.plan.Sources[i].Filter != "")...)
+		p.plan.Warnings = append(p.plan.Warnings, tableschema.SuperuserWarnings(d, false)...)
+		p.plan.Warnings = append(p.plan.Warnings, tableschema.StaleWarnings(d, p.common.KeyIndex(i), p.plan.Sources[i].Filter != "")...)
 		p.plan.ServerVersions = append(p.plan.ServerVersions, versionText(d.ServerVersion))
 	}
 	return nil
@@ -144,7 +144,7 @@ func (p *planner) describe(ctx context.Context) error {
 
 // writeSources writes how each node's table is read.
 func (p *planner) writeSources() {
-	reading := reconcile.Reading{
+	reading := tableschema.Reading{
 		Schema: p.plan.Schema, Table: p.plan.Table, Filter: p.plan.Filter, SHA256: p.plan.Checksum == ChecksumSHA256, Seeds: p.plan.Seeds,
 	}
 	if p.plan.Strategy == plan.Keys { // the filter was applied when the document was made

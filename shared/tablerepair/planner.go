@@ -15,8 +15,8 @@ import (
 	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/part"
-	"ace/shared/reconcile"
 	"ace/shared/table"
+	"ace/shared/tableschema"
 	"ace/shared/task"
 )
 
@@ -96,7 +96,7 @@ func (p *planner) describeSource(ctx context.Context) error {
 	_, d, err := p.describe(ctx, p.plan.Source)
 	p.source = d
 	if err == nil {
-		p.plan.Warnings = append(p.plan.Warnings, reconcile.SuperuserWarnings(p.source, false)...)
+		p.plan.Warnings = append(p.plan.Warnings, tableschema.SuperuserWarnings(p.source, false)...)
 	}
 	return err
 }
@@ -294,10 +294,10 @@ func (p *planner) chooseKey(context.Context) error {
 				nodes = append(nodes, t.node)
 			}
 		}
-		p.plan.Key, _ = reconcile.ChooseKey(nodes)
+		p.plan.Key, _ = tableschema.ChooseKey(nodes)
 	}
 
-	common, err := reconcile.Tables(only, nil, p.plan.Key)
+	common, err := tableschema.Tables(only, nil, p.plan.Key)
 	if err != nil {
 		return err
 	}

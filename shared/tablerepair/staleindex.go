@@ -2,18 +2,18 @@ package tablerepair
 
 import (
 	"ace/shared/fault"
-	"ace/shared/reconcile"
 	"ace/shared/table"
+	"ace/shared/tableschema"
 )
 
 // checkIndexes refuses a node whose indexes may be out of order because a collation has
 // changed: a look-up by the key may miss a row. On a node that is written to, a unique
 // index may also accept duplicates. key names the index of the key.
 func checkIndexes(d *table.Description, key string, written bool) error {
-	for _, o := range reconcile.StaleIndexes(d, key, written) {
+	for _, o := range tableschema.StaleIndexes(d, key, written) {
 		if o.Index == key || o.Unique {
 			return fault.New(fault.Invalid, "%s: look-ups may miss rows, so nothing is repaired; %s",
-				reconcile.DescribeStale(d.Node, o), reconcile.StaleRemedy(o))
+				tableschema.DescribeStale(d.Node, o), tableschema.StaleRemedy(o))
 		}
 	}
 	return nil

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"ace/shared/fault"
-	"ace/shared/reconcile"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
+	"ace/shared/tableschema"
 )
 
 // targetBuilder builds the target of one node from the descriptions of the source and of
@@ -20,7 +20,7 @@ type targetBuilder struct {
 	node    *table.Description
 	writing *table.Writing
 	ignored []string // of the document
-	common  *reconcile.Common
+	common  *tableschema.Common
 	target  Target
 }
 
@@ -34,7 +34,7 @@ func (t *targetBuilder) build() (Target, []string, error) {
 	}
 	t.makeFragments()
 	t.collectColumns()
-	return t.target, slices.Concat(t.common.Warnings, reconcile.SuperuserWarnings(t.node, true), t.collectTriggers()), nil
+	return t.target, slices.Concat(t.common.Warnings, tableschema.SuperuserWarnings(t.node, true), t.collectTriggers()), nil
 }
 
 // match leaves out ignored columns that only one of the nodes has.
@@ -47,7 +47,7 @@ func (t *targetBuilder) match() (err error) {
 			onesided = append(onesided, name)
 		}
 	}
-	t.common, err = reconcile.Tables([]*table.Description{t.source, t.node}, onesided, t.plan.Key)
+	t.common, err = tableschema.Tables([]*table.Description{t.source, t.node}, onesided, t.plan.Key)
 	return err
 }
 
@@ -102,7 +102,7 @@ func (t *targetBuilder) checkTable() error {
 }
 
 func (t *targetBuilder) makeFragments() {
-	reading := reconcile.Reading{Schema: t.plan.Schema, Table: t.plan.Table, Seeds: rowdigest.Seeds{}, Stored: true}
+	reading := tableschema.Reading{Schema: t.plan.Schema, Table: t.plan.Table, Seeds: rowdigest.Seeds{}, Stored: true}
 	source := func(d *table.Description, at int) table.Source {
 		s := t.common.Source(d, at, reading)
 		s.Digest, s.Leaves = "0", nil // rows are compared by their text
@@ -147,14 +147,14 @@ func (t *targetBuilder) addColumn(name string) {
 		Identity: slices.Contains(t.writing.Identity, name), Unique: slices.Contains(t.writing.Unique, name),
 	}
 	if s, both := t.source.Column(name); both && s.Type.SQL != c.Type.SQL {
-		column.Convert, column.Parse = conversionType(c), reconcile.ParseOf(c.Type)
-	} else if both && reconcile.ModifierDiffers(s, c) && !isBits(c) {
-		column.Convert, column.Parse, column.Back = c.Declared, reconcile.ParseOf(c.Type), cmp.Or(s.Below, s.Declared)
+		column.Convert, column.Parse = conversionType(c), tableschema.ParseOf(c.Type)
+	} else if both && tableschema.ModifierDiffers(s, c) && !isBits(c) {
+		column.Convert, column.Parse, column.Back = c.Declared, tableschema.ParseOf(c.Type), cmp.Or(s.Below, s.Declared)
 	}
 	t.target.Columns = append(t.target.Columns, column)
 	t.target.Write.Names = append(t.target.Write.Names, table.Quote(name))
 	t.target.Write.Types = append(t.target.Write.Types, baseType(c.Type).SQL)
-	t.target.Write.Parse = append(t.target.Write.Parse, reconcile.ParseOf(c.Type))
+	t.target.Write.Parse = append(t.target.Write.Parse, tableschema.ParseOf(c.Type))
 }
 
 // isBits reports whether a cast to the column's type would pad a value that is too short
