@@ -14,7 +14,6 @@ import (
 	"ace/shared/part"
 	"ace/shared/table"
 	"ace/shared/tablediff/plan"
-	"ace/shared/texts"
 )
 
 // keyList is the footer of the part that marks the key list as complete.
@@ -111,7 +110,7 @@ func (w *keyWriter) add(ctx context.Context, key table.Key) (err error) {
 			return err
 		}
 	}
-	w.line = texts.AppendKey(w.line[:0], key)
+	w.line = table.AppendKey(w.line[:0], key)
 	w.digest.Write(w.line)
 	if err := w.out.Line(w.line); err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"ace/shared/archive"
 	"ace/shared/part"
 	"ace/shared/table"
-	"ace/shared/texts"
 )
 
 // keysPerPart bounds a part of keys and the keys that one statement looks up.
@@ -33,7 +32,7 @@ func readKeys(ctx context.Context, store archive.Store, p *Plan, of Keys, n int)
 		if err != nil || line == nil {
 			return keys, err
 		}
-		key, err := texts.ReadKey(line)
+		key, err := table.ReadKey(line)
 		if err != nil {
 			return nil, r.Damaged(err)
 		}

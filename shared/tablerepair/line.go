@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"ace/shared/table"
-	"ace/shared/texts"
 )
 
 // A change is a line of JSON. There can be as many as the table has rows, so they are
@@ -16,9 +15,9 @@ import (
 func (c change) appendLine(out []byte) []byte {
 	out = append(out, `{"op":`...)
 	out = strconv.AppendQuote(out, c.Op)
-	out = texts.AppendKey(append(out, `,"key":`...), c.Key)
+	out = table.AppendKey(append(out, `,"key":`...), c.Key)
 	if len(c.Before) > 0 {
-		out = texts.Append(append(out, `,"before":`...), c.Before)
+		out = table.AppendRow(append(out, `,"before":`...), c.Before)
 	}
 	if len(c.Columns) > 0 {
 		out = append(out, `,"columns":`...)
@@ -28,7 +27,7 @@ func (c change) appendLine(out []byte) []byte {
 		out = append(out, ']')
 	}
 	if len(c.After) > 0 {
-		out = texts.Append(append(out, `,"after":`...), c.After)
+		out = table.AppendRow(append(out, `,"after":`...), c.After)
 	}
 	return append(out, '}')
 }
@@ -68,7 +67,7 @@ func readPlain(line []byte) (c change, ok bool) {
 	if c.Op == "" || !ok {
 		return c, false
 	}
-	key, rest, err := texts.Read(rest)
+	key, rest, err := table.ReadRow(rest)
 	if err != nil {
 		return c, false
 	}
@@ -98,7 +97,7 @@ func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 	if !found {
 		return nil, raw, true
 	}
-	list, rest, err := texts.Read(rest)
+	list, rest, err := table.ReadRow(rest)
 	return list, rest, err == nil
 }
 

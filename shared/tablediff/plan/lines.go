@@ -8,7 +8,6 @@ import (
 
 	"ace/shared/difffile"
 	"ace/shared/table"
-	"ace/shared/texts"
 )
 
 // The rows of compare and confirm parts are lines of tab-separated fields. There can be
@@ -28,7 +27,7 @@ type Candidate struct {
 // no row).
 func (c Candidate) AppendLine(out []byte) []byte {
 	out = append(strconv.AppendInt(out, int64(c.Block), 10), tab)
-	out = texts.AppendKey(out, c.Key)
+	out = table.AppendKey(out, c.Key)
 	for _, digest := range c.Digest {
 		out = append(out, tab)
 		if digest == nil {
@@ -74,7 +73,7 @@ func ReadCandidate(line []byte, nodes int) (Candidate, error) {
 type Finding struct {
 	Unsettled bool
 	Differs   []bool             // per pair
-	Key       []byte             // as texts.AppendKey writes it
+	Key       []byte             // as table.AppendKey writes it
 	Rows      []difffile.Encoded // per node; nil if there is no row
 }
 
@@ -119,9 +118,9 @@ func ReadFinding(line []byte, pairs, nodes int) (Finding, error) {
 	return f, nil
 }
 
-// ReadKey parses a key that texts.AppendKey wrote. The result does not point into raw.
+// ReadKey parses a key that table.AppendKey wrote. The result does not point into raw.
 func ReadKey(raw []byte) (table.Key, error) {
-	key, err := texts.ReadKey(raw)
+	key, err := table.ReadKey(raw)
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}

@@ -11,7 +11,6 @@ import (
 	"ace/shared/difffile"
 	"ace/shared/fault"
 	"ace/shared/table"
-	"ace/shared/texts"
 )
 
 // roundTrip sends a value through JSON.
@@ -93,7 +92,7 @@ func TestPartRows_ComeBackAsTheyWereWritten(t *testing.T) {
 			rt.Fatal(err)
 		}
 		f := Finding{Unsettled: rapid.Bool().Draw(rt, "unsettled"), Differs: rapid.SliceOfN(rapid.Bool(), 1, 6).Draw(rt, "pairs"), Rows: make([]difffile.Encoded, nodes)}
-		f.Key = texts.AppendKey(nil, key)
+		f.Key = table.AppendKey(nil, key)
 		for node := range f.Rows {
 			if text := rapid.Ptr(rapid.String(), true).Draw(rt, "value"); rapid.Bool().Draw(rt, "row") {
 				if f.Rows[node], err = encoder.Append(nil, difffile.Row{text}); err != nil {

@@ -7,8 +7,8 @@ import (
 	"ace/infra/testkit/memstore"
 	"ace/shared/api"
 	"ace/shared/part"
+	"ace/shared/table"
 	"ace/shared/tablediff/plan"
-	"ace/shared/texts"
 )
 
 // storeKeys stores parts of the keys from 0 on.
@@ -22,7 +22,7 @@ func (s *stage) storeKeys(t *testing.T, count int) {
 		}
 		var totals plan.KeyTotals
 		for id := block * plan.BlockKeys; id < min((block+1)*plan.BlockKeys, count); id++ {
-			if err := out.Line(texts.AppendKey(nil, keyOf(id))); err != nil {
+			if err := out.Line(table.AppendKey(nil, keyOf(id))); err != nil {
 				t.Fatal(err)
 			}
 			totals.Keys++

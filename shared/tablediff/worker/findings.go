@@ -9,7 +9,6 @@ import (
 	"ace/shared/fault"
 	"ace/shared/table"
 	"ace/shared/tablediff/plan"
-	"ace/shared/texts"
 )
 
 // report reads the rows of every unresolved candidate from index from on and writes what
@@ -201,7 +200,7 @@ func (c *confirmation) judge(candidate indexed) error {
 
 // writeFinding writes a finding to the part, with its rows in the form of the document.
 func (c *confirmation) writeFinding(f plan.Finding, key table.Key, rows []table.Row) (err error) {
-	c.key = texts.AppendKey(c.key[:0], key)
+	c.key = table.AppendKey(c.key[:0], key)
 	f.Key, f.Rows = c.key, c.rows
 	for node, text := range rows {
 		f.Rows[node] = nil

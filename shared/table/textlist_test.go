@@ -1,4 +1,4 @@
-package texts_test
+package table_test
 
 import (
 	"bytes"
@@ -8,14 +8,14 @@ import (
 
 	"pgregory.net/rapid"
 
-	"ace/shared/texts"
+	"ace/shared/table"
 )
 
-func equal(a, b []*string) bool {
+func sameTexts(a, b []*string) bool {
 	return slices.EqualFunc(a, b, func(a, b *string) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) })
 }
 
-func TestLists_AreReadAsTheyWereWrittenAndAreJSON(t *testing.T) {
+func TestRowAndKey_RoundTripAsJSON(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var list []*string
 		var key []string
@@ -28,62 +28,62 @@ func TestLists_AreReadAsTheyWereWrittenAndAreJSON(t *testing.T) {
 				list = append(list, &text)
 			}
 		}
-		raw := texts.Append(nil, list)
-		got, rest, err := texts.Read(append(slices.Clip(raw), "rest"...))
-		if err != nil || !equal(list, got) || string(rest) != "rest" {
+		raw := table.AppendRow(nil, list)
+		got, rest, err := table.ReadRow(append(slices.Clip(raw), "rest"...))
+		if err != nil || !sameTexts(list, got) || string(rest) != "rest" {
 			rt.Fatalf("%s: %v, rest %q, error %v", raw, got, rest, err)
 		}
 		var standard []*string
-		if err := json.Unmarshal(raw, &standard); err != nil || !equal(list, standard) {
+		if err := json.Unmarshal(raw, &standard); err != nil || !sameTexts(list, standard) {
 			rt.Fatalf("%s: encoding/json reads %v, error %v", raw, standard, err)
 		}
-		raw = texts.AppendKey(nil, key)
-		if got, err := texts.ReadKey(raw); err != nil || !slices.Equal(key, got) {
+		raw = table.AppendKey(nil, key)
+		if got, err := table.ReadKey(raw); err != nil || !slices.Equal(key, got) {
 			rt.Fatalf("%s: %v, error %v", raw, got, err)
 		}
 	})
 }
 
-func TestReadKey_TakesNothingButAList(t *testing.T) {
+func TestReadKey_AcceptsOnlyAListOfStrings(t *testing.T) {
 	for _, raw := range []string{``, `[`, `]`, `[]x`, `["a"`, `["a]`, `["a",]`, `[,"a"]`, `["a""b"]`, `["a" "b"]`, `[null]`, `["a",null]`, `[1]`, `{"a":1}`, `["\x"]`, "[\"\n\"]", `[nul]`} {
-		if key, err := texts.ReadKey([]byte(raw)); err == nil {
+		if key, err := table.ReadKey([]byte(raw)); err == nil {
 			t.Errorf("%s is read as %q", raw, key)
 		}
 	}
 }
 
-// Whatever is read, encoding/json reads as the same.
-func FuzzRead(f *testing.F) {
+// encoding/json must read every list that ReadRow accepts, with the same result.
+func FuzzReadRow(f *testing.F) {
 	for _, seed := range []string{`[]`, `["a",null,"\u00e9"]`, `["a\"b","\\"]`, `["]"]`, `[null,]`, `["` + "\xff" + `"]`, `["\ud83d"]`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		list, rest, err := texts.Read(raw)
+		list, rest, err := table.ReadRow(raw)
 		if err != nil {
 			return
 		}
 		read := raw[:len(raw)-len(rest)]
 		var standard []*string
-		if err := json.Unmarshal(read, &standard); err != nil || !equal(list, standard) {
+		if err := json.Unmarshal(read, &standard); err != nil || !sameTexts(list, standard) {
 			t.Fatalf("%q is %d texts, encoding/json reads %d, error %v", read, len(list), len(standard), err)
 		}
-		again, _, err := texts.Read(texts.Append(nil, list))
-		if err != nil || !equal(list, again) || bytes.ContainsRune(texts.Append(nil, list), '\n') {
-			t.Fatalf("%q is written as %q", read, texts.Append(nil, list))
+		again, _, err := table.ReadRow(table.AppendRow(nil, list))
+		if err != nil || !sameTexts(list, again) || bytes.ContainsRune(table.AppendRow(nil, list), '\n') {
+			t.Fatalf("%q is written as %q", read, table.AppendRow(nil, list))
 		}
 	})
 }
 
-func BenchmarkRead(b *testing.B) {
+func BenchmarkReadRow(b *testing.B) {
 	row := []*string{}
 	for _, text := range []string{"1234567", "customer-1234567", "First name", "Last name", "A company of some sort", "A city", "A country", "+1-234-567-890", "", "somebody@example.org", "2021-05-06", "https://example.org/path"} {
 		row = append(row, &text)
 	}
-	raw := texts.Append(nil, row)
-	b.Run("texts", func(b *testing.B) {
+	raw := table.AppendRow(nil, row)
+	b.Run("ReadRow", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _, _ = texts.Read(raw)
+			_, _, _ = table.ReadRow(raw)
 		}
 	})
 	b.Run("encoding/json", func(b *testing.B) {

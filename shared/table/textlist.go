@@ -1,7 +1,4 @@
-// Package texts writes and reads lists of texts and NULLs as JSON: the keys and rows in the parts of a task, of which there
-// can be as many as a table has rows. What it writes, encoding/json reads, and the other way round; only faster, since
-// nearly all texts stand in JSON as they are.
-package texts
+package table
 
 import (
 	"bytes"
@@ -10,10 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// Append writes a list; a nil text is null.
-func Append(out []byte, list []*string) []byte {
+// The functions of this file write and read keys and rows as JSON lists of strings and nulls: the
+// form they have in the parts of a task. A part can hold as many as the table has rows. The output
+// is what encoding/json reads, and the other way round. It is faster than encoding/json because
+// most texts need no escape in JSON.
+
+// AppendRow appends the row to out as a JSON list; a nil value becomes null.
+func AppendRow(out []byte, row Row) []byte {
 	out = append(out, '[')
-	for i, text := range list {
+	for i, text := range row {
 		if i > 0 {
 			out = append(out, ',')
 		}
@@ -26,8 +28,8 @@ func Append(out []byte, list []*string) []byte {
 	return append(out, ']')
 }
 
-// AppendKey writes a list without NULLs.
-func AppendKey(out []byte, key []string) []byte {
+// AppendKey appends the key to out as a JSON list.
+func AppendKey(out []byte, key Key) []byte {
 	out = append(out, '[')
 	for i, text := range key {
 		if i > 0 {
@@ -39,17 +41,18 @@ func AppendKey(out []byte, key []string) []byte {
 }
 
 func appendText(out []byte, text string) []byte {
-	if !plain(text) {
-		quoted, _ := json.Marshal(text) // a string has no way to fail
+	if !needsNoEscape(text) {
+		quoted, _ := json.Marshal(text) // marshalling a string cannot fail
 		return append(out, quoted...)
 	}
+
 	out = append(out, '"')
 	out = append(out, text...)
 	return append(out, '"')
 }
 
-// plain says whether a text stands in JSON as it is.
-func plain(text string) bool {
+// needsNoEscape reports whether a text is written in JSON as it is.
+func needsNoEscape(text string) bool {
 	ascii := true
 	for i := range len(text) {
 		switch c := text[i]; {
@@ -62,19 +65,19 @@ func plain(text string) bool {
 	return ascii || utf8.ValidString(text)
 }
 
-var errList = errors.New("it is not a list of texts")
+var errList = errors.New("it is not a JSON list of strings")
 
-// Read reads a list, and gives what follows it.
-func Read(raw []byte) (list []*string, rest []byte, err error) {
-	rest, err = read(raw, func(text *string) { list = append(list, text) })
-	return list, rest, err
+// ReadRow reads the row that raw begins with, and returns the bytes that follow it.
+func ReadRow(raw []byte) (row Row, rest []byte, err error) {
+	rest, err = readList(raw, func(text *string) { row = append(row, text) })
+	return row, rest, err
 }
 
-// ReadKey reads a list without NULLs, and nothing behind it.
-func ReadKey(raw []byte) ([]string, error) {
-	var key []string
+// ReadKey reads a key. It returns an error if a value is null or if anything follows the list.
+func ReadKey(raw []byte) (Key, error) {
+	var key Key
 	null := false
-	rest, err := read(raw, func(text *string) {
+	rest, err := readList(raw, func(text *string) {
 		if null = null || text == nil; !null {
 			key = append(key, *text)
 		}
@@ -85,15 +88,17 @@ func ReadKey(raw []byte) ([]string, error) {
 	return key, err
 }
 
-// read gives the texts of a list, and what follows it. All plain texts share one piece of memory.
-func read(raw []byte, take func(*string)) ([]byte, error) {
+// readList calls each for every element of the list that raw begins with, and returns the bytes that
+// follow the list. All texts without an escape share one allocation.
+func readList(raw []byte, each func(*string)) ([]byte, error) {
 	if len(raw) < 2 || raw[0] != '[' {
 		return nil, errList
 	}
-	end, err := closing(raw)
+	end, err := listEnd(raw)
 	if err != nil {
 		return nil, err
 	}
+
 	all := string(raw[:end])
 	at := 1
 	for at < end-1 {
@@ -104,10 +109,11 @@ func read(raw []byte, take func(*string)) ([]byte, error) {
 			at++
 		}
 		if at+4 < end && all[at:at+4] == "null" {
-			take(nil)
+			each(nil)
 			at += 4
 			continue
 		}
+
 		length, escaped := textAt(raw[at : end-1])
 		if length < 0 {
 			return nil, errList
@@ -118,14 +124,14 @@ func read(raw []byte, take func(*string)) ([]byte, error) {
 				return nil, err
 			}
 		}
-		take(&text)
+		each(&text)
 		at += length
 	}
 	return raw[end:], nil
 }
 
-// closing finds the end of a list.
-func closing(raw []byte) (int, error) {
+// listEnd returns the position after the bracket that closes the list.
+func listEnd(raw []byte) (int, error) {
 	for at := 1; at < len(raw); {
 		switch raw[at] {
 		case ']':
@@ -143,12 +149,13 @@ func closing(raw []byte) (int, error) {
 	return 0, errList
 }
 
-// textAt gives how long the quoted text is that raw begins with, -1 if it begins with none, and whether it has escapes, or what
-// is no JSON.
+// textAt returns the length of the quoted text that raw begins with, or -1 if raw does not begin with
+// one. escaped reports whether encoding/json must decode the text: it has escapes or invalid characters.
 func textAt(raw []byte) (length int, escaped bool) {
 	if len(raw) == 0 || raw[0] != '"' {
 		return -1, false
 	}
+
 	at := 1
 	for {
 		i := bytes.IndexByte(raw[at:], '"')
@@ -158,7 +165,7 @@ func textAt(raw []byte) (length int, escaped bool) {
 		piece := raw[at : at+i]
 		at += i + 1
 		backslashes := len(piece) - len(bytes.TrimRight(piece, `\`))
-		escaped = escaped || !plain(string(piece))
+		escaped = escaped || !needsNoEscape(string(piece))
 		if backslashes%2 == 0 {
 			return at, escaped
 		}
