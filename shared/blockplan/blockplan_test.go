@@ -146,13 +146,13 @@ func TestSpans_CoverEveryPageOfEveryLeafExactlyOnce(t *testing.T) {
 			read, ends := make([]int64, len(leaves)), make([]bool, len(leaves))
 			for u, unit := range spans {
 				for _, s := range unit[node] {
-					if s.From != read[s.Leaf] || ends[s.Leaf] || s.To >= 0 && s.To <= s.From {
-						rt.Fatalf("unit %d of node %d reads %+v, the pages before %d were read", u, node, s, read[s.Leaf])
+					if s.From != read[s.Partition] || ends[s.Partition] || s.To >= 0 && s.To <= s.From {
+						rt.Fatalf("unit %d of node %d reads %+v, the pages before %d were read", u, node, s, read[s.Partition])
 					}
-					if grid > 0 && (s.From%grid != 0 || s.To >= 0 && s.To != s.From+grid || s.To < 0 && s.From > 0 && s.From >= leaves[s.Leaf]) {
-						rt.Fatalf("unit %d of node %d reads %+v of %d pages, which is not on the grid of %d", u, node, s, leaves[s.Leaf], grid)
+					if grid > 0 && (s.From%grid != 0 || s.To >= 0 && s.To != s.From+grid || s.To < 0 && s.From > 0 && s.From >= leaves[s.Partition]) {
+						rt.Fatalf("unit %d of node %d reads %+v of %d pages, which is not on the grid of %d", u, node, s, leaves[s.Partition], grid)
 					}
-					read[s.Leaf], ends[s.Leaf] = s.To, s.To < 0
+					read[s.Partition], ends[s.Partition] = s.To, s.To < 0
 				}
 			}
 			if slices.Contains(ends, false) {
@@ -175,7 +175,7 @@ func TestSpans_UnitsAreOfOneSize(t *testing.T) {
 			for _, s := range unit[0] {
 				to := s.To
 				if to < 0 {
-					to = leaves[s.Leaf]
+					to = leaves[s.Partition]
 				}
 				read += to - s.From
 			}

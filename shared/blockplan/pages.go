@@ -31,10 +31,10 @@ func GridPages(pages int64) int64 {
 // each unit, the page ranges of every node. Together the units cover each page of each
 // partition once, and the last range of a partition is open-ended, since a table grows.
 // With a grid, a range ends at each multiple of grid.
-func DividePages(pages [][]int64, units int, grid int64) [][][]table.Span {
-	spans := make([][][]table.Span, units)
+func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
+	spans := make([][][]table.PageRange, units)
 	for u := range spans {
-		spans[u] = make([][]table.Span, len(pages))
+		spans[u] = make([][]table.PageRange, len(pages))
 	}
 	for node, partitions := range pages {
 		var total int64
@@ -44,7 +44,7 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.Span {
 		var before int64 // pages of the partitions already divided
 		for partition, n := range partitions {
 			for u, span := range dividePartition(n, before, total, int64(units), max(1, grid)) {
-				span.Leaf = partition
+				span.Partition = partition
 				spans[u][node] = append(spans[u][node], splitAtGrid(span, n, grid)...)
 			}
 			before += n
@@ -55,8 +55,8 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.Span {
 
 // dividePartition cuts one partition near the ends of the units' shares of all the node's
 // pages, at multiples of grid.
-func dividePartition(pages, before, total, units, grid int64) map[int64]table.Span {
-	shares := map[int64]table.Span{}
+func dividePartition(pages, before, total, units, grid int64) map[int64]table.PageRange {
+	shares := map[int64]table.PageRange{}
 	from := int64(0)
 	for u := range units {
 		end := total*(u+1)/units - before // where this unit's share ends, counted in this partition's pages
@@ -65,24 +65,24 @@ func dividePartition(pages, before, total, units, grid int64) map[int64]table.Sp
 			continue
 		}
 		if end >= pages || u == units-1 {
-			shares[u] = table.Span{From: from, To: -1}
+			shares[u] = table.PageRange{From: from, To: -1}
 			break
 		}
-		shares[u] = table.Span{From: from, To: end}
+		shares[u] = table.PageRange{From: from, To: end}
 		from = end
 	}
 	return shares
 }
 
 // splitAtGrid splits a page range at multiples of grid.
-func splitAtGrid(span table.Span, pages, grid int64) []table.Span {
-	var cut []table.Span
+func splitAtGrid(span table.PageRange, pages, grid int64) []table.PageRange {
+	var cut []table.PageRange
 	end := span.To
 	if end < 0 {
 		end = pages
 	}
 	for grid > 0 && span.From+grid < end {
-		cut = append(cut, table.Span{Leaf: span.Leaf, From: span.From, To: span.From + grid})
+		cut = append(cut, table.PageRange{Partition: span.Partition, From: span.From, To: span.From + grid})
 		span.From += grid
 	}
 	return append(cut, span)

@@ -63,9 +63,9 @@ func checkReading(t *testing.T, n *Node, s table.Source) {
 		hashed := s
 		hashed.KeyHash = "pg_catalog.hashint4extended(" + s.Key[0] + ", 1)"
 		var total table.Sum
-		spans := []table.Span{{To: 3}, {From: 3, To: -1}}
+		spans := []table.PageRange{{To: 3}, {From: 3, To: -1}}
 		_, err = tx.PageSums(ctx, hashed, spans, by, func(span, _ int, sum table.Sum) {
-			if by.Coarse == 0 || span == table.AllSpans {
+			if by.Coarse == 0 || span == table.AllPageRanges {
 				total = total.Add(sum)
 			}
 		})
@@ -74,7 +74,7 @@ func checkReading(t *testing.T, n *Node, s table.Source) {
 		within, _, err := tx.Sums(ctx, hashed, some)
 		check(t, "summing buckets", err == nil && within[1] == sums[1], err)
 	}
-	ages, err := tx.PageFreshness(ctx, s, []table.Span{{To: -1}})
+	ages, err := tx.PageFreshness(ctx, s, []table.PageRange{{To: -1}})
 	check(t, "the ages of pages", err == nil && ages[0].Rows == rows, err)
 	scanned, err := tx.ScanList(ctx, s, []table.Key{key("500")}, []int{0}, rows)
 	check(t, "listing by a scan", err == nil && len(scanned[0]) == 499, err)

@@ -28,13 +28,13 @@ func TestPageSums_BucketsAreTheHashModuloTheirNumber(t *testing.T) {
 	s := hashed(t, c, n, 1000)
 	tx := begin(t, n, s)
 	for _, buckets := range []int{1, 2, 64, 4096} {
-		spans := []table.Span{{To: 10}, {From: 10, To: 11}, {From: 11, To: -1}}
+		spans := []table.PageRange{{To: 10}, {From: 10, To: 11}, {From: 11, To: -1}}
 		var added map[int]table.Sum
 		sums, err := pageSums(t, tx, s, spans, table.Grouping{Buckets: buckets})
 		for _, span := range spans {
 			if err == nil {
 				var part map[int]table.Sum
-				part, err = pageSums(t, tx, s, []table.Span{span}, table.Grouping{Buckets: buckets})
+				part, err = pageSums(t, tx, s, []table.PageRange{span}, table.Grouping{Buckets: buckets})
 				added = addSums(added, part)
 			}
 		}
@@ -59,7 +59,7 @@ func TestPageSums_BucketsAreTheHashModuloTheirNumber(t *testing.T) {
 }
 
 // pageSums gives the sums of groups over all of the spans.
-func pageSums(t *testing.T, tx *Tx, s table.Source, spans []table.Span, by table.Grouping) (map[int]table.Sum, error) {
+func pageSums(t *testing.T, tx *Tx, s table.Source, spans []table.PageRange, by table.Grouping) (map[int]table.Sum, error) {
 	t.Helper()
 	sums := map[int]table.Sum{}
 	_, err := tx.PageSums(t.Context(), s, spans, by, func(_, group int, sum table.Sum) { sums[group] = sums[group].Add(sum) })
@@ -127,7 +127,7 @@ func TestWithin_ReadsThePartitionsOfATable(t *testing.T) {
 	s.KeyHash, s.Within = `pg_catalog.hash_record_extended(ROW("t"."id"), '0'::bigint)`, table.Buckets{Of: 4, Numbers: []int{3}}
 	tx := begin(t, n, s)
 	want := sumOf(everything(t, tx, s))
-	sums, err := pageSums(t, tx, s, []table.Span{{To: -1}, {Leaf: 1, To: -1}}, table.Grouping{Buckets: 4})
+	sums, err := pageSums(t, tx, s, []table.PageRange{{To: -1}, {Partition: 1, To: -1}}, table.Grouping{Buckets: 4})
 	if err != nil || len(sums) != 1 || sums[3] != want || want.Rows < 20 || want.Rows > 200 {
 		t.Errorf("the partitions have %+v, error %v; want %+v in bucket 3", sums, err, want)
 	}
@@ -142,10 +142,10 @@ func TestPageSums_OfStretchesAreThoseOfEachSpan(t *testing.T) {
 			s := hashed(t, c, n, 2000)
 			s.Filter = `public.t.n > 100 -- most`
 			tx := begin(t, n, s)
-			spans := []table.Span{{To: 10}, {From: 10, To: 11}, {From: 11, To: 100}, {From: 100, To: -1}}
+			spans := []table.PageRange{{To: 10}, {From: 10, To: 11}, {From: 11, To: 100}, {From: 100, To: -1}}
 			all, stretches := map[int]table.Sum{}, make([]map[int]table.Sum, len(spans))
 			horizons, err := tx.PageSums(t.Context(), s, spans, table.Grouping{Buckets: 64, Coarse: 8}, func(span, group int, sum table.Sum) {
-				if span == table.AllSpans {
+				if span == table.AllPageRanges {
 					all[group] = sum
 					return
 				}
@@ -162,7 +162,7 @@ func TestPageSums_OfStretchesAreThoseOfEachSpan(t *testing.T) {
 				t.Errorf("error %v (-by buckets +of stretches):\n%s", err, diff)
 			}
 			for i, span := range spans {
-				want, err := pageSums(t, tx, s, []table.Span{span}, table.Grouping{Buckets: 8})
+				want, err := pageSums(t, tx, s, []table.PageRange{span}, table.Grouping{Buckets: 8})
 				if diff := cmp.Diff(want, stretches[i]); err != nil || diff != "" || horizons[i] == 0 {
 					t.Errorf("span %v, horizon %d, error %v (-by itself +of stretches):\n%s", span, horizons[i], err, diff)
 				}

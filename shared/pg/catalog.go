@@ -169,7 +169,7 @@ func (c *catalogue) addLeaf(v [][]byte) error {
 		relation = "ONLY " + relation
 	}
 	if !isTrue(v[4]) {
-		c.d.LeavesHidden = true
+		c.d.PartitionsHidden = true
 		return nil
 	}
 	filenode, err := strconv.ParseUint(string(v[2]), 10, 32)
@@ -177,7 +177,7 @@ func (c *catalogue) addLeaf(v [][]byte) error {
 		return fmt.Errorf("filenode: %w", err)
 	}
 	pages, err := strconv.ParseInt(string(v[3]), 10, 64)
-	c.d.Leaves = append(c.d.Leaves, table.Leaf{Relation: relation, Filenode: uint32(filenode), Pages: pages})
+	c.d.Partitions = append(c.d.Partitions, table.Partition{Relation: relation, Filenode: uint32(filenode), Pages: pages})
 	return err
 }
 

@@ -26,7 +26,7 @@ func TestDescribe_TellsAllThatAComparisonNeeds(t *testing.T) {
 			if d.Node != "n1" || d.ServerVersion/10000 != c.Nodes[0].Major || d.Encoding != "UTF8" || !d.Superuser || d.UserPath != "public, app" {
 				t.Errorf("the description begins %+v", d)
 			}
-			if d.Kind != "r" || d.Only || len(d.Indexes) != 1 || len(d.Leaves) != 1 || d.LeavesHidden {
+			if d.Kind != "r" || d.Only || len(d.Indexes) != 1 || len(d.Partitions) != 1 || d.PartitionsHidden {
 				t.Errorf("the table is %+v", d)
 			}
 			wantKey := []table.KeyColumn{

@@ -20,7 +20,7 @@ var filterPlans = []setting{ //nolint:gochecknoglobals // a constant list
 // ProveFilter gives the source's filter as the server's plan shows it, with all that is constant worked out, and says why its
 // answer for a row may change though the row does not; "": it may not.
 func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error) {
-	if len(s.Leaves) != 1 || s.Leaves[0].Relation != s.Relation {
+	if len(s.Partitions) != 1 || s.Partitions[0].Relation != s.Relation {
 		return "", "it is of a table with partitions", nil
 	}
 	if hidden := hiddenIn(s.Filter); hidden != "" {

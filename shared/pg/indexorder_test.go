@@ -144,7 +144,7 @@ func TestUnindexed_NoIndexIsUsed(t *testing.T) {
 		func() error { _, err := tx.ScanList(t.Context(), s, nil, nil, 100); return err },
 		func() error { _, err := tx.Digests(t.Context(), s, []table.Key{key("7")}); return err },
 		func() error {
-			_, err := tx.PageSums(t.Context(), s, []table.Span{{To: -1}}, table.Grouping{}, func(int, int, table.Sum) {})
+			_, err := tx.PageSums(t.Context(), s, []table.PageRange{{To: -1}}, table.Grouping{}, func(int, int, table.Sum) {})
 			return err
 		},
 	}

@@ -64,7 +64,7 @@ func describeTable(t testing.TB, n *Node, name string) *table.Description {
 func sourceOf(d *table.Description, name string) table.Source {
 	s := table.Source{
 		Node: d.Node, Relation: d.Relation("public", name), Alias: table.Quote(name), SearchPath: "pg_catalog, public",
-		Less: "OPERATOR(pg_catalog.<)", AtLeast: "OPERATOR(pg_catalog.>=)", Leaves: d.Leaves,
+		Less: "OPERATOR(pg_catalog.<)", AtLeast: "OPERATOR(pg_catalog.>=)", Partitions: d.Partitions,
 	}
 	var keyExprs []string
 	key := d.Indexes[0].Columns

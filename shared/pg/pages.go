@@ -31,7 +31,7 @@ func rangeExpr(s table.Source, first int) string {
 // coarse buckets these are the groups of the spans, and the others are given once, for all spans. It returns the xmin of the
 // snapshot that each span was read in; 0 where there are no rows. A leaf that was rewritten since the plan is an error, since its
 // rows may have moved between pages that were read and pages that were not.
-func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error) {
+func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error) {
 	if by.Coarse > 0 {
 		return t.stretchSums(ctx, s, spans, by, each)
 	}
@@ -68,7 +68,7 @@ const (
 )
 
 // stretchSums has as many spans as are sensible read by one statement, which adds up their rows in both ways at once.
-func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error) {
+func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error) {
 	horizons := make([]int64, len(spans))
 	size := max(1, min(statementSpans, statementBytes/(300+len(s.Digest)+len(s.KeyHash)+len(s.Filter)), statementGroups/by.Buckets))
 	var queries []query
@@ -93,7 +93,7 @@ func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Span
 				return t.node.unasked()
 			}
 			each(span, group, sum)
-			if span != table.AllSpans {
+			if span != table.AllPageRanges {
 				horizons[span], err = readHorizon(v[4], horizons[span])
 			}
 			return err
@@ -109,7 +109,7 @@ func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Span
 
 // stretchOf sums the rows of one span by bucket. The server finds the bucket among few that lie close together, which is much
 // cheaper than among those of all spans; what it adds up in two ways after that are no longer rows.
-func stretchOf(s table.Source, by table.Grouping, span table.Span, number, params int) string {
+func stretchOf(s table.Source, by table.Grouping, span table.PageRange, number, params int) string {
 	return fmt.Sprintf("SELECT %d AS s, %s AS g, pg_catalog.count(*) AS n, pg_catalog.bit_xor(%s) AS x%s GROUP BY 2",
 		number, bucketOf(s, by.Buckets), s.Digest, rowsOf(s, span, params))
 }
@@ -125,7 +125,7 @@ func stretchSQL(by table.Grouping, stretches []string) string {
 func readStretchSum(v [][]byte, spans int, by table.Grouping) (span, group int, sum table.Sum, err error) {
 	groups := by.Coarse
 	if v[0] == nil {
-		span, groups = table.AllSpans, by.Buckets
+		span, groups = table.AllPageRanges, by.Buckets
 	} else if span, err = strconv.Atoi(string(v[0])); err != nil || span < 0 || span >= spans {
 		return 0, 0, sum, strconv.ErrRange
 	}
@@ -137,18 +137,18 @@ func readStretchSum(v [][]byte, spans int, by table.Grouping) (span, group int, 
 }
 
 // perSpan asks something about every span, and makes sure that no leaf was rewritten since the plan.
-func (t *Tx) perSpan(s table.Source, spans []table.Span, ask func(i int) query) ([]query, error) {
+func (t *Tx) perSpan(s table.Source, spans []table.PageRange, ask func(i int) query) ([]query, error) {
 	queries := settings(plansFor(s, pagePlans))
 	for i, span := range spans {
-		if span.Leaf < 0 || span.Leaf >= len(s.Leaves) {
-			return nil, fault.New(fault.Internal, "the plan has no leaf %d on node %q", span.Leaf, t.node.name)
+		if span.Partition < 0 || span.Partition >= len(s.Partitions) {
+			return nil, fault.New(fault.Internal, "the plan has no leaf %d on node %q", span.Partition, t.node.name)
 		}
 		queries = append(queries, ask(i))
-		last := i+1 == len(spans) || spans[i+1].Leaf != span.Leaf
+		last := i+1 == len(spans) || spans[i+1].Partition != span.Partition
 		if !last {
 			continue
 		}
-		switch leaf := s.Leaves[span.Leaf]; {
+		switch leaf := s.Partitions[span.Partition]; {
 		case leaf.Filenode != 0:
 			queries = append(queries, t.sameFilenode(leaf))
 		case t.access.Lock: // the whole table is read, as it is
@@ -175,29 +175,29 @@ func (n *Node) unasked() error {
 }
 
 // spanSQL sums the rows of some pages by group; params is how many parameters the group has taken.
-func spanSQL(s table.Source, span table.Span, group string, params int) string {
+func spanSQL(s table.Source, span table.PageRange, group string, params int) string {
 	return fmt.Sprintf("SELECT g, pg_catalog.count(*), pg_catalog.bit_xor(x), (SELECT %s) FROM (SELECT %s AS g, %s AS x%s) ace_rows GROUP BY g",
 		horizon, group, s.Digest, rowsOf(s, span, params))
 }
 
 // rowsOf is the FROM and WHERE of the rows on some pages.
-func rowsOf(s table.Source, span table.Span, params int) string {
+func rowsOf(s table.Source, span table.PageRange, params int) string {
 	condition := fmt.Sprintf("%s.ctid OPERATOR(pg_catalog.>=) $%d::pg_catalog.tid", s.Alias, params+1)
 	if span.To >= 0 {
 		condition += fmt.Sprintf(" AND %s.ctid OPERATOR(pg_catalog.<) $%d::pg_catalog.tid", s.Alias, params+2)
 	}
-	return " FROM " + from(s, s.Leaves[span.Leaf]) + where(filtered(s, condition))
+	return " FROM " + from(s, s.Partitions[span.Partition]) + where(filtered(s, condition))
 }
 
 // from names a leaf so that the source's fragments, and the filter, can refer to it as the table.
-func from(s table.Source, leaf table.Leaf) string {
+func from(s table.Source, leaf table.Partition) string {
 	if leaf.Relation == s.Relation {
 		return leaf.Relation
 	}
 	return leaf.Relation + " AS " + s.Alias
 }
 
-func spanArgs(span table.Span) [][]byte {
+func spanArgs(span table.PageRange) [][]byte {
 	args := textArgs(fmt.Sprintf("(%d,0)", span.From))
 	if span.To >= 0 {
 		args = append(args, textArgs(fmt.Sprintf("(%d,0)", span.To))...)
@@ -206,7 +206,7 @@ func spanArgs(span table.Span) [][]byte {
 }
 
 // sameFilenode runs after the scan, whose lock keeps the table from being rewritten until the transaction ends.
-func (t *Tx) sameFilenode(leaf table.Leaf) query {
+func (t *Tx) sameFilenode(leaf table.Partition) query {
 	name := strings.TrimPrefix(leaf.Relation, "ONLY ")
 	return query{sql: "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.text::pg_catalog.regclass)", args: textArgs(name), row: func(v [][]byte) error {
 		if string(v[0]) != strconv.FormatUint(uint64(leaf.Filenode), 10) {

@@ -18,7 +18,7 @@ func (n *Node) Sample(ctx context.Context, s table.Source, count int) ([]table.S
 		return nil, err
 	}
 	defer tx.Close()
-	if len(s.Leaves) == 0 {
+	if len(s.Partitions) == 0 {
 		return tx.sampleParent(ctx, s, count)
 	}
 	tx.Last()
@@ -27,13 +27,13 @@ func (n *Node) Sample(ctx context.Context, s table.Source, count int) ([]table.S
 
 func (t *Tx) sampleLeaves(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
 	var pages int64
-	for _, leaf := range s.Leaves {
+	for _, leaf := range s.Partitions {
 		pages += leaf.Pages
 	}
 	var sampled []table.Sampled
 	var queries []query
 	page := own(s, "page")
-	for i, leaf := range s.Leaves {
+	for i, leaf := range s.Partitions {
 		lo, hi := pageProbes(leaf.Pages, share(int64(count), leaf.Pages, pages))
 		if lo == nil {
 			continue
@@ -44,7 +44,7 @@ func (t *Tx) sampleLeaves(ctx context.Context, s table.Source, count int) ([]tab
 				CROSS JOIN LATERAL (SELECT %[2]s FROM %[3]s WHERE %[4]s.ctid OPERATOR(pg_catalog.>=) %[1]s.lo AND %[4]s.ctid OPERATOR(pg_catalog.<) %[1]s.hi LIMIT 1) ace_inner`,
 				page, strings.Join(bounds(s), ", "), from(s, leaf), s.Alias),
 			row: func(v [][]byte) error {
-				sampled = append(sampled, table.Sampled{Key: readKey(v), Leaf: i})
+				sampled = append(sampled, table.Sampled{Key: readKey(v), Partition: i})
 				return nil
 			},
 		})
@@ -91,7 +91,7 @@ func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]tab
 		sql: fmt.Sprintf("SELECT %s FROM %s TABLESAMPLE pg_catalog.bernoulli (%s)", strings.Join(bounds(s), ", "), s.Relation,
 			strconv.FormatFloat(percent, 'f', 6, 64)),
 		row: func(v [][]byte) error {
-			sampled = append(sampled, table.Sampled{Key: readKey(v), Leaf: -1})
+			sampled = append(sampled, table.Sampled{Key: readKey(v), Partition: -1})
 			return nil
 		},
 	})

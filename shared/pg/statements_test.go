@@ -165,7 +165,7 @@ func agreeByKey(t *testing.T, tx *Tx, s table.Source, bounds []table.Key, want [
 
 func agreeByPage(t *testing.T, tx *Tx, s table.Source, bounds []table.Key, want [][]table.Listed) {
 	t.Helper()
-	sums, err := pageSums(t, tx, s, []table.Span{{To: 1}, {From: 1, To: 2}, {From: 2, To: -1}}, table.Grouping{Bounds: bounds})
+	sums, err := pageSums(t, tx, s, []table.PageRange{{To: 1}, {From: 1, To: 2}, {From: 2, To: -1}}, table.Grouping{Bounds: bounds})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestStatements_TakeBoundsThatNoRowHas(t *testing.T) {
 	if sums, _, err := tx.Sums(t.Context(), s, nil); err != nil || len(sums) != 0 {
 		t.Errorf("no ranges have %v, error %v", sums, err)
 	}
-	if sums, err := pageSums(t, tx, s, []table.Span{{To: -1}}, table.Grouping{}); err != nil || len(sums) != 1 || sums[0].Rows != 100 {
+	if sums, err := pageSums(t, tx, s, []table.PageRange{{To: -1}}, table.Grouping{}); err != nil || len(sums) != 1 || sums[0].Rows != 100 {
 		t.Errorf("without bounds the pages have %v, error %v", sums, err)
 	}
 }
@@ -233,7 +233,7 @@ func TestStatements_ApplyTheFilterExceptByKey(t *testing.T) {
 	if err != nil || sums[0].Rows != 4 || sums[1].Rows != 6 || sums[2].Rows != 10 {
 		t.Errorf("the ranges have %+v, error %v; want 4, 6 and 10 rows", sums, err)
 	}
-	pages, err := pageSums(t, tx, s, []table.Span{{To: -1}}, table.Grouping{Bounds: []table.Key{key("50")}})
+	pages, err := pageSums(t, tx, s, []table.PageRange{{To: -1}}, table.Grouping{Bounds: []table.Key{key("50")}})
 	if err != nil || pages[0] != sums[0] || pages[1] != sums[1] {
 		t.Errorf("the pages have %+v, error %v", pages, err)
 	}
@@ -379,7 +379,7 @@ func TestPageSums_ATableThatWasRewrittenIsAnError(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 1000)
-	spans := []table.Span{{To: -1}}
+	spans := []table.PageRange{{To: -1}}
 	for _, rewrite := range []string{`VACUUM FULL t`, `TRUNCATE t`} {
 		tx := begin(t, n, s)
 		if _, err := pageSums(t, tx, s, spans, table.Grouping{}); err != nil {
@@ -395,7 +395,7 @@ func TestPageSums_ATableThatWasRewrittenIsAnError(t *testing.T) {
 		s = sourceOf(describeTable(t, n, "t"), "t")
 	}
 	tx := begin(t, n, s)
-	if _, err := pageSums(t, tx, s, []table.Span{{Leaf: 1, To: -1}}, table.Grouping{}); fault.CodeOf(err) != fault.Internal {
+	if _, err := pageSums(t, tx, s, []table.PageRange{{Partition: 1, To: -1}}, table.Grouping{}); fault.CodeOf(err) != fault.Internal {
 		t.Errorf("a leaf that is not there gives %v, want an Internal error", err)
 	}
 }
@@ -407,8 +407,8 @@ func TestPageSums_EveryDivisionOfThePagesAddsUpToTheWhole(t *testing.T) {
 		`CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (MINVALUE) TO (1000)`, `CREATE TABLE t2 PARTITION OF t DEFAULT`,
 		`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 3000) i`)
 	s := sourceOf(describeTable(t, n, "t"), "t")
-	if len(s.Leaves) != 2 || s.Leaves[1].Pages < 20 {
-		t.Fatalf("the leaves are %+v", s.Leaves)
+	if len(s.Partitions) != 2 || s.Partitions[1].Pages < 20 {
+		t.Fatalf("the leaves are %+v", s.Partitions)
 	}
 	tx := begin(t, n, s)
 	want, _, err := tx.Sums(t.Context(), s, []table.Range{{}})
@@ -417,13 +417,13 @@ func TestPageSums_EveryDivisionOfThePagesAddsUpToTheWhole(t *testing.T) {
 	}
 	for step := int64(1); step < 40; step += 13 {
 		var sum table.Sum
-		for leaf := range s.Leaves {
+		for leaf := range s.Partitions {
 			for from := int64(0); ; from += step {
-				span := table.Span{Leaf: leaf, From: from, To: from + step}
-				if last := from+step >= s.Leaves[leaf].Pages; last {
+				span := table.PageRange{Partition: leaf, From: from, To: from + step}
+				if last := from+step >= s.Partitions[leaf].Pages; last {
 					span.To = -1
 				}
-				sums, err := pageSums(t, tx, s, []table.Span{span}, table.Grouping{Bounds: []table.Key{key("500"), key("2000")}})
+				sums, err := pageSums(t, tx, s, []table.PageRange{span}, table.Grouping{Bounds: []table.Key{key("500"), key("2000")}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -452,14 +452,14 @@ func TestSample_KeysAreOfTheTableAndAboutAsManyAsAsked(t *testing.T) {
 	before := 0
 	for _, k := range sampled {
 		id, err := strconv.Atoi(k.Key[0])
-		if err != nil || id <= before || id > 20_000 || k.Leaf != 0 {
+		if err != nil || id <= before || id > 20_000 || k.Partition != 0 {
 			t.Fatalf("sampled %+v after %d", k, before)
 		}
 		before = id
 	}
 	hidden := s
-	hidden.Leaves = nil
-	if sampled, err := n.Sample(t.Context(), hidden, 200); err != nil || len(sampled) < 100 || len(sampled) > 400 || sampled[0].Leaf != -1 {
+	hidden.Partitions = nil
+	if sampled, err := n.Sample(t.Context(), hidden, 200); err != nil || len(sampled) < 100 || len(sampled) > 400 || sampled[0].Partition != -1 {
 		t.Errorf("%d keys were sampled through the parent, error %v; want about 200 of no leaf", len(sampled), err)
 	}
 	c.Exec(t, 0, `TRUNCATE t`)

@@ -57,11 +57,11 @@ func (s Sum) Add(o Sum) Sum { return Sum{Rows: s.Rows + o.Rows, Digest: s.Digest
 // ErrMore is what a listing gives up with when it meets more rows than the caller has room for.
 var ErrMore = errors.New("the ranges hold more rows than expected")
 
-// Span is a half-open range of one leaf's pages; To < 0 is the open end.
-type Span struct {
-	Leaf int   `json:"leaf"`
-	From int64 `json:"from"`
-	To   int64 `json:"to"`
+// PageRange is a half-open range of the heap pages of one partition. To < 0 means up to the end.
+type PageRange struct {
+	Partition int   `json:"leaf"` // index into Source.Partitions
+	From      int64 `json:"from"`
+	To        int64 `json:"to"`
 }
 
 // Buckets divide rows by their keys' hash: bucket i of n holds those whose hash is i modulo n. No order is needed for that.
@@ -79,8 +79,8 @@ type Grouping struct {
 	Coarse  int
 }
 
-// AllSpans stands for all spans of a scan.
-const AllSpans = -1
+// AllPageRanges stands for all page ranges of a scan.
+const AllPageRanges = -1
 
 // Groups is how many groups there are.
 func (g Grouping) Groups() int {
@@ -90,10 +90,11 @@ func (g Grouping) Groups() int {
 	return len(g.Bounds) + 1
 }
 
-// Sampled is a key met on a page: samples of one leaf stand in physical order.
+// Sampled is a key that was found on a sampled page. The samples of one partition are in physical
+// order.
 type Sampled struct {
-	Key  Key
-	Leaf int // which of the source's leaves; -1 when physical order is not known
+	Key       Key
+	Partition int // index into Source.Partitions; -1 means that the physical order is not known
 }
 
 // Listed is a row as narrowing sees it: its key, and the digest of all its compared columns.
@@ -201,11 +202,14 @@ type Description struct {
 	Columns       []Column
 	Indexes       []Index // those that the key may be taken from, and the others with the reasons against them
 	IndexOrders   []IndexOrder
-	Leaves        []Leaf // the relations that hold the rows; one for a plain table; those the role may not read are left out
-	LeavesHidden  bool   // some leaves may not be read by themselves: only the parent is
-	RowEstimate   int64  // the planner's
-	Probe         string // digest of constants: the same on nodes whose digests can be compared
-	Files         Files
+	// Partitions are the relations that hold the rows: one for a plain table. Those that the role may not
+	// read are left out.
+	Partitions []Partition
+	// PartitionsHidden reports that the role may read some partitions only through their parent.
+	PartitionsHidden bool
+	RowEstimate      int64  // the planner's
+	Probe            string // digest of constants: the same on nodes whose digests can be compared
+	Files            Files
 }
 
 // smallPages is 1 GB in pages of 8 kB.
@@ -213,12 +217,12 @@ const smallPages = 128 << 10
 
 // Small reports whether these relations can be read as a whole to look for a few rows, which takes a
 // second or so. Partitions that may not be read, and so are not listed, count as large.
-func Small(leaves []Leaf) bool {
+func Small(partitions []Partition) bool {
 	var pages int64
-	for _, leaf := range leaves {
-		pages += leaf.Pages
+	for _, partition := range partitions {
+		pages += partition.Pages
 	}
-	return len(leaves) > 0 && pages <= smallPages
+	return len(partitions) > 0 && pages <= smallPages
 }
 
 // Column gives the column of that name.
@@ -230,8 +234,9 @@ func (d *Description) Column(name string) (Column, bool) {
 	return d.Columns[i], true
 }
 
-// Leaf is a relation that holds rows itself.
-type Leaf struct {
+// Partition is a relation that holds rows itself: a partition without sub-partitions, or a table that is
+// not partitioned.
+type Partition struct {
 	Relation string `json:"relation"` // quoted, with schema
 	Filenode uint32 `json:"filenode"` // changes when the table is rewritten
 	Pages    int64  `json:"pages"`    // at plan time; it may have grown since
@@ -299,10 +304,10 @@ type Source struct {
 	// Unversioned: the order of that index depends on a collation of which no version is known.
 	Unversioned bool `json:"unversioned,omitempty"`
 	// Unindexed: statements must not use an index of the table, since one of them may be out of order.
-	Unindexed bool    `json:"unindexed,omitempty"`
-	Filter    string  `json:"filter,omitempty"`
-	Within    Buckets `json:"within,omitzero"` // only the rows of these are read
-	Leaves    []Leaf  `json:"leaves,omitempty"`
+	Unindexed  bool        `json:"unindexed,omitempty"`
+	Filter     string      `json:"filter,omitempty"`
+	Within     Buckets     `json:"within,omitzero"` // only the rows of these are read
+	Partitions []Partition `json:"leaves,omitempty"`
 }
 
 // OrderGroup is a run of neighbouring columns of a source's Order that share their operators.

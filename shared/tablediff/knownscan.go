@@ -41,7 +41,7 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 	}
 	nodes := len(r.plan.Nodes)
 	sums := plan.NewSums(nodes, r.plan.CoarseBuckets())
-	known := make([]map[table.Span]plan.PageRange, nodes)
+	known := make([]map[table.PageRange]plan.PageRange, nodes)
 	r.pageRanges = make([][]plan.PageRange, nodes)
 	for node := range known {
 		known[node] = r.plan.KnownPageRanges(node)
@@ -54,7 +54,7 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 			for _, s := range row.PageRanges {
 				if s.Same {
 					r.unchangedRanges++
-					s.Same, s.Sums = false, known[row.Node][s.Span].Sums
+					s.Same, s.Sums = false, known[row.Node][s.PageRange].Sums
 				}
 				rows, err := plan.AddPacked(s.Sums, sums[row.Node])
 				if err == nil && rows != s.Rows {
@@ -94,8 +94,8 @@ func checkPageRanges(p *plan.Plan, u plan.Unit, row plan.PageSums) error {
 		return fmt.Errorf("%d of %d page ranges of node %d", len(row.PageRanges), len(spans), row.Node)
 	}
 	for i, s := range row.PageRanges {
-		if s.Span != spans[i] {
-			return fmt.Errorf("page range %v of node %d instead of %v", s.Span, row.Node, spans[i])
+		if s.PageRange != spans[i] {
+			return fmt.Errorf("page range %v of node %d instead of %v", s.PageRange, row.Node, spans[i])
 		}
 	}
 	return nil

@@ -39,11 +39,11 @@ func sealedPart(t *testing.T, r *run, u plan.Unit, totals plan.Totals, rows ...p
 // knowing is a run whose two nodes have a stretch of 7 rows each at the baseline, and one that came later.
 func knowing(store archive.Store, taskID string) (*run, table.Sum) {
 	sum := table.Sum{Rows: 7, Digest: -3}
-	old, fresh := table.Span{To: 8}, table.Span{From: 8, To: -1}
-	known := []plan.PageRange{{Span: old, Rows: 7, Horizon: 5, Sums: plan.PackSums([]table.Sum{{}, sum})}}
+	old, fresh := table.PageRange{To: 8}, table.PageRange{From: 8, To: -1}
+	known := []plan.PageRange{{PageRange: old, Rows: 7, Horizon: 5, Sums: plan.PackSums([]table.Sum{{}, sum})}}
 	plan := &plan.Plan{
 		TaskID: taskID, Layout: blockplan.Layout{ChunksPerBlock: 1}, Nodes: []string{"n1", "n2"}, Strategy: plan.Pages, Buckets: 4, Grid: 8, Workers: 1,
-		Scans: [][][]table.Span{{{old, fresh}, {old, fresh}}}, Known: &plan.Known{PageRanges: [][]plan.PageRange{known, known}},
+		Scans: [][][]table.PageRange{{{old, fresh}, {old, fresh}}}, Known: &plan.Known{PageRanges: [][]plan.PageRange{known, known}},
 	}
 	report := func(task.Progress) {}
 	return &run{Coordinator: NewCoordinator(CoordinatorOptions{Store: store}), plan: plan, progress: newProgress(report)}, sum
@@ -51,9 +51,9 @@ func knowing(store archive.Store, taskID string) (*run, table.Sum) {
 
 func TestKnownSums_AddWhatIsTheSameToWhatWasDigested(t *testing.T) {
 	r, sum := knowing(memstore.New(t), "td_1")
-	same := plan.PageRange{Span: table.Span{To: 8}, Rows: 7, Horizon: 9, Same: true}
-	grown := plan.PageRange{Span: table.Span{From: 8, To: -1}, Rows: 1, Horizon: 9, Sums: plan.PackSums([]table.Sum{{}, {Rows: 1, Digest: 4}})}
-	empty := plan.PageRange{Span: table.Span{From: 8, To: -1}}
+	same := plan.PageRange{PageRange: table.PageRange{To: 8}, Rows: 7, Horizon: 9, Same: true}
+	grown := plan.PageRange{PageRange: table.PageRange{From: 8, To: -1}, Rows: 1, Horizon: 9, Sums: plan.PackSums([]table.Sum{{}, {Rows: 1, Digest: 4}})}
+	empty := plan.PageRange{PageRange: table.PageRange{From: 8, To: -1}}
 	scanPart(t, r, r.unit(plan.PhaseChanged, 0), plan.PageSums{Node: 0, PageRanges: []plan.PageRange{same, grown}}, plan.PageSums{Node: 1, PageRanges: []plan.PageRange{same, empty}})
 	sums, err := r.knownSums(t.Context())
 	if err != nil {
@@ -73,18 +73,18 @@ func TestKnownSums_AddWhatIsTheSameToWhatWasDigested(t *testing.T) {
 // A stretch that lacks would be taken for empty, on both nodes alike.
 func TestKnownSums_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
 	store := memstore.New(t)
-	same := plan.PageRange{Span: table.Span{To: 8}, Rows: 7, Same: true}
-	empty := plan.PageRange{Span: table.Span{From: 8, To: -1}}
+	same := plan.PageRange{PageRange: table.PageRange{To: 8}, Rows: 7, Same: true}
+	empty := plan.PageRange{PageRange: table.PageRange{From: 8, To: -1}}
 	for name, rows := range map[string][]plan.PageSums{
 		"a node lacks":                   {{Node: 0, PageRanges: []plan.PageRange{same, empty}}},
 		"the nodes are swapped":          {{Node: 1, PageRanges: []plan.PageRange{same, empty}}, {Node: 0, PageRanges: []plan.PageRange{same, empty}}},
 		"a node too many":                {{PageRanges: []plan.PageRange{same, empty}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}, {Node: 2, PageRanges: []plan.PageRange{same, empty}}},
 		"a stretch lacks":                {{PageRanges: []plan.PageRange{same}}, {Node: 1, PageRanges: []plan.PageRange{same}}},
 		"another stretch":                {{PageRanges: []plan.PageRange{same, same}}, {Node: 1, PageRanges: []plan.PageRange{same, same}}},
-		"the same as nothing":            {{PageRanges: []plan.PageRange{same, {Span: empty.Span, Rows: 1, Same: true}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
-		"fewer rows than were known":     {{PageRanges: []plan.PageRange{{Span: same.Span, Rows: 6, Same: true}, empty}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
-		"sums of a bucket that is none":  {{PageRanges: []plan.PageRange{same, {Span: empty.Span, Rows: 1, Sums: plan.PackSums([]table.Sum{{}, {}, {}, {}, {Rows: 1}})}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
-		"sums of other rows than it has": {{PageRanges: []plan.PageRange{same, {Span: empty.Span, Rows: 2, Sums: plan.PackSums([]table.Sum{{Rows: 1}})}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
+		"the same as nothing":            {{PageRanges: []plan.PageRange{same, {PageRange: empty.PageRange, Rows: 1, Same: true}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
+		"fewer rows than were known":     {{PageRanges: []plan.PageRange{{PageRange: same.PageRange, Rows: 6, Same: true}, empty}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
+		"sums of a bucket that is none":  {{PageRanges: []plan.PageRange{same, {PageRange: empty.PageRange, Rows: 1, Sums: plan.PackSums([]table.Sum{{}, {}, {}, {}, {Rows: 1}})}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
+		"sums of other rows than it has": {{PageRanges: []plan.PageRange{same, {PageRange: empty.PageRange, Rows: 2, Sums: plan.PackSums([]table.Sum{{Rows: 1}})}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _ := knowing(store, "td_"+strings.ReplaceAll(name, " ", "_"))

@@ -212,13 +212,13 @@ func (p *planner) checkFilter(ctx context.Context) error {
 // bare name. They cannot if the filter names the table with its schema.
 func (p *planner) checkPartitions(ctx context.Context, node int) error {
 	source, d := p.plan.Sources[node], p.descriptions[node]
-	if d.Kind != "p" || len(source.Leaves) == 0 {
+	if d.Kind != "p" || len(source.Partitions) == 0 {
 		return nil
 	}
-	source.Relation = source.Leaves[0].Relation + " AS " + source.Alias
+	source.Relation = source.Partitions[0].Relation + " AS " + source.Alias
 	_, err := p.nodes[node].CheckFilter(ctx, source)
 	if fault.CodeOf(err) == fault.Invalid {
-		d.LeavesHidden, p.plan.Sources[node].Leaves = true, nil
+		d.PartitionsHidden, p.plan.Sources[node].Partitions = true, nil
 		return nil
 	}
 	return err
@@ -275,7 +275,7 @@ func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, er
 		keys, err := p.nodes[i].Every(ctx, source, p.plan.ChunkRows)
 		sampled := make([]table.Sampled, len(keys))
 		for k, key := range keys {
-			sampled[k] = table.Sampled{Key: key, Leaf: -1}
+			sampled[k] = table.Sampled{Key: key, Partition: -1}
 		}
 		return sampled, err
 	})
@@ -300,7 +300,7 @@ func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockp
 	var keys []table.Key
 	for node, list := range sampled {
 		for _, s := range list {
-			samples = append(samples, blockplan.Sample{Node: node, Group: s.Leaf})
+			samples = append(samples, blockplan.Sample{Node: node, Group: s.Partition})
 			keys = append(keys, s.Key)
 		}
 	}
@@ -330,7 +330,7 @@ func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 	p.plan.Strategy = plan.Pages
 	for i := range p.plan.Sources {
 		if !p.pagesReadable() { // read the whole table through the parent
-			p.plan.Sources[i].Leaves = []table.Leaf{{Relation: p.plan.Sources[i].Relation}}
+			p.plan.Sources[i].Partitions = []table.Partition{{Relation: p.plan.Sources[i].Relation}}
 		}
 	}
 	if p.plan.Sources[0].KeyHash != "" {
@@ -346,7 +346,7 @@ func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 func (p *planner) divideScans() {
 	pages := make([][]int64, len(p.nodes))
 	for i, source := range p.plan.Sources {
-		for _, partition := range source.Leaves {
+		for _, partition := range source.Partitions {
 			pages[i] = append(pages[i], partition.Pages)
 		}
 	}
@@ -357,7 +357,7 @@ func (p *planner) divideScans() {
 // pagesReadable reports whether the pages of every partition can be read on every node.
 func (p *planner) pagesReadable() bool {
 	return !slices.ContainsFunc(p.descriptions, func(d *table.Description) bool {
-		return d.LeavesHidden
+		return d.PartitionsHidden
 	})
 }
 
@@ -365,7 +365,7 @@ func (p *planner) mostPages() int64 {
 	var most int64
 	for _, d := range p.descriptions {
 		var pages int64
-		for _, partition := range d.Leaves {
+		for _, partition := range d.Partitions {
 			pages += partition.Pages
 		}
 		most = max(most, pages)

@@ -65,7 +65,7 @@ func TestDrawSeeds_AreNeverTheSame(t *testing.T) {
 }
 
 func TestPlannerRank_AnAnswerOfAnotherLengthIsAnError(t *testing.T) {
-	sampled := [][]table.Sampled{{{Key: table.Key{"1"}}, {Key: table.Key{"2"}, Leaf: 3}}, {{Key: table.Key{"1"}, Leaf: -1}}}
+	sampled := [][]table.Sampled{{{Key: table.Key{"1"}}, {Key: table.Key{"2"}, Partition: 3}}, {{Key: table.Key{"1"}, Partition: -1}}}
 	p := plannerOf("", probed{ranks: []int{0, 1}}, probed{})
 	if _, _, err := p.rank(t.Context(), sampled); fault.CodeOf(err) != fault.Internal {
 		t.Errorf("two ranks for three keys give %v, want an Internal error", err)
@@ -119,10 +119,10 @@ func TestChooseStrategy_PagesOnlyForBigTablesInDisorderOrWithoutACommonOrder(t *
 			p := plannerOf("", probed{}, probed{})
 			p.plan.ByText = tt.byText
 			for i := range p.plan.Sources {
-				leaf := table.Leaf{Relation: "leaf", Pages: tt.pages}
+				leaf := table.Partition{Relation: "leaf", Pages: tt.pages}
 				p.plan.Sources[i].Relation = "parent"
-				p.plan.Sources[i].Leaves = []table.Leaf{leaf}
-				p.descriptions = append(p.descriptions, &table.Description{LeavesHidden: tt.hidden, Leaves: []table.Leaf{leaf}})
+				p.plan.Sources[i].Partitions = []table.Partition{leaf}
+				p.descriptions = append(p.descriptions, &table.Description{PartitionsHidden: tt.hidden, Partitions: []table.Partition{leaf}})
 			}
 			p.chooseStrategy(tt.samples)
 			if p.plan.Strategy != tt.want || (len(p.plan.Scans) > 0) != (tt.want == plan.Pages) {
@@ -141,8 +141,8 @@ func checkScans(t *testing.T, p *plan.Plan, node int, parent bool) {
 	if p.Strategy != plan.Pages {
 		return
 	}
-	if want := map[bool]string{false: "leaf", true: "parent"}[parent]; p.Sources[node].Leaves[0].Relation != want {
-		t.Errorf("node %d reads %s, want %s", node, p.Sources[node].Leaves[0].Relation, want)
+	if want := map[bool]string{false: "leaf", true: "parent"}[parent]; p.Sources[node].Partitions[0].Relation != want {
+		t.Errorf("node %d reads %s, want %s", node, p.Sources[node].Partitions[0].Relation, want)
 	}
 	next := int64(0)
 	for _, unit := range p.Scans {

@@ -51,14 +51,14 @@ func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 // none of them was rewritten. If only ages were read in this way, checkFacts detects a
 // change.
 func sameReading(planned, now table.Source, strategy string) bool {
-	byLeaf := strategy == plan.Pages && len(planned.Leaves) > 0 && planned.Leaves[0].Relation != planned.Relation
-	if byLeaf && !slices.EqualFunc(planned.Leaves, now.Leaves, func(a, b table.Leaf) bool { return a.Relation == b.Relation }) {
+	byLeaf := strategy == plan.Pages && len(planned.Partitions) > 0 && planned.Partitions[0].Relation != planned.Relation
+	if byLeaf && !slices.EqualFunc(planned.Partitions, now.Partitions, func(a, b table.Partition) bool { return a.Relation == b.Relation }) {
 		return false
 	}
 	if !planned.Files.IsZero() && planned.Files.OID != now.Files.OID { // the name belongs to another table now
 		return false
 	}
-	planned.Leaves, now.Leaves = nil, nil
+	planned.Partitions, now.Partitions = nil, nil
 	planned.Files, now.Files = table.Files{}, table.Files{}
 	planned.Lockable, now.Lockable = false, false // plans of earlier versions lack this pair and the next
 	planned.Foreign, now.Foreign = false, false

@@ -17,11 +17,11 @@ import (
 
 // wholeKnown is a run whose two nodes had 5 and 7 rows in two blocks at the baseline, and are asked in two units.
 func wholeKnown(store archive.Store, taskID string) *run {
-	first, second := table.Span{To: 8}, table.Span{From: 8, To: -1}
+	first, second := table.PageRange{To: 8}, table.PageRange{From: 8, To: -1}
 	plan := &plan.Plan{
 		TaskID: taskID, Nodes: []string{"n1", "n2"}, Strategy: plan.KeyRanges, Workers: 1,
 		Layout: blockplan.Layout{ChunksPerBlock: 1, Bounds: []table.Key{{"100"}}, BlocksPerBatch: 1},
-		Scans:  [][][]table.Span{{{first}, {first}}, {{second}, {second}}},
+		Scans:  [][][]table.PageRange{{{first}, {first}}, {{second}, {second}}},
 		Known: &plan.Known{
 			Blocks: []plan.EqualBlock{{Block: 0, Rows: 5, Horizons: []int64{50, 60}}, {Block: 1, Rows: 7, Horizons: []int64{40, 70}}},
 			Whole:  &plan.WholeTable{Rows: 12, Horizons: []int64{40, 60}},
@@ -111,7 +111,7 @@ func TestWholly_OnlyWhereAllBlocksWereEqualAndNothingSeemsWritten(t *testing.T) 
 		{"the server counted none", func(_ *planner, b *Baseline) { b.Writes[0] = nil }, false},
 		{"a baseline of before they were kept", func(_ *planner, b *Baseline) { b.Writes = nil }, false},
 		{"a block of fewer nodes", func(p *planner, _ *Baseline) { p.plan.Known.Blocks[1].Horizons = []int64{1} }, false},
-		{"pages that cannot be read by themselves", func(p *planner, _ *Baseline) { p.descriptions[1].LeavesHidden = true }, false},
+		{"pages that cannot be read by themselves", func(p *planner, _ *Baseline) { p.descriptions[1].PartitionsHidden = true }, false},
 	} {
 		r := wholeKnown(nil, "td_1")
 		want := r.plan.Known.Whole

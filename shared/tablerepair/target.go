@@ -105,7 +105,7 @@ func (t *targetBuilder) makeFragments() {
 	reading := tableschema.Reading{Schema: t.plan.Schema, Table: t.plan.Table, Seeds: rowdigest.Seeds{}, Stored: true}
 	source := func(d *table.Description, at int) table.Source {
 		s := t.common.Source(d, at, reading)
-		s.Digest, s.Leaves = "0", nil // rows are compared by their text
+		s.Digest, s.Partitions = "0", nil // rows are compared by their text
 		return s
 	}
 	t.target.Read = source(t.source, 0)
@@ -117,8 +117,8 @@ func (t *targetBuilder) makeFragments() {
 		t.target.Encodings = fmt.Sprintf("node %q has the encoding %s, node %q %s", source.Node, source.Encoding, target.Node, target.Encoding)
 	}
 	t.target.ByText = slices.Contains(t.common.ByText, true)
-	t.target.SmallSource = !t.source.LeavesHidden && table.Small(t.source.Leaves)
-	t.target.SmallTarget = !t.node.LeavesHidden && table.Small(t.node.Leaves)
+	t.target.SmallSource = !t.source.PartitionsHidden && table.Small(t.source.Partitions)
+	t.target.SmallTarget = !t.node.PartitionsHidden && table.Small(t.node.Partitions)
 }
 
 // collectColumns lists the columns that both nodes have, and then those that only the

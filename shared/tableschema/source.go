@@ -23,18 +23,18 @@ type Reading struct {
 // that were reconciled.
 func (c *Common) Source(d *table.Description, node int, r Reading) table.Source {
 	s := table.Source{
-		Node:     d.Node,
-		Relation: d.Relation(r.Schema, r.Table),
-		Alias:    table.Quote(r.Table),
-		Filter:   r.Filter,
-		Leaves:   d.Leaves,
+		Node:       d.Node,
+		Relation:   d.Relation(r.Schema, r.Table),
+		Alias:      table.Quote(r.Table),
+		Filter:     r.Filter,
+		Partitions: d.Partitions,
 
 		KeyIndex:    table.Name(r.Schema, c.KeyIndex(node)),
 		Unversioned: isUnversioned(d, c.KeyIndex(node)),
 		Unindexed:   len(StaleIndexes(d, c.KeyIndex(node), r.Filter != "")) > 0,
 	}
-	if d.LeavesHidden {
-		s.Leaves = nil
+	if d.PartitionsHidden {
+		s.Partitions = nil
 	}
 	key := c.key[node].index.Columns
 	c.addKey(&s, d, key)

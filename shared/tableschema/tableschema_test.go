@@ -204,14 +204,14 @@ func sourcesOf(t *testing.T, r Reading, nodes ...*table.Description) []table.Sou
 func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
 	r := Reading{Schema: `My "S"`, Table: "T"}
 	d := described("n1", column(`I"d`, int4()), column("v", text()))
-	d.Leaves = []table.Leaf{{Relation: `"My ""S""."T"`, Pages: 3}}
+	d.Partitions = []table.Partition{{Relation: `"My ""S""."T"`, Pages: 3}}
 	got := sourcesOf(t, r, d)[0]
 	want := table.Source{
 		Node: "n1", Relation: `"My ""S"""."T"`, Alias: `"T"`, SearchPath: "pg_catalog, pg_temp",
 		Key: []string{`"T"."I""d"`}, KeyType: []string{"bigint"}, KeyParse: []table.Parse{table.ParseArray}, KeyEqual: []string{`OPERATOR("pg_catalog".=)`},
 		Order: []string{`"T"."I""d"`}, OrderType: []string{"bigint"}, ScalarOrder: true, Collate: []string{""},
 		Less: `OPERATOR("pg_catalog".<)`, AtLeast: `OPERATOR("pg_catalog".>=)`,
-		Columns: []string{`"T"."I""d"`, `"T"."v"`}, Leaves: d.Leaves,
+		Columns: []string{`"T"."I""d"`, `"T"."v"`}, Partitions: d.Partitions,
 		KeyDigest: `pg_catalog.hash_record_extended(ROW("T"."I""d"), '0'::bigint)`,
 		KeyHash:   `pg_catalog.hash_record_extended(ROW("T"."I""d"), '0'::bigint)`,
 		KeyIndex:  `"My ""S""".t_pkey`,
@@ -324,8 +324,8 @@ func TestParseOf_NoTypeThatAPlainUserCanMakeIsCast(t *testing.T) {
 
 func TestSource_LeavesThatOnlyTheParentMayShowAreNotRead(t *testing.T) {
 	d := described("n1", column("id", int4()))
-	d.Leaves, d.LeavesHidden = []table.Leaf{{Relation: "x"}}, true
-	if s := sourcesOf(t, Reading{Schema: "public", Table: "t"}, d)[0]; s.Leaves != nil {
-		t.Errorf("the leaves are %v", s.Leaves)
+	d.Partitions, d.PartitionsHidden = []table.Partition{{Relation: "x"}}, true
+	if s := sourcesOf(t, Reading{Schema: "public", Table: "t"}, d)[0]; s.Partitions != nil {
+		t.Errorf("the leaves are %v", s.Partitions)
 	}
 }

@@ -30,7 +30,7 @@ func (p *Plan) ScanListLimit() int64 {
 	}
 	for _, source := range p.Sources {
 		var pages int64
-		for _, partition := range source.Leaves {
+		for _, partition := range source.Partitions {
 			pages += partition.Pages
 		}
 		if pages > maxScanPages {

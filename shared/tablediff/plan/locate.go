@@ -39,9 +39,9 @@ func (p *Plan) describePages(unit int) string {
 		more := 0
 		for at, span := range spans[1:] {
 			switch {
-			case span.Leaf == first.Leaf:
+			case span.Partition == first.Partition:
 				first.To = span.To
-			case span.Leaf != spans[at].Leaf:
+			case span.Partition != spans[at].Partition:
 				more++
 			}
 		}
@@ -54,8 +54,8 @@ func (p *Plan) describePages(unit int) string {
 	return strings.Join(nodes, ", ")
 }
 
-func describePageRange(s table.Source, span table.Span) string {
-	relation := s.Leaves[span.Leaf].Relation
+func describePageRange(s table.Source, span table.PageRange) string {
+	relation := s.Partitions[span.Partition].Relation
 	if span.To < 0 {
 		return fmt.Sprintf("the pages of %s from %d", relation, span.From)
 	}

@@ -67,10 +67,10 @@ type Tx interface {
 	// PageSums computes the sum of each group of rows on each range of pages and passes
 	// it to each. It returns the xmin of the snapshot for each range that has rows. With
 	// coarse buckets, each receives the sums of these buckets per range, and the sums of
-	// the fine groups once, for table.AllSpans.
-	PageSums(ctx context.Context, s table.Source, spans []table.Span, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error)
+	// the fine groups once, for table.AllPageRanges.
+	PageSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error)
 	// PageFreshness is Freshness for ranges of pages.
-	PageFreshness(ctx context.Context, s table.Source, spans []table.Span) ([]table.Freshness, error)
+	PageFreshness(ctx context.Context, s table.Source, spans []table.PageRange) ([]table.Freshness, error)
 	// ScanList is List for ranges between bounds, reading the table in physical order.
 	// The result has an entry for every range; nil ranges mean all.
 	ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64) ([][]table.Listed, error)

@@ -8,10 +8,10 @@ import (
 )
 
 // KnownPageRanges returns the ranges of a node's pages that the baseline knows.
-func (p *Plan) KnownPageRanges(node int) map[table.Span]PageRange {
-	known := map[table.Span]PageRange{}
+func (p *Plan) KnownPageRanges(node int) map[table.PageRange]PageRange {
+	known := map[table.PageRange]PageRange{}
 	for _, s := range p.Known.PageRanges[node] {
-		known[s.Span] = s
+		known[s.PageRange] = s
 	}
 	return known
 }
@@ -24,7 +24,7 @@ const coarseBuckets = 256
 // long as its rows are unchanged, whatever happens to other ranges or on other nodes. So
 // ranges that differed between the nodes are kept too.
 type PageRange struct {
-	table.Span
+	table.PageRange
 	Rows    int64  `json:"n"`
 	Horizon int64  `json:"h"`              // the xmin of the snapshot; 0 means that the range cannot be reused
 	Sums    []byte `json:"s,omitempty"`    // of the coarse buckets, packed

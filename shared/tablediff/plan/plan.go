@@ -63,7 +63,7 @@ type Plan struct {
 	Layout blockplan.Layout `json:"layout"`
 	// Scans are the units that read pages, in the pages strategy or for the ages of rows:
 	// for each unit, the page ranges of every node.
-	Scans [][][]table.Span `json:"scans,omitempty"`
+	Scans [][][]table.PageRange `json:"scans,omitempty"`
 	// Buckets is the number of buckets of the key's hash by which pages are compared
 	// first. That is cheaper than finding the chunk of every row. 0: the nodes may hash
 	// equal keys differently.

@@ -15,14 +15,14 @@ import (
 func TestListedByScan_IsBoundedByBlockRowsMemoryAndTime(t *testing.T) {
 	for _, tt := range []struct {
 		blockRows, want int64
-		partitions      []table.Leaf
+		partitions      []table.Partition
 	}{
 		{1000, 10_000, nil},
-		{10_000, MaxScanListed, []table.Leaf{{Pages: maxScanPages - 1}, {Pages: 1}}},
+		{10_000, MaxScanListed, []table.Partition{{Pages: maxScanPages - 1}, {Pages: 1}}},
 		{1_000_000, MaxScanListed, nil},
-		{10_000, 0, []table.Leaf{{Pages: maxScanPages}, {Pages: 1}}},
+		{10_000, 0, []table.Partition{{Pages: maxScanPages}, {Pages: 1}}},
 	} {
-		p := &Plan{BlockRows: tt.blockRows, Sources: []table.Source{{}, {Leaves: tt.partitions}}}
+		p := &Plan{BlockRows: tt.blockRows, Sources: []table.Source{{}, {Partitions: tt.partitions}}}
 		if got := p.ScanListLimit(); got != tt.want {
 			t.Errorf("with block_rows %d and %+v one pass lists %d rows, want %d", tt.blockRows, tt.partitions, got, tt.want)
 		}
@@ -73,8 +73,8 @@ func TestLocate_SaysWhereButKeepsTheCode(t *testing.T) {
 	if p.Locate(nil, u) != nil {
 		t.Error("no error became one")
 	}
-	p.Sources = []table.Source{{Leaves: []table.Leaf{{Relation: "a"}, {Relation: "b"}}}, {Leaves: []table.Leaf{{Relation: "c"}}}}
-	p.Scans = [][][]table.Span{{{{Leaf: 0, From: 5, To: 6}, {Leaf: 0, From: 6, To: -1}, {Leaf: 1, To: 4}, {Leaf: 1, From: 4, To: 7}}, {{Leaf: 0, From: 2, To: 9}}}}
+	p.Sources = []table.Source{{Partitions: []table.Partition{{Relation: "a"}, {Relation: "b"}}}, {Partitions: []table.Partition{{Relation: "c"}}}}
+	p.Scans = [][][]table.PageRange{{{{Partition: 0, From: 5, To: 6}, {Partition: 0, From: 6, To: -1}, {Partition: 1, To: 4}, {Partition: 1, From: 4, To: 7}}, {{Partition: 0, From: 2, To: 9}}}}
 	for _, phase := range []string{PhaseBuckets, PhaseScan, PhaseChanged, PhaseAges} {
 		err := p.Locate(fault.New(fault.Invalid, "no"), Unit{Phase: phase})
 		const want = "no (the pages of a from 5 and 1 more relations on n1, the pages of c from 2 to below 9 on n2)"

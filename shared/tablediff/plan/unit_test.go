@@ -122,7 +122,7 @@ func FuzzLines(f *testing.F) {
 
 func TestUnit_OfAPlanWithoutBucketsHasNone(t *testing.T) {
 	p := samplePlan(4, "n1", "n2")
-	p.Scans = make([][][]table.Span, 2)
+	p.Scans = make([][][]table.PageRange, 2)
 	for _, u := range []Unit{
 		{Phase: PhaseBuckets}, {Phase: PhaseScan, Buckets: []int{0}}, {Phase: PhaseCompare, To: 4, Buckets: []int{0}},
 	} {
@@ -138,7 +138,7 @@ func TestUnit_OfAPlanWithoutBucketsHasNone(t *testing.T) {
 
 func TestUnit_ThatDoesNotFitItsPlanIsRefused(t *testing.T) {
 	p := samplePlan(4, "n1", "n2", "n3")
-	p.Scans, p.Buckets = make([][][]table.Span, 2), 8
+	p.Scans, p.Buckets = make([][][]table.PageRange, 2), 8
 	before := []int64{0, 0, 0}
 	for _, tt := range []struct {
 		name string

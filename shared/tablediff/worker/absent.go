@@ -30,7 +30,7 @@ func (r *unitRun) recordAbsent(node int, key table.Key, nowhere bool) {
 // isSmall reports whether a rerun may read the whole table of a node. In a larger table
 // it searches only for rows that no node seems to have.
 func (r *unitRun) isSmall(node int) bool {
-	return table.Small(r.plan.Sources[node].Leaves)
+	return table.Small(r.plan.Sources[node].Partitions)
 }
 
 // recordAbsentNodes records the key for each node that has no digest of it.

@@ -43,7 +43,7 @@ func (r *unitRun) findUnchangedRanges(ctx context.Context, tx plan.Tx, node int)
 	known := r.plan.KnownPageRanges(node)
 	row := plan.PageSums{Node: node}
 	for i, span := range spans {
-		s := plan.PageRange{Span: span}
+		s := plan.PageRange{PageRange: span}
 		if before, ok := known[span]; ok && now[i].Unchanged(before.Rows, before.Horizon) {
 			s.Rows, s.Horizon, s.Same = before.Rows, now[i].Horizon, true
 		}
@@ -54,11 +54,11 @@ func (r *unitRun) findUnchangedRanges(ctx context.Context, tx plan.Tx, node int)
 
 // digestChanged digests the ranges that are not the same.
 func (r *unitRun) digestChanged(ctx context.Context, tx plan.Tx, node int, ranges []plan.PageRange) error {
-	var spans []table.Span
+	var spans []table.PageRange
 	var at []int
 	for i, s := range ranges {
 		if !s.Same {
-			spans, at = append(spans, s.Span), append(at, i)
+			spans, at = append(spans, s.PageRange), append(at, i)
 		}
 	}
 	kept := newRangeSums(spans, r.plan.CoarseBuckets())

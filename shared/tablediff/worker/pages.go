@@ -56,7 +56,7 @@ func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by ta
 		kept = newRangeSums(spans, by.Coarse)
 	}
 	horizons, err := tx.PageSums(ctx, r.sources[node], spans, by, func(span, group int, sum table.Sum) {
-		if kept != nil && span != table.AllSpans {
+		if kept != nil && span != table.AllPageRanges {
 			kept.add(span, group, sum)
 			return
 		}

@@ -7,11 +7,11 @@ import (
 
 // rangeSums adds up what some page ranges hold.
 type rangeSums struct {
-	spans []table.Span
+	spans []table.PageRange
 	sums  [][]table.Sum // per page range and coarse bucket
 }
 
-func newRangeSums(spans []table.Span, coarse int) *rangeSums {
+func newRangeSums(spans []table.PageRange, coarse int) *rangeSums {
 	return &rangeSums{spans: spans, sums: plan.NewSums(len(spans), coarse)}
 }
 
@@ -24,7 +24,7 @@ func (s *rangeSums) add(span, bucket int, sum table.Sum) {
 func (s *rangeSums) pageRanges(horizons []int64) []plan.PageRange {
 	list := make([]plan.PageRange, len(s.spans))
 	for i, span := range s.spans {
-		list[i] = plan.PageRange{Span: span, Horizon: horizons[i], Sums: plan.PackSums(s.sums[i])}
+		list[i] = plan.PageRange{PageRange: span, Horizon: horizons[i], Sums: plan.PackSums(s.sums[i])}
 		for _, sum := range s.sums[i] {
 			list[i].Rows += sum.Rows
 		}
