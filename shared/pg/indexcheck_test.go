@@ -81,7 +81,7 @@ func TestIndexCheck_LeavesTheSettingsOfTheTransaction(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer repair.Close()
-	if _, err := repair.Fence(t.Context(), "public", "t"); err != nil {
+	if _, err := repair.TryAdvisoryLock(t.Context(), "public", "t"); err != nil {
 		t.Fatal(err)
 	}
 	shown := func() (all string) {

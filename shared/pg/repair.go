@@ -67,8 +67,8 @@ var writingPins = []setting{ //nolint:gochecknoglobals // a constant list
 
 const durableCommits = "SELECT pg_catalog.set_config('synchronous_commit', 'local', true) WHERE pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off'"
 
-// Fence takes the lock that only one repair of a table can hold, until the transaction ends. false: another holds it.
-func (r *RepairTx) Fence(ctx context.Context, schema, name string) (bool, error) {
+// TryAdvisoryLock takes the lock that only one repair of a table can hold, until the transaction ends. false: another holds it.
+func (r *RepairTx) TryAdvisoryLock(ctx context.Context, schema, name string) (bool, error) {
 	var got bool
 	queries := append(settings(writingPins), query{sql: durableCommits}, query{
 		sql:  "SELECT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat($1::pg_catalog.text, pg_catalog.current_database(), '/', $2::pg_catalog.text), 0))",
@@ -78,20 +78,20 @@ func (r *RepairTx) Fence(ctx context.Context, schema, name string) (bool, error)
 	return got, r.tx.run(ctx, "taking the repair's lock", queries...)
 }
 
-// Quiet keeps triggers and foreign keys from firing, but for those that are enabled for replicas.
-func (r *RepairTx) Quiet(ctx context.Context) error {
+// DisableTriggers keeps triggers and foreign keys from firing, but for those that are enabled for replicas.
+func (r *RepairTx) DisableTriggers(ctx context.Context) error {
 	return r.tx.run(ctx, "setting session_replication_role", replicaRole())
 }
 
-// Fire lets triggers and foreign keys fire, also where role or database are configured otherwise.
-func (r *RepairTx) Fire(ctx context.Context) error {
+// EnableTriggers lets triggers and foreign keys fire, also where role or database are configured otherwise.
+func (r *RepairTx) EnableTriggers(ctx context.Context) error {
 	return r.tx.run(ctx, "setting session_replication_role", query{
 		sql: "SELECT pg_catalog.set_config('session_replication_role', 'origin', true) WHERE pg_catalog.current_setting('session_replication_role') OPERATOR(pg_catalog.=) 'replica'",
 	})
 }
 
-// Path sets the search_path for what follows.
-func (r *RepairTx) Path(ctx context.Context, path string) error {
+// SetSearchPath sets the search_path for what follows.
+func (r *RepairTx) SetSearchPath(ctx context.Context, path string) error {
 	return r.tx.run(ctx, "setting search_path", query{sql: "SELECT pg_catalog.set_config('search_path', $1, true)", args: textArgs(path)})
 }
 

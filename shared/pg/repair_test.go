@@ -39,7 +39,7 @@ func beginRepair(t testing.TB, n *Node, at table.Target) *RepairTx {
 		t.Fatal(err)
 	}
 	t.Cleanup(tx.Close)
-	if got, err := tx.Fence(t.Context(), "public", "t"); err != nil || !got {
+	if got, err := tx.TryAdvisoryLock(t.Context(), "public", "t"); err != nil || !got {
 		t.Fatalf("the fence: %v, error %v", got, err)
 	}
 	return tx
@@ -93,7 +93,7 @@ func TestRepairTx_WritesWhatItIsToldAndNothingBeforeCommit(t *testing.T) {
 				t.Fatalf("locked %v", locked)
 			}
 			err := errors.Join(
-				tx.Quiet(ctx),
+				tx.DisableTriggers(ctx),
 				tx.Delete(ctx, at, []table.Key{key("1"), key("3")}),
 				tx.Update(ctx, at, []int{1, 2}, []table.Key{key("2"), key("4")}, []table.Row{text(pgtest.Null, `{"a": "\\\"x"}`), text("", "null")}, true),
 				tx.Insert(ctx, at, []int{0, 1, 3}, []table.Row{text("7", "NULL", `\x00ff`), text("8", `{"a\b",}`, pgtest.Null)}),
@@ -129,7 +129,7 @@ func TestRepairTx_ClosedBeforeCommitLeavesNothingAndItsSessionIsGone(t *testing.
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a')`)
 	tx := beginRepair(t, n, at)
 	mark, err := tx.Mark(t.Context())
-	if err := errors.Join(err, tx.Quiet(t.Context()), tx.Delete(t.Context(), at, []table.Key{key("1")})); err != nil {
+	if err := errors.Join(err, tx.DisableTriggers(t.Context()), tx.Delete(t.Context(), at, []table.Key{key("1")})); err != nil {
 		t.Fatal(err)
 	}
 	tx.Close()
@@ -157,14 +157,14 @@ func TestRepairTx_OnlyOneHoldsTheFenceOfATable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	if got, err := second.Fence(t.Context(), "public", "t"); err != nil || got {
+	if got, err := second.TryAdvisoryLock(t.Context(), "public", "t"); err != nil || got {
 		t.Errorf("a second repair got the fence: %v, error %v", got, err)
 	}
-	if got, err := second.Fence(t.Context(), "public", "u"); err != nil || !got {
+	if got, err := second.TryAdvisoryLock(t.Context(), "public", "u"); err != nil || !got {
 		t.Errorf("another table's fence: %v, error %v", got, err)
 	}
 	tx.Close()
-	if got, err := second.Fence(t.Context(), "public", "t"); err != nil || !got {
+	if got, err := second.TryAdvisoryLock(t.Context(), "public", "t"); err != nil || !got {
 		t.Errorf("after the first has gone: %v, error %v", got, err)
 	}
 }
@@ -235,7 +235,7 @@ func TestRepairTx_DeferrableConstraintsAreCheckedByQueryAsNoTriggerDoes(t *testi
 	if twin, err := tx.Duplicate(t.Context(), at, w.Deferrable[0], keys); err != nil || twin != -1 {
 		t.Errorf("before: place %d, error %v", twin, err)
 	}
-	if err := errors.Join(tx.Quiet(t.Context()), tx.Update(t.Context(), at, []int{1}, []table.Key{key("2")}, []table.Row{text("1")}, true), tx.CheckNow(t.Context())); err != nil {
+	if err := errors.Join(tx.DisableTriggers(t.Context()), tx.Update(t.Context(), at, []int{1}, []table.Key{key("2")}, []table.Row{text("1")}, true), tx.CheckNow(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	if twin, err := tx.Duplicate(t.Context(), at, w.Deferrable[0], keys[1:]); err != nil || twin != 0 {

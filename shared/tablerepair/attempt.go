@@ -108,9 +108,9 @@ func (a *attempt) prepare(ctx context.Context) error {
 	}
 
 	if a.plan.FireTriggers {
-		return a.tx.Fire(ctx)
+		return a.tx.EnableTriggers(ctx)
 	}
-	return a.tx.Quiet(ctx)
+	return a.tx.DisableTriggers(ctx)
 }
 
 // checkUnused checks that no object of this attempt exists yet. There are two ways one
@@ -138,7 +138,7 @@ func (a *attempt) checkUnused(ctx context.Context) error {
 // acquireRepairLock waits until no other repair of the table is at work on the node.
 func acquireRepairLock(ctx context.Context, tx Tx, p *Plan, node string, wait time.Duration) error {
 	for deadline := time.Now().Add(wait); ; {
-		got, err := tx.Fence(ctx, p.Schema, p.Table)
+		got, err := tx.TryAdvisoryLock(ctx, p.Schema, p.Table)
 		if err != nil || got {
 			return err
 		}
@@ -303,7 +303,7 @@ func (a *attempt) storeManifest(ctx context.Context) error {
 // withSearchPath calls fn under the search_path that user code has in any other session:
 // triggers (deferred ones too), defaults, generated columns and constraints.
 func (a *attempt) withSearchPath(ctx context.Context, fn func(context.Context) error) error {
-	if err := a.tx.Path(ctx, a.target.Write.Path); err != nil {
+	if err := a.tx.SetSearchPath(ctx, a.target.Write.Path); err != nil {
 		return err
 	}
 	if err := fn(ctx); err != nil {
@@ -312,7 +312,7 @@ func (a *attempt) withSearchPath(ctx context.Context, fn func(context.Context) e
 	if err := a.tx.CheckNow(ctx); err != nil {
 		return err
 	}
-	return a.tx.Path(ctx, a.target.Write.SearchPath)
+	return a.tx.SetSearchPath(ctx, a.target.Write.SearchPath)
 }
 
 // storeOutcome stores a certain outcome. After a failure the outcome can be determined

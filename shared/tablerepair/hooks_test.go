@@ -49,9 +49,9 @@ type hookedTx struct {
 	hookedNode
 }
 
-func (tx hookedTx) Fence(ctx context.Context, schema, name string) (bool, error) {
-	tx.step("Fence")
-	return tx.RepairTx.Fence(ctx, schema, name)
+func (tx hookedTx) TryAdvisoryLock(ctx context.Context, schema, name string) (bool, error) {
+	tx.step("TryAdvisoryLock")
+	return tx.RepairTx.TryAdvisoryLock(ctx, schema, name)
 }
 
 func (tx hookedTx) Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {

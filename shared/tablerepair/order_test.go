@@ -40,7 +40,7 @@ func publish(t *testing.T, c *pgtest.Cluster, sql string) (applied bool) {
 }
 
 // seams are the calls before which something happens in a test.
-var seams = []string{"n2 Fence", "n2 Lock", "n1 Rows", "n2 Rows", "n2 Mark", "n2 Delete", "n2 Update", "n2 Insert", "n2 Commit"}
+var seams = []string{"n2 TryAdvisoryLock", "n2 Lock", "n1 Rows", "n2 Rows", "n2 Mark", "n2 Delete", "n2 Update", "n2 Insert", "n2 Commit"}
 
 // A change is made at the source and replicated to the target while the repair is at work there, at each of its seams.
 // The target never has a row otherwise than the source has it in the end, the subscription goes on, and what was left out

@@ -405,7 +405,7 @@ func TestRepair_RefusesATableAlteredAfterThePlan(t *testing.T) {
 			t.Parallel()
 			b := newDiffering(t)
 			altered := ""
-			b.once("n2 Fence", func() {
+			b.once("n2 TryAdvisoryLock", func() {
 				b.cluster.Exec(t, 1, alter)
 				altered = b.rows(t)
 			})

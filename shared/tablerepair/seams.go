@@ -63,18 +63,18 @@ type Source interface {
 // table.ViolationError.
 type Tx interface {
 	Reader
-	// Fence takes the lock that only one repair of a table can hold, until the transaction ends; false: another has it.
-	Fence(ctx context.Context, schema, name string) (bool, error)
+	// TryAdvisoryLock takes the lock that only one repair of a table can hold, until the transaction ends; false: another has it.
+	TryAdvisoryLock(ctx context.Context, schema, name string) (bool, error)
 	// Hold locks the table until the transaction ends, so that it is not rewritten, and checks that it has
 	// the files of the plan, unless these are not known.
 	Hold(ctx context.Context, s table.Source) error
 	// KeepLocal unitProgress what is written so that subscribers do not apply it again, or says why it could not.
 	KeepLocal(ctx context.Context) (reason string, err error)
-	// Quiet keeps triggers and foreign keys from firing, but for those that are enabled for replicas.
-	Quiet(ctx context.Context) error
-	// Fire lets them fire, whatever role or database are configured to.
-	Fire(ctx context.Context) error
-	Path(ctx context.Context, path string) error
+	// DisableTriggers keeps triggers and foreign keys from firing, but for those that are enabled for replicas.
+	DisableTriggers(ctx context.Context) error
+	// EnableTriggers lets them fire, whatever role or database are configured to.
+	EnableTriggers(ctx context.Context) error
+	SetSearchPath(ctx context.Context, path string) error
 	// Lock is Rows that locks every row it finds.
 	Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	// Position is where the node's log ends now, behind whatever this transaction has seen; Behind is that of the node.

@@ -202,7 +202,7 @@ func (b *bench) standStill(t *testing.T, call string) (goOn func()) {
 func TestRepair_ARunnerThatResumesLateWritesNothing(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
-	goOn := b.standStill(t, "n2 Fence")
+	goOn := b.standStill(t, "n2 TryAdvisoryLock")
 	b.at = nil
 	r, err := b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "1")
@@ -252,7 +252,7 @@ func TestRepair_ARunnerThatResumesUnderTheRepairLockCostsOneAttempt(t *testing.T
 	t.Parallel()
 	b := newDiffering(t)
 	goOn := b.standStill(t, "n2 Lock")
-	b.once("n2 Fence", goOn) // of the second one
+	b.once("n2 TryAdvisoryLock", goOn) // of the second one
 	r, err := b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "2")
 	b.at = nil
