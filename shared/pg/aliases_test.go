@@ -54,7 +54,7 @@ func checkReading(t *testing.T, n *Node, s table.Source) {
 	check(t, "summing ranges", err == nil && sums[0].Add(sums[1]).Add(sums[2]) == sums[3] && sums[3].Rows == rows, err)
 	fresh, err := tx.Freshness(ctx, s, some)
 	check(t, "the ages of ranges", err == nil && fresh[1].Rows == 100, err)
-	prints, err := tx.Fingerprints(ctx, s, some[1:2], true, rows, rows)
+	prints, err := tx.Fingerprints(ctx, s, some[1:2], table.FingerprintRequest{Keys: true, MaxRangeRows: rows, MaxRows: rows})
 	check(t, "the digests of a range", err == nil && len(prints[0].Rows) == 100, err)
 	lists, err := tx.List(ctx, s, some[1:2], rows)
 	check(t, "listing a range", err == nil && len(lists[0]) == 100, err)
@@ -87,7 +87,7 @@ func checkReading(t *testing.T, n *Node, s table.Source) {
 		since, err := tx.WrittenSince(ctx, s, keys, "1:1:")
 		check(t, "what was written since", err == nil && since[0] && since[1] && since[2], err)
 	}
-	_, err = tx.rank(ctx, s, keys)
+	_, err = tx.rank(ctx, s, keys, 0)
 	check(t, "ranking keys", true, err)
 }
 

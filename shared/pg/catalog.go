@@ -105,12 +105,11 @@ func (c *catalogue) details(ctx context.Context) error {
 	types := typeRows{}
 	var columns []columnRow
 	var plan []byte
-	c.tx.Last()
 	var server []query
 	if c.control {
 		server = append(server, c.tx.controlQuery())
 	}
-	err := c.tx.run(ctx, doingCatalogue, append(server,
+	err := c.tx.call(ctx, doingCatalogue, table.EndTransaction, append(server,
 		query{sql: typesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
 			t, err := readType(v)
 			types[t.oid] = t

@@ -1,11 +1,29 @@
-// Package pg speaks to the PostgreSQL servers. It is the only package that imports pgx: connections, the catalogue, the
-// statements that sample, digest and read a table, and the translation of PostgreSQL's errors into faults that name
-// the node.
+// Package pg connects to the PostgreSQL servers. It is the only package that imports pgx. It has the
+// connections, the catalog queries, the statements that sample, digest, read and repair a table, and
+// the translation of PostgreSQL's errors into faults that name the node.
 //
-// Every statement runs in a short transaction. It locks the table before it takes its snapshot, and pins
-// the settings that decide how values look (settings.go), so that nothing depends on the role, the
-// database or a pooler's session. Transactions are READ ONLY and end with ROLLBACK, except those of a
-// repair (repair.go).
-// Identifiers are quoted by pgx.Identifier, values are parameters; the only foreign SQL is the user's table_filter,
-// which the server's own parser has judged before (filter.go).
+// Every statement runs in a short transaction. The transaction locks the table before it takes its
+// snapshot, and pins the settings that decide how values are written as text (settings.go). Nothing
+// depends on the settings of the role, the database or a pooler's session. Transactions are READ ONLY
+// and end with ROLLBACK, except those of a repair (repair.go).
+//
+// Identifiers are quoted with pgx.Identifier and values are parameters. The only SQL that is not
+// written here is the user's table_filter, which the server's own parser checks first (filter.go).
+//
+// # States of a transaction
+//
+// A Tx has a connection from the start and a transaction on the server from its first call:
+//
+//	         Begin
+//	           |
+//	           v      call            call fails
+//	+-->   unbegun ---------> begun -------------> failed
+//	|                         |  ^                   |
+//	+-- EndTransaction, Renew +  +-- ROLLBACK TO ----+
+//	|                                SAVEPOINT       |
+//	+---------------------- ROLLBACK ----------------+
+//
+// Close leads from every state to closed and gives the connection back to the pool. The session is
+// closed instead if it cannot be reset. In the state begun, one stream of results at most is open; no
+// call is possible before it is closed.
 package pg

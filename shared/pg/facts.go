@@ -20,8 +20,7 @@ func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, err
 	}
 	defer tx.Close()
 	facts := table.Facts{Unproven: "the table is gone"}
-	tx.Last()
-	err = tx.run(ctx, "reading what a baseline depends on", query{sql: factsSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
+	err = tx.call(ctx, "reading what a baseline depends on", table.EndTransaction, query{sql: factsSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
 		facts.Unproven = string(v[1])
 		if v[2] != nil {
 			writes, err := strconv.ParseInt(string(v[2]), 10, 64)

@@ -34,8 +34,7 @@ func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string
 	var plan []byte
 	verbose := explain("SELECT 1 FROM "+s.Relation+" WHERE (\n"+s.Filter+"\n)", &plan, "VERBOSE", "COSTS off")
 	foreign := ""
-	tx.Last()
-	err = tx.run(ctx, doingFilter, append(settings(filterPlans), verbose, query{
+	err = tx.call(ctx, doingFilter, table.EndTransaction, append(settings(filterPlans), verbose, query{
 		sql: foreignOperators, args: textArgs("{" + strings.Join(provenOperators, ",") + "}"), row: func(v [][]byte) error {
 			foreign = string(v[0])
 			return nil

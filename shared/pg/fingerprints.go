@@ -12,15 +12,15 @@ import (
 )
 
 // Fingerprints gives the digest of every row of each range, in key order, one of all the range's keys, and the keys
-// themselves if they are asked for. It costs little more than Sums: nothing is sent by the row. each bounds how many rows a
-// range may hold, all how many they may together; more is table.ErrMore.
-func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, each, all int64) ([]table.Fingerprint, error) {
+// themselves if they are asked for. It costs little more than Sums: nothing is sent by the row. More rows than are
+// wanted is table.ErrMore.
+func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, options ...table.CallOption) ([]table.Fingerprint, error) {
 	prints := make([]table.Fingerprint, len(ranges))
 	seen := make([]bool, len(ranges))
 	var total int64
 	queries := settings(plansFor(s, rangePlans))
 	for _, b := range byShape(ranges) {
-		q := b.lateral(s, func(rows string) string { return fingerprintSQL(s, rows, keys, each+1) })
+		q := b.lateral(s, func(rows string) string { return fingerprintSQL(s, rows, want.Keys, want.MaxRangeRows+1) })
 		q.row = func(v [][]byte) error {
 			i, err := b.place(v[0])
 			if err != nil {
@@ -30,7 +30,7 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 			if err != nil {
 				return err
 			}
-			if total += sum.Rows; total > all || sum.Rows > each {
+			if total += sum.Rows; total > want.MaxRows || sum.Rows > want.MaxRangeRows {
 				return table.ErrMore
 			}
 			seen[i], prints[i].KeyDigest = true, sum.Digest
@@ -42,7 +42,7 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 		}
 		queries = append(queries, q)
 	}
-	if err := t.read(ctx, "comparing rows", s, queries...); err != nil {
+	if err := t.read(ctx, "comparing rows", s, table.Combine(options), queries...); err != nil {
 		return nil, err
 	}
 	return prints, t.node.answered(seen)

@@ -15,11 +15,11 @@ import (
 func agreeByPlace(t *testing.T, tx *Tx, s table.Source, bounds []table.Key, want [][]table.Listed) {
 	t.Helper()
 	ranges := rangesOf(bounds)
-	prints, err := tx.Fingerprints(t.Context(), s, ranges, true, 1000, 1000)
+	prints, err := tx.Fingerprints(t.Context(), s, ranges, table.FingerprintRequest{Keys: true, MaxRangeRows: 1000, MaxRows: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
-	bare, err := tx.Fingerprints(t.Context(), s, ranges, false, 1000, 1000)
+	bare, err := tx.Fingerprints(t.Context(), s, ranges, table.FingerprintRequest{MaxRangeRows: 1000, MaxRows: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestFingerprints_TheKeysDigestTellsWhetherKeysAreTheSame(t *testing.T) {
 	digest := func() int64 {
 		tx := begin(t, n, s)
 		defer tx.Close()
-		prints, err := tx.Fingerprints(t.Context(), s, []table.Range{{}}, false, 50, 50)
+		prints, err := tx.Fingerprints(t.Context(), s, []table.Range{{}}, table.FingerprintRequest{MaxRangeRows: 50, MaxRows: 50})
 		if err != nil || len(prints[0].Rows) != 50 {
 			t.Fatalf("%+v, error %v", prints, err)
 		}
@@ -84,7 +84,7 @@ func TestFingerprints_GiveUpBeforeARangeFillsTheMemory(t *testing.T) {
 	for _, ranges := range [][]table.Range{{{}}, rangesOf([]table.Key{key("51")})} {
 		for limit, want := range map[int64]error{100: nil, 99: table.ErrMore, 50: table.ErrMore, 0: table.ErrMore} {
 			tx := begin(t, n, s)
-			if prints, err := tx.Fingerprints(t.Context(), s, ranges, true, limit, limit); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			if prints, err := tx.Fingerprints(t.Context(), s, ranges, table.FingerprintRequest{Keys: true, MaxRangeRows: limit, MaxRows: limit}); !errors.Is(err, want) || (err == nil) != (want == nil) {
 				t.Errorf("%d ranges with room for %d give %d prints, error %v; want %v", len(ranges), limit, len(prints), err, want)
 			}
 			tx.Close()
@@ -101,7 +101,7 @@ func TestFingerprints_OfNoRowsAreEmpty(t *testing.T) {
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 10)
 	tx := begin(t, n, s)
-	prints, err := tx.Fingerprints(t.Context(), s, []table.Range{between(key("100"), nil), between(key("5"), key("5"))}, true, 10, 10)
+	prints, err := tx.Fingerprints(t.Context(), s, []table.Range{between(key("100"), nil), between(key("5"), key("5"))}, table.FingerprintRequest{Keys: true, MaxRangeRows: 10, MaxRows: 10})
 	if err != nil || len(prints) != 2 {
 		t.Fatalf("%+v, error %v", prints, err)
 	}

@@ -39,7 +39,7 @@ func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range
 }
 
 // PageFreshness does so for spans of pages, in physical order. No leaf may have been rewritten since the plan.
-func (t *Tx) PageFreshness(ctx context.Context, s table.Source, spans []table.PageRange) ([]table.Freshness, error) {
+func (t *Tx) PageFreshness(ctx context.Context, s table.Source, spans []table.PageRange, options ...table.CallOption) ([]table.Freshness, error) {
 	found := make([]table.Freshness, len(spans))
 	queries, err := t.perSpan(s, spans, func(i int) query {
 		return query{sql: "SELECT " + ages(s) + rowsOf(s, spans[i], 0), args: spanArgs(spans[i]), row: func(v [][]byte) (err error) {
@@ -50,7 +50,7 @@ func (t *Tx) PageFreshness(ctx context.Context, s table.Source, spans []table.Pa
 	if err != nil {
 		return nil, err
 	}
-	return found, t.run(ctx, "looking for changes", queries...)
+	return found, t.call(ctx, "looking for changes", table.Combine(options), queries...)
 }
 
 // ages selects what a Freshness is read from.

@@ -67,7 +67,7 @@ func (t *Tx) scanFor(ctx context.Context, s table.Source, keys []table.Key) ([]t
 	if err == nil || plainKeys(s, keys) {
 		return there, err
 	}
-	readable, _, err := t.readable(ctx, keyParams(s), keys, false, err)
+	readable, _, err := t.readable(ctx, keyParams(s), keys, err)
 	if err != nil || len(readable) == 0 {
 		return nil, err
 	}
@@ -92,8 +92,8 @@ func (t *Tx) scanPages(ctx context.Context, s table.Source, keys []table.Key, pa
 			},
 		})
 	}
-	t.Keep() // the settings end with the savepoint
-	return there, t.run(ctx, "looking for rows that an index may miss", marked(queries, !plainKeys(s, keys), false)...)
+	const options = table.ReleaseLocks // which also ends the settings
+	return there, t.call(ctx, "looking for rows that an index may miss", options, marked(queries, !plainKeys(s, keys), options)...)
 }
 
 // unreachable returns those of the keys that the index leads to no row of.
@@ -102,11 +102,11 @@ func (t *Tx) unreachable(ctx context.Context, s table.Source, keys []table.Key) 
 		return nil, nil
 	}
 	found := make([]bool, len(keys))
-	t.Keep()
-	err := t.lookUp(ctx, "looking rows up by an index", s, keys, "1 AS one", func(i int, _ [][]byte) error {
+	row := func(i int, _ [][]byte) error {
 		found[i] = true
 		return nil
-	})
+	}
+	err := t.lookUp(ctx, s, keys, lookup{"looking rows up by an index", "1 AS one", row, table.ReleaseLocks})
 	if err != nil {
 		return nil, err
 	}
@@ -183,8 +183,7 @@ func (t *Tx) scanSum(ctx context.Context, s table.Source, number string) (sum ta
 			},
 		})
 	}
-	t.Keep()
-	return sum, t.run(ctx, "counting rows without an index", queries...)
+	return sum, t.call(ctx, "counting rows without an index", table.ReleaseLocks, queries...)
 }
 
 // mostPages returns how many pages the table has, or the largest of its partitions.

@@ -140,7 +140,10 @@ func TestUnindexed_NoIndexIsUsed(t *testing.T) {
 		func() error { _, _, err := tx.Sums(t.Context(), s, ranges); return err },
 		func() error { _, err := tx.List(t.Context(), s, ranges, 100); return err },
 		func() error { _, err := tx.Freshness(t.Context(), s, ranges); return err },
-		func() error { _, err := tx.Fingerprints(t.Context(), s, ranges, true, 100, 100); return err },
+		func() error {
+			_, err := tx.Fingerprints(t.Context(), s, ranges, table.FingerprintRequest{Keys: true, MaxRangeRows: 100, MaxRows: 100})
+			return err
+		},
 		func() error { _, err := tx.ScanList(t.Context(), s, nil, nil, 100); return err },
 		func() error { _, err := tx.Digests(t.Context(), s, []table.Key{key("7")}); return err },
 		func() error {

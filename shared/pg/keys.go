@@ -28,12 +28,21 @@ func byKey(s table.Source, keys []table.Key, head, lock string) query {
 	}
 }
 
-// lookUp looks keys up in one round trip, and calls row for each row found, with the key's place in the
-// list. A key that the node cannot read has no row there.
-func (t *Tx) lookUp(ctx context.Context, doing string, s table.Source, keys []table.Key, head string, row func(place int, v [][]byte) error) error {
-	last, seen, plain := t.last, false, plainKeys(s, keys)
-	ask := func(keys []table.Key, places []int) error {
-		q := byKey(s, keys, head, "")
+// lookup is what a statement reads of the rows of some keys.
+type lookup struct {
+	doing   string
+	head    string                            // what it selects
+	row     func(place int, v [][]byte) error // handles a row; place is that of its key in the list
+	options table.CallOption
+}
+
+// lookUp looks keys up in one round trip, and calls l.row for each row found. A key that the node cannot
+// read has no row there.
+func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l lookup) error {
+	last := l.options & table.EndTransaction
+	seen, plain := false, plainKeys(s, keys)
+	ask := func(keys []table.Key, places []int, options table.CallOption) error {
+		q := byKey(s, keys, l.head, "")
 		q.row = func(v [][]byte) error {
 			i, err := t.node.placeOf(s, v[0], len(keys))
 			if err != nil {
@@ -42,29 +51,30 @@ func (t *Tx) lookUp(ctx context.Context, doing string, s table.Source, keys []ta
 			if seen = true; places != nil {
 				i = places[i]
 			}
-			return row(i, v[1:])
+			return l.row(i, v[1:])
 		}
-		return t.run(ctx, doing, marked(append(settings(lookupPlans(s)), q), places == nil && !plain, last)...)
+		return t.call(ctx, l.doing, options, marked(append(settings(lookupPlans(s)), q), places == nil && !plain, last)...)
 	}
-	err := ask(keys, nil)
+
+	err := ask(keys, nil, l.options)
 	if err == nil || seen || plain {
 		return t.locate(ctx, s, err)
 	}
-	readable, places, err := t.readable(ctx, keyParams(s), keys, last, err)
+	readable, places, err := t.readable(ctx, keyParams(s), keys, err)
 	if err == nil && len(readable) > 0 {
-		err = ask(readable, places)
+		err = ask(readable, places, last)
 	}
 	return t.locate(ctx, s, err)
 }
 
 // marked puts queries behind the savepoint keysMark: if the node cannot read one of their keys the
 // transaction goes on without it. The savepoint of a transaction that ends with them needs no end.
-func marked(queries []query, wanted, last bool) []query {
+func marked(queries []query, wanted bool, options table.CallOption) []query {
 	if !wanted {
 		return queries
 	}
 	queries = append([]query{{sql: "SAVEPOINT " + keysMark}}, queries...)
-	if !last {
+	if !options.Has(table.EndTransaction) {
 		queries = append(queries, query{sql: "RELEASE SAVEPOINT " + keysMark})
 	}
 	return queries
@@ -72,8 +82,8 @@ func marked(queries []query, wanted, last bool) []query {
 
 // readable is called after a statement behind keysMark that failed. It returns the keys that the node can
 // read, with their places in the list, after which the statement can be sent again. The error is that of
-// the statement if it failed for another reason. last: the transaction is to end with what follows.
-func (t *Tx) readable(ctx context.Context, p params, keys []table.Key, last bool, failed error) ([]table.Key, []int, error) {
+// the statement if it failed for another reason.
+func (t *Tx) readable(ctx context.Context, p params, keys []table.Key, failed error) ([]table.Key, []int, error) {
 	if !isMisfit(sqlState(failed)) {
 		return nil, nil, failed
 	}
@@ -85,7 +95,7 @@ func (t *Tx) readable(ctx context.Context, p params, keys []table.Key, last bool
 		return nil, nil, err
 	}
 	if len(misfits) == 0 {
-		t.broken = true
+		t.state = stateFailed
 		return nil, nil, failed
 	}
 	var fit []table.Key
@@ -95,34 +105,35 @@ func (t *Tx) readable(ctx context.Context, p params, keys []table.Key, last bool
 			fit, places = append(fit, key), append(places, i)
 		}
 	}
-	t.last = last && len(fit) > 0
 	return fit, places, nil
 }
 
 // Digests returns the digest of each key's row; nil where there is no row. One round trip.
-func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error) {
+func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error) {
 	digests := make([]*int64, len(keys))
-	return digests, t.lookUp(ctx, "re-reading differing keys", s, keys, s.Digest+" AS x", func(i int, v [][]byte) error {
+	row := func(i int, v [][]byte) error {
 		if digests[i] != nil {
 			return t.node.twice(keys[i])
 		}
 		x, err := strconv.ParseInt(string(v[0]), 10, 64)
 		digests[i] = &x
 		return err
-	})
+	}
+	return digests, t.lookUp(ctx, s, keys, lookup{"re-reading differing keys", s.Digest + " AS x", row, table.Combine(options)})
 }
 
 // Spellings returns for each key the text that its row has it in, which may be another where equal keys
 // need not look alike; nil where there is no row. One round trip.
-func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
+func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]table.Key, error) {
 	spelt := make([]table.Key, len(keys))
-	return spelt, t.lookUp(ctx, "reading keys", s, keys, strings.Join(s.Key, ", "), func(i int, v [][]byte) error {
+	row := func(i int, v [][]byte) error {
 		if spelt[i] != nil {
 			return t.node.twice(keys[i])
 		}
 		spelt[i] = readKey(v)
 		return nil
-	})
+	}
+	return spelt, t.lookUp(ctx, s, keys, lookup{"reading keys", strings.Join(s.Key, ", "), row, table.Combine(options)})
 }
 
 // twice is the error of a unique index that is not.
@@ -137,7 +148,7 @@ func (t *Tx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.
 }
 
 func (t *Tx) rows(ctx context.Context, s table.Source, keys []table.Key, lock string) (table.RowStream, error) {
-	r := &rowStream{tx: t, ctx: ctx, source: s, lock: lock, keys: keys, last: -1, ends: t.last}
+	r := &rowStream{tx: t, ctx: ctx, source: s, lock: lock, keys: keys, last: -1}
 	plain := plainKeys(s, keys)
 	if lock == "" || plain {
 		return r, r.open(keys, !plain)
@@ -145,7 +156,7 @@ func (t *Tx) rows(ctx context.Context, s table.Source, keys []table.Key, lock st
 	// Locks behind a savepoint would cost the server another one for each row that is written later.
 	p := keyParams(s)
 	try := query{sql: "SELECT pg_catalog.count(l) FROM " + p.list(1) + " l", args: p.ofKeys(keys)}
-	return r, r.open(keys, false, marked([]query{try}, true, false)...)
+	return r, r.open(keys, false, marked([]query{try}, true, 0)...)
 }
 
 // rowStream reads rows by key; at most one row is in memory, and the few small ones whose places are made together.
@@ -155,7 +166,6 @@ type rowStream struct {
 	ctx    context.Context //nolint:containedctx // keys that the node cannot read are found out while rows are read
 	source table.Source
 	lock   string
-	ends   bool // the transaction ends with the stream
 	stream *stream
 	query  int // whose rows are read, among those of the stream
 	keys   []table.Key
@@ -169,9 +179,9 @@ type rowStream struct {
 func (r *rowStream) open(keys []table.Key, mark bool, before ...query) (err error) {
 	s := r.source
 	q := byKey(s, keys, s.Digest+" AS x, "+strings.Join(s.Columns, ", "), r.lock)
-	queries := append(before, marked(append(settings(lookupPlans(s)), q), mark, r.ends)...)
+	queries := append(before, marked(append(settings(lookupPlans(s)), q), mark, 0)...)
 	r.query = slices.IndexFunc(queries, func(other query) bool { return other.sql == q.sql })
-	r.stream, err = r.tx.open(r.ctx, "reading differing rows", queries...)
+	r.stream, err = r.tx.open(r.ctx, "reading differing rows", 0, queries...)
 	return err
 }
 
@@ -228,7 +238,7 @@ func (r *rowStream) retry(failed error) error {
 		return failed
 	}
 	_ = r.stream.close()
-	keys, places, err := r.tx.readable(r.ctx, keyParams(r.source), r.keys, r.ends, failed)
+	keys, places, err := r.tx.readable(r.ctx, keyParams(r.source), r.keys, failed)
 	if err != nil {
 		return err
 	}

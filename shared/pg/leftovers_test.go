@@ -54,8 +54,8 @@ type filterWay struct {
 
 // filterWays are the ways in which a filter is run, and in which its transaction ends.
 func filterWays() []filterWay {
-	sums := func(ctx context.Context, s table.Source, tx *Tx) error {
-		_, _, err := tx.Sums(ctx, s, []table.Range{{}})
+	sums := func(ctx context.Context, s table.Source, tx *Tx, options ...table.CallOption) error {
+		_, _, err := tx.Sums(ctx, s, []table.Range{{}}, options...)
 		return err
 	}
 	within := func(ctx context.Context, n *Node, s table.Source, work func(*Tx) error) error {
@@ -73,28 +73,20 @@ func filterWays() []filterWay {
 			return err
 		}},
 		{"one call", func(ctx context.Context, n *Node, s table.Source) error {
-			return within(ctx, n, s, func(tx *Tx) error {
-				tx.Last()
-				return sums(ctx, s, tx)
-			})
+			return within(ctx, n, s, func(tx *Tx) error { return sums(ctx, s, tx, table.EndTransaction) })
 		}},
 		{"two calls", func(ctx context.Context, n *Node, s table.Source) error {
 			return within(ctx, n, s, func(tx *Tx) error { return errors.Join(sums(ctx, s, tx), sums(ctx, s, tx)) })
 		}},
 		{"in a pass", func(ctx context.Context, n *Node, s table.Source) error {
 			return within(ctx, n, s, func(tx *Tx) error {
-				tx.Keep()
-				first := sums(ctx, s, tx)
-				tx.Keep()
-				return errors.Join(first, sums(ctx, s, tx))
+				first := sums(ctx, s, tx, table.ReleaseLocks)
+				return errors.Join(first, sums(ctx, s, tx, table.ReleaseLocks))
 			})
 		}},
 		{"an error", func(ctx context.Context, n *Node, s table.Source) error {
 			s.Filter = "(" + s.Filter + ") AND 1 / (id - 2) = 7"
-			return within(ctx, n, s, func(tx *Tx) error {
-				tx.Last()
-				return sums(ctx, s, tx)
-			})
+			return within(ctx, n, s, func(tx *Tx) error { return sums(ctx, s, tx, table.EndTransaction) })
 		}},
 		{"a panic", func(ctx context.Context, n *Node, s table.Source) (err error) {
 			defer func() { _ = recover() }()
@@ -109,10 +101,7 @@ func filterWays() []filterWay {
 			s.Filter = "(" + s.Filter + ") AND pg_sleep(20)::text IS NOT NULL"
 			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 			defer cancel()
-			return within(ctx, n, s, func(tx *Tx) error {
-				tx.Last()
-				return sums(ctx, s, tx)
-			})
+			return within(ctx, n, s, func(tx *Tx) error { return sums(ctx, s, tx, table.EndTransaction) })
 		}},
 	}
 }

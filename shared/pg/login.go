@@ -57,8 +57,7 @@ func (n *Node) login(ctx context.Context) (table.Login, error) {
 	}
 
 	if control {
-		tx.Last()
-		err = tx.run(ctx, doing, tx.controlQuery())
+		err = tx.call(ctx, doing, table.EndTransaction, tx.controlQuery())
 	}
 	login.Server = tx.found
 	return login, err

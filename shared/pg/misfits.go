@@ -27,7 +27,7 @@ const (
 
 // back takes back what failed after a savepoint, and ends the savepoint.
 func (t *Tx) back(ctx context.Context, savepoint string) error {
-	t.broken, t.begun = false, true
+	t.state = stateBegun // the server accepts these statements
 	return t.run(ctx, "going back to a savepoint", query{sql: "ROLLBACK TO SAVEPOINT " + savepoint}, query{sql: "RELEASE SAVEPOINT " + savepoint})
 }
 
@@ -174,7 +174,7 @@ func (t *Tx) tryAll(ctx context.Context, of param, groups [][]string) ([]error, 
 // lost ends a pipeline after an error that ends the transaction too.
 func (t *Tx) lost(ctx context.Context, pipeline *pgconn.Pipeline, err error) error {
 	_ = pipeline.Close()
-	t.broken = true
+	t.state = stateFailed
 	return t.node.fault(ctx, "reading keys and values", err)
 }
 

@@ -31,9 +31,9 @@ func rangeExpr(s table.Source, first int) string {
 // coarse buckets these are the groups of the spans, and the others are given once, for all spans. It returns the xmin of the
 // snapshot that each span was read in; 0 where there are no rows. A leaf that was rewritten since the plan is an error, since its
 // rows may have moved between pages that were read and pages that were not.
-func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error) {
+func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	if by.Coarse > 0 {
-		return t.stretchSums(ctx, s, spans, by, each)
+		return t.stretchSums(ctx, s, spans, by, each, options...)
 	}
 	horizons := make([]int64, len(spans))
 	group, args := grouped(s, by)
@@ -55,7 +55,7 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.PageRan
 	if err != nil {
 		return nil, err
 	}
-	return horizons, t.read(ctx, "comparing pages", s, queries...)
+	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), queries...)
 }
 
 // A statement over several spans is not much longer than statementBytes, holds no more than statementGroups groups of rows in the
@@ -68,7 +68,7 @@ const (
 )
 
 // stretchSums has as many spans as are sensible read by one statement, which adds up their rows in both ways at once.
-func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error) {
+func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	horizons := make([]int64, len(spans))
 	size := max(1, min(statementSpans, statementBytes/(300+len(s.Digest)+len(s.KeyHash)+len(s.Filter)), statementGroups/by.Buckets))
 	var queries []query
@@ -104,7 +104,7 @@ func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Page
 			}
 		}
 	}
-	return horizons, t.read(ctx, "comparing pages", s, queries...)
+	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), queries...)
 }
 
 // stretchOf sums the rows of one span by bucket. The server finds the bucket among few that lie close together, which is much
@@ -220,7 +220,7 @@ func (t *Tx) sameFilenode(leaf table.Partition) query {
 // ScanList gives key and digest of the rows of some ranges between the bounds, all of them if ranges is nil, by reading
 // the whole table in physical order. There is a list for each range between the bounds, in key order; more than limit
 // rows are table.ErrMore.
-func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64) ([][]table.Listed, error) {
+func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][]table.Listed, error) {
 	args, condition := orderParams(s, "b").ofKeys(bounds), ""
 	if ranges != nil {
 		args = append(args, []byte(intArray(ranges)))
@@ -245,5 +245,5 @@ func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, r
 			return err
 		},
 	}
-	return lists, t.read(ctx, "listing differing ranges", s, append(settings(plansFor(s, scanPlans)), q)...)
+	return lists, t.read(ctx, "listing differing ranges", s, table.Combine(options), append(settings(plansFor(s, scanPlans)), q)...)
 }

@@ -103,8 +103,7 @@ func countIn(t *testing.T, n *Node, s table.Source) (int64, error) {
 		return 0, err
 	}
 	defer tx.Close()
-	tx.Last()
-	sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}})
+	sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}}, table.EndTransaction)
 	if err != nil {
 		return 0, err
 	}

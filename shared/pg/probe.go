@@ -21,7 +21,6 @@ func (n *Node) Sample(ctx context.Context, s table.Source, count int) ([]table.S
 	if len(s.Partitions) == 0 {
 		return tx.sampleParent(ctx, s, count)
 	}
-	tx.Last()
 	return tx.sampleLeaves(ctx, s, count)
 }
 
@@ -49,7 +48,7 @@ func (t *Tx) sampleLeaves(ctx context.Context, s table.Source, count int) ([]tab
 			},
 		})
 	}
-	return sampled, t.read(ctx, "sampling keys", s, queries...)
+	return sampled, t.read(ctx, "sampling keys", s, table.EndTransaction, queries...)
 }
 
 // share divides count in proportion to part of whole, at least one.
@@ -87,7 +86,7 @@ func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]tab
 	}
 	percent := min(100, 100*float64(count)/max(1, float64(rows)))
 	var sampled []table.Sampled
-	return sampled, t.read(ctx, "sampling keys", s, query{
+	return sampled, t.read(ctx, "sampling keys", s, 0, query{
 		sql: fmt.Sprintf("SELECT %s FROM %s TABLESAMPLE pg_catalog.bernoulli (%s)", strings.Join(bounds(s), ", "), s.Relation,
 			strconv.FormatFloat(percent, 'f', 6, 64)),
 		row: func(v [][]byte) error {
@@ -105,8 +104,7 @@ func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.K
 		return nil, err
 	}
 	defer tx.Close()
-	tx.Last()
-	return tx.cut(ctx, s, table.Range{}, step, nil)
+	return tx.cut(ctx, s, table.Range{}, step, nil, table.EndTransaction)
 }
 
 // UnreadableKeys returns why the node cannot read some of the keys as values of the key's types, by
@@ -142,6 +140,5 @@ func (n *Node) RankKeys(ctx context.Context, s table.Source, keys []table.Key) (
 		return nil, err
 	}
 	defer tx.Close()
-	tx.Last()
-	return tx.rank(ctx, s, keys)
+	return tx.rank(ctx, s, keys, table.EndTransaction)
 }

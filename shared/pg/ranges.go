@@ -107,7 +107,7 @@ func (b *batch) place(value []byte) (int, error) {
 
 // Sums counts the rows of each range and combines their digests, and gives the xmin of the snapshot, the least if there were
 // several: every transaction with an id below it had ended; 0 if there is no range. One round trip.
-func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error) {
+func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, options ...table.CallOption) ([]table.Sum, int64, error) {
 	var seenBy int64
 	sums := make([]table.Sum, len(ranges))
 	seen := make([]bool, len(ranges))
@@ -128,7 +128,7 @@ func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]
 		}
 		queries = append(queries, q)
 	}
-	if err := t.read(ctx, "comparing blocks", s, queries...); err != nil {
+	if err := t.read(ctx, "comparing blocks", s, table.Combine(options), queries...); err != nil {
 		return nil, 0, err
 	}
 	return sums, seenBy, t.node.answered(seen)
@@ -144,7 +144,7 @@ func (n *Node) answered(seen []bool) error {
 
 // List gives key and digest of every row of each range, in key order within a range. limit bounds what may come back
 // in all; more is table.ErrMore.
-func (t *Tx) List(ctx context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error) {
+func (t *Tx) List(ctx context.Context, s table.Source, ranges []table.Range, limit int64, options ...table.CallOption) ([][]table.Listed, error) {
 	lists := make([][]table.Listed, len(ranges))
 	var total int64
 	queries := settings(plansFor(s, rangePlans))
@@ -164,16 +164,16 @@ func (t *Tx) List(ctx context.Context, s table.Source, ranges []table.Range, lim
 		}
 		queries = append(queries, q)
 	}
-	return lists, t.read(ctx, "listing differing blocks", s, queries...)
+	return lists, t.read(ctx, "listing differing blocks", s, table.Combine(options), queries...)
 }
 
 // Cut gives the key of every step-th row of a range, the first not among them: boundaries that split a range which
 // holds more rows than the plan expected.
 func (t *Tx) Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error) {
-	return t.cut(ctx, s, r, step, rangePlans)
+	return t.cut(ctx, s, r, step, rangePlans, 0)
 }
 
-func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64, plans []setting) ([]table.Key, error) {
+func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64, plans []setting, options table.CallOption) ([]table.Key, error) {
 	var keys []table.Key
 	b := byShape([]table.Range{r})[0]
 	names := list("k", len(s.Order))
@@ -188,7 +188,7 @@ func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64,
 		keys = append(keys, readKey(v))
 		return nil
 	}
-	return keys, t.read(ctx, "splitting a block", s, append(settings(plansFor(s, plans)), q)...)
+	return keys, t.read(ctx, "splitting a block", s, options, append(settings(plansFor(s, plans)), q)...)
 }
 
 // settings turns planner settings into a query.

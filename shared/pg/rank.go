@@ -16,18 +16,17 @@ func (t *Tx) Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int,
 	if ranks, ok := plainRanks(s, keys); ok {
 		return ranks, nil
 	}
-	return t.rank(ctx, s, keys)
+	return t.rank(ctx, s, keys, 0)
 }
 
 // rank has the server sort. Keys that it cannot read come after all others, in the order of their texts.
-func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error) {
-	last := t.last
+func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options table.CallOption) ([]int, error) {
 	ranks := make([]int, len(keys))
-	err := t.sort(ctx, s, keys, func(i, rank int) { ranks[i] = rank }, true, last)
+	err := t.sort(ctx, s, keys, func(i, rank int) { ranks[i] = rank }, true, options)
 	if err == nil {
 		return ranks, nil
 	}
-	readable, places, err := t.readable(ctx, orderParams(s, "k"), keys, last, err)
+	readable, places, err := t.readable(ctx, orderParams(s, "k"), keys, err)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +38,7 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key) ([]int,
 		err = t.sort(ctx, s, readable, func(i, rank int) {
 			ranks[places[i]] = rank
 			most = max(most, rank)
-		}, false, last)
+		}, false, options)
 	}
 	rankByText(keys, ranks, most+1)
 	return ranks, err
@@ -60,7 +59,7 @@ func rankByText(keys []table.Key, ranks []int, from int) {
 }
 
 // sort has the server rank keys from 0.
-func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked func(place, rank int), mark, last bool) error {
+func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked func(place, rank int), mark bool, options table.CallOption) error {
 	p, name := orderParams(s, "k"), own(s, "list")
 	q := query{
 		args: p.ofKeys(keys),
@@ -76,7 +75,7 @@ func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked 
 		ranked(i, rank-1)
 		return err
 	}
-	return t.run(ctx, "sorting keys", marked([]query{q}, mark, last)...)
+	return t.call(ctx, "sorting keys", options, marked([]query{q}, mark, options)...)
 }
 
 // ordered writes references to typed values so that they sort as the table's own columns do: a parameter's collation

@@ -30,7 +30,7 @@ func TestPlainRanks_AreTheServers(t *testing.T) {
 		}
 		tx := begin(t, n, s)
 		defer tx.Close()
-		want, err := tx.rank(t.Context(), s, keys)
+		want, err := tx.rank(t.Context(), s, keys, 0)
 		if err != nil || !slices.Equal(got, want) {
 			t.Fatalf("%v have the ranks %v, the server says %v, %v", keys, got, want, err)
 		}

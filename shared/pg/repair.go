@@ -21,13 +21,21 @@ const readWrite = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 // commitTimeout bounds a COMMIT, which nothing else interrupts: giving up in the middle means not to know.
 const commitTimeout = 30 * time.Second
 
+// outcome is what became of a transaction that writes.
+type outcome int
+
+const (
+	undecided outcome = iota
+	committed
+	rolledBack // nothing more can be written
+)
+
 // RepairTx is a transaction that writes. It has a connection of its own, which is closed with it, so that nothing that a
 // repair sets for the session can outlive it. It is used by one goroutine at a time and must be closed; closing before
 // Commit takes everything back.
 type RepairTx struct {
-	tx        *Tx
-	committed bool
-	over      bool // rolled back: nothing more can be written
+	tx      *Tx
+	outcome outcome
 }
 
 // BeginRepair takes a connection for a transaction, which begins on the server with the first call. The
@@ -42,17 +50,17 @@ func (n *Node) BeginRepair(ctx context.Context, access table.Access) (*RepairTx,
 
 // Close rolls back what was not committed, and ends the session.
 func (r *RepairTx) Close() {
-	conn := r.tx.conn
-	if conn == nil {
+	if r.tx.state == stateClosed {
 		return
 	}
-	r.tx.conn = nil
-	if r.tx.active != nil {
-		_ = r.tx.active.pipeline.Close()
+	conn := r.tx.conn
+	r.tx.conn, r.tx.state = nil, stateClosed
+	if r.tx.stream != nil {
+		_ = r.tx.stream.pipeline.Close()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 	defer cancel()
-	if !conn.Conn().IsClosed() && !r.committed {
+	if !conn.Conn().IsClosed() && r.outcome != committed {
 		_, _ = conn.Conn().PgConn().Exec(ctx, "ROLLBACK").ReadAll() // releases the locks before the caller goes on
 	}
 	_ = conn.Conn().Close(ctx)
@@ -167,7 +175,7 @@ func (r *RepairTx) CheckNow(ctx context.Context) error {
 
 // Commit commits. After any error but a table.ViolationError nobody knows whether it did; the transaction's mark tells.
 func (r *RepairTx) Commit(ctx context.Context) error {
-	if r.over {
+	if r.outcome == rolledBack {
 		return fault.New(fault.Internal, "node %q: the repair was rolled back", r.tx.node.name)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
@@ -179,7 +187,7 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	if len(results) != 1 || results[0].CommandTag.String() != "COMMIT" {
 		return fault.New(fault.Internal, "node %q rolled the repair back instead of committing it", r.tx.node.name)
 	}
-	r.committed = true
+	r.outcome = committed
 	return nil
 }
 
@@ -247,13 +255,8 @@ func (r *RepairTx) refuse(ctx context.Context, doing string, failed error, guard
 
 // end rolls back what was written so far.
 func (r *RepairTx) end(ctx context.Context) error {
-	r.over = true
-	r.tx.broken = false
-	if err := r.tx.run(ctx, "rolling back", query{sql: "ROLLBACK"}); err != nil {
-		return err
-	}
-	r.tx.begun = false
-	return nil
+	r.outcome = rolledBack
+	return r.tx.rollback(ctx, "rolling back")
 }
 
 // Delete removes the rows of these keys, all of which must exist.

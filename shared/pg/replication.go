@@ -61,8 +61,7 @@ func (n *Node) FlushLog(ctx context.Context) error {
 	}
 	defer tx.Close()
 	tx.commits = true // a message of a transaction that is rolled back is not written
-	tx.Last()
-	return tx.run(ctx, "writing the log", query{sql: "SET LOCAL synchronous_commit = local"},
+	return tx.call(ctx, "writing the log", table.EndTransaction, query{sql: "SET LOCAL synchronous_commit = local"},
 		query{sql: "SELECT pg_catalog.pg_logical_emit_message(true, 'ace', ''::pg_catalog.text) WHERE NOT pg_catalog.pg_is_in_recovery()"})
 }
 
@@ -129,8 +128,7 @@ func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
 		return err
 	}
 	defer tx.Close()
-	tx.Last()
-	return tx.run(ctx, doing, queries...)
+	return tx.call(ctx, doing, table.EndTransaction, queries...)
 }
 
 // originsSQL says whether a replication origin makes a difference here, and may be set.

@@ -67,7 +67,7 @@ func TestTx_LeavesNothingInTheSession(t *testing.T) {
 			return tx.run(t.Context(), "testing", query{sql: "SELECT generate_series(1, 100000)", row: func([][]byte) error { return gaveUp }})
 		},
 		"a stream left open": func(tx *Tx) error {
-			_, err := tx.open(t.Context(), "testing", query{sql: "SELECT generate_series(1, 100000)"})
+			_, err := tx.open(t.Context(), "testing", 0, query{sql: "SELECT generate_series(1, 100000)"})
 			return err
 		},
 		"a query cut short": func(tx *Tx) error {

@@ -63,16 +63,13 @@ func TestTx_KeepEndsTheLocksOfACallButNotTheSnapshot(t *testing.T) {
 	}
 	t.Cleanup(tx.Close)
 	for range 3 {
-		tx.Keep()
-		sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}})
+		sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}}, table.ReleaseLocks)
 		if err != nil || sums[0].Rows != 10 {
 			t.Fatalf("%v rows, error %v, want 10", sums, err)
 		}
 		c.Exec(t, 0, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE NOWAIT; DELETE FROM t WHERE id = (SELECT min(id) FROM t); COMMIT`)
 	}
-	tx.Keep()
-	tx.Last()
-	if sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil || sums[0].Rows != 10 {
+	if sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}}, table.ReleaseLocks, table.EndTransaction); err != nil || sums[0].Rows != 10 {
 		t.Errorf("%v rows, error %v, want 10", sums, err)
 	}
 	if sums, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err != nil || sums[0].Rows != 7 {

@@ -133,7 +133,7 @@ func agree(t *testing.T, tx *Tx, s table.Source) {
 			t.Fatalf("key %v is not found by its text, or has another digest", keys[i])
 		}
 	}
-	ranks, err := tx.rank(t.Context(), s, keys)
+	ranks, err := tx.rank(t.Context(), s, keys, 0)
 	if plain, ok := plainRanks(s, keys); ok && !slices.Equal(plain, ranks) {
 		t.Errorf("the ranks are %v without the server, %v by it", plain, ranks)
 	}

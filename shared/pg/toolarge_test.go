@@ -21,7 +21,7 @@ func TestTx_AValueThatIsTooLargeIsNamed(t *testing.T) {
 	s := sourceOf(describeTable(t, n, "t"), "t")
 	const column = `column "t"."b" of the row with the key `
 
-	_, err := begin(t, n, s).Fingerprints(t.Context(), s, []table.Range{between(key("10"), nil)}, false, 1000, 1000)
+	_, err := begin(t, n, s).Fingerprints(t.Context(), s, []table.Range{between(key("10"), nil)}, table.FingerprintRequest{MaxRangeRows: 1000, MaxRows: 1000})
 	check := func(err error, want string) {
 		t.Helper()
 		if message := fault.PublicMessage(err); fault.CodeOf(err) != fault.Invalid || !strings.Contains(message, want) || !strings.Contains(message, "ignore_columns") {

@@ -31,21 +31,28 @@ func textArgs(texts ...string) [][]byte {
 // readOnly begins a transaction whose statements see one snapshot.
 const readOnly = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
+// state is what the client knows of a transaction. The diagram is in doc.go.
+type state int
+
+const (
+	stateUnbegun state = iota // no transaction on the server: the next call sends BEGIN
+	stateBegun                // BEGIN was sent
+	stateFailed               // a statement failed: the server accepts only a rollback
+	stateClosed               // the connection was given back
+)
+
 // Tx is a short read-only transaction with one snapshot. BEGIN and the pinned settings travel with the first
 // statements, so a Tx that was only opened has cost nothing. It is used by one goroutine at a time and must be closed.
 type Tx struct {
 	node     *Node
 	conn     *pgxpool.Conn
+	state    state
 	mode     string // how it begins
 	access   table.Access
-	plans    []setting // in addition to the pinned settings, or instead of some of them
-	snapshot string    // exported by another transaction; "": its own
-	begun    bool
-	last     bool // the transaction's end travels with the next queries
-	keep     bool // the next queries' locks end with them
-	commits  bool // what it does is to last
-	broken   bool
-	active   *stream
+	plans    []setting      // in addition to the pinned settings, or instead of some of them
+	snapshot string         // exported by another transaction; "": its own
+	commits  bool           // it ends with COMMIT instead of ROLLBACK
+	stream   *stream        // results that are being read; nil: none
 	found    table.Identity // of the server, once the transaction has begun
 }
 
@@ -70,27 +77,29 @@ func (n *Node) beginCatalog(ctx context.Context) (*Tx, error) {
 
 // Close ends the transaction and gives the connection back.
 func (t *Tx) Close() {
-	if t.conn == nil {
+	if t.state == stateClosed {
 		return
 	}
-	if t.active != nil {
-		_ = t.active.close()
+	if t.stream != nil {
+		_ = t.stream.close()
 	}
+
 	switch {
 	case t.conn.Conn().IsClosed():
-	case t.broken && t.access.Foreign:
+	case t.state == stateFailed && t.access.Foreign:
 		t.hangUp()
-	case t.begun && !t.broken:
+	case t.state == stateBegun:
 		t.abandon()
 	}
 	t.conn.Release() // a connection that is not idle is closed by the pool
-	t.conn = nil
+	t.conn, t.state = nil, stateClosed
 }
 
 // abandon rolls the transaction back. A session that cannot be reset is closed.
 func (t *Tx) abandon() {
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 	defer cancel()
+
 	pipeline := t.conn.Conn().PgConn().StartPipeline(ctx)
 	for _, sql := range t.ending(rollback) {
 		pipeline.SendQueryParams(sql, nil, nil, nil, nil)
@@ -113,30 +122,32 @@ func (t *Tx) hangUp() {
 
 // Renew ends the transaction but keeps the connection: the next query begins another one, with a snapshot of its own.
 func (t *Tx) Renew(ctx context.Context) error {
-	if t.active != nil {
-		return errors.New("pg: a stream of this transaction is still open")
-	}
-	if !t.begun {
+	if t.state == stateUnbegun && t.stream == nil {
 		return nil
 	}
-	if err := t.run(ctx, "ending a snapshot", query{sql: "ROLLBACK"}); err != nil {
+	return t.rollback(ctx, "ending a snapshot")
+}
+
+// rollback ends the transaction on the server, whether a statement failed or not.
+func (t *Tx) rollback(ctx context.Context, doing string) error {
+	if t.state == stateFailed {
+		t.state = stateBegun // the server accepts this statement
+	}
+	if err := t.run(ctx, doing, query{sql: rollback}); err != nil {
 		return err
 	}
-	t.begun = false
+	t.state = stateUnbegun
 	return nil
 }
 
-// Last says that the next call is the last of this transaction, so that its end need not be sent by itself: over a long
-// way that halves the time of a transaction of one statement.
-func (t *Tx) Last() { t.last = true }
-
-// Keep says that the transaction goes on after the next call, but without the locks that this takes: whoever wants to alter
-// the table need not wait for the transaction's end.
-func (t *Tx) Keep() { t.keep = true }
-
 // run sends the queries in one round trip and gives the rows to their handlers.
 func (t *Tx) run(ctx context.Context, doing string, queries ...query) error {
-	s, err := t.open(ctx, doing, queries...)
+	return t.call(ctx, doing, 0, queries...)
+}
+
+// call is run with options.
+func (t *Tx) call(ctx context.Context, doing string, options table.CallOption, queries ...query) error {
+	s, err := t.open(ctx, doing, options, queries...)
 	if err != nil {
 		return err
 	}
@@ -160,51 +171,53 @@ func (t *Tx) run(ctx context.Context, doing string, queries ...query) error {
 }
 
 // open sends the queries and leaves the results to be read.
-func (t *Tx) open(ctx context.Context, doing string, queries ...query) (*stream, error) {
-	if t.active != nil {
-		return nil, errors.New("pg: a stream of this transaction is still open")
+func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, queries ...query) (*stream, error) {
+	if err := t.usable(); err != nil {
+		return nil, err
 	}
-	s := &stream{tx: t, ctx: ctx, doing: doing, index: -1}
-	s.pipeline = t.conn.Conn().PgConn().StartPipeline(ctx)
-	if !t.begun {
-		t.begun = true
+	s := &stream{tx: t, ctx: ctx, doing: doing, pipeline: t.conn.Conn().PgConn().StartPipeline(ctx)}
+
+	if t.state == stateUnbegun {
+		t.state = stateBegun
 		t.found = table.Identity{}
-		s.opening = t.beginning()
-		for _, q := range s.opening {
-			s.index--
-			s.send(q)
-		}
+		s.send(toBegin, t.beginning()...)
 	}
-	if t.keep {
-		s.index--
-		s.send(query{sql: "SAVEPOINT ace"})
+	if options.Has(table.ReleaseLocks) {
+		s.send(internal, query{sql: "SAVEPOINT ace"})
 	}
-	s.count, s.first = len(queries), s.index+1
-	for _, q := range queries {
-		s.send(q)
-	}
+	s.send(ofCaller, queries...)
 	if !t.access.Files.IsZero() {
-		check := t.sameFiles(t.access.Relation, t.access.Files)
-		s.check = check.row
-		s.send(check)
+		s.send(internal, t.sameFiles(t.access.Relation, t.access.Files))
 	}
-	if t.keep { // locks taken behind a savepoint go with it, the snapshot stays
-		s.send(query{sql: "ROLLBACK TO SAVEPOINT ace"})
-		s.send(query{sql: "RELEASE SAVEPOINT ace"})
-		t.keep = false
+	if options.Has(table.ReleaseLocks) { // locks taken behind a savepoint go with it, the snapshot stays
+		s.send(internal, query{sql: "ROLLBACK TO SAVEPOINT ace"}, query{sql: "RELEASE SAVEPOINT ace"})
 	}
-	if t.last {
+	if options.Has(table.EndTransaction) {
 		for _, sql := range t.ending(t.verb()) {
-			s.send(query{sql: sql})
+			s.send(internal, query{sql: sql})
 		}
-		t.begun, t.last = false, false
+		t.state = stateUnbegun
 	}
+
 	if err := s.pipeline.Sync(); err != nil {
 		_ = s.close()
 		return nil, t.node.fault(ctx, doing, err)
 	}
-	t.active = s
+	t.stream = s
 	return s, nil
+}
+
+// usable returns an error unless the next statements may be sent.
+func (t *Tx) usable() error {
+	switch {
+	case t.stream != nil:
+		return errors.New("pg: a stream of this transaction is still open")
+	case t.state == stateFailed:
+		return errors.New("pg: a statement of this transaction has failed")
+	case t.state == stateClosed:
+		return errors.New("pg: this transaction is closed")
+	}
+	return nil
 }
 
 // beginning returns the statements that come before the first query. A table that is locked is locked
@@ -251,6 +264,22 @@ func (t *Tx) ending(verb string) []string {
 	return []string{verb}
 }
 
+// sender is the reason why a statement was sent.
+type sender int
+
+const (
+	ofCaller sender = iota // it is a query of the call
+	toBegin                // it begins the transaction
+	internal               // a savepoint, a check, or the end of the transaction
+)
+
+// sent is a statement whose results have not been read yet.
+type sent struct {
+	query
+	sender sender
+	place  int // among the statements of the same sender
+}
+
 // stream reads the results of pipelined queries row by row. It lives within one call of its creator, which is why it
 // may hold the context.
 type stream struct {
@@ -258,76 +287,77 @@ type stream struct {
 	ctx      context.Context //nolint:containedctx // needed to tell a cancelled query from a lost connection
 	doing    string
 	pipeline *pgconn.Pipeline
-	reader   *pgconn.ResultReader
-	index    int                         // of the query whose rows are being read; negative: BEGIN and what else comes first
-	count    int                         // of the queries; an end of the transaction or savepoint may follow
-	check    func(values [][]byte) error // reads the row of the check that follows the queries; nil: there is none
-	opening  []query                     // what comes first: its rows are for their own handlers
-	first    int                         // index of the first of these
+	reader   *pgconn.ResultReader // of the statement that is being read; nil: the next one comes
+	current  sent                 // the statement that is being read
+	pending  []sent               // the statements after it
 }
 
-func (s *stream) send(q query) {
-	s.pipeline.SendQueryParams(q.sql, q.args, nil, nil, nil)
+func (s *stream) send(sender sender, queries ...query) {
+	for i, q := range queries {
+		s.pipeline.SendQueryParams(q.sql, q.args, nil, nil, nil)
+		s.pending = append(s.pending, sent{query: q, sender: sender, place: i})
+	}
 }
 
 // next gives the index of a query and one of its rows, valid until the next call; nil values mean the end.
 func (s *stream) next() (int, [][]byte, error) {
 	for {
-		if s.reader != nil {
-			if s.reader.NextRow() {
-				if s.index >= 0 && s.index < s.count {
-					return s.index, s.reader.Values(), nil
-				}
-				if err := s.other(s.reader.Values()); err != nil {
-					return s.index, nil, err
-				}
-				continue
+		if s.reader == nil {
+			more, err := s.nextResult()
+			if err != nil || !more {
+				return 0, nil, err
 			}
+		}
+
+		if !s.reader.NextRow() {
 			_, err := s.reader.Close()
 			s.reader = nil
 			if err != nil {
-				return s.index, nil, s.fail(err)
+				return 0, nil, s.fail(err)
 			}
+			continue
 		}
-		result, err := s.pipeline.GetResults()
-		if err != nil {
-			return s.index, nil, s.fail(err)
+		if s.current.sender == ofCaller {
+			return s.current.place, s.reader.Values(), nil
 		}
-		switch r := result.(type) {
-		case *pgconn.ResultReader:
-			s.reader = r
-			s.index++
-		case *pgconn.PipelineSync, nil:
-			return s.index, nil, nil
+		if err := s.handle(s.reader.Values()); err != nil {
+			return 0, nil, err
 		}
 	}
 }
 
-// other hands a row that is none of a query to its handler.
-func (s *stream) other(row [][]byte) error {
-	if s.index == s.count && s.check != nil {
-		return s.check(row)
+// nextResult turns to the result of the next statement; false: there is none.
+func (s *stream) nextResult() (bool, error) {
+	result, err := s.pipeline.GetResults()
+	if err != nil {
+		return false, s.fail(err)
 	}
-	return s.opened(row)
+	reader, ok := result.(*pgconn.ResultReader)
+	if !ok {
+		return false, nil
+	}
+	s.reader = reader
+	s.current, s.pending = s.pending[0], s.pending[1:]
+	return true, nil
 }
 
-// opened hands a row of an opening statement to its handler, before any row of the queries is used.
-func (s *stream) opened(row [][]byte) error {
-	at := s.index - s.first
-	if at < 0 || at >= len(s.opening) || s.opening[at].row == nil {
+// handle hands a row of a statement that is not the caller's to its handler. The rows of the statements
+// that begin the transaction come before any row of the queries is used.
+func (s *stream) handle(row [][]byte) error {
+	if s.current.row == nil {
 		return nil
 	}
-	err := s.opening[at].row(row)
-	if err != nil {
-		s.tx.broken = true
+	err := s.current.row(row)
+	if err != nil && s.current.sender == toBegin {
+		s.tx.state = stateFailed
 		_ = s.pipeline.Close()
 		return s.tx.reidentified(s.ctx, s.tx.node.fault(s.ctx, s.doing, err))
 	}
-	return nil
+	return err
 }
 
 func (s *stream) fail(err error) error {
-	s.tx.broken = true
+	s.tx.state = stateFailed
 	err = s.tx.node.lockFault(s.tx.access.Relation, s.tx.node.fault(s.ctx, s.doing, err))
 	if s.tx.found.Started == "" {
 		_ = s.pipeline.Close()
@@ -338,9 +368,9 @@ func (s *stream) fail(err error) error {
 
 // close ends the reading; results not read yet are thrown away.
 func (s *stream) close() error {
-	s.tx.active = nil
+	s.tx.stream = nil
 	if err := s.pipeline.Close(); err != nil {
-		s.tx.broken = true
+		s.tx.state = stateFailed
 		return s.tx.node.fault(s.ctx, s.doing, err)
 	}
 	return nil

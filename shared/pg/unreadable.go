@@ -39,8 +39,8 @@ func exceedsMemory(e *pgconn.PgError) bool {
 
 // read runs a statement that reads the table. If a value is the reason for an error, the error names its
 // row and column.
-func (t *Tx) read(ctx context.Context, doing string, s table.Source, queries ...query) error {
-	return t.locate(ctx, s, t.run(ctx, doing, queries...))
+func (t *Tx) read(ctx context.Context, doing string, s table.Source, options table.CallOption, queries ...query) error {
+	return t.locate(ctx, s, t.call(ctx, doing, options, queries...))
 }
 
 // locate adds row and column to an error that a value of the table is the reason for. The transaction is
@@ -175,11 +175,11 @@ func (t *Tx) keyAsItIs(ctx context.Context, doing, sql string) (table.Key, error
 
 // restart ends the transaction and begins another one that scans tables in one order.
 func (t *Tx) restart(ctx context.Context) error {
-	t.begun, t.broken, t.last, t.keep = true, false, false, false
-	if err := t.run(ctx, "rolling back", query{sql: "ROLLBACK"}); err != nil {
+	t.state = stateBegun // a failed call that was to end it has not
+	if err := t.rollback(ctx, "rolling back"); err != nil {
 		return err
 	}
-	t.begun, t.snapshot = false, ""
+	t.snapshot = ""
 	return t.run(ctx, "beginning again", settings(append(scanPlans, setting{"synchronize_seqscans", "off"}))...)
 }
 

@@ -12,6 +12,13 @@ type Fingerprint struct {
 	KeyArrays []string // the keys, for each key column as a text array in PostgreSQL's text form; nil if they were not asked for
 }
 
+// FingerprintRequest is what is asked of each range for its Fingerprint. More rows are ErrMore.
+type FingerprintRequest struct {
+	Keys         bool  // the keys themselves too
+	MaxRangeRows int64 // that one range may hold
+	MaxRows      int64 // that all ranges may hold together
+}
+
 // KeysAt gives the keys at some places, which rise.
 func (f Fingerprint) KeysAt(places []int) ([]Key, error) {
 	keys := make([]Key, len(places))

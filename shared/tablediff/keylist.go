@@ -237,8 +237,7 @@ func (o keyOrder) spellings(ctx context.Context, node int, keys []table.Key) ([]
 		return nil, err
 	}
 	defer tx.Close()
-	tx.Last()
-	return tx.Spellings(ctx, source, keys)
+	return tx.Spellings(ctx, source, keys, table.EndTransaction)
 }
 
 // checkKeysCompared verifies that the compare parts cover every block of keys once and

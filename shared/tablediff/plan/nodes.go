@@ -50,16 +50,15 @@ type Node interface {
 // at once.
 type Tx interface {
 	// Sums returns the sum of each range, and the xmin of the snapshot.
-	Sums(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error)
+	Sums(ctx context.Context, s table.Source, ranges []table.Range, options ...table.CallOption) ([]table.Sum, int64, error)
 	// Freshness counts the rows of each range and finds the youngest.
 	Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error)
 	// List returns key and digest of each row of each range, in key order. The error is
 	// table.ErrMore if there are more than limit rows.
-	List(ctx context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error)
-	// Fingerprints returns the digests of the rows of each range, and their keys if keys
-	// is set. The error is table.ErrMore if a range has more than each rows, or all
-	// ranges together more than all.
-	Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, each, all int64) ([]table.Fingerprint, error)
+	List(ctx context.Context, s table.Source, ranges []table.Range, limit int64, options ...table.CallOption) ([][]table.Listed, error)
+	// Fingerprints returns the digests of the rows of each range, and their keys if
+	// want.Keys is set. The error is table.ErrMore if there are more rows than want allows.
+	Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, options ...table.CallOption) ([]table.Fingerprint, error)
 	// Cut returns keys that divide a range into pieces of about step rows.
 	Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error)
 	// Rank is Node.RankKeys within this transaction.
@@ -68,18 +67,18 @@ type Tx interface {
 	// it to each. It returns the xmin of the snapshot for each range that has rows. With
 	// coarse buckets, each receives the sums of these buckets per range, and the sums of
 	// the fine groups once, for table.AllPageRanges.
-	PageSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum)) ([]int64, error)
+	PageSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error)
 	// PageFreshness is Freshness for ranges of pages.
-	PageFreshness(ctx context.Context, s table.Source, spans []table.PageRange) ([]table.Freshness, error)
+	PageFreshness(ctx context.Context, s table.Source, spans []table.PageRange, options ...table.CallOption) ([]table.Freshness, error)
 	// ScanList is List for ranges between bounds, reading the table in physical order.
 	// The result has an entry for every range; nil ranges mean all.
-	ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64) ([][]table.Listed, error)
+	ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][]table.Listed, error)
 	// Digests returns the digest of each key's row, nil if there is no row.
-	Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error)
+	Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error)
 	// Rows streams the rows of the keys, in the order of the keys.
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	// Spellings returns each key as its row spells it, nil if there is no row.
-	Spellings(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error)
+	Spellings(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]table.Key, error)
 	// CheckAbsent verifies that keys that the index does not find are not in the table
 	// either.
 	CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error
@@ -94,10 +93,6 @@ type Tx interface {
 	// Import takes over an exported snapshot. It must be the first call. If the snapshot
 	// is gone, the error is Unavailable.
 	Import(ctx context.Context, name string) error
-	// Keep says that the locks of the next call end with it, though the transaction goes on.
-	Keep()
-	// Last says that the next call is the transaction's last: its end travels with it.
-	Last()
 	Close()
 }
 

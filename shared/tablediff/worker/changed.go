@@ -13,7 +13,6 @@ import (
 func (r *unitRun) scanChanged(ctx context.Context) error {
 	found := make([]plan.PageSums, len(r.nodes))
 	err := r.inPass(ctx, func(txs []plan.Tx) error {
-		r.announce(txs, false)
 		err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
 			found[node], err = r.findUnchangedRanges(ctx, txs[node], node)
 			return err
@@ -21,7 +20,6 @@ func (r *unitRun) scanChanged(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.announce(txs, true)
 		return r.onAll(ctx, func(ctx context.Context, node int) error {
 			return r.digestChanged(ctx, txs[node], node, found[node].PageRanges)
 		})
@@ -36,7 +34,7 @@ func (r *unitRun) scanChanged(ctx context.Context) error {
 // they held at the baseline.
 func (r *unitRun) findUnchangedRanges(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error) {
 	spans := r.plan.Scans[r.unit.Index][node]
-	now, err := tx.PageFreshness(ctx, r.sources[node], spans)
+	now, err := tx.PageFreshness(ctx, r.sources[node], spans, r.callOptions(false)...)
 	if err != nil {
 		return plan.PageSums{}, err
 	}
@@ -62,7 +60,7 @@ func (r *unitRun) digestChanged(ctx context.Context, tx plan.Tx, node int, range
 		}
 	}
 	kept := newRangeSums(spans, r.plan.CoarseBuckets())
-	horizons, err := tx.PageSums(ctx, r.sources[node], spans, table.Grouping{Buckets: r.plan.CoarseBuckets()}, kept.add)
+	horizons, err := tx.PageSums(ctx, r.sources[node], spans, table.Grouping{Buckets: r.plan.CoarseBuckets()}, kept.add, r.callOptions(true)...)
 	if err != nil {
 		return err
 	}

@@ -237,14 +237,14 @@ func (r *unitRun) listAndMatch(ctx context.Context, txs []plan.Tx, differing []d
 	return r.match(func(keys []table.Key) ([]int, error) { return txs[0].Rank(ctx, r.sources[0], keys) }, lists, differing)
 }
 
-func (r *unitRun) listRows(ctx context.Context, txs []plan.Tx, differing []differingChunk, limit int64) ([][][]table.Listed, error) {
+func (r *unitRun) listRows(ctx context.Context, txs []plan.Tx, differing []differingChunk, limit int64, options ...table.CallOption) ([][][]table.Listed, error) {
 	ranges := make([]table.Range, len(differing))
 	for i, d := range differing {
 		ranges[i] = d.Range
 	}
 	lists := make([][][]table.Listed, len(txs))
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		lists[node], err = txs[node].List(ctx, r.sources[node], ranges, limit)
+		lists[node], err = txs[node].List(ctx, r.sources[node], ranges, limit, options...)
 		return err
 	})
 	return lists, err

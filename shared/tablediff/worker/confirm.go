@@ -212,8 +212,7 @@ func (c *confirmation) readDigestsBy(ctx context.Context, portion []indexed, dig
 		return c.run.onAll(ctx, func(ctx context.Context, node int) (err error) {
 			source := c.run.plan.Sources[node]
 			source.Digest = digest(source)
-			txs[node].Last()
-			now[node], err = txs[node].Digests(ctx, source, keys)
+			now[node], err = txs[node].Digests(ctx, source, keys, table.EndTransaction)
 			return err
 		})
 	})

@@ -71,8 +71,8 @@ func (r *unitRun) fingerprints(ctx context.Context, group []differingChunk, limi
 	prints := make([][]table.Fingerprint, len(r.nodes))
 	err := r.inSnapshots(ctx, func(txs []plan.Tx) error {
 		return r.onAll(ctx, func(ctx context.Context, node int) (err error) {
-			txs[node].Last()
-			prints[node], err = txs[node].Fingerprints(ctx, r.sources[node], ranges, node == 0, limit, limit)
+			want := table.FingerprintRequest{Keys: node == 0, MaxRangeRows: limit, MaxRows: limit}
+			prints[node], err = txs[node].Fingerprints(ctx, r.sources[node], ranges, want, table.EndTransaction)
 			return err
 		})
 	})

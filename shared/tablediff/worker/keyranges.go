@@ -54,8 +54,7 @@ func (r *unitRun) lookUp(ctx context.Context, txs []plan.Tx, keys []table.Key, p
 		wanted[i] = keys[place]
 	}
 	return r.onAll(ctx, func(ctx context.Context, node int) error {
-		txs[node].Last()
-		digests, err := txs[node].Digests(ctx, r.sources[node], wanted)
+		digests, err := txs[node].Digests(ctx, r.sources[node], wanted, table.EndTransaction)
 		for i, digest := range digests {
 			found[node][places[i]] = digest
 		}
@@ -107,7 +106,7 @@ func (r *unitRun) fingerprintsOf(ctx context.Context, txs []plan.Tx, ranges []ta
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
 		source := r.sources[node]
 		source.Filter = "" // a rerun ignores the filter
-		prints[node], err = txs[node].Fingerprints(ctx, source, ranges, node == 0, each, each*int64(len(ranges)))
+		prints[node], err = txs[node].Fingerprints(ctx, source, ranges, table.FingerprintRequest{Keys: node == 0, MaxRangeRows: each, MaxRows: each * int64(len(ranges))})
 		if errors.Is(err, table.ErrMore) {
 			tooMany[node], err = true, nil
 		}

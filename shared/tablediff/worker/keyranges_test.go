@@ -16,17 +16,17 @@ type countingTx struct {
 	looked *int
 }
 
-func (t countingTx) Digests(ctx context.Context, s table.Source, keys []table.Key) ([]*int64, error) {
+func (t countingTx) Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error) {
 	*t.looked += len(keys)
-	return t.scriptedTx.Digests(ctx, s, keys)
+	return t.scriptedTx.Digests(ctx, s, keys, options...)
 }
 
 // Fingerprints refuses a filter: a rerun looks at keys whether it selects them or not.
-func (t countingTx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, each, all int64) ([]table.Fingerprint, error) {
+func (t countingTx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, options ...table.CallOption) ([]table.Fingerprint, error) {
 	if s.Filter != "" {
 		return nil, errors.New("the range is filtered")
 	}
-	return t.scriptedTx.Fingerprints(ctx, s, ranges, keys, each, all)
+	return t.scriptedTx.Fingerprints(ctx, s, ranges, want, options...)
 }
 
 func TestDigests_AreTheSameHoweverCloseTheKeysLie(t *testing.T) {

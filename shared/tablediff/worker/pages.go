@@ -14,7 +14,6 @@ import (
 func (r *unitRun) scanPages(ctx context.Context, read func(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error), rows func(plan.PageSums) int64) error {
 	found := make([]plan.PageSums, len(r.nodes))
 	err := r.inPass(ctx, func(txs []plan.Tx) error {
-		r.announce(txs, true)
 		return r.onAll(ctx, func(ctx context.Context, node int) (err error) {
 			found[node], err = read(ctx, txs[node], node)
 			return err
@@ -61,7 +60,7 @@ func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by ta
 			return
 		}
 		sums[group] = sums[group].Add(sum)
-	})
+	}, r.callOptions(true)...)
 	row := plan.PageSums{Node: node}
 	for group, sum := range sums {
 		if sum.Rows > 0 {
@@ -126,10 +125,7 @@ func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit
 	}
 	var lists [][][]table.Listed
 	err := r.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
-		for _, tx := range txs {
-			tx.Last()
-		}
-		lists, err = list(ctx, txs, group, limit)
+		lists, err = list(ctx, txs, group, limit, table.EndTransaction)
 		return err
 	})
 	switch {
@@ -156,12 +152,12 @@ func (r *unitRun) narrowGrown(ctx context.Context, group []differingChunk, limit
 }
 
 // scanLists lists some chunks by reading each node's table in physical order.
-func (r *unitRun) scanLists(ctx context.Context, txs []plan.Tx, group []differingChunk, limit int64) ([][][]table.Listed, error) {
+func (r *unitRun) scanLists(ctx context.Context, txs []plan.Tx, group []differingChunk, limit int64, options ...table.CallOption) ([][][]table.Listed, error) {
 	chunks := make([]int, len(group))
 	for i, d := range group {
 		chunks[i] = d.chunk
 	}
-	lists, err := r.scanList(ctx, txs, r.plan.Layout.Bounds, chunks, limit)
+	lists, err := r.scanList(ctx, txs, r.plan.Layout.Bounds, chunks, limit, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -177,10 +173,10 @@ func (r *unitRun) scanLists(ctx context.Context, txs []plan.Tx, group []differin
 
 // scanList lists the rows of some of the ranges between bounds, or of all if ranges is
 // nil. The result has an entry for every range.
-func (r *unitRun) scanList(ctx context.Context, txs []plan.Tx, bounds []table.Key, ranges []int, limit int64) ([][][]table.Listed, error) {
+func (r *unitRun) scanList(ctx context.Context, txs []plan.Tx, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][][]table.Listed, error) {
 	lists := make([][][]table.Listed, len(txs))
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
-		lists[node], err = txs[node].ScanList(ctx, r.sources[node], bounds, ranges, limit)
+		lists[node], err = txs[node].ScanList(ctx, r.sources[node], bounds, ranges, limit, options...)
 		return err
 	})
 	return lists, err
@@ -198,10 +194,7 @@ func (r *unitRun) narrowBuckets(ctx context.Context) error {
 	limit := 2 * r.plan.ScanListLimit()
 	var lists [][][]table.Listed
 	err := r.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
-		for _, tx := range txs {
-			tx.Last()
-		}
-		lists, err = r.scanList(ctx, txs, layout.BlockBounds(), nil, limit)
+		lists, err = r.scanList(ctx, txs, layout.BlockBounds(), nil, limit, table.EndTransaction)
 		return err
 	})
 	switch {
@@ -215,6 +208,6 @@ func (r *unitRun) narrowBuckets(ctx context.Context) error {
 
 // pageAges reads the ages of the rows on the unit's pages of one node.
 func (r *unitRun) pageAges(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error) {
-	ages, err := tx.PageFreshness(ctx, r.sources[node], r.plan.Scans[r.unit.Index][node])
+	ages, err := tx.PageFreshness(ctx, r.sources[node], r.plan.Scans[r.unit.Index][node], r.callOptions(true)...)
 	return plan.PageSums{Node: node, Ages: ages}, err
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"ace/shared/table"
 	"ace/shared/tablediff/plan"
 )
 
@@ -61,18 +62,17 @@ func (r *unitRun) inPass(ctx context.Context, fn func([]plan.Tx) error) error {
 	return err
 }
 
-// announce must be called before each call within inPass. last means that the call is the
+// callOptions returns the options of a call within inPass. last means that the call is the
 // unit's last. The transactions of a pass keep their snapshot but release the locks of a
 // call; a snapshot of the unit's own ends with its last call.
-func (r *unitRun) announce(txs []plan.Tx, last bool) {
-	for _, tx := range txs {
-		switch {
-		case r.pass != nil:
-			tx.Keep()
-		case last:
-			tx.Last()
-		}
+func (r *unitRun) callOptions(last bool) []table.CallOption {
+	switch {
+	case r.pass != nil:
+		return []table.CallOption{table.ReleaseLocks}
+	case last:
+		return []table.CallOption{table.EndTransaction}
 	}
+	return nil
 }
 
 // acquire returns a reading of the pass's snapshot: an idle one or a new one.

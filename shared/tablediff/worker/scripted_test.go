@@ -67,8 +67,6 @@ type scriptedTx struct {
 	rows rows
 }
 
-func (t *scriptedTx) Last() {}
-
 func (t *scriptedTx) Close() {
 	t.node.mu.Lock()
 	defer t.node.mu.Unlock()
@@ -100,7 +98,7 @@ func digestOf(id int, text string) int64 {
 	return int64(h.Sum64())
 }
 
-func (t *scriptedTx) Sums(_ context.Context, s table.Source, ranges []table.Range) ([]table.Sum, int64, error) {
+func (t *scriptedTx) Sums(_ context.Context, s table.Source, ranges []table.Range, _ ...table.CallOption) ([]table.Sum, int64, error) {
 	t.enter("Sums")
 	sums := make([]table.Sum, len(ranges))
 	for i, r := range ranges {
@@ -126,7 +124,7 @@ func (t *scriptedTx) Freshness(_ context.Context, s table.Source, ranges []table
 	return found, nil
 }
 
-func (t *scriptedTx) List(_ context.Context, s table.Source, ranges []table.Range, limit int64) ([][]table.Listed, error) {
+func (t *scriptedTx) List(_ context.Context, s table.Source, ranges []table.Range, limit int64, _ ...table.CallOption) ([][]table.Listed, error) {
 	t.enter("List")
 	t.node.mu.Lock()
 	t.node.most = max(t.node.most, limit)
@@ -145,7 +143,7 @@ func (t *scriptedTx) List(_ context.Context, s table.Source, ranges []table.Rang
 	return lists, nil
 }
 
-func (t *scriptedTx) Fingerprints(_ context.Context, s table.Source, ranges []table.Range, keys bool, each, all int64) ([]table.Fingerprint, error) {
+func (t *scriptedTx) Fingerprints(_ context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, _ ...table.CallOption) ([]table.Fingerprint, error) {
 	t.enter("Fingerprints")
 	prints := make([]table.Fingerprint, len(ranges))
 	var total int64
@@ -155,18 +153,18 @@ func (t *scriptedTx) Fingerprints(_ context.Context, s table.Source, ranges []ta
 			prints[i].Rows = append(prints[i].Rows, digestOf(id, t.rows[id]))
 			prints[i].KeyDigest ^= digestOf(id, "")
 			texts = append(texts, strconv.Itoa(id))
-			if total++; total > all || int64(len(texts)) > each {
+			if total++; total > want.MaxRows || int64(len(texts)) > want.MaxRangeRows {
 				return nil, table.ErrMore
 			}
 		}
-		if keys {
+		if want.Keys {
 			prints[i].KeyArrays = []string{"{" + strings.Join(texts, ",") + "}"}
 		}
 	}
 	return prints, nil
 }
 
-func (t *scriptedTx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64) ([][]table.Listed, error) {
+func (t *scriptedTx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64, _ ...table.CallOption) ([][]table.Listed, error) {
 	t.enter("ScanList")
 	layout := blockplan.Layout{Bounds: bounds}
 	lists := make([][]table.Listed, layout.Chunks())
@@ -196,7 +194,7 @@ func (t *scriptedTx) Rank(_ context.Context, _ table.Source, keys []table.Key) (
 	return rankNumbers(keys)
 }
 
-func (t *scriptedTx) Digests(_ context.Context, _ table.Source, keys []table.Key) ([]*int64, error) {
+func (t *scriptedTx) Digests(_ context.Context, _ table.Source, keys []table.Key, _ ...table.CallOption) ([]*int64, error) {
 	t.enter("Digests")
 	digests := make([]*int64, len(keys))
 	for i, key := range keys {
