@@ -1,8 +1,9 @@
-// Package fault is the one error type that crosses package borders: a code that a transport can turn into a status,
-// a message fit for the user, and the cause, which is for the log only.
+// Package fault defines the error type that packages exchange: a code, which a transport
+// converts to a status, a message for the user, and a cause for the log.
 //
-// Adapters (PostgreSQL, S3, Lambda) translate foreign errors into a fault exactly once. Whatever nobody translated
-// counts as Internal, and its text is never shown to a user. The package imports the standard library only.
+// An adapter (PostgreSQL, S3, Lambda) converts the errors of its technology to faults
+// exactly once. Any other error counts as Internal, and its text is never shown to a
+// user. The package imports only the standard library.
 package fault
 
 import (
@@ -10,33 +11,34 @@ import (
 	"errors"
 )
 
-// Code says what kind of trouble an error is. The transports map it to a status in one table.
+// Code is the kind of an error. One table in package endpoint maps it to a status.
 type Code string
 
-// The codes, from the caller's fault to ours.
+// The codes, from errors of the caller to errors of the service.
 const (
-	Invalid     Code = "invalid"     // a parameter or a document is wrong: nothing was done
-	Forbidden   Code = "forbidden"   // the request may not be made from there
+	Invalid     Code = "invalid"     // a parameter or a document is wrong; nothing was done
+	Forbidden   Code = "forbidden"   // the caller may not send this request
 	NotFound    Code = "not_found"   // the named cluster, task, document or route does not exist
-	Method      Code = "method"      // the route exists, the method does not
-	Conflict    Code = "conflict"    // the state does not allow it, or somebody else was first
+	Method      Code = "method"      // the route does not support the method
+	Conflict    Code = "conflict"    // the current state does not allow it
 	TooLarge    Code = "too_large"   // the request body exceeds the limit
-	Unavailable Code = "unavailable" // a node, the store or the queue cannot serve now: trying later may help
+	Unavailable Code = "unavailable" // a node, the store or the queue cannot serve now; a retry may succeed
 	Cancelled   Code = "cancelled"   // the task was cancelled on request
-	Internal    Code = "internal"    // a defect of ours or an error that nobody translated
+	Internal    Code = "internal"    // a defect, or an error that is not a fault
 )
 
-// publicInternal is all that a user sees of an error of unknown origin.
+// publicInternal is the message that a user sees for an error that is not a fault.
 const publicInternal = "internal error; the server's log has the details"
 
-// Error is an error with a code and a message that may be shown to the user. Err, the cause, may be nil.
+// Error is a fault. Its message may be shown to the user. Err is the cause and may be
+// nil.
 type Error struct {
 	Code    Code
 	Message string
 	Err     error
 }
 
-// Error gives the message followed by the cause: for logs, not for users.
+// Error returns the message followed by the cause. It is for logs, not for users.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return e.Message
@@ -48,21 +50,24 @@ func (e *Error) Error() string {
 	return e.Message + ": " + Short(e.Err.Error())
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// New makes an error without a cause. Of an argument whose text has more than a kilobyte the message has the beginning.
+// New returns a fault without a cause. An argument longer than one kilobyte is shortened
+// in the message.
 func New(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: message(format, args)}
 }
 
-// Wrap makes an error with a cause. The message is public, the cause is not. The message is bounded as that of New.
+// Wrap returns a fault with a cause. The message is public, the cause is not. The message
+// is bounded like that of New.
 func Wrap(err error, code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: message(format, args), Err: err}
 }
 
-// CodeOf gives the code of the outermost fault in err's chain. A nil error has no code (""); a context that was
-// cancelled is Cancelled, one that ran out of time Unavailable, anything unknown Internal.
+// CodeOf returns the code of the outermost fault in err's chain, or "" for nil.
+// context.Canceled is Cancelled, context.DeadlineExceeded is Unavailable, and any other
+// error is Internal.
 func CodeOf(err error) Code {
 	var fe *Error
 	switch {
@@ -78,7 +83,7 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
-// PublicMessage gives the text that may be shown to a user.
+// PublicMessage returns the text of err that may be shown to a user.
 func PublicMessage(err error) string {
 	var fe *Error
 	switch {
@@ -92,5 +97,5 @@ func PublicMessage(err error) string {
 	return publicInternal
 }
 
-// Retryable says whether the same call may succeed later without anybody changing anything.
+// Retryable reports whether the same call may succeed later.
 func Retryable(err error) bool { return CodeOf(err) == Unavailable }

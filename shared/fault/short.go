@@ -6,21 +6,24 @@ import (
 )
 
 const (
-	// maxValue bounds a value within a message, in bytes. A key, a parameter or a document's field can be of any size,
-	// and a message ends up in the task's record, in lists and in the log.
+	// maxValue bounds a value within a message, in bytes. A key, a parameter or a field
+	// of a document can have any size, and the message is stored in the task's record and
+	// written to lists and to the log.
 	maxValue = 1 << 10
-	// maxMessage bounds a message as a whole: some list everything that is wrong with a file.
+	// maxMessage bounds a whole message, in bytes. Some messages list all problems of a
+	// file.
 	maxMessage = 16 << 10
 )
 
-// Short returns a text for a message or a log line: as it is if it has at most a kilobyte, else its beginning and its
-// length.
+// Short returns text for a message or a log line. If text is longer than one kilobyte, it
+// returns its beginning and its length.
 func Short(text string) string { return cut(text, maxValue) }
 
 // LogText returns the text of an error for the log, of a bounded size.
 func LogText(err error) string { return cut(err.Error(), maxMessage) }
 
-// cut returns the beginning of a text, whole characters of it, and the length of the text.
+// cut returns text, or its beginning and its length if it is longer than limit bytes. It
+// does not split a character.
 func cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -32,20 +35,21 @@ func cut(text string, limit int) string {
 	return fmt.Sprintf("%s... (%d bytes)", text[:end], len(text))
 }
 
-// message formats a message of bounded size. The only argument of the format "%s" is a message itself.
+// message formats a message of bounded size. The argument of the format "%s" is itself a
+// message.
 func message(format string, args []any) string {
 	if format == "%s" {
 		return cut(fmt.Sprint(args...), maxMessage)
 	}
 	short := make([]any, len(args))
 	for i, arg := range args {
-		short[i] = shortened(arg)
+		short[i] = shorten(arg)
 	}
 	return cut(fmt.Sprintf(format, short...), maxMessage)
 }
 
-// shortened returns an argument as it is, unless its text is long.
-func shortened(arg any) any {
+// shorten returns an argument, or its shortened text if it is longer than maxValue.
+func shorten(arg any) any {
 	switch value := arg.(type) {
 	case nil, bool, int, int32, int64, uint64, float64:
 		return arg

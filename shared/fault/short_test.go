@@ -12,7 +12,8 @@ import (
 	"ace/shared/fault"
 )
 
-// longest is more than any message may have: sixteen kilobytes and the note of what is missing.
+// longest is more than any message may have: sixteen kilobytes and the note of what is
+// missing.
 const longest = 16<<10 + 40
 
 // word is a named type of text.

@@ -18,10 +18,10 @@ type TaskStart struct {
 	TaskID string `json:"task_id"`
 }
 
-// Handler does a unit of work: bytes in, bytes out.
+// Handler does a unit of work. Payload and reply are JSON.
 type Handler func(ctx context.Context, payload []byte) ([]byte, error)
 
-// envelope is an answer on its way back: a value, or an error's code and public message.
+// envelope is a reply: a value, or the code and public message of an error.
 type envelope struct {
 	Value json.RawMessage `json:"value,omitempty"`
 	Error *failure        `json:"error,omitempty"`
@@ -32,47 +32,49 @@ type failure struct {
 	Message string     `json:"message"`
 }
 
-// Handle makes a handler of a function. An error of the work is an answer like any other; the handler itself only
-// fails when the payload or the answer is no JSON.
+// Handle returns a handler that calls work. The handler puts an error of work into its
+// reply, after a call of onError. It fails only if the payload or the reply is not valid
+// JSON.
 func Handle[Q, A any](work func(ctx context.Context, q Q) (A, error), onError func(ctx context.Context, err error)) Handler {
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		var q Q
 		if err := decodeStrict(payload, &q); err != nil {
-			return nil, fault.Wrap(err, fault.Internal, "a unit of work cannot be read")
+			return nil, fault.Wrap(err, fault.Internal, "a unit of work cannot be decoded")
 		}
-		answer, err := guarded(ctx, work, q)
+		answer, err := callGuarded(ctx, work, q)
 		if err != nil {
 			onError(ctx, err)
 			return json.Marshal(envelope{Error: &failure{Code: fault.CodeOf(err), Message: fault.PublicMessage(err)}})
 		}
 		value, err := json.Marshal(answer)
 		if err != nil {
-			return nil, fault.Wrap(err, fault.Internal, "the answer of a unit of work cannot be written")
+			return nil, fault.Wrap(err, fault.Internal, "the result of a unit of work cannot be encoded")
 		}
 		return json.Marshal(envelope{Value: value})
 	}
 }
 
-// guarded turns a panic of the work into an error: one defective unit must not end the process and every task in it.
-func guarded[Q, A any](ctx context.Context, work func(context.Context, Q) (A, error), q Q) (answer A, err error) {
+// callGuarded calls work and converts a panic to an error: one unit must not end the
+// process and every task in it.
+func callGuarded[Q, A any](ctx context.Context, work func(context.Context, Q) (A, error), q Q) (answer A, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fault.Wrap(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()), fault.Internal, "a unit of work failed: this is a defect; the log has the details")
 		}
 	}()
 	answer, err = work(ctx, q)
-	if err != nil && ctx.Err() != nil { // what the work says when it is cut short is only an echo of why
+	if err != nil && ctx.Err() != nil { // the error only follows from the end of the context
 		err = context.Cause(ctx)
 	}
 	return answer, err
 }
 
-// Call sends a question through a handler's bytes and reads the answer.
+// Call encodes q, calls the handler and decodes its reply.
 func Call[Q, A any](ctx context.Context, handler Handler, q Q) (A, error) {
 	var answer A
 	payload, err := json.Marshal(q)
 	if err != nil {
-		return answer, fault.Wrap(err, fault.Internal, "a unit of work cannot be written")
+		return answer, fault.Wrap(err, fault.Internal, "a unit of work cannot be encoded")
 	}
 	reply, err := handler(ctx, payload)
 	if err != nil {
@@ -80,18 +82,19 @@ func Call[Q, A any](ctx context.Context, handler Handler, q Q) (A, error) {
 	}
 	var e envelope
 	if err := decodeStrict(reply, &e); err != nil {
-		return answer, fault.Wrap(err, fault.Internal, "the answer of a unit of work cannot be read")
+		return answer, fault.Wrap(err, fault.Internal, "the result of a unit of work cannot be decoded")
 	}
 	if e.Error != nil {
 		return answer, fault.New(cmp.Or(e.Error.Code, fault.Internal), "%s", e.Error.Message)
 	}
 	if err := decodeStrict(e.Value, &answer); err != nil {
-		return answer, fault.Wrap(err, fault.Internal, "the answer of a unit of work is of another kind")
+		return answer, fault.Wrap(err, fault.Internal, "the result of a unit of work has an unexpected type")
 	}
 	return answer, nil
 }
 
-// decodeStrict reads one JSON value and nothing but it: a field that only one side knows would be lost in silence.
+// decodeStrict decodes exactly one JSON value. It rejects unknown fields, whose values
+// would be lost silently.
 func decodeStrict(text []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
@@ -99,7 +102,7 @@ func decodeStrict(text []byte, into any) error {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is something after the JSON value")
+		return errors.New("unexpected data after the JSON value")
 	}
 	return nil
 }

@@ -6,13 +6,13 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// InProcess has units done by a handler in this process.
+// InProcess invokes a handler in this process.
 type InProcess struct{ worker Handler }
 
-// NewInProcess makes an invoker of a worker's handler.
+// NewInProcess returns an invoker that calls the handler of a worker.
 func NewInProcess(worker Handler) *InProcess { return &InProcess{worker: worker} }
 
-// Invoke has one unit done.
+// Invoke runs one unit of work and returns its totals.
 func (p *InProcess) Invoke(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	return Call[plan.Unit, plan.Totals](ctx, p.worker, u)
 }

@@ -8,50 +8,54 @@ import (
 	"ace/shared/fault"
 )
 
-// Queue starts tasks in this process, a few at a time, in the order they came. It must be closed.
+// Queue runs tasks in this process, a few at a time, in the order of their submission. It
+// must be closed. It is safe for concurrent use.
 type Queue struct {
 	run      Run
 	maxTasks int
 	maxQueue int
 
 	mu       sync.Mutex
-	reserved int // places of tasks that are being created
+	reserved int // slots of tasks that Submit is creating
 	waiting  []queued
-	known    map[string]bool // waiting or running
+	known    map[string]bool // ids of the waiting and running tasks
 	running  int
 	closed   bool
-	ctx      context.Context //nolint:containedctx // the life of the queue's tasks, which no caller's context bounds
+	ctx      context.Context //nolint:containedctx // of the tasks, which outlive the call that submits them
 	cancel   context.CancelCauseFunc
 	tasks    sync.WaitGroup
 }
 
-// ErrClosing is the cause by which the tasks of a closing queue end: they are to give their leases back.
+// ErrClosing is the cause of the end of the tasks' contexts when a queue is closed. A
+// runner must then release the task's lease.
 var ErrClosing = fault.New(fault.Unavailable, "the service is shutting down")
 
-// Run does one task to its end, and returns soon once its context has ended. takeOver says that whoever held the task's
-// lease is known to be dead.
+// Run runs one task to its end. It must return soon after its context has ended. takeOver
+// means that the previous holder of the task's lease is known to be dead.
 type Run func(ctx context.Context, taskID string, takeOver bool)
 
-// queued is a task that waits for room.
+// queued is a waiting task.
 type queued struct {
 	id       string
 	takeOver bool
 }
 
-// NewQueue makes a queue.
+// NewQueue returns a queue that runs at most maxTasks tasks at once and lets at most
+// maxQueue wait.
 func NewQueue(maxTasks, maxQueue int, run Run) *Queue {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	return &Queue{run: run, maxTasks: maxTasks, maxQueue: maxQueue, known: map[string]bool{}, ctx: ctx, cancel: cancel}
 }
 
-// Submit keeps a place, has a task created and puts it there, so that never more tasks wait than may, however many come
-// at once. Without a free place it is Unavailable and nothing is created. An error of create is given back as it is.
+// Submit reserves a slot before it calls create, so the limit holds under concurrency. If
+// no slot is free, it returns Unavailable and does not call create. It returns an error
+// of create unchanged.
 func (q *Queue) Submit(ctx context.Context, create func(context.Context) (taskID string, err error)) error {
 	if err := q.reserve(); err != nil {
 		return err
 	}
 	created := ""
-	defer func() { q.redeem(created) }() // after a panic too
+	defer func() { q.redeem(created) }() // also after a panic
 	taskID, err := create(ctx)
 	if err == nil {
 		created = taskID
@@ -72,7 +76,7 @@ func (q *Queue) reserve() error {
 	return nil
 }
 
-// redeem gives a reserved place to a task, or back if there is none.
+// redeem uses a reserved slot for a task, or releases the slot if taskID is empty.
 func (q *Queue) redeem(taskID string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -82,26 +86,26 @@ func (q *Queue) redeem(taskID string) {
 	}
 }
 
-// Resume puts a task into the queue that exists already; one that waits or runs stays as it is. It never refuses.
-// takeOver is handed to Run.
+// Resume adds an existing task to the queue, even if the queue is full. It does nothing
+// if the task is waiting or running. takeOver is passed to Run.
 func (q *Queue) Resume(taskID string, takeOver bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.add(queued{taskID, takeOver})
 }
 
-// add appends a task that is not known yet. After Close it does nothing: the task will be found at the next start. The
-// lock is held.
+// add appends a task that is neither waiting nor running. After Close it does nothing:
+// the next start of the service finds the task. The caller must hold q.mu.
 func (q *Queue) add(t queued) {
 	if q.closed || q.known[t.id] {
 		return
 	}
 	q.known[t.id] = true
 	q.waiting = append(q.waiting, t)
-	q.next()
+	q.startNext()
 }
 
-// Drop takes a task out of the queue that has ended while it waited. One that runs is not touched.
+// Drop removes a task that ended while it waited. It does not affect a running task.
 func (q *Queue) Drop(taskID string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -112,28 +116,30 @@ func (q *Queue) Drop(taskID string) {
 	q.waiting = left
 }
 
-// next starts waiting tasks while there is room. The lock is held.
-func (q *Queue) next() {
+// startNext starts waiting tasks up to maxTasks running ones. The caller must hold q.mu.
+func (q *Queue) startNext() {
 	for !q.closed && q.running < q.maxTasks && len(q.waiting) > 0 {
 		t := q.waiting[0]
 		q.waiting = q.waiting[1:]
 		q.running++
 		q.tasks.Go(func() {
 			q.run(q.ctx, t.id, t.takeOver)
-			q.ended(t.id)
+			q.remove(t.id)
 		})
 	}
 }
 
-func (q *Queue) ended(id string) {
+// remove removes a task that has run, and starts the next.
+func (q *Queue) remove(id string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	delete(q.known, id)
 	q.running--
-	q.next()
+	q.startNext()
 }
 
-// Close ends the running tasks' contexts, with ErrClosing as the cause, and waits for them.
+// Close ends the contexts of the running tasks with the cause ErrClosing and waits for
+// the tasks to return.
 func (q *Queue) Close() {
 	q.mu.Lock()
 	q.closed = true

@@ -1,5 +1,5 @@
-// Package logging sets up what the service says about itself while it runs. It holds no state: a logger is made once, by
-// the composition root, and handed to those who log.
+// Package logging creates the service's logger. It holds no state: the program creates
+// one logger and passes it on.
 package logging
 
 import (
@@ -9,8 +9,8 @@ import (
 	"ace/shared/fault"
 )
 
-// New returns a logger that writes records of at least this level to w, as JSON if format is "json", else as text.
-// Times are UTC.
+// New returns a logger that writes records of at least the given level to w, as JSON if
+// format is "json", otherwise as text. Times are in UTC.
 func New(w io.Writer, level slog.Leveler, format string) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: replace}
 	if format == "json" {
@@ -19,8 +19,8 @@ func New(w io.Writer, level slog.Leveler, format string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, opts))
 }
 
-// replace writes times in UTC, and long texts shortened. The text of an error is bounded where it is made, but for that
-// of a panic, which has a stack.
+// replace converts times to UTC and shortens long texts. Most errors are of bounded
+// length already, but that of a panic contains a stack.
 func replace(groups []string, attr slog.Attr) slog.Attr {
 	switch {
 	case len(groups) == 0 && attr.Key == slog.TimeKey:

@@ -1,12 +1,16 @@
-// Package private decides whether a file or directory of this host may be trusted: whether it belongs to the user that
-// the service runs as, and is closed to others. Whoever may write a cluster definition can send the service to another
-// server, and whoever may write into the data directory can have it overwrite files of its user.
+// Package private checks whether a file or directory of this host can be trusted: whether
+// it belongs to the user that the service runs as, and whether other users have no
+// access. A user who can write a cluster definition can redirect the service to another
+// server. A user who can write to the data directory can make the service overwrite other
+// files.
 //
-// What the service owns (its data directory) must be its user's own, closed, and without links or devices: Directory,
-// Tree, Open, Write. What it only reads may lie behind links and belong to root: Secret for what must not be read by
-// others, Instructions for what must not be written by others.
+// What the service owns (its data directory) must belong to its user, must be closed to
+// others, and must contain no links or devices: Directory, Tree, Open, Write. What the
+// service only reads may be reached through links and may belong to root: Secret for
+// files that others must not read, Instructions for files that others must not write.
 //
-// Every refusal is a fault with code Invalid that names the path, its owner and mode, and the command to run. The
-// directories above a path may be writable by others, as /tmp is: they can take the path away, but what they put there
-// does not belong to the service's user, and is refused.
+// A failed check is a fault with code Invalid that names the path, its owner and mode,
+// and the command that corrects it. Other users may be able to write to the parent
+// directories of a path, such as /tmp. They can then remove the path, but a replacement
+// does not belong to the service's user and fails the check.
 package private

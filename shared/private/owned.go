@@ -12,11 +12,12 @@ import (
 	"ace/shared/fault"
 )
 
-// maxLinks bounds how many symbolic links lead to a path.
+// maxLinks bounds the symbolic links that Resolve follows.
 const maxLinks = 40
 
-// Resolve returns an absolute path without symbolic links. A link on the way must belong to root or the service's user:
-// nobody else may decide where the path leads. What does not exist yet is appended as it is.
+// Resolve returns path as an absolute path without symbolic links. Each link in it must
+// belong to root or to the service's user, because its owner controls the target. The
+// rest of a path that does not exist yet is appended unchanged.
 func Resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -52,8 +53,9 @@ func Resolve(path string) (string, error) {
 	return resolved, nil
 }
 
-// Directory makes a directory, closed to others, or checks that there is one. A directory that others may enter is closed
-// if it is empty, and refused if it is not: they may have put anything there. A link in its place is refused.
+// Directory creates a directory that is closed to others, or checks an existing one. If
+// others have access to it, it closes the directory if it is empty and otherwise fails,
+// because others may have created its files. It fails if path is a link.
 func Directory(path string) error {
 	err := os.Mkdir(path, dirMode)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -79,14 +81,14 @@ func Directory(path string) error {
 		return nil
 	}
 	if names, err := dir.Readdirnames(1); len(names) > 0 || err == nil {
-		return opened(path, info, "entered or written", "700")
+		return accessible(path, info, "entered or written", "700")
 	}
 	if err := dir.Chmod(dirMode); err != nil {
 		return unusable(path, err)
 	}
-	// What was put there in between was put there by somebody else.
+	// Entries that appeared in the meantime may be from another user.
 	if entries, err := os.ReadDir(path); err != nil || len(entries) > 0 {
-		return opened(path, info, "entered or written", "700")
+		return accessible(path, info, "entered or written", "700")
 	}
 	return nil
 }
@@ -99,8 +101,8 @@ func notOpened(path, want string, err error) error {
 	return unusable(path, err)
 }
 
-// State returns what changes whenever a directory is opened or closed to others, moved, or gets another entry: which
-// directory it is, and when the system has noted a change of it.
+// State returns the identity and change time of a directory. The result changes when the
+// directory's permissions change, when it is moved, and when an entry is added.
 func State(dir string) (string, error) {
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -113,8 +115,8 @@ func State(dir string) (string, error) {
 	return fmt.Sprintf("%d %d %d.%09d", stat.Dev, stat.Ino, stat.Ctim.Sec, stat.Ctim.Nsec), nil
 }
 
-// Tree checks everything below a directory: regular files and directories only, which belong to the service's user and
-// which others may not write.
+// Tree checks that everything below a directory is a regular file or a directory, belongs
+// to the service's user, and cannot be written by others.
 func Tree(dir string) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -131,14 +133,15 @@ func Tree(dir string) error {
 		case owner(info) != os.Geteuid():
 			return foreign(path, info)
 		case info.Mode().Perm()&writeByOthers != 0:
-			return opened(path, info, "written", "go-w")
+			return accessible(path, info, "written", "go-w")
 		}
 		return nil
 	})
 }
 
-// Open opens a file of the service's own, as os.OpenFile does with the mode 0600: a regular file under one name, without
-// following a link, that belongs to the service's user and is closed to others.
+// Open opens or creates a file that the service owns, like os.OpenFile with the mode
+// 0600. It does not follow links. The file must be a regular file with one name, belong
+// to the service's user and be closed to others.
 func Open(path string, flag int) (*os.File, error) {
 	file, err := os.OpenFile(path, flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, fileMode)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -164,17 +167,18 @@ func checkOwn(path string, file *os.File) error {
 	case owner(info) != os.Geteuid():
 		return foreign(path, info)
 	case links(info) != 1:
-		return fault.New(fault.Invalid, "%s (%s) has %d names (hard links) where it must have one: remove it", path, describe(info), links(info))
+		return fault.New(fault.Invalid, "%s (%s) has %d names (hard links) but must have one: remove it", path, describe(info), links(info))
 	case info.Mode().Perm()&openToOthers != 0:
-		return opened(path, info, "read or written", "600")
+		return accessible(path, info, "read or written", "600")
 	}
 	return nil
 }
 
-// Write makes a file of the service's own, whole or not at all: under another name first, which must be free.
+// Write writes a file that the service owns, atomically: it writes to a temporary name
+// and renames.
 func Write(path string, content []byte) error {
 	draft := path + ".new"
-	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // what a crash has left, or another has put there
+	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // may be left by a crash
 		return unusable(draft, err)
 	}
 	file, err := Open(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL)

@@ -20,7 +20,7 @@ const (
 	openToOthers  = 0o077
 )
 
-// owner returns the number of the user that a file belongs to.
+// owner returns the id of the user that owns a file.
 func owner(info fs.FileInfo) int {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return int(stat.Uid)
@@ -28,7 +28,7 @@ func owner(info fs.FileInfo) int {
 	return -1
 }
 
-// links returns how many names a file has.
+// links returns the number of names (hard links) of a file.
 func links(info fs.FileInfo) uint64 {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return uint64(stat.Nlink) //nolint:unconvert // its type depends on the architecture
@@ -36,12 +36,12 @@ func links(info fs.FileInfo) uint64 {
 	return 0
 }
 
-// describe names the owner and mode of a file as ls does.
+// describe returns the owner and mode of a file for an error.
 func describe(info fs.FileInfo) string {
 	return fmt.Sprintf("owner %s, mode %04o", userName(owner(info)), info.Mode().Perm())
 }
 
-// userName returns the name of a user with the number.
+// userName returns the name and id of a user.
 func userName(uid int) string {
 	if known, err := user.LookupId(strconv.Itoa(uid)); err == nil {
 		return fmt.Sprintf("%s (%d)", known.Username, uid)
@@ -49,7 +49,7 @@ func userName(uid int) string {
 	return strconv.Itoa(uid)
 }
 
-// kind names what a file is that is neither a regular file nor a directory.
+// kind returns the kind of a file in words.
 func kind(mode fs.FileMode) string {
 	switch {
 	case mode.IsRegular():
@@ -66,30 +66,31 @@ func kind(mode fs.FileMode) string {
 	return "a device"
 }
 
-// foreign returns the error of a file that does not belong to the service's user.
+// foreign returns the error of a file that belongs to another user.
 func foreign(path string, info fs.FileInfo) error {
 	return fault.New(fault.Invalid, "%s (%s) does not belong to the user that the service runs as, %s: "+
 		"run the service as the owner, or check what it holds and run: chown -R %d '%s'",
 		path, describe(info), userName(os.Geteuid()), os.Geteuid(), path)
 }
 
-// opened returns the error of a file that others may read or write.
-func opened(path string, info fs.FileInfo, may, command string) error {
+// accessible returns the error of a file that other users can read or write.
+func accessible(path string, info fs.FileInfo, may, command string) error {
 	return fault.New(fault.Invalid, "%s (%s) may be %s by other users: check what it holds and run: chmod %s '%s'",
 		path, describe(info), may, command, path)
 }
 
-// unexpected returns the error of a file of another kind.
+// unexpected returns the error of a file that is not of the wanted kind.
 func unexpected(path string, info fs.FileInfo, want string) error {
-	return fault.New(fault.Invalid, "%s (%s) is %s where %s must be: remove it", path, describe(info), kind(info.Mode()), want)
+	return fault.New(fault.Invalid, "%s (%s) is %s but must be %s: remove it", path, describe(info), kind(info.Mode()), want)
 }
 
-// unusable returns the error of a call on a path.
+// unusable returns the error of a failed system call on a path.
 func unusable(path string, err error) error {
 	return fault.New(fault.Invalid, "%s cannot be used: %v", path, reason(err))
 }
 
-// reason returns an error without the path and the call, which the message has already.
+// reason returns an error without the path and the system call, which the message has
+// already.
 func reason(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

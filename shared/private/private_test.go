@@ -44,7 +44,8 @@ func give(t *testing.T, path string) {
 	}
 }
 
-// plants are what another user could put in the place of a file, or what is wrong with it.
+// plants are what another user could put in the place of a file, or what is wrong with
+// it.
 func plants(t *testing.T) map[string]func(path string) {
 	victim := filepath.Join(t.TempDir(), "victim")
 	write(t, victim, 0o600)

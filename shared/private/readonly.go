@@ -11,11 +11,12 @@ import (
 	"ace/shared/fault"
 )
 
-// maxSecret bounds a secret in bytes.
+// maxSecret is the most bytes of a secret.
 const maxSecret = 64 << 10
 
-// Secret reads a file that must be known to the service's user alone, such as a token: a regular file that belongs to
-// that user or to root. Others may not read it; the group may if it belongs to root, as libpq allows for keys.
+// Secret reads a secret, such as a token, from a regular file. The file must belong to
+// the service's user or to root, and other users must not be able to read it. The group
+// may read it if root owns it, as libpq allows for keys.
 func Secret(path string) ([]byte, error) {
 	return read(path, maxSecret, func(info fs.FileInfo) error {
 		closed := fs.FileMode(openToOthers)
@@ -26,24 +27,25 @@ func Secret(path string) ([]byte, error) {
 		case owner(info) != 0 && owner(info) != os.Geteuid():
 			return foreign(path, info)
 		case info.Mode().Perm()&closed != 0:
-			return opened(path, info, "read or written", "600")
+			return accessible(path, info, "read or written", "600")
 		}
 		return nil
 	})
 }
 
-// Instructions reads a file that decides what the service does, such as a cluster definition: a regular file that not
-// everybody may write, of at most this many bytes.
+// Instructions reads a file that controls the service, such as a cluster definition. It
+// must be a regular file of at most limit bytes that is not world-writable.
 func Instructions(path string, limit int64) ([]byte, error) {
 	return read(path, limit, func(info fs.FileInfo) error {
 		if info.Mode().Perm()&0o002 != 0 {
-			return opened(path, info, "written", "o-w")
+			return accessible(path, info, "written", "o-w")
 		}
 		return nil
 	})
 }
 
-// read reads a regular file that check accepts. An error of opening it is passed on as it is. A pipe does not block.
+// read reads a regular file of at most limit bytes that passes check. It returns the
+// error of os.OpenFile unchanged. It does not block on a pipe.
 func read(path string, limit int64, check func(fs.FileInfo) error) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -70,8 +72,8 @@ func read(path string, limit int64, check func(fs.FileInfo) error) ([]byte, erro
 	return data, err
 }
 
-// Doubts returns what is unusual about a file of instructions, "" if nothing is: that others than root and the service's
-// user may change it, or may read the secrets in it.
+// Doubts returns a warning about a file of instructions, or "" if there is none: a user
+// other than root and the service's user can change it, or can read the secrets in it.
 func Doubts(path string, hasSecrets bool) string {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -80,19 +82,20 @@ func Doubts(path string, hasSecrets bool) string {
 	var doubt string
 	switch {
 	case owner(info) != 0 && owner(info) != os.Geteuid():
-		doubt = "it belongs to another user, who may change it"
+		doubt = "it belongs to another user, who can change it"
 	case info.Mode().Perm()&0o020 != 0:
-		doubt = "its group may change it"
+		doubt = "its group can change it"
 	case hasSecrets && info.Mode().Perm()&0o004 != 0:
-		doubt = "it has passwords, and everybody may read it; run: chmod o-r '" + path + "'"
+		doubt = "it has passwords, and every user can read it; run: chmod o-r '" + path + "'"
 	default:
 		return ""
 	}
 	return path + " (" + describe(info) + "): " + doubt
 }
 
-// SocketDirectory checks the directory of a Unix socket: who may write there can put a socket of his own in its place. A
-// directory with the sticky bit, such as /tmp, protects the files of each user.
+// SocketDirectory checks the directory of a Unix socket, where another user with write
+// access could replace the socket. A directory with the sticky bit, such as /tmp, is
+// accepted, because the bit protects the files of each user.
 func SocketDirectory(path string) error {
 	dir := filepath.Dir(path)
 	info, err := os.Stat(dir)
@@ -104,7 +107,7 @@ func SocketDirectory(path string) error {
 	case owner(info) != 0 && owner(info) != os.Geteuid():
 		return foreign(dir, info)
 	case info.Mode().Perm()&writeByOthers != 0 && info.Mode()&fs.ModeSticky == 0:
-		return opened(dir, info, "written", "go-w")
+		return accessible(dir, info, "written", "go-w")
 	}
 	return nil
 }
@@ -116,7 +119,7 @@ func Socket(path string) error {
 	case err != nil:
 		return unusable(path, err)
 	case info.Mode()&fs.ModeSocket == 0:
-		return fault.New(fault.Invalid, "%s (%s) is %s where a socket must be", path, describe(info), kind(info.Mode()))
+		return fault.New(fault.Invalid, "%s (%s) is %s but must be a socket", path, describe(info), kind(info.Mode()))
 	case owner(info) != os.Geteuid():
 		return foreign(path, info)
 	}

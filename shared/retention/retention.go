@@ -1,9 +1,11 @@
-// Package retention removes what is older than it must be kept: the documents, reports and before-images of tasks that
-// ended, their records and entries in lists, and imported documents.
+// Package retention deletes data that is older than the retention period: the documents,
+// reports and before-images of ended tasks, their records and list entries, and imported
+// documents.
 //
-// It promises: nothing goes that a task needs which has not ended, or that ended later; of one task the list entries go
-// first and the record last, so that nothing is listed that is gone, and an interrupted sweep is taken up by the next.
-// It may run beside the service and beside other sweeps. What lies in the archive without a record it does not touch.
+// It deletes nothing that a task needs which is still open or ended within the period. It
+// deletes a task's list entries first and its record last, so no list names a deleted
+// document, and the next sweep resumes an interrupted one. A sweep can run at the same
+// time as the service and other sweeps. It does not delete objects without a task record.
 package retention
 
 import (
@@ -19,31 +21,33 @@ import (
 	"ace/shared/task"
 )
 
-// abandoned is when a document counts as left behind that was being imported: no request takes that long.
+// abandoned is the age at which the upload of an import counts as abandoned. No request
+// takes that long.
 const abandoned = 24 * time.Hour
 
-// Sweeper removes what is old.
+// Sweeper deletes data that is older than the retention period.
 type Sweeper struct {
 	Store archive.Store
 	Tasks *task.Registry
 	Diffs *diffindex.Index
 	Now   func() time.Time
-	// Keep gives further tasks (ids) and documents (keys) that are needed; nil: none.
+	// Keep returns further ids of tasks and keys of documents that must be kept. It may
+	// be nil.
 	Keep func(context.Context) ([]string, error)
 }
 
-// Removed counts what a sweep removed.
+// Removed counts what a sweep deleted.
 type Removed struct {
-	Tasks   int // with all that they left
+	Tasks   int // with their documents, reports and before-images
 	Imports int // imported documents
 }
 
-// Sweep removes what ended, or was imported, longer ago than keep; 0 keeps all of it. What imports have left behind
-// goes in any case.
+// Sweep deletes the tasks that ended, and the documents that were imported, longer ago
+// than keep. If keep is 0, it deletes none of them. It always deletes abandoned uploads.
 func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error) {
 	var removed Removed
 	now := s.Now()
-	if _, err := s.objects(ctx, archive.IncomingPrefix, now.Add(-abandoned), nil); err != nil || keep == 0 {
+	if _, err := s.deleteOld(ctx, archive.IncomingPrefix, now.Add(-abandoned), nil); err != nil || keep == 0 {
 		return removed, err
 	}
 	needed, err := s.needed(ctx)
@@ -52,9 +56,9 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 	}
 	for rec, err := range s.Tasks.EndedBefore(ctx, now.Add(-keep)) {
 		if err == nil {
-			err = s.look(ctx, needed) // what was submitted meanwhile may start from this one
+			err = s.addOpen(ctx, needed) // a task submitted in the meantime may start from this one
 		}
-		if err == nil && !needed.of(rec) {
+		if err == nil && !needed.has(rec) {
 			err = s.remove(ctx, rec)
 			removed.Tasks++
 		}
@@ -62,20 +66,21 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 			return removed, err
 		}
 	}
-	if err := s.look(ctx, needed); err != nil {
+	if err := s.addOpen(ctx, needed); err != nil {
 		return removed, err
 	}
-	removed.Imports, err = s.objects(ctx, archive.ImportPrefix, now.Add(-keep), needed.keys)
+	removed.Imports, err = s.deleteOld(ctx, archive.ImportPrefix, now.Add(-keep), needed.keys)
 	return removed, err
 }
 
-// needed is what tasks start from that have not ended.
+// needed is what open tasks start from.
 type needed struct {
-	keys map[string]bool // of documents; also the ids of tasks
-	seen map[string]bool // tasks whose needs are among them
+	keys map[string]bool // keys of documents, and ids of tasks
+	seen map[string]bool // ids of the open tasks whose needs are in keys
 }
 
-func (n needed) of(rec task.Record) bool {
+// has reports whether a task or its document is needed.
+func (n needed) has(rec task.Record) bool {
 	return n.keys[rec.TaskID] || rec.Document != nil && n.keys[rec.Document.Key]
 }
 
@@ -91,8 +96,8 @@ func (s *Sweeper) needed(ctx context.Context) (needed, error) {
 	return n, err
 }
 
-// look adds what open tasks need that were not seen before.
-func (s *Sweeper) look(ctx context.Context, n needed) error {
+// addOpen adds to n what the open tasks need.
+func (s *Sweeper) addOpen(ctx context.Context, n needed) error {
 	open, err := s.Tasks.Open(ctx)
 	if err != nil {
 		return err
@@ -102,7 +107,7 @@ func (s *Sweeper) look(ctx context.Context, n needed) error {
 			continue
 		}
 		rec, err := s.Tasks.Get(ctx, id)
-		if fault.CodeOf(err) == fault.NotFound { // a submission under way, or one that failed
+		if fault.CodeOf(err) == fault.NotFound { // of a submission that is incomplete or failed
 			continue
 		}
 		if err != nil {
@@ -120,26 +125,28 @@ func (s *Sweeper) look(ctx context.Context, n needed) error {
 	return nil
 }
 
-// remove removes a task and all that it has left.
+// remove deletes a task and all its objects. The order matters: list entries first, the
+// record last.
 func (s *Sweeper) remove(ctx context.Context, rec task.Record) error {
 	if err := s.Diffs.Remove(ctx, rec); err != nil {
 		return err
 	}
 	document := strings.TrimSuffix(archive.DiffKey(rec.TaskID, rec.SubmittedAt, api.FormatJSON), api.FormatJSON)
 	for _, prefix := range []string{
-		document, // renderings stand beside it
-		archive.ReportsOfTaskPrefix(rec.TaskID, rec.SubmittedAt), // before-images stand beside a report
+		document, // and its renderings
+		archive.ReportsOfTaskPrefix(rec.TaskID, rec.SubmittedAt), // and before-images
 		archive.RepairsOfTaskPrefix(rec.TaskID),
 		archive.BaselineKey(rec.ClusterName, rec.DBName, rec.TableName, rec.TaskID),
 	} {
-		if err := s.below(ctx, prefix); err != nil {
+		if err := s.deleteBelow(ctx, prefix); err != nil {
 			return err
 		}
 	}
 	return s.Tasks.Forget(ctx, rec)
 }
 
-func (s *Sweeper) below(ctx context.Context, prefix string) error {
+// deleteBelow deletes all objects whose keys begin with prefix.
+func (s *Sweeper) deleteBelow(ctx context.Context, prefix string) error {
 	var keys []string
 	err := s.Store.List(ctx, prefix, "", func(info archive.Info) bool {
 		keys = append(keys, info.Key)
@@ -153,8 +160,9 @@ func (s *Sweeper) below(ctx context.Context, prefix string) error {
 	return err
 }
 
-// objects removes the objects below a prefix that were written before a time and are not needed.
-func (s *Sweeper) objects(ctx context.Context, prefix string, before time.Time, needed map[string]bool) (int, error) {
+// deleteOld deletes the objects below a prefix that were written before a time and are
+// not needed. It returns their number.
+func (s *Sweeper) deleteOld(ctx context.Context, prefix string, before time.Time, needed map[string]bool) (int, error) {
 	var keys []string
 	err := s.Store.List(ctx, prefix, "", func(info archive.Info) bool {
 		if info.LastModified.Before(before) && !needed[info.Key] {

@@ -18,7 +18,7 @@ func (f *Function) DoUnit(ctx context.Context, payload json.RawMessage) (json.Ra
 		TaskID string `json:"task_id"`
 	}
 	if err := json.Unmarshal(payload, &unit); err != nil {
-		return nil, fault.Wrap(err, fault.Internal, "a unit of work cannot be read")
+		return nil, fault.Wrap(err, fault.Internal, "a unit of work cannot be decoded")
 	}
 	now := time.Now()
 	end := usable(ctx, now)

@@ -1,9 +1,11 @@
-// Package awslambda has tasks started and units done by AWS Lambda functions. It is the only user of the Lambda client.
+// Package awslambda starts tasks and runs units of work in AWS Lambda functions. It is
+// the only user of the Lambda client.
 //
-// What travels is what package invoke defines: a task's id, or a unit and its totals. A start is an asynchronous
-// invocation, which AWS delivers at least once; a unit is a synchronous one. Both may be repeated at will, so whatever
-// fails without an answer is simply sent again. The client's own retries are off: they would not tell a function that is
-// busy, which is worth waiting for, from one that fails.
+// The payloads are those of package invoke: the id of a task, or a unit of work, whose
+// reply is its totals. A start is an asynchronous invocation, which AWS delivers at least
+// once. A unit is a synchronous invocation. Both can be repeated safely, so an invocation
+// without a reply is sent again. The client's own retries are disabled, because they do
+// not distinguish a busy function, which is worth a wait, from a failing one.
 package awslambda
 
 import (
@@ -22,7 +24,7 @@ import (
 	"ace/shared/retry"
 )
 
-// Client is the part of the Lambda client that is needed.
+// Client is the part of the Lambda client that this package uses.
 type Client interface {
 	Invoke(ctx context.Context, in *lambda.InvokeInput, options ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
 }
@@ -34,13 +36,13 @@ type Invoker struct {
 	blockWorker string
 }
 
-// New makes an invoker of the functions of these names.
+// New returns an invoker of the functions with these names.
 func New(client Client, taskRunner, blockWorker string) *Invoker {
 	return &Invoker{client: client, taskRunner: taskRunner, blockWorker: blockWorker}
 }
 
-// Connect makes an invoker with the AWS configuration of the environment. It keeps at most parallel connections, and
-// keeps them warm.
+// Connect returns an invoker with the AWS configuration of the environment. It opens at
+// most parallel connections, and reuses them.
 func Connect(ctx context.Context, taskRunner, blockWorker string, parallel int) (*Invoker, error) {
 	c, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -56,7 +58,8 @@ func Connect(ctx context.Context, taskRunner, blockWorker string, parallel int) 
 	return New(client, taskRunner, blockWorker), nil
 }
 
-// Submit has a task created and started. There is always room: AWS queues asynchronous invocations.
+// Submit creates a task and starts it. No limit applies, because AWS queues asynchronous
+// invocations.
 func (i *Invoker) Submit(ctx context.Context, create func(context.Context) (taskID string, err error)) error {
 	taskID, err := create(ctx)
 	if err != nil {
@@ -65,14 +68,15 @@ func (i *Invoker) Submit(ctx context.Context, create func(context.Context) (task
 	return i.Start(ctx, taskID)
 }
 
-// startAttempts bounds how often a start is sent: the sweep makes good what fails.
+// startAttempts bounds how often a start is sent. The sweep starts the task if all
+// attempts fail.
 const startAttempts = 4
 
-// Start has the task runner invoked for a task, soon.
+// Start invokes the task runner for a task asynchronously.
 func (i *Invoker) Start(ctx context.Context, taskID string) error {
 	payload, err := json.Marshal(invoke.TaskStart{TaskID: taskID})
 	if err != nil {
-		return fault.Wrap(err, fault.Internal, "the start of task %s cannot be written", taskID)
+		return fault.Wrap(err, fault.Internal, "the start of task %s cannot be encoded", taskID)
 	}
 	policy := retry.Policy{Backoff: backoff(), Tries: startAttempts, Retryable: fault.Retryable}
 	return policy.Do(ctx, func() error {
@@ -81,23 +85,23 @@ func (i *Invoker) Start(ctx context.Context, taskID string) error {
 	})
 }
 
-// Drop does nothing: a function started for a task that has ended ends at once.
+// Drop does nothing: a function that is started for an ended task returns at once.
 func (i *Invoker) Drop(string) {}
 
-// Most bytes of a payload that Lambda takes.
+// The most bytes of a payload that Lambda accepts.
 const (
 	maxSync  = 6 << 20
 	maxAsync = 1 << 20
 )
 
-// call invokes a function once. Errors are those of reply.go.
+// call invokes a function once and returns its payload or an error of reply.go.
 func (i *Invoker) call(ctx context.Context, function string, how types.InvocationType, payload []byte) ([]byte, error) {
 	limit := maxSync
 	if how == types.InvocationTypeEvent {
 		limit = maxAsync
 	}
 	if len(payload) > limit {
-		return nil, fault.New(fault.Internal, "a payload of %d bytes for function %q: Lambda takes %d", len(payload), function, limit)
+		return nil, fault.New(fault.Internal, "the payload for function %q has %d bytes; Lambda accepts at most %d", function, len(payload), limit)
 	}
 	out, err := i.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String(function), InvocationType: how, Payload: payload})
 	if err != nil {

@@ -55,7 +55,7 @@ func TestDispatch_AWorkerThatNeverAnswersIsGivenUp(t *testing.T) {
 	i := invoker(t, emulator.Function{Name: "worker", Binary: "/bin/true", Timeout: time.Second})
 	d := i.Dispatch(make(chan struct{}))
 	_, err := d.Invoke(t.Context(), plan.Unit{TaskID: "td_20240315_123456"})
-	if want := `function "worker" broke off`; fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), want) {
+	if want := `function "worker" failed without a response`; fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if !d.Idle() {

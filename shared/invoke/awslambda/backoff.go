@@ -12,7 +12,8 @@ func backoff() retry.Backoff {
 	return retry.Backoff{First: 50 * time.Millisecond, Max: 5 * time.Second, Jitter: true}
 }
 
-// wait waits for d, or until stop is closed. If the context ends first, wait returns its cause.
+// wait waits for d, or until stop is closed. If the context ends first, wait returns its
+// cause.
 func wait(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

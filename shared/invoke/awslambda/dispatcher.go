@@ -13,33 +13,34 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// ErrStopped is what a Dispatcher answers once it was stopped. It is not retryable here, but elsewhere: in the invocation
-// that the task is handed over to.
+// ErrStopped is the error of a stopped Dispatcher. The next invocation of the task runner
+// can repeat the unit, but this one cannot.
 var ErrStopped = fault.New(fault.Cancelled, "the task runner's time is nearly over: it hands the task over")
 
-// crashes is how often a unit is sent whose function gives no answer, before that is the caller's trouble.
-const crashes = 4
+// maxCrashes is how often a unit is sent to a function that does not reply, before the
+// unit fails.
+const maxCrashes = 4
 
-// Dispatcher hands the units of one task runner's invocation to the block worker until it is stopped. Then it takes no
-// more, and answers so only when what is in flight has come back: whoever goes on finds the parts of all units that were
-// begun, and has none done twice.
+// Dispatcher sends the units of one task runner's invocation to the block worker until it
+// is stopped. Then it rejects further units, but only after the units in flight have
+// returned: the next runner finds their parts and repeats none of them.
 type Dispatcher struct {
 	invoker  *Invoker
 	stopped  <-chan struct{}
-	inFlight sync.RWMutex // read by every call under way
+	inFlight sync.RWMutex // locked for reading by every unit in flight
 	done     atomic.Int64
 }
 
-// Dispatch makes a dispatcher that takes units until stopped is closed.
+// Dispatch returns a dispatcher that accepts units until stopped is closed.
 func (i *Invoker) Dispatch(stopped <-chan struct{}) *Dispatcher {
 	return &Dispatcher{invoker: i, stopped: stopped}
 }
 
-// Idle says whether no unit was done.
+// Idle reports whether no unit was done.
 func (d *Dispatcher) Idle() bool { return d.done.Load() == 0 }
 
-// Invoke has one unit done by the block worker and waits for its totals. While there is no room for another invocation it
-// waits.
+// Invoke runs one unit in the block worker and returns its totals. It waits while AWS
+// rejects further invocations.
 func (d *Dispatcher) Invoke(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	totals, err := invoke.Call[plan.Unit, plan.Totals](ctx, d.send, u)
 	if err == nil {
@@ -48,7 +49,7 @@ func (d *Dispatcher) Invoke(ctx context.Context, u plan.Unit) (plan.Totals, erro
 	return totals, err
 }
 
-// send invokes the block worker until it answers.
+// send invokes the block worker until it replies.
 func (d *Dispatcher) send(ctx context.Context, payload []byte) ([]byte, error) {
 	failed := 0
 	for sent := 1; ; sent++ {
@@ -56,7 +57,7 @@ func (d *Dispatcher) send(ctx context.Context, payload []byte) ([]byte, error) {
 		switch {
 		case errors.Is(err, errBusy):
 		case errors.Is(err, errFailed):
-			if failed++; failed == crashes {
+			if failed++; failed == maxCrashes {
 				return nil, err
 			}
 		default:
@@ -70,15 +71,15 @@ func (d *Dispatcher) send(ctx context.Context, payload []byte) ([]byte, error) {
 
 func (d *Dispatcher) sendOnce(ctx context.Context, payload []byte) ([]byte, error) {
 	if !d.enter() {
-		d.inFlight.Lock()   // when the last one in flight has come back
-		d.inFlight.Unlock() //nolint:staticcheck // only the waiting matters
+		d.inFlight.Lock()   // waits for the last unit in flight
+		d.inFlight.Unlock() //nolint:staticcheck // only the wait matters
 		return nil, ErrStopped
 	}
 	defer d.inFlight.RUnlock()
 	return d.invoker.call(ctx, d.invoker.blockWorker, types.InvocationTypeRequestResponse, payload)
 }
 
-// enter begins a call unless the dispatcher was stopped.
+// enter locks inFlight for reading and returns true, unless the dispatcher was stopped.
 func (d *Dispatcher) enter() bool {
 	d.inFlight.RLock()
 	select {

@@ -14,13 +14,15 @@ import (
 	"ace/shared/fault"
 )
 
-// errBusy: the function was not invoked because there is no room for another invocation now. There will be.
+// errBusy means that AWS rejected the invocation because too many are running. A later
+// one will be accepted.
 var errBusy = errors.New("too many invocations at once")
 
-// errFailed: the function was invoked and gave no answer: it crashed, or was killed at its time limit.
-var errFailed = errors.New("the function gave no answer")
+// errFailed means that the function was invoked but did not reply: it crashed or reached
+// its time limit.
+var errFailed = errors.New("the function did not reply")
 
-// notInvoked says why an invocation was not accepted.
+// notInvoked returns the error of an invocation that was not accepted.
 func notInvoked(ctx context.Context, function string, err error) error {
 	var missing *types.ResourceNotFoundException
 	var api smithy.APIError
@@ -37,7 +39,8 @@ func notInvoked(ctx context.Context, function string, err error) error {
 	return fault.Wrap(err, fault.Unavailable, "function %q cannot be invoked", function)
 }
 
-// isBusy knows throttling, and a function that is being made ready, whose network or whose new version is under way.
+// isBusy reports whether AWS throttles the function, or is still preparing its network or
+// its new version.
 func isBusy(err error) bool {
 	if status(err) == http.StatusTooManyRequests {
 		return true
@@ -54,7 +57,7 @@ func isBusy(err error) bool {
 	return false
 }
 
-// status is the HTTP status of an answer, 0 if there was none.
+// status returns the HTTP status of the response, or 0 if there was none.
 func status(err error) int {
 	var answered *smithyhttp.ResponseError
 	if errors.As(err, &answered) {
@@ -63,17 +66,17 @@ func status(err error) int {
 	return 0
 }
 
-// functionFailed words what Lambda says of a function that gave no answer. Its message may hold anything: it is for the
-// log only.
+// functionFailed returns the error of a function that did not reply. Lambda's message can
+// contain anything, so it is in the cause, which only the log shows.
 func functionFailed(function string, payload []byte) error {
-	var told struct {
+	var reason struct {
 		Message string `json:"errorMessage"`
 		Type    string `json:"errorType"`
 	}
-	_ = json.Unmarshal(payload, &told) // what is no JSON is told as it is
+	_ = json.Unmarshal(payload, &reason) // the cause has the payload even if it is not JSON
 	cause := errors.Join(errFailed, errors.New(string(payload)))
-	if strings.Contains(told.Message, "Task timed out") || told.Type == "Sandbox.Timedout" {
-		return fault.Wrap(cause, fault.Unavailable, "function %q was ended at its time limit", function)
+	if strings.Contains(reason.Message, "Task timed out") || reason.Type == "Sandbox.Timedout" {
+		return fault.Wrap(cause, fault.Unavailable, "function %q reached its time limit", function)
 	}
-	return fault.Wrap(cause, fault.Unavailable, "function %q broke off", function)
+	return fault.Wrap(cause, fault.Unavailable, "function %q failed without a response", function)
 }
