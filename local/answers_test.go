@@ -205,7 +205,7 @@ func TestDownload_WholeInPartsAndNotAgain(t *testing.T) {
 		{"the end", "GET", endpoint.Header{"range": "bytes=-7"}, 206, string(stored[size-7:]), nil},
 		{"a range of this version", "GET", endpoint.Header{"range": "bytes=0-0", "if-range": etag}, 206, string(stored[:1]), nil},
 		{"a range of another version", "GET", endpoint.Header{"range": "bytes=0-0", "if-range": `"x"`}, 200, string(stored), nil},
-		{"a range beyond the end", "GET", endpoint.Header{"range": "bytes=9999999-"}, 416, `{"error":"the requested range lies outside of the file"}` + "\n", nil},
+		{"a range beyond the end", "GET", endpoint.Header{"range": "bytes=9999999-"}, 416, `{"error":"the requested range is outside the file"}` + "\n", nil},
 		{"known already", "GET", endpoint.Header{"if-none-match": etag}, 304, "", map[string]string{"ETag": etag}},
 		{"another is known", "GET", endpoint.Header{"if-none-match": `"x"`}, 200, string(stored), nil},
 	} {

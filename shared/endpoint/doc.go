@@ -1,8 +1,10 @@
-// Package endpoint turns a request into an answer, whatever transport brought it: find the route, check the method and
-// the size, collect the parameters, decode and validate them, call the use case, encode what it returns.
+// Package endpoint handles a request independently of its transport: it finds the route,
+// checks the method and the size, decodes and validates the parameters, calls the use
+// case and encodes its answer.
 //
-// It promises that every answer carries Cache-Control: no-store, that every error is {"error": "..."} with the status
-// of the one table in status.go, that a panic is a 500 and not a crash, and that an error of unknown origin is logged
-// once and its text kept from the user. It knows nothing of sockets and events: packages httpx and lambdax below it
-// carry requests and answers, and answer byte for byte the same.
+// Every response has Cache-Control: no-store. Every error is {"error": "..."} with the
+// status of the table in status.go. A panic is a 500 response. An error that is not a
+// fault is logged once, and its text is not shown to the user. The package knows neither
+// sockets nor events. Its packages httpx and lambdax are the transports, and both send
+// exactly the same responses.
 package endpoint

@@ -9,10 +9,11 @@ import (
 
 const contentTypeJSON = "application/json"
 
-// ErrorResponse is the answer that tells the user of an error. It does not log: see Mux.Fail.
+// ErrorResponse returns the response to a request that failed with err. It does not log;
+// see Mux.Fail.
 func ErrorResponse(err error) Response {
 	resp := Response{Status: statusOf(fault.CodeOf(err)), Header: headers(contentTypeJSON), Body: errorBody(err)}
-	if resp.Status == 503 {
+	if resp.Status == statusUnavailable {
 		resp.Header["Retry-After"] = retryAfter
 	}
 	return resp
@@ -22,7 +23,7 @@ func headers(contentType string) map[string]string {
 	return map[string]string{"Cache-Control": "no-store", "Content-Type": contentType}
 }
 
-// encode gives JSON with a newline at the end, as friendly to a terminal as to a program.
+// encode returns the JSON of answer with a newline at the end, which a terminal needs.
 func encode(answer any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -35,7 +36,7 @@ func errorBody(err error) []byte {
 	body, encodeErr := encode(struct {
 		Error string `json:"error"`
 	}{fault.PublicMessage(err)})
-	if encodeErr != nil { // a string always encodes
+	if encodeErr != nil { // impossible: a string can always be encoded
 		return nil
 	}
 	return body

@@ -7,19 +7,20 @@ import (
 	"ace/shared/api"
 )
 
-// Endpoint binds a route to what answers it.
+// Endpoint is a route and the functions that answer it.
 type Endpoint struct {
 	Route api.Route
-	// Serve gives a value to encode as JSON, or an *api.File.
+	// Serve returns a value to encode as JSON, or an *api.File.
 	Serve func(ctx context.Context, params api.Params) (any, error)
-	// Receive answers a POST, if it is set, and is given the body as a stream of at most MaxBody bytes: reading beyond is
-	// a fault with code TooLarge. params are those of the query string.
+	// Receive, if set, answers a POST. The body is a stream of at most MaxBody bytes: a
+	// read beyond that is a fault with code TooLarge. params are those of the query
+	// string.
 	Receive func(ctx context.Context, params api.Params, body io.Reader) (any, error)
 	MaxBody int64
 }
 
-// JSON makes an endpoint of a function that decodes and validates the parameters, and of a use case whose answer is
-// encoded as JSON.
+// JSON returns an endpoint that decodes and validates the parameters with decode and
+// encodes the answer of useCase as JSON.
 func JSON[Req, Resp any](
 	route api.Route,
 	decode func(api.Params) (Req, error),
@@ -35,7 +36,8 @@ func JSON[Req, Resp any](
 	return Endpoint{Route: route, Serve: serve}
 }
 
-// Receiving gives an endpoint that also takes POSTs with a body of at most maxBody bytes, which useCase reads.
+// Receiving returns e as an endpoint that also accepts a POST with a body of at most
+// maxBody bytes, which useCase reads.
 func Receiving[Req, Resp any](
 	e Endpoint,
 	maxBody int64,

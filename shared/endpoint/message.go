@@ -7,24 +7,27 @@ import (
 	"ace/shared/api"
 )
 
-// Header holds header fields: names in lower case, several values of a field joined by ", ".
+// Header holds header fields. The names are in lower case. Several values of a field are
+// joined with ", ".
 type Header map[string]string
 
-// Get gives a field by its name in any case, "" if it is absent.
+// Get returns the value of a field, or "" if it is absent. The name may be in any case.
 func (h Header) Get(name string) string { return h[strings.ToLower(name)] }
 
-// Request is what a transport was asked.
+// Request is a request as received by a transport.
 type Request struct {
 	Method   string
-	Path     string // percent-decoded, without the stage of an API
-	RawQuery string // as sent
+	Path     string // percent-decoded, without the name of an API's stage
+	RawQuery string // not decoded
 	Header   Header
-	Body     []byte // a transport may stop reading one byte after Mux.BodyLimit
-	// Stream is the body instead, where Mux.Streams says so and the transport can stream. It ends with a fault.
+	Body     []byte // a transport need not read more than Mux.BodyLimit plus one byte
+	// Stream replaces Body if Mux.Streams reports true and the transport can stream. Its
+	// errors are faults.
 	Stream io.Reader
 }
 
-// Response is what a transport is to answer: Body, or File if that is set.
+// Response is the response that a transport sends. It has File instead of Body if File is
+// not nil.
 type Response struct {
 	Status int
 	Header map[string]string // canonical names

@@ -14,20 +14,21 @@ import (
 
 const defaultBodyLimit = 1 << 20
 
-// Options are what a Mux may be told. The zero value is usable.
+// Options configure a Mux. The zero value is usable.
 type Options struct {
-	Logger    *slog.Logger // nil is slog.Default()
-	BodyLimit int          // bytes; 0 is 1 MiB
+	Logger    *slog.Logger // nil means slog.Default()
+	BodyLimit int          // bytes; 0 means 1 MiB
 }
 
-// Mux finds the endpoint for a request. It may be used concurrently.
+// Mux dispatches requests to endpoints. It is safe for concurrent use.
 type Mux struct {
 	endpoints []Endpoint
 	log       *slog.Logger
 	bodyLimit int
 }
 
-// New makes a Mux. Two endpoints on one route are an error.
+// New returns a Mux of the endpoints. It returns an error if two endpoints have the same
+// route.
 func New(opts Options, endpoints ...Endpoint) (*Mux, error) {
 	seen := make(map[api.Route]bool, len(endpoints))
 	for _, e := range endpoints {
@@ -46,23 +47,27 @@ func New(opts Options, endpoints ...Endpoint) (*Mux, error) {
 	return m, nil
 }
 
-// BodyLimit is the most bytes a request body may have. A transport need not read further than one byte more.
+// BodyLimit returns the most bytes that a request body may have. A transport need not
+// read more than one byte beyond it.
 func (m *Mux) BodyLimit() int { return m.bodyLimit }
 
-// Streams says whether the body of such a request is read as a stream, and how many bytes it may have. A transport that
-// cannot stream reads the body as any other.
+// Streams reports whether the endpoint reads the body of such a request as a stream, and
+// returns the most bytes that the body may have. A transport that cannot stream may set
+// Request.Body instead.
 func (m *Mux) Streams(method, path string) (maxBody int64, ok bool) {
 	e, _, err := m.find(path)
-	return e.MaxBody, err == nil && method == "POST" && e.Receive != nil
+	return e.MaxBody, err == nil && method == methodPost && e.Receive != nil
 }
 
-// Changes reports whether such a request starts or changes something. Where it leads to no endpoint it does not.
+// Changes reports whether such a request starts or changes something. It returns false if
+// there is no endpoint for the path.
 func (m *Mux) Changes(method, path string) bool {
 	e, _, err := m.find(path)
-	return err == nil && (!e.Route.IsReadOnly() || method == "POST" && e.Receive != nil)
+	return err == nil && (!e.Route.IsReadOnly() || method == methodPost && e.Receive != nil)
 }
 
-// Handle answers a request. It does not panic and starts nothing that outlives it.
+// Handle answers a request. It does not panic, and it starts no goroutine that outlives
+// the call.
 func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -70,43 +75,45 @@ func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 			resp = m.Fail(ctx, req, err)
 		}
 	}()
-	answer, err := m.serve(ctx, req)
+
+	answer, err := m.answer(ctx, req)
 	if err != nil {
 		return m.Fail(ctx, req, err)
 	}
 	if file, ok := answer.(*api.File); ok {
-		return Response{Status: 200, Header: headers(file.ContentType), File: file}
+		return Response{Status: statusOK, Header: headers(file.ContentType), File: file}
 	}
 	body, err := encode(answer)
 	if err != nil {
 		return m.Fail(ctx, req, err)
 	}
-	return Response{Status: 200, Header: headers(contentTypeJSON), Body: body}
+	return Response{Status: statusOK, Header: headers(contentTypeJSON), Body: body}
 }
 
-// Fail is the answer to a request that ended with this error. What the user cannot help is logged, here and only here.
+// Fail returns the response to a request that failed with err. It is the only place that
+// logs the errors of the service (status 500 and above).
 func (m *Mux) Fail(ctx context.Context, req Request, err error) Response {
 	resp := ErrorResponse(err)
-	if resp.Status == 405 {
-		e, _, _ := m.find(req.Path) // a path without an endpoint is not found, whatever the method
+	if resp.Status == statusMethodNotAllowed {
+		e, _, _ := m.find(req.Path) // succeeds: a path without an endpoint is a 404
 		resp.Header["Allow"] = allowedMethods(e.Route)
 	}
-	if resp.Status >= 500 {
+	if resp.Status >= statusInternal {
 		m.logFailure(ctx, req, err)
 	}
 	return resp
 }
 
-// serve finds the endpoint and gives its answer.
-func (m *Mux) serve(ctx context.Context, req Request) (any, error) {
+// answer calls the endpoint of the request and returns its answer.
+func (m *Mux) answer(ctx context.Context, req Request) (any, error) {
 	endpoint, arg, err := m.find(req.Path)
 	if err != nil {
 		return nil, err
 	}
 	if _, ok := m.Streams(req.Method, req.Path); ok {
-		return receive(ctx, endpoint, req)
+		return answerStream(ctx, endpoint, req)
 	}
-	if err := m.check(req, endpoint.Route); err != nil {
+	if err := m.checkMethodAndBody(req, endpoint.Route); err != nil {
 		return nil, err
 	}
 	params, err := api.ParseParams(req.RawQuery, req.Header.Get("Content-Type"), req.Body)
@@ -116,8 +123,8 @@ func (m *Mux) serve(ctx context.Context, req Request) (any, error) {
 	return endpoint.Serve(ctx, params.WithArg(arg))
 }
 
-// receive hands the body on unread.
-func receive(ctx context.Context, endpoint Endpoint, req Request) (any, error) {
+// answerStream calls Receive with the body as a stream.
+func answerStream(ctx context.Context, endpoint Endpoint, req Request) (any, error) {
 	params, err := api.ParseParams(req.RawQuery, "", nil)
 	if err != nil {
 		return nil, err
@@ -148,15 +155,17 @@ func (m *Mux) find(path string) (Endpoint, string, error) {
 	return Endpoint{}, "", fault.New(fault.NotFound, "there is no path %.100q%s", path, hint)
 }
 
-// check looks at the method and the body. A body where nobody would read it is refused: a filter in it that had no
-// effect would compare everything.
-func (m *Mux) check(req Request, route api.Route) error {
+// checkMethodAndBody returns an error if the route does not support the method, if the
+// body is too large, or if a GET or HEAD request has a body. Such a body would be
+// ignored: a filter in it would have no effect, and the task would compare the whole
+// table.
+func (m *Mux) checkMethodAndBody(req Request, route api.Route) error {
 	switch {
-	case req.Method == "POST":
-	case req.Method == "GET", req.Method == "HEAD" && route.IsReadOnly():
+	case req.Method == methodPost: // may have a body
+	case req.Method == methodGet, req.Method == methodHead && route.IsReadOnly():
 		if len(req.Body) > 0 {
 			return fault.New(fault.Invalid,
-				"a %s request has its parameters in the query string and no body; send a body with POST", req.Method)
+				"a %s request must not have a body: put its parameters in the query string, or send them with POST", req.Method)
 		}
 	default:
 		return fault.New(fault.Method, "method %.20q is not supported, allowed are %s", req.Method, allowedMethods(route))
@@ -174,7 +183,8 @@ func allowedMethods(route api.Route) string {
 	return "GET, POST"
 }
 
-// logFailure never logs the query string: a table_filter may hold data.
+// logFailure logs a failed request. It does not log the query string, because a
+// table_filter may hold data.
 func (m *Mux) logFailure(ctx context.Context, req Request, err error) {
 	attrs := []slog.Attr{
 		slog.String("method", req.Method),
@@ -192,7 +202,7 @@ func (m *Mux) logFailure(ctx context.Context, req Request, err error) {
 	m.log.LogAttrs(ctx, level, "request failed", attrs...)
 }
 
-// taskID is the task id in the path, "" if there is none.
+// taskID returns the task id in a path, or "" if there is none.
 func (m *Mux) taskID(path string) string {
 	_, arg, err := m.find(path)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"ace/shared/endpoint"
 )
 
-// lengths answers a GET with "list", and a POST of at most 2 MiB with the length of its body.
+// lengths answers a GET with "list", and a POST of at most 2 MiB with the length of its
+// body.
 func lengths() endpoint.Endpoint {
 	list := endpoint.JSON(api.RouteDiffs, api.DecodeDiffs, func(context.Context, api.DiffsRequest) (string, error) { return "list", nil })
 	return endpoint.Receiving(list, 2<<20, api.DecodeImport, func(_ context.Context, _ api.ImportRequest, body io.Reader) (int64, error) {

@@ -4,10 +4,23 @@ import (
 	"ace/shared/fault"
 )
 
-// retryAfter is how many seconds a client should wait when we are busy.
+// retryAfter is the number of seconds that a client should wait after a 503 response.
 const retryAfter = "10"
 
-// statusOf is the one table from an error's code to the HTTP status.
+// The methods and statuses that a Mux uses. Package net/http has them too, but only a
+// transport may import it.
+const (
+	methodGet  = "GET"
+	methodHead = "HEAD"
+	methodPost = "POST"
+
+	statusOK               = 200
+	statusMethodNotAllowed = 405
+	statusInternal         = 500
+	statusUnavailable      = 503
+)
+
+// statusOf returns the HTTP status of an error code.
 func statusOf(code fault.Code) int {
 	switch code {
 	case fault.Invalid:
@@ -17,13 +30,13 @@ func statusOf(code fault.Code) int {
 	case fault.NotFound:
 		return 404
 	case fault.Method:
-		return 405
+		return statusMethodNotAllowed
 	case fault.Conflict:
 		return 409
 	case fault.TooLarge:
 		return 413
-	case fault.Unavailable, fault.Cancelled: // a cancelled request means that we are shutting down or the client is gone
-		return 503
+	case fault.Unavailable, fault.Cancelled: // a request is cancelled by a shutdown or by the client
+		return statusUnavailable
 	}
-	return 500
+	return statusInternal
 }

@@ -119,7 +119,7 @@ func objectValues() []Case {
 func routing() []Case {
 	return []Case{
 		{Name: "a body in a GET", Method: "GET", Path: tableDiff, RawQuery: valid, ContentType: form, Body: "table_filter=id%3D1", Status: 400,
-			Error: "a GET request has its parameters in the query string and no body; send a body with POST"},
+			Error: "a GET request must not have a body: put its parameters in the query string, or send them with POST"},
 		{Name: "HEAD, which must start nothing", Method: "HEAD", Path: tableDiff, RawQuery: valid, Status: 405,
 			Error: `method "HEAD" is not supported, allowed are GET, POST`},
 		{Name: "PUT", Method: "PUT", Path: tableDiff, RawQuery: valid, Status: 405,

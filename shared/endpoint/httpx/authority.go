@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// authority is the host and port that a Host or Origin field names.
+// authority is the host and port in a Host or Origin field.
 type authority struct {
 	host string // in lower case, an IPv6 address without brackets
 	port string // "" if there is none
 }
 
-// parseAuthority reads host or host:port. It accepts no user ("http://evil@localhost"), no zone of an IPv6 address, no
-// brackets around anything else, and no port that is not a number: what a browser would take for another host must not
-// be taken for ours.
+// parseAuthority parses host or host:port. It accepts no user ("http://evil@localhost"),
+// no zone of an IPv6 address, no brackets around anything else, and no port that is not a
+// number. A text that a browser parses as another host must not be parsed as this one.
 func parseAuthority(text string) (authority, bool) {
 	text = strings.ToLower(text)
 	if rest, isIPv6 := strings.CutPrefix(text, "["); isIPv6 {
@@ -38,7 +38,8 @@ func isPort(text string) bool {
 	return err == nil
 }
 
-// isName reports whether text has the characters of a host name or an IPv4 address only.
+// isName reports whether text consists of the characters of a host name or an IPv4
+// address.
 func isName(text string) bool {
 	other := func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_'
@@ -46,7 +47,7 @@ func isName(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, other)
 }
 
-// portOr returns the port, or the scheme's own one if none is named.
+// portOr returns the port, or own, the port of the scheme, if the authority has none.
 func (a authority) portOr(own string) string {
 	if a.port == "" {
 		return own
@@ -54,8 +55,8 @@ func (a authority) portOr(own string) string {
 	return a.port
 }
 
-// loopback reports whether the host is localhost, 127.0.0.0/8 or ::1. Other spellings of these ("localhost.", 0.0.0.0,
-// ::ffff:127.0.0.1) are not: no client needs them.
+// loopback reports whether the host is localhost, in 127.0.0.0/8 or ::1. It returns false
+// for other forms ("localhost.", 0.0.0.0, ::ffff:127.0.0.1), which no client needs.
 func (a authority) loopback() bool {
 	if a.host == "localhost" {
 		return true

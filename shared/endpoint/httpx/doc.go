@@ -1,6 +1,7 @@
-// Package httpx serves a Mux over net/http. It carries requests in and answers out, streams downloads with ranges and
-// conditions, and keeps strangers out: a web page open in the operator's browser must not be able to start a repair
-// through the tunnel (guard.go), and a bearer token can be demanded.
+// Package httpx serves a Mux over net/http. It streams downloads, with ranges and
+// conditional requests. It rejects requests from foreign web pages: a page in the
+// operator's browser must not be able to start a repair through the tunnel (guard.go). It
+// can require a bearer token.
 //
-// It opens no socket and starts no goroutine; the server around it belongs to its caller.
+// The package opens no socket and starts no goroutine. The caller owns the server.
 package httpx

@@ -9,8 +9,9 @@ import (
 	"ace/shared/fault"
 )
 
-// serveFile streams a download: whole (compressed for who can read that), a range of it, or "not modified", as the
-// request asks. Of a file that breaks off or turns out to be damaged the client sees that it is not complete.
+// serveFile answers with a download: the whole file (compressed if the client accepts
+// that), a range, or "not modified". If a read fails or the file turns out to be damaged,
+// the client sees that the download is incomplete.
 func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req endpoint.Request, resp endpoint.Response) {
 	file := resp.File
 	content, err := file.Open(r.Context())
@@ -18,7 +19,7 @@ func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req en
 		write(w, mux.Fail(r.Context(), req, err))
 		return
 	}
-	defer func() { _ = content.Close() }() // it was only read
+	defer func() { _ = content.Close() }() // only read, so an error has no effect
 	for name, value := range resp.Header {
 		w.Header().Set(name, value)
 	}
@@ -42,11 +43,11 @@ func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req en
 	if source.err == nil || out.failed {
 		return
 	}
-	// The status is out; the log gets the reason. Missing bytes tell the client, or, where it was told no length, a
-	// connection that breaks off.
+	// The status is sent already, so Fail only logs the error. The client detects the
+	// missing bytes by the length, or without one by the aborted connection.
 	mux.Fail(r.Context(), req, source.err)
 	if compressed {
-		panic(http.ErrAbortHandler) //nolint:forbidigo // the way to have net/http break it off
+		panic(http.ErrAbortHandler) //nolint:forbidigo // makes net/http abort the connection
 	}
 }
 
@@ -56,7 +57,7 @@ func setETag(w http.ResponseWriter, etag string) {
 	}
 }
 
-// watched remembers the errors that http.ServeContent swallows.
+// watched records the errors that http.ServeContent ignores.
 type watched struct {
 	io.ReadSeeker
 	err error
@@ -78,10 +79,10 @@ func (s *watched) Seek(offset int64, whence int) (int64, error) {
 	return to, err
 }
 
-// fileWriter replaces the plain text errors of http.ServeContent by ours.
+// fileWriter replaces the plain text errors of http.ServeContent with JSON ones.
 type fileWriter struct {
 	http.ResponseWriter
-	refusal func() *endpoint.Response // the answer to what went wrong with the content so far, nil if nothing did
+	refusal func() *endpoint.Response // the response to an error of the content, or nil
 	failed  bool
 }
 
@@ -112,9 +113,9 @@ func fileError(status int) endpoint.Response {
 	message := "the file could not be served"
 	switch status {
 	case http.StatusRequestedRangeNotSatisfiable:
-		message = "the requested range lies outside of the file"
+		message = "the requested range is outside the file"
 	case http.StatusPreconditionFailed:
-		message = "the file is not the version that the request demands"
+		message = "the file does not have the version that the request requires"
 	}
 	resp := endpoint.ErrorResponse(fault.New(fault.Invalid, "%s", message))
 	resp.Status = status

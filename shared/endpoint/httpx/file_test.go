@@ -64,11 +64,11 @@ func TestFile_HonoursRangesAndConditions(t *testing.T) {
 		{"a range of this version", "GET", map[string]string{"Range": "bytes=2-4", "If-Range": `"v1"`}, 206, "234"},
 		{"a range of another version", "GET", map[string]string{"Range": "bytes=2-4", "If-Range": `"v0"`}, 200, "0123456789"},
 		{"a range beyond the end", "GET", map[string]string{"Range": "bytes=99-"}, 416,
-			`{"error":"the requested range lies outside of the file"}` + "\n"},
+			`{"error":"the requested range is outside the file"}` + "\n"},
 		{"known already", "GET", map[string]string{"If-None-Match": `"v1"`}, 304, ""},
 		{"another version is known", "GET", map[string]string{"If-None-Match": `"v0"`}, 200, "0123456789"},
 		{"another version is demanded", "GET", map[string]string{"If-Match": `"v0"`}, 412,
-			`{"error":"the file is not the version that the request demands"}` + "\n"},
+			`{"error":"the file does not have the version that the request requires"}` + "\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestBody_ThatEndsEarlyIsABadRequest(t *testing.T) {
 	r := httptest.NewRequest("POST", "http://localhost:5000/healthz", io.MultiReader(strings.NewReader("a="), brokenReader{}))
 	w := httptest.NewRecorder()
 	httpx.Handler(newMux(t, io.Discard, nil), httpx.Options{}).ServeHTTP(w, r)
-	if w.Code != 400 || w.Body.String() != `{"error":"the request body could not be read to its end"}`+"\n" {
+	if w.Code != 400 || w.Body.String() != `{"error":"the request body is incomplete"}`+"\n" {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 }

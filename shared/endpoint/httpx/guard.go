@@ -9,16 +9,17 @@ import (
 	"ace/shared/fault"
 )
 
-// guard refuses requests that a browser sends on behalf of a foreign page. The API changes state on GET, so the usual
-// protection (safe methods need none) does not apply.
+// guard rejects requests that a browser sends for a foreign page. The API changes state
+// on GET, so the usual rule, that safe methods need no protection, does not apply.
 //
-// Browsers send Sec-Fetch-Site only to addresses that they trust: https, and http on this machine. To a name from
-// ACE_HOSTS over plain HTTP they send neither that nor, with a GET, an Origin. And Sec-Fetch-Site is "none" for an
-// address that the user opened, also where a foreign server redirected it to us. A request that changes something
-// therefore needs proof that no page can send it, see deliberate.
+// Browsers send Sec-Fetch-Site only to addresses that they trust: https, and http on this
+// machine. To a name from ACE_HOSTS over plain HTTP they send no Sec-Fetch-Site, and with
+// a GET no Origin either. Sec-Fetch-Site is "none" for an address that the user opened,
+// even after a redirect by a foreign server. A request that changes something therefore
+// needs a proof that no page can send; see isDeliberate.
 type guard struct {
 	hosts map[string]bool
-	token *[sha256.Size]byte // nil: none is demanded
+	token *[sha256.Size]byte // nil means that no token is required
 }
 
 func newGuard(opts Options) guard {
@@ -33,8 +34,8 @@ func newGuard(opts Options) guard {
 	return g
 }
 
-// check returns a fault with code Forbidden unless the request may be served. The caller says whether the request starts
-// or changes something.
+// check returns a fault with code Forbidden if the request must be rejected. changes
+// means that the request starts or changes something.
 func (g guard) check(r *http.Request, changes bool) error {
 	addressed, ok := parseAuthority(r.Host)
 	switch {
@@ -46,21 +47,23 @@ func (g guard) check(r *http.Request, changes bool) error {
 	case !ownOrigin(r.Header.Values("Origin"), addressed):
 		return fault.New(fault.Forbidden, "requests from other web sites are refused (Origin)")
 	case prefetch(r.Header):
-		return fault.New(fault.Forbidden, "prefetching is refused: requests start work")
+		return fault.New(fault.Forbidden, "prefetching is refused, because a request can start a task")
 	case !g.knowsToken(r.Header.Values("Authorization")):
 		return fault.New(fault.Forbidden, "a valid token is required: Authorization: Bearer <token>")
-	case changes && !g.deliberate(r.Header, addressed):
+	case changes && !g.isDeliberate(r.Header, addressed):
 		return fault.New(fault.Forbidden, "a request that starts or changes something needs the header X-ACE-Request: 1 if it is "+
 			"addressed to a name other than localhost or comes from a browser; with curl: -H 'X-ACE-Request: 1'")
 	}
 	return nil
 }
 
-// deliberate reports whether a request, which check has let pass so far, comes from a program that the operator runs or
-// from a page of ours. A foreign page can send neither the header nor a token: the browser would ask us for permission
-// first (a CORS preflight), which is never granted. Without them, a request to this machine must not look like one of a
-// browser, since even a browser's request without Sec-Fetch-Site, or with "none", may be the work of a foreign page.
-func (g guard) deliberate(header http.Header, addressed authority) bool {
+// isDeliberate reports whether a request that passed the other checks comes from a
+// program that the operator runs or from a page of this service. A foreign page can send
+// neither the header nor a token: the browser would first ask for permission (a CORS
+// preflight), which the service never grants. A request without them must be addressed to
+// this machine and must not come from a browser, because a foreign page can cause a
+// browser's request without Sec-Fetch-Site or with "none".
+func (g guard) isDeliberate(header http.Header, addressed authority) bool {
 	proof := header.Values("X-ACE-Request")
 	switch {
 	case g.token != nil:
@@ -75,7 +78,7 @@ func (g guard) deliberate(header http.Header, addressed authority) bool {
 	return header.Get("Referer") == "" && !strings.HasPrefix(header.Get("User-Agent"), "Mozilla/")
 }
 
-// sameSite reports whether no Sec-Fetch-Site names another site.
+// sameSite reports whether no value of Sec-Fetch-Site means another site.
 func sameSite(values []string) bool {
 	for _, value := range values {
 		if value != "same-origin" && value != "none" {
@@ -85,8 +88,9 @@ func sameSite(values []string) bool {
 	return true
 }
 
-// ownOrigin reports whether the Origin, if there is one, is the host and port that the request is addressed to. "null" and
-// several origins are not. No TLS ends here, so an https page of this machine is another server's.
+// ownOrigin reports whether the Origin is the host and port that the request is addressed
+// to, or absent. It returns false for "null" and for several origins. The service does
+// not serve TLS, so an https page of this machine belongs to another server.
 func ownOrigin(values []string, addressed authority) bool {
 	if len(values) == 0 {
 		return true
@@ -108,7 +112,8 @@ func ownOrigin(values []string, addressed authority) bool {
 	return false
 }
 
-// prefetch reports whether the browser asks for an address that the user has not opened.
+// prefetch reports whether the browser prefetches an address that the user has not
+// opened.
 func prefetch(header http.Header) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
 		for _, value := range header.Values(name) {
@@ -121,7 +126,8 @@ func prefetch(header http.Header) bool {
 	return false
 }
 
-// knowsToken compares sums, so that neither content nor length shows in the time it takes.
+// knowsToken reports whether the request has the required token. It compares hashes, so
+// its duration reveals neither the content nor the length of the token.
 func (g guard) knowsToken(values []string) bool {
 	if g.token == nil {
 		return true

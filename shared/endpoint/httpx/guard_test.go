@@ -122,7 +122,8 @@ const (
 	firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 )
 
-// Requests that start or change something: all routes that do not only read, and the import.
+// Requests that start or change something: all routes that do not only read, and the
+// import.
 func changing() []*http.Request {
 	return []*http.Request{
 		httptest.NewRequest("GET", "/ace/table-diff", nil), httptest.NewRequest("POST", "/ace/table-diff", nil),

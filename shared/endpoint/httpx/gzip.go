@@ -10,16 +10,17 @@ import (
 	"ace/shared/api"
 )
 
-// worthIt is the size in bytes from which a file is compressed: below, it fits one packet anyhow.
-const worthIt = 1400
+// minCompressed is the size in bytes from which a file is compressed. A smaller file fits
+// into one packet.
+const minCompressed = 1400
 
-// compressible says whether a request gets the file compressed. One for a range gets the plain bytes: that is how an
-// interrupted download is taken up.
+// compressible reports whether the response to a request is compressed. A range is not
+// compressed, because a client that resumes a download needs the plain bytes.
 func compressible(r *http.Request, file *api.File) bool {
-	return file.Size >= worthIt && r.Header.Get("Range") == "" && acceptsGzip(r.Header.Values("Accept-Encoding"))
+	return file.Size >= minCompressed && r.Header.Get("Range") == "" && acceptsGzip(r.Header.Values("Accept-Encoding"))
 }
 
-// acceptsGzip reads Accept-Encoding as far as it speaks of gzip.
+// acceptsGzip reports whether the values of Accept-Encoding allow gzip.
 func acceptsGzip(values []string) bool {
 	for coding := range strings.SplitSeq(strings.Join(values, ","), ",") {
 		name, parameter, _ := strings.Cut(coding, ";")
@@ -33,8 +34,8 @@ func acceptsGzip(values []string) bool {
 	return false
 }
 
-// serveCompressed sends all of a file. What is compressed has another ETag than the file: a range of the one must not
-// be taken for a range of the other.
+// serveCompressed sends the whole file compressed. The response has another ETag than the
+// plain file, so that a client does not combine ranges of both.
 func serveCompressed(w *fileWriter, r *http.Request, file *api.File, source *watched) {
 	setETag(w, file.ETag+"-gzip")
 	w.Header().Set("Content-Encoding", "gzip")
@@ -42,18 +43,19 @@ func serveCompressed(w *fileWriter, r *http.Request, file *api.File, source *wat
 	out := &compressedWriter{fileWriter: w, gzip: compressed}
 	http.ServeContent(out, r, file.Name, file.ModTime, source)
 	if out.used && source.err == nil {
-		_ = compressed.Close() // a client that is gone needs no end
+		_ = compressed.Close() // fails only if the client is gone
 	}
 }
 
-// compressedWriter compresses the body of an answer, if it has one.
+// compressedWriter compresses the body of a response.
 type compressedWriter struct {
 	*fileWriter
 	gzip io.Writer
 	used bool
 }
 
-// Write compresses; the plain error that an answer may have instead passes fileWriter as it is.
+// Write compresses p. It discards the plain text of an error, which fileWriter has
+// replaced.
 func (w *compressedWriter) Write(p []byte) (int, error) {
 	if w.failed {
 		return w.fileWriter.Write(p)

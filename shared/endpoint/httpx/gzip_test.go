@@ -78,7 +78,8 @@ func plain(t *testing.T, w *httptest.ResponseRecorder) string {
 	return string(text)
 }
 
-// brittle is content that turns out to be damaged at its end, or when it is read from its middle.
+// brittle is content that turns out to be damaged at its end, or when it is read from its
+// middle.
 type brittle struct{ *content }
 
 var errDamaged = fault.New(fault.Internal, "the document is damaged")

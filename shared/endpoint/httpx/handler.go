@@ -12,13 +12,14 @@ import (
 	"ace/shared/fault"
 )
 
-// Options say who may call.
+// Options restrict who can send requests.
 type Options struct {
-	Hosts []string // host names or addresses, without port, that a request may name besides the loopback ones
-	Token string   // if not empty, every request must carry it: Authorization: Bearer <token>
+	Hosts []string // host names or addresses, without port, that are allowed in addition to the loopback ones
+	Token string   // required in every request unless empty: Authorization: Bearer <token>
 }
 
-// Guarded serves h, whose requests change nothing, to those whom the options let in.
+// Guarded returns a handler that passes to h the requests that the options allow. The
+// requests to h must not change anything.
 func Guarded(h http.Handler, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +31,7 @@ func Guarded(h http.Handler, opts Options) http.Handler {
 	})
 }
 
-// Handler serves mux to those whom the options let in.
+// Handler returns a handler that serves mux for the requests that the options allow.
 func Handler(mux *endpoint.Mux, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -40,7 +41,7 @@ func Handler(mux *endpoint.Mux, opts Options) http.Handler {
 			write(w, mux.Fail(r.Context(), req, err))
 			return
 		}
-		if err := takeBody(w, r, mux, &req); err != nil {
+		if err := setBody(w, r, mux, &req); err != nil {
 			write(w, mux.Fail(r.Context(), req, err))
 			return
 		}
@@ -53,7 +54,8 @@ func Handler(mux *endpoint.Mux, opts Options) http.Handler {
 	})
 }
 
-// isolate forbids browsers to use an answer in a page of another site, as a script for instance, whatever its type.
+// isolate sets headers that forbid browsers to use a response in a page of another site,
+// for example as a script.
 func isolate(header http.Header) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -67,8 +69,8 @@ func request(r *http.Request) endpoint.Request {
 	return endpoint.Request{Method: r.Method, Path: r.URL.Path, RawQuery: r.URL.RawQuery, Header: header}
 }
 
-// takeBody gives a request its body, as a stream where that is wanted.
-func takeBody(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req *endpoint.Request) (err error) {
+// setBody sets Stream or Body of a request.
+func setBody(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req *endpoint.Request) (err error) {
 	maxBody, streams := mux.Streams(r.Method, r.URL.Path)
 	if !streams {
 		req.Body, err = readBody(w, r, mux.BodyLimit())
@@ -77,16 +79,18 @@ func takeBody(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req *en
 	if r.ContentLength > maxBody {
 		return api.BodyTooLarge(maxBody)
 	}
-	// The server's own limit is meant for parameters. Where there is none to change, there is none.
+	// The server's read timeout is for parameters. An error means that the server has no
+	// timeout.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(streamTime))
 	req.Stream = stream{http.MaxBytesReader(w, r.Body, maxBody)}
 	return nil
 }
 
-// streamTime bounds how long a streamed body may take: a large document through a slow tunnel.
+// streamTime bounds the read of a streamed body, which may be a large document through a
+// slow tunnel.
 const streamTime = 30 * time.Minute
 
-// stream translates the errors of a body.
+// stream is a body whose errors are faults.
 type stream struct{ body io.Reader }
 
 func (s stream) Read(p []byte) (int, error) {
@@ -102,10 +106,11 @@ func (s stream) Read(p []byte) (int, error) {
 }
 
 func errBodyBroken(err error) error {
-	return fault.Wrap(err, fault.Invalid, "the request body could not be read to its end")
+	return fault.Wrap(err, fault.Invalid, "the request body is incomplete")
 }
 
-// readBody reads one byte more than the limit at most: the mux words the refusal.
+// readBody reads at most one byte more than the limit. The mux then reports a body that
+// is too large.
 func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)+1))
 	var tooLarge *http.MaxBytesError
@@ -120,5 +125,5 @@ func write(w http.ResponseWriter, resp endpoint.Response) {
 		w.Header().Set(name, value)
 	}
 	w.WriteHeader(resp.Status)
-	_, _ = w.Write(resp.Body) // a client that is gone needs no answer
+	_, _ = w.Write(resp.Body) // fails only if the client is gone
 }

@@ -51,7 +51,7 @@ func TestStream_ThatBreaksOffIsABadRequest(t *testing.T) {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest("POST", "http://localhost:5000/ace/diffs", io.MultiReader(strings.NewReader("01"), brokenReader{}))
 	httpx.Handler(receiver(t, drain), httpx.Options{}).ServeHTTP(w, r)
-	if w.Code != 400 || w.Body.String() != `{"error":"the request body could not be read to its end"}`+"\n" {
+	if w.Code != 400 || w.Body.String() != `{"error":"the request body is incomplete"}`+"\n" {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 }

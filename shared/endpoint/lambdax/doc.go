@@ -1,5 +1,7 @@
-// Package lambdax serves a Mux as a Lambda function behind an API Gateway HTTP API or a function URL. Both send the
-// same event format (payload 2.0) and understand the same answer, so there is one handler.
+// Package lambdax serves a Mux as a Lambda function behind an API Gateway HTTP API or a
+// function URL. Both use the same format of events and responses (payload 2.0), so there
+// is one handler.
 //
-// A function cannot answer with more than 6 MB: a download is a redirect to a presigned URL.
+// The response of a function is limited to 6 MB, so a download is a redirect to a
+// presigned URL.
 package lambdax

@@ -13,13 +13,14 @@ import (
 	"ace/shared/fault"
 )
 
-// Event is what API Gateway or a function URL sends.
+// Event is an event from API Gateway or a function URL.
 type Event = events.APIGatewayV2HTTPRequest
 
-// Answer is what they understand.
+// Answer is the response to an Event.
 type Answer = events.APIGatewayV2HTTPResponse
 
-// Handler gives the function for lambda.Start. Its error is always nil: a failed request is an answer too.
+// Handler returns the function for lambda.Start. Its error is always nil: a failed
+// request has a response too.
 func Handler(mux *endpoint.Mux) func(context.Context, Event) (Answer, error) {
 	return func(ctx context.Context, event Event) (Answer, error) {
 		req, err := request(event)
@@ -34,7 +35,8 @@ func Handler(mux *endpoint.Mux) func(context.Context, Event) (Answer, error) {
 	}
 }
 
-// request gives what it can even when the body is broken: the error answer needs the path.
+// request converts an event. If the body is invalid, it returns the other fields with the
+// error, because the response needs the path.
 func request(event Event) (endpoint.Request, error) {
 	req := endpoint.Request{
 		Method:   event.RequestContext.HTTP.Method,
@@ -56,7 +58,7 @@ func request(event Event) (endpoint.Request, error) {
 	return req, nil
 }
 
-// path is the path of the event without the name of the API's stage, percent-decoded.
+// path returns the percent-decoded path of the event without the name of the API's stage.
 func path(event Event) string {
 	raw := event.RawPath
 	if stage := event.RequestContext.Stage; stage != "" && stage != "$default" {
@@ -77,7 +79,7 @@ func redirect(ctx context.Context, mux *endpoint.Mux, req endpoint.Request, resp
 		return mux.Fail(ctx, req, err)
 	}
 	header := maps.Clone(resp.Header)
-	delete(header, "Content-Type") // there is no content
+	delete(header, "Content-Type") // the response has no body
 	header["Location"] = location
 	return endpoint.Response{Status: 302, Header: header}
 }
