@@ -122,7 +122,7 @@ func TestRepairFiles_SaysWhyThereAreNone(t *testing.T) {
 	release()
 	s.end(t, running)
 	for path, says := range map[string]string{
-		"/ace/reports/" + running:       "which a repair with generate_report writes; the rows before it are at /ace/before-images/" + running,
+		"/ace/reports/" + running:       "has no report: only a repair with generate_report=true writes one; its before-images are at /ace/before-images/" + running,
 		"/ace/before-images/" + running: "task " + running + " has not changed any row: there are no before-images",
 	} {
 		if resp := checkEverywhere(t, s.everywhere(t), endpoint.Request{Method: "GET", Path: path}); resp.Status != 404 || !strings.Contains(string(resp.Body), says) {

@@ -15,7 +15,7 @@ type TableUndoRequest struct {
 	Quiet        bool   `json:"quiet"`
 	FireTriggers bool   `json:"fire_triggers"` // triggers and foreign keys work as in any other session
 	AllowCascade bool   `json:"allow_cascade"` // with fire_triggers: a delete may cascade to other tables
-	AllowLag     bool   `json:"allow_lag"`     // undo even if replication lags or is off
+	AllowLag     bool   `json:"allow_lag"`     // no effect: an undo does not wait for replication
 }
 
 // DecodeTableUndo decodes and validates the parameters of table-undo. It returns all

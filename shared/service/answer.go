@@ -58,7 +58,8 @@ func nodeRepair(n tablerepair.NodeResult) api.NodeRepair {
 	return node
 }
 
-// shortKey returns a key with long values cut short: the beginning of a value identifies the row too.
+// shortKey returns a key with long values cut short: the beginning of a value identifies
+// the row too.
 func shortKey(key []string) []string {
 	short := make([]string, len(key))
 	for i, text := range key {

@@ -13,7 +13,8 @@ import (
 	"ace/shared/task"
 )
 
-// resolve finds the document that a request means, as it was recorded when it was written. NotFound if there is none.
+// resolve returns the document that a request names, as recorded when it was written. The
+// error is NotFound if there is none.
 func (s *Service) resolve(ctx context.Context, f api.DiffFile) (task.Document, error) {
 	if f.TaskID != "" {
 		return s.documentOf(ctx, f.TaskID)
@@ -23,7 +24,7 @@ func (s *Service) resolve(ctx context.Context, f api.DiffFile) (task.Document, e
 		var inside bool
 		if key, inside = s.Location.Key(f.Bucket, f.Key); !inside {
 			return task.Document{}, fault.New(fault.Invalid,
-				"diff_file is %s, documents are read from the archive %s only: POST it to /ace/diffs and use the diff_file of the answer", f, s.Location)
+				"diff_file is %s, which is not in the archive %s: POST the document to /ace/diffs and use the diff_file of the answer", f, s.Location)
 		}
 	}
 	if strings.HasPrefix(key, archive.ImportPrefix) {
@@ -36,10 +37,11 @@ func (s *Service) resolve(ctx context.Context, f api.DiffFile) (task.Document, e
 	return recorded, err
 }
 
-// nameOf is a document's task or, of an imported one, its SHA-256.
+// nameOf returns the task id in the key of a document, or the SHA-256 in the key of an
+// imported one.
 func nameOf(key string) string { return strings.TrimSuffix(path.Base(key), "."+api.FormatJSON) }
 
-// documentOf gives the document of a task.
+// documentOf returns the document of a task.
 func (s *Service) documentOf(ctx context.Context, taskID string) (task.Document, error) {
 	rec, err := s.Tasks.Get(ctx, taskID)
 	if err != nil {
@@ -59,8 +61,9 @@ func (s *Service) imported(ctx context.Context, key string) (task.Document, erro
 	return task.Document{Key: key, Size: info.Size, SHA256: nameOf(key)}, err
 }
 
-// open finds the document that a request means and reads what stands at its head. The peer's layouts say little there:
-// what they are about shows when the task runs.
+// open returns the document that a request names and its summary, and checks that the
+// document is about the subject. The summary of a document in the peer's layouts is
+// incomplete, so the task checks such a document again when it runs.
 func (s *Service) open(ctx context.Context, f api.DiffFile, about diffarchive.Subject) (task.Document, difffile.Summary, error) {
 	recorded, err := s.resolve(ctx, f)
 	if err != nil {

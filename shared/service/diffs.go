@@ -10,10 +10,10 @@ import (
 	"ace/shared/task"
 )
 
-// presignValid is how long a link to a document works.
+// presignValid is how long a presigned URL of a document is valid.
 const presignValid = 5 * time.Minute
 
-// Diff gives the document of a completed comparison back, as it is or rendered.
+// Diff returns the document of a completed comparison, or a rendering of it.
 func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, error) {
 	rec, err := s.Tasks.Get(ctx, req.TaskID)
 	if err != nil {
@@ -22,22 +22,23 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, err
 	if rec.Document == nil {
 		return nil, withoutDocument(rec)
 	}
-	info, err := s.recorded(ctx, "the diff document of task "+rec.TaskID, *rec.Document)
+	info, err := s.stat(ctx, "the diff document of task "+rec.TaskID, *rec.Document)
 	if err != nil {
 		return nil, err
 	}
 	sum, name, contentType := rec.Document.SHA256, rec.TaskID+"."+req.Format, diffarchive.ContentType(req.Format)
-	if req.Format != api.FormatJSON { // nobody recorded the SHA-256 of a rendering, which can be made again
+	if req.Format != api.FormatJSON { // the SHA-256 of a rendering is not recorded, because it can be rendered again
 		if info, err = s.Renderings.Ensure(ctx, *rec.Document, req.Format); err != nil {
-			return nil, notTheUsersFault(err)
+			return nil, damaged(err)
 		}
 		sum = ""
 	}
 	return s.download(info, sum, contentType, name), nil
 }
 
-// notTheUsersFault: a document that cannot be rendered was damaged in the archive, not asked for wrongly.
-func notTheUsersFault(err error) error {
+// damaged converts an Invalid error of a rendering to Internal: the document in the
+// archive is damaged, and the request is valid.
+func damaged(err error) error {
 	if fault.CodeOf(err) == fault.Invalid {
 		return fault.Wrap(err, fault.Internal, "%s", fault.PublicMessage(err))
 	}

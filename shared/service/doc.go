@@ -1,6 +1,14 @@
-// Package service is what the service does for one request, whoever carries it: submit a comparison or a repair, tell how
-// a task is doing, cancel it, list tasks, give a document back. A use case sees no transport and no environment; it answers at
-// once, before any database is contacted.
+// Package service implements what ACE does for a request (Service) and for a task
+// (Executor).
+//
+// A Service validates a request against the cluster's definition, stores a task and
+// starts it. It also returns the status of tasks, cancels them, lists them, and returns
+// documents. It depends on neither the transport nor the environment, and it answers
+// without contacting a database.
+//
+// An Executor runs when a runner has acquired the task's lease. It decodes the stored
+// request, runs the engine (tablediff or tablerepair) and converts the engine's result to
+// the task's result in the API.
 package service
 
 import (
@@ -20,30 +28,33 @@ type Clusters interface {
 	Load(ctx context.Context, name string) (cluster.Cluster, error)
 }
 
-// Starter has tasks run.
+// Starter starts tasks.
 type Starter interface {
-	// Submit has a task created and run soon. When there is no room for another it is Unavailable and create is not
-	// called. An error of create is given back as it is, and nothing is started. Any other error means that the task
-	// exists but was not started: it is found and started later.
+	// Submit calls create and starts the task. If the queue is full, it returns
+	// Unavailable and does not call create. It returns an error of create unchanged, and
+	// starts nothing then. Any other error means that the task exists but was not
+	// started: the sweep will start it.
 	Submit(ctx context.Context, create func(context.Context) (taskID string, err error)) error
-	// Drop gives the place of a task back that was cancelled while it waited. It does not touch one that runs.
+	// Drop releases the queue slot of a task that was cancelled while it waited. It does
+	// not affect a running task.
 	Drop(taskID string)
 }
 
-// BeforeImages makes documents of the rows as they were before a repair.
+// BeforeImages creates documents of the rows as they were before a repair.
 type BeforeImages interface {
-	// Ensure gives the document of a repair or undo that has ended. NotFound if it changed no row.
+	// Ensure returns the document of an ended repair or undo. It creates the document if
+	// it does not exist yet. The error is NotFound if the task changed no row.
 	Ensure(ctx context.Context, rec task.Record) (task.Document, error)
 }
 
-// Service has what the use cases need.
+// Service answers requests. It is safe for concurrent use.
 type Service struct {
 	Tasks        *task.Registry
 	Diffs        *diffindex.Index
 	Store        archive.Store
-	Location     archive.Location // where Store lies
+	Location     archive.Location // of Store
 	Renderings   *diffarchive.Renderings
-	MaxImport    int64 // bytes of an imported document
+	MaxImport    int64 // the most bytes of an imported document
 	BeforeImages BeforeImages
 	Clusters     Clusters
 	Starter      Starter

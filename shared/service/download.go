@@ -11,21 +11,22 @@ import (
 	"ace/shared/task"
 )
 
-// recorded finds an archived object as it was recorded: what ("the diff document of task td_...") names it in errors.
-// NotFound if it is gone, Internal if it has another size; other damage shows when it is read.
-func (s *Service) recorded(ctx context.Context, what string, recorded task.Document) (archive.Info, error) {
+// stat returns the info of a recorded object. what names it in errors, such as "the diff
+// document of task td_...". The error is NotFound if the object is gone, and Internal if
+// its size has changed. Other damage is detected when the object is read.
+func (s *Service) stat(ctx context.Context, what string, recorded task.Document) (archive.Info, error) {
 	info, err := s.Store.Stat(ctx, recorded.Key)
 	switch {
 	case fault.CodeOf(err) == fault.NotFound:
-		return archive.Info{}, fault.New(fault.NotFound, "%s is not in the archive any more", what)
+		return archive.Info{}, fault.New(fault.NotFound, "%s is no longer in the archive", what)
 	case err == nil && info.Size != recorded.Size:
-		return archive.Info{}, fault.New(fault.Internal, "%s has %d bytes instead of %d", what, info.Size, recorded.Size)
+		return archive.Info{}, fault.New(fault.Internal, "%s is damaged: it has %d bytes instead of %d", what, info.Size, recorded.Size)
 	}
 	return info, err
 }
 
-// download gives an archived object to save under a file name. If its SHA-256 is known (sum is not empty), what was
-// damaged is never given out whole.
+// download returns an archived object as a file with a name. If its SHA-256 is known (sum
+// is not empty), the download of a damaged object fails before its last byte.
 func (s *Service) download(info archive.Info, sum, contentType, name string) *api.File {
 	return &api.File{
 		ContentType: contentType, Name: name, ETag: cmp.Or(sum, info.ETag), Size: info.Size, ModTime: info.LastModified,

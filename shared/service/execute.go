@@ -17,8 +17,8 @@ import (
 // progressEvery is the shortest time between two log lines about the progress of a task.
 const progressEvery = 10 * time.Second
 
-// Executor executes tasks: it reads the stored request, runs the engine and computes the task's
-// result. It is safe for concurrent use.
+// Executor executes tasks: it reads the stored request, runs the engine and computes the
+// task's result. It is safe for concurrent use.
 type Executor struct {
 	Tasks      *task.Registry
 	Clusters   Clusters
@@ -47,8 +47,8 @@ func readRequest(rec task.Record, req any) error {
 	return nil
 }
 
-// logged returns a report function that also logs the progress, at most every progressEvery. It must
-// not be called concurrently.
+// logged returns a report function that also logs the progress, at most every
+// progressEvery. It must not be called concurrently.
 func (e *Executor) logged(ctx context.Context, taskID string, report func(task.Progress)) func(task.Progress) {
 	last := time.Now()
 	return func(p task.Progress) {

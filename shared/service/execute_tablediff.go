@@ -63,7 +63,8 @@ func (e *Executor) tableRerun(ctx context.Context, rec task.Record, report func(
 // workers returns how many units of work run at once.
 func (e *Executor) workers(ratio float64) int { return max(1, int(ratio*float64(e.Parallel))) }
 
-// compare runs a comparison for a task and renders its document if the request asks for that.
+// compare runs a comparison for a task and renders its document if the request asks for
+// that.
 func (e *Executor) compare(
 	ctx context.Context, rec task.Record, job tablediff.Job, report func(task.Progress),
 ) (runner.Outcome, error) {
@@ -97,9 +98,10 @@ func (e *Executor) compare(
 // phaseRender is the phase of a task while its document is rendered.
 const phaseRender = "render"
 
-// render stores the requested rendering next to the document. The document is archived by then, so
-// an error does not fail the task: the result reports it, and a later download can render again.
-// render returns an error only if the task must stop; the next attempt then finds the document.
+// render stores the requested rendering next to the document. The document is archived by
+// then, so an error does not fail the task: the result reports it, and a later download
+// can render again. render returns an error only if the task must stop; the next attempt
+// then finds the document.
 func (e *Executor) render(ctx context.Context, result *tablediff.Result, format string) error {
 	rendering, err := e.Renderings.Ensure(ctx, result.Document, format)
 	switch {

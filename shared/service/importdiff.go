@@ -18,35 +18,37 @@ import (
 // typeJSON is the content type of a document.
 const typeJSON = "application/json"
 
-// Import stores a diff document, of ours or of the older ACE, that somebody brings. Its name is its SHA-256, so bringing
-// it again stores nothing. Invalid if it is no diff document. It is stored twice on the way, since its name is known only
-// at its end; memory stays flat.
+// Import stores a diff document of this ACE or of the older one. The document's name is
+// its SHA-256, so a second import stores nothing. The error is Invalid if the body is not
+// a diff document. Import first stores the document under a temporary name, because its
+// SHA-256 is known only at its end. Its memory does not depend on the size of the
+// document.
 func (s *Service) Import(ctx context.Context, req api.ImportRequest, body io.Reader) (api.Imported, error) {
 	if req.Upload != "" {
-		return s.uploaded(ctx, req.Upload, body)
+		return s.importUpload(ctx, req.Upload, body)
 	}
 	incoming := archive.IncomingKey(rand.Text())
 	received, err := s.receive(ctx, incoming, body)
 	if err != nil {
 		return api.Imported{}, err
 	}
-	// What cannot be removed now is, like what a dead process leaves, when old objects are looked for.
+	// If this fails, or the process dies before, the retention sweep deletes the object.
 	defer func() { _ = s.Store.Delete(context.WithoutCancel(ctx), incoming) }()
 	key := archive.ImportKey(received.SHA256)
-	if err := s.adopt(ctx, received, key); err != nil {
+	if err := s.publish(ctx, received, key); err != nil {
 		return api.Imported{}, err
 	}
 	return api.Imported{DiffFile: key}, nil
 }
 
-// receive stores what is brought while it is read as a diff document.
+// receive stores a document under a temporary key while it parses it.
 func (s *Service) receive(ctx context.Context, key string, body io.Reader) (task.Document, error) {
 	w, err := s.Store.Create(ctx, key, typeJSON)
 	if err != nil {
 		return task.Document{}, err
 	}
 	defer w.Abort()
-	sum, err := checked(io.TeeReader(body, w))
+	sum, err := checkDocument(io.TeeReader(body, w))
 	if err != nil {
 		return task.Document{}, err
 	}
@@ -54,8 +56,9 @@ func (s *Service) receive(ctx context.Context, key string, body io.Reader) (task
 	return task.Document{Key: key, Size: info.Size, SHA256: sum}, err
 }
 
-// checked reads all of a diff document and gives its SHA-256. Invalid if it is none.
-func checked(body io.Reader) (string, error) {
+// checkDocument reads a diff document to its end and returns its SHA-256. The error is
+// Invalid if it is not a diff document.
+func checkDocument(body io.Reader) (string, error) {
 	digest := sha256.New()
 	read := io.TeeReader(body, digest)
 	document, err := difffile.Open(read)
@@ -68,8 +71,9 @@ func checked(body io.Reader) (string, error) {
 	return hex.EncodeToString(digest.Sum(nil)), err
 }
 
-// adopt gives a received document its name, unless there is one of that name, which has the same content.
-func (s *Service) adopt(ctx context.Context, received task.Document, key string) error {
+// publish copies a received document to its final key. It does nothing if the key exists,
+// because the key contains the SHA-256 of the content.
+func (s *Service) publish(ctx context.Context, received task.Document, key string) error {
 	there, err := s.Store.Stat(ctx, key)
 	if err == nil && there.Size == received.Size {
 		return nil

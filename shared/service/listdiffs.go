@@ -7,7 +7,7 @@ import (
 	"ace/shared/diffindex"
 )
 
-// ListDiffs gives a page of archived documents, the last finished first.
+// ListDiffs returns a page of the archived documents, the most recently finished first.
 func (s *Service) ListDiffs(ctx context.Context, req api.DiffsRequest) (api.DiffList, error) {
 	entries, next, err := s.Diffs.List(ctx, diffindex.Filter{
 		ClusterName: req.ClusterName, TableName: req.TableName.String(),

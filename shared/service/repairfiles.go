@@ -8,20 +8,20 @@ import (
 	"ace/shared/task"
 )
 
-// Report gives the report of a repair.
+// Report returns the report of a repair.
 func (s *Service) Report(ctx context.Context, req api.TaskRequest) (*api.File, error) {
 	rec, err := s.endedRepair(ctx, req.TaskID, "report")
 	if err != nil {
 		return nil, err
 	}
 	if rec.Report == nil {
-		return nil, fault.New(fault.NotFound, "task %s has no report, which a repair with generate_report writes; the rows before it are at %s",
+		return nil, fault.New(fault.NotFound, "task %s has no report: only a repair with generate_report=true writes one; its before-images are at %s",
 			rec.TaskID, api.RouteBefore.Path(rec.TaskID))
 	}
 	return s.repairFile(ctx, rec, *rec.Report, "report")
 }
 
-// RowsBefore gives the rows as they were before a repair or an undo.
+// RowsBefore returns the rows as they were before a repair or an undo.
 func (s *Service) RowsBefore(ctx context.Context, req api.TaskRequest) (*api.File, error) {
 	rec, err := s.endedRepair(ctx, req.TaskID, "before-images")
 	if err != nil {
@@ -34,7 +34,8 @@ func (s *Service) RowsBefore(ctx context.Context, req api.TaskRequest) (*api.Fil
 	return s.repairFile(ctx, rec, recorded, "before-images")
 }
 
-// endedRepair gives a task that may have such files.
+// endedRepair returns the record of an ended repair or undo. what names the requested
+// file in errors.
 func (s *Service) endedRepair(ctx context.Context, taskID, what string) (task.Record, error) {
 	rec, err := s.Tasks.Get(ctx, taskID)
 	switch {
@@ -49,7 +50,7 @@ func (s *Service) endedRepair(ctx context.Context, taskID, what string) (task.Re
 }
 
 func (s *Service) repairFile(ctx context.Context, rec task.Record, recorded task.Document, what string) (*api.File, error) {
-	info, err := s.recorded(ctx, "the "+what+" of task "+rec.TaskID, recorded)
+	info, err := s.stat(ctx, "the "+what+" of task "+rec.TaskID, recorded)
 	if err != nil {
 		return nil, err
 	}

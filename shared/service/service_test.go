@@ -417,7 +417,7 @@ func TestDiff_SaysWhyThereIsNoDocument(t *testing.T) {
 				t.Fatal(err)
 			}
 			return id
-		}, fault.NotFound, "not in the archive any more"},
+		}, fault.NotFound, "no longer in the archive"},
 	}
 	b := newBench(t)
 	for _, tt := range tests {

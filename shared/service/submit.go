@@ -9,11 +9,11 @@ import (
 	"ace/shared/task"
 )
 
-// submit stores a new task and has it run, if there is room for it. request is what the task does.
+// submit stores a new task with its request and starts it, unless the queue is full.
 func (s *Service) submit(ctx context.Context, n task.New, request any) (api.Submitted, error) {
 	var err error
 	if n.Parameters, err = json.Marshal(request); err != nil {
-		return api.Submitted{}, fault.Wrap(err, fault.Internal, "the parameters cannot be stored")
+		return api.Submitted{}, fault.Wrap(err, fault.Internal, "the parameters cannot be encoded")
 	}
 	var rec task.Record
 	err = s.Starter.Submit(ctx, func(ctx context.Context) (_ string, err error) {
@@ -23,8 +23,8 @@ func (s *Service) submit(ctx context.Context, n task.New, request any) (api.Subm
 	if rec.TaskID == "" {
 		return api.Submitted{}, err
 	}
-	if err != nil { // but the task exists, so the caller must learn its id
-		s.Log.WarnContext(ctx, "task not started: it is when open tasks are looked for", "task_id", rec.TaskID, "error", err)
+	if err != nil { // the task exists, so the response must have its id
+		s.Log.WarnContext(ctx, "task created but not started; the sweep will start it", "task_id", rec.TaskID, "error", err)
 	}
 	return api.Submitted{TaskID: rec.TaskID, SubmittedAt: api.At(rec.SubmittedAt)}, nil
 }

@@ -155,7 +155,7 @@ func TestSubmit_WhatTheDocumentSpeaksAgainstLeavesNoTask(t *testing.T) {
 		{"the key of no task", "diffs/1999-01-01/td_19990101_000000.json", nil, fault.NotFound, "td_19990101_000000 does not exist"},
 		{"the key of another day", "diffs/1999-01-01/" + good.TaskID + ".json", nil, fault.NotFound, "is " + day + good.TaskID},
 		{"no import", "imports/" + hash("x") + ".json", nil, fault.NotFound, "no imported document"},
-		{"another bucket", "s3://else/team/" + good.Document.Key, nil, fault.Invalid, "the archive s3://ace/team only: POST it to /ace/diffs"},
+		{"another bucket", "s3://else/team/" + good.Document.Key, nil, fault.Invalid, "which is not in the archive s3://ace/team: POST the document to /ace/diffs"},
 		{"another prefix", "s3://ace/" + good.Document.Key, nil, fault.Invalid, "the archive s3://ace/team only"},
 		{"a document of another cluster", b.imported(t, fmt.Sprintf(headOfDocument, "d", "app", "users")), nil, fault.Invalid,
 			"diff_file is of cluster d, cluster_name is c"},
@@ -197,13 +197,13 @@ func TestSubmitTableRepair_NamesNodesOfTheDocument(t *testing.T) {
 		says       string
 	}{
 		{"a source that the cluster has but the document has not", ours, func(r *api.TableRepairRequest) { r.SourceOfTruth = "n3" },
-			`source_of_truth is "n3", diff_file is of the nodes n1, n2`},
+			`source_of_truth is "n3"; it must be a node of diff_file: n1, n2`},
 		{"a target that the cluster has but the document has not", ours, func(r *api.TableRepairRequest) { r.Nodes = []string{"n2", "n3"} },
-			`nodes names "n3", diff_file is of the nodes n1, n2`},
+			`nodes has "n3"; it must have only nodes of diff_file: n1, n2`},
 		{"a source that the cluster has not", peers, func(r *api.TableRepairRequest) { r.SourceOfTruth = "n4" },
-			`source_of_truth is "n4", diff_file is of the nodes n1, n2, n3`},
+			`source_of_truth is "n4"; it must be a node of diff_file: n1, n2, n3`},
 		{"a target that is switched off", peers, func(r *api.TableRepairRequest) { r.Nodes = []string{"n9"} },
-			`nodes names "n9", diff_file is of the nodes n1, n2, n3`},
+			`nodes has "n9"; it must have only nodes of diff_file: n1, n2, n3`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -320,8 +320,8 @@ func TestSubmitTableUndo_IsOfARepairThatHasEnded(t *testing.T) {
 		says string
 	}{
 		"no such task": {"tr_19990101_000000", fault.NotFound, "does not exist"},
-		"a comparison": {compared.TaskID, fault.Invalid, "a table-diff: only a table-repair can be undone"},
-		"a rerun":      {rerun.TaskID, fault.Invalid, "a table-rerun: only a table-repair can be undone"},
+		"a comparison": {compared.TaskID, fault.Invalid, "which is a table-diff: only a table-repair can be undone"},
+		"a rerun":      {rerun.TaskID, fault.Invalid, "which is a table-rerun: only a table-repair can be undone"},
 		"a dry run":    {dry, fault.Invalid, "a dry run"},
 	} {
 		if _, err := b.SubmitTableUndo(t.Context(), api.TableUndoRequest{TaskID: tt.id}); fault.CodeOf(err) != tt.code || !strings.Contains(fault.PublicMessage(err), tt.says) {

@@ -9,7 +9,8 @@ import (
 	"ace/shared/task"
 )
 
-// SubmitTableDiff checks a request against the cluster's definition and stores it as a task.
+// SubmitTableDiff checks a request against the cluster's definition and submits a task
+// for it.
 func (s *Service) SubmitTableDiff(ctx context.Context, req api.TableDiffRequest) (api.Submitted, error) {
 	definition, err := s.Clusters.Load(ctx, req.ClusterName)
 	if err != nil {
@@ -24,8 +25,8 @@ func (s *Service) SubmitTableDiff(ctx context.Context, req api.TableDiffRequest)
 	}, req)
 }
 
-// comparedNodes returns the database that a request names and the nodes to compare, at least two, in
-// the order of the cluster.
+// comparedNodes returns the database that a request names and the nodes to compare, at
+// least two, in the order of the cluster.
 func comparedNodes(definition cluster.Cluster, req api.TableDiffRequest) (database string, nodes []string, err error) {
 	db, err := definition.Database(req.DBName)
 	if err != nil {
@@ -39,7 +40,7 @@ func comparedNodes(definition cluster.Cluster, req api.TableDiffRequest) (databa
 		nodes = append(nodes, target.Node)
 	}
 	if len(nodes) < 2 {
-		return "", nil, fault.New(fault.Invalid, "cluster %s has %d active node: at least two are needed for a comparison", definition.Name, len(nodes))
+		return "", nil, fault.New(fault.Invalid, "cluster %s has %d active node: a comparison needs at least two", definition.Name, len(nodes))
 	}
 	return db.Name, nodes, nil
 }

@@ -14,9 +14,9 @@ import (
 	"ace/shared/task"
 )
 
-// SubmitTableRepair checks a request against the cluster's definition and the document's head, and stores it as a task.
-// The same request, repeated while its task is QUEUED or RUNNING, is answered with that task; another one for the table
-// is a Conflict.
+// SubmitTableRepair checks a request against the cluster's definition and the document's
+// summary, and submits a task for it. If an identical task is QUEUED or RUNNING, it
+// returns that task. If another repair or undo of the table is, the error is a Conflict.
 func (s *Service) SubmitTableRepair(ctx context.Context, req api.TableRepairRequest) (api.Submitted, error) {
 	if err := table.CheckWritable(req.Table.Schema, req.Table.Name); err != nil {
 		return api.Submitted{}, err
@@ -35,28 +35,33 @@ func (s *Service) SubmitTableRepair(ctx context.Context, req api.TableRepairRequ
 	if err != nil {
 		return api.Submitted{}, err
 	}
-	if err := checkRepaired(definition, summary.Nodes, req); err != nil {
+	if err := checkNodes(definition, summary.Nodes, req); err != nil {
 		return api.Submitted{}, err
 	}
-	asked := req // what is asked does not depend on how the document and the database were named
-	asked.DiffFile, asked.DBName = api.DiffFile{Key: input.Key}, database.Name
+
+	// Requests are identical even if they name the document or the database in different
+	// ways.
+	normalized := req
+	normalized.DiffFile = api.DiffFile{Key: input.Key}
+	normalized.DBName = database.Name
 	return s.submitExclusive(ctx, task.New{
 		Type: task.TableRepair, ClusterName: req.ClusterName, DBName: database.Name, TableName: req.Table.String(), Input: &input,
-	}, req, asked)
+	}, req, normalized)
 }
 
-// checkRepaired makes sure that a repair names nodes of the document, and that all of them can still be reached. Which
-// nodes a document in the peer's layouts is about is not known yet: it then has none.
-func checkRepaired(definition cluster.Cluster, documented []string, req api.TableRepairRequest) error {
+// checkNodes returns an error unless all nodes of a repair are nodes of the document and
+// of the cluster. documented is nil for a document in the peer's layouts, whose nodes are
+// not known yet.
+func checkNodes(definition cluster.Cluster, documented []string, req api.TableRepairRequest) error {
 	if documented == nil {
 		documented = definition.NodeNames()
 	}
 	if !slices.Contains(documented, req.SourceOfTruth) {
-		return fault.New(fault.Invalid, "source_of_truth is %.100q, diff_file is of the nodes %s", req.SourceOfTruth, strings.Join(documented, ", "))
+		return fault.New(fault.Invalid, "source_of_truth is %.100q; it must be a node of diff_file: %s", req.SourceOfTruth, strings.Join(documented, ", "))
 	}
 	for _, node := range req.Nodes {
 		if !slices.Contains(documented, node) {
-			return fault.New(fault.Invalid, "nodes names %.100q, diff_file is of the nodes %s", node, strings.Join(documented, ", "))
+			return fault.New(fault.Invalid, "nodes has %.100q; it must have only nodes of diff_file: %s", node, strings.Join(documented, ", "))
 		}
 	}
 	repaired := documented
@@ -66,11 +71,12 @@ func checkRepaired(definition cluster.Cluster, documented []string, req api.Tabl
 	return diffarchive.CheckNodes(repaired, definition.Name, definition.NodeNames())
 }
 
-// submitExclusive is submit for tasks of which a table has one at a time.
-func (s *Service) submitExclusive(ctx context.Context, n task.New, request, asked any) (api.Submitted, error) {
-	text, err := json.Marshal(asked)
+// submitExclusive submits a task that locks its table. normalized is the request in the
+// form by which identical requests are recognized.
+func (s *Service) submitExclusive(ctx context.Context, n task.New, request, normalized any) (api.Submitted, error) {
+	text, err := json.Marshal(normalized)
 	if err != nil {
-		return api.Submitted{}, fault.Wrap(err, fault.Internal, "the parameters cannot be stored")
+		return api.Submitted{}, fault.Wrap(err, fault.Internal, "the parameters cannot be encoded")
 	}
 	n.Exclusive = string(n.Type) + " " + string(text)
 	return s.submit(ctx, n, request)

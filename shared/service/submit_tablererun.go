@@ -8,7 +8,8 @@ import (
 	"ace/shared/task"
 )
 
-// SubmitTableRerun checks a request against the cluster's definition and the document's head, and stores it as a task.
+// SubmitTableRerun checks a request against the cluster's definition and the document's
+// summary, and submits a task for it.
 func (s *Service) SubmitTableRerun(ctx context.Context, req api.TableRerunRequest) (api.Submitted, error) {
 	definition, err := s.Clusters.Load(ctx, req.ClusterName)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"ace/shared/task"
 )
 
-// SubmitTableUndo checks that there is a repair to undo, and stores the request as a task for the repair's table. What
-// is repeated is answered as a repair is.
+// SubmitTableUndo checks that the repair can be undone, and submits a task for the
+// repair's table. If an identical task is QUEUED or RUNNING, it returns that task.
 func (s *Service) SubmitTableUndo(ctx context.Context, req api.TableUndoRequest) (api.Submitted, error) {
 	repair, err := s.Tasks.Get(ctx, req.TaskID)
 	if err != nil {
@@ -27,21 +27,21 @@ func (s *Service) SubmitTableUndo(ctx context.Context, req api.TableUndoRequest)
 	}, req, req)
 }
 
-// checkUndoable refuses what has changed nothing and never will, or has not ended. A repair that FAILED or was CANCELLED
-// may have changed some nodes before.
+// checkUndoable returns an error unless the task is an ended repair that may have changed
+// rows. A repair that FAILED or was CANCELLED may have changed some nodes.
 func checkUndoable(repair task.Record) error {
 	if repair.Type != task.TableRepair {
-		return fault.New(fault.Invalid, "task_id is %s, a %s: only a %s can be undone", repair.TaskID, repair.Type, task.TableRepair)
+		return fault.New(fault.Invalid, "task_id is %s, which is a %s: only a %s can be undone", repair.TaskID, repair.Type, task.TableRepair)
 	}
 	if !repair.Status.Terminal() {
-		return fault.New(fault.Conflict, "task %s is %s: it can be undone when it has ended", repair.TaskID, repair.Status)
+		return fault.New(fault.Conflict, "task %s is %s: wait until it has ended to undo it", repair.TaskID, repair.Status)
 	}
 	var req api.TableRepairRequest
 	if err := json.Unmarshal(repair.Parameters, &req); err != nil {
 		return fault.Wrap(err, fault.Internal, "the parameters of task %s cannot be read", repair.TaskID)
 	}
 	if req.DryRun {
-		return fault.New(fault.Invalid, "task_id is %s, a dry run: it has changed nothing", repair.TaskID)
+		return fault.New(fault.Invalid, "task_id is %s, which was a dry run: it changed nothing", repair.TaskID)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"ace/shared/task"
 )
 
-// TaskStatus tells how a task is doing.
+// TaskStatus returns the status of a task.
 func (s *Service) TaskStatus(ctx context.Context, req api.TaskRequest) (api.TaskStatus, error) {
 	rec, err := s.Tasks.Get(ctx, req.TaskID)
 	if err != nil {
@@ -18,7 +18,8 @@ func (s *Service) TaskStatus(ctx context.Context, req api.TaskRequest) (api.Task
 	return s.status(rec), nil
 }
 
-// CancelTask asks for a task to be cancelled: one that waits is at once, one that runs within seconds.
+// CancelTask requests the cancellation of a task. A waiting task is cancelled at once, a
+// running task within seconds.
 func (s *Service) CancelTask(ctx context.Context, req api.TaskRequest) (api.TaskStatus, error) {
 	rec, err := s.Tasks.RequestCancel(ctx, req.TaskID)
 	if err != nil {
@@ -30,7 +31,7 @@ func (s *Service) CancelTask(ctx context.Context, req api.TaskRequest) (api.Task
 	return s.status(rec), nil
 }
 
-// ListTasks gives a page of tasks, the newest first.
+// ListTasks returns a page of the tasks, the newest first.
 func (s *Service) ListTasks(ctx context.Context, req api.TasksRequest) (api.TaskList, error) {
 	filter := task.Filter{ClusterName: req.ClusterName, Status: task.Status(req.Status), Limit: req.Limit, After: req.After}
 	if req.TableName != (api.TableName{}) {
@@ -47,12 +48,12 @@ func (s *Service) ListTasks(ctx context.Context, req api.TasksRequest) (api.Task
 	return list, nil
 }
 
-// Health says that requests are answered.
+// Health reports that the service answers requests.
 func (s *Service) Health(context.Context, api.HealthRequest) (api.Health, error) {
 	return api.Health{Status: "ok"}, nil
 }
 
-// status shows a record to a user.
+// status converts a task's record to the form of the API.
 func (s *Service) status(rec task.Record) api.TaskStatus {
 	status := api.TaskStatus{
 		TaskID: rec.TaskID, TaskType: string(rec.Type), Status: string(rec.Status),
@@ -78,7 +79,7 @@ func (s *Service) status(rec task.Record) api.TaskStatus {
 	return status
 }
 
-// progress derives percent, rate and the time left from the numbers of a running task.
+// progress computes percent, rate and remaining time of a running task.
 func progress(p task.Progress, running time.Duration) *api.Progress {
 	shown := &api.Progress{
 		Phase: p.Phase, BlocksTotal: int64(p.BlocksTotal), BlocksDone: int64(p.BlocksDone),

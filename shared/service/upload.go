@@ -13,14 +13,16 @@ import (
 	"ace/shared/task"
 )
 
-// uploadValid is how long a link to upload to works. What nobody brings in afterwards is removed after a day.
+// uploadValid is how long an upload URL is valid. The retention sweep deletes an upload
+// that was not imported after a day.
 const uploadValid = time.Hour
 
-// uploaded is an import in two steps, for documents that are too large for a request: the first gives a link into the
-// archive, the second brings in what was uploaded there.
-func (s *Service) uploaded(ctx context.Context, upload string, body io.Reader) (api.Imported, error) {
+// importUpload handles the two steps of an import of a document that is too large for a
+// request. The first step returns an upload URL, the second imports the uploaded
+// document.
+func (s *Service) importUpload(ctx context.Context, upload string, body io.Reader) (api.Imported, error) {
 	if n, _ := io.ReadFull(body, make([]byte, 1)); n > 0 {
-		return api.Imported{}, fault.New(fault.Invalid, "a request with upload has no body: the document is sent to upload_url by PUT")
+		return api.Imported{}, fault.New(fault.Invalid, "a request with upload must not have a body: send the document to upload_url with PUT")
 	}
 	if upload == api.UploadNew {
 		upload = rand.Text()
@@ -32,19 +34,20 @@ func (s *Service) uploaded(ctx context.Context, upload string, body io.Reader) (
 		return api.Imported{}, err
 	}
 	key := archive.ImportKey(received.SHA256)
-	if err := s.adopt(ctx, received, key); err != nil {
+	if err := s.publish(ctx, received, key); err != nil {
 		return api.Imported{}, err
 	}
-	_ = s.Store.Delete(context.WithoutCancel(ctx), received.Key) // else it is removed when old objects are looked for
+	_ = s.Store.Delete(context.WithoutCancel(ctx), received.Key) // the retention sweep deletes it if this fails
 	return api.Imported{DiffFile: key}, nil
 }
 
-// inspect reads what was uploaded as a diff document. What is none, or too large, is removed: it could never be one.
+// inspect parses an upload as a diff document. It deletes an upload that is invalid or
+// too large, which can never be imported.
 func (s *Service) inspect(ctx context.Context, upload string) (task.Document, error) {
 	key := archive.IncomingKey(upload)
 	info, err := s.Store.Stat(ctx, key)
 	if errors.Is(err, archive.ErrNotFound) {
-		return task.Document{}, fault.Wrap(err, fault.NotFound, "nothing was uploaded as %s, or it was brought in already", upload)
+		return task.Document{}, fault.Wrap(err, fault.NotFound, "there is no upload %s, or it was imported already", upload)
 	}
 	if err != nil {
 		return task.Document{}, err
@@ -54,7 +57,7 @@ func (s *Service) inspect(ctx context.Context, upload string) (task.Document, er
 		err = api.BodyTooLarge(s.MaxImport)
 	} else {
 		content := archive.Open(ctx, s.Store, info)
-		sum, err = checked(content)
+		sum, err = checkDocument(content)
 		content.Close()
 	}
 	if code := fault.CodeOf(err); err != nil && (code == fault.Invalid || code == fault.TooLarge) {
