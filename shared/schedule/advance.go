@@ -9,8 +9,9 @@ import (
 	"ace/shared/fault"
 )
 
-// advance does what can be done now for the last run of a job: find its tables, submit what is not submitted yet, learn
-// what became of the rest. Each submission is noted before the next is made.
+// advance continues the last run of a job: it finds the run's tables, submits the
+// remaining tasks and reads the status of the others. It stores each submission before
+// the next one.
 func (s *Scheduler) advance(ctx context.Context, job Job, st *stored) error {
 	if !st.Run.open() {
 		return nil
@@ -21,14 +22,14 @@ func (s *Scheduler) advance(ctx context.Context, job Job, st *stored) error {
 		}
 	}
 	for i := range st.Run.Checks {
-		next, err := s.follow(ctx, job, st.Run.Checks[i], st.Run.Incremental)
+		next, err := s.advanceCheck(ctx, job, st.Run.Checks[i], st.Run.Incremental)
 		if err != nil {
 			return err
 		}
 		if next == st.Run.Checks[i] {
 			continue
 		}
-		if err := s.note(ctx, st, i, next); err != nil {
+		if err := s.storeCheck(ctx, st, i, next); err != nil {
 			return err
 		}
 	}
@@ -38,7 +39,7 @@ func (s *Scheduler) advance(ctx context.Context, job Job, st *stored) error {
 	return nil
 }
 
-// refresh learns what became of the tasks of the last run, and submits nothing.
+// refresh reads the status of the tasks of the last run. It submits nothing.
 func (s *Scheduler) refresh(ctx context.Context, job Job, st *stored) error {
 	if st.Run == nil {
 		return nil
@@ -47,9 +48,9 @@ func (s *Scheduler) refresh(ctx context.Context, job Job, st *stored) error {
 		if c.TaskID == "" || c.last().ended() {
 			continue
 		}
-		next, err := s.follow(ctx, job, c, st.Run.Incremental)
+		next, err := s.advanceCheck(ctx, job, c, st.Run.Incremental)
 		if err == nil && next != c {
-			err = s.note(ctx, st, i, next)
+			err = s.storeCheck(ctx, st, i, next)
 		}
 		if err != nil {
 			return err
@@ -58,8 +59,8 @@ func (s *Scheduler) refresh(ctx context.Context, job Job, st *stored) error {
 	return nil
 }
 
-// note stores what is known of one check.
-func (s *Scheduler) note(ctx context.Context, st *stored, i int, c check) error {
+// storeCheck stores check i of the last run.
+func (s *Scheduler) storeCheck(ctx context.Context, st *stored, i int, c check) error {
 	next := *st
 	changed := *st.Run
 	changed.Checks = slices.Clone(changed.Checks)
@@ -68,10 +69,13 @@ func (s *Scheduler) note(ctx context.Context, st *stored, i int, c check) error 
 	return s.replace(ctx, st, next)
 }
 
-// expand finds the tables of a run.
+// expand finds the tables of a run and stores a check for each.
 func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
-	next, filled := *st, *st.Run
-	next.Run, filled.Expanded = &filled, true
+	expanded := *st.Run
+	expanded.Expanded = true
+	next := *st
+	next.Run = &expanded
+
 	tables := []api.TableName{job.Request.Table}
 	if job.Schema != "" {
 		var err error
@@ -79,19 +83,20 @@ func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 			if fault.CodeOf(err) == fault.Cancelled {
 				return err
 			}
-			filled.Error = fault.PublicMessage(err)
+			expanded.Error = fault.PublicMessage(err)
 		} else if len(tables) == 0 {
-			filled.Error = "no node has a table in schema " + job.Schema
+			expanded.Error = "no node has a table in schema " + job.Schema
 		}
 	}
 	for _, table := range tables {
-		filled.Checks = append(filled.Checks, check{Table: table})
+		expanded.Checks = append(expanded.Checks, check{Table: table})
 	}
 	return s.replace(ctx, st, next)
 }
 
-// follow gives what is known of a check now.
-func (s *Scheduler) follow(ctx context.Context, job Job, c check, incremental bool) (check, error) {
+// advanceCheck submits a check's task, or the rerun, if it is time for that, or reads the
+// status of the submitted one. It returns the new state of the check.
+func (s *Scheduler) advanceCheck(ctx context.Context, job Job, c check, incremental bool) (check, error) {
 	switch {
 	case c.TaskID == "" && !c.ended():
 		req := job.Request
@@ -100,24 +105,24 @@ func (s *Scheduler) follow(ctx context.Context, job Job, c check, incremental bo
 			req.Baseline = api.BaselineLast
 		}
 		submitted, err := s.Submit.SubmitTableDiff(ctx, req)
-		return taken(c, submitted, err)
+		return afterSubmit(c, submitted, err)
 	case !c.ended():
-		next, err := s.learn(ctx, c)
+		next, err := s.readStatus(ctx, c)
 		if err == nil && next.Verdict == api.VerdictDiffer && job.RerunAfter > 0 {
 			next.RerunAt = s.Now().Add(job.RerunAfter).UTC()
 		}
 		return next, err
-	case c.awaited() && !s.Now().Before(c.RerunAt):
+	case c.awaitsRerun() && !s.Now().Before(c.RerunAt):
 		req, err := rerun(job, c)
 		if err != nil {
 			return c, err
 		}
 		submitted, err := s.Submit.SubmitTableRerun(ctx, req)
-		again, err := taken(check{Table: c.Table}, submitted, err)
+		again, err := afterSubmit(check{Table: c.Table}, submitted, err)
 		c.Rerun = &again
 		return c, err
 	case c.Rerun != nil && !c.Rerun.ended():
-		again, err := s.learn(ctx, *c.Rerun)
+		again, err := s.readStatus(ctx, *c.Rerun)
 		if err == nil && again != *c.Rerun {
 			c.Rerun = &again
 		}
@@ -126,12 +131,13 @@ func (s *Scheduler) follow(ctx context.Context, job Job, c check, incremental bo
 	return c, nil
 }
 
-// taken notes a submission. One that was refused for good has ended.
-func taken(c check, submitted api.Submitted, err error) (check, error) {
+// afterSubmit returns a check after the submission of its task. If a retry cannot help,
+// the check has failed.
+func afterSubmit(c check, submitted api.Submitted, err error) (check, error) {
 	switch {
 	case err == nil:
 		c.TaskID, c.Status = submitted.TaskID, api.StatusQueued
-	case passing(err):
+	case isTemporary(err):
 		return c, err
 	default:
 		c.Status, c.Error = api.StatusFailed, fault.PublicMessage(err)
@@ -139,8 +145,9 @@ func taken(c check, submitted api.Submitted, err error) (check, error) {
 	return c, nil
 }
 
-// learn asks what became of a task. One that is gone has failed.
-func (s *Scheduler) learn(ctx context.Context, c check) (check, error) {
+// readStatus reads the status of a check's task. A task that does not exist any more has
+// failed.
+func (s *Scheduler) readStatus(ctx context.Context, c check) (check, error) {
 	status, err := s.Submit.TaskStatus(ctx, api.TaskRequest{TaskID: c.TaskID})
 	if fault.CodeOf(err) == fault.NotFound {
 		c.Status, c.Error = api.StatusFailed, fault.PublicMessage(err)
@@ -160,15 +167,23 @@ func (s *Scheduler) learn(ctx context.Context, c check) (check, error) {
 	return c, nil
 }
 
-// rerun is the request to repeat a check that found differences, with the arguments of the job that a rerun knows.
+// rerun returns the request to rerun a check that found differences. It has those
+// arguments of the job that a rerun supports.
 func rerun(job Job, c check) (api.TableRerunRequest, error) {
 	document, err := api.ParseDiffFile(c.TaskID)
 	if err != nil {
 		return api.TableRerunRequest{}, fault.Wrap(err, fault.Internal, "task %s has no document", c.TaskID)
 	}
 	req := api.NewTableRerunRequest()
-	req.ClusterName, req.Table, req.DiffFile, req.DBName = job.Request.ClusterName, c.Table, document, job.Request.DBName
-	req.Quiet, req.MaxCPURatio, req.Output = job.Request.Quiet, job.Request.MaxCPURatio, job.Request.Output
-	req.MaxDiffRows, req.ConfirmDelay, req.Checksum = job.Request.MaxDiffRows, job.Request.ConfirmDelay, job.Request.Checksum
+	req.ClusterName = job.Request.ClusterName
+	req.Table = c.Table
+	req.DiffFile = document
+	req.DBName = job.Request.DBName
+	req.Quiet = job.Request.Quiet
+	req.MaxCPURatio = job.Request.MaxCPURatio
+	req.Output = job.Request.Output
+	req.MaxDiffRows = job.Request.MaxDiffRows
+	req.ConfirmDelay = job.Request.ConfirmDelay
+	req.Checksum = job.Request.Checksum
 	return req, nil
 }

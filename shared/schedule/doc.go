@@ -1,13 +1,16 @@
-// Package schedule owns comparisons that run by themselves: which jobs there are (file.go), when each is due (timing.go), what
-// became of its last run (state.go), and the loop that submits them (scheduler.go).
+// Package schedule submits scheduled comparisons. file.go parses the jobs, timing.go
+// computes when a job is due, state.go stores the state of a job's last run, and
+// scheduler.go has the loop that submits the tasks.
 //
-// It promises: a run is remembered in the archive before its first task is submitted, so that a process that dies half-way
-// is taken up where it was; a job never overlaps itself; a run that fell into a time when nobody was there is counted
-// and never made up for; memory is that of the jobs, however many tasks they start, since tasks wait in the queue or, when
-// that is full, are not submitted yet. If the process dies between the submission of a task and its note, that one
-// comparison runs twice, which changes nothing on the nodes.
+// A run is stored in the archive before its first task is submitted, so a new process
+// continues the run of one that died. Runs of a job never overlap. A run that was due
+// while no process was running is counted as missed and not started later. Memory depends
+// only on the number of jobs, because tasks wait in the queue, or are submitted later if
+// the queue is full. If the process dies after it submits a task and before it stores the
+// task's id, that comparison runs twice, which is harmless.
 //
-// Two processes with the same jobs on one archive hold each other up; that one alone has them is up to whoever starts them.
-// The package never runs a task, and it submits nothing that a user could not: the arguments of a job pass the same decoder as a
-// request. Times are in UTC unless a crontab_schedule begins with CRON_TZ=<zone>.
+// Only one process may run the jobs of an archive: two delay each other. The operator
+// must ensure this. The package does not run tasks. It decodes the arguments of a job
+// like those of a request, so a job can do only what a user can do. Times are in UTC
+// unless a crontab_schedule begins with CRON_TZ=<zone>.
 package schedule

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// MaxFile bounds the file in bytes, and with it what reading it costs.
+	// MaxFile is the most bytes of a file of schedules.
 	MaxFile = 1 << 20
 
 	allowedName   = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first, once in the file"
@@ -25,14 +25,17 @@ const (
 
 	maxWait = 7 * 24 * time.Hour
 
-	// usualFullEvery is for jobs that do not say it: an incremental comparison does not see what changed without being written.
-	usualFullEvery = "1w"
+	// defaultFullEvery is the default of full_every. An incremental comparison does not
+	// detect a change that was not written as a row, so a full one is needed from time to
+	// time.
+	defaultFullEvery = "1w"
 )
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
-// Parse reads a file of schedules. file names it in errors. The error is one fault with code Invalid that has a line for
-// every problem: where it is, what was given and what is allowed.
+// Parse parses a file of schedules. file is its name in errors. The error is one fault
+// with code Invalid with a line for each problem: its position, the value and what is
+// allowed.
 func Parse(file string, data []byte) ([]Job, error) {
 	p := parser{file: file, names: map[string]bool{}}
 	jobs := p.parse(data)
@@ -48,7 +51,7 @@ type parser struct {
 	names    map[string]bool // of jobs
 }
 
-// note words a problem of a job ("" is none) at a line (0 is none).
+// note adds a problem of a job ("" for none) at a line (0 for none).
 func (p *parser) note(line int, job, format string, args ...any) {
 	at := p.file
 	if line > 0 {
@@ -91,7 +94,8 @@ func (p *parser) parse(data []byte) []Job {
 	return nil
 }
 
-// fields gives the members of a mapping, of which only these names are allowed.
+// fields returns the fields of a mapping, which must have one of the given names. allowed
+// lists the names in errors.
 func (p *parser) fields(node *yaml.Node, job string, names []string, allowed string) map[string]*yaml.Node {
 	found := map[string]*yaml.Node{}
 	if node.Kind != yaml.MappingNode {
@@ -149,7 +153,7 @@ func (p *parser) job(node *yaml.Node, number int) Job {
 	return job
 }
 
-// name gives the name of a job, or its number where it has none.
+// name returns the name of a job, or its number if it has no valid name.
 func (p *parser) name(job, node *yaml.Node, nth string) string {
 	if node == nil {
 		p.note(job.Line, nth, "name is missing, allowed is %s", allowedName)
@@ -164,7 +168,7 @@ func (p *parser) name(job, node *yaml.Node, nth string) string {
 	return name
 }
 
-// text gives a scalar as it was written, "" if it is absent.
+// text returns the text of a scalar, or "" if it is absent.
 func (p *parser) text(node *yaml.Node, job, field string) string {
 	if node == nil {
 		return ""
@@ -176,7 +180,8 @@ func (p *parser) text(node *yaml.Node, job, field string) string {
 	return node.Value
 }
 
-// args are the parameters of table-diff; a list is what it is in a query string: its items with commas between.
+// args returns the parameters of table-diff. It joins the items of a list with commas, as
+// in a query string.
 func (p *parser) args(node *yaml.Node, job string) map[string]string {
 	if node == nil {
 		return nil
@@ -233,7 +238,8 @@ func (p *parser) wait(node *yaml.Node, job, field string) time.Duration {
 	return wait
 }
 
-// fullEvery gives how old the last full comparison may be, 0 for a job that is not incremental.
+// fullEvery returns the greatest age of the last full comparison, or 0 if the job is not
+// incremental.
 func (p *parser) fullEvery(fields map[string]*yaml.Node, job Job) time.Duration {
 	node := fields["full_every"]
 	if !p.flag(fields["incremental"], job.Name, "incremental", false) {
@@ -245,12 +251,12 @@ func (p *parser) fullEvery(fields map[string]*yaml.Node, job Job) time.Duration 
 	if job.Request.Baseline != "" {
 		p.note(fields["incremental"].Line, job.Name, "incremental is given and args has a baseline, allowed is one of them")
 	}
-	text := usualFullEvery
+	text := defaultFullEvery
 	if node != nil {
 		text = p.text(node, job.Name, "full_every")
 	}
 	every, err := parseStep(text)
-	if err != nil && text != "" { // no value is noted already
+	if err != nil && text != "" { // a missing value is a problem already
 		p.note(node.Line, job.Name, "full_every is %.80q, allowed is %s", text, allowedEvery)
 	}
 	return every

@@ -8,23 +8,23 @@ import (
 	"ace/shared/api"
 )
 
-// Job is one entry of the file.
+// Job is one job of the file.
 type Job struct {
 	Name       string
-	Request    api.TableDiffRequest // of a pattern: with a table that stands for those it finds
-	Schema     string               // of a pattern such as public.*: every table of this schema; else ""
-	Spec       string               // as written: the crontab_schedule, or the run_frequency
-	RerunAfter time.Duration        // 0: never
+	Request    api.TableDiffRequest // if Schema is set, its table is a placeholder
+	Schema     string               // set for a pattern such as public.*, which stands for all tables of the schema
+	Spec       string               // the text of crontab_schedule or run_frequency
+	RerunAfter time.Duration        // 0 means that differences are not compared again
 	Jitter     time.Duration
-	// FullEvery: a run compares only what may have changed since the comparison before, unless the last full one is this old.
-	// 0: every run is full.
+	// FullEvery is the greatest age of the last full comparison: until then runs are
+	// incremental. 0 means that every run is full.
 	FullEvery time.Duration
 	Enabled   bool
 
 	timing timing
 }
 
-// Table is what the file calls table_name.
+// Table returns the table_name of the job, which may be a pattern.
 func (j Job) Table() string {
 	if j.Schema != "" {
 		return strings.TrimSuffix(j.Request.Table.String(), "."+anyTable) + ".*"
@@ -32,21 +32,22 @@ func (j Job) Table() string {
 	return j.Request.Table.String()
 }
 
-// anyTable stands in the request of a job whose tables are not known yet.
+// anyTable is the placeholder for the tables of a pattern.
 const anyTable = "any_table"
 
-// next is when the job is due after a time, zero if never.
+// next returns the first time after the given one at which the job is due, or the zero
+// time if there is none.
 func (j Job) next(after time.Time) time.Time {
-	// Jitter must not hide a due time that lies before after and is delayed beyond it.
+	// A due time before after counts too if the jitter delays it beyond after.
 	for due := j.timing.Next(after.Add(-j.Jitter)); !due.IsZero(); due = j.timing.Next(due) {
-		if at := delayed(j.Name, due, j.Jitter); at.After(after) {
+		if at := delay(j.Name, due, j.Jitter); at.After(after) {
 			return at
 		}
 	}
 	return time.Time{}
 }
 
-// request decodes a job's cluster, table and arguments as an HTTP request's.
+// request decodes a job's cluster, table and arguments like those of an HTTP request.
 func request(cluster, table string, args map[string]string) (req api.TableDiffRequest, schema string, err error) {
 	if before, ok := strings.CutSuffix(table, ".*"); ok {
 		table, schema = before+"."+anyTable, before

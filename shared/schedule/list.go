@@ -7,7 +7,8 @@ import (
 	"ace/shared/api"
 )
 
-// verdict sums a run up: failed if anything did, else differ, else match; "" while it goes on.
+// verdict returns the verdict of a run: failed if a check failed, otherwise differ if a
+// check found differences, otherwise match. It is "" until the run ends.
 func (r *run) verdict() string {
 	if r == nil || r.busy() {
 		return ""
@@ -27,11 +28,11 @@ func (r *run) verdict() string {
 	return verdict
 }
 
-// List shows every job, in the order of the file.
+// List returns all jobs in the order of the file.
 func (s *Scheduler) List(ctx context.Context, _ api.SchedulesRequest) (api.ScheduleList, error) {
 	list := api.ScheduleList{Schedules: make([]api.Schedule, 0, len(s.Jobs))}
 	for _, job := range s.Jobs {
-		st, err := s.shown(ctx, job)
+		st, err := s.current(ctx, job)
 		if err != nil {
 			return api.ScheduleList{}, err
 		}
@@ -40,8 +41,8 @@ func (s *Scheduler) List(ctx context.Context, _ api.SchedulesRequest) (api.Sched
 	return list, nil
 }
 
-// shown gives a copy of a job's state.
-func (s *Scheduler) shown(ctx context.Context, job Job) (state, error) {
+// current returns a copy of a job's state.
+func (s *Scheduler) current(ctx context.Context, job Job) (state, error) {
 	s.mu.Lock()
 	if st := s.states[job.Name]; st != nil {
 		defer s.mu.Unlock()
@@ -81,11 +82,11 @@ func at(t time.Time) api.Time {
 	return api.At(t)
 }
 
-// Needed gives the ids of the tasks whose documents are still to be compared again.
+// Needed returns the ids of the tasks whose documents will be compared again.
 func (s *Scheduler) Needed(ctx context.Context) ([]string, error) {
 	var ids []string
 	for _, job := range s.Jobs {
-		st, err := s.shown(ctx, job)
+		st, err := s.current(ctx, job)
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +94,7 @@ func (s *Scheduler) Needed(ctx context.Context) ([]string, error) {
 			continue
 		}
 		for _, c := range st.Run.Checks {
-			if c.awaited() {
+			if c.awaitsRerun() {
 				ids = append(ids, c.TaskID)
 			}
 		}

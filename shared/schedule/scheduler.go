@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// Tick is how often it is looked what is due, and what became of what was submitted.
+	// Tick is how often due jobs, and the status of submitted tasks, are checked.
 	Tick = 5 * time.Second
-	// maxCounted bounds how many missed runs are counted one by one after a long time.
+	// maxCounted bounds the missed runs that are counted after a long downtime.
 	maxCounted = 100_000
 )
 
-// Submitter takes requests as the API does.
+// Submitter accepts the same requests as the API.
 type Submitter interface {
 	SubmitTableDiff(ctx context.Context, req api.TableDiffRequest) (api.Submitted, error)
 	SubmitTableRerun(ctx context.Context, req api.TableRerunRequest) (api.Submitted, error)
@@ -27,11 +27,12 @@ type Submitter interface {
 
 // Catalog finds tables.
 type Catalog interface {
-	// Tables gives the tables of a schema that any of the nodes has, sorted; req says cluster, database and nodes.
+	// Tables returns the sorted tables of a schema that exist on any of the nodes. req
+	// has the cluster, the database and the nodes.
 	Tables(ctx context.Context, req api.TableDiffRequest, schema string) ([]api.TableName, error)
 }
 
-// Options of a scheduler.
+// Options configure a scheduler.
 type Options struct {
 	Jobs    []Job
 	Store   archive.Store
@@ -41,21 +42,21 @@ type Options struct {
 	Log     *slog.Logger
 }
 
-// Scheduler starts jobs when they are due.
+// Scheduler submits the tasks of jobs when they are due.
 type Scheduler struct {
 	Options
-	known map[string]bool // jobs that Step has begun
+	known map[string]bool // names of the jobs whose missed runs are counted
 
-	mu     sync.Mutex // of states: Step writes, List reads
+	mu     sync.Mutex // guards states, which Step writes and List reads
 	states map[string]*stored
 }
 
-// New makes a scheduler. Step or Run begins the work.
+// New returns a scheduler. It does nothing until Step or Run is called.
 func New(o Options) *Scheduler {
 	return &Scheduler{Options: o, known: map[string]bool{}, states: map[string]*stored{}}
 }
 
-// Run looks after the jobs until the context ends.
+// Run calls Step every Tick until the context ends.
 func (s *Scheduler) Run(ctx context.Context) {
 	ticker := time.NewTicker(Tick)
 	defer ticker.Stop()
@@ -69,39 +70,39 @@ func (s *Scheduler) Run(ctx context.Context) {
 	}
 }
 
-// Step does what can be done now for every job, in the order of the file: first it notes all runs that are due, so that
-// none is forgotten that has to wait, then it goes on with all that are noted. What cannot be done is tried by the next
-// Step; when the queue is full or the store out of reach, the jobs behind wait as well and keep their order. It is called
-// by one goroutine at a time.
+// Step advances all jobs, in the order of the file. It first stores all runs that are
+// due, so that a run that must wait is not lost. It then continues the stored runs. The
+// next Step retries what failed. If the queue is full or the store is unreachable, the
+// remaining jobs wait too and keep their order. Step must not be called concurrently.
 func (s *Scheduler) Step(ctx context.Context) {
-	if s.each(ctx, s.plan) {
-		s.each(ctx, s.pursue)
+	if s.forEach(ctx, s.startDue) {
+		s.forEach(ctx, s.continueRun)
 	}
 }
 
-// each calls fn for every job, and says whether it came to the end.
-func (s *Scheduler) each(ctx context.Context, fn func(context.Context, Job) error) bool {
+// forEach calls fn for every job, and reports whether no temporary error stopped it.
+func (s *Scheduler) forEach(ctx context.Context, fn func(context.Context, Job) error) bool {
 	for _, job := range s.Jobs {
 		err := fn(ctx, job)
 		if err == nil {
 			continue
 		}
-		s.set(job.Name, nil) // what is stored decides
+		s.set(job.Name, nil) // the next Step reads the stored state again
 		if ctx.Err() != nil {
 			return false
 		}
-		if passing(err) {
+		if isTemporary(err) {
 			s.Log.InfoContext(ctx, "scheduled jobs wait", "job", job.Name, "reason", err)
 			return false
 		}
-		s.Log.ErrorContext(ctx, "scheduled job is held up", "job", job.Name, "error", err)
+		s.Log.ErrorContext(ctx, "scheduled job failed; the next check retries it", "job", job.Name, "error", err)
 	}
 	return true
 }
 
-// plan notes the run that is due.
-func (s *Scheduler) plan(ctx context.Context, job Job) error {
-	st, err := s.begin(ctx, job)
+// startDue stores a new run of a job if it is due.
+func (s *Scheduler) startDue(ctx context.Context, job Job) error {
+	st, err := s.state(ctx, job)
 	if err != nil || !job.Enabled || job.next(st.Seen).After(s.Now()) {
 		return err
 	}
@@ -111,21 +112,21 @@ func (s *Scheduler) plan(ctx context.Context, job Job) error {
 	return s.start(ctx, job, st)
 }
 
-// pursue goes on with the run that is noted.
-func (s *Scheduler) pursue(ctx context.Context, job Job) error {
+// continueRun continues the stored run of a job.
+func (s *Scheduler) continueRun(ctx context.Context, job Job) error {
 	if !job.Enabled {
 		return nil
 	}
-	st, err := s.begin(ctx, job)
+	st, err := s.state(ctx, job)
 	if err != nil {
 		return err
 	}
 	return s.advance(ctx, job, st)
 }
 
-// begin gives the state of a job. The first time it counts the runs that fell into the time when nobody was there, unless
-// the job is new, was disabled or had other times then.
-func (s *Scheduler) begin(ctx context.Context, job Job) (*stored, error) {
+// state returns the state of a job. The first call for a job counts the runs that were
+// missed while no process was running.
+func (s *Scheduler) state(ctx context.Context, job Job) (*stored, error) {
 	if st := s.get(job.Name); st != nil {
 		return st, nil
 	}
@@ -134,7 +135,7 @@ func (s *Scheduler) begin(ctx context.Context, job Job) (*stored, error) {
 		return nil, err
 	}
 	if !s.known[job.Name] {
-		if err := s.arrive(ctx, job, &st); err != nil {
+		if err := s.countMissed(ctx, job, &st); err != nil {
 			return nil, err
 		}
 		s.known[job.Name] = true
@@ -143,8 +144,9 @@ func (s *Scheduler) begin(ctx context.Context, job Job) (*stored, error) {
 	return &st, nil
 }
 
-// arrive brings a state up to now.
-func (s *Scheduler) arrive(ctx context.Context, job Job, st *stored) error {
+// countMissed counts the missed runs of a job up to now and stores the state. It counts
+// none if the job is new, or was disabled or had another schedule before.
+func (s *Scheduler) countMissed(ctx context.Context, job Job, st *stored) error {
 	now, spec := s.Now().UTC(), job.Spec
 	if !job.Enabled {
 		spec = ""
@@ -158,7 +160,8 @@ func (s *Scheduler) arrive(ctx context.Context, job Job, st *stored) error {
 			s.Log.WarnContext(ctx, "scheduled runs were missed", "job", job.Name, "count", missed, "last", st.Missed.Last)
 		}
 	}
-	st.Spec, st.Seen = spec, later(st.Seen, now.Add(-time.Millisecond)) // what is due at this very moment is not missed
+	st.Spec = spec
+	st.Seen = later(st.Seen, now.Add(-time.Millisecond)) // a run that is due right now is not missed
 	return s.save(ctx, st)
 }
 
@@ -169,7 +172,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// start notes a run that is due, unless the one before goes on. Of several that are due, the last counts.
+// start stores a new run, or counts it as skipped if the previous run has not ended. If
+// several are due, it starts the last and counts the others as missed.
 func (s *Scheduler) start(ctx context.Context, job Job, st *stored) error {
 	now, next := s.Now(), *st
 	var due time.Time
@@ -189,12 +193,12 @@ func (s *Scheduler) start(ctx context.Context, job Job, st *stored) error {
 		next.Run = &run{Due: due, Incremental: job.FullEvery > 0 && due.Before(next.Full.Add(job.FullEvery))}
 	} else {
 		next.Skipped = next.Skipped.and(due)
-		s.Log.WarnContext(ctx, "scheduled run is skipped: the one before goes on", "job", job.Name, "due", due, "since", st.Run.Due)
+		s.Log.WarnContext(ctx, "scheduled run skipped: the previous run has not ended", "job", job.Name, "due", due, "previous", st.Run.Due)
 	}
 	return s.replace(ctx, st, next)
 }
 
-// replace stores the next version of a state.
+// replace stores next as the new version of st.
 func (s *Scheduler) replace(ctx context.Context, st *stored, next stored) error {
 	if err := s.save(ctx, &next); err != nil {
 		return err
@@ -221,8 +225,8 @@ func (s *Scheduler) set(job string, st *stored) {
 	s.states[job] = st
 }
 
-// passing says of an error that trying again may help; any other ends the check.
-func passing(err error) bool {
+// isTemporary reports whether a retry may succeed. Any other error ends the check.
+func isTemporary(err error) bool {
 	switch fault.CodeOf(err) {
 	case fault.Unavailable, fault.Cancelled:
 		return true

@@ -14,23 +14,24 @@ import (
 	"ace/shared/fault"
 )
 
-// state is what the archive holds of one job. Times are UTC.
+// state is the stored state of one job. Times are in UTC.
 type state struct {
 	Job string `json:"job"`
-	// Spec is the Spec that Seen goes by; "" while the job is disabled.
+	// Spec is the job's Spec when Seen was written, or "" if the job was disabled.
 	Spec string `json:"spec,omitempty"`
-	// Seen: every due time up to here was started, skipped or missed.
+	// Seen is the last due time that is accounted for: every run due until then was
+	// started, skipped or missed.
 	Seen time.Time `json:"seen"`
 	Run  *run      `json:"run,omitempty"` // the last one
-	// Full is when the last run was due that compared everything and completed.
+	// Full is the due time of the last full run that completed.
 	Full    time.Time `json:"full,omitzero"`
-	Missed  passed    `json:"missed"`  // nobody was there
-	Skipped passed    `json:"skipped"` // the run before had not ended
-	// Revision is new with every write, so that each version has its own ETag.
+	Missed  passed    `json:"missed"`  // no process was running
+	Skipped passed    `json:"skipped"` // the previous run had not ended
+	// Revision changes with every write, so each version has its own ETag.
 	Revision string `json:"revision"`
 }
 
-// passed counts due times at which nothing was started.
+// passed counts the due times at which no run was started.
 type passed struct {
 	Count int       `json:"count"`
 	Last  time.Time `json:"last,omitzero"`
@@ -38,17 +39,18 @@ type passed struct {
 
 func (p passed) and(due time.Time) passed { return passed{Count: p.Count + 1, Last: due} }
 
-// run is one start of a job.
+// run is one run of a job.
 type run struct {
 	Due time.Time `json:"due"`
-	// Incremental: compared is what may have changed since the comparison before.
+	// Incremental means that the run compares only what may have changed since the
+	// previous comparison.
 	Incremental bool    `json:"incremental,omitempty"`
-	Expanded    bool    `json:"expanded"` // Checks is complete
+	Expanded    bool    `json:"expanded"` // Checks has all tables
 	Checks      []check `json:"checks"`
 	Error       string  `json:"error,omitempty"` // why no table could be found
 }
 
-// check is the comparison of one table, and its repetition.
+// check is the comparison of one table and its rerun.
 type check struct {
 	Table   api.TableName `json:"table_name"`
 	TaskID  string        `json:"task_id,omitempty"` // "" until it is submitted
@@ -59,7 +61,7 @@ type check struct {
 	Rerun   *check        `json:"rerun,omitempty"`
 }
 
-// ended says that nothing more will come of the submission.
+// ended reports whether the check's task has ended or could not be submitted.
 func (c check) ended() bool {
 	switch c.Status {
 	case api.StatusCompleted, api.StatusFailed, api.StatusCancelled:
@@ -68,10 +70,10 @@ func (c check) ended() bool {
 	return false
 }
 
-// awaited says that its repetition is still to be submitted.
-func (c check) awaited() bool { return !c.RerunAt.IsZero() && c.Rerun == nil }
+// awaitsRerun reports whether a rerun must still be submitted.
+func (c check) awaitsRerun() bool { return !c.RerunAt.IsZero() && c.Rerun == nil }
 
-// last is the repetition, if there was one, else the check itself.
+// last returns the rerun, or the check itself if there is none.
 func (c check) last() check {
 	if c.Rerun != nil {
 		return *c.Rerun
@@ -79,24 +81,25 @@ func (c check) last() check {
 	return c
 }
 
-// busy says that tasks of the run are still to be submitted, or have not ended; a repetition that is only awaited does
-// not count, since the next run sees more than it would.
+// busy reports whether a task of the run has not been submitted or has not ended. It
+// ignores reruns that have not been submitted, because the next run compares more than
+// they would.
 func (r *run) busy() bool {
 	return r != nil && (!r.Expanded || slices.ContainsFunc(r.Checks, func(c check) bool { return !c.last().ended() }))
 }
 
-// open says that there is still something to do for the run.
+// open reports whether the run is busy or awaits a rerun.
 func (r *run) open() bool {
-	return r.busy() || r != nil && slices.ContainsFunc(r.Checks, check.awaited)
+	return r.busy() || r != nil && slices.ContainsFunc(r.Checks, check.awaitsRerun)
 }
 
-// full says that the run compared every row, in all its tables.
+// full reports whether the run compared every row of all its tables.
 func (r *run) full() bool {
 	return r != nil && !r.Incremental && r.Error == "" && len(r.Checks) > 0 &&
 		!slices.ContainsFunc(r.Checks, func(c check) bool { return c.Status != api.StatusCompleted })
 }
 
-// stored is a state and the version it has in the archive.
+// stored is a state with its version in the archive.
 type stored struct {
 	state
 	etag string // "" before the first write
@@ -115,7 +118,7 @@ func (s *Scheduler) load(ctx context.Context, job string) (stored, error) {
 	defer object.Body.Close()
 	body, err := io.ReadAll(object.Body)
 	if err != nil {
-		return stored{}, fault.Wrap(err, fault.Unavailable, "the archive broke off while %s was read", object.Key)
+		return stored{}, fault.Wrap(err, fault.Unavailable, "%s cannot be read from the archive", object.Key)
 	}
 	loaded := stored{etag: object.ETag}
 	if err := json.Unmarshal(body, &loaded.state); err != nil {
@@ -124,7 +127,7 @@ func (s *Scheduler) load(ctx context.Context, job string) (stored, error) {
 	return loaded, nil
 }
 
-// save writes a state if nobody else has written it since it was read.
+// save writes a state unless another process has written it since it was read.
 func (s *Scheduler) save(ctx context.Context, st *stored) error {
 	st.Revision = rand.Text()
 	body, err := json.Marshal(st.state)

@@ -12,7 +12,8 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// timing gives the first due time after another. The zero time means never.
+// timing computes the first due time after a given time. The zero time means that there
+// is none.
 type timing interface {
 	Next(after time.Time) time.Time
 }
@@ -25,10 +26,11 @@ const (
 	maxEvery = 366 * 24 * time.Hour
 )
 
-// parseCrontab reads the five fields of cron. What they say is meant in UTC unless CRON_TZ= stands before them.
+// parseCrontab parses the five fields of cron. Their times are in UTC unless the text
+// begins with CRON_TZ=.
 func parseCrontab(text string) (timing, error) {
 	if strings.HasPrefix(text, "TZ=") || strings.HasPrefix(text, "CRON_TZ=") && !strings.Contains(text, " ") {
-		return nil, errors.New("a time zone is written CRON_TZ=Europe/Berlin, with a space after it")
+		return nil, errors.New("write a time zone as CRON_TZ=Europe/Berlin, with a space after it")
 	}
 	parser := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 	parsed, err := parser.Parse(text)
@@ -37,13 +39,13 @@ func parseCrontab(text string) (timing, error) {
 	}
 	schedule, ok := parsed.(*cron.SpecSchedule)
 	if !ok { // "@every 5m"
-		return nil, errors.New("intervals belong into run_frequency")
+		return nil, errors.New("use run_frequency for intervals")
 	}
 	if schedule.Location == time.Local {
 		schedule.Location = time.UTC
 	}
 	if schedule.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
-		return nil, errors.New("there is no such day")
+		return nil, errors.New("the day does not exist")
 	}
 	return inUTC{schedule}, nil
 }
@@ -54,7 +56,8 @@ func (t inUTC) Next(after time.Time) time.Time { return t.timing.Next(after.UTC(
 
 var everyPattern = regexp.MustCompile(`^([1-9][0-9]{0,6}) ?(m|min|minutes?|h|hours?|d|days?|w|weeks?)$`)
 
-// every is due at the multiples of itself, counted from 1970: a service that was restarted keeps the rhythm.
+// every is due at its multiples since 1970, so a restart of the service does not change
+// the times.
 type every time.Duration
 
 // Next implements timing.
@@ -87,13 +90,13 @@ func parseStep(text string) (time.Duration, error) {
 	return time.Duration(count) * unit, nil
 }
 
-// delayed moves each due time by a part of jitter that depends on the job and the time only: jobs of the same minute
-// spread, and every process sees the same times.
-func delayed(job string, due time.Time, jitter time.Duration) time.Time {
+// delay adds a part of jitter to a due time. The part depends only on the job and the
+// time: jobs of the same minute are spread, and every process computes the same times.
+func delay(job string, due time.Time, jitter time.Duration) time.Time {
 	if jitter <= 0 {
 		return due
 	}
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%s %d", job, due.Unix()) // a hash takes everything
+	_, _ = fmt.Fprintf(h, "%s %d", job, due.Unix()) // writing to a hash never fails
 	return due.Add(time.Duration(h.Sum64() % uint64(jitter)))
 }

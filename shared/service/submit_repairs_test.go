@@ -156,7 +156,7 @@ func TestSubmit_WhatTheDocumentSpeaksAgainstLeavesNoTask(t *testing.T) {
 		{"the key of another day", "diffs/1999-01-01/" + good.TaskID + ".json", nil, fault.NotFound, "is " + day + good.TaskID},
 		{"no import", "imports/" + hash("x") + ".json", nil, fault.NotFound, "no imported document"},
 		{"another bucket", "s3://else/team/" + good.Document.Key, nil, fault.Invalid, "which is not in the archive s3://ace/team: POST the document to /ace/diffs"},
-		{"another prefix", "s3://ace/" + good.Document.Key, nil, fault.Invalid, "the archive s3://ace/team only"},
+		{"another prefix", "s3://ace/" + good.Document.Key, nil, fault.Invalid, "which is not in the archive s3://ace/team:"},
 		{"a document of another cluster", b.imported(t, fmt.Sprintf(headOfDocument, "d", "app", "users")), nil, fault.Invalid,
 			"diff_file is of cluster d, cluster_name is c"},
 		{"a document of another database", good.TaskID, func(r *api.TableRerunRequest) { r.DBName = "other" }, fault.Invalid,

@@ -46,7 +46,7 @@ func TestStart_AFunctionThatDoesNotExistIsADefectAndNotTriedAgain(t *testing.T) 
 
 func TestStart_NothingIsSentThatLambdaDoesNotTake(t *testing.T) {
 	err := invoker(t).Start(t.Context(), strings.Repeat("x", 1<<20))
-	if fault.CodeOf(err) != fault.Internal || !strings.Contains(err.Error(), "Lambda takes 1048576") {
+	if fault.CodeOf(err) != fault.Internal || !strings.Contains(err.Error(), "Lambda accepts at most 1048576") {
 		t.Errorf("got %v", err)
 	}
 }
