@@ -103,7 +103,7 @@ func TestHTTP_BadRequestsToTheOtherRoutesAndForUnknownThings(t *testing.T) {
 	transports := s.everywhere(t)
 	const (
 		unknownID = "task td_19990101_000000 does not exist"
-		statuses  = "allowed is QUEUED or RUNNING or COMPLETED or FAILED or CANCELLED"
+		statuses  = "it must be QUEUED, RUNNING, COMPLETED, FAILED or CANCELLED"
 	)
 	of := func(name string) string { return "cluster_name=" + name + "&table_name=public.tiny" }
 	for _, tt := range []struct {
@@ -122,22 +122,22 @@ func TestHTTP_BadRequestsToTheOtherRoutesAndForUnknownThings(t *testing.T) {
 		{"/ace/diffs/td_19990101_000000", "", 404, unknownID},
 		{"/ace/reports/td_19990101_000000", "", 404, unknownID},
 		{"/ace/before-images/td_19990101_000000", "", 404, unknownID},
-		{"/ace/reports/td_19990101_000000", "format=csv", 400, `unknown parameter "format", this path takes none`},
-		{"/ace/before-images/td_19990101_000000", "node=n1", 400, `unknown parameter "node", this path takes none`},
-		{"/ace/task-status/td_19990101_000000", "verbose=1", 400, `unknown parameter "verbose", this path takes none`},
-		{"/ace/task-cancel/td_19990101_000000", "force=1", 400, `unknown parameter "force", this path takes none`},
-		{"/ace/diffs/td_19990101_000000", "format=pdf", 400, `format is "pdf", allowed is json or csv or html`},
-		{"/ace/diffs/td_19990101_000000", "format=json&format=json", 400, "format is given 2 times, allowed is once"},
-		{"/ace/tasks", "limit=0", 400, `limit is "0", allowed is a whole number from 1 to 1000`},
-		{"/ace/tasks", "limit=ten", 400, `limit is "ten", allowed is a whole number from 1 to 1000`},
+		{"/ace/reports/td_19990101_000000", "format=csv", 400, `unknown parameter "format"; this path has no parameters`},
+		{"/ace/before-images/td_19990101_000000", "node=n1", 400, `unknown parameter "node"; this path has no parameters`},
+		{"/ace/task-status/td_19990101_000000", "verbose=1", 400, `unknown parameter "verbose"; this path has no parameters`},
+		{"/ace/task-cancel/td_19990101_000000", "force=1", 400, `unknown parameter "force"; this path has no parameters`},
+		{"/ace/diffs/td_19990101_000000", "format=pdf", 400, `format is "pdf"; it must be json, csv or html`},
+		{"/ace/diffs/td_19990101_000000", "format=json&format=json", 400, "format is given 2 times; give it once"},
+		{"/ace/tasks", "limit=0", 400, `limit is "0"; it must be a whole number from 1 to 1000`},
+		{"/ace/tasks", "limit=ten", 400, `limit is "ten"; it must be a whole number from 1 to 1000`},
 		{"/ace/tasks", "after=zzz", 400, `after is "zzz"; it must be the cursor that came with the page before`},
-		{"/ace/tasks", "table_name=users", 400, `table_name is "users", allowed is schema.table, such as public.users`},
+		{"/ace/tasks", "table_name=users", 400, `table_name is "users"; it must be schema.table, such as public.users`},
 		{"/ace/tasks", "status=DONE", 400, `status is "DONE", ` + statuses},
 		{"/ace/diffs", "since=2024-03-16&until=2024-03-15", 400,
-			"until is 2024-03-15T00:00:00.000Z, allowed is a time after since (2024-03-16T00:00:00.000Z)"},
-		{"/ace/diffs", "upload=new", 400, `unknown parameter "upload", allowed are cluster_name, table_name, since, until, limit, after`},
-		{"/ace/diffs", "after=zzz", 400, `after is "zzz", allowed is the value of next in the answer before`},
-		{"/healthz", "deep=1", 400, `unknown parameter "deep", this path takes none`},
+			"until is 2024-03-15T00:00:00.000Z; it must be a time after since (2024-03-16T00:00:00.000Z)"},
+		{"/ace/diffs", "upload=new", 400, `unknown parameter "upload"; the parameters are cluster_name, table_name, since, until, limit, after`},
+		{"/ace/diffs", "after=zzz", 400, `after is "zzz"; it must be the value of next in the answer before`},
+		{"/healthz", "deep=1", 400, `unknown parameter "deep"; this path has no parameters`},
 		{"/ace/task-status/", "", 404, `there is no path "/ace/task-status/"`},
 	} {
 		resp := checkEverywhere(t, transports, endpoint.Request{Method: "GET", Path: tt.path, RawQuery: tt.query})

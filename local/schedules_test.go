@@ -19,7 +19,7 @@ func TestServe_RefusesAFileOfSchedulesWithAMistake(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		"schedules.yaml": file + `, line 2, job a: block_rows is "1", allowed is a whole number from 1000 to 1000000`,
+		"schedules.yaml": file + `, line 2, job a: block_rows is "1"; it must be a whole number from 1000 to 1000000`,
 		"nothing.yaml":   "which cannot be read",
 	} {
 		if said := refused(t, dir, settings{"ACE_SCHEDULES": path, "ACE_LISTEN": "127.0.0.1:0"}, exitConfig); !strings.Contains(said, want) {

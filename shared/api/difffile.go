@@ -19,7 +19,7 @@ type DiffFile struct {
 const (
 	s3Scheme = "s3://"
 
-	allowedDiffFile = "allowed are a task id, or the diff_file of a task's result or an import, such as " +
+	allowedDiffFile = "it must be a task id, or the diff_file of a task's result or an import, such as " +
 		"diffs/2024-03-15/td_20240315_123456.json, also as s3://bucket/key of the archive"
 	// importFirst is for users of the older ACE, whose diff files are on the server's
 	// disk.

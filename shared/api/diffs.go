@@ -57,7 +57,7 @@ func (r DiffsRequest) problems() problems {
 		found.add("cluster_name", clusterNameProblem(r.ClusterName))
 	}
 	if !r.Since.IsZero() && !r.Until.IsZero() && !r.Since.Before(r.Until) {
-		found.add("until", "until is "+At(r.Until).String()+", allowed is a time after since ("+At(r.Since).String()+")")
+		found.add("until", "until is "+At(r.Until).String()+"; it must be a time after since ("+At(r.Since).String()+")")
 	}
 	found.add("limit", limitRange().problem("limit", int64(r.Limit)))
 	if r.After != "" && !afterPattern.MatchString(r.After) {
@@ -73,5 +73,5 @@ func parseMoment(text string) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, errors.New("allowed is a date such as 2024-03-15 or a time such as 2024-03-15T12:34:56Z")
+	return time.Time{}, errors.New("it must be a date such as 2024-03-15 or a time such as 2024-03-15T12:34:56Z")
 }

@@ -68,7 +68,7 @@ func allowed(t *testing.T, decode func(api.Params) error) []string {
 		t.Fatal(err)
 	}
 	said := fault.PublicMessage(decode(params))
-	_, list, found := strings.Cut(said, "unknown parameter \"no_such_parameter\", allowed are ")
+	_, list, found := strings.Cut(said, "unknown parameter \"no_such_parameter\"; the parameters are ")
 	if !found {
 		t.Fatalf("an unknown parameter is answered with %s", said)
 	}

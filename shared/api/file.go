@@ -25,5 +25,5 @@ type File struct {
 
 // BodyTooLarge returns the error of a request body of more than limit bytes.
 func BodyTooLarge(limit int64) error {
-	return fault.New(fault.TooLarge, "the request body is too large, allowed are at most %d bytes", limit)
+	return fault.New(fault.TooLarge, "the request body is too large; the maximum is %d bytes", limit)
 }

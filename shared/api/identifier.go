@@ -21,7 +21,7 @@ func scanIdentifier(text string) (name, rest string, err error) {
 		name, rest, err = scanBare(text)
 	}
 	if err == nil && len(name) > maxIdentifier {
-		err = fmt.Errorf("a name in it has %d bytes, allowed are at most %d", len(name), maxIdentifier)
+		err = fmt.Errorf("a name in it has %d bytes; the maximum is %d", len(name), maxIdentifier)
 	}
 	return name, rest, err
 }

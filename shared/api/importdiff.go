@@ -35,7 +35,7 @@ func DecodeImport(p Params) (ImportRequest, error) {
 
 func parseUpload(text string) (string, error) {
 	if text != UploadNew && !uploadPattern.MatchString(text) {
-		return "", errors.New("allowed is new, or the upload of the answer to that")
+		return "", errors.New("it must be new, or the upload of the answer to that")
 	}
 	return text, nil
 }

@@ -84,7 +84,7 @@ func jsonList(d *json.Decoder, name string) (string, error) {
 		token, err := d.Token()
 		item, isText := token.(string)
 		if err != nil || !isText {
-			return "", fault.New(fault.Invalid, "%s holds something else than strings in its JSON array, allowed are strings",
+			return "", fault.New(fault.Invalid, "%s has a JSON array with other items than strings",
 				quote(name))
 		}
 		items = append(items, item)
@@ -99,6 +99,6 @@ func notScalar(name string, token json.Token) error {
 	if token == nil {
 		return fault.New(fault.Invalid, "%s is null, leave it out to get its default", quote(name))
 	}
-	return fault.New(fault.Invalid, "%s is a JSON object, allowed are a string, a number, true, false or an array of strings",
+	return fault.New(fault.Invalid, "%s is a JSON object; it must be a string, a number, true, false or an array of strings",
 		quote(name))
 }

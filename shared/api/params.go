@@ -67,7 +67,7 @@ func addBody(values url.Values, contentType string, body []byte) error {
 	case contentJSON:
 		return addJSON(values, body)
 	}
-	return fault.New(fault.Invalid, "the Content-Type of the body is %s, allowed are %s and %s",
+	return fault.New(fault.Invalid, "the Content-Type of the body is %s; it must be %s or %s",
 		quote(contentType), contentForm, contentJSON)
 }
 

@@ -64,7 +64,7 @@ func joinFirst(names []string) string {
 
 // notAllowed returns the usual message: the parameter, its value and what is allowed.
 func notAllowed(name, value, allowed string) string {
-	return fmt.Sprintf("%s is %s, allowed is %s", name, quote(value), allowed)
+	return fmt.Sprintf("%s is %s; it must be %s", name, quote(value), allowed)
 }
 
 // quote quotes a user's value for an error: on one line, with control characters escaped,

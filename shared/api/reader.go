@@ -25,7 +25,7 @@ func (r *reader) value(name string) (value string, ok bool) {
 	case len(given) == 0:
 		return "", false
 	case len(given) > 1:
-		r.problems.add(name, fmt.Sprintf("%s is given %d times, allowed is once", name, len(given)))
+		r.problems.add(name, fmt.Sprintf("%s is given %d times; give it once", name, len(given)))
 		return "", false
 	case strings.TrimSpace(given[0]) == "":
 		r.problems.add(name, name+" is given without a value")
@@ -74,7 +74,7 @@ func parseWith[T any](r *reader, name string, convert func(string) (T, error)) T
 	}
 	converted, err := convert(value)
 	if err != nil {
-		r.problems.add(name, fmt.Sprintf("%s is %s, %v", name, quote(value), err))
+		r.problems.add(name, fmt.Sprintf("%s is %s; %v", name, quote(value), err))
 		return none
 	}
 	return converted
@@ -114,7 +114,7 @@ func (r *reader) unknown() string {
 	case len(names) == 0:
 		return ""
 	case len(r.read) == 0:
-		return fmt.Sprintf("unknown parameter %s, this path takes none", joinFirst(names))
+		return fmt.Sprintf("unknown parameter %s; this path has no parameters", joinFirst(names))
 	}
-	return fmt.Sprintf("unknown parameter %s, allowed are %s", joinFirst(names), strings.Join(r.read, ", "))
+	return fmt.Sprintf("unknown parameter %s; the parameters are %s", joinFirst(names), strings.Join(r.read, ", "))
 }

@@ -189,7 +189,7 @@ func nodesProblem(names []string) string {
 		return ""
 	}
 	if name, twice := repeated(names); twice {
-		return fmt.Sprintf("nodes names %s twice, allowed is %s", quote(name), allowedNodes)
+		return fmt.Sprintf("nodes names %s twice; it must be %s", quote(name), allowedNodes)
 	}
 	if len(names) < 2 {
 		return notAllowed("nodes", strings.Join(names, ","), allowedNodes)
@@ -200,17 +200,17 @@ func nodesProblem(names []string) string {
 // filterProblem never repeats the filter: it may hold data.
 func filterProblem(filter string) string {
 	if len(filter) > maxTableFilter {
-		return fmt.Sprintf("table_filter has %d bytes, allowed are at most %d", len(filter), maxTableFilter)
+		return fmt.Sprintf("table_filter has %d bytes; the maximum is %d", len(filter), maxTableFilter)
 	}
 	return textProblem("table_filter", filter)
 }
 
 func columnsProblem(names []string) string {
 	if name, twice := repeated(names); twice {
-		return fmt.Sprintf("ignore_columns names %s twice, allowed are %s", quote(name), allowedColumns)
+		return fmt.Sprintf("ignore_columns names %s twice; it must be %s", quote(name), allowedColumns)
 	}
 	if len(names) > maxColumns {
-		return fmt.Sprintf("ignore_columns names %d columns, allowed are at most %d", len(names), maxColumns)
+		return fmt.Sprintf("ignore_columns names %d columns; the maximum is %d", len(names), maxColumns)
 	}
 	return ""
 }

@@ -149,11 +149,11 @@ func TestValidate_RefusesWhatNoParameterCouldSay(t *testing.T) {
 		want   string
 	}{
 		{"NaN", func(r *api.TableDiffRequest) { r.MaxCPURatio = math.NaN() },
-			`max_cpu_ratio is "NaN", allowed is a number greater than 0 and at most 1`},
+			`max_cpu_ratio is "NaN"; it must be a number greater than 0 and at most 1`},
 		{"an empty list of nodes", func(r *api.TableDiffRequest) { r.Nodes = []string{} },
-			`nodes is "", allowed is "all" or at least two different nodes of the cluster separated by commas`},
+			`nodes is ""; it must be "all" or at least two different nodes of the cluster separated by commas`},
 		{"a negative delay", func(r *api.TableDiffRequest) { r.ConfirmDelay = -1 },
-			`confirm_delay is "-1ns", allowed is a time from 0 to 10m such as 1s, 500ms or 0`},
+			`confirm_delay is "-1ns"; it must be a time from 0 to 10m such as 1s, 500ms or 0`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -20,7 +20,7 @@ func ParseTableName(text string) (TableName, error) {
 		return TableName{}, err
 	}
 	if rest == "" {
-		return TableName{}, errors.New("allowed is schema.table, such as public.users")
+		return TableName{}, errors.New("it must be schema.table, such as public.users")
 	}
 	if rest[0] != '.' {
 		return TableName{}, unquotedCharacter(rest)
@@ -32,7 +32,7 @@ func ParseTableName(text string) (TableName, error) {
 	case rest == "":
 		return TableName{schema, name}, nil
 	case rest[0] == '.':
-		return TableName{}, errors.New("allowed is schema.table without a database in front")
+		return TableName{}, errors.New("it must be schema.table without a database in front")
 	}
 	return TableName{}, unquotedCharacter(rest)
 }

@@ -62,7 +62,7 @@ func (r TableRepairRequest) problems() problems {
 	}
 	found.add("table_name", tableNameProblem(r.Table))
 	if r.UpsertOnly && r.InsertOnly {
-		found.add("insert_only", "insert_only and upsert_only are both true, allowed is one of them")
+		found.add("insert_only", "insert_only and upsert_only are both true; set only one of them")
 	}
 	found.add("nodes", targetsProblem(r.Nodes, r.SourceOfTruth))
 	return found
@@ -70,7 +70,7 @@ func (r TableRepairRequest) problems() problems {
 
 func targetsProblem(names []string, source string) string {
 	if name, twice := repeated(names); twice {
-		return fmt.Sprintf("nodes names %s twice, allowed is %s", quote(name), allowedTargets)
+		return fmt.Sprintf("nodes names %s twice; it must be %s", quote(name), allowedTargets)
 	}
 	if names != nil && len(names) == 0 || slices.Contains(names, source) {
 		return notAllowed("nodes", strings.Join(names, ","), allowedTargets)

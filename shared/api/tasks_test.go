@@ -104,13 +104,13 @@ func TestDecodeTasks(t *testing.T) {
 		{"cluster_name=demo&table_name=PUBLIC.users&status=RUNNING&limit=1000&after=9223_x-td_20240315_123456", api.TasksRequest{
 			ClusterName: "demo", TableName: api.TableName{Schema: "public", Name: "users"},
 			Status: "RUNNING", Limit: 1000, After: "9223_x-td_20240315_123456"}, ""},
-		{"status=running", api.TasksRequest{}, `status is "running", allowed is QUEUED or RUNNING or COMPLETED or FAILED or CANCELLED`},
-		{"limit=0", api.TasksRequest{}, `limit is "0", allowed is a whole number from 1 to 1000`},
-		{"limit=1001", api.TasksRequest{}, `limit is "1001", allowed is a whole number from 1 to 1000`},
-		{"cluster_name=/", api.TasksRequest{}, `cluster_name is "/", allowed is 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first`},
+		{"status=running", api.TasksRequest{}, `status is "running"; it must be QUEUED, RUNNING, COMPLETED, FAILED or CANCELLED`},
+		{"limit=0", api.TasksRequest{}, `limit is "0"; it must be a whole number from 1 to 1000`},
+		{"limit=1001", api.TasksRequest{}, `limit is "1001"; it must be a whole number from 1 to 1000`},
+		{"cluster_name=/", api.TasksRequest{}, `cluster_name is "/"; it must be 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first`},
 		{"after=%00", api.TasksRequest{}, "after contains a NUL character, which PostgreSQL does not allow"},
-		{"after=a+b", api.TasksRequest{}, `after is "a b", allowed is the value of next in the answer before`},
-		{"offset=5", api.TasksRequest{}, `unknown parameter "offset", allowed are cluster_name, table_name, status, limit, after`},
+		{"after=a+b", api.TasksRequest{}, `after is "a b"; it must be the value of next in the answer before`},
+		{"offset=5", api.TasksRequest{}, `unknown parameter "offset"; the parameters are cluster_name, table_name, status, limit, after`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.query, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestDecodeDiff(t *testing.T) {
 		{"td_20240315_123456", "format=json", api.DiffRequest{TaskID: "td_20240315_123456", Format: "json"}, ""},
 		{"td_20240315_123456", "format=csv", api.DiffRequest{TaskID: "td_20240315_123456", Format: "csv"}, ""},
 		{"td_20240315_123456", "format=html", api.DiffRequest{TaskID: "td_20240315_123456", Format: "html"}, ""},
-		{"td_20240315_123456", "format=pdf", api.DiffRequest{}, `format is "pdf", allowed is json or csv or html`},
+		{"td_20240315_123456", "format=pdf", api.DiffRequest{}, `format is "pdf"; it must be json, csv or html`},
 		{"nonsense", "", api.DiffRequest{}, `there is no task "nonsense", task ids look like td_20240315_123456`},
 	}
 	for _, tt := range tests {

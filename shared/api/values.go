@@ -103,7 +103,16 @@ func oneOf(name, value string, allowed ...string) string {
 			return ""
 		}
 	}
-	return notAllowed(name, value, strings.Join(allowed, " or "))
+	return notAllowed(name, value, joinOr(allowed))
+}
+
+// joinOr joins words as in "a, b or c".
+func joinOr(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // repeated returns the first item that occurs twice.

@@ -40,9 +40,9 @@ func hugeValues() map[string]string {
 func parametersOf(t *testing.T, s *apptest.Service, path string) []string {
 	t.Helper()
 	body := string(s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: path, RawQuery: "zzzzzzzz=1"}).Body)
-	list := regexp.MustCompile(`unknown parameter .*, allowed are ([a-z_, ]+)`).FindStringSubmatch(body)
+	list := regexp.MustCompile(`unknown parameter .*; the parameters are ([a-z_, ]+)`).FindStringSubmatch(body)
 	if list == nil {
-		if !strings.Contains(body, "this path takes none") && !strings.Contains(body, "there is no path") { // that of schedules
+		if !strings.Contains(body, "this path has no parameters") && !strings.Contains(body, "there is no path") { // that of schedules
 			t.Fatalf("%s: %s", path, body)
 		}
 		return nil

@@ -25,30 +25,30 @@ func TestLoad_SaysWhereAJSONFileIsWrong(t *testing.T) {
 		{"no node", "{" + databases + "}", ": no active node is defined"},
 		{"all nodes off", node(`, "is_active": "off"`), ": no active node is defined"},
 		{"another name", `{"cluster_name": "prod"}`, `: cluster_name is "prod", by the file's name it is demo`},
-		{"a port too big", node(`, "port": 70000`), `: port of node "n1" is "70000", allowed is a number from 1 to 65535`},
-		{"a port that is no number", node(`, "port": "http"`), `: port of node "n1" is "http", allowed is a number from 1 to 65535`},
-		{"port zero", node(`, "port": 0`), `: port of node "n1" is "0", allowed is a number from 1 to 65535`},
-		{"a doubtful switch", node(`, "is_active": "perhaps"`), `: is_active of node "n1" is "perhaps", allowed are "on" and "off"`},
+		{"a port too big", node(`, "port": 70000`), `: port of node "n1" is "70000"; it must be a number from 1 to 65535`},
+		{"a port that is no number", node(`, "port": "http"`), `: port of node "n1" is "http"; it must be a number from 1 to 65535`},
+		{"port zero", node(`, "port": 0`), `: port of node "n1" is "0"; it must be a number from 1 to 65535`},
+		{"a doubtful switch", node(`, "is_active": "perhaps"`), `: is_active of node "n1" is "perhaps"; it must be "on" or "off"`},
 		{"no address", "{" + databases + `, "node_groups": [{"name": "n1"}]}`, ": node n1 has no address"},
 		{"several hosts", "{" + databases + `, "node_groups": [{"name": "n1", "public_ip": "a,b"}]}`, ": node n1 has several hosts, a node is one server"},
 		{"a slash in a name", "{" + databases + `, "node_groups": [{"name": "n/1", "public_ip": "h"}]}`,
-			`: a node is named "n/1", allowed is 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first`},
+			`: a node is named "n/1"; it must be 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first`},
 		{"a node twice", "{" + databases + `, "node_groups": [{"name": "n1", "public_ip": "h"}, {"name": "n1", "public_ip": "i"}]}`, ": node n1 is defined twice"},
 		{"a database twice", `{"pgedge": {"databases": [{"db_name": "d", "db_user": "u"}, {"db_name": "d", "db_user": "v"}]},
 			"node_groups": [{"name": "n1", "public_ip": "h"}]}`, `: database "d" is defined twice`},
 		{"no user", `{"pgedge": {"databases": [{"db_name": "d"}]}, "node_groups": [{"name": "n1", "public_ip": "h"}]}`,
 			`: database "d" has no user for node n1`},
 		{"a misspelt sslmode", node(`, "sslmode": "verify_full"`),
-			`: sslmode of node n1 is "verify_full", allowed is one of disable, allow, prefer, require, verify-ca, verify-full`},
-		{"no ARN of a secret", node(`, "db_password_secret": "ace/password"`), `: db_password_secret of node n1 is "ace/password", allowed is an ARN such as ` +
+			`: sslmode of node n1 is "verify_full"; it must be one of disable, allow, prefer, require, verify-ca, verify-full`},
+		{"no ARN of a secret", node(`, "db_password_secret": "ace/password"`), `: db_password_secret of node n1 is "ace/password"; it must be an ARN such as ` +
 			`arn:aws:secretsmanager:eu-central-1:123456789012:secret:ace-AbCdEf`},
 		{"an ARN of something else", `{"pgedge": {"databases": [{"db_name": "d", "db_user": "u", "db_password_secret": "arn:aws:s3:::bucket"}]},
-			"node_groups": [{"name": "n1", "public_ip": "h"}]}`, `: db_password_secret of database "d" is "arn:aws:s3:::bucket", allowed is an ARN such as ` +
+			"node_groups": [{"name": "n1", "public_ip": "h"}]}`, `: db_password_secret of database "d" is "arn:aws:s3:::bucket"; it must be an ARN such as ` +
 			`arn:aws:secretsmanager:eu-central-1:123456789012:secret:ace-AbCdEf`},
 		{"two ways to log in", node(`, "rds_iam": true, "db_password": "p"`),
-			": node n1 has several ways to log in, allowed is one of db_password, db_password_secret and rds_iam"},
+			": node n1 has several ways to log in; set only one of db_password, db_password_secret and rds_iam"},
 		{"a token that could go unencrypted", node(`, "rds_iam": true, "sslmode": "prefer"`),
-			`: sslmode of node n1 is "prefer", with rds_iam allowed is one of require, verify-ca, verify-full`},
+			`: sslmode of node n1 is "prefer"; with rds_iam it must be one of require, verify-ca, verify-full`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -67,9 +67,9 @@ func TestLoad_SaysWhereAServiceFileIsWrong(t *testing.T) {
 		{"no node", "[demo]\nhost=a\nuser=u\ndbname=d\n", ": no active node is defined"},
 		{"no host", "[demo.n1]\nuser=u\ndbname=d\n", ": node n1 has no address"},
 		{"a port too big", "[demo.n1]\nhost=a\nuser=u\ndbname=d\nport=65536\n",
-			`: port of section [demo.n1] is "65536", allowed is a number from 1 to 65535`},
+			`: port of section [demo.n1] is "65536"; it must be a number from 1 to 65535`},
 		{"a misspelt setting", "[demo.n1]\nhost=a\nuser=u\ndbname=d\nsslmod=require\n",
-			`, section [demo.n1]: setting "sslmod" is not supported, allowed are host, port, dbname, user, password, application_name, ` +
+			`, section [demo.n1]: setting "sslmod" is not supported; use host, port, dbname, user, password, application_name, ` +
 				"channel_binding, connect_timeout, krbspn, krbsrvname, options, require_auth, sslcert, sslkey, sslmode, sslnegotiation, " +
 				"sslrootcert, sslsni, target_session_attrs"},
 	}

@@ -32,7 +32,7 @@ func portOf(where, owner string, text string) (uint16, error) {
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || port == 0 {
-		return 0, fault.New(fault.Invalid, "%s: port of %s is %.40q, allowed is a number from 1 to 65535", where, owner, text)
+		return 0, fault.New(fault.Invalid, "%s: port of %s is %.40q; it must be a number from 1 to 65535", where, owner, text)
 	}
 	return uint16(port), nil
 }
@@ -47,7 +47,7 @@ func activeOf(where, owner string, text scalar, byDefault bool) (bool, error) {
 	case "off", "no", "false":
 		return false, nil
 	}
-	return false, fault.New(fault.Invalid, `%s: is_active of %s is %.40q, allowed are "on" and "off"`, where, owner, string(text))
+	return false, fault.New(fault.Invalid, `%s: is_active of %s is %.40q; it must be "on" or "off"`, where, owner, string(text))
 }
 
 // kindOf says what the JSON of a Go type looks like.

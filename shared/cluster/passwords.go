@@ -29,10 +29,10 @@ func readPasswords(path string) (passwords, error) {
 		return passwords{}, fault.Wrap(err, fault.Invalid, "the password file %s cannot be read", path)
 	}
 	if info.Mode()&fs.ModeNamedPipe != 0 { // reading it would not end
-		return passwords{}, fault.New(fault.Invalid, "the password file %s is a named pipe, allowed is a file", path)
+		return passwords{}, fault.New(fault.Invalid, "the password file %s is a named pipe; it must be a regular file", path)
 	}
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		return passwords{}, fault.New(fault.Invalid, "the password file %s has permissions %04o, allowed are 0600 or less", path, info.Mode().Perm())
+		return passwords{}, fault.New(fault.Invalid, "the password file %s has mode %04o; it must be 0600 or less", path, info.Mode().Perm())
 	}
 	file, err := pgpassfile.ReadPassfile(path)
 	if err != nil {

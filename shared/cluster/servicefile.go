@@ -99,7 +99,7 @@ func (c *Cluster) addServiceNode(where, name string, settings map[string]string)
 		case slices.Contains(connectionOptions(), setting):
 			node.Options[setting] = settings[setting]
 		default:
-			return fault.New(fault.Invalid, "%s, section %s: setting %.100q is not supported, allowed are host, port, dbname, user, password, %s",
+			return fault.New(fault.Invalid, "%s, section %s: setting %.100q is not supported; use host, port, dbname, user, password, %s",
 				where, section, setting, strings.Join(connectionOptions(), ", "))
 		}
 	}

@@ -137,7 +137,7 @@ func TestLoad_TakesMissingPasswordsFromThePasswordFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := cluster.NewSource(opts).Load(t.Context(), "demo")
-	if fault.CodeOf(err) != fault.Invalid || !strings.HasSuffix(fault.PublicMessage(err), "has permissions 0644, allowed are 0600 or less") {
+	if fault.CodeOf(err) != fault.Invalid || !strings.HasSuffix(fault.PublicMessage(err), "has mode 0644; it must be 0600 or less") {
 		t.Errorf("a password file open to everybody gives %v", err)
 	}
 

@@ -73,7 +73,7 @@ func (c Cluster) validateNode(where string, node Node) error {
 			return fault.New(fault.Invalid, "%s: database %q has no user for node %s", where, db.Name, node.Name)
 		}
 		if mode := merged(db.Options, node.Options)["sslmode"]; node.or(db.Login).RDSIAM && !isEncrypted(mode) {
-			return fault.New(fault.Invalid, "%s: sslmode of node %s is %.100q, with rds_iam allowed is one of require, verify-ca, verify-full",
+			return fault.New(fault.Invalid, "%s: sslmode of node %s is %.100q; with rds_iam it must be one of require, verify-ca, verify-full",
 				where, node.Name, mode)
 		}
 	}
@@ -83,7 +83,7 @@ func (c Cluster) validateNode(where string, node Node) error {
 func checkNodeName(where, name string, seen map[string]bool) error {
 	switch {
 	case !api.IsName(name):
-		return fault.New(fault.Invalid, "%s: a node is named %.100q, allowed is %s", where, name, api.AllowedName)
+		return fault.New(fault.Invalid, "%s: a node is named %.100q; it must be %s", where, name, api.AllowedName)
 	case seen[name]:
 		return fault.New(fault.Invalid, "%s: node %s is defined twice", where, name)
 	}
@@ -95,7 +95,7 @@ func checkNodeName(where, name string, seen map[string]bool) error {
 func checkOptions(where, owner string, options map[string]string) error {
 	modes := []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 	if mode, given := options["sslmode"]; given && !slices.Contains(modes, mode) {
-		return fault.New(fault.Invalid, "%s: sslmode of %s is %.100q, allowed is one of %s",
+		return fault.New(fault.Invalid, "%s: sslmode of %s is %.100q; it must be one of %s",
 			where, owner, mode, strings.Join(modes, ", "))
 	}
 	for name, value := range options {

@@ -117,22 +117,22 @@ func TestLoad_ReportsEverythingAtOnce(t *testing.T) {
 	})
 	message := strings.ReplaceAll(fault.PublicMessage(err), token, "FILE")
 	want := `the configuration is wrong:
-  ACE_CLUSTERS is "s3://bucket/clusters?zone=a", allowed is a directory, a file, or s3://bucket/prefix?endpoint=URL&region=NAME
-  ACE_HOSTS is "a,,b", allowed is host names or addresses, without ports, separated by commas
-  ACE_LEASE is "1s", allowed is a time from 3s to 10m such as 30s
-  ACE_LISTEN is "nowhere", allowed is host:port with a loopback host, or unix:///path
-  ACE_LISTEN_PUBLIC is "perhaps", allowed is true or false
-  ACE_LOG_FORMAT is "xml", allowed is text or json
-  ACE_LOG_LEVEL is "INFO+2", allowed is debug, info, warn or error
-  ACE_MAX_INVOCATIONS is "1.5", allowed is a whole number from 1 to 1000
-  ACE_MAX_QUEUE is "many", allowed is a whole number from 1 to 100000
-  ACE_MAX_TASKS is "0", allowed is a whole number from 1 to 64
-  ACE_RETENTION_DAYS is "-1", allowed is a whole number from 0 to 36500
-  ACE_SNAPSHOT_MAX is "-1s", allowed is a time from 1s to 24h such as 5m
-  ACE_STATEMENT_TIMEOUT is "10", allowed is a time from 1s to 24h such as 10m
-  ACE_STORE is "/var/lib/ace", allowed is file://directory or s3://bucket/prefix?endpoint=URL&region=NAME
+  ACE_CLUSTERS is "s3://bucket/clusters?zone=a"; it must be a directory, a file, or s3://bucket/prefix?endpoint=URL&region=NAME
+  ACE_HOSTS is "a,,b"; it must be host names or addresses, without ports, separated by commas
+  ACE_LEASE is "1s"; it must be a time from 3s to 10m such as 30s
+  ACE_LISTEN is "nowhere"; it must be host:port with a loopback host, or unix:///path
+  ACE_LISTEN_PUBLIC is "perhaps"; it must be true or false
+  ACE_LOG_FORMAT is "xml"; it must be text or json
+  ACE_LOG_LEVEL is "INFO+2"; it must be debug, info, warn or error
+  ACE_MAX_INVOCATIONS is "1.5"; it must be a whole number from 1 to 1000
+  ACE_MAX_QUEUE is "many"; it must be a whole number from 1 to 100000
+  ACE_MAX_TASKS is "0"; it must be a whole number from 1 to 64
+  ACE_RETENTION_DAYS is "-1"; it must be a whole number from 0 to 36500
+  ACE_SNAPSHOT_MAX is "-1s"; it must be a time from 1s to 24h such as 5m
+  ACE_STATEMENT_TIMEOUT is "10"; it must be a time from 1s to 24h such as 10m
+  ACE_STORE is "/var/lib/ace"; it must be file://directory or s3://bucket/prefix?endpoint=URL&region=NAME
   ACE_TOKEN_FILE is "FILE", which does not hold one token of at least 16 characters
-  ACE_UNIT_TIMEOUT is "16m", allowed is a time from 1s to 15m such as 5m`
+  ACE_UNIT_TIMEOUT is "16m"; it must be a time from 1s to 15m such as 5m`
 	if fault.CodeOf(err) != fault.Invalid {
 		t.Errorf("the code is %s", fault.CodeOf(err))
 	}

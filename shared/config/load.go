@@ -97,7 +97,7 @@ func (c Config) check(environ, bad map[string]string) {
 		note(err == nil, "ACE_TOKEN_FILE", fault.PublicMessage(err))
 	}
 	note(c.Listen.Loopback() || (c.ListenPublic && c.TokenFile != ""), "ACE_LISTEN", fmt.Sprintf(
-		"ACE_LISTEN is %q, which others can reach: that needs ACE_LISTEN_PUBLIC=true and ACE_TOKEN_FILE; else allowed is %s",
+		"ACE_LISTEN is %q, which others can reach: that needs ACE_LISTEN_PUBLIC=true and ACE_TOKEN_FILE; otherwise it must be %s",
 		c.Listen, allowed("ACE_LISTEN")))
 }
 
@@ -121,7 +121,7 @@ func notAllowed(name, value string) string {
 	if (name == "ACE_STORE" || name == "ACE_CLUSTERS") && (strings.Contains(value, "@") || strings.Contains(value, "%40")) {
 		given = "not shown here (it seems to hold credentials; those come from the standard AWS chain)"
 	}
-	return fmt.Sprintf("%s is %s, allowed is %s", name, given, allowed(name))
+	return fmt.Sprintf("%s is %s; it must be %s", name, given, allowed(name))
 }
 
 // allowed is what the field of a variable says about its values.

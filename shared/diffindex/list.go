@@ -72,10 +72,10 @@ func (f Filter) limit() int { return cmp.Or(f.Limit, defaultLimit) }
 
 func (f Filter) check() error {
 	if f.Limit < 0 || f.Limit > maxLimit {
-		return fault.New(fault.Invalid, "limit is %d, allowed is 1 to %d", f.Limit, maxLimit)
+		return fault.New(fault.Invalid, "limit is %d; it must be 1 to %d", f.Limit, maxLimit)
 	}
 	if f.After != "" && !cursorPattern.MatchString(f.After) {
-		return fault.New(fault.Invalid, "after is %.60q, allowed is the value of next in the answer before", f.After)
+		return fault.New(fault.Invalid, "after is %.60q; it must be the value of next in the answer before", f.After)
 	}
 	return nil
 }

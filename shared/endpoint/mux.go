@@ -130,7 +130,7 @@ func answerStream(ctx context.Context, endpoint Endpoint, req Request) (any, err
 		return nil, err
 	}
 	if coding := req.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return nil, fault.New(fault.Invalid, "Content-Encoding is %.40q, allowed is none", coding)
+		return nil, fault.New(fault.Invalid, "Content-Encoding is %.40q; the body must not be encoded", coding)
 	}
 	body := req.Stream
 	if body == nil {
@@ -168,7 +168,7 @@ func (m *Mux) checkMethodAndBody(req Request, route api.Route) error {
 				"a %s request must not have a body: put its parameters in the query string, or send them with POST", req.Method)
 		}
 	default:
-		return fault.New(fault.Method, "method %.20q is not supported, allowed are %s", req.Method, allowedMethods(route))
+		return fault.New(fault.Method, "method %.20q is not supported; use %s", req.Method, allowedMethods(route))
 	}
 	if len(req.Body) > m.bodyLimit {
 		return api.BodyTooLarge(int64(m.bodyLimit))

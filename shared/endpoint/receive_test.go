@@ -30,9 +30,9 @@ func TestReceiving_HandsABodyOnUpToItsOwnLimit(t *testing.T) {
 		checkAnswer(t, transport, post(strings.Repeat("x", 2<<20), "", nil), 200, "2097152\n")
 		checkAnswer(t, transport, post("a=b", "", endpoint.Header{"content-type": "application/x-www-form-urlencoded"}), 200, "3\n")
 		checkAnswer(t, transport, post(strings.Repeat("x", 2<<20+1), "", nil), 413,
-			`{"error":"the request body is too large, allowed are at most 2097152 bytes"}`+"\n")
-		checkAnswer(t, transport, post("x", "limit=3", nil), 400, `{"error":"unknown parameter \"limit\", allowed are upload"}`+"\n")
+			`{"error":"the request body is too large; the maximum is 2097152 bytes"}`+"\n")
+		checkAnswer(t, transport, post("x", "limit=3", nil), 400, `{"error":"unknown parameter \"limit\"; the parameters are upload"}`+"\n")
 		checkAnswer(t, transport, post("x", "", endpoint.Header{"content-encoding": "gzip"}), 400,
-			`{"error":"Content-Encoding is \"gzip\", allowed is none"}`+"\n")
+			`{"error":"Content-Encoding is \"gzip\"; the body must not be encoded"}`+"\n")
 	}
 }

@@ -65,7 +65,7 @@ func (p *parser) note(line int, job, format string, args ...any) {
 
 func (p *parser) parse(data []byte) []Job {
 	if len(data) > MaxFile {
-		p.note(0, "", "the file has %d bytes, allowed are %d", len(data), MaxFile)
+		p.note(0, "", "the file has %d bytes; the maximum is %d", len(data), MaxFile)
 		return nil
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -75,19 +75,19 @@ func (p *parser) parse(data []byte) []Job {
 			p.note(0, "", "not valid YAML: %v", err)
 			return nil
 		}
-		p.note(0, "", "the file is empty, allowed is jobs: [...]")
+		p.note(0, "", "the file is empty; write jobs: [...]")
 		return nil
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		p.note(0, "", "there is more than one YAML document, allowed is one")
+		p.note(0, "", "the file has more than one YAML document")
 	}
 	top := p.fields(document.Content[0], "", []string{"jobs"}, "jobs")
 	list, ok := top["jobs"]
 	switch {
 	case !ok && len(p.problems) == 0:
-		p.note(0, "", "jobs is missing, allowed is jobs: [...]")
+		p.note(0, "", "jobs is missing; write jobs: [...]")
 	case ok && list.Kind != yaml.SequenceNode:
-		p.note(list.Line, "", "jobs is no list, allowed is a list of jobs")
+		p.note(list.Line, "", "jobs must be a list of jobs")
 	case ok:
 		return p.jobs(list.Content)
 	}
@@ -99,7 +99,7 @@ func (p *parser) parse(data []byte) []Job {
 func (p *parser) fields(node *yaml.Node, job string, names []string, allowed string) map[string]*yaml.Node {
 	found := map[string]*yaml.Node{}
 	if node.Kind != yaml.MappingNode {
-		p.note(node.Line, job, "this is no mapping, allowed are the fields %s", allowed)
+		p.note(node.Line, job, "this must be a mapping with the fields %s", allowed)
 		return found
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -107,9 +107,9 @@ func (p *parser) fields(node *yaml.Node, job string, names []string, allowed str
 		_, twice := found[key.Value]
 		switch {
 		case twice:
-			p.note(key.Line, job, "%.60q is given twice, allowed is once", key.Value)
+			p.note(key.Line, job, "%.60q is given twice; give it once", key.Value)
 		case names != nil && !contains(names, key.Value):
-			p.note(key.Line, job, "unknown field %.60q, allowed are %s", key.Value, allowed)
+			p.note(key.Line, job, "unknown field %.60q; the fields are %s", key.Value, allowed)
 		}
 		found[key.Value] = value
 	}
@@ -156,12 +156,12 @@ func (p *parser) job(node *yaml.Node, number int) Job {
 // name returns the name of a job, or its number if it has no valid name.
 func (p *parser) name(job, node *yaml.Node, nth string) string {
 	if node == nil {
-		p.note(job.Line, nth, "name is missing, allowed is %s", allowedName)
+		p.note(job.Line, nth, "name is missing; it must be %s", allowedName)
 		return nth
 	}
 	name := p.text(node, nth, "name")
 	if !namePattern.MatchString(name) || p.names[name] {
-		p.note(node.Line, nth, "name is %.80q, allowed is %s", name, allowedName)
+		p.note(node.Line, nth, "name is %.80q; it must be %s", name, allowedName)
 		return nth
 	}
 	p.names[name] = true
@@ -174,7 +174,7 @@ func (p *parser) text(node *yaml.Node, job, field string) string {
 		return ""
 	}
 	if node.Kind != yaml.ScalarNode || node.Tag == "!!null" || node.Value == "" {
-		p.note(node.Line, job, "%s has no value, allowed is one value", field)
+		p.note(node.Line, job, "%s has no value; give it one value", field)
 		return ""
 	}
 	return node.Value
@@ -189,7 +189,7 @@ func (p *parser) args(node *yaml.Node, job string) map[string]string {
 	args := map[string]string{}
 	for name, value := range p.fields(node, job, nil, "the parameters of table-diff") {
 		if name == "cluster_name" || name == "table_name" {
-			p.note(value.Line, job, "args has %s, allowed is to give it beside args", name)
+			p.note(value.Line, job, "args has %s; move it out of args", name)
 			continue
 		}
 		if value.Kind != yaml.SequenceNode {
@@ -208,7 +208,7 @@ func (p *parser) args(node *yaml.Node, job string) map[string]string {
 func (p *parser) timing(job *yaml.Node, fields map[string]*yaml.Node, name string) (string, timing) {
 	crontab, every := fields["crontab_schedule"], fields["run_frequency"]
 	if (crontab == nil) == (every == nil) {
-		p.note(job.Line, name, "allowed is exactly one of crontab_schedule and run_frequency")
+		p.note(job.Line, name, "set exactly one of crontab_schedule and run_frequency")
 		return "", nil
 	}
 	node, field, parse, allowed := crontab, "crontab_schedule", parseCrontab, allowedCrontab
@@ -221,7 +221,7 @@ func (p *parser) timing(job *yaml.Node, fields map[string]*yaml.Node, name strin
 	}
 	parsed, err := parse(text)
 	if err != nil {
-		p.note(node.Line, name, "%s is %.80q, allowed is %s", field, text, allowed)
+		p.note(node.Line, name, "%s is %.80q; it must be %s", field, text, allowed)
 	}
 	return text, parsed
 }
@@ -233,7 +233,7 @@ func (p *parser) wait(node *yaml.Node, job, field string) time.Duration {
 	}
 	wait, err := time.ParseDuration(text)
 	if err != nil || wait < time.Second || wait > maxWait {
-		p.note(node.Line, job, "%s is %.60q, allowed is %s", field, text, allowedWait)
+		p.note(node.Line, job, "%s is %.60q; it must be %s", field, text, allowedWait)
 	}
 	return wait
 }
@@ -244,12 +244,12 @@ func (p *parser) fullEvery(fields map[string]*yaml.Node, job Job) time.Duration 
 	node := fields["full_every"]
 	if !p.flag(fields["incremental"], job.Name, "incremental", false) {
 		if node != nil {
-			p.note(node.Line, job.Name, "full_every is given, allowed is only with incremental: true")
+			p.note(node.Line, job.Name, "full_every needs incremental: true")
 		}
 		return 0
 	}
 	if job.Request.Baseline != "" {
-		p.note(fields["incremental"].Line, job.Name, "incremental is given and args has a baseline, allowed is one of them")
+		p.note(fields["incremental"].Line, job.Name, "incremental and args.baseline are both given; set only one of them")
 	}
 	text := defaultFullEvery
 	if node != nil {
@@ -257,7 +257,7 @@ func (p *parser) fullEvery(fields map[string]*yaml.Node, job Job) time.Duration 
 	}
 	every, err := parseStep(text)
 	if err != nil && text != "" { // a missing value is a problem already
-		p.note(node.Line, job.Name, "full_every is %.80q, allowed is %s", text, allowedEvery)
+		p.note(node.Line, job.Name, "full_every is %.80q; it must be %s", text, allowedEvery)
 	}
 	return every
 }
@@ -270,7 +270,7 @@ func (p *parser) flag(node *yaml.Node, job, field string, otherwise bool) bool {
 	case "true", "false":
 		return text == "true"
 	default:
-		p.note(node.Line, job, "%s is %.60q, allowed is true or false", field, text)
+		p.note(node.Line, job, "%s is %.60q; it must be true or false", field, text)
 	}
 	return false
 }

@@ -88,10 +88,10 @@ func (r *Registry) List(ctx context.Context, f Filter) ([]Record, string, error)
 
 func (f Filter) check() error {
 	if f.Limit < 0 || f.Limit > maxLimit {
-		return fault.New(fault.Invalid, "limit is %d; allowed is 1 to %d", f.Limit, maxLimit)
+		return fault.New(fault.Invalid, "limit is %d; it must be 1 to %d", f.Limit, maxLimit)
 	}
 	if f.Status != "" && !slices.Contains(Statuses(), f.Status) {
-		return fault.New(fault.Invalid, "status is %q; allowed are %v", f.Status, Statuses())
+		return fault.New(fault.Invalid, "status is %q; it must be one of %v", f.Status, Statuses())
 	}
 	if f.After != "" && !cursorPattern.MatchString(f.After) {
 		return fault.New(fault.Invalid, "after is %q; it must be the cursor of the previous page", f.After)

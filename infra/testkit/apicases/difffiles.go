@@ -4,9 +4,9 @@ const (
 	document = "diffs/2024-03-15/td_20240315_123456.json"
 	imported = "imports/6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b.json"
 
-	allowedDiffFile = ", allowed are a task id, or the diff_file of a task's result or an import, such as " +
+	allowedDiffFile = "; it must be a task id, or the diff_file of a task's result or an import, such as " +
 		"diffs/2024-03-15/td_20240315_123456.json, also as s3://bucket/key of the archive"
-	importFirst = ", files of the server are not read: POST the document to /ace/diffs and use the diff_file of the answer"
+	importFirst = "; files of the server are not read: POST the document to /ace/diffs and use the diff_file of the answer"
 )
 
 // diffFiles are no diff documents of the archive. before is a request that only lacks diff_file.
@@ -18,7 +18,7 @@ func diffFiles(path, before string) []Case {
 		getFrom(path, "diff_file is missing", before, "diff_file is required"),
 		getFrom(path, "diff_file is empty", before+"&diff_file=", "diff_file is given without a value"),
 		getFrom(path, "diff_file is there twice", before+"&diff_file="+document+"&diff_file="+imported,
-			"diff_file is given 2 times, allowed is once"),
+			"diff_file is given 2 times; give it once"),
 		of("an absolute path, as the older ACE had it", "/path/to/diff.json", `"/path/to/diff.json"`, importFirst),
 		of("a relative path", "diffs/public_users.json", `"diffs/public_users.json"`, importFirst),
 		of("a file name", "public_users_diffs.json", `"public_users_diffs.json"`, importFirst),

@@ -6,14 +6,14 @@ import (
 
 const (
 	ofRepair       = valid + "&source_of_truth=n1"
-	allowedTargets = `, allowed is "all" or different nodes of the cluster but source_of_truth, separated by commas`
+	allowedTargets = `; it must be "all" or different nodes of the cluster but source_of_truth, separated by commas`
 )
 
 // BadTableRepair gives requests about table-repair that must be refused.
 func BadTableRepair() []Case {
 	const (
 		ready   = ofRepair + "&diff_file=" + document
-		allowed = ", allowed are cluster_name, diff_file, source_of_truth, table_name, dbname, dry_run, quiet, generate_report, " +
+		allowed = "; the parameters are cluster_name, diff_file, source_of_truth, table_name, dbname, dry_run, quiet, generate_report, " +
 			"upsert_only, insert_only, nodes, fire_triggers, allow_cascade, allow_lag"
 	)
 	get := func(name, rawQuery, message string) Case { return getFrom(tableRepair, name, rawQuery, message) }
@@ -24,19 +24,19 @@ func BadTableRepair() []Case {
 		get("a repair with an empty source", valid+"&source_of_truth=&diff_file="+document,
 			"source_of_truth is given without a value"),
 		get("a repair that inserts only and updates", ready+"&upsert_only=true&insert_only=yes",
-			"insert_only and upsert_only are both true, allowed is one of them"),
+			"insert_only and upsert_only are both true; set only one of them"),
 		get("a repair of its own source", ready+"&nodes=n2,n1", `nodes is "n2,n1"`+allowedTargets),
 		get("a repair of a node twice", ready+"&nodes=n2,n2", `nodes names "n2" twice`+allowedTargets),
 		get("a repair of an empty node", ready+"&nodes=n2,", `nodes is "n2,"`+allowedTargets),
-		get("a dry run that is half meant", ready+"&dry_run=maybe", `dry_run is "maybe", allowed is true or false`),
+		get("a dry run that is half meant", ready+"&dry_run=maybe", `dry_run is "maybe"; it must be true or false`),
 		get("a dry run without a value", ready+"&dry_run=", "dry_run is given without a value"),
 		get("a misspelt dry run, which must not write", ready+"&dryrun=true",
 			`unknown parameter "dryrun" (did you mean dry_run?)`+allowed),
 		get("a dry run in capitals, which must not write", ready+"&DRY_RUN=true",
 			`unknown parameter "DRY_RUN" (did you mean dry_run?)`+allowed),
-		get("a dry run twice", ready+"&dry_run=true&dry_run=false", "dry_run is given 2 times, allowed is once"),
+		get("a dry run twice", ready+"&dry_run=true&dry_run=false", "dry_run is given 2 times; give it once"),
 		{Name: "a repair by HEAD", Method: "HEAD", Path: tableRepair, RawQuery: ready, Status: 405,
-			Error: `method "HEAD" is not supported, allowed are GET, POST`},
+			Error: `method "HEAD" is not supported; use GET, POST`},
 	})
 }
 
@@ -44,8 +44,8 @@ func BadTableRepair() []Case {
 func BadTableUndo() []Case {
 	const (
 		ready     = "task_id=tr_20240315_123456"
-		allowed   = ", allowed are task_id, dry_run, quiet, fire_triggers, allow_cascade, allow_lag"
-		allowedID = ", allowed is the id of a table-repair, such as tr_20240315_123456"
+		allowed   = "; the parameters are task_id, dry_run, quiet, fire_triggers, allow_cascade, allow_lag"
+		allowedID = "; it must be the id of a table-repair, such as tr_20240315_123456"
 	)
 	get := func(name, rawQuery, message string) Case { return getFrom(tableUndo, name, rawQuery, message) }
 	return []Case{
@@ -53,10 +53,10 @@ func BadTableUndo() []Case {
 		get("an undo of nothing", "task_id=", "task_id is given without a value"),
 		get("an undo of a comparison", "task_id=td_20240315_123456", `task_id is "td_20240315_123456"`+allowedID),
 		get("an undo of a path", "task_id=tr_20240315_123456/..", `task_id is "tr_20240315_123456/.."`+allowedID),
-		get("an undo of two", ready+"&task_id=tr_20240315_123457", "task_id is given 2 times, allowed is once"),
+		get("an undo of two", ready+"&task_id=tr_20240315_123457", "task_id is given 2 times; give it once"),
 		get("an undo with a misspelt dry run", ready+"&dry-run=true", `unknown parameter "dry-run" (did you mean dry_run?)`+allowed),
 		get("an undo of a table", ready+"&table_name=public.users", `unknown parameter "table_name"`+allowed),
 		{Name: "an undo by HEAD", Method: "HEAD", Path: tableUndo, RawQuery: ready, Status: 405,
-			Error: `method "HEAD" is not supported, allowed are GET, POST`},
+			Error: `method "HEAD" is not supported; use GET, POST`},
 	}
 }

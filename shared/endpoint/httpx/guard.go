@@ -41,7 +41,7 @@ func (g guard) check(r *http.Request, changes bool) error {
 	switch {
 	case !ok || !addressed.loopback() && !g.hosts[addressed.host]:
 		return fault.New(fault.Forbidden,
-			"Host is %.100q, allowed are localhost, loopback addresses and the configured hosts (ACE_HOSTS)", r.Host)
+			"Host is %.100q; it must be localhost, a loopback address or a configured host (ACE_HOSTS)", r.Host)
 	case !sameSite(r.Header.Values("Sec-Fetch-Site")):
 		return fault.New(fault.Forbidden, "requests from other web sites are refused (Sec-Fetch-Site)")
 	case !ownOrigin(r.Header.Values("Origin"), addressed):

@@ -89,7 +89,7 @@ func TestHandler_TakesABodyThatIsPlainText(t *testing.T) {
 	e := event("POST", "", "/healthz")
 	e.Body, e.Headers = "a=1", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
 	got, err := handler(t, nil)(t.Context(), e)
-	if want := `{"error":"unknown parameter \"a\", this path takes none"}` + "\n"; err != nil || got.Body != want {
+	if want := `{"error":"unknown parameter \"a\"; this path has no parameters"}` + "\n"; err != nil || got.Body != want {
 		t.Errorf("got %+v, %v, want %s", got, err, want)
 	}
 }
