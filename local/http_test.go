@@ -111,10 +111,10 @@ func TestHTTP_BadRequestsToTheOtherRoutesAndForUnknownThings(t *testing.T) {
 		status      int
 		want        string
 	}{
-		{"/ace/table-diff", of("nope"), 404, "there is no cluster nope, defined are lonely, malformed, " + c.Name},
+		{"/ace/table-diff", of("nope"), 404, "there is no cluster nope; the defined clusters are lonely, malformed, " + c.Name},
 		{"/ace/table-diff", of(c.Name) + "&dbname=nope", 400, fmt.Sprintf(`dbname is "nope", cluster %s has %q`, c.Name, c.DB)},
-		{"/ace/table-diff", of(c.Name) + "&nodes=n1,n9", 400, `nodes names "n9", which cluster ` + c.Name + ` does not have; the active nodes are n1, n2`},
-		{"/ace/table-diff", of("lonely") + "&nodes=n1,n2", 400, "nodes names n2, which is not active in cluster lonely; the active nodes are n1"},
+		{"/ace/table-diff", of(c.Name) + "&nodes=n1,n9", 400, `nodes has "n9", which is not a node of cluster ` + c.Name + `; the active nodes are n1, n2`},
+		{"/ace/table-diff", of("lonely") + "&nodes=n1,n2", 400, "nodes has n2, which is not active in cluster lonely; the active nodes are n1"},
 		{"/ace/table-diff", of("lonely"), 400, "cluster lonely has 1 active node: a comparison needs at least two"},
 		{"/ace/table-diff", of("malformed"), 400, h.clusters() + "/malformed.json, line 1, column 59: not valid JSON: invalid character 'h' looking for beginning of value"},
 		{"/ace/task-status/td_19990101_000000", "", 404, unknownID},

@@ -240,7 +240,7 @@ func TestServe_FindsEveryRelativePathAlthoughTheGatewayMovesTheWorkingDirectory(
 		t.Errorf("the verdict is %s", result.Verdict)
 	}
 	resp := s.get(t, "/ace/table-diff", "cluster_name=nope&table_name=a.b")
-	if want := `{"error":"there is no cluster nope, defined are elsewhere, ` + c.Name + `"}` + "\n"; resp.Status != 404 || string(resp.Body) != want {
+	if want := `{"error":"there is no cluster nope; the defined clusters are elsewhere, ` + c.Name + `"}` + "\n"; resp.Status != 404 || string(resp.Body) != want {
 		t.Errorf("got %d %swant 404 %s", resp.Status, resp.Body, want)
 	}
 	checkSecret(t, "the log", s.output.String(), "a-token-of-24-characters")

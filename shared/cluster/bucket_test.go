@@ -39,7 +39,7 @@ func TestLoad_FindsInABucketWhatItFindsInADirectory(t *testing.T) {
 	}
 	for place, source := range map[string]cluster.Source{"bucket": inBucket, "directory": inDirectory} {
 		_, err := source.Load(t.Context(), "name")
-		if want := "there is no cluster name, defined are both, near, nested, plain"; fault.CodeOf(err) != fault.NotFound || fault.PublicMessage(err) != want {
+		if want := "there is no cluster name; the defined clusters are both, near, nested, plain"; fault.CodeOf(err) != fault.NotFound || fault.PublicMessage(err) != want {
 			t.Errorf("%s: got %v, want %s", place, err, want)
 		}
 	}

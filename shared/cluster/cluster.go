@@ -8,17 +8,18 @@ import (
 	"ace/shared/fault"
 )
 
-// Cluster is a definition: databases that exist on every node, and the nodes in the order of the file.
+// Cluster is a cluster's definition: the databases, which exist on every node, and the
+// nodes in the order of the file.
 type Cluster struct {
 	Name      string
 	Databases []Database // the first is the default
-	Nodes     []Node     // the active ones
-	Inactive  []string   // names of nodes that the definition switches off
+	Nodes     []Node     // the active nodes
+	Inactive  []string   // names of the nodes with is_active off
 
 	passwords passwords
 }
 
-// Database is a database of the cluster and how to log in to it.
+// Database is a database of the cluster with its login.
 type Database struct {
 	Name string
 	User string
@@ -26,11 +27,12 @@ type Database struct {
 	Options map[string]string // connection parameters of libpq, such as sslmode
 }
 
-// Node is one server. Its Database, User, Login and Options, where given, override those of the database.
+// Node is one server. If set, its Database, User, Login and Options override those of the
+// database.
 type Node struct {
 	Name     string
 	Host     string // name, address, or directory of a Unix socket
-	HostKey  string // which key of the definition Host comes from: public_ip, private_ip or host
+	HostKey  string // key of the definition that has Host: public_ip, private_ip or host
 	Port     uint16
 	Database string
 	User     string
@@ -38,7 +40,7 @@ type Node struct {
 	Options map[string]string
 }
 
-// Target is everything needed to connect to one database on one node.
+// Target has everything that is needed to connect to one database on one node.
 type Target struct {
 	Node     string
 	Host     string
@@ -49,7 +51,8 @@ type Target struct {
 	Options map[string]string // connection parameters of libpq, such as sslmode
 }
 
-// Database gives the database of this name, the first one for "". Another name is a fault with code Invalid.
+// Database returns the database with a name, or the first one for "". An unknown name is
+// a fault with code Invalid.
 func (c Cluster) Database(name string) (Database, error) {
 	if name == "" {
 		return c.Databases[0], nil
@@ -61,11 +64,12 @@ func (c Cluster) Database(name string) (Database, error) {
 		}
 		names[i] = strconv.Quote(db.Name)
 	}
-	return Database{}, fault.New(fault.Invalid, "dbname is %.100q, cluster %s has %s", name, c.Name, strings.Join(names, ", "))
+	return Database{}, fault.New(fault.Invalid, "dbname is %.100q; cluster %s has the databases %s", name, c.Name, strings.Join(names, ", "))
 }
 
-// Targets gives the connection targets of a database ("" is the first) on these nodes, in the cluster's order; nil is
-// all active nodes. Unknown and inactive nodes are a fault with code Invalid that names the active ones.
+// Targets returns the targets of a database ("" means the first) on the named nodes, in
+// the cluster's order. nil means all active nodes. An unknown or inactive node is a fault
+// with code Invalid that names the active nodes.
 func (c Cluster) Targets(dbname string, nodes []string) ([]Target, error) {
 	db, err := c.Database(dbname)
 	if err != nil {
@@ -83,7 +87,7 @@ func (c Cluster) Targets(dbname string, nodes []string) ([]Target, error) {
 	return targets, nil
 }
 
-// NodeNames gives the names of the active nodes in the cluster's order.
+// NodeNames returns the names of the active nodes in the cluster's order.
 func (c Cluster) NodeNames() []string {
 	names := make([]string, len(c.Nodes))
 	for i, node := range c.Nodes {
@@ -98,10 +102,10 @@ func (c Cluster) checkNodes(nodes []string) error {
 		switch {
 		case slices.Contains(active, name):
 		case slices.Contains(c.Inactive, name):
-			return fault.New(fault.Invalid, "nodes names %s, which is not active in cluster %s; the active nodes are %s",
+			return fault.New(fault.Invalid, "nodes has %s, which is not active in cluster %s; the active nodes are %s",
 				name, c.Name, strings.Join(active, ", "))
 		default:
-			return fault.New(fault.Invalid, "nodes names %.100q, which cluster %s does not have; the active nodes are %s",
+			return fault.New(fault.Invalid, "nodes has %.100q, which is not a node of cluster %s; the active nodes are %s",
 				name, c.Name, strings.Join(active, ", "))
 		}
 	}
@@ -133,7 +137,7 @@ func firstOf[T ~string](values ...T) T {
 	return ""
 }
 
-// merged gives a map of its own: the options of base, overridden.
+// merged returns a new map with the options of base, overridden by those of override.
 func merged(base, override map[string]string) map[string]string {
 	options := make(map[string]string, len(base)+len(override))
 	for _, layer := range []map[string]string{base, override} {

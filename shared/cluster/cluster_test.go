@@ -101,9 +101,9 @@ func TestTargets_NameWhatIsAllowed(t *testing.T) {
 		nodes        []string
 		want         string
 	}{
-		{"unknown database", "nope", nil, `dbname is "nope", cluster demo has "acedb", "other"`},
-		{"unknown node", "", []string{"n1", "n9"}, `nodes names "n9", which cluster demo does not have; the active nodes are n1, n2, n2a`},
-		{"inactive node", "", []string{"n1", "n3"}, `nodes names n3, which is not active in cluster demo; the active nodes are n1, n2, n2a`},
+		{"unknown database", "nope", nil, `dbname is "nope"; cluster demo has the databases "acedb", "other"`},
+		{"unknown node", "", []string{"n1", "n9"}, `nodes has "n9", which is not a node of cluster demo; the active nodes are n1, n2, n2a`},
+		{"inactive node", "", []string{"n1", "n3"}, `nodes has n3, which is not active in cluster demo; the active nodes are n1, n2, n2a`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

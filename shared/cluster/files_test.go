@@ -24,13 +24,13 @@ func TestLoad_SaysWhereAJSONFileIsWrong(t *testing.T) {
 		{"no database", `{"node_groups": [{"name": "n1", "public_ip": "h"}]}`, ": no database is defined"},
 		{"no node", "{" + databases + "}", ": no active node is defined"},
 		{"all nodes off", node(`, "is_active": "off"`), ": no active node is defined"},
-		{"another name", `{"cluster_name": "prod"}`, `: cluster_name is "prod", by the file's name it is demo`},
+		{"another name", `{"cluster_name": "prod"}`, `: cluster_name is "prod"; it must be demo, like the name of the file`},
 		{"a port too big", node(`, "port": 70000`), `: port of node "n1" is "70000"; it must be a number from 1 to 65535`},
 		{"a port that is no number", node(`, "port": "http"`), `: port of node "n1" is "http"; it must be a number from 1 to 65535`},
 		{"port zero", node(`, "port": 0`), `: port of node "n1" is "0"; it must be a number from 1 to 65535`},
 		{"a doubtful switch", node(`, "is_active": "perhaps"`), `: is_active of node "n1" is "perhaps"; it must be "on" or "off"`},
 		{"no address", "{" + databases + `, "node_groups": [{"name": "n1"}]}`, ": node n1 has no address"},
-		{"several hosts", "{" + databases + `, "node_groups": [{"name": "n1", "public_ip": "a,b"}]}`, ": node n1 has several hosts, a node is one server"},
+		{"several hosts", "{" + databases + `, "node_groups": [{"name": "n1", "public_ip": "a,b"}]}`, ": node n1 has several hosts; a node must be one server"},
 		{"a slash in a name", "{" + databases + `, "node_groups": [{"name": "n/1", "public_ip": "h"}]}`,
 			`: a node is named "n/1"; it must be 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first`},
 		{"a node twice", "{" + databases + `, "node_groups": [{"name": "n1", "public_ip": "h"}, {"name": "n1", "public_ip": "i"}]}`, ": node n1 is defined twice"},
@@ -60,8 +60,8 @@ func TestLoad_SaysWhereAJSONFileIsWrong(t *testing.T) {
 
 func TestLoad_SaysWhereAServiceFileIsWrong(t *testing.T) {
 	tests := []struct{ name, file, want string }{
-		{"no section", "host=a\n", ": line 1 is not in a section; expected are [section], name=value and # comments"},
-		{"no equals sign", "[demo.n1]\n\nhost\n", ": unable to parse line 3; expected are [section], name=value and # comments"},
+		{"no section", "host=a\n", ": line 1 is not in a section; each line must be a [section], name=value or a # comment"},
+		{"no equals sign", "[demo.n1]\n\nhost\n", ": unable to parse line 3; each line must be a [section], name=value or a # comment"},
 		{"a section twice", "[demo.n1]\n[demo.n1]\n", ": section [demo.n1] occurs twice"},
 		{"no database", "[demo.n1]\nhost=a\nuser=u\n", ": no database is defined"},
 		{"no node", "[demo]\nhost=a\nuser=u\ndbname=d\n", ": no active node is defined"},

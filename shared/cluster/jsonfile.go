@@ -10,7 +10,8 @@ import (
 	"ace/shared/fault"
 )
 
-// jsonCluster is the part of a pgEdge cluster file that matters here. Other keys are ignored.
+// jsonCluster has the keys of a pgEdge cluster file that this package uses. Other keys
+// are ignored.
 type jsonCluster struct {
 	Name   string `json:"cluster_name"`
 	PGEdge struct {
@@ -19,7 +20,7 @@ type jsonCluster struct {
 	Nodes []jsonNode `json:"node_groups"`
 }
 
-// jsonLogin is what a database says, and what a node may override.
+// jsonLogin has the keys of a database that a node can override.
 type jsonLogin struct {
 	Database       string `json:"db_name"`
 	User           string `json:"db_user"`
@@ -35,21 +36,22 @@ type jsonLogin struct {
 type jsonNode struct {
 	jsonLogin
 	Name      string     `json:"name"`
-	IsActive  scalar     `json:"is_active"` // absent: on, for a sub-node as its node
+	IsActive  scalar     `json:"is_active"` // default: on, or the value of the parent node
 	PublicIP  string     `json:"public_ip"`
 	PrivateIP string     `json:"private_ip"`
-	Port      scalar     `json:"port"` // absent: 5432
+	Port      scalar     `json:"port"` // default: 5432
 	SubNodes  []jsonNode `json:"sub_nodes"`
 }
 
-// parseJSON reads a pgEdge cluster file. A cluster_name in it must be the name under which it was found.
+// parseJSON parses a pgEdge cluster file. where names the file in errors. A cluster_name
+// in the file must be equal to name, which is from the file's name.
 func parseJSON(where, name string, data []byte) (Cluster, error) {
 	var file jsonCluster
 	if err := decodeJSON(where, data, &file); err != nil {
 		return Cluster{}, err
 	}
 	if file.Name != "" && file.Name != name {
-		return Cluster{}, fault.New(fault.Invalid, "%s: cluster_name is %.100q, by the file's name it is %s", where, file.Name, name)
+		return Cluster{}, fault.New(fault.Invalid, "%s: cluster_name is %.100q; it must be %s, like the name of the file", where, file.Name, name)
 	}
 	c := Cluster{Name: name}
 	for _, db := range file.PGEdge.Databases {
@@ -63,7 +65,7 @@ func parseJSON(where, name string, data []byte) (Cluster, error) {
 	return c, c.validate(where)
 }
 
-// addJSONNode adds a node and, right behind it, its sub-nodes.
+// addJSONNode adds a node, followed by its sub-nodes.
 func (c *Cluster) addJSONNode(where string, node jsonNode, active bool) error {
 	active, err := activeOf(where, node.owner(), node.IsActive, active)
 	if err != nil {
@@ -86,7 +88,7 @@ func (c *Cluster) addJSONNode(where string, node jsonNode, active bool) error {
 
 func (c *Cluster) addActive(where string, node jsonNode) error {
 	if node.Database != "" && len(c.Databases) != 1 {
-		return fault.New(fault.Invalid, "%s: db_name of %s is only allowed in a cluster with exactly one database", where, node.owner())
+		return fault.New(fault.Invalid, "%s: db_name of %s requires a cluster with exactly one database", where, node.owner())
 	}
 	host, key := node.PublicIP, "public_ip"
 	if host == "" {
@@ -103,7 +105,7 @@ func (c *Cluster) addActive(where string, node jsonNode) error {
 	return nil
 }
 
-// owner names the node in an error.
+// owner returns the name of the node for an error.
 func (n jsonNode) owner() string { return "node " + strconv.Quote(n.Name) }
 
 func (l jsonLogin) login() Login {
@@ -122,7 +124,7 @@ func (l jsonLogin) options() map[string]string {
 	return options
 }
 
-// decodeJSON decodes a file and says where it is wrong.
+// decodeJSON decodes a file. Its error has the line and column.
 func decodeJSON(where string, data []byte, into any) error {
 	err := json.Unmarshal(data, into)
 	var syntax *json.SyntaxError
@@ -141,13 +143,13 @@ func decodeJSON(where string, data []byte, into any) error {
 	return fault.Wrap(err, fault.Invalid, "%s: not a cluster definition", where)
 }
 
-// keyOf is the path of the key in the file, without the name of the embedded struct.
+// keyOf returns the path of the key in the file, without the name of the embedded struct.
 func keyOf(mismatch *json.UnmarshalTypeError) string {
 	return firstOf(strings.ReplaceAll(mismatch.Field, "jsonLogin.", ""), "the file")
 }
 
-// position turns an offset into line and column, both from 1. The offset counts the bytes up to and with the one in
-// question.
+// position converts an offset to a line and a column, which both start at 1. The offset
+// counts the bytes up to and including the wrong one.
 func position(data []byte, offset int64) (line, column int) {
 	before := data[:max(0, min(offset-1, int64(len(data))))]
 	return bytes.Count(before, []byte("\n")) + 1, len(before) - bytes.LastIndexByte(before, '\n')

@@ -11,10 +11,12 @@ import (
 
 const defaultPort = 5432
 
-// scalar is the text of a value that files write in several ways, such as 5432 and "5432". Absent and null are "".
+// scalar is the text of a value that files write as a number or a string, such as 5432
+// and "5432". It is "" if the value is absent or null.
 type scalar string
 
-// UnmarshalJSON takes any value; what it may be is checked where the node's name is known.
+// UnmarshalJSON accepts any value. It is validated later, when the node's name is known
+// for the error.
 func (s *scalar) UnmarshalJSON(data []byte) error {
 	var text string
 	if json.Unmarshal(data, &text) == nil { // a string, or null
@@ -25,7 +27,7 @@ func (s *scalar) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// portOf reads a port; "" is PostgreSQL's own.
+// portOf parses a port. "" means PostgreSQL's default.
 func portOf(where, owner string, text string) (uint16, error) {
 	if text == "" {
 		return defaultPort, nil
@@ -37,7 +39,7 @@ func portOf(where, owner string, text string) (uint16, error) {
 	return uint16(port), nil
 }
 
-// activeOf reads is_active.
+// activeOf parses is_active.
 func activeOf(where, owner string, text scalar, byDefault bool) (bool, error) {
 	switch strings.ToLower(string(text)) {
 	case "":
@@ -50,7 +52,7 @@ func activeOf(where, owner string, text scalar, byDefault bool) (bool, error) {
 	return false, fault.New(fault.Invalid, `%s: is_active of %s is %.40q; it must be "on" or "off"`, where, owner, string(text))
 }
 
-// kindOf says what the JSON of a Go type looks like.
+// kindOf returns the JSON type of a Go type, in words.
 func kindOf(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:

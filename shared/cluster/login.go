@@ -7,19 +7,20 @@ import (
 	"ace/shared/fault"
 )
 
-// Login is what a definition says of the password: at most one of these. If there is none, the password file is asked.
+// Login is the source of the password. At most one field is set. If none is, the password
+// is from the password file.
 type Login struct {
 	Password       Secret
-	PasswordSecret string // ARN of a secret of AWS Secrets Manager that holds it
-	RDSIAM         bool   // a token that RDS takes from those who have the right to log in
+	PasswordSecret string // ARN of a secret in AWS Secrets Manager
+	RDSIAM         bool   // a token of RDS IAM authentication
 }
 
-// Resolved says whether the password is not in the definition, but must be asked for when a connection is made.
+// Resolved reports whether the password must be fetched from AWS for each connection.
 func (l Login) Resolved() bool { return l.PasswordSecret != "" || l.RDSIAM }
 
 func (l Login) given() bool { return l.Password != "" || l.Resolved() }
 
-// or gives the login of a node, which as a whole overrides that of the database.
+// or returns l, the login of a node, or the login of the database if l is empty.
 func (l Login) or(database Login) Login {
 	if l.given() {
 		return l
@@ -27,7 +28,8 @@ func (l Login) or(database Login) Login {
 	return database
 }
 
-// check allows one way to log in, and no ARN of anything but a secret. owner is who has it.
+// check returns an error if several fields are set, or if PasswordSecret is not the ARN
+// of a secret. owner names the database or node in errors.
 func (l Login) check(where, owner string) error {
 	ways := 0
 	for _, given := range []bool{l.Password != "", l.PasswordSecret != "", l.RDSIAM} {
@@ -45,7 +47,8 @@ func (l Login) check(where, owner string) error {
 	return nil
 }
 
-// SecretRegion gives the region in a secret's ARN, "" if it is none.
+// SecretRegion returns the region in a secret's ARN, or "" if arn is not the ARN of a
+// secret.
 func SecretRegion(arn string) string {
 	parts := strings.SplitN(arn, ":", 7) // arn:partition:secretsmanager:region:account:secret:name
 	if len(parts) != 7 || parts[0] != "arn" || parts[2] != "secretsmanager" || parts[5] != "secret" || slices.Contains(parts, "") || hasNUL(arn) {
@@ -54,7 +57,7 @@ func SecretRegion(arn string) string {
 	return parts[3]
 }
 
-// isEncrypted says whether a connection in this sslmode never goes unencrypted.
+// isEncrypted reports whether connections with an sslmode are always encrypted.
 func isEncrypted(mode string) bool {
 	return slices.Contains([]string{"require", "verify-ca", "verify-full"}, mode)
 }

@@ -12,11 +12,11 @@ import (
 	"ace/shared/fault"
 )
 
-// passwords is a password file of libpq; the zero value knows none.
+// passwords is a password file of libpq. The zero value has no passwords.
 type passwords struct{ file *pgpassfile.Passfile }
 
-// readPasswords reads the file at path; none there, or no path, is no error. As for libpq, nobody but the owner may
-// have access to it.
+// readPasswords reads the password file at path. An empty path or a missing file is not
+// an error. As in libpq, only the owner of the file may have access to it.
 func readPasswords(path string) (passwords, error) {
 	if path == "" {
 		return passwords{}, nil
@@ -28,7 +28,7 @@ func readPasswords(path string) (passwords, error) {
 	if err != nil {
 		return passwords{}, fault.Wrap(err, fault.Invalid, "the password file %s cannot be read", path)
 	}
-	if info.Mode()&fs.ModeNamedPipe != 0 { // reading it would not end
+	if info.Mode()&fs.ModeNamedPipe != 0 { // a read could block forever
 		return passwords{}, fault.New(fault.Invalid, "the password file %s is a named pipe; it must be a regular file", path)
 	}
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
@@ -41,7 +41,7 @@ func readPasswords(path string) (passwords, error) {
 	return passwords{file}, nil
 }
 
-// find gives the password for a target, "" if the file has none.
+// find returns the password of a target, or "" if the file has none.
 func (p passwords) find(target Target) Secret {
 	if p.file == nil {
 		return ""
@@ -53,7 +53,7 @@ func (p passwords) find(target Target) Secret {
 	return Secret(p.file.FindPassword(host, strconv.Itoa(int(target.Port)), target.Database, target.User))
 }
 
-// needsPasswords says whether some target has no password of its own.
+// needsPasswords reports whether a target of the cluster has no login in the definition.
 func (c Cluster) needsPasswords() bool {
 	for _, db := range c.Databases {
 		for _, node := range c.Nodes {

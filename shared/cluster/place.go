@@ -14,23 +14,23 @@ import (
 	"ace/shared/private"
 )
 
-// place is where definitions lie.
+// place is a place that has definitions: a directory or a bucket.
 type place interface {
-	// json gives the JSON file of a cluster; found is false if there is none.
+	// json returns the JSON file of a cluster. found is false if there is none.
 	json(ctx context.Context, name string) (f file, found bool, err error)
-	// names gives the names of the clusters that have a JSON file.
+	// names returns the names of the clusters with a JSON file.
 	names(ctx context.Context) ([]string, error)
-	// service gives the service file that lies there.
+	// service returns the service file of the place. found is false if there is none.
 	service(ctx context.Context) (f file, found bool, err error)
 }
 
-// file is a file's content and, for messages, where it lies.
+// file is the content of a file, and its path for messages.
 type file struct {
 	where string
 	data  []byte
 }
 
-// directory is a directory of this host. So is the place of a single file.
+// directory is a directory of this host, or a single file.
 type directory struct{ path string }
 
 func (d directory) json(ctx context.Context, name string) (file, bool, error) {
@@ -65,7 +65,7 @@ func (d directory) service(ctx context.Context) (file, bool, error) {
 	return read(ctx, d.path)
 }
 
-// jsonFiles gives the JSON files by the name of their cluster.
+// jsonFiles returns the paths of the JSON files by cluster name.
 func (d directory) jsonFiles() (map[string]string, error) {
 	info, err := os.Stat(d.path)
 	switch {
@@ -81,7 +81,8 @@ func (d directory) jsonFiles() (map[string]string, error) {
 	return nil, nil
 }
 
-// jsonFilesIn finds <name>.json, and <name>/<name>.json where the first is missing.
+// jsonFilesIn returns <name>.json for each cluster, or <name>/<name>.json if the former
+// does not exist.
 func jsonFilesIn(dir string) (map[string]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -107,7 +108,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// read gives a file of this host; found is false if there is none.
+// read reads a file of this host. found is false if there is none.
 func read(ctx context.Context, path string) (f file, found bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return file{}, false, err
@@ -124,29 +125,30 @@ func read(ctx context.Context, path string) (f file, found bool, err error) {
 	return file{path, data}, true, nil
 }
 
-// unreadable tells the operator, through whoever asked, what is wrong with a file.
+// unreadable returns the error of a file that cannot be read. It is Invalid, so the user
+// sees the reason.
 func unreadable(path string, err error) error {
 	reason := err
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
-		reason = pathErr.Err // without the path again
+		reason = pathErr.Err // without the path, which the message has already
 	}
 	return fault.Wrap(err, fault.Invalid, "the cluster definitions at %s cannot be read: %v", path, reason)
 }
 
-// Bucket is what definitions in a bucket need of it. Keys have no prefix.
+// Bucket reads the objects of a bucket. The keys have no prefix.
 type Bucket interface {
 	Get(ctx context.Context, key string) (archive.Object, error)
 	List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error
 }
 
-// inBucket is the place in a bucket: the same names as in a directory.
+// inBucket is a bucket with the same file names as a directory.
 type inBucket struct {
 	bucket Bucket
 	where  string
 }
 
-// maxDefinition is what is read of an object, which may be anything.
+// maxDefinition is the most bytes of a definition.
 const maxDefinition = 4 << 20
 
 func (b inBucket) json(ctx context.Context, name string) (file, bool, error) {
@@ -185,7 +187,7 @@ func (b inBucket) get(ctx context.Context, key string) (f file, found bool, err 
 	defer object.Body.Close()
 	where := b.where + "/" + key
 	if object.Size > maxDefinition {
-		return file{}, false, fault.New(fault.Invalid, "%s has %d bytes, a cluster definition has at most %d", where, object.Size, maxDefinition)
+		return file{}, false, fault.New(fault.Invalid, "%s has %d bytes; the maximum of a cluster definition is %d", where, object.Size, maxDefinition)
 	}
 	data, err := io.ReadAll(object.Body)
 	return file{where, data}, err == nil, err

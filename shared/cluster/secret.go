@@ -8,24 +8,24 @@ import (
 
 const hidden = "****"
 
-// Secret is a text that never shows itself in a log, an error or JSON. Keep it in exported fields only: package fmt
-// prints an unexported field without asking its methods.
+// Secret is a text that logs, errors and JSON do not show. It must only be in exported
+// fields, because package fmt does not call the methods of unexported ones.
 type Secret string
 
-// Reveal gives the text itself.
+// Reveal returns the text.
 func (s Secret) Reveal() string { return string(s) }
 
-// String hides the text.
+// String returns a placeholder.
 func (Secret) String() string { return hidden }
 
-// GoString hides the text.
+// GoString returns a placeholder.
 func (Secret) GoString() string { return hidden }
 
-// Format hides the text under every verb.
+// Format writes a placeholder for every verb.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
 
-// LogValue hides the text.
+// LogValue returns a placeholder.
 func (Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
 
-// MarshalText hides the text, in JSON too.
+// MarshalText returns a placeholder, also for JSON.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }

@@ -11,8 +11,8 @@ import (
 	"ace/shared/fault"
 )
 
-// parseService reads the sections [name] (shared defaults) and [name.node] of a service file. found is false if there
-// is none of them.
+// parseService parses the sections [name] (shared defaults) and [name.node] of a service
+// file. found is false if it has none of them.
 func parseService(where, name string, data []byte) (c Cluster, found bool, err error) {
 	services, err := readServices(where, data)
 	if err != nil {
@@ -42,7 +42,8 @@ func parseService(where, name string, data []byte) (c Cluster, found bool, err e
 	return c, true, c.validate(where)
 }
 
-// serviceNames gives the clusters of a service file: what stands before the dot of sections that have one.
+// serviceNames returns the cluster names in a service file: the part before the last dot
+// of each section with a dot.
 func serviceNames(where string, data []byte) ([]string, error) {
 	services, err := readServices(where, data)
 	var names []string
@@ -57,7 +58,7 @@ func serviceNames(where string, data []byte) ([]string, error) {
 func readServices(where string, data []byte) ([]*pgservicefile.Service, error) {
 	file, err := pgservicefile.ParseServicefile(bytes.NewReader(data))
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "%s: %v; expected are [section], name=value and # comments", where, err)
+		return nil, fault.Wrap(err, fault.Invalid, "%s: %v; each line must be a [section], name=value or a # comment", where, err)
 	}
 	seen := make(map[string]bool, len(file.Services))
 	for _, service := range file.Services {
@@ -69,8 +70,8 @@ func readServices(where string, data []byte) ([]*pgservicefile.Service, error) {
 	return file.Services, nil
 }
 
-// serviceDatabase is the one database that a service file defines: that of the defaults, else of the first node. A
-// node may name it differently.
+// serviceDatabase returns the one database of a service file: that of the defaults, or
+// else of the first node. Its name on other nodes may differ.
 func serviceDatabase(defaults map[string]string, nodes []Node) []Database {
 	db := Database{Name: defaults["dbname"], User: defaults["user"], Login: Login{Password: Secret(defaults["password"])}}
 	if db.Name == "" && len(nodes) > 0 {
@@ -107,7 +108,8 @@ func (c *Cluster) addServiceNode(where, name string, settings map[string]string)
 	return nil
 }
 
-// connectionOptions are the parameters of libpq that a definition may pass on to the connection.
+// connectionOptions returns the parameters of libpq that a definition may set for the
+// connection.
 func connectionOptions() []string {
 	return []string{
 		"application_name", "channel_binding", "connect_timeout", "krbspn", "krbsrvname", "options", "require_auth",

@@ -14,26 +14,27 @@ const (
 	serviceName = "pg_service.conf"
 )
 
-// Options say where definitions are.
+// Options configure a Source.
 type Options struct {
-	// Path is a directory with <name>.json, <name>/<name>.json and pg_service.conf, or one file of either kind. With a
-	// Bucket it is only what messages call it.
+	// Path is a directory with <name>.json, <name>/<name>.json and pg_service.conf, or
+	// one file of either kind. If Bucket is set, Path is only its name in messages.
 	Path string
-	// Bucket, where given, has these files instead of the directory.
+	// Bucket, if set, has these files instead of the directory.
 	Bucket Bucket
-	// ServiceFiles are service files to look at after Path, in this order. Those that do not exist are skipped.
+	// ServiceFiles are further service files, which are searched after Path in this
+	// order. Missing files are skipped.
 	ServiceFiles []string
-	// PasswordFile is libpq's password file; "" or one that does not exist is none.
+	// PasswordFile is the path of libpq's password file. It may be "" or missing.
 	PasswordFile string
 }
 
-// Source finds cluster definitions. It keeps nothing: every call reads the files anew.
+// Source finds cluster definitions. It caches nothing: every call reads the files again.
 type Source struct {
 	opts  Options
 	place place
 }
 
-// NewSource makes a Source. It reads nothing yet.
+// NewSource returns a Source. It does not read any file.
 func NewSource(opts Options) Source {
 	if opts.Bucket != nil {
 		return Source{opts, inBucket{opts.Bucket, opts.Path}}
@@ -41,9 +42,9 @@ func NewSource(opts Options) Source {
 	return Source{opts, directory{opts.Path}}
 }
 
-// Load gives the definition of a cluster. The first place that knows the name decides: the JSON files of Path, then
-// the service files. Faults: Invalid for a name that cannot be one and for a definition that is malformed or cannot be
-// read, NotFound for an unknown name.
+// Load returns the definition of a cluster. It searches the JSON files of Path, then the
+// service files, and uses the first match. The error is Invalid for an invalid name and
+// for a definition that is malformed or cannot be read, and NotFound for an unknown name.
 func (s Source) Load(ctx context.Context, name string) (Cluster, error) {
 	if err := api.CheckClusterName(name); err != nil {
 		return Cluster{}, err
@@ -61,8 +62,8 @@ func (s Source) Load(ctx context.Context, name string) (Cluster, error) {
 	return c, err
 }
 
-// Names gives the names of all clusters, sorted. A file is not opened for its name alone, so a name may belong to a
-// malformed definition.
+// Names returns the sorted names of all clusters. It does not open the JSON files, so a
+// name may belong to a malformed definition.
 func (s Source) Names(ctx context.Context) ([]string, error) {
 	names, err := s.place.names(ctx)
 	if err != nil {
@@ -105,7 +106,7 @@ func (s Source) find(ctx context.Context, name string) (c Cluster, found bool, e
 	return Cluster{}, false, nil
 }
 
-// services gives the service files in the order of search.
+// services returns the service files in the order of the search.
 func (s Source) services(ctx context.Context) ([]file, error) {
 	var files []file
 	f, found, err := s.place.service(ctx)
@@ -135,5 +136,5 @@ func (s Source) unknown(ctx context.Context, name string) error {
 	if len(names) == 0 {
 		return fault.New(fault.NotFound, "there is no cluster %s: no cluster is defined in %s or a %s", name, s.opts.Path, serviceName)
 	}
-	return fault.New(fault.NotFound, "there is no cluster %s, defined are %s", name, strings.Join(names, ", "))
+	return fault.New(fault.NotFound, "there is no cluster %s; the defined clusters are %s", name, strings.Join(names, ", "))
 }

@@ -59,7 +59,7 @@ func TestLoad_LooksInEveryPlaceInOrder(t *testing.T) {
 		t.Errorf("Names() = %s, %v", got, err)
 	}
 	_, err = source.Load(t.Context(), "nope")
-	if want := "there is no cluster nope, defined are both, far, near, nested, plain"; fault.CodeOf(err) != fault.NotFound || fault.PublicMessage(err) != want {
+	if want := "there is no cluster nope; the defined clusters are both, far, near, nested, plain"; fault.CodeOf(err) != fault.NotFound || fault.PublicMessage(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

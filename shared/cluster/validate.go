@@ -9,7 +9,7 @@ import (
 	"ace/shared/fault"
 )
 
-// validate checks what both kinds of files must give. where names the file.
+// validate checks a definition of either kind of file. where names the file in errors.
 func (c Cluster) validate(where string) error {
 	if len(c.Databases) == 0 {
 		return fault.New(fault.Invalid, "%s: no database is defined", where)
@@ -61,7 +61,7 @@ func (c Cluster) validateNode(where string, node Node) error {
 	case node.Host == "":
 		return fault.New(fault.Invalid, "%s: node %s has no address", where, node.Name)
 	case strings.Contains(node.Host, ","):
-		return fault.New(fault.Invalid, "%s: node %s has several hosts, a node is one server", where, node.Name)
+		return fault.New(fault.Invalid, "%s: node %s has several hosts; a node must be one server", where, node.Name)
 	case hasNUL(node.Host, node.Database, node.User, string(node.Password)):
 		return fault.New(fault.Invalid, "%s: node %s has a NUL character in its definition", where, node.Name)
 	}
@@ -91,7 +91,8 @@ func checkNodeName(where, name string, seen map[string]bool) error {
 	return nil
 }
 
-// checkOptions looks at the one option where a typo would quietly weaken the connection.
+// checkOptions validates sslmode, where a typo would silently weaken the connection, and
+// rejects NUL characters.
 func checkOptions(where, owner string, options map[string]string) error {
 	modes := []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 	if mode, given := options["sslmode"]; given && !slices.Contains(modes, mode) {

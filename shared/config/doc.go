@@ -1,6 +1,9 @@
-// Package config turns the environment into one typed value. It is the only package that knows the names of variables.
+// Package config converts the environment to one typed value. It is the only package that
+// knows the names of the variables.
 //
-// Load reports everything that is wrong at once, one line per variable: its name, the value given and what is allowed.
-// A Config holds no secret: the token stays in its file until ReadToken, and credentials of the object store come from
-// the standard AWS chain. The package reads the environment only as a map it is given, so that flags can be laid over it.
+// Load reports all problems together, one line for each variable: its name, its value and
+// what is allowed. A Config contains no secret: ReadToken reads the token from its file,
+// and the credentials of the object store are from the standard AWS chain. The
+// environment is a map that the caller passes, so the caller can override variables with
+// flags.
 package config

@@ -10,13 +10,13 @@ import (
 
 const unixPrefix = "unix://"
 
-// Listen is an address to listen on, in the terms of net.Listen.
+// Listen is an address to listen on, in the form of net.Listen.
 type Listen struct {
 	Network string // "tcp" or "unix"
 	Address string // host:port, or the path of the socket
 }
 
-// UnmarshalText reads host:port or unix:///path.
+// UnmarshalText parses host:port or unix:///path.
 func (l *Listen) UnmarshalText(text []byte) error {
 	if path, isUnix := strings.CutPrefix(string(text), unixPrefix); isUnix {
 		if !filepath.IsAbs(path) || filepath.Clean(path) == "/" {
@@ -36,7 +36,7 @@ func (l *Listen) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String gives the form that UnmarshalText reads.
+// String returns the form that UnmarshalText parses.
 func (l Listen) String() string {
 	if l.Network == "unix" {
 		return unixPrefix + l.Address
@@ -44,16 +44,16 @@ func (l Listen) String() string {
 	return l.Address
 }
 
-// Host is the host to listen on, "" for all and for a Unix socket.
+// Host returns the host to listen on. It is "" for all hosts and for a Unix socket.
 func (l Listen) Host() string {
 	if l.Network == "unix" {
 		return ""
 	}
-	host, _, _ := net.SplitHostPort(l.Address) // checked when it was read
+	host, _, _ := net.SplitHostPort(l.Address) // validated by UnmarshalText
 	return host
 }
 
-// Loopback says whether only this machine can reach the address.
+// Loopback reports whether only this machine can reach the address.
 func (l Listen) Loopback() bool {
 	if l.Network != "tcp" || l.Host() == "localhost" {
 		return true

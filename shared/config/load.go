@@ -18,7 +18,8 @@ import (
 
 const day = 24 * time.Hour
 
-// Environ turns NAME=value entries, as os.Environ gives them, into the variables that Load reads.
+// Environ converts NAME=value entries, as returned by os.Environ, to the variables of
+// Load.
 func Environ(entries []string) map[string]string {
 	variables := make(map[string]string, len(entries))
 	for _, entry := range entries {
@@ -28,16 +29,16 @@ func Environ(entries []string) map[string]string {
 	return variables
 }
 
-// Load reads the configuration from variables, flags laid over them by the caller; an empty value is its default. The
-// error is one fault with code Invalid whose message has a line for every problem.
+// Load reads the configuration from variables. An empty value means the default. The
+// error is one fault with code Invalid whose message has a line for each problem.
 func Load(environ map[string]string) (Config, error) {
 	var c Config
 	environ = maps.Clone(environ)
 	if environ == nil {
-		environ = map[string]string{} // to package env, nil is the environment of the process
+		environ = map[string]string{} // package env would read the environment of the process for nil
 	}
 	bad := make(map[string]string)
-	unreadable(env.ParseWithOptions(&c, env.Options{Environment: environ}), environ, bad)
+	addParseErrors(env.ParseWithOptions(&c, env.Options{Environment: environ}), environ, bad)
 	c.check(environ, bad)
 	if len(bad) == 0 {
 		return c, nil
@@ -49,8 +50,8 @@ func Load(environ map[string]string) (Config, error) {
 	return Config{}, fault.New(fault.Invalid, "%s", strings.Join(lines, "\n"))
 }
 
-// unreadable notes what package env could not convert.
-func unreadable(err error, environ, bad map[string]string) {
+// addParseErrors adds the variables that package env could not convert to bad.
+func addParseErrors(err error, environ, bad map[string]string) {
 	var all env.AggregateError
 	if !errors.As(err, &all) {
 		return
@@ -67,7 +68,7 @@ func unreadable(err error, environ, bad map[string]string) {
 	}
 }
 
-// check notes what could be converted but is not allowed.
+// check adds the variables to bad whose values are not allowed.
 func (c Config) check(environ, bad map[string]string) {
 	note := func(ok bool, name, text string) {
 		if _, noted := bad[name]; !ok && !noted {
@@ -97,12 +98,12 @@ func (c Config) check(environ, bad map[string]string) {
 		note(err == nil, "ACE_TOKEN_FILE", fault.PublicMessage(err))
 	}
 	note(c.Listen.Loopback() || (c.ListenPublic && c.TokenFile != ""), "ACE_LISTEN", fmt.Sprintf(
-		"ACE_LISTEN is %q, which others can reach: that needs ACE_LISTEN_PUBLIC=true and ACE_TOKEN_FILE; otherwise it must be %s",
+		"ACE_LISTEN is %q, which other machines can reach: set ACE_LISTEN_PUBLIC=true and ACE_TOKEN_FILE, or use %s",
 		c.Listen, allowed("ACE_LISTEN")))
 }
 
-// isNoHost reports whether text is neither a host name nor an address. A URL, a port or a wildcard would never match the Host
-// of a request.
+// isNoHost reports whether text is neither a host name nor an address. A URL, a port or a
+// wildcard would never match the Host of a request.
 func isNoHost(text string) bool {
 	text = strings.TrimSpace(text)
 	if ip, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
@@ -115,7 +116,7 @@ func isNoHost(text string) bool {
 
 func levels() []string { return []string{"DEBUG", "INFO", "WARN", "ERROR"} }
 
-// notAllowed is the usual line about a variable.
+// notAllowed returns the usual line about a variable.
 func notAllowed(name, value string) string {
 	given := strconv.Quote(value)
 	if (name == "ACE_STORE" || name == "ACE_CLUSTERS") && (strings.Contains(value, "@") || strings.Contains(value, "%40")) {
@@ -124,7 +125,7 @@ func notAllowed(name, value string) string {
 	return fmt.Sprintf("%s is %s; it must be %s", name, given, allowed(name))
 }
 
-// allowed is what the field of a variable says about its values.
+// allowed returns the description of a variable's allowed values.
 func allowed(name string) string {
 	for field := range fields() {
 		if field.Tag.Get("env") == name {

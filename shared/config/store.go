@@ -8,19 +8,20 @@ import (
 	"strings"
 )
 
-// Store says where the archive is: a directory for the embedded gateway, or a bucket of any S3 service.
+// Store is the place of the archive: a directory for the embedded gateway, or a bucket of
+// any S3 service.
 type Store struct {
 	Embedded bool
-	Dir      string // only embedded
+	Dir      string // only if embedded
 	Bucket   string
-	Prefix   string // without slashes around it
-	Endpoint string // http:// or https:// and host; "" is AWS
-	Region   string // "" is that of the standard AWS chain
+	Prefix   string // without slashes at both ends
+	Endpoint string // http:// or https:// and host; "" means AWS
+	Region   string // "" means that of the standard AWS chain
 }
 
 var bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// UnmarshalText reads file://directory or s3://bucket/prefix?endpoint=URL&region=NAME.
+// UnmarshalText parses file://directory or s3://bucket/prefix?endpoint=URL&region=NAME.
 func (s *Store) UnmarshalText(text []byte) (err error) {
 	if dir, isFile := strings.CutPrefix(string(text), "file://"); isFile {
 		if dir == "" {
@@ -61,7 +62,8 @@ func parseBucket(text string) (Store, error) {
 	}, nil
 }
 
-// checkEndpoint refuses credentials above all: they would show up in the configuration's dump.
+// checkEndpoint returns an error unless text is the URL of an endpoint. It rejects
+// credentials, which Dump would show.
 func checkEndpoint(text string) error {
 	if text == "" {
 		return nil
@@ -74,7 +76,7 @@ func checkEndpoint(text string) error {
 	return nil
 }
 
-// String gives the form that UnmarshalText reads.
+// String returns the form that UnmarshalText parses.
 func (s Store) String() string {
 	if s.Embedded {
 		return "file://" + s.Dir

@@ -9,7 +9,8 @@ import (
 
 const minToken = 16
 
-// ReadToken gives the bearer token that requests must carry, "" if none is configured. Space around it is cut off.
+// ReadToken returns the bearer token that requests must have, without surrounding white
+// space, or "" if none is configured.
 func (c Config) ReadToken() (string, error) {
 	if c.TokenFile == "" {
 		return "", nil

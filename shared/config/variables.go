@@ -7,20 +7,20 @@ import (
 	"strings"
 )
 
-// Variable describes one variable: what a command line needs to offer it as a flag.
+// Variable describes one variable, so that a command can offer it as a flag.
 type Variable struct {
 	Name    string // ACE_MAX_TASKS
 	Default string
-	Usage   string // what it is for
-	Allowed string // its values
+	Usage   string // its purpose
+	Allowed string // its allowed values
 }
 
-// Flag is the variable's name as a flag: max-tasks.
+// Flag returns the variable's name as a flag, such as max-tasks.
 func (v Variable) Flag() string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(v.Name, "ACE_")), "_", "-")
 }
 
-// Variables lists our variables in the order of Config.
+// Variables returns ACE's own variables in the order of Config.
 func Variables() []Variable {
 	var all []Variable
 	for field := range fields() {
@@ -31,20 +31,20 @@ func Variables() []Variable {
 	return all
 }
 
-// Dump shows the configuration as NAME=value lines. There is nothing secret in it.
+// Dump returns the configuration as NAME=value lines. It contains no secret.
 func (c Config) Dump() string {
 	var b strings.Builder
 	value := reflect.ValueOf(c)
 	for field := range fields() {
 		if field.Tag.Get("allowed") != "" {
-			fmt.Fprintf(&b, "%s=%s\n", field.Tag.Get("env"), shown(value.FieldByIndex(field.Index).Interface()))
+			fmt.Fprintf(&b, "%s=%s\n", field.Tag.Get("env"), format(value.FieldByIndex(field.Index).Interface()))
 		}
 	}
 	return b.String()
 }
 
-// shown gives a value as the variable would be written.
-func shown(value any) string {
+// format returns a value in the form of its variable.
+func format(value any) string {
 	if list, ok := value.([]string); ok {
 		return strings.Join(list, ",")
 	}

@@ -1,9 +1,11 @@
-// Package awslogin asks AWS for the passwords that a cluster definition only names: secrets of Secrets Manager, and the
-// tokens by which RDS lets a role log in. It is the only package that knows these services.
+// Package awslogin resolves the passwords that a cluster definition only refers to:
+// secrets in AWS Secrets Manager, and tokens of RDS IAM authentication. It is the only
+// package that uses these services.
 //
-// Nothing is kept: every connection asks anew, so a rotated secret is used at once, and a token, which is good for a
-// quarter of an hour, is always fresh. AWS is contacted in the secret's own region, and only when a definition asks for it.
-// No password reaches an error.
+// It caches nothing. Every connection fetches its password, so a rotated secret takes
+// effect at once, and a token, which is valid for 15 minutes, is always fresh. The
+// package contacts AWS only if a definition requires it, and in the secret's own region.
+// No error contains a password.
 package awslogin
 
 import (
@@ -26,18 +28,20 @@ import (
 	"ace/shared/fault"
 )
 
-// Passwords finds passwords with the AWS configuration of the environment.
+// Passwords fetches passwords with the AWS configuration of the environment. It is safe
+// for concurrent use.
 type Passwords struct {
 	mu     sync.Mutex
 	loaded bool
 	config aws.Config
 }
 
-// New makes a finder of passwords. It contacts nobody yet.
+// New returns a Passwords. It does not contact AWS.
 func New() *Passwords { return &Passwords{} }
 
-// Password gives the password of a target now. Errors: Invalid for a secret that does not exist, may not be read or holds no
-// password, Unavailable when AWS does not answer.
+// Password returns the current password of a target. The error is Invalid if the secret
+// does not exist, cannot be read or has no password, and Unavailable if AWS does not
+// respond.
 func (p *Passwords) Password(ctx context.Context, target cluster.Target) (cluster.Secret, error) {
 	c, err := p.environment(ctx)
 	if err != nil {
@@ -49,7 +53,8 @@ func (p *Passwords) Password(ctx context.Context, target cluster.Target) (cluste
 	return fromSecret(ctx, c, target)
 }
 
-// environment reads the configuration when it is first needed, and again as long as that fails.
+// environment returns the AWS configuration. It loads the configuration at the first
+// call, and again after a failure.
 func (p *Passwords) environment(ctx context.Context) (aws.Config, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,12 +79,13 @@ func fromSecret(ctx context.Context, c aws.Config, target cluster.Target) (clust
 	}
 	password := passwordIn(aws.ToString(out.SecretString))
 	if password == "" {
-		return "", fault.New(fault.Invalid, "node %q: the secret %s holds neither a password as plain text nor a JSON object with one", target.Node, target.PasswordSecret)
+		return "", fault.New(fault.Invalid, "node %q: the secret %s has no password: it must be plain text or a JSON object with the key password", target.Node, target.PasswordSecret)
 	}
 	return cluster.Secret(password), nil
 }
 
-// passwordIn reads a secret: one of RDS, a JSON object with a password, or the password itself. "" is none.
+// passwordIn returns the password in a secret, which is the password itself or a JSON
+// object, as RDS writes it. It returns "" if there is none.
 func passwordIn(text string) string {
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
 		return text
@@ -93,42 +99,44 @@ func passwordIn(text string) string {
 	return object.Password
 }
 
-// notRead says why a secret was not read. The SDK has tried again already.
+// notRead returns the error of a secret that cannot be read. The SDK has retried already.
 func notRead(ctx context.Context, target cluster.Target, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	code := fault.Unavailable
-	var told smithy.APIError
-	if !errors.As(err, &told) {
-		return fault.Wrap(err, code, "node %q: the secret %s cannot be read: no answer", target.Node, target.PasswordSecret)
+	var answered smithy.APIError
+	if !errors.As(err, &answered) {
+		return fault.Wrap(err, code, "node %q: the secret %s cannot be read: AWS did not respond", target.Node, target.PasswordSecret)
 	}
 	if slices.Contains([]string{
 		"AccessDeniedException", "DecryptionFailure", "InvalidParameterException", "InvalidRequestException", "ResourceNotFoundException",
-	}, told.ErrorCode()) {
+	}, answered.ErrorCode()) {
 		code = fault.Invalid
 	}
-	return fault.Wrap(err, code, "node %q: the secret %s cannot be read: %s", target.Node, target.PasswordSecret, told.ErrorCode())
+	return fault.Wrap(err, code, "node %q: the secret %s cannot be read: %s", target.Node, target.PasswordSecret, answered.ErrorCode())
 }
 
-// token makes a token of RDS. That takes only a signature: RDS looks at the rights when it is used.
+// token returns a token of RDS. A token is only a signature, so this does not contact
+// AWS; RDS checks the permissions when the token is used.
 func token(ctx context.Context, c aws.Config, target cluster.Target) (cluster.Secret, error) {
 	region := regionOf(target.Host)
 	if region == "" {
 		region = c.Region
 	}
 	if region == "" {
-		return "", fault.New(fault.Invalid, "node %q: rds_iam needs the host name that RDS gave it, or AWS_REGION", target.Node)
+		return "", fault.New(fault.Invalid, "node %q: rds_iam needs the host name of the RDS endpoint, or AWS_REGION", target.Node)
 	}
 	address := net.JoinHostPort(target.Host, strconv.Itoa(int(target.Port)))
 	text, err := auth.BuildAuthToken(ctx, address, region, target.User, c.Credentials)
 	if err != nil {
-		return "", fault.Wrap(err, fault.Unavailable, "node %q: there are no AWS credentials to sign a token of RDS with", target.Node)
+		return "", fault.Wrap(err, fault.Unavailable, "node %q: there are no AWS credentials to sign a token of RDS", target.Node)
 	}
 	return cluster.Secret(text), nil
 }
 
-// regionOf gives the region in a host name of RDS, like name.id.eu-central-1.rds.amazonaws.com, "" if it is none.
+// regionOf returns the region in the host name of an RDS endpoint such as
+// name.id.eu-central-1.rds.amazonaws.com, or "" for another host name.
 func regionOf(host string) string {
 	labels := strings.Split(host, ".")
 	if at := slices.Index(labels, "rds"); at > 0 && at+1 < len(labels) && labels[at+1] == "amazonaws" {

@@ -114,8 +114,8 @@ func TestPassword_SaysWhyThereIsNone(t *testing.T) {
 		{"not allowed", &vault{status: 400, kind: "AccessDeniedException"}, fault.Invalid, "cannot be read: AccessDeniedException"},
 		{"no secret", &vault{status: 400, kind: "ResourceNotFoundException"}, fault.Invalid, "cannot be read: ResourceNotFoundException"},
 		{"trouble", &vault{status: 500, kind: "InternalServiceError"}, fault.Unavailable, "cannot be read: InternalServiceError"},
-		{"no password in it", &vault{secret: `{"user": "hunter3"}`}, fault.Invalid, "holds neither a password as plain text nor a JSON object with one"},
-		{"empty", &vault{}, fault.Invalid, "holds neither a password as plain text nor a JSON object with one"},
+		{"no password in it", &vault{secret: `{"user": "hunter3"}`}, fault.Invalid, "has no password: it must be plain text or a JSON object with the key password"},
+		{"empty", &vault{}, fault.Invalid, "has no password: it must be plain text or a JSON object with the key password"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.vault.open(t)
