@@ -22,7 +22,7 @@ func TestKeys_AreTheLayoutThatOperatorsSee(t *testing.T) {
 			"locks/84f4ea8b5f9b34edc09193e4e4fc2c2e301df17645ad15c10431bb72cd481391"},
 		{"the day of a document is the UTC day", archive.DiffKey(taskID, time.Date(2024, 3, 16, 5, 0, 0, 0, east), "json"),
 			"diffs/2024-03-15/td_20240315_123456.json"},
-		{"a rendering lies beside its document", archive.RenderingKey("diffs/2024-03-15/td_20240315_123456.json", "html"),
+		{"a rendering has its document's key", archive.RenderingKey("diffs/2024-03-15/td_20240315_123456.json", "html"),
 			"diffs/2024-03-15/td_20240315_123456.html"},
 		{"list of documents", archive.DiffIndexPrefix("", ""), "index/diffs/_all/_all/"},
 		{"list of a table's documents", archive.DiffIndexPrefix("demo", "public.users"), "index/diffs/demo/public.users/"},

@@ -18,7 +18,7 @@ func TestLocation_AcceptsItsOwnObjectsOnly(t *testing.T) {
 		{"a whole bucket", whole, "b", "diffs/x.json", "diffs/x.json", true},
 		{"another bucket", whole, "c", "diffs/x.json", "", false},
 		{"below the prefix", part, "b", "team/a/diffs/x.json", "diffs/x.json", true},
-		{"beside the prefix", part, "b", "team/ab/diffs/x.json", "", false},
+		{"a longer prefix", part, "b", "team/ab/diffs/x.json", "", false},
 		{"above the prefix", part, "b", "diffs/x.json", "", false},
 		{"nowhere", archive.Location{}, "", "diffs/x.json", "", false},
 	}

@@ -11,7 +11,7 @@ import (
 	"ace/shared/fault"
 )
 
-// ignoresAbsence creates over an existing object, like a server that does not know
+// ignoresAbsence creates over an existing object, like a server that does not support
 // If-None-Match.
 type ignoresAbsence struct{ archive.Store }
 
@@ -19,7 +19,7 @@ func (s ignoresAbsence) PutIfAbsent(ctx context.Context, key, contentType string
 	return s.Put(ctx, key, contentType, body)
 }
 
-// ignoresMatch replaces any version, like a server that does not know If-Match.
+// ignoresMatch replaces any version, like a server that does not support If-Match.
 type ignoresMatch struct{ archive.Store }
 
 func (s ignoresMatch) PutIfMatch(ctx context.Context, key, contentType string, body []byte, _ string) (archive.Info, error) {
@@ -90,7 +90,7 @@ func TestProbe_NamesThePromiseThatAStoreBreaks(t *testing.T) {
 			t.Error("a broken store was accepted")
 		}
 		err := fresh.List(t.Context(), "", "", func(info archive.Info) bool {
-			t.Errorf("%s was left behind", info.Key)
+			t.Errorf("%s was not removed", info.Key)
 			return true
 		})
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 
 const seekKey = "diffs/2024-03-15/td_1.json"
 
-// stored puts an object and counts how it is read.
+// stored puts an object and counts the requests that read it.
 func stored(t *testing.T, body []byte) (*faulty.Store, archive.Info) {
 	t.Helper()
 	store := faulty.Wrap(memstore.New(t))
@@ -57,7 +57,7 @@ func TestOpen_BehavesLikeAByteReaderForAnyReadsAndSeeks(t *testing.T) {
 				at, err := r.Seek(offset, whence)
 				wantAt, wantErr := want.Seek(offset, whence)
 				if (err == nil) != (wantErr == nil) || err == nil && at != wantAt {
-					rt.Fatalf("Seek(%d, %d) gives %d, %v; want %d, %v", offset, whence, at, err, wantAt, wantErr)
+					rt.Fatalf("Seek(%d, %d) returns %d, %v; want %d, %v", offset, whence, at, err, wantAt, wantErr)
 				}
 				continue
 			}
@@ -138,6 +138,6 @@ func TestOpen_ReturnsTheErrorsOfTheStore(t *testing.T) {
 		t.Errorf("after that %q, error %v; want all of it", got, err)
 	}
 	if _, err := r.Seek(0, 3); err == nil {
-		t.Error("a whence of 3 gives no error")
+		t.Error("a whence of 3 returns no error")
 	}
 }

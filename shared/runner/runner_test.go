@@ -20,7 +20,7 @@ import (
 
 var errHandover = fault.New(fault.Unavailable, "the service is shutting down")
 
-// bench is a task and a runner whose work the test writes.
+// bench is a task and a runner whose work the test defines.
 type bench struct {
 	store  *faulty.Store
 	tasks  *task.Registry
@@ -54,7 +54,7 @@ func (b *bench) create(t *testing.T, kind task.Type) string {
 
 var document = task.Document{Key: "diffs/2024-03-15/x.json", Size: 2, SHA256: "ab"}
 
-// withFiles writes what a comparison writes before it does the test's work.
+// withFiles stores what a comparison stores before it does the test's work.
 func (b *bench) withFiles(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
 	for _, key := range []string{archive.PlanKey(rec.TaskID), archive.PartKey(rec.TaskID, "compare", "000000"), document.Key} {
 		if _, err := b.store.Put(ctx, key, "application/json", []byte("{}")); err != nil {
@@ -73,7 +73,7 @@ func (b *bench) record(t *testing.T) task.Record {
 	return rec
 }
 
-// files gives the keys the task has, without its prefix.
+// files returns the task's keys, without its prefix.
 func (b *bench) files(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -87,7 +87,7 @@ func (b *bench) files(t *testing.T) []string {
 	return names
 }
 
-// wantEnded checks how the task ended and that only its record and the document are left.
+// wantEnded checks how the task ended and that only its record and the document remain.
 func (b *bench) wantEnded(t *testing.T, status task.Status, code fault.Code, says string) {
 	t.Helper()
 	rec := b.record(t)
@@ -105,7 +105,7 @@ func (b *bench) wantEnded(t *testing.T, status task.Status, code fault.Code, say
 	}
 }
 
-// wantGoingOn checks that the task can be run again, with what it has done so far.
+// wantGoingOn checks that the task can be run again and has kept what it had done.
 func (b *bench) wantGoingOn(t *testing.T) {
 	t.Helper()
 	if rec := b.record(t); rec.Status != task.Running || rec.FinishedAt != nil {
@@ -140,7 +140,7 @@ func TestRun_StoresHowTheWorkEnded(t *testing.T) {
 		{"completed", complete, task.Completed, "", ""},
 		{"failed by the user's doing", failing(fault.New(fault.Invalid, "no such table")), task.Failed, fault.Invalid, "no such table"},
 		{"failed by a node", failing(fault.New(fault.Unavailable, "node n1 is gone")), task.Failed, fault.Unavailable, "node n1 is gone"},
-		{"failed for a reason nobody translated", failing(errors.New("secret")), task.Failed, fault.Internal, "internal error"},
+		{"failed for an untranslated reason", failing(errors.New("secret")), task.Failed, fault.Internal, "internal error"},
 		{"panicked", func(_ context.Context, rec task.Record, _ func(task.Progress)) (runner.Outcome, error) {
 			return []runner.Outcome{}[rec.Attempts], nil
 		}, task.Failed, fault.Internal, "because of a defect"},
@@ -205,9 +205,10 @@ func TestRun_ShutdownReleasesTheLeaseAndTheNextRunContinues(t *testing.T) {
 }
 
 func TestRun_ShutdownDoesNotWaitForAStoreThatHangs(t *testing.T) {
-	const limit = 8 * time.Second // 3 s are meant, and the service promises to be gone in 10 s
+	// 3 s are intended, and the service promises to stop within 10 s
+	const limit = 8 * time.Second
 	tests := map[string]struct {
-		after time.Duration // the work has begun
+		after time.Duration // since the work began
 		work  runner.Handler
 	}{
 		"while a renewal hangs": {1500 * time.Millisecond, func(ctx context.Context, _ task.Record, report func(task.Progress)) (runner.Outcome, error) {
@@ -266,7 +267,7 @@ func TestRun_EndsNothingAfterTheLeaseIsLost(t *testing.T) {
 		if theirs, err = b.tasks.Acquire(ctx, rec.TaskID, "another", task.AcquireOptions{TakeOver: true}); err != nil {
 			return runner.Outcome{}, err
 		}
-		report(task.Progress{RowsCompared: 1}) // is stored soon, which shows the loss
+		report(task.Progress{RowsCompared: 1}) // is stored soon, which detects the loss
 		<-ctx.Done()
 		return runner.Outcome{Document: &document}, context.Cause(ctx)
 	})
@@ -336,7 +337,7 @@ func TestRun_RetriesAFailedCleanupInTheNextRun(t *testing.T) {
 				t.Errorf("the task has %v: this test shows nothing", b.files(t))
 			}
 			if open, err := b.tasks.Open(t.Context()); err != nil || !slices.Contains(open, b.id) {
-				t.Fatalf("open tasks are %v, error %v: nobody finds what is left", open, err)
+				t.Fatalf("open tasks are %v, error %v: nothing finds the rest", open, err)
 			}
 			b.work = func(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
 				t.Error("the work was done again")
@@ -368,7 +369,7 @@ func TestRun_GivesUpATaskThatNeverEnds(t *testing.T) {
 	if _, err := b.store.Put(t.Context(), document.Key, "application/json", []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	for range 20 { // as processes do that die
+	for range 20 { // as by processes that die
 		if _, err := b.tasks.Acquire(t.Context(), b.id, "crashing", task.AcquireOptions{TakeOver: true}); err != nil {
 			t.Fatal(err)
 		}
@@ -406,7 +407,7 @@ func TestRun_LogsAWarningIfTheStorePreventsAStart(t *testing.T) {
 			tt.prepare(b)
 			b.runner.Run(t.Context(), b.id, false)
 			if text := b.log.String(); strings.Contains(text, "level=WARN") != tt.warns || tt.warns && !strings.Contains(text, b.id) {
-				t.Errorf("a warning is wanted: %v; the log says:\n%s", tt.warns, text)
+				t.Errorf("want a warning: %v; the log is:\n%s", tt.warns, text)
 			}
 		})
 	}

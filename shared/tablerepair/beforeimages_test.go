@@ -18,7 +18,7 @@ import (
 	"ace/shared/task"
 )
 
-// record is the repair's task.
+// record returns the repair's task.
 func (b *bench) record(t *testing.T) task.Record {
 	t.Helper()
 	rec, err := b.tasks.Get(t.Context(), b.job.TaskID)
@@ -28,7 +28,7 @@ func (b *bench) record(t *testing.T) task.Record {
 	return rec
 }
 
-// read gives an object that must be what was recorded of it.
+// read returns an object, which must match its record.
 func (b *bench) read(t *testing.T, recorded task.Document) string {
 	t.Helper()
 	object, err := b.store.Get(t.Context(), recorded.Key)
@@ -173,7 +173,7 @@ func TestReport_IsRecordedAsStoredByALaterRunToo(t *testing.T) {
 	}
 	again, err := b.run(t.Context(), t)
 	if err != nil || again.Report == nil || again.Report.Key == first.Report.Key {
-		t.Fatalf("a run that goes on after it records %+v, %v, not one beside %+v", again.Report, err, first.Report)
+		t.Fatalf("a run that continues records %+v, %v, not another one than %+v", again.Report, err, first.Report)
 	}
 	for _, report := range []*task.Document{first.Report, again.Report} {
 		if body := b.read(t, *report); !strings.Contains(body, `"n2":{"outcome":"committed","inserted":1,"updated":1,"deleted":1`) {

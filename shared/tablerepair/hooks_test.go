@@ -8,7 +8,7 @@ import (
 	"ace/shared/tablerepair"
 )
 
-// step tells the test what a node is about to be asked.
+// step notifies the test before a call of a node.
 func (n hookedNode) step(call string) {
 	if n.b.at != nil {
 		n.b.at(n.Name() + " " + call)

@@ -11,7 +11,8 @@ import (
 	"ace/shared/table"
 )
 
-// laggard is a node whose subscriber is behind by what a test says of the time since it began.
+// laggard is a node whose subscriber lags by what behind returns for the time since it
+// began.
 type laggard struct {
 	Node
 	began   time.Time

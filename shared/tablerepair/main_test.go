@@ -22,26 +22,29 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(embedded.Tests{M: m}, embedded.Goroutines()...) }
 
-// bench is a cluster with a table public.t that differs, the task of a repair, and a way to disturb it.
+// bench is a cluster whose table public.t differs, the task of a repair, and hooks that
+// disturb it.
 type bench struct {
 	cluster *pgtest.Cluster
 	store   *faulty.Store
 	tasks   *task.Registry
 	pools   *pg.Pools
 	job     tablerepair.Request
-	// commit is what a test does instead of a COMMIT, or around it; real commits.
+	// commit replaces or wraps a COMMIT; real commits.
 	commit func(ctx context.Context, real func(context.Context) error) error
-	// at is called before each call of a node's transaction, with its name: "n1 Rows", "n2 Lock".
+	// at is called before each call of a node's transaction, with its name: "n1 Rows",
+	// "n2 Lock".
 	at func(call string)
 	// sent counts units.
 	sent int
 	unit tablerepair.Unit // the last one
 }
 
-// document lists the keys 1, 2, 4 and 5 of public.t, in the layout of the older ACE. Nobody has a row with the key 5.
+// document contains the keys 1, 2, 4 and 5 of public.t, in the layout of the older ACE.
+// No node has a row with the key 5.
 const document = `{"diffs":{"n1/n2":{"n1":[{"id":1},{"id":2}],"n2":[{"id":2},{"id":4},{"id":5}]}},"summary":{"schema":"public","table":"t"}}`
 
-// newBench stores a repair of public.t on n2.
+// newBench stores the task of a repair of public.t on n2.
 func newBench(t *testing.T, c *pgtest.Cluster) *bench {
 	t.Helper()
 	b := &bench{cluster: c, store: faulty.Wrap(embedded.Store(t)), pools: pg.NewPools(pg.Options{MaxConns: 4, StatementTimeout: time.Minute})}
@@ -65,7 +68,7 @@ func newBench(t *testing.T, c *pgtest.Cluster) *bench {
 	return b
 }
 
-// acquire takes the task's lease, from whoever has it.
+// acquire acquires the task's lease from any owner.
 func (b *bench) acquire(t *testing.T) *task.Lease {
 	t.Helper()
 	held, err := b.tasks.Acquire(t.Context(), b.job.TaskID, t.Name(), task.AcquireOptions{TakeOver: true})
@@ -99,7 +102,7 @@ func (i invoker) Invoke(ctx context.Context, u tablerepair.Unit) (tablerepair.To
 	return i(ctx, u)
 }
 
-// Open reaches the cluster's nodes.
+// Open opens the cluster's nodes.
 func (b *bench) Open(_ context.Context, _, _ string, nodes []string) ([]tablerepair.Node, error) {
 	var opened []tablerepair.Node
 	for _, name := range nodes {
@@ -125,7 +128,7 @@ type hookedNode struct {
 	b *bench
 }
 
-// objects gives what the repair of n2 left in the archive.
+// objects returns the keys of what the repair of n2 left in the archive.
 func (b *bench) objects(t *testing.T) []string {
 	t.Helper()
 	var keys []string
@@ -140,7 +143,7 @@ func (b *bench) objects(t *testing.T) []string {
 	return keys
 }
 
-// rows gives the table's rows on n2.
+// rows returns the table's rows on n2.
 func (b *bench) rows(t *testing.T) string {
 	t.Helper()
 	return b.cluster.QueryStrings(t, 1, `SELECT coalesce(string_agg(t::text, ' ' ORDER BY id), '') FROM t`)[0][0]
@@ -153,7 +156,7 @@ const (
 	before = "(2,x) (3,c) (4,y)" // on n2
 )
 
-// differing makes public.t on two nodes.
+// differing creates public.t on two nodes, with differences.
 func differing(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)

@@ -9,7 +9,7 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// followed is a cluster whose second node subscribes to the first one's public.t.
+// followed returns a cluster whose second node subscribes to the first node's public.t.
 func followed(t *testing.T) *pgtest.Cluster {
 	t.Helper()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"), pgtest.ServerSetting("wal_retrieve_retry_interval", "100ms"))
@@ -22,8 +22,8 @@ func followed(t *testing.T) *pgtest.Cluster {
 	return c
 }
 
-// publish changes rows on the first node and waits until the second one has applied that, or waits for a lock. It says
-// whether it has.
+// publish changes rows on the first node and waits until the second node has applied the
+// change or waits for a lock. It reports whether the change was applied.
 func publish(t *testing.T, c *pgtest.Cluster, sql string) (applied bool) {
 	t.Helper()
 	n := c.QueryStrings(t, 0, `WITH i AS (INSERT INTO arrived DEFAULT VALUES RETURNING n) SELECT n + 1 FROM i`)[0][0]
@@ -39,12 +39,12 @@ func publish(t *testing.T, c *pgtest.Cluster, sql string) (applied bool) {
 	return false
 }
 
-// seams are the calls before which something happens in a test.
+// seams are the calls before which a test can act.
 var seams = []string{"n2 TryAdvisoryLock", "n2 Lock", "n1 Rows", "n2 Rows", "n2 Mark", "n2 Delete", "n2 Update", "n2 Insert", "n2 Commit"}
 
-// A change is made at the source and replicated to the target while the repair is at work there, at each of its seams.
-// The target never has a row otherwise than the source has it in the end, the subscription goes on, and what was left out
-// comes with the next repair.
+// A change is made at the source and replicated to the target at each seam of the repair.
+// In the end the target's rows are never different from the source's, and the
+// subscription continues. The next repair inserts rows that were left out.
 func TestRepair_NeverOverwritesAConcurrentReplicatedChange(t *testing.T) {
 	t.Parallel()
 	c := followed(t)
@@ -87,7 +87,7 @@ func TestRepair_NeverOverwritesAConcurrentReplicatedChange(t *testing.T) {
 	}
 }
 
-// rowsByKey gives the rows of public.t on a node by their key.
+// rowsByKey returns the rows of public.t on a node, ordered by their key.
 func rowsByKey(t *testing.T, c *pgtest.Cluster, node int) map[string]string {
 	t.Helper()
 	rows := map[string]string{}

@@ -24,7 +24,7 @@ func newDiffering(t *testing.T) *bench {
 	return newBench(t, c)
 }
 
-// wantRepaired checks that n2 was repaired, in this attempt.
+// wantRepaired checks that this attempt repaired n2.
 func (b *bench) wantRepaired(t *testing.T, r tablerepair.Result, err error, attempt string) {
 	t.Helper()
 	if err != nil || len(r.Nodes) != 1 || r.Nodes[0].Outcome != tablerepair.Committed {
@@ -118,7 +118,8 @@ func TestRepair_RepeatsNothingIfItCrashesAfterTheCommit(t *testing.T) {
 	}
 }
 
-// asOfAnotherServer changes the manifest so that the transaction's number means nothing here.
+// asOfAnotherServer changes the manifest so that the transaction's number has no meaning
+// on this server.
 func (b *bench) asOfAnotherServer(t *testing.T) {
 	t.Helper()
 	key := archive.RepairKey(b.job.TaskID, "n2", 1, "manifest.json")
@@ -183,7 +184,7 @@ func TestRepair_ARunnerReplacedBeforeItsLastLeaseCheckWritesNothing(t *testing.T
 	t.Parallel()
 	b := newDiffering(t)
 	old := b.acquire(t)
-	b.acquire(t) // somebody else's
+	b.acquire(t) // another runner's
 	if r, err := b.runAs(t.Context(), old); err == nil || b.rows(t) != before {
 		t.Errorf("result %+v, error %v, n2 has %s", r, err, b.rows(t))
 	}
@@ -194,7 +195,7 @@ func TestRepair_ANewRunnerWaitsForACommitInProgress(t *testing.T) {
 	b := newDiffering(t)
 	paused, goOn := make(chan struct{}), make(chan struct{})
 	b.commit = func(ctx context.Context, real func(context.Context) error) error {
-		close(paused) // the lease was checked, and then the process stands still
+		close(paused) // the lease was checked; now the process pauses
 		<-goOn
 		return real(ctx)
 	}
@@ -297,7 +298,8 @@ func TestRepair_IsUnknownForANodeLostAfterTheManifest(t *testing.T) {
 	b.wantRepaired(t, r, err, "2")
 }
 
-// takeBack undoes the repair in a task of its own. What that brings back is what was in the archive.
+// takeBack undoes the repair in a task of its own. It restores the before-images from the
+// archive.
 func (b *bench) takeBack(t *testing.T, nodes ...string) (tablerepair.Result, error) {
 	t.Helper()
 	rec, err := b.tasks.Create(t.Context(), task.New{
@@ -315,7 +317,8 @@ func (b *bench) takeBack(t *testing.T, nodes ...string) (tablerepair.Result, err
 	return b.run(t.Context(), t)
 }
 
-// Whether the repair was committed is found out by its undo, from the rows, which have the source's order of columns.
+// The undo determines from the rows whether the repair was committed. They have the
+// source's column order.
 func TestUndo_DeterminesTheOutcomeOnANodeWithAnotherColumnOrder(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -345,7 +348,8 @@ func TestUndo_ReportsANodeThatLeftTheCluster(t *testing.T) {
 	}
 }
 
-// A unit that is delivered twice finds nothing left to do the second time. What it says then must not count.
+// A unit that is delivered twice finds nothing to do the second time. Its second result
+// must not count.
 func TestRepair_AUnitDeliveredTwiceIsDoneOnce(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
@@ -364,7 +368,8 @@ func TestRepair_AUnitDeliveredTwiceIsDoneOnce(t *testing.T) {
 	b.wantRepaired(t, r, err, "1")
 }
 
-// The process ends between the report and the end of the task: what the next one does stands in a report of its own.
+// The process ends between the report and the end of the task. The next process writes a
+// report of its own.
 func TestRepair_TheReportStatesHowTheTaskEnded(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
@@ -392,7 +397,8 @@ func TestRepair_TheReportStatesHowTheTaskEnded(t *testing.T) {
 	}
 }
 
-// A column that the plan does not know would be lost with a row that is deleted, and is in no before-image.
+// A column that the plan does not know would be lost with a deleted row: no before-image
+// has it.
 func TestRepair_RefusesATableAlteredAfterThePlan(t *testing.T) {
 	t.Parallel()
 	for name, alter := range map[string]string{

@@ -9,8 +9,8 @@ import (
 	"ace/shared/tablerepair"
 )
 
-// A row is to be deleted, and its key comes to the source before that is done. Nothing brings the source's row
-// to the target, so the target's stays; the next repair compares the two.
+// A row is to be deleted, and its key appears at the source first. Nothing brings the
+// source's row to the target, so the target's row stays; the next repair compares both.
 func TestRepair_KeepsARowWhoseKeyAppearedAtTheSource(t *testing.T) {
 	t.Parallel()
 	for name, commit := range map[string]func(context.Context, func(context.Context) error) error{
@@ -53,7 +53,8 @@ func TestRepair_KeepsARowWhoseKeyAppearedAtTheSource(t *testing.T) {
 	}
 }
 
-// Replication brings the row that came to the source, but cannot insert it before the target's is gone.
+// Replication brings the row that appeared at the source, but cannot insert it before the
+// target's row is deleted.
 func TestRepair_DeletesARowThatReplicationReplaces(t *testing.T) {
 	t.Parallel()
 	c := followed(t)

@@ -23,8 +23,8 @@ func (b *bench) once(call string, do func()) {
 	}
 }
 
-// judge makes sure that n2 is entirely as before or entirely repaired, and that the result says which. It says whether the
-// repair is known to be committed.
+// judge checks that n2 is entirely as before or entirely repaired, and that the result
+// agrees. It reports whether the repair is known to be committed.
 func (b *bench) judge(t *testing.T, r tablerepair.Result, err error) bool {
 	t.Helper()
 	rows := b.rows(t)
@@ -42,7 +42,7 @@ func (b *bench) judge(t *testing.T, r tablerepair.Result, err error) bool {
 	return outcome == tablerepair.Committed
 }
 
-// finish runs the repair again, as whoever goes on after a failure does, and takes it back.
+// finish runs the repair again, as the next runner does after a failure, and undoes it.
 func (b *bench) finish(t *testing.T) {
 	t.Helper()
 	if r, err := b.run(t.Context(), t); err != nil || !b.judge(t, r, err) {
@@ -99,7 +99,8 @@ func TestRepair_IsAllOrNothingWhenTheNodeStopsAtAnyStage(t *testing.T) {
 	}
 }
 
-// The server commits and then waits for a standby that is not there: whoever is cut off meanwhile has no answer.
+// The server commits and then waits for a standby that does not exist. A client that is
+// disconnected meanwhile gets no response.
 func TestRepair_IsFoundCommittedIfDisconnectedDuringCommit(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
@@ -144,7 +145,8 @@ func TestRepair_IsFoundCommittedIfDisconnectedDuringCommit(t *testing.T) {
 	}
 }
 
-// Every single call of the store fails once, before or after it was carried out, in a run of its own.
+// Each call of the store fails once, before or after it was applied, each in a run of its
+// own.
 func TestRepair_IsAllOrNothingWhenTheStoreFailsAtAnyStage(t *testing.T) {
 	t.Parallel()
 	for _, op := range []faulty.Op{faulty.PutIfAbsent, faulty.Create, faulty.Commit, faulty.Get, faulty.Stat, faulty.List} {
@@ -178,7 +180,8 @@ func TestRepair_IsAllOrNothingWhenTheStoreFailsAtAnyStage(t *testing.T) {
 	}
 }
 
-// standStill starts a runner and returns when it has come to a call. goOn lets it go on, and returns when it has ended.
+// standStill starts a runner and returns when it reaches a call. goOn resumes it and
+// returns when it has ended.
 func (b *bench) standStill(t *testing.T, call string) (goOn func()) {
 	t.Helper()
 	paused, woken, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -198,7 +201,8 @@ func (b *bench) standStill(t *testing.T, call string) (goOn func()) {
 	}
 }
 
-// A runner stands still for so long that another one takes over and ends the work, and then goes on.
+// A runner pauses for so long that another one takes over and ends the work; then it
+// resumes.
 func TestRepair_ARunnerThatResumesLateWritesNothing(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
@@ -213,7 +217,7 @@ func TestRepair_ARunnerThatResumesLateWritesNothing(t *testing.T) {
 	}
 }
 
-// The store goes away and does not come back while the repair runs.
+// The store becomes unreachable and stays so while the repair runs.
 func TestRepair_IsAllOrNothingWhenTheStoreIsLostAtAnyStage(t *testing.T) {
 	t.Parallel()
 	for _, seam := range []string{"n2 Lock", "n2 Mark", "n2 Insert", "n2 Commit", "after the commit"} {
@@ -246,13 +250,14 @@ func TestRepair_IsAllOrNothingWhenTheStoreIsLostAtAnyStage(t *testing.T) {
 	}
 }
 
-// A runner stands still with the fence in its hands and nothing in the archive yet. The one that takes over gives its
-// attempt the same number, and waits for the fence, while the first one wakes up and stores what it decided.
+// A runner pauses while it holds the repair lock and has nothing in the archive yet. The
+// runner that takes over uses the same attempt number and waits for the lock. Meanwhile
+// the first runner resumes and stores what it decided.
 func TestRepair_ARunnerThatResumesUnderTheRepairLockCostsOneAttempt(t *testing.T) {
 	t.Parallel()
 	b := newDiffering(t)
 	goOn := b.standStill(t, "n2 Lock")
-	b.once("n2 TryAdvisoryLock", goOn) // of the second one
+	b.once("n2 TryAdvisoryLock", goOn) // of the second runner
 	r, err := b.run(t.Context(), t)
 	b.wantRepaired(t, r, err, "2")
 	b.at = nil

@@ -2,5 +2,5 @@ package task
 
 import "time"
 
-// SetLease shortens the lease for tests of what happens when it runs out.
+// SetLease shortens the lease for tests of its expiry.
 func (r *Registry) SetLease(d time.Duration) { r.lease = d }

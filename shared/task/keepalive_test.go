@@ -16,7 +16,7 @@ var quick = task.Intervals{Renew: 50 * time.Millisecond, Progress: 10 * time.Mil
 
 func noProgress() task.Progress { return task.Progress{} }
 
-// wantEnd waits for the end of the work and gives its cause.
+// wantEnd waits for the end of the work and returns its cause.
 func wantEnd(work context.Context, t *testing.T) error {
 	t.Helper()
 	select {
@@ -84,7 +84,7 @@ func TestKeepAlive_StopsTheWorkWhenCancelIsRequested(t *testing.T) {
 	cause := wantEnd(work, t)
 	wantCode(t, cause, fault.Cancelled)
 	if err := stop(); !errors.Is(err, cause) {
-		t.Errorf("stop gives %v, want the cause %v", err, cause)
+		t.Errorf("stop returns %v, want the cause %v", err, cause)
 	}
 	rec, err := held.Finish(t.Context(), task.Outcome{Status: task.Cancelled, Error: cause})
 	if err != nil || rec.Error != "cancelled on request" || rec.ErrorCode != "cancelled" {
@@ -97,7 +97,7 @@ func TestKeepAlive_StopsTheWorkWhenTheLeaseIsLost(t *testing.T) {
 	id := create(t, r, diffOf("public.users")).TaskID
 	work, stop := acquire(t, r, id, "host-1").KeepAlive(t.Context(), quick, noProgress)
 	defer stop() //nolint:errcheck // the cause is looked at
-	// A takeover can lose against a renewal at the same moment.
+	// A takeover can lose against a concurrent renewal.
 	for {
 		_, err := r.Acquire(t.Context(), id, "host-2", task.AcquireOptions{TakeOver: true})
 		if err == nil {
@@ -132,7 +132,8 @@ func TestKeepAlive_OutlastsAnOutageShorterThanTheLease(t *testing.T) {
 func TestKeepAlive_StopsTheWorkBeforeTheLeaseExpires(t *testing.T) {
 	t.Parallel()
 	r, store := newRegistry(t)
-	const lease = 6 * time.Second // of which a tenth is left: on a busy machine a goroutine may come late
+	// a tenth of it remains: on a busy machine a goroutine may be late
+	const lease = 6 * time.Second
 	r.SetLease(lease)
 	id := create(t, r, diffOf("public.users")).TaskID
 	start, expired := time.Now(), time.After(lease)
@@ -145,7 +146,7 @@ func TestKeepAlive_StopsTheWorkBeforeTheLeaseExpires(t *testing.T) {
 	case <-work.Done():
 	case <-expired:
 		if work.Err() == nil {
-			t.Error("the lease has run out and the work goes on")
+			t.Error("the lease has expired and the work continues")
 		}
 	}
 	wantCode(t, wantEnd(work, t), fault.Unavailable)

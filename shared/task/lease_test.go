@@ -19,7 +19,7 @@ import (
 	"ace/shared/task"
 )
 
-// laterStore is a store whose clock can be put forward.
+// laterStore is a store whose clock the test can advance.
 type laterStore struct {
 	archive.Store
 	skew time.Duration
@@ -60,7 +60,7 @@ func TestAcquire_OneOfEightConcurrentCallsSucceeds(t *testing.T) {
 	}
 	wg.Wait()
 	if rec := get(t, r, id); wins.Load() != 1 || rec.Attempts != 1 || rec.Status != task.Running {
-		t.Errorf("%d won, the record says %+v", wins.Load(), rec)
+		t.Errorf("%d succeeded, the record is %+v", wins.Load(), rec)
 	}
 }
 
@@ -109,7 +109,7 @@ func TestAcquire_RequiresAnExpiredLeaseByTheStoresClock(t *testing.T) {
 	}
 }
 
-// leftovers gives the keys of a task besides its record, its open mark included.
+// leftovers returns the keys of a task except its record, including its open marker.
 func leftovers(t *testing.T, store archive.Store, id string) []string {
 	t.Helper()
 	var keys []string
@@ -125,7 +125,7 @@ func leftovers(t *testing.T, store archive.Store, id string) []string {
 	return slices.DeleteFunc(keys, func(key string) bool { return key == archive.TaskKey(id) })
 }
 
-// withFiles makes the task look as if a runner had worked on it.
+// withFiles stores working objects, as if a runner had worked on the task.
 func withFiles(t *testing.T, store archive.Store, id string) {
 	t.Helper()
 	for _, key := range []string{archive.PlanKey(id), archive.PartKey(id, "compare", "000000"), archive.CancelKey(id)} {
@@ -140,7 +140,8 @@ func TestAcquire_RefusesAnEndedTaskAndClearsIt(t *testing.T) {
 	id := create(t, r, diffOf("public.users")).TaskID
 	held := acquire(t, r, id, "host-1")
 	withFiles(t, store, id)
-	if _, err := held.Finish(t.Context(), completed); err != nil { // and then the process dies
+	// Then the process dies.
+	if _, err := held.Finish(t.Context(), completed); err != nil {
 		t.Fatal(err)
 	}
 	if left := leftovers(t, store, id); len(left) != 4 {
@@ -150,7 +151,7 @@ func TestAcquire_RefusesAnEndedTaskAndClearsIt(t *testing.T) {
 	_, err := r.Acquire(t.Context(), id, "host-2", task.AcquireOptions{TakeOver: true})
 	wantCode(t, err, fault.Unavailable)
 	if marks := open(t, r); len(marks) != 1 {
-		t.Fatalf("open tasks %v: nobody will look for the rest", marks)
+		t.Fatalf("open tasks %v: nothing will find the rest", marks)
 	}
 	_, err = r.Acquire(t.Context(), id, "host-2", task.AcquireOptions{})
 	wantCode(t, err, fault.Conflict)
@@ -240,7 +241,7 @@ func TestLease_ChangesNothingOnceLost(t *testing.T) {
 		},
 	} {
 		if err := write(); !errors.Is(err, task.ErrLeaseLost) {
-			t.Errorf("%s gives %v, want ErrLeaseLost", name, err)
+			t.Errorf("%s returns %v, want ErrLeaseLost", name, err)
 		}
 	}
 	if diff := cmp.Diff(before, get(t, r, id)); diff != "" {
@@ -256,7 +257,7 @@ func TestLease_FinishPublishesEverythingAtOnce(t *testing.T) {
 	r := task.NewRegistry(newStore(t), func() time.Time { return now })
 	id := create(t, r, diffOf("public.users")).TaskID
 	held := acquire(t, r, id, "host-1")
-	now = now.Add(-time.Second) // the clock of a host that is late
+	now = now.Add(-time.Second) // the clock of a host that is behind
 	rec, err := held.Finish(t.Context(), completed)
 	if err != nil {
 		t.Fatal(err)
@@ -268,7 +269,7 @@ func TestLease_FinishPublishesEverythingAtOnce(t *testing.T) {
 		t.Errorf("finished as %+v", rec)
 	}
 	if err := held.Renew(t.Context(), task.Progress{}); !errors.Is(err, task.ErrLeaseLost) {
-		t.Errorf("a renewal after the end gives %v, want ErrLeaseLost", err)
+		t.Errorf("a renewal after the end returns %v, want ErrLeaseLost", err)
 	}
 }
 
@@ -281,7 +282,7 @@ func TestLease_FinishStoresOnlyThePublicMessageOfAFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	if rec.Error != "node n1 is unreachable" || rec.ErrorCode != "unavailable" {
-		t.Errorf("the record says %q (%s)", rec.Error, rec.ErrorCode)
+		t.Errorf("the record has the error %q (%s)", rec.Error, rec.ErrorCode)
 	}
 }
 
@@ -355,7 +356,7 @@ func TestLease_RecognizesItsOwnWriteAfterALongOutage(t *testing.T) {
 	}
 }
 
-// end completes a task and clears up after it.
+// end completes a task and clears it.
 func end(t *testing.T, held *task.Lease) {
 	t.Helper()
 	if _, err := held.Finish(t.Context(), completed); err != nil {

@@ -100,7 +100,8 @@ func TestOpen_ReturnsTheOldestSubmissionFirst(t *testing.T) {
 	now := noon
 	r := task.NewRegistry(newStore(t), func() time.Time { return now })
 	var want []string
-	for i := range 6 { // four in one second, diffs and repairs in turn, and two in the next
+	// Four in one second, diffs and repairs in turn, and two in the next.
+	for i := range 6 {
 		n := diffOf("public.users")
 		if i%2 == 1 {
 			n.Type = task.TableRepair

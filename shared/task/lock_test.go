@@ -16,7 +16,7 @@ import (
 	"ace/shared/task"
 )
 
-// repairOf is an exclusive task; asked says what of.
+// repairOf returns an exclusive task that does what asked describes.
 func repairOf(table, asked string) task.New {
 	n := diffOf(table)
 	n.Type, n.Exclusive = task.TableRepair, asked
@@ -94,7 +94,7 @@ func TestExclusive_TheEndOfTheTaskFreesTheTable(t *testing.T) {
 			for _, asked := range []string{"source n1", "source n2"} {
 				next := create(t, r, repairOf("public.users", asked))
 				if next.TaskID == first.TaskID {
-					t.Fatalf("%s gives the task that has ended", asked)
+					t.Fatalf("%s returns the task that has ended", asked)
 				}
 				if err := r.CheckLock(t.Context(), next); err != nil {
 					t.Error(err)

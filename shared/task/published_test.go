@@ -11,7 +11,7 @@ import (
 	"ace/shared/task"
 )
 
-// publish completes a task with a document, and gives what Clear says.
+// publish completes a task with a document and returns the error of Clear.
 func publish(t *testing.T, held *task.Lease) error {
 	t.Helper()
 	document := &task.Document{Key: "diffs/2024-03-15/td_20240315_123456.json", Size: 3, SHA256: "ab"}
@@ -37,7 +37,7 @@ func TestOnPublished_IsCalledForATaskStoredAsCompleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(told, []string{rec.TaskID}) || len(open(t, r)) > 0 {
-		t.Errorf("told of %v, open are %v", told, open(t, r))
+		t.Errorf("called for %v, open are %v", told, open(t, r))
 	}
 }
 
@@ -60,14 +60,15 @@ func TestOnPublished_IsRepeatedUntilItSucceeds(t *testing.T) {
 	}
 	wantCode(t, err, fault.Conflict)
 	if calls != 3 || len(open(t, r)) > 0 {
-		t.Errorf("told %d times, open are %v", calls, open(t, r))
+		t.Errorf("called %d times, open are %v", calls, open(t, r))
 	}
 }
 
 func TestOnPublished_IsCalledByTheNextProcessIfTheFirstDies(t *testing.T) {
 	r, store := newRegistry(t)
 	rec := create(t, r, diffOf("public.users"))
-	store.On(faulty.Delete, "open/", faulty.Always(faulty.FailBefore)) // the first process knows nobody to tell, and dies
+	// The first process has no hook, and dies.
+	store.On(faulty.Delete, "open/", faulty.Always(faulty.FailBefore))
 	if err := publish(t, acquire(t, r, rec.TaskID, "host-1")); err == nil {
 		t.Fatal("the mark went")
 	}
@@ -79,7 +80,7 @@ func TestOnPublished_IsCalledByTheNextProcessIfTheFirstDies(t *testing.T) {
 	_, err := next.Acquire(t.Context(), rec.TaskID, "host-2", task.AcquireOptions{})
 	wantCode(t, err, fault.Conflict)
 	if told != 1 || len(open(t, r)) > 0 {
-		t.Errorf("told %d times, open are %v", told, open(t, r))
+		t.Errorf("called %d times, open are %v", told, open(t, r))
 	}
 }
 
@@ -92,7 +93,7 @@ func TestAll_ReturnsEveryTask(t *testing.T) {
 		}
 		got = append(got, rec.TaskID)
 	}
-	slices.Reverse(got) // ids are the newest first
+	slices.Reverse(got) // ids are listed newest first
 	if !slices.Equal(got, ids) {
 		t.Errorf("got %v, want %v", got, ids)
 	}

@@ -101,7 +101,7 @@ func TestCheckID(t *testing.T) {
 			t.Errorf("%q is refused: %v", id, err)
 		}
 		if !ok && fault.CodeOf(err) != fault.Invalid {
-			t.Errorf("%q gives %v, want an Invalid fault", id, err)
+			t.Errorf("%q returns %v, want an Invalid fault", id, err)
 		}
 	}
 }

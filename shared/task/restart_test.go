@@ -10,7 +10,7 @@ import (
 	"ace/shared/task"
 )
 
-// silent makes a task and a clock of the store that the test puts forward.
+// silent creates a task and a clock of the store that the test advances.
 func silent(t *testing.T) (*task.Registry, *laterStore, string) {
 	t.Helper()
 	store := &laterStore{Store: newStore(t)}
@@ -27,7 +27,7 @@ func restart(t *testing.T, r *task.Registry, id string) bool {
 	return due
 }
 
-// startAgain has a task started so many times without anybody taking it.
+// startAgain starts a task n times without a runner acquiring it.
 func startAgain(t *testing.T, r *task.Registry, store *laterStore, id string, times int) {
 	t.Helper()
 	store.skew = 2 * time.Hour
@@ -58,7 +58,7 @@ func TestRestart_IsDueAfterLongEnoughWithoutAWrite(t *testing.T) {
 		"held":                      {held, 0, 20 * time.Second, false},
 		"held by a dead runner":     {held, 0, time.Minute, true},
 		"just handed over":          {handedOver, 0, 0, false},
-		"handed over to nobody":     {handedOver, 0, time.Minute, true},
+		"released":                  {handedOver, 0, time.Minute, true},
 		"started a minute ago":      {nil, 2, time.Minute, false},
 		"started three minutes ago": {nil, 2, 3 * time.Minute, true},
 		"started half an hour ago":  {nil, 20, 30 * time.Minute, false},
@@ -88,7 +88,7 @@ func TestRestart_AllowsTheTaskOfADeadRunnerToBeAcquiredAtOnce(t *testing.T) {
 	dead := acquire(t, r, id, "host-1")
 	store.skew = time.Minute
 	if !restart(t, r, id) {
-		t.Fatal("the task is not started again")
+		t.Fatal("the task was not started again")
 	}
 	store.skew = 0
 	acquire(t, r, id, "host-2")

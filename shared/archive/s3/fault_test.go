@@ -22,23 +22,23 @@ import (
 	"ace/shared/fault"
 )
 
-// What the proxy does to a request.
+// What the proxy does with a request.
 type trouble int
 
 const (
 	none       trouble = iota
-	lostAnswer         // the server carries it out, the client gets no answer
-	slowDown           // turned away with 503 SlowDown
-	broken             // turned away with 500 InternalError
-	denied             // turned away with 403 AccessDenied
-	missing            // turned away with 404 NoSuchKey
-	conflict           // turned away with 409 ConditionalRequestConflict
-	silence            // taken and never answered
-	held               // kept until the test lets it pass, or the client has gone
+	lostAnswer         // the server applies it, the client gets no response
+	slowDown           // refused with 503 SlowDown
+	broken             // refused with 500 InternalError
+	denied             // refused with 403 AccessDenied
+	missing            // refused with 404 NoSuchKey
+	conflict           // refused with 409 ConditionalRequestConflict
+	silence            // accepted without a response
+	held               // kept until the test releases it or the client disconnects
 )
 
-// troubledProxy stands between the store and a real server and spoils the first requests
-// of a method that match.
+// troubledProxy sits between the store and a real server and disturbs the first matching
+// requests of a method.
 type troubledProxy struct {
 	forward http.Handler
 
@@ -48,7 +48,7 @@ type troubledProxy struct {
 	trouble trouble
 	left    int
 	seen    int
-	arrived chan struct{} // a request is held; it passes when gate is closed
+	arrived chan struct{} // a request is held; it continues when gate is closed
 	gate    chan struct{}
 }
 
@@ -59,9 +59,9 @@ func (p *troubledProxy) spoil(method, part string, with trouble, times int) {
 	p.arrived, p.gate = make(chan struct{}, times), make(chan struct{})
 }
 
-// hold keeps a request until the test lets it pass.
+// hold keeps a request until the test releases it.
 func (p *troubledProxy) hold(r *http.Request) {
-	body, _ := io.ReadAll(r.Body) // only then does the server notice a client that goes
+	body, _ := io.ReadAll(r.Body) // only then does the server notice that a client disconnects
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	p.arrived <- struct{}{}
 	select {
@@ -70,7 +70,7 @@ func (p *troubledProxy) hold(r *http.Request) {
 	}
 }
 
-// requests is the number of requests that matched since spoil.
+// requests returns the number of requests that matched since spoil.
 func (p *troubledProxy) requests() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,7 +110,8 @@ func (p *troubledProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case conflict:
 		turnAway(w, r, http.StatusConflict, "ConditionalRequestConflict")
 	case silence:
-		_, _ = io.Copy(io.Discard, r.Body) // else it is not noticed that the client has gone
+		// otherwise the server does not notice that the client has disconnected
+		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	default:
 		p.forward.ServeHTTP(w, r)
@@ -124,7 +125,7 @@ func turnAway(w http.ResponseWriter, r *http.Request, status int, code string) {
 	_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code><Message>on purpose</Message></Error>")
 }
 
-// startTroubled gives a store on MinIO behind a proxy, and options to reach the same
+// startTroubled returns a store on MinIO behind a proxy, and options to reach the same
 // prefix directly.
 func startTroubled(t *testing.T, server *minio.Server) (*s3.Store, *troubledProxy, s3.Options) {
 	t.Helper()
@@ -252,7 +253,8 @@ func turnedAwayWriteIsRepeated(t *testing.T, server *minio.Server) {
 	}
 }
 
-// refusals tells a lost race from other refusals with similar status.
+// refusals checks that a lost race is distinguished from other refusals with a similar
+// status.
 func refusals(t *testing.T, server *minio.Server) {
 	store, proxy, _ := startTroubled(t, server)
 	create := func() error {
@@ -331,8 +333,8 @@ func repetitionEnds(t *testing.T, server *minio.Server) {
 	}
 }
 
-// listingResumes spoils the second page of a listing: what was shown of the first must
-// not be shown again.
+// listingResumes disturbs the second page of a listing: entries of the first page must
+// not be listed again.
 func listingResumes(t *testing.T, server *minio.Server) {
 	store, proxy, direct := startTroubled(t, server)
 	fill := openStore(t, direct)
@@ -392,7 +394,7 @@ func streamsLeaveNoUpload(t *testing.T, server *minio.Server) {
 	wantNoUploads(t, direct, "aborted", "taken", "failed")
 }
 
-// A service that is told to stop has 10 s, and there is more to do than this.
+// A service that must stop has 10 s, and this is only a part of its work.
 func abortDoesNotWaitLong(t *testing.T, server *minio.Server) {
 	store, proxy, _ := startTroubled(t, server)
 	w, err := store.Create(t.Context(), "a", "")

@@ -42,7 +42,7 @@ func TestStore_KeepsTheContractOnMinIO(t *testing.T) {
 func wantNoKeys(t *testing.T, store archive.Store) {
 	t.Helper()
 	err := store.List(t.Context(), "", "", func(info archive.Info) bool {
-		t.Errorf("%s was left behind", info.Key)
+		t.Errorf("%s was not removed", info.Key)
 		return true
 	})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"ace/shared/fault"
 )
 
-// What a stream does while one of its parts is under way.
+// What a stream does while one of its parts is in flight.
 func TestStream_SendsAPartWhileTheNextIsFilled(t *testing.T) {
 	server := minio.Start(t)
 	for name, run := range map[string]func(t *testing.T, server *minio.Server){
@@ -30,7 +30,7 @@ func TestStream_SendsAPartWhileTheNextIsFilled(t *testing.T) {
 	}
 }
 
-// begun opens a stream whose first part is spoiled once and under way.
+// begun opens a stream whose first part is disturbed once and in flight.
 func begun(ctx context.Context, t *testing.T, server *minio.Server, with trouble) (archive.Writer, *s3.Store, *troubledProxy, s3.Options) {
 	t.Helper()
 	store, proxy, direct := startTroubled(t, server)
@@ -51,11 +51,11 @@ func begun(ctx context.Context, t *testing.T, server *minio.Server, with trouble
 func wantUnavailable(t *testing.T, call string, err error) {
 	t.Helper()
 	if fault.CodeOf(err) != fault.Unavailable {
-		t.Errorf("%s gives %v, want Unavailable", call, err)
+		t.Errorf("%s returns %v, want Unavailable", call, err)
 	}
 }
 
-// wantNothing checks that neither an object nor an upload is left.
+// wantNothing checks that neither an object nor an upload remains.
 func wantNothing(t *testing.T, store *s3.Store, direct s3.Options) {
 	t.Helper()
 	if _, err := store.Stat(t.Context(), "a"); fault.CodeOf(err) != fault.NotFound {
@@ -67,7 +67,7 @@ func wantNothing(t *testing.T, store *s3.Store, direct s3.Options) {
 func writesOnePartAhead(t *testing.T, server *minio.Server) {
 	w, store, proxy, _ := begun(t.Context(), t, server, held)
 	if n, err := w.Write(make([]byte, s3.PartSize-1)); n != s3.PartSize-1 || err != nil {
-		t.Fatalf("beside the part that is held %d bytes were written, error %v", n, err)
+		t.Fatalf("while a part is held %d bytes were written, error %v", n, err)
 	}
 	close(proxy.gate)
 	if _, err := w.Write([]byte("x")); err != nil {
@@ -87,7 +87,7 @@ func partsKeepTheirOrder(t *testing.T, server *minio.Server) {
 	proxy.spoil(http.MethodPut, "partNumber=", slowDown, 3)
 	body := make([]byte, 3*s3.PartSize+12345)
 	random := rand.New(rand.NewPCG(1, 2))
-	for i := 0; i < len(body); i += 1000 { // enough to tell every piece from every other
+	for i := 0; i < len(body); i += 1000 { // enough to make every piece different
 		body[i], body[i+1], body[i+2] = byte(random.Uint32()), byte(i>>10), byte(i>>18)
 	}
 	w, err := store.Create(t.Context(), "a", "")
@@ -100,7 +100,7 @@ func partsKeepTheirOrder(t *testing.T, server *minio.Server) {
 		if _, err := w.Write(scratch); err != nil {
 			t.Fatal(err)
 		}
-		clear(scratch) // a writer keeps nothing of what it was given
+		clear(scratch) // a writer must not retain the bytes that it got
 		rest = rest[len(piece):]
 	}
 	if _, err := w.Commit(t.Context()); err != nil {
@@ -138,7 +138,7 @@ func errorSurfacesInCommit(t *testing.T, server *minio.Server) {
 
 func abortWhileSending(t *testing.T, server *minio.Server) {
 	w, store, _, direct := begun(t.Context(), t, server, held)
-	w.Abort() // that it ends shows that it does not wait for the store
+	w.Abort() // that it returns shows that it does not wait for the store
 	w.Abort()
 	if _, err := w.Write([]byte("x")); err == nil {
 		t.Error("an aborted stream takes more")
