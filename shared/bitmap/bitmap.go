@@ -1,5 +1,5 @@
-// Package bitmap implements sets of small numbers. A set takes one bit for each number up to its
-// largest member.
+// Package bitmap implements sets of small numbers. A set takes one bit for each number up
+// to its largest member.
 package bitmap
 
 // Set is a set of numbers from 0. The zero value is empty.

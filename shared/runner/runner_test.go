@@ -361,7 +361,7 @@ func TestRun_DeletesTheOpenMarkerLast(t *testing.T) {
 	b.wantEnded(t, task.Completed, "", "")
 }
 
-func TestRun_GivesUpATaskThatNeverEnds(t *testing.T) {
+func TestRun_FailsATaskThatNeverEnds(t *testing.T) {
 	b := newBench(t, func(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
 		t.Error("the work was tried once more")
 		return runner.Outcome{}, nil

@@ -118,8 +118,8 @@ func (r *run) isInterrupted(ctx context.Context) bool {
 	return ctx.Err() != nil && fault.CodeOf(context.Cause(ctx)) != fault.Cancelled
 }
 
-// outlasting returns a context that gives a run that was cancelled on request some more
-// time. No later run would determine how its attempts ended.
+// outlasting returns a context that ends later than ctx if the run was cancelled on
+// request. No later run would determine how its attempts ended.
 func (r *run) outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	if ctx.Err() == nil {
 		return ctx, func() {}

@@ -11,8 +11,8 @@ import (
 	"ace/shared/table"
 )
 
-// laggard is a node whose subscriber lags by what behind returns for the time since it
-// began.
+// laggard is a node whose subscriber lags by a number of bytes that depends on the time
+// since it began.
 type laggard struct {
 	Node
 	began   time.Time

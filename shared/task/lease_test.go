@@ -257,7 +257,7 @@ func TestLease_FinishPublishesEverythingAtOnce(t *testing.T) {
 	r := task.NewRegistry(newStore(t), func() time.Time { return now })
 	id := create(t, r, diffOf("public.users")).TaskID
 	held := acquire(t, r, id, "host-1")
-	now = now.Add(-time.Second) // the clock of a host that is behind
+	now = now.Add(-time.Second) // the clock of a host that is slow
 	rec, err := held.Finish(t.Context(), completed)
 	if err != nil {
 		t.Fatal(err)

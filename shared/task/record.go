@@ -36,7 +36,7 @@ type Record struct {
 	// it shows whether the stored task is that submission's.
 	Submission string `json:"submission"`
 	// Revision is new with every write. If the response to a write is lost, it shows
-	// whether that version was stored. It also gives every version a different ETag.
+	// whether that version was stored. With it every version has a different ETag.
 	Revision string `json:"revision"`
 }
 

@@ -1,4 +1,4 @@
-// Package s3 implements archive.Store on a bucket behind the S3 protocol: AWS S3, MinIO,
+// Package s3 implements archive.Store on a bucket with the S3 protocol: AWS S3, MinIO,
 // or the gateway that `ace serve` embeds. It is the only package that uses minio-go.
 //
 // It works on any server that supports If-Match and If-None-Match on PutObject and on

@@ -29,7 +29,7 @@ func TestStore_KeepsTheContractOnMinIO(t *testing.T) {
 	})
 	t.Run("a prefix is invisible", func(t *testing.T) { prefixIsInvisible(t, server) })
 	t.Run("a missing bucket is named", func(t *testing.T) { missingBucketIsNamed(t, server) })
-	t.Run("wrong credentials are not told", func(t *testing.T) { wrongCredentials(t, server) })
+	t.Run("wrong credentials are not shown", func(t *testing.T) { wrongCredentials(t, server) })
 	t.Run("a bucket may exist already", func(t *testing.T) {
 		for range 2 {
 			if err := s3.EnsureBucket(t.Context(), server.Options("twice")); err != nil {
@@ -116,12 +116,12 @@ func openStore(t *testing.T, opts s3.Options) *s3.Store {
 }
 
 func TestOpen_AnUnreachableStoreIsUnavailable(t *testing.T) {
-	opts := s3.Options{Endpoint: "http://127.0.0.1:1", Region: "us-east-1", Bucket: "b", AccessKey: "key-of-nobody", SecretKey: "hunter2hunter2"}
+	opts := s3.Options{Endpoint: "http://127.0.0.1:1", Region: "us-east-1", Bucket: "b", AccessKey: "unknown-key", SecretKey: "hunter2hunter2"}
 	_, err := s3.Open(t.Context(), opts)
 	if fault.CodeOf(err) != fault.Unavailable || errors.Is(err, archive.ErrNotFound) {
 		t.Errorf("got %v, want Unavailable", err)
 	}
-	if want := "the archive (bucket b at http://127.0.0.1:1) cannot be opened: no answer"; fault.PublicMessage(err) != want {
+	if want := "the archive (bucket b at http://127.0.0.1:1) cannot be opened: no response"; fault.PublicMessage(err) != want {
 		t.Errorf("message %q, want %q", fault.PublicMessage(err), want)
 	}
 }

@@ -20,8 +20,8 @@ func TestStream_SendsAPartWhileTheNextIsFilled(t *testing.T) {
 	for name, run := range map[string]func(t *testing.T, server *minio.Server){
 		"the writer does not wait for one part":           writesOnePartAhead,
 		"parts keep their order whatever is repeated":     partsKeepTheirOrder,
-		"an error is told by the next write":              errorSurfacesInWrite,
-		"an error is told by the commit":                  errorSurfacesInCommit,
+		"the next write reports an error":                 errorSurfacesInWrite,
+		"the commit reports an error":                     errorSurfacesInCommit,
 		"an abort ends what is being sent":                abortWhileSending,
 		"the end of its context ends what is being sent":  cancelledWhileSending,
 		"the end of the commit's context does so as well": commitCancelledWhileSending,

@@ -8,8 +8,8 @@ import (
 	"ace/shared/archive"
 )
 
-// unordered are keys whose order by bytes differs from the order of a walk through directories: "/" sorts after "-" and
-// ".", and capitals before small letters.
+// unordered are keys whose order by bytes differs from the order of a walk through
+// directories: "/" sorts after "-" and ".", and capital letters before small ones.
 var unordered = []string{"a/b", "a-b", "a.b", "a/b-c", "a0", "B", "a/c/d", "a/b.json"}
 
 var ordered = []string{"B", "a-b", "a.b", "a/b", "a/b-c", "a/b.json", "a/c/d", "a0"}
@@ -62,7 +62,7 @@ func listingEnds(t *testing.T, s archive.Store) {
 	wantKeys(t, got, ordered[:3])
 }
 
-// listingPages writes a few more objects than a page of S3 holds.
+// listingPages writes a few more objects than a page of S3 contains.
 func listingPages(t *testing.T, s archive.Store) {
 	const objects, writers = 1024, 16
 	var want []string
@@ -84,7 +84,7 @@ func listingPages(t *testing.T, s archive.Store) {
 	wantKeys(t, keys(t, s, "many/", ""), want)
 	wantKeys(t, keys(t, s, "", "many/0010"), want[11:])
 	wantKeys(t, keys(t, s, "many/102", ""), want[1020:])
-	for _, left := range []int{127, 128, 129} { // about what the S3 store asks for at first
+	for _, left := range []int{127, 128, 129} { // about the first page of the S3 store
 		wantKeys(t, keys(t, s, "many/", want[objects-left-1]), want[objects-left:])
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"ace/shared/fault"
 )
 
-// anyCharacters uses what quoted identifiers and their percent-encoding bring into keys.
+// anyCharacters uses the characters that quoted identifiers and their percent-encoding
+// bring into keys.
 func anyCharacters(t *testing.T, s archive.Store) {
 	names := []string{
 		`percent%20encoded%2Fslash`, `percent%alone`, `with space`, `plus+sign`, `quote"double`, `quote'single`,

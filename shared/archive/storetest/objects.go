@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	// clockTolerance allows for a store whose clock is not this host's.
+	// clockTolerance allows for a store whose clock differs from this host's.
 	clockTolerance = time.Minute
-	// dateLag allows for a server that renews its Date header once a second, as the embedded gateway does.
+	// dateLag allows for a server that updates its Date header once a second, as the
+	// embedded gateway does.
 	dateLag = 2 * time.Second
 )
 
@@ -93,7 +94,7 @@ func createRefusesExisting(t *testing.T, s archive.Store) {
 	}
 	_, err = s.PutIfAbsent(t.Context(), "a", contentType, []byte("second"))
 	wantPrecondition(t, err)
-	// The same content is no excuse: the caller must learn that it was not first.
+	// The same content makes no difference: the caller must see that it was not first.
 	_, err = s.PutIfAbsent(t.Context(), "a", contentType, []byte("first"))
 	wantPrecondition(t, err)
 	if body := read(t, s, "a"); body != "first" {
@@ -113,12 +114,12 @@ func racingCreates(t *testing.T, s archive.Store) {
 		})
 		winner := oneWinner(t, errs)
 		if body := read(t, s, key); body != fmt.Sprint(winner) {
-			t.Errorf("read %q, but %d was told that it won", body, winner)
+			t.Errorf("read %q, but call %d succeeded", body, winner)
 		}
 	}
 }
 
-// race runs fn(0) to fn(n-1) at once and gives their errors.
+// race runs fn(0) to fn(n-1) concurrently and returns their errors.
 func race(n int, fn func(i int) error) []error {
 	errs := make([]error, n)
 	start := make(chan struct{})
@@ -134,7 +135,8 @@ func race(n int, fn func(i int) error) []error {
 	return errs
 }
 
-// oneWinner checks that one call succeeded and all others lost the race, and says which one.
+// oneWinner checks that one call succeeded and all others lost the race, and returns the
+// number of that call.
 func oneWinner(t *testing.T, errs []error) int {
 	t.Helper()
 	winner, winners := -1, 0
@@ -172,7 +174,8 @@ func replaceRefusesOutdated(t *testing.T, s archive.Store) {
 	wantPrecondition(t, err)
 }
 
-// racingReplacements counts with compare-and-swap: each lost update would be missing from the sum.
+// racingReplacements counts with compare-and-swap: each lost update would be missing from
+// the sum.
 func racingReplacements(t *testing.T, s archive.Store) {
 	const writers, increments = 8, 20
 	put(t, s, "counter", `{"n":0}`)
@@ -219,9 +222,9 @@ func increment(t *testing.T, s archive.Store, key string) error {
 	}
 }
 
-// createsBesideDeletes empties and fills one "directory" from many sides: a store that keeps directories must neither
-// refuse a create nor lose one because of it.
-func createsBesideDeletes(t *testing.T, s archive.Store) {
+// createsDuringDeletes empties and fills one "directory" concurrently. A store that keeps
+// directories must neither refuse nor lose a create because of it.
+func createsDuringDeletes(t *testing.T, s archive.Store) {
 	const writers, rounds = 8, 15
 	errs := race(writers, func(i int) error {
 		key := fmt.Sprintf("open/%d", i)
@@ -247,7 +250,7 @@ func createsBesideDeletes(t *testing.T, s archive.Store) {
 func deletedIsGone(t *testing.T, s archive.Store) {
 	put(t, s, "dir/a", "1")
 	put(t, s, "dir/b", "2")
-	for range 2 { // The second time there is nothing left to delete, which is no error.
+	for range 2 { // the second time there is nothing to delete, which is no error
 		if err := s.Delete(t.Context(), "dir/a"); err != nil {
 			t.Fatal(err)
 		}
@@ -298,7 +301,7 @@ func rangeRefusesOtherVersion(t *testing.T, s archive.Store) {
 	}
 }
 
-// pattern gives n bytes that repeat with a period that no part size is a multiple of.
+// pattern returns n bytes that repeat with a period of which no part size is a multiple.
 func pattern(n int) []byte {
 	return bytes.Repeat([]byte("0123456789abcdefghijklmnopqrstuvwxyz."), n/37+1)[:n]
 }

@@ -1,5 +1,5 @@
-// Package storetest is the suite that any archive.Store must pass. It tests promises, not implementations: a new store
-// needs a test of a few lines that calls Run.
+// Package storetest is the suite that any archive.Store must pass. It tests promises, not
+// implementations: the test of a new store is a few lines that call Run.
 package storetest
 
 import (
@@ -13,10 +13,12 @@ import (
 	"ace/shared/fault"
 )
 
-// partSize is what the S3 store collects before it sends; the streams of the suite go below, to and above it.
-const partSize = 8 << 20
+// partSize is how much the S3 store collects before it sends a part. The suite has streams
+// below, at and above it.
+const partSize = 5 << 20
 
-// Run tests a store. newStore gives a store that is empty (a prefix of its own will do) for each test.
+// Run tests a store. newStore returns an empty store for each test; a prefix of its own is
+// enough.
 func Run(t *testing.T, newStore func(t *testing.T) archive.Store) {
 	tests := []struct {
 		name string
@@ -29,7 +31,7 @@ func Run(t *testing.T, newStore func(t *testing.T) archive.Store) {
 		{"of racing creates one wins", racingCreates},
 		{"a replacement refuses an outdated version", replaceRefusesOutdated},
 		{"racing replacements lose no update", racingReplacements},
-		{"creates and deletes beside each other succeed", createsBesideDeletes},
+		{"concurrent creates and deletes succeed", createsDuringDeletes},
 		{"a deleted object is gone", deletedIsGone},
 		{"a range is a piece of one version", rangeOfVersion},
 		{"a range refuses another version", rangeRefusesOtherVersion},
@@ -42,7 +44,7 @@ func Run(t *testing.T, newStore func(t *testing.T) archive.Store) {
 		{"of racing streams one wins", racingStreams},
 		{"a listing is in the order of bytes", listingOrder},
 		{"a listing begins after a key", listingAfter},
-		{"a listing ends when told", listingEnds},
+		{"a listing ends when its function returns false", listingEnds},
 		{"a listing goes over pages", listingPages},
 		{"a listing shows objects only while they are replaced", listingDuringReplacement},
 		{"keys may have any characters", anyCharacters},

@@ -47,7 +47,7 @@ func streamsOfAllSizes(t *testing.T, s archive.Store) {
 				t.Fatal(err)
 			}
 			if info.Key != key || info.Size != int64(size) || info.ContentType != contentType {
-				t.Errorf("Commit gave %+v", info)
+				t.Errorf("Commit returned %+v", info)
 			}
 			obj, err := s.Get(t.Context(), key)
 			if err != nil {
