@@ -182,23 +182,9 @@ func (o keyOrder) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 // checkReadable fails if no node can read some key as values of the key's types. Such a
 // key would count as resolved, since no node has a row for it.
 func (o keyOrder) checkReadable(ctx context.Context, keys []table.Key) error {
-	for node := range o.nodes {
-		reasons, err := o.nodes[node].UnreadableKeys(ctx, o.plan.Sources[node], keys)
-		if err != nil || len(reasons) == 0 {
-			return err
-		}
-		last := node+1 == len(o.nodes)
-		var unread []table.Key
-		for i, key := range keys {
-			if reason := reasons[i]; reason != nil && last {
-				return fault.Wrap(reason, fault.Invalid, "the document has the key %s, which no node can read: %s", key, fault.PublicMessage(reason))
-			} else if reason != nil {
-				unread = append(unread, key)
-			}
-		}
-		keys = unread
-	}
-	return nil
+	return diffkeys.CheckReadable(keys, len(o.nodes), func(node int, keys []table.Key) (map[int]error, error) {
+		return o.nodes[node].UnreadableKeys(ctx, o.plan.Sources[node], keys)
+	})
 }
 
 // canonicalKeys, if keys are ordered by their text, returns a function that gives equal

@@ -206,20 +206,12 @@ func (p *planner) collect(ctx context.Context, doc *diffarchive.Document, t *Tar
 // checkReadable refuses keys that neither the source nor the target can read as values of
 // the key's types. They would count as unchanged, since neither has a row for them.
 func checkReadable(ctx context.Context, source, target Node, t *Target, keys []table.Key) error {
-	bySource, err := source.UnreadableKeys(ctx, t.Read, keys)
-	if err != nil || len(bySource) == 0 {
-		return err
-	}
-	byTarget, err := target.UnreadableKeys(ctx, t.Write.Source, keys)
-	if err != nil {
-		return err
-	}
-	for i, key := range keys {
-		if reason := byTarget[i]; reason != nil && bySource[i] != nil {
-			return fault.Wrap(reason, fault.Invalid, "the document has the key %s, which neither node can read: %s", key, fault.PublicMessage(reason))
+	return diffkeys.CheckReadable(keys, 2, func(node int, keys []table.Key) (map[int]error, error) {
+		if node == 0 {
+			return source.UnreadableKeys(ctx, t.Read, keys)
 		}
-	}
-	return nil
+		return target.UnreadableKeys(ctx, t.Write.Source, keys)
+	})
 }
 
 func (p *planner) storeKeys(ctx context.Context, to *Keys, keys *diffkeys.Keys) error {

@@ -1,0 +1,34 @@
+package diffkeys
+
+import (
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// CheckReadable fails if no node can read one of the keys as values of the key's types. Such
+// a key would count as unchanged or resolved, since no node has a row for it. unreadable
+// returns why a node, by number, cannot read some of the keys, by their places. It is asked
+// only about the keys that no earlier node can read.
+func CheckReadable(
+	keys []table.Key, nodes int, unreadable func(node int, keys []table.Key) (map[int]error, error),
+) error {
+	for node := range nodes {
+		reasons, err := unreadable(node, keys)
+		if err != nil || len(reasons) == 0 {
+			return err
+		}
+
+		last := node+1 == nodes
+		var unread []table.Key
+		for i, key := range keys {
+			if reason := reasons[i]; reason != nil && last {
+				return fault.Wrap(reason, fault.Invalid,
+					"the document has the key %s, which no node can read: %s", key, fault.PublicMessage(reason))
+			} else if reason != nil {
+				unread = append(unread, key)
+			}
+		}
+		keys = unread
+	}
+	return nil
+}
