@@ -40,7 +40,7 @@ func rewritings() []rewriting {
 		{name: "ADD COLUMN", statements: []string{`BEGIN; ALTER TABLE %s ADD COLUMN r float DEFAULT random(); ALTER TABLE %[1]s DROP COLUMN r; COMMIT`}},
 		{name: "VACUUM FULL", statements: []string{`VACUUM FULL %s`}},
 		{name: "CLUSTER", statements: []string{`CLUSTER %s USING %[1]s_pkey`}},
-		{name: "TRUNCATE", statements: []string{`BEGIN; CREATE TEMP TABLE copied ON COMMIT DROP AS TABLE %s; TRUNCATE %[1]s; INSERT INTO %[1]s TABLE copied; COMMIT`}},
+		{name: "TRUNCATE", statements: []string{`BEGIN; LOCK TABLE %s; CREATE TEMP TABLE copied ON COMMIT DROP AS TABLE %[1]s; TRUNCATE %[1]s; INSERT INTO %[1]s TABLE copied; COMMIT`}},
 		{name: "pg_repack", repack: true},
 	}
 }
