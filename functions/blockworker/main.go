@@ -1,5 +1,5 @@
-// Command blockworker is the function that does one unit of work. It has no route: the task runner
-// invokes it.
+// Command blockworker is the function that does one unit of work. It has no route: the
+// task runner invokes it.
 package main
 
 import "ace/shared/app/function"

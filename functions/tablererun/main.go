@@ -1,5 +1,5 @@
-// Command tablererun is the function of the route /ace/table-rerun: it stores the task and starts
-// the task runner.
+// Command tablererun is the function of the route /ace/table-rerun: it stores the task
+// and starts the task runner.
 package main
 
 import "ace/shared/app/function"

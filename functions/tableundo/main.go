@@ -1,5 +1,5 @@
-// Command tableundo is the function of the route /ace/table-undo: it stores the task and starts the
-// task runner.
+// Command tableundo is the function of the route /ace/table-undo: it stores the task and
+// starts the task runner.
 package main
 
 import "ace/shared/app/function"

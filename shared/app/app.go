@@ -1,6 +1,6 @@
-// Package app puts the service together: it is the only package that knows both the capabilities and the adapters. The
-// functions and the local service differ in what they give it (a store, a way to start tasks, a way to have units
-// done), not in what they get.
+// Package app wires the service: it is the only package that knows both the capabilities
+// and the adapters. The local service and the functions pass it different implementations
+// (a store, a starter of tasks, an invoker of units) and use the result in the same way.
 package app
 
 import (
@@ -26,44 +26,47 @@ import (
 	"ace/shared/task"
 )
 
-// Options of an application.
+// Options configure an application.
 type Options struct {
 	Store    archive.Store
-	Location archive.Location // where Store lies, as diff_file may name it
+	Location archive.Location // of Store, as a diff_file may name it
 	Clusters cluster.Source
-	// MaxConns caps the connections to one node.
+	// MaxConns is the most connections to one node.
 	MaxConns         int
 	StatementTimeout time.Duration
-	// SnapshotMax is how long the units of one pass over a table's pages may share a snapshot.
+	// SnapshotMax is how long the units of one pass over a table's pages may share a
+	// snapshot.
 	SnapshotMax time.Duration
-	// Lease is how long a task may go without a sign of life; 0: task.LeaseDuration.
+	// Lease is the time without a renewal after which a task's lease expires. 0 means
+	// task.LeaseDuration.
 	Lease time.Duration
-	// Patience bounds the waits for a node that is in trouble, those of one unit of work together; 0: 16 seconds, in which a
-	// node has restarted or has connections to spare again.
+	// Patience bounds the total time that one unit of work waits for a failing node. 0
+	// means 16 seconds, which is enough for a restart of the node or for a free
+	// connection.
 	Patience  time.Duration
-	MaxImport int64 // bytes of an imported document; 0 is 1 GiB
+	MaxImport int64 // the most bytes of an imported document; 0 means 1 GiB
 	Log       *slog.Logger
 }
 
-// defaultMaxImport is what an imported document may have by default.
+// defaultMaxImport is the default of Options.MaxImport.
 const defaultMaxImport = 1 << 30
 
 func (o Options) maxImport() int64 { return cmp.Or(o.MaxImport, defaultMaxImport) }
 
-// App is the service's parts. It must be closed.
+// App has the parts of the service. It must be closed.
 type App struct {
 	options    Options
 	tasks      *task.Registry
 	diffs      *diffindex.Index
 	pools      *pg.Pools
 	worker     *worker.Worker
-	repair     tablerepair.Invoker // a repair is one transaction, which the runner's own process does
+	repair     tablerepair.Invoker // in this process, because a repair is one transaction
 	renderings *diffarchive.Renderings
 }
 
 const defaultPatience = 16 * time.Second
 
-// New makes an application. It contacts nobody.
+// New returns an application. It opens no connection.
 func New(o Options) *App {
 	o.Patience = cmp.Or(o.Patience, defaultPatience)
 	a := &App{
@@ -75,43 +78,56 @@ func New(o Options) *App {
 	}
 	a.tasks.OnPublished(a.diffs.Add)
 	a.worker = worker.New(o.Store, a.nodes(), o.SnapshotMax)
-	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.repairNodes(), a.tasks).Do, a.unitFailed)}
+	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.repairNodes(), a.tasks).Do, a.logUnitFailure)}
 	return a
 }
 
 // Close closes the connections to the nodes.
 func (a *App) Close() { a.pools.Close() }
 
-// Tasks gives the tasks' registry.
+// Tasks returns the registry of tasks.
 func (a *App) Tasks() *task.Registry { return a.tasks }
 
-// Retention gives the sweeper of what is older than it must be kept.
+// Retention returns the sweeper that deletes data older than the retention period.
 func (a *App) Retention() *retention.Sweeper {
 	return &retention.Sweeper{Store: a.options.Store, Tasks: a.tasks, Diffs: a.diffs, Now: time.Now}
 }
 
-// Worker is the handler of units of work, in bytes.
+// Worker returns the handler of the units of comparisons.
 func (a *App) Worker() invoke.Handler {
-	return invoke.Handle(a.worker.Do, a.unitFailed)
+	return invoke.Handle(a.worker.Do, a.logUnitFailure)
 }
 
-func (a *App) unitFailed(ctx context.Context, err error) {
-	level := slog.LevelDebug // the task's own end is logged once, where the runner stores it
+// logUnitFailure logs the error of a unit of work. Errors other than Internal are logged
+// by the runner too, when it stores the outcome of the task. The cause of an Internal
+// error is logged only here, because the reply does not have it.
+func (a *App) logUnitFailure(ctx context.Context, err error) {
+	level := slog.LevelDebug
 	if fault.CodeOf(err) == fault.Internal {
-		level = slog.LevelError // the answer carries no cause
+		level = slog.LevelError
 	}
+
 	a.options.Log.Log(ctx, level, "unit failed", "error", err)
 }
 
-// service gives the use cases.
+// service returns the use cases.
 func (a *App) service(starter service.Starter) *service.Service {
 	return &service.Service{
-		Tasks: a.tasks, Diffs: a.diffs, Store: a.options.Store, Location: a.options.Location, Renderings: a.renderings,
-		MaxImport: a.options.maxImport(), BeforeImages: tablerepair.NewBeforeImages(a.options.Store), Clusters: a.options.Clusters, Starter: starter, Now: time.Now, Log: a.options.Log,
+		Tasks:        a.tasks,
+		Diffs:        a.diffs,
+		Store:        a.options.Store,
+		Location:     a.options.Location,
+		Renderings:   a.renderings,
+		MaxImport:    a.options.maxImport(),
+		BeforeImages: tablerepair.NewBeforeImages(a.options.Store),
+		Clusters:     a.options.Clusters,
+		Starter:      starter,
+		Now:          time.Now,
+		Log:          a.options.Log,
 	}
 }
 
-// Endpoints is what the service answers, the same under every transport.
+// Endpoints returns the endpoints of the service, which are the same for every transport.
 func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 	s := a.service(starter)
 	return []endpoint.Endpoint{

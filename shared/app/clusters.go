@@ -9,8 +9,9 @@ import (
 	"ace/shared/config"
 )
 
-// Clusters finds cluster definitions where the configuration says, in a bucket too, which must exist. close closes the
-// connections to it. serviceFiles are those of the configuration.
+// Clusters returns the source of cluster definitions of a configuration. If they are in a
+// bucket, the bucket must exist, and closeBucket closes the connections to it.
+// serviceFiles are the service files of the configuration.
 func Clusters(ctx context.Context, c config.Config, serviceFiles []string) (source cluster.Source, closeBucket func(), err error) {
 	options := cluster.Options{Path: c.Clusters, ServiceFiles: serviceFiles, PasswordFile: c.PasswordFile()}
 	at, inBucket, err := c.ClustersBucket()

@@ -23,9 +23,10 @@ type NodeCheck struct {
 	Err     error       // it names the node
 }
 
-// CheckNodes connects to every node of every database of the clusters, several at once, each for a few
-// seconds at most, and returns one result for each in the order of the definitions. It writes nothing
-// and keeps no connection. An error means that the context ended.
+// CheckNodes connects to every node of every database of the clusters, several at once,
+// and returns a result for each in the order of the definitions. Each check takes at most
+// a few seconds. CheckNodes writes nothing and leaves no connection open. An error means
+// that the context ended.
 func CheckNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, error) {
 	pools := pg.NewPools(pg.Options{MaxConns: 1, StatementTimeout: loginStatement, Passwords: awslogin.New()})
 	defer pools.Close()
@@ -86,8 +87,8 @@ func (l login) check(ctx context.Context, pools *pg.Pools) NodeCheck {
 	return check
 }
 
-// refuseSameServers makes it an error of a node of one database that an earlier node is the same
-// database of the same server.
+// refuseSameServers sets the error of each node that is the same database of the same
+// server as an earlier node. The checks must be of one database.
 func refuseSameServers(checks []NodeCheck) {
 	var different []*table.Description
 	for i := range checks {

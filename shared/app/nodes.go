@@ -10,7 +10,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// nodes reaches the nodes of a cluster through the shared pools.
+// nodes returns the opener of a cluster's nodes for comparisons. It uses the shared
+// pools.
 func (a *App) nodes() plan.Opener {
 	return opener{clusters: a.options.Clusters, pools: a.pools}
 }
@@ -20,7 +21,7 @@ type opener struct {
 	pools    *pg.Pools
 }
 
-// Open gives the nodes in the order of their names in the list.
+// Open returns the nodes in the order of their names in the list.
 func (o opener) Open(ctx context.Context, name, database string, nodes []string) ([]plan.Node, error) {
 	found, err := o.nodes(ctx, name, database, nodes)
 	if err != nil {
@@ -28,7 +29,7 @@ func (o opener) Open(ctx context.Context, name, database string, nodes []string)
 	}
 	opened := make([]plan.Node, len(found))
 	for i, node := range found {
-		opened[i] = connected{node}
+		opened[i] = comparedNode{node}
 	}
 	return opened, nil
 }
@@ -50,7 +51,7 @@ func (o opener) nodes(ctx context.Context, name, database string, nodes []string
 	for i, node := range nodes {
 		target, ok := byName[node]
 		if !ok {
-			return nil, fault.New(fault.Invalid, "node %q is not part of cluster %s any more", node, name)
+			return nil, fault.New(fault.Invalid, "node %q is no longer part of cluster %s", node, name)
 		}
 		if opened[i], err = o.pools.Node(target); err != nil {
 			return nil, err
@@ -59,15 +60,15 @@ func (o opener) nodes(ctx context.Context, name, database string, nodes []string
 	return opened, nil
 }
 
-// connected is a node whose transactions are tablediff's.
-type connected struct{ *pg.Node }
+// comparedNode adapts a node to package tablediff.
+type comparedNode struct{ *pg.Node }
 
-// Expecting binds the node to a server.
-func (c connected) Expecting(server table.Identity) plan.Node {
-	return connected{c.Node.Expecting(server)}
+// Expecting returns the node bound to a server.
+func (c comparedNode) Expecting(server table.Identity) plan.Node {
+	return comparedNode{c.Node.Expecting(server)}
 }
 
-// Begin opens a transaction.
-func (c connected) Begin(ctx context.Context, access table.Access) (plan.Tx, error) {
+// Begin begins a transaction.
+func (c comparedNode) Begin(ctx context.Context, access table.Access) (plan.Tx, error) {
 	return c.Node.Begin(ctx, access)
 }

@@ -9,14 +9,15 @@ import (
 	"ace/shared/tablerepair"
 )
 
-// repairNodes reaches the nodes of a cluster for repairs.
+// repairNodes returns the opener of a cluster's nodes for repairs. It uses the shared
+// pools.
 func (a *App) repairNodes() tablerepair.Opener {
 	return repairOpener{opener{clusters: a.options.Clusters, pools: a.pools}}
 }
 
 type repairOpener struct{ opener }
 
-// Open gives the nodes in the order of their names in the list.
+// Open returns the nodes in the order of their names in the list.
 func (o repairOpener) Open(ctx context.Context, name, database string, nodes []string) ([]tablerepair.Node, error) {
 	found, err := o.nodes(ctx, name, database, nodes)
 	if err != nil {
@@ -29,15 +30,15 @@ func (o repairOpener) Open(ctx context.Context, name, database string, nodes []s
 	return opened, nil
 }
 
-// repairNode is a node whose transactions are tablerepair's.
+// repairNode adapts a node to package tablerepair.
 type repairNode struct{ *pg.Node }
 
-// Expecting binds the node to a server.
+// Expecting returns the node bound to a server.
 func (n repairNode) Expecting(server table.Identity) tablerepair.Node {
 	return repairNode{n.Node.Expecting(server)}
 }
 
-// Begin opens a transaction that reads.
+// Begin begins a transaction that reads.
 func (n repairNode) Begin(ctx context.Context, access table.Access) (tablerepair.Source, error) {
 	tx, err := n.Node.Begin(ctx, access)
 	if err != nil {
@@ -46,7 +47,7 @@ func (n repairNode) Begin(ctx context.Context, access table.Access) (tablerepair
 	return tx, nil
 }
 
-// BeginRepair opens a transaction that writes.
+// BeginRepair begins a transaction that writes.
 func (n repairNode) BeginRepair(ctx context.Context, access table.Access) (tablerepair.Tx, error) {
 	tx, err := n.Node.BeginRepair(ctx, access)
 	if err != nil {
@@ -55,10 +56,10 @@ func (n repairNode) BeginRepair(ctx context.Context, access table.Access) (table
 	return tx, nil
 }
 
-// repairInvoker has the units of repairs done by a handler.
+// repairInvoker runs the units of repairs in a handler.
 type repairInvoker struct{ worker invoke.Handler }
 
-// Invoke has one unit done.
+// Invoke runs one unit and returns its totals.
 func (i repairInvoker) Invoke(ctx context.Context, u tablerepair.Unit) (tablerepair.Totals, error) {
 	return invoke.Call[tablerepair.Unit, tablerepair.Totals](ctx, i.worker, u)
 }

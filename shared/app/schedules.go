@@ -13,19 +13,19 @@ import (
 	"ace/shared/service"
 )
 
-// Scheduler makes the scheduler of these jobs, which submits to starter.
+// Scheduler returns a scheduler of jobs, whose tasks starter starts.
 func (a *App) Scheduler(jobs []schedule.Job, starter service.Starter, log *slog.Logger) *schedule.Scheduler {
 	return schedule.New(schedule.Options{
 		Jobs: jobs, Store: a.options.Store, Submit: a.service(starter), Catalog: catalog{a}, Now: time.Now, Log: log,
 	})
 }
 
-// SchedulesEndpoint shows the jobs of a scheduler.
+// SchedulesEndpoint returns the endpoint that lists the jobs of a scheduler.
 func SchedulesEndpoint(s *schedule.Scheduler) endpoint.Endpoint {
 	return endpoint.JSON(api.RouteSchedules, api.DecodeSchedules, s.List)
 }
 
-// catalog finds tables on the nodes.
+// catalog finds tables on the nodes of a cluster.
 type catalog struct{ app *App }
 
 // Tables implements schedule.Catalog.

@@ -6,17 +6,20 @@ import (
 )
 
 const (
-	// longestReserve is kept at the end of an invocation for storing how it ended.
+	// longestReserve is the time at the end of an invocation that is reserved for storing
+	// its outcome.
 	longestReserve = 10 * time.Second
-	// reserveShare of a short invocation is kept.
+	// reserveShare is the divisor of a short invocation's time: one part of so many is
+	// reserved.
 	reserveShare = 10
-	// withoutLimit is the time of an invocation whose context has no deadline.
+	// withoutLimit is the time limit of an invocation whose context has no deadline.
 	withoutLimit = 15 * time.Minute
 )
 
-// usable gives the end of the time that the work may take: some of the invocation's is kept back. A function that Lambda
-// kills can say nothing any more.
-func usable(ctx context.Context, now time.Time) time.Time {
+// workDeadline returns the time by which the work of an invocation must end. It reserves
+// some of the invocation's time, because a function that Lambda kills cannot report its
+// outcome.
+func workDeadline(ctx context.Context, now time.Time) time.Time {
 	deadline, limited := ctx.Deadline()
 	if !limited {
 		deadline = now.Add(withoutLimit)
@@ -24,8 +27,9 @@ func usable(ctx context.Context, now time.Time) time.Time {
 	return deadline.Add(-min(longestReserve, deadline.Sub(now)/reserveShare))
 }
 
-// dispatchUntil gives when a task runner whose work must end at some time hands out its last unit: early enough for that
-// to come back. However long a unit may take, half of the time is used.
+// dispatchUntil returns when a task runner stops sending units: early enough for the last
+// unit to return before end. It uses at least half of the time, even if a unit may take
+// longer than the rest.
 func dispatchUntil(now, end time.Time, unit time.Duration) time.Time {
 	stop := end.Add(-unit)
 	if half := now.Add(end.Sub(now) / 2); stop.Before(half) {

@@ -1,8 +1,10 @@
-// Package function is the service inside an AWS Lambda function, put together out of the function's environment: the
-// API (Mux), the task runner (RunTask), the block worker (DoUnit) and the sweep (Sweep). Each function's main calls one.
+// Package function runs the service in AWS Lambda functions, configured by the
+// environment: the API (ServeAPI), the task runner (ServeTasks), the block worker
+// (ServeUnits) and the sweep (ServeSweep). The main of each function calls one of them.
 //
-// Nothing it starts outlives the call of a handler, since a function is frozen after its answer; connections stay open
-// for the next invocation. Every handler may be called again with the same event.
+// A handler starts no goroutine that outlives its call, because Lambda freezes a function
+// after its response. Connections stay open for the next invocation. Every handler may be
+// called again with the same event.
 package function
 
 import (
@@ -20,13 +22,15 @@ import (
 	"ace/shared/logging"
 )
 
-// Most connections to one node. A unit takes one; a repair reads beside the transaction that writes.
+// The most connections to one node. A unit uses one. A repair also reads outside the
+// transaction that writes.
 const (
 	workerConns = 1
 	runnerConns = 4
 )
 
-// Function is the service's parts inside a function. They live as long as the execution environment.
+// Function has the parts of the service in a function. They live as long as the execution
+// environment.
 type Function struct {
 	*app.App
 	Invoker *awslambda.Invoker
@@ -35,10 +39,10 @@ type Function struct {
 	log     *slog.Logger
 }
 
-// New makes the parts of a function that answers the API, does units or sweeps.
+// New returns the parts of a function that serves the API, does units or sweeps.
 func New(ctx context.Context) (*Function, error) { return newFunction(ctx, workerConns) }
 
-// NewRunner makes those of the task runner.
+// NewRunner returns the parts of the task runner.
 func NewRunner(ctx context.Context) (*Function, error) { return newFunction(ctx, runnerConns) }
 
 func newFunction(ctx context.Context, conns int) (*Function, error) {
@@ -47,7 +51,7 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 		return nil, err
 	}
 	if c.Store.Embedded {
-		return nil, fault.New(fault.Invalid, "ACE_STORE is %q: a function keeps nothing, it needs s3://bucket/prefix", c.Store)
+		return nil, fault.New(fault.Invalid, "ACE_STORE is %q; in a function it must be s3://bucket/prefix", c.Store)
 	}
 	log := logging.New(os.Stderr, c.LogLevel, c.LogFormat)
 	store, err := s3.Open(ctx, app.BucketOptions(c.Store))
@@ -58,7 +62,7 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	clusters, _, err := app.Clusters(ctx, c, c.ServiceFiles()) // for the life of the execution environment
+	clusters, _, err := app.Clusters(ctx, c, c.ServiceFiles()) // never closed: it lives as long as the process
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +74,7 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 	return &Function{App: a, Invoker: invoker, config: c, worker: a.Worker(), log: log}, nil
 }
 
-// Mux answers the API.
+// Mux returns the mux of the API.
 func (f *Function) Mux() (*endpoint.Mux, error) {
 	return endpoint.New(endpoint.Options{Logger: f.log}, f.Endpoints(f.Invoker)...)
 }

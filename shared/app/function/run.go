@@ -11,12 +11,13 @@ import (
 	"ace/shared/runner"
 )
 
-// RunTask runs a task to its end, or as far as the invocation's time goes: then it lets the units in flight come back,
-// gives the lease back and has itself started again, to go on from the parts. A task that somebody else runs, or that has
-// ended, is left alone.
+// RunTask runs a task to its end, or until the invocation's time is nearly over. It then
+// waits for the units in flight, releases the lease and starts another invocation, which
+// continues from the stored parts. It does nothing if the task has ended or another
+// runner has its lease.
 func (f *Function) RunTask(ctx context.Context, start invoke.TaskStart) {
 	now := time.Now()
-	end := usable(ctx, now)
+	end := workDeadline(ctx, now)
 	ctx, cancel := context.WithDeadlineCause(ctx, end, awslambda.ErrStopped)
 	defer cancel()
 	dispatching, stop := context.WithDeadline(ctx, dispatchUntil(now, end, f.config.UnitTimeout))
@@ -28,5 +29,5 @@ func (f *Function) RunTask(ctx context.Context, start invoke.TaskStart) {
 	}).Run(ctx, start.TaskID, false)
 }
 
-// owner names this execution environment in leases.
+// owner returns the name of this execution environment in leases.
 func owner() string { return "task runner " + os.Getenv("AWS_LAMBDA_LOG_STREAM_NAME") }

@@ -9,8 +9,9 @@ import (
 	"ace/shared/endpoint/lambdax"
 )
 
-// ServeAPI answers API events for the life of the process. Every function that has a route calls it,
-// so each answers every path: the routes decide which function an event reaches.
+// ServeAPI answers API events for the life of the process. Every function that has a
+// route calls it, so each answers every path: the routes decide which function an event
+// reaches.
 func ServeAPI() {
 	f := must(New(context.Background()))
 	lambda.Start(lambdax.Handler(must(f.Mux())))
@@ -25,7 +26,8 @@ func ServeUnits() { lambda.Start(must(New(context.Background())).DoUnit) }
 // ServeSweep sweeps the open tasks whenever it is invoked.
 func ServeSweep() { lambda.Start(must(New(context.Background())).Sweep) }
 
-// must ends the process if a function cannot be set up: Lambda logs the error and starts another.
+// must ends the process if a function cannot be set up: Lambda logs the error and starts
+// another.
 func must[T any](value T, err error) T {
 	if err != nil {
 		log.Fatal(err)

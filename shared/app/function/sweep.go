@@ -9,11 +9,12 @@ import (
 	"ace/shared/fault"
 )
 
-// sweptAtOnce is how many tasks a sweep looks at at the same time.
+// sweptAtOnce is how many tasks a sweep checks in parallel.
 const sweptAtOnce = 16
 
-// Sweep starts the tasks that nobody runs: those of a runner that died, or whose start failed. It ends those that no
-// runner takes, and clears up behind those that have ended.
+// Sweep restarts the open tasks without a runner: those whose runner died or whose start
+// failed. It fails tasks that no restart helps, and deletes the working objects of ended
+// tasks.
 func (f *Function) Sweep(ctx context.Context) error {
 	ids, err := f.Tasks().Open(ctx)
 	if err != nil {
@@ -23,12 +24,12 @@ func (f *Function) Sweep(ctx context.Context) error {
 	err = fanout.Each(ctx, sweptAtOnce, slices.Values(ids), func(ctx context.Context, id string) error {
 		if err := f.restart(ctx, id); err != nil {
 			failed.Add(1)
-			f.log.WarnContext(ctx, "task not looked at", "task_id", id, "error", err)
+			f.log.WarnContext(ctx, "task not checked; the next sweep retries it", "task_id", id, "error", err)
 		}
-		return nil // one task's trouble is not the others'
+		return nil // the other tasks must be checked too
 	})
 	if n := failed.Load(); err == nil && n > 0 {
-		err = fault.New(fault.Unavailable, "%d of %d open tasks could not be looked at: the log says why", n, len(ids))
+		err = fault.New(fault.Unavailable, "%d of %d open tasks could not be checked; the log has the reasons", n, len(ids))
 	}
 	return err
 }
@@ -38,6 +39,6 @@ func (f *Function) restart(ctx context.Context, id string) error {
 	if err != nil || !due {
 		return err
 	}
-	f.log.InfoContext(ctx, "task that nobody runs is started again", "task_id", id)
+	f.log.InfoContext(ctx, "task without a runner restarted", "task_id", id)
 	return f.Invoker.Start(ctx, id)
 }

@@ -8,11 +8,12 @@ import (
 	"ace/shared/fault"
 )
 
-// cancelEvery is how often a unit that is being done looks for a request to cancel its task.
+// cancelEvery is how often a running unit checks whether its task is to be cancelled.
 const cancelEvery = 2 * time.Second
 
-// DoUnit does one unit of work: payload and answer are those of package invoke. A unit that cannot be done in the
-// invocation's time ends a little before it, with a reason.
+// DoUnit does one unit of work. The payload and the reply are those of package invoke. A
+// unit that takes too long fails shortly before the end of the invocation, so that its
+// error is reported.
 func (f *Function) DoUnit(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
 	var unit struct {
 		TaskID string `json:"task_id"`
@@ -21,7 +22,7 @@ func (f *Function) DoUnit(ctx context.Context, payload json.RawMessage) (json.Ra
 		return nil, fault.Wrap(err, fault.Internal, "a unit of work cannot be decoded")
 	}
 	now := time.Now()
-	end := usable(ctx, now)
+	end := workDeadline(ctx, now)
 	ctx, cancel := context.WithDeadlineCause(ctx, end, fault.New(fault.Unavailable,
 		"a unit of work was not done within %s, the time limit of the block worker: lower batch_size or block_rows, or raise the limit",
 		end.Sub(now).Round(100*time.Millisecond)))
@@ -31,8 +32,8 @@ func (f *Function) DoUnit(ctx context.Context, payload json.RawMessage) (json.Ra
 	return f.worker(ctx, payload)
 }
 
-// untilCancelled gives a context that ends when somebody asks for the task to be cancelled. stop waits for what looks for
-// that.
+// untilCancelled returns a context that ends when the cancellation of the task is
+// requested. stop ends the check and waits for its goroutine.
 func (f *Function) untilCancelled(ctx context.Context, taskID string) (watched context.Context, stop func()) {
 	watched, end := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
