@@ -12,10 +12,10 @@ import (
 	"ace/shared/table"
 )
 
-// layout draws a layout over the integers: boundaries rise.
+// layout draws a layout over the integers, with ascending boundaries.
 func layout(rt *rapid.T) blockplan.Layout {
 	l := blockplan.Layout{
-		ChunksPerBlock: rapid.IntRange(1, 40).Draw(rt, "leaves per block"),
+		ChunksPerBlock: rapid.IntRange(1, 40).Draw(rt, "chunks per block"),
 		BlocksPerBatch: rapid.IntRange(1, 50).Draw(rt, "blocks per batch"),
 	}
 	for _, step := range rapid.SliceOfN(rapid.IntRange(1, 5), 0, 300).Draw(rt, "steps") {
@@ -37,7 +37,7 @@ func contains(r table.Range, key int) bool {
 	return (r.Lo == nil || key >= number(r.Lo)) && (r.Hi == nil || key < number(r.Hi))
 }
 
-func TestLayout_EveryKeyIsInExactlyOneLeafBlockAndBatch(t *testing.T) {
+func TestLayout_EveryKeyIsInExactlyOneChunkBlockAndBatch(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := layout(rt)
 		key := rapid.IntRange(-10, 1600).Draw(rt, "key")
@@ -53,30 +53,30 @@ func TestLayout_EveryKeyIsInExactlyOneLeafBlockAndBatch(t *testing.T) {
 			}
 		}
 		if len(leaves) != 1 || len(batches) != 1 {
-			rt.Fatalf("key %d is in leaves %v and batches %v", key, leaves, batches)
+			rt.Fatalf("key %d is in chunks %v and batches %v", key, leaves, batches)
 		}
 		if block := l.BlockOf(leaves[0]); block < 0 || block >= l.Blocks() || block/l.BlocksPerBatch != batches[0] {
-			rt.Fatalf("leaf %d is in block %d of %d, but in batch %d", leaves[0], block, l.Blocks(), batches[0])
+			rt.Fatalf("chunk %d is in block %d of %d, but in batch %d", leaves[0], block, l.Blocks(), batches[0])
 		}
 	})
 }
 
-func TestLayout_BatchesFollowEachOtherFromEndToEnd(t *testing.T) {
+func TestLayout_BatchesCoverAllChunksInOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := layout(rt)
 		next := 0
 		for i := range l.Batches() {
 			from, to := l.ChunksOfBatch(i)
 			if from != next || to <= from || to-from > l.ChunksPerBlock*l.BlocksPerBatch || from%l.ChunksPerBlock != 0 {
-				rt.Fatalf("batch %d is leaves %d to %d, the one before ends at %d", i, from, to, next)
+				rt.Fatalf("batch %d is chunks %d to %d, the batch before ends at %d", i, from, to, next)
 			}
 			next = to
 		}
 		if next != l.Chunks() {
-			rt.Fatalf("the batches end at leaf %d of %d", next, l.Chunks())
+			rt.Fatalf("the batches end at chunk %d of %d", next, l.Chunks())
 		}
 		if whole := l.KeyRange(0, l.Chunks()); whole.Lo != nil || whole.Hi != nil {
-			rt.Fatalf("all leaves together are %v", whole)
+			rt.Fatalf("all chunks together are %v", whole)
 		}
 	})
 }
@@ -93,15 +93,15 @@ func TestSizeFor_StaysWithinItsLimits(t *testing.T) {
 			rt.Fatalf("block_rows %d became %d without need", asked, s.BlockRows)
 		}
 		if s.ChunkRows < 1 || s.ChunkRows > s.BlockRows || s.ChunksPerBlock < 1 || int64(s.ChunksPerBlock)*s.ChunkRows > s.BlockRows {
-			rt.Fatalf("%d leaves of %d rows in a block of %d", s.ChunksPerBlock, s.ChunkRows, s.BlockRows)
+			rt.Fatalf("%d chunks of %d rows in a block of %d", s.ChunksPerBlock, s.ChunkRows, s.BlockRows)
 		}
 		if int64(s.ChunksPerBlock+1)*s.ChunkRows <= s.BlockRows {
-			rt.Fatalf("a block of %d rows has only %d leaves of %d", s.BlockRows, s.ChunksPerBlock, s.ChunkRows)
+			rt.Fatalf("a block of %d rows has only %d chunks of %d", s.BlockRows, s.ChunksPerBlock, s.ChunkRows)
 		}
 	})
 }
 
-func TestSizeFor_SmallTablesKeepWhatWasAskedFor(t *testing.T) {
+func TestSizeFor_KeepsTheRequestedBlockRowsOfSmallTables(t *testing.T) {
 	for _, tt := range []struct {
 		rows, blockRows int64
 		want            blockplan.Size
@@ -118,7 +118,7 @@ func TestSizeFor_SmallTablesKeepWhatWasAskedFor(t *testing.T) {
 	}
 }
 
-func TestBlocksPerBatch_GivesEveryWorkerSomeAndNoneTooMuch(t *testing.T) {
+func TestBlocksPerBatch_DividesBlocksAmongAllWorkers(t *testing.T) {
 	for _, tt := range []struct{ blocks, batchSize, workers, want int }{
 		{1, 50, 8, 1},
 		{1000, 50, 2, 50},
@@ -133,7 +133,7 @@ func TestBlocksPerBatch_GivesEveryWorkerSomeAndNoneTooMuch(t *testing.T) {
 	}
 }
 
-func TestSpans_CoverEveryPageOfEveryLeafExactlyOnce(t *testing.T) {
+func TestDividePages_CoversEveryPageOfEveryPartitionExactlyOnce(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		pages := rapid.SliceOfN(rapid.SliceOfN(rapid.Int64Range(0, 60), 0, 6), 1, 4).Draw(rt, "pages")
 		units := rapid.IntRange(1, 30).Draw(rt, "units")
@@ -156,13 +156,13 @@ func TestSpans_CoverEveryPageOfEveryLeafExactlyOnce(t *testing.T) {
 				}
 			}
 			if slices.Contains(ends, false) {
-				rt.Fatalf("node %d: which leaves are read to their open end: %v", node, ends)
+				rt.Fatalf("node %d: which partitions are read to their open end: %v", node, ends)
 			}
 		}
 	})
 }
 
-func TestSpans_UnitsAreOfOneSize(t *testing.T) {
+func TestDividePages_UnitsAreOfOneSize(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		leaves := rapid.SliceOfN(rapid.Int64Range(0, 1000), 1, 6).Draw(rt, "pages")
 		units := rapid.IntRange(1, 30).Draw(rt, "units")
@@ -186,11 +186,11 @@ func TestSpans_UnitsAreOfOneSize(t *testing.T) {
 	})
 }
 
-func TestGrid_GivesAboutAsManyStretchesToTablesOfEverySize(t *testing.T) {
+func TestGridPages_TablesOfEverySizeHaveAboutAsManyPageRanges(t *testing.T) {
 	for pages := int64(0); pages < 1<<32; pages = pages*5/4 + 1 {
 		grid := blockplan.GridPages(pages)
 		if grid&(grid-1) != 0 || grid*48 < pages || grid > 1 && grid*24 >= pages {
-			t.Errorf("%d pages have stretches of %d", pages, grid)
+			t.Errorf("%d pages have page ranges of %d", pages, grid)
 		}
 	}
 }
@@ -212,7 +212,8 @@ func TestScanUnits_StaysWithinItsLimits(t *testing.T) {
 	}
 }
 
-// sampled draws the samples of some nodes: for each, how many rows one stands for and where they lie.
+// sampled draws the samples of some nodes: for each node, the number of rows per sample
+// and the positions.
 func sampled(rt *rapid.T, leafRows int64) (samples []blockplan.Sample, weights []float64) {
 	for node := range rapid.IntRange(1, 4).Draw(rt, "nodes") {
 		weights = append(weights, rapid.Float64Range(1, float64(2*leafRows)).Draw(rt, "weight"))
@@ -224,7 +225,7 @@ func sampled(rt *rapid.T, leafRows int64) (samples []blockplan.Sample, weights [
 	return samples, weights
 }
 
-func TestCut_NoNodeHasMuchMoreThanALeafBetweenTwoCuts(t *testing.T) {
+func TestCut_NoNodeHasMuchMoreThanAChunkBetweenTwoCuts(t *testing.T) {
 	const leafRows = 100
 	rapid.Check(t, func(rt *rapid.T) {
 		samples, weights := sampled(rt, leafRows)
@@ -233,7 +234,7 @@ func TestCut_NoNodeHasMuchMoreThanALeafBetweenTwoCuts(t *testing.T) {
 		for i, at := range cuts {
 			ranks[i] = samples[at].Rank
 			if i > 0 && ranks[i] <= ranks[i-1] {
-				rt.Fatalf("boundaries do not rise: %v", ranks)
+				rt.Fatalf("boundaries do not ascend: %v", ranks)
 			}
 		}
 		held := make([][]float64, len(cuts)+1)
@@ -249,10 +250,10 @@ func TestCut_NoNodeHasMuchMoreThanALeafBetweenTwoCuts(t *testing.T) {
 		}
 		for leaf, rows := range held {
 			if slices.Max(rows) > 3*leafRows {
-				rt.Fatalf("leaf %d holds %v rows of the nodes", leaf, rows)
+				rt.Fatalf("chunk %d holds %v rows of the nodes", leaf, rows)
 			}
 			if leaf < len(cuts) && slices.Max(rows) < leafRows*0.99 {
-				rt.Fatalf("leaf %d holds %v rows of the nodes only", leaf, rows)
+				rt.Fatalf("chunk %d holds %v rows of the nodes only", leaf, rows)
 			}
 		}
 	})
@@ -272,21 +273,21 @@ func TestCut_EqualNodesAreNotCutMoreOftenThanOne(t *testing.T) {
 			}
 		}
 		if cuts := len(blockplan.Cut(samples, weights, 100)); cuts > count {
-			rt.Fatalf("%d nodes of %d leaves each are cut into %d", nodes, count, cuts+1)
+			rt.Fatalf("%d nodes of %d chunks each are cut into %d", nodes, count, cuts+1)
 		}
 	})
 }
 
 func TestCut_NothingToCut(t *testing.T) {
 	if cuts := blockplan.Cut(nil, []float64{1, 1}, 100); len(cuts) != 0 {
-		t.Errorf("no samples give the cuts %v", cuts)
+		t.Errorf("without samples the cuts are %v", cuts)
 	}
 	if cuts := blockplan.Cut([]blockplan.Sample{{Rank: 5}}, []float64{1000}, 100); len(cuts) != 0 {
 		t.Errorf("the lowest key is a boundary: %v", cuts)
 	}
 }
 
-func TestCorrelation_TellsOrderFromDisorder(t *testing.T) {
+func TestCorrelation_DistinguishesOrderFromDisorder(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	ordered := make([]int, 1000)
 	for i := range ordered {
@@ -300,11 +301,11 @@ func TestCorrelation_TellsOrderFromDisorder(t *testing.T) {
 		ranks  []int
 		lo, hi float64
 	}{
-		{"rising", ordered, 1, 1},
-		{"falling", falling, 0.99, 1},
+		{"ascending", ordered, 1, 1},
+		{"descending", falling, 0.99, 1},
 		{"random", random.Perm(1000), 0, 0.1},
 		{"a few rows out of place", rotated, 0.8, 1},
-		{"too few samples to tell", random.Perm(9), 1, 1},
+		{"too few samples", random.Perm(9), 1, 1},
 		{"none", nil, 1, 1},
 	}
 	for _, tt := range tests {
@@ -320,7 +321,7 @@ func TestCorrelation_TellsOrderFromDisorder(t *testing.T) {
 	}
 }
 
-func TestCorrelation_LooksAtEachLeafByItselfAndPassesOverUnknownOrder(t *testing.T) {
+func TestCorrelation_MeasuresEachPartitionAndIgnoresUnknownOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	var samples []blockplan.Sample
 	for group := range 2 { // each partition is ordered, their ranks interleave
@@ -332,6 +333,6 @@ func TestCorrelation_LooksAtEachLeafByItselfAndPassesOverUnknownOrder(t *testing
 		samples = append(samples, blockplan.Sample{Group: -1, Rank: rank})
 	}
 	if got := blockplan.Correlation(samples); got != 1 {
-		t.Errorf("correlation of two ordered leaves is %.3f, want 1", got)
+		t.Errorf("correlation of two ordered partitions is %.3f, want 1", got)
 	}
 }

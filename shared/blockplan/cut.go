@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Sample is a key that was read on a node. Only its rank gives its place in key order.
+// Sample is a key that was read on a node. Its place in key order is known by rank only.
 type Sample struct {
 	Node  int
 	Group int // samples of one group (a partition of a node) are in physical order; negative: order unknown

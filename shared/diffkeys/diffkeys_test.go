@@ -18,7 +18,8 @@ import (
 	"ace/shared/table"
 )
 
-// drawLists draws up to six lists: of one pair after the other, sorted or not, with other spellings and repetitions.
+// drawLists draws up to six lists, one pair after the other, sorted or not, with other
+// spellings and repetitions.
 func drawLists(t *rapid.T) []list {
 	var lists []list
 	sorted := rapid.Bool().Draw(t, "sorted")
@@ -38,7 +39,7 @@ func drawLists(t *rapid.T) []list {
 	return lists
 }
 
-// plainly sorts the keys of some lists, each once, as numbers.
+// plainly sorts the keys of some lists as numbers, each once.
 func plainly(lists []list, wanted func(pair string) bool) []float64 {
 	set := map[float64]bool{}
 	for _, l := range lists {
@@ -60,7 +61,7 @@ func numbers(keys []string) []float64 {
 	return list
 }
 
-func TestKeys_AreThoseOfAPlainSortWhateverTheDocumentsOrder(t *testing.T) {
+func TestKeys_AreSortedForEveryOrderOfTheDocument(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lists := drawLists(t)
 		layout := rapid.SampledFrom(slices.Sorted(maps.Keys(layouts))).Draw(t, "layout")
@@ -85,7 +86,7 @@ func TestKeys_AreThoseOfAPlainSortWhateverTheDocumentsOrder(t *testing.T) {
 	})
 }
 
-func TestKeys_AreReadAgainTheSame(t *testing.T) {
+func TestKeys_CanBeReadAgain(t *testing.T) {
 	s := newSpool()
 	doc, err := difffile.Open(strings.NewReader(layouts["ours"]([]list{{"n1/n2", "n1", []string{"5", "3", "9", "1", "7", "2", "8"}}})))
 	if err != nil {
@@ -130,7 +131,7 @@ func TestKeys_InOrderMakeOneRunPerList(t *testing.T) {
 	}
 }
 
-func TestKeys_TakeLittleMemoryAndFewQuestions(t *testing.T) {
+func TestKeys_NeedLittleMemoryAndFewRankings(t *testing.T) {
 	const count, chunk, head = 20_000, 1_000, 50
 	var lists []list
 	for i, node := range []string{"n1", "n2"} {
@@ -154,7 +155,7 @@ func TestKeys_TakeLittleMemoryAndFewQuestions(t *testing.T) {
 	}
 }
 
-func TestKeys_OfLongTextAreBoundedByTheirBytes(t *testing.T) {
+func TestKeys_WithLongTextAreBoundedByBytes(t *testing.T) {
 	s, most := newSpool(), 0
 	o := diffkeys.LimitedBytes(options(s), 5_000, 2_000)
 	o.Rank = func(keys []table.Key) ([]int, error) {
@@ -178,7 +179,7 @@ func TestKeys_OfLongTextAreBoundedByTheirBytes(t *testing.T) {
 	}
 }
 
-func TestKeys_OfSeveralColumnsAreNotConfused(t *testing.T) {
+func TestKeys_WithSeveralColumnsAreDistinguished(t *testing.T) {
 	document := `{"diffs":{"n1/n2":{"n1":[{"a":"x","b":"yz"},{"a":"xy","b":"z"},{"a":"x","b":"yz"}],"n2":[{"b":"z","a":"xy"}]}}}`
 	o := diffkeys.Options{Columns: []string{"b", "a"}, Rank: func(keys []table.Key) ([]int, error) {
 		ranks := make([]int, len(keys))
@@ -192,7 +193,7 @@ func TestKeys_OfSeveralColumnsAreNotConfused(t *testing.T) {
 	}
 }
 
-func TestKeys_GoByTheSpellingTheyAreGiven(t *testing.T) {
+func TestKeys_AreRepresentedByTheirCanonicalText(t *testing.T) {
 	o := options(newSpool())
 	o.Canonical = func(keys []table.Key) ([]table.Key, error) {
 		respelt := make([]table.Key, len(keys))
@@ -207,11 +208,11 @@ func TestKeys_GoByTheSpellingTheyAreGiven(t *testing.T) {
 	}
 }
 
-func TestCollect_RefusesWhatItCannotTakeAsAKey(t *testing.T) {
+func TestCollect_RefusesRowsWithoutAKey(t *testing.T) {
 	tests := []struct{ name, document, says string }{
 		{"a row without the key", `{"diffs":{"n1/n2":{"n1":[{"v":1}]}}}`, `lack column "k" of the table's key (k)`},
 		{"a key that is null", `{"diffs":{"n1/n2":{"n1":[{"k":null}]}}}`, `row of pair n1/n2 on node n1 whose key column "k" is null`},
-		{"a document that breaks off", `{"diffs":{"n1/n2":{"n1":[{"k":"1"}`, `truncated`},
+		{"a truncated document", `{"diffs":{"n1/n2":{"n1":[{"k":"1"}`, `truncated`},
 		{"rows of another table after the first", `{"diffs":{"n1/n2":{"n1":[{"k":"1"},{"other":"2"}]}}}`, `columns differ`},
 	}
 	for _, tt := range tests {
@@ -224,7 +225,7 @@ func TestCollect_RefusesWhatItCannotTakeAsAKey(t *testing.T) {
 	}
 }
 
-func TestKeys_NoTroubleIsTakenForTheEnd(t *testing.T) {
+func TestKeys_NoSpoolErrorLooksLikeTheEnd(t *testing.T) {
 	var l list
 	l.pair, l.node = "n1/n2", "n1"
 	for n := range 20 {
@@ -250,7 +251,7 @@ func TestKeys_NoTroubleIsTakenForTheEnd(t *testing.T) {
 	}
 }
 
-func TestKeys_AfterAnErrorNoneIsLeftOut(t *testing.T) {
+func TestKeys_AreCompleteAfterAnError(t *testing.T) {
 	s := newSpool()
 	doc, err := difffile.Open(strings.NewReader(layouts["ours"]([]list{{"n1/n2", "n1", []string{"5", "4", "3", "2", "1"}}})))
 	if err != nil {
@@ -278,7 +279,7 @@ func TestKeys_AfterAnErrorNoneIsLeftOut(t *testing.T) {
 	}
 }
 
-func TestKeys_AnOrderThatChangesIsNoticed(t *testing.T) {
+func TestKeys_ChangedOrderIsAnError(t *testing.T) {
 	s, asked := newSpool(), 0
 	o := diffkeys.Limited(options(s), 4, 4, 2)
 	o.Rank = func(keys []table.Key) ([]int, error) {
@@ -294,7 +295,7 @@ func TestKeys_AnOrderThatChangesIsNoticed(t *testing.T) {
 	}
 }
 
-func TestKeys_ARankOfTooFewIsAnError(t *testing.T) {
+func TestKeys_MissingRankIsAnError(t *testing.T) {
 	o := options(newSpool())
 	o.Rank = func([]table.Key) ([]int, error) { return []int{0}, nil }
 	if _, err := read(layouts["ours"]([]list{{"n1/n2", "n1", []string{"1", "2"}}}), o); fault.CodeOf(err) != fault.Internal {
@@ -302,7 +303,7 @@ func TestKeys_ARankOfTooFewIsAnError(t *testing.T) {
 	}
 }
 
-func TestAll_StopsWhenTheCallerHasSeenEnough(t *testing.T) {
+func TestAll_StopsWhenTheCallerNeedsNoMore(t *testing.T) {
 	s := newSpool()
 	doc, err := difffile.Open(strings.NewReader(layouts["ours"]([]list{{"n1/n2", "n1", []string{"3", "2", "1"}}})))
 	if err != nil {

@@ -16,13 +16,13 @@ import (
 	"ace/shared/table"
 )
 
-// list is the rows of one node of one pair: their keys.
+// list is the keys of the rows of one node of one pair.
 type list struct {
 	pair, node string
 	keys       []string
 }
 
-// layouts write a document of these lists, in our layout and in the peer's two.
+// layouts write a document of these lists, in our layout and in the peer's two layouts.
 var layouts = map[string]func([]list) string{
 	"ours": func(lists []list) string {
 		return `{"format":"ace-diff/1","summary":{"schema":"s","table":"t","primary_key":["k"],"nodes":["n1","n2","n3"],` +
@@ -86,7 +86,7 @@ func byNumber(keys []table.Key) ([]int, error) {
 	return ranks, nil
 }
 
-// spool keeps runs in memory, counts what is open, and fails on request.
+// spool stores runs in memory, counts what is open, and fails on request.
 type spool struct {
 	runs            map[int][][]byte
 	writing         int
@@ -98,7 +98,7 @@ var errSpool = errors.New("the spool is broken")
 
 func newSpool() *spool { return &spool{runs: map[int][][]byte{}, failAt: -1} }
 
-// call fails the one that was asked to.
+// call fails if it is the call that shall fail.
 func (s *spool) call() error {
 	if s.calls++; s.calls-1 == s.failAt {
 		return errSpool
@@ -171,7 +171,7 @@ func (r *runReader) NextLine() ([]byte, error) {
 
 func (r *runReader) Close() { r.spool.reading-- }
 
-// read collects the keys of a document and gives them.
+// read collects the keys of a document and returns them.
 func read(document string, o diffkeys.Options) ([]string, error) {
 	doc, err := difffile.Open(strings.NewReader(document))
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// gauge counts the calls that run now and remembers the most it ever saw.
+// gauge counts the running calls and remembers the highest count.
 type gauge struct{ now, most atomic.Int64 }
 
 func (g *gauge) enter() {
@@ -32,7 +32,7 @@ func (g *gauge) enter() {
 
 func (g *gauge) leave() { g.now.Add(-1) }
 
-func TestMap_GivesEveryResultInOrderWithinTheLimit(t *testing.T) {
+func TestMap_ReturnsAllResultsInOrderWithinTheLimit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		items := rapid.SliceOfN(rapid.Int(), 0, 60).Draw(t, "items")
 		limit := rapid.IntRange(1, 8).Draw(t, "limit")
@@ -73,7 +73,8 @@ func TestMap_ReturnsAnErrorOfAnItemAndNoResults(t *testing.T) {
 	})
 }
 
-// failOn makes a function whose call number bad (from 0) fails; every other succeeds.
+// failOn returns a function whose call number bad (from 0) fails. The other calls
+// succeed.
 func failOn(bad int, err error) func(context.Context, int) (int, error) {
 	var calls atomic.Int64
 	return func(context.Context, int) (int, error) {
@@ -99,7 +100,7 @@ func TestEach_StartsNothingAfterAnError(t *testing.T) {
 	}
 }
 
-func TestEach_FirstErrorCancelsTheCallsThatRun(t *testing.T) {
+func TestEach_FirstErrorCancelsRunningCalls(t *testing.T) {
 	errFirst := errors.New("first")
 	err := fanout.Each(context.Background(), 4, count(4), func(ctx context.Context, n int) error {
 		if n == 0 {
@@ -113,7 +114,7 @@ func TestEach_FirstErrorCancelsTheCallsThatRun(t *testing.T) {
 	}
 }
 
-func TestEach_CancelledContextIsAnErrorThoughEveryCallSucceeded(t *testing.T) {
+func TestEach_CancelledContextIsAnErrorAlthoughEveryCallSucceeded(t *testing.T) {
 	errStop := errors.New("cancelled on request")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	err := fanout.Each(ctx, 2, count(2), func(_ context.Context, n int) error {
@@ -151,7 +152,7 @@ func TestEach_EndedContextRunsNothing(t *testing.T) {
 	}
 }
 
-func TestEach_PullsAtMostOneItemAheadOfTheCallsThatRun(t *testing.T) {
+func TestEach_PullsAtMostOneItemAheadOfRunningCalls(t *testing.T) {
 	const limit = 3
 	var pulled, finished, most atomic.Int64
 	items := func(yield func(int) bool) {
@@ -192,7 +193,7 @@ func count(n int) iter.Seq[int] {
 	}
 }
 
-func TestEach_APanicOfTheSequenceWaitsForTheCallsThatRun(t *testing.T) {
+func TestEach_APanicOfTheSequenceWaitsForRunningCalls(t *testing.T) {
 	running, ended := make(chan struct{}), false
 	defer func() {
 		if cause := recover(); cause != "broken" || !ended {
@@ -212,7 +213,7 @@ func TestEach_APanicOfTheSequenceWaitsForTheCallsThatRun(t *testing.T) {
 	})
 }
 
-func TestAhead_GivesItemsInOrderAndTheFirstError(t *testing.T) {
+func TestAhead_PassesItemsInOrderAndReturnsTheFirstError(t *testing.T) {
 	errRead, errDone := errors.New("read"), errors.New("done")
 	for _, tt := range []struct {
 		failAt, readFails int
@@ -224,7 +225,7 @@ func TestAhead_GivesItemsInOrderAndTheFirstError(t *testing.T) {
 			for i := range 5 {
 				if i == tt.readFails {
 					if tt.failAt >= 0 {
-						<-ctx.Done() // ended by the error of what was given
+						<-ctx.Done() // cancelled by the error of the consumer
 					}
 					return errRead
 				}

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestReader_GivesAndShowsWhatTheSourceHas(t *testing.T) {
+func TestReader_ReturnsAndTapsAllBytesOfTheSource(t *testing.T) {
 	random := rand.NewChaCha8([32]byte{})
 	rapid.Check(t, func(t *rapid.T) {
 		want := make([]byte, rapid.SampledFrom([]int{0, 1, 1000, 128 << 10, 128<<10 + 1, 1 << 20}).Draw(t, "size"))
@@ -46,15 +46,15 @@ func TestReader_GivesAndShowsWhatTheSourceHas(t *testing.T) {
 			break
 		}
 		if !bytes.Equal(got.Bytes(), want) || !bytes.Equal(shown.Bytes(), want) {
-			t.Fatalf("%d bytes were given and %d shown of %d", got.Len(), shown.Len(), len(want))
+			t.Fatalf("%d bytes were read and %d tapped of %d", got.Len(), shown.Len(), len(want))
 		}
 		if _, err := r.Read(piece); !errors.Is(err, end) {
-			t.Errorf("behind the end: %v", err)
+			t.Errorf("after the end: %v", err)
 		}
 	})
 }
 
-func TestReader_ClosedInBetweenEndsItsGoroutine(t *testing.T) {
+func TestReader_CloseEndsItsGoroutine(t *testing.T) {
 	for _, read := range []int{0, 1, 1 << 20} {
 		r := readahead.New(endless{}, func([]byte) {})
 		if _, err := io.CopyN(io.Discard, r, int64(read)); err != nil {

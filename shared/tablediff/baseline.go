@@ -263,8 +263,8 @@ func (p *planner) reusePages(b *Baseline) {
 	p.plan.Known = &plan.Known{TaskID: b.TaskID, PageRanges: b.Pages.PageRanges}
 }
 
-// reuseLayout gives a plan the boundaries of a baseline. If the table has grown at its
-// end, the last block is divided again. If it has grown much elsewhere, nothing is
+// reuseLayout applies the boundaries of a baseline to a plan. If the table has grown at
+// its end, the last block is divided again. If it has grown much elsewhere, nothing is
 // reused.
 func (r *run) reuseLayout(ctx context.Context, by *planner, b *Baseline) (why string, err error) {
 	p, layout, blocks := by.plan, b.Layout, b.Blocks

@@ -37,15 +37,16 @@ type CoordinatorOptions struct {
 // NewCoordinator returns a coordinator.
 func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} }
 
-// Run does a comparison, or continues it where an earlier run of the task stopped. It calls
-// report whenever progress was made. The end of ctx ends the run; what was stored by then
-// remains for the next run.
+// Run does a comparison, or continues it where an earlier run of the task stopped. It
+// calls report whenever progress was made. The end of ctx ends the run; what was stored
+// by then remains for the next run.
 func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progress)) (Result, error) {
 	r := &run{Coordinator: c, job: job, started: time.Now(), progress: newProgress(report)}
 
 	result, err := r.complete(ctx)
 	if err != nil && ctx.Err() != nil {
-		// The error of a step that was cancelled is only a consequence of the cancellation.
+		// The error of a step that was cancelled is only a consequence of the
+		// cancellation.
 		err = context.Cause(ctx)
 	}
 	if err != nil {
@@ -54,16 +55,17 @@ func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progres
 	return result, nil
 }
 
-// complete does the steps of a run in order. Each step finds what an earlier run of the task
-// has stored, so a crash between or within steps loses no more than the unfinished units.
+// complete does the steps of a run in order. Each step finds what an earlier run of the
+// task has stored, so a crash between or within steps loses no more than the unfinished
+// units.
 func (r *run) complete(ctx context.Context) (result Result, err error) {
 	// Stores the plan. From here on, every run of the task works on the same ranges.
 	if err := r.makePlan(ctx); err != nil {
 		return result, err
 	}
 
-	// Stores a part for each scan unit or each block of keys, and decides the compare units.
-	// A later run decides the same units from the same parts.
+	// Stores a part for each scan unit or each block of keys, and decides the compare
+	// units. A later run decides the same units from the same parts.
 	if err := r.scan(ctx); err != nil {
 		return result, err
 	}
@@ -73,14 +75,15 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 		return result, err
 	}
 
-	// Stores a part for each confirm unit, which contains the findings. It needs the totals of
-	// all compare units: max_diff_rows counts the candidates of earlier units.
+	// Stores a part for each confirm unit, which contains the findings. It needs the
+	// totals of all compare units: max_diff_rows counts the candidates of earlier units.
 	if err := r.confirm(ctx); err != nil {
 		return result, err
 	}
 
-	// Nothing is stored by the checks. They come after the last read of a row, because they verify
-	// that what those reads relied on was true all the time. If one fails, the parts are never merged.
+	// Nothing is stored by the checks. They come after the last read of a row, because
+	// they verify that what those reads relied on was true all the time. If one fails,
+	// the parts are never merged.
 	if err := r.checkUnaltered(ctx); err != nil {
 		return result, err
 	}
@@ -97,8 +100,8 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 		return result, err
 	}
 
-	// Stores the baseline, last, because a baseline stands for a comparison that has a document.
-	// Without one the comparison is complete too.
+	// Stores the baseline, last, because a baseline stands for a comparison that has a
+	// document. Without one the comparison is complete too.
 	return result, r.storeBaseline(ctx)
 }
 
@@ -114,13 +117,13 @@ type run struct {
 	mostDiffer        atomic.Bool // compare: most chunks of the latest unit differed
 	timings           timings
 	equal             plan.Totals        // scan: the chunks or buckets that were equal
-	multipleSnapshots bool               // scan: the units of a pass did not all read the same snapshot
-	keyList           keyList            // scan: of a rerun
-	factsUnchanged    bool               // checkFacts: the facts that a baseline relies on did not change
-	expectedSums      []table.Sum        // scan: per node, the rows on its pages that an index lists later; nil: there are none
-	pageRanges        [][]plan.PageRange // scan: per node in page order, what a baseline keeps of the pages strategy
+	multipleSnapshots bool               // scan: a pass did not read one snapshot only
+	keyList           keyList            // scan: in a rerun
+	factsUnchanged    bool               // checkFacts: a baseline may rely on the facts
+	expectedSums      []table.Sum        // scan: per node, rows read on pages that an index must list
+	pageRanges        [][]plan.PageRange // scan: per node, for a baseline of the pages strategy
 	unchangedRanges   int64              // scan: page ranges that are unchanged since the baseline
-	unchangedTable    *plan.Totals       // scan: totals of the whole table, if it is unchanged since the baseline
+	unchangedTable    *plan.Totals       // scan: totals, if the whole table is unchanged since the baseline
 	compares          []plan.Unit
 	compared          []plan.Totals
 	confirmed         []plan.Totals // zero for compare units without a candidate

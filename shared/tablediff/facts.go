@@ -70,8 +70,8 @@ func changedFacts(a, b map[string]string) []string {
 }
 
 // checkFacts verifies that the facts that make ages reliable did not change during the
-// comparison. If they did, cannot store the baseline; a later comparison cannot build on this one, and a comparison with a
-// baseline fails.
+// comparison. If they did, the run stores no baseline, and a comparison with a baseline
+// fails.
 func (r *run) checkFacts(ctx context.Context) error {
 	if r.job.Rerun != nil || !isIncremental(r.plan) {
 		return nil

@@ -187,8 +187,8 @@ func (o keyOrder) checkReadable(ctx context.Context, keys []table.Key) error {
 	})
 }
 
-// canonicalKeys, if keys are ordered by their text, returns a function that gives equal
-// keys one text: that of the first node that has a row. It returns nil if the order of
+// canonicalKeys, if keys are ordered by their text, returns a function that maps equal
+// keys to one text: that of the first node that has a row. It returns nil if the order of
 // keys itself shows which are equal.
 func (o keyOrder) canonicalKeys(ctx context.Context) func([]table.Key) ([]table.Key, error) {
 	if !o.plan.ByText {

@@ -17,7 +17,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// planOf is a plan of this many leaves, two to a block.
+// planOf returns a plan with this many chunks, two to a block.
 func planOf(chunks int, nodes ...string) *plan.Plan {
 	p := &plan.Plan{Format: plan.Format, TaskID: "td_1", Nodes: nodes, BlockRows: 1000, Layout: blockplan.Layout{ChunksPerBlock: 2, BlocksPerBatch: 1}}
 	for i := 1; i < chunks; i++ {
@@ -33,7 +33,7 @@ func planOf(chunks int, nodes ...string) *plan.Plan {
 	return p
 }
 
-// partsOf are the parts of a run that divided the leaves at random.
+// partsOf returns the totals of a run that divided the chunks at random.
 func partsOf(rt *rapid.T, p *plan.Plan) []plan.Totals {
 	var parts []plan.Totals
 	for from := 0; from < p.Layout.Chunks(); {
@@ -44,9 +44,9 @@ func partsOf(rt *rapid.T, p *plan.Plan) []plan.Totals {
 	return parts
 }
 
-func TestCheckCoverage_TakesEveryCompleteDivision(t *testing.T) {
+func TestCheckCoverage_AcceptsEveryCompleteDivision(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		p := planOf(rapid.IntRange(1, 12).Draw(rt, "leaves"), "n1", "n2")
+		p := planOf(rapid.IntRange(1, 12).Draw(rt, "chunks"), "n1", "n2")
 		parts := partsOf(rt, p)
 		if err := checkCoverage(p, parts); err != nil {
 			rt.Fatalf("%v of parts %+v", err, parts)
@@ -139,8 +139,8 @@ func TestCheckConfirmed_EveryCandidateMustBeJudged(t *testing.T) {
 		{"one lost", []plan.Totals{{Candidates: 6}}, []plan.Totals{{Mismatched: 3, Resolved: 2}}, false},
 		{"one too many", []plan.Totals{{Candidates: 6}}, []plan.Totals{{Mismatched: 7}}, false},
 		{"right in sum only", []plan.Totals{{Candidates: 1}, {Candidates: 2}}, []plan.Totals{{Resolved: 2}, {Resolved: 1}}, false},
-		{"one of which nobody had asked", []plan.Totals{{Candidates: 2, WithoutDigest: 1}}, []plan.Totals{{Mismatched: 2, WithoutDigest: 1}}, true},
-		{"rows of one were not counted", []plan.Totals{{Candidates: 2, WithoutDigest: 1}}, []plan.Totals{{Mismatched: 2}}, false},
+		{"a candidate without digest", []plan.Totals{{Candidates: 2, WithoutDigest: 1}}, []plan.Totals{{Mismatched: 2, WithoutDigest: 1}}, true},
+		{"a candidate without digest that was not counted", []plan.Totals{{Candidates: 2, WithoutDigest: 1}}, []plan.Totals{{Mismatched: 2}}, false},
 		{"a part not confirmed", []plan.Totals{{}, {Candidates: 1}}, []plan.Totals{{}}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -151,7 +151,8 @@ func TestCheckConfirmed_EveryCandidateMustBeJudged(t *testing.T) {
 	}
 }
 
-// sumsOf draws what a scan finds of each leaf on each node: seldom something else than on the first.
+// sumsOf draws what a scan finds for each chunk on each node; seldom does it differ from
+// the first node.
 func sumsOf(rt *rapid.T, p *plan.Plan) [][]table.Sum {
 	sums := make([][]table.Sum, len(p.Nodes))
 	for node := range sums {
@@ -166,9 +167,9 @@ func sumsOf(rt *rapid.T, p *plan.Plan) [][]table.Sum {
 	return sums
 }
 
-func TestNarrowingUnits_CoverAllLeavesAndListEachDifferingOneOnce(t *testing.T) {
+func TestNarrowingUnits_CoverAllChunksAndListEachDifferingOneOnce(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		p := planOf(rapid.IntRange(1, 40).Draw(rt, "leaves"), "n1", "n2", "n3")
+		p := planOf(rapid.IntRange(1, 40).Draw(rt, "chunks"), "n1", "n2", "n3")
 		sums := sumsOf(rt, p)
 		buckets := rapid.SampledFrom([][]int{nil, {1, 3}}).Draw(rt, "buckets")
 		units, equal := narrowingUnits(p, sums, buckets, rapid.Int64Range(1, 3000).Draw(rt, "listed"))
@@ -179,14 +180,14 @@ func TestNarrowingUnits_CoverAllLeavesAndListEachDifferingOneOnce(t *testing.T) 
 				rt.Fatalf("unit %d is %+v", i, u)
 			}
 			if (len(u.Buckets) > 0) != (len(buckets) > 0 && len(u.Chunks) > 0) {
-				rt.Fatalf("unit %d reads buckets %v of leaves %v: without leaves it would list the whole table", i, u.Buckets, u.Chunks)
+				rt.Fatalf("unit %d reads buckets %v of chunks %v: without chunks it would list the whole table", i, u.Buckets, u.Chunks)
 			}
 			if u.From%p.Layout.ChunksPerBlock != 0 {
-				rt.Fatalf("unit %d begins within a block, at leaf %d", i, u.From)
+				rt.Fatalf("unit %d begins within a block, at chunk %d", i, u.From)
 			}
 			for k, chunk := range u.Chunks {
 				if _, twice := differing[chunk]; twice || chunk < u.From || chunk >= u.To {
-					rt.Fatalf("leaf %d is in the unit of leaves %d to %d, or in two", chunk, u.From, u.To)
+					rt.Fatalf("chunk %d is in the unit of chunks %d to %d, or in two", chunk, u.From, u.To)
 				}
 				differing[chunk] = u.Rows[k]
 			}
@@ -201,19 +202,19 @@ func TestNarrowingUnits_CoverAllLeavesAndListEachDifferingOneOnce(t *testing.T) 
 			same := sums[0][chunk] == sums[1][chunk] && sums[0][chunk] == sums[2][chunk]
 			rows, listed := differing[chunk]
 			if listed == same || listed && rows != most {
-				rt.Fatalf("leaf %d: the same on all nodes %v, listed %v with %d rows", chunk, same, listed, rows)
+				rt.Fatalf("chunk %d: the same on all nodes %v, listed %v with %d rows", chunk, same, listed, rows)
 			}
 			if same {
 				keys += most
 			}
 		}
 		if equal.Keys != keys || !slices.Equal(equal.RowsPerNode, []int64{keys, keys, keys}) {
-			rt.Fatalf("the equal leaves count %+v, want %d keys", equal, keys)
+			rt.Fatalf("the equal chunks count %+v, want %d keys", equal, keys)
 		}
 	})
 }
 
-func TestCounter_TellsEveryUnitOnce(t *testing.T) {
+func TestCounter_CountsEveryUnitOnce(t *testing.T) {
 	var seen []string
 	c := counter{total: 3, done: func(t plan.Totals, done, total int) {
 		seen = append(seen, fmt.Sprintf("%d: %d/%d", t.Keys, done, total))
@@ -224,11 +225,11 @@ func TestCounter_TellsEveryUnitOnce(t *testing.T) {
 	}
 	want := []string{fmt.Sprintf("%d: 1/3", order[0]), fmt.Sprintf("%d: 2/3", order[1]), fmt.Sprintf("%d: 3/3", order[2])}
 	if !slices.Equal(seen, want) {
-		t.Errorf("told %v, want %v", seen, want)
+		t.Errorf("counted %v, want %v", seen, want)
 	}
 }
 
-func TestCheckKeysCompared_TakesEveryBlockOnceAndWhole(t *testing.T) {
+func TestCheckKeysCompared_WantsEveryBlockOnceAndComplete(t *testing.T) {
 	list := keyList{Blocks: 3, Keys: 2*plan.BlockKeys + 7}
 	part := func(from, to int, resolved, candidates int64) plan.Totals {
 		return plan.Totals{From: from, To: to, Keys: resolved + candidates, Resolved: resolved, Candidates: candidates}

@@ -36,7 +36,8 @@ func sealedPart(t *testing.T, r *run, u plan.Unit, totals plan.Totals, rows ...p
 	}
 }
 
-// knowing is a run whose two nodes have a stretch of 7 rows each at the baseline, and one that came later.
+// knowing returns a run whose two nodes have a page range of 7 rows each at the baseline,
+// and one that was added later.
 func knowing(store archive.Store, taskID string) (*run, table.Sum) {
 	sum := table.Sum{Rows: 7, Digest: -3}
 	old, fresh := table.PageRange{To: 8}, table.PageRange{From: 8, To: -1}
@@ -49,7 +50,7 @@ func knowing(store archive.Store, taskID string) (*run, table.Sum) {
 	return &run{Coordinator: NewCoordinator(CoordinatorOptions{Store: store}), plan: plan, progress: newProgress(report)}, sum
 }
 
-func TestKnownSums_AddWhatIsTheSameToWhatWasDigested(t *testing.T) {
+func TestKnownSums_AddUnchangedRangesToDigestedOnes(t *testing.T) {
 	r, sum := knowing(memstore.New(t), "td_1")
 	same := plan.PageRange{PageRange: table.PageRange{To: 8}, Rows: 7, Horizon: 9, Same: true}
 	grown := plan.PageRange{PageRange: table.PageRange{From: 8, To: -1}, Rows: 1, Horizon: 9, Sums: plan.PackSums([]table.Sum{{}, {Rows: 1, Digest: 4}})}
@@ -63,28 +64,28 @@ func TestKnownSums_AddWhatIsTheSameToWhatWasDigested(t *testing.T) {
 		t.Errorf("the sums are %v, want %v and %v in group 1", sums, want, sum)
 	}
 	if r.unchangedRanges != 2 || len(r.pageRanges[0]) != 2 {
-		t.Fatalf("%d stretches are unchanged, %v", r.unchangedRanges, r.pageRanges)
+		t.Fatalf("%d page ranges are unchanged: %v", r.unchangedRanges, r.pageRanges)
 	}
 	if kept := r.pageRanges[1][0]; kept.Same || kept.Horizon != 9 || kept.Rows != 7 || string(kept.Sums) != string(r.plan.Known.PageRanges[1][0].Sums) {
-		t.Errorf("what is left for the next comparison is %+v", kept)
+		t.Errorf("the next comparison would build on %+v", kept)
 	}
 }
 
-// A stretch that lacks would be taken for empty, on both nodes alike.
-func TestKnownSums_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
+// A missing page range would count as empty, on both nodes alike.
+func TestKnownSums_PartThatDoesNotFitThePlanIsAnError(t *testing.T) {
 	store := memstore.New(t)
 	same := plan.PageRange{PageRange: table.PageRange{To: 8}, Rows: 7, Same: true}
 	empty := plan.PageRange{PageRange: table.PageRange{From: 8, To: -1}}
 	for name, rows := range map[string][]plan.PageSums{
-		"a node lacks":                   {{Node: 0, PageRanges: []plan.PageRange{same, empty}}},
-		"the nodes are swapped":          {{Node: 1, PageRanges: []plan.PageRange{same, empty}}, {Node: 0, PageRanges: []plan.PageRange{same, empty}}},
-		"a node too many":                {{PageRanges: []plan.PageRange{same, empty}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}, {Node: 2, PageRanges: []plan.PageRange{same, empty}}},
-		"a stretch lacks":                {{PageRanges: []plan.PageRange{same}}, {Node: 1, PageRanges: []plan.PageRange{same}}},
-		"another stretch":                {{PageRanges: []plan.PageRange{same, same}}, {Node: 1, PageRanges: []plan.PageRange{same, same}}},
-		"the same as nothing":            {{PageRanges: []plan.PageRange{same, {PageRange: empty.PageRange, Rows: 1, Same: true}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
-		"fewer rows than were known":     {{PageRanges: []plan.PageRange{{PageRange: same.PageRange, Rows: 6, Same: true}, empty}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
-		"sums of a bucket that is none":  {{PageRanges: []plan.PageRange{same, {PageRange: empty.PageRange, Rows: 1, Sums: plan.PackSums([]table.Sum{{}, {}, {}, {}, {Rows: 1}})}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
-		"sums of other rows than it has": {{PageRanges: []plan.PageRange{same, {PageRange: empty.PageRange, Rows: 2, Sums: plan.PackSums([]table.Sum{{Rows: 1}})}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
+		"a missing node":                       {{Node: 0, PageRanges: []plan.PageRange{same, empty}}},
+		"the nodes are swapped":                {{Node: 1, PageRanges: []plan.PageRange{same, empty}}, {Node: 0, PageRanges: []plan.PageRange{same, empty}}},
+		"a node too many":                      {{PageRanges: []plan.PageRange{same, empty}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}, {Node: 2, PageRanges: []plan.PageRange{same, empty}}},
+		"a missing page range":                 {{PageRanges: []plan.PageRange{same}}, {Node: 1, PageRanges: []plan.PageRange{same}}},
+		"another page range":                   {{PageRanges: []plan.PageRange{same, same}}, {Node: 1, PageRanges: []plan.PageRange{same, same}}},
+		"unchanged since nothing":              {{PageRanges: []plan.PageRange{same, {PageRange: empty.PageRange, Rows: 1, Same: true}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
+		"fewer rows than were known":           {{PageRanges: []plan.PageRange{{PageRange: same.PageRange, Rows: 6, Same: true}, empty}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
+		"sums of a bucket that does not exist": {{PageRanges: []plan.PageRange{same, {PageRange: empty.PageRange, Rows: 1, Sums: plan.PackSums([]table.Sum{{}, {}, {}, {}, {Rows: 1}})}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
+		"sums of other rows than it has":       {{PageRanges: []plan.PageRange{same, {PageRange: empty.PageRange, Rows: 2, Sums: plan.PackSums([]table.Sum{{Rows: 1}})}}}, {Node: 1, PageRanges: []plan.PageRange{same, empty}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _ := knowing(store, "td_"+strings.ReplaceAll(name, " ", "_"))

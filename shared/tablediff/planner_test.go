@@ -32,7 +32,7 @@ func plannerOf(checksum string, nodes ...plan.Node) *planner {
 	return p
 }
 
-func TestChooseChecksum_TheFastOneOnlyWhereAllNodesAgree(t *testing.T) {
+func TestChooseChecksum_FastOnlyIfAllNodesAgree(t *testing.T) {
 	for _, tt := range []struct {
 		name, asked string
 		digests     []string
@@ -42,8 +42,8 @@ func TestChooseChecksum_TheFastOneOnlyWhereAllNodesAgree(t *testing.T) {
 		{"all agree", api.ChecksumAuto, []string{"1", "1", "1"}, ChecksumHash, false},
 		{"one differs", api.ChecksumAuto, []string{"1", "1", "2"}, ChecksumSHA256, true},
 		{"one has none", api.ChecksumAuto, []string{"1", ""}, ChecksumSHA256, true},
-		{"nobody has any", api.ChecksumAuto, []string{"", ""}, ChecksumSHA256, true},
-		{"asked for", api.ChecksumSHA256, []string{"1", "1"}, ChecksumSHA256, false},
+		{"no node has one", api.ChecksumAuto, []string{"", ""}, ChecksumSHA256, true},
+		{"requested", api.ChecksumSHA256, []string{"1", "1"}, ChecksumSHA256, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := plannerOf(tt.asked)
@@ -58,17 +58,17 @@ func TestChooseChecksum_TheFastOneOnlyWhereAllNodesAgree(t *testing.T) {
 	}
 }
 
-func TestDrawSeeds_AreNeverTheSame(t *testing.T) {
+func TestDrawSeeds_NeverRepeat(t *testing.T) {
 	if a, b := drawSeeds(), drawSeeds(); a == b || a.Inner == a.Outer {
 		t.Errorf("drew %+v and %+v", a, b)
 	}
 }
 
-func TestPlannerRank_AnAnswerOfAnotherLengthIsAnError(t *testing.T) {
+func TestPlannerRank_ResultOfWrongLengthIsAnError(t *testing.T) {
 	sampled := [][]table.Sampled{{{Key: table.Key{"1"}}, {Key: table.Key{"2"}, Partition: 3}}, {{Key: table.Key{"1"}, Partition: -1}}}
 	p := plannerOf("", probed{ranks: []int{0, 1}}, probed{})
 	if _, _, err := p.rank(t.Context(), sampled); fault.CodeOf(err) != fault.Internal {
-		t.Errorf("two ranks for three keys give %v, want an Internal error", err)
+		t.Errorf("two ranks for three keys: %v, want an Internal error", err)
 	}
 	p.nodes[0] = probed{ranks: []int{0, 1, 0}}
 	samples, keys, err := p.rank(t.Context(), sampled)
@@ -78,7 +78,7 @@ func TestPlannerRank_AnAnswerOfAnotherLengthIsAnError(t *testing.T) {
 	}
 }
 
-func TestWeights_SayHowManyRowsASampleStandsFor(t *testing.T) {
+func TestWeights_AreTheRowsPerSample(t *testing.T) {
 	p := plannerOf("", probed{}, probed{}, probed{})
 	p.descriptions = []*table.Description{{RowEstimate: 5000}, {RowEstimate: 0}, {RowEstimate: 800}}
 	sampled := [][]table.Sampled{make([]table.Sampled, 50), make([]table.Sampled, 3), nil}
@@ -91,7 +91,7 @@ func TestWeights_SayHowManyRowsASampleStandsFor(t *testing.T) {
 	}
 }
 
-func TestChooseStrategy_PagesOnlyForBigTablesInDisorderOrWithoutACommonOrder(t *testing.T) {
+func TestChooseStrategy_PagesOnlyForLargeScatteredTablesOrWithoutCommonOrder(t *testing.T) {
 	ordered := make([]blockplan.Sample, 100)
 	for i := range ordered {
 		ordered[i] = blockplan.Sample{Rank: i}
@@ -108,10 +108,10 @@ func TestChooseStrategy_PagesOnlyForBigTablesInDisorderOrWithoutACommonOrder(t *
 		byText  bool
 		want    string
 	}{
-		{"big and in order", ordered, 100_000, false, false, plan.KeyRanges},
-		{"big and in disorder", disorder, 100_000, false, false, plan.Pages},
-		{"small and in disorder", disorder, 1_000, false, false, plan.KeyRanges},
-		{"in disorder, with leaves that may not be read", disorder, 100_000, true, false, plan.KeyRanges},
+		{"large and in order", ordered, 100_000, false, false, plan.KeyRanges},
+		{"large and scattered", disorder, 100_000, false, false, plan.Pages},
+		{"small and scattered", disorder, 1_000, false, false, plan.KeyRanges},
+		{"scattered, with unreadable partitions", disorder, 100_000, true, false, plan.KeyRanges},
 		{"without a common order", nil, 1, false, true, plan.Pages},
 		{"without a common order, through the parent", nil, 1, true, true, plan.Pages},
 	} {
@@ -135,7 +135,8 @@ func TestChooseStrategy_PagesOnlyForBigTablesInDisorderOrWithoutACommonOrder(t *
 	}
 }
 
-// checkScans makes sure that a node's only leaf is read from its first page to its open end.
+// checkScans verifies that a node's only partition is read from its first page to its
+// open end.
 func checkScans(t *testing.T, p *plan.Plan, node int, parent bool) {
 	t.Helper()
 	if p.Strategy != plan.Pages {
@@ -158,7 +159,7 @@ func checkScans(t *testing.T, p *plan.Plan, node int, parent bool) {
 	}
 }
 
-func TestVersionText_IsWrittenForPeople(t *testing.T) {
+func TestVersionText_IsReadable(t *testing.T) {
 	for num, want := range map[int]string{150018: "15.18", 180004: "18.4"} {
 		if got := versionText(num); got != want {
 			t.Errorf("%d is written %s, want %s", num, got, want)

@@ -6,7 +6,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-func TestBlocksPerUnit_GivesEachWorkerSomeUnitsOfAStatementAtMost(t *testing.T) {
+func TestBlocksPerUnit_EachWorkerHasUnitsThatFitOneStatement(t *testing.T) {
 	for _, tt := range []struct {
 		keys    int64
 		workers int

@@ -10,7 +10,7 @@ import (
 	"ace/shared/fault"
 )
 
-func TestPersist_TriesAgainWhatMayPassAsLongAsPatienceLasts(t *testing.T) {
+func TestRetry_RepeatsTransientFailuresUntilThePolicyIsExhausted(t *testing.T) {
 	down := fault.New(fault.Unavailable, "down")
 	silent := fault.Wrap(context.DeadlineExceeded, fault.Unavailable, "silent")
 	r := &run{Coordinator: NewCoordinator(CoordinatorOptions{Patience: 16 * time.Second, Log: slog.New(slog.DiscardHandler)})}
@@ -22,15 +22,15 @@ func TestPersist_TriesAgainWhatMayPassAsLongAsPatienceLasts(t *testing.T) {
 		attempts int
 		took     time.Duration
 	}{
-		{"what succeeds", r.unitPolicy(), 0, down, 1, 0},
-		{"what passes", r.unitPolicy(), 2, down, 3, 1500 * time.Millisecond},
-		{"what just passes", r.unitPolicy(), 5, down, 6, 15500 * time.Millisecond},
-		{"what does not pass", r.unitPolicy(), 100, down, 6, 15500 * time.Millisecond},
+		{"success", r.unitPolicy(), 0, down, 1, 0},
+		{"a failure that passes", r.unitPolicy(), 2, down, 3, 1500 * time.Millisecond},
+		{"a failure that just passes", r.unitPolicy(), 5, down, 6, 15500 * time.Millisecond},
+		{"a failure that does not pass", r.unitPolicy(), 100, down, 6, 15500 * time.Millisecond},
 		{"a node that does not answer", r.unitPolicy(), 100, silent, 6, 15500 * time.Millisecond},
-		{"what somebody has to mend", r.unitPolicy(), 100, fault.New(fault.Invalid, "no"), 1, 0},
+		{"a failure that does not pass by itself", r.unitPolicy(), 100, fault.New(fault.Invalid, "no"), 1, 0},
 		{"planning that passes", planningPolicy(), 2, down, 3, 1500 * time.Millisecond},
 		{"planning that does not pass", planningPolicy(), 100, down, 3, 1500 * time.Millisecond},
-		{"planning without an answer", planningPolicy(), 100, silent, 1, 0},
+		{"planning with a node that does not answer", planningPolicy(), 100, silent, 1, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestPersist_TriesAgainWhatMayPassAsLongAsPatienceLasts(t *testing.T) {
 	}
 }
 
-func TestPersist_WaitsForNothingOnceTheRunHasEnded(t *testing.T) {
+func TestRetry_StopsWaitingWhenTheRunEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &run{Coordinator: NewCoordinator(CoordinatorOptions{Patience: time.Hour, Log: slog.New(slog.DiscardHandler)})}
 		stopped := fault.New(fault.Cancelled, "stopped")

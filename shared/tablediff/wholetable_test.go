@@ -15,7 +15,8 @@ import (
 	"ace/shared/task"
 )
 
-// wholeKnown is a run whose two nodes had 5 and 7 rows in two blocks at the baseline, and are asked in two units.
+// wholeKnown returns a run whose two nodes had 5 and 7 rows in two blocks at the
+// baseline, and whose ages are read in two units.
 func wholeKnown(store archive.Store, taskID string) *run {
 	first, second := table.PageRange{To: 8}, table.PageRange{From: 8, To: -1}
 	plan := &plan.Plan{
@@ -30,7 +31,7 @@ func wholeKnown(store archive.Store, taskID string) *run {
 	return &run{Coordinator: NewCoordinator(CoordinatorOptions{Store: store}), plan: plan, progress: newProgress(func(task.Progress) {})}
 }
 
-func TestProveWhole_BelievesOnlyThatEveryRowIsOldAndNoneIsMissing(t *testing.T) {
+func TestFindUnchangedTable_NeedsEveryRowOldAndNoneMissing(t *testing.T) {
 	store := memstore.New(t)
 	ages := func(rows, youngest int64) table.Freshness {
 		return table.Freshness{Rows: rows, Youngest: youngest, Horizon: 90, Next: 95}
@@ -40,11 +41,11 @@ func TestProveWhole_BelievesOnlyThatEveryRowIsOldAndNoneIsMissing(t *testing.T) 
 		ages [2][2]table.Freshness // per unit and node
 		want bool
 	}{
-		{"as it was", [2][2]table.Freshness{{ages(4, 39), ages(12, 59)}, {ages(8, 2), ages(0, 0)}}, true},
+		{"unchanged", [2][2]table.Freshness{{ages(4, 39), ages(12, 59)}, {ages(8, 2), ages(0, 0)}}, true},
 		{"a row is gone from a node", [2][2]table.Freshness{{ages(4, 39), ages(12, 59)}, {ages(7, 2), ages(0, 0)}}, false},
 		{"a row more", [2][2]table.Freshness{{ages(4, 39), ages(12, 59)}, {ages(8, 2), ages(1, 2)}}, false},
-		{"one gone from one unit and one come in the other", [2][2]table.Freshness{{ages(3, 39), ages(12, 59)}, {ages(9, 40), ages(0, 0)}}, false},
-		{"a row as young as one block's horizon", [2][2]table.Freshness{{ages(4, 40), ages(12, 59)}, {ages(8, 2), ages(0, 0)}}, false},
+		{"one row missing in one unit and one added in the other", [2][2]table.Freshness{{ages(3, 39), ages(12, 59)}, {ages(9, 40), ages(0, 0)}}, false},
+		{"a row as young as a block's horizon", [2][2]table.Freshness{{ages(4, 40), ages(12, 59)}, {ages(8, 2), ages(0, 0)}}, false},
 		{"young on the second node", [2][2]table.Freshness{{ages(4, 39), ages(12, 60)}, {ages(8, 2), ages(0, 0)}}, false},
 		{"moved from one node to the other", [2][2]table.Freshness{{ages(4, 39), ages(13, 59)}, {ages(7, 2), ages(0, 0)}}, false},
 	} {
@@ -68,21 +69,21 @@ func TestProveWhole_BelievesOnlyThatEveryRowIsOldAndNoneIsMissing(t *testing.T) 
 			}
 			for b, block := range p.EqualBlocks {
 				if block.Block != b || block.Rows != r.plan.Known.Blocks[b].Rows || !slices.Equal(block.Horizons, []int64{90, 90}) {
-					t.Errorf("block %d is left as %+v", b, block)
+					t.Errorf("block %d is recorded as %+v", b, block)
 				}
 			}
 		})
 	}
 }
 
-// Pages whose ages lack would be taken for empty.
-func TestProveWhole_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
+// Pages without ages would count as empty.
+func TestFindUnchangedTable_PartThatDoesNotFitThePlanIsAnError(t *testing.T) {
 	store := memstore.New(t)
 	old := []table.Freshness{{Rows: 12, Youngest: 2, Horizon: 90, Next: 95}}
 	for name, rows := range map[string][]plan.PageSums{
-		"a node lacks":          {{Node: 0, Ages: old}},
+		"a missing node":        {{Node: 0, Ages: old}},
 		"the nodes are swapped": {{Node: 1, Ages: old}, {Node: 0, Ages: old}},
-		"the ages lack":         {{Node: 0, Ages: old}, {Node: 1}},
+		"missing ages":          {{Node: 0, Ages: old}, {Node: 1}},
 		"ages of more pages":    {{Node: 0, Ages: slices.Concat(old, old)}, {Node: 1, Ages: old}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +98,7 @@ func TestProveWhole_APartThatDoesNotFitItsPlanIsAnError(t *testing.T) {
 	}
 }
 
-func TestWholly_OnlyWhereAllBlocksWereEqualAndNothingSeemsWritten(t *testing.T) {
+func TestWholeTable_OnlyIfAllBlocksWereEqualAndNothingSeemsWritten(t *testing.T) {
 	count := func(n int64) *int64 { return &n }
 	for _, tt := range []struct {
 		name   string
@@ -109,9 +110,9 @@ func TestWholly_OnlyWhereAllBlocksWereEqualAndNothingSeemsWritten(t *testing.T) 
 		{"rows were written", func(p *planner, _ *Baseline) { p.plan.Facts[1].Writes = count(21) }, false},
 		{"the server counts none", func(p *planner, _ *Baseline) { p.plan.Facts[1].Writes = nil }, false},
 		{"the server counted none", func(_ *planner, b *Baseline) { b.Writes[0] = nil }, false},
-		{"a baseline of before they were kept", func(_ *planner, b *Baseline) { b.Writes = nil }, false},
+		{"a baseline without counts of writes", func(_ *planner, b *Baseline) { b.Writes = nil }, false},
 		{"a block of fewer nodes", func(p *planner, _ *Baseline) { p.plan.Known.Blocks[1].Horizons = []int64{1} }, false},
-		{"pages that cannot be read by themselves", func(p *planner, _ *Baseline) { p.descriptions[1].PartitionsHidden = true }, false},
+		{"partitions that cannot be read one by one", func(p *planner, _ *Baseline) { p.descriptions[1].PartitionsHidden = true }, false},
 	} {
 		r := wholeKnown(nil, "td_1")
 		want := r.plan.Known.Whole
@@ -125,8 +126,9 @@ func TestWholly_OnlyWhereAllBlocksWereEqualAndNothingSeemsWritten(t *testing.T) 
 	}
 }
 
-// A row that came since the baseline can be moved from pages that are read later to some that were read before.
-func TestProveWhole_BelievesNothingThatWasReadInSeveralSnapshots(t *testing.T) {
+// An update can move a row that was inserted after the baseline from pages that are read
+// later to pages that were read before.
+func TestFindUnchangedTable_ProvesNothingFromSeveralSnapshots(t *testing.T) {
 	store := memstore.New(t)
 	for _, snapshots := range [][]string{{"a", "a"}, {"a", "b"}} {
 		r := wholeKnown(store, "td_"+strings.Join(snapshots, ""))

@@ -87,8 +87,8 @@ type Tx interface {
 	// CheckIndex verifies that reading the ranges by the index returns exactly the
 	// table's rows. The ranges must cover all keys.
 	CheckIndex(ctx context.Context, s table.Source, ranges []table.Range) error
-	// Export returns a name by which Import gives other transactions the same snapshot,
-	// as long as this one is open.
+	// Export returns a name with which Import takes the same snapshot in other
+	// transactions, as long as this one is open.
 	Export(ctx context.Context) (string, error)
 	// Import takes over an exported snapshot. It must be the first call. If the snapshot
 	// is gone, the error is Unavailable.

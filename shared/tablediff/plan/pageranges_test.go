@@ -10,7 +10,7 @@ import (
 	"ace/shared/table"
 )
 
-func TestPackedSums_AreReadAsTheyWereWritten(t *testing.T) {
+func TestPackedSums_RoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		groups := rapid.IntRange(1, 300).Draw(rt, "groups")
 		sums := make([]table.Sum, groups)
@@ -38,7 +38,7 @@ func TestPackedSums_AreReadAsTheyWereWritten(t *testing.T) {
 	})
 }
 
-func TestPackedSums_ThatAreDamagedAreAnError(t *testing.T) {
+func TestPackedSums_DamagedOnesAreAnError(t *testing.T) {
 	whole := PackSums([]table.Sum{{}, {Rows: 300, Digest: math.MinInt64}, {}, {Rows: 1, Digest: -1}})
 	for n := 1; n < len(whole); n++ {
 		if n == 11 { // the first of the two by itself
@@ -74,13 +74,13 @@ func FuzzPackedSums(f *testing.F) {
 	})
 }
 
-func TestFine_GivesTheBucketsThatAreInTheCoarseOnes(t *testing.T) {
+func TestFineBuckets_AreThoseOfTheCoarseBuckets(t *testing.T) {
 	for _, buckets := range []int{1, 64, 256, 1024, 16_384} {
 		p := &Plan{Buckets: buckets}
 		coarse := []int{0, p.CoarseBuckets() - 1}
 		fine := p.FineBuckets(coarse)
 		if !ascendsWithin(fine, 0, buckets) {
-			t.Errorf("of %d buckets, these do not rise: %v", buckets, fine)
+			t.Errorf("of %d buckets, these do not ascend: %v", buckets, fine)
 		}
 		for bucket := range buckets {
 			if slices.Contains(coarse, bucket%p.CoarseBuckets()) != slices.Contains(fine, bucket) {

@@ -9,14 +9,14 @@ import (
 	"ace/shared/table"
 )
 
-func TestPageSums_AddUpToTheWholeHoweverThePagesAreDivided(t *testing.T) {
+func TestPageSums_AddUpToTheWholeForEveryDivision(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		const chunks = 5
 		units := rapid.IntRange(1, 6).Draw(rt, "units")
 		want := make([]table.Sum, chunks)
 		found := make([]map[int]table.Sum, units)
 		for range rapid.IntRange(0, 60).Draw(rt, "rows") {
-			chunk, row := rapid.IntRange(0, chunks-1).Draw(rt, "leaf"), table.Sum{Rows: 1, Digest: rapid.Int64().Draw(rt, "digest")}
+			chunk, row := rapid.IntRange(0, chunks-1).Draw(rt, "chunk"), table.Sum{Rows: 1, Digest: rapid.Int64().Draw(rt, "digest")}
 			want[chunk] = want[chunk].Add(row)
 			u := rapid.IntRange(0, units-1).Draw(rt, "unit")
 			if found[u] == nil {
@@ -40,20 +40,20 @@ func TestPageSums_AddUpToTheWholeHoweverThePagesAreDivided(t *testing.T) {
 	})
 }
 
-func TestPageSums_ThatDoNotFitThePlanAreAnError(t *testing.T) {
+func TestPageSums_OnesThatDoNotFitThePlanAreAnError(t *testing.T) {
 	for name, row := range map[string]PageSums{
 		"a node too many":    {Node: 2},
-		"a leaf too high":    {Group: []int{3}, Rows: []int64{1}, Digest: []int64{1}},
-		"a leaf below zero":  {Group: []int{-1}, Rows: []int64{1}, Digest: []int64{1}},
+		"a chunk too high":   {Group: []int{3}, Rows: []int64{1}, Digest: []int64{1}},
+		"a chunk below zero": {Group: []int{-1}, Rows: []int64{1}, Digest: []int64{1}},
 		"a count missing":    {Group: []int{0, 1}, Rows: []int64{1}, Digest: []int64{1, 2}},
 		"a digest missing":   {Group: []int{0, 1}, Rows: []int64{1, 2}, Digest: []int64{1}},
 		"a digest too many":  {Group: []int{0}, Rows: []int64{1}, Digest: []int64{1, 2}},
-		"counts of no leaf":  {Rows: []int64{1}, Digest: []int64{1}},
+		"counts of no chunk": {Rows: []int64{1}, Digest: []int64{1}},
 		"everything missing": {Node: -1},
 	} {
 		sums := [][]table.Sum{make([]table.Sum, 3), make([]table.Sum, 3)}
 		if err := row.AddTo(sums); err == nil {
-			t.Errorf("%s gives no error", name)
+			t.Errorf("%s causes no error", name)
 		}
 	}
 }

@@ -45,8 +45,8 @@ type Plan struct {
 
 	Nodes          []string `json:"nodes"` // in cluster order; every per-node list follows it
 	ServerVersions []string `json:"server_versions"`
-	// Servers is, per node, the server behind its address. Every transaction of the task
-	// verifies it.
+	// Servers is, per node, the server that its address leads to. Every transaction of
+	// the task verifies it.
 	Servers  []table.Identity  `json:"servers,omitempty"`
 	Columns  []difffile.Column `json:"columns"` // the compared ones
 	Key      []string          `json:"key"`

@@ -12,7 +12,7 @@ import (
 	"ace/shared/table"
 )
 
-func TestListedByScan_IsBoundedByBlockRowsMemoryAndTime(t *testing.T) {
+func TestScanListLimit_IsBoundedByBlockRowsMemoryAndTime(t *testing.T) {
 	for _, tt := range []struct {
 		blockRows, want int64
 		partitions      []table.Partition
@@ -43,7 +43,7 @@ func TestPlan_PairsAreInClusterOrder(t *testing.T) {
 	}
 }
 
-func TestDescribeRange_IsWrittenForPeople(t *testing.T) {
+func TestDescribeRange_IsReadable(t *testing.T) {
 	lo, hi := table.Key{"a"}, table.Key{"b"}
 	for want, r := range map[string]table.Range{
 		"the whole table":                {},
@@ -57,7 +57,7 @@ func TestDescribeRange_IsWrittenForPeople(t *testing.T) {
 	}
 }
 
-func TestLocate_SaysWhereButKeepsTheCode(t *testing.T) {
+func TestLocate_AddsThePlaceAndKeepsTheCode(t *testing.T) {
 	p := samplePlan(3, "n1", "n2")
 	u := Unit{Phase: PhaseCompare, From: 1, To: 2}
 	for _, code := range []fault.Code{fault.Unavailable, fault.Invalid, fault.Conflict, fault.Internal, fault.Cancelled} {
@@ -84,7 +84,7 @@ func TestLocate_SaysWhereButKeepsTheCode(t *testing.T) {
 	}
 }
 
-func TestStorePlan_TheFirstPlanCounts(t *testing.T) {
+func TestStore_TheFirstPlanCounts(t *testing.T) {
 	store := memstore.New(t)
 	first := &Plan{Format: Format, TaskID: "td_1", Table: "a"}
 	second := &Plan{Format: Format, TaskID: "td_1", Table: "b"}
@@ -94,7 +94,7 @@ func TestStorePlan_TheFirstPlanCounts(t *testing.T) {
 	}
 	again, err := Store(t.Context(), store, second)
 	if err != nil || again.Table != "a" || again.Hash() != stored.Hash() {
-		t.Errorf("the second plan gives %+v, error %v; want the first", again, err)
+		t.Errorf("storing the second plan returns %+v, error %v; want the first", again, err)
 	}
 	for id, body := range map[string]string{
 		"td_2": `{"format":"ace-plan/0","task_id":"td_2"}`,

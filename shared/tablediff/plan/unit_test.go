@@ -50,7 +50,7 @@ func TestUnitAndTotals_SurviveJSON(t *testing.T) {
 		roundTrip(rt, Unit{
 			TaskID: rapid.String().Draw(rt, "task"), PlanHash: rapid.String().Draw(rt, "hash"), Phase: PhaseCompare,
 			Index: rapid.Int().Draw(rt, "index"), From: rapid.Int().Draw(rt, "from"), To: rapid.Int().Draw(rt, "to"),
-			Chunks: some(rt, rapid.Int(), "leaves"), Rows: some(rt, rapid.Int64(), "rows"), Buckets: some(rt, rapid.Int(), "buckets"),
+			Chunks: some(rt, rapid.Int(), "chunks"), Rows: some(rt, rapid.Int64(), "rows"), Buckets: some(rt, rapid.Int(), "buckets"),
 			Dense: rapid.Bool().Draw(rt, "dense"), Probe: rapid.Bool().Draw(rt, "probe"), Before: some(rt, rapid.Int64(), "before"),
 		})
 		roundTrip(rt, Totals{
@@ -67,7 +67,7 @@ func TestUnitAndTotals_SurviveJSON(t *testing.T) {
 	})
 }
 
-func TestPartRows_ComeBackAsTheyWereWritten(t *testing.T) {
+func TestPartLines_RoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		digest := rapid.Custom(func(rt *rapid.T) *int64 {
 			if rapid.Bool().Draw(rt, "no row") {
@@ -120,23 +120,23 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
-func TestUnit_OfAPlanWithoutBucketsHasNone(t *testing.T) {
+func TestUnitCheck_RefusesBucketsThatThePlanLacks(t *testing.T) {
 	p := samplePlan(4, "n1", "n2")
 	p.Scans = make([][][]table.PageRange, 2)
 	for _, u := range []Unit{
 		{Phase: PhaseBuckets}, {Phase: PhaseScan, Buckets: []int{0}}, {Phase: PhaseCompare, To: 4, Buckets: []int{0}},
 	} {
 		if err := u.Check(p); fault.CodeOf(err) != fault.Internal {
-			t.Errorf("%+v gives %v, want an Internal error", u, err)
+			t.Errorf("%+v: %v, want an Internal error", u, err)
 		}
 	}
 	p.ByText = true // no index follows its order
 	if err := (Unit{Phase: PhaseCompare, To: 4, Dense: true}).Check(p); fault.CodeOf(err) != fault.Internal {
-		t.Errorf("leaves by text at once give %v, want an Internal error", err)
+		t.Errorf("a dense unit of chunks by text: %v, want an Internal error", err)
 	}
 }
 
-func TestUnit_ThatDoesNotFitItsPlanIsRefused(t *testing.T) {
+func TestUnitCheck_RefusesUnitsThatDoNotFitThePlan(t *testing.T) {
 	p := samplePlan(4, "n1", "n2", "n3")
 	p.Scans, p.Buckets = make([][][]table.PageRange, 2), 8
 	before := []int64{0, 0, 0}
@@ -145,39 +145,39 @@ func TestUnit_ThatDoesNotFitItsPlanIsRefused(t *testing.T) {
 		unit Unit
 		fits bool
 	}{
-		{"all leaves", Unit{Phase: PhaseCompare, To: 4}, true},
-		{"the last leaf", Unit{Phase: PhaseCompare, From: 3, To: 4, Chunks: []int{3}, Rows: []int64{1}}, true},
-		{"too many leaves", Unit{Phase: PhaseCompare, To: 5}, false},
-		{"no leaf", Unit{Phase: PhaseCompare, From: 2, To: 2}, false},
-		{"leaves backwards", Unit{Phase: PhaseCompare, From: 3, To: 2}, false},
-		{"leaves below zero", Unit{Phase: PhaseCompare, From: -1, To: 2}, false},
+		{"all chunks", Unit{Phase: PhaseCompare, To: 4}, true},
+		{"the last chunk", Unit{Phase: PhaseCompare, From: 3, To: 4, Chunks: []int{3}, Rows: []int64{1}}, true},
+		{"too many chunks", Unit{Phase: PhaseCompare, To: 5}, false},
+		{"no chunk", Unit{Phase: PhaseCompare, From: 2, To: 2}, false},
+		{"chunks backwards", Unit{Phase: PhaseCompare, From: 3, To: 2}, false},
+		{"chunks below zero", Unit{Phase: PhaseCompare, From: -1, To: 2}, false},
 		{"an index below zero", Unit{Phase: PhaseCompare, Index: -1, To: 4}, false},
-		{"a leaf of another unit", Unit{Phase: PhaseCompare, To: 2, Chunks: []int{2}, Rows: []int64{1}}, false},
-		{"a leaf without rows", Unit{Phase: PhaseCompare, To: 2, Chunks: []int{1}}, false},
+		{"a chunk of another unit", Unit{Phase: PhaseCompare, To: 2, Chunks: []int{2}, Rows: []int64{1}}, false},
+		{"a chunk without rows", Unit{Phase: PhaseCompare, To: 2, Chunks: []int{1}}, false},
 		{"the last scan", Unit{Phase: PhaseScan, Index: 1}, true},
 		{"a scan too many", Unit{Phase: PhaseScan, Index: 2}, false},
 		{"a confirmation", Unit{Phase: PhaseConfirm, To: 4, Before: before}, true},
-		{"a confirmation that does not say what came before", Unit{Phase: PhaseConfirm, To: 4}, false},
+		{"a confirmation without the candidates before", Unit{Phase: PhaseConfirm, To: 4}, false},
 		{"a confirmation of other nodes", Unit{Phase: PhaseConfirm, To: 4, Before: before[:1]}, false},
-		{"a leaf twice", Unit{Phase: PhaseCompare, To: 4, Chunks: []int{1, 1}, Rows: []int64{1, 1}}, false},
-		{"leaves out of order", Unit{Phase: PhaseCompare, To: 4, Chunks: []int{2, 1}, Rows: []int64{1, 1}}, false},
+		{"a chunk twice", Unit{Phase: PhaseCompare, To: 4, Chunks: []int{1, 1}, Rows: []int64{1, 1}}, false},
+		{"chunks out of order", Unit{Phase: PhaseCompare, To: 4, Chunks: []int{2, 1}, Rows: []int64{1, 1}}, false},
 		{"the buckets", Unit{Phase: PhaseBuckets, Index: 1}, true},
 		{"buckets of pages too many", Unit{Phase: PhaseBuckets, Index: 2}, false},
 		{"some buckets of all", Unit{Phase: PhaseBuckets, Buckets: []int{1}}, true},
 		{"a bucket too many of all", Unit{Phase: PhaseBuckets, Buckets: []int{8}}, false},
 		{"changes without a baseline", Unit{Phase: PhaseChanged}, false},
-		{"the leaves of some buckets", Unit{Phase: PhaseScan, Buckets: []int{0, 7}}, true},
-		{"the leaves of a bucket too many", Unit{Phase: PhaseScan, Buckets: []int{0, 8}}, false},
-		{"the leaves of a bucket below zero", Unit{Phase: PhaseScan, Buckets: []int{-1}}, false},
+		{"the chunks of some buckets", Unit{Phase: PhaseScan, Buckets: []int{0, 7}}, true},
+		{"the chunks of a bucket too many", Unit{Phase: PhaseScan, Buckets: []int{0, 8}}, false},
+		{"the chunks of a bucket below zero", Unit{Phase: PhaseScan, Buckets: []int{-1}}, false},
 		{"some buckets of the whole table", Unit{Phase: PhaseCompare, To: 4, Buckets: []int{0, 7}}, true},
 		{"some buckets of a part of the table", Unit{Phase: PhaseCompare, To: 3, Buckets: []int{0, 7}}, false},
-		{"some buckets of some leaves", Unit{Phase: PhaseCompare, From: 1, To: 3, Chunks: []int{2}, Rows: []int64{1}, Buckets: []int{0, 7}}, true},
+		{"some buckets of some chunks", Unit{Phase: PhaseCompare, From: 1, To: 3, Chunks: []int{2}, Rows: []int64{1}, Buckets: []int{0, 7}}, true},
 		{"a bucket too many", Unit{Phase: PhaseCompare, To: 4, Buckets: []int{8}}, false},
 		{"a bucket twice", Unit{Phase: PhaseCompare, To: 4, Buckets: []int{3, 3}}, false},
 		{"all at once", Unit{Phase: PhaseCompare, From: 1, To: 3, Dense: true}, true},
-		{"all at once of some leaves", Unit{Phase: PhaseCompare, To: 4, Dense: true, Chunks: []int{1}, Rows: []int64{1}}, false},
+		{"all at once of some chunks", Unit{Phase: PhaseCompare, To: 4, Dense: true, Chunks: []int{1}, Rows: []int64{1}}, false},
 		{"all at once of some buckets", Unit{Phase: PhaseCompare, To: 4, Dense: true, Buckets: []int{1}}, false},
-		{"the first to tell", Unit{Phase: PhaseCompare, To: 4, Probe: true}, true},
+		{"the first unit", Unit{Phase: PhaseCompare, To: 4, Probe: true}, true},
 		{"an unknown phase", Unit{Phase: "merge", To: 4}, false},
 		{"no phase", Unit{To: 4}, false},
 	} {
@@ -190,7 +190,7 @@ func TestUnit_ThatDoesNotFitItsPlanIsRefused(t *testing.T) {
 	}
 }
 
-func TestUnit_OfARerunIsCheckedAgainstItsPlan(t *testing.T) {
+func TestUnitCheck_OfARerun(t *testing.T) {
 	plan := &Plan{Strategy: Keys, Nodes: []string{"n1", "n2"}}
 	for name, u := range map[string]Unit{
 		"compare": {Phase: PhaseCompare, From: 5, To: 15}, "confirm": {Phase: PhaseConfirm, From: 5, To: 15, Before: []int64{0}},
@@ -205,7 +205,7 @@ func TestUnit_OfARerunIsCheckedAgainstItsPlan(t *testing.T) {
 		"a unit of no block":      {Phase: PhaseCompare, From: 3, To: 3},
 		"a unit before the first": {Phase: PhaseCompare, From: -1, To: 3},
 		"a confirm of no pair":    {Phase: PhaseConfirm, From: 0, To: 1},
-		"leaves":                  {Phase: PhaseCompare, From: 0, To: 1, Chunks: []int{3}, Rows: []int64{1}},
+		"chunks":                  {Phase: PhaseCompare, From: 0, To: 1, Chunks: []int{3}, Rows: []int64{1}},
 		"the keys themselves":     {Phase: PhaseKeys, From: 0, To: 1},
 	} {
 		if err := u.Check(plan); fault.CodeOf(err) != fault.Internal {
@@ -214,7 +214,7 @@ func TestUnit_OfARerunIsCheckedAgainstItsPlan(t *testing.T) {
 	}
 	probing := Unit{Phase: PhaseCompare, From: 0, To: 1, Probe: true}
 	if err := probing.Check(plan); err != nil {
-		t.Errorf("a unit that leaves keys unasked: %v", err)
+		t.Errorf("a unit that may skip digests: %v", err)
 	}
 	for _, p := range []*Plan{{Strategy: Keys, Nodes: plan.Nodes, ConfirmDelay: 1}, {Strategy: Keys, Nodes: plan.Nodes, ByText: true}} {
 		if err := probing.Check(p); fault.CodeOf(err) != fault.Internal {

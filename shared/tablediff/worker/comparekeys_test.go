@@ -11,7 +11,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// storeKeys stores parts of the keys from 0 on.
+// storeKeys stores the parts of the keys 0 to count-1.
 func (s *stage) storeKeys(t *testing.T, count int) {
 	t.Helper()
 	for block := 0; block*plan.BlockKeys < count; block++ {
@@ -33,7 +33,7 @@ func (s *stage) storeKeys(t *testing.T, count int) {
 	}
 }
 
-func TestCompareKeys_AUnitGivesTheSameWhateverItAsks(t *testing.T) {
+func TestCompareKeys_FindsTheSameWithAndWithoutProbing(t *testing.T) {
 	store := memstore.New(t)
 	const count = 2*plan.BlockKeys + 500
 	for n, tt := range []struct {
@@ -75,7 +75,7 @@ func TestCompareKeys_AUnitGivesTheSameWhateverItAsks(t *testing.T) {
 		confirm.To = 3
 		confirmed := s.do(t, confirm)
 		if compared.WithoutDigest != tt.unasked || confirmed.WithoutDigest != tt.unasked {
-			t.Errorf("%d: %d keys were not asked about, %d judged without, want %d", n, compared.WithoutDigest, confirmed.WithoutDigest, tt.unasked)
+			t.Errorf("%d: %d keys without digest, %d of them judged, want %d", n, compared.WithoutDigest, confirmed.WithoutDigest, tt.unasked)
 		}
 		gone := int64(count / 97)
 		rows := compared.RowsPerNode[1] + confirmed.RowsPerNode[1]

@@ -12,8 +12,10 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// moments is what key 7 holds at one snapshot after the other: the first pass, the report as long as candidates are at rest, and if
-// this one is not the first look at its digests, the rounds, and the report of the others. "-" is no row.
+// moments is what key 7 holds at successive snapshots: the first pass; the report while
+// candidates are unchanged; the rounds of awaitSettled; and the report of the rest. The
+// rounds and the last report are only needed if the candidate has changed. "-" means no
+// row.
 type moments []string
 
 func (m moments) states() []rows {
@@ -27,46 +29,46 @@ func (m moments) states() []rows {
 	return states
 }
 
-func TestConfirm_JudgesAKeyWhenItHasComeToRest(t *testing.T) {
+func TestConfirm_JudgesAKeyWhenItHasSettled(t *testing.T) {
 	store := memstore.New(t)
 	tests := []struct {
 		name   string
 		n1, n2 moments
-		want   plan.Totals // of these, the counts of keys
+		want   plan.Totals // only the counts of keys
 		pair   plan.PairTotals
 		begun  int // snapshots of each node in the confirmation
 	}{
-		{"different and at rest", moments{"a"}, moments{"b"},
+		{"different and settled", moments{"a"}, moments{"b"},
 			plan.Totals{Mismatched: 1}, plan.PairTotals{Different: 1, Columns: []int64{0, 1}}, 1},
 		{"only on the first node", moments{"a"}, moments{"-"},
 			plan.Totals{Mismatched: 1}, plan.PairTotals{OnlyA: 1, Columns: []int64{0, 0}}, 1},
 		{"only on the second node", moments{"-"}, moments{"b"},
 			plan.Totals{Mismatched: 1}, plan.PairTotals{OnlyB: 1, Columns: []int64{0, 0}}, 1},
-		{"healed before the first look", moments{"a"}, moments{"b", "a"},
+		{"healed before the first report", moments{"a"}, moments{"b", "a"},
 			plan.Totals{Resolved: 1}, plan.PairTotals{Columns: []int64{0, 0}}, 1},
 		{"gone on both nodes", moments{"a", "-"}, moments{"b", "-"},
 			plan.Totals{Resolved: 1}, plan.PairTotals{Columns: []int64{0, 0}}, 1},
-		{"changed once, then at rest", moments{"a"}, moments{"b", "c"},
+		{"changed once, then settled", moments{"a"}, moments{"b", "c"},
 			plan.Totals{Mismatched: 1}, plan.PairTotals{Different: 1, Columns: []int64{0, 1}}, 4},
-		{"changed, and back again", moments{"a"}, moments{"b", "c", "b"},
+		{"changed and changed back", moments{"a"}, moments{"b", "c", "b"},
 			plan.Totals{Mismatched: 1}, plan.PairTotals{Different: 1, Columns: []int64{0, 1}}, 3},
-		{"healed when it was looked at by itself", moments{"a"}, moments{"b", "c", "a"},
+		{"healed when it was read again", moments{"a"}, moments{"b", "c", "a"},
 			plan.Totals{Resolved: 1}, plan.PairTotals{Columns: []int64{0, 0}}, 2},
 		{"healed in the second round", moments{"a"}, moments{"b", "c", "d", "e", "a"},
 			plan.Totals{Resolved: 1}, plan.PairTotals{Columns: []int64{0, 0}}, 4},
-		{"healed between the last look and the report", moments{"a"}, moments{"b", "c", "b", "a"},
+		{"healed between the last round and the report", moments{"a"}, moments{"b", "c", "b", "a"},
 			plan.Totals{Resolved: 1}, plan.PairTotals{Columns: []int64{0, 0}}, 3},
-		{"changed between the last look and the report", moments{"a"}, moments{"b", "c", "b", "c"},
+		{"changed between the last round and the report", moments{"a"}, moments{"b", "c", "b", "c"},
 			plan.Totals{Mismatched: 1, Unsettled: 1}, plan.PairTotals{Different: 1, Columns: []int64{0, 1}}, 3},
-		{"changed again after it had come to rest", moments{"a"}, moments{"b", "c", "c", "c", "d"},
+		{"changed again after it had settled", moments{"a"}, moments{"b", "c", "c", "c", "d"},
 			plan.Totals{Mismatched: 1, Unsettled: 1}, plan.PairTotals{Different: 1, Columns: []int64{0, 1}}, 4},
-		{"deleted between the last look and the report", moments{"a"}, moments{"b", "c", "b", "-"},
+		{"deleted between the last round and the report", moments{"a"}, moments{"b", "c", "b", "-"},
 			plan.Totals{Mismatched: 1, Unsettled: 1}, plan.PairTotals{OnlyA: 1, Columns: []int64{0, 0}}, 3},
 		{"always changing", moments{"a"}, moments{"b", "c", "d", "e", "f", "g", "h", "i", "j"},
 			plan.Totals{Mismatched: 1, Unsettled: 1}, plan.PairTotals{Different: 1, Columns: []int64{0, 1}}, 8},
-		{"always changing, at rest too late to be known", moments{"a"}, moments{"b", "c", "d", "e", "f", "g", "h", "i", "i"},
+		{"always changing, settled too late", moments{"a"}, moments{"b", "c", "d", "e", "f", "g", "h", "i", "i"},
 			plan.Totals{Mismatched: 1, Unsettled: 1}, plan.PairTotals{Different: 1, Columns: []int64{0, 1}}, 8},
-		{"the filter hid the second row from the first pass", moments{"a"}, moments{"-", "a"},
+		{"the filter excluded the second row in the first pass", moments{"a"}, moments{"-", "a"},
 			plan.Totals{Resolved: 1}, plan.PairTotals{Columns: []int64{0, 0}}, 1},
 	}
 	for i, tt := range tests {
@@ -95,7 +97,7 @@ func TestConfirm_JudgesAKeyWhenItHasComeToRest(t *testing.T) {
 	}
 }
 
-func TestConfirm_WithoutADelayLooksOnce(t *testing.T) {
+func TestConfirm_WithoutDelayReadsOnce(t *testing.T) {
 	s := newStage(t, memstore.New(t), "td_1",
 		&scripted{states: moments{"a"}.states()}, &scripted{states: moments{"b", "c", "d"}.states()})
 	s.plan.ConfirmDelay = 0
@@ -130,7 +132,7 @@ func TestConfirm_CountsEveryPairOfThreeNodes(t *testing.T) {
 	}
 }
 
-func TestConfirm_BeyondTheLimitKeysAreCountedByDigestOnly(t *testing.T) {
+func TestConfirm_CountsKeysBeyondTheLimitByDigest(t *testing.T) {
 	s := newStage(t, memstore.New(t), "td_1",
 		&scripted{states: []rows{{1: "a", 2: "b", 3: "c"}, {1: "a", 2: "b", 3: "c"}}},
 		&scripted{states: []rows{{1: "x", 2: "y"}, {1: "a", 2: "y"}}})
@@ -148,23 +150,23 @@ func TestConfirm_BeyondTheLimitKeysAreCountedByDigestOnly(t *testing.T) {
 	}
 }
 
-func TestConfirm_ManyKeysAreEachJudgedOnceWhateverMoves(t *testing.T) {
+func TestConfirm_JudgesEachOfManyKeysOnceWhateverChanges(t *testing.T) {
 	store := memstore.New(t)
 	const count = 4 * probedKeys
 	one := func(ids ...int) func(int) bool { return func(id int) bool { return slices.Contains(ids, id) } }
 	never := func(int) bool { return false }
 	tests := []struct {
-		name        string
-		moves, heal func(id int) bool // between the first pass and the look at the rows
-		begun       int
+		name          string
+		changes, heal func(id int) bool // between the first pass and the report
+		begun         int
 	}{
-		{"all at rest", never, never, 2},
-		{"the first moves", one(0), never, 4},
-		{"one in the middle moves", one(count / 2), never, 5},
-		{"the last moves", one(count - 1), never, 5},
+		{"all settled", never, never, 2},
+		{"the first changes", one(0), never, 4},
+		{"one in the middle changes", one(count / 2), never, 5},
+		{"the last changes", one(count - 1), never, 5},
 		{"a few heal", never, one(3, 5, count/2), 2},
 		{"most heal, so that digests are cheaper", never, func(id int) bool { return id%4 != 1 }, 3},
-		{"most heal, and one moves", one(count - 3), func(id int) bool { return id%4 != 1 && id != count-3 }, 4},
+		{"most heal, and one changes", one(count - 3), func(id int) bool { return id%4 != 1 && id != count-3 }, 4},
 	}
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -172,7 +174,7 @@ func TestConfirm_ManyKeysAreEachJudgedOnceWhateverMoves(t *testing.T) {
 			before := many(count, func(int) string { return "w" })
 			after := many(count, func(id int) string {
 				switch {
-				case tt.moves(id):
+				case tt.changes(id):
 					return "x"
 				case tt.heal(id):
 					return "v"

@@ -9,7 +9,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// many gives the rows 0 to count, with a text of each.
+// many returns the rows 0 to count-1, with the text of each.
 func many(count int, text func(id int) string) rows {
 	all := rows{}
 	for id := range count {
@@ -20,7 +20,7 @@ func many(count int, text func(id int) string) rows {
 
 func same(int) string { return "v" }
 
-// keysOfPart gives the keys of the candidates that a compare unit has kept.
+// keysOfPart returns the keys of the candidates in the compare part.
 func (s *stage) keysOfPart(t *testing.T) []int {
 	t.Helper()
 	var ids []int
@@ -30,7 +30,7 @@ func (s *stage) keysOfPart(t *testing.T) []int {
 	return ids
 }
 
-// candidates gives those that a compare unit has kept.
+// candidates returns the candidates in the compare part.
 func (s *stage) candidates(t *testing.T) (found []plan.Candidate) {
 	t.Helper()
 	c := &confirmation{run: &unitRun{unit: s.unit(plan.PhaseCompare), plan: s.plan, store: s.store}}
@@ -46,7 +46,7 @@ func (s *stage) candidates(t *testing.T) (found []plan.Candidate) {
 	return found
 }
 
-// finelyCut makes a plan of leaves of ten keys, up to this one.
+// finelyCut divides the plan into chunks of ten keys, up to the key to.
 func (s *stage) finelyCut(to int) {
 	s.plan.Layout.Bounds = nil
 	for id := 10; id < to; id += 10 {
@@ -58,22 +58,22 @@ func (s *stage) finelyCut(to int) {
 	}
 }
 
-func TestDense_FindsWhatDigestingFirstFinds(t *testing.T) {
+func TestDense_FindsTheSameAsDigestingFirst(t *testing.T) {
 	store := memstore.New(t)
 	const count = 1600
 	for name, tt := range map[string]struct {
 		change  func(first, second rows)
-		grown   bool // the last leaf holds far more rows than was planned
+		grown   bool // the last chunk holds far more rows than planned
 		digests bool // the keys can be digested
-		lists   bool // some leaf has not the same keys
+		lists   bool // the keys of some chunk differ
 	}{
-		"nothing":                     {change: func(_, _ rows) {}, digests: true},
-		"changed rows":                {change: func(_, second rows) { changeEvery(second, 3) }, digests: true},
-		"changed and missing rows":    {change: func(first, second rows) { changeEvery(second, 3); delete(first, 55); delete(second, 56) }, digests: true, lists: true},
-		"a leaf that one node lacks":  {change: func(first, _ rows) { deleteFrom(first, 100, 110) }, digests: true, lists: true},
-		"one node is empty":           {change: func(first, _ rows) { clear(first) }, digests: true, lists: true},
-		"a leaf that has grown":       {change: func(_, second rows) { changeEvery(second, 3); delete(second, 1599) }, grown: true, digests: true, lists: true},
-		"keys that nobody can digest": {change: func(first, second rows) { changeEvery(second, 3); delete(first, 55) }, lists: true},
+		"nothing":                      {change: func(_, _ rows) {}, digests: true},
+		"changed rows":                 {change: func(_, second rows) { changeEvery(second, 3) }, digests: true},
+		"changed and missing rows":     {change: func(first, second rows) { changeEvery(second, 3); delete(first, 55); delete(second, 56) }, digests: true, lists: true},
+		"a chunk that one node lacks":  {change: func(first, _ rows) { deleteFrom(first, 100, 110) }, digests: true, lists: true},
+		"one node is empty":            {change: func(first, _ rows) { clear(first) }, digests: true, lists: true},
+		"a chunk that has grown":       {change: func(_, second rows) { changeEvery(second, 3); delete(second, 1599) }, grown: true, digests: true, lists: true},
+		"keys that cannot be digested": {change: func(first, second rows) { changeEvery(second, 3); delete(first, 55) }, lists: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var found [][]int
@@ -119,16 +119,16 @@ func deleteFrom(all rows, from, to int) {
 	}
 }
 
-func TestProbe_LooksAtSomeLeavesBeforeItListsTheOthers(t *testing.T) {
+func TestProbe_ComparesSomeChunksBeforeItListsTheOthers(t *testing.T) {
 	store := memstore.New(t)
 	const count = 1600
 	for name, tt := range map[string]struct {
 		change func(second rows)
 		dense  bool
 	}{
-		"most leaves differ":                 {func(second rows) { changeEvery(second, 3) }, true},
-		"few leaves differ":                  {func(second rows) { changeEvery(second, 200) }, false},
-		"only leaves after the first differ": {func(second rows) { deleteFrom(second, 10*probedChunks, count) }, false},
+		"most chunks differ":                 {func(second rows) { changeEvery(second, 3) }, true},
+		"few chunks differ":                  {func(second rows) { changeEvery(second, 200) }, false},
+		"only chunks after the first differ": {func(second rows) { deleteFrom(second, 10*probedChunks, count) }, false},
 	} {
 		first, second := many(count, same), many(count, same)
 		tt.change(second)
@@ -153,7 +153,7 @@ func TestProbe_LooksAtSomeLeavesBeforeItListsTheOthers(t *testing.T) {
 	}
 }
 
-func TestBuckets_TheRowsOfFewAreListedInKeyOrderAndCountedOnce(t *testing.T) {
+func TestBuckets_RowsOfFewBucketsAreListedInKeyOrderAndCountedOnce(t *testing.T) {
 	store := memstore.New(t)
 	const count, buckets = 1600, 8
 	for name, blockRows := range map[string]int64{"as expected": 1000, "grown beyond what one pass may list": 5} {

@@ -6,10 +6,10 @@
 //
 // # Compare and confirm
 //
-// A compare unit digests chunks of rows on all nodes. Where digests differ it lists keys and
-// row digests, and the keys whose digests differ become candidates. Candidates may differ only
-// because a change has not reached every node yet. So a confirm unit reads them again
-// after confirm_delay. A candidate has these states:
+// A compare unit digests chunks of rows on all nodes. Where digests differ it lists keys
+// and row digests, and the keys whose digests differ become candidates. Candidates may
+// differ only because a change has not reached every node yet. So a confirm unit reads
+// them again after confirm_delay. A candidate has these states:
 //
 //	new ─────────┬─ equal on all nodes ──────────────> resolved
 //	             ├─ different, as last read ─────────> settled
@@ -20,7 +20,8 @@
 //	             ├─ different, changed since ────────> in flight, for confirmRounds at most
 //	             └─ after the last round ────────────> unsettled
 //
-// A resolved candidate is not reported. The rows of the others are read in full, and their
-// text decides: equal rows resolve the candidate; different rows are a finding. A finding is
-// marked unsettled if its candidate is, or if its rows have changed since it was settled.
+// A resolved candidate is not reported. The rows of the others are read in full, and
+// their text decides: equal rows resolve the candidate; different rows are a finding. A
+// finding is marked unsettled if its candidate is, or if its rows have changed since it
+// was settled.
 package worker

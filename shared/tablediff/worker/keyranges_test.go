@@ -10,7 +10,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// countingTx counts what is asked of it.
+// countingTx counts the keys that are looked up.
 type countingTx struct {
 	*scriptedTx
 	looked *int
@@ -21,21 +21,21 @@ func (t countingTx) Digests(ctx context.Context, s table.Source, keys []table.Ke
 	return t.scriptedTx.Digests(ctx, s, keys, options...)
 }
 
-// Fingerprints refuses a filter: a rerun looks at keys whether it selects them or not.
-func (t countingTx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, options ...table.CallOption) ([]table.Fingerprint, error) {
+// Fingerprints fails with a filter, which a rerun must ignore.
+func (t countingTx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, each, all int64) ([]table.Fingerprint, error) {
 	if s.Filter != "" {
 		return nil, errors.New("the range is filtered")
 	}
 	return t.scriptedTx.Fingerprints(ctx, s, ranges, want, options...)
 }
 
-func TestDigests_AreTheSameHoweverCloseTheKeysLie(t *testing.T) {
+func TestDigests_AreTheSameForCloseAndDistantKeys(t *testing.T) {
 	const count = 8 * rangeKeys
 	tests := []struct {
 		name   string
 		change func(first, second rows)
-		wanted func(id int) bool // of the table's rows, which are keys of the rerun
-		least  int               // keys that may be looked up
+		wanted func(id int) bool // which rows of the table are keys of the rerun
+		least  int               // bounds of the number of look-ups
 		most   int
 	}{
 		{"all of the table", func(_, _ rows) {}, func(int) bool { return true }, 1, rangeKeys},
@@ -69,7 +69,7 @@ func TestDigests_AreTheSameHoweverCloseTheKeysLie(t *testing.T) {
 			s := newStage(t, nil, "tr_1", nodes...)
 			for i := range s.plan.Sources {
 				s.plan.Sources[i].KeyDigest = "digest"
-				s.plan.Sources[i].Filter = "nobody looks at it"
+				s.plan.Sources[i].Filter = "no unit reads this"
 			}
 			opened, _ := s.Open(t.Context(), "", "", nil)
 			r := &unitRun{plan: s.plan, sources: s.plan.Sources, nodes: opened}
@@ -100,7 +100,7 @@ func TestDigests_AreTheSameHoweverCloseTheKeysLie(t *testing.T) {
 	}
 }
 
-func TestFillIn_TakesNothingThatCouldBeMistaken(t *testing.T) {
+func TestFillFromRange_RefusesRangesThatCouldBeMistaken(t *testing.T) {
 	print := func(keyDigest int64, ids ...string) table.Fingerprint {
 		f := table.Fingerprint{KeyDigest: keyDigest, Rows: make([]int64, len(ids))}
 		text := "{"

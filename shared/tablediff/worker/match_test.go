@@ -16,15 +16,15 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// The keys of these tests are numbers with trailing blanks, of which the index holds equal what is the same number: as
-// numeric does with 1.0 and 1.00.
+// The keys of these tests are numbers with trailing blanks. The index considers keys with
+// the same number equal, as numeric does with 1.0 and 1.00.
 
 func numberOf(k table.Key) int {
 	n, _ := strconv.Atoi(strings.TrimRight(k[0], " "))
 	return n
 }
 
-// rankNumbers is what a server does with such keys.
+// rankNumbers ranks such keys as a server does.
 func rankNumbers(keys []table.Key) ([]int, error) {
 	var numbers []int
 	for _, k := range keys {
@@ -40,7 +40,8 @@ func rankNumbers(keys []table.Key) ([]int, error) {
 	return ranks, nil
 }
 
-// spelt is a key with some blanks, and a digest that tells spellings apart as the real one does.
+// spelt returns a key with some blanks, and a digest that depends on the spelling like
+// the real one.
 func spelt(number, blanks, content int) table.Listed {
 	return table.Listed{
 		Key:    table.Key{strconv.Itoa(number) + strings.Repeat(" ", blanks)},
@@ -48,7 +49,7 @@ func spelt(number, blanks, content int) table.Listed {
 	}
 }
 
-// oracle finds the candidates the slow way: number by number.
+// oracle finds the candidates in the slow way, number by number.
 func oracle(lists [][]table.Listed) (differing map[int][]string, keys int) {
 	byNumber := map[int][]string{}
 	for node, list := range lists {
@@ -69,10 +70,10 @@ func oracle(lists [][]table.Listed) (differing map[int][]string, keys int) {
 	return differing, len(byNumber)
 }
 
-func TestMatchRange_FindsWhatLookingAtEveryKeyFinds(t *testing.T) {
+func TestMatchRange_FindsTheSameAsComparingKeyByKey(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		lists := make([][]table.Listed, rapid.IntRange(1, 4).Draw(rt, "nodes"))
-		maxBlanks := rapid.IntRange(0, 2).Draw(rt, "spellings") // 0: texts alone tell keys apart
+		maxBlanks := rapid.IntRange(0, 2).Draw(rt, "spellings") // 0: keys with different texts are different
 		for node := range lists {
 			numbers := rapid.SliceOfNDistinct(rapid.IntRange(0, 15), 0, 16, rapid.ID).Draw(rt, "numbers")
 			slices.Sort(numbers)
@@ -101,8 +102,9 @@ func TestMatchRange_FindsWhatLookingAtEveryKeyFinds(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			rt.Fatalf("candidates (-want +got):\n%s", diff)
 		}
-		// Spellings that differ on some nodes only are told apart; where all differ they are counted once. Keys that no
-		// candidate needs sorted keep their text count, which is right as their texts are the same everywhere.
+		// Spellings that differ on some nodes only are distinguished; those that differ
+		// on all nodes are counted once. If no candidate requires ranking, keys are
+		// counted by text, which is right because their texts are the same everywhere.
 		if maxBlanks == 0 && keys != int64(wantKeys) {
 			rt.Fatalf("%d distinct keys, want %d", keys, wantKeys)
 		}
@@ -128,7 +130,7 @@ func TestMatchRange_CountsTwoSpellingsOfAKeyOnce(t *testing.T) {
 	}
 }
 
-func TestMatchRange_DoesNotAskForAnOrderThatANodeHas(t *testing.T) {
+func TestMatchRange_DoesNotRankKeysThatOneNodeHasInOrder(t *testing.T) {
 	lists := [][]table.Listed{
 		{spelt(1, 0, 0), spelt(2, 0, 0), spelt(3, 0, 0)},
 		{spelt(1, 0, 1), spelt(3, 0, 1)},
@@ -139,7 +141,7 @@ func TestMatchRange_DoesNotAskForAnOrderThatANodeHas(t *testing.T) {
 	}
 }
 
-func TestMatchRange_ANodeThatListsAKeyTwiceIsAnError(t *testing.T) {
+func TestMatchRange_KeyListedTwiceIsAnError(t *testing.T) {
 	tests := map[string][][]table.Listed{
 		"the same text, where the last row equals the other node's": {
 			{spelt(1, 0, 1), spelt(1, 0, 0)}, {spelt(1, 0, 0)},
@@ -159,18 +161,18 @@ func TestMatchRange_ANodeThatListsAKeyTwiceIsAnError(t *testing.T) {
 	}
 }
 
-func TestMatchRange_TroubleWithTheOrderIsAnError(t *testing.T) {
+func TestMatchRange_FailedRankingIsAnError(t *testing.T) {
 	lists := [][]table.Listed{{spelt(1, 0, 0)}, {spelt(2, 0, 0)}}
 	broken := errors.New("broken")
 	if _, _, err := matchRange(lists, func([]table.Key) ([]int, error) { return nil, broken }); !errors.Is(err, broken) {
 		t.Errorf("got %v, want the server's error", err)
 	}
 	if _, _, err := matchRange(lists, func([]table.Key) ([]int, error) { return []int{0}, nil }); fault.CodeOf(err) != fault.Internal {
-		t.Errorf("one rank for two keys gives %v, want an Internal error", err)
+		t.Errorf("one rank for two keys: %v, want an Internal error", err)
 	}
 }
 
-func TestMatchRange_CompositeKeysAreNotMistakenForOneAnother(t *testing.T) {
+func TestMatchRange_DistinguishesCompositeKeys(t *testing.T) {
 	lists := [][]table.Listed{
 		{{Key: table.Key{"a", "bc"}, Digest: 1}},
 		{{Key: table.Key{"ab", "c"}, Digest: 1}},
@@ -190,7 +192,7 @@ func TestMatchRange_CompositeKeysAreNotMistakenForOneAnother(t *testing.T) {
 
 func cmpKeys(a, b table.Key) int { return max(0, slices.Compare(a, b)) }
 
-func TestCheckListed_RefusesAListingThatLacksOrAddsARow(t *testing.T) {
+func TestCheckListed_RefusesMissingAndAdditionalRows(t *testing.T) {
 	r := &unitRun{plan: &plan.Plan{Nodes: []string{"n1", "n2"}}}
 	rows := []table.Listed{spelt(1, 0, 0), spelt(2, 0, 0), spelt(3, 0, 0)}
 	var whole table.Sum
@@ -199,7 +201,7 @@ func TestCheckListed_RefusesAListingThatLacksOrAddsARow(t *testing.T) {
 	}
 	d := differingChunk{sums: []table.Sum{whole, whole}}
 	if err := r.checkListed(d, [][]table.Listed{rows, rows}); err != nil {
-		t.Errorf("what was digested and listed alike gives %v", err)
+		t.Errorf("the same rows digested and listed: %v", err)
 	}
 	for name, listed := range map[string][]table.Listed{
 		"a row missing":    rows[:2],
@@ -211,15 +213,15 @@ func TestCheckListed_RefusesAListingThatLacksOrAddsARow(t *testing.T) {
 	} {
 		err := r.checkListed(d, [][]table.Listed{rows, listed})
 		if fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), `"n2"`) {
-			t.Errorf("%s gives %v, want an error that names the second node", name, err)
+			t.Errorf("%s: %v, want an error that names the second node", name, err)
 		}
 	}
 	if err := r.checkListed(differingChunk{}, [][]table.Listed{rows, nil}); err != nil {
-		t.Errorf("a listing of another snapshot than the digests' gives %v", err)
+		t.Errorf("a listing in another snapshot than the digests: %v", err)
 	}
 }
 
-func TestFitting_TakesTheFirstFewThatFit(t *testing.T) {
+func TestFitting_ReturnsTheFirstFewThatFit(t *testing.T) {
 	for _, tt := range []struct {
 		most  []int64
 		limit int64

@@ -12,7 +12,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// withPlans gives a store that has a plan for each of these tasks.
+// withPlans returns a store that has a plan for each of these tasks.
 func withPlans(t *testing.T, taskIDs ...string) *faulty.Store {
 	t.Helper()
 	store := faulty.Wrap(memstore.New(t))
@@ -24,7 +24,7 @@ func withPlans(t *testing.T, taskIDs ...string) *faulty.Store {
 	return store
 }
 
-func TestPlanCache_KeepsTheLatestFew(t *testing.T) {
+func TestPlanCache_HoldsTheLatestPlans(t *testing.T) {
 	var cache planCache
 	ids := []string{"td_1", "td_2", "td_3", "td_4", "td_5"}
 	store := withPlans(t, ids...)
@@ -41,7 +41,7 @@ func TestPlanCache_KeepsTheLatestFew(t *testing.T) {
 	}
 }
 
-func TestPlanCache_ReadsOncePerTaskWhateverUnitsComeAtOnce(t *testing.T) {
+func TestPlanCache_ConcurrentUnitsReadAPlanOnce(t *testing.T) {
 	var cache planCache
 	store := withPlans(t, "td_1")
 	store.On(faulty.Get, archive.PlanKey("td_1"), func(int) faulty.Outcome {
@@ -62,7 +62,7 @@ func TestPlanCache_ReadsOncePerTaskWhateverUnitsComeAtOnce(t *testing.T) {
 	}
 }
 
-func TestPlanCache_AReadThatHangsHoldsUpNeitherOtherTasksNorTheSameOneForEver(t *testing.T) {
+func TestPlanCache_AHangingReadBlocksNoOtherTask(t *testing.T) {
 	var cache planCache
 	store := withPlans(t, "td_1", "td_2")
 	store.On(faulty.Get, archive.PlanKey("td_1"), faulty.First(1, faulty.Hang))
@@ -71,7 +71,7 @@ func TestPlanCache_AReadThatHangsHoldsUpNeitherOtherTasksNorTheSameOneForEver(t 
 	var units sync.WaitGroup
 	units.Go(func() {
 		if _, err := cache.get(first, store, "td_1"); err == nil {
-			t.Error("the read that hangs gave a plan")
+			t.Error("the hanging read returned a plan")
 		}
 	})
 	for store.Count(faulty.Get, archive.PlanKey("td_1")) == 0 {

@@ -22,29 +22,30 @@ import (
 // rows is a table of two columns: an integer key and a text.
 type rows map[int]string
 
-// scripted is a node whose table changes as a test says: what no real server can be brought to do at the right moment.
-// Its n-th snapshot sees states[n], those after the last see that.
+// scripted is a node whose table changes as the test requires, which a real server would
+// not do at the right moment. Its n-th snapshot has states[n]; later ones have the last
+// state.
 type scripted struct {
 	plan.Node
 	name   string
 	states []rows
 	// Faults:
-	loses  int    // rows that a listing lacks at its end
-	breaks int    // the row stream breaks after so many rows, if not 0
+	loses  int    // rows that are missing at the end of a listing
+	breaks int    // if not 0: the row stream fails after this many rows
 	panics string // the method that panics
 
-	young func(id int) bool // rows that came with transaction 50; the others came before
+	young func(id int) bool // rows inserted by transaction 50; the others are older
 
 	mu    sync.Mutex
-	asked int // ranges whose ages were asked for
+	asked int // ranges whose ages were read
 	begun int
 	open  int
-	most  int64 // rows that one listing was allowed
+	most  int64 // highest limit of a listing
 }
 
 func (n *scripted) Name() string { return n.name }
 
-// Expecting returns the node: no server can be mistaken for it.
+// Expecting returns the node itself, since no server can be mistaken for it.
 func (n *scripted) Expecting(table.Identity) plan.Node { return n }
 
 // RankKeys sorts keys in a transaction of its own.
@@ -79,7 +80,8 @@ func (t *scriptedTx) enter(method string) {
 	}
 }
 
-// within gives the keys of a range in order. The bucket of a key is its number modulo theirs.
+// within returns the keys of a range in order. The bucket of a key is the key modulo the
+// number of buckets.
 func (t *scriptedTx) within(s table.Source, r table.Range) []int {
 	var ids []int
 	for id := range t.rows {
@@ -247,7 +249,7 @@ type stage struct {
 	worker *Worker
 }
 
-// Open gives the scripted nodes.
+// Open returns the scripted nodes.
 func (s *stage) Open(context.Context, string, string, []string) ([]plan.Node, error) {
 	nodes := make([]plan.Node, len(s.nodes))
 	for i, n := range s.nodes {
@@ -256,7 +258,7 @@ func (s *stage) Open(context.Context, string, string, []string) ([]plan.Node, er
 	return nodes, nil
 }
 
-// newStage stores a plan of three leaves, bounded by 100 and 200, in blocks of two.
+// newStage makes a plan of three chunks, bounded by 100 and 200, in blocks of two.
 func newStage(t *testing.T, store archive.Store, taskID string, nodes ...*scripted) *stage {
 	t.Helper()
 	s := &stage{store: store, nodes: nodes}
@@ -276,7 +278,7 @@ func newStage(t *testing.T, store archive.Store, taskID string, nodes ...*script
 	return s
 }
 
-// publish stores the plan; a test may have changed it before.
+// publish stores the plan, which a test may have changed before.
 func (s *stage) publish(t *testing.T) {
 	t.Helper()
 	p, err := plan.Store(t.Context(), s.store, s.plan)
@@ -294,7 +296,7 @@ func (s *stage) unit(phase string) plan.Unit {
 	return u
 }
 
-// do has a unit done and fails the test if it is not, or if a transaction was left open.
+// do does a unit. The test fails if that fails or leaves a transaction open.
 func (s *stage) do(t *testing.T, u plan.Unit) plan.Totals {
 	t.Helper()
 	totals, err := s.worker.Do(t.Context(), u)

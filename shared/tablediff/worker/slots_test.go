@@ -12,7 +12,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestSlots_LetAsManyInAsATaskHasWorkers(t *testing.T) {
+func TestSlots_AdmitAsManyUnitsAsTheTaskHasWorkers(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	for _, workers := range []int{1, 3} {
 		var s slots
@@ -60,14 +60,14 @@ func TestSlots_OneTaskNeverWaitsForAnother(t *testing.T) {
 	}
 }
 
-func TestSlots_WhoWaitsGoesWhenItsContextEnds(t *testing.T) {
+func TestSlots_AWaiterLeavesWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s slots
 		release, err := s.acquire(t.Context(), "td_1", 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		why := errors.New("enough of it")
+		why := errors.New("stopped")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		given := make(chan error, 1)
 		go func() {

@@ -9,7 +9,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-func TestSampleBlocks_AsksAboutEveryBlockOnce(t *testing.T) {
+func TestSampleBlocks_DividesAllBlocks(t *testing.T) {
 	for n, want := range map[int]int{0: 0, 1: 1, 2: 2, 3: 3, 4: 2, 15: 2, 16: 2, 19: 2, 21: 3, 50: 6, 1000: 125} {
 		known := make([]plan.EqualBlock, n)
 		for i := range known {
@@ -17,17 +17,17 @@ func TestSampleBlocks_AsksAboutEveryBlockOnce(t *testing.T) {
 		}
 		sample, others := sampleBlocks(known)
 		if len(sample) != want {
-			t.Errorf("%d of %d blocks are asked about first, want %d", len(sample), n, want)
+			t.Errorf("%d of %d blocks are in the sample, want %d", len(sample), n, want)
 		}
 		all := slices.Concat(sample, others)
 		slices.SortFunc(all, func(a, b plan.EqualBlock) int { return a.Block - b.Block })
 		if !slices.EqualFunc(all, known, func(a, b plan.EqualBlock) bool { return a.Block == b.Block }) {
-			t.Errorf("of %d blocks these are asked about: %v", n, all)
+			t.Errorf("sample and rest of %d blocks are %v", n, all)
 		}
 	}
 }
 
-func TestProveBlocks_WhereFewAreAsTheyWereTheOthersAreDigestedUnasked(t *testing.T) {
+func TestFindUnchangedBlocks_StopsIfFewOfTheSampleAreUnchanged(t *testing.T) {
 	store := memstore.New(t)
 	for name, tt := range map[string]struct {
 		young            func(id int) bool
@@ -49,7 +49,7 @@ func TestProveBlocks_WhereFewAreAsTheyWereTheOthersAreDigestedUnasked(t *testing
 			s.publish(t)
 			totals := s.do(t, s.unit(plan.PhaseCompare))
 			if nodes[0].asked != tt.asked || nodes[1].asked != tt.asked || totals.Unchanged != int64(tt.unchanged) {
-				t.Errorf("%d and %d blocks were asked about, %d are unchanged; want %d and %d", nodes[0].asked, nodes[1].asked, totals.Unchanged, tt.asked, tt.unchanged)
+				t.Errorf("%d and %d blocks were checked, %d are unchanged; want %d and %d", nodes[0].asked, nodes[1].asked, totals.Unchanged, tt.asked, tt.unchanged)
 			}
 			if totals.Keys != 400 || !slices.Equal(totals.RowsPerNode, []int64{400, 400}) || totals.Candidates != 0 || len(totals.EqualBlocks) != 20 {
 				t.Errorf("%+v", totals)

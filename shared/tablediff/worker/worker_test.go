@@ -18,7 +18,7 @@ func twoNodes() (*scripted, *scripted) {
 	return &scripted{states: []rows{{1: "same", 7: "a", 8: "same"}}}, &scripted{states: []rows{{1: "same", 7: "b", 8: "same"}}}
 }
 
-func TestWorker_TroubleNeverLeavesAPart(t *testing.T) {
+func TestWorker_FailureNeverStoresAPart(t *testing.T) {
 	store := memstore.New(t)
 	tests := []struct {
 		name  string
@@ -35,7 +35,7 @@ func TestWorker_TroubleNeverLeavesAPart(t *testing.T) {
 			n2.states = []rows{{1: "x", 7: "b", 8: "x"}}
 			n2.breaks = 2
 		}, fault.Unavailable, "the connection was lost"},
-		{"a phase that nobody knows", "repair", func(_, _ *scripted) {}, fault.Internal, "no phase"},
+		{"an unknown phase", "repair", func(_, _ *scripted) {}, fault.Internal, "no phase"},
 	}
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestWorker_AnswersARepeatedUnitFromItsPart(t *testing.T) {
 	}
 }
 
-func TestWorker_OfTwoThatDoOneUnitTheFirstPartCounts(t *testing.T) {
+func TestWorker_TheFirstPartOfAUnitCounts(t *testing.T) {
 	real := memstore.New(t)
 	n1, n2 := twoNodes()
 	winner := newStage(t, real, "td_1", n1, n2)
@@ -102,13 +102,13 @@ func TestWorker_RefusesAUnitOfAnotherPlan(t *testing.T) {
 	u = s.unit(plan.PhaseCompare)
 	u.TaskID = "td_2"
 	if _, err := s.worker.Do(t.Context(), u); fault.CodeOf(err) != fault.NotFound {
-		t.Errorf("a unit without a plan gives %v, want NotFound", err)
+		t.Errorf("a unit without a plan: %v, want NotFound", err)
 	}
 }
 
 func TestWorker_SplitsARangeThatHoldsFarMoreThanABlock(t *testing.T) {
 	many, other := rows{}, rows{}
-	for id := range 10_000 { // all in the last leaf
+	for id := range 10_000 { // all in the last chunk
 		many[200+id], other[200+id] = "v", "v"
 	}
 	other[5000] = "w"
@@ -121,7 +121,7 @@ func TestWorker_SplitsARangeThatHoldsFarMoreThanABlock(t *testing.T) {
 	}
 }
 
-func TestWorker_HoldsFewRowsInMemoryHoweverBigABlockIs(t *testing.T) {
+func TestWorker_HoldsFewRowsInMemoryForBlocksOfAnySize(t *testing.T) {
 	here, there := rows{}, rows{}
 	const many = maxListed + 10_000
 	for id := range many {
@@ -138,7 +138,7 @@ func TestWorker_HoldsFewRowsInMemoryHoweverBigABlockIs(t *testing.T) {
 	}
 }
 
-func TestWorker_LeavesThatHaveOutgrownTheScanAreSplit(t *testing.T) {
+func TestWorker_SplitsChunksThatHaveGrownSinceTheScan(t *testing.T) {
 	many, other := rows{}, rows{}
 	for id := range 10_000 {
 		many[id], other[id] = "v", "v"
