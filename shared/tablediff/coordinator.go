@@ -11,6 +11,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fanout"
 	"ace/shared/fault"
+	"ace/shared/retry"
 	"ace/shared/table"
 	"ace/shared/tablediff/plan"
 	"ace/shared/task"
@@ -298,7 +299,7 @@ func (r *run) confirm(ctx context.Context) error {
 	if len(units) == 0 {
 		return nil
 	}
-	if err := pause(ctx, r.plan.ConfirmDelay); err != nil {
+	if err := retry.Sleep(ctx, r.plan.ConfirmDelay); err != nil {
 		return err
 	}
 	totals, err := r.doUnits(ctx, plan.PhaseConfirm, units, func(t plan.Totals, _, _ int) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ace/shared/fault"
+	"ace/shared/retry"
 )
 
 const (
@@ -15,45 +16,36 @@ const (
 	planningWaits = 2 * time.Second
 )
 
-// retryPolicy bounds the attempts at something that fails.
-type retryPolicy struct {
-	waits   time.Duration // the total of all waits
-	mayPass func(error) bool
+// unitPolicy is the policy for units and for what follows them.
+func (r *run) unitPolicy() retry.Policy {
+	if r.Patience <= 0 {
+		return retry.Policy{Tries: 1}
+	}
+	return retry.Policy{
+		Backoff: retry.Backoff{First: retryWait}, MaxTotal: r.Patience, Retryable: fault.Retryable,
+	}
 }
 
-func (r *run) unitPolicy() retryPolicy {
-	return retryPolicy{waits: r.Patience, mayPass: fault.Retryable}
+// planningPolicy is the policy before anything is stored. A node that does not even refuse
+// a connection is not tried a second time.
+func planningPolicy() retry.Policy {
+	return retry.Policy{
+		Backoff: retry.Backoff{First: retryWait}, MaxTotal: planningWaits,
+		Retryable: func(err error) bool {
+			return fault.Retryable(err) && !errors.Is(err, context.DeadlineExceeded)
+		},
+	}
 }
 
-// planningPolicy is the policy before anything is stored. A node that does not even
-// refuse a connection is not tried a second time.
-func planningPolicy() retryPolicy {
-	return retryPolicy{waits: planningWaits, mayPass: func(err error) bool {
-		return fault.Retryable(err) && !errors.Is(err, context.DeadlineExceeded)
-	}}
-}
-
-// retry calls do until it succeeds or the policy is exhausted.
-func (r *run) retry(ctx context.Context, p retryPolicy, what string, do func() error) error {
-	for wait, left := retryWait, p.waits; ; wait, left = 2*wait, left-wait {
-		err := do()
-		if err == nil || ctx.Err() != nil || wait > left || !p.mayPass(err) {
-			return err
-		}
+// retry calls do until it succeeds or the policy is exhausted. If the run ends during a
+// wait, the error is the cause of that.
+func (r *run) retry(ctx context.Context, policy retry.Policy, what string, do func() error) error {
+	policy.Notify = func(err error, wait time.Duration) {
 		r.Log.WarnContext(ctx, what+" failed; trying again", "task_id", r.job.TaskID, "after", wait, "error", err)
-		if err := pause(ctx, wait); err != nil {
-			return err
-		}
 	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
+	err := policy.Do(ctx, do)
+	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
 	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ace/shared/fault"
+	"ace/shared/retry"
 )
 
 func TestRetry_RepeatsTransientFailuresUntilThePolicyIsExhausted(t *testing.T) {
@@ -16,7 +17,7 @@ func TestRetry_RepeatsTransientFailuresUntilThePolicyIsExhausted(t *testing.T) {
 	r := &run{Coordinator: NewCoordinator(CoordinatorOptions{Patience: 16 * time.Second, Log: slog.New(slog.DiscardHandler)})}
 	for _, tt := range []struct {
 		name     string
-		patience retryPolicy
+		policy   retry.Policy
 		failures int // before it succeeds
 		err      error
 		attempts int
@@ -35,7 +36,7 @@ func TestRetry_RepeatsTransientFailuresUntilThePolicyIsExhausted(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				attempts, start := 0, time.Now()
-				err := r.retry(t.Context(), tt.patience, tt.name, func() error {
+				err := r.retry(t.Context(), tt.policy, tt.name, func() error {
 					if attempts++; attempts <= tt.failures {
 						return tt.err
 					}

@@ -7,6 +7,7 @@ import (
 	"ace/shared/difffile"
 	"ace/shared/fault"
 	"ace/shared/part"
+	"ace/shared/retry"
 	"ace/shared/table"
 	"ace/shared/tablediff/plan"
 )
@@ -144,7 +145,7 @@ func (c *confirmation) awaitSettled(ctx context.Context, from int64) error {
 		if len(inFlight) == 0 {
 			return nil
 		}
-		if err := sleep(ctx, 2*c.run.plan.ConfirmDelay); err != nil {
+		if err := retry.Sleep(ctx, 2*c.run.plan.ConfirmDelay); err != nil {
 			return err
 		}
 		if inFlight, err = c.readAgain(ctx, inFlight); err != nil {
