@@ -26,8 +26,8 @@ func (r *run) unitPolicy() retry.Policy {
 	}
 }
 
-// planningPolicy is the policy before anything is stored. A node that does not even refuse
-// a connection is not tried a second time.
+// planningPolicy is the policy before anything is stored. A node that does not even
+// refuse a connection is not tried a second time.
 func planningPolicy() retry.Policy {
 	return retry.Policy{
 		Backoff: retry.Backoff{First: retryWait}, MaxTotal: planningWaits,
