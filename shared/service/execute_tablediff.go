@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"ace/shared/api"
 	"ace/shared/fault"
@@ -26,8 +27,14 @@ func (e *Executor) tableDiff(ctx context.Context, rec task.Record, report func(t
 	if err != nil {
 		return runner.Outcome{}, err
 	}
-	return e.compare(ctx, rec, tablediff.Job{
-		Request: req, Nodes: nodes, Database: database, Workers: e.workers(req.MaxCPURatio),
+	return e.compare(ctx, rec, comparison{
+		Request: tablediff.Request{
+			ClusterName: req.ClusterName, Database: database, Table: req.Table, Nodes: nodes,
+			Filter: req.TableFilter, IgnoreColumns: req.IgnoreColumns, Baseline: req.Baseline,
+			BlockRows: req.BlockRows, BatchSize: req.BatchSize, Workers: e.workers(req.MaxCPURatio),
+			MaxDiffRows: req.MaxDiffRows, ConfirmDelay: time.Duration(req.ConfirmDelay), Checksum: req.Checksum,
+		},
+		output: req.Output, quiet: req.Quiet,
 	}, report)
 }
 
@@ -45,19 +52,23 @@ func (e *Executor) tableRerun(ctx context.Context, rec task.Record, report func(
 		return runner.Outcome{}, err
 	}
 
-	compared := api.NewTableDiffRequest()
-	compared.ClusterName = req.ClusterName
-	compared.Table = req.Table
-	compared.DBName = req.DBName
-	compared.MaxDiffRows = req.MaxDiffRows
-	compared.ConfirmDelay = req.ConfirmDelay
-	compared.Checksum = req.Checksum
-	compared.Output = req.Output
-	compared.Quiet = req.Quiet
-	return e.compare(ctx, rec, tablediff.Job{
-		Request: compared, Nodes: definition.NodeNames(), Database: rec.DBName, Workers: e.workers(req.MaxCPURatio),
-		Rerun: &tablediff.Rerun{Document: *rec.Input, Behavior: req.Behavior},
+	defaults := api.NewTableDiffRequest()
+	return e.compare(ctx, rec, comparison{
+		Request: tablediff.Request{
+			ClusterName: req.ClusterName, Database: rec.DBName, Table: req.Table, Nodes: definition.NodeNames(),
+			BlockRows: defaults.BlockRows, BatchSize: defaults.BatchSize, Workers: e.workers(req.MaxCPURatio),
+			MaxDiffRows: req.MaxDiffRows, ConfirmDelay: time.Duration(req.ConfirmDelay), Checksum: req.Checksum,
+			Rerun: &tablediff.Rerun{Document: *rec.Input, Behavior: req.Behavior},
+		},
+		output: req.Output, quiet: req.Quiet,
 	}, report)
+}
+
+// comparison is a comparison to run, and what to do with its result.
+type comparison struct {
+	tablediff.Request
+	output string // format of the rendering
+	quiet  bool   // do not log progress
 }
 
 // workers returns how many units of work run at once.
@@ -66,17 +77,17 @@ func (e *Executor) workers(ratio float64) int { return max(1, int(ratio*float64(
 // compare runs a comparison for a task and renders its document if the request asks for
 // that.
 func (e *Executor) compare(
-	ctx context.Context, rec task.Record, job tablediff.Job, report func(task.Progress),
+	ctx context.Context, rec task.Record, c comparison, report func(task.Progress),
 ) (runner.Outcome, error) {
-	job.TaskID = rec.TaskID
-	job.SubmittedAt = rec.SubmittedAt
-	job.StartedAt = *rec.StartedAt
-	if !job.Request.Quiet {
+	c.TaskID = rec.TaskID
+	c.SubmittedAt = rec.SubmittedAt
+	c.StartedAt = *rec.StartedAt
+	if !c.quiet {
 		report = e.logged(ctx, rec.TaskID, report)
 	}
 
 	var last task.Progress
-	result, err := e.Diffs.Run(ctx, job, func(p task.Progress) {
+	result, err := e.Diffs.Run(ctx, c.Request, func(p task.Progress) {
 		last = p
 		report(p)
 	})
@@ -84,15 +95,36 @@ func (e *Executor) compare(
 		return runner.Outcome{}, err
 	}
 
-	if job.Request.Output != api.FormatJSON {
+	answer, err := diffResult(result)
+	if err != nil {
+		return runner.Outcome{}, err
+	}
+	if c.output != api.FormatJSON {
 		last.Phase = phaseRender
 		report(last)
-		if err := e.render(ctx, &result, job.Request.Output); err != nil {
+		if err := e.render(ctx, result.Document, c.output, &answer); err != nil {
 			return runner.Outcome{}, err
 		}
 	}
-	answer, err := json.Marshal(result.Answer)
-	return runner.Outcome{Result: answer, Document: &result.Document}, err
+
+	body, err := json.Marshal(answer)
+	return runner.Outcome{Result: body, Document: &result.Document}, err
+}
+
+// diffResult returns the answer of a comparison.
+func diffResult(result tablediff.Result) (api.DiffResult, error) {
+	summary, err := json.Marshal(result.Summary)
+	if err != nil {
+		return api.DiffResult{}, fault.Wrap(err, fault.Internal, "cannot encode the summary")
+	}
+	verdict := api.VerdictMatch
+	if result.Summary.MismatchedRows > 0 {
+		verdict = api.VerdictDiffer
+	}
+	return api.DiffResult{
+		Verdict: verdict, DiffFile: result.Document.Key, Summary: summary,
+		TotalRows: result.Summary.TotalRows, MismatchedRows: result.Summary.MismatchedRows,
+	}, nil
 }
 
 // phaseRender is the phase of a task while its document is rendered.
@@ -102,16 +134,16 @@ const phaseRender = "render"
 // then, so an error does not fail the task: the result reports it, and a later download
 // can render again. render returns an error only if the task must stop; the next attempt
 // then finds the document.
-func (e *Executor) render(ctx context.Context, result *tablediff.Result, format string) error {
-	rendering, err := e.Renderings.Ensure(ctx, result.Document, format)
+func (e *Executor) render(ctx context.Context, document task.Document, format string, answer *api.DiffResult) error {
+	rendering, err := e.Renderings.Ensure(ctx, document, format)
 	switch {
 	case err == nil:
-		result.Answer.DiffFile = rendering.Key
+		answer.DiffFile = rendering.Key
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	default:
-		result.Answer.OutputError = fmt.Sprintf("the document could not be rendered as %s: %s", format, fault.PublicMessage(err))
-		e.Log.WarnContext(ctx, "document not rendered", "document", result.Document.Key, "format", format, "error", err)
+		answer.OutputError = fmt.Sprintf("the document could not be rendered as %s: %s", format, fault.PublicMessage(err))
+		e.Log.WarnContext(ctx, "document not rendered", "document", document.Key, "format", format, "error", err)
 	}
 	return nil
 }

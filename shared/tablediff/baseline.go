@@ -85,7 +85,7 @@ func (r *run) storeBaseline(ctx context.Context) error {
 	if !r.factsUnchanged {
 		return nil
 	}
-	settings, err := hashSettings(p, r.job.Request.BlockRows)
+	settings, err := hashSettings(p, r.request.BlockRows)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (r *run) storeBaseline(ctx context.Context) error {
 }
 
 func (r *run) baselineKey(taskID string) string {
-	return archive.BaselineKey(r.job.Request.ClusterName, r.job.Database, r.job.Request.Table.String(), taskID)
+	return archive.BaselineKey(r.request.ClusterName, r.request.Database, r.request.Table.String(), taskID)
 }
 
 // loadBaseline reads one baseline. The error is archive.ErrNotFound if there is none.
@@ -156,17 +156,17 @@ func (r *run) loadBaseline(ctx context.Context, taskID string) (*Baseline, error
 // findBaseline returns the baseline that the request names. If there is none, it returns
 // nil and the reason.
 func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, string, error) {
-	if id := r.job.Request.Baseline; id != api.BaselineLast {
+	if id := r.request.Baseline; id != api.BaselineLast {
 		b, err := r.loadBaseline(ctx, id)
 		if errors.Is(err, archive.ErrNotFound) {
 			return nil, "task " + id + " has left none for this table", nil
 		}
 		return b, "", err
 	}
-	prefix := archive.BaselinesPrefix(r.job.Request.ClusterName, r.job.Database, r.job.Request.Table.String())
+	prefix := archive.BaselinesPrefix(r.request.ClusterName, r.request.Database, r.request.Table.String())
 	var left []archive.Info
 	err := r.Store.List(ctx, prefix, "", func(info archive.Info) bool {
-		if archive.TaskIDOfBaseline(info.Key) != r.job.TaskID {
+		if archive.TaskIDOfBaseline(info.Key) != r.request.TaskID {
 			left = append(left, info)
 		}
 		return true
@@ -193,13 +193,13 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 // useBaseline restricts a plan to what may have changed since the baseline, if that can
 // be known.
 func (r *run) useBaseline(ctx context.Context, by *planner) error {
-	if r.job.Request.Baseline == "" {
+	if r.request.Baseline == "" {
 		return nil
 	}
 	p := by.plan
 	why := whyNotIncremental(p)
 	if why == "" {
-		settings, err := hashSettings(p, r.job.Request.BlockRows)
+		settings, err := hashSettings(p, r.request.BlockRows)
 		if err != nil {
 			return err
 		}
@@ -281,7 +281,7 @@ func (r *run) reuseLayout(ctx context.Context, by *planner, b *Baseline) (why st
 	if p.RowEstimate > 2*int64(layout.Chunks())*p.ChunkRows+p.BlockRows {
 		return "the table has grown too much", nil
 	}
-	layout.BlocksPerBatch = blockplan.BlocksPerBatch(layout.Blocks(), r.job.Request.BatchSize, p.Workers)
+	layout.BlocksPerBatch = blockplan.BlocksPerBatch(layout.Blocks(), r.request.BatchSize, p.Workers)
 	p.Layout, p.Known = layout, &plan.Known{TaskID: b.TaskID, Blocks: blocks}
 	if p.Known.Whole = by.wholeTable(b); p.Known.Whole != nil {
 		by.divideScans()

@@ -41,8 +41,8 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} 
 // Run does a comparison, or continues it where an earlier run of the task stopped. It
 // calls report whenever progress was made. The end of ctx ends the run; what was stored
 // by then remains for the next run.
-func (c *Coordinator) Run(ctx context.Context, job Job, report func(task.Progress)) (Result, error) {
-	r := &run{Coordinator: c, job: job, started: time.Now(), progress: newProgress(report)}
+func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (Result, error) {
+	r := &run{Coordinator: c, request: req, started: time.Now(), progress: newProgress(report)}
 
 	result, err := r.complete(ctx)
 	if err != nil && ctx.Err() != nil {
@@ -110,7 +110,7 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 // by later steps.
 type run struct {
 	*Coordinator
-	job               Job
+	request           Request
 	started           time.Time
 	plan              *plan.Plan
 	progress          *progress
@@ -134,7 +134,7 @@ type run struct {
 func (r *run) makePlan(ctx context.Context) error {
 	defer r.timings.measure(plan.PhasePlan)()
 	r.progress.phase(plan.PhasePlan)
-	p, err := plan.Load(ctx, r.Store, r.job.TaskID)
+	p, err := plan.Load(ctx, r.Store, r.request.TaskID)
 	if errors.Is(err, archive.ErrNotFound) {
 		err = r.retry(ctx, planningPolicy(), "planning", func() error {
 			p, err = r.newPlan(ctx)
@@ -153,10 +153,10 @@ func (r *run) makePlan(ctx context.Context) error {
 }
 
 func (r *run) newPlan(ctx context.Context) (*plan.Plan, error) {
-	if r.job.Rerun != nil {
-		return planRerun(ctx, r.Store, r.Nodes, r.job, time.Now())
+	if r.request.Rerun != nil {
+		return planRerun(ctx, r.Store, r.Nodes, r.request, time.Now())
 	}
-	p, err := makePlan(ctx, r.Nodes, r.job, time.Now())
+	p, err := makePlan(ctx, r.Nodes, r.request, time.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func changedFacts(a, b map[string]string) []string {
 // comparison. If they did, the run stores no baseline, and a comparison with a baseline
 // fails.
 func (r *run) checkFacts(ctx context.Context) error {
-	if r.job.Rerun != nil || !isIncremental(r.plan) {
+	if r.request.Rerun != nil || !isIncremental(r.plan) {
 		return nil
 	}
 	defer r.timings.measure(plan.PhaseMerge)()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +25,7 @@ import (
 
 // Result is what a comparison returns.
 type Result struct {
-	Answer   api.DiffResult
+	Summary  difffile.Summary
 	Document task.Document
 }
 
@@ -43,7 +42,7 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	summary := r.summary()
-	key := archive.DiffKey(r.job.TaskID, r.job.SubmittedAt, api.FormatJSON)
+	key := archive.DiffKey(r.request.TaskID, r.request.SubmittedAt, api.FormatJSON)
 	document, err := r.publish(ctx, key, summary)
 	if errors.Is(err, archive.ErrPrecondition) {
 		summary, document, err = r.adoptDocument(ctx, key)
@@ -53,7 +52,7 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 	}
 	merged() // the summary precedes the rows, so it cannot contain the time of their writing
 	summary.Timings = r.timings
-	return newResult(summary, document)
+	return Result{Summary: summary, Document: document}, nil
 }
 
 // checkCompared verifies that everything in the plan was compared.
@@ -62,21 +61,6 @@ func (r *run) checkCompared() error {
 		return checkKeysCompared(r.keyList, r.compared)
 	}
 	return checkCoverage(r.plan, r.compared)
-}
-
-func newResult(summary difffile.Summary, document task.Document) (Result, error) {
-	raw, err := json.Marshal(summary)
-	if err != nil {
-		return Result{}, fault.Wrap(err, fault.Internal, "cannot encode the summary")
-	}
-	verdict := api.VerdictMatch
-	if summary.MismatchedRows > 0 {
-		verdict = api.VerdictDiffer
-	}
-	return Result{Document: document, Answer: api.DiffResult{
-		Verdict: verdict, DiffFile: document.Key,
-		TotalRows: summary.TotalRows, MismatchedRows: summary.MismatchedRows, Summary: raw,
-	}}, nil
 }
 
 // checkCoverage verifies that the compare parts cover the whole key space: each begins
@@ -132,8 +116,8 @@ func (r *run) summary() difffile.Summary {
 		PrimaryKey: p.Key, Columns: p.Columns, Nodes: p.Nodes, TableFilter: p.Filter, IgnoreColumns: append([]string{}, p.Ignored...),
 		BlockRows: p.BlockRows, Blocks: int64(p.Layout.Blocks()), Strategy: p.Strategy, Snapshots: r.snapshots(),
 		Workers: p.Workers, Timings: maps.Clone(r.timings), Warnings: append([]string{}, p.Warnings...),
-		StartedAt: difffile.Time{Time: r.job.StartedAt}, FinishedAt: difffile.Time{Time: now},
-		TimeTaken:      now.Sub(r.job.StartedAt).Round(time.Millisecond).Seconds(),
+		StartedAt: difffile.Time{Time: r.request.StartedAt}, FinishedAt: difffile.Time{Time: now},
+		TimeTaken:      now.Sub(r.request.StartedAt).Round(time.Millisecond).Seconds(),
 		RowsPerNode:    map[string]int64{},
 		ServerVersions: map[string]string{}, Servers: map[string]difffile.Server{},
 	}
@@ -264,7 +248,7 @@ func (r *run) adoptDocument(ctx context.Context, key string) (difffile.Summary, 
 		return difffile.Summary{}, task.Document{}, err
 	}
 	summary := reader.Summary()
-	if summary.TaskID != r.job.TaskID {
+	if summary.TaskID != r.request.TaskID {
 		return summary, task.Document{}, fault.New(fault.Internal, "document %s belongs to task %s", key, summary.TaskID)
 	}
 	if _, err := io.Copy(io.Discard, body); err != nil {

@@ -37,26 +37,41 @@ const (
 	scatteredPages = 1_000
 )
 
-// Job is one comparison to run.
-type Job struct {
+// Request is one comparison to run.
+type Request struct {
 	TaskID      string
 	SubmittedAt time.Time
 	StartedAt   time.Time // of the first run
-	Request     api.TableDiffRequest
-	// Nodes are the nodes to compare, in cluster order. Database is the database that the
-	// request means.
-	Nodes    []string
-	Database string
+
+	ClusterName string
+	Database    string
+	Table       api.TableName
+	// Nodes are the nodes to compare, in cluster order.
+	Nodes []string
+	// Filter and IgnoreColumns are as in api.TableDiffRequest. A rerun has those of its
+	// document.
+	Filter        string
+	IgnoreColumns []string
+
+	BlockRows int
+	BatchSize int // blocks per unit of work
 	// Workers is the maximum number of units that are done at once.
-	Workers int
+	Workers      int
+	MaxDiffRows  int64         // rows written per pair of nodes
+	ConfirmDelay time.Duration // 0: candidates are read only once
+	Checksum     string        // ChecksumSHA256, or anything else for the fastest that all nodes have
+	// Baseline is empty to compare everything, or api.BaselineLast or a task id to
+	// compare only what may have changed since that comparison.
+	Baseline string
+
 	// Rerun: compare only the rows of this document, on those of Nodes that it names.
-	// Request has no options for that. nil: compare the whole table.
+	// nil: compare the whole table.
 	Rerun *Rerun
 }
 
 // planner makes the plan of one run.
 type planner struct {
-	job          Job
+	request      Request
 	nodes        []plan.Node
 	descriptions []*table.Description
 	common       *tableschema.Common
@@ -68,12 +83,12 @@ type planner struct {
 }
 
 // makePlan reads the table's description on every node and divides the key space.
-func makePlan(ctx context.Context, opener plan.Opener, job Job, now time.Time) (*planner, error) {
-	nodes, err := opener.Open(ctx, job.Request.ClusterName, job.Database, job.Nodes)
+func makePlan(ctx context.Context, opener plan.Opener, req Request, now time.Time) (*planner, error) {
+	nodes, err := opener.Open(ctx, req.ClusterName, req.Database, req.Nodes)
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{job: job, nodes: nodes, plan: newPlan(job, now)}
+	p := &planner{request: req, nodes: nodes, plan: newPlan(req, now)}
 	for _, step := range []func(context.Context) error{p.readFacts, p.describe, p.checkFilter, p.divide} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -83,13 +98,12 @@ func makePlan(ctx context.Context, opener plan.Opener, job Job, now time.Time) (
 }
 
 // newPlan returns what is known before any node was contacted.
-func newPlan(job Job, now time.Time) *plan.Plan {
-	req := job.Request
+func newPlan(req Request, now time.Time) *plan.Plan {
 	return &plan.Plan{
-		Format: plan.Format, TaskID: job.TaskID, PlannedAt: now.UTC(),
-		ClusterName: req.ClusterName, DBName: job.Database, Schema: req.Table.Schema, Table: req.Table.Name,
-		Nodes: job.Nodes, Workers: job.Workers, MaxDiffRows: req.MaxDiffRows,
-		ConfirmDelay: time.Duration(req.ConfirmDelay), Filter: req.TableFilter, Ignored: req.IgnoreColumns,
+		Format: plan.Format, TaskID: req.TaskID, PlannedAt: now.UTC(),
+		ClusterName: req.ClusterName, DBName: req.Database, Schema: req.Table.Schema, Table: req.Table.Name,
+		Nodes: req.Nodes, Workers: req.Workers, MaxDiffRows: req.MaxDiffRows,
+		ConfirmDelay: req.ConfirmDelay, Filter: req.Filter, Ignored: req.IgnoreColumns,
 		Seeds: drawSeeds(),
 	}
 }
@@ -162,7 +176,7 @@ func (p *planner) writeSources() {
 // alike.
 func (p *planner) chooseChecksum() {
 	p.plan.Checksum = ChecksumHash
-	if p.job.Request.Checksum == api.ChecksumSHA256 {
+	if p.request.Checksum == api.ChecksumSHA256 {
 		p.plan.Checksum = ChecksumSHA256
 		return
 	}
@@ -239,10 +253,10 @@ func (p *planner) divide(ctx context.Context) error {
 		}
 		exact = most <= exactRows
 	}
-	size := blockplan.SizeFor(most, int64(p.job.Request.BlockRows))
+	size := blockplan.SizeFor(most, int64(p.request.BlockRows))
 	plan.BlockRows, plan.ChunkRows = size.BlockRows, size.ChunkRows
 	plan.Layout.ChunksPerBlock = size.ChunksPerBlock
-	if size.BlockRows > int64(p.job.Request.BlockRows) {
+	if size.BlockRows > int64(p.request.BlockRows) {
 		plan.Warnings = append(plan.Warnings, fmt.Sprintf("block_rows was raised to %d for a table of about %d rows", size.BlockRows, most))
 	}
 	sampled, err := p.sample(ctx, exact)
@@ -256,7 +270,7 @@ func (p *planner) divide(ctx context.Context) error {
 	for _, at := range blockplan.Cut(samples, p.weights(sampled, exact), plan.ChunkRows) {
 		plan.Layout.Bounds = append(plan.Layout.Bounds, keys[at])
 	}
-	plan.Layout.BlocksPerBatch = blockplan.BlocksPerBatch(plan.Layout.Blocks(), p.job.Request.BatchSize, plan.Workers)
+	plan.Layout.BlocksPerBatch = blockplan.BlocksPerBatch(plan.Layout.Blocks(), p.request.BatchSize, plan.Workers)
 	p.chooseStrategy(samples)
 	return nil
 }
@@ -350,7 +364,7 @@ func (p *planner) divideScans() {
 			pages[i] = append(pages[i], partition.Pages)
 		}
 	}
-	units := blockplan.ScanUnits(p.plan.RowEstimate, p.plan.BlockRows*int64(p.job.Request.BatchSize), p.plan.Workers)
+	units := blockplan.ScanUnits(p.plan.RowEstimate, p.plan.BlockRows*int64(p.request.BatchSize), p.plan.Workers)
 	p.plan.Scans = blockplan.DividePages(pages, units, p.plan.Grid)
 }
 

@@ -24,8 +24,8 @@ func (n probed) RankKeys(context.Context, table.Source, []table.Key) ([]int, err
 
 func plannerOf(checksum string, nodes ...plan.Node) *planner {
 	p := &planner{nodes: nodes, plan: &plan.Plan{Sources: make([]table.Source, len(nodes)), ChunkRows: 100, BlockRows: 1000, Workers: 2}}
-	p.job.Request.Checksum = checksum
-	p.job.Request.BatchSize = 10
+	p.request.Checksum = checksum
+	p.request.BatchSize = 10
 	for range nodes {
 		p.plan.Nodes = append(p.plan.Nodes, "n")
 	}

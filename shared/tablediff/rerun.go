@@ -31,9 +31,9 @@ type Rerun struct {
 
 // planRerun is makePlan for a rerun. Nodes, ignored columns and filter are those of the
 // document; the filter is only copied.
-func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, job Job, now time.Time) (*plan.Plan, error) {
-	p := &planner{job: job, plan: newPlan(job, now)}
-	p.plan.Strategy, p.plan.Document, p.plan.Behavior = plan.Keys, &job.Rerun.Document, job.Rerun.Behavior
+func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, req Request, now time.Time) (*plan.Plan, error) {
+	p := &planner{request: req, plan: newPlan(req, now)}
+	p.plan.Strategy, p.plan.Document, p.plan.Behavior = plan.Keys, &req.Rerun.Document, req.Rerun.Behavior
 	p.plan.BlockRows = plan.BlockKeys
 	p.plan.Layout = blockplan.Layout{ChunksPerBlock: 1, BlocksPerBatch: 1}
 	summary, err := p.readDocument(ctx, store)
@@ -45,7 +45,7 @@ func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, job
 	} else {
 		p.plan.Layout.BlocksPerBatch = blocksPerUnit(summary.MismatchedRows, p.plan.Workers)
 	}
-	if p.nodes, err = opener.Open(ctx, job.Request.ClusterName, job.Database, p.plan.Nodes); err != nil {
+	if p.nodes, err = opener.Open(ctx, req.ClusterName, req.Database, p.plan.Nodes); err != nil {
 		return nil, err
 	}
 	p.key = summary.PrimaryKey
@@ -67,7 +67,7 @@ func blocksPerUnit(keys int64, workers int) int {
 
 // readDocument takes the nodes, filter and ignored columns from the document.
 func (p *planner) readDocument(ctx context.Context, store archive.Store) (difffile.Summary, error) {
-	d, err := diffarchive.Open(ctx, store, p.job.Rerun.Document)
+	d, err := diffarchive.Open(ctx, store, p.request.Rerun.Document)
 	if err != nil {
 		return difffile.Summary{}, err
 	}
@@ -80,15 +80,15 @@ func (p *planner) readDocument(ctx context.Context, store archive.Store) (difffi
 	if err := about.Check(summary); err != nil {
 		return summary, err
 	}
-	if err := diffarchive.CheckNodes(nodes, p.plan.ClusterName, p.job.Nodes); err != nil {
+	if err := diffarchive.CheckNodes(nodes, p.plan.ClusterName, p.request.Nodes); err != nil {
 		return summary, err
 	}
-	p.plan.Nodes = slices.DeleteFunc(slices.Clone(p.job.Nodes), func(node string) bool {
+	p.plan.Nodes = slices.DeleteFunc(slices.Clone(p.request.Nodes), func(node string) bool {
 		return len(nodes) > 0 && !slices.Contains(nodes, node)
 	})
 	p.plan.Filter, p.plan.Ignored = summary.TableFilter, summary.IgnoreColumns
 	if summary.DiffRowLimitReached {
-		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s does not contain all rows that differed; the others were not compared again", p.job.Rerun.Document.Key))
+		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s does not contain all rows that differed; the others were not compared again", p.request.Rerun.Document.Key))
 	}
 	return summary, nil
 }

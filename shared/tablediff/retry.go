@@ -41,7 +41,7 @@ func planningPolicy() retry.Policy {
 // wait, the error is the cause of that.
 func (r *run) retry(ctx context.Context, policy retry.Policy, what string, do func() error) error {
 	policy.Notify = func(err error, wait time.Duration) {
-		r.Log.WarnContext(ctx, what+" failed; trying again", "task_id", r.job.TaskID, "after", wait, "error", err)
+		r.Log.WarnContext(ctx, what+" failed; trying again", "task_id", r.request.TaskID, "after", wait, "error", err)
 	}
 	err := policy.Do(ctx, do)
 	if err != nil && ctx.Err() != nil {

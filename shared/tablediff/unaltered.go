@@ -39,7 +39,7 @@ func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{job: r.job, nodes: nodes, key: r.plan.Key, plan: &plan.Plan{
+	p := &planner{request: r.request, nodes: nodes, key: r.plan.Key, plan: &plan.Plan{
 		Schema: r.plan.Schema, Table: r.plan.Table, Filter: r.plan.Filter, Ignored: r.plan.Ignored, Seeds: r.plan.Seeds,
 		Strategy: r.plan.Strategy,
 	}}

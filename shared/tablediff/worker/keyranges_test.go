@@ -22,7 +22,7 @@ func (t countingTx) Digests(ctx context.Context, s table.Source, keys []table.Ke
 }
 
 // Fingerprints fails with a filter, which a rerun must ignore.
-func (t countingTx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, keys bool, each, all int64) ([]table.Fingerprint, error) {
+func (t countingTx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, options ...table.CallOption) ([]table.Fingerprint, error) {
 	if s.Filter != "" {
 		return nil, errors.New("the range is filtered")
 	}
