@@ -45,10 +45,10 @@ type Baseline struct {
 // PagesBaseline replaces the blocks in the pages strategy: the sums of every page range,
 // and how they were computed.
 type PagesBaseline struct {
-	Seeds      rowdigest.Seeds    `json:"seeds"`
-	Buckets    int                `json:"buckets"`
-	Grid       int64              `json:"grid"`
-	PageRanges [][]plan.PageRange `json:"stretches"` // per node
+	Seeds   rowdigest.Seeds    `json:"seeds"`
+	Buckets int                `json:"buckets"`
+	Grid    int64              `json:"grid"`
+	Ranges  [][]plan.RangeSums `json:"stretches"` // per node
 }
 
 // hashSettings hashes what must be the same for a block of one plan to be a block of
@@ -101,7 +101,7 @@ func (r *run) storeBaseline(ctx context.Context) error {
 	}
 	if p.Grid > 0 {
 		b.Layout = blockplan.Layout{}
-		b.Pages = &PagesBaseline{Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, PageRanges: r.pageRanges}
+		b.Pages = &PagesBaseline{Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, Ranges: r.rangeSums}
 	}
 	// A unit lists unchanged blocks before those it compared.
 	slices.SortFunc(b.Blocks, func(x, y plan.EqualBlock) int { return cmp.Compare(x.Block, y.Block) })
@@ -239,7 +239,7 @@ func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 		}
 	}
 	if p.Strategy == plan.Pages {
-		if b.Pages == nil || len(b.Pages.PageRanges) != len(p.Nodes) || b.Pages.Grid > maxRegrid*p.Grid || p.Grid > maxRegrid*b.Pages.Grid {
+		if b.Pages == nil || len(b.Pages.Ranges) != len(p.Nodes) || b.Pages.Grid > maxRegrid*p.Grid || p.Grid > maxRegrid*b.Pages.Grid {
 			return "the table's size requires page ranges of another length"
 		}
 		return ""
@@ -260,7 +260,7 @@ func (p *planner) reusePages(b *Baseline) {
 	p.plan.Seeds, p.plan.Buckets, p.plan.Grid = b.Pages.Seeds, b.Pages.Buckets, b.Pages.Grid
 	p.writeSources()
 	p.divideScans()
-	p.plan.Known = &plan.Known{TaskID: b.TaskID, PageRanges: b.Pages.PageRanges}
+	p.plan.Known = &plan.Known{TaskID: b.TaskID, Ranges: b.Pages.Ranges}
 }
 
 // reuseLayout applies the boundaries of a baseline to a plan. If the table has grown at

@@ -122,7 +122,7 @@ type run struct {
 	keyList           keyList            // scan: in a rerun
 	factsUnchanged    bool               // checkFacts: a baseline may rely on the facts
 	expectedSums      []table.Sum        // scan: per node, rows read on pages that an index must list
-	pageRanges        [][]plan.PageRange // scan: per node, for a baseline of the pages strategy
+	rangeSums         [][]plan.RangeSums // scan: per node, for a baseline of the pages strategy
 	unchangedRanges   int64              // scan: page ranges that are unchanged since the baseline
 	unchangedTable    *plan.Totals       // scan: totals, if the whole table is unchanged since the baseline
 	compares          []plan.Unit
@@ -223,10 +223,10 @@ func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets [
 	if err != nil {
 		return nil, err
 	}
-	if r.plan.Grid > 0 && r.plan.Known == nil && r.pageRanges == nil {
-		r.pageRanges = make([][]plan.PageRange, len(r.plan.Nodes))
+	if r.plan.Grid > 0 && r.plan.Known == nil && r.rangeSums == nil {
+		r.rangeSums = make([][]plan.RangeSums, len(r.plan.Nodes))
 	}
-	return combineScans(ctx, r.Store, len(r.plan.Nodes), groups, units, r.keepPageRanges)
+	return combineScans(ctx, r.Store, len(r.plan.Nodes), groups, units, r.keepRangeSums)
 }
 
 // scanUnits does a unit for each share of the pages and returns these units.

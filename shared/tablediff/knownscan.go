@@ -41,17 +41,17 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 	}
 	nodes := len(r.plan.Nodes)
 	sums := plan.NewSums(nodes, r.plan.CoarseBuckets())
-	known := make([]map[table.PageRange]plan.PageRange, nodes)
-	r.pageRanges = make([][]plan.PageRange, nodes)
+	known := make([]map[table.PageRange]plan.RangeSums, nodes)
+	r.rangeSums = make([][]plan.RangeSums, nodes)
 	for node := range known {
-		known[node] = r.plan.KnownPageRanges(node)
+		known[node] = r.plan.KnownRanges(node)
 	}
 	for _, u := range units {
 		err := eachScan(ctx, r.Store, u, nodes, func(row plan.PageSums) error {
-			if err := checkPageRanges(r.plan, u, row); err != nil {
+			if err := checkRanges(r.plan, u, row); err != nil {
 				return err
 			}
-			for _, s := range row.PageRanges {
+			for _, s := range row.Ranges {
 				if s.Same {
 					r.unchangedRanges++
 					s.Same, s.Sums = false, known[row.Node][s.PageRange].Sums
@@ -63,7 +63,7 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 				if err != nil {
 					return err
 				}
-				r.pageRanges[row.Node] = append(r.pageRanges[row.Node], s)
+				r.rangeSums[row.Node] = append(r.rangeSums[row.Node], s)
 			}
 			return nil
 		})
@@ -74,26 +74,26 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 	return sums, nil
 }
 
-// keepPageRanges keeps what each page range holds for a baseline.
-func (r *run) keepPageRanges(u plan.Unit, row plan.PageSums) error {
-	if r.pageRanges == nil || len(row.PageRanges) == 0 {
+// keepRangeSums keeps what each page range holds for a baseline.
+func (r *run) keepRangeSums(u plan.Unit, row plan.PageSums) error {
+	if r.rangeSums == nil || len(row.Ranges) == 0 {
 		return nil
 	}
-	if err := checkPageRanges(r.plan, u, row); err != nil {
+	if err := checkRanges(r.plan, u, row); err != nil {
 		return err
 	}
-	r.pageRanges[row.Node] = append(r.pageRanges[row.Node], row.PageRanges...)
+	r.rangeSums[row.Node] = append(r.rangeSums[row.Node], row.Ranges...)
 	return nil
 }
 
-// checkPageRanges verifies that a row of a part has all of the unit's page ranges. A
-// missing one would count as empty.
-func checkPageRanges(p *plan.Plan, u plan.Unit, row plan.PageSums) error {
+// checkRanges verifies that a row of a part has all of the unit's page ranges. A missing
+// one would count as empty.
+func checkRanges(p *plan.Plan, u plan.Unit, row plan.PageSums) error {
 	spans := p.Scans[u.Index][row.Node]
-	if len(spans) != len(row.PageRanges) {
-		return fmt.Errorf("%d of %d page ranges of node %d", len(row.PageRanges), len(spans), row.Node)
+	if len(spans) != len(row.Ranges) {
+		return fmt.Errorf("%d of %d page ranges of node %d", len(row.Ranges), len(spans), row.Node)
 	}
-	for i, s := range row.PageRanges {
+	for i, s := range row.Ranges {
 		if s.PageRange != spans[i] {
 			return fmt.Errorf("page range %v of node %d instead of %v", s.PageRange, row.Node, spans[i])
 		}

@@ -179,7 +179,7 @@ func (r *run) addBaseline(s *difffile.Summary) {
 	}
 	if r.plan.Strategy == plan.Pages { // page ranges of all nodes
 		all = 0
-		for _, list := range r.pageRanges {
+		for _, list := range r.rangeSums {
 			all += int64(len(list))
 		}
 	}

@@ -51,8 +51,8 @@ func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 // none of them was rewritten. If only ages were read in this way, checkFacts detects a
 // change.
 func sameReading(planned, now table.Source, strategy string) bool {
-	byLeaf := strategy == plan.Pages && len(planned.Partitions) > 0 && planned.Partitions[0].Relation != planned.Relation
-	if byLeaf && !slices.EqualFunc(planned.Partitions, now.Partitions, func(a, b table.Partition) bool { return a.Relation == b.Relation }) {
+	byPartition := strategy == plan.Pages && len(planned.Partitions) > 0 && planned.Partitions[0].Relation != planned.Relation
+	if byPartition && !slices.EqualFunc(planned.Partitions, now.Partitions, func(a, b table.Partition) bool { return a.Relation == b.Relation }) {
 		return false
 	}
 	if !planned.Files.IsZero() && planned.Files.OID != now.Files.OID { // the name belongs to another table now

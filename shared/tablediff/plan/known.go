@@ -15,9 +15,9 @@ type Known struct {
 	// Whole is what the blocks amount to, if they are all blocks and the table seems not
 	// to have been written since.
 	Whole *WholeTable `json:"whole,omitempty"`
-	// PageRanges: in the pages strategy, per node, the page ranges whose sums the
-	// baseline has.
-	PageRanges [][]PageRange `json:"stretches,omitempty"`
+	// Ranges: in the pages strategy, per node, the page ranges whose sums the baseline
+	// has.
+	Ranges [][]RangeSums `json:"stretches,omitempty"`
 }
 
 // FilterMeaning is what a filter means on one node: how the server prints it, and why it

@@ -14,9 +14,9 @@ func (p PageSums) GroupedRows() (n int64) {
 	return n
 }
 
-// PageRangeRows returns the number of rows in all page ranges.
-func (p PageSums) PageRangeRows() (n int64) {
-	for _, s := range p.PageRanges {
+// RangeRows returns the number of rows in all page ranges.
+func (p PageSums) RangeRows() (n int64) {
+	for _, s := range p.Ranges {
 		n += s.Rows
 	}
 	return n
@@ -53,12 +53,12 @@ func (p PageSums) AddTo(sums [][]table.Sum) error {
 // per page range where a baseline needs that; or how old the rows of each range of pages
 // are.
 type PageSums struct {
-	Node       int               `json:"node"`
-	Group      []int             `json:"g,omitempty"`
-	Rows       []int64           `json:"n,omitempty"`
-	Digest     []int64           `json:"x,omitempty"`
-	PageRanges []PageRange       `json:"stretches,omitempty"`
-	Ages       []table.Freshness `json:"ages,omitempty"`
+	Node   int               `json:"node"`
+	Group  []int             `json:"g,omitempty"`
+	Rows   []int64           `json:"n,omitempty"`
+	Digest []int64           `json:"x,omitempty"`
+	Ranges []RangeSums       `json:"stretches,omitempty"`
+	Ages   []table.Freshness `json:"ages,omitempty"`
 }
 
 // AgedRows returns the number of rows whose ages were read.

@@ -21,13 +21,13 @@ func (r *unitRun) scanChanged(ctx context.Context) error {
 			return err
 		}
 		return r.onAll(ctx, func(ctx context.Context, node int) error {
-			return r.digestChanged(ctx, txs[node], node, found[node].PageRanges)
+			return r.digestChanged(ctx, txs[node], node, found[node].Ranges)
 		})
 	})
 	if err != nil {
 		return err
 	}
-	return r.writePages(found, plan.PageSums.PageRangeRows)
+	return r.writePages(found, plan.PageSums.RangeRows)
 }
 
 // findUnchangedRanges finds which of the unit's page ranges hold exactly the rows that
@@ -38,20 +38,20 @@ func (r *unitRun) findUnchangedRanges(ctx context.Context, tx plan.Tx, node int)
 	if err != nil {
 		return plan.PageSums{}, err
 	}
-	known := r.plan.KnownPageRanges(node)
+	known := r.plan.KnownRanges(node)
 	row := plan.PageSums{Node: node}
 	for i, span := range spans {
-		s := plan.PageRange{PageRange: span}
+		s := plan.RangeSums{PageRange: span}
 		if before, ok := known[span]; ok && now[i].Unchanged(before.Rows, before.Horizon) {
 			s.Rows, s.Horizon, s.Same = before.Rows, now[i].Horizon, true
 		}
-		row.PageRanges = append(row.PageRanges, s)
+		row.Ranges = append(row.Ranges, s)
 	}
 	return row, nil
 }
 
 // digestChanged digests the ranges that are not the same.
-func (r *unitRun) digestChanged(ctx context.Context, tx plan.Tx, node int, ranges []plan.PageRange) error {
+func (r *unitRun) digestChanged(ctx context.Context, tx plan.Tx, node int, ranges []plan.RangeSums) error {
 	var spans []table.PageRange
 	var at []int
 	for i, s := range ranges {
@@ -59,12 +59,12 @@ func (r *unitRun) digestChanged(ctx context.Context, tx plan.Tx, node int, range
 			spans, at = append(spans, s.PageRange), append(at, i)
 		}
 	}
-	kept := newRangeSums(spans, r.plan.CoarseBuckets())
+	kept := newRangeSummer(spans, r.plan.CoarseBuckets())
 	horizons, err := tx.PageSums(ctx, r.sources[node], spans, table.Grouping{Buckets: r.plan.CoarseBuckets()}, kept.add, r.callOptions(true)...)
 	if err != nil {
 		return err
 	}
-	for i, s := range kept.pageRanges(horizons) {
+	for i, s := range kept.result(horizons) {
 		ranges[at[i]] = s
 	}
 	return nil

@@ -49,10 +49,10 @@ func (r *unitRun) writePages(found []plan.PageSums, rows func(plan.PageSums) int
 func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by table.Grouping) (plan.PageSums, error) {
 	spans := r.plan.Scans[r.unit.Index][node]
 	sums := make([]table.Sum, by.Groups())
-	var kept *rangeSums
-	if r.keepsPageRanges() {
+	var kept *rangeSummer
+	if r.keepsRangeSums() {
 		by.Coarse = r.plan.CoarseBuckets()
-		kept = newRangeSums(spans, by.Coarse)
+		kept = newRangeSummer(spans, by.Coarse)
 	}
 	horizons, err := tx.PageSums(ctx, r.sources[node], spans, by, func(span, group int, sum table.Sum) {
 		if kept != nil && span != table.AllPageRanges {
@@ -72,16 +72,16 @@ func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by ta
 	if kept == nil || err != nil {
 		return row, err
 	}
-	row.PageRanges = kept.pageRanges(horizons)
-	if once, again := row.GroupedRows(), row.PageRangeRows(); once != again {
+	row.Ranges = kept.result(horizons)
+	if once, again := row.GroupedRows(), row.RangeRows(); once != again {
 		return row, fault.New(fault.Internal, "node %q counted %d rows and %d rows on the same pages", r.plan.Nodes[node], once, again)
 	}
 	return row, nil
 }
 
-// keepsPageRanges reports whether the sums of page ranges are kept: in a comparison of
-// all pages that may become a baseline.
-func (r *unitRun) keepsPageRanges() bool {
+// keepsRangeSums reports whether the sums of page ranges are kept: in a comparison of all
+// pages that may become a baseline.
+func (r *unitRun) keepsRangeSums() bool {
 	return r.plan.Grid > 0 && r.plan.Known == nil && r.unit.Phase == plan.PhaseBuckets && len(r.unit.Buckets) == 0
 }
 

@@ -5,26 +5,26 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// rangeSums adds up what some page ranges hold.
-type rangeSums struct {
+// rangeSummer adds up what some page ranges hold.
+type rangeSummer struct {
 	spans []table.PageRange
 	sums  [][]table.Sum // per page range and coarse bucket
 }
 
-func newRangeSums(spans []table.PageRange, coarse int) *rangeSums {
-	return &rangeSums{spans: spans, sums: plan.NewSums(len(spans), coarse)}
+func newRangeSummer(spans []table.PageRange, coarse int) *rangeSummer {
+	return &rangeSummer{spans: spans, sums: plan.NewSums(len(spans), coarse)}
 }
 
-func (s *rangeSums) add(span, bucket int, sum table.Sum) {
+func (s *rangeSummer) add(span, bucket int, sum table.Sum) {
 	of := s.sums[span]
 	of[bucket%len(of)] = of[bucket%len(of)].Add(sum)
 }
 
-// pageRanges returns the page ranges, each with the horizon at which it was read.
-func (s *rangeSums) pageRanges(horizons []int64) []plan.PageRange {
-	list := make([]plan.PageRange, len(s.spans))
+// result returns the sums of each page range, with the horizon at which it was read.
+func (s *rangeSummer) result(horizons []int64) []plan.RangeSums {
+	list := make([]plan.RangeSums, len(s.spans))
 	for i, span := range s.spans {
-		list[i] = plan.PageRange{PageRange: span, Horizon: horizons[i], Sums: plan.PackSums(s.sums[i])}
+		list[i] = plan.RangeSums{PageRange: span, Horizon: horizons[i], Sums: plan.PackSums(s.sums[i])}
 		for _, sum := range s.sums[i] {
 			list[i].Rows += sum.Rows
 		}

@@ -7,10 +7,10 @@ import (
 	"ace/shared/table"
 )
 
-// KnownPageRanges returns the ranges of a node's pages that the baseline knows.
-func (p *Plan) KnownPageRanges(node int) map[table.PageRange]PageRange {
-	known := map[table.PageRange]PageRange{}
-	for _, s := range p.Known.PageRanges[node] {
+// KnownRanges returns what the baseline knows about the ranges of a node's pages.
+func (p *Plan) KnownRanges(node int) map[table.PageRange]RangeSums {
+	known := map[table.PageRange]RangeSums{}
+	for _, s := range p.Known.Ranges[node] {
 		known[s.PageRange] = s
 	}
 	return known
@@ -20,10 +20,10 @@ func (p *Plan) KnownPageRanges(node int) map[table.PageRange]PageRange {
 // baseline stores a sum for each.
 const coarseBuckets = 256
 
-// PageRange is what one range of a node's pages held in one snapshot. Its sums hold as
+// RangeSums is what one range of a node's pages held in one snapshot. Its sums hold as
 // long as its rows are unchanged, whatever happens to other ranges or on other nodes. So
 // ranges that differed between the nodes are kept too.
-type PageRange struct {
+type RangeSums struct {
 	table.PageRange
 	Rows    int64  `json:"n"`
 	Horizon int64  `json:"h"`              // the xmin of the snapshot; 0 means that the range cannot be reused
