@@ -1,15 +1,18 @@
 package table
 
-// CallOption says what happens to a transaction after one of its calls. Without an option the
-// transaction stays open and keeps the locks that the call acquired. Options are combined with |.
+// CallOption selects what happens to a transaction after one of its calls. Without an
+// option the transaction stays open, with the locks that the call acquired. Options are
+// combined with |.
 type CallOption uint8
 
 const (
-	// ReleaseLocks releases the locks that the call acquired; the transaction and its snapshot stay. A
-	// session that alters the table need not wait for the end of the transaction.
+	// ReleaseLocks releases the locks that the call acquired; the transaction and its
+	// snapshot stay. A session that alters the table need not wait for the end of the
+	// transaction.
 	ReleaseLocks CallOption = 1 << iota
-	// EndTransaction ends the transaction in the round trip of the call. That halves the time of a
-	// transaction of one call over a slow network. The next call begins another transaction.
+	// EndTransaction ends the transaction in the round trip of the call. That halves the
+	// time of a transaction of one call over a slow network. The next call begins another
+	// transaction.
 	EndTransaction
 )
 

@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// Fingerprint is what a node says of the rows of a range, one by one, in key order.
+// Fingerprint has the digest of every row of a key range, in key order.
 type Fingerprint struct {
 	Rows      []int64  // the rows' digests
-	KeyDigest int64    // XOR of the keys' digests
-	KeyArrays []string // the keys, for each key column as a text array in PostgreSQL's text form; nil if they were not asked for
+	KeyDigest int64    // XOR of the digests of the keys
+	KeyArrays []string // the keys: one array per key column, as PostgreSQL writes it; nil if not requested
 }
 
-// FingerprintRequest is what is asked of each range for its Fingerprint. More rows are ErrMore.
+// FingerprintRequest selects what a Fingerprint has. More rows than allowed are ErrMore.
 type FingerprintRequest struct {
-	Keys         bool  // the keys themselves too
-	MaxRangeRows int64 // that one range may hold
-	MaxRows      int64 // that all ranges may hold together
+	Keys         bool  // fill in KeyArrays
+	MaxRangeRows int64 // limit for one range
+	MaxRows      int64 // limit for all ranges together
 }
 
-// KeysAt gives the keys at some places, which rise.
+// KeysAt returns the keys at the places, which must be in ascending order.
 func (f Fingerprint) KeysAt(places []int) ([]Key, error) {
 	keys := make([]Key, len(places))
 	for _, array := range f.KeyArrays {
@@ -34,9 +34,10 @@ func (f Fingerprint) KeysAt(places []int) ([]Key, error) {
 	return keys, nil
 }
 
-var errArray = errors.New("the text of an array ends early or has no such element, or that is NULL")
+var errArray = errors.New("the text of an array is incomplete, has too few elements, or has NULL at a requested place")
 
-// elementsAt reads some elements of a one-dimensional array of texts, without decoding those between.
+// elementsAt returns the elements at the places of a one-dimensional text array. It does
+// not decode the other elements.
 func elementsAt(array string, places []int) ([]string, error) {
 	elements := make([]string, 0, len(places))
 	rest, ok := strings.CutPrefix(array, "{")
@@ -47,7 +48,7 @@ func elementsAt(array string, places []int) ([]string, error) {
 		}
 		if place == places[len(elements)] {
 			element := rest[:end]
-			if element == "" || element == "NULL" { // texts of these letters stand in quotes
+			if element == "" || element == "NULL" { // a text with these letters is quoted
 				return nil, errArray
 			}
 			elements = append(elements, unquoteElement(element))
@@ -57,7 +58,8 @@ func elementsAt(array string, places []int) ([]string, error) {
 	return elements, nil
 }
 
-// elementEnd gives where the delimiter after the first element is, -1 if there is none.
+// elementEnd returns the position of the delimiter after the first element, or -1 if
+// there is none.
 func elementEnd(rest string) int {
 	if !strings.HasPrefix(rest, `"`) {
 		return strings.IndexAny(rest, ",}")

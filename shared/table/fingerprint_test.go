@@ -8,7 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// arrayText writes texts as PostgreSQL's array_out does: quotes only where they are needed.
+// arrayText writes texts as PostgreSQL's array_out does: with quotes only where they are
+// needed.
 func arrayText(texts []string) string {
 	var b strings.Builder
 	for i, text := range texts {
@@ -24,7 +25,7 @@ func arrayText(texts []string) string {
 	return "{" + b.String() + "}"
 }
 
-func TestKeysAt_GivesTheTextsThatAnArrayWasMadeOf(t *testing.T) {
+func TestKeysAt_ReturnsTheTextsOfTheArrays(t *testing.T) {
 	text := rapid.OneOf(rapid.StringMatching(`["\\{},' A-Zé日]*`), rapid.String(), rapid.SampledFrom([]string{"", "NULL", "null", `\`, `"`, "{}", ",", "a,b"}))
 	rapid.Check(t, func(rt *rapid.T) {
 		count := rapid.IntRange(1, 12).Draw(rt, "rows")
@@ -44,7 +45,7 @@ func TestKeysAt_GivesTheTextsThatAnArrayWasMadeOf(t *testing.T) {
 	})
 }
 
-func TestKeysAt_RefusesWhatIsNoArrayOfSoManyTexts(t *testing.T) {
+func TestKeysAt_RefusesMalformedAndTooShortArrays(t *testing.T) {
 	for _, tt := range []struct {
 		array  string
 		places []int
@@ -70,7 +71,7 @@ func TestKeysAt_RefusesWhatIsNoArrayOfSoManyTexts(t *testing.T) {
 	}
 }
 
-func TestKeysAt_NoPlacesNeedNoKeys(t *testing.T) {
+func TestKeysAt_ReadsNoArrayIfNoPlaceIsRequested(t *testing.T) {
 	for _, f := range []Fingerprint{{}, {KeyArrays: []string{""}}, {KeyArrays: []string{"{a}"}}} { // the first two: no rows
 		if keys, err := f.KeysAt(nil); err != nil || len(keys) != 0 {
 			t.Errorf("%+v has the keys %q, error %v", f, keys, err)

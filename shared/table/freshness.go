@@ -1,25 +1,30 @@
 package table
 
-// horizonLimit is how many transaction ids back an age can be told for sure: the 2^31 that the server's 32 bits allow,
-// less what may run while it is asked.
+// horizonLimit bounds the distance of transaction ids within which age() is reliable. The
+// server's 32-bit ids allow 2^31, less the transactions that may start during the query.
 const horizonLimit = 1<<31 - 1<<26
 
-// Freshness is what a node says of the age of a range's rows, all of it in one statement and so of one snapshot.
-// Transaction ids have their 64 bits.
+// Freshness is the age of the rows of a range. One statement reads all of it, and so in
+// one snapshot. Transaction ids have 64 bits.
 type Freshness struct {
 	Rows     int64
-	Youngest int64 // greatest xmin of a visible row; means nothing without rows
-	Horizon  int64 // xmin of the snapshot: whatever it does not see has this id or a greater one
-	Next     int64 // xmax of the snapshot: it sees nothing of this id or a greater one
+	Youngest int64 // greatest xmin of a visible row; undefined if Rows is 0
+	Horizon  int64 // xmin of the snapshot: every transaction that it does not see has this id or a greater one
+	Next     int64 // xmax of the snapshot: it sees no transaction with this id or a greater one
 }
 
-// Unchanged says whether the range holds the very rows that it held in a snapshot whose horizon was this, when it held so
-// many. Rows come only with an id from the horizon on; if none has come and none is missing, it is as it was. An id that
-// cannot be told from one 2^32 earlier counts as young, so the answer is never yes by mistake.
+// Unchanged reports whether the range has exactly the rows that it had in an earlier
+// snapshot, which had this number of rows and this horizon.
+//
+// A row that was inserted or updated since has an xmin at or above the horizon. If no row
+// has one, every row was there before; if the row count is equal as well, no row is
+// missing. An id that could also be one from 2^32 transactions earlier counts as new. So
+// the result is never true by mistake.
 func (f Freshness) Unchanged(rows, horizon int64) bool { return f.Rows == rows && f.NoneSince(horizon) }
 
-// NoneSince says whether no row has come since a snapshot with this horizon. Of ranges that together are a whole that holds as
-// many rows as then, the whole is as it was.
+// NoneSince reports whether no row of the range was inserted or updated since a snapshot
+// with this horizon. If it holds for every range and the total row count is unchanged,
+// the whole table is unchanged.
 func (f Freshness) NoneSince(horizon int64) bool {
 	if horizon <= 0 || f.Next < horizon || f.Next-horizon >= horizonLimit {
 		return false
@@ -27,14 +32,18 @@ func (f Freshness) NoneSince(horizon int64) bool {
 	return f.Rows == 0 || f.Youngest < horizon
 }
 
-// Facts is what must be as it was for ages to prove anything about a table: name of a fact to the hash of its value.
+// Facts has the catalog facts that must be unchanged for xmin ages to be evidence about a
+// table.
 type Facts struct {
+	// Values maps the name of each fact to the hash of its value.
 	Values map[string]string
-	// Unproven says why nothing can be proven of this table on this node; "": it can.
+	// Unproven is the reason why ages are no evidence for this table on this node. Empty
+	// means that they are.
 	Unproven string
-	// Writes is how many rows the server's statistics have counted as inserted, updated and deleted, late and not for sure;
-	// nil: they count none. It proves nothing.
+	// Writes is the number of rows that the server's statistics have counted as inserted,
+	// updated and deleted. They lag and may miss some, so they are no evidence. nil means
+	// that nothing is counted.
 	Writes *int64 `json:",omitempty"`
-	// Server is where they were read.
+	// Server is the server on which the facts were read.
 	Server Identity `json:"-"`
 }

@@ -2,7 +2,7 @@ package table
 
 import "testing"
 
-func TestFreshness_ProvesOnlyWhatItCan(t *testing.T) {
+func TestFreshness_IsUnchangedOnlyWithEvidence(t *testing.T) {
 	now := Freshness{Rows: 10, Youngest: 99, Horizon: 150, Next: 200}
 	for _, tt := range []struct {
 		name          string
@@ -15,7 +15,7 @@ func TestFreshness_ProvesOnlyWhatItCan(t *testing.T) {
 		{"a row has gone", now, 11, 100, false},
 		{"a row has come", now, 9, 100, false},
 		{"no horizon", now, 10, 0, false},
-		{"the node is behind the horizon", now, 10, 201, false},
+		{"the node has not reached the horizon", now, 10, 201, false},
 		{"empty as it was", Freshness{Youngest: 1 << 40, Horizon: 150, Next: 200}, 0, 100, true},
 		{"emptied", Freshness{Horizon: 150, Next: 200}, 10, 100, false},
 		{"just near enough", Freshness{Rows: 1, Youngest: 5, Next: 100 + horizonLimit - 1}, 1, 100, true},

@@ -7,11 +7,11 @@ import (
 	"ace/shared/fault"
 )
 
-// Identity names one database of one running server. Empty fields are unknown: a managed service may
-// deny the role the system identifier.
+// Identity names one database of one running server. Empty fields are unknown: a managed
+// service may deny the role the system identifier.
 type Identity struct {
-	System   string `json:"system_identifier,omitempty"` // initdb's; copies and standbys share it
-	Timeline string `json:"timeline,omitempty"`          // of the last checkpoint
+	System   string `json:"system_identifier,omitempty"` // set by initdb; copies and standbys share it
+	Timeline string `json:"timeline,omitempty"`          // timeline of the last checkpoint
 	Database string `json:"database_oid"`
 	Recovery bool   `json:"recovery,omitempty"` // it is a standby
 	Started  string `json:"started,omitempty"`  // when its postmaster started, as PostgreSQL writes it in UTC
@@ -34,22 +34,24 @@ func (i Identity) String() string {
 	return text + ", database OID " + i.Database
 }
 
-// SameServer reports whether two identities that were read at about one time are of one database of
-// one server. A standby, a promoted copy and a snapshot that was started elsewhere share the system
-// identifier with their origin, but not the moment at which they started.
+// SameServer reports whether two identities, read at about the same time, are of one
+// database of one server. A standby, a promoted copy and a copy that was started
+// elsewhere share the system identifier with their origin, but not the time at which they
+// were started.
 func (i Identity) SameServer(o Identity) bool {
 	return i.Started != "" && i.Started == o.Started && i.Database == o.Database && i.SameDatabase(o)
 }
 
-// SameDatabase reports whether two identities may be of one database, however long ago each was read:
-// the server may have been restarted, moved to another address or replaced by its standby since.
+// SameDatabase reports whether two identities may be of one database. They may be read at
+// any time: since then the server may have been restarted, moved to another address or
+// replaced by its standby.
 func (i Identity) SameDatabase(o Identity) bool {
 	return agree(i.System, o.System) && agree(i.Database, o.Database)
 }
 
-// Accepts reports whether a connection that found o during a task is still to the server that the task
-// began with. A server that was restarted is the same one; another one started earlier, or is found at
-// another address, on another timeline or in another state of recovery.
+// Accepts reports whether a connection that found o during a task still leads to the
+// server with which the task began. A restarted server is accepted. Another server was
+// started earlier, or has another address, timeline or state of recovery.
 func (i Identity) Accepts(o Identity) bool {
 	if !i.SameDatabase(o) || i.Recovery != o.Recovery {
 		return false
@@ -60,10 +62,11 @@ func (i Identity) Accepts(o Identity) bool {
 	return agree(i.Timeline, o.Timeline) && agree(i.Address, o.Address) && !o.startedBefore(i)
 }
 
-// agree reports whether two values are the same or one of them is unknown.
+// agree reports whether two values are the same, or one of them is unknown.
 func agree(a, b string) bool { return a == b || a == "" || b == "" }
 
-// startedBefore reports whether one server started before the other. It is false where that is unknown.
+// startedBefore reports whether the server was started before o. It is false if that is
+// unknown.
 func (i Identity) startedBefore(o Identity) bool {
 	const layout = "2006-01-02 15:04:05.999999-07"
 	a, errA := time.Parse(layout, i.Started)
@@ -71,8 +74,8 @@ func (i Identity) startedBefore(o Identity) bool {
 	return errA == nil && errB == nil && a.Before(b)
 }
 
-// CheckServers returns an error if two of the descriptions are of one database of one server: to compare
-// it with itself would prove nothing.
+// CheckServers returns an error if two of the descriptions are of one database of one
+// server. Comparing a table with itself would find no difference.
 func CheckServers(described []*Description) error {
 	for i, a := range described {
 		for _, b := range described[:i] {

@@ -1,11 +1,11 @@
 package table
 
-// Login is what a connection to a node shows of the server and of the role that logs in.
+// Login describes the server and the role of a connection to a node.
 type Login struct {
 	Node      string
 	Address   string // host, port and database, as the cluster definition has them
 	Server    Identity
-	Version   string // as the server writes it, such as 18.1
+	Version   string // as the server reports it, such as 18.1
 	Role      string
-	Superuser bool // of the role that logs in, or the one that it becomes by its settings
+	Superuser bool // true for the role that logs in or for the role that its settings change to
 }

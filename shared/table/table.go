@@ -1,7 +1,9 @@
-// Package table holds the plain data that describes a table on several nodes and the ranges of its key: what the
-// planner, the workers and the PostgreSQL adapter hand to each other, and what the plan of a task stores as JSON.
+// Package table has the plain data that describes a table on several nodes and the ranges
+// of its key. The planner, the workers and the PostgreSQL adapter exchange it, and a
+// task's plan stores it as JSON.
 //
-// It has no behaviour beyond small questions about itself and imports nothing but the row digest's types and the error type.
+// Its functions only answer questions about the data itself. It imports nothing but the
+// types of the row digest and the error type.
 package table
 
 import (
@@ -12,14 +14,15 @@ import (
 	"ace/shared/rowdigest"
 )
 
-// Key is the value of each key column as PostgreSQL's text output, in key order. Keys are compared in SQL, as the
-// columns' own types; in Go two equal texts are the same key, two different texts may still be.
+// Key is the value of each key column as PostgreSQL writes it as text, in key order. Keys
+// are compared in SQL, as values of the columns' types. In Go, two equal texts are the
+// same key, but two different texts may be the same key too.
 type Key []string
 
-// Equal says whether two keys are the same text.
+// Equal reports whether two keys have the same texts.
 func (k Key) Equal(o Key) bool { return slices.Equal(k, o) }
 
-// Len is the bytes of the key's texts.
+// Len returns the number of bytes of the key's texts.
 func (k Key) Len() (n int) {
 	for _, text := range k {
 		n += len(text)
@@ -27,7 +30,7 @@ func (k Key) Len() (n int) {
 	return n
 }
 
-// String writes the key for people: (7, 'a').
+// String returns the key for messages: ('7', 'a'). Long texts are shortened.
 func (k Key) String() string {
 	texts := make([]string, len(k))
 	for i, text := range k {
@@ -39,40 +42,44 @@ func (k Key) String() string {
 	return "(" + strings.Join(texts, ", ") + ")"
 }
 
-// Range is half-open: keys >= Lo and < Hi in the run's order. A nil bound is an open end.
+// Range is a half-open key range: keys >= Lo and < Hi in key order. A nil bound means no
+// limit.
 type Range struct {
 	Lo Key `json:"lo,omitempty"`
 	Hi Key `json:"hi,omitempty"`
 }
 
-// Sum is what a node says of a set of rows: how many there are, and the XOR of their digests.
+// Sum is the number of rows of a set and the XOR of their digests.
 type Sum struct {
 	Rows   int64 `json:"n"`
 	Digest int64 `json:"x"`
 }
 
-// Add combines the sums of two disjoint sets of rows.
+// Add returns the sum of the union of two disjoint sets of rows.
 func (s Sum) Add(o Sum) Sum { return Sum{Rows: s.Rows + o.Rows, Digest: s.Digest ^ o.Digest} }
 
-// ErrMore is what a listing gives up with when it meets more rows than the caller has room for.
+// ErrMore is the error of a listing that meets more rows than the caller allows.
 var ErrMore = errors.New("the ranges hold more rows than expected")
 
-// PageRange is a half-open range of the heap pages of one partition. To < 0 means up to the end.
+// PageRange is a half-open range of the heap pages of one partition. To < 0 means up to
+// the end.
 type PageRange struct {
 	Partition int   `json:"leaf"` // index into Source.Partitions
 	From      int64 `json:"from"`
 	To        int64 `json:"to"`
 }
 
-// Buckets divide rows by their keys' hash: bucket i of n holds those whose hash is i modulo n. No order is needed for that.
+// Buckets selects rows by the hash of their keys: bucket i of n has the rows whose hash
+// is i modulo n. Unlike a range, a bucket needs no key order.
 type Buckets struct {
-	Of      int   `json:"of"` // a power of two; 0: rows are not divided
+	Of      int   `json:"of"` // number of buckets, a power of two; 0 means that rows are not divided
 	Numbers []int `json:"numbers"`
 }
 
-// Grouping says how the rows of a scan are told apart: by ranges between Bounds (range i lies below Bounds[i], the last
-// above them all) or, if Buckets is not 0, by that many buckets. If Coarse is not 0, which divides Buckets, the rows of each span
-// are also told apart by so many buckets.
+// Grouping is how a scan divides rows into groups. If Buckets is 0, the groups are key
+// ranges: range i ends before Bounds[i], and the last range is open. Otherwise the groups
+// are that many buckets. If Coarse is not 0, the rows of each page range are also divided
+// into Coarse buckets. Coarse divides Buckets.
 type Grouping struct {
 	Bounds  []Key
 	Buckets int
@@ -82,7 +89,7 @@ type Grouping struct {
 // AllPageRanges stands for all page ranges of a scan.
 const AllPageRanges = -1
 
-// Groups is how many groups there are.
+// Groups returns the number of groups.
 func (g Grouping) Groups() int {
 	if g.Buckets > 0 {
 		return g.Buckets
@@ -90,71 +97,75 @@ func (g Grouping) Groups() int {
 	return len(g.Bounds) + 1
 }
 
-// Sampled is a key that was found on a sampled page. The samples of one partition are in physical
-// order.
+// Sampled is a key that was found on a sampled page. The samples of one partition are in
+// physical order.
 type Sampled struct {
 	Key       Key
 	Partition int // index into Source.Partitions; -1 means that the physical order is not known
 }
 
-// Listed is a row as narrowing sees it: its key, and the digest of all its compared columns.
+// Listed is the key of a row and the digest of its compared columns.
 type Listed struct {
 	Key    Key
 	Digest int64
 }
 
-// KeyedRow is a row found by its key: what it holds, and the digest of that.
+// KeyedRow is a row that was looked up by its key, with the digest of its compared
+// columns.
 type KeyedRow struct {
 	Digest int64
 	Row    Row
 }
 
-// RowStream gives the rows found for a list of keys, in the list's order, one at a time. It must be closed.
+// RowStream returns the rows of a list of keys, one at a time and in the order of the
+// list. It must be closed.
 type RowStream interface {
-	// Next gives the next row and its key's place in the list; a place of -1 is the end.
+	// Next returns the next row that exists and the place of its key in the list. A place
+	// of -1 means that there are no more rows.
 	Next() (int, KeyedRow, error)
 	Close() error
 }
 
-// Row is the text of each compared column in the plan's order; nil is NULL.
+// Row is the text of each compared column, in the order of the plan; nil means NULL.
 type Row []*string
 
-// Equal says whether two rows have the same stored values.
+// Equal reports whether two rows have the same stored values.
 func (r Row) Equal(o Row) bool {
 	return slices.EqualFunc(r, o, SameValue)
 }
 
-// SameValue compares two values of one column; NULL equals only NULL.
+// SameValue reports whether two values of one column are the same. NULL equals only NULL.
 func SameValue(a, b *string) bool {
 	return (a == nil) == (b == nil) && (a == nil || *a == *b)
 }
 
-// Column is a column as one node's catalogue has it.
+// Column is a column as the catalog of one node describes it.
 type Column struct {
 	Name      string         `json:"name"`
-	Declared  string         `json:"declared"` // as a person would write it, with its modifier: varchar(10)
+	Declared  string         `json:"declared"` // the type as SQL writes it, with its modifier: varchar(10)
 	Type      rowdigest.Type `json:"type"`
 	NotNull   bool           `json:"not_null,omitempty"`
 	Generated bool           `json:"generated,omitempty"`
-	// Below is the type below the domains that a column's type is one of, with its modifier.
+	// Below is the base type, with its modifier, of a column whose type is a domain.
 	Below string `json:"below,omitempty"`
-	// Expression is that of a generated column, as the server shows it.
+	// Expression is the expression of a generated column, as the server shows it.
 	Expression string     `json:"expression,omitempty"`
-	Collation  *Collation `json:"collation,omitempty"` // nil: the type has none
+	Collation  *Collation `json:"collation,omitempty"` // nil: the type has no collation
 	CollName   string     `json:"coll_name,omitempty"` // quoted, with schema; empty for the database's default
-	Labels     []string   `json:"labels,omitempty"`    // of an enum (or a domain over one), in order
+	Labels     []string   `json:"labels,omitempty"`    // labels of an enum, or of a domain over an enum, in order
 }
 
-// Collation is all that decides how a column's text is ordered and compared.
+// Collation is everything that decides how text is ordered and compared.
 type Collation struct {
-	Provider      string `json:"provider"` // c libc, i ICU, b builtin
+	Provider      string `json:"provider"` // c: libc, i: ICU, b: builtin
 	Locale        string `json:"locale"`
 	Deterministic bool   `json:"deterministic"`
-	Version       string `json:"version,omitempty"` // the actual one, of the library in use
+	Version       string `json:"version,omitempty"` // the version of the library in use; empty if unknown
 }
 
-// SameOrder says whether text ordered under one is ordered under the other: never guessed from names alone, so an
-// order whose version nobody tells is the same as no other.
+// SameOrder reports whether two collations order all texts alike. Equal names are no
+// evidence: a collation whose version is unknown has the same order as no other, unless
+// both order by bytes.
 func (c *Collation) SameOrder(o *Collation) bool {
 	if c == nil || o == nil {
 		return c == o
@@ -162,7 +173,7 @@ func (c *Collation) SameOrder(o *Collation) bool {
 	return c.bytewise() && o.bytewise() || *c == *o && c.Version != ""
 }
 
-// bytewise says whether the order is that of the bytes, whoever provides it.
+// bytewise reports whether the order is the order of the bytes, under any provider.
 func (c *Collation) bytewise() bool {
 	locale := strings.ToUpper(c.Locale)
 	return c.Deterministic && c.Provider != "i" && (locale == "C" || locale == "POSIX" || locale == "C.UTF-8" && c.Provider == "b")
@@ -173,50 +184,52 @@ type Index struct {
 	Name     string
 	Primary  bool     // it is the primary key
 	Identity bool     // it is the replica identity
-	Against  []string // why it cannot serve as the key; empty if it can
+	Against  []string // reasons why it cannot serve as the key; empty if it can
 	Columns  []KeyColumn
 }
 
-// KeyColumn is a column of the key with the operators of the key's own index.
+// KeyColumn is a column of the key with the operators of the key's index.
 type KeyColumn struct {
 	Name     string
-	OpSchema string // schema of the operators: pg_catalog but for extension types
+	OpSchema string // schema of the operators: pg_catalog except for types of extensions
 	Less     string // names of the operators: <, >=, =
 	AtLeast  string
 	Equal    string
 }
 
-// Description is a table as one node's catalogue has it.
+// Description is a table as the catalog of one node describes it.
 type Description struct {
 	Node          string
-	Address       string // where the definition says that it is
+	Address       string // host, port and database, as the cluster definition has them
 	Server        Identity
 	ServerVersion int    // as server_version_num: 150018
 	Encoding      string // of the database: UTF8
 	Superuser     bool   // of the connected role
-	UserPath      string // the role's own search_path, resolved: "public, ext"
+	UserPath      string // the role's search_path with names resolved: "public, ext"
 	Kind          string // relkind: r, p
-	Only          bool   // an inheritance parent: its children are not part of it
-	LargeObjects  bool   // the database holds some
-	Lockable      bool   // the role may SELECT from the table as a whole, and so may lock it
+	Only          bool   // it is an inheritance parent, whose children do not belong to it
+	LargeObjects  bool   // the database has large objects
+	Lockable      bool   // the role may SELECT from the whole table, and so may lock it
 	Columns       []Column
-	Indexes       []Index // those that the key may be taken from, and the others with the reasons against them
+	Indexes       []Index // all unique indexes; Against has the reasons why one cannot serve as the key
 	IndexOrders   []IndexOrder
-	// Partitions are the relations that hold the rows: one for a plain table. Those that the role may not
-	// read are left out.
+	// Partitions are the relations that hold the rows: one for a plain table. Those that
+	// the role may not read are left out.
 	Partitions []Partition
-	// PartitionsHidden reports that the role may read some partitions only through their parent.
+	// PartitionsHidden reports that the role may read some partitions only through their
+	// parent.
 	PartitionsHidden bool
-	RowEstimate      int64  // the planner's
-	Probe            string // digest of constants: the same on nodes whose digests can be compared
+	RowEstimate      int64  // the planner's estimate of the number of rows
+	Probe            string // digest of constants; it is equal on nodes whose digests can be compared
 	Files            Files
 }
 
 // smallPages is 1 GB in pages of 8 kB.
 const smallPages = 128 << 10
 
-// Small reports whether these relations can be read as a whole to look for a few rows, which takes a
-// second or so. Partitions that may not be read, and so are not listed, count as large.
+// Small reports whether the partitions are small enough to scan all of them for a few
+// rows, which takes about a second. It is false without partitions: the role may not read
+// them, so their size is unknown.
 func Small(partitions []Partition) bool {
 	var pages int64
 	for _, partition := range partitions {
@@ -225,7 +238,7 @@ func Small(partitions []Partition) bool {
 	return len(partitions) > 0 && pages <= smallPages
 }
 
-// Column gives the column of that name.
+// Column returns the column with that name.
 func (d *Description) Column(name string) (Column, bool) {
 	i := slices.IndexFunc(d.Columns, func(c Column) bool { return c.Name == name })
 	if i < 0 {
@@ -234,120 +247,139 @@ func (d *Description) Column(name string) (Column, bool) {
 	return d.Columns[i], true
 }
 
-// Partition is a relation that holds rows itself: a partition without sub-partitions, or a table that is
-// not partitioned.
+// Partition is a relation that holds rows itself: a partition without sub-partitions, or
+// a table that is not partitioned.
 type Partition struct {
 	Relation string `json:"relation"` // quoted, with schema
 	Filenode uint32 `json:"filenode"` // changes when the table is rewritten
 	Pages    int64  `json:"pages"`    // at plan time; it may have grown since
 }
 
-// Parse is the way in which a statement makes a value of a text. Only the type's own input function
-// may be called: what a user-defined cast makes of a text is another value.
+// Parse is the way in which a statement converts a text to a value. Only the input
+// function of the type may be called: a user-defined cast could return another value.
 type Parse string
 
 const (
-	// ParseCast casts the text. It is right where only a superuser can define a cast from text.
+	// ParseCast casts the text. It is safe if only a superuser can define a cast from
+	// text to the type.
 	ParseCast Parse = ""
-	// ParseArray sends an array of the type, whose elements have a comma between them.
+	// ParseArray sends an array of the type, whose elements are separated by commas.
 	ParseArray Parse = "array"
-	// ParseRecord sends JSON, for types of which an array does not have the values as its elements: arrays
-	// of arrays have more dimensions, and those of composite types come apart into columns.
+	// ParseRecord sends JSON. It is for types whose values cannot be the elements of an
+	// array: an array of arrays has more dimensions, and unnest splits composite values
+	// into columns.
 	ParseRecord Parse = "record"
 )
 
-// Source is one node's table as the statements of a run read it: names and SQL fragments decided at plan time, so that
-// every statement of every worker means the same. Fragments are complete and quoted; column references are qualified
-// with the table's name.
+// Source is how the statements of a run read the table on one node. Its names and SQL
+// fragments are decided at plan time, so that the statements of all workers mean the
+// same. Fragments are complete and quoted; column references are qualified with the
+// table's name.
 type Source struct {
 	Node       string `json:"node"`
 	Relation   string `json:"relation"`    // "public"."users", with ONLY for an inheritance parent
-	Alias      string `json:"alias"`       // "users": how the fragments refer to it
+	Alias      string `json:"alias"`       // "users": the name by which the fragments refer to it
 	SearchPath string `json:"search_path"` // value for set_config
-	// Lockable: the role may lock the table, so that it is locked before the snapshot is taken.
+	// Lockable reports that the role may lock the table, so it is locked before the
+	// snapshot is taken.
 	Lockable bool `json:"lockable,omitempty"`
-	// Files are those of the table at plan time. Plans of earlier versions have none.
+	// Files are the table's files at plan time. Plans of earlier versions have none.
 	Files Files `json:"files,omitzero"`
-	// Foreign: reading the table may run SQL or functions that are not built in.
+	// Foreign reports that reading the table may run SQL or functions that are not built
+	// in.
 	Foreign bool     `json:"foreign,omitempty"`
 	Key     []string `json:"key"`      // references of the key columns
 	KeyType []string `json:"key_type"` // their types, for casts of parameters
-	// KeyParse says how a statement makes values of the key's texts; none in plans of earlier versions,
-	// which cast them.
+	// KeyParse is how a statement converts the key's texts to values. It is empty in
+	// plans of earlier versions, which cast them.
 	KeyParse  []Parse  `json:"key_parse,omitempty"`
 	KeyEqual  []string `json:"key_equal"`  // the key index's equality: OPERATOR(pg_catalog.=)
-	Order     []string `json:"order"`      // what the ranges compare: Key, or its text under "C"
+	Order     []string `json:"order"`      // what the ranges compare: Key, or its text under collation "C"
 	OrderType []string `json:"order_type"` // the types of Order
-	// OrderText: the texts of the bounds where Order is the bytes of that text in UTF-8, which is the same
-	// order under every server encoding; empty where the bounds are the texts of Order.
+	// OrderText selects the texts of the bounds if Order is the bytes of these texts in
+	// UTF-8: an order that is the same under every server encoding. It is empty if the
+	// bounds are the texts of Order itself.
 	OrderText []string `json:"order_text,omitempty"`
-	// ScalarOrder: Order is one column of a plain base type, so that width_bucket takes it as it is.
+	// ScalarOrder reports that Order is one column of a plain base type, which
+	// width_bucket accepts as it is.
 	ScalarOrder bool `json:"scalar_order"`
-	// Collate: the collations of Order, quoted, where they are not the database's default.
+	// Collate has the collations of Order, quoted. An element is empty for the database's
+	// default.
 	Collate []string `json:"collate"`
 	Less    string   `json:"less"`     // operators between Order and a bound: OPERATOR(pg_catalog.<) or <
 	AtLeast string   `json:"at_least"` //
-	// OrderGroups divides Order where its operators are of several schemas, which one row comparison
-	// cannot name. Less and AtLeast are empty then.
+	// OrderGroups divides Order if its operators are in several schemas, which one row
+	// comparison cannot name. Less and AtLeast are empty then.
 	OrderGroups []OrderGroup `json:"order_groups,omitempty"`
 
 	Columns []string `json:"columns"` // references of the compared columns, in the plan's order
 	Digest  string   `json:"digest"`  // the row digest, a bigint
-	// TextDigest is a row digest that is equal wherever the texts are; empty where Digest is one.
+	// TextDigest is a row digest that is equal if the texts are equal. It is empty if
+	// Digest has that property.
 	TextDigest string `json:"text_digest,omitempty"`
-	// KeyDigest digests the key's columns alone, a bigint; empty where Digest is not made of hashes.
+	// KeyDigest is the digest of the key columns only, a bigint. It is empty if Digest is
+	// not made of hashes.
 	KeyDigest string `json:"key_digest,omitempty"`
-	// KeyHash is a bigint that is the same for equal keys on every node; empty where nobody vouches for that.
+	// KeyHash is a bigint that is the same for equal keys on every node. It is empty if
+	// that is not certain.
 	KeyHash string `json:"key_hash,omitempty"`
-	// KeyIndex is the name of the key's index, quoted where SQL asks for it, with schema.
+	// KeyIndex is the name of the key's index with its schema, quoted where SQL requires
+	// it.
 	KeyIndex string `json:"key_index,omitempty"`
-	// Unversioned: the order of that index depends on a collation of which no version is known.
+	// Unversioned reports that the order of that index depends on a collation of unknown
+	// version.
 	Unversioned bool `json:"unversioned,omitempty"`
-	// Unindexed: statements must not use an index of the table, since one of them may be out of order.
+	// Unindexed reports that statements must not use an index of the table: one may be
+	// out of order.
 	Unindexed  bool        `json:"unindexed,omitempty"`
 	Filter     string      `json:"filter,omitempty"`
-	Within     Buckets     `json:"within,omitzero"` // only the rows of these are read
+	Within     Buckets     `json:"within,omitzero"` // only the rows of these buckets are read
 	Partitions []Partition `json:"leaves,omitempty"`
 }
 
-// OrderGroup is a run of neighbouring columns of a source's Order that share their operators.
+// OrderGroup is a run of neighbouring columns of a source's Order that share their
+// operators.
 type OrderGroup struct {
-	Columns int    `json:"columns"` // how many
+	Columns int    `json:"columns"` // number of columns
 	Less    string `json:"less"`
 	AtLeast string `json:"at_least"`
 	Equal   string `json:"equal"`
 }
 
-// Files identifies the files that hold a table's rows. They change whenever the table or one of its
-// partitions is rewritten, truncated, replaced, attached or detached.
+// Files identifies the files that hold a table's rows. They change whenever the table or
+// one of its partitions is rewritten, truncated, replaced, attached or detached.
 type Files struct {
-	OID    string `json:"oid"`    // of the table
-	Digest string `json:"digest"` // of the OIDs and file numbers of the table and all of its partitions
+	OID    string `json:"oid"`    // OID of the table
+	Digest string `json:"digest"` // digest of the OIDs and file numbers of the table and all of its partitions
 }
 
 // IsZero reports whether the files are not known.
 func (f Files) IsZero() bool { return f == Files{} }
 
-// Access is what a transaction on a table needs to know before its first statement.
+// Access is what must be known of a transaction on a table before its first statement.
 type Access struct {
 	SearchPath string
-	// Relation is the table, as a FROM clause names it. Empty: it is not known.
+	// Relation is the table, as a FROM clause names it. Empty means that it is not known.
 	Relation string
-	// Lock: the relation is locked in ACCESS SHARE mode before the transaction takes its snapshot.
+	// Lock makes the transaction lock the relation in ACCESS SHARE mode before it takes
+	// its snapshot.
 	Lock bool
-	// Files: every read checks that the relation has these files, while it holds the lock that the
-	// read took. Zero: no read does.
+	// Files makes every read check that the relation has these files, while the lock of
+	// the read is held. The zero value means no check.
 	Files Files
-	// Foreign: the transaction may run SQL or functions that are not built in, which may leave something
-	// in the session. The session is reset when the transaction ends.
+	// Foreign reports that the transaction may run SQL or functions that are not built
+	// in. These may leave state in the session, so the session is reset when the
+	// transaction ends.
 	Foreign bool
-	// UserSQL: the transaction runs a table_filter. Its session serves no transaction without one.
+	// UserSQL reports that the transaction runs a table_filter. Its session is not used
+	// again for a transaction without one.
 	UserSQL bool
 }
 
-// Access returns how a transaction that reads the table begins. Either the lock or the check of the
-// files makes sure that its snapshot is not older than a rewrite of the table. A plan of an earlier
-// version does not say whether the role may lock the table, and has nothing to check: it locks.
+// Access returns how a transaction that reads the table begins. Either the lock or the
+// check of the files ensures that its snapshot is not older than a rewrite of the table.
+// A plan of an earlier version records neither the files nor whether the role may lock
+// the table; then the table is locked.
 func (s Source) Access() Access {
 	a := Access{
 		SearchPath: s.SearchPath, Relation: s.Relation, Lock: s.Relation != "" && (s.Lockable || s.Files.IsZero()),
@@ -359,21 +391,22 @@ func (s Source) Access() Access {
 	return a
 }
 
-// Strict returns how a transaction begins that must read the very files of the plan.
+// Strict returns how a transaction begins that must read the files that the plan
+// recorded.
 func (s Source) Strict() Access {
 	a := s.Access()
 	a.Files = s.Files
 	return a
 }
 
-// Unguarded returns the same access without lock and check, for a transaction that outlives the
-// locks of its reads. Its reads must check the files themselves.
+// Unguarded returns the same access without the lock and the check. It is for a
+// transaction that outlives the locks of its reads: each read must check the files.
 func (a Access) Unguarded() Access {
 	a.Lock, a.Files = false, Files{}
 	return a
 }
 
-// Name writes schema.table for people: quoted only where SQL asks for it.
+// Name returns schema.table for messages, quoted only where SQL requires it.
 func Name(schema, name string) string { return display(schema) + "." + display(name) }
 
 func display(identifier string) string {
@@ -388,12 +421,13 @@ func display(identifier string) string {
 	return Quote(identifier)
 }
 
-// Quote writes an identifier as SQL.
+// Quote returns an identifier as SQL writes it, in quotes.
 func Quote(identifier string) string {
 	return `"` + strings.ReplaceAll(identifier, `"`, `""`) + `"`
 }
 
-// Relation is how a FROM clause names the table: its children are part of it only if it is partitioned.
+// Relation returns the table as a FROM clause names it. ONLY excludes the children of an
+// inheritance parent.
 func (d *Description) Relation(schema, name string) string {
 	relation := Quote(schema) + "." + Quote(name)
 	if d.Only {

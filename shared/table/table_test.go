@@ -10,7 +10,7 @@ import (
 	"ace/shared/table"
 )
 
-func TestSum_OfAnyPartitionIsThatOfTheWhole(t *testing.T) {
+func TestSum_PartsAddUpToTheWhole(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		digests := rapid.SliceOf(rapid.Int64()).Draw(rt, "digests")
 		parts := make([]table.Sum, rapid.IntRange(1, 8).Draw(rt, "parts"))
@@ -32,7 +32,7 @@ func TestSum_OfAnyPartitionIsThatOfTheWhole(t *testing.T) {
 	})
 }
 
-func TestKey_IsWrittenForPeople(t *testing.T) {
+func TestKey_StringQuotesAndShortensTexts(t *testing.T) {
 	for _, tt := range []struct {
 		key  table.Key
 		want string
@@ -70,7 +70,7 @@ func TestRow_NULLEqualsOnlyNULL(t *testing.T) {
 	}
 }
 
-func TestCollation_SameOrderIsNeverGuessed(t *testing.T) {
+func TestCollation_SameOrderNeedsEvidence(t *testing.T) {
 	libc := func(locale, version string) *table.Collation {
 		return &table.Collation{Provider: "c", Locale: locale, Deterministic: true, Version: version}
 	}
@@ -102,13 +102,13 @@ func TestCollation_SameOrderIsNeverGuessed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if got, back := tt.a.SameOrder(tt.b), tt.b.SameOrder(tt.a); got != tt.want || back != tt.want {
-				t.Errorf("same order: %v, asked the other way %v, want %v", got, back, tt.want)
+				t.Errorf("same order: %v, with arguments swapped %v, want %v", got, back, tt.want)
 			}
 		})
 	}
 }
 
-func TestName_QuotesOnlyWhatSQLAsksFor(t *testing.T) {
+func TestName_QuotesOnlyWhatSQLRequires(t *testing.T) {
 	for _, tt := range []struct{ schema, name, want string }{
 		{"public", "users_1", `public.users_1`},
 		{"public", "Users", `public."Users"`},
@@ -122,7 +122,7 @@ func TestName_QuotesOnlyWhatSQLAsksFor(t *testing.T) {
 	}
 }
 
-func TestDescription_FindsColumnsAndNamesItsRelation(t *testing.T) {
+func TestDescription_FindsColumnsAndNamesTheRelation(t *testing.T) {
 	d := table.Description{Columns: []table.Column{{Name: "id"}, {Name: "Id", NotNull: true}}}
 	if c, ok := d.Column("Id"); !ok || !c.NotNull {
 		t.Errorf(`column "Id" is %+v, found %v`, c, ok)

@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// The functions of this file write and read keys and rows as JSON lists of strings and nulls: the
-// form they have in the parts of a task. A part can hold as many as the table has rows. The output
-// is what encoding/json reads, and the other way round. It is faster than encoding/json because
-// most texts need no escape in JSON.
+// The functions of this file write and read keys and rows as JSON lists of strings and
+// nulls: the form they have in the parts of a task. A part can hold as many as the table
+// has rows. The output is what encoding/json reads, and the other way round. It is faster
+// than encoding/json because most texts need no escape in JSON.
 
 // AppendRow appends the row to out as a JSON list; a nil value becomes null.
 func AppendRow(out []byte, row Row) []byte {
@@ -73,7 +73,8 @@ func ReadRow(raw []byte) (row Row, rest []byte, err error) {
 	return row, rest, err
 }
 
-// ReadKey reads a key. It returns an error if a value is null or if anything follows the list.
+// ReadKey reads a key. It returns an error if a value is null or if anything follows the
+// list.
 func ReadKey(raw []byte) (Key, error) {
 	var key Key
 	null := false
@@ -88,8 +89,8 @@ func ReadKey(raw []byte) (Key, error) {
 	return key, err
 }
 
-// readList calls each for every element of the list that raw begins with, and returns the bytes that
-// follow the list. All texts without an escape share one allocation.
+// readList calls each for every element of the list that raw begins with, and returns the
+// bytes that follow the list. All texts without an escape share one allocation.
 func readList(raw []byte, each func(*string)) ([]byte, error) {
 	if len(raw) < 2 || raw[0] != '[' {
 		return nil, errList
@@ -149,8 +150,9 @@ func listEnd(raw []byte) (int, error) {
 	return 0, errList
 }
 
-// textAt returns the length of the quoted text that raw begins with, or -1 if raw does not begin with
-// one. escaped reports whether encoding/json must decode the text: it has escapes or invalid characters.
+// textAt returns the length of the quoted text that raw begins with, or -1 if raw does
+// not begin with one. escaped reports whether encoding/json must decode the text: it has
+// escapes or invalid characters.
 func textAt(raw []byte) (length int, escaped bool) {
 	if len(raw) == 0 || raw[0] != '"' {
 		return -1, false

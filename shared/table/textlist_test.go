@@ -76,7 +76,7 @@ func FuzzReadRow(f *testing.F) {
 
 func BenchmarkReadRow(b *testing.B) {
 	row := []*string{}
-	for _, text := range []string{"1234567", "customer-1234567", "First name", "Last name", "A company of some sort", "A city", "A country", "+1-234-567-890", "", "somebody@example.org", "2021-05-06", "https://example.org/path"} {
+	for _, text := range []string{"1234567", "customer-1234567", "First name", "Last name", "A company of some sort", "A city", "A country", "+1-234-567-890", "", "someone@example.org", "2021-05-06", "https://example.org/path"} {
 		row = append(row, &text)
 	}
 	raw := table.AppendRow(nil, row)

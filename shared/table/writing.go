@@ -7,19 +7,23 @@ import (
 	"ace/shared/fault"
 )
 
-// Target is one node's table as the statements of a repair write it. Values travel as text and are cast by the node.
+// Target is how the statements of a repair write the table on one node. Values are sent
+// as text, and the node casts them.
 type Target struct {
-	Source // how it is read: Columns has what Names has
-	// Into is the table's name without ONLY, which INSERT does not take: it never reaches a child.
+	Source // how the table is read; Columns has the columns of Names
+	// Into is the table's name without ONLY, which INSERT does not accept. INSERT never
+	// writes to a child.
 	Into string `json:"into"`
-	// Names are the columns, quoted; Types what the text of each is cast to, without a modifier, so that a value that is
-	// too long is an error and never cut off.
+	// Names has the columns, quoted. Types has the type to which the text of each is
+	// cast. It has no modifier, so a value that is too long is an error and is never
+	// truncated.
 	Names []string `json:"names"`
 	Types []string `json:"types"`
-	// Parse says how the node makes values of the texts; none in plans of earlier versions, which cast them.
+	// Parse is how the node converts the texts to values. It is empty in plans of earlier
+	// versions, which cast them.
 	Parse []Parse `json:"parse,omitempty"`
-	// Path is the search_path that user code needs while rows are written, such as triggers,
-	// defaults and constraints: what the role would have.
+	// Path is the search_path of the role. User code that runs while rows are written
+	// needs it: triggers, defaults and constraints.
 	Path string `json:"path"`
 }
 
@@ -30,26 +34,27 @@ type Conversion struct {
 	Parse Parse
 }
 
-// Writing is what one node's catalogue says about writing to a table.
+// Writing is what the catalog of one node shows about writing to a table.
 type Writing struct {
 	Role          string
 	ServerVersion int
-	// Insert and Update: the role may on every column that can be written.
+	// Insert and Update report that the role has the privilege on every column that can
+	// be written.
 	Insert, Update, Delete bool
-	ReadOnly               string   // the setting by which the node takes no changes from the role; empty: none
-	RowSecurity            bool     // policies would hide rows from the role
+	ReadOnly               string   // the setting that makes the node read-only for the role; empty if there is none
+	RowSecurity            bool     // row security policies would hide rows from the role
 	ReplicaRole            bool     // the role may set session_replication_role
 	Identity               []string // columns GENERATED ALWAYS AS IDENTITY
-	Unique                 []string // columns that some unique or exclusion index looks at
-	Extension              string   // the extension that the table belongs to; empty for none
+	Unique                 []string // columns of unique and exclusion indexes
+	Extension              string   // the extension to which the table belongs; empty if there is none
 	Triggers               []Trigger
-	Rules                  []string // that rewrite INSERT, UPDATE or DELETE
+	Rules                  []string // rules that rewrite INSERT, UPDATE or DELETE
 	References             []Reference
 	Deferrable             []Deferrable
 }
 
-// CheckWritable returns an error if the schema is one of the server's own: its tables are changed by
-// DDL, and a row that is written there by itself damages the database.
+// CheckWritable returns an error if the schema belongs to the server. Only DDL may change
+// its tables: a row that is written directly damages the database.
 func CheckWritable(schema, name string) error {
 	switch {
 	case schema == "pg_catalog" || schema == "information_schema":
@@ -57,76 +62,83 @@ func CheckWritable(schema, name string) error {
 	default:
 		return nil
 	}
-	return fault.New(fault.Invalid, "table_name is %.200s, a table of the server's own schema %.100s: such tables are compared, never written by a repair or undo; change what they describe by DDL on the node",
+	return fault.New(fault.Invalid, "table_name is %.200s, a table of the server's own schema %.100s: a repair or undo never writes to such tables, which can only be compared; use DDL on the node to change what they describe",
 		Name(schema, name), display(schema))
 }
 
-// Trigger is a user's trigger of the table or of one of its partitions.
+// Trigger is a trigger that a user created on the table or on one of its partitions.
 type Trigger struct {
 	Name   string
-	Always bool // fires whatever session_replication_role is: ENABLE ALWAYS
-	// Replica: fires only where session_replication_role is replica: ENABLE REPLICA.
+	Always bool // ENABLE ALWAYS: it fires under every session_replication_role
+	// Replica means ENABLE REPLICA: it fires only if session_replication_role is replica.
 	Replica bool
 }
 
-// Reference is a foreign key of another table that changes its rows with ours: CASCADE, SET NULL or SET DEFAULT.
+// Reference is a foreign key of another table to this one, by which a change here changes
+// rows there: CASCADE, SET NULL or SET DEFAULT.
 type Reference struct {
 	Name, Table        string
-	Columns            []string // of ours
+	Columns            []string // columns of this table
 	OnDelete, OnUpdate bool
 }
 
-// Deferrable is a constraint that PostgreSQL checks by a trigger, which does not fire for a replica.
+// Deferrable is a constraint that PostgreSQL checks by a trigger. The trigger does not
+// fire if session_replication_role is replica.
 type Deferrable struct {
 	Name string `json:"name"`
-	// Unchecked: no query of ours can check it either, being an exclusion constraint or one of a single partition.
+	// Unchecked reports that a repair cannot check it by a query either: it is an
+	// exclusion constraint, or belongs to a single partition.
 	Unchecked bool     `json:"unchecked,omitempty"`
 	Columns   []string `json:"columns,omitempty"` // quoted
-	Equal     []string `json:"equal,omitempty"`   // operators: OPERATOR(pg_catalog.=)
+	Equal     []string `json:"equal,omitempty"`   // equality operators: OPERATOR(pg_catalog.=)
 	Distinct  bool     `json:"distinct"`          // NULLs are distinct from each other
 }
 
-// Subscription brings a table's changes to a node from elsewhere.
+// Subscription is a subscription by which a node receives changes of a table from another
+// server.
 type Subscription struct {
 	Name    string
-	Slot    string // on the node that they come from; empty for none
+	Slot    string // replication slot on the publisher; empty if there is none
 	Enabled bool
-	// LocalOnly: it leaves out what has an origin there, as what a repair writes: origin = none.
+	// LocalOnly means origin = none: it skips changes that have a replication origin,
+	// such as a repair's.
 	LocalOnly bool
-	Copied    bool // it has brought the rows that the table began with
+	Copied    bool // the initial copy of the table is complete
 }
 
-// Position is a moment of a server.
+// Position is a position in the write-ahead log of a server.
 type Position struct {
-	LSN      string // of its log
-	Snapshot string // as pg_current_snapshot gives it
+	LSN      string
+	Snapshot string // result of pg_current_snapshot
 }
 
-// Mark names a transaction: which server, which of its timelines, which number.
+// Mark identifies a transaction by its server, timeline and transaction id.
 type Mark struct {
 	System   string `json:"system_identifier"`
 	Timeline string `json:"timeline"`
 	XID      string `json:"xid"` // xid8
 }
 
-// ViolationError is the error of a row that the node refuses: a constraint, or a value that does not fit.
+// ViolationError is the error of a row that the node refuses because of a constraint or a
+// value that its type does not accept.
 type ViolationError struct {
-	Constraint string // empty where it is none
-	Unique     bool   // another row holds a value that must be unique
-	// Column is the column of a value that the node cannot read as one of its type, quoted, and Place the
-	// row's place in the list; empty where it is none.
+	Constraint string // constraint name; empty if no constraint is the reason
+	Unique     bool   // another row has a value that must be unique
+	// Column is the quoted column of a value that its type does not accept on the node,
+	// and Place is the place of the row in the list. Column is empty if no such value is
+	// the reason.
 	Column string
 	Place  int
 	Fault  *fault.Error
 }
 
-// Error is the fault's text.
+// Error returns the message of the fault.
 func (v *ViolationError) Error() string { return v.Fault.Error() }
 
-// Unwrap gives the fault.
+// Unwrap returns the fault.
 func (v *ViolationError) Unwrap() error { return v.Fault }
 
-// Of names the row that was refused.
+// Of returns the error with the key of the row that was refused.
 func (v *ViolationError) Of(key Key) error {
 	about := fmt.Sprintf("the row with the key %s", key)
 	if v.Column != "" {
