@@ -22,7 +22,7 @@ func TestIdentity_ColumnsWithOtherModifiersAreComparedByValueAndRepaired(t *test
 		t.Fatalf("%d rows differ, want none: %v", d.Result.MismatchedRows, d.Rows[0])
 	}
 	warnings := strings.Join(d.Summary.Warnings, "\n")
-	for _, want := range []string{`"c" has another modifier: numeric(10,2) on node n1, numeric(10,3) on node n2`, "character(5)", "character varying(20)", "timestamp(0)"} {
+	for _, want := range []string{`"c" has different modifiers: numeric(10,2) on node n1, numeric(10,3) on node n2`, "character(5)", "character varying(20)", "timestamp(0)"} {
 		if !strings.Contains(warnings, want) {
 			t.Errorf("warnings are %q, want %q", warnings, want)
 		}
@@ -57,7 +57,7 @@ func TestTableRepair_SaysWhichRowsDifferInGeneratedColumnsOnly(t *testing.T) {
 	c.Exec(t, 1, `DELETE FROM t WHERE id = 3`)
 	d := s.Diff(t, "public.t")
 	warnings := strings.Join(d.Summary.Warnings, "\n")
-	if !strings.Contains(warnings, `column "g" is generated as ((a + 1)) on node n1, generated as ((a + 2)) on node n2`) || !strings.Contains(warnings, `column "o" may name large objects`) {
+	if !strings.Contains(warnings, `column "g" is generated as ((a + 1)) on node n1, generated as ((a + 2)) on node n2`) || !strings.Contains(warnings, `column "o" may refer to large objects`) {
 		t.Errorf("warnings are %q", warnings)
 	}
 	for _, change := range []func(*api.TableRepairRequest){dryRun, nil} {
@@ -83,7 +83,7 @@ func TestIdentity_ArraysAndDomainsWithOtherModifiersAreComparedByTextAndRepaired
 		t.Errorf("%d rows differ, want 2", d.Result.MismatchedRows)
 	}
 	warnings := strings.Join(d.Summary.Warnings, "\n")
-	for _, want := range []string{`"a" has another modifier: numeric(10,2)[] on node n1`, `"d" has another modifier: public.d (numeric(10,2)) on node n1, public.d (numeric(10,3)) on node n2`} {
+	for _, want := range []string{`"a" has different modifiers: numeric(10,2)[] on node n1`, `"d" has different modifiers: public.d (numeric(10,2)) on node n1, public.d (numeric(10,3)) on node n2`} {
 		if !strings.Contains(warnings, want) {
 			t.Errorf("warnings are %q, want %q", warnings, want)
 		}

@@ -1,6 +1,9 @@
-// Package tableschema finds what the descriptions of one table on several nodes have in common: the columns to be compared
-// and how each is digested so that equal values give equal digests on every node, the key that rows are matched by, and
-// whether the nodes order it alike. Out of that it writes the SQL fragments by which each node's table is read.
+// Package tableschema finds what the descriptions of one table on several nodes have in
+// common: the columns to compare, the key by which rows are matched, and whether the
+// nodes order the key alike. For each column it decides how values are digested, so that
+// equal values have equal digests on every node. From that it writes the SQL fragments
+// with which the table of each node is read.
 //
-// It refuses what cannot be compared, naming nodes and columns. It reads no catalogue and sends nothing.
+// A table that cannot be compared is an error that names nodes and columns. The package
+// reads no catalog and sends no statement.
 package tableschema

@@ -10,23 +10,23 @@ import (
 	"ace/shared/table"
 )
 
-// commonKey is a list of columns that some index of each node makes a key.
+// commonKey is a list of columns on which every node has a unique index.
 type commonKey struct {
-	columns []string // in the order of the ranges
+	columns []string // in the order of key ranges
 	nodes   []nodeKey
 }
 
-// nodeKey is what one node has on the columns of a key.
+// nodeKey is the index of one node on the columns of a key.
 type nodeKey struct {
-	index    table.Index // its columns stand in the key's order, whatever their order in the index is
+	index    table.Index // its columns are in the key's order, whatever their order in the index
 	primary  bool        // the columns are those of the primary key
 	identity bool        // the columns are those of the replica identity
 	ordered  bool        // the index has the columns in the key's order
 }
 
-// ChooseKey returns the columns of the key by which rows can be matched on all nodes:
-// those of the primary key where it is the same everywhere, else those of the best unique
-// index that all nodes have. The order of the nodes does not matter.
+// ChooseKey returns the columns of the key by which rows are matched on all nodes: those
+// of the primary key if it is the same everywhere, else those of the best unique index
+// that all nodes have. The order of the nodes does not matter.
 func ChooseKey(nodes []*table.Description) ([]string, error) {
 	keys := commonKeys(nodes)
 	if len(keys) == 0 {
@@ -36,7 +36,7 @@ func ChooseKey(nodes []*table.Description) ([]string, error) {
 }
 
 // KeyOrder returns the columns of a key in an order in which every node has them in an
-// index. It prefers the given order, and returns that if there is no such index.
+// index. It prefers the given order, and returns the given order if no such index exists.
 func KeyOrder(nodes []*table.Description, columns []string) []string {
 	best := columns
 	found := false
@@ -54,15 +54,15 @@ func KeyOrder(nodes []*table.Description, columns []string) []string {
 	return best
 }
 
-// commonKeys returns the keys of all nodes, in every order that an index of some node
-// has.
+// commonKeys returns the keys that all nodes have, in every column order that an index of
+// some node has.
 func commonKeys(nodes []*table.Description) []commonKey {
 	var keys []commonKey
 	for _, d := range nodes {
 		for _, index := range d.Indexes {
 			columns := columnsOf(index)
-			met := slices.ContainsFunc(keys, func(k commonKey) bool { return slices.Equal(k.columns, columns) })
-			if met || len(index.Against) > 0 {
+			known := slices.ContainsFunc(keys, func(k commonKey) bool { return slices.Equal(k.columns, columns) })
+			if known || len(index.Against) > 0 {
 				continue
 			}
 			if key, ok := keyOf(nodes, columns); ok {
@@ -73,8 +73,8 @@ func commonKeys(nodes []*table.Description) []commonKey {
 	return keys
 }
 
-// keyOf finds what every node has on these columns; false if one lacks a key on them, or
-// has them of types that cannot be matched.
+// keyOf returns the key on these columns. It returns false if a node has no key on them,
+// or if their types cannot be matched.
 func keyOf(nodes []*table.Description, columns []string) (commonKey, bool) {
 	key := commonKey{columns: columns}
 	for _, d := range nodes {
@@ -84,10 +84,10 @@ func keyOf(nodes []*table.Description, columns []string) (commonKey, bool) {
 		}
 		key.nodes = append(key.nodes, on)
 	}
-	return key, unmatched(nodes, columns) == ""
+	return key, typeMismatch(nodes, columns) == ""
 }
 
-// nodeKeyOf finds the best index of a node on these columns: one that has them in this
+// nodeKeyOf returns the best index of a node on these columns: one that has them in this
 // order, if there is one.
 func nodeKeyOf(d *table.Description, columns []string) (key nodeKey, found bool) {
 	for _, index := range d.Indexes {
@@ -102,13 +102,13 @@ func nodeKeyOf(d *table.Description, columns []string) (key nodeKey, found bool)
 		}
 	}
 	if found && !key.ordered {
-		key.index.Columns = arranged(key.index.Columns, columns)
+		key.index.Columns = sortColumns(key.index.Columns, columns)
 	}
 	return key, found
 }
 
-// arranged returns the columns of an index in the order of these names.
-func arranged(of []table.KeyColumn, names []string) []table.KeyColumn {
+// sortColumns returns the columns of an index in the order of the names.
+func sortColumns(of []table.KeyColumn, names []string) []table.KeyColumn {
 	columns := make([]table.KeyColumn, len(names))
 	for i, name := range names {
 		columns[i] = of[slices.IndexFunc(of, func(k table.KeyColumn) bool { return k.Name == name })]
@@ -116,12 +116,12 @@ func arranged(of []table.KeyColumn, names []string) []table.KeyColumn {
 	return columns
 }
 
-// ordered reports whether ranges of the key are ranges of an index on every node.
+// ordered reports whether an index serves ranges of the key on every node.
 func (k commonKey) ordered() bool {
 	return !slices.ContainsFunc(k.nodes, func(n nodeKey) bool { return !n.ordered })
 }
 
-// compareKeys puts the better key first.
+// compareKeys orders the better key first.
 func compareKeys(a, b commonKey) int {
 	return cmp.Or(
 		first(a.primaryEverywhere(), b.primaryEverywhere()),
@@ -133,7 +133,7 @@ func compareKeys(a, b commonKey) int {
 	)
 }
 
-// first orders what is so before what is not.
+// first orders true before false.
 func first(a, b bool) int {
 	switch {
 	case a == b:
@@ -148,8 +148,8 @@ func (k commonKey) primaryEverywhere() bool {
 	return !slices.ContainsFunc(k.nodes, func(n nodeKey) bool { return !n.primary })
 }
 
-// marked counts the nodes that name the columns as what identifies a row, by a primary
-// key or a replica identity.
+// marked returns the number of nodes on which the columns are the primary key or the
+// replica identity.
 func (k commonKey) marked() (count int) {
 	for _, n := range k.nodes {
 		if n.primary || n.identity {
@@ -159,7 +159,7 @@ func (k commonKey) marked() (count int) {
 	return count
 }
 
-// name is the least of the indexes' names.
+// name returns the least of the index names.
 func (k commonKey) name() string {
 	names := make([]string, len(k.nodes))
 	for i, n := range k.nodes {
@@ -176,14 +176,14 @@ func columnsOf(index table.Index) []string {
 	return names
 }
 
-// sameColumns reports whether two lists have the same names in whatever order.
+// sameColumns reports whether two lists have the same names in any order.
 func sameColumns(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// unmatched returns the columns of a key whose types have no common keys, for people;
-// empty if there are none.
-func unmatched(nodes []*table.Description, columns []string) string {
+// typeMismatch describes the first key column whose types cannot be matched. It is empty
+// if there is none.
+func typeMismatch(nodes []*table.Description, columns []string) string {
 	first := nodes[0]
 	for _, name := range columns {
 		a, has := first.Column(name)
@@ -198,18 +198,18 @@ func unmatched(nodes []*table.Description, columns []string) string {
 	return ""
 }
 
-// listedIndexes bounds how many indexes of a node an error names.
+// listedIndexes is the maximum number of indexes of a node that an error names.
 const listedIndexes = 8
 
-// noKey is the error of nodes that have no key in common, or not the one that is wanted.
-// It names for each node the indexes and what is wrong with each.
+// noKey returns the error for nodes that have no key in common, or not the wanted one.
+// For each node it names the indexes and why each cannot serve.
 func noKey(nodes []*table.Description, wanted []string) error {
-	var reasons, met []string
+	var reasons, seen []string
 	for _, d := range nodes {
-		if slices.Contains(met, d.Node) {
+		if slices.Contains(seen, d.Node) {
 			continue
 		}
-		met = append(met, d.Node)
+		seen = append(seen, d.Node)
 		reasons = append(reasons, fmt.Sprintf("node %q %s", d.Node, againstIndexes(nodes, d)))
 	}
 	what := "no primary key or unique index can serve as the key on every node"
@@ -219,7 +219,7 @@ func noKey(nodes []*table.Description, wanted []string) error {
 	return fault.New(fault.Invalid, "rows cannot be matched, because %s: %s", what, strings.Join(reasons, "; "))
 }
 
-// againstIndexes returns what keeps the indexes of a node from being the key.
+// againstIndexes returns the reasons why no index of a node can serve as the key.
 func againstIndexes(nodes []*table.Description, d *table.Description) string {
 	if len(d.Indexes) == 0 {
 		return "has no primary key and no unique index"
@@ -235,7 +235,7 @@ func againstIndexes(nodes []*table.Description, d *table.Description) string {
 	return "has " + strings.Join(list, ", ")
 }
 
-// againstIndex returns what keeps one index from being the key.
+// againstIndex returns the reason why one index cannot serve as the key.
 func againstIndex(nodes []*table.Description, index table.Index) string {
 	if len(index.Against) > 0 {
 		return "(" + strings.Join(index.Against, " and ") + ")"
@@ -247,7 +247,7 @@ func againstIndex(nodes []*table.Description, index table.Index) string {
 			return fmt.Sprintf("%s (node %q has no key on these columns)", on, other.Node)
 		}
 	}
-	if why := unmatched(nodes, columns); why != "" {
+	if why := typeMismatch(nodes, columns); why != "" {
 		return fmt.Sprintf("%s (%s)", on, why)
 	}
 	return on

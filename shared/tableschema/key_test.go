@@ -13,9 +13,9 @@ import (
 	"ace/shared/table"
 )
 
-// keyed is a node's table of the integers a, b, c and d with these indexes: "pk(a,b)" is
-// a primary key, "id(b)" the replica identity, "!x(a)" an index that cannot serve; any
-// other word is the index's name.
+// keyed returns a table with the integer columns a, b, c and d and these indexes:
+// "pk(a,b)" is a primary key, "id(b)" the replica identity, "!x(a)" an index that cannot
+// serve. Any other word is an index name.
 func keyed(node string, indexes ...string) *table.Description {
 	d := described(node, column("a", int4()), column("b", int4()), column("c", int4()), column("d", int4()))
 	d.Indexes = nil
@@ -31,7 +31,7 @@ func keyed(node string, indexes ...string) *table.Description {
 }
 
 // Case T-P2, see docs/RELIABILITY.md.
-func TestChooseKey_TakesTheBestThatAllNodesHave(t *testing.T) {
+func TestChooseKey_ReturnsTheBestKeyOfAllNodes(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		nodes     [][]string
@@ -60,7 +60,7 @@ func TestChooseKey_TakesTheBestThatAllNodesHave(t *testing.T) {
 			for i, indexes := range tt.nodes {
 				nodes = append(nodes, keyed(fmt.Sprint("n", i+1), indexes...))
 			}
-			for range nodes { // whatever their order is
+			for range nodes { // in every rotation
 				nodes = append(nodes[1:], nodes[0])
 				c, err := Tables(nodes, nil, nil)
 				if err != nil || strings.Join(c.Key, ",") != tt.key || c.Unordered != tt.unordered {
@@ -71,7 +71,7 @@ func TestChooseKey_TakesTheBestThatAllNodesHave(t *testing.T) {
 	}
 }
 
-func TestChooseKey_SaysForEachNodeWhyThereIsNone(t *testing.T) {
+func TestChooseKey_ExplainsForEachNodeWhyThereIsNoKey(t *testing.T) {
 	many := make([]string, 10)
 	for i := range many {
 		many[i] = fmt.Sprintf("x%d(c)", i)
@@ -86,7 +86,7 @@ func TestChooseKey_SaysForEachNodeWhyThereIsNone(t *testing.T) {
 			`: node "n1" has "pk" on (a) (node "n2" has no key on these columns); node "n2" has "x" on (b) (node "n1" has no key on these columns), "y" (is partial)`},
 		{"no types in common", []*table.Description{keyed("n1", "pk(a)"), described("n2", column("a", text()))},
 			`node "n1" has "pk" on (a) (key column "a" is int4 on node "n1" but text on node "n2": keys of these types cannot be matched)`},
-		{"more indexes than anybody reads", []*table.Description{keyed("n1", many...), keyed("n2")}, `"x7" on (c) (node "n2" has no key on these columns), and 2 more; node "n2"`},
+		{"more indexes than the error lists", []*table.Description{keyed("n1", many...), keyed("n2")}, `"x7" on (c) (node "n2" has no key on these columns), and 2 more; node "n2"`},
 		{"one node twice", []*table.Description{keyed("n1"), keyed("n1")}, `on every node: node "n1" has no primary key and no unique index`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestChooseKey_SaysForEachNodeWhyThereIsNone(t *testing.T) {
 	}
 }
 
-func TestTables_MatchesByTheKeyThatIsWanted(t *testing.T) {
+func TestTables_MatchesRowsByTheWantedKey(t *testing.T) {
 	nodes := []*table.Description{keyed("n1", "pk(a)", "x(b,c)", "!y(d)"), keyed("n2", "pk(a)", "x(b,c)", "z(d)")}
 	for _, tt := range []struct {
 		wanted, key string
@@ -123,7 +123,7 @@ func TestTables_MatchesByTheKeyThatIsWanted(t *testing.T) {
 	}
 }
 
-func TestTables_WarnsWhereTheKeyIsNotThePrimaryKey(t *testing.T) {
+func TestTables_WarnsIfTheKeyIsNotThePrimaryKey(t *testing.T) {
 	c, err := Tables([]*table.Description{keyed("n1", "pk(a)", "x(b)"), keyed("n2", "y(b)"), keyed("n3", "pk(b)")}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -137,9 +137,9 @@ func TestTables_WarnsWhereTheKeyIsNotThePrimaryKey(t *testing.T) {
 	}
 }
 
-// The columns of a key stand in its order also where an index has them in another: each
-// with its own operators.
-func TestSource_HasTheKeysColumnsInOneOrderOnEveryNode(t *testing.T) {
+// Key columns are in the key's order, each with its own operators, even if an index has
+// another order.
+func TestSource_HasTheKeyColumnsInOneOrderOnEveryNode(t *testing.T) {
 	n1, n2 := keyed("n1", "pk(a,b)"), keyed("n2", "pk(b,a)")
 	n2.Indexes[0].Columns[0].OpSchema = "ext" // of b
 	for _, s := range sourcesOf(t, Reading{Schema: "public", Table: "t"}, n1, n2) {
@@ -150,9 +150,9 @@ func TestSource_HasTheKeysColumnsInOneOrderOnEveryNode(t *testing.T) {
 	}
 }
 
-// A key is the same whatever the order of the nodes is, every node has it, and it is
-// found again.
-func TestChooseKey_IsOneForAllAndStays(t *testing.T) {
+// The key does not depend on the order of the nodes, every node has it, and Tables finds
+// it again.
+func TestChooseKey_IsStableAndOnEveryNode(t *testing.T) {
 	names := rapid.SampledFrom([]string{"pk", "id", "x", "y", "!z"})
 	lists := rapid.SampledFrom([]string{"(a)", "(b)", "(c)", "(a,b)", "(b,a)", "(b,c)", "(c,b,a)", "(a,b,c)"})
 	index := rapid.Custom(func(t *rapid.T) string { return names.Draw(t, "name") + lists.Draw(t, "columns") })
@@ -194,7 +194,7 @@ func onEvery(nodes []*table.Description, index table.Index) bool {
 }
 
 // Case T-P3, see docs/RELIABILITY.md.
-func TestTables_TypesInOtherSchemasAreMatchedByWhatTheyAre(t *testing.T) {
+func TestTables_MatchesTypesAcrossSchemas(t *testing.T) {
 	in := func(schema, name string, kind byte) rowdigest.Type {
 		return rowdigest.Type{OID: 20000, Schema: schema, Name: name, SQL: schema + "." + name, Kind: kind}
 	}
@@ -249,7 +249,7 @@ func TestTables_TypesInOtherSchemasAreMatchedByWhatTheyAre(t *testing.T) {
 			}
 			for i, s := range sourcesOf(t, Reading{Schema: "public", Table: "t"}, nodes...) {
 				if want := base([]rowdigest.Type{tt.first, tt.second}[i]).SQL; strings.TrimPrefix(s.KeyType[0], "pg_catalog.") != want {
-					t.Errorf("keys of node %s travel as %s, want its own type %s", s.Node, s.KeyType[0], want)
+					t.Errorf("keys of node %s are sent as %s, want its own type %s", s.Node, s.KeyType[0], want)
 				}
 			}
 		})

@@ -8,23 +8,27 @@ import (
 	"ace/shared/table"
 )
 
-// hashFunctions are those of types that make up most scattered keys by themselves. They save the making of a record.
+// hashFunctions has the hash functions of the types that most single-column scattered
+// keys have. Calling them directly avoids building a record.
 var hashFunctions = map[string]string{ //nolint:gochecknoglobals // a constant map
 	"uuid":    "uuid_hash_extended",
 	"text":    "hashtextextended",
 	"varchar": "hashtextextended",
 }
 
-// hashedTypes are the types whose equal values have equal hashes on every server of every platform: the server's own hash
-// opclass promises it on one, and nothing but the value's bytes goes into it.
+// hashedTypes has the types whose equal values have equal hashes on every server and
+// platform. The hash operator class ensures that on one server, and the hash depends on
+// nothing but the bytes of the value.
 var hashedTypes = []string{ //nolint:gochecknoglobals // a constant list
 	"bool", "int2", "int4", "int8", "oid", "numeric", "uuid", "text", "varchar", "bpchar", "name", "bytea",
 	"date", "time", "timestamp", "timestamptz",
 }
 
-// findKeyHash chooses the hash of a key, a function of what orders it. There is none where the columns' types differ, or
-// two nodes may hash equal keys differently: enums hash their OIDs, text under a collation of its own what that makes of
-// it. A column that is ordered by its text is hashed by that, whatever its type is.
+// findKeyHash chooses the hash of a key, which is computed from the expressions that
+// order it. There is none if the types of a column differ, or if two nodes may hash equal
+// keys differently: enums are hashed by their OIDs, and text with a nondeterministic
+// collation by its sort key. A column that is ordered by its text is hashed by its text,
+// whatever its type is.
 func (c *Common) findKeyHash(nodes []*table.Description) {
 	var types []string
 	for i, name := range c.Key {
@@ -47,7 +51,8 @@ func (c *Common) findKeyHash(nodes []*table.Description) {
 	c.keyHash = keyHash(types)
 }
 
-// keyHash writes the hash of a key whose columns have these types.
+// keyHash returns a function that writes the hash of a key whose columns have these
+// types.
 func keyHash(types []string) func(refs []string, seed int64) string {
 	function, simple := hashFunctions[types[0]]
 	return func(refs []string, seed int64) string {

@@ -9,12 +9,12 @@ import (
 	"ace/shared/table"
 )
 
-// typed is a table whose key is one column of a built-in type.
+// typed returns a table whose key is one column of a built-in type.
 func typed(node, name string) *table.Description {
 	return described(node, column("id", builtin(name, 100)))
 }
 
-func TestKeyHash_IsOfTypesWhoseEqualValuesHashAlikeEverywhere(t *testing.T) {
+func TestKeyHash_ExistsForTypesWithPortableHashes(t *testing.T) {
 	r := Reading{Schema: "public", Table: "t", Seeds: rowdigest.Seeds{Inner: -5, Outer: 7}}
 	for _, name := range hashedTypes {
 		sources := sourcesOf(t, r, typed("n1", name), typed("n2", name), typed("n3", name))
@@ -35,7 +35,7 @@ func TestKeyHash_IsOfTypesWhoseEqualValuesHashAlikeEverywhere(t *testing.T) {
 	}
 }
 
-func TestKeyHash_ThereIsNoneWhereNobodyVouchesForIt(t *testing.T) {
+func TestKeyHash_IsAbsentIfHashesMayDiffer(t *testing.T) {
 	uuid := func() table.Column { return column("id", builtin("uuid", 2950)) }
 	domain := func(schema string) table.Column {
 		base := builtin("uuid", 2950)
@@ -50,21 +50,21 @@ func TestKeyHash_ThereIsNoneWhereNobodyVouchesForIt(t *testing.T) {
 		change        func(d *table.Description) // of the second node
 		sha256, hash  bool
 	}{
-		"uuids":                               {first: uuid(), second: uuid(), hash: true},
-		"texts of one collation":              {first: words("en_US.UTF-8", "2.36"), second: words("en_US.UTF-8", "2.36"), hash: true},
-		"texts under C":                       {first: words("C", ""), second: words("POSIX", ""), hash: true},
-		"a domain on both nodes":              {first: domain("public"), second: domain("public"), hash: true},
-		"a domain on one node only":           {first: uuid(), second: domain("public")},
-		"integers of two widths":              {first: column("id", int4()), second: column("id", int8())},
-		"text and varchar":                    {first: words("C", ""), second: collated(column("id", builtin("varchar", 1043)), "C", "")},
-		"texts that the nodes sort unlike":    {first: words("en_US.UTF-8", "2.36"), second: words("en_US.UTF-8", "2.31"), hash: true}, // by their text
-		"labels that the nodes sort unlike":   {first: enum("a", "b"), second: enum("b", "a"), hash: true},
-		"the same in two encodings":           {first: enum("a", "b"), second: enum("b", "a"), change: func(d *table.Description) { d.Encoding = "LATIN1" }},
-		"a collation that folds case":         {first: loose, second: loose},
-		"texts in databases of two encodings": {first: words("C", ""), second: words("C", ""), change: func(d *table.Description) { d.Encoding = "LATIN1" }},
-		"an index of somebody's operators":    {first: uuid(), second: uuid(), change: func(d *table.Description) { d.Indexes[0].Columns[0].OpSchema = "ext" }},
-		"enums":                               {first: enum("a", "b"), second: enum("a", "b")},
-		"a type of somebody that is called uuid": {
+		"uuids":                                {first: uuid(), second: uuid(), hash: true},
+		"texts of one collation":               {first: words("en_US.UTF-8", "2.36"), second: words("en_US.UTF-8", "2.36"), hash: true},
+		"texts under C":                        {first: words("C", ""), second: words("POSIX", ""), hash: true},
+		"a domain on both nodes":               {first: domain("public"), second: domain("public"), hash: true},
+		"a domain on one node only":            {first: uuid(), second: domain("public")},
+		"integers of two widths":               {first: column("id", int4()), second: column("id", int8())},
+		"text and varchar":                     {first: words("C", ""), second: collated(column("id", builtin("varchar", 1043)), "C", "")},
+		"texts that the nodes sort unlike":     {first: words("en_US.UTF-8", "2.36"), second: words("en_US.UTF-8", "2.31"), hash: true}, // by their text
+		"labels that the nodes sort unlike":    {first: enum("a", "b"), second: enum("b", "a"), hash: true},
+		"the same in two encodings":            {first: enum("a", "b"), second: enum("b", "a"), change: func(d *table.Description) { d.Encoding = "LATIN1" }},
+		"a collation that folds case":          {first: loose, second: loose},
+		"texts in databases of two encodings":  {first: words("C", ""), second: words("C", ""), change: func(d *table.Description) { d.Encoding = "LATIN1" }},
+		"an index with user-defined operators": {first: uuid(), second: uuid(), change: func(d *table.Description) { d.Indexes[0].Columns[0].OpSchema = "ext" }},
+		"enums":                                {first: enum("a", "b"), second: enum("a", "b")},
+		"a user-defined type with the name uuid": {
 			first:  column("id", rowdigest.Type{OID: 20006, Schema: "public", Name: "uuid", SQL: "public.uuid", Kind: 'b'}),
 			second: column("id", rowdigest.Type{OID: 20006, Schema: "public", Name: "uuid", SQL: "public.uuid", Kind: 'b'}),
 		},
@@ -86,7 +86,7 @@ func TestKeyHash_ThereIsNoneWhereNobodyVouchesForIt(t *testing.T) {
 	}
 }
 
-func TestKeyHash_IsOfTheTextWhereThatDecidesTheOrder(t *testing.T) {
+func TestKeyHash_HashesTheTextOfColumnsOrderedByText(t *testing.T) {
 	want := `pg_catalog.hashtextextended(pg_catalog.concat("t"."id") COLLATE pg_catalog."C", '9'::bigint)`
 	r := Reading{Schema: "public", Table: "t", Seeds: rowdigest.Seeds{Inner: 9}}
 	for _, s := range sourcesOf(t, r, described("n1", enum("a", "b")), described("n2", enum("b", "a"))) {
@@ -96,7 +96,7 @@ func TestKeyHash_IsOfTheTextWhereThatDecidesTheOrder(t *testing.T) {
 	}
 }
 
-func TestKeyHash_OfSeveralColumnsNeedsAllOfThem(t *testing.T) {
+func TestKeyHash_NeedsAHashForEveryColumn(t *testing.T) {
 	keyed := func(node string, columns ...table.Column) *table.Description {
 		d := described(node, columns...)
 		d.Indexes[0].Columns = nil
@@ -119,7 +119,7 @@ func TestKeyHash_OfSeveralColumnsNeedsAllOfThem(t *testing.T) {
 	}
 }
 
-func TestKeyDigest_IsOfWhatTheRowDigestHoldsOfTheKey(t *testing.T) {
+func TestKeyDigest_UsesTheExpressionsOfTheRowDigest(t *testing.T) {
 	nodes := []*table.Description{
 		described("n1", column("id", int4()), column("v", text())), described("n2", column("id", int8()), column("v", text())),
 	}

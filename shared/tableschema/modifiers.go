@@ -6,16 +6,17 @@ import (
 	"ace/shared/table"
 )
 
-// ModifierDiffers reports whether two columns have one type with different modifiers, such as
-// numeric(10,2) and numeric(10,3), or one domain over such types.
+// ModifierDiffers reports whether two columns have one type with different modifiers,
+// such as numeric(10,2) and numeric(10,3), or one domain over such types.
 func ModifierDiffers(a, b table.Column) bool {
 	return (a.Declared != b.Declared || a.Below != b.Below) && a.Type.Schema == b.Type.Schema && sameStored(a.Type, b.Type)
 }
 
-// matchModifiers warns of a column of one type with different modifiers, and returns the function
-// under which such values are compared. A numeric with more digits behind its point and a char with
-// more blanks are the same value; of other types the text does not depend on the modifier, or the
-// values are not the same.
+// matchModifiers adds a warning for a column of one type with different modifiers, and
+// returns the SQL function that is applied to its values before they are compared. A
+// numeric with more trailing zeros and a char with more trailing blanks are the same
+// value. For other types, either the text does not depend on the modifier, or the values
+// are different.
 func (c *Common) matchModifiers(nodes []*table.Description, name string) (value string) {
 	first, _ := nodes[0].Column(name)
 	for _, node := range nodes[1:] {
@@ -27,17 +28,17 @@ func (c *Common) matchModifiers(nodes []*table.Description, name string) (value 
 		switch {
 		case first.Type.Schema != "pg_catalog":
 		case first.Type.Name == "numeric":
-			value, how = "pg_catalog.trim_scale", "compared without zeros at the end"
+			value, how = "pg_catalog.trim_scale", "compared without trailing zeros"
 		case first.Type.Name == "bpchar":
-			value, how = "pg_catalog.text", "compared without blanks at the end"
+			value, how = "pg_catalog.text", "compared without trailing blanks"
 		}
-		c.Warnings = append(c.Warnings, fmt.Sprintf("column %q has another modifier: %s on node %s, %s on node %s: %s",
+		c.Warnings = append(c.Warnings, fmt.Sprintf("column %q has different modifiers: %s on node %s, %s on node %s: %s",
 			name, withModifier(first), nodes[0].Node, withModifier(col), node.Node, how))
 	}
 	return value
 }
 
-// withModifier returns a column's type as it is declared; of a domain with the type below it.
+// withModifier returns a column's declared type, and for a domain also its base type.
 func withModifier(c table.Column) string {
 	if c.Below == "" {
 		return c.Declared
@@ -45,8 +46,8 @@ func withModifier(c table.Column) string {
 	return c.Declared + " (" + c.Below + ")"
 }
 
-// warnOfExpressions warns of columns that the nodes generate in different ways: no repair can make
-// their values equal.
+// warnOfExpressions adds a warning for each column whose nodes generate it differently.
+// No repair can make its values equal.
 func (c *Common) warnOfExpressions(nodes []*table.Description) {
 	for _, column := range c.Columns {
 		first, _ := nodes[0].Column(column.Name)
@@ -67,14 +68,15 @@ func generatedAs(c table.Column) string {
 	return "generated as (" + c.Expression + ")"
 }
 
-// warnOfLargeObjects warns of columns that name large objects, whose contents are not looked at.
+// warnOfLargeObjects adds a warning for each column that may refer to large objects.
+// Their contents are not compared.
 func (c *Common) warnOfLargeObjects(nodes []*table.Description) {
 	for _, column := range c.Columns {
 		for _, node := range nodes {
 			col, _ := node.Column(column.Name)
 			isLO := col.Type.Kind == 'd' && col.Type.Name == "lo"
 			if isLO || node.LargeObjects && base(col.Type).Schema == "pg_catalog" && base(col.Type).Name == "oid" {
-				c.Warnings = append(c.Warnings, fmt.Sprintf("column %q may name large objects: their contents are not compared", column.Name))
+				c.Warnings = append(c.Warnings, fmt.Sprintf("column %q may refer to large objects: their contents are not compared", column.Name))
 				break
 			}
 		}

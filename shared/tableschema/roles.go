@@ -6,14 +6,15 @@ import (
 	"ace/shared/table"
 )
 
-// Roles that suffice for each kind of task.
+// Roles that are sufficient for each kind of task.
 const (
 	readingRole = "a role that may only SELECT is enough for a comparison"
 	writingRole = "a role with SELECT, INSERT, UPDATE and DELETE on the table, and SET on session_replication_role, is enough for a repair"
 )
 
-// SuperuserWarnings returns a warning if the connected role is a superuser: user code that a task
-// must run, such as the table's own functions, could then do anything on the server.
+// SuperuserWarnings returns a warning if the connected role is a superuser. User code
+// that a task must run, such as functions of the table, could then do anything on the
+// server.
 func SuperuserWarnings(d *table.Description, writes bool) []string {
 	if !d.Superuser {
 		return nil

@@ -9,18 +9,18 @@ import (
 	"ace/shared/table"
 )
 
-// Reading says which table is read and how its rows are digested.
+// Reading selects the table and how its rows are digested.
 type Reading struct {
 	Schema, Table string
 	Filter        string // table_filter; empty for none
-	SHA256        bool   // rows are digested with sha256 over their text instead of the hash functions
+	SHA256        bool   // digest rows with SHA-256 over their text instead of PostgreSQL's hash functions
 	Seeds         rowdigest.Seeds
-	// Stored: values are read as they are stored, not as they are compared.
+	// Stored selects the values as they are stored, not as they are compared.
 	Stored bool
 }
 
-// Source writes the SQL fragments by which the table of one node is read; node is the description's place among those
-// that were reconciled.
+// Source returns the SQL fragments with which the table of one node is read. node is the
+// place of its description among those that Tables was called with.
 func (c *Common) Source(d *table.Description, node int, r Reading) table.Source {
 	s := table.Source{
 		Node:       d.Node,
@@ -65,8 +65,9 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 	return s
 }
 
-// foreign reports whether reading the compared columns or the key may run functions that are not
-// built in: those of a type of an extension or of the user. The labels of an enum are the server's own.
+// foreign reports whether reading the compared columns or the key may run functions that
+// are not built in: those of a type of an extension or of a user. Reading an enum runs
+// only built-in functions.
 func (c *Common) foreign(d *table.Description, key []table.KeyColumn) bool {
 	for _, k := range key {
 		if k.OpSchema != "pg_catalog" {
@@ -85,13 +86,13 @@ func foreignType(t rowdigest.Type) bool {
 	if t.Elem != nil && foreignType(*t.Elem) {
 		return true
 	}
-	if t.Base != nil { // what a domain adds runs when a value is stored
+	if t.Base != nil { // a domain's checks run only when a value is stored
 		return foreignType(*t.Base)
 	}
 	return !inCatalog(t) && t.Kind != 'e' && t.Elem == nil
 }
 
-// keyExprs picks those of the columns' expressions that are of the key.
+// keyExprs returns the expressions of the key columns.
 func keyExprs(c *Common, exprs []string) []string {
 	of := make([]string, len(c.Key))
 	for i, name := range c.Key {
@@ -122,8 +123,9 @@ func (c *Common) addKey(s *table.Source, d *table.Description, key []table.KeyCo
 	addOperators(s, c, key)
 }
 
-// addTextOrder orders a column of the key by its text: under "C", or by its bytes in UTF-8 where the
-// databases have different encodings, under which the bytes of "C" differ.
+// addTextOrder orders a key column by its text under collation "C". If the databases have
+// different encodings, "C" would compare different bytes, so the column is ordered by the
+// bytes of its UTF-8 text.
 func (c *Common) addTextOrder(s *table.Source, text string) {
 	if c.sameEncoding {
 		s.Order = append(s.Order, text+" COLLATE "+bytewise)
@@ -138,8 +140,9 @@ func (c *Common) addTextOrder(s *table.Source, text string) {
 	s.OrderText[len(s.Order)-1] = text
 }
 
-// textOf writes the text of a key. A cast to text may be defined by the type's owner, concat calls the
-// output function; for types of text the cast is built in and cheaper.
+// textOf returns an expression for the text of a key column. concat calls the type's
+// output function; a cast to text may be one that the type's owner defined. For text
+// types the cast is built in and cheaper.
 func textOf(ref string, t rowdigest.Type) string {
 	if t = base(t); t.Schema == "pg_catalog" {
 		switch t.Name {
@@ -150,8 +153,9 @@ func textOf(ref string, t rowdigest.Type) string {
 	return "pg_catalog.concat(" + ref + ")"
 }
 
-// ParseOf returns how values of a type are made of texts. Only a superuser can define a cast from text
-// to a type that comes with PostgreSQL, or to a base type of an extension.
+// ParseOf returns how texts are converted to values of a type. A cast is safe for types
+// that come with PostgreSQL and base types of an extension: only a superuser can define a
+// cast from text to them.
 func ParseOf(t rowdigest.Type) table.Parse {
 	t = base(t)
 	switch {
@@ -165,8 +169,9 @@ func ParseOf(t rowdigest.Type) table.Parse {
 	return table.ParseCast
 }
 
-// keyType is the type that keys travel as: one that holds the keys of every node, where these have different types of
-// one family, or domains with different checks. The family's index serves it as well.
+// keyType returns the type as which keys are sent. It can hold the keys of every node,
+// even if the nodes have different types of one family or domains with different checks.
+// The index of the key serves it too.
 func keyType(t rowdigest.Type) string {
 	switch keyFamily(t) {
 	case "integer":
@@ -177,14 +182,15 @@ func keyType(t rowdigest.Type) string {
 	return base(t).SQL
 }
 
-// The names of what a key is ordered by where the nodes' own orders differ.
+// Type and collation of a key column that the nodes would order differently.
 const (
 	textType = "pg_catalog.text"
 	bytewise = `pg_catalog."C"`
 )
 
-// addOperators chooses the operators between Order and a bound. A row comparison takes one operator
-// name for all its columns, so columns whose operators are of several schemas are compared in groups.
+// addOperators chooses the operators between Order and a bound. A row comparison has one
+// operator for all its columns, so columns whose operators are in different schemas are
+// compared in groups.
 func addOperators(s *table.Source, c *Common, key []table.KeyColumn) {
 	var groups []table.OrderGroup
 	for i, k := range key {
@@ -210,15 +216,19 @@ func operator(schema, name string) string {
 	return "OPERATOR(" + table.Quote(schema) + "." + name + ")"
 }
 
-// safePath is the search_path of statements that contain no text of a user. Only a superuser can add
-// an object to pg_catalog. pg_temp is named because it is searched first if it is not.
+// safePath is the search_path of statements that contain no text of a user. Only a
+// superuser can add an object to pg_catalog. pg_temp is named because it is searched
+// first if it is not.
 const safePath = "pg_catalog, pg_temp"
 
-// searchPath returns the search_path of the statements that read the table. Every name in them is
-// qualified, except in the user's filter. A filter means what it means in psql, so its path lists
-// pg_catalog, the table's schema, the schemas of the key's operators and the role's own path. That
-// must not be where a compared column has names of objects: the path decides whether their text has
-// the schema, and roles of two nodes may have different paths. A filter has to qualify its names then.
+// searchPath returns the search_path of the statements that read the table. Every name in
+// them is qualified, except in the user's filter. A filter must mean what it means in
+// psql, so its path lists pg_catalog, the table's schema, the schemas of the key's
+// operators and the role's own path.
+//
+// If a compared column has names of objects, such as regclass, the path is the safe one.
+// The path decides whether the text of such a value includes the schema, and the roles of
+// two nodes may have different paths. A filter must qualify its names then.
 func (c *Common) searchPath(r Reading, d *table.Description, key []table.KeyColumn) string {
 	if r.Filter == "" || c.hasObjectNames(d) {
 		return safePath
@@ -226,8 +236,8 @@ func (c *Common) searchPath(r Reading, d *table.Description, key []table.KeyColu
 	return userPath(r.Schema, d, key) + ", pg_temp"
 }
 
-// hasObjectNames reports whether a compared column has a type such as regclass, whose text is the name
-// of an object.
+// hasObjectNames reports whether a compared column has a type whose text is the name of
+// an object, such as regclass.
 func (c *Common) hasObjectNames(d *table.Description) bool {
 	return slices.ContainsFunc(c.Columns, func(of difffile.Column) bool {
 		column, _ := d.Column(of.Name)
@@ -239,8 +249,9 @@ func (c *Common) hasObjectNames(d *table.Description) bool {
 	})
 }
 
-// WritingPath returns the search_path that user code needs while a repair writes, such as triggers,
-// defaults and the functions of constraints. The statements themselves do not depend on it.
+// WritingPath returns the search_path for user code that runs while a repair writes:
+// triggers, defaults and functions of constraints. The statements of the repair do not
+// depend on it.
 func (c *Common) WritingPath(schema string, d *table.Description, node int) string {
 	return userPath(schema, d, c.key[node].index.Columns)
 }

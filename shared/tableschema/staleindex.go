@@ -8,10 +8,10 @@ import (
 	"ace/shared/table"
 )
 
-// StaleIndexes returns the indexes of one node's table that may be out of order, since a
-// collation that they depend on has another version than when they were built: the index
-// of the key and, if filtered, all others, by which the server may look for the rows that
-// a filter selects.
+// StaleIndexes returns the indexes that may be out of order because a collation has
+// another version than when they were built. It checks the index of the key and, if
+// filtered is set, all others: the server may use any index to find the rows that a
+// filter selects.
 func StaleIndexes(d *table.Description, key string, filtered bool) []table.IndexOrder {
 	var stale []table.IndexOrder
 	for _, o := range d.IndexOrders {
@@ -22,12 +22,12 @@ func StaleIndexes(d *table.Description, key string, filtered bool) []table.Index
 	return stale
 }
 
-// isUnversioned reports whether nothing is known of whether the key's index may be out of order.
+// isUnversioned reports whether it is unknown if the key's index is out of order.
 func isUnversioned(d *table.Description, key string) bool {
 	return slices.ContainsFunc(d.IndexOrders, func(o table.IndexOrder) bool { return o.Index == key && o.Unversioned() })
 }
 
-// DescribeStale says what is wrong with a stale index.
+// DescribeStale describes what is wrong with a stale index.
 func DescribeStale(node string, o table.IndexOrder) string {
 	collation := "collation " + o.CollName
 	if o.CollName == "" {
@@ -37,7 +37,7 @@ func DescribeStale(node string, o table.IndexOrder) string {
 		node, o.Qualified, collation, o.Recorded, o.Collation.Version)
 }
 
-// StaleRemedy returns the statements that make a stale index right.
+// StaleRemedy returns the statements that repair a stale index.
 func StaleRemedy(o table.IndexOrder) string {
 	refresh := "ALTER COLLATION " + o.CollName + " REFRESH VERSION"
 	if o.CollName == "" {
@@ -46,8 +46,7 @@ func StaleRemedy(o table.IndexOrder) string {
 	return fmt.Sprintf("run REINDEX INDEX %s and, once all indexes of that collation are rebuilt, %s", o.Qualified, refresh)
 }
 
-// distrustIndexes has the columns of a stale key index ordered by their text on all nodes, and says
-// why.
+// distrustIndexes orders the columns of a stale key index by their text on all nodes.
 func (c *Common) distrustIndexes(nodes []*table.Description) {
 	for node, d := range nodes {
 		for _, o := range StaleIndexes(d, c.KeyIndex(node), false) {
@@ -58,7 +57,8 @@ func (c *Common) distrustIndexes(nodes []*table.Description) {
 	}
 }
 
-// StaleWarnings returns a warning for each index of a node that a comparison must not use.
+// StaleWarnings returns a warning for each index of a node that a comparison must not
+// use.
 func StaleWarnings(d *table.Description, key string, filtered bool) []string {
 	var warnings []string
 	seen := map[string]bool{}

@@ -11,27 +11,29 @@ import (
 	"ace/shared/table"
 )
 
-// Common is what the nodes' descriptions of one table have in common: what can be compared, and how.
+// Common is what the descriptions of one table have in common: what can be compared, and
+// how.
 type Common struct {
-	Columns []difffile.Column // the compared ones, in the first node's order
-	Key     []string          // names of the key's columns, in the order of its index
-	ByText  []bool            // for each of Key: the nodes order it differently, so it is ordered by its text
-	// Unordered: some node has no index that has the key's columns in the order of Key,
-	// so that ranges are of no index there.
+	Columns []difffile.Column // compared columns, in the order of the first node
+	Key     []string          // names of the key columns, in the order of the key's index
+	ByText  []bool            // for each column of Key: the nodes order it differently, so it is ordered by its text
+	// Unordered reports that a node has no index with the key columns in the order of
+	// Key. There no index serves key ranges.
 	Unordered bool
 	Warnings  []string
-	key       []nodeKey                           // per node
-	digests   []func(node int, ref string) digest // of each column
-	// sameEncoding: all nodes have the same server encoding.
+	key       []nodeKey                           // for each node
+	digests   []func(node int, ref string) digest // for each column
+	// sameEncoding reports that all nodes have the same server encoding.
 	sameEncoding bool
 	keyHash      func(refs []string, seed int64) string
-	// values are, for each column, the function that returns the value of a column whose text depends on
-	// its modifier; empty where the text is compared as it is.
+	// values has for each column the SQL function that removes what the column's modifier
+	// adds to its text. It is empty if the text is compared as it is.
 	values []string
 }
 
-// Tables matches columns by name, and rows by the key of these columns in this order; if
-// there are none, by the key that ChooseKey returns. It refuses what cannot be compared.
+// Tables matches columns by name. It matches rows by a key on the columns named in key,
+// in that order; if key is empty, by the key that ChooseKey returns. It returns an error
+// if the tables cannot be compared.
 func Tables(nodes []*table.Description, ignored, key []string) (*Common, error) {
 	c := &Common{sameEncoding: sameEncoding(nodes)}
 	if err := c.matchColumns(nodes, ignored); err != nil {
@@ -48,8 +50,8 @@ func Tables(nodes []*table.Description, ignored, key []string) (*Common, error) 
 	return c, nil
 }
 
-// KeyIndex returns the name of the index that serves as the key on a node; node is its
-// place among those that were reconciled.
+// KeyIndex returns the name of the index that serves as the key on a node. node is the
+// place of its description among those that Tables was called with.
 func (c *Common) KeyIndex(node int) string { return c.key[node].index.Name }
 
 func (c *Common) matchColumns(nodes []*table.Description, ignored []string) error {
@@ -72,7 +74,7 @@ func (c *Common) matchColumns(nodes []*table.Description, ignored []string) erro
 	return nil
 }
 
-// checkIgnored refuses names that no node knows.
+// checkIgnored returns an error if no node has one of the ignored columns.
 func checkIgnored(nodes []*table.Description, ignored []string) error {
 	for _, name := range ignored {
 		known := false
@@ -87,7 +89,7 @@ func checkIgnored(nodes []*table.Description, ignored []string) error {
 	return nil
 }
 
-// nameDifference gives the columns of a that b lacks.
+// nameDifference returns the columns of a that b lacks, quoted.
 func nameDifference(a, b *table.Description, ignored []string) []string {
 	var names []string
 	for _, column := range a.Columns {
@@ -113,7 +115,8 @@ func columnNames(d *table.Description) string {
 	return strings.Join(names, ", ")
 }
 
-// matchKey finds the key, or the one that is wanted, on every node.
+// matchKey finds the key on every node: the wanted one, or else the one that ChooseKey
+// returns.
 func (c *Common) matchKey(nodes []*table.Description, ignored, wanted []string) error {
 	columns := wanted
 	if len(columns) == 0 {
@@ -135,7 +138,8 @@ func (c *Common) matchKey(nodes []*table.Description, ignored, wanted []string) 
 	return nil
 }
 
-// keyFamily groups the types whose keys can be matched with each other: by value or by text they look and sort alike.
+// keyFamily returns the name of the types whose keys can be matched with keys of t: they
+// have the same texts and the same order.
 func keyFamily(t rowdigest.Type) string {
 	t = base(t)
 	if !inCatalog(t) {
@@ -150,14 +154,14 @@ func keyFamily(t rowdigest.Type) string {
 	return t.Name
 }
 
-// inCatalog reports whether a type is one of PostgreSQL's own; an extension may have been
-// put into their schema.
+// inCatalog reports whether a type comes with PostgreSQL. An extension may have been
+// installed into pg_catalog, so the schema alone does not decide.
 func inCatalog(t rowdigest.Type) bool { return t.Schema == "pg_catalog" && t.Extension == "" }
 
-// typeName names a type that is not PostgreSQL's own by what it is, in whatever schema a
-// node has it: a type of an extension by the extension, and an enum, a composite type or
-// a range by its name, since the texts of their values say all. Elements of arrays are
-// what their domains stand on.
+// typeName returns a name for a type that does not depend on the schema in which a node
+// has it. A type of an extension is named by the extension. An enum, a composite type or
+// a range is named by its own name, because the texts of its values are all that is
+// compared. A domain is named by its base type.
 func typeName(t rowdigest.Type) string {
 	t = base(t)
 	switch {
@@ -180,7 +184,8 @@ func base(t rowdigest.Type) rowdigest.Type {
 	return t
 }
 
-// chooseDigests decides how each column is digested: by its type where all nodes have the same, else by its text.
+// chooseDigests decides how each column is digested: by its type if that is the same on
+// all nodes, else by its text.
 func (c *Common) chooseDigests(nodes []*table.Description) {
 	for i, column := range c.Columns {
 		first, _ := nodes[0].Column(column.Name)
@@ -209,17 +214,19 @@ func (c *Common) chooseDigests(nodes []*table.Description) {
 	}
 }
 
-// digest has the expressions by which a column enters the digest of a row, and that of its text.
+// digest has the expressions with which a column enters the row digest and the text
+// digest.
 type digest struct {
 	expr, byText string
-	twins        bool // they are not the same
+	twins        bool // the two expressions differ
 }
 
 func sameEncoding(nodes []*table.Description) bool {
 	return !slices.ContainsFunc(nodes, func(d *table.Description) bool { return d.Encoding != nodes[0].Encoding })
 }
 
-// writtenAs gives the type by which a document writes a column of different types: one that can hold every node's text.
+// writtenAs returns the type with which a document describes a column that has different
+// types: one that can hold the text of every node.
 func writtenAs(nodes []*table.Description, name string) string {
 	for _, node := range nodes {
 		if col, _ := node.Column(name); col.Type.Base != nil || keyFamily(col.Type) != "integer" {
@@ -229,28 +236,29 @@ func writtenAs(nodes []*table.Description, name string) string {
 	return "bigint"
 }
 
-// sameStored says whether two types are the same one for the digest: a domain is not the
-// type it stands on, since the document names types as they are declared and a person
-// should know. The type of an extension is the same in any schema.
+// sameStored reports whether two types are the same for the digest. A domain differs from
+// its base type: the document names declared types, and a reader should see the
+// difference. A type of an extension is the same in every schema.
 func sameStored(a, b rowdigest.Type) bool {
 	switch {
 	case a.Kind != b.Kind || (a.Elem == nil) != (b.Elem == nil) || (a.Base == nil) != (b.Base == nil):
 		return false
 	case a.Elem != nil && !sameStored(*a.Elem, *b.Elem):
 		return false
-	case ofExtension(a.Elem): // older versions do not count the array types among the extension's
+	case ofExtension(a.Elem): // older servers do not record array types as members of the extension
 	case a.Extension != b.Extension || a.Name != b.Name || a.Extension == "" && a.Schema != b.Schema:
 		return false
 	}
 	return a.Base == nil || sameStored(*a.Base, *b.Base)
 }
 
-// ofExtension reports whether the elements of an array are of a type of an extension; nil
-// is no array.
+// ofExtension reports whether an array's element type belongs to an extension. nil means
+// no array.
 func ofExtension(elem *rowdigest.Type) bool { return elem != nil && elem.Extension != "" }
 
-// compareOrders finds the key columns that two nodes would sort differently: text under other collations
-// or in other encodings, enums of other labels, or a type whose order nobody vouches for.
+// compareOrders finds the key columns that two nodes may sort differently: text with
+// different collations or encodings, enums with different labels, or a type whose order
+// is not known to be the same.
 func (c *Common) compareOrders(nodes []*table.Description) {
 	for _, name := range c.Key {
 		first, _ := nodes[0].Column(name)
@@ -266,9 +274,10 @@ func (c *Common) compareOrders(nodes []*table.Description) {
 	}
 }
 
-// sameOrder says whether two nodes sort a column of one portable type alike. A type of an extension may fold case by the
-// database's collation whatever the column's is, as citext does: that has to be the same too, and it is only known
-// where it is the column's own.
+// sameOrder reports whether two nodes sort a column of one portable type alike. A type of
+// an extension may fold case by the database's collation, as citext does, whatever the
+// column's collation is. So the database's collation must be the same too, and it is
+// known only if the column uses it.
 func sameOrder(a, b table.Column) bool {
 	switch {
 	case !a.Collation.SameOrder(b.Collation) || !slices.Equal(a.Labels, b.Labels):
@@ -279,7 +288,8 @@ func sameOrder(a, b table.Column) bool {
 	return a.CollName == "" && b.CollName == "" && *a.Collation == *b.Collation
 }
 
-// inServer says whether a type, or that of its elements, comes with PostgreSQL.
+// inServer reports whether a type, or the element type of an array, comes with
+// PostgreSQL.
 func inServer(t rowdigest.Type) bool {
 	t = base(t)
 	if t.Elem != nil {
@@ -288,13 +298,14 @@ func inServer(t rowdigest.Type) bool {
 	return inCatalog(t)
 }
 
-// portableOrder says whether a type whose collation and labels are the same on two nodes sorts alike on both. Composite
-// types, ranges and multiranges of others order by fields that may hold anything, jsonb by the database's collation,
-// which it does not declare, and reg* types by OIDs.
+// portableOrder reports whether a type sorts alike on two nodes that have the same
+// collation and labels for it. Composite types, ranges and multiranges that users define
+// are ordered by fields of any type, jsonb by the database's collation, which it does not
+// declare, and reg* types by OIDs.
 func portableOrder(t rowdigest.Type) bool {
 	t = base(t)
 	switch {
-	case t.Elem != nil: // the elements of a domain may be refused by another node, which could not take bounds of them
+	case t.Elem != nil: // another node's domain may refuse the elements, and then cannot read bounds
 		return t.Elem.Base == nil && portableOrder(*t.Elem)
 	case t.Schema == "pg_catalog":
 		return t.Name != "jsonb" && !strings.HasPrefix(t.Name, "reg")
@@ -315,7 +326,7 @@ func (c *Common) warn(nodes []*table.Description) {
 	c.warnOfLargeObjects(nodes)
 }
 
-// warnOfKey says where the key is not what a person would expect it to be.
+// warnOfKey adds a warning if the key is not the primary key.
 func (c *Common) warnOfKey(d *table.Description, key nodeKey) {
 	other := slices.IndexFunc(d.Indexes, func(i table.Index) bool { return i.Primary })
 	switch {

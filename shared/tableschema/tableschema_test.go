@@ -20,7 +20,7 @@ func column(name string, t rowdigest.Type) table.Column {
 	return table.Column{Name: name, Declared: t.SQL, Type: t}
 }
 
-// described is a table on one node, keyed by its first column.
+// described returns a table of one node whose key is its first column.
 func described(node string, columns ...table.Column) *table.Description {
 	return &table.Description{
 		Node: node, ServerVersion: 150018, Encoding: "UTF8", Kind: "r", Columns: columns,
@@ -36,7 +36,7 @@ func keyColumns(names ...string) []table.KeyColumn {
 	return columns
 }
 
-// int4, int8 and text are types that most tables have.
+// int4, int8 and text return types that most tables have.
 func int4() rowdigest.Type { return builtin("int4", 23) }
 func int8() rowdigest.Type { return builtin("int8", 20) }
 func text() rowdigest.Type { return builtin("text", 25) }
@@ -52,7 +52,7 @@ func enum(labels ...string) table.Column {
 	return c
 }
 
-func TestTables_RefusesWhatCannotBeCompared(t *testing.T) {
+func TestTables_RefusesTablesThatCannotBeCompared(t *testing.T) {
 	id, v, w := column("id", int4()), column("v", text()), column("w", text())
 	tests := []struct {
 		name    string
@@ -119,7 +119,7 @@ func TestTables_ColumnsOfDifferentTypesAreComparedAsText(t *testing.T) {
 	}
 }
 
-func TestTables_AnEncodingOrACollationOfOneNodeDecidesForAll(t *testing.T) {
+func TestTables_EncodingAndCollationOfOneNodeAffectAll(t *testing.T) {
 	plain := func(node string) *table.Description {
 		return described(node, column("id", int4()), collated(column("v", text()), "C", ""))
 	}
@@ -140,7 +140,7 @@ func TestTables_AnEncodingOrACollationOfOneNodeDecidesForAll(t *testing.T) {
 	}
 }
 
-func TestTables_KeysThatTheNodesOrderDifferentlyAreOrderedByText(t *testing.T) {
+func TestTables_OrdersKeysByTextIfNodesOrderThemDifferently(t *testing.T) {
 	citext := func(locale, named string) table.Column {
 		c := collated(column("id", rowdigest.Type{OID: 20002, Schema: "ext", Name: "citext", SQL: "ext.citext", Kind: 'b'}), locale, "")
 		c.CollName = named
@@ -153,20 +153,20 @@ func TestTables_KeysThatTheNodesOrderDifferentlyAreOrderedByText(t *testing.T) {
 		a, b   table.Column
 		byText bool
 	}{
-		"integers":                           {column("id", int4()), column("id", int8()), false},
-		"texts of one collation":             {en("2.36"), en("2.36"), false},
-		"texts of another library":           {en("2.36"), en("2.31"), true},
-		"texts whose version nobody knows":   {en(""), en(""), true},
-		"texts under C":                      {collated(column("id", text()), "C", ""), collated(column("id", text()), "POSIX", ""), false},
-		"enums":                              {enum("a", "b"), enum("a", "b"), false},
-		"enums of another order":             {enum("a", "b"), enum("b", "a"), true},
-		"enums of more labels":               {enum("a", "b"), enum("a", "b", "c"), true},
-		"composite types, even if the same":  {composite, composite, true},
-		"multiranges of a range of somebody": {multirange, multirange, true},
-		"citext in databases of C":           {citext("C", ""), citext("C", ""), false},
-		"citext, sorted alike, folded not":   {citext("C", ""), citext("POSIX", ""), true},
-		"citext under C in any database":     {citext("C", `pg_catalog."C"`), citext("C", `pg_catalog."C"`), true},
-		"jsonb, whose collation is not told": {column("id", builtin("jsonb", 3802)), column("id", builtin("jsonb", 3802)), true},
+		"integers":                            {column("id", int4()), column("id", int8()), false},
+		"texts of one collation":              {en("2.36"), en("2.36"), false},
+		"texts of another library":            {en("2.36"), en("2.31"), true},
+		"texts with an unknown version":       {en(""), en(""), true},
+		"texts under C":                       {collated(column("id", text()), "C", ""), collated(column("id", text()), "POSIX", ""), false},
+		"enums":                               {enum("a", "b"), enum("a", "b"), false},
+		"enums of another order":              {enum("a", "b"), enum("b", "a"), true},
+		"enums of more labels":                {enum("a", "b"), enum("a", "b", "c"), true},
+		"composite types, even if the same":   {composite, composite, true},
+		"multiranges of a user-defined range": {multirange, multirange, true},
+		"citext in databases of C":            {citext("C", ""), citext("C", ""), false},
+		"citext, sorted alike, folded not":    {citext("C", ""), citext("POSIX", ""), true},
+		"citext under C in any database":      {citext("C", `pg_catalog."C"`), citext("C", `pg_catalog."C"`), true},
+		"jsonb, whose collation is unknown":   {column("id", builtin("jsonb", 3802)), column("id", builtin("jsonb", 3802)), true},
 	} {
 		c, err := Tables([]*table.Description{described("n1", tt.a), described("n2", tt.b)}, nil, nil)
 		if err != nil {
@@ -178,7 +178,7 @@ func TestTables_KeysThatTheNodesOrderDifferentlyAreOrderedByText(t *testing.T) {
 	}
 }
 
-func TestTables_WarnsOfWhatAPersonShouldKnow(t *testing.T) {
+func TestTables_WarnsOfInheritanceAndTypes(t *testing.T) {
 	n1, n2 := described("n1", column("id", int4())), described("n2", column("id", int4()))
 	n1.Only, n2.Indexes[0].Primary, n2.Indexes[0].Name = true, false, "by_id"
 	c, err := Tables([]*table.Description{n1, n2}, nil, nil)
@@ -187,7 +187,7 @@ func TestTables_WarnsOfWhatAPersonShouldKnow(t *testing.T) {
 	}
 }
 
-// sourcesOf reconciles descriptions and writes the source of each.
+// sourcesOf returns the source of each description.
 func sourcesOf(t *testing.T, r Reading, nodes ...*table.Description) []table.Source {
 	t.Helper()
 	c, err := Tables(nodes, nil, nil)
@@ -226,7 +226,7 @@ func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
 	}
 }
 
-func TestSource_AFilterOverNamesOfObjectsHasNoPathOfTheUser(t *testing.T) {
+func TestSource_FilterWithObjectNameColumnHasTheSafePath(t *testing.T) {
 	name := builtin("regclass", 2205)
 	array := rowdigest.Type{OID: 2210, Schema: "pg_catalog", Name: "_regclass", SQL: "pg_catalog._regclass", Kind: 'b', Elem: &name}
 	for _, of := range []rowdigest.Type{name, array} {
@@ -238,7 +238,7 @@ func TestSource_AFilterOverNamesOfObjectsHasNoPathOfTheUser(t *testing.T) {
 	}
 }
 
-func TestSource_TheUsersPathStandsOnlyBehindAFilter(t *testing.T) {
+func TestSource_UsesTheRolesPathOnlyForAFilter(t *testing.T) {
 	d := described("n1", column("id", int4()))
 	d.UserPath = `app, "Ext"`
 	for filter, want := range map[string]string{"": `pg_catalog, pg_temp`, "id > 1": `pg_catalog, "public", app, "Ext", pg_temp`} {
@@ -248,7 +248,7 @@ func TestSource_TheUsersPathStandsOnlyBehindAFilter(t *testing.T) {
 	}
 }
 
-func TestSource_OperatorsOfAnExtensionAreFoundWhateverThePath(t *testing.T) {
+func TestSource_QualifiesOperatorsOfAnExtension(t *testing.T) {
 	citext := column("id", rowdigest.Type{OID: 20002, Schema: "ext", Name: "citext", SQL: "ext.citext", Kind: 'b'})
 	citext = collated(citext, "C", "")
 	d := described("n1", citext, column("n", int4()))
@@ -271,7 +271,7 @@ func TestSource_OperatorsOfAnExtensionAreFoundWhateverThePath(t *testing.T) {
 	}
 }
 
-func TestSource_ByTextOrdersUnderC(t *testing.T) {
+func TestSource_OrdersTextUnderC(t *testing.T) {
 	for _, s := range sourcesOf(t, Reading{Schema: "public", Table: "t"}, described("n1", enum("a", "b")), described("n2", enum("b", "a"))) {
 		if s.Order[0] != `pg_catalog.concat("t"."id") COLLATE pg_catalog."C"` || s.OrderType[0] != "pg_catalog.text" || s.Collate[0] != `pg_catalog."C"` || s.KeyParse[0] != table.ParseArray || s.KeyType[0] != "public.mood" {
 			t.Errorf("node %s is ordered by %s of type %s", s.Node, s.Order, s.OrderType)
@@ -279,7 +279,7 @@ func TestSource_ByTextOrdersUnderC(t *testing.T) {
 	}
 }
 
-func TestSource_TextOfTwoEncodingsIsOrderedByItsBytes(t *testing.T) {
+func TestSource_OrdersTextOfTwoEncodingsByUTF8Bytes(t *testing.T) {
 	d := described("n1", column("id", int4()), collated(column("k", text()), "C", ""))
 	d.Indexes[0].Columns = keyColumns("id", "k")
 	other := described("n2", d.Columns...)
@@ -296,7 +296,7 @@ func TestSource_TextOfTwoEncodingsIsOrderedByItsBytes(t *testing.T) {
 	}
 }
 
-func TestParseOf_NoTypeThatAPlainUserCanMakeIsCast(t *testing.T) {
+func TestParseOf_CastsNoTypeThatAUserCanCreate(t *testing.T) {
 	mood := rowdigest.Type{OID: 20001, Schema: "public", Name: "mood", SQL: "public.mood", Kind: 'e'}
 	arrayOf := func(elem rowdigest.Type) rowdigest.Type {
 		return rowdigest.Type{Schema: elem.Schema, Name: "_" + elem.Name, SQL: elem.SQL + "[]", Kind: 'b', Elem: &elem}
@@ -322,10 +322,10 @@ func TestParseOf_NoTypeThatAPlainUserCanMakeIsCast(t *testing.T) {
 	}
 }
 
-func TestSource_LeavesThatOnlyTheParentMayShowAreNotRead(t *testing.T) {
+func TestSource_OmitsHiddenPartitions(t *testing.T) {
 	d := described("n1", column("id", int4()))
 	d.Partitions, d.PartitionsHidden = []table.Partition{{Relation: "x"}}, true
 	if s := sourcesOf(t, Reading{Schema: "public", Table: "t"}, d)[0]; s.Partitions != nil {
-		t.Errorf("the leaves are %v", s.Partitions)
+		t.Errorf("the partitions are %v", s.Partitions)
 	}
 }
