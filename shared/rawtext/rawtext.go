@@ -1,10 +1,11 @@
-// Package rawtext writes any bytes as UTF-8 text, and reads them back. A database of the encoding
-// SQL_ASCII takes bytes that are no text in any encoding; keys and values travel through parts and
-// documents, which are UTF-8.
+// Package rawtext writes any bytes as UTF-8 text, and reads them back. A database with
+// the encoding SQL_ASCII stores bytes that may be invalid in any encoding, but keys and
+// values are stored in parts and documents, which are UTF-8.
 //
-// A byte that is not part of valid UTF-8 is written as U+FDD0, a code point that Unicode reserves for
-// a program's own use, followed by two lower-case hexadecimal digits. U+FDD0 itself is written as its
-// three bytes, each in that form, so two different sequences of bytes never have the same text.
+// A byte that is not part of valid UTF-8 is written as U+FDD0 followed by two lower-case
+// hexadecimal digits. Unicode reserves U+FDD0 for internal use by programs. U+FDD0 itself
+// is written as its three bytes, each in that form. So two different sequences of bytes
+// never have the same text.
 package rawtext
 
 import (
@@ -13,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-// Mark begins the form of a byte.
+// Mark is the prefix of an escaped byte.
 const Mark = "\uFDD0"
 
 const (
@@ -21,7 +22,7 @@ const (
 	hexDigits = "0123456789abcdef"
 )
 
-// IsPlain reports whether the bytes are their own text: valid UTF-8 without Mark.
+// IsPlain reports whether the bytes need no escape: they are valid UTF-8 without Mark.
 func IsPlain(raw []byte) bool {
 	if bytes.IndexByte(raw, markStart) >= 0 && bytes.Contains(raw, []byte(Mark)) {
 		return false
@@ -29,7 +30,7 @@ func IsPlain(raw []byte) bool {
 	return utf8.Valid(raw)
 }
 
-// Text returns the text of some bytes.
+// Text returns the text of the bytes.
 func Text(raw []byte) string {
 	if IsPlain(raw) {
 		return string(raw)
@@ -37,7 +38,7 @@ func Text(raw []byte) string {
 	return escape(raw)
 }
 
-// escape writes bytes of which IsPlain is false.
+// escape returns the text of bytes for which IsPlain is false.
 func escape(raw []byte) string {
 	var b strings.Builder
 	for len(raw) > 0 {
@@ -56,7 +57,8 @@ func escape(raw []byte) string {
 	return b.String()
 }
 
-// Bytes returns the bytes of a text. A Mark that no two digits follow stands for itself.
+// Bytes returns the bytes of a text. A Mark that two digits do not follow is not an
+// escape.
 func Bytes(text string) string {
 	if !strings.Contains(text, Mark) {
 		return text
@@ -78,7 +80,7 @@ func Bytes(text string) string {
 	}
 }
 
-// readByte reads the two digits that text begins with.
+// readByte reads the two digits at the start of text.
 func readByte(text string) (byte, bool) {
 	if len(text) < 2 {
 		return 0, false

@@ -10,7 +10,7 @@ import (
 	"ace/shared/rawtext"
 )
 
-func TestText_IsReadableAndExact(t *testing.T) {
+func TestText_EscapesInvalidBytes(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
 		"":                       "",
@@ -31,7 +31,7 @@ func TestText_IsReadableAndExact(t *testing.T) {
 	}
 }
 
-func TestBytes_OfAMarkWithoutDigitsIsTheMark(t *testing.T) {
+func TestBytes_KeepsAMarkWithoutDigits(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"\uFDD0", "\uFDD0e", "a\uFDD0xy", "\uFDD0E9", "\uFDD0\uFDD0"} {
 		if got := rawtext.Bytes(text); got != text {
@@ -40,7 +40,7 @@ func TestBytes_OfAMarkWithoutDigitsIsTheMark(t *testing.T) {
 	}
 }
 
-func TestText_ComesBackFromAnyBytes(t *testing.T) {
+func TestText_RoundTripsAnyBytes(t *testing.T) {
 	t.Parallel()
 	piece := rapid.OneOf(rapid.SliceOf(rapid.Byte()), rapid.Just([]byte(rawtext.Mark)), rapid.Just([]byte("e9")),
 		rapid.Map(rapid.String(), func(s string) []byte { return []byte(s) }))

@@ -10,14 +10,15 @@ import (
 	"ace/shared/rowdigest"
 )
 
-// columnTypes are the types that initdb made and a table can have. A row type is digested as any composite; cstring[] has
-// pseudo-typed elements.
+// columnTypes selects the types of initdb that a column can have. It omits row types,
+// which are digested as any composite type, and cstring[], whose element type is a
+// pseudo-type.
 const columnTypes = `SELECT t.oid, format_type(t.oid, -1) FROM pg_type t
 	WHERE t.oid < 16384 AND t.typtype IN ('b', 'd', 'e', 'm', 'r') AND NOT EXISTS (
 		SELECT FROM pg_type e WHERE e.oid = t.typelem AND t.typcategory = 'A' AND e.typtype IN ('p', 'c'))
 	ORDER BY t.oid`
 
-func TestBuiltinTypes_AreAllNamedAndDigestible(t *testing.T) {
+func TestBuiltinTypes_AreAllListedAndDigestible(t *testing.T) {
 	seen := map[int]bool{}
 	for _, in := range pgserver.Installations() {
 		if seen[in.Major] {

@@ -10,7 +10,7 @@ import (
 	"ace/shared/rowdigest"
 )
 
-// unlikeNodes makes two nodes that differ in everything that must not matter.
+// unlikeNodes returns two nodes that differ in everything that must not affect a digest.
 func unlikeNodes(t *testing.T) *pgtest.Cluster {
 	t.Helper()
 	opts := []pgtest.Option{
@@ -36,15 +36,16 @@ func unlikeNodes(t *testing.T) *pgtest.Cluster {
 	return c
 }
 
-// Rows of a case's table. Where both values fit both nodes, the nodes also hold them in swapped rows.
+// Rows of a case's table. If both nodes accept both values, they also have them in
+// swapped rows.
 const (
 	pairRow = "1"
 	rowOne  = "2"
 	rowTwo  = "3"
 )
 
-// createCase is the SQL that makes a case's table on a node: on the second with its columns in another order and one
-// dropped.
+// createCase returns the SQL that creates a case's table on a node. On the second node
+// the columns have another order and one is dropped.
 func createCase(c rowcases.Case, table string, node int) []string {
 	setup, column := c.OnNode(node)
 	definition, mine, first, second := "id int, v "+column+", pad int", c.A, c.A, c.B
@@ -69,7 +70,7 @@ func swappable(c rowcases.Case) bool {
 	return first == second && slices.Equal(setup, c.Setup)
 }
 
-// digests of one row on one node, without its key.
+// digests has the digests of one row on one node, without its key.
 type digests struct{ text, fast, byText, sha string }
 
 // caseTable is a case's table on one node.
@@ -88,7 +89,7 @@ func openCase(s session, c rowcases.Case, name string) caseTable {
 	return caseTable{session: s, name: name, values: rowdigest.Expr("t.v", column, o), texts: texts}
 }
 
-// digests gives the digests by row.
+// digests returns the digests by row.
 func (c caseTable) digests() map[string]digests {
 	c.t.Helper()
 	found := map[string]digests{}
@@ -99,7 +100,7 @@ func (c caseTable) digests() map[string]digests {
 	return found
 }
 
-// block gives the combined digests of the rows that are swapped on the other node.
+// block returns the combined digests of the rows that are swapped on the other node.
 func (c caseTable) block() (fast, sha string) {
 	c.t.Helper()
 	row := c.rows(fmt.Sprintf("SELECT bit_xor(%s), bit_xor(%s) FROM %s t WHERE id IN (%s, %s)",
@@ -108,7 +109,7 @@ func (c caseTable) block() (fast, sha string) {
 	return row[0], row[1]
 }
 
-func TestCases_DigestsAreEqualExactlyForTheSameStoredValue(t *testing.T) {
+func TestCases_DigestsAreEqualOnlyForTheSameStoredValue(t *testing.T) {
 	t.Parallel()
 	cluster := unlikeNodes(t)
 	cases := rowcases.All()
@@ -133,7 +134,7 @@ func TestCases_DigestsAreEqualExactlyForTheSameStoredValue(t *testing.T) {
 }
 
 // Case T-F6, see docs/RELIABILITY.md.
-func TestTextExpr_IsTheSameForTwoFormsOfOneText(t *testing.T) {
+func TestTextExpr_IsEqualForTwoFormsOfOneText(t *testing.T) {
 	t.Parallel()
 	cluster := unlikeNodes(t)
 	s, unlike := newSession(t, cluster, 0), 0
@@ -175,7 +176,8 @@ func checkPair(t *testing.T, c rowcases.Case, a, b digests) {
 	}
 }
 
-// checkAcrossNodes: the nodes hold A and B in swapped rows, and agree about each.
+// checkAcrossNodes checks that the nodes agree about A and about B, which they have in
+// swapped rows.
 func checkAcrossNodes(t *testing.T, c rowcases.Case, first, second map[string]digests) {
 	t.Helper()
 	for mine, theirs := range map[string]string{rowOne: rowTwo, rowTwo: rowOne} {
@@ -188,7 +190,8 @@ func checkAcrossNodes(t *testing.T, c rowcases.Case, first, second map[string]di
 	checkPair(t, c, second[rowOne], second[rowTwo])
 }
 
-// checkSwapped: values swapped between two rows must not cancel when their digests are combined.
+// checkSwapped checks that values swapped between two rows do not cancel when digests are
+// combined.
 func checkSwapped(t *testing.T, c rowcases.Case, first, second caseTable) {
 	t.Helper()
 	fastA, shaA := first.block()

@@ -1,6 +1,7 @@
 package rowdigest
 
-// Named says whether a list decides about the type, rather than the rule for everything else.
+// Named reports whether a list has the type, or else the rule for all other types
+// applies.
 func Named(t Type) bool {
 	t = baseOf(t)
 	if _, ok := builtin(t); ok {

@@ -22,7 +22,7 @@ func domainOver(t rowdigest.Type) rowdigest.Type {
 	return rowdigest.Type{OID: 20000, Schema: "public", Name: "d", SQL: "public.d", Kind: 'd', Base: &t}
 }
 
-func TestExpr_FollowsTheLists(t *testing.T) {
+func TestExpr_FollowsTheTypeLists(t *testing.T) {
 	const asText = "CASE WHEN a IS DISTINCT FROM NULL THEN pg_catalog.textsend(pg_catalog.concat(a)) END"
 	plain := rowdigest.Options{SameEncoding: true}
 	int4, text, int8 := base("int4", "integer"), base("text", "text"), base("int8", "bigint")
@@ -61,7 +61,7 @@ func TestExpr_FollowsTheLists(t *testing.T) {
 		{"a domain over an enum", domainOver(enum), false, plain, rowdigest.Text, asText},
 		{"a foreign type of a known name", impostor, false, plain, rowdigest.Text, asText},
 		{"a foreign type in pg_catalog", intruder, false, plain, rowdigest.Text, asText},
-		{"a type nobody knows", base("int99", "int99"), false, plain, rowdigest.Text, asText},
+		{"an unknown type", base("int99", "int99"), false, plain, rowdigest.Text, asText},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -10,8 +10,9 @@ import (
 	"ace/shared/rowdigest"
 )
 
-// TestRow_TwoMillionDistinctRowsHaveDistinctDigests would fail with the integers' own 64-bit hash, which folds them to
-// 32 bits: half of the rows differ in the upper half of a bigint only, half are pairs of small integers in both orders.
+// The 64-bit hash of PostgreSQL's integers folds them to 32 bits and would fail this
+// test. Half of the rows differ only in the upper half of a bigint; the other half are
+// pairs of small integers in both orders.
 func TestRow_TwoMillionDistinctRowsHaveDistinctDigests(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
@@ -32,8 +33,9 @@ func TestRow_TwoMillionDistinctRowsHaveDistinctDigests(t *testing.T) {
 	}
 }
 
-// TestRow_SwappedValuesDoNotTendToCancel would fail without the outer hash: in a sum of the columns' hashes the lowest bit
-// of a swap always cancels, the next one often. The chance of a right digest to fail is one in a million.
+// Without the outer hash this test would fail: in a sum of the columns' hashes, the
+// lowest bit of a swap always cancels and the next one often. A correct digest fails with
+// a probability of one in a million.
 func TestRow_SwappedValuesDoNotTendToCancel(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, pgtest.NewCluster(t, pgtest.Nodes(1)), 0)
@@ -48,7 +50,7 @@ func TestRow_SwappedValuesDoNotTendToCancel(t *testing.T) {
 	}
 }
 
-func TestRow_ColumnsDoNotRunIntoEachOther(t *testing.T) {
+func TestRow_SeparatesColumns(t *testing.T) {
 	t.Parallel()
 	rows := []string{
 		"('a,', 'b', 'c')", "('a', ',b', 'c')", "('a', 'b', NULL)", "('a', NULL, 'b')", "(NULL, 'a', 'b')",
@@ -90,7 +92,7 @@ func TestRow_SeedsChangeEveryDigest(t *testing.T) {
 	}
 }
 
-func TestExpr_TextIsTheSameInTwoEncodings(t *testing.T) {
+func TestExpr_TextIsEqualInTwoEncodings(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest),
 		pgtest.CreateDatabase(0, "ENCODING 'LATIN1' LOCALE 'C'"))

@@ -7,35 +7,39 @@ import (
 	"strings"
 )
 
-// Seeds make two runs hash differently, so that one unlucky collision does not come back every night.
+// Seeds make two runs hash differently, so that a collision does not repeat in every run.
 type Seeds struct {
 	Inner int64 `json:"inner"`
 	Outer int64 `json:"outer"`
 }
 
-// Row writes the digest of a row, a bigint, from the expressions of its columns. It needs PostgreSQL 14.
+// Row returns the digest of a row, a bigint, from the expressions of its columns. It
+// needs PostgreSQL 14.
 func Row(exprs []string, seeds Seeds) string {
 	inner := hash(exprs, seeds.Inner)
 	return hash([]string{call("int8send", inner)}, seeds.Outer)
 }
 
-// Key writes the digest of a key, a bigint, from the expressions of its columns. Unlike a hash that an index would use it
-// tells spellings of one value apart.
+// Key returns the digest of a key, a bigint, from the expressions of its columns. Unlike
+// the hash of a hash index, it distinguishes key variants: different spellings of one
+// value.
 func Key(exprs []string, seeds Seeds) string {
-	if len(exprs) == 1 { // no two columns could trade values
+	if len(exprs) == 1 { // there is no other column with which a value could be swapped
 		return hash(exprs, seeds.Inner)
 	}
 	return Row(exprs, seeds)
 }
 
-// hash writes seeds as quoted literals: the lowest bigint has no other form.
+// hash returns the hash of a record. The seed is a quoted literal: the lowest bigint has
+// no other form.
 func hash(fields []string, seed int64) string {
 	return call("hash_record_extended", fmt.Sprintf("ROW(%s), '%d'::bigint", strings.Join(fields, ", "), seed))
 }
 
-// RowSHA256 writes the portable digest of a row, a bigint, from references to its columns: the first 64 bits of the
-// SHA-256 of the seeds followed by the columns' texts as array_send writes them, each with its length, NULL with the
-// length -1. It is several times slower than Row, and does not depend on PostgreSQL's hash functions. It needs
+// RowSHA256 returns the portable digest of a row, a bigint, from references to its
+// columns: the first 64 bits of the SHA-256 of the seeds followed by the columns' texts.
+// array_send writes each text with its length, and NULL with the length -1. It is several
+// times slower than Row and does not depend on PostgreSQL's hash functions. It needs
 // PostgreSQL 11.
 func RowSHA256(refs []string, seeds Seeds) string {
 	texts := make([]string, len(refs))

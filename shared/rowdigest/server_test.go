@@ -14,7 +14,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 var seeds = rowdigest.Seeds{Inner: -1234567890123456789, Outer: 42}
 
-// pin makes a session show values as the sessions of a run do.
+// pin makes a session write values as the sessions of a run do.
 const pin = `SELECT set_config('client_encoding', 'UTF8', false), set_config('TimeZone', 'UTC', false),
 	set_config('DateStyle', 'ISO', false), set_config('IntervalStyle', 'postgres', false),
 	set_config('extra_float_digits', '1', false), set_config('bytea_output', 'hex', false),
@@ -23,7 +23,7 @@ const pin = `SELECT set_config('client_encoding', 'UTF8', false), set_config('Ti
 	set_config('row_security', 'off', false), set_config('max_parallel_workers_per_gather', '0', false),
 	set_config('jit', 'off', false), set_config('search_path', 'pg_catalog, public', false)`
 
-// session is a pinned session on one node.
+// session is a session on one node with pinned settings.
 type session struct {
 	t    *testing.T
 	conn *pgx.Conn
@@ -36,7 +36,7 @@ func newSession(t *testing.T, c *pgtest.Cluster, node int) session {
 	return s
 }
 
-// rows gives the texts of a query; NULL is pgtest.Null.
+// rows returns the result of a query as texts; NULL is pgtest.Null.
 func (s session) rows(sql string, args ...any) [][]string {
 	s.t.Helper()
 	options := []any{pgx.QueryExecModeExec, pgx.QueryResultFormats{pgx.TextFormatCode}}
@@ -61,7 +61,7 @@ func (s session) rows(sql string, args ...any) [][]string {
 	return texts
 }
 
-// column reads what the catalogue says of a column.
+// column reads a column's description from the catalog.
 func (s session) column(table, name string) rowdigest.Column {
 	s.t.Helper()
 	found := s.rows(`SELECT atttypid, coalesce(collisdeterministic, true)

@@ -1,50 +1,51 @@
 package rowdigest
 
-// Type is what a node's catalogue says of a type.
+// Type is a type as the catalog of one node describes it.
 type Type struct {
 	OID    uint32 `json:"oid,omitempty"`
 	Schema string `json:"schema"`
 	Name   string `json:"name"`           // pg_type.typname
-	SQL    string `json:"sql"`            // with its schema, quoted where needed: fit for a cast under any search_path
+	SQL    string `json:"sql"`            // name with schema, quoted where needed, for casts under any search_path
 	Kind   byte   `json:"kind"`           // pg_type.typtype
-	Elem   *Type  `json:"elem,omitempty"` // of a true array (typcategory A)
-	Base   *Type  `json:"base,omitempty"` // of a domain
-	// Extension is the name of the extension that the type belongs to; empty if it
-	// belongs to none.
+	Elem   *Type  `json:"elem,omitempty"` // element type of a true array (typcategory A)
+	Base   *Type  `json:"base,omitempty"` // base type of a domain
+	// Extension is the name of the extension to which the type belongs, or empty.
 	Extension string `json:"extension,omitempty"`
 }
 
-// Column is a column as the digest sees it.
+// Column is what the digest of a column depends on.
 type Column struct {
 	Type          Type
-	Deterministic bool // its collation; true when the type has none
+	Deterministic bool // the collation is deterministic, or the type has none
 }
 
-// Method is how a column's value enters the digest.
+// Method is the form in which a column's value enters the digest.
 type Method string
 
-// The methods. NULL stays NULL under each of them.
+// The methods. NULL stays NULL with each of them.
 const (
-	Self Method = "self" // the value itself: its hash function tells apart what its text tells apart
+	Self Method = "self" // the value itself: its hash function distinguishes values exactly as their texts do
 	Send Method = "send" // the bytes of its send function
 	Text Method = "text" // the bytes of its text
 )
 
-// firstNormalOID is where the OIDs of objects begin that initdb did not make.
+// firstNormalOID is the first OID of objects that initdb did not create.
 const firstNormalOID = 16384
 
-// MethodOf says how a column is digested where all nodes have the same server encoding and the same type.
+// MethodOf returns how a column is digested if all nodes have the same server encoding
+// and the same type.
 func MethodOf(c Column) Method {
 	return treatmentOf(c).method
 }
 
-// treatment is what is done with values of a type.
+// treatment is how values of a type are digested.
 type treatment struct {
 	method Method
-	send   string // the function, for Send and for what cannot be Self between these nodes
+	send   string // the send function, for Send and for values that cannot be Self between these nodes
 }
 
-// treatmentOf looks through domains: a domain is treated as its base.
+// treatmentOf returns how values of a column are digested. A domain is digested as its
+// base type.
 func treatmentOf(c Column) treatment {
 	t := baseOf(c.Type)
 	if named, ok := builtin(t); ok {
@@ -59,8 +60,9 @@ func treatmentOf(c Column) treatment {
 	return treatment{method: Text}
 }
 
-// sendsItsElements: array_send writes the elements' OID, so the element must have the same one everywhere, which a
-// domain has not.
+// sendsItsElements reports whether an array with these elements is digested by
+// array_send. array_send writes the OID of the element type, which must be the same on
+// every node. A domain's OID is not.
 func sendsItsElements(elem Type) bool {
 	named, ok := builtin(elem)
 	return ok && named.method != Text
@@ -69,9 +71,9 @@ func sendsItsElements(elem Type) bool {
 // arraySend is the send function of arrays.
 const arraySend = "array_send"
 
-// hasTwins reports whether two values of a column may look alike as text and be digested differently. Only types whose
-// text determines every byte that is digested are known to have no such twins: a float's NaN has a sign, and the tree of
-// a tsquery may have several shapes.
+// hasTwins reports whether two values of a column may have the same text but different
+// digests. It is false only for types whose text determines every digested byte. For
+// example, a float's NaN has a sign, and the tree of a tsquery may have several shapes.
 func hasTwins(c Column) bool {
 	if treatmentOf(c).method == Text {
 		return false
@@ -94,11 +96,13 @@ func baseOf(t Type) Type {
 
 func fromInitdb(t Type) bool { return t.Schema == "pg_catalog" && t.OID < firstNormalOID }
 
-// isText: the types whose hash depends on a collation and, as bytes, on the server's encoding.
+// isText reports whether the hash of a type depends on the collation and its bytes on the
+// server encoding.
 func isText(t Type) bool { return fromInitdb(t) && (t.Name == "text" || t.Name == "varchar") }
 
-// builtin lists the types that come with PostgreSQL, by name. What is not here is digested by its text; a test fails
-// when a server version brings a type that is not here.
+// builtin returns the treatment of a type that comes with PostgreSQL, by its name. Other
+// types are digested by their text. A test fails if a server version has a type that is
+// not listed here.
 func builtin(t Type) (treatment, bool) {
 	if !fromInitdb(t) {
 		return treatment{}, false
@@ -117,7 +121,8 @@ func builtin(t Type) (treatment, bool) {
 	return treatment{method: Text}, byText(t.Name)
 }
 
-// sendFunction gives the send function of the types whose binary form is as exact as their text. Empty for others.
+// sendFunction returns the send function of a type whose binary form is as exact as its
+// text. It is empty for other types.
 func sendFunction(name string) string {
 	switch name {
 	case "int8", "float4", "float8", "bpchar", "tsvector", "tsquery", "xid8":
@@ -137,8 +142,9 @@ func sendFunction(name string) string {
 	return ""
 }
 
-// byText names the built-in types that only their text makes comparable: those that are OIDs below, have no send
-// function, or are internal to PostgreSQL and not worth more.
+// byText reports whether a built-in type can only be compared by its text: its values are
+// OIDs, it has no send function, or it is internal to PostgreSQL and too rare for another
+// method.
 func byText(name string) bool {
 	switch name {
 	case "regproc", "regprocedure", "regoper", "regoperator", "regclass", "regtype", "regconfig", "regdictionary",
