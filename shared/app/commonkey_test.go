@@ -172,7 +172,7 @@ func TestKeys_ThatMayHoldNullAreNotUsed(t *testing.T) {
 	c.Exec(t, 1, `INSERT INTO t VALUES (NULL, -1, 'two'), (NULL, -2, 'three')`)
 	c.ExecAll(t, `ALTER TABLE t ADD CONSTRAINT nn NOT NULL a NOT VALID`, `CREATE UNIQUE INDEX by_a ON t (a)`, `ALTER TABLE t REPLICA IDENTITY USING INDEX by_a`)
 
-	const why = `has "by_a" (may hold NULL in "a", whose NOT NULL constraint is not validated: ALTER TABLE public.t VALIDATE CONSTRAINT nn)`
+	const why = `has "by_a" (may have NULL in "a", whose NOT NULL constraint is not validated: ALTER TABLE public.t VALIDATE CONSTRAINT nn)`
 	if got := s.Fail(t, "public.t"); !strings.Contains(got, `node "n1" `+why) || !strings.Contains(got, `node "n2" `+why) {
 		t.Errorf("the error is %q, want %q of both nodes", got, why)
 	}

@@ -128,8 +128,8 @@ func (c *catalogue) details(ctx context.Context) error {
 			c.d.IndexOrders = append(c.d.IndexOrders, readIndexOrder(v))
 			return nil
 		}},
-		query{sql: leavesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
-			return c.addLeaf(v)
+		query{sql: partitionsSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
+			return c.addPartition(v)
 		}},
 		filesQuery(table.Quote(c.schema)+"."+table.Quote(c.name), c.setFiles),
 		explain("SELECT 1 FROM "+c.d.Relation(c.schema, c.name), &plan),
@@ -162,7 +162,7 @@ func (c *catalogue) setFiles(files table.Files) error {
 	return nil
 }
 
-func (c *catalogue) addLeaf(v [][]byte) error {
+func (c *catalogue) addPartition(v [][]byte) error {
 	relation := quote(string(v[0]), string(v[1]))
 	if c.d.Only {
 		relation = "ONLY " + relation

@@ -168,8 +168,8 @@ LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[u.pl
 ORDER BY i.indisprimary DESC, ic.relname, u.place, co.oid`, "$DATABASE_VERSION", databaseVersion, 1)
 }
 
-// leavesSQL gives the relations that hold the rows, and whether they may be read page by page.
-const leavesSQL = `
+// partitionsSQL gives the relations that hold the rows, and whether they may be read page by page.
+const partitionsSQL = `
 SELECT n.nspname, c.relname, coalesce(pg_relation_filenode(c.oid), 0),
        coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::bigint,
        c.relkind = 'r' AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')

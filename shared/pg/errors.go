@@ -115,7 +115,7 @@ const notSupported = "0A000"
 
 // describe is the server's message with what helps to mend it. DETAIL is left out: it quotes rows.
 func describe(e *pgconn.PgError) string {
-	text := fmt.Sprintf("%s (SQLSTATE %s)", shortened(e.Message), e.Code)
+	text := fmt.Sprintf("%s (SQLSTATE %s)", shorten(e.Message), e.Code)
 	if e.Code == notSupported && strings.Contains(e.Message, "client_encoding") { // the detail names the encodings
 		text += ". " + e.Detail
 	}
@@ -132,8 +132,8 @@ func describe(e *pgconn.PgError) string {
 // kilobyte of what it is given.
 const maxMessage = 800
 
-// shortened returns a server's message as valid UTF-8 of about maxMessage bytes at most.
-func shortened(message string) string {
+// shorten returns a server's message as valid UTF-8 of about maxMessage bytes at most.
+func shorten(message string) string {
 	text := rawtext.Text([]byte(message))
 	if len(text) <= maxMessage {
 		return text

@@ -26,9 +26,9 @@ func filesQuery(relation string, found func(table.Files) error) query {
 	}}
 }
 
-// sameFiles checks that a relation has the files of the plan. It follows the statements that read the
+// checkFiles checks that a relation has the files of the plan. It follows the statements that read the
 // relation, in the same transaction: the locks that these took keep it from being rewritten.
-func (t *Tx) sameFiles(relation string, planned table.Files) query {
+func (t *Tx) checkFiles(relation string, planned table.Files) query {
 	return filesQuery(relation, func(now table.Files) error {
 		if now == planned {
 			return nil
@@ -48,7 +48,7 @@ func (r *RepairTx) Hold(ctx context.Context, s table.Source) error {
 	}
 	queries := []query{lock}
 	if !s.Files.IsZero() {
-		queries = append(queries, r.tx.sameFiles(s.Relation, s.Files))
+		queries = append(queries, r.tx.checkFiles(s.Relation, s.Files))
 	}
 	return r.tx.run(ctx, "locking the table", queries...)
 }

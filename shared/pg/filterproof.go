@@ -49,7 +49,7 @@ func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string
 	if foreign != "" {
 		return shown, "the database has an operator " + foreign + " of its own", nil
 	}
-	return shown, doubtOf(shown, columns), nil
+	return shown, findDoubt(shown, columns), nil
 }
 
 // foreignOperators names an operator of these names between built-in types that is not itself built in.
@@ -59,10 +59,10 @@ const foreignOperators = `SELECT o.oprname FROM pg_catalog.pg_operator o
 	  AND o.oprleft OPERATOR(pg_catalog.<) 16384::pg_catalog.oid AND o.oprright OPERATOR(pg_catalog.<) 16384::pg_catalog.oid LIMIT 1`
 
 var (
-	quoted   = regexp.MustCompile(`(?is)\be'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|"(?:[^"]|"")*"`)
-	unquoted = regexp.MustCompile(`\$|--|/\*`) // what may quote, or hide a quote, in other ways
-	called   = regexp.MustCompile(`("|[A-Za-z_0-9$[:^ascii:]]+)\s*\(`)
-	unshown  = regexp.MustCompile(`(?i)\b(?:collate|select|with|operator)\b`)
+	quotedPattern = regexp.MustCompile(`(?is)\be'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|"(?:[^"]|"")*"`)
+	otherQuotes   = regexp.MustCompile(`\$|--|/\*`) // what may quote, or hide a quote, in other ways
+	callPattern   = regexp.MustCompile(`("|[A-Za-z_0-9$[:^ascii:]]+)\s*\(`)
+	hiddenWords   = regexp.MustCompile(`(?i)\b(?:collate|select|with|operator)\b`)
 )
 
 // beforeParenthesis may stand there without being functions of somebody's.
@@ -71,14 +71,14 @@ var beforeParenthesis = []string{"in", "any", "all", "some", "and", "or", "not",
 // hiddenIn names what a filter has that its plan may not show any more: a collation, a function that was written out, a
 // query that was found to be superfluous.
 func hiddenIn(filter string) string {
-	filter = quoted.ReplaceAllStringFunc(filter, func(text string) string { return text[len(text)-1:] })
-	if other := unquoted.FindString(filter); other != "" {
+	filter = quotedPattern.ReplaceAllStringFunc(filter, func(text string) string { return text[len(text)-1:] })
+	if other := otherQuotes.FindString(filter); other != "" {
 		return other
 	}
-	if word := unshown.FindString(filter); word != "" {
+	if word := hiddenWords.FindString(filter); word != "" {
 		return word
 	}
-	for _, match := range called.FindAllStringSubmatch(filter, -1) {
+	for _, match := range callPattern.FindAllStringSubmatch(filter, -1) {
 		if !slices.Contains(beforeParenthesis, strings.ToLower(match[1])) {
 			return match[1] + "()"
 		}
@@ -130,8 +130,8 @@ var (
 	filterOperator = regexp.MustCompile(`^[-+*/<>=~!@#%^&|` + "`" + `?]+`)
 )
 
-// doubtOf says what in a filter is neither a column, nor a constant, nor an operator on these.
-func doubtOf(filter string, columns []string) string {
+// findDoubt says what in a filter is neither a column, nor a constant, nor an operator on these.
+func findDoubt(filter string, columns []string) string {
 	for rest := filter; rest != ""; {
 		token := ""
 		var of *regexp.Regexp

@@ -45,7 +45,7 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 	if err := t.read(ctx, "comparing rows", s, table.Combine(options), queries...); err != nil {
 		return nil, err
 	}
-	return prints, t.node.answered(seen)
+	return prints, t.node.checkAnswered(seen)
 }
 
 // fingerprintSQL has a range's rows sorted and aggregated, at most limit of them: what a range holds comes as one value,

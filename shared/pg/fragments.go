@@ -30,10 +30,10 @@ func list(prefix string, n int) []string {
 	return names
 }
 
-// own returns an identifier for a statement over the table that means nothing else there: neither
+// uniqueName returns an identifier for a statement over the table that means nothing else there: neither
 // the table's name nor the filter contains it. A name in the filter that the table does not have is
 // therefore an error, never a column of a list.
-func own(s table.Source, name string) string {
+func uniqueName(s table.Source, name string) string {
 	taken := strings.ToLower(s.Alias + s.Filter)
 	prefix := "ace_"
 	for n := 1; strings.Contains(taken, prefix); n++ {
@@ -77,9 +77,9 @@ func sameKey(s table.Source, right []string) string {
 	return strings.Join(terms, " AND ")
 }
 
-// filtered adds to a condition the buckets that are read, and the user's filter. The line breaks end a comment the
+// addFilter adds to a condition the buckets that are read, and the user's filter. The line breaks end a comment the
 // filter may close with.
-func filtered(s table.Source, condition string) string {
+func addFilter(s table.Source, condition string) string {
 	var terms []string
 	if condition != "" {
 		terms = append(terms, condition)

@@ -140,7 +140,7 @@ func TestOwn_IsInNeitherTheTablesNameNorTheFilter(t *testing.T) {
 		{`"ace1_ace_"`, "ACE2_ORD = 1", "ace3_list"},
 		{`"t"`, "space_id > 0", "ace1_list"},
 	} {
-		if got := own(table.Source{Alias: tt.alias, Filter: tt.filter}, "list"); got != tt.want {
+		if got := uniqueName(table.Source{Alias: tt.alias, Filter: tt.filter}, "list"); got != tt.want {
 			t.Errorf("with the table %s and the filter %q the list is called %s, want %s", tt.alias, tt.filter, got, tt.want)
 		}
 	}

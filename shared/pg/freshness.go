@@ -35,14 +35,14 @@ func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range
 	if err := t.run(ctx, "looking for changes", queries...); err != nil {
 		return nil, err
 	}
-	return found, t.node.answered(seen)
+	return found, t.node.checkAnswered(seen)
 }
 
 // PageFreshness does so for spans of pages, in physical order. No leaf may have been rewritten since the plan.
 func (t *Tx) PageFreshness(ctx context.Context, s table.Source, spans []table.PageRange, options ...table.CallOption) ([]table.Freshness, error) {
 	found := make([]table.Freshness, len(spans))
-	queries, err := t.perSpan(s, spans, func(i int) query {
-		return query{sql: "SELECT " + ages(s) + rowsOf(s, spans[i], 0), args: spanArgs(spans[i]), row: func(v [][]byte) (err error) {
+	queries, err := t.perPageRange(s, spans, func(i int) query {
+		return query{sql: "SELECT " + ages(s) + rowsOf(s, spans[i], 0), args: pageRangeArgs(spans[i]), row: func(v [][]byte) (err error) {
 			found[i], err = readFreshness(v)
 			return err
 		}}

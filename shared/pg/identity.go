@@ -37,8 +37,8 @@ const mayReadControl = `pg_catalog.has_function_privilege('pg_catalog.pg_control
 // knownServer marks a connection with the identity that was read through it.
 const knownServer = "ace.server"
 
-// identified makes a query of one row also read the identity, behind the columns it has.
-func (t *Tx) identified(q query) query {
+// withIdentity makes a query of one row also read the identity, behind the columns it has.
+func (t *Tx) withIdentity(q query) query {
 	q.sql += identityColumns
 	marks := t.conn.Conn().PgConn().CustomData()
 	known, _ := marks[knownServer].(table.Identity)
@@ -54,7 +54,7 @@ func (t *Tx) identified(q query) query {
 		case found.Started == known.Started:
 			found.System, found.Timeline = known.System, known.Timeline
 		case t.node.expected != nil:
-			return t.node.moved()
+			return t.node.restarted()
 		}
 		marks[knownServer] = found
 		t.found = found
@@ -72,9 +72,9 @@ func (t *Tx) controlQuery() query {
 	}}
 }
 
-// moved is the error of a connection that leads to another server than before: behind a pooler it may
+// restarted is the error of a connection that leads to another server than before: behind a pooler it may
 // be the same one, which was restarted.
-func (n *Node) moved() error {
+func (n *Node) restarted() error {
 	return fault.New(fault.Unavailable, "node %q (%s) was restarted, or another server answers there", n.name, n.address)
 }
 
@@ -105,10 +105,10 @@ func (n *Node) verify(found table.Identity) error {
 		n.name, n.address, n.expected, found)
 }
 
-// reidentified returns the error of a transaction that could not begin: a Conflict if that is because
+// checkServer returns the error of a transaction that could not begin: a Conflict if that is because
 // another server answers. The question goes to the same session, in one message: a transaction pooler
 // cannot give it to another one.
-func (t *Tx) reidentified(ctx context.Context, err error) error {
+func (t *Tx) checkServer(ctx context.Context, err error) error {
 	if t.node.expected == nil || ctx.Err() != nil || fault.CodeOf(err) == fault.Conflict || t.conn.Conn().IsClosed() {
 		return err
 	}

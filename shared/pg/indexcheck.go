@@ -14,8 +14,8 @@ import (
 // run into the statement timeout.
 const pagesAtOnce = 1 << 20
 
-// damaged is the error of an index that does not lead to the rows of the table.
-func (n *Node) damaged(s table.Source, what string) error {
+// damagedIndex is the error of an index that does not lead to the rows of the table.
+func (n *Node) damagedIndex(s table.Source, what string) error {
 	index := "the index of the key of " + s.Relation
 	remedy := "REINDEX it"
 	if s.KeyIndex != "" {
@@ -28,7 +28,7 @@ func (n *Node) damaged(s table.Source, what string) error {
 // placeOf reads the first result column of byKey: the place of a key in the list.
 func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
 	if string(value) == "0" {
-		return 0, n.damaged(s, "it leads to a row that has another key")
+		return 0, n.damagedIndex(s, "it leads to a row that has another key")
 	}
 	return place(value, count)
 }
@@ -50,7 +50,7 @@ func (t *Tx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) 
 			return err
 		}
 	}
-	return t.node.damaged(s, fmt.Sprintf("it does not lead to the row with the key %s, which is in the table", keys[0]))
+	return t.node.damagedIndex(s, fmt.Sprintf("it does not lead to the row with the key %s, which is in the table", keys[0]))
 }
 
 // scanFor returns those of the keys that have a row, without the use of an index. A key that the node
@@ -67,7 +67,7 @@ func (t *Tx) scanFor(ctx context.Context, s table.Source, keys []table.Key) ([]t
 	if err == nil || plainKeys(s, keys) {
 		return there, err
 	}
-	readable, _, err := t.readable(ctx, keyParams(s), keys, err)
+	readable, _, err := t.readableKeys(ctx, keyParams(s), keys, err)
 	if err != nil || len(readable) == 0 {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (t *Tx) scanFor(ctx context.Context, s table.Source, keys []table.Key) ([]t
 
 func (t *Tx) scanPages(ctx context.Context, s table.Source, keys []table.Key, pages int64) ([]table.Key, error) {
 	var there []table.Key
-	p, name := keyParams(s), own(s, "list")
+	p, name := keyParams(s), uniqueName(s, "list")
 	queries := settings(append([]setting{{"enable_hashjoin", "on"}, {"enable_mergejoin", "on"}, {"enable_nestloop", "off"}}, noIndexes...))
 	for _, pages := range pageRanges(s, pages) {
 		queries = append(queries, query{
@@ -93,7 +93,7 @@ func (t *Tx) scanPages(ctx context.Context, s table.Source, keys []table.Key, pa
 		})
 	}
 	const options = table.ReleaseLocks // which also ends the settings
-	return there, t.call(ctx, "looking for rows that an index may miss", options, marked(queries, !plainKeys(s, keys), options)...)
+	return there, t.call(ctx, "looking for rows that an index may miss", options, withSavepoint(queries, !plainKeys(s, keys), options)...)
 }
 
 // unreachable returns those of the keys that the index leads to no row of.
@@ -143,9 +143,9 @@ func (t *Tx) CheckIndex(ctx context.Context, s table.Source, ranges []table.Rang
 	case err != nil || index == held:
 		return err
 	case index.Rows == held.Rows:
-		return t.node.damaged(s, fmt.Sprintf("it leads to other rows than the %d of the table", held.Rows))
+		return t.node.damagedIndex(s, fmt.Sprintf("it leads to other rows than the %d of the table", held.Rows))
 	}
-	return t.node.damaged(s, fmt.Sprintf("it leads to %d of the %d rows of the table", index.Rows, held.Rows))
+	return t.node.damagedIndex(s, fmt.Sprintf("it leads to %d of the %d rows of the table", index.Rows, held.Rows))
 }
 
 // indexSum counts the rows that the index leads to in their ranges, and combines their places. A row
@@ -175,7 +175,7 @@ func (t *Tx) scanSum(ctx context.Context, s table.Source, number string) (sum ta
 	for _, pages := range pageRanges(s, pages) {
 		queries = append(queries, query{
 			sql: fmt.Sprintf("SELECT pg_catalog.count(*), coalesce(pg_catalog.bit_xor(%s), 0) FROM %s%s",
-				number, s.Relation, where(filtered(s, strings.TrimPrefix(pages, " AND ")))),
+				number, s.Relation, where(addFilter(s, strings.TrimPrefix(pages, " AND ")))),
 			row: func(v [][]byte) error {
 				part, err := readSum(v[0], v[1])
 				sum = sum.Add(part)

@@ -19,7 +19,7 @@ func byKey(s table.Source, keys []table.Key, head, lock string) query {
 	if s.Unindexed {
 		return scanForKeys(s, keys, head, lock)
 	}
-	p, name := keyParams(s), own(s, "list")
+	p, name := keyParams(s), uniqueName(s, "list")
 	same := sameKey(s, qualify(name, p.names()))
 	return query{
 		args: p.ofKeys(keys),
@@ -53,23 +53,23 @@ func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l loo
 			}
 			return l.row(i, v[1:])
 		}
-		return t.call(ctx, l.doing, options, marked(append(settings(lookupPlans(s)), q), places == nil && !plain, last)...)
+		return t.call(ctx, l.doing, options, withSavepoint(append(settings(lookupPlans(s)), q), places == nil && !plain, last)...)
 	}
 
 	err := ask(keys, nil, l.options)
 	if err == nil || seen || plain {
 		return t.locate(ctx, s, err)
 	}
-	readable, places, err := t.readable(ctx, keyParams(s), keys, err)
+	readable, places, err := t.readableKeys(ctx, keyParams(s), keys, err)
 	if err == nil && len(readable) > 0 {
 		err = ask(readable, places, last)
 	}
 	return t.locate(ctx, s, err)
 }
 
-// marked puts queries behind the savepoint keysMark: if the node cannot read one of their keys the
+// withSavepoint puts queries behind the savepoint keysMark: if the node cannot read one of their keys the
 // transaction goes on without it. The savepoint of a transaction that ends with them needs no end.
-func marked(queries []query, wanted bool, options table.CallOption) []query {
+func withSavepoint(queries []query, wanted bool, options table.CallOption) []query {
 	if !wanted {
 		return queries
 	}
@@ -80,14 +80,14 @@ func marked(queries []query, wanted bool, options table.CallOption) []query {
 	return queries
 }
 
-// readable is called after a statement behind keysMark that failed. It returns the keys that the node can
+// readableKeys is called after a statement behind keysMark that failed. It returns the keys that the node can
 // read, with their places in the list, after which the statement can be sent again. The error is that of
 // the statement if it failed for another reason.
-func (t *Tx) readable(ctx context.Context, p params, keys []table.Key, failed error) ([]table.Key, []int, error) {
+func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, failed error) ([]table.Key, []int, error) {
 	if !isMisfit(sqlState(failed)) {
 		return nil, nil, failed
 	}
-	if err := t.back(ctx, keysMark); err != nil {
+	if err := t.rollbackTo(ctx, keysMark); err != nil {
 		return nil, nil, failed
 	}
 	misfits, err := t.misfits(ctx, p, asRows(keys))
@@ -113,7 +113,7 @@ func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key, opti
 	digests := make([]*int64, len(keys))
 	row := func(i int, v [][]byte) error {
 		if digests[i] != nil {
-			return t.node.twice(keys[i])
+			return t.node.duplicateKey(keys[i])
 		}
 		x, err := strconv.ParseInt(string(v[0]), 10, 64)
 		digests[i] = &x
@@ -128,7 +128,7 @@ func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key, op
 	spelt := make([]table.Key, len(keys))
 	row := func(i int, v [][]byte) error {
 		if spelt[i] != nil {
-			return t.node.twice(keys[i])
+			return t.node.duplicateKey(keys[i])
 		}
 		spelt[i] = readKey(v)
 		return nil
@@ -136,8 +136,8 @@ func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key, op
 	return spelt, t.lookUp(ctx, s, keys, lookup{"reading keys", strings.Join(s.Key, ", "), row, table.Combine(options)})
 }
 
-// twice is the error of a unique index that is not.
-func (n *Node) twice(key table.Key) error {
+// duplicateKey is the error of a unique index that is not.
+func (n *Node) duplicateKey(key table.Key) error {
 	return fault.New(fault.Invalid, "node %q has two rows with the key %s, so its unique index is damaged: rows cannot be told apart (REINDEX names the duplicates)",
 		n.name, key)
 }
@@ -156,7 +156,7 @@ func (t *Tx) rows(ctx context.Context, s table.Source, keys []table.Key, lock st
 	// Locks behind a savepoint would cost the server another one for each row that is written later.
 	p := keyParams(s)
 	try := query{sql: "SELECT pg_catalog.count(l) FROM " + p.list(1) + " l", args: p.ofKeys(keys)}
-	return r, r.open(keys, false, marked([]query{try}, true, 0)...)
+	return r, r.open(keys, false, withSavepoint([]query{try}, true, 0)...)
 }
 
 // rowStream reads rows by key; at most one row is in memory, and the few small ones whose places are made together.
@@ -179,7 +179,7 @@ type rowStream struct {
 func (r *rowStream) open(keys []table.Key, mark bool, before ...query) (err error) {
 	s := r.source
 	q := byKey(s, keys, s.Digest+" AS x, "+strings.Join(s.Columns, ", "), r.lock)
-	queries := append(before, marked(append(settings(lookupPlans(s)), q), mark, 0)...)
+	queries := append(before, withSavepoint(append(settings(lookupPlans(s)), q), mark, 0)...)
 	r.query = slices.IndexFunc(queries, func(other query) bool { return other.sql == q.sql })
 	r.stream, err = r.tx.open(r.ctx, "reading differing rows", 0, queries...)
 	return err
@@ -209,7 +209,7 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 			return -1, table.KeyedRow{}, err
 		}
 		if i == r.last {
-			return -1, table.KeyedRow{}, r.tx.node.twice(r.keys[i])
+			return -1, table.KeyedRow{}, r.tx.node.duplicateKey(r.keys[i])
 		}
 		if i < r.last {
 			return -1, table.KeyedRow{}, fault.New(fault.Internal, "node %q gave keys out of order", r.tx.node.name)
@@ -238,7 +238,7 @@ func (r *rowStream) retry(failed error) error {
 		return failed
 	}
 	_ = r.stream.close()
-	keys, places, err := r.tx.readable(r.ctx, keyParams(r.source), r.keys, failed)
+	keys, places, err := r.tx.readableKeys(r.ctx, keyParams(r.source), r.keys, failed)
 	if err != nil {
 		return err
 	}
@@ -250,8 +250,8 @@ func (r *rowStream) retry(failed error) error {
 func (r *rowStream) Close() error { return r.stream.close() }
 
 const (
-	// rowsTogether is for how many rows places are made at once.
-	rowsTogether = 64
+	// rowsPerAllocation is for how many rows places are made at once.
+	rowsPerAllocation = 64
 	// smallRow is the text of a row that may share them: those of a large one should not be kept by its neighbours.
 	smallRow = 1 << 10
 )
@@ -292,7 +292,7 @@ func (r *rowStream) places(columns, size int) (table.Row, []string) {
 		return make(table.Row, columns), make([]string, columns)
 	}
 	if len(r.row) < columns {
-		r.row, r.texts = make(table.Row, rowsTogether*columns), make([]string, rowsTogether*columns)
+		r.row, r.texts = make(table.Row, rowsPerAllocation*columns), make([]string, rowsPerAllocation*columns)
 	}
 	row, texts := r.row[:columns:columns], r.texts[:columns:columns]
 	r.row, r.texts = r.row[columns:], r.texts[columns:]

@@ -25,14 +25,14 @@ const (
 	probeMark = "ace_probe"
 )
 
-// back takes back what failed after a savepoint, and ends the savepoint.
-func (t *Tx) back(ctx context.Context, savepoint string) error {
+// rollbackTo takes back what failed after a savepoint, and ends the savepoint.
+func (t *Tx) rollbackTo(ctx context.Context, savepoint string) error {
 	t.state = stateBegun // the server accepts these statements
 	return t.run(ctx, "going back to a savepoint", query{sql: "ROLLBACK TO SAVEPOINT " + savepoint}, query{sql: "RELEASE SAVEPOINT " + savepoint})
 }
 
-// probedTogether is how many texts are first tried by one statement.
-const probedTogether = 100
+// textsPerProbe is how many texts are first tried by one statement.
+const textsPerProbe = 100
 
 // isMisfit reports whether a SQLSTATE may be that of a text that is no value of its type: data
 // exceptions, checks of domains, and what reg* types and a domain's functions report.
@@ -82,7 +82,7 @@ func (t *Tx) misfits(ctx context.Context, p params, rows []table.Row) (map[int]m
 func (t *Tx) misfit(ctx context.Context, doing string, failed error, values written) error {
 	found, err := t.misfits(ctx, values.params, values.rows)
 	if err != nil || len(found) == 0 {
-		return refused(failed)
+		return asViolation(failed)
 	}
 	place := slices.Min(slices.Collect(maps.Keys(found)))
 	var known *fault.Error
@@ -107,7 +107,7 @@ func column(rows []table.Row, at int) []string {
 // badTexts returns the errors of the texts that are no values of a type. A type that takes no text at
 // all is an error, such as one that was dropped.
 func (t *Tx) badTexts(ctx context.Context, of param, texts []string) (map[string]error, error) {
-	groups := append([][]string{nil}, slices.Collect(slices.Chunk(texts, probedTogether))...)
+	groups := append([][]string{nil}, slices.Collect(slices.Chunk(texts, textsPerProbe))...)
 	failed, err := t.tryAll(ctx, of, groups)
 	if err != nil {
 		return nil, err
@@ -133,46 +133,46 @@ func (t *Tx) badTexts(ctx context.Context, of param, texts []string) (map[string
 	return bad, nil
 }
 
-// triedAtOnce bounds the statements that are under way at once.
-const triedAtOnce = 500
+// maxPipelined bounds the statements that are under way at once.
+const maxPipelined = 500
 
 // tryAll has the node make values of some groups of texts, and returns the error of each group that it
 // could not; nil for the others.
 func (t *Tx) tryAll(ctx context.Context, of param, groups [][]string) ([]error, error) {
 	failed := make([]error, 0, len(groups))
-	for some := range slices.Chunk(groups, triedAtOnce) {
+	for some := range slices.Chunk(groups, maxPipelined) {
 		pipeline := t.conn.Conn().PgConn().StartPipeline(ctx)
 		for _, group := range some {
 			pipeline.SendQueryParams("SELECT pg_catalog.count(l."+of.name+") FROM "+params{of}.list(1)+" l",
 				params{of}.ofKeys(asKeys(group)), nil, nil, nil)
 			if err := pipeline.Sync(); err != nil {
-				return nil, t.lost(ctx, pipeline, err)
+				return nil, t.failPipeline(ctx, pipeline, err)
 			}
 			pipeline.SendQueryParams("ROLLBACK TO SAVEPOINT "+probeMark, nil, nil, nil, nil)
 			if err := pipeline.Sync(); err != nil {
-				return nil, t.lost(ctx, pipeline, err)
+				return nil, t.failPipeline(ctx, pipeline, err)
 			}
 		}
 		for range some {
 			err := readToSync(pipeline)
 			if back := readToSync(pipeline); back != nil {
-				return nil, t.lost(ctx, pipeline, back)
+				return nil, t.failPipeline(ctx, pipeline, back)
 			}
 			err = t.node.fault(ctx, "reading keys and values", err)
 			if err != nil && !isMisfit(sqlState(err)) {
-				return nil, t.lost(ctx, pipeline, err)
+				return nil, t.failPipeline(ctx, pipeline, err)
 			}
 			failed = append(failed, err)
 		}
 		if err := pipeline.Close(); err != nil {
-			return nil, t.lost(ctx, pipeline, err)
+			return nil, t.failPipeline(ctx, pipeline, err)
 		}
 	}
 	return failed, nil
 }
 
-// lost ends a pipeline after an error that ends the transaction too.
-func (t *Tx) lost(ctx context.Context, pipeline *pgconn.Pipeline, err error) error {
+// failPipeline ends a pipeline after an error that ends the transaction too.
+func (t *Tx) failPipeline(ctx context.Context, pipeline *pgconn.Pipeline, err error) error {
 	_ = pipeline.Close()
 	t.state = stateFailed
 	return t.node.fault(ctx, "reading keys and values", err)

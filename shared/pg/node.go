@@ -90,7 +90,7 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	config.MaxConnIdleTime = idleTime
 	config.HealthCheckPeriod = idleTime / 2
 	if target.Resolved() {
-		config.BeforeConnect = p.resolving(target)
+		config.BeforeConnect = p.passwordResolver(target)
 	}
 	cc := config.ConnConfig
 	cc.Password = target.Password.Reveal()
@@ -106,8 +106,8 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// resolving gives what finds the password of a target before a connection is made.
-func (p *Pools) resolving(target cluster.Target) func(context.Context, *pgx.ConnConfig) error {
+// passwordResolver gives what finds the password of a target before a connection is made.
+func (p *Pools) passwordResolver(target cluster.Target) func(context.Context, *pgx.ConnConfig) error {
 	return func(ctx context.Context, config *pgx.ConnConfig) error {
 		if p.options.Passwords == nil {
 			return fault.New(fault.Invalid, "node %q: db_password_secret and rds_iam are not resolved here", target.Node)

@@ -18,7 +18,7 @@ import (
 func rangeExpr(s table.Source, first int) string {
 	p := orderParams(s, "b")
 	names := p.names()
-	bounds := strings.Join(ordered(s, qualify("ace_b", names)), ", ")
+	bounds := strings.Join(withCollations(s, qualify("ace_b", names)), ", ")
 	key := s.Order[0]
 	if !s.ScalarOrder {
 		bounds, key = "ROW("+bounds+")", "ROW("+strings.Join(cast(s.Order, s.OrderType), ", ")+")"
@@ -33,15 +33,15 @@ func rangeExpr(s table.Source, first int) string {
 // rows may have moved between pages that were read and pages that were not.
 func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	if by.Coarse > 0 {
-		return t.stretchSums(ctx, s, spans, by, each, options...)
+		return t.bucketSums(ctx, s, spans, by, each, options...)
 	}
 	horizons := make([]int64, len(spans))
-	group, args := grouped(s, by)
-	queries, err := t.perSpan(s, spans, func(i int) query {
-		return query{sql: spanSQL(s, spans[i], group, len(args)), args: append(slices.Clone(args), spanArgs(spans[i])...), row: func(v [][]byte) error {
+	group, args := groupExpr(s, by)
+	queries, err := t.perPageRange(s, spans, func(i int) query {
+		return query{sql: pageRangeSQL(s, spans[i], group, len(args)), args: append(slices.Clone(args), pageRangeArgs(spans[i])...), row: func(v [][]byte) error {
 			number, err := strconv.Atoi(string(v[0]))
 			if err != nil || number < 0 || number >= by.Groups() {
-				return t.node.unasked()
+				return t.node.unexpectedRange()
 			}
 			sum, err := readSum(v[1], v[2])
 			if err != nil {
@@ -59,26 +59,26 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.PageRan
 }
 
 // A statement over several spans is not much longer than statementBytes, holds no more than statementGroups groups of rows in the
-// server's memory, of some hundred bytes each, and has no more than statementSpans, for each of which the server makes room at
+// server's memory, of some hundred bytes each, and has no more than statementRanges, for each of which the server makes room at
 // its start for as many groups as it expects rows.
 const (
 	statementBytes  = 256 << 10
 	statementGroups = 256 << 10
-	statementSpans  = 12
+	statementRanges = 12
 )
 
-// stretchSums has as many spans as are sensible read by one statement, which adds up their rows in both ways at once.
-func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
+// bucketSums has as many spans as are sensible read by one statement, which adds up their rows in both ways at once.
+func (t *Tx) bucketSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	horizons := make([]int64, len(spans))
-	size := max(1, min(statementSpans, statementBytes/(300+len(s.Digest)+len(s.KeyHash)+len(s.Filter)), statementGroups/by.Buckets))
+	size := max(1, min(statementRanges, statementBytes/(300+len(s.Digest)+len(s.KeyHash)+len(s.Filter)), statementGroups/by.Buckets))
 	var queries []query
 	for from := 0; from < len(spans); from += size {
 		some := spans[from:min(from+size, len(spans))]
 		var stretches []string
 		var args [][]byte
-		asked, err := t.perSpan(s, some, func(i int) query {
-			stretches = append(stretches, stretchOf(s, by, some[i], from+i, len(args)))
-			args = append(args, spanArgs(some[i])...)
+		asked, err := t.perPageRange(s, some, func(i int) query {
+			stretches = append(stretches, bucketSumSQL(s, by, some[i], from+i, len(args)))
+			args = append(args, pageRangeArgs(some[i])...)
 			return query{}
 		})
 		if err != nil {
@@ -87,10 +87,10 @@ func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Page
 		if from == 0 {
 			queries = append(queries, asked[0]) // the settings
 		}
-		queries = append(queries, query{args: args, sql: stretchSQL(by, stretches), row: func(v [][]byte) error {
-			span, group, sum, err := readStretchSum(v, len(spans), by)
+		queries = append(queries, query{args: args, sql: coarseSumsSQL(by, stretches), row: func(v [][]byte) error {
+			span, group, sum, err := readBucketSum(v, len(spans), by)
 			if err != nil {
-				return t.node.unasked()
+				return t.node.unexpectedRange()
 			}
 			each(span, group, sum)
 			if span != table.AllPageRanges {
@@ -107,22 +107,22 @@ func (t *Tx) stretchSums(ctx context.Context, s table.Source, spans []table.Page
 	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), queries...)
 }
 
-// stretchOf sums the rows of one span by bucket. The server finds the bucket among few that lie close together, which is much
+// bucketSumSQL sums the rows of one span by bucket. The server finds the bucket among few that lie close together, which is much
 // cheaper than among those of all spans; what it adds up in two ways after that are no longer rows.
-func stretchOf(s table.Source, by table.Grouping, span table.PageRange, number, params int) string {
+func bucketSumSQL(s table.Source, by table.Grouping, span table.PageRange, number, params int) string {
 	return fmt.Sprintf("SELECT %d AS s, %s AS g, pg_catalog.count(*) AS n, pg_catalog.bit_xor(%s) AS x%s GROUP BY 2",
 		number, bucketOf(s, by.Buckets), s.Digest, rowsOf(s, span, params))
 }
 
-// stretchSQL adds up the sums of the stretches by bucket, and those of each stretch by coarse bucket.
-func stretchSQL(by table.Grouping, stretches []string) string {
+// coarseSumsSQL adds up the sums of the stretches by bucket, and those of each stretch by coarse bucket.
+func coarseSumsSQL(by table.Grouping, stretches []string) string {
 	return fmt.Sprintf(`SELECT s, CASE WHEN s IS NULL THEN g ELSE c END, pg_catalog.sum(n), pg_catalog.bit_xor(x), (SELECT %s)
 		FROM (SELECT s, g, g OPERATOR(pg_catalog.&) %d AS c, n, x FROM (%s) ace_stretches) ace_sums GROUP BY GROUPING SETS ((g), (s, c))`,
 		horizon, by.Coarse-1, strings.Join(stretches, " UNION ALL "))
 }
 
-// readStretchSum reads span, group, count and digest; a span of NULL is all of them.
-func readStretchSum(v [][]byte, spans int, by table.Grouping) (span, group int, sum table.Sum, err error) {
+// readBucketSum reads span, group, count and digest; a span of NULL is all of them.
+func readBucketSum(v [][]byte, spans int, by table.Grouping) (span, group int, sum table.Sum, err error) {
 	groups := by.Coarse
 	if v[0] == nil {
 		span, groups = table.AllPageRanges, by.Buckets
@@ -136,8 +136,8 @@ func readStretchSum(v [][]byte, spans int, by table.Grouping) (span, group int, 
 	return span, group, sum, err
 }
 
-// perSpan asks something about every span, and makes sure that no leaf was rewritten since the plan.
-func (t *Tx) perSpan(s table.Source, spans []table.PageRange, ask func(i int) query) ([]query, error) {
+// perPageRange asks something about every span, and makes sure that no leaf was rewritten since the plan.
+func (t *Tx) perPageRange(s table.Source, spans []table.PageRange, ask func(i int) query) ([]query, error) {
 	queries := settings(plansFor(s, pagePlans))
 	for i, span := range spans {
 		if span.Partition < 0 || span.Partition >= len(s.Partitions) {
@@ -150,32 +150,32 @@ func (t *Tx) perSpan(s table.Source, spans []table.PageRange, ask func(i int) qu
 		}
 		switch leaf := s.Partitions[span.Partition]; {
 		case leaf.Filenode != 0:
-			queries = append(queries, t.sameFilenode(leaf))
+			queries = append(queries, t.checkFilenode(leaf))
 		case t.access.Lock: // the whole table is read, as it is
 		case s.Files.IsZero():
 			return nil, fault.New(fault.Conflict, "node %q: an earlier version planned this, without the files of %s: start it again", t.node.name, leaf.Relation)
 		default:
-			queries = append(queries, t.sameFiles(s.Relation, s.Files))
+			queries = append(queries, t.checkFiles(s.Relation, s.Files))
 		}
 	}
 	return queries, nil
 }
 
-// grouped writes the number of the group that a row belongs to, and the parameters of that.
-func grouped(s table.Source, by table.Grouping) (string, [][]byte) {
+// groupExpr writes the number of the group that a row belongs to, and the parameters of that.
+func groupExpr(s table.Source, by table.Grouping) (string, [][]byte) {
 	if by.Buckets > 0 {
 		return bucketOf(s, by.Buckets), nil
 	}
 	return rangeExpr(s, 1), orderParams(s, "b").ofKeys(by.Bounds)
 }
 
-// unasked is the error of an answer that fits no question.
-func (n *Node) unasked() error {
+// unexpectedRange is the error of an answer that fits no question.
+func (n *Node) unexpectedRange() error {
 	return fault.New(fault.Internal, "node %q answered for a range that was not asked for", n.name)
 }
 
-// spanSQL sums the rows of some pages by group; params is how many parameters the group has taken.
-func spanSQL(s table.Source, span table.PageRange, group string, params int) string {
+// pageRangeSQL sums the rows of some pages by group; params is how many parameters the group has taken.
+func pageRangeSQL(s table.Source, span table.PageRange, group string, params int) string {
 	return fmt.Sprintf("SELECT g, pg_catalog.count(*), pg_catalog.bit_xor(x), (SELECT %s) FROM (SELECT %s AS g, %s AS x%s) ace_rows GROUP BY g",
 		horizon, group, s.Digest, rowsOf(s, span, params))
 }
@@ -186,7 +186,7 @@ func rowsOf(s table.Source, span table.PageRange, params int) string {
 	if span.To >= 0 {
 		condition += fmt.Sprintf(" AND %s.ctid OPERATOR(pg_catalog.<) $%d::pg_catalog.tid", s.Alias, params+2)
 	}
-	return " FROM " + from(s, s.Partitions[span.Partition]) + where(filtered(s, condition))
+	return " FROM " + from(s, s.Partitions[span.Partition]) + where(addFilter(s, condition))
 }
 
 // from names a leaf so that the source's fragments, and the filter, can refer to it as the table.
@@ -197,7 +197,7 @@ func from(s table.Source, leaf table.Partition) string {
 	return leaf.Relation + " AS " + s.Alias
 }
 
-func spanArgs(span table.PageRange) [][]byte {
+func pageRangeArgs(span table.PageRange) [][]byte {
 	args := textArgs(fmt.Sprintf("(%d,0)", span.From))
 	if span.To >= 0 {
 		args = append(args, textArgs(fmt.Sprintf("(%d,0)", span.To))...)
@@ -205,8 +205,8 @@ func spanArgs(span table.PageRange) [][]byte {
 	return args
 }
 
-// sameFilenode runs after the scan, whose lock keeps the table from being rewritten until the transaction ends.
-func (t *Tx) sameFilenode(leaf table.Partition) query {
+// checkFilenode runs after the scan, whose lock keeps the table from being rewritten until the transaction ends.
+func (t *Tx) checkFilenode(leaf table.Partition) query {
 	name := strings.TrimPrefix(leaf.Relation, "ONLY ")
 	return query{sql: "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.text::pg_catalog.regclass)", args: textArgs(name), row: func(v [][]byte) error {
 		if string(v[0]) != strconv.FormatUint(uint64(leaf.Filenode), 10) {
@@ -231,11 +231,11 @@ func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, r
 	q := query{
 		args: args,
 		sql: fmt.Sprintf("SELECT %s AS ace_range, %s, %s FROM %s%s ORDER BY 1, %s", rangeExpr(s, 1),
-			strings.Join(s.Key, ", "), s.Digest, s.Relation, where(filtered(s, condition)), strings.Join(s.Order, ", ")),
+			strings.Join(s.Key, ", "), s.Digest, s.Relation, where(addFilter(s, condition)), strings.Join(s.Order, ", ")),
 		row: func(v [][]byte) error {
 			i, err := strconv.Atoi(string(v[0]))
 			if err != nil || i < 0 || i >= len(lists) {
-				return t.node.unasked()
+				return t.node.unexpectedRange()
 			}
 			if total++; total > limit {
 				return table.ErrMore

@@ -37,7 +37,7 @@ func orderParams(s table.Source, prefix string) params {
 	for i, name := range list(prefix, len(s.Order)) {
 		out[i] = param{name, s.OrderType[i], table.ParseCast}
 		switch {
-		case inBytes(s, i):
+		case isTextOrder(s, i):
 			out[i].parse = parseBytes
 		case s.OrderType[i] == s.KeyType[i]:
 			out[i].parse = parseAt(s.KeyParse, i)
@@ -46,14 +46,14 @@ func orderParams(s table.Source, prefix string) params {
 	return out
 }
 
-// inBytes reports whether a column of the order is the bytes of a text.
-func inBytes(s table.Source, i int) bool { return i < len(s.OrderText) && s.OrderText[i] != "" }
+// isTextOrder reports whether a column of the order is the bytes of a text.
+func isTextOrder(s table.Source, i int) bool { return i < len(s.OrderText) && s.OrderText[i] != "" }
 
 // bounds returns the references whose texts are the bounds of ranges.
 func bounds(s table.Source) []string {
 	refs := make([]string, len(s.Order))
 	for i, ref := range s.Order {
-		if refs[i] = ref; inBytes(s, i) {
+		if refs[i] = ref; isTextOrder(s, i) {
 			refs[i] = s.OrderText[i]
 		}
 	}

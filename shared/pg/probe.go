@@ -21,17 +21,17 @@ func (n *Node) Sample(ctx context.Context, s table.Source, count int) ([]table.S
 	if len(s.Partitions) == 0 {
 		return tx.sampleParent(ctx, s, count)
 	}
-	return tx.sampleLeaves(ctx, s, count)
+	return tx.samplePartitions(ctx, s, count)
 }
 
-func (t *Tx) sampleLeaves(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
+func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
 	var pages int64
 	for _, leaf := range s.Partitions {
 		pages += leaf.Pages
 	}
 	var sampled []table.Sampled
 	var queries []query
-	page := own(s, "page")
+	page := uniqueName(s, "page")
 	for i, leaf := range s.Partitions {
 		lo, hi := pageProbes(leaf.Pages, share(int64(count), leaf.Pages, pages))
 		if lo == nil {

@@ -51,14 +51,14 @@ func (b *batch) statement(s table.Source, head, tail string) query {
 // lateral writes a statement over the ranges of the batch: for each, what inner makes of "FROM ... WHERE ..." of its rows.
 func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 	if !b.shape.lo && !b.shape.hi { // the whole table, once per range (there is only ever one)
-		return query{sql: fmt.Sprintf("SELECT 1, ace_inner.* FROM (%s) ace_inner", inner(" FROM "+s.Relation+where(filtered(s, ""))))}
+		return query{sql: fmt.Sprintf("SELECT 1, ace_inner.* FROM (%s) ace_inner", inner(" FROM "+s.Relation+where(addFilter(s, ""))))}
 	}
-	name := own(s, "list")
+	name := uniqueName(s, "list")
 	var columns params
 	var bounds [2][]string
 	var args [][]byte
 	side := func(end int, prefix string, pick func(table.Range) table.Key) {
-		side := orderParams(s, own(s, prefix))
+		side := orderParams(s, uniqueName(s, prefix))
 		columns = append(columns, side...)
 		bounds[end] = qualify(name, side.names())
 		keys := make([]table.Key, len(b.ranges))
@@ -73,9 +73,9 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 	if b.shape.hi {
 		side(1, "hi", func(r table.Range) table.Key { return r.Hi })
 	}
-	rows := " FROM " + s.Relation + where(filtered(s, within(s, bounds[0], bounds[1])))
+	rows := " FROM " + s.Relation + where(addFilter(s, within(s, bounds[0], bounds[1])))
 	// The list's columns get names that the filter does not have: it can see them.
-	ord := own(s, "ord")
+	ord := uniqueName(s, "ord")
 	return query{args: args, sql: fmt.Sprintf("SELECT %s.%s, ace_inner.* FROM %s %s(%s, %s) CROSS JOIN LATERAL (%s) ace_inner",
 		name, ord, columns.list(1), name, strings.Join(columns.names(), ", "), ord, inner(rows))}
 }
@@ -85,10 +85,10 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 func (b *batch) filter(s table.Source) string {
 	var bounds [2][]string
 	if b.shape.lo {
-		bounds[0] = qualify(own(s, "list"), orderParams(s, own(s, "lo")).names())
+		bounds[0] = qualify(uniqueName(s, "list"), orderParams(s, uniqueName(s, "lo")).names())
 	}
 	if b.shape.hi {
-		bounds[1] = qualify(own(s, "list"), orderParams(s, own(s, "hi")).names())
+		bounds[1] = qualify(uniqueName(s, "list"), orderParams(s, uniqueName(s, "hi")).names())
 	}
 	if condition := within(s, bounds[0], bounds[1]); condition != "" {
 		return " FILTER (WHERE " + condition + ")"
@@ -131,11 +131,11 @@ func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, opt
 	if err := t.read(ctx, "comparing blocks", s, table.Combine(options), queries...); err != nil {
 		return nil, 0, err
 	}
-	return sums, seenBy, t.node.answered(seen)
+	return sums, seenBy, t.node.checkAnswered(seen)
 }
 
-// answered makes sure that every range was: one without an answer would look empty.
-func (n *Node) answered(seen []bool) error {
+// checkAnswered makes sure that every range was: one without an answer would look empty.
+func (n *Node) checkAnswered(seen []bool) error {
 	if i := slices.Index(seen, false); i >= 0 {
 		return fault.New(fault.Internal, "node %q gave no digest for range %d of %d", n.name, i+1, len(seen))
 	}

@@ -26,7 +26,7 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options
 	if err == nil {
 		return ranks, nil
 	}
-	readable, places, err := t.readable(ctx, orderParams(s, "k"), keys, err)
+	readable, places, err := t.readableKeys(ctx, orderParams(s, "k"), keys, err)
 	if err != nil {
 		return nil, err
 	}
@@ -53,18 +53,18 @@ func rankByText(keys []table.Key, ranks []int, from int) {
 			places, texts = append(places, i), append(texts, keys[i])
 		}
 	}
-	for i, rank := range ranked(texts, func(a, b table.Key) int { return slices.Compare(a, b) }) {
+	for i, rank := range rankBy(texts, func(a, b table.Key) int { return slices.Compare(a, b) }) {
 		ranks[places[i]] = from + rank
 	}
 }
 
 // sort has the server rank keys from 0.
 func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked func(place, rank int), mark bool, options table.CallOption) error {
-	p, name := orderParams(s, "k"), own(s, "list")
+	p, name := orderParams(s, "k"), uniqueName(s, "list")
 	q := query{
 		args: p.ofKeys(keys),
 		sql: fmt.Sprintf("SELECT %s.ord, pg_catalog.dense_rank() OVER (ORDER BY %s) FROM %s %s",
-			name, strings.Join(ordered(s, qualify(name, p.names())), ", "), p.list(1), name),
+			name, strings.Join(withCollations(s, qualify(name, p.names())), ", "), p.list(1), name),
 	}
 	q.row = func(v [][]byte) error {
 		i, err := place(v[0], len(keys))
@@ -75,12 +75,12 @@ func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked 
 		ranked(i, rank-1)
 		return err
 	}
-	return t.call(ctx, "sorting keys", options, marked([]query{q}, mark, options)...)
+	return t.call(ctx, "sorting keys", options, withSavepoint([]query{q}, mark, options)...)
 }
 
-// ordered writes references to typed values so that they sort as the table's own columns do: a parameter's collation
+// withCollations writes references to typed values so that they sort as the table's own columns do: a parameter's collation
 // is the database's default, a column's may be another.
-func ordered(s table.Source, refs []string) []string {
+func withCollations(s table.Source, refs []string) []string {
 	out := make([]string, len(refs))
 	for i, ref := range refs {
 		out[i] = ref
@@ -112,7 +112,7 @@ func plainRanks(s table.Source, keys []table.Key) ([]int, bool) {
 		}
 		return 0
 	}
-	return ranked(keys, compare), true
+	return rankBy(keys, compare), true
 }
 
 // plainKeys reports whether every node can read the keys.
@@ -137,8 +137,8 @@ func plainTexts(types []string, keys []table.Key) bool {
 
 func isUUID(name string) bool { return name == "uuid" || name == "pg_catalog.uuid" }
 
-// ranked gives each key's place in an order.
-func ranked(keys []table.Key, compare func(a, b table.Key) int) []int {
+// rankBy gives each key's place in an order.
+func rankBy(keys []table.Key, compare func(a, b table.Key) int) []int {
 	order := make([]int, len(keys))
 	for i := range order {
 		order[i] = i

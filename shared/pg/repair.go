@@ -170,7 +170,7 @@ func (r *RepairTx) Columns(ctx context.Context, schema, name string) ([]table.Co
 
 // CheckNow has the constraints that wait for the end checked, so that what they say is said before COMMIT.
 func (r *RepairTx) CheckNow(ctx context.Context) error {
-	return refused(r.tx.run(ctx, "checking deferred constraints", query{sql: "SET CONSTRAINTS ALL IMMEDIATE"}))
+	return asViolation(r.tx.run(ctx, "checking deferred constraints", query{sql: "SET CONSTRAINTS ALL IMMEDIATE"}))
 }
 
 // Commit commits. After any error but a table.ViolationError nobody knows whether it did; the transaction's mark tells.
@@ -182,7 +182,7 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	defer cancel()
 	results, err := r.tx.conn.Conn().PgConn().Exec(ctx, "COMMIT").ReadAll()
 	if err != nil {
-		return refused(r.tx.node.fault(ctx, "committing", err))
+		return asViolation(r.tx.node.fault(ctx, "committing", err))
 	}
 	if len(results) != 1 || results[0].CommandTag.String() != "COMMIT" {
 		return fault.New(fault.Internal, "node %q rolled the repair back instead of committing it", r.tx.node.name)
@@ -191,8 +191,8 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	return nil
 }
 
-// refused makes a table.ViolationError of an error that one row is the reason for.
-func refused(err error) error {
+// asViolation makes a table.ViolationError of an error that one row is the reason for.
+func asViolation(err error) error {
 	var known *fault.Error
 	pgErr := serverError(err)
 	if pgErr == nil || !asFault(err, &known) || !ofRow(pgErr.Code) {
@@ -228,8 +228,8 @@ func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, g
 	if isMisfit(sqlState(err)) {
 		return r.refuse(ctx, doing, err, guarded, values)
 	}
-	if err = refused(err); guarded && isViolation(err) {
-		return cmp.Or(r.tx.back(ctx, writeMark), err)
+	if err = asViolation(err); guarded && isViolation(err) {
+		return cmp.Or(r.tx.rollbackTo(ctx, writeMark), err)
 	}
 	if err == nil && wrote != want {
 		return fault.New(fault.Invalid, "node %q: %s wrote %d rows where %d were decided: a trigger may have refused or added some", r.tx.node.name, doing, wrote, want)
@@ -241,7 +241,7 @@ func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, g
 // a savepoint the transaction is over, and the values are tried in another one.
 func (r *RepairTx) refuse(ctx context.Context, doing string, failed error, guarded bool, values written) error {
 	if guarded {
-		if err := r.tx.back(ctx, writeMark); err != nil {
+		if err := r.tx.rollbackTo(ctx, writeMark); err != nil {
 			return failed
 		}
 		return r.tx.misfit(ctx, doing, failed, values)
@@ -261,7 +261,7 @@ func (r *RepairTx) end(ctx context.Context) error {
 
 // Delete removes the rows of these keys, all of which must exist.
 func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key) error {
-	p, name := keyParams(t.Source), own(t.Source, "list")
+	p, name := keyParams(t.Source), uniqueName(t.Source, "list")
 	return r.write(ctx, "deleting rows", query{
 		args: p.ofKeys(keys),
 		sql: fmt.Sprintf("DELETE FROM %s USING %s %s WHERE %s RETURNING 1",
@@ -273,7 +273,7 @@ func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key)
 // rows has one value for each of columns. guarded: after a table.ViolationError the transaction goes on as if Update had not
 // been called; that costs the server a lock of its own for every row.
 func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error {
-	name, keyed, values := own(t.Source, "list"), keyParams(t.Source), writtenParams(t, columns)
+	name, keyed, values := uniqueName(t.Source, "list"), keyParams(t.Source), writtenParams(t, columns)
 	set := make([]string, len(columns))
 	for i, c := range columns {
 		set[i] = t.Names[c] + " = " + name + "." + values[i].name
@@ -281,8 +281,8 @@ func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, ke
 	return r.write(ctx, "updating rows", query{
 		args: append(keyed.ofKeys(keys), values.ofRows(rows)...),
 		sql: fmt.Sprintf("UPDATE %s SET %s FROM %s %s WHERE %s RETURNING 1",
-			t.Relation, joined(set), slices.Concat(keyed, values).list(1), name, sameKey(t.Source, qualify(name, keyed.names()))),
-	}, len(rows), guarded, written{values, picked(t.Names, columns), rows})
+			t.Relation, commaList(set), slices.Concat(keyed, values).list(1), name, sameKey(t.Source, qualify(name, keyed.names()))),
+	}, len(rows), guarded, written{values, pick(t.Names, columns), rows})
 }
 
 // writtenParams returns the list of values for some columns of the target.
@@ -291,18 +291,18 @@ func writtenParams(t table.Target, columns []int) params {
 	for i, at := range columns {
 		parse[i] = parseAt(t.Parse, at)
 	}
-	return valueParams(picked(t.Types, columns), parse)
+	return valueParams(pick(t.Types, columns), parse)
 }
 
 // Insert adds rows that have one value for each of columns. After a table.ViolationError the transaction goes on as if it had
 // not been called.
 func (r *RepairTx) Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error {
-	name, values := own(t.Source, "list"), writtenParams(t, columns)
+	name, values := uniqueName(t.Source, "list"), writtenParams(t, columns)
 	return r.write(ctx, "inserting rows", query{
 		args: values.ofRows(rows),
 		sql: fmt.Sprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s %s ORDER BY %s.ord RETURNING 1",
-			t.Into, joined(picked(t.Names, columns)), joined(qualify(name, values.names())), values.list(1), name, name),
-	}, len(rows), true, written{values, picked(t.Names, columns), rows})
+			t.Into, commaList(pick(t.Names, columns)), commaList(qualify(name, values.names())), values.list(1), name, name),
+	}, len(rows), true, written{values, pick(t.Names, columns), rows})
 }
 
 // Convert gives each value as the node would store it, see Tx.Convert.
@@ -313,8 +313,8 @@ func (r *RepairTx) Convert(ctx context.Context, to []table.Conversion, rows []ta
 
 // Duplicate looks for a row of these keys that has a twin by a deferrable constraint, and gives its place; -1 for none.
 func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferrable, keys []table.Key) (int, error) {
-	p, name := keyParams(t.Source), own(t.Source, "list")
-	twin := own(t.Source, "twin")
+	p, name := keyParams(t.Source), uniqueName(t.Source, "list")
+	twin := uniqueName(t.Source, "twin")
 	twins := make([]string, len(d.Columns))
 	for i, column := range d.Columns {
 		ours, theirs := t.Alias+"."+column, twin+"."+column
@@ -336,8 +336,8 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 	return at, err
 }
 
-// pooled says whether somebody stands between us and the server who may give the session to others.
-func (r *RepairTx) pooled(ctx context.Context) (bool, error) {
+// isPooled says whether somebody stands between us and the server who may give the session to others.
+func (r *RepairTx) isPooled(ctx context.Context) (bool, error) {
 	var pid string
 	err := r.tx.run(ctx, "looking for a pooler", query{sql: "SELECT pg_catalog.pg_backend_pid()", row: func(v [][]byte) error {
 		pid = string(v[0])

@@ -79,7 +79,7 @@ func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key,
 	for i := range since {
 		since[i] = true
 	}
-	q := byKey(s, keys, fmt.Sprintf(writtenSince, own(s, "newest"), s.Alias, len(s.Key)+1), "")
+	q := byKey(s, keys, fmt.Sprintf(writtenSince, uniqueName(s, "newest"), s.Alias, len(s.Key)+1), "")
 	q.args = append(q.args, []byte(snapshot))
 	q.row = func(v [][]byte) error {
 		i, err := place(v[0], len(keys))
@@ -91,15 +91,15 @@ func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key,
 	return since, t.run(ctx, "asking when rows were written", append(settings(rangePlans), q)...)
 }
 
-// Behind gives how many bytes of this node's log up to a position the subscriber of a slot has not confirmed to have
+// SlotLag gives how many bytes of this node's log up to a position the subscriber of a slot has not confirmed to have
 // applied. false: this node has no such slot, so the subscription is of another node.
-func (n *Node) Behind(ctx context.Context, slot, lsn string) (bytes int64, found bool, err error) {
+func (n *Node) SlotLag(ctx context.Context, slot, lsn string) (bytes int64, found bool, err error) {
 	err = n.ask(ctx, doingBehind, behind(slot, lsn, &bytes, &found))
 	return bytes, found, err
 }
 
-// Behind is that of the node, asked in this transaction.
-func (r *RepairTx) Behind(ctx context.Context, slot, lsn string) (bytes int64, found bool, err error) {
+// SlotLag is that of the node, asked in this transaction.
+func (r *RepairTx) SlotLag(ctx context.Context, slot, lsn string) (bytes int64, found bool, err error) {
 	err = r.tx.run(ctx, doingBehind, behind(slot, lsn, &bytes, &found))
 	return bytes, found, err
 }
@@ -164,7 +164,7 @@ func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
 	case !room:
 		return "the server allows no replication origins (max_replication_slots is 0), so subscribers get the repair like any other change", nil
 	}
-	if pooled, err := r.pooled(ctx); err != nil || pooled {
+	if pooled, err := r.isPooled(ctx); err != nil || pooled {
 		return "a pooler stands before the server, through which no replication origin can be set, so subscribers get the repair like any other change", err
 	}
 	return r.setOrigin(ctx)
@@ -181,11 +181,11 @@ func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
 			query{sql: "RELEASE SAVEPOINT ace_write"})
 		switch sqlState(err) {
 		case "55006", "23505": // another session has it, or makes it at this moment
-			if back := r.tx.back(ctx, writeMark); back != nil {
+			if back := r.tx.rollbackTo(ctx, writeMark); back != nil {
 				return "", back
 			}
 		case "53400":
-			return "the server has no replication origin to spare (max_replication_slots, since PostgreSQL 18 max_active_replication_origins), so subscribers get the repair like any other change", r.tx.back(ctx, writeMark)
+			return "the server has no replication origin to spare (max_replication_slots, since PostgreSQL 18 max_active_replication_origins), so subscribers get the repair like any other change", r.tx.rollbackTo(ctx, writeMark)
 		default:
 			return "", err
 		}

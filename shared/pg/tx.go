@@ -87,7 +87,7 @@ func (t *Tx) Close() {
 	switch {
 	case t.conn.Conn().IsClosed():
 	case t.state == stateFailed && t.access.Foreign:
-		t.hangUp()
+		t.closeSession()
 	case t.state == stateBegun:
 		t.abandon()
 	}
@@ -109,12 +109,12 @@ func (t *Tx) abandon() {
 		err = closing
 	}
 	if err != nil && t.access.Foreign {
-		t.hangUp()
+		t.closeSession()
 	}
 }
 
-// hangUp closes the session.
-func (t *Tx) hangUp() {
+// closeSession closes the session.
+func (t *Tx) closeSession() {
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 	defer cancel()
 	_ = t.conn.Conn().Close(ctx)
@@ -187,7 +187,7 @@ func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, q
 	}
 	s.send(ofCaller, queries...)
 	if !t.access.Files.IsZero() {
-		s.send(internal, t.sameFiles(t.access.Relation, t.access.Files))
+		s.send(internal, t.checkFiles(t.access.Relation, t.access.Files))
 	}
 	if options.Has(table.ReleaseLocks) { // locks taken behind a savepoint go with it, the snapshot stays
 		s.send(internal, query{sql: "ROLLBACK TO SAVEPOINT ace"}, query{sql: "RELEASE SAVEPOINT ace"})
@@ -236,7 +236,7 @@ func (t *Tx) beginning() []query {
 			query{sql: "SET LOCAL lock_timeout = '" + lockTimeout + "'"},
 			query{sql: lockSQL(t.access.Relation)})
 	}
-	return append(queries, t.identified(settingsQuery(withPlans(t.plans), t.access.SearchPath, t.node.timeout)))
+	return append(queries, t.withIdentity(settingsQuery(withPlans(t.plans), t.access.SearchPath, t.node.timeout)))
 }
 
 // The statements that end a transaction.
@@ -351,7 +351,7 @@ func (s *stream) handle(row [][]byte) error {
 	if err != nil && s.current.sender == toBegin {
 		s.tx.state = stateFailed
 		_ = s.pipeline.Close()
-		return s.tx.reidentified(s.ctx, s.tx.node.fault(s.ctx, s.doing, err))
+		return s.tx.checkServer(s.ctx, s.tx.node.fault(s.ctx, s.doing, err))
 	}
 	return err
 }
@@ -361,7 +361,7 @@ func (s *stream) fail(err error) error {
 	err = s.tx.node.lockFault(s.tx.access.Relation, s.tx.node.fault(s.ctx, s.doing, err))
 	if s.tx.found.Started == "" {
 		_ = s.pipeline.Close()
-		return s.tx.reidentified(s.ctx, err)
+		return s.tx.checkServer(s.ctx, err)
 	}
 	return err
 }

@@ -34,7 +34,7 @@ func lookupPlans(s table.Source) []setting {
 
 // scanForKeys writes the statement of byKey without the use of an index, with the same result.
 func scanForKeys(s table.Source, keys []table.Key, head, lock string) query {
-	p, name := keyParams(s), own(s, "list")
+	p, name := keyParams(s), uniqueName(s, "list")
 	return query{
 		args: p.ofKeys(keys),
 		sql: fmt.Sprintf("SELECT %s.ord, %s FROM %s CROSS JOIN %s %s WHERE %s ORDER BY %s.ord%s",

@@ -58,14 +58,14 @@ func (t *Tx) locate(ctx context.Context, s table.Source, failed error) error {
 			return failed
 		}
 		if key != nil {
-			return located(failed, source, column, key)
+			return withLocation(failed, source, column, key)
 		}
 	}
 	return failed
 }
 
-// located returns the error with the row's key, and the column unless the row fails only as a whole.
-func located(failed error, s table.Source, column int, key table.Key) error {
+// withLocation returns the error with the row's key, and the column unless the row fails only as a whole.
+func withLocation(failed error, s table.Source, column int, key table.Key) error {
 	place := fmt.Sprintf("the row with the key %s", key)
 	if column >= 0 {
 		place = fmt.Sprintf("column %s of %s", s.Columns[column], place)
@@ -79,7 +79,7 @@ func located(failed error, s table.Source, column int, key table.Key) error {
 
 // textSize returns an expression that reads the text of columns as a client does, and sends its size.
 func textSize(refs []string) string {
-	return "pg_catalog.octet_length(pg_catalog.textsend(pg_catalog.concat(" + joined(refs) + ")))"
+	return "pg_catalog.octet_length(pg_catalog.textsend(pg_catalog.concat(" + commaList(refs) + ")))"
 }
 
 const doingSearch = "looking for a value that cannot be read"
@@ -91,7 +91,7 @@ func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (
 	if err := t.restart(ctx); err != nil {
 		return -1, nil, err
 	}
-	source := " FROM " + s.Relation + where(filtered(s, ""))
+	source := " FROM " + s.Relation + where(addFilter(s, ""))
 	head := textSize(s.Columns)
 	if isTooLarge(failed) { // other rows may be as large, and only fail when they are read as text
 		head = s.Digest
@@ -110,7 +110,7 @@ func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (
 	if err != nil {
 		return -1, nil, err
 	}
-	key, err := t.keyAsItIs(ctx, doingSearch, "SELECT "+joined(s.Key)+source+only)
+	key, err := t.keyAsItIs(ctx, doingSearch, "SELECT "+commaList(s.Key)+source+only)
 	return column, key, err
 }
 
@@ -151,7 +151,7 @@ func (t *Tx) locateNext(ctx context.Context, s table.Source, keys []table.Key, f
 		if err != nil {
 			return failed
 		}
-		return located(failed, s, column, key)
+		return withLocation(failed, s, column, key)
 	}
 	return failed
 }
@@ -190,7 +190,7 @@ func (t *Tx) try(ctx context.Context, doing string, queries ...query) error {
 	if sqlState(err) == "" {
 		return err
 	}
-	if back := t.back(ctx, probeMark); back != nil {
+	if back := t.rollbackTo(ctx, probeMark); back != nil {
 		return back
 	}
 	return err

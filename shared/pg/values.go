@@ -25,8 +25,8 @@ func readTexts(values [][]byte) table.Row {
 	return row
 }
 
-// picked gives the elements at these places.
-func picked(list []string, at []int) []string {
+// pick gives the elements at these places.
+func pick(list []string, at []int) []string {
 	out := make([]string, len(at))
 	for i, place := range at {
 		out[i] = list[place]
@@ -34,7 +34,7 @@ func picked(list []string, at []int) []string {
 	return out
 }
 
-func joined(list []string) string { return strings.Join(list, ", ") }
+func commaList(list []string) string { return strings.Join(list, ", ") }
 
 func allOf(terms []string) string { return strings.Join(terms, " AND ") }
 
@@ -58,14 +58,14 @@ func (t *Tx) Convert(ctx context.Context, to []table.Conversion, rows []table.Ro
 	converted := make([]table.Row, 0, len(rows))
 	err := t.run(ctx, "converting values", query{sql: "SAVEPOINT " + writeMark}, query{
 		args: p.ofRows(rows),
-		sql:  fmt.Sprintf("SELECT %s FROM %s l ORDER BY l.ord", joined(qualify("l", p.names())), p.list(1)),
+		sql:  fmt.Sprintf("SELECT %s FROM %s l ORDER BY l.ord", commaList(qualify("l", p.names())), p.list(1)),
 		row: func(v [][]byte) error {
 			converted = append(converted, readTexts(v))
 			return nil
 		},
 	}, query{sql: "RELEASE SAVEPOINT " + writeMark})
 	if isMisfit(sqlState(err)) {
-		if back := t.back(ctx, writeMark); back != nil {
+		if back := t.rollbackTo(ctx, writeMark); back != nil {
 			return nil, err
 		}
 		return nil, t.misfit(ctx, "converting values", err, written{p, names, rows})

@@ -233,7 +233,7 @@ func (o pendingReplication) subscriptions(ctx context.Context) ([]table.Subscrip
 func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subscription) (ours bool, err error) {
 	deadline := time.Now().Add(lagWait)
 	for n := 1; ; n++ {
-		behind, ours, err := o.publisher.Behind(ctx, s.Slot, o.lsn)
+		behind, ours, err := o.publisher.SlotLag(ctx, s.Slot, o.lsn)
 		var why string
 		switch {
 		case err != nil || !ours:
@@ -321,7 +321,7 @@ type publisher struct {
 // connections may wait for ours.
 func (a *attempt) publisher(name string) publisher {
 	if name == a.target.Node {
-		return publisher{node: a.node, position: a.tx.Position, behind: a.tx.Behind}
+		return publisher{node: a.node, position: a.tx.Position, behind: a.tx.SlotLag}
 	}
 	node := a.others[name]
 	return publisher{
@@ -335,7 +335,7 @@ func (a *attempt) publisher(name string) publisher {
 		behind: func(ctx context.Context, slot, position string) (int64, bool, error) {
 			ctx, cancel := context.WithTimeout(ctx, sourceWait)
 			defer cancel()
-			return node.Behind(ctx, slot, position)
+			return node.SlotLag(ctx, slot, position)
 		},
 	}
 }
@@ -381,7 +381,7 @@ func relayWarnings(ctx context.Context, p *Plan, target, peer Node) ([]string, e
 		if s.LocalOnly || s.Slot == "" {
 			continue
 		}
-		_, ours, err := target.Behind(ctx, s.Slot, "0/0")
+		_, ours, err := target.SlotLag(ctx, s.Slot, "0/0")
 		if err != nil {
 			return nil, err
 		}

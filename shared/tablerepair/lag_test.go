@@ -29,7 +29,7 @@ func (n *laggard) Position(context.Context) (table.Position, error) {
 	return table.Position{LSN: "0/1"}, nil
 }
 
-func (n *laggard) Behind(context.Context, string, string) (int64, bool, error) {
+func (n *laggard) SlotLag(context.Context, string, string) (int64, bool, error) {
 	return n.behind(time.Since(n.began)), !n.gone, nil
 }
 

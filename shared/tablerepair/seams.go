@@ -30,9 +30,9 @@ type Node interface {
 	Position(ctx context.Context) (table.Position, error)
 	// FlushLog has the log on disk, so that subscribers are sent it.
 	FlushLog(ctx context.Context) error
-	// Behind gives how many bytes up to a position in the log the subscriber of a slot of this node has not applied; false: this
+	// SlotLag gives how many bytes up to a position in the log the subscriber of a slot of this node has not applied; false: this
 	// node has no such slot.
-	Behind(ctx context.Context, slot, position string) (int64, bool, error)
+	SlotLag(ctx context.Context, slot, position string) (int64, bool, error)
 	// Begin opens a read-only transaction with one snapshot, which the first read takes once the
 	// table is locked. It must be closed.
 	Begin(ctx context.Context, access table.Access) (Source, error)
@@ -77,9 +77,9 @@ type Tx interface {
 	SetSearchPath(ctx context.Context, path string) error
 	// Lock is Rows that locks every row it finds.
 	Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
-	// Position is where the node's log ends now, behind whatever this transaction has seen; Behind is that of the node.
+	// Position is where the node's log ends now, behind whatever this transaction has seen; SlotLag is that of the node.
 	Position(ctx context.Context) (string, error)
-	Behind(ctx context.Context, slot, position string) (int64, bool, error)
+	SlotLag(ctx context.Context, slot, position string) (int64, bool, error)
 	// Columns gives name, declared type and Generated of the table's columns; what rows were read of stays like this.
 	Columns(ctx context.Context, schema, name string) ([]table.Column, error)
 	// Mark names this transaction, Server the server and its timeline only.
