@@ -40,8 +40,8 @@ func suites(o options) ([]suite, error) {
 		{name: "plain SQL as oracle", args: tests("./shared/app", "TestTableDiff_TheDocumentIsWhatPlainSQLGives"), env: budget},
 		{name: "settings of a node", args: withoutRace(tests("./shared/app", "TestIdentity_SettingsOfOneNodeChangeNoOutcome")), env: budget},
 		{name: "filters with effects", args: withoutRace(tests("./shared/app", "TestLeftovers_AFilterWithAnEffectChangesNoLaterOperation")), env: budget},
-		{name: "filters in a session", args: withoutRace(tests("./shared/pg", "TestTx_AFilterLeavesNothingInItsSessionOrTheDatabase")), env: budget},
-		{name: "behind a pooler", args: tests("./shared/pg", "TestPooler_ATransactionOnAnotherServerReturnsNoResult"), env: budget},
+		{name: "filters in a session", args: withoutRace(tests("./shared/pg", "TestTx_FilterLeavesNothingInSessionOrDatabase")), env: budget},
+		{name: "behind a pooler", args: tests("./shared/pg", "TestPooler_TransactionOnAnotherServerReturnsNoResult"), env: budget},
 		{name: "incremental histories", args: withoutRace(tests("./shared/app", "TestIncremental_RandomHistoriesGiveTheAnswerOfAFullComparison")), env: budget},
 		{name: "functions", args: tests("./infra/lambda/e2e", "TestFunctions_GiveTheSameDocument.*", "TestFaults_.*", "TestBurst_.*"), env: budget},
 	}

@@ -11,9 +11,9 @@ import (
 
 // Case T-F11, see docs/RELIABILITY.md.
 //
-// The filter refers to the table as a whole by its bare name, which would mean a column of ours that
-// the statement has the same name for.
-func TestStatements_OverTablesNamedLikeOurAliases(t *testing.T) {
+// The filter refers to the whole table by its bare name. That must not refer to a column
+// of a list in the statement that has the same name.
+func TestStatements_WorkForTablesNamedLikeTheirAliases(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	names := strings.Fields("ace_list ace_inner ace_page ace_rows ace_twin ace_newest ace_ord ace_lo1 ace1_list now ord lo1 k1 u x")
@@ -31,7 +31,7 @@ func TestStatements_OverTablesNamedLikeOurAliases(t *testing.T) {
 	}
 }
 
-// checkReading calls everything that reads a table of the keys 1 to 2000.
+// checkReading calls every function that reads a table. The table has the keys 1 to 2000.
 func checkReading(t *testing.T, n *Node, s table.Source) {
 	t.Helper()
 	const rows = 2000
@@ -91,7 +91,7 @@ func checkReading(t *testing.T, n *Node, s table.Source) {
 	check(t, "ranking keys", true, err)
 }
 
-// checkWriting deletes, changes and adds rows in a transaction that is rolled back.
+// checkWriting deletes, updates and inserts rows in a transaction that is rolled back.
 func checkWriting(t *testing.T, n *Node, at table.Target) {
 	t.Helper()
 	ctx := t.Context()
@@ -120,7 +120,7 @@ func check(t *testing.T, what string, ok bool, err error) {
 	}
 }
 
-// conversions converts values to the types of the target's columns.
+// conversions returns the conversions to the types of the target's columns.
 func conversions(t table.Target) []table.Conversion {
 	to := make([]table.Conversion, len(t.Types))
 	for i := range to {

@@ -12,7 +12,7 @@ import (
 	"ace/shared/table"
 )
 
-// hashed makes a table t of uuids, and a source that knows its keys' hash.
+// hashed creates a table t with uuid keys, and returns its source with a key hash.
 func hashed(t *testing.T, c *pgtest.Cluster, n *Node, rows int) table.Source {
 	t.Helper()
 	c.Exec(t, 0, `CREATE TABLE t (id uuid PRIMARY KEY, n int, filler text DEFAULT repeat('f', 500))`,
@@ -22,7 +22,7 @@ func hashed(t *testing.T, c *pgtest.Cluster, n *Node, rows int) table.Source {
 	return s
 }
 
-func TestPageSums_BucketsAreTheHashModuloTheirNumber(t *testing.T) {
+func TestPageSums_BucketIsTheHashModuloTheNumberOfBuckets(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := hashed(t, c, n, 1000)
@@ -58,7 +58,7 @@ func TestPageSums_BucketsAreTheHashModuloTheirNumber(t *testing.T) {
 	}
 }
 
-// pageSums gives the sums of groups over all of the spans.
+// pageSums returns the sums of groups over all page ranges.
 func pageSums(t *testing.T, tx *Tx, s table.Source, spans []table.PageRange, by table.Grouping) (map[int]table.Sum, error) {
 	t.Helper()
 	sums := map[int]table.Sum{}
@@ -76,8 +76,9 @@ func addSums(sums, more map[int]table.Sum) map[int]table.Sum {
 	return sums
 }
 
-// Whatever reads the first pass reads the same rows of the buckets, with a filter and without.
-func TestWithin_RestrictsEveryStatementOfTheFirstPassAlike(t *testing.T) {
+// Every statement of the first pass reads the same rows of the buckets, with and without
+// a filter.
+func TestBuckets_RestrictEveryStatementOfTheFirstPass(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	all := hashed(t, c, n, 1000)
@@ -109,7 +110,7 @@ func TestWithin_RestrictsEveryStatementOfTheFirstPassAlike(t *testing.T) {
 		if err != nil || len(cuts) != len(rows)/50 || !cuts[0].Equal(rows[49].Key) {
 			t.Errorf("%d rows are cut at %v, error %v", len(rows), cuts, err)
 		}
-		// By key a row is found whatever bucket it is in.
+		// A lookup by key finds a row in any bucket.
 		digests, err := tx.Digests(t.Context(), s, []table.Key{whole[0].Key, whole[1].Key, whole[2].Key, whole[3].Key})
 		if err != nil || slices.Contains(digests, nil) {
 			t.Errorf("the digests by key are %v, error %v", digests, err)
@@ -118,7 +119,7 @@ func TestWithin_RestrictsEveryStatementOfTheFirstPassAlike(t *testing.T) {
 	}
 }
 
-func TestWithin_ReadsThePartitionsOfATable(t *testing.T) {
+func TestBuckets_ReadThePartitionsOfATable(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)`, `CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (MINVALUE) TO (100)`,
@@ -133,8 +134,8 @@ func TestWithin_ReadsThePartitionsOfATable(t *testing.T) {
 	}
 }
 
-// Told apart in both ways at once, the rows are those of each way by itself.
-func TestPageSums_OfStretchesAreThoseOfEachSpan(t *testing.T) {
+// Fine and coarse buckets that are computed at once equal those that are computed alone.
+func TestPageSums_CoarseBucketsAgreeWithEachPageRange(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		t.Run(fmt.Sprint("major ", major), func(t *testing.T) {
 			c := pgtest.NewCluster(t, pgtest.Nodes(1), pgtest.Majors(major))

@@ -12,16 +12,17 @@ import (
 	"ace/shared/table"
 )
 
-// catalogPath is the search_path of catalogue queries: every name outside pg_catalog comes back qualified.
+// catalogPath is the search_path of catalog queries. With it, every name outside
+// pg_catalog is returned with its schema.
 const catalogPath = "pg_catalog, pg_temp"
 
-// Describe reads all that the catalogue says of a table, in one snapshot. A table that
-// cannot be compared at all (not there, not a table, not readable) is an error that says
-// why. Which index serves as the key depends on all nodes, so that is for package
-// tableschema to decide.
+// Describe reads the description of a table from the catalog, in one snapshot. A table
+// that cannot be compared (it does not exist, is not a table, or is not readable) is an
+// error with the reason. Which index serves as the key depends on all nodes, so package
+// tableschema decides that.
 //
-// It also digests constants with the seeds, of every kind that the digest treats by
-// itself: nodes that give different answers must be compared by the portable checksum.
+// Describe also digests constants of every kind that the row digest distinguishes, with
+// the seeds. Nodes with different results must be compared by the portable digest.
 func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -37,13 +38,14 @@ func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdiges
 	return c.d, nil
 }
 
-// oldestServer is the first version that hashes records with a seed and reads ranges of pages without the rest.
+// oldestServer is the first version that can hash records with a seed and read page
+// ranges alone.
 const oldestServer = 140000
 
-// checkVersion refuses servers that lack what the statements need.
+// checkVersion returns an error if the server is older than the statements require.
 func checkVersion(node string, version int) error {
 	if version < oldestServer {
-		return fault.New(fault.Invalid, "node %q runs PostgreSQL %d: version %d or newer is needed",
+		return fault.New(fault.Invalid, "node %q runs PostgreSQL %d: version %d or newer is required",
 			node, version/10000, oldestServer/10000)
 	}
 	return nil
@@ -59,9 +61,9 @@ type catalogue struct {
 	d            *table.Description
 }
 
-const doingCatalogue = "reading the catalogue"
+const doingCatalogue = "reading the catalog"
 
-// relation finds the table and what the connection may do with it.
+// relation reads the table's kind and the privileges of the role.
 func (c *catalogue) relation(ctx context.Context) error {
 	var readable, usable bool
 	var role string
@@ -99,8 +101,9 @@ func (c *catalogue) relation(ctx context.Context) error {
 	return nil
 }
 
-// details reads types, columns, indexes, leaves, the planner's estimate and the digest of the constants in one round
-// trip. The planner looks at the file's size, so it knows about tables that were never analysed.
+// details reads types, columns, indexes, partitions, the planner's estimate and the
+// digest of the constants in one round trip. The planner uses the size of the file, so it
+// has an estimate for tables that were never analyzed.
 func (c *catalogue) details(ctx context.Context) error {
 	types := typeRows{}
 	var columns []columnRow
@@ -153,10 +156,11 @@ func (c *catalogue) details(ctx context.Context) error {
 	return nil
 }
 
-// setFiles refuses a table that has taken the name since the description began.
+// setFiles returns an error if another table has taken the name since the description
+// began.
 func (c *catalogue) setFiles(files table.Files) error {
 	if files.OID != c.oid {
-		return fault.New(fault.Unavailable, "node %q: table %s was replaced while the catalogue was read", c.d.Node, table.Name(c.schema, c.name))
+		return fault.New(fault.Unavailable, "node %q: table %s was replaced while the catalog was read: start it again", c.d.Node, table.Name(c.schema, c.name))
 	}
 	c.d.Files = files
 	return nil
@@ -180,7 +184,7 @@ func (c *catalogue) addPartition(v [][]byte) error {
 	return err
 }
 
-// explainRows gives the planner's row estimate for a statement.
+// explainRows returns the planner's row estimate for a statement.
 func (t *Tx) explainRows(ctx context.Context, doing, sql string) (int64, error) {
 	var plan []byte
 	if err := t.run(ctx, doing, explain(sql, &plan)); err != nil {
@@ -189,7 +193,8 @@ func (t *Tx) explainRows(ctx context.Context, doing, sql string) (int64, error) 
 	return planRows(t.node.name, plan)
 }
 
-// explain asks for the plan of a statement, with more options if there are any.
+// explain returns the query for the plan of a statement, with additional options of
+// EXPLAIN.
 func explain(sql string, plan *[]byte, options ...string) query {
 	return query{sql: "EXPLAIN (" + strings.Join(append(options, "FORMAT JSON"), ", ") + ") " + sql, row: func(v [][]byte) error {
 		*plan = append(*plan, v[0]...)
@@ -197,7 +202,7 @@ func explain(sql string, plan *[]byte, options ...string) query {
 	}}
 }
 
-// planRows reads the row estimate out of a plan.
+// planRows returns the row estimate of a plan.
 func planRows(node string, plan []byte) (int64, error) {
 	var plans []struct {
 		Plan struct {
@@ -205,12 +210,12 @@ func planRows(node string, plan []byte) (int64, error) {
 		} `json:"Plan"`
 	}
 	if err := json.Unmarshal(plan, &plans); err != nil || len(plans) != 1 {
-		return 0, fault.Wrap(err, fault.Internal, "node %q: EXPLAIN gave no row estimate", node)
+		return 0, fault.Wrap(err, fault.Internal, "node %q: EXPLAIN returned no row estimate", node)
 	}
 	return int64(plans[0].Plan.Rows), nil
 }
 
-// typeRow is a row of pg_type before its element and base are looked up.
+// typeRow is a row of pg_type whose element and base types are not resolved yet.
 type typeRow struct {
 	oid, elem, base string
 	t               rowdigest.Type
@@ -232,7 +237,8 @@ func readType(v [][]byte) (typeRow, error) {
 	return r, err
 }
 
-// resolve gives a type with its element and base types, and the labels of the enum it is or stands on.
+// resolve returns a type with its element and base types, and the labels if it is an enum
+// or based on one.
 func (rows typeRows) resolve(oid string) (rowdigest.Type, []string) {
 	row := rows[oid]
 	t, labels := row.t, row.labels

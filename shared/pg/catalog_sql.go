@@ -2,7 +2,7 @@ package pg
 
 import "strings"
 
-// Column order of each query is what its reader in catalog.go and key.go expects.
+// The readers in catalog.go and key.go depend on the column order of each query.
 
 const relationSQL = `
 SELECT c.oid, c.relkind,
@@ -20,7 +20,8 @@ SELECT c.oid, c.relkind,
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2`
 
-// typesSQL gives every type the columns use, directly, as array elements or as the base of a domain.
+// typesSQL returns every type that the columns use: directly, as array elements or as the
+// base of a domain.
 const typesSQL = `
 WITH RECURSIVE used(oid) AS (
     SELECT atttypid FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped
@@ -36,8 +37,9 @@ SELECT t.oid, n.nspname, t.typname, quote_ident(n.nspname) || '.' || quote_ident
         WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
 FROM used JOIN pg_type t ON t.oid = used.oid JOIN pg_namespace n ON n.oid = t.typnamespace`
 
-// columnsSQL names the collation's provider, locale and actual version; the default collation's are the database's.
-// Catalogue columns that come and go between versions are read through to_jsonb.
+// columnsSQL returns the columns with the provider, locale and actual version of their
+// collations. For the default collation these are the database's. Catalog columns that
+// only some versions have are read through to_jsonb.
 func columnsSQL(version int) string {
 	databaseVersion := "pg_database_collation_actual_version(db.oid)"
 	if version < 150000 {
@@ -70,9 +72,9 @@ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`, "$DATABASE_VERSION", databaseVersion, 1)
 }
 
-// indexesSQL returns the unique indexes and exclusion constraints of the table. A NOT
-// NULL constraint that is not validated (PostgreSQL 18) leaves attnotnull true; the one
-// of a partition may be so although the parent's is validated.
+// indexesSQL returns the unique indexes and exclusion constraints of the table.
+// attnotnull is true even for a NOT NULL constraint that is not validated (PostgreSQL
+// 18). A partition's constraint may not be validated although the parent's is.
 const indexesSQL = `
 WITH rels(oid) AS (
     SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid)),
@@ -113,10 +115,10 @@ JOIN pg_am am ON am.oid = ic.relam
 WHERE i.indrelid = $1::oid AND (i.indisunique OR i.indisexclusion)
 ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, ic.relname`
 
-// indexOrdersSQL returns the collations that the table's indexes depend on: those of their columns,
-// and those that a column's type brings along, such as a range's or a composite type's. jsonb and
-// collatable types of extensions also depend on the database's default. A partition's index counts
-// only if it is not a part of one of the table's.
+// indexOrdersSQL returns the collations on which the table's indexes depend: those of
+// their columns, and those within a column's type, such as a range or a composite type.
+// jsonb and collatable types of extensions also depend on the database's default. An
+// index of a partition is listed only if it does not belong to an index of the table.
 func indexOrdersSQL(version int) string {
 	databaseVersion := "pg_database_collation_actual_version(db.oid)"
 	if version < 150000 {
@@ -168,7 +170,8 @@ LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[u.pl
 ORDER BY i.indisprimary DESC, ic.relname, u.place, co.oid`, "$DATABASE_VERSION", databaseVersion, 1)
 }
 
-// partitionsSQL gives the relations that hold the rows, and whether they may be read page by page.
+// partitionsSQL returns the relations that hold the rows, and whether the role may read
+// each of them directly.
 const partitionsSQL = `
 SELECT n.nspname, c.relname, coalesce(pg_relation_filenode(c.oid), 0),
        coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::bigint,

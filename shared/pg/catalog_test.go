@@ -13,7 +13,7 @@ import (
 	"ace/shared/table"
 )
 
-func TestDescribe_TellsAllThatAComparisonNeeds(t *testing.T) {
+func TestDescribe_ReturnsEverythingThatAComparisonNeeds(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		t.Run(fmt.Sprint("major ", major), func(t *testing.T) {
 			c := pgtest.NewCluster(t, pgtest.Majors(major))
@@ -57,7 +57,7 @@ func TestDescribe_TellsAllThatAComparisonNeeds(t *testing.T) {
 	}
 }
 
-func TestDescribe_SaysWhyATableCannotBeCompared(t *testing.T) {
+func TestDescribe_ExplainsWhyATableCannotBeCompared(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		c := pgtest.NewCluster(t, pgtest.Majors(major))
 		n := nodeOf(t, c, 0)
@@ -77,7 +77,7 @@ func TestDescribe_SaysWhyATableCannotBeCompared(t *testing.T) {
 	}
 }
 
-func TestDescribe_SaysWhatKeepsAnIndexFromBeingTheKey(t *testing.T) {
+func TestDescribe_ExplainsWhyAnIndexCannotBeTheKey(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		c := pgtest.NewCluster(t, pgtest.Majors(major))
 		n := nodeOf(t, c, 0)
@@ -90,10 +90,10 @@ func TestDescribe_SaysWhatKeepsAnIndexFromBeingTheKey(t *testing.T) {
 			{"an index of an expression", notNull + `; CREATE UNIQUE INDEX i ON t ((id + 1))`, "i", "has expressions"},
 			{"an index of a column and an expression", notNull + `; CREATE UNIQUE INDEX i ON t (id, (x + 1))`, "i", "has expressions"},
 			{"a unique constraint that is deferrable", notNull + `; ALTER TABLE t ADD CONSTRAINT i UNIQUE (id) DEFERRABLE`, "i", "is deferrable"},
-			{"an index of another collation", notNull + `; CREATE UNIQUE INDEX i ON t (w COLLATE "POSIX")`, "i", `orders "w" otherwise than the column's type does`},
-			{"an index of other operators", notNull + `; CREATE UNIQUE INDEX i ON t (w text_pattern_ops)`, "i", `orders "w" otherwise than the column's type does`},
+			{"an index of another collation", notNull + `; CREATE UNIQUE INDEX i ON t (w COLLATE "POSIX")`, "i", `does not order "w" by the default order of the column's type`},
+			{"an index of other operators", notNull + `; CREATE UNIQUE INDEX i ON t (w text_pattern_ops)`, "i", `does not order "w" by the default order of the column's type`},
 			{"several reasons", notNull + `; CREATE UNIQUE INDEX i ON t (x, w text_pattern_ops) WHERE id > 0`, "i",
-				`is partial; allows NULL in "x"; orders "w" otherwise than the column's type does`},
+				`is partial; allows NULL in "x"; does not order "w" by the default order of the column's type`},
 			{"an exclusion constraint", notNull + `; ALTER TABLE t ADD CONSTRAINT i EXCLUDE USING btree (id WITH =)`, "i", "is an exclusion constraint, not a unique index"},
 			{"an exclusion constraint by hash", notNull + `; ALTER TABLE t ADD CONSTRAINT i EXCLUDE USING hash (id WITH =)`, "i", "is an exclusion constraint, not a unique index"},
 			{"a domain that refuses NULL", `CREATE DOMAIN d AS int NOT NULL; CREATE TABLE t (id d); CREATE UNIQUE INDEX i ON t (id)`, "i", `allows NULL in "id"`},
@@ -124,29 +124,29 @@ func TestDescribe_SaysWhatKeepsAnIndexFromBeingTheKey(t *testing.T) {
 }
 
 // Case T-F4, T-P6, see docs/RELIABILITY.md.
-func TestDescribe_SaysWhatKeepsAnIndexFromBeingTheKeyInNewerVersions(t *testing.T) {
+func TestDescribe_ExplainsInNewerVersionsWhyAnIndexCannotBeTheKey(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Newest))
 	n := nodeOf(t, c, 0)
 	const parent = `CREATE TABLE t (id int, x int) PARTITION BY LIST (x); CREATE TABLE p (id int, x int); `
 	for _, tt := range []struct{ name, sql, against string }{
 		{"NOT NULL that is not validated", `CREATE TABLE t (id int); ALTER TABLE t ADD CONSTRAINT nn NOT NULL id NOT VALID; CREATE UNIQUE INDEX i ON t (id)`,
-			`may hold NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.t VALIDATE CONSTRAINT nn`},
+			`may have NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.t VALIDATE CONSTRAINT nn`},
 		{"the same as replica identity", `CREATE TABLE t (id int); ALTER TABLE t ADD CONSTRAINT "n N" NOT NULL id NOT VALID; CREATE UNIQUE INDEX i ON t (id);
 			ALTER TABLE t REPLICA IDENTITY USING INDEX i`,
-			`may hold NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.t VALIDATE CONSTRAINT "n N"`},
+			`may have NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.t VALIDATE CONSTRAINT "n N"`},
 		{"NOT NULL that was validated later", `CREATE TABLE t (id int); ALTER TABLE t ADD CONSTRAINT nn NOT NULL id NOT VALID; CREATE UNIQUE INDEX i ON t (id);
 			ALTER TABLE t VALIDATE CONSTRAINT nn`, ""},
 		{"NOT NULL of another column", `CREATE TABLE t (id int NOT NULL, x int); ALTER TABLE t ADD CONSTRAINT nn NOT NULL x NOT VALID; CREATE UNIQUE INDEX i ON t (id)`, ""},
 		{"NOT NULL of a partitioned table", parent + `ALTER TABLE t ALTER x SET NOT NULL; ALTER TABLE t ADD CONSTRAINT nn NOT NULL id NOT VALID; CREATE UNIQUE INDEX i ON t (id, x)`,
-			`may hold NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.t VALIDATE CONSTRAINT nn`},
-		// The parent's own constraint is validated then, the partition's is not, and
+			`may have NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.t VALIDATE CONSTRAINT nn`},
+		// Afterwards the parent's constraint is validated, the partition's is not, and
 		// there is a row with NULL.
 		{"NOT NULL of a partition only", parent + `INSERT INTO p VALUES (NULL, 1); ALTER TABLE p ADD CONSTRAINT nn NOT NULL id NOT VALID;
 			ALTER TABLE t ATTACH PARTITION p FOR VALUES IN (1); ALTER TABLE t ALTER id SET NOT NULL, ALTER x SET NOT NULL; CREATE UNIQUE INDEX i ON t (id, x)`,
-			`may hold NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.p VALIDATE CONSTRAINT nn`},
+			`may have NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.p VALIDATE CONSTRAINT nn`},
 		{"a primary key above such a partition", parent + `INSERT INTO p VALUES (NULL, 1); ALTER TABLE p ADD CONSTRAINT nn NOT NULL id NOT VALID;
 			ALTER TABLE t ATTACH PARTITION p FOR VALUES IN (1); ALTER TABLE t ALTER id SET NOT NULL, ALTER x SET NOT NULL; ALTER TABLE t ADD PRIMARY KEY (id, x)`,
-			`may hold NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.p VALIDATE CONSTRAINT nn`},
+			`may have NULL in "id", whose NOT NULL constraint is not validated: ALTER TABLE public.p VALIDATE CONSTRAINT nn`},
 		{"NOT NULL of an inheritance child", `CREATE TABLE t (id int); CREATE TABLE child () INHERITS (t); ALTER TABLE child ADD CONSTRAINT nn NOT NULL id NOT VALID;
 			ALTER TABLE ONLY t ADD CONSTRAINT nt NOT NULL id NO INHERIT; CREATE UNIQUE INDEX i ON t (id)`, ""},
 		{"a temporal primary key", `CREATE EXTENSION btree_gist; CREATE TABLE t (id int, "Valid" daterange, PRIMARY KEY (id, "Valid" WITHOUT OVERLAPS))`,
@@ -165,7 +165,7 @@ func TestDescribe_SaysWhatKeepsAnIndexFromBeingTheKeyInNewerVersions(t *testing.
 	}
 }
 
-func TestDescribe_OrdersIndexesByTheirWorthAsAKey(t *testing.T) {
+func TestDescribe_OrdersIndexesByPreferenceAsKey(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	c.Exec(t, 0, `CREATE TABLE t (a int NOT NULL, b int NOT NULL); CREATE UNIQUE INDEX w ON t (a, b); CREATE UNIQUE INDEX c ON t (a); CREATE UNIQUE INDEX b ON t (b);

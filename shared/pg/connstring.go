@@ -11,7 +11,7 @@ import (
 	"ace/shared/cluster"
 )
 
-// connString writes a target as a libpq keyword/value string, without its password.
+// connString returns a target as a libpq keyword/value string, without its password.
 func connString(t cluster.Target) string {
 	settings := maps.Clone(t.Options)
 	if settings == nil {
@@ -29,12 +29,13 @@ func connString(t cluster.Target) string {
 	return b.String()
 }
 
-// poolKey tells targets apart that must not share connections. It is held in memory only.
+// poolKey returns a string that differs for targets that must not share connections. It
+// contains the password and must not leave the memory of the process.
 func poolKey(t cluster.Target) string {
 	return fmt.Sprintf("%s\x00%s\x00%s\x00%s\x00%t", t.Node, connString(t), t.Password.Reveal(), t.PasswordSecret, t.RDSIAM)
 }
 
-// address is how errors name where a node is.
+// address returns host, port and database for messages.
 func address(t cluster.Target) string {
 	return net.JoinHostPort(t.Host, strconv.Itoa(int(t.Port))) + "/" + t.Database
 }

@@ -1,18 +1,22 @@
-// Package pg connects to the PostgreSQL servers. It is the only package that imports pgx. It has the
-// connections, the catalog queries, the statements that sample, digest, read and repair a table, and
-// the translation of PostgreSQL's errors into faults that name the node.
+// Package pg connects to the PostgreSQL servers. It is the only package that imports pgx.
+// It has the connections, the catalog queries, the statements that sample, digest, read
+// and repair a table, and the translation of PostgreSQL's errors into faults that name
+// the node.
 //
-// Every statement runs in a short transaction. The transaction locks the table before it takes its
-// snapshot, and pins the settings that decide how values are written as text (settings.go). Nothing
-// depends on the settings of the role, the database or a pooler's session. Transactions are READ ONLY
-// and end with ROLLBACK, except those of a repair (repair.go).
+// Every statement runs in a short transaction. The transaction locks the table before it
+// takes its snapshot, and pins the settings that decide how values are written as text
+// (settings.go). Nothing depends on the settings of the role, the database or a pooler's
+// session. Transactions are READ ONLY and end with ROLLBACK, except those of a repair
+// (repair.go).
 //
-// Identifiers are quoted with pgx.Identifier and values are parameters. The only SQL that is not
-// written here is the user's table_filter, which the server's own parser checks first (filter.go).
+// Identifiers are quoted with pgx.Identifier and values are parameters. The only SQL that
+// is not written here is the user's table_filter, which the server's own parser checks
+// first (filter.go).
 //
 // # States of a transaction
 //
-// A Tx has a connection from the start and a transaction on the server from its first call:
+// A Tx has a connection from the start and a transaction on the server from its first
+// call:
 //
 //	         Begin
 //	           |
@@ -23,7 +27,7 @@
 //	|                                SAVEPOINT       |
 //	+---------------------- ROLLBACK ----------------+
 //
-// Close leads from every state to closed and gives the connection back to the pool. The session is
-// closed instead if it cannot be reset. In the state begun, one stream of results at most is open; no
-// call is possible before it is closed.
+// Close leads from every state to closed and returns the connection to the pool. The
+// session is closed instead if it cannot be reset. In the state begun, one stream of
+// results at most is open; no call is possible before it is closed.
 package pg

@@ -13,11 +13,11 @@ import (
 	"ace/shared/table"
 )
 
-// connectFault translates an error of connecting. pgconn's own text may quote connection settings, so only what the
-// server or the network said is kept.
+// connectFault translates an error of connecting. pgconn's text may quote connection
+// settings, so the message has only what the server or the network reported.
 func (n *Node) connectFault(err error) error {
 	var known *fault.Error
-	if errors.As(err, &known) { // of whoever finds the password
+	if errors.As(err, &known) { // an error of the password lookup
 		return err
 	}
 	var pgErr *pgconn.PgError
@@ -30,7 +30,8 @@ func (n *Node) connectFault(err error) error {
 	return fault.Wrap(err, fault.Unavailable, "node %q (%s) is unreachable: %s", n.name, n.address, rootCause(err))
 }
 
-// rootCause is the innermost error's text: "connection refused", without the connection string around it.
+// rootCause returns the text of the innermost error, such as "connection refused",
+// without the connection string that outer errors quote.
 func rootCause(err error) string {
 	for {
 		next := errors.Unwrap(err)
@@ -44,7 +45,7 @@ func rootCause(err error) string {
 	}
 }
 
-// fault translates an error of a statement; doing says what the statement was for.
+// fault translates an error of a statement; doing describes the statement.
 func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	if err == nil {
 		return nil
@@ -62,7 +63,7 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	}
 	text := describe(pgErr)
 	if pgErr.Code == statementCancelled {
-		text += fmt.Sprintf(". Hint: a statement may take %s (ACE_STATEMENT_TIMEOUT); with a smaller batch_size it takes less", n.timeout)
+		text += fmt.Sprintf(". Hint: the limit for a statement is %s (ACE_STATEMENT_TIMEOUT); a smaller batch_size makes statements shorter", n.timeout)
 	}
 	if hint, permanent := n.remedy(pgErr); hint != "" {
 		text += ". Hint: " + hint
@@ -73,7 +74,7 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	return fault.Wrap(err, codeOf(pgErr.Code), "node %q: %s: %s", n.name, doing, text)
 }
 
-// lockFault names the table of a lock that was not granted in time.
+// lockFault adds the table to the error of a lock that was not granted in time.
 func (n *Node) lockFault(relation string, err error) error {
 	if relation == "" || sqlState(err) != lockNotAvailable {
 		return err
@@ -85,8 +86,9 @@ func (n *Node) lockFault(relation string, err error) error {
 // lockNotAvailable is the SQLSTATE of a lock that was not granted within lock_timeout.
 const lockNotAvailable = "55P03"
 
-// remedy returns what helps against an error, and reports whether the error stays until that is done. The server's messages
-// may be in any language, but for those of internal errors.
+// remedy returns a hint for an error, and reports whether the error is permanent until
+// the hint is followed. The server's messages may be in any language, except those of
+// internal errors.
 func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
 	role, grantee := "the role", "the role"
 	if n.pool != nil {
@@ -107,16 +109,19 @@ func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
 	return "", false
 }
 
-// statementCancelled is the SQLSTATE of a statement that took too long, or that an administrator cancelled.
+// statementCancelled is the SQLSTATE of a statement that took too long or that an
+// administrator cancelled.
 const statementCancelled = "57014"
 
-// notSupported is the SQLSTATE of what a server cannot do, such as converting its encoding to UTF-8.
+// notSupported is the SQLSTATE of an operation that the server cannot do, such as
+// converting its encoding to UTF-8.
 const notSupported = "0A000"
 
-// describe is the server's message with what helps to mend it. DETAIL is left out: it quotes rows.
+// describe returns the server's message with its position and hint. It omits DETAIL,
+// which may quote rows.
 func describe(e *pgconn.PgError) string {
 	text := fmt.Sprintf("%s (SQLSTATE %s)", shorten(e.Message), e.Code)
-	if e.Code == notSupported && strings.Contains(e.Message, "client_encoding") { // the detail names the encodings
+	if e.Code == notSupported && strings.Contains(e.Message, "client_encoding") { // this detail names only the encodings
 		text += ". " + e.Detail
 	}
 	if e.Position > 0 {
@@ -128,8 +133,8 @@ func describe(e *pgconn.PgError) string {
 	return text
 }
 
-// maxMessage bounds a server's message, which may quote a value of any length: a fault leaves room for a
-// kilobyte of what it is given.
+// maxMessage limits the length of a server's message, which may quote a value of any
+// length. A fault's message has room for about a kilobyte.
 const maxMessage = 800
 
 // shorten returns a server's message as valid UTF-8 of about maxMessage bytes at most.
@@ -141,7 +146,8 @@ func shorten(message string) string {
 	return strings.ToValidUTF8(text[:maxMessage], "") + "..."
 }
 
-// codeOf sorts SQLSTATEs into what may pass by itself and what somebody has to mend.
+// codeOf returns Unavailable for a SQLSTATE that may disappear by itself, and Invalid for
+// one that needs a change.
 func codeOf(sqlstate string) fault.Code {
 	switch sqlstate {
 	case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "72000":

@@ -18,7 +18,7 @@ import (
 	"ace/shared/table"
 )
 
-func TestCodeOf_TellsWhatMayPassFromWhatSomebodyMustMend(t *testing.T) {
+func TestCodeOf_SeparatesTemporaryFromPermanentErrors(t *testing.T) {
 	for sqlstate, want := range map[string]fault.Code{
 		"08006": fault.Unavailable, // connection failure
 		"40001": fault.Unavailable, // serialization failure, also a recovery conflict on a standby
@@ -49,7 +49,7 @@ func TestCodeOf_TellsWhatMayPassFromWhatSomebodyMustMend(t *testing.T) {
 	}
 }
 
-func TestFault_NamesTheNodeAndKeepsWhatIsKnown(t *testing.T) {
+func TestFault_NamesTheNodeAndPreservesKnownErrors(t *testing.T) {
 	n := &Node{name: "n1", address: "127.0.0.1:5432/app", timeout: 90 * time.Second}
 	ended, cancel := context.WithCancelCause(t.Context())
 	cancel(fault.New(fault.Cancelled, "cancelled on request"))
@@ -63,7 +63,7 @@ func TestFault_NamesTheNodeAndKeepsWhatIsKnown(t *testing.T) {
 		"the server's error":          {false, pgErr, fault.Invalid, `node "n1": reading: no column x (SQLSTATE 42703) at character 7. Hint: try y`},
 		"the server's error, wrapped": {false, fmt.Errorf("x: %w", pgErr), fault.Invalid, `node "n1": reading: no column x (SQLSTATE 42703) at character 7. Hint: try y`},
 		"a statement that took long": {false, &pgconn.PgError{Code: "57014", Message: "canceling"}, fault.Invalid,
-			`node "n1": reading: canceling (SQLSTATE 57014). Hint: a statement may take 1m30s (ACE_STATEMENT_TIMEOUT); with a smaller batch_size it takes less`},
+			`node "n1": reading: canceling (SQLSTATE 57014). Hint: the limit for a statement is 1m30s (ACE_STATEMENT_TIMEOUT); a smaller batch_size makes statements shorter`},
 		"a lost connection": {false, io.ErrUnexpectedEOF, fault.Unavailable, `node "n1" (127.0.0.1:5432/app): the connection was lost while reading`},
 		"a fault":           {false, fault.New(fault.Conflict, "rewritten"), fault.Conflict, "rewritten"},
 		"the caller's end":  {true, pgErr, fault.Cancelled, "cancelled on request"},
@@ -87,7 +87,7 @@ func TestFault_NamesTheNodeAndKeepsWhatIsKnown(t *testing.T) {
 
 const secret = "hunter2 'quoted' \\ @:/?&=%"
 
-// closedPort gives a port where nobody listens.
+// closedPort returns a port on which no process listens.
 func closedPort(t *testing.T) uint16 {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -98,9 +98,9 @@ func closedPort(t *testing.T) uint16 {
 	return uint16(listener.Addr().(*net.TCPAddr).Port)
 }
 
-func TestConnecting_NoErrorTellsAPassword(t *testing.T) {
+func TestConnect_ErrorsNeverContainThePassword(t *testing.T) {
 	good := target(pgtest.NewCluster(t, pgtest.Nodes(1)), 0)
-	nobody := closedPort(t)
+	closed := closedPort(t)
 	tests := []struct {
 		name   string
 		change func(*cluster.Target)
@@ -109,14 +109,14 @@ func TestConnecting_NoErrorTellsAPassword(t *testing.T) {
 		{"a wrong password", func(*cluster.Target) {}, fault.Invalid},
 		{"no such role", func(at *cluster.Target) { at.User = "no 'such' \\role" }, fault.Invalid},
 		{"no such database", func(at *cluster.Target) { at.Database = "no such=database" }, fault.Invalid},
-		{"nobody listens", func(at *cluster.Target) { at.Port = nobody }, fault.Unavailable},
+		{"no process listens", func(at *cluster.Target) { at.Port = closed }, fault.Unavailable},
 		{"a host that does not exist", func(at *cluster.Target) { at.Host = "does-not-exist.invalid" }, fault.Unavailable},
 		{"a socket that does not exist", func(at *cluster.Target) { at.Host = "/does/not/exist" }, fault.Unavailable},
 		{"a setting that is none", func(at *cluster.Target) { at.Options["sslmode"] = "sometimes" }, fault.Invalid},
 		{"a certificate that is not there", func(at *cluster.Target) { at.Options["sslmode"], at.Options["sslrootcert"] = "verify-full", "/none" }, fault.Invalid},
 		{"a time limit that is none", func(at *cluster.Target) { at.Options["connect_timeout"] = "soon" }, fault.Invalid},
 		{"a server parameter that is none", func(at *cluster.Target) { at.Options["no_such_parameter"], at.Password = "x", good.Password }, fault.Invalid},
-		{"the password among the options", func(at *cluster.Target) { at.Options["password"], at.Port = secret, nobody }, fault.Unavailable},
+		{"the password among the options", func(at *cluster.Target) { at.Options["password"], at.Port = secret, closed }, fault.Unavailable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -130,14 +130,14 @@ func TestConnecting_NoErrorTellsAPassword(t *testing.T) {
 			}
 			for _, part := range []string{secret, "hunter2"} {
 				if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), part) {
-					t.Errorf("the error tells the password: %v", err)
+					t.Errorf("the error contains the password: %v", err)
 				}
 			}
 		})
 	}
 }
 
-// connect gives the error of the first use of a node.
+// connect returns the error of the first use of a node.
 func connect(t *testing.T, at cluster.Target) error {
 	t.Helper()
 	pools := NewPools(Options{MaxConns: 1})
@@ -153,7 +153,7 @@ func connect(t *testing.T, at cluster.Target) error {
 	return err
 }
 
-func TestNode_TargetsThatDifferShareNoConnections(t *testing.T) {
+func TestNode_DifferentTargetsShareNoConnections(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	pools := NewPools(Options{MaxConns: 1})
 	defer pools.Close()
@@ -173,7 +173,7 @@ func TestNode_TargetsThatDifferShareNoConnections(t *testing.T) {
 }
 
 // Case T-P5, see docs/RELIABILITY.md.
-func TestFault_AValueThatIsTooLargeIsNotTriedAgain(t *testing.T) {
+func TestFault_TooLargeValueIsPermanent(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
@@ -195,7 +195,7 @@ func TestFault_AValueThatIsTooLargeIsNotTriedAgain(t *testing.T) {
 }
 
 // Case T-P9, T-P10, see docs/RELIABILITY.md.
-func TestFault_WhatARoleMayNotNamesTheRoleAndTheRemedy(t *testing.T) {
+func TestFault_MissingPrivilegeNamesTheRoleAndTheRemedy(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	role := "r_" + c.DB[:20]

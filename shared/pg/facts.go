@@ -12,7 +12,8 @@ import (
 	"ace/shared/table"
 )
 
-// Facts reads what the proof by ages stands on. What the role may not read is no error: it proves nothing then.
+// Facts reads the catalog facts that must be unchanged for xmin ages to be evidence. If
+// the role may not read them, that is no error: Unproven has the reason.
 func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -20,7 +21,7 @@ func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, err
 	}
 	defer tx.Close()
 	facts := table.Facts{Unproven: "the table is gone"}
-	err = tx.call(ctx, "reading what a baseline depends on", table.EndTransaction, query{sql: factsSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
+	err = tx.call(ctx, "reading the catalog facts of a baseline", table.EndTransaction, query{sql: factsSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
 		facts.Unproven = string(v[1])
 		if v[2] != nil {
 			writes, err := strconv.ParseInt(string(v[2]), 10, 64)
@@ -50,9 +51,14 @@ func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, err
 	return facts, err
 }
 
-// factsSQL gives the facts, none of which may be null, why they prove nothing if they do not, and how many rows were written. A catalogue row's xmin
-// tells of changes that were taken back. The statistics are reset when the server recovers from a crash of one of its
-// processes, which may undo transactions that had not been waited for and leaves the postmaster running.
+// factsSQL returns the facts, the reason why ages are no evidence, and the number of rows
+// written.
+//
+// A fact that is null is unknown, and then ages are no evidence. The xmin of a catalog
+// row also shows changes that were reverted later. The time of the statistics reset shows
+// that the server recovered from a crash of one of its processes, after which the
+// postmaster keeps running: the recovery may lose transactions that were committed
+// asynchronously.
 const factsSQL = `
 WITH RECURSIVE root AS (
     SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2),

@@ -8,8 +8,9 @@ import (
 	"ace/shared/table"
 )
 
-// filesSQL returns the OID of a table and a digest of its files. It asks functions only, which read the
-// catalogues as they are now, whatever the snapshot is, and need no rights on the table.
+// filesSQL returns the OID of a table and a digest of its files. It uses only functions
+// that read the current catalogs, whatever the snapshot is, and that need no privilege on
+// the table.
 const filesSQL = `
 WITH root AS (SELECT pg_catalog.to_regclass($1::pg_catalog.text)::pg_catalog.oid AS oid)
 SELECT (SELECT oid FROM root),
@@ -19,28 +20,29 @@ FROM (SELECT oid FROM root
       UNION
       SELECT p.relid::pg_catalog.oid FROM root CROSS JOIN LATERAL pg_catalog.pg_partition_tree(root.oid) p) f`
 
-// filesQuery asks for the files of a relation, as a FROM clause names it.
+// filesQuery reads the files of a relation, which is named as in a FROM clause.
 func filesQuery(relation string, found func(table.Files) error) query {
 	return query{sql: filesSQL, args: textArgs(strings.TrimPrefix(relation, "ONLY ")), row: func(v [][]byte) error {
 		return found(table.Files{OID: string(v[0]), Digest: string(v[1])})
 	}}
 }
 
-// checkFiles checks that a relation has the files of the plan. It follows the statements that read the
-// relation, in the same transaction: the locks that these took keep it from being rewritten.
+// checkFiles checks that a relation has the files that the plan recorded. It is sent
+// after the statements that read the relation, in the same transaction: their locks
+// prevent a rewrite.
 func (t *Tx) checkFiles(relation string, planned table.Files) query {
 	return filesQuery(relation, func(now table.Files) error {
 		if now == planned {
 			return nil
 		}
-		return fault.New(fault.Conflict, "node %q: %s was altered since this was planned, it was rewritten or replaced (ALTER TABLE, VACUUM FULL, CLUSTER, TRUNCATE, pg_repack) or a partition came or went: start it again",
+		return fault.New(fault.Conflict, "node %q: %s was altered since this was planned: it was rewritten or replaced (ALTER TABLE, VACUUM FULL, CLUSTER, TRUNCATE, pg_repack), or a partition was attached or detached: start it again",
 			t.node.name, strings.TrimPrefix(relation, "ONLY "))
 	})
 }
 
-// Hold locks the table until the transaction ends, so that every later statement reads it as it is, and
-// checks that its files are those of the plan, unless these are not known. A role that may not lock the
-// table reads nothing of it, which locks it too.
+// Hold locks the table until the transaction ends, so that it cannot be rewritten, and
+// checks that its files are those of the plan, if these are known. If the role may not
+// LOCK the table, a SELECT of no rows acquires the same lock.
 func (r *RepairTx) Hold(ctx context.Context, s table.Source) error {
 	lock := query{sql: "SELECT FROM " + s.Relation + " LIMIT 0"}
 	if s.Lockable {
@@ -53,5 +55,6 @@ func (r *RepairTx) Hold(ctx context.Context, s table.Source) error {
 	return r.tx.run(ctx, "locking the table", queries...)
 }
 
-// lockSQL keeps a table from being rewritten. It takes no snapshot.
+// lockSQL returns the statement that prevents a table from being rewritten. It takes no
+// snapshot.
 func lockSQL(relation string) string { return "LOCK TABLE " + relation + " IN ACCESS SHARE MODE" }

@@ -25,7 +25,7 @@ const partitioned = `CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RA
 	CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (10); CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (10) TO (20);
 	INSERT INTO t SELECT i, 'v' FROM generate_series(0, 19) i`
 
-// described returns how the table t is read, with the files that it has now.
+// described returns the source of table t with its current files.
 func described(t *testing.T, n *Node) table.Source {
 	t.Helper()
 	d := describeTable(t, n, "t")
@@ -35,7 +35,7 @@ func described(t *testing.T, n *Node) table.Source {
 }
 
 // Case T-F12, see docs/RELIABILITY.md.
-func TestStrict_OtherFilesThanThoseOfThePlanAreAConflict(t *testing.T) {
+func TestStrict_OtherFilesThanPlannedAreAConflict(t *testing.T) {
 	t.Parallel()
 	plain := `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(0, 19) i`
 	bothMajors(t, func(t *testing.T, c *pgtest.Cluster) {
@@ -110,7 +110,8 @@ func readOne(t *testing.T, n *Node, s table.Source) error {
 	}
 }
 
-// A role needs no rights on the partitions of a table that it locks, and inheritance children are no part of it.
+// A role needs no privilege on the partitions of a table that it locks. Inheritance
+// children are not locked.
 func TestTx_LocksTheTableAndAllPartitionsBeforeItReads(t *testing.T) {
 	t.Parallel()
 	bothMajors(t, func(t *testing.T, c *pgtest.Cluster) {
@@ -139,8 +140,8 @@ func TestTx_LocksTheTableAndAllPartitionsBeforeItReads(t *testing.T) {
 	})
 }
 
-// A lock that is not granted is tried again, and the error says which table it is.
-func TestTx_ALockThatIsNotGrantedNamesTheTable(t *testing.T) {
+// The error of a lock that is not granted is temporary and names the table.
+func TestTx_LockTimeoutNamesTheTable(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(1), pgtest.DatabaseSetting(0, "statement_timeout", "3s"))
 	n := nodeOf(t, c, 0)
@@ -155,7 +156,8 @@ func TestTx_ALockThatIsNotGrantedNamesTheTable(t *testing.T) {
 	}
 }
 
-// Hold keeps a table from being rewritten, and every statement after it sees what a rewrite left.
+// Hold prevents a rewrite of the table, and every later statement reads the table after
+// an earlier rewrite.
 func TestRepairTx_HoldWaitsForARewriteAndThenReads(t *testing.T) {
 	t.Parallel()
 	bothMajors(t, func(t *testing.T, c *pgtest.Cluster) {

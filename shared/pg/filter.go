@@ -10,9 +10,10 @@ import (
 	"ace/shared/table"
 )
 
-// CheckFilter lets the server's own parser judge the table_filter: it must be one boolean expression both inside
-// parentheses and between CASE WHEN and THEN. Text that closes the one cannot also fit the other. It gives the
-// planner's estimate of the rows it selects.
+// CheckFilter lets the server's parser check the table_filter: it must be one boolean
+// expression both in parentheses and between CASE WHEN and THEN. Text that closes one of
+// these cannot be valid in the other. CheckFilter returns the planner's estimate of the
+// number of rows that the filter selects.
 func (n *Node) CheckFilter(ctx context.Context, s table.Source) (int64, error) {
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
@@ -25,7 +26,7 @@ func (n *Node) CheckFilter(ctx context.Context, s table.Source) (int64, error) {
 	}
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
-		return 0, fault.Wrap(err, fault.Invalid, "table_filter is not one boolean SQL expression over the table, says node %q: %s", n.name, describe(pgErr))
+		return 0, fault.Wrap(err, fault.Invalid, "table_filter is not one boolean SQL expression over the table on node %q: %s", n.name, describe(pgErr))
 	}
 	return rows, err
 }

@@ -12,13 +12,14 @@ import (
 	"ace/shared/table"
 )
 
-// filterPlans have a plan show the whole filter in one place.
+// filterPlans make the plan show the whole filter in one place.
 var filterPlans = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_indexscan", "off"}, {"enable_indexonlyscan", "off"}, {"enable_bitmapscan", "off"}, {"enable_tidscan", "off"}, {"enable_seqscan", "on"},
 }
 
-// ProveFilter gives the source's filter as the server's plan shows it, with all that is constant worked out, and says why its
-// answer for a row may change though the row does not; "": it may not.
+// ProveFilter returns the source's filter as the server's plan shows it, with constant
+// expressions evaluated. doubt is the reason why the filter's result for an unchanged row
+// may change; it is empty if it cannot.
 func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error) {
 	if len(s.Partitions) != 1 || s.Partitions[0].Relation != s.Relation {
 		return "", "it is of a table with partitions", nil
@@ -52,7 +53,8 @@ func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string
 	return shown, findDoubt(shown, columns), nil
 }
 
-// foreignOperators names an operator of these names between built-in types that is not itself built in.
+// foreignOperators returns an operator with one of these names between built-in types
+// that is not built in.
 const foreignOperators = `SELECT o.oprname FROM pg_catalog.pg_operator o
 	WHERE o.oprname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])
 	  AND o.oprnamespace OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.regnamespace::pg_catalog.oid
@@ -60,16 +62,17 @@ const foreignOperators = `SELECT o.oprname FROM pg_catalog.pg_operator o
 
 var (
 	quotedPattern = regexp.MustCompile(`(?is)\be'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|"(?:[^"]|"")*"`)
-	otherQuotes   = regexp.MustCompile(`\$|--|/\*`) // what may quote, or hide a quote, in other ways
+	otherQuotes   = regexp.MustCompile(`\$|--|/\*`) // other ways to quote text or to hide a quote
 	callPattern   = regexp.MustCompile(`("|[A-Za-z_0-9$[:^ascii:]]+)\s*\(`)
 	hiddenWords   = regexp.MustCompile(`(?i)\b(?:collate|select|with|operator)\b`)
 )
 
-// beforeParenthesis may stand there without being functions of somebody's.
+// beforeParenthesis has the words that may precede a parenthesis without being the name
+// of a function.
 var beforeParenthesis = []string{"in", "any", "all", "some", "and", "or", "not", "when", "then", "else", "case", "between", "is", "from", "like", "ilike", "coalesce", "nullif", "greatest", "least", "varchar", "char", "character", "varying", "numeric", "decimal", "timestamp", "timestamptz", "time", "interval"} //nolint:gochecknoglobals // a constant list
 
-// hiddenIn names what a filter has that its plan may not show any more: a collation, a function that was written out, a
-// query that was found to be superfluous.
+// hiddenIn returns a part of the filter that its plan may not show: a collation, a
+// function that the planner inlines, or a subquery that it removes.
 func hiddenIn(filter string) string {
 	filter = quotedPattern.ReplaceAllStringFunc(filter, func(text string) string { return text[len(text)-1:] })
 	if other := otherQuotes.FindString(filter); other != "" {
@@ -86,7 +89,8 @@ func hiddenIn(filter string) string {
 	return ""
 }
 
-// shownFilter reads the filter out of the plan of a scan of one table. There is none where it selects every row.
+// shownFilter returns the filter from the plan of a scan of one table. It is empty if it
+// selects every row.
 func shownFilter(node string, plan []byte) (shown, doubt string, err error) {
 	var plans []struct {
 		Plan struct {
@@ -96,7 +100,7 @@ func shownFilter(node string, plan []byte) (shown, doubt string, err error) {
 		} `json:"Plan"`
 	}
 	if err := json.Unmarshal(plan, &plans); err != nil || len(plans) != 1 {
-		return "", "", fault.Wrap(err, fault.Internal, "node %q: EXPLAIN gave no plan", node)
+		return "", "", fault.Wrap(err, fault.Internal, "node %q: EXPLAIN returned no plan", node)
 	}
 	top := plans[0].Plan
 	if top.Type != "Seq Scan" || len(top.Below) > 0 {
@@ -105,19 +109,22 @@ func shownFilter(node string, plan []byte) (shown, doubt string, err error) {
 	return top.Filter, "", nil
 }
 
-// provenOperators depend on their operands and the settings of the session only, if these are of built-in types.
+// provenOperators depend only on their operands and the settings of the session, if the
+// operands have built-in types.
 var provenOperators = []string{"=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~*", "!~~*", "~", "!~", "~*", "!~*", "+", "-", "*", "/", "%", "||"} //nolint:gochecknoglobals // a constant list
 
-// words are the parts of the grammar that a proven filter may have beside columns, constants and operators.
+// words has the words of the grammar that a proven filter may have besides columns,
+// constants and operators.
 var words = []string{"AND", "OR", "NOT", "IS", "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT", "FROM", "ANY", "ALL", "ARRAY", "CASE", "WHEN", "THEN", "ELSE", "END", "COALESCE", "NULLIF", "GREATEST", "LEAST"} //nolint:gochecknoglobals // a constant list
 
-// Types that a constant may be written as, and those that a value may be cast to: text may mean now as a date.
+// Types that a constant may have, and types to which a value may be cast. A cast of text
+// to a date is not allowed, because the text may be 'now'.
 const (
 	castTypes  = `smallint|integer|bigint|numeric|real|double precision|boolean|text|character varying|character|bpchar|uuid|bytea`
 	constTypes = castTypes + `|date|interval|timestamp with(?:out)? time zone|time with(?:out)? time zone|"char"|name|oid|inet|cidr|json|jsonb`
 )
 
-// A filter is read as a row of these, from the left to the right.
+// filterTokens has the tokens of a proven filter, which is read from left to right.
 var filterTokens = []*regexp.Regexp{ //nolint:gochecknoglobals // a constant list
 	regexp.MustCompile(`^[ \n()\[\],]+`),
 	regexp.MustCompile(`^(?:E?'(?:[^']|'')*'|-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)(?:::(?:` + constTypes + `)\b(?:\([0-9, ]+\))?(?:\[\])*)?`),
@@ -130,7 +137,8 @@ var (
 	filterOperator = regexp.MustCompile(`^[-+*/<>=~!@#%^&|` + "`" + `?]+`)
 )
 
-// findDoubt says what in a filter is neither a column, nor a constant, nor an operator on these.
+// findDoubt returns the first part of a filter that is not a column, a constant or an
+// operator on these.
 func findDoubt(filter string, columns []string) string {
 	for rest := filter; rest != ""; {
 		token := ""
@@ -154,7 +162,8 @@ func findDoubt(filter string, columns []string) string {
 	return ""
 }
 
-// isColumn says whether a name, with or without that of the table before it, is one of these columns, or true or false.
+// isColumn reports whether a name, with or without the table's name before it, is one of
+// the columns, or is true or false.
 func isColumn(name string, columns []string) bool {
 	if name == "true" || name == "false" {
 		return true

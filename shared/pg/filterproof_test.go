@@ -8,7 +8,7 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-func TestProveFilter_BelievesWhatDependsOnTheRowAlone(t *testing.T) {
+func TestProveFilter_AcceptsFiltersThatDependOnlyOnTheRow(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		t.Run(fmt.Sprint("major ", major), func(t *testing.T) {
 			c := pgtest.NewCluster(t, pgtest.Nodes(1), pgtest.Majors(major))
@@ -51,8 +51,8 @@ func TestProveFilter_BelievesWhatDependsOnTheRowAlone(t *testing.T) {
 	}
 }
 
-// What is constant is worked out: a word for a date is another date tomorrow.
-func TestProveFilter_ShowsConstantsAsTheyAreNow(t *testing.T) {
+// Constants are evaluated: 'today' is another date tomorrow.
+func TestProveFilter_ShowsEvaluatedConstants(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, d date)`)
 	n := nodeOf(t, c, 0)

@@ -11,9 +11,10 @@ import (
 	"ace/shared/table"
 )
 
-// Fingerprints gives the digest of every row of each range, in key order, one of all the range's keys, and the keys
-// themselves if they are asked for. It costs little more than Sums: nothing is sent by the row. More rows than are
-// wanted is table.ErrMore.
+// Fingerprints returns the digest of every row of each range in key order, the combined
+// digest of the range's keys, and the keys themselves if want.Keys is set. It costs
+// little more than Sums, because the rows of a range are sent as one value. More rows
+// than want allows are table.ErrMore.
 func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, options ...table.CallOption) ([]table.Fingerprint, error) {
 	prints := make([]table.Fingerprint, len(ranges))
 	seen := make([]bool, len(ranges))
@@ -48,9 +49,10 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 	return prints, t.node.checkAnswered(seen)
 }
 
-// fingerprintSQL has a range's rows sorted and aggregated, at most limit of them: what a range holds comes as one value,
-// which is not to outgrow the memory of either side. concat writes a value as its type's output function does, which a
-// cast to text need not.
+// fingerprintSQL returns the query that sorts and aggregates at most limit rows of a
+// range. The result of a range is one value, so the limit bounds the memory of server and
+// client. concat writes a value as the output function of its type does; a cast to text
+// may differ.
 func fingerprintSQL(s table.Source, rows string, keys bool, limit int64) string {
 	head, inner := "", ""
 	if keys {
@@ -64,7 +66,7 @@ func fingerprintSQL(s table.Source, rows string, keys bool, limit int64) string 
 		head, s.Digest, s.KeyDigest, inner, rows, strings.Join(s.Order, ", "), limit)
 }
 
-// readDigests reads so many digests out of the hexadecimal form of a bytea.
+// readDigests reads the digests of rows from the hexadecimal form of a bytea.
 func readDigests(text []byte, rows int64) ([]int64, error) {
 	const width = 8
 	if int64(len(text)) != 2+2*width*rows {

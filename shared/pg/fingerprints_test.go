@@ -43,7 +43,7 @@ func agreeByPlace(t *testing.T, tx *Tx, s table.Source, bounds []table.Key, want
 	}
 }
 
-func TestFingerprints_TheKeysDigestTellsWhetherKeysAreTheSame(t *testing.T) {
+func TestFingerprints_KeyDigestIsEqualForEqualKeys(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	c.Exec(t, 0, `CREATE TABLE t (a numeric, b text, v int, PRIMARY KEY (a, b))`, `INSERT INTO t SELECT i, 'x', i FROM generate_series(1, 50) i`)
@@ -77,7 +77,7 @@ func TestFingerprints_TheKeysDigestTellsWhetherKeysAreTheSame(t *testing.T) {
 	}
 }
 
-func TestFingerprints_GiveUpBeforeARangeFillsTheMemory(t *testing.T) {
+func TestFingerprints_FailIfARangeHasTooManyRows(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 100)
@@ -112,7 +112,8 @@ func TestFingerprints_OfNoRowsAreEmpty(t *testing.T) {
 	}
 }
 
-// echoArray has the server make an array of texts, as fingerprints do, and reads them back.
+// echoArray lets the server build an array of texts, as Fingerprints does, and reads them
+// back.
 func echoArray(t testing.TB, tx *Tx, texts []string) []table.Key {
 	t.Helper()
 	keys, places := make([]table.Key, len(texts)), make([]int, len(texts))
@@ -139,10 +140,10 @@ func echoArray(t testing.TB, tx *Tx, texts []string) []table.Key {
 	return back
 }
 
-func TestKeysAt_ReadsWhateverTheServerMakesOfTexts(t *testing.T) {
+func TestKeysAt_ReadsArraysOfTheServer(t *testing.T) {
 	tx := newEcho(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		text := rapid.OneOf(rapid.StringMatching(`["\\{},' A-Zé日]*`), rapid.String(), rapid.SampledFrom([]string{"", "NULL", "null", "nUlL", "\t", "\v", "\u00a0"})).Filter(holds)
+		text := rapid.OneOf(rapid.StringMatching(`["\\{},' A-Zé日]*`), rapid.String(), rapid.SampledFrom([]string{"", "NULL", "null", "nUlL", "\t", "\v", "\u00a0"})).Filter(storable)
 		echoArray(t, tx, rapid.SliceOfN(text, 1, 20).Draw(rt, "texts"))
 	})
 }
@@ -153,7 +154,7 @@ func FuzzKeysAt(f *testing.F) {
 	}
 	tx := newEcho(f)
 	f.Fuzz(func(t *testing.T, a, b string) {
-		if holds(a) && holds(b) {
+		if storable(a) && storable(b) {
 			echoArray(t, tx, []string{a, b, "", b, a})
 		}
 	})

@@ -8,20 +8,26 @@ import (
 	"ace/shared/table"
 )
 
-// A statement over ranges or keys sends them as one parameter per column and side, so that its text does
-// not depend on how many there are:
+// A statement over ranges or keys sends them as one parameter per column and side, so its
+// text does not depend on their number:
 //
-//	SELECT ... FROM (SELECT u.lo1, ..., u.ord FROM ROWS FROM (pg_catalog.unnest($1::bigint[]), ...) WITH ORDINALITY u OFFSET 0) r
-//	CROSS JOIN LATERAL (SELECT ... FROM "public"."users" WHERE "users"."id" >= r.lo1 AND ...) d
+//	SELECT ...
+//	FROM (SELECT u.lo1, ..., u.ord
+//	      FROM ROWS FROM (pg_catalog.unnest($1::bigint[]), ...)
+//	           WITH ORDINALITY u OFFSET 0) r
+//	CROSS JOIN LATERAL
+//	     (SELECT ... FROM "public"."users" WHERE "users"."id" >= r.lo1 AND ...) d
 //
-// params.go has the list. OFFSET 0 keeps the planner from moving casts into the inner query.
+// params.go has the list. OFFSET 0 prevents the planner from moving casts into the inner
+// query.
 //
-// Every function, operator, type, collation and relation is qualified with its schema, since the
-// search_path of a statement may begin with a schema of the table's owner. What the parser looks up
-// by an unqualified name is not used: IN, BETWEEN, LIKE, NULLIF, CASE with an operand, IS DISTINCT
-// FROM (except NULL), and unnest with several arguments.
+// Every function, operator, type, collation and relation is qualified with its schema,
+// because the search_path of a statement may begin with a schema of the table's owner.
+// Syntax for which the parser looks up an unqualified name is not used: IN, BETWEEN,
+// LIKE, NULLIF, CASE with an operand, IS DISTINCT FROM (except NULL), and unnest with
+// several arguments.
 
-// list numbers the columns of a list: lo1, lo2.
+// list returns the names of the columns of a list: lo1, lo2.
 func list(prefix string, n int) []string {
 	names := make([]string, n)
 	for i := range names {
@@ -30,9 +36,9 @@ func list(prefix string, n int) []string {
 	return names
 }
 
-// uniqueName returns an identifier for a statement over the table that means nothing else there: neither
-// the table's name nor the filter contains it. A name in the filter that the table does not have is
-// therefore an error, never a column of a list.
+// uniqueName returns an identifier that has no other meaning in a statement over the
+// table: neither the table's name nor the filter contains it. So a name in the filter
+// that the table does not have is an error, and never refers to a column of a list.
 func uniqueName(s table.Source, name string) string {
 	taken := strings.ToLower(s.Alias + s.Filter)
 	prefix := "ace_"
@@ -42,7 +48,7 @@ func uniqueName(s table.Source, name string) string {
 	return prefix + name
 }
 
-// cast writes references as the types that keys travel as.
+// cast returns the references, cast to the types as which keys are sent.
 func cast(refs, types []string) []string {
 	out := make([]string, len(refs))
 	for i, ref := range refs {
@@ -51,7 +57,7 @@ func cast(refs, types []string) []string {
 	return out
 }
 
-// qualify puts the list's name before its columns.
+// qualify returns the columns, qualified with the list's name.
 func qualify(list string, columns []string) []string {
 	out := make([]string, len(columns))
 	for i, column := range columns {
@@ -60,7 +66,7 @@ func qualify(list string, columns []string) []string {
 	return out
 }
 
-// compare writes a row comparison in the run's order: the operator is the key index's own.
+// compare returns a row comparison with an operator of the key's index.
 func compare(left []string, operator string, right []string) string {
 	if len(left) == 1 {
 		return left[0] + " " + operator + " " + right[0]
@@ -68,7 +74,8 @@ func compare(left []string, operator string, right []string) string {
 	return "ROW(" + strings.Join(left, ", ") + ") " + operator + " ROW(" + strings.Join(right, ", ") + ")"
 }
 
-// sameKey writes the equality of the key with a tuple, column by column, by the key index's equality.
+// sameKey returns the condition that the key equals a tuple, column by column, by the
+// equality of the key's index.
 func sameKey(s table.Source, right []string) string {
 	terms := make([]string, len(s.Key))
 	for i, column := range s.Key {
@@ -77,8 +84,8 @@ func sameKey(s table.Source, right []string) string {
 	return strings.Join(terms, " AND ")
 }
 
-// addFilter adds to a condition the buckets that are read, and the user's filter. The line breaks end a comment the
-// filter may close with.
+// addFilter adds the selected buckets and the user's filter to a condition. The line
+// breaks end a comment at the end of the filter.
 func addFilter(s table.Source, condition string) string {
 	var terms []string
 	if condition != "" {
@@ -93,12 +100,12 @@ func addFilter(s table.Source, condition string) string {
 	return strings.Join(terms, " AND ")
 }
 
-// bucketOf gives the number of the bucket that a row's key falls into.
+// bucketOf returns an expression for the number of the bucket to which a row belongs.
 func bucketOf(s table.Source, buckets int) string {
 	return fmt.Sprintf("(%s OPERATOR(pg_catalog.&) %d)", s.KeyHash, buckets-1)
 }
 
-// intArray writes an array in PostgreSQL's text form.
+// intArray returns an array in PostgreSQL's text form.
 func intArray(list []int) string {
 	texts := make([]string, len(list))
 	for i, n := range list {
@@ -107,7 +114,7 @@ func intArray(list []int) string {
 	return "{" + strings.Join(texts, ",") + "}"
 }
 
-// where writes a WHERE clause, or nothing.
+// where returns a WHERE clause, or an empty string for an empty condition.
 func where(condition string) string {
 	if condition == "" {
 		return ""

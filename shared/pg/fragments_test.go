@@ -12,7 +12,7 @@ import (
 	"ace/shared/table"
 )
 
-// echo sends keys to the server as every statement does, and reads them back.
+// echo sends keys to the server as all statements do, and reads them back.
 func echo(t testing.TB, tx *Tx, keys []table.Key, width int) []table.Key {
 	t.Helper()
 	var p params
@@ -47,7 +47,7 @@ func newEcho(t testing.TB) *Tx {
 	return begin(t, nodeOf(t, pgtest.NewCluster(t, pgtest.Nodes(1)), 0), table.Source{SearchPath: "pg_catalog"})
 }
 
-func TestColumnsOf_EveryCharacterArrivesAsItIs(t *testing.T) {
+func TestKeyParams_PreserveEveryCharacter(t *testing.T) {
 	const perKey = 512
 	var keys []table.Key
 	var b strings.Builder
@@ -68,7 +68,7 @@ func TestColumnsOf_EveryCharacterArrivesAsItIs(t *testing.T) {
 	}
 }
 
-func TestColumnsOf_WhatArraysGiveAMeaningArrivesAsItIs(t *testing.T) {
+func TestKeyParams_PreserveArraySyntax(t *testing.T) {
 	special := []string{
 		"", " ", "  leading and trailing  ", "NULL", "null", `"`, `""`, `\`, `\\`, `\"`, `{`, `}`, `{}`, `{"a","b"}`, ",", "'", "''",
 		`\x41`, "\n", "\r\n", "\t", "$1", "%", "--", "/*", ";", "\u0001", "\u200b", "e\u0301", "é", strings.Repeat(`\"`, 1000),
@@ -87,11 +87,11 @@ func TestColumnsOf_WhatArraysGiveAMeaningArrivesAsItIs(t *testing.T) {
 	}
 }
 
-func TestColumnsOf_AnyTextsArriveAsTheyAre(t *testing.T) {
+func TestKeyParams_PreserveAnyText(t *testing.T) {
 	tx := newEcho(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		width := rapid.IntRange(1, 3).Draw(rt, "width")
-		text := rapid.OneOf(rapid.StringMatching(`["\\{},' A-Zé日]*`), rapid.String()).Filter(holds)
+		text := rapid.OneOf(rapid.StringMatching(`["\\{},' A-Zé日]*`), rapid.String()).Filter(storable)
 		var keys []table.Key
 		for range rapid.IntRange(1, 8).Draw(rt, "keys") {
 			keys = append(keys, rapid.SliceOfN(text, width, width).Draw(rt, "key"))
@@ -102,8 +102,8 @@ func TestColumnsOf_AnyTextsArriveAsTheyAre(t *testing.T) {
 	})
 }
 
-// holds says whether PostgreSQL can hold a text.
-func holds(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
+// storable reports whether PostgreSQL can store a text.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
 func FuzzColumnsOf(f *testing.F) {
 	for _, seed := range []string{"", `\`, `"`, `a"b\c`, "NULL", "{a,b}", "日本 \n"} {
@@ -111,7 +111,7 @@ func FuzzColumnsOf(f *testing.F) {
 	}
 	tx := newEcho(f)
 	f.Fuzz(func(t *testing.T, a, b string) {
-		if !holds(a) || !holds(b) {
+		if !storable(a) || !storable(b) {
 			return
 		}
 		keys := []table.Key{key(a, b), key(b, a)}
@@ -121,7 +121,7 @@ func FuzzColumnsOf(f *testing.F) {
 	})
 }
 
-func TestCompare_WritesRowsOnlyWhereTheyAreNeeded(t *testing.T) {
+func TestCompare_WritesARowOnlyForSeveralColumns(t *testing.T) {
 	if got := compare([]string{"a"}, ">=", []string{"r.lo1"}); got != "a >= r.lo1" {
 		t.Errorf("one column: %s", got)
 	}
@@ -131,7 +131,7 @@ func TestCompare_WritesRowsOnlyWhereTheyAreNeeded(t *testing.T) {
 }
 
 // Case T-F11, see docs/RELIABILITY.md.
-func TestOwn_IsInNeitherTheTablesNameNorTheFilter(t *testing.T) {
+func TestUniqueName_OccursInNeitherTableNameNorFilter(t *testing.T) {
 	for _, tt := range []struct{ alias, filter, want string }{
 		{`"users"`, "", "ace_list"},
 		{`"ace_list"`, "", "ace1_list"},

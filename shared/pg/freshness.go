@@ -8,13 +8,16 @@ import (
 	"ace/shared/table"
 )
 
-// horizon is the xmin of the snapshot that the statement it stands in reads: every transaction below it had ended.
+// horizon is an expression for the xmin of the statement's snapshot: every transaction
+// below it had ended.
 const horizon = "pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.text"
 
-// Freshness counts the rows of each range and tells the youngest. One round trip; no row is sent, none is digested.
+// Freshness returns the row count of each range and the greatest xmin of its rows. It
+// needs one round trip and neither sends nor digests rows.
 //
-// age counts back from one id for the whole transaction, whatever begins meanwhile. How far the snapshot's xmax is behind
-// that id, and so what the 64 bits of an age are, comes from the same statement.
+// age() counts back from one id for the whole transaction, whatever begins meanwhile. The
+// same statement returns the age of the snapshot's xmax, from which the 64-bit id of each
+// age follows.
 func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error) {
 	found := make([]table.Freshness, len(ranges))
 	seen := make([]bool, len(ranges))
@@ -38,7 +41,8 @@ func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range
 	return found, t.node.checkAnswered(seen)
 }
 
-// PageFreshness does so for spans of pages, in physical order. No leaf may have been rewritten since the plan.
+// PageFreshness is Freshness of page ranges, in physical order. A partition that was
+// rewritten since the plan is an error.
 func (t *Tx) PageFreshness(ctx context.Context, s table.Source, spans []table.PageRange, options ...table.CallOption) ([]table.Freshness, error) {
 	found := make([]table.Freshness, len(spans))
 	queries, err := t.perPageRange(s, spans, func(i int) query {
@@ -53,14 +57,15 @@ func (t *Tx) PageFreshness(ctx context.Context, s table.Source, spans []table.Pa
 	return found, t.call(ctx, "looking for changes", table.Combine(options), queries...)
 }
 
-// ages selects what a Freshness is read from.
+// ages returns the select list from which a Freshness is read.
 func ages(s table.Source) string {
 	return fmt.Sprintf(`pg_catalog.count(*) AS n, coalesce(pg_catalog.min(pg_catalog.age(%s.xmin)), 2147483647) AS a, %s,
 		pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text,
 		pg_catalog.age(pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.xid)`, s.Alias, horizon)
 }
 
-// readFreshness reads count, least age, xmin and xmax of the snapshot, and the age of the latter.
+// readFreshness reads the count, the least age, xmin and xmax of the snapshot, and the
+// age of xmax.
 func readFreshness(v [][]byte) (table.Freshness, error) {
 	var n [5]int64
 	for i := range n {
@@ -72,7 +77,8 @@ func readFreshness(v [][]byte) (table.Freshness, error) {
 	return table.Freshness{Rows: n[0], Youngest: n[3] + n[4] - n[1], Horizon: n[2], Next: n[3]}, nil
 }
 
-// readHorizon gives the lesser of two horizons; 0 is none yet.
+// readHorizon returns the lesser of two horizons. A horizon before of 0 means that there
+// is none yet.
 func readHorizon(value []byte, before int64) (int64, error) {
 	h, err := strconv.ParseInt(string(value), 10, 64)
 	if err != nil {

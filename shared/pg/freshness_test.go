@@ -8,7 +8,7 @@ import (
 	"ace/shared/table"
 )
 
-func TestFreshness_TellsRowsThatCameSinceOnEveryMajor(t *testing.T) {
+func TestFreshness_FindsNewRowsOnEveryMajor(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		t.Run(fmt.Sprint("major ", major), func(t *testing.T) {
 			c := pgtest.NewCluster(t, pgtest.Majors(major))

@@ -9,8 +9,9 @@ import (
 	"ace/shared/table"
 )
 
-// Expecting returns the same node for a task that began with this server: every transaction makes sure
-// that it runs there before its results are used. A zero identity is not checked.
+// Expecting returns the same node for a task that began with this server. Every
+// transaction checks that it runs on this server before its results are used. A zero
+// identity is not checked.
 func (n *Node) Expecting(server table.Identity) *Node {
 	expecting := *n
 	expecting.expected = nil
@@ -20,24 +21,25 @@ func (n *Node) Expecting(server table.Identity) *Node {
 	return &expecting
 }
 
-// Address is where the definition says that the node is: host, port and database.
+// Address returns host, port and database as the cluster definition has them.
 func (n *Node) Address() string { return n.address }
 
-// Columns that name the server. The path of pg_class holds the OID of the database, which costs less
-// than to look it up. What is read of pg_control costs more than all the others.
+// Columns that identify the server. The file path of pg_class contains the OID of the
+// database, and costs less than a lookup. Reading pg_control costs more than all the
+// others.
 const (
 	identityColumns = `, pg_catalog.pg_postmaster_start_time(), pg_catalog.pg_is_in_recovery(), ` +
 		`pg_catalog.pg_relation_filepath('pg_catalog.pg_class'::pg_catalog.regclass), pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port()`
 	controlColumns = `, (pg_catalog.pg_control_system()).system_identifier, (pg_catalog.pg_control_checkpoint()).timeline_id`
 )
 
-// mayReadControl asks whether the role may read the columns of pg_control.
+// mayReadControl is the condition that the role may read the columns of pg_control.
 const mayReadControl = `pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AND pg_catalog.has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE')`
 
-// knownServer marks a connection with the identity that was read through it.
+// knownServer is the key of the identity that was read through a connection.
 const knownServer = "ace.server"
 
-// withIdentity makes a query of one row also read the identity, behind the columns it has.
+// withIdentity adds the columns of the identity to a query of one row.
 func (t *Tx) withIdentity(q query) query {
 	q.sql += identityColumns
 	marks := t.conn.Conn().PgConn().CustomData()
@@ -63,7 +65,8 @@ func (t *Tx) withIdentity(q query) query {
 	return q
 }
 
-// controlQuery completes the identity that was found, of a role that may read pg_control.
+// controlQuery completes the identity with pg_control. The role must have the privilege
+// to read it.
 func (t *Tx) controlQuery() query {
 	return query{sql: "SELECT " + controlColumns[2:], row: func(v [][]byte) error {
 		t.found.System, t.found.Timeline = string(v[0]), string(v[1])
@@ -72,13 +75,13 @@ func (t *Tx) controlQuery() query {
 	}}
 }
 
-// restarted is the error of a connection that leads to another server than before: behind a pooler it may
-// be the same one, which was restarted.
+// restarted returns the error of a connection that leads to another server than before.
+// With a pooler, it may be the same server after a restart.
 func (n *Node) restarted() error {
 	return fault.New(fault.Unavailable, "node %q (%s) was restarted, or another server answers there", n.name, n.address)
 }
 
-// readIdentity reads the last columns of a row.
+// readIdentity reads the identity from the last columns of a row.
 func readIdentity(v [][]byte, full bool) table.Identity {
 	var found table.Identity
 	if full {
@@ -96,7 +99,7 @@ func readIdentity(v [][]byte, full bool) table.Identity {
 	return found
 }
 
-// verify returns a Conflict unless the found server is the expected one.
+// verify returns a Conflict if the found server is not the expected one.
 func (n *Node) verify(found table.Identity) error {
 	if n.expected == nil || n.expected.Accepts(found) {
 		return nil
@@ -105,9 +108,9 @@ func (n *Node) verify(found table.Identity) error {
 		n.name, n.address, n.expected, found)
 }
 
-// checkServer returns the error of a transaction that could not begin: a Conflict if that is because
-// another server answers. The question goes to the same session, in one message: a transaction pooler
-// cannot give it to another one.
+// checkServer returns the error of a transaction that could not begin. It is a Conflict
+// if the reason is that another server answers. The query is sent in one message, so a
+// transaction pooler cannot route it to another session.
 func (t *Tx) checkServer(ctx context.Context, err error) error {
 	if t.node.expected == nil || ctx.Err() != nil || fault.CodeOf(err) == fault.Conflict || t.conn.Conn().IsClosed() {
 		return err

@@ -10,11 +10,11 @@ import (
 	"ace/shared/table"
 )
 
-// pagesAtOnce is how many pages one statement of a scan reads at most (8 GB), so that it does not
-// run into the statement timeout.
+// pagesAtOnce is the maximum number of pages that one statement of a scan reads (8 GB).
+// It keeps a statement within the statement timeout.
 const pagesAtOnce = 1 << 20
 
-// damagedIndex is the error of an index that does not lead to the rows of the table.
+// damagedIndex returns the error of an index that does not lead to the rows of the table.
 func (n *Node) damagedIndex(s table.Source, what string) error {
 	index := "the index of the key of " + s.Relation
 	remedy := "REINDEX it"
@@ -33,14 +33,14 @@ func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
 	return place(value, count)
 }
 
-// CheckAbsent makes sure that keys without a row by the index have none in the table either. It reads
-// the table once, without the index, if there are such keys. The transaction's settings stay as they
-// are.
+// CheckAbsent checks that keys for which the index has no row have none in the table
+// either. If there are such keys, it scans the table once without the index. It does not
+// change the transaction's settings.
 func (t *Tx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error {
 	if s.Unindexed {
 		return nil
 	}
-	// In a transaction that sees what others commit, a row may go between the two questions.
+	// In a READ COMMITTED transaction, a row may be deleted between the two statements.
 	for range 2 {
 		there, err := t.scanFor(ctx, s, keys)
 		if err != nil {
@@ -53,8 +53,8 @@ func (t *Tx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) 
 	return t.node.damagedIndex(s, fmt.Sprintf("it does not lead to the row with the key %s, which is in the table", keys[0]))
 }
 
-// scanFor returns those of the keys that have a row, without the use of an index. A key that the node
-// cannot read has none.
+// scanFor returns the keys that have a row, without the use of an index. A key that the
+// node cannot read has none.
 func (t *Tx) scanFor(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -96,7 +96,7 @@ func (t *Tx) scanPages(ctx context.Context, s table.Source, keys []table.Key, pa
 	return there, t.call(ctx, "looking for rows that an index may miss", options, withSavepoint(queries, !plainKeys(s, keys), options)...)
 }
 
-// unreachable returns those of the keys that the index leads to no row of.
+// unreachable returns the keys for which the index leads to no row.
 func (t *Tx) unreachable(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -119,19 +119,19 @@ func (t *Tx) unreachable(ctx context.Context, s table.Source, keys []table.Key) 
 	return left, nil
 }
 
-// CountRows counts the rows that the filter selects without the use of an index.
+// CountRows counts, without the use of an index, the rows that the filter selects.
 func (t *Tx) CountRows(ctx context.Context, s table.Source) (int64, error) {
 	sum, err := t.scanSum(ctx, s, "0::pg_catalog.int8")
 	return sum.Rows, err
 }
 
-// rowPlace is a number made of where a row lies.
+// rowPlace returns an expression for the hash of a row's physical position.
 func rowPlace(s table.Source) string {
 	return fmt.Sprintf("pg_catalog.hashtidextended(%s.ctid, %s.tableoid::pg_catalog.int8)", s.Alias, s.Alias)
 }
 
-// CheckIndex makes sure that the ranges, which must cover all keys, have the very rows of the table
-// when they are read by the index. It must see both in one snapshot.
+// CheckIndex checks that the index leads to exactly the rows of the table. The ranges
+// must cover all keys. The transaction must read index and table in one snapshot.
 func (t *Tx) CheckIndex(ctx context.Context, s table.Source, ranges []table.Range) error {
 	s.Filter, s.Within = "", table.Buckets{}
 	held, err := t.scanSum(ctx, s, rowPlace(s))
@@ -148,8 +148,8 @@ func (t *Tx) CheckIndex(ctx context.Context, s table.Source, ranges []table.Rang
 	return t.node.damagedIndex(s, fmt.Sprintf("it leads to %d of the %d rows of the table", index.Rows, held.Rows))
 }
 
-// indexSum counts the rows that the index leads to in their ranges, and combines their places. A row
-// whose key is not in the range does not count: the index has it under another key.
+// indexSum counts the rows of the ranges by the index, and combines their positions. A
+// row whose key is not in the range does not count: the index has it under another key.
 func (t *Tx) indexSum(ctx context.Context, s table.Source, ranges []table.Range) (sum table.Sum, err error) {
 	queries := settings(rangePlans)
 	for _, b := range byShape(ranges) {
@@ -165,7 +165,8 @@ func (t *Tx) indexSum(ctx context.Context, s table.Source, ranges []table.Range)
 	return sum, t.run(ctx, "counting rows by an index", queries...)
 }
 
-// scanSum counts the rows and combines a number of each, without the use of an index.
+// scanSum counts the rows and combines a number of each by XOR, without the use of an
+// index.
 func (t *Tx) scanSum(ctx context.Context, s table.Source, number string) (sum table.Sum, err error) {
 	pages, err := t.mostPages(ctx, s)
 	if err != nil {
@@ -186,7 +187,7 @@ func (t *Tx) scanSum(ctx context.Context, s table.Source, number string) (sum ta
 	return sum, t.call(ctx, "counting rows without an index", table.ReleaseLocks, queries...)
 }
 
-// mostPages returns how many pages the table has, or the largest of its partitions.
+// mostPages returns the number of pages of the table or of its largest partition.
 func (t *Tx) mostPages(ctx context.Context, s table.Source) (pages int64, err error) {
 	return pages, t.run(ctx, "measuring the table", query{
 		sql: `SELECT coalesce(pg_catalog.max(pg_catalog.pg_relation_size(r.oid)), 0) OPERATOR(pg_catalog./) pg_catalog.current_setting('block_size')::pg_catalog.int8
@@ -201,7 +202,7 @@ func (t *Tx) mostPages(ctx context.Context, s table.Source) (pages int64, err er
 	})
 }
 
-// pageRanges returns conditions, each with an AND before it, that divide the pages of a table.
+// pageRanges returns conditions that divide the pages of a table. Each begins with AND.
 func pageRanges(s table.Source, pages int64) []string {
 	if pages <= pagesAtOnce {
 		return []string{""}
@@ -217,7 +218,8 @@ func pageRanges(s table.Source, pages int64) []string {
 	return ranges
 }
 
-// CheckAbsent makes sure that keys without a row by the index have none, see Tx.CheckAbsent.
+// CheckAbsent checks that keys for which the index has no row have none, see
+// Tx.CheckAbsent.
 func (r *RepairTx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error {
 	return r.tx.CheckAbsent(ctx, s, keys)
 }

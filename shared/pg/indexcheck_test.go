@@ -10,7 +10,7 @@ import (
 	"ace/shared/table"
 )
 
-// missEntry has the index of table t lead to no row with the key 7.
+// missEntry removes the row with the key 7 from the index of table t.
 func missEntry(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
 	for _, sql := range []string{
@@ -31,7 +31,7 @@ func checkDamageNamed(t *testing.T, err error, says string) {
 	}
 }
 
-func TestIndexCheck_FindsAMissingEntryAndNothingInASoundIndex(t *testing.T) {
+func TestIndexCheck_FindsAMissingEntryAndAcceptsASoundIndex(t *testing.T) {
 	for _, kind := range []string{"plain", "partitioned"} {
 		t.Run(kind, func(t *testing.T) {
 			c := pgtest.NewCluster(t, pgtest.Nodes(1))
@@ -72,7 +72,7 @@ func TestIndexCheck_FindsAMissingEntryAndNothingInASoundIndex(t *testing.T) {
 	}
 }
 
-func TestIndexCheck_LeavesTheSettingsOfTheTransaction(t *testing.T) {
+func TestIndexCheck_PreservesTheSettingsOfTheTransaction(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 100)
@@ -125,7 +125,7 @@ func TestPageRanges_CoverAllPagesOnce(t *testing.T) {
 	}
 }
 
-func TestByKey_ARowOfAnotherKeyIsAnError(t *testing.T) {
+func TestByKey_RowWithAnotherKeyIsAnError(t *testing.T) {
 	_, err := (&Node{name: "n1"}).placeOf(table.Source{KeyIndex: "public.t_pkey"}, []byte("0"), 5)
 	checkDamageNamed(t, err, "a row that has another key")
 }

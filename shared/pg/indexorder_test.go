@@ -13,7 +13,7 @@ import (
 )
 
 // Case T-P12, see docs/RELIABILITY.md.
-func TestDescribe_NamesTheCollationsThatEachIndexDependsOn(t *testing.T) {
+func TestDescribe_ReturnsTheCollationsOfEachIndex(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		c := pgtest.NewCluster(t, pgtest.Majors(major), pgtest.CreateDatabase(0, "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"))
 		n := nodeOf(t, c, 0)
@@ -51,7 +51,7 @@ func TestDescribe_NamesTheCollationsThatEachIndexDependsOn(t *testing.T) {
 	}
 }
 
-func TestIndexOrder_WithoutAVersionNothingIsKnown(t *testing.T) {
+func TestIndexOrder_WithoutVersionIsUnversioned(t *testing.T) {
 	order := func(provider, locale, recorded, actual string) table.IndexOrder {
 		return table.IndexOrder{Recorded: recorded, Collation: table.Collation{Provider: provider, Locale: locale, Version: actual, Deterministic: true}}
 	}
@@ -116,8 +116,8 @@ func TestUnindexed_LookupsFindWhatTheIndexFinds(t *testing.T) {
 	}
 }
 
-// TestUnindexed_NoIndexIsUsed takes the index away, which would still be chosen if it were there.
-func TestUnindexed_NoIndexIsUsed(t *testing.T) {
+// The planner would choose the index on v, but no statement may scan an index.
+func TestUnindexed_UsesNoIndex(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	pools := NewPools(Options{MaxConns: 1, StatementTimeout: time.Minute})
 	n, err := pools.Node(target(c, 0))
@@ -153,7 +153,7 @@ func TestUnindexed_NoIndexIsUsed(t *testing.T) {
 	}
 	for i, fn := range ask {
 		if err := fn(); err != nil {
-			t.Fatalf("question %d: %v", i, err)
+			t.Fatalf("statement %d: %v", i, err)
 		}
 	}
 	tx.Close()

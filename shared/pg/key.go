@@ -24,7 +24,7 @@ type indexRow struct {
 type indexColumn struct {
 	Name     string `json:"name"`
 	NotNull  bool   `json:"not_null"`
-	Unproven string `json:"unproven"` // the statement that validates its NOT NULL constraint, if that is not validated
+	Unproven string `json:"unproven"` // statement that validates the NOT NULL constraint; empty if it is validated
 	Plain    bool   `json:"plain"`
 	OpSchema string `json:"op_schema"`
 	Less     string `json:"less"`
@@ -32,7 +32,8 @@ type indexColumn struct {
 	Equal    string `json:"equal"`
 }
 
-// readIndex returns an index of the table with the reasons against it as the key.
+// readIndex returns an index of the table with the reasons why it cannot serve as the
+// key.
 func readIndex(v [][]byte) (table.Index, error) {
 	index := table.Index{Name: string(v[0]), Primary: isTrue(v[1]), Identity: isTrue(v[2])}
 	row := indexRow{
@@ -54,8 +55,8 @@ func readIndex(v [][]byte) (table.Index, error) {
 	return index, nil
 }
 
-// against returns why the index cannot serve as the key. An index of another kind than a
-// unique btree has one reason only: what it is.
+// against returns the reasons why the index cannot serve as the key. For an index that is
+// not a unique btree, its kind is the only reason.
 func (r indexRow) against(primary bool) []string {
 	switch {
 	case r.temporal:
@@ -92,7 +93,7 @@ func (r indexRow) against(primary bool) []string {
 	return reasons
 }
 
-// names returns the names of the columns for people.
+// names returns the names of the columns for messages.
 func (r indexRow) names() string {
 	names := make([]string, len(r.columns))
 	for i, col := range r.columns {
@@ -101,16 +102,16 @@ func (r indexRow) names() string {
 	return strings.Join(names, ", ")
 }
 
-// against returns why a column keeps its index from serving as the key; empty if it does
-// not.
+// against returns the reason why an index with this column cannot serve as the key. It is
+// empty if there is none.
 func (c indexColumn) against(primary bool) string {
 	switch {
 	case !c.NotNull:
 		return fmt.Sprintf("allows NULL in %q", c.Name)
 	case c.Unproven != "":
-		return fmt.Sprintf("may hold NULL in %q, whose NOT NULL constraint is not validated: %s", c.Name, c.Unproven)
+		return fmt.Sprintf("may have NULL in %q, whose NOT NULL constraint is not validated: %s", c.Name, c.Unproven)
 	case c.Equal == "" || !c.Plain && !primary:
-		return fmt.Sprintf("orders %q otherwise than the column's type does", c.Name)
+		return fmt.Sprintf("does not order %q by the default order of the column's type", c.Name)
 	}
 	return ""
 }

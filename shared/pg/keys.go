@@ -12,9 +12,10 @@ import (
 	"ace/shared/table"
 )
 
-// byKey writes a statement that looks every key up by the key index's equality, without the filter: head is what it
-// selects of the row, lock how it locks it. The first result column is the key's place in the list + 1, or 0 if the row
-// has another key than the index says; a key without a row gives none.
+// byKey returns a statement that looks up every key by the equality of the key's index,
+// without the filter. head is the select list for the row, and lock its locking clause.
+// The first result column is the key's place in the list + 1, or 0 if the index leads to
+// a row with another key. A key without a row has no result row.
 func byKey(s table.Source, keys []table.Key, head, lock string) query {
 	if s.Unindexed {
 		return scanForKeys(s, keys, head, lock)
@@ -28,16 +29,16 @@ func byKey(s table.Source, keys []table.Key, head, lock string) query {
 	}
 }
 
-// lookup is what a statement reads of the rows of some keys.
+// lookup describes a statement that reads the rows of some keys.
 type lookup struct {
 	doing   string
-	head    string                            // what it selects
-	row     func(place int, v [][]byte) error // handles a row; place is that of its key in the list
+	head    string                            // select list
+	row     func(place int, v [][]byte) error // row handler; place is the place of the key in the list
 	options table.CallOption
 }
 
-// lookUp looks keys up in one round trip, and calls l.row for each row found. A key that the node cannot
-// read has no row there.
+// lookUp looks up keys in one round trip, and calls l.row for each row found. A key that
+// the node cannot read has no row there.
 func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l lookup) error {
 	last := l.options & table.EndTransaction
 	seen, plain := false, plainKeys(s, keys)
@@ -67,8 +68,9 @@ func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l loo
 	return t.locate(ctx, s, err)
 }
 
-// withSavepoint puts queries behind the savepoint keysMark: if the node cannot read one of their keys the
-// transaction goes on without it. The savepoint of a transaction that ends with them needs no end.
+// withSavepoint puts the queries after the savepoint keysMark, so that the transaction
+// can continue if the node cannot read one of their keys. If the transaction ends with
+// the queries, the savepoint need not be released.
 func withSavepoint(queries []query, wanted bool, options table.CallOption) []query {
 	if !wanted {
 		return queries
@@ -80,9 +82,10 @@ func withSavepoint(queries []query, wanted bool, options table.CallOption) []que
 	return queries
 }
 
-// readableKeys is called after a statement behind keysMark that failed. It returns the keys that the node can
-// read, with their places in the list, after which the statement can be sent again. The error is that of
-// the statement if it failed for another reason.
+// readableKeys is called after a statement with the savepoint keysMark has failed. It
+// returns the keys that the node can read, with their places in the list; the statement
+// can then be sent again for these. If the statement failed for another reason, its error
+// is returned.
 func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, failed error) ([]table.Key, []int, error) {
 	if !isMisfit(sqlState(failed)) {
 		return nil, nil, failed
@@ -108,7 +111,8 @@ func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, faile
 	return fit, places, nil
 }
 
-// Digests returns the digest of each key's row; nil where there is no row. One round trip.
+// Digests returns the digest of each key's row, or nil if there is no row. It needs one
+// round trip.
 func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error) {
 	digests := make([]*int64, len(keys))
 	row := func(i int, v [][]byte) error {
@@ -122,8 +126,8 @@ func (t *Tx) Digests(ctx context.Context, s table.Source, keys []table.Key, opti
 	return digests, t.lookUp(ctx, s, keys, lookup{"re-reading differing keys", s.Digest + " AS x", row, table.Combine(options)})
 }
 
-// Spellings returns for each key the text that its row has it in, which may be another where equal keys
-// need not look alike; nil where there is no row. One round trip.
+// Spellings returns each key as its row stores it, which may be another key variant, or
+// nil if there is no row. It needs one round trip.
 func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]table.Key, error) {
 	spelt := make([]table.Key, len(keys))
 	row := func(i int, v [][]byte) error {
@@ -136,13 +140,13 @@ func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key, op
 	return spelt, t.lookUp(ctx, s, keys, lookup{"reading keys", strings.Join(s.Key, ", "), row, table.Combine(options)})
 }
 
-// duplicateKey is the error of a unique index that is not.
+// duplicateKey returns the error of a unique index with a duplicate.
 func (n *Node) duplicateKey(key table.Key) error {
-	return fault.New(fault.Invalid, "node %q has two rows with the key %s, so its unique index is damaged: rows cannot be told apart (REINDEX names the duplicates)",
+	return fault.New(fault.Invalid, "node %q has two rows with the key %s, so its unique index is damaged and rows cannot be identified: run REINDEX, which names the duplicates",
 		n.name, key)
 }
 
-// Rows opens a stream of the rows of these keys, in the order of the list.
+// Rows opens a stream of the rows with these keys, in the order of the list.
 func (t *Tx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
 	return t.rows(ctx, s, keys, "")
 }
@@ -153,29 +157,31 @@ func (t *Tx) rows(ctx context.Context, s table.Source, keys []table.Key, lock st
 	if lock == "" || plain {
 		return r, r.open(keys, !plain)
 	}
-	// Locks behind a savepoint would cost the server another one for each row that is written later.
+	// Rows that are locked after a savepoint and written later would cost the server a
+	// second lock each. So the keys are tested first.
 	p := keyParams(s)
 	try := query{sql: "SELECT pg_catalog.count(l) FROM " + p.list(1) + " l", args: p.ofKeys(keys)}
 	return r, r.open(keys, false, withSavepoint([]query{try}, true, 0)...)
 }
 
-// rowStream reads rows by key; at most one row is in memory, and the few small ones whose places are made together.
-// It lives within one call of its creator, which is why it may hold the context.
+// rowStream reads rows by key. At most one row is in memory, and the few small ones that
+// share an allocation. It does not outlive the call that created it, so it may have the
+// context as a field.
 type rowStream struct {
 	tx     *Tx
-	ctx    context.Context //nolint:containedctx // keys that the node cannot read are found out while rows are read
+	ctx    context.Context //nolint:containedctx // unreadable keys are found while rows are read
 	source table.Source
 	lock   string
 	stream *stream
-	query  int // whose rows are read, among those of the stream
+	query  int // index of the query whose rows are read
 	keys   []table.Key
-	asked  []int // of the keys that are looked up, in keys; nil: all are
-	last   int
-	row    table.Row // places for the rows to come
+	asked  []int     // places in keys of the keys that are looked up; nil means all
+	last   int       // place of the last key that had a row
+	row    table.Row // allocated for the next rows, as is texts
 	texts  []string
 }
 
-// open sends the statement after others, behind keysMark if that is wanted.
+// open sends the statement after the others, with the savepoint keysMark if mark is set.
 func (r *rowStream) open(keys []table.Key, mark bool, before ...query) (err error) {
 	s := r.source
 	q := byKey(s, keys, s.Digest+" AS x, "+strings.Join(s.Columns, ", "), r.lock)
@@ -185,7 +191,8 @@ func (r *rowStream) open(keys []table.Key, mark bool, before ...query) (err erro
 	return err
 }
 
-// Next returns the next row that exists, with its place in the list of keys; a place of -1 is the end.
+// Next returns the next row that exists and the place of its key in the list. A place of
+// -1 means that there are no more rows.
 func (r *rowStream) Next() (int, table.KeyedRow, error) {
 	for {
 		index, values, err := r.stream.next()
@@ -212,7 +219,7 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 			return -1, table.KeyedRow{}, r.tx.node.duplicateKey(r.keys[i])
 		}
 		if i < r.last {
-			return -1, table.KeyedRow{}, fault.New(fault.Internal, "node %q gave keys out of order", r.tx.node.name)
+			return -1, table.KeyedRow{}, fault.New(fault.Internal, "node %q returned keys out of order", r.tx.node.name)
 		}
 		r.last = i
 		row, err := r.readRow(values[1:])
@@ -220,7 +227,7 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 	}
 }
 
-// place reads the place of a row's key in the list.
+// place returns the place of a row's key in the list.
 func (r *rowStream) place(value []byte) (int, error) {
 	if r.asked == nil {
 		return r.tx.node.placeOf(r.source, value, len(r.keys))
@@ -232,7 +239,7 @@ func (r *rowStream) place(value []byte) (int, error) {
 	return r.asked[i], nil
 }
 
-// retry looks up those of the keys that the node can read, if some cannot be.
+// retry looks up the readable keys if the node cannot read all of them.
 func (r *rowStream) retry(failed error) error {
 	if plainKeys(r.source, r.keys) {
 		return failed
@@ -246,17 +253,19 @@ func (r *rowStream) retry(failed error) error {
 	return r.open(keys, false)
 }
 
-// Close gives the transaction back for the next statement.
+// Close closes the stream, so that the transaction can send the next statement.
 func (r *rowStream) Close() error { return r.stream.close() }
 
 const (
-	// rowsPerAllocation is for how many rows places are made at once.
+	// rowsPerAllocation is the number of rows that share an allocation.
 	rowsPerAllocation = 64
-	// smallRow is the text of a row that may share them: those of a large one should not be kept by its neighbours.
+	// smallRow is the maximum size of the text of such a row. A large text must not stay
+	// in memory because of its neighbours.
 	smallRow = 1 << 10
 )
 
-// readRow copies digest and columns out of the connection's buffer, all texts of the row as one. The row may be kept.
+// readRow copies digest and columns from the connection's buffer, with one allocation for
+// all texts. The row stays valid.
 func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	x, err := strconv.ParseInt(string(values[0]), 10, 64)
 	if err != nil {
@@ -267,7 +276,7 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	for _, value := range columns {
 		size += len(value)
 	}
-	var text strings.Builder // in one piece, which nobody else holds: a row may be large
+	var text strings.Builder // one allocation for this row only: it may be large
 	text.Grow(size)
 	for _, value := range columns {
 		text.Write(value)
@@ -286,7 +295,7 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	return table.KeyedRow{Digest: x, Row: row}, nil
 }
 
-// places gives the memory of a row of so many columns and bytes.
+// places returns the memory for a row with this number of columns and bytes.
 func (r *rowStream) places(columns, size int) (table.Row, []string) {
 	if size > smallRow {
 		return make(table.Row, columns), make([]string, columns)
@@ -299,10 +308,11 @@ func (r *rowStream) places(columns, size int) (table.Row, []string) {
 	return row, texts
 }
 
+// place reads the place of an element in a list: its number, which starts at 1.
 func place(value []byte, count int) (int, error) {
 	ord, err := strconv.Atoi(string(value))
 	if err != nil || ord < 1 || ord > count {
-		return 0, fault.New(fault.Internal, "the server answered for a key that was not asked for")
+		return 0, fault.New(fault.Internal, "the server answered for a key that was not requested")
 	}
 	return ord - 1, nil
 }

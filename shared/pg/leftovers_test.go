@@ -14,7 +14,8 @@ import (
 	"ace/shared/table"
 )
 
-// leftoversSQL lists what a session has that a new one has not. It is asked outside any transaction.
+// leftoversSQL lists the state of a session that a new session does not have. It runs
+// outside any transaction.
 const leftoversSQL = `
 SELECT name || ' = ' || setting FROM pg_settings WHERE source = 'session'
 UNION ALL SELECT 'ace.mark = ' || m FROM current_setting('ace.mark', true) m WHERE m <> ''
@@ -26,8 +27,8 @@ UNION ALL SELECT 'role: ' || current_user WHERE current_user <> 'postgres' OR se
 UNION ALL SELECT 'advisory lock: ' || objid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 UNION ALL SELECT 'large object: ' || oid FROM pg_largeobject_metadata`
 
-// leftovers asks the only connection of the node's pool. It also returns the server's process, and
-// whether that session may serve a transaction without a filter.
+// leftovers reads the state of the only connection of the node's pool. It also returns
+// the server process, and whether that session may serve a transaction without a filter.
 func leftovers(t *testing.T, n *Node) (left []string, pid uint32, reusable bool) {
 	t.Helper()
 	conn, err := n.pool.Acquire(t.Context())
@@ -46,13 +47,13 @@ func leftovers(t *testing.T, n *Node) (left []string, pid uint32, reusable bool)
 	return left, c.PID(), c.CustomData()[ranUserSQL] == nil
 }
 
-// filterWay runs a transaction with a filter, and returns the error of what it asked.
+// filterWay runs a transaction with a filter, and returns its error.
 type filterWay struct {
 	name string
 	run  func(ctx context.Context, n *Node, s table.Source) error
 }
 
-// filterWays are the ways in which a filter is run, and in which its transaction ends.
+// filterWays returns the ways to run a filter and to end its transaction.
 func filterWays() []filterWay {
 	sums := func(ctx context.Context, s table.Source, tx *Tx, options ...table.CallOption) error {
 		_, _, err := tx.Sums(ctx, s, []table.Range{{}}, options...)
@@ -107,7 +108,7 @@ func filterWays() []filterWay {
 }
 
 // Case O-F7, see docs/RELIABILITY.md.
-func TestTx_AFilterLeavesNothingInItsSessionOrTheDatabase(t *testing.T) {
+func TestTx_FilterLeavesNothingInSessionOrDatabase(t *testing.T) {
 	ways := filterWays()
 	random := rand.New(rand.NewPCG(soak.Seed(t), 8))
 	tried := soak.Rounds(t, 2, len(ways))
@@ -130,7 +131,7 @@ func TestTx_AFilterLeavesNothingInItsSessionOrTheDatabase(t *testing.T) {
 						t.Errorf("%s, %s: left are %q", effect.Name, ways[w].name, left)
 					}
 					if err == nil && after != before {
-						t.Errorf("%s, %s: the session was closed, so that nothing is known of one behind a pooler", effect.Name, ways[w].name)
+						t.Errorf("%s, %s: the session was closed, so the test shows nothing about a session of a pooler", effect.Name, ways[w].name)
 					}
 					if reusable && after == before {
 						t.Errorf("%s, %s: the session is not marked", effect.Name, ways[w].name)
@@ -155,8 +156,8 @@ func onlyConnection(t *testing.T, c *pgtest.Cluster) *Node {
 	return n
 }
 
-// Neighbour of case O-F7: what an extension keeps in a session ends with it.
-func TestNode_ASessionThatRanAFilterServesNoOtherTransaction(t *testing.T) {
+// Related to case O-F7: the state of an extension ends with its session.
+func TestNode_SessionOfAFilterServesNoOtherTransaction(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := onlyConnection(t, c)
 	plain := numbers(t, c, n, 4)
@@ -182,8 +183,8 @@ func TestNode_ASessionThatRanAFilterServesNoOtherTransaction(t *testing.T) {
 	}
 }
 
-// A comparison without a filter sends nothing more than before.
-func TestTx_OnlyTransactionsThatRunForeignCodeAreFollowedByAReset(t *testing.T) {
+// A comparison without a filter sends no additional statement.
+func TestTx_ResetsTheSessionOnlyAfterForeignCode(t *testing.T) {
 	for _, tt := range []struct {
 		access table.Access
 		want   []string

@@ -9,17 +9,18 @@ import (
 	"ace/shared/table"
 )
 
-// loginTimeout bounds all of Login.
+// loginTimeout is the time limit of Login.
 const loginTimeout = 5 * time.Second
 
-// A setting may change the role after the login, but any function can change it back.
+// A setting may change the role after the login, but any function can change it back. So
+// the login role counts too.
 const loginSQL = `
 SELECT current_setting('server_version_num'), current_setting('server_version'), session_user,
        EXISTS (SELECT 1 FROM pg_roles WHERE rolsuper AND rolname IN (session_user, current_user)),
        ` + mayReadControl
 
-// Login connects to the node and returns what that shows of its server and role. It reads no table of
-// a user. An error is one of those that a task reports; no answer within 5 seconds is one too.
+// Login connects to the node and returns its server and role. It reads no user table. Its
+// errors are those that a task would report. No answer within 5 seconds is an error too.
 func (n *Node) Login(ctx context.Context) (table.Login, error) {
 	bounded, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()

@@ -42,7 +42,7 @@ func TestLogin_ReportsVersionRoleAndServer(t *testing.T) {
 	}
 }
 
-func TestLogin_IsBounded(t *testing.T) {
+func TestLogin_HasATimeLimit(t *testing.T) {
 	t.Parallel()
 	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// target says how to reach a node of a cluster.
+// target returns how to connect to a node of a cluster.
 func target(c *pgtest.Cluster, node int) cluster.Target {
 	n := c.Nodes[node]
 	return cluster.Target{
@@ -50,7 +50,7 @@ func begin(t testing.TB, n *Node, s table.Source) *Tx {
 	return tx
 }
 
-// describeTable reads the catalogue and fails the test if that fails.
+// describeTable describes a table from the catalog, and fails the test on an error.
 func describeTable(t testing.TB, n *Node, name string) *table.Description {
 	t.Helper()
 	d, err := n.Describe(t.Context(), "public", name, rowdigest.Seeds{Inner: 1, Outer: 2})
@@ -60,7 +60,7 @@ func describeTable(t testing.TB, n *Node, name string) *table.Description {
 	return d
 }
 
-// sourceOf writes the fragments for a table of built-in types, as the planner does.
+// sourceOf returns the fragments for a table with built-in types, as the planner does.
 func sourceOf(d *table.Description, name string) table.Source {
 	s := table.Source{
 		Node: d.Node, Relation: d.Relation("public", name), Alias: table.Quote(name), SearchPath: "pg_catalog, public",
@@ -94,7 +94,7 @@ func sourceOf(d *table.Description, name string) table.Source {
 	return s
 }
 
-// numbers is a table t of the keys 1 to count with its source.
+// numbers creates a table t with the keys 1 to count, and returns its source.
 func numbers(t testing.TB, c *pgtest.Cluster, n *Node, count int) table.Source {
 	t.Helper()
 	c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, v text)`,

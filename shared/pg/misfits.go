@@ -12,30 +12,33 @@ import (
 	"ace/shared/table"
 )
 
-// A text that one node writes need not be a value on another: its encoding lacks a character, an enum a
-// label, a domain's check refuses it, a table that a regclass names does not exist. A statement with
-// such a text fails as a whole, before it has read or written a row. Only then is it asked which texts
-// those are.
+// A text that one node returns may be invalid on another node: its encoding lacks a
+// character, an enum lacks a label, a domain's check refuses the value, or a regclass
+// names a table that does not exist. A statement with such a text, a misfit, fails before
+// it has read or written a row. Only then do the functions of this file find out which
+// texts are misfits.
 
-// Savepoints: around a statement with keys, around one that writes or converts values, and around the
-// statements that find out what a node cannot read.
+// Savepoints: around a statement with keys, around a statement that writes or converts
+// values, and around the statements that find misfits and unreadable values.
 const (
 	keysMark  = "ace_keys"
 	writeMark = "ace_write"
 	probeMark = "ace_probe"
 )
 
-// rollbackTo takes back what failed after a savepoint, and ends the savepoint.
+// rollbackTo undoes the statements since a savepoint, of which one has failed, and
+// releases the savepoint.
 func (t *Tx) rollbackTo(ctx context.Context, savepoint string) error {
 	t.state = stateBegun // the server accepts these statements
-	return t.run(ctx, "going back to a savepoint", query{sql: "ROLLBACK TO SAVEPOINT " + savepoint}, query{sql: "RELEASE SAVEPOINT " + savepoint})
+	return t.run(ctx, "rolling back to a savepoint", query{sql: "ROLLBACK TO SAVEPOINT " + savepoint}, query{sql: "RELEASE SAVEPOINT " + savepoint})
 }
 
-// textsPerProbe is how many texts are first tried by one statement.
+// textsPerProbe is the number of texts that one statement tests at first.
 const textsPerProbe = 100
 
-// isMisfit reports whether a SQLSTATE may be that of a text that is no value of its type: data
-// exceptions, checks of domains, and what reg* types and a domain's functions report.
+// isMisfit reports whether a SQLSTATE may mean that a text is invalid for its type: data
+// exceptions, checks of domains, and the errors of reg* types and of a domain's
+// functions.
 func isMisfit(sqlstate string) bool {
 	switch sqlstate {
 	case "23514", "23502", "0A000", "P0001":
@@ -47,14 +50,14 @@ func isMisfit(sqlstate string) bool {
 	return class == "22" || class == "42" || class == "3F"
 }
 
-// misfit is a text that is no value of its column's type on this node.
+// misfit is a text that is invalid for its column's type on this node.
 type misfit struct {
 	column int
 	err    error
 }
 
-// misfits returns the rows that have a text which is no value of its type on this node, each with the
-// first of these. The transaction goes on, in the snapshot it has.
+// misfits returns the first misfit of each row that has one, by the place of the row. The
+// transaction continues with the same snapshot.
 func (t *Tx) misfits(ctx context.Context, p params, rows []table.Row) (map[int]misfit, error) {
 	if err := t.run(ctx, "reading keys and values", query{sql: "SAVEPOINT " + probeMark}); err != nil {
 		return nil, err
@@ -77,8 +80,9 @@ func (t *Tx) misfits(ctx context.Context, p params, rows []table.Row) (map[int]m
 	return found, t.run(ctx, "reading keys and values", query{sql: "RELEASE SAVEPOINT " + probeMark})
 }
 
-// misfit returns the error of a statement that failed with values: a table.ViolationError that names the
-// first value which is none of its type on this node, or the statement's own error.
+// misfit returns the error of a statement that failed with these values: a
+// table.ViolationError that names the first misfit, or the error of the statement if
+// there is no misfit.
 func (t *Tx) misfit(ctx context.Context, doing string, failed error, values written) error {
 	found, err := t.misfits(ctx, values.params, values.rows)
 	if err != nil || len(found) == 0 {
@@ -92,7 +96,7 @@ func (t *Tx) misfit(ctx context.Context, doing string, failed error, values writ
 	return &table.ViolationError{Column: values.names[found[place].column], Place: place, Fault: known}
 }
 
-// column returns the distinct texts of a column, in order.
+// column returns the distinct texts of a column, sorted.
 func column(rows []table.Row, at int) []string {
 	var texts []string
 	for _, row := range rows {
@@ -104,8 +108,8 @@ func column(rows []table.Row, at int) []string {
 	return slices.Compact(texts)
 }
 
-// badTexts returns the errors of the texts that are no values of a type. A type that takes no text at
-// all is an error, such as one that was dropped.
+// badTexts returns the errors of the texts that are invalid for a type. If the type
+// accepts no text at all, for example because it was dropped, that is an error.
 func (t *Tx) badTexts(ctx context.Context, of param, texts []string) (map[string]error, error) {
 	groups := append([][]string{nil}, slices.Collect(slices.Chunk(texts, textsPerProbe))...)
 	failed, err := t.tryAll(ctx, of, groups)
@@ -133,11 +137,11 @@ func (t *Tx) badTexts(ctx context.Context, of param, texts []string) (map[string
 	return bad, nil
 }
 
-// maxPipelined bounds the statements that are under way at once.
+// maxPipelined is the maximum number of statements in a pipeline.
 const maxPipelined = 500
 
-// tryAll has the node make values of some groups of texts, and returns the error of each group that it
-// could not; nil for the others.
+// tryAll lets the node convert groups of texts to values. It returns an error for each
+// group that fails, and nil for the others.
 func (t *Tx) tryAll(ctx context.Context, of param, groups [][]string) ([]error, error) {
 	failed := make([]error, 0, len(groups))
 	for some := range slices.Chunk(groups, maxPipelined) {
@@ -171,14 +175,16 @@ func (t *Tx) tryAll(ctx context.Context, of param, groups [][]string) ([]error, 
 	return failed, nil
 }
 
-// failPipeline ends a pipeline after an error that ends the transaction too.
+// failPipeline closes a pipeline after an error after which the transaction cannot
+// continue.
 func (t *Tx) failPipeline(ctx context.Context, pipeline *pgconn.Pipeline, err error) error {
 	_ = pipeline.Close()
 	t.state = stateFailed
 	return t.node.fault(ctx, "reading keys and values", err)
 }
 
-// readToSync reads the results of a pipeline up to the next synchronisation, and returns the first error.
+// readToSync reads the results of a pipeline up to the next Sync, and returns the first
+// error.
 func readToSync(pipeline *pgconn.Pipeline) (first error) {
 	for {
 		result, err := pipeline.GetResults()
@@ -199,7 +205,7 @@ func readToSync(pipeline *pgconn.Pipeline) (first error) {
 	}
 }
 
-// asKeys makes keys of one column of texts.
+// asKeys returns each text as a key of one column.
 func asKeys(texts []string) []table.Key {
 	keys := make([]table.Key, len(texts))
 	for i, text := range texts {
@@ -208,7 +214,7 @@ func asKeys(texts []string) []table.Key {
 	return keys
 }
 
-// asRows makes rows of keys.
+// asRows returns keys as rows.
 func asRows(keys []table.Key) []table.Row {
 	rows := make([]table.Row, len(keys))
 	for i, key := range keys {

@@ -18,42 +18,44 @@ import (
 
 const (
 	connectTimeout = 10 * time.Second
-	// idleTime is how long an unused connection is kept for the next batch or check.
+	// idleTime is the time after which an unused connection is closed.
 	idleTime = 30 * time.Second
-	// cancelGrace is how long the server may take to answer a cancelled query before the connection is cut.
+	// cancelGrace is the time that the server has to respond to a cancel request. Then
+	// the connection is closed.
 	cancelGrace = 2 * time.Second
 )
 
-// Options of a set of pools.
+// Options are the options of Pools.
 type Options struct {
-	// MaxConns caps the connections to one node. Callers that hold several nodes at once must not need more.
+	// MaxConns limits the connections to one node. A caller must not need more at the
+	// same time.
 	MaxConns int
-	// StatementTimeout ends a statement on the server.
+	// StatementTimeout is the time after which the server cancels a statement.
 	StatementTimeout time.Duration
-	// Passwords finds those that are not in the definitions.
+	// Passwords returns the passwords that are not in the cluster definitions.
 	Passwords Passwords
 }
 
-// Passwords finds the password of a target whose login is to be resolved. It is asked anew for every connection, so that
-// a password that was changed is used at once.
+// Passwords returns the password of a target that does not define one. It is called for
+// every new connection, so that a changed password takes effect at once.
 type Passwords interface {
 	Password(ctx context.Context, target cluster.Target) (cluster.Secret, error)
 }
 
-// Pools keeps one pool of connections per node and database, so that batches, tasks and warm functions share them.
-// It is safe for concurrent use and must be closed.
+// Pools has one pool of connections per node and database, which batches, tasks and warm
+// functions share. It is safe for concurrent use and must be closed.
 type Pools struct {
 	options Options
 	mu      sync.Mutex
 	pools   map[string]*pgxpool.Pool
 }
 
-// NewPools makes an empty set; connections are made when they are needed.
+// NewPools returns Pools without connections; they are opened when they are needed.
 func NewPools(options Options) *Pools {
 	return &Pools{options: options, pools: map[string]*pgxpool.Pool{}}
 }
 
-// Close closes every connection, waiting for those in use.
+// Close closes all connections. It waits for those in use.
 func (p *Pools) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +65,7 @@ func (p *Pools) Close() {
 	}
 }
 
-// Node gives access to one node. No connection is made before it is used.
+// Node returns access to one node. It opens no connection.
 func (p *Pools) Node(target cluster.Target) (*Node, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,7 +84,7 @@ func (p *Pools) Node(target cluster.Target) (*Node, error) {
 func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(connString(target))
 	if err != nil {
-		// The error of ParseConfig quotes the connection string: it must not travel.
+		// The error of ParseConfig quotes the connection string, so it is not returned.
 		return nil, fault.New(fault.Invalid, "node %q: its connection settings are not valid: check host, port and sslmode in the cluster definition", target.Node)
 	}
 	config.MaxConns = int32(max(1, min(p.options.MaxConns, 10_000)))
@@ -101,16 +103,17 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "node %q: no connection pool", target.Node)
+		return nil, fault.Wrap(err, fault.Unavailable, "node %q: cannot create a connection pool", target.Node)
 	}
 	return pool, nil
 }
 
-// passwordResolver gives what finds the password of a target before a connection is made.
+// passwordResolver returns the function that sets the password before a connection is
+// opened.
 func (p *Pools) passwordResolver(target cluster.Target) func(context.Context, *pgx.ConnConfig) error {
 	return func(ctx context.Context, config *pgx.ConnConfig) error {
 		if p.options.Passwords == nil {
-			return fault.New(fault.Invalid, "node %q: db_password_secret and rds_iam are not resolved here", target.Node)
+			return fault.New(fault.Invalid, "node %q: db_password_secret and rds_iam are not supported by this program: set db_password", target.Node)
 		}
 		password, err := p.options.Passwords.Password(ctx, target)
 		config.Password = password.Reveal()
@@ -118,24 +121,25 @@ func (p *Pools) passwordResolver(target cluster.Target) func(context.Context, *p
 	}
 }
 
-// Node is one PostgreSQL server's database.
+// Node is one database of one PostgreSQL server.
 type Node struct {
 	name    string
 	address string
 	pool    *pgxpool.Pool
 	timeout time.Duration
-	// expected is the server that a task began with; nil: any.
+	// expected is the server with which a task began; nil means any server.
 	expected *table.Identity
 }
 
-// Name is the node's name in the cluster definition.
+// Name returns the node's name in the cluster definition.
 func (n *Node) Name() string { return n.name }
 
-// ranUserSQL marks a session in which a table_filter ran.
+// ranUserSQL is the key that marks a session in which a table_filter ran.
 const ranUserSQL = "ace.user_sql"
 
-// acquire takes a connection for a transaction. A session in which a table_filter ran is closed before
-// another kind of transaction would use it: DISCARD ALL does not end what an extension keeps there.
+// acquire returns a connection for a transaction. A session in which a table_filter ran
+// is closed instead of serving a transaction without a filter: DISCARD ALL does not
+// remove the state of an extension.
 func (n *Node) acquire(ctx context.Context, access table.Access) (*pgxpool.Conn, error) {
 	for {
 		conn, err := n.take(ctx)
@@ -156,7 +160,8 @@ func (n *Node) acquire(ctx context.Context, access table.Access) (*pgxpool.Conn,
 	}
 }
 
-// take takes a connection; the error names the node and its address, never a secret.
+// take returns a connection from the pool. The error names the node and its address,
+// never a secret.
 func (n *Node) take(ctx context.Context) (*pgxpool.Conn, error) {
 	conn, err := n.pool.Acquire(ctx)
 	if err != nil {

@@ -11,10 +11,11 @@ import (
 	"ace/shared/table"
 )
 
-// rangeExpr gives the number of the range a row belongs to: width_bucket over the boundaries, whose array is built
-// once per statement from the parameters (a cast of an array parameter would be evaluated for every row). Anything
-// but a plain scalar key is compared as a row, whose columns must have the very types of the boundaries'. Without
-// boundaries the array is NULL, and all rows belong to range 0.
+// rangeExpr returns an expression for the number of the key range to which a row belongs:
+// width_bucket over the boundaries. Their array is built once per statement from the
+// parameters; a cast of an array parameter would be evaluated for every row. A key that
+// is not a plain scalar is compared as a row, whose columns must have the types of the
+// boundaries. Without boundaries the array is NULL, and all rows belong to range 0.
 func rangeExpr(s table.Source, first int) string {
 	p := orderParams(s, "b")
 	names := p.names()
@@ -27,10 +28,14 @@ func rangeExpr(s table.Source, first int) string {
 		p.list(first))
 }
 
-// PageSums reads pages once, in physical order, and gives, for each span, the sum of each group that has rows there to each. With
-// coarse buckets these are the groups of the spans, and the others are given once, for all spans. It returns the xmin of the
-// snapshot that each span was read in; 0 where there are no rows. A leaf that was rewritten since the plan is an error, since its
-// rows may have moved between pages that were read and pages that were not.
+// PageSums reads page ranges once, in physical order. For each page range it calls each
+// with the sum of each group that has rows there. With coarse buckets, the groups of a
+// page range are the coarse buckets, and each is also called for all page ranges together
+// with the sum of each fine bucket (table.AllPageRanges).
+//
+// It returns the xmin of the snapshot in which each page range was read, or 0 if the
+// range has no rows. A partition that was rewritten since the plan is an error: its rows
+// may have moved between pages that were read and pages that were not.
 func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	if by.Coarse > 0 {
 		return t.bucketSums(ctx, s, spans, by, each, options...)
@@ -58,26 +63,28 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.PageRan
 	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), queries...)
 }
 
-// A statement over several spans is not much longer than statementBytes, holds no more than statementGroups groups of rows in the
-// server's memory, of some hundred bytes each, and has no more than statementRanges, for each of which the server makes room at
-// its start for as many groups as it expects rows.
+// Limits of a statement over several page ranges: its approximate length; the groups of
+// rows that it holds in the server's memory, of some hundred bytes each; and the number
+// of page ranges. For each page range, the server allocates at the start memory for as
+// many groups as it expects rows.
 const (
 	statementBytes  = 256 << 10
 	statementGroups = 256 << 10
 	statementRanges = 12
 )
 
-// bucketSums has as many spans as are sensible read by one statement, which adds up their rows in both ways at once.
+// bucketSums is PageSums with coarse buckets. One statement reads several page ranges,
+// and computes the sums of the coarse and of the fine buckets at once.
 func (t *Tx) bucketSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	horizons := make([]int64, len(spans))
 	size := max(1, min(statementRanges, statementBytes/(300+len(s.Digest)+len(s.KeyHash)+len(s.Filter)), statementGroups/by.Buckets))
 	var queries []query
 	for from := 0; from < len(spans); from += size {
 		some := spans[from:min(from+size, len(spans))]
-		var stretches []string
+		var parts []string
 		var args [][]byte
 		asked, err := t.perPageRange(s, some, func(i int) query {
-			stretches = append(stretches, bucketSumSQL(s, by, some[i], from+i, len(args)))
+			parts = append(parts, bucketSumSQL(s, by, some[i], from+i, len(args)))
 			args = append(args, pageRangeArgs(some[i])...)
 			return query{}
 		})
@@ -87,7 +94,7 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, spans []table.PageR
 		if from == 0 {
 			queries = append(queries, asked[0]) // the settings
 		}
-		queries = append(queries, query{args: args, sql: coarseSumsSQL(by, stretches), row: func(v [][]byte) error {
+		queries = append(queries, query{args: args, sql: coarseSumsSQL(by, parts), row: func(v [][]byte) error {
 			span, group, sum, err := readBucketSum(v, len(spans), by)
 			if err != nil {
 				return t.node.unexpectedRange()
@@ -99,7 +106,7 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, spans []table.PageR
 			return err
 		}})
 		for _, q := range asked[1:] {
-			if q.sql != "" { // whether a leaf was rewritten
+			if q.sql != "" { // the check whether a partition was rewritten
 				queries = append(queries, q)
 			}
 		}
@@ -107,21 +114,24 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, spans []table.PageR
 	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), queries...)
 }
 
-// bucketSumSQL sums the rows of one span by bucket. The server finds the bucket among few that lie close together, which is much
-// cheaper than among those of all spans; what it adds up in two ways after that are no longer rows.
+// bucketSumSQL returns the query that sums the rows of one page range by bucket. A hash
+// table for one page range is small, so a lookup is much cheaper than in one for all page
+// ranges. The outer query then adds up sums, not rows.
 func bucketSumSQL(s table.Source, by table.Grouping, span table.PageRange, number, params int) string {
 	return fmt.Sprintf("SELECT %d AS s, %s AS g, pg_catalog.count(*) AS n, pg_catalog.bit_xor(%s) AS x%s GROUP BY 2",
 		number, bucketOf(s, by.Buckets), s.Digest, rowsOf(s, span, params))
 }
 
-// coarseSumsSQL adds up the sums of the stretches by bucket, and those of each stretch by coarse bucket.
-func coarseSumsSQL(by table.Grouping, stretches []string) string {
+// coarseSumsSQL returns the query that adds up the sums of all page ranges by bucket, and
+// those of each page range by coarse bucket.
+func coarseSumsSQL(by table.Grouping, parts []string) string {
 	return fmt.Sprintf(`SELECT s, CASE WHEN s IS NULL THEN g ELSE c END, pg_catalog.sum(n), pg_catalog.bit_xor(x), (SELECT %s)
 		FROM (SELECT s, g, g OPERATOR(pg_catalog.&) %d AS c, n, x FROM (%s) ace_stretches) ace_sums GROUP BY GROUPING SETS ((g), (s, c))`,
-		horizon, by.Coarse-1, strings.Join(stretches, " UNION ALL "))
+		horizon, by.Coarse-1, strings.Join(parts, " UNION ALL "))
 }
 
-// readBucketSum reads span, group, count and digest; a span of NULL is all of them.
+// readBucketSum reads page range, group, count and digest. A NULL page range means all
+// page ranges.
 func readBucketSum(v [][]byte, spans int, by table.Grouping) (span, group int, sum table.Sum, err error) {
 	groups := by.Coarse
 	if v[0] == nil {
@@ -136,24 +146,25 @@ func readBucketSum(v [][]byte, spans int, by table.Grouping) (span, group int, s
 	return span, group, sum, err
 }
 
-// perPageRange asks something about every span, and makes sure that no leaf was rewritten since the plan.
+// perPageRange returns a query for every page range, and queries that check that no
+// partition was rewritten since the plan.
 func (t *Tx) perPageRange(s table.Source, spans []table.PageRange, ask func(i int) query) ([]query, error) {
 	queries := settings(plansFor(s, pagePlans))
 	for i, span := range spans {
 		if span.Partition < 0 || span.Partition >= len(s.Partitions) {
-			return nil, fault.New(fault.Internal, "the plan has no leaf %d on node %q", span.Partition, t.node.name)
+			return nil, fault.New(fault.Internal, "the plan has no partition %d on node %q", span.Partition, t.node.name)
 		}
 		queries = append(queries, ask(i))
 		last := i+1 == len(spans) || spans[i+1].Partition != span.Partition
 		if !last {
 			continue
 		}
-		switch leaf := s.Partitions[span.Partition]; {
-		case leaf.Filenode != 0:
-			queries = append(queries, t.checkFilenode(leaf))
-		case t.access.Lock: // the whole table is read, as it is
+		switch partition := s.Partitions[span.Partition]; {
+		case partition.Filenode != 0:
+			queries = append(queries, t.checkFilenode(partition))
+		case t.access.Lock: // the lock prevents a rewrite
 		case s.Files.IsZero():
-			return nil, fault.New(fault.Conflict, "node %q: an earlier version planned this, without the files of %s: start it again", t.node.name, leaf.Relation)
+			return nil, fault.New(fault.Conflict, "node %q: an earlier version of ACE planned this and did not record the files of %s: start it again", t.node.name, partition.Relation)
 		default:
 			queries = append(queries, t.checkFiles(s.Relation, s.Files))
 		}
@@ -161,7 +172,8 @@ func (t *Tx) perPageRange(s table.Source, spans []table.PageRange, ask func(i in
 	return queries, nil
 }
 
-// groupExpr writes the number of the group that a row belongs to, and the parameters of that.
+// groupExpr returns an expression for the number of the group to which a row belongs, and
+// its parameters.
 func groupExpr(s table.Source, by table.Grouping) (string, [][]byte) {
 	if by.Buckets > 0 {
 		return bucketOf(s, by.Buckets), nil
@@ -169,18 +181,19 @@ func groupExpr(s table.Source, by table.Grouping) (string, [][]byte) {
 	return rangeExpr(s, 1), orderParams(s, "b").ofKeys(by.Bounds)
 }
 
-// unexpectedRange is the error of an answer that fits no question.
+// unexpectedRange returns the error of an answer for a range that was not requested.
 func (n *Node) unexpectedRange() error {
-	return fault.New(fault.Internal, "node %q answered for a range that was not asked for", n.name)
+	return fault.New(fault.Internal, "node %q answered for a range that was not requested", n.name)
 }
 
-// pageRangeSQL sums the rows of some pages by group; params is how many parameters the group has taken.
+// pageRangeSQL returns the query that sums the rows of a page range by group. params is
+// the number of parameters of the group expression.
 func pageRangeSQL(s table.Source, span table.PageRange, group string, params int) string {
 	return fmt.Sprintf("SELECT g, pg_catalog.count(*), pg_catalog.bit_xor(x), (SELECT %s) FROM (SELECT %s AS g, %s AS x%s) ace_rows GROUP BY g",
 		horizon, group, s.Digest, rowsOf(s, span, params))
 }
 
-// rowsOf is the FROM and WHERE of the rows on some pages.
+// rowsOf returns the FROM and WHERE of the rows in a page range.
 func rowsOf(s table.Source, span table.PageRange, params int) string {
 	condition := fmt.Sprintf("%s.ctid OPERATOR(pg_catalog.>=) $%d::pg_catalog.tid", s.Alias, params+1)
 	if span.To >= 0 {
@@ -189,12 +202,13 @@ func rowsOf(s table.Source, span table.PageRange, params int) string {
 	return " FROM " + from(s, s.Partitions[span.Partition]) + where(addFilter(s, condition))
 }
 
-// from names a leaf so that the source's fragments, and the filter, can refer to it as the table.
-func from(s table.Source, leaf table.Partition) string {
-	if leaf.Relation == s.Relation {
-		return leaf.Relation
+// from returns a partition for a FROM clause, with an alias by which the source's
+// fragments and the filter refer to it as the table.
+func from(s table.Source, partition table.Partition) string {
+	if partition.Relation == s.Relation {
+		return partition.Relation
 	}
-	return leaf.Relation + " AS " + s.Alias
+	return partition.Relation + " AS " + s.Alias
 }
 
 func pageRangeArgs(span table.PageRange) [][]byte {
@@ -205,11 +219,12 @@ func pageRangeArgs(span table.PageRange) [][]byte {
 	return args
 }
 
-// checkFilenode runs after the scan, whose lock keeps the table from being rewritten until the transaction ends.
-func (t *Tx) checkFilenode(leaf table.Partition) query {
-	name := strings.TrimPrefix(leaf.Relation, "ONLY ")
+// checkFilenode checks that a partition was not rewritten since the plan. It is sent
+// after the scan, whose lock prevents a rewrite until the transaction ends.
+func (t *Tx) checkFilenode(partition table.Partition) query {
+	name := strings.TrimPrefix(partition.Relation, "ONLY ")
 	return query{sql: "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.text::pg_catalog.regclass)", args: textArgs(name), row: func(v [][]byte) error {
-		if string(v[0]) != strconv.FormatUint(uint64(leaf.Filenode), 10) {
+		if string(v[0]) != strconv.FormatUint(uint64(partition.Filenode), 10) {
 			return fault.New(fault.Conflict, "node %q: %s was rewritten while it was being compared (VACUUM FULL, CLUSTER, TRUNCATE or ALTER TABLE): start the comparison again",
 				t.node.name, name)
 		}
@@ -217,9 +232,10 @@ func (t *Tx) checkFilenode(leaf table.Partition) query {
 	}}
 }
 
-// ScanList gives key and digest of the rows of some ranges between the bounds, all of them if ranges is nil, by reading
-// the whole table in physical order. There is a list for each range between the bounds, in key order; more than limit
-// rows are table.ErrMore.
+// ScanList returns the key and digest of the rows of some key ranges between the bounds,
+// or of all ranges if ranges is nil. It reads the whole table in physical order. The
+// result has a list for each range between the bounds, in key order. More than limit rows
+// are table.ErrMore.
 func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][]table.Listed, error) {
 	args, condition := orderParams(s, "b").ofKeys(bounds), ""
 	if ranges != nil {

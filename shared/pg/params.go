@@ -9,17 +9,18 @@ import (
 	"ace/shared/table"
 )
 
-// parseBytes sends an array of bytea: the bytes of the texts in UTF-8, whatever the server's encoding.
+// parseBytes sends an array of bytea: the bytes of the texts in UTF-8, whatever the
+// server encoding is.
 const parseBytes table.Parse = "bytes"
 
-// param is a list of values of one type, which travels as one parameter.
+// param is a list of values of one type, which is sent as one parameter.
 type param struct {
-	name  string // of the column that the list has
+	name  string // name of the list's column
 	typ   string
 	parse table.Parse
 }
 
-// params are the columns of a list of tuples.
+// params has the columns of a list of tuples.
 type params []param
 
 // keyParams returns the columns of a list of keys.
@@ -31,7 +32,7 @@ func keyParams(s table.Source) params {
 	return out
 }
 
-// orderParams returns the columns of a list of bounds, or of keys that are to be ordered.
+// orderParams returns the columns of a list of bounds, or of keys to be ordered.
 func orderParams(s table.Source, prefix string) params {
 	out := make(params, len(s.Order))
 	for i, name := range list(prefix, len(s.Order)) {
@@ -49,7 +50,7 @@ func orderParams(s table.Source, prefix string) params {
 // isTextOrder reports whether a column of the order is the bytes of a text.
 func isTextOrder(s table.Source, i int) bool { return i < len(s.OrderText) && s.OrderText[i] != "" }
 
-// bounds returns the references whose texts are the bounds of ranges.
+// bounds returns the expressions whose texts are the bounds of ranges.
 func bounds(s table.Source) []string {
 	refs := make([]string, len(s.Order))
 	for i, ref := range s.Order {
@@ -85,8 +86,8 @@ func (p params) names() []string {
 	return names
 }
 
-// list writes the list of tuples, which are numbered from 1 in the column ord; first is the number of
-// its first parameter.
+// list returns a subquery for the list of tuples, which are numbered from 1 in the column
+// ord. first is the number of its first parameter.
 func (p params) list(first int) string {
 	values, rows := make([]string, len(p)), make([]string, len(p))
 	for i, of := range p {
@@ -129,7 +130,8 @@ func (p params) ofRows(rows []table.Row) [][]byte {
 	return args
 }
 
-// arraySize is about how long the array gets: big values are not copied again and again.
+// arraySize returns the approximate size of the array, so that large values are not
+// copied repeatedly.
 func arraySize(rows []table.Row, column int) int {
 	size := 2
 	for _, row := range rows {
@@ -141,7 +143,7 @@ func arraySize(rows []table.Row, column int) int {
 	return size
 }
 
-// paramWriter writes a parameter.
+// paramWriter builds a parameter.
 type paramWriter struct {
 	of  param
 	out []byte
@@ -179,7 +181,7 @@ func (w *paramWriter) end() []byte {
 	return append(w.out, '}')
 }
 
-// appendElement writes one element of an array in PostgreSQL's text form.
+// appendElement appends one element of an array in PostgreSQL's text form.
 func appendElement(out []byte, element string) []byte {
 	out = append(out, '"')
 	for {
@@ -193,7 +195,8 @@ func appendElement(out []byte, element string) []byte {
 	return append(append(out, element...), '"')
 }
 
-// appendRecord writes a JSON object with one member. Its bytes are the server's to judge.
+// appendRecord appends a JSON object with one member. The server checks whether its bytes
+// are valid.
 func appendRecord(out []byte, name string, text *string) []byte {
 	out = append(append(append(out, `{"`...), name...), `":`...)
 	if text == nil {

@@ -11,7 +11,8 @@ import (
 	"ace/shared/table"
 )
 
-// through returns the first node at the address of a pooler, over a pool of one connection.
+// through returns the first node at the address of a pooler, with a pool of one
+// connection.
 func through(t *testing.T, c *pgtest.Cluster, p *pgtest.Pooler) *Node {
 	t.Helper()
 	at := target(c, 0)
@@ -25,8 +26,9 @@ func through(t *testing.T, c *pgtest.Cluster, p *pgtest.Pooler) *Node {
 	return n
 }
 
-// Neighbour of case O-F7: a transaction pooler hands the session on as soon as the transaction ends.
-func TestPooler_AFilterLeavesNothingForTheNextTransaction(t *testing.T) {
+// Related to case O-F7: a transaction pooler may switch the session to another client as
+// soon as the transaction ends.
+func TestPooler_FilterLeavesNothingForTheNextTransaction(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	c.Exec(t, 0, pgtest.EffectFunctions())
 	n := through(t, c, pgtest.NewPooler(t, c, func() int { return 0 }))
@@ -60,8 +62,8 @@ func TestPooler_AFilterLeavesNothingForTheNextTransaction(t *testing.T) {
 	}
 }
 
-// Neighbour of case O-F1: a transaction pooler stands in front of two servers with unequal tables.
-func TestPooler_ATransactionOnAnotherServerReturnsNoResult(t *testing.T) {
+// Related to case O-F1: a transaction pooler routes to two servers with different tables.
+func TestPooler_TransactionOnAnotherServerReturnsNoResult(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	s := numbers(t, c, nodeOf(t, c, 0), 40)
 	c.Exec(t, 1, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, 'other' FROM generate_series(1, 50) i`)
@@ -95,7 +97,7 @@ func TestPooler_ATransactionOnAnotherServerReturnsNoResult(t *testing.T) {
 	}
 }
 
-// countIn counts the rows in a transaction of one call.
+// countIn returns the number of rows, in a transaction of one call.
 func countIn(t *testing.T, n *Node, s table.Source) (int64, error) {
 	t.Helper()
 	tx, err := n.Begin(t.Context(), s.Access())

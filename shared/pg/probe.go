@@ -10,8 +10,9 @@ import (
 	"ace/shared/table"
 )
 
-// Sample reads the first row of evenly spaced pages of every leaf: about n keys in physical order, each marked with
-// its leaf. Where leaves may not be read by themselves the parent is sampled, and physical order is not known.
+// Sample reads the first row of evenly spaced pages of every partition. It returns about
+// count keys in physical order, each with its partition. If the role may not read
+// partitions directly, the parent is sampled and the physical order is not known.
 func (n *Node) Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
@@ -26,14 +27,14 @@ func (n *Node) Sample(ctx context.Context, s table.Source, count int) ([]table.S
 
 func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
 	var pages int64
-	for _, leaf := range s.Partitions {
-		pages += leaf.Pages
+	for _, partition := range s.Partitions {
+		pages += partition.Pages
 	}
 	var sampled []table.Sampled
 	var queries []query
 	page := uniqueName(s, "page")
-	for i, leaf := range s.Partitions {
-		lo, hi := pageProbes(leaf.Pages, share(int64(count), leaf.Pages, pages))
+	for i, partition := range s.Partitions {
+		lo, hi := pageProbes(partition.Pages, share(int64(count), partition.Pages, pages))
 		if lo == nil {
 			continue
 		}
@@ -41,7 +42,7 @@ func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) ([
 			args: [][]byte{lo, hi},
 			sql: fmt.Sprintf(`SELECT ace_inner.* FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.tid[]), pg_catalog.unnest($2::pg_catalog.tid[])) %[1]s(lo, hi)
 				CROSS JOIN LATERAL (SELECT %[2]s FROM %[3]s WHERE %[4]s.ctid OPERATOR(pg_catalog.>=) %[1]s.lo AND %[4]s.ctid OPERATOR(pg_catalog.<) %[1]s.hi LIMIT 1) ace_inner`,
-				page, strings.Join(bounds(s), ", "), from(s, leaf), s.Alias),
+				page, strings.Join(bounds(s), ", "), from(s, partition), s.Alias),
 			row: func(v [][]byte) error {
 				sampled = append(sampled, table.Sampled{Key: readKey(v), Partition: i})
 				return nil
@@ -51,7 +52,7 @@ func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) ([
 	return sampled, t.read(ctx, "sampling keys", s, table.EndTransaction, queries...)
 }
 
-// share divides count in proportion to part of whole, at least one.
+// share returns the share of count that is proportional to part of whole, at least one.
 func share(count, part, whole int64) int64 {
 	if whole == 0 {
 		return 1
@@ -59,7 +60,7 @@ func share(count, part, whole int64) int64 {
 	return max(1, int64(float64(count)*float64(part)/float64(whole)))
 }
 
-// pageProbes gives the bounds of probes evenly spaced pages as two tid arrays.
+// pageProbes returns the bounds of evenly spaced pages as two tid arrays.
 func pageProbes(pages, probes int64) (from, to []byte) {
 	probes = min(probes, pages)
 	if probes == 0 {
@@ -96,8 +97,9 @@ func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]tab
 	})
 }
 
-// Every gives the key of every step-th row in key order, read exactly and with the filter: for tables (or filtered
-// parts of tables) small enough for that. The first row is not among them.
+// Every returns the key of every step-th row in key order, without the first row. It
+// reads all rows that the filter selects, so it is for small tables or small filtered
+// parts.
 func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.Key, error) {
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
@@ -107,8 +109,8 @@ func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.K
 	return tx.cut(ctx, s, table.Range{}, step, nil, table.EndTransaction)
 }
 
-// UnreadableKeys returns why the node cannot read some of the keys as values of the key's types, by
-// their places.
+// UnreadableKeys returns the reasons why the node cannot convert some of the keys to
+// values of the key's types, by the places of the keys.
 func (n *Node) UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error) {
 	if plainKeys(s, keys) {
 		return nil, nil
@@ -130,7 +132,7 @@ func (n *Node) UnreadableKeys(ctx context.Context, s table.Source, keys []table.
 	return reasons, nil
 }
 
-// RankKeys sorts keys in a transaction of its own: see Tx.Rank.
+// RankKeys is like Tx.Rank, in a separate transaction.
 func (n *Node) RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error) {
 	if ranks, ok := plainRanks(s, keys); ok {
 		return ranks, nil

@@ -12,17 +12,17 @@ import (
 	"ace/shared/table"
 )
 
-// shape tells which ends of a range are bounded. Ranges of one shape share a statement.
+// shape is which ends of a range have a bound. Ranges of one shape share a statement.
 type shape struct{ lo, hi bool }
 
-// batch is the ranges of one shape and where they stood in the caller's list.
+// batch has the ranges of one shape and their places in the caller's list.
 type batch struct {
 	shape  shape
 	ranges []table.Range
 	origin []int
 }
 
-// byShape groups ranges; the order within a group is the caller's.
+// byShape groups ranges by shape. The order within a group is the order of the list.
 func byShape(ranges []table.Range) []*batch {
 	var batches []*batch
 	find := func(s shape) *batch {
@@ -42,13 +42,15 @@ func byShape(ranges []table.Range) []*batch {
 	return batches
 }
 
-// statement writes a statement over the ranges of the batch: for each, the rows that a SELECT's head and tail around FROM
-// and WHERE give of the table. Its first result column is the range's place in the caller's list + 1.
+// statement returns a statement over the ranges of the batch. For each range it runs a
+// SELECT with this select list (head) and the clauses after WHERE (tail). The first
+// result column is the range's place in the batch + 1.
 func (b *batch) statement(s table.Source, head, tail string) query {
 	return b.lateral(s, func(rows string) string { return "SELECT " + head + rows + tail })
 }
 
-// lateral writes a statement over the ranges of the batch: for each, what inner makes of "FROM ... WHERE ..." of its rows.
+// lateral returns a statement over the ranges of the batch. For each range it runs the
+// query that inner returns for the "FROM ... WHERE ..." of its rows.
 func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 	if !b.shape.lo && !b.shape.hi { // the whole table, once per range (there is only ever one)
 		return query{sql: fmt.Sprintf("SELECT 1, ace_inner.* FROM (%s) ace_inner", inner(" FROM "+s.Relation+where(addFilter(s, ""))))}
@@ -74,14 +76,15 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 		side(1, "hi", func(r table.Range) table.Key { return r.Hi })
 	}
 	rows := " FROM " + s.Relation + where(addFilter(s, within(s, bounds[0], bounds[1])))
-	// The list's columns get names that the filter does not have: it can see them.
+	// The filter can refer to the list's columns, so they have names that do not occur in
+	// it.
 	ord := uniqueName(s, "ord")
 	return query{args: args, sql: fmt.Sprintf("SELECT %s.%s, ace_inner.* FROM %s %s(%s, %s) CROSS JOIN LATERAL (%s) ace_inner",
 		name, ord, columns.list(1), name, strings.Join(columns.names(), ", "), ord, inner(rows))}
 }
 
-// filter writes the FILTER of an aggregate by which only rows count that are in the range: those that
-// an index leads to may not be.
+// filter returns the FILTER clause of an aggregate that counts only rows within the
+// range. An index that is damaged may lead to other rows.
 func (b *batch) filter(s table.Source) string {
 	var bounds [2][]string
 	if b.shape.lo {
@@ -96,17 +99,18 @@ func (b *batch) filter(s table.Source) string {
 	return ""
 }
 
-// place reads the first result column: which range of the caller's list a row belongs to.
+// place returns the place in the caller's list of the range to which a row belongs.
 func (b *batch) place(value []byte) (int, error) {
 	ord, err := strconv.Atoi(string(value))
 	if err != nil || ord < 1 || ord > len(b.origin) {
-		return 0, fault.New(fault.Internal, "the server answered for a range that was not asked for")
+		return 0, fault.New(fault.Internal, "the server answered for a range that was not requested")
 	}
 	return b.origin[ord-1], nil
 }
 
-// Sums counts the rows of each range and combines their digests, and gives the xmin of the snapshot, the least if there were
-// several: every transaction with an id below it had ended; 0 if there is no range. One round trip.
+// Sums returns the row count and the combined digests of each range, and the xmin of the
+// snapshot: every transaction with an id below it had ended. If there were several
+// snapshots, it is the least xmin; without ranges it is 0. Sums needs one round trip.
 func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, options ...table.CallOption) ([]table.Sum, int64, error) {
 	var seenBy int64
 	sums := make([]table.Sum, len(ranges))
@@ -134,16 +138,16 @@ func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, opt
 	return sums, seenBy, t.node.checkAnswered(seen)
 }
 
-// checkAnswered makes sure that every range was: one without an answer would look empty.
+// checkAnswered returns an error if a range has no answer: it would look empty.
 func (n *Node) checkAnswered(seen []bool) error {
 	if i := slices.Index(seen, false); i >= 0 {
-		return fault.New(fault.Internal, "node %q gave no digest for range %d of %d", n.name, i+1, len(seen))
+		return fault.New(fault.Internal, "node %q returned no digest for range %d of %d", n.name, i+1, len(seen))
 	}
 	return nil
 }
 
-// List gives key and digest of every row of each range, in key order within a range. limit bounds what may come back
-// in all; more is table.ErrMore.
+// List returns the key and digest of every row of each range, in key order within a
+// range. More than limit rows in all are table.ErrMore.
 func (t *Tx) List(ctx context.Context, s table.Source, ranges []table.Range, limit int64, options ...table.CallOption) ([][]table.Listed, error) {
 	lists := make([][]table.Listed, len(ranges))
 	var total int64
@@ -167,8 +171,8 @@ func (t *Tx) List(ctx context.Context, s table.Source, ranges []table.Range, lim
 	return lists, t.read(ctx, "listing differing blocks", s, table.Combine(options), queries...)
 }
 
-// Cut gives the key of every step-th row of a range, the first not among them: boundaries that split a range which
-// holds more rows than the plan expected.
+// Cut returns the key of every step-th row of a range, without the first row: boundaries
+// that split a range with more rows than the plan expected.
 func (t *Tx) Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error) {
 	return t.cut(ctx, s, r, step, rangePlans, 0)
 }
@@ -191,7 +195,7 @@ func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64,
 	return keys, t.read(ctx, "splitting a block", s, options, append(settings(plansFor(s, plans)), q)...)
 }
 
-// settings turns planner settings into a query.
+// settings returns the query that applies planner settings; none for an empty list.
 func settings(list []setting) []query {
 	if len(list) == 0 {
 		return nil
@@ -226,7 +230,7 @@ func readKey(values [][]byte) table.Key {
 	return key
 }
 
-// readListed reads key columns followed by the digest.
+// readListed reads the key columns and the digest that follows them.
 func readListed(values [][]byte) (table.Listed, error) {
 	last := len(values) - 1
 	digest, err := strconv.ParseInt(string(values[last]), 10, 64)

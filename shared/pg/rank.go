@@ -11,7 +11,8 @@ import (
 	"ace/shared/table"
 )
 
-// Rank sorts keys in the run's order: for each key its rank from 0, keys that the index holds equal having the same.
+// Rank returns for each key its rank in key order, from 0. Keys that the index considers
+// equal have the same rank.
 func (t *Tx) Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error) {
 	if ranks, ok := plainRanks(s, keys); ok {
 		return ranks, nil
@@ -19,7 +20,8 @@ func (t *Tx) Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int,
 	return t.rank(ctx, s, keys, 0)
 }
 
-// rank has the server sort. Keys that it cannot read come after all others, in the order of their texts.
+// rank lets the server sort the keys. Keys that it cannot read come after all others, in
+// the order of their texts.
 func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options table.CallOption) ([]int, error) {
 	ranks := make([]int, len(keys))
 	err := t.sort(ctx, s, keys, func(i, rank int) { ranks[i] = rank }, true, options)
@@ -44,7 +46,7 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options
 	return ranks, err
 }
 
-// rankByText ranks the keys that have the rank -1, from a rank on.
+// rankByText ranks the keys whose rank is -1. Their ranks start at from.
 func rankByText(keys []table.Key, ranks []int, from int) {
 	var places []int
 	var texts []table.Key
@@ -58,7 +60,8 @@ func rankByText(keys []table.Key, ranks []int, from int) {
 	}
 }
 
-// sort has the server rank keys from 0.
+// sort lets the server rank keys, and calls ranked with the place and rank of each. Ranks
+// start at 0.
 func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked func(place, rank int), mark bool, options table.CallOption) error {
 	p, name := orderParams(s, "k"), uniqueName(s, "list")
 	q := query{
@@ -78,8 +81,8 @@ func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked 
 	return t.call(ctx, "sorting keys", options, withSavepoint([]query{q}, mark, options)...)
 }
 
-// withCollations writes references to typed values so that they sort as the table's own columns do: a parameter's collation
-// is the database's default, a column's may be another.
+// withCollations returns references to typed values that sort as the columns of the table
+// do. A parameter has the database's default collation; a column may have another.
 func withCollations(s table.Source, refs []string) []string {
 	out := make([]string, len(refs))
 	for i, ref := range refs {
@@ -91,8 +94,10 @@ func withCollations(s table.Source, refs []string) []string {
 	return out
 }
 
-// plainRanks ranks keys whose order needs no server: integers and uuids, as PostgreSQL writes them. That is most tables, and
-// sorting a hundred thousand keys there and back takes a server longer than reading their document. false: not of these.
+// plainRanks ranks keys whose order is known without a server: integers and uuids, as
+// PostgreSQL writes them. Most tables have such keys, and sending 100,000 keys to a
+// server and back takes longer than reading their document. It returns false for other
+// keys.
 func plainRanks(s table.Source, keys []table.Key) ([]int, bool) {
 	if !plainTexts(s.OrderType, keys) {
 		return nil, false
@@ -115,10 +120,11 @@ func plainRanks(s table.Source, keys []table.Key) ([]int, bool) {
 	return rankBy(keys, compare), true
 }
 
-// plainKeys reports whether every node can read the keys.
+// plainKeys reports whether the keys are known to be valid on every node.
 func plainKeys(s table.Source, keys []table.Key) bool { return plainTexts(s.KeyType, keys) }
 
-// plainTexts reports whether keys of these types are integers and uuids as PostgreSQL writes them.
+// plainTexts reports whether keys of these types are integers and uuids as PostgreSQL
+// writes them.
 func plainTexts(types []string, keys []table.Key) bool {
 	for i, name := range types {
 		plain := isPlainInteger
@@ -137,7 +143,7 @@ func plainTexts(types []string, keys []table.Key) bool {
 
 func isUUID(name string) bool { return name == "uuid" || name == "pg_catalog.uuid" }
 
-// rankBy gives each key's place in an order.
+// rankBy returns the rank of each key in an order.
 func rankBy(keys []table.Key, compare func(a, b table.Key) int) []int {
 	order := make([]int, len(keys))
 	for i := range order {
@@ -155,14 +161,14 @@ func rankBy(keys []table.Key, compare func(a, b table.Key) int) []int {
 	return ranks
 }
 
-// isPlainInteger says whether a text is a bigint as PostgreSQL writes it.
+// isPlainInteger reports whether a text is a bigint as PostgreSQL writes it.
 func isPlainInteger(text string) bool {
 	n, err := strconv.ParseInt(text, 10, 64)
 	var written [20]byte
 	return err == nil && string(strconv.AppendInt(written[:0], n, 10)) == text
 }
 
-// compareIntegers compares two texts of which isPlainInteger is true.
+// compareIntegers compares two texts for which isPlainInteger is true.
 func compareIntegers(a, b string) int {
 	negative := a[0] == '-'
 	switch {
@@ -180,7 +186,8 @@ func compareIntegers(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// isPlainUUID says whether a text is a uuid as PostgreSQL writes it: then it sorts as its bytes do.
+// isPlainUUID reports whether a text is a uuid as PostgreSQL writes it. Such texts sort
+// as their bytes do.
 func isPlainUUID(text string) bool {
 	if len(text) != 36 {
 		return false

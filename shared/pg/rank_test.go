@@ -11,7 +11,7 @@ import (
 	"ace/shared/table"
 )
 
-func TestPlainRanks_AreTheServers(t *testing.T) {
+func TestPlainRanks_AgreeWithTheServer(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	c.Exec(t, 0, `CREATE TABLE t (i bigint, u uuid, PRIMARY KEY (i, u))`)
 	n := nodeOf(t, c, 0)
@@ -37,7 +37,7 @@ func TestPlainRanks_AreTheServers(t *testing.T) {
 	})
 }
 
-func TestPlainRanks_LeaveAllElseToTheServer(t *testing.T) {
+func TestPlainRanks_RefuseOtherKeys(t *testing.T) {
 	tests := []struct{ kind, plain, other string }{
 		{"bigint", "0", "-0"},
 		{"bigint", "-9223372036854775808", "9223372036854775808"},

@@ -14,32 +14,33 @@ import (
 	"ace/shared/table"
 )
 
-// readWrite begins a transaction whose every statement sees what was committed before it: a row that is locked is the
-// newest, whoever wrote it last.
+// readWrite begins a transaction in which each statement sees what was committed before
+// the statement. So a locked row is always the newest version.
 const readWrite = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
-// commitTimeout bounds a COMMIT, which nothing else interrupts: giving up in the middle means not to know.
+// commitTimeout bounds a COMMIT. Nothing else interrupts it, because the outcome of an
+// interrupted COMMIT is unknown.
 const commitTimeout = 30 * time.Second
 
-// outcome is what became of a transaction that writes.
+// outcome is the known outcome of a transaction that writes.
 type outcome int
 
 const (
 	undecided outcome = iota
 	committed
-	rolledBack // nothing more can be written
+	rolledBack // it can write nothing more
 )
 
-// RepairTx is a transaction that writes. It has a connection of its own, which is closed with it, so that nothing that a
-// repair sets for the session can outlive it. It is used by one goroutine at a time and must be closed; closing before
-// Commit takes everything back.
+// RepairTx is a transaction that writes. Its connection is closed with it, so no session
+// setting of a repair outlives it. It is not safe for concurrent use and must be closed.
+// Close before Commit undoes all changes.
 type RepairTx struct {
 	tx      *Tx
 	outcome outcome
 }
 
-// BeginRepair takes a connection for a transaction, which begins on the server with the first call. The
-// table is not locked before Hold.
+// BeginRepair acquires a connection for a transaction. The transaction begins on the
+// server with the first call. Hold locks the table; nothing locks it before.
 func (n *Node) BeginRepair(ctx context.Context, access table.Access) (*RepairTx, error) {
 	conn, err := n.acquire(ctx, access)
 	if err != nil {
@@ -48,7 +49,7 @@ func (n *Node) BeginRepair(ctx context.Context, access table.Access) (*RepairTx,
 	return &RepairTx{tx: &Tx{node: n, conn: conn, mode: readWrite, access: access.Unguarded()}}, nil
 }
 
-// Close rolls back what was not committed, and ends the session.
+// Close rolls the transaction back unless it was committed, and closes the session.
 func (r *RepairTx) Close() {
 	if r.tx.state == stateClosed {
 		return
@@ -61,21 +62,23 @@ func (r *RepairTx) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 	defer cancel()
 	if !conn.Conn().IsClosed() && r.outcome != committed {
-		_, _ = conn.Conn().PgConn().Exec(ctx, "ROLLBACK").ReadAll() // releases the locks before the caller goes on
+		_, _ = conn.Conn().PgConn().Exec(ctx, "ROLLBACK").ReadAll() // releases the locks before the caller continues
 	}
 	_ = conn.Conn().Close(ctx)
 	conn.Release()
 }
 
-// writingPins are the settings of a transaction that writes, beside the pinned ones: keys are looked up through the index,
-// and a commit that was answered survives a crash of the server.
+// writingPins are the additional settings of a transaction that writes. They make the
+// planner look up keys through the index.
 var writingPins = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_seqscan", "off"}, {"enable_hashjoin", "off"}, {"enable_mergejoin", "off"},
 }
 
+// durableCommits makes a confirmed commit survive a crash of the server.
 const durableCommits = "SELECT pg_catalog.set_config('synchronous_commit', 'local', true) WHERE pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off'"
 
-// TryAdvisoryLock takes the lock that only one repair of a table can hold, until the transaction ends. false: another holds it.
+// TryAdvisoryLock acquires the advisory lock of the table until the transaction ends.
+// Only one repair of a table can have it. It returns false if another session has it.
 func (r *RepairTx) TryAdvisoryLock(ctx context.Context, schema, name string) (bool, error) {
 	var got bool
 	queries := append(settings(writingPins), query{sql: durableCommits}, query{
@@ -83,44 +86,46 @@ func (r *RepairTx) TryAdvisoryLock(ctx context.Context, schema, name string) (bo
 		args: textArgs("ace-repair/", quote(schema, name)),
 		row:  func(v [][]byte) error { got = isTrue(v[0]); return nil },
 	})
-	return got, r.tx.run(ctx, "taking the repair's lock", queries...)
+	return got, r.tx.run(ctx, "acquiring the advisory lock of the repair", queries...)
 }
 
-// DisableTriggers keeps triggers and foreign keys from firing, but for those that are enabled for replicas.
+// DisableTriggers disables the triggers and foreign keys for this transaction, except
+// those that are enabled for replicas.
 func (r *RepairTx) DisableTriggers(ctx context.Context) error {
 	return r.tx.run(ctx, "setting session_replication_role", replicaRole())
 }
 
-// EnableTriggers lets triggers and foreign keys fire, also where role or database are configured otherwise.
+// EnableTriggers makes triggers and foreign keys fire, even if the role or database is
+// configured otherwise.
 func (r *RepairTx) EnableTriggers(ctx context.Context) error {
 	return r.tx.run(ctx, "setting session_replication_role", query{
 		sql: "SELECT pg_catalog.set_config('session_replication_role', 'origin', true) WHERE pg_catalog.current_setting('session_replication_role') OPERATOR(pg_catalog.=) 'replica'",
 	})
 }
 
-// SetSearchPath sets the search_path for what follows.
+// SetSearchPath sets the search_path for the next statements.
 func (r *RepairTx) SetSearchPath(ctx context.Context, path string) error {
 	return r.tx.run(ctx, "setting search_path", query{sql: "SELECT pg_catalog.set_config('search_path', $1, true)", args: textArgs(path)})
 }
 
-// Rows opens a stream of the rows of these keys, in the order of the list.
+// Rows opens a stream of the rows with these keys, in the order of the list.
 func (r *RepairTx) Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
 	return r.tx.rows(ctx, s, keys, "")
 }
 
-// Lock is Rows that locks every row it finds until the transaction ends.
+// Lock is like Rows, but locks every row that it finds until the transaction ends.
 func (r *RepairTx) Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error) {
 	return r.tx.rows(ctx, s, keys, " FOR UPDATE")
 }
 
 const serverMark = "(SELECT system_identifier FROM pg_catalog.pg_control_system()), CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'recovery' ELSE pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END"
 
-// Mark names this transaction.
+// Mark returns the identity of this transaction.
 func (r *RepairTx) Mark(ctx context.Context) (table.Mark, error) {
 	return r.mark(ctx, ", pg_catalog.pg_current_xact_id()")
 }
 
-// Server names the server and its timeline.
+// Server returns the server and its timeline; the transaction id is empty.
 func (r *RepairTx) Server(ctx context.Context) (table.Mark, error) { return r.mark(ctx, "") }
 
 func (r *RepairTx) mark(ctx context.Context, xid string) (table.Mark, error) {
@@ -134,8 +139,9 @@ func (r *RepairTx) mark(ctx context.Context, xid string) (table.Mark, error) {
 	}})
 }
 
-// Status says how the transaction of this number on this server ended: "committed", "aborted" or "in progress", or ""
-// where the server does not know it any more. A number that the server has not reached was lost in a crash: "aborted".
+// Status returns how the transaction with this id ended on this server: "committed",
+// "aborted" or "in progress", or "" if the server no longer knows. An id that the server
+// has not reached yet was lost in a crash and is "aborted".
 func (r *RepairTx) Status(ctx context.Context, xid string) (string, error) {
 	var status string
 	err := r.tx.run(ctx, "asking how a transaction ended", query{
@@ -146,15 +152,16 @@ func (r *RepairTx) Status(ctx context.Context, xid string) (string, error) {
 	return status, err
 }
 
-// columnsNowSQL gives what columnsSQL says of columns that exist, so far as it matters to who writes them.
+// columnsNowSQL returns those properties of the existing columns that matter for writing.
 const columnsNowSQL = `
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated <> ''
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`
 
-// Columns gives the table's columns as they are now: name, declared type, and whether they are generated. If the
-// transaction has read rows of the table they stay like this until it ends.
+// Columns returns the table's current columns: name, declared type, and whether they are
+// generated. If the transaction has read rows of the table, its lock prevents changes of
+// the columns until it ends.
 func (r *RepairTx) Columns(ctx context.Context, schema, name string) ([]table.Column, error) {
 	var columns []table.Column
 	path := func(path string) query {
@@ -168,15 +175,17 @@ func (r *RepairTx) Columns(ctx context.Context, schema, name string) ([]table.Co
 	}, path(r.tx.access.SearchPath))
 }
 
-// CheckNow has the constraints that wait for the end checked, so that what they say is said before COMMIT.
+// CheckNow checks the deferred constraints, so that a violation is reported before
+// COMMIT.
 func (r *RepairTx) CheckNow(ctx context.Context) error {
 	return asViolation(r.tx.run(ctx, "checking deferred constraints", query{sql: "SET CONSTRAINTS ALL IMMEDIATE"}))
 }
 
-// Commit commits. After any error but a table.ViolationError nobody knows whether it did; the transaction's mark tells.
+// Commit commits the transaction. After any error except a table.ViolationError the
+// outcome is unknown; Status with the transaction's Mark returns it.
 func (r *RepairTx) Commit(ctx context.Context) error {
 	if r.outcome == rolledBack {
-		return fault.New(fault.Internal, "node %q: the repair was rolled back", r.tx.node.name)
+		return fault.New(fault.Internal, "node %q: the repair was rolled back and cannot be committed", r.tx.node.name)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
@@ -191,7 +200,8 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	return nil
 }
 
-// asViolation makes a table.ViolationError of an error that one row is the reason for.
+// asViolation returns a table.ViolationError for an error that is caused by one row, and
+// other errors as they are.
 func asViolation(err error) error {
 	var known *fault.Error
 	pgErr := serverError(err)
@@ -202,21 +212,22 @@ func asViolation(err error) error {
 	return &table.ViolationError{Constraint: pgErr.ConstraintName, Unique: unique, Fault: known}
 }
 
-// ofRow says whether a SQLSTATE is about a value or a constraint.
+// ofRow reports whether a SQLSTATE is about a value or a constraint.
 func ofRow(sqlstate string) bool {
 	class := sqlstate[:min(2, len(sqlstate))]
 	return class == "22" || class == "23"
 }
 
-// written are the values that a statement writes.
+// written has the values that a statement writes.
 type written struct {
 	params params
-	names  []string // of the columns, quoted
+	names  []string // names of the columns, quoted
 	rows   []table.Row
 }
 
-// write sends a statement that returns a row for each row it wrote; want is how many it must write. guarded puts a
-// savepoint around it: if the node refuses a row nothing of the statement is done and the transaction goes on.
+// write sends a statement that returns a row for each row it wrote, and fails unless it
+// wrote want rows. guarded puts a savepoint around the statement: if the node refuses a
+// row, the statement is undone and the transaction continues.
 func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, guarded bool, values written) error {
 	wrote := 0
 	q.row = func([][]byte) error { wrote++; return nil }
@@ -232,13 +243,14 @@ func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, g
 		return cmp.Or(r.tx.rollbackTo(ctx, writeMark), err)
 	}
 	if err == nil && wrote != want {
-		return fault.New(fault.Invalid, "node %q: %s wrote %d rows where %d were decided: a trigger may have refused or added some", r.tx.node.name, doing, wrote, want)
+		return fault.New(fault.Invalid, "node %q: %s wrote %d rows instead of %d: a trigger may have refused or added rows", r.tx.node.name, doing, wrote, want)
 	}
 	return err
 }
 
-// refuse finds out which value the node cannot read as one of its column's type, if there is one. Without
-// a savepoint the transaction is over, and the values are tried in another one.
+// refuse finds the value that its column's type does not accept on the node, if there is
+// one. Without a savepoint the transaction is rolled back, and the values are tested in
+// another transaction.
 func (r *RepairTx) refuse(ctx context.Context, doing string, failed error, guarded bool, values written) error {
 	if guarded {
 		if err := r.tx.rollbackTo(ctx, writeMark); err != nil {
@@ -253,13 +265,13 @@ func (r *RepairTx) refuse(ctx context.Context, doing string, failed error, guard
 	return r.tx.misfit(ctx, doing, failed, values)
 }
 
-// end rolls back what was written so far.
+// end rolls the transaction back.
 func (r *RepairTx) end(ctx context.Context) error {
 	r.outcome = rolledBack
 	return r.tx.rollback(ctx, "rolling back")
 }
 
-// Delete removes the rows of these keys, all of which must exist.
+// Delete deletes the rows with these keys, all of which must exist.
 func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key) error {
 	p, name := keyParams(t.Source), uniqueName(t.Source, "list")
 	return r.write(ctx, "deleting rows", query{
@@ -269,9 +281,10 @@ func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key)
 	}, len(keys), false, written{})
 }
 
-// Update sets these columns (by their places in the target) of the rows of these keys, all of which must exist. Each of
-// rows has one value for each of columns. guarded: after a table.ViolationError the transaction goes on as if Update had not
-// been called; that costs the server a lock of its own for every row.
+// Update sets the columns, given by their places in the target, of the rows with these
+// keys, all of which must exist. Each element of rows has one value per column. If
+// guarded is set, a table.ViolationError undoes only this Update and the transaction
+// continues; that costs the server an extra lock per row.
 func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error {
 	name, keyed, values := uniqueName(t.Source, "list"), keyParams(t.Source), writtenParams(t, columns)
 	set := make([]string, len(columns))
@@ -285,7 +298,7 @@ func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, ke
 	}, len(rows), guarded, written{values, pick(t.Names, columns), rows})
 }
 
-// writtenParams returns the list of values for some columns of the target.
+// writtenParams returns the parameters for values of some columns of the target.
 func writtenParams(t table.Target, columns []int) params {
 	parse := make([]table.Parse, len(columns))
 	for i, at := range columns {
@@ -294,8 +307,8 @@ func writtenParams(t table.Target, columns []int) params {
 	return valueParams(pick(t.Types, columns), parse)
 }
 
-// Insert adds rows that have one value for each of columns. After a table.ViolationError the transaction goes on as if it had
-// not been called.
+// Insert inserts rows that have one value per column. A table.ViolationError undoes only
+// this Insert and the transaction continues.
 func (r *RepairTx) Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error {
 	name, values := uniqueName(t.Source, "list"), writtenParams(t, columns)
 	return r.write(ctx, "inserting rows", query{
@@ -305,13 +318,14 @@ func (r *RepairTx) Insert(ctx context.Context, t table.Target, columns []int, ro
 	}, len(rows), true, written{values, pick(t.Names, columns), rows})
 }
 
-// Convert gives each value as the node would store it, see Tx.Convert.
+// Convert returns each value as the node would store it, see Tx.Convert.
 func (r *RepairTx) Convert(ctx context.Context, to []table.Conversion, rows []table.Row) ([]table.Row, error) {
 	converted, err := r.tx.Convert(ctx, to, rows)
 	return converted, err
 }
 
-// Duplicate looks for a row of these keys that has a twin by a deferrable constraint, and gives its place; -1 for none.
+// Duplicate returns the place of a key whose row violates a deferrable unique constraint,
+// because another row has the same values. It returns -1 if there is none.
 func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferrable, keys []table.Key) (int, error) {
 	p, name := keyParams(t.Source), uniqueName(t.Source, "list")
 	twin := uniqueName(t.Source, "twin")
@@ -336,7 +350,8 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 	return at, err
 }
 
-// isPooled says whether somebody stands between us and the server who may give the session to others.
+// isPooled reports whether a pooler is between the client and the server and may share
+// the session.
 func (r *RepairTx) isPooled(ctx context.Context) (bool, error) {
 	var pid string
 	err := r.tx.run(ctx, "looking for a pooler", query{sql: "SELECT pg_catalog.pg_backend_pid()", row: func(v [][]byte) error {

@@ -13,7 +13,7 @@ import (
 	"ace/shared/table"
 )
 
-// targetOf writes the fragments for writing a table of built-in types.
+// targetOf returns the fragments for writing a table with built-in types.
 func targetOf(d *table.Description, name string) table.Target {
 	t := table.Target{Source: sourceOf(d, name), Into: quote("public", name)}
 	t.Digest = "0"
@@ -24,7 +24,7 @@ func targetOf(d *table.Description, name string) table.Target {
 	return t
 }
 
-// writable makes a table and says how to write it.
+// writable creates a table and returns its target.
 func writable(t testing.TB, c *pgtest.Cluster, sql string) (*Node, table.Target) {
 	t.Helper()
 	c.Exec(t, 0, sql)
@@ -78,7 +78,7 @@ func readAll(t testing.TB, open func() (table.RowStream, error)) []table.Row {
 	return rows
 }
 
-func TestRepairTx_WritesWhatItIsToldAndNothingBeforeCommit(t *testing.T) {
+func TestRepairTx_WritesNothingBeforeCommit(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		t.Run(fmt.Sprint("major ", major), func(t *testing.T) {
 			c := pgtest.NewCluster(t, pgtest.Majors(major))
@@ -124,7 +124,7 @@ func TestRepairTx_WritesWhatItIsToldAndNothingBeforeCommit(t *testing.T) {
 	}
 }
 
-func TestRepairTx_ClosedBeforeCommitLeavesNothingAndItsSessionIsGone(t *testing.T) {
+func TestRepairTx_CloseBeforeCommitUndoesAllAndEndsTheSession(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a')`)
 	tx := beginRepair(t, n, at)
@@ -148,7 +148,7 @@ func TestRepairTx_ClosedBeforeCommitLeavesNothingAndItsSessionIsGone(t *testing.
 	}
 }
 
-func TestRepairTx_OnlyOneHoldsTheFenceOfATable(t *testing.T) {
+func TestRepairTx_OnlyOneHasTheAdvisoryLockOfATable(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY)`)
 	tx := beginRepair(t, n, at)
@@ -169,7 +169,7 @@ func TestRepairTx_OnlyOneHoldsTheFenceOfATable(t *testing.T) {
 	}
 }
 
-func TestRepairTx_AfterARefusedRowTheTransactionGoesOn(t *testing.T) {
+func TestRepairTx_ContinuesAfterARefusedRow(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY, u int CONSTRAINT one UNIQUE, v varchar(3), CONSTRAINT positive CHECK (u > 0));
 		INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)`)
@@ -205,7 +205,7 @@ func TestRepairTx_AfterARefusedRowTheTransactionGoesOn(t *testing.T) {
 	}
 }
 
-func TestRepairTx_ARowMoreOrLessThanDecidedIsAnError(t *testing.T) {
+func TestRepairTx_UnexpectedRowCountIsAnError(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a')`)
 	for name, do := range map[string]func(tx *RepairTx) error{
@@ -215,14 +215,14 @@ func TestRepairTx_ARowMoreOrLessThanDecidedIsAnError(t *testing.T) {
 		},
 	} {
 		tx := beginRepair(t, n, at)
-		if err := do(tx); fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), "were decided") {
+		if err := do(tx); fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), " rows instead of ") {
 			t.Errorf("%s: %v", name, err)
 		}
 		tx.Close()
 	}
 }
 
-func TestRepairTx_DeferrableConstraintsAreCheckedByQueryAsNoTriggerDoes(t *testing.T) {
+func TestRepairTx_ChecksDeferrableConstraintsByQuery(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY, a int, b text, CONSTRAINT ab UNIQUE (a, b) DEFERRABLE);
 		INSERT INTO t VALUES (1, 1, 'x'), (2, 2, 'x'), (3, NULL, 'x'), (4, NULL, 'x')`)
@@ -243,7 +243,7 @@ func TestRepairTx_DeferrableConstraintsAreCheckedByQueryAsNoTriggerDoes(t *testi
 	}
 }
 
-func TestDescribeWriting_SaysWhatTheRoleMayAndWhatWouldHappen(t *testing.T) {
+func TestDescribeWriting_ReturnsPrivilegesAndSideEffects(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		c := pgtest.NewCluster(t, pgtest.Majors(major))
 		c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, g int GENERATED ALWAYS AS (id + 1) STORED, email text);
@@ -278,7 +278,7 @@ func TestDescribeWriting_SaysWhatTheRoleMayAndWhatWouldHappen(t *testing.T) {
 	}
 }
 
-func TestConvert_GivesValuesAsTheNodeWouldStoreThem(t *testing.T) {
+func TestConvert_ReturnsValuesAsTheNodeStoresThem(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY)`)
 	tx := beginRepair(t, n, at)
@@ -289,11 +289,11 @@ func TestConvert_GivesValuesAsTheNodeWouldStoreThem(t *testing.T) {
 		t.Errorf("error %v\n%s", err, diff)
 	}
 	if _, err := tx.Convert(t.Context(), []table.Conversion{{Type: "integer"}}, []table.Row{text("x")}); !isViolation(err) {
-		t.Errorf("a value that does not fit gives %v", err)
+		t.Errorf("a value that the type does not accept: error %v", err)
 	}
 }
 
-func TestKeepLocal_WhatARepairWritesHasAnOriginAndTheNextSessionHasNone(t *testing.T) {
+func TestKeepLocal_SetsAnOriginForTheRepairOnly(t *testing.T) {
 	c := pgtest.Own(t, pgtest.Nodes(1), pgtest.ServerSetting("wal_level", "logical"))
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY)`)
 	c.Exec(t, 0, `SELECT pg_create_logical_replication_slot('here', 'test_decoding')`)
@@ -324,7 +324,7 @@ func TestKeepLocal_WhatARepairWritesHasAnOriginAndTheNextSessionHasNone(t *testi
 	}
 }
 
-func TestKeepLocal_AServerThatHasNoOriginToSpareIsNoReasonToStop(t *testing.T) {
+func TestKeepLocal_ReportsAServerWithoutFreeOrigins(t *testing.T) {
 	c := pgtest.Own(t, pgtest.Nodes(1), pgtest.ServerSetting("wal_level", "logical"), pgtest.ServerSetting("max_replication_slots", "1"))
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY)`)
 	other := c.Connect(t, 0)

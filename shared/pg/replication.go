@@ -8,8 +8,10 @@ import (
 	"ace/shared/table"
 )
 
-// subscriptionsSQL: a subscription may carry the table itself, the partitioned table it is a part of, or its partitions.
-// Before PostgreSQL 16 there is no column suborigin: the inner query then finds the outer one's.
+// subscriptionsSQL returns the subscriptions to the table, to a partitioned table of
+// which it is a partition, or to its partitions. Before PostgreSQL 16, pg_subscription
+// has no column suborigin: then the name in the inner query refers to the column of
+// before16.
 const subscriptionsSQL = `
 SELECT DISTINCT s.subname, coalesce(s.subslotname, ''), s.subenabled,
        (SELECT suborigin FROM pg_subscription o WHERE o.oid = s.oid) = 'none',
@@ -24,7 +26,7 @@ WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database(
        OR r.srrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))
 ORDER BY s.subname`
 
-// Subscriptions gives those of this node that carry the table.
+// Subscriptions returns this node's subscriptions to the table.
 func (n *Node) Subscriptions(ctx context.Context, schema, name string) ([]table.Subscription, error) {
 	var found []table.Subscription
 	return found, n.ask(ctx, "looking for subscriptions", query{sql: subscriptionsSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
@@ -33,13 +35,16 @@ func (n *Node) Subscriptions(ctx context.Context, schema, name string) ([]table.
 	}})
 }
 
-// logEnd is where the log ends. What is written by transactions that do not wait for it may not be on disk yet: subscribers get
-// there when somebody commits, or when the server logs what runs, every 15 seconds.
+// logEnd is an expression for the end of the write-ahead log. Transactions that commit
+// asynchronously may have written records that are not on disk yet. Subscribers reach
+// this position after the next commit, or when the server logs its running transactions,
+// every 15 seconds.
 const logEnd = "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn() END"
 
 const doingPosition = "reading the position of the log"
 
-// Position is where the node's log ends now. What its snapshot sees lies before that.
+// Position returns the current end of the node's log. Everything that the snapshot sees
+// is before it.
 func (n *Node) Position(ctx context.Context) (at table.Position, err error) {
 	return at, n.ask(ctx, doingPosition, query{sql: "SELECT pg_catalog.pg_current_snapshot(), " + logEnd, row: func(v [][]byte) error {
 		at.Snapshot, at.LSN = string(v[0]), string(v[1])
@@ -47,33 +52,36 @@ func (n *Node) Position(ctx context.Context) (at table.Position, err error) {
 	}})
 }
 
-// Position is where the node's log ends now. What this transaction has seen lies before that.
+// Position returns the current end of the node's log. Everything that this transaction
+// has seen is before it.
 func (r *RepairTx) Position(ctx context.Context) (lsn string, err error) {
 	return lsn, r.tx.run(ctx, doingPosition, query{sql: "SELECT " + logEnd, row: func(v [][]byte) error { lsn = string(v[0]); return nil }})
 }
 
-// FlushLog has the node's log on disk as far as it has come, by committing an empty message, which PostgreSQL's own
-// subscriptions do not ask for: subscribers are sent no more than that, and where nobody else commits they would wait. A standby has nothing to write.
+// FlushLog flushes the node's log to disk by committing an empty logical message, which
+// PostgreSQL's own subscriptions ignore. Subscribers receive only what is on disk, and
+// would wait if no other transaction commits. A standby has nothing to flush.
 func (n *Node) FlushLog(ctx context.Context) error {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
 		return err
 	}
 	defer tx.Close()
-	tx.commits = true // a message of a transaction that is rolled back is not written
-	return tx.call(ctx, "writing the log", table.EndTransaction, query{sql: "SET LOCAL synchronous_commit = local"},
+	tx.commits = true // a transaction that is rolled back writes no message
+	return tx.call(ctx, "flushing the log", table.EndTransaction, query{sql: "SET LOCAL synchronous_commit = local"},
 		query{sql: "SELECT pg_catalog.pg_logical_emit_message(true, 'ace', ''::pg_catalog.text) WHERE NOT pg_catalog.pg_is_in_recovery()"})
 }
 
-// writtenSince says whether the transaction that wrote a row is one that a snapshot does not see. A row knows the lower
-// half of the transaction's number: the upper half is such that it is not in the future.
+// writtenSince is an expression that reports whether a snapshot does not see the
+// transaction that wrote a row. A row has the lower 32 bits of the transaction id. The
+// upper bits are chosen so that the id is not in the future.
 const writtenSince = `(SELECT NOT pg_catalog.pg_visible_in_snapshot(
 		(%[1]s.xid OPERATOR(pg_catalog.-) ((%[1]s.xid OPERATOR(pg_catalog.-) %[2]s.xmin::pg_catalog.text::bigint) OPERATOR(pg_catalog.&) 4294967295))::pg_catalog.text::pg_catalog.xid8,
 		$%[3]d::pg_catalog.pg_snapshot)
 	FROM (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text::bigint AS xid) %[1]s)`
 
-// WrittenSince says for each key whether its row was written after a snapshot of this node was taken. Where there is no
-// row it was.
+// WrittenSince reports for each key whether its row was written after a snapshot of this
+// node was taken. It is true if there is no row.
 func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key, snapshot string) ([]bool, error) {
 	since := make([]bool, len(keys))
 	for i := range since {
@@ -88,25 +96,26 @@ func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key,
 		}
 		return err
 	}
-	return since, t.run(ctx, "asking when rows were written", append(settings(rangePlans), q)...)
+	return since, t.run(ctx, "reading when rows were written", append(settings(rangePlans), q)...)
 }
 
-// SlotLag gives how many bytes of this node's log up to a position the subscriber of a slot has not confirmed to have
-// applied. false: this node has no such slot, so the subscription is of another node.
+// SlotLag returns how many bytes of this node's log before a position the subscriber of a
+// slot has not yet confirmed. It returns false if this node has no such slot: then the
+// publisher is another node.
 func (n *Node) SlotLag(ctx context.Context, slot, lsn string) (bytes int64, found bool, err error) {
-	err = n.ask(ctx, doingBehind, behind(slot, lsn, &bytes, &found))
+	err = n.ask(ctx, doingSlotLag, slotLagQuery(slot, lsn, &bytes, &found))
 	return bytes, found, err
 }
 
-// SlotLag is that of the node, asked in this transaction.
+// SlotLag is like Node.SlotLag, in this transaction.
 func (r *RepairTx) SlotLag(ctx context.Context, slot, lsn string) (bytes int64, found bool, err error) {
-	err = r.tx.run(ctx, doingBehind, behind(slot, lsn, &bytes, &found))
+	err = r.tx.run(ctx, doingSlotLag, slotLagQuery(slot, lsn, &bytes, &found))
 	return bytes, found, err
 }
 
-const doingBehind = "reading how far a subscriber is"
+const doingSlotLag = "reading the confirmed position of a subscriber"
 
-func behind(slot, lsn string, bytes *int64, found *bool) query {
+func slotLagQuery(slot, lsn string, bytes *int64, found *bool) query {
 	return query{
 		sql: `SELECT greatest(0, pg_catalog.pg_wal_lsn_diff($2::pg_catalog.pg_lsn, coalesce(confirmed_flush_lsn, '0/0')))::bigint
 			FROM pg_catalog.pg_replication_slots
@@ -121,7 +130,7 @@ func behind(slot, lsn string, bytes *int64, found *bool) query {
 	}
 }
 
-// ask runs queries of the catalogue in a transaction of their own.
+// ask runs catalog queries in a separate transaction.
 func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -131,7 +140,8 @@ func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
 	return tx.call(ctx, doing, table.EndTransaction, queries...)
 }
 
-// originsSQL says whether a replication origin makes a difference here, and may be set.
+// originsSQL returns whether changes are replicated from here, whether the role may set a
+// replication origin, whether the server allows any, and whether Spock is installed.
 const originsSQL = `
 SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical',
        (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(f, 'EXECUTE'))
@@ -140,12 +150,15 @@ SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical',
        coalesce(pg_catalog.current_setting('max_active_replication_origins', true), pg_catalog.current_setting('max_replication_slots'))::int OPERATOR(pg_catalog.>) 0,
        pg_catalog.to_regprocedure('spock.repair_mode(boolean)') IS NOT NULL`
 
-// originNames bounds how many repairs on one node may have an origin at once: a session needs one for itself.
+// originNames is the maximum number of concurrent repairs with an origin on one node:
+// each session needs its own.
 const originNames = 8
 
-// KeepLocal marks what this transaction writes so that subscribers do not apply it a second time: by Spock's repair mode
-// where Spock is, by a replication origin of our own ("ace_repair_1" and so on), which subscriptions with origin = none
-// skip. The reason why it could not is for the user; empty if it could or nothing is replicated from here.
+// KeepLocal marks the changes of this transaction so that subscribers do not apply them
+// again. With Spock, it uses Spock's repair mode. Otherwise it sets a replication origin
+// ("ace_repair_1" and so on), whose changes subscriptions with origin = none skip. reason
+// explains to the user why the changes are not marked. It is empty if they are, or if
+// nothing is replicated from this node.
 func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
 	var logical, granted, room, spock bool
 	err = r.tx.run(ctx, "looking for replication", query{sql: originsSQL, row: func(v [][]byte) error {
@@ -165,12 +178,12 @@ func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
 		return "the server allows no replication origins (max_replication_slots is 0), so subscribers get the repair like any other change", nil
 	}
 	if pooled, err := r.isPooled(ctx); err != nil || pooled {
-		return "a pooler stands before the server, through which no replication origin can be set, so subscribers get the repair like any other change", err
+		return "the connection goes through a pooler, through which no replication origin can be set, so subscribers get the repair like any other change", err
 	}
 	return r.setOrigin(ctx)
 }
 
-// setOrigin takes the first of our origins that no other session has.
+// setOrigin sets the first of the repair origins that no other session uses.
 func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
 	for i := range originNames {
 		name := textArgs(fmt.Sprintf("ace_repair_%d", i+1))
@@ -180,7 +193,7 @@ func (r *RepairTx) setOrigin(ctx context.Context) (reason string, err error) {
 			query{sql: "SELECT pg_catalog.pg_replication_origin_session_setup($1)", args: name},
 			query{sql: "RELEASE SAVEPOINT ace_write"})
 		switch sqlState(err) {
-		case "55006", "23505": // another session has it, or makes it at this moment
+		case "55006", "23505": // another session uses it, or creates it at this moment
 			if back := r.tx.rollbackTo(ctx, writeMark); back != nil {
 				return "", back
 			}

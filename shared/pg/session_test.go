@@ -12,8 +12,8 @@ import (
 	"ace/shared/table"
 )
 
-// testNode gives the first node of a fresh cluster over one connection, so that whatever a transaction leaves in its
-// session is met by the next.
+// testNode returns the first node of a new cluster with one connection, so that the next
+// transaction meets everything that a transaction leaves in the session.
 func testNode(t *testing.T) (*Node, *pgtest.Cluster) {
 	t.Helper()
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
@@ -29,7 +29,8 @@ func testNode(t *testing.T) (*Node, *pgtest.Cluster) {
 	return node, c
 }
 
-// settingsOf asks a session, outside any transaction, for what is not as it was when it began.
+// settingsOf returns, outside any transaction, the settings of a session that have
+// changed since it began.
 func settingsOf(t *testing.T, n *Node) (changed []string) {
 	t.Helper()
 	conn, err := n.pool.Acquire(t.Context())
@@ -51,8 +52,8 @@ func settingsOf(t *testing.T, n *Node) (changed []string) {
 	return changed
 }
 
-// A transaction pooler may give the next transaction to another session: nothing may depend on this one, and nothing
-// may stay in it.
+// A transaction pooler may run the next transaction in another session. So nothing may
+// depend on this session, and nothing may stay in it.
 func TestTx_LeavesNothingInTheSession(t *testing.T) {
 	n, _ := testNode(t)
 	gaveUp := errors.New("enough")
@@ -63,7 +64,7 @@ func TestTx_LeavesNothingInTheSession(t *testing.T) {
 		"settings": func(tx *Tx) error {
 			return tx.run(t.Context(), "testing", append(settings(scanPlans), query{sql: "SELECT 1"})...)
 		},
-		"a handler that gives up": func(tx *Tx) error {
+		"a handler that fails": func(tx *Tx) error {
 			return tx.run(t.Context(), "testing", query{sql: "SELECT generate_series(1, 100000)", row: func([][]byte) error { return gaveUp }})
 		},
 		"a stream left open": func(tx *Tx) error {
@@ -83,7 +84,7 @@ func TestTx_LeavesNothingInTheSession(t *testing.T) {
 			}
 			err = work(tx)
 			tx.Close()
-			if wanted := slices.Contains([]string{"an error", "a handler that gives up", "a query cut short"}, name); wanted != (err != nil) {
+			if wanted := slices.Contains([]string{"an error", "a handler that fails", "a query cut short"}, name); wanted != (err != nil) {
 				t.Errorf("the work ended with %v", err)
 			}
 			if changed := settingsOf(t, n); len(changed) > 0 {
@@ -93,7 +94,7 @@ func TestTx_LeavesNothingInTheSession(t *testing.T) {
 	}
 }
 
-func TestTx_PinsItsSettingsWhateverTheDatabaseSays(t *testing.T) {
+func TestTx_OverridesTheSettingsOfTheDatabase(t *testing.T) {
 	n, c := testNode(t)
 	c.Exec(t, 0, `ALTER DATABASE `+c.DB+` SET TimeZone = 'Asia/Tokyo'`, `ALTER DATABASE `+c.DB+` SET DateStyle = 'German, DMY'`,
 		`ALTER DATABASE `+c.DB+` SET extra_float_digits = -10`, `ALTER DATABASE `+c.DB+` SET bytea_output = 'escape'`,
@@ -120,7 +121,7 @@ func TestTx_PinsItsSettingsWhateverTheDatabaseSays(t *testing.T) {
 			return nil
 		}})
 		if err != nil || got != want {
-			t.Errorf("%s gives %q (%v), want %q", sql, got, err, want)
+			t.Errorf("%s returns %q (%v), want %q", sql, got, err, want)
 		}
 	}
 }

@@ -9,18 +9,21 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// idleMargin is how much longer than a statement a transaction may wait for the other nodes.
+// idleMargin is added to the statement timeout for the time that a transaction may wait
+// for other nodes.
 const idleMargin = time.Minute
 
-// lockTimeout is how long a statement waits for a lock.
+// lockTimeout is the time limit for a statement to acquire a lock.
 const lockTimeout = "10s"
 
 // setting is one configuration parameter, set for the current transaction only.
 type setting struct{ name, value string }
 
-// pinned decides how values look and what the planner may do, whatever the role or database says. A plain role may set
-// all of these, and a transaction pooler keeps none of them. A test requires a decision on every parameter that a session
-// can set: pinned here or in guarded, or listed there as harmless with the reason.
+// pinned decides how values are written and what the planner may do, whatever the role or
+// the database sets. Every role may set these, and they end with the transaction, so they
+// do not stay in a pooler's session. A test requires a decision on every parameter that a
+// session can set: it is pinned here or in guarded, or the test lists it as harmless with
+// the reason.
 var pinned = []setting{ //nolint:gochecknoglobals // a constant list
 	{"TimeZone", "UTC"},
 	{"DateStyle", "ISO"},
@@ -28,16 +31,16 @@ var pinned = []setting{ //nolint:gochecknoglobals // a constant list
 	{"extra_float_digits", "1"},
 	{"bytea_output", "hex"},
 	{"xmlbinary", "base64"},
-	{"xmloption", "content"}, // how text is read as xml
+	{"xmloption", "content"}, // how text is converted to xml
 	{"lc_monetary", "C"},
 	{"quote_all_identifiers", "off"}, // the text of regclass, regtype, ...
-	{"array_nulls", "on"},            // NULLs travel as elements of arrays
-	{"gin_fuzzy_search_limit", "0"},  // else a filter returns a random part of its rows
-	{"constraint_exclusion", "off"},  // rows are read, whatever a constraint promises
-	{"exit_on_error", "off"},         // a refused row is not the end of the session
+	{"array_nulls", "on"},            // NULL can be an element of an array
+	{"gin_fuzzy_search_limit", "0"},  // otherwise a filter may return a random part of its rows
+	{"constraint_exclusion", "off"},  // rows are read even if a constraint excludes them
+	{"exit_on_error", "off"},         // a refused row does not end the session
 	{"standard_conforming_strings", "on"},
 	{"transform_null_equals", "off"},
-	{"row_security", "off"}, // an error is better than rows silently hidden
+	{"row_security", "off"}, // an error is better than silently hidden rows
 	{"plan_cache_mode", "auto"},
 	{"enable_seqscan", "on"},
 	{"enable_indexscan", "on"},
@@ -50,13 +53,14 @@ var pinned = []setting{ //nolint:gochecknoglobals // a constant list
 	{"max_parallel_workers_per_gather", "0"},
 	{"jit", "off"},
 	{"lock_timeout", lockTimeout},
-	{"tcp_keepalives_idle", "30"}, // a client that is gone is noticed within a minute
+	{"tcp_keepalives_idle", "30"}, // a lost client is noticed within a minute
 	{"tcp_keepalives_interval", "10"},
 	{"tcp_keepalives_count", "3"},
 }
 
-// guarded are pinned only where they have another value: not every server version knows them, or only a superuser may
-// set them. A role that may not gets an error, which is better than damaged pages that are read as empty.
+// guarded are set only if they have another value: not every server version has them, or
+// only a superuser may set them. A role that may not set them gets an error. That is
+// better than reading damaged pages as empty.
 var guarded = []setting{ //nolint:gochecknoglobals // a constant list
 	{"transaction_timeout", "0"}, // PostgreSQL 17; the statements have their own timeout
 	{"composite_type_mismatch", "error"},
@@ -64,9 +68,10 @@ var guarded = []setting{ //nolint:gochecknoglobals // a constant list
 	{"ignore_checksum_failure", "off"},
 }
 
-// catalogPlans are the planner settings of statements about system catalogs. These join many small
-// tables, always by the columns of an index: left to itself the planner takes longer to find a plan
-// than the plan takes to run, and hashes whole catalogs to find a few rows.
+// catalogPlans are the planner settings of statements about system catalogs. These join
+// many small tables, always by the columns of an index. With the default settings, the
+// planner needs longer to find a plan than the plan needs to run, and the plan hashes
+// whole catalogs to find a few rows.
 var catalogPlans = []setting{ //nolint:gochecknoglobals // a constant list
 	{"join_collapse_limit", "1"},
 	{"from_collapse_limit", "1"},
@@ -76,7 +81,7 @@ var catalogPlans = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_seqscan", "off"},
 }
 
-// withPlans returns the pinned settings with those of plans, which have precedence.
+// withPlans returns the pinned settings and those of plans, which have precedence.
 func withPlans(plans []setting) []setting {
 	settings := slices.Clone(pinned)
 	for _, plan := range plans {
@@ -90,19 +95,20 @@ func withPlans(plans []setting) []setting {
 	return settings
 }
 
-// planner settings per kind of statement.
+// Planner settings per kind of statement.
 var (
 	rangePlans = []setting{{"enable_seqscan", "off"}}                                                   //nolint:gochecknoglobals // a constant list
 	pagePlans  = []setting{{"enable_sort", "off"}, {"work_mem", "64MB"}}                                //nolint:gochecknoglobals // a constant list
 	scanPlans  = []setting{{"enable_seqscan", "on"}, {"enable_indexscan", "off"}, {"work_mem", "64MB"}} //nolint:gochecknoglobals // a constant list
 )
 
-// clientEncoding sets the encoding in which texts travel. A database of SQL_ASCII holds bytes of which it
-// knows no encoding: they travel as they are, since a check for UTF-8 would fail for some.
+// clientEncoding sets the encoding in which texts are sent. A database with SQL_ASCII
+// stores bytes of unknown encoding. They are sent as they are, because conversion to
+// UTF-8 would fail for some.
 const clientEncoding = "pg_catalog.set_config('client_encoding', " +
 	"CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true), "
 
-// settingsQuery applies settings for the rest of the transaction.
+// settingsQuery returns the query that applies settings for the rest of the transaction.
 func settingsQuery(settings []setting, searchPath string, timeout time.Duration) query {
 	var b strings.Builder
 	b.WriteString("SELECT " + clientEncoding)
@@ -114,11 +120,12 @@ func settingsQuery(settings []setting, searchPath string, timeout time.Duration)
 			s.name, s.value, s.name, s.value)
 	}
 	fmt.Fprintf(&b, "pg_catalog.set_config('statement_timeout', '%d', true), ", timeout.Milliseconds())
-	// A node that has answered waits for the slowest, which may take as long as a statement may.
+	// A node that has answered waits for the slowest node, which may need the full
+	// statement timeout.
 	fmt.Fprintf(&b, "pg_catalog.set_config('idle_in_transaction_session_timeout', '%d', true), ", (timeout + idleMargin).Milliseconds())
 	b.WriteString("pg_catalog.set_config('search_path', $1, true)")
 	return query{sql: b.String(), args: textArgs(searchPath)}
 }
 
-// quote writes an identifier.
+// quote returns a qualified identifier, quoted.
 func quote(parts ...string) string { return pgx.Identifier(parts).Sanitize() }

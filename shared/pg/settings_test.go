@@ -26,7 +26,8 @@ const (
 	loud     = "only refuses statements, with an error that says so"
 )
 
-// harmless lists the parameters that a session can set and that change nothing in the outcome of a task.
+// harmless lists the parameters that a session can set and that do not change the outcome
+// of a task.
 var harmless = map[string]string{
 	"statement_timeout": each, "idle_in_transaction_session_timeout": each, "search_path": each,
 
@@ -47,7 +48,7 @@ var harmless = map[string]string{
 	"log_transaction_sample_rate": logs, "md5_password_warnings": logs, "trace_notify": logs, "trace_sort": logs,
 	"track_activities": logs, "track_cost_delay_timing": logs, "track_functions": logs, "track_io_timing": logs,
 	"track_wal_io_timing": logs, "update_process_title": logs,
-	"lc_messages":             "only the language of messages: errors are told apart by SQLSTATE",
+	"lc_messages":             "only the language of messages: errors are distinguished by SQLSTATE",
 	"track_counts":            "only chooses the way of an incremental comparison, never its result",
 	"stats_fetch_consistency": "the statistics that are read only choose a way",
 
@@ -106,7 +107,7 @@ var harmless = map[string]string{
 }
 
 // Case T-F7, see docs/RELIABILITY.md.
-func TestSettings_EachThatASessionCanSetIsPinnedOrKnownToBeHarmless(t *testing.T) {
+func TestSettings_EveryOneIsPinnedOrHarmless(t *testing.T) {
 	t.Parallel()
 	decided := maps.Clone(harmless)
 	decided["client_encoding"] = clientEncoding
@@ -131,7 +132,7 @@ func TestSettings_EachThatASessionCanSetIsPinnedOrKnownToBeHarmless(t *testing.T
 }
 
 // Case T-F7, see docs/RELIABILITY.md.
-func TestSettings_AFilterThroughAGinIndexFindsAllItsRows(t *testing.T) {
+func TestSettings_FilterOnAGinIndexFindsAllRows(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(1), pgtest.DatabaseSetting(0, "gin_fuzzy_search_limit", "10"))
 	c.Exec(t, 0, `CREATE TABLE t (id int, tags int[]); INSERT INTO t SELECT i, ARRAY[i % 5] FROM generate_series(1, 50000) i`, `CREATE INDEX ON t USING gin (tags)`)

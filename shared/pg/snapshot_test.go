@@ -10,7 +10,7 @@ import (
 	"ace/shared/table"
 )
 
-func TestTx_ImportSeesWhatTheExporterSees(t *testing.T) {
+func TestTx_ImportReadsTheExportedSnapshot(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		t.Run(fmt.Sprint("major ", major), func(t *testing.T) {
 			c := pgtest.NewCluster(t, pgtest.Majors(major))
@@ -47,13 +47,13 @@ func TestTx_ImportSeesWhatTheExporterSees(t *testing.T) {
 			}
 			late := begin(t, n, s)
 			if err := late.Import(t.Context(), name); fault.CodeOf(err) != fault.Unavailable || !strings.Contains(fault.PublicMessage(err), `node "n1"`) {
-				t.Errorf("a snapshot that is gone gives %v, want Unavailable and the node's name", err)
+				t.Errorf("a snapshot that is gone: error %v, want Unavailable and the node's name", err)
 			}
 		})
 	}
 }
 
-func TestTx_KeepEndsTheLocksOfACallButNotTheSnapshot(t *testing.T) {
+func TestTx_ReleaseLocksPreservesTheSnapshot(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 10)

@@ -15,7 +15,7 @@ import (
 	"ace/shared/table"
 )
 
-// keyTypes are tables t whose keys PostgreSQL orders in a way of their own, with rows that test it.
+// keyTypes has tables t whose key types have special orders, with rows that test them.
 func keyTypes() map[string][]string {
 	fill := func(columns, values string) []string {
 		return []string{`CREATE TABLE t (` + columns + `, v text)`, `INSERT INTO t SELECT ` + values + `, 'v' || i FROM generate_series(1, 400) i ON CONFLICT DO NOTHING`}
@@ -52,7 +52,7 @@ func keyTypes() map[string][]string {
 	}
 }
 
-// everything lists all rows of a source in key order.
+// everything returns all rows of a source in key order.
 func everything(t *testing.T, tx *Tx, s table.Source) []table.Listed {
 	t.Helper()
 	lists, err := tx.List(t.Context(), s, []table.Range{{}}, 1_000_000)
@@ -70,7 +70,7 @@ func sumOf(rows []table.Listed) table.Sum {
 	return sum
 }
 
-// rangesOf divides the key space at these keys.
+// rangesOf returns the ranges that divide the key space at these keys.
 func rangesOf(bounds []table.Key) []table.Range {
 	ranges := make([]table.Range, len(bounds)+1)
 	for i, bound := range bounds {
@@ -79,7 +79,8 @@ func rangesOf(bounds []table.Key) []table.Range {
 	return ranges
 }
 
-// someBounds takes every so many-th key as a boundary, the first or the last now and then.
+// someBounds returns every n-th key as a boundary, sometimes including the first or the
+// last.
 func someBounds(rows []table.Listed, random *rand.Rand) (bounds []table.Key, at []int) {
 	for i, row := range rows {
 		if random.IntN(12) == 0 || i == len(rows)-1 || len(rows) < 3 {
@@ -89,7 +90,7 @@ func someBounds(rows []table.Listed, random *rand.Rand) (bounds []table.Key, at 
 	return bounds, at
 }
 
-func TestStatements_AgreeAboutEveryRangeOfEveryTypeOfKey(t *testing.T) {
+func TestStatements_AgreeForEveryRangeOfEveryKeyType(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		c := pgtest.NewCluster(t, pgtest.Majors(major))
 		n := nodeOf(t, c, 0)
@@ -103,7 +104,8 @@ func TestStatements_AgreeAboutEveryRangeOfEveryTypeOfKey(t *testing.T) {
 	}
 }
 
-// agree compares what the statements say of the same ranges with a plain listing of the table.
+// agree compares the results of the statements for the same ranges with a plain listing
+// of the table.
 func agree(t *testing.T, tx *Tx, s table.Source) {
 	t.Helper()
 	defer tx.Close()
@@ -191,7 +193,7 @@ func agreeByPage(t *testing.T, tx *Tx, s table.Source, bounds []table.Key, want 
 	}
 }
 
-func TestStatements_TakeBoundsThatNoRowHas(t *testing.T) {
+func TestStatements_AcceptBoundsWithoutRows(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 100)
@@ -250,7 +252,7 @@ func TestStatements_ApplyTheFilterExceptByKey(t *testing.T) {
 	}
 }
 
-func TestList_MoreRowsThanThereIsRoomForIsErrMore(t *testing.T) {
+func TestList_MoreRowsThanTheLimitAreErrMore(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 100)
@@ -258,19 +260,19 @@ func TestList_MoreRowsThanThereIsRoomForIsErrMore(t *testing.T) {
 	for limit, want := range map[int64]error{100: nil, 99: table.ErrMore, 0: table.ErrMore} {
 		tx := begin(t, n, s)
 		if _, err := tx.List(t.Context(), s, ranges, limit); !errors.Is(err, want) || (err == nil) != (want == nil) {
-			t.Errorf("List with room for %d gives %v, want %v", limit, err, want)
+			t.Errorf("List with the limit %d: error %v, want %v", limit, err, want)
 		}
 		tx.Close()
 		tx = begin(t, n, s)
 		if _, err := tx.ScanList(t.Context(), s, []table.Key{key("51")}, []int{0, 1}, limit); !errors.Is(err, want) || (err == nil) != (want == nil) {
-			t.Errorf("ScanList with room for %d gives %v, want %v", limit, err, want)
+			t.Errorf("ScanList with the limit %d: error %v, want %v", limit, err, want)
 		}
 		tx.Close()
 	}
 	idle(t, c)
 }
 
-func TestCut_GivesKeysThatSplitARangeEvenly(t *testing.T) {
+func TestCut_ReturnsKeysThatSplitARangeEvenly(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 1000)
@@ -299,7 +301,7 @@ func TestCut_GivesKeysThatSplitARangeEvenly(t *testing.T) {
 	}
 }
 
-func TestRank_HoldsEqualWhatTheIndexHoldsEqual(t *testing.T) {
+func TestRank_IsEqualForKeysThatTheIndexConsidersEqual(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	c.Exec(t, 0, `CREATE TABLE t (k numeric PRIMARY KEY)`)
@@ -315,7 +317,7 @@ func TestRank_HoldsEqualWhatTheIndexHoldsEqual(t *testing.T) {
 	}
 }
 
-func TestRows_GiveEachKeyItsRowInTheListsOrder(t *testing.T) {
+func TestRows_ReturnsRowsInTheOrderOfTheKeys(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 100)
@@ -350,14 +352,14 @@ func TestRows_GiveEachKeyItsRowInTheListsOrder(t *testing.T) {
 	}
 }
 
-func TestByKey_TwoRowsOfOneKeyAreAnError(t *testing.T) {
+func TestByKey_TwoRowsWithOneKeyAreAnError(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 10)
 	c.Exec(t, 0, `ALTER TABLE t DROP CONSTRAINT t_pkey`, `INSERT INTO t VALUES (7, 'again')`) // as under a damaged index
 	tx := begin(t, n, s)
 	if _, err := tx.Digests(t.Context(), s, []table.Key{key("6"), key("7")}); fault.CodeOf(err) != fault.Invalid {
-		t.Errorf("Digests gives %v, want an error", err)
+		t.Errorf("Digests: error %v, want one", err)
 	}
 	tx.Close()
 	tx = begin(t, n, s)
@@ -371,11 +373,11 @@ func TestByKey_TwoRowsOfOneKeyAreAnError(t *testing.T) {
 		}
 	}
 	if fault.CodeOf(err) != fault.Invalid {
-		t.Errorf("Rows gives %v, want an error", err)
+		t.Errorf("Rows: error %v, want one", err)
 	}
 }
 
-func TestPageSums_ATableThatWasRewrittenIsAnError(t *testing.T) {
+func TestPageSums_RewrittenTableIsAnError(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 1000)
@@ -396,11 +398,11 @@ func TestPageSums_ATableThatWasRewrittenIsAnError(t *testing.T) {
 	}
 	tx := begin(t, n, s)
 	if _, err := pageSums(t, tx, s, []table.PageRange{{Partition: 1, To: -1}}, table.Grouping{}); fault.CodeOf(err) != fault.Internal {
-		t.Errorf("a leaf that is not there gives %v, want an Internal error", err)
+		t.Errorf("a partition that does not exist: error %v, want Internal", err)
 	}
 }
 
-func TestPageSums_EveryDivisionOfThePagesAddsUpToTheWhole(t *testing.T) {
+func TestPageSums_PageRangesAddUpToTheWhole(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)`,
@@ -408,7 +410,7 @@ func TestPageSums_EveryDivisionOfThePagesAddsUpToTheWhole(t *testing.T) {
 		`INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 3000) i`)
 	s := sourceOf(describeTable(t, n, "t"), "t")
 	if len(s.Partitions) != 2 || s.Partitions[1].Pages < 20 {
-		t.Fatalf("the leaves are %+v", s.Partitions)
+		t.Fatalf("the partitions are %+v", s.Partitions)
 	}
 	tx := begin(t, n, s)
 	want, _, err := tx.Sums(t.Context(), s, []table.Range{{}})
@@ -441,7 +443,7 @@ func TestPageSums_EveryDivisionOfThePagesAddsUpToTheWhole(t *testing.T) {
 	}
 }
 
-func TestSample_KeysAreOfTheTableAndAboutAsManyAsAsked(t *testing.T) {
+func TestSample_ReturnsAboutTheRequestedNumberOfKeys(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 20_000)
@@ -484,7 +486,7 @@ func TestPageProbes_AreSpreadOverAllPages(t *testing.T) {
 	}
 }
 
-func TestSpellings_GiveTheTextThatTheRowHas(t *testing.T) {
+func TestSpellings_ReturnTheTextOfTheRow(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	c.Exec(t, 0, `CREATE TABLE t (id numeric PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1.0, ''), (2, ''), (3.50, '')`)

@@ -7,7 +7,7 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-func TestTables_AreThoseOfTheSchemaWithoutPartitions(t *testing.T) {
+func TestTables_ReturnsTheTablesOfASchemaWithoutPartitions(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	c.Exec(t, 0, `CREATE SCHEMA "My Shop"`, `CREATE TABLE "My Shop".b (id int)`, `CREATE TABLE "My Shop"."A" (id int)`, `CREATE TABLE elsewhere (id int)`,
 		`CREATE VIEW "My Shop".v AS SELECT 1`, `CREATE TABLE "My Shop".p (id int) PARTITION BY RANGE (id)`,

@@ -9,10 +9,10 @@ import (
 	"ace/shared/table"
 )
 
-// The virtual column fails as a value of more than 1 GB does, but costs no memory.
+// The virtual column fails like a value of more than 1 GB, but needs no memory.
 //
 // Case T-P5, see docs/RELIABILITY.md.
-func TestTx_AValueThatIsTooLargeIsNamed(t *testing.T) {
+func TestTx_NamesAValueThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Newest))
 	n := nodeOf(t, c, 0)

@@ -11,15 +11,15 @@ import (
 	"ace/shared/table"
 )
 
-// query is one statement with its parameters as text; nil is NULL. row, if set, is called for each result row; the
-// values are valid only during the call.
+// query is one statement with its parameters as text; nil means NULL. If row is set, it
+// is called for each result row. The values are valid only during the call.
 type query struct {
 	sql  string
 	args [][]byte
 	row  func(values [][]byte) error
 }
 
-// textArgs turns text parameters into what the wire protocol takes.
+// textArgs returns text parameters as the wire protocol sends them.
 func textArgs(texts ...string) [][]byte {
 	args := make([][]byte, len(texts))
 	for i, text := range texts {
@@ -28,7 +28,7 @@ func textArgs(texts ...string) [][]byte {
 	return args
 }
 
-// readOnly begins a transaction whose statements see one snapshot.
+// readOnly begins a transaction whose statements all read one snapshot.
 const readOnly = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 // state is what the client knows of a transaction. The diagram is in doc.go.
@@ -38,25 +38,27 @@ const (
 	stateUnbegun state = iota // no transaction on the server: the next call sends BEGIN
 	stateBegun                // BEGIN was sent
 	stateFailed               // a statement failed: the server accepts only a rollback
-	stateClosed               // the connection was given back
+	stateClosed               // the connection was released
 )
 
-// Tx is a short read-only transaction with one snapshot. BEGIN and the pinned settings travel with the first
-// statements, so a Tx that was only opened has cost nothing. It is used by one goroutine at a time and must be closed.
+// Tx is a short read-only transaction with one snapshot. BEGIN and the pinned settings
+// are sent with the first call, so an unused Tx costs no round trip. It is not safe for
+// concurrent use and must be closed.
 type Tx struct {
 	node     *Node
 	conn     *pgxpool.Conn
 	state    state
-	mode     string // how it begins
+	mode     string // the statement that begins it
 	access   table.Access
-	plans    []setting      // in addition to the pinned settings, or instead of some of them
-	snapshot string         // exported by another transaction; "": its own
-	commits  bool           // it ends with COMMIT instead of ROLLBACK
-	stream   *stream        // results that are being read; nil: none
-	found    table.Identity // of the server, once the transaction has begun
+	plans    []setting      // planner settings that are added to the pinned ones or replace them
+	snapshot string         // name of a snapshot to import; empty: it takes its own
+	commits  bool           // it ends with COMMIT, not with ROLLBACK
+	stream   *stream        // the open stream of results, or nil
+	found    table.Identity // identity of the server, once the transaction has begun
 }
 
-// Begin takes a connection for a transaction, which begins on the server with the first query.
+// Begin acquires a connection for a transaction. The transaction begins on the server
+// with the first call.
 func (n *Node) Begin(ctx context.Context, access table.Access) (*Tx, error) {
 	conn, err := n.acquire(ctx, access)
 	if err != nil {
@@ -65,7 +67,7 @@ func (n *Node) Begin(ctx context.Context, access table.Access) (*Tx, error) {
 	return &Tx{node: n, conn: conn, mode: readOnly, access: access}, nil
 }
 
-// beginCatalog is Begin for a transaction that reads system catalogs only.
+// beginCatalog is Begin for a transaction that reads only system catalogs.
 func (n *Node) beginCatalog(ctx context.Context) (*Tx, error) {
 	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
 	if err != nil {
@@ -75,7 +77,7 @@ func (n *Node) beginCatalog(ctx context.Context) (*Tx, error) {
 	return tx, nil
 }
 
-// Close ends the transaction and gives the connection back.
+// Close ends the transaction and releases the connection.
 func (t *Tx) Close() {
 	if t.state == stateClosed {
 		return
@@ -91,11 +93,11 @@ func (t *Tx) Close() {
 	case t.state == stateBegun:
 		t.abandon()
 	}
-	t.conn.Release() // a connection that is not idle is closed by the pool
+	t.conn.Release() // the pool closes a connection that is not idle
 	t.conn, t.state = nil, stateClosed
 }
 
-// abandon rolls the transaction back. A session that cannot be reset is closed.
+// abandon rolls the transaction back. It closes the session if that cannot be reset.
 func (t *Tx) abandon() {
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 	defer cancel()
@@ -120,7 +122,8 @@ func (t *Tx) closeSession() {
 	_ = t.conn.Conn().Close(ctx)
 }
 
-// Renew ends the transaction but keeps the connection: the next query begins another one, with a snapshot of its own.
+// Renew ends the transaction but not the use of the connection. The next call begins
+// another transaction, with a new snapshot.
 func (t *Tx) Renew(ctx context.Context) error {
 	if t.state == stateUnbegun && t.stream == nil {
 		return nil
@@ -140,12 +143,13 @@ func (t *Tx) rollback(ctx context.Context, doing string) error {
 	return nil
 }
 
-// run sends the queries in one round trip and gives the rows to their handlers.
+// run sends the queries in one round trip and calls their row handlers. doing describes
+// the statements in errors.
 func (t *Tx) run(ctx context.Context, doing string, queries ...query) error {
 	return t.call(ctx, doing, 0, queries...)
 }
 
-// call is run with options.
+// call is run with options of the call.
 func (t *Tx) call(ctx context.Context, doing string, options table.CallOption, queries ...query) error {
 	s, err := t.open(ctx, doing, options, queries...)
 	if err != nil {
@@ -170,7 +174,7 @@ func (t *Tx) call(ctx context.Context, doing string, options table.CallOption, q
 	}
 }
 
-// open sends the queries and leaves the results to be read.
+// open sends the queries and returns the stream of their results.
 func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, queries ...query) (*stream, error) {
 	if err := t.usable(); err != nil {
 		return nil, err
@@ -189,7 +193,9 @@ func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, q
 	if !t.access.Files.IsZero() {
 		s.send(internal, t.checkFiles(t.access.Relation, t.access.Files))
 	}
-	if options.Has(table.ReleaseLocks) { // locks taken behind a savepoint go with it, the snapshot stays
+	// Rolling back to a savepoint releases the locks that were acquired since. The
+	// snapshot stays.
+	if options.Has(table.ReleaseLocks) {
 		s.send(internal, query{sql: "ROLLBACK TO SAVEPOINT ace"}, query{sql: "RELEASE SAVEPOINT ace"})
 	}
 	if options.Has(table.EndTransaction) {
@@ -220,10 +226,10 @@ func (t *Tx) usable() error {
 	return nil
 }
 
-// beginning returns the statements that come before the first query. A table that is locked is locked
-// before any statement that takes a snapshot: rewriting a table (ALTER TABLE, pg_repack, REPACK) is
-// not MVCC-safe, so a snapshot that is older than the rewrite would see an empty table. LOCK and SET
-// take no snapshot.
+// beginning returns the statements that precede the first query. If the table is to be
+// locked, that is done before any statement that takes a snapshot: rewriting a table
+// (ALTER TABLE, pg_repack, REPACK) is not MVCC-safe, so a snapshot older than the rewrite
+// would show an empty table. LOCK and SET take no snapshot.
 func (t *Tx) beginning() []query {
 	queries := []query{{sql: t.mode}}
 	if t.snapshot != "" {
@@ -231,7 +237,8 @@ func (t *Tx) beginning() []query {
 	}
 	if t.access.Lock {
 		queries = append(queries,
-			// The role's own limit would end the wait for the lock with another error.
+			// The role's statement_timeout could end the wait for the lock, with another
+			// error.
 			query{sql: fmt.Sprintf("SET LOCAL statement_timeout = %d", t.node.timeout.Milliseconds())},
 			query{sql: "SET LOCAL lock_timeout = '" + lockTimeout + "'"},
 			query{sql: lockSQL(t.access.Relation)})
@@ -245,8 +252,8 @@ const (
 	rollback = "ROLLBACK"
 )
 
-// verb returns how the transaction ends. A reading transaction is rolled back, which undoes what
-// functions in a table_filter may have done, as far as it was done in the transaction.
+// verb returns the statement that ends the transaction. A transaction that reads is
+// rolled back, which also undoes changes that functions in a table_filter made in it.
 func (t *Tx) verb() string {
 	if t.commits {
 		return commit
@@ -254,9 +261,10 @@ func (t *Tx) verb() string {
 	return rollback
 }
 
-// ending returns the statements that end the transaction. Session locks, prepared statements and
-// other things that a rollback does not undo are discarded before anything else uses the session:
-// in the same pipeline, since a transaction pooler may give the next one another session.
+// ending returns the statements that end the transaction. DISCARD ALL removes what a
+// rollback does not undo, such as session locks and prepared statements, before anything
+// else uses the session. It is sent in the same pipeline because a transaction pooler may
+// serve the next pipeline with another session.
 func (t *Tx) ending(verb string) []string {
 	if t.access.Foreign {
 		return []string{verb, "DISCARD ALL"}
@@ -264,7 +272,7 @@ func (t *Tx) ending(verb string) []string {
 	return []string{verb}
 }
 
-// sender is the reason why a statement was sent.
+// sender is the reason for which a statement was sent.
 type sender int
 
 const (
@@ -280,15 +288,15 @@ type sent struct {
 	place  int // among the statements of the same sender
 }
 
-// stream reads the results of pipelined queries row by row. It lives within one call of its creator, which is why it
-// may hold the context.
+// stream reads the results of pipelined queries row by row. It does not outlive the call
+// that created it, so it may have the context as a field.
 type stream struct {
 	tx       *Tx
-	ctx      context.Context //nolint:containedctx // needed to tell a cancelled query from a lost connection
+	ctx      context.Context //nolint:containedctx // distinguishes a cancelled query from a lost connection
 	doing    string
 	pipeline *pgconn.Pipeline
-	reader   *pgconn.ResultReader // of the statement that is being read; nil: the next one comes
-	current  sent                 // the statement that is being read
+	reader   *pgconn.ResultReader // reads the current statement; nil between statements
+	current  sent                 // the statement whose result is being read
 	pending  []sent               // the statements after it
 }
 
@@ -299,7 +307,8 @@ func (s *stream) send(sender sender, queries ...query) {
 	}
 }
 
-// next gives the index of a query and one of its rows, valid until the next call; nil values mean the end.
+// next returns the index of a query of the call and one of its rows, which is valid until
+// the next call of next. nil values mean that there are no more rows.
 func (s *stream) next() (int, [][]byte, error) {
 	for {
 		if s.reader == nil {
@@ -326,7 +335,8 @@ func (s *stream) next() (int, [][]byte, error) {
 	}
 }
 
-// nextResult turns to the result of the next statement; false: there is none.
+// nextResult moves to the result of the next statement. It returns false if there is
+// none.
 func (s *stream) nextResult() (bool, error) {
 	result, err := s.pipeline.GetResults()
 	if err != nil {
@@ -341,8 +351,9 @@ func (s *stream) nextResult() (bool, error) {
 	return true, nil
 }
 
-// handle hands a row of a statement that is not the caller's to its handler. The rows of the statements
-// that begin the transaction come before any row of the queries is used.
+// handle calls the row handler of a statement that does not belong to the call. Results
+// of the statements that begin the transaction are checked before any row of the call is
+// used.
 func (s *stream) handle(row [][]byte) error {
 	if s.current.row == nil {
 		return nil
@@ -366,7 +377,7 @@ func (s *stream) fail(err error) error {
 	return err
 }
 
-// close ends the reading; results not read yet are thrown away.
+// close ends the stream and discards the results that were not read.
 func (s *stream) close() error {
 	s.tx.stream = nil
 	if err := s.pipeline.Close(); err != nil {

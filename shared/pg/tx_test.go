@@ -16,7 +16,7 @@ import (
 	"ace/shared/table"
 )
 
-// ask runs a query of one row of texts.
+// ask returns the row of a query with one row of texts.
 func ask(t *testing.T, tx *Tx, sql string) []string {
 	t.Helper()
 	var got []string
@@ -33,7 +33,7 @@ const settingsSQL = `SELECT current_setting('TimeZone'), current_setting('DateSt
 	current_setting('search_path'), current_setting('transaction_read_only'), current_setting('transaction_isolation'),
 	current_setting('max_parallel_workers_per_gather'), current_setting('application_name')`
 
-// session runs settingsSQL outside any transaction of ours, on a connection of the pool.
+// session runs settingsSQL outside a transaction, on a connection of the pool.
 func session(t *testing.T, n *Node) []string {
 	t.Helper()
 	conn, err := n.pool.Acquire(t.Context())
@@ -48,7 +48,7 @@ func session(t *testing.T, n *Node) []string {
 	return readKey(results[0].Rows[0])
 }
 
-func TestTx_SettingsArePinnedWhateverTheDatabaseSaysAndStayInNoSession(t *testing.T) {
+func TestTx_PinsSettingsForTheTransactionOnly(t *testing.T) {
 	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
 		t.Run(fmt.Sprint("major ", major), func(t *testing.T) {
 			c := pgtest.NewCluster(t, pgtest.Majors(major),
@@ -97,11 +97,11 @@ func TestTx_SeesOneSnapshotAndWritesNothing(t *testing.T) {
 	}
 	err = tx.run(t.Context(), "writing", query{sql: "DELETE FROM public.t"})
 	if fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), "25006") {
-		t.Errorf("a write gives %v, want a refusal", err)
+		t.Errorf("a write: error %v, want a refusal", err)
 	}
 }
 
-func TestTx_RowsThatAPolicyHidesAreAnError(t *testing.T) {
+func TestTx_HiddenRowsAreAnError(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	admin := nodeOf(t, c, 0)
 	s := numbers(t, c, admin, 10)
@@ -118,16 +118,16 @@ func TestTx_RowsThatAPolicyHidesAreAnError(t *testing.T) {
 	}
 }
 
-func TestTx_AStatementThatFailsCostsTheConnectionAndNothingElse(t *testing.T) {
+func TestTx_FailedStatementCostsOnlyTheConnection(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 10)
 	broken := s
 	broken.Filter = "no_such_column = 1"
-	for range 3 { // each of them would leave an aborted transaction behind
+	for range 3 { // each of them would leave an aborted transaction
 		tx := begin(t, n, s)
 		if _, _, err := tx.Sums(t.Context(), broken, []table.Range{{}}); fault.CodeOf(err) != fault.Invalid {
-			t.Fatalf("a filter on a column that is not there gives %v, want Invalid", err)
+			t.Fatalf("a filter on a missing column: error %v, want Invalid", err)
 		}
 		if _, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); err == nil {
 			t.Error("a transaction goes on after an error")
@@ -149,7 +149,7 @@ func whole(t *testing.T, n *Node, s table.Source, rows int64) {
 	}
 }
 
-// idle checks that the server has no open transaction and no running statement of ours left.
+// idle checks that the server has no open transaction and no running statement of ACE.
 func idle(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
 	const sql = `SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ace' AND state <> 'idle'`
@@ -162,7 +162,7 @@ func idle(t *testing.T, c *pgtest.Cluster) {
 	t.Errorf("the server is still busy with %v", busy)
 }
 
-func TestTx_AStreamClosedEarlyLeavesTheTransactionUsable(t *testing.T) {
+func TestTx_IsUsableAfterAStreamIsClosedEarly(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 5000)
@@ -191,12 +191,12 @@ func TestTx_AStreamClosedEarlyLeavesTheTransactionUsable(t *testing.T) {
 	if _, err := tx.Rows(t.Context(), s, keys); err != nil {
 		t.Fatal(err)
 	}
-	tx.Close() // with a stream nobody has closed
+	tx.Close() // with an open stream
 	whole(t, n, s, 5000)
 	idle(t, c)
 }
 
-func TestTx_TheEndOfTheContextEndsTheStatementOnTheServer(t *testing.T) {
+func TestTx_CancelledContextEndsTheStatementOnTheServer(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 10)
@@ -219,7 +219,7 @@ func TestTx_TheEndOfTheContextEndsTheStatementOnTheServer(t *testing.T) {
 	whole(t, n, s, 10)
 }
 
-func TestTx_ATimeLimitEndsTheStatement(t *testing.T) {
+func TestTx_TimeLimitEndsTheStatement(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	s := numbers(t, c, nodeOf(t, c, 0), 10)
 	pools := NewPools(Options{MaxConns: 1, StatementTimeout: 100 * time.Millisecond})
@@ -237,7 +237,7 @@ func TestTx_ATimeLimitEndsTheStatement(t *testing.T) {
 	idle(t, c)
 }
 
-func TestTx_AServerThatDiesIsUnavailableAndThenBackAgain(t *testing.T) {
+func TestTx_CrashedServerIsUnavailableUntilItRestarts(t *testing.T) {
 	c := pgtest.Own(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 5000)
@@ -249,11 +249,11 @@ func TestTx_AServerThatDiesIsUnavailableAndThenBackAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := tx.Sums(t.Context(), s, []table.Range{{}}); fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), `"n1"`) {
-		t.Errorf("a dead server gives %v, want Unavailable and the node's name", err)
+		t.Errorf("a dead server: error %v, want Unavailable and the node's name", err)
 	}
 	tx.Close()
 	if _, err := n.Begin(t.Context(), s.Access()); fault.CodeOf(err) != fault.Unavailable {
-		t.Errorf("connecting to a dead server gives %v, want Unavailable", err)
+		t.Errorf("connecting to a dead server: error %v, want Unavailable", err)
 	}
 	if err := c.Nodes[0].Server.Restart(t.Context()); err != nil {
 		t.Fatal(err)

@@ -7,15 +7,15 @@ import (
 	"ace/shared/table"
 )
 
-// noIndexes keeps the planner from reading the table through an index. A range of physical pages is
-// still read by itself.
+// noIndexes prevents the planner from reading the table through an index. A TID range
+// scan of physical pages is still possible.
 var noIndexes = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_seqscan", "on"}, {"enable_indexscan", "off"}, {"enable_indexonlyscan", "off"}, {"enable_bitmapscan", "off"},
 	{"work_mem", "64MB"},
 }
 
-// plansFor returns the planner settings of a statement that usually runs with these: where an index
-// of the source may be out of order, no statement may use one.
+// plansFor returns the planner settings of a statement: usual, plus settings that prevent
+// the use of indexes if an index of the source may be out of order.
 func plansFor(s table.Source, usual []setting) []setting {
 	if !s.Unindexed {
 		return usual
@@ -23,8 +23,8 @@ func plansFor(s table.Source, usual []setting) []setting {
 	return append(append([]setting{}, usual...), noIndexes...)
 }
 
-// lookupPlans returns the planner settings of byKey. Without an index the table is read once, and
-// each of its rows looked up in the list of keys.
+// lookupPlans returns the planner settings of byKey. Without an index, the table is
+// scanned once, and each row is looked up in the list of keys.
 func lookupPlans(s table.Source) []setting {
 	if !s.Unindexed {
 		return rangePlans
@@ -32,7 +32,7 @@ func lookupPlans(s table.Source) []setting {
 	return append([]setting{{"enable_nestloop", "off"}}, noIndexes...)
 }
 
-// scanForKeys writes the statement of byKey without the use of an index, with the same result.
+// scanForKeys returns a statement with the same result as byKey that uses no index.
 func scanForKeys(s table.Source, keys []table.Key, head, lock string) query {
 	p, name := keyParams(s), uniqueName(s, "list")
 	return query{

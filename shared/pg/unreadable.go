@@ -12,16 +12,18 @@ import (
 	"ace/shared/table"
 )
 
-// A statement may fail because of one value of one row. A character that a database holds may have no
-// equivalent in UTF-8, such as the byte 81 in WIN1252; the expression of a virtual generated column may
-// divide by zero; a value may have more than 1 GB as text. The server's error names neither the row nor
-// the column, so they are searched for after the failure.
+// A statement may fail because of one value of one row. A stored character may have no
+// equivalent in UTF-8, such as the byte 81 in WIN1252; the expression of a virtual
+// generated column may divide by zero; a value may be larger than 1 GB as text. The
+// server's error names neither the row nor the column, so the functions of this file
+// search for them after the failure.
 
-// isUnreadable reports whether a SQLSTATE is that of text which cannot be sent in the client's encoding.
+// isUnreadable reports whether a SQLSTATE means that a text cannot be sent in the
+// client's encoding.
 func isUnreadable(sqlstate string) bool { return sqlstate == "22P05" || sqlstate == "22021" }
 
-// isOfValue reports whether a stored value may be the reason for an error: a data exception, or a value
-// that is too large.
+// isOfValue reports whether a stored value may be the reason for an error: it is a data
+// exception, or a value is too large.
 func isOfValue(err error) bool {
 	return strings.HasPrefix(sqlState(err), "22") || isTooLarge(err)
 }
@@ -37,14 +39,14 @@ func exceedsMemory(e *pgconn.PgError) bool {
 	return e.Code == "54000" || e.Code == "XX000" && strings.HasPrefix(e.Message, "invalid memory alloc request size")
 }
 
-// read runs a statement that reads the table. If a value is the reason for an error, the error names its
-// row and column.
+// read runs statements that read the table. If a value is the reason for an error, the
+// error names its row and column.
 func (t *Tx) read(ctx context.Context, doing string, s table.Source, options table.CallOption, queries ...query) error {
 	return t.locate(ctx, s, t.call(ctx, doing, options, queries...))
 }
 
-// locate adds row and column to an error that a value of the table is the reason for. The transaction is
-// over.
+// locate adds row and column to an error whose reason is a value of the table. The
+// transaction cannot be used afterwards.
 func (t *Tx) locate(ctx context.Context, s table.Source, failed error) error {
 	if !isOfValue(failed) {
 		return failed
@@ -64,7 +66,8 @@ func (t *Tx) locate(ctx context.Context, s table.Source, failed error) error {
 	return failed
 }
 
-// withLocation returns the error with the row's key, and the column unless the row fails only as a whole.
+// withLocation returns the error with the row's key. It names the column unless only the
+// row as a whole fails.
 func withLocation(failed error, s table.Source, column int, key table.Key) error {
 	place := fmt.Sprintf("the row with the key %s", key)
 	if column >= 0 {
@@ -72,28 +75,30 @@ func withLocation(failed error, s table.Source, column int, key table.Key) error
 	}
 	remedy := ""
 	if !isUnreadable(sqlState(failed)) && !isTooLarge(failed) {
-		remedy = ". Hint: ignore_columns leaves the column out"
+		remedy = ". Hint: ignore_columns excludes the column"
 	}
 	return fault.Wrap(failed, fault.CodeOf(failed), "%s (%s)%s", fault.PublicMessage(failed), place, remedy)
 }
 
-// textSize returns an expression that reads the text of columns as a client does, and sends its size.
+// textSize returns an expression that reads the text of columns as it is sent to a
+// client, but returns only its size.
 func textSize(refs []string) string {
 	return "pg_catalog.octet_length(pg_catalog.textsend(pg_catalog.concat(" + commaList(refs) + ")))"
 }
 
 const doingSearch = "looking for a value that cannot be read"
 
-// findUnreadable scans the table for a row that cannot be read, in a transaction of its own. It returns
-// the row's key and the place of the first column that is the reason, -1 if it is the row as a whole; a
-// nil key means that there is no such row. A filter that fails itself is an error.
+// findUnreadable scans the table for a row that cannot be read, in a new transaction. It
+// returns the row's key and the place of the first column that is the reason, or -1 if
+// only the row as a whole fails. A nil key means that there is no such row. A filter that
+// fails by itself is an error.
 func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (int, table.Key, error) {
 	if err := t.restart(ctx); err != nil {
 		return -1, nil, err
 	}
 	source := " FROM " + s.Relation + where(addFilter(s, ""))
 	head := textSize(s.Columns)
-	if isTooLarge(failed) { // other rows may be as large, and only fail when they are read as text
+	if isTooLarge(failed) { // another large row would fail only when it is read as text
 		head = s.Digest
 	}
 	rows := 0
@@ -102,7 +107,7 @@ func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (
 		return -1, nil, err
 	}
 
-	only := fmt.Sprintf(" OFFSET %d LIMIT 1", rows) // of the same scan in the same snapshot
+	only := fmt.Sprintf(" OFFSET %d LIMIT 1", rows) // the next row of the same scan in the same snapshot
 	if err := t.try(ctx, doingSearch, query{sql: "SELECT 1" + source + only}); err != nil {
 		return -1, nil, err
 	}
@@ -114,7 +119,8 @@ func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (
 	return column, key, err
 }
 
-// findColumn returns the place of the first column of a row that cannot be read; -1 if each can be.
+// findColumn returns the place of the first column of a row that cannot be read, or -1 if
+// all can be read.
 func (t *Tx) findColumn(ctx context.Context, s table.Source, selecting func(head string) query) (int, error) {
 	for i, ref := range s.Columns {
 		err := t.try(ctx, doingSearch, selecting(textSize([]string{ref})))
@@ -128,8 +134,9 @@ func (t *Tx) findColumn(ctx context.Context, s table.Source, selecting func(head
 	return -1, nil
 }
 
-// locateNext adds row and column to an error of reading rows by key. The rows before keys were read, so
-// the first of keys that has a row is the reason. The transaction is over.
+// locateNext adds row and column to an error of reading rows by key. keys are the keys
+// that were not read yet, so the first of them that has a row is the reason. The
+// transaction cannot be used afterwards.
 func (t *Tx) locateNext(ctx context.Context, s table.Source, keys []table.Key, failed error) error {
 	if !isTooLarge(failed) || s.Unindexed {
 		return t.locate(ctx, s, failed)
@@ -156,7 +163,8 @@ func (t *Tx) locateNext(ctx context.Context, s table.Source, keys []table.Key, f
 	return failed
 }
 
-// keyAsItIs reads a key; one that cannot be read comes as its bytes in the server's encoding.
+// keyAsItIs reads a key. A key that cannot be sent in UTF-8 is returned as its bytes in
+// the server's encoding.
 func (t *Tx) keyAsItIs(ctx context.Context, doing, sql string) (table.Key, error) {
 	var key table.Key
 	q := query{sql: sql, row: func(v [][]byte) error {
@@ -173,9 +181,10 @@ func (t *Tx) keyAsItIs(ctx context.Context, doing, sql string) (table.Key, error
 	return key, err
 }
 
-// restart ends the transaction and begins another one that scans tables in one order.
+// restart ends the transaction and begins another one, in which all scans of a table have
+// the same order.
 func (t *Tx) restart(ctx context.Context) error {
-	t.state = stateBegun // a failed call that was to end it has not
+	t.state = stateBegun // even if the failed call had the option EndTransaction
 	if err := t.rollback(ctx, "rolling back"); err != nil {
 		return err
 	}
@@ -183,7 +192,8 @@ func (t *Tx) restart(ctx context.Context) error {
 	return t.run(ctx, "beginning again", settings(append(scanPlans, setting{"synchronize_seqscans", "off"}))...)
 }
 
-// try runs queries behind a savepoint, so that the transaction goes on after an error.
+// try runs queries after a savepoint, so that the transaction can continue after an
+// error.
 func (t *Tx) try(ctx context.Context, doing string, queries ...query) error {
 	marked := append([]query{{sql: "SAVEPOINT " + probeMark}}, queries...)
 	err := t.run(ctx, doing, append(marked, query{sql: "RELEASE SAVEPOINT " + probeMark})...)

@@ -13,7 +13,7 @@ import (
 	"ace/shared/table"
 )
 
-// readTexts copies values out of the connection's buffer.
+// readTexts copies values from the connection's buffer.
 func readTexts(values [][]byte) table.Row {
 	row := make(table.Row, len(values))
 	for i, value := range values {
@@ -25,7 +25,7 @@ func readTexts(values [][]byte) table.Row {
 	return row
 }
 
-// pick gives the elements at these places.
+// pick returns the elements at the places.
 func pick(list []string, at []int) []string {
 	out := make([]string, len(at))
 	for i, place := range at {
@@ -47,9 +47,10 @@ func isViolation(err error) bool {
 	return errors.As(err, &v)
 }
 
-// Convert returns each value as the node would store it in these columns: the text of another type may
-// look different. Each of rows has one value for each column. A value that does not fit is a
-// table.ViolationError with its place, after which the transaction goes on.
+// Convert returns each value as the node would store it in these columns: the text of
+// another type may be different. Each row has one value per column. A value that the type
+// does not accept is a table.ViolationError with its place, and the transaction
+// continues.
 func (t *Tx) Convert(ctx context.Context, to []table.Conversion, rows []table.Row) ([]table.Row, error) {
 	p, names := make(params, len(to)), make([]string, len(to))
 	for i, name := range list("v", len(to)) {

@@ -6,9 +6,9 @@ import (
 	"ace/shared/table"
 )
 
-// within returns the condition that the key of a row is at least lo and less than hi, in the run's
-// order. lo and hi are references to the columns of a bound; nil is an open end. An index of the key
-// serves it.
+// within returns the condition that the key of a row is at least lo and less than hi, in
+// key order. lo and hi are references to the columns of a bound; nil means no bound. An
+// index of the key serves the condition.
 func within(s table.Source, lo, hi []string) string {
 	if len(s.OrderGroups) > 0 {
 		return "(" + strings.Join(arms(s.OrderGroups, s.Order, lo, hi), " OR ") + ")"
@@ -23,10 +23,11 @@ func within(s table.Source, lo, hi []string) string {
 	return strings.Join(terms, " AND ")
 }
 
-// arms returns conditions of which at most one is true, and one exactly if the row is within the
-// bounds. A row comparison takes the operators of all its columns from one schema, so each group of
-// columns has its own comparison. Each arm fixes a prefix of the key and bounds the next group, as
-// an index scan does; an OR of such arms is served by a bitmap of several scans.
+// arms returns conditions of which at most one is true; one is true if and only if the
+// row is within the bounds. A row comparison takes the operators of all its columns from
+// one schema, so each group of columns has its own comparison. Each arm fixes a prefix of
+// the key and bounds the next group, as an index scan does. A bitmap of several index
+// scans serves an OR of such arms.
 func arms(groups []table.OrderGroup, order, lo, hi []string) []string {
 	g, rest := groups[0], groups[1:]
 	n := g.Columns

@@ -13,7 +13,7 @@ import (
 )
 
 // Case T-F1, see docs/RELIABILITY.md.
-func TestWithin_OfSeveralSchemasIsTheSameAsOneRowComparison(t *testing.T) {
+func TestWithin_GroupedOperatorsAgreeWithOneRowComparison(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest))
 	for node := range c.Nodes {
 		c.Exec(t, node, `CREATE TABLE t (a int, b text COLLATE "C", c int, d int, PRIMARY KEY (a, b, c, d));
@@ -52,7 +52,7 @@ func TestWithin_OfSeveralSchemasIsTheSameAsOneRowComparison(t *testing.T) {
 	}
 }
 
-func TestWithin_OfSeveralSchemasIsServedByTheIndex(t *testing.T) {
+func TestWithin_GroupedOperatorsAreServedByTheIndex(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest))
 	for node := range c.Nodes {
 		c.Exec(t, node, `CREATE TABLE t (a int, b int, c int, PRIMARY KEY (a, b, c));

@@ -12,9 +12,10 @@ import (
 	"ace/shared/table"
 )
 
-const doingWriting = "reading what a repair has to know of the table"
+const doingWriting = "reading the table's properties for a repair"
 
-// DescribeWriting reads what stands in the way of writing to a table, and what would happen beside it. It writes nothing.
+// DescribeWriting reads what prevents a repair from writing to the table, and which side
+// effects writing would have. It writes nothing.
 func (n *Node) DescribeWriting(ctx context.Context, schema, name string) (*table.Writing, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -103,8 +104,8 @@ func readList(raw []byte, into *[]string) error {
 	return json.Unmarshal(raw, into)
 }
 
-// tryReplica finds out by trying whether the role may set session_replication_role: managed services have rules of their
-// own. It is the transaction's last statement.
+// tryReplica finds out whether the role may set session_replication_role, by setting it:
+// managed services have special rules. It is the transaction's last statement.
 func (w *writing) tryReplica(ctx context.Context) error {
 	err := w.tx.run(ctx, doingWriting, replicaRole())
 	if sqlState(err) == insufficientPrivilege {
@@ -114,14 +115,16 @@ func (w *writing) tryReplica(ctx context.Context) error {
 	return err
 }
 
-// replicaRole keeps triggers and foreign keys from firing until the transaction ends.
+// replicaRole returns the query that disables triggers and foreign keys until the
+// transaction ends.
 func replicaRole() query {
 	return query{sql: "SELECT pg_catalog.set_config('session_replication_role', 'replica', true)"}
 }
 
 const insufficientPrivilege = "42501"
 
-// sqlState gives the SQLSTATE of a server's error; empty if it is none.
+// sqlState returns the SQLSTATE of an error of the server, or an empty string for other
+// errors.
 func sqlState(err error) string {
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {

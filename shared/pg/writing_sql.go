@@ -1,9 +1,10 @@
 package pg
 
-// Column order of each query is what its reader in writing.go expects. $1 is the table's OID. What belongs to a partition
-// counts as the table's.
+// The readers in writing.go depend on the column order of each query. $1 is the table's
+// OID. Objects of a partition count as objects of the table.
 
-// rightsSQL: a role may have a privilege on the table or on each column. Nobody may write generated columns.
+// rightsSQL returns the privileges of the role. It may have a privilege on the table or
+// on each column. Generated columns do not count: no role may write them.
 const rightsSQL = `
 WITH written AS (
     SELECT attnum FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '')
@@ -17,8 +18,8 @@ SELECT current_user,
        (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
         WHERE d.classid = 'pg_class'::regclass AND d.objid = $1::oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')`
 
-// readOnlySQL names the setting by which an administrator keeps the role from writing. A transaction may
-// be begun READ WRITE all the same.
+// readOnlySQL returns the setting with which an administrator makes the node read-only
+// for the role. A transaction can still begin as READ WRITE.
 const readOnlySQL = `
 SELECT CASE
     WHEN current_setting('default_transaction_read_only') = 'on' THEN 'default_transaction_read_only is on for role ' || quote_ident(current_user)
@@ -27,7 +28,8 @@ SELECT CASE
       THEN 'spock.readonly is ' || current_setting('spock.readonly', true)
     ELSE '' END`
 
-// triggersSQL gives the triggers that somebody made: those that partitions have of their parent only once.
+// triggersSQL returns the triggers that users created. A trigger that partitions inherit
+// is returned once.
 const triggersSQL = `
 SELECT DISTINCT t.tgname, t.tgenabled = 'A', t.tgenabled = 'R'
 FROM pg_trigger t
@@ -35,7 +37,7 @@ WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
   AND (t.tgrelid = $1::oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree($1::oid)))
 ORDER BY t.tgname`
 
-// rulesSQL gives the rules that would put other statements in the place of ours.
+// rulesSQL returns the rules that would replace the statements of a repair by others.
 const rulesSQL = `
 SELECT rulename FROM pg_rewrite WHERE ev_class = $1::oid AND ev_type <> '1' AND ev_enabled <> 'D' ORDER BY rulename`
 
@@ -49,8 +51,9 @@ WHERE c.contype = 'f' AND c.confrelid = $1::oid AND c.conparentid = 0
   AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'))
 ORDER BY c.conname`
 
-// deferrableSQL gives unique and exclusion constraints that are DEFERRABLE, with the operators that make two rows equal.
-// A constraint of a partition that is not the whole table's says nothing about rows of other partitions.
+// deferrableSQL returns the unique and exclusion constraints that are DEFERRABLE, with
+// the operators by which two rows are equal. A constraint of a single partition does not
+// apply to rows of other partitions.
 const deferrableSQL = `
 SELECT co.conname, co.contype = 'x' OR co.conrelid <> $1::oid,
        (SELECT json_agg(quote_ident(a.attname) ORDER BY k)
@@ -68,7 +71,8 @@ WHERE (co.conrelid = $1::oid OR co.conparentid = 0 AND co.conrelid IN (SELECT re
   AND co.condeferrable AND co.contype IN ('p', 'u', 'x')
 ORDER BY co.conname`
 
-// uniqueSQL gives the columns that some unique or exclusion index looks at, be it in an expression or a predicate.
+// uniqueSQL returns the columns that a unique or exclusion index uses, also in an
+// expression or a predicate.
 const uniqueSQL = `
 SELECT DISTINCT a.attname
 FROM pg_index i
