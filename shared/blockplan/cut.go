@@ -28,14 +28,17 @@ func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 		for ; equal < len(order) && samples[order[equal]].Rank == samples[first].Rank; equal++ {
 			full = full || held[samples[order[equal]].Node] >= enough
 		}
+
 		if i > 0 && (full || slices.Max(held) >= 2*enough) {
 			cuts = append(cuts, first)
 			clear(held)
 		}
+
 		for ; i < equal; i++ {
 			held[samples[order[i]].Node] += weights[samples[order[i]].Node]
 		}
 	}
+
 	return cuts
 }
 
@@ -50,6 +53,7 @@ func Correlation(samples []Sample) float64 {
 			groups[g] = append(groups[g], s.Rank)
 		}
 	}
+
 	var sum, weight float64
 	for _, ranks := range groups {
 		if len(ranks) >= 10 {
@@ -57,9 +61,11 @@ func Correlation(samples []Sample) float64 {
 			weight += float64(len(ranks))
 		}
 	}
+
 	if weight == 0 {
 		return 1
 	}
+
 	return sum / weight
 }
 
@@ -71,12 +77,14 @@ func groupCorrelation(ranks []int) float64 {
 	for i := range order {
 		order[i] = i
 	}
+
 	slices.SortStableFunc(order, func(a, b int) int { return ranks[a] - ranks[b] })
 	var rising, falling float64
 	for place, physical := range order {
 		rising += math.Abs(float64(place - physical))
 		falling += math.Abs(float64(n - 1 - place - physical))
 	}
+
 	return max(0, 1-3*min(rising, falling)/float64(n)/float64(n))
 }
 

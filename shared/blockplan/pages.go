@@ -36,11 +36,13 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
 	for u := range spans {
 		spans[u] = make([][]table.PageRange, len(pages))
 	}
+
 	for node, partitions := range pages {
 		var total int64
 		for _, n := range partitions {
 			total += n
 		}
+
 		var before int64 // pages of the partitions already divided
 		for partition, n := range partitions {
 			for u, span := range dividePartition(n, before, total, int64(units), max(1, grid)) {
@@ -50,6 +52,7 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
 			before += n
 		}
 	}
+
 	return spans
 }
 
@@ -64,13 +67,16 @@ func dividePartition(pages, before, total, units, grid int64) map[int64]table.Pa
 		if end <= from && u < units-1 {
 			continue
 		}
+
 		if end >= pages || u == units-1 {
 			shares[u] = table.PageRange{From: from, To: -1}
 			break
 		}
+
 		shares[u] = table.PageRange{From: from, To: end}
 		from = end
 	}
+
 	return shares
 }
 

@@ -79,13 +79,16 @@ func Collect(ctx context.Context, doc *difffile.Reader, o Options) (*Keys, error
 	if o.limits == (limits{}) {
 		o.limits = defaults()
 	}
+
 	doc.Only(o.Columns)
 	c := &collector{keys: &Keys{o: o}, seen: newSeen()}
 	defer c.abort()
+
 	err := doc.Walk(func(e difffile.Entry) error { return c.row(ctx, e) }, nil)
 	if err != nil {
 		return nil, err
 	}
+
 	return c.keys, c.finish(ctx)
 }
 
@@ -103,12 +106,14 @@ func (c *collector) row(ctx context.Context, e difffile.Entry) error {
 	if c.keys.o.Pairs != nil && !c.keys.o.Pairs(e.Pair) {
 		return nil
 	}
+
 	if c.at == nil { // all rows have the same columns
 		var err error
 		if c.at, err = places(e.Columns, c.keys.o.Columns); err != nil {
 			return err
 		}
 	}
+
 	key := make(table.Key, len(c.at))
 	for i, at := range c.at {
 		if e.Row[at] == nil {
@@ -116,6 +121,7 @@ func (c *collector) row(ctx context.Context, e difffile.Entry) error {
 		}
 		key[i] = *e.Row[at]
 	}
+
 	return c.add(ctx, key)
 }
 
@@ -134,11 +140,13 @@ func (c *collector) add(ctx context.Context, key table.Key) error {
 	if c.seen.has(c.buffer, key) {
 		return nil
 	}
+
 	if len(c.buffer) >= c.keys.o.limits.chunkKeys || c.bytes >= c.keys.o.limits.chunkBytes {
 		if err := c.spill(ctx); err != nil {
 			return err
 		}
 	}
+
 	c.seen.add(len(c.buffer))
 	c.buffer = append(c.buffer, key)
 	c.bytes += key.Len()
@@ -165,11 +173,13 @@ func (c *collector) spill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	c.buffer, c.bytes = c.buffer[:0], 0
 	c.seen.clear()
 	if len(sorted) == 0 {
 		return nil
 	}
+
 	if follows, err := c.follows(sorted[0]); err != nil {
 		return err
 	} else if !follows {
@@ -177,6 +187,7 @@ func (c *collector) spill(ctx context.Context) error {
 			return err
 		}
 	}
+
 	return c.run.write(sorted)
 }
 

@@ -44,7 +44,8 @@ func (k *Keys) each(ctx context.Context, fn func(table.Key) error) error {
 // reduce merges runs into longer ones until few enough are left to merge at once.
 func (k *Keys) reduce(ctx context.Context) error {
 	for len(k.runs) > k.o.limits.fanIn {
-		some, rest := k.runs[:k.o.limits.fanIn], k.runs[k.o.limits.fanIn:]
+		some := k.runs[:k.o.limits.fanIn]
+		rest := k.runs[k.o.limits.fanIn:]
 		joined, err := k.join(ctx, some)
 		if err != nil {
 			return err
@@ -76,13 +77,16 @@ func (k *Keys) merge(ctx context.Context, runs []int, fn func(table.Key) error) 
 			h.Close()
 		}
 	}()
+
 	for _, run := range runs {
 		h, err := k.open(ctx, run)
 		if err != nil {
 			return err
 		}
+
 		heads = append(heads, h)
 	}
+
 	for {
 		left := 0
 		for _, h := range heads {
@@ -93,6 +97,7 @@ func (k *Keys) merge(ctx context.Context, runs []int, fn func(table.Key) error) 
 				left++
 			}
 		}
+
 		if left == 0 {
 			return nil
 		}
@@ -109,12 +114,14 @@ func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) e
 	if err != nil {
 		return err
 	}
+
 	bound := math.MaxInt
 	for i, h := range heads {
 		if h.more && len(h.keys) > 0 {
 			bound = min(bound, ranks[i][len(h.keys)-1])
 		}
 	}
+
 	var keys []table.Key
 	var places []int
 	for i, h := range heads {
@@ -122,14 +129,18 @@ func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) e
 		for n < len(h.keys) && ranks[i][n] <= bound {
 			n++
 		}
-		keys, places = append(keys, h.keys[:n]...), append(places, ranks[i][:n]...)
+
+		keys = append(keys, h.keys[:n]...)
+		places = append(places, ranks[i][:n]...)
 		h.keys = append(h.keys[:0:0], h.keys[n:]...) // a copy, so that emitted keys can be freed
 	}
+
 	for _, key := range inOrder(keys, places) {
 		if err := fn(key); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -145,20 +156,24 @@ func (k *Keys) rankHeads(heads []*runHead, left int) ([][]int, error) {
 		}
 		return ranks, nil
 	}
+
 	all, at := distinct(heads)
 	ranked, err := k.rank(all)
 	if err != nil {
 		return nil, err
 	}
+
 	for i, h := range heads {
 		for n, key := range h.keys {
 			rank := ranked[at[textOf(key)]]
 			if n > 0 && rank <= ranks[i][n-1] {
 				return nil, fault.New(fault.Invalid, "the order of keys changed while they were sorted: %s came after %s", key, h.keys[n-1])
 			}
+
 			ranks[i] = append(ranks[i], rank)
 		}
 	}
+
 	return ranks, nil
 }
 

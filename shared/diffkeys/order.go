@@ -26,12 +26,14 @@ func inOrder(keys []table.Key, ranks []int) []table.Key {
 	for i := range order {
 		order[i] = i
 	}
+
 	slices.SortStableFunc(order, func(a, b int) int { return ranks[a] - ranks[b] })
 	order = slices.CompactFunc(order, func(a, b int) bool { return ranks[a] == ranks[b] })
 	sorted := make([]table.Key, len(order))
 	for i, at := range order {
 		sorted[i] = keys[at]
 	}
+
 	return sorted
 }
 
@@ -39,11 +41,11 @@ func (k *Keys) canonical(keys []table.Key) ([]table.Key, error) {
 	if k.o.Canonical == nil || len(keys) == 0 {
 		return keys, nil
 	}
-	respelt, err := k.o.Canonical(keys)
-	if err == nil && len(respelt) != len(keys) {
-		err = fault.New(fault.Internal, "the server returned the text of %d of %d keys", len(respelt), len(keys))
+	texts, err := k.o.Canonical(keys)
+	if err == nil && len(texts) != len(keys) {
+		err = fault.New(fault.Internal, "the server returned the text of %d of %d keys", len(texts), len(keys))
 	}
-	return respelt, err
+	return texts, err
 }
 
 func (k *Keys) rank(keys []table.Key) ([]int, error) {

@@ -34,6 +34,7 @@ func (w *runWriter) write(keys []table.Key) error {
 		if err := w.Line(line); err != nil {
 			return err
 		}
+
 		w.last = key
 	}
 	return nil
@@ -68,22 +69,27 @@ func (h *runHead) fill(limit limits) error {
 	for _, key := range h.keys {
 		bytes += size(key)
 	}
+
 	for h.more && len(h.keys) < limit.headKeys && (bytes < limit.headBytes || len(h.keys) == 0) {
 		line, err := h.NextLine()
 		if err != nil {
 			return err
 		}
+
 		if line == nil {
 			h.more = false
 			return nil
 		}
+
 		var key table.Key
 		if err := json.Unmarshal(line, &key); err != nil {
 			return fault.Wrap(err, fault.Internal, "cannot decode a run of keys")
 		}
+
 		h.keys = append(h.keys, key)
 		bytes += size(key)
 	}
+
 	return nil
 }
 

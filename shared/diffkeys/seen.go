@@ -25,11 +25,13 @@ func (s *seen) has(chunk []table.Key, key table.Key) bool {
 		s.next++
 		return true
 	}
+
 	s.hash = s.sum(key)
 	place, ok := s.at[s.hash]
 	if !ok || !chunk[place].Equal(key) {
 		return false
 	}
+
 	s.next = int(place) + 1
 	return true
 }

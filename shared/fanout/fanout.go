@@ -48,9 +48,11 @@ func Each[T any](
 	if limit < 1 {
 		return fmt.Errorf("fanout: limit is %d; it must be at least 1", limit)
 	}
+
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(limit)
 	defer group.Wait() //nolint:errcheck // the items may panic, and who recovers must not meet a call that still runs
+
 	for item := range items {
 		if groupCtx.Err() != nil {
 			break
@@ -62,11 +64,13 @@ func Each[T any](
 			return guarded(groupCtx, item, fn)
 		})
 	}
+
 	if group.Wait() != nil {
 		// The cause is what came first: an fn's error or the end of the caller's context.
 		// The errors that follow are consequences.
 		return context.Cause(groupCtx)
 	}
+
 	return context.Cause(ctx)
 }
 
@@ -78,6 +82,7 @@ var errEnough = errors.New("fanout: the consumer needs no more")
 func Ahead[T any](ctx context.Context, read func(ctx context.Context, give func(T) error) error, fn func(T) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+
 	var reading error
 	items := func(yield func(T) bool) {
 		reading = read(ctx, func(item T) error {
@@ -87,6 +92,7 @@ func Ahead[T any](ctx context.Context, read func(ctx context.Context, give func(
 			return nil
 		})
 	}
+
 	err := Each(ctx, 1, items, func(_ context.Context, item T) error {
 		err := fn(item)
 		if err != nil {

@@ -71,12 +71,15 @@ func (r *Reader) Read(p []byte) (int, error) {
 		if r.block.bytes != nil {
 			r.empty <- r.block.bytes[:blockSize]
 		}
+
 		next, open := <-r.filled
 		if !open {
 			next.err = io.ErrClosedPipe
 		}
+
 		r.block, r.at = next, 0
 	}
+
 	n := copy(p, r.block.bytes[r.at:])
 	r.at += n
 	return n, nil

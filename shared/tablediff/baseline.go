@@ -59,6 +59,7 @@ func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 		Key, KeyType, KeyEqual, Order, OrderType, Cs, Compared []string
 		Leaves                                                 []string // if pages are read per partition
 	}
+
 	readings := make([]reading, len(p.Sources))
 	for i, s := range p.Sources {
 		readings[i] = reading{s.Relation, s.Less, s.AtLeast, s.Key, s.KeyType, s.KeyEqual, s.Order, s.OrderType, s.Collate, s.Columns, nil}
@@ -68,12 +69,14 @@ func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 			}
 		}
 	}
+
 	raw, err := json.Marshal([]any{
 		p.ClusterName, p.DBName, p.Schema, p.Table, p.Nodes, p.Columns, p.Key, p.Filter, p.Selections, p.Ignored, p.Checksum, p.Strategy, blockRows, readings,
 	})
 	if err != nil {
 		return "", fault.Wrap(err, fault.Internal, "cannot encode the settings of a baseline")
 	}
+
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:]), nil
 }
@@ -85,24 +88,31 @@ func (r *run) storeBaseline(ctx context.Context) error {
 	if !r.factsUnchanged {
 		return nil
 	}
+
 	settings, err := hashSettings(p, r.request.BlockRows)
 	if err != nil {
 		return err
 	}
+
 	b := Baseline{
 		Format: baselineFormat, TaskID: p.TaskID, Settings: settings, Layout: p.Layout,
 		Size: blockplan.Size{BlockRows: p.BlockRows, ChunkRows: p.ChunkRows, ChunksPerBlock: p.Layout.ChunksPerBlock},
 	}
+
 	for _, facts := range p.Facts {
-		b.Facts, b.Writes = append(b.Facts, facts.Values), append(b.Writes, facts.Writes)
+		b.Facts = append(b.Facts, facts.Values)
+		b.Writes = append(b.Writes, facts.Writes)
 	}
+
 	for _, t := range r.compared {
 		b.Blocks = append(b.Blocks, t.EqualBlocks...)
 	}
+
 	if p.Grid > 0 {
 		b.Layout = blockplan.Layout{}
 		b.Pages = &PagesBaseline{Seeds: p.Seeds, Buckets: p.Buckets, Grid: p.Grid, Ranges: r.rangeSums}
 	}
+
 	// A unit lists unchanged blocks before those it compared.
 	slices.SortFunc(b.Blocks, func(x, y plan.EqualBlock) int { return cmp.Compare(x.Block, y.Block) })
 	var body bytes.Buffer
@@ -113,6 +123,7 @@ func (r *run) storeBaseline(ctx context.Context) error {
 	if err := packed.Close(); err != nil {
 		return fault.Wrap(err, fault.Internal, "cannot encode the baseline")
 	}
+
 	_, err = r.Store.PutIfAbsent(ctx, r.baselineKey(p.TaskID), baselineType, body.Bytes())
 	switch {
 	case errors.Is(err, archive.ErrPrecondition): // an earlier run of this task stored it
@@ -121,6 +132,7 @@ func (r *run) storeBaseline(ctx context.Context) error {
 		r.Log.WarnContext(ctx, "cannot store the baseline; a later comparison cannot build on this one", "task_id", p.TaskID, "error", err)
 		return nil
 	}
+
 	return err
 }
 
@@ -135,10 +147,12 @@ func (r *run) loadBaseline(ctx context.Context, taskID string) (*Baseline, error
 		return nil, err
 	}
 	defer object.Body.Close()
+
 	packed, err := io.ReadAll(object.Body)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "cannot read the baseline of task %s", taskID)
 	}
+
 	var b Baseline
 	unpacked, err := gzip.NewReader(bytes.NewReader(packed))
 	if err == nil {
@@ -150,6 +164,7 @@ func (r *run) loadBaseline(ctx context.Context, taskID string) (*Baseline, error
 	if err != nil || b.Format != baselineFormat || b.TaskID != taskID {
 		return &Baseline{TaskID: taskID}, nil // fits no plan
 	}
+
 	return &b, nil
 }
 
@@ -163,6 +178,7 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 		}
 		return b, "", err
 	}
+
 	prefix := archive.BaselinesPrefix(r.request.ClusterName, r.request.Database, r.request.Table.String())
 	var left []archive.Info
 	err := r.Store.List(ctx, prefix, "", func(info archive.Info) bool {
@@ -174,6 +190,7 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 	if err != nil {
 		return nil, "", err
 	}
+
 	// The last one written belongs to the last comparison that ended. Some stores know
 	// the time only to the second; of the comparisons that ended within one second, any
 	// will do.
@@ -183,10 +200,12 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 		if errors.Is(err, archive.ErrNotFound) { // it was removed meanwhile
 			continue
 		}
+
 		if err != nil || b.Settings == settings {
 			return b, "", err
 		}
 	}
+
 	return nil, "no earlier comparison with these settings has left one", nil
 }
 
@@ -196,6 +215,7 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 	if r.request.Baseline == "" {
 		return nil
 	}
+
 	p := by.plan
 	why := whyNotIncremental(p)
 	if why == "" {
@@ -203,10 +223,12 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 		if err != nil {
 			return err
 		}
+
 		var b *Baseline
 		if b, why, err = r.findBaseline(ctx, settings); err != nil {
 			return err
 		}
+
 		if b != nil {
 			why = b.mismatch(p, settings)
 			switch {
@@ -221,9 +243,11 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 			return err
 		}
 	}
+
 	if why != "" {
 		p.Warnings = append(p.Warnings, "everything was compared, not only what changed since the baseline: "+why)
 	}
+
 	return nil
 }
 
@@ -233,20 +257,24 @@ func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 	if b.Settings != settings || len(b.Facts) != len(p.Nodes) {
 		return "task " + b.TaskID + " compared something else, or its baseline cannot be read"
 	}
+
 	for i, before := range b.Facts {
 		if changed := changedFacts(before, p.Facts[i].Values); len(changed) > 0 {
 			return "node " + p.Nodes[i] + " has changed: " + changed[0]
 		}
 	}
+
 	if p.Strategy == plan.Pages {
 		if b.Pages == nil || len(b.Pages.Ranges) != len(p.Nodes) || b.Pages.Grid > maxRegrid*p.Grid || p.Grid > maxRegrid*b.Pages.Grid {
 			return "the table's size requires page ranges of another length"
 		}
 		return ""
 	}
+
 	if size := (blockplan.Size{BlockRows: p.BlockRows, ChunkRows: p.ChunkRows, ChunksPerBlock: p.Layout.ChunksPerBlock}); size != b.Size {
 		return "the table's size requires other blocks"
 	}
+
 	return ""
 }
 
@@ -257,7 +285,9 @@ const maxRegrid = 4
 // reusePages makes a plan digest and divide the rows as the baseline did. Where tables
 // have grown there are additional page ranges.
 func (p *planner) reusePages(b *Baseline) {
-	p.plan.Seeds, p.plan.Buckets, p.plan.Grid = b.Pages.Seeds, b.Pages.Buckets, b.Pages.Grid
+	p.plan.Seeds = b.Pages.Seeds
+	p.plan.Buckets = b.Pages.Buckets
+	p.plan.Grid = b.Pages.Grid
 	p.writeSources()
 	p.divideScans()
 	p.plan.Known = &plan.Known{TaskID: b.TaskID, Ranges: b.Pages.Ranges}
@@ -267,25 +297,32 @@ func (p *planner) reusePages(b *Baseline) {
 // its end, the last block is divided again. If it has grown much elsewhere, nothing is
 // reused.
 func (r *run) reuseLayout(ctx context.Context, by *planner, b *Baseline) (why string, err error) {
-	p, layout, blocks := by.plan, b.Layout, b.Blocks
+	p := by.plan
+	layout := b.Layout
+	blocks := b.Blocks
 	per := layout.ChunksPerBlock
 	last := layout.Blocks() - 1
 	tail, err := r.boundsAfter(ctx, p, layout.Bounds[:last*per])
 	if err != nil {
 		return "", err
 	}
+
 	if len(tail)+1 > 2*per {
 		layout.Bounds = slices.Concat(layout.Bounds[:last*per], tail)
 		blocks = slices.DeleteFunc(slices.Clone(blocks), func(t plan.EqualBlock) bool { return t.Block >= last })
 	}
+
 	if p.RowEstimate > 2*int64(layout.Chunks())*p.ChunkRows+p.BlockRows {
 		return "the table has grown too much", nil
 	}
+
 	layout.BlocksPerBatch = blockplan.BlocksPerBatch(layout.Blocks(), r.request.BatchSize, p.Workers)
-	p.Layout, p.Known = layout, &plan.Known{TaskID: b.TaskID, Blocks: blocks}
+	p.Layout = layout
+	p.Known = &plan.Known{TaskID: b.TaskID, Blocks: blocks}
 	if p.Known.Whole = by.wholeTable(b); p.Known.Whole != nil {
 		by.divideScans()
 	}
+
 	return "", nil
 }
 
@@ -294,18 +331,22 @@ func (r *run) boundsAfter(ctx context.Context, p *plan.Plan, bounds []table.Key)
 	if len(bounds) == 0 || len(p.Layout.Bounds) == 0 {
 		return p.Layout.Bounds, nil
 	}
+
 	nodes, err := plan.OpenNodes(ctx, r.Nodes, p)
 	if err != nil {
 		return nil, err
 	}
+
 	ranks, err := nodes[0].RankKeys(ctx, p.Sources[0], append([]table.Key{bounds[len(bounds)-1]}, p.Layout.Bounds...))
 	if err != nil {
 		return nil, err
 	}
+
 	for i, rank := range ranks[1:] {
 		if rank > ranks[0] {
 			return p.Layout.Bounds[i:], nil
 		}
 	}
+
 	return nil, nil
 }

@@ -17,6 +17,7 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 	if err != nil {
 		return err
 	}
+
 	differing, rows, equal := differingBuckets(sums)
 	switch {
 	case rows <= r.plan.ScanListLimit():
@@ -26,6 +27,7 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 			return err
 		}
 		r.equal.Add(equal)
+
 	case r.plan.ByText: // no index follows the order of the chunks
 		return r.scanChunks(ctx, nil)
 	default:
@@ -35,6 +37,7 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 			r.compares[i].Dense = true
 		}
 	}
+
 	return nil
 }
 
@@ -42,7 +45,8 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 // other buckets.
 func (r *run) compareListed(buckets []int, equal plan.Totals) {
 	u := r.unit(plan.PhaseCompare, 0)
-	u.To, u.Buckets = r.plan.Layout.Chunks(), buckets
+	u.To = r.plan.Layout.Chunks()
+	u.Buckets = buckets
 	r.compares, r.equal = []plan.Unit{u}, equal
 }
 
@@ -56,6 +60,7 @@ func differingBuckets(sums [][]table.Sum) (differing []int, rows int64, equal pl
 			equal.AddEqual(most)
 			continue
 		}
+
 		differing = append(differing, bucket)
 		rows += most
 	}

@@ -53,6 +53,7 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 	if err != nil {
 		return Result{}, err
 	}
+
 	return result, nil
 }
 
@@ -134,6 +135,7 @@ type run struct {
 func (r *run) makePlan(ctx context.Context) error {
 	defer r.timings.measure(plan.PhasePlan)()
 	r.progress.phase(plan.PhasePlan)
+
 	p, err := plan.Load(ctx, r.Store, r.request.TaskID)
 	if errors.Is(err, archive.ErrNotFound) {
 		err = r.retry(ctx, planningPolicy(), "planning", func() error {
@@ -141,12 +143,14 @@ func (r *run) makePlan(ctx context.Context) error {
 			return err
 		})
 		if err == nil {
+			// If another run has stored a plan meanwhile, that one is used.
 			p, err = plan.Store(ctx, r.Store, p)
 		}
 	}
 	if err != nil {
 		return err
 	}
+
 	r.plan = p
 	r.progress.planned(p)
 	return nil
@@ -173,6 +177,7 @@ func (r *run) scan(ctx context.Context) error {
 		return r.scanRanges(ctx)
 	}
 	defer r.timings.measure(plan.PhaseCompare)()
+
 	r.progress.phase(plan.PhaseCompare)
 	switch {
 	case r.plan.Known != nil:
@@ -180,6 +185,7 @@ func (r *run) scan(ctx context.Context) error {
 	case r.plan.Buckets > 0:
 		return r.scanBuckets(ctx, nil)
 	}
+
 	return r.scanChunks(ctx, nil)
 }
 
@@ -236,9 +242,11 @@ func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]pla
 		units[i] = r.unit(phase, i)
 		units[i].Buckets = buckets
 	}
+
 	if r.LocalWorker != nil {
 		defer r.LocalWorker.Share(r.plan.TaskID)()
 	}
+
 	totals, err := r.doUnits(ctx, phase, units, func(t plan.Totals, done, total int) {
 		switch {
 		case phase == plan.PhaseAges: // the rows are counted when the phase ends
@@ -250,6 +258,7 @@ func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]pla
 	if err != nil {
 		return nil, err
 	}
+
 	r.multipleSnapshots = r.multipleSnapshots || slices.ContainsFunc(totals, func(t plan.Totals) bool { return t.Snapshot != totals[0].Snapshot })
 	return units, nil
 }
@@ -272,12 +281,14 @@ func (r *run) compare(ctx context.Context) (err error) {
 		r.compared = []plan.Totals{*r.unchangedTable}
 		return nil
 	}
+
 	narrowing := r.plan.Strategy == plan.Pages
 	phase := plan.PhaseCompare
 	if narrowing {
 		phase = "narrow"
 	}
 	defer r.timings.measure(phase)()
+
 	r.progress.phase(phase)
 	r.compared, err = r.doUnits(ctx, plan.PhaseCompare, r.compares, func(t plan.Totals, _, _ int) {
 		r.mostDiffer.Store(t.IsDense(r.plan))
@@ -285,6 +296,7 @@ func (r *run) compare(ctx context.Context) (err error) {
 		if !narrowing {
 			r.progress.compared(t, r.plan.Layout.BlockOf(t.To-1)-r.plan.Layout.BlockOf(t.From)+1)
 		}
+
 		r.progress.mismatched(t.Candidates - t.WithoutDigest)
 	})
 	return err
@@ -302,15 +314,18 @@ func (r *run) confirm(ctx context.Context) error {
 	if err := retry.Sleep(ctx, r.plan.ConfirmDelay); err != nil {
 		return err
 	}
+
 	totals, err := r.doUnits(ctx, plan.PhaseConfirm, units, func(t plan.Totals, _, _ int) {
 		if t.WithoutDigest > 0 {
 			r.progress.compared(t, 0)
 			r.progress.mismatched(min(t.WithoutDigest, t.Mismatched))
 		}
 	})
+
 	for i, t := range totals {
 		r.confirmed[at[i]] = t
 	}
+
 	return err
 }
 
@@ -322,8 +337,10 @@ func (r *run) confirmUnits() (units []plan.Unit, at []int) {
 		if t.Candidates == 0 {
 			continue
 		}
+
 		u := r.unit(plan.PhaseConfirm, r.compares[i].Index)
-		u.From, u.To = r.compares[i].From, r.compares[i].To
+		u.From = r.compares[i].From
+		u.To = r.compares[i].To
 		u.Before = append([]int64(nil), before...)
 		units = append(units, u)
 		at = append(at, i)
@@ -331,6 +348,7 @@ func (r *run) confirmUnits() (units []plan.Unit, at []int) {
 			before[p] += n
 		}
 	}
+
 	return units, at
 }
 
@@ -341,6 +359,7 @@ func (r *run) doUnits(ctx context.Context, phase string, units []plan.Unit, done
 	if err != nil {
 		return nil, err
 	}
+
 	count := counter{total: len(units), done: done}
 	return fanout.Map(ctx, r.plan.Workers+r.extraUnits(), units, func(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 		var totals plan.Totals
@@ -351,9 +370,11 @@ func (r *run) doUnits(ctx context.Context, phase string, units []plan.Unit, done
 			r.hint(&u)
 			totals, err = r.invoke(ctx, u)
 		}
+
 		if err == nil {
 			count.add(totals)
 		}
+
 		return totals, err
 	})
 }
@@ -363,7 +384,8 @@ func (r *run) hint(u *plan.Unit) {
 	switch {
 	case u.Phase != plan.PhaseCompare || r.plan.Known != nil:
 	case r.plan.Strategy == plan.KeyRanges:
-		u.Dense, u.Probe = r.mostDiffer.Load(), !r.anyUnitDone.Load()
+		u.Dense = r.mostDiffer.Load()
+		u.Probe = !r.anyUnitDone.Load()
 	case r.plan.Strategy == plan.Keys:
 		atOnce := r.plan.ConfirmDelay == 0 && !r.plan.ByText && r.keyList.Keys <= r.plan.MaxDiffRows
 		u.Probe = atOnce && (r.mostDiffer.Load() || !r.anyUnitDone.Load())

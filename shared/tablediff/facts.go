@@ -15,6 +15,7 @@ func readFilter(ctx context.Context, p *plan.Plan, nodes []plan.Node) ([]plan.Fi
 	if p.Filter == "" {
 		return nil, nil
 	}
+
 	columns := make([]string, len(p.Columns))
 	for i, column := range p.Columns {
 		columns[i] = column.Name
@@ -49,6 +50,7 @@ func whyAgesUnreliable(p *plan.Plan) string {
 			return "node " + p.Nodes[i] + ": table_filter may select other rows although none has changed: " + s.Doubt
 		}
 	}
+
 	for i, facts := range p.Facts {
 		if facts.Unproven != "" {
 			return "node " + p.Nodes[i] + ": " + facts.Unproven
@@ -77,19 +79,23 @@ func (r *run) checkFacts(ctx context.Context) error {
 		return nil
 	}
 	defer r.timings.measure(plan.PhaseMerge)()
+
 	return r.retry(ctx, r.unitPolicy(), "check of the facts", func() error {
 		nodes, err := plan.OpenNodes(ctx, r.Nodes, r.plan)
 		if err != nil {
 			return err
 		}
+
 		now, err := readFacts(ctx, nodes, r.plan.Schema, r.plan.Table)
 		if err != nil {
 			return err
 		}
+
 		selections, err := readFilter(ctx, r.plan, nodes)
 		if err != nil {
 			return err
 		}
+
 		r.factsUnchanged = true
 		for i, facts := range now {
 			changed := changedFacts(r.plan.Facts[i].Values, facts.Values)
@@ -99,11 +105,13 @@ func (r *run) checkFacts(ctx context.Context) error {
 			if len(changed) == 0 && facts.Unproven == "" {
 				continue
 			}
+
 			r.factsUnchanged = false
 			if r.plan.Known != nil {
 				return fault.New(fault.Conflict, "node %q changed during a comparison with a baseline: %s; start the comparison again", r.plan.Nodes[i], append(changed, facts.Unproven)[0])
 			}
 		}
+
 		return nil
 	})
 }

@@ -30,18 +30,22 @@ func (r *run) checkIndexes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	return fanout.Each(ctx, len(nodes), slices.Values(fanout.Indexes(len(nodes))), func(ctx context.Context, node int) error {
-		absent, counted := r.absentKeys(node), r.countsRows(node)
+		absent := r.absentKeys(node)
+		counted := r.countsRows(node)
 		listed := r.listedDiffers(node)
 		if len(absent) == 0 && !counted && !listed || r.plan.Sources[node].Unindexed {
 			return nil
 		}
+
 		return r.retry(ctx, r.unitPolicy(), "check of an index", func() error {
 			tx, err := nodes[node].Begin(ctx, r.plan.Sources[node].Access())
 			if err != nil {
 				return err
 			}
 			defer tx.Close()
+
 			return r.checkIndex(ctx, tx, node, absent, counted, listed)
 		})
 	})
@@ -53,20 +57,25 @@ func (r *run) checkIndex(ctx context.Context, tx plan.Tx, node int, absent []tab
 	if err := tx.CheckAbsent(ctx, source, absent); err != nil {
 		return err
 	}
+
 	if counted {
 		rows, err := tx.CountRows(ctx, source)
 		if err != nil {
 			return err
 		}
+
 		listed = rows != r.rowsRead(node)
 	}
+
 	if !listed { // if it differs, rows were written meanwhile or the index is damaged
 		return nil
 	}
+
 	ranges := make([]table.Range, r.plan.Layout.Chunks())
 	for chunk := range ranges {
 		ranges[chunk] = r.plan.Layout.Chunk(chunk)
 	}
+
 	return tx.CheckIndex(ctx, source, ranges)
 }
 
@@ -126,6 +135,7 @@ func (r *run) expectListed(sums [][]table.Sum, all bool) {
 	if r.plan.ByText {
 		return
 	}
+
 	r.expectedSums = make([]table.Sum, len(sums))
 	for group := range sums[0] {
 		if _, same := compareGroup(sums, group); same && !all {

@@ -32,6 +32,9 @@ func (l keyList) keysIn(from, to int) int64 {
 func (r *run) listKeys(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseKeys)()
 	r.progress.phase(plan.PhaseKeys)
+
+	// The part "done" is stored after the parts of all keys, so a run that finds it lists
+	// no keys again.
 	done := r.unit(plan.PhaseKeyList, 0)
 	err := part.ReadTotals(ctx, r.Store, done.PartKey(), done.PartHeader(), &r.keyList)
 	if errors.Is(err, archive.ErrNotFound) {
@@ -45,13 +48,17 @@ func (r *run) listKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	r.progress.listed(r.keyList, len(r.plan.Nodes))
+
 	size := r.plan.Layout.BlocksPerBatch
 	for from := 0; from < r.keyList.Blocks; from += size {
 		u := r.unit(plan.PhaseCompare, from/size)
-		u.From, u.To = from, min(from+size, r.keyList.Blocks)
+		u.From = from
+		u.To = min(from+size, r.keyList.Blocks)
 		r.compares = append(r.compares, u)
 	}
+
 	return nil
 }
 
@@ -62,11 +69,13 @@ func (r *run) writeKeys(ctx context.Context) (keyList, error) {
 	if err != nil {
 		return keyList{}, err
 	}
+
 	d, err := diffarchive.Open(ctx, r.Store, *r.plan.Document)
 	if err != nil {
 		return keyList{}, err
 	}
 	defer d.Close()
+
 	order := keyOrder{plan: r.plan, nodes: nodes}
 	keys, err := diffkeys.Collect(ctx, d.Reader, diffkeys.Options{
 		Columns: r.plan.Key, Rank: order.rank(ctx), Canonical: order.canonicalKeys(ctx),
@@ -78,8 +87,10 @@ func (r *run) writeKeys(ctx context.Context) (keyList, error) {
 	if err := d.Verify(); err != nil {
 		return keyList{}, err
 	}
+
 	w := keyWriter{run: r}
 	defer w.abort()
+
 	for key, err := range keys.All(ctx) {
 		if err != nil {
 			return keyList{}, err
@@ -88,6 +99,7 @@ func (r *run) writeKeys(ctx context.Context) (keyList, error) {
 			return keyList{}, err
 		}
 	}
+
 	return w.list, w.end(ctx)
 }
 
@@ -105,20 +117,24 @@ type keyWriter struct {
 func (w *keyWriter) add(ctx context.Context, key table.Key) (err error) {
 	if w.out == nil {
 		w.unit = w.run.unit(plan.PhaseKeys, w.list.Blocks)
-		w.digest, w.totals = sha256.New(), plan.KeyTotals{}
+		w.digest = sha256.New()
+		w.totals = plan.KeyTotals{}
 		if w.out, err = part.Create(ctx, w.run.Store, w.unit.PartKey(), w.unit.PartHeader()); err != nil {
 			return err
 		}
 	}
+
 	w.line = table.AppendKey(w.line[:0], key)
 	w.digest.Write(w.line)
 	if err := w.out.Line(w.line); err != nil {
 		return err
 	}
+
 	w.list.Keys++
 	if w.totals.Keys++; w.totals.Keys < plan.BlockKeys {
 		return nil
 	}
+
 	return w.end(ctx)
 }
 
@@ -128,6 +144,7 @@ func (w *keyWriter) end(ctx context.Context) error {
 	if w.out == nil {
 		return nil
 	}
+
 	w.totals.SHA256 = hex.EncodeToString(w.digest.Sum(nil))
 	err := w.out.Commit(ctx, w.totals)
 	w.out = nil
@@ -135,6 +152,7 @@ func (w *keyWriter) end(ctx context.Context) error {
 	if !errors.Is(err, archive.ErrPrecondition) {
 		return err
 	}
+
 	var stored plan.KeyTotals
 	if err := part.ReadTotals(ctx, w.run.Store, w.unit.PartKey(), w.unit.PartHeader(), &stored); err != nil {
 		return err
@@ -142,6 +160,7 @@ func (w *keyWriter) end(ctx context.Context) error {
 	if stored != w.totals {
 		return fault.New(fault.Invalid, "the order or text of the table's keys has changed since the task began: block %d has other keys now; submit the rerun again", w.unit.Index+1)
 	}
+
 	return nil
 }
 
@@ -195,24 +214,27 @@ func (o keyOrder) canonicalKeys(ctx context.Context) func([]table.Key) ([]table.
 		return nil
 	}
 	return func(keys []table.Key) ([]table.Key, error) {
-		respelt := make([]table.Key, len(keys))
+		canonical := make([]table.Key, len(keys))
 		for node := range o.nodes {
-			spelt, err := o.spellings(ctx, node, keys)
+			texts, err := o.spellings(ctx, node, keys)
 			if err != nil {
 				return nil, err
 			}
+
 			for i := range keys {
-				if respelt[i] == nil {
-					respelt[i] = spelt[i]
+				if canonical[i] == nil {
+					canonical[i] = texts[i]
 				}
 			}
 		}
+
 		for i, key := range keys {
-			if respelt[i] == nil { // no node has a row for it any more
-				respelt[i] = key
+			if canonical[i] == nil { // no node has a row for it any more
+				canonical[i] = key
 			}
 		}
-		return respelt, nil
+
+		return canonical, nil
 	}
 }
 
@@ -235,14 +257,18 @@ func checkKeysCompared(list keyList, parts []plan.Totals) error {
 			return fault.New(fault.Internal, "part %d of %d has blocks %d to %d of %d, but the part before it ends at %d: the comparison is incomplete",
 				i+1, len(parts), p.From, p.To, list.Blocks, block)
 		}
+
 		if want := list.keysIn(p.From, p.To); p.Keys != want || p.Keys != p.Resolved+p.Candidates {
 			return fault.New(fault.Internal, "part %d of %d has compared %d of %d keys, of which %d are equal and %d differ: the comparison is incomplete",
 				i+1, len(parts), p.Keys, want, p.Resolved, p.Candidates)
 		}
+
 		block = p.To
 	}
+
 	if block != list.Blocks {
 		return fault.New(fault.Internal, "the parts cover %d of %d blocks: the comparison is incomplete", block, list.Blocks)
 	}
+
 	return nil
 }

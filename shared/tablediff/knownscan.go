@@ -16,6 +16,7 @@ func (r *run) scanKnown(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	differing, rows, equal := differingBuckets(sums)
 	buckets := r.plan.FineBuckets(differing)
 	switch {
@@ -26,9 +27,11 @@ func (r *run) scanKnown(ctx context.Context) error {
 		if err := r.scanBuckets(ctx, buckets); err != nil {
 			return err
 		}
+
 		r.equal.Add(equal)
 		return nil
 	}
+
 	return r.scanBuckets(ctx, nil)
 }
 
@@ -39,6 +42,7 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	nodes := len(r.plan.Nodes)
 	sums := plan.NewSums(nodes, r.plan.CoarseBuckets())
 	known := make([]map[table.PageRange]plan.RangeSums, nodes)
@@ -46,16 +50,20 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 	for node := range known {
 		known[node] = r.plan.KnownRanges(node)
 	}
+
 	for _, u := range units {
 		err := eachScan(ctx, r.Store, u, nodes, func(row plan.PageSums) error {
 			if err := checkRanges(r.plan, u, row); err != nil {
 				return err
 			}
+
 			for _, s := range row.Ranges {
 				if s.Same {
 					r.unchangedRanges++
-					s.Same, s.Sums = false, known[row.Node][s.PageRange].Sums
+					s.Same = false
+					s.Sums = known[row.Node][s.PageRange].Sums
 				}
+
 				rows, err := plan.AddPacked(s.Sums, sums[row.Node])
 				if err == nil && rows != s.Rows {
 					err = fmt.Errorf("the sums are of %d rows instead of %d", s.Rows, rows)
@@ -63,14 +71,17 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 				if err != nil {
 					return err
 				}
+
 				r.rangeSums[row.Node] = append(r.rangeSums[row.Node], s)
 			}
+
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
+
 	return sums, nil
 }
 

@@ -41,6 +41,7 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 	if err := checkConfirmed(r.compared, r.confirmed); err != nil {
 		return Result{}, err
 	}
+
 	summary := r.summary()
 	key := archive.DiffKey(r.request.TaskID, r.request.SubmittedAt, api.FormatJSON)
 	document, err := r.publish(ctx, key, summary)
@@ -50,6 +51,7 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+
 	merged() // the summary precedes the rows, so it cannot contain the time of their writing
 	summary.Timings = r.timings
 	return Result{Summary: summary, Document: document}, nil
@@ -73,15 +75,19 @@ func checkCoverage(p *plan.Plan, parts []plan.Totals) error {
 			return fault.New(fault.Internal, "part %d of %d has chunks %d to %d of %d, but the part before it ends at %d: the comparison is incomplete",
 				i+1, len(parts), t.From, t.To, chunks, chunk)
 		}
+
 		if want := p.Layout.KeyRange(t.From, t.To); !equalBounds(t.Range.Lo, want.Lo) || !equalBounds(t.Range.Hi, want.Hi) {
 			return fault.New(fault.Internal, "part %d of %d has %s instead of %s: the comparison is incomplete",
 				i+1, len(parts), plan.DescribeRange(t.Range), plan.DescribeRange(want))
 		}
+
 		chunk = t.To
 	}
+
 	if chunk != chunks {
 		return fault.New(fault.Internal, "the parts cover %d of %d chunks: the comparison is incomplete", chunk, chunks)
 	}
+
 	return nil
 }
 
@@ -94,17 +100,20 @@ func checkConfirmed(compared, confirmed []plan.Totals) error {
 	if len(confirmed) != len(compared) {
 		return fault.New(fault.Internal, "%d of %d parts were confirmed: the comparison is incomplete", len(confirmed), len(compared))
 	}
+
 	for i, c := range compared {
 		judged := confirmed[i].Mismatched + confirmed[i].Resolved + confirmed[i].KeyVariants
 		if c.Candidates != judged {
 			return fault.New(fault.Internal, "part %d has %d candidates, of which %d were confirmed: the comparison is incomplete",
 				i+1, c.Candidates, judged)
 		}
+
 		if c.WithoutDigest != confirmed[i].WithoutDigest {
 			return fault.New(fault.Internal, "part %d has %d candidates without digests, of which %d were confirmed: the comparison is incomplete",
 				i+1, c.WithoutDigest, confirmed[i].WithoutDigest)
 		}
 	}
+
 	return nil
 }
 
@@ -121,15 +130,20 @@ func (r *run) summary() difffile.Summary {
 		RowsPerNode:    map[string]int64{},
 		ServerVersions: map[string]string{}, Servers: map[string]difffile.Server{},
 	}
+
 	for i, node := range p.Nodes {
 		s.ServerVersions[node] = p.ServerVersions[i]
 		if i < len(p.Servers) {
 			s.Servers[node] = diffarchive.ServerOf(p.Servers[i])
 		}
 	}
+
 	if p.Strategy == plan.Keys {
-		s.RerunOf, s.Behavior, s.Blocks = p.Document.Key, p.Behavior, int64(r.keyList.Blocks)
+		s.RerunOf = p.Document.Key
+		s.Behavior = p.Behavior
+		s.Blocks = int64(r.keyList.Blocks)
 	}
+
 	nowhere := int64(0)
 	for _, t := range slices.Concat(r.compared, []plan.Totals{r.equal}, r.confirmed) {
 		s.TotalRows += t.Keys // confirm parts subtract key variants that were counted twice
@@ -139,14 +153,17 @@ func (r *run) summary() difffile.Summary {
 			s.RowsPerNode[p.Nodes[i]] += rows
 		}
 	}
+
 	for _, t := range r.confirmed {
 		s.MismatchedRows += t.Mismatched
 		s.UnsettledRows += t.Unsettled
 		s.MismatchedBlocks += int64(t.Blocks)
 	}
+
 	if nowhere > 0 {
 		s.Warnings = append(s.Warnings, warnAbsentKeys(p.Document.Key, nowhere))
 	}
+
 	r.addBaseline(&s)
 	r.addPairs(&s)
 	return s
@@ -173,18 +190,23 @@ func (r *run) addBaseline(s *difffile.Summary) {
 	if r.plan.Known == nil {
 		return
 	}
+
 	unchanged, all := r.unchangedRanges, s.Blocks
 	for _, t := range r.compared {
 		unchanged += t.Unchanged
 	}
+
 	if r.plan.Strategy == plan.Pages { // page ranges of all nodes
 		all = 0
 		for _, list := range r.rangeSums {
 			all += int64(len(list))
 		}
 	}
+
 	compared := all - unchanged
-	s.Baseline, s.BlocksUnchanged, s.BlocksCompared = r.plan.Known.TaskID, &unchanged, &compared
+	s.Baseline = r.plan.Known.TaskID
+	s.BlocksUnchanged = &unchanged
+	s.BlocksCompared = &compared
 }
 
 func (r *run) addPairs(s *difffile.Summary) {
@@ -193,10 +215,12 @@ func (r *run) addPairs(s *difffile.Summary) {
 		sum := difffile.PairSummary{
 			Nodes: difffile.Pair{a, b}, OnlyOn: map[string]int64{a: 0, b: 0}, Columns: map[string]int64{},
 		}
+
 		for _, t := range r.confirmed {
 			if t.Pairs == nil {
 				continue
 			}
+
 			p := t.Pairs[i]
 			sum.OnlyOn[a] += p.OnlyA
 			sum.OnlyOn[b] += p.OnlyB
@@ -206,11 +230,14 @@ func (r *run) addPairs(s *difffile.Summary) {
 					sum.Columns[r.plan.Columns[c].Name] += n
 				}
 			}
+
 			s.DiffRowLimitReached = s.DiffRowLimitReached || p.Limited
 		}
+
 		if sum.OnlyOn[a]+sum.OnlyOn[b]+sum.Different > r.plan.MaxDiffRows {
 			s.DiffRowLimitReached = true
 		}
+
 		s.Pairs = append(s.Pairs, sum)
 	}
 }
@@ -223,6 +250,7 @@ func (r *run) publish(ctx context.Context, key string, summary difffile.Summary)
 		return task.Document{}, err
 	}
 	defer object.Abort()
+
 	written, err := difffile.Write(ctx, object, summary, &findings{r, difffile.NewDecoder(r.plan.Columns)})
 	if err != nil {
 		return task.Document{}, err
@@ -230,6 +258,7 @@ func (r *run) publish(ctx context.Context, key string, summary difffile.Summary)
 	if _, err := object.Commit(ctx); err != nil {
 		return task.Document{}, err
 	}
+
 	return task.Document{Key: key, Size: written.Size, SHA256: written.SHA256}, nil
 }
 
@@ -241,12 +270,14 @@ func (r *run) adoptDocument(ctx context.Context, key string) (difffile.Summary, 
 		return difffile.Summary{}, task.Document{}, err
 	}
 	defer object.Body.Close()
+
 	digest := sha256.New()
 	body := io.TeeReader(object.Body, digest)
 	reader, err := difffile.Open(body)
 	if err != nil {
 		return difffile.Summary{}, task.Document{}, err
 	}
+
 	summary := reader.Summary()
 	if summary.TaskID != r.request.TaskID {
 		return summary, task.Document{}, fault.New(fault.Internal, "document %s belongs to task %s", key, summary.TaskID)
@@ -254,6 +285,7 @@ func (r *run) adoptDocument(ctx context.Context, key string) (difffile.Summary, 
 	if _, err := io.Copy(io.Discard, body); err != nil {
 		return summary, task.Document{}, fault.Wrap(err, fault.Unavailable, "cannot read document %s", key)
 	}
+
 	return summary, task.Document{Key: key, Size: object.Size, SHA256: hex.EncodeToString(digest.Sum(nil))}, nil
 }
 
@@ -286,14 +318,17 @@ func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[
 			if err == nil && !found.Unsettled {
 				continue
 			}
+
 			var keys [2]difffile.Row
 			if err == nil {
 				keys, err = f.keys(pair, found)
 			}
+
 			key := keys[0]
 			if key == nil {
 				key = keys[1]
 			}
+
 			if !yield(key, err) || err != nil {
 				return
 			}
@@ -312,6 +347,7 @@ func (f *findings) KeyVariants(ctx context.Context, pair difffile.Pair) iter.Seq
 			if err == nil && (keys[0] == nil || keys[1] == nil || table.Row(keys[0]).Equal(table.Row(keys[1]))) {
 				continue
 			}
+
 			if !yield(keys, err) || err != nil {
 				return
 			}
@@ -328,14 +364,17 @@ func (f *findings) keys(pair difffile.Pair, found plan.Finding) (keys [2]difffil
 		if encoded == nil {
 			continue
 		}
+
 		row, err := f.decoder.Decode(encoded)
 		if err != nil {
 			return keys, err
 		}
+
 		for _, at := range p.KeyColumns() {
 			keys[i] = append(keys[i], row[at])
 		}
 	}
+
 	return keys, nil
 }
 
@@ -350,6 +389,7 @@ func (f *findings) pairFindings(ctx context.Context, wanted difffile.Pair) iter.
 				yield(plan.Finding{}, err)
 				return
 			}
+
 			if !found.Differs[at] {
 				continue
 			}
@@ -386,16 +426,20 @@ func (f *findings) read(ctx context.Context, u plan.Unit, yield func(plan.Findin
 		return err
 	}
 	defer reader.Close()
-	pairs, nodes := len(f.run.plan.Pairs()), len(f.run.plan.Nodes)
+
+	pairs := len(f.run.plan.Pairs())
+	nodes := len(f.run.plan.Nodes)
 	for {
 		line, err := reader.NextLine()
 		if err != nil || line == nil {
 			return err
 		}
+
 		found, err := plan.ReadFinding(line, pairs, nodes)
 		if err != nil {
 			return reader.Damaged(err)
 		}
+
 		if !yield(found, nil) {
 			return errStop
 		}

@@ -88,12 +88,14 @@ func makePlan(ctx context.Context, opener plan.Opener, req Request, now time.Tim
 	if err != nil {
 		return nil, err
 	}
+
 	p := &planner{request: req, nodes: nodes, plan: newPlan(req, now)}
 	for _, step := range []func(context.Context) error{p.readFacts, p.describe, p.checkFilter, p.divide} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
+
 	return p, nil
 }
 
@@ -133,6 +135,7 @@ func (p *planner) describe(ctx context.Context) error {
 	if err := p.bindServers(); err != nil {
 		return err
 	}
+
 	p.chooseChecksum()
 	key := p.key
 	if len(key) > 0 {
@@ -141,18 +144,22 @@ func (p *planner) describe(ctx context.Context) error {
 	if p.common, err = tableschema.Tables(p.descriptions, p.plan.Ignored, key); err != nil {
 		return err
 	}
-	p.plan.Columns, p.plan.Key = p.common.Columns, p.common.Key
+
+	p.plan.Columns = p.common.Columns
+	p.plan.Key = p.common.Key
 	p.plan.ByText = p.common.Unordered || slices.Contains(p.common.ByText, true)
 	p.plan.Warnings = append(p.plan.Warnings, p.common.Warnings...)
 	if p.common.Unordered && p.plan.Strategy != plan.Keys {
 		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("the nodes' indexes have the columns of the key (%s) in different orders: rows are compared page by page", strings.Join(p.plan.Key, ", ")))
 	}
+
 	p.writeSources()
 	for i, d := range p.descriptions {
 		p.plan.Warnings = append(p.plan.Warnings, tableschema.SuperuserWarnings(d, false)...)
 		p.plan.Warnings = append(p.plan.Warnings, tableschema.StaleWarnings(d, p.common.KeyIndex(i), p.plan.Sources[i].Filter != "")...)
 		p.plan.ServerVersions = append(p.plan.ServerVersions, versionText(d.ServerVersion))
 	}
+
 	return nil
 }
 
@@ -161,9 +168,11 @@ func (p *planner) writeSources() {
 	reading := tableschema.Reading{
 		Schema: p.plan.Schema, Table: p.plan.Table, Filter: p.plan.Filter, SHA256: p.plan.Checksum == ChecksumSHA256, Seeds: p.plan.Seeds,
 	}
+
 	if p.plan.Strategy == plan.Keys { // the filter was applied when the document was made
 		reading.Filter = ""
 	}
+
 	p.plan.Sources = nil
 	for i, d := range p.descriptions {
 		source := p.common.Source(d, i, reading)
@@ -180,6 +189,7 @@ func (p *planner) chooseChecksum() {
 		p.plan.Checksum = ChecksumSHA256
 		return
 	}
+
 	for _, d := range p.descriptions {
 		if d.Probe == "" || d.Probe != p.descriptions[0].Probe {
 			p.plan.Warnings = append(p.plan.Warnings, "the nodes' hash functions differ: rows are digested with the slower sha256")
@@ -205,9 +215,11 @@ func (p *planner) checkFilter(ctx context.Context) error {
 	for _, d := range p.descriptions {
 		p.estimates = append(p.estimates, d.RowEstimate)
 	}
+
 	if p.plan.Filter == "" {
 		return nil
 	}
+
 	estimates, err := fanout.Map(ctx, len(p.nodes), fanout.Indexes(len(p.nodes)), func(ctx context.Context, i int) (int64, error) {
 		rows, err := p.nodes[i].CheckFilter(ctx, p.plan.Sources[i])
 		if err != nil {
@@ -215,26 +227,32 @@ func (p *planner) checkFilter(ctx context.Context) error {
 		}
 		return rows, p.checkPartitions(ctx, i)
 	})
+
 	p.estimates = estimates
 	if err == nil {
 		p.plan.Selections, err = readFilter(ctx, p.plan, p.nodes)
 	}
+
 	return err
 }
 
 // checkPartitions finds out whether partitions can be read one by one under the table's
 // bare name. They cannot if the filter names the table with its schema.
 func (p *planner) checkPartitions(ctx context.Context, node int) error {
-	source, d := p.plan.Sources[node], p.descriptions[node]
+	source := p.plan.Sources[node]
+	d := p.descriptions[node]
 	if d.Kind != "p" || len(source.Partitions) == 0 {
 		return nil
 	}
+
 	source.Relation = source.Partitions[0].Relation + " AS " + source.Alias
 	_, err := p.nodes[node].CheckFilter(ctx, source)
 	if fault.CodeOf(err) == fault.Invalid {
-		d.PartitionsHidden, p.plan.Sources[node].Partitions = true, nil
+		d.PartitionsHidden = true
+		p.plan.Sources[node].Partitions = nil
 		return nil
 	}
+
 	return err
 }
 
@@ -245,6 +263,7 @@ func (p *planner) divide(ctx context.Context) error {
 	for _, rows := range p.estimates {
 		plan.RowsTotalEstimate += rows
 	}
+
 	most := plan.RowEstimate
 	exact := most <= exactRows
 	if !exact || plan.ByText { // boundaries are of all rows, whether the filter selects them or not
@@ -253,23 +272,29 @@ func (p *planner) divide(ctx context.Context) error {
 		}
 		exact = most <= exactRows
 	}
+
 	size := blockplan.SizeFor(most, int64(p.request.BlockRows))
-	plan.BlockRows, plan.ChunkRows = size.BlockRows, size.ChunkRows
+	plan.BlockRows = size.BlockRows
+	plan.ChunkRows = size.ChunkRows
 	plan.Layout.ChunksPerBlock = size.ChunksPerBlock
 	if size.BlockRows > int64(p.request.BlockRows) {
 		plan.Warnings = append(plan.Warnings, fmt.Sprintf("block_rows was raised to %d for a table of about %d rows", size.BlockRows, most))
 	}
+
 	sampled, err := p.sample(ctx, exact)
 	if err != nil {
 		return err
 	}
+
 	samples, keys, err := p.rank(ctx, sampled)
 	if err != nil {
 		return err
 	}
+
 	for _, at := range blockplan.Cut(samples, p.weights(sampled, exact), plan.ChunkRows) {
 		plan.Layout.Bounds = append(plan.Layout.Bounds, keys[at])
 	}
+
 	plan.Layout.BlocksPerBatch = blockplan.BlocksPerBatch(plan.Layout.Blocks(), p.request.BatchSize, plan.Workers)
 	p.chooseStrategy(samples)
 	return nil
@@ -286,11 +311,13 @@ func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, er
 		if p.plan.ByText {
 			return nil, nil // small enough to be one range; nothing sorts it cheaply
 		}
+
 		keys, err := p.nodes[i].Every(ctx, source, p.plan.ChunkRows)
 		sampled := make([]table.Sampled, len(keys))
 		for k, key := range keys {
 			sampled[k] = table.Sampled{Key: key, Partition: -1}
 		}
+
 		return sampled, err
 	})
 }
@@ -318,9 +345,11 @@ func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockp
 			keys = append(keys, s.Key)
 		}
 	}
+
 	if len(keys) == 0 {
 		return nil, nil, nil
 	}
+
 	ranks, err := p.nodes[0].RankKeys(ctx, p.plan.Sources[0], keys)
 	if err != nil {
 		return nil, nil, err
@@ -328,9 +357,11 @@ func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockp
 	if len(ranks) != len(samples) {
 		return nil, nil, fault.New(fault.Internal, "node %q ranked %d of %d keys", p.plan.Nodes[0], len(ranks), len(samples))
 	}
+
 	for i, rank := range ranks {
 		samples[i].Rank = rank
 	}
+
 	return samples, keys, nil
 }
 
@@ -341,18 +372,21 @@ func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 	if !scattered && !p.plan.ByText {
 		return
 	}
+
 	p.plan.Strategy = plan.Pages
 	for i := range p.plan.Sources {
 		if !p.pagesReadable() { // read the whole table through the parent
 			p.plan.Sources[i].Partitions = []table.Partition{{Relation: p.plan.Sources[i].Relation}}
 		}
 	}
+
 	if p.plan.Sources[0].KeyHash != "" {
 		p.plan.Buckets = blockplan.Buckets(p.plan.RowEstimate)
 	}
 	if p.plan.Buckets > 0 && p.pagesReadable() && whyAgesUnreliable(p.plan) == "" {
 		p.plan.Grid = blockplan.GridPages(p.mostPages())
 	}
+
 	p.divideScans()
 }
 

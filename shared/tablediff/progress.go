@@ -30,13 +30,15 @@ func (p *progress) phase(name string) {
 
 func (p *progress) planned(of *plan.Plan) {
 	p.change(func(s *task.Progress) {
-		s.BlocksTotal, s.RowsTotalEstimate = of.Layout.Blocks(), of.RowsTotalEstimate
+		s.BlocksTotal = of.Layout.Blocks()
+		s.RowsTotalEstimate = of.RowsTotalEstimate
 	})
 }
 
 func (p *progress) listed(list keyList, nodes int) {
 	p.change(func(s *task.Progress) {
-		s.BlocksTotal, s.RowsTotalEstimate = list.Blocks, list.Keys*int64(nodes)
+		s.BlocksTotal = list.Blocks
+		s.RowsTotalEstimate = list.Keys * int64(nodes)
 	})
 }
 

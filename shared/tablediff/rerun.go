@@ -33,30 +33,38 @@ type Rerun struct {
 // document; the filter is only copied.
 func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, req Request, now time.Time) (*plan.Plan, error) {
 	p := &planner{request: req, plan: newPlan(req, now)}
-	p.plan.Strategy, p.plan.Document, p.plan.Behavior = plan.Keys, &req.Rerun.Document, req.Rerun.Behavior
+	p.plan.Strategy = plan.Keys
+	p.plan.Document = &req.Rerun.Document
+	p.plan.Behavior = req.Rerun.Behavior
 	p.plan.BlockRows = plan.BlockKeys
 	p.plan.Layout = blockplan.Layout{ChunksPerBlock: 1, BlocksPerBatch: 1}
 	summary, err := p.readDocument(ctx, store)
 	if err != nil {
 		return nil, err
 	}
+
 	if p.plan.Behavior == api.BehaviorHostDB {
-		p.plan.Workers, p.plan.Layout.BlocksPerBatch = 1, plan.StatementBlocks
+		p.plan.Workers = 1
+		p.plan.Layout.BlocksPerBatch = plan.StatementBlocks
 	} else {
 		p.plan.Layout.BlocksPerBatch = blocksPerUnit(summary.MismatchedRows, p.plan.Workers)
 	}
+
 	if p.nodes, err = opener.Open(ctx, req.ClusterName, req.Database, p.plan.Nodes); err != nil {
 		return nil, err
 	}
+
 	p.key = summary.PrimaryKey
 	if err := p.describe(ctx); err != nil {
 		return nil, err
 	}
+
 	for _, d := range p.descriptions {
 		if err := diffarchive.CheckServer(summary, d); err != nil {
 			return nil, err
 		}
 	}
+
 	return p.plan, nil
 }
 
@@ -72,10 +80,12 @@ func (p *planner) readDocument(ctx context.Context, store archive.Store) (difffi
 		return difffile.Summary{}, err
 	}
 	defer d.Close()
+
 	summary, nodes, err := d.Head()
 	if err != nil {
 		return summary, err
 	}
+
 	about := diffarchive.Subject{Cluster: p.plan.ClusterName, Database: p.plan.DBName, Schema: p.plan.Schema, Table: p.plan.Table}
 	if err := about.Check(summary); err != nil {
 		return summary, err
@@ -83,12 +93,16 @@ func (p *planner) readDocument(ctx context.Context, store archive.Store) (difffi
 	if err := diffarchive.CheckNodes(nodes, p.plan.ClusterName, p.request.Nodes); err != nil {
 		return summary, err
 	}
+
 	p.plan.Nodes = slices.DeleteFunc(slices.Clone(p.request.Nodes), func(node string) bool {
 		return len(nodes) > 0 && !slices.Contains(nodes, node)
 	})
-	p.plan.Filter, p.plan.Ignored = summary.TableFilter, summary.IgnoreColumns
+
+	p.plan.Filter = summary.TableFilter
+	p.plan.Ignored = summary.IgnoreColumns
 	if summary.DiffRowLimitReached {
 		p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf("%s does not contain all rows that differed; the others were not compared again", p.request.Rerun.Document.Key))
 	}
+
 	return summary, nil
 }

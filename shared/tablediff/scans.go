@@ -26,6 +26,7 @@ func combineScans(ctx context.Context, store archive.Store, nodes, groups int, u
 			return nil, err
 		}
 	}
+
 	return sums, nil
 }
 
@@ -37,6 +38,7 @@ func eachScan(ctx context.Context, store archive.Store, u plan.Unit, nodes int, 
 		return err
 	}
 	defer reader.Close()
+
 	seen := 0
 	for {
 		var row plan.PageSums
@@ -47,6 +49,7 @@ func eachScan(ctx context.Context, store archive.Store, u plan.Unit, nodes int, 
 		if !more {
 			break
 		}
+
 		if row.Node != seen || seen >= nodes {
 			err = fmt.Errorf("row %d is of node %d of %d", seen, row.Node, nodes)
 		} else {
@@ -55,11 +58,14 @@ func eachScan(ctx context.Context, store archive.Store, u plan.Unit, nodes int, 
 		if err != nil {
 			return fault.Wrap(err, fault.Internal, "part %s does not fit its plan", u.PartKey())
 		}
+
 		seen++
 	}
+
 	if seen != nodes {
 		return fault.New(fault.Internal, "part %s has the pages of %d nodes instead of %d", u.PartKey(), seen, nodes)
 	}
+
 	return nil
 }
 
@@ -78,16 +84,19 @@ func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int6
 			u = plan.Unit{TaskID: u.TaskID, PlanHash: u.PlanHash, Phase: u.Phase, Index: u.Index + 1, From: chunk}
 			rows = 0
 		}
+
 		most, same := compareGroup(sums, chunk)
 		if same {
 			equal.AddEqual(most)
 			continue
 		}
+
 		rows += most
 		u.Buckets = buckets // only here: a unit with buckets but no chunks lists the whole table
 		u.Chunks = append(u.Chunks, chunk)
 		u.Rows = append(u.Rows, most)
 	}
+
 	u.To = chunks
 	return append(units, u), equal
 }

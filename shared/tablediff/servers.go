@@ -12,6 +12,7 @@ func (p *planner) bindServers() error {
 	if err := table.CheckServers(p.descriptions); err != nil {
 		return err
 	}
+
 	p.plan.Servers = nil
 	for i, d := range p.descriptions {
 		if i < len(p.plan.Facts) {
@@ -21,6 +22,7 @@ func (p *planner) bindServers() error {
 		}
 		p.plan.Servers = append(p.plan.Servers, d.Server)
 	}
+
 	p.nodes = plan.BindServers(p.nodes, p.plan.Servers)
 	return nil
 }

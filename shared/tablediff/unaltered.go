@@ -24,11 +24,13 @@ func (r *run) checkUnaltered(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+
 		for i, source := range now.Sources {
 			if !sameReading(r.plan.Sources[i], source, r.plan.Strategy) {
 				return fault.New(fault.Conflict, "node %q: the table was altered during the comparison; start the comparison again", source.Node)
 			}
 		}
+
 		return nil
 	})
 }
@@ -58,8 +60,10 @@ func sameReading(planned, now table.Source, strategy string) bool {
 	if !planned.Files.IsZero() && planned.Files.OID != now.Files.OID { // the name belongs to another table now
 		return false
 	}
+
 	planned.Partitions, now.Partitions = nil, nil
-	planned.Files, now.Files = table.Files{}, table.Files{}
+	planned.Files = table.Files{}
+	now.Files = table.Files{}
 	planned.Lockable, now.Lockable = false, false // plans of earlier versions lack this pair and the next
 	planned.Foreign, now.Foreign = false, false
 	if planned.KeyIndex != "" && now.KeyIndex != "" { // any index on the key's columns will do
@@ -68,5 +72,6 @@ func sameReading(planned, now table.Source, strategy string) bool {
 	if planned.KeyIndex == "" { // plans of earlier versions lack these too
 		now.KeyIndex, now.Unversioned = "", false
 	}
+
 	return reflect.DeepEqual(planned, now)
 }

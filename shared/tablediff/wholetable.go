@@ -26,11 +26,13 @@ func (p *planner) wholeTable(b *Baseline) *plan.WholeTable {
 	if len(of.Known.Blocks) != of.Layout.Blocks() || !p.pagesReadable() || len(b.Writes) != len(of.Nodes) {
 		return nil
 	}
+
 	for i, facts := range of.Facts {
 		if facts.Writes == nil || b.Writes[i] == nil || *facts.Writes != *b.Writes[i] {
 			return nil
 		}
 	}
+
 	whole := &plan.WholeTable{}
 	for _, t := range of.Known.Blocks {
 		if len(t.Horizons) != len(of.Nodes) {
@@ -39,10 +41,12 @@ func (p *planner) wholeTable(b *Baseline) *plan.WholeTable {
 		if whole.Rows += t.Rows; whole.Horizons == nil {
 			whole.Horizons = slices.Clone(t.Horizons)
 		}
+
 		for node, h := range t.Horizons {
 			whole.Horizons[node] = min(whole.Horizons[node], h)
 		}
 	}
+
 	return whole
 }
 
@@ -53,19 +57,24 @@ func (r *run) findUnchangedTable(ctx context.Context) error {
 	if err != nil || r.multipleSnapshots {
 		return err
 	}
+
 	known := r.plan.Known.Whole
-	rows, horizons, none := make([]int64, len(r.plan.Nodes)), make([]int64, len(r.plan.Nodes)), true
+	rows := make([]int64, len(r.plan.Nodes))
+	horizons := make([]int64, len(r.plan.Nodes))
+	none := true
 	for _, u := range units {
 		err := eachScan(ctx, r.Store, u, len(r.plan.Nodes), func(row plan.PageSums) error {
 			if spans := r.plan.Scans[u.Index][row.Node]; len(spans) != len(row.Ages) {
 				return fmt.Errorf("the ages of %d of %d page ranges of node %d", len(row.Ages), len(spans), row.Node)
 			}
+
 			for _, f := range row.Ages {
 				none = none && f.NoneSince(known.Horizons[row.Node])
 				if horizons[row.Node] == 0 || f.Horizon < horizons[row.Node] {
 					horizons[row.Node] = f.Horizon
 				}
 			}
+
 			rows[row.Node] += row.AgedRows()
 			return nil
 		})
@@ -73,10 +82,12 @@ func (r *run) findUnchangedTable(ctx context.Context) error {
 			return err
 		}
 	}
+
 	if none && !slices.ContainsFunc(rows, func(n int64) bool { return n != known.Rows }) {
 		r.unchangedTable = r.unchangedTotals(horizons)
 		r.progress.compared(*r.unchangedTable, r.plan.Layout.Blocks())
 	}
+
 	return nil
 }
 

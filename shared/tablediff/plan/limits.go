@@ -28,15 +28,18 @@ func (p *Plan) ScanListLimit() int64 {
 	if p.ByText {
 		return MaxScanListed
 	}
+
 	for _, source := range p.Sources {
 		var pages int64
 		for _, partition := range source.Partitions {
 			pages += partition.Pages
 		}
+
 		if pages > maxScanPages {
 			return 0
 		}
 	}
+
 	return min(maxScanBlocks*p.BlockRows, MaxScanListed)
 }
 

@@ -34,6 +34,7 @@ func (c Candidate) AppendLine(out []byte) []byte {
 			out = append(out, '-')
 			continue
 		}
+
 		out = strconv.AppendInt(out, *digest, 10)
 	}
 	return out
@@ -45,10 +46,12 @@ func ReadCandidate(line []byte, nodes int) (Candidate, error) {
 	if len(fields) != 2+nodes && len(fields) != 2 {
 		return Candidate{}, fmt.Errorf("a candidate has %d fields instead of %d", len(fields), 2+nodes)
 	}
+
 	var c Candidate
 	if len(fields) > 2 {
 		c.Digest = make([]*int64, nodes)
 	}
+
 	var err error
 	if c.Block, err = strconv.Atoi(string(fields[0])); err != nil {
 		return c, fmt.Errorf("block of a candidate: %w", err)
@@ -56,16 +59,20 @@ func ReadCandidate(line []byte, nodes int) (Candidate, error) {
 	if c.Key, err = ReadKey(fields[1]); err != nil {
 		return c, err
 	}
+
 	for node, field := range fields[2:] {
 		if len(field) == 1 && field[0] == '-' {
 			continue
 		}
+
 		digest, err := strconv.ParseInt(string(field), 10, 64)
 		if err != nil {
 			return c, fmt.Errorf("digest of a candidate: %w", err)
 		}
+
 		c.Digest[node] = &digest
 	}
+
 	return c, nil
 }
 
@@ -84,6 +91,7 @@ func (f Finding) AppendLine(out []byte) []byte {
 	if f.Unsettled {
 		flag = 'u'
 	}
+
 	out = append(out, flag, tab)
 	for _, differs := range f.Differs {
 		if differs {
@@ -92,10 +100,12 @@ func (f Finding) AppendLine(out []byte) []byte {
 			out = append(out, '0')
 		}
 	}
+
 	out = append(append(out, tab), f.Key...)
 	for _, row := range f.Rows {
 		out = append(append(out, tab), row...)
 	}
+
 	return out
 }
 
@@ -106,15 +116,18 @@ func ReadFinding(line []byte, pairs, nodes int) (Finding, error) {
 	if len(fields) != 3+nodes || len(fields[0]) != 1 || len(fields[1]) != pairs {
 		return Finding{}, fmt.Errorf("a finding has %d fields, of which the second has %d characters", len(fields), len(fields[min(1, len(fields)-1)]))
 	}
+
 	f := Finding{Unsettled: fields[0][0] == 'u', Key: fields[2], Differs: make([]bool, pairs), Rows: make([]difffile.Encoded, nodes)}
 	for p, flag := range fields[1] {
 		f.Differs[p] = flag == '1'
 	}
+
 	for node, row := range fields[3:] {
 		if len(row) > 0 {
 			f.Rows[node] = difffile.Encoded(row)
 		}
 	}
+
 	return f, nil
 }
 

@@ -35,6 +35,7 @@ func (p *Plan) describePages(unit int) string {
 		if len(spans) == 0 {
 			continue
 		}
+
 		first := spans[0]
 		more := 0
 		for at, span := range spans[1:] {
@@ -45,12 +46,15 @@ func (p *Plan) describePages(unit int) string {
 				more++
 			}
 		}
+
 		text := describePageRange(p.Sources[i], first)
 		if more > 0 {
 			text += fmt.Sprintf(" and %d more relations", more)
 		}
+
 		nodes = append(nodes, text+" on "+p.Nodes[i])
 	}
+
 	return strings.Join(nodes, ", ")
 }
 

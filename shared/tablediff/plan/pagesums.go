@@ -39,6 +39,7 @@ func (p PageSums) AddTo(sums [][]table.Sum) error {
 	if p.Node < 0 || p.Node >= len(sums) {
 		return fmt.Errorf("node %d of %d", p.Node, len(sums))
 	}
+
 	of := sums[p.Node]
 	for i, group := range p.Group {
 		if group < 0 || group >= len(of) {
@@ -46,6 +47,7 @@ func (p PageSums) AddTo(sums [][]table.Sum) error {
 		}
 		of[group] = of[group].Add(table.Sum{Rows: p.Rows[i], Digest: p.Digest[i]})
 	}
+
 	return nil
 }
 

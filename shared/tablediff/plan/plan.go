@@ -143,6 +143,7 @@ func Store(ctx context.Context, store archive.Store, p *Plan) (*Plan, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "cannot encode the plan")
 	}
+
 	_, err = store.PutIfAbsent(ctx, archive.PlanKey(p.TaskID), "application/json", body)
 	if errors.Is(err, archive.ErrPrecondition) {
 		return Load(ctx, store, p.TaskID)
@@ -150,6 +151,7 @@ func Store(ctx context.Context, store archive.Store, p *Plan) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	p.hash = hashOf(body)
 	return p, nil
 }

@@ -41,12 +41,14 @@ func (p *Plan) FineBuckets(coarse []int) []int {
 	for _, bucket := range coarse {
 		wanted[bucket] = true
 	}
+
 	var fine []int
 	for bucket := range p.Buckets {
 		if wanted[bucket%len(wanted)] {
 			fine = append(fine, bucket)
 		}
 	}
+
 	return fine
 }
 
@@ -59,6 +61,7 @@ func PackSums(sums []table.Sum) []byte {
 		if sum.Rows == 0 {
 			continue
 		}
+
 		packed = binary.AppendUvarint(packed, uint64(group-next))
 		packed = binary.AppendUvarint(packed, uint64(sum.Rows))
 		packed = binary.LittleEndian.AppendUint64(packed, uint64(sum.Digest))
@@ -76,16 +79,19 @@ func AddPacked(packed []byte, sums []table.Sum) (rows int64, err error) {
 		if a <= 0 || skipped >= uint64(len(sums)) {
 			return 0, fmt.Errorf("no group at byte %d of %d", len(packed)-len(rest), len(packed))
 		}
+
 		group += int(skipped)
 		n, b := binary.Uvarint(rest[a:])
 		if b <= 0 || n == 0 || n > maxPackedRows || len(rest) < a+b+8 || group >= len(sums) {
 			return 0, fmt.Errorf("group %d of %d at byte %d of %d is damaged", group, len(sums), len(packed)-len(rest), len(packed))
 		}
+
 		sum := table.Sum{Rows: int64(n), Digest: int64(binary.LittleEndian.Uint64(rest[a+b:]))}
 		sums[group] = sums[group].Add(sum)
 		rows += sum.Rows
 		rest = rest[a+b+8:]
 	}
+
 	return rows, nil
 }
 

@@ -90,9 +90,11 @@ func (u Unit) Check(p *Plan) error {
 	default:
 		return fault.New(fault.Internal, "there is no phase %q", u.Phase)
 	}
+
 	if !fits {
 		return fault.New(fault.Internal, "unit %s-%s of task %s does not fit its plan", u.Phase, u.Name(), u.TaskID)
 	}
+
 	return nil
 }
 

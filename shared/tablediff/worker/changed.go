@@ -27,6 +27,7 @@ func (r *unitRun) scanChanged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	return r.writePages(found, plan.PageSums.RangeRows)
 }
 
@@ -38,15 +39,20 @@ func (r *unitRun) findUnchangedRanges(ctx context.Context, tx plan.Tx, node int)
 	if err != nil {
 		return plan.PageSums{}, err
 	}
+
 	known := r.plan.KnownRanges(node)
 	row := plan.PageSums{Node: node}
 	for i, span := range spans {
 		s := plan.RangeSums{PageRange: span}
 		if before, ok := known[span]; ok && now[i].Unchanged(before.Rows, before.Horizon) {
-			s.Rows, s.Horizon, s.Same = before.Rows, now[i].Horizon, true
+			s.Rows = before.Rows
+			s.Horizon = now[i].Horizon
+			s.Same = true
 		}
+
 		row.Ranges = append(row.Ranges, s)
 	}
+
 	return row, nil
 }
 
@@ -56,16 +62,20 @@ func (r *unitRun) digestChanged(ctx context.Context, tx plan.Tx, node int, range
 	var at []int
 	for i, s := range ranges {
 		if !s.Same {
-			spans, at = append(spans, s.PageRange), append(at, i)
+			spans = append(spans, s.PageRange)
+			at = append(at, i)
 		}
 	}
+
 	kept := newRangeSummer(spans, r.plan.CoarseBuckets())
 	horizons, err := tx.PageSums(ctx, r.sources[node], spans, table.Grouping{Buckets: r.plan.CoarseBuckets()}, kept.add, r.callOptions(true)...)
 	if err != nil {
 		return err
 	}
+
 	for i, s := range kept.result(horizons) {
 		ranges[at[i]] = s
 	}
+
 	return nil
 }

@@ -50,19 +50,22 @@ func (r *unitRun) compare(ctx context.Context) error {
 	case r.plan.Strategy == plan.Pages:
 		return r.narrowScanned(ctx)
 	}
+
 	if r.plan.Known != nil {
 		return r.inSnapshots(ctx, func(txs []plan.Tx) error { return r.compareChanged(ctx, txs) })
 	}
 	if r.unit.Probe && r.unit.To-r.unit.From > 2*probedChunks {
 		return r.probe(ctx)
 	}
+
 	return r.inSnapshots(ctx, func(txs []plan.Tx) error { return r.compareChunkRange(ctx, txs, r.unit.From, r.unit.To) })
 }
 
 // probe compares some chunks first. If most of them differ, the others are listed without
 // digesting them first.
 func (r *unitRun) probe(ctx context.Context) error {
-	probed, dense := r.unit.From+probedChunks, false
+	probed := r.unit.From + probedChunks
+	dense := false
 	err := r.inSnapshots(ctx, func(txs []plan.Tx) error {
 		if err := r.compareChunkRange(ctx, txs, r.unit.From, probed); err != nil {
 			return err
@@ -75,6 +78,7 @@ func (r *unitRun) probe(ctx context.Context) error {
 	if err == nil && dense {
 		err = r.narrowAll(ctx, probed)
 	}
+
 	return err
 }
 
@@ -138,15 +142,19 @@ func (r *unitRun) narrowDiffering(ctx context.Context, txs []plan.Tx, chunks []k
 			d.maxRows = max(d.maxRows, sum.Rows)
 			equal = equal && sum == sums[0][i]
 		}
+
 		if equal {
 			r.totals.AddEqual(d.maxRows)
 			for node, sum := range d.sums {
 				r.addListed(node, sum)
 			}
+
 			continue
 		}
+
 		differing = append(differing, d)
 	}
+
 	return r.narrow(ctx, txs, differing, splits)
 }
 
@@ -157,6 +165,7 @@ func (r *unitRun) digestChunks(ctx context.Context, txs []plan.Tx, chunks []keyC
 	for i, s := range chunks {
 		ranges[i] = s.Range
 	}
+
 	sums := make([][]table.Sum, len(txs))
 	horizons := make([]int64, len(txs))
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -178,15 +187,19 @@ func (r *unitRun) narrow(ctx context.Context, txs []plan.Tx, differing []differi
 			if err := r.split(ctx, txs, first, splits); err != nil {
 				return err
 			}
+
 			differing = differing[1:]
 			continue
 		}
+
 		n, rows := fitting(differing, limit)
 		if err := r.listAndMatch(ctx, txs, differing[:n], rows); err != nil {
 			return err
 		}
+
 		differing = differing[n:]
 	}
+
 	return nil
 }
 
@@ -206,6 +219,7 @@ func (r *unitRun) split(ctx context.Context, txs []plan.Tx, c differingChunk, sp
 	if splits == 0 {
 		return fault.New(fault.Internal, "a block of %d rows cannot be split further", c.maxRows)
 	}
+
 	cuts := make([][]table.Key, len(txs))
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
 		cuts[node], err = txs[node].Cut(ctx, r.sources[node], c.Range, listLimit(r.plan)/plan.SplitAbove)
@@ -214,16 +228,19 @@ func (r *unitRun) split(ctx context.Context, txs []plan.Tx, c differingChunk, sp
 	if err != nil {
 		return err
 	}
+
 	most := slices.MaxFunc(cuts, func(a, b []table.Key) int { return len(a) - len(b) })
 	if len(most) == 0 {
 		return fault.New(fault.Internal, "a block of %d rows has no row at which to split it", c.maxRows)
 	}
+
 	pieces := make([]keyChunk, 0, len(most)+1)
 	lo := c.Lo
 	for _, key := range append(most, c.Hi) {
 		pieces = append(pieces, keyChunk{Range: table.Range{Lo: lo, Hi: key}, block: c.block})
 		lo = key
 	}
+
 	return r.compareChunks(ctx, txs, pieces, splits-1)
 }
 
@@ -276,13 +293,16 @@ func (r *unitRun) matchOne(rank func([]table.Key) ([]int, error), lists [][]tabl
 		r.totals.RowsPerNode[node] += int64(len(lists[node]))
 		r.addListed(node, sumListed(lists[node]))
 	}
+
 	if err := r.checkListed(d, lists); err != nil {
 		return err
 	}
+
 	found, keys, err := matchRange(lists, rank)
 	if err != nil {
 		return r.describeDuplicate(err)
 	}
+
 	r.totals.Keys += keys
 	return r.writeCandidates(found, d.block)
 }
@@ -295,6 +315,7 @@ func (r *unitRun) checkListed(d differingChunk, lists [][]table.Listed) error {
 		for _, row := range lists[node] {
 			sum = sum.Add(table.Sum{Rows: 1, Digest: row.Digest})
 		}
+
 		if sum != want {
 			return fault.New(fault.Invalid, "node %q listed %d rows of %s but had digested %d rows: an index of the table is damaged (run REINDEX), or table_filter selects different rows each time",
 				r.plan.Nodes[node], sum.Rows, plan.DescribeRange(d.Range), want.Rows)
@@ -333,11 +354,13 @@ func (r *unitRun) writeCandidate(c plan.Candidate) error {
 	if c.Digest == nil {
 		r.totals.WithoutDigest++
 	}
+
 	for p, pair := range r.plan.Pairs() {
 		if c.Digest != nil && !sameDigest(c.Digest[pair.A], c.Digest[pair.B]) {
 			r.totals.PairCandidates[p]++
 		}
 	}
+
 	r.line = c.AppendLine(r.line[:0])
 	return r.out.Line(r.line)
 }

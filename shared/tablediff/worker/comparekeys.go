@@ -26,6 +26,7 @@ func (r *unitRun) compareKeys(ctx context.Context) error {
 	if r.plan.Behavior == api.BehaviorHostDB {
 		atOnce = plan.StatementBlocks
 	}
+
 	c := keyComparison{unitRun: r, probe: r.unit.Probe}
 	var keys []table.Key
 	size := 0
@@ -35,17 +36,21 @@ func (r *unitRun) compareKeys(ctx context.Context) error {
 		if keys, err = r.appendKeys(ctx, keys, block); err != nil {
 			return err
 		}
+
 		for _, key := range keys[before:] {
 			size += key.Len()
 		}
+
 		if last := block+1 == r.unit.To; !last && size < statementBytes && (block+1-r.unit.From)%atOnce != 0 {
 			continue
 		}
 		if err := c.compare(ctx, keys); err != nil {
 			return err
 		}
+
 		keys, size = keys[:0], 0
 	}
+
 	return nil
 }
 
@@ -64,18 +69,23 @@ func (c *keyComparison) compare(ctx context.Context, keys []table.Key) error {
 		if err := c.compareDigests(ctx, keys[:probedKeys]); err != nil {
 			return err
 		}
+
 		keys = keys[probedKeys:]
-		c.probe, c.skipDigests = false, c.totals.Candidates > c.totals.Keys/4
+		c.probe = false
+		c.skipDigests = c.totals.Candidates > c.totals.Keys/4
 	}
+
 	if !c.skipDigests {
 		return c.compareDigests(ctx, keys)
 	}
+
 	for _, key := range keys {
 		if err := c.writeNext(plan.Candidate{Key: key}); err != nil {
 			return err
 		}
 		c.totals.Keys++
 	}
+
 	return nil
 }
 
@@ -90,11 +100,13 @@ func (c *keyComparison) compareDigests(ctx context.Context, keys []table.Key) er
 	if err != nil {
 		return err
 	}
+
 	digest := make([]*int64, len(now))
 	for i, key := range keys {
 		for node := range now {
 			digest[node] = now[node][i]
 		}
+
 		countRows(&c.totals, digest)
 		if allSame(digest) {
 			c.totals.Resolved++
@@ -102,8 +114,10 @@ func (c *keyComparison) compareDigests(ctx context.Context, keys []table.Key) er
 		} else if err := c.writeNext(plan.Candidate{Key: key, Digest: digest}); err != nil {
 			return err
 		}
+
 		c.totals.Keys++
 	}
+
 	return nil
 }
 
@@ -135,6 +149,7 @@ func (r *unitRun) appendKeys(ctx context.Context, keys []table.Key, block int) (
 		return nil, err
 	}
 	defer reader.Close()
+
 	before := len(keys)
 	for {
 		line, err := reader.NextLine()
@@ -144,12 +159,15 @@ func (r *unitRun) appendKeys(ctx context.Context, keys []table.Key, block int) (
 		if line == nil {
 			break
 		}
+
 		key, err := plan.ReadKey(line)
 		if err != nil {
 			return nil, reader.Damaged(err)
 		}
+
 		keys = append(keys, key)
 	}
+
 	var totals plan.KeyTotals
 	if err := reader.Totals(&totals); err != nil {
 		return nil, err
@@ -157,5 +175,6 @@ func (r *unitRun) appendKeys(ctx context.Context, keys []table.Key, block int) (
 	if got := int64(len(keys) - before); got != totals.Keys {
 		return nil, fault.New(fault.Internal, "part %s has %d keys instead of %d", source.PartKey(), got, totals.Keys)
 	}
+
 	return keys, nil
 }

@@ -29,20 +29,24 @@ func (r *unitRun) confirm(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "cannot encode rows of this table")
 	}
+
 	nodes, pairs := len(r.nodes), r.plan.Pairs()
 	c := &confirmation{
 		run: r, encoder: encoder, pairs: pairs, keyAt: r.plan.KeyColumns(), states: newCandidateStates(),
 		nodeRows: make([]table.Row, nodes), digests: make([]*int64, nodes), differs: make([]bool, len(pairs)),
 		encoded: make([]difffile.Encoded, nodes), rows: make([]difffile.Encoded, nodes),
 	}
+
 	r.totals.RowsPerNode = make([]int64, nodes)
 	r.totals.Pairs = make([]plan.PairTotals, len(pairs))
 	for p := range r.totals.Pairs {
 		r.totals.Pairs[p].Columns = make([]int64, len(r.plan.Columns))
 	}
+
 	if r.plan.ConfirmDelay == 0 {
 		return c.report(ctx, 0)
 	}
+
 	from, done, err := c.reportWhileUnchanged(ctx)
 	if err != nil || done {
 		return err
@@ -50,6 +54,7 @@ func (r *unitRun) confirm(ctx context.Context) error {
 	if err := c.awaitSettled(ctx, from); err != nil {
 		return err
 	}
+
 	return c.report(ctx, from)
 }
 
@@ -96,6 +101,7 @@ func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, 
 		return err
 	}
 	defer reader.Close()
+
 	nodes := len(c.run.plan.Nodes)
 	portion := make([]indexed, 0, plan.LookupKeys)
 	for at := int64(0); ; at++ {
@@ -103,19 +109,23 @@ func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, 
 		if err != nil {
 			return err
 		}
+
 		if line != nil && at >= from {
 			c, err := plan.ReadCandidate(line, nodes)
 			if err != nil {
 				return reader.Damaged(err)
 			}
+
 			portion = append(portion, indexed{Candidate: c, at: at})
 		}
+
 		if len(portion) == plan.LookupKeys || line == nil && len(portion) > 0 {
 			if err := fn(portion); err != nil {
 				return err
 			}
 			portion = portion[:0]
 		}
+
 		if line == nil {
 			return nil
 		}
@@ -141,6 +151,7 @@ func (c *confirmation) awaitSettled(ctx context.Context, from int64) error {
 	if err != nil {
 		return err
 	}
+
 	for range confirmRounds {
 		if len(inFlight) == 0 {
 			return nil
@@ -152,9 +163,11 @@ func (c *confirmation) awaitSettled(ctx context.Context, from int64) error {
 			return err
 		}
 	}
+
 	for _, candidate := range inFlight {
 		c.states.giveUp(candidate.at)
 	}
+
 	return nil
 }
 
@@ -168,6 +181,7 @@ func (c *confirmation) readAgain(ctx context.Context, inFlight []indexed) ([]ind
 		if err != nil {
 			return nil, err
 		}
+
 		still = append(still, changed...)
 		inFlight = inFlight[n:]
 	}
@@ -182,6 +196,7 @@ func (c *confirmation) readRound(ctx context.Context, portion []indexed, first b
 	if err != nil {
 		return nil, err
 	}
+
 	var changed []indexed
 	for i, candidate := range portion {
 		digest := digestsAt(now, i)
@@ -189,13 +204,16 @@ func (c *confirmation) readRound(ctx context.Context, portion []indexed, first b
 		case allSame(digest):
 			c.states.resolve(candidate.at)
 			c.run.recordAbsentNodes(candidate.Key, digest)
+
 		case !sameDigests(digest, candidate.Digest):
 			candidate.Digest = digest
 			changed = append(changed, candidate)
+
 		case !first:
 			c.states.settle(candidate.at, digest)
 		}
 	}
+
 	return changed, nil
 }
 

@@ -18,6 +18,7 @@ func (r *unitRun) narrowAll(ctx context.Context, from int) error {
 	for chunk := from; chunk < r.unit.To; chunk++ {
 		chunks = append(chunks, differingChunk{keyChunk: r.chunkAt(chunk), chunk: chunk, maxRows: r.plan.ChunkRows})
 	}
+
 	limit := listLimit(r.plan)
 	return r.narrowInGroups(chunks, limit, func(group []differingChunk) error {
 		if r.plan.Sources[0].KeyDigest == "" || r.plan.Layout.Chunks() == 1 {
@@ -43,12 +44,14 @@ func (r *unitRun) narrowByPosition(ctx context.Context, group []differingChunk, 
 	if err == nil {
 		err = r.listOthers(ctx, chunks, limit)
 	}
+
 	switch {
 	case errors.Is(err, table.ErrMore):
 		return r.narrowGrown(ctx, group, limit)
 	case err != nil:
 		return err
 	}
+
 	for _, chunk := range chunks {
 		if chunk.sameKeys {
 			err = r.matchPositions(chunk)
@@ -59,6 +62,7 @@ func (r *unitRun) narrowByPosition(ctx context.Context, group []differingChunk, 
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -68,6 +72,7 @@ func (r *unitRun) fingerprints(ctx context.Context, group []differingChunk, limi
 	for i, chunk := range group {
 		ranges[i] = chunk.Range
 	}
+
 	prints := make([][]table.Fingerprint, len(r.nodes))
 	err := r.inSnapshots(ctx, func(txs []plan.Tx) error {
 		return r.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -79,6 +84,7 @@ func (r *unitRun) fingerprints(ctx context.Context, group []differingChunk, limi
 	if err != nil {
 		return nil, err
 	}
+
 	chunks := make([]*chunkPrints, len(group))
 	for i := range group {
 		chunk := &chunkPrints{differingChunk: group[i], sameKeys: true}
@@ -87,8 +93,10 @@ func (r *unitRun) fingerprints(ctx context.Context, group []differingChunk, limi
 			chunk.prints = append(chunk.prints, own)
 			chunk.sameKeys = chunk.sameKeys && own.KeyDigest == first.KeyDigest && len(own.Rows) == len(first.Rows)
 		}
+
 		chunks[i] = chunk
 	}
+
 	return chunks, nil
 }
 
@@ -98,12 +106,15 @@ func (r *unitRun) listOthers(ctx context.Context, chunks []*chunkPrints, limit i
 	var group []differingChunk
 	for _, chunk := range chunks {
 		if !chunk.sameKeys {
-			unlike, group = append(unlike, chunk), append(group, chunk.differingChunk)
+			unlike = append(unlike, chunk)
+			group = append(group, chunk.differingChunk)
 		}
 	}
+
 	if len(unlike) == 0 {
 		return nil
 	}
+
 	var lists [][][]table.Listed
 	err := r.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
 		lists, err = r.listRows(ctx, txs, group, limit)
@@ -112,9 +123,11 @@ func (r *unitRun) listOthers(ctx context.Context, chunks []*chunkPrints, limit i
 	if err != nil {
 		return err
 	}
+
 	for i, chunk := range unlike {
 		chunk.lists = nthOf(lists, i)
 	}
+
 	return nil
 }
 
@@ -124,11 +137,13 @@ func (r *unitRun) matchPositions(chunk *chunkPrints) error {
 	for node, own := range chunk.prints {
 		r.addListed(node, sumDigests(own.Rows))
 	}
+
 	places := chunk.differingPositions()
 	keys, err := chunk.prints[0].KeysAt(places)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "node %q: cannot read the keys of %s", r.plan.Nodes[0], plan.DescribeRange(chunk.Range))
 	}
+
 	found := make([]plan.Candidate, len(places))
 	for i, place := range places {
 		found[i] = plan.Candidate{Key: keys[i], Digest: make([]*int64, len(chunk.prints))}
@@ -136,6 +151,7 @@ func (r *unitRun) matchPositions(chunk *chunkPrints) error {
 			found[i].Digest[node] = &chunk.prints[node].Rows[place]
 		}
 	}
+
 	return r.writeCandidates(found, chunk.block)
 }
 

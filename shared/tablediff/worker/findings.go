@@ -31,6 +31,7 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 				counted = append(counted, candidate)
 			}
 		}
+
 		switch {
 		case !c.stopOnChange:
 		case len(counted) > 0: // count only settled digests
@@ -39,16 +40,19 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 			if err := c.writeRows(ctx, full[:probedKeys]); err != nil {
 				return err
 			}
+
 			full = full[probedKeys:]
 			if c.run.totals.Resolved > c.run.totals.Mismatched {
 				return changedError{full[0].at}
 			}
 		}
+
 		// Once the limit is passed it stays passed, so counted candidates come after
 		// written ones.
 		if err := c.writeRows(ctx, full); err != nil {
 			return err
 		}
+
 		return c.countByDigest(ctx, counted)
 	})
 }
@@ -68,6 +72,7 @@ func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, do
 	if c.run.plan.HasKeyVariants() { // key variants are not judged one by one
 		return 0, false, nil
 	}
+
 	c.stopOnChange = true
 	err = c.report(ctx, 0)
 	c.stopOnChange = false
@@ -83,6 +88,7 @@ func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, do
 		})
 		return end.at, false, err
 	}
+
 	return 0, true, err
 }
 
@@ -92,6 +98,7 @@ func (c *confirmation) countPosition(candidate indexed) bool {
 	if candidate.Digest == nil { // any pair may differ
 		return true
 	}
+
 	within := false
 	for p, pair := range c.pairs {
 		if !sameDigest(candidate.Digest[pair.A], candidate.Digest[pair.B]) {
@@ -130,13 +137,16 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, portion []in
 		if c.run.plan.ConfirmDelay == 0 && !c.run.plan.HasKeyVariants() { // the digest is not used
 			source.Digest = noDigest
 		}
+
 		stream, err := tx.Rows(ctx, source, keysOf(portion))
 		if err != nil {
 			return err
 		}
 		defer stream.Close() //nolint:errcheck // read to its end below, or given up with an error
+
 		streams[node] = &lookahead{stream: stream}
 	}
+
 	rows := make([]*table.KeyedRow, len(streams))
 	for i, candidate := range portion {
 		for node, stream := range streams {
@@ -144,8 +154,10 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, portion []in
 			if err != nil {
 				return err
 			}
+
 			rows[node] = row
 		}
+
 		c.setRows(rows)
 		if c.stopOnChange && c.hasChanged(candidate) {
 			return changedError{candidate.at}
@@ -154,6 +166,7 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, portion []in
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -162,7 +175,8 @@ func (c *confirmation) setRows(rows []*table.KeyedRow) {
 	for node, row := range rows {
 		c.nodeRows[node], c.digests[node] = nil, nil
 		if row != nil {
-			c.nodeRows[node], c.digests[node] = row.Row, &row.Digest
+			c.nodeRows[node] = row.Row
+			c.digests[node] = &row.Digest
 		}
 	}
 }
@@ -178,21 +192,25 @@ func (c *confirmation) judge(candidate indexed) error {
 	totals := &c.run.totals
 	texts, digest := c.nodeRows, c.digests
 	defer clear(texts)
+
 	c.run.recordAbsentNodes(candidate.Key, digest)
 	if candidate.Digest == nil {
 		totals.WithoutDigest++
 		countRows(totals, digest)
 	}
+
 	if c.isVariant(candidate.Key, texts, digest) {
 		totals.KeyVariants++
 		totals.Keys--
 		return nil
 	}
+
 	differs := c.countPairs(texts)
 	if !slices.Contains(differs, true) {
 		totals.Resolved++
 		return nil
 	}
+
 	unsettled := c.isUnsettled(candidate, digest)
 	c.countKey(candidate, unsettled)
 	return c.writeFinding(plan.Finding{Unsettled: unsettled, Differs: differs}, c.reportedKey(candidate.Key, texts), texts)
@@ -207,12 +225,14 @@ func (c *confirmation) writeFinding(f plan.Finding, key table.Key, rows []table.
 		if text == nil {
 			continue
 		}
+
 		c.encoded[node], err = c.encoder.Append(c.encoded[node][:0], difffile.Row(text))
 		f.Rows[node] = c.encoded[node]
 		if err != nil {
 			return fault.Wrap(err, fault.Internal, "cannot encode the row with key %s on node %q: %v", key, c.run.plan.Nodes[node], err)
 		}
 	}
+
 	c.run.line = f.AppendLine(c.run.line[:0])
 	return c.run.out.Line(c.run.line)
 }
@@ -261,8 +281,10 @@ func (c *confirmation) countPairs(rows []table.Row) []bool {
 				}
 			}
 		}
+
 		differs[p] = true
 	}
+
 	return differs
 }
 
@@ -272,27 +294,33 @@ func (c *confirmation) countByDigest(ctx context.Context, portion []indexed) err
 	if len(portion) == 0 {
 		return nil
 	}
+
 	now, err := c.readDigests(ctx, portion)
 	if err != nil {
 		return err
 	}
+
 	texts, err := c.textDigests(ctx, portion, now)
 	if err != nil {
 		return err
 	}
+
 	for i, candidate := range portion {
 		digest := digestsAt(now, i)
 		unsettled := c.isUnsettled(candidate, digest)
 		if text, read := texts[i]; read {
 			digest = text
 		}
+
 		c.run.recordAbsentNodes(candidate.Key, digest)
 		if !c.countPairsByDigest(digest) {
 			c.run.totals.Resolved++
 			continue
 		}
+
 		c.countKey(candidate, unsettled)
 	}
+
 	return nil
 }
 
@@ -302,6 +330,7 @@ func (c *confirmation) textDigests(ctx context.Context, portion []indexed, now [
 	if c.run.plan.Sources[0].TextDigest == "" {
 		return nil, nil //nolint:nilnil // every digest is one of texts
 	}
+
 	var doubtful []indexed
 	var places []int
 	for i, candidate := range portion {
@@ -310,17 +339,21 @@ func (c *confirmation) textDigests(ctx context.Context, portion []indexed, now [
 			places = append(places, i)
 		}
 	}
+
 	if len(doubtful) == 0 {
 		return nil, nil //nolint:nilnil // there is nothing to ask
 	}
+
 	texts, err := c.readDigestsBy(ctx, doubtful, func(s table.Source) string { return s.TextDigest })
 	if err != nil {
 		return nil, err
 	}
+
 	found := make(map[int][]*int64, len(places))
 	for i, place := range places {
 		found[place] = digestsAt(texts, i)
 	}
+
 	return found, nil
 }
 
@@ -340,6 +373,7 @@ func (c *confirmation) countPairsByDigest(digest []*int64) bool {
 		if sameDigest(a, b) {
 			continue
 		}
+
 		differs, totals.Limited = true, true
 		switch {
 		case b == nil:
@@ -350,6 +384,7 @@ func (c *confirmation) countPairsByDigest(digest []*int64) bool {
 			totals.Different++
 		}
 	}
+
 	return differs
 }
 
@@ -377,11 +412,14 @@ func (l *lookahead) at(i int) (*table.KeyedRow, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		l.place, l.row, l.filled = place, row, true
 	}
+
 	if l.place != i { // place stays -1 after the end
 		return nil, nil //nolint:nilnil // no row is an answer
 	}
+
 	l.filled = false
 	return &l.row, nil
 }

@@ -32,6 +32,7 @@ func (r *unitRun) digests(ctx context.Context, txs []plan.Tx, keys []table.Key) 
 	for node := range found {
 		found[node] = make([]*int64, len(keys))
 	}
+
 	left := fanout.Indexes(len(keys))
 	if r.triesRanges(len(keys)) {
 		var err error
@@ -39,6 +40,7 @@ func (r *unitRun) digests(ctx context.Context, txs []plan.Tx, keys []table.Key) 
 			return nil, err
 		}
 	}
+
 	return found, r.lookUp(ctx, txs, keys, left, found)
 }
 
@@ -69,24 +71,29 @@ func (r *unitRun) digestRanges(ctx context.Context, txs []plan.Tx, keys []table.
 	for from := 0; from+rangeKeys < len(keys); from += rangeKeys {
 		ranges = append(ranges, table.Range{Lo: keys[from], Hi: keys[from+rangeKeys]})
 	}
+
 	middle := len(ranges) / 2
 	if prints, err := r.fingerprintsOf(ctx, txs, ranges[middle:middle+1]); err != nil || prints == nil {
 		return fanout.Indexes(len(keys)), err
 	}
+
 	prints, err := r.fingerprintsOf(ctx, txs, ranges)
 	if err != nil || prints == nil {
 		return fanout.Indexes(len(keys)), err
 	}
+
 	for i := range ranges {
 		from := i * rangeKeys
 		ok, err := fillFromRange(nthOf(prints, i), keys[from:from+rangeKeys], from, found)
 		if err != nil {
 			return nil, fault.Wrap(err, fault.Internal, "node %q: cannot read the keys of %s", r.plan.Nodes[0], plan.DescribeRange(ranges[i]))
 		}
+
 		if !ok {
 			left = appendNumbers(left, from, from+rangeKeys)
 		}
 	}
+
 	return appendNumbers(left, len(ranges)*rangeKeys, len(keys)), nil
 }
 
@@ -110,11 +117,13 @@ func (r *unitRun) fingerprintsOf(ctx context.Context, txs []plan.Tx, ranges []ta
 		if errors.Is(err, table.ErrMore) {
 			tooMany[node], err = true, nil
 		}
+
 		return err
 	})
 	if err != nil || slices.Contains(tooMany, true) {
 		return nil, err
 	}
+
 	return prints, nil
 }
 
@@ -128,10 +137,12 @@ func fillFromRange(prints []table.Fingerprint, keys []table.Key, from int, found
 			return false, nil
 		}
 	}
+
 	there, err := first.KeysAt(fanout.Indexes(len(first.Rows)))
 	if err != nil {
 		return false, err
 	}
+
 	places := make([]int, 0, len(keys))
 	for place, key := range there {
 		if place > 0 && key.Equal(there[place-1]) { // the look-up will report the duplicate
@@ -141,13 +152,16 @@ func fillFromRange(prints []table.Fingerprint, keys []table.Key, from int, found
 			places = append(places, place)
 		}
 	}
+
 	if len(places) < len(keys) {
 		return false, nil
 	}
+
 	for node := range prints {
 		for i, place := range places {
 			found[node][from+i] = &prints[node].Rows[place]
 		}
 	}
+
 	return true, nil
 }

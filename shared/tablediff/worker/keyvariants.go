@@ -32,12 +32,14 @@ func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion 
 	if !c.run.plan.HasKeyVariants() {
 		return nil
 	}
+
 	c.candidateTexts = map[string]bool{}
 	partial := slices.DeleteFunc(slices.Clone(portion), func(i indexed) bool { return !slices.Contains(i.Digest, nil) })
 	others, err := c.otherSpellings(ctx, txs, keysOf(partial))
 	if err != nil || len(others) == 0 {
 		return err
 	}
+
 	for index := 0; ; index++ { // another spelling may be in any part
 		err := c.candidatesOf(ctx, index, 0, func(candidates []indexed) error {
 			for _, candidate := range candidates {
@@ -65,10 +67,12 @@ func (c *confirmation) otherSpellings(ctx context.Context, txs []plan.Tx, keys [
 		perNode[node], err = spellings(ctx, txs[node], source, keys)
 		return err
 	})
+
 	others := map[string]bool{}
 	for _, texts := range perNode {
 		maps.Copy(others, texts)
 	}
+
 	return others, err
 }
 
@@ -78,11 +82,13 @@ func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []tab
 	if len(keys) == 0 {
 		return others, nil
 	}
+
 	stream, err := tx.Rows(ctx, keyOnly, keys)
 	if err != nil {
 		return nil, err
 	}
 	defer stream.Close() //nolint:errcheck // read to its end below, or given up with an error
+
 	for {
 		place, row, err := stream.Next()
 		if err != nil || place < 0 {
@@ -101,19 +107,23 @@ func (c *confirmation) isVariant(key table.Key, rows []table.Row, digest []*int6
 	if !c.run.plan.HasKeyVariants() {
 		return false
 	}
+
 	for _, row := range rows {
 		if row == nil {
 			continue
 		}
+
 		other := keyInRow(c.run.plan, row)
 		if other.Equal(key) {
 			return false
 		}
+
 		c.variants = append(c.variants, keyVariant{own: key, other: other, digest: copyDigests(digest)})
 		if c.candidateTexts[textOf(other)] {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -135,6 +145,7 @@ func (c *confirmation) reportedKey(key table.Key, rows []table.Row) table.Key {
 	if c.run.plan.Strategy != plan.Keys {
 		return key
 	}
+
 	for _, row := range rows {
 		switch {
 		case row == nil:
@@ -144,6 +155,7 @@ func (c *confirmation) reportedKey(key table.Key, rows []table.Row) table.Key {
 			return keyInRow(c.run.plan, row)
 		}
 	}
+
 	return key
 }
 
@@ -190,15 +202,18 @@ func (c *confirmation) checkVariants(ctx context.Context, txs []plan.Tx) error {
 	if len(respelt) == 0 {
 		return nil
 	}
+
 	keys := make([]table.Key, len(respelt))
 	for i, r := range respelt {
 		keys[i] = r.other
 	}
+
 	return c.run.onAll(ctx, func(ctx context.Context, node int) error {
 		found, err := txs[node].Digests(ctx, c.run.plan.Sources[node], keys)
 		if err != nil {
 			return err
 		}
+
 		for i, r := range respelt {
 			if !sameDigest(found[i], r.digest[node]) {
 				return fault.New(fault.Invalid, "keys %s and %s are equal on one node but not on node %q: rows cannot be matched under these collations",

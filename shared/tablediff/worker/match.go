@@ -44,14 +44,17 @@ func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) (
 	if listSameKeys(lists) {
 		return matchAligned(lists), int64(len(lists[0])), nil
 	}
+
 	entries, err := matchByText(lists)
 	if err != nil {
 		return nil, 0, err
 	}
+
 	differing := slices.DeleteFunc(slices.Clone(entries), func(e *entry) bool { return !e.differs() })
 	if len(differing) == 0 {
 		return nil, int64(len(entries)), nil
 	}
+
 	keys := int64(len(entries))
 	if node := hasAll(differing, len(lists)); node >= 0 {
 		slices.SortFunc(differing, func(a, b *entry) int { return a.position[node] - b.position[node] })
@@ -60,15 +63,18 @@ func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) (
 		if err != nil {
 			return nil, 0, err
 		}
+
 		keys -= int64(len(differing) - len(merged))
 		differing = merged
 	}
+
 	candidates := make([]plan.Candidate, 0, len(differing))
 	for _, e := range differing {
 		if e.differs() {
 			candidates = append(candidates, plan.Candidate{Key: e.key, Digest: e.digest})
 		}
 	}
+
 	return candidates, keys, nil
 }
 
@@ -81,6 +87,7 @@ func listSameKeys(lists [][]table.Listed) bool {
 			return false
 		}
 	}
+
 	for i, row := range lists[0] {
 		if i > 0 && row.Key.Equal(lists[0][i-1].Key) {
 			return false
@@ -91,6 +98,7 @@ func listSameKeys(lists [][]table.Listed) bool {
 			}
 		}
 	}
+
 	return true
 }
 
@@ -101,15 +109,19 @@ func matchAligned(lists [][]table.Listed) []plan.Candidate {
 		for _, list := range lists[1:] {
 			differs = differs || list[i].Digest != row.Digest
 		}
+
 		if !differs {
 			continue
 		}
+
 		digests := make([]*int64, len(lists))
 		for node, list := range lists {
 			digests[node] = &list[i].Digest
 		}
+
 		candidates = append(candidates, plan.Candidate{Key: row.Key, Digest: digests})
 	}
+
 	return candidates
 }
 
@@ -125,13 +137,17 @@ func matchByText(lists [][]table.Listed) ([]*entry, error) {
 				byText[text] = e
 				entries = append(entries, e)
 			}
+
 			if e.digest[node] != nil {
 				return nil, &duplicateKeyError{node, row.Key}
 			}
+
 			digest := row.Digest
-			e.digest[node], e.position[node] = &digest, place
+			e.digest[node] = &digest
+			e.position[node] = place
 		}
 	}
+
 	return entries, nil
 }
 
@@ -153,6 +169,7 @@ func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*en
 	for i, e := range entries {
 		keys[i] = e.key
 	}
+
 	ranks, err := rank(keys)
 	if err != nil {
 		return nil, err
@@ -160,10 +177,12 @@ func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*en
 	if len(ranks) != len(keys) {
 		return nil, fault.New(fault.Internal, "the server ranked %d of %d keys", len(ranks), len(keys))
 	}
+
 	order := make([]int, len(entries))
 	for i := range order {
 		order[i] = i
 	}
+
 	slices.SortStableFunc(order, func(a, b int) int { return ranks[a] - ranks[b] })
 	var merged []*entry
 	for i, at := range order {
@@ -172,10 +191,12 @@ func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*en
 			merged = append(merged, e)
 			continue
 		}
+
 		if err := merged[len(merged)-1].merge(e); err != nil {
 			return nil, err
 		}
 	}
+
 	return merged, nil
 }
 

@@ -54,6 +54,7 @@ func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by ta
 		by.Coarse = r.plan.CoarseBuckets()
 		kept = newRangeSummer(spans, by.Coarse)
 	}
+
 	horizons, err := tx.PageSums(ctx, r.sources[node], spans, by, func(span, group int, sum table.Sum) {
 		if kept != nil && span != table.AllPageRanges {
 			kept.add(span, group, sum)
@@ -61,6 +62,7 @@ func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by ta
 		}
 		sums[group] = sums[group].Add(sum)
 	}, r.callOptions(true)...)
+
 	row := plan.PageSums{Node: node}
 	for group, sum := range sums {
 		if sum.Rows > 0 {
@@ -69,13 +71,16 @@ func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by ta
 			row.Digest = append(row.Digest, sum.Digest)
 		}
 	}
+
 	if kept == nil || err != nil {
 		return row, err
 	}
+
 	row.Ranges = kept.result(horizons)
 	if once, again := row.GroupedRows(), row.RangeRows(); once != again {
 		return row, fault.New(fault.Internal, "node %q counted %d rows and %d rows on the same pages", r.plan.Nodes[node], once, again)
 	}
+
 	return row, nil
 }
 
@@ -91,14 +96,17 @@ func (r *unitRun) narrowScanned(ctx context.Context) error {
 	if len(r.unit.Buckets) > 0 && len(r.unit.Chunks) == 0 {
 		return r.narrowBuckets(ctx)
 	}
+
 	limit := listLimit(r.plan)
 	if r.plan.ByText {
 		limit = plan.MaxScanListed
 	}
+
 	differing := make([]differingChunk, len(r.unit.Chunks))
 	for i, chunk := range r.unit.Chunks {
 		differing[i] = differingChunk{keyChunk: r.chunkAt(chunk), chunk: chunk, maxRows: r.unit.Rows[i]}
 	}
+
 	return r.narrowInGroups(differing, limit, func(group []differingChunk) error { return r.narrowGroup(ctx, group, 2*limit) })
 }
 
@@ -123,6 +131,7 @@ func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit
 	if r.plan.ByText {
 		list = r.scanLists
 	}
+
 	var lists [][][]table.Listed
 	err := r.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
 		lists, err = list(ctx, txs, group, limit, table.EndTransaction)
@@ -134,6 +143,7 @@ func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit
 	case err != nil:
 		return err
 	}
+
 	return r.match(r.rank(ctx), lists, group)
 }
 
@@ -157,17 +167,21 @@ func (r *unitRun) scanLists(ctx context.Context, txs []plan.Tx, group []differin
 	for i, d := range group {
 		chunks[i] = d.chunk
 	}
+
 	lists, err := r.scanList(ctx, txs, r.plan.Layout.Bounds, chunks, limit, options...)
 	if err != nil {
 		return nil, err
 	}
+
 	for node := range lists {
 		listed := make([][]table.Listed, len(chunks))
 		for i, chunk := range chunks {
 			listed[i] = lists[node][chunk]
 		}
+
 		lists[node] = listed
 	}
+
 	return lists, nil
 }
 
@@ -191,6 +205,7 @@ func (r *unitRun) narrowBuckets(ctx context.Context) error {
 	for block := range blocks {
 		blocks[block] = differingChunk{keyChunk: keyChunk{Range: layout.KeyRange(layout.ChunksOfBlock(block)), block: block}}
 	}
+
 	limit := 2 * r.plan.ScanListLimit()
 	var lists [][][]table.Listed
 	err := r.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
@@ -203,6 +218,7 @@ func (r *unitRun) narrowBuckets(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
+
 	return r.match(r.rank(ctx), lists, blocks)
 }
 

@@ -45,26 +45,30 @@ func (r *unitRun) inPass(ctx context.Context, fn func([]plan.Tx) error) error {
 		r.totals.Snapshot = rand.Text()
 		return r.inSnapshots(ctx, fn)
 	}
+
 	release, err := r.slots.acquire(ctx, r.plan.TaskID, r.plan.Workers)
 	if err != nil {
 		return err
 	}
 	defer release()
+
 	taken, err := r.pass.acquire(ctx, r)
 	if err != nil {
 		return err
 	}
+
 	sound := false
 	defer func() { r.pass.release(taken, sound) }() // after a panic too
+
 	r.totals.Snapshot = taken.snapshot.id
 	err = fn(taken.txs)
 	sound = err == nil
 	return err
 }
 
-// callOptions returns the options of a call within inPass. last means that the call is the
-// unit's last. The transactions of a pass keep their snapshot but release the locks of a
-// call; a snapshot of the unit's own ends with its last call.
+// callOptions returns the options of a call within inPass. last means that the call is
+// the unit's last. The transactions of a pass keep their snapshot but release the locks
+// of a call; a snapshot of the unit's own ends with its last call.
 func (r *unitRun) callOptions(last bool) []table.CallOption {
 	switch {
 	case r.pass != nil:
@@ -79,22 +83,27 @@ func (r *unitRun) callOptions(last bool) []table.CallOption {
 func (p *pass) acquire(ctx context.Context, r *unitRun) (*reading, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	if p.current != nil && time.Since(p.current.since) > p.maxAge {
 		p.renew()
 	}
+
 	if len(p.idle) > 0 {
 		r := p.idle[0]
 		p.idle = p.idle[1:]
 		return r, nil
 	}
+
 	txs, err := r.open(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	if err := p.join(ctx, r, txs); err != nil {
 		closeAll(txs)
 		return nil, err
 	}
+
 	p.current.open++
 	return &reading{snapshot: p.current, txs: txs}, nil
 }
@@ -109,6 +118,7 @@ func (p *pass) join(ctx context.Context, r *unitRun, txs []plan.Tx) error {
 		}
 		return err
 	}
+
 	taken := &snapshot{id: rand.Text(), since: time.Now()}
 	if r.plan.Workers > 1 { // otherwise no other unit can import it
 		taken.names = make([]string, len(txs))
@@ -120,6 +130,7 @@ func (p *pass) join(ctx context.Context, r *unitRun, txs []plan.Tx) error {
 			return err
 		}
 	}
+
 	p.current = taken
 	return nil
 }
@@ -129,14 +140,17 @@ func (p *pass) join(ctx context.Context, r *unitRun, txs []plan.Tx) error {
 func (p *pass) release(r *reading, sound bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	if sound && !p.closed && r.snapshot == p.current {
 		p.idle = append(p.idle, r)
 		return
 	}
+
 	r.close()
 	if !sound {
 		p.closeIdle()
 	}
+
 	if p.current != nil && p.current.open == 0 {
 		p.current = nil
 	}

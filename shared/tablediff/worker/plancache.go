@@ -26,14 +26,17 @@ func (c *planCache) get(ctx context.Context, store archive.Store, taskID string)
 		if p := c.find(taskID); p != nil {
 			return p, nil
 		}
+
 		read, err, _ := c.reads.Do(taskID, func() (any, error) {
 			p, err := plan.Load(ctx, store, taskID)
 			if err != nil {
 				return ctx.Err(), err
 			}
+
 			c.keep(p)
 			return p, nil
 		})
+
 		if p, ok := read.(*plan.Plan); ok {
 			return p, nil
 		}

@@ -37,14 +37,17 @@ func (s *slots) acquire(ctx context.Context, taskID string, workers int) (releas
 func (s *slots) enter(taskID string, workers int) *taskSlots {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	of := s.tasks[taskID]
 	if of == nil {
 		if s.tasks == nil {
 			s.tasks = map[string]*taskSlots{}
 		}
+
 		of = &taskSlots{free: make(chan struct{}, max(1, workers))}
 		s.tasks[taskID] = of
 	}
+
 	of.users++
 	return of
 }

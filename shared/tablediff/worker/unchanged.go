@@ -16,12 +16,14 @@ func (r *unitRun) compareChanged(ctx context.Context, txs []plan.Tx) error {
 	if err != nil {
 		return err
 	}
+
 	var chunks []keyChunk
 	for chunk := r.unit.From; chunk < r.unit.To; chunk++ {
 		if s := r.chunkAt(chunk); !unchanged[s.block] {
 			chunks = append(chunks, s)
 		}
 	}
+
 	return r.compareAndRecord(ctx, txs, chunks)
 }
 
@@ -66,6 +68,7 @@ func (r *unitRun) baselineBlocks() []plan.EqualBlock {
 		from, _ := r.plan.Layout.ChunksOfBlock(t.Block)
 		return cmp.Compare(from, chunk)
 	})
+
 	for _, t := range blocks[first:] {
 		if _, to := r.plan.Layout.ChunksOfBlock(t.Block); to > r.unit.To {
 			break
@@ -74,6 +77,7 @@ func (r *unitRun) baselineBlocks() []plan.EqualBlock {
 			known = append(known, t)
 		}
 	}
+
 	return known
 }
 
@@ -83,10 +87,12 @@ func (r *unitRun) checkBlocks(ctx context.Context, txs []plan.Tx, known []plan.E
 	if len(known) == 0 {
 		return nil
 	}
+
 	ranges := make([]table.Range, len(known))
 	for i, t := range known {
 		ranges[i] = r.plan.Layout.KeyRange(r.plan.Layout.ChunksOfBlock(t.Block))
 	}
+
 	found := make([][]table.Freshness, len(txs))
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
 		found[node], err = txs[node].Freshness(ctx, r.sources[node], ranges)
@@ -95,6 +101,7 @@ func (r *unitRun) checkBlocks(ctx context.Context, txs []plan.Tx, known []plan.E
 	if err != nil {
 		return err
 	}
+
 	for i, t := range known {
 		now := plan.EqualBlock{Block: t.Block, Rows: t.Rows}
 		same := true
@@ -103,6 +110,7 @@ func (r *unitRun) checkBlocks(ctx context.Context, txs []plan.Tx, known []plan.E
 			same = same && f.Unchanged(t.Rows, t.Horizons[node])
 			now.Horizons = append(now.Horizons, f.Horizon)
 		}
+
 		if same {
 			unchanged[t.Block] = true
 			r.totals.AddEqual(t.Rows)
@@ -110,6 +118,7 @@ func (r *unitRun) checkBlocks(ctx context.Context, txs []plan.Tx, known []plan.E
 			r.totals.EqualBlocks = append(r.totals.EqualBlocks, now)
 		}
 	}
+
 	return nil
 }
 
@@ -127,6 +136,7 @@ func (r *unitRun) recordEqualBlocks(chunks []keyChunk, sums [][]table.Sum, horiz
 				equal = equal && sums[node][i] == sums[0][i]
 			}
 		}
+
 		if equal && i-first == to-from {
 			r.totals.EqualBlocks = append(r.totals.EqualBlocks, plan.EqualBlock{Block: block, Rows: rows, Horizons: horizons})
 		}

@@ -51,6 +51,7 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	if totals, err := plan.ReadTotals(ctx, w.store, u); err == nil || fault.CodeOf(err) != fault.NotFound {
 		return totals, err
 	}
+
 	p, err := w.plans.get(ctx, w.store, u.TaskID)
 	if err != nil {
 		return plan.Totals{}, err
@@ -61,31 +62,39 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	if err := u.Check(p); err != nil {
 		return plan.Totals{}, err
 	}
+
 	nodes, err := plan.OpenNodes(ctx, w.nodes, p)
 	if err != nil {
 		return plan.Totals{}, err
 	}
+
 	out, err := part.Create(ctx, w.store, u.PartKey(), u.PartHeader())
 	if err != nil {
 		return plan.Totals{}, err
 	}
 	defer out.Abort() // after a panic too
-	job := &unitRun{unit: u, plan: p, nodes: nodes, sources: u.Sources(p), store: w.store, slots: &w.slots, out: out}
+
+	r := &unitRun{unit: u, plan: p, nodes: nodes, sources: u.Sources(p), store: w.store, slots: &w.slots, out: out}
 	if shared, ok := w.passes.Load(u.TaskID); ok {
-		job.pass, _ = shared.(*pass)
+		r.pass, _ = shared.(*pass)
 	}
-	if err := job.run(ctx); err != nil {
+	if err := r.run(ctx); err != nil {
 		return plan.Totals{}, err
 	}
+
 	if u.Phase == plan.PhaseCompare || u.Phase == plan.PhaseConfirm {
-		job.totals.From, job.totals.To = u.From, u.To
-		job.totals.Range = p.KeyRange(u.From, u.To)
+		r.totals.From, r.totals.To = u.From, u.To
+		r.totals.Range = p.KeyRange(u.From, u.To)
 	}
-	err = out.Commit(ctx, job.totals)
+
+	// Stores the part, which ends the unit: later phases read only the part. A crash
+	// before this leaves nothing, and the unit is done again.
+	err = out.Commit(ctx, r.totals)
 	if errors.Is(err, archive.ErrPrecondition) {
 		return plan.ReadTotals(ctx, w.store, u)
 	}
-	return job.totals, err
+
+	return r.totals, err
 }
 
 // unitRun is one unit of work being done.
@@ -127,11 +136,13 @@ func (r *unitRun) begin(ctx context.Context) ([]plan.Tx, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+
 	txs, err := r.open(ctx)
 	if err != nil {
 		release()
 		return nil, nil, err
 	}
+
 	return txs, func() {
 		defer release()
 		closeAll(txs)
@@ -147,13 +158,16 @@ func (r *unitRun) open(ctx context.Context) ([]plan.Tx, error) {
 		if r.pass != nil { // a snapshot that outlives the unit must not hold a lock
 			access = access.Unguarded()
 		}
+
 		tx, err := node.Begin(ctx, access)
 		if err != nil {
 			closeAll(txs)
 			return nil, err
 		}
+
 		txs = append(txs, tx)
 	}
+
 	return txs, nil
 }
 
