@@ -11,7 +11,7 @@ import (
 
 const sha256Name = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
 
-func TestParseDiffFile_TakesTaskIDsKeysAndAddresses(t *testing.T) {
+func TestParseDiffFile_AcceptsTaskIDsKeysAndAddresses(t *testing.T) {
 	const key = "diffs/2024-03-15/td_20240315_123456.json"
 	tests := []struct {
 		text string
@@ -42,7 +42,7 @@ func TestParseDiffFile_TakesTaskIDsKeysAndAddresses(t *testing.T) {
 	}
 }
 
-func TestParseDiffFile_NothingButADocumentIsEverNamed(t *testing.T) {
+func TestParseDiffFile_AcceptsOnlyNamesOfDocuments(t *testing.T) {
 	pieces := rapid.SampledFrom([]string{
 		"diffs/", "imports/", "tasks/", "s3://", "ace/", "../", "/", ".", "2024-03-15/", "td_20240315_123456", "tr_20240315_123456",
 		sha256Name, ".json", ".html", ".csv", "\x00", "\n", "%2e", `\`, "é",

@@ -29,7 +29,7 @@ func decodeTableDiff(t *testing.T, rawQuery, contentType, body string) api.Table
 	return req
 }
 
-// expected is the request of minimal, changed.
+// expected returns the request of minimal with changes.
 func expected(change func(*api.TableDiffRequest)) api.TableDiffRequest {
 	req := api.NewTableDiffRequest()
 	req.ClusterName, req.Table = "demo", api.TableName{Schema: "public", Name: "users"}
@@ -98,7 +98,7 @@ func TestDecodeTableDiff_Accepts(t *testing.T) {
 	}
 }
 
-func TestDecodeTableDiff_AFormAndAnObjectSayTheSame(t *testing.T) {
+func TestDecodeTableDiff_AFormAndAJSONObjectAreEquivalent(t *testing.T) {
 	form := minimal + "&block_rows=20000&max_cpu_ratio=0.5&quiet=true&nodes=n1,n3&table_filter=a%3D1&confirm_delay=2"
 	object := `{"cluster_name": "demo", "table_name": "public.users", "block_rows": 20000, "max_cpu_ratio": 0.5,
 		"quiet": true, "nodes": ["n1", "n3"], "table_filter": "a=1", "confirm_delay": 2}`
@@ -111,7 +111,7 @@ func TestDecodeTableDiff_AFormAndAnObjectSayTheSame(t *testing.T) {
 	}
 }
 
-func TestTableDiffRequest_SurvivesItsJSON(t *testing.T) {
+func TestTableDiffRequest_IsEqualAfterEncodingAndDecoding(t *testing.T) {
 	name := rapid.StringMatching(`[a-zA-Z".ü]{1,12}`)
 	rapid.Check(t, func(t *rapid.T) {
 		want := expected(func(r *api.TableDiffRequest) {
@@ -142,7 +142,7 @@ func TestTableDiffRequest_SurvivesItsJSON(t *testing.T) {
 	})
 }
 
-func TestValidate_RefusesWhatNoParameterCouldSay(t *testing.T) {
+func TestValidate_RejectsValuesThatNoParameterCanHave(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*api.TableDiffRequest)
@@ -184,7 +184,7 @@ func FuzzDecodeTableDiff(f *testing.F) {
 			}
 		}
 		if err != nil && fault.CodeOf(err) != fault.Invalid {
-			t.Fatalf("a bad request gives code %s: %v", fault.CodeOf(err), err)
+			t.Fatalf("a bad request returned code %s: %v", fault.CodeOf(err), err)
 		}
 	})
 }

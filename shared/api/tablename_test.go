@@ -37,7 +37,7 @@ func TestParseTableName_FollowsTheRulesOfSQL(t *testing.T) {
 	}
 }
 
-func TestTableName_AnyNameSurvivesBeingWrittenAndRead(t *testing.T) {
+func TestTableName_IsEqualAfterEncodingAndDecoding(t *testing.T) {
 	identifier := rapid.StringMatching(`[a-zA-Z0-9_$". /,ÄßÀ-]{1,20}`)
 	rapid.Check(t, func(t *rapid.T) {
 		name := api.TableName{Schema: identifier.Draw(t, "schema"), Name: identifier.Draw(t, "name")}
@@ -67,10 +67,10 @@ func FuzzParseTableName(f *testing.F) {
 			return
 		}
 		if name.Schema == "" || name.Name == "" || len(name.Schema) > 63 || len(name.Name) > 63 {
-			t.Fatalf("%q gives the illegal name %#v", text, name)
+			t.Fatalf("%q returned the illegal name %#v", text, name)
 		}
 		if again, err := api.ParseTableName(name.String()); err != nil || again != name {
-			t.Fatalf("%q gives %#v, written %s, read as %#v, %v", text, name, name, again, err)
+			t.Fatalf("%q returned %#v, written %s, read as %#v, %v", text, name, name, again, err)
 		}
 	})
 }

@@ -57,7 +57,7 @@ func TestDecodeTableUndo(t *testing.T) {
 	checkJSON(t, got)
 }
 
-func TestRepairResult_LooksLikeTheReference(t *testing.T) {
+func TestRepairResult_HasTheJSONOfTheReference(t *testing.T) {
 	tests := []struct {
 		name   string
 		result any

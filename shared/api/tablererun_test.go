@@ -11,7 +11,7 @@ import (
 
 const ofDocument = minimal + "&diff_file=td_20240315_123456"
 
-// decode reads a query string with one of the Decode functions.
+// decode decodes a query string with one of the Decode functions.
 func decode[Req any](t *testing.T, fn func(api.Params) (Req, error), rawQuery string) Req {
 	t.Helper()
 	params, err := api.ParseParams(rawQuery, "", nil)
@@ -25,7 +25,7 @@ func decode[Req any](t *testing.T, fn func(api.Params) (Req, error), rawQuery st
 	return req
 }
 
-// checkJSON makes sure that what a task stores is what was asked.
+// checkJSON checks that a request is equal after encoding and decoding.
 func checkJSON[Req any](t *testing.T, want Req) {
 	t.Helper()
 	data, err := json.Marshal(want)

@@ -21,7 +21,7 @@ func TestParseTaskID(t *testing.T) {
 		"td_20240315_123456_abcdefg", "td_20240315_123456\n", "../td_20240315_123456", "td_20240315_123456/..", "td_２0240315_123456",
 	} {
 		if _, err := api.ParseTaskID(id); fault.CodeOf(err) != fault.NotFound {
-			t.Errorf("ParseTaskID(%q) gives %v, want a fault with code not_found", id, err)
+			t.Errorf("ParseTaskID(%q) returned %v, want a fault with code not_found", id, err)
 		}
 	}
 }
@@ -43,7 +43,7 @@ func TestTime_IsUTCWithMilliseconds(t *testing.T) {
 	}
 }
 
-func TestTaskStatus_LooksLikeTheReference(t *testing.T) {
+func TestTaskStatus_HasTheJSONOfTheReference(t *testing.T) {
 	at := func(s string) api.Time {
 		var out api.Time
 		if err := out.UnmarshalJSON([]byte(`"` + s + `"`)); err != nil {
@@ -165,7 +165,7 @@ func TestDecodeDiff(t *testing.T) {
 	}
 }
 
-func TestRoutes_MatchTheirOwnPathAndNoOther(t *testing.T) {
+func TestRoutes_MatchOnlyTheirOwnPath(t *testing.T) {
 	for _, route := range api.Routes() {
 		path := route.Path("td_20240315_123456")
 		for _, other := range api.Routes() {

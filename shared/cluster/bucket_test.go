@@ -11,7 +11,7 @@ import (
 	"ace/shared/fault"
 )
 
-func TestLoad_FindsInABucketWhatItFindsInADirectory(t *testing.T) {
+func TestLoad_FindsTheSameFilesInABucketAsInADirectory(t *testing.T) {
 	store := memstore.New(t)
 	files := map[string]string{
 		"plain.json":         small("plain"),
@@ -45,7 +45,7 @@ func TestLoad_FindsInABucketWhatItFindsInADirectory(t *testing.T) {
 	}
 }
 
-func TestLoad_SaysWhichObjectIsWrong(t *testing.T) {
+func TestLoad_ReportsWhichObjectIsWrong(t *testing.T) {
 	store := memstore.New(t)
 	source := cluster.NewSource(cluster.Options{Path: "s3://bucket/clusters", Bucket: store})
 	for name, content := range map[string]string{"broken": "{", "huge": strings.Repeat(" ", 4<<20+1)} {
@@ -60,6 +60,6 @@ func TestLoad_SaysWhichObjectIsWrong(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
 	if _, err := source.Load(ended, "broken"); err == nil || strings.Contains(err.Error(), archive.ErrNotFound.Error()) {
-		t.Errorf("a bucket that does not answer gives %v", err)
+		t.Errorf("a bucket that does not answer returned %v", err)
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"ace/shared/fault"
 )
 
-// demo is a definition as pgEdge writes it, with two databases, a sub-node and a node that is switched off.
+// demo is a definition as pgEdge writes it, with two databases, a sub-node and an
+// inactive node.
 const demo = `{
   "json_version": "1.0",
   "cluster_name": "demo",
@@ -51,7 +52,8 @@ func targets(t *testing.T, c cluster.Cluster, dbname string, nodes ...string) []
 	return got
 }
 
-// checkTargets compares targets with their passwords: a hidden secret would make every difference look like none.
+// checkTargets compares targets with their revealed passwords, because hidden secrets
+// would all be equal.
 func checkTargets(t *testing.T, got, want []cluster.Target) {
 	t.Helper()
 	reveal := cmp.Transformer("reveal", cluster.Secret.Reveal)
@@ -60,7 +62,7 @@ func checkTargets(t *testing.T, got, want []cluster.Target) {
 	}
 }
 
-func TestTargets_ComeFromDatabaseAndNode(t *testing.T) {
+func TestTargets_CombineDatabaseAndNode(t *testing.T) {
 	c := load(t, cluster.Options{Path: directory(t, map[string]string{"demo.json": demo})}, "demo")
 	require := map[string]string{"sslmode": "require"}
 	checkTargets(t, targets(t, c, ""), []cluster.Target{
@@ -69,7 +71,7 @@ func TestTargets_ComeFromDatabaseAndNode(t *testing.T) {
 			Options: map[string]string{"sslmode": "verify-full", "sslrootcert": "/ca.pem"}},
 		{Node: "n2a", Host: "10.0.1.2", Port: 5432, Database: "acedb", User: "replica", Login: cluster.Login{Password: "pw-sub"}, Options: require},
 	})
-	// In the cluster's order, whatever the order asked for.
+	// The result is in the cluster's order, not in that of the argument.
 	checkTargets(t, targets(t, c, "other", "n2a", "n1"), []cluster.Target{
 		{Node: "n1", Host: "localhost", Port: 5432, Database: "other", User: "bob", Options: map[string]string{}},
 		{Node: "n2a", Host: "10.0.1.2", Port: 5432, Database: "other", User: "replica", Login: cluster.Login{Password: "pw-sub"}, Options: map[string]string{}},
@@ -94,7 +96,7 @@ func TestTargets_TheLoginOfANodeOverridesThatOfTheDatabase(t *testing.T) {
 	})
 }
 
-func TestTargets_NameWhatIsAllowed(t *testing.T) {
+func TestTargets_ErrorsNameWhatIsAllowed(t *testing.T) {
 	c := load(t, cluster.Options{Path: directory(t, map[string]string{"demo.json": demo})}, "demo")
 	tests := []struct {
 		name, dbname string

@@ -9,7 +9,7 @@ import (
 	"ace/shared/fault"
 )
 
-func TestLoad_SaysWhereAJSONFileIsWrong(t *testing.T) {
+func TestLoad_ReportsWhereAJSONFileIsWrong(t *testing.T) {
 	const databases = `"pgedge": {"databases": [{"db_name": "d", "db_user": "u", "db_password": "p"}]}`
 	node := func(rest string) string {
 		return "{" + databases + `, "node_groups": [{"name": "n1", "public_ip": "h"` + rest + `}]}`
@@ -17,7 +17,7 @@ func TestLoad_SaysWhereAJSONFileIsWrong(t *testing.T) {
 	tests := []struct{ name, file, want string }{
 		{"empty", "", ", line 1, column 1: not valid JSON: unexpected end of JSON input"},
 		{"not JSON", "{\n  \"pgedge\": oops}", ", line 2, column 13: not valid JSON: invalid character 'o' looking for beginning of value"},
-		{"something behind", small("h") + "\n}", ", line 2, column 1: not valid JSON: invalid character '}' after top-level value"},
+		{"something after it", small("h") + "\n}", ", line 2, column 1: not valid JSON: invalid character '}' after top-level value"},
 		{"an array", "[]", ", line 1, column 1: the file must be an object"},
 		{"a password that is a number", "{\n\"pgedge\": {\"databases\": [{\n\"db_password\": 424242}]}}", ", line 3, column 21: pgedge.databases.db_password must be a string"},
 		{"a node's user that is a list", `{"node_groups": [{"db_user": []}]}`, ", line 1, column 30: node_groups.db_user must be a string"},
@@ -58,7 +58,7 @@ func TestLoad_SaysWhereAJSONFileIsWrong(t *testing.T) {
 	}
 }
 
-func TestLoad_SaysWhereAServiceFileIsWrong(t *testing.T) {
+func TestLoad_ReportsWhereAServiceFileIsWrong(t *testing.T) {
 	tests := []struct{ name, file, want string }{
 		{"no section", "host=a\n", ": line 1 is not in a section; each line must be a [section], name=value or a # comment"},
 		{"no equals sign", "[demo.n1]\n\nhost\n", ": unable to parse line 3; each line must be a [section], name=value or a # comment"},

@@ -7,22 +7,22 @@ import (
 	"ace/shared/fault"
 )
 
-// checkParsed states what holds for whatever a parser accepts or refuses.
+// checkParsed checks what must hold for every result of a parser.
 func checkParsed(t *testing.T, c Cluster, err error) {
 	t.Helper()
 	if err != nil {
 		if fault.CodeOf(err) != fault.Invalid || !strings.HasPrefix(fault.PublicMessage(err), "file") {
-			t.Fatalf("a malformed file gives %v, want a fault with code invalid that names the file", err)
+			t.Fatalf("a malformed file returned %v, want a fault with code invalid that names the file", err)
 		}
 		return
 	}
 	targets, err := c.Targets("", nil)
 	if err != nil || len(targets) != len(c.Nodes) || len(targets) == 0 {
-		t.Fatalf("an accepted file gives %d targets, %v", len(targets), err)
+		t.Fatalf("an accepted file returned %d targets, %v", len(targets), err)
 	}
 	for _, target := range targets {
 		if target.Host == "" || target.Port == 0 || target.Database == "" || target.User == "" || strings.ContainsAny(target.Node, "/,") {
-			t.Fatalf("an accepted file gives %+v", target)
+			t.Fatalf("an accepted file returned %+v", target)
 		}
 	}
 }

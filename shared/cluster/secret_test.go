@@ -11,7 +11,7 @@ import (
 	"ace/shared/cluster"
 )
 
-func TestSecret_NeverShows(t *testing.T) {
+func TestSecret_IsHiddenInEveryFormat(t *testing.T) {
 	const password = "hunter2"
 	target := cluster.Target{Node: "n1", Login: cluster.Login{Password: password}}
 	outer := cluster.Cluster{Databases: []cluster.Database{{Login: cluster.Login{Password: password}}}, Nodes: []cluster.Node{{Login: cluster.Login{Password: password}}}}

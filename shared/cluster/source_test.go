@@ -10,7 +10,7 @@ import (
 	"ace/shared/fault"
 )
 
-// directory writes files below a new directory.
+// directory writes files to a new directory.
 func directory(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,12 +30,12 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-// small is a definition with one node at this address.
+// small returns a definition with one node at an address.
 func small(host string) string {
 	return `{"pgedge": {"databases": [{"db_name": "d", "db_user": "u", "db_password": "p"}]}, "node_groups": [{"name": "n1", "public_ip": "` + host + `"}]}`
 }
 
-func TestLoad_LooksInEveryPlaceInOrder(t *testing.T) {
+func TestLoad_SearchesEveryPlaceInOrder(t *testing.T) {
 	dir := directory(t, map[string]string{
 		"plain.json":         small("plain"),
 		"nested/nested.json": small("nested"),
@@ -64,7 +64,7 @@ func TestLoad_LooksInEveryPlaceInOrder(t *testing.T) {
 	}
 }
 
-func TestLoad_TakesOneFileOfEitherKind(t *testing.T) {
+func TestLoad_AcceptsOneFileOfEitherKind(t *testing.T) {
 	dir := directory(t, map[string]string{"demo.json": small("a"), "services": "[demo.n1]\nhost=b\ndbname=d\nuser=u\n"})
 	for file, host := range map[string]string{"demo.json": "a", "services": "b"} {
 		if c := load(t, cluster.Options{Path: filepath.Join(dir, file)}, "demo"); c.Nodes[0].Host != host {
@@ -73,7 +73,7 @@ func TestLoad_TakesOneFileOfEitherKind(t *testing.T) {
 	}
 }
 
-func TestLoad_SeesAChangeAtOnce(t *testing.T) {
+func TestLoad_ReadsAChangedFileAtOnce(t *testing.T) {
 	dir := directory(t, map[string]string{"demo.json": small("before")})
 	source := cluster.NewSource(cluster.Options{Path: dir})
 	for _, host := range []string{"before", "after"} {
@@ -89,19 +89,19 @@ func TestLoad_NeverLeavesTheDirectory(t *testing.T) {
 	source := cluster.NewSource(cluster.Options{Path: filepath.Join(dir, "clusters")})
 	for _, name := range []string{"../secret", "..", ".", "", "a/../../secret", "/etc/passwd", "demo\x00", `..\secret`, strings.Repeat("a", 64)} {
 		if _, err := source.Load(t.Context(), name); fault.CodeOf(err) != fault.Invalid {
-			t.Errorf("Load(%q) gives %v, want a fault with code invalid", name, err)
+			t.Errorf("Load(%q) returned %v, want a fault with code invalid", name, err)
 		}
 	}
 }
 
-func TestLoad_SaysWhereItHasLooked(t *testing.T) {
+func TestLoad_ReportsWhereItSearched(t *testing.T) {
 	_, err := cluster.NewSource(cluster.Options{Path: "./nowhere"}).Load(t.Context(), "demo")
 	if want := "there is no cluster demo: no cluster is defined in ./nowhere or a pg_service.conf"; fault.CodeOf(err) != fault.NotFound || fault.PublicMessage(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-func TestLoad_SaysWhichFileItCannotReadAndWhy(t *testing.T) {
+func TestLoad_ReportsWhichFileItCannotReadAndWhy(t *testing.T) {
 	dir := directory(t, map[string]string{"definition/demo.json/file": "", "services/pg_service.conf/file": ""})
 	loop := filepath.Join(dir, "loop")
 	if err := os.Symlink(loop, loop); err != nil {
@@ -119,7 +119,7 @@ func TestLoad_SaysWhichFileItCannotReadAndWhy(t *testing.T) {
 	}
 }
 
-func TestLoad_TakesMissingPasswordsFromThePasswordFile(t *testing.T) {
+func TestLoad_ReadsMissingPasswordsFromThePasswordFile(t *testing.T) {
 	dir := directory(t, map[string]string{
 		"pg_service.conf": "[demo]\ndbname=d\nuser=u\n[demo.n1]\nhost=h1\n[demo.n2]\nhost=/run/postgresql\nport=6543\n[demo.n3]\nhost=h3\npassword=own\n",
 		"pgpass":          "# ours\nh1:5432:d:u:from\\:file\nlocalhost:6543:*:u:socket\n*:*:*:*:any\n",
@@ -138,7 +138,7 @@ func TestLoad_TakesMissingPasswordsFromThePasswordFile(t *testing.T) {
 	}
 	_, err := cluster.NewSource(opts).Load(t.Context(), "demo")
 	if fault.CodeOf(err) != fault.Invalid || !strings.HasSuffix(fault.PublicMessage(err), "has mode 0644; it must be 0600 or less") {
-		t.Errorf("a password file open to everybody gives %v", err)
+		t.Errorf("a password file open to every user returned %v", err)
 	}
 
 	opts.PasswordFile = filepath.Join(dir, "missing")

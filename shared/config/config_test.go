@@ -32,8 +32,8 @@ func tokenFile(t *testing.T, content string) string {
 	return path
 }
 
-func TestLoad_GivesTheDefaults(t *testing.T) {
-	t.Setenv("ACE_MAX_TASKS", "63") // the process's own environment does not count
+func TestLoad_ReturnsTheDefaults(t *testing.T) {
+	t.Setenv("ACE_MAX_TASKS", "63") // Load must ignore the environment of the process
 	want := config.Config{
 		Listen:           config.Listen{Network: "tcp", Address: "127.0.0.1:5000"},
 		Store:            config.Store{Embedded: true, Dir: "./ace-data"},
@@ -97,7 +97,7 @@ func TestLoad_ReadsEveryVariable(t *testing.T) {
 	}
 }
 
-// dumped turns a dump back into variables.
+// dumped converts a dump to variables.
 func dumped(c config.Config) map[string]string {
 	environ := make(map[string]string)
 	for line := range strings.Lines(c.Dump()) {
@@ -147,12 +147,12 @@ func TestHosts_AreNamesAndAddresses(t *testing.T) {
 		"*.test": false, "evil@ace.test": false, "[fd00::1]:5000": false, "fe80::1%eth0": false, "a b": false, "ace/": false, ",": false,
 	} {
 		if _, err := config.Load(map[string]string{"ACE_HOSTS": hosts}); (err == nil) != ok {
-			t.Errorf("%q gives %v", hosts, err)
+			t.Errorf("%q returned %v", hosts, err)
 		}
 	}
 }
 
-func TestListen_OthersMayReachUsOnlyOnPurposeAndWithAToken(t *testing.T) {
+func TestListen_APublicAddressNeedsPermissionAndAToken(t *testing.T) {
 	token := tokenFile(t, "0123456789abcdef")
 	tests := []struct {
 		listen string
@@ -182,7 +182,7 @@ func TestListen_OthersMayReachUsOnlyOnPurposeAndWithAToken(t *testing.T) {
 		environ := map[string]string{"ACE_LISTEN": tt.listen, "ACE_LISTEN_PUBLIC": tt.public, "ACE_TOKEN_FILE": tt.token}
 		c, err := config.Load(environ)
 		if (err == nil) != tt.ok {
-			t.Errorf("%+v gives %v", tt, err)
+			t.Errorf("%+v returned %v", tt, err)
 		}
 		if err == nil && c.Listen.String() != tt.listen {
 			t.Errorf("%s is written as %s", tt.listen, c.Listen)
@@ -205,7 +205,7 @@ func TestStore_Forms(t *testing.T) {
 	for _, tt := range tests {
 		got := load(t, map[string]string{"ACE_STORE": tt.text}).Store
 		if got != tt.want {
-			t.Errorf("%s gives %+v", tt.text, got)
+			t.Errorf("%s returned %+v", tt.text, got)
 		}
 		if again := load(t, map[string]string{"ACE_STORE": got.String()}).Store; again != got {
 			t.Errorf("%+v is written as %s and read as %+v", got, got, again)
@@ -227,7 +227,7 @@ func TestLoad_DoesNotRepeatCredentials(t *testing.T) {
 	} {
 		_, err := config.Load(map[string]string{"ACE_STORE": store})
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s gives %v", store, err)
+			t.Errorf("%s returned %v", store, err)
 		}
 	}
 }
@@ -249,7 +249,7 @@ func TestServiceAndPasswordFiles_AreThoseOfLibpqAndThePeer(t *testing.T) {
 	}
 }
 
-func TestVariables_HaveAFlagEach(t *testing.T) {
+func TestVariables_EachHasAFlag(t *testing.T) {
 	flags := make(map[string]string)
 	for _, v := range config.Variables() {
 		if v.Usage == "" || v.Allowed == "" || !strings.HasPrefix(v.Name, "ACE_") {
@@ -272,7 +272,7 @@ func FuzzStore(f *testing.F) {
 			return
 		}
 		if err := again.UnmarshalText([]byte(store.String())); err != nil || again != store {
-			t.Fatalf("%q gives %+v, written as %s, read as %+v, %v", text, store, store, again, err)
+			t.Fatalf("%q returned %+v, written as %s, read as %+v, %v", text, store, store, again, err)
 		}
 	})
 }

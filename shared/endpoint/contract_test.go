@@ -13,12 +13,12 @@ import (
 	"ace/shared/fault"
 )
 
-// request is a GET, for the tests to change.
+// request returns a GET request that a test can change.
 func request(path, rawQuery string) endpoint.Request {
 	return endpoint.Request{Method: "GET", Path: path, RawQuery: rawQuery, Header: endpoint.Header{}}
 }
 
-func TestEveryBadRequestIsRefusedAlikeByEveryTransport(t *testing.T) {
+func TestContract_EveryTransportRejectsABadRequestInTheSameWay(t *testing.T) {
 	var submitted submissions
 	mux := newMux(t,
 		endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff, recorded[api.TableDiffRequest](&submitted)),
@@ -45,7 +45,7 @@ func TestEveryBadRequestIsRefusedAlikeByEveryTransport(t *testing.T) {
 	}
 }
 
-// submissions are the requests that got as far as a use case.
+// submissions are the requests that reached a use case.
 type submissions []any
 
 func recorded[Req any](s *submissions) func(context.Context, Req) (api.Submitted, error) {
@@ -64,7 +64,7 @@ func caseRequest(c apicases.Case) endpoint.Request {
 	return req
 }
 
-func TestAGoodTableDiffReachesTheUseCaseByEveryTransport(t *testing.T) {
+func TestContract_AValidTableDiffReachesTheUseCaseOnEveryTransport(t *testing.T) {
 	const form = "cluster_name=demo&table_name=public.users&nodes=n1,n2&quiet=1&table_filter=name%20%3D%20'%C3%BC%25'"
 	get := request("/ace/table-diff", form)
 	post := request("/ace/table-diff", "")
@@ -97,7 +97,7 @@ func TestAGoodTableDiffReachesTheUseCaseByEveryTransport(t *testing.T) {
 	}
 }
 
-func TestEveryErrorCodeHasOneStatusOnEveryTransport(t *testing.T) {
+func TestContract_EveryErrorCodeHasTheSameStatusOnEveryTransport(t *testing.T) {
 	tests := []struct {
 		code   fault.Code
 		status int
@@ -126,7 +126,7 @@ func TestEveryErrorCodeHasOneStatusOnEveryTransport(t *testing.T) {
 	}
 }
 
-func TestHEADIsTakenOnlyWhereNothingIsStarted(t *testing.T) {
+func TestContract_OnlyReadOnlyRoutesAcceptHEAD(t *testing.T) {
 	for _, route := range api.Routes() {
 		served := false
 		mux := newMux(t, endpoint.JSON(route, func(p api.Params) (api.Params, error) { return p, nil },
@@ -148,7 +148,7 @@ func TestHEADIsTakenOnlyWhereNothingIsStarted(t *testing.T) {
 	}
 }
 
-// failing is an endpoint whose use case ends with err.
+// failing returns an endpoint whose use case returns err.
 func failing(err error) endpoint.Endpoint {
 	return endpoint.JSON(api.RouteHealth, api.DecodeHealth,
 		func(context.Context, api.HealthRequest) (api.Health, error) { return api.Health{}, err })

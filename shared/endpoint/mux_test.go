@@ -20,7 +20,7 @@ func newMux(t *testing.T, endpoints ...endpoint.Endpoint) *endpoint.Mux {
 	return mux
 }
 
-// loggedMux gives a mux and the log it writes.
+// loggedMux returns a mux and its log.
 func loggedMux(t *testing.T, endpoints ...endpoint.Endpoint) (*endpoint.Mux, *bytes.Buffer) {
 	t.Helper()
 	var log bytes.Buffer
@@ -33,7 +33,7 @@ func loggedMux(t *testing.T, endpoints ...endpoint.Endpoint) (*endpoint.Mux, *by
 
 const internal = `{"error":"internal error; the server's log has the details"}` + "\n"
 
-func TestHandle_AnUnknownErrorIsLoggedOnceAndKeptFromTheUser(t *testing.T) {
+func TestHandle_AnUnknownErrorIsLoggedOnceAndHiddenFromTheUser(t *testing.T) {
 	mux, log := loggedMux(t, endpoint.JSON(api.RouteTaskStatus, func(p api.Params) (string, error) { return p.Arg(), nil },
 		func(context.Context, string) (api.TaskStatus, error) {
 			return api.TaskStatus{}, errors.New("disk on fire")
@@ -74,7 +74,7 @@ func TestHandle_AnAnswerThatCannotBeEncodedIsAnInternalError(t *testing.T) {
 	}
 }
 
-func TestHandle_WhatTheUserDidWrongIsNotLogged(t *testing.T) {
+func TestHandle_ErrorsOfTheUserAreNotLogged(t *testing.T) {
 	mux, log := loggedMux(t, failing(fault.New(fault.Conflict, "busy")))
 	mux.Handle(t.Context(), request("/healthz", ""))
 	mux.Handle(t.Context(), request("/nowhere", ""))
@@ -83,7 +83,7 @@ func TestHandle_WhatTheUserDidWrongIsNotLogged(t *testing.T) {
 	}
 }
 
-func TestNew_RefusesTwoEndpointsOnOneRoute(t *testing.T) {
+func TestNew_RejectsTwoEndpointsOnOneRoute(t *testing.T) {
 	if _, err := endpoint.New(endpoint.Options{}, failing(nil), failing(nil)); err == nil {
 		t.Error("two endpoints on one route are accepted")
 	}

@@ -11,8 +11,8 @@ import (
 	"ace/shared/endpoint"
 )
 
-// lengths answers a GET with "list", and a POST of at most 2 MiB with the length of its
-// body.
+// lengths returns an endpoint that answers a GET with "list", and a POST of at most 2 MiB
+// with the length of its body.
 func lengths() endpoint.Endpoint {
 	list := endpoint.JSON(api.RouteDiffs, api.DecodeDiffs, func(context.Context, api.DiffsRequest) (string, error) { return "list", nil })
 	return endpoint.Receiving(list, 2<<20, api.DecodeImport, func(_ context.Context, _ api.ImportRequest, body io.Reader) (int64, error) {
@@ -20,7 +20,7 @@ func lengths() endpoint.Endpoint {
 	})
 }
 
-func TestReceiving_HandsABodyOnUpToItsOwnLimit(t *testing.T) {
+func TestReceiving_PassesABodyUpToItsOwnLimit(t *testing.T) {
 	for _, transport := range endpointtest.Both(t, newMux(t, lengths())) {
 		post := func(body, query string, header endpoint.Header) endpoint.Request {
 			return endpoint.Request{Method: "POST", Path: "/ace/diffs", RawQuery: query, Header: header, Body: []byte(body)}

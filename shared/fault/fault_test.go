@@ -39,7 +39,7 @@ func TestCodeAndPublicMessage(t *testing.T) {
 	}
 }
 
-func TestErrorText_HasTheCauseForTheLog(t *testing.T) {
+func TestError_ContainsTheCause(t *testing.T) {
 	err := fault.Wrap(errors.New("refused"), fault.Unavailable, "node n1 is unreachable")
 	if got, want := err.Error(), "node n1 is unreachable: refused"; got != want {
 		t.Errorf("Error() = %q, want %q", got, want)

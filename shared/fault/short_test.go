@@ -12,19 +12,19 @@ import (
 	"ace/shared/fault"
 )
 
-// longest is more than any message may have: sixteen kilobytes and the note of what is
-// missing.
+// longest is the most bytes of a message: sixteen kilobytes and the note about the
+// omitted rest.
 const longest = 16<<10 + 40
 
 // word is a named type of text.
 type word string
 
-// named is a value that knows its text.
+// named is a value with a String method.
 type named struct{ text string }
 
 func (n named) String() string { return n.text }
 
-func TestNew_NeverCarriesMoreThanAKilobyteOfAValue(t *testing.T) {
+func TestNew_ShortensAValueToAKilobyte(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		unit := rapid.SampledFrom([]string{"x", "é", "☃", "\x00", `"`, "\xff", "a b", "\n"}).Draw(t, "unit")
 		text := strings.Repeat(unit, rapid.IntRange(0, 5000).Draw(t, "times"))
@@ -36,7 +36,7 @@ func TestNew_NeverCarriesMoreThanAKilobyteOfAValue(t *testing.T) {
 		err := fault.Wrap(errors.New(text), fault.Invalid, "node %s: the key is "+verb+", want %d", "n1", arg, 7)
 
 		message := err.Message
-		// A byte is quoted by at most four: \x00.
+		// A quoted byte has at most four bytes: \x00.
 		if limit := 5*1024 + 100; len(message) > limit {
 			t.Fatalf("the message has %d bytes: %.200s", len(message), message)
 		}
@@ -58,7 +58,7 @@ func TestNew_NeverCarriesMoreThanAKilobyteOfAValue(t *testing.T) {
 	})
 }
 
-func TestShort_NamesTheLength(t *testing.T) {
+func TestShort_ContainsTheLength(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "short": "short", strings.Repeat("x", 1024): strings.Repeat("x", 1024),
 		strings.Repeat("x", 1025): strings.Repeat("x", 1024) + "... (1025 bytes)",

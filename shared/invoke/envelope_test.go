@@ -24,14 +24,14 @@ type answer struct {
 	Rows int64 `json:"rows"`
 }
 
-// ignore is an onError for tests that look at the answer.
+// ignore is an onError for tests that check the reply.
 func ignore(context.Context, error) {}
 
 func answering(a answer, err error) invoke.Handler {
 	return invoke.Handle(func(context.Context, question) (answer, error) { return a, err }, ignore)
 }
 
-func TestCall_GivesTheAnswer(t *testing.T) {
+func TestCall_ReturnsTheReply(t *testing.T) {
 	double := invoke.Handle(func(_ context.Context, q question) (answer, error) { return answer{int64(2 * q.ID)}, nil }, ignore)
 	got, err := invoke.Call[question, answer](t.Context(), double, question{21})
 	if err != nil || got.Rows != 42 {
@@ -39,7 +39,7 @@ func TestCall_GivesTheAnswer(t *testing.T) {
 	}
 }
 
-func TestCall_KeepsCodeAndPublicMessageAndNothingElse(t *testing.T) {
+func TestCall_ReturnsOnlyTheCodeAndPublicMessageOfAnError(t *testing.T) {
 	codes := []fault.Code{
 		fault.Invalid, fault.Forbidden, fault.NotFound, fault.Method, fault.Conflict, fault.TooLarge, fault.Unavailable,
 		fault.Cancelled, fault.Internal,
@@ -58,7 +58,7 @@ func TestCall_KeepsCodeAndPublicMessageAndNothingElse(t *testing.T) {
 		err  error
 		code fault.Code
 	}{
-		"an error that nobody translated": {io.ErrUnexpectedEOF, fault.Internal},
+		"an error that is not a fault":    {io.ErrUnexpectedEOF, fault.Internal},
 		"the end of the caller's context": {context.Canceled, fault.Cancelled},
 		"time that ran out":               {context.DeadlineExceeded, fault.Unavailable},
 		"a wrapped fault":                 {errors.Join(nil, fault.New(fault.Conflict, "no")), fault.Conflict},
@@ -69,32 +69,32 @@ func TestCall_KeepsCodeAndPublicMessageAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestHandle_TellsEveryErrorWithItsCause(t *testing.T) {
+func TestHandle_ReportsEveryErrorWithItsCause(t *testing.T) {
 	cause := errors.New("the cause")
-	var told error
+	var reported error
 	h := invoke.Handle(func(context.Context, question) (answer, error) {
 		return answer{}, fault.Wrap(cause, fault.Internal, "no")
-	}, func(_ context.Context, err error) { told = err })
-	if _, err := h(t.Context(), []byte(`{"id":1}`)); err != nil || !errors.Is(told, cause) {
-		t.Errorf("the handler gives %v and told %v, want nil and the cause", err, told)
+	}, func(_ context.Context, err error) { reported = err })
+	if _, err := h(t.Context(), []byte(`{"id":1}`)); err != nil || !errors.Is(reported, cause) {
+		t.Errorf("the handler returned %v and onError got %v, want nil and the cause", err, reported)
 	}
 }
 
-func TestHandle_APanicIsAnInternalErrorWithItsStackInTheLogOnly(t *testing.T) {
-	var told error
+func TestHandle_APanicIsAnInternalErrorWithItsStackOnlyInTheLog(t *testing.T) {
+	var reported error
 	h := invoke.Handle(func(_ context.Context, q question) (answer, error) {
 		return []answer{}[q.ID], nil
-	}, func(_ context.Context, err error) { told = err })
+	}, func(_ context.Context, err error) { reported = err })
 	_, err := invoke.Call[question, answer](t.Context(), h, question{})
 	if fault.CodeOf(err) != fault.Internal || strings.Contains(err.Error(), "index out of range") {
 		t.Errorf("a panic arrives as %v, want an Internal error without its text", err)
 	}
-	if told == nil || !strings.Contains(told.Error(), "index out of range") || !strings.Contains(told.Error(), "envelope_test.go") {
-		t.Errorf("the log is told %v, want the panic and where it was", told)
+	if reported == nil || !strings.Contains(reported.Error(), "index out of range") || !strings.Contains(reported.Error(), "envelope_test.go") {
+		t.Errorf("onError got %v, want the panic and where it was", reported)
 	}
 }
 
-func TestHandle_RefusesWhatItCannotReadWhole(t *testing.T) {
+func TestHandle_RejectsPayloadsThatItCannotDecodeCompletely(t *testing.T) {
 	ran := false
 	h := invoke.Handle(func(context.Context, question) (answer, error) { ran = true; return answer{}, nil }, ignore)
 	for name, payload := range map[string]string{
@@ -104,8 +104,8 @@ func TestHandle_RefusesWhatItCannotReadWhole(t *testing.T) {
 		"an unknown field":      `{"id":1,"idd":2}`,
 		"another type":          `{"id":"one"}`,
 		"a list":                `[1]`,
-		"something behind it":   `{"id":1}{"id":2}`,
-		"a bracket behind it":   `{"id":1}]`,
+		"something after it":    `{"id":1}{"id":2}`,
+		"a bracket after it":    `{"id":1}]`,
 		"a number out of range": `{"id":1e400}`,
 	} {
 		if reply, err := h(t.Context(), []byte(payload)); fault.CodeOf(err) != fault.Internal || ran {
@@ -114,7 +114,7 @@ func TestHandle_RefusesWhatItCannotReadWhole(t *testing.T) {
 	}
 }
 
-func TestCall_NeverTakesAForeignReplyForAnAnswer(t *testing.T) {
+func TestCall_RejectsAnUnexpectedReply(t *testing.T) {
 	for name, reply := range map[string]string{
 		"nothing":                        ``,
 		"null":                           `null`,
@@ -135,18 +135,18 @@ func TestCall_NeverTakesAForeignReplyForAnAnswer(t *testing.T) {
 	}
 }
 
-func TestCall_WhatIsNoJSONNeverLeaves(t *testing.T) {
+func TestCall_FailsForAValueThatIsNotJSON(t *testing.T) {
 	handler := func(context.Context, []byte) ([]byte, error) { t.Error("the handler was called"); return nil, nil }
 	if _, err := invoke.Call[func(), answer](t.Context(), handler, func() {}); fault.CodeOf(err) != fault.Internal {
-		t.Errorf("a question that is no JSON gives %v, want an Internal error", err)
+		t.Errorf("a question that is not JSON returned %v, want an Internal error", err)
 	}
 	h := invoke.Handle(func(context.Context, question) (func(), error) { return func() {}, nil }, ignore)
 	if _, err := h(t.Context(), []byte(`{}`)); fault.CodeOf(err) != fault.Internal {
-		t.Errorf("an answer that is no JSON gives %v, want an Internal error", err)
+		t.Errorf("an answer that is not JSON returned %v, want an Internal error", err)
 	}
 }
 
-func TestInProcess_SendsUnitAndTotalsThroughTheirBytes(t *testing.T) {
+func TestInProcess_EncodesUnitAndTotals(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		unit := plan.Unit{TaskID: "td_1", Phase: "compare", Index: rapid.Int().Draw(rt, "index"), To: 3, Chunks: []int{1}, Rows: []int64{1 << 60}}
 		totals := plan.Totals{To: 3, Range: table.Range{Hi: table.Key{rapid.String().Draw(rt, "bound")}}, Keys: rapid.Int64().Draw(rt, "keys")}

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// gate is a Run whose tasks go on when the test lets them.
+// gate is a Run whose tasks wait until the test releases them.
 type gate struct {
 	mu      sync.Mutex
 	begun   []string
@@ -61,14 +61,14 @@ func (g *gate) waitStarted(t *testing.T) string {
 	}
 }
 
-// start puts tasks into the queue, however many wait already.
+// start adds tasks to the queue, even if it is full.
 func start(q *invoke.Queue, ids ...string) {
 	for _, id := range ids {
 		q.Resume(id, false)
 	}
 }
 
-// submit submits a task that has this id.
+// submit submits a task with an id.
 func submit(t *testing.T, q *invoke.Queue, id string) error {
 	t.Helper()
 	return q.Submit(t.Context(), func(context.Context) (string, error) { return id, nil })
@@ -90,13 +90,13 @@ func TestQueue_RunsTasksInOrderAFewAtATime(t *testing.T) {
 	}
 	g.release <- struct{}{}
 	q.Close()
-	slices.Sort(g.begun[:2]) // the first two start at the same moment
+	slices.Sort(g.begun[:2]) // the first two start concurrently
 	if !slices.Equal(g.begun, ids) || g.most.Load() != 2 {
 		t.Errorf("tasks began in the order %v, %d at once; want %v, 2 at once", g.begun, g.most.Load(), ids)
 	}
 }
 
-func TestQueue_StartingAgainDoesNothingWhileTheTaskIsKnown(t *testing.T) {
+func TestQueue_ASecondStartDoesNothingWhileTheTaskIsKnown(t *testing.T) {
 	g := newGate()
 	q := invoke.NewQueue(1, 100, g.run)
 	start(q, "td_1", "td_2", "td_1", "td_2", "td_2")
@@ -111,7 +111,7 @@ func TestQueue_StartingAgainDoesNothingWhileTheTaskIsKnown(t *testing.T) {
 	}
 }
 
-func TestQueue_ATaskThatEndedMayBeStartedAgain(t *testing.T) {
+func TestQueue_AnEndedTaskCanBeStartedAgain(t *testing.T) {
 	g := newGate()
 	q := invoke.NewQueue(1, 100, g.run)
 	defer q.Close()
@@ -131,7 +131,7 @@ func TestQueue_ATaskThatEndedMayBeStartedAgain(t *testing.T) {
 	}
 }
 
-func TestQueue_AdmitsAsManyAsMayWait(t *testing.T) {
+func TestQueue_AdmitsTasksUpToTheLimit(t *testing.T) {
 	g := newGate()
 	q := invoke.NewQueue(1, 2, g.run)
 	defer q.Close()
@@ -148,7 +148,7 @@ func TestQueue_AdmitsAsManyAsMayWait(t *testing.T) {
 	if fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "2 tasks are waiting") {
 		t.Errorf("a full queue says %v, want Unavailable", err)
 	}
-	start(q, "td_3") // it exists already: it is never refused
+	start(q, "td_3") // a task that exists already is never refused
 	for range 3 {
 		g.release <- struct{}{}
 		g.waitStarted(t)
@@ -158,7 +158,7 @@ func TestQueue_AdmitsAsManyAsMayWait(t *testing.T) {
 	}
 }
 
-func TestQueue_ABurstGetsNoMorePlacesThanThereAre(t *testing.T) {
+func TestQueue_ConcurrentSubmissionsStayWithinTheLimit(t *testing.T) {
 	const maxTasks, maxQueue, burst = 2, 5, 50
 	g := newGate()
 	q := invoke.NewQueue(maxTasks, maxQueue, g.run)
@@ -172,7 +172,7 @@ func TestQueue_ABurstGetsNoMorePlacesThanThereAre(t *testing.T) {
 			err := q.Submit(t.Context(), func(context.Context) (string, error) {
 				created.Add(1)
 				answered <- struct{}{}
-				<-goOn // every submission is between its admission and its place in the queue
+				<-goOn // every submission has reserved its slot and not yet used it
 				return fmt.Sprintf("td_%d", i), nil
 			})
 			if fault.CodeOf(err) == fault.Unavailable {
@@ -196,7 +196,7 @@ func TestQueue_ABurstGetsNoMorePlacesThanThereAre(t *testing.T) {
 	}
 }
 
-func TestQueue_ASubmissionThatCreatesNothingGivesItsPlaceBack(t *testing.T) {
+func TestQueue_ASubmissionWithoutATaskReleasesItsSlot(t *testing.T) {
 	g := newGate()
 	q := invoke.NewQueue(1, 1, g.run)
 	defer q.Close()
@@ -220,7 +220,7 @@ func TestQueue_ASubmissionThatCreatesNothingGivesItsPlaceBack(t *testing.T) {
 	}
 }
 
-func TestQueue_ResumeSaysWhoseLeaseIsDead(t *testing.T) {
+func TestQueue_ResumePassesTakeOverToRun(t *testing.T) {
 	g := newGate()
 	q := invoke.NewQueue(3, 10, g.run)
 	q.Resume("td_1", true)
@@ -235,7 +235,7 @@ func TestQueue_ResumeSaysWhoseLeaseIsDead(t *testing.T) {
 	}
 }
 
-func TestQueue_CloseEndsRunningTasksWaitsForThemAndForgetsTheRest(t *testing.T) {
+func TestQueue_CloseEndsRunningTasksAndDropsWaitingOnes(t *testing.T) {
 	var ended atomic.Bool
 	var cause atomic.Value
 	started := make(chan struct{})
@@ -259,10 +259,10 @@ func TestQueue_CloseEndsRunningTasksWaitsForThemAndForgetsTheRest(t *testing.T) 
 	if err := submit(t, q, "td_4"); !errors.Is(err, invoke.ErrClosing) || fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("a closed queue says %v, want ErrClosing", err)
 	}
-	q.Close() // again does nothing
+	q.Close() // a second Close does nothing
 }
 
-func TestQueue_LosesAndDoublesNoTaskWhateverComesAtOnce(t *testing.T) {
+func TestQueue_RunsEveryTaskExactlyOnceUnderConcurrency(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var ran sync.Map
 		var running, most atomic.Int64
@@ -288,14 +288,14 @@ func TestQueue_LosesAndDoublesNoTaskWhateverComesAtOnce(t *testing.T) {
 	})
 }
 
-func TestQueue_DropForgetsOnlyATaskThatWaits(t *testing.T) {
+func TestQueue_DropRemovesOnlyAWaitingTask(t *testing.T) {
 	g := newGate()
 	q := invoke.NewQueue(1, 2, g.run)
 	start(q, "td_1", "td_2", "td_3")
 	g.waitStarted(t)
-	q.Drop("td_1") // it runs
+	q.Drop("td_1") // is running
 	q.Drop("td_2")
-	q.Drop("td_4") // there is none
+	q.Drop("td_4") // does not exist
 	start(q, "td_1", "td_2")
 	for range 2 {
 		g.release <- struct{}{}

@@ -15,7 +15,7 @@ import (
 	"ace/shared/private"
 )
 
-// closed returns a directory that only we may enter.
+// closed returns a directory that is closed to other users.
 func closed(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
@@ -36,22 +36,21 @@ func write(t *testing.T, path string, mode fs.FileMode) {
 	must(t, os.Chmod(path, mode))
 }
 
-// give makes a file another user's.
-func give(t *testing.T, path string) {
+// chown changes the owner of a file to another user.
+func chown(t *testing.T, path string) {
 	t.Helper()
 	if err := os.Lchown(path, 65534, 65534); err != nil {
 		t.Fatalf("run this test as root: %v", err)
 	}
 }
 
-// plants are what another user could put in the place of a file, or what is wrong with
-// it.
+// plants are replacements of a file by another user, and defects of a file.
 func plants(t *testing.T) map[string]func(path string) {
 	victim := filepath.Join(t.TempDir(), "victim")
 	write(t, victim, 0o600)
 	t.Cleanup(func() {
 		if text, err := os.ReadFile(victim); err != nil || string(text) != "content" {
-			t.Errorf("the file behind the link is %q, %v", text, err)
+			t.Errorf("the target of the link is %q, %v", text, err)
 		}
 	})
 	return map[string]func(path string){
@@ -69,7 +68,7 @@ func plants(t *testing.T) map[string]func(path string) {
 		"a file that others may read":  func(path string) { write(t, path, 0o604) },
 		"a file that others may write": func(path string) { write(t, path, 0o602) },
 		"a file that a group may read": func(path string) { write(t, path, 0o640) },
-		"a file of another user":       func(path string) { write(t, path, 0o600); give(t, path) },
+		"a file of another user":       func(path string) { write(t, path, 0o600); chown(t, path) },
 	}
 }
 
@@ -83,7 +82,7 @@ func checkRefusal(t *testing.T, what, path string, err error) {
 	}
 }
 
-func TestOpen_RefusesWhatOthersMayHavePutThere(t *testing.T) {
+func TestOpen_RejectsFilesThatOthersMayHaveCreated(t *testing.T) {
 	for name, plant := range plants(t) {
 		for _, flag := range []int{os.O_RDONLY, os.O_RDWR | os.O_CREATE} {
 			path := filepath.Join(closed(t), "file")
@@ -107,7 +106,7 @@ func TestOpen_RefusesWhatOthersMayHavePutThere(t *testing.T) {
 	}
 }
 
-func TestWrite_OverwritesNothingBehindALink(t *testing.T) {
+func TestWrite_DoesNotFollowALink(t *testing.T) {
 	for name, plant := range plants(t) {
 		dir := closed(t)
 		path := filepath.Join(dir, "file")
@@ -124,7 +123,7 @@ func TestWrite_OverwritesNothingBehindALink(t *testing.T) {
 	}
 }
 
-func TestDirectory_IsOursAndClosed(t *testing.T) {
+func TestDirectory_BelongsToTheServiceAndIsClosed(t *testing.T) {
 	parent := closed(t)
 	path := filepath.Join(parent, "a", "b")
 	must(t, private.Directory(path))
@@ -159,11 +158,11 @@ func TestDirectory_IsOursAndClosed(t *testing.T) {
 	must(t, os.Symlink(path, link))
 	checkRefusal(t, "a link to a directory", link, private.Directory(link))
 	must(t, os.Mkdir(foreign, 0o700))
-	give(t, foreign)
+	chown(t, foreign)
 	checkRefusal(t, "a directory of another user", foreign, private.Directory(foreign))
 }
 
-func TestTree_HoldsFilesAndDirectoriesOfOursOnly(t *testing.T) {
+func TestTree_AcceptsOnlyOwnFilesAndDirectories(t *testing.T) {
 	for name, plant := range plants(t) {
 		dir := closed(t)
 		path := filepath.Join(dir, "a", "b", "c")
@@ -172,7 +171,7 @@ func TestTree_HoldsFilesAndDirectoriesOfOursOnly(t *testing.T) {
 		plant(path)
 		switch name {
 		case "a directory", "a hard link", "a file that others may read", "a file that a group may read":
-			must(t, private.Tree(dir)) // nobody else can enter the directory above
+			must(t, private.Tree(dir)) // the parent directory is closed to others
 		default:
 			checkRefusal(t, name, path, private.Tree(dir))
 		}
@@ -184,7 +183,7 @@ func TestTree_HoldsFilesAndDirectoriesOfOursOnly(t *testing.T) {
 	checkRefusal(t, "a directory that others may write", open, private.Tree(dir))
 }
 
-func TestResolve_FollowsLinksOfRootAndOursOnly(t *testing.T) {
+func TestResolve_FollowsOnlyLinksOfRootAndTheServicesUser(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(closed(t))
 	must(t, err)
 	must(t, os.MkdirAll(filepath.Join(dir, "real", "below"), 0o700))
@@ -200,7 +199,7 @@ func TestResolve_FollowsLinksOfRootAndOursOnly(t *testing.T) {
 	}
 	planted, loop := filepath.Join(dir, "planted"), filepath.Join(dir, "loop")
 	must(t, os.Symlink("real", planted))
-	give(t, planted)
+	chown(t, planted)
 	_, err = private.Resolve(filepath.Join(planted, "below"))
 	checkRefusal(t, "a link of another user", planted, err)
 	must(t, os.Symlink("loop", loop))
@@ -209,7 +208,7 @@ func TestResolve_FollowsLinksOfRootAndOursOnly(t *testing.T) {
 	}
 }
 
-func TestSecretAndInstructions_AreReadThroughLinksUnlessOthersCouldChangeThem(t *testing.T) {
+func TestSecretAndInstructions_AreReadThroughLinksUnlessOthersCanChangeThem(t *testing.T) {
 	secret := func(path string) ([]byte, error) { return private.Secret(path) }
 	instructions := func(path string) ([]byte, error) { return private.Instructions(path, 100) }
 	dir := closed(t)
@@ -236,7 +235,7 @@ func TestSecretAndInstructions_AreReadThroughLinksUnlessOthersCouldChangeThem(t 
 	}
 	foreign := filepath.Join(dir, "foreign")
 	write(t, foreign, 0o600)
-	give(t, foreign)
+	chown(t, foreign)
 	_, err := secret(foreign)
 	checkRefusal(t, "a secret of another user", foreign, err)
 	if text := private.Doubts(foreign, false); !strings.Contains(text, "another user") {
@@ -249,7 +248,7 @@ func TestSecretAndInstructions_AreReadThroughLinksUnlessOthersCouldChangeThem(t 
 	}
 }
 
-// checkRead checks that a file is read, or refused.
+// checkRead checks that a file is read or refused.
 func checkRead(t *testing.T, what, path string, read func(string) ([]byte, error), allowed bool) {
 	t.Helper()
 	text, err := read(path)
@@ -260,7 +259,7 @@ func checkRead(t *testing.T, what, path string, read func(string) ([]byte, error
 	}
 }
 
-func TestSocketDirectory_IsNotOneOfOthers(t *testing.T) {
+func TestSocketDirectory_RejectsADirectoryThatOthersCanWrite(t *testing.T) {
 	dir := closed(t)
 	path := filepath.Join(dir, "ace.sock")
 	for mode, ok := range map[fs.FileMode]bool{
@@ -280,8 +279,8 @@ func TestSocketDirectory_IsNotOneOfOthers(t *testing.T) {
 	must(t, err)
 	defer l.Close()
 	must(t, private.Socket(path))
-	give(t, path)
+	chown(t, path)
 	checkRefusal(t, "a socket of another user", path, private.Socket(path))
-	give(t, dir)
+	chown(t, dir)
 	checkRefusal(t, "a directory of another user", dir, private.SocketDirectory(path))
 }

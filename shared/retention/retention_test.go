@@ -25,7 +25,7 @@ var noon = time.Date(2024, 3, 15, 12, 34, 56, 0, time.UTC)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bench is an archive whose clock a test moves.
+// bench is a sweeper with an archive and a clock that the test sets.
 type bench struct {
 	*retention.Sweeper
 	store *faulty.Store
@@ -52,7 +52,7 @@ func (b *bench) put(t *testing.T, keys ...string) {
 	}
 }
 
-// submitted is a task that waits.
+// submitted creates a waiting task.
 func (b *bench) submitted(t *testing.T, n task.New) task.Record {
 	t.Helper()
 	n.ClusterName, n.DBName, n.TableName = "demo", "app", "public.users"
@@ -63,7 +63,7 @@ func (b *bench) submitted(t *testing.T, n task.New) task.Record {
 	return rec
 }
 
-// ended is a task that ended now, with everything it may leave.
+// ended creates a task that ended now, with every object that a task may have.
 func (b *bench) ended(t *testing.T, typ task.Type) task.Record {
 	t.Helper()
 	rec := b.submitted(t, task.New{Type: typ, Parameters: json.RawMessage("{}")})
@@ -89,7 +89,7 @@ func (b *bench) ended(t *testing.T, typ task.Type) task.Record {
 	return held.Record()
 }
 
-// keys are what is in the archive.
+// keys returns the keys in the archive.
 func (b *bench) keys(t *testing.T) []string {
 	t.Helper()
 	var keys []string
@@ -110,7 +110,7 @@ func (b *bench) sweep(t *testing.T, keep time.Duration, want retention.Removed) 
 	}
 }
 
-func TestSweep_RemovesAllOfWhatIsOldAndNothingElse(t *testing.T) {
+func TestSweep_DeletesEverythingOldAndNothingElse(t *testing.T) {
 	b := newBench(t)
 	b.ended(t, task.TableDiff)
 	b.ended(t, task.TableRepair)
@@ -129,11 +129,11 @@ func TestSweep_RemovesAllOfWhatIsOldAndNothingElse(t *testing.T) {
 	b.sweep(t, 10*day, retention.Removed{})
 }
 
-func TestSweep_KeepsForEverUnlessToldOtherwise(t *testing.T) {
+func TestSweep_KeepsEverythingByDefault(t *testing.T) {
 	b := newBench(t)
 	b.ended(t, task.TableDiff)
 	b.put(t, archive.ImportKey("a"), archive.IncomingKey("b"))
-	b.now = time.Now().Add(1000 * day) // the store dates objects by its own clock
+	b.now = time.Now().Add(1000 * day) // objects have the time of the store's own clock
 	before := b.keys(t)
 	b.sweep(t, 0, retention.Removed{})
 	if left := slices.DeleteFunc(before, func(key string) bool { return key == archive.IncomingKey("b") }); !slices.Equal(b.keys(t), left) {
@@ -141,7 +141,7 @@ func TestSweep_KeepsForEverUnlessToldOtherwise(t *testing.T) {
 	}
 }
 
-func TestSweep_KeepsWhatATaskThatHasNotEndedStartsFrom(t *testing.T) {
+func TestSweep_KeepsTheInputOfOpenTasks(t *testing.T) {
 	b := newBench(t)
 	diff, repair := b.ended(t, task.TableDiff), b.ended(t, task.TableRepair)
 	b.put(t, archive.ImportKey("a"), archive.ImportKey("b"))
@@ -158,7 +158,7 @@ func TestSweep_KeepsWhatATaskThatHasNotEndedStartsFrom(t *testing.T) {
 	}
 }
 
-func TestSweep_KeepsWhatItIsToldTo(t *testing.T) {
+func TestSweep_KeepsWhatKeepReturns(t *testing.T) {
 	b := newBench(t)
 	kept := b.ended(t, task.TableDiff)
 	b.ended(t, task.TableDiff)
@@ -174,13 +174,13 @@ func TestSweep_KeepsWhatItIsToldTo(t *testing.T) {
 	}
 }
 
-func TestSweep_KeepsWhatIsStartedFromWhileItRuns(t *testing.T) {
+func TestSweep_KeepsTheInputOfTasksSubmittedDuringTheSweep(t *testing.T) {
 	b := newBench(t)
 	diff, repair := b.ended(t, task.TableDiff), b.ended(t, task.TableRepair)
 	b.put(t, archive.ImportKey("a"))
 	b.ended(t, task.TableDiff)
 	b.now = time.Now().Add(1000 * day)
-	b.Keep = func(context.Context) ([]string, error) { // what the sweep asks first of all
+	b.Keep = func(context.Context) ([]string, error) { // called at the start of the sweep
 		b.submitted(t, task.New{Type: task.TableRepair, Input: diff.Document, Parameters: json.RawMessage("{}")})
 		b.submitted(t, task.New{Type: task.TableRepair, Input: &task.Document{Key: archive.ImportKey("a")}, Parameters: json.RawMessage("{}")})
 		b.submitted(t, task.New{Type: task.TableUndo, Parameters: json.RawMessage(`{"task_id": "` + repair.TaskID + `"}`)})
@@ -197,7 +197,7 @@ func TestSweep_KeepsWhatIsStartedFromWhileItRuns(t *testing.T) {
 	}
 }
 
-func TestSweep_ThatIsInterruptedListsNothingThatIsGoneAndIsTakenUp(t *testing.T) {
+func TestSweep_AnInterruptedSweepListsNoDeletedDocumentAndIsResumed(t *testing.T) {
 	for failed := 1; ; failed++ {
 		b := newBench(t)
 		rec := b.ended(t, task.TableDiff)

@@ -46,7 +46,7 @@ func TestParse_ReadsJobsWithTheDefaultsOfARequest(t *testing.T) {
 	}
 }
 
-func TestParse_SaysWhereWhatWasGivenAndWhatIsAllowed(t *testing.T) {
+func TestParse_ReportsPositionValueAndAllowedValues(t *testing.T) {
 	job := func(fields string) string { return "jobs:\n  - {name: a, " + fields + "}" }
 	good := "cluster_name: demo, table_name: public.users, run_frequency: 1h"
 	tests := []struct{ name, file, want string }{

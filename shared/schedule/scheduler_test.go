@@ -25,7 +25,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bench is the scheduler over real use cases and a real archive, with a clock that a test moves.
+// bench is a scheduler with real use cases and a real archive, and with a clock that the
+// test sets.
 type bench struct {
 	*schedule.Scheduler
 	t       *testing.T
@@ -33,8 +34,8 @@ type bench struct {
 	tasks   *task.Registry
 	now     time.Time
 	file    string
-	tables  []string // what the catalogue finds
-	room    int      // how many submissions the queue takes
+	tables  []string // that the catalog returns
+	room    int      // number of submissions that the queue accepts
 	started []string // task ids, in order
 }
 
@@ -47,7 +48,7 @@ func newBench(t *testing.T, file, now string) *bench {
 	return b
 }
 
-// restart makes a new scheduler, as a new process does.
+// restart creates a new scheduler, like a new process.
 func (b *bench) restart() {
 	b.t.Helper()
 	jobs, err := schedule.Parse("ace.yaml", []byte(b.file))
@@ -94,7 +95,7 @@ func (b *bench) Submit(ctx context.Context, create func(context.Context) (string
 
 func (b *bench) Drop(string) {}
 
-// to moves the clock and lets the scheduler do what it can.
+// to sets the clock and calls Step.
 func (b *bench) to(now string) {
 	b.t.Helper()
 	parsed, err := time.Parse("2006-01-02 15:04", now)
@@ -107,7 +108,7 @@ func (b *bench) to(now string) {
 	}
 }
 
-// end ends every task that has not ended, in order.
+// end ends all open tasks in order.
 func (b *bench) end(verdict string) {
 	b.t.Helper()
 	open, err := b.tasks.Open(b.t.Context())
@@ -137,7 +138,7 @@ func (b *bench) end(verdict string) {
 	}
 }
 
-// job shows the first job.
+// job returns the first job of the list.
 func (b *bench) job() api.Schedule {
 	b.t.Helper()
 	list, err := b.List(b.t.Context(), api.SchedulesRequest{})
@@ -147,7 +148,8 @@ func (b *bench) job() api.Schedule {
 	return list.Schedules[0]
 }
 
-// submitted gives the tables that were submitted, in order, with the type of what is no comparison.
+// submitted returns the submitted tables in order, with the type of each task that is not
+// a comparison.
 func (b *bench) submitted() []string { return b.tablesOf(b.started) }
 
 func (b *bench) tablesOf(taskIDs []string) []string {
@@ -169,7 +171,7 @@ func (b *bench) tablesOf(taskIDs []string) []string {
 
 const hourly = "jobs: [{name: users, cluster_name: demo, table_name: public.users, crontab_schedule: 0 * * * *"
 
-func TestScheduler_AMonthWithAChangeOfClocks(t *testing.T) {
+func TestScheduler_RunsAMonthWithAChangeOfClocks(t *testing.T) {
 	b := newBench(t, `jobs:
   - {name: night, cluster_name: demo, table_name: public.users, crontab_schedule: 30 2 * * *}
   - {name: berlin, cluster_name: demo, table_name: public.berlin, crontab_schedule: CRON_TZ=Europe/Berlin 30 3 * * *}
@@ -178,7 +180,7 @@ func TestScheduler_AMonthWithAChangeOfClocks(t *testing.T) {
 	due := map[string][]string{}
 	for now := b.now; now.Month() < 5; now = now.Add(30 * time.Minute) {
 		before := len(b.started)
-		if minute := now.Hour()*60 + now.Minute(); minute > 240 { // nothing is due then
+		if minute := now.Hour()*60 + now.Minute(); minute > 240 { // nothing is due after that
 			continue
 		}
 		b.to(now.Format("2006-01-02 15:04"))
@@ -221,8 +223,9 @@ func TestScheduler_AJobNeverOverlapsItself(t *testing.T) {
 	}
 }
 
-// What the last full run proves is built upon for two hours; a run that failed proves nothing.
-func TestScheduler_AnIncrementalJobComparesEverythingNowAndThen(t *testing.T) {
+// Runs are incremental for two hours after the last full run. A failed run does not count
+// as full.
+func TestScheduler_AnIncrementalJobHasFullRunsAtIntervals(t *testing.T) {
 	b := newBench(t, hourly+", incremental: true, full_every: 2h}]", "2024-03-15 12:30")
 	var baselines []string
 	for _, run := range []struct{ due, verdict string }{
@@ -247,7 +250,7 @@ func TestScheduler_AnIncrementalJobComparesEverythingNowAndThen(t *testing.T) {
 	}
 }
 
-func TestScheduler_ReportsWhatWasMissedAndDoesNotMakeUpForIt(t *testing.T) {
+func TestScheduler_ReportsMissedRunsAndDoesNotStartThem(t *testing.T) {
 	b := newBench(t, hourly+"}]", "2024-03-15 12:30")
 	b.Step(t.Context())
 	b.to("2024-03-15 13:00")
@@ -267,7 +270,7 @@ func TestScheduler_ReportsWhatWasMissedAndDoesNotMakeUpForIt(t *testing.T) {
 	}
 }
 
-func TestScheduler_DoesNotCallMissedWhatWasNotPlannedThen(t *testing.T) {
+func TestScheduler_CountsNoMissedRunsOfAnotherSchedule(t *testing.T) {
 	b := newBench(t, hourly+"}]", "2024-03-15 12:30")
 	b.Step(t.Context())
 	for _, file := range []string{hourly + ", enabled: false}]", hourly + "}]", strings.Replace(hourly, "0 * * * *", "5 * * * *", 1) + "}]"} {
@@ -280,7 +283,7 @@ func TestScheduler_DoesNotCallMissedWhatWasNotPlannedThen(t *testing.T) {
 	}
 }
 
-func TestScheduler_ShowsDisabledJobsAndLeavesThemAlone(t *testing.T) {
+func TestScheduler_ListsDisabledJobsAndDoesNotRunThem(t *testing.T) {
 	b := newBench(t, hourly+", enabled: false}]", "2024-03-15 12:30")
 	b.to("2024-03-15 12:30")
 	b.to("2024-03-15 13:00")
@@ -289,7 +292,7 @@ func TestScheduler_ShowsDisabledJobsAndLeavesThemAlone(t *testing.T) {
 	}
 }
 
-func TestScheduler_SaysThatAComparisonFailed(t *testing.T) {
+func TestScheduler_ReportsThatAComparisonFailed(t *testing.T) {
 	b := newBench(t, hourly+"}]", "2024-03-15 12:30")
 	b.Step(t.Context())
 	b.to("2024-03-15 13:00")
@@ -312,7 +315,7 @@ func TestScheduler_ARunThatIsRefusedHasFailed(t *testing.T) {
 	}
 }
 
-func TestScheduler_ComparesADifferenceAgainAfterAWhile(t *testing.T) {
+func TestScheduler_RerunsACheckWithDifferencesAfterTheDelay(t *testing.T) {
 	b := newBench(t, hourly+", rerun_after: 10m}]", "2024-03-15 12:30")
 	b.Step(t.Context())
 	b.to("2024-03-15 13:00")
@@ -321,7 +324,7 @@ func TestScheduler_ComparesADifferenceAgainAfterAWhile(t *testing.T) {
 	if needed, err := b.Needed(t.Context()); err != nil || !slices.Equal(needed, b.started) {
 		t.Errorf("needed are %v, %v", needed, err)
 	}
-	b.restart() // the plan survives
+	b.restart() // the pending rerun is stored
 	b.to("2024-03-15 13:14")
 	if len(b.started) != 1 {
 		t.Fatalf("submitted too early: %v", b.submitted())
@@ -341,7 +344,7 @@ func TestScheduler_ComparesADifferenceAgainAfterAWhile(t *testing.T) {
 	}
 }
 
-func TestScheduler_TheNextRunTakesThePlaceOfARepetitionToCome(t *testing.T) {
+func TestScheduler_TheNextRunReplacesAPendingRerun(t *testing.T) {
 	b := newBench(t, hourly+", rerun_after: 2h}]", "2024-03-15 12:30")
 	b.Step(t.Context())
 	b.to("2024-03-15 13:00")
@@ -355,7 +358,7 @@ func TestScheduler_TheNextRunTakesThePlaceOfARepetitionToCome(t *testing.T) {
 	}
 }
 
-func TestScheduler_APatternIsOneComparisonForEachTable(t *testing.T) {
+func TestScheduler_APatternComparesEachTable(t *testing.T) {
 	b := newBench(t, `jobs: [{name: all, cluster_name: demo, table_name: shop.*, run_frequency: 1h, args: {nodes: "n1,n2"}}]`, "2024-03-15 12:30")
 	b.Step(t.Context())
 	b.to("2024-03-15 13:00")
@@ -369,7 +372,7 @@ func TestScheduler_APatternIsOneComparisonForEachTable(t *testing.T) {
 	}
 }
 
-func TestScheduler_JobsOfTheSameMinuteDrainInOrderAlsoIfItIsKilledHalfWay(t *testing.T) {
+func TestScheduler_JobsOfTheSameMinuteRunInOrderDespiteARestart(t *testing.T) {
 	var file strings.Builder
 	file.WriteString("jobs:\n")
 	var want []string
@@ -398,7 +401,7 @@ func TestScheduler_JobsOfTheSameMinuteDrainInOrderAlsoIfItIsKilledHalfWay(t *tes
 	}
 }
 
-func TestScheduler_GoesOnAfterTroubleOfTheStore(t *testing.T) {
+func TestScheduler_ContinuesAfterErrorsOfTheStore(t *testing.T) {
 	for _, outcome := range []faulty.Outcome{faulty.FailBefore, faulty.FailAfter} {
 		for call := 1; call <= 4; call++ {
 			b := newBench(t, hourly+"}]", "2024-03-15 12:30")

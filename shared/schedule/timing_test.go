@@ -23,8 +23,9 @@ func TestCrontab_IsDue(t *testing.T) {
 		{"*/20 9-10 * * 1", "2024-03-15 12:00", "2024-03-18 09:00, 2024-03-18 09:20, 2024-03-18 09:40, 2024-03-18 10:00"},
 		{"0 0 29 2 *", "2024-03-15 12:00", "2028-02-29 00:00"},
 		{"@daily", "2024-03-15 12:00", "2024-03-16 00:00"},
-		// Where clocks go forward an hour does not exist, and what is due in it is not run that day; where they go back an
-		// hour comes twice, and so does what is due in it.
+		// When clocks go forward, an hour does not exist, and a job due in it does not
+		// run that day. When they go back, an hour occurs twice, and a job due in it runs
+		// twice.
 		{"30 2 * * *", "2024-03-30 12:00", "2024-03-31 02:30, 2024-04-01 02:30"},
 		{"CRON_TZ=Europe/Berlin 30 2 * * *", "2024-03-29 12:00", "2024-03-30 01:30, 2024-04-01 00:30"},
 		{"CRON_TZ=Europe/Berlin 30 1 * * *", "2024-03-30 12:00", "2024-03-31 00:30, 2024-03-31 23:30"},
@@ -46,7 +47,7 @@ func TestCrontab_IsDue(t *testing.T) {
 	}
 }
 
-func TestCrontab_RefusesWhatIsNone(t *testing.T) {
+func TestCrontab_RejectsInvalidText(t *testing.T) {
 	for _, spec := range []string{"", "* * * *", "61 * * * *", "* * * * * *", "@every 5m", "@reboot", "0 0 30 2 *", "TZ=0", "CRON_TZ=", "CRON_TZ=Mars/Phobos 1 1 * * *", "TZ=UTC 1 1 * * *"} {
 		if _, err := parseCrontab(spec); err == nil {
 			t.Errorf("%q is accepted", spec)
@@ -70,7 +71,7 @@ func FuzzParseCrontab(f *testing.F) {
 	})
 }
 
-func TestEvery_KeepsItsRhythmFromAnyStart(t *testing.T) {
+func TestEvery_IsDueAtTheSameTimesFromAnyStart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		unit := rapid.SampledFrom([]string{"m", " minutes", "h", " hours", "d", "w"}).Draw(t, "unit")
 		text := rapid.StringMatching(`[1-9]`).Draw(t, "count") + unit
@@ -90,7 +91,7 @@ func TestEvery_KeepsItsRhythmFromAnyStart(t *testing.T) {
 	})
 }
 
-func TestEvery_RefusesWhatIsNone(t *testing.T) {
+func TestEvery_RejectsInvalidText(t *testing.T) {
 	for _, text := range []string{"", "5", "0m", "-1h", "30s", "1.5h", "1h30m", "367d", "9999999w", "1 fortnight"} {
 		if _, err := parseEvery(text); err == nil {
 			t.Errorf("%q is accepted", text)
@@ -98,7 +99,7 @@ func TestEvery_RefusesWhatIsNone(t *testing.T) {
 	}
 }
 
-func TestJitter_DelaysEachDueTimeOnceAndTheSameEverywhere(t *testing.T) {
+func TestJitter_DelaysEachDueTimeOnceByTheSameAmountEverywhere(t *testing.T) {
 	timing, err := parseCrontab("*/10 * * * *")
 	if err != nil {
 		t.Fatal(err)

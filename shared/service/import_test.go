@@ -14,7 +14,7 @@ import (
 	"ace/shared/fault"
 )
 
-// objects are the keys in the store below a prefix.
+// objects returns the keys in the store that begin with a prefix.
 func (b *bench) objects(t *testing.T, prefix string) []string {
 	t.Helper()
 	var keys []string
@@ -53,7 +53,7 @@ func TestImport_StoresADocumentUnderItsSHA256Once(t *testing.T) {
 	}
 }
 
-func TestImport_StoresNothingOfWhatIsNoDocument(t *testing.T) {
+func TestImport_StoresNothingOfAnInvalidDocument(t *testing.T) {
 	b := newBench(t)
 	tooLarge := fault.New(fault.TooLarge, "the request body is too large")
 	for name, tt := range map[string]struct {
@@ -85,7 +85,7 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-func TestImport_ThatFailsHalfWayCanBeRepeated(t *testing.T) {
+func TestImport_ThatFailsHalfwayCanBeRepeated(t *testing.T) {
 	for _, prefix := range []string{archive.IncomingPrefix, archive.ImportPrefix} {
 		for _, outcome := range []faulty.Outcome{faulty.FailBefore, faulty.FailAfter} {
 			b := newBench(t)
@@ -101,7 +101,7 @@ func TestImport_ThatFailsHalfWayCanBeRepeated(t *testing.T) {
 	}
 }
 
-// upload sends a document to a link, and gives the upload.
+// upload sends a document to an upload URL and returns the name of the upload.
 func (b *bench) upload(t *testing.T, body string) string {
 	t.Helper()
 	got, err := b.Import(t.Context(), api.ImportRequest{Upload: api.UploadNew}, strings.NewReader(""))
@@ -112,7 +112,7 @@ func (b *bench) upload(t *testing.T, body string) string {
 	return got.Upload
 }
 
-func TestImport_OfAnUploadIsThatOfABody(t *testing.T) {
+func TestImport_AnUploadAndABodyAreImportedInTheSameWay(t *testing.T) {
 	b := newBench(t)
 	for range 2 {
 		upload := b.upload(t, peersDocument)
@@ -129,7 +129,7 @@ func TestImport_OfAnUploadIsThatOfABody(t *testing.T) {
 	}
 }
 
-func TestImport_OfAnUploadThatIsNoDocumentLeavesNothing(t *testing.T) {
+func TestImport_AnInvalidUploadIsDeleted(t *testing.T) {
 	b := newBench(t)
 	for body, code := range map[string]fault.Code{
 		"id,name\n": fault.Invalid, users()[:50]: fault.Invalid, users() + strings.Repeat(" ", 1<<20): fault.TooLarge,

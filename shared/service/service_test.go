@@ -30,7 +30,7 @@ import (
 
 var noon = time.Date(2024, 3, 15, 12, 34, 56, 0, time.UTC)
 
-// starter notes what it was asked for.
+// starter records its calls.
 type starter struct {
 	full, broken error
 	started      []string
@@ -51,7 +51,7 @@ func (s *starter) Submit(ctx context.Context, create func(context.Context) (stri
 
 func (s *starter) Drop(id string) { s.dropped = append(s.dropped, id) }
 
-// clusters are definitions by name.
+// clusters has definitions by name.
 type clusters map[string]cluster.Cluster
 
 func (c clusters) Load(_ context.Context, name string) (cluster.Cluster, error) {
@@ -123,7 +123,7 @@ func TestSubmit_StoresTheTaskAndStartsIt(t *testing.T) {
 	}
 }
 
-func TestSubmit_AStartThatFailsStillAnswersWithTheIDAndIsLogged(t *testing.T) {
+func TestSubmit_AStartThatFailsReturnsTheIDAndIsLogged(t *testing.T) {
 	b := newBench(t)
 	b.starter.broken = fault.New(fault.Unavailable, "no")
 	submitted, err := b.SubmitTableDiff(t.Context(), request(nil))
@@ -138,7 +138,7 @@ func TestSubmit_AStartThatFailsStillAnswersWithTheIDAndIsLogged(t *testing.T) {
 	}
 }
 
-func TestSubmit_WhatIsRefusedLeavesNoTask(t *testing.T) {
+func TestSubmit_ARejectedRequestCreatesNoTask(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*api.TableDiffRequest)
@@ -177,7 +177,7 @@ func TestSubmit_ATaskThatCannotBeStoredIsNotStarted(t *testing.T) {
 	}
 }
 
-func TestNodes_AreInClusterOrderWhateverOrderIsAsked(t *testing.T) {
+func TestComparedNodes_AreInTheOrderOfTheCluster(t *testing.T) {
 	database, got, err := service.ComparedNodes(nodes("n1", "n2", "n3"), request(func(r *api.TableDiffRequest) { r.Nodes = []string{"n3", "n1"} }))
 	if err != nil || database != "app" || !slices.Equal(got, []string{"n1", "n3"}) {
 		t.Errorf("got %s %v, error %v", database, got, err)
@@ -240,13 +240,13 @@ func TestTaskStatus_FollowsATaskFromItsSubmissionToItsEnd(t *testing.T) {
 	}
 }
 
-func TestTaskStatus_ProgressNeverDividesByZeroAndKeepsQuietAboutWhatItCannotKnow(t *testing.T) {
+func TestTaskStatus_ProgressNeverDividesByZeroAndOmitsUnknownValues(t *testing.T) {
 	b := newBench(t)
 	held := b.running(t)
 	if err := held.Renew(t.Context(), task.Progress{Phase: "plan"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, passed := range []time.Duration{0, time.Second, -time.Second} { // another host's clock may be behind
+	for _, passed := range []time.Duration{0, time.Second, -time.Second} { // the clock of another host may be slow
 		b.Now = func() time.Time { return noon.Add(passed) }
 		if p := b.status(t, held.Record().TaskID).Progress; p == nil || p.Percent != 0 || p.RowsPerSecond != 0 || p.ETASeconds != nil {
 			t.Errorf("after %s the progress is %+v", passed, p)
@@ -254,7 +254,7 @@ func TestTaskStatus_ProgressNeverDividesByZeroAndKeepsQuietAboutWhatItCannotKnow
 	}
 }
 
-func TestCancelTask_EndsATaskThatWaitsAndGivesItsPlaceBack(t *testing.T) {
+func TestCancelTask_EndsAWaitingTaskAndReleasesItsSlot(t *testing.T) {
 	b := newBench(t)
 	submitted, err := b.SubmitTableDiff(t.Context(), request(nil))
 	if err != nil {
@@ -268,11 +268,11 @@ func TestCancelTask_EndsATaskThatWaitsAndGivesItsPlaceBack(t *testing.T) {
 		t.Errorf("dropped %v", b.starter.dropped)
 	}
 	if _, err := b.CancelTask(t.Context(), req); fault.CodeOf(err) != fault.Conflict {
-		t.Errorf("the second time gives %v, want Conflict", err)
+		t.Errorf("the second time returned %v, want Conflict", err)
 	}
 }
 
-func TestCancelTask_ARunningTaskKeepsItsPlace(t *testing.T) {
+func TestCancelTask_ARunningTaskKeepsItsSlot(t *testing.T) {
 	b := newBench(t)
 	id := b.running(t).Record().TaskID
 	if s, err := b.CancelTask(t.Context(), api.TaskRequest{TaskID: id}); err != nil || s.Status != "RUNNING" || len(b.starter.dropped) != 0 {
@@ -282,11 +282,11 @@ func TestCancelTask_ARunningTaskKeepsItsPlace(t *testing.T) {
 		t.Errorf("the request was stored: %v, error %v", asked, err)
 	}
 	if _, err := b.CancelTask(t.Context(), api.TaskRequest{TaskID: "td_20200101_000000"}); fault.CodeOf(err) != fault.NotFound {
-		t.Errorf("an unknown task gives %v, want NotFound", err)
+		t.Errorf("an unknown task returned %v, want NotFound", err)
 	}
 }
 
-func TestListTasks_FiltersAndNeverAnswersNull(t *testing.T) {
+func TestListTasks_FiltersAndNeverReturnsNull(t *testing.T) {
 	b := newBench(t)
 	list, err := b.ListTasks(t.Context(), api.TasksRequest{Limit: 10})
 	if err != nil || list.Tasks == nil || len(list.Tasks) != 0 {
@@ -310,13 +310,14 @@ func TestListTasks_FiltersAndNeverAnswersNull(t *testing.T) {
 
 const acex = `{"format":"acex"}`
 
-// completed is a task whose document should have been acex, and is body.
+// completed stores a task whose record expects the document "acex" and whose document is
+// body.
 func (b *bench) completed(t *testing.T, body string) string {
 	t.Helper()
 	return b.completedAs(t, body, task.Document{Size: 17, SHA256: hash(acex)})
 }
 
-// completedAs is a task that recorded this of its document.
+// completedAs stores a completed task with the given record of its document.
 func (b *bench) completedAs(t *testing.T, body string, recorded task.Document) string {
 	t.Helper()
 	held := b.running(t)
@@ -331,7 +332,7 @@ func (b *bench) completedAs(t *testing.T, body string, recorded task.Document) s
 	return id
 }
 
-func TestDiff_GivesTheDocumentTheRecordNames(t *testing.T) {
+func TestDiff_ReturnsTheDocumentOfTheRecord(t *testing.T) {
 	b := newBench(t)
 	id := b.completed(t, acex)
 	file, err := b.Diff(t.Context(), api.DiffRequest{TaskID: id, Format: "json"})
@@ -354,7 +355,7 @@ func TestDiff_GivesTheDocumentTheRecordNames(t *testing.T) {
 	}
 }
 
-func TestDiff_RendersTheDocumentWhenAskedFor(t *testing.T) {
+func TestDiff_RendersTheDocumentOnRequest(t *testing.T) {
 	b := newBench(t)
 	s := difftest.Summary([]string{"n1", "n2"}, difffile.Column{Name: "id", Type: "bigint"})
 	body := difftest.Document(t, s, difftest.List{{"n1", "n2"}: {{Rows: [2]difffile.Row{difftest.Row("7"), nil}}}}.Each)
@@ -386,7 +387,7 @@ func TestDiff_RendersTheDocumentWhenAskedFor(t *testing.T) {
 	}
 }
 
-func TestDiff_ADocumentThatCannotBeRenderedIsNotTheUsersFault(t *testing.T) {
+func TestDiff_ADocumentThatCannotBeRenderedIsAnInternalError(t *testing.T) {
 	b := newBench(t)
 	_, err := b.Diff(t.Context(), api.DiffRequest{TaskID: b.completed(t, `{"format":"acex"}`), Format: "html"})
 	if fault.CodeOf(err) != fault.Internal || !strings.Contains(fault.PublicMessage(err), `format "acex"`) {
@@ -394,7 +395,7 @@ func TestDiff_ADocumentThatCannotBeRenderedIsNotTheUsersFault(t *testing.T) {
 	}
 }
 
-func TestDiff_SaysWhyThereIsNoDocument(t *testing.T) {
+func TestDiff_ReportsWhyThereIsNoDocument(t *testing.T) {
 	tests := []struct {
 		name string
 		id   func(t *testing.T, b *bench) string

@@ -43,7 +43,7 @@ func (b *bench) compared(t *testing.T, body string) task.Record {
 	return rec
 }
 
-// imported stores a document as users bring them, and gives its key.
+// imported imports a document and returns its key.
 func (b *bench) imported(t *testing.T, body string) string {
 	t.Helper()
 	key := archive.ImportPrefix + hash(body) + ".json"
@@ -97,7 +97,7 @@ func repairOf(t *testing.T, file string, change func(*api.TableRepairRequest)) a
 	return req
 }
 
-func TestSubmitTableRerun_FindsTheDocumentHoweverItIsNamed(t *testing.T) {
+func TestSubmitTableRerun_FindsTheDocumentByEveryNameOfIt(t *testing.T) {
 	b := newRepairBench(t)
 	rec := b.compared(t, users())
 	key := b.imported(t, users())
@@ -126,14 +126,14 @@ func TestSubmitTableRerun_FindsTheDocumentHoweverItIsNamed(t *testing.T) {
 	}
 }
 
-func TestSubmitTableRerun_TakesTheOlderACEsDocumentOnTrust(t *testing.T) {
+func TestSubmitTableRerun_AcceptsADocumentOfTheOlderACE(t *testing.T) {
 	b := newRepairBench(t)
 	if _, err := b.SubmitTableRerun(t.Context(), rerunOf(t, b.imported(t, peersDocument), nil)); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestSubmit_WhatTheDocumentSpeaksAgainstLeavesNoTask(t *testing.T) {
+func TestSubmit_ARequestThatContradictsTheDocumentCreatesNoTask(t *testing.T) {
 	b := newRepairBench(t)
 	good := b.compared(t, users())
 	waiting, err := b.SubmitTableDiff(t.Context(), request(nil))
@@ -188,7 +188,7 @@ func TestSubmit_WhatTheDocumentSpeaksAgainstLeavesNoTask(t *testing.T) {
 	}
 }
 
-func TestSubmitTableRepair_NamesNodesOfTheDocument(t *testing.T) {
+func TestSubmitTableRepair_AcceptsOnlyNodesOfTheDocument(t *testing.T) {
 	b := newRepairBench(t)
 	ours, peers := b.compared(t, users()).TaskID, b.imported(t, peersDocument)
 	tests := []struct {
@@ -215,7 +215,7 @@ func TestSubmitTableRepair_NamesNodesOfTheDocument(t *testing.T) {
 	}
 }
 
-func TestSubmitTableRepair_OnlyTheNodesItUsesMustBeThere(t *testing.T) {
+func TestSubmitTableRepair_OnlyTheNodesThatItUsesMustExist(t *testing.T) {
 	b := newRepairBench(t)
 	file := b.imported(t, strings.Replace(users(), `["n1","n2"]`, `["n1","n2","n9"]`, 1))
 	if _, err := b.SubmitTableRepair(t.Context(), repairOf(t, file, nil)); fault.CodeOf(err) != fault.Invalid {
@@ -226,7 +226,7 @@ func TestSubmitTableRepair_OnlyTheNodesItUsesMustBeThere(t *testing.T) {
 	}
 }
 
-func TestSubmitTableRepair_TheSameIsAnsweredWithTheTaskThatThereIs(t *testing.T) {
+func TestSubmitTableRepair_AnIdenticalRequestReturnsTheExistingTask(t *testing.T) {
 	b := newRepairBench(t)
 	rec := b.compared(t, users())
 	first, err := b.SubmitTableRepair(t.Context(), repairOf(t, rec.TaskID, nil))
@@ -258,7 +258,7 @@ func TestSubmitTableRepair_TheSameIsAnsweredWithTheTaskThatThereIs(t *testing.T)
 	}
 }
 
-func TestSubmitTableRepair_ManyAtOnceAreOneTask(t *testing.T) {
+func TestSubmitTableRepair_ConcurrentIdenticalRequestsAreOneTask(t *testing.T) {
 	b := newRepairBench(t)
 	b.Starter = quiet{}
 	rec := b.compared(t, users())
@@ -279,7 +279,7 @@ func TestSubmitTableRepair_ManyAtOnceAreOneTask(t *testing.T) {
 	}
 }
 
-// quiet starts nothing, and may be asked by many at once.
+// quiet is a Starter that starts nothing. It is safe for concurrent use.
 type quiet struct{ *starter }
 
 func (quiet) Submit(ctx context.Context, create func(context.Context) (string, error)) error {
@@ -287,7 +287,7 @@ func (quiet) Submit(ctx context.Context, create func(context.Context) (string, e
 	return err
 }
 
-// repaired submits a repair and ends it this way.
+// repaired submits a repair and ends it with an outcome.
 func (b *bench) repaired(t *testing.T, req api.TableRepairRequest, end task.Outcome) string {
 	t.Helper()
 	submitted, err := b.SubmitTableRepair(t.Context(), req)
@@ -304,7 +304,7 @@ func (b *bench) repaired(t *testing.T, req api.TableRepairRequest, end task.Outc
 	return submitted.TaskID
 }
 
-func TestSubmitTableUndo_IsOfARepairThatHasEnded(t *testing.T) {
+func TestSubmitTableUndo_RequiresAnEndedRepair(t *testing.T) {
 	b := newRepairBench(t)
 	compared := b.compared(t, users())
 	completed := b.repaired(t, repairOf(t, compared.TaskID, nil), task.Outcome{Status: task.Completed, Result: json.RawMessage("{}")})
@@ -350,7 +350,7 @@ func TestSubmitTableUndo_IsOfARepairThatHasEnded(t *testing.T) {
 	}
 }
 
-func TestSubmitTableUndo_OfARepairUnderWayIsAConflict(t *testing.T) {
+func TestSubmitTableUndo_OfARunningRepairIsAConflict(t *testing.T) {
 	b := newRepairBench(t)
 	repair, err := b.SubmitTableRepair(t.Context(), repairOf(t, b.compared(t, users()).TaskID, nil))
 	if err != nil {

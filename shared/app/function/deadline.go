@@ -9,8 +9,7 @@ const (
 	// longestReserve is the time at the end of an invocation that is reserved for storing
 	// its outcome.
 	longestReserve = 10 * time.Second
-	// reserveShare is the divisor of a short invocation's time: one part of so many is
-	// reserved.
+	// A short invocation reserves 1/reserveShare of its time.
 	reserveShare = 10
 	// withoutLimit is the time limit of an invocation whose context has no deadline.
 	withoutLimit = 15 * time.Minute

@@ -22,14 +22,15 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const arn = "arn:aws:secretsmanager:eu-west-3:123456789012:secret:ace-AbCdEf"
 
-// vault is Secrets Manager with one secret, reached as AWS would be: through the endpoint of the environment.
+// vault is a Secrets Manager with one secret. Clients reach it through the endpoint of
+// the environment.
 type vault struct {
 	mu     sync.Mutex
 	secret string
-	status int    // of every answer, if not 200
-	kind   string // of the error then
+	status int    // of every response, if not 200
+	kind   string // of the error
 	asked  int
-	scope  string // what the last request was signed for
+	scope  string // for which the last request was signed
 }
 
 func (v *vault) set(secret string) {
@@ -60,7 +61,7 @@ func (v *vault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// open starts the vault and points the environment to it.
+// open starts the vault and sets the environment to use it.
 func (v *vault) open(t *testing.T) {
 	t.Helper()
 	server := httptest.NewServer(v)
@@ -84,7 +85,7 @@ func withSecret() cluster.Target {
 	return cluster.Target{Node: "n1", Login: cluster.Login{PasswordSecret: arn}}
 }
 
-func TestPassword_ComesFromASecretInItsRegion(t *testing.T) {
+func TestPassword_IsReadFromASecretInItsRegion(t *testing.T) {
 	v := &vault{}
 	v.open(t)
 	passwords := awslogin.New()
@@ -96,7 +97,7 @@ func TestPassword_ComesFromASecretInItsRegion(t *testing.T) {
 		v.set(secret)
 		got, err := passwords.Password(t.Context(), withSecret())
 		if err != nil || got.Reveal() != want {
-			t.Errorf("%s gives %q, %v", secret, got.Reveal(), err)
+			t.Errorf("%s returned %q, %v", secret, got.Reveal(), err)
 		}
 	}
 	if !strings.Contains(v.scope, "/eu-west-3/secretsmanager/aws4_request") {
@@ -104,7 +105,7 @@ func TestPassword_ComesFromASecretInItsRegion(t *testing.T) {
 	}
 }
 
-func TestPassword_SaysWhyThereIsNone(t *testing.T) {
+func TestPassword_ReportsWhyThereIsNone(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		vault *vault
@@ -192,6 +193,6 @@ func TestPassword_ARotatedSecretIsUsedByTheNextConnection(t *testing.T) {
 		t.Error(err)
 	}
 	if err := connect(nil); fault.CodeOf(err) != fault.Invalid {
-		t.Errorf("without anybody to ask: %v", err)
+		t.Errorf("without AWS: %v", err)
 	}
 }

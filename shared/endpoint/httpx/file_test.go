@@ -18,7 +18,7 @@ import (
 
 const diffPath = "http://localhost:5000/ace/diffs/td_20240315_123456"
 
-// content is a file in memory that notes its closing, and fails to read when told to.
+// content is a file in memory that records its Close and can fail to be read.
 type content struct {
 	*strings.Reader
 	err    error
@@ -48,7 +48,7 @@ func fileOf(c *content) *api.File {
 	}
 }
 
-func TestFile_HonoursRangesAndConditions(t *testing.T) {
+func TestFile_SupportsRangesAndConditions(t *testing.T) {
 	tests := []struct {
 		name   string
 		method string
@@ -121,7 +121,7 @@ func TestFile_ThatCannotBeOpenedIsAnError(t *testing.T) {
 	}
 }
 
-func TestFile_ThatBreaksOffDoesNotLookCompleteAndIsLogged(t *testing.T) {
+func TestFile_AReadThatFailsMakesTheDownloadIncompleteAndIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	source := &content{Reader: strings.NewReader("0123456789"), err: errors.New("connection to the store lost")}
 	server := httptest.NewServer(httpx.Handler(newMux(t, &log, fileOf(source)), httpx.Options{}))
@@ -131,7 +131,7 @@ func TestFile_ThatBreaksOffDoesNotLookCompleteAndIsLogged(t *testing.T) {
 	}
 	_, err = io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
-	server.Close() // waits for the handler, so that the log is complete
+	server.Close() // waits for the handler, so the log is complete
 	if err == nil {
 		t.Error("the client sees a complete file")
 	}

@@ -16,7 +16,7 @@ import (
 	"ace/shared/endpoint/httpx"
 )
 
-// newMux gives a mux that answers on /healthz and offers file as the diff of any task.
+// newMux returns a mux with /healthz that serves file as the diff of every task.
 func newMux(t *testing.T, log io.Writer, file *api.File) *endpoint.Mux {
 	t.Helper()
 	mux, err := endpoint.New(endpoint.Options{Logger: slog.New(slog.NewTextHandler(log, nil))},
@@ -30,7 +30,7 @@ func newMux(t *testing.T, log io.Writer, file *api.File) *endpoint.Mux {
 	return mux
 }
 
-func TestGuard_LetsCommandLineToolsInAndForeignPagesNot(t *testing.T) {
+func TestGuard_AcceptsCommandLineToolsAndRejectsForeignPages(t *testing.T) {
 	tests := []struct {
 		name   string
 		host   string
@@ -58,7 +58,7 @@ func TestGuard_LetsCommandLineToolsInAndForeignPagesNot(t *testing.T) {
 		{"an address with a zone", "[::1%25eth0]:5000", nil, false},
 		{"a short address", "127.1:5000", nil, false},
 		{"a user in front of the host", "localhost@evil.example:5000", nil, false},
-		{"a host behind the port", "localhost:5000@evil.example", nil, false},
+		{"a host after the port", "localhost:5000@evil.example", nil, false},
 		{"a port that is a name", "localhost:evil", nil, false},
 		{"a port that is too large", "localhost:65536", nil, false},
 		{"no port after the colon", "localhost:", nil, false},
@@ -122,7 +122,7 @@ const (
 	firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 )
 
-// Requests that start or change something: all routes that do not only read, and the
+// Requests that start or change something: all routes that are not read-only, and the
 // import.
 func changing() []*http.Request {
 	return []*http.Request{
@@ -145,7 +145,7 @@ func newChangingMux(t *testing.T) *endpoint.Mux {
 	return mux
 }
 
-func TestGuard_WhatChangesSomethingNeedsProofThatNoPageSentIt(t *testing.T) {
+func TestGuard_AChangeNeedsProofThatNoForeignPageSentIt(t *testing.T) {
 	proof := func(values ...string) http.Header { return http.Header{"X-Ace-Request": values} }
 	for _, tt := range []struct {
 		name   string
@@ -200,7 +200,7 @@ func TestGuard_WhatChangesSomethingNeedsProofThatNoPageSentIt(t *testing.T) {
 	}
 }
 
-func TestGuard_ATokenIsProof(t *testing.T) {
+func TestGuard_ATokenProvesADeliberateRequest(t *testing.T) {
 	handler := httpx.Handler(newChangingMux(t), httpx.Options{Hosts: []string{"ace.example.com"}, Token: "correct-horse"})
 	for token, status := range map[string]int{"Bearer correct-horse": 200, "Bearer wrong": 403, "": 403} {
 		r := httptest.NewRequest("GET", "http://ace.example.com/ace/table-diff", nil)
@@ -212,7 +212,7 @@ func TestGuard_ATokenIsProof(t *testing.T) {
 	}
 }
 
-func TestGuard_NamesTheHostThatTheRequestLineNames(t *testing.T) {
+func TestGuard_ChecksTheHostOfTheRequestLine(t *testing.T) {
 	server := httptest.NewServer(httpx.Handler(newChangingMux(t), httpx.Options{}))
 	defer server.Close()
 	for _, tt := range []struct{ request, status string }{
@@ -235,7 +235,7 @@ func TestGuard_NamesTheHostThatTheRequestLineNames(t *testing.T) {
 	}
 }
 
-// raw sends bytes and returns the whole answer.
+// raw sends bytes and returns the whole response.
 func raw(t *testing.T, server *httptest.Server, request string) string {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
@@ -253,7 +253,7 @@ func raw(t *testing.T, server *httptest.Server, request string) string {
 	return string(answer)
 }
 
-func TestGuarded_LetsNoForeignPageReadProfiles(t *testing.T) {
+func TestGuarded_ForeignPagesCannotReadProfiles(t *testing.T) {
 	handler := httpx.Guarded(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) }), httpx.Options{})
 	for _, tt := range []struct {
 		host, site string
@@ -285,7 +285,7 @@ func FuzzAuthority(f *testing.F) {
 		if handler.ServeHTTP(w, r); w.Code != 200 {
 			return
 		}
-		// What the guard takes for this machine, the parser of URLs must do as well.
+		// If the guard parses the host as this machine, the parser of URLs must too.
 		u, err := url.Parse("http://" + host)
 		if err != nil || u.User != nil || u.Host != host || u.Path+u.RawQuery+u.Fragment != "" {
 			t.Fatalf("%q is let in: %+v, %v", host, u, err)
@@ -296,7 +296,7 @@ func FuzzAuthority(f *testing.F) {
 	})
 }
 
-func TestGuard_DemandsTheToken(t *testing.T) {
+func TestGuard_RequiresTheToken(t *testing.T) {
 	tests := []struct {
 		name   string
 		values []string

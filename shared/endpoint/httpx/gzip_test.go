@@ -16,7 +16,7 @@ import (
 
 var rows = strings.Repeat(`{"id": 1, "name": "Ann"}`+"\n", 1000)
 
-func TestFile_IsCompressedForWhoCanReadThat(t *testing.T) {
+func TestFile_IsCompressedIfTheClientAcceptsIt(t *testing.T) {
 	tests := []struct {
 		name     string
 		header   map[string]string
@@ -57,7 +57,7 @@ func TestFile_IsCompressedForWhoCanReadThat(t *testing.T) {
 	}
 }
 
-// plain gives the body as the client reads it in the end.
+// plain returns the decompressed body.
 func plain(t *testing.T, w *httptest.ResponseRecorder) string {
 	t.Helper()
 	var body io.Reader = w.Body
@@ -78,7 +78,7 @@ func plain(t *testing.T, w *httptest.ResponseRecorder) string {
 	return string(text)
 }
 
-// brittle is content that turns out to be damaged at its end, or when it is read from its
+// brittle is content whose damage is detected at its end, or when it is read from its
 // middle.
 type brittle struct{ *content }
 
@@ -111,7 +111,7 @@ func brittleOpen(open opener) opener {
 	}
 }
 
-func TestFile_ThatIsDamagedNeverLooksComplete(t *testing.T) {
+func TestFile_ThatIsDamagedIsNeverServedCompletely(t *testing.T) {
 	for name, header := range map[string]string{"plain": "identity", "compressed": "gzip"} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
@@ -139,7 +139,7 @@ func TestFile_ThatIsDamagedNeverLooksComplete(t *testing.T) {
 	}
 }
 
-func TestFile_ThatIsDamagedGivesNoRange(t *testing.T) {
+func TestFile_ThatIsDamagedServesNoRange(t *testing.T) {
 	var log bytes.Buffer
 	file := fileOf(&content{Reader: strings.NewReader(rows)})
 	file.Open = brittleOpen(file.Open)

@@ -12,7 +12,7 @@ import (
 	"ace/shared/endpoint/httpx"
 )
 
-// receiver takes POSTs of at most 10 bytes.
+// receiver accepts POSTs of at most 10 bytes.
 func receiver(t *testing.T, read func(io.Reader) error) *endpoint.Mux {
 	t.Helper()
 	list := endpoint.JSON(api.RouteDiffs, api.DecodeDiffs, func(context.Context, api.DiffsRequest) (string, error) { return "list", nil })
@@ -31,12 +31,12 @@ func drain(body io.Reader) error {
 	return err
 }
 
-// unsized is a body whose length is not told in advance.
+// unsized is a body without a known length.
 type unsized struct{ io.Reader }
 
 func TestStream_OfAnyLengthEndsAtTheLimit(t *testing.T) {
 	for body, status := range map[string]int{"0123456789": 200, "0123456789x": 413} {
-		for name, reader := range map[string]io.Reader{"told": strings.NewReader(body), "not told": unsized{strings.NewReader(body)}} {
+		for name, reader := range map[string]io.Reader{"known length": strings.NewReader(body), "unknown length": unsized{strings.NewReader(body)}} {
 			w := httptest.NewRecorder()
 			r := httptest.NewRequest("POST", "http://localhost:5000/ace/diffs", reader)
 			httpx.Handler(receiver(t, drain), httpx.Options{}).ServeHTTP(w, r)
@@ -47,7 +47,7 @@ func TestStream_OfAnyLengthEndsAtTheLimit(t *testing.T) {
 	}
 }
 
-func TestStream_ThatBreaksOffIsABadRequest(t *testing.T) {
+func TestStream_ThatEndsEarlyIsABadRequest(t *testing.T) {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest("POST", "http://localhost:5000/ace/diffs", io.MultiReader(strings.NewReader("01"), brokenReader{}))
 	httpx.Handler(receiver(t, drain), httpx.Options{}).ServeHTTP(w, r)
@@ -56,7 +56,7 @@ func TestStream_ThatBreaksOffIsABadRequest(t *testing.T) {
 	}
 }
 
-func TestStream_OfAForeignWebPageIsNotRead(t *testing.T) {
+func TestStream_FromAForeignWebPageIsNotRead(t *testing.T) {
 	for name, value := range map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"} {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequest("POST", "http://localhost:5000/ace/diffs", strings.NewReader("0"))

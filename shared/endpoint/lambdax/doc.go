@@ -1,4 +1,4 @@
-// Package lambdax serves a Mux as a Lambda function behind an API Gateway HTTP API or a
+// Package lambdax serves a Mux as a Lambda function for an API Gateway HTTP API or a
 // function URL. Both use the same format of events and responses (payload 2.0), so there
 // is one handler.
 //

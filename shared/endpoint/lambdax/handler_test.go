@@ -35,7 +35,7 @@ func event(method, stage, rawPath string) lambdax.Event {
 	return e
 }
 
-func TestHandler_TakesTheStageOffThePath(t *testing.T) {
+func TestHandler_RemovesTheStageFromThePath(t *testing.T) {
 	tests := []struct {
 		stage, path string
 		status      int
@@ -85,7 +85,7 @@ func TestHandler_ABodyThatIsNotBase64IsABadRequest(t *testing.T) {
 	}
 }
 
-func TestHandler_TakesABodyThatIsPlainText(t *testing.T) {
+func TestHandler_AcceptsABodyOfPlainText(t *testing.T) {
 	e := event("POST", "", "/healthz")
 	e.Body, e.Headers = "a=1", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
 	got, err := handler(t, nil)(t.Context(), e)

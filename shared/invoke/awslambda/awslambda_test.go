@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// invoker invokes functions of a Lambda that has none but those given.
+// invoker returns an Invoker of a Lambda that has only the given functions.
 func invoker(t *testing.T, functions ...emulator.Function) *awslambda.Invoker {
 	t.Helper()
 	e, err := emulator.Start(emulator.Options{Functions: functions, Output: t.Output()})
@@ -33,7 +33,7 @@ func invoker(t *testing.T, functions ...emulator.Function) *awslambda.Invoker {
 	}), "runner", "worker")
 }
 
-func TestStart_AFunctionThatDoesNotExistIsADefectAndNotTriedAgain(t *testing.T) {
+func TestStart_AMissingFunctionIsAnInternalErrorWithoutRetry(t *testing.T) {
 	begun := time.Now()
 	err := invoker(t).Start(t.Context(), "td_20240315_123456")
 	if want := `function "runner" does not exist`; fault.CodeOf(err) != fault.Internal || !strings.Contains(err.Error(), want) {
@@ -44,14 +44,14 @@ func TestStart_AFunctionThatDoesNotExistIsADefectAndNotTriedAgain(t *testing.T) 
 	}
 }
 
-func TestStart_NothingIsSentThatLambdaDoesNotTake(t *testing.T) {
+func TestStart_RejectsAPayloadThatIsTooLargeForLambda(t *testing.T) {
 	err := invoker(t).Start(t.Context(), strings.Repeat("x", 1<<20))
 	if fault.CodeOf(err) != fault.Internal || !strings.Contains(err.Error(), "Lambda accepts at most 1048576") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestDispatch_AWorkerThatNeverAnswersIsGivenUp(t *testing.T) {
+func TestDispatch_FailsIfAWorkerNeverReplies(t *testing.T) {
 	i := invoker(t, emulator.Function{Name: "worker", Binary: "/bin/true", Timeout: time.Second})
 	d := i.Dispatch(make(chan struct{}))
 	_, err := d.Invoke(t.Context(), plan.Unit{TaskID: "td_20240315_123456"})
@@ -63,7 +63,7 @@ func TestDispatch_AWorkerThatNeverAnswersIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestDispatch_WhileThereIsNoRoomItWaitsUntilItsContextEnds(t *testing.T) {
+func TestDispatch_WaitsForCapacityUntilItsContextEnds(t *testing.T) {
 	i := invoker(t, emulator.Function{Name: "worker", Binary: "/bin/true", Timeout: time.Second, Faults: emulator.Faults{Throttle: 1}})
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, fault.New(fault.Cancelled, "the caller has had enough"))
 	defer cancel()
@@ -73,7 +73,7 @@ func TestDispatch_WhileThereIsNoRoomItWaitsUntilItsContextEnds(t *testing.T) {
 	}
 }
 
-func TestDispatch_OnceStoppedItTakesNothing(t *testing.T) {
+func TestDispatch_RejectsUnitsOnceStopped(t *testing.T) {
 	stopped := make(chan struct{})
 	close(stopped)
 	_, err := invoker(t).Dispatch(stopped).Invoke(t.Context(), plan.Unit{TaskID: "td_20240315_123456"})
