@@ -1,10 +1,29 @@
 package service
 
 import (
+	"encoding/json"
+
 	"ace/shared/api"
 	"ace/shared/fault"
+	"ace/shared/tablediff"
 	"ace/shared/tablerepair"
 )
+
+// diffAnswer converts the result of a comparison to the task's result in the API.
+func diffAnswer(result tablediff.Result) (api.DiffResult, error) {
+	summary, err := json.Marshal(result.Summary)
+	if err != nil {
+		return api.DiffResult{}, fault.Wrap(err, fault.Internal, "cannot encode the summary")
+	}
+	verdict := api.VerdictMatch
+	if result.Summary.MismatchedRows > 0 {
+		verdict = api.VerdictDiffer
+	}
+	return api.DiffResult{
+		Verdict: verdict, DiffFile: result.Document.Key, Summary: summary,
+		TotalRows: result.Summary.TotalRows, MismatchedRows: result.Summary.MismatchedRows,
+	}, nil
+}
 
 // repairAnswer converts the result of a repair to the task's result in the API.
 func repairAnswer(req api.TableRepairRequest, result tablerepair.Result) api.RepairResult {

@@ -95,7 +95,7 @@ func (e *Executor) compare(
 		return runner.Outcome{}, err
 	}
 
-	answer, err := diffResult(result)
+	answer, err := diffAnswer(result)
 	if err != nil {
 		return runner.Outcome{}, err
 	}
@@ -109,22 +109,6 @@ func (e *Executor) compare(
 
 	body, err := json.Marshal(answer)
 	return runner.Outcome{Result: body, Document: &result.Document}, err
-}
-
-// diffResult returns the answer of a comparison.
-func diffResult(result tablediff.Result) (api.DiffResult, error) {
-	summary, err := json.Marshal(result.Summary)
-	if err != nil {
-		return api.DiffResult{}, fault.Wrap(err, fault.Internal, "cannot encode the summary")
-	}
-	verdict := api.VerdictMatch
-	if result.Summary.MismatchedRows > 0 {
-		verdict = api.VerdictDiffer
-	}
-	return api.DiffResult{
-		Verdict: verdict, DiffFile: result.Document.Key, Summary: summary,
-		TotalRows: result.Summary.TotalRows, MismatchedRows: result.Summary.MismatchedRows,
-	}, nil
 }
 
 // phaseRender is the phase of a task while its document is rendered.
