@@ -10,7 +10,7 @@ COUNT     ?= 20
 
 # Tests of the whole service over many kinds of data: what they try is in the values, not in who runs beside whom, so the race
 # detector, which makes them four times as slow, is left to all others.
-MATRICES  := Encodings_|HostileOnesAreNeverCalled|Megabyte_|Keys_|StaleIndexes_|DamagedIndexes_|Collations_|Identity_|TableFilter_|Leftovers_|FindsKeysOfEveryKind|IsAComparisonOfTheDocumentsKeys|EveryWayOfFinding|WhatPlainSQLGives|ManyMegabytes|RandomHistories|OfScatteredKeys|WhatAgesCannotTell|TrapsOfTheSchema|ShapesOfTables|AnyFilling|TwelveHundred|HoweverKeysAreRead|OfManyBlocksAsksAbout|OfTablesWithoutACommonOrder|TablesThatAreNotTheSame
+MATRICES  := Encodings_|HostileOnesAreNeverCalled|Megabyte_|Keys_|StaleIndexes_|DamagedIndexes_|Collations_|Identity_|TableFilter_|Leftovers_|FindsKeysOfEveryKind|IsAComparisonOfTheDocumentsKeys|EveryWayOfFinding|ResultOfPlainSQL|ManyMegabytes|RandomHistories|OfScatteredKeys|ChangesWithoutANewRow|TrapsOfTheSchema|ShapesOfTables|AnyFilling|TwelveHundred|HoweverKeysAreRead|OfManyBlocksAsksAbout|OfTablesWithoutACommonOrder|TablesThatAreNotTheSame
 
 .PHONY: help
 help: ## list the targets

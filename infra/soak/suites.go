@@ -31,18 +31,18 @@ func suites(o options) ([]suite, error) {
 		soak.EnvSeed + "=" + strconv.FormatUint(o.seed, 10), soak.EnvScale + "=" + strconv.FormatFloat(o.scale, 'g', -1, 64),
 	}
 	list := []suite{
-		{name: "live writes", args: tests("./shared/app", "TestLiveWrites_NothingIsMissedAndNothingIsMadeUp"), env: budget},
-		{name: "rewritten tables", args: withoutRace(tests("./shared/app", "TestRewrites_AtRandomMomentsNoRowIsTakenForAbsent")), env: budget},
+		{name: "live writes", args: tests("./shared/app", "TestLiveWrites_OnlyThePlantedDifferencesAreReported"), env: budget},
+		{name: "rewritten tables", args: withoutRace(tests("./shared/app", "TestRewrites_AtRandomTimesNoRowIsReportedAsMissing")), env: budget},
 		{name: "a large table", args: tests("./local", "TestSurvival_OfALargeTable"), env: budget},
 		{name: "a page of wide rows", args: tests("./shared/render", "TestPage_OfOneHundredThousandDifferencesStaysQuick"), env: budget,
 			figures: "100000 differences of ten columns in Chromium"},
-		{name: "a long archive", args: withoutRace(tests("./shared/app", "TestDiffs_APageCostsTheSameHoweverLongTheArchive")), env: budget},
-		{name: "plain SQL as oracle", args: tests("./shared/app", "TestTableDiff_TheDocumentIsWhatPlainSQLGives"), env: budget},
-		{name: "settings of a node", args: withoutRace(tests("./shared/app", "TestIdentity_SettingsOfOneNodeChangeNoOutcome")), env: budget},
+		{name: "a long archive", args: withoutRace(tests("./shared/app", "TestDiffs_TheCostOfAPageDoesNotDependOnTheArchive")), env: budget},
+		{name: "plain SQL as oracle", args: tests("./shared/app", "TestTableDiff_TheDocumentEqualsTheResultOfPlainSQL"), env: budget},
+		{name: "settings of a node", args: withoutRace(tests("./shared/app", "TestIdentity_SettingsOfOneNodeDoNotChangeTheResult")), env: budget},
 		{name: "filters with effects", args: withoutRace(tests("./shared/app", "TestLeftovers_AFilterWithAnEffectChangesNoLaterOperation")), env: budget},
 		{name: "filters in a session", args: withoutRace(tests("./shared/pg", "TestTx_FilterLeavesNothingInSessionOrDatabase")), env: budget},
 		{name: "behind a pooler", args: tests("./shared/pg", "TestPooler_TransactionOnAnotherServerReturnsNoResult"), env: budget},
-		{name: "incremental histories", args: withoutRace(tests("./shared/app", "TestIncremental_RandomHistoriesGiveTheAnswerOfAFullComparison")), env: budget},
+		{name: "incremental histories", args: withoutRace(tests("./shared/app", "TestIncremental_RandomHistoriesHaveTheResultOfAFullComparison")), env: budget},
 		{name: "functions", args: tests("./infra/lambda/e2e", "TestFunctions_GiveTheSameDocument.*", "TestFaults_.*", "TestBurst_.*"), env: budget},
 	}
 	checks := max(1, int(o.scale*fullChecks))

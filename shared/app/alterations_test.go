@@ -26,7 +26,7 @@ func onceBefore(phase string, do func()) func(tablediff.Invoker) tablediff.Invok
 
 // A plan is made for the table as it was. What would make its ranges, pages or expressions mean something else on one
 // node is no reason to say match; what changes nothing of that is no reason to fail.
-func TestTableDiff_ATableAlteredMeanwhileIsNoMatch(t *testing.T) {
+func TestTableDiff_ATableAlteredDuringTheRunIsNeverAMatch(t *testing.T) {
 	t.Parallel()
 	plain := []string{`CREATE TABLE t (k text COLLATE "C" PRIMARY KEY, v int)`,
 		`INSERT INTO t SELECT ` + mixedText + `, i FROM generate_series(1, 6000) i`}

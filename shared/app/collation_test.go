@@ -24,7 +24,7 @@ func orderedUnlike(t *testing.T) *pgtest.Cluster {
 // mixedText sorts differently under nearly every two collations.
 const mixedText = `(ARRAY['a', 'B', '_', 'é', '-', 'Z z', 'ab', 'AB', 'É', '''', '"', '\'])[1 + i % 12] || i`
 
-func TestCollations_OfDatabasesThatDifferNeitherHideNorDoubleRows(t *testing.T) {
+func TestCollations_DatabasesWithDifferentCollationsHideAndDuplicateNoRow(t *testing.T) {
 	t.Parallel()
 	c := orderedUnlike(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -75,7 +75,7 @@ func checkOrderedByText(t *testing.T, s *apptest.Service, kind keyKind, table, o
 	}
 }
 
-func TestCollations_OfTheKeyColumnDecideItsOrder(t *testing.T) {
+func TestCollations_TheOrderIsThatOfTheKeyColumnsCollation(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -107,9 +107,9 @@ func TestCollations_OfTheKeyColumnDecideItsOrder(t *testing.T) {
 	}
 }
 
-// TestCollations_KeysSpeltDifferentlyMeetUnderAnyOrder: keys that are equal though their text is not must also meet where
+// TestCollations_KeyVariantsMatchUnderEveryOrder: keys that are equal though their text is not must also meet where
 // the nodes' own orders cannot be used.
-func TestCollations_KeysSpeltDifferentlyMeetUnderAnyOrder(t *testing.T) {
+func TestCollations_KeyVariantsMatchUnderEveryOrder(t *testing.T) {
 	t.Parallel()
 	for _, nodes := range []struct {
 		name, column string
@@ -154,9 +154,9 @@ func TestCollations_KeysSpeltDifferentlyMeetUnderAnyOrder(t *testing.T) {
 	}
 }
 
-// TestCollations_UnderWhichOnlyOneNodeHoldsKeysEqualHideNoRow: É and é are one citext key where the database's locale
+// TestCollations_KeysThatAreEqualOnOneNodeOnlyHideNoRow: É and é are one citext key where the database's locale
 // knows accents, and two where it does not.
-func TestCollations_UnderWhichOnlyOneNodeHoldsKeysEqualHideNoRow(t *testing.T) {
+func TestCollations_KeysThatAreEqualOnOneNodeOnlyHideNoRow(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3),
 		pgtest.CreateDatabase(0, "LOCALE 'C'"), pgtest.CreateDatabase(2, "LOCALE 'C'"),
@@ -174,9 +174,9 @@ func TestCollations_UnderWhichOnlyOneNodeHoldsKeysEqualHideNoRow(t *testing.T) {
 	}
 }
 
-// TestCollations_ASpellingThatTheFirstPassDidNotSeeHidesNoOther: of two spellings of one key the first node's stands for
+// TestCollations_AKeyVariantMissedByTheFirstPassHidesNoOther: of two spellings of one key the first node's stands for
 // both, but only if the first pass has seen it.
-func TestCollations_ASpellingThatTheFirstPassDidNotSeeHidesNoOther(t *testing.T) {
+func TestCollations_AKeyVariantMissedByTheFirstPassHidesNoOther(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3), pgtest.CreateDatabase(0, "LOCALE 'C'"),
 		pgtest.CreateDatabase(1, "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"),

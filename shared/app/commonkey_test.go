@@ -54,7 +54,7 @@ func keyLayouts() []keyLayout {
 }
 
 // Case T-P2, see docs/RELIABILITY.md.
-func TestKeys_ThatTheNodesShareAreFoundWhateverElseTheyHave(t *testing.T) {
+func TestKeys_ACommonKeyIsFoundDespiteOtherIndexes(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest, pgtest.Oldest))
 	s := apptest.New(t, c, apptest.Options{})
@@ -131,7 +131,7 @@ func (l keyLayout) repairAndUndo(t *testing.T, s *apptest.Service, d apptest.Dif
 }
 
 // A document that names no key is read by one that the nodes share.
-func TestKeys_OfADocumentThatNamesNoneAreThoseThatTheNodesShare(t *testing.T) {
+func TestKeys_ADocumentWithoutAKeyUsesTheCommonKey(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})
@@ -163,7 +163,7 @@ func TestKeys_OfADocumentThatNamesNoneAreThoseThatTheNodesShare(t *testing.T) {
 }
 
 // Case T-F4, see docs/RELIABILITY.md.
-func TestKeys_ThatMayHoldNullAreNotUsed(t *testing.T) {
+func TestKeys_NullableKeysAreNotUsed(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Newest, pgtest.Newest))
 	s := apptest.New(t, c, apptest.Options{})
@@ -193,7 +193,7 @@ func TestKeys_ThatMayHoldNullAreNotUsed(t *testing.T) {
 }
 
 // Case T-P6, see docs/RELIABILITY.md.
-func TestKeys_ThatAreTemporalAreNamedForWhatTheyAre(t *testing.T) {
+func TestKeys_TemporalKeysAreRefusedWithAReason(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Newest, pgtest.Newest))
 	s := apptest.New(t, c, apptest.Options{})
@@ -219,7 +219,7 @@ func TestKeys_ThatAreTemporalAreNamedForWhatTheyAre(t *testing.T) {
 }
 
 // Case T-P3, see docs/RELIABILITY.md.
-func TestKeys_OfTypesInOtherSchemasMatchByWhatTheyAre(t *testing.T) {
+func TestKeys_TypesInOtherSchemasMatchByDefinition(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest))
 	s := apptest.New(t, c, apptest.Options{})

@@ -83,7 +83,7 @@ func catalogueDamages() map[string]func(t *testing.T, c *pgtest.Cluster, node in
 }
 
 // Case T-F3, see docs/RELIABILITY.md.
-func TestDamagedIndexes_EndFailedOrRight(t *testing.T) {
+func TestDamagedIndexes_AnAnswerIsCorrectOrAnError(t *testing.T) {
 	t.Parallel()
 	damages := catalogueDamages()
 	for _, tt := range []struct {
@@ -115,10 +115,10 @@ func TestDamagedIndexes_EndFailedOrRight(t *testing.T) {
 	}
 }
 
-// TestDamagedIndexes_OfLargerTablesAreFoundWhereThereIsAReasonToCount: these miss the same rows on both nodes, so that
+// TestDamagedIndexes_OfLargerTablesAreFoundIfRowsAreCounted: these miss the same rows on both nodes, so that
 // nothing differs.
 // Case T-F3, see docs/RELIABILITY.md.
-func TestDamagedIndexes_OfLargerTablesAreFoundWhereThereIsAReasonToCount(t *testing.T) {
+func TestDamagedIndexes_OfLargerTablesAreFoundIfRowsAreCounted(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		key    string
@@ -218,7 +218,7 @@ func checkDamagedRepairs(t *testing.T, s *apptest.Service, d damagedTable, diffI
 }
 
 // Case T-F3, see docs/RELIABILITY.md.
-func TestDamagedIndexes_OfBrokenPagesEndFailedOrRight(t *testing.T) {
+func TestDamagedIndexes_WithBrokenPagesAnAnswerIsCorrectOrAnError(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		fails  bool
@@ -327,7 +327,7 @@ func changeLeaf(page []byte, key uint32, change func(page []byte, items []int)) 
 }
 
 // Case T-F3, see docs/RELIABILITY.md.
-func TestDamagedIndexes_StopAnUndoBeforeItWrites(t *testing.T) {
+func TestDamagedIndexes_AnUndoFailsBeforeItWrites(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(t *testing.T, c *pgtest.Cluster){
 		"a missing entry of a row that was updated": func(t *testing.T, c *pgtest.Cluster) {

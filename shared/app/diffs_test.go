@@ -10,7 +10,7 @@ import (
 	"ace/shared/api"
 )
 
-func TestDiffs_ListsWhatWasCompared(t *testing.T) {
+func TestDiffs_ListsCompletedComparisons(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, `CREATE TABLE a (id int PRIMARY KEY, v text); CREATE TABLE b (LIKE a INCLUDING ALL); INSERT INTO a VALUES (1, 'x')`)

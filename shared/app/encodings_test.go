@@ -35,7 +35,7 @@ func values(d apptest.Diff, node, column string) []string {
 }
 
 // Case T-P1, see docs/RELIABILITY.md.
-func TestEncodings_BytesThatAreNoTextAreComparedAndRepaired(t *testing.T) {
+func TestEncodings_InvalidTextIsComparedAndRepaired(t *testing.T) {
 	t.Parallel()
 	c, s := encoded(t, "SQL_ASCII", "SQL_ASCII")
 	for name, key := range map[string]string{"keys": `E'\xe9' || i`, "others": "'k' || i"} {
@@ -82,7 +82,7 @@ func bytewise(t *testing.T, c *pgtest.Cluster, node int, name string) []string {
 }
 
 // Case T-P1, see docs/RELIABILITY.md.
-func TestEncodings_WhatOneSideCannotHoldIsADifference(t *testing.T) {
+func TestEncodings_ATextThatOneNodeCannotStoreIsADifference(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		first, second string
@@ -200,7 +200,7 @@ func TestEncodings_ACharacterThatNoClientCanReadIsNamed(t *testing.T) {
 	}
 }
 
-func TestEncodings_OneThatNoClientKnowsIsNamed(t *testing.T) {
+func TestEncodings_AnEncodingWithoutClientSupportIsNamed(t *testing.T) {
 	t.Parallel()
 	c, s := encoded(t, "UTF8", "MULE_INTERNAL")
 	c.Exec(t, 0, "CREATE TABLE t (k int PRIMARY KEY)") // no session of a test gets into the other

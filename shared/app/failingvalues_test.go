@@ -70,7 +70,7 @@ func TestTableRepair_AValueThatCannotBeConvertedIsNamed(t *testing.T) {
 }
 
 // Case T-P9, see docs/RELIABILITY.md.
-func TestTableDiff_RowSecurityIsNamedWithTheRemedy(t *testing.T) {
+func TestTableDiff_RowSecurityIsReportedWithARemedy(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, `CREATE TABLE guarded (id int PRIMARY KEY, v text)`, `INSERT INTO guarded VALUES (1, 'a'), (2, 'b')`,
@@ -93,7 +93,7 @@ func TestTableDiff_RowSecurityIsNamedWithTheRemedy(t *testing.T) {
 }
 
 // Case T-P10, see docs/RELIABILITY.md.
-func TestTableDiff_TheSchemaOfATypeIsNamedWithTheGrant(t *testing.T) {
+func TestTableDiff_AMissingGrantOnATypesSchemaIsReported(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, `CREATE SCHEMA "Ext"`, `CREATE EXTENSION citext SCHEMA "Ext"`, `CREATE TYPE "Ext".e AS ENUM ('a', 'b')`,

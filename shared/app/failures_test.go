@@ -57,7 +57,7 @@ func invisible(t *testing.T, s *apptest.Service, taskID string) {
 	}
 }
 
-func TestTableDiff_ANodeKilledInBetweenFailsTheTask(t *testing.T) {
+func TestTableDiff_ANodeKilledDuringTheRunFailsTheTask(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	differingTable(t, c)
@@ -82,7 +82,7 @@ func TestTableDiff_ANodeKilledInBetweenFailsTheTask(t *testing.T) {
 	}
 }
 
-func TestTableDiff_ANodeRestartedInBetweenCostsNothing(t *testing.T) {
+func TestTableDiff_ANodeRestartedDuringTheRunChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, phase := range []string{"compare", "confirm"} {
 		t.Run(phase, func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
 }
 
 // The answer for one unit is given for every unit.
-func TestTableDiff_TheAnswerOfAnotherUnitCountsForNothing(t *testing.T) {
+func TestTableDiff_TheReplyOfAnotherUnitIsRejected(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)

@@ -78,7 +78,7 @@ func TestTableFilter_HostileTextsAreRefused(t *testing.T) {
 	}
 }
 
-func TestTableFilter_TextsThatNoServerTakesAreRefusedAtOnce(t *testing.T) {
+func TestTableFilter_TextsThatNoServerAcceptsAreRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -143,7 +143,7 @@ func TestTableFilter_AnyBooleanExpressionWorks(t *testing.T) {
 }
 
 // The filter selects keys in the first pass; the rows are then read by key, without it.
-func TestTableFilter_SelectsKeysInTheFirstPassOnly(t *testing.T) {
+func TestTableFilter_AppliesOnlyToTheFirstPass(t *testing.T) {
 	t.Parallel()
 	filtered := func(filter string) []string { return []string{"table_filter", filter} }
 	plain := []string{`CREATE TABLE t (id int PRIMARY KEY, v text, w int)`, `INSERT INTO t SELECT i, 'v', i FROM generate_series(1, 3000) i`}
@@ -168,7 +168,7 @@ func TestTableFilter_SelectsKeysInTheFirstPassOnly(t *testing.T) {
 	})
 }
 
-func TestTableFilter_InPhysicalOrder(t *testing.T) {
+func TestTableFilter_AppliesToPagesInPhysicalOrder(t *testing.T) {
 	t.Parallel()
 	const fill = `INSERT INTO t SELECT CASE i % 2 WHEN 0 THEN 'a' ELSE 'B' END || i, i FROM generate_series(1, 3000) i`
 	made := func(collation string) []string {

@@ -200,7 +200,7 @@ func waitForNoSession(t *testing.T, c *pgtest.Cluster, node int) {
 }
 
 // A transaction that was pooled away by an error is left nowhere either.
-func TestTableDiff_LeavesNoTransactionBehindAFailure(t *testing.T) {
+func TestTableDiff_LeavesNoTransactionOpenAfterAFailure(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	differingTable(t, c)

@@ -60,7 +60,7 @@ func (k foreignKeys) numbered(i int) foreignKeys {
 }
 
 // Case T-F8, see docs/RELIABILITY.md.
-func TestForeignKeys_AKeyThatTheOtherNodeCannotReadIsOnlyOnOne(t *testing.T) {
+func TestForeignKeys_AKeyThatTheOtherNodeCannotReadExistsOnOneNodeOnly(t *testing.T) {
 	t.Parallel()
 	for holder := range 2 {
 		c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest))

@@ -89,7 +89,7 @@ func common(c rowcases.Case) bool {
 // huge cases are megabytes long.
 func huge(c rowcases.Case) bool { return strings.Contains(c.A, "repeat(") }
 
-func TestIdentity_ValuesAreTheSameExactlyIfTheirTextIs(t *testing.T) {
+func TestIdentity_ValuesAreEqualExactlyIfTheirTextIsEqual(t *testing.T) {
 	t.Parallel()
 	c := unlikeNodes(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -116,7 +116,7 @@ func TestIdentity_ValuesAreTheSameExactlyIfTheirTextIs(t *testing.T) {
 	}
 }
 
-func TestIdentity_HugeValuesAreComparedToTheirLastByte(t *testing.T) {
+func TestIdentity_HugeValuesAreComparedCompletely(t *testing.T) {
 	t.Parallel()
 	c := unlikeNodes(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -209,7 +209,7 @@ func pinnedTexts(t *testing.T, c *pgtest.Cluster, node int, sql string) []string
 }
 
 // Case T-F7, see docs/RELIABILITY.md. The text of a regclass depends on the search_path.
-func TestIdentity_NamesOfObjectsAreTheSameUnderAFilterWhateverTheRolesPathIs(t *testing.T) {
+func TestIdentity_NamesOfObjectsUnderAFilterDoNotDependOnTheSearchPath(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.DatabaseSetting(1, "search_path", "app"))
 	c.ExecAll(t, "CREATE SCHEMA app; CREATE TABLE app.named (); CREATE TABLE public.t (id int PRIMARY KEY, r regclass)",
@@ -220,9 +220,9 @@ func TestIdentity_NamesOfObjectsAreTheSameUnderAFilterWhateverTheRolesPathIs(t *
 	}
 }
 
-// TestIdentity_NothingMovesBetweenColumnsOrRows: values that change places, and values that contain what a careless
+// TestIdentity_ValuesDoNotMoveBetweenColumnsOrRows: values that change places, and values that contain what a careless
 // digest would put between them.
-func TestIdentity_NothingMovesBetweenColumnsOrRows(t *testing.T) {
+func TestIdentity_ValuesDoNotMoveBetweenColumnsOrRows(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -258,7 +258,7 @@ func TestIdentity_NothingMovesBetweenColumnsOrRows(t *testing.T) {
 	}
 }
 
-func TestIdentity_IgnoredColumnsDecideNothing(t *testing.T) {
+func TestIdentity_IgnoredColumnsHaveNoEffect(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -280,7 +280,7 @@ func TestIdentity_IgnoredColumnsDecideNothing(t *testing.T) {
 	}
 }
 
-func TestIdentity_IgnoredColumnsThatCannotBeAreRefused(t *testing.T) {
+func TestIdentity_ColumnsThatCannotBeIgnoredAreRefused(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -296,7 +296,7 @@ func TestIdentity_IgnoredColumnsThatCannotBeAreRefused(t *testing.T) {
 	}
 }
 
-func TestIdentity_TextIsTheSameUnderEveryServerEncoding(t *testing.T) {
+func TestIdentity_TextIsEqualUnderEveryServerEncoding(t *testing.T) {
 	t.Parallel()
 	for _, encodings := range [][2]string{{"UTF8", "LATIN1"}, {"LATIN1", "WIN1252"}, {"SQL_ASCII", "UTF8"}, {"SQL_ASCII", "SQL_ASCII"}} {
 		t.Run(strings.Join(encodings[:], " and "), func(t *testing.T) {

@@ -69,7 +69,7 @@ func pasts() []past {
 }
 
 // A transaction of each history is open or prepared when the tables are compared: it began before, and ends later.
-func TestIncremental_RandomHistoriesGiveTheAnswerOfAFullComparison(t *testing.T) {
+func TestIncremental_RandomHistoriesHaveTheResultOfAFullComparison(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("max_prepared_transactions", "5"))
 	for _, table := range pasts() { // one after the other: what is open in one holds the horizon of the others back
@@ -160,7 +160,7 @@ func (p past) draw(from []string, random *rand.Rand) string {
 }
 
 // What logical replication applies has ids of the subscriber's own.
-func TestIncremental_SeesWhatReplicationApplies(t *testing.T) {
+func TestIncremental_DetectsChangesAppliedByReplication(t *testing.T) {
 	t.Parallel()
 	c := replicated(t)
 	s := checked(t, c)

@@ -21,7 +21,7 @@ func scattered(t testing.TB, c *pgtest.Cluster) *apptest.Service {
 // of is the row number i.
 func of(i int) string { return fmt.Sprintf("id = md5('%d')::uuid", i) }
 
-func TestIncremental_OfScatteredKeysDigestsOnlyThePagesThatChanged(t *testing.T) {
+func TestIncremental_OfScatteredKeysDigestsOnlyChangedPages(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	s := scattered(t, c)
@@ -69,7 +69,7 @@ func TestIncremental_OfScatteredKeysDigestsOnlyThePagesThatChanged(t *testing.T)
 
 // A key that is the primary key on one node only is chosen again, whatever the indexes
 // are called by then.
-func TestIncremental_ByAKeyThatTheNodesHaveInOtherIndexes(t *testing.T) {
+func TestIncremental_UsesAKeyThatIsInDifferentIndexesOnTheNodes(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	s := checked(t, c, `ALTER TABLE t ADD UNIQUE (n, id)`)

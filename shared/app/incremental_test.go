@@ -54,7 +54,7 @@ func agrees(t testing.TB, s *apptest.Service, args ...string) apptest.Diff {
 	return got
 }
 
-func TestIncremental_ComparesWhatChangedAndProvesTheRest(t *testing.T) {
+func TestIncremental_ComparesChangedBlocksAndProvesTheRest(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	s := checked(t, c)
@@ -140,7 +140,7 @@ func latestBefore(t *testing.T, _ *apptest.Service, d apptest.Diff) string {
 }
 
 // What changes a value without a new row, or brings an old row back, makes everything be compared.
-func TestIncremental_WhatAgesCannotTellIsComparedInFull(t *testing.T) {
+func TestIncremental_ChangesWithoutANewRowAreComparedInFull(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
@@ -182,7 +182,7 @@ func TestIncremental_WhatAgesCannotTellIsComparedInFull(t *testing.T) {
 	}
 }
 
-func TestIncremental_FactsThatTheRoleMayNotReadProveNothing(t *testing.T) {
+func TestIncremental_FactsThatTheRoleCannotReadProveNothing(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	s := checked(t, c)
@@ -206,7 +206,7 @@ func TestIncremental_FactsThatTheRoleMayNotReadProveNothing(t *testing.T) {
 }
 
 // A server that starts again, or recovers from the crash of one process, may have lost what it had shown.
-func TestIncremental_AServerThatStartedAgainIsComparedInFull(t *testing.T) {
+func TestIncremental_ARestartedServerIsComparedInFull(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	s := checked(t, c)
@@ -221,7 +221,7 @@ func TestIncremental_AServerThatStartedAgainIsComparedInFull(t *testing.T) {
 }
 
 // The copy of a disk tells nothing of its age: its ids lie below those of the baseline, and all its names are the same.
-func TestIncremental_AServerPutBackToAnEarlierStateIsComparedInFull(t *testing.T) {
+func TestIncremental_ARestoredServerIsComparedInFull(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	s := checked(t, c)
@@ -359,9 +359,9 @@ func TestIncremental_OfManyBlocksAsksAboutSomeFirst(t *testing.T) {
 	}
 }
 
-// TestIncremental_TheStatisticsOnlyChooseTheWay: a table that seems untouched is asked for all ages at once. That it was written to
+// TestIncremental_TheStatisticsOnlyChooseTheMethod: a table that seems untouched is asked for all ages at once. That it was written to
 // all the same is seen by these, and a unit that was not done proves nothing.
-func TestIncremental_TheStatisticsOnlyChooseTheWay(t *testing.T) {
+func TestIncremental_TheStatisticsOnlyChooseTheMethod(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	var mu sync.Mutex

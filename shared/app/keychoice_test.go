@@ -22,7 +22,7 @@ const (
 	hitsPerSpelling = spelledRows / 500
 )
 
-func TestKeys_SpeltDifferentlyOnTwoNodesAreOneDifferentRow(t *testing.T) {
+func TestKeys_KeyVariantsOnTwoNodesAreOneRow(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})
@@ -130,7 +130,7 @@ func prepare(t *testing.T, c *pgtest.Cluster, schema, columns string, sql []stri
 	c.ExecAll(t, append([]string{"CREATE SCHEMA " + schema, "SET search_path = " + schema, "CREATE TABLE t " + columns}, sql...)...)
 }
 
-func TestKeys_ThatDoNotNameEveryRowOnceAreRefused(t *testing.T) {
+func TestKeys_KeysThatAreNotUniqueAreRefused(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -160,7 +160,7 @@ func TestKeys_ThatDoNotNameEveryRowOnceAreRefused(t *testing.T) {
 	}
 }
 
-func TestKeys_ThatTheNodesDoNotShareAreRefused(t *testing.T) {
+func TestKeys_KeysThatAreNotCommonToAllNodesAreRefused(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -182,7 +182,7 @@ func TestKeys_ThatTheNodesDoNotShareAreRefused(t *testing.T) {
 	}
 }
 
-func TestKeys_OfRelatedTypesMatchBeyondWhatOneNodeCanHold(t *testing.T) {
+func TestKeys_OfRelatedTypesMatchBeyondTheRangeOfOneNode(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -273,7 +273,7 @@ func indexScans(t *testing.T, c *pgtest.Cluster, node int, index string) int {
 }
 
 // A range of a composite key is one of the index's, whichever way each of its columns runs.
-func TestKeys_OfAnIndexWhoseColumnsRunOppositeWays(t *testing.T) {
+func TestKeys_OfAnIndexWithColumnsInOppositeOrders(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})

@@ -200,7 +200,7 @@ func structuredKeys() []keyKind {
 	}
 }
 
-func TestKeys_OfEveryKindNameExactlyTheRightRowsInTheirOrder(t *testing.T) {
+func TestKeys_OfEveryKindFindExactlyTheDifferentRowsInOrder(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})

@@ -12,7 +12,7 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-func TestTableDiff_MaxDiffRowsLimitsWhatIsWrittenAndNothingElse(t *testing.T) {
+func TestTableDiff_MaxDiffRowsLimitsOnlyTheListedRows(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})
@@ -51,7 +51,7 @@ func TestTableDiff_MaxDiffRowsLimitsWhatIsWrittenAndNothingElse(t *testing.T) {
 }
 
 // Far beyond the limit rows are counted by their digests alone.
-func TestTableDiff_HundredThousandRowsOnOneNodeOnly(t *testing.T) {
+func TestTableDiff_ListsHundredThousandRowsOfOneNode(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -66,7 +66,7 @@ func TestTableDiff_HundredThousandRowsOnOneNodeOnly(t *testing.T) {
 	}
 }
 
-func TestTableDiff_HowTheWorkIsDividedDoesNotShowInTheDocument(t *testing.T) {
+func TestTableDiff_TheDocumentDoesNotDependOnTheUnitsOfWork(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})

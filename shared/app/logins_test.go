@@ -44,7 +44,7 @@ func TestCheckNodes_RefusesOneServerTwiceInEachDatabase(t *testing.T) {
 }
 
 // It is not parallel, to see its own goroutines only.
-func TestCheckNodes_LeavesNothingWhenItIsCancelled(t *testing.T) {
+func TestCheckNodes_LeavesNoGoroutineWhenCancelled(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

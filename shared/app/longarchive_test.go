@@ -238,9 +238,9 @@ func (h *history) quickest(t *testing.T, mux *endpoint.Mux, q question) (spent c
 	return spent, took
 }
 
-// TestDiffs_APageCostsTheSameHoweverLongTheArchive lists pages of an archive, and again when it has grown: a soak makes that
+// TestDiffs_TheCostOfAPageDoesNotDependOnTheArchive lists pages of an archive, and again when it has grown: a soak makes that
 // a hundred thousand documents.
-func TestDiffs_APageCostsTheSameHoweverLongTheArchive(t *testing.T) {
+func TestDiffs_TheCostOfAPageDoesNotDependOnTheArchive(t *testing.T) {
 	few, limit := 3_000, busyLimit
 	length := soak.Rounds(t, few, 100_000)
 	if length > few {

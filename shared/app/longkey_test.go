@@ -12,7 +12,7 @@ import (
 )
 
 // An index holds keys compressed, so that the text of one can be a hundred times as long as an entry of the index.
-func TestImport_OfOurDocumentWithLongCompressedKeys(t *testing.T) {
+func TestImport_AcceptsADocumentWithLongCompressedKeys(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	for i := range 2 {

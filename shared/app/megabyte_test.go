@@ -50,7 +50,7 @@ func parametersOf(t *testing.T, s *apptest.Service, path string) []string {
 	return strings.Split(list[1], ", ")
 }
 
-func TestMegabyte_InAnyParameterNeverComesBack(t *testing.T) {
+func TestMegabyte_InAnyParameterIsNeverRepeated(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.Exec(t, 0, "CREATE TABLE tiny (id int PRIMARY KEY)")

@@ -47,7 +47,7 @@ func TestIdentity_ColumnsWithOtherModifiersAreComparedByValueAndRepaired(t *test
 }
 
 // Case T-P7, T-P8, O-F9, see docs/RELIABILITY.md.
-func TestTableRepair_SaysWhichRowsDifferInGeneratedColumnsOnly(t *testing.T) {
+func TestTableRepair_ReportsRowsThatDifferOnlyInGeneratedColumns(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})

@@ -82,7 +82,7 @@ func (m moving) move(t *testing.T, c *pgtest.Cluster, node int, set string, rows
 
 // A row is compared once on every node, wherever it lies at what moment: neither passed over, because it was moved to
 // pages read before, nor met twice.
-func TestPages_ARowThatMovesBetweenThemIsComparedOnce(t *testing.T) {
+func TestPages_ARowThatMovesBetweenPagesIsComparedOnce(t *testing.T) {
 	t.Parallel()
 	uuid := [2]string{"uuid", "uuid"}
 	text := [2]string{`text COLLATE "C"`, `text COLLATE "und-x-icu"`}
@@ -120,7 +120,7 @@ func TestPages_ARowThatMovesBetweenThemIsComparedOnce(t *testing.T) {
 
 // What breaks a snapshot costs its guarantee, not the comparison: the rest of the pages is read in another one, and the
 // summary says so.
-func TestPages_AreReadInSeveralSnapshotsWhereOneDoesNotLast(t *testing.T) {
+func TestPages_AreReadInSeveralSnapshotsIfOneExpires(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, scatteredTable())

@@ -17,7 +17,7 @@ func hostileNames() []string {
 	}
 }
 
-func TestTableDiff_AnyNames(t *testing.T) {
+func TestTableDiff_AcceptsAnyNames(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -35,7 +35,7 @@ func TestTableDiff_AnyNames(t *testing.T) {
 	}
 }
 
-func TestTableDiff_AnyDatabaseName(t *testing.T) {
+func TestTableDiff_AcceptsAnyDatabaseName(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	for i, name := range []string{`Mixed Case`, `with "quotes" and 'more'`, `data=base host=elsewhere`, `datenbank_größe`} {
@@ -59,7 +59,7 @@ func ownNames() []string {
 	return []string{"ace_list", "ace_list_", "ace_inner", "ace_rows", "ace_b", "ace_bucket", "ace_cut", "ace_page", "u", "r", "d"}
 }
 
-func TestTableDiff_TablesNamedLikeOurAliases(t *testing.T) {
+func TestTableDiff_AcceptsTablesNamedLikeItsAliases(t *testing.T) {
 	t.Parallel()
 	var shapes []shape
 	for _, name := range ownNames() {
@@ -77,7 +77,7 @@ func TestTableDiff_TablesNamedLikeOurAliases(t *testing.T) {
 	checkShapes(t, shapes)
 }
 
-func TestTableDiff_KeysNamedLikeOurColumns(t *testing.T) {
+func TestTableDiff_AcceptsKeysNamedLikeItsColumns(t *testing.T) {
 	t.Parallel()
 	var shapes []shape
 	for _, key := range [][2]string{{"ord", "n"}, {"lo1", "hi1"}, {"k1", "x"}, {"b", "b1"}, {"u", "ace_list"}, {"ace_inner", "ace_bucket"}} {
@@ -90,7 +90,7 @@ func TestTableDiff_KeysNamedLikeOurColumns(t *testing.T) {
 }
 
 // The nodes order the key differently, so that every statement of the physical strategy is used too.
-func TestTableDiff_KeysNamedLikeOurColumnsInPhysicalOrder(t *testing.T) {
+func TestTableDiff_AcceptsKeysNamedLikeItsColumnsInPhysicalOrder(t *testing.T) {
 	t.Parallel()
 	var shapes []shape
 	for _, key := range []string{"x", "b", "ace_b", "ace_bucket", "t"} {

@@ -82,7 +82,7 @@ func (d drifting) sql(step mutation) string {
 }
 
 // The document holds exactly the rows that a full outer join of dumps of the tables gives, in key order.
-func TestTableDiff_TheDocumentIsWhatPlainSQLGives(t *testing.T) {
+func TestTableDiff_TheDocumentEqualsTheResultOfPlainSQL(t *testing.T) {
 	t.Parallel()
 	for i, table := range driftingTables() {
 		t.Run(table.name, func(t *testing.T) {

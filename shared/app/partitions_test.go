@@ -7,7 +7,7 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-func TestTableDiff_PartitionedTables(t *testing.T) {
+func TestTableDiff_ComparesPartitionedTables(t *testing.T) {
 	t.Parallel()
 	ranged := `CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
 		CREATE TABLE t_low PARTITION OF t FOR VALUES FROM (MINVALUE) TO (1000);
@@ -43,7 +43,7 @@ func TestTableDiff_PartitionedTables(t *testing.T) {
 	})
 }
 
-func TestTableDiff_InheritanceParentIsComparedAlone(t *testing.T) {
+func TestTableDiff_AnInheritanceParentIsComparedAlone(t *testing.T) {
 	t.Parallel()
 	family := `CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE child (w text) INHERITS (t)`
 	fill := `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 1500) i`
@@ -58,7 +58,7 @@ func TestTableDiff_InheritanceParentIsComparedAlone(t *testing.T) {
 }
 
 // Keys that the nodes order differently make it read the leaves one by one, or the parent where it may not.
-func TestTableDiff_PartitionsInPhysicalOrder(t *testing.T) {
+func TestTableDiff_ReadsPartitionsInPhysicalOrder(t *testing.T) {
 	t.Parallel()
 	parted := func(collation string) string {
 		return `CREATE TABLE t (id text COLLATE ` + collation + ` PRIMARY KEY, v text) PARTITION BY HASH (id);
@@ -82,7 +82,7 @@ func TestTableDiff_PartitionsInPhysicalOrder(t *testing.T) {
 	})
 }
 
-func TestTableDiff_PartitionTheRoleMayNotRead(t *testing.T) {
+func TestTableDiff_ReadsThroughTheParentIfAPartitionIsNotReadable(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	reader := readOnlyRole(t, c)

@@ -133,7 +133,7 @@ func (w wayTable) ask() []string {
 	return append([]string{"block_rows", "1000", "batch_size", "50", "max_cpu_ratio", "0.5", "ignore_columns", "ignored"}, w.args...)
 }
 
-func TestTableDiff_EveryWayOfFindingTheRowsFindsTheSame(t *testing.T) {
+func TestTableDiff_EveryWayOfFindingTheRowsHasTheSameResult(t *testing.T) {
 	t.Parallel()
 	for _, table := range wayTables() {
 		t.Run(table.name, func(t *testing.T) {

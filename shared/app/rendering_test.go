@@ -15,7 +15,7 @@ import (
 	"ace/shared/task"
 )
 
-func TestTableDiff_WritesTheFormatThatIsAskedForBesideTheDocument(t *testing.T) {
+func TestTableDiff_StoresTheRequestedFormatNextToTheDocument(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -60,8 +60,8 @@ func stored(t *testing.T, store archive.Store, key string) []byte {
 	return body.Bytes()
 }
 
-// TestCSV_GoesBackIntoPostgreSQL: COPY reads it, NULL and the empty string apart; one apostrophe comes off.
-func TestCSV_GoesBackIntoPostgreSQL(t *testing.T) {
+// TestCSV_CanBeLoadedIntoPostgreSQL: COPY reads it, NULL and the empty string apart; one apostrophe comes off.
+func TestCSV_CanBeLoadedIntoPostgreSQL(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -91,7 +91,7 @@ func TestCSV_GoesBackIntoPostgreSQL(t *testing.T) {
 	}
 }
 
-func TestTableDiff_ARenderingThatFailsTakesNothingAway(t *testing.T) {
+func TestTableDiff_ARenderingThatFailsDoesNotFailTheTask(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	store := faulty.Wrap(apptest.Store(t))
@@ -111,7 +111,7 @@ func TestTableDiff_ARenderingThatFailsTakesNothingAway(t *testing.T) {
 	}
 }
 
-func TestTableDiff_InterruptedWhileRenderingGoesOn(t *testing.T) {
+func TestTableDiff_ResumesAfterAnInterruptedRendering(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	backing := apptest.Store(t)

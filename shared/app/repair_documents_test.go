@@ -39,7 +39,7 @@ func repairFrom(t *testing.T, s *apptest.Service, file string, args ...string) r
 	return r
 }
 
-func TestTableRepair_Documents(t *testing.T) {
+func TestTableRepair_AcceptsDocumentsOfEveryKind(t *testing.T) {
 	t.Parallel()
 	const rows = `"n1/n2":{"n1":[{"id":1,"v":"stale"}],"n2":[{"id":3,"v":"x"},{"id":1,"v":"y"}]}`
 	tests := []struct {
@@ -80,7 +80,7 @@ func TestTableRepair_Documents(t *testing.T) {
 	}
 }
 
-func TestTableRepair_ADocumentThatWasChangedRepairsNothing(t *testing.T) {
+func TestTableRepair_RejectsAChangedDocument(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
@@ -112,7 +112,7 @@ func TestTableRepair_ADocumentThatWasChangedRepairsNothing(t *testing.T) {
 }
 
 // The same table is repaired as told by documents that looked at a part of it only.
-func TestTableRepair_APartialLookNeverCostsAGoodRow(t *testing.T) {
+func TestTableRepair_APartialDocumentNeverDeletesACorrectRow(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"table_filter", "v = 'seen'"}, {"table_filter", "v = 'seen'", "ignore_columns", "w"}, {"ignore_columns", "v"}, {"max_diff_rows", "1"},
@@ -144,7 +144,7 @@ func TestTableRepair_APartialLookNeverCostsAGoodRow(t *testing.T) {
 	}
 }
 
-func TestTableRepair_ReportsAndResultsNameNoSecret(t *testing.T) {
+func TestTableRepair_ReportsAndResultsContainNoSecret(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})

@@ -144,7 +144,7 @@ func TestTableRepair_EachNodeCanBeTheSource(t *testing.T) {
 	}
 }
 
-func TestTableRepair_ValuesComeBackToTheLastCharacter(t *testing.T) {
+func TestTableRepair_RestoresValuesExactly(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest))
 	s := apptest.New(t, c, apptest.Options{})
@@ -165,7 +165,7 @@ func TestTableRepair_ValuesComeBackToTheLastCharacter(t *testing.T) {
 	}
 }
 
-func TestTableRepair_UniqueValuesMayBeSwappedAndPassedOn(t *testing.T) {
+func TestTableRepair_UniqueValuesCanBeSwappedBetweenRows(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -178,7 +178,7 @@ func TestTableRepair_UniqueValuesMayBeSwappedAndPassedOn(t *testing.T) {
 	}
 }
 
-func TestTableRepair_AValueThatARowOutsideTheDocumentHoldsIsRefused(t *testing.T) {
+func TestTableRepair_AUniqueValueOfARowOutsideTheDocumentIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, unique := range map[string]string{"at once": "UNIQUE", "by a trigger": "UNIQUE DEFERRABLE INITIALLY DEFERRED"} {
 		t.Run(name, func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestTableRepair_AValueThatARowOutsideTheDocumentHoldsIsRefused(t *testing.T
 	}
 }
 
-func TestTableRepair_ShapesOfTables(t *testing.T) {
+func TestTableRepair_RepairsShapesOfTablesOfEveryKind(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -255,7 +255,7 @@ func TestTableRepair_ShapesOfTables(t *testing.T) {
 	}
 }
 
-func TestTableRepair_WritesWhatIsInTheDatabaseNowAndNotWhatTheFileSays(t *testing.T) {
+func TestTableRepair_WritesTheCurrentRowsAndNotThoseOfTheDocument(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -274,7 +274,7 @@ func TestTableRepair_WritesWhatIsInTheDatabaseNowAndNotWhatTheFileSays(t *testin
 	}
 }
 
-func TestTableRepair_OnlyWhatItMayDo(t *testing.T) {
+func TestTableRepair_UpsertOnlyAndInsertOnlyLimitTheChanges(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, counts string
@@ -303,7 +303,7 @@ func TestTableRepair_OnlyWhatItMayDo(t *testing.T) {
 	}
 }
 
-func TestTableRepair_IgnoredColumnsAreNeverUpdatedAndAMissingRowIsInsertedWhole(t *testing.T) {
+func TestTableRepair_IgnoredColumnsAreInsertedAndNeverUpdated(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -322,7 +322,7 @@ func TestTableRepair_IgnoredColumnsAreNeverUpdatedAndAMissingRowIsInsertedWhole(
 	}
 }
 
-func TestTableRepair_ARowThatTheFilterHidesAtTheSourceIsNotDeleted(t *testing.T) {
+func TestTableRepair_ARowThatTheFilterExcludesAtTheSourceIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -335,7 +335,7 @@ func TestTableRepair_ARowThatTheFilterHidesAtTheSourceIsNotDeleted(t *testing.T)
 	}
 }
 
-func TestTableRepair_TypesMayDifferBetweenNodes(t *testing.T) {
+func TestTableRepair_AcceptsDifferentTypesOnTheNodes(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -355,7 +355,7 @@ func TestTableRepair_TypesMayDifferBetweenNodes(t *testing.T) {
 	}
 }
 
-func TestTableRepair_TriggersFireOnlyIfAsked(t *testing.T) {
+func TestTableRepair_TriggersFireOnlyOnRequest(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -403,7 +403,7 @@ func TestTableRepair_TriggersFireOnlyIfAsked(t *testing.T) {
 	}
 }
 
-func TestTableRepair_TriggersFireIfAskedWhateverTheDatabaseIsConfiguredTo(t *testing.T) {
+func TestTableRepair_TriggersFireOnRequestDespiteTheDatabasesConfiguration(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -418,7 +418,7 @@ func TestTableRepair_TriggersFireIfAskedWhateverTheDatabaseIsConfiguredTo(t *tes
 	}
 }
 
-func TestTableRepair_DeletionsThatReachOtherTablesMustBeAllowed(t *testing.T) {
+func TestTableRepair_CascadingDeletesNeedPermission(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -439,7 +439,7 @@ func TestTableRepair_DeletionsThatReachOtherTablesMustBeAllowed(t *testing.T) {
 }
 
 // A dry run says what the repair will say.
-func TestTableRepair_UpdatesThatReachOtherTablesMustBeAllowedInADryRunToo(t *testing.T) {
+func TestTableRepair_CascadingUpdatesNeedPermissionEvenInADryRun(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -495,7 +495,7 @@ func TestTableRepair_ReportHasEveryRowBeforeAndAfter(t *testing.T) {
 	}
 }
 
-func TestTableRepair_ADeferrableConstraintThatNobodyChecksIsRefused(t *testing.T) {
+func TestTableRepair_AnUncheckedDeferrableConstraintIsRefused(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -510,7 +510,7 @@ func TestTableRepair_ADeferrableConstraintThatNobodyChecksIsRefused(t *testing.T
 	}
 }
 
-func TestTableRepair_WaitsForARowThatSomebodyElseIsWriting(t *testing.T) {
+func TestTableRepair_WaitsForARowThatAnotherTransactionWrites(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -540,7 +540,7 @@ func TestTableRepair_WaitsForARowThatSomebodyElseIsWriting(t *testing.T) {
 }
 
 // A comparison and a repair of one table do not stand in each other's way.
-func TestTableRepair_WhileTheTableIsComparedBothComeToTheirEnd(t *testing.T) {
+func TestTableRepair_AndAConcurrentComparisonBothComplete(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})

@@ -21,7 +21,7 @@ func generated(n int, format, separator string) string {
 	return strings.Join(pieces, separator)
 }
 
-func TestTableRepair_TrapsOfTheSchema(t *testing.T) {
+func TestTableRepair_AvoidsTrapsOfTheSchema(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -97,7 +97,7 @@ func TestTableRepair_TrapsOfTheSchema(t *testing.T) {
 }
 
 // What a table is like on one node only.
-func TestTableRepair_TablesThatAreNotTheSame(t *testing.T) {
+func TestTableRepair_HandlesTablesThatAreNotTheSame(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -151,7 +151,7 @@ func TestTableRepair_TablesThatAreNotTheSame(t *testing.T) {
 	}
 }
 
-func TestTableRepair_ARowOfManyMegabytesIsRepairedAndPutBack(t *testing.T) {
+func TestTableRepair_ARowOfManyMegabytesIsRepairedAndRestored(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -171,7 +171,7 @@ func TestTableRepair_ARowOfManyMegabytesIsRepairedAndPutBack(t *testing.T) {
 }
 
 // Only the pairs that the source is part of say what differs from it.
-func TestTableRepair_ADifferenceBetweenTwoOtherNodesIsNoneOfItsOwn(t *testing.T) {
+func TestTableRepair_IgnoresADifferenceBetweenTwoOtherNodes(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})
@@ -188,7 +188,7 @@ func TestTableRepair_ADifferenceBetweenTwoOtherNodesIsNoneOfItsOwn(t *testing.T)
 	}
 }
 
-func TestTableRepair_OnlyTheNodesThatAreAskedFor(t *testing.T) {
+func TestTableRepair_ChangesOnlyTheRequestedNodes(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})

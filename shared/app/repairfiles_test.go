@@ -36,7 +36,7 @@ func saved(t *testing.T, s *apptest.Service, path string) (name, body string) {
 	return response.File.Name, string(raw)
 }
 
-func TestTableRepair_ItsReportAndTheRowsBeforeItCanBeDownloaded(t *testing.T) {
+func TestTableRepair_ItsReportAndBeforeImagesCanBeDownloaded(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})

@@ -15,7 +15,7 @@ import (
 	"ace/shared/api"
 )
 
-func TestTableRepair_WaitsForWhatReplicationOwes(t *testing.T) {
+func TestTableRepair_WaitsForPendingReplication(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
@@ -45,7 +45,7 @@ func TestTableRepair_WaitsForWhatReplicationOwes(t *testing.T) {
 }
 
 // A subscription that is enabled but stands still, since somebody holds a lock there.
-func TestTableRepair_ADryRunTellsHowFarASubscriptionIsBehind(t *testing.T) {
+func TestTableRepair_ADryRunReportsTheLagOfASubscription(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE TABLE held (id int PRIMARY KEY)`)
@@ -95,7 +95,7 @@ func TestTableRepair_WaitsForTheFirstCopyOfASubscription(t *testing.T) {
 	}
 }
 
-func TestTableRepair_WithAllowLagItRepairsAllTheSame(t *testing.T) {
+func TestTableRepair_WithAllowLagRepairsAnyway(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
@@ -110,7 +110,7 @@ func TestTableRepair_WithAllowLagItRepairsAllTheSame(t *testing.T) {
 }
 
 // Both nodes subscribe to each other and skip what has an origin: the repair of one stays there.
-func TestTableRepair_BetweenNodesThatReplicateToEachOtherNothingComesBack(t *testing.T) {
+func TestTableRepair_BetweenNodesThatReplicateToEachOtherNothingIsUndone(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.Majors(pgtest.Newest, pgtest.Newest), pgtest.ServerSetting("wal_level", "logical"))
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `CREATE PUBLICATION p FOR TABLE t`)
@@ -163,7 +163,7 @@ func backwards(t *testing.T) *pgtest.Cluster {
 
 // What the source of truth has yet to get from the node that is repaired would be taken back there, and come to the source
 // afterwards.
-func TestTableRepair_WaitsForWhatTheSourceHasYetToGet(t *testing.T) {
+func TestTableRepair_WaitsUntilTheSourceHasTheChangesOfTheTarget(t *testing.T) {
 	t.Parallel()
 	c := backwards(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -194,7 +194,7 @@ func TestTableRepair_WaitsForWhatTheSourceHasYetToGet(t *testing.T) {
 }
 
 // What is written while the repair waits for a row's lock is waited for too, before the source is read.
-func TestTableRepair_WaitsForWhatWasWrittenJustBeforeItsLocks(t *testing.T) {
+func TestTableRepair_WaitsForChangesWrittenJustBeforeItsLocks(t *testing.T) {
 	t.Parallel()
 	c := backwards(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -222,7 +222,7 @@ func TestTableRepair_WaitsForWhatWasWrittenJustBeforeItsLocks(t *testing.T) {
 	}
 }
 
-func TestTableRepair_WarnsWhereASubscriptionBringsTheRepairToAnotherNode(t *testing.T) {
+func TestTableRepair_WarnsIfASubscriptionReplicatesTheRepair(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
@@ -302,7 +302,7 @@ func awaitContent(t *testing.T, c *pgtest.Cluster, node int, want [][]string) {
 }
 
 // What a third node has written, and what has come to the repaired node but not yet to the source of truth, would be taken back.
-func TestTableRepair_WaitsForWhatTheSourceHasYetToGetFromAThirdNode(t *testing.T) {
+func TestTableRepair_WaitsUntilTheSourceHasTheChangesOfAThirdNode(t *testing.T) {
 	t.Parallel()
 	c := mesh(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -331,7 +331,7 @@ func TestTableRepair_WaitsForWhatTheSourceHasYetToGetFromAThirdNode(t *testing.T
 
 // A row that the source of truth has got from a third node, and that is on its way from there to the repaired node, would stop that
 // subscription if it were inserted.
-func TestTableRepair_WaitsForWhatAThirdNodeOwes(t *testing.T) {
+func TestTableRepair_WaitsForPendingReplicationFromAThirdNode(t *testing.T) {
 	t.Parallel()
 	c := mesh(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -355,7 +355,7 @@ func TestTableRepair_WaitsForWhatAThirdNodeOwes(t *testing.T) {
 }
 
 // What a third node writes while the repair waits for a row's lock is waited for too, before the source is read.
-func TestTableRepair_WaitsForWhatAThirdNodeWroteJustBeforeItsLocks(t *testing.T) {
+func TestTableRepair_WaitsForChangesOfAThirdNodeWrittenJustBeforeItsLocks(t *testing.T) {
 	t.Parallel()
 	c := mesh(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -381,7 +381,7 @@ func TestTableRepair_WaitsForWhatAThirdNodeWroteJustBeforeItsLocks(t *testing.T)
 }
 
 // A third node that cannot be asked stops nobody who chooses a source of truth because of that, but it is said.
-func TestTableRepair_WarnsOfAThirdNodeThatCannotBeAsked(t *testing.T) {
+func TestTableRepair_WarnsOfAThirdNodeThatCannotBeQueried(t *testing.T) {
 	t.Parallel()
 	c := mesh(t)
 	s := apptest.New(t, c, apptest.Options{})

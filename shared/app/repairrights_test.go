@@ -23,7 +23,7 @@ func asRole(t *testing.T, c *pgtest.Cluster, grants ...string) *pgtest.Cluster {
 	return &plain
 }
 
-func TestTableRepair_ARoleThatMayNotIsToldWhatToGrant(t *testing.T) {
+func TestTableRepair_AMissingPrivilegeIsReportedWithTheGrant(t *testing.T) {
 	t.Parallel()
 	const all = "GRANT SELECT, INSERT, UPDATE, DELETE ON t TO ROLE"
 	tests := []struct {

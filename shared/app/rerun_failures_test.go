@@ -24,7 +24,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-func TestTableRerun_WhatOnlyADatabaseCanTellFailsTheTask(t *testing.T) {
+func TestTableRerun_AnErrorThatNeedsADatabaseFailsTheTask(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -66,7 +66,7 @@ func TestTableRerun_WhatOnlyADatabaseCanTellFailsTheTask(t *testing.T) {
 	}
 }
 
-func TestTableRerun_ADocumentThatWasChangedIsRefused(t *testing.T) {
+func TestTableRerun_RejectsAChangedDocument(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -192,7 +192,7 @@ func (w haltingWriter) Commit(ctx context.Context) (archive.Info, error) {
 }
 
 // A runner that is told to stop, anywhere on the way, leaves its work to the next, which does nothing twice.
-func TestTableRerun_GoesOnWhereAnEarlierRunStopped(t *testing.T) {
+func TestTableRerun_ResumesAnEarlierRun(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	backing := apptest.Store(t)
@@ -354,7 +354,7 @@ func TestTableRerun_IsCancelledWhileANodeAnswers(t *testing.T) {
 	}
 }
 
-func TestTableRerun_TakesOneConnectionPerNodeInHostDB(t *testing.T) {
+func TestTableRerun_UsesOneConnectionPerNodeInHostDB(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})

@@ -16,7 +16,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-func TestTableRerun_ReadsWithoutTheFilterButHandsItOn(t *testing.T) {
+func TestTableRerun_CopiesTheFilterWithoutUsingIt(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -56,7 +56,7 @@ func TestTableRerun_IgnoresTheColumnsOfTheDocument(t *testing.T) {
 	}
 }
 
-func TestTableRerun_ReadsTheNodesOfTheDocumentOnly(t *testing.T) {
+func TestTableRerun_ReadsOnlyTheNodesOfTheDocument(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})
@@ -106,7 +106,7 @@ func TestTableRerun_HoweverKeysAreReadTheDocumentIsTheSame(t *testing.T) {
 }
 
 // More keys than one statement, unit or block takes.
-func TestTableRerun_OfManyKeysGivesTheSameInBothWays(t *testing.T) {
+func TestTableRerun_OfManyKeysHasTheSameResultForBothBehaviors(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -144,7 +144,7 @@ func TestTableRerun_OfManyKeysGivesTheSameInBothWays(t *testing.T) {
 	}
 }
 
-func TestTableRerun_AKeySpeltOtherwiseIsOneKey(t *testing.T) {
+func TestTableRerun_AKeyVariantIsTheSameKey(t *testing.T) {
 	t.Parallel()
 	for name, nodes := range map[string]func(*testing.T) *pgtest.Cluster{
 		"under one order": func(t *testing.T) *pgtest.Cluster { return pgtest.NewCluster(t) }, "under two orders": orderedUnlike,
@@ -189,7 +189,7 @@ func TestTableRerun_AKeySpeltOtherwiseIsOneKey(t *testing.T) {
 	}
 }
 
-func TestTableRerun_LooksAgainAtWhatChangesMeanwhile(t *testing.T) {
+func TestTableRerun_ReadsChangingRowsAgain(t *testing.T) {
 	t.Parallel()
 	for _, behavior := range behaviors() {
 		t.Run(behavior, func(t *testing.T) {
@@ -215,7 +215,7 @@ func TestTableRerun_LooksAgainAtWhatChangesMeanwhile(t *testing.T) {
 	}
 }
 
-func TestTableRerun_TheChecksumIsAsAsked(t *testing.T) {
+func TestTableRerun_UsesTheRequestedChecksum(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 3) i`)
@@ -228,7 +228,7 @@ func TestTableRerun_TheChecksumIsAsAsked(t *testing.T) {
 }
 
 // Without PostgreSQL's \x the text of a bytea is the bytes of its letters: another key, which nobody has.
-func TestTableRerun_SaysThatNoNodeHasAKey(t *testing.T) {
+func TestTableRerun_ReportsThatNoNodeHasAKey(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})

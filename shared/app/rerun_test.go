@@ -55,7 +55,7 @@ func figures(d apptest.Diff) string {
 		d.Result.Verdict, d.Result.MismatchedRows, d.Result.TotalRows, d.Summary.ResolvedRows, d.Summary.UnsettledRows)
 }
 
-func TestTableRerun_TellsWhatHealedFromWhatPersists(t *testing.T) {
+func TestTableRerun_DistinguishesResolvedFromPersistingRows(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})

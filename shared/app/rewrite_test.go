@@ -100,7 +100,7 @@ const (
 // A snapshot that is older than a rewrite of the table sees no rows. A unit that waits for the rewrite must
 // not read with such a snapshot: its rows would be taken for absent, on all nodes alike.
 // Case T-F12, see docs/RELIABILITY.md.
-func TestTableDiff_ATableThatIsRewrittenIsNeverReadAsEmpty(t *testing.T) {
+func TestTableDiff_ARewrittenTableIsNeverReadAsEmpty(t *testing.T) {
 	t.Parallel()
 	const columnsOnly = "GRANT SELECT (id, v) ON t TO ROLE"
 	for _, tt := range []struct {
@@ -154,7 +154,7 @@ func TestTableDiff_ATableThatIsRewrittenIsNeverReadAsEmpty(t *testing.T) {
 
 // The source of a repair is read while it is being rewritten: its rows are not absent.
 // Case T-F13, see docs/RELIABILITY.md.
-func TestTableRepair_ASourceThatIsRewrittenDeletesNothing(t *testing.T) {
+func TestTableRepair_ARewrittenSourceDeletesNothing(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, `CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 100000) i`)

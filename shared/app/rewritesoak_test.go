@@ -283,10 +283,10 @@ func repack(ctx context.Context, c *pgtest.Cluster, node int, table string) erro
 	return nil
 }
 
-// TestRewrites_AtRandomMomentsNoRowIsTakenForAbsent rewrites tables in every way while they are compared and repaired.
+// TestRewrites_AtRandomTimesNoRowIsReportedAsMissing rewrites tables in every way while they are compared and repaired.
 // Each outcome is right, to the row, or an error that says what happened.
 // Cases T-F12 and T-F13, see docs/RELIABILITY.md.
-func TestRewrites_AtRandomMomentsNoRowIsTakenForAbsent(t *testing.T) {
+func TestRewrites_AtRandomTimesNoRowIsReportedAsMissing(t *testing.T) {
 	t.Parallel()
 	r := newRewritten(t)
 	rounds := soak.Rounds(t, 1, 200)

@@ -19,7 +19,7 @@ func unprivileged(warnings []string) []string {
 
 func ofSuperuser(warning string) bool { return strings.Contains(warning, "rights of a superuser") }
 
-func TestTasks_WarnOncePerNodeOfASuperuser(t *testing.T) {
+func TestTasks_WarnOfASuperuserOncePerNode(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Newest, pgtest.Newest))
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
@@ -46,7 +46,7 @@ func TestTasks_WarnOncePerNodeOfASuperuser(t *testing.T) {
 }
 
 // Case T-F10, see docs/RELIABILITY.md.
-func TestTableRepair_WritesNoTablesOfTheServer(t *testing.T) {
+func TestTableRepair_DoesNotWriteSystemTables(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Oldest))
 	for node, name := range []string{"s1", "s2"} {
@@ -75,7 +75,7 @@ func TestTableRepair_WritesNoTablesOfTheServer(t *testing.T) {
 }
 
 // Case T-F10, see docs/RELIABILITY.md.
-func TestTableRepair_WritesNoTablesOfAnExtension(t *testing.T) {
+func TestTableRepair_DoesNotWriteTablesOfAnExtension(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)

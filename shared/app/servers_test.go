@@ -28,7 +28,7 @@ func pointed(c *pgtest.Cluster, node int, host string, port int) *pgtest.Cluster
 }
 
 // Case O-F1, see docs/RELIABILITY.md.
-func TestServers_TwoNamesOfOneDatabaseAreRefusedInEveryOperation(t *testing.T) {
+func TestServers_EveryOperationRefusesTwoNamesOfOneDatabase(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	sameTable(t, c)
@@ -70,7 +70,7 @@ func at(c *pgtest.Cluster, node int) string {
 
 // Case O-F5, O-P12, see docs/RELIABILITY.md. A primary and its standby are compared, a standby is not repaired
 // and two names of a standby are refused.
-func TestServers_AStandbyIsANodeThatIsNotRepaired(t *testing.T) {
+func TestServers_AStandbyIsComparedAndNotRepaired(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	sameTable(t, c)
@@ -150,7 +150,7 @@ func TestServers_AReadOnlyNodeIsNotRepaired(t *testing.T) {
 }
 
 // Case O-F1, its neighbours in time: after the document was made an address leads elsewhere.
-func TestServers_ADocumentBelongsToTheDatabasesThatItWasMadeWith(t *testing.T) {
+func TestServers_ADocumentIsValidOnlyForItsOwnDatabases(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 2000) i`)

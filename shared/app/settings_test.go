@@ -94,7 +94,7 @@ func alterDatabase(p parameter, value int) string {
 }
 
 // Case T-F7, T-P4, O-P26, see docs/RELIABILITY.md.
-func TestIdentity_SettingsOfOneNodeChangeNoOutcome(t *testing.T) {
+func TestIdentity_SettingsOfOneNodeDoNotChangeTheResult(t *testing.T) {
 	t.Parallel()
 	for _, installation := range pgserver.Installations() {
 		t.Run(strconv.Itoa(installation.Major), func(t *testing.T) {

@@ -99,7 +99,7 @@ func checkShapes(t *testing.T, shapes []shape, options ...pgtest.Option) {
 	}
 }
 
-func TestTableDiff_AnyFillingOfATable(t *testing.T) {
+func TestTableDiff_ComparesAnyFillingOfATable(t *testing.T) {
 	t.Parallel()
 	plain := `CREATE TABLE t (id int PRIMARY KEY, v text)`
 	fill := func(from, to string) string {
@@ -154,7 +154,7 @@ func TestTableDiff_StatisticsNeverDecideTheVerdict(t *testing.T) {
 	})
 }
 
-func TestTableDiff_AnyColumns(t *testing.T) {
+func TestTableDiff_ComparesAnyColumns(t *testing.T) {
 	t.Parallel()
 	checkShapes(t, []shape{
 		{name: "only the key", all: []string{`CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t SELECT generate_series(1, 3000)`},

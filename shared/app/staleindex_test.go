@@ -112,7 +112,7 @@ func TestStaleIndexes_HideNoDifference(t *testing.T) {
 }
 
 // Case T-P12, see docs/RELIABILITY.md.
-func TestStaleIndexes_OfTheDatabasesDefaultAreNamedWithTheirRemedy(t *testing.T) {
+func TestStaleIndexes_OfTheDatabasesDefaultCollationAreReportedWithARemedy(t *testing.T) {
 	t.Parallel()
 	c := orderedUnlike(t)
 	s := apptest.New(t, c, apptest.Options{})

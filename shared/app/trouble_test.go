@@ -91,7 +91,7 @@ func partitionedTable(t *testing.T, c *pgtest.Cluster) {
 	c.Exec(t, 1, `DELETE FROM t WHERE id % 1000 = 0`)
 }
 
-func TestTableDiff_TroubleOfAServerIsWaitedForAndThenNamed(t *testing.T) {
+func TestTableDiff_WaitsForAFailingServerAndThenReportsIt(t *testing.T) {
 	t.Parallel()
 	for _, tt := range troubles() {
 		t.Run(tt.name, func(t *testing.T) {
@@ -145,7 +145,7 @@ func troubled(t *testing.T, c *pgtest.Cluster, tt trouble, failures int, patienc
 }
 
 // A statement is cut off while it runs: by an administrator, or with the whole node, which is back after some seconds.
-func TestTableDiff_ALostConnectionWithinAStatementCostsNothing(t *testing.T) {
+func TestTableDiff_RetriesAStatementAfterALostConnection(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
 	differingTable(t, c)

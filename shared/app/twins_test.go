@@ -13,7 +13,7 @@ import (
 
 // Case T-F6, see docs/RELIABILITY.md. Every row has a value whose binary form is another on the second node. All candidates
 // but the first ones are only counted, by digest.
-func TestIdentity_WhatDiffersBelowTheTextIsNoDifferenceHoweverManyRows(t *testing.T) {
+func TestIdentity_DifferentBytesWithEqualTextAreNoDifference(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -40,7 +40,7 @@ func TestIdentity_WhatDiffersBelowTheTextIsNoDifferenceHoweverManyRows(t *testin
 
 // Case T-F6, see docs/RELIABILITY.md. An array that holds no NULL may have room for NULLs: where replication has written it
 // as text, it has none.
-func TestIdentity_AnArrayWithRoomForNullsIsNoCandidate(t *testing.T) {
+func TestIdentity_AnArrayWithANullBitmapIsNoCandidate(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})

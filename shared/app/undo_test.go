@@ -37,7 +37,7 @@ func undo(t *testing.T, s *apptest.Service, repairID string, change func(*api.Ta
 	return u
 }
 
-func TestTableUndo_PutsBackWhatIsStillAsTheRepairLeftIt(t *testing.T) {
+func TestTableUndo_RestoresRowsThatAreUnchangedSinceTheRepair(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -65,7 +65,7 @@ func TestTableUndo_PutsBackWhatIsStillAsTheRepairLeftIt(t *testing.T) {
 	}
 }
 
-func TestTableUndo_LeavesWhatWasChangedSinceThen(t *testing.T) {
+func TestTableUndo_SkipsRowsChangedSinceTheRepair(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -87,7 +87,7 @@ func TestTableUndo_LeavesWhatWasChangedSinceThen(t *testing.T) {
 	}
 }
 
-func TestTableUndo_WithoutACommittedRepairThereIsNothingToTakeBack(t *testing.T) {
+func TestTableUndo_WithoutACommittedRepairThereIsNothingToUndo(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -102,7 +102,7 @@ func TestTableUndo_WithoutACommittedRepairThereIsNothingToTakeBack(t *testing.T)
 	}
 }
 
-func TestTableUndo_ARowWhoseOwnColumnWasWrittenSinceThenIsLeft(t *testing.T) {
+func TestTableUndo_SkipsARowWhoseLocalColumnWasWrittenSinceTheRepair(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -121,7 +121,7 @@ func TestTableUndo_ARowWhoseOwnColumnWasWrittenSinceThenIsLeft(t *testing.T) {
 }
 
 // One node refuses, another was repaired: what is taken back is what was done.
-func TestTableUndo_OfARepairThatFailedOnOneNodeTakesTheOthersBack(t *testing.T) {
+func TestTableUndo_OfARepairThatFailedOnOneNodeUndoesTheOthers(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})
@@ -143,7 +143,7 @@ func TestTableUndo_OfARepairThatFailedOnOneNodeTakesTheOthersBack(t *testing.T) 
 }
 
 // A repair that found nothing to do on one node is committed there, without before-images.
-func TestTableUndo_ANodeThatNeededNothingIsPassedOver(t *testing.T) {
+func TestTableUndo_IgnoresANodeThatTheRepairDidNotChange(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
 	s := apptest.New(t, c, apptest.Options{})
@@ -162,7 +162,7 @@ func TestTableUndo_ANodeThatNeededNothingIsPassedOver(t *testing.T) {
 	}
 }
 
-func TestTableUndo_OfARepairThatNeededNothingHasNothingToTakeBack(t *testing.T) {
+func TestTableUndo_OfARepairWithoutChangesHasNothingToUndo(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -174,7 +174,7 @@ func TestTableUndo_OfARepairThatNeededNothingHasNothingToTakeBack(t *testing.T) 
 }
 
 // What was written to a column that came after the repair is nowhere else: a row that has it is not deleted.
-func TestTableUndo_AColumnThatCameAfterTheRepairIsNotLost(t *testing.T) {
+func TestTableUndo_PreservesAColumnAddedAfterTheRepair(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
@@ -192,7 +192,7 @@ func TestTableUndo_AColumnThatCameAfterTheRepairIsNotLost(t *testing.T) {
 	}
 }
 
-func TestTableUndo_OfATableThatHasAnotherKeyNowIsRefused(t *testing.T) {
+func TestTableUndo_RefusesATableWithAnotherKey(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})

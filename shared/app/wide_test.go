@@ -14,7 +14,7 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-func TestTableDiff_TwelveHundredColumns(t *testing.T) {
+func TestTableDiff_ComparesTwelveHundredColumns(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(4))
 	s := apptest.New(t, c, apptest.Options{})
@@ -33,7 +33,7 @@ func TestTableDiff_TwelveHundredColumns(t *testing.T) {
 }
 
 // The values are read from each node, sent through a part and written to the document one row at a time.
-func TestTableDiff_MemoryStaysFlatOverHugeValues(t *testing.T) {
+func TestTableDiff_UsesBoundedMemoryForHugeValues(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{Parallel: 2})
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`,
