@@ -76,10 +76,12 @@ func (a *attempt) update(ctx context.Context, list []numberedChange) error {
 		return a.replace(ctx, list, "an identity column that is GENERATED ALWAYS cannot be updated")
 	}
 	guarded := slices.ContainsFunc(columns, func(at int) bool { return a.target.Columns[at].Unique })
+
 	rows := make([]table.Row, len(list))
 	for i, c := range list {
 		rows[i] = c.After
 	}
+
 	err := a.tx.Update(ctx, a.target.Write, columns, keysOf(list), rows, guarded)
 	var v *table.ViolationError
 	if !errors.As(err, &v) {
@@ -88,9 +90,11 @@ func (a *attempt) update(ctx context.Context, list []numberedChange) error {
 	if !guarded || !v.Unique {
 		return a.refusedOne(list, v)
 	}
+
 	if len(list) == 1 || a.replacements > exactReplacements {
 		return a.replace(ctx, list, fmt.Sprintf("another row holds a value that must be unique by constraint %q", v.Constraint))
 	}
+
 	if err := a.update(ctx, list[:len(list)/2]); err != nil {
 		return err
 	}
@@ -168,6 +172,7 @@ func (a *attempt) insert(ctx context.Context, list []numberedChange) error {
 	for i, c := range list {
 		rows[i] = pick(c.row(), columns)
 	}
+
 	err := a.tx.Insert(ctx, a.target.Write, columns, rows)
 	var v *table.ViolationError
 	if !errors.As(err, &v) {
@@ -179,6 +184,7 @@ func (a *attempt) insert(ctx context.Context, list []numberedChange) error {
 	if len(list) == 1 {
 		return a.refusedInsert(ctx, list[0].Key, v)
 	}
+
 	if err := a.insert(ctx, list[:len(list)/2]); err != nil {
 		return err
 	}

@@ -84,6 +84,7 @@ func (b *BeforeImages) findImages(ctx context.Context, taskID string) ([]image, 
 	if err != nil {
 		return nil, err
 	}
+
 	var images []image
 	for _, a := range attempts {
 		i, err := b.readImage(ctx, taskID, a.node, a.attempt)
@@ -94,6 +95,7 @@ func (b *BeforeImages) findImages(ctx context.Context, taskID string) ([]image, 
 			images = append(images, i)
 		}
 	}
+
 	slices.SortStableFunc(images, func(a, b image) int {
 		return cmp.Or(strings.Compare(a.Node, b.Node), cmp.Compare(a.Attempt, b.Attempt))
 	})
@@ -166,11 +168,13 @@ func (d *beforeDocument) node(ctx context.Context, i image) error {
 	if err := d.begin(beforeNode{Node: i.Node, Outcome: i.outcome.Outcome, WrittenAt: i.WrittenAt, Columns: encoder.columns}); err != nil {
 		return err
 	}
+
 	left, err := openFinalRows(ctx, d.store, i.outcome.Altered)
 	if err != nil {
 		return err
 	}
 	defer left.close()
+
 	d.print(`,"rows":[`)
 	separator := "\n"
 	err = eachChange(ctx, d.store, i.Totals.Parts, all, func(c numberedChange) error {

@@ -175,6 +175,7 @@ func (r *run) repairTarget(ctx context.Context, i int) NodeResult {
 	if !r.plan.DryRun {
 		result.Outcome = RolledBack
 	}
+
 	err := t.problem()
 	switch {
 	case err != nil:
@@ -185,6 +186,7 @@ func (r *run) repairTarget(ctx context.Context, i int) NodeResult {
 		o, err = r.repair(ctx, i)
 		result.Outcome, result.Totals, result.altered = o.Outcome, o.Totals, o.Altered
 	}
+
 	if err != nil {
 		result.Error = problemOf(causeOrErr(ctx, err))
 		if result.Outcome == Committed {

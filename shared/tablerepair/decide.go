@@ -58,10 +58,12 @@ func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 	if err != nil {
 		return err
 	}
+
 	type batch struct {
 		keys   []table.Key
 		wanted []table.Row
 	}
+
 	err = fanout.Ahead(ctx, func(_ context.Context, give func(batch) error) error {
 		wanted := &lookahead{stream: stream}
 		for left := keys; len(left) > 0; {
@@ -88,6 +90,7 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 	if err != nil {
 		return err
 	}
+
 	found := &lookahead{stream: stream}
 	for i := range keys {
 		var have table.Row
@@ -103,6 +106,7 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 		}
 		wanted[i] = nil
 	}
+
 	if closing := stream.Close(); err == nil {
 		err = closing
 	}
@@ -139,6 +143,7 @@ func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows
 	if len(at) == 0 {
 		return nil
 	}
+
 	var values []table.Row
 	var of []int
 	for i, row := range rows {
@@ -149,6 +154,7 @@ func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows
 	if len(values) == 0 {
 		return nil
 	}
+
 	converted, err := node.Convert(ctx, to, values)
 	var refused *table.ViolationError
 	switch {
@@ -160,6 +166,7 @@ func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows
 	if err := checkFit(ctx, node, t, at, fitting{keysAt(keys, of), values, converted}); err != nil {
 		return err
 	}
+
 	for r, i := range of {
 		for n, c := range at {
 			rows[i][c] = converted[r][n]
@@ -189,6 +196,7 @@ func checkFit(ctx context.Context, node Reader, t *Target, at []int, f fitting) 
 	if len(places) == 0 {
 		return nil
 	}
+
 	stored := make([]table.Row, len(f.converted))
 	for r, row := range f.converted {
 		stored[r] = pick(row, places)
@@ -197,6 +205,7 @@ func checkFit(ctx context.Context, node Reader, t *Target, at []int, f fitting) 
 	if err != nil {
 		return err
 	}
+
 	for r := range back {
 		for n, place := range places {
 			if !sameNumber(back[r][n], f.values[r][place]) {
@@ -248,6 +257,7 @@ func (d *decider) row(want, have table.Row) error {
 	case have == nil:
 		return d.change(change{Op: opInsert, Key: d.keyOf(want), After: want})
 	}
+
 	columns := d.differingColumns(want, have)
 	switch {
 	case len(columns) == 0 && d.generatedDiffer(want, have):

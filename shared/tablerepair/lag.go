@@ -33,12 +33,14 @@ func (r *run) checkReplication(ctx context.Context) {
 	if r.plan.Undoes != "" {
 		return
 	}
+
 	r.progress.phase(phaseLag)
 	var mu sync.Mutex
 	_ = fanout.Each(ctx, max(1, len(r.plan.Targets)), slices.Values(numbers(len(r.plan.Targets))), func(ctx context.Context, i int) error {
 		if r.plan.Targets[i].Problem != nil {
 			return nil
 		}
+
 		warnings := r.collectRelayWarnings(ctx, i)
 		found := replication{}
 		for _, look := range []func(context.Context, string, *replication) error{r.sourceLag, r.targetLag} {
@@ -50,6 +52,7 @@ func (r *run) checkReplication(ctx context.Context) {
 				break
 			}
 		}
+
 		r.replication[i] = found
 		mu.Lock()
 		defer mu.Unlock()
@@ -120,6 +123,7 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 	if err != nil || len(subscriptions) == 0 {
 		return nil, err
 	}
+
 	known := map[string]bool{}
 	unknown := map[string]error{}
 	for _, from := range r.req.Nodes {
@@ -138,6 +142,7 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 			unknown[from] = err
 		}
 	}
+
 	// At least one subscription belongs to a node that could not be asked.
 	if len(known) < len(subscriptions) {
 		for _, from := range slices.Sorted(maps.Keys(unknown)) {
@@ -157,10 +162,12 @@ func (r *run) publisherLag(ctx context.Context, o pendingReplication, from strin
 	if err != nil {
 		return nil, err
 	}
+
 	o.lsn = at.LSN
 	if o.wait {
 		flushLog(ctx, o.publisher)
 	}
+
 	for _, s := range subscriptions {
 		ours, err := o.awaitSubscription(ctx, s)
 		if ours {
@@ -182,6 +189,7 @@ func (r *run) collectRelayWarnings(ctx context.Context, i int) (warnings []strin
 			peers = append(peers, t.Node)
 		}
 	}
+
 	for _, name := range peers {
 		target, err := r.open(ctx, r.plan.Targets[i].Node)
 		var peer Node
@@ -247,6 +255,7 @@ func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subsc
 		default:
 			why = fmt.Sprintf("has yet to apply %d bytes of log from before the repair", behind)
 		}
+
 		if !o.wait || time.Now().After(deadline) {
 			return true, o.lagging(s, why)
 		}
@@ -360,6 +369,7 @@ func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) err
 			return fault.New(fault.Unavailable, "node %q: replication has yet to bring %d bytes of its log to the source of truth, node %q, and has made no progress for %s; set allow_lag=true to repair anyway",
 				feed.Node, behind, a.plan.Source, sourceWait)
 		}
+
 		if least < 0 || behind < least {
 			least, deadline = behind, time.Now().Add(sourceWait)
 		}

@@ -67,6 +67,7 @@ func readPlain(line []byte) (c change, ok bool) {
 	if c.Op == "" || !ok {
 		return c, false
 	}
+
 	key, rest, err := table.ReadRow(rest)
 	if err != nil {
 		return c, false
@@ -78,6 +79,7 @@ func readPlain(line []byte) (c change, ok bool) {
 		}
 		c.Key[i] = *text
 	}
+
 	before, rest, ok := readMember(rest, `,"before":`)
 	if !ok {
 		return c, false

@@ -188,6 +188,7 @@ func (p *planner) collect(ctx context.Context, doc *diffarchive.Document, t *Tar
 	if err != nil {
 		return nil, err
 	}
+
 	return diffkeys.Collect(ctx, doc.Reader, diffkeys.Options{
 		Columns: p.plan.Key,
 		Pairs: func(pair difffile.Pair) bool {
@@ -224,6 +225,7 @@ func (p *planner) storeKeys(ctx context.Context, to *Keys, keys *diffkeys.Keys) 
 		defer func() { chunk = chunk[:0] }()
 		return storeRows(ctx, p.store, key, header, chunk)
 	}
+
 	for key, err := range keys.All(ctx) {
 		if err != nil {
 			return err
@@ -234,6 +236,7 @@ func (p *planner) storeKeys(ctx context.Context, to *Keys, keys *diffkeys.Keys) 
 			}
 		}
 	}
+
 	if len(chunk) == 0 {
 		return nil
 	}

@@ -39,12 +39,14 @@ func (a *attempt) keepFound(ctx context.Context, source Source, list []numberedC
 	if err := eachPlace(stream, func(at int) { found = append(found, list[at]) }); err != nil || len(found) == 0 {
 		return err
 	}
+
 	since := make([]bool, len(found))
 	if a.unit.Applied != "" {
 		if since, err = source.WrittenSince(ctx, a.target.Read, keysOf(found), a.unit.Applied); err != nil {
 			return err
 		}
 	}
+
 	for i, c := range found {
 		if !since[i] {
 			a.kept.Add(c.at)
@@ -68,11 +70,13 @@ func (a *attempt) recheckInsertions(ctx context.Context, source Source) error {
 	if source == nil || a.totals.Inserted == 0 {
 		return nil
 	}
+
 	// A row that was inserted and deleted on the target since the locks is on its way to
 	// the source, too.
 	if err := a.awaitSource(ctx); err != nil {
 		return err
 	}
+
 	before := a.totals.Skipped
 	err := eachWindow(ctx, a.store, a.totals.Parts, only(opInsert), func(list []numberedChange) error {
 		same, err := a.unchangedAtSource(ctx, source, list)
@@ -87,6 +91,7 @@ func (a *attempt) recheckInsertions(ctx context.Context, source Source) error {
 		}
 		return a.withdraw(ctx, others)
 	})
+
 	if n := a.totals.Skipped - before; n > 0 {
 		a.totals.Warnings = append(a.totals.Warnings, withdrawnWarning(a.target.Node, n))
 	}

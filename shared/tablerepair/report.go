@@ -158,10 +158,12 @@ func (d *reportDocument) node(ctx context.Context, t *Target, n NodeResult) erro
 	if err := d.begin(newReportNode(n)); err != nil {
 		return err
 	}
+
 	would := ""
 	if d.plan.DryRun {
 		would = "would_"
 	}
+
 	for _, section := range []struct {
 		name string
 		pick picker
@@ -199,6 +201,7 @@ func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick
 		return err
 	}
 	defer left.close()
+
 	e := newRowEncoder(t.Columns)
 	separator := "\n"
 	return eachChange(ctx, d.store, n.Totals.Parts, pick, func(c numberedChange) error {

@@ -42,12 +42,15 @@ func (d *restorer) decide(ctx context.Context, r *recorder) error {
 	if o.Outcome != Committed {
 		return fault.New(fault.Internal, "attempt %d of task %s on node %q is %s, not committed", d.target.Attempt, d.plan.Undoes, d.target.Node, o.Outcome)
 	}
+
 	d.key = newDecider(d.plan, d.target)
 	d.key.emit, d.key.totals, d.key.node = d.emit, &d.totals, d.node
+
 	if d.left, err = openFinalRows(ctx, d.store, o.Altered); err != nil {
 		return err
 	}
 	defer d.left.close()
+
 	err = eachWindow(ctx, d.store, m.Totals.Parts, all, func(list []numberedChange) error {
 		if err := d.window(ctx, list); err != nil {
 			return err
@@ -93,6 +96,7 @@ func (d *restorer) row(c numberedChange, now table.Row) error {
 	if now == nil && d.target.SmallTarget {
 		d.key.absent.node = append(d.key.absent.node, c.Key)
 	}
+
 	switch {
 	case c.Before == nil && now == nil || c.Before != nil && now != nil && holds(d.target.Columns, now, c.Before):
 		d.totals.Unchanged++ // it is already as it was before the repair
@@ -108,6 +112,7 @@ func (d *restorer) row(c numberedChange, now table.Row) error {
 	case now == nil:
 		return d.key.change(change{Op: opInsert, Key: c.Key, After: c.Before})
 	}
+
 	var columns []int
 	for i, before := range c.Before {
 		if d.target.Columns[i].Written && !table.SameValue(now[i], before) {

@@ -65,16 +65,20 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	if err == nil || !errors.Is(err, archive.ErrNotFound) {
 		return o, err
 	}
+
 	tx, err := s.node.BeginRepair(ctx, s.target.Write.Access())
 	if err != nil {
 		return outcome{Outcome: Unknown}, err
 	}
 	defer tx.Close()
+
 	// This transaction holds the repair lock. So the attempt's transaction has ended, or
 	// will find that the lease is not its runner's.
 	if err := acquireRepairLock(ctx, tx, s.plan, s.target.Node, settleWait); err != nil {
 		return outcome{Outcome: Unknown}, err
 	}
+
+	// Without a manifest nothing was written to the node.
 	m, err := loadManifest(ctx, s.store, s.plan.TaskID, s.target.Node, attempt)
 	if errors.Is(err, archive.ErrNotFound) {
 		return s.storeOutcome(ctx, attempt, outcome{Outcome: RolledBack})
@@ -82,9 +86,12 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	if err != nil {
 		return outcome{Outcome: Unknown}, err
 	}
+
 	if o, err = s.outcomeOf(ctx, tx, m); err != nil {
 		return outcome{Outcome: Unknown}, err
 	}
+
+	// Durable: the outcome. From here on the attempt cannot begin any more.
 	return s.storeOutcome(ctx, attempt, o)
 }
 
@@ -131,6 +138,7 @@ func (s *settler) determine(ctx context.Context, tx Tx, m *Manifest, altered *St
 	if err != nil {
 		return "", err
 	}
+
 	status := ""
 	if server.System == m.System && server.Timeline == m.Timeline {
 		if status, err = tx.Status(ctx, m.XID); err != nil {
@@ -141,11 +149,13 @@ func (s *settler) determine(ctx context.Context, tx Tx, m *Manifest, altered *St
 	if status == "aborted" || status == "in progress" {
 		return RolledBack, nil
 	}
+
 	source := s.target.Write.Source
 	source.Files = table.Files{} // the rows decide, whichever files hold them now
 	if err := tx.Hold(ctx, source); err != nil {
 		return "", err
 	}
+
 	before, after, err := s.compareImages(ctx, tx, m, altered)
 	switch {
 	case err != nil:
@@ -168,6 +178,7 @@ func (s *settler) compareImages(ctx context.Context, tx Tx, m *Manifest, altered
 		return false, false, err
 	}
 	defer left.close()
+
 	a := &attempt{unitRun: &unitRun{store: s.store, plan: s.plan, target: s.target, totals: m.Totals}, tx: tx}
 	err = a.windows(ctx, all, func(list []numberedChange) error {
 		if !before && !after {
@@ -181,6 +192,7 @@ func (s *settler) compareImages(ctx context.Context, tx Tx, m *Manifest, altered
 				wanted[i].change = change{Op: opDelete, Key: c.Key}
 			}
 		}
+
 		err := a.readBack(ctx, wanted, func(c numberedChange, row table.Row) error {
 			before = before && holds(a.target.Columns, row, c.row())
 			return nil

@@ -70,6 +70,7 @@ func (t *targetBuilder) checkRights() error {
 			return t.refuse("role %q may not %s in %s: GRANT %s ON %s TO %s", w.Role, right.privilege, name, right.privilege, name, table.Quote(w.Role))
 		}
 	}
+
 	switch {
 	case w.RowSecurity:
 		return t.refuse("row-level security of %s applies to role %q, which would not see every row: the role needs BYPASSRLS", name, w.Role)

@@ -17,6 +17,7 @@ func (p *planner) undo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	for _, name := range repaired {
 		t, warnings, err := p.undoTarget(ctx, name)
 		if err != nil && ctx.Err() != nil {
@@ -30,6 +31,7 @@ func (p *planner) undo(ctx context.Context) error {
 			p.plan.Warnings = append(p.plan.Warnings, warnings...)
 		}
 	}
+
 	if len(p.plan.Targets) == 0 {
 		return fault.New(fault.Invalid, "task %s has not changed any row on any node, so there is nothing to undo", p.req.Undoes)
 	}
@@ -62,6 +64,7 @@ func (p *planner) undoTarget(ctx context.Context, name string) (*Target, []strin
 	if !slices.Contains(p.req.Nodes, name) {
 		return nil, nil, fault.New(fault.Invalid, "node %q was repaired, but is not an active node of cluster %s: nothing was undone there", name, p.plan.ClusterName)
 	}
+
 	if s.node, err = p.open(ctx, name); err != nil {
 		return nil, nil, err
 	}
@@ -69,6 +72,7 @@ func (p *planner) undoTarget(ctx context.Context, name string) (*Target, []strin
 	if err != nil {
 		return nil, nil, err
 	}
+
 	s.target, s.node = &target, s.node.Expecting(target.Server)
 	if target.Attempt, err = s.committedAttempt(ctx); err != nil || target.Attempt == 0 {
 		return nil, nil, err
@@ -112,11 +116,13 @@ func (t *Target) arrange(m *Manifest) error {
 	if len(missing) > 0 {
 		return fault.New(fault.Invalid, "node %q: the table lacks columns that it had at the repair: %s", t.Node, strings.Join(missing, ", "))
 	}
+
 	for at := range t.Columns {
 		if !slices.Contains(order, at) {
 			order = append(order, at)
 		}
 	}
+
 	var columns []Column
 	write := t.Write
 	write.Columns, write.Names, write.Types, write.Parse = nil, nil, nil, nil
@@ -127,11 +133,13 @@ func (t *Target) arrange(m *Manifest) error {
 		write.Types = append(write.Types, t.Write.Types[at])
 		write.Parse = append(write.Parse, t.Write.Parse[at])
 	}
+
 	for i, r := range t.Updates {
 		for k, at := range r.Columns {
 			t.Updates[i].Columns[k] = slices.Index(order, at)
 		}
 	}
+
 	t.Columns, t.Write, t.Common = columns, write, len(m.Columns)
 	return nil
 }

@@ -23,6 +23,7 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 			out.Abort()
 		}
 	}()
+
 	err := a.windows(ctx, all, func(list []numberedChange) error {
 		return a.readBack(ctx, list, func(c numberedChange, row table.Row) (err error) {
 			left := altered{At: c.at, Row: row, Withdrawn: a.withdrawn.Has(c.at), Kept: a.kept.Has(c.at)}
@@ -48,6 +49,7 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	if err != nil || out == nil {
 		return nil, err
 	}
+
 	stored.Rows = out.Rows()
 	if err := out.Commit(ctx, struct{}{}); err != nil {
 		return nil, err

@@ -85,6 +85,7 @@ func (j *unitRun) open(ctx context.Context, nodes Opener) error {
 	for _, feed := range j.unit.SourceFeeds {
 		names = append(names, feed.Node)
 	}
+
 	opened, err := nodes.Open(ctx, j.plan.ClusterName, j.plan.DBName, names)
 	if err != nil {
 		return err
@@ -92,6 +93,7 @@ func (j *unitRun) open(ctx context.Context, nodes Opener) error {
 	for i := range opened {
 		opened[i] = j.plan.bind(opened[i])
 	}
+
 	j.node, j.others = opened[0], map[string]Node{}
 	if j.plan.Undoes == "" {
 		j.source = opened[1]
@@ -164,6 +166,7 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 	if totals, err := j.loadDryRun(ctx); err == nil || !errors.Is(err, archive.ErrNotFound) {
 		return totals, err
 	}
+
 	var node Reader
 	source, err := j.begin(ctx, func(ctx context.Context) (err error) {
 		node, err = j.node.Begin(ctx, j.target.Write.Strict())
@@ -178,6 +181,7 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 	if source != nil {
 		defer source.Close()
 	}
+
 	var r *recorder
 	if j.plan.Report {
 		r = &recorder{store: j.store, header: part.Header{TaskID: j.plan.TaskID, PlanHash: j.plan.Hash()}, totals: &j.totals,
@@ -187,6 +191,7 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 			}}
 		defer r.abort()
 	}
+
 	if j.plan.Undoes != "" {
 		err = j.restoreAll(ctx, node, node.Rows, r)
 	} else {
@@ -198,6 +203,8 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 	if err := j.checkReach(); err != nil {
 		return Totals{}, err
 	}
+
+	// Durable: the totals, which a repeated unit returns instead of deciding again.
 	err = archive.PutJSONIfAbsent(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), j.totals)
 	if errors.Is(err, archive.ErrPrecondition) {
 		return j.loadDryRun(ctx)

@@ -38,16 +38,22 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 	if err != nil {
 		return nil, err
 	}
+
 	if v.Status.Terminal() {
 		if err := r.clear(ctx, v.Record); err != nil {
 			return nil, err
 		}
 		return nil, fault.New(fault.Conflict, "task %s is already %s", id, v.Status)
 	}
+
 	if r.isLive(v) && !o.TakeOver {
 		return nil, fault.New(fault.Conflict, "task %s is being run by %s", id, v.Lease.Owner)
 	}
+
+	// Create may have failed to list the task.
 	r.putIndexEntry(ctx, v.Record)
+
+	// Durable: the lease. From here on other runners are refused.
 	l := &Lease{registry: r, token: rand.Text(), acquiredAt: time.Now()}
 	next := r.acquireRecord(v.Record, owner)
 	next.Revision = l.revision()

@@ -22,15 +22,20 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 	if v.Status.Terminal() {
 		return Record{}, cannotCancel(v)
 	}
+
+	// Durable: the request. A runner of the task ends when it sees it.
 	_, err = r.store.PutIfAbsent(ctx, archive.CancelKey(id), contentType, []byte("{}"))
 	if err != nil && !errors.Is(err, archive.ErrPrecondition) {
 		return Record{}, err
 	}
+
 	// If the task has ended since it was read, it may have been cleared before the
 	// request was stored.
 	if v, err = r.read(ctx, id); err != nil {
 		return Record{}, err
 	}
+
+	// A QUEUED task has no runner, so it ends here.
 	for v.Status == Queued {
 		v, err = r.swap(ctx, v, r.cancelRecord(v.Record))
 		if err == nil {

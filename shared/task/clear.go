@@ -27,6 +27,7 @@ func (r *Registry) clear(ctx context.Context, rec Record) error {
 			return err
 		}
 	}
+
 	id := rec.TaskID
 	var keys []string
 	err := r.store.List(ctx, archive.TaskPrefix(id), "", func(info archive.Info) bool {
@@ -38,6 +39,7 @@ func (r *Registry) clear(ctx context.Context, rec Record) error {
 	if err != nil {
 		return err
 	}
+
 	for _, key := range append(keys, archive.OpenKey(id)) {
 		if err := r.store.Delete(ctx, key); err != nil {
 			return err

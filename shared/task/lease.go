@@ -115,6 +115,7 @@ func (l *Lease) write(ctx context.Context, change func(*Record)) error {
 			l.setCurrent(stored)
 			return nil
 		}
+
 		switch lost := errors.Is(err, archive.ErrPrecondition); {
 		case lost && l.isOwn(stored.Record):
 			l.setCurrent(stored)

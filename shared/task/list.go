@@ -69,6 +69,7 @@ func (r *Registry) List(ctx context.Context, f Filter) ([]Record, string, error)
 	if err != nil {
 		return nil, "", err
 	}
+
 	limit := cmp.Or(f.Limit, defaultLimit)
 	var records []Record
 	for i, name := range names {

@@ -72,6 +72,7 @@ func (r *Registry) tryLock(ctx context.Context, own lock) (*Record, error) {
 	case err != nil || stored == own:
 		return nil, err
 	}
+
 	holder, err := r.lockHolder(ctx, stored, info)
 	switch {
 	case err != nil:

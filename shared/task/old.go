@@ -20,6 +20,7 @@ func (r *Registry) EndedBefore(ctx context.Context, before time.Time) iter.Seq2[
 			yield(Record{}, err)
 			return
 		}
+
 		stopped := false
 		after := indexPrefix + indexStamp(before) // a task that ended before was submitted before
 		err = r.store.List(ctx, indexPrefix, after, func(info archive.Info) bool {
@@ -39,6 +40,7 @@ func (r *Registry) EndedBefore(ctx context.Context, before time.Time) iter.Seq2[
 			stopped = !yield(rec, err) || err != nil
 			return !stopped
 		})
+
 		if err != nil && !stopped {
 			yield(Record{}, err)
 		}

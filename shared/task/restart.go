@@ -42,6 +42,8 @@ func (r *Registry) Restart(ctx context.Context, id string) (bool, error) {
 	case v.Starts >= maxStarts:
 		return false, r.failTask(ctx, id)
 	}
+
+	// Durable: the start. Of racing calls one succeeds.
 	next := v.Record
 	next.Starts++
 	next.Lease = nil // it has expired; this write would seem to renew it

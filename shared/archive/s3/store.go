@@ -77,11 +77,13 @@ func connect(opts Options) (*Store, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
+
 	secure := endpoint.Scheme == "https"
 	transport, err := minio.DefaultTransport(secure)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "cannot set up connections to the archive")
 	}
+
 	core, err := minio.NewCore(endpoint.Host, &minio.Options{
 		Creds:        opts.credentials(),
 		Secure:       secure,
@@ -93,6 +95,7 @@ func connect(opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "the archive's endpoint %s cannot be used", endpoint.Host)
 	}
+
 	return &Store{
 		core:      core,
 		bucket:    opts.Bucket,
