@@ -222,7 +222,8 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 // lockRows locks the target's rows and records which keys have one. The source is read
 // later.
 func (a *attempt) lockRows(ctx context.Context, locked *bitmap.Set) error {
-	first, keysOnly := int64(0), a.target.Write.Source
+	first := int64(0)
+	keysOnly := a.target.Write.Source
 	keysOnly.Columns = keysOnly.Key
 	return a.eachKeys(ctx, func(_ int, keys []table.Key) error {
 		stream, err := a.tx.Lock(ctx, keysOnly, keys)

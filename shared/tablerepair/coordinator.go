@@ -184,7 +184,9 @@ func (r *run) repairTarget(ctx context.Context, i int) NodeResult {
 	default:
 		var o outcome
 		o, err = r.repair(ctx, i)
-		result.Outcome, result.Totals, result.altered = o.Outcome, o.Totals, o.Altered
+		result.Outcome = o.Outcome
+		result.Totals = o.Totals
+		result.altered = o.Altered
 	}
 
 	if err != nil {
@@ -300,7 +302,8 @@ func (r *run) verdict(ctx context.Context) error {
 		if !strings.Contains(message, n.Node) {
 			message = "node " + n.Node + ": " + message
 		}
-		failed, code = append(failed, message), n.Error.Code
+		failed = append(failed, message)
+		code = n.Error.Code
 	}
 	if len(failed) == 0 {
 		return nil

@@ -378,7 +378,9 @@ func (l *lookahead) at(place int) (table.Row, error) {
 
 func (l *lookahead) advance() error {
 	place, row, err := l.stream.Next()
-	l.read, l.place, l.row = true, place, row.Row
+	l.read = true
+	l.place = place
+	l.row = row.Row
 	return err
 }
 

@@ -132,7 +132,8 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 		}
 		slots, err := r.publisherLag(ctx, o, from, subscriptions)
 		for _, slot := range slots {
-			feeds, known[slot] = append(feeds, Feed{Node: from, Slot: slot}), true
+			feeds = append(feeds, Feed{Node: from, Slot: slot})
+			known[slot] = true
 		}
 		switch {
 		case err == nil:

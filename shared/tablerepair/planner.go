@@ -117,7 +117,8 @@ func (p *planner) readHead(ctx context.Context) error {
 		return err
 	}
 	p.summary = summary
-	p.ignored, p.plan.Key = summary.IgnoreColumns, summary.PrimaryKey
+	p.ignored = summary.IgnoreColumns
+	p.plan.Key = summary.PrimaryKey
 	if summary.DiffRowLimitReached {
 		p.plan.Warnings = append(p.plan.Warnings, p.req.Input.Key+" does not contain all rows that differed: the others are not repaired")
 	}

@@ -62,7 +62,9 @@ func (p *progress) setTotals(plan *Plan) {
 // setDone sets what all targets together have done.
 func (p *progress) setDone(sum unitProgress) {
 	p.change(func(s *task.Progress) {
-		s.BlocksDone, s.RowsCompared, s.MismatchedRows = min(sum.Blocks, s.BlocksTotal), sum.Rows, sum.Mismatched
+		s.BlocksDone = min(sum.Blocks, s.BlocksTotal)
+		s.RowsCompared = sum.Rows
+		s.MismatchedRows = sum.Mismatched
 	})
 }
 
@@ -118,7 +120,8 @@ func (r *run) reportTotals() {
 	sum := unitProgress{Blocks: r.plan.blocks()}
 	for _, n := range r.results {
 		m := n.Totals.decidedProgress(0)
-		sum.Rows, sum.Mismatched = sum.Rows+m.Rows, sum.Mismatched+m.Mismatched
+		sum.Rows += m.Rows
+		sum.Mismatched += m.Mismatched
 	}
 	r.progress.setDone(sum)
 }

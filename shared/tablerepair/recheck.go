@@ -129,7 +129,8 @@ func (a *attempt) rereadSource(ctx context.Context, source Source, list []number
 	if err != nil {
 		return nil, err
 	}
-	found, rows := &lookahead{stream: stream}, make([]table.Row, len(list))
+	found := &lookahead{stream: stream}
+	rows := make([]table.Row, len(list))
 	for i := range list {
 		if rows[i], err = found.at(i); err != nil {
 			break

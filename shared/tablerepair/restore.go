@@ -44,7 +44,9 @@ func (d *restorer) decide(ctx context.Context, r *recorder) error {
 	}
 
 	d.key = newDecider(d.plan, d.target)
-	d.key.emit, d.key.totals, d.key.node = d.emit, &d.totals, d.node
+	d.key.emit = d.emit
+	d.key.totals = &d.totals
+	d.key.node = d.node
 
 	if d.left, err = openFinalRows(ctx, d.store, o.Altered); err != nil {
 		return err

@@ -26,7 +26,8 @@ type targetBuilder struct {
 
 // build matches columns and keys, and refuses what could not be written.
 func (t *targetBuilder) build() (Target, []string, error) {
-	t.target.Node, t.target.Server = t.node.Node, t.node.Server
+	t.target.Node = t.node.Node
+	t.target.Server = t.node.Server
 	for _, step := range []func() error{t.checkWritable, t.match, t.checkIndexes, t.checkRights, t.checkTable} {
 		if err := step(); err != nil {
 			return Target{}, nil, err
@@ -150,7 +151,9 @@ func (t *targetBuilder) addColumn(name string) {
 	if s, both := t.source.Column(name); both && s.Type.SQL != c.Type.SQL {
 		column.Convert, column.Parse = conversionType(c), tableschema.ParseOf(c.Type)
 	} else if both && tableschema.ModifierDiffers(s, c) && !isBits(c) {
-		column.Convert, column.Parse, column.Back = c.Declared, tableschema.ParseOf(c.Type), cmp.Or(s.Below, s.Declared)
+		column.Convert = c.Declared
+		column.Parse = tableschema.ParseOf(c.Type)
+		column.Back = cmp.Or(s.Below, s.Declared)
 	}
 	t.target.Columns = append(t.target.Columns, column)
 	t.target.Write.Names = append(t.target.Write.Names, table.Quote(name))

@@ -140,7 +140,9 @@ func (t *Target) arrange(m *Manifest) error {
 		}
 	}
 
-	t.Columns, t.Write, t.Common = columns, write, len(m.Columns)
+	t.Columns = columns
+	t.Write = write
+	t.Common = len(m.Columns)
 	return nil
 }
 

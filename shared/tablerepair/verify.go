@@ -27,7 +27,8 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	err := a.windows(ctx, all, func(list []numberedChange) error {
 		return a.readBack(ctx, list, func(c numberedChange, row table.Row) (err error) {
 			left := altered{At: c.at, Row: row, Withdrawn: a.withdrawn.Has(c.at), Kept: a.kept.Has(c.at)}
-			undone, want := left.Withdrawn || left.Kept, c.row()
+			undone := left.Withdrawn || left.Kept
+			want := c.row()
 			if undone {
 				want = c.Before
 			}

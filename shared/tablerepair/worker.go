@@ -94,7 +94,8 @@ func (j *unitRun) open(ctx context.Context, nodes Opener) error {
 		opened[i] = j.plan.bind(opened[i])
 	}
 
-	j.node, j.others = opened[0], map[string]Node{}
+	j.node = opened[0]
+	j.others = map[string]Node{}
 	if j.plan.Undoes == "" {
 		j.source = opened[1]
 	}
@@ -130,7 +131,10 @@ func (j *unitRun) begin(ctx context.Context, target func(context.Context) error)
 // nil means all.
 func (j *unitRun) decideAll(ctx context.Context, source, node Reader, locked *bitmap.Set, r *recorder) error {
 	d := newDecider(j.plan, j.target)
-	d.source, d.node, d.locked, d.totals = source, node, locked, &j.totals
+	d.source = source
+	d.node = node
+	d.locked = locked
+	d.totals = &j.totals
 	d.emit = j.emitTo(ctx, r)
 	return j.eachKeys(ctx, func(n int, keys []table.Key) error {
 		if err := d.decide(ctx, keys); err != nil {

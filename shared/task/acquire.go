@@ -109,7 +109,8 @@ func (r *Registry) acquireRecord(rec Record, owner string) Record {
 		now := millis(r.clock())
 		rec.StartedAt = &now
 	}
-	rec.Status, rec.Lease = Running, &LeaseInfo{Owner: owner}
+	rec.Status = Running
+	rec.Lease = &LeaseInfo{Owner: owner}
 	rec.Attempts++
 	rec.Starts = 0
 	return rec

@@ -55,8 +55,10 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 
 func (r *Registry) cancelRecord(rec Record) Record {
 	now := millis(r.clock())
-	rec.Status, rec.FinishedAt = Cancelled, &now
-	rec.Error, rec.ErrorCode = cancelledOnRequest, string(fault.Cancelled)
+	rec.Status = Cancelled
+	rec.FinishedAt = &now
+	rec.Error = cancelledOnRequest
+	rec.ErrorCode = string(fault.Cancelled)
 	rec.Revision = rand.Text()
 	return rec
 }

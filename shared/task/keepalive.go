@@ -98,7 +98,8 @@ func (k *renewer) renew(ctx context.Context) error {
 	err := k.lease.Renew(ctx, progress)
 	switch {
 	case err == nil:
-		k.renewed, k.stored = now, progress
+		k.renewed = now
+		k.stored = progress
 		return nil
 	case fault.CodeOf(err) != fault.Unavailable:
 		return err

@@ -79,8 +79,12 @@ func (l *Lease) Finish(ctx context.Context, o Outcome) (Record, error) {
 		return Record{}, err
 	}
 	err := l.write(ctx, func(rec *Record) {
-		rec.Status, rec.Result, rec.Document, rec.Report = o.Status, o.Result, o.Document, o.Report
-		rec.Lease, rec.FinishedAt = nil, l.registry.finishedAt(rec)
+		rec.Status = o.Status
+		rec.Result = o.Result
+		rec.Document = o.Document
+		rec.Report = o.Report
+		rec.Lease = nil
+		rec.FinishedAt = l.registry.finishedAt(rec)
 		if o.Error != nil {
 			rec.Error, rec.ErrorCode = fault.PublicMessage(o.Error), string(fault.CodeOf(o.Error))
 		}

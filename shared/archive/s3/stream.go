@@ -113,7 +113,9 @@ func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 func (w *stream) Abort() {
 	w.cancel()
 	_ = w.wait()
-	w.ended, w.buf, w.spare = true, nil, nil
+	w.ended = true
+	w.buf = nil
+	w.spare = nil
 	if w.uploadID == "" {
 		return
 	}
@@ -133,7 +135,9 @@ func (w *stream) send(ctx context.Context) error {
 	if err := w.begin(ctx); err != nil {
 		return w.store.unavailable(err, doingWrite, w.key)
 	}
-	part, number, sending := w.buf, len(w.parts)+1, make(chan sent, 1)
+	part := w.buf
+	number := len(w.parts) + 1
+	sending := make(chan sent, 1)
 	// A stream with a second part is expected to be large.
 	if w.spare == nil {
 		w.spare = make([]byte, 0, PartSize)
@@ -161,7 +165,8 @@ func (w *stream) wait() error {
 
 // upload sends one part. Its number makes a repetition safe.
 func (w *stream) upload(ctx context.Context, uploadID string, number int, part []byte) sent {
-	s, sum := w.store, sha256Hex(part)
+	s := w.store
+	sum := sha256Hex(part)
 	result := sent{size: int64(len(part))}
 	result.err = retryIf(transient).Do(ctx, func() error {
 		up, err := s.core.PutObjectPart(ctx, s.bucket, s.prefix+w.key, uploadID, number, bytes.NewReader(part), int64(len(part)),
