@@ -34,8 +34,8 @@ type Info struct {
 	// by the store's clock; whole seconds except in listings; zero after a write
 	LastModified time.Time
 	// Now is the store's clock when it responded (HTTP Date). It is in whole seconds and
-	// may be one or two seconds old, so a new object can have a LastModified after it. It is
-	// zero in listings.
+	// may be one or two seconds old, so a new object can have a LastModified after it. It
+	// is zero in listings.
 	Now time.Time
 }
 

@@ -242,7 +242,7 @@ func (o pendingReplication) subscriptions(ctx context.Context) ([]table.Subscrip
 func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subscription) (ours bool, err error) {
 	deadline := time.Now().Add(lagWait)
 	for n := 1; ; n++ {
-		behind, ours, err := o.publisher.SlotLag(ctx, s.Slot, o.lsn)
+		lag, ours, err := o.publisher.SlotLag(ctx, s.Slot, o.lsn)
 		var why string
 		switch {
 		case err != nil || !ours:
@@ -251,10 +251,10 @@ func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subsc
 			return true, o.lagging(s, "is disabled; a change that it has not applied yet "+o.harm)
 		case !s.Copied:
 			why = "has not finished the initial copy of the table"
-		case behind == 0:
+		case lag == 0:
 			return true, nil
 		default:
-			why = fmt.Sprintf("has yet to apply %d bytes of log from before the repair", behind)
+			why = fmt.Sprintf("has yet to apply %d bytes of log from before the repair", lag)
 		}
 
 		if !o.wait || time.Now().After(deadline) {
@@ -323,7 +323,7 @@ func (a *attempt) awaitSource(ctx context.Context) error {
 type publisher struct {
 	node     Node
 	position func(context.Context) (string, error)
-	behind   func(ctx context.Context, slot, position string) (int64, bool, error)
+	lag      func(ctx context.Context, slot, position string) (int64, bool, error)
 }
 
 // publisher returns the node of a feed. The target is asked in the transaction, which
@@ -331,7 +331,7 @@ type publisher struct {
 // connections may wait for ours.
 func (a *attempt) publisher(name string) publisher {
 	if name == a.target.Node {
-		return publisher{node: a.node, position: a.tx.Position, behind: a.tx.SlotLag}
+		return publisher{node: a.node, position: a.tx.Position, lag: a.tx.SlotLag}
 	}
 	node := a.others[name]
 	return publisher{
@@ -342,7 +342,7 @@ func (a *attempt) publisher(name string) publisher {
 			at, err := node.Position(ctx)
 			return at.LSN, err
 		},
-		behind: func(ctx context.Context, slot, position string) (int64, bool, error) {
+		lag: func(ctx context.Context, slot, position string) (int64, bool, error) {
 			ctx, cancel := context.WithTimeout(ctx, sourceWait)
 			defer cancel()
 			return node.SlotLag(ctx, slot, position)
@@ -355,24 +355,24 @@ func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) err
 	from := a.publisher(feed.Node)
 	least, deadline := int64(-1), time.Now().Add(sourceWait)
 	for n := 1; ; n++ {
-		behind, found, err := from.behind(ctx, feed.Slot, position)
+		lag, found, err := from.lag(ctx, feed.Slot, position)
 		switch {
 		case err != nil:
 			return err
 		case !found:
 			return fault.New(fault.Unavailable, "node %q: replication slot %q, which sends this table's changes to the source of truth, node %q, does not exist any more; set allow_lag=true to repair anyway",
 				feed.Node, feed.Slot, a.plan.Source)
-		case behind == 0:
+		case lag == 0:
 			return nil
 		case least < 0:
 			flushLog(ctx, from.node)
 		case time.Now().After(deadline):
 			return fault.New(fault.Unavailable, "node %q: replication has yet to bring %d bytes of its log to the source of truth, node %q, and has made no progress for %s; set allow_lag=true to repair anyway",
-				feed.Node, behind, a.plan.Source, sourceWait)
+				feed.Node, lag, a.plan.Source, sourceWait)
 		}
 
-		if least < 0 || behind < least {
-			least, deadline = behind, time.Now().Add(sourceWait)
+		if least < 0 || lag < least {
+			least, deadline = lag, time.Now().Add(sourceWait)
 		}
 		if err := retry.Sleep(ctx, lagPolls().After(n)); err != nil {
 			return err

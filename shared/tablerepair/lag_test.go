@@ -16,7 +16,7 @@ import (
 type laggard struct {
 	Node
 	began   time.Time
-	behind  func(since time.Duration) int64
+	lag     func(since time.Duration) int64
 	gone    bool
 	flushed int
 }
@@ -30,15 +30,15 @@ func (n *laggard) Position(context.Context) (table.Position, error) {
 }
 
 func (n *laggard) SlotLag(context.Context, string, string) (int64, bool, error) {
-	return n.behind(time.Since(n.began)), !n.gone, nil
+	return n.lag(time.Since(n.began)), !n.gone, nil
 }
 
 func TestPendingReplication_WaitsAMinuteForASubscription(t *testing.T) {
 	tests := []struct {
-		name   string
-		behind func(since time.Duration) int64
-		took   time.Duration
-		says   string
+		name string
+		lag  func(since time.Duration) int64
+		took time.Duration
+		says string
 	}{
 		{"there is nothing to wait for", func(time.Duration) int64 { return 0 }, 0, ""},
 		{"it catches up just in time", func(since time.Duration) int64 { return max(0, int64(59*time.Second-since)) }, 59 * time.Second, ""},
@@ -49,7 +49,7 @@ func TestPendingReplication_WaitsAMinuteForASubscription(t *testing.T) {
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			o := pendingReplication{subscriber: named{name: "n8"}, publisher: &laggard{began: began, behind: tt.behind}, lsn: "0/1", wait: true}
+			o := pendingReplication{subscriber: named{name: "n8"}, publisher: &laggard{began: began, lag: tt.lag}, lsn: "0/1", wait: true}
 			ours, err := o.awaitSubscription(t.Context(), table.Subscription{Name: "s", Slot: "s", Enabled: true, Copied: true})
 			if took := time.Since(began); !ours || took < tt.took || took > tt.took+2*lagPolls().Max {
 				t.Errorf("%s: it took %s", tt.name, took)
@@ -70,11 +70,11 @@ func (n named) Name() string { return n.name }
 
 func TestAwaitSource_WaitsWhileReplicationMakesProgress(t *testing.T) {
 	tests := []struct {
-		name   string
-		behind func(since time.Duration) int64
-		gone   bool
-		took   time.Duration
-		says   string
+		name string
+		lag  func(since time.Duration) int64
+		gone bool
+		took time.Duration
+		says string
 	}{
 		{"it goes on for minutes", func(since time.Duration) int64 { return max(0, int64(3*time.Minute-since)) }, false, 3 * time.Minute, ""},
 		{"it stands still", func(time.Duration) int64 { return 4711 }, false, sourceWait,
@@ -85,7 +85,7 @@ func TestAwaitSource_WaitsWhileReplicationMakesProgress(t *testing.T) {
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			third := &laggard{began: began, behind: tt.behind, gone: tt.gone}
+			third := &laggard{began: began, lag: tt.lag, gone: tt.gone}
 			a := &attempt{unitRun: &unitRun{
 				unit: Unit{SourceFeeds: []Feed{{Node: "n9", Slot: "s"}}}, plan: &Plan{Source: "n1"}, target: &Target{Node: "n2"},
 				others: map[string]Node{"n9": third},

@@ -7,7 +7,8 @@ import (
 	"ace/shared/table"
 )
 
-// Opener reaches the nodes of a cluster. The nodes come in the order of their names in the list; opening contacts none.
+// Opener opens the nodes of a cluster. The nodes are returned in the order of the list.
+// Open contacts none of them.
 type Opener interface {
 	Open(ctx context.Context, cluster, database string, nodes []string) ([]Node, error)
 }
@@ -15,96 +16,111 @@ type Opener interface {
 // Node is one node's database. Errors name the node.
 type Node interface {
 	Name() string
-	// Expecting returns the same node, every transaction of which makes sure that it is on this server.
+	// Expecting returns the same node with a check: each of its transactions fails on any
+	// other server.
 	Expecting(server table.Identity) Node
 	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
-	// DescribeWriting reads what stands in the way of writing to a table, and what would happen beside it.
+	// DescribeWriting reads what prevents a write to a table, and what effects a write
+	// would have on other rows and tables.
 	DescribeWriting(ctx context.Context, schema, name string) (*table.Writing, error)
-	// RankKeys gives each key's place in key order; keys that the index holds equal have the same.
+	// RankKeys returns each key's place in key order. Keys that the index treats as equal
+	// have the same place.
 	RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
 	// UnreadableKeys returns why the node cannot read some of the keys, by their places.
 	UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error)
-	// Subscriptions gives those of this node that carry the table.
+	// Subscriptions returns this node's subscriptions that carry the table.
 	Subscriptions(ctx context.Context, schema, name string) ([]table.Subscription, error)
-	// Position is where the node's log ends now.
+	// Position returns where the node's log ends now.
 	Position(ctx context.Context) (table.Position, error)
-	// FlushLog has the log on disk, so that subscribers are sent it.
+	// FlushLog writes the log to disk, so that it is sent to subscribers.
 	FlushLog(ctx context.Context) error
-	// SlotLag gives how many bytes up to a position in the log the subscriber of a slot of this node has not applied; false: this
-	// node has no such slot.
+	// SlotLag returns how many bytes of the log before a position the subscriber of a
+	// slot has not applied. It returns false if this node has no such slot.
 	SlotLag(ctx context.Context, slot, position string) (int64, bool, error)
-	// Begin opens a read-only transaction with one snapshot, which the first read takes once the
-	// table is locked. It must be closed.
+	// Begin opens a read-only transaction with one snapshot, which the first read takes
+	// once the table is locked. The caller must close it.
 	Begin(ctx context.Context, access table.Access) (Source, error)
-	// BeginRepair opens a transaction that writes. It must be closed, which rolls back what was not committed.
+	// BeginRepair opens a transaction that writes. The caller must close it, which rolls
+	// back what was not committed.
 	BeginRepair(ctx context.Context, access table.Access) (Tx, error)
 }
 
-// Reader reads rows by key. It is used by one goroutine at a time.
+// Reader reads rows by key. Only one goroutine may use it at a time.
 type Reader interface {
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
-	// CheckAbsent makes sure that keys without a row by the index have none in the table either.
+	// CheckAbsent checks that keys for which the index finds no row have no row in the
+	// table either.
 	CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error
-	// Convert gives each value as the node would store it in columns of these types.
+	// Convert returns each value as the node would store it in columns of these types.
 	Convert(ctx context.Context, to []table.Conversion, rows []table.Row) ([]table.Row, error)
 	Close()
 }
 
-// Source is a Reader that can look again.
+// Source is a Reader that can read again in a new snapshot.
 type Source interface {
 	Reader
-	// Renew gives up the snapshot: the next read takes a new one.
+	// Renew releases the snapshot: the next read takes a new one.
 	Renew(ctx context.Context) error
-	// WrittenSince says for each key whether its row was written after this snapshot of the node, or is not there.
+	// WrittenSince reports for each key whether its row was written after this snapshot
+	// of the node, or does not exist.
 	WrittenSince(ctx context.Context, s table.Source, keys []table.Key, snapshot string) ([]bool, error)
 }
 
-// Tx is a transaction that writes. What it wrote is gone unless Commit was called. A row that the node refuses is a
-// table.ViolationError.
+// Tx is a transaction that writes. Its changes are lost unless Commit is called. A row
+// that the node refuses is a table.ViolationError.
 type Tx interface {
 	Reader
-	// TryAdvisoryLock takes the lock that only one repair of a table can hold, until the transaction ends; false: another has it.
+	// TryAdvisoryLock acquires the lock that only one repair of a table can hold, until
+	// the transaction ends. It returns false if another transaction holds it.
 	TryAdvisoryLock(ctx context.Context, schema, name string) (bool, error)
-	// Hold locks the table until the transaction ends, so that it is not rewritten, and checks that it has
-	// the files of the plan, unless these are not known.
+	// Hold locks the table until the transaction ends, so that it is not rewritten. If
+	// the plan has the table's files, Hold checks them.
 	Hold(ctx context.Context, s table.Source) error
-	// KeepLocal unitProgress what is written so that subscribers do not apply it again, or says why it could not.
+	// KeepLocal marks the changes so that subscribers do not apply them again, or returns
+	// the reason why it could not.
 	KeepLocal(ctx context.Context) (reason string, err error)
-	// DisableTriggers keeps triggers and foreign keys from firing, but for those that are enabled for replicas.
+	// DisableTriggers disables triggers and foreign keys, except those that are enabled
+	// for replicas.
 	DisableTriggers(ctx context.Context) error
-	// EnableTriggers lets them fire, whatever role or database are configured to.
+	// EnableTriggers enables them, whatever the configuration of role or database.
 	EnableTriggers(ctx context.Context) error
 	SetSearchPath(ctx context.Context, path string) error
 	// Lock is Rows that locks every row it finds.
 	Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
-	// Position is where the node's log ends now, behind whatever this transaction has seen; SlotLag is that of the node.
+	// Position returns where the node's log ends now, which is after everything that this
+	// transaction has seen. SlotLag is that of the node.
 	Position(ctx context.Context) (string, error)
 	SlotLag(ctx context.Context, slot, position string) (int64, bool, error)
-	// Columns gives name, declared type and Generated of the table's columns; what rows were read of stays like this.
+	// Columns returns name, declared type and Generated of the table's columns. They
+	// cannot change once this transaction has read rows of the table.
 	Columns(ctx context.Context, schema, name string) ([]table.Column, error)
-	// Mark names this transaction, Server the server and its timeline only.
+	// Mark identifies this transaction, Server only the server and its timeline.
 	Mark(ctx context.Context) (table.Mark, error)
 	Server(ctx context.Context) (table.Mark, error)
-	// Status says how another transaction of this server ended; empty where the server does not know it any more.
+	// Status returns how another transaction of this server ended. It is empty if the
+	// server no longer knows the transaction.
 	Status(ctx context.Context, xid string) (string, error)
 	Delete(ctx context.Context, t table.Target, keys []table.Key) error
-	// Update and Insert take one value per column in each row. After a table.ViolationError of Insert, or of Update if it is
-	// guarded, the transaction goes on as if it had not been called.
+	// Update and Insert take one value per column in each row. After a
+	// table.ViolationError of Insert, or of a guarded Update, the transaction continues
+	// as if the call had not been made.
 	Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error
 	Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error
-	// CheckNow has deferred constraints checked.
+	// CheckNow makes the node check deferred constraints.
 	CheckNow(ctx context.Context) error
-	// Duplicate looks for a row of these keys that has a twin by a deferrable constraint; -1 for none.
+	// Duplicate searches for one of these keys whose row has a duplicate by a deferrable
+	// constraint; -1 for none.
 	Duplicate(ctx context.Context, t table.Target, d table.Deferrable, keys []table.Key) (int, error)
 	Commit(ctx context.Context) error
 }
 
-// Leases says whether a task still belongs to the runner that has this token: nil, or why the work must stop.
+// Leases checks that a task still belongs to the runner that has this token. It returns
+// nil, or why the work must stop.
 type Leases interface {
 	CheckLease(ctx context.Context, taskID, token string) error
 }
 
-// Invoker has one unit of work done, somewhere.
+// Invoker does one unit of work, in this process or another one.
 type Invoker interface {
 	Invoke(ctx context.Context, u Unit) (Totals, error)
 }

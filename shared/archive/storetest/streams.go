@@ -157,6 +157,6 @@ func racingStreams(t *testing.T, s archive.Store) {
 	})
 	winner := oneWinner(t, errs)
 	if got := read(t, s, "a"); got[len(got)-1:] != fmt.Sprint(winner) {
-		t.Errorf("the object ends in %q, but %d was told that it won", got[len(got)-1:], winner)
+		t.Errorf("the object ends in %q, but call %d succeeded", got[len(got)-1:], winner)
 	}
 }
