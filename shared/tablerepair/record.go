@@ -43,9 +43,9 @@ func (r *recorder) add(ctx context.Context, c change) (err error) {
 	return r.out.Line(r.line)
 }
 
-// seal ends the current part. It is an error if the object exists already: another
+// endPart ends the current part. It is an error if the object exists already: another
 // attempt wrote it.
-func (r *recorder) seal(ctx context.Context) error {
+func (r *recorder) endPart(ctx context.Context) error {
 	if r == nil || r.out == nil {
 		return nil
 	}

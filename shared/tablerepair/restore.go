@@ -65,7 +65,7 @@ func (d *restorer) decide(ctx context.Context, r *recorder) error {
 	if err := d.key.checkAbsent(ctx, true); err != nil {
 		return err
 	}
-	return r.seal(ctx)
+	return r.endPart(ctx)
 }
 
 func (d *restorer) window(ctx context.Context, list []numberedChange) error {

@@ -143,7 +143,7 @@ func (j *unitRun) decideAll(ctx context.Context, source, node Reader, locked *bi
 		if err := d.checkAbsent(ctx, n == j.target.Keys.Parts-1); err != nil {
 			return err
 		}
-		if err := r.seal(ctx); err != nil {
+		if err := r.endPart(ctx); err != nil {
 			return err
 		}
 		j.storeProgress(ctx, j.totals.decidedProgress(n+1))
