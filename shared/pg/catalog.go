@@ -87,6 +87,7 @@ func (c *catalogue) relation(ctx context.Context) error {
 	if err := checkVersion(c.d.Node, c.d.ServerVersion); err != nil {
 		return err
 	}
+
 	relation := table.Name(c.schema, c.name)
 	switch {
 	case c.oid == "":
@@ -98,6 +99,7 @@ func (c *catalogue) relation(ctx context.Context) error {
 	case !readable:
 		return fault.New(fault.Invalid, "node %q: role %q may not read every column of %s: GRANT SELECT ON %s TO %s", c.d.Node, role, relation, relation, table.Quote(role))
 	}
+
 	return nil
 }
 
@@ -112,6 +114,7 @@ func (c *catalogue) details(ctx context.Context) error {
 	if c.control {
 		server = append(server, c.tx.controlQuery())
 	}
+
 	err := c.tx.call(ctx, doingCatalogue, table.EndTransaction, append(server,
 		query{sql: typesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
 			t, err := readType(v)
@@ -144,15 +147,18 @@ func (c *catalogue) details(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	c.d.Server = c.tx.found
 	if c.d.RowEstimate, err = planRows(c.d.Node, plan); err != nil {
 		return err
 	}
+
 	for _, col := range columns {
 		t, labels := types.resolve(col.typeOID)
 		col.Type, col.Labels = t, labels
 		c.d.Columns = append(c.d.Columns, col.Column)
 	}
+
 	return nil
 }
 
@@ -175,10 +181,12 @@ func (c *catalogue) addPartition(v [][]byte) error {
 		c.d.PartitionsHidden = true
 		return nil
 	}
+
 	filenode, err := strconv.ParseUint(string(v[2]), 10, 32)
 	if err != nil {
 		return fmt.Errorf("filenode: %w", err)
 	}
+
 	pages, err := strconv.ParseInt(string(v[3]), 10, 64)
 	c.d.Partitions = append(c.d.Partitions, table.Partition{Relation: relation, Filenode: uint32(filenode), Pages: pages})
 	return err
@@ -230,6 +238,7 @@ func readType(v [][]byte) (typeRow, error) {
 	if err != nil {
 		return r, fmt.Errorf("type oid: %w", err)
 	}
+
 	r.t = rowdigest.Type{OID: uint32(oid), Schema: string(v[1]), Name: string(v[2]), SQL: string(v[3]), Kind: v[4][0], Extension: string(v[8])}
 	if v[7] != nil {
 		err = json.Unmarshal(v[7], &r.labels)

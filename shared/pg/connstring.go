@@ -17,6 +17,7 @@ func connString(t cluster.Target) string {
 	if settings == nil {
 		settings = map[string]string{}
 	}
+
 	settings["host"] = t.Host
 	settings["port"] = strconv.Itoa(int(t.Port))
 	settings["dbname"] = t.Database
@@ -26,6 +27,7 @@ func connString(t cluster.Target) string {
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		fmt.Fprintf(&b, "%s='%s' ", name, strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(settings[name]))
 	}
+
 	return b.String()
 }
 

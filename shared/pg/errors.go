@@ -20,6 +20,7 @@ func (n *Node) connectFault(err error) error {
 	if errors.As(err, &known) { // an error of the password lookup
 		return err
 	}
+
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
 		return fault.Wrap(err, codeOf(pgErr.Code), "node %q (%s) refused the connection: %s", n.name, n.address, pgErr.Message)
@@ -53,14 +54,17 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("node %s: %s: %w", n.name, doing, context.Cause(ctx))
 	}
+
 	var known *fault.Error
 	if errors.As(err, &known) || errors.Is(err, table.ErrMore) {
 		return err
 	}
+
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return fault.Wrap(err, fault.Unavailable, "node %q (%s): the connection was lost while %s", n.name, n.address, doing)
 	}
+
 	text := describe(pgErr)
 	if pgErr.Code == statementCancelled {
 		text += fmt.Sprintf(". Hint: the limit for a statement is %s (ACE_STATEMENT_TIMEOUT); a smaller batch_size makes statements shorter", n.timeout)
@@ -71,6 +75,7 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 			return fault.Wrap(err, fault.Invalid, "node %q: %s: %s", n.name, doing, text)
 		}
 	}
+
 	return fault.Wrap(err, codeOf(pgErr.Code), "node %q: %s: %s", n.name, doing, text)
 }
 
@@ -95,6 +100,7 @@ func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
 		user := n.pool.Config().ConnConfig.User
 		role, grantee = fmt.Sprintf("role %q", user), table.Quote(user)
 	}
+
 	schema, ofSchema := strings.CutPrefix(e.Message, "permission denied for schema ")
 	switch {
 	case exceedsMemory(e):
@@ -106,6 +112,7 @@ func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
 	case e.Code == "42501":
 		return "GRANT what is denied to " + role + ": USAGE on the schema of a type or operator, EXECUTE on its function, SELECT on a column", true
 	}
+
 	return "", false
 }
 

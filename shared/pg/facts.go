@@ -30,10 +30,12 @@ func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, err
 			}
 			facts.Writes = &writes
 		}
+
 		var values map[string]json.RawMessage
 		if err := json.Unmarshal(v[0], &values); err != nil {
 			return fmt.Errorf("facts: %w", err)
 		}
+
 		facts.Values = make(map[string]string, len(values))
 		for fact, value := range values {
 			sum := sha256.Sum256(value)
@@ -42,11 +44,13 @@ func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, err
 				facts.Unproven = "the " + fact + " cannot be read"
 			}
 		}
+
 		return nil
 	}})
 	if fault.CodeOf(err) == fault.Invalid {
 		return table.Facts{Unproven: fault.PublicMessage(err)}, nil
 	}
+
 	facts.Server = tx.found
 	return facts, err
 }

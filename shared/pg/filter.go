@@ -24,10 +24,12 @@ func (n *Node) CheckFilter(ctx context.Context, s table.Source) (int64, error) {
 	if err == nil {
 		_, err = tx.explainRows(ctx, doingFilter, "SELECT 1 FROM "+s.Relation+" WHERE CASE WHEN\n"+s.Filter+"\nTHEN true END")
 	}
+
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
 		return 0, fault.Wrap(err, fault.Invalid, "table_filter is not one boolean SQL expression over the table on node %q: %s", n.name, describe(pgErr))
 	}
+
 	return rows, err
 }
 

@@ -27,6 +27,7 @@ func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string
 	if hidden := hiddenIn(s.Filter); hidden != "" {
 		return "", "it has " + hidden, nil
 	}
+
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
 		return "", "", err
@@ -50,6 +51,7 @@ func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string
 	if foreign != "" {
 		return shown, "the database has an operator " + foreign + " of its own", nil
 	}
+
 	return shown, findDoubt(shown, columns), nil
 }
 
@@ -81,6 +83,7 @@ func hiddenIn(filter string) string {
 	if word := hiddenWords.FindString(filter); word != "" {
 		return word
 	}
+
 	for _, match := range callPattern.FindAllStringSubmatch(filter, -1) {
 		if !slices.Contains(beforeParenthesis, strings.ToLower(match[1])) {
 			return match[1] + "()"
@@ -99,13 +102,16 @@ func shownFilter(node string, plan []byte) (shown, doubt string, err error) {
 			Below  []json.RawMessage `json:"Plans"`
 		} `json:"Plan"`
 	}
+
 	if err := json.Unmarshal(plan, &plans); err != nil || len(plans) != 1 {
 		return "", "", fault.Wrap(err, fault.Internal, "node %q: EXPLAIN returned no plan", node)
 	}
+
 	top := plans[0].Plan
 	if top.Type != "Seq Scan" || len(top.Below) > 0 {
 		return "", "it does more than look at one row", nil
 	}
+
 	return top.Filter, "", nil
 }
 

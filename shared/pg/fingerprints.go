@@ -27,6 +27,7 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 			if err != nil {
 				return err
 			}
+
 			sum, err := readSum(v[1], v[2])
 			if err != nil {
 				return err
@@ -34,18 +35,22 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 			if total += sum.Rows; total > want.MaxRows || sum.Rows > want.MaxRangeRows {
 				return table.ErrMore
 			}
+
 			seen[i], prints[i].KeyDigest = true, sum.Digest
 			for _, array := range v[4:] {
 				prints[i].KeyArrays = append(prints[i].KeyArrays, rawtext.Text(array))
 			}
+
 			prints[i].Rows, err = readDigests(v[3], sum.Rows)
 			return err
 		}
 		queries = append(queries, q)
 	}
+
 	if err := t.read(ctx, "comparing rows", s, table.Combine(options), queries...); err != nil {
 		return nil, err
 	}
+
 	return prints, t.node.checkAnswered(seen)
 }
 
@@ -72,10 +77,12 @@ func readDigests(text []byte, rows int64) ([]int64, error) {
 	if int64(len(text)) != 2+2*width*rows {
 		return nil, fmt.Errorf("%d bytes instead of the digests of %d rows", len(text), rows)
 	}
+
 	raw := make([]byte, rows*width)
 	if _, err := hex.Decode(raw, text[2:]); err != nil {
 		return nil, fmt.Errorf("digests: %w", err)
 	}
+
 	digests := make([]int64, rows)
 	for i := range digests {
 		digests[i] = int64(binary.BigEndian.Uint64(raw[i*width:]))

@@ -35,9 +35,11 @@ func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range
 		}
 		queries = append(queries, q)
 	}
+
 	if err := t.run(ctx, "looking for changes", queries...); err != nil {
 		return nil, err
 	}
+
 	return found, t.node.checkAnswered(seen)
 }
 

@@ -48,6 +48,7 @@ func (t *Tx) withIdentity(q query) query {
 	if full {
 		q.sql += controlColumns
 	}
+
 	q.row = func(v [][]byte) error {
 		found := readIdentity(v, full)
 		delete(marks, knownServer)
@@ -62,6 +63,7 @@ func (t *Tx) withIdentity(q query) query {
 		t.found = found
 		return t.node.verify(found)
 	}
+
 	return q
 }
 
@@ -88,6 +90,7 @@ func readIdentity(v [][]byte, full bool) table.Identity {
 		found.System, found.Timeline = string(v[len(v)-2]), string(v[len(v)-1])
 		v = v[:len(v)-2]
 	}
+
 	v = v[len(v)-5:]
 	found.Started, found.Recovery = string(v[0]), isTrue(v[1])
 	if path := strings.Split(string(v[2]), "/"); len(path) > 1 {
@@ -96,6 +99,7 @@ func readIdentity(v [][]byte, full bool) table.Identity {
 	if v[3] != nil {
 		found.Address = net.JoinHostPort(string(v[3]), string(v[4]))
 	}
+
 	return found
 }
 
@@ -115,11 +119,13 @@ func (t *Tx) checkServer(ctx context.Context, err error) error {
 	if t.node.expected == nil || ctx.Err() != nil || fault.CodeOf(err) == fault.Conflict || t.conn.Conn().IsClosed() {
 		return err
 	}
+
 	sql := "ROLLBACK; SELECT pg_catalog.set_config('TimeZone', 'UTC', true), pg_catalog.set_config('DateStyle', 'ISO', true)" + identityColumns
 	full := t.node.expected.System != ""
 	if full {
 		sql += controlColumns
 	}
+
 	results, asked := t.conn.Conn().PgConn().Exec(ctx, sql).ReadAll()
 	if asked != nil || len(results) != 2 || len(results[1].Rows) != 1 {
 		return err
@@ -127,5 +133,6 @@ func (t *Tx) checkServer(ctx context.Context, err error) error {
 	if other := t.node.verify(readIdentity(results[1].Rows[0], full)); other != nil {
 		return other
 	}
+
 	return err
 }

@@ -59,18 +59,22 @@ func (t *Tx) scanFor(ctx context.Context, s table.Source, keys []table.Key) ([]t
 	if len(keys) == 0 {
 		return nil, nil
 	}
+
 	pages, err := t.mostPages(ctx, s)
 	if err != nil {
 		return nil, err
 	}
+
 	there, err := t.scanPages(ctx, s, keys, pages)
 	if err == nil || plainKeys(s, keys) {
 		return there, err
 	}
+
 	readable, _, err := t.readableKeys(ctx, keyParams(s), keys, err)
 	if err != nil || len(readable) == 0 {
 		return nil, err
 	}
+
 	return t.scanPages(ctx, s, readable, pages)
 }
 
@@ -92,6 +96,7 @@ func (t *Tx) scanPages(ctx context.Context, s table.Source, keys []table.Key, pa
 			},
 		})
 	}
+
 	const options = table.ReleaseLocks // which also ends the settings
 	return there, t.call(ctx, "looking for rows that an index may miss", options, withSavepoint(queries, !plainKeys(s, keys), options)...)
 }
@@ -101,21 +106,25 @@ func (t *Tx) unreachable(ctx context.Context, s table.Source, keys []table.Key) 
 	if len(keys) == 0 {
 		return nil, nil
 	}
+
 	found := make([]bool, len(keys))
 	row := func(i int, _ [][]byte) error {
 		found[i] = true
 		return nil
 	}
+
 	err := t.lookUp(ctx, s, keys, lookup{"looking rows up by an index", "1 AS one", row, table.ReleaseLocks})
 	if err != nil {
 		return nil, err
 	}
+
 	var left []table.Key
 	for i, key := range keys {
 		if !found[i] {
 			left = append(left, key)
 		}
 	}
+
 	return left, nil
 }
 
@@ -138,6 +147,7 @@ func (t *Tx) CheckIndex(ctx context.Context, s table.Source, ranges []table.Rang
 	if err != nil {
 		return err
 	}
+
 	index, err := t.indexSum(ctx, s, ranges)
 	switch {
 	case err != nil || index == held:
@@ -172,6 +182,7 @@ func (t *Tx) scanSum(ctx context.Context, s table.Source, number string) (sum ta
 	if err != nil {
 		return sum, err
 	}
+
 	queries := settings(noIndexes)
 	for _, pages := range pageRanges(s, pages) {
 		queries = append(queries, query{
@@ -184,6 +195,7 @@ func (t *Tx) scanSum(ctx context.Context, s table.Source, number string) (sum ta
 			},
 		})
 	}
+
 	return sum, t.call(ctx, "counting rows without an index", table.ReleaseLocks, queries...)
 }
 
@@ -207,6 +219,7 @@ func pageRanges(s table.Source, pages int64) []string {
 	if pages <= pagesAtOnce {
 		return []string{""}
 	}
+
 	var ranges []string
 	for from := int64(0); from < pages; from += pagesAtOnce {
 		condition := fmt.Sprintf(" AND %s.ctid OPERATOR(pg_catalog.>=) '(%d,0)'::pg_catalog.tid", s.Alias, from)

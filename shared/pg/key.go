@@ -40,6 +40,7 @@ func readIndex(v [][]byte) (table.Index, error) {
 		method: string(v[3]), usable: isTrue(v[4]), partitioned: isTrue(v[5]), exclusion: isTrue(v[6]), temporal: isTrue(v[7]),
 		partial: isTrue(v[8]), expressions: isTrue(v[9]), immediate: isTrue(v[10]),
 	}
+
 	if v[11] != nil {
 		if err := json.Unmarshal(v[11], &row.columns); err != nil {
 			return index, fmt.Errorf("index columns: %w", err)
@@ -51,6 +52,7 @@ func readIndex(v [][]byte) (table.Index, error) {
 			Name: col.Name, OpSchema: col.OpSchema, Less: col.Less, AtLeast: col.AtLeast, Equal: col.Equal,
 		})
 	}
+
 	index.Against = row.against(index.Primary)
 	return index, nil
 }
@@ -82,14 +84,17 @@ func (r indexRow) against(primary bool) []string {
 			reasons = append(reasons, found.reason)
 		}
 	}
+
 	for _, col := range r.columns {
 		if reason := col.against(primary); reason != "" {
 			reasons = append(reasons, reason)
 		}
 	}
+
 	if len(r.columns) == 0 && !r.expressions {
 		reasons = append(reasons, "has no plain columns")
 	}
+
 	return reasons
 }
 

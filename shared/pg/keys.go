@@ -20,6 +20,7 @@ func byKey(s table.Source, keys []table.Key, head, lock string) query {
 	if s.Unindexed {
 		return scanForKeys(s, keys, head, lock)
 	}
+
 	p, name := keyParams(s), uniqueName(s, "list")
 	same := sameKey(s, qualify(name, p.names()))
 	return query{
@@ -41,7 +42,8 @@ type lookup struct {
 // the node cannot read has no row there.
 func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l lookup) error {
 	last := l.options & table.EndTransaction
-	seen, plain := false, plainKeys(s, keys)
+	plain := plainKeys(s, keys)
+	seen := false
 	ask := func(keys []table.Key, places []int, options table.CallOption) error {
 		q := byKey(s, keys, l.head, "")
 		q.row = func(v [][]byte) error {
@@ -61,10 +63,12 @@ func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l loo
 	if err == nil || seen || plain {
 		return t.locate(ctx, s, err)
 	}
+
 	readable, places, err := t.readableKeys(ctx, keyParams(s), keys, err)
 	if err == nil && len(readable) > 0 {
 		err = ask(readable, places, last)
 	}
+
 	return t.locate(ctx, s, err)
 }
 
@@ -93,6 +97,7 @@ func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, faile
 	if err := t.rollbackTo(ctx, keysMark); err != nil {
 		return nil, nil, failed
 	}
+
 	misfits, err := t.misfits(ctx, p, asRows(keys))
 	if err != nil {
 		return nil, nil, err
@@ -101,6 +106,7 @@ func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, faile
 		t.state = stateFailed
 		return nil, nil, failed
 	}
+
 	var fit []table.Key
 	var places []int
 	for i, key := range keys {
@@ -108,6 +114,7 @@ func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, faile
 			fit, places = append(fit, key), append(places, i)
 		}
 	}
+
 	return fit, places, nil
 }
 
@@ -157,6 +164,7 @@ func (t *Tx) rows(ctx context.Context, s table.Source, keys []table.Key, lock st
 	if lock == "" || plain {
 		return r, r.open(keys, !plain)
 	}
+
 	// Rows that are locked after a savepoint and written later would cost the server a
 	// second lock each. So the keys are tested first.
 	p := keyParams(s)
@@ -244,11 +252,13 @@ func (r *rowStream) retry(failed error) error {
 	if plainKeys(r.source, r.keys) {
 		return failed
 	}
+
 	_ = r.stream.close()
 	keys, places, err := r.tx.readableKeys(r.ctx, keyParams(r.source), r.keys, failed)
 	if err != nil {
 		return err
 	}
+
 	r.asked = append(make([]int, 0, len(places)), places...)
 	return r.open(keys, false)
 }
@@ -271,27 +281,32 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	if err != nil {
 		return table.KeyedRow{}, fmt.Errorf("digest: %w", err)
 	}
+
 	columns := values[1:]
 	size := 0
 	for _, value := range columns {
 		size += len(value)
 	}
+
 	var text strings.Builder // one allocation for this row only: it may be large
 	text.Grow(size)
 	for _, value := range columns {
 		text.Write(value)
 	}
+
 	row, texts := r.places(len(columns), size)
 	all := text.String()
 	if !rawtext.IsPlain([]byte(all)) {
 		return table.KeyedRow{Digest: x, Row: readTexts(columns)}, nil
 	}
+
 	for i, value := range columns {
 		if value != nil {
 			texts[i], all = all[:len(value)], all[len(value):]
 			row[i] = &texts[i]
 		}
 	}
+
 	return table.KeyedRow{Digest: x, Row: row}, nil
 }
 

@@ -60,6 +60,7 @@ func (n *Node) login(ctx context.Context) (table.Login, error) {
 	if control {
 		err = tx.call(ctx, doing, table.EndTransaction, tx.controlQuery())
 	}
+
 	login.Server = tx.found
 	return login, err
 }

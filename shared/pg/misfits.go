@@ -62,6 +62,7 @@ func (t *Tx) misfits(ctx context.Context, p params, rows []table.Row) (map[int]m
 	if err := t.run(ctx, "reading keys and values", query{sql: "SAVEPOINT " + probeMark}); err != nil {
 		return nil, err
 	}
+
 	found := map[int]misfit{}
 	for c := range p {
 		bad, err := t.badTexts(ctx, p[c], column(rows, c))
@@ -77,6 +78,7 @@ func (t *Tx) misfits(ctx context.Context, p params, rows []table.Row) (map[int]m
 			}
 		}
 	}
+
 	return found, t.run(ctx, "reading keys and values", query{sql: "RELEASE SAVEPOINT " + probeMark})
 }
 
@@ -88,6 +90,7 @@ func (t *Tx) misfit(ctx context.Context, doing string, failed error, values writ
 	if err != nil || len(found) == 0 {
 		return asViolation(failed)
 	}
+
 	place := slices.Min(slices.Collect(maps.Keys(found)))
 	var known *fault.Error
 	if err := t.node.fault(ctx, doing, errors.Unwrap(found[place].err)); !asFault(err, &known) {
@@ -119,21 +122,25 @@ func (t *Tx) badTexts(ctx context.Context, of param, texts []string) (map[string
 	if failed[0] != nil {
 		return nil, failed[0]
 	}
+
 	var single [][]string
 	for i, group := range groups {
 		if failed[i] != nil {
 			single = append(single, slices.Collect(slices.Chunk(group, 1))...)
 		}
 	}
+
 	bad := map[string]error{}
 	if failed, err = t.tryAll(ctx, of, single); err != nil {
 		return nil, err
 	}
+
 	for i, group := range single {
 		if failed[i] != nil {
 			bad[group[0]] = failed[i]
 		}
 	}
+
 	return bad, nil
 }
 

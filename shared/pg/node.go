@@ -87,6 +87,7 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 		// The error of ParseConfig quotes the connection string, so it is not returned.
 		return nil, fault.New(fault.Invalid, "node %q: its connection settings are not valid: check host, port and sslmode in the cluster definition", target.Node)
 	}
+
 	config.MaxConns = int32(max(1, min(p.options.MaxConns, 10_000)))
 	config.MinConns = 0
 	config.MaxConnIdleTime = idleTime
@@ -94,6 +95,7 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	if target.Resolved() {
 		config.BeforeConnect = p.passwordResolver(target)
 	}
+
 	cc := config.ConnConfig
 	cc.Password = target.Password.Reveal()
 	cc.ConnectTimeout = connectTimeout
@@ -101,10 +103,12 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	cc.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}
 	}
+
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "node %q: cannot create a connection pool", target.Node)
 	}
+
 	return pool, nil
 }
 

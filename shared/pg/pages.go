@@ -40,6 +40,7 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.PageRan
 	if by.Coarse > 0 {
 		return t.bucketSums(ctx, s, spans, by, each, options...)
 	}
+
 	horizons := make([]int64, len(spans))
 	group, args := groupExpr(s, by)
 	queries, err := t.perPageRange(s, spans, func(i int) query {
@@ -60,6 +61,7 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.PageRan
 	if err != nil {
 		return nil, err
 	}
+
 	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), queries...)
 }
 
@@ -111,6 +113,7 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, spans []table.PageR
 			}
 		}
 	}
+
 	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), queries...)
 }
 
@@ -142,6 +145,7 @@ func readBucketSum(v [][]byte, spans int, by table.Grouping) (span, group int, s
 	if group, err = strconv.Atoi(string(v[1])); err != nil || group < 0 || group >= groups {
 		return 0, 0, sum, strconv.ErrRange
 	}
+
 	sum, err = readSum(v[2], v[3])
 	return span, group, sum, err
 }
@@ -237,11 +241,13 @@ func (t *Tx) checkFilenode(partition table.Partition) query {
 // result has a list for each range between the bounds, in key order. More than limit rows
 // are table.ErrMore.
 func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][]table.Listed, error) {
-	args, condition := orderParams(s, "b").ofKeys(bounds), ""
+	args := orderParams(s, "b").ofKeys(bounds)
+	condition := ""
 	if ranges != nil {
 		args = append(args, []byte(intArray(ranges)))
 		condition = fmt.Sprintf("%s OPERATOR(pg_catalog.=) ANY ($%d::int[])", rangeExpr(s, 1), len(args))
 	}
+
 	lists := make([][]table.Listed, len(bounds)+1)
 	var total int64
 	q := query{
@@ -261,5 +267,6 @@ func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, r
 			return err
 		},
 	}
+
 	return lists, t.read(ctx, "listing differing ranges", s, table.Combine(options), append(settings(plansFor(s, scanPlans)), q)...)
 }

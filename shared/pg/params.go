@@ -202,6 +202,7 @@ func appendRecord(out []byte, name string, text *string) []byte {
 	if text == nil {
 		return append(out, "null}"...)
 	}
+
 	out = append(out, '"')
 	for _, c := range []byte(rawtext.Bytes(*text)) {
 		switch {
@@ -213,6 +214,7 @@ func appendRecord(out []byte, name string, text *string) []byte {
 			out = append(out, c)
 		}
 	}
+
 	return append(out, `"}`...)
 }
 

@@ -30,6 +30,7 @@ func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) ([
 	for _, partition := range s.Partitions {
 		pages += partition.Pages
 	}
+
 	var sampled []table.Sampled
 	var queries []query
 	page := uniqueName(s, "page")
@@ -49,6 +50,7 @@ func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) ([
 			},
 		})
 	}
+
 	return sampled, t.read(ctx, "sampling keys", s, table.EndTransaction, queries...)
 }
 
@@ -66,6 +68,7 @@ func pageProbes(pages, probes int64) (from, to []byte) {
 	if probes == 0 {
 		return nil, nil
 	}
+
 	var lo, hi strings.Builder
 	for i := range probes {
 		page := int64(float64(pages) / float64(probes) * float64(i))
@@ -76,6 +79,7 @@ func pageProbes(pages, probes int64) (from, to []byte) {
 		fmt.Fprintf(&lo, `%s"(%d,0)"`, sep, page)
 		fmt.Fprintf(&hi, `%s"(%d,0)"`, sep, page+1)
 	}
+
 	return []byte(lo.String() + "}"), []byte(hi.String() + "}")
 }
 
@@ -85,6 +89,7 @@ func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]tab
 	if err != nil {
 		return nil, err
 	}
+
 	percent := min(100, 100*float64(count)/max(1, float64(rows)))
 	var sampled []table.Sampled
 	return sampled, t.read(ctx, "sampling keys", s, 0, query{
@@ -115,6 +120,7 @@ func (n *Node) UnreadableKeys(ctx context.Context, s table.Source, keys []table.
 	if plainKeys(s, keys) {
 		return nil, nil
 	}
+
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
 		return nil, err
@@ -129,6 +135,7 @@ func (n *Node) UnreadableKeys(ctx context.Context, s table.Source, keys []table.
 	for place, found := range misfits {
 		reasons[place] = n.fault(ctx, "reading keys", errors.Unwrap(found.err))
 	}
+
 	return reasons, nil
 }
 

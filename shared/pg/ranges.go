@@ -34,11 +34,13 @@ func byShape(ranges []table.Range) []*batch {
 		batches = append(batches, &batch{shape: s})
 		return batches[len(batches)-1]
 	}
+
 	for i, r := range ranges {
 		b := find(shape{lo: r.Lo != nil, hi: r.Hi != nil})
 		b.ranges = append(b.ranges, r)
 		b.origin = append(b.origin, i)
 	}
+
 	return batches
 }
 
@@ -55,6 +57,7 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 	if !b.shape.lo && !b.shape.hi { // the whole table, once per range (there is only ever one)
 		return query{sql: fmt.Sprintf("SELECT 1, ace_inner.* FROM (%s) ace_inner", inner(" FROM "+s.Relation+where(addFilter(s, ""))))}
 	}
+
 	name := uniqueName(s, "list")
 	var columns params
 	var bounds [2][]string
@@ -69,12 +72,14 @@ func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 		}
 		args = append(args, side.ofKeys(keys)...)
 	}
+
 	if b.shape.lo {
 		side(0, "lo", func(r table.Range) table.Key { return r.Lo })
 	}
 	if b.shape.hi {
 		side(1, "hi", func(r table.Range) table.Key { return r.Hi })
 	}
+
 	rows := " FROM " + s.Relation + where(addFilter(s, within(s, bounds[0], bounds[1])))
 	// The filter can refer to the list's columns, so they have names that do not occur in
 	// it.
@@ -132,9 +137,11 @@ func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, opt
 		}
 		queries = append(queries, q)
 	}
+
 	if err := t.read(ctx, "comparing blocks", s, table.Combine(options), queries...); err != nil {
 		return nil, 0, err
 	}
+
 	return sums, seenBy, t.node.checkAnswered(seen)
 }
 
@@ -168,6 +175,7 @@ func (t *Tx) List(ctx context.Context, s table.Source, ranges []table.Range, lim
 		}
 		queries = append(queries, q)
 	}
+
 	return lists, t.read(ctx, "listing differing blocks", s, table.Combine(options), queries...)
 }
 
@@ -185,6 +193,7 @@ func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64,
 	for i, name := range names {
 		selected[i] += " AS " + name
 	}
+
 	numbered := fmt.Sprintf("%s, pg_catalog.row_number() OVER (ORDER BY %s) AS n", strings.Join(selected, ", "), strings.Join(s.Order, ", "))
 	q := b.statement(s, numbered, "")
 	q.sql = fmt.Sprintf("SELECT %s FROM (%s) ace_cut WHERE (n OPERATOR(pg_catalog.%%) %d) OPERATOR(pg_catalog.=) 0 ORDER BY n", strings.Join(names, ", "), q.sql, step)
@@ -192,6 +201,7 @@ func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64,
 		keys = append(keys, readKey(v))
 		return nil
 	}
+
 	return keys, t.read(ctx, "splitting a block", s, options, append(settings(plansFor(s, plans)), q)...)
 }
 
@@ -200,6 +210,7 @@ func settings(list []setting) []query {
 	if len(list) == 0 {
 		return nil
 	}
+
 	var b strings.Builder
 	for i, s := range list {
 		if i > 0 {

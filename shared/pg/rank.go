@@ -28,13 +28,16 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options
 	if err == nil {
 		return ranks, nil
 	}
+
 	readable, places, err := t.readableKeys(ctx, orderParams(s, "k"), keys, err)
 	if err != nil {
 		return nil, err
 	}
+
 	for i := range ranks {
 		ranks[i] = -1
 	}
+
 	most := -1
 	if len(readable) > 0 {
 		err = t.sort(ctx, s, readable, func(i, rank int) {
@@ -42,6 +45,7 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options
 			most = max(most, rank)
 		}, false, options)
 	}
+
 	rankByText(keys, ranks, most+1)
 	return ranks, err
 }
@@ -55,6 +59,7 @@ func rankByText(keys []table.Key, ranks []int, from int) {
 			places, texts = append(places, i), append(texts, keys[i])
 		}
 	}
+
 	for i, rank := range rankBy(texts, func(a, b table.Key) int { return slices.Compare(a, b) }) {
 		ranks[places[i]] = from + rank
 	}
@@ -69,6 +74,7 @@ func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked 
 		sql: fmt.Sprintf("SELECT %s.ord, pg_catalog.dense_rank() OVER (ORDER BY %s) FROM %s %s",
 			name, strings.Join(withCollations(s, qualify(name, p.names())), ", "), p.list(1), name),
 	}
+
 	q.row = func(v [][]byte) error {
 		i, err := place(v[0], len(keys))
 		if err != nil {
@@ -78,6 +84,7 @@ func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked 
 		ranked(i, rank-1)
 		return err
 	}
+
 	return t.call(ctx, "sorting keys", options, withSavepoint([]query{q}, mark, options)...)
 }
 
@@ -102,6 +109,7 @@ func plainRanks(s table.Source, keys []table.Key) ([]int, bool) {
 	if !plainTexts(s.OrderType, keys) {
 		return nil, false
 	}
+
 	orders := make([]func(a, b string) int, len(s.OrderType))
 	for i, name := range s.OrderType {
 		orders[i] = compareIntegers
@@ -109,6 +117,7 @@ func plainRanks(s table.Source, keys []table.Key) ([]int, bool) {
 			orders[i] = strings.Compare
 		}
 	}
+
 	compare := func(a, b table.Key) int {
 		for i, order := range orders {
 			if c := order(a[i], b[i]); c != 0 {
@@ -117,6 +126,7 @@ func plainRanks(s table.Source, keys []table.Key) ([]int, bool) {
 		}
 		return 0
 	}
+
 	return rankBy(keys, compare), true
 }
 
@@ -149,6 +159,7 @@ func rankBy(keys []table.Key, compare func(a, b table.Key) int) []int {
 	for i := range order {
 		order[i] = i
 	}
+
 	slices.SortFunc(order, func(a, b int) int { return compare(keys[a], keys[b]) })
 	ranks := make([]int, len(keys))
 	rank := 0
@@ -158,6 +169,7 @@ func rankBy(keys []table.Key, compare func(a, b table.Key) int) []int {
 		}
 		ranks[at] = rank
 	}
+
 	return ranks
 }
 
@@ -180,9 +192,11 @@ func compareIntegers(a, b string) int {
 	case negative:
 		a, b = b, a
 	}
+
 	if c := cmp.Compare(len(a), len(b)); c != 0 {
 		return c
 	}
+
 	return strings.Compare(a, b)
 }
 

@@ -54,16 +54,19 @@ func (r *RepairTx) Close() {
 	if r.tx.state == stateClosed {
 		return
 	}
+
 	conn := r.tx.conn
 	r.tx.conn, r.tx.state = nil, stateClosed
 	if r.tx.stream != nil {
 		_ = r.tx.stream.pipeline.Close()
 	}
+
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 	defer cancel()
 	if !conn.Conn().IsClosed() && r.outcome != committed {
 		_, _ = conn.Conn().PgConn().Exec(ctx, "ROLLBACK").ReadAll() // releases the locks before the caller continues
 	}
+
 	_ = conn.Conn().Close(ctx)
 	conn.Release()
 }
@@ -187,6 +190,7 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	if r.outcome == rolledBack {
 		return fault.New(fault.Internal, "node %q: the repair was rolled back and cannot be committed", r.tx.node.name)
 	}
+
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
 	results, err := r.tx.conn.Conn().PgConn().Exec(ctx, "COMMIT").ReadAll()
@@ -196,6 +200,7 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	if len(results) != 1 || results[0].CommandTag.String() != "COMMIT" {
 		return fault.New(fault.Internal, "node %q rolled the repair back instead of committing it", r.tx.node.name)
 	}
+
 	r.outcome = committed
 	return nil
 }
@@ -235,6 +240,7 @@ func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, g
 	if guarded {
 		queries = []query{{sql: "SAVEPOINT " + writeMark}, q, {sql: "RELEASE SAVEPOINT " + writeMark}}
 	}
+
 	err := r.tx.run(ctx, doing, queries...)
 	if isMisfit(sqlState(err)) {
 		return r.refuse(ctx, doing, err, guarded, values)
@@ -245,6 +251,7 @@ func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, g
 	if err == nil && wrote != want {
 		return fault.New(fault.Invalid, "node %q: %s wrote %d rows instead of %d: a trigger may have refused or added rows", r.tx.node.name, doing, wrote, want)
 	}
+
 	return err
 }
 
@@ -337,6 +344,7 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 			twins[i] = fmt.Sprintf("(%s OR %s IS NULL AND %s IS NULL)", twins[i], theirs, ours)
 		}
 	}
+
 	at := -1
 	err := r.tx.run(ctx, "checking a deferrable constraint", query{
 		args: p.ofKeys(keys),
@@ -347,6 +355,7 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 			return err
 		},
 	})
+
 	return at, err
 }
 

@@ -87,6 +87,7 @@ func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key,
 	for i := range since {
 		since[i] = true
 	}
+
 	q := byKey(s, keys, fmt.Sprintf(writtenSince, uniqueName(s, "newest"), s.Alias, len(s.Key)+1), "")
 	q.args = append(q.args, []byte(snapshot))
 	q.row = func(v [][]byte) error {
@@ -96,6 +97,7 @@ func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key,
 		}
 		return err
 	}
+
 	return since, t.run(ctx, "reading when rows were written", append(settings(rangePlans), q)...)
 }
 
@@ -165,6 +167,7 @@ func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
 		logical, granted, room, spock = isTrue(v[0]), isTrue(v[1]), isTrue(v[2]), isTrue(v[3])
 		return nil
 	}})
+
 	switch {
 	case err != nil:
 		return "", err
@@ -177,9 +180,11 @@ func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
 	case !room:
 		return "the server allows no replication origins (max_replication_slots is 0), so subscribers get the repair like any other change", nil
 	}
+
 	if pooled, err := r.isPooled(ctx); err != nil || pooled {
 		return "the connection goes through a pooler, through which no replication origin can be set, so subscribers get the repair like any other change", err
 	}
+
 	return r.setOrigin(ctx)
 }
 

@@ -115,10 +115,12 @@ func settingsQuery(settings []setting, searchPath string, timeout time.Duration)
 	for _, s := range settings {
 		fmt.Fprintf(&b, "pg_catalog.set_config('%s', '%s', true), ", s.name, s.value)
 	}
+
 	for _, s := range guarded {
 		fmt.Fprintf(&b, "CASE WHEN pg_catalog.current_setting('%s', true) OPERATOR(pg_catalog.<>) '%s'::pg_catalog.text THEN pg_catalog.set_config('%s', '%s', true) END, ",
 			s.name, s.value, s.name, s.value)
 	}
+
 	fmt.Fprintf(&b, "pg_catalog.set_config('statement_timeout', '%d', true), ", timeout.Milliseconds())
 	// A node that has answered waits for the slowest node, which may need the full
 	// statement timeout.

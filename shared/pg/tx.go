@@ -93,6 +93,7 @@ func (t *Tx) Close() {
 	case t.state == stateBegun:
 		t.abandon()
 	}
+
 	t.conn.Release() // the pool closes a connection that is not idle
 	t.conn, t.state = nil, stateClosed
 }
@@ -106,6 +107,7 @@ func (t *Tx) abandon() {
 	for _, sql := range t.ending(rollback) {
 		pipeline.SendQueryParams(sql, nil, nil, nil, nil)
 	}
+
 	err := pipeline.Sync()
 	if closing := pipeline.Close(); err == nil {
 		err = closing
@@ -179,6 +181,7 @@ func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, q
 	if err := t.usable(); err != nil {
 		return nil, err
 	}
+
 	s := &stream{tx: t, ctx: ctx, doing: doing, pipeline: t.conn.Conn().PgConn().StartPipeline(ctx)}
 
 	if t.state == stateUnbegun {
@@ -189,6 +192,7 @@ func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, q
 	if options.Has(table.ReleaseLocks) {
 		s.send(internal, query{sql: "SAVEPOINT ace"})
 	}
+
 	s.send(ofCaller, queries...)
 	if !t.access.Files.IsZero() {
 		s.send(internal, t.checkFiles(t.access.Relation, t.access.Files))
@@ -209,6 +213,7 @@ func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, q
 		_ = s.close()
 		return nil, t.node.fault(ctx, doing, err)
 	}
+
 	t.stream = s
 	return s, nil
 }
@@ -342,10 +347,12 @@ func (s *stream) nextResult() (bool, error) {
 	if err != nil {
 		return false, s.fail(err)
 	}
+
 	reader, ok := result.(*pgconn.ResultReader)
 	if !ok {
 		return false, nil
 	}
+
 	s.reader = reader
 	s.current, s.pending = s.pending[0], s.pending[1:]
 	return true, nil
@@ -358,6 +365,7 @@ func (s *stream) handle(row [][]byte) error {
 	if s.current.row == nil {
 		return nil
 	}
+
 	err := s.current.row(row)
 	if err != nil && s.current.sender == toBegin {
 		s.tx.state = stateFailed

@@ -63,6 +63,7 @@ func (t *Tx) locate(ctx context.Context, s table.Source, failed error) error {
 			return withLocation(failed, source, column, key)
 		}
 	}
+
 	return failed
 }
 
@@ -96,11 +97,13 @@ func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (
 	if err := t.restart(ctx); err != nil {
 		return -1, nil, err
 	}
+
 	source := " FROM " + s.Relation + where(addFilter(s, ""))
 	head := textSize(s.Columns)
 	if isTooLarge(failed) { // another large row would fail only when it is read as text
 		head = s.Digest
 	}
+
 	rows := 0
 	err := t.try(ctx, doingSearch, query{sql: "SELECT " + head + source, row: func([][]byte) error { rows++; return nil }})
 	if !isOfValue(err) {
@@ -111,10 +114,12 @@ func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (
 	if err := t.try(ctx, doingSearch, query{sql: "SELECT 1" + source + only}); err != nil {
 		return -1, nil, err
 	}
+
 	column, err := t.findColumn(ctx, s, func(head string) query { return query{sql: "SELECT " + head + source + only} })
 	if err != nil {
 		return -1, nil, err
 	}
+
 	key, err := t.keyAsItIs(ctx, doingSearch, "SELECT "+commaList(s.Key)+source+only)
 	return column, key, err
 }
@@ -144,6 +149,7 @@ func (t *Tx) locateNext(ctx context.Context, s table.Source, keys []table.Key, f
 	if t.restart(ctx) != nil {
 		return failed
 	}
+
 	for _, key := range keys {
 		exists := false
 		q := byKey(s, []table.Key{key}, "1", "")
@@ -160,6 +166,7 @@ func (t *Tx) locateNext(ctx context.Context, s table.Source, keys []table.Key, f
 		}
 		return withLocation(failed, s, column, key)
 	}
+
 	return failed
 }
 
@@ -174,6 +181,7 @@ func (t *Tx) keyAsItIs(ctx context.Context, doing, sql string) (table.Key, error
 		}
 		return nil
 	}}
+
 	err := t.try(ctx, doing, q)
 	if isUnreadable(sqlState(err)) {
 		err = t.try(ctx, doing, query{sql: "SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', true)"}, q)

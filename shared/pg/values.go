@@ -56,6 +56,7 @@ func (t *Tx) Convert(ctx context.Context, to []table.Conversion, rows []table.Ro
 	for i, name := range list("v", len(to)) {
 		p[i], names[i] = param{name, to[i].Type, to[i].Parse}, to[i].Name
 	}
+
 	converted := make([]table.Row, 0, len(rows))
 	err := t.run(ctx, "converting values", query{sql: "SAVEPOINT " + writeMark}, query{
 		args: p.ofRows(rows),
@@ -74,5 +75,6 @@ func (t *Tx) Convert(ctx context.Context, to []table.Conversion, rows []table.Ro
 	if err == nil && len(converted) != len(rows) {
 		err = fault.New(fault.Internal, "node %q converted %d of %d rows", t.node.name, len(converted), len(rows))
 	}
+
 	return converted, err
 }

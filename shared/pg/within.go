@@ -13,6 +13,7 @@ func within(s table.Source, lo, hi []string) string {
 	if len(s.OrderGroups) > 0 {
 		return "(" + strings.Join(arms(s.OrderGroups, s.Order, lo, hi), " OR ") + ")"
 	}
+
 	var terms []string
 	if lo != nil {
 		terms = append(terms, compare(s.Order, s.AtLeast, lo))
@@ -55,6 +56,7 @@ func arms(groups []table.OrderGroup, order, lo, hi []string) []string {
 		}
 		return out
 	}
+
 	found := []string{conjunction(aboveLo, belowHi)}
 	switch {
 	case lo != nil && hi != nil:
@@ -66,6 +68,7 @@ func arms(groups []table.OrderGroup, order, lo, hi []string) []string {
 	default:
 		found = append(found, below(nil, hi, toHi, "")...)
 	}
+
 	return found
 }
 

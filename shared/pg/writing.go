@@ -30,6 +30,7 @@ func (n *Node) DescribeWriting(ctx context.Context, schema, name string) (*table
 			return nil, err
 		}
 	}
+
 	return w.d, nil
 }
 

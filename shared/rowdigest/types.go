@@ -107,6 +107,7 @@ func builtin(t Type) (treatment, bool) {
 	if !fromInitdb(t) {
 		return treatment{}, false
 	}
+
 	switch t.Name {
 	case "bool", "int2", "int4", "oid", "date", "uuid", "bytea", "char", "inet", "cidr", "macaddr", "macaddr8":
 		return treatment{method: Self}, true
@@ -115,9 +116,11 @@ func builtin(t Type) (treatment, bool) {
 	case "varchar":
 		return treatment{method: Self, send: "varcharsend"}, true
 	}
+
 	if send := sendFunction(t.Name); send != "" {
 		return treatment{method: Send, send: send}, true
 	}
+
 	return treatment{method: Text}, byText(t.Name)
 }
 

@@ -55,6 +55,7 @@ func elementsAt(array string, places []int) ([]string, error) {
 		}
 		ok, rest = rest[end] == ',', rest[end+1:]
 	}
+
 	return elements, nil
 }
 
@@ -79,10 +80,12 @@ func unquoteElement(element string) string {
 	if !strings.HasPrefix(element, `"`) {
 		return element
 	}
+
 	element = element[1 : len(element)-1]
 	if !strings.Contains(element, `\`) {
 		return element
 	}
+
 	var b strings.Builder
 	for i := 0; i < len(element); i++ {
 		if element[i] == '\\' {
@@ -90,5 +93,6 @@ func unquoteElement(element string) string {
 		}
 		b.WriteByte(element[i])
 	}
+
 	return b.String()
 }

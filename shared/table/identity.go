@@ -24,6 +24,7 @@ func (i Identity) String() string {
 	if i.Recovery {
 		kind = "standby"
 	}
+
 	text := fmt.Sprintf("%s started %s", kind, i.Started)
 	if i.System != "" {
 		text += ", system identifier " + i.System

@@ -95,6 +95,7 @@ func readList(raw []byte, each func(*string)) ([]byte, error) {
 	if len(raw) < 2 || raw[0] != '[' {
 		return nil, errList
 	}
+
 	end, err := listEnd(raw)
 	if err != nil {
 		return nil, err
@@ -128,6 +129,7 @@ func readList(raw []byte, each func(*string)) ([]byte, error) {
 		each(&text)
 		at += length
 	}
+
 	return raw[end:], nil
 }
 

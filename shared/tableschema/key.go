@@ -51,6 +51,7 @@ func KeyOrder(nodes []*table.Description, columns []string) []string {
 			best, found = key.columns, true
 		}
 	}
+
 	return best
 }
 
@@ -212,6 +213,7 @@ func noKey(nodes []*table.Description, wanted []string) error {
 		seen = append(seen, d.Node)
 		reasons = append(reasons, fmt.Sprintf("node %q %s", d.Node, againstIndexes(nodes, d)))
 	}
+
 	what := "no primary key or unique index can serve as the key on every node"
 	if wanted != nil {
 		what = fmt.Sprintf("no primary key or unique index on (%s), by which rows were matched so far, can serve as the key on every node", strings.Join(wanted, ", "))
@@ -224,6 +226,7 @@ func againstIndexes(nodes []*table.Description, d *table.Description) string {
 	if len(d.Indexes) == 0 {
 		return "has no primary key and no unique index"
 	}
+
 	var list []string
 	for i, index := range d.Indexes {
 		if i == listedIndexes {
@@ -240,6 +243,7 @@ func againstIndex(nodes []*table.Description, index table.Index) string {
 	if len(index.Against) > 0 {
 		return "(" + strings.Join(index.Against, " and ") + ")"
 	}
+
 	columns := columnsOf(index)
 	on := "on (" + strings.Join(columns, ", ") + ")"
 	for _, other := range nodes {
@@ -247,8 +251,10 @@ func againstIndex(nodes []*table.Description, index table.Index) string {
 			return fmt.Sprintf("%s (node %q has no key on these columns)", on, other.Node)
 		}
 	}
+
 	if why := typeMismatch(nodes, columns); why != "" {
 		return fmt.Sprintf("%s (%s)", on, why)
 	}
+
 	return on
 }

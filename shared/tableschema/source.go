@@ -33,12 +33,16 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 		Unversioned: isUnversioned(d, c.KeyIndex(node)),
 		Unindexed:   len(StaleIndexes(d, c.KeyIndex(node), r.Filter != "")) > 0,
 	}
+
 	if d.PartitionsHidden {
 		s.Partitions = nil
 	}
+
 	key := c.key[node].index.Columns
 	c.addKey(&s, d, key)
-	exprs, texts, twins := make([]string, len(c.Columns)), make([]string, len(c.Columns)), false
+	exprs := make([]string, len(c.Columns))
+	texts := make([]string, len(c.Columns))
+	twins := false
 	for i, column := range c.Columns {
 		ref := s.Alias + "." + table.Quote(column.Name)
 		if value := c.values[i]; value != "" && !r.Stored {
@@ -46,8 +50,11 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 		}
 		s.Columns = append(s.Columns, ref)
 		digested := c.digests[i](node, ref)
-		exprs[i], texts[i], twins = digested.expr, digested.byText, twins || digested.twins
+		exprs[i] = digested.expr
+		texts[i] = digested.byText
+		twins = twins || digested.twins
 	}
+
 	if r.SHA256 {
 		s.Digest = rowdigest.RowSHA256(s.Columns, r.Seeds)
 	} else {
@@ -60,7 +67,10 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 			s.KeyHash = c.keyHash(s.Order, r.Seeds.Inner)
 		}
 	}
-	s.SearchPath, s.Lockable, s.Files = c.searchPath(r, d, key), d.Lockable, d.Files
+
+	s.SearchPath = c.searchPath(r, d, key)
+	s.Lockable = d.Lockable
+	s.Files = d.Files
 	s.Foreign = r.Filter != "" || c.foreign(d, key)
 	return s
 }
@@ -119,6 +129,7 @@ func (c *Common) addKey(s *table.Source, d *table.Description, key []table.KeyCo
 		s.Collate = append(s.Collate, column.CollName)
 		scalar = scalar && column.Type.Kind == 'b' && column.Type.Elem == nil
 	}
+
 	s.ScalarOrder = scalar
 	addOperators(s, c, key)
 }
@@ -133,6 +144,7 @@ func (c *Common) addTextOrder(s *table.Source, text string) {
 		s.Collate = append(s.Collate, bytewise)
 		return
 	}
+
 	s.Order = append(s.Order, "pg_catalog.textsend("+text+")")
 	s.OrderType = append(s.OrderType, "pg_catalog.bytea")
 	s.Collate = append(s.Collate, "")
@@ -205,10 +217,12 @@ func addOperators(s *table.Source, c *Common, key []table.KeyColumn) {
 		}
 		groups = append(groups, g)
 	}
+
 	if len(groups) == 1 {
 		s.Less, s.AtLeast = groups[0].Less, groups[0].AtLeast
 		return
 	}
+
 	s.OrderGroups = groups
 }
 
@@ -263,6 +277,7 @@ func userPath(schema string, d *table.Description, key []table.KeyColumn) string
 			path = append(path, schema)
 		}
 	}
+
 	if d.UserPath != "" {
 		path = append(path, d.UserPath)
 	}

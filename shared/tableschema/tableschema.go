@@ -42,6 +42,7 @@ func Tables(nodes []*table.Description, ignored, key []string) (*Common, error) 
 	if err := c.matchKey(nodes, ignored, key); err != nil {
 		return nil, err
 	}
+
 	c.chooseDigests(nodes)
 	c.compareOrders(nodes)
 	c.distrustIndexes(nodes)
@@ -58,6 +59,7 @@ func (c *Common) matchColumns(nodes []*table.Description, ignored []string) erro
 	if err := checkIgnored(nodes, ignored); err != nil {
 		return err
 	}
+
 	first := nodes[0]
 	for _, other := range nodes[1:] {
 		missing, extra := nameDifference(first, other, ignored), nameDifference(other, first, ignored)
@@ -66,11 +68,13 @@ func (c *Common) matchColumns(nodes []*table.Description, ignored []string) erro
 				strings.Join(slices.Concat(onlyOn(first.Node, other.Node, missing), onlyOn(other.Node, first.Node, extra)), "; "))
 		}
 	}
+
 	for _, column := range first.Columns {
 		if !slices.Contains(ignored, column.Name) {
 			c.Columns = append(c.Columns, difffile.Column{Name: column.Name, Type: column.Declared})
 		}
 	}
+
 	return nil
 }
 
@@ -125,16 +129,21 @@ func (c *Common) matchKey(nodes []*table.Description, ignored, wanted []string) 
 			return err
 		}
 	}
+
 	key, ok := keyOf(nodes, columns)
 	if !ok {
 		return noKey(nodes, columns)
 	}
+
 	for _, name := range ignored {
 		if slices.Contains(columns, name) {
 			return fault.New(fault.Invalid, "ignore_columns names %q, which is part of the key and cannot be ignored", name)
 		}
 	}
-	c.Key, c.key, c.Unordered = columns, key.nodes, !key.ordered()
+
+	c.Key = columns
+	c.key = key.nodes
+	c.Unordered = !key.ordered()
 	return nil
 }
 
@@ -145,6 +154,7 @@ func keyFamily(t rowdigest.Type) string {
 	if !inCatalog(t) {
 		return typeName(t)
 	}
+
 	switch t.Name {
 	case "int2", "int4", "int8":
 		return "integer"
@@ -319,9 +329,11 @@ func (c *Common) warn(nodes []*table.Description) {
 			c.Warnings = append(c.Warnings, fmt.Sprintf("the table has inheritance children on node %s: only its own rows are compared", d.Node))
 		}
 	}
+
 	for i, d := range nodes {
 		c.warnOfKey(d, c.key[i])
 	}
+
 	c.warnOfExpressions(nodes)
 	c.warnOfLargeObjects(nodes)
 }
