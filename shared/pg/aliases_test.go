@@ -63,9 +63,9 @@ func checkReading(t *testing.T, n *Node, s table.Source) {
 		hashed := s
 		hashed.KeyHash = "pg_catalog.hashint4extended(" + s.Key[0] + ", 1)"
 		var total table.Sum
-		spans := []table.PageRange{{To: 3}, {From: 3, To: -1}}
-		_, err = tx.PageSums(ctx, hashed, spans, by, func(span, _ int, sum table.Sum) {
-			if by.Coarse == 0 || span == table.AllPageRanges {
+		ranges := []table.PageRange{{To: 3}, {From: 3, To: -1}}
+		_, err = tx.PageSums(ctx, hashed, ranges, by, func(place, _ int, sum table.Sum) {
+			if by.Coarse == 0 || place == table.AllPageRanges {
 				total = total.Add(sum)
 			}
 		})

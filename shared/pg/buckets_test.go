@@ -28,13 +28,13 @@ func TestPageSums_BucketIsTheHashModuloTheNumberOfBuckets(t *testing.T) {
 	s := hashed(t, c, n, 1000)
 	tx := begin(t, n, s)
 	for _, buckets := range []int{1, 2, 64, 4096} {
-		spans := []table.PageRange{{To: 10}, {From: 10, To: 11}, {From: 11, To: -1}}
+		ranges := []table.PageRange{{To: 10}, {From: 10, To: 11}, {From: 11, To: -1}}
 		var added map[int]table.Sum
-		sums, err := pageSums(t, tx, s, spans, table.Grouping{Buckets: buckets})
-		for _, span := range spans {
+		sums, err := pageSums(t, tx, s, ranges, table.Grouping{Buckets: buckets})
+		for _, pages := range ranges {
 			if err == nil {
 				var part map[int]table.Sum
-				part, err = pageSums(t, tx, s, []table.PageRange{span}, table.Grouping{Buckets: buckets})
+				part, err = pageSums(t, tx, s, []table.PageRange{pages}, table.Grouping{Buckets: buckets})
 				added = addSums(added, part)
 			}
 		}
@@ -53,16 +53,16 @@ func TestPageSums_BucketIsTheHashModuloTheNumberOfBuckets(t *testing.T) {
 			t.Errorf("%d buckets (-modulo +sums):\n%s", buckets, diff)
 		}
 		if diff := cmp.Diff(want, added); diff != "" {
-			t.Errorf("%d buckets, span by span (-modulo +sums):\n%s", buckets, diff)
+			t.Errorf("%d buckets, range by range (-modulo +sums):\n%s", buckets, diff)
 		}
 	}
 }
 
 // pageSums returns the sums of groups over all page ranges.
-func pageSums(t *testing.T, tx *Tx, s table.Source, spans []table.PageRange, by table.Grouping) (map[int]table.Sum, error) {
+func pageSums(t *testing.T, tx *Tx, s table.Source, ranges []table.PageRange, by table.Grouping) (map[int]table.Sum, error) {
 	t.Helper()
 	sums := map[int]table.Sum{}
-	_, err := tx.PageSums(t.Context(), s, spans, by, func(_, group int, sum table.Sum) { sums[group] = sums[group].Add(sum) })
+	_, err := tx.PageSums(t.Context(), s, ranges, by, func(_, group int, sum table.Sum) { sums[group] = sums[group].Add(sum) })
 	return sums, err
 }
 
@@ -143,29 +143,29 @@ func TestPageSums_CoarseBucketsAgreeWithEachPageRange(t *testing.T) {
 			s := hashed(t, c, n, 2000)
 			s.Filter = `public.t.n > 100 -- most`
 			tx := begin(t, n, s)
-			spans := []table.PageRange{{To: 10}, {From: 10, To: 11}, {From: 11, To: 100}, {From: 100, To: -1}}
-			all, stretches := map[int]table.Sum{}, make([]map[int]table.Sum, len(spans))
-			horizons, err := tx.PageSums(t.Context(), s, spans, table.Grouping{Buckets: 64, Coarse: 8}, func(span, group int, sum table.Sum) {
-				if span == table.AllPageRanges {
+			ranges := []table.PageRange{{To: 10}, {From: 10, To: 11}, {From: 11, To: 100}, {From: 100, To: -1}}
+			all, coarse := map[int]table.Sum{}, make([]map[int]table.Sum, len(ranges))
+			horizons, err := tx.PageSums(t.Context(), s, ranges, table.Grouping{Buckets: 64, Coarse: 8}, func(place, group int, sum table.Sum) {
+				if place == table.AllPageRanges {
 					all[group] = sum
 					return
 				}
-				if stretches[span] == nil {
-					stretches[span] = map[int]table.Sum{}
+				if coarse[place] == nil {
+					coarse[place] = map[int]table.Sum{}
 				}
-				stretches[span][group] = sum
+				coarse[place][group] = sum
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := pageSums(t, tx, s, spans, table.Grouping{Buckets: 64})
+			want, err := pageSums(t, tx, s, ranges, table.Grouping{Buckets: 64})
 			if diff := cmp.Diff(want, all); err != nil || diff != "" {
-				t.Errorf("error %v (-by buckets +of stretches):\n%s", err, diff)
+				t.Errorf("error %v (-fine buckets +of both):\n%s", err, diff)
 			}
-			for i, span := range spans {
-				want, err := pageSums(t, tx, s, []table.PageRange{span}, table.Grouping{Buckets: 8})
-				if diff := cmp.Diff(want, stretches[i]); err != nil || diff != "" || horizons[i] == 0 {
-					t.Errorf("span %v, horizon %d, error %v (-by itself +of stretches):\n%s", span, horizons[i], err, diff)
+			for i, pages := range ranges {
+				want, err := pageSums(t, tx, s, []table.PageRange{pages}, table.Grouping{Buckets: 8})
+				if diff := cmp.Diff(want, coarse[i]); err != nil || diff != "" || horizons[i] == 0 {
+					t.Errorf("page range %v, horizon %d, error %v (-alone +of both):\n%s", pages, horizons[i], err, diff)
 				}
 			}
 		})

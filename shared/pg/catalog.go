@@ -29,7 +29,7 @@ func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdiges
 		return nil, err
 	}
 	defer tx.Close()
-	c := catalogue{tx: tx, schema: schema, name: name, seeds: seeds, d: &table.Description{Node: n.name, Address: n.address}}
+	c := catalogReader{tx: tx, schema: schema, name: name, seeds: seeds, d: &table.Description{Node: n.name, Address: n.address}}
 	for _, step := range []func(context.Context) error{c.relation, c.details} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -51,8 +51,8 @@ func checkVersion(node string, version int) error {
 	return nil
 }
 
-// catalogue is the state of one Describe.
-type catalogue struct {
+// catalogReader is the state of one Describe.
+type catalogReader struct {
 	tx           *Tx
 	schema, name string
 	seeds        rowdigest.Seeds
@@ -61,13 +61,13 @@ type catalogue struct {
 	d            *table.Description
 }
 
-const doingCatalogue = "reading the catalog"
+const doingCatalog = "reading the catalog"
 
 // relation reads the table's kind and the privileges of the role.
-func (c *catalogue) relation(ctx context.Context) error {
+func (c *catalogReader) relation(ctx context.Context) error {
 	var readable, usable bool
 	var role string
-	err := c.tx.run(ctx, doingCatalogue, query{sql: relationSQL, args: textArgs(c.schema, c.name), row: func(v [][]byte) error {
+	err := c.tx.run(ctx, doingCatalog, query{sql: relationSQL, args: textArgs(c.schema, c.name), row: func(v [][]byte) error {
 		c.oid, c.d.Kind = string(v[0]), string(v[1])
 		c.d.Only = isTrue(v[2])
 		usable, c.d.Lockable, readable = isTrue(v[3]), isTrue(v[4]), isTrue(v[5])
@@ -106,7 +106,7 @@ func (c *catalogue) relation(ctx context.Context) error {
 // details reads types, columns, indexes, partitions, the planner's estimate and the
 // digest of the constants in one round trip. The planner uses the size of the file, so it
 // has an estimate for tables that were never analyzed.
-func (c *catalogue) details(ctx context.Context) error {
+func (c *catalogReader) details(ctx context.Context) error {
 	types := typeRows{}
 	var columns []columnRow
 	var plan []byte
@@ -115,7 +115,7 @@ func (c *catalogue) details(ctx context.Context) error {
 		server = append(server, c.tx.controlQuery())
 	}
 
-	err := c.tx.call(ctx, doingCatalogue, table.EndTransaction, append(server,
+	err := c.tx.call(ctx, doingCatalog, table.EndTransaction, append(server,
 		query{sql: typesSQL, args: textArgs(c.oid), row: func(v [][]byte) error {
 			t, err := readType(v)
 			types[t.oid] = t
@@ -164,7 +164,7 @@ func (c *catalogue) details(ctx context.Context) error {
 
 // setFiles returns an error if another table has taken the name since the description
 // began.
-func (c *catalogue) setFiles(files table.Files) error {
+func (c *catalogReader) setFiles(files table.Files) error {
 	if files.OID != c.oid {
 		return fault.New(fault.Unavailable, "node %q: table %s was replaced while the catalog was read: start it again", c.d.Node, table.Name(c.schema, c.name))
 	}
@@ -172,7 +172,7 @@ func (c *catalogue) setFiles(files table.Files) error {
 	return nil
 }
 
-func (c *catalogue) addPartition(v [][]byte) error {
+func (c *catalogReader) addPartition(v [][]byte) error {
 	relation := quote(string(v[0]), string(v[1]))
 	if c.d.Only {
 		relation = "ONLY " + relation

@@ -45,10 +45,10 @@ func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range
 
 // PageFreshness is Freshness of page ranges, in physical order. A partition that was
 // rewritten since the plan is an error.
-func (t *Tx) PageFreshness(ctx context.Context, s table.Source, spans []table.PageRange, options ...table.CallOption) ([]table.Freshness, error) {
-	found := make([]table.Freshness, len(spans))
-	queries, err := t.perPageRange(s, spans, func(i int) query {
-		return query{sql: "SELECT " + ages(s) + rowsOf(s, spans[i], 0), args: pageRangeArgs(spans[i]), row: func(v [][]byte) (err error) {
+func (t *Tx) PageFreshness(ctx context.Context, s table.Source, pages []table.PageRange, options ...table.CallOption) ([]table.Freshness, error) {
+	found := make([]table.Freshness, len(pages))
+	queries, err := t.perPageRange(s, pages, func(i int) query {
+		return query{sql: "SELECT " + ages(s) + rowsOf(s, pages[i], 0), args: pageRangeArgs(pages[i]), row: func(v [][]byte) (err error) {
 			found[i], err = readFreshness(v)
 			return err
 		}}

@@ -36,15 +36,15 @@ func rangeExpr(s table.Source, first int) string {
 // It returns the xmin of the snapshot in which each page range was read, or 0 if the
 // range has no rows. A partition that was rewritten since the plan is an error: its rows
 // may have moved between pages that were read and pages that were not.
-func (t *Tx) PageSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
+func (t *Tx) PageSums(ctx context.Context, s table.Source, ranges []table.PageRange, by table.Grouping, each func(place, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	if by.Coarse > 0 {
-		return t.bucketSums(ctx, s, spans, by, each, options...)
+		return t.bucketSums(ctx, s, ranges, by, each, options...)
 	}
 
-	horizons := make([]int64, len(spans))
+	horizons := make([]int64, len(ranges))
 	group, args := groupExpr(s, by)
-	queries, err := t.perPageRange(s, spans, func(i int) query {
-		return query{sql: pageRangeSQL(s, spans[i], group, len(args)), args: append(slices.Clone(args), pageRangeArgs(spans[i])...), row: func(v [][]byte) error {
+	queries, err := t.perPageRange(s, ranges, func(i int) query {
+		return query{sql: pageRangeSQL(s, ranges[i], group, len(args)), args: append(slices.Clone(args), pageRangeArgs(ranges[i])...), row: func(v [][]byte) error {
 			number, err := strconv.Atoi(string(v[0]))
 			if err != nil || number < 0 || number >= by.Groups() {
 				return t.node.unexpectedRange()
@@ -77,12 +77,12 @@ const (
 
 // bucketSums is PageSums with coarse buckets. One statement reads several page ranges,
 // and computes the sums of the coarse and of the fine buckets at once.
-func (t *Tx) bucketSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
-	horizons := make([]int64, len(spans))
+func (t *Tx) bucketSums(ctx context.Context, s table.Source, ranges []table.PageRange, by table.Grouping, each func(place, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
+	horizons := make([]int64, len(ranges))
 	size := max(1, min(statementRanges, statementBytes/(300+len(s.Digest)+len(s.KeyHash)+len(s.Filter)), statementGroups/by.Buckets))
 	var queries []query
-	for from := 0; from < len(spans); from += size {
-		some := spans[from:min(from+size, len(spans))]
+	for from := 0; from < len(ranges); from += size {
+		some := ranges[from:min(from+size, len(ranges))]
 		var parts []string
 		var args [][]byte
 		asked, err := t.perPageRange(s, some, func(i int) query {
@@ -97,13 +97,13 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, spans []table.PageR
 			queries = append(queries, asked[0]) // the settings
 		}
 		queries = append(queries, query{args: args, sql: coarseSumsSQL(by, parts), row: func(v [][]byte) error {
-			span, group, sum, err := readBucketSum(v, len(spans), by)
+			place, group, sum, err := readBucketSum(v, len(ranges), by)
 			if err != nil {
 				return t.node.unexpectedRange()
 			}
-			each(span, group, sum)
-			if span != table.AllPageRanges {
-				horizons[span], err = readHorizon(v[4], horizons[span])
+			each(place, group, sum)
+			if place != table.AllPageRanges {
+				horizons[place], err = readHorizon(v[4], horizons[place])
 			}
 			return err
 		}})
@@ -120,9 +120,9 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, spans []table.PageR
 // bucketSumSQL returns the query that sums the rows of one page range by bucket. A hash
 // table for one page range is small, so a lookup is much cheaper than in one for all page
 // ranges. The outer query then adds up sums, not rows.
-func bucketSumSQL(s table.Source, by table.Grouping, span table.PageRange, number, params int) string {
+func bucketSumSQL(s table.Source, by table.Grouping, pages table.PageRange, number, params int) string {
 	return fmt.Sprintf("SELECT %d AS s, %s AS g, pg_catalog.count(*) AS n, pg_catalog.bit_xor(%s) AS x%s GROUP BY 2",
-		number, bucketOf(s, by.Buckets), s.Digest, rowsOf(s, span, params))
+		number, bucketOf(s, by.Buckets), s.Digest, rowsOf(s, pages, params))
 }
 
 // coarseSumsSQL returns the query that adds up the sums of all page ranges by bucket, and
@@ -135,11 +135,11 @@ func coarseSumsSQL(by table.Grouping, parts []string) string {
 
 // readBucketSum reads page range, group, count and digest. A NULL page range means all
 // page ranges.
-func readBucketSum(v [][]byte, spans int, by table.Grouping) (span, group int, sum table.Sum, err error) {
+func readBucketSum(v [][]byte, count int, by table.Grouping) (place, group int, sum table.Sum, err error) {
 	groups := by.Coarse
 	if v[0] == nil {
-		span, groups = table.AllPageRanges, by.Buckets
-	} else if span, err = strconv.Atoi(string(v[0])); err != nil || span < 0 || span >= spans {
+		place, groups = table.AllPageRanges, by.Buckets
+	} else if place, err = strconv.Atoi(string(v[0])); err != nil || place < 0 || place >= count {
 		return 0, 0, sum, strconv.ErrRange
 	}
 	if group, err = strconv.Atoi(string(v[1])); err != nil || group < 0 || group >= groups {
@@ -147,23 +147,23 @@ func readBucketSum(v [][]byte, spans int, by table.Grouping) (span, group int, s
 	}
 
 	sum, err = readSum(v[2], v[3])
-	return span, group, sum, err
+	return place, group, sum, err
 }
 
 // perPageRange returns a query for every page range, and queries that check that no
 // partition was rewritten since the plan.
-func (t *Tx) perPageRange(s table.Source, spans []table.PageRange, ask func(i int) query) ([]query, error) {
+func (t *Tx) perPageRange(s table.Source, ranges []table.PageRange, ask func(i int) query) ([]query, error) {
 	queries := settings(plansFor(s, pagePlans))
-	for i, span := range spans {
-		if span.Partition < 0 || span.Partition >= len(s.Partitions) {
-			return nil, fault.New(fault.Internal, "the plan has no partition %d on node %q", span.Partition, t.node.name)
+	for i, pages := range ranges {
+		if pages.Partition < 0 || pages.Partition >= len(s.Partitions) {
+			return nil, fault.New(fault.Internal, "the plan has no partition %d on node %q", pages.Partition, t.node.name)
 		}
 		queries = append(queries, ask(i))
-		last := i+1 == len(spans) || spans[i+1].Partition != span.Partition
+		last := i+1 == len(ranges) || ranges[i+1].Partition != pages.Partition
 		if !last {
 			continue
 		}
-		switch partition := s.Partitions[span.Partition]; {
+		switch partition := s.Partitions[pages.Partition]; {
 		case partition.Filenode != 0:
 			queries = append(queries, t.checkFilenode(partition))
 		case t.access.Lock: // the lock prevents a rewrite
@@ -192,18 +192,18 @@ func (n *Node) unexpectedRange() error {
 
 // pageRangeSQL returns the query that sums the rows of a page range by group. params is
 // the number of parameters of the group expression.
-func pageRangeSQL(s table.Source, span table.PageRange, group string, params int) string {
+func pageRangeSQL(s table.Source, pages table.PageRange, group string, params int) string {
 	return fmt.Sprintf("SELECT g, pg_catalog.count(*), pg_catalog.bit_xor(x), (SELECT %s) FROM (SELECT %s AS g, %s AS x%s) ace_rows GROUP BY g",
-		horizon, group, s.Digest, rowsOf(s, span, params))
+		horizon, group, s.Digest, rowsOf(s, pages, params))
 }
 
 // rowsOf returns the FROM and WHERE of the rows in a page range.
-func rowsOf(s table.Source, span table.PageRange, params int) string {
+func rowsOf(s table.Source, pages table.PageRange, params int) string {
 	condition := fmt.Sprintf("%s.ctid OPERATOR(pg_catalog.>=) $%d::pg_catalog.tid", s.Alias, params+1)
-	if span.To >= 0 {
+	if pages.To >= 0 {
 		condition += fmt.Sprintf(" AND %s.ctid OPERATOR(pg_catalog.<) $%d::pg_catalog.tid", s.Alias, params+2)
 	}
-	return " FROM " + from(s, s.Partitions[span.Partition]) + where(addFilter(s, condition))
+	return " FROM " + from(s, s.Partitions[pages.Partition]) + where(addFilter(s, condition))
 }
 
 // from returns a partition for a FROM clause, with an alias by which the source's
@@ -215,10 +215,10 @@ func from(s table.Source, partition table.Partition) string {
 	return partition.Relation + " AS " + s.Alias
 }
 
-func pageRangeArgs(span table.PageRange) [][]byte {
-	args := textArgs(fmt.Sprintf("(%d,0)", span.From))
-	if span.To >= 0 {
-		args = append(args, textArgs(fmt.Sprintf("(%d,0)", span.To))...)
+func pageRangeArgs(pages table.PageRange) [][]byte {
+	args := textArgs(fmt.Sprintf("(%d,0)", pages.From))
+	if pages.To >= 0 {
+		args = append(args, textArgs(fmt.Sprintf("(%d,0)", pages.To))...)
 	}
 	return args
 }

@@ -381,16 +381,16 @@ func TestPageSums_RewrittenTableIsAnError(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
 	s := numbers(t, c, n, 1000)
-	spans := []table.PageRange{{To: -1}}
+	ranges := []table.PageRange{{To: -1}}
 	for _, rewrite := range []string{`VACUUM FULL t`, `TRUNCATE t`} {
 		tx := begin(t, n, s)
-		if _, err := pageSums(t, tx, s, spans, table.Grouping{}); err != nil {
+		if _, err := pageSums(t, tx, s, ranges, table.Grouping{}); err != nil {
 			t.Fatal(err)
 		}
 		tx.Close()
 		c.Exec(t, 0, rewrite)
 		tx = begin(t, n, s)
-		if sums, err := pageSums(t, tx, s, spans, table.Grouping{}); fault.CodeOf(err) != fault.Conflict {
+		if sums, err := pageSums(t, tx, s, ranges, table.Grouping{}); fault.CodeOf(err) != fault.Conflict {
 			t.Errorf("after %s the pages have %v, error %v; want Conflict", rewrite, sums, err)
 		}
 		tx.Close()
@@ -419,20 +419,20 @@ func TestPageSums_PageRangesAddUpToTheWhole(t *testing.T) {
 	}
 	for step := int64(1); step < 40; step += 13 {
 		var sum table.Sum
-		for leaf := range s.Partitions {
+		for partition := range s.Partitions {
 			for from := int64(0); ; from += step {
-				span := table.PageRange{Partition: leaf, From: from, To: from + step}
-				if last := from+step >= s.Partitions[leaf].Pages; last {
-					span.To = -1
+				pages := table.PageRange{Partition: partition, From: from, To: from + step}
+				if last := from+step >= s.Partitions[partition].Pages; last {
+					pages.To = -1
 				}
-				sums, err := pageSums(t, tx, s, []table.PageRange{span}, table.Grouping{Bounds: []table.Key{key("500"), key("2000")}})
+				sums, err := pageSums(t, tx, s, []table.PageRange{pages}, table.Grouping{Bounds: []table.Key{key("500"), key("2000")}})
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, part := range sums {
 					sum = sum.Add(part)
 				}
-				if span.To < 0 {
+				if pages.To < 0 {
 					break
 				}
 			}
@@ -462,7 +462,7 @@ func TestSample_ReturnsAboutTheRequestedNumberOfKeys(t *testing.T) {
 	hidden := s
 	hidden.Partitions = nil
 	if sampled, err := n.Sample(t.Context(), hidden, 200); err != nil || len(sampled) < 100 || len(sampled) > 400 || sampled[0].Partition != -1 {
-		t.Errorf("%d keys were sampled through the parent, error %v; want about 200 of no leaf", len(sampled), err)
+		t.Errorf("%d keys were sampled through the parent, error %v; want about 200 without a partition", len(sampled), err)
 	}
 	c.Exec(t, 0, `TRUNCATE t`)
 	if sampled, err := n.Sample(t.Context(), s, 50); err != nil || len(sampled) != 0 {
