@@ -23,7 +23,7 @@ type keyLayout struct {
 	warnings []string // parts of them; there are no others
 }
 
-const byPage = `do not have the columns of the key`
+const byPage = `have the columns of the key`
 
 func keyLayouts() []keyLayout {
 	return []keyLayout{

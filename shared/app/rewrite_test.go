@@ -114,7 +114,7 @@ func TestTableDiff_ARewrittenTableIsNeverReadAsEmpty(t *testing.T) {
 	}{
 		{"ranges of the key", rowsByKey, "compare", "ALTER TABLE t SET UNLOGGED", nil, 20000, ""},
 		{"truncated and loaded", rowsByKey, "compare", "CREATE TEMP TABLE s ON COMMIT DROP AS TABLE t; TRUNCATE t; INSERT INTO t TABLE s", nil, 20000, ""},
-		{"replaced", rowsByKey, "compare", "CREATE TABLE s (LIKE t INCLUDING ALL); INSERT INTO s TABLE t; ALTER TABLE t RENAME TO old; ALTER TABLE s RENAME TO t", nil, 20000, "altered while it was compared"},
+		{"replaced", rowsByKey, "compare", "CREATE TABLE s (LIKE t INCLUDING ALL); INSERT INTO s TABLE t; ALTER TABLE t RENAME TO old; ALTER TABLE s RENAME TO t", nil, 20000, "altered during the comparison"},
 		{"candidates", rowsByKey, "confirm", "ALTER TABLE t SET UNLOGGED", nil, 20000, ""},
 		{"pages", rowsScattered, "buckets", "ALTER TABLE t SET UNLOGGED", nil, 60000, "rewritten while it was being compared"},
 		{"one partition", rowsInPartitions, "compare", "ALTER TABLE t1 SET UNLOGGED", nil, 20000, ""},
