@@ -20,9 +20,15 @@ help: ## list the targets
 demo: deps-demo ## three databases with differences on this machine, compared: the product in a minute (KEEP=1 leaves it running)
 	KEEP='$(KEEP)' go run ./infra/demo
 
+.PHONY: unit
+unit: go-version ## the tests that need no server, in less than a minute once their packages are built: needs Go alone
+	@echo 'running the tests that need no server: less than a minute; the first build takes a few minutes more'
+	@CGO_ENABLED=0 go test -trimpath -vet=off -tags unit $$(go list -tags unit -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
+
 .PHONY: test
 test: deps ## install what is missing, then run every test, nearly all with the race detector; random ones draw from fixed seeds
-	@status=0; tests() { RAPID_SEED=1 go test -vet=off -timeout 20m -parallel 4 "$$@" || status=1; }; \
+	@echo 'running every test: about 20 minutes on 2 cores'; \
+	status=0; tests() { RAPID_SEED=1 go test -vet=off -timeout 20m -parallel 4 "$$@" || status=1; }; \
 	tests -race -p 2 $$(go list ./... | grep -v -e /infra/lambda/e2e -e /shared/app$$); \
 	tests -race -skip '$(MATRICES)' ./shared/app; \
 	tests -run '$(MATRICES)' ./shared/app; \

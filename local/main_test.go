@@ -1,3 +1,5 @@
+//go:build !unit
+
 // The tests of this package run `ace` as users do: the built program, its own process, real PostgreSQL servers behind it
 // and its embedded object store or a real MinIO below it.
 package main_test

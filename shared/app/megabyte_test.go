@@ -1,3 +1,5 @@
+//go:build !unit
+
 package app_test
 
 import (

@@ -1,3 +1,5 @@
+//go:build !unit
+
 package render_test
 
 import (
@@ -21,10 +23,6 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"go.uber.org/goleak"
-
-	"ace/infra/testkit/difftest"
-	"ace/shared/difffile"
-	"ace/shared/render"
 )
 
 // patience bounds the time of one tab.
@@ -178,16 +176,6 @@ func eval[T any](t *testing.T, b *tab, expression string) T {
 		t.Fatalf("%s: %v", expression, err)
 	}
 	return value
-}
-
-// htmlOf renders findings.
-func htmlOf(t *testing.T, s difffile.Summary, found difftest.Findings) []byte {
-	t.Helper()
-	var html bytes.Buffer
-	if err := render.HTML(t.Context(), &html, difftest.Opener(t, difftest.Document(t, s, found))); err != nil {
-		t.Fatal(err)
-	}
-	return html.Bytes()
 }
 
 // bigPage renders a hundred thousand differences in a program without the race detector,

@@ -277,3 +277,13 @@ func TestHTML_ReturnsAnErrorOfTheWriterOrDocument(t *testing.T) {
 		t.Error("a truncated document is rendered")
 	}
 }
+
+// htmlOf renders findings.
+func htmlOf(t *testing.T, s difffile.Summary, found difftest.Findings) []byte {
+	t.Helper()
+	var html bytes.Buffer
+	if err := render.HTML(t.Context(), &html, difftest.Opener(t, difftest.Document(t, s, found))); err != nil {
+		t.Fatal(err)
+	}
+	return html.Bytes()
+}

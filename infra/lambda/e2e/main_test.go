@@ -1,3 +1,5 @@
+//go:build !unit
+
 // The tests of this package run the service as it is deployed: the real function binaries, each in processes of its own
 // behind the emulator, in front of real PostgreSQL servers and a real S3 server, driven through API Gateway events.
 package e2e_test
