@@ -15,7 +15,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// onceBefore does something before the first unit of a phase.
+// onceBefore returns an invoker that calls a function once, before the first unit of a
+// phase.
 func onceBefore(phase string, do func()) func(tablediff.Invoker) tablediff.Invoker {
 	var once sync.Once
 	return around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
@@ -26,8 +27,9 @@ func onceBefore(phase string, do func()) func(tablediff.Invoker) tablediff.Invok
 	})
 }
 
-// A plan is made for the table as it was. What would make its ranges, pages or expressions mean something else on one
-// node is no reason to say match; what changes nothing of that is no reason to fail.
+// A plan is valid for the table as it was when the plan was made. A change after which
+// its ranges, pages or expressions mean something else on one node must not end in a
+// match. Any other change must not fail the task.
 func TestTableDiff_ATableAlteredDuringTheRunIsNeverAMatch(t *testing.T) {
 	t.Parallel()
 	plain := []string{`CREATE TABLE t (k text COLLATE "C" PRIMARY KEY, v int)`,

@@ -15,7 +15,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// orderedUnlike makes two nodes whose databases sort text differently: by bytes, and as people in America do.
+// orderedUnlike creates two nodes whose databases sort text differently: by bytes and in
+// American English.
 func orderedUnlike(t *testing.T) *pgtest.Cluster {
 	t.Helper()
 	return pgtest.NewCluster(t,
@@ -23,7 +24,7 @@ func orderedUnlike(t *testing.T) *pgtest.Cluster {
 		pgtest.CreateDatabase(1, "ENCODING 'UTF8' LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"))
 }
 
-// mixedText sorts differently under nearly every two collations.
+// mixedText has texts whose order differs between nearly all collations.
 const mixedText = `(ARRAY['a', 'B', '_', 'é', '-', 'Z z', 'ab', 'AB', 'É', '''', '"', '\'])[1 + i % 12] || i`
 
 func TestCollations_DatabasesWithDifferentCollationsHideAndDuplicateNoRow(t *testing.T) {
@@ -39,7 +40,7 @@ func TestCollations_DatabasesWithDifferentCollationsHideAndDuplicateNoRow(t *tes
 		{one("varchar", "varchar(20)", mixedText, "''"), `k1 COLLATE "C"`},
 		{one("char", "char(9)", mixedText, "''"), `k1::text COLLATE "C"`},
 		{one("citext", "ext.citext", mixedText, "''"), `k1::text COLLATE "C"`},
-		{one("citext that is told to sort by bytes, and folds as its database does", `ext.citext COLLATE "C"`, mixedText, "''"), `k1::text COLLATE "C"`},
+		{one("citext with the collation C, which folds like its database", `ext.citext COLLATE "C"`, mixedText, "''"), `k1::text COLLATE "C"`},
 		{one("domain over citext", "caseless", mixedText).after("CREATE DOMAIN caseless AS ext.citext"), `k1::text COLLATE "C"`},
 		{one("text array", "text[]", "ARRAY["+mixedText+"]", "'{}'"), `k1::text COLLATE "C"`},
 		{one("jsonb", "jsonb", "to_jsonb("+mixedText+")", "'1'"), `k1::text COLLATE "C"`},
@@ -66,7 +67,7 @@ func TestCollations_DatabasesWithDifferentCollationsHideAndDuplicateNoRow(t *tes
 	}
 }
 
-// checkOrderedByText makes the nodes differ and compares them.
+// checkOrderedByText changes rows of the table and checks the comparison.
 func checkOrderedByText(t *testing.T, s *apptest.Service, kind keyKind, table, order string) {
 	t.Helper()
 	drift(t, s.Cluster, table)
@@ -109,8 +110,8 @@ func TestCollations_TheOrderIsThatOfTheKeyColumnsCollation(t *testing.T) {
 	}
 }
 
-// TestCollations_KeyVariantsMatchUnderEveryOrder: keys that are equal though their text is not must also meet where
-// the nodes' own orders cannot be used.
+// Equal keys with different texts must match even if the nodes' own orders cannot be
+// used.
 func TestCollations_KeyVariantsMatchUnderEveryOrder(t *testing.T) {
 	t.Parallel()
 	for _, nodes := range []struct {
@@ -156,8 +157,8 @@ func TestCollations_KeyVariantsMatchUnderEveryOrder(t *testing.T) {
 	}
 }
 
-// TestCollations_KeysThatAreEqualOnOneNodeOnlyHideNoRow: É and é are one citext key where the database's locale
-// knows accents, and two where it does not.
+// É and é are one citext key if the locale of the database knows accents, and otherwise
+// two.
 func TestCollations_KeysThatAreEqualOnOneNodeOnlyHideNoRow(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3),
@@ -176,8 +177,8 @@ func TestCollations_KeysThatAreEqualOnOneNodeOnlyHideNoRow(t *testing.T) {
 	}
 }
 
-// TestCollations_AKeyVariantMissedByTheFirstPassHidesNoOther: of two spellings of one key the first node's stands for
-// both, but only if the first pass has seen it.
+// Of two variants of a key, the first node's is reported, but only if the first pass has
+// read it.
 func TestCollations_AKeyVariantMissedByTheFirstPassHidesNoOther(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3), pgtest.CreateDatabase(0, "LOCALE 'C'"),
@@ -203,7 +204,8 @@ func TestCollations_AKeyVariantMissedByTheFirstPassHidesNoOther(t *testing.T) {
 	})
 }
 
-// checkOneKeySpeltDifferently wants one key that is different on all three nodes.
+// checkOneKeySpeltDifferently checks that one key is reported as different on all three
+// nodes.
 func checkOneKeySpeltDifferently(t *testing.T, d apptest.Diff, total int64) {
 	t.Helper()
 	if d.Result.TotalRows != total || d.Result.MismatchedRows != 1 {

@@ -15,8 +15,8 @@ import (
 	"ace/shared/api"
 )
 
-// keyLayout is what the nodes have on a table t (a int, b numeric, c text, v text). The values of a
-// and b are unique, those of c are not.
+// keyLayout is the indexes of the nodes on a table t (a int, b numeric, c text, v text).
+// The values of a and b are unique, those of c are not.
 type keyLayout struct {
 	name     string
 	nodes    []string // per node
@@ -78,8 +78,8 @@ func TestKeys_ACommonKeyIsFoundDespiteOtherIndexes(t *testing.T) {
 	}
 }
 
-// fill creates the table on the nodes of the layout. Compared with n1, n2 lacks six rows, has six
-// more, and has another value in twelve.
+// fill creates the table with the layout on the nodes. Compared with n1, n2 lacks six
+// rows, has six more, and has another value in twelve.
 func (l keyLayout) fill(t *testing.T, c *pgtest.Cluster, schema string) {
 	t.Helper()
 	for node, sql := range l.nodes {
@@ -90,7 +90,7 @@ func (l keyLayout) fill(t *testing.T, c *pgtest.Cluster, schema string) {
 		"UPDATE t SET v = 'other' WHERE b % 250 = 1.5", "INSERT INTO t SELECT i, -i, 'new', 'v' FROM generate_series(4001, 4006) i")
 }
 
-// check judges the document of a comparison.
+// check checks the document of a comparison.
 func (l keyLayout) check(t *testing.T, d apptest.Diff, want counts, rows int64) {
 	t.Helper()
 	if !slices.Equal(d.Summary.PrimaryKey, l.key) || countsOf(d, 0) != want || d.Result.TotalRows != rows || d.Summary.ResolvedRows != 0 {
@@ -111,7 +111,7 @@ func (l keyLayout) check(t *testing.T, d apptest.Diff, want counts, rows int64) 
 	}
 }
 
-// repairAndUndo repairs n2 from n1 and takes that back.
+// repairAndUndo repairs n2 from n1 and undoes the repair.
 func (l keyLayout) repairAndUndo(t *testing.T, s *apptest.Service, d apptest.Diff, name string, args []string) {
 	t.Helper()
 	const rows = "SELECT a::text, b, c, v FROM %s ORDER BY b"
@@ -132,7 +132,7 @@ func (l keyLayout) repairAndUndo(t *testing.T, s *apptest.Service, d apptest.Dif
 	}
 }
 
-// A document that names no key is read by one that the nodes share.
+// A document without a key is read by a key that the nodes have in common.
 func TestKeys_ADocumentWithoutAKeyUsesTheCommonKey(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
@@ -232,7 +232,7 @@ func TestKeys_TypesInOtherSchemasMatchByDefinition(t *testing.T) {
 			`CREATE DOMAIN code AS text CHECK (VALUE <> '')`, `CREATE TYPE spans AS RANGE (subtype = float8)`)
 	}
 	for i, kind := range []struct {
-		column, value, spelled string // spelled: how n2 writes the keys of rows that are equal all the same to the type
+		column, value, spelled string // spelled: the text of the keys on n2, which are equal for the type
 		warned                 bool
 	}{
 		{"citext", "'Key' || i", "'KEY' || i", false},

@@ -56,7 +56,7 @@ func TestTableDiff_ANodeThatNeverAnswersFailsWithinTheConnectTimeout(t *testing.
 	}
 }
 
-// listen opens a port behind which nobody ever answers.
+// listen opens a port that accepts connections and never responds.
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	var config net.ListenConfig
@@ -106,7 +106,7 @@ func TestTableDiff_SecretsAppearNowhere(t *testing.T) {
 	}
 }
 
-// everything is all keys and objects of a store.
+// everything returns all keys and objects of a store.
 func everything(t *testing.T, store archive.Store) string {
 	t.Helper()
 	var keys []string
@@ -135,7 +135,7 @@ func everything(t *testing.T, store archive.Store) string {
 	return all.String()
 }
 
-// safeBuffer is a buffer that several goroutines may write to.
+// safeBuffer is a buffer that is safe for concurrent writes.
 type safeBuffer struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer

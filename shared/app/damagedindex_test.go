@@ -15,11 +15,12 @@ import (
 	"ace/shared/api"
 )
 
-// damagedTable is a table whose key's index gets damaged. Row 100 differs, and so do others.
+// damagedTable is a table whose key's index is damaged by the test. Row 100 and others
+// differ.
 type damagedTable struct {
 	name    string
 	rows    int
-	every   int // every so manieth row differs
+	every   int // every nth row differs
 	key     string
 	keyOf   string // of row n
 	filler  int
@@ -55,7 +56,7 @@ func (d damagedTable) differing() (rows int64) {
 	return rows
 }
 
-// spared runs a statement while the index is not maintained: in sessions of their own, which know nothing else of it.
+// spared runs a statement while the index is not maintained, in its own sessions.
 func spared(t *testing.T, c *pgtest.Cluster, node int, table, setting, statement string) {
 	t.Helper()
 	for _, sql := range []string{setIndex(table, setting, "false"), statement, setIndex(table, setting, "true")} {
@@ -67,7 +68,7 @@ func setIndex(table, setting, value string) string {
 	return fmt.Sprintf("UPDATE pg_index SET %s = %s WHERE indexrelid = '%s_pkey'::regclass", setting, value, table)
 }
 
-// catalogueDamages are those that a superuser can do.
+// catalogueDamages are the damages that a superuser can cause.
 func catalogueDamages() map[string]func(t *testing.T, c *pgtest.Cluster, node int, table string) {
 	return map[string]func(t *testing.T, c *pgtest.Cluster, node int, table string){
 		"a missing entry": func(t *testing.T, c *pgtest.Cluster, node int, table string) {
@@ -117,8 +118,7 @@ func TestDamagedIndexes_AnAnswerIsCorrectOrAnError(t *testing.T) {
 	}
 }
 
-// TestDamagedIndexes_OfLargerTablesAreFoundIfRowsAreCounted: these miss the same rows on both nodes, so that
-// nothing differs.
+// These indexes miss the same rows on both nodes, so no row differs.
 // Case T-F3, see docs/RELIABILITY.md.
 func TestDamagedIndexes_OfLargerTablesAreFoundIfRowsAreCounted(t *testing.T) {
 	t.Parallel()
@@ -150,8 +150,8 @@ func TestDamagedIndexes_OfLargerTablesAreFoundIfRowsAreCounted(t *testing.T) {
 	}
 }
 
-// checkDamaged compares, reruns and repairs tables before and after their indexes are damaged. fails: no answer but a
-// failure is right.
+// checkDamaged compares, reruns and repairs tables before and after their indexes are
+// damaged. fails means that only an error is correct.
 func checkDamaged(t *testing.T, c *pgtest.Cluster, tables []damagedTable, fails bool, damage func(table string)) {
 	t.Helper()
 	s := apptest.New(t, c, apptest.Options{})
@@ -197,7 +197,8 @@ func checkDamageNamed(t *testing.T, what, message string) {
 	}
 }
 
-// checkDamagedRepairs wants no row changed by a repair that fails, and all of them right after one that does not.
+// checkDamagedRepairs checks that a failed repair changes no row, and that all rows are
+// correct after a successful one.
 func checkDamagedRepairs(t *testing.T, s *apptest.Service, d damagedTable, diffID string, fails bool) {
 	t.Helper()
 	all := func(node int) string {
@@ -266,8 +267,9 @@ func tupleOf(page []byte, item int) []byte {
 	return page[binary.LittleEndian.Uint32(page[item:])&0x7fff:]
 }
 
-// breakPage stops a server, changes the page of the index that leads to row 100, and starts the server. The line pointers
-// given are that row's and the four after it, or before it at the end of the page.
+// breakPage stops a server, changes the page of the index that leads to row 100, and
+// starts the server. The given line pointers are that of the row and the four after it,
+// or before it at the end of the page.
 func breakPage(t *testing.T, c *pgtest.Cluster, node int, table string, change func(page []byte, items []int)) {
 	t.Helper()
 	at := c.QueryStrings(t, node, fmt.Sprintf(`SELECT current_setting('data_directory'), pg_relation_filepath('%[1]s_pkey'), k FROM %[1]s WHERE n = 100`, table))[0]
@@ -299,7 +301,8 @@ func breakPage(t *testing.T, c *pgtest.Cluster, node int, table string, change f
 	}
 }
 
-// changeLeaf changes the page if it is a leaf of a btree of integers that leads to the key.
+// changeLeaf changes the page if it is a leaf page of a btree of integers that leads to
+// the key.
 func changeLeaf(page []byte, key uint32, change func(page []byte, items []int)) bool {
 	special := binary.LittleEndian.Uint16(page[16:])
 	if binary.LittleEndian.Uint16(page[special+12:])&1 == 0 { // btpo_flags: not a leaf

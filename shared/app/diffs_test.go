@@ -20,7 +20,7 @@ func TestDiffs_ListsCompletedComparisons(t *testing.T) {
 	s := apptest.New(t, c, apptest.Options{})
 	of := map[string]apptest.Diff{"public.a": s.Diff(t, "public.a"), "public.b": s.Diff(t, "public.b")}
 	for name, diff := range of {
-		// The entry follows the end of the task.
+		// The entry is added after the task has ended.
 		var list api.DiffList
 		for range 1000 {
 			s.Get(t, "/ace/diffs", url.Values{"cluster_name": {c.Name}, "table_name": {name}, "limit": {"1"}}, &list)

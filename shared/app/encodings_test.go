@@ -13,7 +13,8 @@ import (
 	"ace/shared/rawtext"
 )
 
-// encoded makes two nodes of different major versions whose databases have these encodings.
+// encoded creates two nodes of different major versions whose databases have the given
+// encodings.
 func encoded(t *testing.T, first, second string) (*pgtest.Cluster, *apptest.Service) {
 	t.Helper()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest),
@@ -21,7 +22,7 @@ func encoded(t *testing.T, first, second string) (*pgtest.Cluster, *apptest.Serv
 	return c, apptest.New(t, c, apptest.Options{})
 }
 
-// raw writes bytes as an SQL string that a session with any client encoding can send.
+// raw returns bytes as an SQL string that is valid under every client encoding.
 func raw(bytes string) string {
 	var b strings.Builder
 	b.WriteString("E'")
@@ -113,7 +114,8 @@ func TestEncodings_ATextThatOneNodeCannotStoreIsADifference(t *testing.T) {
 	}
 }
 
-// checkUnholdable compares tables with a text that only the holder can have, as a key and as a value.
+// checkUnholdable compares tables with a text, as a key and as a value, that only one
+// node can store.
 func checkUnholdable(t *testing.T, s *apptest.Service, holder int, only, text, refusal string) {
 	t.Helper()
 	c := s.Cluster

@@ -22,7 +22,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// invoker is what a test does instead of having a unit done, or around it; next has it done.
+// invoker is a function of a test that replaces or wraps the invocation of a unit. next
+// invokes the unit.
 type invoker func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error)
 
 type hooked struct {
@@ -38,19 +39,20 @@ func around(do invoker) func(tablediff.Invoker) tablediff.Invoker {
 	return func(next tablediff.Invoker) tablediff.Invoker { return hooked{next, do} }
 }
 
-// oneByOne asks for many units, one after the other.
+// oneByOne are parameters for many units that run one after the other.
 func oneByOne() []string {
 	return []string{"block_rows", "1000", "batch_size", "1", "max_cpu_ratio", "0.01"}
 }
 
-// differingTable makes public.t with 8000 rows of which the second node lacks every thousandth.
+// differingTable creates public.t with 8000 rows, of which the second node lacks every
+// thousandth.
 func differingTable(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 8000) i`)
 	c.Exec(t, 1, `DELETE FROM t WHERE id % 1000 = 0`)
 }
 
-// invisible checks that a task that did not complete shows no document.
+// invisible checks that a task that did not complete has no visible document.
 func invisible(t *testing.T, s *apptest.Service, taskID string) {
 	t.Helper()
 	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: "/ace/diffs/" + taskID})
@@ -133,7 +135,7 @@ func TestTableDiff_AStatementThatTakesTooLongFailsTheTask(t *testing.T) {
 	}
 }
 
-// Whatever becomes of a unit on its way, the comparison never ends with another verdict than the tables deserve.
+// Whatever happens to a unit, the comparison never ends with a wrong verdict.
 func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -210,7 +212,7 @@ func TestTableDiff_ALostOrWrongUnitIsNeverAMatch(t *testing.T) {
 	}
 }
 
-// The answer for one unit is given for every unit.
+// The reply of one unit is returned for every unit.
 func TestTableDiff_TheReplyOfAnotherUnitIsRejected(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -233,8 +235,8 @@ func TestTableDiff_TheReplyOfAnotherUnitIsRejected(t *testing.T) {
 	}
 }
 
-// cancelLimit is far more than a cancellation takes (2 to 3 s), for busy machines, and far less than the minute after
-// which a statement gives up by itself.
+// cancelLimit is much longer than a cancellation takes (2 to 3 s), for busy machines, and
+// much shorter than the minute after which a statement times out.
 const cancelLimit = 20 * time.Second
 
 func TestTaskCancel_EndsTheQueriesOnTheNodes(t *testing.T) {
@@ -247,7 +249,8 @@ func TestTaskCancel_EndsTheQueriesOnTheNodes(t *testing.T) {
 	}
 }
 
-// cancelWhileLocked cancels a comparison one of whose queries waits for a lock; others may be between two units.
+// cancelWhileLocked cancels a comparison while one of its queries waits for a lock. Other
+// workers may be between two units.
 func cancelWhileLocked(t *testing.T, c *pgtest.Cluster, table string) {
 	t.Helper()
 	lock := c.Connect(t, 1)

@@ -144,7 +144,8 @@ func TestTableFilter_AnyBooleanExpressionWorks(t *testing.T) {
 	}
 }
 
-// The filter selects keys in the first pass; the rows are then read by key, without it.
+// The filter selects keys in the first pass. The rows are then read by key, without the
+// filter.
 func TestTableFilter_AppliesOnlyToTheFirstPass(t *testing.T) {
 	t.Parallel()
 	filtered := func(filter string) []string { return []string{"table_filter", filter} }

@@ -15,13 +15,14 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// scatteredTable makes public.t big enough to be read in physical order.
+// scatteredTable creates a public.t that is large enough to be read in physical order.
 func scatteredTable() string {
 	return `CREATE TABLE scattered (id uuid PRIMARY KEY, filler text);
 		INSERT INTO scattered SELECT md5(i::text)::uuid, repeat('f', 140) FROM generate_series(1, 60000) i`
 }
 
-// max_cpu_ratio bounds what a node sees of the service, although its planner would like to use all its CPUs for each query.
+// max_cpu_ratio bounds the sessions and workers on a node, even if the planner would use
+// parallel workers for every query.
 func TestTableDiff_ConnectionsAndLocksStayWithinTheirBounds(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, eagerForWorkers()...)
@@ -49,9 +50,10 @@ func TestTableDiff_ConnectionsAndLocksStayWithinTheirBounds(t *testing.T) {
 	}
 }
 
-// observeDiffs compares a table while it observes each node. A transaction takes milliseconds, so on a busy machine one
-// comparison may end before the observer has looked at the right moment: it repeats the comparison until each node was
-// seen at work. The bounds hold for all comparisons together.
+// observeDiffs compares a table while it observes the sessions of each node, and returns
+// what it observed. A transaction takes milliseconds, so on a busy machine a comparison
+// may end before the observer sees a session at work. It therefore repeats the comparison
+// until it has seen each node at work. The bounds hold for all comparisons together.
 func observeDiffs(t *testing.T, s *apptest.Service, table, ratio string, workers int) []observed {
 	t.Helper()
 	nodes := s.Cluster.Nodes
@@ -73,7 +75,7 @@ func observeDiffs(t *testing.T, s *apptest.Service, table, ratio string, workers
 	}
 }
 
-// eagerForWorkers makes the planner want parallel workers for everything.
+// eagerForWorkers makes the planner choose parallel workers for every query.
 func eagerForWorkers() []pgtest.Option {
 	var options []pgtest.Option
 	for name, value := range map[string]string{
@@ -85,8 +87,9 @@ func eagerForWorkers() []pgtest.Option {
 	return options
 }
 
-// observed is what a node saw of the service's sessions: how many at once at most, how many of them at work, with how many
-// parallel workers, and the locks they held on tables and indexes of the user's.
+// observed is what a node reported about the service's sessions: the greatest number of
+// sessions, of active sessions and of parallel workers at the same time, and their locks
+// on user tables and indexes.
 type observed struct {
 	connections, active, parallel int
 	locks                         map[string]bool
@@ -105,7 +108,7 @@ func (o observed) and(more observed) observed {
 	}
 }
 
-// atWork reports whether as many sessions were seen as must be, and a lock.
+// atWork reports whether the required number of sessions and a lock were observed.
 func (o observed) atWork(workers int) bool {
 	return o.connections >= min(2, workers) && len(o.locks) > 0
 }
@@ -121,7 +124,7 @@ func (o observed) check(t *testing.T, what string, workers int) {
 	}
 }
 
-// observe looks at a node's sessions all the time until the function it returns is called.
+// observe polls a node's sessions until the returned function is called.
 func observe(t *testing.T, c *pgtest.Cluster, node int) (stop func() observed) {
 	t.Helper()
 	conn := c.Connect(t, node)
@@ -181,14 +184,14 @@ func TestTableDiff_WritesNothingOnTheNodes(t *testing.T) {
 	}
 	s.App.Close()
 	for node := range c.Nodes {
-		waitForNoSession(t, c, node) // a session tells its statistics when it ends
+		waitForNoSession(t, c, node) // a session reports its statistics when it ends
 		if after := traces(node); after != before[node] {
 			t.Errorf("node %d: transactions, WAL, temporary files, relations and locks were %s and are %s", node+1, before[node], after)
 		}
 	}
 }
 
-// waitForNoSession waits until the service has left a node.
+// waitForNoSession waits until the service has no session on a node.
 func waitForNoSession(t *testing.T, c *pgtest.Cluster, node int) {
 	t.Helper()
 	left := func() [][]string {
@@ -201,7 +204,7 @@ func waitForNoSession(t *testing.T, c *pgtest.Cluster, node int) {
 	}
 }
 
-// A transaction that was pooled away by an error is left nowhere either.
+// An error must not leave an open transaction in the pool.
 func TestTableDiff_LeavesNoTransactionOpenAfterAFailure(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

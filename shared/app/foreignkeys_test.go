@@ -12,8 +12,8 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// foreignKeys is a table with keys that the other node cannot read as values of the key's type. In SQL, @
-// stands for the number of the kind.
+// foreignKeys is a table with keys that the other node cannot read as values of the key's
+// type. In SQL, @ stands for the number of the kind.
 type foreignKeys struct {
 	name          string
 	key           string   // type of the key
@@ -80,8 +80,8 @@ func TestForeignKeys_AKeyThatTheOtherNodeCannotReadExistsOnOneNodeOnly(t *testin
 	}
 }
 
-// fill makes the table on both nodes, of whose common rows two differ, and adds the keys that only the
-// holder can have.
+// fill creates the table on both nodes and adds the keys that only the holder can store.
+// Two of the common rows differ.
 func (k foreignKeys) fill(t *testing.T, c *pgtest.Cluster, table string, holder int) {
 	t.Helper()
 	for node, setup := range map[int]string{holder: k.first, 1 - holder: k.second} {
@@ -97,7 +97,8 @@ func (k foreignKeys) fill(t *testing.T, c *pgtest.Cluster, table string, holder 
 	}
 }
 
-// check compares the table, again from the document, and repairs the holder and takes that back.
+// check compares the table, reruns the document, repairs the holder and undoes the
+// repair.
 func (k foreignKeys) check(t *testing.T, s *apptest.Service, name string, holder int) {
 	t.Helper()
 	only := int64(3 * len(k.only))
@@ -124,8 +125,8 @@ func (k foreignKeys) check(t *testing.T, s *apptest.Service, name string, holder
 	k.checkRepairs(t, s, d, name, holder)
 }
 
-// checkRepairs repairs the other node, which is refused since it cannot hold the keys, and then the
-// holder, whose keys are deleted; the undo brings them back.
+// checkRepairs repairs the other node, which fails because it cannot store the keys. It
+// then repairs the holder, which deletes the keys, and undoes that, which restores them.
 func (k foreignKeys) checkRepairs(t *testing.T, s *apptest.Service, d apptest.Diff, name string, holder int) {
 	t.Helper()
 	c := s.Cluster

@@ -15,8 +15,8 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// trap raises an error and writes a line to the server's log, which a read-only transaction can do
-// and no rollback undoes.
+// trap raises an error and writes a line to the server's log. A read-only transaction can
+// write to the log, and a rollback does not remove the line.
 const trap = `LANGUAGE plpgsql AS $trap$ BEGIN RAISE LOG 'HOSTILE %[1]s'; RAISE EXCEPTION 'HOSTILE %[1]s'; END $trap$`
 
 // Types that stand for a polymorphic parameter.
@@ -29,8 +29,8 @@ var (
 	domains    = []string{"text", "bytea", "tid", "xid", "xid8", "regclass", "regprocedure", "regnamespace", "regproc", "pg_lsn", "pg_snapshot", "uuid", "name", "int8", "int4", "int2", "bool", "jsonb", "oid", "numeric", "json"}
 )
 
-// sourceWords are the identifiers in the program's files that contain SQL. Any function or relation
-// of the server that a statement names is among them.
+// sourceWords returns the identifiers in the program's files that contain SQL. They
+// include every function and relation of the server that a statement uses.
 func sourceWords(t *testing.T) []string {
 	t.Helper()
 	seen := map[string]bool{}
@@ -58,8 +58,8 @@ func sourceWords(t *testing.T) []string {
 	return words
 }
 
-// hostile fills schema app of a node with what a statement would use in the place of what it means,
-// if a name in it were not qualified. It returns how many objects there are.
+// hostile fills schema app of a node with objects that a statement would use instead of
+// the intended ones if a name in it were not qualified. It returns the number of objects.
 func hostile(t *testing.T, c *pgtest.Cluster, node int) int {
 	t.Helper()
 	words := "{" + strings.Join(sourceWords(t), ",") + "}"
@@ -79,8 +79,9 @@ func hostile(t *testing.T, c *pgtest.Cluster, node int) int {
 	return made
 }
 
-// hostileFunctions are variants of the server's functions with better-matching parameters: of the
-// same types, of concrete types in the place of polymorphic ones, and of other integers.
+// hostileFunctions are variants of the server's functions with better-matching
+// parameters: with the same types, with concrete types instead of polymorphic ones, and
+// with other integer types.
 func hostileFunctions(t *testing.T, c *pgtest.Cluster, node int, words string) []string {
 	t.Helper()
 	rows := c.QueryStrings(t, node, `
@@ -126,7 +127,8 @@ func function(name, parameters, returns, says string) string {
 	return fmt.Sprintf("CREATE FUNCTION app.%s(%s) RETURNS %s ", name, parameters, returns) + fmt.Sprintf(trap, says)
 }
 
-// variants returns lists of types that a function with these parameters could be called with.
+// variants returns lists of types with which a function with the given parameters can be
+// called.
 func variants(parameters []string) [][]string {
 	all := [][]string{nil}
 	for _, parameter := range parameters {
@@ -176,7 +178,8 @@ func concrete(result string, parameters, variant []string) string {
 	return result
 }
 
-// hostileOperators are the server's operators again, and others for pairs of types that have none.
+// hostileOperators are copies of the server's operators, and operators for pairs of types
+// without one.
 func hostileOperators(t *testing.T, c *pgtest.Cluster, node int) []string {
 	t.Helper()
 	var made []string
@@ -203,8 +206,8 @@ func hostileOperators(t *testing.T, c *pgtest.Cluster, node int) []string {
 	return made
 }
 
-// hostileCasts run wherever a value of these types becomes text by a cast, or a text such a value.
-// They are not implicit: an implicit one makes the comparison of two enums ambiguous, an error.
+// hostileCasts are casts between text and the given types. They are not implicit, because
+// an implicit cast makes the comparison of two enums ambiguous, which is an error.
 func hostileCasts() []string {
 	var made []string
 	for i, of := range []string{"app.mood", "app.pair", "app.mood[]", "app.pair[]"} {

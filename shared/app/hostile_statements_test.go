@@ -10,13 +10,14 @@ import (
 	"github.com/wasilibs/go-pgquery/parser"
 )
 
-// catalogPath is the search_path under which an unqualified name can only mean the server's own.
+// catalogPath is the search_path under which an unqualified name can only mean an object
+// of the server.
 const catalogPath = "pg_catalog, pg_temp"
 
-// checkStatements parses the statements that the service has sent to a node, and fails for a name
-// without a schema in a statement that reads or writes a table of schema app, or that ran under
-// another path than catalogPath. log is the server's, with application and process before each
-// entry.
+// checkStatements parses the statements that the service sent to a node. It fails for an
+// unqualified name in a statement that reads or writes a table of schema app, or that ran
+// under another path than catalogPath. log is the server's log, with application and
+// process before each entry.
 func checkStatements(t *testing.T, node, log string) {
 	t.Helper()
 	parsed, seen := 0, map[string]bool{}
@@ -45,7 +46,8 @@ func checkStatements(t *testing.T, node, log string) {
 	t.Logf("node %s: %d statements parsed", node, parsed)
 }
 
-// statement is one that was logged, with the path in force: "" is that of the role.
+// statement is a logged statement with the search_path in force. "" means the path of the
+// role.
 type statement struct{ sql, path string }
 
 var (
@@ -55,7 +57,8 @@ var (
 	userFilter = regexp.MustCompile(`(?s)\(\nid > 1\n\)|\(\nn > 0\n\)|WHEN\n(id > 1|n > 0)\nTHEN`)
 )
 
-// statementsOf reads a server's log. A filter of the user is replaced by true: its names are the user's.
+// statementsOf parses a server's log. It replaces the user's filter with true, because
+// the user chooses the names in it.
 func statementsOf(log string) []statement {
 	var all []statement
 	paths, pending := map[string]string{}, map[string]bool{}
@@ -94,7 +97,8 @@ func statementsOf(log string) []statement {
 	return all
 }
 
-// unqualified returns what a parse tree has that the server looks up by a name alone.
+// unqualified returns the nodes of a parse tree that the server finds by an unqualified
+// name.
 func unqualified(node any) []string {
 	var found []string
 	switch n := node.(type) {
@@ -121,7 +125,7 @@ func unqualified(node any) []string {
 	return found
 }
 
-// bareName describes a node whose name has no schema; "" is none.
+// bareName describes a node of a parse tree with an unqualified name, or returns "".
 func bareName(kind string, fields map[string]any) string {
 	single := func(field string) string {
 		list, _ := fields[field].([]any)

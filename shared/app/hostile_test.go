@@ -15,8 +15,8 @@ import (
 	"ace/shared/api"
 )
 
-// hostileTables are made before the names around them become hostile. Each but the last has one row
-// that differs; labels of mood are ordered differently on the two nodes.
+// hostileTables are created before the hostile names. Each except the last has one row
+// that differs. The labels of mood are ordered differently on the two nodes.
 func hostileTables(node int) []string {
 	labels, other := "'a', 'b', 'c'", 0
 	if node == 1 {
@@ -42,8 +42,9 @@ func hostileTables(node int) []string {
 	}
 }
 
-// hostileCluster is two nodes whose role finds schema app before pg_catalog, and the service over
-// them. The log of a node has every statement of the service.
+// hostileCluster returns two nodes whose role has schema app before pg_catalog in its
+// search_path, and a service for them. The log of a node has every statement of the
+// service.
 func hostileCluster(t *testing.T) (*pgtest.Cluster, *apptest.Service) {
 	t.Helper()
 	c := pgtest.Own(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest), pgtest.ServerSetting("wal_level", "logical"), pgtest.ServerSetting("log_line_prefix", "%a|%p|"))
@@ -60,7 +61,7 @@ func hostileCluster(t *testing.T) (*pgtest.Cluster, *apptest.Service) {
 	return &led, apptest.New(t, &led, apptest.Options{})
 }
 
-// checkTraps makes sure that the names around the tables are hostile.
+// checkTraps checks that the names around the tables are hostile.
 func checkTraps(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
 	for node := range c.Nodes {
@@ -78,7 +79,7 @@ func checkTraps(t *testing.T, c *pgtest.Cluster) {
 	}
 }
 
-// logOf returns what a node has logged from an offset on.
+// logOf returns a node's log from an offset.
 func logOf(t *testing.T, c *pgtest.Cluster, node int, from int) []byte {
 	t.Helper()
 	log, err := os.ReadFile(filepath.Join(c.Nodes[node].Server.SocketDir(), "log"))
@@ -92,8 +93,8 @@ func logOf(t *testing.T, c *pgtest.Cluster, node int, from int) []byte {
 // Case T-F2, see docs/RELIABILITY.md.
 // Case T-F5, see docs/RELIABILITY.md.
 //
-// Another session's pg_temp cannot be filled from outside, and functions and operators are never
-// looked up there.
+// Another session's pg_temp cannot be filled from outside, and functions and operators
+// are never looked up there.
 func TestNames_HostileOnesAreNeverCalled(t *testing.T) {
 	t.Parallel()
 	c, s := hostileCluster(t)
@@ -116,7 +117,7 @@ func TestNames_HostileOnesAreNeverCalled(t *testing.T) {
 	}
 }
 
-// everyOperation compares, repairs and puts back the tables in every way.
+// everyOperation compares, repairs and undoes the repair of the tables in every way.
 func everyOperation(t *testing.T, s *apptest.Service) {
 	t.Helper()
 	for _, name := range []string{"moods", "pairs", "lists", "several", "parts"} {
@@ -158,7 +159,7 @@ func everyOperation(t *testing.T, s *apptest.Service) {
 	there(t, s, "app.scattered", d.TaskID)
 }
 
-// there repairs a table, takes that back and repairs it again: then the nodes hold the same.
+// there repairs a table, undoes that and repairs it again. The nodes are then equal.
 func there(t *testing.T, s *apptest.Service, name, id string) {
 	t.Helper()
 	fire := func(r *api.TableRepairRequest) { r.FireTriggers = name == "app.plain" } // for its deferrable constraint

@@ -14,7 +14,7 @@ import (
 	"ace/infra/testkit/rowcases"
 )
 
-// unlikeNodes makes two nodes that differ in everything that must not matter.
+// unlikeNodes creates two nodes that differ in everything that must not matter.
 func unlikeNodes(t *testing.T) *pgtest.Cluster {
 	t.Helper()
 	options := []pgtest.Option{
@@ -40,11 +40,13 @@ func unlikeNodes(t *testing.T) *pgtest.Cluster {
 	return c
 }
 
-// caseTable is a table with a column for each case: c0, c1 and so on. Row i has a value only in the column of case i, A on
-// the first node and B on the second, so that nothing but that pair of values makes the row equal or different.
+// caseTable is a table with a column for each case: c0, c1 and so on. Row i has a value
+// only in the column of case i, A on the first node and B on the second, so only that
+// pair of values decides whether the row is equal.
 type caseTable []rowcases.Case
 
-// create makes the table on a node: on the second with its columns the other way round and some dropped.
+// create returns the SQL that creates the table on a node. On the second node the columns
+// are in reverse order, and two dropped columns surround them.
 func (cases caseTable) create(table string, node int) []string {
 	var sql, columns []string
 	for i, c := range cases {
@@ -65,10 +67,11 @@ func (cases caseTable) create(table string, node int) []string {
 	return sql
 }
 
-// apart is the distance between the ids of two cases' rows.
+// apart is the distance between the ids of the rows of two cases.
 const apart = 1000
 
-// insert writes the cases' rows, each followed by rows that hold A on both nodes.
+// insert writes the rows of the cases. Each is followed by rows that have A on both
+// nodes.
 func (cases caseTable) insert(table string, node, followers int) []string {
 	var sql []string
 	for i, c := range cases {
@@ -82,13 +85,14 @@ func (cases caseTable) insert(table string, node, followers int) []string {
 	return sql
 }
 
-// common says whether A is a value of both nodes.
+// common reports whether the column of the case has the same type on both nodes, so that
+// both can store A.
 func common(c rowcases.Case) bool {
 	setup, _ := c.OnNode(1)
 	return !c.OtherType() && slices.Equal(setup, c.Setup)
 }
 
-// huge cases are megabytes long.
+// huge cases have values of several megabytes.
 func huge(c rowcases.Case) bool { return strings.Contains(c.A, "repeat(") }
 
 func TestIdentity_ValuesAreEqualExactlyIfTheirTextIsEqual(t *testing.T) {
@@ -133,7 +137,8 @@ func TestIdentity_HugeValuesAreComparedCompletely(t *testing.T) {
 	cases.check(t, c, s.Diff(t, "public.t"), "t")
 }
 
-// check wants exactly the rows of the unequal cases, each different in its column alone.
+// check checks that exactly the rows of the unequal cases differ, each only in its own
+// column.
 func (cases caseTable) check(t *testing.T, c *pgtest.Cluster, d apptest.Diff, table string) {
 	t.Helper()
 	counts := map[string]int64{}
@@ -190,7 +195,8 @@ func (cases caseTable) checkValues(t *testing.T, c *pgtest.Cluster, node int, d 
 	}
 }
 
-// pinnedTexts gives the one row of a query as the server writes it under the settings that the documents promise.
+// pinnedTexts returns the one row of a query as text under the settings that the
+// documents promise.
 func pinnedTexts(t *testing.T, c *pgtest.Cluster, node int, sql string) []string {
 	t.Helper()
 	const settings = `SET TimeZone = UTC; SET DateStyle = ISO; SET IntervalStyle = postgres; SET bytea_output = hex;
@@ -222,8 +228,8 @@ func TestIdentity_NamesOfObjectsUnderAFilterDoNotDependOnTheSearchPath(t *testin
 	}
 }
 
-// TestIdentity_ValuesDoNotMoveBetweenColumnsOrRows: values that change places, and values that contain what a careless
-// digest would put between them.
+// The cases are values that change places, and values that contain the separators of a
+// careless digest.
 func TestIdentity_ValuesDoNotMoveBetweenColumnsOrRows(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -13,7 +13,8 @@ import (
 	"ace/infra/testkit/soak"
 )
 
-// past is a table and what may happen to it between two comparisons; %d is one of its rows.
+// past is a table with the statements that may run between two comparisons. %d is one of
+// its rows.
 type past struct {
 	name   string
 	create []string
@@ -24,7 +25,7 @@ type past struct {
 	large  bool     // its comparison reads pages
 }
 
-// pasts are as many kinds of table as are read differently.
+// pasts has a table for each way of reading.
 func pasts() []past {
 	rows := []string{
 		`UPDATE t SET n = n + 1 WHERE id = %d`, `UPDATE t SET v = v WHERE id = %d`, `DELETE FROM t WHERE id = %d`,
@@ -70,7 +71,8 @@ func pasts() []past {
 	}
 }
 
-// A transaction of each history is open or prepared when the tables are compared: it began before, and ends later.
+// When the tables are compared, each history has an open or prepared transaction that
+// began before and ends later.
 func TestIncremental_RandomHistoriesHaveTheResultOfAFullComparison(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("max_prepared_transactions", "5"))
@@ -107,7 +109,8 @@ func TestIncremental_RandomHistoriesHaveTheResultOfAFullComparison(t *testing.T)
 	}
 }
 
-// uncounted has the statistics of half of the rounds count nothing, as if nothing had been written.
+// uncounted makes the statistics of half of the rounds count nothing, as if nothing had
+// been written.
 func uncounted(t *testing.T, c *pgtest.Cluster, round int) {
 	t.Helper()
 	if round%4 < 2 {
@@ -115,7 +118,7 @@ func uncounted(t *testing.T, c *pgtest.Cluster, round int) {
 	}
 }
 
-// begin leaves a transaction open, or prepared, on one node, and gives what ends it in one way or the other.
+// begin opens or prepares a transaction on one node and returns a function that ends it.
 func (p past) begin(t *testing.T, c *pgtest.Cluster, random *rand.Rand) (finish func()) {
 	t.Helper()
 	conn := c.Connect(t, random.IntN(2))
@@ -138,7 +141,7 @@ func (p past) begin(t *testing.T, c *pgtest.Cluster, random *rand.Rand) (finish 
 	}
 }
 
-// goOn has up to three things happen.
+// goOn runs up to three statements.
 func (p past) goOn(t *testing.T, c *pgtest.Cluster, random *rand.Rand) {
 	t.Helper()
 	for range random.IntN(3) {
@@ -152,7 +155,7 @@ func (p past) goOn(t *testing.T, c *pgtest.Cluster, random *rand.Rand) {
 	}
 }
 
-// draw picks a statement and a row.
+// draw draws a statement and a row.
 func (p past) draw(from []string, random *rand.Rand) string {
 	sql := from[random.IntN(len(from))]
 	if strings.Contains(sql, "%") {
@@ -161,7 +164,7 @@ func (p past) draw(from []string, random *rand.Rand) string {
 	return sql
 }
 
-// What logical replication applies has ids of the subscriber's own.
+// Transactions applied by logical replication have ids of the subscriber.
 func TestIncremental_DetectsChangesAppliedByReplication(t *testing.T) {
 	t.Parallel()
 	c := replicated(t)

@@ -12,7 +12,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// scattered is a table whose keys lie in no order, so that it is read page by page: some 90 stretches on each node.
+// scattered is a table whose rows are not in key order, so it is read page by page, in
+// about 90 page ranges on each node.
 func scattered(t testing.TB, c *pgtest.Cluster) *apptest.Service {
 	t.Helper()
 	c.ExecAll(t, `CREATE TABLE t (id uuid PRIMARY KEY, v text, n int DEFAULT 0, filler text DEFAULT repeat('f', 120))`,
@@ -20,7 +21,7 @@ func scattered(t testing.TB, c *pgtest.Cluster) *apptest.Service {
 	return apptest.New(t, c, apptest.Options{})
 }
 
-// of is the row number i.
+// of returns row number i.
 func of(i int) string { return fmt.Sprintf("id = md5('%d')::uuid", i) }
 
 func TestIncremental_OfScatteredKeysDigestsOnlyChangedPages(t *testing.T) {
@@ -46,9 +47,9 @@ func TestIncremental_OfScatteredKeysDigestsOnlyChangedPages(t *testing.T) {
 			`; INSERT INTO t VALUES (md5('9')::uuid, 'text 9'); DELETE FROM t WHERE v = 'more'`, 8, 0},
 		{"they stay as they are", ``, ``, 0, 0},
 		{"many rows all over the table are changed on one node", ``, `UPDATE t SET v = v || '!' WHERE abs(hashtext(id::text)) % 120 = 0`, 100, 510},
-		{"and still differ, so that they are looked for among half of the rows", ``, ``, 0, 510},
+		{"and still differ, so half of the rows are searched", ``, ``, 0, 510},
 		{"the table has grown", `INSERT INTO t SELECT md5(i::text)::uuid, 'text ' || i FROM generate_series(60001, 63000) i`, ``, 100, 510},
-		{"so many are deleted that every one is listed", ``, `DELETE FROM t WHERE abs(hashtext(id::text)) % 16 = 0`, 100, 4300},
+		{"enough are deleted that every key is listed", ``, `DELETE FROM t WHERE abs(hashtext(id::text)) % 16 = 0`, 100, 4300},
 	} {
 		c.ExecAll(t, step.all)
 		c.Exec(t, 1, step.second)
@@ -69,8 +70,8 @@ func TestIncremental_OfScatteredKeysDigestsOnlyChangedPages(t *testing.T) {
 	}
 }
 
-// A key that is the primary key on one node only is chosen again, whatever the indexes
-// are called by then.
+// A key that is the primary key on one node only is chosen again, even if the indexes
+// have other names by then.
 func TestIncremental_UsesAKeyThatIsInDifferentIndexesOnTheNodes(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
@@ -94,7 +95,8 @@ func TestIncremental_UsesAKeyThatIsInDifferentIndexesOnTheNodes(t *testing.T) {
 	}
 }
 
-// The rows of partitions, and of a key that the nodes order differently, are read page by page too.
+// The rows of partitions, and of a key that the nodes order differently, are also read
+// page by page.
 func TestIncremental_OfTablesWithoutACommonOrder(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)

@@ -24,13 +24,13 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// checked is a table of a few blocks, and what its comparisons are asked.
+// checked is a table of a few blocks with the parameters of its comparisons.
 func checked(t *testing.T, c *pgtest.Cluster, extra ...string) *apptest.Service {
 	t.Helper()
 	return checkedBy(t, c, nil, extra...)
 }
 
-// checkedBy has its units of work done by way of an invoker.
+// checkedBy is like checked with an invoker of the units.
 func checkedBy(t *testing.T, c *pgtest.Cluster, by func(tablediff.Invoker) tablediff.Invoker, extra ...string) *apptest.Service {
 	t.Helper()
 	c.ExecAll(t, append([]string{`CREATE TABLE t (id int PRIMARY KEY, v text, n int DEFAULT 0)`,
@@ -40,10 +40,10 @@ func checkedBy(t *testing.T, c *pgtest.Cluster, by func(tablediff.Invoker) table
 
 func small(args ...string) []string { return append([]string{"block_rows", "1000"}, args...) }
 
-// A test that wants blocks to be proven has servers of its own: a transaction that another test has open anywhere on a server
-// is one that a baseline cannot look behind.
+// A test that needs proven blocks has its own servers, because an open transaction of
+// another test on the same server limits what a baseline can prove.
 
-// agrees compares incrementally and in full, and wants one answer.
+// agrees compares incrementally and in full and checks that the results are equal.
 func agrees(t testing.TB, s *apptest.Service, args ...string) apptest.Diff {
 	t.Helper()
 	got, want := s.Diff(t, "public.t", small("baseline", "last")...), s.Diff(t, "public.t", small(args...)...)
@@ -95,7 +95,8 @@ func TestIncremental_ComparesChangedBlocksAndProvesTheRest(t *testing.T) {
 	counts("grown", grown, latestBefore(t, s, grown), blocks-1, "match")
 }
 
-// Each comparison builds on the one before, as those of a schedule do. What differed then is compared whatever its age.
+// Each comparison builds on the previous one, like those of a schedule. A row that
+// differed then is compared again regardless of its age.
 func TestIncremental_BuildsOnIncrementalComparisons(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
@@ -132,7 +133,8 @@ func deref(n *int64) any {
 	return *n
 }
 
-// latestBefore gives the baseline that the comparison names, which must be of another task.
+// latestBefore returns the baseline that the comparison names, which must be of another
+// task.
 func latestBefore(t *testing.T, _ *apptest.Service, d apptest.Diff) string {
 	t.Helper()
 	if d.Summary.Baseline == "" || d.Summary.Baseline == d.TaskID {
@@ -141,7 +143,8 @@ func latestBefore(t *testing.T, _ *apptest.Service, d apptest.Diff) string {
 	return d.Summary.Baseline
 }
 
-// What changes a value without a new row, or brings an old row back, makes everything be compared.
+// A change of a value without a new row, or a row that reappears, makes the comparison a
+// full one.
 func TestIncremental_ChangesWithoutANewRowAreComparedInFull(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -207,7 +210,8 @@ func TestIncremental_FactsThatTheRoleCannotReadProveNothing(t *testing.T) {
 	}
 }
 
-// A server that starts again, or recovers from the crash of one process, may have lost what it had shown.
+// A server that restarts, or recovers from the crash of a process, may have lost
+// transactions that were visible before.
 func TestIncremental_ARestartedServerIsComparedInFull(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
@@ -222,7 +226,8 @@ func TestIncremental_ARestartedServerIsComparedInFull(t *testing.T) {
 	}
 }
 
-// The copy of a disk tells nothing of its age: its ids lie below those of the baseline, and all its names are the same.
+// The copy of a disk does not show its age: its transaction ids are below those of the
+// baseline, and all its names are equal.
 func TestIncremental_ARestoredServerIsComparedInFull(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
@@ -259,7 +264,7 @@ func TestIncremental_ARestoredServerIsComparedInFull(t *testing.T) {
 	}
 }
 
-// crash kills one backend of the second node: the server recovers without stopping.
+// crash kills one backend of the second node. The server then recovers without a restart.
 func crash(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
 	started := c.QueryStrings(t, 1, `SELECT pg_postmaster_start_time()::text, pg_stat_get_bgwriter_stat_reset_time()::text`)[0]
@@ -285,7 +290,7 @@ func crash(t *testing.T, c *pgtest.Cluster) {
 	t.Fatal("the server has not recovered")
 }
 
-// Leaves come and go with the rows they had.
+// Partitions are attached and detached with their rows.
 func TestIncremental_AnotherSetOfPartitionsIsComparedInFull(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
@@ -333,7 +338,8 @@ func TestIncremental_AFilterThatDependsOnTheRowAloneIsProven(t *testing.T) {
 	}
 }
 
-// However many of a unit's blocks are as they were, and whether all of them are asked about or not, the answer is right.
+// The result is correct regardless of how many blocks of a unit are unchanged and whether
+// all of them are checked.
 func TestIncremental_OfManyBlocksAsksAboutSomeFirst(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
@@ -361,8 +367,8 @@ func TestIncremental_OfManyBlocksAsksAboutSomeFirst(t *testing.T) {
 	}
 }
 
-// TestIncremental_TheStatisticsOnlyChooseTheMethod: a table that seems untouched is asked for all ages at once. That it was written to
-// all the same is seen by these, and a unit that was not done proves nothing.
+// The ages of a table that seems untouched are read for the whole table at once. They
+// reveal a write that the statistics missed, and a unit that was not done proves nothing.
 func TestIncremental_TheStatisticsOnlyChooseTheMethod(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
@@ -398,7 +404,7 @@ func TestIncremental_TheStatisticsOnlyChooseTheMethod(t *testing.T) {
 	incremental("nothing was written", true, false, 0)
 
 	conn, before := c.Connect(t, 1), written()
-	for _, sql := range []string{`UPDATE other SET i = 2`, `UPDATE t SET v = 'other' WHERE id = 2500`} { // told of at once; ten seconds later, or when the session ends
+	for _, sql := range []string{`UPDATE other SET i = 2`, `UPDATE t SET v = 'other' WHERE id = 2500`} { // reported at once, after ten seconds or at the session's end
 		if _, err := conn.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}
@@ -427,7 +433,7 @@ func TestIncremental_TheStatisticsOnlyChooseTheMethod(t *testing.T) {
 	}
 }
 
-// A partition whose rows a role may only read through its parent is not asked by itself.
+// A partition that a role can only read through its parent is not checked by itself.
 func TestIncremental_APartitionWithRowSecurityIsReadThroughItsParent(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)

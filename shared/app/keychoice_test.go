@@ -15,7 +15,7 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// The rows of a table of keys that can be spelt in two ways, by i.
+// The rows, by i, of a table whose keys have two variants.
 const (
 	spelledRows     = 1500
 	respelt         = "i % 500 = 7"
@@ -102,7 +102,7 @@ func TestKeys_AreChosenFromTheBestUniqueIndex(t *testing.T) {
 		{"a unique constraint", []string{"ALTER TABLE t ADD CONSTRAINT t_d UNIQUE (d)"}, []string{"d"}, `unique index "t_d" serves as the key`},
 		{"the replica identity before a narrower index", []string{"CREATE UNIQUE INDEX t_a ON t (a)", "CREATE UNIQUE INDEX t_ident ON t (b, d)",
 			"ALTER TABLE t REPLICA IDENTITY USING INDEX t_ident"}, []string{"b", "d"}, `unique index "t_ident" serves as the key`},
-		{"a sound index beside unsound ones", []string{"CREATE UNIQUE INDEX ON t (c)", "CREATE UNIQUE INDEX ON t (a) WHERE a > 5",
+		{"a usable index among unusable ones", []string{"CREATE UNIQUE INDEX ON t (c)", "CREATE UNIQUE INDEX ON t (a) WHERE a > 5",
 			"CREATE UNIQUE INDEX ON t (lower(b))", "CREATE UNIQUE INDEX t_d ON t (d)"}, []string{"d"}, `unique index "t_d" serves as the key`},
 		{"a descending index", []string{"CREATE UNIQUE INDEX t_a ON t (a DESC)"}, []string{"a"}, `unique index "t_a" serves as the key`},
 	} {
@@ -126,7 +126,7 @@ func TestKeys_AreChosenFromTheBestUniqueIndex(t *testing.T) {
 	}
 }
 
-// prepare makes a table t in a schema of its own and runs further statements about it.
+// prepare creates a table t in its own schema and runs further statements about it.
 func prepare(t *testing.T, c *pgtest.Cluster, schema, columns string, sql []string) {
 	t.Helper()
 	c.ExecAll(t, append([]string{"CREATE SCHEMA " + schema, "SET search_path = " + schema, "CREATE TABLE t " + columns}, sql...)...)
@@ -257,7 +257,7 @@ func TestKeys_OfAnExtensionInAnotherSchemaAreReadThroughTheirIndex(t *testing.T)
 	}
 }
 
-// indexScans gives how often an index was scanned so far. Sessions report that when they end.
+// indexScans returns the number of scans of an index. Sessions report it when they end.
 func indexScans(t *testing.T, c *pgtest.Cluster, node int, index string) int {
 	t.Helper()
 	const others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
@@ -274,7 +274,8 @@ func indexScans(t *testing.T, c *pgtest.Cluster, node int, index string) int {
 	return scans
 }
 
-// A range of a composite key is one of the index's, whichever way each of its columns runs.
+// A range of a composite key is a range of the index, in whichever direction each of its
+// columns is sorted.
 func TestKeys_OfAnIndexWithColumnsInOppositeOrders(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -12,7 +12,7 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// keyKind is a kind of key, and how to make many distinct values of it.
+// keyKind is a kind of key, with SQL for many distinct values of it.
 type keyKind struct {
 	name  string
 	setup []string // SQL to run first, on every node
@@ -27,7 +27,8 @@ const (
 	edgeRow  = 100_000 // n of the first edge key
 )
 
-// Which rows the nodes disagree about. n numbers the rows, in no relation to the key's order.
+// The numbers n of the rows in which the nodes differ. n is not related to the order of
+// the key.
 const (
 	goneFromFirst  = "(n < 100000 AND n % 500 = 5 OR n >= 100000 AND n % 4 = 1)"
 	goneFromSecond = "(n < 100000 AND n % 500 = 3 OR n >= 100000 AND n % 4 = 2)"
@@ -41,7 +42,7 @@ func (k keyKind) count() int {
 	return k.rows
 }
 
-// columns names the key columns: k1, k2.
+// columns returns the names of the key columns: k1, k2.
 func (k keyKind) columns() []string {
 	names := make([]string, len(k.types))
 	for i := range names {
@@ -52,7 +53,7 @@ func (k keyKind) columns() []string {
 
 func (k keyKind) list() string { return strings.Join(k.columns(), ", ") }
 
-// create makes the table, with the key columns in the middle.
+// create creates the table, with the key columns in the middle.
 func (k keyKind) create(table, storage string) []string {
 	columns := k.columns()
 	for i, column := range columns {
@@ -78,7 +79,8 @@ func drift(t *testing.T, c *pgtest.Cluster, table string) {
 	c.Exec(t, 1, "DELETE FROM "+table+" WHERE "+goneFromSecond, "UPDATE "+table+" SET v = v || ' changed' WHERE "+changed)
 }
 
-// check compares the document with what the servers say: the right rows with the right values, in the order of the key.
+// check compares the document with the servers' own results: the expected rows with the
+// expected values, in the order of the key.
 func (k keyKind) check(t *testing.T, c *pgtest.Cluster, d apptest.Diff, table, order string) {
 	t.Helper()
 	if want := int64(k.count() + len(k.edge)); d.Result.TotalRows != want {
@@ -101,7 +103,8 @@ func (k keyKind) check(t *testing.T, c *pgtest.Cluster, d apptest.Diff, table, o
 	}
 }
 
-// rowsOf gives the values of these columns of a node's rows in a pair, in the document's order.
+// rowsOf returns the values of columns of a node's rows in a pair, in the order of the
+// document.
 func rowsOf(d apptest.Diff, pair, node string, columns []string) [][]string {
 	var rows [][]string
 	for _, row := range d.Rows {
@@ -117,7 +120,7 @@ func rowsOf(d apptest.Diff, pair, node string, columns []string) [][]string {
 	return rows
 }
 
-// one makes a kind of a single column.
+// one returns a kind with a single column.
 func one(name, column, key string, edge ...string) keyKind {
 	return keyKind{name: name, types: []string{column}, keys: []string{key}, edge: edge}
 }
@@ -129,12 +132,13 @@ func several(name string, types, keys []string, edge ...string) keyKind {
 	return keyKind{name: name, types: types, keys: keys, edge: edge}
 }
 
-// citext lives in a schema that is on nobody's search_path: the key's operators must be found all the same.
+// citext is in a schema that is on no search_path. The service must find the key's
+// operators anyway.
 func citextSetup() []string {
 	return []string{"CREATE SCHEMA IF NOT EXISTS ext", "CREATE EXTENSION IF NOT EXISTS citext SCHEMA ext"}
 }
 
-// awkwardText is full of what separators, quotes and array literals are made of.
+// awkwardText contains separators, quotes and the characters of array literals.
 const awkwardText = `(ARRAY['Straße ', '日本', '🙂', 'it''s "quoted" ', 'back\slash', 'a|b,c', E'line\n', E'tab\t', '{}', 'NULL', '<NULL>', '  '])[1 + i % 12] || i`
 
 func numberKeys() []keyKind {
@@ -227,7 +231,8 @@ func TestKeys_OfEveryKindFindExactlyTheDifferentRowsInOrder(t *testing.T) {
 	}
 }
 
-// textual says whether the key's own order is not the same for sure on two nodes, so that its text's order is used.
+// textual reports whether the order of the key may differ between two nodes, so that the
+// order of its text is used.
 func (k keyKind) textual() bool {
 	return slices.Contains(k.types, "pair") || slices.Contains(k.types, "jsonb")
 }
@@ -297,11 +302,12 @@ func TestKeys_UncorrelatedWithPhysicalOrderAreReadPageByPage(t *testing.T) {
 	}
 }
 
-// scatteredRows over pages kept almost empty make a table of more than a thousand pages.
+// scatteredRows rows, on nearly empty pages, make a table of more than a thousand pages.
 const scatteredRows = 2600
 
-// scattered is a table of many pages whose rows lie in no order. Its statistics claim the rows that full pages would
-// hold, so that the plan is that of a table too big to be read exactly.
+// scattered is a table of many pages whose rows are not in key order. Its statistics
+// claim as many rows as full pages would have, so the plan is that of a table that is too
+// large to be read exactly.
 func (k keyKind) scattered(table string, partitioned bool) []string {
 	const storage = "WITH (fillfactor = 10, autovacuum_enabled = false)"
 	leaves := []string{table}

@@ -19,8 +19,9 @@ import (
 	"ace/shared/difffile"
 )
 
-// sensitiveSQL makes a table whose texts depend on settings. What writes to it logs its session: the
-// settings that are not the database's, the role, and what a session can keep.
+// sensitiveSQL creates a table whose texts depend on settings. A trigger logs the session
+// of each write: the settings that differ from the database's, the role, and the other
+// state of the session.
 const sensitiveSQL = `
 CREATE TABLE t (id int PRIMARY KEY, at timestamptz, f float8, b bytea, every interval, cost money, list text[], v text);
 INSERT INTO t SELECT i, timestamptz '2026-03-04 05:06:07Z' + i * interval '1 h', i / 3.0::float8, decode(to_hex(4096 + i), 'hex'),
@@ -39,13 +40,13 @@ CREATE FUNCTION public.log_session() RETURNS trigger LANGUAGE plpgsql AS $$ BEGI
 CREATE TRIGGER log_session AFTER INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION public.log_session();
 ALTER TABLE t ENABLE ALWAYS TRIGGER log_session`
 
-// remainsSQL lists what other sessions and finished tasks have left in the database.
+// remainsSQL lists what other sessions and ended tasks left in the database.
 const remainsSQL = `
 SELECT 'advisory lock: ' || objid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 UNION ALL SELECT 'large object: ' || oid FROM pg_largeobject_metadata
 UNION ALL SELECT 'relation: ' || relname FROM pg_class WHERE relpersistence = 't' OR relname = 'ace_left'`
 
-// effectsAtOnce is how many comparisons with an effect come before the other operations.
+// effectsAtOnce is the number of comparisons with an effect before the other operations.
 const effectsAtOnce = 4
 
 // Case O-F7, see docs/RELIABILITY.md.
@@ -75,8 +76,8 @@ func TestLeftovers_AFilterWithAnEffectChangesNoLaterOperation(t *testing.T) {
 	soak.Report(t, "%d of %d effects, %d before each run of nine operations", tried, len(effects), effectsAtOnce)
 }
 
-// operationsAfter returns what each operation of a new service did, after a comparison with each of the
-// filters. The service has two connections to each node.
+// operationsAfter returns the result of each operation of a new service after a
+// comparison with each of the filters. The service has two connections to each node.
 func operationsAfter(t *testing.T, c *pgtest.Cluster, filters []pgtest.Effect) []string {
 	t.Helper()
 	s := apptest.New(t, c, apptest.Options{Parallel: 1})
@@ -88,7 +89,7 @@ func operationsAfter(t *testing.T, c *pgtest.Cluster, filters []pgtest.Effect) [
 	c.Exec(t, 1, `TRUNCATE public.written_by`)
 	before := content(t, c, 1, "t")
 
-	// The first one may use the sessions of the filter above.
+	// The first operation may use the sessions of the filter above.
 	outcomes := []string{outcomeOf("filtered", s.Diff(t, "public.t", "table_filter", "id % 2 = 0"))}
 	d := s.Diff(t, "public.t")
 	outcomes = append(outcomes, outcomeOf("full", d), outcomeOf("rerun", s.Rerun(t, d.TaskID, "public.t")),
@@ -112,7 +113,7 @@ func operationsAfter(t *testing.T, c *pgtest.Cluster, filters []pgtest.Effect) [
 	return outcomes
 }
 
-// outcomeOf returns what a comparison found, without names of tasks and times.
+// outcomeOf returns the result of a comparison without task ids and times.
 func outcomeOf(name string, d apptest.Diff) string {
 	return fmt.Sprintln(name, d.Result.Verdict, d.Result.TotalRows, d.Result.MismatchedRows, d.Summary.RowsPerNode, d.Summary.ResolvedRows,
 		d.Summary.UnsettledRows, asJSON([]difffile.PairSummary(d.Summary.Pairs)), d.Summary.Warnings, d.Rows)
@@ -130,7 +131,7 @@ func asJSON(value any) string {
 	return string(raw)
 }
 
-// writers returns what the sessions were like that wrote to the second node's table.
+// writers returns the logged sessions that wrote to the second node's table.
 func writers(t *testing.T, c *pgtest.Cluster) (lines []string) {
 	t.Helper()
 	for _, row := range c.QueryStrings(t, 1, `SELECT DISTINCT line FROM public.written_by WHERE line <> '' ORDER BY line`) {
@@ -142,7 +143,8 @@ func writers(t *testing.T, c *pgtest.Cluster) (lines []string) {
 	return lines
 }
 
-// nothingRemains waits until the sessions of ended tasks hold nothing. The limit is for a loaded machine.
+// nothingRemains waits until the sessions of ended tasks hold nothing. The timeout is for
+// a loaded machine.
 func nothingRemains(t *testing.T, c *pgtest.Cluster, after string) {
 	t.Helper()
 	for node := range c.Nodes {

@@ -52,7 +52,7 @@ func TestTableDiff_MaxDiffRowsLimitsOnlyTheListedRows(t *testing.T) {
 	}
 }
 
-// Far beyond the limit rows are counted by their digests alone.
+// Rows far beyond the limit are only counted, by their digests.
 func TestTableDiff_ListsHundredThousandRowsOfOneNode(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -99,7 +99,7 @@ func TestTableDiff_TheDocumentDoesNotDependOnTheUnitsOfWork(t *testing.T) {
 	}
 }
 
-// lasting is a document without what may change from run to run.
+// lasting returns a document without the members that differ between runs.
 func lasting(t *testing.T, document []byte) string {
 	t.Helper()
 	var d struct {

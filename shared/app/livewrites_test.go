@@ -23,7 +23,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// written is a table that is compared while its first node is written to and its second follows.
+// written is a table that is compared while its first node is written to and its second
+// node replicates the changes.
 type written struct {
 	name     string
 	keyType  string
@@ -41,7 +42,8 @@ func writtenTables() []written {
 
 const writtenRows = 60_000
 
-// create makes the table, the same on both nodes, and has the second node follow.
+// create creates the table with equal rows on both nodes and starts the replication to
+// the second node.
 func (w written) create(t *testing.T, c *pgtest.Cluster, table string) {
 	t.Helper()
 	c.ExecAll(t, fmt.Sprintf(`CREATE TABLE %s (id %s PRIMARY KEY, n bigint, v text, balance bigint, filler text)`, table, w.keyType),
@@ -50,7 +52,8 @@ func (w written) create(t *testing.T, c *pgtest.Cluster, table string) {
 	follow(t, c, table)
 }
 
-// planted is what a test makes different on the second node, in rows that nobody else writes.
+// planted are the differences that a test makes on the second node, in rows that no other
+// session writes.
 type planted struct {
 	written
 	c     *pgtest.Cluster
@@ -59,7 +62,8 @@ type planted struct {
 	rows  map[int64]bool
 }
 
-// plant makes so many rows different whose numbers are above a limit: changed, deleted or added.
+// plant makes n rows whose numbers are above a limit different: it changes, deletes or
+// adds them.
 func (p *planted) plant(t *testing.T, count int, above int64) {
 	t.Helper()
 	for range count {
@@ -83,7 +87,7 @@ func (p *planted) plant(t *testing.T, count int, above int64) {
 	}
 }
 
-// numbers gives the planted rows, sorted as differing does.
+// numbers returns the planted rows, sorted like those of differing.
 func (p *planted) numbers() []string {
 	var list []string
 	for n := range p.rows {
@@ -93,8 +97,9 @@ func (p *planted) numbers() []string {
 	return list
 }
 
-// director lets things happen between the units of a run: the load goes on, replication falls behind for some units, and
-// rows come to differ that the run has not reached yet.
+// director acts between the units of a run: it lets the load continue, delays the
+// replication for some units, and plants differences in rows that the run has not reached
+// yet.
 type director struct {
 	t       *testing.T
 	s       *apptest.Service
@@ -123,7 +128,8 @@ func (d *director) invoke(ctx context.Context, u plan.Unit, next tablediff.Invok
 	return next.Invoke(ctx, u)
 }
 
-// betweenRanges makes rows differ in the second half of the key space before anything of it is read.
+// betweenRanges plants differences in the second half of the key space before any of it
+// is read.
 func (d *director) betweenRanges(ctx context.Context, unit int) {
 	middle := d.plan.Layout.Batches() / 2
 	if unit >= middle/2 {
@@ -140,7 +146,7 @@ func (d *director) betweenRanges(ctx context.Context, unit int) {
 	}
 }
 
-// beforePages makes rows differ before the snapshot is taken that all pages are read in.
+// beforePages plants differences before the snapshot in which all pages are read.
 func (d *director) beforePages(ctx context.Context) {
 	d.behind.Do(func() {
 		d.planted.plant(d.t, 10, 0)
@@ -148,7 +154,7 @@ func (d *director) beforePages(ctx context.Context) {
 	})
 }
 
-// fallBehind holds up what replication brings from now on, and waits for there to be some.
+// fallBehind blocks the replication from now on and waits until changes are pending.
 func (d *director) fallBehind(ctx context.Context) {
 	d.load.wait(ctx, 100)
 	d.load.unpaced.Store(true)
@@ -182,16 +188,18 @@ func readPlan(t *testing.T, s *apptest.Service, taskID string, plan *plan.Plan) 
 	}
 }
 
-// tally is what a run under writes amounts to.
+// tally sums up a run under concurrent writes.
 type tally struct{ rows, met, unsettled int64 }
 
-// allowed is how many rows may be left unsettled: one in a thousand written. A run with few writes may have two, since a row
-// that moves whenever it is looked at is bad luck and no fault.
+// allowed returns the number of rows that may remain unsettled: one in a thousand
+// written. A run with few writes may have two, because a row that changes whenever it is
+// read is not an error.
 func (f tally) allowed() int64 { return max(2, f.rows/1000) }
 
-// TestLiveWrites_OnlyThePlantedDifferencesAreReported compares tables that are written to and replicated all the while. Reported as
-// different and at rest are exactly the rows that were planted: fifty before the run, and ten during it, ahead of where
-// it has got to.
+// TestLiveWrites_OnlyThePlantedDifferencesAreReported compares tables while they are
+// written to and replicated. Exactly the planted rows must be reported as different and
+// settled: fifty planted before the run, and ten during it in rows that it has not
+// reached yet.
 func TestLiveWrites_OnlyThePlantedDifferencesAreReported(t *testing.T) {
 	t.Parallel()
 	for _, w := range writtenTables() {
@@ -242,7 +250,8 @@ func compareUnderWrites(t *testing.T, c *pgtest.Cluster, w written, round int) t
 	return f
 }
 
-// settled gives the numbers of the rows that a document reports as different and at rest, sorted.
+// settled returns the sorted numbers of the rows that a document reports as different and
+// settled.
 func settled(t *testing.T, d apptest.Diff) []string {
 	t.Helper()
 	var document struct {

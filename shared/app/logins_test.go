@@ -15,7 +15,8 @@ import (
 	"ace/shared/cluster"
 )
 
-// definitionOf returns a definition of databases on nodes that listen on these ports of 127.0.0.1.
+// definitionOf returns a definition of databases on nodes that listen on the given ports
+// of 127.0.0.1.
 func definitionOf(c *pgtest.Cluster, databases []string, ports ...int) cluster.Cluster {
 	definition := cluster.Cluster{Name: c.Name}
 	for _, name := range databases {
@@ -45,7 +46,7 @@ func TestCheckNodes_RefusesOneServerTwiceInEachDatabase(t *testing.T) {
 	}
 }
 
-// It is not parallel, to see its own goroutines only.
+// It is not parallel, because it checks the goroutines of the process.
 func TestCheckNodes_LeavesNoGoroutineWhenCancelled(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

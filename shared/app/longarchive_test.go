@@ -31,25 +31,30 @@ import (
 )
 
 const (
-	// pageLimit is how long a page of the archive's list may take, in a soak; busyLimit beside other tests.
+	// pageLimit is the time limit of a page of the archive's list in a soak. busyLimit
+	// applies while other tests run.
 	pageLimit = 200 * time.Millisecond
 	busyLimit = 5 * pageLimit
-	// pageAttempts is how often a page may be tried: a busy machine is slow now and then, a slow list always.
+	// pageAttempts is how often a page may be tried. A busy machine is slow now and then,
+	// a slow list always.
 	pageAttempts = 20
-	// pageRows is how many documents a page has unless it is told otherwise.
+	// pageRows is the default number of documents on a page.
 	pageRows = 50
-	// shortArchive is how long an archive is at first: as long as the questions need.
+	// shortArchive is the initial length of an archive, which is enough for all
+	// questions.
 	shortArchive = 1_200
-	// distinct is how many documents of a history are its own; all others have the content of one of these.
+	// distinct is the number of documents of a history with their own content. All others
+	// have the content of one of these.
 	distinct = 240
-	// documentsApart is the time between two documents: a hundred thousand fill a year.
+	// documentsApart is the time between two documents. A hundred thousand documents span
+	// a year.
 	documentsApart = 5 * time.Minute
 )
 
-// newestDocument is when the newest document of a history was made.
+// newestDocument is the time of the newest document of a history.
 var newestDocument = time.Date(2024, 3, 15, 12, 34, 56, 789_000_000, time.UTC)
 
-// history is an archive with the list of very many documents; number 0 is the newest.
+// history is an archive with a list of very many documents. Document 0 is the newest.
 type history struct {
 	store  *faulty.Store
 	twin   func(from, to string) error
@@ -58,7 +63,7 @@ type history struct {
 	limit  time.Duration // of a page
 }
 
-// archived is what the list says of a document.
+// archived returns the list's entry of a document.
 func archived(n int) diffindex.Entry {
 	id := fmt.Sprintf("td_20240315_%06d", n%distinct)
 	key := archive.DiffKey(id, newestDocument, "json")
@@ -70,13 +75,13 @@ func archived(n int) diffindex.Entry {
 
 func finished(n int) time.Time { return newestDocument.Add(-time.Duration(n) * documentsApart) }
 
-// name is what an entry is called in each list.
+// name returns the name of an entry in each list.
 func (h *history) name(n int) string {
 	digits := fmt.Sprintf("%013d", 9_999_999_999_999-finished(n).UnixMilli())
 	return digits[:5] + "/" + digits[5:] + "-" + archived(n).TaskID
 }
 
-// places are the keys of an entry, the list of everything first.
+// places returns the keys of an entry, that of the list of everything first.
 func (h *history) places(n int) (keys []string) {
 	e := archived(n)
 	for _, list := range [][2]string{{"", ""}, {e.ClusterName, ""}, {"", e.TableName}, {e.ClusterName, e.TableName}} {
@@ -85,7 +90,7 @@ func (h *history) places(n int) (keys []string) {
 	return keys
 }
 
-// grow makes the history so long.
+// grow extends the history to a length.
 func (h *history) grow(t *testing.T, length int) {
 	t.Helper()
 	for ; h.length < length; h.length++ {
@@ -112,7 +117,7 @@ func (h *history) add(t *testing.T, n int) error {
 	return errors.Join(errs...)
 }
 
-// check makes sure that documents are listed where this test lists them.
+// check checks that documents are listed where this test lists them.
 func (h *history) check(t *testing.T) {
 	t.Helper()
 	e, index := archived(0), diffindex.New(h.store)
@@ -130,7 +135,7 @@ func (h *history) check(t *testing.T) {
 	}
 }
 
-// List implements archive.Store, and counts keys.
+// List implements archive.Store and counts keys.
 func (h *history) List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {
 	return h.store.List(ctx, prefix, after, func(info archive.Info) bool {
 		h.keys++
@@ -138,7 +143,7 @@ func (h *history) List(ctx context.Context, prefix, after string, fn func(archiv
 	})
 }
 
-// counted is a store that is asked through a history.
+// counted is a store that is read through a history.
 type counted struct {
 	archive.Store
 	h *history
@@ -149,7 +154,7 @@ func (c counted) List(ctx context.Context, prefix, after string, fn func(archive
 	return c.h.List(ctx, prefix, after, fn)
 }
 
-// question is one that GET /ace/diffs is asked, and which documents are the answer.
+// question is a request to GET /ace/diffs, with the documents that its page must have.
 type question struct {
 	name  string
 	query url.Values
@@ -185,7 +190,7 @@ func (h *history) questions() []question {
 	}
 }
 
-// answer is the page that a question must get.
+// answer returns the expected page of a question.
 func (h *history) answer(q question) (ids []string) {
 	last := h.length - 1
 	if q.last > 0 {
@@ -199,10 +204,10 @@ func (h *history) answer(q question) (ids []string) {
 	return ids
 }
 
-// cost is what a page asked the store for.
+// cost is the number of keys and calls that a page needed from the store.
 type cost struct{ Listings, Keys, Reads, Checks int }
 
-// ask gets a page and gives what it cost.
+// ask requests a page and returns its cost.
 func (h *history) ask(t *testing.T, mux *endpoint.Mux, q question) (spent cost, took time.Duration) {
 	t.Helper()
 	before := cost{h.store.Count(faulty.List, ""), h.keys, h.store.Count(faulty.Get, ""), h.store.Count(faulty.Stat, "")}
@@ -226,7 +231,7 @@ func (h *history) ask(t *testing.T, mux *endpoint.Mux, q question) (spent cost, 
 	}, took
 }
 
-// quickest asks until the answer comes in time, and gives what was tried.
+// quickest repeats the request until the answer is in time, and returns the durations.
 func (h *history) quickest(t *testing.T, mux *endpoint.Mux, q question) (spent cost, took []time.Duration) {
 	t.Helper()
 	for range pageAttempts {
@@ -240,8 +245,8 @@ func (h *history) quickest(t *testing.T, mux *endpoint.Mux, q question) (spent c
 	return spent, took
 }
 
-// TestDiffs_TheCostOfAPageDoesNotDependOnTheArchive lists pages of an archive, and again when it has grown: a soak makes that
-// a hundred thousand documents.
+// TestDiffs_TheCostOfAPageDoesNotDependOnTheArchive lists pages of an archive, and again
+// after it has grown. In a soak it grows to a hundred thousand documents.
 func TestDiffs_TheCostOfAPageDoesNotDependOnTheArchive(t *testing.T) {
 	few, limit := 3_000, busyLimit
 	length := soak.Rounds(t, few, 100_000)

@@ -13,7 +13,8 @@ import (
 	"ace/shared/endpoint"
 )
 
-// An index holds keys compressed, so that the text of one can be a hundred times as long as an entry of the index.
+// An index stores keys compressed, so the text of a key can be a hundred times as long as
+// an entry of the index.
 func TestImport_AcceptsADocumentWithLongCompressedKeys(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -18,11 +18,12 @@ import (
 	"ace/shared/endpoint"
 )
 
-// kilobytes bounds what an answer or a line of the log may have about a value of a megabyte: a kilobyte of it, escaped,
-// and what is said about it.
+// kilobytes bounds the part of a response or log line about a value of a megabyte: one
+// kilobyte of the value, escaped, and the message around it.
 const kilobytes = 8 << 10
 
-// hugeValues are texts of nearly a megabyte, which a body with parameters can just hold, that get past different checks.
+// hugeValues are texts of nearly a megabyte, which just fit into a body with parameters,
+// and which pass different checks.
 func hugeValues() map[string]string {
 	const n = 500_000
 	var names []string // different ones
@@ -38,7 +39,8 @@ func hugeValues() map[string]string {
 	}
 }
 
-// parametersOf asks a route which parameters it has: the refusal of an unknown one lists them.
+// parametersOf returns the parameters of a route, which the error about an unknown
+// parameter lists.
 func parametersOf(t *testing.T, s *apptest.Service, path string) []string {
 	t.Helper()
 	body := string(s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: path, RawQuery: "zzzzzzzz=1"}).Body)

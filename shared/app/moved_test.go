@@ -17,8 +17,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// halfway does something in the middle of a phase: when all units of the first half are done and none of the others has
-// begun.
+// halfway returns an invoker that calls a function in the middle of a phase: when all
+// units of the first half are done and no other unit has begun.
 func halfway(phase string, half int, do func()) func(tablediff.Invoker) tablediff.Invoker {
 	var once sync.Once
 	var first sync.WaitGroup
@@ -38,7 +38,8 @@ func halfway(phase string, half int, do func()) func(tablediff.Invoker) tabledif
 	})
 }
 
-// moving is a table that is read page by page, in whose rows there is room for others only at one end.
+// moving is a table that is read page by page and has free space for new row versions
+// only at one end.
 type moving struct {
 	name      string
 	phase     string    // that reads the pages
@@ -47,7 +48,8 @@ type moving struct {
 	ratio     string // of four workers
 }
 
-// row gives the number of a row that has no room beside it, and so moves to the other end when it is updated.
+// row returns the number of a row whose page is full, so that an update moves the row to
+// the other end.
 func (m moving) row(i int) int {
 	if m.roomAtEnd {
 		return 10_000 + 100*i
@@ -70,7 +72,8 @@ func (m moving) create(t *testing.T, c *pgtest.Cluster) {
 	c.Exec(t, 0, fmt.Sprintf(`DELETE FROM t WHERE n IN (%d, %d)`, m.row(2), m.row(3)))
 }
 
-// move updates some rows on a node, and makes sure that they moved from one half of the table to the other.
+// move updates some rows on a node and checks that they moved from one half of the table
+// to the other.
 func (m moving) move(t *testing.T, c *pgtest.Cluster, node int, set string, rows ...int) {
 	t.Helper()
 	for _, i := range rows {
@@ -82,8 +85,8 @@ func (m moving) move(t *testing.T, c *pgtest.Cluster, node int, set string, rows
 	}
 }
 
-// A row is compared once on every node, wherever it lies at what moment: neither passed over, because it was moved to
-// pages read before, nor met twice.
+// A row is compared exactly once on every node, wherever it is at any time. It is neither
+// missed, because it moved to pages that were read before, nor read twice.
 func TestPages_ARowThatMovesBetweenPagesIsComparedOnce(t *testing.T) {
 	t.Parallel()
 	uuid := [2]string{"uuid", "uuid"}
@@ -102,7 +105,7 @@ func TestPages_ARowThatMovesBetweenPagesIsComparedOnce(t *testing.T) {
 					m.move(t, c, node, "v = 'w'", 5)            // as replication does
 				}
 				m.move(t, c, 1, "filler = filler", 1, 2, 6)                                 // differing; on this node only; the same
-				c.ExecAll(t, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE NOWAIT; COMMIT`) // nobody has to wait for all pages to be read
+				c.ExecAll(t, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE NOWAIT; COMMIT`) // no lock is held until all pages are read
 			})})
 			d := s.Diff(t, "public.t", "block_rows", "1000", "batch_size", "4", "max_cpu_ratio", m.ratio)
 			var want []string
@@ -120,8 +123,8 @@ func TestPages_ARowThatMovesBetweenPagesIsComparedOnce(t *testing.T) {
 	}
 }
 
-// What breaks a snapshot costs its guarantee, not the comparison: the rest of the pages is read in another one, and the
-// summary says so.
+// If a snapshot is lost, the comparison loses a guarantee but does not fail: the
+// remaining pages are read in another snapshot, and the summary reports it.
 func TestPages_AreReadInSeveralSnapshotsIfOneExpires(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -12,7 +12,7 @@ import (
 	"ace/shared/table"
 )
 
-// hostileNames are legal identifiers that careless SQL breaks at.
+// hostileNames are legal identifiers that break careless SQL.
 func hostileNames() []string {
 	return []string{
 		"Upper Case", "dot.dot", `a "quoted" name`, "it's $1 %s", "select", "名前 ünïcödé", `back\slash; --`, strings.Repeat("x", 63),
@@ -56,7 +56,7 @@ func TestTableDiff_AcceptsAnyDatabaseName(t *testing.T) {
 	}
 }
 
-// ownNames are those that the statements of a comparison use for themselves.
+// ownNames are the names that the statements of a comparison use themselves.
 func ownNames() []string {
 	return []string{"ace_list", "ace_list_", "ace_inner", "ace_rows", "ace_b", "ace_bucket", "ace_cut", "ace_page", "u", "r", "d"}
 }
@@ -91,7 +91,8 @@ func TestTableDiff_AcceptsKeysNamedLikeItsColumns(t *testing.T) {
 	checkShapes(t, shapes)
 }
 
-// The nodes order the key differently, so that every statement of the physical strategy is used too.
+// The nodes order the key differently, so every statement of the pages strategy is used
+// too.
 func TestTableDiff_AcceptsKeysNamedLikeItsColumnsInPhysicalOrder(t *testing.T) {
 	t.Parallel()
 	var shapes []shape

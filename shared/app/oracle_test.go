@@ -16,7 +16,7 @@ import (
 	"ace/infra/testkit/soak"
 )
 
-// drifting is a table that the steps of a property test make differ more and more.
+// drifting is a table that the steps of a property test make more and more different.
 type drifting struct {
 	name   string
 	create []string // for each node
@@ -47,7 +47,8 @@ func driftingTables() []drifting {
 	}
 }
 
-// mutation is one step: what to do on one node to about one row in every, and how to compare afterwards.
+// mutation is one step: a change of every nth row on one node, and the parameters of the
+// comparison after it.
 type mutation struct {
 	node, every, which int
 	how                string
@@ -65,7 +66,7 @@ func mutations() *rapid.Generator[mutation] {
 	})
 }
 
-// sql is the statement of a step.
+// sql returns the statement of a step.
 func (d drifting) sql(step mutation) string {
 	condition := fmt.Sprintf(d.pick, step.every, step.which)
 	switch step.how {
@@ -83,7 +84,8 @@ func (d drifting) sql(step mutation) string {
 	return `INSERT INTO t VALUES ` + strings.Join(rows, ", ") + ` ON CONFLICT DO NOTHING`
 }
 
-// The document holds exactly the rows that a full outer join of dumps of the tables gives, in key order.
+// The document must have exactly the rows of a full outer join of dumps of the tables, in
+// key order.
 func TestTableDiff_TheDocumentEqualsTheResultOfPlainSQL(t *testing.T) {
 	t.Parallel()
 	for i, table := range driftingTables() {
@@ -106,7 +108,7 @@ func TestTableDiff_TheDocumentEqualsTheResultOfPlainSQL(t *testing.T) {
 	}
 }
 
-// compareWithOracle compares, and gives how many rows are mismatched.
+// compareWithOracle compares the table and returns the number of mismatched rows.
 func compareWithOracle(t *testing.T, s *apptest.Service, table drifting, step mutation) int64 {
 	t.Helper()
 	diff := s.Diff(t, "public.t", "block_rows", fmt.Sprint(step.block), "batch_size", fmt.Sprint(step.batch))
@@ -139,8 +141,8 @@ func firstDifference(got, want []string) string {
 	return "none"
 }
 
-// oracle dumps the table of every node, joins the dumps and gives the document's rows, the number of distinct keys and of
-// those that differ.
+// oracle dumps the table of every node and joins the dumps. It returns the rows of the
+// document, the number of distinct keys, and the number of keys that differ.
 func oracle(t *testing.T, c *pgtest.Cluster, table drifting) (rows []string, total, mismatched int64) {
 	t.Helper()
 	dumps := make([]map[string]string, len(c.Nodes))
@@ -156,7 +158,7 @@ func oracle(t *testing.T, c *pgtest.Cluster, table drifting) (rows []string, tot
 	return rows, int64(len(all)), int64(differing)
 }
 
-// same says whether all dumps have the same row with a key, as with most keys.
+// same reports whether all dumps have the same row for a key, as for most keys.
 func same(dumps []map[string]string, key string) bool {
 	first, ok := dumps[0][key]
 	for _, dump := range dumps[1:] {
@@ -167,7 +169,8 @@ func same(dumps []map[string]string, key string) bool {
 	return true
 }
 
-// joined gives the rows of a document out of dumps, and how many keys differ.
+// joined returns the rows of a document computed from dumps, and the number of keys that
+// differ.
 func joined(c *pgtest.Cluster, dumps []map[string]string, keys []string) (rows []string, differing int) {
 	mismatched := map[string]bool{}
 	keys = slices.DeleteFunc(keys, func(key string) bool { return same(dumps, key) })

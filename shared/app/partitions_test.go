@@ -59,7 +59,8 @@ func TestTableDiff_AnInheritanceParentIsComparedAlone(t *testing.T) {
 	})
 }
 
-// Keys that the nodes order differently make it read the leaves one by one, or the parent where it may not.
+// Keys that the nodes order differently make the comparison read the partitions one by
+// one, or the parent if a partition is not readable.
 func TestTableDiff_ReadsPartitionsInPhysicalOrder(t *testing.T) {
 	t.Parallel()
 	parted := func(collation string) string {
@@ -106,7 +107,8 @@ func TestTableDiff_ReadsThroughTheParentIfAPartitionIsNotReadable(t *testing.T) 
 	}
 }
 
-// readOnlyRole gives the cluster as a role sees it that may log in and nothing else.
+// readOnlyRole returns the cluster with a role that can log in and has no other
+// privilege.
 func readOnlyRole(t *testing.T, c *pgtest.Cluster) *pgtest.Cluster {
 	t.Helper()
 	reader := *c

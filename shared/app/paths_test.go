@@ -18,13 +18,14 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// A comparison takes another way through the engine the more rows differ. Whichever it takes, the document and the counts
-// are those of plain SQL.
+// The more rows differ, the more of the engine's ways to find them a comparison uses. The
+// document and the counts must always be those of plain SQL.
 
-// manyRows are enough that boundaries are sampled and keys of no order are read page by page.
+// manyRows rows are enough for sampled boundaries, and for a scattered key to be read
+// page by page.
 const manyRows = 52_000
 
-// wayTable is a table of many rows, numbered by n, whose differences grow step by step.
+// wayTable is a table of many rows, numbered by n, whose differences grow with each step.
 type wayTable struct {
 	name    string
 	options []pgtest.Option
@@ -61,7 +62,7 @@ func wayTables() []wayTable {
 	}
 }
 
-// steps are what is done to the nodes before each comparison.
+// steps are the changes on the nodes before each comparison.
 func (w wayTable) steps(nodes int) [][]string {
 	last := nodes - 1
 	insert := func(from, to int) string {
@@ -80,10 +81,10 @@ func (w wayTable) steps(nodes int) [][]string {
 	return per
 }
 
-// touched is what any step does something to. The other rows are on all nodes as one statement has made them.
+// touched returns the rows that any step changes. All other rows are equal on all nodes.
 const touched = `(n % 40 = 3 OR n % 50 = 6 OR n % 2000 IN (777, 778) OR n BETWEEN 30000 AND 32020 OR n > 52000 OR n IN (1, 2, 3, 5, 1001, 1002, 1003, 1005, 20001, 20002, 20003, 20005))`
 
-// recorder remembers the units that were done, and can stop at one.
+// recorder is an invoker that records the units that were done, and can stop at one.
 type recorder struct {
 	mu    sync.Mutex
 	done  []plan.Unit
@@ -112,7 +113,7 @@ func (r *recorder) invoke(ctx context.Context, u plan.Unit, next tablediff.Invok
 	return totals, err
 }
 
-// way names the way that the units show.
+// way returns the name of the way that the recorded units show.
 func (r *recorder) way() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -166,8 +167,8 @@ func interruptions() map[string][]string {
 	return map[string][]string{"few": {"compare"}, "middling": {"scan"}, "most": {"compare", "confirm"}}
 }
 
-// resume interrupts the comparison in the middle of some phases, lets another service go on, and wants the same document
-// of it without a unit done twice.
+// resume interrupts the comparison in the middle of some phases and lets another service
+// resume it. It checks that the document is equal and that no unit is done twice.
 func (w wayTable) resume(t *testing.T, c *pgtest.Cluster, want apptest.Diff, units []plan.Unit, phases []string) {
 	t.Helper()
 	last := map[string]int{}
@@ -205,7 +206,7 @@ func (w wayTable) resume(t *testing.T, c *pgtest.Cluster, want apptest.Diff, uni
 	}
 }
 
-// texts writes the rows of a document.
+// texts returns the rows of a document as texts.
 func (w wayTable) texts(d apptest.Diff) []string {
 	texts := make([]string, len(d.Rows))
 	for i, row := range d.Rows {
@@ -219,7 +220,7 @@ func (w wayTable) texts(d apptest.Diff) []string {
 	return texts
 }
 
-// check compares a document and its counts with what dumps of the tables say.
+// check compares a document and its counts with dumps of the tables.
 func (w wayTable) check(t *testing.T, c *pgtest.Cluster, d apptest.Diff) {
 	t.Helper()
 	var names []string

@@ -62,7 +62,8 @@ func stored(t *testing.T, store archive.Store, key string) []byte {
 	return body.Bytes()
 }
 
-// TestCSV_CanBeLoadedIntoPostgreSQL: COPY reads it, NULL and the empty string apart; one apostrophe comes off.
+// COPY loads the CSV and distinguishes NULL from the empty string. The test removes one
+// apostrophe before a value.
 func TestCSV_CanBeLoadedIntoPostgreSQL(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -16,7 +16,8 @@ import (
 	"ace/shared/endpoint"
 )
 
-// repairFrom submits a repair of public.t from n1 as told by any document. A refusal is a repair that FAILED.
+// repairFrom submits a repair of public.t from n1 with any document. A rejected request
+// counts as a repair that FAILED.
 func repairFrom(t *testing.T, s *apptest.Service, file string, args ...string) repaired {
 	t.Helper()
 	query := url.Values{"cluster_name": {s.Cluster.Name}, "table_name": {"public.t"}, "source_of_truth": {"n1"}, "diff_file": {file}}
@@ -113,7 +114,7 @@ func TestTableRepair_RejectsAChangedDocument(t *testing.T) {
 	}
 }
 
-// The same table is repaired as told by documents that looked at a part of it only.
+// The same table is repaired with documents of comparisons of only a part of it.
 func TestTableRepair_APartialDocumentNeverDeletesACorrectRow(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{

@@ -16,7 +16,8 @@ import (
 	"ace/shared/api"
 )
 
-// parameters gives a request as the parameters of a query: its JSON form has their names.
+// parameters returns a request as the parameters of a query, which have the names of its
+// JSON form.
 func parameters(t *testing.T, req any) url.Values {
 	t.Helper()
 	raw, err := json.Marshal(req)
@@ -39,7 +40,7 @@ func parameters(t *testing.T, req any) url.Values {
 	return query
 }
 
-// submitRepair asks for a repair of what a comparison found.
+// submitRepair submits a repair with the document of a comparison.
 func submitRepair(t *testing.T, s *apptest.Service, diffID, source string, change func(*api.TableRepairRequest)) string {
 	t.Helper()
 	diff, err := s.App.Tasks().Get(t.Context(), diffID)
@@ -59,7 +60,7 @@ func submitRepair(t *testing.T, s *apptest.Service, diffID, source string, chang
 	return submitted.TaskID
 }
 
-// repaired is how a repair ended.
+// repaired is the result of a repair.
 type repaired struct {
 	api.RepairResult
 	TaskID, Status, Error string
@@ -70,7 +71,7 @@ func (r repaired) counts(node string) string {
 	return fmt.Sprintf("+%d ~%d -%d =%d /%d %s", n.Inserted, n.Updated, n.Deleted, n.Unchanged, n.Skipped, n.Outcome)
 }
 
-// repair repairs what a comparison found, and waits.
+// repair repairs with the document of a comparison and waits for the end of the task.
 func repair(t *testing.T, s *apptest.Service, diffID, source string, change func(*api.TableRepairRequest)) repaired {
 	t.Helper()
 	status := s.Wait(t, submitRepair(t, s, diffID, source, change))
@@ -85,13 +86,14 @@ func repair(t *testing.T, s *apptest.Service, diffID, source string, change func
 
 func dryRun(r *api.TableRepairRequest) { r.DryRun = true }
 
-// content gives the rows of a table as texts.
+// content returns the rows of a table as texts.
 func content(t *testing.T, c *pgtest.Cluster, node int, name string) [][]string {
 	t.Helper()
 	return c.QueryStrings(t, node, `SELECT whole_row::text FROM `+name+` whole_row ORDER BY whole_row::text COLLATE "C"`)
 }
 
-// repairTwice repairs a table as told by one comparison: a dry run first, then for real, then once more.
+// repairTwice repairs a table with the document of a comparison: first a dry run, then
+// the repair, then the same repair again.
 func repairTwice(t *testing.T, s *apptest.Service, table, source string) repaired {
 	t.Helper()
 	d := s.Diff(t, table)
@@ -440,7 +442,7 @@ func TestTableRepair_CascadingDeletesNeedPermission(t *testing.T) {
 	}
 }
 
-// A dry run says what the repair will say.
+// A dry run must predict the result of the repair.
 func TestTableRepair_CascadingUpdatesNeedPermissionEvenInADryRun(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -527,7 +529,7 @@ func TestTableRepair_WaitsForARowThatAnotherTransactionWrites(t *testing.T) {
 	id := submitRepair(t, s, d.TaskID, "n1", nil)
 	for len(c.QueryStrings(t, 1, `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)) == 0 {
 		if t.Context().Err() != nil {
-			t.Fatal("nobody waits for the row")
+			t.Fatal("no session waits for the row")
 		}
 	}
 	if _, err := other.Exec(t.Context(), `COMMIT`); err != nil {
@@ -541,7 +543,7 @@ func TestTableRepair_WaitsForARowThatAnotherTransactionWrites(t *testing.T) {
 	}
 }
 
-// A comparison and a repair of one table do not stand in each other's way.
+// A comparison and a repair of one table do not block each other.
 func TestTableRepair_AndAConcurrentComparisonBothComplete(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -549,7 +551,7 @@ func TestTableRepair_AndAConcurrentComparisonBothComplete(t *testing.T) {
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'a' FROM generate_series(1, 20000) i`)
 	c.Exec(t, 1, `UPDATE t SET v = 'x' WHERE id % 10 = 0; DELETE FROM t WHERE id % 10 = 1; INSERT INTO t SELECT i, 'y' FROM generate_series(30001, 30500) i`)
 	d := s.Diff(t, "public.t")
-	for range 3 { // at the same time as the repair, before and behind it
+	for range 3 { // during, before and after the repair
 		comparison := s.Submit(t, "public.t", "block_rows", "1000")
 		id := submitRepair(t, s, d.TaskID, "n1", nil)
 		if status := s.Wait(t, comparison); status.Status != api.StatusCompleted {

@@ -14,7 +14,7 @@ import (
 	"ace/shared/api"
 )
 
-// generated writes one piece of SQL per number.
+// generated returns SQL with one element for each number.
 func generated(n int, format, separator string) string {
 	pieces := make([]string, n)
 	for i := range pieces {
@@ -72,7 +72,7 @@ func TestTableRepair_AvoidsTrapsOfTheSchema(t *testing.T) {
 		{"a key whose index has another order than its columns, over two types", `CREATE TABLE t (a int, b text, "C d" timestamptz, v text, PRIMARY KEY ("C d", a, b))`,
 			`INSERT INTO t VALUES (1, 'a b', '2024-01-01 00:00Z', 'x'), (1, 'a,b', '2024-01-01 00:00Z', 'y')`, `INSERT INTO t VALUES (1, 'a b', '2024-01-01 01:00+01', 'z'), (1, 'a"b', '2024-01-01', NULL)`,
 			"+1 ~1 -1 =0 /0 committed", ``},
-		{"a rule that does nothing but beside", `CREATE TABLE t (id int PRIMARY KEY, v text); CREATE RULE shown AS ON UPDATE TO t DO ALSO NOTHING; ALTER TABLE t DISABLE RULE shown`,
+		{"a rule that adds nothing", `CREATE TABLE t (id int PRIMARY KEY, v text); CREATE RULE shown AS ON UPDATE TO t DO ALSO NOTHING; ALTER TABLE t DISABLE RULE shown`,
 			`INSERT INTO t VALUES (1, 'a')`, `INSERT INTO t VALUES (1, 'b')`, "+0 ~1 -0 =0 /0 committed", ``},
 		{"statement triggers, and a trigger on one partition", `CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY HASH (id); CREATE TABLE t0 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 			CREATE TABLE t1 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 1);
@@ -98,7 +98,7 @@ func TestTableRepair_AvoidsTrapsOfTheSchema(t *testing.T) {
 	}
 }
 
-// What a table is like on one node only.
+// The properties that the table has on one node only.
 func TestTableRepair_HandlesTablesThatAreNotTheSame(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -172,7 +172,7 @@ func TestTableRepair_ARowOfManyMegabytesIsRepairedAndRestored(t *testing.T) {
 	}
 }
 
-// Only the pairs that the source is part of say what differs from it.
+// Only the pairs with the source determine what differs from it.
 func TestTableRepair_IgnoresADifferenceBetweenTwoOtherNodes(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))

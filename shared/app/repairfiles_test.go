@@ -16,7 +16,7 @@ import (
 	"ace/shared/endpoint"
 )
 
-// saved downloads a file and makes sure that its ETag is its SHA-256.
+// saved downloads a file and checks that its ETag is its SHA-256.
 func saved(t *testing.T, s *apptest.Service, path string) (name, body string) {
 	t.Helper()
 	response := s.Mux.Handle(t.Context(), endpoint.Request{Method: "GET", Path: path})

@@ -46,7 +46,7 @@ func TestTableRepair_WaitsForPendingReplication(t *testing.T) {
 	}
 }
 
-// A subscription that is enabled but stands still, since somebody holds a lock there.
+// A subscription is enabled but makes no progress, because another session holds a lock.
 func TestTableRepair_ADryRunReportsTheLagOfASubscription(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
@@ -75,7 +75,8 @@ func TestTableRepair_ADryRunReportsTheLagOfASubscription(t *testing.T) {
 	}
 }
 
-// What a subscription has yet to copy it would insert again, and stop for ever.
+// The subscription would insert rows again that it has yet to copy, and would stop with
+// an error.
 func TestTableRepair_WaitsForTheFirstCopyOfASubscription(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"), pgtest.ServerSetting("max_sync_workers_per_subscription", "0"))
@@ -111,7 +112,8 @@ func TestTableRepair_WithAllowLagRepairsAnyway(t *testing.T) {
 	}
 }
 
-// Both nodes subscribe to each other and skip what has an origin: the repair of one stays there.
+// Both nodes subscribe to each other and skip changes with an origin, so a repair of one
+// node stays there.
 func TestTableRepair_BetweenNodesThatReplicateToEachOtherNothingIsUndone(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.Majors(pgtest.Newest, pgtest.Newest), pgtest.ServerSetting("wal_level", "logical"))
@@ -120,7 +122,7 @@ func TestTableRepair_BetweenNodesThatReplicateToEachOtherNothingIsUndone(t *test
 		c.Exec(t, to, fmt.Sprintf(`CREATE SUBSCRIPTION s%d CONNECTION '%s' PUBLICATION p WITH (copy_data = false, origin = none)`, to, c.DSN(from)))
 		dropAtEnd(t, c, to, fmt.Sprint("s", to))
 	}
-	// What has an origin is not replicated: so the nodes come to differ.
+	// Changes with an origin are not replicated, so the nodes become different.
 	differ := []string{`SELECT pg_replication_origin_create('test')`, `SELECT pg_replication_origin_session_setup('test')`}
 	c.Exec(t, 0, append(differ, `INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')`)...)
 	c.Exec(t, 1, append(differ, `INSERT INTO t VALUES (2, 'x'), (3, 'c'), (4, 'y')`)...)
@@ -144,7 +146,7 @@ func TestTableRepair_BetweenNodesThatReplicateToEachOtherNothingIsUndone(t *test
 	}
 }
 
-// dropAtEnd removes a subscription when the test ends, whatever has become of its publisher.
+// dropAtEnd drops a subscription at the end of the test, even if its publisher is gone.
 func dropAtEnd(t *testing.T, c *pgtest.Cluster, node int, subscription string) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -152,7 +154,8 @@ func dropAtEnd(t *testing.T, c *pgtest.Cluster, node int, subscription string) {
 	})
 }
 
-// backwards has the first node, the source of truth, subscribe to the second, with a table by which what it applies can be held up.
+// backwards makes the first node, which is the source of truth, subscribe to the second.
+// A lock on the returned table blocks the changes that it applies.
 func backwards(t *testing.T) *pgtest.Cluster {
 	t.Helper()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
@@ -163,8 +166,8 @@ func backwards(t *testing.T) *pgtest.Cluster {
 	return c
 }
 
-// What the source of truth has yet to get from the node that is repaired would be taken back there, and come to the source
-// afterwards.
+// A repair would revert changes of the target that the source of truth has not received
+// yet, and the source would receive them afterwards.
 func TestTableRepair_WaitsUntilTheSourceHasTheChangesOfTheTarget(t *testing.T) {
 	t.Parallel()
 	c := backwards(t)
@@ -195,7 +198,8 @@ func TestTableRepair_WaitsUntilTheSourceHasTheChangesOfTheTarget(t *testing.T) {
 	}
 }
 
-// What is written while the repair waits for a row's lock is waited for too, before the source is read.
+// The repair also waits for changes that are written while it waits for a row's lock,
+// before it reads the source.
 func TestTableRepair_WaitsForChangesWrittenJustBeforeItsLocks(t *testing.T) {
 	t.Parallel()
 	c := backwards(t)
@@ -239,8 +243,8 @@ func TestTableRepair_WarnsIfASubscriptionReplicatesTheRepair(t *testing.T) {
 	}
 }
 
-// mesh has all of three nodes subscribe to each other, with a table on which what a node applies can be held up. lagging tells what has
-// to wait there: the changes of the last node for this one.
+// mesh makes all three nodes subscribe to each other, with a table whose lock blocks what
+// a node applies. lagging is the node at which the changes of the last node must wait.
 func mesh(t *testing.T) *pgtest.Cluster {
 	t.Helper()
 	c := pgtest.Own(t, pgtest.Nodes(3), pgtest.Majors(pgtest.Newest, pgtest.Newest, pgtest.Newest), pgtest.ServerSetting("wal_level", "logical"))
@@ -267,7 +271,7 @@ func execOn(t *testing.T, conn *pgx.Conn, sql string) {
 	}
 }
 
-// awaitLock waits until somebody waits for a lock.
+// awaitLock waits until a session waits for a lock.
 func awaitLock(t *testing.T, c *pgtest.Cluster, node int) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
@@ -280,7 +284,8 @@ func awaitLock(t *testing.T, c *pgtest.Cluster, node int) {
 	}
 }
 
-// driftOfOne has the second node of a mesh differ in one row, which no subscription brings to the others, and compares.
+// driftOfOne changes one row on the second node of a mesh, without replication to the
+// others, and compares.
 func driftOfOne(t *testing.T, c *pgtest.Cluster, s *apptest.Service) apptest.Diff {
 	t.Helper()
 	c.Exec(t, 1, `SELECT pg_replication_origin_create('test')`, `SELECT pg_replication_origin_session_setup('test')`, `UPDATE t SET v = 'other' WHERE id = 1`)
@@ -291,7 +296,7 @@ func driftOfOne(t *testing.T, c *pgtest.Cluster, s *apptest.Service) apptest.Dif
 	return d
 }
 
-// awaitContent waits until a table has these rows on a node.
+// awaitContent waits until a table has the given rows on a node.
 func awaitContent(t *testing.T, c *pgtest.Cluster, node int, want [][]string) {
 	t.Helper()
 	var got [][]string
@@ -303,7 +308,8 @@ func awaitContent(t *testing.T, c *pgtest.Cluster, node int, want [][]string) {
 	t.Fatalf("node %d has %v, want %v", node, got, want)
 }
 
-// What a third node has written, and what has come to the repaired node but not yet to the source of truth, would be taken back.
+// A repair would revert the changes of a third node that the target has received and the
+// source of truth has not.
 func TestTableRepair_WaitsUntilTheSourceHasTheChangesOfAThirdNode(t *testing.T) {
 	t.Parallel()
 	c := mesh(t)
@@ -331,8 +337,8 @@ func TestTableRepair_WaitsUntilTheSourceHasTheChangesOfAThirdNode(t *testing.T) 
 	}
 }
 
-// A row that the source of truth has got from a third node, and that is on its way from there to the repaired node, would stop that
-// subscription if it were inserted.
+// The source of truth has received a row from a third node, and the target has not. If
+// the repair inserted it, the subscription of the target would stop.
 func TestTableRepair_WaitsForPendingReplicationFromAThirdNode(t *testing.T) {
 	t.Parallel()
 	c := mesh(t)
@@ -356,7 +362,8 @@ func TestTableRepair_WaitsForPendingReplicationFromAThirdNode(t *testing.T) {
 	}
 }
 
-// What a third node writes while the repair waits for a row's lock is waited for too, before the source is read.
+// The repair also waits for changes that a third node writes while it waits for a row's
+// lock, before it reads the source.
 func TestTableRepair_WaitsForChangesOfAThirdNodeWrittenJustBeforeItsLocks(t *testing.T) {
 	t.Parallel()
 	c := mesh(t)
@@ -382,7 +389,8 @@ func TestTableRepair_WaitsForChangesOfAThirdNodeWrittenJustBeforeItsLocks(t *tes
 	awaitContent(t, c, 1, [][]string{{"(1,old)"}, {"(2,gone)"}, {"(5,\"of the third\")"}})
 }
 
-// A third node that cannot be asked stops nobody who chooses a source of truth because of that, but it is said.
+// An unreachable third node does not prevent a repair, because it may be the reason for
+// the repair. The result has a warning.
 func TestTableRepair_WarnsOfAThirdNodeThatCannotBeQueried(t *testing.T) {
 	t.Parallel()
 	c := mesh(t)

@@ -11,7 +11,8 @@ import (
 	"ace/shared/api"
 )
 
-// asRole gives a cluster whose definition logs in as a role that may do what is granted, and no more.
+// asRole returns a cluster whose definition logs in as a role with only the granted
+// privileges.
 func asRole(t *testing.T, c *pgtest.Cluster, grants ...string) *pgtest.Cluster {
 	t.Helper()
 	role := "role_of_" + c.Name[:min(len(c.Name), 40)]

@@ -20,7 +20,8 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// replicated makes two nodes of which the second follows the first by PostgreSQL's own logical replication.
+// replicated creates two nodes, of which the second subscribes to the first by logical
+// replication.
 func replicated(t *testing.T) *pgtest.Cluster {
 	t.Helper()
 	c := pgtest.Own(t, pgtest.ServerSetting("wal_level", "logical"))
@@ -31,14 +32,15 @@ func replicated(t *testing.T) *pgtest.Cluster {
 	return c
 }
 
-// follow has the second node follow a table from now on, which has to be the same on both.
+// follow replicates a table to the second node from now on. The table must be equal on
+// both nodes.
 func follow(t *testing.T, c *pgtest.Cluster, table string) {
 	t.Helper()
 	c.Exec(t, 0, `ALTER PUBLICATION publication ADD TABLE `+table)
 	c.Exec(t, 1, `ALTER SUBSCRIPTION subscription REFRESH PUBLICATION WITH (copy_data = false)`)
 }
 
-// unfollow ends that, and removes the table.
+// unfollow ends the replication and drops the table.
 func unfollow(t *testing.T, c *pgtest.Cluster, table string) {
 	t.Helper()
 	c.Exec(t, 0, `ALTER PUBLICATION publication DROP TABLE `+table)
@@ -46,7 +48,7 @@ func unfollow(t *testing.T, c *pgtest.Cluster, table string) {
 	c.ExecAll(t, `DROP TABLE `+table)
 }
 
-// beat waits until the second node has what the first has now.
+// beat waits until the second node has all current changes of the first.
 type beat struct{ first, second *pgx.Conn }
 
 func newBeat(t *testing.T, c *pgtest.Cluster) beat {
@@ -70,8 +72,9 @@ func (b beat) wait(ctx context.Context) error {
 	return nil
 }
 
-// Numbers of rows: those that the table begins with are the multiples of rowStep, of which the load leaves those of
-// quietStep alone; what it adds ends in loadDigit, and what ends in freeDigit is free.
+// Numbers of rows: those that the table begins with are the multiples of rowStep, of
+// which the load leaves those of quietStep alone; what it adds ends in loadDigit, and
+// what ends in freeDigit is free.
 const (
 	rowStep   = 10
 	quietStep = 1000
@@ -79,7 +82,7 @@ const (
 	freeDigit = 5
 )
 
-// load writes to a table of the first node as an application does, until it is stopped.
+// load writes to a table of the first node like an application until it is stopped.
 type load struct {
 	table   string
 	key     string       // SQL of the key of the row whose number is %s
@@ -92,7 +95,8 @@ type load struct {
 
 const (
 	loadWriters = 4
-	// loadPace is after how many statements a writer waits for replication, so that its lag stays far below a second.
+	// loadPace is the number of statements after which a writer waits for replication,
+	// which keeps the lag far below a second.
 	loadPace = 20
 )
 
@@ -137,14 +141,14 @@ func (l *load) end() {
 	l.writers.Wait()
 }
 
-// wait waits until so many more rows were written.
+// wait waits until n more rows are written.
 func (l *load) wait(ctx context.Context, more int64) {
 	for want := l.written.Load() + more; l.written.Load() < want && ctx.Err() == nil; {
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// write does one transaction. That its key is taken, or a deadlock, is an application's everyday life.
+// write runs one transaction. A duplicate key or a deadlock is normal for an application.
 func (l *load) write(ctx context.Context, conn *pgx.Conn, rng *rand.Rand) error {
 	sql, second := l.statement(rng)
 	first := rowStep * (1 + rng.Int64N(l.rows))
@@ -161,7 +165,7 @@ func (l *load) write(ctx context.Context, conn *pgx.Conn, rng *rand.Rand) error 
 	return err
 }
 
-// statement draws what is done with a row of the table and, in some cases, with a second one.
+// statement draws a change of a row of the table and, in some cases, of a second row.
 func (l *load) statement(rng *rand.Rand) (sql string, second int64) {
 	another, fresh := rowStep*(1+rng.Int64N(l.rows)), rowStep*(1+rng.Int64N(2*l.rows))+loadDigit
 	switch kind := rng.IntN(10); {
@@ -179,7 +183,8 @@ func (l *load) statement(rng *rand.Rand) (sql string, second int64) {
 	return `UPDATE TABLE SET id = KEY2, n = $2::bigint WHERE id = KEY1`, fresh
 }
 
-// differing gives the numbers of the rows that the two nodes hold different, or only one of them has.
+// differing returns the numbers of the rows that differ between the nodes or exist on
+// only one of them.
 func differing(t *testing.T, c *pgtest.Cluster, table string) []string {
 	t.Helper()
 	rows := map[string]string{}

@@ -86,7 +86,8 @@ func TestTableRerun_RejectsAChangedDocument(t *testing.T) {
 	}
 }
 
-// listedTable makes public.t, gives a document of 21000 of its keys in three blocks, and lets nine of ten heal.
+// listedTable creates public.t, returns a document of 21000 of its keys in three blocks,
+// and makes nine of ten rows equal again.
 func listedTable(t *testing.T, c *pgtest.Cluster, s *apptest.Service) apptest.Diff {
 	t.Helper()
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
@@ -98,7 +99,7 @@ func listedTable(t *testing.T, c *pgtest.Cluster, s *apptest.Service) apptest.Di
 
 const listedAnswer = `"total_rows":21000,"mismatched_rows":2100,`
 
-// Whatever becomes of a unit on its way, a rerun never ends with another verdict than the tables deserve.
+// Whatever happens to a unit, a rerun never ends with a wrong verdict.
 func TestTableRerun_ALostOrWrongUnitIsNeverResolved(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -149,7 +150,7 @@ func TestTableRerun_ALostOrWrongUnitIsNeverResolved(t *testing.T) {
 	}
 }
 
-// halting is a store in which a rerun halts at one of its own writes until it is told to stop.
+// halting is a store that blocks at one write of a rerun until the rerun is stopped.
 type halting struct {
 	archive.Store
 	at     string // what the key of that write begins with, after tasks/<id>/
@@ -193,7 +194,8 @@ func (w haltingWriter) Commit(ctx context.Context) (archive.Info, error) {
 	return w.Writer.Commit(ctx)
 }
 
-// A runner that is told to stop, anywhere on the way, leaves its work to the next, which does nothing twice.
+// A runner that is stopped at any point leaves its work to the next one, which repeats
+// nothing.
 func TestTableRerun_ResumesAnEarlierRun(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -228,7 +230,7 @@ func TestTableRerun_ResumesAnEarlierRun(t *testing.T) {
 				if status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), listedAnswer) {
 					t.Fatalf("ended %s (%s) with %.300s", status.Status, status.Error, status.Result)
 				}
-				for _, part := range kept { // but keys may be listed anew, until all of them are there
+				for _, part := range kept { // but keys may be listed again until all parts of them exist
 					if n := counted.Count(faulty.Commit, part); n > 0 && !strings.Contains(part, "/keys-") {
 						t.Errorf("%s was written again", part)
 					}
@@ -242,8 +244,8 @@ func TestTableRerun_ResumesAnEarlierRun(t *testing.T) {
 	}
 }
 
-// Every single call of the store fails once, before or after it was carried out. The task then completes with the right
-// verdict or fails.
+// Every call of the store fails once, before or after it takes effect. The task then
+// completes with the correct verdict or fails.
 func TestTableRerun_AFaultOfTheStoreNeverMakesAWrongVerdict(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -273,7 +275,8 @@ func TestTableRerun_AFaultOfTheStoreNeverMakesAWrongVerdict(t *testing.T) {
 	}
 }
 
-// judgeRerun submits a rerun of a document of eight rows, of which five persist, and looks at what comes of it.
+// judgeRerun submits a rerun of a document of eight rows, of which five persist, and
+// checks the result.
 func judgeRerun(t *testing.T, s *apptest.Service, store *faulty.Store, diff apptest.Diff, what string) {
 	t.Helper()
 	query := url.Values{"cluster_name": {s.Cluster.Name}, "table_name": {"public.t"}, "confirm_delay": {"0"}, "diff_file": {diff.TaskID}}
@@ -307,7 +310,7 @@ func partsOf(t *testing.T, store archive.Store, id string) (keys []string) {
 	return keys
 }
 
-// checkCleared makes sure that nothing is left of a task's parts soon after its end.
+// checkCleared checks that the parts of a task are deleted soon after its end.
 func checkCleared(t *testing.T, store archive.Store, id string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {

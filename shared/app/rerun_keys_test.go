@@ -13,7 +13,8 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// asPeer writes a document as the older ACE would, the rows in the opposite order: no order that it promises.
+// asPeer returns a document in the layout of the older ACE, with the rows in reverse
+// order. That layout guarantees no order.
 func asPeer(t *testing.T, d apptest.Diff) []byte {
 	t.Helper()
 	rows := map[string]map[string][]map[string]*string{}

@@ -11,7 +11,7 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// keysIn gives the keys of a document's rows as text.
+// keysIn returns the keys of a document's rows as text.
 func keysIn(d apptest.Diff) map[string]bool {
 	keys := map[string]bool{}
 	for _, row := range d.Rows {
@@ -28,7 +28,8 @@ func keyIn(d apptest.Diff, row apptest.Row) string {
 	return strings.Join(texts, "\x00")
 }
 
-// A rerun finds what a comparison of the whole tables finds now among the keys of its document.
+// For the keys of its document, a rerun must find the same as a new comparison of the
+// whole tables.
 func TestTableRerun_IsAComparisonOfTheDocumentsKeys(t *testing.T) {
 	t.Parallel()
 	for i, table := range driftingTables() {
@@ -53,8 +54,9 @@ func TestTableRerun_IsAComparisonOfTheDocumentsKeys(t *testing.T) {
 	}
 }
 
-// checkAgainstComparison reruns a document and compares the tables anew. The outcome must be the same for the document's
-// keys; it is given. Both behaviors are tried, or this one.
+// checkAgainstComparison reruns a document, compares the tables again, checks that both
+// have the same result for the document's keys, and returns it. It uses the given
+// behavior, or both.
 func checkAgainstComparison(t *testing.T, s *apptest.Service, table string, before apptest.Diff, behavior ...string) apptest.Diff {
 	t.Helper()
 	keys := keysIn(before)

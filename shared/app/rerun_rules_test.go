@@ -76,8 +76,8 @@ func TestTableRerun_ReadsOnlyTheNodesOfTheDocument(t *testing.T) {
 	}
 }
 
-// Where most keys differ still, and there is no second look, rows are read without asking for digests first. With one, keys that
-// lie close together are read as ranges.
+// If most keys still differ and rows are not confirmed, rows are read without their
+// digests first. With confirmation, adjacent keys are read as ranges.
 func TestTableRerun_HoweverKeysAreReadTheDocumentIsTheSame(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -107,7 +107,7 @@ func TestTableRerun_HoweverKeysAreReadTheDocumentIsTheSame(t *testing.T) {
 	}
 }
 
-// More keys than one statement, unit or block takes.
+// The document has more keys than one statement, unit or block can have.
 func TestTableRerun_OfManyKeysHasTheSameResultForBothBehaviors(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -168,14 +168,15 @@ func TestTableRerun_AKeyVariantIsTheSameKey(t *testing.T) {
 				t.Errorf("the rerun has %q, %s", rendered(d), figures(d))
 			}
 
-			// The row of one spelling is respelt, one that a node lacked comes in another spelling.
+			// One row gets another key variant, and a row that a node lacked is inserted
+			// as another variant.
 			c.Exec(t, 0, `UPDATE t SET id = 'ANNA' WHERE id::text = 'Anna'`)
 			c.Exec(t, 1, `INSERT INTO t VALUES ('ONLY', '4')`)
 			want = []string{"n1/n2 n1|ANNA|1", "n1/n2 n1|BERT|2", "n1/n2 n1|only|4", "n1/n2 n2|anna|1", "n1/n2 n2|bert|2x", "n1/n2 n2|ONLY|4"}
 			if d := rerunBoth(t, s, diff.TaskID, "public.t"); !slices.Equal(rendered(d), want) || d.Result.MismatchedRows != 3 {
 				t.Errorf("the rerun has %q, %s", rendered(d), figures(d))
 			}
-			// A document that names a row by the spelling of the second node only.
+			// The document names a row only by the key variant of the second node.
 			second := s.Import(t, []byte(`{"diffs": {"n1/n2": {"n1": [], "n2": [{"id": "anna"}, {"id": "oNLy"}]}}}`))
 			want = []string{"n1/n2 n1|ANNA|1", "n1/n2 n1|only|4", "n1/n2 n2|anna|1", "n1/n2 n2|ONLY|4"}
 			if d := rerunBoth(t, s, second, "public.t"); !slices.Equal(rendered(d), want) || d.Result.TotalRows != 2 {
@@ -229,7 +230,8 @@ func TestTableRerun_UsesTheRequestedChecksum(t *testing.T) {
 	}
 }
 
-// Without PostgreSQL's \x the text of a bytea is the bytes of its letters: another key, which nobody has.
+// Without PostgreSQL's \x the text of a bytea is the bytes of its letters: another key,
+// which does not exist.
 func TestTableRerun_ReportsThatNoNodeHasAKey(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

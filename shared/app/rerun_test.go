@@ -15,14 +15,14 @@ import (
 	"ace/shared/api"
 )
 
-// behaviors are both ways of a rerun. Whatever is expected of one is expected of the other.
+// behaviors are both behaviors of a rerun. The tests expect the same result of both.
 func behaviors() []string { return []string{api.BehaviorMultiprocessing, api.BehaviorHostDB} }
 
-// own are the members of a document's summary that tell two runs apart.
+// own are the members of a document's summary that differ between two runs.
 var own = regexp.MustCompile(`(?m)^ *"(task_id|started_at|finished_at|time_taken|workers|behavior)": .*$|"timings": \{[^}]*\},`)
 
-// rerunBoth reruns a document in both ways, makes sure that they give the same document, byte for byte but for what tells
-// runs apart, and gives it.
+// rerunBoth reruns a document with both behaviors, checks that the documents are byte for
+// byte equal except for the members in own, and returns one.
 func rerunBoth(t *testing.T, s *apptest.Service, diffFile, table string, args ...string) apptest.Diff {
 	t.Helper()
 	var documents []apptest.Diff
@@ -39,7 +39,7 @@ func rerunBoth(t *testing.T, s *apptest.Service, diffFile, table string, args ..
 	return documents[0]
 }
 
-// rendered writes the rows of a document as text.
+// rendered returns the rows of a document as text.
 func rendered(d apptest.Diff) []string {
 	rows := make([]string, len(d.Rows))
 	for i, row := range d.Rows {
@@ -51,7 +51,7 @@ func rendered(d apptest.Diff) []string {
 	return rows
 }
 
-// figures is what a document counts.
+// figures are the counts of a document.
 func figures(d apptest.Diff) string {
 	return fmt.Sprintf("%s, %d of %d rows mismatched, %d resolved, %d unsettled",
 		d.Result.Verdict, d.Result.MismatchedRows, d.Result.TotalRows, d.Summary.ResolvedRows, d.Summary.UnsettledRows)

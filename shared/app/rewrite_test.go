@@ -19,7 +19,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// rewriter rewrites a table in transactions that each stay open until a reader waits for it.
+// rewriter rewrites a table in transactions that each stay open until a reader waits for
+// the table.
 type rewriter struct {
 	t    *testing.T
 	conn []*pgx.Conn // of each node
@@ -38,8 +39,8 @@ func newRewriter(t *testing.T, c *pgtest.Cluster, sql string) *rewriter {
 	return r
 }
 
-// rewrite rewrites the table on these nodes. It returns when all are rewritten. Each is committed once a
-// session of its node waits for a table.
+// rewrite rewrites the table on the given nodes and returns when all are rewritten. It
+// commits each rewrite once a session of the node waits for a table.
 func (r *rewriter) rewrite(nodes ...int) {
 	var rewritten sync.WaitGroup
 	rewritten.Add(len(nodes))
@@ -99,8 +100,9 @@ const (
 	hundredDiffer = `UPDATE t SET v = 'other' WHERE id IN (SELECT id FROM t ORDER BY md5(id::text) LIMIT 100)`
 )
 
-// A snapshot that is older than a rewrite of the table sees no rows. A unit that waits for the rewrite must
-// not read with such a snapshot: its rows would be taken for absent, on all nodes alike.
+// A snapshot that is older than a rewrite of the table sees no rows. A unit that waits
+// for the rewrite must not read with such a snapshot: its rows would be taken for absent,
+// on all nodes alike.
 // Case T-F12, see docs/RELIABILITY.md.
 func TestTableDiff_ARewrittenTableIsNeverReadAsEmpty(t *testing.T) {
 	t.Parallel()

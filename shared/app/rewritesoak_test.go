@@ -27,7 +27,7 @@ import (
 	"ace/shared/api"
 )
 
-// rewriting is a way to rewrite a table. Its statements leave the table as it was but for its files.
+// rewriting is a way to rewrite a table. Its statements change only the table's files.
 type rewriting struct {
 	name       string
 	statements []string
@@ -47,7 +47,8 @@ func rewritings() []rewriting {
 	}
 }
 
-// rewritten is two tables on two nodes, and what is done to them: t is read by ranges of its key, p by its pages.
+// rewritten is two tables on two nodes and the operations on them. t is read by key
+// ranges, p by pages.
 type rewritten struct {
 	t       *testing.T
 	c       *pgtest.Cluster
@@ -230,8 +231,8 @@ func (r *rewritten) judgeCounts(o operation, status api.TaskStatus) string {
 	return ""
 }
 
-// judgeRows checks that the rows of the second node are those before or after what wrote them, and reports
-// whether they are the latter.
+// judgeRows checks that the rows of the second node are those before or after what wrote
+// them, and reports whether they are the latter.
 func (r *rewritten) judgeRows(o operation, status api.TaskStatus, before, after string) bool {
 	r.t.Helper()
 	done := status.Status == api.StatusCompleted
@@ -241,7 +242,8 @@ func (r *rewritten) judgeRows(o operation, status api.TaskStatus, before, after 
 	return done
 }
 
-// rewrite rewrites a table so many times. An operation may win a deadlock against it.
+// rewrite rewrites a table the given number of times. An operation may win a deadlock
+// against it.
 func (r *rewritten) rewrite(how rewriting, node int, table string, delay time.Duration, times int) error {
 	time.Sleep(delay)
 	for range times {
@@ -285,8 +287,9 @@ func repack(ctx context.Context, c *pgtest.Cluster, node int, table string) erro
 	return nil
 }
 
-// TestRewrites_AtRandomTimesNoRowIsReportedAsMissing rewrites tables in every way while they are compared and repaired.
-// Each outcome is right, to the row, or an error that says what happened.
+// TestRewrites_AtRandomTimesNoRowIsReportedAsMissing rewrites tables in every way while
+// they are compared and repaired. Each result is correct to the row, or an error that
+// reports what happened.
 // Cases T-F12 and T-F13, see docs/RELIABILITY.md.
 func TestRewrites_AtRandomTimesNoRowIsReportedAsMissing(t *testing.T) {
 	t.Parallel()

@@ -14,7 +14,7 @@ import (
 	"ace/shared/endpoint"
 )
 
-// unprivileged leaves out the warnings that the tests' own role, a superuser, is the reason for.
+// unprivileged removes the warnings about the tests' own role, which is a superuser.
 func unprivileged(warnings []string) []string {
 	return slices.DeleteFunc(slices.Clone(warnings), ofSuperuser)
 }

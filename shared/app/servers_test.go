@@ -70,8 +70,8 @@ func at(c *pgtest.Cluster, node int) string {
 	return net.JoinHostPort(c.Nodes[node].Host, strconv.Itoa(c.Nodes[node].Port)) + "/" + c.DB
 }
 
-// Case O-F5, O-P12, see docs/RELIABILITY.md. A primary and its standby are compared, a standby is not repaired
-// and two names of a standby are refused.
+// Case O-F5, O-P12, see docs/RELIABILITY.md. A primary and its standby are compared, a
+// standby is not repaired and two names of a standby are refused.
 func TestServers_AStandbyIsComparedAndNotRepaired(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
@@ -94,7 +94,8 @@ func TestServers_AStandbyIsComparedAndNotRepaired(t *testing.T) {
 		if change != nil {
 			continue
 		}
-		// What was repaired on n1 reaches its standby. The repair is taken back on n1 alone.
+		// What was repaired on n1 reaches its standby. The repair is taken back on n1
+		// alone.
 		c.Exec(t, 0, `UPDATE t SET v = 'v' WHERE id IN (5, 6)`)
 	}
 	c.Exec(t, 1, `UPDATE t SET v = 'v' WHERE id IN (5, 6)`)
@@ -151,7 +152,8 @@ func TestServers_AReadOnlyNodeIsNotRepaired(t *testing.T) {
 	}
 }
 
-// Case O-F1, its neighbours in time: after the document was made an address leads elsewhere.
+// Case O-F1 at a later time: after the document was written, an address leads to another
+// server.
 func TestServers_ADocumentIsValidOnlyForItsOwnDatabases(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))

@@ -17,13 +17,15 @@ import (
 	"ace/shared/api"
 )
 
-// parameter is a configuration parameter that a session can set, with values that it does not have by default.
+// parameter is a configuration parameter that a session can set, with values other than
+// the default.
 type parameter struct {
 	name   string
 	values []string
 }
 
-// unusual has values of the parameters that are texts, and of those whose least or greatest value ends every session.
+// unusual has values of text parameters, and of those whose least or greatest value ends
+// every session.
 var unusual = map[string][]string{
 	"DateStyle": {"German, DMY", "SQL, MDY"}, "TimeZone": {"America/St_Johns", "Asia/Kathmandu"}, "application_name": {"other"},
 	"backtrace_functions": {"int4in"}, "client_encoding": {"LATIN1", "SJIS"}, "createrole_self_grant": {"set, inherit"},
@@ -42,7 +44,8 @@ var unusual = map[string][]string{
 	// A node with it is not repaired, see TestServers_AReadOnlyNodeIsNotRepaired.
 	"default_transaction_read_only": nil,
 
-	// Of code that the server loads, of settings of one transaction, and of messages by the megabyte.
+	// Of code that the server loads, of settings of one transaction, and of messages by
+	// the megabyte.
 	"dynamic_library_path": nil, "output_plugin_libraries": nil, "extension_control_path": nil, "extension_destdir": nil, "local_preload_libraries": nil,
 	"session_preload_libraries": nil, "transaction_isolation": nil, "transaction_read_only": nil, "transaction_deferrable": nil,
 	"client_min_messages": {"log"}, "log_min_messages": nil, "log_statement": nil, "debug_print_parse": nil, "debug_print_plan": nil,
@@ -139,7 +142,8 @@ func onePerType() (cases caseTable) {
 	return cases
 }
 
-// underSettings changes the settings of the second node for new sessions, and does with the table what can be done.
+// underSettings changes the settings of the second node for new sessions and runs every
+// operation on the table.
 func (cases caseTable) underSettings(t *testing.T, c *pgtest.Cluster, sql []string) {
 	t.Helper()
 	elsewhere := *c

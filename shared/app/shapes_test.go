@@ -53,7 +53,8 @@ type shape struct {
 	warning string // part of one of the warnings; "" asks for none
 }
 
-// counts is what a pair's summary says: rows on the first node only, on the second only, different on both.
+// counts are the counts of a pair's summary: rows on the first node only, on the second
+// only, and different on both.
 type counts struct{ only1, only2, different int64 }
 
 func countsOf(d apptest.Diff, pair int) counts {
@@ -61,7 +62,7 @@ func countsOf(d apptest.Diff, pair int) counts {
 	return counts{p.OnlyOn[p.Nodes[0]], p.OnlyOn[p.Nodes[1]], p.Different}
 }
 
-// check compares the shape's table and judges the summary and the document's rows against it.
+// check compares the shape's table and checks the summary and the rows of the document.
 func (sh shape) check(t *testing.T, s *apptest.Service) {
 	t.Helper()
 	name := sh.table
@@ -86,7 +87,8 @@ func (sh shape) check(t *testing.T, s *apptest.Service) {
 	}
 }
 
-// checkShapes runs cases on one cluster, one after the other, each in a public schema of its own.
+// checkShapes runs cases on one cluster, one after the other, each in its own public
+// schema.
 func checkShapes(t *testing.T, shapes []shape, options ...pgtest.Option) {
 	t.Helper()
 	c := pgtest.NewCluster(t, options...)

@@ -13,7 +13,8 @@ import (
 	"ace/shared/api"
 )
 
-// upgraded stands for a new version of the collation's library, which sorts otherwise: Danish sorts aa last.
+// upgraded simulates a new version of the collation's library with another order: Danish
+// sorts aa last.
 func upgraded(major int, collation string) string {
 	locale := "colliculocale"
 	if major >= 17 {
@@ -30,7 +31,8 @@ func upgrade(t *testing.T, c *pgtest.Cluster, nodes ...int) {
 	}
 }
 
-// danishKeys makes a table of keys of which a fifth sorts otherwise in Danish, and 50 of these differ on the second node.
+// danishKeys creates a table of keys. A fifth of them have another position in Danish,
+// and 50 of these differ on the second node.
 func danishKeys(t *testing.T, c *pgtest.Cluster, rows int, order string) {
 	t.Helper()
 	c.ExecAll(t,

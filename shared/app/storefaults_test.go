@@ -18,8 +18,9 @@ import (
 	"ace/shared/task"
 )
 
-// Every single call of the store (every second one in a short test) fails once, before or after it was carried out, in a run of its own. The task then
-// completes with the right verdict or fails, and only a completed one shows a document.
+// Every call of the store (every second one in a short test) fails once, before or after
+// it takes effect, each in its own run. The task then completes with the correct verdict
+// or fails, and only a completed task has a visible document.
 func TestTableDiff_AFaultOfTheStoreNeverMakesAWrongVerdict(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -51,7 +52,8 @@ func writes(op faulty.Op) bool {
 	return op == faulty.PutIfAbsent || op == faulty.PutIfMatch || op == faulty.Commit
 }
 
-// judge submits a comparison whose right outcome is 8 mismatched rows, and looks at what comes of it.
+// judge submits a comparison whose correct result is 8 mismatched rows, and checks the
+// outcome.
 func judge(t *testing.T, s *apptest.Service, store *faulty.Store, what string) {
 	t.Helper()
 	query := url.Values{"cluster_name": {s.Cluster.Name}, "table_name": {"public.t"}, "confirm_delay": {"0"}}
@@ -77,8 +79,8 @@ func judge(t *testing.T, s *apptest.Service, store *faulty.Store, what string) {
 	}
 }
 
-// outcome waits for a task's end. Where the fault kept the task from being started or finished it does what the next
-// start of the service does: it looks for open tasks.
+// outcome waits for a task's end. Where the fault kept the task from being started or
+// finished it does what the next start of the service does: it looks for open tasks.
 func outcome(t *testing.T, s *apptest.Service, store *faulty.Store, id string) api.TaskStatus {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {

@@ -31,8 +31,8 @@ func (s *afterPlan) PutIfAbsent(ctx context.Context, key, contentType string, bo
 	return info, err
 }
 
-// switchedOperations are the operations for a service whose second node is another server from the
-// plan on. Each returns the error of its task.
+// switchedOperations are the operations for a service whose second node is another server
+// from the plan on. Each returns the error of its task.
 func switchedOperations() map[string]func(t *testing.T, s *apptest.Service, diffID, repairID string) string {
 	return map[string]func(t *testing.T, s *apptest.Service, diffID, repairID string) string{
 		"diff": func(t *testing.T, s *apptest.Service, _, _ string) string {
@@ -64,8 +64,9 @@ func switchedOperations() map[string]func(t *testing.T, s *apptest.Service, diff
 	}
 }
 
-// Cases O-F1 and O-F5, see docs/RELIABILITY.md. An address leads to another server once the task is
-// planned: to one with the same table, or to the standby of a primary that failed.
+// Cases O-F1 and O-F5, see docs/RELIABILITY.md. An address leads to another server once
+// the task is planned: to one with the same table, or to the standby of a primary that
+// failed.
 func TestServers_AnotherServerInTheMiddleOfATaskIsAnError(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.Nodes(3))

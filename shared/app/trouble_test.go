@@ -20,7 +20,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// trouble is something that a server may say for a while. begin brings it about on the second node and gives what ends it.
+// trouble is a temporary error of a server. begin causes it on the second node and
+// returns a function that ends it.
 type trouble struct {
 	name     string
 	settings []pgtest.Option
@@ -81,7 +82,8 @@ func troubles() []trouble {
 	}
 }
 
-// partitionedTable makes public.t, in many partitions, with 8000 rows of which the second node lacks every thousandth.
+// partitionedTable creates public.t, with many partitions and 8000 rows, of which the
+// second node lacks every thousandth.
 func partitionedTable(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)`, `DO $$ BEGIN
@@ -118,8 +120,9 @@ func TestTableDiff_WaitsForAFailingServerAndThenReportsIt(t *testing.T) {
 	}
 }
 
-// troubled compares while the trouble lasts from the first attempt at the fourth unit until so many attempts, at any unit, have failed; 0:
-// it never ends.
+// troubled runs a comparison during a trouble. The trouble begins with the first attempt
+// at the fourth unit and ends after the given number of failed attempts at any unit, or
+// never if that is 0.
 func troubled(t *testing.T, c *pgtest.Cluster, tt trouble, failures int, patience time.Duration) (*apptest.Service, api.TaskStatus) {
 	t.Helper()
 	asReader := *c
@@ -146,7 +149,8 @@ func troubled(t *testing.T, c *pgtest.Cluster, tt trouble, failures int, patienc
 	return s, s.Wait(t, s.Submit(t, "public.t", oneByOne()...))
 }
 
-// A statement is cut off while it runs: by an administrator, or with the whole node, which is back after some seconds.
+// A running statement is terminated, either by an administrator or with the whole node,
+// which is back after some seconds.
 func TestTableDiff_RetriesAStatementAfterALostConnection(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t)
@@ -193,7 +197,8 @@ func TestTableDiff_RetriesAStatementAfterALostConnection(t *testing.T) {
 	}
 }
 
-// waiting is a unit whose statement waits on the second node, for a lock on the table; then something happens to it.
+// waiting is a unit whose statement waits on the second node for a lock on the table. The
+// test then terminates it.
 type waiting struct {
 	t     *testing.T
 	c     *pgtest.Cluster
@@ -202,7 +207,8 @@ type waiting struct {
 	met   bool
 }
 
-// invoke has the first attempt at the unit wait. It holds the lock until the worst is over.
+// invoke makes the first attempt at the unit wait. It holds the lock until the server is
+// available again.
 func (w *waiting) invoke(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
 	if w.met {
 		return next.Invoke(ctx, u)

@@ -13,8 +13,10 @@ import (
 	"ace/infra/testkit/rowcases"
 )
 
-// Case T-F6, see docs/RELIABILITY.md. Every row has a value whose binary form is another on the second node. All candidates
-// but the first ones are only counted, by digest.
+// Case T-F6, see docs/RELIABILITY.md.
+//
+// Every row has a value whose binary form differs on the second node. Only the first
+// candidates are read; the others are counted by their digests.
 func TestIdentity_DifferentBytesWithEqualTextAreNoDifference(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -40,8 +42,10 @@ func TestIdentity_DifferentBytesWithEqualTextAreNoDifference(t *testing.T) {
 	}
 }
 
-// Case T-F6, see docs/RELIABILITY.md. An array that holds no NULL may have room for NULLs: where replication has written it
-// as text, it has none.
+// Case T-F6, see docs/RELIABILITY.md.
+//
+// An array without NULLs may have a null bitmap. If replication wrote it as text, it has
+// none.
 func TestIdentity_AnArrayWithANullBitmapIsNoCandidate(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -50,6 +54,6 @@ func TestIdentity_AnArrayWithANullBitmapIsNoCandidate(t *testing.T) {
 	c.Exec(t, 0, `INSERT INTO t SELECT i, '{b}', '{1,2}' FROM generate_series(1, 12000) i`)
 	c.Exec(t, 1, `INSERT INTO t SELECT i, (ARRAY[NULL, 'b'])[2:2], array_replace('{1,NULL}'::int8[], NULL, 2) FROM generate_series(1, 12000) i`)
 	if d := s.Diff(t, "public.t", "max_diff_rows", "1"); d.Result.MismatchedRows != 0 || d.Summary.ResolvedRows != 0 {
-		t.Errorf("%d rows differ and %d were looked at twice, want 0 and 0", d.Result.MismatchedRows, d.Summary.ResolvedRows)
+		t.Errorf("%d rows differ and %d were read twice, want 0 and 0", d.Result.MismatchedRows, d.Summary.ResolvedRows)
 	}
 }

@@ -20,7 +20,7 @@ type undone struct {
 	TaskID, Status, Error string
 }
 
-// undo takes a repair back, and waits.
+// undo undoes a repair and waits for the end of the task.
 func undo(t *testing.T, s *apptest.Service, repairID string, change func(*api.TableUndoRequest)) undone {
 	t.Helper()
 	req := api.TableUndoRequest{TaskID: repairID}
@@ -122,7 +122,8 @@ func TestTableUndo_SkipsARowWhoseLocalColumnWasWrittenSinceTheRepair(t *testing.
 	}
 }
 
-// One node refuses, another was repaired: what is taken back is what was done.
+// The repair of one node failed and another was repaired. The undo restores what was
+// changed.
 func TestTableUndo_OfARepairThatFailedOnOneNodeUndoesTheOthers(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
@@ -144,7 +145,7 @@ func TestTableUndo_OfARepairThatFailedOnOneNodeUndoesTheOthers(t *testing.T) {
 	}
 }
 
-// A repair that found nothing to do on one node is committed there, without before-images.
+// A repair that changes nothing on a node is committed there without before-images.
 func TestTableUndo_IgnoresANodeThatTheRepairDidNotChange(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(3))
@@ -175,7 +176,8 @@ func TestTableUndo_OfARepairWithoutChangesHasNothingToUndo(t *testing.T) {
 	}
 }
 
-// What was written to a column that came after the repair is nowhere else: a row that has it is not deleted.
+// A value in a column that was added after the repair exists nowhere else, so the undo
+// does not delete the row.
 func TestTableUndo_PreservesAColumnAddedAfterTheRepair(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

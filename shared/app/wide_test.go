@@ -34,7 +34,8 @@ func TestTableDiff_ComparesTwelveHundredColumns(t *testing.T) {
 	}
 }
 
-// The values are read from each node, sent through a part and written to the document one row at a time.
+// The values are read from each node, stored in a part and written to the document, one
+// row at a time.
 func TestTableDiff_UsesBoundedMemoryForHugeValues(t *testing.T) {
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{Parallel: 2})
@@ -53,7 +54,7 @@ func TestTableDiff_UsesBoundedMemoryForHugeValues(t *testing.T) {
 	}
 }
 
-// watchHeap measures by how much the heap grows until the function it gives is called.
+// watchHeap measures the growth of the heap until the returned function is called.
 func watchHeap(t *testing.T) (peak func() uint64) {
 	t.Helper()
 	var stats runtime.MemStats
