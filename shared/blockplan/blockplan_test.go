@@ -18,11 +18,13 @@ func layout(rt *rapid.T) blockplan.Layout {
 		ChunksPerBlock: rapid.IntRange(1, 40).Draw(rt, "chunks per block"),
 		BlocksPerBatch: rapid.IntRange(1, 50).Draw(rt, "blocks per batch"),
 	}
+
 	for _, step := range rapid.SliceOfN(rapid.IntRange(1, 5), 0, 300).Draw(rt, "steps") {
 		bound := step
 		if n := len(l.Bounds); n > 0 {
 			bound += number(l.Bounds[n-1])
 		}
+
 		l.Bounds = append(l.Bounds, table.Key{strconv.Itoa(bound)})
 	}
 	return l
@@ -41,22 +43,24 @@ func TestLayout_EveryKeyIsInExactlyOneChunkBlockAndBatch(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := layout(rt)
 		key := rapid.IntRange(-10, 1600).Draw(rt, "key")
-		var leaves, batches []int
+		var chunks, batches []int
 		for i := range l.Chunks() {
 			if contains(l.Chunk(i), key) {
-				leaves = append(leaves, i)
+				chunks = append(chunks, i)
 			}
 		}
+
 		for i := range l.Batches() {
 			if contains(l.KeyRange(l.ChunksOfBatch(i)), key) {
 				batches = append(batches, i)
 			}
 		}
-		if len(leaves) != 1 || len(batches) != 1 {
-			rt.Fatalf("key %d is in chunks %v and batches %v", key, leaves, batches)
+
+		if len(chunks) != 1 || len(batches) != 1 {
+			rt.Fatalf("key %d is in chunks %v and batches %v", key, chunks, batches)
 		}
-		if block := l.BlockOf(leaves[0]); block < 0 || block >= l.Blocks() || block/l.BlocksPerBatch != batches[0] {
-			rt.Fatalf("chunk %d is in block %d of %d, but in batch %d", leaves[0], block, l.Blocks(), batches[0])
+		if block := l.BlockOf(chunks[0]); block < 0 || block >= l.Blocks() || block/l.BlocksPerBatch != batches[0] {
+			rt.Fatalf("chunk %d is in block %d of %d, but in batch %d", chunks[0], block, l.Blocks(), batches[0])
 		}
 	})
 }
@@ -70,8 +74,10 @@ func TestLayout_BatchesCoverAllChunksInOrder(t *testing.T) {
 			if from != next || to <= from || to-from > l.ChunksPerBlock*l.BlocksPerBatch || from%l.ChunksPerBlock != 0 {
 				rt.Fatalf("batch %d is chunks %d to %d, the batch before ends at %d", i, from, to, next)
 			}
+
 			next = to
 		}
+
 		if next != l.Chunks() {
 			rt.Fatalf("the batches end at chunk %d of %d", next, l.Chunks())
 		}
@@ -95,6 +101,7 @@ func TestSizeFor_StaysWithinItsLimits(t *testing.T) {
 		if s.ChunkRows < 1 || s.ChunkRows > s.BlockRows || s.ChunksPerBlock < 1 || int64(s.ChunksPerBlock)*s.ChunkRows > s.BlockRows {
 			rt.Fatalf("%d chunks of %d rows in a block of %d", s.ChunksPerBlock, s.ChunkRows, s.BlockRows)
 		}
+
 		if int64(s.ChunksPerBlock+1)*s.ChunkRows <= s.BlockRows {
 			rt.Fatalf("a block of %d rows has only %d chunks of %d", s.BlockRows, s.ChunksPerBlock, s.ChunkRows)
 		}
@@ -142,19 +149,24 @@ func TestDividePages_CoversEveryPageOfEveryPartitionExactlyOnce(t *testing.T) {
 		if len(spans) != units {
 			rt.Fatalf("%d units instead of %d", len(spans), units)
 		}
-		for node, leaves := range pages {
-			read, ends := make([]int64, len(leaves)), make([]bool, len(leaves))
+
+		for node, partitions := range pages {
+			read := make([]int64, len(partitions))
+			ends := make([]bool, len(partitions))
 			for u, unit := range spans {
 				for _, s := range unit[node] {
 					if s.From != read[s.Partition] || ends[s.Partition] || s.To >= 0 && s.To <= s.From {
 						rt.Fatalf("unit %d of node %d reads %+v, the pages before %d were read", u, node, s, read[s.Partition])
 					}
-					if grid > 0 && (s.From%grid != 0 || s.To >= 0 && s.To != s.From+grid || s.To < 0 && s.From > 0 && s.From >= leaves[s.Partition]) {
-						rt.Fatalf("unit %d of node %d reads %+v of %d pages, which is not on the grid of %d", u, node, s, leaves[s.Partition], grid)
+					if grid > 0 && (s.From%grid != 0 || s.To >= 0 && s.To != s.From+grid || s.To < 0 && s.From > 0 && s.From >= partitions[s.Partition]) {
+						rt.Fatalf("unit %d of node %d reads %+v of %d pages, which is not on the grid of %d", u, node, s, partitions[s.Partition], grid)
 					}
-					read[s.Partition], ends[s.Partition] = s.To, s.To < 0
+
+					read[s.Partition] = s.To
+					ends[s.Partition] = s.To < 0
 				}
 			}
+
 			if slices.Contains(ends, false) {
 				rt.Fatalf("node %d: which partitions are read to their open end: %v", node, ends)
 			}
@@ -164,21 +176,24 @@ func TestDividePages_CoversEveryPageOfEveryPartitionExactlyOnce(t *testing.T) {
 
 func TestDividePages_UnitsAreOfOneSize(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		leaves := rapid.SliceOfN(rapid.Int64Range(0, 1000), 1, 6).Draw(rt, "pages")
+		partitions := rapid.SliceOfN(rapid.Int64Range(0, 1000), 1, 6).Draw(rt, "pages")
 		units := rapid.IntRange(1, 30).Draw(rt, "units")
 		var total int64
-		for _, n := range leaves {
+		for _, n := range partitions {
 			total += n
 		}
-		for u, unit := range blockplan.DividePages([][]int64{leaves}, units, 0) {
+
+		for u, unit := range blockplan.DividePages([][]int64{partitions}, units, 0) {
 			var read int64
 			for _, s := range unit[0] {
 				to := s.To
 				if to < 0 {
-					to = leaves[s.Partition]
+					to = partitions[s.Partition]
 				}
+
 				read += to - s.From
 			}
+
 			if share := total / int64(units); read < share || read > share+1 {
 				rt.Fatalf("unit %d reads %d of %d pages divided by %d", u, read, total, units)
 			}
@@ -226,10 +241,10 @@ func sampled(rt *rapid.T, leafRows int64) (samples []blockplan.Sample, weights [
 }
 
 func TestCut_NoNodeHasMuchMoreThanAChunkBetweenTwoCuts(t *testing.T) {
-	const leafRows = 100
+	const chunkRows = 100
 	rapid.Check(t, func(rt *rapid.T) {
-		samples, weights := sampled(rt, leafRows)
-		cuts := blockplan.Cut(samples, weights, leafRows)
+		samples, weights := sampled(rt, chunkRows)
+		cuts := blockplan.Cut(samples, weights, chunkRows)
 		ranks := make([]int, len(cuts))
 		for i, at := range cuts {
 			ranks[i] = samples[at].Rank
@@ -237,23 +252,27 @@ func TestCut_NoNodeHasMuchMoreThanAChunkBetweenTwoCuts(t *testing.T) {
 				rt.Fatalf("boundaries do not ascend: %v", ranks)
 			}
 		}
+
 		held := make([][]float64, len(cuts)+1)
 		for i := range held {
 			held[i] = make([]float64, len(weights))
 		}
+
 		for _, s := range samples {
-			leaf, on := slices.BinarySearch(ranks, s.Rank)
+			chunk, on := slices.BinarySearch(ranks, s.Rank)
 			if on {
-				leaf++
+				chunk++
 			}
-			held[leaf][s.Node] += weights[s.Node]
+
+			held[chunk][s.Node] += weights[s.Node]
 		}
-		for leaf, rows := range held {
-			if slices.Max(rows) > 3*leafRows {
-				rt.Fatalf("chunk %d holds %v rows of the nodes", leaf, rows)
+
+		for chunk, rows := range held {
+			if slices.Max(rows) > 3*chunkRows {
+				rt.Fatalf("chunk %d holds %v rows of the nodes", chunk, rows)
 			}
-			if leaf < len(cuts) && slices.Max(rows) < leafRows*0.99 {
-				rt.Fatalf("chunk %d holds %v rows of the nodes only", leaf, rows)
+			if chunk < len(cuts) && slices.Max(rows) < chunkRows*0.99 {
+				rt.Fatalf("chunk %d holds %v rows of the nodes only", chunk, rows)
 			}
 		}
 	})
@@ -272,6 +291,7 @@ func TestCut_EqualNodesAreNotCutMoreOftenThanOne(t *testing.T) {
 				samples = append(samples, blockplan.Sample{Node: node, Rank: i*nodes + node*shift})
 			}
 		}
+
 		if cuts := len(blockplan.Cut(samples, weights, 100)); cuts > count {
 			rt.Fatalf("%d nodes of %d chunks each are cut into %d", nodes, count, cuts+1)
 		}
@@ -293,6 +313,7 @@ func TestCorrelation_DistinguishesOrderFromDisorder(t *testing.T) {
 	for i := range ordered {
 		ordered[i] = i
 	}
+
 	falling := slices.Clone(ordered)
 	slices.Reverse(falling)
 	rotated := slices.Concat(ordered[980:], ordered[:980])
@@ -308,12 +329,14 @@ func TestCorrelation_DistinguishesOrderFromDisorder(t *testing.T) {
 		{"too few samples", random.Perm(9), 1, 1},
 		{"none", nil, 1, 1},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			samples := make([]blockplan.Sample, len(tt.ranks))
 			for i, rank := range tt.ranks {
 				samples[i] = blockplan.Sample{Rank: rank}
 			}
+
 			if got := blockplan.Correlation(samples); got < tt.lo || got > tt.hi {
 				t.Errorf("correlation is %.3f, want %.2f to %.2f", got, tt.lo, tt.hi)
 			}
@@ -329,9 +352,11 @@ func TestCorrelation_MeasuresEachPartitionAndIgnoresUnknownOrder(t *testing.T) {
 			samples = append(samples, blockplan.Sample{Group: group, Rank: 2*i + group})
 		}
 	}
+
 	for _, rank := range random.Perm(5000) {
 		samples = append(samples, blockplan.Sample{Group: -1, Rank: rank})
 	}
+
 	if got := blockplan.Correlation(samples); got != 1 {
 		t.Errorf("correlation of two ordered partitions is %.3f, want 1", got)
 	}

@@ -29,13 +29,16 @@ func drawLists(t *rapid.T) []list {
 			if sorted {
 				slices.Sort(numbers)
 			}
+
 			l := list{pair: pair, node: node}
 			for _, n := range numbers {
 				l.keys = append(l.keys, strconv.Itoa(n)+rapid.SampledFrom([]string{"", ".0", ".00"}).Draw(t, "spelling"))
 			}
+
 			lists = append(lists, l)
 		}
 	}
+
 	return lists
 }
 
@@ -73,6 +76,7 @@ func TestKeys_AreSortedForEveryOrderOfTheDocument(t *testing.T) {
 			wanted = func(pair string) bool { return strings.HasPrefix(pair, "n1/") }
 			o.Pairs = func(p difffile.Pair) bool { return p[0] == "n1" }
 		}
+
 		got, err := read(layouts[layout](lists), o)
 		if err != nil {
 			t.Fatal(err)
@@ -92,10 +96,12 @@ func TestKeys_CanBeReadAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	keys, err := diffkeys.Collect(t.Context(), doc, diffkeys.Limited(options(s), 1, 1, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for range 3 {
 		var got []string
 		for key, err := range keys.All(t.Context()) {
@@ -104,6 +110,7 @@ func TestKeys_CanBeReadAgain(t *testing.T) {
 			}
 			got = append(got, key[0])
 		}
+
 		if strings.Join(got, " ") != "1 2 3 5 7 8 9" {
 			t.Errorf("got %v", got)
 		}
@@ -123,7 +130,8 @@ func TestKeys_InOrderMakeOneRunPerList(t *testing.T) {
 	s := newSpool()
 	var odd, even []string
 	for n := range 100 {
-		odd, even = append(odd, strconv.Itoa(2*n+1)), append(even, strconv.Itoa(2*n))
+		odd = append(odd, strconv.Itoa(2*n+1))
+		even = append(even, strconv.Itoa(2*n))
 	}
 	got := mustRead(t, layouts["ours"]([]list{{"n1/n2", "n1", odd}, {"n1/n2", "n2", even}}), diffkeys.Limited(options(s), 10, 5, 8))
 	if len(got) != 200 || len(s.runs) != 2 {
@@ -139,14 +147,18 @@ func TestKeys_NeedLittleMemoryAndFewRankings(t *testing.T) {
 		for n := range count {
 			l.keys = append(l.keys, strconv.Itoa(2*n+i))
 		}
+
 		lists = append(lists, l)
 	}
+
 	s, most, asked := newSpool(), 0, 0
 	o := diffkeys.Limited(options(s), chunk, head, 4)
 	o.Rank = func(keys []table.Key) ([]int, error) {
-		most, asked = max(most, len(keys)), asked+len(keys)
+		most = max(most, len(keys))
+		asked = asked + len(keys)
 		return byNumber(keys)
 	}
+
 	if got := mustRead(t, layouts["ours"](lists), o); len(got) != 2*count {
 		t.Fatalf("got %d keys", len(got))
 	}
@@ -163,14 +175,17 @@ func TestKeys_WithLongTextAreBoundedByBytes(t *testing.T) {
 		for _, key := range keys {
 			bytes += len(key[0])
 		}
+
 		most = max(most, bytes)
 		return byNumber(keys)
 	}
+
 	var l list
 	l.pair, l.node = "n1/n2", "n1"
 	for n := range 60 {
 		l.keys = append(l.keys, fmt.Sprintf("%01000d", (n*37)%60))
 	}
+
 	if got := mustRead(t, layouts["ours"]([]list{l}), o); len(got) != 60 {
 		t.Fatalf("got %d keys", len(got))
 	}
@@ -188,6 +203,7 @@ func TestKeys_WithSeveralColumnsAreDistinguished(t *testing.T) {
 		}
 		return ranks, nil
 	}}
+
 	if got := mustRead(t, document, o); strings.Join(got, " ") != "yz|x z|xy" {
 		t.Errorf("got %v", got)
 	}
@@ -202,6 +218,7 @@ func TestKeys_AreRepresentedByTheirCanonicalText(t *testing.T) {
 		}
 		return respelt, nil
 	}
+
 	got := mustRead(t, layouts["ours"]([]list{{"n1/n2", "n1", []string{"1", "2!"}}, {"n1/n2", "n2", []string{"1!", "3"}}}), o)
 	if strings.Join(got, " ") != "1 2 3" {
 		t.Errorf("got %v", got)
@@ -231,6 +248,7 @@ func TestKeys_NoSpoolErrorLooksLikeTheEnd(t *testing.T) {
 	for n := range 20 {
 		l.keys = append(l.keys, strconv.Itoa(n*7%20))
 	}
+
 	document := layouts["ours"]([]list{l})
 	whole := newSpool()
 	if got := mustRead(t, document, diffkeys.Limited(options(whole), 2, 1, 2)); len(got) != 20 {
@@ -239,6 +257,7 @@ func TestKeys_NoSpoolErrorLooksLikeTheEnd(t *testing.T) {
 	if whole.calls < 100 {
 		t.Fatalf("only %d calls of the spool", whole.calls)
 	}
+
 	for failAt := range whole.calls {
 		s := newSpool()
 		s.failAt = failAt
@@ -257,16 +276,19 @@ func TestKeys_AreCompleteAfterAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	keys, err := diffkeys.Collect(t.Context(), doc, diffkeys.Limited(options(s), 1, 1, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	s.failAt = s.calls + 3
 	for _, err := range keys.All(t.Context()) {
 		if err == nil {
 			t.Fatal("a key came although runs could not be merged")
 		}
 	}
+
 	count := 0
 	for _, err := range keys.All(t.Context()) {
 		if err != nil {
@@ -274,6 +296,7 @@ func TestKeys_AreCompleteAfterAnError(t *testing.T) {
 		}
 		count++
 	}
+
 	if count != 5 {
 		t.Errorf("the second time %d of 5 keys came", count)
 	}
@@ -289,6 +312,7 @@ func TestKeys_ChangedOrderIsAnError(t *testing.T) {
 		}
 		return ranks, err
 	}
+
 	_, err := read(layouts["ours"]([]list{{"n1/n2", "n1", []string{"5", "6", "7", "8", "1", "2", "3", "4"}}}), o)
 	if fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), "order of keys changed") {
 		t.Errorf("got %v", err)
@@ -309,16 +333,19 @@ func TestAll_StopsWhenTheCallerNeedsNoMore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	keys, err := diffkeys.Collect(context.Background(), doc, diffkeys.Limited(options(s), 1, 1, 4))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for key, err := range keys.All(t.Context()) {
 		if err != nil || key[0] != "1" {
 			t.Fatalf("got %v, %v", key, err)
 		}
 		break
 	}
+
 	if s.reading != 0 {
 		t.Errorf("%d runs are left open", s.reading)
 	}

@@ -46,19 +46,24 @@ func diffs(lists []list, level string) string {
 		if level != "" {
 			fmt.Fprintf(&out, "%q:{", level)
 		}
+
 		for first := i; i < len(lists) && lists[i].pair == pair; i++ {
 			fmt.Fprintf(&out, "%s%q:[", comma(i-first), lists[i].node)
 			for n, key := range lists[i].keys {
 				quoted, _ := json.Marshal(key)
 				fmt.Fprintf(&out, `%s{"v":%d,"k":%s}`, comma(n), n, quoted)
 			}
+
 			out.WriteString("]")
 		}
+
 		if level != "" {
 			out.WriteString("}")
 		}
+
 		out.WriteString("}")
 	}
+
 	return out.String() + "}"
 }
 
@@ -78,11 +83,13 @@ func byNumber(keys []table.Key) ([]int, error) {
 			return nil, err
 		}
 	}
+
 	sorted := slices.Compact(slices.Sorted(slices.Values(values)))
 	ranks := make([]int, len(keys))
 	for i, value := range values {
 		ranks[i], _ = slices.BinarySearch(sorted, value)
 	}
+
 	return ranks, nil
 }
 
@@ -177,10 +184,12 @@ func read(document string, o diffkeys.Options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	keys, err := diffkeys.Collect(context.Background(), doc, o)
 	if err != nil {
 		return nil, err
 	}
+
 	var got []string
 	for key, err := range keys.All(context.Background()) {
 		if err != nil {
@@ -188,6 +197,7 @@ func read(document string, o diffkeys.Options) ([]string, error) {
 		}
 		got = append(got, strings.Join(key, "|"))
 	}
+
 	return got, nil
 }
 

@@ -23,6 +23,7 @@ func TestCheckReadable_FailsOnlyIfNoNodeCanReadAKey(t *testing.T) {
 		{"the second node can read what the first cannot", []string{"xy", "1"}, false},
 		{"neither can read one of them", []string{"xy", "y"}, true},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			err := diffkeys.CheckReadable(keys, len(tt.unreadable), func(node int, asked []table.Key) (map[int]error, error) {
@@ -34,6 +35,7 @@ func TestCheckReadable_FailsOnlyIfNoNodeCanReadAKey(t *testing.T) {
 				}
 				return reasons, nil
 			})
+
 			want := "the document has the key ('y'), which no node can read: not a number"
 			if (err != nil) != tt.fails || err != nil && (fault.PublicMessage(err) != want || fault.CodeOf(err) != fault.Invalid) {
 				t.Errorf("error %v", err)
@@ -46,6 +48,7 @@ func TestCheckReadable_FailsOnlyIfNoNodeCanReadAKey(t *testing.T) {
 		asked = append(asked, node)
 		return nil, outage
 	})
+
 	if !errors.Is(err, outage) || !slices.Equal(asked, []int{0}) {
 		t.Errorf("an outage: error %v after asking nodes %v", err, asked)
 	}

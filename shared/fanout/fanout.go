@@ -51,7 +51,7 @@ func Each[T any](
 
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(limit)
-	defer group.Wait() //nolint:errcheck // the items may panic, and who recovers must not meet a call that still runs
+	defer group.Wait() //nolint:errcheck // the sequence may panic, and no call may outlive this one
 
 	for item := range items {
 		if groupCtx.Err() != nil {

@@ -40,6 +40,7 @@ func TestMap_ReturnsAllResultsInOrderWithinTheLimit(t *testing.T) {
 		got, err := fanout.Map(context.Background(), limit, items, func(_ context.Context, n int) (string, error) {
 			running.enter()
 			defer running.leave()
+
 			runtime.Gosched()
 			return fmt.Sprint(n), nil
 		})
@@ -49,11 +50,13 @@ func TestMap_ReturnsAllResultsInOrderWithinTheLimit(t *testing.T) {
 		if len(got) != len(items) {
 			t.Fatalf("%d results for %d items", len(got), len(items))
 		}
+
 		for i, n := range items {
 			if got[i] != fmt.Sprint(n) {
 				t.Fatalf("result %d is %q, want %d", i, got[i], n)
 			}
 		}
+
 		if running.most.Load() > int64(limit) {
 			t.Fatalf("%d calls at once, the limit is %d", running.most.Load(), limit)
 		}
@@ -95,6 +98,7 @@ func TestEach_StartsNothingAfterAnError(t *testing.T) {
 		}
 		return nil
 	})
+
 	if !errors.Is(err, errThird) || calls != 3 {
 		t.Fatalf("%d calls and error %v, want 3 calls and the third one's error", calls, err)
 	}
@@ -106,9 +110,11 @@ func TestEach_FirstErrorCancelsRunningCalls(t *testing.T) {
 		if n == 0 {
 			return errFirst
 		}
+
 		<-ctx.Done()
 		return fmt.Errorf("item %d: %w", n, ctx.Err())
 	})
+
 	if !errors.Is(err, errFirst) {
 		t.Fatalf("got %v, want the first error", err)
 	}
@@ -123,6 +129,7 @@ func TestEach_CancelledContextIsAnErrorAlthoughEveryCallSucceeded(t *testing.T) 
 		}
 		return nil
 	})
+
 	if !errors.Is(err, errStop) {
 		t.Fatalf("got %v, want the cause of the cancellation", err)
 	}
@@ -163,6 +170,7 @@ func TestEach_PullsAtMostOneItemAheadOfRunningCalls(t *testing.T) {
 			}
 		}
 	}
+
 	err := fanout.Each(context.Background(), limit, items, func(context.Context, int) error {
 		finished.Add(1)
 		return nil
@@ -170,6 +178,7 @@ func TestEach_PullsAtMostOneItemAheadOfRunningCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if most.Load() > limit+1 {
 		t.Errorf("%d items were held at once, want at most %d", most.Load(), limit+1)
 	}
@@ -200,11 +209,13 @@ func TestEach_APanicOfTheSequenceWaitsForRunningCalls(t *testing.T) {
 			t.Errorf("panic %v while a call was running: %t", cause, !ended)
 		}
 	}()
+
 	items := func(yield func(int) bool) {
 		yield(1)
 		<-running
 		panic("broken")
 	}
+
 	_ = fanout.Each(context.Background(), 1, items, func(context.Context, int) error {
 		close(running)
 		time.Sleep(20 * time.Millisecond)
@@ -214,7 +225,8 @@ func TestEach_APanicOfTheSequenceWaitsForRunningCalls(t *testing.T) {
 }
 
 func TestAhead_PassesItemsInOrderAndReturnsTheFirstError(t *testing.T) {
-	errRead, errDone := errors.New("read"), errors.New("done")
+	errRead := errors.New("read")
+	errDone := errors.New("done")
 	for _, tt := range []struct {
 		failAt, readFails int
 		want              error
@@ -241,9 +253,11 @@ func TestAhead_PassesItemsInOrderAndReturnsTheFirstError(t *testing.T) {
 			if i != done {
 				t.Errorf("%+v: got %d after %d", tt, i, done)
 			}
+
 			done++
 			return nil
 		})
+
 		if !errors.Is(err, tt.want) || done != tt.wantDone {
 			t.Errorf("%+v: %d items, error %v", tt, done, err)
 		}

@@ -29,9 +29,11 @@ func TestReader_ReturnsAndTapsAllBytesOfTheSource(t *testing.T) {
 		if rapid.Bool().Draw(t, "half reads") {
 			src = iotest.HalfReader(src)
 		}
+
 		var shown bytes.Buffer
 		r := readahead.New(src, func(piece []byte) { shown.Write(piece) })
 		defer r.Close()
+
 		var got bytes.Buffer
 		piece := make([]byte, rapid.SampledFrom([]int{100, 64 << 10, 1 << 20}).Draw(t, "piece"))
 		for {
@@ -43,8 +45,10 @@ func TestReader_ReturnsAndTapsAllBytesOfTheSource(t *testing.T) {
 			if !errors.Is(err, end) {
 				t.Fatalf("it ends with %v instead of %v", err, end)
 			}
+
 			break
 		}
+
 		if !bytes.Equal(got.Bytes(), want) || !bytes.Equal(shown.Bytes(), want) {
 			t.Fatalf("%d bytes were read and %d tapped of %d", got.Len(), shown.Len(), len(want))
 		}
@@ -60,6 +64,7 @@ func TestReader_CloseEndsItsGoroutine(t *testing.T) {
 		if _, err := io.CopyN(io.Discard, r, int64(read)); err != nil {
 			t.Fatal(err)
 		}
+
 		r.Close()
 		r.Close()
 		if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.ErrClosedPipe) {

@@ -13,13 +13,16 @@ func TestHint_PassesOnWhatEarlierUnitsHaveFound(t *testing.T) {
 		r.hint(&u)
 		return u.Dense, u.Probe
 	}
+
 	if dense, probe := ask(plan.PhaseCompare); dense || !probe {
 		t.Errorf("the first unit has the hints dense %v, probe %v", dense, probe)
 	}
+
 	r.anyUnitDone.Store(true)
 	if dense, probe := ask(plan.PhaseCompare); dense || probe {
 		t.Errorf("after a unit that found little, the next has the hints dense %v, probe %v", dense, probe)
 	}
+
 	r.mostDiffer.Store(true)
 	if dense, probe := ask(plan.PhaseCompare); !dense || probe {
 		t.Errorf("after a unit that found much, the next has the hints dense %v, probe %v", dense, probe)
@@ -27,6 +30,7 @@ func TestHint_PassesOnWhatEarlierUnitsHaveFound(t *testing.T) {
 	if dense, probe := ask(plan.PhaseConfirm); dense || probe {
 		t.Errorf("a confirm unit has the hints dense %v, probe %v", dense, probe)
 	}
+
 	r.plan.Strategy = plan.Pages // the result of a scan is better than a guess
 	if dense, probe := ask(plan.PhaseCompare); dense || probe {
 		t.Errorf("a unit that narrows has the hints dense %v, probe %v", dense, probe)

@@ -23,6 +23,7 @@ func planOf(chunks int, nodes ...string) *plan.Plan {
 	for i := 1; i < chunks; i++ {
 		p.Layout.Bounds = append(p.Layout.Bounds, table.Key{strconv.Itoa(10 * i)})
 	}
+
 	body, err := json.Marshal(p)
 	if err != nil {
 		panic(err)
@@ -30,6 +31,7 @@ func planOf(chunks int, nodes ...string) *plan.Plan {
 	if p, err = plan.Parse(body, p.TaskID); err != nil {
 		panic(err)
 	}
+
 	return p
 }
 
@@ -113,6 +115,7 @@ func TestCheckCoverage_RefusesEveryMutation(t *testing.T) {
 		},
 		"all parts gone": func(*rapid.T, []plan.Totals) []plan.Totals { return nil },
 	}
+
 	for name, mutate := range mutations {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
@@ -161,6 +164,7 @@ func sumsOf(rt *rapid.T, p *plan.Plan) [][]table.Sum {
 			if node > 0 && rapid.IntRange(0, 3).Draw(rt, "differs") > 0 {
 				sum = sums[0][chunk]
 			}
+
 			sums[node] = append(sums[node], sum)
 		}
 	}
@@ -185,17 +189,21 @@ func TestNarrowingUnits_CoverAllChunksAndListEachDifferingOneOnce(t *testing.T) 
 			if u.From%p.Layout.ChunksPerBlock != 0 {
 				rt.Fatalf("unit %d begins within a block, at chunk %d", i, u.From)
 			}
+
 			for k, chunk := range u.Chunks {
 				if _, twice := differing[chunk]; twice || chunk < u.From || chunk >= u.To {
 					rt.Fatalf("chunk %d is in the unit of chunks %d to %d, or in two", chunk, u.From, u.To)
 				}
 				differing[chunk] = u.Rows[k]
 			}
+
 			parts[i] = plan.Totals{From: u.From, To: u.To, Range: p.Layout.KeyRange(u.From, u.To)}
 		}
+
 		if err := checkCoverage(p, parts); err != nil {
 			rt.Fatal(err)
 		}
+
 		var keys int64
 		for chunk := range p.Layout.Chunks() {
 			most := max(sums[0][chunk].Rows, sums[1][chunk].Rows, sums[2][chunk].Rows)
@@ -204,10 +212,12 @@ func TestNarrowingUnits_CoverAllChunksAndListEachDifferingOneOnce(t *testing.T) 
 			if listed == same || listed && rows != most {
 				rt.Fatalf("chunk %d: the same on all nodes %v, listed %v with %d rows", chunk, same, listed, rows)
 			}
+
 			if same {
 				keys += most
 			}
 		}
+
 		if equal.Keys != keys || !slices.Equal(equal.RowsPerNode, []int64{keys, keys, keys}) {
 			rt.Fatalf("the equal chunks count %+v, want %d keys", equal, keys)
 		}
@@ -219,10 +229,12 @@ func TestCounter_CountsEveryUnitOnce(t *testing.T) {
 	c := counter{total: 3, done: func(t plan.Totals, done, total int) {
 		seen = append(seen, fmt.Sprintf("%d: %d/%d", t.Keys, done, total))
 	}}
+
 	order := rand.Perm(3)
 	for _, i := range order {
 		c.add(plan.Totals{Keys: int64(i)})
 	}
+
 	want := []string{fmt.Sprintf("%d: 1/3", order[0]), fmt.Sprintf("%d: 2/3", order[1]), fmt.Sprintf("%d: 3/3", order[2])}
 	if !slices.Equal(seen, want) {
 		t.Errorf("counted %v, want %v", seen, want)
@@ -234,7 +246,10 @@ func TestCheckKeysCompared_WantsEveryBlockOnceAndComplete(t *testing.T) {
 	part := func(from, to int, resolved, candidates int64) plan.Totals {
 		return plan.Totals{From: from, To: to, Keys: resolved + candidates, Resolved: resolved, Candidates: candidates}
 	}
-	first, second, third := part(0, 1, plan.BlockKeys, 0), part(1, 2, 0, plan.BlockKeys), part(2, 3, 3, 4)
+
+	first := part(0, 1, plan.BlockKeys, 0)
+	second := part(1, 2, 0, plan.BlockKeys)
+	third := part(2, 3, 3, 4)
 	tests := []struct {
 		name  string
 		list  keyList
@@ -255,12 +270,14 @@ func TestCheckKeysCompared_WantsEveryBlockOnceAndComplete(t *testing.T) {
 		{"one with a key too many", list, []plan.Totals{first, second, part(2, 3, 4, 4)}, "8 of 7 keys"},
 		{"one that judged too few", list, []plan.Totals{first, {From: 1, To: 2, Keys: plan.BlockKeys, Candidates: 5}, third}, "0 are equal and 5 differ"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			err := checkKeysCompared(tt.list, tt.parts)
 			if tt.wrong == "" && err == nil {
 				return
 			}
+
 			if fault.CodeOf(err) != fault.Internal || tt.wrong == "" || !strings.Contains(err.Error(), tt.wrong) {
 				t.Errorf("got %v, want %q", err, tt.wrong)
 			}

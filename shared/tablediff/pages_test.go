@@ -26,11 +26,13 @@ func sealedPart(t *testing.T, r *run, u plan.Unit, totals plan.Totals, rows ...p
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, row := range rows {
 		if err := w.Row(row); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	if err := w.Commit(t.Context(), totals); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +42,8 @@ func sealedPart(t *testing.T, r *run, u plan.Unit, totals plan.Totals, rows ...p
 // and one that was added later.
 func knowing(store archive.Store, taskID string) (*run, table.Sum) {
 	sum := table.Sum{Rows: 7, Digest: -3}
-	old, fresh := table.PageRange{To: 8}, table.PageRange{From: 8, To: -1}
+	old := table.PageRange{To: 8}
+	fresh := table.PageRange{From: 8, To: -1}
 	known := []plan.RangeSums{{PageRange: old, Rows: 7, Horizon: 5, Sums: plan.PackSums([]table.Sum{{}, sum})}}
 	plan := &plan.Plan{
 		TaskID: taskID, Layout: blockplan.Layout{ChunksPerBlock: 1}, Nodes: []string{"n1", "n2"}, Strategy: plan.Pages, Buckets: 4, Grid: 8, Workers: 1,

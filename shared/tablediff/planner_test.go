@@ -50,6 +50,7 @@ func TestChooseChecksum_FastOnlyIfAllNodesAgree(t *testing.T) {
 			for _, digest := range tt.digests {
 				p.descriptions = append(p.descriptions, &table.Description{Probe: digest})
 			}
+
 			p.chooseChecksum()
 			if got := p.plan.Checksum; got != tt.want || len(p.plan.Warnings) > 0 != tt.warned {
 				t.Errorf("got %s, warnings %v; want %s", got, p.plan.Warnings, tt.want)
@@ -70,6 +71,7 @@ func TestPlannerRank_ResultOfWrongLengthIsAnError(t *testing.T) {
 	if _, _, err := p.rank(t.Context(), sampled); fault.CodeOf(err) != fault.Internal {
 		t.Errorf("two ranks for three keys: %v, want an Internal error", err)
 	}
+
 	p.nodes[0] = probed{ranks: []int{0, 1, 0}}
 	samples, keys, err := p.rank(t.Context(), sampled)
 	want := []blockplan.Sample{{Node: 0, Rank: 0}, {Node: 0, Group: 3, Rank: 1}, {Node: 1, Group: -1, Rank: 0}}
@@ -96,10 +98,12 @@ func TestChooseStrategy_PagesOnlyForLargeScatteredTablesOrWithoutCommonOrder(t *
 	for i := range ordered {
 		ordered[i] = blockplan.Sample{Rank: i}
 	}
+
 	disorder := slices.Clone(ordered)
 	for i := range disorder {
 		disorder[i].Rank = i * 37 % 100
 	}
+
 	for _, tt := range []struct {
 		name    string
 		samples []blockplan.Sample
@@ -119,15 +123,17 @@ func TestChooseStrategy_PagesOnlyForLargeScatteredTablesOrWithoutCommonOrder(t *
 			p := plannerOf("", probed{}, probed{})
 			p.plan.ByText = tt.byText
 			for i := range p.plan.Sources {
-				leaf := table.Partition{Relation: "leaf", Pages: tt.pages}
+				partition := table.Partition{Relation: "partition", Pages: tt.pages}
 				p.plan.Sources[i].Relation = "parent"
-				p.plan.Sources[i].Partitions = []table.Partition{leaf}
-				p.descriptions = append(p.descriptions, &table.Description{PartitionsHidden: tt.hidden, Partitions: []table.Partition{leaf}})
+				p.plan.Sources[i].Partitions = []table.Partition{partition}
+				p.descriptions = append(p.descriptions, &table.Description{PartitionsHidden: tt.hidden, Partitions: []table.Partition{partition}})
 			}
+
 			p.chooseStrategy(tt.samples)
 			if p.plan.Strategy != tt.want || (len(p.plan.Scans) > 0) != (tt.want == plan.Pages) {
 				t.Fatalf("strategy %s with %d scans, want %s", p.plan.Strategy, len(p.plan.Scans), tt.want)
 			}
+
 			for node := range p.plan.Sources {
 				checkScans(t, p.plan, node, tt.hidden)
 			}
@@ -142,9 +148,10 @@ func checkScans(t *testing.T, p *plan.Plan, node int, parent bool) {
 	if p.Strategy != plan.Pages {
 		return
 	}
-	if want := map[bool]string{false: "leaf", true: "parent"}[parent]; p.Sources[node].Partitions[0].Relation != want {
+	if want := map[bool]string{false: "partition", true: "parent"}[parent]; p.Sources[node].Partitions[0].Relation != want {
 		t.Errorf("node %d reads %s, want %s", node, p.Sources[node].Partitions[0].Relation, want)
 	}
+
 	next := int64(0)
 	for _, unit := range p.Scans {
 		for _, span := range unit[node] {
@@ -154,6 +161,7 @@ func checkScans(t *testing.T, p *plan.Plan, node int, parent bool) {
 			next = span.To
 		}
 	}
+
 	if next != -1 {
 		t.Errorf("node %d is read up to page %d, not to its end", node, next)
 	}

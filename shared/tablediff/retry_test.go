@@ -42,6 +42,7 @@ func TestRetry_RepeatsTransientFailuresUntilThePolicyIsExhausted(t *testing.T) {
 					}
 					return nil
 				})
+
 				if attempts != tt.attempts || time.Since(start) != tt.took || (err == nil) != (tt.attempts > tt.failures) {
 					t.Errorf("%d attempts in %s, error %v; want %d in %s", attempts, time.Since(start), err, tt.attempts, tt.took)
 				}

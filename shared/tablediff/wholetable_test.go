@@ -18,7 +18,8 @@ import (
 // wholeKnown returns a run whose two nodes had 5 and 7 rows in two blocks at the
 // baseline, and whose ages are read in two units.
 func wholeKnown(store archive.Store, taskID string) *run {
-	first, second := table.PageRange{To: 8}, table.PageRange{From: 8, To: -1}
+	first := table.PageRange{To: 8}
+	second := table.PageRange{From: 8, To: -1}
 	plan := &plan.Plan{
 		TaskID: taskID, Nodes: []string{"n1", "n2"}, Strategy: plan.KeyRanges, Workers: 1,
 		Layout: blockplan.Layout{ChunksPerBlock: 1, Bounds: []table.Key{{"100"}}, BlocksPerBatch: 1},
@@ -36,6 +37,7 @@ func TestFindUnchangedTable_NeedsEveryRowOldAndNoneMissing(t *testing.T) {
 	ages := func(rows, youngest int64) table.Freshness {
 		return table.Freshness{Rows: rows, Youngest: youngest, Horizon: 90, Next: 95}
 	}
+
 	for i, tt := range []struct {
 		name string
 		ages [2][2]table.Freshness // per unit and node
@@ -54,12 +56,14 @@ func TestFindUnchangedTable_NeedsEveryRowOldAndNoneMissing(t *testing.T) {
 			for u, nodes := range tt.ages {
 				scanPart(t, r, r.unit(plan.PhaseAges, u), plan.PageSums{Node: 0, Ages: nodes[:1]}, plan.PageSums{Node: 1, Ages: nodes[1:]})
 			}
+
 			if err := r.findUnchangedTable(t.Context()); err != nil || (r.unchangedTable != nil) != tt.want {
 				t.Fatalf("%+v, error %v; want proven: %t", r.unchangedTable, err, tt.want)
 			}
 			if !tt.want {
 				return
 			}
+
 			p := r.unchangedTable
 			if p.Keys != 12 || !slices.Equal(p.RowsPerNode, []int64{12, 12}) || p.Unchanged != 2 || p.Differing+int(p.Candidates) != 0 {
 				t.Errorf("%+v, want 12 keys in two unchanged blocks", p)
@@ -67,6 +71,7 @@ func TestFindUnchangedTable_NeedsEveryRowOldAndNoneMissing(t *testing.T) {
 			if err := checkCoverage(r.plan, []plan.Totals{*p}); err != nil {
 				t.Error(err)
 			}
+
 			for b, block := range p.EqualBlocks {
 				if block.Block != b || block.Rows != r.plan.Known.Blocks[b].Rows || !slices.Equal(block.Horizons, []int64{90, 90}) {
 					t.Errorf("block %d is recorded as %+v", b, block)
@@ -91,6 +96,7 @@ func TestFindUnchangedTable_PartThatDoesNotFitThePlanIsAnError(t *testing.T) {
 			for u := range r.plan.Scans {
 				scanPart(t, r, r.unit(plan.PhaseAges, u), rows...)
 			}
+
 			if err := r.findUnchangedTable(t.Context()); fault.CodeOf(err) != fault.Internal || r.unchangedTable != nil {
 				t.Errorf("proven %+v, error %v", r.unchangedTable, err)
 			}
@@ -136,6 +142,7 @@ func TestFindUnchangedTable_ProvesNothingFromSeveralSnapshots(t *testing.T) {
 			ages := []table.Freshness{{Rows: 6, Youngest: 2, Horizon: 90, Next: 95}}
 			sealedPart(t, r, r.unit(plan.PhaseAges, u), plan.Totals{Snapshot: snapshot}, plan.PageSums{Node: 0, Ages: ages}, plan.PageSums{Node: 1, Ages: ages})
 		}
+
 		if err := r.findUnchangedTable(t.Context()); err != nil || (r.unchangedTable != nil) != (snapshots[0] == snapshots[1]) {
 			t.Errorf("read in the snapshots %q the table is proven: %t, error %v", snapshots, r.unchangedTable != nil, err)
 		}

@@ -16,24 +16,31 @@ func TestPageSums_AddUpToTheWholeForEveryDivision(t *testing.T) {
 		want := make([]table.Sum, chunks)
 		found := make([]map[int]table.Sum, units)
 		for range rapid.IntRange(0, 60).Draw(rt, "rows") {
-			chunk, row := rapid.IntRange(0, chunks-1).Draw(rt, "chunk"), table.Sum{Rows: 1, Digest: rapid.Int64().Draw(rt, "digest")}
+			chunk := rapid.IntRange(0, chunks-1).Draw(rt, "chunk")
+			row := table.Sum{Rows: 1, Digest: rapid.Int64().Draw(rt, "digest")}
 			want[chunk] = want[chunk].Add(row)
 			u := rapid.IntRange(0, units-1).Draw(rt, "unit")
 			if found[u] == nil {
 				found[u] = map[int]table.Sum{}
 			}
+
 			found[u][chunk] = found[u][chunk].Add(row)
 		}
+
 		sums := [][]table.Sum{make([]table.Sum, chunks)}
 		for _, part := range found {
 			var row PageSums
 			for chunk, sum := range part {
-				row.Group, row.Rows, row.Digest = append(row.Group, chunk), append(row.Rows, sum.Rows), append(row.Digest, sum.Digest)
+				row.Group = append(row.Group, chunk)
+				row.Rows = append(row.Rows, sum.Rows)
+				row.Digest = append(row.Digest, sum.Digest)
 			}
+
 			if err := row.AddTo(sums); err != nil {
 				rt.Fatal(err)
 			}
 		}
+
 		if !slices.Equal(sums[0], want) {
 			rt.Fatalf("the parts add up to %v, the whole is %v", sums[0], want)
 		}

@@ -65,14 +65,17 @@ func TestLocate_AddsThePlaceAndKeepsTheCode(t *testing.T) {
 		if fault.CodeOf(err) != code {
 			t.Errorf("%s became %s", code, fault.CodeOf(err))
 		}
+
 		said := fault.PublicMessage(err) == "no (keys from ('10') to below ('20'))"
 		if internal := code == fault.Internal || code == fault.Cancelled; said == internal {
 			t.Errorf("the message of %s is %q", code, fault.PublicMessage(err))
 		}
 	}
+
 	if p.Locate(nil, u) != nil {
 		t.Error("no error became one")
 	}
+
 	p.Sources = []table.Source{{Partitions: []table.Partition{{Relation: "a"}, {Relation: "b"}}}, {Partitions: []table.Partition{{Relation: "c"}}}}
 	p.Scans = [][][]table.PageRange{{{{Partition: 0, From: 5, To: 6}, {Partition: 0, From: 6, To: -1}, {Partition: 1, To: 4}, {Partition: 1, From: 4, To: 7}}, {{Partition: 0, From: 2, To: 9}}}}
 	for _, phase := range []string{PhaseBuckets, PhaseScan, PhaseChanged, PhaseAges} {
@@ -92,10 +95,12 @@ func TestStore_TheFirstPlanCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	again, err := Store(t.Context(), store, second)
 	if err != nil || again.Table != "a" || again.Hash() != stored.Hash() {
 		t.Errorf("storing the second plan returns %+v, error %v; want the first", again, err)
 	}
+
 	for id, body := range map[string]string{
 		"td_2": `{"format":"ace-plan/0","task_id":"td_2"}`,
 		"td_3": `{"format":"ace-plan/1","task_id":"td_9"}`,
@@ -110,7 +115,7 @@ func TestStore_TheFirstPlanCounts(t *testing.T) {
 	}
 }
 
-// samplePlan is a plan of this many leaves, two to a block.
+// samplePlan returns a plan with this many chunks, two to a block.
 func samplePlan(chunks int, nodes ...string) *Plan {
 	p := &Plan{TaskID: "td_1", Nodes: nodes, BlockRows: 1000, Layout: blockplan.Layout{ChunksPerBlock: 2, BlocksPerBatch: 1}, hash: "h"}
 	for i := 1; i < chunks; i++ {

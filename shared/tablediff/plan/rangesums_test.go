@@ -20,15 +20,18 @@ func TestPackedSums_RoundTrip(t *testing.T) {
 			if sum.Rows == 0 {
 				sum.Digest = 0
 			}
+
 			at := rapid.IntRange(0, groups-1).Draw(rt, "group")
 			want += sum.Rows - sums[at].Rows
 			sums[at] = sum
 		}
+
 		read := make([]table.Sum, groups)
 		rows, err := AddPacked(PackSums(sums), read)
 		if err != nil || rows != want || !slices.Equal(sums, read) {
 			rt.Fatalf("%v became %v of %d rows, error %v", sums, read, rows, err)
 		}
+
 		rows, err = AddPacked(PackSums(sums), read)
 		for i, sum := range read {
 			if err != nil || rows != want || sum != sums[i].Add(sums[i]) {
@@ -48,6 +51,7 @@ func TestPackedSums_DamagedOnesAreAnError(t *testing.T) {
 			t.Errorf("%d of %d bytes are read", n, len(whole))
 		}
 	}
+
 	if _, err := AddPacked(whole, make([]table.Sum, 3)); err == nil {
 		t.Error("a group too many is read")
 	}
@@ -63,10 +67,12 @@ func FuzzPackedSums(f *testing.F) {
 		if err != nil {
 			return
 		}
+
 		var total int64
 		for _, sum := range sums {
 			total += sum.Rows
 		}
+
 		again := make([]table.Sum, 256)
 		if n, err := AddPacked(PackSums(sums), again); err != nil || n != rows || total != rows || !slices.Equal(sums, again) {
 			t.Errorf("%x: %d rows became %d of %d, error %v", packed, rows, n, total, err)
@@ -82,6 +88,7 @@ func TestFineBuckets_AreThoseOfTheCoarseBuckets(t *testing.T) {
 		if !ascendsWithin(fine, 0, buckets) {
 			t.Errorf("of %d buckets, these do not ascend: %v", buckets, fine)
 		}
+
 		for bucket := range buckets {
 			if slices.Contains(coarse, bucket%p.CoarseBuckets()) != slices.Contains(fine, bucket) {
 				t.Errorf("bucket %d of %d: %v", bucket, buckets, fine)

@@ -19,6 +19,7 @@ func roundTrip[T any](rt *rapid.T, value T) {
 	if err != nil {
 		rt.Fatal(err)
 	}
+
 	var back T
 	if err := json.Unmarshal(text, &back); err != nil {
 		rt.Fatalf("%v of %s", err, text)
@@ -73,9 +74,11 @@ func TestPartLines_RoundTrip(t *testing.T) {
 			if rapid.Bool().Draw(rt, "no row") {
 				return nil
 			}
+
 			d := rapid.Int64().Draw(rt, "digest")
 			return &d
 		})
+
 		nodes := rapid.IntRange(2, 4).Draw(rt, "nodes")
 		key := table.Key(rapid.SliceOfN(rapid.String(), 1, 3).Draw(rt, "key"))
 		c := Candidate{Key: key, Block: rapid.IntRange(0, 1e6).Draw(rt, "block"), Digest: rapid.SliceOfN(digest, nodes, nodes).Draw(rt, "digests")}
@@ -91,6 +94,7 @@ func TestPartLines_RoundTrip(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
+
 		f := Finding{Unsettled: rapid.Bool().Draw(rt, "unsettled"), Differs: rapid.SliceOfN(rapid.Bool(), 1, 6).Draw(rt, "pairs"), Rows: make([]difffile.Encoded, nodes)}
 		f.Key = table.AppendKey(nil, key)
 		for node := range f.Rows {
@@ -100,6 +104,7 @@ func TestPartLines_RoundTrip(t *testing.T) {
 				}
 			}
 		}
+
 		line = f.AppendLine(nil)
 		if got, err := ReadFinding(line, len(f.Differs), nodes); err != nil || !cmp.Equal(got, f) || bytes.ContainsRune(line, '\n') {
 			rt.Fatalf("finding %v came back as %v, %v", f, got, err)
@@ -130,6 +135,7 @@ func TestUnitCheck_RefusesBucketsThatThePlanLacks(t *testing.T) {
 			t.Errorf("%+v: %v, want an Internal error", u, err)
 		}
 	}
+
 	p.ByText = true // no index follows its order
 	if err := (Unit{Phase: PhaseCompare, To: 4, Dense: true}).Check(p); fault.CodeOf(err) != fault.Internal {
 		t.Errorf("a dense unit of chunks by text: %v, want an Internal error", err)
@@ -138,7 +144,8 @@ func TestUnitCheck_RefusesBucketsThatThePlanLacks(t *testing.T) {
 
 func TestUnitCheck_RefusesUnitsThatDoNotFitThePlan(t *testing.T) {
 	p := samplePlan(4, "n1", "n2", "n3")
-	p.Scans, p.Buckets = make([][][]table.PageRange, 2), 8
+	p.Scans = make([][][]table.PageRange, 2)
+	p.Buckets = 8
 	before := []int64{0, 0, 0}
 	for _, tt := range []struct {
 		name string
@@ -199,6 +206,7 @@ func TestUnitCheck_OfARerun(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+
 	for name, u := range map[string]Unit{
 		"a scan":                  {Phase: PhaseScan},
 		"buckets":                 {Phase: PhaseBuckets},
@@ -212,10 +220,12 @@ func TestUnitCheck_OfARerun(t *testing.T) {
 			t.Errorf("%s fits: %v", name, err)
 		}
 	}
+
 	probing := Unit{Phase: PhaseCompare, From: 0, To: 1, Probe: true}
 	if err := probing.Check(plan); err != nil {
 		t.Errorf("a unit that may skip digests: %v", err)
 	}
+
 	for _, p := range []*Plan{{Strategy: Keys, Nodes: plan.Nodes, ConfirmDelay: 1}, {Strategy: Keys, Nodes: plan.Nodes, ByText: true}} {
 		if err := probing.Check(p); fault.CodeOf(err) != fault.Internal {
 			t.Errorf("it fits %+v: %v", p, err)

@@ -20,6 +20,7 @@ func (s *stage) storeKeys(t *testing.T, count int) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		var totals plan.KeyTotals
 		for id := block * plan.BlockKeys; id < min((block+1)*plan.BlockKeys, count); id++ {
 			if err := out.Line(table.AppendKey(nil, keyOf(id))); err != nil {
@@ -27,6 +28,7 @@ func (s *stage) storeKeys(t *testing.T, count int) {
 			}
 			totals.Keys++
 		}
+
 		if err := out.Commit(t.Context(), totals); err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +51,8 @@ func TestCompareKeys_FindsTheSameWithAndWithoutProbing(t *testing.T) {
 		{api.BehaviorHostDB, func(id int) bool { return id%5 == 0 }, false, 0},
 		{api.BehaviorMultiprocessing, func(id int) bool { return id < probedKeys/2 }, true, count - probedKeys},
 	} {
-		first, second := many(count, same), many(count, same)
+		first := many(count, same)
+		second := many(count, same)
 		want := int64(0)
 		for id := range count {
 			switch {
@@ -61,11 +64,16 @@ func TestCompareKeys_FindsTheSameWithAndWithoutProbing(t *testing.T) {
 				want++
 			}
 		}
+
 		s := newStage(t, store, "tr_"+strconv.Itoa(n), &scripted{states: []rows{first}}, &scripted{states: []rows{second}})
-		s.plan.Strategy, s.plan.Behavior, s.plan.ConfirmDelay, s.plan.MaxDiffRows = plan.Keys, tt.behavior, 0, count
+		s.plan.Strategy = plan.Keys
+		s.plan.Behavior = tt.behavior
+		s.plan.ConfirmDelay = 0
+		s.plan.MaxDiffRows = count
 		for i := range s.plan.Sources {
 			s.plan.Sources[i].KeyDigest = "digest"
 		}
+
 		s.publish(t)
 		s.storeKeys(t, count)
 		u := s.unit(plan.PhaseCompare)
@@ -77,15 +85,18 @@ func TestCompareKeys_FindsTheSameWithAndWithoutProbing(t *testing.T) {
 		if compared.WithoutDigest != tt.unasked || confirmed.WithoutDigest != tt.unasked {
 			t.Errorf("%d: %d keys without digest, %d of them judged, want %d", n, compared.WithoutDigest, confirmed.WithoutDigest, tt.unasked)
 		}
+
 		gone := int64(count / 97)
 		rows := compared.RowsPerNode[1] + confirmed.RowsPerNode[1]
 		if compared.Keys != count || rows != count-gone || compared.OnNoNode+confirmed.OnNoNode != gone ||
 			confirmed.Mismatched != want || compared.Resolved+confirmed.Resolved != count-want || int64(len(s.findings(t))) != want {
 			t.Errorf("%d: %d differ, want %d; compared %+v, confirmed %+v", n, confirmed.Mismatched, want, compared, confirmed)
 		}
+
 		if judged := confirmed.Mismatched + confirmed.Resolved + confirmed.KeyVariants; judged != compared.Candidates {
 			t.Errorf("%d: %d of %d candidates were judged", n, judged, compared.Candidates)
 		}
+
 		blocks := map[int]bool{}
 		for _, c := range s.candidates(t) {
 			if c.Block != numberOf(c.Key)/plan.BlockKeys {
@@ -93,6 +104,7 @@ func TestCompareKeys_FindsTheSameWithAndWithoutProbing(t *testing.T) {
 			}
 			blocks[c.Block] = true
 		}
+
 		if confirmed.Blocks != len(blocks) && tt.unasked == 0 {
 			t.Errorf("%d: %d blocks, want %d", n, confirmed.Blocks, len(blocks))
 		}

@@ -71,6 +71,7 @@ func TestConfirm_JudgesAKeyWhenItHasSettled(t *testing.T) {
 		{"the filter excluded the second row in the first pass", moments{"a"}, moments{"-", "a"},
 			plan.Totals{Resolved: 1}, plan.PairTotals{Columns: []int64{0, 0}}, 1},
 	}
+
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStage(t, store, fmt.Sprintf("td_%d", i), &scripted{states: tt.n1.states()}, &scripted{states: tt.n2.states()})
@@ -78,6 +79,7 @@ func TestConfirm_JudgesAKeyWhenItHasSettled(t *testing.T) {
 			if c := s.do(t, s.unit(plan.PhaseCompare)); c.Candidates != 1 || c.Keys != 2 {
 				t.Fatalf("the first pass found %d candidates of %d keys, want 1 of 2", c.Candidates, c.Keys)
 			}
+
 			got := s.do(t, s.unit(plan.PhaseConfirm))
 			counts := plan.Totals{Mismatched: got.Mismatched, Resolved: got.Resolved, Unsettled: got.Unsettled, KeyVariants: got.KeyVariants}
 			if diff := cmp.Diff(tt.want, counts); diff != "" {
@@ -89,6 +91,7 @@ func TestConfirm_JudgesAKeyWhenItHasSettled(t *testing.T) {
 			if begun := s.nodes[1].begun - 1; begun != tt.begun {
 				t.Errorf("%d snapshots were taken, want %d", begun, tt.begun)
 			}
+
 			found := s.findings(t)
 			if int64(len(found)) != tt.want.Mismatched || len(found) == 1 && found[0].Unsettled != (tt.want.Unsettled == 1) {
 				t.Errorf("findings are %+v", found)
@@ -114,16 +117,19 @@ func TestConfirm_CountsEveryPairOfThreeNodes(t *testing.T) {
 		&scripted{states: []rows{{1: "a", 2: "x", 3: "s", 150: "q"}}},
 		&scripted{states: []rows{{1: "a", 2: "y", 3: "s", 150: "q"}}},
 		&scripted{states: []rows{{1: "b", 2: "x", 4: "new", 150: "q", 250: "far"}}})
+
 	s.publish(t)
 	if c := s.do(t, s.unit(plan.PhaseCompare)); c.Candidates != 5 || c.Keys != 6 {
 		t.Fatalf("the first pass found %d candidates of %d keys, want 5 of 6", c.Candidates, c.Keys)
 	}
+
 	got := s.do(t, s.unit(plan.PhaseConfirm))
 	want := []plan.PairTotals{
 		{Different: 1, Columns: []int64{0, 1}},                     // n1/n2: 2
 		{OnlyA: 1, OnlyB: 2, Different: 1, Columns: []int64{0, 1}}, // n1/n3: 3; 4 and 250; 1
 		{OnlyA: 1, OnlyB: 2, Different: 2, Columns: []int64{0, 2}}, // n2/n3: 3; 4 and 250; 1 and 2
 	}
+
 	if diff := cmp.Diff(want, got.Pairs); diff != "" {
 		t.Errorf("pairs (-want +got):\n%s", diff)
 	}
@@ -136,6 +142,7 @@ func TestConfirm_CountsKeysBeyondTheLimitByDigest(t *testing.T) {
 	s := newStage(t, memstore.New(t), "td_1",
 		&scripted{states: []rows{{1: "a", 2: "b", 3: "c"}, {1: "a", 2: "b", 3: "c"}}},
 		&scripted{states: []rows{{1: "x", 2: "y"}, {1: "a", 2: "y"}}})
+
 	s.publish(t)
 	s.do(t, s.unit(plan.PhaseCompare))
 	u := s.unit(plan.PhaseConfirm)
@@ -168,6 +175,7 @@ func TestConfirm_JudgesEachOfManyKeysOnceWhateverChanges(t *testing.T) {
 		{"most heal, so that digests are cheaper", never, func(id int) bool { return id%4 != 1 }, 3},
 		{"most heal, and one changes", one(count - 3), func(id int) bool { return id%4 != 1 && id != count-3 }, 4},
 	}
+
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			first := many(count, same)
@@ -181,12 +189,14 @@ func TestConfirm_JudgesEachOfManyKeysOnceWhateverChanges(t *testing.T) {
 				}
 				return "w"
 			})
+
 			s := newStage(t, store, fmt.Sprintf("td_%d", i), &scripted{states: []rows{first}}, &scripted{states: []rows{before, after}})
 			s.plan.MaxDiffRows = count
 			s.publish(t)
 			if c := s.do(t, s.unit(plan.PhaseCompare)); c.Candidates != count {
 				t.Fatalf("the first pass found %d candidates", c.Candidates)
 			}
+
 			u := s.unit(plan.PhaseConfirm)
 			u.Before = []int64{count - 10} // only the limit's slack is left
 			got := s.do(t, u)
@@ -196,14 +206,17 @@ func TestConfirm_JudgesEachOfManyKeysOnceWhateverChanges(t *testing.T) {
 					want = append(want, strconv.Itoa(id))
 				}
 			}
+
 			var keys []string
 			for _, f := range s.findings(t) {
 				key, err := plan.ReadKey(f.Key)
 				if err != nil {
 					t.Fatal(err)
 				}
+
 				keys = append(keys, key[0])
 			}
+
 			if !slices.Equal(keys, want) || got.Mismatched != int64(len(want)) || got.Mismatched+got.Resolved != count || got.Unsettled != 0 || got.Pairs[0].Different != int64(len(want)) {
 				t.Errorf("%d findings, want %d; totals %+v", len(keys), len(want), got)
 			}

@@ -43,6 +43,7 @@ func (s *stage) candidates(t *testing.T) (found []plan.Candidate) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return found
 }
 
@@ -79,7 +80,8 @@ func TestDense_FindsTheSameAsDigestingFirst(t *testing.T) {
 			var found [][]int
 			var totals []plan.Totals
 			for _, dense := range []bool{false, true} {
-				first, second := many(count, same), many(count, same)
+				first := many(count, same)
+				second := many(count, same)
 				tt.change(first, second)
 				s := newStage(t, store, "td_"+strconv.FormatBool(dense)+t.Name(), &scripted{states: []rows{first}}, &scripted{states: []rows{second}})
 				s.finelyCut(map[bool]int{true: 500, false: count}[tt.grown])
@@ -87,14 +89,17 @@ func TestDense_FindsTheSameAsDigestingFirst(t *testing.T) {
 				if !tt.digests {
 					s.plan.Sources[0].KeyDigest = ""
 				}
+
 				s.publish(t)
 				u := s.unit(plan.PhaseCompare)
 				u.Dense = dense
-				totals, found = append(totals, s.do(t, u)), append(found, s.keysOfPart(t))
+				totals = append(totals, s.do(t, u))
+				found = append(found, s.keysOfPart(t))
 				if listed := s.nodes[0].most > 0; dense && listed != tt.lists {
 					t.Errorf("rows were listed: %v", listed)
 				}
 			}
+
 			if a, b := totals[0], totals[1]; a.Keys != b.Keys || !slices.Equal(a.RowsPerNode, b.RowsPerNode) || a.Candidates != b.Candidates || !slices.Equal(a.PairCandidates, b.PairCandidates) {
 				t.Errorf("digested first: %+v\nlisted at once: %+v", a, b)
 			}
@@ -130,7 +135,8 @@ func TestProbe_ComparesSomeChunksBeforeItListsTheOthers(t *testing.T) {
 		"few chunks differ":                  {func(second rows) { changeEvery(second, 200) }, false},
 		"only chunks after the first differ": {func(second rows) { deleteFrom(second, 10*probedChunks, count) }, false},
 	} {
-		first, second := many(count, same), many(count, same)
+		first := many(count, same)
+		second := many(count, same)
 		tt.change(second)
 		s := newStage(t, store, "td_"+strconv.Itoa(len(name)), &scripted{states: []rows{first}}, &scripted{states: []rows{second}, panics: map[bool]string{false: "Fingerprints"}[tt.dense]})
 		s.finelyCut(count)
@@ -144,6 +150,7 @@ func TestProbe_ComparesSomeChunksBeforeItListsTheOthers(t *testing.T) {
 				want++
 			}
 		}
+
 		if got.Candidates != want || got.Keys != count || got.RowsPerNode[0] != count || got.RowsPerNode[1] != int64(len(second)) || int64(len(s.keysOfPart(t))) != want {
 			t.Errorf("%s: found %+v, want %d candidates of %d keys", name, got, want, count)
 		}
@@ -157,18 +164,22 @@ func TestBuckets_RowsOfFewBucketsAreListedInKeyOrderAndCountedOnce(t *testing.T)
 	store := memstore.New(t)
 	const count, buckets = 1600, 8
 	for name, blockRows := range map[string]int64{"as expected": 1000, "grown beyond what one pass may list": 5} {
-		first, second := many(count, same), many(count, same)
+		first := many(count, same)
+		second := many(count, same)
 		for id := range second {
 			if id%buckets == 3 && id%5 == 0 { // all in one bucket
 				second[id] = "w"
 			}
 		}
+
 		delete(first, 11)
 		delete(second, 19)
 		second[4003] = "new"
 		s := newStage(t, store, "td_"+strconv.FormatInt(blockRows, 10), &scripted{states: []rows{first}}, &scripted{states: []rows{second}})
 		s.finelyCut(count)
-		s.plan.Strategy, s.plan.Buckets, s.plan.BlockRows = plan.Pages, buckets, blockRows
+		s.plan.Strategy = plan.Pages
+		s.plan.Buckets = buckets
+		s.plan.BlockRows = blockRows
 		s.publish(t)
 		u := s.unit(plan.PhaseCompare)
 		u.Buckets = []int{3}
@@ -176,6 +187,7 @@ func TestBuckets_RowsOfFewBucketsAreListedInKeyOrderAndCountedOnce(t *testing.T)
 		if got.Keys != count/buckets+1 || got.RowsPerNode[0] != count/buckets-1 || got.RowsPerNode[1] != count/buckets || got.Candidates != 43 {
 			t.Errorf("%s: found %+v, want 43 candidates of %d keys", name, got, count/buckets+1)
 		}
+
 		ids := s.keysOfPart(t)
 		if !slices.IsSorted(ids) || !slices.Contains(ids, 11) || !slices.Contains(ids, 19) || !slices.Contains(ids, 4003) {
 			t.Errorf("%s: the candidates are %v", name, ids)

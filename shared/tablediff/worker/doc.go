@@ -20,6 +20,9 @@
 //	             ├─ different, changed since ────────> in flight, for confirmRounds at most
 //	             └─ after the last round ────────────> unsettled
 //
+// A unit waits for plan.MaxAwaitedKeys candidates in flight at most; further ones are
+// unsettled at once.
+//
 // A resolved candidate is not reported. The rows of the others are read in full, and
 // their text decides: equal rows resolve the candidate; different rows are a finding. A
 // finding is marked unsettled if its candidate is, or if its rows have changed since it

@@ -55,9 +55,11 @@ func TestDigests_AreTheSameForCloseAndDistantKeys(t *testing.T) {
 			}
 		}, func(id int) bool { return id < count || id > count+3*rangeKeys-9 }, count, count + 8},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			first, second := many(count, same), many(count, same)
+			first := many(count, same)
+			second := many(count, same)
 			var keys []table.Key
 			tt.change(first, second)
 			for id := range count + 3*rangeKeys {
@@ -65,12 +67,14 @@ func TestDigests_AreTheSameForCloseAndDistantKeys(t *testing.T) {
 					keys = append(keys, keyOf(id))
 				}
 			}
+
 			nodes := []*scripted{{states: []rows{first}}, {states: []rows{second}}}
 			s := newStage(t, nil, "tr_1", nodes...)
 			for i := range s.plan.Sources {
 				s.plan.Sources[i].KeyDigest = "digest"
 				s.plan.Sources[i].Filter = "no unit reads this"
 			}
+
 			opened, _ := s.Open(t.Context(), "", "", nil)
 			r := &unitRun{plan: s.plan, sources: s.plan.Sources, nodes: opened}
 			var txs []plan.Tx
@@ -78,10 +82,12 @@ func TestDigests_AreTheSameForCloseAndDistantKeys(t *testing.T) {
 			for node := range nodes {
 				txs = append(txs, countingTx{&scriptedTx{node: nodes[node], rows: nodes[node].states[0]}, &looked[node]})
 			}
+
 			got, err := r.digests(t.Context(), txs, keys)
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			for node, rows := range []rows{first, second} {
 				for i, key := range keys {
 					text, there := rows[numberOf(key)]
@@ -110,9 +116,11 @@ func TestFillFromRange_RefusesRangesThatCouldBeMistaken(t *testing.T) {
 			}
 			text += id
 		}
+
 		f.KeyArrays = []string{text + "}"}
 		return f
 	}
+
 	keys := []table.Key{{"1"}, {"3"}}
 	tests := []struct {
 		name          string
@@ -128,6 +136,7 @@ func TestFillFromRange_RefusesRangesThatCouldBeMistaken(t *testing.T) {
 		{"one is there twice", print(7, "1", "3", "3"), print(7, "1", "3", "3"), false},
 		{"nothing is there", print(0), print(0), false},
 	}
+
 	for _, tt := range tests {
 		found := [][]*int64{make([]*int64, 2), make([]*int64, 2)}
 		got, err := fillFromRange([]table.Fingerprint{tt.first, tt.second}, keys, 0, found)
@@ -135,6 +144,7 @@ func TestFillFromRange_RefusesRangesThatCouldBeMistaken(t *testing.T) {
 			t.Errorf("%s: %v, %v, found %v", tt.name, got, err, found)
 		}
 	}
+
 	if _, err := fillFromRange([]table.Fingerprint{{Rows: []int64{1}, KeyArrays: []string{"{NULL}"}}}, keys, 0, nil); err == nil {
 		t.Error("a key of NULL was read")
 	}

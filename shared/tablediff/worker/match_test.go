@@ -30,6 +30,7 @@ func rankNumbers(keys []table.Key) ([]int, error) {
 	for _, k := range keys {
 		numbers = append(numbers, numberOf(k))
 	}
+
 	distinct := slices.Clone(numbers)
 	slices.Sort(distinct)
 	distinct = slices.Compact(distinct)
@@ -37,6 +38,7 @@ func rankNumbers(keys []table.Key) ([]int, error) {
 	for i, n := range numbers {
 		ranks[i], _ = slices.BinarySearch(distinct, n)
 	}
+
 	return ranks, nil
 }
 
@@ -58,15 +60,18 @@ func oracle(lists [][]table.Listed) (differing map[int][]string, keys int) {
 			if byNumber[n] == nil {
 				byNumber[n] = make([]string, len(lists))
 			}
+
 			byNumber[n][node] = strconv.FormatInt(row.Digest, 10)
 		}
 	}
+
 	differing = map[int][]string{}
 	for n, digests := range byNumber {
 		if slices.ContainsFunc(digests, func(d string) bool { return d != digests[0] }) {
 			differing[n] = digests
 		}
 	}
+
 	return differing, len(byNumber)
 }
 
@@ -81,24 +86,29 @@ func TestMatchRange_FindsTheSameAsComparingKeyByKey(t *testing.T) {
 				lists[node] = append(lists[node], spelt(n, rapid.IntRange(0, maxBlanks).Draw(rt, "blanks"), rapid.IntRange(0, 1).Draw(rt, "content")))
 			}
 		}
+
 		want, wantKeys := oracle(lists)
 		found, keys, err := matchRange(lists, rankNumbers)
 		if err != nil {
 			rt.Fatal(err)
 		}
+
 		got := map[int][]string{}
 		for i, c := range found {
 			if i > 0 && numberOf(found[i-1].Key) >= numberOf(c.Key) {
 				rt.Fatalf("candidates are out of order: %v, %v", found[i-1].Key, c.Key)
 			}
+
 			digests := make([]string, len(c.Digest))
 			for node, d := range c.Digest {
 				if d != nil {
 					digests[node] = strconv.FormatInt(*d, 10)
 				}
 			}
+
 			got[numberOf(c.Key)] = digests
 		}
+
 		if diff := cmp.Diff(want, got); diff != "" {
 			rt.Fatalf("candidates (-want +got):\n%s", diff)
 		}
@@ -117,14 +127,17 @@ func TestMatchRange_CountsTwoSpellingsOfAKeyOnce(t *testing.T) {
 		{spelt(1, 1, 0), spelt(2, 0, 0)},
 		{spelt(1, 1, 0), spelt(4, 0, 0)},
 	}
+
 	found, keys, err := matchRange(lists, rankNumbers)
 	if err != nil || keys != 4 {
 		t.Fatalf("%d distinct keys, error %v; want 4", keys, err)
 	}
+
 	var texts []string
 	for _, c := range found {
 		texts = append(texts, c.Key[0])
 	}
+
 	if want := []string{"1", "2", "3", "4"}; !slices.Equal(texts, want) {
 		t.Errorf("candidates are %q, want %q", texts, want)
 	}
@@ -177,6 +190,7 @@ func TestMatchRange_DistinguishesCompositeKeys(t *testing.T) {
 		{{Key: table.Key{"a", "bc"}, Digest: 1}},
 		{{Key: table.Key{"ab", "c"}, Digest: 1}},
 	}
+
 	rank := func(keys []table.Key) ([]int, error) {
 		order := make([]int, len(keys))
 		for i := range order {
@@ -184,6 +198,7 @@ func TestMatchRange_DistinguishesCompositeKeys(t *testing.T) {
 		}
 		return order, nil
 	}
+
 	found, keys, err := matchRange(lists, rank)
 	if err != nil || keys != 2 || len(found) != 2 {
 		t.Errorf("%d candidates of %d keys, error %v; want 2 of 2", len(found), keys, err)
@@ -199,10 +214,12 @@ func TestCheckListed_RefusesMissingAndAdditionalRows(t *testing.T) {
 	for _, row := range rows {
 		whole = whole.Add(table.Sum{Rows: 1, Digest: row.Digest})
 	}
+
 	d := differingChunk{sums: []table.Sum{whole, whole}}
 	if err := r.checkListed(d, [][]table.Listed{rows, rows}); err != nil {
 		t.Errorf("the same rows digested and listed: %v", err)
 	}
+
 	for name, listed := range map[string][]table.Listed{
 		"a row missing":    rows[:2],
 		"no row":           nil,
@@ -216,6 +233,7 @@ func TestCheckListed_RefusesMissingAndAdditionalRows(t *testing.T) {
 			t.Errorf("%s: %v, want an error that names the second node", name, err)
 		}
 	}
+
 	if err := r.checkListed(differingChunk{}, [][]table.Listed{rows, nil}); err != nil {
 		t.Errorf("a listing in another snapshot than the digests: %v", err)
 	}
@@ -240,6 +258,7 @@ func TestFitting_ReturnsTheFirstFewThatFit(t *testing.T) {
 			for _, most := range tt.most {
 				differing = append(differing, differingChunk{maxRows: most})
 			}
+
 			if n, rows := fitting(differing, tt.limit); n != tt.n || rows != tt.rows {
 				t.Errorf("%d chunks of %d rows, want %d of %d", n, rows, tt.n, tt.rows)
 			}

@@ -33,6 +33,7 @@ func TestPlanCache_HoldsTheLatestPlans(t *testing.T) {
 			t.Fatalf("plan %s is %+v, error %v", id, p, err)
 		}
 	}
+
 	if reads := store.Count(faulty.Get, ""); reads != len(ids) {
 		t.Errorf("plans were read %d times, want %d", reads, len(ids))
 	}
@@ -48,6 +49,7 @@ func TestPlanCache_ConcurrentUnitsReadAPlanOnce(t *testing.T) {
 		time.Sleep(100 * time.Millisecond) // so that the others come meanwhile
 		return faulty.Pass
 	})
+
 	var units sync.WaitGroup
 	for range 8 {
 		units.Go(func() {
@@ -56,6 +58,7 @@ func TestPlanCache_ConcurrentUnitsReadAPlanOnce(t *testing.T) {
 			}
 		})
 	}
+
 	units.Wait()
 	if reads := store.Count(faulty.Get, archive.PlanKey("td_1")); reads != 1 {
 		t.Errorf("the plan was read %d times", reads)
@@ -68,25 +71,31 @@ func TestPlanCache_AHangingReadBlocksNoOtherTask(t *testing.T) {
 	store.On(faulty.Get, archive.PlanKey("td_1"), faulty.First(1, faulty.Hang))
 	first, cancelFirst := context.WithCancel(t.Context())
 	defer cancelFirst()
+
 	var units sync.WaitGroup
 	units.Go(func() {
 		if _, err := cache.get(first, store, "td_1"); err == nil {
 			t.Error("the hanging read returned a plan")
 		}
 	})
+
 	for store.Count(faulty.Get, archive.PlanKey("td_1")) == 0 {
 		time.Sleep(time.Millisecond)
 	}
+
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
+
 	if p, err := cache.get(ctx, store, "td_2"); err != nil || p.TaskID != "td_2" {
 		t.Errorf("the other task's plan is %+v, error %v", p, err)
 	}
+
 	units.Go(func() { // waits for the same read
 		if p, err := cache.get(ctx, store, "td_1"); err != nil || p.TaskID != "td_1" {
 			t.Errorf("the unit whose context goes on gets %+v, error %v", p, err)
 		}
 	})
+
 	time.Sleep(50 * time.Millisecond)
 	cancelFirst()
 	units.Wait()

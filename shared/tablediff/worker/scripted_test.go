@@ -123,6 +123,7 @@ func (t *scriptedTx) Freshness(_ context.Context, s table.Source, ranges []table
 			found[i].Youngest = 50
 		}
 	}
+
 	return found, nil
 }
 
@@ -142,6 +143,7 @@ func (t *scriptedTx) List(_ context.Context, s table.Source, ranges []table.Rang
 			}
 		}
 	}
+
 	return lists, nil
 }
 
@@ -159,10 +161,12 @@ func (t *scriptedTx) Fingerprints(_ context.Context, s table.Source, ranges []ta
 				return nil, table.ErrMore
 			}
 		}
+
 		if want.Keys {
 			prints[i].KeyArrays = []string{"{" + strings.Join(texts, ",") + "}"}
 		}
 	}
+
 	return prints, nil
 }
 
@@ -176,9 +180,12 @@ func (t *scriptedTx) ScanList(ctx context.Context, s table.Source, bounds []tabl
 			if err != nil {
 				return nil, err
 			}
-			lists[chunk], limit = of[0], limit-int64(len(of[0]))
+
+			lists[chunk] = of[0]
+			limit = limit - int64(len(of[0]))
 		}
 	}
+
 	return lists, nil
 }
 
@@ -230,6 +237,7 @@ func (s *scriptedStream) Next() (int, table.KeyedRow, error) {
 		if s.given++; s.tx.node.breaks > 0 && s.given > s.tx.node.breaks {
 			return -1, table.KeyedRow{}, fault.New(fault.Unavailable, "node %q: the connection was lost", s.tx.node.name)
 		}
+
 		key := strconv.Itoa(id)
 		s.at++
 		return s.at - 1, table.KeyedRow{Digest: digestOf(id, text), Row: table.Row{&key, &text}}, nil
@@ -268,11 +276,13 @@ func newStage(t *testing.T, store archive.Store, taskID string, nodes ...*script
 		Layout:    blockplan.Layout{Bounds: []table.Key{keyOf(100), keyOf(200)}, ChunksPerBlock: 2, BlocksPerBatch: 10},
 		BlockRows: 1000, ChunkRows: 100, Workers: 1, MaxDiffRows: 1000, ConfirmDelay: time.Millisecond,
 	}
+
 	for i, n := range nodes {
 		n.name = "n" + strconv.Itoa(i+1)
 		p.Nodes = append(p.Nodes, n.name)
 		p.Sources = append(p.Sources, table.Source{Node: n.name})
 	}
+
 	s.plan = p
 	s.worker = New(store, s, time.Minute)
 	return s
@@ -325,6 +335,7 @@ func (s *stage) findings(t *testing.T) []plan.Finding {
 		t.Fatal(err)
 	}
 	defer reader.Close()
+
 	var found []plan.Finding
 	for {
 		line, err := reader.NextLine()
@@ -334,10 +345,12 @@ func (s *stage) findings(t *testing.T) []plan.Finding {
 		if line == nil {
 			return found
 		}
+
 		f, err := plan.ReadFinding(slices.Clone(line), len(s.plan.Pairs()), len(s.nodes))
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		found = append(found, f)
 	}
 }

@@ -15,10 +15,12 @@ func TestSampleBlocks_DividesAllBlocks(t *testing.T) {
 		for i := range known {
 			known[i].Block = i
 		}
+
 		sample, others := sampleBlocks(known)
 		if len(sample) != want {
 			t.Errorf("%d of %d blocks are in the sample, want %d", len(sample), n, want)
 		}
+
 		all := slices.Concat(sample, others)
 		slices.SortFunc(all, func(a, b plan.EqualBlock) int { return a.Block - b.Block })
 		if !slices.EqualFunc(all, known, func(a, b plan.EqualBlock) bool { return a.Block == b.Block }) {
@@ -46,11 +48,13 @@ func TestFindUnchangedBlocks_StopsIfFewOfTheSampleAreUnchanged(t *testing.T) {
 			for block := range 20 {
 				s.plan.Known.Blocks = append(s.plan.Known.Blocks, plan.EqualBlock{Block: block, Rows: 20, Horizons: []int64{40, 40}})
 			}
+
 			s.publish(t)
 			totals := s.do(t, s.unit(plan.PhaseCompare))
 			if nodes[0].asked != tt.asked || nodes[1].asked != tt.asked || totals.Unchanged != int64(tt.unchanged) {
 				t.Errorf("%d and %d blocks were checked, %d are unchanged; want %d and %d", nodes[0].asked, nodes[1].asked, totals.Unchanged, tt.asked, tt.unchanged)
 			}
+
 			if totals.Keys != 400 || !slices.Equal(totals.RowsPerNode, []int64{400, 400}) || totals.Candidates != 0 || len(totals.EqualBlocks) != 20 {
 				t.Errorf("%+v", totals)
 			}

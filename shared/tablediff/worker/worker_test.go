@@ -37,6 +37,7 @@ func TestWorker_FailureNeverStoresAPart(t *testing.T) {
 		}, fault.Unavailable, "the connection was lost"},
 		{"an unknown phase", "repair", func(_, _ *scripted) {}, fault.Internal, "no phase"},
 	}
+
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			n1, n2 := twoNodes()
@@ -46,6 +47,7 @@ func TestWorker_FailureNeverStoresAPart(t *testing.T) {
 			if tt.phase == plan.PhaseConfirm {
 				s.do(t, s.unit(plan.PhaseCompare))
 			}
+
 			u := s.unit(tt.phase)
 			totals, err := s.worker.Do(t.Context(), u)
 			if fault.CodeOf(err) != tt.code || !strings.Contains(fault.PublicMessage(err), tt.says) {
@@ -54,6 +56,7 @@ func TestWorker_FailureNeverStoresAPart(t *testing.T) {
 			if _, err := plan.ReadTotals(t.Context(), store, u); !errors.Is(err, archive.ErrNotFound) {
 				t.Errorf("after the error there is a part: %v", err)
 			}
+
 			s.checkClosed(t)
 		})
 	}
@@ -86,6 +89,7 @@ func TestWorker_TheFirstPartOfAUnitCounts(t *testing.T) {
 		winner.do(t, winner.unit(plan.PhaseCompare))
 		return faulty.Pass
 	})
+
 	if got := loser.do(t, loser.unit(plan.PhaseCompare)); got.Candidates != 1 {
 		t.Errorf("the loser answers %d candidates, want the winner's 1", got.Candidates)
 	}
@@ -99,6 +103,7 @@ func TestWorker_RefusesAUnitOfAnotherPlan(t *testing.T) {
 	if _, err := s.worker.Do(t.Context(), u); fault.CodeOf(err) != fault.Internal || s.nodes[0].begun != 0 {
 		t.Errorf("got %v after %d snapshots, want an Internal error before any", err, s.nodes[0].begun)
 	}
+
 	u = s.unit(plan.PhaseCompare)
 	u.TaskID = "td_2"
 	if _, err := s.worker.Do(t.Context(), u); fault.CodeOf(err) != fault.NotFound {
@@ -111,6 +116,7 @@ func TestWorker_SplitsARangeThatHoldsFarMoreThanABlock(t *testing.T) {
 	for id := range 10_000 { // all in the last chunk
 		many[200+id], other[200+id] = "v", "v"
 	}
+
 	other[5000] = "w"
 	delete(other, 9999)
 	s := newStage(t, memstore.New(t), "td_1", &scripted{states: []rows{many}}, &scripted{states: []rows{other}})
@@ -127,6 +133,7 @@ func TestWorker_HoldsFewRowsInMemoryForBlocksOfAnySize(t *testing.T) {
 	for id := range many {
 		here[200+id], there[200+id] = "v", "w"
 	}
+
 	s := newStage(t, memstore.New(t), "td_1", &scripted{states: []rows{here}}, &scripted{states: []rows{there}})
 	s.plan.BlockRows = 1_000_000
 	s.publish(t)
@@ -143,6 +150,7 @@ func TestWorker_SplitsChunksThatHaveGrownSinceTheScan(t *testing.T) {
 	for id := range 10_000 {
 		many[id], other[id] = "v", "v"
 	}
+
 	other[5000] = "w"
 	s := newStage(t, memstore.New(t), "td_1", &scripted{states: []rows{many}}, &scripted{states: []rows{other}})
 	s.plan.Strategy = plan.Pages
