@@ -61,8 +61,8 @@ const (
 	// finishTimeout bounds how long an outcome is stored after the work's context has
 	// ended.
 	finishTimeout = 20 * time.Second
-	// grace bounds the same after the runner's own context has ended: a service that must
-	// stop has little time.
+	// grace bounds how long an outcome is stored after the runner's own context has ended:
+	// a service that must stop has little time.
 	grace = 3 * time.Second
 	// finishWait is the wait between two tries to store an outcome.
 	finishWait = 500 * time.Millisecond
