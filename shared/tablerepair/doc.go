@@ -11,13 +11,14 @@
 //
 //  1. Acquire an advisory lock on the target that only one repair of a table can hold,
 //     and check the task's lease.
-//  2. Lock the target's rows.
-//  3. Read the source in one snapshot and decide what to do with each row (decide.go).
-//  4. Store the before-images, then a manifest that names the transaction (record.go).
-//  5. Read the source again for the rows to delete (recheck.go).
-//  6. Apply the stored changes (apply.go).
-//  7. Read the source again for the rows that were inserted (recheck.go).
-//  8. Read every row back (verify.go), check the lease again, and commit.
+//  2. Lock the target's table, and then its rows.
+//  3. Wait until the source has what was written on the target before (lag.go).
+//  4. Read the source in one snapshot and decide what to do with each row (decide.go).
+//  5. Store the before-images, then a manifest that names the transaction (record.go).
+//  6. Read the source again for the rows to delete (recheck.go).
+//  7. Apply the stored changes (apply.go).
+//  8. Read the source again for the rows that were inserted (recheck.go).
+//  9. Read every row back (verify.go), check the lease again, and commit.
 //
 // The manifest shows whether the attempt was committed (settle.go). The next run asks it
 // after a crash, and the same run asks it when the response to COMMIT is lost.
