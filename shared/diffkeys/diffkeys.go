@@ -84,7 +84,7 @@ func Collect(ctx context.Context, doc *difffile.Reader, o Options) (*Keys, error
 	c := &collector{keys: &Keys{o: o}, seen: newSeen()}
 	defer c.abort()
 
-	err := doc.Walk(func(e difffile.Entry) error { return c.row(ctx, e) }, nil)
+	err := doc.Walk(func(e difffile.Entry) error { return c.addRow(ctx, e) }, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -102,14 +102,14 @@ type collector struct {
 	run    *runWriter // the run to which the next buffer may be appended
 }
 
-func (c *collector) row(ctx context.Context, e difffile.Entry) error {
+func (c *collector) addRow(ctx context.Context, e difffile.Entry) error {
 	if c.keys.o.Pairs != nil && !c.keys.o.Pairs(e.Pair) {
 		return nil
 	}
 
 	if c.at == nil { // all rows have the same columns
 		var err error
-		if c.at, err = places(e.Columns, c.keys.o.Columns); err != nil {
+		if c.at, err = keyColumns(e.Columns, c.keys.o.Columns); err != nil {
 			return err
 		}
 	}
@@ -125,7 +125,7 @@ func (c *collector) row(ctx context.Context, e difffile.Entry) error {
 	return c.add(ctx, key)
 }
 
-func places(columns []difffile.Column, key []string) ([]int, error) {
+func keyColumns(columns []difffile.Column, key []string) ([]int, error) {
 	at := make([]int, len(key))
 	for i, name := range key {
 		at[i] = slices.IndexFunc(columns, func(c difffile.Column) bool { return c.Name == name })

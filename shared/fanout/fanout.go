@@ -61,7 +61,7 @@ func Each[T any](
 			if groupCtx.Err() != nil { // the group ended while this item waited
 				return context.Cause(groupCtx)
 			}
-			return guarded(groupCtx, item, fn)
+			return callRecovered(groupCtx, item, fn)
 		})
 	}
 
@@ -103,9 +103,9 @@ func Ahead[T any](ctx context.Context, read func(ctx context.Context, give func(
 	return cmp.Or(err, reading)
 }
 
-// guarded turns a panic into an error. In a goroutine of its own, a panic would end the
-// process and every task in it.
-func guarded[T any](ctx context.Context, item T, fn func(context.Context, T) error) (err error) {
+// callRecovered turns a panic into an error. In a goroutine of its own, a panic would end
+// the process and every task in it.
+func callRecovered[T any](ctx context.Context, item T, fn func(context.Context, T) error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("fanout: panic: %v\n%s", cause, debug.Stack())

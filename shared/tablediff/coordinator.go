@@ -134,7 +134,7 @@ type run struct {
 // makePlan reads the stored plan, or makes and stores one.
 func (r *run) makePlan(ctx context.Context) error {
 	defer r.timings.measure(plan.PhasePlan)()
-	r.progress.phase(plan.PhasePlan)
+	r.progress.setPhase(plan.PhasePlan)
 
 	p, err := plan.Load(ctx, r.Store, r.request.TaskID)
 	if errors.Is(err, archive.ErrNotFound) {
@@ -152,7 +152,7 @@ func (r *run) makePlan(ctx context.Context) error {
 	}
 
 	r.plan = p
-	r.progress.planned(p)
+	r.progress.setTotals(p)
 	return nil
 }
 
@@ -178,7 +178,7 @@ func (r *run) scan(ctx context.Context) error {
 	}
 	defer r.timings.measure(plan.PhaseCompare)()
 
-	r.progress.phase(plan.PhaseCompare)
+	r.progress.setPhase(plan.PhaseCompare)
 	switch {
 	case r.plan.Known != nil:
 		return r.scanKnown(ctx)
@@ -193,7 +193,7 @@ func (r *run) scan(ctx context.Context) error {
 func (r *run) scanRanges(ctx context.Context) error {
 	if r.plan.Known != nil && r.plan.Known.Whole != nil && r.LocalWorker != nil {
 		defer r.timings.measure(plan.PhaseCompare)()
-		r.progress.phase(plan.PhaseCompare)
+		r.progress.setPhase(plan.PhaseCompare)
 		if err := r.findUnchangedTable(ctx); err != nil || r.unchangedTable != nil {
 			return err
 		}
@@ -250,9 +250,9 @@ func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]pla
 	totals, err := r.doUnits(ctx, phase, units, func(t plan.Totals, done, total int) {
 		switch {
 		case phase == plan.PhaseAges: // the rows are counted when the phase ends
-			r.progress.phase(plan.PhaseCompare)
+			r.progress.setPhase(plan.PhaseCompare)
 		case buckets == nil: // otherwise these rows have been counted already
-			r.progress.scanned(t, r.plan.Layout.Blocks()*done/total)
+			r.progress.addScanned(t, r.plan.Layout.Blocks()*done/total)
 		}
 	})
 	if err != nil {
@@ -289,15 +289,15 @@ func (r *run) compare(ctx context.Context) (err error) {
 	}
 	defer r.timings.measure(phase)()
 
-	r.progress.phase(phase)
+	r.progress.setPhase(phase)
 	r.compared, err = r.doUnits(ctx, plan.PhaseCompare, r.compares, func(t plan.Totals, _, _ int) {
 		r.mostDiffer.Store(t.IsDense(r.plan))
 		r.anyUnitDone.Store(true)
 		if !narrowing {
-			r.progress.compared(t, r.plan.Layout.BlockOf(t.To-1)-r.plan.Layout.BlockOf(t.From)+1)
+			r.progress.addCompared(t, r.plan.Layout.BlockOf(t.To-1)-r.plan.Layout.BlockOf(t.From)+1)
 		}
 
-		r.progress.mismatched(t.Candidates - t.WithoutDigest)
+		r.progress.addMismatched(t.Candidates - t.WithoutDigest)
 	})
 	return err
 }
@@ -305,7 +305,7 @@ func (r *run) compare(ctx context.Context) (err error) {
 // confirm reads the candidates again after the youngest has become confirm_delay old.
 func (r *run) confirm(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseConfirm)()
-	r.progress.phase(plan.PhaseConfirm)
+	r.progress.setPhase(plan.PhaseConfirm)
 	units, at := r.confirmUnits()
 	r.confirmed = make([]plan.Totals, len(r.compared))
 	if len(units) == 0 {
@@ -317,8 +317,8 @@ func (r *run) confirm(ctx context.Context) error {
 
 	totals, err := r.doUnits(ctx, plan.PhaseConfirm, units, func(t plan.Totals, _, _ int) {
 		if t.WithoutDigest > 0 {
-			r.progress.compared(t, 0)
-			r.progress.mismatched(min(t.WithoutDigest, t.Mismatched))
+			r.progress.addCompared(t, 0)
+			r.progress.addMismatched(min(t.WithoutDigest, t.Mismatched))
 		}
 	})
 

@@ -31,7 +31,7 @@ func (l keyList) keysIn(from, to int) int64 {
 // has done so.
 func (r *run) listKeys(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseKeys)()
-	r.progress.phase(plan.PhaseKeys)
+	r.progress.setPhase(plan.PhaseKeys)
 
 	// The part "done" is stored after the parts of all keys, so a run that finds it lists
 	// no keys again.
@@ -49,7 +49,7 @@ func (r *run) listKeys(ctx context.Context) error {
 		return err
 	}
 
-	r.progress.listed(r.keyList, len(r.plan.Nodes))
+	r.progress.setKeyTotals(r.keyList, len(r.plan.Nodes))
 
 	size := r.plan.Layout.BlocksPerBatch
 	for from := 0; from < r.keyList.Blocks; from += size {

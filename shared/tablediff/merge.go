@@ -34,7 +34,7 @@ const documentType = "application/json"
 // merge computes the verdict from the parts and publishes the document.
 func (r *run) merge(ctx context.Context) (Result, error) {
 	merged := r.timings.measure(plan.PhaseMerge)
-	r.progress.phase(plan.PhaseMerge)
+	r.progress.setPhase(plan.PhaseMerge)
 	if err := r.checkCompared(); err != nil {
 		return Result{}, err
 	}

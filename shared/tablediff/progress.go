@@ -17,47 +17,47 @@ type progress struct {
 
 func newProgress(report func(task.Progress)) *progress { return &progress{report: report} }
 
-func (p *progress) change(change func(*task.Progress)) {
+func (p *progress) update(change func(*task.Progress)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change(&p.state)
 	p.report(p.state)
 }
 
-func (p *progress) phase(name string) {
-	p.change(func(s *task.Progress) { s.Phase = name })
+func (p *progress) setPhase(name string) {
+	p.update(func(s *task.Progress) { s.Phase = name })
 }
 
-func (p *progress) planned(of *plan.Plan) {
-	p.change(func(s *task.Progress) {
+func (p *progress) setTotals(of *plan.Plan) {
+	p.update(func(s *task.Progress) {
 		s.BlocksTotal = of.Layout.Blocks()
 		s.RowsTotalEstimate = of.RowsTotalEstimate
 	})
 }
 
-func (p *progress) listed(list keyList, nodes int) {
-	p.change(func(s *task.Progress) {
+func (p *progress) setKeyTotals(list keyList, nodes int) {
+	p.update(func(s *task.Progress) {
 		s.BlocksTotal = list.Blocks
 		s.RowsTotalEstimate = list.Keys * int64(nodes)
 	})
 }
 
-func (p *progress) scanned(t plan.Totals, blocksDone int) {
-	p.change(func(s *task.Progress) {
+func (p *progress) addScanned(t plan.Totals, blocksDone int) {
+	p.update(func(s *task.Progress) {
 		s.BlocksDone = max(s.BlocksDone, blocksDone)
 		s.RowsCompared += t.RowsTotal()
 	})
 }
 
-func (p *progress) compared(t plan.Totals, blocks int) {
-	p.change(func(s *task.Progress) {
+func (p *progress) addCompared(t plan.Totals, blocks int) {
+	p.update(func(s *task.Progress) {
 		s.BlocksDone += blocks
 		s.RowsCompared += t.RowsTotal()
 	})
 }
 
-func (p *progress) mismatched(rows int64) {
-	p.change(func(s *task.Progress) { s.MismatchedRows += rows })
+func (p *progress) addMismatched(rows int64) {
+	p.update(func(s *task.Progress) { s.MismatchedRows += rows })
 }
 
 // counter counts the finished units of a phase.

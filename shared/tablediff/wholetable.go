@@ -85,7 +85,7 @@ func (r *run) findUnchangedTable(ctx context.Context) error {
 
 	if none && !slices.ContainsFunc(rows, func(n int64) bool { return n != known.Rows }) {
 		r.unchangedTable = r.unchangedTotals(horizons)
-		r.progress.compared(*r.unchangedTable, r.plan.Layout.Blocks())
+		r.progress.addCompared(*r.unchangedTable, r.plan.Layout.Blocks())
 	}
 
 	return nil

@@ -192,7 +192,7 @@ func (r *unitRun) narrow(ctx context.Context, txs []plan.Tx, differing []differi
 			continue
 		}
 
-		n, rows := fitting(differing, limit)
+		n, rows := countFitting(differing, limit)
 		if err := r.listAndMatch(ctx, txs, differing[:n], rows); err != nil {
 			return err
 		}
@@ -203,9 +203,9 @@ func (r *unitRun) narrow(ctx context.Context, txs []plan.Tx, differing []differi
 	return nil
 }
 
-// fitting returns how many of the first chunks hold at most limit rows together, and how
-// many rows that is.
-func fitting(differing []differingChunk, limit int64) (n int, rows int64) {
+// countFitting returns how many of the first chunks hold at most limit rows together, and
+// how many rows that is.
+func countFitting(differing []differingChunk, limit int64) (n int, rows int64) {
 	for n < len(differing) && rows+differing[n].maxRows <= limit {
 		rows += differing[n].maxRows
 		n++

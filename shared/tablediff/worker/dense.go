@@ -40,14 +40,14 @@ type chunkPrints struct {
 
 // narrowByPosition narrows some chunks, each statement in one snapshot per node.
 func (r *unitRun) narrowByPosition(ctx context.Context, group []differingChunk, limit int64) error {
-	chunks, err := r.fingerprints(ctx, group, limit)
+	chunks, err := r.fingerprintChunks(ctx, group, limit)
 	if err == nil {
 		err = r.listOthers(ctx, chunks, limit)
 	}
 
 	switch {
 	case errors.Is(err, table.ErrMore):
-		return r.narrowGrown(ctx, group, limit)
+		return r.narrowOversized(ctx, group, limit)
 	case err != nil:
 		return err
 	}
@@ -66,8 +66,8 @@ func (r *unitRun) narrowByPosition(ctx context.Context, group []differingChunk, 
 	return nil
 }
 
-// fingerprints digests every row of the chunks on every node.
-func (r *unitRun) fingerprints(ctx context.Context, group []differingChunk, limit int64) ([]*chunkPrints, error) {
+// fingerprintChunks digests every row of the chunks on every node.
+func (r *unitRun) fingerprintChunks(ctx context.Context, group []differingChunk, limit int64) ([]*chunkPrints, error) {
 	ranges := make([]table.Range, len(group))
 	for i, chunk := range group {
 		ranges[i] = chunk.Range

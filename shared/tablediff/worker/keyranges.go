@@ -73,11 +73,11 @@ func (r *unitRun) digestRanges(ctx context.Context, txs []plan.Tx, keys []table.
 	}
 
 	middle := len(ranges) / 2
-	if prints, err := r.fingerprintsOf(ctx, txs, ranges[middle:middle+1]); err != nil || prints == nil {
+	if prints, err := r.fingerprintRanges(ctx, txs, ranges[middle:middle+1]); err != nil || prints == nil {
 		return fanout.Indexes(len(keys)), err
 	}
 
-	prints, err := r.fingerprintsOf(ctx, txs, ranges)
+	prints, err := r.fingerprintRanges(ctx, txs, ranges)
 	if err != nil || prints == nil {
 		return fanout.Indexes(len(keys)), err
 	}
@@ -104,9 +104,9 @@ func appendNumbers(places []int, from, to int) []int {
 	return places
 }
 
-// fingerprintsOf returns the fingerprints of each range on every node, or nil if a range
-// holds far more rows than keys are wanted.
-func (r *unitRun) fingerprintsOf(ctx context.Context, txs []plan.Tx, ranges []table.Range) ([][]table.Fingerprint, error) {
+// fingerprintRanges returns the fingerprints of each range on every node, or nil if a
+// range holds far more rows than keys are wanted.
+func (r *unitRun) fingerprintRanges(ctx context.Context, txs []plan.Tx, ranges []table.Range) ([][]table.Fingerprint, error) {
 	prints := make([][]table.Fingerprint, len(txs))
 	tooMany := make([]bool, len(txs))
 	const each = maxRangeDensity * rangeKeys

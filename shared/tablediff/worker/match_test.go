@@ -239,7 +239,7 @@ func TestCheckListed_RefusesMissingAndAdditionalRows(t *testing.T) {
 	}
 }
 
-func TestFitting_ReturnsTheFirstFewThatFit(t *testing.T) {
+func TestCountFitting_CountsTheFirstFewThatFit(t *testing.T) {
 	for _, tt := range []struct {
 		most  []int64
 		limit int64
@@ -259,7 +259,7 @@ func TestFitting_ReturnsTheFirstFewThatFit(t *testing.T) {
 				differing = append(differing, differingChunk{maxRows: most})
 			}
 
-			if n, rows := fitting(differing, tt.limit); n != tt.n || rows != tt.rows {
+			if n, rows := countFitting(differing, tt.limit); n != tt.n || rows != tt.rows {
 				t.Errorf("%d chunks of %d rows, want %d of %d", n, rows, tt.n, tt.rows)
 			}
 		})

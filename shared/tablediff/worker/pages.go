@@ -113,7 +113,7 @@ func (r *unitRun) narrowScanned(ctx context.Context) error {
 // narrowInGroups narrows chunks, as many at a time as hold about limit rows.
 func (r *unitRun) narrowInGroups(differing []differingChunk, limit int64, narrow func([]differingChunk) error) error {
 	for len(differing) > 0 {
-		n, _ := fitting(differing, limit)
+		n, _ := countFitting(differing, limit)
 		n = max(1, n)
 		if err := narrow(differing[:n]); err != nil {
 			return err
@@ -129,7 +129,7 @@ func (r *unitRun) narrowInGroups(differing []differingChunk, limit int64, narrow
 func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit int64) error {
 	list := r.listRows
 	if r.plan.ByText {
-		list = r.scanLists
+		list = r.listChunksByScan
 	}
 
 	var lists [][][]table.Listed
@@ -139,7 +139,7 @@ func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit
 	})
 	switch {
 	case errors.Is(err, table.ErrMore):
-		return r.narrowGrown(ctx, group, limit)
+		return r.narrowOversized(ctx, group, limit)
 	case err != nil:
 		return err
 	}
@@ -147,8 +147,9 @@ func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit
 	return r.match(r.rank(ctx), lists, group)
 }
 
-// narrowGrown narrows chunks that hold more rows than expected and than the limit allows.
-func (r *unitRun) narrowGrown(ctx context.Context, group []differingChunk, limit int64) error {
+// narrowOversized narrows chunks that hold more rows than expected and than the limit
+// allows.
+func (r *unitRun) narrowOversized(ctx context.Context, group []differingChunk, limit int64) error {
 	if r.plan.ByText { // no index can cut the range
 		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows during the comparison", limit)
 	}
@@ -161,14 +162,14 @@ func (r *unitRun) narrowGrown(ctx context.Context, group []differingChunk, limit
 	})
 }
 
-// scanLists lists some chunks by reading each node's table in physical order.
-func (r *unitRun) scanLists(ctx context.Context, txs []plan.Tx, group []differingChunk, limit int64, options ...table.CallOption) ([][][]table.Listed, error) {
+// listChunksByScan lists some chunks by reading each node's table in physical order.
+func (r *unitRun) listChunksByScan(ctx context.Context, txs []plan.Tx, group []differingChunk, limit int64, options ...table.CallOption) ([][][]table.Listed, error) {
 	chunks := make([]int, len(group))
 	for i, d := range group {
 		chunks[i] = d.chunk
 	}
 
-	lists, err := r.scanList(ctx, txs, r.plan.Layout.Bounds, chunks, limit, options...)
+	lists, err := r.listByScan(ctx, txs, r.plan.Layout.Bounds, chunks, limit, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -185,9 +186,9 @@ func (r *unitRun) scanLists(ctx context.Context, txs []plan.Tx, group []differin
 	return lists, nil
 }
 
-// scanList lists the rows of some of the ranges between bounds, or of all if ranges is
+// listByScan lists the rows of some of the ranges between bounds, or of all if ranges is
 // nil. The result has an entry for every range.
-func (r *unitRun) scanList(ctx context.Context, txs []plan.Tx, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][][]table.Listed, error) {
+func (r *unitRun) listByScan(ctx context.Context, txs []plan.Tx, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][][]table.Listed, error) {
 	lists := make([][][]table.Listed, len(txs))
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
 		lists[node], err = txs[node].ScanList(ctx, r.sources[node], bounds, ranges, limit, options...)
@@ -209,12 +210,12 @@ func (r *unitRun) narrowBuckets(ctx context.Context) error {
 	limit := 2 * r.plan.ScanListLimit()
 	var lists [][][]table.Listed
 	err := r.inSnapshots(ctx, func(txs []plan.Tx) (err error) {
-		lists, err = r.scanList(ctx, txs, layout.BlockBounds(), nil, limit, table.EndTransaction)
+		lists, err = r.listByScan(ctx, txs, layout.BlockBounds(), nil, limit, table.EndTransaction)
 		return err
 	})
 	switch {
 	case errors.Is(err, table.ErrMore):
-		return r.narrowGrown(ctx, blocks, limit)
+		return r.narrowOversized(ctx, blocks, limit)
 	case err != nil:
 		return err
 	}
