@@ -40,9 +40,11 @@ func ParseDiffFile(text string) (DiffFile, error) {
 	if taskIDPattern.MatchString(text) {
 		return DiffFile{TaskID: text}, nil
 	}
+
 	if keyPattern.MatchString(text) {
 		return DiffFile{Key: documentKeyOf(text)}, nil
 	}
+
 	address, isS3 := strings.CutPrefix(text, s3Scheme)
 	switch {
 	case isS3 && addressPattern.MatchString(address):

@@ -41,6 +41,7 @@ func scanQuoted(text string) (name, rest string, err error) {
 		b.WriteByte('"')
 		text = after[1:]
 	}
+
 	if b.Len() == 0 {
 		return "", "", errors.New(`a name in it is empty`)
 	}

@@ -17,11 +17,13 @@ func addJSON(values url.Values, body []byte) error {
 	if err := checkJSON(body); err != nil {
 		return err
 	}
+
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber() // preserves every digit of a number
 	if start, err := d.Token(); err != nil || start != json.Delim('{') {
 		return fault.New(fault.Invalid, `the JSON body must be one object of parameters, such as {"cluster_name": "demo"}`)
 	}
+
 	for d.More() {
 		token, err := d.Token()
 		name, isName := token.(string)
@@ -58,6 +60,7 @@ func jsonValue(d *json.Decoder, name string) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(err, fault.Invalid, "the body is not valid JSON")
 	}
+
 	switch v := token.(type) {
 	case string:
 		return v, nil
@@ -89,6 +92,7 @@ func jsonList(d *json.Decoder, name string) (string, error) {
 		}
 		items = append(items, item)
 	}
+
 	if _, err := d.Token(); err != nil { // the closing bracket
 		return "", fault.Wrap(err, fault.Invalid, "the body is not valid JSON")
 	}

@@ -14,6 +14,7 @@ func nearest(name string, candidates []string) string {
 	if len(name) > maxNearest {
 		return ""
 	}
+
 	name = strings.ToLower(name)
 	best, bestDistance := "", max(len(name)/3, 1)+1
 	for _, candidate := range candidates {
@@ -33,6 +34,7 @@ func distance(a, b string) int {
 	for j := range row {
 		row[j] = j
 	}
+
 	for i := range len(a) {
 		diagonal := row[0]
 		row[0] = i + 1

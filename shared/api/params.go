@@ -57,6 +57,7 @@ func addBody(values url.Values, contentType string, body []byte) error {
 	if err != nil {
 		mediaType = ""
 	}
+
 	switch mediaType {
 	case contentForm:
 		form, err := parseForm("the form in the body", string(body))

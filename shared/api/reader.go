@@ -31,6 +31,7 @@ func (r *reader) value(name string) (value string, ok bool) {
 		r.problems.add(name, name+" is given without a value")
 		return "", false
 	}
+
 	if text := textProblem(name, given[0]); text != "" {
 		r.problems.add(name, text)
 		return "", false
@@ -110,6 +111,7 @@ func (r *reader) unknown() string {
 		}
 		names = append(names, text)
 	}
+
 	switch {
 	case len(names) == 0:
 		return ""

@@ -15,16 +15,20 @@ func ParseTableName(text string) (TableName, error) {
 	if !utf8.ValidString(text) || textProblem("", text) != "" {
 		return TableName{}, errors.New("it must be valid UTF-8 without NUL characters")
 	}
+
 	schema, rest, err := scanIdentifier(text)
 	if err != nil {
 		return TableName{}, err
 	}
+
 	if rest == "" {
 		return TableName{}, errors.New("it must be schema.table, such as public.users")
 	}
+
 	if rest[0] != '.' {
 		return TableName{}, unquotedCharacter(rest)
 	}
+
 	name, rest, err := scanIdentifier(rest[1:])
 	switch {
 	case err != nil:

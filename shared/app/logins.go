@@ -35,6 +35,7 @@ func CheckNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, 
 	if err != nil {
 		return nil, err
 	}
+
 	checks, err := fanout.Map(ctx, loginsAtOnce, logins, func(ctx context.Context, l login) (NodeCheck, error) {
 		return l.check(ctx, pools), nil
 	})

@@ -39,14 +39,17 @@ func (o opener) nodes(ctx context.Context, name, database string, nodes []string
 	if err != nil {
 		return nil, err
 	}
+
 	targets, err := definition.Targets(database, nodes)
 	if err != nil {
 		return nil, err
 	}
+
 	byName := map[string]cluster.Target{}
 	for _, target := range targets {
 		byName[target.Node] = target
 	}
+
 	opened := make([]*pg.Node, len(nodes))
 	for i, node := range nodes {
 		target, ok := byName[node]

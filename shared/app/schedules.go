@@ -34,10 +34,12 @@ func (c catalog) Tables(ctx context.Context, req api.TableDiffRequest, schema st
 	if err != nil {
 		return nil, err
 	}
+
 	targets, err := definition.Targets(req.DBName, req.Nodes)
 	if err != nil {
 		return nil, err
 	}
+
 	var tables []api.TableName
 	for _, target := range targets {
 		node, err := c.app.pools.Node(target)
@@ -52,6 +54,7 @@ func (c catalog) Tables(ctx context.Context, req api.TableDiffRequest, schema st
 			tables = append(tables, api.TableName{Schema: schema, Name: name})
 		}
 	}
+
 	slices.SortFunc(tables, func(a, b api.TableName) int { return strings.Compare(a.Name, b.Name) })
 	return slices.Compact(tables), nil
 }

@@ -75,9 +75,11 @@ func (c Cluster) Targets(dbname string, nodes []string) ([]Target, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if err := c.checkNodes(nodes); err != nil {
 		return nil, err
 	}
+
 	var targets []Target
 	for _, node := range c.Nodes {
 		if nodes == nil || slices.Contains(nodes, node.Name) {

@@ -50,13 +50,16 @@ func parseJSON(where, name string, data []byte) (Cluster, error) {
 	if err := decodeJSON(where, data, &file); err != nil {
 		return Cluster{}, err
 	}
+
 	if file.Name != "" && file.Name != name {
 		return Cluster{}, fault.New(fault.Invalid, "%s: cluster_name is %.100q; it must be %s, like the name of the file", where, file.Name, name)
 	}
+
 	c := Cluster{Name: name}
 	for _, db := range file.PGEdge.Databases {
 		c.Databases = append(c.Databases, Database{Name: db.Database, User: db.User, Login: db.login(), Options: db.options()})
 	}
+
 	for _, node := range file.Nodes {
 		if err := c.addJSONNode(where, node, true); err != nil {
 			return Cluster{}, err
@@ -71,6 +74,7 @@ func (c *Cluster) addJSONNode(where string, node jsonNode, active bool) error {
 	if err != nil {
 		return err
 	}
+
 	if active {
 		if err := c.addActive(where, node); err != nil {
 			return err
@@ -78,6 +82,7 @@ func (c *Cluster) addJSONNode(where string, node jsonNode, active bool) error {
 	} else {
 		c.Inactive = append(c.Inactive, node.Name)
 	}
+
 	for _, sub := range node.SubNodes {
 		if err := c.addJSONNode(where, sub, active); err != nil {
 			return err
@@ -90,14 +95,17 @@ func (c *Cluster) addActive(where string, node jsonNode) error {
 	if node.Database != "" && len(c.Databases) != 1 {
 		return fault.New(fault.Invalid, "%s: db_name of %s requires a cluster with exactly one database", where, node.owner())
 	}
+
 	host, key := node.PublicIP, "public_ip"
 	if host == "" {
 		host, key = node.PrivateIP, "private_ip"
 	}
+
 	port, err := portOf(where, node.owner(), string(node.Port))
 	if err != nil {
 		return err
 	}
+
 	c.Nodes = append(c.Nodes, Node{
 		Name: node.Name, Host: host, HostKey: key, Port: port,
 		Database: node.Database, User: node.User, Login: node.login(), Options: node.options(),

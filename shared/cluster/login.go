@@ -37,9 +37,11 @@ func (l Login) check(where, owner string) error {
 			ways++
 		}
 	}
+
 	if ways > 1 {
 		return fault.New(fault.Invalid, "%s: %s has several ways to log in; set only one of db_password, db_password_secret and rds_iam", where, owner)
 	}
+
 	if l.PasswordSecret != "" && SecretRegion(l.PasswordSecret) == "" {
 		return fault.New(fault.Invalid, "%s: db_password_secret of %s is %.200q; it must be an ARN such as "+
 			"arn:aws:secretsmanager:eu-central-1:123456789012:secret:ace-AbCdEf", where, owner, l.PasswordSecret)

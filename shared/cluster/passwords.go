@@ -21,6 +21,7 @@ func readPasswords(path string) (passwords, error) {
 	if path == "" {
 		return passwords{}, nil
 	}
+
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return passwords{}, nil
@@ -28,12 +29,15 @@ func readPasswords(path string) (passwords, error) {
 	if err != nil {
 		return passwords{}, fault.Wrap(err, fault.Invalid, "the password file %s cannot be read", path)
 	}
+
 	if info.Mode()&fs.ModeNamedPipe != 0 { // a read could block forever
 		return passwords{}, fault.New(fault.Invalid, "the password file %s is a named pipe; it must be a regular file", path)
 	}
+
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
 		return passwords{}, fault.New(fault.Invalid, "the password file %s has mode %04o; it must be 0600 or less", path, info.Mode().Perm())
 	}
+
 	file, err := pgpassfile.ReadPassfile(path)
 	if err != nil {
 		return passwords{}, fault.Wrap(err, fault.Invalid, "the password file %s cannot be read", path)

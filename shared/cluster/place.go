@@ -88,6 +88,7 @@ func jsonFilesIn(dir string) (map[string]string, error) {
 	if err != nil {
 		return nil, unreadable(dir, err)
 	}
+
 	files := make(map[string]string)
 	for _, entry := range entries {
 		name, isFile := strings.CutSuffix(entry.Name(), jsonSuffix)
@@ -185,10 +186,12 @@ func (b inBucket) get(ctx context.Context, key string) (f file, found bool, err 
 		return file{}, false, err
 	}
 	defer object.Body.Close()
+
 	where := b.where + "/" + key
 	if object.Size > maxDefinition {
 		return file{}, false, fault.New(fault.Invalid, "%s has %d bytes; the maximum of a cluster definition is %d", where, object.Size, maxDefinition)
 	}
+
 	data, err := io.ReadAll(object.Body)
 	return file{where, data}, err == nil, err
 }

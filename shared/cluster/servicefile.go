@@ -18,6 +18,7 @@ func parseService(where, name string, data []byte) (c Cluster, found bool, err e
 	if err != nil {
 		return Cluster{}, false, err
 	}
+
 	c = Cluster{Name: name}
 	defaults := make(map[string]string)
 	for _, service := range services {
@@ -25,6 +26,7 @@ func parseService(where, name string, data []byte) (c Cluster, found bool, err e
 			defaults, found = service.Settings, true
 		}
 	}
+
 	for _, service := range services {
 		node, ok := strings.CutPrefix(service.Name, name+".")
 		if !ok || node == "" || strings.Contains(node, ".") { // [a.b.n1] is node n1 of the cluster a.b
@@ -35,9 +37,11 @@ func parseService(where, name string, data []byte) (c Cluster, found bool, err e
 			return Cluster{}, found, err
 		}
 	}
+
 	if !found {
 		return Cluster{}, false, nil
 	}
+
 	c.Databases = serviceDatabase(defaults, c.Nodes)
 	return c, true, c.validate(where)
 }
@@ -89,11 +93,13 @@ func (c *Cluster) addServiceNode(where, name string, settings map[string]string)
 	if err != nil {
 		return err
 	}
+
 	node := Node{
 		Name: name, Host: settings["host"], HostKey: "host", Port: port,
 		Database: settings["dbname"], User: settings["user"], Login: Login{Password: Secret(settings["password"])},
 		Options: make(map[string]string),
 	}
+
 	for _, setting := range slices.Sorted(maps.Keys(settings)) {
 		switch {
 		case slices.Contains([]string{"host", "port", "dbname", "user", "password"}, setting):
@@ -104,6 +110,7 @@ func (c *Cluster) addServiceNode(where, name string, settings map[string]string)
 				where, section, setting, strings.Join(connectionOptions(), ", "))
 		}
 	}
+
 	c.Nodes = append(c.Nodes, node)
 	return nil
 }

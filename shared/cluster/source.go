@@ -49,13 +49,16 @@ func (s Source) Load(ctx context.Context, name string) (Cluster, error) {
 	if err := api.CheckClusterName(name); err != nil {
 		return Cluster{}, err
 	}
+
 	c, found, err := s.find(ctx, name)
 	if err != nil {
 		return Cluster{}, err
 	}
+
 	if !found {
 		return Cluster{}, s.unknown(ctx, name)
 	}
+
 	if c.needsPasswords() {
 		c.passwords, err = readPasswords(s.opts.PasswordFile)
 	}
@@ -69,10 +72,12 @@ func (s Source) Names(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	services, err := s.services(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	for _, f := range services {
 		inFile, err := serviceNames(f.where, f.data)
 		if err != nil {
@@ -80,6 +85,7 @@ func (s Source) Names(ctx context.Context) ([]string, error) {
 		}
 		names = append(names, inFile...)
 	}
+
 	names = slices.DeleteFunc(names, func(name string) bool { return api.CheckClusterName(name) != nil })
 	slices.Sort(names)
 	return slices.Compact(names), nil
@@ -90,14 +96,17 @@ func (s Source) find(ctx context.Context, name string) (c Cluster, found bool, e
 	if err != nil {
 		return Cluster{}, false, err
 	}
+
 	if found {
 		c, err = parseJSON(f.where, name, f.data)
 		return c, true, err
 	}
+
 	services, err := s.services(ctx)
 	if err != nil {
 		return Cluster{}, false, err
 	}
+
 	for _, f := range services {
 		if c, found, err = parseService(f.where, name, f.data); found || err != nil {
 			return c, found, err
@@ -113,9 +122,11 @@ func (s Source) services(ctx context.Context) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if found {
 		files = append(files, f)
 	}
+
 	for _, path := range s.opts.ServiceFiles {
 		f, found, err := read(ctx, path)
 		if err != nil {

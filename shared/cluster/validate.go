@@ -14,21 +14,25 @@ func (c Cluster) validate(where string) error {
 	if len(c.Databases) == 0 {
 		return fault.New(fault.Invalid, "%s: no database is defined", where)
 	}
+
 	if len(c.Nodes) == 0 {
 		return fault.New(fault.Invalid, "%s: no active node is defined", where)
 	}
+
 	seen := make(map[string]bool)
 	for _, db := range c.Databases {
 		if err := db.validate(where, seen); err != nil {
 			return err
 		}
 	}
+
 	seen = make(map[string]bool)
 	for _, name := range c.Inactive {
 		if err := checkNodeName(where, name, seen); err != nil {
 			return err
 		}
 	}
+
 	for _, node := range c.Nodes {
 		if err := checkNodeName(where, node.Name, seen); err != nil {
 			return err
@@ -65,9 +69,11 @@ func (c Cluster) validateNode(where string, node Node) error {
 	case hasNUL(node.Host, node.Database, node.User, string(node.Password)):
 		return fault.New(fault.Invalid, "%s: node %s has a NUL character in its definition", where, node.Name)
 	}
+
 	if err := node.check(where, "node "+node.Name); err != nil {
 		return err
 	}
+
 	for _, db := range c.Databases {
 		if firstOf(node.User, db.User) == "" {
 			return fault.New(fault.Invalid, "%s: database %q has no user for node %s", where, db.Name, node.Name)

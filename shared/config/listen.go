@@ -25,13 +25,16 @@ func (l *Listen) UnmarshalText(text []byte) error {
 		*l = Listen{"unix", path}
 		return nil
 	}
+
 	_, port, err := net.SplitHostPort(string(text))
 	if err != nil {
 		return err
 	}
+
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return err
 	}
+
 	*l = Listen{"tcp", string(text)}
 	return nil
 }

@@ -37,12 +37,14 @@ func Load(environ map[string]string) (Config, error) {
 	if environ == nil {
 		environ = map[string]string{} // package env would read the environment of the process for nil
 	}
+
 	bad := make(map[string]string)
 	addParseErrors(env.ParseWithOptions(&c, env.Options{Environment: environ}), environ, bad)
 	c.check(environ, bad)
 	if len(bad) == 0 {
 		return c, nil
 	}
+
 	lines := []string{"the configuration is wrong:"}
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
 		lines = append(lines, "  "+bad[name])
@@ -56,6 +58,7 @@ func addParseErrors(err error, environ, bad map[string]string) {
 	if !errors.As(err, &all) {
 		return
 	}
+
 	for _, one := range all.Errors {
 		var parse env.ParseError
 		if !errors.As(one, &parse) {
@@ -75,9 +78,11 @@ func (c Config) check(environ, bad map[string]string) {
 			bad[name] = text
 		}
 	}
+
 	within := func(name string, value, from, to int) {
 		note(value >= from && value <= to, name, notAllowed(name, environ[name]))
 	}
+
 	within("ACE_MAX_TASKS", c.MaxTasks, 1, 64)
 	within("ACE_MAX_QUEUE", c.MaxQueue, 1, 100_000)
 	within("ACE_MAX_INVOCATIONS", c.MaxInvocations, 1, 1000)
@@ -97,6 +102,7 @@ func (c Config) check(environ, bad map[string]string) {
 		_, err := c.ReadToken()
 		note(err == nil, "ACE_TOKEN_FILE", fault.PublicMessage(err))
 	}
+
 	note(c.Listen.Loopback() || (c.ListenPublic && c.TokenFile != ""), "ACE_LISTEN", fmt.Sprintf(
 		"ACE_LISTEN is %q, which other machines can reach: set ACE_LISTEN_PUBLIC=true and ACE_TOKEN_FILE, or use %s",
 		c.Listen, allowed("ACE_LISTEN")))

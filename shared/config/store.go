@@ -39,18 +39,22 @@ func parseBucket(text string) (Store, error) {
 	if err != nil {
 		return Store{}, errors.New("not a URL")
 	}
+
 	if u.Scheme != "s3" || u.User != nil || u.Fragment != "" || !bucketPattern.MatchString(u.Host) {
 		return Store{}, errors.New("not s3://bucket")
 	}
+
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return Store{}, err
 	}
+
 	for name, values := range query {
 		if (name != "endpoint" && name != "region") || len(values) != 1 {
 			return Store{}, fmt.Errorf("only endpoint and region may follow, each once")
 		}
 	}
+
 	if err := checkEndpoint(query.Get("endpoint")); err != nil {
 		return Store{}, err
 	}

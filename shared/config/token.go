@@ -15,6 +15,7 @@ func (c Config) ReadToken() (string, error) {
 	if c.TokenFile == "" {
 		return "", nil
 	}
+
 	data, err := private.Secret(c.TokenFile)
 	if fault.CodeOf(err) == fault.Invalid {
 		return "", fault.New(fault.Invalid, "ACE_TOKEN_FILE is refused: %s", fault.PublicMessage(err))
@@ -22,6 +23,7 @@ func (c Config) ReadToken() (string, error) {
 	if err != nil {
 		return "", fault.Wrap(err, fault.Invalid, "ACE_TOKEN_FILE is %q, which cannot be read: %v", c.TokenFile, err)
 	}
+
 	token := strings.TrimSpace(string(data))
 	if len(token) < minToken || strings.ContainsAny(token, " \t\r\n") {
 		return "", fault.New(fault.Invalid, "ACE_TOKEN_FILE is %q, which does not hold one token of at least %d characters", c.TokenFile, minToken)

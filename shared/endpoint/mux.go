@@ -37,10 +37,12 @@ func New(opts Options, endpoints ...Endpoint) (*Mux, error) {
 		}
 		seen[e.Route] = true
 	}
+
 	m := &Mux{endpoints: slices.Clone(endpoints), log: opts.Logger, bodyLimit: opts.BodyLimit}
 	if m.log == nil {
 		m.log = slog.Default()
 	}
+
 	if m.bodyLimit == 0 {
 		m.bodyLimit = defaultBodyLimit
 	}
@@ -80,9 +82,11 @@ func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 	if err != nil {
 		return m.Fail(ctx, req, err)
 	}
+
 	if file, ok := answer.(*api.File); ok {
 		return Response{Status: statusOK, Header: headers(file.ContentType), File: file}
 	}
+
 	body, err := encode(answer)
 	if err != nil {
 		return m.Fail(ctx, req, err)
@@ -110,12 +114,15 @@ func (m *Mux) answer(ctx context.Context, req Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if _, ok := m.Streams(req.Method, req.Path); ok {
 		return answerStream(ctx, endpoint, req)
 	}
+
 	if err := m.checkMethodAndBody(req, endpoint.Route); err != nil {
 		return nil, err
 	}
+
 	params, err := api.ParseParams(req.RawQuery, req.Header.Get("Content-Type"), req.Body)
 	if err != nil {
 		return nil, err
@@ -129,9 +136,11 @@ func answerStream(ctx context.Context, endpoint Endpoint, req Request) (any, err
 	if err != nil {
 		return nil, err
 	}
+
 	if coding := req.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return nil, fault.New(fault.Invalid, "Content-Encoding is %.40q; the body must not be encoded", coding)
 	}
+
 	body := req.Stream
 	if body == nil {
 		if int64(len(req.Body)) > endpoint.MaxBody {
@@ -170,6 +179,7 @@ func (m *Mux) checkMethodAndBody(req Request, route api.Route) error {
 	default:
 		return fault.New(fault.Method, "method %.20q is not supported; use %s", req.Method, allowedMethods(route))
 	}
+
 	if len(req.Body) > m.bodyLimit {
 		return api.BodyTooLarge(int64(m.bodyLimit))
 	}
@@ -192,13 +202,16 @@ func (m *Mux) logFailure(ctx context.Context, req Request, err error) {
 		slog.String("code", string(fault.CodeOf(err))),
 		slog.Any("error", err),
 	}
+
 	if id := m.taskID(req.Path); id != "" {
 		attrs = append(attrs, slog.String("task_id", id))
 	}
+
 	level := slog.LevelError
 	if fault.Retryable(err) {
 		level = slog.LevelWarn
 	}
+
 	m.log.LogAttrs(ctx, level, "request failed", attrs...)
 }
 

@@ -61,6 +61,7 @@ func shorten(arg any) any {
 		}
 		return arg
 	}
+
 	if text := fmt.Sprint(arg); len(text) > maxValue {
 		return Short(text)
 	}

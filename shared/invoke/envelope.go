@@ -76,17 +76,21 @@ func Call[Q, A any](ctx context.Context, handler Handler, q Q) (A, error) {
 	if err != nil {
 		return answer, fault.Wrap(err, fault.Internal, "a unit of work cannot be encoded")
 	}
+
 	reply, err := handler(ctx, payload)
 	if err != nil {
 		return answer, err
 	}
+
 	var e envelope
 	if err := decodeStrict(reply, &e); err != nil {
 		return answer, fault.Wrap(err, fault.Internal, "the result of a unit of work cannot be decoded")
 	}
+
 	if e.Error != nil {
 		return answer, fault.New(cmp.Or(e.Error.Code, fault.Internal), "%s", e.Error.Message)
 	}
+
 	if err := decodeStrict(e.Value, &answer); err != nil {
 		return answer, fault.Wrap(err, fault.Internal, "the result of a unit of work has an unexpected type")
 	}

@@ -23,6 +23,7 @@ func Resolve(path string) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(err, fault.Internal, "the working directory is unknown")
 	}
+
 	resolved, rest := "/", strings.Split(strings.Trim(path, "/"), "/")
 	for followed := 0; len(rest) > 0; {
 		next := filepath.Join(resolved, rest[0])
@@ -66,11 +67,13 @@ func Directory(path string) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return unusable(path, err)
 	}
+
 	dir, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return notOpened(path, "a directory", err)
 	}
 	defer dir.Close()
+
 	info, err := dir.Stat()
 	switch {
 	case err != nil:
@@ -80,12 +83,15 @@ func Directory(path string) error {
 	case info.Mode().Perm()&openToOthers == 0:
 		return nil
 	}
+
 	if names, err := dir.Readdirnames(1); len(names) > 0 || err == nil {
 		return accessible(path, info, "entered or written", "700")
 	}
+
 	if err := dir.Chmod(dirMode); err != nil {
 		return unusable(path, err)
 	}
+
 	// Entries that appeared in the meantime may be from another user.
 	if entries, err := os.ReadDir(path); err != nil || len(entries) > 0 {
 		return accessible(path, info, "entered or written", "700")
@@ -181,10 +187,12 @@ func Write(path string, content []byte) error {
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // may be left by a crash
 		return unusable(draft, err)
 	}
+
 	file, err := Open(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return unusable(draft, err)
 	}
+
 	_, err = file.Write(content)
 	if closeErr := file.Close(); err == nil {
 		err = closeErr

@@ -52,19 +52,24 @@ func read(path string, limit int64, check func(fs.FileInfo) error) ([]byte, erro
 		return nil, err
 	}
 	defer file.Close()
+
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
 	}
+
 	if info.IsDir() {
 		return nil, &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
 	}
+
 	if !info.Mode().IsRegular() {
 		return nil, unexpected(path, info, "a regular file")
 	}
+
 	if err := check(info); err != nil {
 		return nil, err
 	}
+
 	data, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if int64(len(data)) > limit {
 		return nil, fault.New(fault.Invalid, "%s has more than %d bytes", path, limit)
@@ -79,6 +84,7 @@ func Doubts(path string, hasSecrets bool) string {
 	if err != nil {
 		return ""
 	}
+
 	var doubt string
 	switch {
 	case owner(info) != 0 && owner(info) != os.Geteuid():

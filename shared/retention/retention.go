@@ -50,10 +50,12 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 	if _, err := s.deleteOld(ctx, archive.IncomingPrefix, now.Add(-abandoned), nil); err != nil || keep == 0 {
 		return removed, err
 	}
+
 	needed, err := s.needed(ctx)
 	if err != nil {
 		return removed, err
 	}
+
 	for rec, err := range s.Tasks.EndedBefore(ctx, now.Add(-keep)) {
 		if err == nil {
 			err = s.addOpen(ctx, needed) // a task submitted in the meantime may start from this one
@@ -66,9 +68,11 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 			return removed, err
 		}
 	}
+
 	if err := s.addOpen(ctx, needed); err != nil {
 		return removed, err
 	}
+
 	removed.Imports, err = s.deleteOld(ctx, archive.ImportPrefix, now.Add(-keep), needed.keys)
 	return removed, err
 }
@@ -102,6 +106,7 @@ func (s *Sweeper) addOpen(ctx context.Context, n needed) error {
 	if err != nil {
 		return err
 	}
+
 	for _, id := range open {
 		if n.seen[id] {
 			continue
@@ -131,6 +136,7 @@ func (s *Sweeper) remove(ctx context.Context, rec task.Record) error {
 	if err := s.Diffs.Remove(ctx, rec); err != nil {
 		return err
 	}
+
 	document := strings.TrimSuffix(archive.DiffKey(rec.TaskID, rec.SubmittedAt, api.FormatJSON), api.FormatJSON)
 	for _, prefix := range []string{
 		document, // and its renderings
@@ -173,6 +179,7 @@ func (s *Sweeper) deleteOld(ctx context.Context, prefix string, before time.Time
 	if err != nil {
 		return 0, err
 	}
+
 	for i, key := range keys {
 		if err := s.Store.Delete(ctx, key); err != nil {
 			return i, err

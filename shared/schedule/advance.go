@@ -16,11 +16,13 @@ func (s *Scheduler) advance(ctx context.Context, job Job, st *stored) error {
 	if !st.Run.open() {
 		return nil
 	}
+
 	if !st.Run.Expanded {
 		if err := s.expand(ctx, job, st); err != nil {
 			return err
 		}
 	}
+
 	for i := range st.Run.Checks {
 		next, err := s.advanceCheck(ctx, job, st.Run.Checks[i], st.Run.Incremental)
 		if err != nil {
@@ -33,6 +35,7 @@ func (s *Scheduler) advance(ctx context.Context, job Job, st *stored) error {
 			return err
 		}
 	}
+
 	if !st.Run.open() {
 		s.Log.InfoContext(ctx, "scheduled run ended", "job", job.Name, "due", st.Run.Due, "verdict", st.Run.verdict())
 	}
@@ -44,6 +47,7 @@ func (s *Scheduler) refresh(ctx context.Context, job Job, st *stored) error {
 	if st.Run == nil {
 		return nil
 	}
+
 	for i, c := range st.Run.Checks {
 		if c.TaskID == "" || c.last().ended() {
 			continue
@@ -88,6 +92,7 @@ func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 			expanded.Error = "no node has a table in schema " + job.Schema
 		}
 	}
+
 	for _, table := range tables {
 		expanded.Checks = append(expanded.Checks, check{Table: table})
 	}
@@ -156,6 +161,7 @@ func (s *Scheduler) readStatus(ctx context.Context, c check) (check, error) {
 	if err != nil {
 		return c, err
 	}
+
 	c.Status, c.Error = status.Status, status.Error
 	if status.Status == api.StatusCompleted {
 		var result api.DiffResult
@@ -174,6 +180,7 @@ func rerun(job Job, c check) (api.TableRerunRequest, error) {
 	if err != nil {
 		return api.TableRerunRequest{}, fault.Wrap(err, fault.Internal, "task %s has no document", c.TaskID)
 	}
+
 	req := api.NewTableRerunRequest()
 	req.ClusterName = job.Request.ClusterName
 	req.Table = c.Table

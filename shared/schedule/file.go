@@ -68,6 +68,7 @@ func (p *parser) parse(data []byte) []Job {
 		p.note(0, "", "the file has %d bytes; the maximum is %d", len(data), MaxFile)
 		return nil
 	}
+
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
 	if err := decoder.Decode(&document); err != nil {
@@ -78,9 +79,11 @@ func (p *parser) parse(data []byte) []Job {
 		p.note(0, "", "the file is empty; write jobs: [...]")
 		return nil
 	}
+
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		p.note(0, "", "the file has more than one YAML document")
 	}
+
 	top := p.fields(document.Content[0], "", []string{"jobs"}, "jobs")
 	list, ok := top["jobs"]
 	switch {
@@ -102,6 +105,7 @@ func (p *parser) fields(node *yaml.Node, job string, names []string, allowed str
 		p.note(node.Line, job, "this must be a mapping with the fields %s", allowed)
 		return found
 	}
+
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		_, twice := found[key.Value]
@@ -139,12 +143,14 @@ func (p *parser) job(node *yaml.Node, number int) Job {
 	if node.Kind != yaml.MappingNode {
 		return Job{}
 	}
+
 	job := Job{Name: p.name(node, fields["name"], nth)}
 	text := func(field string) string { return p.text(fields[field], job.Name, field) }
 	var err error
 	if job.Request, job.Schema, err = request(text("cluster_name"), text("table_name"), p.args(fields["args"], job.Name)); err != nil {
 		p.note(node.Line, job.Name, "%s", fault.PublicMessage(err))
 	}
+
 	job.Spec, job.timing = p.timing(node, fields, job.Name)
 	job.RerunAfter = p.wait(fields["rerun_after"], job.Name, "rerun_after")
 	job.Jitter = p.wait(fields["jitter"], job.Name, "jitter")
@@ -186,6 +192,7 @@ func (p *parser) args(node *yaml.Node, job string) map[string]string {
 	if node == nil {
 		return nil
 	}
+
 	args := map[string]string{}
 	for name, value := range p.fields(node, job, nil, "the parameters of table-diff") {
 		if name == "cluster_name" || name == "table_name" {
@@ -211,14 +218,17 @@ func (p *parser) timing(job *yaml.Node, fields map[string]*yaml.Node, name strin
 		p.note(job.Line, name, "set exactly one of crontab_schedule and run_frequency")
 		return "", nil
 	}
+
 	node, field, parse, allowed := crontab, "crontab_schedule", parseCrontab, allowedCrontab
 	if every != nil {
 		node, field, parse, allowed = every, "run_frequency", parseEvery, allowedEvery
 	}
+
 	text := p.text(node, name, field)
 	if text == "" {
 		return "", nil
 	}
+
 	parsed, err := parse(text)
 	if err != nil {
 		p.note(node.Line, name, "%s is %.80q; it must be %s", field, text, allowed)
@@ -248,13 +258,16 @@ func (p *parser) fullEvery(fields map[string]*yaml.Node, job Job) time.Duration 
 		}
 		return 0
 	}
+
 	if job.Request.Baseline != "" {
 		p.note(fields["incremental"].Line, job.Name, "incremental and args.baseline are both given; set only one of them")
 	}
+
 	text := defaultFullEvery
 	if node != nil {
 		text = p.text(node, job.Name, "full_every")
 	}
+
 	every, err := parseStep(text)
 	if err != nil && text != "" { // a missing value is a problem already
 		p.note(node.Line, job.Name, "full_every is %.80q; it must be %s", text, allowedEvery)

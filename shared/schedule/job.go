@@ -52,19 +52,23 @@ func request(cluster, table string, args map[string]string) (req api.TableDiffRe
 	if before, ok := strings.CutSuffix(table, ".*"); ok {
 		table, schema = before+"."+anyTable, before
 	}
+
 	values := url.Values{}
 	for name, value := range args {
 		values.Set(name, value)
 	}
+
 	for name, value := range map[string]string{"cluster_name": cluster, "table_name": table} {
 		if value != "" {
 			values.Add(name, value)
 		}
 	}
+
 	params, err := api.ParseParams(values.Encode(), "", nil)
 	if err != nil {
 		return api.TableDiffRequest{}, "", err
 	}
+
 	req, err = api.DecodeTableDiff(params)
 	if schema != "" {
 		schema = req.Table.Schema

@@ -13,10 +13,12 @@ func (r *run) verdict() string {
 	if r == nil || r.busy() {
 		return ""
 	}
+
 	verdict := api.VerdictMatch
 	if r.Error != "" {
 		return api.VerdictFailed
 	}
+
 	for _, c := range r.Checks {
 		switch last := c.last(); {
 		case last.Status != api.StatusCompleted:
@@ -58,17 +60,23 @@ func (s *Scheduler) show(job Job, st state) api.Schedule {
 		Name: job.Name, ClusterName: job.Request.ClusterName, TableName: job.Table(), Schedule: job.Spec, Enabled: job.Enabled,
 		MissedRuns: st.Missed.Count, LastMissed: at(st.Missed.Last), SkippedRuns: st.Skipped.Count, LastSkipped: at(st.Skipped.Last),
 	}
+
 	if job.Enabled {
 		shown.NextRun = at(job.next(later(st.Seen, s.Now())))
 	}
+
 	if st.Run == nil {
 		return shown
 	}
+
 	shown.LastRun = &api.ScheduledRun{DueAt: at(st.Run.Due), Verdict: st.Run.verdict(), Error: st.Run.Error, Tasks: []api.ScheduledTask{}}
 	for _, c := range st.Run.Checks {
 		t := api.ScheduledTask{TableName: c.Table.String(), TaskID: c.TaskID, Status: c.Status, Verdict: c.Verdict, Error: c.Error, RerunAt: at(c.RerunAt)}
 		if c.Rerun != nil {
-			t.RerunTaskID, t.Verdict, t.Status, t.Error = c.Rerun.TaskID, c.Rerun.Verdict, c.Rerun.Status, c.Rerun.Error
+			t.RerunTaskID = c.Rerun.TaskID
+			t.Verdict = c.Rerun.Verdict
+			t.Status = c.Rerun.Status
+			t.Error = c.Rerun.Error
 		}
 		shown.LastRun.Tasks = append(shown.LastRun.Tasks, t)
 	}

@@ -130,16 +130,19 @@ func (s *Scheduler) state(ctx context.Context, job Job) (*stored, error) {
 	if st := s.get(job.Name); st != nil {
 		return st, nil
 	}
+
 	st, err := s.load(ctx, job.Name)
 	if err != nil {
 		return nil, err
 	}
+
 	if !s.known[job.Name] {
 		if err := s.countMissed(ctx, job, &st); err != nil {
 			return nil, err
 		}
 		s.known[job.Name] = true
 	}
+
 	s.set(job.Name, &st)
 	return &st, nil
 }
@@ -147,10 +150,12 @@ func (s *Scheduler) state(ctx context.Context, job Job) (*stored, error) {
 // countMissed counts the missed runs of a job up to now and stores the state. It counts
 // none if the job is new, or was disabled or had another schedule before.
 func (s *Scheduler) countMissed(ctx context.Context, job Job, st *stored) error {
-	now, spec := s.Now().UTC(), job.Spec
+	now := s.Now().UTC()
+	spec := job.Spec
 	if !job.Enabled {
 		spec = ""
 	}
+
 	if st.Spec == spec && job.Enabled {
 		before := st.Missed.Count
 		for due := job.next(st.Seen); !due.IsZero() && due.Before(now) && st.Missed.Count < before+maxCounted; due = job.next(due) {
@@ -160,6 +165,7 @@ func (s *Scheduler) countMissed(ctx context.Context, job Job, st *stored) error 
 			s.Log.WarnContext(ctx, "scheduled runs were missed", "job", job.Name, "count", missed, "last", st.Missed.Last)
 		}
 	}
+
 	st.Spec = spec
 	st.Seen = later(st.Seen, now.Add(-time.Millisecond)) // a run that is due right now is not missed
 	return s.save(ctx, st)
@@ -175,7 +181,8 @@ func later(a, b time.Time) time.Time {
 // start stores a new run, or counts it as skipped if the previous run has not ended. If
 // several are due, it starts the last and counts the others as missed.
 func (s *Scheduler) start(ctx context.Context, job Job, st *stored) error {
-	now, next := s.Now(), *st
+	now := s.Now()
+	next := *st
 	var due time.Time
 	for at := job.next(next.Seen); !at.IsZero() && !at.After(now); at = job.next(at) {
 		if !due.IsZero() {
@@ -183,9 +190,11 @@ func (s *Scheduler) start(ctx context.Context, job Job, st *stored) error {
 		}
 		due, next.Seen = at, at
 	}
+
 	if due.IsZero() {
 		return nil
 	}
+
 	if !st.Run.busy() {
 		if st.Run.full() {
 			next.Full = st.Run.Due

@@ -116,10 +116,12 @@ func (s *Scheduler) load(ctx context.Context, job string) (stored, error) {
 		return stored{}, err
 	}
 	defer object.Body.Close()
+
 	body, err := io.ReadAll(object.Body)
 	if err != nil {
 		return stored{}, fault.Wrap(err, fault.Unavailable, "%s cannot be read from the archive", object.Key)
 	}
+
 	loaded := stored{etag: object.ETag}
 	if err := json.Unmarshal(body, &loaded.state); err != nil {
 		return stored{}, fault.Wrap(err, fault.Internal, "%s in the archive is damaged", object.Key)

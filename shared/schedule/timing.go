@@ -32,18 +32,22 @@ func parseCrontab(text string) (timing, error) {
 	if strings.HasPrefix(text, "TZ=") || strings.HasPrefix(text, "CRON_TZ=") && !strings.Contains(text, " ") {
 		return nil, errors.New("write a time zone as CRON_TZ=Europe/Berlin, with a space after it")
 	}
+
 	parser := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 	parsed, err := parser.Parse(text)
 	if err != nil {
 		return nil, err
 	}
+
 	schedule, ok := parsed.(*cron.SpecSchedule)
 	if !ok { // "@every 5m"
 		return nil, errors.New("use run_frequency for intervals")
 	}
+
 	if schedule.Location == time.Local {
 		schedule.Location = time.UTC
 	}
+
 	if schedule.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
 		return nil, errors.New("the day does not exist")
 	}

@@ -50,6 +50,7 @@ func undoAnswer(req api.TableUndoRequest, result tablerepair.Result) api.UndoRes
 		Nodes:    map[string]api.NodeUndo{},
 		Warnings: result.Warnings,
 	}
+
 	for _, n := range result.Nodes {
 		node := api.NodeUndo{NodeRepair: nodeRepair(n)}
 		for _, key := range n.Totals.Left {
@@ -71,6 +72,7 @@ func nodeRepair(n tablerepair.NodeResult) api.NodeRepair {
 		Unequal:   t.Unequal,
 		Outcome:   n.Outcome,
 	}
+
 	if n.Error != nil {
 		node.Error = n.Error.Message
 	}

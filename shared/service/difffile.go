@@ -19,6 +19,7 @@ func (s *Service) resolve(ctx context.Context, f api.DiffFile) (task.Document, e
 	if f.TaskID != "" {
 		return s.documentOf(ctx, f.TaskID)
 	}
+
 	key := f.Key
 	if f.Bucket != "" {
 		var inside bool
@@ -27,9 +28,11 @@ func (s *Service) resolve(ctx context.Context, f api.DiffFile) (task.Document, e
 				"diff_file is %s, which is not in the archive %s: POST the document to /ace/diffs and use the diff_file of the answer", f, s.Location)
 		}
 	}
+
 	if strings.HasPrefix(key, archive.ImportPrefix) {
 		return s.imported(ctx, key)
 	}
+
 	recorded, err := s.documentOf(ctx, nameOf(key))
 	if err == nil && recorded.Key != key {
 		err = fault.New(fault.NotFound, "diff_file is %s, the document of task %s is %s", f, nameOf(key), recorded.Key)

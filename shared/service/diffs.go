@@ -19,21 +19,24 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, err
 	if err != nil {
 		return nil, err
 	}
+
 	if rec.Document == nil {
 		return nil, withoutDocument(rec)
 	}
+
 	info, err := s.stat(ctx, "the diff document of task "+rec.TaskID, *rec.Document)
 	if err != nil {
 		return nil, err
 	}
-	sum, name, contentType := rec.Document.SHA256, rec.TaskID+"."+req.Format, diffarchive.ContentType(req.Format)
+
+	sum := rec.Document.SHA256
 	if req.Format != api.FormatJSON { // the SHA-256 of a rendering is not recorded, because it can be rendered again
 		if info, err = s.Renderings.Ensure(ctx, *rec.Document, req.Format); err != nil {
 			return nil, damaged(err)
 		}
 		sum = ""
 	}
-	return s.download(info, sum, contentType, name), nil
+	return s.download(info, sum, diffarchive.ContentType(req.Format), rec.TaskID+"."+req.Format), nil
 }
 
 // damaged converts an Invalid error of a rendering to Internal: the document in the

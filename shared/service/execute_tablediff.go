@@ -19,10 +19,12 @@ func (e *Executor) tableDiff(ctx context.Context, rec task.Record, report func(t
 	if err := readRequest(rec, &req); err != nil {
 		return runner.Outcome{}, err
 	}
+
 	definition, err := e.Clusters.Load(ctx, req.ClusterName)
 	if err != nil {
 		return runner.Outcome{}, err
 	}
+
 	database, nodes, err := comparedNodes(definition, req)
 	if err != nil {
 		return runner.Outcome{}, err
@@ -44,9 +46,11 @@ func (e *Executor) tableRerun(ctx context.Context, rec task.Record, report func(
 	if err := readRequest(rec, &req); err != nil {
 		return runner.Outcome{}, err
 	}
+
 	if rec.Input == nil {
 		return runner.Outcome{}, fault.New(fault.Internal, "task %s names no document", rec.TaskID)
 	}
+
 	definition, err := e.Clusters.Load(ctx, req.ClusterName)
 	if err != nil {
 		return runner.Outcome{}, err
@@ -99,6 +103,7 @@ func (e *Executor) compare(
 	if err != nil {
 		return runner.Outcome{}, err
 	}
+
 	if c.output != api.FormatJSON {
 		last.Phase = phaseRender
 		report(last)

@@ -17,6 +17,7 @@ func (e *Executor) tableRepair(ctx context.Context, rec task.Record, report func
 	if err := readRequest(rec, &req); err != nil {
 		return runner.Outcome{}, err
 	}
+
 	if rec.Input == nil {
 		return runner.Outcome{}, fault.New(fault.Internal, "task %s has no diff document", rec.TaskID)
 	}
@@ -36,10 +37,12 @@ func (e *Executor) tableUndo(ctx context.Context, rec task.Record, report func(t
 	if err := readRequest(rec, &req); err != nil {
 		return runner.Outcome{}, err
 	}
+
 	repair, err := e.Tasks.Get(ctx, req.TaskID)
 	if err != nil {
 		return runner.Outcome{}, err
 	}
+
 	name, err := api.ParseTableName(repair.TableName)
 	if err != nil {
 		return runner.Outcome{}, fault.Wrap(err, fault.Internal, "task %s is of table %q, which is no table's name", repair.TaskID, repair.TableName)
@@ -60,10 +63,12 @@ func (e *Executor) repair(
 	if err := e.Tasks.CheckLock(ctx, rec); err != nil {
 		return tablerepair.Result{}, err
 	}
+
 	definition, err := e.Clusters.Load(ctx, job.ClusterName)
 	if err != nil {
 		return tablerepair.Result{}, err
 	}
+
 	if !quiet {
 		report = e.logged(ctx, rec.TaskID, report)
 	}

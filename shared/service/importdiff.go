@@ -27,13 +27,16 @@ func (s *Service) Import(ctx context.Context, req api.ImportRequest, body io.Rea
 	if req.Upload != "" {
 		return s.importUpload(ctx, req.Upload, body)
 	}
+
 	incoming := archive.IncomingKey(rand.Text())
 	received, err := s.receive(ctx, incoming, body)
 	if err != nil {
 		return api.Imported{}, err
 	}
+
 	// If this fails, or the process dies before, the retention sweep deletes the object.
 	defer func() { _ = s.Store.Delete(context.WithoutCancel(ctx), incoming) }()
+
 	key := archive.ImportKey(received.SHA256)
 	if err := s.publish(ctx, received, key); err != nil {
 		return api.Imported{}, err
@@ -81,26 +84,32 @@ func (s *Service) publish(ctx context.Context, received task.Document, key strin
 	if err == nil {
 		return fault.New(fault.Internal, "%s in the archive is damaged: it has %d bytes instead of %d", key, there.Size, received.Size)
 	}
+
 	if !errors.Is(err, archive.ErrNotFound) {
 		return err
 	}
+
 	info, err := s.Store.Stat(ctx, received.Key)
 	if err != nil {
 		return err
 	}
+
 	source, err := archive.OpenVerified(ctx, s.Store, info, received.SHA256)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
+
 	w, err := s.Store.Create(ctx, key, typeJSON)
 	if err != nil {
 		return err
 	}
 	defer w.Abort()
+
 	if _, err := io.Copy(w, source); err != nil {
 		return err
 	}
+
 	if _, err := w.Commit(ctx); !errors.Is(err, archive.ErrPrecondition) {
 		return err
 	}

@@ -16,6 +16,7 @@ func (s *Service) ListDiffs(ctx context.Context, req api.DiffsRequest) (api.Diff
 	if err != nil {
 		return api.DiffList{}, err
 	}
+
 	list := api.DiffList{Diffs: make([]api.ArchivedDiff, 0, len(entries)), Next: next}
 	for _, e := range entries {
 		list.Diffs = append(list.Diffs, api.ArchivedDiff{

@@ -15,11 +15,13 @@ func (s *Service) submit(ctx context.Context, n task.New, request any) (api.Subm
 	if n.Parameters, err = json.Marshal(request); err != nil {
 		return api.Submitted{}, fault.Wrap(err, fault.Internal, "the parameters cannot be encoded")
 	}
+
 	var rec task.Record
 	err = s.Starter.Submit(ctx, func(ctx context.Context) (_ string, err error) {
 		rec, err = s.Tasks.Create(ctx, n)
 		return rec.TaskID, err
 	})
+
 	if rec.TaskID == "" {
 		return api.Submitted{}, err
 	}

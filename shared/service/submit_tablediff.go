@@ -32,13 +32,16 @@ func comparedNodes(definition cluster.Cluster, req api.TableDiffRequest) (databa
 	if err != nil {
 		return "", nil, err
 	}
+
 	targets, err := definition.Targets(req.DBName, req.Nodes)
 	if err != nil {
 		return "", nil, err
 	}
+
 	for _, target := range targets {
 		nodes = append(nodes, target.Node)
 	}
+
 	if len(nodes) < 2 {
 		return "", nil, fault.New(fault.Invalid, "cluster %s has %d active node: a comparison needs at least two", definition.Name, len(nodes))
 	}

@@ -21,20 +21,24 @@ func (s *Service) SubmitTableRepair(ctx context.Context, req api.TableRepairRequ
 	if err := table.CheckWritable(req.Table.Schema, req.Table.Name); err != nil {
 		return api.Submitted{}, err
 	}
+
 	definition, err := s.Clusters.Load(ctx, req.ClusterName)
 	if err != nil {
 		return api.Submitted{}, err
 	}
+
 	database, err := definition.Database(req.DBName)
 	if err != nil {
 		return api.Submitted{}, err
 	}
+
 	input, summary, err := s.open(ctx, req.DiffFile, diffarchive.Subject{
 		Cluster: req.ClusterName, Database: database.Name, Schema: req.Table.Schema, Table: req.Table.Name,
 	})
 	if err != nil {
 		return api.Submitted{}, err
 	}
+
 	if err := checkNodes(definition, summary.Nodes, req); err != nil {
 		return api.Submitted{}, err
 	}
@@ -56,14 +60,17 @@ func checkNodes(definition cluster.Cluster, documented []string, req api.TableRe
 	if documented == nil {
 		documented = definition.NodeNames()
 	}
+
 	if !slices.Contains(documented, req.SourceOfTruth) {
 		return fault.New(fault.Invalid, "source_of_truth is %.100q; it must be a node of diff_file: %s", req.SourceOfTruth, strings.Join(documented, ", "))
 	}
+
 	for _, node := range req.Nodes {
 		if !slices.Contains(documented, node) {
 			return fault.New(fault.Invalid, "nodes has %.100q; it must have only nodes of diff_file: %s", node, strings.Join(documented, ", "))
 		}
 	}
+
 	repaired := documented
 	if req.Nodes != nil {
 		repaired = append([]string{req.SourceOfTruth}, req.Nodes...)

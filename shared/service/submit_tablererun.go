@@ -15,16 +15,19 @@ func (s *Service) SubmitTableRerun(ctx context.Context, req api.TableRerunReques
 	if err != nil {
 		return api.Submitted{}, err
 	}
+
 	database, err := definition.Database(req.DBName)
 	if err != nil {
 		return api.Submitted{}, err
 	}
+
 	input, summary, err := s.open(ctx, req.DiffFile, diffarchive.Subject{
 		Cluster: req.ClusterName, Database: database.Name, Schema: req.Table.Schema, Table: req.Table.Name,
 	})
 	if err != nil {
 		return api.Submitted{}, err
 	}
+
 	if err := diffarchive.CheckNodes(summary.Nodes, definition.Name, definition.NodeNames()); err != nil {
 		return api.Submitted{}, err
 	}

@@ -33,13 +33,16 @@ func checkUndoable(repair task.Record) error {
 	if repair.Type != task.TableRepair {
 		return fault.New(fault.Invalid, "task_id is %s, which is a %s: only a %s can be undone", repair.TaskID, repair.Type, task.TableRepair)
 	}
+
 	if !repair.Status.Terminal() {
 		return fault.New(fault.Conflict, "task %s is %s: wait until it has ended to undo it", repair.TaskID, repair.Status)
 	}
+
 	var req api.TableRepairRequest
 	if err := json.Unmarshal(repair.Parameters, &req); err != nil {
 		return fault.Wrap(err, fault.Internal, "the parameters of task %s cannot be read", repair.TaskID)
 	}
+
 	if req.DryRun {
 		return fault.New(fault.Invalid, "task_id is %s, which was a dry run: it changed nothing", repair.TaskID)
 	}

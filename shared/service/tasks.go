@@ -60,19 +60,24 @@ func (s *Service) status(rec task.Record) api.TaskStatus {
 		Result: rec.Result, SubmittedAt: api.At(rec.SubmittedAt),
 		ClusterName: rec.ClusterName, TableName: rec.TableName, Parameters: rec.Parameters,
 	}
+
 	if rec.StartedAt != nil {
 		status.StartedAt = api.At(*rec.StartedAt)
 	}
+
 	if rec.FinishedAt != nil {
 		status.FinishedAt = api.At(*rec.FinishedAt)
 	}
+
 	if rec.StartedAt != nil && rec.FinishedAt != nil {
 		seconds := rec.FinishedAt.Sub(*rec.StartedAt).Seconds()
 		status.TimeTaken = &seconds
 	}
+
 	if rec.Status == task.Failed {
 		status.Error = rec.Error
 	}
+
 	if rec.Status == task.Running && rec.Progress != nil && rec.StartedAt != nil {
 		status.Progress = progress(*rec.Progress, s.Now().Sub(*rec.StartedAt))
 	}
@@ -85,9 +90,11 @@ func progress(p task.Progress, running time.Duration) *api.Progress {
 		Phase: p.Phase, BlocksTotal: int64(p.BlocksTotal), BlocksDone: int64(p.BlocksDone),
 		RowsCompared: p.RowsCompared, RowsTotalEstimate: p.RowsTotalEstimate, MismatchedRows: p.MismatchedRows,
 	}
+
 	if p.BlocksTotal > 0 {
 		shown.Percent = tenths(100 * float64(p.BlocksDone) / float64(p.BlocksTotal))
 	}
+
 	if seconds := running.Seconds(); seconds > 0 {
 		shown.RowsPerSecond = math.Round(float64(p.RowsCompared) / seconds)
 		if p.BlocksDone > 0 {

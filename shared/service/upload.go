@@ -24,19 +24,23 @@ func (s *Service) importUpload(ctx context.Context, upload string, body io.Reade
 	if n, _ := io.ReadFull(body, make([]byte, 1)); n > 0 {
 		return api.Imported{}, fault.New(fault.Invalid, "a request with upload must not have a body: send the document to upload_url with PUT")
 	}
+
 	if upload == api.UploadNew {
 		upload = rand.Text()
 		link, err := s.Store.PresignPut(ctx, archive.IncomingKey(upload), uploadValid)
 		return api.Imported{Upload: upload, UploadURL: link, ExpiresAt: api.At(s.Now().Add(uploadValid))}, err
 	}
+
 	received, err := s.inspect(ctx, upload)
 	if err != nil {
 		return api.Imported{}, err
 	}
+
 	key := archive.ImportKey(received.SHA256)
 	if err := s.publish(ctx, received, key); err != nil {
 		return api.Imported{}, err
 	}
+
 	_ = s.Store.Delete(context.WithoutCancel(ctx), received.Key) // the retention sweep deletes it if this fails
 	return api.Imported{DiffFile: key}, nil
 }
@@ -52,6 +56,7 @@ func (s *Service) inspect(ctx context.Context, upload string) (task.Document, er
 	if err != nil {
 		return task.Document{}, err
 	}
+
 	var sum string
 	if info.Size > s.MaxImport {
 		err = api.BodyTooLarge(s.MaxImport)
@@ -60,6 +65,7 @@ func (s *Service) inspect(ctx context.Context, upload string) (task.Document, er
 		sum, err = checkDocument(content)
 		content.Close()
 	}
+
 	if code := fault.CodeOf(err); err != nil && (code == fault.Invalid || code == fault.TooLarge) {
 		_ = s.Store.Delete(ctx, key)
 	}

@@ -50,22 +50,27 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if c.Store.Embedded {
 		return nil, fault.New(fault.Invalid, "ACE_STORE is %q; in a function it must be s3://bucket/prefix", c.Store)
 	}
+
 	log := logging.New(os.Stderr, c.LogLevel, c.LogFormat)
 	store, err := s3.Open(ctx, app.BucketOptions(c.Store))
 	if err != nil {
 		return nil, err
 	}
+
 	invoker, err := awslambda.Connect(ctx, c.TaskRunnerFunction, c.BlockWorkerFunction, c.MaxInvocations)
 	if err != nil {
 		return nil, err
 	}
+
 	clusters, _, err := app.Clusters(ctx, c, c.ServiceFiles()) // never closed: it lives as long as the process
 	if err != nil {
 		return nil, err
 	}
+
 	a := app.New(app.Options{
 		Store: store, Location: store.Location(), Clusters: clusters,
 		MaxConns: conns, StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, Lease: c.Lease,

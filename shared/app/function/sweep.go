@@ -20,6 +20,7 @@ func (f *Function) Sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	var failed atomic.Int64
 	err = fanout.Each(ctx, sweptAtOnce, slices.Values(ids), func(ctx context.Context, id string) error {
 		if err := f.restart(ctx, id); err != nil {

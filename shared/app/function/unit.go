@@ -21,12 +21,14 @@ func (f *Function) DoUnit(ctx context.Context, payload json.RawMessage) (json.Ra
 	if err := json.Unmarshal(payload, &unit); err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "a unit of work cannot be decoded")
 	}
+
 	now := time.Now()
 	end := workDeadline(ctx, now)
 	ctx, cancel := context.WithDeadlineCause(ctx, end, fault.New(fault.Unavailable,
 		"a unit of work was not done within %s, the time limit of the block worker: lower batch_size or block_rows, or raise the limit",
 		end.Sub(now).Round(100*time.Millisecond)))
 	defer cancel()
+
 	ctx, stop := f.untilCancelled(ctx, unit.TaskID)
 	defer stop()
 	return f.worker(ctx, payload)

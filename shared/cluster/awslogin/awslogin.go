@@ -104,11 +104,13 @@ func notRead(ctx context.Context, target cluster.Target, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+
 	code := fault.Unavailable
 	var answered smithy.APIError
 	if !errors.As(err, &answered) {
 		return fault.Wrap(err, code, "node %q: the secret %s cannot be read: AWS did not respond", target.Node, target.PasswordSecret)
 	}
+
 	if slices.Contains([]string{
 		"AccessDeniedException", "DecryptionFailure", "InvalidParameterException", "InvalidRequestException", "ResourceNotFoundException",
 	}, answered.ErrorCode()) {

@@ -28,6 +28,7 @@ func parseAuthority(text string) (authority, bool) {
 		port := strings.TrimPrefix(after, ":")
 		return authority{address, port}, len(port) < len(after) && isPort(port)
 	}
+
 	host, port, hasPort := strings.Cut(text, ":")
 	return authority{host, port}, isName(host) && (!hasPort || isPort(port))
 }

@@ -23,6 +23,7 @@ func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req en
 	for name, value := range resp.Header {
 		w.Header().Set(name, value)
 	}
+
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Name}))
 	w.Header().Set("Vary", "Accept-Encoding")
 	source := &watched{ReadSeeker: content}
@@ -40,9 +41,11 @@ func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req en
 		setETag(w, file.ETag)
 		http.ServeContent(out, r, file.Name, file.ModTime, source)
 	}
+
 	if source.err == nil || out.failed {
 		return
 	}
+
 	// The status is sent already, so Fail only logs the error. The client detects the
 	// missing bytes by the length, or without one by the aborted connection.
 	mux.Fail(r.Context(), req, source.err)

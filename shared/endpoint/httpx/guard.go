@@ -95,14 +95,17 @@ func ownOrigin(values []string, addressed authority) bool {
 	if len(values) == 0 {
 		return true
 	}
+
 	scheme, rest, ok := strings.Cut(values[0], "://")
 	if !ok || len(values) > 1 {
 		return false
 	}
+
 	origin, ok := parseAuthority(rest)
 	if !ok || origin.host != addressed.host {
 		return false
 	}
+
 	switch strings.ToLower(scheme) {
 	case "http":
 		return origin.portOr("80") == addressed.portOr("80")

@@ -45,9 +45,11 @@ func request(event Event) (endpoint.Request, error) {
 		Header:   make(endpoint.Header, len(event.Headers)),
 		Body:     []byte(event.Body),
 	}
+
 	for name, value := range event.Headers {
 		req.Header[strings.ToLower(name)] = value
 	}
+
 	if event.IsBase64Encoded {
 		body, err := base64.StdEncoding.DecodeString(event.Body)
 		if err != nil {

@@ -100,13 +100,16 @@ func (i *Invoker) call(ctx context.Context, function string, how types.Invocatio
 	if how == types.InvocationTypeEvent {
 		limit = maxAsync
 	}
+
 	if len(payload) > limit {
 		return nil, fault.New(fault.Internal, "the payload for function %q has %d bytes; Lambda accepts at most %d", function, len(payload), limit)
 	}
+
 	out, err := i.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String(function), InvocationType: how, Payload: payload})
 	if err != nil {
 		return nil, notInvoked(ctx, function, err)
 	}
+
 	if out.FunctionError != nil {
 		return nil, functionFailed(function, out.Payload)
 	}
