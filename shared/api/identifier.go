@@ -70,7 +70,7 @@ func bareProblem(text string) error {
 // between double quotes.
 func unquotedCharacter(text string) error {
 	r, _ := utf8.DecodeRuneInString(text)
-	return fmt.Errorf(`the character %q there must stand in a double-quoted name, as in "My Schema"."my-table"`, r)
+	return fmt.Errorf(`the character %q must be in a double-quoted name, as in "My Schema"."my-table"`, r)
 }
 
 // isBare reports whether a byte may be part of an unquoted identifier. Bytes of non-ASCII

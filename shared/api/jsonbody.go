@@ -48,7 +48,7 @@ func checkJSON(body []byte) error {
 	err := json.Unmarshal(body, &whole)
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return fault.Wrap(err, fault.Invalid, "the body is not valid JSON, see byte %d: %v", syntax.Offset, syntax)
+		return fault.Wrap(err, fault.Invalid, "the body is not valid JSON at byte %d: %v", syntax.Offset, syntax)
 	}
 	return err
 }
@@ -101,7 +101,7 @@ func jsonList(d *json.Decoder, name string) (string, error) {
 
 func notScalar(name string, token json.Token) error {
 	if token == nil {
-		return fault.New(fault.Invalid, "%s is null, leave it out to get its default", quote(name))
+		return fault.New(fault.Invalid, "%s is null; leave it out for the default", quote(name))
 	}
 	return fault.New(fault.Invalid, "%s is a JSON object; it must be a string, a number, true, false or an array of strings",
 		quote(name))

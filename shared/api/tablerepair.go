@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-const allowedTargets = `"all" or different nodes of the cluster but source_of_truth, separated by commas`
+const allowedTargets = `"all" or different nodes of the cluster other than source_of_truth, separated by commas`
 
 // TableRepairRequest asks to make the rows of a diff document on other nodes equal to
 // those of the source of truth. A task stores its JSON form as the task's parameters.

@@ -131,7 +131,7 @@ func TestLoad_ReportsEverythingAtOnce(t *testing.T) {
   ACE_SNAPSHOT_MAX is "-1s"; it must be a time from 1s to 24h such as 5m
   ACE_STATEMENT_TIMEOUT is "10"; it must be a time from 1s to 24h such as 10m
   ACE_STORE is "/var/lib/ace"; it must be file://directory or s3://bucket/prefix?endpoint=URL&region=NAME
-  ACE_TOKEN_FILE is "FILE", which does not hold one token of at least 16 characters
+  ACE_TOKEN_FILE is "FILE", which must contain one token of at least 16 characters
   ACE_UNIT_TIMEOUT is "16m"; it must be a time from 1s to 15m such as 5m`
 	if fault.CodeOf(err) != fault.Invalid {
 		t.Errorf("the code is %s", fault.CodeOf(err))

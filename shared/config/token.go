@@ -26,7 +26,7 @@ func (c Config) ReadToken() (string, error) {
 
 	token := strings.TrimSpace(string(data))
 	if len(token) < minToken || strings.ContainsAny(token, " \t\r\n") {
-		return "", fault.New(fault.Invalid, "ACE_TOKEN_FILE is %q, which does not hold one token of at least %d characters", c.TokenFile, minToken)
+		return "", fault.New(fault.Invalid, "ACE_TOKEN_FILE is %q, which must contain one token of at least %d characters", c.TokenFile, minToken)
 	}
 	return token, nil
 }

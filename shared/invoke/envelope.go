@@ -59,7 +59,7 @@ func Handle[Q, A any](work func(ctx context.Context, q Q) (A, error), onError fu
 func callGuarded[Q, A any](ctx context.Context, work func(context.Context, Q) (A, error), q Q) (answer A, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fault.Wrap(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()), fault.Internal, "a unit of work failed: this is a defect; the log has the details")
+			err = fault.Wrap(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()), fault.Internal, "a unit of work failed because of a defect in ACE; the log has the details")
 		}
 	}()
 	answer, err = work(ctx, q)

@@ -69,13 +69,13 @@ func kind(mode fs.FileMode) string {
 // foreign returns the error of a file that belongs to another user.
 func foreign(path string, info fs.FileInfo) error {
 	return fault.New(fault.Invalid, "%s (%s) does not belong to the user that the service runs as, %s: "+
-		"run the service as the owner, or check what it holds and run: chown -R %d '%s'",
+		"run the service as the owner, or check its content and run: chown -R %d '%s'",
 		path, describe(info), userName(os.Geteuid()), os.Geteuid(), path)
 }
 
 // accessible returns the error of a file that other users can read or write.
 func accessible(path string, info fs.FileInfo, may, command string) error {
-	return fault.New(fault.Invalid, "%s (%s) may be %s by other users: check what it holds and run: chmod %s '%s'",
+	return fault.New(fault.Invalid, "%s (%s) can be %s by other users: check its content and run: chmod %s '%s'",
 		path, describe(info), may, command, path)
 }
 

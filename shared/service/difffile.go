@@ -35,7 +35,7 @@ func (s *Service) resolve(ctx context.Context, f api.DiffFile) (task.Document, e
 
 	recorded, err := s.documentOf(ctx, nameOf(key))
 	if err == nil && recorded.Key != key {
-		err = fault.New(fault.NotFound, "diff_file is %s, the document of task %s is %s", f, nameOf(key), recorded.Key)
+		err = fault.New(fault.NotFound, "diff_file is %s, but the document of task %s is %s", f, nameOf(key), recorded.Key)
 	}
 	return recorded, err
 }

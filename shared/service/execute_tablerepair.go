@@ -45,7 +45,7 @@ func (e *Executor) tableUndo(ctx context.Context, rec task.Record, report func(t
 
 	name, err := api.ParseTableName(repair.TableName)
 	if err != nil {
-		return runner.Outcome{}, fault.Wrap(err, fault.Internal, "task %s is of table %q, which is no table's name", repair.TaskID, repair.TableName)
+		return runner.Outcome{}, fault.Wrap(err, fault.Internal, "task %s has the table %q, which is not a valid name", repair.TaskID, repair.TableName)
 	}
 
 	result, err := e.repair(ctx, rec, req.Quiet, report, tablerepair.Request{

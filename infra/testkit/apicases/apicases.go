@@ -54,7 +54,7 @@ const (
 		"table_filter, quiet, max_diff_rows, ignore_columns, confirm_delay, checksum, baseline"
 	allowedCluster = "; it must be 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first"
 	allowedNodes   = `; it must be "all" or at least two different nodes of the cluster separated by commas`
-	mustBeQuoted   = ` there must stand in a double-quoted name, as in "My Schema"."my-table"`
+	mustBeQuoted   = ` must be in a double-quoted name, as in "My Schema"."my-table"`
 )
 
 // Bad gives every request that must be refused.

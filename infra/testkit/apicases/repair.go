@@ -6,7 +6,7 @@ import (
 
 const (
 	ofRepair       = valid + "&source_of_truth=n1"
-	allowedTargets = `; it must be "all" or different nodes of the cluster but source_of_truth, separated by commas`
+	allowedTargets = `; it must be "all" or different nodes of the cluster other than source_of_truth, separated by commas`
 )
 
 // BadTableRepair gives requests about table-repair that must be refused.
