@@ -13,10 +13,10 @@ const taskID = "td_20240315_123456"
 func TestKeys_AreTheLayoutThatOperatorsSee(t *testing.T) {
 	east := time.FixedZone("UTC+10", 10*60*60)
 	tests := []struct{ name, got, want string }{
-		{"open mark", archive.OpenKey(taskID), "open/td_20240315_123456"},
+		{"open marker", archive.OpenKey(taskID), "open/td_20240315_123456"},
 		{"task record", archive.TaskKey(taskID), "tasks/td_20240315_123456/task.json"},
 		{"plan", archive.PlanKey(taskID), "tasks/td_20240315_123456/plan.json"},
-		{"cancel mark", archive.CancelKey(taskID), "tasks/td_20240315_123456/cancel"},
+		{"cancellation request", archive.CancelKey(taskID), "tasks/td_20240315_123456/cancel"},
 		{"part", archive.PartKey(taskID, "compare", "7.1"), "tasks/td_20240315_123456/parts/compare-7.1"},
 		{"the lock of a table", archive.LockKey("demo", "acedb", "public.users"),
 			"locks/84f4ea8b5f9b34edc09193e4e4fc2c2e301df17645ad15c10431bb72cd481391"},

@@ -138,7 +138,7 @@ func TestRun_StoresHowTheWorkEnded(t *testing.T) {
 		says   string
 	}{
 		{"completed", complete, task.Completed, "", ""},
-		{"failed by the user's doing", failing(fault.New(fault.Invalid, "no such table")), task.Failed, fault.Invalid, "no such table"},
+		{"failed because of the request", failing(fault.New(fault.Invalid, "no such table")), task.Failed, fault.Invalid, "no such table"},
 		{"failed by a node", failing(fault.New(fault.Unavailable, "node n1 is gone")), task.Failed, fault.Unavailable, "node n1 is gone"},
 		{"failed for an untranslated reason", failing(errors.New("secret")), task.Failed, fault.Internal, "internal error"},
 		{"panicked", func(_ context.Context, rec task.Record, _ func(task.Progress)) (runner.Outcome, error) {
@@ -217,7 +217,7 @@ func TestRun_ShutdownDoesNotWaitForAStoreThatHangs(t *testing.T) {
 			return runner.Outcome{}, context.Cause(ctx)
 		}},
 		"while the outcome is being stored": {200 * time.Millisecond, complete},
-		"and then gets an outcome to store": {0, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+		"then stores an outcome": {0, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
 			<-ctx.Done()
 			return complete(ctx, rec, report)
 		}},
@@ -316,10 +316,10 @@ func TestRun_RetriesAFailedCleanupInTheNextRun(t *testing.T) {
 		prefix func(id string) string
 		left   bool // files
 	}{
-		"files cannot be listed":     {faulty.List, archive.TaskPrefix, true},
-		"no file can be removed":     {faulty.Delete, archive.TaskPrefix, true},
-		"parts cannot be removed":    {faulty.Delete, func(id string) string { return archive.PartsPrefix(id, "compare") }, true},
-		"the mark cannot be removed": {faulty.Delete, archive.OpenKey, false},
+		"files cannot be listed":            {faulty.List, archive.TaskPrefix, true},
+		"no file can be removed":            {faulty.Delete, archive.TaskPrefix, true},
+		"parts cannot be removed":           {faulty.Delete, func(id string) string { return archive.PartsPrefix(id, "compare") }, true},
+		"the open marker cannot be removed": {faulty.Delete, archive.OpenKey, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -353,7 +353,7 @@ func TestRun_DeletesTheOpenMarkerLast(t *testing.T) {
 	b := newBench(t, complete)
 	b.store.On(faulty.Delete, archive.OpenKey(b.id), func(int) faulty.Outcome {
 		if files := b.files(t); !slices.Equal(files, []string{"task.json"}) {
-			t.Errorf("the mark goes while the task has %v", files)
+			t.Errorf("the open marker was removed while the task has %v", files)
 		}
 		return faulty.Pass
 	})
@@ -363,7 +363,7 @@ func TestRun_DeletesTheOpenMarkerLast(t *testing.T) {
 
 func TestRun_FailsATaskThatNeverEnds(t *testing.T) {
 	b := newBench(t, func(context.Context, task.Record, func(task.Progress)) (runner.Outcome, error) {
-		t.Error("the work was tried once more")
+		t.Error("the work was repeated")
 		return runner.Outcome{}, nil
 	})
 	if _, err := b.store.Put(t.Context(), document.Key, "application/json", []byte("{}")); err != nil {

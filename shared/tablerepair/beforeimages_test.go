@@ -159,7 +159,7 @@ func TestBeforeImages_DamagedPartsFail(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if _, err := b.store.Stat(t.Context(), archive.BeforeImagesKey(b.job.TaskID, b.job.SubmittedAt)); fault.CodeOf(err) != fault.NotFound {
-		t.Errorf("a document is there: %v", err)
+		t.Errorf("a document exists: %v", err)
 	}
 }
 

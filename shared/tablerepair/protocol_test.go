@@ -266,7 +266,7 @@ func TestRepair_WritesNothingWithoutAStoredManifest(t *testing.T) {
 				b.store.On(op, archive.RepairKey(b.job.TaskID, "n2", attempt, name), faulty.Always(faulty.FailBefore))
 			}
 			b.commit = func(context.Context, func(context.Context) error) error {
-				t.Error("it came to COMMIT")
+				t.Error("it reached COMMIT")
 				return errLost
 			}
 			r, err := b.run(t.Context(), t)

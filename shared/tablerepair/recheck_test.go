@@ -17,7 +17,7 @@ func TestRepair_KeepsARowWhoseKeyAppearedAtTheSource(t *testing.T) {
 	t.Parallel()
 	for name, commit := range map[string]func(context.Context, func(context.Context) error) error{
 		"committed": nil,
-		"the answer to COMMIT is lost": func(ctx context.Context, real func(context.Context) error) error {
+		"the response to COMMIT is lost": func(ctx context.Context, real func(context.Context) error) error {
 			if err := real(ctx); err != nil {
 				return err
 			}

@@ -71,7 +71,7 @@ func TestCreate_ALostResponseNeitherLosesNorDuplicatesTheTask(t *testing.T) {
 				store.On(faulty.PutIfAbsent, prefix, faulty.First(1, outcome))
 				rec := create(t, r, diffOf("public.users"))
 				if rec.TaskID != "td_20240315_123456" {
-					t.Errorf("the id is %s: its own object was taken for another's", rec.TaskID)
+					t.Errorf("the id is %s: its own object was treated as another task's", rec.TaskID)
 				}
 				if got := get(t, r, rec.TaskID); got.Submission != rec.Submission {
 					t.Errorf("submission %s is stored, %s was answered", got.Submission, rec.Submission)

@@ -175,7 +175,7 @@ func TestLease_ClearRequiresAnEndedTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := held.Clear(t.Context()); err == nil || len(leftovers(t, store, id)) != 4 {
-		t.Errorf("Clear of a task given back: %v; it has %v", err, leftovers(t, store, id))
+		t.Errorf("Clear of a released task: %v; it has %v", err, leftovers(t, store, id))
 	}
 	held = acquire(t, r, id, "host-1")
 	if _, err := held.Finish(t.Context(), completed); err != nil {
@@ -245,10 +245,10 @@ func TestLease_ChangesNothingOnceLost(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(before, get(t, r, id)); diff != "" {
-		t.Errorf("the zombie changed the record:\n%s", diff)
+		t.Errorf("the lost lease changed the record:\n%s", diff)
 	}
 	if len(open(t, r)) != 1 {
-		t.Error("the zombie removed the open mark")
+		t.Error("the lost lease removed the open marker")
 	}
 }
 

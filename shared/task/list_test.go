@@ -72,7 +72,7 @@ func TestList_PagesCoverEverythingOnce(t *testing.T) {
 			filter.After = next
 		}
 		if !slices.Equal(got, ids) {
-			t.Errorf("pages of %d give %v, want %v", limit, got, ids)
+			t.Errorf("pages of %d have %v, want %v", limit, got, ids)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func TestOnPublished_IsCalledByTheNextProcessIfTheFirstDies(t *testing.T) {
 	// The first process has no hook, and dies.
 	store.On(faulty.Delete, "open/", faulty.Always(faulty.FailBefore))
 	if err := publish(t, acquire(t, r, rec.TaskID, "host-1")); err == nil {
-		t.Fatal("the mark went")
+		t.Fatal("the open marker was removed")
 	}
 	store.Heal()
 

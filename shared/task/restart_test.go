@@ -173,7 +173,7 @@ func TestRestart_RemovesTheMarkerOfAFailedSubmission(t *testing.T) {
 	}
 	for _, id := range open(t, r) {
 		if id == orphan {
-			t.Error("the mark is still there")
+			t.Error("the marker still exists")
 		}
 	}
 }
