@@ -34,7 +34,8 @@ func decode(t testing.TB, resp endpoint.Response, into any) {
 	}
 }
 
-// members gives the names of an object's members in the order they stand in, and their values as text.
+// members returns the names of an object's members in the order they stand in, and their
+// values as text.
 func members(t testing.TB, object []byte) (names []string, values map[string]string) {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(object))
@@ -58,8 +59,8 @@ func members(t testing.TB, object []byte) (names []string, values map[string]str
 	return names, values
 }
 
-// checkMembers compares an object with what the reference shows: names in its order, values by pattern. Further
-// members may only follow after those.
+// checkMembers compares an object with what the reference shows: names in its order,
+// values by pattern. Further members may only follow after those.
 func checkMembers(t testing.TB, object []byte, further []string, reference ...[2]string) map[string]string {
 	t.Helper()
 	names, values := members(t, object)
@@ -299,7 +300,7 @@ func TestTasks_AreListedNewestFirstFilteredAndInPages(t *testing.T) {
 	}
 }
 
-// list gives the ids on a page of the list of tasks, and the cursor of the next.
+// list returns the ids on a page of the list of tasks, and the cursor of the next.
 func (s *service) list(t testing.TB, query string) (ids []string, next string) {
 	t.Helper()
 	var list api.TaskList

@@ -27,7 +27,8 @@ import (
 // browserPatience bounds everything that one tab does.
 const browserPatience = time.Minute
 
-// startBrowser starts Chromium for one test. In it ace.test and evil.test are names of this machine.
+// startBrowser starts Chromium for one test. In it ace.test and evil.test are names of
+// this machine.
 func startBrowser(t *testing.T) context.Context {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
@@ -63,7 +64,8 @@ func openTab(browser context.Context, t *testing.T, page string) context.Context
 	return ctx
 }
 
-// recorder is a proxy in front of the service. It notes what reaches the service, and what the service answers.
+// recorder is a proxy in front of the service. It notes what reaches the service, and
+// what the service answers.
 type recorder struct {
 	*httptest.Server
 	mu   sync.Mutex
@@ -77,7 +79,7 @@ type attempt struct {
 	origin string
 }
 
-// record starts a recorder. Requests are told apart by their parameter table_name.
+// record starts a recorder. The parameter table_name identifies a request.
 func record(t *testing.T, s *service) *recorder {
 	t.Helper()
 	r := &recorder{seen: map[string]attempt{}}
@@ -112,7 +114,8 @@ func (r *recorder) attempts() map[string]attempt {
 	return maps.Clone(r.seen)
 }
 
-// checkRefusals waits until the requests with these labels have arrived, and checks that all that arrived were refused.
+// checkRefusals waits until the requests with these labels have arrived, and checks that
+// all that arrived were refused.
 func (r *recorder) checkRefusals(t *testing.T, what string, want []string) {
 	t.Helper()
 	missing := func() []string {
@@ -137,8 +140,8 @@ func at(server *httptest.Server, host string) string {
 	return "http://" + host + ":" + target.Port()
 }
 
-// attacks is a page that tries to start comparisons at the service whose URL is in the fragment, in every way that a page
-// has. The name of the table is the name of the way.
+// attacks is a page that tries to start comparisons at the service whose URL is in the
+// fragment, in every way that a page has. The name of the table is the name of the way.
 const attacks = `<!doctype html><title>evil</title><body><script>
 const [service, cluster] = decodeURIComponent(location.hash.slice(1)).split(" ")
 const to = (way) => service + "/ace/table-diff?cluster_name=" + cluster + "&table_name=public." + way
@@ -205,8 +208,8 @@ fetch(service + "/ace/diffs?table_name=public.import", {method: "POST", mode: "n
   body: '{"n1/n2": {"n1": [], "n2": []}}'}).catch(() => {})
 </script>`
 
-// arriving are the ways of a page whose request must have arrived, so that a refusal is seen. Chromium itself refuses
-// the other ones, or puts them off.
+// arriving are the ways of a page whose request must have arrived, so that a refusal is
+// seen. Chromium itself refuses the other ones, or puts them off.
 func arriving() []string {
 	return []string{
 		"GET img", "GET img_without_referrer", "GET script", "GET stylesheet", "GET link_prefetch", "GET iframe", "GET srcdoc",

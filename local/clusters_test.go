@@ -15,7 +15,8 @@ func tiny(t testing.TB, c *pgtest.Cluster) {
 	c.ExecAll(t, `CREATE TABLE tiny (id int PRIMARY KEY, name text)`, `INSERT INTO tiny SELECT i, 'name ' || i FROM generate_series(1, 10) i`)
 }
 
-// hold makes every comparison of a table wait until the function it gives is called: a lock that no reader gets past.
+// hold makes every comparison of a table wait until the returned function is called: it
+// takes a lock that blocks every reader.
 func hold(t testing.TB, c *pgtest.Cluster, table string) (release func()) {
 	t.Helper()
 	conn := c.Connect(t, 0)

@@ -13,7 +13,8 @@ import (
 	"ace/infra/testkit/pgtest"
 )
 
-// customers makes a table of this many rows, the same on all nodes: what a customer base looks like.
+// customers makes a table of this many rows, the same on all nodes: what a customer base
+// looks like.
 func customers(t testing.TB, c *pgtest.Cluster, rows int) {
 	t.Helper()
 	c.ExecAll(t,
@@ -33,7 +34,8 @@ func insertCustomers(from, to int) string {
 // drift lists what differs between the nodes after makeDrift, by kind.
 type drift struct{ updated, onlyFirst, onlySecond []string }
 
-// makeDrift makes the second node of a customers table of this many rows differ: scattered updates, 3 deletes, 2 inserts.
+// makeDrift makes the second node of a customers table of this many rows differ:
+// scattered updates, 3 deletes, 2 inserts.
 func makeDrift(t testing.TB, c *pgtest.Cluster, rows, updates int) drift {
 	t.Helper()
 	var d drift
@@ -77,7 +79,8 @@ func byNumber(texts []string) []int {
 // reads counts the rows of the table that a node has read.
 type reads struct{ byIndex, byScan int64 }
 
-// rowsRead returns what a node has read so far, once the service is no longer connected to it.
+// rowsRead returns what a node has read so far, once the service is no longer connected
+// to it.
 func rowsRead(t testing.TB, c *pgtest.Cluster, node int) reads {
 	t.Helper()
 	eventually(t, startTimeout, "ace has left the servers", func() bool { return sessions(t, c, "") == 0 })

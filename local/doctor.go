@@ -14,14 +14,14 @@ import (
 	"ace/shared/fault"
 )
 
-// doctor checks what the service needs, the archive, the cluster definitions and the nodes, and reports
-// everything that is wrong.
+// doctor checks what the service needs, the archive, the cluster definitions and the
+// nodes, and reports everything that is wrong.
 func doctor(ctx context.Context, c config.Config) error {
 	return errors.Join(checkArchive(ctx, c), checkClusters(ctx, c))
 }
 
-// checkArchive opens the archive as the service would. Beside a running service on the same directory that cannot be
-// done, and need not.
+// checkArchive opens the archive as the service would. While a service runs on the
+// same directory this is impossible, and unnecessary.
 func checkArchive(ctx context.Context, c config.Config) error {
 	b, err := openStore(ctx, c.Store, slog.New(slog.DiscardHandler))
 	switch {
@@ -34,7 +34,8 @@ func checkArchive(ctx context.Context, c config.Config) error {
 	return fault.Wrap(err, fault.CodeOf(err), "the archive %s cannot be used", c.Store)
 }
 
-// checkClusters reads every definition and connects to the nodes of those that can be used.
+// checkClusters reads every definition and connects to the nodes of those that can be
+// used.
 func checkClusters(ctx context.Context, c config.Config) error {
 	files, err := serviceFiles(c)
 	if err != nil {
@@ -79,7 +80,8 @@ func nameList(clusters []cluster.Cluster) string {
 	return strings.Join(names, ", ")
 }
 
-// checkNodes connects to every node and prints a line for each that can be used. The others are errors.
+// checkNodes connects to every node and prints a line for each that can be used. The
+// others are errors.
 func checkNodes(ctx context.Context, clusters []cluster.Cluster) error {
 	checks, err := app.CheckNodes(ctx, clusters...)
 	if err != nil {

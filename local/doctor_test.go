@@ -31,7 +31,7 @@ func TestDoctor_ChecksTheArchive(t *testing.T) {
 	}
 }
 
-func TestDoctor_BesideARunningServiceChecksTheRest(t *testing.T) {
+func TestDoctor_NextToARunningServiceChecksTheRest(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	h := newHome(t, c)
@@ -164,7 +164,7 @@ func TestServe_WarnsOfSuperusersAndWaitsForNoNode(t *testing.T) {
 	}
 
 	h = newHome(t, &silent)
-	for range 4 { // each is waited for by itself, for 5 seconds
+	for range 4 { // the doctor waits for each by itself, for 5 seconds
 		silent.Name += "_again"
 		silent.WriteDefinition(t, h.clusters())
 	}

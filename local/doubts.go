@@ -10,8 +10,9 @@ import (
 	"ace/shared/private"
 )
 
-// doubts returns what is unusual about the files that tell the service which servers to ask and what to do: that somebody
-// else may change them, or read the passwords in them. services are the service files.
+// doubts returns what is unusual about the files that name the service's servers and
+// jobs: that other users may change them, or read the passwords in them. services are the
+// service files.
 func doubts(c config.Config, services []string) []string {
 	files := slices.Clone(services)
 	if _, inBucket, _ := c.ClustersBucket(); !inBucket {

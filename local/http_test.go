@@ -19,8 +19,9 @@ import (
 	"ace/shared/invoke"
 )
 
-// everywhere gives all ways to ask the same thing: the running service first, then an application of this process over
-// the service's own archive and definitions, behind every transport.
+// everywhere returns all ways to send the same request: to the running service first,
+// then over every transport to an application of this process with the service's own
+// archive and definitions.
 func (s *service) everywhere(t *testing.T) []endpointtest.Transport {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -39,7 +40,7 @@ func (s *service) everywhere(t *testing.T) []endpointtest.Transport {
 	return append([]endpointtest.Transport{running}, endpointtest.Both(t, mux)...)
 }
 
-// checkEverywhere compares the answers to the byte, and gives that of the service.
+// checkEverywhere compares the answers to the byte, and returns that of the service.
 func checkEverywhere(t *testing.T, transports []endpointtest.Transport, req endpoint.Request) endpoint.Response {
 	t.Helper()
 	want := transports[0].Do(req)
@@ -234,14 +235,14 @@ func TestHTTP_AWebPageInTheOperatorsBrowserIsRefused(t *testing.T) {
 	} {
 		submission.Header = endpoint.Header{name: value}
 		if resp := s.do(t, submission); resp.Status != 403 || !strings.HasPrefix(string(resp.Body), `{"error":"`) {
-			t.Errorf("%s: %s gives %d %s", name, value, resp.Status, resp.Body)
+			t.Errorf("%s: %s returns %d %s", name, value, resp.Status, resp.Body)
 		}
 	}
 	s.checkNoTask(t)
 	for name, value := range map[string]string{"host": "ace.example.com", "sec-fetch-site": "same-origin", "origin": "http://" + s.host} {
 		req := endpoint.Request{Method: "GET", Path: "/healthz", Header: endpoint.Header{name: value}}
 		if resp := s.do(t, req); resp.Status != 200 || string(resp.Body) != `{"status":"ok"}`+"\n" {
-			t.Errorf("%s: %s gives %d %s", name, value, resp.Status, resp.Body)
+			t.Errorf("%s: %s returns %d %s", name, value, resp.Status, resp.Body)
 		}
 	}
 }

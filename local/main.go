@@ -1,5 +1,6 @@
-// Command ace is the whole service on one host: `ace serve` answers the API on 127.0.0.1:5000, runs the tasks in this
-// process and keeps everything in a bucket, by default one it serves itself out of a directory.
+// Command ace is the whole service on one host: `ace serve` answers the API on
+// 127.0.0.1:5000, runs the tasks in this process and keeps everything in a bucket, by
+// default one it serves itself out of a directory.
 package main
 
 import (
@@ -24,7 +25,8 @@ func main() {
 	}
 }
 
-// exitCode tells a service manager whether it helps to start again: what is wrong with the configuration stays wrong.
+// exitCode reports to a service manager whether a restart can help: an error in the
+// configuration stays.
 func exitCode(err error) int {
 	const failed, misconfigured = 1, 78 // EX_CONFIG of sysexits.h
 	if fault.CodeOf(err) == fault.Invalid {
@@ -48,7 +50,7 @@ func command() *cli.Command {
 				Action: withConfig(doctor), OnUsageError: badUsage,
 			},
 			{
-				Name: "reindex", Usage: "make the list of archived documents anew out of the task records", Flags: flags,
+				Name: "reindex", Usage: "rebuild the list of archived documents from the task records", Flags: flags,
 				Action: withConfig(reindex), OnUsageError: badUsage,
 			},
 			{
@@ -67,7 +69,8 @@ func noCommand(_ context.Context, cmd *cli.Command) error {
 	return cli.ShowAppHelp(cmd)
 }
 
-// badUsage makes a mistake on the command line one of the configuration's, said in one line.
+// badUsage makes a mistake on the command line one of the configuration's, said in one
+// line.
 func badUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 	return fault.New(fault.Invalid, "%v, see %s --help", err, cmd.FullName())
 }
@@ -77,7 +80,7 @@ func show(_ context.Context, c config.Config) error {
 	return err
 }
 
-// configFlags gives every variable of the configuration a flag of the same name.
+// configFlags returns a flag for every variable of the configuration, of the same name.
 func configFlags() []cli.Flag {
 	var flags []cli.Flag
 	for _, v := range config.Variables() {
@@ -88,7 +91,8 @@ func configFlags() []cli.Flag {
 	return flags
 }
 
-// withConfig reads the configuration, flags before the environment, before the command runs.
+// withConfig reads the configuration, flags before the environment, before the command
+// runs.
 func withConfig(run func(context.Context, config.Config) error) cli.ActionFunc {
 	return func(ctx context.Context, cmd *cli.Command) error {
 		if cmd.Args().Present() {

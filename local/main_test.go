@@ -1,7 +1,7 @@
 //go:build !unit
 
-// The tests of this package run `ace` as users do: the built program, its own process, real PostgreSQL servers behind it
-// and its embedded object store or a real MinIO below it.
+// The tests of this package run `ace` as users do: the built program, its own process,
+// with real PostgreSQL servers, and its embedded object store or a real MinIO server.
 package main_test
 
 import (
@@ -40,7 +40,8 @@ func (w withBinary) Run() int {
 		fmt.Fprintf(os.Stderr, "ace cannot be built: %v\n%s", err, output)
 		return 1
 	}
-	// Most of these tests wait for other processes most of the time. A -parallel on the command line still counts.
+	// Most of these tests wait for other processes most of the time. A -parallel on the
+	// command line still counts.
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -22,14 +22,15 @@ const (
 	manyJobs = 200
 	// manyTables is how many tables these jobs compare, each of ten rows.
 	manyTables = 10
-	// jobsMemory is what the service may take for them, the promise for any comparison; jobsGrowth what it may take on
-	// from the first task to the last.
+	// jobsMemory is what the service may take for them, the promise for any comparison;
+	// jobsGrowth what it may take on from the first task to the last.
 	jobsMemory = 100 << 20
 	jobsGrowth = 20 << 20
 	// jobsTimeout bounds how long all of them take.
 	jobsTimeout = 4 * time.Minute
-	// workers is the default of ACE_MAX_TASKS. Tasks begin in their order, but two that begin at once may be noted the
-	// other way round: no task is noted before one that was submitted outOfOrder places before it.
+	// workers is the default of ACE_MAX_TASKS. Tasks begin in their order, but two that
+	// begin at once may be noted the other way round: no task is noted before one that was
+	// submitted outOfOrder places before it.
 	workers    = 2
 	outOfOrder = 2 * workers
 )
@@ -37,12 +38,13 @@ const (
 // jobName names the jobs in their order.
 func jobName(n int) string { return fmt.Sprintf("job-%03d", n) }
 
-// dueSoon gives a whole minute that leaves the service time to start.
+// dueSoon returns a whole minute that leaves the service time to start.
 func dueSoon() time.Time {
 	return time.Now().UTC().Add(25 * time.Second).Truncate(time.Minute).Add(time.Minute)
 }
 
-// manySchedules writes a file of jobs that are all due daily at this minute, and gives their crontab_schedule.
+// manySchedules writes a file of jobs that are all due daily at this minute, and returns
+// their crontab_schedule.
 func (h home) manySchedules(t testing.TB, c *pgtest.Cluster, due time.Time) (spec string) {
 	t.Helper()
 	spec = due.Format("4 15 * * *")
@@ -58,7 +60,8 @@ func (h home) manySchedules(t testing.TB, c *pgtest.Cluster, due time.Time) (spe
 	return spec
 }
 
-// absent leaves the archive as of a service that was there for these jobs until two days and an hour before they are due.
+// absent leaves the archive as of a service that was there for these jobs until two days
+// and an hour before they are due.
 func (h home) absent(t testing.TB, spec string, due time.Time) {
 	t.Helper()
 	s := h.serve(t, nil)
@@ -88,7 +91,7 @@ func (h home) documents(t testing.TB) (ids []string) {
 	return ids
 }
 
-// every gives the status of every task, the first submitted first.
+// every returns the status of every task, the first submitted first.
 func (s *service) every(t testing.TB) []api.TaskStatus {
 	t.Helper()
 	var list api.TaskList
@@ -97,7 +100,8 @@ func (s *service) every(t testing.TB) []api.TaskStatus {
 	return list.Tasks
 }
 
-// TestSchedules_TwoHundredJobsOfOneMinuteAllRunOnceAndInOrderThroughACrash waits for a real minute to begin.
+// TestSchedules_TwoHundredJobsOfOneMinuteAllRunOnceAndInOrderThroughACrash waits for a
+// real minute to begin.
 func TestSchedules_TwoHundredJobsOfOneMinuteAllRunOnceAndInOrderThroughACrash(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
@@ -144,8 +148,8 @@ func checkOrder(t testing.TB, tasks []api.TaskStatus) {
 	}
 }
 
-// checkJobs makes sure that each job has run for the minute when it was due, in the order of the file, and not for the days
-// when nobody was there.
+// checkJobs makes sure that each job has run for the minute when it was due, in the order
+// of the file, and not for the days when no service ran.
 func checkJobs(t testing.TB, jobs []api.Schedule, tasks []api.TaskStatus, due time.Time) {
 	t.Helper()
 	place := map[string]int{}
@@ -164,14 +168,15 @@ func checkJobs(t testing.TB, jobs []api.Schedule, tasks []api.TaskStatus, due ti
 		}
 		at, known := place[run.Tasks[0].TaskID]
 		if !known || at <= last {
-			t.Errorf("%s has task %s, number %d behind number %d", job.Name, run.Tasks[0].TaskID, at, last)
+			t.Errorf("%s has task %s, number %d after number %d", job.Name, run.Tasks[0].TaskID, at, last)
 		}
 		last = at
 	}
 }
 
-// checkOnce makes sure that all tasks have completed, those of before the crash too, that what had completed then was left
-// as it was, and that each has one document. Only a task that was being submitted in the crash may be submitted again.
+// checkOnce makes sure that all tasks have completed, those of before the crash too, that
+// what had completed then was left as it was, and that each has one document. Only a task
+// that was being submitted in the crash may be submitted again.
 func checkOnce(t testing.TB, before, after []api.TaskStatus, documents []string) {
 	t.Helper()
 	ended, ids := map[string]api.TaskStatus{}, []string{}

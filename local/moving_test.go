@@ -34,7 +34,8 @@ func TestSurvival_ATableThatChangedBetweenKillAndRestartIsCoveredByTheOldPlan(t 
 	before[plan] = stored{version: modified(t, plan)}
 	covered := outside(t, before, 150_000)
 
-	// A third of the rows goes, as many come at the end: a fresh sample would give other boundaries.
+	// A third of the rows goes, as many come at the end: a fresh sample would give other
+	// boundaries.
 	c.ExecAll(t, `DELETE FROM customers WHERE index BETWEEN 150000 AND 249999`, insertCustomers(movingRows+10_001, movingRows+100_000), `ANALYZE customers`)
 	d = d.without(150_000, 249_999)
 	c.Exec(t, 1, `UPDATE customers SET city = 'elsewhere' WHERE index IN (250000, 390000)`, insertCustomers(200_000, 200_000), insertCustomers(500_000, 500_000))
@@ -63,7 +64,7 @@ func modified(t testing.TB, path string) string {
 	return info.ModTime().String()
 }
 
-// number gives the one number that a query has on the first node.
+// number returns the one number that a query has on the first node.
 func number(t testing.TB, c *pgtest.Cluster, sql string) int64 {
 	t.Helper()
 	n, err := strconv.ParseInt(c.QueryStrings(t, 0, sql)[0][0], 10, 64)
@@ -73,7 +74,8 @@ func number(t testing.TB, c *pgtest.Cluster, sql string) int64 {
 	return n
 }
 
-// coverage is what parts have covered: how many keys they counted, and the condition for all keys outside of them.
+// coverage is what parts have covered: how many keys they counted, and the condition for
+// all keys outside of them.
 type coverage struct {
 	keys int64
 	rest string
@@ -114,11 +116,13 @@ func (d drift) without(from, to int) drift {
 	return drift{updated: left(d.updated), onlyFirst: left(d.onlyFirst), onlySecond: left(d.onlySecond)}
 }
 
-// deadLease is the lease of the processes below: long enough to start a process and look at the task while the lease of
-// its predecessor still holds, and short enough to wait for its end.
+// deadLease is the lease of the processes below: long enough to start a process and look
+// at the task while the lease of its predecessor still holds, and short enough to wait
+// for its end.
 const deadLease = 12 * time.Second
 
-// takeover is a task on a bucket whose process was killed, and the process that was started in its place.
+// takeover is a task on a bucket whose process was killed, and the process that was
+// started in its place.
 type takeover struct {
 	home   home
 	env    settings
@@ -145,8 +149,9 @@ func TestSurvival_OnABucketTheTaskContinuesWhenTheDeadProcessesLeaseHasExpired(t
 	}
 }
 
-// respectedLease kills a process, starts another and checks that it leaves the task alone while the lease of the first
-// holds. On a machine so busy that the lease had expired before the check, it repeats all of that on another bucket.
+// respectedLease kills a process, starts another and checks that it leaves the task alone
+// while the lease of the first holds. On a machine so busy that the lease had expired
+// before the check, it repeats all of that on another bucket.
 func respectedLease(t *testing.T, c *pgtest.Cluster, server *minio.Server) takeover {
 	t.Helper()
 	const attempts = 5
@@ -157,7 +162,7 @@ func respectedLease(t *testing.T, c *pgtest.Cluster, server *minio.Server) takeo
 		parts := bucketParts(t, over.store, over.taskID)
 		record := content(t, over.store, archive.TaskKey(over.taskID))
 		if age := time.Since(renewed); age > deadLease-2*time.Second {
-			t.Logf("attempt %d: the lease was %s old before the task was looked at", attempt+1, age)
+			t.Logf("attempt %d: the lease was %s old when the test read the task", attempt+1, age)
 			over.second.kill()
 			continue
 		}
@@ -172,8 +177,8 @@ func respectedLease(t *testing.T, c *pgtest.Cluster, server *minio.Server) takeo
 	return takeover{}
 }
 
-// killed starts a comparison on a bucket of its own and kills the process in the middle. It returns when the task's
-// lease was last renewed.
+// killed starts a comparison on a bucket of its own and kills the process in the middle.
+// It returns when the task's lease was last renewed.
 func killed(t *testing.T, c *pgtest.Cluster, options s3.Options) (over takeover, first *service, renewed time.Time) {
 	t.Helper()
 	if err := s3.EnsureBucket(t.Context(), options); err != nil {

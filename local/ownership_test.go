@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// nobody is a user that owns nothing.
-var nobody = syscall.Credential{Uid: 65534, Gid: 65534}
+// stranger is the user `nobody`, who owns no file.
+var stranger = syscall.Credential{Uid: 65534, Gid: 65534}
 
 // dirOf returns a directory of a user, which others can pass through.
 func dirOf(t *testing.T, uid int) string {
@@ -125,7 +125,7 @@ func TestServe_APlantedLinkOverwritesNothing(t *testing.T) {
 	p := start(t, dir, settings{"ACE_LISTEN": "127.0.0.1:0", "ACE_LOG_FORMAT": "json"}, "serve")
 	p.logged(t, "serving", "address")
 	if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
-		t.Errorf("the file behind the link has %q, %v", text, err)
+		t.Errorf("the file that the link leads to has %q, %v", text, err)
 	}
 	if info, err := os.Lstat(data + "/credentials.json"); err != nil || info.Mode() != 0o600 {
 		t.Errorf("the credentials are %v, %v", info, err)
@@ -134,10 +134,10 @@ func TestServe_APlantedLinkOverwritesNothing(t *testing.T) {
 
 func TestServe_OfAnotherUserKeepsItsDirectory(t *testing.T) {
 	t.Parallel()
-	dir := dirOf(t, int(nobody.Uid))
+	dir := dirOf(t, int(stranger.Uid))
 	env := settings{"ACE_LISTEN": "unix://" + dir + "/ace.sock", "ACE_LOG_FORMAT": "json"}
 	for range 2 { // makes the directory, and starts again on it
-		p := startAs(t, &nobody, dir, env, "serve")
+		p := startAs(t, &stranger, dir, env, "serve")
 		p.logged(t, "serving", "address")
 		if info, err := os.Lstat(dir + "/ace.sock"); err != nil || info.Mode().Perm() != 0o660 {
 			t.Errorf("the socket is %v, %v", info, err)
@@ -153,7 +153,7 @@ func TestServe_OfAnotherUserKeepsItsDirectory(t *testing.T) {
 
 	ours := filepath.Join(dirOf(t, 0), "data")
 	try(t, os.Mkdir(ours, 0o777), os.Chmod(ours, 0o777))
-	p := startAs(t, &nobody, dir, settings{"ACE_LISTEN": "127.0.0.1:0", "ACE_STORE": "file://" + ours}, "serve")
+	p := startAs(t, &stranger, dir, settings{"ACE_LISTEN": "127.0.0.1:0", "ACE_STORE": "file://" + ours}, "serve")
 	if code := p.wait(t, startTimeout); code != exitConfig || !strings.Contains(p.output.String(), ours+" (owner root (0), mode 0777) does not belong") {
 		t.Errorf("on a directory of root's it ends with %d:\n%s", code, p.output)
 	}

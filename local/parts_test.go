@@ -42,7 +42,8 @@ func (s *stored) read(t testing.TB, body []byte) {
 	}
 }
 
-// partFiles lists the finished parts of a task's first pass as files of the embedded store.
+// partFiles lists the finished parts of a task's first pass as files of the embedded
+// store.
 func (h home) partFiles(t testing.TB, id string) []string {
 	t.Helper()
 	files, err := filepath.Glob(h.object(archive.PartsPrefix(id, "compare")) + "*")
@@ -52,7 +53,7 @@ func (h home) partFiles(t testing.TB, id string) []string {
 	return files
 }
 
-// parts gives the parts of a task's first pass from the files of the embedded store.
+// parts returns the parts of a task's first pass from the files of the embedded store.
 func (h home) parts(t testing.TB, id string) map[string]stored {
 	t.Helper()
 	parts := map[string]stored{}
@@ -72,8 +73,8 @@ func (h home) parts(t testing.TB, id string) map[string]stored {
 	return parts
 }
 
-// checkKept makes sure, for as long as the task runs, that its former parts stay as they were. It gives how often it
-// has seen all of them.
+// checkKept makes sure, for as long as the task runs, that its former parts stay
+// unchanged. It returns how often it has seen all of them.
 func (s *service) checkKept(t testing.TB, id string, before map[string]stored) (looks int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), taskTimeout)
@@ -98,7 +99,7 @@ func (s *service) checkKept(t testing.TB, id string, before map[string]stored) (
 	return looks
 }
 
-// bucketParts gives the parts of a task's first pass from any store.
+// bucketParts returns the parts of a task's first pass from any store.
 func bucketParts(t testing.TB, store archive.Store, id string) map[string]stored {
 	t.Helper()
 	parts := map[string]stored{}

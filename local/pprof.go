@@ -11,7 +11,8 @@ import (
 	"ace/shared/endpoint/httpx"
 )
 
-// servePprof serves Go's profiles on an address of their own until the context ends, if one is configured.
+// servePprof serves Go's profiles on an address of their own until the context ends, if
+// one is configured.
 func (s *service) servePprof(ctx context.Context, l config.Listen, background *sync.WaitGroup) error {
 	if l.Network == "" {
 		return nil

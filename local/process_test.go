@@ -32,7 +32,8 @@ type process struct {
 	ended  chan struct{}
 }
 
-// start runs the program in dir. The environment is what env says and nothing else. It is killed when the test ends.
+// start runs the program in dir. The environment is what env says and nothing else. It is
+// killed when the test ends.
 func start(t testing.TB, dir string, env settings, args ...string) *process {
 	t.Helper()
 	return startAs(t, nil, dir, env, args...)
@@ -54,7 +55,7 @@ func startAs(t testing.TB, user *syscall.Credential, dir string, env settings, a
 	}
 	go func() {
 		defer close(p.ended)
-		_ = p.cmd.Wait() // the exit code tells
+		_ = p.cmd.Wait() // the exit code has it
 	}()
 	t.Cleanup(func() {
 		p.kill()
@@ -65,14 +66,14 @@ func startAs(t testing.TB, user *syscall.Credential, dir string, env settings, a
 	return p
 }
 
-// run runs the program to its end and gives its exit code and output.
+// run runs the program to its end and returns its exit code and output.
 func run(t testing.TB, dir string, env settings, args ...string) (code int, text string) {
 	t.Helper()
 	p := start(t, dir, env, args...)
 	return p.wait(t, startTimeout), p.output.String()
 }
 
-// wait waits for the end and gives the exit code.
+// wait waits for the end and returns the exit code.
 func (p *process) wait(t testing.TB, limit time.Duration) int {
 	t.Helper()
 	select {
@@ -89,7 +90,7 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// terminate asks the process to end and gives its exit code and how long it took.
+// terminate asks the process to end and returns its exit code and how long it took.
 func (p *process) terminate(t testing.TB, limit time.Duration) (code int, took time.Duration) {
 	t.Helper()
 	begin := time.Now()
@@ -115,7 +116,8 @@ func (p *process) peakMemory(t testing.TB) int64 {
 	return kilobytes << 10
 }
 
-// logged waits for a line of the JSON log with this message and gives one of its fields.
+// logged waits for a line of the JSON log with this message and returns one of its
+// fields.
 func (p *process) logged(t testing.TB, message, field string) string {
 	t.Helper()
 	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); time.Sleep(poll) {
@@ -169,7 +171,7 @@ func eventually(t testing.TB, limit time.Duration, what string, holds func() boo
 	t.Fatalf("not within %s: %s", limit, what)
 }
 
-// exists says whether there is a file; any other trouble fails the test.
+// exists reports whether there is a file; any other trouble fails the test.
 func exists(t testing.TB, path string) bool {
 	t.Helper()
 	_, err := os.Lstat(path)

@@ -28,7 +28,7 @@ func TestQueue_TasksRunOneAfterTheOtherInTheOrderTheyWereSubmitted(t *testing.T)
 	eventually(t, startTimeout, "the first runs", func() bool { return s.status(t, ids[0]).Status == api.StatusRunning })
 	for _, id := range ids[1:] {
 		if status := s.status(t, id); status.Status != api.StatusQueued || !status.StartedAt.IsZero() || status.Progress != nil {
-			t.Errorf("task %s behind the first one: %+v", id, status)
+			t.Errorf("task %s after the first one: %+v", id, status)
 		}
 	}
 	release()

@@ -12,7 +12,7 @@ import (
 	"ace/shared/task"
 )
 
-// reindex makes the list of documents anew out of the task records.
+// reindex rebuilds the list of documents from the task records.
 func reindex(ctx context.Context, c config.Config) error {
 	b, err := openStore(ctx, c.Store, slog.New(slog.DiscardHandler))
 	if err != nil {

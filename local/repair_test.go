@@ -13,7 +13,7 @@ import (
 	"ace/shared/api"
 )
 
-// repair submits a table-repair of public.t on n2 as told by a document.
+// repair submits a table-repair of public.t on n2 from a document.
 func (s *service) repair(t testing.TB, c *pgtest.Cluster, diffFile string) (id string) {
 	t.Helper()
 	query := url.Values{"cluster_name": {c.Name}, "table_name": {"public.t"}, "diff_file": {diffFile}, "source_of_truth": {"n1"}}
@@ -22,7 +22,7 @@ func (s *service) repair(t testing.TB, c *pgtest.Cluster, diffFile string) (id s
 	return submitted.TaskID
 }
 
-// repaired waits for a repair or an undo and gives what became of n2.
+// repaired waits for a repair or an undo and returns what became of n2.
 func (s *service) repaired(t testing.TB, id string) api.NodeRepair {
 	t.Helper()
 	var result api.RepairResult
@@ -33,10 +33,12 @@ func (s *service) repaired(t testing.TB, id string) api.NodeRepair {
 	return result.Nodes["n2"]
 }
 
-// halt makes a repair of n2 stand still somewhere. It says whether one stands there, and lets it go.
+// halt makes a repair of n2 stand still somewhere. It reports whether one stands there,
+// and lets it go.
 type halt func(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func())
 
-// atLock halts it while it waits for a row that somebody else is writing: nothing is in the archive yet.
+// atLock halts it while it waits for a row that another transaction writes: nothing is in
+// the archive yet.
 func atLock(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func()) {
 	t.Helper()
 	other := c.Connect(t, 1)
@@ -49,7 +51,8 @@ func atLock(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func(
 	return func() bool { return sessions(t, c, ` AND wait_event_type = 'Lock'`) > 0 }, func() { exec(`ROLLBACK`) }
 }
 
-// atWrite halts it among its changes: the before-images are in the archive, the transaction is open.
+// atWrite halts it among its changes: the before-images are in the archive, the
+// transaction is open.
 func atWrite(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func()) {
 	t.Helper()
 	other := c.Connect(t, 1)
@@ -70,7 +73,8 @@ func atWrite(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func
 	return func() bool { return sessions(t, c, ` AND wait_event = 'advisory'`) > 0 }, release
 }
 
-// atCommit halts it in COMMIT, which waits for a standby that is not there: it is committed, and no answer comes.
+// atCommit halts it in COMMIT, which waits for a standby that is not there: it is
+// committed, and no answer comes.
 func atCommit(t *testing.T, c *pgtest.Cluster) (reached func() bool, release func()) {
 	t.Helper()
 	release = c.HoldCommits(t, 1)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// retentionEvery is how often old documents are looked for, first at the start.
+// retentionEvery is the time between two searches for old documents; the first is at the
+// start.
 const retentionEvery = 24 * time.Hour
 
 // retain removes what is older than days, 0 for nothing, until the context ends.

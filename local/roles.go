@@ -14,8 +14,9 @@ const rolesTime = time.Minute
 const lesserRole = "functions of the compared tables run with its rights. Use a role with GRANT USAGE ON SCHEMA and " +
 	"GRANT SELECT ON TABLE, for repairs also INSERT, UPDATE and DELETE, see docs/SECURITY.md"
 
-// warnOfSuperusers connects to every node and logs a warning for each on which the role is a superuser.
-// Definitions and nodes that cannot be used are errors of the tasks that need them, and not of the start.
+// warnOfSuperusers connects to every node and logs a warning for each on which the role
+// is a superuser. Definitions and nodes that cannot be used are errors of the tasks that
+// need them, and not of the start.
 func (s *service) warnOfSuperusers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, rolesTime)
 	defer cancel()

@@ -6,7 +6,7 @@ import (
 	"ace/shared/schedule"
 )
 
-// readSchedules gives the jobs of a file, none if no file is named.
+// readSchedules returns the jobs of a file, none if no file is named.
 func readSchedules(path string) ([]schedule.Job, error) {
 	if path == "" {
 		return nil, nil

@@ -22,20 +22,24 @@ import (
 )
 
 const (
-	// sweepEvery is how often tasks are looked for that nobody runs: those of a dead process, or whose start failed.
+	// sweepEvery is the time between two searches for tasks that no process runs: those of
+	// a dead process, or whose start failed.
 	sweepEvery = 15 * time.Second
-	// drainTime bounds how long requests may take to end after a signal; tasks end by themselves.
+	// drainTime bounds how long requests may take to end after a signal; tasks end by
+	// themselves.
 	drainTime = 4 * time.Second
 )
 
-// memoryPerTask is what a task needs at the most, rows of many megabytes aside, and leastMemory what the service needs with
-// its store. Up to that much the collector lets garbage lie; beyond it works harder, which costs time but ends nothing.
+// memoryPerTask is what a task needs at the most, rows of many megabytes aside, and
+// leastMemory what the service needs with its store. Up to that much the collector lets
+// garbage lie; beyond it works harder, which costs time but ends nothing.
 const (
 	memoryPerTask = 32 << 20 // bytes
 	leastMemory   = 64 << 20
 )
 
-// limitMemory keeps the service small on a host that is a database's, unless GOMEMLIMIT says how much it may have.
+// limitMemory keeps the service small on a host that is a database's, unless GOMEMLIMIT
+// says how much it may have.
 func limitMemory(tasks int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(max(leastMemory, int64(tasks)*memoryPerTask))
@@ -120,8 +124,8 @@ func absolute(path *string) (err error) {
 	return nil
 }
 
-// serviceFiles gives the service files as absolute paths. One place to look at is ./pg_service.conf, so this comes before
-// the working directory changes.
+// serviceFiles returns the service files as absolute paths. One place to look at is
+// ./pg_service.conf, so this comes before the working directory changes.
 func serviceFiles(c config.Config) ([]string, error) {
 	files := c.ServiceFiles()
 	for i := range files {
@@ -132,8 +136,9 @@ func serviceFiles(c config.Config) ([]string, error) {
 	return files, nil
 }
 
-// warnIfMissing says that no cluster is defined where definitions are looked for: a mistake in the path, most of the
-// time. They may come later, so it is none of the configuration's.
+// warnIfMissing logs that ACE_CLUSTERS names no file or directory, which is mostly a
+// mistake in the path. It is not an error of the configuration, since the definitions may
+// be written later.
 func warnIfMissing(ctx context.Context, log *slog.Logger, c config.Config) {
 	if _, inBucket, _ := c.ClustersBucket(); inBucket {
 		return
@@ -177,8 +182,9 @@ func owner() string {
 	return fmt.Sprintf("ace serve on %s, process %d", host, os.Getpid())
 }
 
-// resume puts the tasks that a former process left into the queue, before any new one. ours says that the former
-// process is dead for certain, since it would hold the data directory's lock: its leases are worth nothing then.
+// resume puts the tasks that a former process left into the queue, before any new one.
+// ours says that the former process is dead for certain, since it would hold the data
+// directory's lock: its leases are worth nothing then.
 func (s *service) resume(ctx context.Context, ours bool) error {
 	ids, err := s.app.Tasks().Open(ctx)
 	if err != nil {
@@ -193,7 +199,7 @@ func (s *service) resume(ctx context.Context, ours bool) error {
 	return nil
 }
 
-// sweep looks for tasks that nobody runs until the context ends.
+// sweep finds and resumes tasks that no process runs, until the context ends.
 func (s *service) sweep(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()

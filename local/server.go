@@ -23,8 +23,8 @@ import (
 // socketMask leaves the owner and the group the right to connect.
 const socketMask = 0o117
 
-// listen opens the address that this variable names. A Unix socket that a dead process left behind is removed; group
-// members may connect.
+// listen opens the address that this variable names. A Unix socket that a dead process
+// left behind is removed; group members may connect.
 func listen(ctx context.Context, l config.Listen, variable string) (net.Listener, error) {
 	if l.Network == "unix" {
 		if err := prepareSocket(ctx, l.Address, variable); err != nil {
@@ -40,7 +40,8 @@ func listen(ctx context.Context, l config.Listen, variable string) (net.Listener
 	return listener, nil
 }
 
-// prepareSocket checks that no other user can put a socket at the path, or has, and removes one of a dead process.
+// prepareSocket checks that no other user can put a socket at the path, or has, and
+// removes one of a dead process.
 func prepareSocket(ctx context.Context, path, variable string) error {
 	refused := func(err error) error {
 		return fault.New(fault.Invalid, "%s is unix://%s, which cannot be used: %s", variable, path, fault.PublicMessage(err))

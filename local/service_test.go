@@ -29,15 +29,15 @@ import (
 // taskTimeout bounds one task.
 const taskTimeout = 90 * time.Second
 
-// home is a working directory of `ace serve`: clusters/ holds definitions, ace-data/ the embedded object store. Both
-// are found at their relative defaults.
+// home is a working directory of `ace serve`: clusters/ holds definitions, ace-data/ the
+// embedded object store. Both are found at their relative defaults.
 type home struct {
 	dir      string
 	password string // of the databases
 }
 
-// newHome makes one that knows a cluster. When the test ends nothing of what the service left in it may show the
-// password.
+// newHome makes one that knows a cluster. When the test ends nothing of what the service
+// left in it may show the password.
 func newHome(t testing.TB, c *pgtest.Cluster) home {
 	t.Helper()
 	h := home{dir: t.TempDir(), password: c.Password}
@@ -121,7 +121,8 @@ func (s *service) store(t testing.TB) *s3.Store {
 	return store
 }
 
-// do sends a request. No answer may show the password, be cached, or (unless it is a file) be anything but JSON.
+// do sends a request. No answer may show the password, be cached, or (unless it is a
+// file) be anything but JSON.
 func (s *service) do(t testing.TB, req endpoint.Request) endpoint.Response {
 	t.Helper()
 	target := url.URL{Scheme: "http", Host: s.host, Path: req.Path, RawQuery: req.RawQuery}
@@ -182,7 +183,7 @@ func diffQuery(c *pgtest.Cluster, table string, args ...string) string {
 	return query.Encode()
 }
 
-// submit starts a table-diff and gives its task id.
+// submit starts a table-diff and returns its task id.
 func (s *service) submit(t testing.TB, c *pgtest.Cluster, table string, args ...string) string {
 	t.Helper()
 	var submitted api.Submitted
@@ -208,7 +209,7 @@ func (s *service) end(t testing.TB, id string) api.TaskStatus {
 	return status
 }
 
-// completed waits for a task that must complete and gives its result.
+// completed waits for a task that must complete and returns its result.
 func (s *service) completed(t testing.TB, id string) api.DiffResult {
 	t.Helper()
 	status := s.end(t, id)
@@ -222,7 +223,8 @@ func (s *service) completed(t testing.TB, id string) api.DiffResult {
 	return result
 }
 
-// found downloads the document of a task and gives, for each node, the keys (of one column) it lists.
+// found downloads the document of a task and returns, for each node, the keys (of
+// one column) that it lists.
 func (s *service) found(t testing.TB, id, column string) map[string][]string {
 	t.Helper()
 	reader, err := difffile.Open(bytes.NewReader(s.get(t, "/ace/diffs/"+id, "").Body))

@@ -89,7 +89,8 @@ func TestConfig_ShowsWhatWouldBeUsedFlagsBeforeTheEnvironment(t *testing.T) {
 	}
 }
 
-// refused runs `ace serve`, which must end with this code before it comes up, and gives what it says.
+// refused runs `ace serve`, which must end with this code before it comes up, and returns
+// its output.
 func refused(t *testing.T, dir string, env settings, wantCode int) string {
 	t.Helper()
 	code, text := run(t, dir, env, "serve")
@@ -130,10 +131,10 @@ func TestServe_SaysWhyItCannotStart(t *testing.T) {
 			"ace: ACE_LISTEN is unix://" + file + ", which cannot be used: " + file + " (owner "},
 		{"the socket's directory is missing", settings{"ACE_LISTEN": "unix://" + dir + "/none/ace.sock"}, 1,
 			"ace: cannot listen on unix://" + dir + "/none/ace.sock (ACE_LISTEN)"},
-		{"nobody answers at the bucket of the definitions", settings{
+		{"no server answers at the bucket of the definitions", settings{
 			"ACE_CLUSTERS": "s3://bucket/clusters?endpoint=http://127.0.0.1:1&region=us-east-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hunter2",
 		}, 1, "ace: the archive (bucket bucket at http://127.0.0.1:1) cannot be opened"},
-		{"nobody answers at the store", settings{
+		{"no server answers at the store", settings{
 			"ACE_STORE": "s3://bucket?endpoint=http://127.0.0.1:1&region=us-east-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hunter2",
 		}, 1, "ace: the archive (bucket bucket at http://127.0.0.1:1) cannot be opened"},
 	} {
@@ -153,7 +154,7 @@ func TestServe_SaysWhyItCannotStart(t *testing.T) {
 	}
 }
 
-func TestServe_SaysWhereItAnswersAndWhereItsDataLies(t *testing.T) {
+func TestServe_LogsItsAddressAndTheDirectoryOfItsData(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, pgtest.NewCluster(t))
 	s := h.serve(t, settings{"ACE_PPROF": "127.0.0.1:0", "ACE_STORE": "file://./ace-data", "ACE_CLUSTERS": "clusters"})
@@ -172,7 +173,7 @@ func TestServe_SaysWhereItAnswersAndWhereItsDataLies(t *testing.T) {
 	}
 }
 
-func TestServe_LetsNobodyElseUseItsDataDirectory(t *testing.T) {
+func TestServe_LocksItsDataDirectory(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, pgtest.NewCluster(t))
 	s := h.serve(t, nil)

@@ -18,7 +18,7 @@ import (
 	"ace/shared/archive/s3"
 )
 
-// stalling stands before a store. When told to stall it takes requests and answers none.
+// stalling is a proxy of a store. Once stalled it accepts requests and answers none.
 func stalling(t *testing.T, o s3.Options) (endpoint string, stall func(), waiting func() int64) {
 	t.Helper()
 	target, err := url.Parse(o.Endpoint)
@@ -64,7 +64,8 @@ func TestServe_StopsInTimeAlthoughItsStoreHangs(t *testing.T) {
 			_ = resp.Body.Close()
 		}
 	}()
-	// One is the status that somebody waits for; the others are of the task, which looks for a request to cancel.
+	// One is the status that a client waits for; the others are of the task, which checks
+	// for a request to cancel.
 	eventually(t, startTimeout, "requests hang", func() bool { return waiting() >= 2 })
 	code, took := s.terminate(t, 20*time.Second)
 	if code != 0 || took > 10*time.Second {

@@ -15,7 +15,7 @@ import (
 // probeTimeout bounds the check of the store at the start.
 const probeTimeout = 30 * time.Second
 
-// bucket is the open archive, with the gateway behind it if it is embedded.
+// bucket is the open archive, with its gateway if it is embedded.
 type bucket struct {
 	*s3.Store
 	gateway *gateway.Gateway

@@ -15,7 +15,7 @@ import (
 	"ace/shared/archive/s3"
 )
 
-// onBucket are the settings of a service whose archive is a bucket behind this endpoint.
+// onBucket are the settings of a service whose archive is a bucket at this endpoint.
 func onBucket(o s3.Options, endpoint string) settings {
 	return settings{
 		"ACE_STORE":         "s3://" + o.Bucket + "/ace?endpoint=" + endpoint + "&region=" + o.Region,
@@ -24,7 +24,8 @@ func onBucket(o s3.Options, endpoint string) settings {
 	}
 }
 
-// forgetful stands before a store and drops the conditions of every write, as some stores do.
+// forgetful stands before a store and drops the conditions of every write, as some stores
+// do.
 func forgetful(t *testing.T, o s3.Options) string {
 	t.Helper()
 	target, err := url.Parse(o.Endpoint)

@@ -23,7 +23,8 @@ const (
 // bigRows is how many rows the large table has.
 func bigRows(t testing.TB) int { return soak.Rounds(t, 1_000_000, 2_000_000) }
 
-// TestSurvival_OfALargeTable goes through the life of a service that compares a million rows or two, on one pair of tables.
+// TestSurvival_OfALargeTable goes through the life of a service that compares a million
+// rows or two, on one pair of tables.
 func TestSurvival_OfALargeTable(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a million rows are left out with -short")
@@ -125,11 +126,12 @@ func checkProgress(t testing.TB, before, now api.Progress) {
 	case now.BlocksTotal != cmp.Or(before.BlocksTotal, now.BlocksTotal), now.RowsTotalEstimate < int64(bigRows), now.Phase == "":
 		t.Errorf("progress is %+v, before it was %+v", now, before)
 	case now.BlocksDone > 0 && (now.ETASeconds == nil || now.RowsPerSecond <= 0):
-		t.Errorf("progress tells no rate: %+v", now)
+		t.Errorf("progress has no rate: %+v", now)
 	}
 }
 
-// underWay submits a comparison in many small units and waits until some parts of it are stored.
+// underWay submits a comparison in many small units and waits until some parts of it are
+// stored.
 func underWay(t testing.TB, s *service, c *pgtest.Cluster, batch string, parts int) (id string) {
 	t.Helper()
 	id = s.submit(t, c, "public.customers", "block_rows", "1000", "batch_size", batch)
@@ -195,9 +197,10 @@ func checkSame(t testing.TB, before, after map[string]stored) {
 	}
 }
 
-// checkRowsRead checks that a node was not asked again for what parts held before. Listing the blocks
-// that differ reads some rows once more: a twentieth of the table is allowed for that. One scan of the
-// table without the index looks for the rows that the node seems to lack.
+// checkRowsRead checks that a node was not asked again for what parts held before.
+// Listing the blocks that differ reads some rows once more: a twentieth of the table is
+// allowed for that. One scan of the table without the index looks for the rows that the
+// node seems to lack.
 func checkRowsRead(t testing.TB, read reads, rows int64, before map[string]stored) {
 	t.Helper()
 	done := rowsOf(before, 0)

@@ -2,7 +2,8 @@ package main
 
 import "strings"
 
-// benchCase is one line of the report. drift is run on the second node before it, and stays for the cases after it.
+// benchCase is one line of the report. drift is run on the second node before it, and
+// stays for the cases after it.
 type benchCase struct {
 	Name    string
 	Table   string
@@ -17,10 +18,11 @@ type benchCase struct {
 	Args   string // more of its parameters
 	Heal   string // run on the second node between the two; undoes Drift
 
-	// Copy: the table is a copy of this one, made when the case is wanted, before anything drifts.
+	// Copy: the table is a copy of this one, made when the case is wanted, before anything
+	// drifts.
 	Copy string
-	// Incremental: every comparison is followed by one in full, and these are the limit. Change is run on every node before each
-	// of the former; %d is how many there were.
+	// Incremental: every comparison is followed by one in full, and these are the limit.
+	// Change is run on every node before each of the former; %d is how many there were.
 	Incremental bool
 	Change      string
 }
@@ -31,7 +33,8 @@ const (
 	fewOfUnordered = `UPDATE unordered SET memo = memo WHERE (extract(epoch FROM created)::bigint / 10000) % 20 = %d % 20 AND extract(epoch FROM created)::bigint % 5 = 0`
 )
 
-// scattered is the drift of 205 rows: 200 changed all over the table, 3 missing, 2 too many.
+// scattered is the drift of 205 rows: 200 changed all over the table, 3 missing, 2 too
+// many.
 const scattered = `
 UPDATE customers SET city = 'DRIFT' WHERE index % 10007 = 3 AND index <= 2000000;
 DELETE FROM customers WHERE index IN (5, 777777, 1999999);
@@ -50,7 +53,8 @@ const (
 
 const driftHundred = `UPDATE hundred SET city = 'DRIFT ' || city WHERE city NOT LIKE 'DRIFT %'`
 
-// healHundred is what replication does when it is late: rows that differ when they are compared do not any more afterwards.
+// healHundred is what replication does when it is late: rows that differ when they are
+// compared do not any more afterwards.
 const healHundred = `UPDATE hundred SET city = substr(city, 7) WHERE city LIKE 'DRIFT %'`
 
 const scatteredText = `
@@ -66,12 +70,13 @@ SELECT c.index + n * (SELECT max(index) FROM customers), customer_id, first_name
        subscription_date, website
 FROM generate_series(0, 4) n, customers c ORDER BY 1`
 
-// wanted says whether a case is to be measured when the names are to contain this.
+// wanted reports whether a case is to be measured when the names are to contain this.
 func (c benchCase) wanted(only string) bool {
 	return strings.Contains(c.Name, only) && (!c.Large || only != "")
 }
 
-// cases are in the order in which their drifts can follow one another. The counts of differences are for 2 M rows.
+// cases are in the order in which their drifts can follow one another. The counts of
+// differences are for 2 M rows.
 func cases() []benchCase {
 	return []benchCase{
 		{Name: "equal", Table: "customers", Nodes: 2},

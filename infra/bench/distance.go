@@ -21,7 +21,8 @@ type distance struct {
 	ports   []int
 }
 
-// newDistance puts a proxy before each port that holds everything up for this long in each direction.
+// newDistance puts a proxy before each port that holds everything up for this long in
+// each direction.
 func newDistance(ports []int, each time.Duration) (*distance, error) {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	d := &distance{}

@@ -11,8 +11,8 @@ import (
 	"ace/shared/table"
 )
 
-// limitOf measures what the case is compared with: for a repair a plain copy of as many rows, for a rerun one look at each key, else
-// the digest scan.
+// limitOf measures what the case is compared with: for a repair a plain copy of as many
+// rows, for a rerun one look at each key, else the digest scan.
 func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	scan, err := b.limit(ctx, c)
 	if err != nil || c.Follow != repair {
@@ -35,8 +35,8 @@ func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	return median(times), nil
 }
 
-// limitQuery writes the statement that sets the limit: the service's own row digest over the whole table, row by row as they lie
-// or, for a rerun, each by its key.
+// limitQuery writes the statement that sets the limit: the service's own row digest over
+// the whole table, row by row as they lie or, for a rerun, each by its key.
 func (b *bench) limitQuery(ctx context.Context, c benchCase) (string, error) {
 	digest, err := b.digest(ctx, c.Table)
 	if err != nil || c.Follow != rerun {

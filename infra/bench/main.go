@@ -1,9 +1,11 @@
-// Command bench measures table-diff against the limit that PostgreSQL sets: one scan that digests every row of the
-// table, on all nodes at once, measured in the same run and under the same load.
+// Command bench measures table-diff against the limit that PostgreSQL sets: one scan that
+// digests every row of the table, on all nodes at once, measured in the same run and
+// under the same load.
 //
-// For each case the nodes are restarted, the table is read once to have it in memory, and the limit is the median of
-// three digest scans. Then the service compares: the first run stands by itself, the figure is the median of five
-// more. Times are from submission to completion as the task's record has them: API, task store and document included.
+// For each case the nodes are restarted, the table is read once to have it in memory, and
+// the limit is the median of three digest scans. Then the service compares: the first run
+// stands by itself, the figure is the median of five more. Times are from submission to
+// completion as the task's record has them: API, task store and document included.
 package main
 
 import (
@@ -79,7 +81,8 @@ func run(ctx context.Context, rows, runs int, only, output string) (err error) {
 	return write(output, results)
 }
 
-// load makes the tables on every node that only some cases need, if one of them is wanted.
+// load makes the tables on every node that only some cases need, if one of them is
+// wanted.
 func (b *bench) load(ctx context.Context, only string) error {
 	copied := map[string]bool{}
 	for _, c := range cases() {

@@ -137,7 +137,8 @@ func (r result) conclude(times []float64, service *testbed.Service) (result, err
 	return r, err
 }
 
-// alternate has the service compare incrementally and in full, by turns. The limit is what the latter takes.
+// alternate has the service compare incrementally and in full, by turns. The limit is
+// what the latter takes.
 func (b *bench) alternate(ctx context.Context, c benchCase, service *testbed.Service, r result) (result, error) {
 	full := c
 	full.Incremental = false
@@ -174,7 +175,8 @@ func (b *bench) alternate(ctx context.Context, c benchCase, service *testbed.Ser
 	return r.conclude(times, service)
 }
 
-// limit restarts the nodes, reads the table once and measures the digest scan of the case's nodes at once.
+// limit restarts the nodes, reads the table once and measures the digest scan of the
+// case's nodes at once.
 func (b *bench) limit(ctx context.Context, c benchCase) (float64, error) {
 	if _, err := b.nodes.All(ctx, "-c", "CHECKPOINT"); err != nil {
 		return 0, err

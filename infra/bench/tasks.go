@@ -22,7 +22,8 @@ type outcome struct {
 	}
 }
 
-// once has the table compared and, if the case is about that, the document followed up. The seconds are those of the last task.
+// once has the table compared and, if the case is about that, the document followed up.
+// The seconds are those of the last task.
 func (b *bench) once(ctx context.Context, c benchCase, s *testbed.Service) (float64, outcome, error) {
 	args := "cluster_name=bench&quiet=true&table_name=public." + c.Table
 	path := "/ace/table-diff?confirm_delay=0&" + args

@@ -1,5 +1,5 @@
-// Bigpage renders, for the tests of shared/render, the page of a hundred thousand differences: of ten columns each if it
-// is told "wide", else of four.
+// Bigpage renders, for the tests of shared/render, the page of a hundred thousand
+// differences: of ten columns each if its argument is "wide", else of four.
 package main
 
 import (

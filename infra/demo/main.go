@@ -1,6 +1,7 @@
-// Command demo shows the product on this machine: it starts three throw-away PostgreSQL nodes and `ace serve`, loads a
-// table, makes the nodes differ, and through the API compares them, shows what was found, repairs it and compares again.
-// It leaves nothing behind, unless KEEP=1 asks for the service to stay up for a look.
+// Command demo shows the product on this machine: it starts three throw-away PostgreSQL
+// nodes and `ace serve`, loads a table, makes the nodes differ, and through the API
+// compares them, shows what was found, repairs it and compares again. It removes
+// everything at the end, unless KEEP=1 asks for the service to stay up for a look.
 package main
 
 import (
@@ -64,7 +65,8 @@ func run(ctx context.Context, keep bool) (err error) {
 	return nil
 }
 
-// walk goes the way from the first comparison to the proof that the nodes are equal again.
+// walk goes the way from the first comparison to the proof that the nodes are equal
+// again.
 func walk(ctx context.Context, s *testbed.Service) error {
 	document, err := compare(ctx, s)
 	if err != nil {

@@ -11,10 +11,11 @@ import (
 	"strings"
 )
 
-// graph holds, for each package of the module, what its files import: not its tests, and on Linux.
+// graph holds, for each package of the module, what its files import: not its tests, and
+// on Linux.
 type graph map[string][]string
 
-// readGraph reads every package of the module that lies at root.
+// readGraph reads every package of the module at root.
 func readGraph(root, module string) (graph, error) {
 	g := graph{}
 	err := filepath.WalkDir(root, func(dir string, entry fs.DirEntry, err error) error {
@@ -65,8 +66,8 @@ func (g graph) packages(at string) []string {
 	return found
 }
 
-// reached gives every package that from imports, through however many packages of the module, with the chain that
-// leads there.
+// reached returns every package that from imports, through however many packages of the
+// module, with the chain that leads there.
 func (g graph) reached(from string) map[string][]string {
 	chains := map[string][]string{from: {from}}
 	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
@@ -81,5 +82,5 @@ func (g graph) reached(from string) map[string][]string {
 	return chains
 }
 
-// below says whether a package is this one or lies below it.
+// below reports whether a package is this one or is below it.
 func below(name, at string) bool { return name == at || strings.HasPrefix(name, at+"/") }

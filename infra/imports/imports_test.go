@@ -27,7 +27,8 @@ func testSupport() []string {
 	}
 }
 
-// rule says what the packages at or below some paths must never reach, however indirectly.
+// rule says what the packages at or below some paths must never reach, however
+// indirectly.
 type rule struct {
 	why   string
 	from  []string
@@ -52,7 +53,7 @@ func rules() []rule {
 			[]string{pgx, minio, gateway, lambda, aws, "net/http", "ace/shared/app"},
 		},
 		{
-			"a pure package computes: it contacts nobody and reads no file",
+			"a pure package computes: it opens no connection and reads no file",
 			[]string{
 				"ace/shared/bitmap", "ace/shared/blockplan", "ace/shared/difffile", "ace/shared/diffkeys", "ace/shared/fanout", "ace/shared/fault", "ace/shared/readahead", "ace/shared/retry",
 				"ace/shared/rawtext", "ace/shared/render", "ace/shared/rowdigest", "ace/shared/rowpairs", "ace/shared/table",
@@ -86,7 +87,8 @@ func TestImports_NoPackageReachesWhatItMustNotKnow(t *testing.T) {
 	}
 }
 
-// violations words every forbidden chain of imports, and every path of the rule at which there is no package.
+// violations words every forbidden chain of imports, and every path of the rule at which
+// there is no package.
 func (r rule) violations(g graph) []string {
 	var found []string
 	for _, from := range r.from {
@@ -112,7 +114,8 @@ func (r rule) forbidden(g graph, name string) []string {
 	return found
 }
 
-// matches knows that "os" and "net" forbid themselves only: net/url and os/signal are others.
+// matches knows that "os" and "net" forbid themselves only: net/url and os/signal are
+// others.
 func matches(reached, never string) bool {
 	if never == "os" || never == "net" {
 		return reached == never

@@ -1,5 +1,6 @@
-// Command package makes the archives that Lambda takes: package BIN DIR writes DIR/<name>.zip, which holds bootstrap, for
-// every binary BIN/<name>. The same binaries give the same bytes.
+// Command package makes the archives that Lambda takes: package BIN DIR writes
+// DIR/<name>.zip, which holds bootstrap, for every binary BIN/<name>. The same binaries
+// give the same bytes.
 package main
 
 import (

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func TestPackAll_GivesTheSameBytesWhateverTheTimeOfTheBinary(t *testing.T) {
+func TestPackAll_WritesTheSameBytesWhateverTheTimeOfTheBinary(t *testing.T) {
 	bin := t.TempDir()
 	var archives [2][]byte
 	for i := range archives {

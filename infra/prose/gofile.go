@@ -73,13 +73,13 @@ func isDirective(text string) bool {
 	return regexp.MustCompile(`^//(go:|nolint|lint:|export |line )`).MatchString(text)
 }
 
-// literal checks a string literal, unless it is SQL or another language.
+// literal checks a string literal, unless it is a single word, SQL or another language.
 func (g *goFile) literal(literal *ast.BasicLit) {
 	if literal.Kind != token.STRING {
 		return
 	}
 	text, err := strconv.Unquote(literal.Value)
-	if err != nil || isCode(text) {
+	if err != nil || isCode(text) || !strings.Contains(text, " ") {
 		return
 	}
 	g.words(literal.Pos(), text)

@@ -33,7 +33,7 @@ func TestCheck_FindsListedWordsInGo(t *testing.T) {
 		"import \"fmt\"\n\n" +
 		"// Nothing is wrong here: `" + nobody + "` is code.\nfunc Test" + strings.ToUpper(nobody[:1]) + nobody[1:] + "Waits() error {\n" +
 		"\tconst sql = `SELECT '" + nobody + "'`\n" +
-		"\treturn fmt.Errorf(\"" + nobody + " answers\") // " + give + " up\n}\n"
+		"\treturn fmt.Errorf(\"" + nobody + " answers\") // " + give + " in\n}\n"
 	want := []string{
 		`1: "` + give + `" -> returns`,
 		`9: "` + give + `" -> returns`,

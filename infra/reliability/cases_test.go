@@ -1,5 +1,5 @@
-// Package reliability checks that docs/RELIABILITY.md lists exactly the cases that tests are marked
-// with. It has no other code.
+// Package reliability checks that docs/RELIABILITY.md lists exactly the cases that tests
+// are marked with. It has no other code.
 package reliability
 
 import (

@@ -16,7 +16,7 @@ import (
 	"ace/infra/testkit/soak"
 )
 
-// outcome is what became of a suite.
+// outcome is the result of a suite.
 type outcome struct {
 	name    string
 	passed  bool
@@ -33,7 +33,8 @@ type event struct {
 	Value  string
 }
 
-// run has a suite's tests run. That they fail is no error; their output is then shown.
+// run runs the tests of a suite. A failing test is not an error; run then prints the
+// output.
 func (s suite) run(ctx context.Context) (outcome, error) {
 	command := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, s.args...)...)
 	command.Env = append(os.Environ(), s.env...)
@@ -64,10 +65,10 @@ func (s suite) run(ctx context.Context) (outcome, error) {
 	return result, nil
 }
 
-// executions is how the fuzzer tells of its progress; the last line counts.
+// executions matches the fuzzer's progress lines; the last one counts.
 var executions = regexp.MustCompile(`^fuzz: elapsed: .*, execs: (\d+)`)
 
-// read collects figures and gives all that was said.
+// read collects the figures and returns the whole output.
 func (o *outcome) read(output io.Reader) (string, error) {
 	var log strings.Builder
 	var fuzzed string

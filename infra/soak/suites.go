@@ -17,11 +17,11 @@ type suite struct {
 	name string
 	args []string // of go test
 	env  []string
-	// figures says what was tried where the tests do not report it themselves.
+	// figures describes what was tried if the tests do not report it themselves.
 	figures string
 }
 
-// suites gives what is to be run.
+// suites returns the suites to run.
 func suites(o options) ([]suite, error) {
 	packages, err := findTests(".")
 	if err != nil {
@@ -41,7 +41,7 @@ func suites(o options) ([]suite, error) {
 		{name: "settings of a node", args: withoutRace(tests("./shared/app", "TestIdentity_SettingsOfOneNodeDoNotChangeTheResult")), env: budget},
 		{name: "filters with effects", args: withoutRace(tests("./shared/app", "TestLeftovers_AFilterWithAnEffectChangesNoLaterOperation")), env: budget},
 		{name: "filters in a session", args: withoutRace(tests("./shared/pg", "TestTx_FilterLeavesNothingInSessionOrDatabase")), env: budget},
-		{name: "behind a pooler", args: tests("./shared/pg", "TestPooler_TransactionOnAnotherServerReturnsNoResult"), env: budget},
+		{name: "through a pooler", args: tests("./shared/pg", "TestPooler_TransactionOnAnotherServerReturnsNoResult"), env: budget},
 		{name: "incremental histories", args: withoutRace(tests("./shared/app", "TestIncremental_RandomHistoriesHaveTheResultOfAFullComparison")), env: budget},
 		{name: "functions", args: tests("./infra/lambda/e2e", "TestFunctions_GiveTheSameDocument.*", "TestFaults_.*", "TestBurst_.*"), env: budget},
 	}
@@ -75,12 +75,14 @@ func tests(pkg string, names ...string) []string {
 	return []string{"-race", "-count=1", "-timeout=0", "-run", "^(" + strings.Join(names, "|") + ")$", pkg}
 }
 
-// withoutRace is for tests whose point is in the values, and try several times as much in the same time, or in how long things take.
+// withoutRace is for tests that try many values, and then try several times as many in
+// the same time, and for tests that measure times.
 func withoutRace(args []string) []string {
 	return slices.DeleteFunc(args, func(arg string) bool { return arg == "-race" })
 }
 
-// fuzzing counts inputs, not seconds: a run that is cut off by the clock sometimes counts as failed.
+// fuzzing counts inputs, not seconds: a run that is cut off by the clock sometimes counts
+// as failed.
 func fuzzing(pkg, target string, inputs int) []string {
 	return []string{"-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", fmt.Sprintf("%dx", inputs), pkg}
 }

@@ -29,7 +29,8 @@ type Function struct {
 	Schedule    string
 }
 
-// Statement is a part of a function's role. A reference to another resource stands as in !Sub: ${Archive.Arn}/tasks/*.
+// Statement is a part of a function's role. A reference to another resource stands as in
+// !Sub: ${Archive.Arn}/tasks/*.
 type Statement struct {
 	Actions   []string
 	Resources []string
@@ -59,7 +60,7 @@ func Load(file string) (*Template, error) {
 	return t, nil
 }
 
-// Route gives the function that answers a path, by its directory.
+// Route returns the function that answers a path, by its directory.
 func (t *Template) Route(route string) (string, bool) {
 	for _, f := range t.Functions {
 		if slices.Contains(f.Routes, route) {
@@ -69,7 +70,7 @@ func (t *Template) Route(route string) (string, bool) {
 	return "", false
 }
 
-// Get gives a value by its keys from the root, nil if there is none.
+// Get returns a value by its keys from the root, nil if there is none.
 func (t *Template) Get(keys ...string) any { return at(t.raw, keys...) }
 
 func (t *Template) function(id string, properties any) Function {

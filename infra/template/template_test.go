@@ -83,7 +83,7 @@ func TestTemplate_DeploysEveryFunctionOnce(t *testing.T) {
 	}
 }
 
-func TestTemplate_GivesEachFunctionWhatItNeedsAndNothingElse(t *testing.T) {
+func TestTemplate_SetsForEachFunctionWhatItNeedsAndNothingElse(t *testing.T) {
 	common := []string{"ACE_LOG_FORMAT", "ACE_LOG_LEVEL", "ACE_STORE"}
 	for _, f := range load(t).Functions {
 		t.Run(f.Directory, func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestTemplate_NamesOnlyVariablesThatAreRead(t *testing.T) {
 	for _, f := range load(t).Functions {
 		for name := range f.Env {
 			if !known[name] {
-				t.Errorf("%s is given %s, which nobody reads", f.Directory, name)
+				t.Errorf("%s has the variable %s, which no function reads", f.Directory, name)
 			}
 		}
 	}

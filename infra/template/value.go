@@ -7,8 +7,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// value gives a node as plain data. An intrinsic function in its short form becomes what it is in its long one: !Ref x is
-// {"Ref": x}, !Sub x is {"Fn::Sub": x}.
+// value returns a node as plain data. An intrinsic function in its short form becomes
+// what it is in its long one: !Ref x is {"Ref": x}, !Sub x is {"Fn::Sub": x}.
 func value(n *yaml.Node) (any, error) {
 	plain, err := untagged(n)
 	if err != nil || !strings.HasPrefix(n.Tag, "!") || strings.HasPrefix(n.Tag, "!!") {
@@ -60,13 +60,13 @@ func at(v any, keys ...string) any {
 	return v
 }
 
-// object gives a value that should be an object, an empty one if it is none.
+// object returns a value that should be an object, an empty one if it is none.
 func object(v any) map[string]any {
 	o, _ := v.(map[string]any)
 	return o
 }
 
-// list gives a value that is a list, or one item of one.
+// list returns a value that is a list, or one item of one.
 func list(v any) []any {
 	switch v := v.(type) {
 	case nil:
@@ -77,7 +77,8 @@ func list(v any) []any {
 	return []any{v}
 }
 
-// text gives a scalar; an intrinsic function as its one argument: !Sub and !Ref as their text, !GetAtt with its dot.
+// text returns a scalar; an intrinsic function as its one argument: !Sub and !Ref as
+// their text, !GetAtt with its dot.
 func text(v any) string {
 	switch v := v.(type) {
 	case string:

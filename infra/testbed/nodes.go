@@ -1,5 +1,5 @@
-// Package testbed sets up what the demo and the benchmark play on: throw-away PostgreSQL nodes and a running `ace serve`.
-// Both must be closed; nothing is left behind.
+// Package testbed sets up what the demo and the benchmark play on: throw-away PostgreSQL
+// nodes and a running `ace serve`. Both must be closed; nothing is left behind.
 package testbed
 
 import (
@@ -26,7 +26,8 @@ type Nodes struct {
 	psql    string
 }
 
-// StartNodes starts servers with an empty database each. What was started is given even with an error, to be closed.
+// StartNodes starts servers with an empty database each. What was started is given even
+// with an error, to be closed.
 func StartNodes(ctx context.Context, count int, settings map[string]string) (*Nodes, error) {
 	n := &Nodes{}
 	installations := pgserver.Installations()
@@ -50,7 +51,8 @@ func StartNodes(ctx context.Context, count int, settings map[string]string) (*No
 	return n, nil
 }
 
-// findPsql finds a client. That of an installation comes first, but some consist of the server alone.
+// findPsql finds a client. That of an installation comes first, but some consist of the
+// server alone.
 func findPsql(installations []pgserver.Installation) (string, error) {
 	candidates := make([]string, 0, len(installations)+1)
 	for _, installation := range installations {
@@ -61,10 +63,10 @@ func findPsql(installations []pgserver.Installation) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("no psql is installed: it is neither beside the servers (%v) nor in PATH", installations)
+	return "", fmt.Errorf("no psql is installed: it is neither next to the servers (%v) nor in PATH", installations)
 }
 
-// All runs psql with these arguments on every node at once and gives what each printed.
+// All runs psql with these arguments on every node at once and returns what each printed.
 func (n *Nodes) All(ctx context.Context, args ...string) ([]string, error) {
 	output := make([]string, len(n.Servers))
 	group, ctx := errgroup.WithContext(ctx)
@@ -77,7 +79,8 @@ func (n *Nodes) All(ctx context.Context, args ...string) ([]string, error) {
 	return output, group.Wait()
 }
 
-// One runs psql with these arguments on one node, counted from 0, and gives what it printed.
+// One runs psql with these arguments on one node, counted from 0, and returns what it
+// printed.
 func (n *Nodes) One(ctx context.Context, node int, args ...string) (string, error) {
 	return n.psqlOn(ctx, n.Servers[node], Database, args...)
 }
@@ -94,7 +97,7 @@ func (n *Nodes) psqlOn(ctx context.Context, server *pgserver.Server, database st
 	return string(output), nil
 }
 
-// Ports gives the port of every node.
+// Ports returns the port of every node.
 func (n *Nodes) Ports() []int {
 	ports := make([]int, len(n.Servers))
 	for i, server := range n.Servers {
@@ -103,7 +106,8 @@ func (n *Nodes) Ports() []int {
 	return ports
 }
 
-// Define writes the definition of a cluster, in the form of pgEdge's, whose nodes listen on these ports.
+// Define writes the definition of a cluster, in the form of pgEdge's, whose nodes listen
+// on these ports.
 func Define(dir, cluster string, ports []int) error {
 	type object = map[string]any
 	var groups []object

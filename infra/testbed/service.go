@@ -43,15 +43,15 @@ func Build(ctx context.Context, dir string) (binary string, err error) {
 	return binary, nil
 }
 
-// StartService starts the binary with its data below dir, and environ added to the environment, and waits until it
-// answers.
+// StartService starts the binary with its data below dir, and environ added to the
+// environment, and waits until it answers.
 func StartService(ctx context.Context, binary, dir string, environ ...string) (*Service, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &Service{URL: "http://" + address, log: &log{}, ended: make(chan error, 1)}
-	s.process = exec.Command(binary, "serve", //nolint:noctx // it is told to stop by a signal, see Close
+	s.process = exec.Command(binary, "serve", //nolint:noctx // a signal stops it, see Close
 		"--listen", address, "--store", "file://"+filepath.Join(dir, "archive"), "--clusters", Clusters(dir))
 	s.process.Env = append(os.Environ(), environ...)
 	s.process.Stderr = s.log

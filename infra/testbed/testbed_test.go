@@ -24,10 +24,10 @@ func program(t *testing.T, path string) string {
 	return path
 }
 
-func TestFindPsql_TakesOneBesideAServerElseThatOfThePath(t *testing.T) {
+func TestFindPsql_PrefersTheOneNextToAServerToThatInThePath(t *testing.T) {
 	dir := t.TempDir()
 	inPath := program(t, filepath.Join(dir, "path", "psql"))
-	beside := program(t, filepath.Join(dir, "newer", "psql"))
+	nextTo := program(t, filepath.Join(dir, "newer", "psql"))
 	older, newer := pgserver.Installation{Major: 15, BinDir: filepath.Join(dir, "older")}, pgserver.Installation{Major: 18, BinDir: filepath.Join(dir, "newer")}
 	for _, tt := range []struct {
 		name          string
@@ -35,7 +35,7 @@ func TestFindPsql_TakesOneBesideAServerElseThatOfThePath(t *testing.T) {
 		installations []pgserver.Installation
 		want          string
 	}{
-		{"beside one of the servers", filepath.Dir(inPath), []pgserver.Installation{older, newer}, beside},
+		{"next to one of the servers", filepath.Dir(inPath), []pgserver.Installation{older, newer}, nextTo},
 		{"in PATH", filepath.Dir(inPath), []pgserver.Installation{older}, inPath},
 		{"nowhere", "", []pgserver.Installation{older}, ""},
 	} {

@@ -21,7 +21,8 @@ func TestCheckGo_AcceptsTheVersionThatWouldBuildTheModule(t *testing.T) {
 		t.Fatal(err)
 	}
 	wanted := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(string(goMod))[1]
-	// inModule answers `go env GOVERSION` in the module's root, and everything else like a Go of the other version.
+	// inModule answers `go env GOVERSION` in the module's root, and everything else like a
+	// Go of the other version.
 	inModule := func(answer, elsewhere string) string {
 		return `if [ "$*" = "env GOVERSION" ] && [ "$PWD" = "` + root + `" ]; then ` + answer + `; exit; fi
 			case "$1" in env) echo ` + elsewhere + `;; version) echo go version ` + elsewhere + ` linux/amd64;; esac`

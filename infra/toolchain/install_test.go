@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// bare gives a PATH of a machine that has these programs only. A program without a script is the real one; one with a
-// script sees its arguments noted first.
+// bare returns a PATH of a machine that has these programs only. A program without a
+// script is the real one; one with a script sees its arguments noted first.
 func bare(t *testing.T, programs map[string]string) (path string, noted func() []string) {
 	t.Helper()
 	dir := t.TempDir()

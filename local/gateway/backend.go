@@ -15,12 +15,12 @@ import (
 	"ace/shared/fault"
 )
 
-// halfReplaced matches the file that the backend links beside an object on the way to replacing it. After a crash in
-// that moment it stays.
+// halfReplaced matches the file that the backend links next to an object while it
+// replaces it. After a crash in that moment it stays.
 var halfReplaced = regexp.MustCompile(`^\..*\.sgwtmp\.[0-9]+$`)
 
-// copyBuffer is what a request copies with, in bytes. Most objects are small: the backend's own, of a megabyte, costs
-// more than they do.
+// copyBuffer is what a request copies with, in bytes. Most objects are small: the
+// backend's own, of a megabyte, costs more than they do.
 const copyBuffer = 64 << 10
 
 // directory is the POSIX backend, with listings that show objects only.

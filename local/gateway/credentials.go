@@ -16,7 +16,8 @@ import (
 
 const credentialsFile = "credentials.json"
 
-// credentials sign the requests to the gateway. Other users of the host reach its port too: these keep them out.
+// credentials sign the requests to the gateway. Other users of the host reach its port
+// too: these keep them out.
 type credentials struct {
 	AccessKey string `json:"access_key"`
 	SecretKey string `json:"secret_key"`
@@ -25,8 +26,9 @@ type credentials struct {
 // LogValue keeps the keys out of logs.
 func (credentials) LogValue() slog.Value { return slog.StringValue("(hidden)") }
 
-// loadCredentials reads the credentials of a data directory, and makes them at the first start. They stay the same so
-// that other clients of the directory can be set up once. The caller holds the directory's lock.
+// loadCredentials reads the credentials of a data directory, and makes them at the first
+// start. They stay the same so that other clients of the directory can be set up once.
+// The caller holds the directory's lock.
 func loadCredentials(dir string) (credentials, error) {
 	path := filepath.Join(dir, credentialsFile)
 	file, err := private.Open(path, os.O_RDONLY)

@@ -19,7 +19,8 @@ const (
 	lockFile = "lock"
 )
 
-// lockDirectory makes the data directory if needed and takes its lock, which ends with the process at the latest.
+// lockDirectory makes the data directory if needed and takes its lock, which ends with
+// the process at the latest.
 func lockDirectory(dir string) (*os.File, error) {
 	if err := refused(private.Directory(dir)); err != nil {
 		return nil, err
@@ -39,8 +40,8 @@ func lockDirectory(dir string) (*os.File, error) {
 	return nil, fault.Wrap(err, fault.Invalid, "the data directory %s cannot be locked; use a local filesystem", dir)
 }
 
-// prepareRoot makes the directory of the objects below the data directory, checks that nothing in it was put there by
-// others, and that its filesystem can hold objects.
+// prepareRoot makes the directory of the objects below the data directory, checks that
+// nothing in it was put there by others, and that its filesystem can hold objects.
 func prepareRoot(dir, root string) error {
 	if err := refused(private.Directory(root)); err != nil {
 		return err
@@ -51,11 +52,13 @@ func prepareRoot(dir, root string) error {
 	return checkAttributes(root, meta.XattrMeta{})
 }
 
-// checkedState is the attribute of the lock that names the state of the data directory in which all objects were checked.
+// checkedState is the attribute of the lock that names the state of the data directory in
+// which all objects were checked.
 const checkedState = "user.ace.checked"
 
-// checkObjects checks every object once. An archive may have millions, and while the data directory is closed nobody else
-// can reach them: so it does so again only if the data directory was opened, moved or changed since.
+// checkObjects checks every object once. An archive may have millions, and while the data
+// directory is closed no other user can reach them. It checks again only if the data
+// directory was opened, moved or changed since.
 func checkObjects(dir, root string) error {
 	lock := filepath.Join(dir, lockFile)
 	state, err := private.State(dir)
@@ -86,8 +89,8 @@ type attributes interface {
 	StoreAttribute(f *os.File, bucket, object, attribute string, value []byte) error
 }
 
-// checkAttributes writes an extended attribute to a file of its own: asking for one succeeds on some filesystems that
-// cannot store any.
+// checkAttributes writes an extended attribute to a file of its own: asking for one
+// succeeds on some filesystems that cannot store any.
 func checkAttributes(dir string, attrs attributes) error {
 	f, err := os.CreateTemp(dir, ".attribute-check-")
 	if err != nil {

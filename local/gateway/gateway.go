@@ -22,11 +22,11 @@ const (
 	startTimeout = 10 * time.Second // a start takes some 20 ms
 )
 
-// running guards the working directory, which belongs to the process: starting a second gateway would pull it from
-// under the first.
+// running guards the working directory, which belongs to the process: starting a second
+// gateway would pull it from under the first.
 var running atomic.Bool //nolint:gochecknoglobals // it guards what the process has only one of
 
-// Options say where the data lies.
+// Options say where the data is stored.
 type Options struct {
 	Dir string       // data directory, made when missing; may be relative
 	Log *slog.Logger // nil: slog.Default
@@ -44,8 +44,9 @@ type Gateway struct {
 	released sync.Once
 }
 
-// Start brings the gateway up and makes its bucket. The context bounds the start, not the life, of the gateway.
-// Errors: Conflict when the directory or the process has a gateway already, Invalid when the directory cannot be used.
+// Start brings the gateway up and makes its bucket. The context bounds the start, not the
+// life, of the gateway. Errors: Conflict when the directory or the process has a gateway
+// already, Invalid when the directory cannot be used.
 func Start(ctx context.Context, opts Options) (*Gateway, error) {
 	if opts.Dir == "" {
 		return nil, fault.New(fault.Invalid, "the data directory %q cannot be used", opts.Dir)
@@ -88,9 +89,10 @@ func (g *Gateway) start(ctx context.Context) (err error) {
 		return fault.Wrap(err, fault.Internal, "the working directory is unknown")
 	}
 	if err := ctx.Err(); err != nil {
-		return toldToStop(err)
+		return stoppedEarly(err)
 	}
-	// From here to its first answer versitygw cannot be stopped (it would go on listening), so the context has to wait.
+	// From here to its first answer versitygw cannot be stopped (it would go on listening),
+	// so the context has to wait.
 	up, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
 	if g.server, err = serve(up, root, g.creds, g.log); err != nil {
@@ -100,17 +102,18 @@ func (g *Gateway) start(ctx context.Context) (err error) {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
-		return toldToStop(err)
+		return stoppedEarly(err)
 	}
 	return nil
 }
 
-func toldToStop(err error) error {
-	return fault.Wrap(err, fault.Unavailable, "the embedded object store was told to stop before it was up")
+func stoppedEarly(err error) error {
+	return fault.Wrap(err, fault.Unavailable, "the embedded object store was stopped before it was up")
 }
 
-// Close stops the server when the requests in flight are done, and gives directory and lock back. The context bounds
-// the wait; the server itself gives up on slow requests after 10 s. Closing again does nothing.
+// Close stops the server when the requests in flight are done, and releases the directory
+// and its lock. The context bounds the wait; the server itself gives up on slow requests
+// after 10 s. Closing again does nothing.
 func (g *Gateway) Close(ctx context.Context) error {
 	if err := g.server.stop(ctx); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the embedded object store did not stop cleanly")
@@ -119,7 +122,8 @@ func (g *Gateway) Close(ctx context.Context) error {
 	return nil
 }
 
-// release gives back, as far as it was taken, what belongs to the process. The server has ended.
+// release releases what belongs to the process, as far as it was acquired. The server
+// has ended.
 func (g *Gateway) release() {
 	if g.back != "" {
 		if err := os.Chdir(g.back); err != nil {
@@ -145,7 +149,7 @@ func (g *Gateway) Bucket() string { return bucket }
 // Region is the region that requests are signed for.
 func (g *Gateway) Region() string { return region }
 
-// S3 gives all of the above in the form that the archive opens.
+// S3 returns the options with which the archive opens the store.
 func (g *Gateway) S3() s3.Options {
 	return s3.Options{
 		Endpoint:  g.Endpoint(),

@@ -23,8 +23,8 @@ import (
 	"ace/shared/fault"
 )
 
-// TestMain does not count two goroutines of fasthttp: one renews the Date header of all servers for ever, one looks
-// only every 10 s whether its server has been stopped.
+// TestMain does not count two goroutines of fasthttp: one renews the Date header of all
+// servers for ever, one looks only every 10 s whether its server has been stopped.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
@@ -135,7 +135,8 @@ func TestGateway_IsClosedToOtherUsers(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		// The backend's own lock files hold nothing, and lie in directories that only we may enter.
+		// The backend's own lock files hold nothing, and lie in directories that only we may
+		// enter.
 		if info.Mode().Perm()&0o077 != 0 && !strings.Contains(path, ".vgwlocks") {
 			t.Errorf("%s has mode %v", path, info.Mode())
 		}
@@ -174,7 +175,7 @@ func TestGateway_IsAloneInItsProcess(t *testing.T) {
 	put(t, g.S3(), "a", "the first one still works")
 }
 
-func TestGateway_GivesTheWorkingDirectoryBack(t *testing.T) {
+func TestGateway_RestoresTheWorkingDirectory(t *testing.T) {
 	t.Chdir(t.TempDir())
 	before, err := os.Getwd()
 	if err != nil {
@@ -267,7 +268,7 @@ func TestGateway_PrintsNothingAndLogsNoSecret(t *testing.T) {
 	}
 }
 
-// capture gives what fn prints to stdout and stderr.
+// capture returns what fn prints to stdout and stderr.
 func capture(t *testing.T, fn func()) string {
 	t.Helper()
 	r, w, err := os.Pipe()

@@ -28,8 +28,8 @@ type server struct {
 	err     error // of the run; read it after done
 }
 
-// serve starts versitygw and waits until it listens. It wants to be told a port, so a free one is looked for first;
-// should somebody else take it in between, another one is tried.
+// serve starts versitygw and waits until it listens. It needs a port number, so serve
+// finds a free port first, and tries another one if that was taken in the meantime.
 func serve(ctx context.Context, root string, creds credentials, log *slog.Logger) (*server, error) {
 	var last error
 	for range portAttempts {
@@ -80,7 +80,7 @@ func run(ctx context.Context, root, address string, creds credentials, log *slog
 	}
 }
 
-// stop ends the run and gives its error. It may be called again.
+// stop ends the run and returns its error. It may be called again.
 func (s *server) stop(ctx context.Context) error {
 	s.cancel()
 	select {
@@ -91,7 +91,8 @@ func (s *server) stop(ctx context.Context) error {
 	}
 }
 
-// config brings the account along ready-made, because versitygw announces on stdout an account that it makes itself.
+// config brings the account along ready-made, because versitygw announces on stdout an
+// account that it makes itself.
 func config(address string, creds credentials, onListen func()) *embedgw.Config {
 	return &embedgw.Config{
 		RootUserAccess:    creds.AccessKey,

@@ -21,7 +21,8 @@ import (
 	"ace/shared/invoke"
 )
 
-// local gives the transports of the local service over the same archive and definitions.
+// local returns the transports of the local service over the same archive and
+// definitions.
 func (d *deployment) local(t *testing.T) []endpointtest.Transport {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -38,7 +39,8 @@ func (d *deployment) local(t *testing.T) []endpointtest.Transport {
 	return endpointtest.Both(t, mux)
 }
 
-// checkAlike sends a request to the functions and to the local service, whose answers must be the same to the byte.
+// checkAlike sends a request to the functions and to the local service, whose answers
+// must be the same to the byte.
 func checkAlike(t *testing.T, d *deployment, local []endpointtest.Transport, req endpoint.Request) endpoint.Response {
 	t.Helper()
 	got := d.do(req)
@@ -130,7 +132,7 @@ func TestAPI_DocumentsAreGivenOutInEveryFormatAndTakenIn(t *testing.T) {
 	var cancelled api.TaskStatus
 	waiting.get(t, "/ace/task-cancel/"+queued, nil, &cancelled)
 	if cancelled.Status != api.StatusCancelled {
-		t.Errorf("a task that nobody runs is %+v after its cancelling", cancelled)
+		t.Errorf("a task that no runner holds is %+v after its cancellation", cancelled)
 	}
 }
 

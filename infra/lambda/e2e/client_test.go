@@ -37,7 +37,8 @@ func (s *site) open(t *testing.T, prefix string) *s3.Store {
 	return store
 }
 
-// locally is the local service over the same nodes, with an archive of its own, over HTTP.
+// locally is the local service over the same nodes, with an archive of its own, over
+// HTTP.
 func (s *site) locally(t *testing.T) *client {
 	t.Helper()
 	service := apptest.New(t, s.cluster, apptest.Options{Store: s.open(t, "local")})
@@ -64,7 +65,8 @@ func (c *client) submit(t *testing.T, args ...string) string {
 	}, args...)...)
 }
 
-// submitTo submits to any path; args are name, value, name, value, of which the last one of a name counts.
+// submitTo submits to any path; args are name, value, name, value, of which the last one
+// of a name counts.
 func (c *client) submitTo(t *testing.T, path string, args ...string) string {
 	t.Helper()
 	query := url.Values{}

@@ -14,14 +14,15 @@ import (
 )
 
 const (
-	// longestInit is what AWS gives a function to start before it starts it again.
+	// longestInit is what AWS allows a function to start before it starts it again.
 	longestInit = 10 * time.Second
-	// largestPackage is what a function's archive may have: its size is most of what a cold start waits for.
+	// largestPackage is what a function's archive may have: its size is most of what a cold
+	// start waits for.
 	largestPackage = 15e6
 )
 
-// packed gives how large a function's binary is in an archive. gzip is another program since packing in this one, with the
-// race detector, takes half a minute.
+// packed returns how large a function's binary is in an archive. gzip is another program
+// since packing in this one, with the race detector, takes half a minute.
 func packed(t *testing.T, binary string) int {
 	t.Helper()
 	archive, err := exec.Command("gzip", "-c", binary).Output()

@@ -14,8 +14,8 @@ import (
 	"ace/shared/api"
 )
 
-// table fills public.t with so many rows on both nodes, of which the second differs in one of every thousand, lacks 7 and
-// has one more.
+// table fills public.t with this number of rows on both nodes. The second node differs in
+// one of every thousand rows, lacks row 7 and has one row more.
 func (s *site) table(t *testing.T, rows int) (mismatched int64) {
 	t.Helper()
 	s.cluster.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, n numeric)`,
@@ -25,7 +25,8 @@ func (s *site) table(t *testing.T, rows int) (mismatched int64) {
 	return int64(rows/1000) + 8
 }
 
-// comparable gives what two documents of the same rows must share: all but times, ids and how many worked on it.
+// comparable returns what two documents of the same rows must share: all but times, ids
+// and how many worked on it.
 func comparable(t *testing.T, document []byte) string {
 	t.Helper()
 	var all map[string]any
@@ -128,7 +129,7 @@ func (d *deployment) unitsDone(t *testing.T) map[string]int {
 	return done
 }
 
-// Not parallel: beside other tests the three seconds would tell of them.
+// Not parallel: other tests would add to the three seconds.
 func TestTaskRunner_HandsOverBeforeItsTimeIsUpAndNothingIsDoneTwice(t *testing.T) {
 	s := newSite(t)
 	mismatched := s.table(t, 40_000)
@@ -155,7 +156,8 @@ func TestTaskRunner_HandsOverBeforeItsTimeIsUpAndNothingIsDoneTwice(t *testing.T
 	}
 }
 
-// Not parallel: a transaction of another test would keep what is unchanged from being proven.
+// Not parallel: a transaction of another test would keep what is unchanged from being
+// proven.
 func TestIncremental_IsProvenAcrossInvocations(t *testing.T) {
 	s := newSite(t)
 	s.cluster.ExecAll(t, `CREATE TABLE t (id uuid PRIMARY KEY, v text, filler text DEFAULT repeat('f', 120))`,

@@ -53,7 +53,8 @@ func newSite(t *testing.T, opts ...pgtest.Option) *site {
 // passwordSecret is where the functions' definitions say that the password is.
 const passwordSecret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ace-AbCdEf"
 
-// uploadDefinition puts a definition into the bucket, with the secret instead of the password.
+// uploadDefinition puts a definition into the bucket, with the secret instead of the
+// password.
 func (s *site) uploadDefinition(t *testing.T, path string) {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -90,7 +91,7 @@ type deployment struct {
 	client
 }
 
-// deploy gives every function of the template the variables that the template names, and nothing else.
+// deploy sets for every function the variables that the template names, and nothing else.
 func (s *site) deploy(t *testing.T, o settings) *deployment {
 	t.Helper()
 	loaded, err := template.Load("../../../template.yaml")
@@ -141,8 +142,8 @@ func (s *site) deploy(t *testing.T, o settings) *deployment {
 	return d
 }
 
-// credentials are those of a role that may do to the bucket what the template permits the function, and nothing else: the
-// S3 server checks that as AWS does.
+// credentials are those of a role that may do to the bucket what the template permits the
+// function, and nothing else: the S3 server checks that as AWS does.
 func (s *site) credentials(t *testing.T, f template.Function, prefix string) map[string]string {
 	t.Helper()
 	type statement struct {
@@ -204,7 +205,7 @@ func awsClient(e *emulator.Emulator) *lambda.Client {
 	})
 }
 
-// route gives the function that the template has for a path.
+// route returns the function that the template has for a path.
 func route(of *template.Template, path string) string {
 	for _, r := range api.Routes() {
 		if _, ok := r.Match(path); ok {

@@ -100,7 +100,8 @@ func TestBurst_EveryTaskCompletesUnderAnIDOfItsOwn(t *testing.T) {
 	}
 }
 
-// watchConnections looks at the first node's connections until the function it gives is called, which tells the most.
+// watchConnections counts the first node's connections until the returned function is
+// called, which returns the maximum.
 func (d *deployment) watchConnections(t *testing.T) (stop func() int) {
 	t.Helper()
 	end := make(chan struct{})

@@ -1,7 +1,8 @@
 //go:build !unit
 
-// The tests of this package run the service as it is deployed: the real function binaries, each in processes of its own
-// behind the emulator, in front of real PostgreSQL servers and a real S3 server, driven through API Gateway events.
+// The tests of this package run the service as it is deployed: the real function
+// binaries, each in processes of its own under the emulator, in front of real PostgreSQL
+// servers and a real S3 server, driven through API Gateway events.
 package e2e_test
 
 import (
@@ -47,7 +48,8 @@ func (w withBinaries) Run() int {
 	return w.M.Run()
 }
 
-// readMains makes the sources of the functions something that the test has read, so that go test knows when they change.
+// readMains makes the sources of the functions something that the test has read, so that
+// go test knows when they change.
 func readMains() error {
 	mains, err := filepath.Glob(filepath.Join(functionsDir, "*", "*.go"))
 	for _, path := range mains {

@@ -24,10 +24,12 @@ func (c *client) completed(t *testing.T, taskID string) api.TaskStatus {
 	return status
 }
 
-// step is one thing that is done with a table, and what came of it: all but times and ids.
+// step is one thing that is done with a table, and what came of it: all but times and
+// ids.
 type step struct{ name, outcome string }
 
-// lifeOfADifference finds the rows of public.t that differ, looks at them again, repairs them, takes that back.
+// lifeOfADifference finds the rows of public.t that differ, looks at them again, repairs
+// them, takes that back.
 func (c *client) lifeOfADifference(t *testing.T) []step {
 	t.Helper()
 	var steps []step
@@ -75,7 +77,7 @@ func TestRepair_FunctionsDoWhatTheLocalServiceDoes(t *testing.T) {
 	got, want := d.lifeOfADifference(t), s.locally(t).lifeOfADifference(t)
 	for i := range want {
 		if got[i] != want[i] {
-			t.Errorf("functions: %s gives\n%.3000s\nthe local service\n%.3000s", got[i].name, got[i].outcome, want[i].outcome)
+			t.Errorf("functions: %s returns\n%.3000s\nthe local service\n%.3000s", got[i].name, got[i].outcome, want[i].outcome)
 		}
 	}
 	if want[0].outcome == want[5].outcome || want[0].outcome != want[7].outcome {
@@ -95,7 +97,7 @@ func (s *site) wantEqual(t *testing.T) {
 	}
 }
 
-// Not parallel: beside other tests the limit of five seconds would be too short.
+// Not parallel: next to other tests the limit of five seconds would be too short.
 func TestRepair_GoesOnInAnotherInvocationOfTheTaskRunner(t *testing.T) {
 	s := newSite(t)
 	mismatched := s.table(t, 3_000)

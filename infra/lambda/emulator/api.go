@@ -77,7 +77,7 @@ func (e *Emulator) secret(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
-// answer tells a client what came of a synchronous invocation.
+// answer sends a client the result of a synchronous invocation.
 func answer(w http.ResponseWriter, o outcome) {
 	if o.throttled {
 		refuse(w, http.StatusTooManyRequests, "TooManyRequestsException", "Rate Exceeded.")

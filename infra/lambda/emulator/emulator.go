@@ -27,11 +27,13 @@ type Function struct {
 // Options of an emulator.
 type Options struct {
 	Functions []Function
-	// RetryDelay is before the first retry of a failed event, and twice that before the second. AWS: a minute.
+	// RetryDelay is before the first retry of a failed event, and twice that before the
+	// second. AWS: a minute.
 	RetryDelay time.Duration
 	Seed       uint64    // of the faults
 	Output     io.Writer // what the functions print
-	// Secrets are what Secrets Manager has, by ARN. The functions reach it at the same address.
+	// Secrets are what Secrets Manager has, by ARN. The functions reach it at the same
+	// address.
 	Secrets map[string]string
 }
 
@@ -57,8 +59,8 @@ type Invocation struct {
 	Payload  string
 	Answer   string
 	Error    string // "" if the function answered
-	// Init is, for the first invocation of an execution environment, how long its process took to ask for work; Took is from
-	// then to the answer.
+	// Init is, for the first invocation of an execution environment, how long its process
+	// took to ask for work; Took is from then to the answer.
 	Init, Took time.Duration
 }
 
@@ -92,11 +94,11 @@ func (e *Emulator) Close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_ = e.server.Shutdown(ctx) // whoever waits for an answer has one by now
+	_ = e.server.Shutdown(ctx) // every waiting client has its answer by now
 	e.work.Wait()
 }
 
-// Invocations gives what was delivered to a function so far, in the order of the ends.
+// Invocations returns what was delivered to a function so far, in the order of the ends.
 func (e *Emulator) Invocations(function string) []Invocation {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -109,14 +111,15 @@ func (e *Emulator) Invocations(function string) []Invocation {
 	return of
 }
 
-// Lost gives the events that were given up.
+// Lost returns the events that were given up.
 func (e *Emulator) Lost() []Invocation {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]Invocation(nil), e.lost...)
 }
 
-// MostAtOnce gives how many invocations of a function were under way at the same time at most.
+// MostAtOnce returns how many invocations of a function were under way at the same time
+// at most.
 func (e *Emulator) MostAtOnce(function string) int {
 	f := e.functions[function]
 	f.mu.Lock()
@@ -136,7 +139,7 @@ func (e *Emulator) lose(i Invocation) {
 	e.lost = append(e.lost, i)
 }
 
-// draw gives a number from 0 up to 1.
+// draw returns a number from 0 up to 1.
 func (e *Emulator) draw() float64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()

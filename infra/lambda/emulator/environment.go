@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// initTimeout is how long a new process may take to ask for work. AWS: 10 s; a busy machine gets more.
+// initTimeout is how long a new process may take to ask for work. AWS: 10 s; a busy
+// machine gets more.
 const initTimeout = time.Minute
 
-// environment is one execution environment: a process, and the Runtime API through which it gets work. It does one
-// invocation at a time.
+// environment is one execution environment: a process, and the Runtime API through which
+// it gets work. It does one invocation at a time.
 type environment struct {
 	process *process
 	server  *http.Server
@@ -58,7 +59,8 @@ func (e *environment) close() {
 	_ = e.server.Close()
 }
 
-// run does one invocation. Between invocations the process is frozen; one that was killed does none any more.
+// run does one invocation. Between invocations the process is frozen; one that was killed
+// does none any more.
 func (e *environment) run(payload []byte, limit time.Duration, fault plannedFault) (o outcome) {
 	var begun time.Time
 	if e.fresh {
@@ -96,7 +98,8 @@ func (e *environment) run(payload []byte, limit time.Duration, fault plannedFaul
 	}
 }
 
-// settle ends an invocation that was answered: it is over when the process asks for the next.
+// settle ends an invocation that was answered: it is over when the process asks for the
+// next.
 func (e *environment) settle(o outcome, d delivery, fault plannedFault) outcome {
 	if fault.loseAnswer {
 		e.process.kill()

@@ -4,7 +4,8 @@ import "time"
 
 const (
 	eventAttempts = 3 // AWS: the first and two retries
-	// busyDelay is before an event is tried again for which there was no room: AWS begins with a second, up to 5 minutes.
+	// busyDelay is before an event is tried again for which there was no room: AWS begins
+	// with a second, up to 5 minutes.
 	busyDelay = 50 * time.Millisecond
 )
 

@@ -2,7 +2,8 @@ package emulator
 
 import "time"
 
-// Faults are the shares of a function's invocations, 0 to 1, to which something happens. Each is drawn for itself.
+// Faults are the shares of a function's invocations, 0 to 1, to which something happens.
+// Each is drawn for itself.
 type Faults struct {
 	Crash    float64 // the process dies: before, during or after the work, whose answer is lost then
 	Timeout  float64 // the process hangs until the time limit kills it

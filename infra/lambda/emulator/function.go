@@ -9,7 +9,8 @@ import (
 
 const defaultConcurrency = 1000
 
-// function is one function's concurrency, and its execution environments that wait for work.
+// function is one function's concurrency, and its execution environments that wait for
+// work.
 type function struct {
 	Function
 	emulator *Emulator
@@ -69,7 +70,8 @@ func (f *function) handle(payload []byte) outcome {
 	return outcomes[0]
 }
 
-// once delivers a payload to one execution environment, if there is room for another invocation.
+// once delivers a payload to one execution environment, if there is room for another
+// invocation.
 func (f *function) once(payload []byte) outcome {
 	if !f.enter() {
 		return outcome{throttled: true}
@@ -112,7 +114,7 @@ func (f *function) leave() {
 	f.running--
 }
 
-// take gives an execution environment that waits, the one used last, or a new one.
+// take returns an execution environment that waits, the one used last, or a new one.
 func (f *function) take() (*environment, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -15,7 +15,8 @@ type process struct {
 	ended chan struct{}
 }
 
-// launch starts a function's binary with the environment that Lambda gives it. It dies with this process.
+// launch starts a function's binary with the environment that Lambda sets. It dies
+// with this process.
 func launch(f *function, serial int, runtimeAPI string) (*process, error) {
 	cmd := exec.Command(f.Binary) //nolint:noctx // it outlives the call that starts it, and is killed by its owner
 	cmd.Dir = os.TempDir()
@@ -42,8 +43,8 @@ func launch(f *function, serial int, runtimeAPI string) (*process, error) {
 	return p, nil
 }
 
-// wait starts the process and stays on its thread until it ends: the kernel sends the parent-death signal when the thread
-// that forked goes away.
+// wait starts the process and stays on its thread until it ends: the kernel sends the
+// parent-death signal when the thread that forked goes away.
 func (p *process) wait(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -1,8 +1,10 @@
-// Package apicases lists requests that the API must refuse, with the exact answer, so that every way to reach the API
-// (a transport, a deployment) can be checked against the same table. It is for tests only.
+// Package apicases lists requests that the API must refuse, with the exact answer, so
+// that every way to reach the API (a transport, a deployment) can be checked against the
+// same table. It is for tests only.
 //
-// The requests speak of a cluster demo with the nodes n1, n2 and n3 and the database acedb. None of the refusals
-// depends on that cluster: they are decided before any definition is read.
+// The requests speak of a cluster demo with the nodes n1, n2 and n3 and the database
+// acedb. None of the refusals depends on that cluster: they are decided before any
+// definition is read.
 package apicases
 
 import (
@@ -57,12 +59,12 @@ const (
 	mustBeQuoted   = ` must be in a double-quoted name, as in "My Schema"."my-table"`
 )
 
-// Bad gives every request that must be refused.
+// Bad returns every request that must be refused.
 func Bad() []Case {
 	return slices.Concat(BadTableDiff(), BadTableRerun(), BadTableRepair(), BadTableUndo())
 }
 
-// BadTableDiff gives every request about table-diff that must be refused.
+// BadTableDiff returns every request about table-diff that must be refused.
 func BadTableDiff() []Case {
 	return slices.Concat(clusters(), tables(), names(), numbers(), limits(), lists(), words(), formBodies(),
 		objectBodies(), objectValues(), routing())

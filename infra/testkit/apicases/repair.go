@@ -9,7 +9,7 @@ const (
 	allowedTargets = `; it must be "all" or different nodes of the cluster other than source_of_truth, separated by commas`
 )
 
-// BadTableRepair gives requests about table-repair that must be refused.
+// BadTableRepair returns requests about table-repair that must be refused.
 func BadTableRepair() []Case {
 	const (
 		ready   = ofRepair + "&diff_file=" + document
@@ -40,7 +40,7 @@ func BadTableRepair() []Case {
 	})
 }
 
-// BadTableUndo gives requests about table-undo that must be refused.
+// BadTableUndo returns requests about table-undo that must be refused.
 func BadTableUndo() []Case {
 	const (
 		ready     = "task_id=tr_20240315_123456"

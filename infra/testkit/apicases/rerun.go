@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// BadTableRerun gives requests about table-rerun that must be refused.
+// BadTableRerun returns requests about table-rerun that must be refused.
 func BadTableRerun() []Case {
 	const (
 		ready   = valid + "&diff_file=" + document

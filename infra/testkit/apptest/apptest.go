@@ -1,5 +1,6 @@
-// Package apptest runs the whole service inside a test: real PostgreSQL nodes, the embedded S3 gateway, the endpoints,
-// the queue, the runner and the workers, everything but a network listener.
+// Package apptest runs the whole service inside a test: real PostgreSQL nodes, the
+// embedded S3 gateway, the endpoints, the queue, the runner and the workers, everything
+// but a network listener.
 package apptest
 
 import (
@@ -34,7 +35,7 @@ const (
 // Main runs the tests of a package that uses this one, and stops the servers afterwards.
 func Main(m *testing.M) { pgtest.Main(embedded.Tests{M: m}, embedded.Goroutines()...) }
 
-// Store gives the test an archive of its own.
+// Store opens an archive that only this test uses.
 func Store(t testing.TB) *s3.Store {
 	t.Helper()
 	return embedded.Store(t)
@@ -120,7 +121,8 @@ func (s *Service) Get(t testing.TB, path string, query url.Values, into any) {
 	}
 }
 
-// Submit submits a table-diff of the service's cluster; args are name, value, name, value.
+// Submit submits a table-diff of the service's cluster; args are name, value, name,
+// value.
 func (s *Service) Submit(t testing.TB, tableName string, args ...string) string {
 	t.Helper()
 	query := url.Values{"cluster_name": {s.Cluster.Name}, "table_name": {tableName}, "confirm_delay": {"0"}}
@@ -167,7 +169,8 @@ type Row struct {
 	Values     map[string]string // NULL is pgtest.Null
 }
 
-// Diff compares a table and reads the document back through the API. A task that does not complete fails the test.
+// Diff compares a table and reads the document back through the API. A task that does not
+// complete fails the test.
 func (s *Service) Diff(t testing.TB, tableName string, args ...string) Diff {
 	t.Helper()
 	status := s.Wait(t, s.Submit(t, tableName, args...))
@@ -177,7 +180,7 @@ func (s *Service) Diff(t testing.TB, tableName string, args ...string) Diff {
 	return s.Document(t, status)
 }
 
-// Fail compares a table, expects the task to end FAILED and gives its error.
+// Fail compares a table, expects the task to end FAILED and returns its error.
 func (s *Service) Fail(t testing.TB, tableName string, args ...string) string {
 	t.Helper()
 	status := s.Wait(t, s.Submit(t, tableName, args...))
@@ -218,7 +221,8 @@ func (s *Service) Download(t testing.TB, taskID, format string) []byte {
 	return raw
 }
 
-// All gives the values of one column of a node's rows in a pair, in the document's order.
+// All returns the values of one column of a node's rows in a pair, in the document's
+// order.
 func (d Diff) All(pair, node, column string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, row := range d.Rows {

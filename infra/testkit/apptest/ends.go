@@ -7,14 +7,15 @@ import (
 	"ace/shared/invoke"
 )
 
-// ends tells whoever waits that a task was run to its end. Asking for its status every few milliseconds costs more than
-// the comparison of a small table.
+// ends notifies waiting callers that a task has ended. Asking for its status every
+// few milliseconds costs more than the comparison of a small table.
 type ends struct {
 	mu   sync.Mutex
 	wait chan struct{}
 }
 
-// next gives a channel that is closed when the next run of a task is over. What it changed is seen by then.
+// next returns a channel that is closed when the next run of a task is over. What it
+// changed is seen by then.
 func (e *ends) next() <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 	"ace/shared/archive"
 )
 
-// SubmitRerun submits a table-rerun of a document (a task id, a key, an address); args are name, value, name, value.
+// SubmitRerun submits a table-rerun of a document (a task id, a key, an address); args
+// are name, value, name, value.
 func (s *Service) SubmitRerun(t testing.TB, diffFile, tableName string, args ...string) string {
 	t.Helper()
 	query := url.Values{
@@ -24,7 +25,8 @@ func (s *Service) SubmitRerun(t testing.TB, diffFile, tableName string, args ...
 	return submitted.TaskID
 }
 
-// Rerun compares the rows of a document again and reads the new one back. A task that does not complete fails the test.
+// Rerun compares the rows of a document again and reads the new one back. A task that
+// does not complete fails the test.
 func (s *Service) Rerun(t testing.TB, diffFile, tableName string, args ...string) Diff {
 	t.Helper()
 	status := s.Wait(t, s.SubmitRerun(t, diffFile, tableName, args...))
@@ -34,7 +36,7 @@ func (s *Service) Rerun(t testing.TB, diffFile, tableName string, args ...string
 	return s.Document(t, status)
 }
 
-// FailRerun expects a table-rerun to end FAILED and gives its error.
+// FailRerun expects a table-rerun to end FAILED and returns its error.
 func (s *Service) FailRerun(t testing.TB, diffFile, tableName string, args ...string) string {
 	t.Helper()
 	status := s.Wait(t, s.SubmitRerun(t, diffFile, tableName, args...))
@@ -44,7 +46,7 @@ func (s *Service) FailRerun(t testing.TB, diffFile, tableName string, args ...st
 	return status.Error
 }
 
-// Import stores a document as users bring them and gives its diff_file.
+// Import stores a document as users bring them and returns its diff_file.
 func (s *Service) Import(t testing.TB, body []byte) string {
 	t.Helper()
 	sum := sha256.Sum256(body)

@@ -1,5 +1,6 @@
-// Package embedded gives tests an archive in the embedded S3 gateway. A process can have one gateway only, so it is
-// started for the first test that asks for it and runs until all have ended; each test has a part of the bucket of its own.
+// Package embedded opens for tests an archive in the embedded S3 gateway. A process can
+// have one gateway only, so it is started for the first test that asks for it and runs
+// until all have ended; each test has a part of the bucket of its own.
 package embedded
 
 import (
@@ -29,7 +30,8 @@ var shared struct {
 	err     error
 }
 
-// Tests are the tests of a package, with the gateway stopped behind them. They are run by Main, or by another package's.
+// Tests are the tests of a package, followed by stopping the gateway. Main of this
+// package or of another one runs them.
 type Tests struct{ M interface{ Run() int } }
 
 // Run runs the tests.
@@ -42,7 +44,8 @@ func (t Tests) Run() int {
 	return code
 }
 
-// Main runs the tests of a package and exits. A goroutine that outlives them fails the run.
+// Main runs the tests of a package and exits. A goroutine that outlives them fails the
+// run.
 func Main(m *testing.M) {
 	code := Tests{m}.Run()
 	if code == 0 {
@@ -79,8 +82,9 @@ func Store(t testing.TB) *s3.Store {
 	return store
 }
 
-// Twins opens an empty archive in which objects can be had again under other keys without a request for each: some
-// microseconds instead of a millisecond, for archives of very many objects.
+// Twins opens an empty archive in which objects can be had again under other keys without
+// a request for each: some microseconds instead of a millisecond, for archives of very
+// many objects.
 func Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
 	t.Helper()
 	store = Store(t)
@@ -95,7 +99,8 @@ func Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
 	}
 }
 
-// start brings the gateway up. In memory there may be no extended attributes, which the gateway needs.
+// start brings the gateway up. In memory there may be no extended attributes, which the
+// gateway needs.
 func start() {
 	for _, parent := range slices.Compact([]string{scratch.Root(), os.TempDir()}) {
 		if shared.err = startBelow(parent); shared.err == nil {

@@ -1,5 +1,6 @@
-// Package endpointtest runs the same requests through every transport of a Mux, so that a suite can state once what
-// the API answers and have it checked for all of them. It is for tests only.
+// Package endpointtest runs the same requests through every transport of a Mux, so that a
+// suite can state once what the API answers and have it checked for all of them. It is
+// for tests only.
 package endpointtest
 
 import (
@@ -26,8 +27,9 @@ type Transport struct {
 	Do   func(endpoint.Request) endpoint.Response
 }
 
-// Both gives the transports: a real HTTP server on loopback, and the Lambda handler once with the events of an API
-// Gateway stage and once with those of a function URL. The server ends with the test.
+// Both returns the transports: a real HTTP server on loopback, and the Lambda handler
+// once with the events of an API Gateway stage and once with those of a function URL. The
+// server ends with the test.
 func Both(t testing.TB, mux *endpoint.Mux) []Transport {
 	t.Helper()
 	return []Transport{
@@ -85,7 +87,8 @@ func httpResponse(t testing.TB, resp *http.Response) endpoint.Response {
 	return endpoint.Response{Status: resp.StatusCode, Header: header, Body: body}
 }
 
-// Gateway is an HTTP API in front of functions: send has the function of a path (without the stage) handle an event.
+// Gateway is an HTTP API in front of functions: send has the function of a path (without
+// the stage) handle an event.
 func Gateway(t testing.TB, name string, send func(path string, event []byte) (answer []byte, err error)) Transport {
 	return Transport{name, overEvents(t, send, gatewayEvent)}
 }
@@ -144,7 +147,8 @@ func functionURLEvent(req endpoint.Request) map[string]any {
 	return event
 }
 
-// commonEvent holds its body in base64, as AWS sends any body that it does not know to be text.
+// commonEvent holds its body in base64, as AWS sends any body that it does not know to be
+// text.
 func commonEvent(req endpoint.Request, pathPrefix string) map[string]any {
 	path := pathPrefix + (&url.URL{Path: req.Path}).EscapedPath()
 	event := map[string]any{

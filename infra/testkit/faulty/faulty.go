@@ -1,6 +1,6 @@
-// Package faulty wraps an archive.Store for tests of other packages: calls can be made to fail, either before the store
-// has seen them or after it has carried them out, and they are counted. Nothing else is faked: what a test sees is what
-// the wrapped store holds.
+// Package faulty wraps an archive.Store for tests of other packages: calls can be made to
+// fail, either before the store has seen them or after it has carried them out, and they
+// are counted. Nothing else is faked: what a test sees is what the wrapped store holds.
 package faulty
 
 import (
@@ -16,7 +16,8 @@ import (
 // Op is a method of archive.Store or archive.Writer.
 type Op string
 
-// The operations. Create is the opening of a stream (its key is counted even if nothing is committed).
+// The operations. Create is the opening of a stream (its key is counted even if nothing
+// is committed).
 const (
 	Get         Op = "Get"
 	GetRange    Op = "GetRange"
@@ -34,16 +35,17 @@ const (
 // Outcome says what becomes of one call.
 type Outcome int
 
-// The outcomes. A failed call answers with Unavailable, as a store does whose answer was lost.
+// The outcomes. A failed call answers with Unavailable, as a store does whose answer was
+// lost.
 const (
 	Pass       Outcome = iota
 	FailBefore         // not carried out
-	FailAfter          // carried out, but the caller is told that it failed
+	FailAfter          // carried out, but the caller receives an error
 	Hang               // not carried out, and answered only when the caller's context has ended
 )
 
-// Hook decides about the n-th call (from 1) that matches. It may block, for instance until a test allows the call, and
-// is called concurrently.
+// Hook decides about the n-th call (from 1) that matches. It may block, for instance
+// until a test allows the call, and is called concurrently.
 type Hook func(n int) Outcome
 
 // First makes the first n calls end this way.
@@ -92,11 +94,11 @@ type Store struct {
 
 var _ archive.Store = (*Store)(nil)
 
-// Wrap gives a store that behaves like next until hooks are set.
+// Wrap returns a store that behaves like next until hooks are set.
 func Wrap(next archive.Store) *Store { return &Store{next: next} }
 
-// On sets a hook for the calls of op whose key begins with prefix. Of several hooks that match a call, all are asked,
-// and the first outcome other than Pass counts.
+// On sets a hook for the calls of op whose key begins with prefix. Of several hooks that
+// match a call, all are asked, and the first outcome other than Pass counts.
 func (s *Store) On(op Op, prefix string, hook Hook) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +112,8 @@ func (s *Store) Heal() {
 	s.rules = nil
 }
 
-// Count gives the number of calls of op whose key begins with prefix, failed ones included.
+// Count returns the number of calls of op whose key begins with prefix, failed ones
+// included.
 func (s *Store) Count(op Op, prefix string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -258,7 +261,8 @@ type writer struct {
 	key   string
 }
 
-// Commit implements archive.Writer. When it fails before the store has seen it, the stream is given up.
+// Commit implements archive.Writer. When it fails before the store has seen it, the
+// stream is given up.
 func (w *writer) Commit(ctx context.Context) (archive.Info, error) {
 	info, err := do(ctx, w.store, Commit, w.key, func() (archive.Info, error) { return w.Writer.Commit(ctx) })
 	if err != nil {

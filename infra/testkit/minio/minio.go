@@ -1,6 +1,7 @@
-// Package minio runs a real MinIO server for tests: on a free loopback port, with credentials and a data directory of
-// its own, stopped and removed when the test ends. The binary is ACE_MINIO, or else .cache/bin/minio below the module's
-// root (`make deps` builds it). A test that asks for a server and cannot have one fails.
+// Package minio runs a real MinIO server for tests: on a free loopback port, with
+// credentials and a data directory of its own, stopped and removed when the test ends.
+// The binary is ACE_MINIO, or else .cache/bin/minio below the module's root (`make deps`
+// builds it). A test that asks for a server and cannot have one fails.
 package minio
 
 import (
@@ -25,7 +26,8 @@ const (
 	portAttempts = 3
 )
 
-// startDir is the directory of the package under test. The embedded gateway moves the working directory later on.
+// startDir is the directory of the package under test. The embedded gateway moves the
+// working directory later on.
 var startDir, errStartDir = os.Getwd()
 
 // Server is a running MinIO.
@@ -52,8 +54,8 @@ func Start(t testing.TB) *Server {
 	return nil
 }
 
-// Store opens an empty archive, which is closed when the test ends. It is a new prefix of one bucket: MinIO takes half
-// a second to make a bucket.
+// Store opens an empty archive, which is closed when the test ends. It is a new prefix of
+// one bucket: MinIO takes half a second to make a bucket.
 func (s *Server) Store(t testing.TB) *s3.Store {
 	t.Helper()
 	opts := s.Options(readyBucket)
@@ -66,8 +68,9 @@ func (s *Server) Store(t testing.TB) *s3.Store {
 	return store
 }
 
-// Twins opens an empty archive in which small objects can be had again under other keys without a request for each: some
-// microseconds instead of milliseconds, for archives of very many objects.
+// Twins opens an empty archive in which small objects can be had again under other keys
+// without a request for each: some microseconds instead of milliseconds, for archives of
+// very many objects.
 func (s *Server) Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
 	t.Helper()
 	store = s.Store(t)
@@ -93,7 +96,8 @@ func (s *Server) Options(bucket string) s3.Options {
 	}
 }
 
-// run starts the process and waits until it answers. If it does not, run gives its output.
+// run starts the process and waits until it answers. If it does not, run returns
+// its output.
 func (s *Server) run(t testing.TB, binary string) (output string, ok bool) {
 	t.Helper()
 	dir := t.TempDir()
@@ -126,7 +130,8 @@ func (s *Server) run(t testing.TB, binary string) (output string, ok bool) {
 	return "", true
 }
 
-// answers waits until the server accepts our credentials, which also shows that it is ours.
+// answers waits until the server accepts our credentials, which also shows that it is
+// ours.
 func (s *Server) answers(ended <-chan struct{}) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
@@ -176,7 +181,8 @@ func findBinary(t testing.TB) string {
 	return path
 }
 
-// moduleRoot looks upwards from the working directory, which go test sets to the package's.
+// moduleRoot looks upwards from the working directory, which go test sets to the
+// package's.
 func moduleRoot(t testing.TB) string {
 	t.Helper()
 	if errStartDir != nil {

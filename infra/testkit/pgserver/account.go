@@ -13,7 +13,8 @@ import (
 // account is the user that the servers run as.
 type account struct{ uid, gid int }
 
-// serverAccount is the current user, or for root, whom PostgreSQL refuses, postgres or nobody.
+// serverAccount returns the current user. For root, which PostgreSQL refuses, it returns
+// the user `postgres` or `nobody`.
 func serverAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{uid: os.Geteuid(), gid: os.Getegid()}, nil
@@ -29,14 +30,14 @@ func serverAccount() (account, error) {
 			return account{uid: uid, gid: gid}, nil
 		}
 	}
-	return account{}, fmt.Errorf("PostgreSQL does not run as root, and there is no user postgres or nobody to run it as")
+	return account{}, fmt.Errorf("PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody` to run it as")
 }
 
-// differs says whether the servers run as somebody else than this process.
+// differs reports whether the servers run as another user than this process.
 func (a account) differs() bool { return a.uid != os.Geteuid() }
 
-// command prepares a program to be run as the account in a directory it can enter. The caller's PG* and LC_* variables
-// are left out: they would change what the program does.
+// command prepares a program to be run as the account in a directory it can enter. The
+// caller's PG* and LC_* variables are left out: they would change what the program does.
 func (a account) command(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// defaults make a server that is fast and small. What was committed survives Kill (synchronous_commit stays on), not a
-// crash of the machine.
+// defaults make a server that is fast and small. What was committed survives Kill
+// (synchronous_commit stays on), not a crash of the machine.
 func defaults() map[string]string {
 	return map[string]string{
 		"fsync":             "off",
@@ -26,7 +26,8 @@ func defaults() map[string]string {
 	}
 }
 
-// configure appends the settings to postgresql.conf: of a parameter given twice the server takes the last.
+// configure appends the settings to postgresql.conf: of a parameter given twice the
+// server takes the last.
 func configure(dataDir, socketDir string, settings map[string]string) error {
 	all := defaults()
 	maps.Copy(all, settings)

@@ -17,8 +17,9 @@ type Installation struct {
 	BinDir string // absolute; holds initdb and postgres
 }
 
-// Installations lists what is installed, by ascending major. Of one major, the directories of ACE_PG_BINDIRS (a list
-// like PATH) come first, then Debian's, then those that `make deps` puts below the module's .cache.
+// Installations lists what is installed, by ascending major. Of one major, the
+// directories of ACE_PG_BINDIRS (a list like PATH) come first, then Debian's, then those
+// that `make deps` puts below the module's .cache.
 func Installations() []Installation {
 	var found []Installation
 	for _, dir := range binDirs() {
@@ -34,7 +35,7 @@ func Installations() []Installation {
 	return found
 }
 
-// Find gives the preferred installation of a major.
+// Find returns the preferred installation of a major.
 func Find(major int) (Installation, error) {
 	all := Installations()
 	i := slices.IndexFunc(all, func(in Installation) bool { return in.Major == major })
@@ -49,7 +50,7 @@ func (in Installation) String() string {
 	return fmt.Sprintf("PostgreSQL %d in %s", in.Major, in.BinDir)
 }
 
-// binDirs gives the candidates in order of preference.
+// binDirs returns the candidates in order of preference.
 func binDirs() []string {
 	patterns := filepath.SplitList(os.Getenv("ACE_PG_BINDIRS"))
 	patterns = append(patterns, "/usr/lib/postgresql/*/bin")
@@ -64,13 +65,16 @@ func binDirs() []string {
 	return dirs
 }
 
-// npmLayout is where infra/postgres/install-18.sh puts the majors that come as npm packages, below the module's root.
+// npmLayout is where infra/postgres/install-18.sh puts the majors that come as npm
+// packages, below the module's root.
 const npmLayout = ".cache/pg*/node_modules/*/native/bin"
 
-// root is found at the start, since the process may go elsewhere: the embedded object store changes the working directory.
+// root is found at the start, since the process may go elsewhere: the embedded object
+// store changes the working directory.
 var root = moduleRoot() //nolint:gochecknoglobals // see above
 
-// moduleRoot finds the directory of go.mod at or above the working directory; empty if there is none.
+// moduleRoot finds the directory of go.mod at or above the working directory; empty if
+// there is none.
 func moduleRoot() string {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -65,7 +65,8 @@ func anyInstallation(t *testing.T) pgserver.Installation {
 	return all[0]
 }
 
-// query runs one statement over TCP with the password and gives the single value it returns.
+// query runs one statement over TCP with the password and returns the single value it
+// returns.
 func query(s *pgserver.Server, pw, statement string) (string, error) {
 	dsn := url.URL{
 		Scheme: "postgres", User: url.UserPassword(pgserver.Superuser, pw), Path: "postgres",

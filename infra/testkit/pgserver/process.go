@@ -11,11 +11,12 @@ import (
 // process is a running postmaster. One goroutine per process waits for its end.
 type process struct {
 	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended and was waited for
+	done chan struct{} // closed when the process has ended and its status was read
 }
 
-// launch starts the program. The goroutine keeps its thread until the process ends, because the kernel sends the
-// parent-death signal when the *thread* that forked goes away.
+// launch starts the program. The goroutine keeps its thread until the process ends,
+// because the kernel sends the parent-death signal when the *thread* that forked goes
+// away.
 func launch(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
@@ -37,7 +38,7 @@ func (p *process) run(started chan<- error) {
 // pid is the postmaster's process id.
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// running says whether the process has not ended yet.
+// running reports whether the process has not ended yet.
 func (p *process) running() bool {
 	select {
 	case <-p.done:
@@ -56,9 +57,9 @@ func (p *process) signal(sig os.Signal) error {
 	return err
 }
 
-// kill ends the postmaster and every backend at once, as a power cut would, and returns when they are gone: before that
-// they hold the shared memory, and no new server could start. The postmaster is stopped first so that it starts no
-// further child.
+// kill ends the postmaster and every backend at once, as a power cut would, and returns
+// when they are gone: before that they hold the shared memory, and no new server could
+// start. The postmaster is stopped first so that it starts no further child.
 func (p *process) kill() error {
 	if err := p.signal(syscall.SIGSTOP); err != nil {
 		return err

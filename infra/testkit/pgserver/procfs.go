@@ -49,7 +49,8 @@ func readStat(file string) (stat, error) {
 	return parseStat(string(content))
 }
 
-// parseStat reads "pid (command) state parent ..."; the command may contain blanks and parentheses.
+// parseStat reads "pid (command) state parent ..."; the command may contain blanks and
+// parentheses.
 func parseStat(line string) (stat, error) {
 	open, end := strings.IndexByte(line, '('), strings.LastIndexByte(line, ')')
 	if open < 0 || end < open {

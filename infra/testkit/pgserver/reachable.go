@@ -9,8 +9,9 @@ import (
 	"path/filepath"
 )
 
-// reachable gives the installation itself, or a copy where the server's account cannot enter its directory: a module
-// checked out below /root is closed to everybody else. Only what came by npm is copied, which is small and stands alone.
+// reachable returns the installation itself, or a copy where the server's account cannot
+// enter its directory: a module checked out below /root is closed to everybody else. Only
+// what came by npm is copied, which is small and stands alone.
 func reachable(ctx context.Context, w workspace, acc account, in Installation) (Installation, error) {
 	if _, err := os.Stat(filepath.Join(in.BinDir, "initdb")); err != nil {
 		return in, err
@@ -29,7 +30,7 @@ func reachable(ctx context.Context, w workspace, acc account, in Installation) (
 	return Installation{Major: in.Major, BinDir: filepath.Join(dir, "native", "bin")}, err
 }
 
-// fromNPM says whether the directory is one that infra/postgres/install-18.sh made.
+// fromNPM reports whether the directory is one that infra/postgres/install-18.sh made.
 func fromNPM(binDir string) bool {
 	if root == "" {
 		return false
@@ -38,7 +39,8 @@ func fromNPM(binDir string) bool {
 	return err == nil && matched
 }
 
-// passable says whether the mode bits of every directory down to path let other users pass.
+// passable reports whether the mode bits of every directory down to path let other users
+// pass.
 func passable(path string) bool {
 	for ; path != "/" && path != "."; path = filepath.Dir(path) {
 		info, err := os.Stat(path)

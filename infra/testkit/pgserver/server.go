@@ -42,7 +42,8 @@ type Server struct {
 	proc *process // nil before the first start and after Close
 }
 
-// Start initialises and starts a server and returns when it accepts connections. The context bounds the start only.
+// Start initialises and starts a server and returns when it accepts connections. The
+// context bounds the start only.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	s, err := prepare(ctx, o)
 	if err != nil {
@@ -122,7 +123,8 @@ func (s *Server) Port() int {
 // Installation says which programs the server runs.
 func (s *Server) Installation() Installation { return s.installation }
 
-// SocketDir is the directory of the Unix socket, on which everybody is let in; empty when the path is too long for one.
+// SocketDir is the directory of the Unix socket, on which everybody is let in; empty when
+// the path is too long for one.
 func (s *Server) SocketDir() string {
 	const longest = 107 // bytes of sun_path
 	if len(filepath.Join(s.dir, ".s.PGSQL.65535.lock")) > longest {
@@ -134,8 +136,8 @@ func (s *Server) SocketDir() string {
 func (s *Server) dataDir() string { return filepath.Join(s.dir, "data") }
 func (s *Server) logFile() string { return filepath.Join(s.dir, "log") }
 
-// Stop shuts the server down cleanly, cutting off its clients. A stopped server is no error. When the context ends
-// before, the server is killed.
+// Stop shuts the server down cleanly, cutting off its clients. A stopped server is no
+// error. When the context ends before, the server is killed.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,7 +159,8 @@ func (s *Server) stop(ctx context.Context) error {
 	}
 }
 
-// Kill ends all of the server's processes with SIGKILL. Restart brings it back, through crash recovery.
+// Kill ends all of the server's processes with SIGKILL. Restart brings it back, through
+// crash recovery.
 func (s *Server) Kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,7 +170,8 @@ func (s *Server) Kill() error {
 	return s.proc.kill()
 }
 
-// Restart stops the server when it runs, starts it on the same port and returns when it accepts connections.
+// Restart stops the server when it runs, starts it on the same port and returns when it
+// accepts connections.
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// releaseSharedMemory removes the System V segment by which PostgreSQL notices a second server on a data directory. A
-// clean stop removes it together with postmaster.pid; after a kill both are left, and the kernel has few of them.
+// releaseSharedMemory removes the System V segment by which PostgreSQL notices a second
+// server on a data directory. A clean stop removes it together with postmaster.pid; after
+// a kill both are left, and the kernel has few of them.
 func releaseSharedMemory(dataDir string) {
 	content, err := os.ReadFile(filepath.Join(dataDir, "postmaster.pid"))
 	if err != nil {

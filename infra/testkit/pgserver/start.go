@@ -19,10 +19,12 @@ const (
 	pollInterval = 10 * time.Millisecond
 )
 
-// errPortTaken: another program got hold of the port between our look and the server's bind.
+// errPortTaken: another program got hold of the port between our look and the server's
+// bind.
 var errPortTaken = errors.New("the port is in use")
 
-// startFirst starts the server on the port asked for, or on free ones until a start succeeds.
+// startFirst starts the server on the port asked for, or on free ones until a start
+// succeeds.
 func (s *Server) startFirst(ctx context.Context, port int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,8 +44,9 @@ func (s *Server) startFirst(ctx context.Context, port int) error {
 	return fmt.Errorf("no free port after %d attempts: %w", portAttempts, errPortTaken)
 }
 
-// freePort picks a port on which nobody listens. It stays below the kernel's range for outgoing connections: one of
-// those could otherwise take the port of a server that is down for a moment, or even connect to itself.
+// freePort picks a port on which no process listens. It stays below the kernel's range
+// for outgoing connections: one of those could otherwise take the port of a server that
+// is down for a moment, or even connect to itself.
 func freePort(ctx context.Context) (int, error) {
 	const low, high = 12000, 32000
 	var err error
@@ -80,7 +83,8 @@ func (s *Server) start(ctx context.Context) error {
 	return s.awaitReady(ctx, begin)
 }
 
-// awaitReady returns nil when the server accepts connections. In any other case it no longer runs.
+// awaitReady returns nil when the server accepts connections. In any other case it no
+// longer runs.
 func (s *Server) awaitReady(ctx context.Context, logBegin int64) error {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
@@ -98,7 +102,8 @@ func (s *Server) awaitReady(ctx context.Context, logBegin int64) error {
 	}
 }
 
-// ready looks at postmaster.pid, as pg_ctl does: the first line is the process, the eighth its state.
+// ready looks at postmaster.pid, as pg_ctl does: the first line is the process, the
+// eighth its state.
 func (s *Server) ready() bool {
 	content, err := os.ReadFile(filepath.Join(s.dataDir(), "postmaster.pid"))
 	if err != nil {
@@ -112,7 +117,7 @@ func (s *Server) ready() bool {
 	return state == "ready" || state == "standby"
 }
 
-// startFailure tells why the server ended, with what it logged since the launch.
+// startFailure returns why the server ended, with its log since the launch.
 func (s *Server) startFailure(logBegin int64) error {
 	content, err := os.ReadFile(s.logFile())
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-// template gives an initialised data directory for these options; it is made when none is kept.
+// template returns an initialised data directory for these options; it is made when none
+// is kept.
 func template(ctx context.Context, w workspace, acc account, in Installation, o Options) (string, error) {
 	args := initdbArgs(o)
 	key, err := templateKey(in, acc, append(args, o.Password, strconv.Itoa(rounds)))
@@ -29,7 +30,7 @@ func template(ctx context.Context, w workspace, acc account, in Installation, o 
 	return filepath.Join(dir, "data"), err
 }
 
-// initdbArgs gives the defaults first: of an option given twice, initdb takes the last.
+// initdbArgs returns the defaults first: of an option given twice, initdb takes the last.
 func initdbArgs(o Options) []string {
 	args := []string{
 		"--username=" + Superuser, "--no-sync", "--no-instructions",

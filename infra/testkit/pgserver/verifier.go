@@ -9,8 +9,9 @@ import (
 	"slices"
 )
 
-// rounds of SCRAM that a password takes. They make guessing slow, and each of a test's many connections too: with
-// PostgreSQL's 4096 a client computes longer than everything else takes together.
+// rounds of SCRAM that a password takes. They make guessing slow, and each of a test's
+// many connections too: with PostgreSQL's 4096 a client computes longer than everything
+// else takes together.
 const rounds = 1
 
 // verifier is what PostgreSQL keeps of a password, to be given in its place (RFC 5803).

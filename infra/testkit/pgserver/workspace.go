@@ -10,10 +10,12 @@ import (
 	"ace/infra/testkit/scratch"
 )
 
-// workspace is the directory below os.TempDir, or one in memory, in which this user's templates and servers lie.
+// workspace is the directory below os.TempDir, or one in memory, in which this user's
+// templates and servers lie.
 type workspace struct{ root string }
 
-// openWorkspace creates the directory when it is missing and refuses one that somebody else put there.
+// openWorkspace creates the directory when it is missing and refuses one that another
+// user created.
 func openWorkspace(parent string) (workspace, error) {
 	root := filepath.Join(parent, fmt.Sprintf("ace-pg-%d", os.Geteuid()))
 	for _, dir := range []string{root, filepath.Join(root, "once"), filepath.Join(root, "servers")} {
@@ -31,8 +33,9 @@ func openWorkspace(parent string) (workspace, error) {
 	return workspace{root: root}, os.Chmod(root, 0o755)
 }
 
-// once gives the directory with this key, built at most once. Concurrent processes may build it at the same time: the
-// first to finish wins, and nobody sees a half-built one.
+// once returns the directory with this key, built at most once. Concurrent processes may
+// build it at the same time: the first to finish wins, and no process sees a half-built
+// one.
 func (w workspace) once(key string, build func(dir string) error) (string, error) {
 	final := filepath.Join(w.root, "once", key)
 	if _, err := os.Stat(final); err == nil {
@@ -62,7 +65,8 @@ func (w workspace) newDir(section, prefix string) (string, error) {
 	return dir, os.Chmod(dir, 0o755)
 }
 
-// claim makes a directory for a server. It counts as in use until the returned lock is closed.
+// claim makes a directory for a server. It counts as in use until the returned lock is
+// closed.
 func (w workspace) claim() (string, *os.File, error) {
 	return scratch.Claim(filepath.Join(w.root, "servers"), "")
 }

@@ -23,8 +23,9 @@ type Cluster struct {
 	Nodes    []Node
 }
 
-// Node is one server of a cluster. Host and Port are what DSN and WriteDefinition tell others: a test may point them
-// at a proxy. The cluster's own methods go to the server directly.
+// Node is one server of a cluster. Host and Port are what DSN and WriteDefinition tell
+// others: a test may point them at a proxy. The cluster's own methods go to the server
+// directly.
 type Node struct {
 	Name   string // n1, n2, ...
 	Host   string
@@ -100,8 +101,8 @@ func (c *Cluster) create(node int, s *spec) error {
 	return c.exec(node, maintenanceDB, sql)
 }
 
-// strategy has the files of the template copied: less than half of the work of writing them to the log, page by page.
-// Before PostgreSQL 15 there is no other way.
+// strategy has the files of the template copied: less than half of the work of writing
+// them to the log, page by page. Before PostgreSQL 15 there is no other way.
 func (c *Cluster) strategy(node int) string {
 	if c.Nodes[node].Major < 15 {
 		return ""
@@ -143,7 +144,7 @@ func (c *Cluster) DSN(node int) string {
 
 var serial atomic.Int64 //nolint:gochecknoglobals // makes names unique in this process
 
-// uniqueName makes an identifier that needs no quotes and tells which test it is of.
+// uniqueName makes an identifier that needs no quotes and contains the name of the test.
 func uniqueName(test string) string {
 	const longest = 50
 	clean := strings.Map(func(r rune) rune {

@@ -9,8 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// HoldCommits has a node commit without an answer: each COMMIT waits for a standby that is not there, until release is
-// called. It returns when the server has taken notice. For Own only.
+// HoldCommits has a node commit without an answer: each COMMIT waits for a standby that
+// is not there, until release is called. It returns when the server has taken notice. For
+// Own only.
 func (c *Cluster) HoldCommits(tb testing.TB, node int) (release func()) {
 	tb.Helper()
 	c.Exec(tb, node, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`, `SELECT pg_reload_conf()`)
@@ -20,13 +21,14 @@ func (c *Cluster) HoldCommits(tb testing.TB, node int) (release func()) {
 	return func() { c.Exec(tb, node, `ALTER SYSTEM RESET synchronous_standby_names`, `SELECT pg_reload_conf()`) }
 }
 
-// CommitIsHeld says whether a commit of a node waits for its standby.
+// CommitIsHeld reports whether a commit of a node waits for its standby.
 func (c *Cluster) CommitIsHeld(tb testing.TB, node int) bool {
 	tb.Helper()
 	return len(c.QueryStrings(tb, node, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)) > 0
 }
 
-// probeIsHeld commits something and says whether that had to wait. If so the wait is ended, which does not undo it.
+// probeIsHeld commits something and reports whether that had to wait. If so the wait is
+// ended, which does not undo it.
 func (c *Cluster) probeIsHeld(tb testing.TB, node int, probe *pgx.Conn) bool {
 	tb.Helper()
 	answer := make(chan error, 1)

@@ -32,7 +32,8 @@ type definitionNode struct {
 	Port      int    `json:"port"`
 }
 
-// WriteDefinition writes the cluster's definition to <dir>/<cluster name>.json and returns that path.
+// WriteDefinition writes the cluster's definition to <dir>/<cluster name>.json and
+// returns that path.
 func (c *Cluster) WriteDefinition(tb testing.TB, dir string) string {
 	tb.Helper()
 	d := definition{

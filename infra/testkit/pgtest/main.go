@@ -7,10 +7,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// shared holds the servers of this test process from Main on: go test offers no other place for what lives that long.
+// shared holds the servers of this test process from Main on: go test offers no other
+// place for what lives that long.
 var shared *pool //nolint:gochecknoglobals // see above
 
-// Main runs the tests, stops the shared servers and exits. A goroutine that outlives all of this fails the run.
+// Main runs the tests, stops the shared servers and exits. A goroutine that outlives all
+// of this fails the run.
 func Main(m interface{ Run() int }, expected ...goleak.Option) {
 	shared = newPool()
 	code := m.Run()
@@ -27,7 +29,8 @@ func Main(m interface{ Run() int }, expected ...goleak.Option) {
 	os.Exit(code)
 }
 
-// ServerGoroutines is for a test that looks for leaked goroutines itself: each running server has one.
+// ServerGoroutines is for a test that looks for leaked goroutines itself: each running
+// server has one.
 func ServerGoroutines() goleak.Option {
 	return goleak.IgnoreAnyFunction("ace/infra/testkit/pgserver.(*process).run")
 }

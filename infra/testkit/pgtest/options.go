@@ -38,12 +38,14 @@ func Nodes(n int) Option {
 	return func(s *spec) { s.majors = make([]int, n) }
 }
 
-// Majors asks for one server of each of these majors, such as Majors(Oldest, Oldest, Newest).
+// Majors asks for one server of each of these majors, such as Majors(Oldest, Oldest,
+// Newest).
 func Majors(majors ...int) Option {
 	return func(s *spec) { s.majors = majors }
 }
 
-// CreateDatabase adds SQL to a node's CREATE DATABASE, such as "ENCODING 'LATIN1'". The template is template0.
+// CreateDatabase adds SQL to a node's CREATE DATABASE, such as "ENCODING 'LATIN1'". The
+// template is template0.
 func CreateDatabase(node int, sql string) Option {
 	return func(s *spec) { s.create = append(s.create, onNode[string]{node, sql}) }
 }

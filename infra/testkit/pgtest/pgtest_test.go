@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-func TestNewCluster_GivesDistinctServersAndFreshDatabases(t *testing.T) {
+func TestNewCluster_ReturnsDistinctServersAndFreshDatabases(t *testing.T) {
 	t.Parallel()
 	first, second := pgtest.NewCluster(t, pgtest.Nodes(3)), pgtest.NewCluster(t, pgtest.Nodes(3))
 	ports := map[int]bool{}
@@ -36,7 +36,7 @@ func TestNewCluster_GivesDistinctServersAndFreshDatabases(t *testing.T) {
 	second.ExecAll(t, "CREATE TABLE a (b int)")
 }
 
-func TestNewCluster_DropsItsDatabaseEvenWhenSomebodyIsConnected(t *testing.T) {
+func TestNewCluster_DropsItsDatabaseEvenWhenASessionIsOpen(t *testing.T) {
 	var dropped *pgtest.Cluster
 	t.Run("a test", func(t *testing.T) {
 		dropped = pgtest.NewCluster(t)
@@ -73,7 +73,7 @@ func TestNewCluster_AppliesTheOptionsOfEachNode(t *testing.T) {
 	}
 }
 
-func TestQueryStrings_TellsNullFromTheEmptyString(t *testing.T) {
+func TestQueryStrings_DistinguishesNullFromTheEmptyString(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	got := c.QueryStrings(t, 0, "SELECT NULL, '', $1::numeric + 1, 'ä', true UNION ALL SELECT '1', '2', 3, '4', false", "1.50")

@@ -20,7 +20,8 @@ type pool struct {
 	slots map[slotKey]*slot
 }
 
-// slotKey tells the servers of one major apart: the clusters of all tests use the same first, second and third one.
+// slotKey identifies a server of one major: the clusters of all tests use the same
+// first, second and third one.
 type slotKey struct{ major, index int }
 
 type slot struct {
@@ -31,7 +32,7 @@ type slot struct {
 
 func newPool() *pool { return &pool{slots: map[slotKey]*slot{}} }
 
-// server gives the index-th server of the installation.
+// server returns the index-th server of the installation.
 func (p *pool) server(in pgserver.Installation, index int) (*pgserver.Server, error) {
 	s := p.slot(slotKey{major: in.Major, index: index})
 	s.once.Do(func() { s.server, s.err = startServer(in, nil, nil) })

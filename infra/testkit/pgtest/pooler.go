@@ -15,9 +15,10 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// Pooler speaks the protocol as a transaction pooler does: each transaction of a client runs in a
-// session that the test chooses, so two transactions on one connection may run on two servers. It has
-// one session per node, resets nothing, and asks the client for no password.
+// Pooler speaks the protocol as a transaction pooler does: each transaction of a client
+// runs in a session that the test chooses, so two transactions on one connection may run
+// on two servers. It has one session per node, resets nothing, and asks the client for no
+// password.
 type Pooler struct {
 	cluster  *Cluster
 	choose   func() int // returns the node of the next transaction
@@ -34,7 +35,8 @@ type session struct {
 	in   *bufio.Reader
 }
 
-// NewPooler starts a pooler. It is closed when the test ends. It serves one client at a time.
+// NewPooler starts a pooler. It is closed when the test ends. It serves one client at a
+// time.
 func NewPooler(tb testing.TB, c *Cluster, choose func() int) *Pooler {
 	tb.Helper()
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -116,7 +118,8 @@ func greet(client net.Conn) error {
 	return err
 }
 
-// pool runs the transactions of a client. A session is closed if its client leaves within a transaction.
+// pool runs the transactions of a client. A session is closed if its client leaves within
+// a transaction.
 func (p *Pooler) pool(client net.Conn) {
 	in := bufio.NewReader(client)
 	for node := -1; ; {
@@ -139,8 +142,8 @@ func (p *Pooler) pool(client net.Conn) {
 	}
 }
 
-// exchange hands a message to a session. After a Sync or Query it hands the answers to the client, and
-// returns the status of the transaction.
+// exchange hands a message to a session. After a Sync or Query it hands the answers to
+// the client, and returns the status of the transaction.
 func (p *Pooler) exchange(node int, message []byte, client net.Conn) (status byte, err error) {
 	s, err := p.session(node)
 	if err != nil {

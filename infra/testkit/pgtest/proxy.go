@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Proxy forwards TCP connections to a server that the test chooses, as a load balancer does.
+// Proxy forwards TCP connections to a server that the test chooses, as a load balancer
+// does.
 type Proxy struct {
 	listener net.Listener
 	wait     sync.WaitGroup
@@ -43,7 +44,8 @@ func (p *Proxy) Port() int {
 	return at.Port
 }
 
-// Switch leads connections that begin from now on to another node, and cuts those that are open.
+// Switch leads connections that begin from now on to another node, and cuts those that
+// are open.
 func (p *Proxy) Switch(to Node) {
 	p.mu.Lock()
 	p.to = address(to)

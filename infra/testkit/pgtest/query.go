@@ -19,8 +19,9 @@ const (
 	statementTimeout = 2 * time.Minute
 )
 
-// Exec runs SQL on one node as superuser. The statements of a call share a connection, which is closed afterwards; a
-// string may hold several statements, which are then one transaction.
+// Exec runs SQL on one node as superuser. The statements of a call share a connection,
+// which is closed afterwards; a string may hold several statements, which are then one
+// transaction.
 func (c *Cluster) Exec(tb testing.TB, node int, sql ...string) {
 	tb.Helper()
 	if err := c.exec(node, c.DB, sql); err != nil {
@@ -34,7 +35,8 @@ func (c *Cluster) ExecAll(tb testing.TB, sql ...string) {
 	c.onEveryNode(tb, func(i int) error { return c.exec(i, c.DB, sql) })
 }
 
-// QueryStrings gives the rows of a query in PostgreSQL's text format, with Null for NULL.
+// QueryStrings returns the rows of a query in PostgreSQL's text format, with Null for
+// NULL.
 func (c *Cluster) QueryStrings(tb testing.TB, node int, sql string, args ...any) [][]string {
 	tb.Helper()
 	rows, err := c.query(node, sql, args)
@@ -44,7 +46,8 @@ func (c *Cluster) QueryStrings(tb testing.TB, node int, sql string, args ...any)
 	return rows
 }
 
-// Connect opens a superuser's session on a node, for tests that need one to last. It is closed when the test ends.
+// Connect opens a superuser's session on a node, for tests that need one to last. It is
+// closed when the test ends.
 func (c *Cluster) Connect(tb testing.TB, node int) *pgx.Conn {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), statementTimeout)
@@ -101,7 +104,8 @@ func texts(raw [][]byte) []string {
 	return values
 }
 
-// dial connects past whatever Host and Port say now, over the Unix socket where there is one.
+// dial connects past whatever Host and Port say now, over the Unix socket where there is
+// one.
 func (c *Cluster) dial(ctx context.Context, node int, db string) (*pgx.Conn, error) {
 	server := c.Nodes[node].Server
 	direct := &Cluster{

@@ -1,7 +1,9 @@
-// Package rowcases lists pairs of values of every kind that PostgreSQL can store, and says of each pair whether the two
-// are the same stored value. Tests of the digest and of the whole engine run over it.
+// Package rowcases lists pairs of values of every kind that PostgreSQL can store, and
+// says of each pair whether the two are the same stored value. Tests of the digest and of
+// the whole engine run over it.
 //
-// The literals mean the same under any session settings. All cases can be set up in one database, in any order.
+// The literals mean the same under any session settings. All cases can be set up in one
+// database, in any order.
 package rowcases
 
 import (
@@ -27,7 +29,8 @@ type differing struct {
 	column string
 }
 
-// OnNode gives what to run before, and the column's type, on the first (0) or the second node.
+// OnNode returns what to run before, and the column's type, on the first (0) or the
+// second node.
 func (c Case) OnNode(node int) (setup []string, column string) {
 	if node == 1 && c.second != nil {
 		return c.second.setup, c.second.column
@@ -35,10 +38,10 @@ func (c Case) OnNode(node int) (setup []string, column string) {
 	return c.Setup, c.Column
 }
 
-// OtherType says whether the nodes have different types for the column.
+// OtherType reports whether the nodes have different types for the column.
 func (c Case) OtherType() bool { return c.second != nil && c.second.column != c.Column }
 
-// All gives every case. Names are unique.
+// All returns every case. Names are unique.
 func All() []Case {
 	return slices.Concat(
 		nulls(), numbers(), texts(), collated(), times(), bytesAndBits(), networkAndIdentifiers(), geometry(), documents(),
@@ -63,7 +66,8 @@ func (k kind) pair(name, a, b string, equal bool) Case {
 	return Case{Name: fmt.Sprintf("%s: %s", k.column, name), Setup: k.setup, Column: k.column, A: a, B: b, Equal: equal}
 }
 
-// values makes a case of equals for each value, and a case of unequals for each two neighbours.
+// values makes a case of equals for each value, and a case of unequals for each two
+// neighbours.
 func (k kind) values(values ...string) []Case {
 	var cases []Case
 	for i, v := range values {

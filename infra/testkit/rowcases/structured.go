@@ -65,8 +65,8 @@ func arrays() []Case {
 	)
 }
 
-// Twins returns pairs of values that have one text and may have two binary forms: the digests of rows need not be equal,
-// those of their texts must.
+// Twins returns pairs of values that have one text and may have two binary forms: the
+// digests of rows need not be equal, those of their texts must.
 func Twins() []Case {
 	const nan = "('Infinity'::float8 - 'Infinity'::float8)" // its sign is the processor's
 	twins := []Case{

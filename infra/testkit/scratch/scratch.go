@@ -1,6 +1,7 @@
-// Package scratch says where tests put files that go with their process: in memory where there is plenty of it, else
-// below os.TempDir (Linux only). A test makes and removes thousands of small files, databases above all, and some
-// filesystems take longer over each the more were removed lately.
+// Package scratch says where tests put files that go with their process: in memory where
+// there is plenty of it, else below os.TempDir (Linux only). A test makes and removes
+// thousands of small files, databases above all, and some filesystems take longer over
+// each the more were removed lately.
 //
 // What a killed process leaves there is removed by the next that claims a directory.
 package scratch
@@ -23,7 +24,8 @@ const (
 	sweepAge = time.Minute
 )
 
-// Root is the directory to put files into. One that the caller's TMPDIR names is taken whatever it is.
+// Root is the directory to put files into. One that the caller's TMPDIR names is taken
+// whatever it is.
 func Root() string {
 	var fs syscall.Statfs_t
 	if os.Getenv("TMPDIR") != "" || syscall.Statfs(shm, &fs) != nil || fs.Type != tmpfs ||
@@ -45,7 +47,8 @@ func available() uint64 {
 	return 0
 }
 
-// Claim makes a directory below parent that other users may enter. It counts as in use until the returned lock is closed.
+// Claim makes a directory below parent that other users may enter. It counts as in use
+// until the returned lock is closed.
 func Claim(parent, prefix string) (string, *os.File, error) {
 	sweep(filepath.Join(parent, prefix+"*"))
 	dir, err := os.MkdirTemp(parent, prefix)
@@ -59,7 +62,8 @@ func Claim(parent, prefix string) (string, *os.File, error) {
 	return dir, lock, err
 }
 
-// sweep removes the directories of processes that were killed. What cannot be removed now is left for next time.
+// sweep removes the directories of processes that were killed. What cannot be removed now
+// is left for next time.
 func sweep(pattern string) {
 	dirs, _ := filepath.Glob(pattern)
 	for _, dir := range dirs {

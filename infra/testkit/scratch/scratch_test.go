@@ -17,7 +17,7 @@ func TestRoot_IsWhereTheCallerSays(t *testing.T) {
 	}
 }
 
-func TestClaim_RemovesWhatNobodyHoldsAnyMore(t *testing.T) {
+func TestClaim_RemovesDirectoriesThatAreNoLongerInUse(t *testing.T) {
 	parent := t.TempDir()
 	claim := func(prefix string, release bool) string {
 		t.Helper()

@@ -1,5 +1,6 @@
-// Package soak tells randomised tests how much to try. In `make test` that is a little, and always the same; `make soak` asks
-// for as much as each of them calls full, from a seed of its own, and collects what they report.
+// Package soak decides how much randomised tests try. In `make test` that is a little,
+// and always the same; `make soak` asks for as much as each of them calls full, from a
+// seed of its own, and collects what they report.
 //
 // It is for tests only and knows nothing of what they do.
 package soak
@@ -20,7 +21,8 @@ const (
 // Attribute names what Report adds to a test's output.
 const Attribute = "soak"
 
-// Rounds gives how many rounds a test is to run: few, or as much of full as ACE_SOAK says, but never fewer.
+// Rounds returns how many rounds a test is to run: few, or as much of full as ACE_SOAK
+// says, but never fewer.
 func Rounds(t testing.TB, few, full int) int {
 	t.Helper()
 	text, set := os.LookupEnv(EnvScale)
@@ -34,7 +36,7 @@ func Rounds(t testing.TB, few, full int) int {
 	return max(few, int(scale*float64(full)))
 }
 
-// Seed gives the seed to draw from.
+// Seed returns the seed to draw from.
 func Seed(t testing.TB) uint64 {
 	t.Helper()
 	text, set := os.LookupEnv(EnvSeed)
