@@ -17,8 +17,9 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: deps-demo ## three databases with differences on this machine, compared: the product in a minute (KEEP=1 leaves it running)
-	KEEP='$(KEEP)' go run ./infra/demo
+demo: deps-demo ## start three local nodes, plant differences, find and repair them: about a minute (KEEP=1 leaves it running)
+	@echo 'building the demo and ace: about two minutes the first time, then seconds'
+	@KEEP='$(KEEP)' go run -v -trimpath ./infra/demo
 
 .PHONY: unit
 unit: go-version ## the tests that need no server, in less than a minute once their packages are built: needs Go alone

@@ -18,6 +18,14 @@ import (
 
 const nodeCount = 3
 
+// next is what a user can do after the demo.
+const next = `
+To try next:
+  make demo KEEP=1             the same, but the service and the nodes stay up for requests of your own
+  make build && bin/ace serve  the service for your own cluster; README.md has the first request
+  docs/API.md                  every request and its parameters
+`
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -35,6 +43,12 @@ func run(ctx context.Context, keep bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
+	say("Building `ace` (./local): about two minutes the first time, then seconds")
+	binary, err := testbed.Build(ctx, dir)
+	if err != nil {
+		return err
+	}
+
 	say("Starting three PostgreSQL nodes and loading 200,000 customers on each")
 	nodes, err := testbed.StartNodes(ctx, nodeCount, nil)
 	defer func() { err = errors.Join(err, nodes.Close()) }()
@@ -44,12 +58,14 @@ func run(ctx context.Context, keep bool) (err error) {
 	if _, err := nodes.All(ctx, "-f", "testdata/demo/customers.sql"); err != nil {
 		return err
 	}
+
 	say("Making them differ: 4 rows on n2 (testdata/demo/drift-n2.sql), 1 on n3 (drift-n3.sql)")
 	if err := drift(ctx, nodes); err != nil {
 		return err
 	}
+
 	say("Starting `ace serve`: the API, and its archive in " + dir)
-	service, err := start(ctx, nodes, dir)
+	service, err := start(ctx, binary, nodes, dir)
 	if err != nil {
 		return err
 	}
@@ -62,10 +78,11 @@ func run(ctx context.Context, keep bool) (err error) {
 	if keep {
 		return wait(ctx, service, nodes)
 	}
+	fmt.Print(next)
 	return nil
 }
 
-// walk goes the way from the first comparison to the proof that the nodes are equal
+// walk shows every step from the first comparison to the proof that the nodes are equal
 // again.
 func walk(ctx context.Context, s *testbed.Service) error {
 	document, err := compare(ctx, s)
@@ -94,18 +111,14 @@ func drift(ctx context.Context, nodes *testbed.Nodes) error {
 }
 
 // start starts the service with the nodes as its cluster.
-func start(ctx context.Context, nodes *testbed.Nodes, dir string) (*testbed.Service, error) {
+func start(ctx context.Context, binary string, nodes *testbed.Nodes, dir string) (*testbed.Service, error) {
 	if err := testbed.Define(testbed.Clusters(dir), "demo", nodes.Ports()); err != nil {
-		return nil, err
-	}
-	binary, err := testbed.Build(ctx, dir)
-	if err != nil {
 		return nil, err
 	}
 	return testbed.StartService(ctx, binary, dir)
 }
 
-// wait keeps everything up until the user has seen enough.
+// wait keeps the service and the nodes up until Ctrl-C.
 func wait(ctx context.Context, s *testbed.Service, nodes *testbed.Nodes) error {
 	say("KEEP=1: the service stays up until Ctrl-C. To try:")
 	fmt.Printf("  curl '%s/ace/tasks'\n", s.URL)

@@ -33,12 +33,14 @@ type Service struct {
 // Clusters is where the definitions lie below a service's directory.
 func Clusters(dir string) string { return filepath.Join(dir, "clusters") }
 
-// Build builds the binary into a directory.
+// Build builds the binary into a directory, with the flags of `make build` so that both
+// share their build cache. It prints each package that it compiles.
 func Build(ctx context.Context, dir string) (binary string, err error) {
 	binary = filepath.Join(dir, "ace")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./local")
-	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w: %s", err, output)
+	build := exec.CommandContext(ctx, "go", "build", "-v", "-trimpath", "-o", binary, "./local")
+	build.Stdout, build.Stderr = os.Stdout, os.Stderr
+	if err := build.Run(); err != nil {
+		return "", fmt.Errorf("go build: %w", err)
 	}
 	return binary, nil
 }
