@@ -12,7 +12,8 @@ var errNoColumn = errors.New("there is no such column")
 // columns decodes the JSON object of a row to a Row.
 type columns struct {
 	list   []Column       // the columns of a Row
-	kinds  []kind         // of all columns, in the document's order, as are the following
+	names  []string       // of all columns, in the document's order, as are the following
+	kinds  []kind         // the kinds of values
 	labels [][]byte       // the name as our documents write it, with the colon
 	at     []int          // the index in a Row, or -1
 	index  map[string]int // from name to index in kinds
@@ -24,6 +25,7 @@ func newColumns(list []Column, key []string) columns {
 	for i, column := range list {
 		label, _ := appendString(nil, column.Name) // a name that is not UTF-8 is in no row of ours
 		c.labels = append(c.labels, append(label, ':'))
+		c.names = append(c.names, column.Name)
 		c.kinds = append(c.kinds, kindOf(column))
 		c.at = append(c.at, i)
 		c.index[column.Name] = i
@@ -47,8 +49,8 @@ func (c columns) only(names []string) columns {
 }
 
 // parse decodes a row that has every column once, in any order. raw must be valid JSON.
-func (c columns) parse(raw []byte) (Row, error) {
-	row := make(Row, len(c.list))
+func (c columns) parse(raw []byte, v *values) (Row, error) {
+	v.reset(len(c.list))
 	seen := make([]bool, len(c.kinds))
 	n := 0
 	err := eachMember(raw, func(name string, value []byte) error {
@@ -61,12 +63,15 @@ func (c columns) parse(raw []byte) (Row, error) {
 		}
 		seen[i] = true
 		n++
-		return c.set(row, i, value)
+		return c.set(v, i, value)
 	})
 	if err == nil && n != len(c.kinds) {
 		err = fmt.Errorf("it has %d of %d columns", n, len(c.kinds))
 	}
-	return row, err
+	if err != nil {
+		return nil, err
+	}
+	return v.row(), nil
 }
 
 // limit returns the maximum length of a column's values in bytes.
@@ -77,43 +82,80 @@ func (c columns) limit(column int) int {
 	return MaxValue
 }
 
-// parseOurs is the fast path for a row in our own layout, without spaces and with the
-// columns in order. It returns the row that b begins with, and its length. If the length
-// is 0, the row has another layout, is invalid or is not completely in b, and the caller
-// must use the general parser.
-func (c columns) parseOurs(b []byte) (Row, int) {
+// parseFast is the fast path for a row that is completely in b and has its columns in
+// order, as our documents do. It decodes the row that b begins with and returns its
+// length. A length of 0 means that the caller must use the general parser, which also
+// finds out what is wrong with an invalid row.
+func (c columns) parseFast(b []byte, v *values) int {
 	if len(b) == 0 || b[0] != '{' {
-		return nil, 0
+		return 0
 	}
-	row := make(Row, len(c.list))
+
+	v.reset(len(c.list))
 	at := 1
 	for i, label := range c.labels {
 		if i > 0 {
 			if at == len(b) || b[at] != ',' {
-				return nil, 0
+				return 0
 			}
 			at++
 		}
-		if !bytes.HasPrefix(b[at:], label) {
-			return nil, 0
+		if at = afterLabel(b, at, label); at < 0 {
+			return 0
 		}
-		at += len(label)
-		n := measure(b[at:], 1)
-		if n <= 0 || n > c.limit(i) || c.set(row, i, b[at:at+n]) != nil {
-			return nil, 0
+
+		n := c.decode(v, i, b[at:])
+		if n <= 0 {
+			return 0
 		}
-		at += n
+		at = afterSpace(b, at+n)
 	}
+
 	if at == len(b) || b[at] != '}' {
-		return nil, 0
+		return 0
 	}
-	return row, at + 1
+	return at + 1
+}
+
+// decode decodes the value of a column that b begins with and returns its length. A
+// length of 0 or less means that b does not begin with a complete and valid value.
+func (c columns) decode(v *values, column int, b []byte) int {
+	if n := plainString(b); n > 0 && n <= c.limit(column) && c.kinds[column] == text {
+		if at := c.at[column]; at >= 0 {
+			v.setText(at, b[1:n-1])
+		}
+		return n
+	}
+
+	n := measure(b, 1)
+	if n <= 0 || n > c.limit(column) || c.set(v, column, b[:n]) != nil {
+		return 0
+	}
+	return n
+}
+
+// afterLabel returns the position of the value after a name and a colon, with or without
+// white space, or -1 if there is another name.
+func afterLabel(b []byte, at int, label []byte) int {
+	at = afterSpace(b, at)
+	if bytes.HasPrefix(b[at:], label) {
+		return afterSpace(b, at+len(label))
+	}
+
+	name := label[:len(label)-1] // without the colon
+	if !bytes.HasPrefix(b[at:], name) {
+		return -1
+	}
+	if at = afterSpace(b, at+len(name)); at == len(b) || b[at] != ':' {
+		return -1
+	}
+	return afterSpace(b, at+1)
 }
 
 // set decodes the value of a column, if it belongs to the row.
-func (c columns) set(row Row, column int, value []byte) (err error) {
+func (c columns) set(v *values, column int, value []byte) error {
 	if at := c.at[column]; at >= 0 {
-		row[at], err = parseValue(c.kinds[column], value)
+		return v.set(at, c.kinds[column], value)
 	}
-	return err
+	return nil
 }

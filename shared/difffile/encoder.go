@@ -61,11 +61,12 @@ func NewDecoder(list []Column) *Decoder { return &Decoder{columns: newColumns(li
 
 // Decode returns the values of a row.
 func (d *Decoder) Decode(row Encoded) (Row, error) {
-	if values, n := d.columns.parseOurs(row); n == len(row) && n > 0 {
-		return values, nil
+	v := values{text: make([]byte, 0, len(row))}
+	if n := d.columns.parseFast(row, &v); n == len(row) && n > 0 {
+		return v.row(), nil
 	}
 	if !json.Valid(row) {
 		return nil, errors.New("the row is not JSON")
 	}
-	return d.columns.parse(row)
+	return d.columns.parse(row, &v)
 }

@@ -102,26 +102,44 @@ func noDuplicates(raw []byte) error {
 // error for text that cannot be represented instead of replacing characters. So two
 // different keys never become equal.
 func unquote(quoted []byte) (string, error) {
-	body := quoted[1 : len(quoted)-1]
-	if !utf8.Valid(body) {
-		return "", errNotUTF8
+	body, escaped, err := stringBody(quoted)
+	if err != nil {
+		return "", err
 	}
-	next := bytes.IndexByte(body, '\\')
-	if next < 0 {
+	return unescape(body, escaped)
+}
+
+// stringBody returns what is between the quotes of a valid JSON string, and whether that
+// has escapes. The body is never nil.
+func stringBody(quoted []byte) (body []byte, escaped bool, err error) {
+	body = quoted[1 : len(quoted)-1]
+	if !utf8.Valid(body) {
+		return nil, false, errNotUTF8
+	}
+	return body, bytes.IndexByte(body, '\\') >= 0, nil
+}
+
+// unescape returns the text of a string's body.
+func unescape(body []byte, escaped bool) (string, error) {
+	if !escaped {
 		return string(body), nil
 	}
+	out, err := appendUnescaped(make([]byte, 0, len(body)), body)
+	return string(out), err
+}
 
-	out := make([]byte, 0, len(body))
-	for ; next >= 0; next = bytes.IndexByte(body, '\\') {
+// appendUnescaped appends the text of a string's body.
+func appendUnescaped(out, body []byte) ([]byte, error) {
+	for next := bytes.IndexByte(body, '\\'); next >= 0; next = bytes.IndexByte(body, '\\') {
 		out = append(out, body[:next]...)
-		r, n, err := unescape(body[next:])
+		r, n, err := readEscape(body[next:])
 		if err != nil {
-			return "", err
+			return out, err
 		}
 		out = utf8.AppendRune(out, r)
 		body = body[next+n:]
 	}
-	return string(append(out, body...)), nil
+	return append(out, body...), nil
 }
 
 // checkText checks the part of a string that is in b, after the opening quote. It returns
@@ -171,7 +189,7 @@ func checkEscape(b []byte) (int, error) {
 	case n == incomplete || b[1] == 'u' && len(b) < pair && utf16.IsSurrogate(hex4(b[2:6])):
 		return incomplete, nil
 	}
-	_, n, err := unescape(b)
+	_, n, err := readEscape(b)
 	return n, err
 }
 
@@ -188,9 +206,9 @@ func wholeCharacters(text []byte) int {
 	return len(text)
 }
 
-// unescape returns the character of the escape that s begins with, and the length of the
-// escape.
-func unescape(s []byte) (r rune, n int, err error) {
+// readEscape returns the character of the escape that s begins with, and the length of
+// the escape.
+func readEscape(s []byte) (r rune, n int, err error) {
 	switch s[1] {
 	case 'b':
 		return '\b', 2, nil
@@ -203,12 +221,12 @@ func unescape(s []byte) (r rune, n int, err error) {
 	case 't':
 		return '\t', 2, nil
 	case 'u':
-		return unescapeUnicode(s)
+		return readUnicodeEscape(s)
 	}
 	return rune(s[1]), 2, nil
 }
 
-func unescapeUnicode(s []byte) (r rune, n int, err error) {
+func readUnicodeEscape(s []byte) (r rune, n int, err error) {
 	r = hex4(s[2:6])
 	if r == 0 {
 		return 0, 0, errNUL

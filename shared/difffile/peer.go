@@ -6,10 +6,14 @@ import (
 	"slices"
 )
 
-// This file reads, and never writes, what pgEdge ACE calls a diff file:
+// This file reads, and never writes, what pgEdge ACE calls a diff file.
+// Older versions write
 //
-//	{"diffs": {"n1/n2": {"n1": [row, ...], "n2": [row, ...]}}, "summary": {...}}              older versions
-//	{"diffs": {"n1/n2": {"rows": {"n1": [row, ...], "n2": [row, ...]}}}, "summary": {...}}    newer ones
+//	{"diffs": {"n1/n2": {"n1": [row, ...], "n2": [row, ...]}}, "summary": {...}}
+//
+// and newer ones
+//
+//	{"diffs": {"n1/n2": {"rows": {"n1": [row, ...], "n2": [row, ...]}}}, "summary": {...}}
 //
 // The members may have either order. Such a document has no types and not always the key.
 // The caller takes what is missing from the request and the catalog. Numbers are returned
@@ -161,8 +165,12 @@ var errOtherColumns = errors.New("its columns differ from those of the first row
 
 // peerValues reads a row and returns its columns and values.
 func (r *Reader) peerValues(at place) (names []Column, values Row, err error) {
+	if err := r.tokens.row(at); err != nil {
+		return nil, nil, err
+	}
+
 	names = []Column{}
-	err = r.tokens.rowObject(at, func(name string) error {
+	err = r.tokens.object(at, func(name string) error {
 		at := at
 		at.column = name
 		if r.check || name == peerBookkeeping {

@@ -246,39 +246,51 @@ func (r *Reader) pairs(at place, fn func(place) error) error {
 func (r *Reader) rows(from *tokens, at place, row func(Entry) error) error {
 	return from.array(&at, func() error {
 		offset := from.offset()
-		values, n := r.columns.parseOurs(from.buf[from.at:from.stream.end])
-		if n > 0 {
+		if n := r.columns.parseFast(from.buf[from.at:from.stream.end], &from.values); n > 0 {
 			from.at += n
 			from.comma = true
-		} else {
-			var err error
-			if values, err = r.anyRow(from, at); err != nil {
-				return err
-			}
+		} else if err := r.anyRow(from, at); err != nil {
+			return err
 		}
-		return row(Entry{Pair: at.pair, Node: at.node, Columns: r.columns.list, Row: values, Offset: offset})
+
+		entry := Entry{Pair: at.pair, Node: at.node, Columns: r.columns.list, Offset: offset}
+		if !r.check {
+			entry.Row = from.values.row()
+		}
+		return row(entry)
 	})
 }
 
 // anyRow reads a row value by value. It accepts every layout of a row, and a row that is
 // larger than the buffer.
-func (r *Reader) anyRow(from *tokens, at place) (Row, error) {
+func (r *Reader) anyRow(from *tokens, at place) error {
+	if err := from.row(at); err != nil {
+		return err
+	}
+
 	c := r.columns
-	row, n := make(Row, len(c.list)), 0
-	err := from.rowObject(at, func(name string) error {
-		i, ok := c.index[name]
+	from.values.reset(len(c.list))
+	seen := make([]bool, len(c.kinds))
+	n := 0
+	err := from.members(at, func(name []byte) error {
+		i, ok := c.index[string(name)]
 		if !ok {
 			return at.invalid(fmt.Errorf("%q: %w", name, errNoColumn))
 		}
+		if seen[i] {
+			return at.invalid(fmt.Errorf("%q: %w", name, errDuplicate))
+		}
+		seen[i] = true
 		n++
+
 		at := at
-		at.column = name
+		at.column = c.names[i]
 		if c.at[i] < 0 || r.check && !c.key[i] {
 			return from.skip(at, c.kinds[i])
 		}
 		raw, err := from.raw(at, c.limit(i))
 		if err == nil {
-			err = from.check(at, c.set(row, i, raw))
+			err = from.check(at, c.set(&from.values, i, raw))
 		}
 		return err
 	})
@@ -286,5 +298,5 @@ func (r *Reader) anyRow(from *tokens, at place) (Row, error) {
 	if err == nil && n != len(c.kinds) {
 		err = at.invalid(fmt.Errorf("it has %d of %d columns", n, len(c.kinds)))
 	}
-	return row, err
+	return err
 }

@@ -1,6 +1,9 @@
 package difffile
 
-import "math/bits"
+import (
+	"math/bits"
+	"unicode/utf8"
+)
 
 // Results of measure for bytes that do not begin with a complete value.
 const (
@@ -71,10 +74,27 @@ func measureString(b []byte) int {
 	return incomplete
 }
 
+// plainString returns the length of the JSON string that b begins with, if it is ASCII
+// without escapes, and else 0.
+func plainString(b []byte) int {
+	if len(b) == 0 || b[0] != '"' {
+		return 0
+	}
+	for i, c := range b[1:] {
+		if c == '"' {
+			return i + 2
+		}
+		if c < ' ' || c == '\\' || c >= utf8.RuneSelf {
+			return 0
+		}
+	}
+	return 0
+}
+
 // nextSpecial returns the position of the next quote, backslash or control character at
 // or after a position. It checks eight bytes at a time. If the last few bytes are fewer
 // than eight, it returns the position of the first of them, special or not.
-func nextSpecial[T string | []byte](b T, at int) int {
+func nextSpecial(b []byte, at int) int {
 	const (
 		ones = 0x0101010101010101
 		high = 0x8080808080808080

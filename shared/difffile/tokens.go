@@ -53,6 +53,9 @@ type tokens struct {
 	*stream
 	start int64 // offset of the stream in the document
 	comma bool  // a comma must precede the next name or value
+
+	nameBytes []byte // the latest name
+	values    values // of the latest row
 }
 
 func newTokens(r io.Reader, maxValue int) *tokens {
@@ -99,34 +102,43 @@ func (t *tokens) delim(at place, want byte) error {
 
 // name reads the name of a member and the colon after it.
 func (t *tokens) name(at place) (string, error) {
+	name, err := t.reusedName(at)
+	return string(name), err
+}
+
+// reusedName is name without an allocation. The name is valid until the next call.
+func (t *tokens) reusedName(at place) ([]byte, error) {
 	first := !t.comma
 	c, err := t.next()
 	switch {
 	case err != nil:
-		return "", t.fail(at, err)
+		return nil, t.fail(at, err)
 	case c == '}' && first:
-		return "", at.invalid(errors.New("it is empty"))
+		return nil, at.invalid(errors.New("it is empty"))
 	case c != '"':
-		return "", at.invalid(fmt.Errorf("expected a name instead of %q", c))
+		return nil, at.invalid(fmt.Errorf("expected a name instead of %q", c))
 	}
 
 	quoted, err := t.value(MaxName)
 	if err != nil {
-		return "", t.fail(at, fmt.Errorf("a name: %w", err))
+		return nil, t.fail(at, fmt.Errorf("a name: %w", err))
 	}
-	name, err := unquote(quoted)
+	body, _, err := stringBody(quoted)
+	if err == nil {
+		t.nameBytes, err = appendUnescaped(t.nameBytes[:0], body)
+	}
 	if err != nil {
-		return "", at.invalid(err)
+		return nil, at.invalid(err)
 	}
 
 	if c, err = t.peek(); err != nil {
-		return "", t.fail(at, err)
+		return nil, t.fail(at, err)
 	}
 	if c != ':' {
-		return "", at.invalid(fmt.Errorf("expected colon instead of %q", c))
+		return nil, at.invalid(fmt.Errorf("expected colon instead of %q", c))
 	}
 	t.at++
-	return name, nil
+	return t.nameBytes, nil
 }
 
 // member reads the name of a member of the document and checks that it is the expected
@@ -191,39 +203,42 @@ func (t *tokens) check(at place, err error) error {
 func (t *tokens) offset() int64 { return t.start + t.stream.offset() }
 
 // object reads an object and calls fn with the name of every member. fn must read the
-// value.
+// value. A name that appears twice is an error.
 func (t *tokens) object(at place, fn func(name string) error) error {
+	seen := make(map[string]bool)
+	return t.members(at, func(name []byte) error {
+		if seen[string(name)] {
+			return at.invalid(fmt.Errorf("%q: %w", name, errDuplicate))
+		}
+		seen[string(name)] = true
+		return fn(string(name))
+	})
+}
+
+// members is object without the check for duplicate names. The name is valid until the
+// next call of a method.
+func (t *tokens) members(at place, fn func(name []byte) error) error {
 	if err := t.delim(at, '{'); err != nil {
 		return err
 	}
-	return t.members(at, make(map[string]bool), fn)
-}
-
-// rowObject is object for a row: it reports any other value as errNotObject.
-func (t *tokens) rowObject(at place, fn func(name string) error) error {
-	if first, err := t.next(); err != nil || first != '{' {
-		return t.fail(at, cmp.Or(err, errNotObject))
-	}
-	return t.object(at, fn)
-}
-
-// members reads the remaining members of an object. seen has the names that were read
-// before.
-func (t *tokens) members(at place, seen map[string]bool, fn func(name string) error) error {
 	for t.more() {
-		name, err := t.name(at)
+		name, err := t.reusedName(at)
 		if err != nil {
 			return err
 		}
-		if seen[name] {
-			return at.invalid(fmt.Errorf("%q: %w", name, errDuplicate))
-		}
-		seen[name] = true
 		if err := fn(name); err != nil {
 			return err
 		}
 	}
 	return t.delim(at, '}')
+}
+
+// row checks that a row follows. It must be called before the object is read.
+func (t *tokens) row(at place) error {
+	if first, err := t.next(); err != nil || first != '{' {
+		return t.fail(at, cmp.Or(err, errNotObject))
+	}
+	return nil
 }
 
 // array reads an array and calls fn at the first byte of every element. fn must read the

@@ -2,7 +2,8 @@ package difffile
 
 import (
 	"fmt"
-	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Row has PostgreSQL's text of each column, in the order of Summary.Columns. nil is NULL.
@@ -49,78 +50,58 @@ func appendValue(out []byte, k kind, value *string) ([]byte, error) {
 
 // isInteger reports whether s is what PostgreSQL writes for an integer. That is a JSON
 // number too.
-func isInteger(s string) bool {
+func isInteger[T string | []byte](s T) bool {
 	digits := s
-	if digits != "" && digits[0] == '-' {
+	if len(digits) > 0 && digits[0] == '-' {
 		digits = digits[1:]
 	}
-	if digits == "" || digits[0] == '0' && len(s) > 1 {
+	if len(digits) == 0 || digits[0] == '0' && len(s) > 1 {
 		return false
 	}
-	for _, c := range []byte(digits) {
-		if c < '0' || c > '9' {
+	for i := range len(digits) {
+		if !isDigit(digits[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-const hexDigits = "0123456789abcdef"
-
 // appendString appends a JSON string with as few escapes as JSON allows. It returns an
 // error for text that is not UTF-8: replacing the invalid bytes would change the value.
 func appendString(out []byte, s string) ([]byte, error) {
-	if !utf8.ValidString(s) {
+	out, err := jsontext.AppendQuote(out, s)
+	if err != nil {
 		return nil, fmt.Errorf("%.40q is not valid UTF-8", s)
 	}
-
-	out = append(out, '"')
-	done := 0
-	for i := nextSpecial(s, 0); i < len(s); i = nextSpecial(s, i+1) {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		out = append(out, s[done:i]...)
-		out = appendEscape(out, c)
-		done = i + 1
-	}
-	return append(append(out, s[done:]...), '"'), nil
-}
-
-func appendEscape(out []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(out, '\\', c)
-	case '\n':
-		return append(out, '\\', 'n')
-	case '\r':
-		return append(out, '\\', 'r')
-	case '\t':
-		return append(out, '\\', 't')
-	}
-	return append(out, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+	return out, nil
 }
 
 // parseValue returns the PostgreSQL text of a value. raw must be valid JSON.
 func parseValue(k kind, raw []byte) (*string, error) {
-	var value string
-	var err error
+	body, escaped, err := textOf(k, raw)
+	if err != nil || body == nil {
+		return nil, err
+	}
+	value, err := unescape(body, escaped)
+	return &value, err
+}
+
+// textOf returns the part of raw that is the PostgreSQL text of a value, and whether it
+// has escapes. A nil part is NULL. raw must be valid JSON.
+func textOf(k kind, raw []byte) (body []byte, escaped bool, err error) {
 	switch first := raw[0]; {
 	case first == 'n':
-		return nil, nil
+		return nil, false, nil
 	case (k == boolean || k == untyped) && (first == 't' || first == 'f'):
-		value = string(raw[:1])
-	case k == integer && isInteger(string(raw)):
-		value = string(raw)
+		return raw[:1], false, nil
+	case k == integer && isInteger(raw):
+		return raw, false, nil
 	case (k == text || k == untyped) && first == '"':
-		value, err = unquote(raw)
+		return stringBody(raw)
 	case k == untyped:
-		value = string(raw)
-	default:
-		err = fmt.Errorf("%.40s is not allowed; it must be null or %s", raw, k)
+		return raw, false, nil
 	}
-	return &value, err
+	return nil, false, fmt.Errorf("%.40s is not allowed; it must be null or %s", raw, k)
 }
 
 // String describes the values of a kind in JSON, for errors.
