@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"unicode/utf8"
 )
 
 // The functions of this file write and read keys and rows as JSON lists of strings and
 // nulls: the form they have in the parts of a task. A part can hold as many as the table
-// has rows. The output is what encoding/json reads, and the other way round. It is faster
-// than encoding/json because most texts need no escape in JSON.
+// has rows. The output is what encoding/json reads, and the other way round. The code is
+// faster than a library because most texts need no escape in JSON: BENCHMARKS.md has the
+// figures.
 
 // AppendRow appends the row to out as a JSON list; a nil value becomes null.
 func AppendRow(out []byte, row Row) []byte {
@@ -40,6 +42,8 @@ func AppendKey(out []byte, key Key) []byte {
 	return append(out, ']')
 }
 
+// appendText appends a JSON string. A rerun stores the SHA-256 of its keys in this form, so
+// the same text must always be written as the same bytes.
 func appendText(out []byte, text string) []byte {
 	if !needsNoEscape(text) {
 		quoted, _ := json.Marshal(text) // marshalling a string cannot fail
@@ -67,111 +71,112 @@ func needsNoEscape(text string) bool {
 
 var errList = errors.New("it is not a JSON list of strings")
 
-// ReadRow reads the row that raw begins with, and returns the bytes that follow it.
+// ReadRow reads the row that raw begins with, and returns the bytes that follow it. All
+// texts without an escape share one allocation.
 func ReadRow(raw []byte) (row Row, rest []byte, err error) {
-	rest, err = readList(raw, func(text *string) { row = append(row, text) })
-	return row, rest, err
+	elements, end := scanList(raw, make([]listElement, 0, 16))
+	if end < 0 {
+		return nil, nil, errList
+	}
+
+	all := string(raw[:end])
+	texts := make([]string, len(elements))
+	row = make(Row, len(elements))
+	for i, e := range elements {
+		if e.isNull {
+			continue
+		}
+		texts[i] = all[e.from+1 : e.to-1] // without the quotes
+		if e.isEscaped {
+			if err := json.Unmarshal(raw[e.from:e.to], &texts[i]); err != nil {
+				return nil, nil, err
+			}
+		}
+		row[i] = &texts[i]
+	}
+	return row, raw[end:], nil
 }
 
 // ReadKey reads a key. It returns an error if a value is null or if anything follows the
 // list.
 func ReadKey(raw []byte) (Key, error) {
-	var key Key
-	null := false
-	rest, err := readList(raw, func(text *string) {
-		if null = null || text == nil; !null {
-			key = append(key, *text)
-		}
-	})
-	if err == nil && (null || len(rest) > 0) {
-		err = errList
-	}
-	return key, err
-}
-
-// readList calls each for every element of the list that raw begins with, and returns the
-// bytes that follow the list. All texts without an escape share one allocation.
-func readList(raw []byte, each func(*string)) ([]byte, error) {
-	if len(raw) < 2 || raw[0] != '[' {
-		return nil, errList
-	}
-
-	end, err := listEnd(raw)
+	row, rest, err := ReadRow(raw)
 	if err != nil {
 		return nil, err
 	}
-
-	all := string(raw[:end])
-	at := 1
-	for at < end-1 {
-		if at > 1 {
-			if all[at] != ',' {
-				return nil, errList
-			}
-			at++
-		}
-		if at+4 < end && all[at:at+4] == "null" {
-			each(nil)
-			at += 4
-			continue
-		}
-
-		length, escaped := textAt(raw[at : end-1])
-		if length < 0 {
-			return nil, errList
-		}
-		text := all[at+1 : at+length-1]
-		if escaped {
-			if err := json.Unmarshal(raw[at:at+length], &text); err != nil {
-				return nil, err
-			}
-		}
-		each(&text)
-		at += length
+	if len(rest) > 0 || slices.Contains(row, nil) {
+		return nil, errList
 	}
 
-	return raw[end:], nil
+	key := make(Key, len(row))
+	for i, text := range row {
+		key[i] = *text
+	}
+	return key, nil
 }
 
-// listEnd returns the position after the bracket that closes the list.
-func listEnd(raw []byte) (int, error) {
-	for at := 1; at < len(raw); {
-		switch raw[at] {
-		case ']':
-			return at + 1, nil
-		case '"':
-			length, _ := textAt(raw[at:])
-			if length < 0 {
-				return 0, errList
-			}
-			at += length
-		default:
-			at++
-		}
-	}
-	return 0, errList
+// listElement is an element of a JSON list: null, or a string with its quotes.
+type listElement struct {
+	from, to  int
+	isNull    bool
+	isEscaped bool // encoding/json must decode the string: it has escapes or invalid characters
 }
 
-// textAt returns the length of the quoted text that raw begins with, or -1 if raw does
-// not begin with one. escaped reports whether encoding/json must decode the text: it has
-// escapes or invalid characters.
-func textAt(raw []byte) (length int, escaped bool) {
-	if len(raw) == 0 || raw[0] != '"' {
-		return -1, false
+// scanList appends the elements of the list that raw begins with, and returns the
+// position after the list. The position is negative if raw does not begin with a list of
+// strings and nulls.
+func scanList(raw []byte, elements []listElement) ([]listElement, int) {
+	if len(raw) < 2 || raw[0] != '[' {
+		return nil, -1
+	}
+	if raw[1] == ']' {
+		return elements, 2
 	}
 
-	at := 1
-	for {
-		i := bytes.IndexByte(raw[at:], '"')
-		if i < 0 {
-			return -1, false
+	for at := 0; at < len(raw); {
+		e := listElementAt(raw, at+1) // after the bracket or comma
+		if e.to < 0 || e.to == len(raw) {
+			break
 		}
-		piece := raw[at : at+i]
-		at += i + 1
-		backslashes := len(piece) - len(bytes.TrimRight(piece, `\`))
-		escaped = escaped || !needsNoEscape(string(piece))
-		if backslashes%2 == 0 {
-			return at, escaped
+		elements = append(elements, e)
+		at = e.to
+		if raw[at] == ']' {
+			return elements, at + 1
+		}
+		if raw[at] != ',' {
+			break
 		}
 	}
+	return nil, -1
+}
+
+// listElementAt returns the element at a position. Its end is negative if there is none.
+func listElementAt(raw []byte, at int) listElement {
+	e := listElement{from: at, to: -1}
+	if bytes.HasPrefix(raw[at:], []byte("null")) {
+		e.to = at + len("null")
+		e.isNull = true
+		return e
+	}
+	if at == len(raw) || raw[at] != '"' {
+		return e
+	}
+
+	isASCII := true
+	for i := at + 1; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '"':
+			e.to = i + 1
+			e.isEscaped = e.isEscaped || !isASCII && !utf8.Valid(raw[at+1:i])
+			return e
+		case c == '\\':
+			e.isEscaped = true
+			i++ // the escaped character may be a quote
+		case c < ' ':
+			e.isEscaped = true // encoding/json returns the error
+		case c >= utf8.RuneSelf:
+			isASCII = false
+		}
+	}
+	return e
 }
