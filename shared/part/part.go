@@ -5,7 +5,8 @@
 //
 //  1. the header, which names the task, the plan and the unit;
 //  2. any number of rows;
-//  3. the footer: the unit's totals, the number of rows and the SHA-256 of all bytes before it.
+//  3. the footer: the unit's totals, the number of rows and the SHA-256 of all bytes
+//     before it.
 //
 // A part without its footer, or with a footer that does not match its rows, is never
 // accepted as complete. Memory use does not depend on the number of rows.
