@@ -2,15 +2,25 @@ package readahead_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"hash"
 	"io"
+	"iter"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"ace/infra/testkit/difftest"
+	"ace/infra/testkit/rendertest"
+	"ace/shared/difffile"
 	"ace/shared/readahead"
 )
 
@@ -76,3 +86,47 @@ func TestReader_CloseEndsItsGoroutine(t *testing.T) {
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+// BenchmarkReader compares a document that is read ahead with one that is not. Both come
+// over HTTP and are hashed and parsed, by turns. BENCHMARKS.md has the figures.
+func BenchmarkReader(b *testing.B) {
+	document := difftest.Document(b, rendertest.Accounts("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] {
+		return rendertest.Arrears(100_000)
+	})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(document) }))
+	defer server.Close()
+	read := func(wrap func(io.Reader, hash.Hash) (io.Reader, func())) time.Duration {
+		start := time.Now()
+		response, err := server.Client().Get(server.URL)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer response.Body.Close()
+		stream, closeStream := wrap(response.Body, sha256.New())
+		defer closeStream()
+		r, err := difffile.Open(stream)
+		if err == nil {
+			err = r.Walk(nil, nil)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(start)
+	}
+
+	var ratios []float64
+	for b.Loop() {
+		ahead := read(func(src io.Reader, sum hash.Hash) (io.Reader, func()) {
+			r := readahead.New(src, func(piece []byte) { sum.Write(piece) })
+			return r, r.Close
+		})
+		direct := read(func(src io.Reader, sum hash.Hash) (io.Reader, func()) {
+			return io.TeeReader(src, sum), func() {}
+		})
+		ratios = append(ratios, float64(direct)/float64(ahead))
+	}
+
+	slices.Sort(ratios)
+	b.ReportMetric(ratios[len(ratios)/2], "time-ratio")
+	b.ReportMetric(0, "ns/op")
+}
