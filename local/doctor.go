@@ -27,9 +27,9 @@ func checkArchive(ctx context.Context, c config.Config) error {
 	switch {
 	case err == nil:
 		b.close(ctx)
-		return tell("the archive %s keeps what the service needs", c.Store)
+		return printFinding("the archive %s keeps what the service needs", c.Store)
 	case c.Store.Embedded && fault.CodeOf(err) == fault.Conflict:
-		return tell("%s; it has checked the archive itself", fault.PublicMessage(err))
+		return printFinding("%s; it has checked the archive itself", fault.PublicMessage(err))
 	}
 	return fault.Wrap(err, fault.CodeOf(err), "the archive %s cannot be used", c.Store)
 }
@@ -51,7 +51,7 @@ func checkClusters(ctx context.Context, c config.Config) error {
 		return err
 	}
 	if len(names) == 0 {
-		return tell("no cluster is defined in %s or a pg_service.conf", c.Clusters)
+		return printFinding("no cluster is defined in %s or a pg_service.conf", c.Clusters)
 	}
 	var usable []cluster.Cluster
 	var wrong []error
@@ -64,10 +64,10 @@ func checkClusters(ctx context.Context, c config.Config) error {
 		usable = append(usable, definition)
 	}
 	for _, doubt := range doubts(c, files) {
-		wrong = append(wrong, tell("warning: %s", doubt))
+		wrong = append(wrong, printFinding("warning: %s", doubt))
 	}
 	if len(usable) > 0 {
-		wrong = append(wrong, tell("the definitions of these clusters can be used: %s", nameList(usable)))
+		wrong = append(wrong, printFinding("the definitions of these clusters can be used: %s", nameList(usable)))
 	}
 	return errors.Join(append(wrong, checkNodes(ctx, usable))...)
 }
@@ -95,16 +95,16 @@ func checkNodes(ctx context.Context, clusters []cluster.Cluster) error {
 		case check.Err != nil:
 			wrong = append(wrong, fault.New(fault.CodeOf(check.Err), "cluster %s: %s", check.Cluster, fault.PublicMessage(check.Err)))
 		case node.Superuser:
-			wrong = append(wrong, tell("warning: %s is a superuser: %s", line, lesserRole))
+			wrong = append(wrong, printFinding("warning: %s is a superuser: %s", line, lesserRole))
 		default:
-			wrong = append(wrong, tell("%s", line))
+			wrong = append(wrong, printFinding("%s", line))
 		}
 	}
 	return errors.Join(wrong...)
 }
 
-// tell prints a finding.
-func tell(format string, args ...any) error {
+// printFinding prints a finding.
+func printFinding(format string, args ...any) error {
 	_, err := fmt.Fprintf(os.Stdout, format+"\n", args...)
 	return err
 }

@@ -1,6 +1,6 @@
-// Command ace is the whole service on one host: `ace serve` answers the API on
-// 127.0.0.1:5000, runs the tasks in this process and keeps everything in a bucket, by
-// default one it serves itself out of a directory.
+// Command ace is the whole service on one host. `ace serve` answers the API on
+// 127.0.0.1:5000, runs the tasks in this process and stores everything in a bucket. By
+// default it serves that bucket itself, from a directory.
 package main
 
 import (
@@ -61,7 +61,7 @@ func command() *cli.Command {
 	}
 }
 
-// noCommand answers who names no command, or one that does not exist.
+// noCommand reports that the command line names no command, or one that does not exist.
 func noCommand(_ context.Context, cmd *cli.Command) error {
 	if name := cmd.Args().First(); name != "" {
 		return fault.New(fault.Invalid, "there is no command %q, see ace --help", name)
@@ -69,7 +69,7 @@ func noCommand(_ context.Context, cmd *cli.Command) error {
 	return cli.ShowAppHelp(cmd)
 }
 
-// badUsage makes a mistake on the command line one of the configuration's, said in one
+// badUsage turns a mistake on the command line into an error of the configuration, in one
 // line.
 func badUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 	return fault.New(fault.Invalid, "%v, see %s --help", err, cmd.FullName())
@@ -91,8 +91,8 @@ func configFlags() []cli.Flag {
 	return flags
 }
 
-// withConfig reads the configuration, flags before the environment, before the command
-// runs.
+// withConfig reads the configuration before the command runs. Flags take precedence over
+// the environment.
 func withConfig(run func(context.Context, config.Config) error) cli.ActionFunc {
 	return func(ctx context.Context, cmd *cli.Command) error {
 		if cmd.Args().Present() {

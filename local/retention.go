@@ -9,7 +9,8 @@ import (
 // start.
 const retentionEvery = 24 * time.Hour
 
-// retain removes what is older than days, 0 for nothing, until the context ends.
+// retain deletes documents older than this number of days, until the context ends. 0
+// means that it deletes nothing.
 func (s *service) retain(ctx context.Context, days int) {
 	sweeper := s.app.Retention()
 	sweeper.Keep = s.scheduler.Needed

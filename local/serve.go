@@ -30,16 +30,17 @@ const (
 	drainTime = 4 * time.Second
 )
 
-// memoryPerTask is what a task needs at the most, rows of many megabytes aside, and
-// leastMemory what the service needs with its store. Up to that much the collector lets
-// garbage lie; beyond it works harder, which costs time but ends nothing.
+// memoryPerTask is the most that a task needs, except for rows of many megabytes.
+// leastMemory is what the service and its store need. Up to the larger of leastMemory and
+// the sum over all tasks the garbage collector runs rarely. Above it the collector runs
+// more often, which costs time but stops nothing.
 const (
 	memoryPerTask = 32 << 20 // bytes
 	leastMemory   = 64 << 20
 )
 
-// limitMemory keeps the service small on a host that is a database's, unless GOMEMLIMIT
-// says how much it may have.
+// limitMemory keeps the service small, since it may run on the host of a database.
+// GOMEMLIMIT takes precedence.
 func limitMemory(tasks int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(max(leastMemory, int64(tasks)*memoryPerTask))
@@ -113,7 +114,7 @@ func makeAbsolute(c *config.Config) error {
 	return nil
 }
 
-// absolute changes a path in place; "" is none.
+// absolute makes a path absolute in place. An empty string means no path.
 func absolute(path *string) (err error) {
 	if *path == "" {
 		return nil
@@ -124,8 +125,8 @@ func absolute(path *string) (err error) {
 	return nil
 }
 
-// serviceFiles returns the service files as absolute paths. One place to look at is
-// ./pg_service.conf, so this comes before the working directory changes.
+// serviceFiles returns the service files as absolute paths. One of them may be
+// ./pg_service.conf, so it must be called before the working directory changes.
 func serviceFiles(c config.Config) ([]string, error) {
 	files := c.ServiceFiles()
 	for i := range files {
@@ -148,7 +149,7 @@ func warnIfMissing(ctx context.Context, log *slog.Logger, c config.Config) {
 	}
 }
 
-// service is the running parts.
+// service is everything that runs until the process ends.
 type service struct {
 	app      *app.App
 	clusters cluster.Source
@@ -182,9 +183,9 @@ func owner() string {
 	return fmt.Sprintf("ace serve on %s, process %d", host, os.Getpid())
 }
 
-// resume puts the tasks that a former process left into the queue, before any new one.
-// ours says that the former process is dead for certain, since it would hold the data
-// directory's lock: its leases are worth nothing then.
+// resume queues the tasks that a former process left unfinished, before any new one. ours
+// means that this process holds the lock of the data directory: the former process is
+// dead for certain, so its leases can be taken over at once.
 func (s *service) resume(ctx context.Context, ours bool) error {
 	ids, err := s.app.Tasks().Open(ctx)
 	if err != nil {

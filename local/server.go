@@ -20,17 +20,17 @@ import (
 	"ace/shared/private"
 )
 
-// socketMask leaves the owner and the group the right to connect.
+// socketMask allows only the owner and the group to connect.
 const socketMask = 0o117
 
-// listen opens the address that this variable names. A Unix socket that a dead process
-// left behind is removed; group members may connect.
+// listen opens an address; variable is the name of its setting, for errors. It removes a
+// Unix socket of a dead process. Members of the socket's group may connect.
 func listen(ctx context.Context, l config.Listen, variable string) (net.Listener, error) {
 	if l.Network == "unix" {
 		if err := prepareSocket(ctx, l.Address, variable); err != nil {
 			return nil, err
 		}
-		// A mode that is set afterwards would come too late, and could hit another file.
+		// Setting the mode afterwards would be too late, and could change another file.
 		defer syscall.Umask(syscall.Umask(socketMask))
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, l.Network, l.Address)
@@ -40,8 +40,8 @@ func listen(ctx context.Context, l config.Listen, variable string) (net.Listener
 	return listener, nil
 }
 
-// prepareSocket checks that no other user can put a socket at the path, or has, and
-// removes one of a dead process.
+// prepareSocket checks that no other user has created a socket at the path, or could, and
+// removes the socket of a dead process.
 func prepareSocket(ctx context.Context, path, variable string) error {
 	refused := func(err error) error {
 		return fault.New(fault.Invalid, "%s is unix://%s, which cannot be used: %s", variable, path, fault.PublicMessage(err))
@@ -84,7 +84,8 @@ func (s *service) server(c config.Config) (*http.Server, error) {
 	}, nil
 }
 
-// run serves until the context ends, then lets requests and tasks end, both at once.
+// run serves until the context ends. Then it waits for requests and tasks to end, for
+// both at the same time.
 func (s *service) run(ctx context.Context, server *http.Server, listener net.Listener, pprof config.Listen) error {
 	var background sync.WaitGroup
 	defer background.Wait()

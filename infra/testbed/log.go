@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// log collects what a process prints, while others read what came so far.
+// log collects the output of a process. Other goroutines may read it at the same time.
 type log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -18,7 +18,7 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String is everything printed so far.
+// String returns everything printed so far.
 func (l *log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

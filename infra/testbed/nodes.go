@@ -1,5 +1,6 @@
-// Package testbed sets up what the demo and the benchmark play on: throw-away PostgreSQL
-// nodes and a running `ace serve`. Both must be closed; nothing is left behind.
+// Package testbed starts what the demo and the benchmark run against: throw-away
+// PostgreSQL nodes and a running `ace serve`. Both must be closed, which removes all
+// their files.
 package testbed
 
 import (
@@ -26,8 +27,8 @@ type Nodes struct {
 	psql    string
 }
 
-// StartNodes starts servers with an empty database each. What was started is given even
-// with an error, to be closed.
+// StartNodes starts servers with an empty database each. The caller must close the
+// result even if there is an error.
 func StartNodes(ctx context.Context, count int, settings map[string]string) (*Nodes, error) {
 	n := &Nodes{}
 	installations := pgserver.Installations()
@@ -51,8 +52,8 @@ func StartNodes(ctx context.Context, count int, settings map[string]string) (*No
 	return n, nil
 }
 
-// findPsql finds a client. That of an installation comes first, but some consist of the
-// server alone.
+// findPsql returns the path of a client. It prefers that of an installation, but some
+// installations consist of the server alone.
 func findPsql(installations []pgserver.Installation) (string, error) {
 	candidates := make([]string, 0, len(installations)+1)
 	for _, installation := range installations {
@@ -106,8 +107,8 @@ func (n *Nodes) Ports() []int {
 	return ports
 }
 
-// Define writes the definition of a cluster, in the form of pgEdge's, whose nodes listen
-// on these ports.
+// Define writes the definition of a cluster, in pgEdge's format, whose nodes listen on
+// these ports.
 func Define(dir, cluster string, ports []int) error {
 	type object = map[string]any
 	var groups []object

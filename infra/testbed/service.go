@@ -30,7 +30,7 @@ type Service struct {
 	ended   chan error
 }
 
-// Clusters is where the definitions lie below a service's directory.
+// Clusters returns where the definitions are below a service's directory.
 func Clusters(dir string) string { return filepath.Join(dir, "clusters") }
 
 // Build builds the binary into a directory, with the flags of `make build` so that both
@@ -68,7 +68,7 @@ func StartService(ctx context.Context, binary, dir string, environ ...string) (*
 	return s, nil
 }
 
-// freeAddress is the API's usual address, or another where that one is taken.
+// freeAddress returns the API's usual address, or another one if that is taken.
 func freeAddress(ctx context.Context) (string, error) {
 	for _, address := range []string{preferredAddress, "127.0.0.1:0"} {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -80,10 +80,10 @@ func freeAddress(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("there is no free port on 127.0.0.1")
 }
 
-// PID is the process of the service.
+// PID returns the process id of the service.
 func (s *Service) PID() int { return s.process.Process.Pid }
 
-// ready waits for the first answer.
+// ready waits for the first response.
 func (s *Service) ready(ctx context.Context) error {
 	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		select {
@@ -101,7 +101,7 @@ func (s *Service) ready(ctx context.Context) error {
 	return fmt.Errorf("ace serve does not answer: %s", s.log)
 }
 
-// Get asks the API; any status but 200 is an error.
+// Get sends a request to the API. Any status but 200 is an error.
 func (s *Service) Get(ctx context.Context, path string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
 	if err != nil {
@@ -129,7 +129,7 @@ func (s *Service) Show(ctx context.Context, path string, into any) ([]byte, erro
 	return body, json.Unmarshal(body, into)
 }
 
-// Close stops the service as an operator would, and the hard way if that takes too long.
+// Close interrupts the service as an operator would, and kills it if that takes too long.
 func (s *Service) Close() error {
 	_ = s.process.Process.Signal(os.Interrupt)
 	select {

@@ -19,8 +19,8 @@ import (
 // replaces it. After a crash in that moment it stays.
 var halfReplaced = regexp.MustCompile(`^\..*\.sgwtmp\.[0-9]+$`)
 
-// copyBuffer is what a request copies with, in bytes. Most objects are small: the
-// backend's own, of a megabyte, costs more than they do.
+// copyBuffer is the size of a request's copy buffer, in bytes. Most objects are small:
+// the backend's own buffer of a megabyte would cost more than they do.
 const copyBuffer = 64 << 10
 
 // directory is the POSIX backend, with listings that show objects only.

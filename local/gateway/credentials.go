@@ -16,8 +16,8 @@ import (
 
 const credentialsFile = "credentials.json"
 
-// credentials sign the requests to the gateway. Other users of the host reach its port
-// too: these keep them out.
+// credentials sign the requests to the gateway. They are necessary because every user of
+// the host can reach its port.
 type credentials struct {
 	AccessKey string `json:"access_key"`
 	SecretKey string `json:"secret_key"`
@@ -26,8 +26,8 @@ type credentials struct {
 // LogValue keeps the keys out of logs.
 func (credentials) LogValue() slog.Value { return slog.StringValue("(hidden)") }
 
-// loadCredentials reads the credentials of a data directory, and makes them at the first
-// start. They stay the same so that other clients of the directory can be set up once.
+// loadCredentials reads the credentials of a data directory, and creates them at the
+// first start. They never change, so that other clients of the directory are set up once.
 // The caller holds the directory's lock.
 func loadCredentials(dir string) (credentials, error) {
 	path := filepath.Join(dir, credentialsFile)
@@ -50,7 +50,7 @@ func loadCredentials(dir string) (credentials, error) {
 	return c, nil
 }
 
-// makeCredentials writes new ones.
+// makeCredentials creates and writes new credentials.
 func makeCredentials(path string) (credentials, error) {
 	c := credentials{AccessKey: rand.Text(), SecretKey: rand.Text() + rand.Text()}
 	text, err := json.Marshal(c)

@@ -19,8 +19,8 @@ const (
 	lockFile = "lock"
 )
 
-// lockDirectory makes the data directory if needed and takes its lock, which ends with
-// the process at the latest.
+// lockDirectory creates the data directory if needed and acquires its lock, which the
+// system releases when the process ends.
 func lockDirectory(dir string) (*os.File, error) {
 	if err := refused(private.Directory(dir)); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func checkObjects(dir, root string) error {
 	return nil
 }
 
-// refused adds to an error of package private what the path is.
+// refused adds the meaning of the path to an error of package private.
 func refused(err error) error {
 	if err == nil {
 		return nil
@@ -84,13 +84,13 @@ func refused(err error) error {
 	return fault.New(fault.CodeOf(err), "the data directory cannot be used: %s", fault.PublicMessage(err))
 }
 
-// attributes is the part of the backend's metadata store that is tried out.
+// attributes is the part of the backend's metadata store that the check uses.
 type attributes interface {
 	StoreAttribute(f *os.File, bucket, object, attribute string, value []byte) error
 }
 
-// checkAttributes writes an extended attribute to a file of its own: asking for one
-// succeeds on some filesystems that cannot store any.
+// checkAttributes writes an extended attribute to a temporary file. Reading one
+// is not enough: it succeeds on some filesystems that cannot store any.
 func checkAttributes(dir string, attrs attributes) error {
 	f, err := os.CreateTemp(dir, ".attribute-check-")
 	if err != nil {

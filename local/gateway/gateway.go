@@ -22,8 +22,8 @@ const (
 	startTimeout = 10 * time.Second // a start takes some 20 ms
 )
 
-// running guards the working directory, which belongs to the process: starting a second
-// gateway would pull it from under the first.
+// running guards the working directory, of which a process has one: a second gateway
+// would change that of the first.
 var running atomic.Bool //nolint:gochecknoglobals // it guards what the process has only one of
 
 // Options say where the data is stored.
@@ -91,8 +91,8 @@ func (g *Gateway) start(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return stoppedEarly(err)
 	}
-	// From here to its first answer versitygw cannot be stopped (it would go on listening),
-	// so the context has to wait.
+	// From here to its first response versitygw cannot be stopped (it would continue to
+	// listen), so the end of the context is checked only afterwards.
 	up, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
 	if g.server, err = serve(up, root, g.creds, g.log); err != nil {

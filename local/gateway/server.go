@@ -91,8 +91,8 @@ func (s *server) stop(ctx context.Context) error {
 	}
 }
 
-// config brings the account along ready-made, because versitygw announces on stdout an
-// account that it makes itself.
+// config contains a complete account, because versitygw prints an account that it creates
+// itself to stdout.
 func config(address string, creds credentials, onListen func()) *embedgw.Config {
 	return &embedgw.Config{
 		RootUserAccess:    creds.AccessKey,

@@ -38,7 +38,7 @@ const (
 	validJSON = `{"cluster_name": "demo", "table_name": "public.users", ` // complete it with a parameter and }
 )
 
-// Answer is the body that the request gets, to the byte: none if it is a HEAD.
+// Answer returns the exact body of the response, which is empty for a HEAD.
 func (c Case) Answer() string {
 	if c.Method == "HEAD" {
 		return ""

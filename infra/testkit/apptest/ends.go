@@ -14,8 +14,8 @@ type ends struct {
 	wait chan struct{}
 }
 
-// next returns a channel that is closed when the next run of a task is over. What it
-// changed is seen by then.
+// next returns a channel that is closed when the next run of a task is over. By then
+// its changes are visible.
 func (e *ends) next() <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -25,7 +25,7 @@ func (e *ends) next() <-chan struct{} {
 	return e.wait
 }
 
-// announced is the run of a task, and the word that it is over.
+// announced runs a task and then notifies the waiting callers.
 func (e *ends) announced(run invoke.Run) invoke.Run {
 	return func(ctx context.Context, taskID string, takeOver bool) {
 		run(ctx, taskID, takeOver)

@@ -1,4 +1,4 @@
-// Package embedded opens for tests an archive in the embedded S3 gateway. A process can
+// Package embedded opens an archive in the embedded S3 gateway for tests. A process can
 // have one gateway only, so it is started for the first test that asks for it and runs
 // until all have ended; each test has a part of the bucket of its own.
 package embedded
@@ -57,7 +57,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Goroutines are those that the gateway's HTTP server never ends.
+// Goroutines returns the goroutines that the gateway's HTTP server never ends.
 func Goroutines() []goleak.Option {
 	return []goleak.Option{
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
@@ -82,9 +82,9 @@ func Store(t testing.TB) *s3.Store {
 	return store
 }
 
-// Twins opens an empty archive in which objects can be had again under other keys without
-// a request for each: some microseconds instead of a millisecond, for archives of very
-// many objects.
+// Twins opens an empty archive and a function that copies an object to another key
+// without a request: in microseconds instead of a millisecond, for archives of very many
+// objects.
 func Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
 	t.Helper()
 	store = Store(t)
@@ -99,8 +99,8 @@ func Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
 	}
 }
 
-// start brings the gateway up. In memory there may be no extended attributes, which the
-// gateway needs.
+// start starts the gateway. A filesystem in memory may have no extended attributes, which
+// the gateway needs: then it uses another one.
 func start() {
 	for _, parent := range slices.Compact([]string{scratch.Root(), os.TempDir()}) {
 		if shared.err = startBelow(parent); shared.err == nil {

@@ -1,5 +1,5 @@
 // Package endpointtest runs the same requests through every transport of a Mux, so that a
-// suite can state once what the API answers and have it checked for all of them. It is
+// suite can state the API's response once and check it for all of them. It is
 // for tests only.
 package endpointtest
 

@@ -32,11 +32,10 @@ const (
 	Presign     Op = "Presign"
 )
 
-// Outcome says what becomes of one call.
+// Outcome is what happens to one call.
 type Outcome int
 
-// The outcomes. A failed call answers with Unavailable, as a store does whose answer was
-// lost.
+// The outcomes. A failed call returns Unavailable, like a store whose response was lost.
 const (
 	Pass       Outcome = iota
 	FailBefore         // not carried out
@@ -97,8 +96,8 @@ var _ archive.Store = (*Store)(nil)
 // Wrap returns a store that behaves like next until hooks are set.
 func Wrap(next archive.Store) *Store { return &Store{next: next} }
 
-// On sets a hook for the calls of op whose key begins with prefix. Of several hooks that
-// match a call, all are asked, and the first outcome other than Pass counts.
+// On sets a hook for the calls of op whose key begins with prefix. If several hooks
+// match a call, all are called, and the first outcome other than Pass counts.
 func (s *Store) On(op Op, prefix string, hook Hook) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +125,7 @@ func (s *Store) Count(op Op, prefix string) int {
 	return n
 }
 
-// outcome records a call and asks the hooks, without holding the lock, as they may block.
+// outcome records a call and calls the hooks without the lock, since they may block.
 func (s *Store) outcome(op Op, key string) Outcome {
 	type question struct {
 		hook Hook
@@ -152,7 +151,7 @@ func (s *Store) outcome(op Op, key string) Outcome {
 	return result
 }
 
-// do carries a call out as its outcome says.
+// do executes a call according to its outcome.
 func do[T any](ctx context.Context, s *Store, op Op, key string, fn func() (T, error)) (T, error) {
 	var zero T
 	failed := fault.New(fault.Unavailable, "the archive failed on purpose: %s %s", op, key)
@@ -238,7 +237,7 @@ func (s *Store) PresignPut(ctx context.Context, key string, valid time.Duration)
 	return do(ctx, s, Presign, key, func() (string, error) { return s.next.PresignPut(ctx, key, valid) })
 }
 
-// Create implements archive.Store. A failed opening leaves nothing behind either way.
+// Create implements archive.Store. A failed call leaves no stream open.
 func (s *Store) Create(ctx context.Context, key, contentType string) (archive.Writer, error) {
 	var opened archive.Writer
 	w, err := do(ctx, s, Create, key, func() (archive.Writer, error) {
@@ -261,8 +260,8 @@ type writer struct {
 	key   string
 }
 
-// Commit implements archive.Writer. When it fails before the store has seen it, the
-// stream is given up.
+// Commit implements archive.Writer. If it fails before the store has seen
+// it, the stream is aborted.
 func (w *writer) Commit(ctx context.Context) (archive.Info, error) {
 	info, err := do(ctx, w.store, Commit, w.key, func() (archive.Info, error) { return w.Writer.Commit(ctx) })
 	if err != nil {

@@ -68,9 +68,9 @@ func (s *Server) Store(t testing.TB) *s3.Store {
 	return store
 }
 
-// Twins opens an empty archive in which small objects can be had again under other keys
-// without a request for each: some microseconds instead of milliseconds, for archives of
-// very many objects.
+// Twins opens an empty archive and a function that copies a small object to another key
+// without a request: in microseconds instead of milliseconds, for archives of very many
+// objects.
 func (s *Server) Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
 	t.Helper()
 	store = s.Store(t)
