@@ -42,8 +42,8 @@ func AppendKey(out []byte, key Key) []byte {
 	return append(out, ']')
 }
 
-// appendText appends a JSON string. A rerun stores the SHA-256 of its keys in this form, so
-// the same text must always be written as the same bytes.
+// appendText appends a JSON string. A rerun stores the SHA-256 of its keys in this form,
+// so the same text must always be written as the same bytes.
 func appendText(out []byte, text string) []byte {
 	if !needsNoEscape(text) {
 		quoted, _ := json.Marshal(text) // marshalling a string cannot fail
