@@ -53,8 +53,7 @@ func (t *Tx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) 
 	return t.node.damagedIndex(s, fmt.Sprintf("it does not lead to the row with the key %s, which is in the table", keys[0]))
 }
 
-// scanFor returns the keys that have a row, without the use of an index. A key that the
-// node cannot read has none.
+// scanFor returns the keys that have a row, without the use of an index.
 func (t *Tx) scanFor(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -70,7 +69,7 @@ func (t *Tx) scanFor(ctx context.Context, s table.Source, keys []table.Key) ([]t
 		return there, err
 	}
 
-	readable, _, err := t.readableKeys(ctx, keyParams(s), keys, err)
+	readable, _, err := t.usableKeys(ctx, s, keys, err)
 	if err != nil || len(readable) == 0 {
 		return nil, err
 	}

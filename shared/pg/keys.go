@@ -39,7 +39,7 @@ type lookup struct {
 }
 
 // lookUp looks up keys in one round trip, and calls l.row for each row found. A key that
-// the node cannot read has no row there.
+// the node cannot read has no row there, which is checked.
 func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l lookup) error {
 	last := l.options & table.EndTransaction
 	plain := plainKeys(s, keys)
@@ -64,7 +64,7 @@ func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l loo
 		return t.locate(ctx, s, err)
 	}
 
-	readable, places, err := t.readableKeys(ctx, keyParams(s), keys, err)
+	readable, places, err := t.usableKeys(ctx, s, keys, err)
 	if err == nil && len(readable) > 0 {
 		err = ask(readable, places, last)
 	}
@@ -87,24 +87,24 @@ func withSavepoint(queries []query, wanted bool, options table.CallOption) []que
 }
 
 // readableKeys is called after a statement with the savepoint keysMark has failed. It
-// returns the keys that the node can read, with their places in the list; the statement
-// can then be sent again for these. If the statement failed for another reason, its error
-// is returned.
-func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, failed error) ([]table.Key, []int, error) {
+// returns the keys that the node can read, with their places in the list, and the misfits
+// of the others; the statement can then be sent again for the readable keys. If the
+// statement failed for another reason, its error is returned.
+func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, failed error) ([]table.Key, []int, map[int]misfit, error) {
 	if !isMisfit(sqlState(failed)) {
-		return nil, nil, failed
+		return nil, nil, nil, failed
 	}
 	if err := t.rollbackTo(ctx, keysMark); err != nil {
-		return nil, nil, failed
+		return nil, nil, nil, failed
 	}
 
 	misfits, err := t.misfits(ctx, p, asRows(keys))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if len(misfits) == 0 {
 		t.state = stateFailed
-		return nil, nil, failed
+		return nil, nil, nil, failed
 	}
 
 	var fit []table.Key
@@ -115,7 +115,7 @@ func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, faile
 		}
 	}
 
-	return fit, places, nil
+	return fit, places, misfits, nil
 }
 
 // Digests returns the digest of each key's row, or nil if there is no row. It needs one
@@ -254,7 +254,7 @@ func (r *rowStream) retry(failed error) error {
 	}
 
 	_ = r.stream.close()
-	keys, places, err := r.tx.readableKeys(r.ctx, keyParams(r.source), r.keys, failed)
+	keys, places, err := r.tx.usableKeys(r.ctx, r.source, r.keys, failed)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options
 		return ranks, nil
 	}
 
-	readable, places, err := t.readableKeys(ctx, orderParams(s, "k"), keys, err)
+	readable, places, _, err := t.readableKeys(ctx, orderParams(s, "k"), keys, err)
 	if err != nil {
 		return nil, err
 	}
