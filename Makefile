@@ -1,4 +1,4 @@
-# `make help` lists what there is. Everything needs Go and make; what else a target needs it installs itself (Debian).
+# `make help` lists the targets. They need Go and make, and install everything else themselves (Debian).
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -8,8 +8,8 @@ LINT      := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME  ?= 20s
 COUNT     ?= 20
 
-# Tests of the whole service over many kinds of data: what they try is in the values, not in who runs beside whom, so the race
-# detector, which makes them four times as slow, is left to all others.
+# Tests of the whole service over many kinds of data. They vary values, not concurrency, so they run without the
+# race detector, which would make them four times as slow. infra/soak checks that each fragment matches a test.
 MATRICES  := Encodings_|HostileOnesAreNeverCalled|Megabyte_|Keys_|StaleIndexes_|DamagedIndexes_|Collations_|Identity_|TableFilter_|Leftovers_|FindsKeysOfEveryKind|IsAComparisonOfTheDocumentsKeys|EveryWayOfFinding|ResultOfPlainSQL|ManyMegabytes|RandomHistories|OfScatteredKeys|ChangesWithoutANewRow|TrapsOfTheSchema|ShapesOfTables|AnyFilling|TwelveHundred|HoweverKeysAreRead|OfManyBlocksAsksAbout|OfTablesWithoutACommonOrder|TablesThatAreNotTheSame
 
 .PHONY: help
@@ -27,17 +27,17 @@ unit: go-version ## the tests that need no server, in less than a minute once th
 	@CGO_ENABLED=0 go test -trimpath -vet=off -tags unit $$(go list -tags unit -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
 
 .PHONY: test
-test: deps ## install what is missing, then run every test, nearly all with the race detector; random ones draw from fixed seeds
+test: deps ## install what is missing, then run every test (about 20 minutes): most with the race detector, random ones from fixed seeds
 	@echo 'running every test: about 20 minutes on 2 cores'; \
 	status=0; tests() { RAPID_SEED=1 go test -vet=off -timeout 20m -parallel 4 "$$@" || status=1; }; \
 	tests -race -p 2 $$(go list ./... | grep -v -e /infra/lambda/e2e -e /shared/app$$); \
 	tests -race -skip '$(MATRICES)' ./shared/app; \
 	tests -run '$(MATRICES)' ./shared/app; \
 	tests -race -parallel 2 ./infra/lambda/e2e; \
-	exit $$status # the functions run for seconds only and are late where other tests take the processors
+	exit $$status # the functions have limits of seconds, so no other test runs at the same time
 
 .PHONY: check
-check: go-version ## what must be clean before a commit: format, English, go.mod, generated files, lint (vet is one of its linters)
+check: go-version ## check what must be clean before a commit: format, English, go.mod, generated files, lint (vet is one of its linters)
 	@unformatted=$$(gofmt -l functions infra local shared); \
 	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on: $$unformatted" >&2; exit 1; fi
 	go run ./infra/prose
@@ -46,11 +46,11 @@ check: go-version ## what must be clean before a commit: format, English, go.mod
 	$(LINT) run
 
 .PHONY: lint
-lint: go-version ## the style law and the import directions, see .golangci.yml
+lint: go-version ## the house style and the import rules, see .golangci.yml
 	$(LINT) run
 
 .PHONY: build
-build: go-version ## bin/ace for this machine
+build: go-version ## build bin/ace for this machine
 	go build -trimpath -o bin/ace ./local
 
 .PHONY: run
@@ -58,7 +58,7 @@ run: build ## build and run the service on 127.0.0.1:5000 (ARGS='--listen ...')
 	bin/ace serve $(ARGS)
 
 .PHONY: package
-package: go-version ## the Lambda functions for arm64 and amd64, the same bytes every time: dist/<arch>/<function>.zip
+package: go-version ## build the Lambda functions for arm64 and amd64, reproducibly: dist/<arch>/<function>.zip
 	rm -rf dist
 	@set -e; for arch in arm64 amd64; do \
 		GOOS=linux GOARCH=$$arch CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags lambda.norpc \
@@ -67,7 +67,7 @@ package: go-version ## the Lambda functions for arm64 and amd64, the same bytes 
 	done
 
 .PHONY: bench
-bench: deps-demo ## how fast it compares, against the limit of a plain digest scan of the same tables
+bench: deps-demo ## measure comparisons against the limit of a plain digest scan of the same tables
 	go run ./infra/bench
 
 .PHONY: fuzz
@@ -79,15 +79,15 @@ fuzz: deps ## run every fuzz target for a while (FUZZTIME=20s each)
 	done
 
 .PHONY: soak
-soak: deps ## the randomised tests at length, from a new seed: live writes, oracle, properties, fuzz (SOAK='-seed 7 -scale 0.2')
+soak: deps ## run the randomised tests at length, from a new seed: live writes, oracle, properties, fuzz (SOAK='-seed 7 -scale 0.2')
 	go run ./infra/soak $(SOAK)
 
 .PHONY: shuffle
-shuffle: deps ## every test again and again in random order, for what shows only sometimes (COUNT=20)
+shuffle: deps ## repeat every test in random order, to find errors that are rare (COUNT=20)
 	go test -race -count '$(COUNT)' -shuffle on -timeout 0 -p 2 ./...
 
 .PHONY: vuln
-vuln: go-version ## known vulnerabilities in what we link; needs the internet, so no other target runs it
+vuln: go-version ## report known vulnerabilities in dependencies; needs the internet, so no other target runs it
 	go run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
 
 .PHONY: deps
@@ -105,7 +105,7 @@ deps-demo: go-version
 	@infra/postgres/install.sh
 
 .PHONY: clean
-clean: ## remove what was built (not .cache, which holds the servers of the tests)
+clean: ## remove bin and dist (not .cache, which has the servers of the tests)
 	rm -rf bin dist
 
 .PHONY: go-version

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Installs the browser that the tests of HTML renderings drive, and fonts for it to show something with. Repeating it
-# does nothing once it is there.
+# Installs the browser that the tests of HTML renderings use, and fonts for it, unless it is there.
 set -eu
 
 command -v chromium >/dev/null && exit 0

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Installs pg_repack for Debian's PostgreSQL servers: a test runs it while tables are compared. Does nothing where it is
-# installed.
+# Installs pg_repack for Debian's PostgreSQL servers, unless it is there. A test runs it while tables are compared.
 set -eu
 
 toolchain=$(dirname "$0")/../toolchain

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every go:generate directive and fails if that changes a file: what is generated must be committed as it comes.
+# Runs every go:generate directive and fails if that changes a file: generated files must be committed unchanged.
 set -eu
 
 cd "$(dirname "$0")/../.."

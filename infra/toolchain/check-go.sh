@@ -1,5 +1,5 @@
 #!/bin/sh
-# Says in plain words when Go is missing or older than go.mod asks for; prints nothing when all is well.
+# Reports that Go is missing or older than go.mod requires. Prints nothing otherwise.
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -9,8 +9,8 @@ if ! command -v go >/dev/null; then
 	echo "Go $wanted or newer is needed and there is no go in PATH or /usr/local/go/bin: see https://go.dev/doc/install" >&2
 	exit 1
 fi
-# Asked in the module, Go names the version that would build it: since 1.21 an older Go fetches the one of go.mod. One
-# that is told not to fetch, or is too old to read go.mod, gives an error instead.
+# In the module, Go prints the version that would build it: since 1.21 an older Go downloads that of go.mod. A Go that
+# may not download, or is too old to read go.mod, prints an error instead.
 found=$(cd "$root" && go env GOVERSION 2>/dev/null) || found=
 found=${found#devel } # built from source: "devel go1.27-3ac6e5a Mon Jan 5 ..."
 found=${found%% *}

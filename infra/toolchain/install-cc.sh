@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the C compiler that Go's race detector needs, if there is none. Repeating it does nothing.
+# Installs the C compiler that Go's race detector needs, unless there is one.
 set -eu
 
 echo '#include <stdlib.h>' | "${CC:-gcc}" -E - >/dev/null 2>&1 && exit 0
