@@ -11,6 +11,10 @@ const (
 	// maxAbsentKeys is the maximum number of keys without a row that a unit records for
 	// each node.
 	maxAbsentKeys = 500
+	// maxNowhereKeys is that maximum for a key without a row on any node. It is higher, so
+	// that keys that only some nodes have leave room for it: such a key counts as resolved,
+	// which would hide a difference if an index missed the row.
+	maxNowhereKeys = 2 * maxAbsentKeys
 )
 
 // recordAbsent records a key that the index of a node does not find. nowhere means that
@@ -22,7 +26,11 @@ func (r *unitRun) recordAbsent(node int, key table.Key, nowhere bool) {
 	if r.totals.Absent == nil {
 		r.totals.Absent = make([][]table.Key, len(r.nodes))
 	}
-	if len(r.totals.Absent[node]) < maxAbsentKeys {
+	limit := maxAbsentKeys
+	if nowhere {
+		limit = maxNowhereKeys
+	}
+	if len(r.totals.Absent[node]) < limit {
 		r.totals.Absent[node] = append(r.totals.Absent[node], key)
 	}
 }
