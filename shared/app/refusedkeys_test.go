@@ -56,7 +56,7 @@ func (k refusedKeys) fill(t *testing.T, c *pgtest.Cluster, table string, refusin
 	}
 }
 
-// A node that cannot read a key as input may have its row all the same. The row must not
+// A node that cannot read a key as input may still have its row. The row must not
 // be taken for absent: on both nodes, that would be a match.
 // Case T-F8, see docs/RELIABILITY.md.
 func TestForeignKeys_AStoredKeyThatItsOwnNodeRefusesIsNotAbsent(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 // A node may store a value that it refuses as input: the constraint of a domain is NOT
 // VALID or calls a function that fails now, or the name of an overloaded function is
-// ambiguous. So a key that is a misfit may have a row all the same. A lookup would report
+// ambiguous. So a key that is a misfit may still have a row. A lookup would report
 // it as missing, which hides a difference and lets a repair delete the row elsewhere.
 
 // usableKeys is readableKeys for a statement that looks up keys in the table. It fails if
@@ -26,8 +26,8 @@ func (t *Tx) usableKeys(ctx context.Context, s table.Source, keys []table.Key, f
 }
 
 // checkRefused checks that no row has a value that the node refuses as input. misfits are
-// those of the keys, by their places. It compares texts, and scans the table once for each
-// key column whose type can refuse a stored value.
+// those of the keys, by their places. It compares texts, and scans the table once for
+// each key column whose type can refuse a stored value.
 func (t *Tx) checkRefused(ctx context.Context, s table.Source, keys []table.Key, misfits map[int]misfit) error {
 	for c, of := range keyParams(s) {
 		refused := map[string]error{}
