@@ -16,10 +16,11 @@ import (
 // a tenth of a comparison, so it is done only if there is a reason.
 
 const (
-	// countedRows: the rows of smaller tables are always counted.
+	// countedRows is the number of rows up to which the rows of a table are always
+	// counted.
 	countedRows = exactRows
-	// estimateShare: the rows of a table are counted if their number differs from the
-	// estimate by more than one in this many.
+	// estimateShare is the share of the estimate, one in this many, by which the number
+	// of rows read may be off before the rows of a table are counted.
 	estimateShare = 10
 )
 

@@ -26,14 +26,14 @@ const (
 )
 
 const (
-	// exactRows: the boundaries of tables, or filtered parts of tables, up to this size
-	// are exact.
+	// exactRows is the number of rows up to which the boundaries of a table, or of a
+	// filtered part of it, are exact.
 	exactRows = 50_000
-	// correlated: with at least this correlation, key ranges are read through the index
+	// correlated is the correlation from which on key ranges are read through the index
 	// without jumping between pages.
 	correlated = 0.8
-	// scatteredPages: tables up to this size are read through the index even if their
-	// rows are scattered, since they fit in memory.
+	// scatteredPages is the number of pages up to which a table is read through the index
+	// even if its rows are scattered, since it fits in memory.
 	scatteredPages = 1_000
 )
 

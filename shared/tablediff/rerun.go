@@ -18,8 +18,8 @@ import (
 const (
 	// unitBlocks is the maximum number of blocks in a unit.
 	unitBlocks = plan.MaxAwaitedKeys / plan.BlockKeys
-	// unitsPerWorker: with more units the workers finish at more equal times, with fewer
-	// there is less overhead.
+	// unitsPerWorker is the number of units for each worker. With more units the workers
+	// finish at more equal times, with fewer there is less overhead.
 	unitsPerWorker = 4
 )
 

@@ -6,8 +6,8 @@ const (
 	// maxScanPages is the maximum number of pages (32 GB) that one statement reads; more
 	// might exceed the statement timeout.
 	maxScanPages = 4 << 20
-	// SplitAbove: a range with more than this many times block_rows rows is split before
-	// its rows are listed.
+	// SplitAbove is the multiple of block_rows above which a range is split before its
+	// rows are listed.
 	SplitAbove = 4
 	// LookupKeys is the number of keys that one statement looks up.
 	LookupKeys = 10_000

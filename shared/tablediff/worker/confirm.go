@@ -16,8 +16,8 @@ const (
 	// confirmRounds is how often a key that keeps changing is read again before it is
 	// reported as unsettled.
 	confirmRounds = 5
-	// limitSlack: the rows of this many candidates beyond max_diff_rows are still read,
-	// because earlier candidates may be resolved.
+	// limitSlack is the number of candidates beyond max_diff_rows whose rows are still
+	// read, because earlier candidates may be resolved.
 	limitSlack = 10_000
 )
 

@@ -20,8 +20,8 @@ import (
 const (
 	// rangeKeys is the number of keys that are read as one range.
 	rangeKeys = 256
-	// maxRangeDensity: a range that holds more than this many times as many rows is not
-	// read.
+	// maxRangeDensity is the multiple of the wanted keys up to which the rows of a range
+	// are read.
 	maxRangeDensity = 2
 )
 

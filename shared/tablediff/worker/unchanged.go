@@ -28,11 +28,12 @@ func (r *unitRun) compareChanged(ctx context.Context, txs []plan.Tx) error {
 }
 
 const (
-	// sampleDivisor: one block in this many is checked before the others; of fewer than
-	// twice as many blocks, two or three are.
+	// sampleDivisor is the n of the sample: every n-th block is checked before the
+	// others. Of fewer than twice as many blocks, two or three are.
 	sampleDivisor = 8
-	// minUnchangedDivisor: if fewer than one block in this many is unchanged, the others
-	// are digested without checking them. A check costs a third of a digest.
+	// minUnchangedDivisor bounds when checking pays: if fewer than one sampled block in
+	// this many is unchanged, the others are digested without checking them. A check
+	// costs a third of a digest.
 	minUnchangedDivisor = 4
 )
 
