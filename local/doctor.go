@@ -46,6 +46,7 @@ func checkClusters(ctx context.Context, c config.Config) error {
 		return err
 	}
 	defer closeSource()
+
 	names, err := source.Names(ctx)
 	if err != nil {
 		return err
@@ -53,6 +54,7 @@ func checkClusters(ctx context.Context, c config.Config) error {
 	if len(names) == 0 {
 		return printFinding("no cluster is defined in %s or a pg_service.conf", c.Clusters)
 	}
+
 	var usable []cluster.Cluster
 	var wrong []error
 	for _, name := range names {
@@ -63,6 +65,7 @@ func checkClusters(ctx context.Context, c config.Config) error {
 		}
 		usable = append(usable, definition)
 	}
+
 	for _, doubt := range doubts(c, files) {
 		wrong = append(wrong, printFinding("warning: %s", doubt))
 	}
@@ -87,6 +90,7 @@ func checkNodes(ctx context.Context, clusters []cluster.Cluster) error {
 	if err != nil {
 		return err
 	}
+
 	var wrong []error
 	for _, check := range checks {
 		node := check.Login

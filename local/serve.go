@@ -51,6 +51,8 @@ func limitMemory(tasks int) {
 func serve(ctx context.Context, c config.Config) error {
 	log := logging.New(os.Stderr, c.LogLevel, c.LogFormat)
 	limitMemory(c.MaxTasks)
+
+	// Before the store starts: the gateway changes the working directory.
 	if err := makeAbsolute(&c); err != nil {
 		return err
 	}
@@ -62,16 +64,19 @@ func serve(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
+
 	listener, err := listen(ctx, c.Listen, "ACE_LISTEN")
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
+
 	store, err := openStore(ctx, c.Store, log)
 	if err != nil {
 		return err
 	}
 	defer store.close(context.WithoutCancel(ctx))
+
 	clusters, closeClusters, err := app.Clusters(ctx, c, files)
 	if err != nil {
 		return err
@@ -81,14 +86,18 @@ func serve(ctx context.Context, c config.Config) error {
 	s := newService(c, store, clusters, log)
 	defer s.app.Close()
 	s.scheduler = s.app.Scheduler(jobs, s.queue, log)
+
+	// Tasks of a former process start before any new request.
 	if err := s.resume(ctx, c.Store.Embedded); err != nil {
 		return err
 	}
 	defer s.queue.Close()
+
 	server, err := s.server(c)
 	if err != nil {
 		return err
 	}
+
 	warnIfMissing(ctx, log, c)
 	for _, doubt := range doubts(c, files) {
 		log.WarnContext(ctx, "a file is less closed than it should be", "file", doubt)
@@ -166,6 +175,7 @@ func newService(c config.Config, store *bucket, clusters cluster.Source, log *sl
 		Store: store, Location: store.Location(), Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks,
 		StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Lease: c.Lease, Log: log,
 	})}
+
 	run := runner.New(runner.Options{
 		Tasks: s.app.Tasks(), Handlers: s.app.Handlers(invoke.NewInProcess(s.app.Worker()), capacity),
 		Owner: owner(), Handover: invoke.ErrClosing, Log: log,
@@ -194,6 +204,7 @@ func (s *service) resume(ctx context.Context, ours bool) error {
 	for _, id := range ids {
 		s.queue.Resume(id, ours)
 	}
+
 	if len(ids) > 0 {
 		s.log.InfoContext(ctx, "unfinished tasks found", "count", len(ids))
 	}
@@ -210,6 +221,7 @@ func (s *service) sweep(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
+
 		ids, err := s.app.Tasks().Open(ctx)
 		if err != nil {
 			s.log.WarnContext(ctx, "open tasks cannot be listed", "error", err)

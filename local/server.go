@@ -33,6 +33,7 @@ func listen(ctx context.Context, l config.Listen, variable string) (net.Listener
 		// Setting the mode afterwards would be too late, and could change another file.
 		defer syscall.Umask(syscall.Umask(socketMask))
 	}
+
 	listener, err := new(net.ListenConfig).Listen(ctx, l.Network, l.Address)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "cannot listen on %s (%s)", l, variable)
@@ -55,6 +56,7 @@ func prepareSocket(ctx context.Context, path, variable string) error {
 	if err := private.Socket(path); err != nil {
 		return refused(err)
 	}
+
 	dialer := net.Dialer{Timeout: time.Second}
 	if conn, err := dialer.DialContext(ctx, "unix", path); err == nil {
 		_ = conn.Close()
@@ -91,6 +93,7 @@ func (s *service) run(ctx context.Context, server *http.Server, listener net.Lis
 	defer background.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+
 	background.Go(func() { s.sweep(ctx) })
 	background.Go(func() { s.scheduler.Run(ctx) })
 	background.Go(func() { s.retain(ctx, s.retentionDays) })
@@ -98,6 +101,7 @@ func (s *service) run(ctx context.Context, server *http.Server, listener net.Lis
 	if err := s.servePprof(ctx, pprof, &background); err != nil {
 		return err
 	}
+
 	served := make(chan error, 1)
 	background.Go(func() { served <- server.Serve(listener) })
 	select {
@@ -105,6 +109,8 @@ func (s *service) run(ctx context.Context, server *http.Server, listener net.Lis
 		return fault.Wrap(err, fault.Unavailable, "the server stopped")
 	case <-ctx.Done():
 	}
+
+	// Tasks and requests end at the same time, so that the slower of the two counts.
 	s.log.InfoContext(ctx, "stopping")
 	background.Go(s.queue.Close)
 	drain, end := context.WithTimeout(context.WithoutCancel(ctx), drainTime)

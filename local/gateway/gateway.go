@@ -58,14 +58,17 @@ func Start(ctx context.Context, opts Options) (*Gateway, error) {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
+
 	g := &Gateway{dir: dir, log: opts.Log}
 	if g.lock, err = lockDirectory(dir); err != nil {
 		return nil, err
 	}
+
 	if !running.CompareAndSwap(false, true) {
 		g.lock.Close()
 		return nil, fault.New(fault.Conflict, "this process runs an embedded object store already: there can be only one")
 	}
+
 	if err := g.start(ctx); err != nil {
 		if g.server != nil {
 			_ = g.server.stop(context.WithoutCancel(ctx)) // What went wrong before matters more.
@@ -85,12 +88,14 @@ func (g *Gateway) start(ctx context.Context) (err error) {
 	if err := prepareRoot(g.dir, root); err != nil {
 		return err
 	}
+
 	if g.back, err = os.Getwd(); err != nil {
 		return fault.Wrap(err, fault.Internal, "the working directory is unknown")
 	}
 	if err := ctx.Err(); err != nil {
 		return stoppedEarly(err)
 	}
+
 	// From here to its first response versitygw cannot be stopped (it would continue to
 	// listen), so the end of the context is checked only afterwards.
 	up, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
