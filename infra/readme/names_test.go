@@ -15,6 +15,9 @@ var (
 	declared = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 )
 
+// noTest is the argument of -run in a command that runs benchmarks only.
+const noTest = "XXX"
+
 // TestDocs_NameTestsThatExist checks the tests that pages name, and those that their
 // commands select with -run.
 func TestDocs_NameTestsThatExist(t *testing.T) {
@@ -42,7 +45,7 @@ func TestDocs_NameTestsThatExist(t *testing.T) {
 			}
 		}
 		for _, found := range selected.FindAllStringSubmatch(string(body), -1) {
-			if !strings.Contains(tests, found[1]) {
+			if found[1] != noTest && !strings.Contains(tests, found[1]) {
 				t.Errorf("%s has a command with -run %s, which selects no test", page, found[1])
 			}
 		}
