@@ -21,8 +21,8 @@ type benchCase struct {
 	// Copy: the table is a copy of this one, made when the case is wanted, before anything
 	// drifts.
 	Copy string
-	// Incremental: every comparison is followed by one in full, and these are the limit.
-	// Change is run on every node before each of the former; %d is how many there were.
+	// Incremental: a full comparison follows every incremental one, and is its limit. Change
+	// is run on every node before each incremental comparison; %d is their number so far.
 	Incremental bool
 	Change      string
 }
@@ -45,7 +45,7 @@ UPDATE ledger SET memo = 'DRIFT' WHERE created IN (SELECT timestamptz '2020-01-0
 DELETE FROM ledger WHERE created IN ('2020-01-01 00:00:07+00', '2020-01-03 00:00:07+00', '2020-01-07 00:00:07+00');
 INSERT INTO ledger (id, account) VALUES ('00000000-0000-0000-0000-000000000001', 1), ('ffffffff-ffff-ffff-ffff-fffffffffffe', 1)`
 
-// What a case may follow its comparison with.
+// The tasks that may follow the comparison of a case.
 const (
 	rerun  = "table-rerun"
 	repair = "table-repair"
@@ -53,8 +53,8 @@ const (
 
 const driftHundred = `UPDATE hundred SET city = 'DRIFT ' || city WHERE city NOT LIKE 'DRIFT %'`
 
-// healHundred is what replication does when it is late: rows that differ when they are
-// compared do not any more afterwards.
+// healHundred does what late replication does: rows that differed during the comparison
+// become equal afterwards.
 const healHundred = `UPDATE hundred SET city = substr(city, 7) WHERE city LIKE 'DRIFT %'`
 
 const scatteredText = `

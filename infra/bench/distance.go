@@ -15,13 +15,13 @@ import (
 	"ace/infra/testkit/pgserver"
 )
 
-// distance is a set of proxies that make nodes seem far away.
+// distance is a set of proxies that simulate distant nodes.
 type distance struct {
 	proxies []*toxiproxy.Proxy
 	ports   []int
 }
 
-// newDistance puts a proxy before each port that holds everything up for this long in
+// newDistance starts a proxy in front of each port, which delays all data by this much in
 // each direction.
 func newDistance(ports []int, each time.Duration) (*distance, error) {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())

@@ -12,7 +12,7 @@ import (
 )
 
 // limitOf measures what the case is compared with: for a repair a plain copy of as many
-// rows, for a rerun one look at each key, else the digest scan.
+// rows, for a rerun one lookup of each key, else the digest scan.
 func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	scan, err := b.limit(ctx, c)
 	if err != nil || c.Follow != repair {
@@ -36,7 +36,7 @@ func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 }
 
 // limitQuery writes the statement that sets the limit: the service's own row digest over
-// the whole table, row by row as they lie or, for a rerun, each by its key.
+// the whole table, in physical order or, for a rerun, by key.
 func (b *bench) limitQuery(ctx context.Context, c benchCase) (string, error) {
 	digest, err := b.digest(ctx, c.Table)
 	if err != nil || c.Follow != rerun {

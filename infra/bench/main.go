@@ -2,10 +2,11 @@
 // digests every row of the table, on all nodes at once, measured in the same run and
 // under the same load.
 //
-// For each case the nodes are restarted, the table is read once to have it in memory, and
-// the limit is the median of three digest scans. Then the service compares: the first run
-// stands by itself, the figure is the median of five more. Times are from submission to
-// completion as the task's record has them: API, task store and document included.
+// For each case the nodes are restarted, the table is read once so that it is in memory,
+// and the limit is the median of three digest scans. Then the service compares: the first
+// run is reported separately, and the figure is the median of five more. Times are from
+// submission to completion as the task's record has them: API, task store and document
+// included.
 package main
 
 import (
@@ -81,8 +82,8 @@ func run(ctx context.Context, rows, runs int, only, output string) (err error) {
 	return write(output, results)
 }
 
-// load makes the tables on every node that only some cases need, if one of them is
-// wanted.
+// load creates the tables that only some cases need on every node, if one of these cases
+// is selected.
 func (b *bench) load(ctx context.Context, only string) error {
 	copied := map[string]bool{}
 	for _, c := range cases() {
@@ -104,7 +105,7 @@ func (b *bench) load(ctx context.Context, only string) error {
 	return err
 }
 
-// write stores the results for machines.
+// write stores the results as JSON.
 func write(path string, results []result) error {
 	if path == "" {
 		return nil

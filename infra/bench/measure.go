@@ -101,7 +101,7 @@ func (b *bench) measure(ctx context.Context, c benchCase) (r result, err error) 
 	return b.repeat(ctx, c, service, r)
 }
 
-// repeat has the service do the case's work, once and then runs times more.
+// repeat runs the case's work in the service, once and then runs times more.
 func (b *bench) repeat(ctx context.Context, c benchCase, service *testbed.Service, r result) (result, error) {
 	var times []float64
 	for i := range b.runs + 1 {
@@ -127,7 +127,7 @@ func (b *bench) repeat(ctx context.Context, c benchCase, service *testbed.Servic
 	return r.conclude(times, service)
 }
 
-// conclude works out what the times say.
+// conclude computes the figures from the times.
 func (r result) conclude(times []float64, service *testbed.Service) (result, error) {
 	r.Median = median(times)
 	r.Ratio = r.Median / r.Limit
@@ -137,8 +137,8 @@ func (r result) conclude(times []float64, service *testbed.Service) (result, err
 	return r, err
 }
 
-// alternate has the service compare incrementally and in full, by turns. The limit is
-// what the latter takes.
+// alternate runs incremental and full comparisons by turns. The limit is the time of the
+// full ones.
 func (b *bench) alternate(ctx context.Context, c benchCase, service *testbed.Service, r result) (result, error) {
 	full := c
 	full.Incremental = false

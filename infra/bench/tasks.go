@@ -12,7 +12,7 @@ import (
 	"ace/shared/task"
 )
 
-// outcome is what a task has to say of its work.
+// outcome is what a task reports of its work.
 type outcome struct {
 	rows, differs int64
 	summary       struct {
@@ -22,8 +22,8 @@ type outcome struct {
 	}
 }
 
-// once has the table compared and, if the case is about that, the document followed up.
-// The seconds are those of the last task.
+// once compares the table and, if the case has one, runs the task that follows. It
+// returns the seconds of the last task.
 func (b *bench) once(ctx context.Context, c benchCase, s *testbed.Service) (float64, outcome, error) {
 	args := "cluster_name=bench&quiet=true&table_name=public." + c.Table
 	path := "/ace/table-diff?confirm_delay=0&" + args

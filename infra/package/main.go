@@ -1,6 +1,6 @@
-// Command package makes the archives that Lambda takes: package BIN DIR writes
+// Command package makes the archives that Lambda accepts: package BIN DIR writes
 // DIR/<name>.zip, which holds bootstrap, for every binary BIN/<name>. The same binaries
-// give the same bytes.
+// produce the same bytes.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// maxSize is what an archive may have.
+// maxSize is the largest size of an archive that Lambda accepts.
 const maxSize = 15e6
 
 // packAll packs every binary of a directory and prints the archives with their sizes.
@@ -67,7 +67,7 @@ func packFile(binary, path string) (size int64, err error) {
 	return info.Size(), archive.Close()
 }
 
-// pack writes an archive with one executable file, of no particular time.
+// pack writes an archive with one executable file, without a modification time.
 func pack(w io.Writer, bootstrap []byte) error {
 	z := zip.NewWriter(w)
 	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })

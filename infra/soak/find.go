@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// testPackage is what is randomised in the tests of one directory.
+// testPackage lists the randomised tests of one directory.
 type testPackage struct {
 	dir        string
 	properties []string // tests that call rapid.Check
 	fuzz       []string // fuzz targets
 }
 
-// findTests looks through the test files at or below a directory.
+// findTests reads the test files at or below a directory.
 func findTests(root string) ([]testPackage, error) {
 	var found []testPackage
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -37,7 +37,7 @@ func findTests(root string) ([]testPackage, error) {
 	return slices.DeleteFunc(found, func(p testPackage) bool { return len(p.properties)+len(p.fuzz) == 0 }), err
 }
 
-// read adds what one file has.
+// read adds the tests of one file.
 func (p *testPackage) read(path string) error {
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 	if err != nil {

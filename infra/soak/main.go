@@ -1,7 +1,7 @@
 // Command soak runs the randomised tests at length: live writes, the comparison with
 // plain SQL, properties, and fuzz targets. In `make test` they have small budgets and
-// fixed seeds. At the end it prints the command that does the same again, and what each
-// suite has tried.
+// fixed seeds. At the end it prints the command that repeats the run, and what each suite
+// has tried.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"syscall"
 )
 
-// options of a run, which another run with the same ones repeats.
+// options of a run. A run with the same options repeats it.
 type options struct {
 	seed   uint64
 	scale  float64
@@ -67,7 +67,7 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// command is what repeats the run.
+// command returns the command that repeats the run.
 func (o options) command() string {
 	text := fmt.Sprintf("go run ./infra/soak -seed %d -scale %g -inputs %d", o.seed, o.scale, o.inputs)
 	if o.only != "" {

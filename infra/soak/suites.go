@@ -12,7 +12,7 @@ import (
 // fullChecks is how often a property is tried at full scale; rapid's default is 100.
 const fullChecks = 2000
 
-// suite is some tests of some packages.
+// suite is a set of tests.
 type suite struct {
 	name string
 	args []string // of go test
@@ -81,7 +81,7 @@ func withoutRace(args []string) []string {
 	return slices.DeleteFunc(args, func(arg string) bool { return arg == "-race" })
 }
 
-// fuzzing counts inputs, not seconds: a run that is cut off by the clock sometimes counts
+// fuzzing counts inputs, not seconds: a run that ends by its time limit sometimes counts
 // as failed.
 func fuzzing(pkg, target string, inputs int) []string {
 	return []string{"-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", fmt.Sprintf("%dx", inputs), pkg}

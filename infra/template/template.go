@@ -17,7 +17,7 @@ type Template struct {
 	raw       any
 }
 
-// Function is one function of it.
+// Function is one function of the template.
 type Function struct {
 	ID          string // the logical id
 	Directory   string // below functions/
@@ -29,8 +29,8 @@ type Function struct {
 	Schedule    string
 }
 
-// Statement is a part of a function's role. A reference to another resource stands as in
-// !Sub: ${Archive.Arn}/tasks/*.
+// Statement is a part of a function's role. A reference to another resource has the form
+// of !Sub: ${Archive.Arn}/tasks/*.
 type Statement struct {
 	Actions   []string
 	Resources []string

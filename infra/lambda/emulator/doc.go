@@ -1,18 +1,18 @@
 // Package emulator is a small AWS Lambda for tests: the Invoke API in front of real
-// function binaries, each of which gets its work through the Lambda Runtime API, in a
-// process of its own that is frozen between invocations as AWS does it.
+// function binaries, each of which receives its work through the Lambda Runtime API, in
+// a process of its own that is frozen between invocations as on AWS.
 //
-// It keeps AWS's promises and its unkindnesses: time limits kill, a function that has as
-// many invocations under way as it may is answered with 429, payloads have limits, an
-// asynchronous event is delivered at least once and retried twice. Faults can be injected
-// on top. It checks no signature and no permission, and it never runs anywhere but on
-// loopback.
+// It reproduces AWS's guarantees and its limits: a function is killed at its time limit,
+// an invocation above the concurrency limit is refused with 429, payloads are limited,
+// and an asynchronous event is delivered at least once and retried twice. Faults can be
+// injected in addition. It checks no signature and no permission, and it listens on
+// loopback only.
 //
-//	emulator.go    the Emulator: starting, closing, what was invoked
+//	emulator.go    the Emulator: start, end, list of invocations
 //	api.go         the Invoke API, and Secrets Manager
 //	events.go      asynchronous invocations
 //	function.go    a function's concurrency and its execution environments
 //	environment.go one execution environment: a process and the Runtime API it talks to
 //	process.go     the process
-//	faults.go      what goes wrong on purpose
+//	faults.go      injected faults
 package emulator

@@ -53,7 +53,7 @@ type Emulator struct {
 	lost   []Invocation
 }
 
-// Invocation is what came of one delivery to a function.
+// Invocation is the result of one delivery to a function.
 type Invocation struct {
 	Function string
 	Payload  string
@@ -111,7 +111,7 @@ func (e *Emulator) Invocations(function string) []Invocation {
 	return of
 }
 
-// Lost returns the events that were given up.
+// Lost returns the events that failed too often.
 func (e *Emulator) Lost() []Invocation {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -146,7 +146,7 @@ func (e *Emulator) draw() float64 {
 	return e.random.Float64()
 }
 
-// sleep waits, or says false when the emulator is closed first.
+// sleep waits. It returns false if the emulator is closed first.
 func (e *Emulator) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -59,8 +59,8 @@ func (e *environment) close() {
 	_ = e.server.Close()
 }
 
-// run does one invocation. Between invocations the process is frozen; one that was killed
-// does none any more.
+// run does one invocation. Between invocations the process is frozen. A killed process
+// does no further invocation.
 func (e *environment) run(payload []byte, limit time.Duration, fault plannedFault) (o outcome) {
 	var begun time.Time
 	if e.fresh {
@@ -98,8 +98,7 @@ func (e *environment) run(payload []byte, limit time.Duration, fault plannedFaul
 	}
 }
 
-// settle ends an invocation that was answered: it is over when the process asks for the
-// next.
+// settle ends an answered invocation: it ends when the process asks for the next one.
 func (e *environment) settle(o outcome, d delivery, fault plannedFault) outcome {
 	if fault.loseAnswer {
 		e.process.kill()

@@ -4,12 +4,12 @@ import "time"
 
 const (
 	eventAttempts = 3 // AWS: the first and two retries
-	// busyDelay is before an event is tried again for which there was no room: AWS begins
-	// with a second, up to 5 minutes.
+	// busyDelay is the wait before the retry of an event above the concurrency limit. On AWS
+	// it begins with a second and grows to 5 minutes.
 	busyDelay = 50 * time.Millisecond
 )
 
-// deliver delivers an event until the function takes it, or has failed too often.
+// deliver delivers an event until the function accepts it or has failed too often.
 func (e *Emulator) deliver(f *function, payload []byte) {
 	delay := e.options.RetryDelay
 	for attempt := 1; ; {

@@ -2,8 +2,8 @@ package emulator
 
 import "time"
 
-// Faults are the shares of a function's invocations, 0 to 1, to which something happens.
-// Each is drawn for itself.
+// Faults are the shares of a function's invocations, 0 to 1, that fail in some way. Each
+// fault is drawn independently.
 type Faults struct {
 	Crash    float64 // the process dies: before, during or after the work, whose answer is lost then
 	Timeout  float64 // the process hangs until the time limit kills it
@@ -18,7 +18,7 @@ type Faults struct {
 // happens draws one fault.
 func (e *Emulator) happens(share float64) bool { return share > 0 && e.draw() < share }
 
-// plannedFault is what is to happen to one delivery.
+// plannedFault is the fault of one delivery.
 type plannedFault struct {
 	after      time.Duration
 	hit        func(*process)
@@ -39,7 +39,7 @@ func (f *function) plan() plannedFault {
 	return plannedFault{}
 }
 
-// strike lets the fault happen in time. stop prevents it if it has not happened yet.
+// strike schedules the fault. stop prevents it if it has not happened yet.
 func (p plannedFault) strike(process *process) (stop func()) {
 	if p.hit == nil {
 		return func() {}

@@ -31,7 +31,7 @@ func newFunction(e *Emulator, f Function) *function {
 	return &function{Function: f, emulator: e, all: map[*environment]bool{}}
 }
 
-// outcome is what came of an invocation.
+// outcome is the result of an invocation.
 type outcome struct {
 	throttled bool
 	failed    bool
@@ -41,7 +41,7 @@ type outcome struct {
 	answered   time.Time
 }
 
-// failure is an outcome in Lambda's words.
+// failure is an outcome with Lambda's own error message.
 func failure(kind, format string, args ...any) outcome {
 	body, err := json.Marshal(map[string]string{"errorType": kind, "errorMessage": fmt.Sprintf(format, args...)})
 	if err != nil { // strings always encode
@@ -50,7 +50,7 @@ func failure(kind, format string, args ...any) outcome {
 	return outcome{failed: true, body: body}
 }
 
-// handle does one invocation, as the faults want it.
+// handle does one invocation, with its faults.
 func (f *function) handle(payload []byte) outcome {
 	if f.emulator.happens(f.Faults.Throttle) {
 		return outcome{throttled: true}
@@ -114,7 +114,7 @@ func (f *function) leave() {
 	f.running--
 }
 
-// take returns an execution environment that waits, the one used last, or a new one.
+// take returns the idle execution environment that was used last, or a new one.
 func (f *function) take() (*environment, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -138,7 +138,7 @@ func (f *function) take() (*environment, error) {
 	return env, err
 }
 
-// giveBack keeps an environment for the next invocation if its process lives.
+// giveBack stores an environment for the next invocation if its process is alive.
 func (f *function) giveBack(env *environment) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -44,7 +44,7 @@ func launch(f *function, serial int, runtimeAPI string) (*process, error) {
 }
 
 // wait starts the process and stays on its thread until it ends: the kernel sends the
-// parent-death signal when the thread that forked goes away.
+// parent-death signal when the forking thread ends.
 func (p *process) wait(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -23,8 +23,8 @@ type Cluster struct {
 	Nodes    []Node
 }
 
-// Node is one server of a cluster. Host and Port are what DSN and WriteDefinition tell
-// others: a test may point them at a proxy. The cluster's own methods go to the server
+// Node is one server of a cluster. DSN and WriteDefinition use Host and Port, which a
+// test may point at a proxy. The cluster's own methods go to the server
 // directly.
 type Node struct {
 	Name   string // n1, n2, ...
@@ -101,8 +101,8 @@ func (c *Cluster) create(node int, s *spec) error {
 	return c.exec(node, maintenanceDB, sql)
 }
 
-// strategy has the files of the template copied: less than half of the work of writing
-// them to the log, page by page. Before PostgreSQL 15 there is no other way.
+// strategy copies the files of the template, which is less than half of the work of
+// writing them to the log page by page. Before PostgreSQL 15 there is no other strategy.
 func (c *Cluster) strategy(node int) string {
 	if c.Nodes[node].Major < 15 {
 		return ""

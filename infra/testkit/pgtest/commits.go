@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// HoldCommits has a node commit without an answer: each COMMIT waits for a standby that
-// is not there, until release is called. It returns when the server has taken notice. For
-// Own only.
+// HoldCommits makes a node commit without a response: each COMMIT waits for a standby
+// that does not exist, until release is called. HoldCommits returns once that is in
+// effect. For Own only.
 func (c *Cluster) HoldCommits(tb testing.TB, node int) (release func()) {
 	tb.Helper()
 	c.Exec(tb, node, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`, `SELECT pg_reload_conf()`)

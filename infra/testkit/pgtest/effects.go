@@ -9,8 +9,8 @@ type Effect struct {
 }
 
 // EffectFunctions returns the SQL that makes what the filters of Effects call:
-// public.tried, which runs a statement and ignores its error. public.evaluated has the
-// planner evaluate an expression.
+// public.tried, which runs a statement and ignores its error. public.evaluated makes
+// the planner evaluate an expression.
 func EffectFunctions() string {
 	return `CREATE FUNCTION public.tried(statement text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS
 		$$ BEGIN EXECUTE statement; RETURN true; EXCEPTION WHEN OTHERS THEN RETURN true; END $$;

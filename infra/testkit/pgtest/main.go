@@ -7,12 +7,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// shared holds the servers of this test process from Main on: go test offers no other
-// place for what lives that long.
+// shared has the servers of this test process while Main runs. go test offers no other
+// place for values that outlive a test.
 var shared *pool //nolint:gochecknoglobals // see above
 
-// Main runs the tests, stops the shared servers and exits. A goroutine that outlives all
-// of this fails the run.
+// Main runs the tests, stops the shared servers and exits. A goroutine that outlives
+// them fails the run.
 func Main(m interface{ Run() int }, expected ...goleak.Option) {
 	shared = newPool()
 	code := m.Run()

@@ -6,13 +6,13 @@ import (
 	"ace/infra/testkit/pgserver"
 )
 
-// Majors that depend on what is installed.
+// Majors that depend on the installed servers.
 const (
 	Oldest = 0
 	Newest = -1 // another than the oldest: with only one installed it is an error
 )
 
-// AllNodes stands for every node where an option asks for one.
+// AllNodes means every node in an option for one node.
 const AllNodes = -1
 
 // Option changes what a cluster is made of. Nodes are counted from 0.
@@ -33,12 +33,12 @@ type onNode[T any] struct {
 
 type setting struct{ name, value string }
 
-// Nodes asks for n servers of the oldest major installed. The default is 2.
+// Nodes requests n servers of the oldest major installed. The default is 2.
 func Nodes(n int) Option {
 	return func(s *spec) { s.majors = make([]int, n) }
 }
 
-// Majors asks for one server of each of these majors, such as Majors(Oldest, Oldest,
+// Majors requests one server of each of these majors, such as Majors(Oldest, Oldest,
 // Newest).
 func Majors(majors ...int) Option {
 	return func(s *spec) { s.majors = majors }

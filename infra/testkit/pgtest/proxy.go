@@ -44,8 +44,7 @@ func (p *Proxy) Port() int {
 	return at.Port
 }
 
-// Switch leads connections that begin from now on to another node, and cuts those that
-// are open.
+// Switch connects new clients to another node, and closes the open connections.
 func (p *Proxy) Switch(to Node) {
 	p.mu.Lock()
 	p.to = address(to)

@@ -104,8 +104,8 @@ func texts(raw [][]byte) []string {
 	return values
 }
 
-// dial connects past whatever Host and Port say now, over the Unix socket where there is
-// one.
+// dial connects to the server itself, whatever Host and Port are, over the Unix socket if
+// there is one.
 func (c *Cluster) dial(ctx context.Context, node int, db string) (*pgx.Conn, error) {
 	server := c.Nodes[node].Server
 	direct := &Cluster{

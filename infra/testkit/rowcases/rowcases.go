@@ -1,6 +1,6 @@
 // Package rowcases lists pairs of values of every kind that PostgreSQL can store, and
-// says of each pair whether the two are the same stored value. Tests of the digest and of
-// the whole engine run over it.
+// whether the two are the same stored value. Tests of the digest and of the whole engine
+// run over it.
 //
 // The literals mean the same under any session settings. All cases can be set up in one
 // database, in any order.
@@ -23,7 +23,7 @@ type Case struct {
 	second *differing
 }
 
-// differing is what the second node has in place of Setup and Column.
+// differing is what the second node has instead of Setup and Column.
 type differing struct {
 	setup  []string
 	column string
@@ -79,7 +79,7 @@ func (k kind) values(values ...string) []Case {
 	return cases
 }
 
-// short keeps names readable.
+// short shortens a value for use in a name.
 func short(v string) string {
 	const longest = 60
 	if len(v) > longest {

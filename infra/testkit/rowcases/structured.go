@@ -161,7 +161,7 @@ func catalogue() []Case {
 	)
 }
 
-// extensions lie in a schema that no search_path has.
+// extensions are in a schema that no search_path contains.
 func extensions() []Case {
 	const schema = "CREATE SCHEMA IF NOT EXISTS ext"
 	citext := []string{schema, "CREATE EXTENSION IF NOT EXISTS citext SCHEMA ext"}

@@ -1,9 +1,9 @@
-// Package scratch says where tests put files that go with their process: in memory where
-// there is plenty of it, else below os.TempDir (Linux only). A test makes and removes
-// thousands of small files, databases above all, and some filesystems take longer over
-// each the more were removed lately.
+// Package scratch chooses where tests put files that are removed with their process: in
+// memory if there is enough, else below os.TempDir (Linux only). A test makes and removes
+// thousands of small files, mostly databases, and some filesystems become slower the more
+// files were removed recently.
 //
-// What a killed process leaves there is removed by the next that claims a directory.
+// The next process that claims a directory removes the files of a killed process.
 package scratch
 
 import (
@@ -24,8 +24,7 @@ const (
 	sweepAge = time.Minute
 )
 
-// Root is the directory to put files into. One that the caller's TMPDIR names is taken
-// whatever it is.
+// Root returns the directory to put files into. TMPDIR takes precedence.
 func Root() string {
 	var fs syscall.Statfs_t
 	if os.Getenv("TMPDIR") != "" || syscall.Statfs(shm, &fs) != nil || fs.Type != tmpfs ||
@@ -35,7 +34,7 @@ func Root() string {
 	return shm
 }
 
-// available is the memory that programs can still have, in bytes.
+// available returns the memory that is still available to programs, in bytes.
 func available() uint64 {
 	text, _ := os.ReadFile("/proc/meminfo") // unreadable: none
 	for line := range strings.Lines(string(text)) {
@@ -62,8 +61,8 @@ func Claim(parent, prefix string) (string, *os.File, error) {
 	return dir, lock, err
 }
 
-// sweep removes the directories of processes that were killed. What cannot be removed now
-// is left for next time.
+// sweep removes the directories of processes that were killed. The next sweep
+// retries those that cannot be removed.
 func sweep(pattern string) {
 	dirs, _ := filepath.Glob(pattern)
 	for _, dir := range dirs {
@@ -80,7 +79,7 @@ func sweep(pattern string) {
 	}
 }
 
-// lockFile takes the file's lock, which ends with this process at the latest.
+// lockFile acquires the file's lock, which the system releases when the process ends.
 func lockFile(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

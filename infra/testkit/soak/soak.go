@@ -1,8 +1,8 @@
-// Package soak decides how much randomised tests try. In `make test` that is a little,
-// and always the same; `make soak` asks for as much as each of them calls full, from a
-// seed of its own, and collects what they report.
+// Package soak decides how much randomised tests try. In `make test` they try little, and
+// always the same. `make soak` requests the full budget of each test, from a seed of its
+// own, and collects their reports.
 //
-// It is for tests only and knows nothing of what they do.
+// It is for tests only.
 package soak
 
 import (
@@ -21,8 +21,8 @@ const (
 // Attribute names what Report adds to a test's output.
 const Attribute = "soak"
 
-// Rounds returns how many rounds a test is to run: few, or as much of full as ACE_SOAK
-// says, but never fewer.
+// Rounds returns how many rounds a test runs: few, or the share of full that ACE_SOAK
+// names, but at least few.
 func Rounds(t testing.TB, few, full int) int {
 	t.Helper()
 	text, set := os.LookupEnv(EnvScale)
@@ -50,7 +50,7 @@ func Seed(t testing.TB) uint64 {
 	return seed
 }
 
-// Report says what a test has tried, in figures, on one line.
+// Report adds one line of figures on what a test has tried.
 func Report(t testing.TB, format string, figures ...any) {
 	t.Helper()
 	t.Attr(Attribute, fmt.Sprintf(format, figures...))
