@@ -5,7 +5,7 @@ import (
 )
 
 //go:embed clean.txt
-var cleanFile string //nolint:gochecknoglobals // go:embed has no other place for it
+var cleanFile string
 
 // clean returns the paths whose prose follows the standard.
 func clean() []string { return rows(cleanFile) }

@@ -7,10 +7,10 @@ import (
 )
 
 //go:embed words.txt
-var wordsFile string //nolint:gochecknoglobals // go:embed has no other place for it
+var wordsFile string
 
 //go:embed idioms.txt
-var idiomsFile string //nolint:gochecknoglobals // as above
+var idiomsFile string
 
 // advice is a pattern of words, and what to write instead.
 type advice struct {
