@@ -30,7 +30,7 @@ func TestTableDiff_TablesThatCannotBeComparedFailWithAReason(t *testing.T) {
 		{"a composite type", []string{plain, grant}, []string{`CREATE TYPE t AS (id int)`}, []string{`"n2"`, "is a composite type"}},
 		{"a foreign table", []string{plain, grant}, []string{`CREATE FOREIGN DATA WRAPPER nowhere; CREATE SERVER nowhere FOREIGN DATA WRAPPER nowhere;
 			CREATE FOREIGN TABLE t (id int, v text, w text) SERVER nowhere`, grant}, []string{`"n2"`, "is a foreign table"}},
-		{"a column more", []string{plain, grant}, []string{plain, `ALTER TABLE t ADD "New One" int`, grant}, []string{"columns differ", `"n2" has "New One"`, `"n1" has not`}},
+		{"a column more", []string{plain, grant}, []string{plain, `ALTER TABLE t ADD "New One" int`, grant}, []string{"columns differ", `"n2" has "New One"`, `"n1" does not`}},
 		{"a column renamed", []string{plain, grant}, []string{plain, `ALTER TABLE t RENAME v TO u`, grant},
 			[]string{`"n1" has "v"`, `"n2" has "u"`}},
 		{"another key", []string{plain, grant}, []string{`CREATE TABLE t (id int, v text, w text, PRIMARY KEY (v))`, grant}, []string{"no primary key or unique index", "(id)", "(v)", `"n1"`, `"n2"`}},

@@ -106,11 +106,11 @@ func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
 	case exceedsMemory(e):
 		return "a value or row is larger than 1 GB as text; ignore_columns leaves its column out", true
 	case e.Code == "42501" && e.Routine == "check_enable_rls":
-		return fmt.Sprintf("policies would hide rows from %s: ALTER ROLE ... BYPASSRLS, or connect as the owner of the table", role), true
+		return fmt.Sprintf("row security policies would hide rows from %s: ALTER ROLE ... BYPASSRLS, or connect as the owner of the table", role), true
 	case e.Code == "42501" && ofSchema:
 		return fmt.Sprintf("a type, operator or function of the table is in the schema: GRANT USAGE ON SCHEMA %s TO %s", table.Quote(schema), grantee), true
 	case e.Code == "42501":
-		return "GRANT what is denied to " + role + ": USAGE on the schema of a type or operator, EXECUTE on its function, SELECT on a column", true
+		return "GRANT the missing privilege to " + role + ": USAGE on the schema of a type or operator, EXECUTE on its function, SELECT on a column", true
 	}
 
 	return "", false

@@ -108,7 +108,7 @@ func onlyOn(with, without string, names []string) []string {
 	if len(names) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("node %q has %s, node %q has not", with, strings.Join(names, ", "), without)}
+	return []string{fmt.Sprintf("node %q has %s, node %q does not", with, strings.Join(names, ", "), without)}
 }
 
 func columnNames(d *table.Description) string {
@@ -278,7 +278,7 @@ func (c *Common) compareOrders(nodes []*table.Description) {
 			differs = differs || !sameOrder(first, col)
 		}
 		if differs {
-			c.Warnings = append(c.Warnings, fmt.Sprintf("key column %q is ordered by its text: the nodes' own orders of its type differ or cannot be compared", name))
+			c.Warnings = append(c.Warnings, fmt.Sprintf("key column %q is ordered by its text: the nodes order its type differently, or it is not known whether their orders are the same", name))
 		}
 		c.ByText = append(c.ByText, differs)
 	}

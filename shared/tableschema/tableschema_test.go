@@ -60,9 +60,9 @@ func TestTables_RefusesTablesThatCannotBeCompared(t *testing.T) {
 		ignored []string
 		says    string
 	}{
-		{"a column missing on one node", []*table.Description{described("n1", id, v, w), described("n2", id, v)}, nil, `node "n1" has "w", node "n2" has not`},
-		{"a column more on one node", []*table.Description{described("n1", id), described("n2", id, v)}, nil, `node "n2" has "v", node "n1" has not`},
-		{"a column missing on the third node only", []*table.Description{described("n1", id, v), described("n2", id, v), described("n3", id)}, nil, `node "n3" has not`},
+		{"a column missing on one node", []*table.Description{described("n1", id, v, w), described("n2", id, v)}, nil, `node "n1" has "w", node "n2" does not`},
+		{"a column more on one node", []*table.Description{described("n1", id), described("n2", id, v)}, nil, `node "n2" has "v", node "n1" does not`},
+		{"a column missing on the third node only", []*table.Description{described("n1", id, v), described("n2", id, v), described("n3", id)}, nil, `node "n3" does not`},
 		{"names that differ in case", []*table.Description{described("n1", id, v), described("n2", id, column("V", text()))}, nil, `"V"`},
 		{"an ignored column that is not there", []*table.Description{described("n1", id, v), described("n2", id, v)}, []string{"x"}, `"x"`},
 		{"an ignored column of the key", []*table.Description{described("n1", id, v), described("n2", id, v)}, []string{"id"}, "part of the key"},
