@@ -3,7 +3,7 @@ package rowdigest
 // Named reports whether a list has the type, or else the rule for all other types
 // applies.
 func Named(t Type) bool {
-	t = baseOf(t)
+	t = t.Underlying()
 	if _, ok := builtin(t); ok {
 		return true
 	}

@@ -58,7 +58,7 @@ func inBase(ref string, t Type) string {
 	if t.Base == nil {
 		return ref
 	}
-	return "(" + ref + ")::" + baseOf(t).SQL
+	return "(" + ref + ")::" + t.Underlying().SQL
 }
 
 // call returns a function call with the schema: otherwise a function of the same name in

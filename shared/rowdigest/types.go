@@ -47,7 +47,7 @@ type treatment struct {
 // treatmentOf returns how values of a column are digested. A domain is digested as its
 // base type.
 func treatmentOf(c Column) treatment {
-	t := baseOf(c.Type)
+	t := c.Type.Underlying()
 	if named, ok := builtin(t); ok {
 		if isText(t) && !c.Deterministic {
 			named.method = Send
@@ -78,7 +78,7 @@ func hasTwins(c Column) bool {
 	if treatmentOf(c).method == Text {
 		return false
 	}
-	switch baseOf(c.Type).Name {
+	switch c.Type.Underlying().Name {
 	case "bool", "int2", "int4", "int8", "oid", "xid8", "pg_lsn", "money", "uuid", "bytea", "char", "name", "text", "varchar",
 		"bpchar", "json", "jsonb", "jsonpath", "date", "time", "timetz", "timestamp", "timestamptz", "interval",
 		"inet", "cidr", "macaddr", "macaddr8":
@@ -87,7 +87,9 @@ func hasTwins(c Column) bool {
 	return true
 }
 
-func baseOf(t Type) Type {
+// Underlying returns the base type of a domain, below all domains, and any other type
+// itself.
+func (t Type) Underlying() Type {
 	for t.Base != nil {
 		t = *t.Base
 	}

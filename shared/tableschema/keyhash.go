@@ -39,14 +39,14 @@ func (c *Common) findKeyHash(nodes []*table.Description) {
 		first, _ := nodes[0].Column(name)
 		for at, node := range nodes {
 			column, _ := node.Column(name)
-			t := base(column.Type)
+			t := column.Type.Underlying()
 			if t.Schema != "pg_catalog" || !slices.Contains(hashedTypes, t.Name) || !sameStored(first.Type, column.Type) ||
 				!c.sameEncoding || c.key[at].index.Columns[i].OpSchema != "pg_catalog" ||
 				column.Collation != nil && !column.Collation.Deterministic {
 				return
 			}
 		}
-		types = append(types, base(first.Type).Name)
+		types = append(types, first.Type.Underlying().Name)
 	}
 	c.keyHash = keyHash(types)
 }

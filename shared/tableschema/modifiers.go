@@ -75,7 +75,7 @@ func (c *Common) warnOfLargeObjects(nodes []*table.Description) {
 		for _, node := range nodes {
 			col, _ := node.Column(column.Name)
 			isLO := col.Type.Kind == 'd' && col.Type.Name == "lo"
-			if isLO || node.LargeObjects && base(col.Type).Schema == "pg_catalog" && base(col.Type).Name == "oid" {
+			if isLO || node.LargeObjects && col.Type.Underlying().Schema == "pg_catalog" && col.Type.Underlying().Name == "oid" {
 				c.Warnings = append(c.Warnings, fmt.Sprintf("column %q may refer to large objects: their contents are not compared", column.Name))
 				break
 			}

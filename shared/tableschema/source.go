@@ -156,7 +156,7 @@ func (c *Common) addTextOrder(s *table.Source, text string) {
 // output function; a cast to text may be one that the type's owner defined. For text
 // types the cast is built in and cheaper.
 func textOf(ref string, t rowdigest.Type) string {
-	if t = base(t); t.Schema == "pg_catalog" {
+	if t = t.Underlying(); t.Schema == "pg_catalog" {
 		switch t.Name {
 		case "text", "varchar", "bpchar", "name":
 			return "(" + ref + ")::" + textType
@@ -169,7 +169,7 @@ func textOf(ref string, t rowdigest.Type) string {
 // that come with PostgreSQL and base types of an extension: only a superuser can define a
 // cast from text to them.
 func ParseOf(t rowdigest.Type) table.Parse {
-	t = base(t)
+	t = t.Underlying()
 	switch {
 	case t.Elem != nil && t.Elem.Schema == "pg_catalog":
 		return table.ParseCast
@@ -191,7 +191,7 @@ func keyType(t rowdigest.Type) string {
 	case "text":
 		return textType
 	}
-	return base(t).SQL
+	return t.Underlying().SQL
 }
 
 // Type and collation of a key column that the nodes would order differently.
@@ -255,9 +255,9 @@ func (c *Common) searchPath(r Reading, d *table.Description, key []table.KeyColu
 func (c *Common) hasObjectNames(d *table.Description) bool {
 	return slices.ContainsFunc(c.Columns, func(of difffile.Column) bool {
 		column, _ := d.Column(of.Name)
-		t := base(column.Type)
+		t := column.Type.Underlying()
 		for t.Elem != nil {
-			t = base(*t.Elem)
+			t = t.Elem.Underlying()
 		}
 		return t.Schema == "pg_catalog" && strings.HasPrefix(t.Name, "reg")
 	})

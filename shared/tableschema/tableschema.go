@@ -150,7 +150,7 @@ func (c *Common) matchKey(nodes []*table.Description, ignored, wanted []string) 
 // keyFamily returns the name of the types whose keys can be matched with keys of t: they
 // have the same texts and the same order.
 func keyFamily(t rowdigest.Type) string {
-	t = base(t)
+	t = t.Underlying()
 	if !inCatalog(t) {
 		return typeName(t)
 	}
@@ -173,7 +173,7 @@ func inCatalog(t rowdigest.Type) bool { return t.Schema == "pg_catalog" && t.Ext
 // a range is named by its own name, because the texts of its values are all that is
 // compared. A domain is named by its base type.
 func typeName(t rowdigest.Type) string {
-	t = base(t)
+	t = t.Underlying()
 	switch {
 	case inCatalog(t):
 		return t.Name
@@ -185,13 +185,6 @@ func typeName(t rowdigest.Type) string {
 		return string(t.Kind) + " " + t.Name
 	}
 	return t.Schema + "." + t.Name
-}
-
-func base(t rowdigest.Type) rowdigest.Type {
-	for t.Base != nil {
-		t = *t.Base
-	}
-	return t
 }
 
 // chooseDigests decides how each column is digested: by its type if that is the same on
@@ -301,7 +294,7 @@ func sameOrder(a, b table.Column) bool {
 // inServer reports whether a type, or the element type of an array, comes with
 // PostgreSQL.
 func inServer(t rowdigest.Type) bool {
-	t = base(t)
+	t = t.Underlying()
 	if t.Elem != nil {
 		return inServer(*t.Elem)
 	}
@@ -313,7 +306,7 @@ func inServer(t rowdigest.Type) bool {
 // are ordered by fields of any type, jsonb by the database's collation, which it does not
 // declare, and reg* types by OIDs.
 func portableOrder(t rowdigest.Type) bool {
-	t = base(t)
+	t = t.Underlying()
 	switch {
 	case t.Elem != nil: // another node's domain may refuse the elements, and then cannot read bounds
 		return t.Elem.Base == nil && portableOrder(*t.Elem)
