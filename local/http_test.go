@@ -115,7 +115,7 @@ func TestHTTP_BadRequestsToTheOtherRoutesAndForUnknownThings(t *testing.T) {
 		want        string
 	}{
 		{"/ace/table-diff", of("nope"), 404, "there is no cluster nope; the defined clusters are lonely, malformed, " + c.Name},
-		{"/ace/table-diff", of(c.Name) + "&dbname=nope", 400, fmt.Sprintf(`dbname is "nope", cluster %s has %q`, c.Name, c.DB)},
+		{"/ace/table-diff", of(c.Name) + "&dbname=nope", 400, fmt.Sprintf(`dbname is "nope"; cluster %s has the databases %q`, c.Name, c.DB)},
 		{"/ace/table-diff", of(c.Name) + "&nodes=n1,n9", 400, `nodes has "n9", which is not a node of cluster ` + c.Name + `; the active nodes are n1, n2`},
 		{"/ace/table-diff", of("lonely") + "&nodes=n1,n2", 400, "nodes has n2, which is not active in cluster lonely; the active nodes are n1"},
 		{"/ace/table-diff", of("lonely"), 400, "cluster lonely has 1 active node: a comparison needs at least two"},
@@ -133,13 +133,13 @@ func TestHTTP_BadRequestsToTheOtherRoutesAndForUnknownThings(t *testing.T) {
 		{"/ace/diffs/td_19990101_000000", "format=json&format=json", 400, "format is given 2 times; give it once"},
 		{"/ace/tasks", "limit=0", 400, `limit is "0"; it must be a whole number from 1 to 1000`},
 		{"/ace/tasks", "limit=ten", 400, `limit is "ten"; it must be a whole number from 1 to 1000`},
-		{"/ace/tasks", "after=zzz", 400, `after is "zzz"; it must be the cursor that came with the page before`},
+		{"/ace/tasks", "after=zzz", 400, `after is "zzz"; it must be the value of next of the previous page`},
 		{"/ace/tasks", "table_name=users", 400, `table_name is "users"; it must be schema.table, such as public.users`},
-		{"/ace/tasks", "status=DONE", 400, `status is "DONE", ` + statuses},
+		{"/ace/tasks", "status=DONE", 400, `status is "DONE"; ` + statuses},
 		{"/ace/diffs", "since=2024-03-16&until=2024-03-15", 400,
 			"until is 2024-03-15T00:00:00.000Z; it must be a time after since (2024-03-16T00:00:00.000Z)"},
 		{"/ace/diffs", "upload=new", 400, `unknown parameter "upload"; the parameters are cluster_name, table_name, since, until, limit, after`},
-		{"/ace/diffs", "after=zzz", 400, `after is "zzz"; it must be the value of next in the answer before`},
+		{"/ace/diffs", "after=zzz", 400, `after is "zzz"; it must be the value of next of the previous page`},
 		{"/healthz", "deep=1", 400, `unknown parameter "deep"; this path has no parameters`},
 		{"/ace/task-status/", "", 404, `there is no path "/ace/task-status/"`},
 	} {

@@ -27,7 +27,7 @@ func TestDecodeDiffs(t *testing.T) {
 		{"since=2024-03-15&until=2024-03-15", api.DiffsRequest{},
 			"until is 2024-03-15T00:00:00.000Z; it must be a time after since (2024-03-15T00:00:00.000Z)"},
 		{"limit=0", api.DiffsRequest{}, `limit is "0"; it must be a whole number from 1 to 1000`},
-		{"after=%20x", api.DiffsRequest{}, `after is " x"; it must be the value of next in the answer before`},
+		{"after=%20x", api.DiffsRequest{}, `after is " x"; it must be the value of next of the previous page`},
 		{"cluster_name=..", api.DiffsRequest{}, `cluster_name is ".."; it must be 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first`},
 		{"table=x", api.DiffsRequest{}, `unknown parameter "table" (did you mean table_name?); the parameters are cluster_name, table_name, since, until, limit, after`},
 	}

@@ -119,7 +119,7 @@ type TaskList struct {
 
 const (
 	defaultLimit = 50
-	allowedAfter = "the value of next in the answer before"
+	allowedAfter = "the value of next of the previous page"
 )
 
 func limitRange() wholeRange { return wholeRange{1, 1_000} }

@@ -109,7 +109,7 @@ func TestDecodeTasks(t *testing.T) {
 		{"limit=1001", api.TasksRequest{}, `limit is "1001"; it must be a whole number from 1 to 1000`},
 		{"cluster_name=/", api.TasksRequest{}, `cluster_name is "/"; it must be 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first`},
 		{"after=%00", api.TasksRequest{}, "after contains a NUL character, which PostgreSQL does not allow"},
-		{"after=a+b", api.TasksRequest{}, `after is "a b"; it must be the value of next in the answer before`},
+		{"after=a+b", api.TasksRequest{}, `after is "a b"; it must be the value of next of the previous page`},
 		{"offset=5", api.TasksRequest{}, `unknown parameter "offset"; the parameters are cluster_name, table_name, status, limit, after`},
 	}
 	for _, tt := range tests {

@@ -75,7 +75,7 @@ func (f Filter) check() error {
 		return fault.New(fault.Invalid, "limit is %d; it must be 1 to %d", f.Limit, maxLimit)
 	}
 	if f.After != "" && !cursorPattern.MatchString(f.After) {
-		return fault.New(fault.Invalid, "after is %.60q; it must be the value of next in the answer before", f.After)
+		return fault.New(fault.Invalid, "after is %.60q; it must be the value of next of the previous page", f.After)
 	}
 	return nil
 }

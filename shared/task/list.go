@@ -95,7 +95,7 @@ func (f Filter) check() error {
 		return fault.New(fault.Invalid, "status is %q; it must be one of %v", f.Status, Statuses())
 	}
 	if f.After != "" && !cursorPattern.MatchString(f.After) {
-		return fault.New(fault.Invalid, "after is %q; it must be the cursor of the previous page", f.After)
+		return fault.New(fault.Invalid, "after is %q; it must be the value of next of the previous page", f.After)
 	}
 	return nil
 }
