@@ -348,7 +348,7 @@ func TestRead_RejectsAValueThatIsTooLong(t *testing.T) {
 	}
 }
 
-func TestRead_TheEarlierNameOfKeyVariants(t *testing.T) {
+func TestRead_AcceptsTheEarlierNameOfKeyVariants(t *testing.T) {
 	var contents [2]content
 	for i, file := range []string{"respelt.json", "key_variants.json"} {
 		document, err := os.ReadFile(golden(file))
@@ -360,6 +360,14 @@ func TestRead_TheEarlierNameOfKeyVariants(t *testing.T) {
 		}
 		if want := [][2]difffile.Row{{row("1.0", "7"), row("1.00", "7")}}; !cmp.Equal(contents[i].Variants[n12], want) {
 			t.Errorf("%s: key variants %v", file, contents[i].Variants)
+		}
+
+		r, err := difffile.Open(bytes.NewReader(document))
+		if err == nil {
+			err = r.Check()
+		}
+		if err != nil {
+			t.Errorf("%s: an import returns %v", file, err)
 		}
 	}
 	if diff := cmp.Diff(contents[0], contents[1]); diff != "" {

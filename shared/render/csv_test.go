@@ -72,6 +72,9 @@ func TestCSV_PairsTheVariantsOfAKeyInDocumentsOldAndNew(t *testing.T) {
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", file, diff)
 		}
+		if err := render.HTML(t.Context(), &out, difftest.Opener(t, document)); err != nil {
+			t.Errorf("%s as HTML: %v", file, err)
+		}
 	}
 }
 
