@@ -211,6 +211,7 @@ func hostileOperators(t *testing.T, c *pgtest.Cluster, node int) []string {
 	}
 	for _, name := range []string{"=", "<", "<=", ">", ">="} {
 		for _, pair := range [][2]string{{"app.mood", "app.mood"}, {"app.pair", "app.pair"}, {"app.mood[]", "app.mood[]"}, {"app.dom", "text"}, {"app.dom", "app.dom"},
+			{"app.folded", "app.folded"}, {"app.folded", "app.citext"}, {"app.citext", "app.folded"}, {"app.folded", "text"},
 			{"varchar", "text"}, {"varchar", "varchar"}, {"app.mood", "text"}, {"int8", "int4"}, {"int4", "int8"}, {"record", "record"}} {
 			add(name, pair[0], pair[1], "bool")
 		}

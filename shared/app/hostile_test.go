@@ -25,6 +25,8 @@ func hostileTables(node int) []string {
 	return []string{
 		`CREATE SCHEMA app; SET search_path = pg_catalog`,
 		`CREATE TYPE app.mood AS ENUM (` + labels + `); CREATE DOMAIN app.dom AS text; CREATE TYPE app.pair AS (x int, y text)`,
+		`CREATE EXTENSION citext SCHEMA app; CREATE DOMAIN app.folded AS app.citext`,
+		`CREATE TABLE app.codes (k app.folded PRIMARY KEY, u app.folded CONSTRAINT u UNIQUE DEFERRABLE, v text); INSERT INTO app.codes SELECT 'K' || i, 'u' || i, 'b' FROM generate_series(1, 1500) i`,
 		`CREATE TABLE app.plain (id int PRIMARY KEY, v text, n numeric, m app.mood, p app.pair, d app.dom, a text[], j jsonb, s timestamptz, ma app.mood[], c char(4), u uuid UNIQUE DEFERRABLE)`,
 		`INSERT INTO app.plain SELECT i, 'v' || i, i / 4.0, 'a', ROW(i, 'y')::app.pair, 'd', ARRAY['a', NULL], '{"a": 1}', 'epoch', ARRAY['b'::app.mood], 'c', md5(i::text)::uuid FROM generate_series(1, 2500) i`,
 		`CREATE TABLE app.moods (k app.mood PRIMARY KEY, v text); INSERT INTO app.moods VALUES ('a', 'x'), ('b', 'y'), ('c', 'z')`,
@@ -38,6 +40,7 @@ func hostileTables(node int) []string {
 		fmt.Sprintf(`UPDATE app.plain SET v = 'other' WHERE id = 7 AND %[1]d = 1; DELETE FROM app.plain WHERE id = 3 AND %[1]d = 1; DELETE FROM app.plain WHERE id = 2000 AND %[1]d = 0;
 			UPDATE app.moods SET v = 'other' WHERE k = 'b' AND %[1]d = 1; UPDATE app.pairs SET v = 'other' WHERE k = ROW(7, 'a')::app.pair AND %[1]d = 1;
 			UPDATE app.lists SET v = 'other' WHERE k = '{b,c}' AND %[1]d = 1; UPDATE app.several SET v = 'other' WHERE n = 1400 AND %[1]d = 1;
+			UPDATE app.codes SET u = 'other' WHERE v = 'b' AND lower(k::pg_catalog.text) = 'k1400' AND %[1]d = 1;
 			UPDATE app.parts SET v = 'other' WHERE id = 1400 AND %[1]d = 1; UPDATE app.scattered SET v = 'other' WHERE n IN (1, 30000) AND %[1]d = 1`, other),
 	}
 }
@@ -70,7 +73,7 @@ func checkTraps(t *testing.T, c *pgtest.Cluster) {
 			`SELECT set_config('a.b', 'c', true)`, `SELECT unnest(ARRAY['a'::pg_catalog.text])`, `SELECT 1::bigint & 7`, `SELECT 1::bigint % 7`,
 			`SELECT count(*) FROM app.moods`, `SELECT 'a'::pg_catalog.text || 'b'::pg_catalog.text`,
 			`SELECT m::pg_catalog.text FROM app.plain`, `SELECT 'a'::pg_catalog.text::app.mood`, `SELECT 'a'::text`, `SELECT * FROM pg_class`,
-			`SELECT * FROM app.moods WHERE k = 'a'::app.mood`, `SELECT concat(v) FROM app.moods`, `SELECT pg_current_snapshot()`,
+			`SELECT * FROM app.moods WHERE k = 'a'::app.mood`, `SELECT * FROM app.codes WHERE k OPERATOR(app.=) 'K1'::app.citext`, `SELECT concat(v) FROM app.moods`, `SELECT pg_current_snapshot()`,
 		} {
 			if _, err := conn.Exec(t.Context(), sql); err == nil || !strings.Contains(err.Error(), "HOSTILE") {
 				t.Errorf("node %s: %s ends with %v, so the test shows nothing", c.Nodes[node].Name, sql, err)
@@ -120,7 +123,7 @@ func TestNames_HostileOnesAreNeverCalled(t *testing.T) {
 // everyOperation compares, repairs and undoes the repair of the tables in every way.
 func everyOperation(t *testing.T, s *apptest.Service) {
 	t.Helper()
-	for _, name := range []string{"moods", "pairs", "lists", "several", "parts"} {
+	for _, name := range []string{"moods", "pairs", "lists", "several", "parts", "codes"} {
 		name = "app." + name
 		d := s.Diff(t, name)
 		sha := s.Diff(t, name, "checksum", "sha256", "block_rows", "1000")
@@ -179,4 +182,39 @@ func there(t *testing.T, s *apptest.Service, name, id string) {
 	if d := s.Diff(t, name); d.Result.Verdict != "match" {
 		t.Errorf("%s: %s after the repair", name, d.Result.Verdict)
 	}
+}
+
+// An operator for a domain over an extension's type, in the schema of that type, matches a
+// key column of the domain better than the operator of the extension.
+func TestNames_OperatorsOfADomainAreNeverCalled(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest))
+	c.ExecAll(t, `CREATE EXTENSION citext`, `CREATE DOMAIN dom AS citext`,
+		`CREATE TABLE t (k dom PRIMARY KEY, u dom CONSTRAINT u UNIQUE DEFERRABLE, v text)`,
+		`INSERT INTO t SELECT 'K' || i, 'u' || i, 'v' FROM generate_series(1, 3000) i`)
+	c.Exec(t, 1, `UPDATE t SET u = 'other' WHERE k = 'k7'; DELETE FROM t WHERE k = 'k8'; INSERT INTO t VALUES ('x', 'x', 'x')`)
+	var hijacked []string
+	for i, pair := range [][2]string{{"dom", "dom"}, {"dom", "citext"}, {"citext", "dom"}, {"dom", "text"}} {
+		for n, name := range []string{"=", "<", "<=", ">", ">="} {
+			called := fmt.Sprintf("called_%d_%d", i, n)
+			hijacked = append(hijacked, fmt.Sprintf("CREATE FUNCTION %s(%s, %s) RETURNS bool ", called, pair[0], pair[1])+fmt.Sprintf(trap, "operator "+name),
+				fmt.Sprintf("CREATE OPERATOR public.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = %s)", name, pair[0], pair[1], called))
+		}
+	}
+	c.ExecAll(t, hijacked...)
+	conn := c.Connect(t, 0)
+	for _, right := range []string{"'K1'::citext", "k"} {
+		if _, err := conn.Exec(t.Context(), `SELECT FROM t WHERE k OPERATOR(public.=) `+right); err == nil || !strings.Contains(err.Error(), "HOSTILE") {
+			t.Fatalf("the comparison of k with %s ends with %v, so the test shows nothing", right, err)
+		}
+	}
+
+	s := apptest.New(t, c, apptest.Options{})
+	d := s.Diff(t, "public.t", "block_rows", "1000")
+	for what, got := range map[string]apptest.Diff{"diff": d, "sha256": s.Diff(t, "public.t", "checksum", "sha256"), "rerun": s.Rerun(t, d.TaskID, "public.t")} {
+		if countsOf(got, 0) != (counts{1, 1, 1}) {
+			t.Errorf("%s found %+v, want one row of each kind", what, countsOf(got, 0))
+		}
+	}
+	there(t, s, "public.t", d.TaskID)
 }

@@ -339,7 +339,7 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 	twins := make([]string, len(d.Columns))
 	for i, column := range d.Columns {
 		ours, theirs := t.Alias+"."+column, twin+"."+column
-		twins[i] = fmt.Sprintf("%s %s %s", theirs, d.Equal[i], ours)
+		twins[i] = fmt.Sprintf("%s %s %s", inBase(theirs, d, i), d.Equal[i], inBase(ours, d, i))
 		if !d.Distinct {
 			twins[i] = fmt.Sprintf("(%s OR %s IS NULL AND %s IS NULL)", twins[i], theirs, ours)
 		}
@@ -357,6 +357,16 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 	})
 
 	return at, err
+}
+
+// inBase returns a reference to a column of the constraint. A value of a domain is cast to
+// its base type, for which the constraint's operator is defined: a user can define an
+// operator that matches the domain better.
+func inBase(ref string, d table.Deferrable, i int) string {
+	if i >= len(d.Base) || d.Base[i] == "" {
+		return ref
+	}
+	return "(" + ref + ")::" + d.Base[i]
 }
 
 // isPooled reports whether a pooler is between the client and the server and may share

@@ -87,3 +87,28 @@ func groups(columns ...int) []table.OrderGroup {
 	}
 	return all
 }
+
+func TestByKey_CastOfADomainIsServedByTheIndex(t *testing.T) {
+	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest))
+	for node := range c.Nodes {
+		c.Exec(t, node, `CREATE EXTENSION citext; CREATE DOMAIN dom AS citext COLLATE "C"; CREATE TABLE t (k dom PRIMARY KEY);
+			INSERT INTO t SELECT 'k' || i FROM generate_series(1, 10000) i; ANALYZE t`)
+		s := sourceOf(describeTable(t, nodeOf(t, c, node), "t"), "t")
+		s.Key = []string{`("t"."k")::"public"."citext"`}
+		s.Order, s.KeyEqual, s.Less, s.AtLeast = s.Key, []string{"OPERATOR(public.=)"}, "OPERATOR(public.<)", "OPERATOR(public.>=)"
+		tx := begin(t, nodeOf(t, c, node), s)
+
+		b := byShape([]table.Range{between(key("k10"), key("K11"))})[0]
+		for _, q := range []query{byKey(s, []table.Key{key("K7")}, "1 AS one", ""), b.statement(s, s.Key[0], " ORDER BY "+s.Order[0])} {
+			plan := ""
+			q.sql = "EXPLAIN (COSTS off) " + q.sql
+			q.row = func(v [][]byte) error { plan += string(v[0]) + "\n"; return nil }
+			if err := tx.run(t.Context(), "explaining", append(settings(rangePlans), q)...); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(plan, "Index Cond") || strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") {
+				t.Errorf("PostgreSQL %d:\n%s", c.Nodes[node].Major, plan)
+			}
+		}
+	}
+}

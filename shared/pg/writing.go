@@ -91,7 +91,7 @@ func (w *writing) details(ctx context.Context) error {
 		}),
 		about(deferrableSQL, func(v [][]byte) error {
 			d := table.Deferrable{Name: string(v[0]), Unchecked: isTrue(v[1]), Distinct: !isTrue(v[4])}
-			err := errors.Join(readList(v[2], &d.Columns), readList(v[3], &d.Equal))
+			err := errors.Join(readList(v[2], &d.Columns), readList(v[3], &d.Equal), readList(v[5], &d.Base))
 			w.d.Deferrable = append(w.d.Deferrable, d)
 			return err
 		}),

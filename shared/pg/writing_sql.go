@@ -52,8 +52,8 @@ WHERE c.contype = 'f' AND c.confrelid = $1::oid AND c.conparentid = 0
 ORDER BY c.conname`
 
 // deferrableSQL returns the unique and exclusion constraints that are DEFERRABLE, with
-// the operators by which two rows are equal. A constraint of a single partition does not
-// apply to rows of other partitions.
+// the operators by which two rows are equal and the base types of domains. A constraint
+// of a single partition does not apply to rows of other partitions.
 const deferrableSQL = `
 SELECT co.conname, co.contype = 'x' OR co.conrelid <> $1::oid,
        (SELECT json_agg(quote_ident(a.attname) ORDER BY k)
@@ -65,7 +65,16 @@ SELECT co.conname, co.contype = 'x' OR co.conrelid <> $1::oid,
         JOIN pg_operator o ON o.oid = am.amopopr
         JOIN pg_namespace n ON n.oid = o.oprnamespace
         WHERE co.contype <> 'x'),
-       coalesce((to_jsonb(i)->>'indnullsnotdistinct')::boolean, false)
+       coalesce((to_jsonb(i)->>'indnullsnotdistinct')::boolean, false),
+       (SELECT json_agg((
+            WITH RECURSIVE base AS (
+                SELECT t.typbasetype FROM pg_type t WHERE t.oid = a.atttypid AND t.typtype = 'd'
+              UNION ALL
+                SELECT t.typbasetype FROM base JOIN pg_type t ON t.oid = base.typbasetype AND t.typtype = 'd')
+            SELECT quote_ident(n.nspname) || '.' || quote_ident(t.typname)
+            FROM base JOIN pg_type t ON t.oid = base.typbasetype AND t.typtype <> 'd'
+            JOIN pg_namespace n ON n.oid = t.typnamespace) ORDER BY k)
+        FROM generate_series(0, i.indnkeyatts - 1) k JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k])
 FROM pg_constraint co JOIN pg_index i ON i.indexrelid = co.conindid
 WHERE (co.conrelid = $1::oid OR co.conparentid = 0 AND co.conrelid IN (SELECT relid FROM pg_partition_tree($1::oid)))
   AND co.condeferrable AND co.contype IN ('p', 'u', 'x')

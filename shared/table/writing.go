@@ -91,7 +91,10 @@ type Deferrable struct {
 	Unchecked bool     `json:"unchecked,omitempty"`
 	Columns   []string `json:"columns,omitempty"` // quoted
 	Equal     []string `json:"equal,omitempty"`   // equality operators: OPERATOR(pg_catalog.=)
-	Distinct  bool     `json:"distinct"`          // NULLs are distinct from each other
+	// Base has the base type of each column whose type is a domain, and an empty string
+	// for the others. Plans of earlier versions have none.
+	Base     []string `json:"base,omitempty"`
+	Distinct bool     `json:"distinct"` // NULLs are distinct from each other
 }
 
 // Subscription is a subscription by which a node receives changes of a table from another

@@ -115,7 +115,7 @@ func (c *Common) addKey(s *table.Source, d *table.Description, key []table.KeyCo
 	scalar := len(key) == 1
 	for i, k := range key {
 		column, _ := d.Column(k.Name)
-		ref := s.Alias + "." + table.Quote(k.Name)
+		ref := keyRef(s.Alias+"."+table.Quote(k.Name), column.Type, k)
 		s.Key = append(s.Key, ref)
 		s.KeyType = append(s.KeyType, keyType(column.Type))
 		s.KeyParse = append(s.KeyParse, ParseOf(column.Type))
@@ -132,6 +132,17 @@ func (c *Common) addKey(s *table.Source, d *table.Description, key []table.KeyCo
 
 	s.ScalarOrder = scalar
 	addOperators(s, c, key)
+}
+
+// keyRef returns the reference of a key column for the operators of its index. The
+// operators of an extension are defined for its type. If the column's type is a domain
+// over that type, an operator that a user defined for the domain in the same schema would
+// match better, so the value is cast to the base type. The index serves the cast, too.
+func keyRef(ref string, t rowdigest.Type, k table.KeyColumn) string {
+	if t.Base == nil || k.OpSchema == "pg_catalog" {
+		return ref
+	}
+	return "(" + ref + ")::" + t.Underlying().SQL
 }
 
 // addTextOrder orders a key column by its text under collation "C". If the databases have
