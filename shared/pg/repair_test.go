@@ -326,6 +326,33 @@ func TestKeepLocal_SetsAnOriginForTheRepairOnly(t *testing.T) {
 	}
 }
 
+func TestKeepLocal_CallsSpockOnlyIfTheFunctionBelongsToTheExtension(t *testing.T) {
+	for _, major := range []int{pgtest.Oldest, pgtest.Newest} {
+		c := pgtest.NewCluster(t, pgtest.Majors(major))
+		n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE called (enabled boolean); CREATE SCHEMA spock;
+			CREATE FUNCTION spock.repair_mode(enabled boolean) RETURNS void LANGUAGE sql AS 'INSERT INTO public.called VALUES (enabled)'`)
+		keepLocal := func() string {
+			tx := beginRepair(t, n, at)
+			_, err := tx.KeepLocal(t.Context())
+			if err := errors.Join(err, tx.Commit(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			tx.Close()
+			return fmt.Sprint(c.QueryStrings(t, 0, `SELECT * FROM called`))
+		}
+		if got := keepLocal(); got != "[]" {
+			t.Errorf("PostgreSQL %d: a function in a plain schema spock was called", major)
+		}
+
+		c.Exec(t, 0, `INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+				SELECT 99999, 'spock', nspowner, oid, false, '1' FROM pg_namespace WHERE nspname = 'spock'`,
+			`ALTER EXTENSION spock ADD FUNCTION spock.repair_mode(boolean)`)
+		if got := keepLocal(); got != "[[t]]" {
+			t.Errorf("PostgreSQL %d: the extension's function was called with %s, want [[t]]", major, got)
+		}
+	}
+}
+
 func TestKeepLocal_ReportsAServerWithoutFreeOrigins(t *testing.T) {
 	c := pgtest.Own(t, pgtest.Nodes(1), pgtest.ServerSetting("wal_level", "logical"), pgtest.ServerSetting("max_replication_slots", "1"))
 	n, at := writable(t, c, `CREATE TABLE t (id int PRIMARY KEY)`)

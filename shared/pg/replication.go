@@ -143,14 +143,21 @@ func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
 }
 
 // originsSQL returns whether changes are replicated from here, whether the role may set a
-// replication origin, whether the server allows any, and whether Spock is installed.
+// replication origin, whether the server allows any, and whether Spock is installed. Any
+// role that may create schemas can create a schema spock, so only the function that
+// belongs to the extension counts.
 const originsSQL = `
 SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical',
        (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(f, 'EXECUTE'))
         FROM pg_catalog.unnest(ARRAY['pg_catalog.pg_replication_origin_oid(pg_catalog.text)', 'pg_catalog.pg_replication_origin_create(pg_catalog.text)',
                                      'pg_catalog.pg_replication_origin_session_setup(pg_catalog.text)']::pg_catalog.regprocedure[]) f),
        coalesce(pg_catalog.current_setting('max_active_replication_origins', true), pg_catalog.current_setting('max_replication_slots'))::int OPERATOR(pg_catalog.>) 0,
-       pg_catalog.to_regprocedure('spock.repair_mode(boolean)') IS NOT NULL`
+       EXISTS (SELECT FROM pg_catalog.pg_depend d
+               JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
+               WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
+                 AND d.objid OPERATOR(pg_catalog.=) pg_catalog.to_regprocedure('spock.repair_mode(boolean)')::pg_catalog.oid
+                 AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid
+                 AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'spock')`
 
 // originNames is the maximum number of concurrent repairs with an origin on one node:
 // each session needs its own.
