@@ -30,7 +30,12 @@ func (n *Node) Address() string { return n.address }
 const (
 	identityColumns = `, pg_catalog.pg_postmaster_start_time(), pg_catalog.pg_is_in_recovery(), ` +
 		`pg_catalog.pg_relation_filepath('pg_catalog.pg_class'::pg_catalog.regclass), pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port()`
-	controlColumns = `, (pg_catalog.pg_control_system()).system_identifier, (pg_catalog.pg_control_checkpoint()).timeline_id`
+	controlColumns = `, (pg_catalog.pg_control_system()).system_identifier, CASE WHEN pg_catalog.pg_is_in_recovery() ` +
+		`THEN (pg_catalog.pg_control_checkpoint()).timeline_id ELSE ` + currentTimeline + ` END`
+	// currentTimeline is the timeline on which a primary writes: the first eight digits of
+	// the name of its log file. pg_control has it only after the first checkpoint that
+	// follows a promotion.
+	currentTimeline = `(pg_catalog.concat('x', pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8)))::pg_catalog.bit(32)::pg_catalog.int4`
 )
 
 // mayReadControl is the condition that the role may read the columns of pg_control.

@@ -64,3 +64,22 @@ func TestLogin_HasATimeLimit(t *testing.T) {
 		t.Errorf("got %v, want the cause of the context's end", err)
 	}
 }
+
+// pg_control has the new timeline only after the first checkpoint, which this test does not
+// await.
+func TestIdentity_HasTheTimelineOfAPromotedServer(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Own(t, pgtest.Nodes(1))
+	c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY)`)
+	c.AddCopy(t, 0, "n2", true)
+	for node := range c.Nodes {
+		if got := describeTable(t, nodeOf(t, c, node), "t").Server.Timeline; got != "1" {
+			t.Errorf("node %d has the timeline %q, want 1", node, got)
+		}
+	}
+
+	c.Exec(t, 1, `SELECT pg_promote()`)
+	if got := describeTable(t, nodeOf(t, c, 1), "t").Server.Timeline; got != "2" {
+		t.Errorf("the promoted server has the timeline %q, want 2", got)
+	}
+}

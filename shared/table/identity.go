@@ -11,7 +11,7 @@ import (
 // service may deny the role the system identifier.
 type Identity struct {
 	System   string `json:"system_identifier,omitempty"` // set by initdb; copies and standbys share it
-	Timeline string `json:"timeline,omitempty"`          // timeline of the last checkpoint
+	Timeline string `json:"timeline,omitempty"`          // timeline of a primary, or of the last checkpoint of a standby
 	Database string `json:"database_oid"`
 	Recovery bool   `json:"recovery,omitempty"` // it is a standby
 	Started  string `json:"started,omitempty"`  // when its postmaster started, as PostgreSQL writes it in UTC
