@@ -27,7 +27,7 @@ const (
 // checkIndexes verifies that the indexes by which rows were read have missed none.
 func (r *run) checkIndexes(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseMerge)()
-	nodes, err := r.Nodes.Open(ctx, r.plan.ClusterName, r.plan.DBName, r.plan.Nodes)
+	nodes, err := plan.OpenNodes(ctx, r.Nodes, r.plan)
 	if err != nil {
 		return err
 	}
