@@ -145,7 +145,8 @@ func (a *attempt) rereadSource(ctx context.Context, source Source, list []number
 	return rows, convert(ctx, a.tx, a.target, keysOf(list), rows)
 }
 
-// withdraw deletes rows that were inserted; they are absent again.
+// withdraw deletes rows that were inserted; they are absent again. Triggers that are
+// enabled for replicas fire.
 func (a *attempt) withdraw(ctx context.Context, list []numberedChange) error {
 	if len(list) == 0 {
 		return nil
@@ -158,7 +159,9 @@ func (a *attempt) withdraw(ctx context.Context, list []numberedChange) error {
 		a.withdrawn.Add(c.at)
 	}
 	a.totals.countSkipped(int64(len(list)), 0)
-	return a.tx.Delete(ctx, a.target.Write, keysOf(list))
+	return a.withSearchPath(ctx, func(ctx context.Context) error {
+		return a.tx.Delete(ctx, a.target.Write, keysOf(list))
+	})
 }
 
 // countSkipped moves rows from the counts of insertions and deletions to the count of

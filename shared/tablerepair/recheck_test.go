@@ -4,6 +4,7 @@ package tablerepair_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -72,5 +73,24 @@ func TestRepair_DeletesARowThatReplicationReplaces(t *testing.T) {
 	}
 	if got := b.rows(t); got != wanted+" (4,new)" {
 		t.Errorf("n2 has %s", got)
+	}
+}
+
+// A row is withdrawn after it was inserted. Triggers that are enabled for replicas fire
+// then, and need the search_path of the role.
+func TestRepair_WithdrawsARowUnderTheSearchPathOfTriggers(t *testing.T) {
+	t.Parallel()
+	b := newDiffering(t)
+	b.cluster.Exec(t, 1, `CREATE TABLE audit (id int)`,
+		`CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO audit VALUES (OLD.id); RETURN NULL; END'`,
+		`CREATE TRIGGER plain AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION note(); ALTER TABLE t ENABLE ALWAYS TRIGGER plain`,
+		`CREATE CONSTRAINT TRIGGER later AFTER DELETE ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note(); ALTER TABLE t ENABLE REPLICA TRIGGER later`)
+	b.once("n2 Insert", func() { b.cluster.Exec(t, 0, `UPDATE t SET v = 'new' WHERE id = 1`) })
+	r, err := b.run(t.Context(), t)
+	if err != nil || r.Nodes[0].Outcome != tablerepair.Committed || r.Nodes[0].Totals.Inserted != 0 {
+		t.Fatalf("result %+v, error %v", r, err)
+	}
+	if got := b.cluster.QueryStrings(t, 1, `SELECT id, count(*) FROM audit GROUP BY id ORDER BY id`); fmt.Sprint(got) != "[[1 2] [4 2]]" {
+		t.Errorf("the triggers fired for %v, want twice for the rows 1 and 4", got)
 	}
 }
