@@ -174,7 +174,7 @@ func (c *catalogReader) setFiles(files table.Files) error {
 
 func (c *catalogReader) addPartition(v [][]byte) error {
 	relation := quote(string(v[0]), string(v[1]))
-	if c.d.Only {
+	if c.d.Kind == "r" {
 		relation = "ONLY " + relation
 	}
 	if !isTrue(v[4]) {

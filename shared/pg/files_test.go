@@ -153,7 +153,7 @@ func TestTx_LockTimeoutNamesTheTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := begin(t, n, s).Sums(t.Context(), s, []table.Range{{}})
-	if message := fault.PublicMessage(err); fault.CodeOf(err) != fault.Unavailable || !strings.Contains(message, `node "n1"`) || !strings.Contains(message, "a lock on "+s.Relation) {
+	if message := fault.PublicMessage(err); fault.CodeOf(err) != fault.Unavailable || !strings.Contains(message, `node "n1"`) || !strings.Contains(message, "a lock on "+strings.TrimPrefix(s.Relation, "ONLY ")) {
 		t.Errorf("error %v, want Unavailable with node and table", err)
 	}
 }

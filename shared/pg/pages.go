@@ -168,7 +168,7 @@ func (t *Tx) perPageRange(s table.Source, ranges []table.PageRange, ask func(i i
 			queries = append(queries, t.checkFilenode(partition))
 		case t.access.Lock: // the lock prevents a rewrite
 		case s.Files.IsZero():
-			return nil, fault.New(fault.Conflict, "node %q: an earlier version of ACE planned this and did not record the files of %s: start it again", t.node.name, partition.Relation)
+			return nil, fault.New(fault.Conflict, "node %q: an earlier version of ACE planned this and did not record the files of %s: start it again", t.node.name, strings.TrimPrefix(partition.Relation, "ONLY "))
 		default:
 			queries = append(queries, t.checkFiles(s.Relation, s.Files))
 		}

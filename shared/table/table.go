@@ -277,7 +277,7 @@ const (
 // table's name.
 type Source struct {
 	Node       string `json:"node"`
-	Relation   string `json:"relation"`    // "public"."users", with ONLY for an inheritance parent
+	Relation   string `json:"relation"`    // ONLY "public"."users"; without ONLY if it is partitioned
 	Alias      string `json:"alias"`       // "users": the name by which the fragments refer to it
 	SearchPath string `json:"search_path"` // value for set_config
 	// Lockable reports that the role may lock the table, so it is locked before the
@@ -327,7 +327,7 @@ type Source struct {
 	// it.
 	KeyIndex string `json:"key_index,omitempty"`
 	// Unversioned reports that the order of that index depends on a collation of unknown
-	// version.
+	// version. With a filter it reports the same of any index of the table.
 	Unversioned bool `json:"unversioned,omitempty"`
 	// Unindexed reports that statements must not use an index of the table: one may be
 	// out of order.
@@ -426,11 +426,11 @@ func Quote(identifier string) string {
 	return `"` + strings.ReplaceAll(identifier, `"`, `""`) + `"`
 }
 
-// Relation returns the table as a FROM clause names it. ONLY excludes the children of an
-// inheritance parent.
+// Relation returns the table as a FROM clause names it. ONLY excludes inheritance
+// children, which a table that is not partitioned may get at any time.
 func (d *Description) Relation(schema, name string) string {
 	relation := Quote(schema) + "." + Quote(name)
-	if d.Only {
+	if d.Kind == "r" {
 		return "ONLY " + relation
 	}
 	return relation

@@ -133,8 +133,8 @@ func TestDescription_FindsColumnsAndNamesTheRelation(t *testing.T) {
 	if got := d.Relation("s", `t"x`); got != `"s"."t""x"` {
 		t.Errorf("the relation is %s", got)
 	}
-	d.Only = true
+	d.Kind = "r"
 	if got := d.Relation("s", "t"); got != `ONLY "s"."t"` {
-		t.Errorf("the inheritance parent is %s", got)
+		t.Errorf("the table that is not partitioned is %s", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"strings"
 
 	"ace/shared/fault"
 	"ace/shared/table"
@@ -61,17 +62,26 @@ func sameReading(planned, now table.Source, strategy string) bool {
 		return false
 	}
 
+	if planned.Relation == withoutOnly(now.Relation) { // plans of earlier versions
+		now.Relation = planned.Relation
+	}
+
 	planned.Partitions, now.Partitions = nil, nil
 	planned.Files = table.Files{}
 	now.Files = table.Files{}
 	planned.Lockable, now.Lockable = false, false // plans of earlier versions lack this pair and the next
 	planned.Foreign, now.Foreign = false, false
+	planned.Unversioned = now.Unversioned             // it decides only which checks follow
 	if planned.KeyIndex != "" && now.KeyIndex != "" { // any index on the key's columns will do
 		now.KeyIndex = planned.KeyIndex
 	}
-	if planned.KeyIndex == "" { // plans of earlier versions lack these too
-		now.KeyIndex, now.Unversioned = "", false
+	if planned.KeyIndex == "" { // plans of earlier versions lack it too
+		now.KeyIndex = ""
 	}
 
 	return reflect.DeepEqual(planned, now)
 }
+
+// withoutOnly returns a relation of a source without ONLY. Earlier versions wrote ONLY only
+// for a table that had inheritance children.
+func withoutOnly(relation string) string { return strings.TrimPrefix(relation, "ONLY ") }

@@ -207,7 +207,7 @@ func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
 	d.Partitions = []table.Partition{{Relation: `"My ""S""."T"`, Pages: 3}}
 	got := sourcesOf(t, r, d)[0]
 	want := table.Source{
-		Node: "n1", Relation: `"My ""S"""."T"`, Alias: `"T"`, SearchPath: "pg_catalog, pg_temp",
+		Node: "n1", Relation: `ONLY "My ""S"""."T"`, Alias: `"T"`, SearchPath: "pg_catalog, pg_temp",
 		Key: []string{`"T"."I""d"`}, KeyType: []string{"bigint"}, KeyParse: []table.Parse{table.ParseArray}, KeyEqual: []string{`OPERATOR("pg_catalog".=)`},
 		Order: []string{`"T"."I""d"`}, OrderType: []string{"bigint"}, ScalarOrder: true, Collate: []string{""},
 		Less: `OPERATOR("pg_catalog".<)`, AtLeast: `OPERATOR("pg_catalog".>=)`,

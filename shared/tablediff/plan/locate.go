@@ -59,7 +59,7 @@ func (p *Plan) describePages(unit int) string {
 }
 
 func describePageRange(s table.Source, span table.PageRange) string {
-	relation := s.Partitions[span.Partition].Relation
+	relation := strings.TrimPrefix(s.Partitions[span.Partition].Relation, "ONLY ")
 	if span.To < 0 {
 		return fmt.Sprintf("the pages of %s from %d", relation, span.From)
 	}
