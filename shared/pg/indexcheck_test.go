@@ -12,12 +12,12 @@ import (
 	"ace/shared/table"
 )
 
-// missEntry removes the row with the key 7 from the index of table t.
-func missEntry(t *testing.T, c *pgtest.Cluster) {
+// missEntry removes the row with the key 7 from an index of table t.
+func missEntry(t *testing.T, c *pgtest.Cluster, index string) {
 	t.Helper()
 	for _, sql := range []string{
-		"DELETE FROM t WHERE id = 7", "UPDATE pg_index SET indislive = false WHERE indexrelid = 't_pkey'::regclass",
-		"INSERT INTO t VALUES (7, 'v7')", "UPDATE pg_index SET indislive = true WHERE indexrelid = 't_pkey'::regclass",
+		"DELETE FROM t WHERE id = 7", "UPDATE pg_index SET indislive = false WHERE indexrelid = '" + index + "'::regclass",
+		"INSERT INTO t VALUES (7, 'v7')", "UPDATE pg_index SET indislive = true WHERE indexrelid = '" + index + "'::regclass",
 	} {
 		c.Exec(t, 0, sql)
 	}
@@ -61,7 +61,7 @@ func TestIndexCheck_FindsAMissingEntryAndAcceptsASoundIndex(t *testing.T) {
 			if kind == "partitioned" {
 				return
 			}
-			missEntry(t, c)
+			missEntry(t, c, "t_pkey")
 			tx = begin(t, n, s)
 			checkDamageNamed(t, tx.CheckAbsent(t.Context(), s, keys), "the row with the key ('7')")
 			tx = begin(t, n, s)
@@ -71,6 +71,25 @@ func TestIndexCheck_FindsAMissingEntryAndAcceptsASoundIndex(t *testing.T) {
 				t.Errorf("of an index that is not used: %v", err)
 			}
 		})
+	}
+}
+
+func TestIndexCheck_FindsRowsThatAnIndexHidesFromTheFilter(t *testing.T) {
+	c := pgtest.NewCluster(t, pgtest.Nodes(1))
+	n := nodeOf(t, c, 0)
+	s := numbers(t, c, n, 3000)
+	c.Exec(t, 0, `CREATE INDEX by_v ON t (v)`)
+	missEntry(t, c, "by_v")
+	ranges := []table.Range{{}}
+	if err := begin(t, n, s).CheckIndex(t.Context(), s, ranges); err != nil {
+		t.Errorf("without a filter: %v", err)
+	}
+	for filter, damaged := range map[string]bool{"v = 'v7'": true, "v = 'v8'": false, "random() < 0.5": false} {
+		s.Filter = filter
+		err := begin(t, n, s).CheckIndex(t.Context(), s, ranges)
+		if message := fault.PublicMessage(err); (err != nil) != damaged || damaged && !strings.Contains(message, "table_filter selects 0 rows, without them 1; run REINDEX TABLE \"public\".\"t\"") {
+			t.Errorf("with the filter %s: %v", filter, err)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ func (c *Common) Source(d *table.Description, node int, r Reading) table.Source 
 		Partitions: d.Partitions,
 
 		KeyIndex:    table.Name(r.Schema, c.KeyIndex(node)),
-		Unversioned: isUnversioned(d, c.KeyIndex(node)),
+		Unversioned: isUnversioned(d, c.KeyIndex(node), r.Filter != ""),
 		Unindexed:   len(StaleIndexes(d, c.KeyIndex(node), r.Filter != "")) > 0,
 	}
 
@@ -251,9 +251,9 @@ const safePath = "pg_catalog, pg_temp"
 // psql, so its path lists pg_catalog, the table's schema, the schemas of the key's
 // operators and the role's own path.
 //
-// If a compared column has names of objects, such as regclass, the path is the safe one.
-// The path decides whether the text of such a value includes the schema, and the roles of
-// two nodes may have different paths. A filter must qualify its names then.
+// If a compared column may have names of objects, such as regclass, the path is the safe
+// one. The path decides whether the text of such a value includes the schema, and the
+// roles of two nodes may have different paths. A filter must qualify its names then.
 func (c *Common) searchPath(r Reading, d *table.Description, key []table.KeyColumn) string {
 	if r.Filter == "" || c.hasObjectNames(d) {
 		return safePath
@@ -262,16 +262,22 @@ func (c *Common) searchPath(r Reading, d *table.Description, key []table.KeyColu
 }
 
 // hasObjectNames reports whether a compared column has a type whose text is the name of
-// an object, such as regclass.
+// an object, such as regclass, or may contain one: a composite type.
 func (c *Common) hasObjectNames(d *table.Description) bool {
 	return slices.ContainsFunc(c.Columns, func(of difffile.Column) bool {
 		column, _ := d.Column(of.Name)
-		t := column.Type.Underlying()
-		for t.Elem != nil {
-			t = t.Elem.Underlying()
-		}
-		return t.Schema == "pg_catalog" && strings.HasPrefix(t.Name, "reg")
+		return HasObjectNames(column.Type)
 	})
+}
+
+// HasObjectNames reports whether the text of a value of the type may depend on the
+// search_path.
+func HasObjectNames(t rowdigest.Type) bool {
+	t = t.Underlying()
+	for t.Elem != nil {
+		t = t.Elem.Underlying()
+	}
+	return t.Kind == 'c' || t.Schema == "pg_catalog" && strings.HasPrefix(t.Name, "reg")
 }
 
 // WritingPath returns the search_path for user code that runs while a repair writes:

@@ -22,9 +22,13 @@ func StaleIndexes(d *table.Description, key string, filtered bool) []table.Index
 	return stale
 }
 
-// isUnversioned reports whether it is unknown if the key's index is out of order.
-func isUnversioned(d *table.Description, key string) bool {
-	return slices.ContainsFunc(d.IndexOrders, func(o table.IndexOrder) bool { return o.Index == key && o.Unversioned() })
+// isUnversioned reports whether it is unknown if the key's index is out of order or, if
+// filtered is set, if any index is: the server may use any index to find the rows that a
+// filter selects.
+func isUnversioned(d *table.Description, key string, filtered bool) bool {
+	return slices.ContainsFunc(d.IndexOrders, func(o table.IndexOrder) bool {
+		return o.Unversioned() && (filtered || o.Index == key)
+	})
 }
 
 // DescribeStale describes what is wrong with a stale index.

@@ -229,7 +229,8 @@ func TestSource_QuotesEveryNameAndQualifiesEveryOperator(t *testing.T) {
 func TestSource_FilterWithObjectNameColumnHasTheSafePath(t *testing.T) {
 	name := builtin("regclass", 2205)
 	array := rowdigest.Type{OID: 2210, Schema: "pg_catalog", Name: "_regclass", SQL: "pg_catalog._regclass", Kind: 'b', Elem: &name}
-	for _, of := range []rowdigest.Type{name, array} {
+	composite := rowdigest.Type{OID: 99999, Schema: "app", Name: "pair", SQL: "app.pair", Kind: 'c'}
+	for _, of := range []rowdigest.Type{name, array, composite} {
 		d := described("n1", column("id", int4()), column("r", of))
 		d.UserPath = "app"
 		if got := sourcesOf(t, Reading{Schema: "public", Table: "t", Filter: "id > 1"}, d)[0].SearchPath; got != safePath {
@@ -327,5 +328,15 @@ func TestSource_OmitsHiddenPartitions(t *testing.T) {
 	d.Partitions, d.PartitionsHidden = []table.Partition{{Relation: "x"}}, true
 	if s := sourcesOf(t, Reading{Schema: "public", Table: "t"}, d)[0]; s.Partitions != nil {
 		t.Errorf("the partitions are %v", s.Partitions)
+	}
+}
+
+func TestSource_FilterMayUseAnyUnversionedIndex(t *testing.T) {
+	d := described("n1", column("id", int4()), column("v", text()))
+	d.IndexOrders = []table.IndexOrder{{Index: "by_v", Column: "v", Collation: table.Collation{Provider: "c", Locale: "en_US.utf8", Deterministic: true}}}
+	for filter, want := range map[string]bool{"": false, "v > 'a'": true} {
+		if got := sourcesOf(t, Reading{Schema: "public", Table: "t", Filter: filter}, d)[0].Unversioned; got != want {
+			t.Errorf("with the filter %q the source is unversioned: %t, want %t", filter, got, want)
+		}
 	}
 }
