@@ -71,6 +71,28 @@ func TestTableRepair_AValueThatCannotBeConvertedIsNamed(t *testing.T) {
 	}
 }
 
+// A check of a domain calls a function whose body names a table without its schema. It
+// passes when the row is written, so it must pass when the value is converted.
+func TestTableRepair_ConvertsToADomainUnderTheSearchPathOfTheRole(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.Exec(t, 0, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 9) i`)
+	c.Exec(t, 1, `CREATE TABLE limits (length int)`, `INSERT INTO limits VALUES (3)`,
+		`CREATE FUNCTION fits(v text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN length(v) <= (SELECT max(l.length) FROM limits l); END'`,
+		`CREATE DOMAIN short AS text CHECK (fits(VALUE))`, `CREATE TABLE t (id int PRIMARY KEY, v short)`, `INSERT INTO t SELECT i, 'x' FROM generate_series(1, 5) i`)
+	d := s.Diff(t, "public.t")
+	for _, change := range []func(*api.TableRepairRequest){dryRun, nil} {
+		if r := repair(t, s, d.TaskID, "n1", change); r.Status != api.StatusCompleted || r.Nodes["n2"].Inserted != 4 || r.Nodes["n2"].Updated != 5 {
+			t.Errorf("the repair ended %s: %s; n2 %+v", r.Status, r.Error, r.Nodes["n2"])
+		}
+	}
+	c.Exec(t, 0, `INSERT INTO t VALUES (10, 'longer')`)
+	if r := repair(t, s, s.Diff(t, "public.t").TaskID, "n1", nil); !strings.Contains(r.Error, `the row with the key ('10')`) || !strings.Contains(r.Error, "short") {
+		t.Errorf("a value that is too long: %s, %q", r.Status, r.Error)
+	}
+}
+
 // Case T-P9, see docs/RELIABILITY.md.
 func TestTableDiff_RowSecurityIsReportedWithARemedy(t *testing.T) {
 	t.Parallel()

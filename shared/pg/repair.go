@@ -108,7 +108,7 @@ func (r *RepairTx) EnableTriggers(ctx context.Context) error {
 
 // SetSearchPath sets the search_path for the next statements.
 func (r *RepairTx) SetSearchPath(ctx context.Context, path string) error {
-	return r.tx.run(ctx, "setting search_path", query{sql: "SELECT pg_catalog.set_config('search_path', $1, true)", args: textArgs(path)})
+	return r.tx.SetSearchPath(ctx, path)
 }
 
 // Rows opens a stream of the rows with these keys, in the order of the list.

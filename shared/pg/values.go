@@ -47,6 +47,11 @@ func isViolation(err error) bool {
 	return errors.As(err, &v)
 }
 
+// SetSearchPath sets the search_path for the next statements.
+func (t *Tx) SetSearchPath(ctx context.Context, path string) error {
+	return t.run(ctx, "setting search_path", query{sql: "SELECT pg_catalog.set_config('search_path', $1, true)", args: textArgs(path)})
+}
+
 // Convert returns each value as the node would store it in these columns: the text of
 // another type may be different. Each row has one value per column. A value that the type
 // does not accept is a table.ViolationError with its place, and the transaction

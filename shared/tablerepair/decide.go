@@ -133,15 +133,38 @@ func rowAppearedError(node string, key table.Key) error {
 // convert replaces the values of columns that have another type at the source by the text
 // that the target would store. rows has one row for each key, or nil.
 func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows []table.Row) error {
-	var at []int
-	var to []table.Conversion
+	var unchecked, checked []int
 	for i, c := range t.Columns[:t.Common] {
-		if c.Convert != "" {
-			at, to = append(at, i), append(to, table.Conversion{Name: table.Quote(c.Name), Type: c.Convert, Parse: c.Parse})
+		switch {
+		case c.Convert == "":
+		case c.Checked:
+			checked = append(checked, i)
+		default:
+			unchecked = append(unchecked, i)
 		}
 	}
+
+	if err := convertColumns(ctx, node, t, unchecked, keys, rows); err != nil || len(checked) == 0 {
+		return err
+	}
+	if err := node.SetSearchPath(ctx, t.Write.Path); err != nil {
+		return err
+	}
+	if err := convertColumns(ctx, node, t, checked, keys, rows); err != nil {
+		return err
+	}
+	return node.SetSearchPath(ctx, t.Write.SearchPath)
+}
+
+// convertColumns converts the values of the columns at these places.
+func convertColumns(ctx context.Context, node Reader, t *Target, at []int, keys []table.Key, rows []table.Row) error {
 	if len(at) == 0 {
 		return nil
+	}
+	to := make([]table.Conversion, len(at))
+	for n, i := range at {
+		c := t.Columns[i]
+		to[n] = table.Conversion{Name: table.Quote(c.Name), Type: c.Convert, Parse: c.Parse}
 	}
 
 	var values []table.Row

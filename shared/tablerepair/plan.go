@@ -117,6 +117,9 @@ type Column struct {
 	Unique   bool   `json:"unique,omitempty"`   // part of some unique index
 	// the type to convert the source's text to, if the source has another type
 	Convert string `json:"convert,omitempty"`
+	// Checked reports that the conversion runs checks of a domain, which need the
+	// search_path of the role.
+	Checked bool `json:"checked,omitempty"`
 	// Parse is how the text is converted.
 	Parse table.Parse `json:"parse,omitempty"`
 	// Back is the source's declared type, if its type modifier differs: a value fits if

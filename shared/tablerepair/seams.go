@@ -51,6 +51,7 @@ type Reader interface {
 	// CheckAbsent checks that keys for which the index finds no row have no row in the
 	// table either.
 	CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error
+	SetSearchPath(ctx context.Context, path string) error
 	// Convert returns each value as the node would store it in columns of these types.
 	Convert(ctx context.Context, to []table.Conversion, rows []table.Row) ([]table.Row, error)
 	Close()
@@ -84,7 +85,6 @@ type Tx interface {
 	DisableTriggers(ctx context.Context) error
 	// EnableTriggers enables them, whatever the configuration of role or database.
 	EnableTriggers(ctx context.Context) error
-	SetSearchPath(ctx context.Context, path string) error
 	// Lock is Rows that locks every row it finds.
 	Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	// Position returns where the node's log ends now, which is after everything that this

@@ -155,6 +155,7 @@ func (t *targetBuilder) addColumn(name string) {
 		column.Parse = tableschema.ParseOf(c.Type)
 		column.Back = cmp.Or(s.Below, s.Declared)
 	}
+	column.Checked = column.Convert != "" && c.Type.Base != nil && !tableschema.HasObjectNames(c.Type)
 	t.target.Columns = append(t.target.Columns, column)
 	t.target.Write.Names = append(t.target.Write.Names, table.Quote(name))
 	t.target.Write.Types = append(t.target.Write.Types, baseType(c.Type).SQL)
