@@ -7,8 +7,9 @@ type CallOption uint8
 
 const (
 	// ReleaseLocks releases the locks that the call acquired; the transaction and its
-	// snapshot stay. A session that alters the table need not wait for the end of the
-	// transaction.
+	// snapshot stay. The lock on the table that the transaction acquired before its first
+	// read (Access.Lock) stays too. Without that lock, a session that alters the table
+	// need not wait for the end of the transaction.
 	ReleaseLocks CallOption = 1 << iota
 	// EndTransaction ends the transaction in the round trip of the call. That halves the
 	// time of a transaction of one call over a slow network. The next call begins another
