@@ -58,7 +58,7 @@ func showVerdict(status api.TaskStatus) error {
 	if err := json.Unmarshal(status.Result, &result); err != nil {
 		return err
 	}
-	fmt.Printf("%s in %.2f s: %d rows, %d differ; the proof is %s\n", status.Status, *status.TimeTaken, result.TotalRows, result.MismatchedRows, result.DiffFile)
+	fmt.Printf("%s in %.2f s: %d rows, %d differ; the document is %s\n", status.Status, *status.TimeTaken, result.TotalRows, result.MismatchedRows, result.DiffFile)
 	return nil
 }
 
