@@ -58,6 +58,7 @@ func TestTableDiff_ATableAlteredDuringTheRunIsNeverAMatch(t *testing.T) {
 			`on (k), by which rows were matched so far, can serve as the key on every node: node "n1" has "a" (allows NULL in "k")`},
 		{"a partition comes", pages, "buckets", partition, `node "n1": the table was altered`},
 		{"the table is rewritten", plain, "compare", []string{`VACUUM FULL t`}, ""},
+		{"an inheritance child comes", plain, "compare", []string{`CREATE TABLE child () INHERITS (t); INSERT INTO child VALUES ('only in the child', 1)`}, ""},
 		{"an index comes", plain, "compare", []string{`CREATE INDEX ON t (v)`}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -68,6 +69,9 @@ func TestTableDiff_ATableAlteredDuringTheRunIsNeverAMatch(t *testing.T) {
 			status := s.Wait(t, s.Submit(t, "public.t", oneByOne()...))
 			if want := map[bool]string{true: api.StatusCompleted, false: api.StatusFailed}[tt.want == ""]; status.Status != want || !strings.Contains(status.Error, tt.want) {
 				t.Errorf("ended %s: %q, want %s with %q", status.Status, status.Error, want, tt.want)
+			}
+			if tt.want == "" && !strings.Contains(string(status.Result), `"verdict":"match"`) {
+				t.Errorf("the result is %s, want a match", status.Result)
 			}
 		})
 	}

@@ -184,8 +184,8 @@ func there(t *testing.T, s *apptest.Service, name, id string) {
 	}
 }
 
-// An operator for a domain over an extension's type, in the schema of that type, matches a
-// key column of the domain better than the operator of the extension.
+// An operator for a domain over an extension's type, in the schema of that type, matches
+// a key column of the domain better than the operator of the extension.
 func TestNames_OperatorsOfADomainAreNeverCalled(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest))

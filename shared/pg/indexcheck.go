@@ -162,9 +162,9 @@ func (t *Tx) CheckIndex(ctx context.Context, s table.Source, ranges []table.Rang
 	return t.node.damagedIndex(s, fmt.Sprintf("it leads to %d of the %d rows of the table", index.Rows, held.Rows))
 }
 
-// checkFiltered checks that the filter selects the same rows with and without indexes. The
-// server may use any index of the table to find them. If a second scan selects other rows
-// than the first, the filter does not depend on the rows alone and shows nothing.
+// checkFiltered checks that the filter selects the same rows with and without indexes.
+// The server may use any index of the table to find them. If a second scan selects other
+// rows than the first, the filter does not depend on the rows alone and proves nothing.
 func (t *Tx) checkFiltered(ctx context.Context, s table.Source, ranges []table.Range) error {
 	held, err := t.scanSum(ctx, s, rowPlace(s))
 	if err != nil {

@@ -65,8 +65,8 @@ func TestLogin_HasATimeLimit(t *testing.T) {
 	}
 }
 
-// pg_control has the new timeline only after the first checkpoint, which this test does not
-// await.
+// pg_control has the new timeline only after the first checkpoint. The test does not wait
+// for it.
 func TestIdentity_HasTheTimelineOfAPromotedServer(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Own(t, pgtest.Nodes(1))

@@ -359,8 +359,8 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 	return at, err
 }
 
-// inBase returns a reference to a column of the constraint. A value of a domain is cast to
-// its base type, for which the constraint's operator is defined: a user can define an
+// inBase returns a reference to a column of the constraint. A value of a domain is cast
+// to its base type, for which the constraint's operator is defined: a user can define an
 // operator that matches the domain better.
 func inBase(ref string, d table.Deferrable, i int) string {
 	if i >= len(d.Base) || d.Base[i] == "" {

@@ -341,14 +341,14 @@ func TestKeepLocal_CallsSpockOnlyIfTheFunctionBelongsToTheExtension(t *testing.T
 			return fmt.Sprint(c.QueryStrings(t, 0, `SELECT * FROM called`))
 		}
 		if got := keepLocal(); got != "[]" {
-			t.Errorf("PostgreSQL %d: a function in a plain schema spock was called", major)
+			t.Errorf("PostgreSQL %d: a function in a plain schema spock was called", c.Nodes[0].Major)
 		}
 
 		c.Exec(t, 0, `INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
 				SELECT 99999, 'spock', nspowner, oid, false, '1' FROM pg_namespace WHERE nspname = 'spock'`,
 			`ALTER EXTENSION spock ADD FUNCTION spock.repair_mode(boolean)`)
 		if got := keepLocal(); got != "[[t]]" {
-			t.Errorf("PostgreSQL %d: the extension's function was called with %s, want [[t]]", major, got)
+			t.Errorf("PostgreSQL %d: the extension's function was called with %s, want [[t]]", c.Nodes[0].Major, got)
 		}
 	}
 }

@@ -82,6 +82,6 @@ func sameReading(planned, now table.Source, strategy string) bool {
 	return reflect.DeepEqual(planned, now)
 }
 
-// withoutOnly returns a relation of a source without ONLY. Earlier versions wrote ONLY only
-// for a table that had inheritance children.
+// withoutOnly returns a relation of a source without ONLY. Earlier versions wrote ONLY
+// only for a table that had inheritance children.
 func withoutOnly(relation string) string { return strings.TrimPrefix(relation, "ONLY ") }
