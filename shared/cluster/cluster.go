@@ -32,7 +32,7 @@ type Database struct {
 type Node struct {
 	Name     string
 	Host     string // name, address, or directory of a Unix socket
-	HostKey  string // key of the definition that has Host: public_ip, private_ip or host
+	HostKey  string // key of the definition from which Host was read: public_ip, private_ip or host
 	Port     uint16
 	Database string
 	User     string
@@ -51,8 +51,8 @@ type Target struct {
 	Options map[string]string // connection parameters of libpq, such as sslmode
 }
 
-// Database returns the database with a name, or the first one for "". An unknown name is
-// a fault with code Invalid.
+// Database returns the database with this name, or the first database if name is "". An
+// unknown name is a fault with code Invalid.
 func (c Cluster) Database(name string) (Database, error) {
 	if name == "" {
 		return c.Databases[0], nil
@@ -67,9 +67,10 @@ func (c Cluster) Database(name string) (Database, error) {
 	return Database{}, fault.New(fault.Invalid, "dbname is %.100q; cluster %s has the databases %s", name, c.Name, strings.Join(names, ", "))
 }
 
-// Targets returns the targets of a database ("" means the first) on the named nodes, in
-// the cluster's order. nil means all active nodes. An unknown or inactive node is a fault
-// with code Invalid that names the active nodes.
+// Targets returns the connection targets of a database on the named nodes, in the
+// cluster's order. An empty dbname means the first database, and nil nodes means all
+// active nodes. An unknown or inactive node is a fault with code Invalid that names the
+// active nodes.
 func (c Cluster) Targets(dbname string, nodes []string) ([]Target, error) {
 	db, err := c.Database(dbname)
 	if err != nil {

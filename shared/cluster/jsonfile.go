@@ -43,8 +43,8 @@ type jsonNode struct {
 	SubNodes  []jsonNode `json:"sub_nodes"`
 }
 
-// parseJSON parses a pgEdge cluster file. where names the file in errors. A cluster_name
-// in the file must be equal to name, which is from the file's name.
+// parseJSON parses a pgEdge cluster file. where names the file in errors. If the file has
+// a cluster_name, it must be equal to name, which was taken from the file's name.
 func parseJSON(where, name string, data []byte) (Cluster, error) {
 	var file jsonCluster
 	if err := decodeJSON(where, data, &file); err != nil {
@@ -113,7 +113,7 @@ func (c *Cluster) addActive(where string, node jsonNode) error {
 	return nil
 }
 
-// owner returns the name of the node for an error.
+// owner returns the node as error messages name it, such as node "n1".
 func (n jsonNode) owner() string { return "node " + strconv.Quote(n.Name) }
 
 func (l jsonLogin) login() Login {
@@ -132,7 +132,7 @@ func (l jsonLogin) options() map[string]string {
 	return options
 }
 
-// decodeJSON decodes a file. Its error has the line and column.
+// decodeJSON decodes a file. Its error names the line and the column of the mistake.
 func decodeJSON(where string, data []byte, into any) error {
 	err := json.Unmarshal(data, into)
 	var syntax *json.SyntaxError
@@ -151,13 +151,14 @@ func decodeJSON(where string, data []byte, into any) error {
 	return fault.Wrap(err, fault.Invalid, "%s: not a cluster definition", where)
 }
 
-// keyOf returns the path of the key in the file, without the name of the embedded struct.
+// keyOf returns the path of the key whose value has the wrong type, without the name of
+// the embedded struct. It returns "the file" if the whole file has the wrong type.
 func keyOf(mismatch *json.UnmarshalTypeError) string {
 	return firstOf(strings.ReplaceAll(mismatch.Field, "jsonLogin.", ""), "the file")
 }
 
-// position converts an offset to a line and a column, which both start at 1. The offset
-// counts the bytes up to and including the wrong one.
+// position converts an offset to a line and a column, which both start at 1. offset is
+// the number of bytes up to and including the one at which the mistake was found.
 func position(data []byte, offset int64) (line, column int) {
 	before := data[:max(0, min(offset-1, int64(len(data))))]
 	return bytes.Count(before, []byte("\n")) + 1, len(before) - bytes.LastIndexByte(before, '\n')

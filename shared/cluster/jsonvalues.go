@@ -39,7 +39,7 @@ func portOf(where, owner string, text string) (uint16, error) {
 	return uint16(port), nil
 }
 
-// activeOf parses is_active.
+// activeOf parses the value of is_active. It returns byDefault if the value is absent.
 func activeOf(where, owner string, text scalar, byDefault bool) (bool, error) {
 	switch strings.ToLower(string(text)) {
 	case "":
@@ -52,7 +52,7 @@ func activeOf(where, owner string, text scalar, byDefault bool) (bool, error) {
 	return false, fault.New(fault.Invalid, `%s: is_active of %s is %.40q; it must be "on" or "off"`, where, owner, string(text))
 }
 
-// kindOf returns the JSON type of a Go type, in words.
+// kindOf returns, in words for a message, the JSON type that is decoded to a Go type.
 func kindOf(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:

@@ -7,12 +7,12 @@ import (
 	"ace/shared/fault"
 )
 
-// Login is the source of the password. At most one field is set. If none is, the password
-// is from the password file.
+// Login determines how the password of a connection is obtained. At most one field is
+// set. If none is set, the password is read from the password file.
 type Login struct {
 	Password       Secret
 	PasswordSecret string // ARN of a secret in AWS Secrets Manager
-	RDSIAM         bool   // a token of RDS IAM authentication
+	RDSIAM         bool   // the password is a token of RDS IAM authentication
 }
 
 // Resolved reports whether the password must be fetched from AWS for each connection.

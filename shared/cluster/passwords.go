@@ -12,7 +12,8 @@ import (
 	"ace/shared/fault"
 )
 
-// passwords is a password file of libpq. The zero value has no passwords.
+// passwords holds the content of a password file of libpq. The zero value has no
+// passwords.
 type passwords struct{ file *pgpassfile.Passfile }
 
 // readPasswords reads the password file at path. An empty path or a missing file is not

@@ -14,23 +14,24 @@ import (
 	"ace/shared/private"
 )
 
-// place is a place that has definitions: a directory or a bucket.
+// place is where cluster definitions are stored: a directory or a bucket.
 type place interface {
 	// json returns the JSON file of a cluster. found is false if there is none.
 	json(ctx context.Context, name string) (f file, found bool, err error)
 	// names returns the names of the clusters with a JSON file.
 	names(ctx context.Context) ([]string, error)
-	// service returns the service file of the place. found is false if there is none.
+	// service returns the service file (pg_service.conf) of the place. found is false if
+	// there is none.
 	service(ctx context.Context) (f file, found bool, err error)
 }
 
-// file is the content of a file, and its path for messages.
+// file holds the content of a definition file and, in where, its path for messages.
 type file struct {
 	where string
 	data  []byte
 }
 
-// directory is a directory of this host, or a single file.
+// directory is a place on this host: a directory, or a single file.
 type directory struct{ path string }
 
 func (d directory) json(ctx context.Context, name string) (file, bool, error) {
@@ -81,8 +82,8 @@ func (d directory) jsonFiles() (map[string]string, error) {
 	return nil, nil
 }
 
-// jsonFilesIn returns <name>.json for each cluster, or <name>/<name>.json if the former
-// does not exist.
+// jsonFilesIn returns the path of each cluster's JSON file in a directory, by cluster
+// name. The path is <name>.json, or <name>/<name>.json if the former does not exist.
 func jsonFilesIn(dir string) (map[string]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -132,24 +133,26 @@ func unreadable(path string, err error) error {
 	reason := err
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
-		reason = pathErr.Err // without the path, which the message has already
+		reason = pathErr.Err // without the path, which the message already has
 	}
 	return fault.Wrap(err, fault.Invalid, "the cluster definitions at %s cannot be read: %v", path, reason)
 }
 
-// Bucket reads the objects of a bucket. The keys have no prefix.
+// Bucket reads the objects of a bucket. Keys do not include the prefix under which the
+// definitions are stored.
 type Bucket interface {
 	Get(ctx context.Context, key string) (archive.Object, error)
 	List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error
 }
 
-// inBucket is a bucket with the same file names as a directory.
+// inBucket is a place in a bucket. Its objects have the same names as the files in a
+// directory.
 type inBucket struct {
 	bucket Bucket
 	where  string
 }
 
-// maxDefinition is the most bytes of a definition.
+// maxDefinition is the maximum size of a definition file in bytes.
 const maxDefinition = 4 << 20
 
 func (b inBucket) json(ctx context.Context, name string) (file, bool, error) {

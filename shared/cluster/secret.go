@@ -8,8 +8,9 @@ import (
 
 const hidden = "****"
 
-// Secret is a text that logs, errors and JSON do not show. It must only be in exported
-// fields, because package fmt does not call the methods of unexported ones.
+// Secret is a text that logs, errors and JSON do not show. Only an exported field may
+// have this type: package fmt does not call the methods of unexported fields, and so
+// would print the text.
 type Secret string
 
 // Reveal returns the text.
@@ -27,5 +28,5 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
 // LogValue returns a placeholder.
 func (Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
 
-// MarshalText returns a placeholder, also for JSON.
+// MarshalText returns a placeholder, so encoding/json never writes the secret either.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }

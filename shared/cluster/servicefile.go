@@ -12,7 +12,7 @@ import (
 )
 
 // parseService parses the sections [name] (shared defaults) and [name.node] of a service
-// file. found is false if it has none of them.
+// file. found is false if the file has none of these sections.
 func parseService(where, name string, data []byte) (c Cluster, found bool, err error) {
 	services, err := readServices(where, data)
 	if err != nil {
@@ -74,8 +74,9 @@ func readServices(where string, data []byte) ([]*pgservicefile.Service, error) {
 	return file.Services, nil
 }
 
-// serviceDatabase returns the one database of a service file: that of the defaults, or
-// else of the first node. Its name on other nodes may differ.
+// serviceDatabase returns the only database of a cluster in a service file: the one that
+// the defaults name, or else the one of the first node. Other nodes may override its
+// name.
 func serviceDatabase(defaults map[string]string, nodes []Node) []Database {
 	db := Database{Name: defaults["dbname"], User: defaults["user"], Login: Login{Password: Secret(defaults["password"])}}
 	if db.Name == "" && len(nodes) > 0 {

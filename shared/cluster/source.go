@@ -17,7 +17,8 @@ const (
 // Options configure a Source.
 type Options struct {
 	// Path is a directory with <name>.json, <name>/<name>.json and pg_service.conf, or
-	// one file of either kind. If Bucket is set, Path is only its name in messages.
+	// one file of either kind. If Bucket is set, Path is only the bucket's name in
+	// messages.
 	Path string
 	// Bucket, if set, has these files instead of the directory.
 	Bucket Bucket
@@ -115,7 +116,7 @@ func (s Source) find(ctx context.Context, name string) (c Cluster, found bool, e
 	return Cluster{}, false, nil
 }
 
-// services returns the service files in the order of the search.
+// services returns the service files in the order in which they are searched.
 func (s Source) services(ctx context.Context) ([]file, error) {
 	var files []file
 	f, found, err := s.place.service(ctx)

@@ -84,8 +84,9 @@ func fromSecret(ctx context.Context, c aws.Config, target cluster.Target) (clust
 	return cluster.Secret(password), nil
 }
 
-// passwordIn returns the password in a secret, which is the password itself or a JSON
-// object, as RDS writes it. It returns "" if there is none.
+// passwordIn returns the password that a secret contains. The text of a secret is either
+// the password itself or a JSON object with the key password, as RDS writes it.
+// passwordIn returns "" if there is no password.
 func passwordIn(text string) string {
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
 		return text
@@ -99,7 +100,8 @@ func passwordIn(text string) string {
 	return object.Password
 }
 
-// notRead returns the error of a secret that cannot be read. The SDK has retried already.
+// notRead returns the error to report when a secret cannot be read. The SDK has already
+// retried the request.
 func notRead(ctx context.Context, target cluster.Target, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -119,8 +121,9 @@ func notRead(ctx context.Context, target cluster.Target, err error) error {
 	return fault.Wrap(err, code, "node %q: the secret %s cannot be read: %s", target.Node, target.PasswordSecret, answered.ErrorCode())
 }
 
-// token returns a token of RDS. A token is only a signature, so this does not contact
-// AWS; RDS checks the permissions when the token is used.
+// token returns a token of RDS IAM authentication, which serves as the password. A token
+// is only a signature, so creating one sends no request to RDS. RDS checks the
+// permissions when the token is used.
 func token(ctx context.Context, c aws.Config, target cluster.Target) (cluster.Secret, error) {
 	region := regionOf(target.Host)
 	if region == "" {
