@@ -30,7 +30,7 @@ func IsPlain(raw []byte) bool {
 	return utf8.Valid(raw)
 }
 
-// Text returns the text of the bytes.
+// Text returns the bytes as valid UTF-8 text. It escapes bytes where necessary.
 func Text(raw []byte) string {
 	if IsPlain(raw) {
 		return string(raw)
@@ -57,8 +57,8 @@ func escape(raw []byte) string {
 	return b.String()
 }
 
-// Bytes returns the bytes of a text. A Mark that two digits do not follow is not an
-// escape.
+// Bytes returns the bytes that a text stands for. It is the inverse of Text. A Mark that
+// is not followed by two hexadecimal digits is not an escape.
 func Bytes(text string) string {
 	if !strings.Contains(text, Mark) {
 		return text
@@ -80,7 +80,8 @@ func Bytes(text string) string {
 	}
 }
 
-// readByte reads the two digits at the start of text.
+// readByte returns the byte that the two hexadecimal digits at the start of text stand
+// for. It returns false if text does not begin with two such digits.
 func readByte(text string) (byte, bool) {
 	if len(text) < 2 {
 		return 0, false
