@@ -2,24 +2,26 @@
 // expressions with which a server digests a row. It is pure: it has no connection and
 // runs nothing.
 //
-// Two values are the same if their stored values are: if the output function of the type
-// returns the same text. A digest has 64 bits and needs no extension:
+// Two values are the same if the output function of their type returns the same text for
+// both. A digest has 64 bits and needs no extension:
 //
 //	hash_record_extended(
 //	    ROW(int8send(hash_record_extended(ROW(e1, e2, ...), inner))), outer)
 //
-// The digests of a set of rows are combined by XOR, next to a row count. The inner hash
-// is linear in its columns, so values swapped between two rows could cancel; the outer
-// hash of the eight bytes prevents that. Rows that differ have the same digest with
-// probability 2^-64. Rows that are the same have the same digest on every server,
-// whatever its version, settings, collations and OIDs.
+// The digests of a set of rows are combined by XOR and stored with the number of rows.
+// The inner hash combines the columns linearly, so if two rows swapped values, the XOR of
+// their inner hashes could stay the same. The outer hash of the eight bytes prevents
+// that. Rows that differ have the same digest with probability 2^-64. Rows that are the
+// same have the same digest on every server, whatever its version, settings, collations
+// and OIDs.
 //
-// There are exceptions below the level of the text, such as the sign of a NaN. So a
-// difference of digests is a difference of values only if TextExpr reports no twins, or
-// if the texts differ too.
+// There are exceptions: a type may have several binary forms with the same text, such as
+// a NaN with either sign. Such forms are called twins: their digests differ although the
+// values are the same. So different digests prove that values differ only if TextExpr
+// reports no twins, or if the texts differ too.
 //
-// The expression e of a column depends on its type through explicit lists (types.go).
-// Nothing is inferred from the similarity of types. PostgreSQL's own hash functions
-// cannot be used for most types: they hash by equality (numeric 1.0 and 1.00), fold 64
-// bits to 32 (int8 and timestamps), or hash OIDs (enums).
+// The expression e of a column is chosen by the column's type, from explicit lists
+// (types.go). Nothing is inferred from the similarity of types. PostgreSQL's own hash
+// functions cannot be used for most types: they hash by equality (numeric 1.0 and 1.00),
+// fold 64 bits to 32 (int8 and timestamps), or hash OIDs (enums).
 package rowdigest

@@ -24,9 +24,10 @@ func Expr(ref string, c Column, o Options) string {
 	}
 }
 
-// TextExpr returns the expression for the text digest, which is equal if the texts are
-// equal: a column that may have two binary forms for one text is digested by its text.
-// twins reports whether the expression differs from the one that Expr returns.
+// TextExpr returns the expression with which a column enters the text digest. Text
+// digests are equal if the texts are equal: a column that may have two binary forms for
+// one text (twins) is digested by its text. twins reports whether the expression differs
+// from the one that Expr returns.
 func TextExpr(ref string, c Column, o Options) (expr string, twins bool) {
 	if o.ForceText || !hasTwins(c) {
 		return Expr(ref, c, o), false
@@ -36,7 +37,8 @@ func TextExpr(ref string, c Column, o Options) (expr string, twins bool) {
 
 // array returns an expression for the binary form of an array with its flags set to zero.
 // The flags, bytes 4 to 7, are 1 if the array has room for a bitmap of NULLs, which it
-// may have without any NULL. Each element shows by itself whether it is NULL.
+// may have even if no element is NULL. The flags are not needed, because each element
+// shows by itself whether it is NULL.
 func array(value string) string {
 	return call("set_byte", call(arraySend, value)+", 7, 0")
 }
@@ -61,8 +63,8 @@ func inBase(ref string, t Type) string {
 	return "(" + ref + ")::" + t.Underlying().SQL
 }
 
-// call returns a function call with the schema: otherwise a function of the same name in
-// another schema, whose parameters match better, would be called.
+// call returns a call of a function in pg_catalog. Without the schema, the server could
+// call a function of the same name in another schema whose parameters match better.
 func call(function, args string) string {
 	return "pg_catalog." + function + "(" + args + ")"
 }

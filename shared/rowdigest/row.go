@@ -7,22 +7,23 @@ import (
 	"strings"
 )
 
-// Seeds make two runs hash differently, so that a collision does not repeat in every run.
+// Seeds are the seeds of the hash functions. Each run has other seeds, so that a
+// collision does not repeat in every run.
 type Seeds struct {
 	Inner int64 `json:"inner"`
 	Outer int64 `json:"outer"`
 }
 
-// Row returns the digest of a row, a bigint, from the expressions of its columns. It
-// needs PostgreSQL 14.
+// Row returns an SQL expression for the digest of a row, a bigint. exprs are the
+// expressions of the row's columns. The result needs PostgreSQL 14.
 func Row(exprs []string, seeds Seeds) string {
 	inner := hash(exprs, seeds.Inner)
 	return hash([]string{call("int8send", inner)}, seeds.Outer)
 }
 
-// Key returns the digest of a key, a bigint, from the expressions of its columns. Unlike
-// the hash of a hash index, it distinguishes key variants: different spellings of one
-// value.
+// Key returns an SQL expression for the digest of a key, a bigint. exprs are the
+// expressions of the key's columns. Unlike the hash of a hash index, the digest
+// distinguishes key variants: different spellings of one value.
 func Key(exprs []string, seeds Seeds) string {
 	if len(exprs) == 1 { // there is no other column with which a value could be swapped
 		return hash(exprs, seeds.Inner)
@@ -30,17 +31,17 @@ func Key(exprs []string, seeds Seeds) string {
 	return Row(exprs, seeds)
 }
 
-// hash returns the hash of a record. The seed is a quoted literal: the lowest bigint has
-// no other form.
+// hash returns an SQL expression for the hash of a record. The seed is a quoted literal
+// because the lowest bigint cannot be written without quotes.
 func hash(fields []string, seed int64) string {
 	return call("hash_record_extended", fmt.Sprintf("ROW(%s), '%d'::bigint", strings.Join(fields, ", "), seed))
 }
 
-// RowSHA256 returns the portable digest of a row, a bigint, from references to its
-// columns: the first 64 bits of the SHA-256 of the seeds followed by the columns' texts.
-// array_send writes each text with its length, and NULL with the length -1. It is several
-// times slower than Row and does not depend on PostgreSQL's hash functions. It needs
-// PostgreSQL 11.
+// RowSHA256 returns an SQL expression for the portable digest of a row, a bigint. refs
+// are references to the row's columns. The digest is the first 64 bits of the SHA-256 of
+// the seeds followed by the columns' texts. array_send writes each text with its length,
+// and NULL with the length -1. The portable digest takes several times longer than that
+// of Row and does not depend on PostgreSQL's hash functions. It needs PostgreSQL 11.
 func RowSHA256(refs []string, seeds Seeds) string {
 	texts := make([]string, len(refs))
 	for i, ref := range refs {

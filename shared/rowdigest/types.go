@@ -13,7 +13,7 @@ type Type struct {
 	Extension string `json:"extension,omitempty"`
 }
 
-// Column is what the digest of a column depends on.
+// Column holds the properties of a column on which its digest depends.
 type Column struct {
 	Type          Type
 	Deterministic bool // the collation is deterministic, or the type has none
@@ -38,10 +38,10 @@ func MethodOf(c Column) Method {
 	return treatmentOf(c).method
 }
 
-// treatment is how values of a type are digested.
+// treatment describes how values of a type are digested.
 type treatment struct {
 	method Method
-	send   string // the send function, for Send and for values that cannot be Self between these nodes
+	send   string // send function; used for Send, and instead of Self if the nodes' encodings differ
 }
 
 // treatmentOf returns how values of a column are digested. A domain is digested as its
@@ -61,8 +61,8 @@ func treatmentOf(c Column) treatment {
 }
 
 // sendsItsElements reports whether an array with these elements is digested by
-// array_send. array_send writes the OID of the element type, which must be the same on
-// every node. A domain's OID is not.
+// array_send. array_send writes the OID of the element type. So this OID must be the same
+// on every node, which the OID of a domain is not.
 func sendsItsElements(elem Type) bool {
 	named, ok := builtin(elem)
 	return ok && named.method != Text
@@ -98,13 +98,13 @@ func (t Type) Underlying() Type {
 
 func fromInitdb(t Type) bool { return t.Schema == "pg_catalog" && t.OID < firstNormalOID }
 
-// isText reports whether the hash of a type depends on the collation and its bytes on the
-// server encoding.
+// isText reports whether the hash of a type's values depends on the collation, and the
+// bytes of its values on the server encoding.
 func isText(t Type) bool { return fromInitdb(t) && (t.Name == "text" || t.Name == "varchar") }
 
-// builtin returns the treatment of a type that comes with PostgreSQL, by its name. Other
-// types are digested by their text. A test fails if a server version has a type that is
-// not listed here.
+// builtin returns the treatment of a type that comes with PostgreSQL. It returns false
+// for other types and for unknown names; a test fails if a server version has a type
+// whose name is not listed here.
 func builtin(t Type) (treatment, bool) {
 	if !fromInitdb(t) {
 		return treatment{}, false
@@ -127,7 +127,7 @@ func builtin(t Type) (treatment, bool) {
 }
 
 // sendFunction returns the send function of a type whose binary form is as exact as its
-// text. It is empty for other types.
+// text. It returns "" for other types.
 func sendFunction(name string) string {
 	switch name {
 	case "int8", "float4", "float8", "bpchar", "tsvector", "tsquery", "xid8":
