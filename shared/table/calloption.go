@@ -11,9 +11,9 @@ const (
 	// read (Access.Lock) stays too. Without that lock, a session that alters the table
 	// need not wait for the end of the transaction.
 	ReleaseLocks CallOption = 1 << iota
-	// EndTransaction ends the transaction in the round trip of the call. That halves the
-	// time of a transaction of one call over a slow network. The next call begins another
-	// transaction.
+	// EndTransaction ends the transaction in the same round trip as the call. Over a slow
+	// network, that halves the duration of a transaction with only one call. The next
+	// call begins another transaction.
 	EndTransaction
 )
 

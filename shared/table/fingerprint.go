@@ -12,14 +12,16 @@ type Fingerprint struct {
 	KeyArrays []string // the keys: one array per key column, as PostgreSQL writes it; nil if not requested
 }
 
-// FingerprintRequest selects what a Fingerprint has. More rows than allowed are ErrMore.
+// FingerprintRequest selects what a Fingerprint contains and limits its size. If there
+// are more rows than allowed, the error is ErrMore.
 type FingerprintRequest struct {
 	Keys         bool  // fill in KeyArrays
 	MaxRangeRows int64 // limit for one range
 	MaxRows      int64 // limit for all ranges together
 }
 
-// KeysAt returns the keys at the places, which must be in ascending order.
+// KeysAt returns the keys of the rows at the given indexes (places), which must be in
+// ascending order.
 func (f Fingerprint) KeysAt(places []int) ([]Key, error) {
 	keys := make([]Key, len(places))
 	for _, array := range f.KeyArrays {
@@ -36,8 +38,8 @@ func (f Fingerprint) KeysAt(places []int) ([]Key, error) {
 
 var errArray = errors.New("the text of an array is incomplete, has too few elements, or has NULL at a requested place")
 
-// elementsAt returns the elements at the places of a one-dimensional text array. It does
-// not decode the other elements.
+// elementsAt returns the elements of a one-dimensional text array at the given indexes
+// (places). It does not decode the other elements.
 func elementsAt(array string, places []int) ([]string, error) {
 	elements := make([]string, 0, len(places))
 	rest, ok := strings.CutPrefix(array, "{")
@@ -59,8 +61,8 @@ func elementsAt(array string, places []int) ([]string, error) {
 	return elements, nil
 }
 
-// elementEnd returns the position of the delimiter after the first element, or -1 if
-// there is none.
+// elementEnd returns the position of the delimiter after the first element of rest, or -1
+// if there is no delimiter.
 func elementEnd(rest string) int {
 	if !strings.HasPrefix(rest, `"`) {
 		return strings.IndexAny(rest, ",}")

@@ -1,11 +1,12 @@
 package table
 
-// horizonLimit bounds the distance of transaction ids within which age() is reliable. The
-// server's 32-bit ids allow 2^31, less the transactions that may start during the query.
+// horizonLimit is the distance between two transaction ids below which age() is reliable.
+// The server's 32-bit ids allow a distance of 2^31, less the number of transactions that
+// may start during the query.
 const horizonLimit = 1<<31 - 1<<26
 
-// Freshness is the age of the rows of a range. One statement reads all of it, and so in
-// one snapshot. Transaction ids have 64 bits.
+// Freshness describes the age of the rows of a range. All of it is read by one statement,
+// and so from one snapshot. Transaction ids have 64 bits.
 type Freshness struct {
 	Rows     int64
 	Youngest int64 // greatest xmin of a visible row; undefined if Rows is 0
@@ -17,9 +18,9 @@ type Freshness struct {
 // snapshot, which had this number of rows and this horizon.
 //
 // A row that was inserted or updated since has an xmin at or above the horizon. If no row
-// has one, every row was there before; if the row count is equal as well, no row is
-// missing. An id that could also be one from 2^32 transactions earlier counts as new. So
-// the result is never true by mistake.
+// has such an xmin, every row existed before. If the row count is equal as well, no row
+// was deleted. An id that could also be one from 2^32 transactions earlier counts as new,
+// so Unchanged is never true by mistake.
 func (f Freshness) Unchanged(rows, horizon int64) bool { return f.Rows == rows && f.NoneSince(horizon) }
 
 // NoneSince reports whether no row of the range was inserted or updated since a snapshot
@@ -32,17 +33,17 @@ func (f Freshness) NoneSince(horizon int64) bool {
 	return f.Rows == 0 || f.Youngest < horizon
 }
 
-// Facts has the catalog facts that must be unchanged for xmin ages to be evidence about a
-// table.
+// Facts holds the catalog facts of a table. The ages of its rows (by xmin) are evidence
+// of what has changed only while these facts stay the same.
 type Facts struct {
 	// Values maps the name of each fact to the hash of its value.
 	Values map[string]string
 	// Unproven is the reason why ages are no evidence for this table on this node. Empty
-	// means that they are.
+	// means that they are evidence.
 	Unproven string
 	// Writes is the number of rows that the server's statistics have counted as inserted,
-	// updated and deleted. They lag and may miss some, so they are no evidence. nil means
-	// that nothing is counted.
+	// updated and deleted. The statistics lag and may miss some rows, so the number is no
+	// evidence. nil means that the server does not count.
 	Writes *int64 `json:",omitempty"`
 	// Server is the server on which the facts were read.
 	Server Identity `json:"-"`

@@ -7,15 +7,15 @@ import (
 	"ace/shared/fault"
 )
 
-// Identity names one database of one running server. Empty fields are unknown: a managed
-// service may deny the role the system identifier.
+// Identity names one database of one running server. An empty field is unknown: a managed
+// service, for example, may not let the role read the system identifier.
 type Identity struct {
 	System   string `json:"system_identifier,omitempty"` // set by initdb; copies and standbys share it
 	Timeline string `json:"timeline,omitempty"`          // timeline of a primary, or of the last checkpoint of a standby
 	Database string `json:"database_oid"`
-	Recovery bool   `json:"recovery,omitempty"` // it is a standby
+	Recovery bool   `json:"recovery,omitempty"` // the server is a standby
 	Started  string `json:"started,omitempty"`  // when its postmaster started, as PostgreSQL writes it in UTC
-	Address  string `json:"address,omitempty"`  // where the server says that it listens
+	Address  string `json:"address,omitempty"`  // host and port of the server's end of the connection, as the server reports them
 }
 
 // String describes the identity for messages.
@@ -35,24 +35,26 @@ func (i Identity) String() string {
 	return text + ", database OID " + i.Database
 }
 
-// SameServer reports whether two identities, read at about the same time, are of one
-// database of one server. A standby, a promoted copy and a copy that was started
-// elsewhere share the system identifier with their origin, but not the time at which they
-// were started.
+// SameServer reports whether two identities, read at about the same time, belong to the
+// same database of the same server. A standby, a promoted copy and a copy that was
+// started elsewhere share the system identifier with their origin, but not the time at
+// which they were started.
 func (i Identity) SameServer(o Identity) bool {
 	return i.Started != "" && i.Started == o.Started && i.Database == o.Database && i.SameDatabase(o)
 }
 
-// SameDatabase reports whether two identities may be of one database. They may be read at
-// any time: since then the server may have been restarted, moved to another address or
-// replaced by its standby.
+// SameDatabase reports whether two identities may belong to the same database. They need
+// not be read at the same time: in between, the server may have been restarted, moved to
+// another address or replaced by its standby.
 func (i Identity) SameDatabase(o Identity) bool {
 	return agree(i.System, o.System) && agree(i.Database, o.Database)
 }
 
-// Accepts reports whether a connection that found o during a task still leads to the
-// server with which the task began. A restarted server is accepted. Another server was
-// started earlier, or has another address, timeline or state of recovery.
+// Accepts reports whether o may be the identity of the server with which a task began. i
+// is the identity at the beginning of the task, and o the identity that a later
+// connection found. The server may have been restarted. It counts as another server if it
+// was started earlier, or if its address, its timeline or its recovery state is
+// different.
 func (i Identity) Accepts(o Identity) bool {
 	if !i.SameDatabase(o) || i.Recovery != o.Recovery {
 		return false
@@ -66,8 +68,8 @@ func (i Identity) Accepts(o Identity) bool {
 // agree reports whether two values are the same, or one of them is unknown.
 func agree(a, b string) bool { return a == b || a == "" || b == "" }
 
-// startedBefore reports whether the server was started before o. It is false if that is
-// unknown.
+// startedBefore reports whether the server was started before o. It returns false if a
+// start time is unknown.
 func (i Identity) startedBefore(o Identity) bool {
 	const layout = "2006-01-02 15:04:05.999999-07"
 	a, errA := time.Parse(layout, i.Started)
@@ -75,8 +77,8 @@ func (i Identity) startedBefore(o Identity) bool {
 	return errA == nil && errB == nil && a.Before(b)
 }
 
-// CheckServers returns an error if two of the descriptions are of one database of one
-// server. Comparing a table with itself would find no difference.
+// CheckServers returns an error if two of the descriptions come from the same database of
+// the same server. Comparing a table with itself would find no difference.
 func CheckServers(described []*Description) error {
 	for i, a := range described {
 		for _, b := range described[:i] {

@@ -7,5 +7,5 @@ type Login struct {
 	Server    Identity
 	Version   string // as the server reports it, such as 18.1
 	Role      string
-	Superuser bool // true for the role that logs in or for the role that its settings change to
+	Superuser bool // the role that logs in, or the role to which its settings switch, is a superuser
 }

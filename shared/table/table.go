@@ -14,15 +14,15 @@ import (
 	"ace/shared/rowdigest"
 )
 
-// Key is the value of each key column as PostgreSQL writes it as text, in key order. Keys
-// are compared in SQL, as values of the columns' types. In Go, two equal texts are the
-// same key, but two different texts may be the same key too.
+// Key holds the text of each key column's value, as PostgreSQL writes it. The columns are
+// in the order of the key. Keys are compared in SQL, as values of the columns' types. In
+// Go, two equal texts are the same key, but two different texts may be the same key too.
 type Key []string
 
 // Equal reports whether two keys have the same texts.
 func (k Key) Equal(o Key) bool { return slices.Equal(k, o) }
 
-// Len returns the number of bytes of the key's texts.
+// Len returns the total number of bytes of the key's texts.
 func (k Key) Len() (n int) {
 	for _, text := range k {
 		n += len(text)
@@ -58,7 +58,7 @@ type Sum struct {
 // Add returns the sum of the union of two disjoint sets of rows.
 func (s Sum) Add(o Sum) Sum { return Sum{Rows: s.Rows + o.Rows, Digest: s.Digest ^ o.Digest} }
 
-// ErrMore is the error of a listing that meets more rows than the caller allows.
+// ErrMore is the error of a function that finds more rows than the caller allows.
 var ErrMore = errors.New("the ranges hold more rows than expected")
 
 // PageRange is a half-open range of the heap pages of one partition. To < 0 means up to
@@ -72,14 +72,14 @@ type PageRange struct {
 // Buckets selects rows by the hash of their keys: bucket i of n has the rows whose hash
 // is i modulo n. Unlike a range, a bucket needs no key order.
 type Buckets struct {
-	Of      int   `json:"of"` // number of buckets, a power of two; 0 means that rows are not divided
-	Numbers []int `json:"numbers"`
+	Of      int   `json:"of"`      // number of buckets, a power of two; 0 means that rows are not divided
+	Numbers []int `json:"numbers"` // numbers of the selected buckets
 }
 
-// Grouping is how a scan divides rows into groups. If Buckets is 0, the groups are key
-// ranges: range i ends before Bounds[i], and the last range is open. Otherwise the groups
-// are that many buckets. If Coarse is not 0, the rows of each page range are also divided
-// into Coarse buckets. Coarse divides Buckets.
+// Grouping describes how a scan divides rows into groups. If Buckets is 0, the groups are
+// key ranges: range i ends before Bounds[i], and the last range has no upper bound.
+// Otherwise the groups are that many buckets. If Coarse is not 0, the rows of each page
+// range are also divided into Coarse buckets. Buckets is then a multiple of Coarse.
 type Grouping struct {
 	Bounds  []Key
 	Buckets int
@@ -120,13 +120,14 @@ type KeyedRow struct {
 // RowStream returns the rows of a list of keys, one at a time and in the order of the
 // list. It must be closed.
 type RowStream interface {
-	// Next returns the next row that exists and the place of its key in the list. A place
-	// of -1 means that there are no more rows.
+	// Next returns the next row that exists and the index of its key in the list. An
+	// index of -1 means that there are no more rows.
 	Next() (int, KeyedRow, error)
 	Close() error
 }
 
-// Row is the text of each compared column, in the order of the plan; nil means NULL.
+// Row holds the text of each compared column's value, in the order of the plan. nil means
+// NULL.
 type Row []*string
 
 // Equal reports whether two rows have the same stored values.
@@ -146,7 +147,8 @@ type Column struct {
 	Type      rowdigest.Type `json:"type"`
 	NotNull   bool           `json:"not_null,omitempty"`
 	Generated bool           `json:"generated,omitempty"`
-	// Below is the base type, with its modifier, of a column whose type is a domain.
+	// Below is the base type of the column's domain, with its modifier. It is empty if
+	// the column's type is not a domain.
 	Below string `json:"below,omitempty"`
 	// Expression is the expression of a generated column, as the server shows it.
 	Expression string     `json:"expression,omitempty"`
@@ -155,7 +157,7 @@ type Column struct {
 	Labels     []string   `json:"labels,omitempty"`    // labels of an enum, or of a domain over an enum, in order
 }
 
-// Collation is everything that decides how text is ordered and compared.
+// Collation holds everything on which the order and the equality of texts depend.
 type Collation struct {
 	Provider      string `json:"provider"` // c: libc, i: ICU, b: builtin
 	Locale        string `json:"locale"`
@@ -163,9 +165,9 @@ type Collation struct {
 	Version       string `json:"version,omitempty"` // the version of the library in use; empty if unknown
 }
 
-// SameOrder reports whether two collations order all texts alike. Equal names are no
-// evidence: a collation whose version is unknown has the same order as no other, unless
-// both order by bytes.
+// SameOrder reports whether two collations are known to order all texts alike. Equal
+// names are no evidence. If a version is unknown, SameOrder returns false unless both
+// collations order texts by their bytes.
 func (c *Collation) SameOrder(o *Collation) bool {
 	if c == nil || o == nil {
 		return c == o
@@ -173,7 +175,7 @@ func (c *Collation) SameOrder(o *Collation) bool {
 	return c.bytewise() && o.bytewise() || *c == *o && c.Version != ""
 }
 
-// bytewise reports whether the order is the order of the bytes, under any provider.
+// bytewise reports whether the collation orders texts by their bytes, under any provider.
 func (c *Collation) bytewise() bool {
 	locale := strings.ToUpper(c.Locale)
 	return c.Deterministic && c.Provider != "i" && (locale == "C" || locale == "POSIX" || locale == "C.UTF-8" && c.Provider == "b")
@@ -182,9 +184,9 @@ func (c *Collation) bytewise() bool {
 // Index is a unique index or an exclusion constraint of a table.
 type Index struct {
 	Name     string
-	Primary  bool     // it is the primary key
-	Identity bool     // it is the replica identity
-	Against  []string // reasons why it cannot serve as the key; empty if it can
+	Primary  bool     // the index is that of the primary key
+	Identity bool     // the index is that of the replica identity
+	Against  []string // reasons why the index cannot serve as the key; empty if it can
 	Columns  []KeyColumn
 }
 
@@ -192,7 +194,7 @@ type Index struct {
 type KeyColumn struct {
 	Name     string
 	OpSchema string // schema of the operators: pg_catalog except for types of extensions
-	Less     string // names of the operators: <, >=, =
+	Less     string // name of the operator <; AtLeast and Equal are those of >= and =
 	AtLeast  string
 	Equal    string
 }
@@ -202,22 +204,23 @@ type Description struct {
 	Node          string
 	Address       string // host, port and database, as the cluster definition has them
 	Server        Identity
-	ServerVersion int    // as server_version_num: 150018
-	Encoding      string // of the database: UTF8
-	Superuser     bool   // of the connected role
-	UserPath      string // the role's search_path with names resolved: "public, ext"
+	ServerVersion int    // server_version_num, such as 150018
+	Encoding      string // server encoding of the database, such as UTF8
+	Superuser     bool   // the connected role is a superuser
+	UserPath      string // the role's own search_path, such as "public, ext"
 	Kind          string // relkind: r, p
-	Only          bool   // it is an inheritance parent, whose children do not belong to it
+	Only          bool   // the table is an inheritance parent; its children's rows do not belong to it
 	LargeObjects  bool   // the database has large objects
 	Lockable      bool   // the role may SELECT from the whole table, and so may lock it
 	Columns       []Column
-	Indexes       []Index // all unique indexes; Against has the reasons why one cannot serve as the key
+	Indexes       []Index // all unique indexes and exclusion constraints
 	IndexOrders   []IndexOrder
-	// Partitions are the relations that hold the rows: one for a plain table. Those that
-	// the role may not read are left out.
+	// Partitions are the relations that hold the rows; a plain table has only itself.
+	// Relations whose pages cannot be read directly are omitted: the role may not read
+	// them, or they are not heaps.
 	Partitions []Partition
-	// PartitionsHidden reports that the role may read some partitions only through their
-	// parent.
+	// PartitionsHidden reports that relations are missing in Partitions. Their rows can
+	// be read only through their parent.
 	PartitionsHidden bool
 	RowEstimate      int64  // the planner's estimate of the number of rows
 	Probe            string // digest of constants; it is equal on nodes whose digests can be compared
@@ -228,8 +231,8 @@ type Description struct {
 const smallPages = 128 << 10
 
 // Small reports whether the partitions are small enough to scan all of them for a few
-// rows, which takes about a second. It is false without partitions: the role may not read
-// them, so their size is unknown.
+// rows, which takes about a second. It returns false if there are no partitions, because
+// then their size is unknown.
 func Small(partitions []Partition) bool {
 	var pages int64
 	for _, partition := range partitions {
@@ -238,7 +241,7 @@ func Small(partitions []Partition) bool {
 	return len(partitions) > 0 && pages <= smallPages
 }
 
-// Column returns the column with that name.
+// Column returns the column with this name. It returns false if there is none.
 func (d *Description) Column(name string) (Column, bool) {
 	i := slices.IndexFunc(d.Columns, func(c Column) bool { return c.Name == name })
 	if i < 0 {
@@ -255,24 +258,26 @@ type Partition struct {
 	Pages    int64  `json:"pages"`    // at plan time; it may have grown since
 }
 
-// Parse is the way in which a statement converts a text to a value. Only the input
-// function of the type may be called: a user-defined cast could return another value.
+// Parse is the way in which a statement converts texts to values of a type. Only the
+// input function of the type may be called: a user-defined cast could return another
+// value.
 type Parse string
 
 const (
 	// ParseCast casts the text. It is safe if only a superuser can define a cast from
 	// text to the type.
 	ParseCast Parse = ""
-	// ParseArray sends an array of the type, whose elements are separated by commas.
+	// ParseArray sends the texts as the elements of an array of the type, separated by
+	// commas.
 	ParseArray Parse = "array"
-	// ParseRecord sends JSON. It is for types whose values cannot be the elements of an
-	// array: an array of arrays has more dimensions, and unnest splits composite values
-	// into columns.
+	// ParseRecord sends the texts in JSON objects. It is for types whose values cannot be
+	// sent as elements of an array: an array of arrays has more dimensions, and unnest
+	// splits composite values into columns.
 	ParseRecord Parse = "record"
 )
 
-// Source is how the statements of a run read the table on one node. Its names and SQL
-// fragments are decided at plan time, so that the statements of all workers mean the
+// Source describes how the statements of a run read the table on one node. Its names and
+// SQL fragments are decided at plan time, so that the statements of all workers mean the
 // same. Fragments are complete and quoted; column references are qualified with the
 // table's name.
 type Source struct {
@@ -280,64 +285,65 @@ type Source struct {
 	Relation   string `json:"relation"`    // ONLY "public"."users"; without ONLY if it is partitioned
 	Alias      string `json:"alias"`       // "users": the name by which the fragments refer to it
 	SearchPath string `json:"search_path"` // value for set_config
-	// Lockable reports that the role may lock the table, so it is locked before the
-	// snapshot is taken.
+	// Lockable reports that the role may lock the table. Then a transaction locks the
+	// table before it takes its snapshot.
 	Lockable bool `json:"lockable,omitempty"`
 	// Files are the table's files at plan time. Plans of earlier versions have none.
 	Files Files `json:"files,omitzero"`
 	// Foreign reports that reading the table may run SQL or functions that are not built
 	// in.
 	Foreign bool     `json:"foreign,omitempty"`
-	Key     []string `json:"key"`      // references of the key columns
-	KeyType []string `json:"key_type"` // their types, for casts of parameters
+	Key     []string `json:"key"`      // references to the key columns: "users"."id"
+	KeyType []string `json:"key_type"` // types of the key columns, for casts of parameters
 	// KeyParse is how a statement converts the key's texts to values. It is empty in
 	// plans of earlier versions, which cast them.
 	KeyParse  []Parse  `json:"key_parse,omitempty"`
 	KeyEqual  []string `json:"key_equal"`  // the key index's equality: OPERATOR(pg_catalog.=)
-	Order     []string `json:"order"`      // what the ranges compare: Key, or its text under collation "C"
+	Order     []string `json:"order"`      // expressions that ranges compare: the key columns, or their texts under collation "C"
 	OrderType []string `json:"order_type"` // the types of Order
-	// OrderText selects the texts of the bounds if Order is the bytes of these texts in
-	// UTF-8: an order that is the same under every server encoding. It is empty if the
-	// bounds are the texts of Order itself.
+	// OrderText is set if elements of Order are the UTF-8 bytes of texts, an order that
+	// is the same under every server encoding. For each such element it has the
+	// expression for the text, and bounds hold that text. If an element is empty or
+	// missing, bounds hold the text of the element of Order.
 	OrderText []string `json:"order_text,omitempty"`
-	// ScalarOrder reports that Order is one column of a plain base type, which
-	// width_bucket accepts as it is.
+	// ScalarOrder reports that Order is one column of a plain base type, which can be
+	// passed to width_bucket directly.
 	ScalarOrder bool `json:"scalar_order"`
-	// Collate has the collations of Order, quoted. An element is empty for the database's
-	// default.
+	// Collate has the collation of each element of Order, quoted. An element is empty for
+	// the database's default collation.
 	Collate []string `json:"collate"`
-	Less    string   `json:"less"`     // operators between Order and a bound: OPERATOR(pg_catalog.<) or <
+	Less    string   `json:"less"`     // operator for "Order is less than a bound": OPERATOR(pg_catalog.<)
 	AtLeast string   `json:"at_least"` //
-	// OrderGroups divides Order if its operators are in several schemas, which one row
-	// comparison cannot name. Less and AtLeast are empty then.
+	// OrderGroups divides Order into groups of columns if its operators are in several
+	// schemas: one row comparison has only one operator. Less and AtLeast are empty then.
 	OrderGroups []OrderGroup `json:"order_groups,omitempty"`
 
-	Columns []string `json:"columns"` // references of the compared columns, in the plan's order
-	Digest  string   `json:"digest"`  // the row digest, a bigint
-	// TextDigest is a row digest that is equal if the texts are equal. It is empty if
-	// Digest has that property.
+	Columns []string `json:"columns"` // references to the compared columns, in the plan's order
+	Digest  string   `json:"digest"`  // expression for the row digest, a bigint
+	// TextDigest is an expression for a row digest that is equal whenever the texts are
+	// equal. It is empty if Digest has that property.
 	TextDigest string `json:"text_digest,omitempty"`
-	// KeyDigest is the digest of the key columns only, a bigint. It is empty if Digest is
-	// not made of hashes.
+	// KeyDigest is an expression for the digest of the key columns only, a bigint. It is
+	// empty if rows are digested with SHA-256.
 	KeyDigest string `json:"key_digest,omitempty"`
-	// KeyHash is a bigint that is the same for equal keys on every node. It is empty if
-	// that is not certain.
+	// KeyHash is an expression for a bigint that is the same for equal keys on every
+	// node. It is empty if that is not certain.
 	KeyHash string `json:"key_hash,omitempty"`
 	// KeyIndex is the name of the key's index with its schema, quoted where SQL requires
 	// it.
 	KeyIndex string `json:"key_index,omitempty"`
-	// Unversioned reports that the order of that index depends on a collation of unknown
-	// version. With a filter it reports the same of any index of the table.
+	// Unversioned reports that the order of KeyIndex depends on a collation of unknown
+	// version or, with a filter, that the order of any index of the table does.
 	Unversioned bool `json:"unversioned,omitempty"`
-	// Unindexed reports that statements must not use an index of the table: one may be
-	// out of order.
+	// Unindexed reports that statements must not use any index of the table, because one
+	// may be out of order.
 	Unindexed  bool        `json:"unindexed,omitempty"`
 	Filter     string      `json:"filter,omitempty"`
 	Within     Buckets     `json:"within,omitzero"` // only the rows of these buckets are read
 	Partitions []Partition `json:"leaves,omitempty"`
 }
 
-// OrderGroup is a run of neighbouring columns of a source's Order that share their
+// OrderGroup is a group of neighbouring columns of Source.Order that have the same
 // operators.
 type OrderGroup struct {
 	Columns int    `json:"columns"` // number of columns
@@ -356,7 +362,8 @@ type Files struct {
 // IsZero reports whether the files are not known.
 func (f Files) IsZero() bool { return f == Files{} }
 
-// Access is what must be known of a transaction on a table before its first statement.
+// Access describes a transaction on a table. It must be known before the first statement
+// of the transaction.
 type Access struct {
 	SearchPath string
 	// Relation is the table, as a FROM clause names it. Empty means that it is not known.
@@ -376,7 +383,7 @@ type Access struct {
 	UserSQL bool
 }
 
-// Access returns how a transaction that reads the table begins. Either the lock or the
+// Access returns the access of a transaction that reads the table. Either the lock or the
 // check of the files ensures that its snapshot is not older than a rewrite of the table.
 // A plan of an earlier version records neither the files nor whether the role may lock
 // the table; then the table is locked.
@@ -391,16 +398,17 @@ func (s Source) Access() Access {
 	return a
 }
 
-// Strict returns how a transaction begins that must read the files that the plan
-// recorded.
+// Strict is like Access for a transaction whose reads always check that the table still
+// has the files that the plan recorded.
 func (s Source) Strict() Access {
 	a := s.Access()
 	a.Files = s.Files
 	return a
 }
 
-// Unguarded returns the same access without the lock and the check. It is for a
-// transaction that outlives the locks of its reads: each read must check the files.
+// Unguarded returns the same access without the lock and the check of the files. It is
+// for a transaction that must not hold a lock from its beginning. The caller must lock
+// the table later, or each read must check the files.
 func (a Access) Unguarded() Access {
 	a.Lock, a.Files = false, Files{}
 	return a

@@ -9,10 +9,10 @@ import (
 )
 
 // The functions of this file write and read keys and rows as JSON lists of strings and
-// nulls: the form they have in the parts of a task. A part can hold as many as the table
-// has rows. The output is what encoding/json reads, and the other way round. The code is
-// faster than a library because most texts need no escape in JSON: BENCHMARKS.md has the
-// figures.
+// nulls. Keys and rows have this form in the parts of a task, and a part can contain as
+// many of them as the table has rows. encoding/json can read what these functions write,
+// and they can read what encoding/json writes. They are faster than a library because
+// most texts need no escape in JSON: BENCHMARKS.md has the figures.
 
 // AppendRow appends the row to out as a JSON list; a nil value becomes null.
 func AppendRow(out []byte, row Row) []byte {
@@ -115,7 +115,8 @@ func ReadKey(raw []byte) (Key, error) {
 	return key, nil
 }
 
-// listElement is an element of a JSON list: null, or a string with its quotes.
+// listElement is an element of a JSON list: null, or a string with its quotes. from and
+// to are the positions of its first byte and of the byte after it.
 type listElement struct {
 	from, to  int
 	isNull    bool
@@ -150,7 +151,8 @@ func scanList(raw []byte, elements []listElement) ([]listElement, int) {
 	return nil, -1
 }
 
-// listElementAt returns the element at a position. Its end is negative if there is none.
+// listElementAt returns the element at a position. Its field to is negative if there is
+// none.
 func listElementAt(raw []byte, at int) listElement {
 	e := listElement{from: at, to: -1}
 	if bytes.HasPrefix(raw[at:], []byte("null")) {

@@ -7,16 +7,16 @@ import (
 	"ace/shared/fault"
 )
 
-// Target is how the statements of a repair write the table on one node. Values are sent
-// as text, and the node casts them.
+// Target describes how the statements of a repair write the table on one node. Values are
+// sent as text, and the node casts them.
 type Target struct {
-	Source // how the table is read; Columns has the columns of Names
+	Source // how the table is read; its Columns are the columns that Names has
 	// Into is the table's name without ONLY, which INSERT does not accept. INSERT never
 	// writes to a child.
 	Into string `json:"into"`
-	// Names has the columns, quoted. Types has the type to which the text of each is
-	// cast. It has no modifier, so a value that is too long is an error and is never
-	// truncated.
+	// Names has the names of the columns, quoted. Types has the type to which the texts
+	// of each column are cast. The type has no modifier, so a value that is too long is
+	// an error and is never truncated.
 	Names []string `json:"names"`
 	Types []string `json:"types"`
 	// Parse is how the node converts the texts to values. It is empty in plans of earlier
@@ -27,14 +27,14 @@ type Target struct {
 	Path string `json:"path"`
 }
 
-// Conversion is a column whose values are converted to another type.
+// Conversion describes a column to whose type values are converted.
 type Conversion struct {
 	Name  string // quoted
 	Type  string
 	Parse Parse
 }
 
-// Writing is what the catalog of one node shows about writing to a table.
+// Writing holds what the catalog of one node reports about writing to a table.
 type Writing struct {
 	Role          string
 	ServerVersion int
@@ -74,8 +74,8 @@ type Trigger struct {
 	Replica bool
 }
 
-// Reference is a foreign key of another table to this one, by which a change here changes
-// rows there: CASCADE, SET NULL or SET DEFAULT.
+// Reference is a foreign key of another table that refers to this table. A change of this
+// table then also changes rows of the other one (CASCADE, SET NULL or SET DEFAULT).
 type Reference struct {
 	Name, Table        string
 	Columns            []string // columns of this table
@@ -86,8 +86,8 @@ type Reference struct {
 // fire if session_replication_role is replica.
 type Deferrable struct {
 	Name string `json:"name"`
-	// Unchecked reports that a repair cannot check it by a query either: it is an
-	// exclusion constraint, or belongs to a single partition.
+	// Unchecked reports that a repair cannot check the constraint by a query either,
+	// because it is an exclusion constraint or belongs to a single partition.
 	Unchecked bool     `json:"unchecked,omitempty"`
 	Columns   []string `json:"columns,omitempty"` // quoted
 	Equal     []string `json:"equal,omitempty"`   // equality operators: OPERATOR(pg_catalog.=)
@@ -103,8 +103,8 @@ type Subscription struct {
 	Name    string
 	Slot    string // replication slot on the publisher; empty if there is none
 	Enabled bool
-	// LocalOnly means origin = none: it skips changes that have a replication origin,
-	// such as a repair's.
+	// LocalOnly means origin = none: the subscription skips changes that have a
+	// replication origin, such as those of a repair.
 	LocalOnly bool
 	Copied    bool // the initial copy of the table is complete
 }
@@ -122,14 +122,14 @@ type Mark struct {
 	XID      string `json:"xid"` // xid8
 }
 
-// ViolationError is the error of a row that the node refuses because of a constraint or a
-// value that its type does not accept.
+// ViolationError is the error for a row that the node refuses because of a constraint, or
+// because a value is not valid for its column's type.
 type ViolationError struct {
 	Constraint string // constraint name; empty if no constraint is the reason
 	Unique     bool   // another row has a value that must be unique
-	// Column is the quoted column of a value that its type does not accept on the node,
-	// and Place is the place of the row in the list. Column is empty if no such value is
-	// the reason.
+	// Column is the quoted name of the column whose type does not accept a value, and
+	// Place is the index of the row with that value in the list. Column is empty if no
+	// such value is the reason.
 	Column string
 	Place  int
 	Fault  *fault.Error
@@ -141,7 +141,7 @@ func (v *ViolationError) Error() string { return v.Fault.Error() }
 // Unwrap returns the fault.
 func (v *ViolationError) Unwrap() error { return v.Fault }
 
-// Of returns the error with the key of the row that was refused.
+// Of returns the error with the key of the refused row added to its message.
 func (v *ViolationError) Of(key Key) error {
 	about := fmt.Sprintf("the row with the key %s", key)
 	if v.Column != "" {
