@@ -35,8 +35,9 @@ func ChooseKey(nodes []*table.Description) ([]string, error) {
 	return slices.MinFunc(keys, compareKeys).columns, nil
 }
 
-// KeyOrder returns the columns of a key in an order in which every node has them in an
-// index. It prefers the given order, and returns the given order if no such index exists.
+// KeyOrder returns the columns of a key in an order in which every node has an index on
+// them. It prefers the given order. If there is no order for which every node has an
+// index, it also returns the given order.
 func KeyOrder(nodes []*table.Description, columns []string) []string {
 	best := columns
 	found := false
@@ -74,8 +75,8 @@ func commonKeys(nodes []*table.Description) []commonKey {
 	return keys
 }
 
-// keyOf returns the key on these columns. It returns false if a node has no key on them,
-// or if their types cannot be matched.
+// keyOf returns the key on these columns. It returns false if a node has no index on them
+// that can serve as the key, or if the types of a column cannot be matched.
 func keyOf(nodes []*table.Description, columns []string) (commonKey, bool) {
 	key := commonKey{columns: columns}
 	for _, d := range nodes {
@@ -108,7 +109,7 @@ func nodeKeyOf(d *table.Description, columns []string) (key nodeKey, found bool)
 	return key, found
 }
 
-// sortColumns returns the columns of an index in the order of the names.
+// sortColumns returns the columns of an index in the order in which names lists them.
 func sortColumns(of []table.KeyColumn, names []string) []table.KeyColumn {
 	columns := make([]table.KeyColumn, len(names))
 	for i, name := range names {
@@ -117,12 +118,12 @@ func sortColumns(of []table.KeyColumn, names []string) []table.KeyColumn {
 	return columns
 }
 
-// ordered reports whether an index serves ranges of the key on every node.
+// ordered reports whether every node has an index that serves ranges of the key.
 func (k commonKey) ordered() bool {
 	return !slices.ContainsFunc(k.nodes, func(n nodeKey) bool { return !n.ordered })
 }
 
-// compareKeys orders the better key first.
+// compareKeys compares two keys. The one that is better for matching rows is the lesser.
 func compareKeys(a, b commonKey) int {
 	return cmp.Or(
 		first(a.primaryEverywhere(), b.primaryEverywhere()),
@@ -160,7 +161,7 @@ func (k commonKey) marked() (count int) {
 	return count
 }
 
-// name returns the least of the index names.
+// name returns the first of the index names in sorted order.
 func (k commonKey) name() string {
 	names := make([]string, len(k.nodes))
 	for i, n := range k.nodes {
@@ -182,8 +183,8 @@ func sameColumns(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// typeMismatch describes the first key column whose types cannot be matched. It is empty
-// if there is none.
+// typeMismatch describes the first key column whose types cannot be matched. It returns
+// "" if there is none.
 func typeMismatch(nodes []*table.Description, columns []string) string {
 	first := nodes[0]
 	for _, name := range columns {
@@ -202,8 +203,9 @@ func typeMismatch(nodes []*table.Description, columns []string) string {
 // listedIndexes is the maximum number of indexes of a node that an error names.
 const listedIndexes = 8
 
-// noKey returns the error for nodes that have no key in common, or not the wanted one.
-// For each node it names the indexes and why each cannot serve.
+// noKey returns the error for nodes that have no key in common or, if wanted is set, do
+// not all have the wanted key. For each node it names the indexes and why each cannot
+// serve as the key.
 func noKey(nodes []*table.Description, wanted []string) error {
 	var reasons, seen []string
 	for _, d := range nodes {

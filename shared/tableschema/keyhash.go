@@ -8,8 +8,9 @@ import (
 	"ace/shared/table"
 )
 
-// hashFunctions has the hash functions of the types that most single-column scattered
-// keys have. Calling them directly avoids building a record.
+// hashFunctions maps the types that single-column keys without a physical order usually
+// have (such as random uuids) to their hash functions. Calling these directly avoids
+// building a record.
 var hashFunctions = map[string]string{ //nolint:gochecknoglobals // a constant map
 	"uuid":    "uuid_hash_extended",
 	"text":    "hashtextextended",
@@ -17,18 +18,18 @@ var hashFunctions = map[string]string{ //nolint:gochecknoglobals // a constant m
 }
 
 // hashedTypes has the types whose equal values have equal hashes on every server and
-// platform. The hash operator class ensures that on one server, and the hash depends on
-// nothing but the bytes of the value.
+// platform. On one server, the hash operator class ensures this. Across servers, it is
+// true because the hash depends on nothing but the bytes of the value.
 var hashedTypes = []string{ //nolint:gochecknoglobals // a constant list
 	"bool", "int2", "int4", "int8", "oid", "numeric", "uuid", "text", "varchar", "bpchar", "name", "bytea",
 	"date", "time", "timestamp", "timestamptz",
 }
 
 // findKeyHash chooses the hash of a key, which is computed from the expressions that
-// order it. There is none if the types of a column differ, or if two nodes may hash equal
-// keys differently: enums are hashed by their OIDs, and text with a nondeterministic
-// collation by its sort key. A column that is ordered by its text is hashed by its text,
-// whatever its type is.
+// order it. There is no such hash if the types of a column differ, or if two nodes may
+// hash equal keys differently: enums are hashed by their OIDs, and texts with a
+// nondeterministic collation by their sort keys. A column that is ordered by its text is
+// hashed by its text, whatever its type is.
 func (c *Common) findKeyHash(nodes []*table.Description) {
 	var types []string
 	for i, name := range c.Key {

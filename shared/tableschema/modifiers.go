@@ -6,17 +6,17 @@ import (
 	"ace/shared/table"
 )
 
-// ModifierDiffers reports whether two columns have one type with different modifiers,
-// such as numeric(10,2) and numeric(10,3), or one domain over such types.
+// ModifierDiffers reports whether two columns have the same type with different
+// modifiers, such as numeric(10,2) and numeric(10,3), or the same domain over such types.
 func ModifierDiffers(a, b table.Column) bool {
 	return (a.Declared != b.Declared || a.Below != b.Below) && a.Type.Schema == b.Type.Schema && sameStored(a.Type, b.Type)
 }
 
-// matchModifiers adds a warning for a column of one type with different modifiers, and
-// returns the SQL function that is applied to its values before they are compared. A
-// numeric with more trailing zeros and a char with more trailing blanks are the same
-// value. For other types, either the text does not depend on the modifier, or the values
-// are different.
+// matchModifiers adds a warning if a column has the same type with different modifiers on
+// two nodes. It returns the SQL function that must be applied to the column's values
+// before they are compared, or "" if there is none. A numeric with more trailing zeros
+// and a char with more trailing blanks are the same value. For other types, either the
+// text does not depend on the modifier, or the values are different.
 func (c *Common) matchModifiers(nodes []*table.Description, name string) (value string) {
 	first, _ := nodes[0].Column(name)
 	for _, node := range nodes[1:] {
@@ -46,8 +46,8 @@ func withModifier(c table.Column) string {
 	return c.Declared + " (" + c.Below + ")"
 }
 
-// warnOfExpressions adds a warning for each column whose nodes generate it differently.
-// No repair can make its values equal.
+// warnOfExpressions adds a warning for each column that two nodes generate by different
+// expressions. No repair can make the values of such a column equal.
 func (c *Common) warnOfExpressions(nodes []*table.Description) {
 	for _, column := range c.Columns {
 		first, _ := nodes[0].Column(column.Name)

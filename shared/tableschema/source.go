@@ -9,18 +9,19 @@ import (
 	"ace/shared/table"
 )
 
-// Reading selects the table and how its rows are digested.
+// Reading selects a table and how its rows are read and digested.
 type Reading struct {
 	Schema, Table string
 	Filter        string // table_filter; empty for none
 	SHA256        bool   // digest rows with SHA-256 over their text instead of PostgreSQL's hash functions
 	Seeds         rowdigest.Seeds
-	// Stored selects the values as they are stored, not as they are compared.
+	// Stored means that values are read as they are stored. Otherwise they are read as
+	// they are compared, without what the modifier of a column's type adds to the text.
 	Stored bool
 }
 
 // Source returns the SQL fragments with which the table of one node is read. node is the
-// place of its description among those that Tables was called with.
+// index of its description d in the list with which Tables was called.
 func (c *Common) Source(d *table.Description, node int, r Reading) table.Source {
 	s := table.Source{
 		Node:       d.Node,
@@ -102,7 +103,8 @@ func foreignType(t rowdigest.Type) bool {
 	return !inCatalog(t) && t.Kind != 'e' && t.Elem == nil
 }
 
-// keyExprs returns the expressions of the key columns.
+// keyExprs returns those of exprs that belong to the key columns. exprs has one
+// expression per compared column.
 func keyExprs(c *Common, exprs []string) []string {
 	of := make([]string, len(c.Key))
 	for i, name := range c.Key {
@@ -192,9 +194,10 @@ func ParseOf(t rowdigest.Type) table.Parse {
 	return table.ParseCast
 }
 
-// keyType returns the type as which keys are sent. It can hold the keys of every node,
-// even if the nodes have different types of one family or domains with different checks.
-// The index of the key serves it too.
+// keyType returns the SQL type with which the values of a key column are sent. It can
+// hold the keys of every node, even if the nodes have different types of one family or
+// domains with different checks. The key's index can be used to search for values of this
+// type too.
 func keyType(t rowdigest.Type) string {
 	switch keyFamily(t) {
 	case "integer":
@@ -205,7 +208,8 @@ func keyType(t rowdigest.Type) string {
 	return t.Underlying().SQL
 }
 
-// Type and collation of a key column that the nodes would order differently.
+// The type and the collation by which a key column is compared if it is ordered by its
+// text.
 const (
 	textType = "pg_catalog.text"
 	bytewise = `pg_catalog."C"`
@@ -251,9 +255,9 @@ const safePath = "pg_catalog, pg_temp"
 // psql, so its path lists pg_catalog, the table's schema, the schemas of the key's
 // operators and the role's own path.
 //
-// If a compared column may have names of objects, such as regclass, the path is the safe
-// one. The path decides whether the text of such a value includes the schema, and the
-// roles of two nodes may have different paths. A filter must qualify its names then.
+// If a compared column may have names of objects, such as regclass, the path is safePath.
+// The path decides whether the text of such a value includes the schema, and the roles of
+// two nodes may have different paths. A filter must qualify its names then.
 func (c *Common) searchPath(r Reading, d *table.Description, key []table.KeyColumn) string {
 	if r.Filter == "" || c.hasObjectNames(d) {
 		return safePath

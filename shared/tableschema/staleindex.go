@@ -9,7 +9,7 @@ import (
 )
 
 // StaleIndexes returns the indexes that may be out of order because a collation has
-// another version than when they were built. It checks the index of the key and, if
+// another version than the server has recorded. It checks the index of the key and, if
 // filtered is set, all others: the server may use any index to find the rows that a
 // filter selects.
 func StaleIndexes(d *table.Description, key string, filtered bool) []table.IndexOrder {
@@ -22,9 +22,9 @@ func StaleIndexes(d *table.Description, key string, filtered bool) []table.Index
 	return stale
 }
 
-// isUnversioned reports whether it is unknown if the key's index is out of order or, if
-// filtered is set, if any index is: the server may use any index to find the rows that a
-// filter selects.
+// isUnversioned reports whether it is unknown if the key's index is in order, because a
+// collation has no known version. If filtered is set, it reports the same of any index of
+// the table: the server may use any index to find the rows that a filter selects.
 func isUnversioned(d *table.Description, key string, filtered bool) bool {
 	return slices.ContainsFunc(d.IndexOrders, func(o table.IndexOrder) bool {
 		return o.Unversioned() && (filtered || o.Index == key)
@@ -50,7 +50,8 @@ func StaleRemedy(o table.IndexOrder) string {
 	return fmt.Sprintf("run REINDEX INDEX %s and, once all indexes of that collation are rebuilt, %s", o.Qualified, refresh)
 }
 
-// distrustIndexes orders the columns of a stale key index by their text on all nodes.
+// distrustIndexes makes all nodes order a key column by its text if the key's index of
+// some node may be out of order because of that column.
 func (c *Common) distrustIndexes(nodes []*table.Description) {
 	for node, d := range nodes {
 		for _, o := range StaleIndexes(d, c.KeyIndex(node), false) {

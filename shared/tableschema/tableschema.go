@@ -11,14 +11,14 @@ import (
 	"ace/shared/table"
 )
 
-// Common is what the descriptions of one table have in common: what can be compared, and
-// how.
+// Common holds what the descriptions of one table on several nodes have in common: what
+// can be compared, and how.
 type Common struct {
 	Columns []difffile.Column // compared columns, in the order of the first node
 	Key     []string          // names of the key columns, in the order of the key's index
 	ByText  []bool            // for each column of Key: the nodes order it differently, so it is ordered by its text
 	// Unordered reports that a node has no index with the key columns in the order of
-	// Key. There no index serves key ranges.
+	// Key. On such a node no index serves key ranges.
 	Unordered bool
 	Warnings  []string
 	key       []nodeKey                           // for each node
@@ -31,9 +31,10 @@ type Common struct {
 	values []string
 }
 
-// Tables matches columns by name. It matches rows by a key on the columns named in key,
-// in that order; if key is empty, by the key that ChooseKey returns. It returns an error
-// if the tables cannot be compared.
+// Tables returns what the tables that nodes describe have in common. It matches columns
+// by name, except those that are ignored. It matches rows by a key on the columns named
+// in key, in that order, or by the key that ChooseKey returns if key is empty. It returns
+// an error if the tables cannot be compared.
 func Tables(nodes []*table.Description, ignored, key []string) (*Common, error) {
 	c := &Common{sameEncoding: sameEncoding(nodes)}
 	if err := c.matchColumns(nodes, ignored); err != nil {
@@ -52,7 +53,7 @@ func Tables(nodes []*table.Description, ignored, key []string) (*Common, error) 
 }
 
 // KeyIndex returns the name of the index that serves as the key on a node. node is the
-// place of its description among those that Tables was called with.
+// index of its description in the list with which Tables was called.
 func (c *Common) KeyIndex(node int) string { return c.key[node].index.Name }
 
 func (c *Common) matchColumns(nodes []*table.Description, ignored []string) error {
@@ -119,8 +120,8 @@ func columnNames(d *table.Description) string {
 	return strings.Join(names, ", ")
 }
 
-// matchKey finds the key on every node: the wanted one, or else the one that ChooseKey
-// returns.
+// matchKey finds the key on every node: the one on the wanted columns or, if wanted is
+// empty, the one that ChooseKey returns.
 func (c *Common) matchKey(nodes []*table.Description, ignored, wanted []string) error {
 	columns := wanted
 	if len(columns) == 0 {
@@ -147,8 +148,8 @@ func (c *Common) matchKey(nodes []*table.Description, ignored, wanted []string) 
 	return nil
 }
 
-// keyFamily returns the name of the types whose keys can be matched with keys of t: they
-// have the same texts and the same order.
+// keyFamily returns the name of the family to which a type belongs. Keys whose types are
+// in one family have the same texts and the same order, so they can be matched.
 func keyFamily(t rowdigest.Type) string {
 	t = t.Underlying()
 	if !inCatalog(t) {
@@ -228,8 +229,8 @@ func sameEncoding(nodes []*table.Description) bool {
 	return !slices.ContainsFunc(nodes, func(d *table.Description) bool { return d.Encoding != nodes[0].Encoding })
 }
 
-// writtenAs returns the type with which a document describes a column that has different
-// types: one that can hold the text of every node.
+// writtenAs returns the type that a document states for a column whose types differ
+// between the nodes. It can hold the values of every node.
 func writtenAs(nodes []*table.Description, name string) string {
 	for _, node := range nodes {
 		if col, _ := node.Column(name); col.Type.Base != nil || keyFamily(col.Type) != "integer" {
@@ -255,8 +256,8 @@ func sameStored(a, b rowdigest.Type) bool {
 	return a.Base == nil || sameStored(*a.Base, *b.Base)
 }
 
-// ofExtension reports whether an array's element type belongs to an extension. nil means
-// no array.
+// ofExtension reports whether an array's element type belongs to an extension. elem is
+// nil if the type is not an array.
 func ofExtension(elem *rowdigest.Type) bool { return elem != nil && elem.Extension != "" }
 
 // compareOrders finds the key columns that two nodes may sort differently: text with
@@ -302,13 +303,14 @@ func inServer(t rowdigest.Type) bool {
 }
 
 // portableOrder reports whether a type sorts alike on two nodes that have the same
-// collation and labels for it. Composite types, ranges and multiranges that users define
-// are ordered by fields of any type, jsonb by the database's collation, which it does not
-// declare, and reg* types by OIDs.
+// collation and labels for it. Not portable are composite types, ranges and multiranges
+// that users define, because they are ordered by fields of any type; jsonb, because it is
+// ordered by the database's collation without declaring it; and reg* types, because they
+// are ordered by OIDs.
 func portableOrder(t rowdigest.Type) bool {
 	t = t.Underlying()
 	switch {
-	case t.Elem != nil: // another node's domain may refuse the elements, and then cannot read bounds
+	case t.Elem != nil: // a node whose element type is a domain may refuse elements, and so bounds, of another node
 		return t.Elem.Base == nil && portableOrder(*t.Elem)
 	case t.Schema == "pg_catalog":
 		return t.Name != "jsonb" && !strings.HasPrefix(t.Name, "reg")
