@@ -1,9 +1,9 @@
-// Package archive declares the system's only memory: a bucket reached through the S3
-// protocol. It declares what the rest of the code may ask of a bucket (Store), the errors
-// of a Store, and the layout of the bucket (keys.go).
+// Package archive declares the store of all durable state, a bucket accessed through the
+// S3 protocol: the interface to the bucket (Store), the errors of a Store, and the layout
+// of the bucket (keys.go).
 //
-// It holds no connection itself. Package s3 below it implements Store; storetest is the
-// suite that any implementation must pass.
+// The package has no connection itself. Package archive/s3 implements Store; package
+// archive/storetest is the suite of tests that every implementation must pass.
 package archive
 
 import (
@@ -19,19 +19,21 @@ import (
 var (
 	// ErrNotFound: no object has this key.
 	ErrNotFound = fault.New(fault.NotFound, "no such object in the archive")
-	// ErrPrecondition: PutIfAbsent found an object, or PutIfMatch found another version
-	// or none. Nothing was written.
+	// ErrPrecondition: an object that must not exist exists, or the object is not the
+	// expected version or does not exist. Nothing was written.
 	ErrPrecondition = fault.New(fault.Conflict, "the object in the archive was changed by another process")
 )
 
 // Info describes one version of an object.
 type Info struct {
 	Key  string
-	Size int64 // bytes of the whole object, also for a range of it
-	// opaque, without quotes; versions with different content have different ETags
+	Size int64 // bytes of the whole object, even if Info describes a range of it
+	// ETag is opaque and has no quotes. Versions with different content have different
+	// ETags.
 	ETag        string
-	ContentType string // as given when written; empty in listings
-	// by the store's clock; whole seconds except in listings; zero after a write
+	ContentType string // as passed to the write; empty in listings
+	// LastModified is by the store's clock. It is in whole seconds except in listings,
+	// and zero in the result of a write.
 	LastModified time.Time
 	// Now is the store's clock when it responded (HTTP Date). It is in whole seconds and
 	// may be one or two seconds old, so a new object can have a LastModified after it. It
@@ -49,7 +51,7 @@ type Object struct {
 // Store is a bucket, or a prefix of one. All methods are safe for concurrent use, and
 // none retries after a failed condition. A write is durable and visible to every reader
 // when the call returns nil. After any error other than ErrPrecondition the write may or
-// may not have happened: conditions make repeating it safe.
+// may not have happened. A conditional write can be repeated safely.
 type Store interface {
 	// Get opens the newest version. It returns ErrNotFound if there is none.
 	Get(ctx context.Context, key string) (Object, error)
@@ -62,10 +64,10 @@ type Store interface {
 	Stat(ctx context.Context, key string) (Info, error)
 	// Put writes an object of at most a few MB and replaces any existing one.
 	Put(ctx context.Context, key, contentType string, body []byte) (Info, error)
-	// PutIfAbsent writes an object only if the key has none. Of racing calls exactly one
-	// succeeds.
+	// PutIfAbsent writes an object only if the key has none. Of concurrent calls for one
+	// key exactly one succeeds.
 	PutIfAbsent(ctx context.Context, key, contentType string, body []byte) (Info, error)
-	// PutIfMatch replaces the version with this ETag. Of racing calls for one version
+	// PutIfMatch replaces the version with this ETag. Of concurrent calls for one version
 	// exactly one succeeds.
 	PutIfMatch(ctx context.Context, key, contentType string, body []byte, etag string) (Info, error)
 	// Create opens a stream of unknown length (up to about 78 GiB) for a key that has no
@@ -82,7 +84,7 @@ type Store interface {
 	// file name. It is valid for 1 s to 7 days and is a secret as long as it is valid.
 	Presign(ctx context.Context, key, fileName string, valid time.Duration) (string, error)
 	// PresignPut returns a URL that accepts the object's content by PUT without
-	// credentials. It is valid for the same times and equally secret.
+	// credentials. The same bounds apply to its validity, and it is equally secret.
 	PresignPut(ctx context.Context, key string, valid time.Duration) (string, error)
 }
 

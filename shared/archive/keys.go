@@ -13,83 +13,87 @@ import (
 // The layout of the bucket. Package task checks task ids against their pattern before
 // they are used here.
 
-// OpenPrefix contains the markers of the tasks that have not ended, for start-up, queue
-// and sweeper.
+// OpenPrefix is the prefix of the open markers. Start-up, queue and sweeper find the
+// tasks that have not ended by listing it.
 const OpenPrefix = "open/"
 
-// OpenKey marks a task as not ended.
+// OpenKey returns the key of a task's open marker.
 func OpenKey(taskID string) string { return OpenPrefix + taskID }
 
-// TasksPrefix contains all tasks.
+// TasksPrefix is the prefix of the objects of all tasks.
 const TasksPrefix = "tasks/"
 
-// TaskPrefix contains everything that a task writes for itself.
+// TaskPrefix returns the prefix of the objects that a task writes for itself.
 func TaskPrefix(taskID string) string { return TasksPrefix + taskID + "/" }
 
-// TaskKey is the task record. Every change replaces it by compare-and-swap.
+// TaskKey returns the key of a task record. Every change replaces the record by
+// compare-and-swap.
 func TaskKey(taskID string) string { return TaskPrefix(taskID) + "task.json" }
 
-// TaskIDOfRecord returns the task whose record has this key; false if the key is not that
-// of a record.
+// TaskIDOfRecord returns the id of the task whose record has this key. It returns false
+// if the key is not that of a task record.
 func TaskIDOfRecord(key string) (string, bool) {
 	rest, below := strings.CutPrefix(key, TasksPrefix)
 	id, record := strings.CutSuffix(rest, "/task.json")
 	return id, below && record && id != "" && !strings.Contains(id, "/")
 }
 
-// PlanKey is the plan of a task.
+// PlanKey returns the key of a task's plan.
 func PlanKey(taskID string) string { return TaskPrefix(taskID) + "plan.json" }
 
-// CancelKey exists if the cancellation of the task was requested.
+// CancelKey returns the key of the object that exists if the cancellation of the task was
+// requested.
 func CancelKey(taskID string) string { return TaskPrefix(taskID) + "cancel" }
 
-// PartsPrefix contains the parts of one phase.
+// PartsPrefix returns the prefix of the parts of one phase.
 func PartsPrefix(taskID, phase string) string {
 	return TaskPrefix(taskID) + "parts/" + phase + "-"
 }
 
-// PartKey is one part: the result of one unit of work.
+// PartKey returns the key of one part: the result of one unit of work.
 func PartKey(taskID, phase, unit string) string { return PartsPrefix(taskID, phase) + unit }
 
-// DiffsPrefix contains the diff documents.
+// DiffsPrefix is the prefix of the diff documents.
 const DiffsPrefix = "diffs/"
 
-// DiffKey is the diff document of a task that was submitted on this day (UTC).
+// DiffKey returns the key of the diff document of a task that was submitted on the given
+// day (UTC).
 func DiffKey(taskID string, submitted time.Time, format string) string {
 	return fmt.Sprintf("%s%s/%s.%s", DiffsPrefix, submitted.UTC().Format(time.DateOnly), taskID, format)
 }
 
-// DiffIndexRoot contains the lists of diff documents.
+// DiffIndexRoot is the prefix of all lists of diff documents.
 const DiffIndexRoot = "index/diffs/"
 
-// DiffIndexPrefix contains the list of the diff documents of one cluster and one table.
-// An empty string means all of them.
+// DiffIndexPrefix returns the prefix of the list of the diff documents of one cluster and
+// one table. An empty string means all clusters, or all tables.
 func DiffIndexPrefix(cluster, table string) string {
 	return DiffIndexRoot + segment(cluster) + "/" + segment(table) + "/"
 }
 
-// BaselinesRoot contains the baselines of incremental comparisons.
+// BaselinesRoot is the prefix of all baselines of incremental comparisons.
 const BaselinesRoot = "baselines/"
 
-// BaselinesPrefix contains the baselines of one table, each named by its task.
+// BaselinesPrefix returns the prefix of the baselines of one table, each of which is
+// named by its task.
 func BaselinesPrefix(cluster, database, table string) string {
 	return BaselinesRoot + segment(cluster) + "/" + segment(database) + "/" + segment(table) + "/"
 }
 
-// BaselineKey is the baseline that a task stored for its table.
+// BaselineKey returns the key of the baseline that a task stored for its table.
 func BaselineKey(cluster, database, table, taskID string) string {
 	return BaselinesPrefix(cluster, database, table) + taskID + baselineSuffix
 }
 
-// TaskIDOfBaseline returns the task that stored the baseline with this key.
+// TaskIDOfBaseline returns the id of the task that stored the baseline with this key.
 func TaskIDOfBaseline(key string) string {
 	return strings.TrimSuffix(key[strings.LastIndexByte(key, '/')+1:], baselineSuffix)
 }
 
 const baselineSuffix = ".json.gz"
 
-// maxSegment bounds the segment of a key that a user's name becomes: the embedded gateway
-// stores it as a file name.
+// maxSegment bounds a segment of a key that is derived from a user's name, because the
+// embedded gateway stores the segment as a file name.
 const maxSegment = 200
 
 // segment converts a name of any characters and length to a segment of a key. An empty
@@ -107,42 +111,45 @@ func segment(name string) string {
 	return escaped[:maxSegment-len(hash)] + hash
 }
 
-// LockKey identifies the lock of a table. Names may contain any character and be long, so
-// the key has their hash.
+// LockKey returns the key of the lock of a table. Names may be long and contain any
+// character, so the key contains their hash.
 func LockKey(cluster, database, table string) string {
 	sum := sha256.Sum256([]byte(cluster + "\x00" + database + "\x00" + table))
 	return "locks/" + hex.EncodeToString(sum[:])
 }
 
-// ImportPrefix contains the documents that users imported, named by their SHA-256.
+// ImportPrefix is the prefix of the documents that users imported, which are named by
+// their SHA-256.
 const ImportPrefix = "imports/"
 
-// ImportKey is the document with this SHA-256 (hexadecimal).
+// ImportKey returns the key of the imported document with this SHA-256 (hexadecimal).
 func ImportKey(sum string) string { return ImportPrefix + sum + ".json" }
 
-// IncomingPrefix contains documents while they are imported. No object there outlives its
-// request.
+// IncomingPrefix is the prefix of documents that are being imported. An object that is
+// left there is deleted after a day.
 const IncomingPrefix = "incoming/"
 
-// IncomingKey is a document that is being imported.
+// IncomingKey returns the key of a document that is being imported.
 func IncomingKey(name string) string { return IncomingPrefix + name }
 
-// RepairsPrefix contains what the attempts to repair one node wrote. It is kept, since an
-// undo needs it.
+// RepairsPrefix returns the prefix of the objects of all attempts to repair one node.
+// They are kept, because an undo needs them.
 func RepairsPrefix(taskID, node string) string {
 	return fmt.Sprintf("repairs/%s/%s/", taskID, url.PathEscape(node))
 }
 
-// RepairsOfTaskPrefix contains what all attempts of a repair wrote, on any node.
+// RepairsOfTaskPrefix returns the prefix of the objects of all attempts of a repair, for
+// all nodes.
 func RepairsOfTaskPrefix(taskID string) string { return fmt.Sprintf("repairs/%s/", taskID) }
 
-// RepairKey is an object of one attempt: before-images, the manifest, or the outcome.
+// RepairKey returns the key of an object of one attempt: before-images, the manifest, or
+// the outcome.
 func RepairKey(taskID, node string, attempt int, name string) string {
 	return fmt.Sprintf("%s%d/%s", RepairsPrefix(taskID, node), attempt, name)
 }
 
-// ParseRepairKey splits a RepairKey into its components; ok is false if key is not a
-// RepairKey.
+// ParseRepairKey splits a key that RepairKey returned into its components. ok is false if
+// it is no such key.
 func ParseRepairKey(key string) (node string, attempt int, name string, ok bool) {
 	parts := strings.Split(key, "/")
 	if len(parts) != 5 || parts[0] != "repairs" {
@@ -156,7 +163,8 @@ func ParseRepairKey(key string) (node string, attempt int, name string, ok bool)
 	return node, attempt, parts[4], err == nil
 }
 
-// ReportKey is the n-th report, from 1, of a task that was submitted on this day (UTC).
+// ReportKey returns the key of the n-th report (from 1) of a task that was submitted on
+// the given day (UTC).
 func ReportKey(taskID string, submitted time.Time, n int) string {
 	if n > 1 {
 		return fmt.Sprintf("%s%d.json", ReportsOfTaskPrefix(taskID, submitted), n)
@@ -164,31 +172,32 @@ func ReportKey(taskID string, submitted time.Time, n int) string {
 	return ReportsOfTaskPrefix(taskID, submitted) + "json"
 }
 
-// ReportsOfTaskPrefix contains all reports of a task.
+// ReportsOfTaskPrefix returns the prefix of the reports and before-images of a task.
 func ReportsOfTaskPrefix(taskID string, submitted time.Time) string {
 	return fmt.Sprintf("reports/%s/%s.", submitted.UTC().Format(time.DateOnly), taskID)
 }
 
-// BeforeImagesKey is the document of the rows as they were before a repair, created on
-// first request.
+// BeforeImagesKey returns the key of the document with the rows as they were before a
+// repair. It is created on first request.
 func BeforeImagesKey(taskID string, submitted time.Time) string {
 	return ReportsOfTaskPrefix(taskID, submitted) + "before-images.json"
 }
 
-// BeforeImagesRecordKey is the record of that document: its size and SHA-256.
+// BeforeImagesRecordKey returns the key of the record of a before-images document, which
+// holds its size and SHA-256.
 func BeforeImagesRecordKey(taskID string, submitted time.Time) string {
 	return strings.TrimSuffix(BeforeImagesKey(taskID, submitted), ".json") + ".record"
 }
 
-// RenderingKey is the csv or html rendering of a document; both have the same key but for
-// the suffix.
+// RenderingKey returns the key of the csv or html rendering of a document. It differs
+// from the document's key only in its suffix.
 func RenderingKey(documentKey, format string) string {
 	return strings.TrimSuffix(documentKey, ".json") + "." + format
 }
 
-// ScheduleKey is the state of a scheduled job. Names of jobs are checked when their file
-// is read.
+// ScheduleKey returns the key of the state of a scheduled job. The names of jobs are
+// checked when the schedules file is read.
 func ScheduleKey(job string) string { return "schedules/" + job + ".json" }
 
-// ProbePrefix contains what Probe writes and removes again.
+// ProbePrefix is the prefix of the objects that Probe writes and deletes again.
 const ProbePrefix = "probe/"

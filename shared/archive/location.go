@@ -2,14 +2,15 @@ package archive
 
 import "strings"
 
-// Location is the address of an archive, as users name it. The zero value is no address.
+// Location is the address of an archive in the form that users write. The zero value
+// means that the archive has no address.
 type Location struct {
 	Bucket string
 	Prefix string // without surrounding slashes
 }
 
-// Key converts a key of the whole bucket to the key that a Store takes. It returns false
-// for an object outside the archive.
+// Key converts the key of an object in the whole bucket to the key that the methods of
+// Store accept. It returns false for an object outside the archive.
 func (l Location) Key(bucket, key string) (string, bool) {
 	if bucket != l.Bucket || bucket == "" {
 		return "", false

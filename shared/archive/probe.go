@@ -18,11 +18,11 @@ const (
 	probeType    = "text/plain"
 )
 
-// Probe checks that a store keeps the promises that tasks and leases rely on: of racing
-// creates one succeeds, the replacement of an outdated version is refused, and a read
-// sees the write before it. It writes below ProbePrefix and removes what it wrote. If a
-// store breaks a promise, the error is a fault with code Unavailable that names the
-// promise. An error of the store itself is returned as it is.
+// Probe checks that a store keeps the promises that tasks and leases rely on: of
+// concurrent creations of an object one succeeds, the replacement of an outdated version
+// is refused, and a read sees the previous write. It writes below ProbePrefix and deletes
+// what it wrote. If a store breaks a promise, the error is a fault with code Unavailable
+// that names the promise. An error of the store itself is returned as it is.
 func Probe(ctx context.Context, store Store) error {
 	key := ProbePrefix + rand.Text()
 	defer func() {
@@ -40,7 +40,8 @@ func Probe(ctx context.Context, store Store) error {
 	return probeDelete(ctx, store, key)
 }
 
-// probeRace lets several creates of one key race and returns the version that won.
+// probeRace creates an object several times concurrently and returns the version that was
+// stored.
 func probeRace(ctx context.Context, store Store, key string) (Info, error) {
 	var (
 		infos [probeRacers]Info
@@ -68,8 +69,8 @@ func probeRace(ctx context.Context, store Store, key string) (Info, error) {
 	return infos[winner], probeRead(ctx, store, key, []byte{byte('a' + winner)}, infos[winner].ETag)
 }
 
-// probeReplace replaces the version just created, and then tries to replace that outdated
-// version again.
+// probeReplace replaces the version just created, and then checks that the same, now
+// outdated, version cannot be replaced again.
 func probeReplace(ctx context.Context, store Store, key string, created Info) error {
 	second := []byte("second version")
 	replaced, err := store.PutIfMatch(ctx, key, probeType, second, created.ETag)

@@ -8,9 +8,9 @@ import (
 	"ace/shared/fault"
 )
 
-// Open reads one version of an object with random access, as a download with ranges needs
-// it. It fetches nothing before the first read. The context must live as long as the
-// reader.
+// Open returns a reader with random access to one version of an object, for downloads
+// with ranges. It fetches nothing before the first read. The context must live as long as
+// the reader.
 func Open(ctx context.Context, store Store, info Info) io.ReadSeekCloser {
 	return &seeker{ctx: ctx, store: store, info: info}
 }

@@ -10,8 +10,8 @@ import (
 	"ace/shared/fault"
 )
 
-// verifyAtOnce is the size up to which an object is read twice, so that damage is
-// detected before the first byte is returned.
+// verifyAtOnce is the largest size of an object that is read completely and verified
+// before the first byte is returned. It is then read a second time.
 const verifyAtOnce = 8 << 20
 
 // OpenVerified is like Open for an object whose SHA-256 (hexadecimal) was recorded when
@@ -35,14 +35,14 @@ func OpenVerified(ctx context.Context, store Store, info Info, sum string) (io.R
 	return v, nil
 }
 
-// verified hashes what is read, as long as it is read from the beginning and without a
-// gap.
+// verified is a reader that hashes what is read, as long as the object is read from its
+// beginning and without a gap.
 type verified struct {
 	io.ReadSeekCloser
 	info   Info
 	sum    string
 	hash   hash.Hash
-	hashed int64 // bytes that entered the hash; also the offset, until the object is verified
+	hashed int64 // bytes in the hash so far; until the object is verified, also the offset of the next read
 	proven bool
 }
 

@@ -7,13 +7,14 @@ import (
 )
 
 // clockTransport reads the store's clock from every response. minio-go returns the Date
-// header for Get only, and leases are judged by the store's clock, never by ours.
+// header only for Get, but whether a lease has expired is always decided by the store's
+// clock, never by this host's.
 type clockTransport struct{ next http.RoundTripper }
 
 type clockKey struct{}
 
-// withClock returns a context whose requests store the time of the last response in the
-// returned variable; zero if the response had none.
+// withClock returns a context and a variable. Requests with that context store the time
+// of the last response in the variable; it is zero if the response had no time.
 func withClock(ctx context.Context) (context.Context, *time.Time) {
 	now := new(time.Time)
 	return context.WithValue(ctx, clockKey{}, now), now

@@ -13,9 +13,9 @@ import (
 
 // Codes that S3 servers use and minio-go does not define.
 const (
-	codeConditionalConflict = "ConditionalRequestConflict" // AWS: a racing writer was faster
-	codeOperationAborted    = "OperationAborted"           // AWS: the same, older name
-	codeSlowDown            = "SlowDown"                   // refused before it was processed
+	codeConditionalConflict = "ConditionalRequestConflict" // AWS: a concurrent write of the object was faster
+	codeOperationAborted    = "OperationAborted"           // AWS: older name of ConditionalRequestConflict
+	codeSlowDown            = "SlowDown"                   // the server refused the request before it processed it
 	codeDirectoryInTheWay   = "ExistingObjectIsDirectory"  // embedded gateway, see notApplied
 )
 
@@ -38,8 +38,8 @@ func (s *Store) createError(err error, key string) error {
 	return s.unavailable(err, inDoubt, key)
 }
 
-// replaceError translates the error of a write that requires a certain version. If the
-// object was deleted, the race is lost too.
+// replaceError translates the error of a write that requires a certain version. A deleted
+// object is ErrPrecondition too.
 func (s *Store) replaceError(err error, key string) error {
 	if lostRace(err) || hasCode(err, minio.NoSuchKey) {
 		return archive.ErrPrecondition
@@ -47,7 +47,7 @@ func (s *Store) replaceError(err error, key string) error {
 	return s.unavailable(err, inDoubt, key)
 }
 
-// unavailable wraps an error that is neither a missing object nor a lost race. key may be
+// unavailable wraps an error that is neither ErrNotFound nor ErrPrecondition. key may be
 // empty.
 func (s *Store) unavailable(err error, doing, key string) error {
 	var known *fault.Error
@@ -82,8 +82,9 @@ func hint(err error) string {
 	}
 }
 
-// lostRace reports whether a condition was refused. The status 409 alone does not mean
-// that: the embedded gateway also uses it for keys that it cannot store.
+// lostRace reports whether the store refused a write because its condition was not met.
+// The status 409 alone does not mean this: the embedded gateway also returns it for keys
+// that it cannot store.
 func lostRace(err error) bool {
 	return minio.ToErrorResponse(err).StatusCode == http.StatusPreconditionFailed ||
 		hasCode(err, minio.PreconditionFailed, codeConditionalConflict, codeOperationAborted)

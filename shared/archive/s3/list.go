@@ -26,8 +26,8 @@ func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.
 }
 
 // firstPage is the size of the first page. Most callers need one page of a list, or only
-// whether an object exists, and a store takes many times as long for a full page of a
-// thousand keys.
+// need to know whether an object exists, and a full page of a thousand keys takes many
+// times as long.
 const firstPage = 128
 
 func (s *Store) listFrom(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {

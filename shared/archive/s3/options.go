@@ -15,29 +15,31 @@ import (
 const (
 	awsEndpoint = "https://s3.amazonaws.com"
 
-	// metadataTimeout bounds the request for a role's credentials, which hangs on hosts
-	// outside AWS.
+	// metadataTimeout bounds the request for the credentials of the host's AWS role,
+	// which hangs on hosts outside AWS.
 	metadataTimeout = 5 * time.Second
 )
 
 // Options name a bucket and how to reach it.
 type Options struct {
 	Endpoint string // URL without a path, like http://127.0.0.1:9000; empty: AWS
-	// empty: requested from the store, which needs one more request and permission
+	// Region may be empty. It is then requested from the store, which needs one more
+	// request and one more permission.
 	Region string
 	Bucket string // required
-	// precedes every key and is invisible to callers; "team" and "team/" mean the same
+	// Prefix precedes every key in the bucket. Callers do not see it. "team" and "team/"
+	// mean the same.
 	Prefix string
-	// empty: the standard AWS chain (environment, shared files, role of the container or
-	// host)
+	// AccessKey and SecretKey may be empty. The credentials are then those of the
+	// standard AWS chain (environment, shared files, role of the container or host).
 	AccessKey string
 	SecretKey string
-	// put the bucket in the path even if the server supports bucket.host names; an IP
-	// address always does
+	// PathStyle puts the bucket in the path of the URL even if the server supports
+	// bucket.host names. With an IP address the bucket is always in the path.
 	PathStyle bool
 }
 
-// endpoint returns the parsed URL. Its error repeats nothing of the URL that could be a
+// endpoint returns the parsed URL. Its error contains no part of the URL that could be a
 // password.
 func (o Options) endpoint() (*url.URL, error) {
 	text := o.Endpoint

@@ -14,8 +14,8 @@ const (
 	maxValid = 7 * 24 * time.Hour
 )
 
-// Presign implements archive.Store. With a role's credentials the link also ends with the
-// role's session.
+// Presign implements archive.Store. With the credentials of an AWS role, the link is not
+// valid longer than the role's session.
 func (s *Store) Presign(ctx context.Context, key, fileName string, valid time.Duration) (string, error) {
 	if err := checkValid(valid); err != nil {
 		return "", err
@@ -47,8 +47,8 @@ func checkValid(valid time.Duration) error {
 	return nil
 }
 
-// attachment returns the header value with which a browser saves the object under this
-// name, whatever its characters.
+// attachment returns the value of the Content-Disposition header with which a browser
+// saves the object under this name, which may contain any character.
 func attachment(fileName string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": fileName})
 }

@@ -72,7 +72,7 @@ func matching(etag string) minio.GetObjectOptions {
 	return opts
 }
 
-// emptyRange returns a range without any byte, for which S3 has no request.
+// emptyRange returns an object with an empty range. S3 has no request for it.
 func (s *Store) emptyRange(ctx context.Context, key, etag string) (archive.Object, error) {
 	info, err := s.stat(ctx, key, matching(etag))
 	if err != nil {
@@ -128,7 +128,7 @@ func totalSize(contentRange string) (int64, bool) {
 	return n, err == nil
 }
 
-// objectBody translates the errors of a body.
+// objectBody is a body that translates its read errors to faults.
 type objectBody struct {
 	io.ReadCloser
 	store *Store

@@ -12,7 +12,7 @@ import (
 	"ace/shared/retry"
 )
 
-// tries is how many times a request is sent at most.
+// tries is the maximum number of times that a request is sent.
 const tries = 4
 
 // retryIf repeats requests that fail with an error that retryable accepts. Waits are
@@ -25,8 +25,8 @@ func retryIf(retryable func(error) bool) retry.Policy {
 	}
 }
 
-// transient accepts errors that may not occur again, for requests that may be carried out
-// twice.
+// transient accepts errors that may not occur again. It is for requests that are safe to
+// carry out twice.
 func transient(err error) bool {
 	resp := minio.ToErrorResponse(err)
 	switch {
@@ -42,10 +42,10 @@ func transient(err error) bool {
 }
 
 // notApplied accepts errors that prove that the store did not carry out a conditional
-// write: it was not reached, it refused the request, or it failed to store the object.
-// Servers that keep directories report the last case when a concurrent delete has removed
-// an empty directory that they were about to write to: ExistingObjectIsDirectory (the
-// embedded gateway) or AccessDenied (MinIO).
+// write: the store was not reached, it refused the request, or it failed to store the
+// object. Servers that store objects as files report the last case when a concurrent
+// delete has removed an empty directory to which they were about to write:
+// ExistingObjectIsDirectory (the embedded gateway) or AccessDenied (MinIO).
 func notApplied(err error) bool {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
@@ -55,7 +55,8 @@ func notApplied(err error) bool {
 }
 
 // retryableCreate accepts errors after which a write that needs no existing object may be
-// repeated. For such a write NoSuchKey can only mean the removed directory.
+// repeated. For such a write NoSuchKey can only mean that the directory was removed, as
+// described at notApplied.
 func retryableCreate(err error) bool { return notApplied(err) || hasCode(err, minio.NoSuchKey) }
 
 // retryablePut accepts errors after which an unconditional write may be repeated.

@@ -42,8 +42,8 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 }
 
 // EnsureBucket creates the bucket of the options unless it exists. It is for the embedded
-// gateway and for tests. Open does not create buckets, since in production their
-// encryption and life cycle need a decision.
+// gateway and for tests. Open does not create buckets, because in production someone has
+// to decide about their encryption and life cycle.
 func EnsureBucket(ctx context.Context, opts Options) error {
 	s, err := connect(opts)
 	if err != nil {

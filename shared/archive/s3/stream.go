@@ -12,34 +12,34 @@ import (
 )
 
 const (
-	// PartSize is how much of a stream is sent at once: the least that S3 accepts. A
-	// stream holds two parts in memory; one is filled while the other is sent. A stream
+	// PartSize is the size of a part of a stream in bytes: the smallest that S3 accepts.
+	// A stream holds two parts in memory; one is filled while the other is sent. A stream
 	// of at most this size is written by a single request.
 	PartSize = 5 << 20
 
 	firstBuffer = 64 << 10
-	// abortTimeout is short, since it is added to the time that a service needs to stop
-	// while its store hangs.
+	// abortTimeout bounds Abort. It is short, because it is added to the time that the
+	// service needs to stop if the store does not respond.
 	abortTimeout = 3 * time.Second
 )
 
-// stream collects one part while another is sent. The multipart upload begins when the
-// first part is full and more data follows.
+// stream is a Writer that collects one part while it sends another. The multipart upload
+// begins when the first part is full and more data follows.
 type stream struct {
-	ctx         context.Context //nolint:containedctx // of Create: io.Writer has no room for one
+	ctx         context.Context //nolint:containedctx // the context of Create; io.Writer has no parameter for it
 	cancel      context.CancelFunc
 	store       *Store
 	key         string
 	contentType string
 
 	buf      []byte
-	spare    []byte    // memory of the other part
-	sending  chan sent // the part in flight; nil: none
+	spare    []byte    // the buffer of the part that is not being collected
+	sending  chan sent // receives the result of the part that is being sent; nil: no part is being sent
 	uploadID string
 	parts    []minio.CompletePart
 	size     int64
 	ended    bool
-	err      error // of a Write: what follows it cannot be right
+	err      error // the error of a failed Write; the stream cannot be committed after it
 }
 
 // sent is the result of sending a part.
@@ -77,8 +77,8 @@ func (w *stream) Write(p []byte) (int, error) {
 	return n, w.err
 }
 
-// grow makes room for more bytes of a part and doubles the capacity. The steps of append
-// are smaller, so it would copy the bytes many times.
+// grow makes room for more bytes of a part and doubles the capacity. append grows by
+// smaller steps, so it would copy the bytes more often.
 func (w *stream) grow(more int) {
 	if need := len(w.buf) + more; need > cap(w.buf) {
 		w.buf = append(make([]byte, 0, min(PartSize, max(need, 2*cap(w.buf), firstBuffer))), w.buf...)
@@ -91,7 +91,7 @@ func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 		return archive.Info{}, errEnded(w.key)
 	}
 	defer w.Abort()
-	// the part in flight was begun under the other context
+	// The part that is being sent was begun under the context of Create.
 	defer context.AfterFunc(ctx, w.cancel)()
 	if w.err != nil {
 		return archive.Info{}, w.err
@@ -127,7 +127,8 @@ func (w *stream) Abort() {
 	w.uploadID = ""
 }
 
-// send begins to upload the collected part once the previous one has arrived.
+// send begins to upload the collected part after the upload of the previous part has
+// ended.
 func (w *stream) send(ctx context.Context) error {
 	if err := w.wait(); err != nil {
 		return err
@@ -148,7 +149,7 @@ func (w *stream) send(ctx context.Context) error {
 	return nil
 }
 
-// wait waits for the part in flight, if there is one.
+// wait waits for the part that is being sent, if there is one.
 func (w *stream) wait() error {
 	if w.sending == nil {
 		return nil
@@ -163,7 +164,7 @@ func (w *stream) wait() error {
 	return nil
 }
 
-// upload sends one part. Its number makes a repetition safe.
+// upload sends one part. It can be repeated safely, because the part has a number.
 func (w *stream) upload(ctx context.Context, uploadID string, number int, part []byte) sent {
 	s := w.store
 	sum := sha256Hex(part)
@@ -177,8 +178,8 @@ func (w *stream) upload(ctx context.Context, uploadID string, number int, part [
 	return result
 }
 
-// begin opens the multipart upload. A repetition can leave an empty upload, which is
-// harmless.
+// begin opens the multipart upload. If the request is repeated, an empty upload may be
+// left, which is harmless.
 func (w *stream) begin(ctx context.Context) error {
 	if w.uploadID != "" {
 		return nil
@@ -190,8 +191,8 @@ func (w *stream) begin(ctx context.Context) error {
 	})
 }
 
-// complete makes an object of the uploaded parts. It has the condition, since it makes
-// the object visible.
+// complete combines the uploaded parts into the object. This request has the condition
+// that no object exists, because it makes the object visible.
 func (w *stream) complete(ctx context.Context) (info archive.Info, err error) {
 	s := w.store
 	ctx, now := withClock(ctx)

@@ -65,8 +65,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// writeOptions disable streaming signatures. The SHA-256 of the body is known, so the
-// whole body is signed at once and the store verifies it, also over TLS.
+// writeOptions returns options that disable streaming signatures. The SHA-256 of the body
+// is known, so the whole body is signed at once and the store verifies it, also over TLS.
 func writeOptions(contentType string) minio.PutObjectOptions {
 	return minio.PutObjectOptions{ContentType: contentType, DisableContentSha256: true}
 }

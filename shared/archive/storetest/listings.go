@@ -9,7 +9,8 @@ import (
 )
 
 // unordered are keys whose order by bytes differs from the order of a walk through
-// directories: "/" sorts after "-" and ".", and capital letters before small ones.
+// directories: "/" sorts after "-" and ".", and upper-case letters before lower-case
+// ones.
 var unordered = []string{"a/b", "a-b", "a.b", "a/b-c", "a0", "B", "a/c/d", "a/b.json"}
 
 var ordered = []string{"B", "a-b", "a.b", "a/b", "a/b-c", "a/b.json", "a/c/d", "a0"}
@@ -62,7 +63,7 @@ func listingEnds(t *testing.T, s archive.Store) {
 	wantKeys(t, got, ordered[:3])
 }
 
-// listingPages writes a few more objects than a page of S3 contains.
+// listingPages lists a few more objects than a page of S3 contains.
 func listingPages(t *testing.T, s archive.Store) {
 	const objects, writers = 1024, 16
 	var want []string

@@ -119,7 +119,7 @@ func racingCreates(t *testing.T, s archive.Store) {
 	}
 }
 
-// race runs fn(0) to fn(n-1) concurrently and returns their errors.
+// race calls fn(0) to fn(n-1) concurrently and returns their errors.
 func race(n int, fn func(i int) error) []error {
 	errs := make([]error, n)
 	start := make(chan struct{})
@@ -174,8 +174,8 @@ func replaceRefusesOutdated(t *testing.T, s archive.Store) {
 	wantPrecondition(t, err)
 }
 
-// racingReplacements counts with compare-and-swap: each lost update would be missing from
-// the sum.
+// racingReplacements increments a counter concurrently by compare-and-swap. A lost update
+// would be missing from the sum.
 func racingReplacements(t *testing.T, s archive.Store) {
 	const writers, increments = 8, 20
 	put(t, s, "counter", `{"n":0}`)
@@ -222,8 +222,9 @@ func increment(t *testing.T, s archive.Store, key string) error {
 	}
 }
 
-// createsDuringDeletes empties and fills one "directory" concurrently. A store that keeps
-// directories must neither refuse nor lose a create because of it.
+// createsDuringDeletes creates and deletes the objects of one "directory" concurrently. A
+// store that stores objects as files must neither refuse nor lose a creation because of a
+// removed directory.
 func createsDuringDeletes(t *testing.T, s archive.Store) {
 	const writers, rounds = 8, 15
 	errs := race(writers, func(i int) error {

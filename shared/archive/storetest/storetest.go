@@ -13,12 +13,12 @@ import (
 	"ace/shared/fault"
 )
 
-// partSize is how much the S3 store collects before it sends a part. The suite has
-// streams below, at and above it.
+// partSize is the size of the parts of a stream in package s3. The suite has streams
+// below, at and above this size.
 const partSize = 5 << 20
 
-// Run tests a store. newStore returns an empty store for each test; a prefix of its own
-// is enough.
+// Run tests a store. newStore returns an empty store for each test, which may be a prefix
+// of a bucket.
 func Run(t *testing.T, newStore func(t *testing.T) archive.Store) {
 	tests := []struct {
 		name string
