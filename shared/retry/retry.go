@@ -1,9 +1,9 @@
-// Package retry repeats a call that failed for a reason that may pass.
+// Package retry repeats a call that failed for a temporary reason.
 //
-// A Policy says how often, how long to wait in between, and which failures are worth
-// another call. Do always returns the error of the last call. The libraries for this
-// return the error of the context instead when it ends during a wait, which hides what
-// went wrong.
+// A Policy defines how often a call is repeated, how long to wait in between, and after
+// which failures. Do always returns the error of the last call. Existing libraries return
+// the error of the context instead if it ends during a wait, which hides why the call
+// failed.
 package retry
 
 import (
@@ -16,10 +16,11 @@ import (
 type Backoff struct {
 	First  time.Duration
 	Max    time.Duration // zero means no bound
-	Jitter bool          // each wait is random, between half of its length and all of it
+	Jitter bool          // each wait has a random length between half of the computed length and all of it
 }
 
-// After returns the wait that follows the n-th failure; the first is number 1.
+// After returns the length of the wait after the n-th failure; the first failure is
+// number 1.
 func (b Backoff) After(n int) time.Duration {
 	wait := b.First
 	for ; n > 1 && (b.Max == 0 || wait < b.Max); n-- {
@@ -34,12 +35,12 @@ func (b Backoff) After(n int) time.Duration {
 	return wait
 }
 
-// Policy says when a failed call is repeated.
+// Policy defines when a failed call is repeated.
 type Policy struct {
 	Backoff
-	Tries     int              // calls at most, including the first; zero means no bound
+	Tries     int              // the maximum number of calls, including the first; zero means no bound
 	MaxTotal  time.Duration    // bounds the sum of all waits; zero means no bound
-	Retryable func(error) bool // reports whether a failure is worth another call; nil means any is
+	Retryable func(error) bool // reports whether to repeat the call after this failure; nil means after any failure
 	// Notify, if set, is called before each wait.
 	Notify func(err error, wait time.Duration)
 }

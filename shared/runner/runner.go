@@ -1,9 +1,9 @@
 // Package runner runs tasks. It acquires a task's lease, renews it while the handler
-// works, stores how the task ended, and removes what only the work needed. If the process
-// dies, another run continues from the task's parts.
+// works, stores how the task ended, and deletes the objects that were needed only for the
+// work. If the process dies, another run continues from the task's parts.
 //
-// Running a task that has ended, or that another runner works on, does nothing. So any
-// start may be repeated.
+// Running a task that has ended, or that another runner works on, does nothing. So a
+// start may be repeated at any time.
 package runner
 
 import (
@@ -20,8 +20,9 @@ import (
 	"ace/shared/task"
 )
 
-// Outcome is what a handler produced. A result and a report that come with an error are
-// stored too: they describe what was done before the work failed or was cancelled.
+// Outcome is what a handler returns. If it returns an error too, the result and the
+// report are stored anyway: they describe what was done before the work failed or was
+// cancelled.
 type Outcome struct {
 	Result   json.RawMessage
 	Document *task.Document
@@ -37,11 +38,11 @@ type Options struct {
 	Tasks    *task.Registry
 	Handlers map[task.Type]Handler
 	Owner    string // names this process in leases and errors
-	// Handover releases the lease instead of ending the task, if it is the cause of the
-	// context's end or the error of the work.
+	// Handover is an error, or nil. If the context ends with this cause, or the handler
+	// returns this error, the runner releases the lease instead of ending the task.
 	Handover error
-	// NoProgress, if set, reports at a handover that the attempt made no progress. Such
-	// an attempt counts.
+	// NoProgress, if set, is called at a handover and reports whether the attempt made no
+	// progress. Such an attempt counts towards maxAttempts.
 	NoProgress func() bool
 	// Restart, if set, starts a task again whose lease was released.
 	Restart func(ctx context.Context, taskID string) error
@@ -55,21 +56,21 @@ type Runner struct{ Options }
 func New(o Options) *Runner { return &Runner{Options: o} }
 
 const (
-	// maxAttempts bounds the attempts at a task. Without it a task that crashes the
+	// maxAttempts bounds the attempts to run a task. Without it a task that crashes the
 	// process would be run again for ever.
 	maxAttempts = 20
-	// finishTimeout bounds how long an outcome is stored after the work's context has
-	// ended.
+	// finishTimeout bounds the time in which the runner tries to store an outcome after
+	// the work's context has ended.
 	finishTimeout = 20 * time.Second
-	// grace bounds how long an outcome is stored after the runner's own context has ended:
-	// a service that must stop has little time.
+	// grace bounds the time in which the runner tries to store an outcome after its own
+	// context has ended. It is short, because the service must stop.
 	grace = 3 * time.Second
 	// finishWait is the wait between two tries to store an outcome.
 	finishWait = 500 * time.Millisecond
 )
 
 // Run runs one task to its end, unless another runner does. takeOver means that the owner
-// of a live lease is known to be dead.
+// of the task's lease is known to be dead even if the lease is still live.
 func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 	log := r.Log.With("task_id", taskID)
 
@@ -89,8 +90,8 @@ func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 		return
 	}
 
-	// The lease is renewed while the handler works. stop must come before the outcome is
-	// stored.
+	// The lease is renewed while the handler works. stop must be called before the
+	// outcome is stored.
 	progress := &latestProgress{}
 	work, stop := lease.KeepAlive(ctx, task.Intervals{}, progress.get)
 	outcome, err := r.handle(work, rec, progress.set)
@@ -128,9 +129,9 @@ func (r *Runner) handle(
 	return handler(ctx, rec, report)
 }
 
-// settle stores how the task ended. lost is why the lease was lost or the work was
-// cancelled, err that or the error of the work. settle does not end the task if the lease
-// was lost or the task is handed over.
+// settle stores how the task ended. lost is the reason why the lease was lost or the work
+// was cancelled, or nil. err is the error of the work. settle does not end the task if
+// the lease was lost or the task is handed over.
 func (r *Runner) settle(
 	ctx context.Context, log *slog.Logger, lease *task.Lease, outcome Outcome, err, lost error,
 ) {
@@ -153,7 +154,7 @@ func (r *Runner) settle(
 		return
 	case fault.CodeOf(lost) == fault.Cancelled:
 		end = task.Outcome{Status: task.Cancelled, Result: outcome.Result, Report: outcome.Report, Error: lost}
-	case lost != nil: // The archive is unreachable, so nothing can be stored. The parts hold what was done.
+	case lost != nil: // The archive is unreachable, so nothing can be stored. Finished units are in the parts.
 		log.WarnContext(ctx, "task interrupted; it will continue when the archive is reachable", "error", lost)
 		return
 	default:
@@ -167,8 +168,8 @@ func (r *Runner) settle(
 	}
 	logEnd(ctx, log, lease.Record(), end)
 
-	// A crash or failure here leaves the open marker, by which the sweep finds what is
-	// left.
+	// After a crash or failure here the open marker still exists, and the sweep completes
+	// the cleanup.
 	if err := lease.Clear(storing); err != nil {
 		log.WarnContext(ctx, "cleanup failed; the next sweep retries it", "error", err)
 	}
@@ -178,8 +179,8 @@ func (r *Runner) isHandover(ctx context.Context, err error) bool {
 	return r.Handover != nil && (errors.Is(context.Cause(ctx), r.Handover) || errors.Is(err, r.Handover))
 }
 
-// handOver releases the lease and starts the task again. A failure here only costs time:
-// the lease expires, and the sweep starts the task.
+// handOver releases the lease and starts the task again. A failure only delays the task:
+// its lease expires, and then the sweep starts it.
 func (r *Runner) handOver(ctx context.Context, log *slog.Logger, lease *task.Lease) {
 	release := lease.Release
 	if r.NoProgress != nil && r.NoProgress() {

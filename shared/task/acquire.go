@@ -11,25 +11,26 @@ import (
 	"ace/shared/fault"
 )
 
-// ErrLeaseLost means that another runner may hold the task's lease by now. The work must
-// stop at once.
+// ErrLeaseLost means that another runner may hold the task's lease by now. The runner
+// must stop its work at once.
 var ErrLeaseLost = fault.New(fault.Conflict, "the task's lease is lost")
 
-// orphanAge is the age at which an open marker without a record counts as abandoned. A
-// Create takes at most createTimeout.
+// orphanAge is the age at which an open marker without a task record counts as abandoned.
+// It must be greater than createTimeout, which bounds a Create.
 const orphanAge = 10 * time.Minute
 
-// AcquireOptions change how a lease is acquired.
+// AcquireOptions are the options of Acquire.
 type AcquireOptions struct {
-	// TakeOver acquires a lease that is still live. The caller must know that its owner
-	// is dead, as `ace serve` does once it has locked its data directory.
+	// TakeOver means that a lease is acquired although it is still live. The caller must
+	// know that its owner is dead, as `ace serve` does after it has locked its data
+	// directory.
 	TakeOver bool
 }
 
 // Acquire acquires the lease of a task for owner. The task must be QUEUED, or RUNNING
 // without a live lease; it is RUNNING on return. The error is NotFound, or Conflict if
 // the task has ended, has a live lease, or was acquired by another runner at the same
-// moment. If the task has ended, Acquire removes what is left of it, as Clear does.
+// time. If the task has ended, Acquire completes its cleanup, as Clear does.
 func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptions) (*Lease, error) {
 	v, err := r.read(ctx, id)
 	if fault.CodeOf(err) == fault.NotFound {
@@ -68,8 +69,8 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 	return l, nil
 }
 
-// LeaseToken identifies the lease under which the record is held. All versions that one
-// holder writes have the same token, and no other holder's version has it. It is empty if
+// LeaseToken identifies the lease that the record names. All versions that are written
+// under one lease have the same token, and no other version has it. The token is empty if
 // the task has no lease.
 func (rec Record) LeaseToken() string {
 	token, _, _ := strings.Cut(rec.Revision, ".")
@@ -79,8 +80,8 @@ func (rec Record) LeaseToken() string {
 	return token
 }
 
-// CheckLease checks, for work that is done outside the runner, that the task is still
-// held under the lease of this token and that no cancellation was requested. The error is
+// CheckLease checks, for work outside the runner's process, that the task's lease is
+// still the one with this token and that no cancellation was requested. The error is
 // ErrLeaseLost, or a fault Cancelled. The answer may be outdated as soon as it is
 // returned.
 func (r *Registry) CheckLease(ctx context.Context, id, token string) error {
@@ -99,7 +100,8 @@ func (r *Registry) CheckLease(ctx context.Context, id, token string) error {
 	return err
 }
 
-// isLive reports whether the lease of a version is valid, by the store's clock.
+// isLive reports whether the lease in a version of the record is valid, by the store's
+// clock.
 func (r *Registry) isLive(v version) bool {
 	return v.Lease != nil && v.info.Now.Sub(v.info.LastModified) <= r.lease
 }

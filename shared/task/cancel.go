@@ -12,8 +12,8 @@ import (
 const cancelledOnRequest = "cancelled on request"
 
 // RequestCancel requests the cancellation of a task and returns its record. A QUEUED task
-// is CANCELLED on return; a RUNNING task ends when its runner sees the request. The error
-// is NotFound, or Conflict if the task has ended.
+// is CANCELLED on return; a RUNNING task ends after its runner has read the request. The
+// error is NotFound, or Conflict if the task has ended.
 func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error) {
 	v, err := r.read(ctx, id)
 	if err != nil {
@@ -23,7 +23,7 @@ func (r *Registry) RequestCancel(ctx context.Context, id string) (Record, error)
 		return Record{}, cannotCancel(v)
 	}
 
-	// Durable: the request. A runner of the task ends when it sees it.
+	// Durable: the request. A runner of the task stops when it reads it.
 	_, err = r.store.PutIfAbsent(ctx, archive.CancelKey(id), contentType, []byte("{}"))
 	if err != nil && !errors.Is(err, archive.ErrPrecondition) {
 		return Record{}, err

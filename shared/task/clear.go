@@ -8,9 +8,9 @@ import (
 )
 
 // Clear runs the OnPublished hook, deletes the task's working objects, then its open
-// marker. The working objects must go since plan and parts hold row data. The task must
-// have been ended by Finish. After an error any process may repeat Clear; while the
-// marker exists, Acquire does so.
+// marker. The working objects must be deleted because plan and parts contain row data.
+// The task must have been ended by Finish. After an error the cleanup may be repeated by
+// any process; while the marker exists, Acquire repeats it.
 func (l *Lease) Clear(ctx context.Context) error {
 	rec := l.Record()
 	if !rec.Status.Terminal() {
@@ -19,8 +19,9 @@ func (l *Lease) Clear(ctx context.Context) error {
 	return l.registry.clear(ctx, rec)
 }
 
-// clear is Clear for callers that know that the task has ended. The marker is deleted
-// last, and only if everything else is gone: without it nothing would find the rest.
+// clear does what Clear does, for callers that know that the task has ended. The marker
+// is deleted last, and only if everything else has been deleted, because the rest can be
+// found only by the marker.
 func (r *Registry) clear(ctx context.Context, rec Record) error {
 	if rec.Document != nil && r.onPublished != nil {
 		if err := r.onPublished(ctx, rec); err != nil {

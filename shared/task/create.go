@@ -13,7 +13,7 @@ import (
 
 const (
 	createTimeout  = 20 * time.Second
-	createAttempts = 16 // ids to try; with 2^30 suffixes even a second collision is rare
+	createAttempts = 16 // ids that are tried; with 2^30 suffixes even two collisions in a row are rare
 )
 
 // errIDTaken means that another submission has this id.
@@ -25,26 +25,26 @@ type New struct {
 	ClusterName, DBName, TableName string
 	Parameters                     json.RawMessage // a JSON object
 	Input                          *Document
-	// Exclusive is empty, or describes what the task is asked to do. Of the tasks that
-	// set it, a table has at most one that is QUEUED or RUNNING. A submission with the
-	// same text returns that task.
+	// Exclusive is empty, or describes the work of the task. Of the tasks of one table
+	// that set it, at most one is QUEUED or RUNNING. A submission with the same text
+	// returns that task.
 	Exclusive string
 }
 
-// openMarker is the content of open/<id>. It carries the submission, so that its writer
-// can distinguish it from the marker of another submission.
+// openMarker is the content of open/<id>. Submission is that of the record, so that the
+// writer can distinguish its marker from that of another submission.
 type openMarker struct {
 	Submission  string    `json:"submission"`
 	SubmittedAt time.Time `json:"submitted_at"`
 }
 
-// Create stores a new QUEUED task under an id that no other task has. It completes what
-// it began even if ctx is cancelled meanwhile. After an error (Unavailable) no task
-// exists, with one exception: if the store accepted the write and could not be read
-// afterwards, the open marker stays and the task runs like any other.
+// Create stores a new QUEUED task under an id that no other task has. Once it has begun
+// to write, it continues even if ctx is cancelled. After an error (Unavailable) no task
+// exists, with one exception: if the store accepted the write of the record but could not
+// be read afterwards, the open marker stays and the task runs like any other.
 //
-// If an exclusive task already has the table, Create returns that task if it was asked to
-// do the same, otherwise a Conflict that names it.
+// If an exclusive task already holds the lock of the table, Create returns that task if
+// its Exclusive is the same, otherwise a Conflict that names it.
 func (r *Registry) Create(ctx context.Context, n New) (Record, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
@@ -99,8 +99,9 @@ func (r *Registry) submit(ctx context.Context, rec Record, exclusive string) (*R
 	return nil, err
 }
 
-// claim creates an object that carries a submission. The response may be lost, or answer
-// a repeated request. So if it does not confirm the creation, the stored object decides.
+// claim creates an object that contains the id of a submission. The response may be lost,
+// or be that of a repeated request. So if the response does not confirm the creation,
+// claim reads the stored object and compares its submission.
 func (r *Registry) claim(ctx context.Context, key string, content any, submission string) error {
 	body, err := json.Marshal(content)
 	if err != nil {

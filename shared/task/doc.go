@@ -4,21 +4,23 @@
 // concurrent changes one succeeds and the other fails. Two more objects belong to a task:
 //
 //   - The open marker, open/<id>, is written before the record. It is deleted after the
-//     task has ended and all objects that the task wrote for itself are gone. It lists
-//     the tasks that need attention, without reading all tasks.
-//   - The index entry makes "newest first" the listing order.
+//     task has ended and all objects that the task wrote for itself are gone. The open
+//     markers list the tasks that need attention, so that not all tasks must be read.
+//   - The index entry has a name that makes the order of the store's listing newest
+//     first.
 //
-// A table has at most one exclusive task at a time. A lock, one object per table, names
-// it (lock.go).
+// A table has at most one exclusive task (a repair or undo) at a time. The table's lock,
+// one object per table, names that task (lock.go).
 //
 // The package guarantees:
 //
 //   - No submission is lost and no two share an id, even if the response to a write is
 //     lost.
 //   - A task has at most one live lease, judged by the store's clock alone.
-//   - A task that has ended never changes again. What it wrote for itself is removed,
-//     however often that must be retried.
-//   - A runner that lost its lease cannot write.
+//   - A task that has ended never changes again. The objects that it wrote for itself are
+//     deleted, and the deletion is retried until it succeeds.
+//   - A runner that has lost its lease cannot change the record.
 //
-// The package never starts or runs a task, and never reads what a task writes for itself.
+// The package never starts or runs a task, and never reads the objects that a task writes
+// for itself.
 package task

@@ -24,8 +24,8 @@ func CheckID(id string) error {
 	return nil
 }
 
-// newID returns the id of a task of this type that was submitted at this time, to the
-// second.
+// newID returns the id of a task of this type. The id contains the time of the submission
+// in seconds.
 func newID(t Type, submitted time.Time) string {
 	prefix := "tr_"
 	if t == TableDiff {
@@ -34,10 +34,12 @@ func newID(t Type, submitted time.Time) string {
 	return prefix + submitted.UTC().Format(idTime)
 }
 
-// withSuffix returns an id that differs from those of other tasks of the same second.
+// withSuffix returns an id with a random suffix, which distinguishes it from those of
+// other tasks that were submitted in the same second.
 func withSuffix(id string) string {
 	return id + "_" + strings.ToLower(rand.Text()[:idSuffixLen])
 }
 
-// idSecond returns the part of a checked id that orders it by its submission time.
+// idSecond returns the part of a valid id that contains the submission time in seconds.
+// Ids can be ordered by it.
 func idSecond(id string) string { return id[len("td_") : len("td_")+len(idTime)] }

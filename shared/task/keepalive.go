@@ -9,17 +9,18 @@ import (
 	"ace/shared/fault"
 )
 
-// callTimeout bounds one call of the store, so that a call that hangs does not cost the
-// lease.
+// callTimeout bounds one call of the store, so that the lease is not lost because a call
+// hangs.
 const callTimeout = 5 * time.Second
 
-// errStopped ends the context of a KeepAlive whose work is over.
+// errStopped is the cause with which stop ends the context of a KeepAlive.
 var errStopped = errors.New("task: the work is over")
 
 // Intervals are the times between a KeepAlive's calls of the store. A zero field means
 // the default.
 type Intervals struct {
-	// longest time between renewals of the lease; default: a third of its duration
+	// Renew is the longest time between renewals of the lease. The default is a third of
+	// the lease's duration.
 	Renew    time.Duration
 	Progress time.Duration // shortest time between writes of changed progress; default: 1 s
 	Cancel   time.Duration // time between checks for a cancellation request; default: 2 s
@@ -30,8 +31,8 @@ type Intervals struct {
 // That context ends with one of these causes: ErrLeaseLost, a fault Cancelled on request,
 // or a fault Unavailable if the store was unreachable until the lease was about to
 // expire. stop ends the context, waits for the goroutine and returns the cause, or nil if
-// there was none. It must be called before Finish or Release. The goroutine calls
-// progress.
+// the context had not ended before. stop must be called before Finish or Release.
+// progress is called in the goroutine.
 func (l *Lease) KeepAlive(
 	ctx context.Context, intervals Intervals, progress func() Progress,
 ) (work context.Context, stop func() error) {
@@ -63,7 +64,8 @@ type renewer struct {
 	renewed   time.Time // when the last successful write of the lease began
 }
 
-// run works until ctx ends (it returns nil) or there is a reason to stop the work.
+// run renews the lease until ctx ends, and then returns nil, or until the work must stop,
+// and then returns the reason.
 func (k *renewer) run(ctx context.Context) error {
 	beat := time.NewTicker(min(k.intervals.Renew, k.intervals.Progress))
 	defer beat.Stop()
@@ -86,8 +88,8 @@ func (k *renewer) run(ctx context.Context) error {
 	return err
 }
 
-// renew renews the lease if a renewal is due or there is progress to store. A failure of
-// the store is no reason to stop while the lease is still valid.
+// renew renews the lease if a renewal is due or there is progress to store. After a
+// failure of the store it returns nil as long as the lease is still valid.
 func (k *renewer) renew(ctx context.Context) error {
 	now, progress := time.Now(), k.progress()
 	if now.Sub(k.renewed) < k.intervals.Renew && progress == k.stored {
@@ -116,7 +118,7 @@ func (k *renewer) checkCancel(ctx context.Context) error {
 	if err == nil && requested {
 		return fault.New(fault.Cancelled, cancelledOnRequest)
 	}
-	return nil // renew judges failures of the store
+	return nil // renew handles failures of the store
 }
 
 func (k *renewer) callDeadline(now time.Time) time.Time {
@@ -126,6 +128,6 @@ func (k *renewer) callDeadline(now time.Time) time.Time {
 	return k.stopTime()
 }
 
-// stopTime is when the work must stop if the lease cannot be renewed. It leaves a tenth
-// of the lease for queries to end.
+// stopTime returns the time at which the work must stop if the lease cannot be renewed. A
+// tenth of the lease's duration is left, in which running queries can end.
 func (k *renewer) stopTime() time.Time { return k.renewed.Add(k.lease.registry.lease * 9 / 10) }

@@ -14,21 +14,21 @@ import (
 	"ace/shared/fault"
 )
 
-// Lease is a runner's lease of a task, and its only way to change the record. It is safe
-// for concurrent use. A write fails with ErrLeaseLost if any other process has changed
-// the record; then nothing was written. After any other error the write may be repeated:
-// the lease recognizes an earlier write whose response was lost.
+// Lease is a runner's lease of a task. The runner can change the record only through it.
+// It is safe for concurrent use. A write fails with ErrLeaseLost if any other process has
+// changed the record; then nothing was written. After any other error the write may be
+// repeated: the lease recognizes an earlier write whose response was lost.
 type Lease struct {
 	registry   *Registry
 	acquiredAt time.Time
-	token      string // prefix of every revision that this lease writes
+	token      string // prefix of the Revision of every version that this lease writes
 	mu         sync.Mutex
 	writes     int
-	closed     bool // released, finished or lost
+	closed     bool // the lease was released, finished or lost
 	cur        atomic.Pointer[version]
 }
 
-// Record returns the record as this lease last wrote it.
+// Record returns the version of the record that this lease wrote last.
 func (l *Lease) Record() Record { return l.cur.Load().Record }
 
 // Renew extends the lease by another LeaseDuration and stores the progress.
@@ -48,7 +48,8 @@ func (l *Lease) Release(ctx context.Context) error {
 	})
 }
 
-// Forfeit ends the lease like Release, but counts the attempt: it made no progress.
+// Forfeit ends the lease like Release, but the attempt counts. It is for attempts that
+// made no progress.
 func (l *Lease) Forfeit(ctx context.Context) error {
 	return l.write(ctx, func(rec *Record) { rec.Lease = nil })
 }
@@ -72,8 +73,8 @@ func (o Outcome) check() error {
 	return nil
 }
 
-// Finish ends the task. One swap makes the outcome and the document visible together. The
-// caller must call Clear next.
+// Finish ends the task. One compare-and-swap makes the outcome and the document visible.
+// The caller must call Clear next.
 func (l *Lease) Finish(ctx context.Context, o Outcome) (Record, error) {
 	if err := o.check(); err != nil {
 		return Record{}, err
@@ -95,8 +96,8 @@ func (l *Lease) Finish(ctx context.Context, o Outcome) (Record, error) {
 	return l.Record(), nil
 }
 
-// finishedAt returns the current time, but never a time before the start, which the clock
-// of another host may have stamped.
+// finishedAt returns the current time, but never a time before the start of the task,
+// which may be by the clock of another host.
 func (r *Registry) finishedAt(rec *Record) *time.Time {
 	now := millis(r.clock())
 	if now.Before(*rec.StartedAt) {
@@ -135,19 +136,20 @@ func (l *Lease) write(ctx context.Context, change func(*Record)) error {
 	return fault.Wrap(ErrLeaseLost, fault.Conflict, "task %s is no longer held by this runner", l.Record().TaskID)
 }
 
-// setCurrent makes a version that this lease wrote the base of the next write. A version
-// without a lease is the last one.
+// setCurrent sets the version that the next write replaces. It was written by this lease.
+// A version without a lease is the last version that this lease writes.
 func (l *Lease) setCurrent(v version) {
 	l.cur.Store(&v)
 	l.closed = v.Lease == nil
 }
 
-// sameEnd reports whether a stored record is the release or the end that next describes.
+// sameEnd reports whether a stored record has the same release or end as next, the record
+// to write.
 func sameEnd(stored, next Record) bool {
 	return stored.Lease == nil && next.Lease == nil && stored.Status == next.Status
 }
 
-// isOwn reports whether this lease wrote a stored version; then the response to that
+// isOwn reports whether this lease wrote a stored version. If so, the response to that
 // write was lost.
 func (l *Lease) isOwn(rec Record) bool { return strings.HasPrefix(rec.Revision, l.token+".") }
 

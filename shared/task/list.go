@@ -20,7 +20,7 @@ const (
 	maxMillis    = 9_999_999_999_999 // 13 digits, the year 2286
 	defaultLimit = 100
 	maxLimit     = 1000
-	scanLimit    = 1000 // index entries that one call of List reads
+	scanLimit    = 1000 // the most index entries that one call of List reads
 )
 
 var cursorPattern = regexp.MustCompile(`^[0-9]{13}-t[dr]_[0-9a-z_]+$`)
@@ -41,8 +41,8 @@ func indexName(rec Record) string {
 
 func indexStamp(t time.Time) string { return fmt.Sprintf("%013d", maxMillis-t.UnixMilli()) }
 
-// putIndexEntry lists the task. After a failure the next Acquire lists it: the task
-// itself must not depend on the index.
+// putIndexEntry adds the task to the index. It ignores a failure, because the task itself
+// must not depend on the index; the next Acquire adds the task again.
 func (r *Registry) putIndexEntry(ctx context.Context, rec Record) {
 	body, err := json.Marshal(entry{rec.TaskID, rec.ClusterName, rec.DBName, rec.TableName})
 	if err == nil {
@@ -59,8 +59,8 @@ type Filter struct {
 }
 
 // List returns tasks, the newest first, and the cursor of the next page; the cursor is
-// empty on the last page. A page may have fewer records than the limit, even none, and
-// still not be the last: one call reads at most 1000 tasks.
+// empty on the last page. A page may have fewer records than the limit, or none, even if
+// it is not the last, because one call reads at most 1000 tasks.
 func (r *Registry) List(ctx context.Context, f Filter) ([]Record, string, error) {
 	if err := f.check(); err != nil {
 		return nil, "", err
@@ -100,8 +100,8 @@ func (f Filter) check() error {
 	return nil
 }
 
-// indexNames lists one entry more than List reads, which shows whether another page
-// follows.
+// indexNames returns the names of the index entries of a page. It returns one name more
+// than List reads if another page follows.
 func (r *Registry) indexNames(ctx context.Context, after string) ([]string, error) {
 	if after != "" {
 		after = indexPrefix + after
@@ -115,7 +115,7 @@ func (r *Registry) indexNames(ctx context.Context, after string) ([]string, erro
 }
 
 // readEntry reads the task of an index entry and reports whether it passes the filter. A
-// task that retention has removed does not.
+// task that retention has deleted does not pass.
 func (r *Registry) readEntry(ctx context.Context, name string, f Filter) (Record, bool, error) {
 	if f.ClusterName != "" || f.TableName != "" {
 		var e entry
@@ -139,9 +139,9 @@ func (f Filter) matches(e entry) bool {
 		(f.TableName == "" || f.TableName == e.TableName)
 }
 
-// All reads every task, in the order of the keys. It is for rebuilding what is derived
-// from the records. It ends with the first error and skips a task that is removed
-// meanwhile.
+// All yields the record of every task, in the order of the keys. It is for rebuilding
+// what is derived from the records. It ends with the first error and skips a task that is
+// deleted meanwhile.
 func (r *Registry) All(ctx context.Context) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		stopped := false

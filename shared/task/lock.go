@@ -13,15 +13,16 @@ import (
 )
 
 // lockOrphanAge is the age at which a lock whose task has no record counts as left by a
-// failed submission. A Create takes at most createTimeout.
+// failed submission. It must be greater than createTimeout, which bounds a Create.
 const lockOrphanAge = 2 * time.Minute
 
 // errSubmitting means that the task that holds the lock has no record yet.
 var errSubmitting = errors.New("the task is being submitted")
 
-// lock is the content of a lock object: the task that has the table, or had it last. A
-// lock is held as long as that task is QUEUED or RUNNING. A lock is never released, since
-// a late release could hit the lock of the next task; the next task takes it over.
+// lock is the content of a lock object: the task that holds the lock of the table, or
+// held it last. The task holds it as long as it is QUEUED or RUNNING. A lock object is
+// never deleted, because a late deletion could remove the lock of the next task. The next
+// task replaces it.
 type lock struct {
 	TaskID      string `json:"task_id"`
 	Submission  string `json:"submission"`
@@ -41,7 +42,7 @@ func newLock(rec Record, asked string) lock {
 
 func (l lock) key() string { return archive.LockKey(l.ClusterName, l.DBName, l.TableName) }
 
-// acquireLock acquires a lock for the task that is being submitted; of concurrent calls
+// acquireLock acquires a lock for the task that is being submitted. Of concurrent calls
 // one succeeds. If an identical task already holds the lock, its record is returned. If a
 // different task holds it, the error is a Conflict that names that task.
 func (r *Registry) acquireLock(ctx context.Context, l lock) (*Record, error) {
@@ -56,8 +57,8 @@ func (r *Registry) acquireLock(ctx context.Context, l lock) (*Record, error) {
 	return holder, err
 }
 
-// tryLock acquires the lock if it is free. It recognizes an earlier try whose response
-// was lost.
+// tryLock acquires the lock if it is free. It also succeeds if an earlier try acquired it
+// but its response was lost.
 func (r *Registry) tryLock(ctx context.Context, own lock) (*Record, error) {
 	body, err := json.Marshal(own)
 	if err != nil {
@@ -106,8 +107,8 @@ func (r *Registry) lockHolder(ctx context.Context, l lock, info archive.Info) (*
 }
 
 // CheckLock checks that an exclusive task still holds the lock of its table. The error is
-// a Conflict if another task holds it: then the store accepted this task's record so late
-// that the task counted as not submitted.
+// a Conflict if another task holds it. This happens if the store accepted this task's
+// record so late that the task already counted as not submitted.
 func (r *Registry) CheckLock(ctx context.Context, rec Record) error {
 	var stored lock
 	if _, err := r.readJSON(ctx, newLock(rec, "").key(), &stored); err != nil {

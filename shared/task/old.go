@@ -12,7 +12,7 @@ import (
 )
 
 // EndedBefore yields the tasks that ended before a time and have been cleared, the newest
-// first. It ends with the first error.
+// submission first. It ends with the first error.
 func (r *Registry) EndedBefore(ctx context.Context, before time.Time) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		open, err := r.openSet(ctx)
@@ -22,7 +22,9 @@ func (r *Registry) EndedBefore(ctx context.Context, before time.Time) iter.Seq2[
 		}
 
 		stopped := false
-		after := indexPrefix + indexStamp(before) // a task that ended before was submitted before
+		// The index is ordered by submission, newest first. A task that ended before this
+		// time was also submitted before it, so later submissions are skipped.
+		after := indexPrefix + indexStamp(before)
 		err = r.store.List(ctx, indexPrefix, after, func(info archive.Info) bool {
 			_, id, _ := strings.Cut(strings.TrimPrefix(info.Key, indexPrefix), "-")
 			rec, err := r.Get(ctx, id)
@@ -57,7 +59,8 @@ func (r *Registry) openSet(ctx context.Context) (map[string]bool, error) {
 }
 
 // Forget removes the record of a task that has ended, and then its index entry. It must
-// be the last step of a removal, since nothing else leads to what the task has left.
+// be the last step of the removal of a task, because the other objects of the task can be
+// found only through the record.
 func (r *Registry) Forget(ctx context.Context, rec Record) error {
 	if !rec.Status.Terminal() {
 		return fmt.Errorf("task: %s is %s and cannot be forgotten", rec.TaskID, rec.Status)

@@ -12,8 +12,8 @@ import (
 )
 
 // Open returns the ids of the tasks that have not ended, the oldest submission first. A
-// few of them may have ended without being cleared: Acquire refuses those and clears
-// them.
+// few of them may have ended without having been cleared. Acquire refuses these and
+// clears them.
 func (r *Registry) Open(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := r.store.List(ctx, archive.OpenPrefix, "", func(info archive.Info) bool {
@@ -35,8 +35,8 @@ func (r *Registry) Open(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// submittedWithinOneSecond reads the submission times of the tasks whose ids alone do not
-// order them.
+// submittedWithinOneSecond returns the submission times of those tasks that were
+// submitted in the same second as another one, because their ids do not order them.
 func (r *Registry) submittedWithinOneSecond(ctx context.Context, ids []string) (map[string]time.Time, error) {
 	perSecond := make(map[string]int)
 	for _, id := range ids {

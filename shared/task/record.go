@@ -5,38 +5,39 @@ import (
 	"time"
 )
 
-// Record is the content of task.json. Times are UTC with milliseconds, by the clock of
-// the process that wrote them.
+// Record is the content of task.json. Times are UTC, in milliseconds, by the clock of the
+// process that wrote them.
 type Record struct {
 	TaskID      string          `json:"task_id"`
 	Type        Type            `json:"task_type"`
 	Status      Status          `json:"status"`
 	SubmittedAt time.Time       `json:"submitted_at"`
-	StartedAt   *time.Time      `json:"started_at,omitempty"`  // of the first attempt
+	StartedAt   *time.Time      `json:"started_at,omitempty"`  // start of the first attempt
 	FinishedAt  *time.Time      `json:"finished_at,omitempty"` // never before StartedAt
 	ClusterName string          `json:"cluster_name"`
 	DBName      string          `json:"dbname"`
 	TableName   string          `json:"table_name"`
 	Parameters  json.RawMessage `json:"parameters,omitempty"`
-	// the document that the task starts from, as submitted
+	// Input is the document from which the task starts. It is set at the submission.
 	Input *Document `json:"input,omitempty"`
-	// acquisitions of the lease, without those that ended in a Release
+	// Attempts counts the acquisitions of the lease, without those that ended in a
+	// Release.
 	Attempts int `json:"attempts"`
-	// by Restart since the lease was last acquired
+	// Starts counts the starts by Restart since the lease was last acquired.
 	Starts    int             `json:"starts,omitempty"`
 	Lease     *LeaseInfo      `json:"lease,omitempty"`
 	Progress  *Progress       `json:"progress,omitempty"`
 	Result    json.RawMessage `json:"result,omitempty"`
 	Document  *Document       `json:"document,omitempty"`
-	Report    *Document       `json:"report,omitempty"` // of a repair
+	Report    *Document       `json:"report,omitempty"` // only of a repair
 	Error     string          `json:"error,omitempty"`
 	ErrorCode string          `json:"error_code,omitempty"`
 
-	// Submission is drawn once per submission. If the response to a submission is lost,
-	// it shows whether the stored task is that submission's.
+	// Submission is a random text, new for each submission. If the response to a write is
+	// lost, it shows whether the stored task was written by this submission.
 	Submission string `json:"submission"`
 	// Revision is new with every write. If the response to a write is lost, it shows
-	// whether that version was stored. With it every version has a different ETag.
+	// whether that version was stored. It also makes the ETag of every version different.
 	Revision string `json:"revision"`
 }
 
@@ -47,8 +48,8 @@ type LeaseInfo struct {
 	Renewals int64  `json:"renewals"`
 }
 
-// Progress is how far a runner has come, in numbers. Percentage, rate and remaining time
-// are derived from them for display.
+// Progress holds the numbers that describe how much of its work a runner has done.
+// Percentage, rate and remaining time are computed from them for display.
 type Progress struct {
 	Phase             string `json:"phase"`
 	BlocksTotal       int    `json:"blocks_total"`

@@ -36,20 +36,20 @@ type Registry struct {
 	onPublished func(context.Context, Record) error
 }
 
-// NewRegistry returns the registry of the tasks in store. clock stamps records; leases do
-// not depend on it.
+// NewRegistry returns the registry of the tasks in store. clock returns the times that
+// are written to records. Leases do not depend on it.
 func NewRegistry(store archive.Store, clock func() time.Time) *Registry {
 	return &Registry{store: store, clock: clock, lease: LeaseDuration}
 }
 
-// OnPublished sets fn to be called for every task that completed with a document, before
-// its open marker is deleted. Clear or a later Acquire repeats the call until fn
-// succeeds, even if the process dies in between. OnPublished must be called before the
-// registry is used.
+// OnPublished sets the function fn that is called for every task that completed with a
+// document, before the task's open marker is deleted. Clear or a later Acquire repeats
+// the call until fn succeeds, even if the process dies in between. OnPublished must be
+// called before the registry is used.
 func (r *Registry) OnPublished(fn func(context.Context, Record) error) { r.onPublished = fn }
 
 // WithLease returns a registry of the same tasks with another lease duration. All
-// processes that use one store must agree on it.
+// processes that use one store must use the same duration.
 func (r *Registry) WithLease(d time.Duration) *Registry {
 	other := *r
 	other.lease = d
@@ -90,9 +90,10 @@ func (r *Registry) readJSON(ctx context.Context, key string, into any) (archive.
 	return info, err
 }
 
-// swap replaces cur by next, whose Revision must be new. If another version than cur is
-// stored, swap returns that version and archive.ErrPrecondition. After a lost response it
-// reads back whether the write was applied, and repeats it if not.
+// swap replaces the stored version cur by next, whose Revision must be new. If another
+// version than cur is stored, swap returns that version and archive.ErrPrecondition.
+// After a lost response it reads back whether the write was applied, and repeats it if
+// not.
 func (r *Registry) swap(ctx context.Context, cur version, next Record) (version, error) {
 	if !cur.Status.CanBecome(next.Status) {
 		return version{}, fault.New(fault.Conflict,
@@ -125,7 +126,7 @@ func (r *Registry) swap(ctx context.Context, cur version, next Record) (version,
 			return archive.ErrPrecondition
 		}
 		unknown = true
-		return cmp.Or(readErr, err) // an unknown outcome is worse than a known failure
+		return cmp.Or(readErr, err) // if the version cannot be read back, the outcome is unknown: report that error
 	})
 	return result, err
 }

@@ -11,22 +11,23 @@ import (
 )
 
 const (
-	// maxStarts is the number of starts after which a task that no runner acquires is
-	// ended.
+	// maxStarts is the number of starts after which Restart ends a task that no runner
+	// has acquired.
 	maxStarts = 24
-	// maxRestartDelay bounds the time between two starts, in leases: an hour. With it
-	// maxStarts take most of a day, so the queue in front of the runners may be long.
+	// maxRestartDelay bounds the time between two starts, as a multiple of the lease
+	// duration: 120 times 30 s is an hour. So maxStarts starts take most of a day, which
+	// is enough even if many tasks wait for a runner.
 	maxRestartDelay = 120
 )
 
 // Restart reports whether a task that no runner works on should be started now, and
-// records the start. The first start is due when nothing was written for a lease's
-// duration, by the store's clock; each further start doubles that time. Restart ends a
-// task as FAILED if it was started maxStarts times without a runner acquiring it, and
-// clears a task that has ended.
+// records the start. The first start is due when the record has not been written for a
+// lease's duration, by the store's clock. For each further start that time doubles.
+// Restart ends a task as FAILED if it was started maxStarts times without a runner
+// acquiring it, and clears a task that has ended.
 //
-// Any process may call it periodically for every task that Open returns. Of racing calls
-// one returns true.
+// Any process may call it periodically for every task that Open returns. Of concurrent
+// calls one returns true.
 func (r *Registry) Restart(ctx context.Context, id string) (bool, error) {
 	v, err := r.read(ctx, id)
 	switch {
@@ -43,10 +44,10 @@ func (r *Registry) Restart(ctx context.Context, id string) (bool, error) {
 		return false, r.failTask(ctx, id)
 	}
 
-	// Durable: the start. Of racing calls one succeeds.
+	// Durable: the start. Of concurrent calls one succeeds.
 	next := v.Record
 	next.Starts++
-	next.Lease = nil // it has expired; this write would seem to renew it
+	next.Lease = nil // it has expired, and this write must not renew it
 	next.Revision = rand.Text()
 	_, err = r.swap(ctx, v, next)
 	if errors.Is(err, archive.ErrPrecondition) {
@@ -55,7 +56,8 @@ func (r *Registry) Restart(ctx context.Context, id string) (bool, error) {
 	return err == nil, err
 }
 
-// restartDelay returns how long nothing must have been written before the next start.
+// restartDelay returns the time for which the record must not have been written before
+// the next start.
 func (r *Registry) restartDelay(starts int) time.Duration {
 	if starts >= 7 {
 		return maxRestartDelay * r.lease
@@ -63,7 +65,7 @@ func (r *Registry) restartDelay(starts int) time.Duration {
 	return min(r.lease<<starts, maxRestartDelay*r.lease)
 }
 
-// failTask ends a task as FAILED, unless a runner acquires it at the same moment.
+// failTask ends a task as FAILED, unless a runner acquires it at the same time.
 func (r *Registry) failTask(ctx context.Context, id string) error {
 	lease, err := r.Acquire(ctx, id, "the sweeper", AcquireOptions{})
 	if fault.CodeOf(err) == fault.Conflict {

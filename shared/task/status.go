@@ -2,10 +2,10 @@ package task
 
 import "slices"
 
-// Type is the capability that a task uses.
+// Type is the type of a task: what the task does.
 type Type string
 
-// The types, as the API names them.
+// The types of tasks, with their names in the API.
 const (
 	TableDiff   Type = "table-diff"
 	TableRepair Type = "table-repair"
@@ -13,7 +13,7 @@ const (
 	TableUndo   Type = "table-undo"
 )
 
-// Status is a state of the state machine.
+// Status is the state of a task.
 type Status string
 
 // The states. A new task is Queued; Completed, Failed and Cancelled are final.
@@ -34,8 +34,9 @@ func (s Status) Terminal() bool { return len(s.successors()) == 0 }
 // CanBecome reports whether a record in state s may be replaced by one in state next.
 func (s Status) CanBecome(next Status) bool { return slices.Contains(s.successors(), next) }
 
-// successors is the table of the state machine. Queued and Running may follow themselves:
-// starts are recorded, and leases are renewed, released and taken over.
+// successors returns the states that may follow s. A Queued or Running record may be
+// replaced by one in the same state, because starts are recorded, and leases are renewed,
+// released and taken over.
 func (s Status) successors() []Status {
 	switch s {
 	case Queued:
