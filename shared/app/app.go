@@ -1,6 +1,7 @@
-// Package app wires the service: it is the only package that knows both the capabilities
-// and the adapters. The local service and the functions pass it different implementations
-// (a store, a starter of tasks, an invoker of units) and use the result in the same way.
+// Package app connects the parts of the service. It is the only package that knows both
+// the capabilities and the adapters. The local service and the functions pass it
+// different implementations (a store, a starter of tasks, an invoker of units) and use
+// the resulting App in the same way.
 package app
 
 import (
@@ -29,9 +30,9 @@ import (
 // Options configure an application.
 type Options struct {
 	Store    archive.Store
-	Location archive.Location // of Store, as a diff_file may name it
+	Location archive.Location // the address of Store, which a diff_file may contain
 	Clusters cluster.Source
-	// MaxConns is the most connections to one node.
+	// MaxConns is the maximum number of connections to one node.
 	MaxConns         int
 	StatementTimeout time.Duration
 	// SnapshotMax is how long the units of one pass over a table's pages may share a
@@ -44,7 +45,7 @@ type Options struct {
 	// means 16 seconds, which is enough for a restart of the node or for a free
 	// connection.
 	Patience  time.Duration
-	MaxImport int64 // the most bytes of an imported document; 0 means 1 GiB
+	MaxImport int64 // maximum size of an imported document in bytes; 0 means 1 GiB
 	Log       *slog.Logger
 }
 
@@ -60,7 +61,7 @@ type App struct {
 	diffs      *diffindex.Index
 	pools      *pg.Pools
 	worker     *worker.Worker
-	repair     tablerepair.Invoker // in this process, because a repair is one transaction
+	repair     tablerepair.Invoker // runs units of repairs in this process, because a unit is one transaction
 	renderings *diffarchive.Renderings
 }
 
@@ -100,7 +101,7 @@ func (a *App) Worker() invoke.Handler {
 
 // logUnitFailure logs the error of a unit of work. Errors other than Internal are logged
 // by the runner too, when it stores the outcome of the task. The cause of an Internal
-// error is logged only here, because the reply does not have it.
+// error is logged only here, because the reply of the unit does not contain the cause.
 func (a *App) logUnitFailure(ctx context.Context, err error) {
 	level := slog.LevelDebug
 	if fault.CodeOf(err) == fault.Internal {
@@ -110,7 +111,7 @@ func (a *App) logUnitFailure(ctx context.Context, err error) {
 	a.options.Log.Log(ctx, level, "unit failed", "error", err)
 }
 
-// service returns the use cases.
+// service returns the service. starter starts its tasks.
 func (a *App) service(starter service.Starter) *service.Service {
 	return &service.Service{
 		Tasks:        a.tasks,

@@ -10,6 +10,6 @@ import (
 func BucketOptions(c config.Store) s3.Options {
 	return s3.Options{
 		Endpoint: c.Endpoint, Region: c.Region, Bucket: c.Bucket, Prefix: c.Prefix,
-		PathStyle: c.Endpoint != "", // other servers than AWS rarely support bucket.host
+		PathStyle: c.Endpoint != "", // servers other than AWS rarely support bucket.host names
 	}
 }

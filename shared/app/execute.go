@@ -12,19 +12,19 @@ import (
 
 // Capacity is how many units of work an invoker can run at once.
 type Capacity struct {
-	// Parallel units run at once if max_cpu_ratio is 1.
+	// Parallel is the number of units that run at once if max_cpu_ratio is 1.
 	Parallel int
-	// InProcess means that this application's own worker does all units, not a process
-	// for each.
+	// InProcess means that the worker of this application does all units, so that no unit
+	// runs in a process of its own.
 	InProcess bool
 }
 
-// LocalCapacity returns the capacity of one machine: its CPUs, as far as a container or
-// GOMAXPROCS allows.
+// LocalCapacity returns the capacity of this machine: the number of CPUs that a container
+// or GOMAXPROCS allows.
 func LocalCapacity() Capacity { return Capacity{Parallel: runtime.GOMAXPROCS(0), InProcess: true} }
 
-// Handlers returns the handler of each task type. They hand the units of comparisons to
-// invoker.
+// Handlers returns the handler of each task type. The handlers pass the units of
+// comparisons to invoker.
 func (a *App) Handlers(invoker tablediff.Invoker, capacity Capacity) map[task.Type]runner.Handler {
 	var local tablediff.LocalWorker
 	if capacity.InProcess {

@@ -19,14 +19,14 @@ const (
 // NodeCheck is the result of a connection to one node of a cluster.
 type NodeCheck struct {
 	Cluster string
-	Login   table.Login // complete only without an error
-	Err     error       // it names the node
+	Login   table.Login // complete only if Err is nil
+	Err     error       // nil, or the reason why the node cannot be used; its message names the node
 }
 
-// CheckNodes connects to every node of every database of the clusters, several at once,
-// and returns a result for each in the order of the definitions. Each check takes at most
-// a few seconds. CheckNodes writes nothing and leaves no connection open. An error means
-// that the context ended.
+// CheckNodes connects to every node of every database of the clusters, to several at
+// once. It returns one result for each, in the order of the definitions. Each check takes
+// at most a few seconds. CheckNodes writes nothing and leaves no connection open. An
+// error means that the context ended.
 func CheckNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, error) {
 	pools := pg.NewPools(pg.Options{MaxConns: 1, StatementTimeout: loginStatement, Passwords: awslogin.New()})
 	defer pools.Close()
@@ -52,10 +52,10 @@ func CheckNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, 
 	return checks, nil
 }
 
-// login is a node of a database of a cluster.
+// login is one node to log in to, with the cluster and the database that it belongs to.
 type login struct {
 	cluster  string
-	database int // counts the databases of all clusters
+	database int // number of the database; the databases of all clusters are numbered together
 	target   cluster.Target
 }
 
@@ -88,8 +88,8 @@ func (l login) check(ctx context.Context, pools *pg.Pools) NodeCheck {
 	return check
 }
 
-// refuseSameServers sets the error of each node that is the same database of the same
-// server as an earlier node. The checks must be of one database.
+// refuseSameServers sets the error of each node that leads to the same database of the
+// same server as an earlier node. All checks must belong to one database of a cluster.
 func refuseSameServers(checks []NodeCheck) {
 	var different []*table.Description
 	for i := range checks {

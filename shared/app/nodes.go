@@ -21,7 +21,7 @@ type opener struct {
 	pools    *pg.Pools
 }
 
-// Open returns the nodes in the order of their names in the list.
+// Open returns the nodes with these names, in the order of the list.
 func (o opener) Open(ctx context.Context, name, database string, nodes []string) ([]plan.Node, error) {
 	found, err := o.nodes(ctx, name, database, nodes)
 	if err != nil {
@@ -66,7 +66,8 @@ func (o opener) nodes(ctx context.Context, name, database string, nodes []string
 // comparedNode adapts a node to package tablediff.
 type comparedNode struct{ *pg.Node }
 
-// Expecting returns the node bound to a server.
+// Expecting returns the same node, whose transactions fail unless they are on this
+// server.
 func (c comparedNode) Expecting(server table.Identity) plan.Node {
 	return comparedNode{c.Node.Expecting(server)}
 }

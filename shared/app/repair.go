@@ -17,7 +17,7 @@ func (a *App) repairNodes() tablerepair.Opener {
 
 type repairOpener struct{ opener }
 
-// Open returns the nodes in the order of their names in the list.
+// Open returns the nodes with these names, in the order of the list.
 func (o repairOpener) Open(ctx context.Context, name, database string, nodes []string) ([]tablerepair.Node, error) {
 	found, err := o.nodes(ctx, name, database, nodes)
 	if err != nil {
@@ -33,7 +33,8 @@ func (o repairOpener) Open(ctx context.Context, name, database string, nodes []s
 // repairNode adapts a node to package tablerepair.
 type repairNode struct{ *pg.Node }
 
-// Expecting returns the node bound to a server.
+// Expecting returns the same node, whose transactions fail unless they are on this
+// server.
 func (n repairNode) Expecting(server table.Identity) tablerepair.Node {
 	return repairNode{n.Node.Expecting(server)}
 }

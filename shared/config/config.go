@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Config is the configuration. The tags of a field have its variable, its default, its
-// purpose and its allowed values.
+// Config is the configuration. The tags of a field contain the name of its variable, its
+// default, its purpose and its allowed values.
 type Config struct {
 	Listen       Listen   `env:"ACE_LISTEN" envDefault:"127.0.0.1:5000" usage:"address to listen on" allowed:"host:port with a loopback host, or unix:///path"`
 	ListenPublic bool     `env:"ACE_LISTEN_PUBLIC" envDefault:"false" usage:"permit an address that other machines can reach" allowed:"true or false"`
@@ -39,16 +39,17 @@ type Config struct {
 	TaskRunnerFunction  string `env:"ACE_FUNCTION_TASKRUNNER" usage:"function that runs tasks, for functions only" allowed:"the name of a Lambda function"`
 	BlockWorkerFunction string `env:"ACE_FUNCTION_BLOCKWORKER" usage:"function that does units of work, for functions only" allowed:"the name of a Lambda function"`
 
-	// The variables of libpq and the peer for service and password files. They are not in
-	// Variables.
+	// The variables that name service files and the password file: those of libpq, and
+	// ACE_PGSERVICEFILE. Variables does not return them.
 	AceServiceFile string `env:"ACE_PGSERVICEFILE"`
 	ServiceFile    string `env:"PGSERVICEFILE"`
 	PassFile       string `env:"PGPASSFILE"`
 	Home           string `env:"HOME"`
 }
 
-// AllowedHosts returns the host names, in addition to loopback ones, that requests may
-// use: ACE_HOSTS, and the host of ACE_LISTEN unless it is unspecified.
+// AllowedHosts returns the names by which requests may address the service, in addition
+// to loopback names: those of ACE_HOSTS, and the host of ACE_LISTEN unless that means all
+// addresses.
 func (c Config) AllowedHosts() []string {
 	var hosts []string
 	for _, host := range append([]string{c.Listen.Host()}, c.Hosts...) {
@@ -70,11 +71,11 @@ func (c Config) ClustersBucket() (bucket Store, inBucket bool, err error) {
 	return bucket, err == nil, err
 }
 
-// MaxImport returns the most bytes of an imported document.
+// MaxImport returns the maximum size of an imported document in bytes.
 func (c Config) MaxImport() int64 { return int64(c.MaxImportMB) << 20 }
 
-// ServiceFiles returns the paths of the service files in the order of the search. They
-// need not exist.
+// ServiceFiles returns the paths of the service files, in the order in which they are
+// searched. The files need not exist.
 func (c Config) ServiceFiles() []string {
 	var files []string
 	for _, path := range []string{c.AceServiceFile, c.ServiceFile, "pg_service.conf", c.inHome(".pg_service.conf"), "/etc/pg_service.conf"} {

@@ -1,9 +1,9 @@
-// Package config converts the environment to one typed value. It is the only package that
-// knows the names of the variables.
+// Package config converts environment variables to one typed value, the Config. It is the
+// only package that knows the names of the variables.
 //
 // Load reports all problems together, one line for each variable: its name, its value and
 // what is allowed. A Config contains no secret: ReadToken reads the token from its file,
-// and the credentials of the object store are from the standard AWS chain. The
+// and the credentials of the object store are read from the standard AWS chain. The
 // environment is a map that the caller passes, so the caller can override variables with
 // flags.
 package config

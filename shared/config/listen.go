@@ -10,7 +10,7 @@ import (
 
 const unixPrefix = "unix://"
 
-// Listen is an address to listen on, in the form of net.Listen.
+// Listen is an address to listen on. Its fields are the arguments of net.Listen.
 type Listen struct {
 	Network string // "tcp" or "unix"
 	Address string // host:port, or the path of the socket
@@ -39,7 +39,7 @@ func (l *Listen) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String returns the form that UnmarshalText parses.
+// String returns the address in the form that UnmarshalText parses.
 func (l Listen) String() string {
 	if l.Network == "unix" {
 		return unixPrefix + l.Address
@@ -47,7 +47,8 @@ func (l Listen) String() string {
 	return l.Address
 }
 
-// Host returns the host to listen on. It is "" for all hosts and for a Unix socket.
+// Host returns the host to listen on. It is "" for all addresses of the host and for a
+// Unix socket.
 func (l Listen) Host() string {
 	if l.Network == "unix" {
 		return ""

@@ -18,8 +18,8 @@ import (
 
 const day = 24 * time.Hour
 
-// Environ converts NAME=value entries, as returned by os.Environ, to the variables of
-// Load.
+// Environ converts NAME=value entries, as returned by os.Environ, to the map that Load
+// accepts.
 func Environ(entries []string) map[string]string {
 	variables := make(map[string]string, len(entries))
 	for _, entry := range entries {
@@ -35,7 +35,7 @@ func Load(environ map[string]string) (Config, error) {
 	var c Config
 	environ = maps.Clone(environ)
 	if environ == nil {
-		environ = map[string]string{} // package env would read the environment of the process for nil
+		environ = map[string]string{} // if the map is nil, package env reads the environment of the process
 	}
 
 	bad := make(map[string]string)
@@ -52,7 +52,8 @@ func Load(environ map[string]string) (Config, error) {
 	return Config{}, fault.New(fault.Invalid, "%s", strings.Join(lines, "\n"))
 }
 
-// addParseErrors adds the variables that package env could not convert to bad.
+// addParseErrors adds to bad, a map from variable to message, the variables that package
+// env could not convert.
 func addParseErrors(err error, environ, bad map[string]string) {
 	var all env.AggregateError
 	if !errors.As(err, &all) {
@@ -71,7 +72,8 @@ func addParseErrors(err error, environ, bad map[string]string) {
 	}
 }
 
-// check adds the variables to bad whose values are not allowed.
+// check adds to bad, a map from variable to message, the variables whose values are not
+// allowed.
 func (c Config) check(environ, bad map[string]string) {
 	note := func(ok bool, name, text string) {
 		if _, noted := bad[name]; !ok && !noted {
@@ -108,8 +110,8 @@ func (c Config) check(environ, bad map[string]string) {
 		c.Listen, allowed("ACE_LISTEN")))
 }
 
-// isNoHost reports whether text is neither a host name nor an address. A URL, a port or a
-// wildcard would never match the Host of a request.
+// isNoHost reports whether text is neither a host name nor an address. A URL, a name with
+// a port or a wildcard is refused, because it would never match the Host of a request.
 func isNoHost(text string) bool {
 	text = strings.TrimSpace(text)
 	if ip, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
@@ -122,7 +124,7 @@ func isNoHost(text string) bool {
 
 func levels() []string { return []string{"DEBUG", "INFO", "WARN", "ERROR"} }
 
-// notAllowed returns the usual line about a variable.
+// notAllowed returns the message for a variable whose value is not allowed.
 func notAllowed(name, value string) string {
 	given := strconv.Quote(value)
 	if (name == "ACE_STORE" || name == "ACE_CLUSTERS") && (strings.Contains(value, "@") || strings.Contains(value, "%40")) {

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// Store is the place of the archive: a directory for the embedded gateway, or a bucket of
-// any S3 service.
+// Store names where the archive is stored: in a directory, by the embedded gateway, or in
+// a bucket of any S3 service.
 type Store struct {
 	Embedded bool
-	Dir      string // only if embedded
+	Dir      string // the directory; empty unless the gateway is embedded
 	Bucket   string
 	Prefix   string // without slashes at both ends
 	Endpoint string // http:// or https:// and host; "" means AWS
-	Region   string // "" means that of the standard AWS chain
+	Region   string // "" means the region of the standard AWS chain
 }
 
 var bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
@@ -80,7 +80,7 @@ func checkEndpoint(text string) error {
 	return nil
 }
 
-// String returns the form that UnmarshalText parses.
+// String returns the store in the form that UnmarshalText parses.
 func (s Store) String() string {
 	if s.Embedded {
 		return "file://" + s.Dir

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Variable describes one variable, so that a command can offer it as a flag.
+// Variable describes one environment variable, so that a command can offer it as a flag.
 type Variable struct {
 	Name    string // ACE_MAX_TASKS
 	Default string
@@ -20,7 +20,7 @@ func (v Variable) Flag() string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(v.Name, "ACE_")), "_", "-")
 }
 
-// Variables returns ACE's own variables in the order of Config.
+// Variables returns ACE's own variables in the order of the fields of Config.
 func Variables() []Variable {
 	var all []Variable
 	for field := range fields() {
@@ -43,7 +43,7 @@ func (c Config) Dump() string {
 	return b.String()
 }
 
-// format returns a value in the form of its variable.
+// format returns a value in the form in which it is written in its variable.
 func format(value any) string {
 	if list, ok := value.([]string); ok {
 		return strings.Join(list, ",")

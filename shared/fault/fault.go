@@ -1,9 +1,9 @@
 // Package fault defines the error type that packages exchange: a code, which a transport
 // converts to a status, a message for the user, and a cause for the log.
 //
-// An adapter (PostgreSQL, S3, Lambda) converts the errors of its technology to faults
-// exactly once. Any other error counts as Internal, and its text is never shown to a
-// user. The package imports only the standard library.
+// An adapter (for PostgreSQL, S3 or Lambda) converts the errors of its technology to
+// faults exactly once. Any other error counts as Internal, and its text is never shown to
+// a user. The package imports only the standard library.
 package fault
 
 import (
@@ -20,7 +20,7 @@ const (
 	Forbidden   Code = "forbidden"   // the caller may not send this request
 	NotFound    Code = "not_found"   // the named cluster, task, document or route does not exist
 	Method      Code = "method"      // the route does not support the method
-	Conflict    Code = "conflict"    // the current state does not allow it
+	Conflict    Code = "conflict"    // the current state does not allow the operation
 	TooLarge    Code = "too_large"   // the request body exceeds the limit
 	Unavailable Code = "unavailable" // a node, the store or the queue cannot serve now; a retry may succeed
 	Cancelled   Code = "cancelled"   // the task was cancelled on request
@@ -83,7 +83,7 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
-// PublicMessage returns the text of err that may be shown to a user.
+// PublicMessage returns the part of err's text that may be shown to a user.
 func PublicMessage(err error) string {
 	var fe *Error
 	switch {

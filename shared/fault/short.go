@@ -15,11 +15,11 @@ const (
 	maxMessage = 16 << 10
 )
 
-// Short returns text for a message or a log line. If text is longer than one kilobyte, it
-// returns its beginning and its length.
+// Short returns text for a message or a log line. If text is longer than one kilobyte,
+// Short returns the beginning of text and its length.
 func Short(text string) string { return cut(text, maxValue) }
 
-// LogText returns the text of an error for the log, of a bounded size.
+// LogText returns the text of an error for the log. Its size is bounded.
 func LogText(err error) string { return cut(err.Error(), maxMessage) }
 
 // cut returns text, or its beginning and its length if it is longer than limit bytes. It
@@ -35,8 +35,8 @@ func cut(text string, limit int) string {
 	return fmt.Sprintf("%s... (%d bytes)", text[:end], len(text))
 }
 
-// message formats a message of bounded size. The argument of the format "%s" is itself a
-// message.
+// message formats a message of bounded size. If the format is "%s", its argument is a
+// complete message, which may be longer than a value.
 func message(format string, args []any) string {
 	if format == "%s" {
 		return cut(fmt.Sprint(args...), maxMessage)

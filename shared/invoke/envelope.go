@@ -32,9 +32,9 @@ type failure struct {
 	Message string     `json:"message"`
 }
 
-// Handle returns a handler that calls work. The handler puts an error of work into its
-// reply, after a call of onError. It fails only if the payload or the reply is not valid
-// JSON.
+// Handle returns a handler that calls work. If work fails, the handler calls onError and
+// returns the error in its reply. The handler itself fails only if the payload or the
+// reply is not valid JSON.
 func Handle[Q, A any](work func(ctx context.Context, q Q) (A, error), onError func(ctx context.Context, err error)) Handler {
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		var q Q
@@ -54,7 +54,7 @@ func Handle[Q, A any](work func(ctx context.Context, q Q) (A, error), onError fu
 	}
 }
 
-// callGuarded calls work and converts a panic to an error: one unit must not end the
+// callGuarded calls work and converts a panic to an error, because a panic would end the
 // process and every task in it.
 func callGuarded[Q, A any](ctx context.Context, work func(context.Context, Q) (A, error), q Q) (answer A, err error) {
 	defer func() {
@@ -63,7 +63,7 @@ func callGuarded[Q, A any](ctx context.Context, work func(context.Context, Q) (A
 		}
 	}()
 	answer, err = work(ctx, q)
-	if err != nil && ctx.Err() != nil { // the error only follows from the end of the context
+	if err != nil && ctx.Err() != nil { // the error is only a consequence of the end of the context
 		err = context.Cause(ctx)
 	}
 	return answer, err
@@ -97,8 +97,8 @@ func Call[Q, A any](ctx context.Context, handler Handler, q Q) (A, error) {
 	return answer, nil
 }
 
-// decodeStrict decodes exactly one JSON value. It rejects unknown fields, whose values
-// would be lost silently.
+// decodeStrict decodes exactly one JSON value. It rejects unknown fields, because their
+// values would be lost without notice.
 func decodeStrict(text []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()

@@ -8,26 +8,26 @@ import (
 	"ace/shared/fault"
 )
 
-// Queue runs tasks in this process, a few at a time, in the order of their submission. It
-// must be closed. It is safe for concurrent use.
+// Queue runs tasks in this process, a few at a time, in the order of their submission.
+// The caller must close it. It is safe for concurrent use.
 type Queue struct {
 	run      Run
 	maxTasks int
 	maxQueue int
 
 	mu       sync.Mutex
-	reserved int // slots of tasks that Submit is creating
+	reserved int // number of slots that are reserved for tasks that Submit is creating
 	waiting  []queued
 	known    map[string]bool // ids of the waiting and running tasks
 	running  int
 	closed   bool
-	ctx      context.Context //nolint:containedctx // of the tasks, which outlive the call that submits them
+	ctx      context.Context //nolint:containedctx // the parent of the tasks' contexts; the tasks outlive the call that submits them
 	cancel   context.CancelCauseFunc
 	tasks    sync.WaitGroup
 }
 
-// ErrClosing is the cause of the end of the tasks' contexts when a queue is closed. A
-// runner must then release the task's lease.
+// ErrClosing is the cause with which the contexts of the tasks end when a queue is
+// closed. A runner must then release the task's lease.
 var ErrClosing = fault.New(fault.Unavailable, "the service is shutting down")
 
 // Run runs one task to its end. It must return soon after its context has ended. takeOver
@@ -48,8 +48,8 @@ func NewQueue(maxTasks, maxQueue int, run Run) *Queue {
 }
 
 // Submit reserves a slot before it calls create, so the limit holds under concurrency. If
-// no slot is free, it returns Unavailable and does not call create. It returns an error
-// of create unchanged.
+// no slot is free, the error is Unavailable and create is not called. An error of create
+// is returned unchanged.
 func (q *Queue) Submit(ctx context.Context, create func(context.Context) (taskID string, err error)) error {
 	if err := q.reserve(); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (q *Queue) reserve() error {
 	return nil
 }
 
-// redeem uses a reserved slot for a task, or releases the slot if taskID is empty.
+// redeem adds a task in a reserved slot, or releases the slot if taskID is empty.
 func (q *Queue) redeem(taskID string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -87,15 +87,15 @@ func (q *Queue) redeem(taskID string) {
 }
 
 // Resume adds an existing task to the queue, even if the queue is full. It does nothing
-// if the task is waiting or running. takeOver is passed to Run.
+// if the task is already waiting or running. takeOver is passed to Run.
 func (q *Queue) Resume(taskID string, takeOver bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.add(queued{taskID, takeOver})
 }
 
-// add appends a task that is neither waiting nor running. After Close it does nothing:
-// the next start of the service finds the task. The caller must hold q.mu.
+// add appends a task to the queue unless it is already waiting or running. After Close it
+// does nothing; the next start of the service finds the task. The caller must hold q.mu.
 func (q *Queue) add(t queued) {
 	if q.closed || q.known[t.id] {
 		return
@@ -116,7 +116,8 @@ func (q *Queue) Drop(taskID string) {
 	q.waiting = left
 }
 
-// startNext starts waiting tasks up to maxTasks running ones. The caller must hold q.mu.
+// startNext starts waiting tasks until maxTasks tasks are running. The caller must hold
+// q.mu.
 func (q *Queue) startNext() {
 	for !q.closed && q.running < q.maxTasks && len(q.waiting) > 0 {
 		t := q.waiting[0]

@@ -1,5 +1,5 @@
 // Package logging creates the service's logger. It holds no state: the program creates
-// one logger and passes it on.
+// one logger and passes it to the packages that log.
 package logging
 
 import (
@@ -19,8 +19,8 @@ func New(w io.Writer, level slog.Leveler, format string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, opts))
 }
 
-// replace converts times to UTC and shortens long texts. Most errors are of bounded
-// length already, but that of a panic contains a stack.
+// replace converts times to UTC and shortens long texts. Most errors have a bounded
+// length, but that of a panic contains a stack trace.
 func replace(groups []string, attr slog.Attr) slog.Attr {
 	switch {
 	case len(groups) == 0 && attr.Key == slog.TimeKey:

@@ -4,10 +4,12 @@
 // server. A user who can write to the data directory can make the service overwrite other
 // files.
 //
-// What the service owns (its data directory) must belong to its user, must be closed to
-// others, and must contain no links or devices: Directory, Tree, Open, Write. What the
-// service only reads may be reached through links and may belong to root: Secret for
-// files that others must not read, Instructions for files that others must not write.
+// The functions Directory, Tree, Open and Write are for what the service owns, its data
+// directory: it must belong to the service's user, must be inaccessible to others, and
+// must contain no links or devices. The functions Secret and Instructions are for files
+// that the service only reads, which may be reached through links and may belong to root:
+// Secret for files that others must not read, Instructions for files that others must not
+// write.
 //
 // A failed check is a fault with code Invalid that names the path, its owner and mode,
 // and the command that corrects it. Other users may be able to write to the parent

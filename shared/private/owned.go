@@ -16,8 +16,8 @@ import (
 const maxLinks = 40
 
 // Resolve returns path as an absolute path without symbolic links. Each link in it must
-// belong to root or to the service's user, because its owner controls the target. The
-// rest of a path that does not exist yet is appended unchanged.
+// belong to root or to the service's user, because its owner controls the target. If the
+// end of the path does not exist yet, it is appended unchanged.
 func Resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -54,9 +54,10 @@ func Resolve(path string) (string, error) {
 	return resolved, nil
 }
 
-// Directory creates a directory that is closed to others, or checks an existing one. If
-// others have access to it, it closes the directory if it is empty and otherwise fails,
-// because others may have created its files. It fails if path is a link.
+// Directory creates a directory that is inaccessible to others, or checks an existing
+// one. If others have access to an existing directory, Directory removes their access if
+// it is empty. Otherwise it fails, because others may have created the files. It fails if
+// path is a link.
 func Directory(path string) error {
 	err := os.Mkdir(path, dirMode)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -99,7 +100,7 @@ func Directory(path string) error {
 	return nil
 }
 
-// notOpened returns why a file could not be opened without following links.
+// notOpened returns the error of a file that could not be opened without following links.
 func notOpened(path, want string, err error) error {
 	if info, statErr := os.Lstat(path); statErr == nil && kind(info.Mode()) != want {
 		return unexpected(path, info, want)
@@ -107,8 +108,8 @@ func notOpened(path, want string, err error) error {
 	return unusable(path, err)
 }
 
-// State returns the identity and change time of a directory. The result changes when the
-// directory's permissions change, when it is moved, and when an entry is added.
+// State returns a text with the identity and change time of a directory. The text changes
+// when the directory's permissions change, when it is moved, and when an entry is added.
 func State(dir string) (string, error) {
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -122,7 +123,7 @@ func State(dir string) (string, error) {
 }
 
 // Tree checks that everything below a directory is a regular file or a directory, belongs
-// to the service's user, and cannot be written by others.
+// to the service's user, and is not writable by others.
 func Tree(dir string) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -147,7 +148,7 @@ func Tree(dir string) error {
 
 // Open opens or creates a file that the service owns, like os.OpenFile with the mode
 // 0600. It does not follow links. The file must be a regular file with one name, belong
-// to the service's user and be closed to others.
+// to the service's user and be inaccessible to others.
 func Open(path string, flag int) (*os.File, error) {
 	file, err := os.OpenFile(path, flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, fileMode)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -184,7 +185,7 @@ func checkOwn(path string, file *os.File) error {
 // and renames.
 func Write(path string, content []byte) error {
 	draft := path + ".new"
-	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // may be left by a crash
+	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // a crash may have left the file
 		return unusable(draft, err)
 	}
 

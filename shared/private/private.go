@@ -73,7 +73,8 @@ func foreign(path string, info fs.FileInfo) error {
 		path, describe(info), userName(os.Geteuid()), os.Geteuid(), path)
 }
 
-// accessible returns the error of a file that other users can read or write.
+// accessible returns the error of a file to which other users have access. may describes
+// the access. command is the mode for the chmod that removes it.
 func accessible(path string, info fs.FileInfo, may, command string) error {
 	return fault.New(fault.Invalid, "%s (%s) can be %s by other users: check its content and run: chmod %s '%s'",
 		path, describe(info), may, command, path)
@@ -89,8 +90,8 @@ func unusable(path string, err error) error {
 	return fault.New(fault.Invalid, "%s cannot be used: %v", path, reason(err))
 }
 
-// reason returns an error without the path and the system call, which the message has
-// already.
+// reason returns an error without the path and the system call, which the message already
+// contains.
 func reason(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

@@ -11,7 +11,7 @@ import (
 	"ace/shared/fault"
 )
 
-// maxSecret is the most bytes of a secret.
+// maxSecret is the maximum size of a secret in bytes.
 const maxSecret = 64 << 10
 
 // Secret reads a secret, such as a token, from a regular file. The file must belong to
@@ -45,7 +45,7 @@ func Instructions(path string, limit int64) ([]byte, error) {
 }
 
 // read reads a regular file of at most limit bytes that passes check. It returns the
-// error of os.OpenFile unchanged. It does not block on a pipe.
+// error of os.OpenFile unchanged. It fails for a pipe instead of waiting for its data.
 func read(path string, limit int64, check func(fs.FileInfo) error) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -77,8 +77,9 @@ func read(path string, limit int64, check func(fs.FileInfo) error) ([]byte, erro
 	return data, err
 }
 
-// Doubts returns a warning about a file of instructions, or "" if there is none: a user
-// other than root and the service's user can change it, or can read the secrets in it.
+// Doubts returns a warning about a file that Instructions may read, or "". It warns if a
+// user other than root and the service's user can change the file, or can read the
+// secrets in it.
 func Doubts(path string, hasSecrets bool) string {
 	info, err := os.Stat(path)
 	if err != nil {

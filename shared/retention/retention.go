@@ -2,10 +2,11 @@
 // reports and before-images of ended tasks, their records and list entries, and imported
 // documents.
 //
-// It deletes nothing that a task needs which is still open or ended within the period. It
-// deletes a task's list entries first and its record last, so no list names a deleted
-// document, and the next sweep resumes an interrupted one. A sweep can run at the same
-// time as the service and other sweeps. It does not delete objects without a task record.
+// It deletes nothing that is needed by an open task, or by a task that ended within the
+// period. It deletes a task's list entries first and its record last. So no list names a
+// deleted document, and if a sweep is interrupted, the next one completes the deletion. A
+// sweep can run at the same time as the service and other sweeps. It does not delete
+// objects without a task record.
 package retention
 
 import (
@@ -21,7 +22,7 @@ import (
 	"ace/shared/task"
 )
 
-// abandoned is the age at which the upload of an import counts as abandoned. No request
+// abandoned is the age at which the upload of a document counts as abandoned. No request
 // takes that long.
 const abandoned = 24 * time.Hour
 
@@ -31,19 +32,19 @@ type Sweeper struct {
 	Tasks *task.Registry
 	Diffs *diffindex.Index
 	Now   func() time.Time
-	// Keep returns further ids of tasks and keys of documents that must be kept. It may
-	// be nil.
+	// Keep returns ids of tasks and keys of documents that must be kept in addition to
+	// those that open tasks need. It may be nil.
 	Keep func(context.Context) ([]string, error)
 }
 
 // Removed counts what a sweep deleted.
 type Removed struct {
-	Tasks   int // with their documents, reports and before-images
-	Imports int // imported documents
+	Tasks   int // deleted tasks, with their documents, reports and before-images
+	Imports int // deleted documents that were imported
 }
 
-// Sweep deletes the tasks that ended, and the documents that were imported, longer ago
-// than keep. If keep is 0, it deletes none of them. It always deletes abandoned uploads.
+// Sweep deletes the tasks that ended, and the documents that were imported, longer than
+// keep ago. If keep is 0, it deletes neither. It always deletes abandoned uploads.
 func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error) {
 	var removed Removed
 	now := s.Now()
@@ -77,10 +78,11 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 	return removed, err
 }
 
-// needed is what open tasks start from.
+// needed holds what must be kept: the documents and tasks that open tasks start from, and
+// those that Keep returns.
 type needed struct {
 	keys map[string]bool // keys of documents, and ids of tasks
-	seen map[string]bool // ids of the open tasks whose needs are in keys
+	seen map[string]bool // ids of the open tasks whose input is already in keys
 }
 
 // has reports whether a task or its document is needed.
@@ -112,7 +114,7 @@ func (s *Sweeper) addOpen(ctx context.Context, n needed) error {
 			continue
 		}
 		rec, err := s.Tasks.Get(ctx, id)
-		if fault.CodeOf(err) == fault.NotFound { // of a submission that is incomplete or failed
+		if fault.CodeOf(err) == fault.NotFound { // the open marker of a submission that is incomplete or failed
 			continue
 		}
 		if err != nil {

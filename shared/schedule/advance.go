@@ -10,8 +10,8 @@ import (
 )
 
 // advance continues the last run of a job: it finds the run's tables, submits the
-// remaining tasks and reads the status of the others. It stores each submission before
-// the next one.
+// remaining tasks and reads the status of those that were submitted before. It stores the
+// id of each submitted task before it submits the next one.
 func (s *Scheduler) advance(ctx context.Context, job Job, st *stored) error {
 	if !st.Run.open() {
 		return nil
@@ -63,7 +63,7 @@ func (s *Scheduler) refresh(ctx context.Context, job Job, st *stored) error {
 	return nil
 }
 
-// storeCheck stores check i of the last run.
+// storeCheck replaces check i of the last run by c and stores the state.
 func (s *Scheduler) storeCheck(ctx context.Context, st *stored, i int, c check) error {
 	next := *st
 	changed := *st.Run
@@ -73,7 +73,7 @@ func (s *Scheduler) storeCheck(ctx context.Context, st *stored, i int, c check) 
 	return s.replace(ctx, st, next)
 }
 
-// expand finds the tables of a run and stores a check for each.
+// expand finds the tables of a run and stores one check for each.
 func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 	expanded := *st.Run
 	expanded.Expanded = true
@@ -99,8 +99,9 @@ func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 	return s.replace(ctx, st, next)
 }
 
-// advanceCheck submits a check's task, or the rerun, if it is time for that, or reads the
-// status of the submitted one. It returns the new state of the check.
+// advanceCheck does the next step of a check: it submits the check's task, reads the
+// status of the submitted task, or submits the rerun if it is due. It returns the new
+// state of the check.
 func (s *Scheduler) advanceCheck(ctx context.Context, job Job, c check, incremental bool) (check, error) {
 	switch {
 	case c.TaskID == "" && !c.ended():
@@ -136,8 +137,8 @@ func (s *Scheduler) advanceCheck(ctx context.Context, job Job, c check, incremen
 	return c, nil
 }
 
-// afterSubmit returns a check after the submission of its task. If a retry cannot help,
-// the check has failed.
+// afterSubmit returns the new state of a check after the submission of its task. If err
+// is an error that a retry cannot avoid, the check has failed.
 func afterSubmit(c check, submitted api.Submitted, err error) (check, error) {
 	switch {
 	case err == nil:
@@ -150,8 +151,8 @@ func afterSubmit(c check, submitted api.Submitted, err error) (check, error) {
 	return c, nil
 }
 
-// readStatus reads the status of a check's task. A task that does not exist any more has
-// failed.
+// readStatus reads the status of a check's task. A task that does not exist any more
+// counts as failed.
 func (s *Scheduler) readStatus(ctx context.Context, c check) (check, error) {
 	status, err := s.Submit.TaskStatus(ctx, api.TaskRequest{TaskID: c.TaskID})
 	if fault.CodeOf(err) == fault.NotFound {

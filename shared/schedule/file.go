@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// MaxFile is the most bytes of a file of schedules.
+	// MaxFile is the maximum size of a schedules file in bytes.
 	MaxFile = 1 << 20
 
 	allowedName   = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first, once in the file"
@@ -26,16 +26,16 @@ const (
 	maxWait = 7 * 24 * time.Hour
 
 	// defaultFullEvery is the default of full_every. An incremental comparison does not
-	// detect a change that was not written as a row, so a full one is needed from time to
+	// detect changes that write no row version, so a full one is needed from time to
 	// time.
 	defaultFullEvery = "1w"
 )
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
-// Parse parses a file of schedules. file is its name in errors. The error is one fault
-// with code Invalid with a line for each problem: its position, the value and what is
-// allowed.
+// Parse parses the content of a schedules file. file is the file's name for messages. The
+// error is one fault with code Invalid whose message has a line for each problem: its
+// position, the value and what is allowed.
 func Parse(file string, data []byte) ([]Job, error) {
 	p := parser{file: file, names: map[string]bool{}}
 	jobs := p.parse(data)
@@ -48,10 +48,11 @@ func Parse(file string, data []byte) ([]Job, error) {
 type parser struct {
 	file     string
 	problems []string
-	names    map[string]bool // of jobs
+	names    map[string]bool // the names of the jobs so far
 }
 
-// note adds a problem of a job ("" for none) at a line (0 for none).
+// note records a problem. job is "" if the problem belongs to no job, and line is 0 if it
+// has no line.
 func (p *parser) note(line int, job, format string, args ...any) {
 	at := p.file
 	if line > 0 {
@@ -97,8 +98,8 @@ func (p *parser) parse(data []byte) []Job {
 	return nil
 }
 
-// fields returns the fields of a mapping, which must have one of the given names. allowed
-// lists the names in errors.
+// fields returns the fields of a mapping by name. A field with a name that is not in
+// names is a problem. allowed lists the names for the message.
 func (p *parser) fields(node *yaml.Node, job string, names []string, allowed string) map[string]*yaml.Node {
 	found := map[string]*yaml.Node{}
 	if node.Kind != yaml.MappingNode {
@@ -159,7 +160,7 @@ func (p *parser) job(node *yaml.Node, number int) Job {
 	return job
 }
 
-// name returns the name of a job, or its number if it has no valid name.
+// name returns the name of a job, or its number in the file if it has no valid name.
 func (p *parser) name(job, node *yaml.Node, nth string) string {
 	if node == nil {
 		p.note(job.Line, nth, "name is missing; it must be %s", allowedName)
@@ -174,7 +175,7 @@ func (p *parser) name(job, node *yaml.Node, nth string) string {
 	return name
 }
 
-// text returns the text of a scalar, or "" if it is absent.
+// text returns the text of a scalar, or "" if node is nil.
 func (p *parser) text(node *yaml.Node, job, field string) string {
 	if node == nil {
 		return ""
@@ -248,8 +249,8 @@ func (p *parser) wait(node *yaml.Node, job, field string) time.Duration {
 	return wait
 }
 
-// fullEvery returns the greatest age of the last full comparison, or 0 if the job is not
-// incremental.
+// fullEvery returns the value of full_every: when the last full comparison is this old,
+// the next run is full. It returns 0 if the job is not incremental.
 func (p *parser) fullEvery(fields map[string]*yaml.Node, job Job) time.Duration {
 	node := fields["full_every"]
 	if !p.flag(fields["incremental"], job.Name, "incremental", false) {
@@ -269,7 +270,7 @@ func (p *parser) fullEvery(fields map[string]*yaml.Node, job Job) time.Duration 
 	}
 
 	every, err := parseStep(text)
-	if err != nil && text != "" { // a missing value is a problem already
+	if err != nil && text != "" { // a missing value was already recorded as a problem
 		p.note(node.Line, job.Name, "full_every is %.80q; it must be %s", text, allowedEvery)
 	}
 	return every

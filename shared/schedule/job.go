@@ -8,7 +8,7 @@ import (
 	"ace/shared/api"
 )
 
-// Job is one job of the file.
+// Job is one job of the schedules file.
 type Job struct {
 	Name       string
 	Request    api.TableDiffRequest // if Schema is set, its table is a placeholder
@@ -16,8 +16,8 @@ type Job struct {
 	Spec       string               // the text of crontab_schedule or run_frequency
 	RerunAfter time.Duration        // 0 means that differences are not compared again
 	Jitter     time.Duration
-	// FullEvery is the greatest age of the last full comparison: until then runs are
-	// incremental. 0 means that every run is full.
+	// FullEvery bounds the age of the last full comparison: when it is this old, the next
+	// run is full; until then runs are incremental. 0 means that every run is full.
 	FullEvery time.Duration
 	Enabled   bool
 
@@ -32,13 +32,14 @@ func (j Job) Table() string {
 	return j.Request.Table.String()
 }
 
-// anyTable is the placeholder for the tables of a pattern.
+// anyTable is the table in the Request of a job that has a pattern instead of one table.
 const anyTable = "any_table"
 
 // next returns the first time after the given one at which the job is due, or the zero
 // time if there is none.
 func (j Job) next(after time.Time) time.Time {
-	// A due time before after counts too if the jitter delays it beyond after.
+	// A due time before after counts too if the jitter delays it to a time later than
+	// after.
 	for due := j.timing.Next(after.Add(-j.Jitter)); !due.IsZero(); due = j.timing.Next(due) {
 		if at := delay(j.Name, due, j.Jitter); at.After(after) {
 			return at

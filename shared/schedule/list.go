@@ -8,7 +8,7 @@ import (
 )
 
 // verdict returns the verdict of a run: failed if a check failed, otherwise differ if a
-// check found differences, otherwise match. It is "" until the run ends.
+// check found differences, otherwise match. It returns "" if the run has not ended.
 func (r *run) verdict() string {
 	if r == nil || r.busy() {
 		return ""
@@ -90,7 +90,7 @@ func at(t time.Time) api.Time {
 	return api.At(t)
 }
 
-// Needed returns the ids of the tasks whose documents will be compared again.
+// Needed returns the ids of the tasks whose documents a rerun will need.
 func (s *Scheduler) Needed(ctx context.Context) ([]string, error) {
 	var ids []string
 	for _, job := range s.Jobs {

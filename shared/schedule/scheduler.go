@@ -14,11 +14,12 @@ import (
 const (
 	// Tick is how often due jobs, and the status of submitted tasks, are checked.
 	Tick = 5 * time.Second
-	// maxCounted bounds the missed runs that are counted after a long downtime.
+	// maxCounted is the maximum number of missed runs that are counted after a long
+	// downtime.
 	maxCounted = 100_000
 )
 
-// Submitter accepts the same requests as the API.
+// Submitter submits comparisons and reads their status, as requests to the API do.
 type Submitter interface {
 	SubmitTableDiff(ctx context.Context, req api.TableDiffRequest) (api.Submitted, error)
 	SubmitTableRerun(ctx context.Context, req api.TableRerunRequest) (api.Submitted, error)
@@ -27,8 +28,8 @@ type Submitter interface {
 
 // Catalog finds tables.
 type Catalog interface {
-	// Tables returns the sorted tables of a schema that exist on any of the nodes. req
-	// has the cluster, the database and the nodes.
+	// Tables returns the tables of a schema that exist on at least one of the nodes,
+	// sorted. req names the cluster, the database and the nodes.
 	Tables(ctx context.Context, req api.TableDiffRequest, schema string) ([]api.TableName, error)
 }
 
@@ -45,7 +46,7 @@ type Options struct {
 // Scheduler submits the tasks of jobs when they are due.
 type Scheduler struct {
 	Options
-	known map[string]bool // names of the jobs whose missed runs are counted
+	known map[string]bool // names of the jobs whose missed runs have been counted
 
 	mu     sync.Mutex // guards states, which Step writes and List reads
 	states map[string]*stored
@@ -71,7 +72,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 }
 
 // Step advances all jobs, in the order of the file. It first stores all runs that are
-// due, so that a run that must wait is not lost. It then continues the stored runs. The
+// due, so that no run is lost if it has to wait. It then continues the stored runs. The
 // next Step retries what failed. If the queue is full or the store is unreachable, the
 // remaining jobs wait too and keep their order. Step must not be called concurrently.
 func (s *Scheduler) Step(ctx context.Context) {
@@ -87,7 +88,7 @@ func (s *Scheduler) forEach(ctx context.Context, fn func(context.Context, Job) e
 		if err == nil {
 			continue
 		}
-		s.set(job.Name, nil) // the next Step reads the stored state again
+		s.set(job.Name, nil) // so that the next Step reads the stored state again
 		if ctx.Err() != nil {
 			return false
 		}
@@ -148,7 +149,8 @@ func (s *Scheduler) state(ctx context.Context, job Job) (*stored, error) {
 }
 
 // countMissed counts the missed runs of a job up to now and stores the state. It counts
-// none if the job is new, or was disabled or had another schedule before.
+// none if the job is new, or if it was disabled or had another schedule when the state
+// was stored.
 func (s *Scheduler) countMissed(ctx context.Context, job Job, st *stored) error {
 	now := s.Now().UTC()
 	spec := job.Spec
@@ -179,7 +181,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // start stores a new run, or counts it as skipped if the previous run has not ended. If
-// several are due, it starts the last and counts the others as missed.
+// several runs are due, it starts the last and counts the others as missed.
 func (s *Scheduler) start(ctx context.Context, job Job, st *stored) error {
 	now := s.Now()
 	next := *st

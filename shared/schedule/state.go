@@ -19,19 +19,19 @@ type state struct {
 	Job string `json:"job"`
 	// Spec is the job's Spec when Seen was written, or "" if the job was disabled.
 	Spec string `json:"spec,omitempty"`
-	// Seen is the last due time that is accounted for: every run due until then was
-	// started, skipped or missed.
+	// Seen is a time: every run that was due until then was started, or was counted as
+	// skipped or missed.
 	Seen time.Time `json:"seen"`
-	Run  *run      `json:"run,omitempty"` // the last one
+	Run  *run      `json:"run,omitempty"` // the last run; nil: there was none
 	// Full is the due time of the last full run that completed.
 	Full    time.Time `json:"full,omitzero"`
-	Missed  passed    `json:"missed"`  // no process was running
-	Skipped passed    `json:"skipped"` // the previous run had not ended
+	Missed  passed    `json:"missed"`  // runs that were due while no process was running
+	Skipped passed    `json:"skipped"` // runs that were due while the previous run had not ended
 	// Revision changes with every write, so each version has its own ETag.
 	Revision string `json:"revision"`
 }
 
-// passed counts the due times at which no run was started.
+// passed counts runs that were due but not started.
 type passed struct {
 	Count int       `json:"count"`
 	Last  time.Time `json:"last,omitzero"`
@@ -45,7 +45,7 @@ type run struct {
 	// Incremental means that the run compares only what may have changed since the
 	// previous comparison.
 	Incremental bool    `json:"incremental,omitempty"`
-	Expanded    bool    `json:"expanded"` // Checks has all tables
+	Expanded    bool    `json:"expanded"` // Checks contains a check for every table
 	Checks      []check `json:"checks"`
 	Error       string  `json:"error,omitempty"` // why no table could be found
 }
@@ -53,7 +53,7 @@ type run struct {
 // check is the comparison of one table and its rerun.
 type check struct {
 	Table   api.TableName `json:"table_name"`
-	TaskID  string        `json:"task_id,omitempty"` // "" until it is submitted
+	TaskID  string        `json:"task_id,omitempty"` // "" until the task is submitted
 	Status  string        `json:"status,omitempty"`
 	Verdict string        `json:"verdict,omitempty"`
 	Error   string        `json:"error,omitempty"`
@@ -82,8 +82,8 @@ func (c check) last() check {
 }
 
 // busy reports whether a task of the run has not been submitted or has not ended. It
-// ignores reruns that have not been submitted, because the next run compares more than
-// they would.
+// ignores reruns that have not been submitted, because the next run compares all rows
+// that they would compare.
 func (r *run) busy() bool {
 	return r != nil && (!r.Expanded || slices.ContainsFunc(r.Checks, func(c check) bool { return !c.last().ended() }))
 }

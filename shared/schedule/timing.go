@@ -12,8 +12,8 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// timing computes the first due time after a given time. The zero time means that there
-// is none.
+// timing computes the first due time after a given time. It returns the zero time if
+// there is none.
 type timing interface {
 	Next(after time.Time) time.Time
 }
@@ -60,8 +60,8 @@ func (t inUTC) Next(after time.Time) time.Time { return t.timing.Next(after.UTC(
 
 var everyPattern = regexp.MustCompile(`^([1-9][0-9]{0,6}) ?(m|min|minutes?|h|hours?|d|days?|w|weeks?)$`)
 
-// every is due at its multiples since 1970, so a restart of the service does not change
-// the times.
+// every is a timing that is due at its multiples since 1970-01-01 UTC, so that a restart
+// of the service does not change the due times.
 type every time.Duration
 
 // Next implements timing.
@@ -94,8 +94,9 @@ func parseStep(text string) (time.Duration, error) {
 	return time.Duration(count) * unit, nil
 }
 
-// delay adds a part of jitter to a due time. The part depends only on the job and the
-// time: jobs of the same minute are spread, and every process computes the same times.
+// delay adds a part of jitter to a due time. The part depends only on the job and the due
+// time. So jobs that are due in the same minute start at different times, and every
+// process computes the same times.
 func delay(job string, due time.Time, jitter time.Duration) time.Time {
 	if jitter <= 0 {
 		return due

@@ -11,7 +11,8 @@ const (
 	longestReserve = 10 * time.Second
 	// A short invocation reserves 1/reserveShare of its time.
 	reserveShare = 10
-	// withoutLimit is the time limit of an invocation whose context has no deadline.
+	// withoutLimit is the time limit that is assumed for an invocation whose context has
+	// no deadline.
 	withoutLimit = 15 * time.Minute
 )
 
@@ -26,9 +27,10 @@ func workDeadline(ctx context.Context, now time.Time) time.Time {
 	return deadline.Add(-min(longestReserve, deadline.Sub(now)/reserveShare))
 }
 
-// dispatchUntil returns when a task runner stops sending units: early enough for the last
-// unit to return before end. It uses at least half of the time, even if a unit may take
-// longer than the rest.
+// dispatchUntil returns the time at which a task runner stops sending units: early enough
+// for the last unit to return before end. unit is the longest time of a unit. The task
+// runner sends units for at least half of the time until end, even if a unit may take
+// longer than the other half.
 func dispatchUntil(now, end time.Time, unit time.Duration) time.Time {
 	stop := end.Add(-unit)
 	if half := now.Add(end.Sub(now) / 2); stop.Before(half) {

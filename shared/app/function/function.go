@@ -22,15 +22,15 @@ import (
 	"ace/shared/logging"
 )
 
-// The most connections to one node. A unit uses one. A repair also reads outside the
-// transaction that writes.
+// The maximum number of connections to one node. A unit uses one. The task runner uses
+// more, because a repair also reads outside the transaction that writes.
 const (
 	workerConns = 1
 	runnerConns = 4
 )
 
-// Function has the parts of the service in a function. They live as long as the execution
-// environment.
+// Function has the parts of the service that a Lambda function needs. They live as long
+// as the function's execution environment.
 type Function struct {
 	*app.App
 	Invoker *awslambda.Invoker

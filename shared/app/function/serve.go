@@ -10,14 +10,14 @@ import (
 )
 
 // ServeAPI answers API events for the life of the process. Every function that has a
-// route calls it, so each answers every path: the routes decide which function an event
-// reaches.
+// route calls it, so each function can answer every path. The routes of the API decide
+// which function an event reaches.
 func ServeAPI() {
 	f := must(New(context.Background()))
 	lambda.Start(lambdax.Handler(must(f.Mux())))
 }
 
-// ServeTasks runs the tasks that it is invoked for.
+// ServeTasks runs the tasks that its invocations name.
 func ServeTasks() { lambda.Start(must(NewRunner(context.Background())).RunTask) }
 
 // ServeUnits does the units of work that it is invoked with.
@@ -26,8 +26,8 @@ func ServeUnits() { lambda.Start(must(New(context.Background())).DoUnit) }
 // ServeSweep sweeps the open tasks whenever it is invoked.
 func ServeSweep() { lambda.Start(must(New(context.Background())).Sweep) }
 
-// must ends the process if a function cannot be set up: Lambda logs the error and starts
-// another.
+// must panics if a function cannot be set up. Lambda logs the error and starts another
+// process.
 func must[T any](value T, err error) T {
 	if err != nil {
 		log.Fatal(err)

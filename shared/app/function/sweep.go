@@ -13,8 +13,8 @@ import (
 const sweptAtOnce = 16
 
 // Sweep restarts the open tasks without a runner: those whose runner died or whose start
-// failed. It fails tasks that no restart helps, and deletes the working objects of ended
-// tasks.
+// failed. It ends a task as FAILED if too many restarts did not help, and deletes the
+// working objects of ended tasks.
 func (f *Function) Sweep(ctx context.Context) error {
 	ids, err := f.Tasks().Open(ctx)
 	if err != nil {
@@ -27,7 +27,7 @@ func (f *Function) Sweep(ctx context.Context) error {
 			failed.Add(1)
 			f.log.WarnContext(ctx, "task not checked; the next sweep retries it", "task_id", id, "error", err)
 		}
-		return nil // the other tasks must be checked too
+		return nil // a failure must not prevent the check of the other tasks
 	})
 	if n := failed.Load(); err == nil && n > 0 {
 		err = fault.New(fault.Unavailable, "%d of %d open tasks could not be checked; the log has the reasons", n, len(ids))

@@ -8,7 +8,8 @@ import (
 	"ace/shared/fault"
 )
 
-// cancelEvery is how often a running unit checks whether its task is to be cancelled.
+// cancelEvery is the time between two checks of a running unit whether the cancellation
+// of its task was requested.
 const cancelEvery = 2 * time.Second
 
 // DoUnit does one unit of work. The payload and the reply are those of package invoke. A

@@ -1,11 +1,12 @@
 // Package awslambda starts tasks and runs units of work in AWS Lambda functions. It is
 // the only user of the Lambda client.
 //
-// The payloads are those of package invoke: the id of a task, or a unit of work, whose
-// reply is its totals. A start is an asynchronous invocation, which AWS delivers at least
-// once. A unit is a synchronous invocation. Both can be repeated safely, so an invocation
-// without a reply is sent again. The client's own retries are disabled, because they do
-// not distinguish a busy function, which is worth a wait, from a failing one.
+// The payloads are those of package invoke: the id of a task, or a unit of work, which is
+// answered with its totals. A task is started by an asynchronous invocation, which AWS
+// delivers at least once. A unit is done by a synchronous invocation. Both can be
+// repeated safely, so an invocation without a reply is sent again. The client's own
+// retries are disabled, because they do not distinguish a function that is busy for a
+// while from one that fails.
 package awslambda
 
 import (
@@ -41,8 +42,8 @@ func New(client Client, taskRunner, blockWorker string) *Invoker {
 	return &Invoker{client: client, taskRunner: taskRunner, blockWorker: blockWorker}
 }
 
-// Connect returns an invoker with the AWS configuration of the environment. It opens at
-// most parallel connections, and reuses them.
+// Connect returns an invoker with the AWS configuration of the environment. parallel is
+// the maximum number of connections, which are reused.
 func Connect(ctx context.Context, taskRunner, blockWorker string, parallel int) (*Invoker, error) {
 	c, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -88,13 +89,14 @@ func (i *Invoker) Start(ctx context.Context, taskID string) error {
 // Drop does nothing: a function that is started for an ended task returns at once.
 func (i *Invoker) Drop(string) {}
 
-// The most bytes of a payload that Lambda accepts.
+// The maximum sizes of a payload that Lambda accepts, in bytes.
 const (
 	maxSync  = 6 << 20
 	maxAsync = 1 << 20
 )
 
-// call invokes a function once and returns its payload or an error of reply.go.
+// call invokes a function once and returns the payload of the response, or an error as
+// defined in reply.go.
 func (i *Invoker) call(ctx context.Context, function string, how types.InvocationType, payload []byte) ([]byte, error) {
 	limit := maxSync
 	if how == types.InvocationTypeEvent {

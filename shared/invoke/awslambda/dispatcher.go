@@ -13,21 +13,21 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// ErrStopped is the error of a stopped Dispatcher. The next invocation of the task runner
-// can repeat the unit, but this one cannot.
+// ErrStopped is the error with which a stopped Dispatcher rejects a unit. The next
+// invocation of the task runner does the unit.
 var ErrStopped = fault.New(fault.Cancelled, "the task runner's time is nearly over: it hands the task over")
 
-// maxCrashes is how often a unit is sent to a function that does not reply, before the
-// unit fails.
+// maxCrashes is the number of times that a unit is sent to a function without a reply
+// before the unit fails.
 const maxCrashes = 4
 
 // Dispatcher sends the units of one task runner's invocation to the block worker until it
-// is stopped. Then it rejects further units, but only after the units in flight have
-// returned: the next runner finds their parts and repeats none of them.
+// is stopped. After that it rejects further units. It does so only when the running units
+// have returned, so that the next runner finds their parts and repeats none of them.
 type Dispatcher struct {
 	invoker  *Invoker
 	stopped  <-chan struct{}
-	inFlight sync.RWMutex // locked for reading by every unit in flight
+	inFlight sync.RWMutex // locked for reading by every running unit
 	done     atomic.Int64
 }
 
@@ -36,7 +36,7 @@ func (i *Invoker) Dispatch(stopped <-chan struct{}) *Dispatcher {
 	return &Dispatcher{invoker: i, stopped: stopped}
 }
 
-// Idle reports whether no unit was done.
+// Idle reports whether the dispatcher has done no unit.
 func (d *Dispatcher) Idle() bool { return d.done.Load() == 0 }
 
 // Invoke runs one unit in the block worker and returns its totals. It waits while AWS
@@ -71,7 +71,7 @@ func (d *Dispatcher) send(ctx context.Context, payload []byte) ([]byte, error) {
 
 func (d *Dispatcher) sendOnce(ctx context.Context, payload []byte) ([]byte, error) {
 	if !d.enter() {
-		d.inFlight.Lock()   // waits for the last unit in flight
+		d.inFlight.Lock()   // waits for the last running unit
 		d.inFlight.Unlock() //nolint:staticcheck // only the wait matters
 		return nil, ErrStopped
 	}
@@ -79,7 +79,8 @@ func (d *Dispatcher) sendOnce(ctx context.Context, payload []byte) ([]byte, erro
 	return d.invoker.call(ctx, d.invoker.blockWorker, types.InvocationTypeRequestResponse, payload)
 }
 
-// enter locks inFlight for reading and returns true, unless the dispatcher was stopped.
+// enter locks inFlight for reading and returns true. It returns false if the dispatcher
+// was stopped.
 func (d *Dispatcher) enter() bool {
 	d.inFlight.RLock()
 	select {

@@ -15,7 +15,7 @@ import (
 )
 
 // errBusy means that AWS rejected the invocation because too many are running. A later
-// one will be accepted.
+// invocation may be accepted.
 var errBusy = errors.New("too many invocations at once")
 
 // errFailed means that the function was invoked but did not reply: it crashed or reached
@@ -67,7 +67,7 @@ func status(err error) int {
 }
 
 // functionFailed returns the error of a function that did not reply. Lambda's message can
-// contain anything, so it is in the cause, which only the log shows.
+// contain anything, so it becomes the cause of the error, which is shown only in the log.
 func functionFailed(function string, payload []byte) error {
 	var reason struct {
 		Message string `json:"errorMessage"`
