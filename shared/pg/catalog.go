@@ -38,8 +38,8 @@ func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdiges
 	return c.d, nil
 }
 
-// oldestServer is the first version that can hash records with a seed and read page
-// ranges alone.
+// oldestServer is the first server version that can hash records with a seed and can read
+// a page range without reading the rest of the table.
 const oldestServer = 140000
 
 // checkVersion returns an error if the server is older than the statements require.
@@ -51,7 +51,7 @@ func checkVersion(node string, version int) error {
 	return nil
 }
 
-// catalogReader is the state of one Describe.
+// catalogReader is the state of one call of Describe.
 type catalogReader struct {
 	tx           *Tx
 	schema, name string
@@ -104,8 +104,8 @@ func (c *catalogReader) relation(ctx context.Context) error {
 }
 
 // details reads types, columns, indexes, partitions, the planner's estimate and the
-// digest of the constants in one round trip. The planner uses the size of the file, so it
-// has an estimate for tables that were never analyzed.
+// digest of the constants in one round trip. The planner computes its estimate from the
+// size of the file, so there is one even for a table that was never analyzed.
 func (c *catalogReader) details(ctx context.Context) error {
 	types := typeRows{}
 	var columns []columnRow
@@ -162,8 +162,8 @@ func (c *catalogReader) details(ctx context.Context) error {
 	return nil
 }
 
-// setFiles returns an error if another table has taken the name since the description
-// began.
+// setFiles records the table's files. It returns an error if another table has taken the
+// name since Describe began.
 func (c *catalogReader) setFiles(files table.Files) error {
 	if files.OID != c.oid {
 		return fault.New(fault.Unavailable, "node %q: table %s was replaced while the catalog was read: start it again", c.d.Node, table.Name(c.schema, c.name))
@@ -201,8 +201,8 @@ func (t *Tx) explainRows(ctx context.Context, doing, sql string) (int64, error) 
 	return planRows(t.node.name, plan)
 }
 
-// explain returns the query for the plan of a statement, with additional options of
-// EXPLAIN.
+// explain returns the query that appends the plan of a statement to plan, as JSON.
+// options are additional options of EXPLAIN.
 func explain(sql string, plan *[]byte, options ...string) query {
 	return query{sql: "EXPLAIN (" + strings.Join(append(options, "FORMAT JSON"), ", ") + ") " + sql, row: func(v [][]byte) error {
 		*plan = append(*plan, v[0]...)

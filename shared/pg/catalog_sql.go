@@ -37,9 +37,9 @@ SELECT t.oid, n.nspname, t.typname, quote_ident(n.nspname) || '.' || quote_ident
         WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
 FROM used JOIN pg_type t ON t.oid = used.oid JOIN pg_namespace n ON n.oid = t.typnamespace`
 
-// columnsSQL returns the columns with the provider, locale and actual version of their
-// collations. For the default collation these are the database's. Catalog columns that
-// only some versions have are read through to_jsonb.
+// columnsSQL returns the query for the columns with the provider, locale and actual
+// version of their collations. For the default collation, these are the database's.
+// Catalog columns that only some versions have are read through to_jsonb.
 func columnsSQL(version int) string {
 	databaseVersion := "pg_database_collation_actual_version(db.oid)"
 	if version < 150000 {
@@ -115,10 +115,11 @@ JOIN pg_am am ON am.oid = ic.relam
 WHERE i.indrelid = $1::oid AND (i.indisunique OR i.indisexclusion)
 ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, ic.relname`
 
-// indexOrdersSQL returns the collations on which the table's indexes depend: those of
-// their columns, and those within a column's type, such as a range or a composite type.
-// jsonb and collatable types of extensions also depend on the database's default. An
-// index of a partition is listed only if it does not belong to an index of the table.
+// indexOrdersSQL returns the query for the collations on which the table's indexes
+// depend: those of the index columns, and those within a column's type, such as a range
+// or a composite type. jsonb and collatable types of extensions also depend on the
+// database's default. An index of a partition is listed only if it does not belong to an
+// index of the table.
 func indexOrdersSQL(version int) string {
 	databaseVersion := "pg_database_collation_actual_version(db.oid)"
 	if version < 150000 {
@@ -170,8 +171,8 @@ LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[u.pl
 ORDER BY i.indisprimary DESC, ic.relname, u.place, co.oid`, "$DATABASE_VERSION", databaseVersion, 1)
 }
 
-// partitionsSQL returns the relations that hold the rows, and whether the role may read
-// each of them directly.
+// partitionsSQL returns the relations that hold the rows, and whether the role can read
+// each of them directly by page ranges.
 const partitionsSQL = `
 SELECT n.nspname, c.relname, coalesce(pg_relation_filenode(c.oid), 0),
        coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::bigint,

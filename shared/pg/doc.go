@@ -27,7 +27,7 @@
 //	|                                SAVEPOINT       |
 //	+---------------------- ROLLBACK ----------------+
 //
-// Close leads from every state to closed and returns the connection to the pool. The
-// session is closed instead if it cannot be reset. In the state begun, one stream of
-// results at most is open; no call is possible before it is closed.
+// Close leads from every state to closed and returns the connection to the pool. If the
+// session cannot be reset, it is closed instead. In the state begun, at most one stream
+// of results is open. The next call must wait until it is closed.
 package pg

@@ -13,8 +13,9 @@ import (
 	"ace/shared/table"
 )
 
-// connectFault translates an error of connecting. pgconn's text may quote connection
-// settings, so the message has only what the server or the network reported.
+// connectFault translates an error of opening a connection into a fault. pgconn's text
+// may quote connection settings, so the message has only what the server or the network
+// reported.
 func (n *Node) connectFault(err error) error {
 	var known *fault.Error
 	if errors.As(err, &known) { // an error of the password lookup
@@ -46,7 +47,8 @@ func rootCause(err error) string {
 	}
 }
 
-// fault translates an error of a statement; doing describes the statement.
+// fault translates an error of a statement into a fault. doing describes the statement,
+// such as "comparing blocks".
 func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	if err == nil {
 		return nil
@@ -79,7 +81,8 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	return fault.Wrap(err, codeOf(pgErr.Code), "node %q: %s: %s", n.name, doing, text)
 }
 
-// lockFault adds the table to the error of a lock that was not granted in time.
+// lockFault adds a hint with the table's name to an error if its reason is a lock that
+// was not granted in time.
 func (n *Node) lockFault(relation string, err error) error {
 	if relation == "" || sqlState(err) != lockNotAvailable {
 		return err
@@ -92,8 +95,8 @@ func (n *Node) lockFault(relation string, err error) error {
 const lockNotAvailable = "55P03"
 
 // remedy returns a hint for an error, and reports whether the error is permanent until
-// the hint is followed. The server's messages may be in any language, except those of
-// internal errors.
+// the hint is followed. It prefers the SQLSTATE and the routine to the message, because
+// the server's messages may be in any language (except those of internal errors).
 func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
 	role, grantee := "the role", "the role"
 	if n.pool != nil {
@@ -153,8 +156,8 @@ func shorten(message string) string {
 	return strings.ToValidUTF8(text[:maxMessage], "") + "..."
 }
 
-// codeOf returns Unavailable for a SQLSTATE that may disappear by itself, and Invalid for
-// one that needs a change.
+// codeOf returns Unavailable for a SQLSTATE whose cause may disappear by itself, and
+// Invalid for one whose cause must be corrected.
 func codeOf(sqlstate string) fault.Code {
 	switch sqlstate {
 	case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "72000":

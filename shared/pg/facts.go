@@ -13,7 +13,7 @@ import (
 )
 
 // Facts reads the catalog facts that must be unchanged for xmin ages to be evidence. If
-// the role may not read them, that is no error: Unproven has the reason.
+// the role may not read them, that is not an error: Unproven has the reason.
 func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -59,10 +59,10 @@ func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, err
 // written.
 //
 // A fact that is null is unknown, and then ages are no evidence. The xmin of a catalog
-// row also shows changes that were reverted later. The time of the statistics reset shows
-// that the server recovered from a crash of one of its processes, after which the
-// postmaster keeps running: the recovery may lose transactions that were committed
-// asynchronously.
+// row also shows changes that were reverted later. The time of the last statistics reset
+// shows whether the server has recovered from a crash of one of its processes. Such a
+// recovery may lose transactions that were committed asynchronously, and the start time
+// of the server does not show it because the postmaster keeps running.
 const factsSQL = `
 WITH RECURSIVE root AS (
     SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2),

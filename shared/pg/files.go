@@ -20,16 +20,17 @@ FROM (SELECT oid FROM root
       UNION
       SELECT p.relid::pg_catalog.oid FROM root CROSS JOIN LATERAL pg_catalog.pg_partition_tree(root.oid) p) f`
 
-// filesQuery reads the files of a relation, which is named as in a FROM clause.
+// filesQuery returns the query that reads the files of a relation and passes them to
+// found. The relation is named as in a FROM clause.
 func filesQuery(relation string, found func(table.Files) error) query {
 	return query{sql: filesSQL, args: textArgs(strings.TrimPrefix(relation, "ONLY ")), row: func(v [][]byte) error {
 		return found(table.Files{OID: string(v[0]), Digest: string(v[1])})
 	}}
 }
 
-// checkFiles checks that a relation has the files that the plan recorded. It is sent
-// after the statements that read the relation, in the same transaction: their locks
-// prevent a rewrite.
+// checkFiles returns the query that checks that a relation has the files that the plan
+// recorded. It must be sent after the statements that read the relation, in the same
+// transaction: their locks prevent a rewrite.
 func (t *Tx) checkFiles(relation string, planned table.Files) query {
 	return filesQuery(relation, func(now table.Files) error {
 		if now == planned {

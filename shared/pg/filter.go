@@ -10,10 +10,11 @@ import (
 	"ace/shared/table"
 )
 
-// CheckFilter lets the server's parser check the table_filter: it must be one boolean
-// expression both in parentheses and between CASE WHEN and THEN. Text that closes one of
-// these cannot be valid in the other. CheckFilter returns the planner's estimate of the
-// number of rows that the filter selects.
+// CheckFilter lets the server's parser check that the table_filter is one boolean
+// expression. The filter must be valid both in parentheses and between CASE WHEN and
+// THEN. A text that ends one of these constructs early is not valid in the other.
+// CheckFilter returns the planner's estimate of the number of rows that the filter
+// selects.
 func (n *Node) CheckFilter(ctx context.Context, s table.Source) (int64, error) {
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {

@@ -12,14 +12,15 @@ import (
 	"ace/shared/table"
 )
 
-// filterPlans make the plan show the whole filter in one place.
+// filterPlans has the planner settings with which a plan shows the whole filter in one
+// place: as the filter of a sequential scan.
 var filterPlans = []setting{ //nolint:gochecknoglobals // a constant list
 	{"enable_indexscan", "off"}, {"enable_indexonlyscan", "off"}, {"enable_bitmapscan", "off"}, {"enable_tidscan", "off"}, {"enable_seqscan", "on"},
 }
 
 // ProveFilter returns the source's filter as the server's plan shows it, with constant
-// expressions evaluated. doubt is the reason why the filter's result for an unchanged row
-// may change; it is empty if it cannot.
+// expressions evaluated. doubt is the reason why the filter may select an unchanged row
+// at one time and not at another. It is empty if that is impossible.
 func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error) {
 	if len(s.Partitions) != 1 || s.Partitions[0].Relation != s.Relation {
 		return "", "it is of a table with partitions", nil
@@ -55,8 +56,8 @@ func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string
 	return shown, findDoubt(shown, columns), nil
 }
 
-// foreignOperators returns an operator with one of these names between built-in types
-// that is not built in.
+// foreignOperators returns an operator that is not built in, but has one of the given
+// names and operands of built-in types.
 const foreignOperators = `SELECT o.oprname FROM pg_catalog.pg_operator o
 	WHERE o.oprname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])
 	  AND o.oprnamespace OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.regnamespace::pg_catalog.oid
@@ -74,7 +75,8 @@ var (
 var beforeParenthesis = []string{"in", "any", "all", "some", "and", "or", "not", "when", "then", "else", "case", "between", "is", "from", "like", "ilike", "coalesce", "nullif", "greatest", "least", "varchar", "char", "character", "varying", "numeric", "decimal", "timestamp", "timestamptz", "time", "interval"} //nolint:gochecknoglobals // a constant list
 
 // hiddenIn returns a part of the filter that its plan may not show: a collation, a
-// function that the planner inlines, or a subquery that it removes.
+// function that the planner inlines, or a subquery that it removes. It returns "" if
+// there is none.
 func hiddenIn(filter string) string {
 	filter = quotedPattern.ReplaceAllStringFunc(filter, func(text string) string { return text[len(text)-1:] })
 	if other := otherQuotes.FindString(filter); other != "" {
@@ -92,8 +94,8 @@ func hiddenIn(filter string) string {
 	return ""
 }
 
-// shownFilter returns the filter from the plan of a scan of one table. It is empty if it
-// selects every row.
+// shownFilter returns the filter that the plan of a scan of one table shows. shown is
+// empty if the filter selects every row.
 func shownFilter(node string, plan []byte) (shown, doubt string, err error) {
 	var plans []struct {
 		Plan struct {
@@ -115,12 +117,12 @@ func shownFilter(node string, plan []byte) (shown, doubt string, err error) {
 	return top.Filter, "", nil
 }
 
-// provenOperators depend only on their operands and the settings of the session, if the
-// operands have built-in types.
+// provenOperators has the operators whose results depend only on their operands and the
+// settings of the session, if the operands have built-in types.
 var provenOperators = []string{"=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~*", "!~~*", "~", "!~", "~*", "!~*", "+", "-", "*", "/", "%", "||"} //nolint:gochecknoglobals // a constant list
 
-// words has the words of the grammar that a proven filter may have besides columns,
-// constants and operators.
+// words has the SQL key words that a proven filter may have besides columns, constants
+// and operators.
 var words = []string{"AND", "OR", "NOT", "IS", "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT", "FROM", "ANY", "ALL", "ARRAY", "CASE", "WHEN", "THEN", "ELSE", "END", "COALESCE", "NULLIF", "GREATEST", "LEAST"} //nolint:gochecknoglobals // a constant list
 
 // Types that a constant may have, and types to which a value may be cast. A cast of text
@@ -143,8 +145,8 @@ var (
 	filterOperator = regexp.MustCompile(`^[-+*/<>=~!@#%^&|` + "`" + `?]+`)
 )
 
-// findDoubt returns the first part of a filter that is not a column, a constant or an
-// operator on these.
+// findDoubt describes the first part of a filter that is not a column, a constant or a
+// proven operator. It returns "" if there is none.
 func findDoubt(filter string, columns []string) string {
 	for rest := filter; rest != ""; {
 		token := ""

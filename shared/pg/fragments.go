@@ -8,8 +8,8 @@ import (
 	"ace/shared/table"
 )
 
-// A statement over ranges or keys sends them as one parameter per column and side, so its
-// text does not depend on their number:
+// A statement over ranges or keys sends them as array parameters: one per key column or,
+// for ranges, one per column of each bound. So its text does not depend on their number:
 //
 //	SELECT ...
 //	FROM (SELECT u.lo1, ..., u.ord
@@ -18,8 +18,8 @@ import (
 //	CROSS JOIN LATERAL
 //	     (SELECT ... FROM "public"."users" WHERE "users"."id" >= r.lo1 AND ...) d
 //
-// params.go has the list. OFFSET 0 prevents the planner from moving casts into the inner
-// query.
+// params.go writes the subquery r, the list. OFFSET 0 prevents the planner from moving
+// casts into the inner query.
 //
 // Every function, operator, type, collation and relation is qualified with its schema,
 // because the search_path of a statement may begin with a schema of the table's owner.
@@ -27,7 +27,7 @@ import (
 // LIKE, NULLIF, CASE with an operand, IS DISTINCT FROM (except NULL), and unnest with
 // several arguments.
 
-// list returns the names of the columns of a list: lo1, lo2.
+// list returns the names of n columns of a list, which begin with prefix: lo1, lo2.
 func list(prefix string, n int) []string {
 	names := make([]string, n)
 	for i := range names {
@@ -48,7 +48,7 @@ func uniqueName(s table.Source, name string) string {
 	return prefix + name
 }
 
-// cast returns the references, cast to the types as which keys are sent.
+// cast returns the references, each cast to the type with the same index.
 func cast(refs, types []string) []string {
 	out := make([]string, len(refs))
 	for i, ref := range refs {
@@ -74,8 +74,8 @@ func compare(left []string, operator string, right []string) string {
 	return "ROW(" + strings.Join(left, ", ") + ") " + operator + " ROW(" + strings.Join(right, ", ") + ")"
 }
 
-// sameKey returns the condition that the key equals a tuple, column by column, by the
-// equality of the key's index.
+// sameKey returns the condition that the key of a row equals the tuple right, column by
+// column, by the equality operators of the key's index.
 func sameKey(s table.Source, right []string) string {
 	terms := make([]string, len(s.Key))
 	for i, column := range s.Key {

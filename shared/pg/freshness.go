@@ -9,15 +9,15 @@ import (
 )
 
 // horizon is an expression for the xmin of the statement's snapshot: every transaction
-// below it had ended.
+// with a lower id had ended when the snapshot was taken.
 const horizon = "pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.text"
 
 // Freshness returns the row count of each range and the greatest xmin of its rows. It
 // needs one round trip and neither sends nor digests rows.
 //
-// age() counts back from one id for the whole transaction, whatever begins meanwhile. The
-// same statement returns the age of the snapshot's xmax, from which the 64-bit id of each
-// age follows.
+// Within a transaction, age() always counts back from the same transaction id, even if
+// other transactions begin meanwhile. The statement also returns the age of the
+// snapshot's xmax. From that, the 64-bit id for every age is computed.
 func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error) {
 	found := make([]table.Freshness, len(ranges))
 	seen := make([]bool, len(ranges))
@@ -43,8 +43,8 @@ func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range
 	return found, t.node.checkAnswered(seen)
 }
 
-// PageFreshness is Freshness of page ranges, in physical order. A partition that was
-// rewritten since the plan is an error.
+// PageFreshness is like Freshness, but for page ranges in physical order. It fails if a
+// partition was rewritten since the plan was made.
 func (t *Tx) PageFreshness(ctx context.Context, s table.Source, pages []table.PageRange, options ...table.CallOption) ([]table.Freshness, error) {
 	found := make([]table.Freshness, len(pages))
 	queries, err := t.perPageRange(s, pages, func(i int) query {
@@ -66,8 +66,8 @@ func ages(s table.Source) string {
 		pg_catalog.age(pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.xid)`, s.Alias, horizon)
 }
 
-// readFreshness reads the count, the least age, xmin and xmax of the snapshot, and the
-// age of xmax.
+// readFreshness reads a Freshness from the columns that ages selects: the row count, the
+// least age of a row, xmin and xmax of the snapshot, and the age of xmax.
 func readFreshness(v [][]byte) (table.Freshness, error) {
 	var n [5]int64
 	for i := range n {
@@ -79,8 +79,8 @@ func readFreshness(v [][]byte) (table.Freshness, error) {
 	return table.Freshness{Rows: n[0], Youngest: n[3] + n[4] - n[1], Horizon: n[2], Next: n[3]}, nil
 }
 
-// readHorizon returns the lesser of two horizons. A horizon before of 0 means that there
-// is none yet.
+// readHorizon parses a horizon and returns the lesser of it and before. If before is 0,
+// no horizon has been read yet, and readHorizon returns the parsed one.
 func readHorizon(value []byte, before int64) (int64, error) {
 	h, err := strconv.ParseInt(string(value), 10, 64)
 	if err != nil {

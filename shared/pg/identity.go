@@ -9,9 +9,9 @@ import (
 	"ace/shared/table"
 )
 
-// Expecting returns the same node for a task that began with this server. Every
-// transaction checks that it runs on this server before its results are used. A zero
-// identity is not checked.
+// Expecting returns a copy of the node for a task that began with the given server. Every
+// transaction of the copy checks that it runs on this server before its results are used.
+// A zero identity is not checked.
 func (n *Node) Expecting(server table.Identity) *Node {
 	expecting := *n
 	expecting.expected = nil
@@ -41,10 +41,12 @@ const (
 // mayReadControl is the condition that the role may read the columns of pg_control.
 const mayReadControl = `pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AND pg_catalog.has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE')`
 
-// knownServer is the key of the identity that was read through a connection.
+// knownServer is the key under which a connection's custom data has the identity of its
+// server.
 const knownServer = "ace.server"
 
-// withIdentity adds the columns of the identity to a query of one row.
+// withIdentity adds the columns of the identity to a query that returns one row. The
+// identity is checked when the row is read.
 func (t *Tx) withIdentity(q query) query {
 	q.sql += identityColumns
 	marks := t.conn.Conn().PgConn().CustomData()
@@ -72,8 +74,8 @@ func (t *Tx) withIdentity(q query) query {
 	return q
 }
 
-// controlQuery completes the identity with pg_control. The role must have the privilege
-// to read it.
+// controlQuery returns the query that adds the columns of pg_control to the identity. The
+// role must have the privilege to read them.
 func (t *Tx) controlQuery() query {
 	return query{sql: "SELECT " + controlColumns[2:], row: func(v [][]byte) error {
 		t.found.System, t.found.Timeline = string(v[0]), string(v[1])
@@ -88,7 +90,8 @@ func (n *Node) restarted() error {
 	return fault.New(fault.Unavailable, "node %q (%s) was restarted, or another server answers there", n.name, n.address)
 }
 
-// readIdentity reads the identity from the last columns of a row.
+// readIdentity reads the identity from the last columns of a row. full means that these
+// include the columns of pg_control.
 func readIdentity(v [][]byte, full bool) table.Identity {
 	var found table.Identity
 	if full {
@@ -117,8 +120,9 @@ func (n *Node) verify(found table.Identity) error {
 		n.name, n.address, n.expected, found)
 }
 
-// checkServer returns the error of a transaction that could not begin. It is a Conflict
-// if the reason is that another server answers. The query is sent in one message, so a
+// checkServer returns the error to report for a transaction that could not begin because
+// of err. It asks the server for its identity, and returns a Conflict if it is not the
+// expected server. Otherwise it returns err. The query is sent in one message, so a
 // transaction pooler cannot route it to another session.
 func (t *Tx) checkServer(ctx context.Context, err error) error {
 	if t.node.expected == nil || ctx.Err() != nil || fault.CodeOf(err) == fault.Conflict || t.conn.Conn().IsClosed() {

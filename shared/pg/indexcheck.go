@@ -14,7 +14,8 @@ import (
 // It keeps a statement within the statement timeout.
 const pagesAtOnce = 1 << 20
 
-// damagedIndex returns the error of an index that does not lead to the rows of the table.
+// damagedIndex returns the error for a key index that does not lead to the rows of the
+// table. what describes the damage.
 func (n *Node) damagedIndex(s table.Source, what string) error {
 	index := "the index of the key of " + strings.TrimPrefix(s.Relation, "ONLY ")
 	remedy := "REINDEX it"
@@ -25,7 +26,8 @@ func (n *Node) damagedIndex(s table.Source, what string) error {
 		n.name, index, what, remedy)
 }
 
-// placeOf reads the first result column of byKey: the place of a key in the list.
+// placeOf reads the first result column of byKey and returns the index of the key in the
+// list.
 func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
 	if string(value) == "0" {
 		return 0, n.damagedIndex(s, "it leads to a row that has another key")
@@ -33,14 +35,15 @@ func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
 	return place(value, count)
 }
 
-// CheckAbsent checks that keys for which the index has no row have none in the table
-// either. If there are such keys, it scans the table once without the index. It does not
-// change the transaction's settings.
+// CheckAbsent checks that keys for which the index leads to no row have no row in the
+// table either. If keys is not empty, it scans the table once without the index. It does
+// not change the transaction's settings.
 func (t *Tx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error {
 	if s.Unindexed {
 		return nil
 	}
-	// In a READ COMMITTED transaction, a row may be deleted between the two statements.
+	// In a READ COMMITTED transaction, a row may be deleted between the scan and the
+	// lookup. So keys that only the scan has found are checked a second time.
 	for range 2 {
 		there, err := t.scanFor(ctx, s, keys)
 		if err != nil {
@@ -53,7 +56,7 @@ func (t *Tx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) 
 	return t.node.damagedIndex(s, fmt.Sprintf("it does not lead to the row with the key %s, which is in the table", keys[0]))
 }
 
-// scanFor returns the keys that have a row, without the use of an index.
+// scanFor returns those of the keys that have a row in the table. It uses no index.
 func (t *Tx) scanFor(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -100,7 +103,7 @@ func (t *Tx) scanPages(ctx context.Context, s table.Source, keys []table.Key, pa
 	return there, t.call(ctx, "looking for rows that an index may miss", options, withSavepoint(queries, !plainKeys(s, keys), options)...)
 }
 
-// unreachable returns the keys for which the index leads to no row.
+// unreachable returns those of the keys for which the index leads to no row.
 func (t *Tx) unreachable(ctx context.Context, s table.Source, keys []table.Key) ([]table.Key, error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -186,8 +189,9 @@ func (t *Tx) checkFiltered(ctx context.Context, s table.Source, ranges []table.R
 		t.node.name, relation, index.Rows, held.Rows, relation)
 }
 
-// indexSum counts the rows of the ranges by the index, and combines their positions. A
-// row whose key is not in the range does not count: the index has it under another key.
+// indexSum counts the rows of the ranges by the index, and combines the hashes of their
+// physical positions by XOR. A row whose key is not in the range does not count: the
+// index has it under another key.
 func (t *Tx) indexSum(ctx context.Context, s table.Source, ranges []table.Range) (sum table.Sum, err error) {
 	queries := settings(rangePlans)
 	for _, b := range byShape(ranges) {
@@ -203,8 +207,8 @@ func (t *Tx) indexSum(ctx context.Context, s table.Source, ranges []table.Range)
 	return sum, t.run(ctx, "counting rows by an index", queries...)
 }
 
-// scanSum counts the rows and combines a number of each by XOR, without the use of an
-// index.
+// scanSum counts the rows that the filter selects, and combines the values of the
+// expression number by XOR. It uses no index.
 func (t *Tx) scanSum(ctx context.Context, s table.Source, number string) (sum table.Sum, err error) {
 	pages, err := t.mostPages(ctx, s)
 	if err != nil {
@@ -242,7 +246,8 @@ func (t *Tx) mostPages(ctx context.Context, s table.Source) (pages int64, err er
 	})
 }
 
-// pageRanges returns conditions that divide the pages of a table. Each begins with AND.
+// pageRanges returns SQL conditions that together cover all pages of a table. Each begins
+// with " AND ", except that a small table has one empty condition.
 func pageRanges(s table.Source, pages int64) []string {
 	if pages <= pagesAtOnce {
 		return []string{""}
@@ -259,8 +264,7 @@ func pageRanges(s table.Source, pages int64) []string {
 	return ranges
 }
 
-// CheckAbsent checks that keys for which the index has no row have none, see
-// Tx.CheckAbsent.
+// CheckAbsent is like Tx.CheckAbsent.
 func (r *RepairTx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error {
 	return r.tx.CheckAbsent(ctx, s, keys)
 }

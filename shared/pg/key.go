@@ -107,8 +107,8 @@ func (r indexRow) names() string {
 	return strings.Join(names, ", ")
 }
 
-// against returns the reason why an index with this column cannot serve as the key. It is
-// empty if there is none.
+// against returns the reason why an index with this column cannot serve as the key. It
+// returns "" if there is none.
 func (c indexColumn) against(primary bool) string {
 	switch {
 	case !c.NotNull:

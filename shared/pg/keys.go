@@ -13,9 +13,9 @@ import (
 )
 
 // byKey returns a statement that looks up every key by the equality of the key's index,
-// without the filter. head is the select list for the row, and lock its locking clause.
-// The first result column is the key's place in the list + 1, or 0 if the index leads to
-// a row with another key. A key without a row has no result row.
+// without the filter. head is the select list for each row, and lock the locking clause.
+// The first result column is the number of the key in the list, from 1. It is 0 if the
+// index leads to a row with another key. A key without a row has no result row.
 func byKey(s table.Source, keys []table.Key, head, lock string) query {
 	if s.Unindexed {
 		return scanForKeys(s, keys, head, lock)
@@ -34,12 +34,13 @@ func byKey(s table.Source, keys []table.Key, head, lock string) query {
 type lookup struct {
 	doing   string
 	head    string                            // select list
-	row     func(place int, v [][]byte) error // row handler; place is the place of the key in the list
+	row     func(place int, v [][]byte) error // row handler; place is the index of the key in the list
 	options table.CallOption
 }
 
-// lookUp looks up keys in one round trip, and calls l.row for each row found. A key that
-// the node cannot read has no row there, which is checked.
+// lookUp looks up keys in one round trip, and calls l.row for each row found. If the node
+// cannot read some of the keys, lookUp checks that they have no row there and looks up
+// the others.
 func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l lookup) error {
 	last := l.options & table.EndTransaction
 	plain := plainKeys(s, keys)
@@ -72,9 +73,9 @@ func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l loo
 	return t.locate(ctx, s, err)
 }
 
-// withSavepoint puts the queries after the savepoint keysMark, so that the transaction
-// can continue if the node cannot read one of their keys. If the transaction ends with
-// the queries, the savepoint need not be released.
+// If wanted is set, withSavepoint puts the queries after the savepoint keysMark, so that
+// the transaction can continue if the node cannot read one of their keys. If the
+// transaction ends with the queries, the savepoint need not be released.
 func withSavepoint(queries []query, wanted bool, options table.CallOption) []query {
 	if !wanted {
 		return queries
@@ -87,9 +88,9 @@ func withSavepoint(queries []query, wanted bool, options table.CallOption) []que
 }
 
 // readableKeys is called after a statement with the savepoint keysMark has failed. It
-// returns the keys that the node can read, with their places in the list, and the misfits
-// of the others; the statement can then be sent again for the readable keys. If the
-// statement failed for another reason, its error is returned.
+// returns the keys that the node can read, their indexes in keys, and the misfits of the
+// other keys by their indexes. The statement can then be sent again for the readable
+// keys. If the statement failed for another reason, its error is returned.
 func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, failed error) ([]table.Key, []int, map[int]misfit, error) {
 	if !isMisfit(sqlState(failed)) {
 		return nil, nil, nil, failed
@@ -147,7 +148,8 @@ func (t *Tx) Spellings(ctx context.Context, s table.Source, keys []table.Key, op
 	return spelt, t.lookUp(ctx, s, keys, lookup{"reading keys", strings.Join(s.Key, ", "), row, table.Combine(options)})
 }
 
-// duplicateKey returns the error of a unique index with a duplicate.
+// duplicateKey returns the error for a key that has two rows although its index is
+// unique.
 func (n *Node) duplicateKey(key table.Key) error {
 	return fault.New(fault.Invalid, "node %q has two rows with the key %s, so its unique index is damaged and rows cannot be identified: run REINDEX, which names the duplicates",
 		n.name, key)
@@ -165,15 +167,16 @@ func (t *Tx) rows(ctx context.Context, s table.Source, keys []table.Key, lock st
 		return r, r.open(keys, !plain)
 	}
 
-	// Rows that are locked after a savepoint and written later would cost the server a
-	// second lock each. So the keys are tested first.
+	// If the rows were locked inside a savepoint and written after it, the server would
+	// need a second lock for each row. So a cheap query first checks, inside the
+	// savepoint, that the node can read the keys.
 	p := keyParams(s)
 	try := query{sql: "SELECT pg_catalog.count(l) FROM " + p.list(1) + " l", args: p.ofKeys(keys)}
 	return r, r.open(keys, false, withSavepoint([]query{try}, true, 0)...)
 }
 
-// rowStream reads rows by key. At most one row is in memory, and the few small ones that
-// share an allocation. It does not outlive the call that created it, so it may have the
+// rowStream reads rows by key. Only one row is in memory, with the few small rows that
+// share its allocation. The stream is not used after its context ends, so it may have the
 // context as a field.
 type rowStream struct {
 	tx     *Tx
@@ -183,13 +186,14 @@ type rowStream struct {
 	stream *stream
 	query  int // index of the query whose rows are read
 	keys   []table.Key
-	asked  []int     // places in keys of the keys that are looked up; nil means all
-	last   int       // place of the last key that had a row
-	row    table.Row // allocated for the next rows, as is texts
+	asked  []int     // indexes in keys of the keys that are looked up; nil means all
+	last   int       // index in keys of the last key that had a row; -1 before the first row
+	row    table.Row // memory that is allocated for the next rows, as is texts
 	texts  []string
 }
 
-// open sends the statement after the others, with the savepoint keysMark if mark is set.
+// open sends the statement that reads the rows, after the queries in before. If mark is
+// set, the statement is sent after the savepoint keysMark.
 func (r *rowStream) open(keys []table.Key, mark bool, before ...query) (err error) {
 	s := r.source
 	q := byKey(s, keys, s.Digest+" AS x, "+strings.Join(s.Columns, ", "), r.lock)
@@ -199,7 +203,7 @@ func (r *rowStream) open(keys []table.Key, mark bool, before ...query) (err erro
 	return err
 }
 
-// Next returns the next row that exists and the place of its key in the list. A place of
+// Next returns the next row that exists and the index of its key in the list. An index of
 // -1 means that there are no more rows.
 func (r *rowStream) Next() (int, table.KeyedRow, error) {
 	for {
@@ -235,7 +239,7 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 	}
 }
 
-// place returns the place of a row's key in the list.
+// place returns the index in r.keys of the key of a result row.
 func (r *rowStream) place(value []byte) (int, error) {
 	if r.asked == nil {
 		return r.tx.node.placeOf(r.source, value, len(r.keys))
@@ -247,7 +251,8 @@ func (r *rowStream) place(value []byte) (int, error) {
 	return r.asked[i], nil
 }
 
-// retry looks up the readable keys if the node cannot read all of them.
+// retry is called after the statement has failed. If the reason is that the node cannot
+// read some of the keys, it sends the statement again for the others.
 func (r *rowStream) retry(failed error) error {
 	if plainKeys(r.source, r.keys) {
 		return failed
@@ -269,8 +274,8 @@ func (r *rowStream) Close() error { return r.stream.close() }
 const (
 	// rowsPerAllocation is the number of rows that share an allocation.
 	rowsPerAllocation = 64
-	// smallRow is the maximum size of the text of such a row. A large text must not stay
-	// in memory because of its neighbours.
+	// smallRow is the maximum size in bytes of the text of a row that shares an
+	// allocation. A large text must not stay in memory because of its neighbours.
 	smallRow = 1 << 10
 )
 
@@ -310,7 +315,7 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	return table.KeyedRow{Digest: x, Row: row}, nil
 }
 
-// places returns the memory for a row with this number of columns and bytes.
+// allocate returns the memory for a row with this number of columns and bytes.
 func (r *rowStream) places(columns, size int) (table.Row, []string) {
 	if size > smallRow {
 		return make(table.Row, columns), make([]string, columns)
@@ -323,7 +328,8 @@ func (r *rowStream) places(columns, size int) (table.Row, []string) {
 	return row, texts
 }
 
-// place reads the place of an element in a list: its number, which starts at 1.
+// place parses the number of an element of a list, which starts at 1, and returns the
+// element's index.
 func place(value []byte, count int) (int, error) {
 	ord, err := strconv.Atoi(string(value))
 	if err != nil || ord < 1 || ord > count {

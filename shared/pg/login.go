@@ -12,8 +12,8 @@ import (
 // loginTimeout is the time limit of Login.
 const loginTimeout = 5 * time.Second
 
-// A setting may change the role after the login, but any function can change it back. So
-// the login role counts too.
+// A setting may switch to another role after the login, but any function can switch back.
+// So loginSQL returns whether either of the two roles is a superuser.
 const loginSQL = `
 SELECT current_setting('server_version_num'), current_setting('server_version'), session_user,
        EXISTS (SELECT 1 FROM pg_roles WHERE rolsuper AND rolname IN (session_user, current_user)),

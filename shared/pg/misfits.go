@@ -14,9 +14,9 @@ import (
 
 // A text that one node returns may be invalid on another node: its encoding lacks a
 // character, an enum lacks a label, a domain's check refuses the value, or a regclass
-// names a table that does not exist. A statement with such a text, a misfit, fails before
-// it has read or written a row. Only then do the functions of this file find out which
-// texts are misfits.
+// names a table that does not exist. Such a text is called a misfit. A statement with a
+// misfit fails before it has read or written a row. The functions of this file then find
+// out which texts are misfits.
 
 // Savepoints: around a statement with keys, around a statement that writes or converts
 // values, and around the statements that find misfits and unreadable values.
@@ -33,7 +33,8 @@ func (t *Tx) rollbackTo(ctx context.Context, savepoint string) error {
 	return t.run(ctx, "rolling back to a savepoint", query{sql: "ROLLBACK TO SAVEPOINT " + savepoint}, query{sql: "RELEASE SAVEPOINT " + savepoint})
 }
 
-// textsPerProbe is the number of texts that one statement tests at first.
+// textsPerProbe is the number of texts that one statement tests at first. If the
+// statement fails, each of its texts is tested alone.
 const textsPerProbe = 100
 
 // isMisfit reports whether a SQLSTATE may mean that a text is invalid for its type: data
@@ -56,7 +57,7 @@ type misfit struct {
 	err    error
 }
 
-// misfits returns the first misfit of each row that has one, by the place of the row. The
+// misfits returns the first misfit of each row that has one, by the index of the row. The
 // transaction continues with the same snapshot.
 func (t *Tx) misfits(ctx context.Context, p params, rows []table.Row) (map[int]misfit, error) {
 	if err := t.run(ctx, "reading keys and values", query{sql: "SAVEPOINT " + probeMark}); err != nil {
@@ -82,9 +83,9 @@ func (t *Tx) misfits(ctx context.Context, p params, rows []table.Row) (map[int]m
 	return found, t.run(ctx, "reading keys and values", query{sql: "RELEASE SAVEPOINT " + probeMark})
 }
 
-// misfit returns the error of a statement that failed with these values: a
-// table.ViolationError that names the first misfit, or the error of the statement if
-// there is no misfit.
+// misfit explains why a statement with these values failed. It returns a
+// table.ViolationError that names the first value that is invalid for its column, or the
+// statement's own error if every value is valid.
 func (t *Tx) misfit(ctx context.Context, doing string, failed error, values written) error {
 	found, err := t.misfits(ctx, values.params, values.rows)
 	if err != nil || len(found) == 0 {
@@ -99,7 +100,7 @@ func (t *Tx) misfit(ctx context.Context, doing string, failed error, values writ
 	return &table.ViolationError{Column: values.names[found[place].column], Place: place, Fault: known}
 }
 
-// column returns the distinct texts of a column, sorted.
+// column returns the distinct texts of the column with the index at, sorted.
 func column(rows []table.Row, at int) []string {
 	var texts []string
 	for _, row := range rows {
@@ -111,8 +112,8 @@ func column(rows []table.Row, at int) []string {
 	return slices.Compact(texts)
 }
 
-// badTexts returns the errors of the texts that are invalid for a type. If the type
-// accepts no text at all, for example because it was dropped, that is an error.
+// badTexts returns, for each text that is invalid for a type, the error of the server. If
+// the type accepts no text at all, for example because it was dropped, that is an error.
 func (t *Tx) badTexts(ctx context.Context, of param, texts []string) (map[string]error, error) {
 	groups := append([][]string{nil}, slices.Collect(slices.Chunk(texts, textsPerProbe))...)
 	failed, err := t.tryAll(ctx, of, groups)

@@ -42,8 +42,9 @@ type Passwords interface {
 	Password(ctx context.Context, target cluster.Target) (cluster.Secret, error)
 }
 
-// Pools has one pool of connections per node and database, which batches, tasks and warm
-// functions share. It is safe for concurrent use and must be closed.
+// Pools has one pool of connections per node and database. Units of work, tasks and, in a
+// warm Lambda function, invocations share it. It is safe for concurrent use and must be
+// closed.
 type Pools struct {
 	options Options
 	mu      sync.Mutex
@@ -131,7 +132,8 @@ type Node struct {
 	address string
 	pool    *pgxpool.Pool
 	timeout time.Duration
-	// expected is the server with which a task began; nil means any server.
+	// expected is the server with which a task began. nil means that any server is
+	// accepted.
 	expected *table.Identity
 }
 

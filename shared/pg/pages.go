@@ -15,7 +15,8 @@ import (
 // width_bucket over the boundaries. Their array is built once per statement from the
 // parameters; a cast of an array parameter would be evaluated for every row. A key that
 // is not a plain scalar is compared as a row, whose columns must have the types of the
-// boundaries. Without boundaries the array is NULL, and all rows belong to range 0.
+// boundaries. Without boundaries the array is NULL, and all rows belong to range 0. first
+// is the number of the first parameter.
 func rangeExpr(s table.Source, first int) string {
 	p := orderParams(s, "b")
 	names := p.names()
@@ -28,14 +29,15 @@ func rangeExpr(s table.Source, first int) string {
 		p.list(first))
 }
 
-// PageSums reads page ranges once, in physical order. For each page range it calls each
-// with the sum of each group that has rows there. With coarse buckets, the groups of a
-// page range are the coarse buckets, and each is also called for all page ranges together
-// with the sum of each fine bucket (table.AllPageRanges).
+// PageSums reads page ranges once, in physical order. For every group that has rows in a
+// page range, it calls the function each with the index of the page range (place), the
+// number of the group, and the sum of these rows. With coarse buckets, these groups are
+// the coarse buckets. The function each is then also called for every fine bucket, with
+// the sum over all page ranges and table.AllPageRanges as place.
 //
 // It returns the xmin of the snapshot in which each page range was read, or 0 if the
-// range has no rows. A partition that was rewritten since the plan is an error: its rows
-// may have moved between pages that were read and pages that were not.
+// range has no rows. PageSums fails if a partition was rewritten since the plan was made:
+// rows may have moved between pages that were read and pages that were not.
 func (t *Tx) PageSums(ctx context.Context, s table.Source, ranges []table.PageRange, by table.Grouping, each func(place, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	if by.Coarse > 0 {
 		return t.bucketSums(ctx, s, ranges, by, each, options...)
@@ -75,8 +77,8 @@ const (
 	statementRanges = 12
 )
 
-// bucketSums is PageSums with coarse buckets. One statement reads several page ranges,
-// and computes the sums of the coarse and of the fine buckets at once.
+// bucketSums does the work of PageSums for coarse buckets. One statement reads several
+// page ranges, and computes the sums of the coarse and of the fine buckets at once.
 func (t *Tx) bucketSums(ctx context.Context, s table.Source, ranges []table.PageRange, by table.Grouping, each func(place, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	horizons := make([]int64, len(ranges))
 	size := max(1, min(statementRanges, statementBytes/(300+len(s.Digest)+len(s.KeyHash)+len(s.Filter)), statementGroups/by.Buckets))
@@ -133,8 +135,8 @@ func coarseSumsSQL(by table.Grouping, parts []string) string {
 		horizon, by.Coarse-1, strings.Join(parts, " UNION ALL "))
 }
 
-// readBucketSum reads page range, group, count and digest. A NULL page range means all
-// page ranges.
+// readBucketSum reads the index of the page range, the group, the row count and the
+// digest from result columns. If the first is NULL, the sum is over all page ranges.
 func readBucketSum(v [][]byte, count int, by table.Grouping) (place, group int, sum table.Sum, err error) {
 	groups := by.Coarse
 	if v[0] == nil {
@@ -150,8 +152,8 @@ func readBucketSum(v [][]byte, count int, by table.Grouping) (place, group int, 
 	return place, group, sum, err
 }
 
-// perPageRange returns a query for every page range, and queries that check that no
-// partition was rewritten since the plan.
+// perPageRange returns the planner settings, the query that ask returns for every page
+// range, and queries that check that no partition was rewritten since the plan was made.
 func (t *Tx) perPageRange(s table.Source, ranges []table.PageRange, ask func(i int) query) ([]query, error) {
 	queries := settings(plansFor(s, pagePlans))
 	for i, pages := range ranges {
@@ -177,7 +179,7 @@ func (t *Tx) perPageRange(s table.Source, ranges []table.PageRange, ask func(i i
 }
 
 // groupExpr returns an expression for the number of the group to which a row belongs, and
-// its parameters.
+// the parameters of the expression.
 func groupExpr(s table.Source, by table.Grouping) (string, [][]byte) {
 	if by.Buckets > 0 {
 		return bucketOf(s, by.Buckets), nil
@@ -185,7 +187,7 @@ func groupExpr(s table.Source, by table.Grouping) (string, [][]byte) {
 	return rangeExpr(s, 1), orderParams(s, "b").ofKeys(by.Bounds)
 }
 
-// unexpectedRange returns the error of an answer for a range that was not requested.
+// unexpectedRange returns the error for a result row of a range that was not requested.
 func (n *Node) unexpectedRange() error {
 	return fault.New(fault.Internal, "node %q answered for a range that was not requested", n.name)
 }
@@ -197,7 +199,8 @@ func pageRangeSQL(s table.Source, pages table.PageRange, group string, params in
 		horizon, group, s.Digest, rowsOf(s, pages, params))
 }
 
-// rowsOf returns the FROM and WHERE of the rows in a page range.
+// rowsOf returns the FROM and WHERE clauses that select the rows of a page range. params
+// is the number of parameters before those of the page range.
 func rowsOf(s table.Source, pages table.PageRange, params int) string {
 	condition := fmt.Sprintf("%s.ctid OPERATOR(pg_catalog.>=) $%d::pg_catalog.tid", s.Alias, params+1)
 	if pages.To >= 0 {
@@ -223,8 +226,9 @@ func pageRangeArgs(pages table.PageRange) [][]byte {
 	return args
 }
 
-// checkFilenode checks that a partition was not rewritten since the plan. It is sent
-// after the scan, whose lock prevents a rewrite until the transaction ends.
+// checkFilenode returns the query that checks that a partition was not rewritten since
+// the plan was made. It must be sent after the scan, whose lock prevents a rewrite until
+// the transaction ends.
 func (t *Tx) checkFilenode(partition table.Partition) query {
 	name := strings.TrimPrefix(partition.Relation, "ONLY ")
 	return query{sql: "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.text::pg_catalog.regclass)", args: textArgs(name), row: func(v [][]byte) error {
@@ -236,10 +240,11 @@ func (t *Tx) checkFilenode(partition table.Partition) query {
 	}}
 }
 
-// ScanList returns the key and digest of the rows of some key ranges between the bounds,
-// or of all ranges if ranges is nil. It reads the whole table in physical order. The
-// result has a list for each range between the bounds, in key order. More than limit rows
-// are table.ErrMore.
+// ScanList returns the key and digest of every row of some key ranges. bounds divide all
+// keys into len(bounds)+1 ranges, and ranges has the numbers of the wanted ones; nil
+// means all. ScanList reads the whole table in physical order. The result has one list
+// for each of the len(bounds)+1 ranges, in key order. If there are more than limit rows,
+// the error is table.ErrMore.
 func (t *Tx) ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][]table.Listed, error) {
 	args := orderParams(s, "b").ofKeys(bounds)
 	condition := ""

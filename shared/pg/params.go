@@ -13,7 +13,8 @@ import (
 // server encoding is.
 const parseBytes table.Parse = "bytes"
 
-// param is a list of values of one type, which is sent as one parameter.
+// param is one column of a list of tuples. Its values have one type and are sent as one
+// parameter.
 type param struct {
 	name  string // name of the list's column
 	typ   string
@@ -23,7 +24,7 @@ type param struct {
 // params has the columns of a list of tuples.
 type params []param
 
-// keyParams returns the columns of a list of keys.
+// keyParams returns the columns of a list of keys, one per key column.
 func keyParams(s table.Source) params {
 	out := make(params, len(s.Key))
 	for i, name := range list("k", len(s.Key)) {
@@ -47,10 +48,10 @@ func orderParams(s table.Source, prefix string) params {
 	return out
 }
 
-// isTextOrder reports whether a column of the order is the bytes of a text.
+// isTextOrder reports whether element i of s.Order is the bytes of a text.
 func isTextOrder(s table.Source, i int) bool { return i < len(s.OrderText) && s.OrderText[i] != "" }
 
-// bounds returns the expressions whose texts are the bounds of ranges.
+// bounds returns the expressions whose texts are used as bounds of ranges.
 func bounds(s table.Source) []string {
 	refs := make([]string, len(s.Order))
 	for i, ref := range s.Order {

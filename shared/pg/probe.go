@@ -54,7 +54,7 @@ func (t *Tx) samplePartitions(ctx context.Context, s table.Source, count int) ([
 	return sampled, t.read(ctx, "sampling keys", s, table.EndTransaction, queries...)
 }
 
-// share returns the share of count that is proportional to part of whole, at least one.
+// share returns count multiplied by part/whole, but at least 1.
 func share(count, part, whole int64) int64 {
 	if whole == 0 {
 		return 1
@@ -62,7 +62,8 @@ func share(count, part, whole int64) int64 {
 	return max(1, int64(float64(count)*float64(part)/float64(whole)))
 }
 
-// pageProbes returns the bounds of evenly spaced pages as two tid arrays.
+// pageProbes returns the bounds of evenly spaced pages as two tid arrays. probes is the
+// number of these pages.
 func pageProbes(pages, probes int64) (from, to []byte) {
 	probes = min(probes, pages)
 	if probes == 0 {
@@ -83,7 +84,7 @@ func pageProbes(pages, probes int64) (from, to []byte) {
 	return []byte(lo.String() + "}"), []byte(hi.String() + "}")
 }
 
-// sampleParent reads random pages through the parent table.
+// sampleParent samples random rows through the parent table.
 func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
 	rows, err := t.explainRows(ctx, "sampling keys", "SELECT 1 FROM "+s.Relation)
 	if err != nil {
@@ -102,9 +103,9 @@ func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]tab
 	})
 }
 
-// Every returns the key of every step-th row in key order, without the first row. It
-// reads all rows that the filter selects, so it is for small tables or small filtered
-// parts.
+// Every returns the key of every step-th row in key order, beginning with row number
+// step. It reads all rows that the filter selects, so it is for small tables or small
+// filtered parts.
 func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.Key, error) {
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
@@ -115,7 +116,7 @@ func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.K
 }
 
 // UnreadableKeys returns the reasons why the node cannot convert some of the keys to
-// values of the key's types, by the places of the keys.
+// values of the key's types, by the indexes of these keys.
 func (n *Node) UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error) {
 	if plainKeys(s, keys) {
 		return nil, nil

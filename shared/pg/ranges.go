@@ -12,10 +12,11 @@ import (
 	"ace/shared/table"
 )
 
-// shape is which ends of a range have a bound. Ranges of one shape share a statement.
+// shape describes which ends of a range have a bound. Ranges of one shape share a
+// statement.
 type shape struct{ lo, hi bool }
 
-// batch has the ranges of one shape and their places in the caller's list.
+// batch has the ranges of one shape and, in origin, their indexes in the caller's list.
 type batch struct {
 	shape  shape
 	ranges []table.Range
@@ -46,15 +47,16 @@ func byShape(ranges []table.Range) []*batch {
 
 // statement returns a statement over the ranges of the batch. For each range it runs a
 // SELECT with this select list (head) and the clauses after WHERE (tail). The first
-// result column is the range's place in the batch + 1.
+// result column is the number of the range in the batch, from 1.
 func (b *batch) statement(s table.Source, head, tail string) query {
 	return b.lateral(s, func(rows string) string { return "SELECT " + head + rows + tail })
 }
 
 // lateral returns a statement over the ranges of the batch. For each range it runs the
-// query that inner returns for the "FROM ... WHERE ..." of its rows.
+// query that inner returns. The argument of inner has the FROM and WHERE clauses that
+// select the rows of a range.
 func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
-	if !b.shape.lo && !b.shape.hi { // the whole table, once per range (there is only ever one)
+	if !b.shape.lo && !b.shape.hi { // the range is the whole table; a list never has more than one such range
 		return query{sql: fmt.Sprintf("SELECT 1, ace_inner.* FROM (%s) ace_inner", inner(" FROM "+s.Relation+where(addFilter(s, ""))))}
 	}
 
@@ -104,7 +106,8 @@ func (b *batch) filter(s table.Source) string {
 	return ""
 }
 
-// place returns the place in the caller's list of the range to which a row belongs.
+// place returns the index in the caller's list of the range to which a result row
+// belongs. value is the first column of the row.
 func (b *batch) place(value []byte) (int, error) {
 	ord, err := strconv.Atoi(string(value))
 	if err != nil || ord < 1 || ord > len(b.origin) {
@@ -113,9 +116,9 @@ func (b *batch) place(value []byte) (int, error) {
 	return b.origin[ord-1], nil
 }
 
-// Sums returns the row count and the combined digests of each range, and the xmin of the
-// snapshot: every transaction with an id below it had ended. If there were several
-// snapshots, it is the least xmin; without ranges it is 0. Sums needs one round trip.
+// Sums returns the row count and the combined digest of each range, and the xmin of the
+// snapshot: every transaction with a lower id had ended. If there were several snapshots,
+// it returns the least xmin; without ranges, it returns 0. Sums needs one round trip.
 func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, options ...table.CallOption) ([]table.Sum, int64, error) {
 	var seenBy int64
 	sums := make([]table.Sum, len(ranges))
@@ -145,7 +148,8 @@ func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, opt
 	return sums, seenBy, t.node.checkAnswered(seen)
 }
 
-// checkAnswered returns an error if a range has no answer: it would look empty.
+// checkAnswered returns an error if there is no result for a range, which would otherwise
+// seem to be empty.
 func (n *Node) checkAnswered(seen []bool) error {
 	if i := slices.Index(seen, false); i >= 0 {
 		return fault.New(fault.Internal, "node %q returned no digest for range %d of %d", n.name, i+1, len(seen))
@@ -154,7 +158,8 @@ func (n *Node) checkAnswered(seen []bool) error {
 }
 
 // List returns the key and digest of every row of each range, in key order within a
-// range. More than limit rows in all are table.ErrMore.
+// range. If there are more than limit rows in all ranges together, the error is
+// table.ErrMore.
 func (t *Tx) List(ctx context.Context, s table.Source, ranges []table.Range, limit int64, options ...table.CallOption) ([][]table.Listed, error) {
 	lists := make([][]table.Listed, len(ranges))
 	var total int64
@@ -179,8 +184,8 @@ func (t *Tx) List(ctx context.Context, s table.Source, ranges []table.Range, lim
 	return lists, t.read(ctx, "listing differing blocks", s, table.Combine(options), queries...)
 }
 
-// Cut returns the key of every step-th row of a range, without the first row: boundaries
-// that split a range with more rows than the plan expected.
+// Cut returns the key of every step-th row of a range, beginning with row number step.
+// These keys are boundaries that split a range with more rows than the plan expected.
 func (t *Tx) Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error) {
 	return t.cut(ctx, s, r, step, rangePlans, 0)
 }
@@ -205,7 +210,8 @@ func (t *Tx) cut(ctx context.Context, s table.Source, r table.Range, step int64,
 	return keys, t.read(ctx, "splitting a block", s, options, append(settings(plansFor(s, plans)), q)...)
 }
 
-// settings returns the query that applies planner settings; none for an empty list.
+// settings returns the query that applies planner settings. It returns no query for an
+// empty list.
 func settings(list []setting) []query {
 	if len(list) == 0 {
 		return nil

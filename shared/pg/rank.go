@@ -50,7 +50,7 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options
 	return ranks, err
 }
 
-// rankByText ranks the keys whose rank is -1. Their ranks start at from.
+// rankByText ranks the keys whose rank is -1 by their texts. Their ranks start at from.
 func rankByText(keys []table.Key, ranks []int, from int) {
 	var places []int
 	var texts []table.Key
@@ -65,8 +65,8 @@ func rankByText(keys []table.Key, ranks []int, from int) {
 	}
 }
 
-// sort lets the server rank keys, and calls ranked with the place and rank of each. Ranks
-// start at 0.
+// sort lets the server rank keys, and calls ranked with the index and the rank of each
+// key. Ranks start at 0.
 func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked func(place, rank int), mark bool, options table.CallOption) error {
 	p, name := orderParams(s, "k"), uniqueName(s, "list")
 	q := query{
@@ -88,8 +88,9 @@ func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked 
 	return t.call(ctx, "sorting keys", options, withSavepoint([]query{q}, mark, options)...)
 }
 
-// withCollations returns references to typed values that sort as the columns of the table
-// do. A parameter has the database's default collation; a column may have another.
+// withCollations adds the collations of Order to references to parameter values, so that
+// the values sort as the columns of the table do. A parameter has the database's default
+// collation; a column may have another.
 func withCollations(s table.Source, refs []string) []string {
 	out := make([]string, len(refs))
 	for i, ref := range refs {
@@ -153,7 +154,7 @@ func plainTexts(types []string, keys []table.Key) bool {
 
 func isUUID(name string) bool { return name == "uuid" || name == "pg_catalog.uuid" }
 
-// rankBy returns the rank of each key in an order.
+// rankBy returns the rank of each key in the order that compare defines.
 func rankBy(keys []table.Key, compare func(a, b table.Key) int) []int {
 	order := make([]int, len(keys))
 	for i := range order {

@@ -15,8 +15,8 @@ import (
 // ambiguous. So a key that is a misfit may still have a row. A lookup would report
 // it as missing, which hides a difference and lets a repair delete the row elsewhere.
 
-// usableKeys is readableKeys for a statement that looks up keys in the table. It fails if
-// the table has a row with one of the keys that the node cannot read.
+// usableKeys is like readableKeys, but for a statement that looks up keys in the table.
+// It fails if the table has a row with one of the keys that the node cannot read.
 func (t *Tx) usableKeys(ctx context.Context, s table.Source, keys []table.Key, failed error) ([]table.Key, []int, error) {
 	readable, places, misfits, err := t.readableKeys(ctx, keyParams(s), keys, failed)
 	if err != nil {
@@ -25,9 +25,9 @@ func (t *Tx) usableKeys(ctx context.Context, s table.Source, keys []table.Key, f
 	return readable, places, t.checkRefused(ctx, s, keys, misfits)
 }
 
-// checkRefused checks that no row has a value that the node refuses as input. misfits are
-// those of the keys, by their places. It compares texts, and scans the table once for
-// each key column whose type can refuse a stored value.
+// checkRefused checks that no row has a value that the node refuses as input. misfits has
+// the misfits of keys, by the index of the key. It compares texts, and scans the table
+// once for each key column whose type can refuse a stored value.
 func (t *Tx) checkRefused(ctx context.Context, s table.Source, keys []table.Key, misfits map[int]misfit) error {
 	for c, of := range keyParams(s) {
 		refused := map[string]error{}
@@ -97,7 +97,7 @@ func (t *Tx) mayRefuseStored(ctx context.Context, typ string) (may bool, err err
 }
 
 // findText scans the table for a row whose column has one of these texts. It returns the
-// place of the text, or -1 if there is no such row.
+// index of the text, or -1 if there is no such row.
 func (t *Tx) findText(ctx context.Context, s table.Source, column string, texts []string) (int, error) {
 	pages, err := t.mostPages(ctx, s)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"ace/shared/table"
 )
 
-// readWrite begins a transaction in which each statement sees what was committed before
-// the statement. So a locked row is always the newest version.
+// readWrite begins a transaction in which each statement sees everything that was
+// committed before the statement began. So a locked row is always the newest version.
 const readWrite = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 // commitTimeout bounds a COMMIT. Nothing else interrupts it, because the outcome of an
@@ -28,7 +28,7 @@ type outcome int
 const (
 	undecided outcome = iota
 	committed
-	rolledBack // it can write nothing more
+	rolledBack // the transaction can write nothing more
 )
 
 // RepairTx is a transaction that writes. Its connection is closed with it, so no session
@@ -40,7 +40,8 @@ type RepairTx struct {
 }
 
 // BeginRepair acquires a connection for a transaction. The transaction begins on the
-// server with the first call. Hold locks the table; nothing locks it before.
+// server with the first call. Beginning the transaction does not lock the table; Hold
+// does.
 func (n *Node) BeginRepair(ctx context.Context, access table.Access) (*RepairTx, error) {
 	conn, err := n.acquire(ctx, access)
 	if err != nil {
@@ -92,8 +93,8 @@ func (r *RepairTx) TryAdvisoryLock(ctx context.Context, schema, name string) (bo
 	return got, r.tx.run(ctx, "acquiring the advisory lock of the repair", queries...)
 }
 
-// DisableTriggers disables the triggers and foreign keys for this transaction, except
-// those that are enabled for replicas.
+// DisableTriggers disables triggers and foreign keys for this transaction, except the
+// triggers that are enabled for replicas.
 func (r *RepairTx) DisableTriggers(ctx context.Context) error {
 	return r.tx.run(ctx, "setting session_replication_role", replicaRole())
 }
@@ -155,7 +156,7 @@ func (r *RepairTx) Status(ctx context.Context, xid string) (string, error) {
 	return status, err
 }
 
-// columnsNowSQL returns those properties of the existing columns that matter for writing.
+// columnsNowSQL returns those properties of the current columns that matter for writing.
 const columnsNowSQL = `
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated <> ''
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -255,9 +256,9 @@ func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, g
 	return err
 }
 
-// refuse finds the value that its column's type does not accept on the node, if there is
-// one. Without a savepoint the transaction is rolled back, and the values are tested in
-// another transaction.
+// refuse returns the error of a statement that failed. It names the value that is not
+// valid for its column's type on the node, if there is one. Without a savepoint the
+// transaction is rolled back, and the values are tested in another transaction.
 func (r *RepairTx) refuse(ctx context.Context, doing string, failed error, guarded bool, values written) error {
 	if guarded {
 		if err := r.tx.rollbackTo(ctx, writeMark); err != nil {
@@ -288,10 +289,10 @@ func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key)
 	}, len(keys), false, written{})
 }
 
-// Update sets the columns, given by their places in the target, of the rows with these
-// keys, all of which must exist. Each element of rows has one value per column. If
-// guarded is set, a table.ViolationError undoes only this Update and the transaction
-// continues; that costs the server an extra lock per row.
+// Update sets some columns of the rows with these keys, all of which must exist. columns
+// are indexes in t.Names. Each element of rows has one value per column. If guarded is
+// set, a table.ViolationError undoes only this Update and the transaction continues; that
+// costs the server an extra lock per row.
 func (r *RepairTx) Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error {
 	name, keyed, values := uniqueName(t.Source, "list"), keyParams(t.Source), writtenParams(t, columns)
 	set := make([]string, len(columns))
@@ -314,8 +315,8 @@ func writtenParams(t table.Target, columns []int) params {
 	return valueParams(pick(t.Types, columns), parse)
 }
 
-// Insert inserts rows that have one value per column. A table.ViolationError undoes only
-// this Insert and the transaction continues.
+// Insert inserts rows that have one value per column. columns are indexes in t.Names. A
+// table.ViolationError undoes only this Insert and the transaction continues.
 func (r *RepairTx) Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error {
 	name, values := uniqueName(t.Source, "list"), writtenParams(t, columns)
 	return r.write(ctx, "inserting rows", query{
@@ -331,8 +332,8 @@ func (r *RepairTx) Convert(ctx context.Context, to []table.Conversion, rows []ta
 	return converted, err
 }
 
-// Duplicate returns the place of a key whose row violates a deferrable unique constraint,
-// because another row has the same values. It returns -1 if there is none.
+// Duplicate returns the index of a key whose row violates the deferrable unique
+// constraint d because another row has the same values. It returns -1 if there is none.
 func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferrable, keys []table.Key) (int, error) {
 	p, name := keyParams(t.Source), uniqueName(t.Source, "list")
 	twin := uniqueName(t.Source, "twin")

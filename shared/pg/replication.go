@@ -43,8 +43,8 @@ const logEnd = "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last
 
 const doingPosition = "reading the position of the log"
 
-// Position returns the current end of the node's log. Everything that the snapshot sees
-// is before it.
+// Position returns the current end of the node's log. Everything that the returned
+// snapshot sees is before this position.
 func (n *Node) Position(ctx context.Context) (at table.Position, err error) {
 	return at, n.ask(ctx, doingPosition, query{sql: "SELECT pg_catalog.pg_current_snapshot(), " + logEnd, row: func(v [][]byte) error {
 		at.Snapshot, at.LSN = string(v[0]), string(v[1])
@@ -53,7 +53,7 @@ func (n *Node) Position(ctx context.Context) (at table.Position, err error) {
 }
 
 // Position returns the current end of the node's log. Everything that this transaction
-// has seen is before it.
+// has seen is before this position.
 func (r *RepairTx) Position(ctx context.Context) (lsn string, err error) {
 	return lsn, r.tx.run(ctx, doingPosition, query{sql: "SELECT " + logEnd, row: func(v [][]byte) error { lsn = string(v[0]); return nil }})
 }
@@ -73,8 +73,8 @@ func (n *Node) FlushLog(ctx context.Context) error {
 }
 
 // writtenSince is an expression that reports whether a snapshot does not see the
-// transaction that wrote a row. A row has the lower 32 bits of the transaction id. The
-// upper bits are chosen so that the id is not in the future.
+// transaction that wrote a row. A row stores only the lower 32 bits of the transaction
+// id. The upper bits are chosen so that the id is not in the future.
 const writtenSince = `(SELECT NOT pg_catalog.pg_visible_in_snapshot(
 		(%[1]s.xid OPERATOR(pg_catalog.-) ((%[1]s.xid OPERATOR(pg_catalog.-) %[2]s.xmin::pg_catalog.text::bigint) OPERATOR(pg_catalog.&) 4294967295))::pg_catalog.text::pg_catalog.xid8,
 		$%[3]d::pg_catalog.pg_snapshot)
@@ -101,9 +101,9 @@ func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key,
 	return since, t.run(ctx, "reading when rows were written", append(settings(rangePlans), q)...)
 }
 
-// SlotLag returns how many bytes of this node's log before a position the subscriber of a
-// slot has not yet confirmed. It returns false if this node has no such slot: then the
-// publisher is another node.
+// SlotLag returns how many bytes of this node's log, up to the position lsn, the
+// subscriber that uses a slot has not yet confirmed. It returns false if this node has no
+// such slot: then the publisher is another node.
 func (n *Node) SlotLag(ctx context.Context, slot, lsn string) (bytes int64, found bool, err error) {
 	err = n.ask(ctx, doingSlotLag, slotLagQuery(slot, lsn, &bytes, &found))
 	return bytes, found, err
@@ -142,10 +142,10 @@ func (n *Node) ask(ctx context.Context, doing string, queries ...query) error {
 	return tx.call(ctx, doing, table.EndTransaction, queries...)
 }
 
-// originsSQL returns whether changes are replicated from here, whether the role may set a
-// replication origin, whether the server allows any, and whether Spock is installed. Any
-// role that may create schemas can create a schema spock, so only the function that
-// belongs to the extension counts.
+// originsSQL returns whether changes can be replicated from this node, whether the role
+// may set a replication origin, whether the server allows any origin, and whether Spock
+// is installed. Any role that may create schemas can create a schema spock, so only the
+// function that belongs to the extension counts.
 const originsSQL = `
 SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical',
        (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(f, 'EXECUTE'))
@@ -160,7 +160,7 @@ SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical',
                  AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'spock')`
 
 // originNames is the maximum number of concurrent repairs with an origin on one node:
-// each session needs its own.
+// each session needs an origin of its own.
 const originNames = 8
 
 // KeepLocal marks the changes of this transaction so that subscribers do not apply them

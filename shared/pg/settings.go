@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// idleMargin is added to the statement timeout for the time that a transaction may wait
-// for other nodes.
+// idleMargin is added to the statement timeout. The sum is the time that an idle
+// transaction may wait for other nodes.
 const idleMargin = time.Minute
 
 // lockTimeout is the time limit for a statement to acquire a lock.
@@ -19,11 +19,11 @@ const lockTimeout = "10s"
 // setting is one configuration parameter, set for the current transaction only.
 type setting struct{ name, value string }
 
-// pinned decides how values are written and what the planner may do, whatever the role or
-// the database sets. Every role may set these, and they end with the transaction, so they
-// do not stay in a pooler's session. A test requires a decision on every parameter that a
-// session can set: it is pinned here or in guarded, or the test lists it as harmless with
-// the reason.
+// pinned has the settings that decide how values are written and what the planner may do,
+// whatever the role or the database sets. Every role may change these settings, and they
+// end with the transaction, so they do not stay in a pooler's session. A test requires a
+// decision on every parameter that a session can set: it is pinned here or in guarded, or
+// the test lists it as harmless with the reason.
 var pinned = []setting{ //nolint:gochecknoglobals // a constant list
 	{"TimeZone", "UTC"},
 	{"DateStyle", "ISO"},
@@ -58,9 +58,9 @@ var pinned = []setting{ //nolint:gochecknoglobals // a constant list
 	{"tcp_keepalives_count", "3"},
 }
 
-// guarded are set only if they have another value: not every server version has them, or
-// only a superuser may set them. A role that may not set them gets an error. That is
-// better than reading damaged pages as empty.
+// guarded has settings that are changed only if they have another value: not every server
+// version has them, or only a superuser may change them. If the role may not change such
+// a setting, the transaction fails. That is better than reading damaged pages as empty.
 var guarded = []setting{ //nolint:gochecknoglobals // a constant list
 	{"transaction_timeout", "0"}, // PostgreSQL 17; the statements have their own timeout
 	{"composite_type_mismatch", "error"},

@@ -31,7 +31,8 @@ func textArgs(texts ...string) [][]byte {
 // readOnly begins a transaction whose statements all read one snapshot.
 const readOnly = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
-// state is what the client knows of a transaction. The diagram is in doc.go.
+// state is the state of a transaction as far as the client knows it. The diagram is in
+// doc.go.
 type state int
 
 const (
@@ -48,11 +49,11 @@ type Tx struct {
 	node     *Node
 	conn     *pgxpool.Conn
 	state    state
-	mode     string // the statement that begins it
+	mode     string // the statement that begins the transaction
 	access   table.Access
 	plans    []setting      // planner settings that are added to the pinned ones or replace them
-	snapshot string         // name of a snapshot to import; empty: it takes its own
-	commits  bool           // it ends with COMMIT, not with ROLLBACK
+	snapshot string         // name of the snapshot to import; empty: the transaction takes its own
+	commits  bool           // the transaction ends with COMMIT, not with ROLLBACK
 	stream   *stream        // the open stream of results, or nil
 	found    table.Identity // identity of the server, once the transaction has begun
 }
@@ -67,7 +68,7 @@ func (n *Node) Begin(ctx context.Context, access table.Access) (*Tx, error) {
 	return &Tx{node: n, conn: conn, mode: readOnly, access: access}, nil
 }
 
-// beginCatalog is Begin for a transaction that reads only system catalogs.
+// beginCatalog is like Begin, but for a transaction that reads only system catalogs.
 func (n *Node) beginCatalog(ctx context.Context) (*Tx, error) {
 	tx, err := n.Begin(ctx, table.Access{SearchPath: catalogPath})
 	if err != nil {
@@ -98,7 +99,8 @@ func (t *Tx) Close() {
 	t.conn, t.state = nil, stateClosed
 }
 
-// abandon rolls the transaction back. It closes the session if that cannot be reset.
+// abandon rolls the transaction back. It closes the session if the session cannot be
+// reset.
 func (t *Tx) abandon() {
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 	defer cancel()
@@ -151,7 +153,7 @@ func (t *Tx) run(ctx context.Context, doing string, queries ...query) error {
 	return t.call(ctx, doing, 0, queries...)
 }
 
-// call is run with options of the call.
+// call is like run, with options of the call.
 func (t *Tx) call(ctx context.Context, doing string, options table.CallOption, queries ...query) error {
 	s, err := t.open(ctx, doing, options, queries...)
 	if err != nil {
@@ -277,24 +279,24 @@ func (t *Tx) ending(verb string) []string {
 	return []string{verb}
 }
 
-// sender is the reason for which a statement was sent.
+// purpose is why a statement was sent.
 type sender int
 
 const (
-	ofCaller sender = iota // it is a query of the call
-	toBegin                // it begins the transaction
-	internal               // a savepoint, a check, or the end of the transaction
+	ofCaller sender = iota // the statement is a query of the call
+	toBegin                // the statement begins the transaction
+	internal               // the statement is a savepoint, a check, or the end of the transaction
 )
 
 // sent is a statement whose results have not been read yet.
 type sent struct {
 	query
 	sender sender
-	place  int // among the statements of the same sender
+	place  int // index among the statements of the same purpose
 }
 
-// stream reads the results of pipelined queries row by row. It does not outlive the call
-// that created it, so it may have the context as a field.
+// stream reads the results of pipelined queries row by row. It is not used after its
+// context ends, so it may have the context as a field.
 type stream struct {
 	tx       *Tx
 	ctx      context.Context //nolint:containedctx // distinguishes a cancelled query from a lost connection
@@ -358,8 +360,8 @@ func (s *stream) nextResult() (bool, error) {
 	return true, nil
 }
 
-// handle calls the row handler of a statement that does not belong to the call. Results
-// of the statements that begin the transaction are checked before any row of the call is
+// handle calls the row handler of a statement that is not a query of the call. Results of
+// the statements that begin the transaction are checked before any row of the call is
 // used.
 func (s *stream) handle(row [][]byte) error {
 	if s.current.row == nil {

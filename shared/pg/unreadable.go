@@ -67,8 +67,8 @@ func (t *Tx) locate(ctx context.Context, s table.Source, failed error) error {
 	return failed
 }
 
-// withLocation returns the error with the row's key. It names the column unless only the
-// row as a whole fails.
+// withLocation adds the row's key to an error. It also adds the column, unless column is
+// -1 because only the row as a whole fails.
 func withLocation(failed error, s table.Source, column int, key table.Key) error {
 	place := fmt.Sprintf("the row with the key %s", key)
 	if column >= 0 {
@@ -90,7 +90,7 @@ func textSize(refs []string) string {
 const doingSearch = "looking for a value that cannot be read"
 
 // findUnreadable scans the table for a row that cannot be read, in a new transaction. It
-// returns the row's key and the place of the first column that is the reason, or -1 if
+// returns the row's key and the index of the first column that cannot be read, or -1 if
 // only the row as a whole fails. A nil key means that there is no such row. A filter that
 // fails by itself is an error.
 func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (int, table.Key, error) {
@@ -124,8 +124,8 @@ func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (
 	return column, key, err
 }
 
-// findColumn returns the place of the first column of a row that cannot be read, or -1 if
-// all can be read.
+// findColumn returns the index of the first column of a row that cannot be read, or -1 if
+// all can be read. selecting returns the query with a select list for this row.
 func (t *Tx) findColumn(ctx context.Context, s table.Source, selecting func(head string) query) (int, error) {
 	for i, ref := range s.Columns {
 		err := t.try(ctx, doingSearch, selecting(textSize([]string{ref})))
@@ -140,7 +140,7 @@ func (t *Tx) findColumn(ctx context.Context, s table.Source, selecting func(head
 }
 
 // locateNext adds row and column to an error of reading rows by key. keys are the keys
-// that were not read yet, so the first of them that has a row is the reason. The
+// that were not read yet, so the row of the first key that has one is the reason. The
 // transaction cannot be used afterwards.
 func (t *Tx) locateNext(ctx context.Context, s table.Source, keys []table.Key, failed error) error {
 	if !isTooLarge(failed) || s.Unindexed {

@@ -25,7 +25,7 @@ func readTexts(values [][]byte) table.Row {
 	return row
 }
 
-// pick returns the elements at the places.
+// pick returns the elements of a list at the given indexes.
 func pick(list []string, at []int) []string {
 	out := make([]string, len(at))
 	for i, place := range at {
@@ -52,10 +52,10 @@ func (t *Tx) SetSearchPath(ctx context.Context, path string) error {
 	return t.run(ctx, "setting search_path", query{sql: "SELECT pg_catalog.set_config('search_path', $1, true)", args: textArgs(path)})
 }
 
-// Convert returns each value as the node would store it in these columns: the text of
-// another type may be different. Each row has one value per column. A value that the type
-// does not accept is a table.ViolationError with its place, and the transaction
-// continues.
+// Convert returns each value as the node would store it in these columns. The text may
+// change, because the values may come from columns of another type. Each row has one
+// value per column. If a type does not accept a value, the error is a
+// table.ViolationError with the index of the row, and the transaction continues.
 func (t *Tx) Convert(ctx context.Context, to []table.Conversion, rows []table.Row) ([]table.Row, error) {
 	p, names := make(params, len(to)), make([]string, len(to))
 	for i, name := range list("v", len(to)) {

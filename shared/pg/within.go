@@ -24,11 +24,11 @@ func within(s table.Source, lo, hi []string) string {
 	return strings.Join(terms, " AND ")
 }
 
-// arms returns conditions of which at most one is true; one is true if and only if the
-// row is within the bounds. A row comparison takes the operators of all its columns from
-// one schema, so each group of columns has its own comparison. Each arm fixes a prefix of
-// the key and bounds the next group, as an index scan does. A bitmap of several index
-// scans serves an OR of such arms.
+// arms returns the conditions (arms) of an OR. At most one of them is true; one is true
+// if and only if the row is within the bounds. A row comparison takes the operators of
+// all its columns from one schema, so each group of columns has its own comparison. Each
+// arm fixes a prefix of the key and bounds the next group, as an index scan does. A
+// bitmap of several index scans serves an OR of such arms.
 func arms(groups []table.OrderGroup, order, lo, hi []string) []string {
 	g, rest := groups[0], groups[1:]
 	n := g.Columns

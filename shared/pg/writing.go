@@ -34,7 +34,7 @@ func (n *Node) DescribeWriting(ctx context.Context, schema, name string) (*table
 	return w.d, nil
 }
 
-// writing is the state of one DescribeWriting.
+// writing is the state of one call of DescribeWriting.
 type writing struct {
 	tx  *Tx
 	oid []byte
@@ -105,8 +105,9 @@ func readList(raw []byte, into *[]string) error {
 	return json.Unmarshal(raw, into)
 }
 
-// tryReplica finds out whether the role may set session_replication_role, by setting it:
-// managed services have special rules. It is the transaction's last statement.
+// tryReplica finds out whether the role may set session_replication_role, by setting it.
+// The catalog is not sufficient, because managed services have special rules. It is the
+// transaction's last statement.
 func (w *writing) tryReplica(ctx context.Context) error {
 	err := w.tx.run(ctx, doingWriting, replicaRole())
 	if sqlState(err) == insufficientPrivilege {

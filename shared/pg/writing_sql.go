@@ -3,8 +3,9 @@ package pg
 // The readers in writing.go depend on the column order of each query. $1 is the table's
 // OID. Objects of a partition count as objects of the table.
 
-// rightsSQL returns the privileges of the role. It may have a privilege on the table or
-// on each column. Generated columns do not count: no role may write them.
+// rightsSQL returns the privileges of the role. The role may have a privilege on the
+// table or on each column. Generated columns do not count, because no role may write
+// them.
 const rightsSQL = `
 WITH written AS (
     SELECT attnum FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '')
