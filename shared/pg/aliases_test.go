@@ -18,7 +18,7 @@ import (
 func TestStatements_WorkForTablesNamedLikeTheirAliases(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	n := nodeOf(t, c, 0)
-	names := strings.Fields("ace_list ace_inner ace_page ace_rows ace_twin ace_newest ace_ord ace_lo1 ace1_list now ord lo1 k1 u x")
+	names := strings.Fields("ace_list ace_inner ace_page ace_rows ace_other ace_newest ace_ord ace_lo1 ace1_list now ord lo1 k1 u x")
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			c.Exec(t, 0, fmt.Sprintf(`CREATE TABLE %[1]s (id int PRIMARY KEY, v text); INSERT INTO %[1]s SELECT i, 'v' || i FROM generate_series(1, 2000) i; ANALYZE %[1]s`, name))

@@ -299,7 +299,7 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 		text.Write(value)
 	}
 
-	row, texts := r.places(len(columns), size)
+	row, texts := r.allocate(len(columns), size)
 	all := text.String()
 	if !rawtext.IsPlain([]byte(all)) {
 		return table.KeyedRow{Digest: x, Row: readTexts(columns)}, nil
@@ -316,7 +316,7 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 }
 
 // allocate returns the memory for a row with this number of columns and bytes.
-func (r *rowStream) places(columns, size int) (table.Row, []string) {
+func (r *rowStream) allocate(columns, size int) (table.Row, []string) {
 	if size > smallRow {
 		return make(table.Row, columns), make([]string, columns)
 	}

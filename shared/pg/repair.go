@@ -336,13 +336,13 @@ func (r *RepairTx) Convert(ctx context.Context, to []table.Conversion, rows []ta
 // constraint d because another row has the same values. It returns -1 if there is none.
 func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferrable, keys []table.Key) (int, error) {
 	p, name := keyParams(t.Source), uniqueName(t.Source, "list")
-	twin := uniqueName(t.Source, "twin")
-	twins := make([]string, len(d.Columns))
+	other := uniqueName(t.Source, "other")
+	equal := make([]string, len(d.Columns))
 	for i, column := range d.Columns {
-		ours, theirs := t.Alias+"."+column, twin+"."+column
-		twins[i] = fmt.Sprintf("%s %s %s", inBase(theirs, d, i), d.Equal[i], inBase(ours, d, i))
+		ours, theirs := t.Alias+"."+column, other+"."+column
+		equal[i] = fmt.Sprintf("%s %s %s", inBase(theirs, d, i), d.Equal[i], inBase(ours, d, i))
 		if !d.Distinct {
-			twins[i] = fmt.Sprintf("(%s OR %s IS NULL AND %s IS NULL)", twins[i], theirs, ours)
+			equal[i] = fmt.Sprintf("(%s OR %s IS NULL AND %s IS NULL)", equal[i], theirs, ours)
 		}
 	}
 
@@ -350,7 +350,7 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 	err := r.tx.run(ctx, "checking a deferrable constraint", query{
 		args: p.ofKeys(keys),
 		sql: fmt.Sprintf("SELECT %s.ord FROM %s %s CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS n FROM %s WHERE %s AND (SELECT pg_catalog.count(*) FROM %s %s WHERE %s) OPERATOR(pg_catalog.>) 1) ace_inner WHERE ace_inner.n OPERATOR(pg_catalog.>) 0 LIMIT 1",
-			name, p.list(1), name, t.Relation, sameKey(t.Source, qualify(name, p.names())), t.Relation, twin, allOf(twins)),
+			name, p.list(1), name, t.Relation, sameKey(t.Source, qualify(name, p.names())), t.Relation, other, allOf(equal)),
 		row: func(v [][]byte) (err error) {
 			at, err = place(v[0], len(keys))
 			return err

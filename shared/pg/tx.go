@@ -280,19 +280,19 @@ func (t *Tx) ending(verb string) []string {
 }
 
 // purpose is why a statement was sent.
-type sender int
+type purpose int
 
 const (
-	ofCaller sender = iota // the statement is a query of the call
-	toBegin                // the statement begins the transaction
-	internal               // the statement is a savepoint, a check, or the end of the transaction
+	ofCaller purpose = iota // the statement is a query of the call
+	toBegin                 // the statement begins the transaction
+	internal                // the statement is a savepoint, a check, or the end of the transaction
 )
 
 // sent is a statement whose results have not been read yet.
 type sent struct {
 	query
-	sender sender
-	place  int // index among the statements of the same purpose
+	purpose purpose
+	index   int // index among the statements of the same purpose
 }
 
 // stream reads the results of pipelined queries row by row. It is not used after its
@@ -307,10 +307,10 @@ type stream struct {
 	pending  []sent               // the statements after it
 }
 
-func (s *stream) send(sender sender, queries ...query) {
+func (s *stream) send(purpose purpose, queries ...query) {
 	for i, q := range queries {
 		s.pipeline.SendQueryParams(q.sql, q.args, nil, nil, nil)
-		s.pending = append(s.pending, sent{query: q, sender: sender, place: i})
+		s.pending = append(s.pending, sent{query: q, purpose: purpose, index: i})
 	}
 }
 
@@ -333,8 +333,8 @@ func (s *stream) next() (int, [][]byte, error) {
 			}
 			continue
 		}
-		if s.current.sender == ofCaller {
-			return s.current.place, s.reader.Values(), nil
+		if s.current.purpose == ofCaller {
+			return s.current.index, s.reader.Values(), nil
 		}
 		if err := s.handle(s.reader.Values()); err != nil {
 			return 0, nil, err
@@ -369,7 +369,7 @@ func (s *stream) handle(row [][]byte) error {
 	}
 
 	err := s.current.row(row)
-	if err != nil && s.current.sender == toBegin {
+	if err != nil && s.current.purpose == toBegin {
 		s.tx.state = stateFailed
 		_ = s.pipeline.Close()
 		return s.tx.checkServer(s.ctx, s.tx.node.fault(s.ctx, s.doing, err))
