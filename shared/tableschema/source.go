@@ -136,10 +136,11 @@ func (c *Common) addKey(s *table.Source, d *table.Description, key []table.KeyCo
 	addOperators(s, c, key)
 }
 
-// keyRef returns the reference of a key column for the operators of its index. The
-// operators of an extension are defined for its type. If the column's type is a domain
-// over that type, an operator that a user defined for the domain in the same schema would
-// match better, so the value is cast to the base type. The index serves the cast, too.
+// keyRef returns the expression for a key column to which the operators of the key's
+// index are applied. The operators of an extension are defined for its type. If the
+// column's type is a domain over that type, an operator that a user defined for the
+// domain in the same schema would match better, so the value is cast to the base type.
+// The index can be used for the cast value too.
 func keyRef(ref string, t rowdigest.Type, k table.KeyColumn) string {
 	if t.Base == nil || k.OpSchema == "pg_catalog" {
 		return ref
