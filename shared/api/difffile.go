@@ -11,9 +11,9 @@ import (
 // stands for the JSON document it was made from. A DiffFile never names a file of the
 // server.
 type DiffFile struct {
-	TaskID string // the document of this task
-	Bucket string // of an s3:// address, whose key begins with the archive's prefix
-	Key    string // diffs/2024-03-15/td_20240315_123456.json, or imports/<sha256>.json
+	TaskID string // id of the task that wrote the document
+	Bucket string // bucket of an s3:// address; Key then begins with the archive's prefix
+	Key    string // key of the document: diffs/2024-03-15/td_20240315_123456.json or imports/<sha256>.json
 }
 
 const (
@@ -21,12 +21,11 @@ const (
 
 	allowedDiffFile = "it must be a task id, or the diff_file of a task's result or an import, such as " +
 		"diffs/2024-03-15/td_20240315_123456.json, also as s3://bucket/key of the archive"
-	// importFirst is for users of the older ACE, whose diff files are on the server's
-	// disk.
+	// importFirst is for users of pgEdge ACE, whose diff files are on the server's disk.
 	importFirst = "files of the server are not read: POST the document to /ace/diffs and use the diff_file of the answer"
 )
 
-// documentKey is the key of a document or of one of its renderings.
+// documentKey is the pattern of the key of a document or of one of its renderings.
 const documentKey = `(diffs/\d{4}-\d\d-\d\d/(td|tr)_\d{8}_\d{6}(_[0-9a-z]{6})?|imports/[0-9a-f]{64})\.(json|csv|html)`
 
 var (
@@ -34,8 +33,8 @@ var (
 	addressPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.+/)?` + documentKey + `$`)
 )
 
-// ParseDiffFile parses any of the forms. The error states what is wrong and what is
-// allowed.
+// ParseDiffFile parses a task id, a key or an s3:// address. The error states what is
+// wrong and what is allowed.
 func ParseDiffFile(text string) (DiffFile, error) {
 	if taskIDPattern.MatchString(text) {
 		return DiffFile{TaskID: text}, nil

@@ -13,7 +13,7 @@ type DiffsRequest struct {
 	Since       time.Time // finished at this time or later
 	Until       time.Time // finished before this time
 	Limit       int
-	After       string // Next of the previous page
+	After       string // DiffList.Next of the previous page; empty for the first page
 }
 
 // DiffList is a page of the list of documents. Next is empty on the last page.

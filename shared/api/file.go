@@ -8,11 +8,11 @@ import (
 	"ace/shared/fault"
 )
 
-// File is a download. A transport that can stream calls Open. One that cannot redirects
-// to the URL that Presign returns.
+// File is a download. A transport that can stream calls Open. A transport that cannot
+// stream redirects to the URL that Presign returns.
 type File struct {
 	ContentType string
-	Name        string // file name to save it under
+	Name        string // name under which the client saves the file
 	ETag        string // without quotes
 	Size        int64  // bytes
 	ModTime     time.Time

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxIdentifier is the most bytes of a name that PostgreSQL stores. It truncates longer
-// names, which would then name another table.
+// maxIdentifier is the maximum number of bytes of a name in PostgreSQL. It truncates
+// longer names, which would then name another table.
 const maxIdentifier = 63
 
 // scanIdentifier scans one SQL identifier at the start of text and returns its name and
@@ -74,7 +74,8 @@ func unquotedCharacter(text string) error {
 }
 
 // isBare reports whether a byte may be part of an unquoted identifier. Bytes of non-ASCII
-// letters may.
+// letters may. inside is true for every byte after the first, where digits and $ are also
+// allowed.
 func isBare(b byte, inside bool) bool {
 	switch {
 	case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b == '_', b >= utf8.RuneSelf:

@@ -20,7 +20,7 @@ type Imported struct {
 	DiffFile  string `json:"diff_file,omitempty"` // imports/<sha256>.json
 	Upload    string `json:"upload,omitempty"`
 	UploadURL string `json:"upload_url,omitempty"` // accepts one PUT of the document; secret
-	ExpiresAt Time   `json:"expires_at,omitzero"`  // of UploadURL
+	ExpiresAt Time   `json:"expires_at,omitzero"`  // when UploadURL expires
 }
 
 // uploadPattern matches the output of crypto/rand.Text.

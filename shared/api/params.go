@@ -18,17 +18,16 @@ const (
 )
 
 // Params holds the parameters of a request: for each name the values in order of
-// appearance, and the argument in the path. It holds both values of a duplicate
-// parameter, whether in the query string or the body; the Decode functions reject
-// duplicates.
+// appearance, and the argument in the path. A parameter that occurs more than once, in
+// the query string or the body, has several values; the Decode functions reject it.
 type Params struct {
 	values map[string][]string
 	arg    string
 }
 
-// ParseParams collects the parameters of a query string and of a body with a content
-// type. The content type of an empty body is ignored. A malformed query string or body is
-// a fault with code Invalid.
+// ParseParams collects the parameters of a query string and of a body with the given
+// content type. The content type of an empty body is ignored. A malformed query string or
+// body is a fault with code Invalid.
 func ParseParams(rawQuery, contentType string, body []byte) (Params, error) {
 	values, err := parseForm("the query string", rawQuery)
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// maxShown is the most bytes of a user's value that an error repeats.
+	// maxShown is the maximum number of bytes of a user's value that an error repeats.
 	maxShown = 60
-	// maxListed is the most names from the user that an error lists.
+	// maxListed is the maximum number of the user's names that an error lists.
 	maxListed = 5
 )
 

@@ -81,9 +81,10 @@ func parseWith[T any](r *reader, name string, convert func(string) (T, error)) T
 	return converted
 }
 
-// finish returns one fault for the recorded problems, those that validation found and the
-// unknown parameters. Of each parameter that could not be read, it omits what validation
-// found. The problems are in the order in which the parameters were read.
+// finish returns one fault for the recorded problems, the problems that validation found
+// and the unknown parameters. If a parameter could not be read, finish omits what
+// validation found about it. The problems are in the order in which the parameters were
+// read.
 func (r *reader) finish(found problems) error {
 	for _, one := range found {
 		if !r.problems.has(one.param) {

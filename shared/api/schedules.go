@@ -26,9 +26,9 @@ type Schedule struct {
 	Enabled     bool          `json:"enabled"`
 	NextRun     Time          `json:"next_run,omitzero"`
 	LastRun     *ScheduledRun `json:"last_run,omitempty"`
-	MissedRuns  int           `json:"missed_runs"` // the service was not running when they were due
+	MissedRuns  int           `json:"missed_runs"` // number of runs that were due while the service was not running
 	LastMissed  Time          `json:"last_missed,omitzero"`
-	SkippedRuns int           `json:"skipped_runs"` // the previous run had not ended
+	SkippedRuns int           `json:"skipped_runs"` // number of runs that were skipped because the previous run had not ended
 	LastSkipped Time          `json:"last_skipped,omitzero"`
 }
 
@@ -36,7 +36,7 @@ type Schedule struct {
 type ScheduledRun struct {
 	DueAt   Time            `json:"due_at"`
 	Verdict string          `json:"verdict,omitempty"` // match, differ or failed; absent until the run ends
-	Error   string          `json:"error,omitempty"`   // why no table was found
+	Error   string          `json:"error,omitempty"`   // the reason why no table was found
 	Tasks   []ScheduledTask `json:"tasks"`             // one for each table
 }
 
@@ -44,7 +44,7 @@ type ScheduledRun struct {
 // Verdict are those of the rerun.
 type ScheduledTask struct {
 	TableName   string `json:"table_name"`
-	TaskID      string `json:"task_id,omitempty"` // absent until it is submitted
+	TaskID      string `json:"task_id,omitempty"` // absent until the task is submitted
 	Status      string `json:"status,omitempty"`
 	Verdict     string `json:"verdict,omitempty"`
 	Error       string `json:"error,omitempty"`

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// The algorithms to digest a row.
+// The algorithms with which rows are digested.
 const (
-	ChecksumAuto   = "auto"   // the fast one, which uses PostgreSQL's own hash functions; see package rowdigest
-	ChecksumSHA256 = "sha256" // slower; for auditors, and for nodes whose hash functions differ
+	ChecksumAuto   = "auto"   // PostgreSQL's own hash functions (see package rowdigest), or SHA-256 if these differ between the nodes
+	ChecksumSHA256 = "sha256" // SHA-256 on all nodes, which is slower
 )
 
 // BaselineLast stands for the newest comparison with the same settings that stored a
@@ -24,7 +24,7 @@ const (
 
 	allNodes        = "all"
 	maxTableFilter  = 8192
-	maxColumns      = 1600 // of a table in PostgreSQL
+	maxColumns      = 1600 // the most columns that a table can have in PostgreSQL
 	maxConfirmDelay = Duration(10 * time.Minute)
 
 	allowedRatio   = "a number greater than 0 and at most 1"
@@ -42,20 +42,21 @@ func maxDiffRowsRange() wholeRange { return wholeRange{1, 1_000_000_000} }
 type TableDiffRequest struct {
 	ClusterName   string    `json:"cluster_name"`
 	Table         TableName `json:"table_name"`
-	DBName        string    `json:"dbname,omitempty"` // "" is the first database of the cluster
+	DBName        string    `json:"dbname,omitempty"` // "" means the first database of the cluster
 	BlockRows     int       `json:"block_rows"`
 	MaxCPURatio   float64   `json:"max_cpu_ratio"`
 	BatchSize     int       `json:"batch_size"` // blocks per unit of work
 	Output        string    `json:"output"`
-	Nodes         []string  `json:"nodes,omitempty"`        // nil is all active nodes
-	TableFilter   string    `json:"table_filter,omitempty"` // one boolean SQL expression, "" is all rows
+	Nodes         []string  `json:"nodes,omitempty"`        // nil means all active nodes
+	TableFilter   string    `json:"table_filter,omitempty"` // one boolean SQL expression; "" means all rows
 	Quiet         bool      `json:"quiet"`
-	MaxDiffRows   int64     `json:"max_diff_rows"`            // rows listed per pair of nodes; counts are exact beyond it
-	IgnoreColumns []string  `json:"ignore_columns,omitempty"` // as in the system catalog
+	MaxDiffRows   int64     `json:"max_diff_rows"`            // maximum number of rows listed per pair of nodes; the counts include all rows
+	IgnoreColumns []string  `json:"ignore_columns,omitempty"` // names as in the system catalog
 	ConfirmDelay  Duration  `json:"confirm_delay"`            // 0 means that differing rows are not read again
 	Checksum      string    `json:"checksum"`
-	// Baseline is "" to compare everything, or BaselineLast or a task id to compare only
-	// what may have changed since that comparison.
+	// Baseline is the comparison on which this one builds: a task id or BaselineLast.
+	// Only what may have changed since then is compared. "" means that everything is
+	// compared.
 	Baseline string `json:"baseline,omitempty"`
 }
 

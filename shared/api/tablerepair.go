@@ -15,13 +15,13 @@ type TableRepairRequest struct {
 	DiffFile       DiffFile  `json:"diff_file"`
 	SourceOfTruth  string    `json:"source_of_truth"`
 	Table          TableName `json:"table_name"`
-	DBName         string    `json:"dbname,omitempty"` // "" is the first database of the cluster
+	DBName         string    `json:"dbname,omitempty"` // "" means the first database of the cluster
 	DryRun         bool      `json:"dry_run"`
 	Quiet          bool      `json:"quiet"`
 	GenerateReport bool      `json:"generate_report"`
-	UpsertOnly     bool      `json:"upsert_only"`     // deletes nothing
-	InsertOnly     bool      `json:"insert_only"`     // neither updates nor deletes
-	Nodes          []string  `json:"nodes,omitempty"` // nodes to repair; nil is all of the document except the source
+	UpsertOnly     bool      `json:"upsert_only"`     // delete no rows
+	InsertOnly     bool      `json:"insert_only"`     // neither update nor delete rows
+	Nodes          []string  `json:"nodes,omitempty"` // nodes to repair; nil means all nodes of the document except the source
 	FireTriggers   bool      `json:"fire_triggers"`   // triggers and foreign keys work as in any other session
 	AllowCascade   bool      `json:"allow_cascade"`   // with fire_triggers: a delete may cascade to other tables
 	AllowLag       bool      `json:"allow_lag"`       // repair even if replication from the source lags or is off
@@ -100,9 +100,9 @@ type NodeRepair struct {
 	Inserted  int64  `json:"inserted"`
 	Updated   int64  `json:"updated"`
 	Deleted   int64  `json:"deleted"`
-	Unchanged int64  `json:"unchanged"`         // equal to the source's when the repair read them
+	Unchanged int64  `json:"unchanged"`         // already equal to the source's row when the repair read both
 	Skipped   int64  `json:"skipped"`           // not changed because of upsert_only or insert_only
 	Unequal   int64  `json:"unequal,omitempty"` // differ only in generated columns, which no repair can write
-	Outcome   string `json:"outcome,omitempty"` // none in a dry run
-	Error     string `json:"error,omitempty"`   // why this node was not repaired
+	Outcome   string `json:"outcome,omitempty"` // empty in a dry run
+	Error     string `json:"error,omitempty"`   // the reason why this node was not repaired
 }

@@ -20,12 +20,12 @@ type TableRerunRequest struct {
 	ClusterName  string    `json:"cluster_name"`
 	DiffFile     DiffFile  `json:"diff_file"`
 	Table        TableName `json:"table_name"`
-	DBName       string    `json:"dbname,omitempty"` // "" is the first database of the cluster
+	DBName       string    `json:"dbname,omitempty"` // "" means the first database of the cluster
 	Quiet        bool      `json:"quiet"`
 	Behavior     string    `json:"behavior"`
 	MaxCPURatio  float64   `json:"max_cpu_ratio"` // ignored by hostdb, which uses one worker
 	Output       string    `json:"output"`
-	MaxDiffRows  int64     `json:"max_diff_rows"` // rows listed per pair of nodes; counts are exact beyond it
+	MaxDiffRows  int64     `json:"max_diff_rows"` // maximum number of rows listed per pair of nodes; the counts include all rows
 	ConfirmDelay Duration  `json:"confirm_delay"` // 0 means that differing rows are not read again
 	Checksum     string    `json:"checksum"`
 }

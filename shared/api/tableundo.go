@@ -55,7 +55,8 @@ func parseRepairID(text string) (string, error) {
 	return text, nil
 }
 
-// UndoResult is the result of an undo. The skipped rows were changed since the repair.
+// UndoResult is the result of an undo. Rows that were changed after the repair count as
+// skipped.
 type UndoResult struct {
 	TaskID   string              `json:"task_id"` // of the repair
 	DryRun   bool                `json:"dry_run"`
@@ -66,6 +67,6 @@ type UndoResult struct {
 // NodeUndo is the result of the undo of one node.
 type NodeUndo struct {
 	NodeRepair
-	// SkippedKeys are the keys of the first hundred skipped rows.
+	// SkippedKeys has the keys of the first hundred skipped rows.
 	SkippedKeys [][]string `json:"skipped_keys,omitempty"`
 }

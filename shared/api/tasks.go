@@ -40,13 +40,13 @@ type TaskStatus struct {
 	ClusterName string          `json:"cluster_name"`
 	TableName   string          `json:"table_name"`
 	Parameters  json.RawMessage `json:"parameters,omitempty"` // the request as stored
-	Error       string          `json:"error,omitempty"`      // only FAILED
-	Progress    *Progress       `json:"progress,omitempty"`   // only RUNNING
+	Error       string          `json:"error,omitempty"`      // only if Status is FAILED
+	Progress    *Progress       `json:"progress,omitempty"`   // only if Status is RUNNING
 }
 
 // DiffResult is the result of a comparison.
 type DiffResult struct {
-	DiffFile       string          `json:"diff_file"`       // key in the archive, in the requested format
+	DiffFile       string          `json:"diff_file"`       // key, in the archive, of the document or of its rendering in the requested format
 	TotalRows      int64           `json:"total_rows"`      // distinct keys over all nodes
 	MismatchedRows int64           `json:"mismatched_rows"` // distinct keys that differ in at least one pair
 	Summary        json.RawMessage `json:"summary"`
@@ -108,7 +108,7 @@ type TasksRequest struct {
 	TableName   TableName
 	Status      string
 	Limit       int
-	After       string // Next of the previous page
+	After       string // TaskList.Next of the previous page; empty for the first page
 }
 
 // TaskList is a page of the list of tasks. Next is empty on the last page.

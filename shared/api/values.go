@@ -95,8 +95,8 @@ func (w wholeRange) problem(name string, value int64) string {
 	return notAllowed(name, strconv.FormatInt(value, 10), w.String())
 }
 
-// oneOf returns a message about a value that is not one of those allowed, or "" if it is
-// one.
+// oneOf returns a message about a value that is not one of the allowed values, or "" if
+// it is one of them.
 func oneOf(name, value string, allowed ...string) string {
 	for _, word := range allowed {
 		if value == word {
