@@ -23,7 +23,8 @@ func headers(contentType string) map[string]string {
 	return map[string]string{"Cache-Control": "no-store", "Content-Type": contentType}
 }
 
-// encode returns the JSON of answer with a newline at the end, which a terminal needs.
+// encode returns the JSON of answer. It ends with a newline, so that a terminal shows the
+// next prompt on a new line.
 func encode(answer any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -20,17 +20,17 @@ type Request struct {
 	Path     string // percent-decoded, without the name of an API's stage
 	RawQuery string // not decoded
 	Header   Header
-	Body     []byte // a transport need not read more than Mux.BodyLimit plus one byte
+	Body     []byte // a transport need not read more than one byte beyond Mux.BodyLimit
 	// Stream replaces Body if Mux.Streams reports true and the transport can stream. Its
 	// errors are faults.
 	Stream io.Reader
 }
 
-// Response is the response that a transport sends. It has File instead of Body if File is
-// not nil.
+// Response is the response that a transport sends. If File is not nil, the transport
+// sends it instead of Body.
 type Response struct {
 	Status int
-	Header map[string]string // canonical names
+	Header map[string]string // field names are in canonical form
 	Body   []byte
 	File   *api.File
 }

@@ -49,20 +49,20 @@ func New(opts Options, endpoints ...Endpoint) (*Mux, error) {
 	return m, nil
 }
 
-// BodyLimit returns the most bytes that a request body may have. A transport need not
+// BodyLimit returns the maximum number of bytes of a request body. A transport need not
 // read more than one byte beyond it.
 func (m *Mux) BodyLimit() int { return m.bodyLimit }
 
-// Streams reports whether the endpoint reads the body of such a request as a stream, and
-// returns the most bytes that the body may have. A transport that cannot stream may set
-// Request.Body instead.
+// Streams reports whether the endpoint reads the body of a request with this method and
+// path as a stream, and returns the maximum number of bytes of the body. A transport that
+// cannot stream may set Request.Body instead.
 func (m *Mux) Streams(method, path string) (maxBody int64, ok bool) {
 	e, _, err := m.find(path)
 	return e.MaxBody, err == nil && method == methodPost && e.Receive != nil
 }
 
-// Changes reports whether such a request starts or changes something. It returns false if
-// there is no endpoint for the path.
+// Changes reports whether a request with this method and path starts or changes
+// something. It returns false if there is no endpoint for the path.
 func (m *Mux) Changes(method, path string) bool {
 	e, _, err := m.find(path)
 	return err == nil && (!e.Route.IsReadOnly() || method == methodPost && e.Receive != nil)

@@ -14,7 +14,8 @@ type authority struct {
 
 // parseAuthority parses host or host:port. It accepts no user ("http://evil@localhost"),
 // no zone of an IPv6 address, no brackets around anything else, and no port that is not a
-// number. A text that a browser parses as another host must not be parsed as this one.
+// number. A text that a browser understands as another host must not be accepted as an
+// allowed host.
 func parseAuthority(text string) (authority, bool) {
 	text = strings.ToLower(text)
 	if rest, isIPv6 := strings.CutPrefix(text, "["); isIPv6 {
@@ -48,7 +49,8 @@ func isName(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, other)
 }
 
-// portOr returns the port, or own, the port of the scheme, if the authority has none.
+// portOr returns the port of the authority. If it has none, portOr returns own, the
+// default port of the scheme.
 func (a authority) portOr(own string) string {
 	if a.port == "" {
 		return own
@@ -56,8 +58,9 @@ func (a authority) portOr(own string) string {
 	return a.port
 }
 
-// loopback reports whether the host is localhost, in 127.0.0.0/8 or ::1. It returns false
-// for other forms ("localhost.", 0.0.0.0, ::ffff:127.0.0.1), which no client needs.
+// loopback reports whether the host is localhost, an address in 127.0.0.0/8, or ::1. It
+// returns false for other forms ("localhost.", 0.0.0.0, ::ffff:127.0.0.1), which no
+// client needs.
 func (a authority) loopback() bool {
 	if a.host == "localhost" {
 		return true

@@ -85,7 +85,7 @@ func (s *watched) Seek(offset int64, whence int) (int64, error) {
 // fileWriter replaces the plain text errors of http.ServeContent with JSON ones.
 type fileWriter struct {
 	http.ResponseWriter
-	refusal func() *endpoint.Response // the response to an error of the content, or nil
+	refusal func() *endpoint.Response // returns the response to an error of reading the file, or nil if there was none
 	failed  bool
 }
 

@@ -88,9 +88,10 @@ func sameSite(values []string) bool {
 	return true
 }
 
-// ownOrigin reports whether the Origin is the host and port that the request is addressed
-// to, or absent. It returns false for "null" and for several origins. The service does
-// not serve TLS, so an https page of this machine belongs to another server.
+// ownOrigin reports whether the Origin is the host and port to which the request is
+// addressed, or whether the request has no Origin. It returns false for "null" and for
+// several origins. The service does not serve TLS, so an https page of this machine
+// belongs to another server.
 func ownOrigin(values []string, addressed authority) bool {
 	if len(values) == 0 {
 		return true
@@ -115,8 +116,8 @@ func ownOrigin(values []string, addressed authority) bool {
 	return false
 }
 
-// prefetch reports whether the browser prefetches an address that the user has not
-// opened.
+// prefetch reports whether a browser sent the request to prefetch an address that the
+// user has not opened.
 func prefetch(header http.Header) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
 		for _, value := range header.Values(name) {
