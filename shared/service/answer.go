@@ -79,8 +79,8 @@ func nodeRepair(n tablerepair.NodeResult) api.NodeRepair {
 	return node
 }
 
-// shortKey returns a key with long values cut short: the beginning of a value identifies
-// the row too.
+// shortKey returns a key whose long values are shortened. In a message, the beginning of
+// a value is enough to recognize the row.
 func shortKey(key []string) []string {
 	short := make([]string, len(key))
 	for i, text := range key {

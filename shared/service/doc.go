@@ -6,9 +6,9 @@
 // documents. It depends on neither the transport nor the environment, and it answers
 // without contacting a database.
 //
-// An Executor runs when a runner has acquired the task's lease. It decodes the stored
-// request, runs the engine (tablediff or tablerepair) and converts the engine's result to
-// the task's result in the API.
+// A runner that has acquired a task's lease calls the Executor. The Executor decodes the
+// stored request, runs the engine (tablediff or tablerepair) and converts the engine's
+// result to the task's result in the API.
 package service
 
 import (
@@ -52,9 +52,9 @@ type Service struct {
 	Tasks        *task.Registry
 	Diffs        *diffindex.Index
 	Store        archive.Store
-	Location     archive.Location // of Store
+	Location     archive.Location // the bucket and prefix of Store
 	Renderings   *diffarchive.Renderings
-	MaxImport    int64 // the most bytes of an imported document
+	MaxImport    int64 // maximum size of an imported document in bytes
 	BeforeImages BeforeImages
 	Clusters     Clusters
 	Starter      Starter

@@ -47,8 +47,8 @@ func readRequest(rec task.Record, req any) error {
 	return nil
 }
 
-// logged returns a report function that also logs the progress, at most every
-// progressEvery. It must not be called concurrently.
+// logged returns a function that calls report and also logs the progress, at most once
+// per progressEvery. The function must not be called concurrently.
 func (e *Executor) logged(ctx context.Context, taskID string, report func(task.Progress)) func(task.Progress) {
 	last := time.Now()
 	return func(p task.Progress) {

@@ -55,8 +55,8 @@ func (e *Executor) tableUndo(ctx context.Context, rec task.Record, report func(t
 	return repairOutcome(undoAnswer(req, result), result, err)
 }
 
-// repair completes a job from the task's record and the cluster's definition, and runs
-// it.
+// repair completes the request job from the task's record and the cluster's definition,
+// and runs the repair or undo.
 func (e *Executor) repair(
 	ctx context.Context, rec task.Record, quiet bool, report func(task.Progress), job tablerepair.Request,
 ) (tablerepair.Result, error) {
@@ -83,8 +83,8 @@ func (e *Executor) repair(
 	return e.Repairs.Run(ctx, job, report)
 }
 
-// repairOutcome returns the outcome of a repair or undo. It has the answer even if the
-// task failed, as long as some node has a result.
+// repairOutcome returns the outcome of a repair or undo. The outcome has the answer even
+// if the task failed, as long as some node has a result.
 func repairOutcome(answer any, result tablerepair.Result, failed error) (runner.Outcome, error) {
 	if len(result.Nodes) == 0 {
 		return runner.Outcome{}, failed

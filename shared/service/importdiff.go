@@ -18,11 +18,11 @@ import (
 // typeJSON is the content type of a document.
 const typeJSON = "application/json"
 
-// Import stores a diff document of this ACE or of the older one. The document's name is
-// its SHA-256, so a second import stores nothing. The error is Invalid if the body is not
-// a diff document. Import first stores the document under a temporary name, because its
-// SHA-256 is known only at its end. Its memory does not depend on the size of the
-// document.
+// Import stores a diff document that this program or pgEdge ACE wrote. The document's
+// name is its SHA-256, so a second import of the document stores nothing new. The error
+// is Invalid if the body is not a diff document. Import first stores the document under a
+// temporary name, because its SHA-256 is known only at its end. The memory that it needs
+// does not depend on the size of the document.
 func (s *Service) Import(ctx context.Context, req api.ImportRequest, body io.Reader) (api.Imported, error) {
 	if req.Upload != "" {
 		return s.importUpload(ctx, req.Upload, body)
@@ -34,7 +34,8 @@ func (s *Service) Import(ctx context.Context, req api.ImportRequest, body io.Rea
 		return api.Imported{}, err
 	}
 
-	// If this fails, or the process dies before, the retention sweep deletes the object.
+	// If this fails, or if the process dies before it, the retention sweep deletes the
+	// object.
 	defer func() { _ = s.Store.Delete(context.WithoutCancel(ctx), incoming) }()
 
 	key := archive.ImportKey(received.SHA256)

@@ -16,7 +16,8 @@ import (
 
 // SubmitTableRepair checks a request against the cluster's definition and the document's
 // summary, and submits a task for it. If an identical task is QUEUED or RUNNING, it
-// returns that task. If another repair or undo of the table is, the error is a Conflict.
+// returns that task. If another repair or undo of the table is QUEUED or RUNNING, the
+// error is a Conflict.
 func (s *Service) SubmitTableRepair(ctx context.Context, req api.TableRepairRequest) (api.Submitted, error) {
 	if err := table.CheckWritable(req.Table.Schema, req.Table.Name); err != nil {
 		return api.Submitted{}, err
@@ -54,8 +55,8 @@ func (s *Service) SubmitTableRepair(ctx context.Context, req api.TableRepairRequ
 }
 
 // checkNodes returns an error unless all nodes of a repair are nodes of the document and
-// of the cluster. documented is nil for a document in the peer's layouts, whose nodes are
-// not known yet.
+// of the cluster. documented is nil for a document that another tool wrote, whose nodes
+// are not known yet.
 func checkNodes(definition cluster.Cluster, documented []string, req api.TableRepairRequest) error {
 	if documented == nil {
 		documented = definition.NodeNames()

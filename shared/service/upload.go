@@ -17,9 +17,9 @@ import (
 // that was not imported after a day.
 const uploadValid = time.Hour
 
-// importUpload handles the two steps of an import of a document that is too large for a
-// request. The first step returns an upload URL, the second imports the uploaded
-// document.
+// importUpload handles the two steps of importing a document that is too large for the
+// body of a request. The first step returns an upload URL, the second imports the
+// uploaded document.
 func (s *Service) importUpload(ctx context.Context, upload string, body io.Reader) (api.Imported, error) {
 	if n, _ := io.ReadFull(body, make([]byte, 1)); n > 0 {
 		return api.Imported{}, fault.New(fault.Invalid, "a request with upload must not have a body: send the document to upload_url with PUT")
