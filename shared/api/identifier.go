@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxIdentifier is the maximum number of bytes of a name in PostgreSQL. It truncates
-// longer names, which would then name another table.
+// maxIdentifier is the maximum number of bytes of a name in PostgreSQL. PostgreSQL
+// truncates a longer name, which would then name another table.
 const maxIdentifier = 63
 
 // scanIdentifier scans one SQL identifier at the start of text and returns its name and

@@ -79,8 +79,8 @@ func jsonValue(d *json.Decoder, name string) (string, error) {
 	return "", notScalar(name, token)
 }
 
-// jsonList reads the rest of an array of strings and returns the comma list that a query
-// string would have for it.
+// jsonList reads the rest of an array of strings and returns the comma-separated list
+// that a query string would have for it.
 func jsonList(d *json.Decoder, name string) (string, error) {
 	var items []string
 	for d.More() {

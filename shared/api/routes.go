@@ -26,7 +26,7 @@ const (
 	RouteHealth      Route = "/healthz"
 )
 
-// Routes returns all routes in the order of the reference.
+// Routes returns all routes in the order of the API reference (docs/API.md).
 func Routes() []Route {
 	return []Route{
 		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun,

@@ -89,7 +89,7 @@ const (
 type RepairResult struct {
 	SourceOfTruth string                `json:"source_of_truth"`
 	DryRun        bool                  `json:"dry_run"`
-	Nodes         map[string]NodeRepair `json:"nodes"`                 // by the name of the node repaired
+	Nodes         map[string]NodeRepair `json:"nodes"`                 // by the name of the repaired node
 	ReportFile    string                `json:"report_file,omitempty"` // key in the archive
 	Warnings      []string              `json:"warnings,omitempty"`
 }
@@ -101,7 +101,7 @@ type NodeRepair struct {
 	Updated   int64  `json:"updated"`
 	Deleted   int64  `json:"deleted"`
 	Unchanged int64  `json:"unchanged"`         // already equal to the source's row when the repair read both
-	Skipped   int64  `json:"skipped"`           // not changed because of upsert_only or insert_only
+	Skipped   int64  `json:"skipped"`           // not changed although they differ, for example because of upsert_only
 	Unequal   int64  `json:"unequal,omitempty"` // differ only in generated columns, which no repair can write
 	Outcome   string `json:"outcome,omitempty"` // empty in a dry run
 	Error     string `json:"error,omitempty"`   // the reason why this node was not repaired

@@ -10,12 +10,12 @@ const allowedRepairID = "the id of a table-repair, such as tr_20240315_123456"
 // TableUndoRequest asks to restore the rows that a repair changed, except those that were
 // changed since. A task stores its JSON form as the task's parameters.
 type TableUndoRequest struct {
-	TaskID       string `json:"task_id"` // of the repair
+	TaskID       string `json:"task_id"` // id of the repair to undo
 	DryRun       bool   `json:"dry_run"`
 	Quiet        bool   `json:"quiet"`
 	FireTriggers bool   `json:"fire_triggers"` // triggers and foreign keys work as in any other session
 	AllowCascade bool   `json:"allow_cascade"` // with fire_triggers: a delete may cascade to other tables
-	AllowLag     bool   `json:"allow_lag"`     // no effect: an undo does not wait for replication
+	AllowLag     bool   `json:"allow_lag"`     // has no effect, because an undo does not wait for replication
 }
 
 // DecodeTableUndo decodes and validates the parameters of table-undo. It returns all
@@ -58,7 +58,7 @@ func parseRepairID(text string) (string, error) {
 // UndoResult is the result of an undo. Rows that were changed after the repair count as
 // skipped.
 type UndoResult struct {
-	TaskID   string              `json:"task_id"` // of the repair
+	TaskID   string              `json:"task_id"` // id of the repair
 	DryRun   bool                `json:"dry_run"`
 	Nodes    map[string]NodeUndo `json:"nodes"` // by the name of the node
 	Warnings []string            `json:"warnings,omitempty"`

@@ -57,7 +57,8 @@ func ParseTaskID(id string) (string, error) {
 	return id, nil
 }
 
-// parseBool parses a boolean in the forms of the reference, in upper or lower case.
+// parseBool parses a boolean in the forms that the API reference (docs/API.md) lists, in
+// upper or lower case.
 func parseBool(text string) (bool, error) {
 	switch strings.ToLower(text) {
 	case "true", "t", "1", "yes":
