@@ -65,9 +65,9 @@ func (s *Service) imported(ctx context.Context, key string) (task.Document, erro
 }
 
 // open returns the document that a request names and its summary, and checks that the
-// document is about the subject. The summary of a document that another tool wrote (see
-// difffile.Reader.Peer) is incomplete, so the task checks such a document again when it
-// runs.
+// document is about the given cluster, database and table. The summary of a document that
+// another tool wrote (see difffile.Reader.Peer) is incomplete, so the task checks such a
+// document again when it runs.
 func (s *Service) open(ctx context.Context, f api.DiffFile, about diffarchive.Subject) (task.Document, difffile.Summary, error) {
 	recorded, err := s.resolve(ctx, f)
 	if err != nil {
