@@ -15,8 +15,8 @@ const defaultPort = 5432
 // and "5432". It is "" if the value is absent or null.
 type scalar string
 
-// UnmarshalJSON accepts any value. It is validated later, when the node's name is known
-// for the error.
+// UnmarshalJSON accepts any value. The value is validated later, when the node's name is
+// known for the error.
 func (s *scalar) UnmarshalJSON(data []byte) error {
 	var text string
 	if json.Unmarshal(data, &text) == nil { // a string, or null
