@@ -25,8 +25,8 @@ type Method string
 // The methods. NULL stays NULL with each of them.
 const (
 	Self Method = "self" // the value itself: its hash function distinguishes values exactly as their texts do
-	Send Method = "send" // the bytes of its send function
-	Text Method = "text" // the bytes of its text
+	Send Method = "send" // the bytes that the send function of its type returns
+	Text Method = "text" // the bytes of the value's text
 )
 
 // firstNormalOID is the first OID of objects that initdb did not create.
@@ -72,7 +72,7 @@ func sendsItsElements(elem Type) bool {
 const arraySend = "array_send"
 
 // hasTwins reports whether two values of a column may have the same text but different
-// digests. It is false only for types whose text determines every digested byte. For
+// digests. It returns false only for types whose text determines every digested byte. For
 // example, a float's NaN has a sign, and the tree of a tsquery may have several shapes.
 func hasTwins(c Column) bool {
 	if treatmentOf(c).method == Text {
