@@ -49,7 +49,7 @@ type Range struct {
 	Hi Key `json:"hi,omitempty"`
 }
 
-// Sum is the number of rows of a set and the XOR of their digests.
+// Sum holds the number of rows in a set of rows and the XOR of their digests.
 type Sum struct {
 	Rows   int64 `json:"n"`
 	Digest int64 `json:"x"`
@@ -61,8 +61,8 @@ func (s Sum) Add(o Sum) Sum { return Sum{Rows: s.Rows + o.Rows, Digest: s.Digest
 // ErrMore is the error of a function that finds more rows than the caller allows.
 var ErrMore = errors.New("the ranges hold more rows than expected")
 
-// PageRange is a half-open range of the heap pages of one partition. To < 0 means up to
-// the end.
+// PageRange is a half-open range of the heap pages of one partition. A negative To means
+// the end of the partition.
 type PageRange struct {
 	Partition int   `json:"leaf"` // index into Source.Partitions
 	From      int64 `json:"from"`
@@ -153,7 +153,7 @@ type Column struct {
 	// Expression is the expression of a generated column, as the server shows it.
 	Expression string     `json:"expression,omitempty"`
 	Collation  *Collation `json:"collation,omitempty"` // nil: the type has no collation
-	CollName   string     `json:"coll_name,omitempty"` // quoted, with schema; empty for the database's default
+	CollName   string     `json:"coll_name,omitempty"` // name of the collation, quoted, with schema; empty for the database's default
 	Labels     []string   `json:"labels,omitempty"`    // labels of an enum, or of a domain over an enum, in order
 }
 
@@ -208,7 +208,7 @@ type Description struct {
 	Encoding      string // server encoding of the database, such as UTF8
 	Superuser     bool   // the connected role is a superuser
 	UserPath      string // the role's own search_path, such as "public, ext"
-	Kind          string // relkind: r, p
+	Kind          string // relkind: r (table) or p (partitioned table)
 	Only          bool   // the table is an inheritance parent; its children's rows do not belong to it
 	LargeObjects  bool   // the database has large objects
 	Lockable      bool   // the role may SELECT from the whole table, and so may lock it
@@ -254,8 +254,8 @@ func (d *Description) Column(name string) (Column, bool) {
 // a table that is not partitioned.
 type Partition struct {
 	Relation string `json:"relation"` // quoted, with schema
-	Filenode uint32 `json:"filenode"` // changes when the table is rewritten
-	Pages    int64  `json:"pages"`    // at plan time; it may have grown since
+	Filenode uint32 `json:"filenode"` // number of the relation's file, which changes when the relation is rewritten
+	Pages    int64  `json:"pages"`    // number of pages at plan time; the relation may have grown since
 }
 
 // Parse is the way in which a statement converts texts to values of a type. Only the

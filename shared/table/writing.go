@@ -10,7 +10,7 @@ import (
 // Target describes how the statements of a repair write the table on one node. Values are
 // sent as text, and the node casts them.
 type Target struct {
-	Source // how the table is read; its Columns are the columns that Names has
+	Source // how the table is read; its Columns are references to the columns in Names
 	// Into is the table's name without ONLY, which INSERT does not accept. INSERT never
 	// writes to a child.
 	Into string `json:"into"`
@@ -39,7 +39,7 @@ type Writing struct {
 	Role          string
 	ServerVersion int
 	// Insert and Update report that the role has the privilege on every column that can
-	// be written.
+	// be written, Delete that it has the privilege on the table.
 	Insert, Update, Delete bool
 	ReadOnly               string   // the setting that makes the node read-only for the role; empty if there is none
 	RowSecurity            bool     // row security policies would hide rows from the role
@@ -78,7 +78,7 @@ type Trigger struct {
 // table then also changes rows of the other one (CASCADE, SET NULL or SET DEFAULT).
 type Reference struct {
 	Name, Table        string
-	Columns            []string // columns of this table
+	Columns            []string // columns of this table to which the foreign key refers
 	OnDelete, OnUpdate bool
 }
 
