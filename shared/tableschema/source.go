@@ -247,8 +247,8 @@ func operator(schema, name string) string {
 }
 
 // safePath is the search_path of statements that contain no text of a user. Only a
-// superuser can add an object to pg_catalog. pg_temp is named because it is searched
-// first if it is not.
+// superuser can add an object to pg_catalog. pg_temp is listed because it is otherwise
+// searched first.
 const safePath = "pg_catalog, pg_temp"
 
 // searchPath returns the search_path of the statements that read the table. Every name in

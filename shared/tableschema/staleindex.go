@@ -8,10 +8,10 @@ import (
 	"ace/shared/table"
 )
 
-// StaleIndexes returns the indexes that may be out of order because a collation has
-// another version than the server has recorded. It checks the index of the key and, if
-// filtered is set, all others: the server may use any index to find the rows that a
-// filter selects.
+// StaleIndexes returns the stale indexes: those that may be out of order because a
+// collation has another version than the server has recorded. It checks the index of the
+// key and, if filtered is set, all others: the server may use any index to find the rows
+// that a filter selects.
 func StaleIndexes(d *table.Description, key string, filtered bool) []table.IndexOrder {
 	var stale []table.IndexOrder
 	for _, o := range d.IndexOrders {

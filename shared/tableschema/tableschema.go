@@ -21,8 +21,8 @@ type Common struct {
 	// Key. On such a node no index serves key ranges.
 	Unordered bool
 	Warnings  []string
-	key       []nodeKey                           // for each node
-	digests   []func(node int, ref string) digest // for each column
+	key       []nodeKey                           // for each node, the index that serves as the key
+	digests   []func(node int, ref string) digest // for each column, returns its expressions on a node
 	// sameEncoding reports that all nodes have the same server encoding.
 	sameEncoding bool
 	keyHash      func(refs []string, seed int64) string
