@@ -84,7 +84,7 @@ func (t *Tx) controlQuery() query {
 	}}
 }
 
-// restarted returns the error of a connection that leads to another server than before.
+// restarted returns the error for a connection that leads to another server than before.
 // With a pooler, it may be the same server after a restart.
 func (n *Node) restarted() error {
 	return fault.New(fault.Unavailable, "node %q (%s) was restarted, or another server answers there", n.name, n.address)

@@ -99,7 +99,7 @@ func (t *Tx) scanPages(ctx context.Context, s table.Source, keys []table.Key, pa
 		})
 	}
 
-	const options = table.ReleaseLocks // which also ends the settings
+	const options = table.ReleaseLocks // also ends the planner settings
 	return there, t.call(ctx, "looking for rows that an index may miss", options, withSavepoint(queries, !plainKeys(s, keys), options)...)
 }
 
@@ -167,7 +167,8 @@ func (t *Tx) CheckIndex(ctx context.Context, s table.Source, ranges []table.Rang
 
 // checkFiltered checks that the filter selects the same rows with and without indexes.
 // The server may use any index of the table to find them. If a second scan selects other
-// rows than the first, the filter does not depend on the rows alone and proves nothing.
+// rows than the first, the filter does not depend on the rows alone, so the difference
+// proves nothing.
 func (t *Tx) checkFiltered(ctx context.Context, s table.Source, ranges []table.Range) error {
 	held, err := t.scanSum(ctx, s, rowPlace(s))
 	if err != nil {

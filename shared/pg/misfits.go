@@ -14,9 +14,9 @@ import (
 
 // A text that one node returns may be invalid on another node: its encoding lacks a
 // character, an enum lacks a label, a domain's check refuses the value, or a regclass
-// names a table that does not exist. Such a text is called a misfit. A statement with a
-// misfit fails before it has read or written a row. The functions of this file then find
-// out which texts are misfits.
+// names a table that does not exist. Such a text is called a misfit, and a node cannot
+// read a key with a misfit. A statement with a misfit fails before it has read or written
+// a row. The functions of this file then find out which texts are misfits.
 
 // Savepoints: around a statement with keys, around a statement that writes or converts
 // values, and around the statements that find misfits and unreadable values.

@@ -12,8 +12,9 @@ import (
 
 // A node may store a value that it refuses as input: the constraint of a domain is NOT
 // VALID or calls a function that fails now, or the name of an overloaded function is
-// ambiguous. So a key that is a misfit may still have a row. A lookup would report
-// it as missing, which hides a difference and lets a repair delete the row elsewhere.
+// ambiguous. So a row may exist although the node cannot read its key. A lookup would
+// report it as missing, which hides a difference and lets a repair delete the row
+// elsewhere.
 
 // usableKeys is like readableKeys, but for a statement that looks up keys in the table.
 // It fails if the table has a row with one of the keys that the node cannot read.
@@ -121,6 +122,6 @@ func (t *Tx) findText(ctx context.Context, s table.Source, column string, texts 
 		})
 	}
 
-	const options = table.ReleaseLocks // which also ends the settings
+	const options = table.ReleaseLocks // also ends the planner settings
 	return stored, t.call(ctx, "looking for rows whose key the node does not accept as input", options, queries...)
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // within returns the condition that the key of a row is at least lo and less than hi, in
-// key order. lo and hi are references to the columns of a bound; nil means no bound. An
-// index of the key serves the condition.
+// key order. lo and hi are references to the columns of a bound; nil means no bound. The
+// condition can be evaluated by the key's index.
 func within(s table.Source, lo, hi []string) string {
 	if len(s.OrderGroups) > 0 {
 		return "(" + strings.Join(arms(s.OrderGroups, s.Order, lo, hi), " OR ") + ")"
