@@ -21,29 +21,29 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// baselineFormat changes when a baseline of an older version would be misread, or prove
-// less than it seems to.
+// baselineFormat is the version of the stored form. It changes when this version would
+// misread a baseline of an older one, or would conclude too much from it.
 const baselineFormat = "ace-baseline/1"
 
 const baselineType = "application/gzip"
 
-// Baseline is what a comparison leaves for a later one: which blocks were equal at their
-// first digests, and in which snapshots. docs/INCREMENTAL.md explains what follows from
-// it, and when.
+// Baseline is what a comparison stores for later incremental ones: which blocks were
+// equal when they were first digested, and in which snapshots. docs/INCREMENTAL.md
+// explains what a later comparison may conclude from it.
 type Baseline struct {
 	Format   string              `json:"format"`
 	TaskID   string              `json:"task_id"`
-	Settings string              `json:"settings"` // hash of what both comparisons must have in common
+	Settings string              `json:"settings"` // see hashSettings
 	Facts    []map[string]string `json:"facts"`    // per node, see table.Facts
-	Writes   []*int64            `json:"writes"`   // per node: the statistics' count of writes when the comparison began
+	Writes   []*int64            `json:"writes"`   // per node: the number of writes in the server's statistics when the comparison began
 	Size     blockplan.Size      `json:"size"`
 	Layout   blockplan.Layout    `json:"layout"`
 	Blocks   []plan.EqualBlock   `json:"blocks"` // in key order
 	Pages    *PagesBaseline      `json:"pages,omitempty"`
 }
 
-// PagesBaseline replaces the blocks in the pages strategy: the sums of every page range,
-// and how they were computed.
+// PagesBaseline is stored instead of blocks in the pages strategy. It has the sums of
+// every page range and the settings with which they were computed.
 type PagesBaseline struct {
 	Seeds   rowdigest.Seeds    `json:"seeds"`
 	Buckets int                `json:"buckets"`
@@ -51,8 +51,9 @@ type PagesBaseline struct {
 	Ranges  [][]plan.RangeSums `json:"stretches"` // per node
 }
 
-// hashSettings hashes what must be the same for a block of one plan to be a block of
-// another: what is compared and how keys are ordered. The digest of rows may differ.
+// hashSettings returns a hash of the settings that must be the same in two plans for
+// their blocks to be comparable: what is compared and how keys are ordered. The plans may
+// digest rows differently.
 func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 	type reading struct {
 		Relation, Less, AtLeast                                string
@@ -81,8 +82,8 @@ func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// storeBaseline stores what the run found equal. It comes after the document, since a
-// baseline stands for a completed comparison.
+// storeBaseline stores what the run found equal. It must be called after the document was
+// published, since only a completed comparison has a baseline.
 func (r *run) storeBaseline(ctx context.Context) error {
 	p := r.plan
 	if !r.factsUnchanged {
@@ -162,7 +163,7 @@ func (r *run) loadBaseline(ctx context.Context, taskID string) (*Baseline, error
 		_, err = io.Copy(io.Discard, unpacked) // up to its checksum
 	}
 	if err != nil || b.Format != baselineFormat || b.TaskID != taskID {
-		return &Baseline{TaskID: taskID}, nil // fits no plan
+		return &Baseline{TaskID: taskID}, nil // a baseline without settings fits no plan
 	}
 
 	return &b, nil
@@ -191,9 +192,9 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 		return nil, "", err
 	}
 
-	// The last one written belongs to the last comparison that ended. Some stores know
-	// the time only to the second; of the comparisons that ended within one second, any
-	// will do.
+	// The baseline that was written last belongs to the comparison that ended last. Some
+	// stores record times only to the second. If several comparisons ended within one
+	// second, any of their baselines will do.
 	slices.SortStableFunc(left, func(a, b archive.Info) int { return a.LastModified.Compare(b.LastModified) })
 	for _, info := range slices.Backward(left) {
 		b, err := r.loadBaseline(ctx, archive.TaskIDOfBaseline(info.Key))
@@ -209,8 +210,8 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 	return nil, "no earlier comparison with these settings has left one", nil
 }
 
-// useBaseline restricts a plan to what may have changed since the baseline, if that can
-// be known.
+// useBaseline restricts a plan to what may have changed since the baseline, if the
+// baseline can be relied on.
 func (r *run) useBaseline(ctx context.Context, by *planner) error {
 	if r.request.Baseline == "" {
 		return nil
@@ -251,8 +252,8 @@ func (r *run) useBaseline(ctx context.Context, by *planner) error {
 	return nil
 }
 
-// mismatch returns why a baseline proves nothing for a plan. An empty string means that
-// it does.
+// mismatch returns why a plan cannot rely on the baseline. An empty string means that it
+// can.
 func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 	if b.Settings != settings || len(b.Facts) != len(p.Nodes) {
 		return "task " + b.TaskID + " compared something else, or its baseline cannot be read"
@@ -278,12 +279,12 @@ func (b *Baseline) mismatch(p *plan.Plan, settings string) string {
 	return ""
 }
 
-// maxRegrid bounds the ratio between the length of a baseline's page ranges and that of
-// the plan's own.
+// maxRegrid is the maximum ratio between the length of a baseline's page ranges and the
+// length of the page ranges that the plan would choose itself.
 const maxRegrid = 4
 
-// reusePages makes a plan digest and divide the rows as the baseline did. Where tables
-// have grown there are additional page ranges.
+// reusePages makes a plan digest and divide the rows as the baseline did. If a table has
+// grown, the plan has additional page ranges.
 func (p *planner) reusePages(b *Baseline) {
 	p.plan.Seeds = b.Pages.Seeds
 	p.plan.Buckets = b.Pages.Buckets
@@ -294,8 +295,8 @@ func (p *planner) reusePages(b *Baseline) {
 }
 
 // reuseLayout applies the boundaries of a baseline to a plan. If the table has grown at
-// its end, the last block is divided again. If it has grown much elsewhere, nothing is
-// reused.
+// its end, the last block is divided again. If the table has grown much elsewhere,
+// nothing is reused and why is the reason.
 func (r *run) reuseLayout(ctx context.Context, by *planner, b *Baseline) (why string, err error) {
 	p := by.plan
 	layout := b.Layout
@@ -326,7 +327,8 @@ func (r *run) reuseLayout(ctx context.Context, by *planner, b *Baseline) (why st
 	return "", nil
 }
 
-// boundsAfter returns the plan's own boundaries after the last of these.
+// boundsAfter returns those of the plan's own boundaries that follow the last key of
+// bounds.
 func (r *run) boundsAfter(ctx context.Context, p *plan.Plan, bounds []table.Key) ([]table.Key, error) {
 	if len(bounds) == 0 || len(p.Layout.Bounds) == 0 {
 		return p.Layout.Bounds, nil

@@ -8,9 +8,10 @@ import (
 )
 
 // scanBuckets compares all pages of every node by buckets of the key's hash. If buckets
-// are given, at most half of all, it reads only their rows. This costs little more than
-// reading the rows, and finds the few rows to read again. If these are too many to list
-// at once, their chunks are searched first. If most buckets differ, every chunk is
+// are given (at most half of all), it reads only their rows. Comparing buckets costs
+// little more than reading the rows, and leaves few rows to read again: those of the
+// buckets that differ. If these rows are too many to list at once, the pages are read
+// once more to find the chunks that differ. If most buckets differ, every chunk is
 // listed.
 func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 	sums, err := r.scanPages(ctx, plan.PhaseBuckets, r.plan.Buckets, buckets)
@@ -28,7 +29,7 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 		}
 		r.equal.Add(equal)
 
-	case r.plan.ByText: // no index follows the order of the chunks
+	case r.plan.ByText: // no index has the order of the chunks
 		return r.scanChunks(ctx, nil)
 	default:
 		r.expectListed(sums, true)
@@ -41,8 +42,8 @@ func (r *run) scanBuckets(ctx context.Context, buckets []int) error {
 	return nil
 }
 
-// compareListed makes one unit list the rows of some buckets. equal is the total of the
-// other buckets.
+// compareListed makes one compare unit that lists the rows of some buckets. equal has the
+// totals of the other buckets.
 func (r *run) compareListed(buckets []int, equal plan.Totals) {
 	u := r.unit(plan.PhaseCompare, 0)
 	u.To = r.plan.Layout.Chunks()

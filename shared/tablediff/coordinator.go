@@ -17,20 +17,20 @@ import (
 	"ace/shared/task"
 )
 
-// Coordinator runs whole comparisons. It plans, hands out units and merges their parts.
-// It is safe for concurrent use.
+// Coordinator runs whole comparisons. It makes the plan, hands out units and merges their
+// parts. It is safe for concurrent use.
 type Coordinator struct{ CoordinatorOptions }
 
-// CoordinatorOptions configure a Coordinator.
+// CoordinatorOptions holds the options of a Coordinator.
 type CoordinatorOptions struct {
 	Store   archive.Store
 	Nodes   plan.Opener
 	Invoker Invoker
-	// LocalWorker is the worker that does the units if this process does them all,
-	// otherwise nil.
+	// LocalWorker is the worker that does the units, if this process does all of them.
+	// Otherwise it is nil.
 	LocalWorker LocalWorker
-	// Patience bounds the total wait between the attempts at a unit that fails for a
-	// reason that may pass.
+	// Patience bounds the total time spent waiting between the attempts at one unit, if the
+	// unit fails for a reason that may be temporary.
 	Patience time.Duration
 	Log      *slog.Logger
 }
@@ -39,8 +39,8 @@ type CoordinatorOptions struct {
 func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} }
 
 // Run does a comparison, or continues it where an earlier run of the task stopped. It
-// calls report whenever progress was made. The end of ctx ends the run; what was stored
-// by then remains for the next run.
+// calls report whenever progress was made. When ctx ends, the run ends; a later run
+// continues with what was stored by then.
 func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (Result, error) {
 	r := &run{Coordinator: c, request: req, started: time.Now(), progress: newProgress(report)}
 
@@ -57,9 +57,8 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 	return result, nil
 }
 
-// complete does the steps of a run in order. Each step finds what an earlier run of the
-// task has stored, so a crash between or within steps loses no more than the unfinished
-// units.
+// complete does the steps of a run in order. Each step uses what an earlier run of the
+// task has stored, so a crash loses only the units that were not finished.
 func (r *run) complete(ctx context.Context) (result Result, err error) {
 	// Stores the plan. From here on, every run of the task works on the same ranges.
 	if err := r.makePlan(ctx); err != nil {
@@ -72,20 +71,21 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 		return result, err
 	}
 
-	// Stores a part for each compare unit, which contains the candidates.
+	// Stores a part for each compare unit. These parts contain the candidates.
 	if err := r.compare(ctx); err != nil {
 		return result, err
 	}
 
-	// Stores a part for each confirm unit, which contains the findings. It needs the
-	// totals of all compare units: max_diff_rows counts the candidates of earlier units.
+	// Stores a part for each confirm unit. These parts contain the findings. The step needs
+	// the totals of all compare units, because max_diff_rows also counts the candidates of
+	// earlier units.
 	if err := r.confirm(ctx); err != nil {
 		return result, err
 	}
 
-	// Nothing is stored by the checks. They come after the last read of a row, because
-	// they verify that what those reads relied on was true all the time. If one fails,
-	// the parts are never merged.
+	// The checks store nothing. They follow the last read of a row, because they verify that
+	// everything the reads relied on stayed true. If a check fails, the parts are never
+	// merged.
 	if err := r.checkUnaltered(ctx); err != nil {
 		return result, err
 	}
@@ -96,19 +96,19 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 		return result, err
 	}
 
-	// Publishes the document, which is the result. A run that was interrupted after this
-	// adopts the document.
+	// Publishes the document, which is the result. If the run is interrupted after this, the
+	// next run adopts the document.
 	if result, err = r.merge(ctx); err != nil {
 		return result, err
 	}
 
-	// Stores the baseline, last, because a baseline stands for a comparison that has a
-	// document. Without one the comparison is complete too.
+	// Stores the baseline. This is the last step, because only a comparison that has a
+	// document may have a baseline. A comparison without a baseline is complete too.
 	return result, r.storeBaseline(ctx)
 }
 
-// run is the state of one Run. A field is set by the step that its comment names and read
-// by later steps.
+// run is the state of one call of Run. If the comment of a field begins with the name of
+// a step, that step sets the field and later steps read it.
 type run struct {
 	*Coordinator
 	request           Request
@@ -118,17 +118,17 @@ type run struct {
 	anyUnitDone       atomic.Bool // compare: a unit is done
 	mostDiffer        atomic.Bool // compare: most chunks of the latest unit differed
 	timings           timings
-	equal             plan.Totals        // scan: the chunks or buckets that were equal
-	multipleSnapshots bool               // scan: a pass did not read one snapshot only
-	keyList           keyList            // scan: in a rerun
+	equal             plan.Totals        // scan: totals of the chunks or buckets that were equal
+	multipleSnapshots bool               // scan: some pass over the pages used more than one snapshot
+	keyList           keyList            // scan: the keys to compare in a rerun
 	factsUnchanged    bool               // checkFacts: a baseline may rely on the facts
-	expectedSums      []table.Sum        // scan: per node, rows read on pages that an index must list
-	rangeSums         [][]plan.RangeSums // scan: per node, for a baseline of the pages strategy
-	unchangedRanges   int64              // scan: page ranges that are unchanged since the baseline
+	expectedSums      []table.Sum        // scan: per node, the sum of the rows read on its pages that its index must list
+	rangeSums         [][]plan.RangeSums // scan: per node, the sums of its page ranges, for a baseline of the pages strategy
+	unchangedRanges   int64              // scan: number of page ranges that are unchanged since the baseline
 	unchangedTable    *plan.Totals       // scan: totals, if the whole table is unchanged since the baseline
 	compares          []plan.Unit
 	compared          []plan.Totals
-	confirmed         []plan.Totals // zero for compare units without a candidate
+	confirmed         []plan.Totals // one for each compare unit; zero if the unit found no candidate
 }
 
 // makePlan reads the stored plan, or makes and stores one.
@@ -143,7 +143,7 @@ func (r *run) makePlan(ctx context.Context) error {
 			return err
 		})
 		if err == nil {
-			// If another run has stored a plan meanwhile, that one is used.
+			// If another run has stored a plan in the meantime, this run uses that plan.
 			p, err = plan.Store(ctx, r.Store, p)
 		}
 	}
@@ -167,8 +167,9 @@ func (r *run) newPlan(ctx context.Context) (*plan.Plan, error) {
 	return p.plan, r.useBaseline(ctx, p)
 }
 
-// scan decides what to compare: all chunks; in the pages strategy, what differs after all
-// pages of every node were read; in a rerun, the keys of the document.
+// scan decides what to compare. In the pages strategy it reads all pages of every node
+// and selects what differs. In a rerun it selects the keys of the document. Otherwise it
+// selects all chunks.
 func (r *run) scan(ctx context.Context) error {
 	switch r.plan.Strategy {
 	case plan.Keys:
@@ -189,7 +190,7 @@ func (r *run) scan(ctx context.Context) error {
 	return r.scanChunks(ctx, nil)
 }
 
-// scanRanges lets all batches be compared, unless the whole table is unchanged.
+// scanRanges makes compare units for all blocks, unless the whole table is unchanged.
 func (r *run) scanRanges(ctx context.Context) error {
 	if r.plan.Known != nil && r.plan.Known.Whole != nil && r.LocalWorker != nil {
 		defer r.timings.measure(plan.PhaseCompare)()
@@ -202,7 +203,7 @@ func (r *run) scanRanges(ctx context.Context) error {
 	return nil
 }
 
-// batches returns a compare unit for each batch of blocks.
+// batches returns the compare units that together cover all blocks.
 func (r *run) batches() []plan.Unit {
 	units := make([]plan.Unit, r.plan.Layout.Batches())
 	for i := range units {
@@ -235,7 +236,7 @@ func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets [
 	return combineScans(ctx, r.Store, len(r.plan.Nodes), groups, units, r.keepRangeSums)
 }
 
-// scanUnits does a unit for each share of the pages and returns these units.
+// scanUnits does the units that together read all pages, and returns them.
 func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]plan.Unit, error) {
 	units := make([]plan.Unit, len(r.plan.Scans))
 	for i := range units {
@@ -251,7 +252,7 @@ func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]pla
 		switch {
 		case phase == plan.PhaseAges: // the rows are counted when the phase ends
 			r.progress.setPhase(plan.PhaseCompare)
-		case buckets == nil: // otherwise these rows have been counted already
+		case buckets == nil: // with buckets, the rows have been counted in an earlier phase
 			r.progress.addScanned(t, r.plan.Layout.Blocks()*done/total)
 		}
 	})
@@ -267,7 +268,7 @@ func (r *run) unit(phase string, index int) plan.Unit {
 	return plan.Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phase, Index: index}
 }
 
-// listedPerUnit is about how many rows a unit lists that narrows the result of a scan.
+// listedPerUnit returns about how many rows one compare unit lists after a scan.
 func listedPerUnit(p *plan.Plan) int64 {
 	if p.ByText { // each unit reads the whole table
 		return plan.MaxScanListed
@@ -302,7 +303,8 @@ func (r *run) compare(ctx context.Context) (err error) {
 	return err
 }
 
-// confirm reads the candidates again after the youngest has become confirm_delay old.
+// confirm reads the candidates again once confirm_delay has passed since the last of them
+// was found.
 func (r *run) confirm(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseConfirm)()
 	r.progress.setPhase(plan.PhaseConfirm)
@@ -329,8 +331,8 @@ func (r *run) confirm(ctx context.Context) error {
 	return err
 }
 
-// confirmUnits returns a unit for each compare unit that has candidates, and the index of
-// that compare unit.
+// confirmUnits returns a confirm unit for each compare unit that has candidates, and the
+// indexes of those compare units.
 func (r *run) confirmUnits() (units []plan.Unit, at []int) {
 	before := make([]int64, len(r.plan.Pairs()))
 	for i, t := range r.compared {
@@ -379,7 +381,8 @@ func (r *run) doUnits(ctx context.Context, phase string, units []plan.Unit, done
 	})
 }
 
-// hint passes on to a unit what earlier units have found.
+// hint sets the fields of a compare unit that depend on how much differed in earlier
+// units.
 func (r *run) hint(u *plan.Unit) {
 	switch {
 	case u.Phase != plan.PhaseCompare || r.plan.Known != nil:
@@ -392,9 +395,9 @@ func (r *run) hint(u *plan.Unit) {
 	}
 }
 
-// extraUnits returns how many units run at once beyond the number of workers. If all
-// units are done in this process, one more can wait for the nodes, so that the nodes
-// never wait until a part is written.
+// extraUnits returns how many units run at once in addition to one per worker. If all
+// units are done in this process, one more unit runs and waits for the nodes. Then the
+// nodes are not idle while another unit writes its part.
 func (r *run) extraUnits() int {
 	if r.LocalWorker != nil {
 		return 1
@@ -420,7 +423,8 @@ func (r *run) invoke(ctx context.Context, u plan.Unit) (totals plan.Totals, err 
 	return totals, r.plan.Locate(err, u)
 }
 
-// invokeOnce invokes one unit. The stored part counts, whatever the answer says.
+// invokeOnce invokes one unit. If the invocation succeeds, invokeOnce returns the totals
+// of the stored part, not those that the invocation returned.
 func (r *run) invokeOnce(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	if _, err := r.Invoker.Invoke(ctx, u); err != nil {
 		return plan.Totals{}, err
@@ -432,8 +436,9 @@ func (r *run) invokeOnce(ctx context.Context, u plan.Unit) (plan.Totals, error) 
 	return totals, err
 }
 
-// Invoker does one unit of work somewhere and returns the totals of its stored part. It
-// must be safe for concurrent use, and for a second call with the same unit.
+// Invoker does one unit of work, in this process or another one, and returns the totals
+// of its stored part. It must be safe for concurrent use. A second call with the same
+// unit must be harmless.
 type Invoker interface {
 	Invoke(ctx context.Context, u plan.Unit) (plan.Totals, error)
 }

@@ -5,15 +5,15 @@
 //
 //   - tablediff, the coordinator, makes the plan, hands out units and merges their parts;
 //   - tablediff/worker does one unit of work;
-//   - tablediff/plan has the data that these two share, which is all they know of each
+//   - tablediff/plan has the data that the other two share. They do not import each
 //     other.
 //
 // A run has phases: plan (planner.go), scan (scans.go), compare, confirm and merge
-// (merge.go). Only tables whose rows are read in physical order have a scan. Everything
-// that a run must remember is an object of the archive, so an interrupted run continues
-// where its parts end.
+// (merge.go). The scan phase exists only for tables that are read in physical order.
+// Everything that a later run needs is an object in the archive, so the next run of an
+// interrupted task does only the missing units.
 //
-// The verdict is computed from parts alone, and only if they cover the whole key space. A
-// unit that was cancelled, timed out or was lost is an error; it never means fewer
+// The verdict is computed only from parts, and only if they cover the whole key space. If
+// a unit is cancelled, times out or is lost, the comparison fails. It never reports fewer
 // differences.
 package tablediff

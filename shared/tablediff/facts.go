@@ -10,7 +10,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// readFilter reads from every node what the filter means there; nil without a filter.
+// readFilter reads from every node what the filter means there. It returns nil if the
+// plan has no filter.
 func readFilter(ctx context.Context, p *plan.Plan, nodes []plan.Node) ([]plan.FilterMeaning, error) {
 	if p.Filter == "" {
 		return nil, nil
@@ -26,14 +27,14 @@ func readFilter(ctx context.Context, p *plan.Plan, nodes []plan.Node) ([]plan.Fi
 	})
 }
 
-// isIncremental reports whether the ages of rows can show what has changed since the
-// plan.
+// isIncremental reports whether a later comparison can conclude from the ages of rows
+// what has changed since this plan was made.
 func isIncremental(p *plan.Plan) bool {
 	return len(p.Facts) == len(p.Nodes) && whyNotIncremental(p) == ""
 }
 
-// whyNotIncremental returns why the ages of rows cannot show what has changed in what the
-// plan reads. An empty string means that they can.
+// whyNotIncremental returns why the ages of rows cannot show which rows that the plan
+// reads have changed. An empty string means that they can.
 func whyNotIncremental(p *plan.Plan) string {
 	why := whyAgesUnreliable(p)
 	if why == "" && p.Strategy == plan.Pages && p.Grid == 0 {
@@ -43,7 +44,7 @@ func whyNotIncremental(p *plan.Plan) string {
 }
 
 // whyAgesUnreliable returns why the ages of rows prove nothing. An empty string means
-// that they do.
+// that they are reliable.
 func whyAgesUnreliable(p *plan.Plan) string {
 	for i, s := range p.Selections {
 		if s.Doubt != "" {
@@ -59,7 +60,8 @@ func whyAgesUnreliable(p *plan.Plan) string {
 	return ""
 }
 
-// changedFacts returns the names of facts that differ or are known on one side only.
+// changedFacts returns the names of the facts that differ between a and b or that only
+// one of them has.
 func changedFacts(a, b map[string]string) []string {
 	names := maps.Clone(a)
 	if names == nil {

@@ -9,22 +9,22 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// An index that misses rows hides differences from everything that reads by it. Three
-// cheap observations reveal that: a row that one node has and another seems to lack is in
-// the table of the latter; rows that were read on the pages are not listed by the index;
-// all ranges together have fewer rows than the table. Counting the rows of a table costs
-// a tenth of a comparison, so it is done only if there is a reason.
+// A damaged index may miss rows. A comparison that reads by such an index does not see
+// these rows, so it may miss differences. Three cheap checks detect this: a row that a
+// node seems to lack is searched for in its table without the index; the rows that the
+// index lists are compared with the rows that were read on the pages; the number of rows
+// in all ranges is compared with the number of rows in the table. Counting the rows of a
+// table costs a tenth of a comparison, so it is done only if there is a reason.
 
 const (
-	// countedRows is the number of rows up to which the rows of a table are always
-	// counted.
+	// countedRows is the size, in rows, up to which a table's rows are always counted.
 	countedRows = exactRows
-	// estimateShare is the share of the estimate, one in this many, by which the number
-	// of rows read may be off before the rows of a table are counted.
+	// estimateShare determines when the rows of a larger table are counted: if the number of
+	// rows read differs from the estimate by more than the estimate divided by this number.
 	estimateShare = 10
 )
 
-// checkIndexes verifies that the indexes by which rows were read have missed none.
+// checkIndexes verifies that the indexes by which rows were read have missed no rows.
 func (r *run) checkIndexes(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseMerge)()
 	nodes, err := plan.OpenNodes(ctx, r.Nodes, r.plan)
@@ -115,8 +115,8 @@ func (r *run) rowsRead(node int) int64 {
 	return rows
 }
 
-// listedDiffers reports whether the rows that a node's index listed are not those that
-// were read on its pages.
+// listedDiffers reports whether the rows that a node's index listed differ from the rows
+// that were read on its pages.
 func (r *run) listedDiffers(node int) bool {
 	if r.expectedSums == nil {
 		return false
@@ -130,8 +130,8 @@ func (r *run) listedDiffers(node int) bool {
 	return listed != r.expectedSums[node]
 }
 
-// expectListed records the sums of the differing groups, whose rows the index will list.
-// all means every group.
+// expectListed records the sums of the groups whose rows the index will list: the groups
+// that differ, or every group if all is set.
 func (r *run) expectListed(sums [][]table.Sum, all bool) {
 	if r.plan.ByText {
 		return

@@ -16,19 +16,20 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// keyList is the footer of the part that marks the key list as complete.
+// keyList is the footer of the part "done". That part exists once all keys are listed.
 type keyList struct {
 	Blocks int   `json:"blocks"`
 	Keys   int64 `json:"keys"`
 }
 
-// keysIn returns the number of keys in some blocks. Every block but the last is full.
+// keysIn returns the number of keys in the blocks from to to-1. Every block but the last
+// is full.
 func (l keyList) keysIn(from, to int) int64 {
 	return min(int64(to)*plan.BlockKeys, l.Keys) - int64(from)*plan.BlockKeys
 }
 
-// listKeys stores the keys of the document in parts, one per block, unless an earlier run
-// has done so.
+// listKeys stores the keys of the document, one part per block, unless an earlier run has
+// done so.
 func (r *run) listKeys(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseKeys)()
 	r.progress.setPhase(plan.PhaseKeys)
@@ -63,7 +64,7 @@ func (r *run) listKeys(ctx context.Context) error {
 }
 
 // writeKeys reads the document and stores its keys. It stores no key before it has
-// verified that the document is the recorded one.
+// verified that the document is the one that the plan names.
 func (r *run) writeKeys(ctx context.Context) (keyList, error) {
 	nodes, err := plan.OpenNodes(ctx, r.Nodes, r.plan)
 	if err != nil {
@@ -138,8 +139,8 @@ func (w *keyWriter) add(ctx context.Context, key table.Key) (err error) {
 	return w.end(ctx)
 }
 
-// end stores the open part, if there is one. If an earlier run has stored this part, the
-// keys must be the same, since units may have compared by that part.
+// end stores the open part, if there is one. If an earlier run has stored this part, its
+// keys must be the same, since units may already have used it.
 func (w *keyWriter) end(ctx context.Context) error {
 	if w.out == nil {
 		return nil
@@ -170,7 +171,7 @@ func (w *keyWriter) abort() {
 	}
 }
 
-// storeTotals stores a part that has only totals.
+// storeTotals stores a part that has no rows, only totals.
 func storeTotals(ctx context.Context, store archive.Store, u plan.Unit, totals any) error {
 	out, err := part.Create(ctx, store, u.PartKey(), u.PartHeader())
 	if err != nil {
@@ -182,13 +183,14 @@ func storeTotals(ctx context.Context, store archive.Store, u plan.Unit, totals a
 	return nil
 }
 
-// keyOrder lets the nodes sort keys and read their values.
+// keyOrder asks the nodes for what only a server knows about keys: their order, and
+// whether they are valid.
 type keyOrder struct {
 	plan  *plan.Plan
 	nodes []plan.Node
 }
 
-// rank returns a function that lets the first node sort keys.
+// rank returns a function that asks the first node for the rank of each key in key order.
 func (o keyOrder) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 	return func(keys []table.Key) ([]int, error) {
 		if err := o.checkReadable(ctx, keys); err != nil {
@@ -198,8 +200,8 @@ func (o keyOrder) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 	}
 }
 
-// checkReadable fails if no node can read some key as values of the key's types. Such a
-// key would count as resolved, since no node has a row for it.
+// checkReadable fails if no node can read some key as values of the key's types. Without
+// this check such a key would count as resolved, since no node has a row for it.
 func (o keyOrder) checkReadable(ctx context.Context, keys []table.Key) error {
 	return diffkeys.CheckReadable(keys, len(o.nodes), func(node int, keys []table.Key) (map[int]error, error) {
 		return o.nodes[node].UnreadableKeys(ctx, o.plan.Sources[node], keys)

@@ -8,9 +8,9 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// scanKnown compares all pages of every node by coarse buckets, and digests only pages
-// that may have changed since the baseline. What differs is then found as in a comparison
-// without a baseline, among the rows of the differing buckets.
+// scanKnown compares all pages of every node by coarse buckets. It digests only the pages
+// that may have changed since the baseline. The rows of the buckets that differ are then
+// compared as in a comparison without a baseline.
 func (r *run) scanKnown(ctx context.Context) error {
 	sums, err := r.knownSums(ctx)
 	if err != nil {
@@ -35,8 +35,8 @@ func (r *run) scanKnown(ctx context.Context) error {
 	return r.scanBuckets(ctx, nil)
 }
 
-// knownSums returns the sums of the coarse buckets on every node. It keeps what each page
-// range holds for the next baseline.
+// knownSums returns the sums of the coarse buckets on every node. It also records the
+// sums of each page range for the next baseline.
 func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 	units, err := r.scanUnits(ctx, plan.PhaseChanged, nil)
 	if err != nil {
@@ -85,7 +85,7 @@ func (r *run) knownSums(ctx context.Context) ([][]table.Sum, error) {
 	return sums, nil
 }
 
-// keepRangeSums keeps what each page range holds for a baseline.
+// keepRangeSums records the sums of each page range for the next baseline.
 func (r *run) keepRangeSums(u plan.Unit, row plan.PageSums) error {
 	if r.rangeSums == nil || len(row.Ranges) == 0 {
 		return nil
@@ -97,8 +97,8 @@ func (r *run) keepRangeSums(u plan.Unit, row plan.PageSums) error {
 	return nil
 }
 
-// checkRanges verifies that a row of a part has all of the unit's page ranges. A missing
-// one would count as empty.
+// checkRanges verifies that a row of a part has all page ranges of the unit. A missing
+// range would count as empty.
 func checkRanges(p *plan.Plan, u plan.Unit, row plan.PageSums) error {
 	spans := p.Scans[u.Index][row.Node]
 	if len(spans) != len(row.Ranges) {

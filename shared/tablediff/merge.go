@@ -52,12 +52,12 @@ func (r *run) merge(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 
-	merged() // the summary precedes the rows, so it cannot contain the time of their writing
+	merged() // the summary precedes the rows, so it cannot contain the time needed to write them
 	summary.Timings = r.timings
 	return Result{Summary: summary, Document: document}, nil
 }
 
-// checkCompared verifies that everything in the plan was compared.
+// checkCompared verifies that the parts cover everything in the plan.
 func (r *run) checkCompared() error {
 	if r.plan.Strategy == plan.Keys {
 		return checkKeysCompared(r.keyList, r.compared)
@@ -65,9 +65,9 @@ func (r *run) checkCompared() error {
 	return checkCoverage(r.plan, r.compared)
 }
 
-// checkCoverage verifies that the compare parts cover the whole key space: each begins
-// where the one before it ends and has the key range of the plan. Without this check the
-// verdict cannot be a match.
+// checkCoverage verifies that the compare parts cover the whole key space: each part
+// begins where the previous one ends, and its key range is that of the plan. Without this
+// check the verdict cannot be a match.
 func checkCoverage(p *plan.Plan, parts []plan.Totals) error {
 	chunk, chunks := 0, p.Layout.Chunks()
 	for i, t := range parts {
@@ -91,8 +91,8 @@ func checkCoverage(p *plan.Plan, parts []plan.Totals) error {
 	return nil
 }
 
-// equalBounds reports whether two bounds are the same. An open bound equals no key, not
-// even an empty one.
+// equalBounds reports whether two bounds are the same. An open bound (nil) is different
+// from every key, even from an empty one.
 func equalBounds(a, b table.Key) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
 
 // checkConfirmed verifies that every candidate was judged.
@@ -176,8 +176,8 @@ func warnAbsentKeys(document string, keys int64) string {
 	return fmt.Sprintf("%d of the keys of %s are on no node: their rows were deleted everywhere, or the document writes keys in another form than PostgreSQL", keys, document)
 }
 
-// snapshots describes which rows were read in the same snapshot: those of a unit of work,
-// or all of a pass over the pages.
+// snapshots describes which rows were read in the same snapshot: the rows of one batch,
+// or all rows of a pass over the pages.
 func (r *run) snapshots() string {
 	if (r.plan.Strategy == plan.Pages || r.unchangedTable != nil) && !r.multipleSnapshots {
 		return "one per node and pass over its pages"
@@ -185,7 +185,8 @@ func (r *run) snapshots() string {
 	return "one per node and batch"
 }
 
-// addBaseline adds how much was not compared because it cannot have changed.
+// addBaseline adds to the summary how many blocks or page ranges were not compared
+// because they cannot have changed.
 func (r *run) addBaseline(s *difffile.Summary) {
 	if r.plan.Known == nil {
 		return
@@ -311,7 +312,8 @@ func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) it
 	}
 }
 
-// Unsettled returns the keys of a pair that were still being written.
+// Unsettled returns the keys of a pair that were still being written when they were last
+// read.
 func (f *findings) Unsettled(ctx context.Context, pair difffile.Pair) iter.Seq2[difffile.Row, error] {
 	return func(yield func(difffile.Row, error) bool) {
 		for found, err := range f.pairFindings(ctx, pair) {
@@ -355,8 +357,8 @@ func (f *findings) KeyVariants(ctx context.Context, pair difffile.Pair) iter.Seq
 	}
 }
 
-// keys returns the key as the row of each node of the pair spells it, nil for a node
-// without the row.
+// keys returns the key as it is spelt in the row of each node of the pair. It is nil for
+// a node without the row.
 func (f *findings) keys(pair difffile.Pair, found plan.Finding) (keys [2]difffile.Row, err error) {
 	p := f.run.plan
 	for i, node := range pair {

@@ -19,21 +19,22 @@ import (
 	"ace/shared/tableschema"
 )
 
-// Ways to digest rows, as plan and request name them.
+// Ways to digest rows, as named in plans and requests.
 const (
 	ChecksumHash   = "hash"
 	ChecksumSHA256 = api.ChecksumSHA256
 )
 
 const (
-	// exactRows is the number of rows up to which the boundaries of a table, or of a
-	// filtered part of it, are exact.
+	// exactRows is the number of rows up to which chunk boundaries are computed from all
+	// keys of a table, or of the part that the filter selects. Boundaries of larger tables
+	// are computed from a sample.
 	exactRows = 50_000
-	// correlated is the correlation from which on key ranges are read through the index
-	// without jumping between pages.
+	// correlated is the minimum correlation between key order and physical order at which
+	// the index reads a key range without jumping between pages.
 	correlated = 0.8
 	// scatteredPages is the number of pages up to which a table is read through the index
-	// even if its rows are scattered, since it fits in memory.
+	// even if its rows are not in key order, since such a table fits in memory.
 	scatteredPages = 1_000
 )
 
@@ -41,7 +42,7 @@ const (
 type Request struct {
 	TaskID      string
 	SubmittedAt time.Time
-	StartedAt   time.Time // of the first run
+	StartedAt   time.Time // when the first run of the task started
 
 	ClusterName string
 	Database    string
@@ -57,15 +58,15 @@ type Request struct {
 	BatchSize int // blocks per unit of work
 	// Workers is the maximum number of units that are done at once.
 	Workers      int
-	MaxDiffRows  int64         // rows written per pair of nodes
+	MaxDiffRows  int64         // maximum number of rows written to the document for each pair of nodes
 	ConfirmDelay time.Duration // 0: candidates are read only once
-	Checksum     string        // ChecksumSHA256, or anything else for the fastest that all nodes have
-	// Baseline is empty to compare everything, or api.BaselineLast or a task id to
-	// compare only what may have changed since that comparison.
+	Checksum     string        // ChecksumSHA256, or any other value for the fastest digest that all nodes support
+	// Baseline is api.BaselineLast or the id of a task, to compare only what may have
+	// changed since that comparison. Empty means to compare everything.
 	Baseline string
 
-	// Rerun: compare only the rows of this document, on those of Nodes that it names.
-	// nil: compare the whole table.
+	// Rerun restricts the comparison to the rows of one document, on those of Nodes that the
+	// document names. nil means the whole table.
 	Rerun *Rerun
 }
 
@@ -75,8 +76,8 @@ type planner struct {
 	nodes        []plan.Node
 	descriptions []*table.Description
 	common       *tableschema.Common
-	// key is the key by which the document of a rerun, or the plan of this run, has
-	// matched rows. It is empty if the key is still to be chosen.
+	// key is the key by which rows were matched in the document of a rerun or in the plan of
+	// this run. It is empty if the key is still to be chosen.
 	key       []string
 	plan      *plan.Plan
 	estimates []int64 // per node: the rows that the filter selects
@@ -99,7 +100,7 @@ func makePlan(ctx context.Context, opener plan.Opener, req Request, now time.Tim
 	return p, nil
 }
 
-// newPlan returns what is known before any node was contacted.
+// newPlan returns a plan with the fields that are known before any node is contacted.
 func newPlan(req Request, now time.Time) *plan.Plan {
 	return &plan.Plan{
 		Format: plan.Format, TaskID: req.TaskID, PlannedAt: now.UTC(),
@@ -110,7 +111,7 @@ func newPlan(req Request, now time.Time) *plan.Plan {
 	}
 }
 
-// readFacts must come first: checkFacts detects what changes from here on.
+// readFacts must be the first step: checkFacts detects only changes made after it.
 func (p *planner) readFacts(ctx context.Context) (err error) {
 	p.plan.Facts, err = readFacts(ctx, p.nodes, p.plan.Schema, p.plan.Table)
 	return err
@@ -122,8 +123,8 @@ func readFacts(ctx context.Context, nodes []plan.Node, schema, name string) ([]t
 	})
 }
 
-// describe reads the catalogs, finds what the nodes have in common and writes the
-// sources.
+// describe reads the catalogs of the nodes, finds the columns and the key that they have
+// in common, and sets the plan's sources.
 func (p *planner) describe(ctx context.Context) error {
 	var err error
 	p.descriptions, err = fanout.Map(ctx, len(p.nodes), p.nodes, func(ctx context.Context, n plan.Node) (*table.Description, error) {
@@ -163,7 +164,7 @@ func (p *planner) describe(ctx context.Context) error {
 	return nil
 }
 
-// writeSources writes how each node's table is read.
+// writeSources sets the plan's sources, which describe how each node's table is read.
 func (p *planner) writeSources() {
 	reading := tableschema.Reading{
 		Schema: p.plan.Schema, Table: p.plan.Table, Filter: p.plan.Filter, SHA256: p.plan.Checksum == ChecksumSHA256, Seeds: p.plan.Seeds,
@@ -181,8 +182,8 @@ func (p *planner) writeSources() {
 	}
 }
 
-// chooseChecksum chooses the fast digest only if all nodes digest the same constants
-// alike.
+// chooseChecksum chooses the fast digest only if all nodes returned equal digests for the
+// same constants.
 func (p *planner) chooseChecksum() {
 	p.plan.Checksum = ChecksumHash
 	if p.request.Checksum == api.ChecksumSHA256 {
@@ -210,7 +211,7 @@ func drawSeeds() rowdigest.Seeds {
 
 func versionText(num int) string { return fmt.Sprintf("%d.%d", num/10000, num%10000) }
 
-// checkFilter lets every node validate the filter.
+// checkFilter makes every node validate the filter.
 func (p *planner) checkFilter(ctx context.Context) error {
 	for _, d := range p.descriptions {
 		p.estimates = append(p.estimates, d.RowEstimate)
@@ -236,8 +237,8 @@ func (p *planner) checkFilter(ctx context.Context) error {
 	return err
 }
 
-// checkPartitions finds out whether partitions can be read one by one under the table's
-// bare name. They cannot if the filter names the table with its schema.
+// checkPartitions determines whether partitions can be read one by one under the table's
+// name without its schema. They cannot if the filter names the table with its schema.
 func (p *planner) checkPartitions(ctx context.Context, node int) error {
 	source := p.plan.Sources[node]
 	d := p.descriptions[node]
@@ -256,7 +257,7 @@ func (p *planner) checkPartitions(ctx context.Context, node int) error {
 	return err
 }
 
-// divide chooses boundaries and strategy.
+// divide chooses the chunk boundaries and the strategy.
 func (p *planner) divide(ctx context.Context) error {
 	plan := p.plan
 	plan.RowEstimate = slices.Max(p.estimates)
@@ -266,7 +267,7 @@ func (p *planner) divide(ctx context.Context) error {
 
 	most := plan.RowEstimate
 	exact := most <= exactRows
-	if !exact || plan.ByText { // boundaries are of all rows, whether the filter selects them or not
+	if !exact || plan.ByText { // the boundaries divide all rows, not only those that the filter selects
 		for _, d := range p.descriptions {
 			most = max(most, d.RowEstimate)
 		}
@@ -300,8 +301,8 @@ func (p *planner) divide(ctx context.Context) error {
 	return nil
 }
 
-// sample reads keys of every node: exactly spaced ones in a small table, otherwise those
-// of evenly spaced pages.
+// sample reads some keys of every node: every n-th key of a small table, otherwise keys
+// from evenly spaced pages.
 func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, error) {
 	return fanout.Map(ctx, len(p.nodes), fanout.Indexes(len(p.nodes)), func(ctx context.Context, i int) ([]table.Sampled, error) {
 		source := p.plan.Sources[i]
@@ -309,7 +310,7 @@ func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, er
 			return p.nodes[i].Sample(ctx, source, int(p.descriptions[i].RowEstimate/p.plan.ChunkRows))
 		}
 		if p.plan.ByText {
-			return nil, nil // small enough to be one range; nothing sorts it cheaply
+			return nil, nil // the table is small enough to be one range, and no index sorts its keys
 		}
 
 		keys, err := p.nodes[i].Every(ctx, source, p.plan.ChunkRows)
@@ -322,7 +323,7 @@ func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, er
 	})
 }
 
-// weights returns how many rows a sample of each node stands for.
+// weights returns, per node, how many rows one sampled key represents.
 func (p *planner) weights(sampled [][]table.Sampled, exact bool) []float64 {
 	weights := make([]float64, len(sampled))
 	for i := range sampled {
@@ -334,8 +335,8 @@ func (p *planner) weights(sampled [][]table.Sampled, exact bool) []float64 {
 	return weights
 }
 
-// rank lets the first node sort the samples of all nodes, since only a server knows the
-// order of keys.
+// rank sorts the samples of all nodes in key order. The first node does this, since only
+// a server knows the order of keys.
 func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockplan.Sample, []table.Key, error) {
 	var samples []blockplan.Sample
 	var keys []table.Key
@@ -365,7 +366,8 @@ func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockp
 	return samples, keys, nil
 }
 
-// chooseStrategy chooses key ranges if rows are in key order, otherwise pages.
+// chooseStrategy chooses key ranges if the rows are stored about in key order, otherwise
+// pages.
 func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 	p.plan.Strategy = plan.KeyRanges
 	scattered := blockplan.Correlation(samples) < correlated && p.mostPages() > scatteredPages && p.pagesReadable()
@@ -375,7 +377,7 @@ func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 
 	p.plan.Strategy = plan.Pages
 	for i := range p.plan.Sources {
-		if !p.pagesReadable() { // read the whole table through the parent
+		if !p.pagesReadable() { // read the whole table through its parent
 			p.plan.Sources[i].Partitions = []table.Partition{{Relation: p.plan.Sources[i].Relation}}
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"ace/shared/task"
 )
 
-// progress adds up what units have done and reports it.
+// progress adds up the progress of all units and reports it.
 type progress struct {
 	mu     sync.Mutex
 	state  task.Progress
@@ -75,8 +75,8 @@ func (c *counter) add(t plan.Totals) {
 	c.done(t, c.finished, c.total)
 }
 
-// timings are the durations of a run's phases in seconds. A phase that an earlier run did
-// counts as short.
+// timings holds the durations of this run's phases in seconds. The time that an earlier
+// run of the task spent is not included.
 type timings map[string]float64
 
 // measure starts the clock of a phase and returns the function that stops it.

@@ -18,8 +18,8 @@ import (
 const (
 	// unitBlocks is the maximum number of blocks in a unit.
 	unitBlocks = plan.MaxAwaitedKeys / plan.BlockKeys
-	// unitsPerWorker is the number of units for each worker. With more units the workers
-	// finish at more equal times, with fewer there is less overhead.
+	// unitsPerWorker is the number of units for each worker. With more units, all workers
+	// finish at about the same time; with fewer, there is less overhead.
 	unitsPerWorker = 4
 )
 
@@ -29,8 +29,8 @@ type Rerun struct {
 	Behavior string // api.BehaviorMultiprocessing or api.BehaviorHostDB
 }
 
-// planRerun is makePlan for a rerun. Nodes, ignored columns and filter are those of the
-// document; the filter is only copied.
+// planRerun makes the plan of a rerun. The plan has the nodes, ignored columns and filter
+// of the document. The filter is recorded but not applied.
 func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, req Request, now time.Time) (*plan.Plan, error) {
 	p := &planner{request: req, plan: newPlan(req, now)}
 	p.plan.Strategy = plan.Keys
@@ -73,7 +73,8 @@ func blocksPerUnit(keys int64, workers int) int {
 	return int(min(max(1, keys/(plan.BlockKeys*unitsPerWorker*int64(workers))), unitBlocks))
 }
 
-// readDocument takes the nodes, filter and ignored columns from the document.
+// readDocument copies the nodes, filter and ignored columns of the document into the
+// plan.
 func (p *planner) readDocument(ctx context.Context, store archive.Store) (difffile.Summary, error) {
 	d, err := diffarchive.Open(ctx, store, p.request.Rerun.Document)
 	if err != nil {

@@ -12,11 +12,12 @@ import (
 const (
 	// retryWait is the first wait between two attempts. It doubles.
 	retryWait = 500 * time.Millisecond
-	// planningWaits is short, because a user may still be waiting for the first answer.
+	// planningWaits bounds the total wait between attempts to make the plan. It is short,
+	// because a user may be waiting for the first answer.
 	planningWaits = 2 * time.Second
 )
 
-// unitPolicy is the policy for units and for what follows them.
+// unitPolicy returns the retry policy for units and for the steps after them.
 func (r *run) unitPolicy() retry.Policy {
 	if r.Patience <= 0 {
 		return retry.Policy{Tries: 1}
@@ -26,8 +27,8 @@ func (r *run) unitPolicy() retry.Policy {
 	}
 }
 
-// planningPolicy is the policy before anything is stored. A node that does not even
-// refuse a connection is not tried a second time.
+// planningPolicy returns the retry policy for the time before anything is stored. If a
+// connection to a node times out, the node is not tried again.
 func planningPolicy() retry.Policy {
 	return retry.Policy{
 		Backoff: retry.Backoff{First: retryWait}, MaxTotal: planningWaits,
@@ -38,7 +39,7 @@ func planningPolicy() retry.Policy {
 }
 
 // retry calls do until it succeeds or the policy is exhausted. If the run ends during a
-// wait, the error is the cause of that.
+// wait, the error is the reason why it ended.
 func (r *run) retry(ctx context.Context, policy retry.Policy, what string, do func() error) error {
 	policy.Notify = func(err error, wait time.Duration) {
 		r.Log.WarnContext(ctx, what+" failed; trying again", "task_id", r.request.TaskID, "after", wait, "error", err)

@@ -11,8 +11,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// combineScans adds up what all scan units found: the sum of every chunk or bucket on
-// every node. It also passes each row of their parts to kept.
+// combineScans adds up the parts of all scan units. It returns, per node, the sum of
+// every chunk or bucket. It also calls kept with each row of these parts.
 func combineScans(ctx context.Context, store archive.Store, nodes, groups int, units []plan.Unit, kept func(plan.Unit, plan.PageSums) error) ([][]table.Sum, error) {
 	sums := plan.NewSums(nodes, groups)
 	for _, u := range units {
@@ -69,9 +69,9 @@ func eachScan(ctx context.Context, store archive.Store, u plan.Unit, nodes int, 
 	return nil
 }
 
-// narrowingUnits makes compare units of the chunks whose combined sums differ. The units
-// cover all chunks, in whole blocks, and each lists at most about listed rows. Equal
-// chunks are counted here, since no unit reads them again.
+// narrowingUnits makes compare units of the chunks whose combined sums differ. Together
+// the units cover all chunks. Each unit covers whole blocks and lists about as many rows
+// as listed at most. Equal chunks are counted here, since no unit reads them again.
 func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int64) (units []plan.Unit, equal plan.Totals) {
 	equal.RowsPerNode = make([]int64, len(p.Nodes))
 	u := plan.Unit{TaskID: p.TaskID, PlanHash: p.Hash(), Phase: plan.PhaseCompare}
@@ -102,7 +102,7 @@ func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int6
 }
 
 // compareGroup returns the number of rows of a group on the node that has the most, and
-// whether the group is the same on all nodes.
+// whether the group has the same sum on all nodes.
 func compareGroup(sums [][]table.Sum, group int) (most int64, same bool) {
 	same = true
 	for node := range sums {

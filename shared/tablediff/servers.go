@@ -6,8 +6,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// bindServers verifies that the nodes are different databases, and binds the rest of the
-// task to these servers.
+// bindServers verifies that the nodes are different databases. From then on every
+// transaction of the task verifies that it is on the same server.
 func (p *planner) bindServers() error {
 	if err := table.CheckServers(p.descriptions); err != nil {
 		return err

@@ -11,10 +11,10 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// checkUnaltered verifies that the tables are still those that the plan was made for.
-// Under another collation or type of the key, the plan's ranges and expressions have
-// another meaning, and its pages are not the whole of a table that got another partition.
-// Then some rows might have belonged to no unit at all, without any error.
+// checkUnaltered verifies that the tables are still those that the plan was made for. If
+// the type or the collation of the key was changed, the plan's ranges and expressions
+// have another meaning. If the table got another partition, the plan's pages do not cover
+// it. In both cases some rows might have belonged to no unit, without any error.
 func (r *run) checkUnaltered(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseMerge)()
 	return r.retry(ctx, r.unitPolicy(), "check of the catalogs", func() error {
@@ -36,7 +36,7 @@ func (r *run) checkUnaltered(ctx context.Context) error {
 	})
 }
 
-// describeAgain plans the reading of the tables as they are now.
+// describeAgain returns a plan that describes the tables as they are now.
 func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 	nodes, err := plan.OpenNodes(ctx, r.Nodes, r.plan)
 	if err != nil {
@@ -49,16 +49,16 @@ func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 	return p.plan, p.describe(ctx)
 }
 
-// sameReading reports whether a table is still read as planned. Which relations hold its
-// rows matters only if their pages were read one by one; every unit has verified that
-// none of them was rewritten. If only ages were read in this way, checkFacts detects a
-// change.
+// sameReading reports whether a table would still be read as planned. The list of its
+// partitions must be unchanged only if they were read one by one; every unit has verified
+// that none of them was rewritten. If only ages were read by partition, checkFacts
+// detects a change.
 func sameReading(planned, now table.Source, strategy string) bool {
 	byPartition := strategy == plan.Pages && len(planned.Partitions) > 0 && planned.Partitions[0].Relation != planned.Relation
 	if byPartition && !slices.EqualFunc(planned.Partitions, now.Partitions, func(a, b table.Partition) bool { return a.Relation == b.Relation }) {
 		return false
 	}
-	if !planned.Files.IsZero() && planned.Files.OID != now.Files.OID { // the name belongs to another table now
+	if !planned.Files.IsZero() && planned.Files.OID != now.Files.OID { // another table has this name now
 		return false
 	}
 
@@ -72,7 +72,7 @@ func sameReading(planned, now table.Source, strategy string) bool {
 	planned.Lockable, now.Lockable = false, false // plans of earlier versions lack this pair and the next
 	planned.Foreign, now.Foreign = false, false
 	planned.Unversioned = now.Unversioned             // it decides only which checks follow
-	if planned.KeyIndex != "" && now.KeyIndex != "" { // any index on the key's columns will do
+	if planned.KeyIndex != "" && now.KeyIndex != "" { // any index on the key's columns is as good
 		now.KeyIndex = planned.KeyIndex
 	}
 	if planned.KeyIndex == "" { // plans of earlier versions lack it too

@@ -10,17 +10,17 @@ import (
 
 // If a table seems not to have been written since the baseline, the ages of all its rows
 // are read in physical order. That costs half as much as reading the ages of each block
-// through the key's index. The server's statistics of writes only choose between these
-// two ways, since they are delayed and may be wrong.
+// through the key's index. The server's statistics of writes are delayed and may be
+// wrong. So they only determine which of these two methods is used.
 //
 // The result proves something only if all pages of a node were read in one snapshot.
 // Otherwise a row that was inserted after the baseline could be missed: an update may
-// move it from pages that are read later to pages that were read before. A row cannot
-// leave a key range in this way. Functions, whose units have separate snapshots,
-// therefore never take this way.
+// move it from pages that are read later to pages that were read before. With key ranges
+// this cannot happen, since a row that moves to another page stays in its key range.
+// Functions never use this method, because their units have separate snapshots.
 
-// wholeTable returns what a plan's baseline knows about the whole table. It returns nil
-// if some block was not equal, or if rows seem to have been written since.
+// wholeTable returns what a plan's baseline contains about the whole table. It returns
+// nil if some block was not equal, or if rows seem to have been written since.
 func (p *planner) wholeTable(b *Baseline) *plan.WholeTable {
 	of := p.plan
 	if len(of.Known.Blocks) != of.Layout.Blocks() || !p.pagesReadable() || len(b.Writes) != len(of.Nodes) {
@@ -51,7 +51,7 @@ func (p *planner) wholeTable(b *Baseline) *plan.WholeTable {
 }
 
 // findUnchangedTable reads the ages of all rows. If every node has as many rows as at the
-// baseline and none is newer, there is nothing to compare.
+// baseline and no row is younger, the table is unchanged and there is nothing to compare.
 func (r *run) findUnchangedTable(ctx context.Context) error {
 	units, err := r.scanUnits(ctx, plan.PhaseAges, nil)
 	if err != nil || r.multipleSnapshots {

@@ -1,7 +1,8 @@
 package plan
 
 const (
-	// maxScanBlocks is the maximum number of blocks of rows that one pass lists.
+	// maxScanBlocks bounds the rows that one pass over the pages lists, in blocks of
+	// block_rows rows.
 	maxScanBlocks = 10
 	// maxScanPages is the maximum number of pages (32 GB) that one statement reads; more
 	// might exceed the statement timeout.
@@ -21,9 +22,9 @@ const (
 	StatementBlocks = 10
 )
 
-// ScanListLimit returns how many rows of the differing buckets one pass over every node's
-// whole table may list; 0 means that such a pass would take too long. If no index follows
-// the order of the chunks, such passes are the only way.
+// ScanListLimit returns how many rows of the differing buckets may be listed in one pass
+// over the whole table of every node. 0 means that such a pass would take too long. If no
+// index has the order of the chunks, such passes are the only way to list rows.
 func (p *Plan) ScanListLimit() int64 {
 	if p.ByText {
 		return MaxScanListed

@@ -12,7 +12,7 @@ import (
 
 // The rows of compare and confirm parts are lines of tab-separated fields. There can be
 // as many lines as the table has rows, so a reader does not decode fields that it only
-// copies. JSON has no tab outside an escape.
+// copies. Encoded JSON contains tabs only as escapes.
 const tab = '\t'
 
 // Candidate is a row of a compare part: a key whose rows differed when they were first
@@ -20,7 +20,7 @@ const tab = '\t'
 type Candidate struct {
 	Key    table.Key
 	Block  int
-	Digest []*int64 // per node, nil if there is no row; an empty list means that no digest was read
+	Digest []*int64 // per node: the digest of the row, or nil if there is none; an empty list if no digest was read
 }
 
 // AppendLine appends block, key and, if they are known, the digest of each node ("-" for
@@ -40,7 +40,7 @@ func (c Candidate) AppendLine(out []byte) []byte {
 	return out
 }
 
-// ReadCandidate parses a line of Candidate.AppendLine for this number of nodes.
+// ReadCandidate parses a line that Candidate.AppendLine wrote for this number of nodes.
 func ReadCandidate(line []byte, nodes int) (Candidate, error) {
 	fields := bytes.Split(line, []byte{tab})
 	if len(fields) != 2+nodes && len(fields) != 2 {
@@ -79,9 +79,9 @@ func ReadCandidate(line []byte, nodes int) (Candidate, error) {
 // Finding is a row of a confirm part: a key whose rows differ.
 type Finding struct {
 	Unsettled bool
-	Differs   []bool             // per pair
+	Differs   []bool             // per pair: whether its rows differ
 	Key       []byte             // as table.AppendKey writes it
-	Rows      []difffile.Encoded // per node; nil if there is no row
+	Rows      []difffile.Encoded // per node: the row, or nil if there is none
 }
 
 // AppendLine appends "u" or "-", a "0" or "1" for each pair, the key, and the row of each
@@ -109,8 +109,8 @@ func (f Finding) AppendLine(out []byte) []byte {
 	return out
 }
 
-// ReadFinding parses a line of Finding.AppendLine for these numbers of pairs and nodes.
-// The result points into line.
+// ReadFinding parses a line that Finding.AppendLine wrote for these numbers of pairs and
+// nodes. The result shares memory with line.
 func ReadFinding(line []byte, pairs, nodes int) (Finding, error) {
 	fields := bytes.Split(line, []byte{tab})
 	if len(fields) != 3+nodes || len(fields[0]) != 1 || len(fields[1]) != pairs {
@@ -131,7 +131,8 @@ func ReadFinding(line []byte, pairs, nodes int) (Finding, error) {
 	return f, nil
 }
 
-// ReadKey parses a key that table.AppendKey wrote. The result does not point into raw.
+// ReadKey parses a key that table.AppendKey wrote. The result does not share memory with
+// raw.
 func ReadKey(raw []byte) (table.Key, error) {
 	key, err := table.ReadKey(raw)
 	if err != nil {

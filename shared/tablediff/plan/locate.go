@@ -8,8 +8,8 @@ import (
 	"ace/shared/table"
 )
 
-// Locate adds the part of the table that a unit works on to the unit's error. Internal
-// errors and cancellations stay as they are.
+// Locate adds to the error of a unit which part of the table the unit works on. It does
+// not change internal errors and cancellations.
 func (p *Plan) Locate(err error, u Unit) error {
 	code := fault.CodeOf(err)
 	if err == nil || code == fault.Internal || code == fault.Cancelled {

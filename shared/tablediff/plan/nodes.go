@@ -16,11 +16,11 @@ type Opener interface {
 // Node is the database of one node. Its errors name the node.
 type Node interface {
 	Name() string
-	// Expecting returns the same node, bound to a server: each of its transactions fails
-	// unless it is on that server.
+	// Expecting returns the same node, bound to a server: each of its transactions fails if
+	// it is on another server.
 	Expecting(server table.Identity) Node
-	// Describe reads the table's columns, key, partitions and size, and digests constants
-	// with the seeds.
+	// Describe reads the table's columns, key, partitions and size. It also digests some
+	// constants with the seeds, which shows whether the nodes digest alike.
 	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
 	// Facts reads the catalog facts that must be unchanged for the ages of rows to be
 	// evidence.
@@ -28,9 +28,9 @@ type Node interface {
 	// CheckFilter lets the server validate the source's filter and estimates the number
 	// of rows it selects.
 	CheckFilter(ctx context.Context, s table.Source) (int64, error)
-	// ProveFilter returns the source's filter as the server prints it. doubt says why the
-	// filter may select another set of rows although no row has changed; an empty doubt
-	// means that it cannot.
+	// ProveFilter returns the source's filter as the server prints it. doubt is why the
+	// filter may select other rows even if no row has changed; an empty doubt means that it
+	// cannot.
 	ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error)
 	// Sample reads about count keys, evenly spaced in physical order.
 	Sample(ctx context.Context, s table.Source, count int) ([]table.Sampled, error)
@@ -39,7 +39,8 @@ type Node interface {
 	// RankKeys returns the rank of each key in key order. Keys that the index considers
 	// equal have the same rank.
 	RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
-	// UnreadableKeys returns, by index in keys, why the node cannot read a key.
+	// UnreadableKeys returns, by index in keys, why the node cannot read some keys as values
+	// of the key's types.
 	UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error)
 	// Begin opens a short read-only transaction with one snapshot, which it takes after
 	// the table is locked. The transaction must be closed.
@@ -51,7 +52,7 @@ type Node interface {
 type Tx interface {
 	// Sums returns the sum of each range, and the xmin of the snapshot.
 	Sums(ctx context.Context, s table.Source, ranges []table.Range, options ...table.CallOption) ([]table.Sum, int64, error)
-	// Freshness counts the rows of each range and finds the youngest.
+	// Freshness counts the rows of each range and finds the youngest of them.
 	Freshness(ctx context.Context, s table.Source, ranges []table.Range) ([]table.Freshness, error)
 	// List returns key and digest of each row of each range, in key order. The error is
 	// table.ErrMore if there are more than limit rows.
@@ -61,17 +62,18 @@ type Tx interface {
 	Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, options ...table.CallOption) ([]table.Fingerprint, error)
 	// Cut returns keys that divide a range into pieces of about step rows.
 	Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error)
-	// Rank is Node.RankKeys within this transaction.
+	// Rank is like Node.RankKeys, but within this transaction.
 	Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
-	// PageSums computes the sum of each group of rows on each range of pages and passes
-	// it to each. It returns the xmin of the snapshot for each range that has rows. With
-	// coarse buckets, each receives the sums of these buckets per range, and the sums of
-	// the fine groups once, for table.AllPageRanges.
+	// PageSums computes the sum of each group of rows on each page range and calls each with
+	// it. It returns the xmin of the snapshot for each range that has rows. If by asks for
+	// coarse buckets, each is called with the sums of the coarse buckets per range, and with
+	// the sums of the fine groups once, for table.AllPageRanges.
 	PageSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error)
-	// PageFreshness is Freshness for ranges of pages.
+	// PageFreshness is like Freshness, but for page ranges.
 	PageFreshness(ctx context.Context, s table.Source, spans []table.PageRange, options ...table.CallOption) ([]table.Freshness, error)
-	// ScanList is List for ranges between bounds, reading the table in physical order.
-	// The result has an entry for every range; nil ranges mean all.
+	// ScanList is like List, but reads the table in physical order. The bounds divide the
+	// key space into ranges, of which the given indexes are listed; nil means all. The
+	// result has an entry for every range between bounds.
 	ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][]table.Listed, error)
 	// Digests returns the digest of each key's row, nil if there is no row.
 	Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error)
@@ -79,25 +81,25 @@ type Tx interface {
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 	// Spellings returns each key as its row spells it, nil if there is no row.
 	Spellings(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]table.Key, error)
-	// CheckAbsent verifies that keys that the index does not find are not in the table
-	// either.
+	// CheckAbsent verifies that the table has no row for these keys, which the index does
+	// not find.
 	CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error
 	// CountRows counts the rows that the filter selects, without an index.
 	CountRows(ctx context.Context, s table.Source) (int64, error)
 	// CheckIndex verifies that reading the ranges by the index returns exactly the
 	// table's rows. The ranges must cover all keys.
 	CheckIndex(ctx context.Context, s table.Source, ranges []table.Range) error
-	// Export returns a name with which Import takes the same snapshot in other
-	// transactions, as long as this one is open.
+	// Export returns a name for this transaction's snapshot. Other transactions can Import
+	// the snapshot by this name as long as this transaction is open.
 	Export(ctx context.Context) (string, error)
-	// Import takes over an exported snapshot. It must be the first call. If the snapshot
-	// is gone, the error is Unavailable.
+	// Import makes the transaction use an exported snapshot. It must be the first call. If
+	// the snapshot is gone, the error is Unavailable.
 	Import(ctx context.Context, name string) error
 	Close()
 }
 
-// OpenNodes opens the nodes of a plan. Every transaction verifies that it is on the
-// server that the plan was made for.
+// OpenNodes opens the nodes of a plan. Every transaction on them verifies that it is on
+// the server that the plan was made for.
 func OpenNodes(ctx context.Context, opener Opener, p *Plan) ([]Node, error) {
 	nodes, err := opener.Open(ctx, p.ClusterName, p.DBName, p.Nodes)
 	if err != nil {

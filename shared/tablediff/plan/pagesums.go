@@ -31,7 +31,7 @@ func NewSums(nodes, groups int) [][]table.Sum {
 	return sums
 }
 
-// AddTo adds what the pages of one node hold to the sums of its groups.
+// AddTo adds the sums in p to the sums of the groups of its node.
 func (p PageSums) AddTo(sums [][]table.Sum) error {
 	if len(p.Rows) != len(p.Group) || len(p.Digest) != len(p.Group) {
 		return fmt.Errorf("%d groups, %d counts and %d digests of node %d", len(p.Group), len(p.Rows), len(p.Digest), p.Node)
@@ -51,9 +51,9 @@ func (p PageSums) AddTo(sums [][]table.Sum) error {
 	return nil
 }
 
-// PageSums is a row of a scan part: what one node's pages hold, per chunk or bucket, and
-// per page range where a baseline needs that; or how old the rows of each range of pages
-// are.
+// PageSums is a row of a scan part. It holds the sums of one node's pages for each group
+// (a chunk or a bucket) and, if a baseline needs them, for each page range. In the phase
+// that only reads ages, it holds the ages of the rows of each page range instead.
 type PageSums struct {
 	Node   int               `json:"node"`
 	Group  []int             `json:"g,omitempty"`

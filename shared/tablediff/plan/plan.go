@@ -32,8 +32,8 @@ const (
 )
 
 // Plan is everything that a unit of work depends on. It is stored once, before the first
-// unit is invoked, and never changed: a resumed run works on the same ranges, whatever
-// the table holds by then.
+// unit is invoked, and never changed, so a resumed run works on the same ranges even if
+// the table has changed.
 type Plan struct {
 	Format      string    `json:"format"`
 	TaskID      string    `json:"task_id"`
@@ -45,35 +45,35 @@ type Plan struct {
 
 	Nodes          []string `json:"nodes"` // in cluster order; every per-node list follows it
 	ServerVersions []string `json:"server_versions"`
-	// Servers is, per node, the server that its address leads to. Every transaction of
+	// Servers is, per node, the server that was found at its address. Every transaction of
 	// the task verifies it.
 	Servers  []table.Identity  `json:"servers,omitempty"`
-	Columns  []difffile.Column `json:"columns"` // the compared ones
+	Columns  []difffile.Column `json:"columns"` // the compared columns
 	Key      []string          `json:"key"`
 	Sources  []table.Source    `json:"sources"`
 	Seeds    rowdigest.Seeds   `json:"seeds"`
 	Checksum string            `json:"checksum"`
 
 	Strategy string `json:"strategy"`
-	// ByText: no index orders the keys alike on all nodes, so ranges are ranges of the
-	// key's text under collation "C". The nodes order the key differently, or their
-	// indexes have its columns in different orders, or the index of a node may be out of
-	// order.
+	// ByText is set if no index orders the keys alike on all nodes. Then key ranges are
+	// ranges of the key's text under collation "C". The nodes order the key differently, or
+	// their indexes have its columns in different orders, or the index of a node may be out
+	// of order.
 	ByText bool             `json:"by_text,omitempty"`
 	Layout blockplan.Layout `json:"layout"`
 	// Scans are the units that read pages, in the pages strategy or for the ages of rows:
 	// for each unit, the page ranges of every node.
 	Scans [][][]table.PageRange `json:"scans,omitempty"`
-	// Buckets is the number of buckets of the key's hash by which pages are compared
-	// first. That is cheaper than finding the chunk of every row. 0: the nodes may hash
-	// equal keys differently.
+	// Buckets is the number of buckets (groups of rows by the hash of the key) by which
+	// pages are compared first. That is cheaper than finding the chunk of every row. 0 means
+	// that there are no buckets, because the nodes may hash equal keys differently.
 	Buckets int `json:"buckets,omitempty"`
-	// Grid is the length in pages of the ranges whose sums are kept for a baseline or
-	// taken from one. 0: such sums would prove nothing.
+	// Grid is the length in pages of the ranges whose sums are kept for a baseline or taken
+	// from one. 0 means that no such sums are used, because they would prove nothing.
 	Grid int64 `json:"grid,omitempty"`
 
-	// Facts is, per node, what must be unchanged for the ages of rows to be evidence; a
-	// rerun has none. Known is what a baseline found equal.
+	// Facts holds, per node, the facts that must be unchanged for the ages of rows to be
+	// evidence. A rerun has none. Known is what a baseline found equal.
 	Facts []table.Facts `json:"facts,omitempty"`
 	Known *Known        `json:"known,omitempty"`
 
@@ -84,8 +84,8 @@ type Plan struct {
 
 	BlockRows   int64 `json:"block_rows"`
 	ChunkRows   int64 `json:"leaf_rows"`
-	RowEstimate int64 `json:"row_estimate"` // of the node that has the most
-	// RowsTotalEstimate is the estimate for all nodes together.
+	RowEstimate int64 `json:"row_estimate"` // rows of the node that has the most rows
+	// RowsTotalEstimate is the estimated number of rows of all nodes together.
 	RowsTotalEstimate int64           `json:"rows_total_estimate"`
 	Workers           int             `json:"workers"`
 	MaxDiffRows       int64           `json:"max_diff_rows"`
@@ -115,8 +115,8 @@ func (p *Plan) Pairs() []Pair {
 	return pairs
 }
 
-// KeyRange returns the key range of the chunks from to to-1. In a rerun it is empty,
-// since the blocks of a rerun are lists of keys.
+// KeyRange returns the key range of the chunks from to to-1. In a rerun it returns the
+// zero Range, since the blocks of a rerun are lists of keys.
 func (p *Plan) KeyRange(from, to int) table.Range {
 	if p.Strategy == Keys {
 		return table.Range{}
@@ -192,6 +192,6 @@ func hashOf(body []byte) string {
 // without the filter.
 const Keys = "keys"
 
-// HasKeyVariants reports whether one key may have several spellings among the candidates.
-// In a rerun it may not: key variants were merged when its keys were listed.
+// HasKeyVariants reports whether two candidates may be spellings of one equal key. In a
+// rerun they are not: key variants were merged when its keys were listed.
 func (p *Plan) HasKeyVariants() bool { return p.ByText && p.Strategy != Keys }

@@ -7,7 +7,7 @@ import (
 	"ace/shared/table"
 )
 
-// KnownRanges returns what the baseline knows about the ranges of a node's pages.
+// KnownRanges returns the sums that the baseline has for the page ranges of a node.
 func (p *Plan) KnownRanges(node int) map[table.PageRange]RangeSums {
 	known := map[table.PageRange]RangeSums{}
 	for _, s := range p.Known.Ranges[node] {
@@ -20,9 +20,10 @@ func (p *Plan) KnownRanges(node int) map[table.PageRange]RangeSums {
 // baseline stores a sum for each.
 const coarseBuckets = 256
 
-// RangeSums is what one range of a node's pages held in one snapshot. Its sums hold as
-// long as its rows are unchanged, whatever happens to other ranges or on other nodes. So
-// ranges that differed between the nodes are kept too.
+// RangeSums holds the sums of one page range of one node in one snapshot. They are valid
+// as long as the rows of this page range are unchanged; other ranges and other nodes do
+// not matter. So a baseline also has page ranges in which rows differed between the
+// nodes.
 type RangeSums struct {
 	table.PageRange
 	Rows    int64  `json:"n"`
@@ -52,8 +53,8 @@ func (p *Plan) FineBuckets(coarse []int) []int {
 	return fine
 }
 
-// PackSums encodes the sums of groups that have rows: the number of skipped groups, the
-// row count, and the eight bytes of the digest.
+// PackSums encodes the sums of the groups that have rows. For each it writes the number
+// of empty groups before it, the row count, and the eight bytes of the digest.
 func PackSums(sums []table.Sum) []byte {
 	var packed []byte
 	next := 0

@@ -25,31 +25,34 @@ const (
 	PhaseMerge   = "merge"
 )
 
-// Unit is one unit of work as plain data. What to do follows from the plan and from the
-// parts of the phase before.
+// Unit is one unit of work as plain data. The plan and the parts of the previous phase
+// determine what the unit does.
 type Unit struct {
 	TaskID   string `json:"task_id"`
 	PlanHash string `json:"plan_hash"`
 	Phase    string `json:"phase"`
 	Index    int    `json:"index"`
-	// From and To: the chunks from From to To-1 that a compare unit covers; in a rerun,
-	// the blocks of keys.
+	// A compare unit covers the chunks from From to To-1. In a rerun these are blocks of
+	// keys.
 	From int `json:"from,omitempty"`
 	To   int `json:"to,omitempty"`
-	// Chunks and Rows: in the pages strategy, the chunks among these that differ, and for
-	// each the number of rows that the scan found on the node that has the most.
+	// Chunks and Rows are used in the pages strategy. Chunks are those of the chunks from
+	// From to To-1 that differ. Rows has the number of rows that the scan found in each of
+	// them, on the node that has the most.
 	Chunks []int   `json:"leaves,omitempty"`
 	Rows   []int64 `json:"rows,omitempty"`
-	// Buckets: read only the rows of these buckets, since the others were equal; if
-	// empty, read all rows.
+	// Buckets restricts the unit to the rows of these buckets, since the others were equal.
+	// Empty means all rows.
 	Buckets []int `json:"buckets,omitempty"`
-	// Dense: most chunks of earlier units differed, so list the rows at once instead of
-	// digesting chunks first. This changes how the result is computed, not the result.
+	// Dense means that most chunks of earlier units differed. Then the unit lists the rows
+	// at once instead of digesting chunks first. The result is the same.
 	Dense bool `json:"dense,omitempty"`
-	// Probe: no earlier unit has been finished, so nothing is known about how much
-	// differs. In a rerun: most keys may still differ, and candidates are read only once.
+	// Probe means that no earlier unit has been finished, so it is not known whether most
+	// rows differ. In a rerun it means that most keys may still differ and that candidates
+	// are read only once.
 	Probe bool `json:"probe,omitempty"`
-	// Before: for confirm, the number of candidates of each pair in the earlier units.
+	// Before is used by confirm units: the number of candidates of each pair in all earlier
+	// units.
 	Before []int64 `json:"before,omitempty"`
 }
 
@@ -122,7 +125,7 @@ func (u Unit) coversChunks(p *Plan) bool {
 
 // fitsNarrowing reports whether the hints of a compare unit are consistent. No chunk may
 // be named twice, or its rows would be counted twice. Buckets without chunks mean the
-// whole table. A dense unit has neither chunks nor buckets.
+// whole table. A unit with Dense set has neither chunks nor buckets.
 func (u Unit) fitsNarrowing(p *Plan) bool {
 	whole := u.From == 0 && u.To == p.Layout.Chunks()
 	if p.Strategy == Keys && u.Probe && (p.ConfirmDelay > 0 || p.ByText) { // without digests such a candidate cannot be judged
@@ -145,17 +148,17 @@ func ascendsWithin(numbers []int, from, to int) bool {
 	return true
 }
 
-// Totals is what a unit found. It is stored in the footer of the unit's part. Lists
-// follow the plan's nodes or pairs.
+// Totals counts what a unit found. It is stored in the footer of the unit's part. Lists
+// have one entry for each node or pair of the plan, in the plan's order.
 type Totals struct {
-	// From, To and Range: the chunks covered, and their key range. In a rerun, the blocks
-	// of keys, and an empty range.
+	// The unit covered the chunks from From to To-1, whose key range is Range. In a rerun
+	// these are blocks of keys, and Range is empty.
 	From  int         `json:"from"`
 	To    int         `json:"to"`
 	Range table.Range `json:"range"`
 
-	RowsPerNode []int64 `json:"rows_per_node,omitempty"` // read in the first pass; for candidates without digest, in the second
-	Keys        int64   `json:"keys"`                    // distinct keys among them
+	RowsPerNode []int64 `json:"rows_per_node,omitempty"` // rows read in the first pass; for candidates without digest, in the second
+	Keys        int64   `json:"keys"`                    // distinct keys of those rows
 
 	// Snapshot identifies the snapshots of a unit that reads pages. Units with the same
 	// value have seen the nodes at the same moment.
@@ -163,26 +166,27 @@ type Totals struct {
 
 	Differing      int     `json:"differing"`                 // chunks with a candidate
 	Candidates     int64   `json:"candidates"`                // keys whose rows seem to differ
-	PairCandidates []int64 `json:"pair_candidates,omitempty"` // the same for each pair
+	PairCandidates []int64 `json:"pair_candidates,omitempty"` // Candidates for each pair
 	WithoutDigest  int64   `json:"unasked,omitempty"`         // candidates of a rerun whose digests were not read
 
 	Mismatched  int64        `json:"mismatched"`        // keys whose rows differ
 	Resolved    int64        `json:"resolved"`          // candidates that were equal when read again; in a rerun, also keys found equal
 	OnNoNode    int64        `json:"nowhere,omitempty"` // in a rerun, the resolved keys that are on no node
-	Unsettled   int64        `json:"unsettled"`         // the mismatched keys that were still being written
-	KeyVariants int64        `json:"respelt"`           // candidates that are variants of a counted key
+	Unsettled   int64        `json:"unsettled"`         // the mismatched keys that were still being written when last read
+	KeyVariants int64        `json:"respelt"`           // candidates that are key variants of a key that is counted
 	Blocks      int          `json:"blocks"`            // blocks with a mismatched key
 	Pairs       []PairTotals `json:"pairs,omitempty"`
 
-	// Absent: per node, keys that its index does not find although some node has or had a
-	// row for them. Where there are many, not all are listed.
+	// Absent holds, per node, keys that its index does not find although some node has or
+	// had a row for them. If there are many, not all are listed.
 	Absent [][]table.Key `json:"absent,omitempty"`
-	// Listed: in the pages strategy, per node, the sum of the rows that were listed by
-	// the index.
+	// Listed is used in the pages strategy: per node, the sum of the rows that the index
+	// listed.
 	Listed []table.Sum `json:"listed,omitempty"`
 
-	// EqualBlocks are the blocks that were equal at their first digests, or are unchanged
-	// since they were. Unchanged is the number of the latter.
+	// EqualBlocks are the blocks that were equal when they were first digested, and the
+	// blocks that are unchanged since the baseline found them equal. Unchanged is the number
+	// of the latter.
 	EqualBlocks []EqualBlock `json:"trusted,omitempty"`
 	Unchanged   int64        `json:"unchanged,omitempty"`
 }
@@ -204,7 +208,7 @@ func (t *Totals) AddEqual(rows int64) {
 	}
 }
 
-// Add adds the keys and rows of other totals.
+// Add adds the keys and rows of o to t.
 func (t *Totals) Add(o Totals) {
 	t.Keys += o.Keys
 	for node := range t.RowsPerNode {
@@ -212,8 +216,9 @@ func (t *Totals) Add(o Totals) {
 	}
 }
 
-// IsDense reports whether most of what a compare unit read differs. In a rerun a quarter
-// of the keys is enough, since reading all rows at once then costs less.
+// IsDense reports whether most chunks that a compare unit read differ. In a rerun it
+// reports whether a quarter of the keys differ, since from then on reading all rows at
+// once costs less.
 func (t Totals) IsDense(p *Plan) bool {
 	if p.Strategy == Keys {
 		return t.Candidates > t.Keys/4

@@ -8,12 +8,13 @@ import (
 )
 
 const (
-	// maxAbsentKeys is the maximum number of keys without a row that a unit records for
-	// each node.
+	// maxAbsentKeys is the maximum number of keys that a unit records for each node because
+	// the node's index finds no row for them.
 	maxAbsentKeys = 500
-	// maxNowhereKeys is that maximum for a key without a row on any node. It is higher, so
-	// that keys that only some nodes have leave room for it: such a key counts as resolved,
-	// which would hide a difference if an index missed the row.
+	// maxNowhereKeys is the same maximum for keys that have no row on any node. It is
+	// higher, so that keys that some node has cannot use up all the room. Keys without any
+	// row are more important: they count as resolved, which would hide a difference if an
+	// index missed the row.
 	maxNowhereKeys = 2 * maxAbsentKeys
 )
 
@@ -35,13 +36,15 @@ func (r *unitRun) recordAbsent(node int, key table.Key, nowhere bool) {
 	}
 }
 
-// isSmall reports whether a rerun may read the whole table of a node. In a larger table
-// it searches only for rows that no node seems to have.
+// isSmall reports whether the table of a node is small enough for a rerun to search it
+// for every absent key. In a larger table a rerun searches only for keys that no node
+// seems to have.
 func (r *unitRun) isSmall(node int) bool {
 	return table.Small(r.plan.Sources[node].Partitions)
 }
 
-// recordAbsentNodes records the key for each node that has no digest of it.
+// recordAbsentNodes records the key for each node that has no row for it. A nil digest
+// means no row.
 func (r *unitRun) recordAbsentNodes(key table.Key, digest []*int64) {
 	nowhere := !slices.ContainsFunc(digest, func(d *int64) bool { return d != nil })
 	for node, d := range digest {
@@ -51,7 +54,8 @@ func (r *unitRun) recordAbsentNodes(key table.Key, digest []*int64) {
 	}
 }
 
-// addListed adds rows that a node's index has listed. It is used in the pages strategy.
+// addListed adds the sum of rows that a node's index has listed to the totals. It has an
+// effect only in the pages strategy.
 func (r *unitRun) addListed(node int, sum table.Sum) {
 	if r.plan.Strategy != plan.Pages {
 		return

@@ -8,8 +8,8 @@ import (
 )
 
 // scanChanged does a unit of the pages strategy that has a baseline. It digests the page
-// ranges whose rows may have changed, in the snapshots in which their ages were read. For
-// the others the baseline has the sums.
+// ranges whose rows may have changed, in the snapshots in which their ages were read. The
+// baseline has the sums of the other ranges.
 func (r *unitRun) scanChanged(ctx context.Context) error {
 	found := make([]plan.PageSums, len(r.nodes))
 	err := r.inPass(ctx, func(txs []plan.Tx) error {
@@ -56,7 +56,8 @@ func (r *unitRun) findUnchangedRanges(ctx context.Context, tx plan.Tx, node int)
 	return row, nil
 }
 
-// digestChanged digests the ranges that are not the same.
+// digestChanged digests the page ranges that findUnchangedRanges did not mark as the
+// same.
 func (r *unitRun) digestChanged(ctx context.Context, tx plan.Tx, node int, ranges []plan.RangeSums) error {
 	var spans []table.PageRange
 	var at []int

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxListed bounds the rows of a node that are listed at once, whatever block_rows
+	// maxListed bounds the rows of a node that are listed at once, however large block_rows
 	// is, since they are held in memory.
 	maxListed = 100_000
 	// probedChunks is the number of chunks that a unit compares first if nothing is known
@@ -22,8 +22,8 @@ const (
 	maxSplits = 8
 )
 
-// keyChunk is a key range to be digested: a chunk of the plan, or a piece of one that
-// turned out too big.
+// keyChunk is a key range to be digested: a chunk of the plan, or a piece of a chunk that
+// was too big to list.
 type keyChunk struct {
 	table.Range
 	block int
@@ -32,9 +32,9 @@ type keyChunk struct {
 // differingChunk is a key range whose sums differ.
 type differingChunk struct {
 	keyChunk
-	chunk   int         // its number in the plan, if it has one
+	chunk   int         // its number in the plan; not set for a piece of a chunk
 	maxRows int64       // rows on the node that has the most
-	sums    []table.Sum // of each node, if they are of the snapshots in which the rows are listed
+	sums    []table.Sum // of each node; nil if the rows are listed in other snapshots
 }
 
 // compare does a compare unit. It digests every chunk on all nodes at once, lists the
@@ -130,7 +130,7 @@ func (r *unitRun) compareChunks(ctx context.Context, txs []plan.Tx, chunks []key
 	return r.narrowDiffering(ctx, txs, chunks, sums, splits)
 }
 
-// narrowDiffering counts the chunks that are equal and narrows the others.
+// narrowDiffering counts the rows of equal chunks and narrows the others.
 func (r *unitRun) narrowDiffering(ctx context.Context, txs []plan.Tx, chunks []keyChunk, sums [][]table.Sum, splits int) error {
 	var differing []differingChunk
 	for i, s := range chunks {
@@ -175,11 +175,11 @@ func (r *unitRun) digestChunks(ctx context.Context, txs []plan.Tx, chunks []keyC
 	return sums, horizons, err
 }
 
-// listLimit is the maximum number of rows of a node that are listed at once.
+// listLimit returns the maximum number of rows of a node that are listed at once.
 func listLimit(p *plan.Plan) int64 { return min(plan.SplitAbove*p.BlockRows, maxListed) }
 
-// narrow lists the rows of differing chunks, as many chunks at a time as memory allows. A
-// chunk that is too big for that is split.
+// narrow finds the candidates in differing chunks by listing their rows. It lists as many
+// chunks at a time as memory allows. A chunk that is too big to be listed is split.
 func (r *unitRun) narrow(ctx context.Context, txs []plan.Tx, differing []differingChunk, splits int) error {
 	limit := listLimit(r.plan)
 	for len(differing) > 0 {
@@ -203,8 +203,8 @@ func (r *unitRun) narrow(ctx context.Context, txs []plan.Tx, differing []differi
 	return nil
 }
 
-// countFitting returns how many of the first chunks hold at most limit rows together, and
-// how many rows that is.
+// countFitting returns how many chunks from the beginning of the list hold at most limit
+// rows together, and the number of these rows.
 func countFitting(differing []differingChunk, limit int64) (n int, rows int64) {
 	for n < len(differing) && rows+differing[n].maxRows <= limit {
 		rows += differing[n].maxRows
@@ -267,8 +267,8 @@ func (r *unitRun) listRows(ctx context.Context, txs []plan.Tx, differing []diffe
 	return lists, err
 }
 
-// match finds the candidates of each range and writes them in key order. rank lets a
-// server sort keys.
+// match finds the candidates of each range and writes them in key order. rank returns the
+// ranks of keys in key order, which only a server knows.
 func (r *unitRun) match(rank func([]table.Key) ([]int, error), lists [][][]table.Listed, differing []differingChunk) error {
 	for i, d := range differing {
 		if err := r.matchOne(rank, nthOf(lists, i), d); err != nil {
@@ -307,8 +307,8 @@ func (r *unitRun) matchOne(rank func([]table.Key) ([]int, error), lists [][]tabl
 	return r.writeCandidates(found, d.block)
 }
 
-// checkListed verifies that a node has listed the very rows that it had digested.
-// Otherwise a row that the listing lacks would count as equal.
+// checkListed verifies that each node has listed exactly the rows that it had digested.
+// Otherwise a row that is missing from the list would count as equal.
 func (r *unitRun) checkListed(d differingChunk, lists [][]table.Listed) error {
 	for node, want := range d.sums {
 		var sum table.Sum
@@ -324,7 +324,8 @@ func (r *unitRun) checkListed(d differingChunk, lists [][]table.Listed) error {
 	return nil
 }
 
-// describeDuplicate names the node on which matching has found two rows with one key.
+// describeDuplicate adds the node's name to the error for two rows with one key. Other
+// errors are returned unchanged.
 func (r *unitRun) describeDuplicate(err error) error {
 	var twice *duplicateKeyError
 	if !errors.As(err, &twice) {

@@ -14,8 +14,8 @@ const (
 	// probedKeys is the number of keys that a unit compares first if most of the keys may
 	// still differ.
 	probedKeys = 1_000
-	// statementBytes bounds the text of the keys that one statement looks up, unless a
-	// single block has more.
+	// statementBytes bounds the text of the keys that one statement looks up, unless the
+	// keys of a single block are longer.
 	statementBytes = 8 << 20
 )
 
@@ -57,7 +57,7 @@ func (r *unitRun) compareKeys(ctx context.Context) error {
 // keyComparison is the state of a unit that compares keys.
 type keyComparison struct {
 	*unitRun
-	probe       bool // find out first whether most keys differ
+	probe       bool // most keys may differ, so the first keys are compared to find out
 	skipDigests bool // most keys differ, so the rest become candidates without digests
 }
 
@@ -121,7 +121,8 @@ func (c *keyComparison) compareDigests(ctx context.Context, keys []table.Key) er
 	return nil
 }
 
-// writeNext writes a candidate whose key follows those counted so far.
+// writeNext writes a candidate. It must be called before its key is counted, because it
+// computes the candidate's block from the number of keys counted so far.
 func (c *keyComparison) writeNext(next plan.Candidate) error {
 	next.Block = c.unit.From + int(c.totals.Keys)/plan.BlockKeys
 	return c.writeCandidate(next)

@@ -66,10 +66,10 @@ type confirmation struct {
 	pairs          []plan.Pair
 	keyAt          []int // index of each key column in a row
 	states         candidateStates
-	stopOnChange   bool            // a candidate that has changed ends the report
-	positions      []int64         // candidates of each pair so far, including those of earlier units
+	stopOnChange   bool            // report stops at a candidate that has changed, see reportWhileUnchanged
+	positions      []int64         // number of candidates of each pair so far, including those of earlier units
 	blocks         bitmap.Set      // blocks with a mismatched key
-	variants       []keyVariant    // candidates that another spelling stands for
+	variants       []keyVariant    // other spellings found while the rows were judged, see checkVariants
 	candidateTexts map[string]bool // other spellings of the portion's keys that are candidates
 
 	// Buffers for the key that is being judged. The next key reuses them.
@@ -87,13 +87,14 @@ type indexed struct {
 	at int64
 }
 
-// candidates reads the compare part of the same number in portions, beginning at index
-// from.
+// candidates reads the compare part with the unit's number in portions, beginning at
+// candidate from.
 func (c *confirmation) candidates(ctx context.Context, from int64, fn func([]indexed) error) error {
 	return c.candidatesOf(ctx, c.run.unit.Index, from, fn)
 }
 
-// candidatesOf reads a compare part in portions, beginning at index from.
+// candidatesOf reads the compare part with this number in portions, beginning at
+// candidate from.
 func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, fn func([]indexed) error) error {
 	source := plan.Unit{TaskID: c.run.unit.TaskID, PlanHash: c.run.unit.PlanHash, Phase: plan.PhaseCompare, Index: index}
 	reader, err := part.Open(ctx, c.run.store, source.PartKey(), source.PartHeader())
@@ -132,9 +133,9 @@ func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, 
 	}
 }
 
-// awaitSettled reads the digests of the candidates from index from on. It reads those
-// that have changed since the first pass again and again, until they settle or
-// confirmRounds is reached.
+// awaitSettled reads the digests of the candidates, beginning at candidate from.
+// Candidates that have changed since the first pass are read up to confirmRounds more
+// times, until they settle.
 func (c *confirmation) awaitSettled(ctx context.Context, from int64) error {
 	var inFlight []indexed
 	err := c.candidates(ctx, from, func(portion []indexed) error {
@@ -189,8 +190,8 @@ func (c *confirmation) readAgain(ctx context.Context, inFlight []indexed) ([]ind
 }
 
 // readRound reads the digests of some keys and returns those that have changed since they
-// were last read. first means that the last digests are those of the compare part, which
-// need not be remembered.
+// were last read. first means that the last digests are those of the compare part, so
+// they need not be stored in memory.
 func (c *confirmation) readRound(ctx context.Context, portion []indexed, first bool) ([]indexed, error) {
 	now, err := c.readDigests(ctx, portion)
 	if err != nil {
@@ -222,8 +223,8 @@ func (c *confirmation) readDigests(ctx context.Context, portion []indexed) ([][]
 	return c.readDigestsBy(ctx, portion, func(s table.Source) string { return s.Digest })
 }
 
-// readDigestsBy reads one of the digests that a source can compute, for each key on every
-// node.
+// readDigestsBy reads the digest of each key on every node. The function digest chooses
+// which of the source's digest expressions is used.
 func (c *confirmation) readDigestsBy(ctx context.Context, portion []indexed, digest func(table.Source) string) ([][]*int64, error) {
 	keys := keysOf(portion)
 	now := make([][]*int64, len(c.run.nodes))

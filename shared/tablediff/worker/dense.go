@@ -9,10 +9,10 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// If most chunks differ, it would only be additional work to digest them first. Their
-// rows are compared one by one at once.
+// If most chunks differ, digesting chunks first would only be additional work. So the
+// digests of their rows are read at once and compared row by row.
 
-// narrowAll narrows every chunk of the unit, beginning at chunk from.
+// narrowAll narrows every chunk of the unit (see narrow), beginning at chunk from.
 func (r *unitRun) narrowAll(ctx context.Context, from int) error {
 	chunks := make([]differingChunk, 0, r.unit.To-from)
 	for chunk := from; chunk < r.unit.To; chunk++ {
@@ -28,17 +28,17 @@ func (r *unitRun) narrowAll(ctx context.Context, from int) error {
 	})
 }
 
-// chunkPrints is what the nodes hold in one chunk, in key order. If the keys are the same
-// on every node, the n-th row has the same key everywhere, so it is enough to compare the
-// n-th digests. Otherwise the rows are listed.
+// chunkPrints holds the digests of the rows that the nodes have in one chunk, in key
+// order. If the keys are the same on every node, the n-th row has the same key
+// everywhere, so it is enough to compare the n-th digests. Otherwise the rows are listed.
 type chunkPrints struct {
 	differingChunk
-	prints   []table.Fingerprint // per node; the first has the keys
+	prints   []table.Fingerprint // per node; only those of the first node have the keys
 	sameKeys bool
 	lists    [][]table.Listed // per node, if the keys are not the same
 }
 
-// narrowByPosition narrows some chunks, each statement in one snapshot per node.
+// narrowByPosition narrows some chunks by comparing the n-th digests of the nodes.
 func (r *unitRun) narrowByPosition(ctx context.Context, group []differingChunk, limit int64) error {
 	chunks, err := r.fingerprintChunks(ctx, group, limit)
 	if err == nil {

@@ -11,9 +11,9 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// report reads the rows of every unresolved candidate from index from on and writes what
-// differs. The text of the rows decides. Candidates beyond max_diff_rows of all their
-// pairs are only counted, by digest.
+// report reads the rows of every unresolved candidate, beginning at candidate from, and
+// writes a finding if the text of the rows differs. If max_diff_rows is exceeded for
+// every pair in which a candidate differs, the candidate is only counted, by its digests.
 func (c *confirmation) report(ctx context.Context, from int64) error {
 	if from == 0 {
 		c.positions = slices.Clone(c.run.unit.Before)
@@ -21,7 +21,7 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 	return c.candidates(ctx, from, func(portion []indexed) error {
 		var full, counted []indexed
 		for _, candidate := range portion {
-			within := c.countPosition(candidate) || c.run.plan.HasKeyVariants() // only the rows show the spellings
+			within := c.countPosition(candidate) || c.run.plan.HasKeyVariants() // the spellings are found only in the rows
 			switch {
 			case c.states.of(candidate.at) == stateResolved:
 				c.run.totals.Resolved++
@@ -47,8 +47,8 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 			}
 		}
 
-		// Once the limit is passed it stays passed, so counted candidates come after
-		// written ones.
+		// Once the limit is exceeded, it is exceeded for all later candidates. So no candidate
+		// with rows follows one that is only counted.
 		if err := c.writeRows(ctx, full); err != nil {
 			return err
 		}
@@ -57,17 +57,18 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 	})
 }
 
-// changedError ends the report at a candidate that has changed.
+// changedError stops the report at a candidate that has changed.
 type changedError struct {
 	at int64 // the first candidate that was not reported
 }
 
 func (changedError) Error() string { return "a candidate has changed" }
 
-// reportWhileUnchanged reports candidates as long as each is as the first pass read it,
-// or equal, and most differ. Then one read is enough, and reading digests first would be
-// wasted work. It returns the index of the first candidate that was not reported; done
-// means that all were.
+// reportWhileUnchanged reports candidates without reading their digests first, which
+// would be wasted work if most candidates still differ. It stops at the first candidate
+// whose rows differ but have changed since the first pass, or when most candidates turn
+// out to be resolved. It returns the index of the first candidate that was not reported.
+// done means that all were reported.
 func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, done bool, err error) {
 	if c.run.plan.HasKeyVariants() { // key variants are not judged one by one
 		return 0, false, nil
@@ -92,10 +93,10 @@ func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, do
 	return 0, true, err
 }
 
-// countPosition counts a candidate for its pairs and reports whether its rows are still
-// wanted for one of them.
+// countPosition counts a candidate for each pair in which it differs. It reports whether
+// one of these pairs has not yet reached the limit of rows.
 func (c *confirmation) countPosition(candidate indexed) bool {
-	if candidate.Digest == nil { // any pair may differ
+	if candidate.Digest == nil { // the candidate may differ in any pair
 		return true
 	}
 
@@ -109,7 +110,8 @@ func (c *confirmation) countPosition(candidate indexed) bool {
 	return within
 }
 
-// writeRows reads whole rows and writes those that differ.
+// writeRows reads the rows of some candidates in full and writes a finding for each that
+// differs.
 func (c *confirmation) writeRows(ctx context.Context, portion []indexed) error {
 	if len(portion) == 0 {
 		return nil
@@ -125,11 +127,11 @@ func (c *confirmation) writeRows(ctx context.Context, portion []indexed) error {
 	})
 }
 
-// noDigest is an expression in place of a digest that is not needed.
+// noDigest is a constant expression that replaces a digest that is not needed.
 const noDigest = "0::bigint"
 
-// judgeAll reads the rows of all nodes in step, so that at most one row of each node is
-// in memory.
+// judgeAll reads the rows of all nodes key by key, so at most one row of each node is in
+// memory.
 func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, portion []indexed) error {
 	streams := make([]*lookahead, len(txs))
 	for node, tx := range txs {
@@ -170,7 +172,7 @@ func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, portion []in
 	return nil
 }
 
-// setRows sets what the nodes have for the key that is judged next.
+// setRows sets the rows of the key that is judged next, one per node.
 func (c *confirmation) setRows(rows []*table.KeyedRow) {
 	for node, row := range rows {
 		c.nodeRows[node], c.digests[node] = nil, nil
@@ -181,13 +183,13 @@ func (c *confirmation) setRows(rows []*table.KeyedRow) {
 	}
 }
 
-// hasChanged reports whether the rows of a candidate are neither those of the first pass
-// nor the same on all nodes.
+// hasChanged reports whether the rows of a candidate have changed since the first pass
+// and still differ between nodes.
 func (c *confirmation) hasChanged(candidate indexed) bool {
 	return !sameDigests(c.digests, candidate.Digest) && !allSame(c.digests)
 }
 
-// judge compares the rows of one key and writes the finding.
+// judge compares the rows of one key, and writes a finding if they differ.
 func (c *confirmation) judge(candidate indexed) error {
 	totals := &c.run.totals
 	texts, digest := c.nodeRows, c.digests
@@ -249,7 +251,7 @@ func (c *confirmation) countKey(candidate indexed, unsettled bool) {
 	}
 }
 
-// isUnsettled reports whether a row has changed since it was last seen settled.
+// isUnsettled reports whether a candidate is unsettled or has changed since it settled.
 func (c *confirmation) isUnsettled(candidate indexed, now []*int64) bool {
 	if c.run.plan.ConfirmDelay == 0 {
 		return false
@@ -257,8 +259,8 @@ func (c *confirmation) isUnsettled(candidate indexed, now []*int64) bool {
 	return c.states.of(candidate.at) == stateUnsettled || !sameDigests(now, c.states.lastDigests(candidate))
 }
 
-// countPairs counts the difference for each pair that has one and returns which have. The
-// result is valid until the next call.
+// countPairs counts the key for each pair in which its rows differ, and returns in which
+// pairs they differ. The result is valid until the next call.
 func (c *confirmation) countPairs(rows []table.Row) []bool {
 	differs := c.differs
 	clear(differs)
@@ -324,11 +326,12 @@ func (c *confirmation) countByDigest(ctx context.Context, portion []indexed) err
 	return nil
 }
 
-// textDigests reads text digests of the candidates whose rows may be equal as text
-// although their digests differ. The result is by index in portion.
+// textDigests reads digests of the text of rows, for the candidates whose rows may have
+// the same text although their digests differ. The keys of the result are indexes in
+// portion.
 func (c *confirmation) textDigests(ctx context.Context, portion []indexed, now [][]*int64) (map[int][]*int64, error) {
 	if c.run.plan.Sources[0].TextDigest == "" {
-		return nil, nil //nolint:nilnil // every digest is one of texts
+		return nil, nil //nolint:nilnil // all digests are digests of texts
 	}
 
 	var doubtful []indexed
@@ -341,7 +344,7 @@ func (c *confirmation) textDigests(ctx context.Context, portion []indexed, now [
 	}
 
 	if len(doubtful) == 0 {
-		return nil, nil //nolint:nilnil // there is nothing to ask
+		return nil, nil //nolint:nilnil // no candidate needs its text digest
 	}
 
 	texts, err := c.readDigestsBy(ctx, doubtful, func(s table.Source) string { return s.TextDigest })
@@ -396,7 +399,8 @@ func keysOf(portion []indexed) []table.Key {
 	return keys
 }
 
-// lookahead reads a stream of rows in step with others.
+// lookahead reads a stream of rows that has no entry for keys without a row, so that
+// several streams can be read key by key.
 type lookahead struct {
 	stream table.RowStream
 	row    table.KeyedRow
@@ -416,8 +420,8 @@ func (l *lookahead) at(i int) (*table.KeyedRow, error) {
 		l.place, l.row, l.filled = place, row, true
 	}
 
-	if l.place != i { // place stays -1 after the end
-		return nil, nil //nolint:nilnil // no row is an answer
+	if l.place != i { // place is the index of row's key; it stays -1 after the end
+		return nil, nil //nolint:nilnil // nil means that the key has no row
 	}
 
 	l.filled = false

@@ -11,22 +11,22 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// The keys of a rerun are often close together: those that an outage left behind, or all
-// keys of a table. Reading a range of the key's index then costs half as much as looking
-// up each key. The result of a range is used only if it cannot be mistaken: every node
-// has the same keys there, and the texts of the rerun's keys are among them. All other
-// keys are looked up one by one.
+// The keys of a rerun are often close together, for instance after an outage or if all
+// keys of a table differ. Then reading a range of the key's index costs half as much as
+// looking up each key. The result of a range is used only if it is unambiguous: every
+// node has the same keys in the range, and all keys of the rerun that belong to the range
+// are among them with the same text. All other keys are looked up one by one.
 
 const (
 	// rangeKeys is the number of keys that are read as one range.
 	rangeKeys = 256
-	// maxRangeDensity is the multiple of the wanted keys up to which the rows of a range
-	// are read.
+	// maxRangeDensity bounds the rows of a range, as a multiple of the wanted keys. A range
+	// with more rows is not used.
 	maxRangeDensity = 2
 )
 
-// digests returns the digest of each key's row on every node, nil where there is none. It
-// makes the last calls of the transactions.
+// digests returns the digest of each key's row on every node, nil if there is no row. No
+// other calls of these transactions may follow.
 func (r *unitRun) digests(ctx context.Context, txs []plan.Tx, keys []table.Key) ([][]*int64, error) {
 	found := make([][]*int64, len(txs))
 	for node := range found {
@@ -44,7 +44,8 @@ func (r *unitRun) digests(ctx context.Context, txs []plan.Tx, keys []table.Key) 
 	return found, r.lookUp(ctx, txs, keys, left, found)
 }
 
-// triesRanges reports whether reading ranges may pay for this many keys.
+// triesRanges reports whether reading ranges is likely to be faster than looking up this
+// many keys one by one.
 func (r *unitRun) triesRanges(keys int) bool {
 	return keys > 4*rangeKeys && !r.plan.ByText && r.plan.Sources[0].KeyDigest != ""
 }
@@ -64,10 +65,11 @@ func (r *unitRun) lookUp(ctx context.Context, txs []plan.Tx, keys []table.Key, p
 	})
 }
 
-// digestRanges fills in the digests that ranges yield, and returns the indexes of the
-// other keys. It reads one range first, to see whether the keys are close together.
+// digestRanges reads ranges of keys, stores the digests in found, and returns the indexes
+// of the keys whose digests it could not get in this way. It reads one range first, to
+// see whether the keys are close together.
 func (r *unitRun) digestRanges(ctx context.Context, txs []plan.Tx, keys []table.Key, found [][]*int64) (left []int, err error) {
-	var ranges []table.Range // but for the last keys, which no key follows
+	var ranges []table.Range // the last keys have no range, since no key follows that could be its end
 	for from := 0; from+rangeKeys < len(keys); from += rangeKeys {
 		ranges = append(ranges, table.Range{Lo: keys[from], Hi: keys[from+rangeKeys]})
 	}
@@ -105,7 +107,7 @@ func appendNumbers(places []int, from, to int) []int {
 }
 
 // fingerprintRanges returns the fingerprints of each range on every node, or nil if a
-// range holds far more rows than keys are wanted.
+// range has too many rows (see maxRangeDensity).
 func (r *unitRun) fingerprintRanges(ctx context.Context, txs []plan.Tx, ranges []table.Range) ([][]table.Fingerprint, error) {
 	prints := make([][]table.Fingerprint, len(txs))
 	tooMany := make([]bool, len(txs))
@@ -128,8 +130,8 @@ func (r *unitRun) fingerprintRanges(ctx context.Context, txs []plan.Tx, ranges [
 }
 
 // fillFromRange copies the digests of some keys, beginning at index from, out of the
-// fingerprints of their range. It returns false if the nodes do not have the same keys
-// there, or lack one of the wanted keys.
+// fingerprints of their range. It returns false if the nodes have different keys in the
+// range, or if one of the wanted keys is missing.
 func fillFromRange(prints []table.Fingerprint, keys []table.Key, from int, found [][]*int64) (bool, error) {
 	first := prints[0]
 	for _, other := range prints[1:] {

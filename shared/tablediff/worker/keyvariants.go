@@ -13,21 +13,22 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// If ranges are ranges of the key's text, two spellings of one key (A and a as citext)
-// are two candidates that find the same rows. The one spelt as on the first node that has
-// a row stands for both. It can do so only if it is a candidate itself: it is not if
-// table_filter excludes the row of that spelling, or if that row was inserted after the
-// first pass.
+// If key ranges are ranges of the key's text, two spellings of one key (A and a as
+// citext) are two candidates that find the same rows. Only one of them is reported: the
+// one that is spelt as on the first node that has a row. This requires that this spelling
+// is a candidate. It is none if table_filter excludes the row with this spelling, or if
+// that row was inserted after the first pass.
 
-// keyVariant is a candidate whose row is spelt otherwise on some node.
+// keyVariant is a candidate whose key (own) is spelt differently (other) in the row of
+// some node.
 type keyVariant struct {
 	own, other table.Key
 	digest     []*int64 // per node, of the rows found by own
 }
 
-// findVariants finds which other spellings of the keys of a portion are candidates, in
-// the snapshots in which the rows will be read. A key that was spelt alike on every node
-// has no other spelling.
+// findVariants determines which other spellings of a portion's keys are candidates. It
+// reads the spellings in the snapshots in which the rows will be read. A key that was
+// spelt the same on every node has no other spelling.
 func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion []indexed) error {
 	if !c.run.plan.HasKeyVariants() {
 		return nil
@@ -58,7 +59,8 @@ func (c *confirmation) findVariants(ctx context.Context, txs []plan.Tx, portion 
 	}
 }
 
-// otherSpellings returns the keys of the rows that are spelt otherwise on some node.
+// otherSpellings looks up the keys on every node. It returns the keys of the rows found,
+// if they are spelt differently than the key that was looked up.
 func (c *confirmation) otherSpellings(ctx context.Context, txs []plan.Tx, keys []table.Key) (map[string]bool, error) {
 	perNode := make([]map[string]bool, len(txs))
 	err := c.run.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -76,7 +78,7 @@ func (c *confirmation) otherSpellings(ctx context.Context, txs []plan.Tx, keys [
 	return others, err
 }
 
-// spellings returns the keys that are spelt otherwise on one node.
+// spellings is otherSpellings for one node.
 func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []table.Key) (map[string]bool, error) {
 	others := map[string]bool{}
 	if len(keys) == 0 {
@@ -100,9 +102,9 @@ func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []tab
 	}
 }
 
-// isVariant reports whether another spelling of a key stands for it: that of the first
-// node whose row is spelt like some candidate. Every other spelling is recorded for
-// checkVariants.
+// isVariant reports whether this key is not reported because another spelling of it is
+// reported instead: that of the first node whose row is spelt like a candidate. The other
+// spellings that it finds are recorded for checkVariants.
 func (c *confirmation) isVariant(key table.Key, rows []table.Row, digest []*int64) bool {
 	if !c.run.plan.HasKeyVariants() {
 		return false
@@ -159,7 +161,7 @@ func (c *confirmation) reportedKey(key table.Key, rows []table.Row) table.Key {
 	return key
 }
 
-// rowHasKey reports whether a row spells its key in this way.
+// rowHasKey reports whether the key of a row is spelt exactly like key.
 func (c *confirmation) rowHasKey(row table.Row, key table.Key) bool {
 	for i, at := range c.keyAt {
 		if *row[at] != key[i] {
@@ -193,9 +195,9 @@ func cloneKey(columns table.Row) table.Key {
 func textOf(key table.Key) string { return strings.Join(key, "\x00") }
 
 // checkVariants verifies, in the snapshots in which the rows were read, that the other
-// spellings find the same rows. They do not if the nodes disagree about which keys are
-// equal (É and é as citext, in databases with different locales). Then a row could be
-// left out that no other candidate reports.
+// spellings find the same rows. If the nodes disagree about which keys are equal (É and é
+// as citext, in databases with different locales), the spellings find different rows.
+// Then a row might not be reported by any candidate.
 func (c *confirmation) checkVariants(ctx context.Context, txs []plan.Tx) error {
 	respelt := c.variants
 	c.variants = nil

@@ -8,8 +8,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// entry is one key while the lists of the nodes are matched: per node, its digest and its
-// position in the list.
+// entry is one key while the lists of the nodes are matched. It has, per node, the digest
+// of the key's row and the position of the key in the node's list.
 type entry struct {
 	key      table.Key
 	digest   []*int64
@@ -35,11 +35,12 @@ type duplicateKeyError struct {
 // Error names the key.
 func (e *duplicateKeyError) Error() string { return "two rows have the key " + e.key.String() }
 
-// matchRange matches what the nodes list for one range, each in key order. It returns the
-// candidates in key order and the number of distinct keys. Keys are matched by their
-// text. For the others, rank lets a server sort keys: it shows which texts are equal keys
-// (1.0 and 1.00), and it orders keys of which no single node has all. A node that lists a
-// key twice is a duplicateKeyError.
+// matchRange matches the lists of the nodes for one range, each in key order. It returns
+// the candidates in key order and the number of distinct keys. Keys are first matched by
+// their text. For keys that differ, rank asks a server for their ranks in key order. The
+// ranks show which texts are equal keys (1.0 and 1.00), and how to order keys if no
+// single node has all of them. If a node lists a key twice, the error is a
+// duplicateKeyError.
 func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) ([]plan.Candidate, int64, error) {
 	if listSameKeys(lists) {
 		return matchAligned(lists), int64(len(lists[0])), nil
@@ -78,9 +79,9 @@ func matchRange(lists [][]table.Listed, rank func([]table.Key) ([]int, error)) (
 	return candidates, keys, nil
 }
 
-// listSameKeys reports whether all nodes list the same keys, as they do if rows were only
-// changed. Then no key needs to be searched. Lists are in key order, so a key listed
-// twice would follow itself.
+// listSameKeys reports whether all nodes list the same keys, each key once. That is the
+// case if rows were only updated. Then the lists can be matched by position. Lists are in
+// key order, so a duplicate key would directly follow itself.
 func listSameKeys(lists [][]table.Listed) bool {
 	for _, list := range lists[1:] {
 		if len(list) != len(lists[0]) {
@@ -151,8 +152,8 @@ func matchByText(lists [][]table.Listed) ([]*entry, error) {
 	return entries, nil
 }
 
-// hasAll returns a node that has every one of these keys, or -1. All keys of one node are
-// distinct and in order.
+// hasAll returns a node that has all of these keys, or -1. The position in that node's
+// list is then the key order.
 func hasAll(entries []*entry, nodes int) int {
 	for node := range nodes {
 		if !slices.ContainsFunc(entries, func(e *entry) bool { return e.digest[node] == nil }) {
@@ -162,8 +163,8 @@ func hasAll(entries []*entry, nodes int) int {
 	return -1
 }
 
-// mergeByRank sorts entries and merges those whose keys the index considers equal. The
-// text of the first node is kept.
+// mergeByRank sorts entries and merges those whose keys the index considers equal. A
+// merged entry has the key's text from the first of these nodes.
 func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*entry, error) {
 	keys := make([]table.Key, len(entries))
 	for i, e := range entries {

@@ -9,8 +9,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// scanPages does a unit that reads some pages of every node, on all nodes at once. rows
-// counts the rows of a result.
+// scanPages does a unit that reads some pages of every node, on all nodes at once. read
+// reads the pages of one node; rows returns the number of rows in its result.
 func (r *unitRun) scanPages(ctx context.Context, read func(ctx context.Context, tx plan.Tx, node int) (plan.PageSums, error), rows func(plan.PageSums) int64) error {
 	found := make([]plan.PageSums, len(r.nodes))
 	err := r.inPass(ctx, func(txs []plan.Tx) error {
@@ -32,7 +32,7 @@ func (r *unitRun) digestPages(ctx context.Context, by table.Grouping) error {
 	}, plan.PageSums.GroupedRows)
 }
 
-// writePages writes what the pages of each node hold to the part, and counts their rows.
+// writePages writes the result of each node to the part, and counts the rows.
 func (r *unitRun) writePages(found []plan.PageSums, rows func(plan.PageSums) int64) error {
 	r.totals.RowsPerNode = make([]int64, len(r.nodes))
 	for node, row := range found {
@@ -44,8 +44,8 @@ func (r *unitRun) writePages(found []plan.PageSums, rows func(plan.PageSums) int
 	return nil
 }
 
-// digestPagesOf digests the unit's pages of one node. It keeps the sums of each page
-// range if a later comparison can use them.
+// digestPagesOf digests the unit's pages of one node. The result includes the sums of
+// each page range if a later comparison can use them.
 func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by table.Grouping) (plan.PageSums, error) {
 	spans := r.plan.Scans[r.unit.Index][node]
 	sums := make([]table.Sum, by.Groups())
@@ -84,14 +84,14 @@ func (r *unitRun) digestPagesOf(ctx context.Context, tx plan.Tx, node int, by ta
 	return row, nil
 }
 
-// keepsRangeSums reports whether the sums of page ranges are kept: in a comparison of all
-// pages that may become a baseline.
+// keepsRangeSums reports whether the unit stores the sums of page ranges. It does so in a
+// comparison of all pages that may become a baseline.
 func (r *unitRun) keepsRangeSums() bool {
 	return r.plan.Grid > 0 && r.plan.Known == nil && r.unit.Phase == plan.PhaseBuckets && len(r.unit.Buckets) == 0
 }
 
-// narrowScanned lists the chunks that a scan found to differ, or the few rows of the
-// buckets that differ.
+// narrowScanned finds the candidates in the chunks that a scan found to differ, or in the
+// buckets that differ if these have few rows.
 func (r *unitRun) narrowScanned(ctx context.Context) error {
 	if len(r.unit.Buckets) > 0 && len(r.unit.Chunks) == 0 {
 		return r.narrowBuckets(ctx)
@@ -110,7 +110,7 @@ func (r *unitRun) narrowScanned(ctx context.Context) error {
 	return r.narrowInGroups(differing, limit, func(group []differingChunk) error { return r.narrowGroup(ctx, group, 2*limit) })
 }
 
-// narrowInGroups narrows chunks, as many at a time as hold about limit rows.
+// narrowInGroups calls narrow with groups of chunks that have about limit rows each.
 func (r *unitRun) narrowInGroups(differing []differingChunk, limit int64, narrow func([]differingChunk) error) error {
 	for len(differing) > 0 {
 		n, _ := countFitting(differing, limit)
@@ -123,9 +123,9 @@ func (r *unitRun) narrowInGroups(differing []differingChunk, limit int64, narrow
 	return nil
 }
 
-// narrowGroup lists the rows of some chunks in one snapshot per node, and matches them
-// after it has released the nodes. If the chunks have more rows than expected, they are
-// digested and split like any other range.
+// narrowGroup lists the rows of some chunks in one snapshot per node. It matches the rows
+// after it has closed the transactions. If the chunks have more rows than expected, they
+// are digested and split like any other range.
 func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit int64) error {
 	list := r.listRows
 	if r.plan.ByText {
@@ -147,10 +147,10 @@ func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit
 	return r.match(r.rank(ctx), lists, group)
 }
 
-// narrowOversized narrows chunks that hold more rows than expected and than the limit
-// allows.
+// narrowOversized narrows chunks that have more rows than expected, so that they exceed
+// the limit.
 func (r *unitRun) narrowOversized(ctx context.Context, group []differingChunk, limit int64) error {
-	if r.plan.ByText { // no index can cut the range
+	if r.plan.ByText { // no index can be used to split the range
 		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows during the comparison", limit)
 	}
 	chunks := make([]keyChunk, len(group))
@@ -198,8 +198,8 @@ func (r *unitRun) listByScan(ctx context.Context, txs []plan.Tx, bounds []table.
 }
 
 // narrowBuckets lists the rows of the unit's buckets in one more pass over the pages and
-// sorts them by key. The rows are few, so they are divided by block: finding a chunk
-// among thousands takes longer than digesting a row.
+// sorts them by key. There are few rows, so they are sorted into blocks, not into chunks:
+// finding the chunk of a row among thousands takes longer than digesting the row.
 func (r *unitRun) narrowBuckets(ctx context.Context) error {
 	layout := r.plan.Layout
 	blocks := make([]differingChunk, layout.Blocks())

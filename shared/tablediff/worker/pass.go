@@ -10,13 +10,13 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// pass lets the units that read the pages of a table share one snapshot of every node. An
-// update may move a row to other pages; units with different snapshots could read such a
-// row twice or not at all. The transactions of a pass stay open from unit to unit. There
-// are never more of them on a node than the task has slots, because a unit must hold a
-// slot to use one.
+// pass holds what the units that together read all pages of a table share: one snapshot
+// of every node. An update may move a row to other pages; units with different snapshots
+// could read such a row twice or not at all. The transactions of a pass stay open from
+// unit to unit. A node never has more of them than the task has slots, because a unit
+// must hold a slot to use a transaction.
 type pass struct {
-	maxAge time.Duration // a snapshot serves no unit that begins later than this after it
+	maxAge time.Duration // a unit that begins when the snapshot is older than this uses a new one
 
 	mu      sync.Mutex
 	closed  bool
@@ -27,19 +27,19 @@ type pass struct {
 // snapshot is what all nodes held at about one moment.
 type snapshot struct {
 	id    string   // recorded in the parts of the units that have read it
-	names []string // by which other transactions can import it; nil: it was not exported
+	names []string // per node, the name by which other transactions can import it; nil if it was not exported
 	since time.Time
-	open  int // number of readings
+	open  int // number of open readings of this snapshot
 }
 
-// reading is a transaction on every node, all in one snapshot.
+// reading holds one open transaction per node. All of them read the same snapshot.
 type reading struct {
 	snapshot *snapshot
 	txs      []plan.Tx
 }
 
 // inPass calls fn with a transaction on every node. If all units of the pass are done in
-// this process, they share one snapshot; the totals record which.
+// this process, they share one snapshot. The totals record the snapshot's id.
 func (r *unitRun) inPass(ctx context.Context, fn func([]plan.Tx) error) error {
 	if r.pass == nil {
 		r.totals.Snapshot = rand.Text()
@@ -66,9 +66,10 @@ func (r *unitRun) inPass(ctx context.Context, fn func([]plan.Tx) error) error {
 	return err
 }
 
-// callOptions returns the options of a call within inPass. last means that the call is
-// the unit's last. The transactions of a pass keep their snapshot but release the locks
-// of a call; a snapshot of the unit's own ends with its last call.
+// callOptions returns the options of a call within inPass. last means that it is the last
+// call of the unit. The transactions of a pass keep their snapshot and release their
+// locks after each call. If the unit has its own snapshot, its transactions end with the
+// last call.
 func (r *unitRun) callOptions(last bool) []table.CallOption {
 	switch {
 	case r.pass != nil:
@@ -79,7 +80,8 @@ func (r *unitRun) callOptions(last bool) []table.CallOption {
 	return nil
 }
 
-// acquire returns a reading of the pass's snapshot: an idle one or a new one.
+// acquire returns a reading of the pass's snapshot. It reuses an idle reading or opens a
+// new one.
 func (p *pass) acquire(ctx context.Context, r *unitRun) (*reading, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,8 +110,8 @@ func (p *pass) acquire(ctx context.Context, r *unitRun) (*reading, error) {
 	return &reading{snapshot: p.current, txs: txs}, nil
 }
 
-// join makes new transactions use the pass's snapshot. If the pass has none, theirs
-// becomes the pass's snapshot.
+// join makes new transactions use the pass's snapshot. If the pass has no snapshot, that
+// of the new transactions becomes the pass's snapshot.
 func (p *pass) join(ctx context.Context, r *unitRun, txs []plan.Tx) error {
 	if p.current != nil && p.current.names != nil {
 		err := r.onAll(ctx, func(ctx context.Context, node int) error { return txs[node].Import(ctx, p.current.names[node]) })
@@ -135,8 +137,8 @@ func (p *pass) join(ctx context.Context, r *unitRun, txs []plan.Tx) error {
 	return nil
 }
 
-// release returns a reading to the pass. A reading that failed is closed, and so are the
-// idle ones, which may have lost the same node.
+// release returns a reading to the pass. If the reading failed, it is closed, and so are
+// all idle readings, whose connections to a node may have failed too.
 func (p *pass) release(r *reading, sound bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 
 const cachedPlans = 4
 
-// planCache holds the plans of the latest tasks. A plan that several units need at once
-// is read once, and no task waits for the plan of another.
+// planCache holds the most recently used plans. If several units need a plan at once, it
+// is read only once. No unit waits for the plan of another task.
 type planCache struct {
 	reads singleflight.Group
 	mu    sync.Mutex
@@ -43,7 +43,7 @@ func (c *planCache) get(ctx context.Context, store archive.Store, taskID string)
 		if read == nil || ctx.Err() != nil {
 			return nil, err
 		}
-		// The context that ended belonged to another unit, so read again.
+		// The read failed because the context of another unit ended, so read again.
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// rangeSummer adds up what some page ranges hold.
+// rangeSummer adds up the sums of some page ranges.
 type rangeSummer struct {
 	spans []table.PageRange
 	sums  [][]table.Sum // per page range and coarse bucket

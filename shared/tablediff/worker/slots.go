@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// slots lets only as many units of a task use the nodes at once as the task has workers.
-// More units may be running in one process: those that write their part, or match what
-// they have read, do not occupy the nodes.
+// slots limits how many units of a task use the nodes at once: as many as the task has
+// workers. More units may run in one process, since a unit that writes its part or
+// matches rows does not use the nodes.
 type slots struct {
 	mu    sync.Mutex
 	tasks map[string]*taskSlots

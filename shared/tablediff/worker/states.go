@@ -7,15 +7,15 @@ import "ace/shared/bitmap"
 type candidateState int
 
 const (
-	stateNew       candidateState = iota // as the first pass read it
+	stateNew       candidateState = iota // unchanged since the first pass, as far as known
 	stateSettled                         // different and unchanged between two reads
 	stateUnsettled                       // still changing when it was last read
 	stateResolved                        // equal on all nodes
 )
 
 // candidateStates holds the state of each candidate of a unit by index. There can be as
-// many candidates as rows: a new one takes no memory, a resolved one takes a bit. The
-// candidates in flight are in the list that awaitSettled reads again.
+// many candidates as rows, so a new candidate takes no memory and a resolved one takes a
+// bit. The candidates in flight are in a list of awaitSettled.
 type candidateStates struct {
 	resolved  bitmap.Set
 	settled   map[int64][]*int64 // the digests with which candidates settled

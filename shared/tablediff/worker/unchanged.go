@@ -9,8 +9,9 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// compareChanged asks every node which of the blocks that the baseline found equal are
-// unchanged, and compares the chunks of all others in the same snapshots.
+// compareChanged determines which of the blocks that the baseline found equal are
+// unchanged on every node. It compares the chunks of all other blocks in the same
+// snapshots.
 func (r *unitRun) compareChanged(ctx context.Context, txs []plan.Tx) error {
 	unchanged, err := r.findUnchangedBlocks(ctx, txs)
 	if err != nil {
@@ -28,17 +29,17 @@ func (r *unitRun) compareChanged(ctx context.Context, txs []plan.Tx) error {
 }
 
 const (
-	// sampleDivisor is the n of the sample: every n-th block is checked before the
-	// others. Of fewer than twice as many blocks, two or three are.
+	// sampleDivisor determines the sample: one block in this many is checked before the
+	// others. If there are fewer than twice as many blocks, two or three are checked.
 	sampleDivisor = 8
-	// minUnchangedDivisor bounds when checking pays: if fewer than one sampled block in
-	// this many is unchanged, the others are digested without checking them. A check
-	// costs a third of a digest.
+	// minUnchangedDivisor determines whether the other blocks are checked too: if fewer than
+	// one sampled block in this many is unchanged, they are digested without a check. A
+	// check costs a third of a digest.
 	minUnchangedDivisor = 4
 )
 
-// findUnchangedBlocks counts the blocks of the unit that are unchanged on every node, and
-// returns which they are.
+// findUnchangedBlocks returns the blocks of the unit that are unchanged on every node,
+// and counts them.
 func (r *unitRun) findUnchangedBlocks(ctx context.Context, txs []plan.Tx) (map[int]bool, error) {
 	unchanged := map[int]bool{}
 	first, others := sampleBlocks(r.baselineBlocks())
@@ -48,7 +49,7 @@ func (r *unitRun) findUnchangedBlocks(ctx context.Context, txs []plan.Tx) (map[i
 	return unchanged, r.checkBlocks(ctx, txs, others, unchanged)
 }
 
-// sampleBlocks samples every n-th block.
+// sampleBlocks divides the blocks into an evenly spaced sample and the others.
 func sampleBlocks(known []plan.EqualBlock) (sample, others []plan.EqualBlock) {
 	every := max(1, min(sampleDivisor, len(known)/2))
 	for i, t := range known {
@@ -123,9 +124,9 @@ func (r *unitRun) checkBlocks(ctx context.Context, txs []plan.Tx, known []plan.E
 	return nil
 }
 
-// recordEqualBlocks records the blocks all of whose chunks are given and equal. A later
-// comparison may build on these. A block that is equal only when its rows are read again
-// is not recorded.
+// recordEqualBlocks records the blocks whose chunks are all given and equal. A later
+// comparison may use them as a baseline. A block that becomes equal only when its rows
+// are read again is not recorded.
 func (r *unitRun) recordEqualBlocks(chunks []keyChunk, sums [][]table.Sum, horizons []int64) {
 	for i := 0; i < len(chunks); {
 		block := chunks[i].block

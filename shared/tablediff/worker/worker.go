@@ -15,9 +15,9 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// Worker does single units of work. It remembers only the latest plans, which never
-// change, and the snapshot of a table while a pass over its pages lasts. It is safe for
-// concurrent use.
+// Worker does single units of work. Its only state is a cache of plans, which never
+// change, and, while units read the pages of a table, the snapshot that these units
+// share. It is safe for concurrent use.
 type Worker struct {
 	store       archive.Store
 	nodes       plan.Opener
@@ -27,8 +27,8 @@ type Worker struct {
 	passes      sync.Map // task id -> *pass
 }
 
-// New returns a worker. Units that begin within snapshotMax of one another may share a
-// snapshot.
+// New returns a worker. A snapshot that units share is used only by units that begin
+// within snapshotMax after it was taken.
 func New(store archive.Store, nodes plan.Opener, snapshotMax time.Duration) *Worker {
 	return &Worker{store: store, nodes: nodes, snapshotMax: snapshotMax}
 }
@@ -45,8 +45,8 @@ func (w *Worker) Share(taskID string) (end func()) {
 	}
 }
 
-// Do does one unit and returns the totals of its stored part. If another worker has
-// stored the part before, or does so meanwhile, that part counts.
+// Do does one unit and returns the totals of its stored part. If another worker stored
+// the part earlier, or stores it first, that part counts.
 func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	if totals, err := plan.ReadTotals(ctx, w.store, u); err == nil || fault.CodeOf(err) != fault.NotFound {
 		return totals, err
@@ -72,7 +72,7 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 	if err != nil {
 		return plan.Totals{}, err
 	}
-	defer out.Abort() // after a panic too
+	defer out.Abort() // also after a panic
 
 	r := &unitRun{unit: u, plan: p, nodes: nodes, sources: u.Sources(p), store: w.store, slots: &w.slots, out: out}
 	if shared, ok := w.passes.Load(u.TaskID); ok {
@@ -87,8 +87,8 @@ func (w *Worker) Do(ctx context.Context, u plan.Unit) (plan.Totals, error) {
 		r.totals.Range = p.KeyRange(u.From, u.To)
 	}
 
-	// Stores the part, which ends the unit: later phases read only the part. A crash
-	// before this leaves nothing, and the unit is done again.
+	// Stores the part, which completes the unit: later phases read only the part. If the
+	// process crashes before this, nothing is stored and the unit is done again.
 	err = out.Commit(ctx, r.totals)
 	if errors.Is(err, archive.ErrPrecondition) {
 		return plan.ReadTotals(ctx, w.store, u)
@@ -105,7 +105,7 @@ type unitRun struct {
 	sources []table.Source // what the first pass reads on each node
 	store   archive.Store
 	slots   *slots
-	pass    *pass // nil: the unit has a snapshot of its own
+	pass    *pass // nil if the unit has its own snapshot
 	out     *part.Writer
 	line    []byte // the row being written, reused
 	totals  plan.Totals
@@ -155,7 +155,7 @@ func (r *unitRun) open(ctx context.Context) ([]plan.Tx, error) {
 	var txs []plan.Tx
 	for i, node := range r.nodes {
 		access := r.plan.Sources[i].Access()
-		if r.pass != nil { // a snapshot that outlives the unit must not hold a lock
+		if r.pass != nil { // a transaction that stays open after the unit must not hold a lock
 			access = access.Unguarded()
 		}
 
@@ -171,7 +171,7 @@ func (r *unitRun) open(ctx context.Context) ([]plan.Tx, error) {
 	return txs, nil
 }
 
-// closeAll closes transactions, all at once.
+// closeAll closes transactions concurrently.
 func closeAll(txs []plan.Tx) {
 	var wait sync.WaitGroup
 	for _, tx := range txs {
@@ -180,8 +180,8 @@ func closeAll(txs []plan.Tx) {
 	wait.Wait()
 }
 
-// rank returns a function that lets the first node sort keys, in a transaction of its
-// own.
+// rank returns a function that asks the first node, in a separate transaction, for the
+// rank of each key in key order.
 func (r *unitRun) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 	return func(keys []table.Key) ([]int, error) {
 		release, err := r.slots.acquire(ctx, r.plan.TaskID, r.plan.Workers)
