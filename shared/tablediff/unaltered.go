@@ -62,7 +62,7 @@ func sameReading(planned, now table.Source, strategy string) bool {
 		return false
 	}
 
-	if planned.Relation == withoutOnly(now.Relation) { // plans of earlier versions
+	if planned.Relation == withoutOnly(now.Relation) { // plans of earlier versions may lack ONLY
 		now.Relation = planned.Relation
 	}
 
@@ -71,7 +71,7 @@ func sameReading(planned, now table.Source, strategy string) bool {
 	now.Files = table.Files{}
 	planned.Lockable, now.Lockable = false, false // plans of earlier versions lack this pair and the next
 	planned.Foreign, now.Foreign = false, false
-	planned.Unversioned = now.Unversioned             // it decides only which checks follow
+	planned.Unversioned = now.Unversioned             // it only determines which checks follow
 	if planned.KeyIndex != "" && now.KeyIndex != "" { // any index on the key's columns is as good
 		now.KeyIndex = planned.KeyIndex
 	}
@@ -82,6 +82,6 @@ func sameReading(planned, now table.Source, strategy string) bool {
 	return reflect.DeepEqual(planned, now)
 }
 
-// withoutOnly returns a relation of a source without ONLY. Earlier versions wrote ONLY
-// only for a table that had inheritance children.
+// withoutOnly removes ONLY from a relation of a source. Earlier versions wrote ONLY only
+// if the table had inheritance children.
 func withoutOnly(relation string) string { return strings.TrimPrefix(relation, "ONLY ") }

@@ -6,20 +6,20 @@ import (
 	"ace/shared/table"
 )
 
-// absentAtOnce is how many keys one scan of a table searches for.
+// absentAtOnce is the number of keys that one scan of a table searches for.
 const absentAtOnce = 50_000
 
-// absences holds keys for which a node's index finds no row. A decision that follows from
-// that would be wrong if the index missed rows: a row would be deleted that the source
-// has, or be inserted twice.
+// absences holds keys for which a node's index finds no row. A decision that relies on
+// this would be wrong if the index missed rows: the repair would delete a row that the
+// source has, or insert a row that the target has.
 type absences struct {
 	source, node []table.Key
 }
 
-// noteAbsent records a key without a row if a decision follows from that. It records none
-// of a large table: a scan of such a table takes minutes, during which the target's rows
-// are locked. For large tables the comparison has searched for rows that the index
-// misses.
+// noteAbsent records a key without a row if a decision relies on the row's absence. It
+// records no keys for a large table, because a scan of it takes minutes, during which the
+// target's rows are locked. In large tables the comparison has already searched for rows
+// that the index misses.
 func (d *decider) noteAbsent(key table.Key, want, have table.Row) {
 	if want == nil && !d.plan.UpsertOnly && !d.plan.InsertOnly && d.target.SmallSource {
 		d.absent.source = append(d.absent.source, key)
@@ -29,8 +29,8 @@ func (d *decider) noteAbsent(key table.Key, want, have table.Row) {
 	}
 }
 
-// checkAbsent checks that the recorded keys are not in the tables. It scans once there
-// are many keys, or at the end.
+// checkAbsent checks that the tables have no rows for the recorded keys. It scans a table
+// when many keys are recorded, or if end is set.
 func (d *decider) checkAbsent(ctx context.Context, end bool) error {
 	if len(d.absent.source) >= absentAtOnce || end && len(d.absent.source) > 0 {
 		if err := d.source.CheckAbsent(ctx, d.target.Read, d.absent.source); err != nil {

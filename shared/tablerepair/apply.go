@@ -10,15 +10,15 @@ import (
 	"ace/shared/table"
 )
 
-// exactReplacements is how many rows are singled out one by one before whole statements
-// are replaced.
+// exactReplacements bounds how many rows are replaced (deleted and inserted again) one by
+// one. Beyond that, all rows of a statement are replaced.
 const exactReplacements = 1_000
 
 // apply applies the stored changes: deletions first, so that their unique values become
-// free; then updates; then insertions. An update may take a unique value that another row
-// still holds. It is done as a deletion now and an insertion at the end, when the other
-// row has its new value. The node reports which updates these are, since only the node
-// knows every index. A value that a row outside the document holds is refused at the end.
+// free; then updates; then insertions. An update may set a unique value that another row
+// still has. Then the row is deleted at once and inserted at the end, when the other row
+// has its new value. The node reports which updates these are, since only the node knows
+// every index. If a row outside the document has the value, the insertion fails.
 func (a *attempt) apply(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{a.deletes, a.updates, a.inserts} {
 		if err := step(ctx); err != nil {
@@ -101,7 +101,8 @@ func (a *attempt) update(ctx context.Context, list []numberedChange) error {
 	return a.update(ctx, list[len(list)/2:])
 }
 
-// refusedOne names the row that the node refused, if it is known.
+// refusedOne returns the error of a refused row, with its key if the node reported which
+// row it is.
 func (a *attempt) refusedOne(list []numberedChange, v *table.ViolationError) error {
 	if v.Column != "" && v.Place < len(list) {
 		return a.target.withEncodings(v.Of(list[v.Place].Key))
@@ -112,8 +113,8 @@ func (a *attempt) refusedOne(list []numberedChange, v *table.ViolationError) err
 	return v
 }
 
-// withEncodings adds the encodings to the error of a value that the target cannot store,
-// if they differ.
+// withEncodings adds the encodings of both nodes, if they differ, to the error of a value
+// that the target cannot store.
 func (t *Target) withEncodings(err error) error {
 	if t.Encodings == "" {
 		return err
@@ -150,7 +151,7 @@ func (a *attempt) inserts(ctx context.Context) error {
 }
 
 // sameLength groups rows that have the same columns. Rows that are inserted again have
-// all columns, new rows have those of the source.
+// all columns; new rows have only the columns that the source has too.
 func sameLength(list []numberedChange) [][]numberedChange {
 	var groups [][]numberedChange
 	for _, c := range list {
@@ -164,8 +165,8 @@ func sameLength(list []numberedChange) [][]numberedChange {
 	return groups
 }
 
-// insert inserts rows of the same columns. After a refusal it halves the list until it
-// finds the row.
+// insert inserts rows that have the same columns. If the node refuses them, insert halves
+// the list until it finds the refused row.
 func (a *attempt) insert(ctx context.Context, list []numberedChange) error {
 	columns := a.target.written(len(list[0].row()))
 	rows := make([]table.Row, len(list))
@@ -191,9 +192,10 @@ func (a *attempt) insert(ctx context.Context, list []numberedChange) error {
 	return a.insert(ctx, list[len(list)/2:])
 }
 
-// refusedInsert returns why a row was refused. If a row with the key exists, it did not
-// exist when the insertion was decided. Where the node may treat two keys as equal, that
-// row may be one that this repair inserted.
+// refusedInsert returns why the node refused a row. If a row with the same key exists
+// now, it appeared after the decision, and the attempt must be repeated. This is not
+// concluded if the node may treat two keys as equal, since then this repair may have
+// inserted that row.
 func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.ViolationError) error {
 	if !v.Unique || a.target.ByText {
 		return v.Of(key)
@@ -215,8 +217,8 @@ func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.Vio
 	return rowAppearedError(a.target.Node, key)
 }
 
-// windows reads the stored changes that pick accepts. It returns between two windows if
-// ctx has ended.
+// windows calls fn with the stored changes that pick accepts, one window at a time. It
+// stops before the next window if ctx has ended.
 func (a *attempt) windows(ctx context.Context, pick picker, fn func([]numberedChange) error) error {
 	return eachWindow(ctx, a.store, a.totals.Parts, pick, func(list []numberedChange) error {
 		if ctx.Err() != nil {

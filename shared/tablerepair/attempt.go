@@ -20,20 +20,21 @@ const (
 	repairLockPoll = 200 * time.Millisecond
 )
 
-// attempt is one try to repair a target, in one transaction.
+// attempt is one attempt to repair a target, in one transaction. Its sets hold the
+// numbers of changes.
 type attempt struct {
 	*unitRun
 	number       int
 	tx           Tx
 	replaced     bitmap.Set // changes whose rows were deleted and are still to be inserted
 	withdrawn    bitmap.Set // insertions that were undone
-	kept         bitmap.Set // deletions that are not done
+	kept         bitmap.Set // deletions that were cancelled
 	replacements int
-	processed    int64 // changes that were applied or read back
+	processed    int64 // number of changes applied so far plus number of changes read back so far
 }
 
-// repair makes the attempt. The package comment and the manifest rely on the order of its
-// steps. Any failure before COMMIT rolls the node back.
+// repair makes one attempt to repair the target. The package comment and the manifest
+// rely on the order of its steps. Any failure before COMMIT rolls the node back.
 func (j *unitRun) repair(ctx context.Context) (Totals, error) {
 	a := &attempt{unitRun: j, number: j.unit.Attempt}
 
@@ -72,20 +73,20 @@ func (j *unitRun) repair(ctx context.Context) (Totals, error) {
 		}
 	}
 
-	// Durable: the outcome. Without it the next run asks the node.
+	// Durable: the outcome. If it cannot be stored, the next run asks the node.
 	a.storeOutcome(ctx, outcome{Outcome: Committed, Totals: a.totals, Altered: altered})
 	return a.totals, nil
 }
 
-// prepare acquires the repair lock and checks that the task still has this lease: from
-// here on a later runner has to wait. Then it locks the table.
+// prepare acquires the repair lock and checks that the task still has this lease. From
+// then on a later runner has to wait. Then prepare locks the table.
 func (a *attempt) prepare(ctx context.Context) error {
 	if err := acquireRepairLock(ctx, a.tx, a.plan, a.target.Node, repairLockWait); err != nil {
 		return err
 	}
 
-	// Only under the repair lock: a later runner that has the lease concludes nothing
-	// before it holds this lock.
+	// The lease is checked under the repair lock: a later runner that has acquired the lease
+	// draws no conclusion about this node before it holds this lock.
 	if err := a.leases.CheckLease(ctx, a.plan.TaskID, a.unit.Lease); err != nil {
 		return err
 	}
@@ -93,8 +94,8 @@ func (a *attempt) prepare(ctx context.Context) error {
 		return err
 	}
 
-	// The lock on the table comes before the first read of a row: a rewrite would hide
-	// rows.
+	// The table is locked before the first row is read, because a rewrite of the table would
+	// hide rows.
 	if err := a.tx.Hold(ctx, a.target.Write.Source); err != nil {
 		return err
 	}
@@ -113,16 +114,16 @@ func (a *attempt) prepare(ctx context.Context) error {
 	return a.tx.DisableTriggers(ctx)
 }
 
-// checkUnused checks that no object of this attempt exists yet. There are two ways one
-// may exist:
+// checkUnused checks that the archive has no object of this attempt yet. An object may
+// exist for one of two reasons:
 //
-//   - A coordinator that got no response has concluded how the attempt ended, and may
-//     have begun another one. A coordinator that concludes later waits for the repair
-//     lock.
+//   - A coordinator that got no response has already determined the outcome of this
+//     attempt, and may have begun another one. A coordinator that tries to determine the
+//     outcome later has to wait for the repair lock.
 //   - The attempt was made before, by a runner that was replaced or by another worker
-//     that got the same unit. It would find nothing left to do.
+//     that got the same unit. A second one would find nothing left to do.
 //
-// In both cases the next number is free.
+// In both cases a new attempt must use the next number.
 func (a *attempt) checkUnused(ctx context.Context) error {
 	left := ""
 	err := a.store.List(ctx, archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, ""), "", func(info archive.Info) bool {
@@ -135,7 +136,8 @@ func (a *attempt) checkUnused(ctx context.Context) error {
 	return err
 }
 
-// acquireRepairLock waits until no other repair of the table is at work on the node.
+// acquireRepairLock acquires the advisory lock that only one repair of the table can hold
+// on a node. It waits at most for the given time.
 func acquireRepairLock(ctx context.Context, tx Tx, p *Plan, node string, wait time.Duration) error {
 	for deadline := time.Now().Add(wait); ; {
 		got, err := tx.TryAdvisoryLock(ctx, p.Schema, p.Table)
@@ -169,9 +171,9 @@ func (a *attempt) decideAndStore(ctx context.Context, source Source) error {
 	return a.checkReach()
 }
 
-// checkColumns checks that the table has the columns of the plan. The value of any other
-// column would be lost with a deleted row, since no before-image has it. The table cannot
-// be altered after rows were read.
+// checkColumns checks that the table has the columns of the plan. If the table had
+// another column, its value in a deleted row would be lost, since no before-image has it.
+// The table cannot be altered once the transaction has read rows.
 func (a *attempt) checkColumns(ctx context.Context) error {
 	now, err := a.tx.Columns(ctx, a.plan.Schema, a.plan.Table)
 	if err != nil {
@@ -197,8 +199,8 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 		return a.restoreAll(ctx, a.tx, a.tx.Lock, r)
 	}
 	var locked *bitmap.Set
-	// Rows that are never changed need no lock, which a role without UPDATE could not
-	// acquire.
+	// A repair that only inserts changes no existing rows, so it need not lock them. A role
+	// without the UPDATE privilege could not lock them.
 	if !a.plan.InsertOnly {
 		locked = &bitmap.Set{}
 		if err := a.lockRows(ctx, locked); err != nil {
@@ -206,8 +208,8 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 		}
 	}
 
-	// The source must have what was written on the target until the rows were locked.
-	// Only then is it read.
+	// The source is read only when it has received everything that was written on the target
+	// before the rows were locked.
 	if err := a.awaitSource(ctx); err != nil {
 		return err
 	}
@@ -219,8 +221,7 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 	return source.Renew(ctx)
 }
 
-// lockRows locks the target's rows and records which keys have one. The source is read
-// later.
+// lockRows locks the target's rows and records in locked which keys have a row.
 func (a *attempt) lockRows(ctx context.Context, locked *bitmap.Set) error {
 	first := int64(0)
 	keysOnly := a.target.Write.Source
@@ -236,7 +237,8 @@ func (a *attempt) lockRows(ctx context.Context, locked *bitmap.Set) error {
 	})
 }
 
-// eachPlace calls fn for the place of each row of a stream, and closes the stream.
+// eachPlace calls fn with the index, among the requested keys, of the key of each row of
+// a stream. It closes the stream.
 func eachPlace(stream table.RowStream, fn func(at int)) error {
 	for {
 		at, _, err := stream.Next()
@@ -263,7 +265,8 @@ func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
 		return nil, err
 	}
 
-	// After the insertions: a change to one of these rows now waits for this transaction.
+	// This follows the insertions, so that any later change to one of these rows waits for
+	// this transaction.
 	if err := a.recheckInsertions(ctx, source); err != nil {
 		return nil, err
 	}
@@ -316,8 +319,8 @@ func (a *attempt) withSearchPath(ctx context.Context, fn func(context.Context) e
 	return a.tx.SetSearchPath(ctx, a.target.Write.SearchPath)
 }
 
-// storeOutcome stores a certain outcome. After a failure the outcome can be determined
-// again.
+// storeOutcome stores an outcome that is certain. If that fails, the outcome can be
+// determined again later.
 func (a *attempt) storeOutcome(ctx context.Context, o outcome) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
 	defer cancel()

@@ -15,20 +15,19 @@ import (
 	"ace/shared/task"
 )
 
-// beforeFormat names the layout of a document of before-images.
+// beforeFormat is the version of a document of before-images.
 const beforeFormat = "ace-before-images/1"
 
-// BeforeImages provides the rows as they were before a repair, as one document for each
-// repair. It is safe for concurrent use.
+// BeforeImages provides the before-images of each repair as one document. It is safe for
+// concurrent use.
 type BeforeImages struct{ store archive.Store }
 
 // NewBeforeImages returns a BeforeImages on store.
 func NewBeforeImages(store archive.Store) *BeforeImages { return &BeforeImages{store: store} }
 
-// Ensure returns the document of a repair or undo that has ended. If there is none,
-// Ensure creates it from the before-images that were stored before the first row was
-// changed. The error is NotFound if no row was changed. Each part is verified by its
-// footer.
+// Ensure returns the before-images document of a repair or undo that has ended. If it
+// does not exist yet, Ensure creates it from the before-images that the attempts stored.
+// It verifies each part by its footer. The error is NotFound if no row was changed.
 func (b *BeforeImages) Ensure(ctx context.Context, rec task.Record) (task.Document, error) {
 	record := archive.BeforeImagesRecordKey(rec.TaskID, rec.SubmittedAt)
 	var known task.Document
@@ -42,7 +41,7 @@ func (b *BeforeImages) Ensure(ctx context.Context, rec task.Record) (task.Docume
 	if err := archive.PutJSONIfAbsent(ctx, b.store, record, made); !errors.Is(err, archive.ErrPrecondition) {
 		return *made, err
 	}
-	_, _, err = archive.ReadJSON(ctx, b.store, record, &known) // another process was first
+	_, _, err = archive.ReadJSON(ctx, b.store, record, &known) // another process created the document first
 	return known, err
 }
 
@@ -58,14 +57,15 @@ func (b *BeforeImages) create(ctx context.Context, rec task.Record) (*task.Docum
 	made, err := writeDocument(ctx, b.store, key, func(out jsonWriter) error {
 		return (&beforeDocument{store: b.store, jsonWriter: out}).write(ctx, images)
 	})
-	// Another process was first, or stopped before it stored the document's record.
+	// Another process created the document first, or stopped before it stored the document's
+	// record.
 	if errors.Is(err, archive.ErrPrecondition) {
 		return describeObject(ctx, b.store, key)
 	}
 	return made, err
 }
 
-// image is an attempt that was committed, or whose outcome is unknown.
+// image is the manifest and the outcome of an attempt.
 type image struct {
 	*Manifest
 	outcome outcome
@@ -102,7 +102,7 @@ func (b *BeforeImages) findImages(ctx context.Context, taskID string) ([]image, 
 	return images, nil
 }
 
-// readImage reads one attempt.
+// readImage reads the manifest and the outcome of one attempt.
 func (b *BeforeImages) readImage(ctx context.Context, taskID, node string, attempt int) (image, error) {
 	m, err := loadManifest(ctx, b.store, taskID, node, attempt)
 	if err != nil {
@@ -121,8 +121,8 @@ type beforeDocument struct {
 	jsonWriter
 }
 
-// beforeHead holds the members before the nodes, beforeNode the members of a node before
-// its rows.
+// beforeHead holds the JSON members that precede the nodes in the document. beforeNode
+// holds the members of a node that precede its rows.
 type (
 	beforeHead struct {
 		Format      string   `json:"format"`
@@ -190,7 +190,8 @@ func (d *beforeDocument) node(ctx context.Context, i image) error {
 	return err
 }
 
-// row writes an operation and the row before it; null for an inserted row.
+// row writes the operation and the before-image of a row. The before-image of an inserted
+// row is null.
 func (d *beforeDocument) row(encoder *rowEncoder, c numberedChange) error {
 	key, err := json.Marshal(c.Key)
 	if err != nil {

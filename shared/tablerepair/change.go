@@ -20,13 +20,13 @@ const (
 // change is the decision for one row, with all that is needed to apply and to undo it.
 type change struct {
 	Op string `json:"op"`
-	// Key identifies the target's row, in the row's own text or that of the row to
-	// insert.
+	// Key identifies the target's row. Its text is that of the target's row or, for an
+	// insert, that of the row to insert.
 	Key table.Key `json:"key"`
-	// all columns of the target's row; none for an insert
+	// Before holds all columns of the target's row. It is empty for an insert.
 	Before table.Row `json:"before,omitempty"`
-	// Columns and After are the places and new values of the columns that an update sets.
-	// An insert has no Columns; After holds the table's first columns.
+	// For an update, Columns are the indexes of the columns that it sets and After holds
+	// their new values. An insert has no Columns; its After holds the table's first columns.
 	Columns []int     `json:"columns,omitempty"`
 	After   table.Row `json:"after,omitempty"`
 }
@@ -45,8 +45,8 @@ func (c change) size() int {
 	return n
 }
 
-// row returns the row after the change; nil for a deletion. It lacks columns that an
-// insert leaves to the node.
+// row returns the row as it is after the change, or nil after a deletion. The row of an
+// insert lacks the columns that only the target has.
 func (c change) row() table.Row {
 	switch c.Op {
 	case opDelete:
@@ -62,19 +62,19 @@ func (c change) row() table.Row {
 }
 
 const (
-	// windowRows and windowBytes bound what one statement writes or one look-up reads. A
-	// single row may be larger.
+	// windowRows and windowBytes bound a window: the rows that one statement writes or one
+	// look-up reads. A single row may be larger.
 	windowRows  = 500
 	windowBytes = 4 << 20
 )
 
-// window collects changes until there are enough for a statement.
+// window collects changes until there are enough for one statement.
 type window struct {
 	list []numberedChange
 	size int
 }
 
-// numberedChange is a change and its number among all changes of the attempt.
+// numberedChange is a change and its number (from 0) among all changes of the attempt.
 type numberedChange struct {
 	change
 	at int64
@@ -88,15 +88,15 @@ func (w *window) add(c numberedChange) (full bool) {
 
 func (w *window) reset() { w.list, w.size = nil, 0 }
 
-// picker selects changes by operation and number.
+// picker reports whether a change with this operation and number is selected.
 type picker func(op string, at int64) bool
 
 func all(string, int64) bool { return true }
 
-// only selects one operation.
+// only returns a picker that selects changes with one operation.
 func only(op string) picker { return func(o string, _ int64) bool { return o == op } }
 
-// except selects all operations but one.
+// except returns a picker that selects changes with any other operation.
 func except(op string) picker { return func(o string, _ int64) bool { return o != op } }
 
 // eachChange reads the changes of some parts that pick accepts.
@@ -116,8 +116,8 @@ func eachChange(ctx context.Context, store archive.Store, parts []Stored, pick p
 	return nil
 }
 
-// readPart reads a part whose first change has the number at. It returns the number after
-// its last.
+// readPart reads a part whose first change has the number at. It returns the number of
+// the first change of the next part.
 func readPart(ctx context.Context, r *part.Reader, at int64, pick picker, fn func(numberedChange) error) (int64, error) {
 	for ; ; at++ {
 		line, err := r.NextLine()
@@ -127,7 +127,7 @@ func readPart(ctx context.Context, r *part.Reader, at int64, pick picker, fn fun
 		if at%windowRows == 0 && ctx.Err() != nil {
 			return at, context.Cause(ctx)
 		}
-		// Most readers need few of the lines, so the rest is not decoded.
+		// Most callers need few of the lines, so the other lines are not decoded.
 		if op, _ := opOf(line); op != "" && !pick(op, at) {
 			continue
 		}
@@ -144,8 +144,8 @@ func readPart(ctx context.Context, r *part.Reader, at int64, pick picker, fn fun
 	}
 }
 
-// eachWindow reads the changes that pick accepts, in windows. The next window is read
-// while fn works: pick must not depend on what fn does.
+// eachWindow calls fn with the changes that pick accepts, one window at a time. The next
+// window is read while fn runs, so pick must not depend on what fn does.
 func eachWindow(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func([]numberedChange) error) error {
 	return fanout.Ahead(ctx, func(ctx context.Context, give func([]numberedChange) error) error {
 		var w window

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// retryWait is the wait before the second try. It doubles.
+	// retryWait is the wait before the second attempt. It doubles before each further one.
 	retryWait = time.Second
 	// cancelWait bounds how long a cancelled run takes to determine how its attempts
 	// ended.
@@ -29,8 +29,8 @@ func attemptPolicy(retryable func(error) bool) retry.Policy {
 	return retry.Policy{Backoff: retry.Backoff{First: retryWait}, Tries: 3, Retryable: retryable}
 }
 
-// Coordinator runs whole repairs: it plans, sends a unit for each target, and determines
-// how each ended.
+// Coordinator runs whole repairs. It makes the plan, invokes a unit for each target, and
+// determines how each unit ended.
 type Coordinator struct {
 	store   archive.Store
 	nodes   Opener
@@ -60,7 +60,7 @@ type NodeResult struct {
 }
 
 // Run carries out the request, or continues where an earlier run stopped. It returns a
-// result with an error too: what one node refused does not undo what others committed.
+// result even with an error: if one node could not be repaired, others may have been.
 func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (Result, error) {
 	r := &run{Coordinator: c, req: req, started: time.Now(), progress: progress{report: report}}
 
@@ -71,7 +71,7 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 
 	r.checkReplication(ctx)
 
-	// Durable: the targets' rows, and how each attempt ended.
+	// Durable: the repaired rows of the targets, and how each attempt ended.
 	r.repairTargets(ctx)
 	if r.isInterrupted(ctx) {
 		return Result{}, context.Cause(ctx)
@@ -80,7 +80,7 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 	result := Result{Nodes: r.results, Warnings: r.warnings()}
 	err := r.verdict(ctx)
 
-	// Durable: the report. It follows the outcomes, which it states.
+	// Durable: the report. It is written last because it contains the outcomes.
 	if req.Report {
 		reporting, cancel := r.outlasting(ctx)
 		defer cancel()
@@ -91,7 +91,8 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 	return result, err
 }
 
-// run is the state of one Run. Its lists follow the plan's targets.
+// run is the state of one call of Run. Its lists have one entry for each target of the
+// plan, in the same order.
 type run struct {
 	*Coordinator
 	req                 Request
@@ -103,8 +104,8 @@ type run struct {
 	progress            progress
 }
 
-// causeOrErr returns the cause of the context's end, if it has ended: then err only
-// follows from it.
+// causeOrErr returns the reason why the context has ended, if it has, and otherwise err.
+// When the context ends, err is only a consequence.
 func causeOrErr(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -112,14 +113,14 @@ func causeOrErr(ctx context.Context, err error) error {
 	return err
 }
 
-// isInterrupted reports whether another run will continue: then this one must conclude
-// nothing.
+// isInterrupted reports whether this run was stopped and another run of the task will
+// continue. Then this run must not draw conclusions from failures.
 func (r *run) isInterrupted(ctx context.Context) bool {
 	return ctx.Err() != nil && fault.CodeOf(context.Cause(ctx)) != fault.Cancelled
 }
 
-// outlasting returns a context that ends later than ctx if the run was cancelled on
-// request. No later run would determine how its attempts ended.
+// outlasting returns a context in which a cancelled run can still determine how its
+// attempts ended, since no later run would do that. If ctx has not ended, it returns ctx.
 func (r *run) outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	if ctx.Err() == nil {
 		return ctx, func() {}
@@ -205,7 +206,7 @@ func (t *Target) problem() error {
 	return t.Problem.err()
 }
 
-// dryRun sends the unit that only decides.
+// dryRun invokes the unit that decides what to change and writes nothing.
 func (r *run) dryRun(ctx context.Context, i int) (Totals, error) {
 	unit := Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseDryRun, Target: i, Lease: r.req.Lease}
 	var totals Totals
@@ -217,9 +218,9 @@ func (r *run) dryRun(ctx context.Context, i int) (Totals, error) {
 	return totals, err
 }
 
-// repair continues where an earlier run stopped. An attempt that was committed counts; an
-// attempt with an unknown outcome ends the repair of this node. A new attempt is made
-// only if all earlier ones are known to be rolled back.
+// repair continues where an earlier run stopped. If an attempt was committed, its outcome
+// is the result. If the outcome of an attempt is unknown, the repair of this node ends. A
+// new attempt is made only if all earlier ones are known to be rolled back.
 func (r *run) repair(ctx context.Context, i int) (outcome, error) {
 	node, err := r.open(ctx, r.plan.Targets[i].Node)
 	if err != nil {
@@ -231,7 +232,7 @@ func (r *run) repair(ctx context.Context, i int) (outcome, error) {
 		return outcome{Outcome: Unknown}, err
 	}
 
-	// An earlier attempt may have been committed, or be still at work.
+	// An earlier attempt may have been committed, or may still be running.
 	for n := range found {
 		if o, err := s.settleWithRetry(ctx, n); err != nil || o.Outcome != RolledBack {
 			return o, err
@@ -256,8 +257,8 @@ func (r *run) repair(ctx context.Context, i int) (outcome, error) {
 	return o, err
 }
 
-// attempt has one attempt made. What is stored, or what the node reports, counts; the
-// response does not.
+// attempt invokes the unit that makes one attempt. The outcome is what is stored or what
+// the node reports, not what the unit returned.
 func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, error) {
 	_, failed := r.invoker.Invoke(ctx, Unit{
 		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.req.Lease,
@@ -272,8 +273,8 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 	defer cancel()
 	o, err := s.settleWithRetry(settling, number)
 	if o.Outcome == Unknown && fault.CodeOf(err) == fault.Conflict {
-		// The server cannot be asked, but the attempt has ended here, and without a
-		// manifest it wrote nothing.
+		// The server cannot be asked, but the unit has returned. An attempt without a manifest
+		// has written nothing.
 		if _, missing := loadManifest(settling, r.store, r.plan.TaskID, s.target.Node, number); errors.Is(missing, archive.ErrNotFound) {
 			return outcome{Outcome: RolledBack}, err
 		}
@@ -287,7 +288,8 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 	return o, errors.Join(failed, err)
 }
 
-// verdict returns nil if every node was repaired.
+// verdict returns nil if every node was repaired, otherwise an error that names the nodes
+// that were not.
 func (r *run) verdict(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -319,7 +321,7 @@ func (r *run) warnings() []string {
 	return distinct(warnings)
 }
 
-// distinct removes repeated texts: what concerns the source is found for each target.
+// distinct removes repeated texts. Warnings about the source occur once per target.
 func distinct(texts []string) []string {
 	said := map[string]bool{}
 	return slices.DeleteFunc(texts, func(text string) bool {

@@ -17,21 +17,22 @@ import (
 // openRows opens a stream of the rows of some keys.
 type openRows func(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 
-// decider decides what to do with the rows of one target. A row is read on the source by
-// its key alone: no filter can hide that it exists there.
+// decider decides what to do with the rows of one target. It reads the source's rows by
+// key without the filter, because a filter could hide a row that exists there.
 type decider struct {
 	plan   *Plan
 	target *Target
 	source Reader
 	node   Reader
-	// keys, by number, whose rows no other transaction can change; nil: not needed
+	// numbers of the keys whose rows are locked, so that no other transaction can change
+	// them; nil if rows need no lock
 	locked *bitmap.Set
 	at     int64 // number of the next key
 	emit   func(change) error
 	totals *Totals
-	key    []int // places of the key's columns
+	key    []int // indexes of the key's columns
 	absent absences
-	// rows already decided, where two keys can identify one row; otherwise nil
+	// rows that were already decided, if two keys can identify one row; otherwise nil
 	seen map[string]bool
 }
 
@@ -51,8 +52,8 @@ func keyPlaces(p *Plan, t *Target) []int {
 	return at
 }
 
-// decide decides about some keys. The next window of source rows is read while one is
-// compared with the target's rows.
+// decide decides about the rows of some keys. While one window of source rows is compared
+// with the target's rows, the next window is read.
 func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 	stream, err := d.source.Rows(ctx, d.target.Read, keys)
 	if err != nil {
@@ -81,7 +82,8 @@ func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 	return cmp.Or(err, stream.Close())
 }
 
-// compare compares source rows (nil where there is none) with the target's rows.
+// compare compares source rows with the target's rows. A source row is nil if it does not
+// exist.
 func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.Row) error {
 	if err := convert(ctx, d.node, d.target, keys, wanted); err != nil {
 		return err
@@ -113,8 +115,8 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 	return err
 }
 
-// checkLocked refuses a row that appeared after the rows were locked: the source may have
-// been read before that.
+// checkLocked fails if a row appeared on the target after the rows were locked. The
+// source may have been read before the row appeared.
 func (d *decider) checkLocked(key table.Key, have table.Row) error {
 	at := d.at
 	d.at++
@@ -124,14 +126,15 @@ func (d *decider) checkLocked(key table.Key, have table.Row) error {
 	return rowAppearedError(d.target.Node, key)
 }
 
-// rowAppearedError is the error of a row that another transaction wrote on the target
-// during the repair. The next attempt finds and locks the row.
+// rowAppearedError returns the error for a row that another transaction wrote on the
+// target during the repair. The next attempt finds and locks the row.
 func rowAppearedError(node string, key table.Key) error {
 	return fault.New(fault.Unavailable, "node %q: the row with the key %s appeared during the repair", node, key)
 }
 
-// convert replaces the values of columns that have another type at the source by the text
-// that the target would store. rows has one row for each key, or nil.
+// convert replaces the values of columns that have another type on the source by the text
+// that the target would store. rows has one entry for each key; it is nil if there is no
+// row.
 func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows []table.Row) error {
 	var unchecked, checked []int
 	for i, c := range t.Columns[:t.Common] {
@@ -156,7 +159,7 @@ func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows
 	return node.SetSearchPath(ctx, t.Write.SearchPath)
 }
 
-// convertColumns converts the values of the columns at these places.
+// convertColumns does what convert does for the columns with the indexes in at.
 func convertColumns(ctx context.Context, node Reader, t *Target, at []int, keys []table.Key, rows []table.Row) error {
 	if len(at) == 0 {
 		return nil
@@ -205,9 +208,9 @@ type fitting struct {
 	values, converted []table.Row
 }
 
-// checkFit refuses values that the target's type modifier would change, for instance by
-// rounding: such a value, converted back to the source's type, is another one. at holds
-// the places of the converted columns.
+// checkFit fails if the target's type modifier would change a value, for instance by
+// rounding it. It detects this by converting the value back to the source's type. at
+// holds the indexes of the converted columns.
 func checkFit(ctx context.Context, node Reader, t *Target, at []int, f fitting) error {
 	var places []int
 	var to []table.Conversion
@@ -241,7 +244,8 @@ func checkFit(ctx context.Context, node Reader, t *Target, at []int, f fitting) 
 	return nil
 }
 
-// sameNumber compares two texts, one of which may have more zeros after a decimal point.
+// sameNumber reports whether two texts are equal apart from trailing zeros after a
+// decimal point.
 func sameNumber(a, b *string) bool {
 	if a == nil || b == nil || *a == *b {
 		return table.SameValue(a, b)
@@ -264,7 +268,8 @@ func keysAt(keys []table.Key, at []int) []table.Key {
 	return of
 }
 
-// row decides about one row: want is the source's, have the target's.
+// row decides about one row. want is the source's row and have is the target's row; each
+// is nil if it does not exist.
 func (d *decider) row(want, have table.Row) error {
 	switch {
 	case d.isRepeated(want, have):
@@ -314,8 +319,8 @@ func rowID(d *decider, row table.Row) string {
 	return strings.Join(d.keyOf(row), "\x00")
 }
 
-// generatedDiffer reports whether rows differ in columns that the nodes generate: no
-// repair can set them.
+// generatedDiffer reports whether rows differ in generated columns, which no repair can
+// set.
 func (d *decider) generatedDiffer(want, have table.Row) bool {
 	for i, c := range d.target.Columns[:d.target.Common] {
 		if !c.Written && !c.Ignored && !table.SameValue(want[i], have[i]) {
@@ -325,7 +330,8 @@ func (d *decider) generatedDiffer(want, have table.Row) bool {
 	return false
 }
 
-// differingColumns returns the columns that a repair sets.
+// differingColumns returns the indexes of the columns that differ and that a repair can
+// set.
 func (d *decider) differingColumns(want, have table.Row) []int {
 	var columns []int
 	for i, c := range d.target.Columns[:d.target.Common] {
@@ -375,17 +381,18 @@ func pick(row table.Row, at []int) table.Row {
 	return out
 }
 
-// lookahead returns the rows of a stream by their places, in order.
+// lookahead returns the rows of a stream by their index: the index of the row's key in
+// the list of requested keys.
 type lookahead struct {
 	stream table.RowStream
 	row    table.Row
-	place  int // place of row; -1 after the end of the stream
-	next   int // next place that window returns
+	place  int // index of row; -1 after the end of the stream
+	next   int // index at which the next window starts
 	read   bool
 }
 
-// at returns the row of a place; nil if there is none. Places must be requested in
-// ascending order.
+// at returns the row with this index, or nil if its key has no row. Indexes must be
+// requested in ascending order.
 func (l *lookahead) at(place int) (table.Row, error) {
 	if !l.read {
 		if err := l.advance(); err != nil {
@@ -407,8 +414,8 @@ func (l *lookahead) advance() error {
 	return err
 }
 
-// window returns the rows of the next places: at most limit, and no more than one window
-// holds.
+// window returns the rows of the next indexes, with nil for keys without a row: at most
+// limit, and at most as many as a window may hold.
 func (l *lookahead) window(limit int) ([]table.Row, error) {
 	var rows []table.Row
 	size := 0

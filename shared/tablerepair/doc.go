@@ -1,8 +1,8 @@
 // Package tablerepair makes the rows of a diff document equal on other nodes to those of
 // a source of truth, and undoes such a repair.
 //
-// The document only says which keys to read: those of the pair of source and target.
-// Values come from the databases as they are now.
+// The document only determines which keys are read: the keys listed for the pair of
+// source and target. The values are read from the databases as they are now.
 //
 // # An attempt
 //
@@ -12,108 +12,112 @@
 //  1. Acquire an advisory lock on the target that only one repair of a table can hold,
 //     and check the task's lease.
 //  2. Lock the target's table, and then its rows.
-//  3. Wait until the source has what was written on the target before (lag.go).
+//  3. Wait until the source has received the earlier writes of the target (lag.go).
 //  4. Read the source in one snapshot and decide what to do with each row (decide.go).
 //  5. Store the before-images, then a manifest that names the transaction (record.go).
-//  6. Read the source again for the rows to delete (recheck.go).
+//  6. Read the source again for the keys of the rows to delete (recheck.go).
 //  7. Apply the stored changes (apply.go).
-//  8. Read the source again for the rows that were inserted (recheck.go).
+//  8. Read the source again for the keys of the inserted rows (recheck.go).
 //  9. Read every row back (verify.go), check the lease again, and commit.
 //
-// The manifest shows whether the attempt was committed (settle.go). The next run asks it
-// after a crash, and the same run asks it when the response to COMMIT is lost.
+// The manifest names the transaction, and the target reports whether it committed
+// (settle.go). The next run checks this after a crash, and the same run does when the
+// response to COMMIT is lost.
 //
 // # Why the rows are locked before the source is read
 //
-// Suppose that replication brings the source's changes to the target, and that a value
-// was read before the target's row was locked. The value may be old:
+// Suppose that the source's changes are replicated to the target, and that the repair
+// read a value on the source before it locked the target's row. The value may be old:
 //
-//  1. The source changes the row.
+//  1. A client changes the row on the source.
 //  2. Replication applies the change to the target.
-//  3. The repair locks the row and writes the old value over the new one. The old value
-//     stays for ever, since no further change follows.
+//  3. The repair locks the target's row and replaces the new value by the old one. No
+//     further change follows, so the target keeps the old value.
 //
-// In the same way the repair would delete a row that was inserted since. Once the
-// target's row is locked, a change can only be applied at one of two times:
+// In the same way the repair would delete a row that was inserted after the source was
+// read. Once the target's row is locked, replication can apply a change of the source
+// only at one of two times:
 //
-//   - before the source is read: then the source shows it;
-//   - after the repair's COMMIT, for which the process that applies it waits: then it
-//     overwrites the repair.
+//   - before the source is read: then the repair reads the changed row;
+//   - after the repair's COMMIT, because the apply process waits for the row lock: then
+//     it overwrites the repair.
 //
-// All of a target's rows are locked first, in key order, and the source is read at one
-// moment.
+// So an attempt first locks all of a target's rows, in key order. Then it reads the
+// source in one snapshot.
 //
 // A row that does not exist cannot be locked. Two rules cover it:
 //
-//  1. A row may appear whose key had none when the locks were acquired. Whether the
-//     decision reads it or the insertion collides with it, the attempt is rolled back and
-//     repeated. The next attempt locks the row.
-//  2. While the row does not exist, a change that is applied finds no row and is lost.
-//     And a row that replication has yet to insert stops replication if it exists
-//     already. After the insertions any change to those rows has to wait for the repair.
-//     So the source is then read once more. If it has written the row of an insertion
-//     since replication had last caught up, the insertion is undone and the row counts as
-//     skipped.
+//  1. A row may appear after the locks were acquired. If the decision reads it, or an
+//     insertion collides with it, the attempt is rolled back and repeated. The next
+//     attempt locks the row.
+//  2. Before the repair inserts a row, replicated updates of that row find nothing and
+//     are lost. If the row itself is still to be replicated, inserting it would stop
+//     replication with a conflict. After the insertion any replicated change waits for
+//     the repair. So the source is read again then. If the source wrote an inserted row
+//     after the point up to which replication had caught up, the insertion is undone and
+//     the row counts as skipped.
 //
 // # Why a row is deleted only where its key is absent at the source
 //
-// A key is absent for the repair when a look-up of the source finds no row. These are the
-// steps:
+// A key is considered absent if a look-up on the source finds no row. These steps make
+// sure that the row really does not exist:
 //
-//  1. The target's row is locked and read. No other transaction can change it until this
-//     one ends.
+//  1. The target's row is locked and read. No other transaction can change it until the
+//     attempt ends.
 //  2. The source's table is locked, in ACCESS SHARE mode, before the snapshot is taken. A
 //     rewrite of a table (ALTER TABLE, VACUUM FULL, TRUNCATE, pg_repack) is not
 //     MVCC-safe: a snapshot that is older than the rewrite finds no rows. A rewrite needs
-//     a lock that conflicts with ours. So it ends before our snapshot or begins after our
-//     transaction.
+//     a lock that conflicts with ours. So it ends before we take the snapshot, or begins
+//     after our transaction has ended.
 //  3. Each read of the source checks, under its lock, that the table's files are those of
 //     the plan. Otherwise the attempt fails. This covers a role that may not lock the
 //     table, and a table that was replaced by another one of the same name.
 //  4. Before the first row is deleted, the source is read again in the same way, in a new
-//     snapshot. A key that exists there now is not deleted: the row stays, counts as
+//     snapshot. If a key exists there now, the target's row is not deleted: it counts as
 //     skipped, and the attempt's part of altered rows records it. The next repair
 //     compares both rows.
-//  5. Exception: replication is bringing the row that step 4 found, because the row was
-//     written after the last change that is known to be applied. It could not be inserted
-//     while the target's row exists, so the target's row is deleted. The insertion waits
-//     for our COMMIT and takes effect after it.
+//  5. Exception: the source wrote the row that step 4 found after the last change known
+//     to be applied, so replication has yet to deliver it. Replication cannot insert it
+//     while the target's row exists. So the target's row is deleted, and the replicated
+//     insertion takes effect after our COMMIT.
 //
-// A row that reaches the source after step 4 is treated like one that arrives after
-// COMMIT.
+// A row that is written on the source after step 4 is treated like one that is written
+// after COMMIT.
 //
 // The target's table is locked too, directly after the advisory lock, and its files are
-// checked. So no row is inserted that only seemed absent because the table was being
-// rewritten.
+// checked. So a row that only seems absent because the table is being rewritten is not
+// inserted.
 //
-// An undo has no source. It deletes only rows that it has locked and read as the repair
-// left them.
+// An undo has no source. It deletes a row only if it has locked the row and the row is
+// still as the repair left it.
 //
 // # Why the source must have received the target's changes
 //
-// Suppose that replication brings the target's changes to the source too:
+// Suppose that the target's changes are replicated to the source too:
 //
-//  1. A row is written on the target and is on its way to the source.
-//  2. The repair would take it for a difference and write the source's old value back.
-//  3. The new value would reach the source afterwards, or be lost if the repair's change
-//     follows it.
+//  1. A client changes a row on the target. The change has not reached the source yet.
+//  2. The repair would treat the row as a difference and write the source's old value.
+//  3. The new value would reach the source later, or would be overwritten if the repair's
+//     change arrives after it.
 //
-// So the repair waits three times (lag.go): before it begins, when it holds no lock; once
-// the rows are locked, for what was written until then; and before it reads the source
-// for the rows that it inserted.
+// The repair waits three times for replication to the source (lag.go):
 //
-// It waits for every node of the cluster from which the source receives this table. A
-// node that is neither source nor target and that cannot be asked only causes a warning.
-// Then the repair cannot see a change that reached the target from such a node and is
-// still on its way from there to the source.
+//  1. before it begins, while it holds no locks;
+//  2. after the rows are locked, for everything written before that;
+//  3. before it reads the source again for the inserted rows.
+//
+// It waits for every node of the cluster from which the source receives this table. If a
+// node cannot be reached and is neither source nor target, this only causes a warning.
+// Then a change that came from such a node to the target, but has not reached the source,
+// goes unnoticed.
 //
 // # Why a runner that lost the task cannot write a row
 //
-// A runner that was replaced may still be at work: paused, or cut off from the archive.
-// Its attempt compares the task's lease with the token that it was started with. It does
-// so twice: after it has acquired the advisory lock, and before COMMIT. The runner that
-// acquired the lease since then concludes nothing about this node before it holds the
-// advisory lock, and that lock is held to the end of a transaction. So there are three
+// A runner that has lost the lease may still be running: paused, or cut off from the
+// archive. Its attempt compares the task's lease with the token that it was started with.
+// It does so twice: after it has acquired the advisory lock, and before COMMIT. The new
+// runner, which has the lease now, draws no conclusion about this node before it holds
+// the advisory lock. A transaction holds that lock until it ends. So there are three
 // cases:
 //
 //  1. The lease changed before the old attempt compared it. Then the old attempt rolls
@@ -122,21 +126,21 @@
 //     the old transaction has ended, and finds its manifest, which was stored before
 //     COMMIT.
 //  3. The old attempt acquires the advisory lock later than the new runner. Then it finds
-//     the lease changed.
+//     the lease changed, and rolls back.
 //
-// Two more rules hold. An attempt does not begin if its number has left any object in the
-// archive; its objects are created only if absent, so of two attempts with the same
-// number at most one commits. And a new attempt begins only when the previous one is
-// known to be rolled back.
+// Two more rules hold. An attempt does not begin if the archive has any object of an
+// attempt with its number. Its objects are created only if they do not exist, so of two
+// attempts with the same number at most one commits. And a new attempt begins only when
+// the previous one is known to be rolled back.
 //
 // # What the package guarantees
 //
-// A before-image cannot hold a column that the plan does not know. So when the rows are
-// locked and the table cannot be altered, an attempt checks that the table's columns are
-// those of the plan.
+// A before-image contains only the columns of the plan. So once the rows are locked,
+// which means that the table cannot be altered, an attempt checks that the table has
+// exactly these columns.
 //
 // The package writes to a node only in an attempt's transaction, except for an empty
-// message to the log of a node whose subscribers it waits for. It never concludes from a
-// sent COMMIT that the transaction was committed. It never replaces an object that an
-// undo or a later run relies on.
+// logical message in the WAL of a node whose subscribers it waits for. It never assumes
+// that a transaction was committed because COMMIT was sent. It never replaces an object
+// that an undo or a later run relies on.
 package tablerepair

@@ -8,21 +8,22 @@ import (
 	"ace/shared/table"
 )
 
-// altered is a row whose final state differs from the decision, or is not given by the
-// decision alone. A trigger changed it, it was inserted where the table has columns that
-// the source lacks, the insertion was undone, or the deletion was not done.
+// altered is a row whose final state differs from the decision, or cannot be derived from
+// the decision alone. There are four reasons: a trigger changed the row; it was inserted
+// into a table that has columns that the source lacks; its insertion was undone; its
+// deletion was not done.
 type altered struct {
 	At        int64     `json:"at"`            // number of the change
-	Row       table.Row `json:"row,omitempty"` // none: there is no such row
+	Row       table.Row `json:"row,omitempty"` // empty if the row does not exist
 	Withdrawn bool      `json:"withdrawn,omitempty"`
 	Kept      bool      `json:"kept,omitempty"` // the deletion was not done
 }
 
-// finalRows returns rows as an attempt left them: as decided, except for those stored as
-// altered.
+// finalRows returns rows as they were after an attempt. They are as decided, except for
+// the rows that were stored as altered.
 type finalRows struct {
 	reader *part.Reader
-	next   altered // At < 0: there are no more
+	next   altered // At is negative if there are no more
 }
 
 // openFinalRows opens the part of altered rows, if there is one. The caller must close
@@ -58,8 +59,9 @@ func (l *finalRows) advance() error {
 	return err
 }
 
-// row returns the final row of a change; nil for none. Changes must be requested in
-// ascending order and may be left out.
+// row returns the row of a change as it was after the attempt, or nil if it does not
+// exist. Changes must be requested in ascending order, but not all of them must be
+// requested.
 func (l *finalRows) row(c numberedChange) (table.Row, error) {
 	for l.next.At >= 0 && l.next.At < c.at {
 		if err := l.advance(); err != nil {
@@ -72,8 +74,8 @@ func (l *finalRows) row(c numberedChange) (table.Row, error) {
 	return l.next.Row, nil
 }
 
-// isUndone reports whether a change was not done or was undone. It must be called after
-// row.
+// isUndone reports whether a change was not done or was undone. row must be called with
+// the same change before.
 func (l *finalRows) isUndone(c numberedChange) bool {
 	return l.next.At == c.at && (l.next.Withdrawn || l.next.Kept)
 }

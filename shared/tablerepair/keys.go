@@ -9,7 +9,8 @@ import (
 	"ace/shared/table"
 )
 
-// keysPerPart bounds a part of keys and the keys that one statement looks up.
+// keysPerPart bounds the number of keys in a part, which is also the number of keys that
+// one statement looks up.
 const keysPerPart = 10_000
 
 // keyPart returns the object key and the header of a part of keys.

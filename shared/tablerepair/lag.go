@@ -25,9 +25,9 @@ func lagPolls() retry.Backoff {
 	return retry.Backoff{First: 10 * time.Millisecond, Max: 500 * time.Millisecond}
 }
 
-// checkReplication checks, for every target, whether replication from any node still owes
-// rows to the target or to the source, and whether it brings what is written there to
-// other nodes.
+// checkReplication checks, for every target, whether changes from other nodes have not
+// yet been applied on the target or on the source. It also checks whether replication
+// will send the repair of the target on to other nodes.
 func (r *run) checkReplication(ctx context.Context) {
 	r.replication = make([]replication, len(r.plan.Targets))
 	if r.plan.Undoes != "" {
@@ -65,24 +65,26 @@ func (r *run) checkReplication(ctx context.Context) {
 // replication is the state of replication to one target and to the source.
 type replication struct {
 	problem error // why the target cannot be repaired; nil if it can
-	// snapshot of the source that was applied completely; empty without replication to
-	// the target
+	// snapshot of the source, all of whose changes the target has applied; empty without
+	// replication to the target
 	applied string
-	// slots by which the source gets rows; nil if there is no need to wait for them
+	// slots through which the source receives this table; nil if the repair need not wait
+	// for them
 	sourceFeeds []Feed
 	warnings    []string // what is unknown about nodes that are neither source nor target
 }
 
-// Feed is a replication slot by which the source of truth gets rows.
+// Feed is a replication slot through which the source of truth receives changes of the
+// table.
 type Feed struct {
 	Node string `json:"node"` // the node that has the slot
 	Slot string `json:"slot"`
 }
 
-// targetLag checks what replication owes the target. If a repair inserts a row and
-// replication brings the same row afterwards, the subscription stops for good. The
-// source's snapshot is taken first: what it sees was written, there or elsewhere, before
-// the other nodes are asked for their positions.
+// targetLag checks whether the target has applied the changes of all other nodes. If a
+// repair inserts a row and replication delivers the same row afterwards, the subscription
+// stops permanently. The source's snapshot is taken first. So everything that it contains
+// was written before the other nodes are asked for their positions.
 func (r *run) targetLag(ctx context.Context, target string, found *replication) error {
 	source, err := r.open(ctx, r.plan.Source)
 	if err != nil {
@@ -99,9 +101,10 @@ func (r *run) targetLag(ctx context.Context, target string, found *replication) 
 	return err
 }
 
-// sourceLag checks what replication owes the source. A row that was written on the
-// target, or reached it from elsewhere, may still be on its way to the source. The repair
-// would take it for a difference and undo it, and then it would reach the source.
+// sourceLag checks whether the source has applied the changes of all other nodes. A row
+// that was written on the target, or was replicated to it, may not have reached the
+// source yet. The repair would treat this row as a difference and undo it, and afterwards
+// the row would reach the source.
 func (r *run) sourceLag(ctx context.Context, target string, found *replication) error {
 	feeds, err := r.inboundLag(ctx, r.plan.Source, target, "would be undone by the repair", found)
 	if !r.req.AllowLag {
@@ -110,9 +113,10 @@ func (r *run) sourceLag(ctx context.Context, target string, found *replication) 
 	return err
 }
 
-// inboundLag checks that a node has applied what every other node has written so far. If
-// allowed, it waits for that. It returns the slots that feed the node. A node that is
-// neither source nor target and cannot be asked does not prevent the repair.
+// inboundLag checks that the node named to has applied what every other node has written
+// so far. If the request allows it to wait, it waits for that. It returns the slots
+// through which the node receives changes. If another node cannot be reached and is
+// neither source nor target, this only causes a warning.
 func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *replication) (feeds []Feed, err error) {
 	subscriber, err := r.open(ctx, to)
 	if err != nil {
@@ -144,7 +148,7 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 		}
 	}
 
-	// At least one subscription belongs to a node that could not be asked.
+	// At least one subscription belongs to a node that could not be reached.
 	if len(known) < len(subscriptions) {
 		for _, from := range slices.Sorted(maps.Keys(unknown)) {
 			found.warnings = append(found.warnings, fmt.Sprintf("node %s: it is unknown whether replication has applied all changes of node %s; a change that is still missing %s: %s",
@@ -154,7 +158,7 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 	return feeds, nil
 }
 
-// publisherLag is inboundLag for one publisher.
+// publisherLag is like inboundLag, but for one publisher.
 func (r *run) publisherLag(ctx context.Context, o pendingReplication, from string, subscriptions []table.Subscription) (slots []string, err error) {
 	if o.publisher, err = r.open(ctx, from); err != nil {
 		return nil, err
@@ -181,8 +185,8 @@ func (r *run) publisherLag(ctx context.Context, o pendingReplication, from strin
 	return slots, nil
 }
 
-// collectRelayWarnings asks the source and the other targets. It also warns of nodes that
-// cannot be asked.
+// collectRelayWarnings returns the relayWarnings of a target for the source and all other
+// targets. It also returns a warning for each node that cannot be reached.
 func (r *run) collectRelayWarnings(ctx context.Context, i int) (warnings []string) {
 	peers := []string{r.plan.Source}
 	for k, t := range r.plan.Targets {
@@ -202,16 +206,16 @@ func (r *run) collectRelayWarnings(ctx context.Context, i int) (warnings []strin
 			found, err = relayWarnings(ctx, r.plan, target, peer)
 		}
 		if err != nil {
-			found = []string{"it is unknown whether replication brings the repair to node " + name + " is not known: " + fault.PublicMessage(err)}
+			found = []string{"it is unknown whether replication brings the repair to node " + name + ": " + fault.PublicMessage(err)}
 		}
 		warnings = append(warnings, found...)
 	}
 	return warnings
 }
 
-// flushLog makes a node send its subscribers what was written there. Without it they
-// receive it at the next commit, or after 15 seconds. So it is no error if the role may
-// not do this or a pool has no connection to spare.
+// flushLog makes a node send its latest changes to its subscribers. Otherwise they would
+// receive the changes at the next commit, or after 15 seconds. So errors are ignored: the
+// role may lack the privilege, or the pool may have no free connection.
 func flushLog(ctx context.Context, publisher Node) {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
@@ -220,25 +224,26 @@ func flushLog(ctx context.Context, publisher Node) {
 
 const flushTimeout = 2 * time.Second
 
-// pendingReplication determines what replication still owes a subscriber.
+// pendingReplication determines which changes of a publisher a subscriber has not applied
+// yet.
 type pendingReplication struct {
 	plan                  *Plan
 	publisher, subscriber Node
-	// position of the publisher's log; what was written before it counts
+	// position in the publisher's WAL up to which the subscriber must have applied it
 	lsn  string
-	wait bool   // wait until it is applied; otherwise fail at once
-	harm string // the consequence, for warnings and errors
+	wait bool   // wait until it is applied instead of failing at once
+	harm string // what a missing change would do, for warnings and errors
 }
 
-// subscriptions returns the subscriber's subscriptions that have a slot: without one no
-// rows come.
+// subscriptions returns the subscriber's subscriptions that have a slot. A subscription
+// without a slot receives nothing.
 func (o pendingReplication) subscriptions(ctx context.Context) ([]table.Subscription, error) {
 	found, err := o.subscriber.Subscriptions(ctx, o.plan.Schema, o.plan.Table)
 	return slices.DeleteFunc(found, func(s table.Subscription) bool { return s.Slot == "" }), err
 }
 
-// awaitSubscription checks that everything of one subscription is applied, and reports
-// whether the subscription belongs to the publisher.
+// awaitSubscription waits until the subscriber has applied everything from one
+// subscription up to o.lsn. It reports whether the subscription belongs to the publisher.
 func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subscription) (ours bool, err error) {
 	deadline := time.Now().Add(lagWait)
 	for n := 1; ; n++ {
@@ -269,8 +274,8 @@ func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subsc
 	}
 }
 
-// refresh reads the state of a subscription that was still copying. A subscription that
-// was dropped owes nothing.
+// refresh reads the state of a subscription again if its initial copy was not finished. A
+// subscription that was dropped in the meantime counts as finished.
 func (o pendingReplication) refresh(ctx context.Context, s table.Subscription) (table.Subscription, error) {
 	if s.Copied {
 		return s, nil
@@ -283,8 +288,8 @@ func (o pendingReplication) refresh(ctx context.Context, s table.Subscription) (
 	return s, err
 }
 
-// errLagging means that a node reported a lag, as opposed to a node that could not be
-// asked.
+// errLagging means that a node reported a lag. It is not used if a node could not be
+// reached.
 var errLagging = errors.New("replication lags")
 
 func (o pendingReplication) lagging(s table.Subscription, why string) error {
@@ -292,14 +297,13 @@ func (o pendingReplication) lagging(s table.Subscription, why string) error {
 		o.subscriber.Name(), s.Name, o.publisher.Name(), why)
 }
 
-// sourceWait is how long locked rows wait while replication to the source makes no
-// progress. It is longer than a node's log takes to reach its subscribers without a
-// commit.
+// sourceWait bounds the wait with locked rows while replication to the source makes no
+// progress. It is longer than the 15 seconds after which a node sends its WAL to
+// subscribers even without a commit.
 const sourceWait = 30 * time.Second
 
-// awaitSource waits until the source has everything that was written before the rows were
-// locked. An earlier wait covered what was written before the repair began. The source is
-// read afterwards.
+// awaitSource waits until the source has applied everything that its publishers have
+// written so far. The caller reads the source afterwards.
 func (a *attempt) awaitSource(ctx context.Context) error {
 	positions := map[string]string{}
 	for _, feed := range a.unit.SourceFeeds {
@@ -319,16 +323,17 @@ func (a *attempt) awaitSource(ctx context.Context) error {
 	return nil
 }
 
-// publisher is a node whose rows reach the source.
+// publisher is a node that has a slot through which the source receives changes.
 type publisher struct {
 	node     Node
 	position func(context.Context) (string, error)
 	lag      func(ctx context.Context, slot, position string) (int64, bool, error)
 }
 
-// publisher returns the node of a feed. The target is asked in the transaction, which
-// needs no other connection. A call to another node has a timeout: the owner of its
-// connections may wait for ours.
+// publisher returns the node that has the slot of a feed. If it is the target, the
+// attempt's transaction is used, so no other connection is needed. A call to another node
+// has a timeout, because the task that uses the other node's connections may be waiting
+// for ours.
 func (a *attempt) publisher(name string) publisher {
 	if name == a.target.Node {
 		return publisher{node: a.node, position: a.tx.Position, lag: a.tx.SlotLag}
@@ -350,7 +355,8 @@ func (a *attempt) publisher(name string) publisher {
 	}
 }
 
-// awaitSlot waits until the source has applied what one slot sends it.
+// awaitSlot waits until the source has applied everything that one slot sends up to the
+// position.
 func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) error {
 	from := a.publisher(feed.Node)
 	least, deadline := int64(-1), time.Now().Add(sourceWait)
@@ -380,8 +386,9 @@ func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) err
 	}
 }
 
-// relayWarnings warns of subscriptions that bring the repair of a node to another node
-// like any other change: a row that exists there already stops them.
+// relayWarnings returns a warning for each subscription through which the repair of the
+// target is replicated to peer. If the repair inserts a row that peer already has, such a
+// subscription stops.
 func relayWarnings(ctx context.Context, p *Plan, target, peer Node) ([]string, error) {
 	subscriptions, err := peer.Subscriptions(ctx, p.Schema, p.Table)
 	if err != nil {

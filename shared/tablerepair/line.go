@@ -8,8 +8,10 @@ import (
 	"ace/shared/table"
 )
 
-// A change is a line of JSON. There can be as many as the table has rows, so they are
-// written and read by hand. encoding/json reads lines whose layout differs from ours.
+// A change is stored as a line of JSON. There can be as many changes as the table has
+// rows, so the code below writes and reads them without encoding/json, which is slower.
+// If the layout of a line differs from the one that appendLine writes, encoding/json
+// reads it.
 
 // appendLine appends the change to out as a line.
 func (c change) appendLine(out []byte) []byte {
@@ -41,8 +43,8 @@ func readChange(line []byte) (c change, err error) {
 	return c, err
 }
 
-// opOf returns the operation of a line and what follows it; "" if the line's layout
-// differs from ours.
+// opOf returns the operation of a line and the rest of the line. The operation is "" if
+// the layout differs from the one that appendLine writes.
 func opOf(line []byte) (op string, rest []byte) {
 	rest, ours := bytes.CutPrefix(line, []byte(`{"op":"`))
 	quoted, rest, _ := bytes.Cut(rest, []byte(`"`))
@@ -60,7 +62,8 @@ func opOf(line []byte) (op string, rest []byte) {
 	return "", rest
 }
 
-// readPlain reads a change whose members are in the order in which they are written.
+// readPlain reads a line with the layout that appendLine writes. Otherwise it returns
+// false.
 func readPlain(line []byte) (c change, ok bool) {
 	c.Op, line = opOf(line)
 	rest, ok := bytes.CutPrefix(line, []byte(`,"key":`))
@@ -93,7 +96,7 @@ func readPlain(line []byte) (c change, ok bool) {
 	return c, ok && string(rest) == "}"
 }
 
-// readMember reads a row, if it is present.
+// readMember reads the member of this name, a row, if raw begins with it.
 func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 	rest, found := bytes.CutPrefix(raw, []byte(name))
 	if !found {
@@ -103,7 +106,7 @@ func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 	return list, rest, err == nil
 }
 
-// readColumns reads the places of columns, if they are present.
+// readColumns reads the indexes of the columns, if raw begins with them.
 func readColumns(raw []byte) (columns []int, rest []byte, ok bool) {
 	rest, found := bytes.CutPrefix(raw, []byte(`,"columns":[`))
 	if !found {

@@ -12,11 +12,12 @@ import (
 	"ace/shared/table"
 )
 
-// planFormat changes when a runner could misread an older plan.
+// planFormat is the version of a stored plan. It changes when a runner could misread an
+// older plan.
 const planFormat = "ace-repair-plan/1"
 
-// Plan is everything that the repair of a target depends on, except for the rows. It is
-// stored once and never changed.
+// Plan holds everything that the repair of the targets depends on, except for the rows.
+// It is stored once and never changed.
 type Plan struct {
 	Format      string    `json:"format"`
 	TaskID      string    `json:"task_id"`
@@ -26,9 +27,9 @@ type Plan struct {
 	Schema      string    `json:"schema"`
 	Table       string    `json:"table"`
 
-	Source   string   `json:"source_of_truth,omitempty"` // a node; empty for an undo
+	Source   string   `json:"source_of_truth,omitempty"` // the name of a node; empty for an undo
 	Document Document `json:"document"`                  // zero for an undo
-	// Server is the source's server; zero for an undo.
+	// Server is the server of the source. It is zero for an undo.
 	Server table.Identity `json:"server,omitzero"`
 	Undoes string         `json:"undoes,omitempty"` // the task whose repair is undone
 
@@ -59,48 +60,50 @@ type Target struct {
 	// task checks it.
 	Server table.Identity `json:"server,omitzero"`
 	Keys   Keys           `json:"keys"` // keys to read; none for an undo
-	// Before: the node precedes the source in the cluster. All repairs acquire
-	// connections in the same order, so that two repairs never wait for each other.
+	// Before is set if the node precedes the source in the cluster. All repairs acquire
+	// connections in the cluster's order, so that two repairs never wait for each other.
 	Before bool `json:"before,omitempty"`
-	// the source's table, with the first Common columns of the target's
+	// Read describes the source's table. It has the first Common columns of the target.
 	Read  table.Source `json:"read"`
 	Write table.Target `json:"write"`
-	// Columns follow Write.Names. The source has the first Common of them too. The rest
-	// are columns that only the target has.
+	// Columns are in the order of Write.Names. The source has the first Common of them too;
+	// only the target has the others.
 	Columns []Column `json:"columns"`
 	Common  int      `json:"common"`
 	// Encodings describes the server encodings of source and target for errors, if they
 	// differ.
 	Encodings string `json:"encodings,omitempty"`
-	ByText    bool   `json:"by_text,omitempty"` // the nodes may treat different keys as equal
-	// SmallSource and SmallTarget: the node's table can be scanned without its index for
-	// keys that the index does not find.
+	// ByText is set if a key column is ordered by its text. Then a node may treat keys with
+	// different texts as equal, so two keys may identify one row.
+	ByText bool `json:"by_text,omitempty"`
+	// SmallSource and SmallTarget are set if the node's table is small enough to be scanned
+	// for keys that its index does not find.
 	SmallSource bool `json:"small_source,omitempty"`
 	SmallTarget bool `json:"small_target,omitempty"`
 
 	Deferrable []table.Deferrable `json:"deferrable,omitempty"`
-	// Deletes and Updates are foreign keys of other tables that would change rows there,
-	// with fire_triggers.
+	// Deletes and Updates are foreign keys of other tables. If fire_triggers is set, a
+	// deletion or an update in this table would change rows of those tables through them.
 	Deletes []string `json:"deletes,omitempty"`
 	Updates []Reach  `json:"updates,omitempty"`
-	// a trigger fires, which may change more than was decided
+	// Fires is set if some trigger fires. It may change more than was decided.
 	Fires bool `json:"fires,omitempty"`
-	// Attempt is the attempt that an undo undoes.
+	// Attempt is the number of the attempt that an undo undoes.
 	Attempt int      `json:"attempt,omitempty"`
 	Problem *Problem `json:"problem,omitempty"` // why this node cannot be repaired
 }
 
-// Keys are the keys that the document contains for one pair of nodes, stored as parts.
-// The parts of a plan are its own: the same keys, read at another time, may be in another
-// order.
+// Keys describes the parts in which the document's keys for one pair of nodes are stored.
+// A plan never uses the parts of another plan, because the keys may be in another order
+// there.
 type Keys struct {
 	Name  string `json:"name"`
 	Count int64  `json:"count"`
 	Parts int    `json:"parts"`
 }
 
-// Reach is a foreign key that changes other rows when these columns (by place) are
-// updated.
+// Reach is a foreign key of another table. An update of these columns (by index) changes
+// the rows that refer to the updated row.
 type Reach struct {
 	Name    string `json:"name"`
 	Columns []int  `json:"columns"`
@@ -115,15 +118,16 @@ type Column struct {
 	Written  bool   `json:"written,omitempty"`  // not generated
 	Identity bool   `json:"identity,omitempty"` // GENERATED ALWAYS: no UPDATE can set it
 	Unique   bool   `json:"unique,omitempty"`   // part of some unique index
-	// the type to convert the source's text to, if the source has another type
+	// Convert is the type to which the source's text is converted. An empty string means
+	// that the text is used as it is.
 	Convert string `json:"convert,omitempty"`
-	// Checked reports that the conversion runs checks of a domain, which need the
+	// Checked is set if the conversion runs the checks of a domain. They need the
 	// search_path of the role.
 	Checked bool `json:"checked,omitempty"`
 	// Parse is how the text is converted.
 	Parse table.Parse `json:"parse,omitempty"`
-	// Back is the source's declared type, if its type modifier differs: a value fits if
-	// it is the same after it was converted back.
+	// Back is the source's declared type, if its type modifier differs from the target's. A
+	// value fits into the column if it is the same after it was converted to Back.
 	Back string `json:"back,omitempty"`
 }
 
@@ -139,7 +143,8 @@ func problemOf(err error) *Problem {
 
 func (p *Problem) err() error { return fault.New(p.Code, "%s", p.Message) }
 
-// written returns the places of the columns before limit that can be written.
+// written returns the indexes of the columns that can be written, up to limit
+// (exclusive).
 func (t *Target) written(limit int) []int {
 	var at []int
 	for i, c := range t.Columns[:limit] {

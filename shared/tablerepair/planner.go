@@ -20,7 +20,7 @@ import (
 	"ace/shared/task"
 )
 
-// Request is what a run must do: a repair or, if Undoes is set, the undo of a repair.
+// Request is the request for a repair or, if Undoes is set, for the undo of a repair.
 type Request struct {
 	TaskID      string
 	ClusterName string
@@ -52,11 +52,11 @@ type planner struct {
 	req     Request
 	plan    *Plan
 	ignored []string
-	summary difffile.Summary // of the document
-	chosen  []string         // nodes to repair
+	summary difffile.Summary // summary of the document
+	chosen  []string         // names of the nodes to repair
 	source  *table.Description
-	targets []targetBuilder // of the chosen nodes
-	failed  []error         // per chosen node: why it could not be described
+	targets []targetBuilder // one for each chosen node
+	failed  []error         // for each chosen node: why it could not be described, or nil
 }
 
 // makePlan reads keys and catalogs. A problem with one target is recorded in the plan;
@@ -178,8 +178,9 @@ func (p *planner) keysFor(ctx context.Context, t *Target) (*diffkeys.Keys, error
 	return keys, doc.Verify()
 }
 
-// collect lets the source sort the keys. Two texts that are one key there come out as
-// one, unless the target may treat them as two.
+// collect returns the keys of the document for one target. The source sorts them. If the
+// source treats two texts as one key, the result has only one of them, unless the target
+// may treat them as two keys.
 func (p *planner) collect(ctx context.Context, doc *diffarchive.Document, t *Target) (*diffkeys.Keys, error) {
 	node, err := p.open(ctx, p.plan.Source)
 	if err != nil {
@@ -205,8 +206,9 @@ func (p *planner) collect(ctx context.Context, doc *diffarchive.Document, t *Tar
 	})
 }
 
-// checkReadable refuses keys that neither the source nor the target can read as values of
-// the key's types. They would count as unchanged, since neither has a row for them.
+// checkReadable fails if neither the source nor the target can read some key as values of
+// the key's types. Without this check such a key would count as unchanged, since neither
+// node has a row for it.
 func checkReadable(ctx context.Context, source, target Node, t *Target, keys []table.Key) error {
 	return diffkeys.CheckReadable(keys, 2, func(node int, keys []table.Key) (map[int]error, error) {
 		if node == 0 {
@@ -258,7 +260,7 @@ func storeRows[T any](ctx context.Context, store archive.Store, key string, head
 	return w.Commit(ctx, struct{}{})
 }
 
-// describeTargets asks each node about its table.
+// describeTargets reads the description of the table on each node.
 func (p *planner) describeTargets(ctx context.Context) error {
 	p.targets, p.failed = make([]targetBuilder, len(p.chosen)), make([]error, len(p.chosen))
 	return fanout.Each(ctx, len(p.chosen), slices.Values(numbers(len(p.chosen))), func(ctx context.Context, i int) error {
@@ -278,9 +280,10 @@ func (p *planner) describeTarget(ctx context.Context, name string, t *targetBuil
 	return err
 }
 
-// chooseKey determines the key of a document that names none: a key that the source and
-// all targets have, otherwise a key of the source, so that each target reports what it
-// lacks. The key that a document names must be a key of the source.
+// chooseKey determines the key by which rows are matched. If the document names a key, it
+// must be a key of the source. Otherwise chooseKey chooses a key that the source and all
+// targets have. If there is none, it chooses a key of the source, so that the error of
+// each target names what is missing there.
 func (p *planner) chooseKey(context.Context) error {
 	only := []*table.Description{p.source}
 	if len(p.plan.Key) == 0 {

@@ -12,8 +12,8 @@ import (
 	"ace/shared/task"
 )
 
-// progress reports what was done. A block is a part of the keys that was processed once
-// on one target.
+// progress reports the progress of a repair. Its blocks are parts of keys: a part counts
+// once for each time that it is processed on a target (see passes).
 type progress struct {
 	mu     sync.Mutex
 	state  task.Progress
@@ -59,7 +59,7 @@ func (p *progress) setTotals(plan *Plan) {
 	})
 }
 
-// setDone sets what all targets together have done.
+// setDone sets the progress of all targets together.
 func (p *progress) setDone(sum unitProgress) {
 	p.change(func(s *task.Progress) {
 		s.BlocksDone = min(sum.Blocks, s.BlocksTotal)
@@ -68,8 +68,8 @@ func (p *progress) setDone(sum unitProgress) {
 	})
 }
 
-// unitProgress is how far one unit has come. A unit may run anywhere, so it stores this
-// in the archive from time to time.
+// unitProgress is the progress of one unit. A unit may run in another process, so it
+// stores its progress in the archive from time to time.
 type unitProgress struct {
 	Blocks     int   `json:"blocks"`
 	Rows       int64 `json:"rows"`
@@ -84,13 +84,14 @@ func progressKey(taskID string, target int) string {
 	return archive.PartKey(taskID, "progress", strconv.Itoa(target))
 }
 
-// decidedProgress returns the progress of a unit that has decided about some parts of the
-// keys.
+// decidedProgress returns the progress of a unit that has decided about all keys of this
+// many parts.
 func (t Totals) decidedProgress(parts int) unitProgress {
 	return unitProgress{Blocks: parts, Rows: t.changes() + t.Unchanged + t.Skipped + t.Unequal, Mismatched: t.changes() + t.Skipped}
 }
 
-// storeProgress stores the progress if the interval has passed. Nothing depends on it.
+// storeProgress stores the progress if progressInterval has passed since the last time.
+// Errors are ignored, since the progress is only displayed.
 func (j *unitRun) storeProgress(ctx context.Context, m unitProgress) {
 	if time.Since(j.progressStored) < progressInterval {
 		return

@@ -10,8 +10,8 @@ import (
 	"ace/shared/table"
 )
 
-// recheckDeletions reads the source once more, in a new snapshot, and keeps the rows
-// whose keys exist there now. The package comment has the reason.
+// recheckDeletions reads the source again in a new snapshot. It cancels the deletion of
+// rows whose keys the source has now. The package comment explains why.
 func (a *attempt) recheckDeletions(ctx context.Context, source Source) error {
 	if source == nil || a.totals.Deleted == 0 {
 		return nil
@@ -26,8 +26,8 @@ func (a *attempt) recheckDeletions(ctx context.Context, source Source) error {
 	return cmp.Or(err, source.Renew(ctx))
 }
 
-// keepFound keeps the rows whose keys the source has, except for rows that replication is
-// bringing.
+// keepFound cancels the deletion of rows whose keys the source has, unless replication is
+// about to insert the source's row on the target.
 func (a *attempt) keepFound(ctx context.Context, source Source, list []numberedChange) error {
 	keysOnly := a.target.Read
 	keysOnly.Columns = keysOnly.Key
@@ -60,19 +60,20 @@ func keptWarning(node string, n int64) string {
 	return fmt.Sprintf("node %s: %d rows were not deleted, since the source of truth has them by now: repair again if replication does not update them", node, n)
 }
 
-// recheckInsertions undoes insertions of rows that the source has written meanwhile. A
-// row that does not exist cannot be locked. A change that the source made to it may have
-// reached the target before the insertion, found no row, and been lost. Or the source
-// inserted the row itself, and its replication stops at a row that exists already. Once
-// the row is inserted, the process that applies a change waits for the end of this
-// transaction: what the source has then is right.
+// recheckInsertions undoes the insertion of rows that the source has written in the
+// meantime. A row that does not exist cannot be locked. So the source may have updated
+// the row, and the replicated update found no row on the target and was lost. Or the
+// source may have inserted the row, and the replicated insertion would stop at a row that
+// already exists. Once this attempt has inserted the row, every replicated change to it
+// waits for the end of this transaction. So a row that the source has unchanged after
+// that is right.
 func (a *attempt) recheckInsertions(ctx context.Context, source Source) error {
 	if source == nil || a.totals.Inserted == 0 {
 		return nil
 	}
 
-	// A row that was inserted and deleted on the target since the locks is on its way to
-	// the source, too.
+	// If a row was inserted and deleted on the target after the rows were locked, these
+	// changes must have reached the source too.
 	if err := a.awaitSource(ctx); err != nil {
 		return err
 	}
@@ -102,8 +103,8 @@ func withdrawnWarning(node string, n int64) string {
 	return fmt.Sprintf("node %s: %d rows were not inserted, since the source of truth wrote them during the repair: repair again if replication does not bring them", node, n)
 }
 
-// unchangedAtSource reports, for each row, whether the source has it as the decision read
-// it and no change of it is on its way to the target.
+// unchangedAtSource reports, for each row, whether the source still has it as the
+// decision read it and no change to it is being replicated to the target.
 func (a *attempt) unchangedAtSource(ctx context.Context, source Source, list []numberedChange) ([]bool, error) {
 	rows, err := a.rereadSource(ctx, source, list)
 	if err != nil {
@@ -122,8 +123,8 @@ func (a *attempt) unchangedAtSource(ctx context.Context, source Source, list []n
 	return same, nil
 }
 
-// rereadSource returns the source's rows as the target would store them; nil where there
-// is none.
+// rereadSource returns the source's rows as the target would store them; nil if there is
+// no row.
 func (a *attempt) rereadSource(ctx context.Context, source Source, list []numberedChange) ([]table.Row, error) {
 	stream, err := source.Rows(ctx, a.target.Read, keysOf(list))
 	if err != nil {
@@ -145,8 +146,8 @@ func (a *attempt) rereadSource(ctx context.Context, source Source, list []number
 	return rows, convert(ctx, a.tx, a.target, keysOf(list), rows)
 }
 
-// withdraw deletes rows that were inserted; they are absent again. Triggers that are
-// enabled for replicas fire.
+// withdraw undoes insertions by deleting the inserted rows. Triggers that are enabled for
+// replicas fire.
 func (a *attempt) withdraw(ctx context.Context, list []numberedChange) error {
 	if len(list) == 0 {
 		return nil

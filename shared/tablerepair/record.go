@@ -13,7 +13,7 @@ import (
 	"ace/shared/table"
 )
 
-// recorder stores changes as parts, one for each part of keys that has any. A nil
+// recorder stores changes as parts: one for each part of keys that led to changes. A nil
 // recorder stores nothing.
 type recorder struct {
 	store  archive.Store
@@ -43,8 +43,8 @@ func (r *recorder) add(ctx context.Context, c change) (err error) {
 	return r.out.Line(r.line)
 }
 
-// endPart ends the current part. It is an error if the object exists already: another
-// attempt wrote it.
+// endPart ends the current part. It fails if the object already exists, because then
+// another attempt wrote it.
 func (r *recorder) endPart(ctx context.Context) error {
 	if r == nil || r.out == nil {
 		return nil
@@ -70,9 +70,10 @@ func (r *recorder) abort() {
 // manifestFormat changes when an older version could misread a manifest.
 const manifestFormat = "ace-repair/1"
 
-// Manifest describes what an attempt was about to commit, and names the transaction. With
-// it and the parts that it names, any process can determine whether the attempt was
-// committed, and undo it. It is stored before anything is written to the node.
+// Manifest records what an attempt will change and in which transaction. With the
+// manifest and the parts that it names, any process can determine whether the attempt was
+// committed, and can undo it. The manifest is stored before anything is written to the
+// node.
 type Manifest struct {
 	Format      string    `json:"format"`
 	TaskID      string    `json:"task_id"`
@@ -89,20 +90,19 @@ type Manifest struct {
 	Common      int       `json:"common"`
 	Fires       bool      `json:"fires,omitempty"`
 	table.Mark
-	// Server is the server of that transaction.
+	// Server is the server on which the transaction ran.
 	Server table.Identity `json:"server,omitzero"`
 	Totals Totals         `json:"totals"`
 }
 
-// The ways an attempt ends.
+// Outcomes of an attempt.
 const (
 	Committed  = "committed"
 	RolledBack = "rolled_back"
 	Unknown    = "unknown"
 )
 
-// outcome is what is known about an attempt that has ended. It is stored once it is
-// certain.
+// outcome describes how an attempt ended. It is stored once it is certain.
 type outcome struct {
 	Outcome string  `json:"outcome"`
 	Totals  Totals  `json:"totals"`
@@ -115,10 +115,10 @@ const (
 	alteredName  = "altered"
 )
 
-// undoName is the name of a part of before-images.
+// undoName returns the name of a part of before-images.
 func undoName(n int) string { return fmt.Sprintf("undo-%06d", n) }
 
-// unitName is the unit in the header of an attempt's part.
+// unitName returns the name of the unit in the header of an attempt's part.
 func unitName(node string, attempt int, name string) string {
 	return fmt.Sprintf("%s-%s-%d-%s", phaseRepair, node, attempt, name)
 }
@@ -149,8 +149,8 @@ func loadManifest(ctx context.Context, store archive.Store, taskID, node string,
 	return &m, err
 }
 
-// loadOutcome reads how an attempt ended. The error is archive.ErrNotFound if that is not
-// stored.
+// loadOutcome reads how an attempt ended. The error is archive.ErrNotFound if no outcome
+// is stored.
 func loadOutcome(ctx context.Context, store archive.Store, taskID, node string, attempt int) (outcome, error) {
 	var o outcome
 	_, _, err := archive.ReadJSON(ctx, store, archive.RepairKey(taskID, node, attempt, outcomeName), &o)

@@ -16,7 +16,7 @@ import (
 	"ace/shared/task"
 )
 
-// reportHead holds the members of a report before the changes.
+// reportHead holds the JSON members of a report that precede the nodes.
 type reportHead struct {
 	Operation string          `json:"operation"`
 	TaskID    string          `json:"task_id"`
@@ -27,7 +27,7 @@ type reportHead struct {
 	Warnings  []string        `json:"warnings"`
 }
 
-// reportNode holds the members of a node before its rows.
+// reportNode holds the JSON members of a node that precede its rows.
 type reportNode struct {
 	Outcome   string   `json:"outcome,omitempty"`
 	Error     string   `json:"error,omitempty"`
@@ -40,9 +40,9 @@ type reportNode struct {
 	Left      []string `json:"left,omitempty"`
 }
 
-// writeReport writes which rows were changed on each node, from what was stored with the
-// decisions, and returns the report. A report of an earlier run is kept; it may differ
-// from how this run ended.
+// writeReport writes a report of the rows that were changed on each node, and returns the
+// stored report. It reads the changes from the stored parts. It does not replace the
+// report of an earlier run, whose outcomes may be different.
 func (r *run) writeReport(ctx context.Context, result Result) (*task.Document, error) {
 	r.progress.phase(phaseReport)
 	for n := 1; ; n++ {
@@ -63,8 +63,8 @@ func (r *run) writeReport(ctx context.Context, result Result) (*task.Document, e
 	}
 }
 
-// writeDocument stores what write writes, and returns the stored document. The error is
-// archive.ErrPrecondition if the key has an object already.
+// writeDocument creates the object key, calls write to fill it, and returns the stored
+// document. The error is archive.ErrPrecondition if the object already exists.
 func writeDocument(ctx context.Context, store archive.Store, key string, write func(jsonWriter) error) (*task.Document, error) {
 	w, err := store.Create(ctx, key, "application/json")
 	if err != nil {
@@ -111,7 +111,8 @@ func (d jsonWriter) print(texts ...string) {
 	}
 }
 
-// begin writes a value without its closing brace, so that more members can follow.
+// begin writes a value, which must be a JSON object, without its closing brace, so that
+// more members can follow.
 func (d jsonWriter) begin(value any) error {
 	raw, err := json.Marshal(value)
 	if err != nil {
@@ -193,8 +194,8 @@ func newReportNode(n NodeResult) reportNode {
 	return about
 }
 
-// rows writes the changes that pick accepts, each with the row before and after. Changes
-// that were not done or were undone are left out.
+// rows writes the changes that pick accepts, each with the row before and after the
+// change. Changes that were not done or were undone are left out.
 func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick picker) error {
 	left, err := openFinalRows(ctx, d.store, n.altered)
 	if err != nil {
@@ -221,8 +222,7 @@ func (d *reportDocument) rows(ctx context.Context, t *Target, n NodeResult, pick
 	})
 }
 
-// rowEncoder writes rows as diff documents have them. A row may have only the first of
-// the columns.
+// rowEncoder encodes rows in the form of diff documents. A row may lack the last columns.
 type rowEncoder struct {
 	columns  []difffile.Column
 	encoders map[int]*difffile.Encoder

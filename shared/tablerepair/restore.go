@@ -10,7 +10,7 @@ import (
 	"ace/shared/table"
 )
 
-// leftKeys bounds how many keys of skipped rows an undo names.
+// leftKeys is the maximum number of skipped rows whose keys an undo reports.
 const leftKeys = 100
 
 // restoreAll decides about every row that the attempt changed.
@@ -29,7 +29,8 @@ type restorer struct {
 	left *finalRows
 }
 
-// decide processes the attempt's parts. It ends r's part after the last.
+// decide decides about every change in the attempt's parts. It stores all its decisions
+// in one part of r.
 func (d *restorer) decide(ctx context.Context, r *recorder) error {
 	m, err := loadManifest(ctx, d.store, d.plan.Undoes, d.target.Node, d.target.Attempt)
 	if err != nil {
@@ -89,7 +90,8 @@ func (d *restorer) window(ctx context.Context, list []numberedChange) error {
 	return err
 }
 
-// row decides about one row as it is now.
+// row decides how to undo one change. now is the row as it is now, or nil if it does not
+// exist.
 func (d *restorer) row(c numberedChange, now table.Row) error {
 	want, err := d.left.row(c)
 	if err != nil {
@@ -133,7 +135,7 @@ func (d *restorer) skip(c numberedChange) {
 }
 
 // hasNewValues reports whether a row has values in columns that were added after the
-// repair: a deletion would lose them.
+// repair. A deletion would lose these values.
 func (d *restorer) hasNewValues(now table.Row) bool {
 	for i, c := range d.target.Columns[d.target.Common:] {
 		if c.Written && now[d.target.Common+i] != nil {
@@ -144,7 +146,7 @@ func (d *restorer) hasNewValues(now table.Row) bool {
 }
 
 // announcedAttempts returns the numbers of the attempts that have a manifest, the last
-// one first. Other attempts have changed nothing.
+// one first. Attempts without a manifest have changed nothing.
 func (s *settler) announcedAttempts(ctx context.Context) (numbers []int, err error) {
 	err = eachManifest(ctx, s.store, archive.RepairsPrefix(s.plan.TaskID, s.target.Node), func(_ string, n int) {
 		numbers = append(numbers, n)
@@ -155,7 +157,7 @@ func (s *settler) announcedAttempts(ctx context.Context) (numbers []int, err err
 }
 
 // lastManifest returns the manifest of the last attempt that may have been committed; nil
-// if there is none.
+// if there is no such attempt.
 func (s *settler) lastManifest(ctx context.Context) (*Manifest, error) {
 	numbers, err := s.announcedAttempts(ctx)
 	for _, n := range numbers {
@@ -170,8 +172,8 @@ func (s *settler) lastManifest(ctx context.Context) (*Manifest, error) {
 	return nil, err
 }
 
-// committedAttempt returns the attempt that was committed on this node and changed rows;
-// 0 if there is none.
+// committedAttempt returns the number of the attempt that was committed on this node, or
+// 0 if no attempt was committed or the committed one changed no rows.
 func (s *settler) committedAttempt(ctx context.Context) (int, error) {
 	numbers, err := s.announcedAttempts(ctx)
 	for _, n := range numbers {

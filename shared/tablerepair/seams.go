@@ -7,8 +7,8 @@ import (
 	"ace/shared/table"
 )
 
-// Opener opens the nodes of a cluster. The nodes are returned in the order of the list.
-// Open contacts none of them.
+// Opener opens the nodes of a cluster. It returns them in the order of the given names
+// and contacts none of them.
 type Opener interface {
 	Open(ctx context.Context, cluster, database string, nodes []string) ([]Node, error)
 }
@@ -16,26 +16,27 @@ type Opener interface {
 // Node is one node's database. Errors name the node.
 type Node interface {
 	Name() string
-	// Expecting returns the same node with a check: each of its transactions fails on any
-	// other server.
+	// Expecting returns the same node, bound to a server: each of its transactions fails if
+	// it is on another server.
 	Expecting(server table.Identity) Node
 	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
-	// DescribeWriting reads what prevents a write to a table, and what effects a write
+	// DescribeWriting reads what could prevent writes to a table, and which effects a write
 	// would have on other rows and tables.
 	DescribeWriting(ctx context.Context, schema, name string) (*table.Writing, error)
-	// RankKeys returns each key's place in key order. Keys that the index treats as equal
-	// have the same place.
+	// RankKeys returns the rank of each key in key order. Keys that the index considers
+	// equal have the same rank.
 	RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
-	// UnreadableKeys returns why the node cannot read some of the keys, by their places.
+	// UnreadableKeys returns, by index in keys, why the node cannot read some keys as values
+	// of the key's types.
 	UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error)
 	// Subscriptions returns this node's subscriptions that carry the table.
 	Subscriptions(ctx context.Context, schema, name string) ([]table.Subscription, error)
-	// Position returns where the node's log ends now.
+	// Position returns the current end of the node's WAL.
 	Position(ctx context.Context) (table.Position, error)
-	// FlushLog writes the log to disk, so that it is sent to subscribers.
+	// FlushLog flushes the node's WAL to disk, so that it is sent to subscribers.
 	FlushLog(ctx context.Context) error
-	// SlotLag returns how many bytes of the log before a position the subscriber of a
-	// slot has not applied. It returns false if this node has no such slot.
+	// SlotLag returns how many bytes of WAL before a position the subscriber of a slot has
+	// not applied yet. It returns false if this node has no such slot.
 	SlotLag(ctx context.Context, slot, position string) (int64, bool, error)
 	// Begin opens a read-only transaction with one snapshot, which the first read takes
 	// once the table is locked. The caller must close it.
@@ -48,8 +49,8 @@ type Node interface {
 // Reader reads rows by key. Only one goroutine may use it at a time.
 type Reader interface {
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
-	// CheckAbsent checks that keys for which the index finds no row have no row in the
-	// table either.
+	// CheckAbsent checks that the table has no row for these keys, which the index does not
+	// find.
 	CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error
 	SetSearchPath(ctx context.Context, path string) error
 	// Convert returns each value as the node would store it in columns of these types.
@@ -62,13 +63,13 @@ type Source interface {
 	Reader
 	// Renew releases the snapshot: the next read takes a new one.
 	Renew(ctx context.Context) error
-	// WrittenSince reports for each key whether its row was written after this snapshot
-	// of the node, or does not exist.
+	// WrittenSince reports for each key whether its row was written after the given snapshot
+	// of the node was taken, or does not exist.
 	WrittenSince(ctx context.Context, s table.Source, keys []table.Key, snapshot string) ([]bool, error)
 }
 
-// Tx is a transaction that writes. Its changes are lost unless Commit is called. A row
-// that the node refuses is a table.ViolationError.
+// Tx is a transaction that writes. Its changes are lost unless Commit is called. If the
+// node refuses a row, the error is a table.ViolationError.
 type Tx interface {
 	Reader
 	// TryAdvisoryLock acquires the lock that only one repair of a table can hold, until
@@ -77,24 +78,26 @@ type Tx interface {
 	// Hold locks the table until the transaction ends, so that it is not rewritten. If
 	// the plan has the table's files, Hold checks them.
 	Hold(ctx context.Context, s table.Source) error
-	// KeepLocal marks the changes so that subscribers do not apply them again, or returns
-	// the reason why it could not.
+	// KeepLocal marks the transaction's changes so that subscribers that skip changes with a
+	// replication origin do not apply them. If it cannot, it returns the reason.
 	KeepLocal(ctx context.Context) (reason string, err error)
 	// DisableTriggers disables triggers and foreign keys, except those that are enabled
 	// for replicas.
 	DisableTriggers(ctx context.Context) error
-	// EnableTriggers enables them, whatever the configuration of role or database.
+	// EnableTriggers enables triggers and foreign keys, even if the configuration of the
+	// role or database disables them.
 	EnableTriggers(ctx context.Context) error
-	// Lock is Rows that locks every row it finds.
+	// Lock is like Rows, but locks every row that it finds.
 	Lock(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
-	// Position returns where the node's log ends now, which is after everything that this
-	// transaction has seen. SlotLag is that of the node.
+	// Position returns the current end of the node's WAL. Everything that this transaction
+	// has seen is before it. SlotLag is the same as Node.SlotLag.
 	Position(ctx context.Context) (string, error)
 	SlotLag(ctx context.Context, slot, position string) (int64, bool, error)
 	// Columns returns name, declared type and Generated of the table's columns. They
 	// cannot change once this transaction has read rows of the table.
 	Columns(ctx context.Context, schema, name string) ([]table.Column, error)
-	// Mark identifies this transaction, Server only the server and its timeline.
+	// Mark returns what identifies this transaction: its server, timeline and transaction
+	// number. Server returns only the server and its timeline.
 	Mark(ctx context.Context) (table.Mark, error)
 	Server(ctx context.Context) (table.Mark, error)
 	// Status returns how another transaction of this server ended. It is empty if the
@@ -108,14 +111,14 @@ type Tx interface {
 	Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error
 	// CheckNow makes the node check deferred constraints.
 	CheckNow(ctx context.Context) error
-	// Duplicate searches for one of these keys whose row has a duplicate by a deferrable
-	// constraint; -1 for none.
+	// Duplicate returns the index of a key whose row violates the deferrable constraint
+	// because another row has the same values, or -1.
 	Duplicate(ctx context.Context, t table.Target, d table.Deferrable, keys []table.Key) (int, error)
 	Commit(ctx context.Context) error
 }
 
-// Leases checks that a task still belongs to the runner that has this token. It returns
-// nil, or why the work must stop.
+// Leases checks that the runner with this token still has the lease of a task. It returns
+// nil, or the reason why the unit must stop.
 type Leases interface {
 	CheckLease(ctx context.Context, taskID, token string) error
 }

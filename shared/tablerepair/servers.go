@@ -9,7 +9,8 @@ import (
 	"ace/shared/table"
 )
 
-// describe reads a node's table. The returned node is bound to the server that answered.
+// describe reads the description of a node's table. The returned node is bound to the
+// server that answered.
 func (p *planner) describe(ctx context.Context, name string) (Node, *table.Description, error) {
 	node, err := p.open(ctx, name)
 	if err != nil {
@@ -22,8 +23,9 @@ func (p *planner) describe(ctx context.Context, name string) (Node, *table.Descr
 	return node.Expecting(d.Server), d, nil
 }
 
-// checkServers refuses nodes that are one database of one server, and records the targets
-// that are not the database that the document was made with.
+// checkServers fails if two nodes are the same database of the same server. If a target
+// is not the database from which the document was made, checkServers records this as the
+// target's problem.
 func (p *planner) checkServers(context.Context) error {
 	p.plan.Server = p.source.Server
 	described := []*table.Description{p.source}
@@ -42,8 +44,9 @@ func (p *planner) checkServers(context.Context) error {
 	return diffarchive.CheckServer(p.summary, p.source)
 }
 
-// bind binds a node of the plan to the server with which the plan was made. Other nodes,
-// and those of a plan of an earlier version, are not checked.
+// bind binds a node of the plan to the server with which the plan was made. Nodes for
+// which the plan has no server are not bound: other nodes, and all nodes of plans of
+// earlier versions.
 func (p *Plan) bind(node Node) Node {
 	if node.Name() == p.Source {
 		return node.Expecting(p.Server)
@@ -56,7 +59,7 @@ func (p *Plan) bind(node Node) Node {
 	return node
 }
 
-// checkWritable refuses a node that accepts no writes.
+// checkWritable fails if the node accepts no writes.
 func (t *targetBuilder) checkWritable() error {
 	switch {
 	case t.node.Server.Recovery:

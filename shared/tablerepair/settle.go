@@ -16,7 +16,8 @@ import (
 // one live idle.
 const settleWait = 15 * time.Minute
 
-// settleTries bounds the tries to determine an outcome, within about 7 seconds.
+// settleTries is how often settleWithRetry tries to determine an outcome, within about 7
+// seconds.
 const settleTries = 4
 
 // settler determines how attempts ended.
@@ -27,8 +28,8 @@ type settler struct {
 	node   Node
 }
 
-// attempts returns the numbers of the attempts that left an object, in no order, and the
-// highest number.
+// attempts returns the numbers of the attempts that have an object in the archive, and
+// the highest of these numbers.
 func (s *settler) attempts(ctx context.Context) (found map[int]bool, last int, err error) {
 	found = map[int]bool{}
 	err = s.store.List(ctx, archive.RepairsPrefix(s.plan.TaskID, s.target.Node), "", func(info archive.Info) bool {
@@ -41,8 +42,8 @@ func (s *settler) attempts(ctx context.Context) (found map[int]bool, last int, e
 	return found, last, err
 }
 
-// settleWithRetry is settle with retries while a node or the archive is unreachable for a
-// moment. It does not repeat a wait for the repair lock that took all of settleWait.
+// settleWithRetry is like settle, but retries if a node or the archive is temporarily
+// unreachable. It does not retry after a wait for the repair lock that lasted settleWait.
 func (s *settler) settleWithRetry(ctx context.Context, attempt int) (outcome, error) {
 	began := time.Now()
 	policy := retry.Policy{
@@ -59,7 +60,7 @@ func (s *settler) settleWithRetry(ctx context.Context, attempt int) (outcome, er
 }
 
 // settle determines how an attempt ended. With an error the outcome is Unknown, and the
-// error has the reason. A certain outcome is stored on return, if it was not already.
+// error has the reason. If the outcome is certain, settle has stored it when it returns.
 func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	o, err := loadOutcome(ctx, s.store, s.plan.TaskID, s.target.Node, attempt)
 	if err == nil || !errors.Is(err, archive.ErrNotFound) {
@@ -72,8 +73,8 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	}
 	defer tx.Close()
 
-	// This transaction holds the repair lock. So the attempt's transaction has ended, or
-	// will find that the lease is not its runner's.
+	// From here on this transaction holds the repair lock. So the attempt's transaction has
+	// ended, or will find that its runner no longer has the lease.
 	if err := acquireRepairLock(ctx, tx, s.plan, s.target.Node, settleWait); err != nil {
 		return outcome{Outcome: Unknown}, err
 	}
@@ -91,7 +92,7 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 		return outcome{Outcome: Unknown}, err
 	}
 
-	// Durable: the outcome. From here on the attempt cannot begin any more.
+	// Durable: the outcome. From here on the attempt can no longer begin.
 	return s.storeOutcome(ctx, attempt, o)
 }
 
@@ -115,9 +116,8 @@ func (s *settler) outcomeOf(ctx context.Context, tx Tx, m *Manifest) (o outcome,
 	return o, err
 }
 
-// storeOutcome stores an outcome. A concurrent process that determined it has found the
-// same. A rollback counts only once it is stored: then the attempt cannot begin any more,
-// however late.
+// storeOutcome stores an outcome. If another process has stored one, both are the same. A
+// rollback is certain only once it is stored: after that the attempt can no longer begin.
 func (s *settler) storeOutcome(ctx context.Context, attempt int, o outcome) (outcome, error) {
 	err := archive.PutJSONIfAbsent(ctx, s.store, archive.RepairKey(s.plan.TaskID, s.target.Node, attempt, outcomeName), o)
 	if errors.Is(err, archive.ErrPrecondition) {
@@ -129,10 +129,12 @@ func (s *settler) storeOutcome(ctx context.Context, attempt int, o outcome) (out
 	return o, err
 }
 
-// determine asks the server how the transaction ended if it is the same server on the
-// same timeline, and otherwise compares the rows. A server may have assigned a
-// transaction number without writing it to its log; after a crash another transaction can
-// get that number. So "committed" alone does not count if every row is still as before.
+// determine determines how the transaction of a manifest ended. If the node is still the
+// same server on the same timeline, it asks the server. If the server does not report a
+// rollback, it also compares the rows with those before and after the attempt. A server
+// may have assigned a transaction number without writing it to its log; after a crash
+// another transaction can get that number. So even if the server reports "committed", the
+// attempt was rolled back if every row is as before.
 func (s *settler) determine(ctx context.Context, tx Tx, m *Manifest, altered *Stored) (string, error) {
 	server, err := tx.Server(ctx)
 	if err != nil {
@@ -145,13 +147,14 @@ func (s *settler) determine(ctx context.Context, tx Tx, m *Manifest, altered *St
 			return "", err
 		}
 	}
-	// in progress: another transaction, since ours has released its locks
+	// "in progress" is another transaction with that number, since the attempt's has
+	// released its locks
 	if status == "aborted" || status == "in progress" {
 		return RolledBack, nil
 	}
 
 	source := s.target.Write.Source
-	source.Files = table.Files{} // the rows decide, whichever files hold them now
+	source.Files = table.Files{} // the rows are compared even if the table was rewritten
 	if err := tx.Hold(ctx, source); err != nil {
 		return "", err
 	}
@@ -170,7 +173,7 @@ func (s *settler) determine(ctx context.Context, tx Tx, m *Manifest, altered *St
 }
 
 // compareImages reports whether every row is as it was before the attempt, and whether
-// every row is as it was to be after it.
+// every row is as it should be after the attempt.
 func (s *settler) compareImages(ctx context.Context, tx Tx, m *Manifest, altered *Stored) (before, after bool, err error) {
 	before, after = true, true
 	left, err := openFinalRows(ctx, s.store, altered)
@@ -185,7 +188,7 @@ func (s *settler) compareImages(ctx context.Context, tx Tx, m *Manifest, altered
 			return nil
 		}
 		wanted := make([]numberedChange, len(list))
-		for i, c := range list { // as a change that puts the row back would want it
+		for i, c := range list { // the change that would restore the row as it was before
 			wanted[i] = c
 			wanted[i].change = change{Op: opInsert, Key: c.Key, After: c.Before}
 			if c.Op == opInsert {

@@ -19,12 +19,13 @@ type targetBuilder struct {
 	source  *table.Description
 	node    *table.Description
 	writing *table.Writing
-	ignored []string // of the document
+	ignored []string // columns that the document ignores
 	common  *tableschema.Common
 	target  Target
 }
 
-// build matches columns and keys, and refuses what could not be written.
+// build matches the columns and keys of both nodes. It fails if the target could not be
+// written.
 func (t *targetBuilder) build() (Target, []string, error) {
 	t.target.Node = t.node.Node
 	t.target.Server = t.node.Server
@@ -83,7 +84,7 @@ func (t *targetBuilder) checkRights() error {
 	return t.refuse("role %q may not disable triggers, which needs a superuser before PostgreSQL 15: use one, or repair with fire_triggers=true", w.Role)
 }
 
-// checkTable refuses tables where the result would differ from the decision.
+// checkTable fails if the result of a write could differ from the decision.
 func (t *targetBuilder) checkTable() error {
 	if t.writing.Extension != "" {
 		return t.refuse("the table belongs to extension %q, which alone may write to it: update the extension, or call its functions", t.writing.Extension)
@@ -166,8 +167,9 @@ func (t *targetBuilder) addColumn(name string) {
 // with zeros.
 func isBits(c table.Column) bool { return strings.HasPrefix(c.Declared, "bit") }
 
-// baseType returns the type below all domains. An assignment to the column checks the
-// domain and does not truncate a value, as a cast to the domain might.
+// baseType returns the type on which a domain is based, also below several domains.
+// Values are cast to this type and then assigned to the column: the assignment checks the
+// domain, but does not truncate a value as a cast to the domain might.
 func baseType(t rowdigest.Type) rowdigest.Type {
 	for t.Base != nil {
 		t = *t.Base
@@ -175,10 +177,10 @@ func baseType(t rowdigest.Type) rowdigest.Type {
 	return t
 }
 
-// conversionType returns the type that shows a value of another type as the column would
-// store it. It has the column's modifier, except for types to which a cast would truncate
-// the value. A declared type of pg_catalog is written without its schema. That is safe if
-// it has a modifier, since those types are words of the grammar.
+// conversionType returns the type to which a value of another type is cast to get it as
+// the column would store it. It has the column's modifier, except for types to which a
+// cast would truncate the value. A declared type of pg_catalog is written without its
+// schema. That is safe if it has a modifier, since those types are words of the grammar.
 func conversionType(c table.Column) string {
 	switch b := baseType(c.Type); b.Name {
 	case "varchar", "bpchar", "bit", "varbit":
@@ -190,8 +192,8 @@ func conversionType(c table.Column) string {
 	return c.Declared
 }
 
-// collectReach records the foreign keys by which a change would reach rows of other
-// tables.
+// collectReach records the foreign keys through which a change would also change rows of
+// other tables.
 func (t *targetBuilder) collectReach() {
 	for _, r := range t.writing.References {
 		if r.OnDelete {
@@ -210,8 +212,8 @@ func (t *targetBuilder) collectReach() {
 	}
 }
 
-// collectTriggers determines whether triggers fire, and warns of those that the request
-// did not ask for.
+// collectTriggers determines whether triggers fire. It returns a warning if triggers fire
+// although fire_triggers is not set.
 func (t *targetBuilder) collectTriggers() []string {
 	var names []string
 	for _, trigger := range t.writing.Triggers {

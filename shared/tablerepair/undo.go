@@ -11,7 +11,7 @@ import (
 	"ace/shared/rowdigest"
 )
 
-// undo plans to undo a repair on every node where it was committed.
+// undo plans the undo of a repair on every node where it was committed.
 func (p *planner) undo(ctx context.Context) error {
 	repaired, err := p.repairedNodes(ctx)
 	if err != nil {
@@ -38,8 +38,8 @@ func (p *planner) undo(ctx context.Context) error {
 	return nil
 }
 
-// repairedNodes returns the nodes that have a manifest: in the cluster's order, then the
-// nodes that no longer belong to the cluster.
+// repairedNodes returns the nodes for which the repair stored a manifest: first those of
+// the cluster, in its order, then those that no longer belong to the cluster.
 func (p *planner) repairedNodes(ctx context.Context) ([]string, error) {
 	found := map[string]bool{}
 	err := eachManifest(ctx, p.store, archive.RepairsOfTaskPrefix(p.req.Undoes), func(node string, _ int) { found[node] = true })
@@ -101,8 +101,8 @@ func (p *planner) describeUndo(ctx context.Context, node Node, m *Manifest) (tar
 	return target, warnings, target.arrange(m)
 }
 
-// arrange sorts the table's columns into the order of the manifest's rows. Columns that
-// were added since then follow.
+// arrange puts the table's columns into the order of the manifest's rows. Columns that
+// were added after the repair follow.
 func (t *Target) arrange(m *Manifest) error {
 	var order []int
 	var missing []string
@@ -146,7 +146,7 @@ func (t *Target) arrange(m *Manifest) error {
 	return nil
 }
 
-// place returns the place of the column of this name; -1 if there is none.
+// place returns the index of the column with this name, or -1 if there is none.
 func (t *Target) place(name string) int {
 	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
 }

@@ -19,24 +19,24 @@ const (
 	phaseReport = "report"
 )
 
-// Unit is the repair of one target as plain data. The plan and the parts with the keys
-// say what to do.
+// Unit is the repair of one target as plain data. The plan and the parts of keys
+// determine what it does.
 type Unit struct {
 	TaskID   string `json:"task_id"`
 	PlanHash string `json:"plan_hash"`
 	Phase    string `json:"phase"`  // repair or dry_run
-	Target   int    `json:"target"` // place among the plan's targets
+	Target   int    `json:"target"` // index in the plan's targets
 	Attempt  int    `json:"attempt"`
 	Lease    string `json:"lease"` // token of the runner that sends the unit
-	// Applied is a snapshot of the source. Everything that it sees has been replicated to
-	// the target. It is empty without replication.
+	// Applied is a snapshot of the source. The target has applied everything that the
+	// snapshot contains. It is empty without replication to the target.
 	Applied string `json:"applied,omitempty"`
-	// SourceFeeds are the slots by which the source gets what is written on the target
-	// and elsewhere.
+	// SourceFeeds are the slots through which the source receives changes from the target
+	// and other nodes.
 	SourceFeeds []Feed `json:"returning,omitempty"`
 }
 
-// check checks that a unit fits its plan: the payload comes from another process.
+// check checks that a unit fits its plan. The unit may come from another process.
 func (u Unit) check(p *Plan) error {
 	fits := u.PlanHash == p.Hash() && u.Target >= 0 && u.Target < len(p.Targets) && p.Targets[u.Target].Problem == nil
 	switch u.Phase {
@@ -60,19 +60,18 @@ type Totals struct {
 	Deleted   int64 `json:"deleted"`
 	Unchanged int64 `json:"unchanged"`
 	Skipped   int64 `json:"skipped"`
-	// Unequal counts rows that differ only in columns that the nodes generate in
-	// different ways.
+	// Unequal counts rows that differ only in generated columns.
 	Unequal  int64    `json:"unequal,omitempty"`
-	Parts    []Stored `json:"parts,omitempty"` // with the changes, in key order
+	Parts    []Stored `json:"parts,omitempty"` // parts with the changes, in key order
 	Warnings []string `json:"warnings,omitempty"`
-	// Left has the first keys of rows that an undo skipped because they were changed
-	// after the repair.
+	// Left holds the keys of the first few rows that an undo skipped because they were
+	// changed after the repair.
 	Left []table.Key `json:"left,omitempty"`
 }
 
 func (t Totals) changes() int64 { return t.Inserted + t.Updated + t.Deleted }
 
-// Stored names a part with changes and what it must contain.
+// Stored names a stored part of changes. Rows and SHA256 are what the part must contain.
 type Stored struct {
 	Key    string      `json:"key"`
 	Header part.Header `json:"header"`
@@ -80,13 +79,13 @@ type Stored struct {
 	SHA256 string      `json:"sha256"` // of the whole object
 }
 
-// decisionKey is the object in which a dry run stores its decisions until the task ends.
-// Every try has its own.
+// decisionKey returns the key of the n-th object in which a dry run stores its decisions
+// until the task ends. Every attempt of a dry run has its own objects.
 func (u Unit) decisionKey(n int) string {
 	return archive.PartKey(u.TaskID, phaseDryRun, fmt.Sprintf("%d-%s-%d-%06d", u.Target, u.Lease, u.Attempt, n))
 }
 
-// totalsKey is the object in which a dry run stores its totals.
+// totalsKey returns the key of the object in which a dry run stores its totals.
 func totalsKey(taskID string, target int) string {
 	return archive.PartKey(taskID, phaseDryRun, fmt.Sprintf("%d-totals", target))
 }

@@ -9,9 +9,9 @@ import (
 	"ace/shared/table"
 )
 
-// verify reads every written row in the same transaction. Before COMMIT each row must be
-// what was decided, to the last character. It may differ only where triggers fire. The
-// part of altered rows stores what the node made of a row, for an undo.
+// verify reads back every written row before COMMIT, in the same transaction. Each row
+// must be exactly as decided, unless triggers fire. It stores the altered rows in a part,
+// which an undo needs, and returns the part.
 func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	name := alteredName
 	stored := Stored{Key: archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, name), Header: part.Header{
@@ -59,7 +59,7 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	return &stored, nil
 }
 
-// readBack calls fn with the current row of every change; nil where there is none.
+// readBack calls fn with the current row of every change; nil if there is no row.
 func (a *attempt) readBack(ctx context.Context, list []numberedChange, fn func(numberedChange, table.Row) error) error {
 	stream, err := a.tx.Rows(ctx, a.target.Write.Source, keysOf(list))
 	if err != nil {
@@ -81,8 +81,8 @@ func (a *attempt) readBack(ctx context.Context, list []numberedChange, fn func(n
 	return err
 }
 
-// holds reports whether a row has the wanted values in all columns that are written; nil
-// is no row.
+// holds reports whether a row has the wanted values in all columns that can be written.
+// nil means that there is no row.
 func holds(columns []Column, row, want table.Row) bool {
 	if row == nil || want == nil {
 		return row == nil && want == nil
@@ -95,8 +95,8 @@ func holds(columns []Column, row, want table.Row) bool {
 	return true
 }
 
-// checkDeferrable searches for rows that a deferrable constraint should have refused.
-// PostgreSQL checks such a constraint by a trigger, which does not fire for a replica.
+// checkDeferrable fails if a written row violates a deferrable constraint. PostgreSQL
+// checks such a constraint by a trigger, which does not fire while triggers are disabled.
 func (a *attempt) checkDeferrable(ctx context.Context) error {
 	if len(a.target.Deferrable) == 0 {
 		return nil

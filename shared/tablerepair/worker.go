@@ -24,8 +24,8 @@ func NewWorker(store archive.Store, nodes Opener, leases Leases) *Worker {
 	return &Worker{store: store, nodes: nodes, leases: leases}
 }
 
-// Do does one unit: an attempt to repair a target, or the decisions of a dry run. After
-// an error of an attempt only the settler can determine its outcome.
+// Do does one unit: an attempt to repair a target, or the decisions of a dry run. If an
+// attempt fails, only the settler can determine its outcome.
 func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 	plan, err := loadPlan(ctx, w.store, u.TaskID)
 	if err != nil {
@@ -45,7 +45,7 @@ func (w *Worker) Do(ctx context.Context, u Unit) (Totals, error) {
 	return j.repair(ctx)
 }
 
-// unitRun is one unit while it is done.
+// unitRun is one unit of work being done.
 type unitRun struct {
 	store          archive.Store
 	leases         Leases
@@ -54,11 +54,11 @@ type unitRun struct {
 	target         *Target
 	source         Node // nil for an undo
 	node           Node
-	others         map[string]Node // nodes whose rows reach the source
+	others         map[string]Node // by name: the source, the target and the nodes of the unit's SourceFeeds
 	totals         Totals
 	progressStored time.Time // when the progress was last stored
-	// reached names the first row whose update would reach rows of another table, and the
-	// foreign key.
+	// reached is the first row whose update would also change rows of another table, with
+	// the foreign key through which it would. It is nil if there is none.
 	reached *reachedRow
 }
 
@@ -67,7 +67,8 @@ type reachedRow struct {
 	foreignKey string
 }
 
-// emitTo returns a function that records changes in r and notes what they would reach.
+// emitTo returns a function that records changes in r, and sets reached if a change would
+// also change rows of another table.
 func (j *unitRun) emitTo(ctx context.Context, r *recorder) func(change) error {
 	return func(c change) error {
 		if name, ok := reachedForeignKey(j.target.Updates, c); ok && j.reached == nil {
@@ -105,8 +106,8 @@ func (j *unitRun) open(ctx context.Context, nodes Opener) error {
 	return nil
 }
 
-// begin opens the source's transaction and, with target, the target's: in the cluster's
-// order.
+// begin opens the source's transaction, and calls target to open the target's
+// transaction. It does so in the order of the nodes in the cluster.
 func (j *unitRun) begin(ctx context.Context, target func(context.Context) error) (source Source, err error) {
 	if j.source == nil {
 		return nil, target(ctx)
@@ -127,8 +128,8 @@ func (j *unitRun) begin(ctx context.Context, target func(context.Context) error)
 	return source, nil
 }
 
-// decideAll decides about every key of the target. Only rows of locked may be changed;
-// nil means all.
+// decideAll decides about every key of the target. If locked is not nil, it fails if a
+// key outside locked has a row on the target.
 func (j *unitRun) decideAll(ctx context.Context, source, node Reader, locked *bitmap.Set, r *recorder) error {
 	d := newDecider(j.plan, j.target)
 	d.source = source
@@ -223,8 +224,8 @@ func (j *unitRun) loadDryRun(ctx context.Context) (Totals, error) {
 	return totals, err
 }
 
-// checkReach refuses changes that would reach rows of other tables, which no before-image
-// covers.
+// checkReach fails if the changes would also change rows of other tables, for which there
+// are no before-images.
 func (j *unitRun) checkReach() error {
 	if !j.plan.FireTriggers || j.plan.AllowCascade {
 		return nil
