@@ -8,17 +8,17 @@ import (
 	"slices"
 )
 
-// The last members of a document have facts about keys that the rows do not show. Each is
-// an object with one list per pair. An empty one is absent.
+// The last members of a document hold facts about keys that the rows do not show. Each is
+// an object with one list per pair. An empty member is omitted.
 const (
 	memberUnsettled   = "unsettled"
 	memberKeyVariants = "key_variants"
-	// memberRespelt is the earlier name of key_variants. It is read, but no longer
-	// written.
+	// memberRespelt is the former name of key_variants. Readers accept it, but it is no
+	// longer written.
 	memberRespelt = "respelt"
 )
 
-// bookkeeping writes these members.
+// bookkeeping writes the members "unsettled" and "key_variants".
 func (d *documentWriter) bookkeeping(ctx context.Context, src Source) error {
 	if d.summary.UnsettledRows > 0 {
 		err := writeMember(ctx, d, memberUnsettled, d.summary.Pairs, src.Unsettled, d.appendKey)
@@ -35,7 +35,8 @@ func (d *documentWriter) bookkeeping(ctx context.Context, src Source) error {
 	return writeMember(ctx, d, memberKeyVariants, withVariants, src.KeyVariants, d.appendKeyVariants)
 }
 
-// writeMember writes one list for each pair with elements, one element per line.
+// writeMember writes a member that has a list for each pair with elements, one element
+// per line.
 func writeMember[T any](
 	ctx context.Context, d *documentWriter, name string, pairs Pairs,
 	list func(context.Context, Pair) iter.Seq2[T, error], encode func([]byte, T) ([]byte, error),
@@ -100,7 +101,8 @@ func (d *documentWriter) appendKey(line []byte, key Row) ([]byte, error) {
 	return append(line, ']'), nil
 }
 
-// bookkeeping reads the members that are present, in their order.
+// bookkeeping reads the members "unsettled" and "key_variants", if present, in this
+// order.
 func (r *Reader) bookkeeping(v Visitor) error {
 	members := []struct {
 		names []string

@@ -11,19 +11,19 @@ var errNoColumn = errors.New("there is no such column")
 
 // columns decodes the JSON object of a row to a Row.
 type columns struct {
-	list   []Column       // the columns of a Row
-	names  []string       // of all columns, in the document's order, as are the following
-	kinds  []kind         // the kinds of values
-	labels [][]byte       // the name as our documents write it, with the colon
-	at     []int          // the index in a Row, or -1
-	index  map[string]int // from name to index in kinds
+	list   []Column       // the columns of the Row that is returned
+	names  []string       // names of all columns, in the document's order; kinds, labels, at and key are in the same order
+	kinds  []kind         // the kind of the column's values
+	labels [][]byte       // the name as this package writes it, with the colon
+	at     []int          // the column's index in the Row, or -1 if it is ignored
+	index  map[string]int // from the name of a column to its index in kinds
 	key    []bool         // whether the column belongs to the key
 }
 
 func newColumns(list []Column, key []string) columns {
 	c := columns{list: list, index: make(map[string]int, len(list))}
 	for i, column := range list {
-		label, _ := appendString(nil, column.Name) // a name that is not UTF-8 is in no row of ours
+		label, _ := appendString(nil, column.Name) // if a name is not UTF-8, no row that this package wrote has it
 		c.labels = append(c.labels, append(label, ':'))
 		c.names = append(c.names, column.Name)
 		c.kinds = append(c.kinds, kindOf(column))
@@ -48,7 +48,8 @@ func (c columns) only(names []string) columns {
 	return c
 }
 
-// parse decodes a row that has every column once, in any order. raw must be valid JSON.
+// parse decodes a row, which must have every column once, in any order. raw must be valid
+// JSON.
 func (c columns) parse(raw []byte, v *values) (Row, error) {
 	v.reset(len(c.list))
 	seen := make([]bool, len(c.kinds))
@@ -74,7 +75,7 @@ func (c columns) parse(raw []byte, v *values) (Row, error) {
 	return v.row(), nil
 }
 
-// limit returns the maximum length of a column's values in bytes.
+// limit returns the maximum length in bytes of a value of the column.
 func (c columns) limit(column int) int {
 	if c.key[column] {
 		return MaxKey
@@ -83,9 +84,9 @@ func (c columns) limit(column int) int {
 }
 
 // parseFast is the fast path for a row that is completely in b and has its columns in
-// order, as our documents do. It decodes the row that b begins with and returns its
-// length. A length of 0 means that the caller must use the general parser, which also
-// finds out what is wrong with an invalid row.
+// order, as in documents that this package wrote. It decodes the row at the beginning of
+// b and returns its length. A length of 0 means that the caller must use the general
+// parser, which also determines what is wrong with an invalid row.
 func (c columns) parseFast(b []byte, v *values) int {
 	if len(b) == 0 || b[0] != '{' {
 		return 0
@@ -117,8 +118,8 @@ func (c columns) parseFast(b []byte, v *values) int {
 	return at + 1
 }
 
-// decode decodes the value of a column that b begins with and returns its length. A
-// length of 0 or less means that b does not begin with a complete and valid value.
+// decode decodes a column's value at the beginning of b and returns its length. A length
+// of 0 or less means that there is no complete and valid value at the beginning of b.
 func (c columns) decode(v *values, column int, b []byte) int {
 	if n := plainString(b); n > 0 && n <= c.limit(column) && c.kinds[column] == text {
 		if at := c.at[column]; at >= 0 {
@@ -134,8 +135,8 @@ func (c columns) decode(v *values, column int, b []byte) int {
 	return n
 }
 
-// afterLabel returns the position of the value after a name and a colon, with or without
-// white space, or -1 if there is another name.
+// afterLabel returns the position of the value after the given name and a colon, with or
+// without white space. It returns -1 if another name is at this position.
 func afterLabel(b []byte, at int, label []byte) int {
 	at = afterSpace(b, at)
 	if bytes.HasPrefix(b[at:], label) {
@@ -152,7 +153,7 @@ func afterLabel(b []byte, at int, label []byte) int {
 	return afterSpace(b, at+1)
 }
 
-// set decodes the value of a column, if it belongs to the row.
+// set decodes the value of a column, unless the column is ignored.
 func (c columns) set(v *values, column int, value []byte) error {
 	if at := c.at[column]; at >= 0 {
 		return v.set(at, c.kinds[column], value)

@@ -26,8 +26,8 @@
 // PostgreSQL's text as a string.
 //
 // Writing and reading need memory for one row, regardless of the number of rows. The same
-// summary and rows always produce the same bytes. The package reads from and writes to
-// streams and knows no archive. It can also read two layouts of another tool (see
+// summary and rows always produce the same bytes. The package reads and writes streams
+// and does not use the archive. It can also read two layouts of another tool (see
 // peer.go), which it never writes.
 //
 // Other packages for diff documents: diffarchive opens documents in the archive and

@@ -10,8 +10,9 @@ import (
 type Encoded []byte
 
 // Encoder encodes rows in the form of a document. A comparison encodes each row once,
-// where it reads the row, and then only copies it: encoding and decoding are most of the
-// cost of a document with many rows. It is safe for concurrent use.
+// when it reads the row. After that it only copies the encoded row, since encoding and
+// decoding are most of the cost of a document with many rows. It is safe for concurrent
+// use.
 type Encoder struct{ columns []column }
 
 // column is a column of an Encoder.

@@ -18,7 +18,7 @@ var (
 )
 
 // eachMember calls fn for every member of an object, in order. value is the member's
-// JSON. raw must be valid JSON, which measure has checked.
+// JSON. raw must be valid JSON, as checked by measure.
 func eachMember(raw []byte, fn func(name string, value []byte) error) error {
 	if raw[0] != '{' {
 		return errNotObject
@@ -45,8 +45,7 @@ func eachMember(raw []byte, fn func(name string, value []byte) error) error {
 	return nil
 }
 
-// eachUnique is eachMember for an object with any names. It returns an error if a name
-// appears twice.
+// eachUnique is like eachMember, but returns an error if a name appears twice.
 func eachUnique(raw []byte, fn func(name string, value []byte) error) error {
 	seen := make(map[string]bool)
 	return eachMember(raw, func(name string, value []byte) error {
@@ -58,7 +57,7 @@ func eachUnique(raw []byte, fn func(name string, value []byte) error) error {
 	})
 }
 
-// eachElement calls fn for every element of an array of valid JSON.
+// eachElement calls fn for every element of an array. raw must be valid JSON.
 func eachElement(raw []byte, fn func(value []byte) error) error {
 	if raw[0] != '[' {
 		return errors.New("it must be an array")
@@ -78,12 +77,13 @@ func eachElement(raw []byte, fn func(value []byte) error) error {
 
 func skipSpace(raw []byte) []byte { return bytes.TrimLeft(raw, " \t\r\n") }
 
-// valueLen returns the length of the value that valid JSON begins with.
+// valueLen returns the length of the value at the beginning of raw, which must be valid
+// JSON.
 func valueLen(raw []byte) int {
 	if n := measure(raw, 0); n > 0 {
 		return n
 	}
-	return len(raw) // a number at the end
+	return len(raw) // a number that ends with raw
 }
 
 // noDuplicates returns an error if a name appears twice in an object, at any depth. raw
@@ -98,9 +98,9 @@ func noDuplicates(raw []byte) error {
 	return nil
 }
 
-// unquote returns the text of a valid JSON string. Unlike encoding/json, it returns an
-// error for text that cannot be represented instead of replacing characters. So two
-// different keys never become equal.
+// unquote returns the text of a valid JSON string. Unlike encoding/json, it does not
+// replace characters that UTF-8 cannot represent, but returns an error. So two different
+// keys never become equal.
 func unquote(quoted []byte) (string, error) {
 	body, escaped, err := stringBody(quoted)
 	if err != nil {
@@ -109,8 +109,8 @@ func unquote(quoted []byte) (string, error) {
 	return unescape(body, escaped)
 }
 
-// stringBody returns what is between the quotes of a valid JSON string, and whether that
-// has escapes. The body is never nil.
+// stringBody returns the bytes between the quotes of a valid JSON string, and whether
+// they contain escapes. The body is never nil.
 func stringBody(quoted []byte) (body []byte, escaped bool, err error) {
 	body = quoted[1 : len(quoted)-1]
 	if !utf8.Valid(body) {
@@ -119,7 +119,7 @@ func stringBody(quoted []byte) (body []byte, escaped bool, err error) {
 	return body, bytes.IndexByte(body, '\\') >= 0, nil
 }
 
-// unescape returns the text of a string's body.
+// unescape returns the text that the body of a JSON string represents.
 func unescape(body []byte, escaped bool) (string, error) {
 	if !escaped {
 		return string(body), nil
@@ -128,7 +128,7 @@ func unescape(body []byte, escaped bool) (string, error) {
 	return string(out), err
 }
 
-// appendUnescaped appends the text of a string's body.
+// appendUnescaped appends the text that the body of a JSON string represents.
 func appendUnescaped(out, body []byte) ([]byte, error) {
 	for next := bytes.IndexByte(body, '\\'); next >= 0; next = bytes.IndexByte(body, '\\') {
 		out = append(out, body[:next]...)
@@ -142,9 +142,9 @@ func appendUnescaped(out, body []byte) ([]byte, error) {
 	return append(out, body...), nil
 }
 
-// checkText checks the part of a string that is in b, after the opening quote. It returns
-// the number of bytes that are complete characters, and whether the string ends after
-// them.
+// checkText checks a part of a JSON string: the bytes in b, which follow the opening
+// quote. It returns how many of these bytes form complete characters, and whether the
+// string ends after them.
 func checkText(b []byte) (n int, done bool, err error) {
 	for n < len(b) {
 		end := nextSpecial(b, n)
@@ -176,8 +176,8 @@ func checkText(b []byte) (n int, done bool, err error) {
 	return n, false, nil
 }
 
-// checkEscape returns the length of the escape that b begins with, or incomplete if b may
-// not have all of it.
+// checkEscape returns the length of the escape at the beginning of b, or incomplete if b
+// may end within the escape.
 func checkEscape(b []byte) (int, error) {
 	const pair = len(`\ud83d\ude00`)
 	n := measureEscape(b)
@@ -206,7 +206,7 @@ func wholeCharacters(text []byte) int {
 	return len(text)
 }
 
-// readEscape returns the character of the escape that s begins with, and the length of
+// readEscape returns the character of the escape at the beginning of s, and the length of
 // the escape.
 func readEscape(s []byte) (r rune, n int, err error) {
 	switch s[1] {

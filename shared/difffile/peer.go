@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// This file reads, and never writes, what pgEdge ACE calls a diff file.
-// Older versions write
+// This file reads the diff files of pgEdge ACE, called the peer here. This package never
+// writes them. Older versions of the peer write
 //
 //	{"diffs": {"n1/n2": {"n1": [row, ...], "n2": [row, ...]}}, "summary": {...}}
 //
@@ -15,15 +15,16 @@ import (
 //
 //	{"diffs": {"n1/n2": {"rows": {"n1": [row, ...], "n2": [row, ...]}}}, "summary": {...}}
 //
-// The members may have either order. Such a document has no types and not always the key.
-// The caller takes what is missing from the request and the catalog. Numbers are returned
-// as they are written. Objects and arrays are returned as JSON text, which can be shown
-// but not written to a table.
+// The two members may be in either order. Such a document has no column types, and may
+// not name the key. The caller reads what is missing from the request and the catalogs.
+// Numbers are returned as they are written. Objects and arrays are returned as JSON text,
+// which can be shown but not written to a table.
 
-// peerBookkeeping is a member of rows that is not a column. The other tool adds it.
+// peerBookkeeping is a member that the peer adds to rows. It is not a column.
 const peerBookkeeping = "_spock_metadata_"
 
-// peerSummary has the members of the peer's summary that correspond to ours.
+// peerSummary has the members of the peer's summary that correspond to members of
+// Summary.
 type peerSummary struct {
 	Schema              string   `json:"schema"`
 	Table               string   `json:"table"`
@@ -110,8 +111,8 @@ func (r *Reader) peerDiffs(at place, row func(Entry) error) error {
 	})
 }
 
-// peerNodes reads the object of a pair. Its members are nodes, or, if outer is true, the
-// member "rows" with the nodes in it.
+// peerNodes reads the object of a pair. Its members are the nodes. If outer is true, the
+// nodes may instead be inside a member "rows".
 func (r *Reader) peerNodes(at place, outer bool, row func(Entry) error) error {
 	return r.tokens.object(at, func(name string) error {
 		at := at

@@ -12,10 +12,10 @@ import (
 	"ace/shared/fault"
 )
 
-// Limits of the parts of a document, in bytes of JSON, so that none can exhaust the
-// memory. They are larger than anything that a comparison writes.
+// Limits for the pieces of a document, in bytes of JSON, so that no document can exhaust
+// the memory. They are larger than anything that a comparison writes.
 const (
-	// MaxValue bounds the summary and a value that is read. A value that is skipped may
+	// MaxValue bounds the summary and each value that is read. A value that is skipped may
 	// have any length.
 	MaxValue = 256 << 20
 	// MaxKey bounds the value of a key column. An entry of a btree index has at most
@@ -30,35 +30,36 @@ const (
 type Entry struct {
 	Pair    Pair
 	Node    string
-	Columns []Column // of Row, in the same order; all entries share the slice
-	Row     Row      // not reused by the reader
-	Offset  int64    // of the row, in bytes from the beginning of the document
+	Columns []Column // the columns of Row, in the same order; all entries share the slice
+	Row     Row      // the values; the reader does not reuse the memory
+	Offset  int64    // where the row begins, in bytes from the beginning of the document
 }
 
 // Visitor has functions that are called for the content of a document after its summary,
-// in the order of the document. Any of them may be nil. An error of one ends the reading
-// and is returned unchanged.
+// in the order of the document. Any of them may be nil. If one returns an error, the
+// reading ends and returns that error unchanged.
 type Visitor struct {
 	Row       func(Entry) error
 	Unsettled func(pair Pair, key Row) error
-	// KeyVariants is called with the keys of one row, as the first and the second node
-	// write it.
+	// KeyVariants is called with the two spellings of one key: that of the first node and
+	// that of the second.
 	KeyVariants func(pair Pair, keys [2]Row) error
 }
 
-// Reader reads a document from a stream, once. Its errors are Invalid. They name the
-// place (pair, node, number of the row from 1, column) and what is allowed there. An
-// error of the stream is returned unchanged. The number of rows is not compared with the
-// summary: an operator may remove rows from a document to restrict a repair.
+// Reader reads a document from a stream, once. If the document is not valid, the error is
+// Invalid. It names the position (pair, node, number of the row from 1, column) and what
+// is allowed there. An error of the stream is returned unchanged. The number of rows is
+// not compared with the summary: an operator may remove rows from a document to restrict
+// a repair.
 type Reader struct {
 	tokens  *tokens
-	peer    string // the first member name of a document in a peer's layout, already read; else empty
+	peer    string // in a document of a peer, the name of the first member, which was read already; otherwise empty
 	summary Summary
 	columns columns
 	check   bool // check rows without reading their values
 }
 
-// Open reads the document up to its rows: the format and the summary.
+// Open reads the beginning of a document, up to its rows: the format and the summary.
 func Open(r io.Reader) (*Reader, error) { return open(r, MaxValue) }
 
 func open(r io.Reader, maxValue int) (*Reader, error) {
@@ -82,15 +83,17 @@ func open(r io.Reader, maxValue int) (*Reader, error) {
 	return nil, fault.New(fault.Invalid, "this is not a diff document: it begins with %q instead of \"format\"", first)
 }
 
-// Summary returns the summary. For a document in a peer's layout it may be known only
-// after Walk, and has at most the table, key, nodes, filter and block rows.
+// Summary returns the summary. The summary of a document of a peer (see Peer) may be
+// known only after Walk, and has at most the table, key, nodes, filter and block rows.
 func (r *Reader) Summary() Summary { return r.summary }
 
-// Peer reports whether the document has a peer's layout, which has no column types.
+// Peer reports whether the document was written by another tool (see peer.go). Such a
+// document has no column types.
 func (r *Reader) Peer() bool { return r.peer != "" }
 
 // Only restricts the rows of a document in our own format to these columns. The values of
-// other columns are not decoded or checked. Only must be called before the rows are read.
+// other columns are neither decoded nor checked. Only must be called before the rows are
+// read.
 func (r *Reader) Only(names []string) {
 	if !r.Peer() {
 		r.columns = r.columns.only(names)
@@ -133,9 +136,9 @@ func (r *Reader) head() error {
 	return r.tokens.member(place{member: "diffs"})
 }
 
-// Rows returns the rows in the order of the document. An error is the last element of the
-// sequence. The document is known to be complete only when the sequence has ended without
-// an error.
+// Rows returns the rows in the order of the document. If there is an error, it is the
+// last element of the sequence. The document is complete only if the sequence ends
+// without an error.
 func (r *Reader) Rows() iter.Seq2[Entry, error] {
 	return sequence(func(row func(Entry) error) error { return r.Walk(row, nil) })
 }
@@ -157,8 +160,8 @@ func sequence(walk func(row func(Entry) error) error) iter.Seq2[Entry, error] {
 }
 
 // Walk reads the rest of the document. It calls row for every row, then unsettled for the
-// key of every unsettled row. Either may be nil. An error of one ends the reading and is
-// returned unchanged.
+// key of every unsettled row. Either may be nil. If one returns an error, the reading
+// ends and returns that error unchanged.
 func (r *Reader) Walk(row func(Entry) error, unsettled func(Pair, Row) error) error {
 	return r.Visit(Visitor{Row: row, Unsettled: unsettled})
 }
@@ -200,10 +203,10 @@ func (v Visitor) withDefaults() Visitor {
 	return v
 }
 
-// Section returns the rows of an entry's pair and node, beginning with that entry. The
-// stream must begin at the entry's offset in the same document. With two streams, the two
-// nodes of a pair can be read at the same time. Section is for documents in our own
-// format.
+// Section returns the rows of one node of one pair, beginning with the row of the entry
+// from. The stream must begin at the entry's offset in the same document. With two
+// streams, the two nodes of a pair can be read at the same time. Section cannot read
+// documents of a peer.
 func (r *Reader) Section(stream io.Reader, from Entry) iter.Seq2[Entry, error] {
 	const opening = "["
 	section := newTokens(io.MultiReader(strings.NewReader(opening), stream), r.tokens.max)
@@ -228,8 +231,8 @@ func (r *Reader) diffs(row func(Entry) error) error {
 	})
 }
 
-// pairs reads an object whose members are pairs of the summary. It calls fn at each
-// value.
+// pairs reads an object whose members are pairs of the summary. It calls fn for each
+// pair; fn must read the value.
 func (r *Reader) pairs(at place, fn func(place) error) error {
 	return r.tokens.object(at, func(name string) error {
 		i := slices.IndexFunc(r.summary.Pairs, func(p PairSummary) bool { return p.Nodes.String() == name })
@@ -261,7 +264,7 @@ func (r *Reader) rows(from *tokens, at place, row func(Entry) error) error {
 	})
 }
 
-// anyRow reads a row value by value. It accepts every layout of a row, and a row that is
+// anyRow reads a row value by value. It accepts columns in any order, and rows that are
 // larger than the buffer.
 func (r *Reader) anyRow(from *tokens, at place) error {
 	if err := from.row(at); err != nil {

@@ -9,7 +9,7 @@ import (
 	"math"
 )
 
-// firstBuffer is the size of the buffer as long as no value is larger.
+// firstBuffer is the initial size of the buffer. The buffer grows only for larger values.
 const firstBuffer = 64 << 10
 
 var errTruncated = errors.New("the document is truncated")
@@ -17,17 +17,17 @@ var errTruncated = errors.New("the document is truncated")
 // stream reads the JSON values of a document without decoding them.
 //
 // There can be as many values as a table has rows. The benchmarks in jsontext_test.go
-// compare this code with a library, and BENCHMARKS.md has the figures. Besides, a library
-// does not bound the length of a value, and cannot skip a value that is larger than the
+// compare this code with a library, and BENCHMARKS.md has the figures. A library also
+// does not bound the length of a value, and cannot skip a value that does not fit into
 // memory.
 type stream struct {
 	src    io.Reader
-	max    int // bound of the bytes of a value
+	max    int // maximum length of a value in bytes
 	buf    []byte
 	at     int   // position of the next byte in buf
 	end    int   // end of the valid bytes in buf
 	passed int64 // bytes of the document before buf
-	err    error // the error that ended the source; io.EOF is the end of the document
+	err    error // the error at which the source ended; io.EOF is the end of the document
 }
 
 func newStream(src io.Reader, maxValue int) *stream {
@@ -41,7 +41,7 @@ func (s *stream) offset() int64 { return s.passed + int64(s.at) }
 // larger one.
 func (s *stream) fill() error {
 	switch {
-	case s.err == io.EOF: //nolint:errorlint // a Reader ends with this very value; what wraps it is an outage
+	case s.err == io.EOF: //nolint:errorlint // a Reader returns exactly this value at its end; an error that wraps it is a failure
 		return errTruncated
 	case s.err != nil:
 		return &sourceError{s.err}
@@ -88,7 +88,7 @@ func (s *stream) peek() (byte, error) {
 // lengthError reports a value that is too long.
 type lengthError struct {
 	size  int64
-	whole bool // size is exact; else the value has more bytes
+	whole bool // size is exact; otherwise the value is longer than size
 	limit int
 }
 
@@ -131,8 +131,8 @@ func (s *stream) value(limit int) ([]byte, error) {
 	}
 }
 
-// tooLong returns the error of a value that is too long. For a string it reads on to find
-// the size.
+// tooLong returns the error for a value that is too long. If the value is a string,
+// tooLong reads it to its end to determine the size.
 func (s *stream) tooLong(limit int) error {
 	if s.buf[s.at] != '"' {
 		return &lengthError{int64(limit), false, limit}
@@ -150,8 +150,8 @@ const anyLength = math.MaxInt64
 
 var errLonger = errors.New("it is longer than the limit")
 
-// skipText skips a string and returns the number of its bytes. It returns errLonger if
-// there are more than limit. It accepts the same strings as unquote.
+// skipText skips a string and returns its length in bytes. It returns errLonger if the
+// string is longer than limit. It accepts the same strings as unquote.
 func (s *stream) skipText(limit int64) (size int64, err error) {
 	start := s.offset()
 	s.at++

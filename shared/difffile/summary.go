@@ -22,15 +22,15 @@ type Summary struct {
 	Columns             []Column           `json:"columns"`
 	Nodes               []string           `json:"nodes"`              // in the cluster's order
 	RerunOf             string             `json:"rerun_of,omitempty"` // the document whose keys a rerun compared again
-	Behavior            string             `json:"behavior,omitempty"` // of a rerun
+	Behavior            string             `json:"behavior,omitempty"` // how a rerun looked up the keys
 	TableFilter         string             `json:"table_filter"`
 	IgnoreColumns       []string           `json:"ignore_columns"`
 	BlockRows           int64              `json:"block_rows"`
 	Blocks              int64              `json:"blocks"`
 	MismatchedBlocks    int64              `json:"mismatched_blocks"`
-	Baseline            string             `json:"baseline,omitempty"`         // the task that an incremental run builds on
-	BlocksUnchanged     *int64             `json:"blocks_unchanged,omitempty"` // of such a run: blocks, or page ranges of each node, whose rows are unchanged
-	BlocksCompared      *int64             `json:"blocks_compared,omitempty"`  // of such a run: the other blocks or page ranges
+	Baseline            string             `json:"baseline,omitempty"`         // the task whose baseline an incremental comparison used
+	BlocksUnchanged     *int64             `json:"blocks_unchanged,omitempty"` // of an incremental comparison: blocks, or page ranges of all nodes, whose rows are unchanged since the baseline
+	BlocksCompared      *int64             `json:"blocks_compared,omitempty"`  // of an incremental comparison: the other blocks or page ranges
 	Strategy            string             `json:"strategy"`
 	Snapshots           string             `json:"snapshots"`
 	Workers             int                `json:"workers"`
@@ -42,9 +42,9 @@ type Summary struct {
 	RowsPerNode         map[string]int64   `json:"rows_per_node"`
 	MismatchedRows      int64              `json:"mismatched_rows"` // distinct keys that differ in at least one pair
 	ResolvedRows        int64              `json:"resolved_rows"`   // keys that differed when first read, but not when read again
-	UnsettledRows       int64              `json:"unsettled_rows"`  // reported rows that were still changing when last read
+	UnsettledRows       int64              `json:"unsettled_rows"`  // mismatched keys whose rows were still changing when last read
 	Pairs               Pairs              `json:"pairs"`
-	DiffRowLimitReached bool               `json:"diff_row_limit_reached"` // "diffs" lacks rows; counts are complete
+	DiffRowLimitReached bool               `json:"diff_row_limit_reached"` // "diffs" does not have all rows; the counts are complete
 	Warnings            []string           `json:"warnings"`
 	ServerVersions      map[string]string  `json:"server_versions"`   // node -> version
 	Servers             map[string]Server  `json:"servers,omitempty"` // node -> the database that its rows were read from
@@ -68,7 +68,7 @@ type Column struct {
 // Pair is two nodes in the cluster's order.
 type Pair [2]string
 
-// String is the pair's name in a document.
+// String returns the pair's name in a document.
 func (p Pair) String() string { return p[0] + "/" + p[1] }
 
 // PairSummary counts the differing keys of one pair.
@@ -76,9 +76,9 @@ type PairSummary struct {
 	Nodes     Pair             `json:"-"`
 	OnlyOn    map[string]int64 `json:"only_on"`   // node -> keys the other node lacks
 	Different int64            `json:"different"` // keys on both nodes with different rows
-	// Columns has the number of different rows in which a column differs. Beyond the
-	// limit of written rows only keys are read, so if diff_row_limit_reached is set these
-	// numbers are lower bounds.
+	// Columns has the number of different rows in which a column differs. Once the limit of
+	// written rows is reached, rows are no longer read in full. So if diff_row_limit_reached
+	// is set, these numbers are lower bounds.
 	Columns map[string]int64 `json:"columns"`
 }
 
@@ -89,14 +89,14 @@ func (p PairSummary) differs() bool {
 	return p.rowsOn(p.Nodes[0]) > 0 || p.rowsOn(p.Nodes[1]) > 0
 }
 
-// hasKeyVariants reports whether a row of the pair differs in a column of its key: the
-// nodes write an equal key in two ways.
+// hasKeyVariants reports whether rows of the pair differ in a key column, which means
+// that the nodes spell an equal key differently.
 func (p PairSummary) hasKeyVariants(key []string) bool {
 	return slices.ContainsFunc(key, func(column string) bool { return p.Columns[column] > 0 })
 }
 
-// Pairs are in the cluster's order: (n1, n2), (n1, n3), (n2, n3). In JSON they are one
-// object.
+// Pairs lists the pairs in the cluster's order: (n1, n2), (n1, n3), (n2, n3). In JSON
+// they are one object.
 type Pairs []PairSummary
 
 // MarshalJSON writes the pairs as an object in their order.
@@ -147,12 +147,12 @@ type Time struct{ time.Time }
 
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// MarshalJSON always writes the milliseconds.
+// MarshalJSON writes the time with three digits of milliseconds, even if they are zero.
 func (t Time) MarshalJSON() ([]byte, error) {
 	return []byte(t.UTC().Format(`"` + timeLayout + `"`)), nil
 }
 
-// check returns an error if the summary cannot describe rows.
+// check returns an error if the summary is not that of a valid document.
 func (s *Summary) check() error {
 	if err := s.checkNames(); err != nil {
 		return err
@@ -166,7 +166,7 @@ func (s *Summary) check() error {
 	return s.checkPairs()
 }
 
-// checkNames bounds the length of everything that errors and lists show.
+// checkNames returns an error if a name that errors and lists show is too long.
 func (s *Summary) checkNames() error {
 	names := slices.Concat([]string{s.TaskID, s.ClusterName, s.DBName, s.Schema, s.Table, s.RerunOf, s.Baseline}, s.PrimaryKey, s.Nodes)
 	for _, c := range s.Columns {
@@ -259,7 +259,7 @@ func orEmptyMap[V any](m map[string]V) map[string]V {
 	return m
 }
 
-// marshal is json.Marshal without escapes for <, > and &.
+// marshal is like json.Marshal, but does not escape <, > and &.
 func marshal(v any) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

@@ -14,7 +14,7 @@ const (
 // maxDepth bounds the nesting of values. It is the bound of encoding/json.
 const maxDepth = 10_000
 
-// measure returns the length of the JSON value that b begins with, or incomplete, or
+// measure returns the length of the JSON value at the beginning of b, or incomplete, or
 // malformed. A number at the end of b is incomplete, because more digits may follow.
 func measure(b []byte, depth int) int {
 	if len(b) == 0 {
@@ -48,8 +48,8 @@ func measureWord(b []byte, word string) int {
 	return n
 }
 
-// measureString measures a string. It does not check that the text is UTF-8: unquote
-// does.
+// measureString measures a string. It does not check that the text is UTF-8, since
+// unquote does.
 func measureString(b []byte) int {
 	if len(b) == 0 {
 		return incomplete
@@ -74,8 +74,8 @@ func measureString(b []byte) int {
 	return incomplete
 }
 
-// plainString returns the length of the JSON string that b begins with, if it is ASCII
-// without escapes, and else 0.
+// plainString returns the length of the JSON string at the beginning of b if it is ASCII
+// without escapes, and 0 otherwise.
 func plainString(b []byte) int {
 	if len(b) == 0 || b[0] != '"' {
 		return 0
@@ -104,8 +104,8 @@ func nextSpecial(b []byte, at int) int {
 		word := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
 			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
 		quote, escape := word^(ones*'"'), word^(ones*'\\')
-		// The lowest set bit is that of the first special byte. A borrow can set wrong
-		// bits only above it.
+		// The lowest set bit belongs to the first special byte. A borrow in the subtractions
+		// can set wrong bits only above it.
 		found := ((quote-ones)&^quote | (escape-ones)&^escape | (word-ones*' ')&^word) & high
 		if found != 0 {
 			return at + bits.TrailingZeros64(found)/8
@@ -170,7 +170,8 @@ func measureNumber(b []byte) int {
 	return at
 }
 
-// digits returns the end of the digits at a position. There must be at least one.
+// digits returns the position after the digits that begin at a position. There must be at
+// least one digit.
 func digits(b []byte, from int) int {
 	at := from
 	for at < len(b) && isDigit(b[at]) {
@@ -191,7 +192,7 @@ func measureNested(b []byte, depth int) int {
 		return malformed
 	}
 
-	closing := b[0] + 2 // in ASCII, of both { and [
+	closing := b[0] + 2 // in ASCII, } follows { and ] follows [ at a distance of two
 	at := afterSpace(b, 1)
 	if at < len(b) && b[at] == closing {
 		return at + 1

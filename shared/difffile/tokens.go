@@ -10,12 +10,12 @@ import (
 	"ace/shared/fault"
 )
 
-// place is a position in a document, for errors.
+// place is a position in a document, as shown in errors.
 type place struct {
-	member string // name of the document's member
+	member string // name of a member of the document
 	pair   Pair
 	node   string
-	row    int // from 1; also the number of an unsettled key
+	row    int // number of the row, or of the element of a list of keys, from 1
 	column string
 }
 
@@ -39,8 +39,8 @@ func (p place) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// invalid returns the error of a document that is invalid at this place. The reason is
-// shown to users: it must be about the document only.
+// invalid returns the error for a document that is invalid at this place. The reason is
+// shown to users, so it must describe only the document.
 func (p place) invalid(reason error) error {
 	if p.column != "" {
 		reason = fmt.Errorf("%q: %w", p.column, reason)
@@ -51,19 +51,19 @@ func (p place) invalid(reason error) error {
 // tokens reads the JSON of a document token by token.
 type tokens struct {
 	*stream
-	start int64 // offset of the stream in the document
+	start int64 // where the stream begins, in bytes from the beginning of the document
 	comma bool  // a comma must precede the next name or value
 
 	nameBytes []byte // the latest name
-	values    values // of the latest row
+	values    values // the values of the latest row
 }
 
 func newTokens(r io.Reader, maxValue int) *tokens {
 	return &tokens{stream: newStream(r, maxValue)}
 }
 
-// fail returns err with its place. An error of the source is not reported as one of the
-// document.
+// fail adds the place to an error of the document. It returns an error of the source
+// unchanged.
 func (t *tokens) fail(at place, err error) error {
 	var source *sourceError
 	if errors.As(err, &source) {
@@ -106,7 +106,8 @@ func (t *tokens) name(at place) (string, error) {
 	return string(name), err
 }
 
-// reusedName is name without an allocation. The name is valid until the next call.
+// reusedName is like name, but does not allocate memory. The name is valid until the next
+// call.
 func (t *tokens) reusedName(at place) ([]byte, error) {
 	first := !t.comma
 	c, err := t.next()
@@ -172,7 +173,7 @@ func (t *tokens) raw(at place, limit int) ([]byte, error) {
 	return raw, nil
 }
 
-// skip skips a value after checking it. A text may have any length.
+// skip checks and skips a value. A text may have any length.
 func (t *tokens) skip(at place, k kind) error {
 	c, err := t.next()
 	if err == nil && c == '"' && (k == text || k == untyped) {
@@ -191,7 +192,7 @@ func (t *tokens) skip(at place, k kind) error {
 	return t.check(at, err)
 }
 
-// check is fail for an error that may be nil.
+// check is like fail, but err may be nil.
 func (t *tokens) check(at place, err error) error {
 	if err == nil {
 		return nil
@@ -215,8 +216,8 @@ func (t *tokens) object(at place, fn func(name string) error) error {
 	})
 }
 
-// members is object without the check for duplicate names. The name is valid until the
-// next call of a method.
+// members is like object, but does not check for duplicate names. The name is valid until
+// the next call of a method.
 func (t *tokens) members(at place, fn func(name []byte) error) error {
 	if err := t.delim(at, '{'); err != nil {
 		return err
@@ -241,8 +242,8 @@ func (t *tokens) row(at place) error {
 	return nil
 }
 
-// array reads an array and calls fn at the first byte of every element. fn must read the
-// element. at.row is the number of the element.
+// array reads an array and calls fn before every element. fn must read the element.
+// at.row is set to the number of the element.
 func (t *tokens) array(at *place, fn func() error) error {
 	if err := t.delim(*at, '['); err != nil {
 		return err
@@ -274,7 +275,7 @@ func (t *tokens) end() error {
 	return t.fail(place{}, err)
 }
 
-// unknownMember returns the error of a member that is not expected.
+// unknownMember returns the error for a member that is not expected.
 func unknownMember(name string) error {
 	return fault.New(fault.Invalid, "the diff document has the member %.40q, which is unknown or out of order", name)
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Row has PostgreSQL's text of each column, in the order of Summary.Columns. nil is NULL.
+// Row holds the text of each column as PostgreSQL writes it, in the order of
+// Summary.Columns. nil is NULL.
 type Row []*string
 
 // kind is the JSON type of a column's values.
@@ -19,7 +20,8 @@ const (
 	untyped      // any JSON value, in a document of another tool, which has no types
 )
 
-// kindOf returns the kind of a column. It depends on the type alone, never on the values.
+// kindOf returns the kind of a column. The kind depends only on the type, never on the
+// values.
 func kindOf(c Column) kind {
 	switch c.Type {
 	case "boolean":
@@ -48,8 +50,8 @@ func appendValue(out []byte, k kind, value *string) ([]byte, error) {
 	return nil, fmt.Errorf("%.40q is not the text of the column's type", *value)
 }
 
-// isInteger reports whether s is what PostgreSQL writes for an integer. That is a JSON
-// number too.
+// isInteger reports whether s is an integer as PostgreSQL writes it. Such a text is also
+// a JSON number.
 func isInteger[T string | []byte](s T) bool {
 	digits := s
 	if len(digits) > 0 && digits[0] == '-' {

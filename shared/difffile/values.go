@@ -1,13 +1,14 @@
 package difffile
 
-// largeText is the length from which on a text is allocated on its own.
+// largeText is the maximum length of a text that shares an allocation with others. A
+// longer text has its own.
 const largeText = 4 << 10
 
 // values collects the values of one row. Its memory is reused for the next row. The texts
 // of a row share one allocation, because a document can have as many rows as a table.
 type values struct {
 	text  []byte // the texts, one after the other
-	spans []span // one for each value of the Row
+	spans []span // one for each column of the Row
 }
 
 // span is the position of a value in values.text. The zero value is NULL.
@@ -65,7 +66,7 @@ func (v *values) setText(i int, text []byte) {
 // row returns the row. It does not share memory with v.
 func (v *values) row() Row {
 	all := string(v.text)
-	texts := make([]string, 0, len(v.spans)) // never grows: the row has pointers to its elements
+	texts := make([]string, 0, len(v.spans)) // must not grow, because the row has pointers to its elements
 	row := make(Row, len(v.spans))
 	for i, s := range v.spans {
 		switch {

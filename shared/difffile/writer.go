@@ -11,14 +11,15 @@ import (
 	"iter"
 )
 
-// Source provides the rows of a document, one section at a time. A document has its
-// summary first and then one section per node, while a comparison finds differences key
-// by key for all nodes together. Therefore the writer requests one section after the
-// other, and the source reads its parts once per section. Neither holds all rows. A
-// sequence ends with its first error.
+// Source provides the content of a document, one section at a time. A section is the rows
+// of one node of one pair. A document lists its sections one after the other, while a
+// comparison finds differences key by key for all nodes together. Therefore the writer
+// requests each section separately, and the source reads its parts once per section.
+// Neither the writer nor the source holds all rows in memory. A sequence ends with its
+// first error.
 type Source interface {
-	// Rows returns the rows of one node of one pair, in key order, as an Encoder of the
-	// summary's columns has encoded them.
+	// Rows returns the rows of one node of one pair, in key order, encoded by an Encoder of
+	// the summary's columns.
 	Rows(ctx context.Context, pair Pair, node string) iter.Seq2[Encoded, error]
 	// Unsettled returns the keys of the pair's unsettled rows, as texts in the order of
 	// the key columns.
@@ -35,11 +36,11 @@ type Written struct {
 	SHA256 string // hexadecimal
 }
 
-// Write writes the document to w. It does not request pairs without differences, nor
-// unsettled keys and key variants that the summary does not count. It returns an error if
-// a section has another number of rows than the summary counts. Fewer rows are allowed
-// only if the limit was reached. After an error, w has no valid document, and the caller
-// must not publish it.
+// Write writes the document to w. It requests from src only the pairs, unsettled keys and
+// key variants that exist according to the summary. It returns an error if a section does
+// not have the number of rows that the summary counts. Fewer rows are allowed only if the
+// limit was reached. After an error the document in w is not valid, and the caller must
+// not publish it.
 func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, error) {
 	if err := s.check(); err != nil {
 		return Written{}, fmt.Errorf("difffile: summary: %w", err)
@@ -78,8 +79,8 @@ func (d *documentWriter) print(parts ...string) {
 	}
 }
 
-// label begins a line with the name of a node or pair, which the summary's check has
-// found to be UTF-8.
+// label begins a line with the name of a node or pair. The name is valid UTF-8, since the
+// summary was checked.
 func (d *documentWriter) label(before, name string) {
 	quoted, _ := appendString(nil, name)
 	d.print(before, "\n", string(quoted), ":")
@@ -139,7 +140,7 @@ func (d *documentWriter) row(row Encoded, first bool) error {
 	return err
 }
 
-// counter forwards bytes to w, and computes their number and SHA-256.
+// counter forwards bytes to w, counts them and computes their SHA-256.
 type counter struct {
 	w   io.Writer
 	sha hash.Hash
