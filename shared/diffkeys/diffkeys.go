@@ -10,19 +10,19 @@ import (
 	"ace/shared/table"
 )
 
-// Options select the keys and say how to order them.
+// Options determines which keys are collected and how they are ordered.
 type Options struct {
 	// Columns are the columns of the key, in the order of its index.
 	Columns []string
-	// Pairs reports whether to use the rows of a pair; nil: use all.
+	// Pairs reports whether to use the rows of a pair. nil means to use all rows.
 	Pairs func(difffile.Pair) bool
-	// Canonical, if set, returns for each key the text that represents it. Keys with the
-	// same text are one key.
+	// Canonical, if not nil, returns the canonical spelling of each key. Keys with the same
+	// canonical spelling are one key.
 	Canonical func([]table.Key) ([]table.Key, error)
 	// Rank returns the rank of each key in key order. Keys that the server considers
 	// equal have the same rank.
 	Rank func([]table.Key) ([]int, error)
-	// Spool stores what does not fit into memory.
+	// Spool stores the keys that do not fit into memory.
 	Spool Spool
 
 	limits limits
@@ -33,7 +33,7 @@ type Options struct {
 type Spool interface {
 	// Create starts the run with this number. Each number is created once.
 	Create(ctx context.Context, run int) (RunWriter, error)
-	// Open reads a run that was sealed. Several runs can be open at once.
+	// Open opens a sealed run for reading. Several runs can be open at once.
 	Open(ctx context.Context, run int) (RunReader, error)
 }
 
@@ -53,20 +53,20 @@ type RunReader interface {
 	Close()
 }
 
-// limits bound the memory.
+// limits bounds the use of memory.
 type limits struct {
 	chunkKeys  int // keys collected before they are ranked
-	chunkBytes int // bytes of text of these keys
+	chunkBytes int // length in bytes of the text of these keys
 	headKeys   int // keys read ahead of each run during a merge
 	headBytes  int
-	fanIn      int // runs merged at once
+	fanIn      int // number of runs merged at once
 }
 
 func defaults() limits {
 	return limits{chunkKeys: 100_000, chunkBytes: 8 << 20, headKeys: 4_000, headBytes: 512 << 10, fanIn: 16}
 }
 
-// Keys are the keys of one document. They are in memory, or in runs in the spool.
+// Keys holds the keys of one document, in memory or as runs in the spool.
 type Keys struct {
 	o      Options
 	memory []table.Key
@@ -98,7 +98,7 @@ type collector struct {
 	at     []int // index of each key column in a row
 	buffer []table.Key
 	bytes  int
-	seen   *seen      // keys in buffer
+	seen   *seen      // the keys in buffer
 	run    *runWriter // the run to which the next buffer may be appended
 }
 
@@ -166,8 +166,8 @@ func (c *collector) finish(ctx context.Context) error {
 	return err
 }
 
-// spill writes the buffer. It appends to the open run if all of the buffer follows that
-// run, otherwise it starts another run.
+// spill sorts the buffered keys and writes them to the spool. It appends them to the open
+// run if they all follow the last key of that run. Otherwise it starts a new run.
 func (c *collector) spill(ctx context.Context) error {
 	sorted, err := c.keys.sort(c.buffer)
 	if err != nil {

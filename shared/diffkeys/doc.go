@@ -3,12 +3,13 @@
 //
 // A document contains a key up to twice per pair of nodes. Only a server knows the order
 // of keys and which texts are the same key. So the document is read once, keys are
-// collected up to a memory limit, and a server ranks them. What does not fit is stored as
-// sorted runs in a Spool and merged. A document in key order, like ours, makes few long
-// runs. Another order (a document of another tool, or nodes that now sort differently)
-// makes more runs, with the same result.
+// collected up to a memory limit, and a server ranks them. Keys that do not fit into
+// memory are stored in a Spool as sorted runs, which are merged later. A document in key
+// order, as a comparison writes it, leads to a few long runs. Another order (in a
+// document of another tool, or if the nodes now sort differently) leads to more runs and
+// the same result.
 //
 // Keys are returned only after the whole document was read and found valid. Memory is
 // bounded whatever the document contains, except by the size of a single key. The package
-// is pure: it reads a stream and knows neither server nor archive.
+// is pure: it reads a stream and does not access a server or the archive.
 package diffkeys

@@ -12,8 +12,8 @@ import (
 	"ace/shared/table"
 )
 
-// All returns the keys in key order, each once, and the error, if any, as the last
-// element. It may be called again.
+// All returns the keys in key order, each once. If there is an error, it is the last
+// element. All may be called more than once.
 func (k *Keys) All(ctx context.Context) iter.Seq2[table.Key, error] {
 	return func(yield func(table.Key, error) bool) {
 		errStop := errors.New("the caller needs no more")
@@ -41,7 +41,7 @@ func (k *Keys) each(ctx context.Context, fn func(table.Key) error) error {
 	return k.merge(ctx, k.runs, fn)
 }
 
-// reduce merges runs into longer ones until few enough are left to merge at once.
+// reduce merges runs into longer runs until all remaining runs can be merged at once.
 func (k *Keys) reduce(ctx context.Context) error {
 	for len(k.runs) > k.o.limits.fanIn {
 		some := k.runs[:k.o.limits.fanIn]
@@ -107,8 +107,9 @@ func (k *Keys) merge(ctx context.Context, runs []int, fn func(table.Key) error) 
 	}
 }
 
-// emitRound emits keys up to the lowest last key of any unfinished run. No key that was
-// not read yet can be among them.
+// emitRound passes to fn the buffered keys up to a bound: the lowest of the last buffered
+// keys of all runs that are not read completely. All keys that are still to be read are
+// higher.
 func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) error {
 	ranks, err := k.rankHeads(heads, left)
 	if err != nil {
@@ -132,7 +133,7 @@ func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) e
 
 		keys = append(keys, h.keys[:n]...)
 		places = append(places, ranks[i][:n]...)
-		h.keys = append(h.keys[:0:0], h.keys[n:]...) // a copy, so that emitted keys can be freed
+		h.keys = append(h.keys[:0:0], h.keys[n:]...) // a copy, so that the memory of the keys passed to fn can be freed
 	}
 
 	for _, key := range inOrder(keys, places) {
@@ -144,8 +145,8 @@ func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) e
 	return nil
 }
 
-// rankHeads returns the ranks of the keys of each head among those of all heads. If only
-// one head has keys, they are in order already.
+// rankHeads ranks the buffered keys of all heads together. It returns the ranks of each
+// head's keys. If only one head has keys, their order is their rank.
 func (k *Keys) rankHeads(heads []*runHead, left int) ([][]int, error) {
 	ranks := make([][]int, len(heads))
 	if left == 1 {
@@ -177,7 +178,8 @@ func (k *Keys) rankHeads(heads []*runHead, left int) ([][]int, error) {
 	return ranks, nil
 }
 
-// distinct returns the different texts among the heads' keys, and the index of each.
+// distinct returns the buffered keys of all heads, each text once, and the index of each
+// text.
 func distinct(heads []*runHead) (all []table.Key, at map[string]int) {
 	at = map[string]int{}
 	for _, h := range heads {

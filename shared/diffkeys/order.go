@@ -20,7 +20,8 @@ func (k *Keys) sort(keys []table.Key) ([]table.Key, error) {
 	return inOrder(keys, ranks), nil
 }
 
-// inOrder returns the keys in the order of their ranks, the first key of each rank.
+// inOrder returns the keys in the order of their ranks. Of keys with the same rank it
+// returns only the first.
 func inOrder(keys []table.Key, ranks []int) []table.Key {
 	order := make([]int, len(keys))
 	for i := range order {

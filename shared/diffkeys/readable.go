@@ -6,9 +6,9 @@ import (
 )
 
 // CheckReadable fails if no node can read one of the keys as values of the key's types.
-// Such a key would count as unchanged or resolved, since no node has a row for it.
-// unreadable returns why a node, by number, cannot read some of the keys, by their
-// places. It is asked only about the keys that no earlier node can read.
+// Without this check such a key would count as unchanged or resolved, since no node has a
+// row for it. unreadable returns, by index in keys, why a node cannot read some keys. It
+// is called for each node with the keys that no earlier node can read.
 func CheckReadable(
 	keys []table.Key, nodes int, unreadable func(node int, keys []table.Key) (map[int]error, error),
 ) error {

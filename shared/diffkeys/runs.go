@@ -8,7 +8,7 @@ import (
 	"ace/shared/table"
 )
 
-// runWriter writes keys to one run, each as a JSON array of texts.
+// runWriter writes keys to one run. Each line is a key as a JSON array of texts.
 type runWriter struct {
 	RunWriter
 	number int
@@ -41,7 +41,7 @@ func (w *runWriter) write(keys []table.Key) error {
 }
 
 func (w *runWriter) seal(ctx context.Context) error {
-	w.sealed = true // a Seal that fails has aborted the run
+	w.sealed = true // even if Seal fails, since it then aborts the run
 	return w.Seal(ctx)
 }
 
@@ -51,11 +51,11 @@ func (w *runWriter) abort() {
 	}
 }
 
-// runHead is what was read ahead of a run: keys in order, each once.
+// runHead reads one run and buffers the next keys, in order, each once.
 type runHead struct {
 	RunReader
 	keys []table.Key
-	more bool // there may be unread keys
+	more bool // the run may have more keys that were not read yet
 }
 
 func (k *Keys) open(ctx context.Context, run int) (*runHead, error) {
@@ -63,7 +63,7 @@ func (k *Keys) open(ctx context.Context, run int) (*runHead, error) {
 	return &runHead{RunReader: r, more: true}, err
 }
 
-// fill reads ahead, up to the limits and at least one key.
+// fill reads keys into the buffer, up to the limits but at least one.
 func (h *runHead) fill(limit limits) error {
 	bytes := 0
 	for _, key := range h.keys {

@@ -6,15 +6,15 @@ import (
 	"ace/shared/table"
 )
 
-// seen finds keys that the buffer contains already. The rows of the second node of a pair
-// mostly follow those of the first, key by key, so the key after the latest known one is
-// compared first. A duplicate that seen misses only costs memory, since sorting removes
-// it.
+// seen finds keys that are already in the buffer. The second node of a pair mostly has
+// the same keys as the first, in the same order. So seen first compares a key with the
+// one after the key that it found last. If seen misses a duplicate, this only costs
+// memory, since sorting removes it.
 type seen struct {
 	seed maphash.Seed
-	at   map[uint64]int32 // by the hash of a key's text: its index in the buffer
-	next int              // the index after the latest known key
-	hash uint64           // of the key that has was last called with
+	at   map[uint64]int32 // from the hash of a key's text to its index in the buffer
+	next int              // the index after the key that was found last
+	hash uint64           // hash of the key with which has was last called
 }
 
 func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), at: map[uint64]int32{}} }
@@ -36,7 +36,7 @@ func (s *seen) has(chunk []table.Key, key table.Key) bool {
 	return true
 }
 
-// add records the index of the key that has just missed.
+// add records the index of the key for which has just returned false.
 func (s *seen) add(place int) { s.at[s.hash] = int32(place) }
 
 func (s *seen) clear() {
