@@ -22,9 +22,9 @@ type Entry struct {
 	Verdict        string    `json:"verdict"`     // match or differ
 	TotalRows      int64     `json:"total_rows"`
 	MismatchedRows int64     `json:"mismatched_rows"`
-	DiffFile       string    `json:"diff_file"` // as the task's result names it
-	Key            string    `json:"key"`       // of the JSON document, whatever the format of DiffFile
-	Size           int64     `json:"size"`      // bytes of the JSON document
+	DiffFile       string    `json:"diff_file"` // the document's name in the task's result
+	Key            string    `json:"key"`       // key of the JSON document, even if DiffFile is a rendering
+	Size           int64     `json:"size"`      // size of the JSON document in bytes
 }
 
 // entryOf returns the entry of a task. It returns false if the task has no document to
@@ -46,11 +46,11 @@ func entryOf(rec task.Record) (Entry, bool) {
 	}, true
 }
 
-// name returns the end of the entry's keys. The newest document has the lowest name.
+// name returns the end of the entry's keys. It sorts newer documents before older ones.
 func (e Entry) name() string { return stamp(e.FinishedAt) + "-" + e.TaskID }
 
-// keys returns the keys of an entry: one for each combination of cluster and table in a
-// Filter.
+// keys returns the keys under which an entry is stored: one for each combination of the
+// fields ClusterName and TableName that a Filter may set.
 func (e Entry) keys() []string {
 	var keys []string
 	for _, cluster := range []string{"", e.ClusterName} {
@@ -66,11 +66,11 @@ func (e Entry) keys() []string {
 const maxMillis = 9_999_999_999_999
 
 // dayDigits is the number of digits of a stamp before its slash. All tasks that finish
-// within about 28 hours share them. The embedded gateway reads a whole directory to list
-// one page of it, so no directory may grow without bound.
+// within about 28 hours have the same first digits. The embedded gateway reads a whole
+// directory to list one page of it, so no directory may grow without bound.
 const dayDigits = 5
 
-// stamp returns a text that sorts lower the later the time is.
+// stamp returns a text that sorts later times before earlier ones.
 func stamp(t time.Time) string {
 	digits := fmt.Sprintf("%013d", min(max(maxMillis-t.UnixMilli(), 0), maxMillis))
 	return digits[:dayDigits] + "/" + digits[dayDigits:]

@@ -25,7 +25,7 @@ type Index struct{ store archive.Store }
 func New(store archive.Store) *Index { return &Index{store} }
 
 // Add adds the document of a completed task to the list. A task without a document is
-// skipped. Adding a document twice has no further effect.
+// skipped. Adding a document twice has no additional effect.
 func (x *Index) Add(ctx context.Context, rec task.Record) error {
 	entry, ok := entryOf(rec)
 	if !ok {

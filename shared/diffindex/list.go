@@ -29,9 +29,9 @@ type Filter struct {
 	After       string    // the cursor that the previous page returned
 }
 
-// List returns a page of documents, the last finished first, and the cursor of the next
-// page. The cursor is empty on the last page. A page may have fewer entries than the
-// limit, or none, if documents were deleted without their entries.
+// List returns a page of documents, the one that finished last first, and the cursor of
+// the next page. The cursor is empty on the last page. A page may have fewer entries than
+// the limit, or none, if documents were deleted without their entries.
 func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
 	if err := f.check(); err != nil {
 		return nil, "", err
@@ -97,11 +97,11 @@ func (x *Index) names(ctx context.Context, f Filter) ([]string, error) {
 	return names, err
 }
 
-// start returns the name after which the page begins: after the previous page, and after
-// all entries that finished at Until or later.
+// start returns the name after which the page begins. That is after the previous page,
+// and after all entries that finished at Until or later.
 func (f Filter) start() string {
 	if f.Until.IsZero() {
 		return f.After
 	}
-	return max(f.After, stamp(f.Until)+".") // "." sorts after the "-" in the names of that millisecond
+	return max(f.After, stamp(f.Until)+".") // "." sorts after the "-" in the names of entries that finished in that millisecond
 }

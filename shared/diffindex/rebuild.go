@@ -16,12 +16,12 @@ import (
 // Rebuilt counts what a rebuild did.
 type Rebuilt struct {
 	Listed  int // documents in the list
-	Removed int // documents removed from the list, because they are gone
+	Removed int // documents removed from the list because they no longer exist
 }
 
 // Rebuild adds the document of every given task to the list, if the document exists, and
 // removes the entries of documents that do not exist. It may run while the service runs:
-// entries added at the same time stay.
+// it does not remove entries that are added at the same time.
 func (x *Index) Rebuild(ctx context.Context, records iter.Seq2[task.Record, error]) (Rebuilt, error) {
 	var (
 		unread error
@@ -55,7 +55,8 @@ func (x *Index) Rebuild(ctx context.Context, records iter.Seq2[task.Record, erro
 	return Rebuilt{Listed: int(listed.Load()), Removed: removed}, err
 }
 
-// restore adds the entry of a task whose document exists. It reports whether it exists.
+// restore adds the entry of a task if the task's document exists, and reports whether it
+// exists.
 func (x *Index) restore(ctx context.Context, rec task.Record) (bool, error) {
 	entry, ok := entryOf(rec)
 	if !ok {
@@ -67,8 +68,8 @@ func (x *Index) restore(ctx context.Context, rec task.Record) (bool, error) {
 	return true, x.Add(ctx, rec)
 }
 
-// prune removes the entries whose document is gone, and returns the number of those
-// documents. It holds the keys of one page at a time.
+// prune removes the entries whose document no longer exists, and returns the number of
+// those documents. It holds only the keys of one page in memory.
 func (x *Index) prune(ctx context.Context) (int, error) {
 	var removed atomic.Int64
 	everything := archive.DiffIndexPrefix("", "")
@@ -80,13 +81,13 @@ func (x *Index) prune(ctx context.Context) (int, error) {
 		after = keys[len(keys)-1]
 		err = x.each(ctx, keys, func(ctx context.Context, key string) error {
 			_, exists, err := x.read(ctx, key)
-			if fault.CodeOf(err) == fault.Internal { // damaged, and restore did not replace it
+			if fault.CodeOf(err) == fault.Internal { // the entry is damaged, and restore did not replace it
 				exists, err = false, nil
 			}
 			if err != nil || exists {
 				return err
 			}
-			if strings.HasPrefix(key, everything) { // each document has exactly one entry there
+			if strings.HasPrefix(key, everything) { // each document has exactly one entry with this prefix
 				removed.Add(1)
 			}
 			return x.store.Delete(ctx, key)
