@@ -1,12 +1,12 @@
 // Package diffarchive reads diff documents that are stored in the archive, and stores
-// what is made of them: renderings for people and spooled runs of keys.
+// what is derived from them: renderings for people and spooled runs of keys.
 //
-// A rerun or a repair reads its document once, as a stream, and Verify proves that it is
-// the one that was recorded. Renderings (csv, html) are made once each and stored next to
-// their document. The package never writes a document.
+// A rerun or a repair reads its document once, as a stream. Verify proves that the
+// document is the one that was recorded. Each rendering (csv, html) is made once and
+// stored next to its document. The package never writes a document.
 //
-// Its siblings: difffile owns the format of a document, diffindex the list of all
-// documents, diffkeys the distinct keys of one document.
+// Related packages: difffile owns the format of a document, diffindex lists all
+// documents, and diffkeys sorts the distinct keys of one document.
 package diffarchive
 
 import (
@@ -24,20 +24,20 @@ import (
 	"ace/shared/task"
 )
 
-// Document is an open diff document. It must be closed. What its Reader returns is
-// unverified until Verify has succeeded.
+// Document is an open diff document. It must be closed. The content that its Reader
+// returns is not verified until Verify has succeeded.
 type Document struct {
 	*difffile.Reader
 	recorded task.Document
 	object   archive.Object
 	cancel   context.CancelFunc // ends a pending read
 	digest   hash.Hash
-	body     *readahead.Reader // feeds the digest
+	body     *readahead.Reader // passes each byte to the digest
 }
 
 // Open opens a document and reads its summary; see difffile.Open. It returns NotFound if
-// the document is gone, and Invalid if it is not a diff document or does not have the
-// recorded size.
+// the document no longer exists, and Invalid if it is not a diff document or does not
+// have the recorded size.
 func Open(ctx context.Context, store archive.Store, recorded task.Document) (*Document, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	object, err := store.Get(ctx, recorded.Key)
@@ -86,8 +86,7 @@ func (d *Document) Head() (difffile.Summary, []string, error) {
 }
 
 // Verify reads the rest of the document and compares its SHA-256 with the recorded one.
-// It returns Invalid if they differ: then the caller must not act on anything that it
-// read.
+// It returns Invalid if they differ. Then the caller must not use anything that it read.
 func (d *Document) Verify() error {
 	if _, err := io.Copy(io.Discard, d.body); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the diff document %s cannot be read", d.recorded.Key)

@@ -43,8 +43,8 @@ func ContentType(format string) string {
 
 // Ensure returns the rendering of a document as csv or html. If the archive has none,
 // Ensure makes it, which takes seconds for a document of many rows. It returns NotFound
-// if the document is gone, and Invalid if it is not the recorded one. It never changes
-// the document, and it stores a complete rendering or none.
+// if the document no longer exists, and Invalid if it is not the recorded one. It never
+// changes the document. It never stores an incomplete rendering.
 func (r *Renderings) Ensure(ctx context.Context, recorded task.Document, format string) (archive.Info, error) {
 	key := archive.RenderingKey(recorded.Key, format)
 	info, err := r.store.Stat(ctx, key)
@@ -64,8 +64,8 @@ func (r *Renderings) Ensure(ctx context.Context, recorded task.Document, format 
 		return info, err
 	}
 
-	// A rendering may exist although make failed: a response was lost, or another process
-	// was first.
+	// Even if make failed, a rendering may exist: a response may have been lost, or another
+	// process may have stored the rendering first.
 	made := r.make(ctx, recorded, key, format)
 	info, err = r.store.Stat(ctx, key)
 	if err != nil && made != nil {
@@ -97,7 +97,7 @@ func (r *Renderings) make(ctx context.Context, recorded task.Document, key, form
 		return err
 	}
 
-	// Only a rendering of the recorded bytes is stored.
+	// A rendering is stored only if the document has the recorded bytes.
 	if got := hex.EncodeToString(source.digest.Sum(nil)); got != recorded.SHA256 {
 		return changed(recorded, got)
 	}
@@ -105,8 +105,8 @@ func (r *Renderings) make(ctx context.Context, recorded task.Document, key, form
 	return err
 }
 
-// source opens one version of a document. The stream from its beginning feeds the digest:
-// a renderer first reads the whole document.
+// source opens one version of a document. A renderer first reads the whole document, in a
+// stream that begins at offset 0. All bytes of that stream are passed to the digest.
 type source struct {
 	store  archive.Store
 	info   archive.Info
@@ -124,7 +124,7 @@ func (s *source) open(ctx context.Context, offset int64) (io.ReadCloser, error) 
 	}{io.TeeReader(object.Body, s.digest), object.Body}, nil
 }
 
-// missing returns the error of a document that cannot be opened.
+// missing returns the error for a document that cannot be opened.
 func missing(err error, recorded task.Document) error {
 	if fault.CodeOf(err) == fault.NotFound {
 		return fault.Wrap(err, fault.NotFound, "the diff document %s is not in the archive any more", recorded.Key)
@@ -132,7 +132,7 @@ func missing(err error, recorded task.Document) error {
 	return err
 }
 
-// changed returns the error of a document with another SHA-256 than the recorded one.
+// changed returns the error for a document whose SHA-256 is not the recorded one.
 func changed(recorded task.Document, got string) error {
 	return fault.New(fault.Invalid, "the diff document %s has the SHA-256 %s instead of the recorded %s: it was changed",
 		recorded.Key, got, recorded.SHA256)

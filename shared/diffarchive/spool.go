@@ -14,9 +14,9 @@ import (
 const phaseRuns = "runs"
 
 // NewSpool returns a spool that stores runs of keys as parts of a task. They are removed
-// together with the other parts of the task. Each spool has a random name and does not
-// see the runs of another: the order and the text of the same keys may have changed since
-// an earlier attempt.
+// together with the other parts of the task. Each spool has a random name and cannot read
+// the runs of another spool, because the order and the text of the same keys may have
+// changed since an earlier attempt.
 func NewSpool(store archive.Store, taskID string) diffkeys.Spool {
 	return spool{store: store, taskID: taskID, name: rand.Text()}
 }

@@ -14,14 +14,14 @@ import (
 // Subject is the table that a request is about.
 type Subject struct {
 	Cluster  string
-	Database string // resolved, if the request leaves it to the default
+	Database string // if the request does not name it, the default is set here
 	Schema   string
 	Table    string
 }
 
-// Check reports as an error that a document is about another subject. The error is
-// Invalid and names every difference. What the document does not name is not compared;
-// the peer's layouts lack much.
+// Check returns an error if a document is about another subject. The error is Invalid and
+// names every difference. A field that the document does not have is not compared; the
+// documents of another tool lack many.
 func (s Subject) Check(summary difffile.Summary) error {
 	var wrong []string
 	differs := func(what, parameter, documented, asked string) {
@@ -44,7 +44,7 @@ func (s Subject) Check(summary difffile.Summary) error {
 }
 
 // CheckNodes returns an error unless every node of a document is an active node of the
-// cluster. The error is Invalid and names both lists.
+// cluster. The error is Invalid and names the nodes of the document and of the cluster.
 func CheckNodes(documented []string, cluster string, active []string) error {
 	for _, node := range documented {
 		if !slices.Contains(active, node) {
@@ -62,9 +62,9 @@ func ServerOf(server table.Identity) difffile.Server {
 	}
 }
 
-// CheckServer returns an error unless a node is the database that a document was made
-// with. The error is a Conflict and names both. What the document does not name is not
-// compared.
+// CheckServer returns an error unless a node is the database from which a document was
+// made. The error is a Conflict and names both databases. A field that the document does
+// not have is not compared.
 func CheckServer(summary difffile.Summary, d *table.Description) error {
 	then, ok := summary.Servers[d.Node]
 	was := table.Identity{System: then.SystemIdentifier, Database: then.DatabaseOID}
