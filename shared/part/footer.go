@@ -20,8 +20,8 @@ type footer struct {
 	Header
 	Totals json.RawMessage `json:"totals"`
 	Rows   int64           `json:"rows"`
-	SHA256 string          `json:"sha256"` // of every byte before this line
-	Check  string          `json:"check"`  // SHA-256 of all fields above
+	SHA256 string          `json:"sha256"` // SHA-256 of all bytes before this line
+	Check  string          `json:"check"`  // SHA-256 of all fields above, see checksum
 }
 
 // checksum computes Check.
@@ -53,9 +53,9 @@ func readFooter(line []byte) (footer, error) {
 // footer.
 const tailSize = 64 << 10
 
-// ReadTotals decodes the totals of this unit's part without reading its rows. It does not
-// verify the rows: a Reader does. It returns archive.ErrNotFound if there is no such
-// part.
+// ReadTotals decodes the totals of the part of the unit in want, without reading the
+// rows. It does not verify the rows; only a Reader does that. It returns
+// archive.ErrNotFound if there is no such part.
 func ReadTotals(ctx context.Context, store archive.Store, key string, want Header, totals any) error {
 	info, err := store.Stat(ctx, key)
 	if err != nil {
@@ -77,8 +77,8 @@ func ReadTotals(ctx context.Context, store archive.Store, key string, want Heade
 	return decodeTotals(key, f.Totals, totals)
 }
 
-// lastLine returns the last line of an object. It reads only the end of the object, and
-// more of it until the line is complete.
+// lastLine returns the last line of an object. It first reads only the end of the object,
+// and then longer ends until the line is complete.
 func lastLine(ctx context.Context, store archive.Store, info archive.Info) ([]byte, error) {
 	for size := int64(tailSize); ; size *= 4 {
 		tail, err := readTail(ctx, store, info, size)

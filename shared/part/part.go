@@ -42,7 +42,7 @@ type Writer struct {
 	header  Header
 	object  archive.Writer
 	buffer  *bufio.Writer
-	encoder *json.Encoder // writes into buffer, which saves a copy of a huge row
+	encoder *json.Encoder // writes directly into buffer, so that a huge row is not copied
 	digest  hash.Hash
 	rows    int64
 }
@@ -74,8 +74,7 @@ func (w *Writer) Row(row any) error {
 	return w.line(row)
 }
 
-// Line writes a row that the caller has encoded: one line of any text, without the
-// newline.
+// Line writes a row that the caller has encoded. It may be any text without a newline.
 func (w *Writer) Line(line []byte) error {
 	if bytes.IndexByte(line, '\n') >= 0 {
 		return fault.New(fault.Internal, "a row of a part has more than one line")
@@ -98,8 +97,9 @@ func (w *Writer) line(value any) error {
 }
 
 // Commit writes the footer and makes the part visible. It returns archive.ErrPrecondition
-// if the part exists, because another worker has completed the same unit: the existing
-// part counts. If the footer cannot be written, the part is discarded.
+// if the part already exists, because another worker has completed the same unit. Then
+// the existing part is the unit's result. If the footer cannot be written, the part is
+// discarded.
 func (w *Writer) Commit(ctx context.Context, totals any) error {
 	if err := w.writeFooter(totals); err != nil {
 		w.Abort()
@@ -117,7 +117,7 @@ func (w *Writer) writeFooter(totals any) error {
 		return fault.Wrap(err, fault.Internal, "the totals of a part cannot be written")
 	}
 
-	// The digest must cover every row before it is read.
+	// All rows must have been passed to the digest before the digest is computed.
 	if err := w.buffer.Flush(); err != nil {
 		return err
 	}
@@ -209,7 +209,8 @@ func (r *Reader) Next(row any) (bool, error) {
 }
 
 // NextLine returns the next row as it was written, without the newline. The line is valid
-// until the next call. A nil line is the end, as in Next.
+// until the next call. A nil line means that there are no more rows, and that the footer
+// matches the rows.
 func (r *Reader) NextLine() ([]byte, error) {
 	if r.totals != nil {
 		return nil, nil
@@ -227,7 +228,7 @@ func (r *Reader) NextLine() ([]byte, error) {
 	return line[:len(line)-1], nil
 }
 
-// Damaged returns the error of a row whose content the caller cannot read. An error of
+// Damaged returns the error for a row whose content the caller cannot decode. An error of
 // the store is returned unchanged.
 func (r *Reader) Damaged(err error) error { return r.damaged(err) }
 
@@ -246,7 +247,7 @@ func (r *Reader) checkFooter(line []byte) error {
 	return nil
 }
 
-// Totals decodes the totals. It fails before Next has returned false.
+// Totals decodes the totals. It fails if it is called before Next has returned false.
 func (r *Reader) Totals(totals any) error {
 	if r.totals == nil {
 		return fault.New(fault.Internal, "part %s was not read to its end", r.key)
