@@ -12,10 +12,10 @@ import (
 	"ace/shared/table"
 )
 
-// Difference is what the nodes of a pair have for one key.
+// Difference holds the rows that the nodes of a pair have for one key.
 type Difference struct {
 	Pair      difffile.Pair
-	Rows      [2]difffile.Row // of the pair's nodes; nil: the node lacks the key. They are not reused.
+	Rows      [2]difffile.Row // of the pair's nodes; nil if the node lacks the key. Their memory is not reused.
 	Unsettled bool            // the row was still changing when last read
 }
 
@@ -26,7 +26,7 @@ type Kind int
 const (
 	Different  Kind = iota // the key is on both nodes
 	OnlyFirst              // only the pair's first node has the key
-	OnlySecond             // only the second one has it
+	OnlySecond             // only the pair's second node has the key
 )
 
 // Kind returns how the rows differ.
@@ -60,9 +60,9 @@ func (d *Document) Differences(ctx context.Context) iter.Seq2[Difference, error]
 // errStop ends the reading when the consumer stops the sequence.
 var errStop = errors.New("the consumer has stopped")
 
-// each reads both sections of a pair at once. Keys that both nodes have are in the same
-// order in both sections. So the side that reaches such a key first waits there for the
-// other side.
+// each reads both sections of a pair at once, with one cursor per section. Keys that both
+// nodes have are in the same order in both sections. So the cursor that reaches such a
+// key first waits there for the other cursor.
 func (d *Document) each(ctx context.Context, p *pair, yield func(Difference) bool) error {
 	var sides [2]*cursor
 	for i := range sides {
@@ -125,7 +125,8 @@ func (d *Document) isAlone(p *pair, side int, c *cursor) bool {
 	return !p.variantOf[hash]
 }
 
-// sameKey reports whether two rows belong together. It compares the texts of their keys.
+// sameKey reports whether two rows belong together: the texts of their keys are equal, or
+// the document lists the keys as key variants.
 func (d *Document) sameKey(p *pair, first, second difffile.Row) bool {
 	if first == nil || second == nil {
 		return false
@@ -158,7 +159,7 @@ func (d *Document) isUnsettled(p *pair, found Difference) bool {
 // cursor reads the rows of one section.
 type cursor struct {
 	row    difffile.Row // nil at the end
-	number int64        // of the row, from 0
+	number int64        // number of the row in the section, from 0
 	next   func() (difffile.Entry, error, bool)
 	stop   func()
 	stream io.Closer
@@ -202,6 +203,6 @@ func (c *cursor) advance(ctx context.Context) error {
 func (c *cursor) close() {
 	if c.stream != nil {
 		c.stop()
-		_ = c.stream.Close() // it was only read
+		_ = c.stream.Close() // the stream was only read, so the error does not matter
 	}
 }

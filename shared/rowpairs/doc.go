@@ -1,14 +1,14 @@
-// Package rowpairs reads a diff document key by key instead of node by node: it returns
-// together what both nodes of a pair have for one key, as a person reads it.
+// Package rowpairs reads a diff document key by key instead of node by node. It returns
+// the rows that both nodes of a pair have for one key together, as a person reads them.
 //
 // A document lists the rows of one node after those of the other, in the key order of the
-// database, which cannot be computed outside of it. Therefore Open first surveys the
-// document to learn which rows belong together, and Differences then reads it at two
-// places at the same time.
+// database, which cannot be computed outside of it. Therefore Open first reads the whole
+// document to find out which rows belong together (the survey). Differences then reads
+// the rows of both nodes at the same time.
 //
 // Two rows belong together if the texts of their keys are equal, or if the document lists
-// the two keys as key variants. The survey decides this with hashes. Differences compares
-// the texts before it returns two rows as one difference.
+// the two keys as key variants. The survey determines this with hashes. Differences
+// compares the texts before it returns two rows as one difference.
 //
 // Memory is bounded: one row at a time, two bits per row, and hashes of a limited number
 // of keys. A document with more keys is surveyed in several passes.

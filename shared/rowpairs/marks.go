@@ -13,16 +13,17 @@ const (
 	// maxMarks bounds the marks in memory: 32 MB, enough for a million rows on both
 	// nodes.
 	maxMarks = 2 << 20
-	// maxParts bounds the number of passes over a section. If a document needs more, too
-	// many of its keys have the same hash: they are equal.
+	// maxParts bounds the number of passes over a section. A document needs more only if
+	// very many of its keys have the same hash, which means that the keys are equal.
 	maxParts = 1 << 16
 )
 
-// mark is the key of one row. There can be millions of marks, so row and side share a
+// mark is the hash of one row's key, with the row's number and side. The side is the
+// index of the node in the pair. There can be millions of marks, so row and side share a
 // word.
 type mark struct {
 	hash uint64
-	at   int64 // twice the number of the row, plus its side: the index of the node in the pair
+	at   int64 // twice the number of the row, plus its side
 }
 
 func newMark(hash uint64, side int, row int64) mark { return mark{hash, 2*row + int64(side)} }
@@ -36,13 +37,13 @@ func (m mark) row() int64  { return m.at / 2 }
 type marks struct {
 	list  []mark
 	max   int
-	part  uint64 // the part in memory: the remainder of its hashes
-	parts uint64 // the divisor
+	part  uint64 // the current part: the remainder of the hashes that are in memory
+	parts uint64 // the number of parts: the divisor of the hashes
 }
 
 // add adds the key of a row, if it belongs to the current part. If the first part becomes
 // too large, add doubles the number of parts and removes the marks of other parts, which
-// are read again later. The later parts are about as large as the first.
+// are read again later. All parts are about equally large.
 func (m *marks) add(k mark) {
 	if k.hash%m.parts != m.part {
 		return
@@ -55,7 +56,7 @@ func (m *marks) add(k mark) {
 	}
 }
 
-// match sets in both the rows of the current part whose key is on both nodes, and returns
+// match adds to both the rows of the current part whose key is on both nodes, and returns
 // the number of such keys. It returns false if one node has a key twice.
 func (m *marks) match(both *[2]bitmap.Set) (n int64, ok bool) {
 	slices.SortFunc(m.list, func(a, b mark) int {
@@ -87,7 +88,7 @@ func (h *hasher) of(key difffile.Row) uint64 {
 	h.hash.Reset()
 	for _, value := range key {
 		if value != nil {
-			_, _ = h.hash.WriteString(*value) // a hash never fails
+			_, _ = h.hash.WriteString(*value) // writing to a hash never fails
 		}
 		_ = h.hash.WriteByte(0) // no PostgreSQL text contains this byte
 	}

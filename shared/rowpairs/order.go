@@ -7,9 +7,10 @@ import (
 	"ace/shared/difffile"
 )
 
-// before guesses the order of two keys of which each is on one node only. Only the
-// database knows the true order. A reader expects numbers by value and everything else by
-// its text. Only the order of the output depends on the guess.
+// before guesses whether key a precedes key b, if each of them is on one node only. Only
+// the database knows the true order. The guess compares numbers by their value and
+// everything else as text, as a reader expects. Only the order of the output depends on
+// the guess.
 func before(a, b difffile.Row) bool {
 	for i := range a {
 		if a[i] == nil || b[i] == nil {
@@ -22,7 +23,7 @@ func before(a, b difffile.Row) bool {
 	return false
 }
 
-// compare compares two texts, as numbers if both are numbers.
+// compare compares two texts. If both are numbers, it compares their values.
 func compare(a, b string) int {
 	x, isNumber := number(a)
 	y, both := number(b)

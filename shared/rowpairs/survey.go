@@ -14,13 +14,13 @@ import (
 // of the document. They are independent of each other, and this package closes them.
 type Opener func(ctx context.Context, offset int64) (io.ReadCloser, error)
 
-// Document is a diff document whose row pairs are known.
+// Document is a diff document whose rows have been paired by a survey.
 type Document struct {
 	open   Opener
 	reader *difffile.Reader
 	key    []int // indexes of the key columns
 	hash   hasher
-	pairs  []*pair // only those with rows
+	pairs  []*pair // the pairs that have rows
 }
 
 // pair is what the survey found about one pair of nodes.
@@ -28,20 +28,21 @@ type pair struct {
 	nodes     difffile.Pair
 	sections  [2]section
 	both      [2]bitmap.Set     // rows whose key has the same text on both nodes
-	matched   int64             // number of such keys
-	unsettled []uint64          // hashes of keys, sorted
-	variants  map[uint64]uint64 // hash on the first node -> hash on the second
+	matched   int64             // number of keys with the same text on both nodes
+	unsettled []uint64          // hashes of the unsettled keys, sorted
+	variants  map[uint64]uint64 // key variants: hash of the key on the first node -> hash on the second
 	variantOf map[uint64]bool   // the values of variants
 }
 
-// section is the rows of one node.
+// section describes the rows of one node of a pair.
 type section struct {
 	first difffile.Entry
 	rows  int64
 }
 
-// Open surveys a document: it reads and checks the whole document. It returns the errors
-// of difffile, and Invalid if the rows of the document cannot be paired.
+// Open reads and checks a whole document and determines which rows belong together. It
+// returns the errors of difffile, and Invalid if the rows of the document cannot be
+// paired.
 func Open(ctx context.Context, open Opener) (*Document, error) { return survey(ctx, open, maxMarks) }
 
 func survey(ctx context.Context, open Opener, maxMarks int) (*Document, error) {
@@ -84,8 +85,8 @@ func (d *Document) Summary() difffile.Summary { return d.reader.Summary() }
 // Key returns the indexes of the key columns in a row.
 func (d *Document) Key() []int { return d.key }
 
-// Count returns the number of differences in the document. The two rows of a key count
-// once per pair.
+// Count returns the number of differences in the document. If both nodes of a pair have a
+// row for a key, the two rows are one difference.
 func (d *Document) Count() int64 {
 	var n int64
 	for _, p := range d.pairs {
@@ -128,7 +129,7 @@ type surveyor struct {
 	marks   marks
 }
 
-// row is called for each row of the document.
+// row handles one row of the document.
 func (s *surveyor) row(ctx context.Context, e difffile.Entry) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -150,7 +151,7 @@ func (s *surveyor) row(ctx context.Context, e difffile.Entry) error {
 	return nil
 }
 
-// begin makes a pair the current one.
+// begin starts the survey of another pair.
 func (s *surveyor) begin(nodes difffile.Pair) {
 	s.current = &pair{nodes: nodes, variants: map[uint64]uint64{}, variantOf: map[uint64]bool{}}
 	s.pairs = append(s.pairs, s.current)
@@ -159,7 +160,7 @@ func (s *surveyor) begin(nodes difffile.Pair) {
 	s.marks.parts = 1
 }
 
-// finish matches the rows of the current pair, after the last of them.
+// finish matches the rows of the current pair. It is called after the last of them.
 func (s *surveyor) finish(ctx context.Context) error {
 	if s.current == nil {
 		return nil
@@ -186,7 +187,7 @@ func (s *surveyor) finish(ctx context.Context) error {
 	}
 }
 
-// readAgain adds the keys of a section that belong to the current part.
+// readAgain reads a section again and adds the keys that belong to the current part.
 func (s *surveyor) readAgain(ctx context.Context, side int) error {
 	c, err := s.openCursor(ctx, s.current.sections[side])
 	if err != nil {
