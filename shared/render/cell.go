@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// maxShown is the number of characters up to which the page has a complete value. Of
-	// a longer value it has the part around the difference.
+	// maxShown is the maximum number of characters of a value that the page contains
+	// completely. Of a longer value it contains only the part around the difference.
 	maxShown = 2_000
 	// maxContext is the number of characters that are shown before and after that
 	// difference.
@@ -17,14 +17,14 @@ const (
 // piece is a part of a value: text, or a number of omitted characters.
 type piece struct {
 	text    string
-	differs bool // the other node's value has another text here
+	differs bool // the text differs from that of the other node's value
 	omitted int  // number of characters, if this is not text
 }
 
 // pieces are the parts of one value. In the page's data they are JSON: a single string if
-// that is the whole value, and else a list. In the list, a string is text that both nodes
-// have, a string within a list of one is text that differs, and a number is the number of
-// omitted characters.
+// it is the whole value, and a list otherwise. In the list, a string is text that both
+// nodes have, a string within a list of one is text that differs, and a number is the
+// number of omitted characters.
 type pieces []piece
 
 // whole returns the pieces of a value that is not compared with another.
@@ -33,15 +33,15 @@ func whole(value string) pieces {
 	return pieces{{text: shown}, {omitted: omitted}}.tidy()
 }
 
-// compare returns the pieces of two values of one column, with the part marked in which
-// they differ.
+// compare returns the pieces of two values of one column. The part in which the values
+// differ is marked.
 func compare(a, b string) (pieces, pieces) {
 	prefix, suffix := common(a, b)
 	return parts(a, prefix, suffix), parts(b, prefix, suffix)
 }
 
-// parts returns the pieces of a value whose first prefix bytes and last suffix bytes are
-// those of the other value too.
+// parts returns the pieces of a value that differs from another value. The other value
+// has the same first prefix bytes and the same last suffix bytes.
 func parts(value string, prefix, suffix int) pieces {
 	before, middle, after := value[:prefix], value[prefix:len(value)-suffix], value[len(value)-suffix:]
 	if _, omitted := firstOf(value, maxShown); omitted == 0 {
@@ -61,8 +61,8 @@ func parts(value string, prefix, suffix int) pieces {
 	}.tidy()
 }
 
-// tidy removes empty pieces. It keeps an empty piece that differs: the other value has
-// text there.
+// tidy removes empty pieces. It does not remove an empty piece that differs, because the
+// other value has text there.
 func (p pieces) tidy() pieces {
 	var kept pieces
 	for _, piece := range p {

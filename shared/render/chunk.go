@@ -14,26 +14,26 @@ import (
 
 const (
 	// The page decodes a whole chunk to show one of its differences. A filter may select
-	// one from each chunk, so chunks are small.
+	// only one difference from each chunk, so chunks are small.
 	maxChunkRows  = 200
 	maxChunkBytes = 128 << 10
-	// maxSearched is the number of characters of a key that the page searches.
+	// maxSearched is the number of characters of a key that can be searched for on the page.
 	maxSearched = 1_000
 )
 
-// index describes the differences of a chunk. The page filters by it without decoding the
-// chunk.
+// index describes the differences of a chunk, so that the page can filter them without
+// decoding the chunk.
 type index struct {
 	Pair      int        `json:"pair"`
-	Kinds     string     `json:"kinds"`               // one letter each: see kindLetters
-	Unsettled []int      `json:"unsettled,omitempty"` // positions in the chunk
+	Kinds     string     `json:"kinds"`               // one letter for each difference, see kindLetters
+	Unsettled []int      `json:"unsettled,omitempty"` // indexes of the unsettled differences in the chunk
 	Sets      [][]int    `json:"sets"`                // sets of columns
-	Differ    []int      `json:"differ"`              // the set of columns that differ, for each
-	Keys      []safeText `json:"keys"`                // the texts to search
+	Differ    []int      `json:"differ"`              // for each difference, the index in Sets of the columns that differ
+	Keys      []safeText `json:"keys"`                // for each difference, the text to search
 }
 
-// kindLetters are the letters of different, only on the first node, and only on the
-// second node.
+// kindLetters holds one letter for each rowpairs.Kind: different, only on the first node,
+// only on the second node.
 const kindLetters = "dfs"
 
 // safeText is a text that is encoded by appendText.
@@ -44,8 +44,8 @@ func (s safeText) MarshalJSON() ([]byte, error) { return appendText(nil, string(
 
 // chunks writes differences as data of the page. A chunk has two elements: an index and
 // the rows. A row is a list of cells in the order of the page's columns, or null if the
-// node lacks the row. A cell is null for NULL, 0 on the second node if the first has the
-// same value, and else the JSON of pieces.
+// node lacks the row. A cell is null for NULL. It is 0 on the second node if the first
+// node has the same value. Otherwise it is the JSON of pieces.
 type chunks struct {
 	out   io.Writer
 	order []int                 // indexes of the document's columns, in the order of the page
@@ -54,11 +54,11 @@ type chunks struct {
 	index index
 	sets  map[string]int // indexes in index.Sets
 	rows  []byte
-	bytes int64 // written so far
+	bytes int64 // number of bytes written so far
 }
 
-// add adds a difference. It flushes the chunk first if the difference does not belong to
-// it.
+// add adds a difference. It flushes the chunk first if the chunk is full or has
+// differences of another pair.
 func (c *chunks) add(d rowpairs.Difference) error {
 	pair := c.pairs[d.Pair]
 	if n := len(c.index.Kinds); n > 0 && (pair != c.index.Pair || n == maxChunkRows || len(c.rows) > maxChunkBytes) {
@@ -81,8 +81,8 @@ func (c *chunks) add(d rowpairs.Difference) error {
 	return nil
 }
 
-// searchText returns the text of a difference's key, with both variants if the nodes
-// write it differently.
+// searchText returns the text of a difference's key. It has both spellings if the nodes
+// spell the key differently.
 func (c *chunks) searchText(d rowpairs.Difference) safeText {
 	var texts []string
 	for _, row := range d.Rows {
@@ -99,7 +99,7 @@ func (c *chunks) searchText(d rowpairs.Difference) safeText {
 	return safeText(text)
 }
 
-// set returns the index of a set of columns in index.Sets.
+// set returns the index in index.Sets of a set of columns, which it adds if necessary.
 func (c *chunks) set(columns []int) int {
 	name := fmt.Sprint(columns)
 	n, known := c.sets[name]
@@ -165,7 +165,7 @@ func appendWhole(out []byte, value *string) []byte {
 }
 
 // appendCompared encodes two values that differ, each into its own row. If one is NULL,
-// all of the other differs.
+// the whole other value is marked as different.
 func appendCompared(first, second []byte, a, b *string) (withA, withB []byte) {
 	switch {
 	case a == nil:

@@ -11,8 +11,8 @@ import (
 )
 
 // CSV writes a document's rows as RFC 4180: UTF-8 without a byte order mark, with lines
-// that end in CR LF. After a header there is one line for each row that a node has for a
-// differing key, so a difference has one or two lines. The columns are:
+// that end in CR LF. After a header there is one line for each row of each node, so a
+// difference has one or two lines. The columns are:
 //
 //	ace_difference   the number of the difference, from 1
 //	ace_pair         n1/n2
@@ -50,7 +50,7 @@ func CSV(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
 	return c.out.Flush()
 }
 
-// csv writes one CSV.
+// csv writes one CSV document.
 type csv struct {
 	out   *bufio.Writer
 	order []int

@@ -32,14 +32,15 @@ func appendField(line []byte, value *string) []byte {
 	}
 }
 
-// needsQuotes reports whether a value must be quoted to survive a strict reader, a reader
-// that trims white space, and a reader that guesses the separator.
+// needsQuotes reports whether a value must be quoted so that it is read unchanged: by a
+// strict reader, by a reader that trims white space, and by a reader that guesses the
+// separator.
 func needsQuotes(text string) bool {
 	return text == "" || strings.ContainsAny(text, ",;\t\r\n\"") || strings.TrimSpace(text) != text
 }
 
-// formulaStarts are the characters that a formula begins with, in every width, and the
-// characters that some spreadsheets remove before it.
+// formulaStarts are the characters with which a formula can begin, in every width, and
+// the characters that some spreadsheets remove before a formula.
 const formulaStarts = "=+-@＝＋－＠﹦﹢﹣﹫−\t\r\n"
 
 // mayBeFormula reports whether a spreadsheet could read a value as a formula. It ignores
@@ -57,5 +58,5 @@ func mayBeFormula(text string) bool {
 	return false
 }
 
-// plainNumber matches what PostgreSQL writes for a finite number: -12, 0.50, 1.5e-07.
+// plainNumber matches a finite number as PostgreSQL writes it: -12, 0.50, 1.5e-07.
 var plainNumber = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?$`)

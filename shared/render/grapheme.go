@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// common returns the number of bytes that two texts have in common at their beginning
-// and, of the rest, at their end. The texts differ in the middle. Its ends are never
-// within a grapheme cluster, which a reader sees as one character.
+// common returns the length in bytes of the common prefix of two texts and, after the
+// prefix, of their common suffix. Neither ends within a grapheme cluster, which a reader
+// sees as one character.
 func common(a, b string) (prefix, suffix int) {
 	for prefix < len(a) && prefix < len(b) && a[prefix] == b[prefix] {
 		prefix++
@@ -41,7 +41,7 @@ func joined(s string, at int) bool {
 	switch {
 	case before == '\r':
 		return after == '\n'
-	case before < 0x300 && after < 0x300: // nothing below combines
+	case before < 0x300 && after < 0x300: // no character below this code combines with its neighbours
 		return false
 	case before == zeroWidthJoiner || unicode.Is(unicode.Prepended_Concatenation_Mark, before):
 		return true
@@ -59,7 +59,7 @@ const zeroWidthJoiner = '\u200d'
 func extends(r rune) bool {
 	return unicode.Is(unicode.M, r) || r == zeroWidthJoiner || r == '\u200c' ||
 		r >= 0x1f3fb && r <= 0x1f3ff || // skin tones
-		r >= 0xe0020 && r <= 0xe007f // tags, which flags of regions consist of
+		r >= 0xe0020 && r <= 0xe007f // tag characters, of which flags of regions consist
 }
 
 // joinedJamo reports whether two Hangul characters belong to one syllable. A leading

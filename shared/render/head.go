@@ -13,20 +13,20 @@ import (
 	"ace/shared/rowpairs"
 )
 
-// head is the input of the page before its data: everything about the comparison as a
-// whole.
+// head is the template input for the part of the page before its data. It describes the
+// comparison as a whole.
 type head struct {
 	Policy  string
 	Style   template.CSS
 	Data    template.JS // layout, as JSON
 	Summary difffile.Summary
 	Differs bool
-	Again   bool // the document is of a rerun
+	Again   bool // the document is that of a rerun
 	Table   string
 	Pairs   []pairView
 	Nodes   []nodeView
 	Timings []timing
-	Found   int64 // differences in the document
+	Found   int64 // number of differences in the document
 }
 
 // layout is what the page's script needs to show rows.
@@ -49,7 +49,7 @@ type pairView struct {
 type columnView struct {
 	Name  string
 	Rows  int64
-	Share string // of the different rows, in percent
+	Share string // share of the different rows, in percent
 }
 
 // nodeView is what the page shows about one node.
@@ -112,7 +112,7 @@ func newPairView(p difffile.PairSummary) pairView {
 	return v
 }
 
-// share returns the width of a bar. It is never too small to be seen.
+// share returns the width of a bar as a percentage, which is never too small to be seen.
 func share(part, whole int64) string {
 	percent := 100 * float64(part) / float64(max(part, whole, 1))
 	return strconv.FormatFloat(max(percent, 0.5), 'f', 1, 64) + "%"
@@ -137,7 +137,7 @@ func functions() template.FuncMap {
 	}
 }
 
-// quantity returns a number with a noun, as in "2 rows".
+// quantity returns a number with a noun, for example "2 rows".
 func quantity(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -145,7 +145,7 @@ func quantity(n int64, thing string) string {
 	return number(n) + " " + thing + "s"
 }
 
-// number groups digits: 1,234,567.
+// number returns a number with grouped digits, for example 1,234,567.
 func number(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	for at := len(digits) - 3; at > 0 && digits[at-1] != '-'; at -= 3 {
@@ -154,7 +154,7 @@ func number(n int64) string {
 	return digits
 }
 
-// enumerate returns names as part of a sentence: a, b and c.
+// enumerate returns a list of names as in a sentence, for example "a, b and c".
 func enumerate(names []string, element string) template.HTML {
 	var out strings.Builder
 	for i, name := range names {

@@ -24,8 +24,8 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
-// maxEmbedded bounds the bytes of the rows in a page, so that browsers can open it. A
-// page of more rows has the first ones and says so.
+// maxEmbedded bounds the bytes of the rows in a page, so that browsers can open it. If
+// there are more rows, the page contains only the first ones, with a note.
 const maxEmbedded = 128 << 20
 
 // HTML writes a document as one page. The page shows the verdict, the counts per pair and
@@ -34,8 +34,8 @@ const maxEmbedded = 128 << 20
 //
 // The page is self-contained and sends no requests: its content security policy forbids
 // them. Its data is in elements that browsers do not execute. The page's script decodes
-// one chunk at a time, so that the page is fast with very many rows. Of a very long value
-// it has the part around the difference.
+// one chunk at a time, so that the page is fast even with very many rows. Of a very long
+// value the page contains only the part around the difference.
 func HTML(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
 	return writeHTML(ctx, w, open, maxEmbedded)
 }
@@ -74,7 +74,7 @@ func writeHTML(ctx context.Context, w io.Writer, open rowpairs.Opener, maxEmbedd
 	return out.Flush()
 }
 
-// embed writes the differences as data and returns their number.
+// embed writes the differences as the page's data and returns how many it wrote.
 func embed(ctx context.Context, out io.Writer, doc *rowpairs.Document, order []int, limit int64) (n int64, err error) {
 	c := &chunks{out: out, order: order, key: len(doc.Key()), pairs: map[difffile.Pair]int{}, sets: map[string]int{}}
 	for i, p := range doc.Summary().Pairs {
@@ -96,9 +96,9 @@ func embed(ctx context.Context, out io.Writer, doc *rowpairs.Document, order []i
 	return n, c.flush()
 }
 
-// foot is the input of the page after its data.
+// foot is the template input for the part of the page after its data.
 type foot struct {
-	Embedded, Found int64 // differences in the page, and in the document
+	Embedded, Found int64 // number of differences in the page, and in the document
 	TaskID          string
 	Script          template.JS
 }
@@ -114,8 +114,8 @@ func digest(source string) string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// encode returns JSON for an element that browsers do not execute. Markup is escaped by
-// safeText and by encoding/json.
+// encode returns v as JSON for an element that browsers do not execute. safeText and
+// encoding/json escape markup.
 func encode(v any) (template.JS, error) {
 	raw, err := json.Marshal(v)
 	return template.JS(raw), err

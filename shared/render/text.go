@@ -9,19 +9,19 @@ import (
 )
 
 // hidden reports whether a character is invisible after the one before it, or changes how
-// its neighbours are shown. Such characters are controls, direction marks, and joiners
-// where nothing can be joined. The page's script has the same list.
+// its neighbours are shown. Hidden characters are controls, direction marks, and joiners
+// where there is nothing to join. The page's script has the same list.
 func hidden(before, r rune) bool {
 	switch r {
 	case zeroWidthJoiner, '\u200c':
-		return before < 0x250 // Latin letters and lower; in other scripts and in emoji, joiners matter
+		return before < 0x250 // in Latin text, joiners have no effect; in other scripts and in emoji they do
 	case '\u034f', '\u115f', '\u1160', '\u17b4', '\u17b5', '\u3164', '\uffa0':
 		return true // letters and marks without a glyph
 	}
 	return r >= 0x7f && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r < ' '
 }
 
-// visible escapes a text for HTML and replaces hidden characters by their numbers.
+// visible escapes a text for HTML and replaces hidden characters by their code points.
 func visible(text string) template.HTML {
 	var out strings.Builder
 	eachRun(text, func(run string) { template.HTMLEscape(&out, []byte(run)) }, func(r rune) {
@@ -30,15 +30,16 @@ func visible(text string) template.HTML {
 	return template.HTML(out.String())
 }
 
-// plain replaces hidden characters by their numbers, for places without markup.
+// plain replaces hidden characters by their code points, for text in which no markup is
+// possible.
 func plain(text string) string {
 	var out strings.Builder
 	eachRun(text, func(run string) { out.WriteString(run) }, func(r rune) { fmt.Fprintf(&out, "⟨U+%04X⟩", r) })
 	return out.String()
 }
 
-// eachRun calls run for text that can be shown unchanged, and sign for each hidden
-// character.
+// eachRun calls run for each piece of text that can be shown unchanged, and sign for each
+// hidden character.
 func eachRun(text string, run func(string), sign func(rune)) {
 	before, done := rune(0), 0
 	for at, r := range text {
