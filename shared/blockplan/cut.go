@@ -5,18 +5,20 @@ import (
 	"slices"
 )
 
-// Sample is a key that was read on a node. Its place in key order is known by rank only.
+// Sample is a key that was read on a node. Only its rank in key order is known, not the
+// key itself.
 type Sample struct {
 	Node  int
-	Group int // samples of one group (a partition of a node) are in physical order; negative: order unknown
-	Rank  int // in key order among all samples of all nodes; equal keys have equal ranks
+	Group int // the partition of the node; samples of one group are in physical order; negative if their order is unknown
+	Rank  int // rank in key order among all samples of all nodes; equal keys have equal ranks
 }
 
-// Cut chooses the samples that become boundaries, so that no node has many more than
-// chunkRows rows between two of them. It returns their indexes in key order. weights are
-// the numbers of rows that a sample of each node stands for. A sample becomes a boundary
-// if its own node has had enough rows since the last one. So equal nodes do not cut each
-// other's ranges, and rows that only one node has form ranges of the usual size too.
+// Cut chooses the samples that become chunk boundaries, so that no node has many more
+// than chunkRows rows between two boundaries. It returns the indexes of these samples, in
+// key order. weights holds, per node, the number of rows that one sample represents. A
+// sample becomes a boundary if its own node has enough rows since the last boundary. So
+// nodes with equal rows do not add boundaries to each other's ranges, and rows that only
+// one node has are also divided into ranges of the usual size.
 func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 	enough := float64(chunkRows) * 0.999
 	order := byRank(samples)
@@ -24,7 +26,7 @@ func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 	var cuts []int
 	for i := 0; i < len(order); {
 		first, full := order[i], false
-		equal := i // the end of the samples with this rank
+		equal := i // index after the last sample with the same rank
 		for ; equal < len(order) && samples[order[equal]].Rank == samples[first].Rank; equal++ {
 			full = full || held[samples[order[equal]].Node] >= enough
 		}
@@ -42,9 +44,10 @@ func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 	return cuts
 }
 
-// Correlation returns how well physical order follows key order, from 0 (not at all) to 1
-// (ascending or descending throughout). It compares the mean displacement of the samples
-// with that of a random order, over all groups that have enough samples.
+// Correlation returns how closely the physical order of rows follows key order, from 0
+// (not at all) to 1 (ascending or descending throughout). In each group that has enough
+// samples, it compares how far samples are from their position in key order with how far
+// they would be in a random order.
 func Correlation(samples []Sample) float64 {
 	groups := map[[2]int][]int{}
 	for _, s := range samples {
@@ -69,8 +72,9 @@ func Correlation(samples []Sample) float64 {
 	return sum / weight
 }
 
-// groupCorrelation compares the positions of ranks in physical order with those in key
-// order. In a random order the mean displacement is a third of their number.
+// groupCorrelation returns the correlation of one group, whose ranks are given in
+// physical order. In a random order the mean distance of a sample from its position in
+// key order is a third of the number of samples.
 func groupCorrelation(ranks []int) float64 {
 	n := len(ranks)
 	order := make([]int, n)

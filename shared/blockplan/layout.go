@@ -1,6 +1,7 @@
-// Package blockplan turns samples of keys into half-open key ranges that cover the key
-// space exactly once, and groups them. Chunks are digested and, if they differ, listed.
-// Chunks form blocks (about block_rows rows), and blocks form batches (one unit of work).
+// Package blockplan divides the key space into half-open key ranges, called chunks, that
+// cover it exactly once. Their boundaries are chosen from samples of keys. Chunks are
+// digested and, if they differ, their rows are listed. Consecutive chunks form a block
+// (about block_rows rows), and consecutive blocks form a batch (one unit of work).
 //
 // The package is pure. It orders keys only by ranks that a server has computed, never in
 // Go.
@@ -10,7 +11,7 @@ import "ace/shared/table"
 
 // Layout is the division of the key space. Chunk i has the keys from Bounds[i-1] up to
 // but not including Bounds[i]. The first and the last chunk are open-ended, so the chunks
-// cover every key once, whatever the table holds.
+// cover every possible key once.
 type Layout struct {
 	Bounds         []table.Key `json:"bounds"`
 	ChunksPerBlock int         `json:"leaves_per_block"`
@@ -41,16 +42,18 @@ func (l Layout) KeyRange(from, to int) table.Range {
 	return r
 }
 
-// ChunksOfBatch returns the chunks of one batch: from up to but not including to.
+// ChunksOfBatch returns the chunks of one batch: those from from up to but not including
+// to.
 func (l Layout) ChunksOfBatch(i int) (from, to int) {
 	size := l.ChunksPerBlock * l.BlocksPerBatch
 	return min(i*size, l.Chunks()), min((i+1)*size, l.Chunks())
 }
 
-// BlockOf returns the block of a chunk.
+// BlockOf returns the number of the block to which a chunk belongs.
 func (l Layout) BlockOf(chunk int) int { return chunk / l.ChunksPerBlock }
 
-// ChunksOfBlock returns the chunks of one block: from up to but not including to.
+// ChunksOfBlock returns the chunks of one block: those from from up to but not including
+// to.
 func (l Layout) ChunksOfBlock(block int) (from, to int) {
 	return block * l.ChunksPerBlock, min((block+1)*l.ChunksPerBlock, l.Chunks())
 }

@@ -3,10 +3,11 @@ package blockplan
 import "ace/shared/table"
 
 const (
-	// maxScanUnits bounds how often the sums of every chunk are stored.
+	// maxScanUnits is the maximum number of units that read pages. Each of them may store a
+	// sum for every chunk.
 	maxScanUnits = 256
-	// pageRanges is the maximum number of page ranges of a node's table; it has at least
-	// half as many.
+	// pageRanges is the maximum number of page ranges of the node whose table has the most
+	// pages. A table of that many pages or more has at least half as many page ranges.
 	pageRanges = 48
 )
 
@@ -18,7 +19,7 @@ func ScanUnits(rows, unitRows int64, workers int) int {
 }
 
 // GridPages returns the length in pages of a page range of a table with this many pages.
-// It is a power of two, so a growing table keeps its page ranges for long.
+// It is a power of two, so the page ranges of a growing table change rarely.
 func GridPages(pages int64) int64 {
 	grid := int64(1)
 	for grid*pageRanges < pages {
@@ -29,8 +30,8 @@ func GridPages(pages int64) int64 {
 
 // DividePages divides the pages of each node's partitions into units. The result has, for
 // each unit, the page ranges of every node. Together the units cover each page of each
-// partition once, and the last range of a partition is open-ended, since a table grows.
-// With a grid, a range ends at each multiple of grid.
+// partition once. The last range of a partition is open-ended, since the table may grow.
+// If grid is not 0, a range ends at each multiple of grid.
 func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
 	spans := make([][][]table.PageRange, units)
 	for u := range spans {
@@ -43,7 +44,7 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
 			total += n
 		}
 
-		var before int64 // pages of the partitions already divided
+		var before int64 // number of pages in the partitions that are already divided
 		for partition, n := range partitions {
 			for u, span := range dividePartition(n, before, total, int64(units), max(1, grid)) {
 				span.Partition = partition
@@ -56,13 +57,13 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
 	return spans
 }
 
-// dividePartition cuts one partition near the ends of the units' shares of all the node's
-// pages, at multiples of grid.
+// dividePartition divides the pages of one partition among the units. Each unit gets
+// about the same number of the node's pages, and the shares end at multiples of grid.
 func dividePartition(pages, before, total, units, grid int64) map[int64]table.PageRange {
 	shares := map[int64]table.PageRange{}
 	from := int64(0)
 	for u := range units {
-		end := total*(u+1)/units - before // where this unit's share ends, counted in this partition's pages
+		end := total*(u+1)/units - before // the page of this partition at which the unit's share ends
 		end -= max(0, end) % grid
 		if end <= from && u < units-1 {
 			continue

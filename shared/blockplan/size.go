@@ -1,18 +1,19 @@
 package blockplan
 
-// Sizes of a plan. Chunks make narrowing cheap: to find a scattered difference, one chunk
-// is listed. Their number is bounded, so that the plan of a huge table stays small. Its
-// chunks are larger instead, and remain the same share of the table.
+// Sizes of a plan. Small chunks make it cheap to find a scattered difference, since only
+// the rows of one chunk are listed. The number of chunks is bounded, so that the plan of
+// a huge table stays small. A huge table has larger chunks instead.
 const (
 	chunksPerBlock = 32
 	minChunkRows   = 100
 	maxChunks      = 16_384
-	// MaxBlocks bounds the plan: beyond it block_rows is raised.
+	// MaxBlocks is the maximum number of blocks. block_rows is raised if there would be
+	// more.
 	MaxBlocks = 200_000
-	// bucketRows is the number of rows in a bucket of the keys' hash. The number of
-	// buckets is bounded for the same reason as that of chunks. With fewer buckets, the
-	// rows of a page range are added up faster, but more rows must be listed where a
-	// bucket differs.
+	// bucketRows is the maximum average number of rows in a bucket (a group of rows by the
+	// hash of their key), unless there would be more than maxBuckets. The number of buckets
+	// is bounded for the same reason as that of chunks. With fewer buckets, the rows of a
+	// page range are added up faster, but more rows must be listed if a bucket differs.
 	bucketRows = 512
 	maxBuckets = 16_384
 	// batchesPerWorker is the minimum number of batches per worker, so that all workers
@@ -20,15 +21,16 @@ const (
 	batchesPerWorker = 4
 )
 
-// Size is how a table is divided. The JSON names are those of stored baselines.
+// Size holds the sizes of the pieces into which a table is divided. The JSON names are
+// those of stored baselines.
 type Size struct {
 	BlockRows      int64 `json:"BlockRows"` // as requested, or more if the plan would have too many blocks
 	ChunkRows      int64 `json:"LeafRows"`
 	ChunksPerBlock int   `json:"LeavesPerBlock"`
 }
 
-// SizeFor chooses the sizes for a table of about this many rows on the node that has the
-// most.
+// SizeFor chooses the sizes for a table. rows is about the number of rows on the node
+// that has the most rows.
 func SizeFor(rows, blockRows int64) Size {
 	blockRows = max(blockRows, (rows+MaxBlocks-1)/MaxBlocks)
 	chunkRows := max(blockRows/chunksPerBlock, rows/maxChunks, minChunkRows)
