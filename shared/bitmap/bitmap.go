@@ -1,8 +1,8 @@
-// Package bitmap implements sets of small numbers. A set takes one bit for each number up
-// to its largest member.
+// Package bitmap implements sets of small numbers. A set needs one bit of memory for each
+// number from 0 to its largest member.
 package bitmap
 
-// Set is a set of numbers from 0. The zero value is empty.
+// Set is a set of numbers that are not negative. The zero value is empty.
 type Set []uint64
 
 // Add adds a number to the set.

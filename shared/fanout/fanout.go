@@ -2,10 +2,10 @@
 // It is the only place that starts goroutines for units of work. None of them outlives
 // the call.
 //
-// There are never more than limit calls at once. The first error cancels the others and
-// is the one returned. The end of the context is an error even if every call returned
-// nil, so a run that was interrupted never looks complete. A panic in a call is an error
-// too, because no caller could recover it. The package never retries and knows nothing
+// There are never more than limit calls at once. The first error cancels the other calls
+// and is returned. If the context ends, that is an error even if every call returned nil,
+// so a run that was interrupted never looks complete. A panic in a call is returned as an
+// error, because no caller could recover it. The package never retries and knows nothing
 // about the items.
 package fanout
 
@@ -22,8 +22,8 @@ import (
 )
 
 // Map calls fn for every item, at most limit at once, and returns the results in the
-// order of the items. On error the results are nil, and the error is what happened first:
-// the first error of an fn or the cause of the end of ctx. A limit below 1 is an error.
+// order of the items. On error the results are nil. The error is what happened first: an
+// error of a call of fn, or the end of ctx (its cause). A limit below 1 is an error.
 func Map[T, R any](
 	ctx context.Context, limit int, items []T, fn func(context.Context, T) (R, error),
 ) ([]R, error) {
@@ -39,9 +39,10 @@ func Map[T, R any](
 	return results, nil
 }
 
-// Each is Map without results, for sequences too long to hold in memory. It pulls items
-// in the caller's goroutine, at most one ahead of the running calls, and drops each when
-// its call returns. After an error it starts no call.
+// Each is like Map without results, for sequences that are too long to hold in memory. It
+// reads items in the caller's goroutine, at most one ahead of the running calls, and
+// keeps no reference to an item after its call has returned. After an error it starts no
+// further call.
 func Each[T any](
 	ctx context.Context, limit int, items iter.Seq[T], fn func(context.Context, T) error,
 ) error {
@@ -51,14 +52,14 @@ func Each[T any](
 
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(limit)
-	defer group.Wait() //nolint:errcheck // the sequence may panic, and no call may outlive this one
+	defer group.Wait() //nolint:errcheck // items may panic, and no call of fn may outlive this call
 
 	for item := range items {
 		if groupCtx.Err() != nil {
 			break
 		}
 		group.Go(func() error {
-			if groupCtx.Err() != nil { // the group ended while this item waited
+			if groupCtx.Err() != nil { // another call failed, or ctx ended, while this item waited
 				return context.Cause(groupCtx)
 			}
 			return callRecovered(groupCtx, item, fn)
@@ -76,9 +77,10 @@ func Each[T any](
 
 var errEnough = errors.New("fanout: the consumer needs no more")
 
-// Ahead calls fn for every item that read passes to give, one after the other, while read
-// prepares the next item. An error of fn cancels the context of read and is the one
-// returned. read must return at once what give returns.
+// Ahead calls fn for every item that read passes to give, one after the other. While fn
+// runs, read prepares the next item. If fn returns an error, Ahead cancels the context of
+// read and returns that error. If give returns an error, read must return that error at
+// once.
 func Ahead[T any](ctx context.Context, read func(ctx context.Context, give func(T) error) error, fn func(T) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -103,8 +105,8 @@ func Ahead[T any](ctx context.Context, read func(ctx context.Context, give func(
 	return cmp.Or(err, reading)
 }
 
-// callRecovered turns a panic into an error. In a goroutine of its own, a panic would end
-// the process and every task in it.
+// callRecovered calls fn and converts a panic into an error. Without this, a panic in a
+// separate goroutine would end the process and every task in it.
 func callRecovered[T any](ctx context.Context, item T, fn func(context.Context, T) error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -8,8 +8,8 @@ const (
 	blockSize = 128 << 10
 )
 
-// Reader returns the bytes of another reader, which it reads in a goroutine of its own.
-// It must be closed.
+// Reader returns the bytes of another reader. It reads that reader ahead, in a separate
+// goroutine. It must be closed.
 type Reader struct {
 	filled chan block
 	empty  chan []byte
@@ -20,11 +20,12 @@ type Reader struct {
 
 type block struct {
 	bytes []byte
-	err   error // what follows the bytes
+	err   error // the error that the source returned after the bytes
 }
 
-// New returns a Reader and starts reading. It passes each piece to tap before the piece
-// can be read. After the Reader has returned an error, tap is not called any more.
+// New returns a Reader and starts reading src. It calls tap with each piece of data
+// before Read can return the piece. Once the Reader has returned an error, tap is no
+// longer called.
 func New(src io.Reader, tap func([]byte)) *Reader {
 	r := &Reader{filled: make(chan block, blocks), empty: make(chan []byte, blocks), quit: make(chan struct{})}
 	for range blocks {
@@ -85,9 +86,9 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close ends the reading. It waits for a call of the source's Read that is in progress; a
-// caller that cannot wait must end that call first. Close may be called again, but not
-// concurrently with Read.
+// Close ends the reading. If a call of the source's Read is in progress, Close waits for
+// it; a caller that cannot wait must end that call first. Close may be called again, but
+// not concurrently with Read.
 func (r *Reader) Close() {
 	select {
 	case <-r.quit:

@@ -81,7 +81,7 @@
 //     while the target's row exists. So the target's row is deleted, and the replicated
 //     insertion takes effect after our COMMIT.
 //
-// A row that is written on the source after step 4 is treated like one that is written
+// A row that appears on the source after step 4 is treated like one that appears there
 // after COMMIT.
 //
 // The target's table is locked too, directly after the advisory lock, and its files are
