@@ -6,8 +6,8 @@ const (
 	// maxScanUnits is the maximum number of units that read pages. Each of them may store a
 	// sum for every chunk.
 	maxScanUnits = 256
-	// pageRanges is the maximum number of page ranges of the node whose table has the most
-	// pages. A table of that many pages or more has at least half as many page ranges.
+	// pageRanges is the maximum number of page ranges of the node with the most pages. It
+	// has at least half as many, unless it has fewer pages than that.
 	pageRanges = 48
 )
 
