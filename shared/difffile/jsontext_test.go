@@ -265,7 +265,8 @@ func newLibraryReader(document io.Reader) *libraryReader {
 	}
 }
 
-// TestLibraryReader_ReadsTheSameRows checks that both sides of the benchmarks do the same work.
+// TestLibraryReader_ReadsTheSameRows checks that both sides of the benchmarks do the same
+// work.
 func TestLibraryReader_ReadsTheSameRows(t *testing.T) {
 	document := benchDocument(t)
 	r, err := Open(bytes.NewReader(document))

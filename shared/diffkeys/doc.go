@@ -9,7 +9,7 @@
 // document of another tool, or if the nodes now sort differently) leads to more runs and
 // the same result.
 //
-// Keys are returned only after the whole document was read and found valid. Memory is
-// bounded whatever the document contains, except by the size of a single key. The package
-// is pure: it reads a stream and does not access a server or the archive.
+// Keys are returned only after the whole document was read and found valid. The use of
+// memory is bounded for every document, except that a single key must fit into memory.
+// The package is pure: it reads a stream and does not access a server or the archive.
 package diffkeys

@@ -198,7 +198,7 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 	slices.SortStableFunc(left, func(a, b archive.Info) int { return a.LastModified.Compare(b.LastModified) })
 	for _, info := range slices.Backward(left) {
 		b, err := r.loadBaseline(ctx, archive.TaskIDOfBaseline(info.Key))
-		if errors.Is(err, archive.ErrNotFound) { // it was removed meanwhile
+		if errors.Is(err, archive.ErrNotFound) { // it was removed in the meantime
 			continue
 		}
 

@@ -65,8 +65,8 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 		return result, err
 	}
 
-	// Stores a part for each scan unit or each block of keys, and decides the compare
-	// units. A later run decides the same units from the same parts.
+	// Stores a part for each scan unit or each block of keys, and makes the compare units. A
+	// later run makes the same units from the same parts.
 	if err := r.scan(ctx); err != nil {
 		return result, err
 	}

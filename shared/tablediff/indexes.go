@@ -68,7 +68,7 @@ func (r *run) checkIndex(ctx context.Context, tx plan.Tx, node int, absent []tab
 		listed = rows != r.rowsRead(node)
 	}
 
-	if !listed { // if it differs, rows were written meanwhile or the index is damaged
+	if !listed { // a difference means that rows were written in the meantime or that the index is damaged
 		return nil
 	}
 

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// retryWait is the first wait between two attempts. It doubles.
+	// retryWait is the wait before the second attempt. It doubles before each further
+	// attempt.
 	retryWait = 500 * time.Millisecond
 	// planningWaits bounds the total wait between attempts to make the plan. It is short,
 	// because a user may be waiting for the first answer.

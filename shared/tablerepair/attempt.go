@@ -15,7 +15,7 @@ import (
 
 const (
 	// repairLockWait bounds how long an attempt waits for another repair of the table to
-	// end. repairLockPoll is the time between two tries.
+	// end. repairLockPoll is the time between two attempts to acquire the lock.
 	repairLockWait = 30 * time.Second
 	repairLockPoll = 200 * time.Millisecond
 )

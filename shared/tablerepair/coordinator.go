@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// retryWait is the wait before the second attempt. It doubles before each further one.
+	// retryWait is the wait before the second attempt. It doubles before each further
+	// attempt.
 	retryWait = time.Second
 	// cancelWait bounds how long a cancelled run takes to determine how its attempts
 	// ended.

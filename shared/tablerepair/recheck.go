@@ -65,8 +65,8 @@ func keptWarning(node string, n int64) string {
 // the row, and the replicated update found no row on the target and was lost. Or the
 // source may have inserted the row, and the replicated insertion would stop at a row that
 // already exists. Once this attempt has inserted the row, every replicated change to it
-// waits for the end of this transaction. So a row that the source has unchanged after
-// that is right.
+// waits for the end of this transaction. So if the source still has the row unchanged at
+// that time, the insertion is right.
 func (a *attempt) recheckInsertions(ctx context.Context, source Source) error {
 	if source == nil || a.totals.Inserted == 0 {
 		return nil

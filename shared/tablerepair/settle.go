@@ -12,8 +12,8 @@ import (
 	"ace/shared/table"
 )
 
-// settleWait bounds the wait for an abandoned transaction: longer than any server lets
-// one live idle.
+// settleWait bounds the wait for an abandoned transaction. It is longer than any server
+// allows a transaction to stay idle.
 const settleWait = 15 * time.Minute
 
 // settleTries is how often settleWithRetry tries to determine an outcome, within about 7
@@ -132,7 +132,7 @@ func (s *settler) storeOutcome(ctx context.Context, attempt int, o outcome) (out
 // determine determines how the transaction of a manifest ended. If the node is still the
 // same server on the same timeline, it asks the server. If the server does not report a
 // rollback, it also compares the rows with those before and after the attempt. A server
-// may have assigned a transaction number without writing it to its log; after a crash
+// may have assigned a transaction number without writing it to its WAL; after a crash
 // another transaction can get that number. So even if the server reports "committed", the
 // attempt was rolled back if every row is as before.
 func (s *settler) determine(ctx context.Context, tx Tx, m *Manifest, altered *Stored) (string, error) {

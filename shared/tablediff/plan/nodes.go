@@ -25,8 +25,8 @@ type Node interface {
 	// Facts reads the catalog facts that must be unchanged for the ages of rows to be
 	// evidence.
 	Facts(ctx context.Context, schema, name string) (table.Facts, error)
-	// CheckFilter lets the server validate the source's filter and estimates the number
-	// of rows it selects.
+	// CheckFilter makes the server validate the source's filter, and returns an estimate of
+	// the number of rows that the filter selects.
 	CheckFilter(ctx context.Context, s table.Source) (int64, error)
 	// ProveFilter returns the source's filter as the server prints it. doubt is why the
 	// filter may select other rows even if no row has changed; an empty doubt means that it

@@ -68,8 +68,8 @@ type Plan struct {
 	// pages are compared first. That is cheaper than finding the chunk of every row. 0 means
 	// that there are no buckets, because the nodes may hash equal keys differently.
 	Buckets int `json:"buckets,omitempty"`
-	// Grid is the length in pages of the ranges whose sums are kept for a baseline or taken
-	// from one. 0 means that no such sums are used, because they would prove nothing.
+	// Grid is the length in pages of the page ranges whose sums are stored in a baseline or
+	// read from one. 0 means that no such sums are used, because they would prove nothing.
 	Grid int64 `json:"grid,omitempty"`
 
 	// Facts holds, per node, the facts that must be unchanged for the ages of rows to be

@@ -128,7 +128,7 @@ func (u Unit) coversChunks(p *Plan) bool {
 // whole table. A unit with Dense set has neither chunks nor buckets.
 func (u Unit) fitsNarrowing(p *Plan) bool {
 	whole := u.From == 0 && u.To == p.Layout.Chunks()
-	if p.Strategy == Keys && u.Probe && (p.ConfirmDelay > 0 || p.ByText) { // without digests such a candidate cannot be judged
+	if p.Strategy == Keys && u.Probe && (p.ConfirmDelay > 0 || p.ByText) { // a candidate without digests could not be judged
 		return false
 	}
 	return len(u.Chunks) == len(u.Rows) && ascendsWithin(u.Chunks, u.From, u.To) && ascendsWithin(u.Buckets, 0, p.Buckets) &&

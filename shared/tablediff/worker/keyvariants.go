@@ -78,7 +78,7 @@ func (c *confirmation) otherSpellings(ctx context.Context, txs []plan.Tx, keys [
 	return others, err
 }
 
-// spellings is otherSpellings for one node.
+// spellings does what otherSpellings does, for one node.
 func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []table.Key) (map[string]bool, error) {
 	others := map[string]bool{}
 	if len(keys) == 0 {

@@ -152,8 +152,8 @@ func matchByText(lists [][]table.Listed) ([]*entry, error) {
 	return entries, nil
 }
 
-// hasAll returns a node that has all of these keys, or -1. The position in that node's
-// list is then the key order.
+// hasAll returns a node that has all of these keys, or -1. Then the positions in that
+// node's list show the order of the keys.
 func hasAll(entries []*entry, nodes int) int {
 	for node := range nodes {
 		if !slices.ContainsFunc(entries, func(e *entry) bool { return e.digest[node] == nil }) {
