@@ -14,14 +14,14 @@ import (
 	"ace/shared/fault"
 )
 
-// doctor checks what the service needs, the archive, the cluster definitions and the
-// nodes, and reports everything that is wrong.
+// doctor checks the archive, the cluster definitions and the nodes, and reports
+// everything that is wrong.
 func doctor(ctx context.Context, c config.Config) error {
 	return errors.Join(checkArchive(ctx, c), checkClusters(ctx, c))
 }
 
-// checkArchive opens the archive as the service would. While a service runs on the
-// same directory this is impossible, and unnecessary.
+// checkArchive opens the archive as the service does. If a running service uses the same
+// directory, it skips the check, which is then impossible and unnecessary.
 func checkArchive(ctx context.Context, c config.Config) error {
 	b, err := openStore(ctx, c.Store, slog.New(slog.DiscardHandler))
 	switch {
@@ -83,8 +83,8 @@ func nameList(clusters []cluster.Cluster) string {
 	return strings.Join(names, ", ")
 }
 
-// checkNodes connects to every node and prints a line for each that can be used. The
-// others are errors.
+// checkNodes connects to every node and prints a line for each node that can be used. The
+// error names the others.
 func checkNodes(ctx context.Context, clusters []cluster.Cluster) error {
 	checks, err := app.CheckNodes(ctx, clusters...)
 	if err != nil {
@@ -107,7 +107,7 @@ func checkNodes(ctx context.Context, clusters []cluster.Cluster) error {
 	return errors.Join(wrong...)
 }
 
-// printFinding prints a finding.
+// printFinding prints one finding as a line.
 func printFinding(format string, args ...any) error {
 	_, err := fmt.Fprintf(os.Stdout, format+"\n", args...)
 	return err

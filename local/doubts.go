@@ -10,14 +10,14 @@ import (
 	"ace/shared/private"
 )
 
-// doubts returns what is unusual about the files that name the service's servers and
-// jobs: that other users may change them, or read the passwords in them. services are the
-// service files.
+// doubts returns warnings about the cluster definitions, service files and schedules
+// file: that other users can change such a file, or can read the passwords in it.
+// services are the paths of the service files.
 func doubts(c config.Config, services []string) []string {
 	files := slices.Clone(services)
 	if _, inBucket, _ := c.ClustersBucket(); !inBucket {
 		for _, pattern := range []string{"", "*.json", "*/*.json", "pg_service.conf"} {
-			found, _ := filepath.Glob(filepath.Join(c.Clusters, pattern)) // a path that is no pattern finds nothing
+			found, _ := filepath.Glob(filepath.Join(c.Clusters, pattern)) // if the path is not a valid pattern, nothing is found
 			files = append(files, found...)
 		}
 	}
@@ -28,7 +28,7 @@ func doubts(c config.Config, services []string) []string {
 	password := regexp.MustCompile(`"db_password"\s*:\s*"[^"]|(?m:^\s*password\s*=\s*\S)`)
 	var found []string
 	for _, path := range files {
-		content, _ := os.ReadFile(path) // what cannot be read is reported where it is needed
+		content, _ := os.ReadFile(path) // a file that cannot be read is reported by the code that needs it
 		if doubt := private.Doubts(path, password.Match(content)); doubt != "" && !slices.Contains(found, doubt) {
 			found = append(found, doubt)
 		}

@@ -1,6 +1,7 @@
 // Command ace is the whole service on one host. `ace serve` answers the API on
 // 127.0.0.1:5000, runs the tasks in this process and stores everything in a bucket. By
-// default it serves that bucket itself, from a directory.
+// default the bucket is embedded: an S3 server in the same process stores it in a
+// directory.
 package main
 
 import (
@@ -21,12 +22,12 @@ func main() {
 	defer stop()
 	if err := command().Run(ctx, os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "ace: "+err.Error())
-		os.Exit(exitCode(err)) //nolint:gocritic // the signal handler dies with the process
+		os.Exit(exitCode(err)) //nolint:gocritic // the deferred stop of the signal handler is not needed when the process ends
 	}
 }
 
-// exitCode reports to a service manager whether a restart can help: an error in the
-// configuration stays.
+// exitCode returns the exit status for an error. A service manager should restart the
+// service after 1, but not after 78, which means an error in the configuration.
 func exitCode(err error) int {
 	const failed, misconfigured = 1, 78 // EX_CONFIG of sysexits.h
 	if fault.CodeOf(err) == fault.Invalid {
@@ -61,7 +62,8 @@ func command() *cli.Command {
 	}
 }
 
-// noCommand reports that the command line names no command, or one that does not exist.
+// noCommand handles a command line without a known command. It prints the help, or
+// returns an error that names the unknown command.
 func noCommand(_ context.Context, cmd *cli.Command) error {
 	if name := cmd.Args().First(); name != "" {
 		return fault.New(fault.Invalid, "there is no command %q, see ace --help", name)
@@ -69,8 +71,8 @@ func noCommand(_ context.Context, cmd *cli.Command) error {
 	return cli.ShowAppHelp(cmd)
 }
 
-// badUsage turns a mistake on the command line into an error of the configuration, in one
-// line.
+// badUsage converts a mistake on the command line to an error of the configuration, in
+// one line.
 func badUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 	return fault.New(fault.Invalid, "%v, see %s --help", err, cmd.FullName())
 }
@@ -80,7 +82,8 @@ func show(_ context.Context, c config.Config) error {
 	return err
 }
 
-// configFlags returns a flag for every variable of the configuration, of the same name.
+// configFlags returns a flag for every variable of the configuration. The flag of
+// ACE_MAX_TASKS is --max-tasks.
 func configFlags() []cli.Flag {
 	var flags []cli.Flag
 	for _, v := range config.Variables() {

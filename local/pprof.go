@@ -11,8 +11,8 @@ import (
 	"ace/shared/endpoint/httpx"
 )
 
-// servePprof serves Go's profiles on an address of their own until the context ends, if
-// one is configured.
+// servePprof serves Go's profiles on a separate address until the context ends. It does
+// nothing if no such address is configured.
 func (s *service) servePprof(ctx context.Context, l config.Listen, background *sync.WaitGroup) error {
 	if l.Network == "" {
 		return nil

@@ -9,8 +9,8 @@ import (
 // start.
 const retentionEvery = 24 * time.Hour
 
-// retain deletes documents older than this number of days, until the context ends. 0
-// means that it deletes nothing.
+// retain deletes tasks and documents that are older than this number of days, every day
+// until the context ends. 0 means that none are deleted.
 func (s *service) retain(ctx context.Context, days int) {
 	sweeper := s.app.Retention()
 	sweeper.Keep = s.scheduler.Needed

@@ -10,13 +10,14 @@ import (
 // rolesTime bounds the check of all roles at the start.
 const rolesTime = time.Minute
 
-// lesserRole is what to do about a superuser.
+// lesserRole is the end of the warning about a superuser: why it is dangerous and which
+// role to use.
 const lesserRole = "functions of the compared tables run with its rights. Use a role with GRANT USAGE ON SCHEMA and " +
 	"GRANT SELECT ON TABLE, for repairs also INSERT, UPDATE and DELETE, see docs/SECURITY.md"
 
-// warnOfSuperusers connects to every node and logs a warning for each on which the role
-// is a superuser. Definitions and nodes that cannot be used are errors of the tasks that
-// need them, and not of the start.
+// warnOfSuperusers connects to every node and logs a warning for each node on which the
+// role is a superuser. It ignores definitions and nodes that cannot be used: the tasks
+// that need them will fail, but not the start of the service.
 func (s *service) warnOfSuperusers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, rolesTime)
 	defer cancel()

@@ -6,7 +6,7 @@ import (
 	"ace/shared/schedule"
 )
 
-// readSchedules returns the jobs of a file, none if no file is named.
+// readSchedules returns the jobs of a schedules file, or none if path is empty.
 func readSchedules(path string) ([]schedule.Job, error) {
 	if path == "" {
 		return nil, nil

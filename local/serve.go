@@ -22,25 +22,25 @@ import (
 )
 
 const (
-	// sweepEvery is the time between two searches for tasks that no process runs: those of
-	// a dead process, or whose start failed.
+	// sweepEvery is the time between two sweeps, which find tasks that no process runs,
+	// because their process died or their start failed.
 	sweepEvery = 15 * time.Second
-	// drainTime bounds how long requests may take to end after a signal; tasks end by
-	// themselves.
+	// drainTime bounds the wait for running requests after a signal. Tasks are ended by
+	// the queue.
 	drainTime = 4 * time.Second
 )
 
-// memoryPerTask is the most that a task needs, except for rows of many megabytes.
-// leastMemory is what the service and its store need. Up to the larger of leastMemory and
-// the sum over all tasks the garbage collector runs rarely. Above it the collector runs
-// more often, which costs time but stops nothing.
+// memoryPerTask is the most memory that a task needs, unless it has rows of many
+// megabytes. leastMemory is the memory that the service and its store need. The soft
+// memory limit is the larger of leastMemory and the sum of memoryPerTask over all tasks.
+// Above it the garbage collector runs more often, which costs time, but nothing fails.
 const (
 	memoryPerTask = 32 << 20 // bytes
 	leastMemory   = 64 << 20
 )
 
-// limitMemory keeps the service small, since it may run on the host of a database.
-// GOMEMLIMIT takes precedence.
+// limitMemory sets a soft memory limit, because the service may run on the host of a
+// database. GOMEMLIMIT takes precedence.
 func limitMemory(tasks int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(max(leastMemory, int64(tasks)*memoryPerTask))
@@ -52,7 +52,8 @@ func serve(ctx context.Context, c config.Config) error {
 	log := logging.New(os.Stderr, c.LogLevel, c.LogFormat)
 	limitMemory(c.MaxTasks)
 
-	// Before the store starts: the gateway changes the working directory.
+	// Paths must be absolute before the store starts, because the gateway changes the
+	// working directory.
 	if err := makeAbsolute(&c); err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func serve(ctx context.Context, c config.Config) error {
 	defer s.app.Close()
 	s.scheduler = s.app.Scheduler(jobs, s.queue, log)
 
-	// Tasks of a former process start before any new request.
+	// Tasks of a former process start before any task of a new request.
 	if err := s.resume(ctx, c.Store.Embedded); err != nil {
 		return err
 	}
@@ -106,7 +107,8 @@ func serve(ctx context.Context, c config.Config) error {
 	return s.run(ctx, server, listener, c.Pprof)
 }
 
-// makeAbsolute fixes relative paths: the embedded gateway changes the working directory.
+// makeAbsolute makes the paths of the configuration absolute, because the embedded
+// gateway changes the working directory.
 func makeAbsolute(c *config.Config) error {
 	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile}
 	if _, inBucket, _ := c.ClustersBucket(); !inBucket {
@@ -146,9 +148,8 @@ func serviceFiles(c config.Config) ([]string, error) {
 	return files, nil
 }
 
-// warnIfMissing logs that ACE_CLUSTERS names no file or directory, which is mostly a
-// mistake in the path. It is not an error of the configuration, since the definitions may
-// be written later.
+// warnIfMissing logs a warning if the path in ACE_CLUSTERS does not exist, which is
+// usually a mistake. It is not an error, because the definitions may be written later.
 func warnIfMissing(ctx context.Context, log *slog.Logger, c config.Config) {
 	if _, inBucket, _ := c.ClustersBucket(); inBucket {
 		return
@@ -158,7 +159,7 @@ func warnIfMissing(ctx context.Context, log *slog.Logger, c config.Config) {
 	}
 }
 
-// service is everything that runs until the process ends.
+// service holds the parts of the service that run until the process ends.
 type service struct {
 	app      *app.App
 	clusters cluster.Source
@@ -166,7 +167,7 @@ type service struct {
 	log      *slog.Logger
 
 	scheduler     *schedule.Scheduler
-	retentionDays int // 0: for ever
+	retentionDays int // 0: data is kept for ever
 }
 
 func newService(c config.Config, store *bucket, clusters cluster.Source, log *slog.Logger) *service {
@@ -184,7 +185,7 @@ func newService(c config.Config, store *bucket, clusters cluster.Source, log *sl
 	return s
 }
 
-// owner names this process in leases.
+// owner returns the name of this process for leases.
 func owner() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -193,9 +194,9 @@ func owner() string {
 	return fmt.Sprintf("ace serve on %s, process %d", host, os.Getpid())
 }
 
-// resume queues the tasks that a former process left unfinished, before any new one. ours
-// means that this process holds the lock of the data directory: the former process is
-// dead for certain, so its leases can be taken over at once.
+// resume adds the tasks that a former process left unfinished to the queue, before any
+// new task. ours means that this process holds the lock of the data directory. Then the
+// former process is known to be dead, so its leases can be taken over at once.
 func (s *service) resume(ctx context.Context, ours bool) error {
 	ids, err := s.app.Tasks().Open(ctx)
 	if err != nil {

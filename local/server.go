@@ -20,17 +20,20 @@ import (
 	"ace/shared/private"
 )
 
-// socketMask allows only the owner and the group to connect.
+// socketMask is the file mode creation mask for the Unix socket. It allows only the owner
+// and the group to connect.
 const socketMask = 0o117
 
-// listen opens an address; variable is the name of its setting, for errors. It removes a
-// Unix socket of a dead process. Members of the socket's group may connect.
+// listen listens on an address. variable is the name of its setting, for errors. listen
+// removes a Unix socket that a dead process has left. Members of the socket's group may
+// connect.
 func listen(ctx context.Context, l config.Listen, variable string) (net.Listener, error) {
 	if l.Network == "unix" {
 		if err := prepareSocket(ctx, l.Address, variable); err != nil {
 			return nil, err
 		}
-		// Setting the mode afterwards would be too late, and could change another file.
+		// If the mode were set after the socket is created, other users could connect
+		// before, and the call could change another file.
 		defer syscall.Umask(syscall.Umask(socketMask))
 	}
 
@@ -41,8 +44,8 @@ func listen(ctx context.Context, l config.Listen, variable string) (net.Listener
 	return listener, nil
 }
 
-// prepareSocket checks that no other user has created a socket at the path, or could, and
-// removes the socket of a dead process.
+// prepareSocket checks that no other user has created, or can create, a socket at the
+// path. It removes a socket that a dead process has left.
 func prepareSocket(ctx context.Context, path, variable string) error {
 	refused := func(err error) error {
 		return fault.New(fault.Invalid, "%s is unix://%s, which cannot be used: %s", variable, path, fault.PublicMessage(err))
@@ -65,7 +68,7 @@ func prepareSocket(ctx context.Context, path, variable string) error {
 	return os.Remove(path)
 }
 
-// server makes the HTTP server.
+// server returns the HTTP server.
 func (s *service) server(c config.Config) (*http.Server, error) {
 	mux, err := endpoint.New(endpoint.Options{Logger: s.log}, append(s.app.Endpoints(s.queue), app.SchedulesEndpoint(s.scheduler))...)
 	if err != nil {
@@ -79,15 +82,15 @@ func (s *service) server(c config.Config) (*http.Server, error) {
 		Handler:           httpx.Handler(mux, httpx.Options{Hosts: c.AllowedHosts(), Token: token}),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Minute, // a large document through a slow tunnel
+		WriteTimeout:      30 * time.Minute, // for a large document through a slow tunnel
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}, nil
 }
 
-// run serves until the context ends. Then it waits for requests and tasks to end, for
-// both at the same time.
+// run serves requests and runs tasks until the context ends. Then it waits until requests
+// and tasks have ended.
 func (s *service) run(ctx context.Context, server *http.Server, listener net.Listener, pprof config.Listen) error {
 	var background sync.WaitGroup
 	defer background.Wait()
@@ -110,7 +113,8 @@ func (s *service) run(ctx context.Context, server *http.Server, listener net.Lis
 	case <-ctx.Done():
 	}
 
-	// Tasks and requests end at the same time, so that the slower of the two counts.
+	// The queue is closed concurrently with the server, so that the waits for tasks and
+	// for requests do not add up.
 	s.log.InfoContext(ctx, "stopping")
 	background.Go(s.queue.Close)
 	drain, end := context.WithTimeout(context.WithoutCancel(ctx), drainTime)

@@ -21,8 +21,8 @@ type bucket struct {
 	gateway *gateway.Gateway
 }
 
-// openStore opens the archive and refuses a store without the guarantees that the service
-// needs.
+// openStore opens the archive. It fails if the store does not have the guarantees that
+// the service needs.
 func openStore(ctx context.Context, c config.Store, log *slog.Logger) (*bucket, error) {
 	b := &bucket{}
 	options := app.BucketOptions(c)

@@ -2,39 +2,42 @@ package main
 
 import "strings"
 
-// benchCase is one line of the report. drift is run on the second node before it, and
-// stays for the cases after it.
+// benchCase is one case, which is one line of the report. Drift is SQL that is run on the
+// second node before the case, to make rows differ. Its effects stay for the following
+// cases.
 type benchCase struct {
 	Name    string
 	Table   string
 	Nodes   int
 	Drift   string
-	Latency bool // every node 20 ms away
+	Latency bool // every node is 20 ms away (round trip)
 	CPUs    int  // GOMAXPROCS of the service, with max_cpu_ratio=1; 0: the defaults
 	Differs int64
-	Large   bool // the table is only loaded, and the case measured, when it is asked for
+	Large   bool // the table is loaded and the case is measured only if the case is selected by name
 
-	Follow string // the endpoint that is given the comparison's document, and is measured in its place; empty: table-diff is
-	Args   string // more of its parameters
-	Heal   string // run on the second node between the two; undoes Drift
+	Follow string // endpoint that runs on the comparison's document and is measured instead of table-diff; empty: table-diff is measured
+	Args   string // further parameters of the endpoint in Follow
+	Heal   string // SQL that is run on the second node between the comparison and the task of Follow; it undoes Drift
 
-	// Copy: the table is a copy of this one, made when the case is wanted, before anything
-	// drifts.
+	// Copy is the name of another table, or empty. The table of the case is a copy of it,
+	// which is made before any Drift is run, if the case is selected.
 	Copy string
-	// Incremental: a full comparison follows every incremental one, and is its limit. Change
-	// is run on every node before each incremental comparison; %d is their number so far.
+	// Incremental means that every incremental comparison is followed by a full one,
+	// whose time is the limit. Change is SQL that is run on every node before each
+	// incremental comparison. %d in it is the number of incremental comparisons before.
 	Incremental bool
 	Change      string
 }
 
-// A hundredth of all rows, in a twentieth of the blocks of 10 000: other ones each time.
+// SQL that changes a hundredth of all rows, in a twentieth of the blocks of 10 000 rows.
+// Each time other blocks are changed.
 const (
 	fewOfNightly   = `UPDATE nightly SET city = city WHERE (index / 10000) % 20 = %d % 20 AND index % 5 = 0`
 	fewOfUnordered = `UPDATE unordered SET memo = memo WHERE (extract(epoch FROM created)::bigint / 10000) % 20 = %d % 20 AND extract(epoch FROM created)::bigint % 5 = 0`
 )
 
-// scattered is the drift of 205 rows: 200 changed all over the table, 3 missing, 2 too
-// many.
+// scattered makes 205 rows differ: 200 changed rows all over the table, 3 missing rows
+// and 2 extra rows.
 const scattered = `
 UPDATE customers SET city = 'DRIFT' WHERE index % 10007 = 3 AND index <= 2000000;
 DELETE FROM customers WHERE index IN (5, 777777, 1999999);
@@ -53,8 +56,8 @@ const (
 
 const driftHundred = `UPDATE hundred SET city = 'DRIFT ' || city WHERE city NOT LIKE 'DRIFT %'`
 
-// healHundred does what late replication does: rows that differed during the comparison
-// become equal afterwards.
+// healHundred makes the rows that differed during the comparison equal afterwards, as
+// late replication does.
 const healHundred = `UPDATE hundred SET city = substr(city, 7) WHERE city LIKE 'DRIFT %'`
 
 const scatteredText = `
@@ -62,7 +65,7 @@ UPDATE accounts SET notes = 'DRIFT' WHERE notes IN (SELECT 'note ' || i * 2400 F
 DELETE FROM accounts WHERE notes IN ('note 7', 'note 77', 'note 777');
 INSERT INTO accounts (name) VALUES ('extra 1'), ('extra 2')`
 
-// large is the table of the large cases: customers five times over.
+// large creates the table of the large cases, which has the rows of customers five times.
 const large = `
 CREATE TABLE large (LIKE customers INCLUDING ALL);
 INSERT INTO large
@@ -70,13 +73,14 @@ SELECT c.index + n * (SELECT max(index) FROM customers), customer_id, first_name
        subscription_date, website
 FROM generate_series(0, 4) n, customers c ORDER BY 1`
 
-// wanted reports whether a case is to be measured when the names are to contain this.
+// wanted reports whether a case is to be measured: its name must contain only. If only is
+// empty, Large cases are not measured.
 func (c benchCase) wanted(only string) bool {
 	return strings.Contains(c.Name, only) && (!c.Large || only != "")
 }
 
-// cases are in the order in which their drifts can follow one another. The counts of
-// differences are for 2 M rows.
+// cases returns the cases in an order in which their Drifts can follow one another. The
+// numbers of differing rows are those for 2 M rows.
 func cases() []benchCase {
 	return []benchCase{
 		{Name: "equal", Table: "customers", Nodes: 2},

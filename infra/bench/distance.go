@@ -21,8 +21,8 @@ type distance struct {
 	ports   []int
 }
 
-// newDistance starts a proxy in front of each port, which delays all data by this much in
-// each direction.
+// newDistance starts a proxy for each port. The proxy delays all data in each direction
+// by the time each.
 func newDistance(ports []int, each time.Duration) (*distance, error) {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	d := &distance{}

@@ -11,8 +11,9 @@ import (
 	"ace/shared/table"
 )
 
-// limitOf measures what the case is compared with: for a repair a plain copy of as many
-// rows, for a rerun one lookup of each key, else the digest scan.
+// limitOf measures the time that is the limit of a case: for a repair that of a plain
+// copy of as many rows, for a rerun that of one lookup of each key, otherwise that of the
+// digest scan.
 func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	scan, err := b.limit(ctx, c)
 	if err != nil || c.Follow != repair {
@@ -35,8 +36,8 @@ func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	return median(times), nil
 }
 
-// limitQuery writes the statement that sets the limit: the service's own row digest over
-// the whole table, in physical order or, for a rerun, by key.
+// limitQuery returns the statement whose time is the limit: it computes the service's own
+// row digest over the whole table, in physical order or, for a rerun, by key.
 func (b *bench) limitQuery(ctx context.Context, c benchCase) (string, error) {
 	digest, err := b.digest(ctx, c.Table)
 	if err != nil || c.Follow != rerun {
@@ -46,7 +47,7 @@ func (b *bench) limitQuery(ctx context.Context, c benchCase) (string, error) {
 		CROSS JOIN LATERAL (SELECT %[1]s AS x FROM %[2]s WHERE index = k.key OFFSET 0) found`, digest, c.Table), nil
 }
 
-// digest writes the service's own row digest for a table.
+// digest returns the SQL expression of the service's own row digest for a table.
 func (b *bench) digest(ctx context.Context, name string) (string, error) {
 	output, err := b.nodes.One(ctx, 0, "-F", "\t", "-c", fmt.Sprintf(`
 		SELECT a.attname, t.oid, t.typname, format_type(t.oid, -1), t.typtype

@@ -4,9 +4,9 @@
 //
 // For each case the nodes are restarted, the table is read once so that it is in memory,
 // and the limit is the median of three digest scans. Then the service compares: the first
-// run is reported separately, and the figure is the median of five more. Times are from
-// submission to completion as the task's record has them: API, task store and document
-// included.
+// run is reported separately, and the figure is the median of five more runs. Times are
+// from submission to completion according to the task's record, so they include API, task
+// store and document.
 package main
 
 import (
@@ -34,7 +34,7 @@ func main() {
 	defer stop()
 	if err := run(ctx, *rows, *runs, *only, *output); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
-		os.Exit(1) //nolint:gocritic // everything the run started has ended
+		os.Exit(1) //nolint:gocritic // everything that the run started has ended
 	}
 }
 

@@ -19,10 +19,10 @@ import (
 const (
 	limitRuns = 3
 	pollEvery = 20 * time.Millisecond
-	latency   = 10 * time.Millisecond // each way
+	latency   = 10 * time.Millisecond // in each direction
 )
 
-// bench is the set-up shared by the cases.
+// bench holds what all cases share.
 type bench struct {
 	dir    string
 	binary string
@@ -41,7 +41,7 @@ type result struct {
 	First    float64            `json:"first_s"`
 	Median   float64            `json:"median_s"`
 	Ratio    float64            `json:"ratio"`
-	RowsPerS float64            `json:"rows_per_s"` // of one node
+	RowsPerS float64            `json:"rows_per_s"` // rows that are compared on one node per second
 	PeakMB   float64            `json:"peak_memory_mb"`
 	Strategy string             `json:"strategy"`
 	Timings  map[string]float64 `json:"timings_s"` // of the last run
@@ -55,7 +55,7 @@ func (r result) print() {
 	fmt.Printf("%-28s %10d %8d %8.3f %8.3f %8.3f %6.2f %12.0f %8.0f\n", r.Case, r.Rows, r.Differs, r.Limit, r.First, r.Median, r.Ratio, r.RowsPerS, r.PeakMB)
 }
 
-// drift makes the second node differ and the planner know about it.
+// drift runs the Drift of a case on the second node, and then VACUUM ANALYZE.
 func (b *bench) drift(ctx context.Context, c benchCase) error {
 	if c.Drift == "" {
 		return nil
@@ -105,7 +105,7 @@ func (b *bench) measure(ctx context.Context, c benchCase) (r result, err error) 
 func (b *bench) repeat(ctx context.Context, c benchCase, service *testbed.Service, r result) (result, error) {
 	var times []float64
 	for i := range b.runs + 1 {
-		if (c.Follow == repair || c.Heal != "") && i > 0 { // what was mended has to differ again
+		if (c.Follow == repair || c.Heal != "") && i > 0 { // the rows that became equal must differ again
 			if err := b.drift(ctx, c); err != nil {
 				return r, err
 			}
@@ -137,8 +137,8 @@ func (r result) conclude(times []float64, service *testbed.Service) (result, err
 	return r, err
 }
 
-// alternate runs incremental and full comparisons by turns. The limit is the time of the
-// full ones.
+// alternate runs incremental and full comparisons alternately. The limit is the time of
+// the full ones.
 func (b *bench) alternate(ctx context.Context, c benchCase, service *testbed.Service, r result) (result, error) {
 	full := c
 	full.Incremental = false
@@ -175,8 +175,8 @@ func (b *bench) alternate(ctx context.Context, c benchCase, service *testbed.Ser
 	return r.conclude(times, service)
 }
 
-// limit restarts the nodes, reads the table once and measures the digest scan of the
-// case's nodes at once.
+// limit restarts the nodes, reads the table once and measures the digest scan, which runs
+// on all nodes of the case at once.
 func (b *bench) limit(ctx context.Context, c benchCase) (float64, error) {
 	if _, err := b.nodes.All(ctx, "-c", "CHECKPOINT"); err != nil {
 		return 0, err
@@ -203,7 +203,7 @@ func (b *bench) limit(ctx context.Context, c benchCase) (float64, error) {
 	return median(times), nil
 }
 
-// onNodes runs psql on the case's nodes, at once.
+// onNodes runs psql on all nodes of the case at once.
 func (b *bench) onNodes(ctx context.Context, c benchCase, args ...string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for node := range c.Nodes {
@@ -220,7 +220,7 @@ func median(times []float64) float64 {
 	return times[len(times)/2]
 }
 
-// peakMemory is the most memory a process has had resident, in MB.
+// peakMemory returns the largest resident memory of a process so far, in MB.
 func peakMemory(pid int) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

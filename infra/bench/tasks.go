@@ -12,7 +12,7 @@ import (
 	"ace/shared/task"
 )
 
-// outcome is what a task reports of its work.
+// outcome is the part of a task's result that the benchmark reports.
 type outcome struct {
 	rows, differs int64
 	summary       struct {

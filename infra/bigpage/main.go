@@ -1,5 +1,5 @@
-// Bigpage renders, for the tests of shared/render, the page of a hundred thousand
-// differences: of ten columns each if its argument is "wide", else of four.
+// Command bigpage renders a page of a hundred thousand differences for the tests of
+// shared/render. The rows have ten columns if its argument is "wide", otherwise four.
 package main
 
 import (
@@ -17,10 +17,11 @@ import (
 	"ace/shared/render"
 )
 
-// trouble ends the program.
+// trouble is passed to package difftest instead of a test. It ends the program after an
+// error.
 type trouble struct{}
 
-// Fatal is what difftest calls.
+// Fatal logs the error and ends the program.
 func (trouble) Fatal(args ...any) { log.Fatal(args...) }
 
 func main() {

@@ -19,8 +19,8 @@ const pollEvery = 100 * time.Millisecond
 
 const table = "cluster_name=demo&table_name=public.customers"
 
-// compare submits a table-diff, follows it and shows what it found. It returns the
-// task's id.
+// compare submits a table-diff, follows it and shows its result. It returns the task's
+// id.
 func compare(ctx context.Context, s *testbed.Service) (taskID string, err error) {
 	say("Comparing the table on all nodes")
 	status, err := submit(ctx, s, "/ace/table-diff?"+table+"&block_rows=1000")

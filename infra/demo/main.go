@@ -1,7 +1,7 @@
 // Command demo shows the product on this machine: it starts three throw-away PostgreSQL
-// nodes and `ace serve`, loads a table, makes the nodes differ, and through the API
-// compares them, shows what was found, repairs it and compares again. It removes
-// everything at the end, unless KEEP=1 asks for the service to stay up for a look.
+// nodes and `ace serve`, loads a table and makes the nodes differ. Through the API it
+// compares the nodes, shows the differences, repairs them and compares again. At the end
+// it removes everything. With KEEP=1 the service and the nodes run until Ctrl-C.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 
 const nodeCount = 3
 
-// next is what a user can do after the demo.
+// next is the text that states what a user can do after the demo.
 const next = `
 To try next:
   make demo KEEP=1             the same, but the service and the nodes stay up for requests of your own
@@ -31,7 +31,7 @@ func main() {
 	defer stop()
 	if err := run(ctx, os.Getenv("KEEP") == "1"); err != nil {
 		fmt.Fprintln(os.Stderr, "demo: "+err.Error())
-		os.Exit(1) //nolint:gocritic // everything the run started has ended
+		os.Exit(1) //nolint:gocritic // everything that the run started has ended
 	}
 }
 
@@ -118,7 +118,7 @@ func start(ctx context.Context, binary string, nodes *testbed.Nodes, dir string)
 	return testbed.StartService(ctx, binary, dir)
 }
 
-// wait keeps the service and the nodes up until Ctrl-C.
+// wait keeps the service and the nodes running until Ctrl-C.
 func wait(ctx context.Context, s *testbed.Service, nodes *testbed.Nodes) error {
 	say("KEEP=1: the service stays up until Ctrl-C. To try:")
 	fmt.Printf("  curl '%s/ace/tasks'\n", s.URL)
@@ -130,5 +130,5 @@ func wait(ctx context.Context, s *testbed.Service, nodes *testbed.Nodes) error {
 	return nil
 }
 
-// say prints a step.
+// say prints the heading of a step.
 func say(text string) { fmt.Println("\n== " + text) }

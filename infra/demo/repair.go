@@ -13,8 +13,8 @@ import (
 	"ace/shared/api"
 )
 
-// repair makes the other nodes equal to n1 again where the document says that they
-// differ: first as a dry run.
+// repair makes the rows that the document lists equal to those of n1 on the other nodes:
+// first in a dry run, then for real.
 func repair(ctx context.Context, s *testbed.Service, document string) error {
 	path := "/ace/table-repair?" + table + "&diff_file=" + document + "&source_of_truth=n1&generate_report=true"
 	say("What a repair with n1 as the source of truth would do, without doing it")

@@ -1,7 +1,7 @@
-// Package imports checks who reaches whom across several imports: what the linter's rules
-// (depguard, .golangci.yml) cannot see, because they look at one file's own imports. It
-// holds tests only.
+// Package imports checks which packages depend on which others, also indirectly. The
+// linter's rules (depguard in .golangci.yml) cannot check this, because they apply to the
+// imports of one file. The package contains only tests.
 //
-// It reads the sources of the module itself and runs no command, so that `go test` knows
-// when its answer is stale.
+// The tests read the source files of the module and run no command, so that `go test`
+// detects when a cached result is outdated.
 package imports

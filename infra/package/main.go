@@ -1,6 +1,6 @@
-// Command package makes the archives that Lambda accepts: package BIN DIR writes
-// DIR/<name>.zip, which holds bootstrap, for every binary BIN/<name>. The same binaries
-// produce the same bytes.
+// Command package creates the archives that Lambda accepts. `package BIN DIR` writes
+// DIR/<name>.zip for every binary BIN/<name>. The archive contains the binary as the file
+// bootstrap. The same binaries produce the same bytes.
 package main
 
 import (

@@ -102,8 +102,8 @@ func (g *goFile) add(line int, what string) {
 	g.found = append(g.found, finding{g.file, line, what})
 }
 
-// spaced separates the words of a name: TestLease_IsRenewed becomes "Test Lease Is
-// Renewed".
+// spaced returns a name with its words separated: "Test Lease Is Renewed" for
+// TestLease_IsRenewed.
 func spaced(name string) string {
 	return regexp.MustCompile(`[A-Z]?[a-z0-9]+|[A-Z]+`).ReplaceAllString(strings.ReplaceAll(name, "_", " "), "$0 ")
 }

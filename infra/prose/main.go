@@ -3,8 +3,8 @@
 // prose wider than 100. It prints each finding as file:line: what is wrong -> what to
 // write, and fails if there is one.
 //
-// Without arguments it checks the paths that are already clean (see clean); `go run
-// ./infra/prose PATH...` checks others.
+// Without arguments it checks the paths that the function clean returns. `go run
+// ./infra/prose PATH...` checks other paths.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-// finding is one thing to correct.
+// finding is one position in a file that must be corrected.
 type finding struct {
 	file string
 	line int
@@ -84,7 +84,7 @@ func check(path string) ([]finding, error) {
 	return found, err
 }
 
-// skipped reports whether a directory holds no text of ours.
+// skipped reports whether a directory contains no text that this project maintains.
 func skipped(name string) bool {
 	return name == "testdata" || name == "node_modules" || strings.HasPrefix(name, ".") && name != "."
 }

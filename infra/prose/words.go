@@ -52,7 +52,7 @@ func wholeWords(pattern string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(` + pattern + `)\b`)
 }
 
-// in returns what is wrong in a line of prose.
+// in returns the listed words in a line of prose, with what to write instead.
 func (w wording) in(line string) []string {
 	line = w.idioms.ReplaceAllString(w.quoted.ReplaceAllString(line, ""), "")
 	var found []string

@@ -1,3 +1,3 @@
-// Package readme runs the commands of README.md against real nodes, as a reader pastes
-// them. It holds tests only.
+// Package readme runs the commands of README.md against real nodes, exactly as a reader
+// pastes them. It contains only tests.
 package readme

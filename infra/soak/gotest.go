@@ -33,8 +33,8 @@ type event struct {
 	Value  string
 }
 
-// run runs the tests of a suite. A failing test is not an error; run then prints the
-// output.
+// run runs the tests of a suite. A failing test is not an error of run, which then prints
+// the output of the test.
 func (s suite) run(ctx context.Context) (outcome, error) {
 	command := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, s.args...)...)
 	command.Env = append(os.Environ(), s.env...)
@@ -65,10 +65,12 @@ func (s suite) run(ctx context.Context) (outcome, error) {
 	return result, nil
 }
 
-// executions matches the fuzzer's progress lines; the last one counts.
+// executions matches the fuzzer's progress lines. The last one has the total number of
+// inputs.
 var executions = regexp.MustCompile(`^fuzz: elapsed: .*, execs: (\d+)`)
 
-// read collects the figures and returns the whole output.
+// read reads the output of the tests, collects the figures in it, and returns the whole
+// output.
 func (o *outcome) read(output io.Reader) (string, error) {
 	var log strings.Builder
 	var fuzzed string

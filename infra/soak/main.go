@@ -1,7 +1,7 @@
 // Command soak runs the randomised tests at length: live writes, the comparison with
 // plain SQL, properties, and fuzz targets. In `make test` they have small budgets and
-// fixed seeds. At the end it prints the command that repeats the run, and what each suite
-// has tried.
+// fixed seeds. At the end it prints the command that reproduces the run, and what each
+// suite has tried.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"syscall"
 )
 
-// options of a run. A run with the same options repeats it.
+// options are the options of a run. A second run with the same options does the same.
 type options struct {
 	seed   uint64
 	scale  float64
@@ -34,7 +34,7 @@ func main() {
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "soak: "+err.Error())
-		os.Exit(1) //nolint:gocritic // everything the run started has ended
+		os.Exit(1) //nolint:gocritic // everything that the run started has ended
 	}
 }
 
@@ -67,7 +67,7 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// command returns the command that repeats the run.
+// command returns the command that reproduces the run.
 func (o options) command() string {
 	text := fmt.Sprintf("go run ./infra/soak -seed %d -scale %g -inputs %d", o.seed, o.scale, o.inputs)
 	if o.only != "" {
@@ -76,7 +76,7 @@ func (o options) command() string {
 	return text
 }
 
-// print writes the lines of a table of outcomes.
+// print writes the lines of an outcome in the table of outcomes.
 func (o outcome) print(to io.Writer) {
 	verdict := "passed"
 	if !o.passed {

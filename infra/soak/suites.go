@@ -9,13 +9,14 @@ import (
 	"ace/infra/testkit/soak"
 )
 
-// fullChecks is how often a property is tried at full scale; rapid's default is 100.
+// fullChecks is the number of times that a property is checked at scale 1. The default of
+// rapid is 100.
 const fullChecks = 2000
 
 // suite is a set of tests.
 type suite struct {
 	name string
-	args []string // of go test
+	args []string // arguments of go test
 	env  []string
 	// figures describes what was tried if the tests do not report it themselves.
 	figures string
@@ -75,14 +76,15 @@ func tests(pkg string, names ...string) []string {
 	return []string{"-race", "-count=1", "-timeout=0", "-run", "^(" + strings.Join(names, "|") + ")$", pkg}
 }
 
-// withoutRace is for tests that try many values, and then try several times as many in
-// the same time, and for tests that measure times.
+// withoutRace returns the arguments for a run without the race detector. It is for tests
+// that try many values, because they then try several times as many in the same time, and
+// for tests that measure times.
 func withoutRace(args []string) []string {
 	return slices.DeleteFunc(args, func(arg string) bool { return arg == "-race" })
 }
 
-// fuzzing counts inputs, not seconds: a run that ends by its time limit sometimes counts
-// as failed.
+// fuzzing returns the arguments to run a fuzz target with a number of inputs. It does not
+// use a time limit, because a run that ends by its time limit sometimes counts as failed.
 func fuzzing(pkg, target string, inputs int) []string {
 	return []string{"-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", fmt.Sprintf("%dx", inputs), pkg}
 }

@@ -1,4 +1,5 @@
 // Package template reads template.yaml, so that tests can compare it with the code: the
 // functions it deploys, their environment, what their roles may do, and the routes that
-// lead to them. It knows the few forms that our template uses and is no SAM parser.
+// lead to them. It is not a general SAM parser: it supports only the forms that this
+// template uses.
 package template

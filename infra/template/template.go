@@ -13,24 +13,24 @@ import (
 
 // Template is what template.yaml deploys.
 type Template struct {
-	Functions []Function // by name
+	Functions []Function // sorted by name
 	raw       any
 }
 
 // Function is one function of the template.
 type Function struct {
-	ID          string // the logical id
-	Directory   string // below functions/
-	Timeout     string // seconds, or the parameter that says how many
-	Concurrency string // reserved, "" for none
+	ID          string // the logical id in the template
+	Directory   string // the name of the directory in functions/
+	Timeout     string // seconds, or the parameter that has their number
+	Concurrency string // reserved concurrency, or ""
 	Env         map[string]string
 	Statements  []Statement
-	Routes      []string // paths of the API; $default is every other
+	Routes      []string // paths of the API; $default means all other paths
 	Schedule    string
 }
 
-// Statement is a part of a function's role. A reference to another resource has the form
-// of !Sub: ${Archive.Arn}/tasks/*.
+// Statement is one statement of the policy of a function's role. A reference to another
+// resource has the form of !Sub, such as ${Archive.Arn}/tasks/*.
 type Statement struct {
 	Actions   []string
 	Resources []string
@@ -60,7 +60,7 @@ func Load(file string) (*Template, error) {
 	return t, nil
 }
 
-// Route returns the function that answers a path, by its directory.
+// Route returns the directory of the function that answers a path.
 func (t *Template) Route(route string) (string, bool) {
 	for _, f := range t.Functions {
 		if slices.Contains(f.Routes, route) {
@@ -70,7 +70,7 @@ func (t *Template) Route(route string) (string, bool) {
 	return "", false
 }
 
-// Get returns a value by its keys from the root, nil if there is none.
+// Get returns the value to which these keys lead from the root, or nil if there is none.
 func (t *Template) Get(keys ...string) any { return at(t.raw, keys...) }
 
 func (t *Template) function(id string, properties any) Function {

@@ -7,8 +7,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// value returns a node as plain data. An intrinsic function in its short form becomes
-// what it is in its long one: !Ref x is {"Ref": x}, !Sub x is {"Fn::Sub": x}.
+// value returns a node as plain data. It converts an intrinsic function from its short to
+// its long form: !Ref x becomes {"Ref": x}, and !Sub x becomes {"Fn::Sub": x}.
 func value(n *yaml.Node) (any, error) {
 	plain, err := untagged(n)
 	if err != nil || !strings.HasPrefix(n.Tag, "!") || strings.HasPrefix(n.Tag, "!!") {
@@ -51,7 +51,8 @@ func untagged(n *yaml.Node) (any, error) {
 	return nil, fmt.Errorf("line %d: aliases are not supported", n.Line)
 }
 
-// at follows keys through objects; nil if there is nothing.
+// at returns the value to which keys lead through nested objects, or nil if there is
+// none.
 func at(v any, keys ...string) any {
 	for _, key := range keys {
 		object, _ := v.(map[string]any)
@@ -60,13 +61,14 @@ func at(v any, keys ...string) any {
 	return v
 }
 
-// object returns a value that should be an object, an empty one if it is none.
+// object returns v if it is an object, and otherwise an empty object.
 func object(v any) map[string]any {
 	o, _ := v.(map[string]any)
 	return o
 }
 
-// list returns a value that is a list, or one item of one.
+// list returns v if it is a list, nil if v is nil, and otherwise a list whose only item
+// is v.
 func list(v any) []any {
 	switch v := v.(type) {
 	case nil:
@@ -77,8 +79,8 @@ func list(v any) []any {
 	return []any{v}
 }
 
-// text returns a scalar; an intrinsic function as its one argument: !Sub and !Ref as
-// their text, !GetAtt with its dot.
+// text returns the text of a scalar. For an intrinsic function it returns the argument:
+// the text of !Sub and !Ref, and that of !GetAtt with its dot.
 func text(v any) string {
 	switch v := v.(type) {
 	case string:

@@ -11,7 +11,7 @@ type log struct {
 	text bytes.Buffer
 }
 
-// Write adds to the text.
+// Write appends p to the log.
 func (l *log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

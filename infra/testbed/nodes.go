@@ -1,6 +1,5 @@
-// Package testbed starts what the demo and the benchmark run against: throw-away
-// PostgreSQL nodes and a running `ace serve`. Both must be closed, which removes all
-// their files.
+// Package testbed starts throw-away PostgreSQL nodes and `ace serve` for the demo and the
+// benchmark. The caller must close both, which removes all their files.
 package testbed
 
 import (
@@ -18,7 +17,7 @@ import (
 	"ace/infra/testkit/pgserver"
 )
 
-// Database is the one database of every node.
+// Database is the name of the only database of every node.
 const Database = "shop"
 
 // Nodes are the servers of a cluster, n1, n2 and so on.
@@ -52,8 +51,8 @@ func StartNodes(ctx context.Context, count int, settings map[string]string) (*No
 	return n, nil
 }
 
-// findPsql returns the path of a client. It prefers that of an installation, but some
-// installations consist of the server alone.
+// findPsql returns the path of psql. It prefers the psql of one of the installations, but
+// some installations contain only the server.
 func findPsql(installations []pgserver.Installation) (string, error) {
 	candidates := make([]string, 0, len(installations)+1)
 	for _, installation := range installations {

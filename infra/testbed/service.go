@@ -30,7 +30,7 @@ type Service struct {
 	ended   chan error
 }
 
-// Clusters returns where the definitions are below a service's directory.
+// Clusters returns the directory of the cluster definitions in a service's directory.
 func Clusters(dir string) string { return filepath.Join(dir, "clusters") }
 
 // Build builds the binary into a directory, with the flags of `make build` so that both
@@ -53,11 +53,11 @@ func StartService(ctx context.Context, binary, dir string, environ ...string) (*
 		return nil, err
 	}
 	s := &Service{URL: "http://" + address, log: &log{}, ended: make(chan error, 1)}
-	s.process = exec.Command(binary, "serve", //nolint:noctx // a signal stops it, see Close
+	s.process = exec.Command(binary, "serve", //nolint:noctx // Close stops it with a signal
 		"--listen", address, "--store", "file://"+filepath.Join(dir, "archive"), "--clusters", Clusters(dir))
 	s.process.Env = append(os.Environ(), environ...)
 	s.process.Stderr = s.log
-	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // Ctrl-C is for the demo to pass on
+	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // so that Ctrl-C reaches only the demo, which then stops the service
 	if err := s.process.Start(); err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func StartService(ctx context.Context, binary, dir string, environ ...string) (*
 	return s, nil
 }
 
-// freeAddress returns the API's usual address, or another one if that is taken.
+// freeAddress returns the API's default address, or another one if that is in use.
 func freeAddress(ctx context.Context) (string, error) {
 	for _, address := range []string{preferredAddress, "127.0.0.1:0"} {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)

@@ -15,15 +15,16 @@ import (
 	"ace/shared/fault"
 )
 
-// halfReplaced matches the file that the backend links next to an object while it
-// replaces it. After a crash in that moment it stays.
+// halfReplaced matches the name of the temporary file that the backend creates next to an
+// object while it replaces the object. After a crash at that time the file is left.
 var halfReplaced = regexp.MustCompile(`^\..*\.sgwtmp\.[0-9]+$`)
 
-// copyBuffer is the size of a request's copy buffer, in bytes. Most objects are small:
-// the backend's own buffer of a megabyte would cost more than they do.
+// copyBuffer is the size of a request's copy buffer, in bytes. The default of the backend
+// is a megabyte, which is much more than most objects need.
 const copyBuffer = 64 << 10
 
-// directory is the POSIX backend, with listings that show objects only.
+// directory is the POSIX backend, except that its listings show objects only, without
+// temporary files.
 type directory struct{ *posix.Posix }
 
 func newBackend(root string) (*directory, error) {
@@ -38,7 +39,7 @@ func newBackend(root string) (*directory, error) {
 	return &directory{p}, nil
 }
 
-// ListObjectsV2 is the only listing that the archive uses.
+// ListObjectsV2 lists objects. It is the only listing request that the archive uses.
 func (d *directory) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (s3response.ListObjectsV2Result, error) {
 	return d.ListObjectsV2Parametrized(ctx, in, d.describe)
 }

@@ -16,8 +16,8 @@ import (
 
 const credentialsFile = "credentials.json"
 
-// credentials sign the requests to the gateway. They are necessary because every user of
-// the host can reach its port.
+// credentials are the keys with which requests to the gateway are signed. They are
+// necessary because every user of the host can reach the gateway's port.
 type credentials struct {
 	AccessKey string `json:"access_key"`
 	SecretKey string `json:"secret_key"`
@@ -27,8 +27,8 @@ type credentials struct {
 func (credentials) LogValue() slog.Value { return slog.StringValue("(hidden)") }
 
 // loadCredentials reads the credentials of a data directory, and creates them at the
-// first start. They never change, so that other clients of the directory are set up once.
-// The caller holds the directory's lock.
+// first start. They never change, so that other clients of the gateway need to be
+// configured only once. The caller must hold the directory's lock.
 func loadCredentials(dir string) (credentials, error) {
 	path := filepath.Join(dir, credentialsFile)
 	file, err := private.Open(path, os.O_RDONLY)

@@ -19,8 +19,8 @@ const (
 	lockFile = "lock"
 )
 
-// lockDirectory creates the data directory if needed and acquires its lock, which the
-// system releases when the process ends.
+// lockDirectory creates the data directory if it does not exist and acquires its lock,
+// which the operating system releases when the process ends.
 func lockDirectory(dir string) (*os.File, error) {
 	if err := refused(private.Directory(dir)); err != nil {
 		return nil, err
@@ -40,8 +40,9 @@ func lockDirectory(dir string) (*os.File, error) {
 	return nil, fault.Wrap(err, fault.Invalid, "the data directory %s cannot be locked; use a local filesystem", dir)
 }
 
-// prepareRoot makes the directory of the objects below the data directory, checks that
-// nothing in it was put there by others, and that its filesystem can hold objects.
+// prepareRoot creates the directory of the objects below the data directory. It checks
+// that no other user can have created anything in it, and that its file system can store
+// objects.
 func prepareRoot(dir, root string) error {
 	if err := refused(private.Directory(root)); err != nil {
 		return err
@@ -52,13 +53,14 @@ func prepareRoot(dir, root string) error {
 	return checkAttributes(root, meta.XattrMeta{})
 }
 
-// checkedState is the attribute of the lock that names the state of the data directory in
-// which all objects were checked.
+// checkedState is the extended attribute of the lock file that contains the state of the
+// data directory (private.State) at the time when all objects were checked.
 const checkedState = "user.ace.checked"
 
-// checkObjects checks every object once. An archive may have millions, and while the data
-// directory is closed no other user can reach them. It checks again only if the data
-// directory was opened, moved or changed since.
+// checkObjects checks the owner and mode of every object. An archive may have millions of
+// objects, so it does this once: as long as the data directory is inaccessible to other
+// users, they cannot change an object. It checks all objects again only if the data
+// directory was moved, changed or made accessible since.
 func checkObjects(dir, root string) error {
 	lock := filepath.Join(dir, lockFile)
 	state, err := private.State(dir)
@@ -72,11 +74,12 @@ func checkObjects(dir, root string) error {
 	if err := private.Tree(root); err != nil {
 		return err
 	}
-	_ = syscall.Setxattr(lock, checkedState, []byte(state), 0) // else they are checked again
+	_ = syscall.Setxattr(lock, checkedState, []byte(state), 0) // after a failure the next start checks them again
 	return nil
 }
 
-// refused adds the meaning of the path to an error of package private.
+// refused returns an error of package private with the addition that the data directory
+// cannot be used.
 func refused(err error) error {
 	if err == nil {
 		return nil
@@ -89,8 +92,8 @@ type attributes interface {
 	StoreAttribute(f *os.File, bucket, object, attribute string, value []byte) error
 }
 
-// checkAttributes writes an extended attribute to a temporary file. Reading one
-// is not enough: it succeeds on some filesystems that cannot store any.
+// checkAttributes writes an extended attribute to a temporary file. Reading an attribute
+// is not enough: it succeeds on some file systems that cannot store attributes.
 func checkAttributes(dir string, attrs attributes) error {
 	f, err := os.CreateTemp(dir, ".attribute-check-")
 	if err != nil {

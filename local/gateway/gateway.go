@@ -17,24 +17,24 @@ import (
 const (
 	bucket  = "ace"
 	region  = "us-east-1"
-	objects = "objects" // below the data directory
+	objects = "objects" // the directory of the objects, below the data directory
 
-	startTimeout = 10 * time.Second // a start takes some 20 ms
+	startTimeout = 10 * time.Second // a start usually takes 20 ms
 )
 
-// running guards the working directory, of which a process has one: a second gateway
-// would change that of the first.
-var running atomic.Bool //nolint:gochecknoglobals // it guards what the process has only one of
+// running is true while the process has a gateway. A second gateway would change the
+// working directory of the process, which the first one needs.
+var running atomic.Bool //nolint:gochecknoglobals // a process has only one working directory
 
-// Options say where the data is stored.
+// Options are the options of Start.
 type Options struct {
-	Dir string       // data directory, made when missing; may be relative
+	Dir string       // data directory; it is created if it does not exist, and may be relative
 	Log *slog.Logger // nil: slog.Default
 }
 
 // Gateway is a running S3 server.
 type Gateway struct {
-	dir    string // absolute
+	dir    string // data directory, as an absolute path
 	back   string // working directory before Start
 	creds  credentials
 	lock   *os.File
@@ -44,9 +44,9 @@ type Gateway struct {
 	released sync.Once
 }
 
-// Start brings the gateway up and makes its bucket. The context bounds the start, not the
-// life, of the gateway. Errors: Conflict when the directory or the process has a gateway
-// already, Invalid when the directory cannot be used.
+// Start starts the gateway and creates its bucket. The gateway continues to run after the
+// context has ended. The error is Conflict if the directory or the process already has a
+// gateway, and Invalid if the directory cannot be used.
 func Start(ctx context.Context, opts Options) (*Gateway, error) {
 	if opts.Dir == "" {
 		return nil, fault.New(fault.Invalid, "the data directory %q cannot be used", opts.Dir)
@@ -71,7 +71,7 @@ func Start(ctx context.Context, opts Options) (*Gateway, error) {
 
 	if err := g.start(ctx); err != nil {
 		if g.server != nil {
-			_ = g.server.stop(context.WithoutCancel(ctx)) // What went wrong before matters more.
+			_ = g.server.stop(context.WithoutCancel(ctx)) // The first error is returned.
 		}
 		g.released.Do(g.release)
 		return nil, err
@@ -96,8 +96,8 @@ func (g *Gateway) start(ctx context.Context) (err error) {
 		return stoppedEarly(err)
 	}
 
-	// From here to its first response versitygw cannot be stopped (it would continue to
-	// listen), so the end of the context is checked only afterwards.
+	// Until its first response versitygw cannot be stopped, because it would continue to
+	// listen. So the end of the context is checked only after that response.
 	up, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
 	if g.server, err = serve(up, root, g.creds, g.log); err != nil {
@@ -116,9 +116,9 @@ func stoppedEarly(err error) error {
 	return fault.Wrap(err, fault.Unavailable, "the embedded object store was stopped before it was up")
 }
 
-// Close stops the server when the requests in flight are done, and releases the directory
-// and its lock. The context bounds the wait; the server itself gives up on slow requests
-// after 10 s. Closing again does nothing.
+// Close waits for the running requests, stops the server, and releases the directory and
+// its lock. The context bounds the wait, and so does the server, which ends slow requests
+// after 10 s. A second call does nothing.
 func (g *Gateway) Close(ctx context.Context) error {
 	if err := g.server.stop(ctx); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the embedded object store did not stop cleanly")
@@ -127,8 +127,8 @@ func (g *Gateway) Close(ctx context.Context) error {
 	return nil
 }
 
-// release releases what belongs to the process, as far as it was acquired. The server
-// has ended.
+// release restores the working directory and releases the lock, if Start has got that
+// far. The server must have ended.
 func (g *Gateway) release() {
 	if g.back != "" {
 		if err := os.Chdir(g.back); err != nil {
@@ -139,19 +139,19 @@ func (g *Gateway) release() {
 	g.lock.Close()
 }
 
-// Endpoint is the URL of the S3 API.
+// Endpoint returns the URL of the S3 API.
 func (g *Gateway) Endpoint() string { return "http://" + g.server.address }
 
-// AccessKey is the name that requests are signed with.
+// AccessKey returns the id of the key with which requests are signed.
 func (g *Gateway) AccessKey() string { return g.creds.AccessKey }
 
-// SecretKey is the key that requests are signed with.
+// SecretKey returns the key with which requests are signed.
 func (g *Gateway) SecretKey() string { return g.creds.SecretKey }
 
-// Bucket is the name of the one bucket.
+// Bucket returns the name of the gateway's only bucket.
 func (g *Gateway) Bucket() string { return bucket }
 
-// Region is the region that requests are signed for.
+// Region returns the region for which requests are signed.
 func (g *Gateway) Region() string { return region }
 
 // S3 returns the options with which the archive opens the store.

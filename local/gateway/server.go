@@ -20,16 +20,17 @@ const (
 	portAttempts   = 5
 )
 
-// server is one run of versitygw.
+// server is a running versitygw.
 type server struct {
 	address string
 	cancel  context.CancelFunc
 	done    chan struct{}
-	err     error // of the run; read it after done
+	err     error // the error with which the server ended; read it only after done
 }
 
-// serve starts versitygw and waits until it listens. It needs a port number, so serve
-// finds a free port first, and tries another one if that was taken in the meantime.
+// serve starts versitygw and waits until it listens. versitygw must be given a port
+// number, so serve finds a free port first. If another process has taken the port in the
+// meantime, serve tries another one.
 func serve(ctx context.Context, root string, creds credentials, log *slog.Logger) (*server, error) {
 	var last error
 	for range portAttempts {
@@ -80,7 +81,7 @@ func run(ctx context.Context, root, address string, creds credentials, log *slog
 	}
 }
 
-// stop ends the run and returns its error. It may be called again.
+// stop ends the server and returns its error. It may be called more than once.
 func (s *server) stop(ctx context.Context) error {
 	s.cancel()
 	select {
@@ -91,8 +92,8 @@ func (s *server) stop(ctx context.Context) error {
 	}
 }
 
-// config contains a complete account, because versitygw prints an account that it creates
-// itself to stdout.
+// config returns the configuration of versitygw. It contains a complete account, because
+// versitygw would print the keys of an account that it creates itself.
 func config(address string, creds credentials, onListen func()) *embedgw.Config {
 	return &embedgw.Config{
 		RootUserAccess:    creds.AccessKey,

@@ -8,13 +8,14 @@ import (
 	"net/http"
 )
 
-// Most bytes of a payload.
+// The maximum sizes of a payload in bytes.
 const (
 	maxSync  = 6 << 20
 	maxAsync = 1 << 20
 )
 
-// api is the Invoke API, and as much of Secrets Manager as functions need.
+// api returns the handler of the Invoke API, and of the part of Secrets Manager that
+// functions need.
 func (e *Emulator) api() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", e.invoke)
@@ -41,7 +42,7 @@ func (e *Emulator) invoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		return // the client is gone
+		return // the client has disconnected
 	}
 	switch how {
 	case "DryRun":
@@ -54,7 +55,7 @@ func (e *Emulator) invoke(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// secret is GetSecretValue.
+// secret implements GetSecretValue of Secrets Manager.
 func (e *Emulator) secret(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		ID string `json:"SecretId"`

@@ -1,12 +1,12 @@
-// Package emulator is a small AWS Lambda for tests: the Invoke API in front of real
-// function binaries, each of which receives its work through the Lambda Runtime API, in
-// a process of its own that is frozen between invocations as on AWS.
+// Package emulator emulates AWS Lambda for tests. It serves the Invoke API and runs the
+// real function binaries. Each binary runs in a process of its own, receives its work
+// through the Lambda Runtime API, and is frozen between invocations as on AWS.
 //
 // It reproduces AWS's guarantees and its limits: a function is killed at its time limit,
 // an invocation above the concurrency limit is refused with 429, payloads are limited,
 // and an asynchronous event is delivered at least once and retried twice. Faults can be
-// injected in addition. It checks no signature and no permission, and it listens on
-// loopback only.
+// injected in addition. The emulator checks no signature and no permission, and listens
+// on loopback only.
 //
 //	emulator.go    the Emulator: start, end, list of invocations
 //	api.go         the Invoke API, and Secrets Manager

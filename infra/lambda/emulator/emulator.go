@@ -11,29 +11,29 @@ import (
 	"time"
 )
 
-// closeTimeout bounds the end of requests whose functions are gone.
+// closeTimeout bounds the wait for requests to end after their functions were killed.
 const closeTimeout = 10 * time.Second
 
-// Function is how one function is deployed.
+// Function describes one function and its settings.
 type Function struct {
 	Name        string
-	Binary      string            // path of its bootstrap
-	Env         map[string]string // on top of what Lambda itself sets
+	Binary      string            // path of the executable
+	Env         map[string]string // environment variables in addition to those that Lambda sets
 	Timeout     time.Duration     // after which an invocation is killed
-	Concurrency int               // most invocations at once; 0: 1000
+	Concurrency int               // maximum number of concurrent invocations; 0: 1000
 	Faults      Faults
 }
 
-// Options of an emulator.
+// Options are the options of an emulator.
 type Options struct {
 	Functions []Function
-	// RetryDelay is before the first retry of a failed event, and twice that before the
-	// second. AWS: a minute.
+	// RetryDelay is the wait before the first retry of a failed event. The wait before
+	// the second retry is twice as long. On AWS, RetryDelay is a minute.
 	RetryDelay time.Duration
-	Seed       uint64    // of the faults
-	Output     io.Writer // what the functions print
-	// Secrets are what Secrets Manager has, by ARN. The functions reach it at the same
-	// address.
+	Seed       uint64    // seed of the random faults
+	Output     io.Writer // receives what the functions print
+	// Secrets are the values that Secrets Manager returns, by ARN. The functions reach it
+	// at the same address.
 	Secrets map[string]string
 }
 
@@ -43,7 +43,7 @@ type Emulator struct {
 	functions map[string]*function
 	listener  net.Listener
 	server    *http.Server
-	ctx       context.Context //nolint:containedctx // the life of the events, which no request bounds
+	ctx       context.Context //nolint:containedctx // the context of events, which continue after the request that sends them
 	cancel    context.CancelFunc
 	work      sync.WaitGroup
 
@@ -59,8 +59,9 @@ type Invocation struct {
 	Payload  string
 	Answer   string
 	Error    string // "" if the function answered
-	// Init is, for the first invocation of an execution environment, how long its process
-	// took to ask for work; Took is from then to the answer.
+	// Init is the time from the start of the process until it asks for work. It is set
+	// for the first invocation of an execution environment. Took is the time from the
+	// delivery of the payload to the answer.
 	Init, Took time.Duration
 }
 
@@ -79,14 +80,14 @@ func Start(o Options) (*Emulator, error) {
 		e.functions[f.Name] = newFunction(e, f)
 	}
 	e.server = &http.Server{Handler: e.api(), ReadHeaderTimeout: time.Minute}
-	e.work.Go(func() { _ = e.server.Serve(listener) }) // until Close
+	e.work.Go(func() { _ = e.server.Serve(listener) }) // runs until Close
 	return e, nil
 }
 
-// URL is what AWS_ENDPOINT_URL_LAMBDA must be.
+// URL returns the required value of AWS_ENDPOINT_URL_LAMBDA.
 func (e *Emulator) URL() string { return fmt.Sprintf("http://%s", e.listener.Addr()) }
 
-// Close ends everything at once, running invocations too.
+// Close ends the emulator and kills running invocations.
 func (e *Emulator) Close() {
 	e.cancel()
 	for _, f := range e.functions {
@@ -94,11 +95,12 @@ func (e *Emulator) Close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_ = e.server.Shutdown(ctx) // every waiting client has its answer by now
+	_ = e.server.Shutdown(ctx) // waiting clients already have their answers
 	e.work.Wait()
 }
 
-// Invocations returns what was delivered to a function so far, in the order of the ends.
+// Invocations returns the invocations of a function that have ended, in the order in
+// which they ended.
 func (e *Emulator) Invocations(function string) []Invocation {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -111,15 +113,14 @@ func (e *Emulator) Invocations(function string) []Invocation {
 	return of
 }
 
-// Lost returns the events that failed too often.
+// Lost returns the events that failed and are not retried any more.
 func (e *Emulator) Lost() []Invocation {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]Invocation(nil), e.lost...)
 }
 
-// MostAtOnce returns how many invocations of a function were under way at the same time
-// at most.
+// MostAtOnce returns the largest number of concurrent invocations of a function so far.
 func (e *Emulator) MostAtOnce(function string) int {
 	f := e.functions[function]
 	f.mu.Lock()
@@ -139,7 +140,7 @@ func (e *Emulator) lose(i Invocation) {
 	e.lost = append(e.lost, i)
 }
 
-// draw returns a number from 0 up to 1.
+// draw returns a random number from 0 to 1, excluding 1.
 func (e *Emulator) draw() float64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()

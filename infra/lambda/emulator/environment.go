@@ -10,24 +10,24 @@ import (
 	"time"
 )
 
-// initTimeout is how long a new process may take to ask for work. AWS: 10 s; a busy
-// machine gets more.
+// initTimeout bounds the time from the start of a process until it asks for work. It is
+// longer than the 10 s of AWS, because the machine may be busy.
 const initTimeout = time.Minute
 
 // environment is one execution environment: a process, and the Runtime API through which
-// it gets work. It does one invocation at a time.
+// the process receives work. It does one invocation at a time.
 type environment struct {
 	process *process
 	server  *http.Server
-	ready   chan struct{} // the process asks for work
+	ready   chan struct{} // receives a value when the process asks for work
 	work    chan delivery
 	answers chan outcome
-	fresh   bool // has not asked for work yet
+	fresh   bool // the process has not asked for work yet
 	started time.Time
 	serial  int
 }
 
-// delivery is one invocation on its way to the process.
+// delivery is one invocation that is sent to the process.
 type delivery struct {
 	id       string
 	payload  []byte
@@ -43,7 +43,7 @@ func newEnvironment(f *function, serial int) (*environment, error) {
 		ready: make(chan struct{}, 1), work: make(chan delivery), answers: make(chan outcome, 1), fresh: true,
 	}
 	e.server = &http.Server{Handler: e.runtimeAPI(), ReadHeaderTimeout: time.Minute}
-	f.emulator.work.Go(func() { _ = e.server.Serve(listener) }) // until close
+	f.emulator.work.Go(func() { _ = e.server.Serve(listener) }) // runs until close
 	e.started = time.Now()
 	e.process, err = launch(f, serial, listener.Addr().String())
 	if err != nil {
@@ -53,14 +53,14 @@ func newEnvironment(f *function, serial int) (*environment, error) {
 	return e, nil
 }
 
-// close kills the process. It may be called again.
+// close kills the process. It may be called more than once.
 func (e *environment) close() {
 	e.process.kill()
 	_ = e.server.Close()
 }
 
-// run does one invocation. Between invocations the process is frozen. A killed process
-// does no further invocation.
+// run does one invocation. Between invocations the process is frozen. After its process
+// was killed, an environment does no further invocation.
 func (e *environment) run(payload []byte, limit time.Duration, fault plannedFault) (o outcome) {
 	var begun time.Time
 	if e.fresh {
@@ -98,7 +98,8 @@ func (e *environment) run(payload []byte, limit time.Duration, fault plannedFaul
 	}
 }
 
-// settle ends an answered invocation: it ends when the process asks for the next one.
+// settle waits for the end of an answered invocation, which is when the process asks for
+// the next one.
 func (e *environment) settle(o outcome, d delivery, fault plannedFault) outcome {
 	if fault.loseAnswer {
 		e.process.kill()
@@ -133,7 +134,7 @@ func (e *environment) timedOut(d delivery, limit time.Duration) outcome {
 	return failure("Sandbox.Timedout", "RequestId: %s Error: Task timed out after %.2f seconds", d.id, limit.Seconds())
 }
 
-// runtimeAPI is what the process talks to.
+// runtimeAPI returns the handler of the Runtime API.
 func (e *environment) runtimeAPI() http.Handler {
 	mux := http.NewServeMux()
 	const invocation = "/2018-06-01/runtime/invocation/"
@@ -150,7 +151,7 @@ func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", d.id)
 		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(d.deadline.UnixMilli(), 10))
 		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:emulated")
-		_, _ = w.Write(d.payload) // a process that died is noticed by its end
+		_, _ = w.Write(d.payload) // the end of a process that died is detected elsewhere
 	case <-r.Context().Done():
 	}
 }

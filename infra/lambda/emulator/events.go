@@ -3,9 +3,9 @@ package emulator
 import "time"
 
 const (
-	eventAttempts = 3 // AWS: the first and two retries
-	// busyDelay is the wait before the retry of an event above the concurrency limit. On AWS
-	// it begins with a second and grows to 5 minutes.
+	eventAttempts = 3 // the first attempt and two retries, as on AWS
+	// busyDelay is the wait before the retry of an event that was refused because of the
+	// concurrency limit. On AWS it begins with a second and grows to 5 minutes.
 	busyDelay = 50 * time.Millisecond
 )
 

@@ -5,20 +5,20 @@ import "time"
 // Faults are the shares of a function's invocations, 0 to 1, that fail in some way. Each
 // fault is drawn independently.
 type Faults struct {
-	Crash    float64 // the process dies: before, during or after the work, whose answer is lost then
+	Crash    float64 // the process dies before, during or after the work; in the last case the answer is lost
 	Timeout  float64 // the process hangs until the time limit kills it
 	Twice    float64 // the payload is delivered to two execution environments at once
 	Throttle float64 // the invocation is refused
-	// Latency is how long every invocation is under way before the function gets it.
+	// Latency is the time from every invocation to its delivery to the function.
 	Latency time.Duration
-	// Within is how long after its start an invocation crashes or hangs at the latest.
+	// Within is the longest time from the start of an invocation to its crash or hang.
 	Within time.Duration
 }
 
-// happens draws one fault.
+// happens decides at random whether a fault with this share happens.
 func (e *Emulator) happens(share float64) bool { return share > 0 && e.draw() < share }
 
-// plannedFault is the fault of one delivery.
+// plannedFault is the fault of one delivery, if it has any.
 type plannedFault struct {
 	after      time.Duration
 	hit        func(*process)

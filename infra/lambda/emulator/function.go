@@ -9,8 +9,8 @@ import (
 
 const defaultConcurrency = 1000
 
-// function is one function's concurrency, and its execution environments that wait for
-// work.
+// function is one running function. It limits the concurrency, and holds the execution
+// environments that wait for work.
 type function struct {
 	Function
 	emulator *Emulator
@@ -18,7 +18,7 @@ type function struct {
 	mu      sync.Mutex
 	running int
 	most    int
-	waiting []*environment // the latest last
+	waiting []*environment // execution environments without work; the one that was used last is the last
 	all     map[*environment]bool
 	closed  bool
 	serial  int
@@ -41,7 +41,7 @@ type outcome struct {
 	answered   time.Time
 }
 
-// failure is an outcome with Lambda's own error message.
+// failure returns an outcome with an error message in Lambda's format.
 func failure(kind, format string, args ...any) outcome {
 	body, err := json.Marshal(map[string]string{"errorType": kind, "errorMessage": fmt.Sprintf(format, args...)})
 	if err != nil { // strings always encode
@@ -70,8 +70,8 @@ func (f *function) handle(payload []byte) outcome {
 	return outcomes[0]
 }
 
-// once delivers a payload to one execution environment, if there is room for another
-// invocation.
+// once delivers a payload to one execution environment, unless the concurrency limit is
+// reached.
 func (f *function) once(payload []byte) outcome {
 	if !f.enter() {
 		return outcome{throttled: true}

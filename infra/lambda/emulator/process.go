@@ -15,10 +15,10 @@ type process struct {
 	ended chan struct{}
 }
 
-// launch starts a function's binary with the environment that Lambda sets. It dies
-// with this process.
+// launch starts a function's binary with the environment variables that Lambda sets. The
+// binary is killed if this process dies.
 func launch(f *function, serial int, runtimeAPI string) (*process, error) {
-	cmd := exec.Command(f.Binary) //nolint:noctx // it outlives the call that starts it, and is killed by its owner
+	cmd := exec.Command(f.Binary) //nolint:noctx // the process outlives the call that starts it; the environment kills it
 	cmd.Dir = os.TempDir()
 	cmd.Env = []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin",
@@ -52,7 +52,7 @@ func (p *process) wait(started chan<- error) {
 	err := p.cmd.Start()
 	started <- err
 	if err == nil {
-		_ = p.cmd.Wait() // every end is the same to us
+		_ = p.cmd.Wait() // how the process ends does not matter
 	}
 }
 
@@ -72,7 +72,7 @@ func (p *process) freeze() { _ = p.cmd.Process.Signal(syscall.SIGSTOP) }
 
 func (p *process) thaw() { _ = p.cmd.Process.Signal(syscall.SIGCONT) }
 
-// kill ends the process and waits until it is gone. It may be called again.
+// kill kills the process and waits until it has ended. It may be called more than once.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended

@@ -1,10 +1,10 @@
-// Package apicases lists requests that the API must refuse, with the exact answer, so
-// that every way to reach the API (a transport, a deployment) can be checked against the
-// same table. It is for tests only.
+// Package apicases lists requests that the API must refuse, with the exact answers, so
+// that every transport and deployment of the API can be tested with the same table. It is
+// for tests only.
 //
-// The requests speak of a cluster demo with the nodes n1, n2 and n3 and the database
-// acedb. None of the refusals depends on that cluster: they are decided before any
-// definition is read.
+// The requests name a cluster demo with the nodes n1, n2 and n3 and the database acedb.
+// This cluster need not exist, because the requests are refused before a definition is
+// read.
 package apicases
 
 import (
@@ -50,7 +50,7 @@ func (c Case) Answer() string {
 	return body.String()
 }
 
-// Endings that many errors share.
+// The ends of messages that many errors share.
 const (
 	allowedParams = "; the parameters are cluster_name, table_name, dbname, block_rows, max_cpu_ratio, output, nodes, batch_size, " +
 		"table_filter, quiet, max_diff_rows, ignore_columns, confirm_delay, checksum, baseline"
@@ -70,15 +70,15 @@ func BadTableDiff() []Case {
 		objectBodies(), objectValues(), routing())
 }
 
-// get is a GET of table-diff that is a bad request.
+// get returns a GET of table-diff that must be refused.
 func get(name, rawQuery, message string) Case { return getFrom(tableDiff, name, rawQuery, message) }
 
-// getFrom is a GET of any path that is a bad request.
+// getFrom returns a GET of any path that must be refused.
 func getFrom(path, name, rawQuery, message string) Case {
 	return Case{Name: name, Method: "GET", Path: path, RawQuery: rawQuery, Status: 400, Error: message}
 }
 
-// post is a POST to table-diff that is a bad request.
+// post returns a POST to table-diff that must be refused.
 func post(name, rawQuery, contentType, body, message string) Case {
 	return Case{
 		Name: name, Method: "POST", Path: tableDiff, RawQuery: rawQuery,

@@ -9,8 +9,8 @@ const (
 	importFirst = "; files of the server are not read: POST the document to /ace/diffs and use the diff_file of the answer"
 )
 
-// diffFiles are no diff documents of the archive. before is a request that only lacks
-// diff_file.
+// diffFiles returns requests whose diff_file is not a diff document of the archive.
+// before is a request that lacks only diff_file.
 func diffFiles(path, before string) []Case {
 	of := func(name, value, shown, message string) Case {
 		return getFrom(path, name, before+"&diff_file="+value, "diff_file is "+shown+message)

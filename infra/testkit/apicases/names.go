@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// clusters are the names no cluster has.
+// clusters returns requests with names that a cluster cannot have.
 func clusters() []Case {
 	return []Case{
 		get("no parameters",
@@ -31,7 +31,8 @@ func clusters() []Case {
 	}
 }
 
-// tables are the names no table has, by SQL's rules for identifiers.
+// tables returns requests with names that a table cannot have by SQL's rules for
+// identifiers.
 func tables() []Case {
 	return []Case{
 		get("no table",
@@ -88,7 +89,7 @@ func tables() []Case {
 	}
 }
 
-// names are unknown, repeated or unreadable parameters.
+// names returns requests with unknown, repeated or unreadable parameters.
 func names() []Case {
 	return []Case{
 		get("a misspelt parameter",

@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// formBodies are requests whose body is no form, or a bad one.
+// formBodies returns requests whose body is not a valid form.
 func formBodies() []Case {
 	return []Case{
 		post("POST: a form with a bad value", "", form,
@@ -31,7 +31,7 @@ func formBodies() []Case {
 	}
 }
 
-// objectBodies are requests whose body is no object of parameters.
+// objectBodies returns requests whose body is not a JSON object of parameters.
 func objectBodies() []Case {
 	return []Case{
 		post("JSON: not JSON at all", "", object,
@@ -67,7 +67,7 @@ func objectBodies() []Case {
 	}
 }
 
-// objectValues are requests whose body is an object with a bad parameter.
+// objectValues returns requests whose body is a JSON object with an invalid parameter.
 func objectValues() []Case {
 	return []Case{
 		post("JSON: a parameter twice", "", object,
@@ -115,7 +115,8 @@ func objectValues() []Case {
 	}
 }
 
-// routing is about methods, paths and bodies where none may be.
+// routing returns requests with a wrong method or path, or with a body where none is
+// allowed.
 func routing() []Case {
 	return []Case{
 		{Name: "a body in a GET", Method: "GET", Path: tableDiff, RawQuery: valid, ContentType: form, Body: "table_filter=id%3D1", Status: 400,

@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// numbers are out of range or no numbers.
+// numbers returns requests with parameters that are not numbers or are out of range.
 func numbers() []Case {
 	return []Case{
 		get("block_rows is no number",
@@ -58,7 +58,7 @@ func numbers() []Case {
 	}
 }
 
-// limits are out of range or no numbers either.
+// limits returns requests with limits that are not numbers or are out of range.
 func limits() []Case {
 	return []Case{
 		get("max_diff_rows zero",
@@ -85,7 +85,7 @@ func limits() []Case {
 	}
 }
 
-// lists are nodes, columns and the filter.
+// lists returns requests with invalid nodes, columns or filters.
 func lists() []Case {
 	return []Case{
 		get("one node",
@@ -130,7 +130,8 @@ func lists() []Case {
 	}
 }
 
-// words are parameters with few allowed values.
+// words returns requests with invalid values of parameters that have a few allowed
+// values.
 func words() []Case {
 	return []Case{
 		get("empty dbname",

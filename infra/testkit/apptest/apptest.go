@@ -41,15 +41,15 @@ func Store(t testing.TB) *s3.Store {
 	return embedded.Store(t)
 }
 
-// Options change how a Service is made.
+// Options are the options of New.
 type Options struct {
-	Store    archive.Store                             // nil: one in the embedded gateway
-	Invoker  func(tablediff.Invoker) tablediff.Invoker // wraps the in-process one, to inject faults
-	Parallel int                                       // units at once with max_cpu_ratio=1; 0: 4
-	Timeout  time.Duration                             // of statements; 0: one minute
-	Snapshot time.Duration                             // may be shared so long; 0: one minute
-	Patience time.Duration                             // with nodes in trouble; 0: as app has it
-	Log      *slog.Logger                              // nil: the test's output
+	Store    archive.Store                             // nil: a store in the embedded gateway
+	Invoker  func(tablediff.Invoker) tablediff.Invoker // wraps the in-process invoker, to inject faults
+	Parallel int                                       // number of units that run at once with max_cpu_ratio=1; 0: 4
+	Timeout  time.Duration                             // time limit of a statement; 0: one minute
+	Snapshot time.Duration                             // how long a snapshot may be shared; 0: one minute
+	Patience time.Duration                             // how long a unit waits for a failing node; 0: the default of package app
+	Log      *slog.Logger                              // nil: logs to the test's output
 }
 
 // Service is the service over one cluster.
@@ -63,7 +63,7 @@ type Service struct {
 	ends ends
 }
 
-// New makes a service whose only cluster is this one. It is closed when the test ends.
+// New returns a service whose only cluster is c. It is closed when the test ends.
 func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 	t.Helper()
 	if o.Store == nil {
@@ -121,8 +121,8 @@ func (s *Service) Get(t testing.TB, path string, query url.Values, into any) {
 	}
 }
 
-// Submit submits a table-diff of the service's cluster; args are name, value, name,
-// value.
+// Submit submits a table-diff of the service's cluster. args are alternately names and
+// values of parameters.
 func (s *Service) Submit(t testing.TB, tableName string, args ...string) string {
 	t.Helper()
 	query := url.Values{"cluster_name": {s.Cluster.Name}, "table_name": {tableName}, "confirm_delay": {"0"}}
@@ -153,12 +153,13 @@ func (s *Service) Wait(t testing.TB, taskID string) api.TaskStatus {
 	return api.TaskStatus{}
 }
 
-// Diff is the outcome of a completed comparison: the answer, and all of the document.
+// Diff is the outcome of a completed comparison: the answer, and the content of the
+// document.
 type Diff struct {
 	TaskID      string
 	Result      api.DiffResult
 	Summary     difffile.Summary
-	Rows        []Row             // in the document's order
+	Rows        []Row             // rows in the document's order
 	KeyVariants [][2]difffile.Row // keys
 	Raw         []byte
 }

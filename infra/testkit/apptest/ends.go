@@ -7,15 +7,15 @@ import (
 	"ace/shared/invoke"
 )
 
-// ends notifies waiting callers that a task has ended. Asking for its status every
-// few milliseconds costs more than the comparison of a small table.
+// ends notifies waiting callers that a task has ended, because reading its status every
+// few milliseconds would cost more than the comparison of a small table.
 type ends struct {
 	mu   sync.Mutex
 	wait chan struct{}
 }
 
-// next returns a channel that is closed when the next run of a task is over. By then
-// its changes are visible.
+// next returns a channel that is closed when the next run of any task has ended. The
+// changes of the task are visible then.
 func (e *ends) next() <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -25,7 +25,7 @@ func (e *ends) next() <-chan struct{} {
 	return e.wait
 }
 
-// announced runs a task and then notifies the waiting callers.
+// announced returns a Run that runs a task and then notifies the waiting callers.
 func (e *ends) announced(run invoke.Run) invoke.Run {
 	return func(ctx context.Context, taskID string, takeOver bool) {
 		run(ctx, taskID, takeOver)

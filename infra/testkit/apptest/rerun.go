@@ -10,8 +10,8 @@ import (
 	"ace/shared/archive"
 )
 
-// SubmitRerun submits a table-rerun of a document (a task id, a key, an address); args
-// are name, value, name, value.
+// SubmitRerun submits a table-rerun of a document, which diffFile names by a task id, a
+// key or an address. args are alternately names and values of parameters.
 func (s *Service) SubmitRerun(t testing.TB, diffFile, tableName string, args ...string) string {
 	t.Helper()
 	query := url.Values{
@@ -25,7 +25,7 @@ func (s *Service) SubmitRerun(t testing.TB, diffFile, tableName string, args ...
 	return submitted.TaskID
 }
 
-// Rerun compares the rows of a document again and reads the new one back. A task that
+// Rerun compares the rows of a document again and reads the new document. A task that
 // does not complete fails the test.
 func (s *Service) Rerun(t testing.TB, diffFile, tableName string, args ...string) Diff {
 	t.Helper()
@@ -46,7 +46,7 @@ func (s *Service) FailRerun(t testing.TB, diffFile, tableName string, args ...st
 	return status.Error
 }
 
-// Import stores a document as users bring them and returns its diff_file.
+// Import imports a document as a user does, and returns its diff_file.
 func (s *Service) Import(t testing.TB, body []byte) string {
 	t.Helper()
 	sum := sha256.Sum256(body)

@@ -1,5 +1,5 @@
-// Package difftest makes diff documents for tests from the findings of a comparison, key
-// by key.
+// Package difftest creates diff documents for tests. A test lists the differing keys with
+// their rows.
 package difftest
 
 import (
@@ -16,11 +16,12 @@ import (
 
 // Found is one key whose rows differ.
 type Found struct {
-	Rows      [2]difffile.Row // on the nodes of the pair; nil: the node lacks the key
+	Rows      [2]difffile.Row // the rows on the two nodes of the pair; nil: the node has no row with the key
 	Unsettled bool
 }
 
-// Findings returns the findings of a pair, in key order. It is called more than once.
+// Findings returns the differing keys of a pair, in key order. It is called more than
+// once.
 type Findings func(difffile.Pair) iter.Seq[Found]
 
 // List holds the findings of each pair.
@@ -43,8 +44,8 @@ func Row(values ...string) difffile.Row {
 	return row
 }
 
-// Summary describes a comparison of the table public.users with these columns. The first
-// is the key.
+// Summary returns the summary of a comparison of the table public.users with these
+// columns. The first column is the key.
 func Summary(nodes []string, columns ...difffile.Column) difffile.Summary {
 	start := time.Date(2024, 3, 15, 12, 34, 56, 789_000_000, time.UTC)
 	s := difffile.Summary{
@@ -64,8 +65,9 @@ func Summary(nodes []string, columns ...difffile.Column) difffile.Summary {
 	return s
 }
 
-// Write writes the document. It computes the summary's counts of differences. It computes
-// mismatched_rows too, unless the summary has it, as if no key differed in two pairs.
+// Write writes the document. It computes the summary's counts of differences. It also
+// computes mismatched_rows, unless the summary already has it, on the assumption that no
+// key differs in two pairs.
 func Write(t interface{ Fatal(...any) }, w io.Writer, s difffile.Summary, found Findings) {
 	src := &source{summary: s, found: found, countKeys: s.MismatchedRows == 0}
 	src.summary.Pairs = slices.Clone(s.Pairs)
@@ -77,7 +79,7 @@ func Write(t interface{ Fatal(...any) }, w io.Writer, s difffile.Summary, found 
 	}
 }
 
-// Document returns the document that Write writes.
+// Document returns the bytes of the document that Write writes.
 func Document(t interface{ Fatal(...any) }, s difffile.Summary, found Findings) []byte {
 	var out bytes.Buffer
 	Write(t, &out, s, found)

@@ -1,6 +1,6 @@
 // Package embedded opens an archive in the embedded S3 gateway for tests. A process can
-// have one gateway only, so it is started for the first test that asks for it and runs
-// until all have ended; each test has a part of the bucket of its own.
+// have only one gateway. It is started by the first test that needs it and runs until all
+// tests have ended. Each test uses its own prefix of the bucket.
 package embedded
 
 import (
@@ -30,11 +30,11 @@ var shared struct {
 	err     error
 }
 
-// Tests are the tests of a package, followed by stopping the gateway. Main of this
-// package or of another one runs them.
+// Tests wraps the tests of a package: its Run stops the gateway after them. Main of this
+// package, or of another package of the test kit, calls Run.
 type Tests struct{ M interface{ Run() int } }
 
-// Run runs the tests.
+// Run runs the tests and then stops the gateway.
 func (t Tests) Run() int {
 	code := t.M.Run()
 	if err := stop(); err != nil {
@@ -99,8 +99,8 @@ func Twins(t testing.TB) (store *s3.Store, twin func(from, to string) error) {
 	}
 }
 
-// start starts the gateway. A filesystem in memory may have no extended attributes, which
-// the gateway needs: then it uses another one.
+// start starts the gateway. The gateway needs extended attributes, which a file system in
+// memory may not have. In this case start uses another directory.
 func start() {
 	for _, parent := range slices.Compact([]string{scratch.Root(), os.TempDir()}) {
 		if shared.err = startBelow(parent); shared.err == nil {

@@ -21,13 +21,14 @@ import (
 	"ace/shared/endpoint/lambdax"
 )
 
-// Transport is one way to reach a Mux. Do fails the test if no answer comes back.
+// Transport is one way to send requests to a Mux. Do fails the test if there is no
+// answer.
 type Transport struct {
 	Name string
 	Do   func(endpoint.Request) endpoint.Response
 }
 
-// Both returns the transports: a real HTTP server on loopback, and the Lambda handler
+// Both returns the transports: a real HTTP server on loopback, and the Lambda handler,
 // once with the events of an API Gateway stage and once with those of a function URL. The
 // server ends with the test.
 func Both(t testing.TB, mux *endpoint.Mux) []Transport {
@@ -87,13 +88,14 @@ func httpResponse(t testing.TB, resp *http.Response) endpoint.Response {
 	return endpoint.Response{Status: resp.StatusCode, Header: header, Body: body}
 }
 
-// Gateway is an HTTP API in front of functions: send has the function of a path (without
-// the stage) handle an event.
+// Gateway returns a transport that emulates an HTTP API in front of functions. send sends
+// an event to the function of a path (without the stage) and returns its answer.
 func Gateway(t testing.TB, name string, send func(path string, event []byte) (answer []byte, err error)) Transport {
 	return Transport{name, overEvents(t, send, gatewayEvent)}
 }
 
-// overLambda sends events through JSON, as Lambda does.
+// overLambda returns a function that encodes each request as a JSON event, as Lambda
+// does, and returns the response of the handler.
 func overLambda(t testing.TB, mux *endpoint.Mux, event func(endpoint.Request) map[string]any) func(endpoint.Request) endpoint.Response {
 	handler := lambdax.Handler(mux)
 	return overEvents(t, func(_ string, payload []byte) ([]byte, error) {
@@ -130,7 +132,8 @@ func overEvents(
 	}
 }
 
-// gatewayEvent is what an HTTP API sends from a stage that is not the default one.
+// gatewayEvent returns the event that an HTTP API sends from a stage that is not the
+// default stage.
 func gatewayEvent(req endpoint.Request) map[string]any {
 	const stage = "prod"
 	event := commonEvent(req, "/"+stage)
@@ -139,7 +142,7 @@ func gatewayEvent(req endpoint.Request) map[string]any {
 	return event
 }
 
-// functionURLEvent is what a function URL sends.
+// functionURLEvent returns the event that a function URL sends.
 func functionURLEvent(req endpoint.Request) map[string]any {
 	event := commonEvent(req, "")
 	event["routeKey"] = "$default"
@@ -147,8 +150,8 @@ func functionURLEvent(req endpoint.Request) map[string]any {
 	return event
 }
 
-// commonEvent holds its body in base64, as AWS sends any body that it does not know to be
-// text.
+// commonEvent returns what both events have in common. Its body is encoded in base64, as
+// AWS sends every body that it does not know to be text.
 func commonEvent(req endpoint.Request, pathPrefix string) map[string]any {
 	path := pathPrefix + (&url.URL{Path: req.Path}).EscapedPath()
 	event := map[string]any{

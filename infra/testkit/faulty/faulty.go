@@ -1,6 +1,6 @@
-// Package faulty wraps an archive.Store for tests of other packages: calls can be made to
-// fail, either before the store has seen them or after it has carried them out, and they
-// are counted. Nothing else is faked: what a test sees is what the wrapped store holds.
+// Package faulty wraps an archive.Store for tests of other packages: calls are counted,
+// and can be made to fail, either before the store receives them or after it has carried
+// them out. Nothing else is simulated: the objects are those of the wrapped store.
 package faulty
 
 import (
@@ -16,8 +16,8 @@ import (
 // Op is a method of archive.Store or archive.Writer.
 type Op string
 
-// The operations. Create is the opening of a stream (its key is counted even if nothing
-// is committed).
+// The operations. Create is the opening of a stream. It is counted even if the stream is
+// not committed.
 const (
 	Get         Op = "Get"
 	GetRange    Op = "GetRange"
@@ -43,11 +43,11 @@ const (
 	Hang               // not carried out, and answered only when the caller's context has ended
 )
 
-// Hook decides about the n-th call (from 1) that matches. It may block, for instance
-// until a test allows the call, and is called concurrently.
+// Hook returns what happens to the n-th matching call (from 1). It may block, for
+// instance until a test allows the call, and is called concurrently.
 type Hook func(n int) Outcome
 
-// First makes the first n calls end this way.
+// First returns a hook with this outcome for the first n calls.
 func First(n int, outcome Outcome) Hook {
 	return func(call int) Outcome {
 		if call <= n {
@@ -57,7 +57,7 @@ func First(n int, outcome Outcome) Hook {
 	}
 }
 
-// Nth makes the n-th call end this way.
+// Nth returns a hook with this outcome for the n-th call.
 func Nth(n int, outcome Outcome) Hook {
 	return func(call int) Outcome {
 		if call == n {
@@ -67,7 +67,7 @@ func Nth(n int, outcome Outcome) Hook {
 	}
 }
 
-// Always makes every call end this way.
+// Always returns a hook with this outcome for every call.
 func Always(outcome Outcome) Hook { return func(int) Outcome { return outcome } }
 
 type call struct {
@@ -104,7 +104,7 @@ func (s *Store) On(op Op, prefix string, hook Hook) {
 	s.rules = append(s.rules, &rule{op: op, prefix: prefix, hook: hook})
 }
 
-// Heal removes all hooks. Counts stay.
+// Heal removes all hooks. The counts are kept.
 func (s *Store) Heal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,7 +215,8 @@ func (s *Store) PutIfMatch(ctx context.Context, key, contentType string, body []
 	return do(ctx, s, PutIfMatch, key, func() (archive.Info, error) { return s.next.PutIfMatch(ctx, key, contentType, body, etag) })
 }
 
-// List implements archive.Store. FailAfter shows the whole listing and then fails.
+// List implements archive.Store. With FailAfter it calls fn for the whole listing and
+// then fails.
 func (s *Store) List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error {
 	_, err := do(ctx, s, List, prefix, func() (struct{}, error) { return struct{}{}, s.next.List(ctx, prefix, after, fn) })
 	return err

@@ -1,8 +1,8 @@
 // Package memstore is an archive.Store in memory, for tests that are not about S3. It
-// passes the conformance suite archive/storetest, needs no server, and starts in no time.
+// passes the suite archive/storetest, needs no server, and needs no time to start.
 //
-// It keeps every promise of the interface, including the store's own clock in whole
-// seconds and reads that fail once their context has ended. What it cannot show is how a
+// It fulfils every promise of the interface, including the store's own clock in whole
+// seconds and reads that fail after their context has ended. It cannot simulate how a
 // real server fails: package s3 has tests for that.
 package memstore
 
@@ -24,17 +24,18 @@ import (
 
 // Store is an archive in memory. It is safe for concurrent use.
 type Store struct {
-	tb testing.TB // ends the server of presigned links
+	tb testing.TB // the server of presigned links ends with this test
 
 	mu      sync.Mutex
 	objects map[string]object
-	keys    []string // of objects, sorted
+	keys    []string // keys of all objects, sorted
 
 	serve sync.Once
 	links *httptest.Server
 }
 
-// object is one version. Its body is never changed: a replacement is another object.
+// object is one version of an object. Its body is never changed: a replacement is a new
+// value.
 type object struct {
 	body        []byte
 	etag        string
@@ -118,7 +119,7 @@ func (s *Store) PutIfMatch(ctx context.Context, key, contentType string, body []
 }
 
 // write stores a new version if the current one meets the condition. Check and write are
-// one step.
+// one atomic step.
 func (s *Store) write(
 	ctx context.Context, key, contentType string, content []byte, condition func(current object, exists bool) bool,
 ) (archive.Info, error) {
@@ -226,7 +227,8 @@ func (o object) list(key string) archive.Info {
 	}
 }
 
-// ended returns the error of a call whose context has ended, as a real store returns it.
+// ended returns the error that a real store returns if the context of the call has ended,
+// or nil if it has not.
 func ended(ctx context.Context, doing, key string) error {
 	if err := ctx.Err(); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the archive (in memory) %s %s: cancelled", doing, key)

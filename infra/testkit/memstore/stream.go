@@ -11,7 +11,7 @@ import (
 
 // body reads a version until the context of the call ends.
 type body struct {
-	ctx    context.Context //nolint:containedctx // io.Reader has no room for it; a body belongs to one call
+	ctx    context.Context //nolint:containedctx // io.Reader has no parameter for it; a body belongs to one call
 	key    string
 	left   []byte
 	closed bool
@@ -41,14 +41,14 @@ func (b *body) Close() error {
 
 // stream collects an object until Commit.
 type stream struct {
-	ctx         context.Context //nolint:containedctx // of Create: io.Writer has no room for one
+	ctx         context.Context //nolint:containedctx // the context of Create; io.Writer has no parameter for it
 	store       *Store
 	key         string
 	contentType string
 
 	content bytes.Buffer
-	closed  bool  // committed or aborted
-	err     error // of a Write: the stream can no longer be committed
+	closed  bool  // the stream was committed or aborted
+	err     error // the error of a failed Write; the stream cannot be committed after it
 }
 
 // Create implements archive.Store.

@@ -1,7 +1,8 @@
-// Package minio runs a real MinIO server for tests: on a free loopback port, with
-// credentials and a data directory of its own, stopped and removed when the test ends.
-// The binary is ACE_MINIO, or else .cache/bin/minio below the module's root (`make deps`
-// builds it). A test that asks for a server and cannot have one fails.
+// Package minio runs a real MinIO server for tests, on a free loopback port, with its own
+// credentials and data directory. When the test ends, the server is stopped and its data
+// is deleted. The binary is ACE_MINIO, or else .cache/bin/minio below the module's root
+// (`make deps` builds it). A test that needs a server fails if the server cannot be
+// started.
 package minio
 
 import (
@@ -20,20 +21,20 @@ import (
 
 const (
 	region       = "us-east-1"
-	readyBucket  = "ready" // made when the server starts
+	readyBucket  = "ready" // bucket that is created to check that the server is ready
 	startTimeout = 30 * time.Second
 	stopTimeout  = 5 * time.Second
 	portAttempts = 3
 )
 
-// startDir is the directory of the package under test. The embedded gateway moves the
-// working directory later on.
+// startDir is the directory of the package under test. The embedded gateway changes the
+// working directory later.
 var startDir, errStartDir = os.Getwd()
 
 // Server is a running MinIO.
 type Server struct {
 	address   string
-	dir       string // of the buckets
+	dir       string // directory of the buckets
 	accessKey string
 	secretKey string
 }
@@ -75,7 +76,7 @@ func (s *Server) Twins(t testing.TB) (store *s3.Store, twin func(from, to string
 	t.Helper()
 	store = s.Store(t)
 	root := filepath.Join(s.dir, readyBucket, store.Location().Prefix)
-	const file = "xl.meta" // holds all of a small object, and not its key
+	const file = "xl.meta" // file that contains all of a small object except its key
 	return store, func(from, to string) error {
 		if err := os.MkdirAll(filepath.Join(root, to), 0o700); err != nil {
 			return err
@@ -84,7 +85,7 @@ func (s *Server) Twins(t testing.TB) (store *s3.Store, twin func(from, to string
 	}
 }
 
-// Options name a bucket of this server, which need not exist.
+// Options returns the options to open a bucket of this server. The bucket need not exist.
 func (s *Server) Options(bucket string) s3.Options {
 	return s3.Options{
 		Endpoint:  "http://" + s.address,
