@@ -24,7 +24,7 @@ func NewSpool(store archive.Store, taskID string) diffkeys.Spool {
 type spool struct {
 	store  archive.Store
 	taskID string
-	name   string // random
+	name   string // a random name, part of the keys of the runs
 }
 
 // part returns the key and the header of a run.

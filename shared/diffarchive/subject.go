@@ -14,7 +14,7 @@ import (
 // Subject is the table that a request is about.
 type Subject struct {
 	Cluster  string
-	Database string // if the request does not name it, the default is set here
+	Database string // set to the default if the request names none
 	Schema   string
 	Table    string
 }

@@ -36,7 +36,7 @@ type Summary struct {
 	Workers             int                `json:"workers"`
 	StartedAt           Time               `json:"started_at"`
 	FinishedAt          Time               `json:"finished_at"`
-	TimeTaken           float64            `json:"time_taken"` // seconds
+	TimeTaken           float64            `json:"time_taken"` // in seconds
 	Timings             map[string]float64 `json:"timings"`    // phase -> seconds
 	TotalRows           int64              `json:"total_rows"` // distinct keys over all nodes
 	RowsPerNode         map[string]int64   `json:"rows_per_node"`
@@ -74,8 +74,8 @@ func (p Pair) String() string { return p[0] + "/" + p[1] }
 // PairSummary counts the differing keys of one pair.
 type PairSummary struct {
 	Nodes     Pair             `json:"-"`
-	OnlyOn    map[string]int64 `json:"only_on"`   // node -> keys the other node lacks
-	Different int64            `json:"different"` // keys on both nodes with different rows
+	OnlyOn    map[string]int64 `json:"only_on"`   // node -> number of keys that the other node lacks
+	Different int64            `json:"different"` // number of keys that both nodes have with different rows
 	// Columns has the number of different rows in which a column differs. Once the limit of
 	// written rows is reached, rows are no longer read in full. So if diff_row_limit_reached
 	// is set, these numbers are lower bounds.

@@ -192,7 +192,7 @@ func measureNested(b []byte, depth int) int {
 		return malformed
 	}
 
-	closing := b[0] + 2 // in ASCII, } follows { and ] follows [ at a distance of two
+	closing := b[0] + 2 // in ASCII, the code of } is that of { plus two, and the same holds for [ and ]
 	at := afterSpace(b, 1)
 	if at < len(b) && b[at] == closing {
 		return at + 1

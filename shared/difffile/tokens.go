@@ -54,8 +54,8 @@ type tokens struct {
 	start int64 // where the stream begins, in bytes from the beginning of the document
 	comma bool  // a comma must precede the next name or value
 
-	nameBytes []byte // the latest name
-	values    values // the values of the latest row
+	nameBytes []byte // the name that was read last
+	values    values // the values of the row that was read last
 }
 
 func newTokens(r io.Reader, maxValue int) *tokens {

@@ -15,8 +15,8 @@ type kind int
 
 const (
 	text    kind = iota
-	boolean      // true, false
-	integer      // a number without fraction or exponent
+	boolean      // JSON true or false
+	integer      // a JSON number without fraction or exponent
 	untyped      // any JSON value, in a document of another tool, which has no types
 )
 

@@ -33,7 +33,7 @@ type Source interface {
 // Written describes the bytes of a written document.
 type Written struct {
 	Size   int64
-	SHA256 string // hexadecimal
+	SHA256 string // SHA-256 of the document, hexadecimal
 }
 
 // Write writes the document to w. It requests from src only the pairs, unsettled keys and

@@ -23,8 +23,8 @@ var cursorPattern = regexp.MustCompile(`^[0-9]{5}/[0-9]{8}-t[dr]_[0-9a-z_]{1,40}
 type Filter struct {
 	ClusterName string
 	TableName   string
-	Since       time.Time // finished at this time or later
-	Until       time.Time // finished before this time
+	Since       time.Time // only documents that finished at this time or later
+	Until       time.Time // only documents that finished before this time
 	Limit       int       // page size: 1 to 1000, 0 means 100
 	After       string    // the cursor that the previous page returned
 }

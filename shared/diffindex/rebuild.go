@@ -15,8 +15,8 @@ import (
 
 // Rebuilt counts what a rebuild did.
 type Rebuilt struct {
-	Listed  int // documents in the list
-	Removed int // documents removed from the list because they no longer exist
+	Listed  int // number of documents in the list
+	Removed int // number of documents removed from the list because they no longer exist
 }
 
 // Rebuild adds the document of every given task to the list, if the document exists, and

@@ -55,9 +55,9 @@ type RunReader interface {
 
 // limits bounds the use of memory.
 type limits struct {
-	chunkKeys  int // keys collected before they are ranked
+	chunkKeys  int // number of keys collected before they are ranked
 	chunkBytes int // length in bytes of the text of these keys
-	headKeys   int // keys read ahead of each run during a merge
+	headKeys   int // number of keys buffered for each run during a merge
 	headBytes  int
 	fanIn      int // number of runs merged at once
 }
@@ -92,13 +92,13 @@ func Collect(ctx context.Context, doc *difffile.Reader, o Options) (*Keys, error
 	return c.keys, c.finish(ctx)
 }
 
-// collector collects the keys from the rows.
+// collector collects the keys of a document from its rows.
 type collector struct {
 	keys   *Keys
 	at     []int // index of each key column in a row
 	buffer []table.Key
 	bytes  int
-	seen   *seen      // the keys in buffer
+	seen   *seen      // finds keys that are already in buffer
 	run    *runWriter // the run to which the next buffer may be appended
 }
 

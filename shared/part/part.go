@@ -147,7 +147,7 @@ type Reader struct {
 	buffer *bufio.Reader
 	digest hash.Hash
 	rows   int64
-	line   []byte          // the latest line; its memory is reused for the next one
+	line   []byte          // the line that was read last; its memory is reused for the next line
 	totals json.RawMessage // nil until the footer was read
 }
 

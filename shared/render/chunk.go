@@ -27,7 +27,7 @@ type index struct {
 	Pair      int        `json:"pair"`
 	Kinds     string     `json:"kinds"`               // one letter for each difference, see kindLetters
 	Unsettled []int      `json:"unsettled,omitempty"` // indexes of the unsettled differences in the chunk
-	Sets      [][]int    `json:"sets"`                // sets of columns
+	Sets      [][]int    `json:"sets"`                // the sets of columns to which Differ refers
 	Differ    []int      `json:"differ"`              // for each difference, the index in Sets of the columns that differ
 	Keys      []safeText `json:"keys"`                // for each difference, the text to search
 }
@@ -50,9 +50,9 @@ type chunks struct {
 	out   io.Writer
 	order []int                 // indexes of the document's columns, in the order of the page
 	key   int                   // the number of key columns, which are first in order
-	pairs map[difffile.Pair]int // indexes in the page's list of pairs
+	pairs map[difffile.Pair]int // index of each pair in the page's list of pairs
 	index index
-	sets  map[string]int // indexes in index.Sets
+	sets  map[string]int // index of each set of columns in index.Sets
 	rows  []byte
 	bytes int64 // number of bytes written so far
 }

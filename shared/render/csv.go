@@ -54,7 +54,7 @@ func CSV(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
 type csv struct {
 	out   *bufio.Writer
 	order []int
-	line  []byte // reused
+	line  []byte // buffer for the line that is being written
 }
 
 func (c *csv) header(s difffile.Summary) error {

@@ -18,7 +18,7 @@ import (
 type head struct {
 	Policy  string
 	Style   template.CSS
-	Data    template.JS // layout, as JSON
+	Data    template.JS // a layout as JSON
 	Summary difffile.Summary
 	Differs bool
 	Again   bool // the document is that of a rerun
@@ -42,7 +42,7 @@ type pairView struct {
 	Total     int64
 	Different int64
 	OnlyOn    [2]int64
-	Columns   []columnView // the most frequent first
+	Columns   []columnView // the columns that differ most often first
 }
 
 // columnView is the number of rows that differ in a column.

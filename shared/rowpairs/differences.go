@@ -15,7 +15,7 @@ import (
 // Difference holds the rows that the nodes of a pair have for one key.
 type Difference struct {
 	Pair      difffile.Pair
-	Rows      [2]difffile.Row // of the pair's nodes; nil if the node lacks the key. Their memory is not reused.
+	Rows      [2]difffile.Row // one for each node of the pair; nil if the node lacks the key. Their memory is not reused.
 	Unsettled bool            // the row was still changing when last read
 }
 
@@ -158,7 +158,7 @@ func (d *Document) isUnsettled(p *pair, found Difference) bool {
 
 // cursor reads the rows of one section.
 type cursor struct {
-	row    difffile.Row // nil at the end
+	row    difffile.Row // the current row; nil after the last row
 	number int64        // number of the row in the section, from 0
 	next   func() (difffile.Entry, error, bool)
 	stop   func()

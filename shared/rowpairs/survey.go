@@ -18,7 +18,7 @@ type Opener func(ctx context.Context, offset int64) (io.ReadCloser, error)
 type Document struct {
 	open   Opener
 	reader *difffile.Reader
-	key    []int // indexes of the key columns
+	key    []int // indexes of the key columns in a row
 	hash   hasher
 	pairs  []*pair // the pairs that have rows
 }

@@ -109,7 +109,7 @@ type keyWriter struct {
 	run    *run
 	list   keyList
 	unit   plan.Unit
-	out    *part.Writer // nil between two parts
+	out    *part.Writer // the part being written; nil if there is none
 	digest hash.Hash
 	totals plan.KeyTotals
 	line   []byte

@@ -55,11 +55,11 @@ type Request struct {
 	IgnoreColumns []string
 
 	BlockRows int
-	BatchSize int // blocks per unit of work
+	BatchSize int // number of blocks per unit of work
 	// Workers is the maximum number of units that are done at once.
 	Workers      int
 	MaxDiffRows  int64         // maximum number of rows written to the document for each pair of nodes
-	ConfirmDelay time.Duration // 0: candidates are read only once
+	ConfirmDelay time.Duration // 0 means that candidates are read only once
 	Checksum     string        // ChecksumSHA256, or any other value for the fastest digest that all nodes support
 	// Baseline is api.BaselineLast or the id of a task, to compare only what may have
 	// changed since that comparison. Empty means to compare everything.
@@ -80,7 +80,7 @@ type planner struct {
 	// this run. It is empty if the key is still to be chosen.
 	key       []string
 	plan      *plan.Plan
-	estimates []int64 // per node: the rows that the filter selects
+	estimates []int64 // per node: about how many rows the filter selects
 }
 
 // makePlan reads the table's description on every node and divides the key space.

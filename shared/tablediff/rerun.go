@@ -68,7 +68,8 @@ func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, req
 	return p.plan, nil
 }
 
-// blocksPerUnit divides about this many keys among the units of the workers.
+// blocksPerUnit returns the number of blocks in each unit of a rerun of about this many
+// keys.
 func blocksPerUnit(keys int64, workers int) int {
 	return int(min(max(1, keys/(plan.BlockKeys*unitsPerWorker*int64(workers))), unitBlocks))
 }

@@ -92,7 +92,7 @@ func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int6
 		}
 
 		rows += most
-		u.Buckets = buckets // only here: a unit with buckets but no chunks lists the whole table
+		u.Buckets = buckets // set only with chunks, because a unit with buckets but no chunks lists the whole table
 		u.Chunks = append(u.Chunks, chunk)
 		u.Rows = append(u.Rows, most)
 	}

@@ -122,7 +122,7 @@ func (t *Target) withEncodings(err error) error {
 	return fault.Wrap(err, fault.CodeOf(err), "%s; %s", fault.PublicMessage(err), t.Encodings)
 }
 
-// replace deletes rows that are inserted again at the end.
+// replace deletes rows, which the attempt inserts again at the end.
 func (a *attempt) replace(ctx context.Context, list []numberedChange, why string) error {
 	if a.plan.FireTriggers {
 		return fault.New(fault.Invalid, "node %q: the row with the key %s would have to be deleted and inserted again, which fire_triggers=true does not allow: %s",

@@ -68,7 +68,7 @@ const (
 	windowBytes = 4 << 20
 )
 
-// window collects changes until there are enough for one statement.
+// window collects changes for one statement. add reports when it is full.
 type window struct {
 	list []numberedChange
 	size int

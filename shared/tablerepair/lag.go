@@ -20,7 +20,7 @@ const (
 	lagWait = 60 * time.Second
 )
 
-// lagPolls computes the time between two queries of the lag.
+// lagPolls returns the backoff between two queries of the lag.
 func lagPolls() retry.Backoff {
 	return retry.Backoff{First: 10 * time.Millisecond, Max: 500 * time.Millisecond}
 }
@@ -65,8 +65,8 @@ func (r *run) checkReplication(ctx context.Context) {
 // replication is the state of replication to one target and to the source.
 type replication struct {
 	problem error // why the target cannot be repaired; nil if it can
-	// snapshot of the source, all of whose changes the target has applied; empty without
-	// replication to the target
+	// a snapshot of the source; the target has applied everything that it contains; empty
+	// without replication to the target
 	applied string
 	// slots through which the source receives this table; nil if the repair need not wait
 	// for them

@@ -112,10 +112,10 @@ type Reach struct {
 // Column is a column of the target.
 type Column struct {
 	Name     string `json:"name"`
-	Type     string `json:"type"`               // as declared
+	Type     string `json:"type"`               // the declared type
 	Key      bool   `json:"key,omitempty"`      // part of the key
-	Ignored  bool   `json:"ignored,omitempty"`  // never updated
-	Written  bool   `json:"written,omitempty"`  // not generated
+	Ignored  bool   `json:"ignored,omitempty"`  // ignored by the comparison, so never updated
+	Written  bool   `json:"written,omitempty"`  // can be written, since it is not generated
 	Identity bool   `json:"identity,omitempty"` // GENERATED ALWAYS: no UPDATE can set it
 	Unique   bool   `json:"unique,omitempty"`   // part of some unique index
 	// Convert is the type to which the source's text is converted. An empty string means

@@ -22,7 +22,7 @@ type recorder struct {
 	out    *part.Writer
 	stored Stored
 	n      int
-	line   []byte // the change being written, reused
+	line   []byte // buffer for the change that is being written
 	totals *Totals
 }
 
@@ -67,7 +67,8 @@ func (r *recorder) abort() {
 	}
 }
 
-// manifestFormat changes when an older version could misread a manifest.
+// manifestFormat is the version of a stored manifest. It changes when an older version of
+// the program could misread a manifest.
 const manifestFormat = "ace-repair/1"
 
 // Manifest records what an attempt will change and in which transaction. With the
@@ -123,7 +124,8 @@ func unitName(node string, attempt int, name string) string {
 	return fmt.Sprintf("%s-%s-%d-%s", phaseRepair, node, attempt, name)
 }
 
-// eachManifest finds the attempts below a prefix that have a manifest.
+// eachManifest calls fn for each attempt below a prefix of the archive that has a
+// manifest.
 func eachManifest(ctx context.Context, store archive.Store, prefix string, fn func(node string, attempt int)) error {
 	var odd error
 	err := store.List(ctx, prefix, "", func(info archive.Info) bool {

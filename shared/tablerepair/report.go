@@ -21,7 +21,7 @@ type reportHead struct {
 	Operation string          `json:"operation"`
 	TaskID    string          `json:"task_id"`
 	TimeStamp time.Time       `json:"time_stamp"`
-	RunTime   float64         `json:"run_time"` // seconds
+	RunTime   float64         `json:"run_time"` // in seconds
 	DryRun    bool            `json:"dry_run"`
 	Arguments json.RawMessage `json:"arguments"`
 	Warnings  []string        `json:"warnings"`

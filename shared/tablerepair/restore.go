@@ -90,7 +90,7 @@ func (d *restorer) window(ctx context.Context, list []numberedChange) error {
 	return err
 }
 
-// row decides how to undo one change. now is the row as it is now, or nil if it does not
+// row decides how to undo one change. now is the current row, or nil if it does not
 // exist.
 func (d *restorer) row(c numberedChange, now table.Row) error {
 	want, err := d.left.row(c)

@@ -73,7 +73,7 @@ func (t *targetBuilder) checkWritable() error {
 // checkRepaired checks that a node is the database to which a manifest belongs.
 func (m *Manifest) checkRepaired(d *table.Description) error {
 	repaired := m.Server
-	if repaired.Database == "" { // of an earlier version
+	if repaired.Database == "" { // a manifest of an earlier version
 		repaired.System = m.System
 	}
 	if repaired.SameDatabase(d.Server) {

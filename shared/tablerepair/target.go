@@ -180,7 +180,7 @@ func baseType(t rowdigest.Type) rowdigest.Type {
 // conversionType returns the type to which a value of another type is cast to get it as
 // the column would store it. It has the column's modifier, except for types to which a
 // cast would truncate the value. A declared type of pg_catalog is written without its
-// schema. That is safe if it has a modifier, since those types are words of the grammar.
+// schema. That is safe if it has a modifier, since those type names are keywords of SQL.
 func conversionType(c table.Column) string {
 	switch b := baseType(c.Type); b.Name {
 	case "varchar", "bpchar", "bit", "varbit":

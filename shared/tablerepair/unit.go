@@ -76,7 +76,7 @@ type Stored struct {
 	Key    string      `json:"key"`
 	Header part.Header `json:"header"`
 	Rows   int64       `json:"rows"`
-	SHA256 string      `json:"sha256"` // of the whole object
+	SHA256 string      `json:"sha256"` // SHA-256 of the whole object
 }
 
 // decisionKey returns the key of the n-th object in which a dry run stores its decisions

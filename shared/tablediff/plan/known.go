@@ -4,7 +4,7 @@ package plan
 type EqualBlock struct {
 	Block    int     `json:"b"`
 	Rows     int64   `json:"n"`
-	Horizons []int64 `json:"h"` // per node: the xmin of the snapshot
+	Horizons []int64 `json:"h"` // per node: the xmin of the snapshot in which it was equal
 }
 
 // Known is the part of a plan that comes from a baseline: the blocks or page ranges that

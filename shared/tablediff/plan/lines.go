@@ -80,7 +80,7 @@ func ReadCandidate(line []byte, nodes int) (Candidate, error) {
 type Finding struct {
 	Unsettled bool
 	Differs   []bool             // per pair: whether its rows differ
-	Key       []byte             // as table.AppendKey writes it
+	Key       []byte             // the key as table.AppendKey writes it
 	Rows      []difffile.Encoded // per node: the row, or nil if there is none
 }
 

@@ -91,7 +91,7 @@ type Plan struct {
 	MaxDiffRows       int64           `json:"max_diff_rows"`
 	ConfirmDelay      time.Duration   `json:"confirm_delay"`
 	Filter            string          `json:"table_filter,omitempty"`
-	Selections        []FilterMeaning `json:"selections,omitempty"` // per node
+	Selections        []FilterMeaning `json:"selections,omitempty"` // per node: what Filter means there
 	Ignored           []string        `json:"ignore_columns,omitempty"`
 	Warnings          []string        `json:"warnings,omitempty"`
 

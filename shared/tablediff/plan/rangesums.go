@@ -28,7 +28,7 @@ type RangeSums struct {
 	table.PageRange
 	Rows    int64  `json:"n"`
 	Horizon int64  `json:"h"`              // the xmin of the snapshot; 0 means that the range cannot be reused
-	Sums    []byte `json:"s,omitempty"`    // of the coarse buckets, packed
+	Sums    []byte `json:"s,omitempty"`    // sums of the coarse buckets, see PackSums
 	Same    bool   `json:"same,omitempty"` // in a part: the rows are those of the baseline, which has the sums
 }
 

@@ -164,17 +164,17 @@ type Totals struct {
 	// value have seen the nodes at the same moment.
 	Snapshot string `json:"snapshot,omitempty"`
 
-	Differing      int     `json:"differing"`                 // chunks with a candidate
-	Candidates     int64   `json:"candidates"`                // keys whose rows seem to differ
+	Differing      int     `json:"differing"`                 // number of chunks with a candidate
+	Candidates     int64   `json:"candidates"`                // number of keys whose rows seem to differ
 	PairCandidates []int64 `json:"pair_candidates,omitempty"` // Candidates for each pair
 	WithoutDigest  int64   `json:"unasked,omitempty"`         // candidates of a rerun whose digests were not read
 
-	Mismatched  int64        `json:"mismatched"`        // keys whose rows differ
+	Mismatched  int64        `json:"mismatched"`        // number of keys whose rows differ
 	Resolved    int64        `json:"resolved"`          // candidates that were equal when read again; in a rerun, also keys found equal
 	OnNoNode    int64        `json:"nowhere,omitempty"` // in a rerun, the resolved keys that are on no node
 	Unsettled   int64        `json:"unsettled"`         // the mismatched keys that were still being written when last read
 	KeyVariants int64        `json:"respelt"`           // candidates that are key variants of a key that is counted
-	Blocks      int          `json:"blocks"`            // blocks with a mismatched key
+	Blocks      int          `json:"blocks"`            // number of blocks with a mismatched key
 	Pairs       []PairTotals `json:"pairs,omitempty"`
 
 	// Absent holds, per node, keys that its index does not find although some node has or
@@ -196,7 +196,7 @@ type PairTotals struct {
 	OnlyA     int64   `json:"only_a"`
 	OnlyB     int64   `json:"only_b"`
 	Different int64   `json:"different"`
-	Columns   []int64 `json:"columns,omitempty"` // how often each column differs
+	Columns   []int64 `json:"columns,omitempty"` // number of rows in which each column differs
 	Limited   bool    `json:"limited,omitempty"` // rows were left out of the document
 }
 
@@ -238,7 +238,7 @@ func (t Totals) RowsTotal() int64 {
 // KeyTotals is the footer of a part of keys: the keys in one block of a rerun.
 type KeyTotals struct {
 	Keys   int64  `json:"keys"`
-	SHA256 string `json:"sha256"` // of the keys' lines
+	SHA256 string `json:"sha256"` // SHA-256 of the lines of the keys
 }
 
 // ReadTotals reads the totals of a unit's part. The error is archive.ErrNotFound if there

@@ -33,7 +33,7 @@ type keyChunk struct {
 type differingChunk struct {
 	keyChunk
 	chunk   int         // its number in the plan; not set for a piece of a chunk
-	maxRows int64       // rows on the node that has the most
+	maxRows int64       // number of rows on the node that has the most
 	sums    []table.Sum // of each node; nil if the rows are listed in other snapshots
 }
 

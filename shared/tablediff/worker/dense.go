@@ -35,7 +35,7 @@ type chunkPrints struct {
 	differingChunk
 	prints   []table.Fingerprint // per node; only those of the first node have the keys
 	sameKeys bool
-	lists    [][]table.Listed // per node, if the keys are not the same
+	lists    [][]table.Listed // the listed rows per node, if the keys are not the same
 }
 
 // narrowByPosition narrows some chunks by comparing the n-th digests of the nodes.

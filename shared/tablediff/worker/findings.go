@@ -34,7 +34,7 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 
 		switch {
 		case !c.stopOnChange:
-		case len(counted) > 0: // count only settled digests
+		case len(counted) > 0: // candidates must have settled before they are counted by digest
 			return changedError{portion[0].at}
 		case len(full) > probedKeys:
 			if err := c.writeRows(ctx, full[:probedKeys]); err != nil {

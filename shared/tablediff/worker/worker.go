@@ -107,7 +107,7 @@ type unitRun struct {
 	slots   *slots
 	pass    *pass // nil if the unit has its own snapshot
 	out     *part.Writer
-	line    []byte // the row being written, reused
+	line    []byte // buffer for the row that is being written
 	totals  plan.Totals
 }
 
