@@ -131,8 +131,8 @@ func (s *Server) run(t testing.TB, binary string) (output string, ok bool) {
 	return "", true
 }
 
-// answers waits until the server accepts our credentials, which also shows that it is
-// ours.
+// answers waits until the server accepts the test's credentials. This also shows that it
+// is the server that the test started, and not another one on the same port.
 func (s *Server) answers(ended <-chan struct{}) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
@@ -182,8 +182,8 @@ func findBinary(t testing.TB) string {
 	return path
 }
 
-// moduleRoot looks upwards from the working directory, which go test sets to the
-// package's.
+// moduleRoot returns the directory of go.mod. It searches from the working directory
+// upwards; go test sets the working directory to that of the package.
 func moduleRoot(t testing.TB) string {
 	t.Helper()
 	if errStartDir != nil {

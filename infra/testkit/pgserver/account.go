@@ -33,11 +33,12 @@ func serverAccount() (account, error) {
 	return account{}, fmt.Errorf("PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody` to run it as")
 }
 
-// differs reports whether the servers run as another user than this process.
+// differs reports whether the servers run as a different user than this process.
 func (a account) differs() bool { return a.uid != os.Geteuid() }
 
-// command prepares a program to be run as the account in a directory it can enter. The
-// caller's PG* and LC_* variables are left out: they would change what the program does.
+// command returns a command that runs a program as the account, in a directory that the
+// account can enter. The PG* and LC_* variables of this process are not passed to the
+// program, because they would change what it does.
 func (a account) command(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
@@ -49,7 +50,7 @@ func (a account) command(ctx context.Context, dir, program string, args ...strin
 	return cmd
 }
 
-// own hands a file or directory over to the account.
+// own makes the account the owner of a file or directory.
 func (a account) own(path string) error {
 	if !a.differs() {
 		return nil

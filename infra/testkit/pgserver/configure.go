@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// defaults make a server that is fast and small. What was committed survives Kill
-// (synchronous_commit stays on), not a crash of the machine.
+// defaults returns the settings for a fast and small server. Committed transactions
+// survive Kill, because synchronous_commit is on, but not a crash of the machine.
 func defaults() map[string]string {
 	return map[string]string{
 		"fsync":             "off",
@@ -21,13 +21,14 @@ func defaults() map[string]string {
 		"lc_messages":       "C",
 		"logging_collector": "off",
 		"log_line_prefix":   "%m [%p] %d ",
-		// In the data directory, so that a killed server leaves nothing in /dev/shm.
+		// With mmap the shared memory is in the data directory, so that a killed server
+		// leaves nothing in /dev/shm.
 		"dynamic_shared_memory_type": "mmap",
 	}
 }
 
-// configure appends the settings to postgresql.conf: of a parameter given twice the
-// server takes the last.
+// configure appends the settings to postgresql.conf. If a parameter occurs twice, the
+// server uses the last value.
 func configure(dataDir, socketDir string, settings map[string]string) error {
 	all := defaults()
 	maps.Copy(all, settings)

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// StartCopy starts a copy of a running server, in a directory and on a port of its own: a
-// hot standby that follows it, or a server of its own with the same system identifier. It
-// needs pg_basebackup.
+// StartCopy starts a copy of a running server, in another directory and on another port.
+// The copy is a hot standby of the server, or an independent server with the same system
+// identifier. StartCopy needs pg_basebackup.
 func StartCopy(ctx context.Context, of *Server, standby bool) (*Server, error) {
 	s := &Server{installation: of.installation, acc: of.acc}
 	if err := s.makeDir(true); err != nil {

@@ -14,12 +14,13 @@ import (
 // Installation is a set of PostgreSQL programs on this machine.
 type Installation struct {
 	Major  int    // such as 15
-	BinDir string // absolute; holds initdb and postgres
+	BinDir string // absolute path of the directory with initdb and postgres
 }
 
-// Installations lists what is installed, by ascending major. Of one major, the
-// directories of ACE_PG_BINDIRS (a list like PATH) come first, then Debian's, then those
-// that `make deps` puts below the module's .cache.
+// Installations returns the installations on this machine, by ascending major version.
+// Those of the same major version are in this order: the directories of ACE_PG_BINDIRS (a
+// list like PATH), Debian's, and those that `make deps` creates below the module's
+// .cache.
 func Installations() []Installation {
 	var found []Installation
 	for _, dir := range binDirs() {
@@ -35,7 +36,7 @@ func Installations() []Installation {
 	return found
 }
 
-// Find returns the preferred installation of a major.
+// Find returns the preferred installation of a major version.
 func Find(major int) (Installation, error) {
 	all := Installations()
 	i := slices.IndexFunc(all, func(in Installation) bool { return in.Major == major })
@@ -45,12 +46,13 @@ func Find(major int) (Installation, error) {
 	return all[i], nil
 }
 
-// String names the installation in messages.
+// String returns a name of the installation for messages.
 func (in Installation) String() string {
 	return fmt.Sprintf("PostgreSQL %d in %s", in.Major, in.BinDir)
 }
 
-// binDirs returns the candidates in order of preference.
+// binDirs returns the directories that may contain an installation, in order of
+// preference.
 func binDirs() []string {
 	patterns := filepath.SplitList(os.Getenv("ACE_PG_BINDIRS"))
 	patterns = append(patterns, "/usr/lib/postgresql/*/bin")
@@ -65,15 +67,15 @@ func binDirs() []string {
 	return dirs
 }
 
-// npmLayout is where infra/postgres/install-18.sh puts the majors that come as npm
-// packages, below the module's root.
+// npmLayout is the pattern of the directories in which infra/postgres/install-18.sh
+// installs PostgreSQL from npm packages, relative to the module's root.
 const npmLayout = ".cache/pg*/node_modules/*/native/bin"
 
-// root is found at the start, since the process may go elsewhere: the embedded object
-// store changes the working directory.
+// root is the module's root. It is determined at the start of the process, because the
+// embedded object store later changes the working directory.
 var root = moduleRoot() //nolint:gochecknoglobals // see above
 
-// moduleRoot finds the directory of go.mod at or above the working directory; empty if
+// moduleRoot returns the directory of go.mod at or above the working directory, or "" if
 // there is none.
 func moduleRoot() string {
 	dir, err := os.Getwd()
@@ -94,7 +96,8 @@ func moduleRoot() string {
 
 var versionPattern = regexp.MustCompile(`^postgres \(PostgreSQL\) (\d+)`)
 
-// majorOf asks the server program for its version; false if there is no working one.
+// majorOf returns the major version that the server program in a directory reports. It
+// returns false if there is no working program.
 func majorOf(binDir string) (int, bool) {
 	if _, err := os.Stat(filepath.Join(binDir, "initdb")); err != nil {
 		return 0, false

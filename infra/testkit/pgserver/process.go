@@ -15,8 +15,8 @@ type process struct {
 }
 
 // launch starts the program. The goroutine keeps its thread until the process ends,
-// because the kernel sends the parent-death signal when the *thread* that forked goes
-// away.
+// because the kernel sends the parent-death signal when the *thread* that started the
+// process ends.
 func launch(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
@@ -31,11 +31,11 @@ func (p *process) run(started chan<- error) {
 	err := p.cmd.Start()
 	started <- err
 	if err == nil {
-		_ = p.cmd.Wait() // how it ended is in its log
+		_ = p.cmd.Wait() // the server's log shows how it ended
 	}
 }
 
-// pid is the postmaster's process id.
+// pid returns the postmaster's process id.
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // running reports whether the process has not ended yet.
@@ -48,7 +48,8 @@ func (p *process) running() bool {
 	}
 }
 
-// signal asks the postmaster for something; one that has ended already is no error.
+// signal sends a signal to the postmaster. It is no error if the postmaster has already
+// ended.
 func (p *process) signal(sig os.Signal) error {
 	err := p.cmd.Process.Signal(sig)
 	if errors.Is(err, os.ErrProcessDone) {
@@ -57,9 +58,10 @@ func (p *process) signal(sig os.Signal) error {
 	return err
 }
 
-// kill ends the postmaster and every backend at once, as a power cut would, and returns
-// when they are gone: before that they hold the shared memory, and no new server could
-// start. The postmaster is stopped first so that it starts no further child.
+// kill kills the postmaster and every backend at once, as a power failure does. It
+// returns when all have ended, because until then they use the shared memory, and no new
+// server can start. The postmaster is stopped (SIGSTOP) first, so that it starts no
+// further child.
 func (p *process) kill() error {
 	if err := p.signal(syscall.SIGSTOP); err != nil {
 		return err
@@ -67,7 +69,7 @@ func (p *process) kill() error {
 	await(p.pid(), 'T')
 	backends := children(p.pid())
 	for _, backend := range backends {
-		_ = syscall.Kill(backend, syscall.SIGKILL) // may have ended by itself
+		_ = syscall.Kill(backend, syscall.SIGKILL) // the backend may have ended by itself
 	}
 	if err := p.signal(syscall.SIGKILL); err != nil {
 		return err

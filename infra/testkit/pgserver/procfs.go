@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// stat is what the kernel says of a process.
+// stat is the state of a process according to the kernel.
 type stat struct {
 	pid    int
-	state  byte // T stopped, Z ended and not waited for, ...
+	state  byte // such as T: stopped; Z: ended, but its parent has not waited for it
 	parent int
 }
 
-// children lists the process ids whose parent is pid.
+// children returns the ids of the processes whose parent is pid.
 func children(pid int) []int {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well-formed
 	var found []int
 	for _, file := range files {
-		if s, err := readStat(file); err == nil && s.parent == pid { // an error: it has ended meanwhile
+		if s, err := readStat(file); err == nil && s.parent == pid { // after an error the process has ended meanwhile
 			found = append(found, s.pid)
 		}
 	}
 	return found
 }
 
-// awaitTimeout bounds await: a process that hangs in the kernel cannot be helped.
+// awaitTimeout bounds await, because a process may hang in the kernel.
 const awaitTimeout = 10 * time.Second
 
-// await returns when the process is in the state or gone.
+// await returns when the process is in the given state or has ended.
 func await(pid int, state byte) {
 	file := fmt.Sprintf("/proc/%d/stat", pid)
 	for deadline := time.Now().Add(awaitTimeout); time.Now().Before(deadline); time.Sleep(time.Millisecond) {

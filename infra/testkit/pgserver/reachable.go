@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 )
 
-// reachable returns the installation itself, or a copy where the server's account cannot
-// enter its directory: a module checked out below /root is closed to everybody else. Only
-// what came by npm is copied, which is small and stands alone.
+// reachable returns the installation itself, or a copy of it if the server's account
+// cannot enter its directory, as when the module is below /root. Only installations from
+// npm packages are copied, because they are small and self-contained.
 func reachable(ctx context.Context, w workspace, acc account, in Installation) (Installation, error) {
 	if _, err := os.Stat(filepath.Join(in.BinDir, "initdb")); err != nil {
 		return in, err
@@ -30,7 +30,7 @@ func reachable(ctx context.Context, w workspace, acc account, in Installation) (
 	return Installation{Major: in.Major, BinDir: filepath.Join(dir, "native", "bin")}, err
 }
 
-// fromNPM reports whether the directory is one that infra/postgres/install-18.sh made.
+// fromNPM reports whether the directory was created by infra/postgres/install-18.sh.
 func fromNPM(binDir string) bool {
 	if root == "" {
 		return false
@@ -39,8 +39,8 @@ func fromNPM(binDir string) bool {
 	return err == nil && matched
 }
 
-// passable reports whether the mode bits of every directory down to path let other users
-// pass.
+// passable reports whether the mode bits of path and of every directory above it allow
+// other users to enter.
 func passable(path string) bool {
 	for ; path != "/" && path != "."; path = filepath.Dir(path) {
 		info, err := os.Stat(path)

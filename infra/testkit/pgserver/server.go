@@ -13,21 +13,21 @@ import (
 	"ace/infra/testkit/scratch"
 )
 
-// Superuser is the one role that a new server has.
+// Superuser is the only role of a new server.
 const Superuser = "postgres"
 
-// Host is where servers listen.
+// Host is the address on which servers listen.
 const Host = "127.0.0.1"
 
-// Options of a server. Only Installation is required.
+// Options are the options of a server. Only Installation is required.
 type Options struct {
 	Installation Installation
-	Dir          string            // for the server's files, created when missing; default a new one below os.TempDir
-	InMemory     bool              // a new one may be in memory, if there is plenty: see scratch
-	Port         int               // default a free one
-	Password     string            // of Superuser over TCP; empty: everybody on this machine may connect
-	Settings     map[string]string // configuration parameters, on top of those that make a server fast and small
-	InitdbArgs   []string          // such as --locale-provider=icu; default UTF8 and locale C
+	Dir          string            // directory for the server's files, created if it does not exist; default: a new one below os.TempDir
+	InMemory     bool              // a new directory may be in memory if there is enough of it, see package scratch
+	Port         int               // default: a free port
+	Password     string            // password of Superuser over TCP; empty: every user of this machine may connect
+	Settings     map[string]string // configuration parameters in addition to those of defaults
+	InitdbArgs   []string          // such as --locale-provider=icu; default: UTF8 and locale C
 }
 
 // Server is a PostgreSQL server. Its methods may be called concurrently.
@@ -35,15 +35,15 @@ type Server struct {
 	installation Installation
 	acc          account
 	dir          string
-	lock         *os.File // nil when the caller chose dir
+	lock         *os.File // lock of dir; nil if the caller chose dir
 
 	mu   sync.Mutex
 	port int
-	proc *process // nil before the first start and after Close
+	proc *process // the running process; nil before the first start and after Close
 }
 
-// Start initialises and starts a server and returns when it accepts connections. The
-// context bounds the start only.
+// Start initialises and starts a server. It returns when the server accepts connections.
+// The context bounds only the start.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	s, err := prepare(ctx, o)
 	if err != nil {
@@ -55,7 +55,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
-// prepare makes the server's directory with a data directory copied from the template.
+// prepare creates the server's directory, with a data directory that is copied from a
+// template.
 func prepare(ctx context.Context, o Options) (*Server, error) {
 	w, err := openWorkspace(os.TempDir())
 	if err != nil {
@@ -86,7 +87,8 @@ func prepare(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
-// makeDir makes the server's directory, where its account may create the socket.
+// makeDir creates the server's directory, in which the server's account may create the
+// socket.
 func (s *Server) makeDir(inMemory bool) error {
 	var err error
 	if s.dir == "" {
@@ -113,18 +115,19 @@ func (s *Server) claimDir(inMemory bool) error {
 	return err
 }
 
-// Port is where the server listens on Host; it stays the same over restarts.
+// Port returns the port on which the server listens. It does not change when the server
+// is restarted.
 func (s *Server) Port() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.port
 }
 
-// Installation says which programs the server runs.
+// Installation returns the installation whose programs the server runs.
 func (s *Server) Installation() Installation { return s.installation }
 
-// SocketDir is the directory of the Unix socket, on which everybody is let in; empty when
-// the path is too long for one.
+// SocketDir returns the directory of the Unix socket, on which connections need no
+// password. It returns "" if the path is too long for a socket.
 func (s *Server) SocketDir() string {
 	const longest = 107 // bytes of sun_path
 	if len(filepath.Join(s.dir, ".s.PGSQL.65535.lock")) > longest {
@@ -136,8 +139,9 @@ func (s *Server) SocketDir() string {
 func (s *Server) dataDir() string { return filepath.Join(s.dir, "data") }
 func (s *Server) logFile() string { return filepath.Join(s.dir, "log") }
 
-// Stop shuts the server down cleanly, cutting off its clients. A stopped server is no
-// error. When the context ends before, the server is killed.
+// Stop shuts the server down cleanly and closes the connections of its clients. It is no
+// error if the server has already stopped. If the context ends first, the server is
+// killed.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,8 +163,8 @@ func (s *Server) stop(ctx context.Context) error {
 	}
 }
 
-// Kill ends all of the server's processes with SIGKILL. Restart brings it back, through
-// crash recovery.
+// Kill ends all of the server's processes with SIGKILL. Restart starts the server again,
+// with crash recovery.
 func (s *Server) Kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,8 +174,8 @@ func (s *Server) Kill() error {
 	return s.proc.kill()
 }
 
-// Restart stops the server when it runs, starts it on the same port and returns when it
-// accepts connections.
+// Restart stops the server if it is running and starts it on the same port. It returns
+// when the server accepts connections.
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +185,8 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.start(ctx)
 }
 
-// closeTimeout is how long a clean shutdown may take before Close kills.
+// closeTimeout bounds the clean shutdown of the server by Close, which then kills the
+// server.
 const closeTimeout = 10 * time.Second
 
 // Close stops the server and removes its files.

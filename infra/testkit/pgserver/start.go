@@ -19,12 +19,12 @@ const (
 	pollInterval = 10 * time.Millisecond
 )
 
-// errPortTaken: another program got hold of the port between our look and the server's
-// bind.
+// errPortTaken means that another program took the port after it was found free and
+// before the server listened on it.
 var errPortTaken = errors.New("the port is in use")
 
-// startFirst starts the server on the port asked for, or on free ones until a start
-// succeeds.
+// startFirst starts the server on the given port. If port is 0, it tries free ports until
+// a start succeeds.
 func (s *Server) startFirst(ctx context.Context, port int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,9 +44,9 @@ func (s *Server) startFirst(ctx context.Context, port int) error {
 	return fmt.Errorf("no free port after %d attempts: %w", portAttempts, errPortTaken)
 }
 
-// freePort picks a port on which no process listens. It stays below the kernel's range
-// for outgoing connections: one of those could otherwise take the port of a server that
-// is down for a moment, or even connect to itself.
+// freePort returns a port on which no process listens. The port is below the kernel's
+// range for outgoing connections. Otherwise an outgoing connection could take the port of
+// a server that is being restarted, or even connect to itself.
 func freePort(ctx context.Context) (int, error) {
 	const low, high = 12000, 32000
 	var err error
@@ -61,7 +61,8 @@ func freePort(ctx context.Context) (int, error) {
 	return 0, err
 }
 
-// start launches the postmaster and waits until it accepts connections. s.mu is held.
+// start launches the postmaster and waits until it accepts connections. The caller must
+// hold s.mu.
 func (s *Server) start(ctx context.Context) error {
 	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -83,8 +84,8 @@ func (s *Server) start(ctx context.Context) error {
 	return s.awaitReady(ctx, begin)
 }
 
-// awaitReady returns nil when the server accepts connections. In any other case it no
-// longer runs.
+// awaitReady waits until the server accepts connections. If it returns an error, the
+// server has ended.
 func (s *Server) awaitReady(ctx context.Context, logBegin int64) error {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
@@ -102,8 +103,8 @@ func (s *Server) awaitReady(ctx context.Context, logBegin int64) error {
 	}
 }
 
-// ready looks at postmaster.pid, as pg_ctl does: the first line is the process, the
-// eighth its state.
+// ready reports whether the server accepts connections. It reads postmaster.pid, as
+// pg_ctl does: the first line has the process id, the eighth the state.
 func (s *Server) ready() bool {
 	content, err := os.ReadFile(filepath.Join(s.dataDir(), "postmaster.pid"))
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// template returns an initialised data directory for these options; it is made when none
-// is kept.
+// template returns an initialised data directory for these options. It creates the
+// directory if there is none yet.
 func template(ctx context.Context, w workspace, acc account, in Installation, o Options) (string, error) {
 	args := initdbArgs(o)
 	key, err := templateKey(in, acc, append(args, o.Password, strconv.Itoa(rounds)))
@@ -30,7 +30,8 @@ func template(ctx context.Context, w workspace, acc account, in Installation, o 
 	return filepath.Join(dir, "data"), err
 }
 
-// initdbArgs returns the defaults first: of an option given twice, initdb takes the last.
+// initdbArgs returns the arguments of initdb, the defaults first. If an option occurs
+// twice, initdb uses the last value.
 func initdbArgs(o Options) []string {
 	args := []string{
 		"--username=" + Superuser, "--no-sync", "--no-instructions",
@@ -42,7 +43,8 @@ func initdbArgs(o Options) []string {
 	return append(args, o.InitdbArgs...)
 }
 
-// templateKey changes with everything that the data directory depends on.
+// templateKey returns the name of a template. It is different if anything differs that
+// the data directory depends on.
 func templateKey(in Installation, acc account, args []string) (string, error) {
 	info, err := os.Stat(filepath.Join(in.BinDir, "postgres"))
 	if err != nil {
@@ -69,12 +71,13 @@ func initdb(ctx context.Context, acc account, in Installation, dir, password str
 	return run(acc.command(ctx, dir, filepath.Join(in.BinDir, "initdb"), args...))
 }
 
-// copyTree copies with owners and times, sharing blocks where the file system can.
+// copyTree copies a directory with owners and times. It shares blocks if the file system
+// supports that.
 func copyTree(ctx context.Context, from, to string) error {
 	return run(exec.CommandContext(ctx, "cp", "--archive", "--reflink=auto", from, to))
 }
 
-// run reports a failed program with what it printed.
+// run runs a program. The error of a failed program contains its output.
 func run(cmd *exec.Cmd) error {
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output

@@ -9,12 +9,13 @@ import (
 	"slices"
 )
 
-// rounds of SCRAM that a password takes. They make guessing slow, and each of a test's
-// many connections too: with PostgreSQL's 4096 a client computes longer than everything
-// else takes together.
+// rounds is the number of SCRAM iterations for a password. Many iterations make guessing
+// a password slow, but also each connection: with PostgreSQL's default of 4096, a
+// connection of a test would mostly consist of them.
 const rounds = 1
 
-// verifier is what PostgreSQL keeps of a password, to be given in its place (RFC 5803).
+// verifier returns the SCRAM verifier of a password, which PostgreSQL stores (RFC 5803)
+// and accepts instead of the password.
 func verifier(password string) string {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt)                                                   // never fails

@@ -10,12 +10,12 @@ import (
 	"ace/infra/testkit/scratch"
 )
 
-// workspace is the directory below os.TempDir, or one in memory, in which this user's
-// templates and servers lie.
+// workspace is the directory that contains this user's templates and servers. It is below
+// os.TempDir or in memory.
 type workspace struct{ root string }
 
-// openWorkspace creates the directory when it is missing and refuses one that another
-// user created.
+// openWorkspace creates the directory if it does not exist. It fails if another user has
+// created the directory.
 func openWorkspace(parent string) (workspace, error) {
 	root := filepath.Join(parent, fmt.Sprintf("ace-pg-%d", os.Geteuid()))
 	for _, dir := range []string{root, filepath.Join(root, "once"), filepath.Join(root, "servers")} {
@@ -33,9 +33,9 @@ func openWorkspace(parent string) (workspace, error) {
 	return workspace{root: root}, os.Chmod(root, 0o755)
 }
 
-// once returns the directory with this key, built at most once. Concurrent processes may
-// build it at the same time: the first to finish wins, and no process sees a half-built
-// one.
+// once returns the directory with this key. If it does not exist, once builds it.
+// Concurrent processes may build it at the same time: the result of the first to finish
+// is used, and no process sees an incomplete directory.
 func (w workspace) once(key string, build func(dir string) error) (string, error) {
 	final := filepath.Join(w.root, "once", key)
 	if _, err := os.Stat(final); err == nil {
@@ -56,7 +56,7 @@ func (w workspace) once(key string, build func(dir string) error) (string, error
 	return final, err
 }
 
-// newDir makes a fresh directory that other users may enter.
+// newDir creates a new directory that other users may enter.
 func (w workspace) newDir(section, prefix string) (string, error) {
 	dir, err := os.MkdirTemp(filepath.Join(w.root, section), prefix)
 	if err != nil {
@@ -65,8 +65,8 @@ func (w workspace) newDir(section, prefix string) (string, error) {
 	return dir, os.Chmod(dir, 0o755)
 }
 
-// claim makes a directory for a server. It counts as in use until the returned lock is
-// closed.
+// claim creates a directory for a server. The directory counts as in use until the
+// returned lock is closed.
 func (w workspace) claim() (string, *os.File, error) {
 	return scratch.Claim(filepath.Join(w.root, "servers"), "")
 }

@@ -16,15 +16,15 @@ import (
 
 // Cluster is one database on several servers.
 type Cluster struct {
-	Name     string // of the cluster, unique in this process; fit for a file name
-	DB       string // of the database, the same on all nodes
-	User     string // a superuser
+	Name     string // name of the cluster, unique in this process; a valid file name
+	DB       string // name of the database, the same on all nodes
+	User     string // name of a superuser
 	Password string
 	Nodes    []Node
 }
 
 // Node is one server of a cluster. DSN and WriteDefinition use Host and Port, which a
-// test may point at a proxy. The cluster's own methods go to the server
+// test may set to those of a proxy. The cluster's own methods connect to the server
 // directly.
 type Node struct {
 	Name   string // n1, n2, ...
@@ -34,7 +34,7 @@ type Node struct {
 	Server *pgserver.Server
 }
 
-// NewCluster makes a fresh database on shared servers. It is dropped when the test ends.
+// NewCluster creates a new database on shared servers. It is dropped when the test ends.
 func NewCluster(tb testing.TB, opts ...Option) *Cluster {
 	tb.Helper()
 	if shared == nil {
@@ -44,7 +44,7 @@ func NewCluster(tb testing.TB, opts ...Option) *Cluster {
 	if len(s.serverSettings)+len(s.initdb) > 0 {
 		tb.Fatal("pgtest: ServerSetting and Initdb need servers of the test's own: use Own")
 	}
-	used := map[int]int{} // servers of each major so far
+	used := map[int]int{} // number of servers of each major version so far
 	c := assemble(tb, s, func(in pgserver.Installation) (*pgserver.Server, error) {
 		used[in.Major]++
 		return shared.server(in, used[in.Major]-1)
@@ -53,7 +53,8 @@ func NewCluster(tb testing.TB, opts ...Option) *Cluster {
 	return c
 }
 
-// Own makes a cluster on servers that only this test uses. They are removed when it ends.
+// Own creates a cluster on servers that only this test uses. They are removed when the
+// test ends.
 func Own(tb testing.TB, opts ...Option) *Cluster {
 	tb.Helper()
 	s := newSpec(opts)
@@ -70,7 +71,7 @@ func Own(tb testing.TB, opts ...Option) *Cluster {
 	})
 }
 
-// assemble gets the servers and creates the database on each.
+// assemble starts the servers by calling server, and creates the database on each.
 func assemble(tb testing.TB, s *spec, server func(pgserver.Installation) (*pgserver.Server, error)) *Cluster {
 	tb.Helper()
 	name := uniqueName(tb.Name())
@@ -92,7 +93,7 @@ func assemble(tb testing.TB, s *spec, server func(pgserver.Installation) (*pgser
 	return c
 }
 
-// create makes the node's database with its settings.
+// create creates the node's database with its settings.
 func (c *Cluster) create(node int, s *spec) error {
 	sql := []string{"CREATE DATABASE " + c.DB + " TEMPLATE template0 " + c.strategy(node) + strings.Join(of(s.create, node), " ")}
 	for _, set := range of(s.settings, node) {
@@ -101,8 +102,9 @@ func (c *Cluster) create(node int, s *spec) error {
 	return c.exec(node, maintenanceDB, sql)
 }
 
-// strategy copies the files of the template, which is less than half of the work of
-// writing them to the log page by page. Before PostgreSQL 15 there is no other strategy.
+// strategy returns the option of CREATE DATABASE that copies the files of the template.
+// This takes less than half as long as writing them to the log page by page. Before
+// PostgreSQL 15 there is no such option, and files are always copied.
 func (c *Cluster) strategy(node int) string {
 	if c.Nodes[node].Major < 15 {
 		return ""
@@ -117,7 +119,7 @@ func (c *Cluster) drop(tb testing.TB) {
 	})
 }
 
-// onEveryNode does something on all nodes at once.
+// onEveryNode calls do for all nodes at once.
 func (c *Cluster) onEveryNode(tb testing.TB, do func(node int) error) {
 	tb.Helper()
 	var group errgroup.Group
@@ -129,7 +131,7 @@ func (c *Cluster) onEveryNode(tb testing.TB, do func(node int) error) {
 	}
 }
 
-// DSN is a connection string for the node's database.
+// DSN returns a connection string for the node's database.
 func (c *Cluster) DSN(node int) string {
 	n := c.Nodes[node]
 	dsn := url.URL{
@@ -142,9 +144,10 @@ func (c *Cluster) DSN(node int) string {
 	return dsn.String()
 }
 
-var serial atomic.Int64 //nolint:gochecknoglobals // makes names unique in this process
+var serial atomic.Int64 //nolint:gochecknoglobals // it makes names unique in this process
 
-// uniqueName makes an identifier that needs no quotes and contains the name of the test.
+// uniqueName returns an identifier that needs no quotes and contains the name of the
+// test.
 func uniqueName(test string) string {
 	const longest = 50
 	clean := strings.Map(func(r rune) rune {

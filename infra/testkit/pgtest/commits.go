@@ -10,8 +10,8 @@ import (
 )
 
 // HoldCommits makes a node commit without a response: each COMMIT waits for a standby
-// that does not exist, until release is called. HoldCommits returns once that is in
-// effect. For Own only.
+// that does not exist, until release is called. HoldCommits returns when this is in
+// effect. It is only for clusters of Own.
 func (c *Cluster) HoldCommits(tb testing.TB, node int) (release func()) {
 	tb.Helper()
 	c.Exec(tb, node, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`, `SELECT pg_reload_conf()`)
@@ -27,8 +27,8 @@ func (c *Cluster) CommitIsHeld(tb testing.TB, node int) bool {
 	return len(c.QueryStrings(tb, node, `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)) > 0
 }
 
-// probeIsHeld commits something and reports whether that had to wait. If so the wait is
-// ended, which does not undo it.
+// probeIsHeld commits a transaction and reports whether the COMMIT had to wait. If so, it
+// ends the wait, which does not undo the commit.
 func (c *Cluster) probeIsHeld(tb testing.TB, node int, probe *pgx.Conn) bool {
 	tb.Helper()
 	answer := make(chan error, 1)

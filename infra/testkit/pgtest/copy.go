@@ -7,8 +7,8 @@ import (
 	"ace/infra/testkit/pgserver"
 )
 
-// AddCopy adds a node that is a copy of another one, with all of its databases: a hot
-// standby, or a server of its own. The other one must be a server that only this test
+// AddCopy adds a node that is a copy of another node, with all of its databases: a hot
+// standby, or an independent server. The other node must be a server that only this test
 // uses.
 func (c *Cluster) AddCopy(tb testing.TB, of int, name string, standby bool) {
 	tb.Helper()

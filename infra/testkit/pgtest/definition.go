@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// definition is a pgEdge cluster file, with what a cluster of this package has.
+// definition is a pgEdge cluster file, with the fields that a cluster of this package
+// needs.
 type definition struct {
 	ClusterName string           `json:"cluster_name"`
 	PgEdge      pgEdge           `json:"pgedge"`

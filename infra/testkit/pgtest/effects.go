@@ -5,12 +5,12 @@ import "fmt"
 // Effect is a filter that tries to leave something in the session or the database.
 type Effect struct {
 	Name   string
-	Filter string // true for every row
+	Filter string // an expression that is true for every row
 }
 
-// EffectFunctions returns the SQL that makes what the filters of Effects call:
-// public.tried, which runs a statement and ignores its error. public.evaluated makes
-// the planner evaluate an expression.
+// EffectFunctions returns the SQL that creates the functions that the filters of Effects
+// call. public.tried runs a statement and ignores its error. public.evaluated makes the
+// planner evaluate an expression.
 func EffectFunctions() string {
 	return `CREATE FUNCTION public.tried(statement text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS
 		$$ BEGIN EXECUTE statement; RETURN true; EXCEPTION WHEN OTHERS THEN RETURN true; END $$;
@@ -18,8 +18,8 @@ func EffectFunctions() string {
 		$$ DECLARE result boolean; BEGIN EXECUTE 'SELECT ' || expression INTO result; RETURN result; END $$`
 }
 
-// Effects returns filters with effects: settings of the session, and what a rollback may
-// not undo.
+// Effects returns filters with effects: on settings of the session, and on things that a
+// rollback may not undo.
 func Effects() []Effect {
 	var effects []Effect
 	for _, s := range []setting{

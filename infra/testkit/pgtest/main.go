@@ -7,8 +7,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// shared has the servers of this test process while Main runs. go test offers no other
-// place for values that outlive a test.
+// shared holds the servers of this test process while Main runs. It is a global variable
+// because go test has no other place for values that several tests share.
 var shared *pool //nolint:gochecknoglobals // see above
 
 // Main runs the tests, stops the shared servers and exits. A goroutine that outlives
@@ -29,8 +29,8 @@ func Main(m interface{ Run() int }, expected ...goleak.Option) {
 	os.Exit(code)
 }
 
-// ServerGoroutines is for a test that looks for leaked goroutines itself: each running
-// server has one.
+// ServerGoroutines returns an option for a test that checks for leaked goroutines itself:
+// it ignores the goroutine of each running server.
 func ServerGoroutines() goleak.Option {
 	return goleak.IgnoreAnyFunction("ace/infra/testkit/pgserver.(*process).run")
 }

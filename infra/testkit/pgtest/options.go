@@ -6,16 +6,16 @@ import (
 	"ace/infra/testkit/pgserver"
 )
 
-// Majors that depend on the installed servers.
+// Major versions that depend on the installed servers.
 const (
 	Oldest = 0
-	Newest = -1 // another than the oldest: with only one installed it is an error
+	Newest = -1 // the newest major version, which must differ from the oldest: it is an error if only one is installed
 )
 
-// AllNodes means every node in an option for one node.
+// AllNodes means every node, as the node argument of an option.
 const AllNodes = -1
 
-// Option changes what a cluster is made of. Nodes are counted from 0.
+// Option is an option of a cluster. Nodes are numbered from 0.
 type Option func(*spec)
 
 type spec struct {
@@ -33,19 +33,19 @@ type onNode[T any] struct {
 
 type setting struct{ name, value string }
 
-// Nodes requests n servers of the oldest major installed. The default is 2.
+// Nodes requests n servers of the oldest installed major version. The default is 2.
 func Nodes(n int) Option {
 	return func(s *spec) { s.majors = make([]int, n) }
 }
 
-// Majors requests one server of each of these majors, such as Majors(Oldest, Oldest,
-// Newest).
+// Majors requests one server for each of these major versions, such as Majors(Oldest,
+// Oldest, Newest).
 func Majors(majors ...int) Option {
 	return func(s *spec) { s.majors = majors }
 }
 
-// CreateDatabase adds SQL to a node's CREATE DATABASE, such as "ENCODING 'LATIN1'". The
-// template is template0.
+// CreateDatabase appends SQL to the CREATE DATABASE of a node, such as "ENCODING
+// 'LATIN1'". The template is template0.
 func CreateDatabase(node int, sql string) Option {
 	return func(s *spec) { s.create = append(s.create, onNode[string]{node, sql}) }
 }
@@ -55,12 +55,12 @@ func DatabaseSetting(node int, name, value string) Option {
 	return func(s *spec) { s.settings = append(s.settings, onNode[setting]{node, setting{name, value}}) }
 }
 
-// ServerSetting sets a configuration parameter of every server; for Own only.
+// ServerSetting sets a configuration parameter of every server. It is only for Own.
 func ServerSetting(name, value string) Option {
 	return func(s *spec) { s.serverSettings[name] = value }
 }
 
-// Initdb adds arguments of initdb; for Own only.
+// Initdb adds arguments of initdb. It is only for Own.
 func Initdb(args ...string) Option {
 	return func(s *spec) { s.initdb = append(s.initdb, args...) }
 }
@@ -73,7 +73,7 @@ func newSpec(opts []Option) *spec {
 	return s
 }
 
-// installations resolves the majors.
+// installations returns the installations of the requested major versions.
 func (s *spec) installations() ([]pgserver.Installation, error) {
 	all := pgserver.Installations()
 	if len(all) == 0 {
@@ -99,7 +99,7 @@ func (s *spec) installations() ([]pgserver.Installation, error) {
 	return found, nil
 }
 
-// of selects what was given for this node or for all.
+// of returns the values for this node and those for all nodes.
 func of[T any](values []onNode[T], node int) []T {
 	var found []T
 	for _, v := range values {

@@ -11,17 +11,17 @@ import (
 
 const (
 	startTimeout = 60 * time.Second
-	password     = "pgtest secret" // with a space, which a careless connection string would break at
+	password     = "pgtest secret" // with a space, because a connection string without quotes would end there
 )
 
-// pool starts shared servers when they are first asked for.
+// pool holds the shared servers. It starts a server when it is first needed.
 type pool struct {
 	mu    sync.Mutex
 	slots map[slotKey]*slot
 }
 
-// slotKey identifies a server of one major: the clusters of all tests use the same
-// first, second and third one.
+// slotKey identifies a shared server by its major version and a number. The clusters of
+// all tests use the same first, second and third server of a major version.
 type slotKey struct{ major, index int }
 
 type slot struct {

@@ -15,10 +15,9 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// Pooler speaks the protocol as a transaction pooler does: each transaction of a client
-// runs in a session that the test chooses, so two transactions on one connection may run
-// on two servers. It has one session per node, resets nothing, and asks the client for no
-// password.
+// Pooler simulates a transaction pooler: each transaction of a client runs in a session
+// that the test selects, so two transactions on one connection may run on two servers. It
+// has one session per node, does not reset sessions, and does not require a password.
 type Pooler struct {
 	cluster  *Cluster
 	choose   func() int // returns the node of the next transaction
@@ -26,17 +25,17 @@ type Pooler struct {
 	wait     sync.WaitGroup
 	mu       sync.Mutex
 	clients  map[net.Conn]bool
-	sessions []*session // by node; nil until it is used
+	sessions []*session // indexed by node; nil until the session is used
 }
 
-// session is a connection to a server, and what has been read of it.
+// session is a connection to a server, with a buffer of what was read from it.
 type session struct {
 	conn net.Conn
 	in   *bufio.Reader
 }
 
-// NewPooler starts a pooler. It is closed when the test ends. It serves one client at a
-// time.
+// NewPooler starts a pooler, which serves one client at a time. It is closed when the
+// test ends.
 func NewPooler(tb testing.TB, c *Cluster, choose func() int) *Pooler {
 	tb.Helper()
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -60,7 +59,7 @@ func NewPooler(tb testing.TB, c *Cluster, choose func() int) *Pooler {
 	return p
 }
 
-// Port is where the pooler listens on 127.0.0.1.
+// Port returns the port on which the pooler listens on 127.0.0.1.
 func (p *Pooler) Port() int {
 	at, _ := p.listener.Addr().(*net.TCPAddr)
 	return at.Port
@@ -87,7 +86,8 @@ func (p *Pooler) serve() {
 	}
 }
 
-// greet answers the startup of a client. A cancel request is an error, and ignored.
+// greet answers the startup message of a client. It returns an error for a cancel
+// request, which the caller ignores.
 func greet(client net.Conn) error {
 	var size [4]byte
 	if _, err := io.ReadFull(client, size[:]); err != nil {
@@ -118,8 +118,8 @@ func greet(client net.Conn) error {
 	return err
 }
 
-// pool runs the transactions of a client. A session is closed if its client leaves within
-// a transaction.
+// pool runs the transactions of a client. A session is closed if its client disconnects
+// within a transaction.
 func (p *Pooler) pool(client net.Conn) {
 	in := bufio.NewReader(client)
 	for node := -1; ; {
@@ -142,8 +142,8 @@ func (p *Pooler) pool(client net.Conn) {
 	}
 }
 
-// exchange hands a message to a session. After a Sync or Query it hands the answers to
-// the client, and returns the status of the transaction.
+// exchange sends a message to a session. After a Sync or Query it sends the answers to
+// the client and returns the status of the transaction.
 func (p *Pooler) exchange(node int, message []byte, client net.Conn) (status byte, err error) {
 	s, err := p.session(node)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Proxy forwards TCP connections to a server that the test chooses, as a load balancer
+// Proxy forwards TCP connections to a server that the test selects, as a load balancer
 // does.
 type Proxy struct {
 	listener net.Listener
@@ -19,7 +19,7 @@ type Proxy struct {
 	open     map[net.Conn]bool
 }
 
-// NewProxy starts a proxy in front of a node. It is closed when the test ends.
+// NewProxy starts a proxy that forwards to a node. It is closed when the test ends.
 func NewProxy(tb testing.TB, to Node) *Proxy {
 	tb.Helper()
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -38,13 +38,14 @@ func NewProxy(tb testing.TB, to Node) *Proxy {
 
 func address(n Node) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.Server.Port())) }
 
-// Port is where the proxy listens on 127.0.0.1.
+// Port returns the port on which the proxy listens on 127.0.0.1.
 func (p *Proxy) Port() int {
 	at, _ := p.listener.Addr().(*net.TCPAddr)
 	return at.Port
 }
 
-// Switch connects new clients to another node, and closes the open connections.
+// Switch makes the proxy forward new connections to another node, and closes the open
+// connections.
 func (p *Proxy) Switch(to Node) {
 	p.mu.Lock()
 	p.to = address(to)
@@ -52,7 +53,7 @@ func (p *Proxy) Switch(to Node) {
 	p.Cut()
 }
 
-// Cut closes the connections that are open.
+// Cut closes all open connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"ace/infra/testkit/pgserver"
 )
 
-// Null is how QueryStrings shows NULL.
+// Null is the text that QueryStrings returns for NULL.
 const Null = "<NULL>"
 
 const (
@@ -19,9 +19,9 @@ const (
 	statementTimeout = 2 * time.Minute
 )
 
-// Exec runs SQL on one node as superuser. The statements of a call share a connection,
-// which is closed afterwards; a string may hold several statements, which are then one
-// transaction.
+// Exec runs SQL on one node as superuser. The strings of a call are run on one
+// connection, which is closed afterwards. A string may contain several statements, which
+// are one transaction then.
 func (c *Cluster) Exec(tb testing.TB, node int, sql ...string) {
 	tb.Helper()
 	if err := c.exec(node, c.DB, sql); err != nil {
@@ -29,7 +29,7 @@ func (c *Cluster) Exec(tb testing.TB, node int, sql ...string) {
 	}
 }
 
-// ExecAll runs SQL on every node, all nodes at once.
+// ExecAll runs SQL on all nodes at once.
 func (c *Cluster) ExecAll(tb testing.TB, sql ...string) {
 	tb.Helper()
 	c.onEveryNode(tb, func(i int) error { return c.exec(i, c.DB, sql) })
@@ -46,8 +46,8 @@ func (c *Cluster) QueryStrings(tb testing.TB, node int, sql string, args ...any)
 	return rows
 }
 
-// Connect opens a superuser's session on a node, for tests that need one to last. It is
-// closed when the test ends.
+// Connect opens a superuser's session on a node, for tests that need it for several
+// statements. It is closed when the test ends.
 func (c *Cluster) Connect(tb testing.TB, node int) *pgx.Conn {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), statementTimeout)
@@ -104,8 +104,8 @@ func texts(raw [][]byte) []string {
 	return values
 }
 
-// dial connects to the server itself, whatever Host and Port are, over the Unix socket if
-// there is one.
+// dial connects to the server of a node directly, even if Host and Port of the node are
+// those of a proxy. It uses the Unix socket if there is one.
 func (c *Cluster) dial(ctx context.Context, node int, db string) (*pgx.Conn, error) {
 	server := c.Nodes[node].Server
 	direct := &Cluster{

@@ -1,5 +1,5 @@
-// Package rendertest makes any number of realistic differences, for tests and for large
-// pages.
+// Package rendertest generates any number of realistic differences, for tests and for
+// large pages.
 package rendertest
 
 import (
@@ -28,7 +28,8 @@ func Customers(nodes ...string) difffile.Summary {
 	return s
 }
 
-// Customer returns a row of that table. It is fast, because tests make very many rows.
+// Customer returns a row of the table of customers. It is fast, because tests need very
+// many rows.
 func Customer(id int) difffile.Row {
 	names := [...]string{"Ada Lovelace", "Grace Hopper", "Edsger Dijkstra", "Barbara Liskov", "Donald Knuth", "Frances Allen", "Tony Hoare"}
 	mails := [...]string{"ada.lovelace", "grace.hopper", "edsger.dijkstra", "barbara.liskov", "donald.knuth", "frances.allen", "tony.hoare"}
@@ -38,7 +39,7 @@ func Customer(id int) difffile.Row {
 		`{"theme": "dark", "locale": "en-GB", "newsletter": true, "visits": `+few+"}", "2024-03-15 12:"+[...]string{"07", "34", "56"}[id%3]+":07.0000"+few+"+00", difftest.Null)
 }
 
-// Drifted returns the row as a node has it that missed an update.
+// Drifted returns the same row as it is on a node that missed an update.
 func Drifted(id int) difffile.Row {
 	row := Customer(id)
 	set := func(column int, value string) { row[column] = &value }
@@ -60,8 +61,8 @@ func Drifted(id int) difffile.Row {
 	return row
 }
 
-// Drift returns the findings between two nodes: of ten keys, eight have different rows
-// and each node lacks one.
+// Drift returns the differences between two nodes: of ten keys, eight have different
+// rows, and each node lacks one.
 func Drift(keys int) iter.Seq[difftest.Found] {
 	return func(yield func(difftest.Found) bool) {
 		for id := 1; id <= keys; id++ {
@@ -79,14 +80,14 @@ func Drift(keys int) iter.Seq[difftest.Found] {
 	}
 }
 
-// Accounts returns the summary of a comparison of a table with few columns, for very many
-// differences.
+// Accounts returns the summary of a comparison of a table with few columns. It is for
+// documents with very many differences.
 func Accounts(nodes ...string) difffile.Summary {
 	return difftest.Summary(nodes, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "status", Type: "text"},
 		difffile.Column{Name: "balance", Type: "numeric(12,2)"}, difffile.Column{Name: "note", Type: "text"})
 }
 
-// Arrears returns the findings between two nodes: of ten keys, seven differ in the
+// Arrears returns the differences between two nodes: of ten keys, seven differ in the
 // balance, one differs in the status, and each node lacks one.
 func Arrears(keys int) iter.Seq[difftest.Found] {
 	return func(yield func(difftest.Found) bool) {

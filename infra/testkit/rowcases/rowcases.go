@@ -1,6 +1,6 @@
 // Package rowcases lists pairs of values of every kind that PostgreSQL can store, and
-// whether the two are the same stored value. Tests of the digest and of the whole engine
-// run over it.
+// whether the two are the same stored value. Tests of the digest and of the whole
+// comparison use it.
 //
 // The literals mean the same under any session settings. All cases can be set up in one
 // database, in any order.
@@ -15,22 +15,22 @@ import (
 // Case is a pair of values of one column, A on the first node and B on the second.
 type Case struct {
 	Name   string
-	Setup  []string // SQL to run on a node before the column's table is created; may be repeated
+	Setup  []string // SQL to run on a node before the column's table is created; it may be run repeatedly
 	Column string   // the column's type
 	A, B   string   // SQL expressions to insert
-	Equal  bool     // the same stored value: the same text
+	Equal  bool     // A and B are the same stored value: they have the same text
 
 	second *differing
 }
 
-// differing is what the second node has instead of Setup and Column.
+// differing replaces Setup and Column on the second node.
 type differing struct {
 	setup  []string
 	column string
 }
 
-// OnNode returns what to run before, and the column's type, on the first (0) or the
-// second node.
+// OnNode returns the SQL to run before, and the column's type, for the first (0) or the
+// second node (1).
 func (c Case) OnNode(node int) (setup []string, column string) {
 	if node == 1 && c.second != nil {
 		return c.second.setup, c.second.column
@@ -49,7 +49,7 @@ func All() []Case {
 	)
 }
 
-// kind builds the cases of one type.
+// kind creates the cases of one type.
 type kind struct {
 	column string
 	setup  []string
@@ -66,8 +66,8 @@ func (k kind) pair(name, a, b string, equal bool) Case {
 	return Case{Name: fmt.Sprintf("%s: %s", k.column, name), Setup: k.setup, Column: k.column, A: a, B: b, Equal: equal}
 }
 
-// values makes a case of equals for each value, and a case of unequals for each two
-// neighbours.
+// values returns a case of equal values for each value, and a case of different values
+// for each two adjacent values.
 func (k kind) values(values ...string) []Case {
 	var cases []Case
 	for i, v := range values {
@@ -88,7 +88,7 @@ func short(v string) string {
 	return v
 }
 
-// create makes a CREATE statement that may be repeated.
+// create returns a CREATE statement that may be run repeatedly.
 func create(what string) string {
 	return "DO $setup$ BEGIN CREATE " + what + "; EXCEPTION WHEN duplicate_object OR duplicate_table THEN NULL; END $setup$"
 }

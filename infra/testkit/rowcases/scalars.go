@@ -26,7 +26,8 @@ func numbers() []Case {
 		of("bool").values("true", "false"),
 		of("int2").values("0", "1", "-1", "32767", "-32768"),
 		of("int4").values("0", "1", "-1", "2147483647", "-2147483648"),
-		// Pairs that an int8's own hash, folded to 32 bits, does not tell apart.
+		// Pairs that have the same value of int8's own hash, which folds the value to 32
+		// bits.
 		of("int8").values("1", "4294967296", "0", "-1", "4294967295", "9223372036854775807", "-9223372036854775808"),
 		of("numeric").values("1.0", "1.00", "1", "'NaN'", "'Infinity'", "'-Infinity'", "1e-30", "-1.5", "1e200"),
 		of("numeric(20,4)").values("1.1", "1.1001"),
@@ -53,7 +54,7 @@ func texts() []Case {
 	)
 }
 
-// collated: values that compare as equal without being the same.
+// collated returns cases of values that compare as equal although they are not the same.
 func collated() []Case {
 	insensitive := create("COLLATION rc_insensitive (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
 	var cases []Case
@@ -74,7 +75,8 @@ func times() []Case {
 			"'0044-03-15 12:00 BC'", "'1900-01-01 00:00'"),
 		of("timestamptz").values("'2024-02-29 00:00+00'", "'2024-02-29 00:00+01'", "'infinity'", "'0044-03-15 12:00+00 BC'"),
 		[]Case{of("timestamptz").same("one instant in two zones", "'2024-07-01 12:00+00'", "'2024-07-01 14:00+02'")},
-		// make_interval, since IntervalStyle changes what a literal with a sign means.
+		// The cases use make_interval, because IntervalStyle changes the meaning of a
+		// literal with a sign.
 		of("interval").values("make_interval(days => 1)", "make_interval(hours => 24)", "make_interval(months => 1)",
 			"make_interval(days => 30)", "make_interval(days => -1, hours => 2)", "make_interval(days => 1, hours => -2)",
 			"make_interval(secs => 0.000001)", "make_interval()"),

@@ -65,10 +65,11 @@ func arrays() []Case {
 	)
 }
 
-// Twins returns pairs of values that have one text and may have two binary forms: the
-// digests of rows need not be equal, those of their texts must.
+// Twins returns pairs of values that have the same text and may have different binary
+// forms. The digests of such rows need not be equal, but the digests of their texts must
+// be.
 func Twins() []Case {
-	const nan = "('Infinity'::float8 - 'Infinity'::float8)" // its sign is the processor's
+	const nan = "('Infinity'::float8 - 'Infinity'::float8)" // its sign depends on the processor
 	twins := []Case{
 		of("float8").same("NaN", "'NaN'", nan),
 		of("float4").same("NaN", "'NaN'", nan+"::float4"),
@@ -139,7 +140,7 @@ func composites() []Case {
 	)
 }
 
-// catalogue: types that are OIDs or other internals of a server.
+// catalogue returns cases of types that are OIDs or other internals of a server.
 func catalogue() []Case {
 	table := create("TABLE rc_table ()")
 	return slices.Concat(
@@ -161,7 +162,8 @@ func catalogue() []Case {
 	)
 }
 
-// extensions are in a schema that no search_path contains.
+// extensions returns cases of types of extensions in a schema that no search_path
+// contains.
 func extensions() []Case {
 	const schema = "CREATE SCHEMA IF NOT EXISTS ext"
 	citext := []string{schema, "CREATE EXTENSION IF NOT EXISTS citext SCHEMA ext"}
@@ -174,7 +176,8 @@ func extensions() []Case {
 	)
 }
 
-// otherTypes: the nodes have different types, whose texts are compared.
+// otherTypes returns cases in which the nodes have different types, whose texts are
+// compared.
 func otherTypes() []Case {
 	between := func(first, second, a, b string, equal bool) Case {
 		c := of(first).pair("against "+second+": "+a+" and "+b, a, b, equal)

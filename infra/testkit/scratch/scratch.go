@@ -1,7 +1,7 @@
-// Package scratch chooses where tests put files that are removed with their process: in
-// memory if there is enough, else below os.TempDir (Linux only). A test makes and removes
-// thousands of small files, mostly databases, and some filesystems become slower the more
-// files were removed recently.
+// Package scratch selects the directory for temporary files of tests: in memory if there
+// is enough, otherwise below os.TempDir (Linux only). A test creates and removes
+// thousands of small files, mostly of databases, and some file systems become slower the
+// more files were removed recently.
 //
 // The next process that claims a directory removes the files of a killed process.
 package scratch
@@ -17,14 +17,15 @@ import (
 
 const (
 	shm    = "/dev/shm"
-	plenty = 8 << 30 // bytes, in the filesystem and in memory, that must be free
+	plenty = 8 << 30 // bytes that must be free, both in the file system and in memory
 	tmpfs  = 0x01021994
 
-	// sweepAge keeps a sweep away from a directory whose owner is about to lock it.
+	// sweepAge is the age below which a sweep ignores a directory, because its owner may
+	// be about to lock it.
 	sweepAge = time.Minute
 )
 
-// Root returns the directory to put files into. TMPDIR takes precedence.
+// Root returns the directory for temporary files. TMPDIR takes precedence.
 func Root() string {
 	var fs syscall.Statfs_t
 	if os.Getenv("TMPDIR") != "" || syscall.Statfs(shm, &fs) != nil || fs.Type != tmpfs ||
@@ -36,7 +37,7 @@ func Root() string {
 
 // available returns the memory that is still available to programs, in bytes.
 func available() uint64 {
-	text, _ := os.ReadFile("/proc/meminfo") // unreadable: none
+	text, _ := os.ReadFile("/proc/meminfo") // if it cannot be read, the result is 0
 	for line := range strings.Lines(string(text)) {
 		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "MemAvailable:" {
 			kib, _ := strconv.ParseUint(fields[1], 10, 54)
@@ -46,8 +47,8 @@ func available() uint64 {
 	return 0
 }
 
-// Claim makes a directory below parent that other users may enter. It counts as in use
-// until the returned lock is closed.
+// Claim creates a directory below parent that other users may enter. The directory counts
+// as in use until the returned lock is closed.
 func Claim(parent, prefix string) (string, *os.File, error) {
 	sweep(filepath.Join(parent, prefix+"*"))
 	dir, err := os.MkdirTemp(parent, prefix)

@@ -1,6 +1,6 @@
-// Package soak decides how much randomised tests try. In `make test` they try little, and
-// always the same. `make soak` requests the full budget of each test, from a seed of its
-// own, and collects their reports.
+// Package soak sets the budget and the seed of randomised tests. In `make test` the
+// budget is small and the seed is always the same. `make soak` sets the full budget for
+// each test and a new seed, and collects the reports of the tests.
 //
 // It is for tests only.
 package soak
@@ -14,15 +14,15 @@ import (
 
 // The environment variables that `make soak` sets.
 const (
-	EnvScale = "ACE_SOAK"      // how much of the full budget: 1 is all of it
-	EnvSeed  = "ACE_SOAK_SEED" // another seed than the usual one
+	EnvScale = "ACE_SOAK"      // the share of the full budget: 1 is all of it
+	EnvSeed  = "ACE_SOAK_SEED" // the seed that replaces the fixed one
 )
 
-// Attribute names what Report adds to a test's output.
+// Attribute is the name of the attribute that Report adds to a test's output.
 const Attribute = "soak"
 
-// Rounds returns how many rounds a test runs: few, or the share of full that ACE_SOAK
-// names, but at least few.
+// Rounds returns the number of rounds that a test runs: few, or if ACE_SOAK is set, that
+// share of full, but at least few.
 func Rounds(t testing.TB, few, full int) int {
 	t.Helper()
 	text, set := os.LookupEnv(EnvScale)
@@ -36,7 +36,7 @@ func Rounds(t testing.TB, few, full int) int {
 	return max(few, int(scale*float64(full)))
 }
 
-// Seed returns the seed to draw from.
+// Seed returns the seed for random values.
 func Seed(t testing.TB) uint64 {
 	t.Helper()
 	text, set := os.LookupEnv(EnvSeed)
