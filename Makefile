@@ -38,12 +38,21 @@ test: deps ## install what is missing, then run every test (about 20 minutes): m
 
 .PHONY: check
 check: go-version ## check what must be clean before a commit: format, English, go.mod, generated files, lint (vet is one of its linters)
+	@$(MAKE) --no-print-directory --keep-going format english modules generated lint
+
+.PHONY: format english modules generated
+format:
 	@unformatted=$$(gofmt -l functions infra local shared); \
 	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on: $$unformatted" >&2; exit 1; fi
+
+english: go-version
 	go run ./infra/prose
+
+modules: go-version
 	go mod tidy -diff
+
+generated: go-version
 	infra/toolchain/check-generated.sh
-	$(LINT) run
 
 .PHONY: lint
 lint: go-version ## the house style and the import rules, see .golangci.yml
