@@ -71,7 +71,8 @@ func Own(tb testing.TB, opts ...Option) *Cluster {
 	})
 }
 
-// assemble starts the servers by calling server, and creates the database on each.
+// assemble requests each server by calling the function server, and creates the database
+// on each.
 func assemble(tb testing.TB, s *spec, server func(pgserver.Installation) (*pgserver.Server, error)) *Cluster {
 	tb.Helper()
 	name := uniqueName(tb.Name())

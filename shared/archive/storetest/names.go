@@ -13,8 +13,8 @@ import (
 	"ace/shared/fault"
 )
 
-// anyCharacters uses the characters that quoted identifiers and their percent-encoding
-// bring into keys.
+// anyCharacters stores objects under keys with all characters that can come from quoted
+// identifiers and their percent-encoding.
 func anyCharacters(t *testing.T, s archive.Store) {
 	names := []string{
 		`percent%20encoded%2Fslash`, `percent%alone`, `with space`, `plus+sign`, `quote"double`, `quote'single`,

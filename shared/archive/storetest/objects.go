@@ -94,7 +94,8 @@ func createRefusesExisting(t *testing.T, s archive.Store) {
 	}
 	_, err = s.PutIfAbsent(t.Context(), "a", contentType, []byte("second"))
 	wantPrecondition(t, err)
-	// The same content makes no difference: the caller must see that it was not first.
+	// The second call must fail even if the content is the same, because the caller must
+	// learn that another call was first.
 	_, err = s.PutIfAbsent(t.Context(), "a", contentType, []byte("first"))
 	wantPrecondition(t, err)
 	if body := read(t, s, "a"); body != "first" {
