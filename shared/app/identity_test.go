@@ -14,32 +14,6 @@ import (
 	"ace/infra/testkit/rowcases"
 )
 
-// unlikeNodes creates two nodes that differ in everything that must not matter.
-func unlikeNodes(t *testing.T) *pgtest.Cluster {
-	t.Helper()
-	options := []pgtest.Option{
-		pgtest.Majors(pgtest.Oldest, pgtest.Newest),
-		pgtest.CreateDatabase(0, "LOCALE 'C'"),
-		pgtest.CreateDatabase(1, "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"),
-	}
-	for name, values := range map[string][2]string{
-		"TimeZone":           {"Asia/Tokyo", "America/New_York"},
-		"DateStyle":          {"SQL, DMY", "German"},
-		"IntervalStyle":      {"sql_standard", "iso_8601"},
-		"bytea_output":       {"escape", "hex"},
-		"extra_float_digits": {"-5", "3"},
-		"lc_monetary":        {"C", "C.UTF-8"},
-		"xmlbinary":          {"hex", "base64"},
-	} {
-		options = append(options, pgtest.DatabaseSetting(0, name, values[0]), pgtest.DatabaseSetting(1, name, values[1]))
-	}
-	c := pgtest.NewCluster(t, options...)
-	for i := range 20 {
-		c.Exec(t, 1, fmt.Sprintf("CREATE TYPE burnt%d AS ENUM ()", i)) // so that the nodes' OIDs differ
-	}
-	return c
-}
-
 // caseTable is a table with a column for each case: c0, c1 and so on. Row i has a value
 // only in the column of case i, A on the first node and B on the second, so only that
 // pair of values decides whether the row is equal.
@@ -97,7 +71,7 @@ func huge(c rowcases.Case) bool { return strings.Contains(c.A, "repeat(") }
 
 func TestIdentity_ValuesAreEqualExactlyIfTheirTextIsEqual(t *testing.T) {
 	t.Parallel()
-	c := unlikeNodes(t)
+	c := pgtest.UnlikeNodes(t)
 	s := apptest.New(t, c, apptest.Options{})
 	cases := caseTable(slices.DeleteFunc(rowcases.All(), huge))
 	const followers = 28
@@ -124,7 +98,7 @@ func TestIdentity_ValuesAreEqualExactlyIfTheirTextIsEqual(t *testing.T) {
 
 func TestIdentity_HugeValuesAreComparedCompletely(t *testing.T) {
 	t.Parallel()
-	c := unlikeNodes(t)
+	c := pgtest.UnlikeNodes(t)
 	s := apptest.New(t, c, apptest.Options{})
 	cases := caseTable(slices.DeleteFunc(rowcases.All(), func(c rowcases.Case) bool { return !huge(c) }))
 	if len(cases) < 2 {

@@ -93,34 +93,25 @@ func BenchmarkReader(b *testing.B) {
 	document := difftest.Document(b, rendertest.Accounts("n1", "n2"), func(difffile.Pair) iter.Seq[difftest.Found] {
 		return rendertest.Arrears(100_000)
 	})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(document) }))
-	defer server.Close()
-	read := func(wrap func(io.Reader, hash.Hash) (io.Reader, func())) time.Duration {
-		start := time.Now()
-		response, err := server.Client().Get(server.URL)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer response.Body.Close()
-		stream, closeStream := wrap(response.Body, sha256.New())
-		defer closeStream()
-		r, err := difffile.Open(stream)
-		if err == nil {
-			err = r.Walk(nil, nil)
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		return time.Since(start)
+	for name, bytesPerSecond := range map[string]int{"a local store": 0, "a store of 100 MB per s": 100e6, "a store of 50 MB per s": 50e6} {
+		b.Run(name, func(b *testing.B) { compareReaders(b, document, bytesPerSecond) })
 	}
+}
+
+// compareReaders reports how much longer reading takes without readahead. A store of 0
+// bytes per second is as fast as it can be.
+func compareReaders(b *testing.B, document []byte, bytesPerSecond int) {
+	b.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { serveSlowly(w, document, bytesPerSecond) }))
+	defer server.Close()
 
 	var ratios []float64
 	for b.Loop() {
-		ahead := read(func(src io.Reader, sum hash.Hash) (io.Reader, func()) {
+		ahead := readDocument(b, server, func(src io.Reader, sum hash.Hash) (io.Reader, func()) {
 			r := readahead.New(src, func(piece []byte) { sum.Write(piece) })
 			return r, r.Close
 		})
-		direct := read(func(src io.Reader, sum hash.Hash) (io.Reader, func()) {
+		direct := readDocument(b, server, func(src io.Reader, sum hash.Hash) (io.Reader, func()) {
 			return io.TeeReader(src, sum), func() {}
 		})
 		ratios = append(ratios, float64(direct)/float64(ahead))
@@ -129,4 +120,42 @@ func BenchmarkReader(b *testing.B) {
 	slices.Sort(ratios)
 	b.ReportMetric(ratios[len(ratios)/2], "time-ratio")
 	b.ReportMetric(0, "ns/op")
+}
+
+// serveSlowly writes a document at a rate in bytes per second. A rate of 0 has no limit.
+// Like a network, it sends no more than a socket buffer while the client does not read.
+func serveSlowly(w io.Writer, document []byte, rate int) {
+	const piece = 64 << 10
+	for len(document) > 0 {
+		start := time.Now()
+		n := min(piece, len(document))
+		_, _ = w.Write(document[:n])
+		document = document[n:]
+		if rate > 0 {
+			time.Sleep(time.Duration(n)*time.Second/time.Duration(rate) - time.Since(start))
+		}
+	}
+}
+
+// readDocument returns how long it takes to read the server's document through a wrapper.
+func readDocument(b *testing.B, server *httptest.Server, wrap func(io.Reader, hash.Hash) (io.Reader, func())) time.Duration {
+	b.Helper()
+	start := time.Now()
+	response, err := server.Client().Get(server.URL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer response.Body.Close()
+
+	stream, closeStream := wrap(response.Body, sha256.New())
+	defer closeStream()
+
+	r, err := difffile.Open(stream)
+	if err == nil {
+		err = r.Walk(nil, nil)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(start)
 }

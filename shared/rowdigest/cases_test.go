@@ -12,32 +12,6 @@ import (
 	"ace/shared/rowdigest"
 )
 
-// unlikeNodes returns two nodes that differ in everything that must not affect a digest.
-func unlikeNodes(t *testing.T) *pgtest.Cluster {
-	t.Helper()
-	opts := []pgtest.Option{
-		pgtest.Majors(pgtest.Oldest, pgtest.Newest),
-		pgtest.CreateDatabase(0, "LOCALE 'C'"),
-		pgtest.CreateDatabase(1, "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"),
-	}
-	for name, values := range map[string][2]string{
-		"TimeZone":           {"Asia/Tokyo", "America/New_York"},
-		"DateStyle":          {"SQL, DMY", "German"},
-		"IntervalStyle":      {"sql_standard", "iso_8601"},
-		"bytea_output":       {"escape", "hex"},
-		"extra_float_digits": {"-5", "3"},
-		"lc_monetary":        {"C", "C.UTF-8"},
-		"xmlbinary":          {"hex", "base64"},
-	} {
-		opts = append(opts, pgtest.DatabaseSetting(0, name, values[0]), pgtest.DatabaseSetting(1, name, values[1]))
-	}
-	c := pgtest.NewCluster(t, opts...)
-	for i := range 20 {
-		c.Exec(t, 1, fmt.Sprintf("CREATE TYPE burnt%d AS ENUM ()", i)) // so that the nodes' OIDs differ
-	}
-	return c
-}
-
 // Rows of a case's table. If both nodes accept both values, they also have them in
 // swapped rows.
 const (
@@ -113,7 +87,7 @@ func (c caseTable) block() (fast, sha string) {
 
 func TestCases_DigestsAreEqualOnlyForTheSameStoredValue(t *testing.T) {
 	t.Parallel()
-	cluster := unlikeNodes(t)
+	cluster := pgtest.UnlikeNodes(t)
 	cases := rowcases.All()
 	sessions := []session{newSession(t, cluster, 0), newSession(t, cluster, 1)}
 	for node := range sessions {
@@ -138,7 +112,7 @@ func TestCases_DigestsAreEqualOnlyForTheSameStoredValue(t *testing.T) {
 // Case T-F6, see docs/RELIABILITY.md.
 func TestTextExpr_IsEqualForTwoFormsOfOneText(t *testing.T) {
 	t.Parallel()
-	cluster := unlikeNodes(t)
+	cluster := pgtest.UnlikeNodes(t)
 	s, unlike := newSession(t, cluster, 0), 0
 	for i, c := range rowcases.Twins() {
 		table := fmt.Sprintf("twin%d", i)

@@ -159,7 +159,9 @@ func (t *targetBuilder) addColumn(name string) {
 	column.Checked = column.Convert != "" && c.Type.Base != nil && !tableschema.HasObjectNames(c.Type)
 	t.target.Columns = append(t.target.Columns, column)
 	t.target.Write.Names = append(t.target.Write.Names, table.Quote(name))
-	t.target.Write.Types = append(t.target.Write.Types, baseType(c.Type).SQL)
+	// Values are cast to the type below a domain and then assigned to the column: the
+	// assignment checks the domain, but does not truncate a value as a cast to it might.
+	t.target.Write.Types = append(t.target.Write.Types, c.Type.Underlying().SQL)
 	t.target.Write.Parse = append(t.target.Write.Parse, tableschema.ParseOf(c.Type))
 }
 
@@ -167,22 +169,12 @@ func (t *targetBuilder) addColumn(name string) {
 // with zeros.
 func isBits(c table.Column) bool { return strings.HasPrefix(c.Declared, "bit") }
 
-// baseType returns the type on which a domain is based, also below several domains.
-// Values are cast to this type and then assigned to the column: the assignment checks the
-// domain, but does not truncate a value as a cast to the domain might.
-func baseType(t rowdigest.Type) rowdigest.Type {
-	for t.Base != nil {
-		t = *t.Base
-	}
-	return t
-}
-
 // conversionType returns the type to which a value of another type is cast to get it as
 // the column would store it. It has the column's modifier, except for types to which a
 // cast would truncate the value. A declared type of pg_catalog is written without its
 // schema. That is safe if it has a modifier, since those type names are keywords of SQL.
 func conversionType(c table.Column) string {
-	switch b := baseType(c.Type); b.Name {
+	switch b := c.Type.Underlying(); b.Name {
 	case "varchar", "bpchar", "bit", "varbit":
 		return b.SQL
 	}
