@@ -2,10 +2,10 @@ package rowdigest
 
 import "fmt"
 
-// Options are the options of an expression. They are the same for all nodes of a run.
+// Options are the options of Expr and TextExpr. They are the same for all nodes of a run.
 type Options struct {
 	SameEncoding bool // all nodes have the same server_encoding
-	ForceText    bool // the nodes have different types for the column
+	ForceText    bool // the column is digested by its text: the nodes have different types or modifiers for it
 }
 
 // Expr returns the expression with which a column enters the row digest. ref is an SQL
@@ -36,17 +36,18 @@ func TextExpr(ref string, c Column, o Options) (expr string, twins bool) {
 }
 
 // array returns an expression for the binary form of an array with its flags set to zero.
-// The flags, bytes 4 to 7, are 1 if the array has room for a bitmap of NULLs, which it
-// may have even if no element is NULL. The flags are not needed, because each element
-// shows by itself whether it is NULL.
+// The flags, bytes 4 to 7, are 1 if the array has room for a bitmap of NULLs. Equal
+// arrays may differ in that, because an array may have such room even if no element is
+// NULL. The flags are not needed, because each element shows by itself whether it is
+// NULL.
 func array(value string) string {
 	return call("set_byte", call(arraySend, value)+", 7, 0")
 }
 
-// text returns an expression for the bytes of the type's output function in the client's
-// encoding. Neither a collation nor the server encoding matters. A cast to text cannot be
-// used: some casts lose what the output shows (bpchar its blanks), some write it
-// differently (bool, inet), and a cast of an extension may do anything.
+// text returns an expression for the text that the type's output function returns, as
+// bytes in the client's encoding. Neither a collation nor the server encoding matters. A
+// cast to text cannot be used: some casts lose what the output shows (bpchar its blanks),
+// some write it differently (bool, inet), and a cast of an extension may do anything.
 //
 // concat calls the output function, but turns NULL into an empty string. IS DISTINCT FROM
 // NULL tests the value as a whole; IS NOT NULL would test the fields of a composite

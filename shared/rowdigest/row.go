@@ -15,15 +15,16 @@ type Seeds struct {
 }
 
 // Row returns an SQL expression for the digest of a row, a bigint. exprs are the
-// expressions of the row's columns. The result needs PostgreSQL 14.
+// expressions that Expr or TextExpr returned for the row's columns. The result needs
+// PostgreSQL 14.
 func Row(exprs []string, seeds Seeds) string {
 	inner := hash(exprs, seeds.Inner)
 	return hash([]string{call("int8send", inner)}, seeds.Outer)
 }
 
 // Key returns an SQL expression for the digest of a key, a bigint. exprs are the
-// expressions of the key's columns. Unlike the hash of a hash index, the digest
-// distinguishes key variants: different spellings of one value.
+// expressions that Expr returned for the key's columns. Unlike the hash of a hash index,
+// the digest distinguishes key variants: different spellings of one value.
 func Key(exprs []string, seeds Seeds) string {
 	if len(exprs) == 1 { // there is no other column with which a value could be swapped
 		return hash(exprs, seeds.Inner)
@@ -38,10 +39,11 @@ func hash(fields []string, seed int64) string {
 }
 
 // RowSHA256 returns an SQL expression for the portable digest of a row, a bigint. refs
-// are references to the row's columns. The digest is the first 64 bits of the SHA-256 of
-// the seeds followed by the columns' texts. array_send writes each text with its length,
-// and NULL with the length -1. The portable digest takes several times longer than that
-// of Row and does not depend on PostgreSQL's hash functions. It needs PostgreSQL 11.
+// are SQL references to the row's columns, such as t."a". The digest is the first 64 bits
+// of the SHA-256 of the seeds followed by the columns' texts. array_send writes each text
+// with its length, and NULL with the length -1. The portable digest takes several times
+// longer than that of Row and does not depend on PostgreSQL's hash functions. It needs
+// PostgreSQL 11.
 func RowSHA256(refs []string, seeds Seeds) string {
 	texts := make([]string, len(refs))
 	for i, ref := range refs {

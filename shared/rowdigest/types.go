@@ -72,8 +72,9 @@ func sendsItsElements(elem Type) bool {
 const arraySend = "array_send"
 
 // hasTwins reports whether two values of a column may have the same text but different
-// digests. It returns false only for types whose text determines every digested byte. For
-// example, a float's NaN has a sign, and the tree of a tsquery may have several shapes.
+// digests. For example, a float's NaN has a sign that its text does not show, and the
+// tree of a tsquery may have several shapes. It returns false only if the text of a value
+// determines every digested byte.
 func hasTwins(c Column) bool {
 	if treatmentOf(c).method == Text {
 		return false
@@ -98,8 +99,8 @@ func (t Type) Underlying() Type {
 
 func fromInitdb(t Type) bool { return t.Schema == "pg_catalog" && t.OID < firstNormalOID }
 
-// isText reports whether the hash of a type's values depends on the collation, and the
-// bytes of its values on the server encoding.
+// isText reports whether a type is text or varchar. The hash of their values depends on
+// the collation, and the bytes of their values on the server encoding.
 func isText(t Type) bool { return fromInitdb(t) && (t.Name == "text" || t.Name == "varchar") }
 
 // builtin returns the treatment of a type that comes with PostgreSQL. It returns false
@@ -126,8 +127,8 @@ func builtin(t Type) (treatment, bool) {
 	return treatment{method: Text}, byText(t.Name)
 }
 
-// sendFunction returns the send function of a type whose binary form is as exact as its
-// text. It returns "" for other types.
+// sendFunction returns the send function of a type whose binary form distinguishes all
+// values that its text distinguishes. It returns "" for other types.
 func sendFunction(name string) string {
 	switch name {
 	case "int8", "float4", "float8", "bpchar", "tsvector", "tsquery", "xid8":
@@ -147,9 +148,9 @@ func sendFunction(name string) string {
 	return ""
 }
 
-// byText reports whether a built-in type can only be compared by its text: its values are
-// OIDs, it has no send function, or it is internal to PostgreSQL and too rare for another
-// method.
+// byText reports whether a built-in type can only be compared by its text. There are
+// three reasons: its values are OIDs, it has no send function, or it is internal to
+// PostgreSQL and too rare for another method.
 func byText(name string) bool {
 	switch name {
 	case "regproc", "regprocedure", "regoper", "regoperator", "regclass", "regtype", "regconfig", "regdictionary",

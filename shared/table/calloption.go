@@ -6,10 +6,10 @@ package table
 type CallOption uint8
 
 const (
-	// ReleaseLocks releases the locks that the call acquired; the transaction and its
-	// snapshot stay. The lock on the table that the transaction acquired before its first
-	// read (Access.Lock) stays too. Without that lock, a session that alters the table
-	// need not wait for the end of the transaction.
+	// ReleaseLocks releases the locks that the call acquired. The transaction and its
+	// snapshot stay, and so does the lock that Access.Lock acquires at the beginning of the
+	// transaction. Without Access.Lock, the call leaves no lock on the table, so a session
+	// that alters the table need not wait for the end of the transaction.
 	ReleaseLocks CallOption = 1 << iota
 	// EndTransaction ends the transaction in the same round trip as the call. Over a slow
 	// network, that halves the duration of a transaction with only one call. The next

@@ -9,19 +9,19 @@ import (
 type Fingerprint struct {
 	Rows      []int64  // the rows' digests
 	KeyDigest int64    // XOR of the digests of the keys
-	KeyArrays []string // the keys: one array per key column, as PostgreSQL writes it; nil if not requested
+	KeyArrays []string // for each key column, the text of the array of its values, such as {1,2}; nil if not requested
 }
 
 // FingerprintRequest selects what a Fingerprint contains and limits its size. If there
 // are more rows than allowed, the error is ErrMore.
 type FingerprintRequest struct {
 	Keys         bool  // fill in KeyArrays
-	MaxRangeRows int64 // limit for one range
-	MaxRows      int64 // limit for all ranges together
+	MaxRangeRows int64 // maximum number of rows of one range
+	MaxRows      int64 // maximum number of rows of all ranges together
 }
 
-// KeysAt returns the keys of the rows at the given indexes (places), which must be in
-// ascending order.
+// KeysAt returns the keys of the rows whose indexes in Rows are places. The caller must
+// pass places in ascending order, and must have requested KeyArrays.
 func (f Fingerprint) KeysAt(places []int) ([]Key, error) {
 	keys := make([]Key, len(places))
 	for _, array := range f.KeyArrays {
@@ -38,8 +38,9 @@ func (f Fingerprint) KeysAt(places []int) ([]Key, error) {
 
 var errArray = errors.New("the text of an array is incomplete, has too few elements, or has NULL at a requested place")
 
-// elementsAt returns the elements of a one-dimensional text array at the given indexes
-// (places). It does not decode the other elements.
+// elementsAt returns some elements of array, the text of a one-dimensional array such as
+// {1,2}. places are the indexes of these elements, in ascending order. The other elements
+// are not decoded.
 func elementsAt(array string, places []int) ([]string, error) {
 	elements := make([]string, 0, len(places))
 	rest, ok := strings.CutPrefix(array, "{")
@@ -50,7 +51,7 @@ func elementsAt(array string, places []int) ([]string, error) {
 		}
 		if place == places[len(elements)] {
 			element := rest[:end]
-			if element == "" || element == "NULL" { // a text with these letters is quoted
+			if element == "" || element == "NULL" { // malformed, or an SQL NULL: the text NULL is in quotes
 				return nil, errArray
 			}
 			elements = append(elements, unquoteElement(element))
@@ -61,8 +62,8 @@ func elementsAt(array string, places []int) ([]string, error) {
 	return elements, nil
 }
 
-// elementEnd returns the position of the delimiter after the first element of rest, or -1
-// if there is no delimiter.
+// elementEnd returns the position of the delimiter (a comma or the closing brace) after
+// the first element of rest. It returns -1 if there is no delimiter.
 func elementEnd(rest string) int {
 	if !strings.HasPrefix(rest, `"`) {
 		return strings.IndexAny(rest, ",}")

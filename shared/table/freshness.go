@@ -1,8 +1,8 @@
 package table
 
-// horizonLimit is the distance between two transaction ids below which age() is reliable.
-// The server's 32-bit ids allow a distance of 2^31, less the number of transactions that
-// may start during the query.
+// horizonLimit limits the distance between a horizon and the next transaction id. age()
+// compares 32-bit ids, so it is reliable only for distances below 2^31. The margin
+// of 2^26 is for transactions that start while the query runs.
 const horizonLimit = 1<<31 - 1<<26
 
 // Freshness describes the age of the rows of a range. All of it is read by one statement,
@@ -15,17 +15,19 @@ type Freshness struct {
 }
 
 // Unchanged reports whether the range has exactly the rows that it had in an earlier
-// snapshot, which had this number of rows and this horizon.
+// snapshot. rows is the number of rows of the range in that snapshot, and horizon is the
+// Horizon of that snapshot.
 //
-// A row that was inserted or updated since has an xmin at or above the horizon. If no row
-// has such an xmin, every row existed before. If the row count is equal as well, no row
-// was deleted. An id that could also be one from 2^32 transactions earlier counts as new,
-// so Unchanged is never true by mistake.
+// A row that was inserted or updated since then has an xmin at or above the horizon. If
+// no row has such an xmin, every row existed before. If the row count is equal as well,
+// no row was deleted. A row stores only the lower 32 bits of an id, so an old xmin may
+// look like one from 2^32 transactions later. Such a row counts as new, so Unchanged is
+// never true by mistake.
 func (f Freshness) Unchanged(rows, horizon int64) bool { return f.Rows == rows && f.NoneSince(horizon) }
 
 // NoneSince reports whether no row of the range was inserted or updated since a snapshot
-// with this horizon. If it holds for every range and the total row count is unchanged,
-// the whole table is unchanged.
+// with this horizon. If that is true for every range of a table and the total row count
+// is unchanged, the whole table is unchanged.
 func (f Freshness) NoneSince(horizon int64) bool {
 	if horizon <= 0 || f.Next < horizon || f.Next-horizon >= horizonLimit {
 		return false
@@ -42,8 +44,8 @@ type Facts struct {
 	// means that they are evidence.
 	Unproven string
 	// Writes is the number of rows that the server's statistics have counted as inserted,
-	// updated and deleted. The statistics lag and may miss some rows, so the number is no
-	// evidence. nil means that the server does not count.
+	// updated and deleted. The statistics lag and may miss some rows, so an equal number
+	// does not prove that nothing was written. nil means that the server does not count.
 	Writes *int64 `json:",omitempty"`
 	// Server is the server on which the facts were read.
 	Server Identity `json:"-"`

@@ -52,9 +52,10 @@ func (i Identity) SameDatabase(o Identity) bool {
 
 // Accepts reports whether o may be the identity of the server with which a task began. i
 // is the identity at the beginning of the task, and o the identity that a later
-// connection found. The server may have been restarted. It counts as another server if it
-// was started earlier, or if its address, its timeline or its recovery state is
-// different.
+// connection found. Both must have the same database and recovery state. If they have
+// different start times, the server may have been restarted in between. Then o must be
+// the later one, and both must have the same address and timeline. An unknown value
+// equals every value.
 func (i Identity) Accepts(o Identity) bool {
 	if !i.SameDatabase(o) || i.Recovery != o.Recovery {
 		return false
@@ -65,7 +66,7 @@ func (i Identity) Accepts(o Identity) bool {
 	return agree(i.Timeline, o.Timeline) && agree(i.Address, o.Address) && !o.startedBefore(i)
 }
 
-// agree reports whether two values are the same, or one of them is unknown.
+// agree reports whether two values are the same, or one of them is unknown (empty).
 func agree(a, b string) bool { return a == b || a == "" || b == "" }
 
 // startedBefore reports whether the server was started before o. It returns false if a

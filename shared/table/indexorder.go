@@ -4,7 +4,7 @@ package table
 type IndexOrder struct {
 	Index     string // name of the index without the schema, which is the schema of the table
 	Qualified string // name of the index with the schema, quoted where SQL requires it
-	Unique    bool   // the index enforces that rows are distinct
+	Unique    bool   // the index is a unique index or that of an exclusion constraint
 	Column    string // column of the table; empty for an expression
 	Collation Collation
 	CollName  string // name of the collation, quoted, with schema; empty for the database's default
@@ -19,8 +19,8 @@ func (o IndexOrder) Changed() bool {
 	return !o.isBytewise() && o.Recorded != "" && o.Collation.Version != "" && o.Recorded != o.Collation.Version
 }
 
-// Unversioned reports whether it is unknown if the collation has changed, because one of
-// its versions is unknown.
+// Unversioned reports whether Changed cannot decide if the collation has changed, because
+// the recorded version or the version of the library is unknown.
 func (o IndexOrder) Unversioned() bool {
 	return !o.isBytewise() && (o.Recorded == "" || o.Collation.Version == "")
 }

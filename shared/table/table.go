@@ -16,7 +16,8 @@ import (
 
 // Key holds the text of each key column's value, as PostgreSQL writes it. The columns are
 // in the order of the key. Keys are compared in SQL, as values of the columns' types. In
-// Go, two equal texts are the same key, but two different texts may be the same key too.
+// Go, keys with equal texts are equal, but keys with different texts may be equal too
+// (1.0 and 1.00).
 type Key []string
 
 // Equal reports whether two keys have the same texts.
@@ -78,15 +79,17 @@ type Buckets struct {
 
 // Grouping describes how a scan divides rows into groups. If Buckets is 0, the groups are
 // key ranges: range i ends before Bounds[i], and the last range has no upper bound.
-// Otherwise the groups are that many buckets. If Coarse is not 0, the rows of each page
-// range are also divided into Coarse buckets. Buckets is then a multiple of Coarse.
+// Otherwise the groups are buckets, and Buckets is their number. If Coarse is not 0, the
+// rows of each page range are also divided into Coarse buckets. Buckets is then a
+// multiple of Coarse.
 type Grouping struct {
 	Bounds  []Key
 	Buckets int
 	Coarse  int
 }
 
-// AllPageRanges stands for all page ranges of a scan.
+// AllPageRanges is passed instead of the index of a page range if a sum is over several
+// page ranges.
 const AllPageRanges = -1
 
 // Groups returns the number of groups.
@@ -126,16 +129,17 @@ type RowStream interface {
 	Close() error
 }
 
-// Row holds the text of each compared column's value, in the order of the plan. nil means
-// NULL.
+// Row holds the text of each compared column's value. The columns are in the order of the
+// plan. nil means NULL.
 type Row []*string
 
-// Equal reports whether two rows have the same stored values.
+// Equal reports whether two rows have the same texts and the same NULLs.
 func (r Row) Equal(o Row) bool {
 	return slices.EqualFunc(r, o, SameValue)
 }
 
-// SameValue reports whether two values of one column are the same. NULL equals only NULL.
+// SameValue reports whether two values of one column have the same text. NULL equals only
+// NULL.
 func SameValue(a, b *string) bool {
 	return (a == nil) == (b == nil) && (a == nil || *a == *b)
 }
@@ -154,7 +158,7 @@ type Column struct {
 	Expression string     `json:"expression,omitempty"`
 	Collation  *Collation `json:"collation,omitempty"` // nil: the type has no collation
 	CollName   string     `json:"coll_name,omitempty"` // name of the collation, quoted, with schema; empty for the database's default
-	Labels     []string   `json:"labels,omitempty"`    // labels of an enum, or of a domain over an enum, in order
+	Labels     []string   `json:"labels,omitempty"`    // labels of the enum on which the type is based, in order: the type is the enum, or a domain over it or an array of it
 }
 
 // Collation holds everything on which the order and the equality of texts depend.
@@ -165,9 +169,10 @@ type Collation struct {
 	Version       string `json:"version,omitempty"` // the version of the library in use; empty if unknown
 }
 
-// SameOrder reports whether two collations are known to order all texts alike. Equal
-// names are no evidence. If a version is unknown, SameOrder returns false unless both
-// collations order texts by their bytes.
+// SameOrder reports whether two collations are known to order all texts alike. nil means
+// that the type has no collation. Collations with equal locales may differ, because each
+// version of a library may order texts differently. So if a version is unknown, SameOrder
+// returns false unless both collations order texts by their bytes.
 func (c *Collation) SameOrder(o *Collation) bool {
 	if c == nil || o == nil {
 		return c == o
@@ -175,7 +180,8 @@ func (c *Collation) SameOrder(o *Collation) bool {
 	return c.bytewise() && o.bytewise() || *c == *o && c.Version != ""
 }
 
-// bytewise reports whether the collation orders texts by their bytes, under any provider.
+// bytewise reports whether the collation is known to order texts by their bytes. It
+// returns false for every collation of ICU.
 func (c *Collation) bytewise() bool {
 	locale := strings.ToUpper(c.Locale)
 	return c.Deterministic && c.Provider != "i" && (locale == "C" || locale == "POSIX" || locale == "C.UTF-8" && c.Provider == "b")
@@ -194,7 +200,7 @@ type Index struct {
 type KeyColumn struct {
 	Name     string
 	OpSchema string // schema of the operators: pg_catalog except for types of extensions
-	Less     string // name of the operator <; AtLeast and Equal are those of >= and =
+	Less     string // name of the operator for "less than"; AtLeast and Equal are the operators for "at least" and "equal"
 	AtLeast  string
 	Equal    string
 }
@@ -230,9 +236,9 @@ type Description struct {
 // smallPages is 1 GB in pages of 8 kB.
 const smallPages = 128 << 10
 
-// Small reports whether the partitions are small enough to scan all of them for a few
-// rows, which takes about a second. It returns false if there are no partitions, because
-// then their size is unknown.
+// Small reports whether the partitions are small enough for a scan of all of them to find
+// a few rows. Such a scan takes about a second. Small returns false if there are no
+// partitions, because then their size is unknown.
 func Small(partitions []Partition) bool {
 	var pages int64
 	for _, partition := range partitions {
@@ -270,9 +276,9 @@ const (
 	// ParseArray sends the texts as the elements of an array of the type, separated by
 	// commas.
 	ParseArray Parse = "array"
-	// ParseRecord sends the texts in JSON objects. It is for types whose values cannot be
-	// sent as elements of an array: an array of arrays has more dimensions, and unnest
-	// splits composite values into columns.
+	// ParseRecord sends the texts in JSON objects. It is for arrays and composite values
+	// whose cast is not safe. Neither can be an element of an array that is sent: PostgreSQL
+	// has no array of arrays, and unnest splits composite values into columns.
 	ParseRecord Parse = "record"
 )
 
@@ -295,27 +301,29 @@ type Source struct {
 	Foreign bool     `json:"foreign,omitempty"`
 	Key     []string `json:"key"`      // references to the key columns: "users"."id"
 	KeyType []string `json:"key_type"` // types of the key columns, for casts of parameters
-	// KeyParse is how a statement converts the key's texts to values. It is empty in
-	// plans of earlier versions, which cast them.
+	// KeyParse is how a statement converts the texts of each key column to values. It is
+	// empty in plans of earlier versions; then all texts are cast (ParseCast).
 	KeyParse  []Parse  `json:"key_parse,omitempty"`
 	KeyEqual  []string `json:"key_equal"`  // the key index's equality: OPERATOR(pg_catalog.=)
 	Order     []string `json:"order"`      // expressions that ranges compare: the key columns, or their texts under collation "C"
 	OrderType []string `json:"order_type"` // the types of Order
-	// OrderText is set if elements of Order are the UTF-8 bytes of texts, an order that
-	// is the same under every server encoding. For each such element it has the
-	// expression for the text, and bounds hold that text. If an element is empty or
-	// missing, bounds hold the text of the element of Order.
+	// OrderText is set if some elements of Order are expressions for the UTF-8 bytes of a
+	// text, such as textsend(t). Bytes have the same order under every server encoding. For
+	// such an element, the element of OrderText with the same index is the expression for
+	// the text itself (t), and the bounds of ranges hold that text. If an element of
+	// OrderText is empty or missing, the bounds hold the text of the element of Order.
 	OrderText []string `json:"order_text,omitempty"`
-	// ScalarOrder reports that Order is one column of a plain base type, which can be
-	// passed to width_bucket directly.
+	// ScalarOrder reports that Order is one column of a plain base type. width_bucket can be
+	// called with such a column directly.
 	ScalarOrder bool `json:"scalar_order"`
 	// Collate has the collation of each element of Order, quoted. An element is empty for
 	// the database's default collation.
 	Collate []string `json:"collate"`
 	Less    string   `json:"less"`     // operator for "Order is less than a bound": OPERATOR(pg_catalog.<)
 	AtLeast string   `json:"at_least"` //
-	// OrderGroups divides Order into groups of columns if its operators are in several
-	// schemas: one row comparison has only one operator. Less and AtLeast are empty then.
+	// OrderGroups divides Order into groups of columns if the operators of its columns are
+	// in several schemas: a row comparison has only one operator for all of its columns.
+	// Less and AtLeast are empty then.
 	OrderGroups []OrderGroup `json:"order_groups,omitempty"`
 
 	Columns []string `json:"columns"` // references to the compared columns, in the plan's order
@@ -326,14 +334,14 @@ type Source struct {
 	// KeyDigest is an expression for the digest of the key columns only, a bigint. It is
 	// empty if rows are digested with SHA-256.
 	KeyDigest string `json:"key_digest,omitempty"`
-	// KeyHash is an expression for a bigint that is the same for equal keys on every
-	// node. It is empty if that is not certain.
+	// KeyHash is an expression for a bigint that is the same for equal keys on every node.
+	// It is empty if no such expression is known, or if rows are digested with SHA-256.
 	KeyHash string `json:"key_hash,omitempty"`
 	// KeyIndex is the name of the key's index with its schema, quoted where SQL requires
 	// it.
 	KeyIndex string `json:"key_index,omitempty"`
-	// Unversioned reports that the order of KeyIndex depends on a collation of unknown
-	// version or, with a filter, that the order of any index of the table does.
+	// Unversioned reports that the order of KeyIndex depends on a collation whose version is
+	// unknown. With a filter, it reports this for any index of the table.
 	Unversioned bool `json:"unversioned,omitempty"`
 	// Unindexed reports that statements must not use any index of the table, because one
 	// may be out of order.
@@ -362,8 +370,8 @@ type Files struct {
 // IsZero reports whether the files are not known.
 func (f Files) IsZero() bool { return f == Files{} }
 
-// Access describes a transaction on a table. It must be known before the first statement
-// of the transaction.
+// Access describes a transaction on a table: what its first statements set and lock, and
+// what its reads check. It must be known before the first statement of the transaction.
 type Access struct {
 	SearchPath string
 	// Relation is the table, as a FROM clause names it. Empty means that it is not known.
@@ -371,8 +379,9 @@ type Access struct {
 	// Lock makes the transaction lock the relation in ACCESS SHARE mode before it takes
 	// its snapshot.
 	Lock bool
-	// Files makes every read check that the relation has these files, while the lock of
-	// the read is held. The zero value means no check.
+	// Files makes every read check, after its statements, that the relation still has these
+	// files. The locks that the statements acquired are still held then, so the relation
+	// cannot be rewritten before the check. The zero value means no check.
 	Files Files
 	// Foreign reports that the transaction may run SQL or functions that are not built
 	// in. These may leave state in the session, so the session is reset when the
@@ -384,9 +393,9 @@ type Access struct {
 }
 
 // Access returns the access of a transaction that reads the table. Either the lock or the
-// check of the files ensures that its snapshot is not older than a rewrite of the table.
-// A plan of an earlier version records neither the files nor whether the role may lock
-// the table; then the table is locked.
+// check of the files ensures that the snapshot of the transaction is not older than a
+// rewrite of the table. A plan of an earlier version records neither the files nor
+// whether the role may lock the table; then the table is locked.
 func (s Source) Access() Access {
 	a := Access{
 		SearchPath: s.SearchPath, Relation: s.Relation, Lock: s.Relation != "" && (s.Lockable || s.Files.IsZero()),
@@ -407,8 +416,9 @@ func (s Source) Strict() Access {
 }
 
 // Unguarded returns the same access without the lock and the check of the files. It is
-// for a transaction that must not hold a lock from its beginning. The caller must lock
-// the table later, or each read must check the files.
+// for a transaction that must not hold a lock from its beginning. The caller must prevent
+// or detect a rewrite of the table in another way: it must lock the table later, or check
+// the files with each read.
 func (a Access) Unguarded() Access {
 	a.Lock, a.Files = false, Files{}
 	return a

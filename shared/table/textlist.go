@@ -151,8 +151,8 @@ func scanList(raw []byte, elements []listElement) ([]listElement, int) {
 	return nil, -1
 }
 
-// listElementAt returns the element at a position. Its field to is negative if there is
-// none.
+// listElementAt returns the element that begins at the position at of raw. If there is
+// none, the field to of the result is negative.
 func listElementAt(raw []byte, at int) listElement {
 	e := listElement{from: at, to: -1}
 	if bytes.HasPrefix(raw[at:], []byte("null")) {

@@ -19,11 +19,11 @@ type Target struct {
 	// an error and is never truncated.
 	Names []string `json:"names"`
 	Types []string `json:"types"`
-	// Parse is how the node converts the texts to values. It is empty in plans of earlier
-	// versions, which cast them.
+	// Parse is how the node converts the texts of each column to values. It is empty in
+	// plans of earlier versions; then all texts are cast (ParseCast).
 	Parse []Parse `json:"parse,omitempty"`
-	// Path is the search_path of the role. User code that runs while rows are written
-	// needs it: triggers, defaults and constraints.
+	// Path is the search_path for user code that runs while rows are written: triggers,
+	// defaults and constraints.
 	Path string `json:"path"`
 }
 
@@ -38,8 +38,8 @@ type Conversion struct {
 type Writing struct {
 	Role          string
 	ServerVersion int
-	// Insert and Update report that the role has the privilege on every column that can
-	// be written, Delete that it has the privilege on the table.
+	// Insert and Update report that the role has the privilege on every column that can be
+	// written. Delete reports that the role has the privilege on the table.
 	Insert, Update, Delete bool
 	ReadOnly               string   // the setting that makes the node read-only for the role; empty if there is none
 	RowSecurity            bool     // row security policies would hide rows from the role
@@ -91,8 +91,8 @@ type Deferrable struct {
 	Unchecked bool     `json:"unchecked,omitempty"`
 	Columns   []string `json:"columns,omitempty"` // quoted
 	Equal     []string `json:"equal,omitempty"`   // equality operators: OPERATOR(pg_catalog.=)
-	// Base has the base type of each column whose type is a domain, and an empty string
-	// for the others. Plans of earlier versions have none.
+	// Base has the base type of each column whose type is a domain, and an empty string for
+	// the others. It is missing in plans of earlier versions.
 	Base     []string `json:"base,omitempty"`
 	Distinct bool     `json:"distinct"` // NULLs are distinct from each other
 }
@@ -127,9 +127,9 @@ type Mark struct {
 type ViolationError struct {
 	Constraint string // constraint name; empty if no constraint is the reason
 	Unique     bool   // another row has a value that must be unique
-	// Column is the quoted name of the column whose type does not accept a value, and
-	// Place is the index of the row with that value in the list. Column is empty if no
-	// such value is the reason.
+	// Column is the quoted name of the column whose type does not accept a value. Place is
+	// the index of the row with that value, among the rows that were to be written or
+	// converted. Column is empty if no such value is the reason.
 	Column string
 	Place  int
 	Fault  *fault.Error

@@ -12,7 +12,7 @@ import (
 
 // commonKey is a list of columns on which every node has a unique index.
 type commonKey struct {
-	columns []string // in the order of key ranges
+	columns []string // in the order in which key ranges compare them
 	nodes   []nodeKey
 }
 
@@ -35,9 +35,9 @@ func ChooseKey(nodes []*table.Description) ([]string, error) {
 	return slices.MinFunc(keys, compareKeys).columns, nil
 }
 
-// KeyOrder returns the columns of a key in an order in which every node has an index on
-// them. It prefers the given order. If there is no order for which every node has an
-// index, it also returns the given order.
+// KeyOrder returns columns, the columns of a key, in an order in which every node has an
+// index on them. If there are several such orders, it prefers the given one. If there is
+// none, it returns the given order.
 func KeyOrder(nodes []*table.Description, columns []string) []string {
 	best := columns
 	found := false
@@ -56,8 +56,8 @@ func KeyOrder(nodes []*table.Description, columns []string) []string {
 	return best
 }
 
-// commonKeys returns the keys that all nodes have, in every column order that an index of
-// some node has.
+// commonKeys returns the keys that all nodes have. If indexes have the same columns in
+// different orders, it returns one key for each of these orders.
 func commonKeys(nodes []*table.Description) []commonKey {
 	var keys []commonKey
 	for _, d := range nodes {
@@ -89,8 +89,8 @@ func keyOf(nodes []*table.Description, columns []string) (commonKey, bool) {
 	return key, typeMismatch(nodes, columns) == ""
 }
 
-// nodeKeyOf returns the best index of a node on these columns: one that has them in this
-// order, if there is one.
+// nodeKeyOf returns the best index of a node on these columns: an index that has them in
+// this order, or else one that has them in another order.
 func nodeKeyOf(d *table.Description, columns []string) (key nodeKey, found bool) {
 	for _, index := range d.Indexes {
 		if len(index.Against) > 0 || !sameColumns(columnsOf(index), columns) {

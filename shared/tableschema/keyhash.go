@@ -8,9 +8,10 @@ import (
 	"ace/shared/table"
 )
 
-// hashFunctions maps the types that single-column keys without a physical order usually
-// have (such as random uuids) to their hash functions. Calling these directly avoids
-// building a record.
+// hashFunctions maps types to their hash functions. If a key has one column and its type
+// is listed here, its hash function is called directly, which avoids building a record.
+// The listed types are usual for keys whose order is not the physical order of the rows,
+// such as random uuids.
 var hashFunctions = map[string]string{ //nolint:gochecknoglobals // a constant map
 	"uuid":    "uuid_hash_extended",
 	"text":    "hashtextextended",
@@ -25,11 +26,11 @@ var hashedTypes = []string{ //nolint:gochecknoglobals // a constant list
 	"date", "time", "timestamp", "timestamptz",
 }
 
-// findKeyHash chooses the hash of a key, which is computed from the expressions that
-// order it. There is no such hash if the types of a column differ, or if two nodes may
-// hash equal keys differently: enums are hashed by their OIDs, and texts with a
-// nondeterministic collation by their sort keys. A column that is ordered by its text is
-// hashed by its text, whatever its type is.
+// findKeyHash chooses the function that hashes a key. It is applied to the expressions by
+// which the key is ordered (Source.Order). No function is chosen if the types of a column
+// differ, or if two nodes may hash equal keys differently: enums are hashed by their
+// OIDs, and texts with a nondeterministic collation by their sort keys. A column that is
+// ordered by its text is hashed by its text, whatever its type is.
 func (c *Common) findKeyHash(nodes []*table.Description) {
 	var types []string
 	for i, name := range c.Key {
@@ -52,8 +53,8 @@ func (c *Common) findKeyHash(nodes []*table.Description) {
 	c.keyHash = keyHash(types)
 }
 
-// keyHash returns a function that writes the hash of a key whose columns have these
-// types.
+// keyHash returns a function that writes the SQL expression for the hash of a key. types
+// are the types of the key's columns.
 func keyHash(types []string) func(refs []string, seed int64) string {
 	function, simple := hashFunctions[types[0]]
 	return func(refs []string, seed int64) string {

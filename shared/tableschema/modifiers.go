@@ -15,8 +15,9 @@ func ModifierDiffers(a, b table.Column) bool {
 // matchModifiers adds a warning if a column has the same type with different modifiers on
 // two nodes. It returns the SQL function that must be applied to the column's values
 // before they are compared, or "" if there is none. A numeric with more trailing zeros
-// and a char with more trailing blanks are the same value. For other types, either the
-// text does not depend on the modifier, or the values are different.
+// and a char with more trailing blanks are the same value. Other types need no function:
+// either the text does not depend on the modifier, or different texts are different
+// values.
 func (c *Common) matchModifiers(nodes []*table.Description, name string) (value string) {
 	first, _ := nodes[0].Column(name)
 	for _, node := range nodes[1:] {

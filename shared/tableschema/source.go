@@ -15,8 +15,8 @@ type Reading struct {
 	Filter        string // table_filter; empty for none
 	SHA256        bool   // digest rows with SHA-256 over their text instead of PostgreSQL's hash functions
 	Seeds         rowdigest.Seeds
-	// Stored means that values are read as they are stored. Otherwise they are read as
-	// they are compared, without what the modifier of a column's type adds to the text.
+	// Stored means that values are read as they are stored. Otherwise they are read as they
+	// are compared: without the trailing zeros or blanks that a column's modifier adds.
 	Stored bool
 }
 
@@ -136,11 +136,11 @@ func (c *Common) addKey(s *table.Source, d *table.Description, key []table.KeyCo
 	addOperators(s, c, key)
 }
 
-// keyRef returns the expression for a key column to which the operators of the key's
-// index are applied. The operators of an extension are defined for its type. If the
-// column's type is a domain over that type, an operator that a user defined for the
-// domain in the same schema would match better, so the value is cast to the base type.
-// The index can be used for the cast value too.
+// keyRef returns the expression for a key column in comparisons with the operators of the
+// key's index: ref, or ref cast to its base type. The cast is needed if the operators
+// belong to an extension and the column's type is a domain over a type of that extension.
+// A user may have defined an operator for the domain in the same schema, which would
+// match better. The index can be used for the cast value too.
 func keyRef(ref string, t rowdigest.Type, k table.KeyColumn) string {
 	if t.Base == nil || k.OpSchema == "pg_catalog" {
 		return ref
@@ -195,10 +195,10 @@ func ParseOf(t rowdigest.Type) table.Parse {
 	return table.ParseCast
 }
 
-// keyType returns the SQL type with which the values of a key column are sent. It can
-// hold the keys of every node, even if the nodes have different types of one family or
-// domains with different checks. The key's index can be used to search for values of this
-// type too.
+// keyType returns the SQL type with which the values of a key column are sent. This type
+// can hold the keys of every node, even if the nodes have different types of one family
+// or domains with different checks. The key's index can be used to search for values of
+// this type too.
 func keyType(t rowdigest.Type) string {
 	switch keyFamily(t) {
 	case "integer":
@@ -216,9 +216,9 @@ const (
 	bytewise = `pg_catalog."C"`
 )
 
-// addOperators chooses the operators between Order and a bound. A row comparison has one
-// operator for all its columns, so columns whose operators are in different schemas are
-// compared in groups.
+// addOperators chooses the operators with which Order is compared with a bound. A row
+// comparison has one operator for all its columns, so columns whose operators are in
+// different schemas are compared in groups.
 func addOperators(s *table.Source, c *Common, key []table.KeyColumn) {
 	var groups []table.OrderGroup
 	for i, k := range key {
@@ -256,9 +256,9 @@ const safePath = "pg_catalog, pg_temp"
 // psql, so its path lists pg_catalog, the table's schema, the schemas of the key's
 // operators and the role's own path.
 //
-// If a compared column may have names of objects, such as regclass, the path is safePath.
-// The path decides whether the text of such a value includes the schema, and the roles of
-// two nodes may have different paths. A filter must qualify its names then.
+// If a compared column may contain names of objects, as a regclass does, the path is
+// safePath. The path decides whether the text of such a value includes the schema, and
+// the roles of two nodes may have different paths. A filter must qualify its names then.
 func (c *Common) searchPath(r Reading, d *table.Description, key []table.KeyColumn) string {
 	if r.Filter == "" || c.hasObjectNames(d) {
 		return safePath

@@ -9,9 +9,9 @@ import (
 )
 
 // StaleIndexes returns the stale indexes: those that may be out of order because a
-// collation has another version than the server has recorded. It checks the index of the
-// key and, if filtered is set, all others: the server may use any index to find the rows
-// that a filter selects.
+// collation has another version than the server has recorded. key is the name of the
+// key's index. Only this index is checked, unless filtered is set: then all indexes are
+// checked, because the server may use any index to find the rows that a filter selects.
 func StaleIndexes(d *table.Description, key string, filtered bool) []table.IndexOrder {
 	var stale []table.IndexOrder
 	for _, o := range d.IndexOrders {
@@ -22,9 +22,10 @@ func StaleIndexes(d *table.Description, key string, filtered bool) []table.Index
 	return stale
 }
 
-// isUnversioned reports whether it is unknown if the key's index is in order, because a
-// collation has no known version. If filtered is set, it reports the same of any index of
-// the table: the server may use any index to find the rows that a filter selects.
+// isUnversioned reports whether the order of the key's index depends on a collation whose
+// version is unknown. key is the name of that index. If filtered is set, it reports this
+// for any index of the table, because the server may use any index to find the rows that
+// a filter selects.
 func isUnversioned(d *table.Description, key string, filtered bool) bool {
 	return slices.ContainsFunc(d.IndexOrders, func(o table.IndexOrder) bool {
 		return o.Unversioned() && (filtered || o.Index == key)
@@ -62,8 +63,8 @@ func (c *Common) distrustIndexes(nodes []*table.Description) {
 	}
 }
 
-// StaleWarnings returns a warning for each index of a node that a comparison must not
-// use.
+// StaleWarnings returns a warning for each index that StaleIndexes returns. A comparison
+// must not use these indexes.
 func StaleWarnings(d *table.Description, key string, filtered bool) []string {
 	var warnings []string
 	seen := map[string]bool{}

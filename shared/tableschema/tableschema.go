@@ -16,18 +16,18 @@ import (
 type Common struct {
 	Columns []difffile.Column // compared columns, in the order of the first node
 	Key     []string          // names of the key columns, in the order of the key's index
-	ByText  []bool            // for each column of Key: the nodes order it differently, so it is ordered by its text
+	ByText  []bool            // for each column of Key: it is ordered by its text, because the nodes may order its type differently
 	// Unordered reports that a node has no index with the key columns in the order of
 	// Key. On such a node no index serves key ranges.
 	Unordered bool
 	Warnings  []string
 	key       []nodeKey                           // for each node, the index that serves as the key
-	digests   []func(node int, ref string) digest // for each column, returns its expressions on a node
+	digests   []func(node int, ref string) digest // for each column, a function that returns its expressions on a node; ref is an SQL reference to the column
 	// sameEncoding reports that all nodes have the same server encoding.
 	sameEncoding bool
 	keyHash      func(refs []string, seed int64) string
 	// values has for each column the SQL function that removes what the column's modifier
-	// adds to its text. It is empty if the text is compared as it is.
+	// adds to its text. An empty string means that the text is compared as it is.
 	values []string
 }
 
@@ -79,7 +79,7 @@ func (c *Common) matchColumns(nodes []*table.Description, ignored []string) erro
 	return nil
 }
 
-// checkIgnored returns an error if no node has one of the ignored columns.
+// checkIgnored returns an error if one of the ignored columns does not exist on any node.
 func checkIgnored(nodes []*table.Description, ignored []string) error {
 	for _, name := range ignored {
 		known := false
@@ -230,7 +230,7 @@ func sameEncoding(nodes []*table.Description) bool {
 }
 
 // writtenAs returns the type that a document states for a column whose types differ
-// between the nodes. It can hold the values of every node.
+// between the nodes. This type can hold the values of every node.
 func writtenAs(nodes []*table.Description, name string) string {
 	for _, node := range nodes {
 		if col, _ := node.Column(name); col.Type.Base != nil || keyFamily(col.Type) != "integer" {
@@ -262,7 +262,7 @@ func ofExtension(elem *rowdigest.Type) bool { return elem != nil && elem.Extensi
 
 // compareOrders finds the key columns that two nodes may sort differently: text with
 // different collations or encodings, enums with different labels, or a type whose order
-// is not known to be the same.
+// is not known to be the same. Such columns are ordered by their texts (ByText).
 func (c *Common) compareOrders(nodes []*table.Description) {
 	for _, name := range c.Key {
 		first, _ := nodes[0].Column(name)
@@ -278,10 +278,10 @@ func (c *Common) compareOrders(nodes []*table.Description) {
 	}
 }
 
-// sameOrder reports whether two nodes sort a column of one portable type alike. A type of
-// an extension may fold case by the database's collation, as citext does, whatever the
-// column's collation is. So the database's collation must be the same too, and it is
-// known only if the column uses it.
+// sameOrder reports whether two nodes sort a column alike. Its type must be portable
+// (portableOrder). A type of an extension may fold case by the database's collation, as
+// citext does, whatever the column's collation is. So the databases' collations must be
+// the same too. They are known only if the column uses them.
 func sameOrder(a, b table.Column) bool {
 	switch {
 	case !a.Collation.SameOrder(b.Collation) || !slices.Equal(a.Labels, b.Labels):
