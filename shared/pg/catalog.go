@@ -12,8 +12,8 @@ import (
 	"ace/shared/table"
 )
 
-// catalogPath is the search_path of catalog queries. With it, every name outside
-// pg_catalog is returned with its schema.
+// catalogPath is the search_path of catalog queries. With it, the server writes every
+// name outside pg_catalog with its schema.
 const catalogPath = "pg_catalog, pg_temp"
 
 // Describe reads the description of a table from the catalog, in one snapshot. A table
@@ -21,8 +21,9 @@ const catalogPath = "pg_catalog, pg_temp"
 // error with the reason. Which index serves as the key depends on all nodes, so package
 // tableschema decides that.
 //
-// Describe also digests constants of every kind that the row digest distinguishes, with
-// the seeds. Nodes with different results must be compared by the portable digest.
+// Describe also digests one constant of each kind of type that the row digest treats in
+// its own way, with the seeds. If the results of two nodes differ, the nodes must be
+// compared by the portable digest.
 func (n *Node) Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -246,8 +247,8 @@ func readType(v [][]byte) (typeRow, error) {
 	return r, err
 }
 
-// resolve returns a type with its element and base types, and the labels if it is an enum
-// or based on one.
+// resolve returns the type with this OID, with its element and base types. It also
+// returns the labels of the enum on which the type is based, if there is one.
 func (rows typeRows) resolve(oid string) (rowdigest.Type, []string) {
 	row := rows[oid]
 	t, labels := row.t, row.labels

@@ -73,8 +73,10 @@ ORDER BY a.attnum`, "$DATABASE_VERSION", databaseVersion, 1)
 }
 
 // indexesSQL returns the unique indexes and exclusion constraints of the table.
-// attnotnull is true even for a NOT NULL constraint that is not validated (PostgreSQL
-// 18). A partition's constraint may not be validated although the parent's is.
+// attnotnull is true even for a NOT NULL constraint that is not validated
+// (PostgreSQL 18), and a partition's constraint can be unvalidated although the parent's
+// is validated. So the query also returns the statement that validates such a constraint
+// (unproven).
 const indexesSQL = `
 WITH rels(oid) AS (
     SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid)),
@@ -118,8 +120,8 @@ ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, ic.relname`
 // indexOrdersSQL returns the query for the collations on which the table's indexes
 // depend: those of the index columns, and those within a column's type, such as a range
 // or a composite type. jsonb and collatable types of extensions also depend on the
-// database's default. An index of a partition is listed only if it does not belong to an
-// index of the table.
+// database's default. An index of a partition is listed only if it is not attached to an
+// index of its parent.
 func indexOrdersSQL(version int) string {
 	databaseVersion := "pg_database_collation_actual_version(db.oid)"
 	if version < 150000 {

@@ -94,9 +94,11 @@ func (n *Node) lockFault(relation string, err error) error {
 // lockNotAvailable is the SQLSTATE of a lock that was not granted within lock_timeout.
 const lockNotAvailable = "55P03"
 
-// remedy returns a hint for an error, and reports whether the error is permanent until
-// the hint is followed. It prefers the SQLSTATE and the routine to the message, because
-// the server's messages may be in any language (except those of internal errors).
+// remedy returns a hint for an error. permanent reports that the error will occur again
+// until the user has followed the hint. To recognize an error, remedy prefers the
+// SQLSTATE and the routine (the function of the server that reported the error) to the
+// message, because the server's messages may be in any language (except those of internal
+// errors).
 func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
 	role, grantee := "the role", "the role"
 	if n.pool != nil {

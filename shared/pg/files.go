@@ -29,8 +29,8 @@ func filesQuery(relation string, found func(table.Files) error) query {
 }
 
 // checkFiles returns the query that checks that a relation has the files that the plan
-// recorded. It must be sent after the statements that read the relation, in the same
-// transaction: their locks prevent a rewrite.
+// recorded. The caller must send it after the statements that read the relation, in the
+// same transaction: the locks of these statements prevent a rewrite.
 func (t *Tx) checkFiles(relation string, planned table.Files) query {
 	return filesQuery(relation, func(now table.Files) error {
 		if now == planned {
@@ -56,6 +56,6 @@ func (r *RepairTx) Hold(ctx context.Context, s table.Source) error {
 	return r.tx.run(ctx, "locking the table", queries...)
 }
 
-// lockSQL returns the statement that prevents a table from being rewritten. It takes no
-// snapshot.
+// lockSQL returns the statement that locks a table until the transaction ends, so that
+// the table cannot be rewritten. The statement takes no snapshot.
 func lockSQL(relation string) string { return "LOCK TABLE " + relation + " IN ACCESS SHARE MODE" }

@@ -19,8 +19,9 @@ var filterPlans = []setting{ //nolint:gochecknoglobals // a constant list
 }
 
 // ProveFilter returns the source's filter as the server's plan shows it, with constant
-// expressions evaluated. doubt is the reason why the filter may select an unchanged row
-// at one time and not at another. It is empty if that is impossible.
+// expressions evaluated. columns are the names of the columns that the filter may use.
+// doubt is the reason why the filter may select an unchanged row at one time and not at
+// another. It is empty if that is impossible.
 func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string) (shown, doubt string, err error) {
 	if len(s.Partitions) != 1 || s.Partitions[0].Relation != s.Relation {
 		return "", "it is of a table with partitions", nil
@@ -56,8 +57,8 @@ func (n *Node) ProveFilter(ctx context.Context, s table.Source, columns []string
 	return shown, findDoubt(shown, columns), nil
 }
 
-// foreignOperators returns an operator that is not built in, but has one of the given
-// names and operands of built-in types.
+// foreignOperators returns one operator that is not built in, but has one of the names in
+// $1 and operands of built-in types.
 const foreignOperators = `SELECT o.oprname FROM pg_catalog.pg_operator o
 	WHERE o.oprname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.text[])
 	  AND o.oprnamespace OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.regnamespace::pg_catalog.oid
@@ -74,9 +75,9 @@ var (
 // of a function.
 var beforeParenthesis = []string{"in", "any", "all", "some", "and", "or", "not", "when", "then", "else", "case", "between", "is", "from", "like", "ilike", "coalesce", "nullif", "greatest", "least", "varchar", "char", "character", "varying", "numeric", "decimal", "timestamp", "timestamptz", "time", "interval"} //nolint:gochecknoglobals // a constant list
 
-// hiddenIn returns a part of the filter that its plan may not show: a collation, a
-// function that the planner inlines, or a subquery that it removes. It returns "" if
-// there is none.
+// hiddenIn returns a text of the filter that the filter's plan may not show: a collation,
+// a call of a function that the planner may inline, or a subquery that it may remove. It
+// returns "" if there is none.
 func hiddenIn(filter string) string {
 	filter = quotedPattern.ReplaceAllStringFunc(filter, func(text string) string { return text[len(text)-1:] })
 	if other := otherQuotes.FindString(filter); other != "" {
@@ -95,7 +96,8 @@ func hiddenIn(filter string) string {
 }
 
 // shownFilter returns the filter that the plan of a scan of one table shows. shown is
-// empty if the filter selects every row.
+// empty if the filter selects every row. doubt is set if the plan is not a single
+// sequential scan.
 func shownFilter(node string, plan []byte) (shown, doubt string, err error) {
 	var plans []struct {
 		Plan struct {
@@ -125,14 +127,16 @@ var provenOperators = []string{"=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~
 // and operators.
 var words = []string{"AND", "OR", "NOT", "IS", "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT", "FROM", "ANY", "ALL", "ARRAY", "CASE", "WHEN", "THEN", "ELSE", "END", "COALESCE", "NULLIF", "GREATEST", "LEAST"} //nolint:gochecknoglobals // a constant list
 
-// Types that a constant may have, and types to which a value may be cast. A cast of text
-// to a date is not allowed, because the text may be 'now'.
+// castTypes are the types to which a value may be cast, and constTypes those that a
+// constant may have. A cast of text to a date is not allowed, because the text may be
+// 'now'.
 const (
 	castTypes  = `smallint|integer|bigint|numeric|real|double precision|boolean|text|character varying|character|bpchar|uuid|bytea`
 	constTypes = castTypes + `|date|interval|timestamp with(?:out)? time zone|time with(?:out)? time zone|"char"|name|oid|inet|cidr|json|jsonb`
 )
 
-// filterTokens has the tokens of a proven filter, which is read from left to right.
+// filterTokens has a pattern for each kind of token of a proven filter. findDoubt reads
+// the filter from left to right and matches the patterns at the start of the rest.
 var filterTokens = []*regexp.Regexp{ //nolint:gochecknoglobals // a constant list
 	regexp.MustCompile(`^[ \n()\[\],]+`),
 	regexp.MustCompile(`^(?:E?'(?:[^']|'')*'|-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)(?:::(?:` + constTypes + `)\b(?:\([0-9, ]+\))?(?:\[\])*)?`),
@@ -145,8 +149,8 @@ var (
 	filterOperator = regexp.MustCompile(`^[-+*/<>=~!@#%^&|` + "`" + `?]+`)
 )
 
-// findDoubt describes the first part of a filter that is not a column, a constant or a
-// proven operator. It returns "" if there is none.
+// findDoubt describes the first token of a filter that is not a column, a constant, a
+// listed key word (words) or a proven operator. It returns "" if there is none.
 func findDoubt(filter string, columns []string) string {
 	for rest := filter; rest != ""; {
 		token := ""

@@ -13,8 +13,8 @@ import (
 
 // Fingerprints returns the digest of every row of each range in key order, the combined
 // digest of the range's keys, and the keys themselves if want.Keys is set. It costs
-// little more than Sums, because the rows of a range are sent as one value. If there are
-// more rows than want allows, the error is table.ErrMore.
+// little more than Sums, because all digests of a range are sent as one value. If there
+// are more rows than want allows, the error is table.ErrMore.
 func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Range, want table.FingerprintRequest, options ...table.CallOption) ([]table.Fingerprint, error) {
 	prints := make([]table.Fingerprint, len(ranges))
 	seen := make([]bool, len(ranges))
@@ -55,9 +55,10 @@ func (t *Tx) Fingerprints(ctx context.Context, s table.Source, ranges []table.Ra
 }
 
 // fingerprintSQL returns the query that sorts and aggregates at most limit rows of a
-// range. rows has the FROM and WHERE clauses that select the rows. The result of a range
-// is one value, so the limit bounds the memory of server and client. concat writes a
-// value as the output function of its type does; a cast to text may differ.
+// range. rows has the FROM and WHERE clauses that select the rows. If keys is set, the
+// result includes the keys. The result of a range is one row, so the limit bounds the
+// memory of server and client. concat writes a value as the output function of its type
+// does; a cast to text may differ.
 func fingerprintSQL(s table.Source, rows string, keys bool, limit int64) string {
 	head, inner := "", ""
 	if keys {

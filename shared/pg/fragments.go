@@ -8,8 +8,9 @@ import (
 	"ace/shared/table"
 )
 
-// A statement over ranges or keys sends them as array parameters: one per key column or,
-// for ranges, one per column of each bound. So its text does not depend on their number:
+// A statement over ranges or keys sends them as array parameters: one array per key
+// column or, for ranges, one per column of each bound. So the text of the statement does
+// not depend on the number of ranges or keys:
 //
 //	SELECT ...
 //	FROM (SELECT u.lo1, ..., u.ord
@@ -27,7 +28,7 @@ import (
 // LIKE, NULLIF, CASE with an operand, IS DISTINCT FROM (except NULL), and unnest with
 // several arguments.
 
-// list returns the names of n columns of a list, which begin with prefix: lo1, lo2.
+// list returns the names of n columns of a list: prefix followed by a number (lo1, lo2).
 func list(prefix string, n int) []string {
 	names := make([]string, n)
 	for i := range names {
@@ -36,9 +37,10 @@ func list(prefix string, n int) []string {
 	return names
 }
 
-// uniqueName returns an identifier that has no other meaning in a statement over the
-// table: neither the table's name nor the filter contains it. So a name in the filter
-// that the table does not have is an error, and never refers to a column of a list.
+// uniqueName returns an identifier that ends in name and has no other meaning in a
+// statement over the table: neither the table's name nor the filter contains it. So a
+// name in the filter that the table does not have is an error, and never refers to a
+// column of a list.
 func uniqueName(s table.Source, name string) string {
 	taken := strings.ToLower(s.Alias + s.Filter)
 	prefix := "ace_"
@@ -48,7 +50,8 @@ func uniqueName(s table.Source, name string) string {
 	return prefix + name
 }
 
-// cast returns the references, each cast to the type with the same index.
+// cast returns each reference cast to the type with the same index, such as
+// ("users"."id")::bigint.
 func cast(refs, types []string) []string {
 	out := make([]string, len(refs))
 	for i, ref := range refs {
@@ -57,7 +60,7 @@ func cast(refs, types []string) []string {
 	return out
 }
 
-// qualify returns the columns, qualified with the list's name.
+// qualify returns the columns, qualified with the list's name: r.lo1, r.lo2.
 func qualify(list string, columns []string) []string {
 	out := make([]string, len(columns))
 	for i, column := range columns {
@@ -66,7 +69,8 @@ func qualify(list string, columns []string) []string {
 	return out
 }
 
-// compare returns a row comparison with an operator of the key's index.
+// compare returns a row comparison with an operator of the key's index, such as
+// ROW(a, b) < ROW(r.hi1, r.hi2).
 func compare(left []string, operator string, right []string) string {
 	if len(left) == 1 {
 		return left[0] + " " + operator + " " + right[0]
@@ -74,8 +78,9 @@ func compare(left []string, operator string, right []string) string {
 	return "ROW(" + strings.Join(left, ", ") + ") " + operator + " ROW(" + strings.Join(right, ", ") + ")"
 }
 
-// sameKey returns the condition that the key of a row equals the tuple right, column by
-// column, by the equality operators of the key's index.
+// sameKey returns the condition that the key of a row equals another key, column by
+// column, by the equality operators of the key's index. right has one SQL reference per
+// column of the other key, such as r.k1.
 func sameKey(s table.Source, right []string) string {
 	terms := make([]string, len(s.Key))
 	for i, column := range s.Key {

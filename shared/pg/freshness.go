@@ -59,7 +59,7 @@ func (t *Tx) PageFreshness(ctx context.Context, s table.Source, pages []table.Pa
 	return found, t.call(ctx, "looking for changes", table.Combine(options), queries...)
 }
 
-// ages returns the select list from which a Freshness is read.
+// ages returns the select list whose result readFreshness reads.
 func ages(s table.Source) string {
 	return fmt.Sprintf(`pg_catalog.count(*) AS n, coalesce(pg_catalog.min(pg_catalog.age(%s.xmin)), 2147483647) AS a, %s,
 		pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text,

@@ -74,8 +74,8 @@ func (t *Tx) withIdentity(q query) query {
 	return q
 }
 
-// controlQuery returns the query that adds the columns of pg_control to the identity. The
-// role must have the privilege to read them.
+// controlQuery returns the query that reads the columns of pg_control and adds them to
+// the identity. The role must have the privilege to read them.
 func (t *Tx) controlQuery() query {
 	return query{sql: "SELECT " + controlColumns[2:], row: func(v [][]byte) error {
 		t.found.System, t.found.Timeline = string(v[0]), string(v[1])
@@ -90,8 +90,8 @@ func (n *Node) restarted() error {
 	return fault.New(fault.Unavailable, "node %q (%s) was restarted, or another server answers there", n.name, n.address)
 }
 
-// readIdentity reads the identity from the last columns of a row. full means that these
-// include the columns of pg_control.
+// readIdentity reads the identity from the last columns of a row. full means that the
+// columns of pg_control are among them, at the end.
 func readIdentity(v [][]byte, full bool) table.Identity {
 	var found table.Identity
 	if full {

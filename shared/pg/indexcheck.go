@@ -26,8 +26,8 @@ func (n *Node) damagedIndex(s table.Source, what string) error {
 		n.name, index, what, remedy)
 }
 
-// placeOf reads the first result column of byKey and returns the index of the key in the
-// list.
+// placeOf returns the index of the key to which a result row of byKey belongs. value is
+// the first column of the row, and count the number of keys that were looked up.
 func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
 	if string(value) == "0" {
 		return 0, n.damagedIndex(s, "it leads to a row that has another key")
@@ -35,9 +35,10 @@ func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
 	return place(value, count)
 }
 
-// CheckAbsent checks that keys for which the index leads to no row have no row in the
-// table either. If keys is not empty, it scans the table once without the index. It does
-// not change the transaction's settings.
+// CheckAbsent returns an error if the table has a row with one of the keys. The caller
+// must have looked these keys up by the index, which led to no row. Unless keys is empty,
+// CheckAbsent scans the table without the index, and once more if the first scan finds a
+// row that the index does not lead to. It does not change the transaction's settings.
 func (t *Tx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error {
 	if s.Unindexed {
 		return nil
@@ -141,9 +142,10 @@ func rowPlace(s table.Source) string {
 	return fmt.Sprintf("pg_catalog.hashtidextended(%s.ctid, %s.tableoid::pg_catalog.int8)", s.Alias, s.Alias)
 }
 
-// CheckIndex checks that the index of the key leads to exactly the rows of the table, and
-// that the indexes lead to all rows that the filter selects. The ranges must cover all
-// keys. The transaction must read indexes and table in one snapshot.
+// CheckIndex checks that the index of the key leads to exactly the rows of the table. If
+// the source has a filter, it also checks that the filter selects the same rows with
+// indexes as without. The ranges must cover all keys. The transaction must read indexes
+// and table in one snapshot.
 func (t *Tx) CheckIndex(ctx context.Context, s table.Source, ranges []table.Range) error {
 	s.Within = table.Buckets{}
 	filtered := s
@@ -191,8 +193,8 @@ func (t *Tx) checkFiltered(ctx context.Context, s table.Source, ranges []table.R
 }
 
 // indexSum counts the rows of the ranges by the index, and combines the hashes of their
-// physical positions by XOR. A row whose key is not in the range does not count: the
-// index has it under another key.
+// physical positions by XOR. If the index leads to a row whose key is outside the range,
+// the index is damaged, and the row is not counted.
 func (t *Tx) indexSum(ctx context.Context, s table.Source, ranges []table.Range) (sum table.Sum, err error) {
 	queries := settings(rangePlans)
 	for _, b := range byShape(ranges) {
@@ -208,8 +210,8 @@ func (t *Tx) indexSum(ctx context.Context, s table.Source, ranges []table.Range)
 	return sum, t.run(ctx, "counting rows by an index", queries...)
 }
 
-// scanSum counts the rows that the filter selects, and combines the values of the
-// expression number by XOR. It uses no index.
+// scanSum counts the rows that the filter selects, and combines a number of each row by
+// XOR. number is the SQL expression for that number, a bigint. scanSum uses no index.
 func (t *Tx) scanSum(ctx context.Context, s table.Source, number string) (sum table.Sum, err error) {
 	pages, err := t.mostPages(ctx, s)
 	if err != nil {
@@ -247,8 +249,9 @@ func (t *Tx) mostPages(ctx context.Context, s table.Source) (pages int64, err er
 	})
 }
 
-// pageRanges returns SQL conditions that together cover all pages of a table. Each begins
-// with " AND ", except that a small table has one empty condition.
+// pageRanges returns SQL conditions that together cover all pages of a table. pages is
+// the number of pages of its largest partition. Each condition begins with " AND ". If
+// there are few pages, the only condition is empty.
 func pageRanges(s table.Source, pages int64) []string {
 	if pages <= pagesAtOnce {
 		return []string{""}

@@ -12,10 +12,11 @@ import (
 	"ace/shared/table"
 )
 
-// byKey returns a statement that looks up every key by the equality of the key's index,
-// without the filter. head is the select list for each row, and lock the locking clause.
-// The first result column is the number of the key in the list, from 1. It is 0 if the
-// index leads to a row with another key. A key without a row has no result row.
+// byKey returns a statement that looks up every key by the equality operators of the
+// key's index, without the filter. head is the select list for each row. lock is the
+// locking clause (" FOR UPDATE") or empty. The first result column is the number of the
+// key in the list, from 1. It is 0 if the index leads to a row with another key. A key
+// without a row has no result row.
 func byKey(s table.Source, keys []table.Key, head, lock string) query {
 	if s.Unindexed {
 		return scanForKeys(s, keys, head, lock)
@@ -73,9 +74,10 @@ func (t *Tx) lookUp(ctx context.Context, s table.Source, keys []table.Key, l loo
 	return t.locate(ctx, s, err)
 }
 
-// If wanted is set, withSavepoint puts the queries after the savepoint keysMark, so that
-// the transaction can continue if the node cannot read one of their keys. If the
-// transaction ends with the queries, the savepoint need not be released.
+// withSavepoint returns the queries or, if wanted is set, puts them after the savepoint
+// keysMark. Then the transaction can continue if the node cannot read one of the keys.
+// options are those of the call. If they end the transaction, the savepoint is not
+// released.
 func withSavepoint(queries []query, wanted bool, options table.CallOption) []query {
 	if !wanted {
 		return queries
@@ -87,10 +89,11 @@ func withSavepoint(queries []query, wanted bool, options table.CallOption) []que
 	return queries
 }
 
-// readableKeys is called after a statement with the savepoint keysMark has failed. It
-// returns the keys that the node can read, their indexes in keys, and the misfits of the
-// other keys by their indexes. The statement can then be sent again for the readable
-// keys. If the statement failed for another reason, its error is returned.
+// readableKeys handles the error failed of a statement that was sent after the savepoint
+// keysMark. p has the columns of the statement's list of keys. readableKeys returns the
+// keys that the node can read, their indexes in keys, and the misfits of the other keys
+// by their indexes. The caller can then send the statement again for the readable keys.
+// If the statement failed for another reason, its error is returned.
 func (t *Tx) readableKeys(ctx context.Context, p params, keys []table.Key, failed error) ([]table.Key, []int, map[int]misfit, error) {
 	if !isMisfit(sqlState(failed)) {
 		return nil, nil, nil, failed
@@ -239,7 +242,8 @@ func (r *rowStream) Next() (int, table.KeyedRow, error) {
 	}
 }
 
-// place returns the index in r.keys of the key of a result row.
+// place returns the index in r.keys of the key to which a result row belongs. value is
+// the first column of the row.
 func (r *rowStream) place(value []byte) (int, error) {
 	if r.asked == nil {
 		return r.tx.node.placeOf(r.source, value, len(r.keys))
@@ -251,8 +255,9 @@ func (r *rowStream) place(value []byte) (int, error) {
 	return r.asked[i], nil
 }
 
-// retry is called after the statement has failed. If the reason is that the node cannot
-// read some of the keys, it sends the statement again for the others.
+// retry handles the error of a statement that failed before its first row. If the reason
+// is that the node cannot read some of the keys, retry sends the statement again for the
+// others.
 func (r *rowStream) retry(failed error) error {
 	if plainKeys(r.source, r.keys) {
 		return failed
@@ -279,8 +284,8 @@ const (
 	smallRow = 1 << 10
 )
 
-// readRow copies digest and columns from the connection's buffer, with one allocation for
-// all texts. The row stays valid.
+// readRow copies digest and columns from the connection's buffer, so the row stays valid
+// when the next one is read. It needs one allocation for all texts of the row.
 func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	x, err := strconv.ParseInt(string(values[0]), 10, 64)
 	if err != nil {
@@ -315,7 +320,8 @@ func (r *rowStream) readRow(values [][]byte) (table.KeyedRow, error) {
 	return table.KeyedRow{Digest: x, Row: row}, nil
 }
 
-// allocate returns the memory for a row with this number of columns and bytes.
+// allocate returns the memory for a row with this number of columns. size is the number
+// of bytes of its texts.
 func (r *rowStream) allocate(columns, size int) (table.Row, []string) {
 	if size > smallRow {
 		return make(table.Row, columns), make([]string, columns)
@@ -328,8 +334,8 @@ func (r *rowStream) allocate(columns, size int) (table.Row, []string) {
 	return row, texts
 }
 
-// place parses the number of an element of a list, which starts at 1, and returns the
-// element's index.
+// place parses value, the number of an element in a list of count elements. Numbers start
+// at 1. place returns the element's index, which starts at 0.
 func place(value []byte, count int) (int, error) {
 	ord, err := strconv.Atoi(string(value))
 	if err != nil || ord < 1 || ord > count {

@@ -18,15 +18,16 @@ import (
 // read a key with a misfit. A statement with a misfit fails before it has read or written
 // a row. The functions of this file then find out which texts are misfits.
 
-// Savepoints: around a statement with keys, around a statement that writes or converts
-// values, and around the statements that find misfits and unreadable values.
+// The names of savepoints. keysMark precedes a statement with keys, writeMark a statement
+// that writes or converts values, and probeMark the statements that find misfits and
+// unreadable values.
 const (
 	keysMark  = "ace_keys"
 	writeMark = "ace_write"
 	probeMark = "ace_probe"
 )
 
-// rollbackTo undoes the statements since a savepoint, of which one has failed, and
+// rollbackTo undoes the statements since a savepoint after one of them has failed, and
 // releases the savepoint.
 func (t *Tx) rollbackTo(ctx context.Context, savepoint string) error {
 	t.state = stateBegun // the server accepts these statements
@@ -57,8 +58,8 @@ type misfit struct {
 	err    error
 }
 
-// misfits returns the first misfit of each row that has one, by the index of the row. The
-// transaction continues with the same snapshot.
+// misfits returns the first misfit of each row that has one, by the index of the row. p
+// has the columns of the rows. The transaction continues with the same snapshot.
 func (t *Tx) misfits(ctx context.Context, p params, rows []table.Row) (map[int]misfit, error) {
 	if err := t.run(ctx, "reading keys and values", query{sql: "SAVEPOINT " + probeMark}); err != nil {
 		return nil, err
@@ -112,8 +113,9 @@ func column(rows []table.Row, at int) []string {
 	return slices.Compact(texts)
 }
 
-// badTexts returns, for each text that is invalid for a type, the error of the server. If
-// the type accepts no text at all, for example because it was dropped, that is an error.
+// badTexts tests the texts of one column. It returns the server's error for each text
+// that is invalid for the column's type. If the type accepts no text at all, for example
+// because it was dropped, badTexts returns an error.
 func (t *Tx) badTexts(ctx context.Context, of param, texts []string) (map[string]error, error) {
 	groups := append([][]string{nil}, slices.Collect(slices.Chunk(texts, textsPerProbe))...)
 	failed, err := t.tryAll(ctx, of, groups)
@@ -148,8 +150,8 @@ func (t *Tx) badTexts(ctx context.Context, of param, texts []string) (map[string
 // maxPipelined is the maximum number of statements in a pipeline.
 const maxPipelined = 500
 
-// tryAll lets the node convert groups of texts to values. It returns an error for each
-// group that fails, and nil for the others.
+// tryAll lets the node convert groups of texts to values. The result has an element for
+// each group: an error if the group fails, else nil.
 func (t *Tx) tryAll(ctx context.Context, of param, groups [][]string) ([]error, error) {
 	failed := make([]error, 0, len(groups))
 	for some := range slices.Chunk(groups, maxPipelined) {
@@ -183,8 +185,8 @@ func (t *Tx) tryAll(ctx context.Context, of param, groups [][]string) ([]error, 
 	return failed, nil
 }
 
-// failPipeline closes a pipeline after an error after which the transaction cannot
-// continue.
+// failPipeline closes a pipeline because of an error, after which the transaction cannot
+// continue. It returns the error as a fault.
 func (t *Tx) failPipeline(ctx context.Context, pipeline *pgconn.Pipeline, err error) error {
 	_ = pipeline.Close()
 	t.state = stateFailed

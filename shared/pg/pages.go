@@ -12,11 +12,11 @@ import (
 )
 
 // rangeExpr returns an expression for the number of the key range to which a row belongs:
-// width_bucket over the boundaries. Their array is built once per statement from the
-// parameters; a cast of an array parameter would be evaluated for every row. A key that
-// is not a plain scalar is compared as a row, whose columns must have the types of the
-// boundaries. Without boundaries the array is NULL, and all rows belong to range 0. first
-// is the number of the first parameter.
+// width_bucket over the boundaries. The boundaries are parameters, and first is the
+// number of the first one ($1). A subquery builds their array once per statement; a cast
+// of an array parameter would be evaluated for every row. A key that is not a plain
+// scalar is compared as a row, whose columns must have the types of the boundaries.
+// Without boundaries the array is NULL, and all rows belong to range 0.
 func rangeExpr(s table.Source, first int) string {
 	p := orderParams(s, "b")
 	names := p.names()
@@ -29,15 +29,18 @@ func rangeExpr(s table.Source, first int) string {
 		p.list(first))
 }
 
-// PageSums reads page ranges once, in physical order. For every group that has rows in a
-// page range, it calls the function each with the index of the page range (place), the
-// number of the group, and the sum of these rows. With coarse buckets, these groups are
-// the coarse buckets. The function each is then also called for every fine bucket, with
-// the sum over all page ranges and table.AllPageRanges as place.
+// PageSums reads page ranges once, in physical order. For every page range and every
+// group that has rows in it, PageSums calls each(place, group, sum): place is the index
+// of the page range, group the number of the group, and sum the sum of these rows.
 //
-// It returns the xmin of the snapshot in which each page range was read, or 0 if the
-// range has no rows. PageSums fails if a partition was rewritten since the plan was made:
-// rows may have moved between pages that were read and pages that were not.
+// If by.Coarse is not 0, these groups are the coarse buckets. Sums of the by.Buckets fine
+// buckets are then also passed to each, with table.AllPageRanges as place. Such a sum is
+// over the page ranges that one statement reads. The caller must add up all sums of a
+// bucket.
+//
+// For each page range, PageSums returns the xmin of the snapshot in which it was read,
+// or 0 if the range has no rows. It fails if a partition was rewritten since the plan was
+// made: rows may have moved between pages that were read and pages that were not.
 func (t *Tx) PageSums(ctx context.Context, s table.Source, ranges []table.PageRange, by table.Grouping, each func(place, group int, sum table.Sum), options ...table.CallOption) ([]int64, error) {
 	if by.Coarse > 0 {
 		return t.bucketSums(ctx, s, ranges, by, each, options...)
@@ -67,10 +70,11 @@ func (t *Tx) PageSums(ctx context.Context, s table.Source, ranges []table.PageRa
 	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), queries...)
 }
 
-// Limits of a statement over several page ranges: its approximate length; the groups of
-// rows that it holds in the server's memory, of some hundred bytes each; and the number
-// of page ranges. For each page range, the server allocates at the start memory for as
-// many groups as it expects rows.
+// Limits of a statement over several page ranges. statementBytes limits its approximate
+// length. statementGroups limits the groups of rows that it holds in the server's memory,
+// some hundred bytes each. statementRanges limits the number of page ranges: at the
+// start, the server allocates memory for each page range, for as many groups as it
+// expects rows.
 const (
 	statementBytes  = 256 << 10
 	statementGroups = 256 << 10
@@ -119,16 +123,19 @@ func (t *Tx) bucketSums(ctx context.Context, s table.Source, ranges []table.Page
 	return horizons, t.read(ctx, "comparing pages", s, table.Combine(options), queries...)
 }
 
-// bucketSumSQL returns the query that sums the rows of one page range by bucket. A hash
-// table for one page range is small, so a lookup is much cheaper than in one for all page
-// ranges. The outer query then adds up sums, not rows.
+// bucketSumSQL returns the query that sums the rows of one page range by bucket. number
+// is the index of the page range, and params the number of parameters before those of the
+// page range. The server needs a hash table for one page range only, which is small. A
+// lookup in it is much cheaper than in one hash table for all page ranges. The outer
+// query (coarseSumsSQL) then adds up sums, not rows.
 func bucketSumSQL(s table.Source, by table.Grouping, pages table.PageRange, number, params int) string {
 	return fmt.Sprintf("SELECT %d AS s, %s AS g, pg_catalog.count(*) AS n, pg_catalog.bit_xor(%s) AS x%s GROUP BY 2",
 		number, bucketOf(s, by.Buckets), s.Digest, rowsOf(s, pages, params))
 }
 
-// coarseSumsSQL returns the query that adds up the sums of all page ranges by bucket, and
-// those of each page range by coarse bucket.
+// coarseSumsSQL returns the query that combines parts, the queries of bucketSumSQL for
+// several page ranges. It returns the sum of each bucket over all of these page ranges,
+// and the sum of each coarse bucket in each page range.
 func coarseSumsSQL(by table.Grouping, parts []string) string {
 	return fmt.Sprintf(`SELECT s, CASE WHEN s IS NULL THEN g ELSE c END, pg_catalog.sum(n), pg_catalog.bit_xor(x), (SELECT %s)
 		FROM (SELECT s, g, g OPERATOR(pg_catalog.&) %d AS c, n, x FROM (%s) ace_stretches) ace_sums GROUP BY GROUPING SETS ((g), (s, c))`,
@@ -136,7 +143,8 @@ func coarseSumsSQL(by table.Grouping, parts []string) string {
 }
 
 // readBucketSum reads the index of the page range, the group, the row count and the
-// digest from result columns. If the first is NULL, the sum is over all page ranges.
+// digest from a result row of coarseSumsSQL. If the index is NULL, the sum is over all
+// page ranges of the statement. count is the number of page ranges.
 func readBucketSum(v [][]byte, count int, by table.Grouping) (place, group int, sum table.Sum, err error) {
 	groups := by.Coarse
 	if v[0] == nil {
@@ -227,8 +235,8 @@ func pageRangeArgs(pages table.PageRange) [][]byte {
 }
 
 // checkFilenode returns the query that checks that a partition was not rewritten since
-// the plan was made. It must be sent after the scan, whose lock prevents a rewrite until
-// the transaction ends.
+// the plan was made. The caller must send it after the scan, whose lock prevents a
+// rewrite until the transaction ends.
 func (t *Tx) checkFilenode(partition table.Partition) query {
 	name := strings.TrimPrefix(partition.Relation, "ONLY ")
 	return query{sql: "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.text::pg_catalog.regclass)", args: textArgs(name), row: func(v [][]byte) error {

@@ -33,7 +33,8 @@ func keyParams(s table.Source) params {
 	return out
 }
 
-// orderParams returns the columns of a list of bounds, or of keys to be ordered.
+// orderParams returns the columns of a list of bounds, or of keys to be ordered. Their
+// names begin with prefix.
 func orderParams(s table.Source, prefix string) params {
 	out := make(params, len(s.Order))
 	for i, name := range list(prefix, len(s.Order)) {
@@ -51,7 +52,8 @@ func orderParams(s table.Source, prefix string) params {
 // isTextOrder reports whether element i of s.Order is the bytes of a text.
 func isTextOrder(s table.Source, i int) bool { return i < len(s.OrderText) && s.OrderText[i] != "" }
 
-// bounds returns the expressions whose texts are used as bounds of ranges.
+// bounds returns the expressions for the texts that bounds of ranges hold: OrderText
+// where it is set, else Order.
 func bounds(s table.Source) []string {
 	refs := make([]string, len(s.Order))
 	for i, ref := range s.Order {
@@ -88,7 +90,7 @@ func (p params) names() []string {
 }
 
 // list returns a subquery for the list of tuples, which are numbered from 1 in the column
-// ord. first is the number of its first parameter.
+// ord. first is the number of the list's first parameter.
 func (p params) list(first int) string {
 	values, rows := make([]string, len(p)), make([]string, len(p))
 	for i, of := range p {
@@ -131,8 +133,8 @@ func (p params) ofRows(rows []table.Row) [][]byte {
 	return args
 }
 
-// arraySize returns the approximate size of the array, so that large values are not
-// copied repeatedly.
+// arraySize returns the approximate size of the array for a column, in bytes. The array
+// is allocated with that size, so that large values are not copied repeatedly.
 func arraySize(rows []table.Row, column int) int {
 	size := 2
 	for _, row := range rows {

@@ -62,8 +62,9 @@ func share(count, part, whole int64) int64 {
 	return max(1, int64(float64(count)*float64(part)/float64(whole)))
 }
 
-// pageProbes returns the bounds of evenly spaced pages as two tid arrays. probes is the
-// number of these pages.
+// pageProbes selects evenly spaced pages of a partition that has this number of pages:
+// probes of them, or all if there are fewer. from and to are arrays of tid. The selected
+// page number i begins at element i of from and ends before element i of to.
 func pageProbes(pages, probes int64) (from, to []byte) {
 	probes = min(probes, pages)
 	if probes == 0 {
@@ -104,8 +105,8 @@ func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]tab
 }
 
 // Every returns the key of every step-th row in key order, beginning with row number
-// step. It reads all rows that the filter selects, so it is for small tables or small
-// filtered parts.
+// step. It reads all rows that the filter selects, so it is for small tables and for
+// filters that select few rows.
 func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.Key, error) {
 	tx, err := n.Begin(ctx, s.Access())
 	if err != nil {
@@ -115,8 +116,8 @@ func (n *Node) Every(ctx context.Context, s table.Source, step int64) ([]table.K
 	return tx.cut(ctx, s, table.Range{}, step, nil, table.EndTransaction)
 }
 
-// UnreadableKeys returns the reasons why the node cannot convert some of the keys to
-// values of the key's types, by the indexes of these keys.
+// UnreadableKeys returns the keys that the node cannot convert to values of the key's
+// types. The result maps the indexes of these keys to the reasons.
 func (n *Node) UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error) {
 	if plainKeys(s, keys) {
 		return nil, nil

@@ -45,16 +45,17 @@ func byShape(ranges []table.Range) []*batch {
 	return batches
 }
 
-// statement returns a statement over the ranges of the batch. For each range it runs a
-// SELECT with this select list (head) and the clauses after WHERE (tail). The first
-// result column is the number of the range in the batch, from 1.
+// statement returns a statement over the ranges of the batch. For each range it runs
+// SELECT head FROM ... WHERE ... tail, so head is the select list, and tail has the
+// clauses after the WHERE clause. The first result column is the number of the range in
+// the batch, from 1.
 func (b *batch) statement(s table.Source, head, tail string) query {
 	return b.lateral(s, func(rows string) string { return "SELECT " + head + rows + tail })
 }
 
 // lateral returns a statement over the ranges of the batch. For each range it runs the
-// query that inner returns. The argument of inner has the FROM and WHERE clauses that
-// select the rows of a range.
+// query that inner(rows) returns. rows has the FROM and WHERE clauses that select the
+// rows of the range.
 func (b *batch) lateral(s table.Source, inner func(rows string) string) query {
 	if !b.shape.lo && !b.shape.hi { // the range is the whole table; a list never has more than one such range
 		return query{sql: fmt.Sprintf("SELECT 1, ace_inner.* FROM (%s) ace_inner", inner(" FROM "+s.Relation+where(addFilter(s, ""))))}
@@ -149,7 +150,7 @@ func (t *Tx) Sums(ctx context.Context, s table.Source, ranges []table.Range, opt
 }
 
 // checkAnswered returns an error if there is no result for a range, which would otherwise
-// seem to be empty.
+// seem to be empty. seen reports for each range whether there is a result.
 func (n *Node) checkAnswered(seen []bool) error {
 	if i := slices.Index(seen, false); i >= 0 {
 		return fault.New(fault.Internal, "node %q returned no digest for range %d of %d", n.name, i+1, len(seen))

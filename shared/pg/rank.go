@@ -50,7 +50,8 @@ func (t *Tx) rank(ctx context.Context, s table.Source, keys []table.Key, options
 	return ranks, err
 }
 
-// rankByText ranks the keys whose rank is -1 by their texts. Their ranks start at from.
+// rankByText replaces each rank of -1: it sorts these keys by their texts and numbers
+// them upwards from from.
 func rankByText(keys []table.Key, ranks []int, from int) {
 	var places []int
 	var texts []table.Key
@@ -66,7 +67,7 @@ func rankByText(keys []table.Key, ranks []int, from int) {
 }
 
 // sort lets the server rank keys, and calls ranked with the index and the rank of each
-// key. Ranks start at 0.
+// key. Ranks start at 0. If mark is set, the query is sent after the savepoint keysMark.
 func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked func(place, rank int), mark bool, options table.CallOption) error {
 	p, name := orderParams(s, "k"), uniqueName(s, "list")
 	q := query{
@@ -88,9 +89,9 @@ func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked 
 	return t.call(ctx, "sorting keys", options, withSavepoint([]query{q}, mark, options)...)
 }
 
-// withCollations adds the collations of Order to references to parameter values, so that
-// the values sort as the columns of the table do. A parameter has the database's default
-// collation; a column may have another.
+// withCollations adds the collations of Order to references to parameter values (r.k1
+// COLLATE "de_DE"), so that the values sort as the columns of the table do. A parameter
+// has the database's default collation; a column may have another.
 func withCollations(s table.Source, refs []string) []string {
 	out := make([]string, len(refs))
 	for i, ref := range refs {
@@ -131,7 +132,8 @@ func plainRanks(s table.Source, keys []table.Key) ([]int, bool) {
 	return rankBy(keys, compare), true
 }
 
-// plainKeys reports whether the keys are known to be valid on every node.
+// plainKeys reports whether the keys are known to be valid on every node, because they
+// consist of integers and uuids as PostgreSQL writes them.
 func plainKeys(s table.Source, keys []table.Key) bool { return plainTexts(s.KeyType, keys) }
 
 // plainTexts reports whether keys of these types are integers and uuids as PostgreSQL

@@ -11,10 +11,10 @@ import (
 )
 
 // A node may store a value that it refuses as input: the constraint of a domain is NOT
-// VALID or calls a function that fails now, or the name of an overloaded function is
-// ambiguous. So a row may exist although the node cannot read its key. A lookup would
-// report it as missing, which hides a difference and lets a repair delete the row
-// elsewhere.
+// VALID or calls a function that fails now, or a regproc has the name of a function that
+// has been overloaded since. So a row may exist although the node cannot read its key. A
+// lookup would report it as missing, which hides a difference and lets a repair delete
+// the row elsewhere.
 
 // usableKeys is like readableKeys, but for a statement that looks up keys in the table.
 // It fails if the table has a row with one of the keys that the node cannot read.
@@ -26,9 +26,10 @@ func (t *Tx) usableKeys(ctx context.Context, s table.Source, keys []table.Key, f
 	return readable, places, t.checkRefused(ctx, s, keys, misfits)
 }
 
-// checkRefused checks that no row has a value that the node refuses as input. misfits has
-// the misfits of keys, by the index of the key. It compares texts, and scans the table
-// once for each key column whose type can refuse a stored value.
+// checkRefused returns an error if the table has a row with a value that the node refuses
+// as input. misfits has the misfits of keys, by the index of the key. For each key column
+// with misfits whose type can refuse a stored value, checkRefused scans the table once
+// for the texts of these misfits.
 func (t *Tx) checkRefused(ctx context.Context, s table.Source, keys []table.Key, misfits map[int]misfit) error {
 	for c, of := range keyParams(s) {
 		refused := map[string]error{}
@@ -64,7 +65,8 @@ func (t *Tx) checkRefused(ctx context.Context, s table.Source, keys []table.Key,
 }
 
 // mayRefuseStoredSQL reports whether a type can refuse the text of a value that it
-// stores. Enums and the types of PostgreSQL cannot, except for the names of objects.
+// stores. Enums cannot, nor can the types of PostgreSQL, except those of names of objects
+// (reg* types).
 const mayRefuseStoredSQL = `
 WITH RECURSIVE part(type) AS (
     SELECT $1::pg_catalog.text::pg_catalog.regtype::pg_catalog.oid

@@ -15,7 +15,8 @@ import (
 )
 
 // readWrite begins a transaction in which each statement sees everything that was
-// committed before the statement began. So a locked row is always the newest version.
+// committed before the statement began. So a statement that locks a row always reads the
+// newest version of the row.
 const readWrite = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 // commitTimeout bounds a COMMIT. Nothing else interrupts it, because the outcome of an
@@ -124,7 +125,7 @@ func (r *RepairTx) Lock(ctx context.Context, s table.Source, keys []table.Key) (
 
 const serverMark = "(SELECT system_identifier FROM pg_catalog.pg_control_system()), CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'recovery' ELSE pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END"
 
-// Mark returns the identity of this transaction.
+// Mark returns the server, its timeline and the id of this transaction.
 func (r *RepairTx) Mark(ctx context.Context) (table.Mark, error) {
 	return r.mark(ctx, ", pg_catalog.pg_current_xact_id()")
 }
@@ -185,8 +186,9 @@ func (r *RepairTx) CheckNow(ctx context.Context) error {
 	return asViolation(r.tx.run(ctx, "checking deferred constraints", query{sql: "SET CONSTRAINTS ALL IMMEDIATE"}))
 }
 
-// Commit commits the transaction. After any error except a table.ViolationError the
-// outcome is unknown; Status with the transaction's Mark returns it.
+// Commit commits the transaction. After any error except a table.ViolationError, the
+// caller must assume that the outcome is unknown. Status returns it for the transaction
+// id of the transaction's Mark.
 func (r *RepairTx) Commit(ctx context.Context) error {
 	if r.outcome == rolledBack {
 		return fault.New(fault.Internal, "node %q: the repair was rolled back and cannot be committed", r.tx.node.name)
@@ -360,9 +362,9 @@ func (r *RepairTx) Duplicate(ctx context.Context, t table.Target, d table.Deferr
 	return at, err
 }
 
-// inBase returns a reference to a column of the constraint. A value of a domain is cast
-// to its base type, for which the constraint's operator is defined: a user can define an
-// operator that matches the domain better.
+// inBase returns ref, a reference to column i of the constraint d. A value of a domain is
+// cast to its base type, for which the constraint's operator is defined: a user can
+// define an operator that matches the domain better.
 func inBase(ref string, d table.Deferrable, i int) string {
 	if i >= len(d.Base) || d.Base[i] == "" {
 		return ref
@@ -371,7 +373,8 @@ func inBase(ref string, d table.Deferrable, i int) string {
 }
 
 // isPooled reports whether a pooler is between the client and the server and may share
-// the session.
+// the session. Then the server process has another id than the one that was reported when
+// the connection was opened.
 func (r *RepairTx) isPooled(ctx context.Context) (bool, error) {
 	var pid string
 	err := r.tx.run(ctx, "looking for a pooler", query{sql: "SELECT pg_catalog.pg_backend_pid()", row: func(v [][]byte) error {

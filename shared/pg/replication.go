@@ -81,7 +81,7 @@ const writtenSince = `(SELECT NOT pg_catalog.pg_visible_in_snapshot(
 	FROM (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text::bigint AS xid) %[1]s)`
 
 // WrittenSince reports for each key whether its row was written after a snapshot of this
-// node was taken. It is true if there is no row.
+// node was taken. For a key without a row, it reports true.
 func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key, snapshot string) ([]bool, error) {
 	since := make([]bool, len(keys))
 	for i := range since {
@@ -101,9 +101,10 @@ func (t *Tx) WrittenSince(ctx context.Context, s table.Source, keys []table.Key,
 	return since, t.run(ctx, "reading when rows were written", append(settings(rangePlans), q)...)
 }
 
-// SlotLag returns how many bytes of this node's log, up to the position lsn, the
-// subscriber that uses a slot has not yet confirmed. It returns false if this node has no
-// such slot: then the publisher is another node.
+// SlotLag returns the lag of the subscriber that uses a slot of this node: the number of
+// bytes of this node's log, up to the position lsn, that the subscriber has not yet
+// confirmed. found is false if this node has no such slot: then the publisher is another
+// node.
 func (n *Node) SlotLag(ctx context.Context, slot, lsn string) (bytes int64, found bool, err error) {
 	err = n.ask(ctx, doingSlotLag, slotLagQuery(slot, lsn, &bytes, &found))
 	return bytes, found, err

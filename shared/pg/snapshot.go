@@ -29,8 +29,8 @@ func (t *Tx) Import(ctx context.Context, name string) error {
 	return err
 }
 
-// importQuery must follow BEGIN directly: any query before it would take another
-// snapshot.
+// importQuery returns the query that imports a snapshot. It must follow BEGIN directly:
+// any query before it would take another snapshot.
 func importQuery(name string) query {
 	return query{sql: "SET TRANSACTION SNAPSHOT '" + strings.ReplaceAll(name, "'", "''") + "'"}
 }

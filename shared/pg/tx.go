@@ -153,7 +153,7 @@ func (t *Tx) run(ctx context.Context, doing string, queries ...query) error {
 	return t.call(ctx, doing, 0, queries...)
 }
 
-// call is like run, with options of the call.
+// call is like run, but with the options of a call.
 func (t *Tx) call(ctx context.Context, doing string, options table.CallOption, queries ...query) error {
 	s, err := t.open(ctx, doing, options, queries...)
 	if err != nil {

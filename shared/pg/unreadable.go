@@ -81,8 +81,8 @@ func withLocation(failed error, s table.Source, column int, key table.Key) error
 	return fault.Wrap(failed, fault.CodeOf(failed), "%s (%s)%s", fault.PublicMessage(failed), place, remedy)
 }
 
-// textSize returns an expression that reads the text of columns as it is sent to a
-// client, but returns only its size.
+// textSize returns an expression that makes the server write the text of columns as for a
+// client, but returns only the size of the text.
 func textSize(refs []string) string {
 	return "pg_catalog.octet_length(pg_catalog.textsend(pg_catalog.concat(" + commaList(refs) + ")))"
 }
@@ -91,8 +91,8 @@ const doingSearch = "looking for a value that cannot be read"
 
 // findUnreadable scans the table for a row that cannot be read, in a new transaction. It
 // returns the row's key and the index of the first column that cannot be read, or -1 if
-// only the row as a whole fails. A nil key means that there is no such row. A filter that
-// fails by itself is an error.
+// only the row as a whole fails. A nil key means that there is no such row. If the filter
+// itself fails, findUnreadable returns an error.
 func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (int, table.Key, error) {
 	if err := t.restart(ctx); err != nil {
 		return -1, nil, err
@@ -125,7 +125,7 @@ func (t *Tx) findUnreadable(ctx context.Context, s table.Source, failed error) (
 }
 
 // findColumn returns the index of the first column of a row that cannot be read, or -1 if
-// all can be read. selecting returns the query with a select list for this row.
+// all can be read. selecting(head) returns the query that selects head from this row.
 func (t *Tx) findColumn(ctx context.Context, s table.Source, selecting func(head string) query) (int, error) {
 	for i, ref := range s.Columns {
 		err := t.try(ctx, doingSearch, selecting(textSize([]string{ref})))

@@ -6,9 +6,10 @@ import (
 	"ace/shared/table"
 )
 
-// within returns the condition that the key of a row is at least lo and less than hi, in
-// key order. lo and hi are references to the columns of a bound; nil means no bound. The
-// condition can be evaluated by the key's index.
+// within returns the SQL condition that a row's key is >= lo and < hi in key order. lo
+// and hi have one SQL column reference per key column, such as r.lo1; nil means no bound.
+// Without bounds the condition is empty, but if s.OrderGroups is set, the caller must
+// pass a bound. The key's index can evaluate the condition.
 func within(s table.Source, lo, hi []string) string {
 	if len(s.OrderGroups) > 0 {
 		return "(" + strings.Join(arms(s.OrderGroups, s.Order, lo, hi), " OR ") + ")"
@@ -24,11 +25,14 @@ func within(s table.Source, lo, hi []string) string {
 	return strings.Join(terms, " AND ")
 }
 
-// arms returns the conditions (arms) of an OR. At most one of them is true; one is true
-// if and only if the row is within the bounds. A row comparison takes the operators of
-// all its columns from one schema, so each group of columns has its own comparison. Each
-// arm fixes a prefix of the key and bounds the next group, as an index scan does. A
-// bitmap of several index scans serves an OR of such arms.
+// arms returns the conditions (arms) that within joins with OR. At most one of them is
+// true; one is true if and only if the row is within the bounds. For two groups with the
+// columns a and b and the bound lo, the arms are lo1 < a and a = lo1 AND b >= lo2.
+//
+// A row comparison takes the operators of all its columns from one schema, so each group
+// of columns has its own comparison. Each arm fixes the groups before one group and
+// bounds that group, so an index scan can evaluate it. A bitmap of several index scans
+// serves an OR of such arms.
 func arms(groups []table.OrderGroup, order, lo, hi []string) []string {
 	g, rest := groups[0], groups[1:]
 	n := g.Columns

@@ -106,8 +106,8 @@ func readList(raw []byte, into *[]string) error {
 }
 
 // tryReplica finds out whether the role may set session_replication_role, by setting it.
-// The catalog is not sufficient, because managed services have special rules. It is the
-// transaction's last statement.
+// The catalog is not sufficient, because managed services have special rules. It must be
+// the transaction's last statement, because the transaction fails if the role may not.
 func (w *writing) tryReplica(ctx context.Context) error {
 	err := w.tx.run(ctx, doingWriting, replicaRole())
 	if sqlState(err) == insufficientPrivilege {
