@@ -3,11 +3,12 @@
 // and repair a table, and the translation of PostgreSQL's errors into faults that name
 // the node.
 //
-// Every statement runs in a short transaction. The transaction locks the table before it
-// takes its snapshot, and pins the settings that decide how values are written as text
-// (settings.go). Nothing depends on the settings of the role, the database or a pooler's
-// session. Transactions are READ ONLY and end with ROLLBACK, except those of a repair
-// (repair.go).
+// Every statement runs in a short transaction. If the role may lock the table, the
+// transaction does so before it takes its snapshot. It pins the settings that decide how
+// values are written as text (settings.go). Nothing depends on the settings of the role,
+// the database or a pooler's session. Transactions are READ ONLY and end with ROLLBACK,
+// except those of a repair (repair.go); that of FlushLog is READ ONLY but ends with
+// COMMIT.
 //
 // Identifiers are quoted with pgx.Identifier and values are parameters. The only SQL that
 // is not written here is the user's table_filter, which the server's own parser checks

@@ -12,8 +12,9 @@ import (
 	"ace/shared/table"
 )
 
-// Facts reads the catalog facts that must be unchanged for xmin ages to be evidence. If
-// the role may not read them, that is not an error: Unproven has the reason.
+// Facts reads the catalog facts of a table. While they are unchanged, the ages of its
+// rows (by xmin) are evidence of what has changed. If the role may not read the facts,
+// that is not an error: Unproven has the reason.
 func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, error) {
 	tx, err := n.beginCatalog(ctx)
 	if err != nil {
@@ -55,8 +56,8 @@ func (n *Node) Facts(ctx context.Context, schema, name string) (table.Facts, err
 	return facts, err
 }
 
-// factsSQL returns the facts, the reason why ages are no evidence, and the number of rows
-// written.
+// factsSQL returns the facts, the reason why the ages of rows are no evidence (Unproven),
+// and the number of rows written.
 //
 // A fact that is null is unknown, and then ages are no evidence. The xmin of a catalog
 // row also shows changes that were reverted later. The time of the last statistics reset

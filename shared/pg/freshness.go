@@ -43,8 +43,8 @@ func (t *Tx) Freshness(ctx context.Context, s table.Source, ranges []table.Range
 	return found, t.node.checkAnswered(seen)
 }
 
-// PageFreshness is like Freshness, but for page ranges in physical order. It fails if a
-// partition was rewritten since the plan was made.
+// PageFreshness is like Freshness, but for page ranges. It fails if a partition was
+// rewritten since the plan was made.
 func (t *Tx) PageFreshness(ctx context.Context, s table.Source, pages []table.PageRange, options ...table.CallOption) ([]table.Freshness, error) {
 	found := make([]table.Freshness, len(pages))
 	queries, err := t.perPageRange(s, pages, func(i int) query {

@@ -38,7 +38,8 @@ func (n *Node) placeOf(s table.Source, value []byte, count int) (int, error) {
 // CheckAbsent returns an error if the table has a row with one of the keys. The caller
 // must have looked these keys up by the index, which led to no row. Unless keys is empty,
 // CheckAbsent scans the table without the index, and once more if the first scan finds a
-// row that the index does not lead to. It does not change the transaction's settings.
+// row that the index does not lead to. The planner settings of these scans do not stay in
+// the transaction.
 func (t *Tx) CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error {
 	if s.Unindexed {
 		return nil

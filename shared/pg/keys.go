@@ -191,7 +191,7 @@ type rowStream struct {
 	keys   []table.Key
 	asked  []int     // indexes in keys of the keys that are looked up; nil means all
 	last   int       // index in keys of the last key that had a row; -1 before the first row
-	row    table.Row // memory that is allocated for the next rows, as is texts
+	row    table.Row // row and texts are memory that is allocated for the next rows
 	texts  []string
 }
 

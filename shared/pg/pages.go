@@ -160,8 +160,8 @@ func readBucketSum(v [][]byte, count int, by table.Grouping) (place, group int, 
 	return place, group, sum, err
 }
 
-// perPageRange returns the planner settings, the query that ask returns for every page
-// range, and queries that check that no partition was rewritten since the plan was made.
+// perPageRange returns the planner settings, the query ask(i) for every page range i, and
+// queries that check that no partition was rewritten since the plan was made.
 func (t *Tx) perPageRange(s table.Source, ranges []table.PageRange, ask func(i int) query) ([]query, error) {
 	queries := settings(plansFor(s, pagePlans))
 	for i, pages := range ranges {

@@ -9,8 +9,8 @@ import (
 	"ace/shared/table"
 )
 
-// parseBytes sends an array of bytea: the bytes of the texts in UTF-8, whatever the
-// server encoding is.
+// parseBytes is a value of table.Parse besides those of package table. It sends the texts
+// as an array of bytea: the bytes of each text in UTF-8, whatever the server encoding is.
 const parseBytes table.Parse = "bytes"
 
 // param is one column of a list of tuples. Its values have one type and are sent as one

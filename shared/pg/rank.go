@@ -89,9 +89,9 @@ func (t *Tx) sort(ctx context.Context, s table.Source, keys []table.Key, ranked 
 	return t.call(ctx, "sorting keys", options, withSavepoint([]query{q}, mark, options)...)
 }
 
-// withCollations adds the collations of Order to references to parameter values (r.k1
-// COLLATE "de_DE"), so that the values sort as the columns of the table do. A parameter
-// has the database's default collation; a column may have another.
+// withCollations adds the collations of Order to references to parameter values, as in
+// r.k1 COLLATE pg_catalog."C". Then the values sort as the columns of the table do. A
+// parameter has the database's default collation; a column may have another.
 func withCollations(s table.Source, refs []string) []string {
 	out := make([]string, len(refs))
 	for i, ref := range refs {

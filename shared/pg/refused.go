@@ -11,9 +11,9 @@ import (
 )
 
 // A node may store a value that it refuses as input: the constraint of a domain is NOT
-// VALID or calls a function that fails now, or a regproc has the name of a function that
-// has been overloaded since. So a row may exist although the node cannot read its key. A
-// lookup would report it as missing, which hides a difference and lets a repair delete
+// VALID or calls a function that fails now, or a regproc has the name of an overloaded
+// function, which is ambiguous. So a row may exist although the node cannot read its key.
+// A lookup would report it as missing, which hides a difference and lets a repair delete
 // the row elsewhere.
 
 // usableKeys is like readableKeys, but for a statement that looks up keys in the table.
