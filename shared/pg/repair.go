@@ -187,8 +187,8 @@ func (r *RepairTx) CheckNow(ctx context.Context) error {
 }
 
 // Commit commits the transaction. After any error except a table.ViolationError, the
-// caller must assume that the outcome is unknown. It can find out with Mark and Status:
-// Status returns how the transaction whose id Mark returned has ended.
+// caller must assume that the outcome is unknown. Another transaction can find it out by
+// Status, with the id that Mark returned before the Commit.
 func (r *RepairTx) Commit(ctx context.Context) error {
 	if r.outcome == rolledBack {
 		return fault.New(fault.Internal, "node %q: the repair was rolled back and cannot be committed", r.tx.node.name)
