@@ -21,8 +21,9 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// baselineFormat is the version of the stored form. It changes when this version would
-// misread a baseline of an older one, or would conclude too much from it.
+// baselineFormat is the version of the stored form. It must be changed when a new version
+// of ACE would misread a baseline of an older version, or would conclude too much from
+// it.
 const baselineFormat = "ace-baseline/1"
 
 const baselineType = "application/gzip"
@@ -52,8 +53,8 @@ type PagesBaseline struct {
 }
 
 // hashSettings returns a hash of the settings that must be the same in two plans for
-// their blocks to be comparable: what is compared and how keys are ordered. The plans may
-// digest rows differently.
+// their blocks to be comparable: what is compared, how rows are digested and how keys are
+// ordered. Only the seeds of the digests may differ.
 func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 	type reading struct {
 		Relation, Less, AtLeast                                string
@@ -210,8 +211,9 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 	return nil, "no earlier comparison with these settings has left one", nil
 }
 
-// useBaseline restricts a plan to what may have changed since the baseline, if the
-// baseline can be relied on.
+// useBaseline restricts the plan to what may have changed since the baseline. If the
+// baseline cannot be relied on, everything is compared, and useBaseline adds a warning to
+// the plan.
 func (r *run) useBaseline(ctx context.Context, by *planner) error {
 	if r.request.Baseline == "" {
 		return nil

@@ -29,8 +29,8 @@ type CoordinatorOptions struct {
 	// LocalWorker is the worker that does the units, if this process does all of them.
 	// Otherwise it is nil.
 	LocalWorker LocalWorker
-	// Patience bounds the total time spent waiting between the attempts at one unit, if the
-	// unit fails for a reason that may be temporary.
+	// Patience bounds the sum of the waits before retries of one unit. A unit is retried if
+	// it fails for a reason that may be temporary. If Patience is 0, no unit is retried.
 	Patience time.Duration
 	Log      *slog.Logger
 }
@@ -122,7 +122,7 @@ type run struct {
 	multipleSnapshots bool               // scan: some pass over the pages used more than one snapshot
 	keyList           keyList            // scan: the keys to compare in a rerun
 	factsUnchanged    bool               // checkFacts: a baseline may rely on the facts
-	expectedSums      []table.Sum        // scan: per node, the sum of the rows read on its pages that its index must list
+	expectedSums      []table.Sum        // scan: per node, the sum of those rows read on its pages that its index must list later
 	rangeSums         [][]plan.RangeSums // scan: per node, the sums of its page ranges, for a baseline of the pages strategy
 	unchangedRanges   int64              // scan: number of page ranges that are unchanged since the baseline
 	unchangedTable    *plan.Totals       // scan: totals, if the whole table is unchanged since the baseline
@@ -224,7 +224,8 @@ func (r *run) scanChunks(ctx context.Context, buckets []int) error {
 	return err
 }
 
-// scanPages reads all pages of every node and adds up the sums of each group.
+// scanPages reads all pages of every node and adds up the sums of each group (a chunk or
+// a bucket).
 func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets []int) ([][]table.Sum, error) {
 	units, err := r.scanUnits(ctx, phase, buckets)
 	if err != nil {
@@ -236,7 +237,8 @@ func (r *run) scanPages(ctx context.Context, phase string, groups int, buckets [
 	return combineScans(ctx, r.Store, len(r.plan.Nodes), groups, units, r.keepRangeSums)
 }
 
-// scanUnits does the units that together read all pages, and returns them.
+// scanUnits does the scan units of a phase and returns them. Together they read all pages
+// of every node.
 func (r *run) scanUnits(ctx context.Context, phase string, buckets []int) ([]plan.Unit, error) {
 	units := make([]plan.Unit, len(r.plan.Scans))
 	for i := range units {
@@ -381,8 +383,8 @@ func (r *run) doUnits(ctx context.Context, phase string, units []plan.Unit, done
 	})
 }
 
-// hint sets the fields of a compare unit that depend on how much differed in earlier
-// units.
+// hint sets Dense and Probe of a compare unit. They depend on whether a compare unit is
+// done already, and on whether most of what it compared differed.
 func (r *run) hint(u *plan.Unit) {
 	switch {
 	case u.Phase != plan.PhaseCompare || r.plan.Known != nil:
@@ -447,6 +449,7 @@ type Invoker interface {
 // per node.
 type LocalWorker interface {
 	// Share lets the units of the task that read pages share one snapshot of every node
-	// until end is called. end must be called after the last of these units has returned.
+	// until end is called. The caller must call end after the last of these units has
+	// returned.
 	Share(taskID string) (end func())
 }

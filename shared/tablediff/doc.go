@@ -1,5 +1,5 @@
-// Package tablediff finds every row of a table that differs between nodes and writes the
-// document that proves it.
+// Package tablediff finds every row of a table that differs between nodes and writes
+// these rows to a document.
 //
 // The work is divided among three packages:
 //
@@ -8,12 +8,12 @@
 //   - tablediff/plan has the data that the other two share. They do not import each
 //     other.
 //
-// A run has phases: plan (planner.go), scan (scans.go), compare, confirm and merge
-// (merge.go). The scan phase exists only for tables that are read in physical order.
-// Everything that a later run needs is an object in the archive, so the next run of an
-// interrupted task does only the missing units.
+// A run has these steps: plan (planner.go), scan (scans.go), compare, confirm and merge
+// (merge.go). In the scan step, a comparison in the pages strategy reads all pages, and a
+// rerun lists the keys of its document. Everything that a later run needs is an object in
+// the archive, so the next run of an interrupted task does only the missing units.
 //
-// The verdict is computed only from parts, and only if they cover the whole key space. If
-// a unit is cancelled, times out or is lost, the comparison fails. It never reports fewer
-// differences.
+// The verdict is computed only from parts, and only if they cover the whole key space (in
+// a rerun, all keys of the document). If a unit is cancelled, times out or is lost, the
+// comparison fails. It never reports only some of the differences.
 package tablediff

@@ -33,8 +33,8 @@ func isIncremental(p *plan.Plan) bool {
 	return len(p.Facts) == len(p.Nodes) && whyNotIncremental(p) == ""
 }
 
-// whyNotIncremental returns why the ages of rows cannot show which rows that the plan
-// reads have changed. An empty string means that they can.
+// whyNotIncremental returns why a later comparison cannot conclude from the ages of rows
+// what has changed since this plan was made. An empty string means that it can.
 func whyNotIncremental(p *plan.Plan) string {
 	why := whyAgesUnreliable(p)
 	if why == "" && p.Strategy == plan.Pages && p.Grid == 0 {
@@ -73,9 +73,9 @@ func changedFacts(a, b map[string]string) []string {
 	})
 }
 
-// checkFacts verifies that the facts that make ages reliable did not change during the
-// comparison. If they did, the run stores no baseline, and a comparison with a baseline
-// fails.
+// checkFacts verifies that the facts that make the ages of rows reliable did not change
+// during the comparison. If they did, the run stores no baseline, and a comparison with a
+// baseline fails.
 func (r *run) checkFacts(ctx context.Context) error {
 	if r.request.Rerun != nil || !isIncremental(r.plan) {
 		return nil

@@ -14,10 +14,10 @@ import (
 // node seems to lack is searched for in its table without the index; the rows that the
 // index lists are compared with the rows that were read on the pages; the number of rows
 // in all ranges is compared with the number of rows in the table. Counting the rows of a
-// table costs a tenth of a comparison, so it is done only if there is a reason.
+// table costs a tenth of a comparison, so it is done only in some cases (see countsRows).
 
 const (
-	// countedRows is the size, in rows, up to which a table's rows are always counted.
+	// countedRows is the maximum number of rows of a table whose rows are always counted.
 	countedRows = exactRows
 	// estimateShare determines when the rows of a larger table are counted: if the number of
 	// rows read differs from the estimate by more than the estimate divided by this number.
@@ -52,7 +52,10 @@ func (r *run) checkIndexes(ctx context.Context) error {
 	})
 }
 
-// checkIndex checks the index of one node.
+// checkIndex checks the index of one node. It verifies that the table has no row for the
+// keys in absent. If counted is set, it counts the rows of the table. If their number is
+// not the number of rows read, or if listed is set, it compares the whole index with the
+// table.
 func (r *run) checkIndex(ctx context.Context, tx plan.Tx, node int, absent []table.Key, counted, listed bool) error {
 	source := r.plan.Sources[node]
 	if err := tx.CheckAbsent(ctx, source, absent); err != nil {
@@ -93,7 +96,9 @@ func (r *run) absentKeys(node int) []table.Key {
 }
 
 // countsRows reports whether the rows of a node must be counted without the index, to
-// compare them with the rows read by ranges.
+// compare their number with the number of rows read by ranges. That is so if the table is
+// small, if the number of rows read is far from the estimate, or if the order of the
+// index depends on a collation of unknown version.
 func (r *run) countsRows(node int) bool {
 	if r.plan.Strategy != plan.KeyRanges || r.unchangedTable != nil {
 		return false
@@ -130,8 +135,8 @@ func (r *run) listedDiffers(node int) bool {
 	return listed != r.expectedSums[node]
 }
 
-// expectListed records the sums of the groups whose rows the index will list: the groups
-// that differ, or every group if all is set.
+// expectListed records, per node, the sum of the rows that the index will list: those of
+// the groups (chunks or buckets) that differ, or of every group if all is set.
 func (r *run) expectListed(sums [][]table.Sum, all bool) {
 	if r.plan.ByText {
 		return

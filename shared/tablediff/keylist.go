@@ -200,17 +200,18 @@ func (o keyOrder) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 	}
 }
 
-// checkReadable fails if no node can read some key as values of the key's types. Without
-// this check such a key would count as resolved, since no node has a row for it.
+// checkReadable fails if there is a key that no node can read as values of the key's
+// types (x as integer). Without this check such a key would count as resolved, since no
+// node has a row for it.
 func (o keyOrder) checkReadable(ctx context.Context, keys []table.Key) error {
 	return diffkeys.CheckReadable(keys, len(o.nodes), func(node int, keys []table.Key) (map[int]error, error) {
 		return o.nodes[node].UnreadableKeys(ctx, o.plan.Sources[node], keys)
 	})
 }
 
-// canonicalKeys, if keys are ordered by their text, returns a function that maps equal
-// keys to one text: that of the first node that has a row. It returns nil if the order of
-// keys itself shows which are equal.
+// canonicalKeys returns a function that maps equal keys to one text: the spelling in the
+// row of the first node that has one. It is needed only if keys are ordered by their text
+// (ByText). Otherwise canonicalKeys returns nil, because equal keys have equal ranks.
 func (o keyOrder) canonicalKeys(ctx context.Context) func([]table.Key) ([]table.Key, error) {
 	if !o.plan.ByText {
 		return nil
@@ -251,7 +252,8 @@ func (o keyOrder) spellings(ctx context.Context, node int, keys []table.Key) ([]
 }
 
 // checkKeysCompared verifies that the compare parts cover every block of keys once and
-// have compared every key in it. Without this check the verdict cannot be a match.
+// have compared every key in it. If a part were missing, the verdict could be a match
+// although rows differ.
 func checkKeysCompared(list keyList, parts []plan.Totals) error {
 	block := 0
 	for i, p := range parts {

@@ -66,8 +66,8 @@ func (r *run) checkCompared() error {
 }
 
 // checkCoverage verifies that the compare parts cover the whole key space: each part
-// begins where the previous one ends, and its key range is that of the plan. Without this
-// check the verdict cannot be a match.
+// begins where the previous one ends, and its key range is that of the plan. If a part
+// were missing, the verdict could be a match although rows differ.
 func checkCoverage(p *plan.Plan, parts []plan.Totals) error {
 	chunk, chunks := 0, p.Layout.Chunks()
 	for i, t := range parts {
@@ -95,7 +95,8 @@ func checkCoverage(p *plan.Plan, parts []plan.Totals) error {
 // from every key, even from an empty one.
 func equalBounds(a, b table.Key) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
 
-// checkConfirmed verifies that every candidate was judged.
+// checkConfirmed verifies that the confirm units have judged every candidate of the
+// compare units.
 func checkConfirmed(compared, confirmed []plan.Totals) error {
 	if len(confirmed) != len(compared) {
 		return fault.New(fault.Internal, "%d of %d parts were confirmed: the comparison is incomplete", len(confirmed), len(compared))
@@ -185,8 +186,8 @@ func (r *run) snapshots() string {
 	return "one per node and batch"
 }
 
-// addBaseline adds to the summary how many blocks or page ranges were not compared
-// because they cannot have changed.
+// addBaseline adds two numbers to the summary: how many blocks (in the pages strategy,
+// page ranges) are unchanged since the baseline, and how many were compared.
 func (r *run) addBaseline(s *difffile.Summary) {
 	if r.plan.Known == nil {
 		return
@@ -263,8 +264,8 @@ func (r *run) publish(ctx context.Context, key string, summary difffile.Summary)
 	return task.Document{Key: key, Size: written.Size, SHA256: written.SHA256}, nil
 }
 
-// adoptDocument reads the document that an earlier run of this task published without
-// recording it.
+// adoptDocument reads the document that an earlier run of this task published. That run
+// ended before the document was recorded in the task record.
 func (r *run) adoptDocument(ctx context.Context, key string) (difffile.Summary, task.Document, error) {
 	object, err := r.Store.Get(ctx, key)
 	if err != nil {

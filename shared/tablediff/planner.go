@@ -26,12 +26,13 @@ const (
 )
 
 const (
-	// exactRows is the number of rows up to which chunk boundaries are computed from all
-	// keys of a table, or of the part that the filter selects. Boundaries of larger tables
-	// are computed from a sample.
+	// exactRows is the maximum number of rows for which chunk boundaries are computed from
+	// all keys. Only the rows that the filter selects count. If there are more rows, chunk
+	// boundaries are computed from a sample of keys.
 	exactRows = 50_000
-	// correlated is the minimum correlation between key order and physical order at which
-	// the index reads a key range without jumping between pages.
+	// correlated is the minimum correlation between key order and physical order (see
+	// blockplan.Correlation) with which a table is read through the index. With less
+	// correlation, the rows of a key range are scattered over too many pages.
 	correlated = 0.8
 	// scatteredPages is the number of pages up to which a table is read through the index
 	// even if its rows are not in key order, since such a table fits in memory.
@@ -49,8 +50,8 @@ type Request struct {
 	Table       api.TableName
 	// Nodes are the nodes to compare, in cluster order.
 	Nodes []string
-	// Filter and IgnoreColumns are as in api.TableDiffRequest. A rerun has those of its
-	// document.
+	// Filter and IgnoreColumns are as in api.TableDiffRequest. A rerun uses those of its
+	// document instead.
 	Filter        string
 	IgnoreColumns []string
 
@@ -61,8 +62,9 @@ type Request struct {
 	MaxDiffRows  int64         // maximum number of rows written to the document for each pair of nodes
 	ConfirmDelay time.Duration // 0 means that candidates are read only once
 	Checksum     string        // ChecksumSHA256, or any other value for the fastest digest that all nodes support
-	// Baseline is api.BaselineLast or the id of a task, to compare only what may have
-	// changed since that comparison. Empty means to compare everything.
+	// Baseline names an earlier comparison: it is the id of a task, or api.BaselineLast.
+	// Then only what may have changed since that comparison is compared. Empty means to
+	// compare everything.
 	Baseline string
 
 	// Rerun restricts the comparison to the rows of one document, on those of Nodes that the
@@ -76,14 +78,15 @@ type planner struct {
 	nodes        []plan.Node
 	descriptions []*table.Description
 	common       *tableschema.Common
-	// key is the key by which rows were matched in the document of a rerun or in the plan of
-	// this run. It is empty if the key is still to be chosen.
+	// key is set if rows must be matched by a given key: that of a rerun's document, or that
+	// of the stored plan. Otherwise it is empty, and describe chooses the key.
 	key       []string
 	plan      *plan.Plan
 	estimates []int64 // per node: about how many rows the filter selects
 }
 
-// makePlan reads the table's description on every node and divides the key space.
+// makePlan returns a planner that has made the plan: it has read the table's description
+// on every node and divided the key space.
 func makePlan(ctx context.Context, opener plan.Opener, req Request, now time.Time) (*planner, error) {
 	nodes, err := opener.Open(ctx, req.ClusterName, req.Database, req.Nodes)
 	if err != nil {
@@ -111,7 +114,8 @@ func newPlan(req Request, now time.Time) *plan.Plan {
 	}
 }
 
-// readFacts must be the first step: checkFacts detects only changes made after it.
+// readFacts must be called before the other steps, because checkFacts detects only
+// changes that are made after readFacts.
 func (p *planner) readFacts(ctx context.Context) (err error) {
 	p.plan.Facts, err = readFacts(ctx, p.nodes, p.plan.Schema, p.plan.Table)
 	return err
@@ -182,8 +186,8 @@ func (p *planner) writeSources() {
 	}
 }
 
-// chooseChecksum chooses the fast digest only if all nodes returned equal digests for the
-// same constants.
+// chooseChecksum chooses SHA-256 if the request asks for it, or if the nodes returned
+// different digests for the same constants. Otherwise it chooses the fast digest.
 func (p *planner) chooseChecksum() {
 	p.plan.Checksum = ChecksumHash
 	if p.request.Checksum == api.ChecksumSHA256 {
@@ -211,7 +215,8 @@ func drawSeeds() rowdigest.Seeds {
 
 func versionText(num int) string { return fmt.Sprintf("%d.%d", num/10000, num%10000) }
 
-// checkFilter makes every node validate the filter.
+// checkFilter sets the row estimates. If the plan has a filter, every node validates the
+// filter and estimates how many rows it selects.
 func (p *planner) checkFilter(ctx context.Context) error {
 	for _, d := range p.descriptions {
 		p.estimates = append(p.estimates, d.RowEstimate)
@@ -237,8 +242,9 @@ func (p *planner) checkFilter(ctx context.Context) error {
 	return err
 }
 
-// checkPartitions determines whether partitions can be read one by one under the table's
-// name without its schema. They cannot if the filter names the table with its schema.
+// checkPartitions determines whether the partitions of a table can be read one by one.
+// Such a statement reads a partition under the table's name (FROM public.users_1 AS
+// users). It fails if the filter names the table with its schema (public.users.id > 0).
 func (p *planner) checkPartitions(ctx context.Context, node int) error {
 	source := p.plan.Sources[node]
 	d := p.descriptions[node]
@@ -301,8 +307,9 @@ func (p *planner) divide(ctx context.Context) error {
 	return nil
 }
 
-// sample reads some keys of every node: every n-th key of a small table, otherwise keys
-// from evenly spaced pages.
+// sample reads some keys of every node. If exact is set, it reads every n-th key in key
+// order, where n is the number of rows in a chunk. Otherwise it reads keys from evenly
+// spaced pages.
 func (p *planner) sample(ctx context.Context, exact bool) ([][]table.Sampled, error) {
 	return fanout.Map(ctx, len(p.nodes), fanout.Indexes(len(p.nodes)), func(ctx context.Context, i int) ([]table.Sampled, error) {
 		source := p.plan.Sources[i]
@@ -335,8 +342,9 @@ func (p *planner) weights(sampled [][]table.Sampled, exact bool) []float64 {
 	return weights
 }
 
-// rank sorts the samples of all nodes in key order. The first node does this, since only
-// a server knows the order of keys.
+// rank returns the samples of all nodes in one list, with the rank of each in key order,
+// and the keys of these samples. The first node computes the ranks, since only a server
+// knows the order of keys.
 func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockplan.Sample, []table.Key, error) {
 	var samples []blockplan.Sample
 	var keys []table.Key
@@ -366,8 +374,9 @@ func (p *planner) rank(ctx context.Context, sampled [][]table.Sampled) ([]blockp
 	return samples, keys, nil
 }
 
-// chooseStrategy chooses key ranges if the rows are stored about in key order, otherwise
-// pages.
+// chooseStrategy chooses pages if no index orders the keys alike on all nodes (ByText),
+// or if the table is large and its rows are not stored about in key order. Otherwise it
+// chooses key ranges.
 func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 	p.plan.Strategy = plan.KeyRanges
 	scattered := blockplan.Correlation(samples) < correlated && p.mostPages() > scatteredPages && p.pagesReadable()
@@ -392,7 +401,7 @@ func (p *planner) chooseStrategy(samples []blockplan.Sample) {
 	p.divideScans()
 }
 
-// divideScans divides the pages of every node into units.
+// divideScans divides the pages of every node among scan units.
 func (p *planner) divideScans() {
 	pages := make([][]int64, len(p.nodes))
 	for i, source := range p.plan.Sources {

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// unitBlocks is the maximum number of blocks in a unit.
+	// unitBlocks is the maximum number of blocks in a unit of a rerun.
 	unitBlocks = plan.MaxAwaitedKeys / plan.BlockKeys
 	// unitsPerWorker is the number of units for each worker. With more units, all workers
 	// finish at about the same time; with fewer, there is less overhead.
@@ -29,8 +29,9 @@ type Rerun struct {
 	Behavior string // api.BehaviorMultiprocessing or api.BehaviorHostDB
 }
 
-// planRerun makes the plan of a rerun. The plan has the nodes, ignored columns and filter
-// of the document. The filter is recorded but not applied.
+// planRerun makes the plan of a rerun. The plan has the document's ignored columns and
+// filter, and those of the requested nodes that the document names. The filter is
+// recorded but not applied.
 func planRerun(ctx context.Context, store archive.Store, opener plan.Opener, req Request, now time.Time) (*plan.Plan, error) {
 	p := &planner{request: req, plan: newPlan(req, now)}
 	p.plan.Strategy = plan.Keys
@@ -74,8 +75,9 @@ func blocksPerUnit(keys int64, workers int) int {
 	return int(min(max(1, keys/(plan.BlockKeys*unitsPerWorker*int64(workers))), unitBlocks))
 }
 
-// readDocument copies the nodes, filter and ignored columns of the document into the
-// plan.
+// readDocument verifies that the document is about the requested table and nodes. It
+// copies the nodes, filter and ignored columns of the document into the plan and returns
+// the summary of the document.
 func (p *planner) readDocument(ctx context.Context, store archive.Store) (difffile.Summary, error) {
 	d, err := diffarchive.Open(ctx, store, p.request.Rerun.Document)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// retryWait is the wait before the second attempt. It doubles before each further
-	// attempt.
+	// retryWait is the wait before the first retry. The wait doubles before each further
+	// retry.
 	retryWait = 500 * time.Millisecond
-	// planningWaits bounds the total wait between attempts to make the plan. It is short,
+	// planningWaits bounds the sum of the waits before retries of planning. It is short,
 	// because a user may be waiting for the first answer.
 	planningWaits = 2 * time.Second
 )
@@ -28,8 +28,8 @@ func (r *run) unitPolicy() retry.Policy {
 	}
 }
 
-// planningPolicy returns the retry policy for the time before anything is stored. If a
-// connection to a node times out, the node is not tried again.
+// planningPolicy returns the retry policy for planning. If planning fails because a
+// connection to a node timed out, it is not retried.
 func planningPolicy() retry.Policy {
 	return retry.Policy{
 		Backoff: retry.Backoff{First: retryWait}, MaxTotal: planningWaits,

@@ -69,9 +69,11 @@ func eachScan(ctx context.Context, store archive.Store, u plan.Unit, nodes int, 
 	return nil
 }
 
-// narrowingUnits makes compare units of the chunks whose combined sums differ. Together
-// the units cover all chunks. Each unit covers whole blocks and lists about as many rows
-// as listed at most. Equal chunks are counted here, since no unit reads them again.
+// narrowingUnits makes compare units that list the rows of the chunks whose sums differ
+// between nodes. Together the units cover all chunks. Each unit covers whole blocks, and
+// lists about listed rows at most. If buckets is not nil, the units list only the rows of
+// these buckets. The totals of the equal chunks are returned in equal, since no unit
+// reads these chunks again.
 func narrowingUnits(p *plan.Plan, sums [][]table.Sum, buckets []int, listed int64) (units []plan.Unit, equal plan.Totals) {
 	equal.RowsPerNode = make([]int64, len(p.Nodes))
 	u := plan.Unit{TaskID: p.TaskID, PlanHash: p.Hash(), Phase: plan.PhaseCompare}

@@ -6,8 +6,9 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// bindServers verifies that the nodes are different databases. From then on every
-// transaction of the task verifies that it is on the same server.
+// bindServers verifies that the nodes are different databases, and records each node's
+// server in the plan. From then on, every transaction of the task verifies that it is on
+// the recorded server.
 func (p *planner) bindServers() error {
 	if err := table.CheckServers(p.descriptions); err != nil {
 		return err

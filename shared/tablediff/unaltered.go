@@ -14,7 +14,8 @@ import (
 // checkUnaltered verifies that the tables are still those that the plan was made for. If
 // the type or the collation of the key was changed, the plan's ranges and expressions
 // have another meaning. If the table got another partition, the plan's pages do not cover
-// it. In both cases some rows might have belonged to no unit, without any error.
+// it. In both cases it is possible that no unit has read some of the rows, without any
+// error.
 func (r *run) checkUnaltered(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseMerge)()
 	return r.retry(ctx, r.unitPolicy(), "check of the catalogs", func() error {
@@ -49,10 +50,10 @@ func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 	return p.plan, p.describe(ctx)
 }
 
-// sameReading reports whether a table would still be read as planned. The list of its
-// partitions must be unchanged only if they were read one by one; every unit has verified
-// that none of them was rewritten. If only ages were read by partition, checkFacts
-// detects a change.
+// sameReading reports whether now, the present source of a node, reads the table as
+// planned. The lists of partitions must be equal only if partitions were read one by one.
+// Every unit has verified that no partition was rewritten. If only the ages of rows were
+// read by partition, checkFacts detects a changed list.
 func sameReading(planned, now table.Source, strategy string) bool {
 	byPartition := strategy == plan.Pages && len(planned.Partitions) > 0 && planned.Partitions[0].Relation != planned.Relation
 	if byPartition && !slices.EqualFunc(planned.Partitions, now.Partitions, func(a, b table.Partition) bool { return a.Relation == b.Relation }) {

@@ -17,10 +17,11 @@ import (
 // Otherwise a row that was inserted after the baseline could be missed: an update may
 // move it from pages that are read later to pages that were read before. With key ranges
 // this cannot happen, since a row that moves to another page stays in its key range.
-// Functions never use this method, because their units have separate snapshots.
+// Lambda functions never use this method, because each unit has its own snapshots there.
 
-// wholeTable returns what a plan's baseline contains about the whole table. It returns
-// nil if some block was not equal, or if rows seem to have been written since.
+// wholeTable returns what the baseline contains about the whole table. It returns nil if
+// a block was not equal, if rows seem to have been written since the baseline, or if some
+// pages cannot be read.
 func (p *planner) wholeTable(b *Baseline) *plan.WholeTable {
 	of := p.plan
 	if len(of.Known.Blocks) != of.Layout.Blocks() || !p.pagesReadable() || len(b.Writes) != len(of.Nodes) {
@@ -51,7 +52,8 @@ func (p *planner) wholeTable(b *Baseline) *plan.WholeTable {
 }
 
 // findUnchangedTable reads the ages of all rows. If every node has as many rows as at the
-// baseline and no row is younger, the table is unchanged and there is nothing to compare.
+// baseline and no row is younger than the baseline, the table is unchanged. Then
+// findUnchangedTable sets r.unchangedTable, and there is nothing to compare.
 func (r *run) findUnchangedTable(ctx context.Context) error {
 	units, err := r.scanUnits(ctx, plan.PhaseAges, nil)
 	if err != nil || r.multipleSnapshots {
@@ -91,8 +93,9 @@ func (r *run) findUnchangedTable(ctx context.Context) error {
 	return nil
 }
 
-// unchangedTotals returns the totals of compare units that would have found all blocks
-// unchanged in these snapshots.
+// unchangedTotals returns the totals that a compare unit of all blocks has if it finds
+// every block unchanged. horizons has, per node, the horizon of the snapshot in which the
+// ages were read.
 func (r *run) unchangedTotals(horizons []int64) *plan.Totals {
 	t := &plan.Totals{
 		To: r.plan.Layout.Chunks(), Range: r.plan.KeyRange(0, r.plan.Layout.Chunks()),

@@ -7,8 +7,8 @@ type EqualBlock struct {
 	Horizons []int64 `json:"h"` // per node: the xmin of the snapshot in which it was equal
 }
 
-// Known is the part of a plan that comes from a baseline: the blocks or page ranges that
-// need not be digested again if they have no younger row.
+// Known is what a plan has from a baseline: blocks or page ranges. They need not be
+// digested again if their rows are unchanged since the baseline.
 type Known struct {
 	TaskID string       `json:"task_id"`
 	Blocks []EqualBlock `json:"blocks,omitempty"` // in key order
@@ -20,9 +20,9 @@ type Known struct {
 	Ranges [][]RangeSums `json:"stretches,omitempty"`
 }
 
-// FilterMeaning is what a filter means on one node. Shown is how the server prints it.
-// Doubt is why it may select other rows even if no row has changed; an empty Doubt means
-// that it cannot.
+// FilterMeaning is what a filter means on one node. Shown is the filter as the server
+// prints it. Doubt is the reason why the filter may select other rows even if no row has
+// changed. If the filter cannot do so, Doubt is empty.
 type FilterMeaning struct {
 	Shown string `json:"shown"`
 	Doubt string `json:"doubt,omitempty"`

@@ -1,19 +1,19 @@
 package plan
 
 const (
-	// maxScanBlocks bounds the rows that one pass over the pages lists, in blocks of
-	// block_rows rows.
+	// maxScanBlocks is the maximum number of rows that one pass over the pages lists, as a
+	// multiple of block_rows.
 	maxScanBlocks = 10
 	// maxScanPages is the maximum number of pages (32 GB) that one statement reads; more
 	// might exceed the statement timeout.
 	maxScanPages = 4 << 20
-	// SplitAbove is the multiple of block_rows above which a range is split before its
-	// rows are listed.
+	// SplitAbove determines which ranges are split before their rows are listed: those with
+	// more than SplitAbove * block_rows rows.
 	SplitAbove = 4
 	// LookupKeys is the number of keys that one statement looks up.
 	LookupKeys = 10_000
-	// MaxAwaitedKeys bounds the in-flight keys that one unit waits for. Further ones are
-	// reported as unsettled at once.
+	// MaxAwaitedKeys is the maximum number of in-flight keys that one unit waits for.
+	// Further in-flight keys are reported as unsettled at once.
 	MaxAwaitedKeys = 50_000
 	// BlockKeys is the number of keys in a block of a rerun.
 	BlockKeys = LookupKeys
@@ -24,7 +24,8 @@ const (
 
 // ScanListLimit returns how many rows of the differing buckets may be listed in one pass
 // over the whole table of every node. 0 means that such a pass would take too long. If no
-// index has the order of the chunks, such passes are the only way to list rows.
+// index has the order of the chunks (ByText), such passes are the only way to list rows,
+// so the result is not 0.
 func (p *Plan) ScanListLimit() int64 {
 	if p.ByText {
 		return MaxScanListed
@@ -44,5 +45,6 @@ func (p *Plan) ScanListLimit() int64 {
 	return min(maxScanBlocks*p.BlockRows, MaxScanListed)
 }
 
-// MaxScanListed bounds the rows that one pass over a table lists.
+// MaxScanListed is the maximum number of rows that one pass over a table lists, however
+// large block_rows is.
 const MaxScanListed = 100_000

@@ -8,8 +8,8 @@ import (
 	"ace/shared/table"
 )
 
-// Locate adds to the error of a unit which part of the table the unit works on. It does
-// not change internal errors and cancellations.
+// Locate adds to the error of a unit what the unit reads: a key range, pages, or a block
+// of a document's keys. It returns internal errors and cancellations unchanged.
 func (p *Plan) Locate(err error, u Unit) error {
 	code := fault.CodeOf(err)
 	if err == nil || code == fault.Internal || code == fault.Cancelled {

@@ -22,8 +22,8 @@ type Node interface {
 	// Describe reads the table's columns, key, partitions and size. It also digests some
 	// constants with the seeds, which shows whether the nodes digest alike.
 	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
-	// Facts reads the catalog facts that must be unchanged for the ages of rows to be
-	// evidence.
+	// Facts reads the catalog facts. Only while they are unchanged do the ages of rows show
+	// what has changed.
 	Facts(ctx context.Context, schema, name string) (table.Facts, error)
 	// CheckFilter makes the server validate the source's filter, and returns an estimate of
 	// the number of rows that the filter selects.
@@ -42,8 +42,8 @@ type Node interface {
 	// UnreadableKeys returns, by index in keys, why the node cannot read some keys as values
 	// of the key's types.
 	UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error)
-	// Begin opens a short read-only transaction with one snapshot, which it takes after
-	// the table is locked. The transaction must be closed.
+	// Begin opens a short read-only transaction with one snapshot, which it takes after the
+	// table is locked. The caller must close the transaction.
 	Begin(ctx context.Context, access table.Access) (Tx, error)
 }
 
@@ -64,22 +64,23 @@ type Tx interface {
 	Cut(ctx context.Context, s table.Source, r table.Range, step int64) ([]table.Key, error)
 	// Rank is like Node.RankKeys, but within this transaction.
 	Rank(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
-	// PageSums computes the sum of each group of rows on each page range and calls each with
-	// it. It returns the xmin of the snapshot for each range that has rows. If by asks for
-	// coarse buckets, each is called with the sums of the coarse buckets per range, and with
-	// the sums of the fine groups once, for table.AllPageRanges.
+	// PageSums calls each with the sum of every group of rows on every page range; span is
+	// the index of the page range in spans. If by.Coarse is not 0, these groups are the
+	// coarse buckets. Then each is also called with the sum of every fine bucket on all page
+	// ranges together, with table.AllPageRanges as span. PageSums returns, for each page
+	// range, the xmin of the snapshot in which it was read, or 0 if it has no rows.
 	PageSums(ctx context.Context, s table.Source, spans []table.PageRange, by table.Grouping, each func(span, group int, sum table.Sum), options ...table.CallOption) ([]int64, error)
 	// PageFreshness is like Freshness, but for page ranges.
 	PageFreshness(ctx context.Context, s table.Source, spans []table.PageRange, options ...table.CallOption) ([]table.Freshness, error)
-	// ScanList is like List, but reads the table in physical order. The bounds divide the
-	// key space into ranges, of which the given indexes are listed; nil means all. The
-	// result has an entry for every range between bounds.
+	// ScanList is like List, but reads the table in physical order. bounds divide the key
+	// space into len(bounds)+1 ranges. ranges has the indexes of those to list; nil means
+	// all. The result has an entry for every range, whether it is listed or not.
 	ScanList(ctx context.Context, s table.Source, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][]table.Listed, error)
-	// Digests returns the digest of each key's row, nil if there is no row.
+	// Digests returns the digest of the row of each key, or nil for a key without a row.
 	Digests(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]*int64, error)
 	// Rows streams the rows of the keys, in the order of the keys.
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
-	// Spellings returns each key as its row spells it, nil if there is no row.
+	// Spellings returns each key as it is spelt in its row, or nil for a key without a row.
 	Spellings(ctx context.Context, s table.Source, keys []table.Key, options ...table.CallOption) ([]table.Key, error)
 	// CheckAbsent verifies that the table has no row for these keys, which the index does
 	// not find.
@@ -92,8 +93,8 @@ type Tx interface {
 	// Export returns a name for this transaction's snapshot. Other transactions can Import
 	// the snapshot by this name as long as this transaction is open.
 	Export(ctx context.Context) (string, error)
-	// Import makes the transaction use an exported snapshot. It must be the first call. If
-	// the snapshot is gone, the error is Unavailable.
+	// Import makes the transaction use an exported snapshot. It must be called before any
+	// other method of the transaction. If the snapshot is gone, the error is Unavailable.
 	Import(ctx context.Context, name string) error
 	Close()
 }

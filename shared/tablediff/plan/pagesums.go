@@ -31,7 +31,8 @@ func NewSums(nodes, groups int) [][]table.Sum {
 	return sums
 }
 
-// AddTo adds the sums in p to the sums of the groups of its node.
+// AddTo adds the sum of each group in p to sums[p.Node], which has one sum for each
+// group.
 func (p PageSums) AddTo(sums [][]table.Sum) error {
 	if len(p.Rows) != len(p.Group) || len(p.Digest) != len(p.Group) {
 		return fmt.Errorf("%d groups, %d counts and %d digests of node %d", len(p.Group), len(p.Rows), len(p.Digest), p.Node)
@@ -52,8 +53,10 @@ func (p PageSums) AddTo(sums [][]table.Sum) error {
 }
 
 // PageSums is a row of a scan part. It holds the sums of one node's pages for each group
-// (a chunk or a bucket) and, if a baseline needs them, for each page range. In the phase
-// that only reads ages, it holds the ages of the rows of each page range instead.
+// (a chunk or a bucket) and, if a baseline needs them, for each page range. Group has the
+// numbers of the groups with rows; Rows and Digest have the sum of each of them. In the
+// phase that only reads ages, a PageSums holds only the ages of the rows of each page
+// range.
 type PageSums struct {
 	Node   int               `json:"node"`
 	Group  []int             `json:"g,omitempty"`

@@ -19,8 +19,8 @@ import (
 	"ace/shared/task"
 )
 
-// Format is the version of the stored form. It changes when a process could misread an
-// older plan.
+// Format is the version of the stored form. It must be changed when a new version of ACE
+// could misread a plan of an older version.
 const Format = "ace-plan/1"
 
 // Strategies of the first pass.
@@ -43,10 +43,10 @@ type Plan struct {
 	Schema      string    `json:"schema"`
 	Table       string    `json:"table"`
 
-	Nodes          []string `json:"nodes"` // in cluster order; every per-node list follows it
+	Nodes          []string `json:"nodes"` // in cluster order; every list with one entry per node has this order
 	ServerVersions []string `json:"server_versions"`
 	// Servers is, per node, the server that was found at its address. Every transaction of
-	// the task verifies it.
+	// the task verifies that it is on this server.
 	Servers  []table.Identity  `json:"servers,omitempty"`
 	Columns  []difffile.Column `json:"columns"` // the compared columns
 	Key      []string          `json:"key"`
@@ -55,14 +55,14 @@ type Plan struct {
 	Checksum string            `json:"checksum"`
 
 	Strategy string `json:"strategy"`
-	// ByText is set if no index orders the keys alike on all nodes. Then key ranges are
-	// ranges of the key's text under collation "C". The nodes order the key differently, or
-	// their indexes have its columns in different orders, or the index of a node may be out
-	// of order.
+	// ByText is set if the indexes of the nodes may order keys differently: the nodes sort
+	// the key's values differently, or their indexes have the key's columns in different
+	// orders, or the index of a node may be out of order. Then key ranges are ranges of the
+	// key's text under collation "C".
 	ByText bool             `json:"by_text,omitempty"`
 	Layout blockplan.Layout `json:"layout"`
-	// Scans are the units that read pages, in the pages strategy or for the ages of rows:
-	// for each unit, the page ranges of every node.
+	// Scans has, for each scan unit and node, the page ranges that the unit reads on the
+	// node. It is set in the pages strategy, and if the ages of all rows are read.
 	Scans [][][]table.PageRange `json:"scans,omitempty"`
 	// Buckets is the number of buckets (groups of rows by the hash of the key) by which
 	// pages are compared first. That is cheaper than finding the chunk of every row. 0 means
@@ -72,13 +72,14 @@ type Plan struct {
 	// read from one. 0 means that no such sums are used, because they would prove nothing.
 	Grid int64 `json:"grid,omitempty"`
 
-	// Facts holds, per node, the facts that must be unchanged for the ages of rows to be
-	// evidence. A rerun has none. Known is what a baseline found equal.
+	// Facts holds the facts of each node. Only while they are unchanged do the ages of rows
+	// show what has changed. A rerun has none. Known is what the baseline found; nil if the
+	// comparison has no baseline.
 	Facts []table.Facts `json:"facts,omitempty"`
 	Known *Known        `json:"known,omitempty"`
 
-	// Document and Behavior belong to a rerun: which keys are compared, and how they are
-	// looked up.
+	// Document and Behavior are set in a rerun. The keys of Document are compared, and
+	// Behavior determines how they are looked up.
 	Document *task.Document `json:"document,omitempty"`
 	Behavior string         `json:"behavior,omitempty"`
 

@@ -17,7 +17,7 @@ func (p *Plan) KnownRanges(node int) map[table.PageRange]RangeSums {
 }
 
 // coarseBuckets is the maximum number of hash buckets by which a page range is summed. A
-// baseline stores a sum for each.
+// baseline stores a sum for each of these buckets.
 const coarseBuckets = 256
 
 // RangeSums holds the sums of one page range of one node in one snapshot. They are valid

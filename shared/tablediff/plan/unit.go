@@ -36,20 +36,22 @@ type Unit struct {
 	// keys.
 	From int `json:"from,omitempty"`
 	To   int `json:"to,omitempty"`
-	// Chunks and Rows are used in the pages strategy. Chunks are those of the chunks from
-	// From to To-1 that differ. Rows has the number of rows that the scan found in each of
-	// them, on the node that has the most.
+	// Chunks and Rows are used in the pages strategy. Chunks has the numbers of the chunks
+	// from From to To-1 that differ. Rows has the number of rows that the scan found in each
+	// of them, on the node that has the most.
 	Chunks []int   `json:"leaves,omitempty"`
 	Rows   []int64 `json:"rows,omitempty"`
-	// Buckets restricts the unit to the rows of these buckets, since the others were equal.
-	// Empty means all rows.
+	// Buckets restricts the unit to the rows of these buckets, since the other buckets were
+	// equal. If it is empty, the unit reads all rows.
 	Buckets []int `json:"buckets,omitempty"`
-	// Dense means that most chunks of earlier units differed. Then the unit lists the rows
-	// at once instead of digesting chunks first. The result is the same.
+	// Dense means that most chunks of this unit are expected to differ. Then the unit reads
+	// the digests of all rows at once instead of digesting chunks first. The result is the
+	// same.
 	Dense bool `json:"dense,omitempty"`
-	// Probe means that no earlier unit has been finished, so it is not known whether most
-	// rows differ. In a rerun it means that most keys may still differ and that candidates
-	// are read only once.
+	// Probe means that no compare unit was done before, so it is not known whether most
+	// chunks differ. Then the unit compares some chunks first to find out. In a rerun, Probe
+	// means that most keys may still differ, and that candidates are read only once
+	// (ConfirmDelay is 0). Then the unit compares some keys first.
 	Probe bool `json:"probe,omitempty"`
 	// Before is used by confirm units: the number of candidates of each pair in all earlier
 	// units.
@@ -116,16 +118,17 @@ func (u Unit) fitsScan(p *Plan) bool {
 	return known && u.Index < len(p.Scans)
 }
 
-// coversChunks reports whether the unit covers existing chunks. The number of blocks of a
-// rerun is not known to the plan; a block that does not exist has no part of keys, which
-// is an error when the unit is done.
+// coversChunks reports whether the unit covers existing chunks. The plan of a rerun does
+// not contain the number of blocks, so the blocks are not checked here. If a block does
+// not exist, the unit fails later, because there is no part with the keys of the block.
 func (u Unit) coversChunks(p *Plan) bool {
 	return 0 <= u.From && u.From < u.To && (p.Strategy == Keys || u.To <= p.Layout.Chunks())
 }
 
-// fitsNarrowing reports whether the hints of a compare unit are consistent. No chunk may
-// be named twice, or its rows would be counted twice. Buckets without chunks mean the
-// whole table. A unit with Dense set has neither chunks nor buckets.
+// fitsNarrowing reports whether Chunks, Rows, Buckets, Dense and Probe of a compare unit
+// are consistent. No chunk may be named twice, or its rows would be counted twice. A unit
+// with buckets but no chunks must cover all chunks. A unit with Dense set must have
+// neither chunks nor buckets.
 func (u Unit) fitsNarrowing(p *Plan) bool {
 	whole := u.From == 0 && u.To == p.Layout.Chunks()
 	if p.Strategy == Keys && u.Probe && (p.ConfirmDelay > 0 || p.ByText) { // a candidate without digests could not be judged
@@ -157,7 +160,7 @@ type Totals struct {
 	To    int         `json:"to"`
 	Range table.Range `json:"range"`
 
-	RowsPerNode []int64 `json:"rows_per_node,omitempty"` // rows read in the first pass; for candidates without digest, in the second
+	RowsPerNode []int64 `json:"rows_per_node,omitempty"` // rows read in the first pass; rows of candidates without digests are counted when these are confirmed
 	Keys        int64   `json:"keys"`                    // distinct keys of those rows
 
 	// Snapshot identifies the snapshots of a unit that reads pages. Units with the same
@@ -216,9 +219,9 @@ func (t *Totals) Add(o Totals) {
 	}
 }
 
-// IsDense reports whether most chunks that a compare unit read differ. In a rerun it
-// reports whether a quarter of the keys differ, since from then on reading all rows at
-// once costs less.
+// IsDense reports whether most chunks that a compare unit covers differ. In a rerun it
+// reports whether more than a quarter of the keys differ. Then reading all rows at once
+// costs less than reading digests first.
 func (t Totals) IsDense(p *Plan) bool {
 	if p.Strategy == Keys {
 		return t.Candidates > t.Keys/4
