@@ -45,9 +45,9 @@ func Cut(samples []Sample, weights []float64, chunkRows int64) []int {
 }
 
 // Correlation returns how closely the physical order of rows follows key order, from 0
-// (not at all) to 1 (ascending or descending throughout). In each group that has enough
-// samples, it compares how far samples are from their position in key order with how far
-// they would be in a random order.
+// (not at all) to 1 (ascending or descending throughout). For each group that has enough
+// samples, it computes how far a sample is from its position in key order on average, and
+// compares that with the average in a random order.
 func Correlation(samples []Sample) float64 {
 	groups := map[[2]int][]int{}
 	for _, s := range samples {

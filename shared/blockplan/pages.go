@@ -6,13 +6,13 @@ const (
 	// maxScanUnits is the maximum number of units that read pages. Each of them may store a
 	// sum for every chunk.
 	maxScanUnits = 256
-	// pageRanges is the maximum number of page ranges of the node with the most pages. It
-	// has at least half as many, unless it has fewer pages than that.
+	// pageRanges is the maximum number of page ranges on the node with the most pages. That
+	// node has at least pageRanges/2 page ranges, unless it has fewer pages than that.
 	pageRanges = 48
 )
 
-// ScanUnits returns the number of units for reading all pages, with about unitRows rows
-// each.
+// ScanUnits returns the number of units for reading all pages. Each reads about unitRows
+// rows, or fewer if there would not be enough units for all workers.
 func ScanUnits(rows, unitRows int64, workers int) int {
 	wanted := max(rows/max(1, unitRows), int64(max(1, workers)*batchesPerWorker))
 	return int(min(wanted, maxScanUnits))
@@ -57,8 +57,10 @@ func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
 	return spans
 }
 
-// dividePartition divides the pages of one partition among the units. Each unit gets
-// about the same number of the node's pages, and the shares end at multiples of grid.
+// dividePartition divides the pages of one partition among the units. before is the
+// number of pages in the node's partitions before this one, and total the number of pages
+// in all its partitions. Each unit gets about the same number of the node's pages, and
+// the shares end at multiples of grid.
 func dividePartition(pages, before, total, units, grid int64) map[int64]table.PageRange {
 	shares := map[int64]table.PageRange{}
 	from := int64(0)
@@ -81,7 +83,8 @@ func dividePartition(pages, before, total, units, grid int64) map[int64]table.Pa
 	return shares
 }
 
-// splitAtGrid splits a page range at multiples of grid.
+// splitAtGrid splits a page range of a partition at multiples of grid. pages is the
+// number of pages in the partition. If grid is 0, the range is not split.
 func splitAtGrid(span table.PageRange, pages, grid int64) []table.PageRange {
 	var cut []table.PageRange
 	end := span.To

@@ -14,7 +14,8 @@ import (
 type Options struct {
 	// Columns are the columns of the key, in the order of its index.
 	Columns []string
-	// Pairs reports whether to use the rows of a pair. nil means to use all rows.
+	// Pairs reports whether the keys of the rows of a pair are collected. nil means that all
+	// keys are collected.
 	Pairs func(difffile.Pair) bool
 	// Canonical, if not nil, returns the canonical spelling of each key. Keys with the same
 	// canonical spelling are one key.
@@ -153,7 +154,8 @@ func (c *collector) add(ctx context.Context, key table.Key) error {
 	return nil
 }
 
-// finish keeps the keys in memory if all of them fit.
+// finish sorts the keys in the buffer. If all keys of the document fit into the buffer,
+// they stay in memory. Otherwise the rest is written to the spool.
 func (c *collector) finish(ctx context.Context) error {
 	if c.run != nil {
 		if err := c.spill(ctx); err != nil {

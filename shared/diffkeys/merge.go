@@ -107,9 +107,10 @@ func (k *Keys) merge(ctx context.Context, runs []int, fn func(table.Key) error) 
 	}
 }
 
-// emitRound passes to fn the buffered keys up to a bound: the lowest of the last buffered
-// keys of all runs that are not read completely. All keys that are still to be read are
-// higher.
+// emitRound passes buffered keys to fn in key order, up to a bound. The keys of a run
+// that are still to be read are higher than its last buffered key. So the bound is the
+// lowest of the last buffered keys of the runs that are not read completely. left is the
+// number of heads that have buffered keys.
 func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) error {
 	ranks, err := k.rankHeads(heads, left)
 	if err != nil {
@@ -146,7 +147,8 @@ func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) e
 }
 
 // rankHeads ranks the buffered keys of all heads together. It returns the ranks of each
-// head's keys. If only one head has keys, their order is their rank.
+// head's keys. left is the number of heads that have buffered keys. If there is only one,
+// the index of a key is its rank.
 func (k *Keys) rankHeads(heads []*runHead, left int) ([][]int, error) {
 	ranks := make([][]int, len(heads))
 	if left == 1 {

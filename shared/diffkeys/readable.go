@@ -5,10 +5,11 @@ import (
 	"ace/shared/table"
 )
 
-// CheckReadable fails if no node can read one of the keys as values of the key's types.
-// Without this check such a key would count as unchanged or resolved, since no node has a
-// row for it. unreadable returns, by index in keys, why a node cannot read some keys. It
-// is called for each node with the keys that no earlier node can read.
+// CheckReadable fails if there is a key that no node can read as values of the key's
+// types (x as integer). Without this check such a key would count as unchanged or
+// resolved, since no node has a row for it. unreadable returns, by index in keys, why a
+// node cannot read some keys. It is called for each node with the keys that no earlier
+// node can read.
 func CheckReadable(
 	keys []table.Key, nodes int, unreadable func(node int, keys []table.Key) (map[int]error, error),
 ) error {

@@ -19,7 +19,7 @@ type seen struct {
 
 func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), at: map[uint64]int32{}} }
 
-// has reports whether the buffer contains a key.
+// has reports whether chunk, the buffer, contains a key.
 func (s *seen) has(chunk []table.Key, key table.Key) bool {
 	if s.next < len(chunk) && chunk[s.next].Equal(key) {
 		s.next++

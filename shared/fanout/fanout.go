@@ -40,9 +40,9 @@ func Map[T, R any](
 }
 
 // Each is like Map without results, for sequences that are too long to hold in memory. It
-// reads items in the caller's goroutine, at most one ahead of the running calls, and
-// keeps no reference to an item after its call has returned. After an error it starts no
-// further call.
+// reads items in the caller's goroutine, at most one more than the running calls need,
+// and keeps no reference to an item after its call has returned. After an error it starts
+// no further call.
 func Each[T any](
 	ctx context.Context, limit int, items iter.Seq[T], fn func(context.Context, T) error,
 ) error {

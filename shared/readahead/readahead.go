@@ -9,7 +9,7 @@ const (
 )
 
 // Reader returns the bytes of another reader. It reads that reader ahead, in a separate
-// goroutine. It must be closed.
+// goroutine. The caller must close it.
 type Reader struct {
 	filled chan block
 	empty  chan []byte
@@ -23,9 +23,9 @@ type block struct {
 	err   error // the error that the source returned after the bytes
 }
 
-// New returns a Reader and starts reading src. It calls tap with each piece of data
-// before Read can return the piece. Once the Reader has returned an error, tap is no
-// longer called.
+// New returns a Reader and starts reading src. The Reader calls tap in its own goroutine,
+// with each piece of data, before Read can return the piece. Once Read has returned an
+// error, tap is no longer called.
 func New(src io.Reader, tap func([]byte)) *Reader {
 	r := &Reader{filled: make(chan block, blocks), empty: make(chan []byte, blocks), quit: make(chan struct{})}
 	for range blocks {

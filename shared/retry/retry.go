@@ -2,8 +2,8 @@
 //
 // A Policy defines how often a call is repeated, how long to wait in between, and after
 // which failures. Do always returns the error of the last call. Existing libraries return
-// the error of the context instead if it ends during a wait, which hides why the call
-// failed.
+// the error of the context instead if the context ends during a wait, which hides why the
+// call failed.
 package retry
 
 import (

@@ -8,18 +8,19 @@ import (
 )
 
 const (
-	// maxAbsentKeys is the maximum number of keys that a unit records for each node because
-	// the node's index finds no row for them.
+	// maxAbsentKeys limits a node's list of absent keys (plan.Totals.Absent): a key for
+	// which another node has a row is added only while the list is shorter than this.
 	maxAbsentKeys = 500
-	// maxNowhereKeys is the same maximum for keys that have no row on any node. It is
-	// higher, so that keys that some node has cannot use up all the room. Keys without any
-	// row are more important: they count as resolved, which would hide a difference if an
-	// index missed the row.
+	// maxNowhereKeys limits the same list for keys for which no node has a row. It is
+	// higher, so at least the difference of the two limits stays free for these keys. They
+	// are more important: they count as resolved, which would hide a difference if an index
+	// missed the row.
 	maxNowhereKeys = 2 * maxAbsentKeys
 )
 
-// recordAbsent records a key that the index of a node does not find. nowhere means that
-// no node has a row for it.
+// recordAbsent adds a key to the list of keys that the index of a node does not find,
+// unless the list is full or the table is too large (see isSmall). nowhere means that no
+// node has a row for the key.
 func (r *unitRun) recordAbsent(node int, key table.Key, nowhere bool) {
 	if r.plan.Strategy == plan.Keys && !nowhere && !r.isSmall(node) {
 		return

@@ -7,7 +7,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// scanChanged does a unit of the pages strategy that has a baseline. It digests the page
+// scanChanged does a scan unit of a comparison with a baseline. It digests the page
 // ranges whose rows may have changed, in the snapshots in which their ages were read. The
 // baseline has the sums of the other ranges.
 func (r *unitRun) scanChanged(ctx context.Context) error {

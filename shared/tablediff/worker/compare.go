@@ -108,7 +108,8 @@ func (r *unitRun) chunkAt(chunk int) keyChunk {
 	return keyChunk{Range: r.plan.Layout.Chunk(chunk), block: r.plan.Layout.BlockOf(chunk)}
 }
 
-// inSnapshots calls fn with a transaction on every node.
+// inSnapshots calls fn with a transaction on every node. The unit must hold no slot when
+// it calls inSnapshots.
 func (r *unitRun) inSnapshots(ctx context.Context, fn func([]plan.Tx) error) error {
 	txs, end, err := r.begin(ctx)
 	if err != nil {
@@ -118,7 +119,8 @@ func (r *unitRun) inSnapshots(ctx context.Context, fn func([]plan.Tx) error) err
 	return fn(txs)
 }
 
-// compareChunks digests chunks and narrows those that differ, in key order.
+// compareChunks digests chunks and narrows those that differ, in key order. splits is how
+// often a chunk that is too big may still be split.
 func (r *unitRun) compareChunks(ctx context.Context, txs []plan.Tx, chunks []keyChunk, splits int) error {
 	if len(chunks) == 0 {
 		return nil
@@ -179,7 +181,8 @@ func (r *unitRun) digestChunks(ctx context.Context, txs []plan.Tx, chunks []keyC
 func listLimit(p *plan.Plan) int64 { return min(plan.SplitAbove*p.BlockRows, maxListed) }
 
 // narrow finds the candidates in differing chunks by listing their rows. It lists as many
-// chunks at a time as memory allows. A chunk that is too big to be listed is split.
+// chunks at a time as have at most listLimit rows together. A chunk with more rows is
+// split first.
 func (r *unitRun) narrow(ctx context.Context, txs []plan.Tx, differing []differingChunk, splits int) error {
 	limit := listLimit(r.plan)
 	for len(differing) > 0 {

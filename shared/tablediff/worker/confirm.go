@@ -87,14 +87,14 @@ type indexed struct {
 	at int64
 }
 
-// candidates reads the compare part with the unit's number in portions, beginning at
-// candidate from.
+// candidates reads the compare part with the unit's number, beginning at candidate from.
+// It calls fn with portions of up to plan.LookupKeys candidates. A portion is valid until
+// fn returns.
 func (c *confirmation) candidates(ctx context.Context, from int64, fn func([]indexed) error) error {
 	return c.candidatesOf(ctx, c.run.unit.Index, from, fn)
 }
 
-// candidatesOf reads the compare part with this number in portions, beginning at
-// candidate from.
+// candidatesOf is like candidates, for the compare part with the number index.
 func (c *confirmation) candidatesOf(ctx context.Context, index int, from int64, fn func([]indexed) error) error {
 	source := plan.Unit{TaskID: c.run.unit.TaskID, PlanHash: c.run.unit.PlanHash, Phase: plan.PhaseCompare, Index: index}
 	reader, err := part.Open(ctx, c.run.store, source.PartKey(), source.PartHeader())
@@ -190,8 +190,9 @@ func (c *confirmation) readAgain(ctx context.Context, inFlight []indexed) ([]ind
 }
 
 // readRound reads the digests of some keys and returns those that have changed since they
-// were last read. first means that the last digests are those of the compare part, so
-// they need not be stored in memory.
+// were last read. first means that the keys were last read in the first pass. Then the
+// last digests are in the compare part, and need not be stored in memory for keys that
+// are unchanged.
 func (c *confirmation) readRound(ctx context.Context, portion []indexed, first bool) ([]indexed, error) {
 	now, err := c.readDigests(ctx, portion)
 	if err != nil {

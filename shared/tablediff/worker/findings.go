@@ -47,8 +47,8 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 			}
 		}
 
-		// Once the limit is exceeded, it is exceeded for all later candidates. So no candidate
-		// with rows follows one that is only counted.
+		// The candidates in counted are not written to the part. So they can be handled after
+		// those in full, although the portion is in key order.
 		if err := c.writeRows(ctx, full); err != nil {
 			return err
 		}
@@ -57,7 +57,8 @@ func (c *confirmation) report(ctx context.Context, from int64) error {
 	})
 }
 
-// changedError stops the report at a candidate that has changed.
+// changedError stops the report for one of the reasons that reportWhileUnchanged
+// describes.
 type changedError struct {
 	at int64 // the first candidate that was not reported
 }
@@ -66,9 +67,10 @@ func (changedError) Error() string { return "a candidate has changed" }
 
 // reportWhileUnchanged reports candidates without reading their digests first, which
 // would be wasted work if most candidates still differ. It stops at the first candidate
-// whose rows differ but have changed since the first pass, or when most candidates turn
-// out to be resolved. It returns the index of the first candidate that was not reported.
-// done means that all were reported.
+// whose rows differ but have changed since the first pass, at the first portion with
+// candidates that are only counted, or when most candidates turn out to be resolved. It
+// returns the index of the first candidate that was not reported. done means that all
+// were reported.
 func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, done bool, err error) {
 	if c.run.plan.HasKeyVariants() { // key variants are not judged one by one
 		return 0, false, nil
@@ -94,7 +96,8 @@ func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, do
 }
 
 // countPosition counts a candidate for each pair in which it differs. It reports whether
-// one of these pairs has not yet reached the limit of rows.
+// the rows of the candidate must be read, because at least one of these pairs has not
+// exceeded the limit (max_diff_rows + limitSlack).
 func (c *confirmation) countPosition(candidate indexed) bool {
 	if candidate.Digest == nil { // the candidate may differ in any pair
 		return true
@@ -130,8 +133,8 @@ func (c *confirmation) writeRows(ctx context.Context, portion []indexed) error {
 // noDigest is a constant expression that replaces a digest that is not needed.
 const noDigest = "0::bigint"
 
-// judgeAll reads the rows of all nodes key by key, so at most one row of each node is in
-// memory.
+// judgeAll reads the rows of the candidates from all nodes at once and judges one
+// candidate after the other, so at most one row of each node is in memory.
 func (c *confirmation) judgeAll(ctx context.Context, txs []plan.Tx, portion []indexed) error {
 	streams := make([]*lookahead, len(txs))
 	for node, tx := range txs {
@@ -327,8 +330,8 @@ func (c *confirmation) countByDigest(ctx context.Context, portion []indexed) err
 }
 
 // textDigests reads digests of the text of rows, for the candidates whose rows may have
-// the same text although their digests differ. The keys of the result are indexes in
-// portion.
+// the same text although their digests (now) differ. The result maps the index of such a
+// candidate in portion to its text digest on each node.
 func (c *confirmation) textDigests(ctx context.Context, portion []indexed, now [][]*int64) (map[int][]*int64, error) {
 	if c.run.plan.Sources[0].TextDigest == "" {
 		return nil, nil //nolint:nilnil // all digests are digests of texts

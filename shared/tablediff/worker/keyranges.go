@@ -20,13 +20,13 @@ import (
 const (
 	// rangeKeys is the number of keys that are read as one range.
 	rangeKeys = 256
-	// maxRangeDensity bounds the rows of a range, as a multiple of the wanted keys. A range
-	// with more rows is not used.
+	// maxRangeDensity bounds the rows of a range: it may have maxRangeDensity * rangeKeys
+	// rows. If any range has more, all keys are looked up one by one.
 	maxRangeDensity = 2
 )
 
-// digests returns the digest of each key's row on every node, nil if there is no row. No
-// other calls of these transactions may follow.
+// digests returns, for every node, the digest of the row of each key, or nil for a key
+// without a row. The caller must not use the transactions afterwards.
 func (r *unitRun) digests(ctx context.Context, txs []plan.Tx, keys []table.Key) ([][]*int64, error) {
 	found := make([][]*int64, len(txs))
 	for node := range found {
@@ -50,7 +50,8 @@ func (r *unitRun) triesRanges(keys int) bool {
 	return keys > 4*rangeKeys && !r.plan.ByText && r.plan.Sources[0].KeyDigest != ""
 }
 
-// lookUp reads the digests of the keys at the given indexes.
+// lookUp looks up the keys whose indexes are in places, and stores their digests in
+// found.
 func (r *unitRun) lookUp(ctx context.Context, txs []plan.Tx, keys []table.Key, places []int, found [][]*int64) error {
 	wanted := make([]table.Key, len(places))
 	for i, place := range places {
@@ -65,9 +66,10 @@ func (r *unitRun) lookUp(ctx context.Context, txs []plan.Tx, keys []table.Key, p
 	})
 }
 
-// digestRanges reads ranges of keys, stores the digests in found, and returns the indexes
-// of the keys whose digests it could not get in this way. It reads one range first, to
-// see whether the keys are close together.
+// digestRanges reads ranges of keys and stores the digests in found. It returns the
+// indexes of the keys that must be looked up one by one. It first reads one range from
+// the middle. If that range, or later any range, has too many rows (see maxRangeDensity),
+// it returns all indexes.
 func (r *unitRun) digestRanges(ctx context.Context, txs []plan.Tx, keys []table.Key, found [][]*int64) (left []int, err error) {
 	var ranges []table.Range // the last keys have no range, since no key follows that could be its end
 	for from := 0; from+rangeKeys < len(keys); from += rangeKeys {
@@ -106,8 +108,8 @@ func appendNumbers(places []int, from, to int) []int {
 	return places
 }
 
-// fingerprintRanges returns the fingerprints of each range on every node, or nil if a
-// range has too many rows (see maxRangeDensity).
+// fingerprintRanges returns, for every node, the fingerprint of each range. If any range
+// has too many rows (see maxRangeDensity), it returns nil.
 func (r *unitRun) fingerprintRanges(ctx context.Context, txs []plan.Tx, ranges []table.Range) ([][]table.Fingerprint, error) {
 	prints := make([][]table.Fingerprint, len(txs))
 	tooMany := make([]bool, len(txs))
@@ -129,9 +131,9 @@ func (r *unitRun) fingerprintRanges(ctx context.Context, txs []plan.Tx, ranges [
 	return prints, nil
 }
 
-// fillFromRange copies the digests of some keys, beginning at index from, out of the
-// fingerprints of their range. It returns false if the nodes have different keys in the
-// range, or if one of the wanted keys is missing.
+// fillFromRange copies the digests of keys from the fingerprints of their range to found,
+// beginning at index from. It returns false, and copies nothing, if the nodes have
+// different keys in the range, or if one of keys is not among them.
 func fillFromRange(prints []table.Fingerprint, keys []table.Key, from int, found [][]*int64) (bool, error) {
 	first := prints[0]
 	for _, other := range prints[1:] {

@@ -15,8 +15,8 @@ import (
 
 // If key ranges are ranges of the key's text, two spellings of one key (A and a as
 // citext) are two candidates that find the same rows. Only one of them is reported: the
-// one that is spelt as on the first node that has a row. This requires that this spelling
-// is a candidate. It is none if table_filter excludes the row with this spelling, or if
+// one that is spelt as in the row of the first node whose spelling is a candidate. A
+// spelling is no candidate if table_filter excludes the row with this spelling, or if
 // that row was inserted after the first pass.
 
 // keyVariant is a candidate whose key (own) is spelt differently (other) in the row of
@@ -102,9 +102,9 @@ func spellings(ctx context.Context, tx plan.Tx, keyOnly table.Source, keys []tab
 	}
 }
 
-// isVariant reports whether this key is not reported because another spelling of it is
-// reported instead: that of the first node whose row is spelt like a candidate. The other
-// spellings that it finds are recorded for checkVariants.
+// isVariant reports whether another spelling of key is reported instead of key: that of
+// the first node whose row is spelt like a candidate. It records the other spellings that
+// it finds for checkVariants.
 func (c *confirmation) isVariant(key table.Key, rows []table.Row, digest []*int64) bool {
 	if !c.run.plan.HasKeyVariants() {
 		return false

@@ -152,8 +152,8 @@ func matchByText(lists [][]table.Listed) ([]*entry, error) {
 	return entries, nil
 }
 
-// hasAll returns a node that has all of these keys, or -1. Then the positions in that
-// node's list show the order of the keys.
+// hasAll returns a node that has all of these keys, or -1 if there is none. The positions
+// of the keys in that node's list show their order.
 func hasAll(entries []*entry, nodes int) int {
 	for node := range nodes {
 		if !slices.ContainsFunc(entries, func(e *entry) bool { return e.digest[node] == nil }) {
@@ -163,8 +163,8 @@ func hasAll(entries []*entry, nodes int) int {
 	return -1
 }
 
-// mergeByRank sorts entries and merges those whose keys the index considers equal. A
-// merged entry has the key's text from the first of these nodes.
+// mergeByRank sorts entries in key order and merges those whose keys the index considers
+// equal. A merged entry has the spelling of the first node that lists such a key.
 func mergeByRank(entries []*entry, rank func([]table.Key) ([]int, error)) ([]*entry, error) {
 	keys := make([]table.Key, len(entries))
 	for i, e := range entries {

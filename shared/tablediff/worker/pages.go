@@ -110,7 +110,8 @@ func (r *unitRun) narrowScanned(ctx context.Context) error {
 	return r.narrowInGroups(differing, limit, func(group []differingChunk) error { return r.narrowGroup(ctx, group, 2*limit) })
 }
 
-// narrowInGroups calls narrow with groups of chunks that have about limit rows each.
+// narrowInGroups calls narrow with groups of chunks. A group has at most about limit
+// rows, unless a single chunk has more.
 func (r *unitRun) narrowInGroups(differing []differingChunk, limit int64, narrow func([]differingChunk) error) error {
 	for len(differing) > 0 {
 		n, _ := countFitting(differing, limit)
@@ -186,8 +187,7 @@ func (r *unitRun) listChunksByScan(ctx context.Context, txs []plan.Tx, group []d
 	return lists, nil
 }
 
-// listByScan lists the rows of some of the ranges between bounds, or of all if ranges is
-// nil. The result has an entry for every range.
+// listByScan lists rows of every node as plan.Tx.ScanList does.
 func (r *unitRun) listByScan(ctx context.Context, txs []plan.Tx, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][][]table.Listed, error) {
 	lists := make([][][]table.Listed, len(txs))
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {
@@ -198,8 +198,8 @@ func (r *unitRun) listByScan(ctx context.Context, txs []plan.Tx, bounds []table.
 }
 
 // narrowBuckets lists the rows of the unit's buckets in one more pass over the pages and
-// sorts them by key. There are few rows, so they are sorted into blocks, not into chunks:
-// finding the chunk of a row among thousands takes longer than digesting the row.
+// matches them. There are few rows, so the pass assigns each to its block, not to its
+// chunk: finding the chunk of a row among thousands takes longer than digesting the row.
 func (r *unitRun) narrowBuckets(ctx context.Context) error {
 	layout := r.plan.Layout
 	blocks := make([]differingChunk, layout.Blocks())

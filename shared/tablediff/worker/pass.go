@@ -10,11 +10,12 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// pass holds what the units that together read all pages of a table share: one snapshot
-// of every node. An update may move a row to other pages; units with different snapshots
-// could read such a row twice or not at all. The transactions of a pass stay open from
-// unit to unit. A node never has more of them than the task has slots, because a unit
-// must hold a slot to use a transaction.
+// pass holds the state that is shared by the units that read all pages of a table. They
+// read the same snapshot of every node, unless it becomes older than maxAge or its
+// transactions fail. An update may move a row to other pages, so units with different
+// snapshots could read such a row twice or not at all. The transactions of a pass stay
+// open from unit to unit. A unit must hold a slot to use a transaction, so a node never
+// has more of these transactions than the task has slots.
 type pass struct {
 	maxAge time.Duration // a unit that begins when the snapshot is older than this uses a new one
 
@@ -24,22 +25,26 @@ type pass struct {
 	idle    []*reading
 }
 
-// snapshot is what all nodes held at about one moment.
+// snapshot identifies one snapshot of every node. They were taken at about the same
+// moment.
 type snapshot struct {
-	id    string   // recorded in the parts of the units that have read it
+	id    string   // recorded in the parts of the units that read this snapshot
 	names []string // per node, the name by which other transactions can import it; nil if it was not exported
 	since time.Time
 	open  int // number of open readings of this snapshot
 }
 
-// reading holds one open transaction per node. All of them read the same snapshot.
+// reading holds an open transaction on every node, which uses the node's snapshot. A unit
+// uses one reading at a time.
 type reading struct {
 	snapshot *snapshot
 	txs      []plan.Tx
 }
 
-// inPass calls fn with a transaction on every node. If all units of the pass are done in
-// this process, they share one snapshot. The totals record the snapshot's id.
+// inPass calls fn with a transaction on every node. If the units of the task share a
+// snapshot (r.pass is set), the transactions use it. Otherwise the unit has a snapshot of
+// its own. The totals record the snapshot's id. The unit must hold no slot when it calls
+// inPass.
 func (r *unitRun) inPass(ctx context.Context, fn func([]plan.Tx) error) error {
 	if r.pass == nil {
 		r.totals.Snapshot = rand.Text()
@@ -80,8 +85,8 @@ func (r *unitRun) callOptions(last bool) []table.CallOption {
 	return nil
 }
 
-// acquire returns a reading of the pass's snapshot. It reuses an idle reading or opens a
-// new one.
+// acquire returns a reading of the pass's snapshot: an idle one, or a new one. The unit
+// must hold a slot.
 func (p *pass) acquire(ctx context.Context, r *unitRun) (*reading, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -137,8 +142,9 @@ func (p *pass) join(ctx context.Context, r *unitRun, txs []plan.Tx) error {
 	return nil
 }
 
-// release returns a reading to the pass. If the reading failed, it is closed, and so are
-// all idle readings, whose connections to a node may have failed too.
+// release makes a reading idle if it is sound and still belongs to the pass's snapshot.
+// Otherwise release closes it. A reading is sound if no call failed. If it is not sound,
+// release also closes all idle readings, whose connections to a node may have failed too.
 func (p *pass) release(r *reading, sound bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -164,7 +170,7 @@ func (p *pass) renew() {
 	p.current = nil
 }
 
-// close closes all transactions. Later units have snapshots of their own.
+// close closes all idle readings. A reading in use is closed when it is released.
 func (p *pass) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// rangeSummer adds up the sums of some page ranges.
+// rangeSummer adds up, for each of some page ranges, the sums of its coarse buckets.
 type rangeSummer struct {
 	spans []table.PageRange
 	sums  [][]table.Sum // per page range and coarse bucket
@@ -20,7 +20,8 @@ func (s *rangeSummer) add(span, bucket int, sum table.Sum) {
 	of[bucket%len(of)] = of[bucket%len(of)].Add(sum)
 }
 
-// result returns the sums of each page range, with the horizon at which it was read.
+// result returns the sums of each page range. horizons has, per page range, the horizon
+// of the snapshot in which it was read.
 func (s *rangeSummer) result(horizons []int64) []plan.RangeSums {
 	list := make([]plan.RangeSums, len(s.spans))
 	for i, span := range s.spans {

@@ -15,7 +15,7 @@ const (
 
 // candidateStates holds the state of each candidate of a unit by index. There can be as
 // many candidates as rows, so a new candidate takes no memory and a resolved one takes a
-// bit. The candidates in flight are in a list of awaitSettled.
+// bit. The candidates in flight are not stored here; awaitSettled has a list of them.
 type candidateStates struct {
 	resolved  bitmap.Set
 	settled   map[int64][]*int64 // the digests with which candidates settled
@@ -48,8 +48,8 @@ func (s *candidateStates) settle(at int64, digests []*int64) { s.settled[at] = d
 // giveUp ends the wait for a candidate that keeps changing.
 func (s *candidateStates) giveUp(at int64) { s.unsettled[at] = true }
 
-// lastDigests returns the digests with which a candidate was last seen settled. For a new
-// candidate these are the digests of the first pass.
+// lastDigests returns the digests with which a candidate has settled. For a candidate
+// that has not changed since the first pass, these are the digests of the first pass.
 func (s *candidateStates) lastDigests(c indexed) []*int64 {
 	if digests := s.settled[c.at]; digests != nil {
 		return digests

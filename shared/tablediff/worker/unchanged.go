@@ -29,12 +29,13 @@ func (r *unitRun) compareChanged(ctx context.Context, txs []plan.Tx) error {
 }
 
 const (
-	// sampleDivisor determines the sample: one block in this many is checked before the
-	// others. If there are fewer than twice as many blocks, two or three are checked.
+	// sampleDivisor determines how many blocks are checked before the others: one in
+	// sampleDivisor. If there are fewer than 2 * sampleDivisor blocks, up to three are
+	// checked first.
 	sampleDivisor = 8
-	// minUnchangedDivisor determines whether the other blocks are checked too: if fewer than
-	// one sampled block in this many is unchanged, they are digested without a check. A
-	// check costs a third of a digest.
+	// minUnchangedDivisor determines whether the other blocks are checked too: at least one
+	// in minUnchangedDivisor of the first blocks must be unchanged. Otherwise the other
+	// blocks are digested without a check. Checking a block costs a third of digesting it.
 	minUnchangedDivisor = 4
 )
 
@@ -124,9 +125,9 @@ func (r *unitRun) checkBlocks(ctx context.Context, txs []plan.Tx, known []plan.E
 	return nil
 }
 
-// recordEqualBlocks records the blocks whose chunks are all given and equal. A later
-// comparison may use them as a baseline. A block that becomes equal only when its rows
-// are read again is not recorded.
+// recordEqualBlocks records each block of which chunks has every chunk, if all of them
+// are equal. A later comparison may use them as a baseline. A block that becomes equal
+// only when its rows are read again is not recorded.
 func (r *unitRun) recordEqualBlocks(chunks []keyChunk, sums [][]table.Sum, horizons []int64) {
 	for i := 0; i < len(chunks); {
 		block := chunks[i].block

@@ -16,8 +16,8 @@ import (
 )
 
 // Worker does single units of work. Its only state is a cache of plans, which never
-// change, and, while units read the pages of a table, the snapshot that these units
-// share. It is safe for concurrent use.
+// change, the slots of the tasks, and, while units read the pages of a table, the
+// snapshot that these units share. It is safe for concurrent use.
 type Worker struct {
 	store       archive.Store
 	nodes       plan.Opener
@@ -34,8 +34,8 @@ func New(store archive.Store, nodes plan.Opener, snapshotMax time.Duration) *Wor
 }
 
 // Share lets the units of a task that read the pages of its table share one snapshot of
-// every node, from now until end is called. end must be called after the last of these
-// units has returned.
+// every node, from now until end is called. The caller must call end after the last of
+// these units has returned.
 func (w *Worker) Share(taskID string) (end func()) {
 	p := &pass{maxAge: w.snapshotMax}
 	w.passes.Store(taskID, p)
@@ -129,8 +129,9 @@ func (r *unitRun) run(ctx context.Context) error {
 	return fault.New(fault.Internal, "there is no phase %q", r.unit.Phase)
 }
 
-// begin opens a transaction on every node as soon as the task has a free slot. A unit
-// never acquires a second slot while it holds one.
+// begin opens a transaction on every node as soon as the task has a free slot. The
+// returned function closes the transactions and releases the slot. A unit that holds a
+// slot must not call begin, since it could wait for its own slot forever.
 func (r *unitRun) begin(ctx context.Context) ([]plan.Tx, func(), error) {
 	release, err := r.slots.acquire(ctx, r.plan.TaskID, r.plan.Workers)
 	if err != nil {
@@ -149,8 +150,8 @@ func (r *unitRun) begin(ctx context.Context) ([]plan.Tx, func(), error) {
 	}, nil
 }
 
-// open opens a transaction on every node. Every unit opens connections in the same order,
-// so units that need several connections cannot deadlock.
+// open opens a transaction on every node, one after the other. Every unit opens them in
+// the same order, so units that wait for free connections cannot deadlock.
 func (r *unitRun) open(ctx context.Context) ([]plan.Tx, error) {
 	var txs []plan.Tx
 	for i, node := range r.nodes {
@@ -181,7 +182,7 @@ func closeAll(txs []plan.Tx) {
 }
 
 // rank returns a function that asks the first node, in a separate transaction, for the
-// rank of each key in key order.
+// rank of each key in key order. The unit must hold no slot when it calls this function.
 func (r *unitRun) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 	return func(keys []table.Key) ([]int, error) {
 		release, err := r.slots.acquire(ctx, r.plan.TaskID, r.plan.Workers)
