@@ -30,7 +30,7 @@ func (l Layout) Batches() int { return divideUp(l.Blocks(), l.BlocksPerBatch) }
 // Chunk returns the key range of one chunk.
 func (l Layout) Chunk(i int) table.Range { return l.KeyRange(i, i+1) }
 
-// KeyRange returns the key range of the chunks from number from to number to-1.
+// KeyRange returns the key range of the chunks in [from, to).
 func (l Layout) KeyRange(from, to int) table.Range {
 	var r table.Range
 	if from > 0 {
@@ -42,8 +42,7 @@ func (l Layout) KeyRange(from, to int) table.Range {
 	return r
 }
 
-// ChunksOfBatch returns the chunks of the i-th batch: those from number from to number
-// to-1.
+// ChunksOfBatch returns the chunks of batch i: those in [from, to).
 func (l Layout) ChunksOfBatch(i int) (from, to int) {
 	size := l.ChunksPerBlock * l.BlocksPerBatch
 	return min(i*size, l.Chunks()), min((i+1)*size, l.Chunks())
@@ -52,7 +51,7 @@ func (l Layout) ChunksOfBatch(i int) (from, to int) {
 // BlockOf returns the number of the block to which a chunk belongs.
 func (l Layout) BlockOf(chunk int) int { return chunk / l.ChunksPerBlock }
 
-// ChunksOfBlock returns the chunks of one block: those from number from to number to-1.
+// ChunksOfBlock returns the chunks of one block: those in [from, to).
 func (l Layout) ChunksOfBlock(block int) (from, to int) {
 	return block * l.ChunksPerBlock, min((block+1)*l.ChunksPerBlock, l.Chunks())
 }

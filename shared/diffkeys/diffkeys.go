@@ -154,8 +154,8 @@ func (c *collector) add(ctx context.Context, key table.Key) error {
 	return nil
 }
 
-// finish sorts the keys in the buffer. If all keys of the document fit into the buffer,
-// they stay in memory. Otherwise the rest is written to the spool.
+// finish sorts the keys that are left in the buffer. If earlier keys were written to the
+// spool, these are written to it too. Otherwise they stay in memory.
 func (c *collector) finish(ctx context.Context) error {
 	if c.run != nil {
 		if err := c.spill(ctx); err != nil {

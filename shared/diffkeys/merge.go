@@ -109,8 +109,8 @@ func (k *Keys) merge(ctx context.Context, runs []int, fn func(table.Key) error) 
 
 // emitRound passes buffered keys to fn in key order, up to a bound. The keys of a run
 // that are still to be read are higher than its last buffered key. So the bound is the
-// lowest of the last buffered keys of the runs that are not read completely. left is the
-// number of heads that have buffered keys.
+// lowest of the last buffered keys of all runs that are not read completely. left is the
+// number of heads that have buffered keys; each head reads one run.
 func (k *Keys) emitRound(heads []*runHead, left int, fn func(table.Key) error) error {
 	ranks, err := k.rankHeads(heads, left)
 	if err != nil {

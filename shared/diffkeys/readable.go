@@ -6,10 +6,10 @@ import (
 )
 
 // CheckReadable fails if there is a key that no node can read as values of the key's
-// types (x as integer). Without this check such a key would count as unchanged or
-// resolved, since no node has a row for it. unreadable returns, by index in keys, why a
-// node cannot read some keys. It is called for each node with the keys that no earlier
-// node can read.
+// types (for instance, abc if the key is an integer). Without this check such a key would
+// count as unchanged or resolved, since no node has a row for it. unreadable returns, by
+// index in keys, why a node cannot read some keys. It is called for each node with the
+// keys that no earlier node can read.
 func CheckReadable(
 	keys []table.Key, nodes int, unreadable func(node int, keys []table.Key) (map[int]error, error),
 ) error {

@@ -40,7 +40,7 @@ func Map[T, R any](
 }
 
 // Each is like Map without results, for sequences that are too long to hold in memory. It
-// reads items in the caller's goroutine, at most one more than the running calls need,
+// reads items in the caller's goroutine, at most one beyond those whose calls have begun,
 // and keeps no reference to an item after its call has returned. After an error it starts
 // no further call.
 func Each[T any](

@@ -86,9 +86,10 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close ends the reading. If a call of the source's Read is in progress, Close waits for
-// it; a caller that cannot wait must end that call first. Close may be called again, but
-// not concurrently with Read.
+// Close ends the reading. If a call of the source's Read is in progress, Close waits
+// until that call returns. A caller that cannot wait must first make it return, for
+// instance by closing the source. Close may be called again, but not concurrently with
+// Read.
 func (r *Reader) Close() {
 	select {
 	case <-r.quit:

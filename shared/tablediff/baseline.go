@@ -142,7 +142,9 @@ func (r *run) baselineKey(taskID string) string {
 	return archive.BaselineKey(r.request.ClusterName, r.request.Database, r.request.Table.String(), taskID)
 }
 
-// loadBaseline reads one baseline. The error is archive.ErrNotFound if there is none.
+// loadBaseline reads the baseline of a task. The error is archive.ErrNotFound if there is
+// none. If the baseline cannot be decoded, loadBaseline returns an empty one, which fits
+// no plan.
 func (r *run) loadBaseline(ctx context.Context, taskID string) (*Baseline, error) {
 	object, err := r.Store.Get(ctx, r.baselineKey(taskID))
 	if err != nil {

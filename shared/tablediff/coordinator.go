@@ -357,7 +357,8 @@ func (r *run) confirmUnits() (units []plan.Unit, at []int) {
 }
 
 // doUnits invokes the units that have no stored part yet, and returns the totals of all
-// units.
+// units. It calls done for each unit, with its totals and the number of units that are
+// done.
 func (r *run) doUnits(ctx context.Context, phase string, units []plan.Unit, done func(t plan.Totals, done, total int)) ([]plan.Totals, error) {
 	stored, err := r.storedParts(ctx, phase)
 	if err != nil {
@@ -383,8 +384,8 @@ func (r *run) doUnits(ctx context.Context, phase string, units []plan.Unit, done
 	})
 }
 
-// hint sets Dense and Probe of a compare unit. They depend on whether a compare unit is
-// done already, and on whether most of what it compared differed.
+// hint sets Dense and Probe of a compare unit. They depend on the compare units that are
+// done: whether there is any, and whether the latest was dense (see plan.Totals.IsDense).
 func (r *run) hint(u *plan.Unit) {
 	switch {
 	case u.Phase != plan.PhaseCompare || r.plan.Known != nil:

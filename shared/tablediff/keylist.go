@@ -22,8 +22,8 @@ type keyList struct {
 	Keys   int64 `json:"keys"`
 }
 
-// keysIn returns the number of keys in the blocks from to to-1. Every block but the last
-// is full.
+// keysIn returns the number of keys in the blocks in [from, to). Every block of the
+// document except the last has plan.BlockKeys keys.
 func (l keyList) keysIn(from, to int) int64 {
 	return min(int64(to)*plan.BlockKeys, l.Keys) - int64(from)*plan.BlockKeys
 }
@@ -201,8 +201,8 @@ func (o keyOrder) rank(ctx context.Context) func([]table.Key) ([]int, error) {
 }
 
 // checkReadable fails if there is a key that no node can read as values of the key's
-// types (x as integer). Without this check such a key would count as resolved, since no
-// node has a row for it.
+// types (for instance, abc if the key is an integer). Without this check such a key would
+// count as resolved, since no node has a row for it.
 func (o keyOrder) checkReadable(ctx context.Context, keys []table.Key) error {
 	return diffkeys.CheckReadable(keys, len(o.nodes), func(node int, keys []table.Key) (map[int]error, error) {
 		return o.nodes[node].UnreadableKeys(ctx, o.plan.Sources[node], keys)
@@ -252,7 +252,7 @@ func (o keyOrder) spellings(ctx context.Context, node int, keys []table.Key) ([]
 }
 
 // checkKeysCompared verifies that the compare parts cover every block of keys once and
-// have compared every key in it. If a part were missing, the verdict could be a match
+// have compared every key in it. Without this check, the verdict could be a match
 // although rows differ.
 func checkKeysCompared(list keyList, parts []plan.Totals) error {
 	block := 0

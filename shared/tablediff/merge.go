@@ -66,8 +66,8 @@ func (r *run) checkCompared() error {
 }
 
 // checkCoverage verifies that the compare parts cover the whole key space: each part
-// begins where the previous one ends, and its key range is that of the plan. If a part
-// were missing, the verdict could be a match although rows differ.
+// begins where the previous one ends, and its key range is that of the plan. Without this
+// check, the verdict could be a match although rows differ.
 func checkCoverage(p *plan.Plan, parts []plan.Totals) error {
 	chunk, chunks := 0, p.Layout.Chunks()
 	for i, t := range parts {

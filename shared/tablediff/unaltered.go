@@ -50,10 +50,11 @@ func (r *run) describeAgain(ctx context.Context) (*plan.Plan, error) {
 	return p.plan, p.describe(ctx)
 }
 
-// sameReading reports whether now, the present source of a node, reads the table as
-// planned. The lists of partitions must be equal only if partitions were read one by one.
-// Every unit has verified that no partition was rewritten. If only the ages of rows were
-// read by partition, checkFacts detects a changed list.
+// sameReading reports whether two sources of a node read the table in the same way:
+// planned is that of the plan, and now was made from the present catalogs. The lists of
+// partitions must be equal only if partitions were read one by one. Every unit has
+// verified that no partition was rewritten. If only the ages of rows were read by
+// partition, checkFacts detects a changed list.
 func sameReading(planned, now table.Source, strategy string) bool {
 	byPartition := strategy == plan.Pages && len(planned.Partitions) > 0 && planned.Partitions[0].Relation != planned.Relation
 	if byPartition && !slices.EqualFunc(planned.Partitions, now.Partitions, func(a, b table.Partition) bool { return a.Relation == b.Relation }) {

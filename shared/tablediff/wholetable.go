@@ -17,7 +17,8 @@ import (
 // Otherwise a row that was inserted after the baseline could be missed: an update may
 // move it from pages that are read later to pages that were read before. With key ranges
 // this cannot happen, since a row that moves to another page stays in its key range.
-// Lambda functions never use this method, because each unit has its own snapshots there.
+// Units that run in Lambda functions do not share snapshots, so this method is never used
+// there.
 
 // wholeTable returns what the baseline contains about the whole table. It returns nil if
 // a block was not equal, if rows seem to have been written since the baseline, or if some

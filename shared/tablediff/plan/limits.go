@@ -24,8 +24,8 @@ const (
 
 // ScanListLimit returns how many rows of the differing buckets may be listed in one pass
 // over the whole table of every node. 0 means that such a pass would take too long. If no
-// index has the order of the chunks (ByText), such passes are the only way to list rows,
-// so the result is not 0.
+// index has the order of the chunks (ByText), such passes are the only way to list rows.
+// Then the result is never 0.
 func (p *Plan) ScanListLimit() int64 {
 	if p.ByText {
 		return MaxScanListed

@@ -22,8 +22,8 @@ type Node interface {
 	// Describe reads the table's columns, key, partitions and size. It also digests some
 	// constants with the seeds, which shows whether the nodes digest alike.
 	Describe(ctx context.Context, schema, name string, seeds rowdigest.Seeds) (*table.Description, error)
-	// Facts reads the catalog facts. Only while they are unchanged do the ages of rows show
-	// what has changed.
+	// Facts reads the catalog facts. The ages of rows show what has changed only as long as
+	// these facts stay the same.
 	Facts(ctx context.Context, schema, name string) (table.Facts, error)
 	// CheckFilter makes the server validate the source's filter, and returns an estimate of
 	// the number of rows that the filter selects.

@@ -72,9 +72,9 @@ type Plan struct {
 	// read from one. 0 means that no such sums are used, because they would prove nothing.
 	Grid int64 `json:"grid,omitempty"`
 
-	// Facts holds the facts of each node. Only while they are unchanged do the ages of rows
-	// show what has changed. A rerun has none. Known is what the baseline found; nil if the
-	// comparison has no baseline.
+	// Facts holds the facts of each node. The ages of rows show what has changed only as
+	// long as these facts stay the same. A rerun has none. Known is what the baseline found;
+	// nil if the comparison has no baseline.
 	Facts []table.Facts `json:"facts,omitempty"`
 	Known *Known        `json:"known,omitempty"`
 
@@ -116,7 +116,7 @@ func (p *Plan) Pairs() []Pair {
 	return pairs
 }
 
-// KeyRange returns the key range of the chunks from to to-1. In a rerun it returns the
+// KeyRange returns the key range of the chunks in [from, to). In a rerun it returns the
 // zero Range, since the blocks of a rerun are lists of keys.
 func (p *Plan) KeyRange(from, to int) table.Range {
 	if p.Strategy == Keys {

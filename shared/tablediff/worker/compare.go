@@ -82,7 +82,7 @@ func (r *unitRun) probe(ctx context.Context) error {
 	return err
 }
 
-// compareChunkRange compares the chunks from to to-1 of the plan.
+// compareChunkRange compares the chunks of the plan in [from, to).
 func (r *unitRun) compareChunkRange(ctx context.Context, txs []plan.Tx, from, to int) error {
 	chunks := make([]keyChunk, 0, to-from)
 	for chunk := from; chunk < to; chunk++ {

@@ -20,7 +20,8 @@ const (
 )
 
 // compareKeys does a compare unit of a rerun. It reads the digest of each key of some
-// blocks on every node. A key that is equal, or absent everywhere, is resolved.
+// blocks on every node. A key is resolved if its rows are equal on all nodes, or if no
+// node has a row for it.
 func (r *unitRun) compareKeys(ctx context.Context) error {
 	atOnce := 1
 	if r.plan.Behavior == api.BehaviorHostDB {

@@ -88,8 +88,8 @@ type indexed struct {
 }
 
 // candidates reads the compare part with the unit's number, beginning at candidate from.
-// It calls fn with portions of up to plan.LookupKeys candidates. A portion is valid until
-// fn returns.
+// It calls fn with portions of up to plan.LookupKeys candidates. fn must not use the
+// slice after it has returned.
 func (c *confirmation) candidates(ctx context.Context, from int64, fn func([]indexed) error) error {
 	return c.candidatesOf(ctx, c.run.unit.Index, from, fn)
 }

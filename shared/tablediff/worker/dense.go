@@ -10,7 +10,7 @@ import (
 )
 
 // If most chunks differ, digesting chunks first would only be additional work. So the
-// digests of their rows are read at once and compared row by row.
+// digests of all rows are read at once and compared row by row.
 
 // narrowAll narrows every chunk of the unit (see narrow), beginning at chunk from.
 func (r *unitRun) narrowAll(ctx context.Context, from int) error {

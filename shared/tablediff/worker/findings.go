@@ -330,8 +330,8 @@ func (c *confirmation) countByDigest(ctx context.Context, portion []indexed) err
 }
 
 // textDigests reads digests of the text of rows, for the candidates whose rows may have
-// the same text although their digests (now) differ. The result maps the index of such a
-// candidate in portion to its text digest on each node.
+// the same text although their digests, which are in now, differ. The result maps the
+// index of such a candidate in portion to its text digest on each node.
 func (c *confirmation) textDigests(ctx context.Context, portion []indexed, now [][]*int64) (map[int][]*int64, error) {
 	if c.run.plan.Sources[0].TextDigest == "" {
 		return nil, nil //nolint:nilnil // all digests are digests of texts

@@ -20,8 +20,8 @@ import (
 const (
 	// rangeKeys is the number of keys that are read as one range.
 	rangeKeys = 256
-	// maxRangeDensity bounds the rows of a range: it may have maxRangeDensity * rangeKeys
-	// rows. If any range has more, all keys are looked up one by one.
+	// maxRangeDensity bounds the rows of a range: it may have at most maxRangeDensity *
+	// rangeKeys rows. If any range has more, all keys are looked up one by one.
 	maxRangeDensity = 2
 )
 
@@ -133,7 +133,8 @@ func (r *unitRun) fingerprintRanges(ctx context.Context, txs []plan.Tx, ranges [
 
 // fillFromRange copies the digests of keys from the fingerprints of their range to found,
 // beginning at index from. It returns false, and copies nothing, if the nodes have
-// different keys in the range, or if one of keys is not among them.
+// different keys in the range, if one of keys is not in the range, or if the range has a
+// key twice.
 func fillFromRange(prints []table.Fingerprint, keys []table.Key, from int, found [][]*int64) (bool, error) {
 	first := prints[0]
 	for _, other := range prints[1:] {

@@ -125,8 +125,8 @@ func (r *unitRun) narrowInGroups(differing []differingChunk, limit int64, narrow
 }
 
 // narrowGroup lists the rows of some chunks in one snapshot per node. It matches the rows
-// after it has closed the transactions. If the chunks have more rows than expected, they
-// are digested and split like any other range.
+// after it has closed the transactions. If the chunks have more than limit rows,
+// narrowGroup calls narrowOversized instead.
 func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit int64) error {
 	list := r.listRows
 	if r.plan.ByText {
@@ -148,8 +148,8 @@ func (r *unitRun) narrowGroup(ctx context.Context, group []differingChunk, limit
 	return r.match(r.rank(ctx), lists, group)
 }
 
-// narrowOversized narrows chunks that have more rows than expected, so that they exceed
-// the limit.
+// narrowOversized narrows chunks that were found to have more than limit rows. It digests
+// them, and splits those that are too big to be listed.
 func (r *unitRun) narrowOversized(ctx context.Context, group []differingChunk, limit int64) error {
 	if r.plan.ByText { // no index can be used to split the range
 		return fault.New(fault.Unavailable, "differing ranges have grown beyond %d rows during the comparison", limit)
@@ -187,7 +187,8 @@ func (r *unitRun) listChunksByScan(ctx context.Context, txs []plan.Tx, group []d
 	return lists, nil
 }
 
-// listByScan lists rows of every node as plan.Tx.ScanList does.
+// listByScan calls ScanList on every node and returns the lists of all nodes. See plan.Tx
+// for the parameters.
 func (r *unitRun) listByScan(ctx context.Context, txs []plan.Tx, bounds []table.Key, ranges []int, limit int64, options ...table.CallOption) ([][][]table.Listed, error) {
 	lists := make([][][]table.Listed, len(txs))
 	err := r.onAll(ctx, func(ctx context.Context, node int) (err error) {

@@ -11,11 +11,12 @@ import (
 )
 
 // pass holds the state that is shared by the units that read all pages of a table. They
-// read the same snapshot of every node, unless it becomes older than maxAge or its
-// transactions fail. An update may move a row to other pages, so units with different
-// snapshots could read such a row twice or not at all. The transactions of a pass stay
-// open from unit to unit. A unit must hold a slot to use a transaction, so a node never
-// has more of these transactions than the task has slots.
+// read the same snapshot of every node, unless the snapshot becomes older than maxAge or
+// is lost after an error. Then later units read a new one. An update may move a row to
+// other pages, so units with different snapshots could read such a row twice or not at
+// all. The transactions of a pass stay open from unit to unit. A unit must hold a slot to
+// use a transaction, so a node never has more of these transactions than the task has
+// slots.
 type pass struct {
 	maxAge time.Duration // a unit that begins when the snapshot is older than this uses a new one
 
@@ -25,8 +26,8 @@ type pass struct {
 	idle    []*reading
 }
 
-// snapshot identifies one snapshot of every node. They were taken at about the same
-// moment.
+// snapshot identifies one snapshot of every node. These snapshots were taken at about the
+// same moment.
 type snapshot struct {
 	id    string   // recorded in the parts of the units that read this snapshot
 	names []string // per node, the name by which other transactions can import it; nil if it was not exported
@@ -34,8 +35,8 @@ type snapshot struct {
 	open  int // number of open readings of this snapshot
 }
 
-// reading holds an open transaction on every node, which uses the node's snapshot. A unit
-// uses one reading at a time.
+// reading holds one open transaction for each node. The transactions read the nodes in
+// the given snapshot. Only one unit at a time uses a reading.
 type reading struct {
 	snapshot *snapshot
 	txs      []plan.Tx

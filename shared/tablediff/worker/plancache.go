@@ -13,7 +13,7 @@ import (
 
 const cachedPlans = 4
 
-// planCache holds the most recently used plans. If several units need a plan at once, it
+// planCache holds the plans that were read last. If several units need a plan at once, it
 // is read only once. No unit waits for the plan of another task.
 type planCache struct {
 	reads singleflight.Group
