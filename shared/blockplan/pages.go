@@ -28,10 +28,11 @@ func GridPages(pages int64) int64 {
 	return grid
 }
 
-// DividePages divides the pages of each node's partitions into units. The result has, for
-// each unit, the page ranges of every node. Together the units cover each page of each
-// partition once. The last range of a partition is open-ended, since the table may grow.
-// If grid is not 0, a range ends at each multiple of grid.
+// DividePages divides the pages of each node's partitions into units. pages has, for each
+// node, the number of pages of each partition. The result has, for each unit, the page
+// ranges of every node. Together the units cover each page of each partition once. The
+// last range of a partition is open-ended, since the table may grow. If grid is not 0, a
+// range ends at each multiple of grid.
 func DividePages(pages [][]int64, units int, grid int64) [][][]table.PageRange {
 	spans := make([][][]table.PageRange, units)
 	for u := range spans {

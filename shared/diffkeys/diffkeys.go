@@ -38,7 +38,7 @@ type Spool interface {
 	Open(ctx context.Context, run int) (RunReader, error)
 }
 
-// RunWriter writes one run. Either Seal or Abort must be called. Abort after Seal does
+// RunWriter writes one run. The caller must call Seal or Abort. Abort after Seal does
 // nothing.
 type RunWriter interface {
 	Line(line []byte) error
@@ -46,7 +46,7 @@ type RunWriter interface {
 	Abort()
 }
 
-// RunReader reads one run. It must be closed.
+// RunReader reads one run. The caller must close it.
 type RunReader interface {
 	// NextLine returns the next line, which is valid until the next call; nil means the
 	// end.

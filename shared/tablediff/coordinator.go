@@ -213,8 +213,8 @@ func (r *run) batches() []plan.Unit {
 	return units
 }
 
-// scanChunks digests the rows of these buckets, or all rows, by chunk, and makes compare
-// units of the chunks that differ.
+// scanChunks digests rows by chunk: those of the given buckets, or all rows if buckets is
+// nil. It makes compare units of the chunks that differ.
 func (r *run) scanChunks(ctx context.Context, buckets []int) error {
 	sums, err := r.scanPages(ctx, plan.PhaseScan, r.plan.Layout.Chunks(), buckets)
 	if err == nil {
@@ -278,7 +278,8 @@ func listedPerUnit(p *plan.Plan) int64 {
 	return plan.SplitAbove * p.BlockRows
 }
 
-// compare digests all chunks, or narrows those that the scan found to differ.
+// compare digests all chunks. In the pages strategy it narrows the chunks or buckets that
+// the scan found to differ, and in a rerun it compares the keys of the document.
 func (r *run) compare(ctx context.Context) (err error) {
 	if r.unchangedTable != nil {
 		r.compared = []plan.Totals{*r.unchangedTable}

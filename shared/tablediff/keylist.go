@@ -104,7 +104,7 @@ func (r *run) writeKeys(ctx context.Context) (keyList, error) {
 	return w.list, w.end(ctx)
 }
 
-// keyWriter divides keys among parts.
+// keyWriter stores keys as parts, one part per block.
 type keyWriter struct {
 	run    *run
 	list   keyList

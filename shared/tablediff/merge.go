@@ -171,8 +171,8 @@ func (r *run) summary() difffile.Summary {
 }
 
 // warnAbsentKeys warns about keys that count as resolved although no node has a row for
-// them. A document of another tool may write keys in a way that PostgreSQL reads as other
-// keys.
+// them. A document of another tool may write keys in a form that PostgreSQL reads as
+// other keys.
 func warnAbsentKeys(document string, keys int64) string {
 	return fmt.Sprintf("%d of the keys of %s are on no node: their rows were deleted everywhere, or the document writes keys in another form than PostgreSQL", keys, document)
 }
@@ -297,7 +297,8 @@ type findings struct {
 	decoder *difffile.Decoder
 }
 
-// Rows returns the rows of one node of a pair, in key order, up to the limit.
+// Rows returns the rows of one node of a pair, in key order. It returns only rows of the
+// first max_diff_rows findings of the pair.
 func (f *findings) Rows(ctx context.Context, pair difffile.Pair, node string) iter.Seq2[difffile.Encoded, error] {
 	return func(yield func(difffile.Encoded, error) bool) {
 		at := slices.Index(f.run.plan.Nodes, node)

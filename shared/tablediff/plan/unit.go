@@ -58,7 +58,7 @@ type Unit struct {
 	Before []int64 `json:"before,omitempty"`
 }
 
-// Name returns the unit's number as part of an object key.
+// Name returns the unit's number as it is written in object keys.
 func (u Unit) Name() string { return fmt.Sprintf("%06d", u.Index) }
 
 // PartKey returns the object key of the unit's part.

@@ -30,7 +30,7 @@ type pass struct {
 // same moment.
 type snapshot struct {
 	id    string   // recorded in the parts of the units that read this snapshot
-	names []string // per node, the name by which other transactions can import it; nil if it was not exported
+	names []string // per node, the name by which other transactions can import its snapshot; nil if none was exported
 	since time.Time
 	open  int // number of open readings of this snapshot
 }

@@ -39,8 +39,9 @@ const (
 	minUnchangedDivisor = 4
 )
 
-// findUnchangedBlocks returns the blocks of the unit that are unchanged on every node,
-// and counts them.
+// findUnchangedBlocks returns blocks of the unit that are unchanged on every node, and
+// counts them. It checks a sample of the blocks first. If few of them are unchanged, it
+// does not check the others.
 func (r *unitRun) findUnchangedBlocks(ctx context.Context, txs []plan.Tx) (map[int]bool, error) {
 	unchanged := map[int]bool{}
 	first, others := sampleBlocks(r.baselineBlocks())
@@ -84,8 +85,8 @@ func (r *unitRun) baselineBlocks() []plan.EqualBlock {
 	return known
 }
 
-// checkBlocks checks some blocks on every node and adds to unchanged those that are
-// unchanged.
+// checkBlocks determines which of the blocks in known are unchanged on every node, and
+// adds their numbers to unchanged.
 func (r *unitRun) checkBlocks(ctx context.Context, txs []plan.Tx, known []plan.EqualBlock, unchanged map[int]bool) error {
 	if len(known) == 0 {
 		return nil
