@@ -11,18 +11,18 @@ import (
 )
 
 // verifyAtOnce is the largest size of an object that is read completely and verified
-// before the first byte is returned. It is then read a second time.
+// before the first byte is returned. Reads by the caller then fetch it a second time.
 const verifyAtOnce = 8 << 20
 
 // OpenVerified is like Open for an object whose SHA-256 (hexadecimal) was recorded when
-// it was written. A damaged object is a fault with code Internal and is never returned
-// completely:
+// it was written. If the object is damaged, the error is a fault with code Internal, and
+// the object is never returned completely:
 //
 //   - OpenVerified fails for an object of up to 8 MiB.
 //   - Read returns an error instead of the last bytes of a larger object that is read
 //     from its beginning.
-//   - Seek fails before another part of a larger object is read. To check, it reads the
-//     whole object.
+//   - Seek fails if the next read of a larger object would begin neither at its beginning
+//     nor at the end of the previous read. To check, Seek reads the whole object.
 func OpenVerified(ctx context.Context, store Store, info Info, sum string) (io.ReadSeekCloser, error) {
 	v := &verified{ReadSeekCloser: Open(ctx, store, info), info: info, sum: sum, hash: sha256.New()}
 	if info.Size > verifyAtOnce {

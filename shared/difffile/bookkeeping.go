@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// The last members of a document hold facts about keys that the rows do not show. Each is
-// an object with one list per pair. An empty member is omitted.
+// The last members of a document hold information about keys that the rows do not show.
+// Each is an object with one list per pair. An empty member is omitted.
 const (
 	memberUnsettled   = "unsettled"
 	memberKeyVariants = "key_variants"
@@ -35,8 +35,9 @@ func (d *documentWriter) bookkeeping(ctx context.Context, src Source) error {
 	return writeMember(ctx, d, memberKeyVariants, withVariants, src.KeyVariants, d.appendKeyVariants)
 }
 
-// writeMember writes a member that has a list for each pair with elements, one element
-// per line.
+// writeMember writes the member name: an object with one list for each of pairs for which
+// list returns elements. Each element is on a line of its own. If there are no elements,
+// the member is omitted.
 func writeMember[T any](
 	ctx context.Context, d *documentWriter, name string, pairs Pairs,
 	list func(context.Context, Pair) iter.Seq2[T, error], encode func([]byte, T) ([]byte, error),

@@ -18,8 +18,8 @@
 //     names. All other rows of a pair belong together if and only if the texts of their
 //     keys are equal.
 //
-// The last two members are absent if they are empty. Their keys are texts in the order of
-// primary_key.
+// The last two members are absent if they are empty. A key in them is a list of texts,
+// one for each column of primary_key.
 //
 // A row is an object with every column. NULL is null, a boolean is true or false, a
 // smallint, integer or bigint is an exact JSON number, and everything else is

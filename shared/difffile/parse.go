@@ -99,7 +99,7 @@ func noDuplicates(raw []byte) error {
 }
 
 // unquote returns the text of a valid JSON string. Unlike encoding/json, it does not
-// replace characters that UTF-8 cannot represent, but returns an error. So two different
+// replace invalid UTF-8 or an unpaired surrogate, but returns an error. So two different
 // keys never become equal.
 func unquote(quoted []byte) (string, error) {
 	body, escaped, err := stringBody(quoted)
@@ -142,9 +142,9 @@ func appendUnescaped(out, body []byte) ([]byte, error) {
 	return append(out, body...), nil
 }
 
-// checkText checks a part of a JSON string: the bytes in b, which follow the opening
-// quote. It returns how many of these bytes form complete characters, and whether the
-// string ends after them.
+// checkText checks the next bytes of a JSON string, after its opening quote. It returns
+// n, the number of bytes of b that form complete characters, and whether they include the
+// closing quote.
 func checkText(b []byte) (n int, done bool, err error) {
 	for n < len(b) {
 		end := nextSpecial(b, n)

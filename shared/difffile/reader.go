@@ -48,12 +48,12 @@ type Visitor struct {
 
 // Reader reads a document from a stream, once. If the document is not valid, the error is
 // Invalid. It names the position (pair, node, number of the row from 1, column) and what
-// is allowed there. An error of the stream is returned unchanged. The number of rows is
-// not compared with the summary: an operator may remove rows from a document to restrict
-// a repair.
+// is allowed there. An error of the stream is wrapped, so that errors.Is finds it. The
+// number of rows is not compared with the summary: an operator may remove rows from a
+// document to restrict a repair.
 type Reader struct {
 	tokens  *tokens
-	peer    string // in a document of a peer, the name of the first member, which was read already; otherwise empty
+	peer    string // if another tool wrote the document (see peer.go), the name of its first member, which was read already; otherwise empty
 	summary Summary
 	columns columns
 	check   bool // check rows without reading their values
@@ -83,17 +83,17 @@ func open(r io.Reader, maxValue int) (*Reader, error) {
 	return nil, fault.New(fault.Invalid, "this is not a diff document: it begins with %q instead of \"format\"", first)
 }
 
-// Summary returns the summary. The summary of a document of a peer (see Peer) may be
-// known only after Walk, and has at most the table, key, nodes, filter and block rows.
+// Summary returns the summary. In a document of another tool (see Peer) it may be known
+// only after Walk, and most of its fields are unknown: see peerSummary.
 func (r *Reader) Summary() Summary { return r.summary }
 
 // Peer reports whether the document was written by another tool (see peer.go). Such a
 // document has no column types.
 func (r *Reader) Peer() bool { return r.peer != "" }
 
-// Only restricts the rows of a document in our own format to these columns. The values of
-// other columns are neither decoded nor checked. Only must be called before the rows are
-// read.
+// Only restricts the rows to the columns in names. The values of other columns are
+// neither decoded nor checked. It has no effect on a document of another tool. Only must
+// be called before the rows are read.
 func (r *Reader) Only(names []string) {
 	if !r.Peer() {
 		r.columns = r.columns.only(names)
@@ -203,10 +203,10 @@ func (v Visitor) withDefaults() Visitor {
 	return v
 }
 
-// Section returns the rows of one node of one pair, beginning with the row of the entry
-// from. The stream must begin at the entry's offset in the same document. With two
-// streams, the two nodes of a pair can be read at the same time. Section cannot read
-// documents of a peer.
+// Section returns the rows of one node of one pair, beginning with the entry from. The
+// stream must begin at the entry's offset in the same document. With two streams, the two
+// nodes of a pair can be read at the same time. Section cannot read documents of another
+// tool.
 func (r *Reader) Section(stream io.Reader, from Entry) iter.Seq2[Entry, error] {
 	const opening = "["
 	section := newTokens(io.MultiReader(strings.NewReader(opening), stream), r.tokens.max)

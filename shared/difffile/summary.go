@@ -76,13 +76,14 @@ type PairSummary struct {
 	Nodes     Pair             `json:"-"`
 	OnlyOn    map[string]int64 `json:"only_on"`   // node -> number of keys that the other node lacks
 	Different int64            `json:"different"` // number of keys that both nodes have with different rows
-	// Columns has the number of different rows in which a column differs. Once the limit of
-	// written rows is reached, rows are no longer read in full. So if diff_row_limit_reached
-	// is set, these numbers are lower bounds.
+	// Columns has, for each column, how many of the keys that Different counts have rows
+	// that differ in that column. Once the limit of written rows is reached, rows are no
+	// longer read in full. So if diff_row_limit_reached is set, these numbers are lower
+	// bounds.
 	Columns map[string]int64 `json:"columns"`
 }
 
-// rowsOn returns the number of rows of a node in a complete document.
+// rowsOn returns the number of rows that a complete document has for a node of this pair.
 func (p PairSummary) rowsOn(node string) int64 { return p.OnlyOn[node] + p.Different }
 
 func (p PairSummary) differs() bool {

@@ -91,9 +91,9 @@ func plainString(b []byte) int {
 	return 0
 }
 
-// nextSpecial returns the position of the next quote, backslash or control character at
-// or after a position. It checks eight bytes at a time. If the last few bytes are fewer
-// than eight, it returns the position of the first of them, special or not.
+// nextSpecial returns the position of the first quote, backslash or control character at
+// or after the position at. It checks eight bytes at a time. If the last few bytes are
+// fewer than eight, it returns the position of the first of them, special or not.
 func nextSpecial(b []byte, at int) int {
 	const (
 		ones = 0x0101010101010101
@@ -170,8 +170,8 @@ func measureNumber(b []byte) int {
 	return at
 }
 
-// digits returns the position after the digits that begin at a position. There must be at
-// least one digit.
+// digits returns the position after the digits that begin at the position from. There
+// must be at least one digit.
 func digits(b []byte, from int) int {
 	at := from
 	for at < len(b) && isDigit(b[at]) {
@@ -241,7 +241,7 @@ func measureElement(b []byte, named bool, depth int) int {
 	return at + n
 }
 
-// afterSpace returns the position after the white space at a position.
+// afterSpace skips white space: it returns the first position from at on that has none.
 func afterSpace(b []byte, at int) int {
 	for at < len(b) && isSpace(b[at]) {
 		at++

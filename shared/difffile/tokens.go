@@ -62,8 +62,8 @@ func newTokens(r io.Reader, maxValue int) *tokens {
 	return &tokens{stream: newStream(r, maxValue)}
 }
 
-// fail adds the place to an error of the document. It returns an error of the source
-// unchanged.
+// fail returns err with the place. If err is an error of the source (see sourceError),
+// the result wraps it; otherwise the result reports that the document is not valid.
 func (t *tokens) fail(at place, err error) error {
 	var source *sourceError
 	if errors.As(err, &source) {

@@ -38,9 +38,9 @@ type Written struct {
 
 // Write writes the document to w. It requests from src only the pairs, unsettled keys and
 // key variants that exist according to the summary. It returns an error if a section does
-// not have the number of rows that the summary counts. Fewer rows are allowed only if the
-// limit was reached. After an error the document in w is not valid, and the caller must
-// not publish it.
+// not have the number of rows that the summary counts. Fewer rows are allowed only if
+// DiffRowLimitReached is set. After an error the document in w is not valid, and the
+// caller must not publish it.
 func Write(ctx context.Context, w io.Writer, s Summary, src Source) (Written, error) {
 	if err := s.check(); err != nil {
 		return Written{}, fmt.Errorf("difffile: summary: %w", err)

@@ -1,7 +1,7 @@
 // Package diffindex owns the list of archived diff documents, newest first. The list
 // consists of small objects. Their names are chosen so that the store lists them in the
-// order of the list. So a page costs the same with ten documents as with a hundred
-// thousand.
+// order of the list. So to read a page of the list costs the same with ten documents as
+// with a hundred thousand.
 //
 // An entry is written only after the task's record names the document, and List returns
 // an entry only while its document exists. So every listed document can be fetched. If

@@ -46,7 +46,8 @@ func entryOf(rec task.Record) (Entry, bool) {
 	}, true
 }
 
-// name returns the end of the entry's keys. It sorts newer documents before older ones.
+// name returns the text with which each of the entry's keys ends. By this text, newer
+// documents sort before older ones.
 func (e Entry) name() string { return stamp(e.FinishedAt) + "-" + e.TaskID }
 
 // keys returns the keys under which an entry is stored: one for each combination of the

@@ -29,7 +29,7 @@ import (
 
 const contentType = "application/x-ndjson"
 
-// Header names the task, the plan and the unit that a part is the result of.
+// Header names the unit whose result a part is, with its task and plan.
 type Header struct {
 	TaskID   string `json:"task_id"`
 	PlanHash string `json:"plan_hash"`

@@ -6,11 +6,11 @@ import (
 )
 
 const (
-	// maxShown is the maximum number of characters of a value that the page contains
-	// completely. Of a longer value it contains only the part around the difference.
+	// maxShown is the maximum length, in characters, of a value that the page contains
+	// completely. Of a longer value it contains only the text around the difference.
 	maxShown = 2_000
-	// maxContext is the number of characters that are shown before and after that
-	// difference.
+	// maxContext is the maximum number of characters of such a longer value that are shown
+	// before the difference, and after it.
 	maxContext = 200
 )
 
@@ -23,8 +23,9 @@ type piece struct {
 
 // pieces are the parts of one value. In the page's data they are JSON: a single string if
 // it is the whole value, and a list otherwise. In the list, a string is text that both
-// nodes have, a string within a list of one is text that differs, and a number is the
-// number of omitted characters.
+// nodes have, a list of one string is text that differs, and a number is the number of
+// omitted characters. For example, ["ab",["c"],90] is ab, which both nodes have, c, which
+// differs, and 90 omitted characters.
 type pieces []piece
 
 // whole returns the pieces of a value that is not compared with another.

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// The page decodes a whole chunk to show one of its differences. A filter may select
-	// only one difference from each chunk, so chunks are small.
+	// A chunk of the page is a group of differences that are decoded together. (It is not a
+	// chunk of a comparison.) The page decodes a whole chunk to show one of its differences.
+	// A filter may select only one difference from each chunk, so chunks are small.
 	maxChunkRows  = 200
 	maxChunkBytes = 128 << 10
 	// maxSearched is the number of characters of a key that can be searched for on the page.

@@ -6,8 +6,8 @@ import (
 )
 
 // common returns the length in bytes of the common prefix of two texts and, after the
-// prefix, of their common suffix. Neither ends within a grapheme cluster, which a reader
-// sees as one character.
+// prefix, of their common suffix. Neither of them cuts through a grapheme cluster, which
+// a reader sees as one character.
 func common(a, b string) (prefix, suffix int) {
 	for prefix < len(a) && prefix < len(b) && a[prefix] == b[prefix] {
 		prefix++

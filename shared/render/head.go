@@ -13,8 +13,8 @@ import (
 	"ace/shared/rowpairs"
 )
 
-// head is the template input for the part of the page before its data. It describes the
-// comparison as a whole.
+// head is the template input for the beginning of the page, which precedes its data. It
+// describes the comparison as a whole.
 type head struct {
 	Policy  string
 	Style   template.CSS
@@ -112,7 +112,8 @@ func newPairView(p difffile.PairSummary) pairView {
 	return v
 }
 
-// share returns the width of a bar as a percentage, which is never too small to be seen.
+// share returns part as a percentage of whole, for the width of a bar. The result is at
+// least 0.5%, so that the bar is visible.
 func share(part, whole int64) string {
 	percent := 100 * float64(part) / float64(max(part, whole, 1))
 	return strconv.FormatFloat(max(percent, 0.5), 'f', 1, 64) + "%"

@@ -35,7 +35,7 @@ const maxEmbedded = 128 << 20
 // The page is self-contained and sends no requests: its content security policy forbids
 // them. Its data is in elements that browsers do not execute. The page's script decodes
 // one chunk at a time, so that the page is fast even with very many rows. Of a very long
-// value the page contains only the part around the difference.
+// value the page contains only the text around the difference.
 func HTML(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
 	return writeHTML(ctx, w, open, maxEmbedded)
 }
@@ -96,7 +96,7 @@ func embed(ctx context.Context, out io.Writer, doc *rowpairs.Document, order []i
 	return n, c.flush()
 }
 
-// foot is the template input for the part of the page after its data.
+// foot is the template input for the end of the page, which follows its data.
 type foot struct {
 	Embedded, Found int64 // number of differences in the page, and in the document
 	TaskID          string

@@ -8,9 +8,10 @@ import (
 	"unicode/utf16"
 )
 
-// hidden reports whether a character is invisible after the one before it, or changes how
-// its neighbours are shown. Hidden characters are controls, direction marks, and joiners
-// where there is nothing to join. The page's script has the same list.
+// hidden reports whether the character r is invisible when it follows the character
+// before, or changes how its neighbours are shown. Hidden characters are controls,
+// direction marks, and joiners where there is nothing to join. The page's script has the
+// same list.
 func hidden(before, r rune) bool {
 	switch r {
 	case zeroWidthJoiner, '\u200c':

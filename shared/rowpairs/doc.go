@@ -11,5 +11,5 @@
 // compares the texts before it returns two rows as one difference.
 //
 // Memory is bounded: one row at a time, two bits per row, and hashes of a limited number
-// of keys. A document with more keys is surveyed in several passes.
+// of keys. If a pair has more keys, the survey reads its rows several times.
 package rowpairs

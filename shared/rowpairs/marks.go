@@ -13,8 +13,9 @@ const (
 	// maxMarks bounds the marks in memory: 32 MB, enough for a million rows on both
 	// nodes.
 	maxMarks = 2 << 20
-	// maxParts bounds the number of passes over a section. A document needs more only if
-	// very many of its keys have the same hash, which means that the keys are equal.
+	// maxParts is the maximum number of shares (see marks), and so of times that the survey
+	// reads a section. More would be needed only if very many keys had the same hash, which
+	// means that the keys are equal.
 	maxParts = 1 << 16
 )
 
@@ -32,18 +33,19 @@ func (m mark) side() int64 { return m.at % 2 }
 func (m mark) row() int64  { return m.at / 2 }
 
 // marks finds the keys that both nodes of a pair have. If the marks do not fit into
-// memory, they are divided into parts by the remainder of their hash, and the rows are
-// read once for each part.
+// memory, they are divided into shares by the remainder of their hash, and the rows are
+// read once for each share.
 type marks struct {
 	list  []mark
 	max   int
-	part  uint64 // the current part: the remainder of the hashes that are in memory
-	parts uint64 // the number of parts: the divisor of the hashes
+	part  uint64 // the current share: the remainder of the hashes that are in memory
+	parts uint64 // the number of shares: the divisor of the hashes
 }
 
-// add adds the key of a row, if it belongs to the current part. If the first part becomes
-// too large, add doubles the number of parts and removes the marks of other parts, which
-// are read again later. All parts are about equally large.
+// add adds the mark of a row, if it belongs to the current share. If the first share
+// becomes too large, add doubles the number of shares and removes the marks that now
+// belong to another share. Their rows are read again later. All shares are about equally
+// large.
 func (m *marks) add(k mark) {
 	if k.hash%m.parts != m.part {
 		return
@@ -56,8 +58,9 @@ func (m *marks) add(k mark) {
 	}
 }
 
-// match adds to both the rows of the current part whose key is on both nodes, and returns
-// the number of such keys. It returns false if one node has a key twice.
+// match finds the keys of the current share that are on both nodes. It adds the numbers
+// of their rows to both, and returns the number of such keys. It returns false if one
+// node has a key twice.
 func (m *marks) match(both *[2]bitmap.Set) (n int64, ok bool) {
 	slices.SortFunc(m.list, func(a, b mark) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.side(), b.side()))

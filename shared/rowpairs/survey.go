@@ -27,7 +27,7 @@ type Document struct {
 type pair struct {
 	nodes     difffile.Pair
 	sections  [2]section
-	both      [2]bitmap.Set     // rows whose key has the same text on both nodes
+	both      [2]bitmap.Set     // for each node, the numbers of the rows whose key has the same text on both nodes
 	matched   int64             // number of keys with the same text on both nodes
 	unsettled []uint64          // hashes of the unsettled keys, sorted
 	variants  map[uint64]uint64 // key variants: hash of the key on the first node -> hash on the second
@@ -122,7 +122,7 @@ func (d *Document) keyOf(row difffile.Row) difffile.Row {
 	return key
 }
 
-// surveyor does the first pass over a document.
+// surveyor does the survey: it reads a document to find out which rows belong together.
 type surveyor struct {
 	*Document
 	current *pair
@@ -187,7 +187,9 @@ func (s *surveyor) finish(ctx context.Context) error {
 	}
 }
 
-// readAgain reads a section again and adds the keys that belong to the current part.
+// readAgain reads the rows of one node of the current pair again and adds their keys to
+// the marks; marks.add ignores those that are not in the current share. side is the index
+// of the node in the pair.
 func (s *surveyor) readAgain(ctx context.Context, side int) error {
 	c, err := s.openCursor(ctx, s.current.sections[side])
 	if err != nil {

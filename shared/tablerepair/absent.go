@@ -9,9 +9,10 @@ import (
 // absentAtOnce is the number of keys that one scan of a table searches for.
 const absentAtOnce = 50_000
 
-// absences holds keys for which a node's index finds no row. A decision that relies on
-// this would be wrong if the index missed rows: the repair would delete a row that the
-// source has, or insert a row that the target has.
+// absences holds keys for which the index of a node finds no row: source for the source,
+// and node for the target. A decision that relies on this would be wrong if the index
+// missed rows: the repair would delete a row that the source has, or insert a row that
+// the target has.
 type absences struct {
 	source, node []table.Key
 }
@@ -30,7 +31,8 @@ func (d *decider) noteAbsent(key table.Key, want, have table.Row) {
 }
 
 // checkAbsent checks that the tables have no rows for the recorded keys. It scans a table
-// when many keys are recorded, or if end is set.
+// when many keys are recorded. After the last key, the caller must set end, which makes
+// it scan for the remaining keys.
 func (d *decider) checkAbsent(ctx context.Context, end bool) error {
 	if len(d.absent.source) >= absentAtOnce || end && len(d.absent.source) > 0 {
 		if err := d.source.CheckAbsent(ctx, d.target.Read, d.absent.source); err != nil {

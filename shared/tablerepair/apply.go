@@ -10,15 +10,16 @@ import (
 	"ace/shared/table"
 )
 
-// exactReplacements bounds how many rows are replaced (deleted and inserted again) one by
-// one. Beyond that, all rows of a statement are replaced.
+// exactReplacements is the number of replacements (a row is deleted and inserted again)
+// after which update no longer searches a refused statement for the rows that must be
+// replaced. From then on it replaces all rows of the statement.
 const exactReplacements = 1_000
 
 // apply applies the stored changes: deletions first, so that their unique values become
 // free; then updates; then insertions. An update may set a unique value that another row
-// still has. Then the row is deleted at once and inserted at the end, when the other row
-// has its new value. The node reports which updates these are, since only the node knows
-// every index. If a row outside the document has the value, the insertion fails.
+// still has. Then the row to update is deleted at once and inserted again at the end,
+// when the other row has its new value. The node refuses such an update; only the node
+// knows every index. If a row outside the document has the value, the insertion fails.
 func (a *attempt) apply(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{a.deletes, a.updates, a.inserts} {
 		if err := step(ctx); err != nil {
@@ -101,8 +102,8 @@ func (a *attempt) update(ctx context.Context, list []numberedChange) error {
 	return a.update(ctx, list[len(list)/2:])
 }
 
-// refusedOne returns the error of a refused row, with its key if the node reported which
-// row it is.
+// refusedOne returns the error v, with the key of the refused row if it is known which
+// row of list that is.
 func (a *attempt) refusedOne(list []numberedChange, v *table.ViolationError) error {
 	if v.Column != "" && v.Place < len(list) {
 		return a.target.withEncodings(v.Of(list[v.Place].Key))
@@ -113,8 +114,8 @@ func (a *attempt) refusedOne(list []numberedChange, v *table.ViolationError) err
 	return v
 }
 
-// withEncodings adds the encodings of both nodes, if they differ, to the error of a value
-// that the target cannot store.
+// withEncodings adds the encodings of source and target to err, if they differ. err is
+// about a value that the target cannot store; the encodings may explain it.
 func (t *Target) withEncodings(err error) error {
 	if t.Encodings == "" {
 		return err
@@ -193,9 +194,9 @@ func (a *attempt) insert(ctx context.Context, list []numberedChange) error {
 }
 
 // refusedInsert returns why the node refused a row. If a row with the same key exists
-// now, it appeared after the decision, and the attempt must be repeated. This is not
-// concluded if the node may treat two keys as equal, since then this repair may have
-// inserted that row.
+// now, it appeared after the decision, and the attempt must be repeated. If the node may
+// treat two different keys as equal, this repair itself may have inserted that row. So in
+// this case refusedInsert returns the node's error.
 func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.ViolationError) error {
 	if !v.Unique || a.target.ByText {
 		return v.Of(key)
@@ -217,8 +218,8 @@ func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.Vio
 	return rowAppearedError(a.target.Node, key)
 }
 
-// windows calls fn with the stored changes that pick accepts, one window at a time. It
-// stops before the next window if ctx has ended.
+// windows calls fn with the stored changes that pick accepts, one window at a time, and
+// stores the progress. It stops before the next window if ctx has ended.
 func (a *attempt) windows(ctx context.Context, pick picker, fn func([]numberedChange) error) error {
 	return eachWindow(ctx, a.store, a.totals.Parts, pick, func(list []numberedChange) error {
 		if ctx.Err() != nil {

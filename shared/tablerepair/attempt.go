@@ -54,7 +54,8 @@ func (j *unitRun) repair(ctx context.Context) (Totals, error) {
 		defer source.Close()
 	}
 
-	// From here on a later runner waits for this transaction to end.
+	// Once prepare has acquired the repair lock, a later runner waits for this transaction
+	// to end.
 	if err := a.prepare(ctx); err != nil {
 		return Totals{}, err
 	}
@@ -217,7 +218,8 @@ func (a *attempt) decide(ctx context.Context, source Source, r *recorder) error 
 		return err
 	}
 
-	// No lock is held at the source while the target is written.
+	// This ends the source's transaction, so that no lock is held there while the target is
+	// written.
 	return source.Renew(ctx)
 }
 
@@ -237,8 +239,8 @@ func (a *attempt) lockRows(ctx context.Context, locked *bitmap.Set) error {
 	})
 }
 
-// eachPlace calls fn with the index, among the requested keys, of the key of each row of
-// a stream. It closes the stream.
+// eachPlace calls fn for each row of a stream, with the index of the row's key in the
+// list of requested keys. It closes the stream.
 func eachPlace(stream table.RowStream, fn func(at int)) error {
 	for {
 		at, _, err := stream.Next()
@@ -304,8 +306,9 @@ func (a *attempt) storeManifest(ctx context.Context) error {
 	})
 }
 
-// withSearchPath calls fn under the search_path that user code has in any other session:
-// triggers (deferred ones too), defaults, generated columns and constraints.
+// withSearchPath calls fn under the search_path of the role, which user code expects.
+// User code is that of triggers (deferred ones too), defaults, generated columns and
+// constraints.
 func (a *attempt) withSearchPath(ctx context.Context, fn func(context.Context) error) error {
 	if err := a.tx.SetSearchPath(ctx, a.target.Write.Path); err != nil {
 		return err

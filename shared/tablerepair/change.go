@@ -26,7 +26,8 @@ type change struct {
 	// Before holds all columns of the target's row. It is empty for an insert.
 	Before table.Row `json:"before,omitempty"`
 	// For an update, Columns are the indexes of the columns that it sets and After holds
-	// their new values. An insert has no Columns; its After holds the table's first columns.
+	// their new values. An insert has no Columns; its After holds the values of the target's
+	// first columns.
 	Columns []int     `json:"columns,omitempty"`
 	After   table.Row `json:"after,omitempty"`
 }
@@ -46,7 +47,7 @@ func (c change) size() int {
 }
 
 // row returns the row as it is after the change, or nil after a deletion. The row of an
-// insert lacks the columns that only the target has.
+// insert may lack the last columns: those that only the target has.
 func (c change) row() table.Row {
 	switch c.Op {
 	case opDelete:
@@ -99,7 +100,7 @@ func only(op string) picker { return func(o string, _ int64) bool { return o == 
 // except returns a picker that selects changes with any other operation.
 func except(op string) picker { return func(o string, _ int64) bool { return o != op } }
 
-// eachChange reads the changes of some parts that pick accepts.
+// eachChange reads parts of changes, and calls fn for each change that pick accepts.
 func eachChange(ctx context.Context, store archive.Store, parts []Stored, pick picker, fn func(numberedChange) error) error {
 	at := int64(0)
 	for _, stored := range parts {

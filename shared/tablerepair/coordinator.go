@@ -258,8 +258,8 @@ func (r *run) repair(ctx context.Context, i int) (outcome, error) {
 	return o, err
 }
 
-// attempt invokes the unit that makes one attempt. The outcome is what is stored or what
-// the node reports, not what the unit returned.
+// attempt invokes the unit that makes one attempt. The returned outcome is the one that
+// is stored or that the node reports, whatever the unit returned.
 func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, error) {
 	_, failed := r.invoker.Invoke(ctx, Unit{
 		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.req.Lease,
@@ -274,8 +274,9 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 	defer cancel()
 	o, err := s.settleWithRetry(settling, number)
 	if o.Outcome == Unknown && fault.CodeOf(err) == fault.Conflict {
-		// The server cannot be asked, but the unit has returned. An attempt without a manifest
-		// has written nothing.
+		// The node cannot report how the attempt ended, for example because it is another
+		// server now. But the unit has returned, and an attempt without a manifest has written
+		// nothing.
 		if _, missing := loadManifest(settling, r.store, r.plan.TaskID, s.target.Node, number); errors.Is(missing, archive.ErrNotFound) {
 			return outcome{Outcome: RolledBack}, err
 		}

@@ -18,7 +18,7 @@ import (
 type openRows func(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
 
 // decider decides what to do with the rows of one target. It reads the source's rows by
-// key without the filter, because a filter could hide a row that exists there.
+// key without the comparison's table_filter, which could hide a row that exists there.
 type decider struct {
 	plan   *Plan
 	target *Target
@@ -82,8 +82,8 @@ func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 	return cmp.Or(err, stream.Close())
 }
 
-// compare compares source rows with the target's rows. A source row is nil if it does not
-// exist.
+// compare compares the source's rows with the target's rows. wanted has the source's row
+// for each of keys; nil if there is none.
 func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.Row) error {
 	if err := convert(ctx, d.node, d.target, keys, wanted); err != nil {
 		return err
@@ -115,8 +115,9 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 	return err
 }
 
-// checkLocked fails if a row appeared on the target after the rows were locked. The
-// source may have been read before the row appeared.
+// checkLocked fails if the target now has a row, have, for a key that had none when the
+// rows were locked. The source may have been read before that row appeared, and may be
+// outdated.
 func (d *decider) checkLocked(key table.Key, have table.Row) error {
 	at := d.at
 	d.at++
@@ -132,9 +133,9 @@ func rowAppearedError(node string, key table.Key) error {
 	return fault.New(fault.Unavailable, "node %q: the row with the key %s appeared during the repair", node, key)
 }
 
-// convert replaces the values of columns that have another type on the source by the text
-// that the target would store. rows has one entry for each key; it is nil if there is no
-// row.
+// convert replaces values in the rows of the source: in columns that have another type on
+// the target, by the text that the target would store. rows has one entry for each of
+// keys; it is nil if there is no row.
 func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows []table.Row) error {
 	var unchecked, checked []int
 	for i, c := range t.Columns[:t.Common] {
@@ -414,8 +415,9 @@ func (l *lookahead) advance() error {
 	return err
 }
 
-// window returns the rows of the next indexes, with nil for keys without a row: at most
-// limit, and at most as many as a window may hold.
+// window returns the rows of the next indexes, with nil for keys without a row. It
+// returns at most limit rows, and no more than a window may hold (windowRows,
+// windowBytes).
 func (l *lookahead) window(limit int) ([]table.Row, error) {
 	var rows []table.Row
 	size := 0

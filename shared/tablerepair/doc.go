@@ -47,15 +47,15 @@
 //
 // A row that does not exist cannot be locked. Two rules cover it:
 //
-//  1. A row may appear after the locks were acquired. If the decision reads it, or an
-//     insertion collides with it, the attempt is rolled back and repeated. The next
-//     attempt locks the row.
+//  1. A row may appear on the target after the locks were acquired. If the attempt finds
+//     it when it decides, or inserts a row with the same key, the attempt is rolled back
+//     and repeated. The next attempt locks the row.
 //  2. Before the repair inserts a row, replicated updates of that row find nothing and
 //     are lost. If the row itself is still to be replicated, inserting it would stop
-//     replication with a conflict. After the insertion any replicated change waits for
-//     the repair. So the source is read again then. If the source wrote an inserted row
-//     after the point up to which replication had caught up, the insertion is undone and
-//     the row counts as skipped.
+//     replication with a conflict. After the insertion any replicated change of the row
+//     waits until the repair ends. So the source is read again after the insertions. If
+//     the source's row has changed since the decision, or may still be on its way to the
+//     target, the insertion is undone and the row counts as skipped.
 //
 // # Why a row is deleted only where its key is absent at the source
 //
@@ -74,12 +74,12 @@
 //     table, and a table that was replaced by another one of the same name.
 //  4. Before the first row is deleted, the source is read again in the same way, in a new
 //     snapshot. If a key exists there now, the target's row is not deleted: it counts as
-//     skipped, and the attempt's part of altered rows records it. The next repair
-//     compares both rows.
-//  5. Exception: the source wrote the row that step 4 found after the last change known
-//     to be applied, so replication has yet to deliver it. Replication cannot insert it
-//     while the target's row exists. So the target's row is deleted, and the replicated
-//     insertion takes effect after our COMMIT.
+//     skipped, and the attempt stores it with the altered rows (finalrows.go). The next
+//     repair compares both rows.
+//  5. Exception: the source wrote the row after the last change that the target is known
+//     to have applied. So replication has yet to deliver the row, and cannot insert it
+//     while the target's row exists. Therefore the target's row is deleted, and the
+//     replicated insertion takes effect after our COMMIT.
 //
 // A row that appears on the source after step 4 is treated like one that appears there
 // after COMMIT.
@@ -129,15 +129,15 @@
 //     the lease changed, and rolls back.
 //
 // Two more rules hold. An attempt does not begin if the archive has any object of an
-// attempt with its number. Its objects are created only if they do not exist, so of two
-// attempts with the same number at most one commits. And a new attempt begins only when
-// the previous one is known to be rolled back.
+// attempt with its number. Every object of an attempt is created only if no object has
+// its key, so of two attempts with the same number at most one commits. And a new attempt
+// begins only when the previous one is known to be rolled back.
 //
 // # What the package guarantees
 //
-// A before-image contains only the columns of the plan. So once the rows are locked,
-// which means that the table cannot be altered, an attempt checks that the table has
-// exactly these columns.
+// A before-image contains only the columns of the plan. So an attempt checks that the
+// table has exactly these columns. It does so after it has locked the rows. From then on
+// the table cannot be altered.
 //
 // The package writes to a node only in an attempt's transaction, except for an empty
 // logical message in the WAL of a node whose subscribers it waits for. It never assumes

@@ -65,11 +65,11 @@ func (r *run) checkReplication(ctx context.Context) {
 // replication is the state of replication to one target and to the source.
 type replication struct {
 	problem error // why the target cannot be repaired; nil if it can
-	// a snapshot of the source; the target has applied everything that it contains; empty
-	// without replication to the target
+	// a snapshot of the source, whose changes the target has applied; empty if the target
+	// receives no changes by replication, or if this is unknown
 	applied string
-	// slots through which the source receives this table; nil if the repair need not wait
-	// for them
+	// slots through which the source receives changes of the table; nil if the repair need
+	// not wait for them
 	sourceFeeds []Feed
 	warnings    []string // what is unknown about nodes that are neither source nor target
 }
@@ -83,8 +83,9 @@ type Feed struct {
 
 // targetLag checks whether the target has applied the changes of all other nodes. If a
 // repair inserts a row and replication delivers the same row afterwards, the subscription
-// stops permanently. The source's snapshot is taken first. So everything that it contains
-// was written before the other nodes are asked for their positions.
+// stops permanently. The source's snapshot (found.applied) is taken before inboundLag
+// reads the WAL positions of the other nodes. So a target that has applied the WAL up to
+// these positions has applied every change in the snapshot.
 func (r *run) targetLag(ctx context.Context, target string, found *replication) error {
 	source, err := r.open(ctx, r.plan.Source)
 	if err != nil {
@@ -114,9 +115,10 @@ func (r *run) sourceLag(ctx context.Context, target string, found *replication) 
 }
 
 // inboundLag checks that the node named to has applied what every other node has written
-// so far. If the request allows it to wait, it waits for that. It returns the slots
-// through which the node receives changes. If another node cannot be reached and is
-// neither source nor target, this only causes a warning.
+// so far. It waits for that, except in a dry run or if allow_lag is set. It returns the
+// slots through which the node receives changes. If another node cannot be reached and is
+// neither source nor target, inboundLag only adds a warning to found. harm is the end of
+// that message: what a missing change does.
 func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *replication) (feeds []Feed, err error) {
 	subscriber, err := r.open(ctx, to)
 	if err != nil {
@@ -148,7 +150,8 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 		}
 	}
 
-	// At least one subscription belongs to a node that could not be reached.
+	// If no reached node has the slot of a subscription, a node that was not reached may
+	// have it.
 	if len(known) < len(subscriptions) {
 		for _, from := range slices.Sorted(maps.Keys(unknown)) {
 			found.warnings = append(found.warnings, fmt.Sprintf("node %s: it is unknown whether replication has applied all changes of node %s; a change that is still missing %s: %s",
@@ -158,7 +161,7 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 	return feeds, nil
 }
 
-// publisherLag is like inboundLag, but for one publisher.
+// publisherLag is like inboundLag, but for the changes of one node, from.
 func (r *run) publisherLag(ctx context.Context, o pendingReplication, from string, subscriptions []table.Subscription) (slots []string, err error) {
 	if o.publisher, err = r.open(ctx, from); err != nil {
 		return nil, err
@@ -243,7 +246,8 @@ func (o pendingReplication) subscriptions(ctx context.Context) ([]table.Subscrip
 }
 
 // awaitSubscription waits until the subscriber has applied everything from one
-// subscription up to o.lsn. It reports whether the subscription belongs to the publisher.
+// subscription up to o.lsn. It returns false if the subscription receives nothing from
+// this publisher, which has no such slot.
 func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subscription) (ours bool, err error) {
 	deadline := time.Now().Add(lagWait)
 	for n := 1; ; n++ {
@@ -297,9 +301,9 @@ func (o pendingReplication) lagging(s table.Subscription, why string) error {
 		o.subscriber.Name(), s.Name, o.publisher.Name(), why)
 }
 
-// sourceWait bounds the wait with locked rows while replication to the source makes no
-// progress. It is longer than the 15 seconds after which a node sends its WAL to
-// subscribers even without a commit.
+// sourceWait is the maximum time for which an attempt that has locked rows waits while
+// replication to the source makes no progress. It is longer than the 15 seconds after
+// which a node sends its WAL to subscribers even without a commit.
 const sourceWait = 30 * time.Second
 
 // awaitSource waits until the source has applied everything that its publishers have
@@ -330,10 +334,10 @@ type publisher struct {
 	lag      func(ctx context.Context, slot, position string) (int64, bool, error)
 }
 
-// publisher returns the node that has the slot of a feed. If it is the target, the
-// attempt's transaction is used, so no other connection is needed. A call to another node
-// has a timeout, because the task that uses the other node's connections may be waiting
-// for ours.
+// publisher returns the node of a feed, which has the slot. If that node is the target,
+// the attempt's transaction is used, so no other connection is needed. A call to another
+// node has a timeout, because the task that uses the other node's connections may be
+// waiting for ours.
 func (a *attempt) publisher(name string) publisher {
 	if name == a.target.Node {
 		return publisher{node: a.node, position: a.tx.Position, lag: a.tx.SlotLag}
@@ -355,8 +359,8 @@ func (a *attempt) publisher(name string) publisher {
 	}
 }
 
-// awaitSlot waits until the source has applied everything that one slot sends up to the
-// position.
+// awaitSlot waits until the source has applied everything that the slot of one feed
+// sends, up to position in the WAL of the feed's node.
 func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) error {
 	from := a.publisher(feed.Node)
 	least, deadline := int64(-1), time.Now().Add(sourceWait)

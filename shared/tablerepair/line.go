@@ -96,7 +96,8 @@ func readPlain(line []byte) (c change, ok bool) {
 	return c, ok && string(rest) == "}"
 }
 
-// readMember reads the member of this name, a row, if raw begins with it.
+// readMember reads the row after name, if raw begins with name (such as `,"before":`).
+// Otherwise it returns a nil row.
 func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 	rest, found := bytes.CutPrefix(raw, []byte(name))
 	if !found {
@@ -106,7 +107,8 @@ func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 	return list, rest, err == nil
 }
 
-// readColumns reads the indexes of the columns, if raw begins with them.
+// readColumns reads the member "columns", if raw begins with it. Otherwise it returns
+// nil.
 func readColumns(raw []byte) (columns []int, rest []byte, ok bool) {
 	rest, found := bytes.CutPrefix(raw, []byte(`,"columns":[`))
 	if !found {

@@ -63,15 +63,16 @@ type Target struct {
 	// Before is set if the node precedes the source in the cluster. All repairs acquire
 	// connections in the cluster's order, so that two repairs never wait for each other.
 	Before bool `json:"before,omitempty"`
-	// Read describes the source's table. It has the first Common columns of the target.
+	// Read describes how the source's table is read, Write how the target's table is read
+	// and written. Read has only the first Common elements of Columns.
 	Read  table.Source `json:"read"`
 	Write table.Target `json:"write"`
 	// Columns are in the order of Write.Names. The source has the first Common of them too;
 	// only the target has the others.
 	Columns []Column `json:"columns"`
 	Common  int      `json:"common"`
-	// Encodings describes the server encodings of source and target for errors, if they
-	// differ.
+	// Encodings is a text for error messages that names the server encodings of source and
+	// target. It is empty if they are equal.
 	Encodings string `json:"encodings,omitempty"`
 	// ByText is set if a key column is ordered by its text. Then a node may treat keys with
 	// different texts as equal, so two keys may identify one row.
@@ -82,11 +83,13 @@ type Target struct {
 	SmallTarget bool `json:"small_target,omitempty"`
 
 	Deferrable []table.Deferrable `json:"deferrable,omitempty"`
-	// Deletes and Updates are foreign keys of other tables. If fire_triggers is set, a
-	// deletion or an update in this table would change rows of those tables through them.
+	// Deletes and Updates are the foreign keys of other tables through which a deletion or
+	// an update in this table would also change rows of those tables (ON DELETE CASCADE, ON
+	// UPDATE SET NULL). They are empty unless fire_triggers is set.
 	Deletes []string `json:"deletes,omitempty"`
 	Updates []Reach  `json:"updates,omitempty"`
-	// Fires is set if some trigger fires. It may change more than was decided.
+	// Fires is set if a trigger fires during the repair. The trigger may make other changes
+	// than those that were decided.
 	Fires bool `json:"fires,omitempty"`
 	// Attempt is the number of the attempt that an undo undoes.
 	Attempt int      `json:"attempt,omitempty"`
@@ -94,16 +97,17 @@ type Target struct {
 }
 
 // Keys describes the parts in which the document's keys for one pair of nodes are stored.
-// A plan never uses the parts of another plan, because the keys may be in another order
-// there.
+// Name is random, so that a plan never uses the parts of another plan: there the keys may
+// be in another order.
 type Keys struct {
 	Name  string `json:"name"`
 	Count int64  `json:"count"`
 	Parts int    `json:"parts"`
 }
 
-// Reach is a foreign key of another table. An update of these columns (by index) changes
-// the rows that refer to the updated row.
+// Reach is a foreign key of another table. Columns are the indexes of the columns of this
+// table to which it refers. An update of one of them also changes the other table's rows
+// that refer to the updated row.
 type Reach struct {
 	Name    string `json:"name"`
 	Columns []int  `json:"columns"`
@@ -116,18 +120,19 @@ type Column struct {
 	Key      bool   `json:"key,omitempty"`      // part of the key
 	Ignored  bool   `json:"ignored,omitempty"`  // ignored by the comparison, so never updated
 	Written  bool   `json:"written,omitempty"`  // can be written, since it is not generated
-	Identity bool   `json:"identity,omitempty"` // GENERATED ALWAYS: no UPDATE can set it
+	Identity bool   `json:"identity,omitempty"` // GENERATED ALWAYS AS IDENTITY: no UPDATE can set it
 	Unique   bool   `json:"unique,omitempty"`   // part of some unique index
-	// Convert is the type to which the source's text is converted. An empty string means
-	// that the text is used as it is.
+	// Convert is the type to which the target converts the source's text. An empty string
+	// means that the text is used as it is.
 	Convert string `json:"convert,omitempty"`
-	// Checked is set if the conversion runs the checks of a domain. They need the
-	// search_path of the role.
+	// Checked is set if the conversion runs the CHECK constraints of a domain. They need the
+	// search_path of the role (Write.Path).
 	Checked bool `json:"checked,omitempty"`
-	// Parse is how the text is converted.
+	// Parse is how a statement converts the text to the type Convert.
 	Parse table.Parse `json:"parse,omitempty"`
-	// Back is the source's declared type, if its type modifier differs from the target's. A
-	// value fits into the column if it is the same after it was converted to Back.
+	// Back is the source's declared type, if its type modifier differs from the target's (as
+	// in numeric(9,4) and numeric(9,2)); otherwise it is empty. A value fits into the
+	// target's column if a conversion to Convert and then to Back does not change it.
 	Back string `json:"back,omitempty"`
 }
 
@@ -143,8 +148,7 @@ func problemOf(err error) *Problem {
 
 func (p *Problem) err() error { return fault.New(p.Code, "%s", p.Message) }
 
-// written returns the indexes of the columns that can be written, up to limit
-// (exclusive).
+// written returns the indexes of those of the first limit columns that can be written.
 func (t *Target) written(limit int) []int {
 	var at []int
 	for i, c := range t.Columns[:limit] {
@@ -155,7 +159,7 @@ func (t *Target) written(limit int) []int {
 	return at
 }
 
-// Hash identifies the plan.
+// Hash returns the hexadecimal SHA-256 of the stored plan, which identifies the plan.
 func (p *Plan) Hash() string { return p.hash }
 
 // storePlan stores a plan. If the task has a plan already, that plan is returned.

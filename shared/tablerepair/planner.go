@@ -125,7 +125,7 @@ func (p *planner) readHead(ctx context.Context) error {
 	return p.choose(nodes)
 }
 
-// choose determines which nodes are repaired.
+// choose determines which nodes are repaired. documented are the nodes of the document.
 func (p *planner) choose(documented []string) error {
 	for _, name := range p.req.Nodes {
 		if slices.Contains(documented, name) && name != p.plan.Source {

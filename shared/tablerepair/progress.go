@@ -12,8 +12,8 @@ import (
 	"ace/shared/task"
 )
 
-// progress reports the progress of a repair. Its blocks are parts of keys: a part counts
-// once for each time that it is processed on a target (see passes).
+// progress reports the progress of a repair. What it reports as blocks are parts of keys.
+// A part counts once for each time that it is processed on a target (see passes).
 type progress struct {
 	mu     sync.Mutex
 	state  task.Progress
@@ -31,8 +31,8 @@ func (p *progress) phase(name string) {
 	p.change(func(s *task.Progress) { s.Phase = name })
 }
 
-// passes returns how often a repair processes the keys: once to decide, and once to apply
-// and read back.
+// passes returns how often a run processes each part of keys: once to decide and, unless
+// it is a dry run, once to apply the changes and read them back.
 func passes(p *Plan) int {
 	if p.DryRun {
 		return 1

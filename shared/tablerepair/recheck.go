@@ -60,8 +60,8 @@ func keptWarning(node string, n int64) string {
 	return fmt.Sprintf("node %s: %d rows were not deleted, since the source of truth has them by now: repair again if replication does not update them", node, n)
 }
 
-// recheckInsertions undoes the insertion of rows that the source has written in the
-// meantime. A row that does not exist cannot be locked. So the source may have updated
+// recheckInsertions undoes the insertion of rows that the source has written since the
+// decision. A row that does not exist cannot be locked. So the source may have updated
 // the row, and the replicated update found no row on the target and was lost. Or the
 // source may have inserted the row, and the replicated insertion would stop at a row that
 // already exists. Once this attempt has inserted the row, every replicated change to it

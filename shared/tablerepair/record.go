@@ -13,11 +13,12 @@ import (
 	"ace/shared/table"
 )
 
-// recorder stores changes as parts: one for each part of keys that led to changes. A nil
+// recorder stores changes in parts. In a repair each part has the changes for one part of
+// keys; if there are none, no part is stored. In an undo one part has all changes. A nil
 // recorder stores nothing.
 type recorder struct {
 	store  archive.Store
-	header part.Header // Unit is completed by the part's number
+	header part.Header // header of each part, except for Unit, which name returns
 	name   func(n int) (key, unit string)
 	out    *part.Writer
 	stored Stored
@@ -107,7 +108,7 @@ const (
 type outcome struct {
 	Outcome string  `json:"outcome"`
 	Totals  Totals  `json:"totals"`
-	Altered *Stored `json:"altered,omitempty"` // rows whose final state differs from the decision
+	Altered *Stored `json:"altered,omitempty"` // the part of altered rows (see altered); nil if there is none
 }
 
 const (
@@ -116,7 +117,7 @@ const (
 	alteredName  = "altered"
 )
 
-// undoName returns the name of a part of before-images.
+// undoName returns the name of the n-th part of before-images of an attempt.
 func undoName(n int) string { return fmt.Sprintf("undo-%06d", n) }
 
 // unitName returns the name of the unit in the header of an attempt's part.
@@ -124,8 +125,8 @@ func unitName(node string, attempt int, name string) string {
 	return fmt.Sprintf("%s-%s-%d-%s", phaseRepair, node, attempt, name)
 }
 
-// eachManifest calls fn for each attempt below a prefix of the archive that has a
-// manifest.
+// eachManifest calls fn for each attempt that has a manifest. It finds them by listing
+// the objects of the archive whose keys begin with prefix.
 func eachManifest(ctx context.Context, store archive.Store, prefix string, fn func(node string, attempt int)) error {
 	var odd error
 	err := store.List(ctx, prefix, "", func(info archive.Info) bool {

@@ -29,8 +29,8 @@ type restorer struct {
 	left *finalRows
 }
 
-// decide decides about every change in the attempt's parts. It stores all its decisions
-// in one part of r.
+// decide decides about every change in the attempt's parts. r stores all decisions in one
+// part.
 func (d *restorer) decide(ctx context.Context, r *recorder) error {
 	m, err := loadManifest(ctx, d.store, d.plan.Undoes, d.target.Node, d.target.Attempt)
 	if err != nil {

@@ -26,8 +26,8 @@ type Node interface {
 	// RankKeys returns the rank of each key in key order. Keys that the index considers
 	// equal have the same rank.
 	RankKeys(ctx context.Context, s table.Source, keys []table.Key) ([]int, error)
-	// UnreadableKeys returns, by index in keys, why the node cannot read some keys as values
-	// of the key's types.
+	// UnreadableKeys finds keys that the node cannot convert to values of the key columns'
+	// types. The result has the reason for each such key, by the index of the key in keys.
 	UnreadableKeys(ctx context.Context, s table.Source, keys []table.Key) (map[int]error, error)
 	// Subscriptions returns this node's subscriptions that carry the table.
 	Subscriptions(ctx context.Context, schema, name string) ([]table.Subscription, error)
@@ -35,13 +35,14 @@ type Node interface {
 	Position(ctx context.Context) (table.Position, error)
 	// FlushLog flushes the node's WAL to disk, so that it is sent to subscribers.
 	FlushLog(ctx context.Context) error
-	// SlotLag returns how many bytes of WAL before a position the subscriber of a slot has
-	// not applied yet. It returns false if this node has no such slot.
+	// SlotLag returns how many bytes of this node's WAL, up to position, the subscriber that
+	// uses a replication slot has not applied yet. It returns false if this node has no such
+	// slot.
 	SlotLag(ctx context.Context, slot, position string) (int64, bool, error)
-	// Begin opens a read-only transaction with one snapshot, which the first read takes
-	// once the table is locked. The caller must close it.
+	// Begin opens a read-only transaction. The first read locks the table and then takes the
+	// snapshot, which all further reads use. The caller must close the transaction.
 	Begin(ctx context.Context, access table.Access) (Source, error)
-	// BeginRepair opens a transaction that writes. The caller must close it, which rolls
+	// BeginRepair opens a transaction that writes. The caller must close it. Close rolls
 	// back what was not committed.
 	BeginRepair(ctx context.Context, access table.Access) (Tx, error)
 }
@@ -49,8 +50,8 @@ type Node interface {
 // Reader reads rows by key. Only one goroutine may use it at a time.
 type Reader interface {
 	Rows(ctx context.Context, s table.Source, keys []table.Key) (table.RowStream, error)
-	// CheckAbsent checks that the table has no row for these keys, which the index does not
-	// find.
+	// CheckAbsent checks keys for which the index finds no row. It scans the table without
+	// the index, and returns an error if the table has a row for one of them.
 	CheckAbsent(ctx context.Context, s table.Source, keys []table.Key) error
 	SetSearchPath(ctx context.Context, path string) error
 	// Convert returns each value as the node would store it in columns of these types.
@@ -63,8 +64,8 @@ type Source interface {
 	Reader
 	// Renew releases the snapshot: the next read takes a new one.
 	Renew(ctx context.Context) error
-	// WrittenSince reports for each key whether its row was written after the given snapshot
-	// of the node was taken, or does not exist.
+	// WrittenSince returns one element for each key. It is true if the key's row was written
+	// after snapshot, a snapshot of this node, was taken, or if there is no such row.
 	WrittenSince(ctx context.Context, s table.Source, keys []table.Key, snapshot string) ([]bool, error)
 }
 
@@ -75,8 +76,9 @@ type Tx interface {
 	// TryAdvisoryLock acquires the lock that only one repair of a table can hold, until
 	// the transaction ends. It returns false if another transaction holds it.
 	TryAdvisoryLock(ctx context.Context, schema, name string) (bool, error)
-	// Hold locks the table until the transaction ends, so that it is not rewritten. If
-	// the plan has the table's files, Hold checks them.
+	// Hold locks the table until the transaction ends, so that it cannot be rewritten. If s
+	// has the table's files at plan time, Hold returns an error if the table has other files
+	// now.
 	Hold(ctx context.Context, s table.Source) error
 	// KeepLocal marks the transaction's changes so that subscribers that skip changes with a
 	// replication origin do not apply them. If it cannot, it returns the reason.
@@ -100,19 +102,20 @@ type Tx interface {
 	// number. Server returns only the server and its timeline.
 	Mark(ctx context.Context) (table.Mark, error)
 	Server(ctx context.Context) (table.Mark, error)
-	// Status returns how another transaction of this server ended. It is empty if the
-	// server no longer knows the transaction.
+	// Status returns the status of another transaction of this server: "committed",
+	// "aborted" or "in progress". It is empty if the server no longer knows the transaction.
 	Status(ctx context.Context, xid string) (string, error)
 	Delete(ctx context.Context, t table.Target, keys []table.Key) error
-	// Update and Insert take one value per column in each row. After a
-	// table.ViolationError of Insert, or of a guarded Update, the transaction continues
-	// as if the call had not been made.
+	// Update sets some columns of the rows with these keys, Insert inserts rows. columns are
+	// indexes in t.Names. Each element of rows has one value per element of columns. If
+	// Insert, or Update with guarded set, returns a table.ViolationError, only that call is
+	// undone and the transaction continues.
 	Update(ctx context.Context, t table.Target, columns []int, keys []table.Key, rows []table.Row, guarded bool) error
 	Insert(ctx context.Context, t table.Target, columns []int, rows []table.Row) error
-	// CheckNow makes the node check deferred constraints.
+	// CheckNow makes the node check deferred constraints now instead of at COMMIT.
 	CheckNow(ctx context.Context) error
-	// Duplicate returns the index of a key whose row violates the deferrable constraint
-	// because another row has the same values, or -1.
+	// Duplicate returns the index in keys of a row that violates the deferrable constraint d
+	// because another row has the same values. It returns -1 if there is none.
 	Duplicate(ctx context.Context, t table.Target, d table.Deferrable, keys []table.Key) (int, error)
 	Commit(ctx context.Context) error
 }

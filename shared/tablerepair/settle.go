@@ -12,8 +12,9 @@ import (
 	"ace/shared/table"
 )
 
-// settleWait bounds the wait for an abandoned transaction. It is longer than any server
-// allows a transaction to stay idle.
+// settleWait bounds the wait for an abandoned transaction. It is longer than the time for
+// which a server lets a transaction of ACE stay idle: by default 11 minutes
+// (ACE_STATEMENT_TIMEOUT plus one minute).
 const settleWait = 15 * time.Minute
 
 // settleTries is how often settleWithRetry tries to determine an outcome, within about 7
@@ -73,8 +74,8 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	}
 	defer tx.Close()
 
-	// From here on this transaction holds the repair lock. So the attempt's transaction has
-	// ended, or will find that its runner no longer has the lease.
+	// Once this transaction holds the repair lock, the attempt's transaction has ended, or
+	// will find that its runner no longer has the lease.
 	if err := acquireRepairLock(ctx, tx, s.plan, s.target.Node, settleWait); err != nil {
 		return outcome{Outcome: Unknown}, err
 	}
@@ -130,11 +131,11 @@ func (s *settler) storeOutcome(ctx context.Context, attempt int, o outcome) (out
 }
 
 // determine determines how the transaction of a manifest ended. If the node is still the
-// same server on the same timeline, it asks the server. If the server does not report a
-// rollback, it also compares the rows with those before and after the attempt. A server
-// may have assigned a transaction number without writing it to its WAL; after a crash
-// another transaction can get that number. So even if the server reports "committed", the
-// attempt was rolled back if every row is as before.
+// same server on the same timeline, determine reads the transaction's status from the
+// server. If that is not a rollback, determine also compares the rows with those before
+// and after the attempt. A server may have assigned a transaction number without writing
+// it to its WAL; after a crash another transaction can get that number. So even if the
+// server reports "committed", the attempt was rolled back if every row is as before.
 func (s *settler) determine(ctx context.Context, tx Tx, m *Manifest, altered *Stored) (string, error) {
 	server, err := tx.Server(ctx)
 	if err != nil {

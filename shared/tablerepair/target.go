@@ -39,7 +39,8 @@ func (t *targetBuilder) build() (Target, []string, error) {
 	return t.target, slices.Concat(t.common.Warnings, tableschema.SuperuserWarnings(t.node, true), t.collectTriggers()), nil
 }
 
-// match leaves out ignored columns that only one of the nodes has.
+// match determines the columns and the key that both nodes have. An ignored column may
+// exist on one node only.
 func (t *targetBuilder) match() (err error) {
 	var onesided []string
 	for _, name := range t.ignored {
@@ -169,10 +170,12 @@ func (t *targetBuilder) addColumn(name string) {
 // with zeros.
 func isBits(c table.Column) bool { return strings.HasPrefix(c.Declared, "bit") }
 
-// conversionType returns the type to which a value of another type is cast to get it as
-// the column would store it. It has the column's modifier, except for types to which a
-// cast would truncate the value. A declared type of pg_catalog is written without its
-// schema. That is safe if it has a modifier, since those type names are keywords of SQL.
+// conversionType returns the name of the type to which a value of another type is cast,
+// so that the result is what the column would store. The name has the column's type
+// modifier, except for types such as varchar: a cast to varchar(9) would truncate the
+// value. c.Declared names a type of pg_catalog without its schema. That is safe only if
+// such a name is a keyword of SQL, as all names with a modifier are. Otherwise the name
+// with the schema is returned.
 func conversionType(c table.Column) string {
 	switch b := c.Type.Underlying(); b.Name {
 	case "varchar", "bpchar", "bit", "varbit":

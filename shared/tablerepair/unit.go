@@ -28,15 +28,18 @@ type Unit struct {
 	Target   int    `json:"target"` // index in the plan's targets
 	Attempt  int    `json:"attempt"`
 	Lease    string `json:"lease"` // token of the runner that sends the unit
-	// Applied is a snapshot of the source. The target has applied everything that the
-	// snapshot contains. It is empty without replication to the target.
+	// Applied is a snapshot of the source, as pg_current_snapshot returns it. The target has
+	// applied every change that the snapshot contains. Applied is empty if the target
+	// receives no changes by replication, or if it is unknown what it has applied.
 	Applied string `json:"applied,omitempty"`
-	// SourceFeeds are the slots through which the source receives changes from the target
-	// and other nodes.
+	// SourceFeeds are the replication slots through which the source receives changes from
+	// the target and other nodes. The list is empty if the attempt need not wait for them.
 	SourceFeeds []Feed `json:"returning,omitempty"`
 }
 
-// check checks that a unit fits its plan. The unit may come from another process.
+// check returns an error unless u is a unit of the plan p that can be done: with its
+// hash, one of its targets, and the phase that it needs. The unit may come from another
+// process.
 func (u Unit) check(p *Plan) error {
 	fits := u.PlanHash == p.Hash() && u.Target >= 0 && u.Target < len(p.Targets) && p.Targets[u.Target].Problem == nil
 	switch u.Phase {
@@ -71,7 +74,7 @@ type Totals struct {
 
 func (t Totals) changes() int64 { return t.Inserted + t.Updated + t.Deleted }
 
-// Stored names a stored part of changes. Rows and SHA256 are what the part must contain.
+// Stored describes a stored part of changes or of altered rows.
 type Stored struct {
 	Key    string      `json:"key"`
 	Header part.Header `json:"header"`

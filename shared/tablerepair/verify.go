@@ -11,7 +11,7 @@ import (
 
 // verify reads back every written row before COMMIT, in the same transaction. Each row
 // must be exactly as decided, unless triggers fire. It stores the altered rows in a part,
-// which an undo needs, and returns the part.
+// which an undo needs, and returns the part; nil if there are none.
 func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	name := alteredName
 	stored := Stored{Key: archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, name), Header: part.Header{
@@ -59,7 +59,8 @@ func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	return &stored, nil
 }
 
-// readBack calls fn with the current row of every change; nil if there is no row.
+// readBack calls fn with every change of list and its current row on the target; nil if
+// there is no row.
 func (a *attempt) readBack(ctx context.Context, list []numberedChange, fn func(numberedChange, table.Row) error) error {
 	stream, err := a.tx.Rows(ctx, a.target.Write.Source, keysOf(list))
 	if err != nil {

@@ -69,9 +69,9 @@ func (r *Registry) Acquire(ctx context.Context, id, owner string, o AcquireOptio
 	return l, nil
 }
 
-// LeaseToken identifies the lease that the record names. All versions that are written
-// under one lease have the same token, and no other version has it. The token is empty if
-// the task has no lease.
+// LeaseToken returns a text that identifies the lease that the record names. All versions
+// of the record that are written under one lease have the same token, and no other
+// version has it. The token is empty if the task has no lease.
 func (rec Record) LeaseToken() string {
 	token, _, _ := strings.Cut(rec.Revision, ".")
 	if rec.Lease == nil {
@@ -118,8 +118,8 @@ func (r *Registry) acquireRecord(rec Record, owner string) Record {
 	return rec
 }
 
-// dropOrphan removes the open marker of a submission that failed before its record was
-// written.
+// dropOrphan removes the open marker of a task that has no record, if the marker is older
+// than orphanAge. Then the submission failed before its record was written.
 func (r *Registry) dropOrphan(ctx context.Context, id string) {
 	info, err := r.store.Stat(ctx, archive.OpenKey(id))
 	if err == nil && info.Now.Sub(info.LastModified) > orphanAge {

@@ -99,9 +99,10 @@ func (r *Registry) submit(ctx context.Context, rec Record, exclusive string) (*R
 	return nil, err
 }
 
-// claim creates an object that contains the id of a submission. The response may be lost,
-// or be that of a repeated request. So if the response does not confirm the creation,
-// claim reads the stored object and compares its submission.
+// claim creates an object that contains the id of a submission. The response may be lost.
+// Or the request was repeated, and the repetition was refused because the first request
+// had created the object. So if the response does not confirm the creation, claim reads
+// the stored object and compares its submission.
 func (r *Registry) claim(ctx context.Context, key string, content any, submission string) error {
 	body, err := json.Marshal(content)
 	if err != nil {

@@ -64,8 +64,8 @@ type renewer struct {
 	renewed   time.Time // when the last successful write of the lease began
 }
 
-// run renews the lease until ctx ends, and then returns nil, or until the work must stop,
-// and then returns the reason.
+// run renews the lease until ctx ends or the work must stop. It returns nil if ctx has
+// ended, and otherwise the reason why the work must stop.
 func (k *renewer) run(ctx context.Context) error {
 	beat := time.NewTicker(min(k.intervals.Renew, k.intervals.Progress))
 	defer beat.Stop()

@@ -48,8 +48,8 @@ func (l *Lease) Release(ctx context.Context) error {
 	})
 }
 
-// Forfeit ends the lease like Release, but the attempt counts. It is for attempts that
-// made no progress.
+// Forfeit ends the lease like Release, but Attempts counts the attempt. It is for
+// attempts that made no progress.
 func (l *Lease) Forfeit(ctx context.Context) error {
 	return l.write(ctx, func(rec *Record) { rec.Lease = nil })
 }
@@ -143,8 +143,8 @@ func (l *Lease) setCurrent(v version) {
 	l.closed = v.Lease == nil
 }
 
-// sameEnd reports whether a stored record has the same release or end as next, the record
-// to write.
+// sameEnd reports whether neither record has a lease and both have the same status. Then
+// the stored record already has the release or the end that next was to write.
 func sameEnd(stored, next Record) bool {
 	return stored.Lease == nil && next.Lease == nil && stored.Status == next.Status
 }

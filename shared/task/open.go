@@ -11,9 +11,9 @@ import (
 	"ace/shared/archive"
 )
 
-// Open returns the ids of the tasks that have not ended, the oldest submission first. A
-// few of them may have ended without having been cleared. Acquire refuses these and
-// clears them.
+// Open returns the ids of the tasks that have an open marker, the oldest submission
+// first. Most of these tasks have not ended. A few may have ended without having been
+// cleared; Acquire refuses these and clears them.
 func (r *Registry) Open(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := r.store.List(ctx, archive.OpenPrefix, "", func(info archive.Info) bool {

@@ -56,8 +56,8 @@ func (r *Registry) Restart(ctx context.Context, id string) (bool, error) {
 	return err == nil, err
 }
 
-// restartDelay returns the time for which the record must not have been written before
-// the next start.
+// restartDelay returns how long the record must have been unchanged before the next start
+// is due. starts is the number of starts so far.
 func (r *Registry) restartDelay(starts int) time.Duration {
 	if starts >= 7 {
 		return maxRestartDelay * r.lease

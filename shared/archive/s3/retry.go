@@ -54,9 +54,9 @@ func notApplied(err error) bool {
 	return hasCode(err, codeSlowDown, codeDirectoryInTheWay, minio.AccessDenied)
 }
 
-// retryableCreate accepts errors after which a write that needs no existing object may be
-// repeated. For such a write NoSuchKey can only mean that the directory was removed, as
-// described at notApplied.
+// retryableCreate accepts errors after which a write that does not replace a certain
+// version (Put, PutIfAbsent) may be repeated. For such a write NoSuchKey can only mean
+// that the directory was removed, as described at notApplied.
 func retryableCreate(err error) bool { return notApplied(err) || hasCode(err, minio.NoSuchKey) }
 
 // retryablePut accepts errors after which an unconditional write may be repeated.

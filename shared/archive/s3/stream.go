@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// PartSize is the size of a part of a stream in bytes: the smallest that S3 accepts.
-	// A stream holds two parts in memory; one is filled while the other is sent. A stream
-	// of at most this size is written by a single request.
+	// PartSize is the size in bytes of each part of a multipart upload except the last: the
+	// smallest size that S3 accepts. A stream holds two parts in memory; one is filled while
+	// the other is sent. A stream of at most this size is written by a single request.
 	PartSize = 5 << 20
 
 	firstBuffer = 64 << 10
@@ -33,7 +33,7 @@ type stream struct {
 	contentType string
 
 	buf      []byte
-	spare    []byte    // the buffer of the part that is not being collected
+	spare    []byte    // the other buffer: it has the part that is being sent, or is free; nil before the first part is sent
 	sending  chan sent // receives the result of the part that is being sent; nil: no part is being sent
 	uploadID string
 	parts    []minio.CompletePart
@@ -91,7 +91,8 @@ func (w *stream) Commit(ctx context.Context) (archive.Info, error) {
 		return archive.Info{}, errEnded(w.key)
 	}
 	defer w.Abort()
-	// The part that is being sent was begun under the context of Create.
+	// The upload of the previous part runs under the context of Create. If ctx ends first,
+	// this cancels that upload too.
 	defer context.AfterFunc(ctx, w.cancel)()
 	if w.err != nil {
 		return archive.Info{}, w.err

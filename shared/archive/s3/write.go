@@ -17,8 +17,8 @@ const (
 	doingWrite  = "failed to write"
 	doingDelete = "failed to delete"
 
-	// inDoubt is the message for conditional writes, after which the caller must read
-	// what is stored.
+	// inDoubt is the message for a conditional write that may or may not have been applied.
+	// The caller must then read what is stored.
 	inDoubt = "returned no clear result for the conditional write of"
 )
 
