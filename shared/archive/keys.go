@@ -111,8 +111,9 @@ func segment(name string) string {
 	return escaped[:maxSegment-len(hash)] + hash
 }
 
-// LockKey returns the key of the lock of a table. Names may be long and contain any
-// character, so the key contains their hash.
+// LockKey returns the key of the table lock: the object that names the one repair or undo
+// of a table. Names may be long and contain any character, so the key contains their
+// hash.
 func LockKey(cluster, database, table string) string {
 	sum := sha256.Sum256([]byte(cluster + "\x00" + database + "\x00" + table))
 	return "locks/" + hex.EncodeToString(sum[:])

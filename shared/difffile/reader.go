@@ -36,8 +36,8 @@ type Entry struct {
 }
 
 // Visitor has functions that are called for the content of a document after its summary,
-// in the order of the document. Any of them may be nil. If one returns an error, the
-// reading ends and returns that error unchanged.
+// in the order of the document. Any of them may be nil. If one returns an error, Visit
+// ends and returns that error unchanged.
 type Visitor struct {
 	Row       func(Entry) error
 	Unsettled func(pair Pair, key Row) error
@@ -143,7 +143,8 @@ func (r *Reader) Rows() iter.Seq2[Entry, error] {
 	return sequence(func(row func(Entry) error) error { return r.Walk(row, nil) })
 }
 
-// sequence returns the entries that walk passes to row, and the error of walk.
+// sequence returns an iterator over the entries that walk passes to row. If walk returns
+// an error, it is the last element.
 func sequence(walk func(row func(Entry) error) error) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		errStop := errors.New("the caller has stopped")
@@ -160,8 +161,8 @@ func sequence(walk func(row func(Entry) error) error) iter.Seq2[Entry, error] {
 }
 
 // Walk reads the rest of the document. It calls row for every row, then unsettled for the
-// key of every unsettled row. Either may be nil. If one returns an error, the reading
-// ends and returns that error unchanged.
+// key of every unsettled row. Either may be nil. If one returns an error, Walk ends and
+// returns that error unchanged.
 func (r *Reader) Walk(row func(Entry) error, unsettled func(Pair, Row) error) error {
 	return r.Visit(Visitor{Row: row, Unsettled: unsettled})
 }

@@ -53,9 +53,9 @@ func readFooter(line []byte) (footer, error) {
 // footer.
 const tailSize = 64 << 10
 
-// ReadTotals decodes the totals of a part into totals, without reading the rows. The part
-// must have the header want. It does not verify the rows; only a Reader does that. It
-// returns archive.ErrNotFound if there is no such part.
+// ReadTotals decodes the totals of a part into totals, without reading the rows. It
+// returns an error if the part does not have the header want, and archive.ErrNotFound if
+// there is no part. ReadTotals does not verify the rows; only a Reader does that.
 func ReadTotals(ctx context.Context, store archive.Store, key string, want Header, totals any) error {
 	info, err := store.Stat(ctx, key)
 	if err != nil {

@@ -14,17 +14,17 @@ const (
 	maxContext = 200
 )
 
-// piece is a part of a value: text, or a number of omitted characters.
+// piece is a substring of a value, or a number of characters that are omitted there.
 type piece struct {
 	text    string
 	differs bool // the text differs from that of the other node's value
 	omitted int  // number of characters, if this is not text
 }
 
-// pieces are the parts of one value. In the page's data they are JSON: a single string if
-// it is the whole value, and a list otherwise. In the list, a string is text that both
-// nodes have, a list of one string is text that differs, and a number is the number of
-// omitted characters. For example, ["ab",["c"],90] is ab, which both nodes have, c, which
+// pieces are one value, in order. In the page's data they are JSON: a single string if it
+// is the whole value, and a list otherwise. In the list, a string is text that both nodes
+// have, a list of one string is text that differs, and a number is the number of omitted
+// characters. For example, ["ab",["c"],90] is ab, which both nodes have, c, which
 // differs, and 90 omitted characters.
 type pieces []piece
 
@@ -34,7 +34,7 @@ func whole(value string) pieces {
 	return pieces{{text: shown}, {omitted: omitted}}.tidy()
 }
 
-// compare returns the pieces of two values of one column. The part in which the values
+// compare returns the pieces of two values of one column. The text in which the values
 // differ is marked.
 func compare(a, b string) (pieces, pieces) {
 	prefix, suffix := common(a, b)

@@ -23,7 +23,7 @@ const (
 )
 
 // index describes the differences of a chunk, so that the page can filter them without
-// decoding the chunk.
+// decoding their rows.
 type index struct {
 	Pair      int        `json:"pair"`
 	Kinds     string     `json:"kinds"`               // one letter for each difference, see kindLetters

@@ -57,7 +57,7 @@ func (d *Document) Differences(ctx context.Context) iter.Seq2[Difference, error]
 	}
 }
 
-// errStop ends the reading when the consumer stops the sequence.
+// errStop is what each returns if the consumer has stopped the sequence.
 var errStop = errors.New("the consumer has stopped")
 
 // each reads both sections of a pair at once, with one cursor per section. Keys that both

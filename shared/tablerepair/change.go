@@ -69,7 +69,7 @@ const (
 	windowBytes = 4 << 20
 )
 
-// window collects changes for one statement. add reports when it is full.
+// window collects changes for one statement. add reports whether the window is full.
 type window struct {
 	list []numberedChange
 	size int

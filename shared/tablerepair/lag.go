@@ -25,9 +25,9 @@ func lagPolls() retry.Backoff {
 	return retry.Backoff{First: 10 * time.Millisecond, Max: 500 * time.Millisecond}
 }
 
-// checkReplication checks, for every target, whether changes from other nodes have not
-// yet been applied on the target or on the source. It also checks whether replication
-// will send the repair of the target on to other nodes.
+// checkReplication checks, for every target, that the target and the source have applied
+// the changes of the other nodes. It also adds a warning if replication will send the
+// repair of the target on to other nodes.
 func (r *run) checkReplication(ctx context.Context) {
 	r.replication = make([]replication, len(r.plan.Targets))
 	if r.plan.Undoes != "" {

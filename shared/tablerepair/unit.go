@@ -37,8 +37,8 @@ type Unit struct {
 	SourceFeeds []Feed `json:"returning,omitempty"`
 }
 
-// check returns an error unless u is a unit of the plan p that can be done: with its
-// hash, one of its targets, and the phase that it needs. The unit may come from another
+// check returns an error unless u fits the plan p: u names the hash of p, a target of p
+// without a problem, and the phase that p.DryRun requires. The unit may come from another
 // process.
 func (u Unit) check(p *Plan) error {
 	fits := u.PlanHash == p.Hash() && u.Target >= 0 && u.Target < len(p.Targets) && p.Targets[u.Target].Problem == nil

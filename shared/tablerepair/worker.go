@@ -58,7 +58,7 @@ type unitRun struct {
 	totals         Totals
 	progressStored time.Time // when the progress was last stored
 	// reached is the first row whose update would also change rows of another table, with
-	// the foreign key through which it would. It is nil if there is none.
+	// the name of the foreign key that causes this. It is nil if there is no such row.
 	reached *reachedRow
 }
 

@@ -50,7 +50,7 @@ func (r *Registry) putIndexEntry(ctx context.Context, rec Record) {
 	}
 }
 
-// Filter selects the tasks to list. An empty field does not restrict.
+// Filter selects the tasks to list. An empty field does not restrict the list.
 type Filter struct {
 	ClusterName, TableName string
 	Status                 Status

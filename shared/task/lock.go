@@ -42,9 +42,10 @@ func newLock(rec Record, asked string) lock {
 
 func (l lock) key() string { return archive.LockKey(l.ClusterName, l.DBName, l.TableName) }
 
-// acquireLock acquires a lock for the task that is being submitted. Of concurrent calls
-// one succeeds. If an identical task already holds the lock, its record is returned. If a
-// different task holds it, the error is a Conflict that names that task.
+// acquireLock acquires the table lock l for the task that is being submitted. Of
+// concurrent calls one succeeds. If an identical task already holds the lock, its record
+// is returned. If a different task holds it, the error is a Conflict that names that
+// task.
 func (r *Registry) acquireLock(ctx context.Context, l lock) (*Record, error) {
 	mayPass := func(err error) bool {
 		return errors.Is(err, archive.ErrPrecondition) || errors.Is(err, errSubmitting) || fault.Retryable(err)

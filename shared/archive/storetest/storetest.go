@@ -13,8 +13,8 @@ import (
 	"ace/shared/fault"
 )
 
-// partSize is the size of the parts of a stream in package s3. The suite has streams
-// below, at and above this size.
+// partSize is the size of the parts in which package s3 uploads a stream. The suite has
+// streams below, at and above this size.
 const partSize = 5 << 20
 
 // Run tests a store. newStore returns an empty store for each test, which may be a prefix
