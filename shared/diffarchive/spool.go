@@ -14,8 +14,8 @@ import (
 const phaseRuns = "runs"
 
 // NewSpool returns a spool that stores each run of keys (see diffkeys.Spool) as a part of
-// a task. They are removed together with the other parts of the task. Each spool has a
-// random name and cannot read the runs of another spool, because the order and the text
+// a task. The runs are removed together with the other parts of the task. Each spool has
+// a random name and cannot read the runs of another spool, because the order and the text
 // of the same keys may have changed since an earlier attempt.
 func NewSpool(store archive.Store, taskID string) diffkeys.Spool {
 	return spool{store: store, taskID: taskID, name: rand.Text()}

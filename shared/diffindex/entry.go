@@ -62,7 +62,7 @@ func (e Entry) keys() []string {
 	return keys
 }
 
-// maxMillis is the largest number of 13 digits. As Unix milliseconds it is in the year
+// maxMillis is the largest number of 13 digits. As Unix milliseconds it is a time in
 // 2286.
 const maxMillis = 9_999_999_999_999
 

@@ -172,8 +172,8 @@ func (s *settler) lastManifest(ctx context.Context) (*Manifest, error) {
 	return nil, err
 }
 
-// committedAttempt returns the number of the attempt that was committed on this node, or
-// 0 if no attempt was committed or the committed one changed no rows.
+// committedAttempt returns the number of the attempt that was committed on this node. It
+// returns 0 if no attempt was committed or the committed one changed no rows.
 func (s *settler) committedAttempt(ctx context.Context) (int, error) {
 	numbers, err := s.announcedAttempts(ctx)
 	for _, n := range numbers {
