@@ -62,8 +62,8 @@ func (e Entry) keys() []string {
 	return keys
 }
 
-// maxMillis is the largest number of 13 digits. As Unix milliseconds it is a time in
-// 2286.
+// maxMillis is the largest number of 13 digits: a time in the year 2286, in Unix
+// milliseconds.
 const maxMillis = 9_999_999_999_999
 
 // dayDigits is the number of digits of a stamp before its slash. All tasks that finish

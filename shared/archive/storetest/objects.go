@@ -303,8 +303,8 @@ func rangeRefusesOtherVersion(t *testing.T, s archive.Store) {
 	}
 }
 
-// pattern returns n bytes that repeat after every 37 bytes. partSize is no multiple of
-// 37, so consecutive parts of an upload have different bytes.
+// pattern returns n bytes that repeat after every 37 bytes. As 37 does not divide
+// partSize, consecutive parts of an upload have different bytes.
 func pattern(n int) []byte {
 	return bytes.Repeat([]byte("0123456789abcdefghijklmnopqrstuvwxyz."), n/37+1)[:n]
 }
