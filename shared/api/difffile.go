@@ -8,8 +8,8 @@ import (
 
 // DiffFile names a diff document in exactly one way: by the task that wrote it, by its
 // key in the archive, or as an object of a bucket. The name of a rendering (html, csv)
-// stands for the JSON document it was made from. A DiffFile never names a file of the
-// server.
+// stands for the JSON document it was made from. A DiffFile never names a file on the
+// disk of the service's host.
 type DiffFile struct {
 	TaskID string // id of the task that wrote the document
 	Bucket string // bucket of an s3:// address; Key then begins with the archive's prefix
@@ -21,7 +21,7 @@ const (
 
 	allowedDiffFile = "it must be a task id, or the diff_file of a task's result or an import, such as " +
 		"diffs/2024-03-15/td_20240315_123456.json, also as s3://bucket/key of the archive"
-	// importFirst is for users of pgEdge ACE, whose diff files are on the server's disk.
+	// importFirst is for users of pgEdge ACE, which stores diff files on its own disk.
 	importFirst = "files of the server are not read: POST the document to /ace/diffs and use the diff_file of the answer"
 )
 

@@ -16,7 +16,7 @@ type File struct {
 	ETag        string // without quotes
 	Size        int64  // bytes
 	ModTime     time.Time
-	// Open returns the content, which the transport must close. If the content is known
+	// Open returns the content, which the transport must close. If the content is found
 	// to be damaged, Open, Seek or Read fails before the last byte is returned.
 	Open func(ctx context.Context) (io.ReadSeekCloser, error)
 	// Presign returns a URL that downloads the content without credentials.

@@ -66,16 +66,16 @@ func bareProblem(text string) error {
 	return unquotedCharacter(text)
 }
 
-// unquotedCharacter returns the error of a first character of text that is allowed only
-// between double quotes.
+// unquotedCharacter returns an error about the first character of text, which is allowed
+// only between double quotes.
 func unquotedCharacter(text string) error {
 	r, _ := utf8.DecodeRuneInString(text)
 	return fmt.Errorf(`the character %q must be in a double-quoted name, as in "My Schema"."my-table"`, r)
 }
 
-// isBare reports whether a byte may be part of an unquoted identifier. Bytes of non-ASCII
-// letters may. inside is true for every byte after the first, where digits and $ are also
-// allowed.
+// isBare reports whether b may be part of an unquoted identifier. Every byte of a
+// non-ASCII character may. inside is true for every byte after the first, where digits
+// and $ are also allowed.
 func isBare(b byte, inside bool) bool {
 	switch {
 	case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b == '_', b >= utf8.RuneSelf:

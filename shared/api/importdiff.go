@@ -5,8 +5,9 @@ import (
 	"regexp"
 )
 
-// UploadNew asks for a URL to upload a document to. A second request, which names the
-// upload, imports the document.
+// UploadNew is the value of the parameter upload that asks for a URL to upload a document
+// to. A second request, whose parameter upload is the id of the upload, imports the
+// document.
 const UploadNew = "new"
 
 // ImportRequest asks to import a diff document: the body of the request, or an earlier

@@ -66,7 +66,7 @@ func parse[T any](r *reader, name string, byDefault T, allowed string, convert f
 func (r *reader) flag(name string) bool { return parse(r, name, false, allowedBool, parseBool) }
 
 // parseWith is like parse for a convert function whose error states what is wrong and
-// what is allowed.
+// what is allowed. The default is the zero value of T.
 func parseWith[T any](r *reader, name string, convert func(string) (T, error)) T {
 	var none T
 	value, ok := r.value(name)
@@ -81,10 +81,10 @@ func parseWith[T any](r *reader, name string, convert func(string) (T, error)) T
 	return converted
 }
 
-// finish returns one fault for the recorded problems, the problems that validation found
-// and the unknown parameters. If a parameter could not be read, finish omits what
-// validation found about it. The problems are in the order in which the parameters were
-// read.
+// finish returns one fault with all problems: those that were recorded while the
+// parameters were read, those in found (from the validation), and the unknown parameters.
+// If a parameter could not be read, finish omits the problems in found that concern it.
+// The problems are in the order in which the parameters were read.
 func (r *reader) finish(found problems) error {
 	for _, one := range found {
 		if !r.problems.has(one.param) {
@@ -98,8 +98,9 @@ func (r *reader) finish(found problems) error {
 	return r.problems.err()
 }
 
-// unknown returns a message that lists the unknown parameters with similar names, and the
-// known parameters.
+// unknown returns a message that lists the unknown parameters, each with a known
+// parameter of similar name, and then the known parameters. It returns "" if there is no
+// unknown parameter.
 func (r *reader) unknown() string {
 	var names []string
 	for _, name := range r.params.names() {

@@ -1,7 +1,7 @@
 package api
 
 // VerdictFailed is the verdict of a scheduled run in which a comparison failed or was
-// cancelled. Nothing is known about the rows then.
+// cancelled, or no table was found. Such a run does not prove that the rows match.
 const VerdictFailed = "failed"
 
 // SchedulesRequest asks for the scheduled jobs.
@@ -40,8 +40,8 @@ type ScheduledRun struct {
 	Tasks   []ScheduledTask `json:"tasks"`             // one for each table
 }
 
-// ScheduledTask is the comparison of one table. Once the comparison was rerun, Status and
-// Verdict are those of the rerun.
+// ScheduledTask is the comparison of one table. If the comparison was rerun, Status,
+// Verdict and Error are those of the rerun.
 type ScheduledTask struct {
 	TableName   string `json:"table_name"`
 	TaskID      string `json:"task_id,omitempty"` // absent until the task is submitted

@@ -37,8 +37,8 @@ func blockRowsRange() wholeRange   { return wholeRange{1_000, 1_000_000} }
 func batchSizeRange() wholeRange   { return wholeRange{1, 1_000} }
 func maxDiffRowsRange() wholeRange { return wholeRange{1, 1_000_000_000} }
 
-// TableDiffRequest asks to compare one table between nodes. A task stores its JSON form
-// as the task's parameters.
+// TableDiffRequest asks to compare one table between nodes. The JSON form of the request
+// is stored as the parameters of the task.
 type TableDiffRequest struct {
 	ClusterName   string    `json:"cluster_name"`
 	Table         TableName `json:"table_name"`
@@ -55,8 +55,8 @@ type TableDiffRequest struct {
 	ConfirmDelay  Duration  `json:"confirm_delay"`            // 0 means that differing rows are not read again
 	Checksum      string    `json:"checksum"`
 	// Baseline is the comparison on which this one builds: a task id or BaselineLast.
-	// Only what may have changed since then is compared. "" means that everything is
-	// compared.
+	// Only blocks that may have changed since then are digested. "" means that everything
+	// is compared.
 	Baseline string `json:"baseline,omitempty"`
 }
 

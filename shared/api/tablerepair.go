@@ -8,8 +8,9 @@ import (
 
 const allowedTargets = `"all" or different nodes of the cluster other than source_of_truth, separated by commas`
 
-// TableRepairRequest asks to make the rows of a diff document on other nodes equal to
-// those of the source of truth. A task stores its JSON form as the task's parameters.
+// TableRepairRequest asks to make the rows that a diff document lists equal to those of
+// the source of truth, on the other nodes. The JSON form of the request is stored as the
+// parameters of the task.
 type TableRepairRequest struct {
 	ClusterName    string    `json:"cluster_name"`
 	DiffFile       DiffFile  `json:"diff_file"`

@@ -4,18 +4,18 @@ import (
 	"time"
 )
 
-// The ways to read the keys of a document again. All lead to the same result.
+// The ways to read the rows of a document again. Both have the same result.
 const (
-	// BehaviorMultiprocessing reads parts of the keys in parallel units of work, like the
-	// blocks of a comparison.
+	// BehaviorMultiprocessing divides the keys into units of work that run in parallel,
+	// like the blocks of a comparison.
 	BehaviorMultiprocessing = "multiprocessing"
-	// BehaviorHostDB joins the keys on each node over one connection, in as few
-	// statements as memory allows.
+	// BehaviorHostDB joins the keys with the table on each node, over one connection and
+	// in as few statements as memory allows.
 	BehaviorHostDB = "hostdb"
 )
 
 // TableRerunRequest asks to compare the rows of a diff document again, on the nodes of
-// the document. A task stores its JSON form as the task's parameters.
+// the document. The JSON form of the request is stored as the parameters of the task.
 type TableRerunRequest struct {
 	ClusterName  string    `json:"cluster_name"`
 	DiffFile     DiffFile  `json:"diff_file"`

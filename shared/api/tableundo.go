@@ -8,7 +8,7 @@ import (
 const allowedRepairID = "the id of a table-repair, such as tr_20240315_123456"
 
 // TableUndoRequest asks to restore the rows that a repair changed, except those that were
-// changed since. A task stores its JSON form as the task's parameters.
+// changed since. The JSON form of the request is stored as the parameters of the task.
 type TableUndoRequest struct {
 	TaskID       string `json:"task_id"` // id of the repair to undo
 	DryRun       bool   `json:"dry_run"`
@@ -46,8 +46,8 @@ func (r TableUndoRequest) problems() problems {
 	return found
 }
 
-// parseRepairID accepts the ids of repairs. It accepts the ids of reruns and undos too,
-// because only the task's record has the type.
+// parseRepairID accepts task ids that begin with tr_: those of repairs, reruns and undos.
+// Only the task's record has the type.
 func parseRepairID(text string) (string, error) {
 	if !taskIDPattern.MatchString(text) || !strings.HasPrefix(text, "tr_") {
 		return "", errors.New(allowedRepairID)

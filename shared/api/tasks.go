@@ -26,7 +26,8 @@ type Submitted struct {
 	SubmittedAt Time   `json:"submitted_at"`
 }
 
-// TaskStatus is what a user sees of a task. A field is absent until its value is known.
+// TaskStatus is the state of a task as the API returns it. A field is absent until its
+// value is known.
 type TaskStatus struct {
 	TaskID     string          `json:"task_id"`
 	TaskType   string          `json:"task_type"` // "table-diff", "table-repair", ...
@@ -48,7 +49,7 @@ type TaskStatus struct {
 type DiffResult struct {
 	DiffFile       string          `json:"diff_file"`       // key, in the archive, of the document or of its rendering in the requested format
 	TotalRows      int64           `json:"total_rows"`      // distinct keys over all nodes
-	MismatchedRows int64           `json:"mismatched_rows"` // distinct keys that differ in at least one pair
+	MismatchedRows int64           `json:"mismatched_rows"` // distinct keys that differ between at least two nodes
 	Summary        json.RawMessage `json:"summary"`
 	Verdict        string          `json:"verdict"`
 	// OutputError is the reason that diff_file names the JSON document although another

@@ -22,8 +22,8 @@ var (
 )
 
 // IsName reports whether text is a valid name of a cluster or node. A name is safe in a
-// file name and in a key. It contains neither the separator of node lists (,) nor that of
-// pairs in diff documents (/).
+// file name and in the key of an object. It contains neither the separator of node lists
+// (,) nor that of pairs in diff documents (/).
 func IsName(text string) bool { return namePattern.MatchString(text) }
 
 // IsTaskID reports whether text has the form of a task id, such as td_20240315_123456 or

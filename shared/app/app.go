@@ -1,7 +1,8 @@
-// Package app connects the parts of the service. It is the only package that knows both
-// the capabilities and the adapters. The local service and the functions pass it
-// different implementations (a store, a starter of tasks, an invoker of units) and use
-// the resulting App in the same way.
+// Package app connects the parts of the service: the capabilities (comparison, repair,
+// runner, schedules, retention; see ARCHITECTURE.md) and the adapters (PostgreSQL, S3,
+// ...). The local service and the functions pass different implementations to an App (of
+// the store, the starter of tasks and the invoker of units) and use the App in the same
+// way.
 package app
 
 import (
@@ -30,20 +31,20 @@ import (
 // Options configure an application.
 type Options struct {
 	Store    archive.Store
-	Location archive.Location // the address of Store, which a diff_file may contain
+	Location archive.Location // the s3:// address of Store; a diff_file may begin with it
 	Clusters cluster.Source
 	// MaxConns is the maximum number of connections to one node.
 	MaxConns         int
 	StatementTimeout time.Duration
-	// SnapshotMax is how long the units of one pass over a table's pages may share a
-	// snapshot.
+	// SnapshotMax bounds how long units of work share a snapshot when they read a table
+	// by page ranges. A unit that begins later uses a new snapshot.
 	SnapshotMax time.Duration
 	// Lease is the time without a renewal after which a task's lease expires. 0 means
 	// task.LeaseDuration.
 	Lease time.Duration
-	// Patience bounds the total time that one unit of work waits for a failing node. 0
-	// means 16 seconds, which is enough for a restart of the node or for a free
-	// connection.
+	// Patience bounds the total wait between the attempts at one unit of work that fails
+	// for a reason that may be temporary. 0 means 16 seconds, which is usually enough
+	// until a node has restarted or a connection is free.
 	Patience  time.Duration
 	MaxImport int64 // maximum size of an imported document in bytes; 0 means 1 GiB
 	Log       *slog.Logger
@@ -54,7 +55,7 @@ const defaultMaxImport = 1 << 30
 
 func (o Options) maxImport() int64 { return cmp.Or(o.MaxImport, defaultMaxImport) }
 
-// App has the parts of the service. It must be closed.
+// App holds what all requests and tasks of a process share. The caller must call Close.
 type App struct {
 	options    Options
 	tasks      *task.Registry
@@ -94,7 +95,7 @@ func (a *App) Retention() *retention.Sweeper {
 	return &retention.Sweeper{Store: a.options.Store, Tasks: a.tasks, Diffs: a.diffs, Now: time.Now}
 }
 
-// Worker returns the handler of the units of comparisons.
+// Worker returns the handler that does the units of work of comparisons.
 func (a *App) Worker() invoke.Handler {
 	return invoke.Handle(a.worker.Do, a.logUnitFailure)
 }
@@ -111,7 +112,8 @@ func (a *App) logUnitFailure(ctx context.Context, err error) {
 	a.options.Log.Log(ctx, level, "unit failed", "error", err)
 }
 
-// service returns the service. starter starts its tasks.
+// service returns the Service that answers requests. starter starts the tasks that the
+// Service creates.
 func (a *App) service(starter service.Starter) *service.Service {
 	return &service.Service{
 		Tasks:        a.tasks,
@@ -129,6 +131,7 @@ func (a *App) service(starter service.Starter) *service.Service {
 }
 
 // Endpoints returns the endpoints of the service, which are the same for every transport.
+// starter starts the tasks that the requests create.
 func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 	s := a.service(starter)
 	return []endpoint.Endpoint{

@@ -9,9 +9,9 @@ import (
 	"ace/shared/config"
 )
 
-// Clusters returns the source of the cluster definitions that a configuration names. If
-// they are in a bucket, the bucket must exist, and closeBucket closes the connections to
-// it. serviceFiles are the paths of the service files.
+// Clusters returns the source of the cluster definitions at c.Clusters. If that is a
+// bucket, Clusters connects to it, and closeBucket closes the connections. Otherwise
+// closeBucket does nothing. serviceFiles are the paths of the service files.
 func Clusters(ctx context.Context, c config.Config, serviceFiles []string) (source cluster.Source, closeBucket func(), err error) {
 	options := cluster.Options{Path: c.Clusters, ServiceFiles: serviceFiles, PasswordFile: c.PasswordFile()}
 	at, inBucket, err := c.ClustersBucket()

@@ -10,17 +10,17 @@ import (
 	"ace/shared/task"
 )
 
-// Capacity is how many units of work an invoker can run at once.
+// Capacity describes where an invoker runs units of work, and how many it can run at
+// once.
 type Capacity struct {
 	// Parallel is the number of units that run at once if max_cpu_ratio is 1.
 	Parallel int
-	// InProcess means that the worker of this application does all units, so that no unit
-	// runs in a process of its own.
+	// InProcess means that the worker of the same App does all units, in this process.
 	InProcess bool
 }
 
-// LocalCapacity returns the capacity of this machine: the number of CPUs that a container
-// or GOMAXPROCS allows.
+// LocalCapacity returns the capacity of this process: one unit for each CPU that the
+// process may use, as limited by its container or by GOMAXPROCS.
 func LocalCapacity() Capacity { return Capacity{Parallel: runtime.GOMAXPROCS(0), InProcess: true} }
 
 // Handlers returns the handler of each task type. The handlers pass the units of

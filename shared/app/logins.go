@@ -23,10 +23,10 @@ type NodeCheck struct {
 	Err     error       // nil, or the reason why the node cannot be used; its message names the node
 }
 
-// CheckNodes connects to every node of every database of the clusters, to several at
-// once. It returns one result for each, in the order of the definitions. Each check takes
-// at most a few seconds. CheckNodes writes nothing and leaves no connection open. An
-// error means that the context ended.
+// CheckNodes connects to every node, for every database of the clusters, and opens
+// several connections at once. It returns one result for each connection, in the order of
+// the definitions. Each check takes at most a few seconds. CheckNodes writes nothing and
+// leaves no connection open. It returns an error only if ctx ends.
 func CheckNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, error) {
 	pools := pg.NewPools(pg.Options{MaxConns: 1, StatementTimeout: loginStatement, Passwords: awslogin.New()})
 	defer pools.Close()
@@ -52,10 +52,10 @@ func CheckNodes(ctx context.Context, clusters ...cluster.Cluster) ([]NodeCheck, 
 	return checks, nil
 }
 
-// login is one node to log in to, with the cluster and the database that it belongs to.
+// login is one connection to check: one node and one database of a cluster.
 type login struct {
 	cluster  string
-	database int // number of the database; the databases of all clusters are numbered together
+	database int // number of the configured database, different for each database of each cluster
 	target   cluster.Target
 }
 
@@ -88,8 +88,9 @@ func (l login) check(ctx context.Context, pools *pg.Pools) NodeCheck {
 	return check
 }
 
-// refuseSameServers sets the error of each node that leads to the same database of the
-// same server as an earlier node. All checks must belong to one database of a cluster.
+// refuseSameServers sets Err of each check whose connection reached the same database of
+// the same server as an earlier check. The caller must pass only the checks of one
+// configured database of one cluster.
 func refuseSameServers(checks []NodeCheck) {
 	var different []*table.Description
 	for i := range checks {

@@ -10,8 +10,8 @@ import (
 	"ace/shared/tablediff/plan"
 )
 
-// nodes returns the opener of a cluster's nodes for comparisons. It uses the shared
-// pools.
+// nodes returns the Opener through which comparisons access the nodes of a cluster. The
+// connections come from the pools of the application.
 func (a *App) nodes() plan.Opener {
 	return opener{clusters: a.options.Clusters, pools: a.pools}
 }
@@ -21,7 +21,8 @@ type opener struct {
 	pools    *pg.Pools
 }
 
-// Open returns the nodes with these names, in the order of the list.
+// Open returns the nodes of the cluster called name whose names are in nodes, in the
+// order of nodes.
 func (o opener) Open(ctx context.Context, name, database string, nodes []string) ([]plan.Node, error) {
 	found, err := o.nodes(ctx, name, database, nodes)
 	if err != nil {
@@ -63,11 +64,11 @@ func (o opener) nodes(ctx context.Context, name, database string, nodes []string
 	return opened, nil
 }
 
-// comparedNode adapts a node to package tablediff.
+// comparedNode adapts a pg.Node to the interface plan.Node.
 type comparedNode struct{ *pg.Node }
 
-// Expecting returns the same node, whose transactions fail unless they are on this
-// server.
+// Expecting returns a copy of the node. A transaction of the copy fails unless it runs on
+// the server with the given identity.
 func (c comparedNode) Expecting(server table.Identity) plan.Node {
 	return comparedNode{c.Node.Expecting(server)}
 }

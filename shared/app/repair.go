@@ -9,15 +9,16 @@ import (
 	"ace/shared/tablerepair"
 )
 
-// repairNodes returns the opener of a cluster's nodes for repairs. It uses the shared
-// pools.
+// repairNodes returns the Opener through which repairs access the nodes of a cluster. The
+// connections come from the pools of the application.
 func (a *App) repairNodes() tablerepair.Opener {
 	return repairOpener{opener{clusters: a.options.Clusters, pools: a.pools}}
 }
 
 type repairOpener struct{ opener }
 
-// Open returns the nodes with these names, in the order of the list.
+// Open returns the nodes of the cluster called name whose names are in nodes, in the
+// order of nodes.
 func (o repairOpener) Open(ctx context.Context, name, database string, nodes []string) ([]tablerepair.Node, error) {
 	found, err := o.nodes(ctx, name, database, nodes)
 	if err != nil {
@@ -30,11 +31,11 @@ func (o repairOpener) Open(ctx context.Context, name, database string, nodes []s
 	return opened, nil
 }
 
-// repairNode adapts a node to package tablerepair.
+// repairNode adapts a pg.Node to the interface tablerepair.Node.
 type repairNode struct{ *pg.Node }
 
-// Expecting returns the same node, whose transactions fail unless they are on this
-// server.
+// Expecting returns a copy of the node. A transaction of the copy fails unless it runs on
+// the server with the given identity.
 func (n repairNode) Expecting(server table.Identity) tablerepair.Node {
 	return repairNode{n.Node.Expecting(server)}
 }
@@ -57,7 +58,7 @@ func (n repairNode) BeginRepair(ctx context.Context, access table.Access) (table
 	return tx, nil
 }
 
-// repairInvoker runs the units of repairs in a handler.
+// repairInvoker passes the units of work of repairs to a handler in this process.
 type repairInvoker struct{ worker invoke.Handler }
 
 // Invoke runs one unit and returns its totals.

@@ -13,7 +13,8 @@ import (
 	"ace/shared/service"
 )
 
-// Scheduler returns a scheduler of jobs. starter starts the tasks that it submits.
+// Scheduler returns a scheduler of jobs. starter starts the tasks that the scheduler
+// submits.
 func (a *App) Scheduler(jobs []schedule.Job, starter service.Starter, log *slog.Logger) *schedule.Scheduler {
 	return schedule.New(schedule.Options{
 		Jobs: jobs, Store: a.options.Store, Submit: a.service(starter), Catalog: catalog{a}, Now: time.Now, Log: log,

@@ -13,8 +13,8 @@ import (
 	"ace/shared/task"
 )
 
-// resolve returns the document that a request names, as recorded when it was written. The
-// error is NotFound if there is none.
+// resolve returns the key, size and SHA-256 of the document that f names. The error is
+// NotFound if there is no such document.
 func (s *Service) resolve(ctx context.Context, f api.DiffFile) (task.Document, error) {
 	if f.TaskID != "" {
 		return s.documentOf(ctx, f.TaskID)
@@ -64,8 +64,8 @@ func (s *Service) imported(ctx context.Context, key string) (task.Document, erro
 	return task.Document{Key: key, Size: info.Size, SHA256: nameOf(key)}, err
 }
 
-// open returns the document that a request names and its summary, and checks that the
-// document is about the given cluster, database and table. The summary of a document that
+// open returns the document that f names and its summary, and checks that the document is
+// about the cluster, the database and the table in about. The summary of a document that
 // another tool wrote (see difffile.Reader.Peer) is incomplete, so the task checks such a
 // document again when it runs.
 func (s *Service) open(ctx context.Context, f api.DiffFile, about diffarchive.Subject) (task.Document, difffile.Summary, error) {

@@ -30,7 +30,7 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, err
 	}
 
 	sum := rec.Document.SHA256
-	if req.Format != api.FormatJSON { // the SHA-256 of a rendering is not recorded, because it can be rendered again
+	if req.Format != api.FormatJSON { // no SHA-256 is recorded for a rendering, because the document can be rendered again
 		if info, err = s.Renderings.Ensure(ctx, *rec.Document, req.Format); err != nil {
 			return nil, damaged(err)
 		}
@@ -39,8 +39,8 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, err
 	return s.download(info, sum, diffarchive.ContentType(req.Format), rec.TaskID+"."+req.Format), nil
 }
 
-// damaged converts an Invalid error of a rendering to Internal: the document in the
-// archive is damaged, and the request is valid.
+// damaged converts an Invalid error of a rendering to Internal, because the archived
+// document is damaged and the request is valid.
 func damaged(err error) error {
 	if fault.CodeOf(err) == fault.Invalid {
 		return fault.Wrap(err, fault.Internal, "%s", fault.PublicMessage(err))

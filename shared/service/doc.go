@@ -30,10 +30,10 @@ type Clusters interface {
 
 // Starter starts tasks.
 type Starter interface {
-	// Submit calls create and starts the task. If the queue is full, it returns
-	// Unavailable and does not call create. It returns an error of create unchanged, and
-	// starts nothing then. Any other error means that the task exists but was not
-	// started: the sweep will start it.
+	// Submit calls create, which stores a new task, and starts this task. If the queue is
+	// full, Submit returns Unavailable and does not call create. If create fails, Submit
+	// returns the error unchanged and starts nothing. Any other error means that the task
+	// exists but was not started: the sweep will start it.
 	Submit(ctx context.Context, create func(context.Context) (taskID string, err error)) error
 	// Drop releases the queue slot of a task that was cancelled while it waited. It does
 	// not affect a running task.

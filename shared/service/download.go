@@ -11,9 +11,10 @@ import (
 	"ace/shared/task"
 )
 
-// stat returns the info of a recorded object. what names it in errors, such as "the diff
-// document of task td_...". The error is NotFound if the object is gone, and Internal if
-// its size has changed. Other damage is detected when the object is read.
+// stat returns the archive's info about the object recorded.Key. what names the object in
+// errors, such as "the diff document of task td_...". The error is NotFound if the object
+// does not exist any more, and Internal if its size is not recorded.Size. Other damage is
+// detected when the object is read.
 func (s *Service) stat(ctx context.Context, what string, recorded task.Document) (archive.Info, error) {
 	info, err := s.Store.Stat(ctx, recorded.Key)
 	switch {
@@ -25,8 +26,9 @@ func (s *Service) stat(ctx context.Context, what string, recorded task.Document)
 	return info, err
 }
 
-// download returns an archived object as a file with a name. If its SHA-256 is known (sum
-// is not empty), the download of a damaged object fails before its last byte.
+// download returns an archived object as a file called name. sum is the object's SHA-256,
+// or empty if it is not known. If sum is not empty, the download of a damaged object
+// fails before its last byte.
 func (s *Service) download(info archive.Info, sum, contentType, name string) *api.File {
 	return &api.File{
 		ContentType: contentType, Name: name, ETag: cmp.Or(sum, info.ETag), Size: info.Size, ModTime: info.LastModified,

@@ -71,11 +71,11 @@ func (e *Executor) tableRerun(ctx context.Context, rec task.Record, report func(
 // comparison is a comparison to run, and what to do with its result.
 type comparison struct {
 	tablediff.Request
-	output string // format of the rendering
+	output string // the requested format: json, csv or html
 	quiet  bool   // do not log progress
 }
 
-// workers returns how many units of work run at once.
+// workers returns how many units of work run at once if max_cpu_ratio is ratio.
 func (e *Executor) workers(ratio float64) int { return max(1, int(ratio*float64(e.Parallel))) }
 
 // compare runs a comparison for a task and renders its document if the request asks for
@@ -119,10 +119,10 @@ func (e *Executor) compare(
 // phaseRender is the phase of a task while its document is rendered.
 const phaseRender = "render"
 
-// render stores the requested rendering next to the document. The document is archived by
-// then, so an error does not fail the task: the result reports it, and a later download
-// can render again. render returns an error only if the task must stop; the next attempt
-// then finds the document.
+// render stores the requested rendering next to the document. The document is already
+// archived, so an error of the rendering does not fail the task: answer.OutputError
+// reports it, and a later download can render the document again. render returns an error
+// only if ctx has ended, which means that the task must stop.
 func (e *Executor) render(ctx context.Context, document task.Document, format string, answer *api.DiffResult) error {
 	rendering, err := e.Renderings.Ensure(ctx, document, format)
 	switch {

@@ -83,8 +83,9 @@ func (e *Executor) repair(
 	return e.Repairs.Run(ctx, job, report)
 }
 
-// repairOutcome returns the outcome of a repair or undo. The outcome has the answer even
-// if the task failed, as long as some node has a result.
+// repairOutcome returns the outcome of a repair or undo. failed is the error of the task,
+// or nil. If at least one node has a result, the outcome contains answer even if the task
+// failed.
 func repairOutcome(answer any, result tablerepair.Result, failed error) (runner.Outcome, error) {
 	if len(result.Nodes) == 0 {
 		return runner.Outcome{}, failed

@@ -18,11 +18,11 @@ import (
 // typeJSON is the content type of a document.
 const typeJSON = "application/json"
 
-// Import stores a diff document that this program or pgEdge ACE wrote. The document's
-// name is its SHA-256, so a second import of the document stores nothing new. The error
-// is Invalid if the body is not a diff document. Import first stores the document under a
-// temporary name, because its SHA-256 is known only at its end. The memory that it needs
-// does not depend on the size of the document.
+// Import stores a diff document that this program or pgEdge ACE wrote. The document's key
+// contains its SHA-256, so a second import of the same document stores nothing new. The
+// error is Invalid if the body is not a diff document. Import first stores the document
+// under a temporary name, because its SHA-256 is known only at its end. The memory that
+// it needs does not depend on the size of the document.
 func (s *Service) Import(ctx context.Context, req api.ImportRequest, body io.Reader) (api.Imported, error) {
 	if req.Upload != "" {
 		return s.importUpload(ctx, req.Upload, body)
@@ -34,8 +34,8 @@ func (s *Service) Import(ctx context.Context, req api.ImportRequest, body io.Rea
 		return api.Imported{}, err
 	}
 
-	// If this fails, or if the process dies before it, the retention sweep deletes the
-	// object.
+	// If this fails, or if the process dies first, the retention sweep deletes the
+	// temporary object.
 	defer func() { _ = s.Store.Delete(context.WithoutCancel(ctx), incoming) }()
 
 	key := archive.ImportKey(received.SHA256)
@@ -75,8 +75,9 @@ func checkDocument(body io.Reader) (string, error) {
 	return hex.EncodeToString(digest.Sum(nil)), err
 }
 
-// publish copies a received document to its final key. It does nothing if the key exists,
-// because the key contains the SHA-256 of the content.
+// publish copies a received document to its final key. It stores nothing if an object
+// with this key and the same size exists: the key contains the SHA-256 of the content. An
+// existing object of another size is damaged.
 func (s *Service) publish(ctx context.Context, received task.Document, key string) error {
 	there, err := s.Store.Stat(ctx, key)
 	if err == nil && there.Size == received.Size {

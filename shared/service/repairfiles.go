@@ -21,7 +21,8 @@ func (s *Service) Report(ctx context.Context, req api.TaskRequest) (*api.File, e
 	return s.repairFile(ctx, rec, *rec.Report, "report")
 }
 
-// RowsBefore returns the rows as they were before a repair or an undo.
+// RowsBefore returns the document with the before-images of a repair or an undo: the rows
+// as they were before the task changed them.
 func (s *Service) RowsBefore(ctx context.Context, req api.TaskRequest) (*api.File, error) {
 	rec, err := s.endedRepair(ctx, req.TaskID, "before-images")
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"ace/shared/task"
 )
 
-// SubmitTableDiff checks a request against the cluster's definition and submits a task
-// for it.
+// SubmitTableDiff checks a request against the cluster's definition and submits a
+// table-diff task.
 func (s *Service) SubmitTableDiff(ctx context.Context, req api.TableDiffRequest) (api.Submitted, error) {
 	definition, err := s.Clusters.Load(ctx, req.ClusterName)
 	if err != nil {
@@ -25,8 +25,8 @@ func (s *Service) SubmitTableDiff(ctx context.Context, req api.TableDiffRequest)
 	}, req)
 }
 
-// comparedNodes returns the database that a request names and the nodes to compare, at
-// least two, in the order of the cluster.
+// comparedNodes returns the names of the database and of the nodes to compare, in the
+// order of the cluster's definition. Fewer than two nodes are an error.
 func comparedNodes(definition cluster.Cluster, req api.TableDiffRequest) (database string, nodes []string, err error) {
 	db, err := definition.Database(req.DBName)
 	if err != nil {

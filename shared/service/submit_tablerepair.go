@@ -15,7 +15,7 @@ import (
 )
 
 // SubmitTableRepair checks a request against the cluster's definition and the document's
-// summary, and submits a task for it. If an identical task is QUEUED or RUNNING, it
+// summary, and submits a table-repair task. If an identical task is QUEUED or RUNNING, it
 // returns that task. If another repair or undo of the table is QUEUED or RUNNING, the
 // error is a Conflict.
 func (s *Service) SubmitTableRepair(ctx context.Context, req api.TableRepairRequest) (api.Submitted, error) {
@@ -55,8 +55,8 @@ func (s *Service) SubmitTableRepair(ctx context.Context, req api.TableRepairRequ
 }
 
 // checkNodes returns an error unless all nodes of a repair are nodes of the document and
-// of the cluster. documented is nil for a document that another tool wrote, whose nodes
-// are not known yet.
+// of the cluster. documented has the names of the document's nodes. It is nil for a
+// document that another tool wrote, whose nodes are known only when the task reads it.
 func checkNodes(definition cluster.Cluster, documented []string, req api.TableRepairRequest) error {
 	if documented == nil {
 		documented = definition.NodeNames()
@@ -79,8 +79,9 @@ func checkNodes(definition cluster.Cluster, documented []string, req api.TableRe
 	return diffarchive.CheckNodes(repaired, definition.Name, definition.NodeNames())
 }
 
-// submitExclusive submits a task that locks its table. normalized is the request in the
-// form by which identical requests are recognized.
+// submitExclusive submits a task that acquires the table lock. request is stored as the
+// task's parameters. normalized is the request in a form that is equal for identical
+// requests.
 func (s *Service) submitExclusive(ctx context.Context, n task.New, request, normalized any) (api.Submitted, error) {
 	text, err := json.Marshal(normalized)
 	if err != nil {

@@ -9,8 +9,9 @@ import (
 	"ace/shared/task"
 )
 
-// SubmitTableUndo checks that the repair can be undone, and submits a task for the
-// repair's table. If an identical task is QUEUED or RUNNING, it returns that task.
+// SubmitTableUndo checks that the repair req.TaskID can be undone, and submits a
+// table-undo task. If an identical task is QUEUED or RUNNING, it returns that task. If
+// another repair or undo of the table is QUEUED or RUNNING, the error is a Conflict.
 func (s *Service) SubmitTableUndo(ctx context.Context, req api.TableUndoRequest) (api.Submitted, error) {
 	repair, err := s.Tasks.Get(ctx, req.TaskID)
 	if err != nil {
@@ -28,7 +29,8 @@ func (s *Service) SubmitTableUndo(ctx context.Context, req api.TableUndoRequest)
 }
 
 // checkUndoable returns an error unless the task is an ended repair that may have changed
-// rows. A repair that FAILED or was CANCELLED may have changed some nodes.
+// rows. A repair that FAILED or was CANCELLED may have changed rows of some nodes, so it
+// can be undone too.
 func checkUndoable(repair task.Record) error {
 	if repair.Type != task.TableRepair {
 		return fault.New(fault.Invalid, "task_id is %s, which is a %s: only a %s can be undone", repair.TaskID, repair.Type, task.TableRepair)

@@ -84,7 +84,8 @@ func (s *Service) status(rec task.Record) api.TaskStatus {
 	return status
 }
 
-// progress computes percent, rate and remaining time of a running task.
+// progress computes percent, rate and remaining time of a task. running is how long the
+// task has run.
 func progress(p task.Progress, running time.Duration) *api.Progress {
 	shown := &api.Progress{
 		Phase: p.Phase, BlocksTotal: int64(p.BlocksTotal), BlocksDone: int64(p.BlocksDone),

@@ -7,9 +7,9 @@ import (
 
 const (
 	// longestReserve is the time at the end of an invocation that is reserved for storing
-	// its outcome.
+	// the invocation's outcome.
 	longestReserve = 10 * time.Second
-	// A short invocation reserves 1/reserveShare of its time.
+	// An invocation with a short time limit reserves only 1/reserveShare of that limit.
 	reserveShare = 10
 	// withoutLimit is the time limit that is assumed for an invocation whose context has
 	// no deadline.
@@ -28,9 +28,9 @@ func workDeadline(ctx context.Context, now time.Time) time.Time {
 }
 
 // dispatchUntil returns the time at which a task runner stops sending units: early enough
-// for the last unit to return before end. unit is the longest time of a unit. The task
-// runner sends units for at least half of the time until end, even if a unit may take
-// longer than the other half.
+// for the last unit to return before end. unit is the time limit of a unit. Nevertheless
+// the task runner sends units for at least half of the time until end, even if a unit may
+// take longer than the other half.
 func dispatchUntil(now, end time.Time, unit time.Duration) time.Time {
 	stop := end.Add(-unit)
 	if half := now.Add(end.Sub(now) / 2); stop.Before(half) {

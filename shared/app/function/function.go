@@ -22,15 +22,16 @@ import (
 	"ace/shared/logging"
 )
 
-// The maximum number of connections to one node. A unit uses one. The task runner uses
-// more, because a repair also reads outside the transaction that writes.
+// The maximum number of connections of one function to one node. A unit of a comparison
+// uses one connection. The task runner uses more, because a repair also reads outside the
+// transaction that writes.
 const (
 	workerConns = 1
 	runnerConns = 4
 )
 
-// Function has the parts of the service that a Lambda function needs. They live as long
-// as the function's execution environment.
+// Function holds what the invocations of one Lambda function share. It lives as long as
+// the function's execution environment.
 type Function struct {
 	*app.App
 	Invoker *awslambda.Invoker
@@ -39,10 +40,11 @@ type Function struct {
 	log     *slog.Logger
 }
 
-// New returns the parts of a function that serves the API, does units or sweeps.
+// New returns the Function of a Lambda function that serves the API, does units of work
+// or sweeps.
 func New(ctx context.Context) (*Function, error) { return newFunction(ctx, workerConns) }
 
-// NewRunner returns the parts of the task runner.
+// NewRunner returns the Function of the task runner.
 func NewRunner(ctx context.Context) (*Function, error) { return newFunction(ctx, runnerConns) }
 
 func newFunction(ctx context.Context, conns int) (*Function, error) {

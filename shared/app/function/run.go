@@ -11,10 +11,10 @@ import (
 	"ace/shared/runner"
 )
 
-// RunTask runs a task to its end, or until the invocation's time is nearly over. In the
-// second case it waits for the running units, releases the lease and starts another
-// invocation, which continues from the stored parts. It does nothing if the task has
-// ended or another runner has its lease.
+// RunTask runs the task start.TaskID to its end, or until the invocation's time is nearly
+// over. In the second case it waits for the running units, releases the lease and starts
+// another invocation, which continues from the stored parts. RunTask does nothing if the
+// task has ended or if another runner has the task's lease.
 func (f *Function) RunTask(ctx context.Context, start invoke.TaskStart) {
 	now := time.Now()
 	end := workDeadline(ctx, now)

@@ -10,8 +10,8 @@ import (
 )
 
 // ServeAPI answers API events for the life of the process. Every function that has a
-// route calls it, so each function can answer every path. The routes of the API decide
-// which function an event reaches.
+// route calls it, so each function can answer every path. The routes in template.yaml
+// determine which function receives the requests for a path.
 func ServeAPI() {
 	f := must(New(context.Background()))
 	lambda.Start(lambdax.Handler(must(f.Mux())))
@@ -26,8 +26,8 @@ func ServeUnits() { lambda.Start(must(New(context.Background())).DoUnit) }
 // ServeSweep sweeps the open tasks whenever it is invoked.
 func ServeSweep() { lambda.Start(must(New(context.Background())).Sweep) }
 
-// must panics if a function cannot be set up. Lambda logs the error and starts another
-// process.
+// must returns value. If err is not nil, it logs err and ends the process, and Lambda
+// starts another process.
 func must[T any](value T, err error) T {
 	if err != nil {
 		log.Fatal(err)

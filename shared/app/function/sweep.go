@@ -13,8 +13,8 @@ import (
 const sweptAtOnce = 16
 
 // Sweep restarts the open tasks without a runner: those whose runner died or whose start
-// failed. It ends a task as FAILED if too many restarts did not help, and deletes the
-// working objects of ended tasks.
+// failed. It ends a task as FAILED if the task was restarted too often and no runner
+// acquired its lease. It deletes the working objects (plan, parts, ...) of ended tasks.
 func (f *Function) Sweep(ctx context.Context) error {
 	ids, err := f.Tasks().Open(ctx)
 	if err != nil {

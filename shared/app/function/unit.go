@@ -8,8 +8,8 @@ import (
 	"ace/shared/fault"
 )
 
-// cancelEvery is the time between two checks of a running unit whether the cancellation
-// of its task was requested.
+// cancelEvery is how often a running unit checks whether the cancellation of its task was
+// requested.
 const cancelEvery = 2 * time.Second
 
 // DoUnit does one unit of work. The payload and the reply are those of package invoke. A
@@ -36,7 +36,8 @@ func (f *Function) DoUnit(ctx context.Context, payload json.RawMessage) (json.Ra
 }
 
 // untilCancelled returns a context that ends when the cancellation of the task is
-// requested. stop ends the check and waits for its goroutine.
+// requested. The caller must call stop, which ends the goroutine that checks for the
+// request.
 func (f *Function) untilCancelled(ctx context.Context, taskID string) (watched context.Context, stop func()) {
 	watched, end := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
