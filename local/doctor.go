@@ -21,7 +21,8 @@ func doctor(ctx context.Context, c config.Config) error {
 }
 
 // checkArchive opens the archive as the service does. If a running service uses the same
-// directory, it skips the check, which is then impossible and unnecessary.
+// embedded archive, checkArchive cannot open it and need not: that service has checked
+// the archive at its start.
 func checkArchive(ctx context.Context, c config.Config) error {
 	b, err := openStore(ctx, c.Store, slog.New(slog.DiscardHandler))
 	switch {

@@ -10,9 +10,9 @@ import (
 	"ace/shared/private"
 )
 
-// doubts returns warnings about the cluster definitions, service files and schedules
-// file: that other users can change such a file, or can read the passwords in it.
-// services are the paths of the service files.
+// doubts returns a warning for each cluster definition, service file and schedules file
+// that other users can change, or whose passwords they can read. services are the paths
+// of the service files.
 func doubts(c config.Config, services []string) []string {
 	files := slices.Clone(services)
 	if _, inBucket, _ := c.ClustersBucket(); !inBucket {

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// retentionEvery is the time between two searches for old documents; the first is at the
-// start.
+// retentionEvery is the time between two sweeps that delete old data. The first sweep is
+// at the start.
 const retentionEvery = 24 * time.Hour
 
-// retain deletes tasks and documents that are older than this number of days, every day
-// until the context ends. 0 means that none are deleted.
+// retain deletes tasks and documents that are older than days days, at the start and
+// every day until the context ends. If days is 0, it deletes only abandoned uploads.
 func (s *service) retain(ctx context.Context, days int) {
 	sweeper := s.app.Retention()
 	sweeper.Keep = s.scheduler.Needed

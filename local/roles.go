@@ -10,8 +10,8 @@ import (
 // rolesTime bounds the check of all roles at the start.
 const rolesTime = time.Minute
 
-// lesserRole is the end of the warning about a superuser: why it is dangerous and which
-// role to use.
+// lesserRole is the end of the warning about a superuser: why such a role is dangerous
+// and which role to use instead.
 const lesserRole = "functions of the compared tables run with its rights. Use a role with GRANT USAGE ON SCHEMA and " +
 	"GRANT SELECT ON TABLE, for repairs also INSERT, UPDATE and DELETE, see docs/SECURITY.md"
 

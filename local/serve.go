@@ -22,11 +22,11 @@ import (
 )
 
 const (
-	// sweepEvery is the time between two sweeps, which find tasks that no process runs,
-	// because their process died or their start failed.
+	// sweepEvery is the time between two sweeps. A sweep finds the tasks that no process
+	// runs, because their process died or their start failed.
 	sweepEvery = 15 * time.Second
-	// drainTime bounds the wait for running requests after a signal. Tasks are ended by
-	// the queue.
+	// drainTime bounds the wait for running requests after a signal. The queue ends the
+	// running tasks.
 	drainTime = 4 * time.Second
 )
 
@@ -137,7 +137,8 @@ func absolute(path *string) (err error) {
 }
 
 // serviceFiles returns the service files as absolute paths. One of them may be
-// ./pg_service.conf, so it must be called before the working directory changes.
+// ./pg_service.conf, so the caller must call serviceFiles before the working directory
+// changes.
 func serviceFiles(c config.Config) ([]string, error) {
 	files := c.ServiceFiles()
 	for i := range files {
@@ -194,9 +195,10 @@ func owner() string {
 	return fmt.Sprintf("ace serve on %s, process %d", host, os.Getpid())
 }
 
-// resume adds the tasks that a former process left unfinished to the queue, before any
-// new task. ours means that this process holds the lock of the data directory. Then the
-// former process is known to be dead, so its leases can be taken over at once.
+// resume adds to the queue the tasks that a former process has not ended. The caller must
+// call it before any new task is submitted. ours means that this process holds the lock
+// of the data directory. Then the former process is known to be dead, so its leases can
+// be taken over at once.
 func (s *service) resume(ctx context.Context, ours bool) error {
 	ids, err := s.app.Tasks().Open(ctx)
 	if err != nil {

@@ -24,16 +24,17 @@ import (
 // and the group to connect.
 const socketMask = 0o117
 
-// listen listens on an address. variable is the name of its setting, for errors. listen
-// removes a Unix socket that a dead process has left. Members of the socket's group may
-// connect.
+// listen listens on the address l. variable is the name of the variable that has the
+// address, for errors. Before listen creates a Unix socket, it removes one that a dead
+// process has left. Members of the socket's group may connect.
 func listen(ctx context.Context, l config.Listen, variable string) (net.Listener, error) {
 	if l.Network == "unix" {
 		if err := prepareSocket(ctx, l.Address, variable); err != nil {
 			return nil, err
 		}
-		// If the mode were set after the socket is created, other users could connect
-		// before, and the call could change another file.
+		// A chmod after the socket is created would be too late: other users could
+		// connect before it, and it could change another file that has replaced the
+		// socket.
 		defer syscall.Umask(syscall.Umask(socketMask))
 	}
 

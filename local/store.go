@@ -15,7 +15,8 @@ import (
 // probeTimeout bounds the check of the store at the start.
 const probeTimeout = 30 * time.Second
 
-// bucket is the open archive, with its gateway if it is embedded.
+// bucket is the open archive. gateway is the S3 server that stores the archive, or nil if
+// the archive is not embedded.
 type bucket struct {
 	*s3.Store
 	gateway *gateway.Gateway

@@ -1,5 +1,6 @@
 // Command archive is the function of the routes /ace/diffs, /ace/reports and
-// /ace/before-images: it lists, imports and returns documents, as JSON, CSV or HTML.
+// /ace/before-images: it lists and imports diff documents, and returns documents and
+// reports.
 package main
 
 import "ace/shared/app/function"

@@ -1,5 +1,5 @@
-// Command taskrunner is the function that runs one task. It has no route: submissions,
-// the sweep and the function itself invoke it.
+// Command taskrunner is the function that runs one task. It has no route: the functions
+// that store tasks, the sweeper and the task runner itself invoke it.
 package main
 
 import "ace/shared/app/function"

@@ -73,8 +73,8 @@ SELECT c.index + n * (SELECT max(index) FROM customers), customer_id, first_name
        subscription_date, website
 FROM generate_series(0, 4) n, customers c ORDER BY 1`
 
-// wanted reports whether a case is to be measured: its name must contain only. If only is
-// empty, Large cases are not measured.
+// wanted reports whether a case is to be measured: its name must contain the text only.
+// If only is empty, all cases are measured except the Large ones.
 func (c benchCase) wanted(only string) bool {
 	return strings.Contains(c.Name, only) && (!c.Large || only != "")
 }

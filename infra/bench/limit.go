@@ -11,9 +11,10 @@ import (
 	"ace/shared/table"
 )
 
-// limitOf measures the time that is the limit of a case: for a repair that of a plain
-// copy of as many rows, for a rerun that of one lookup of each key, otherwise that of the
-// digest scan.
+// limitOf measures the limit of a case, in seconds: the time that PostgreSQL needs for
+// the same amount of work. For a repair this is the time of a plain copy of the table,
+// for a rerun that of one lookup of each key, and otherwise that of the digest scan (see
+// the package comment).
 func (b *bench) limitOf(ctx context.Context, c benchCase) (float64, error) {
 	scan, err := b.limit(ctx, c)
 	if err != nil || c.Follow != repair {

@@ -22,7 +22,7 @@ const (
 	latency   = 10 * time.Millisecond // in each direction
 )
 
-// bench holds what all cases share.
+// bench holds the settings and the nodes that all cases share.
 type bench struct {
 	dir    string
 	binary string
@@ -101,7 +101,8 @@ func (b *bench) measure(ctx context.Context, c benchCase) (r result, err error) 
 	return b.repeat(ctx, c, service, r)
 }
 
-// repeat runs the case's work in the service, once and then runs times more.
+// repeat runs the tasks of a case in the service b.runs+1 times. The first run is
+// reported separately.
 func (b *bench) repeat(ctx context.Context, c benchCase, service *testbed.Service, r result) (result, error) {
 	var times []float64
 	for i := range b.runs + 1 {
@@ -127,7 +128,8 @@ func (b *bench) repeat(ctx context.Context, c benchCase, service *testbed.Servic
 	return r.conclude(times, service)
 }
 
-// conclude computes the figures from the times.
+// conclude computes the median and the other figures of r from times, the seconds of each
+// run.
 func (r result) conclude(times []float64, service *testbed.Service) (result, error) {
 	r.Median = median(times)
 	r.Ratio = r.Median / r.Limit
@@ -137,8 +139,8 @@ func (r result) conclude(times []float64, service *testbed.Service) (result, err
 	return r, err
 }
 
-// alternate runs incremental and full comparisons alternately. The limit is the time of
-// the full ones.
+// alternate runs incremental and full comparisons alternately. The limit is the median
+// time of the full comparisons.
 func (b *bench) alternate(ctx context.Context, c benchCase, service *testbed.Service, r result) (result, error) {
 	full := c
 	full.Incremental = false

@@ -17,8 +17,8 @@ import (
 	"ace/shared/render"
 )
 
-// trouble is passed to package difftest instead of a test. It ends the program after an
-// error.
+// trouble is passed to package difftest in place of a *testing.T. It ends the program
+// after an error.
 type trouble struct{}
 
 // Fatal logs the error and ends the program.

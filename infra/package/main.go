@@ -24,7 +24,8 @@ func main() {
 	}
 }
 
-// maxSize is the largest size of an archive that Lambda accepts.
+// maxSize is the maximum size of an archive in bytes. Lambda accepts larger ones, but a
+// function with a large archive starts slowly.
 const maxSize = 15e6
 
 // packAll packs every binary of a directory and prints the archives with their sizes.

@@ -7,5 +7,5 @@ import (
 //go:embed clean.txt
 var cleanFile string
 
-// clean returns the paths whose prose follows the standard.
+// clean returns the paths that must have no finding: the lines of clean.txt.
 func clean() []string { return rows(cleanFile) }

@@ -18,7 +18,8 @@ type advice struct {
 	instead string
 }
 
-// wording finds listed words.
+// wording finds the words that words.txt lists, except in the phrases that idioms.txt
+// lists.
 type wording struct {
 	advices []advice
 	idioms  *regexp.Regexp
@@ -37,7 +38,7 @@ func newWording() wording {
 	return w
 }
 
-// rows returns the lines of a list without its comments.
+// rows returns the lines of a list, without empty lines and lines that begin with #.
 func rows(list string) []string {
 	var found []string
 	for line := range strings.Lines(list) {

@@ -33,8 +33,8 @@ type event struct {
 	Value  string
 }
 
-// run runs the tests of a suite. A failing test is not an error of run, which then prints
-// the output of the test.
+// run runs the tests of a suite. If a test fails, run prints the output and returns an
+// outcome that has not passed, not an error.
 func (s suite) run(ctx context.Context) (outcome, error) {
 	command := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, s.args...)...)
 	command.Env = append(os.Environ(), s.env...)
@@ -69,8 +69,8 @@ func (s suite) run(ctx context.Context) (outcome, error) {
 // inputs.
 var executions = regexp.MustCompile(`^fuzz: elapsed: .*, execs: (\d+)`)
 
-// read reads the output of the tests, collects the figures in it, and returns the whole
-// output.
+// read reads the output of the tests and returns it as text. It adds to o.figures what
+// the tests report about their work, such as "12345 inputs".
 func (o *outcome) read(output io.Reader) (string, error) {
 	var log strings.Builder
 	var fuzzed string

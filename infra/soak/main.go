@@ -76,7 +76,7 @@ func (o options) command() string {
 	return text
 }
 
-// print writes the lines of an outcome in the table of outcomes.
+// print writes an outcome as lines of the table, one for each of its figures.
 func (o outcome) print(to io.Writer) {
 	verdict := "passed"
 	if !o.passed {

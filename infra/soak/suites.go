@@ -18,7 +18,8 @@ type suite struct {
 	name string
 	args []string // arguments of go test
 	env  []string
-	// figures describes what was tried if the tests do not report it themselves.
+	// figures describes what the suite tries (such as "5 properties, 2000 times each").
+	// It is empty if the tests report that themselves.
 	figures string
 }
 
@@ -77,8 +78,8 @@ func tests(pkg string, names ...string) []string {
 }
 
 // withoutRace returns the arguments for a run without the race detector. It is for tests
-// that try many values, because they then try several times as many in the same time, and
-// for tests that measure times.
+// that measure times, and for tests that try many values: without the race detector they
+// try several times as many in the same time.
 func withoutRace(args []string) []string {
 	return slices.DeleteFunc(args, func(arg string) bool { return arg == "-race" })
 }

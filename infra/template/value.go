@@ -79,8 +79,8 @@ func list(v any) []any {
 	return []any{v}
 }
 
-// text returns the text of a scalar. For an intrinsic function it returns the argument:
-// the text of !Sub and !Ref, and that of !GetAtt with its dot.
+// text returns the text of a scalar. It returns an intrinsic function in the form of
+// !Sub: ${X} for !Ref X, ${X.Arn} for !GetAtt X.Arn, and the argument of !Sub unchanged.
 func text(v any) string {
 	switch v := v.(type) {
 	case string:

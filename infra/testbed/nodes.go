@@ -26,8 +26,9 @@ type Nodes struct {
 	psql    string
 }
 
-// StartNodes starts servers with an empty database each. The caller must close the
-// result even if there is an error.
+// StartNodes starts count servers, each with an empty database and with the given
+// settings of postgresql.conf. The caller must close the result even if there is an
+// error.
 func StartNodes(ctx context.Context, count int, settings map[string]string) (*Nodes, error) {
 	n := &Nodes{}
 	installations := pgserver.Installations()
@@ -106,8 +107,8 @@ func (n *Nodes) Ports() []int {
 	return ports
 }
 
-// Define writes the definition of a cluster, in pgEdge's format, whose nodes listen on
-// these ports.
+// Define writes the definition of a cluster to dir, in pgEdge's format. The nodes n1, n2
+// and so on of the cluster listen on these ports.
 func Define(dir, cluster string, ports []int) error {
 	type object = map[string]any
 	var groups []object

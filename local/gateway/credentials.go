@@ -16,8 +16,8 @@ import (
 
 const credentialsFile = "credentials.json"
 
-// credentials are the keys with which requests to the gateway are signed. They are
-// necessary because every user of the host can reach the gateway's port.
+// credentials are the keys with which requests to the gateway are signed. Requests must
+// be signed because every user of the host can reach the gateway's port.
 type credentials struct {
 	AccessKey string `json:"access_key"`
 	SecretKey string `json:"secret_key"`

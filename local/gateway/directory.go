@@ -78,8 +78,7 @@ func checkObjects(dir, root string) error {
 	return nil
 }
 
-// refused returns an error of package private with the addition that the data directory
-// cannot be used.
+// refused adds to an error of package private that the data directory cannot be used.
 func refused(err error) error {
 	if err == nil {
 		return nil
@@ -87,13 +86,14 @@ func refused(err error) error {
 	return fault.New(fault.CodeOf(err), "the data directory cannot be used: %s", fault.PublicMessage(err))
 }
 
-// attributes is the part of the backend's metadata store that the check uses.
+// attributes has the method of the backend's metadata store that checkAttributes calls.
 type attributes interface {
 	StoreAttribute(f *os.File, bucket, object, attribute string, value []byte) error
 }
 
-// checkAttributes writes an extended attribute to a temporary file. Reading an attribute
-// is not enough: it succeeds on some file systems that cannot store attributes.
+// checkAttributes checks that the file system of dir can store extended attributes. It
+// writes one to a temporary file, because a read succeeds even on some file systems that
+// cannot store attributes.
 func checkAttributes(dir string, attrs attributes) error {
 	f, err := os.CreateTemp(dir, ".attribute-check-")
 	if err != nil {

@@ -71,7 +71,7 @@ func Start(ctx context.Context, opts Options) (*Gateway, error) {
 
 	if err := g.start(ctx); err != nil {
 		if g.server != nil {
-			_ = g.server.stop(context.WithoutCancel(ctx)) // The first error is returned.
+			_ = g.server.stop(context.WithoutCancel(ctx)) // Start returns the first error
 		}
 		g.released.Do(g.release)
 		return nil, err
@@ -127,8 +127,8 @@ func (g *Gateway) Close(ctx context.Context) error {
 	return nil
 }
 
-// release restores the working directory and releases the lock, if Start has got that
-// far. The server must have ended.
+// release restores the working directory, if Start has recorded it in back, and releases
+// the lock. The server must have ended or must not have been started.
 func (g *Gateway) release() {
 	if g.back != "" {
 		if err := os.Chdir(g.back); err != nil {

@@ -28,9 +28,9 @@ type server struct {
 	err     error // the error with which the server ended; read it only after done
 }
 
-// serve starts versitygw and waits until it listens. versitygw must be given a port
-// number, so serve finds a free port first. If another process has taken the port in the
-// meantime, serve tries another one.
+// serve starts versitygw and waits until it listens. versitygw cannot select a port
+// itself, so serve finds a free port first. If another process takes the port before
+// versitygw listens, serve tries another port.
 func serve(ctx context.Context, root string, creds credentials, log *slog.Logger) (*server, error) {
 	var last error
 	for range portAttempts {

@@ -68,7 +68,8 @@ func parseJSON(where, name string, data []byte) (Cluster, error) {
 	return c, c.validate(where)
 }
 
-// addJSONNode adds a node, followed by its sub-nodes.
+// addJSONNode adds a node, followed by its sub-nodes. active is the default of the node's
+// is_active.
 func (c *Cluster) addJSONNode(where string, node jsonNode, active bool) error {
 	active, err := activeOf(where, node.owner(), node.IsActive, active)
 	if err != nil {
@@ -152,7 +153,8 @@ func decodeJSON(where string, data []byte, into any) error {
 }
 
 // keyOf returns the path of the key whose value has the wrong type, without the name of
-// the embedded struct. It returns "the file" if the whole file has the wrong type.
+// the embedded struct jsonLogin. It returns "the file" if the whole file has the wrong
+// type.
 func keyOf(mismatch *json.UnmarshalTypeError) string {
 	return firstOf(strings.ReplaceAll(mismatch.Field, "jsonLogin.", ""), "the file")
 }

@@ -11,8 +11,8 @@ import (
 
 const defaultPort = 5432
 
-// scalar is the text of a value that files write as a number or a string, such as 5432
-// and "5432". It is "" if the value is absent or null.
+// scalar is the text of a value that a file may contain as a number or as a string, such
+// as 5432 or "5432". It is "" if the value is absent or null.
 type scalar string
 
 // UnmarshalJSON accepts any value. The value is validated later, when the node's name is
@@ -27,7 +27,8 @@ func (s *scalar) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// portOf parses a port. "" means PostgreSQL's default.
+// portOf parses a port. "" means PostgreSQL's default. In errors, where names the file,
+// and owner the node or section.
 func portOf(where, owner string, text string) (uint16, error) {
 	if text == "" {
 		return defaultPort, nil
@@ -39,7 +40,8 @@ func portOf(where, owner string, text string) (uint16, error) {
 	return uint16(port), nil
 }
 
-// activeOf parses the value of is_active. It returns byDefault if the value is absent.
+// activeOf parses the value of is_active. It returns byDefault if the value is absent. In
+// errors, where names the file and owner the node.
 func activeOf(where, owner string, text scalar, byDefault bool) (bool, error) {
 	switch strings.ToLower(string(text)) {
 	case "":
@@ -52,7 +54,7 @@ func activeOf(where, owner string, text scalar, byDefault bool) (bool, error) {
 	return false, fault.New(fault.Invalid, `%s: is_active of %s is %.40q; it must be "on" or "off"`, where, owner, string(text))
 }
 
-// kindOf returns, in words for a message, the JSON type that is decoded to a Go type.
+// kindOf returns the JSON type that is decoded to the Go type t, in words for a message.
 func kindOf(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:

@@ -58,7 +58,8 @@ func (p passwords) find(target Target) Secret {
 	return Secret(p.file.FindPassword(host, strconv.Itoa(int(target.Port)), target.Database, target.User))
 }
 
-// needsPasswords reports whether a target of the cluster has no login in the definition.
+// needsPasswords reports whether the password file is needed: whether the definition has
+// no login for some node and database.
 func (c Cluster) needsPasswords() bool {
 	for _, db := range c.Databases {
 		for _, node := range c.Nodes {

@@ -20,8 +20,8 @@ type place interface {
 	json(ctx context.Context, name string) (f file, found bool, err error)
 	// names returns the names of the clusters with a JSON file.
 	names(ctx context.Context) ([]string, error)
-	// service returns the service file (pg_service.conf) of the place. found is false if
-	// there is none.
+	// service returns the service file, which is pg_service.conf in a directory or
+	// bucket. found is false if there is none.
 	service(ctx context.Context) (f file, found bool, err error)
 }
 
@@ -31,7 +31,7 @@ type file struct {
 	data  []byte
 }
 
-// directory is a place on this host: a directory, or a single file.
+// directory reads definitions on this host: those in a directory, or a single file.
 type directory struct{ path string }
 
 func (d directory) json(ctx context.Context, name string) (file, bool, error) {
@@ -145,8 +145,8 @@ type Bucket interface {
 	List(ctx context.Context, prefix, after string, fn func(archive.Info) bool) error
 }
 
-// inBucket is a place in a bucket. Its objects have the same names as the files in a
-// directory.
+// inBucket reads definitions from a bucket, whose objects have the same names as the
+// files in a directory.
 type inBucket struct {
 	bucket Bucket
 	where  string

@@ -17,8 +17,7 @@ const (
 // Options configure a Source.
 type Options struct {
 	// Path is a directory with <name>.json, <name>/<name>.json and pg_service.conf, or
-	// one file of either kind. If Bucket is set, Path is only the bucket's name in
-	// messages.
+	// one such file. If Bucket is set, Path is only the bucket's name in messages.
 	Path string
 	// Bucket, if set, has these files instead of the directory.
 	Bucket Bucket

@@ -9,7 +9,8 @@ import (
 	"ace/shared/fault"
 )
 
-// validate checks a definition of either kind of file. where names the file in errors.
+// validate checks a definition that was read from a JSON file or from a service file.
+// where names the file in errors.
 func (c Cluster) validate(where string) error {
 	if len(c.Databases) == 0 {
 		return fault.New(fault.Invalid, "%s: no database is defined", where)

@@ -48,8 +48,8 @@ type Config struct {
 }
 
 // AllowedHosts returns the names by which requests may address the service, in addition
-// to loopback names: those of ACE_HOSTS, and the host of ACE_LISTEN unless that means all
-// addresses.
+// to loopback names: those of ACE_HOSTS, and the host of ACE_LISTEN, unless it stands for
+// all addresses of the machine (such as 0.0.0.0).
 func (c Config) AllowedHosts() []string {
 	var hosts []string
 	for _, host := range append([]string{c.Listen.Host()}, c.Hosts...) {

@@ -20,7 +20,8 @@ func (v Variable) Flag() string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(v.Name, "ACE_")), "_", "-")
 }
 
-// Variables returns ACE's own variables in the order of the fields of Config.
+// Variables returns the variables that may also be set by a flag, in the order of the
+// fields of Config.
 func Variables() []Variable {
 	var all []Variable
 	for field := range fields() {

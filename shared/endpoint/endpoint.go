@@ -12,8 +12,8 @@ type Endpoint struct {
 	Route api.Route
 	// Serve returns a value to encode as JSON, or an *api.File.
 	Serve func(ctx context.Context, params api.Params) (any, error)
-	// Receive, if set, answers a POST. The body is a stream of at most MaxBody bytes: a
-	// read beyond that is a fault with code TooLarge. params are those of the query
+	// Receive, if set, answers a POST. The body is a stream of at most MaxBody bytes:
+	// reading more returns a fault with code TooLarge. params are those of the query
 	// string.
 	Receive func(ctx context.Context, params api.Params, body io.Reader) (any, error)
 	MaxBody int64
@@ -36,8 +36,8 @@ func JSON[Req, Resp any](
 	return Endpoint{Route: route, Serve: serve}
 }
 
-// Receiving returns e as an endpoint that also accepts a POST with a body of at most
-// maxBody bytes, which useCase reads.
+// Receiving returns e with a function for POST: decode decodes the parameters of the
+// query string, and useCase reads the body, which has at most maxBody bytes.
 func Receiving[Req, Resp any](
 	e Endpoint,
 	maxBody int64,

@@ -21,8 +21,8 @@ type Request struct {
 	RawQuery string // not decoded
 	Header   Header
 	Body     []byte // a transport need not read more than one byte beyond Mux.BodyLimit
-	// Stream replaces Body if Mux.Streams reports true and the transport can stream. Its
-	// errors are faults.
+	// Stream replaces Body if Mux.Streams reports true and the transport can stream. The
+	// errors of its Read are faults.
 	Stream io.Reader
 }
 

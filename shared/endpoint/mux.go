@@ -94,8 +94,8 @@ func (m *Mux) Handle(ctx context.Context, req Request) (resp Response) {
 	return Response{Status: statusOK, Header: headers(contentTypeJSON), Body: body}
 }
 
-// Fail returns the response to a request that failed with err. It is the only place that
-// logs the errors of the service (status 500 and above).
+// Fail returns the response to a request that failed with err. It is the only function
+// that logs errors with a status of 500 and above.
 func (m *Mux) Fail(ctx context.Context, req Request, err error) Response {
 	resp := ErrorResponse(err)
 	if resp.Status == statusMethodNotAllowed {

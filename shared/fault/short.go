@@ -19,7 +19,7 @@ const (
 // Short returns the beginning of text and its length.
 func Short(text string) string { return cut(text, maxValue) }
 
-// LogText returns the text of an error for the log. Its size is bounded.
+// LogText returns the text of an error for the log, shortened to about 16 kilobytes.
 func LogText(err error) string { return cut(err.Error(), maxMessage) }
 
 // cut returns text, or its beginning and its length if it is longer than limit bytes. It
@@ -36,7 +36,8 @@ func cut(text string, limit int) string {
 }
 
 // message formats a message of bounded size. If the format is "%s", its argument is a
-// complete message, which may be longer than a value.
+// complete message of up to maxMessage bytes. Otherwise each argument is shortened to
+// maxValue bytes.
 func message(format string, args []any) string {
 	if format == "%s" {
 		return cut(fmt.Sprint(args...), maxMessage)

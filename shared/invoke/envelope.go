@@ -33,8 +33,8 @@ type failure struct {
 }
 
 // Handle returns a handler that calls work. If work fails, the handler calls onError and
-// returns the error in its reply. The handler itself fails only if the payload or the
-// reply is not valid JSON.
+// returns the error in its reply. The handler itself fails only if the payload cannot be
+// decoded or the result cannot be encoded.
 func Handle[Q, A any](work func(ctx context.Context, q Q) (A, error), onError func(ctx context.Context, err error)) Handler {
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		var q Q

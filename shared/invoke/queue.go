@@ -31,7 +31,7 @@ type Queue struct {
 var ErrClosing = fault.New(fault.Unavailable, "the service is shutting down")
 
 // Run runs one task to its end. It must return soon after its context has ended. takeOver
-// means that the previous holder of the task's lease is known to be dead.
+// means that the previous owner of the task's lease is known to be dead.
 type Run func(ctx context.Context, taskID string, takeOver bool)
 
 // queued is a waiting task.
@@ -47,9 +47,10 @@ func NewQueue(maxTasks, maxQueue int, run Run) *Queue {
 	return &Queue{run: run, maxTasks: maxTasks, maxQueue: maxQueue, known: map[string]bool{}, ctx: ctx, cancel: cancel}
 }
 
-// Submit reserves a slot before it calls create, so the limit holds under concurrency. If
-// no slot is free, the error is Unavailable and create is not called. An error of create
-// is returned unchanged.
+// Submit calls create, which stores a new task, and adds this task to the queue. It
+// reserves a slot before it calls create, so the limit holds under concurrency. If no
+// slot is free, the error is Unavailable and create is not called. Submit returns an
+// error of create unchanged.
 func (q *Queue) Submit(ctx context.Context, create func(context.Context) (taskID string, err error)) error {
 	if err := q.reserve(); err != nil {
 		return err

@@ -16,8 +16,8 @@ import (
 const maxLinks = 40
 
 // Resolve returns path as an absolute path without symbolic links. Each link in it must
-// belong to root or to the service's user, because its owner controls the target. If the
-// end of the path does not exist yet, it is appended unchanged.
+// belong to root or to the service's user, because its owner controls the target. Resolve
+// leaves components at the end of the path that do not exist yet unchanged.
 func Resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 const maxSecret = 64 << 10
 
 // Secret reads a secret, such as a token, from a regular file. The file must belong to
-// the service's user or to root, and other users must not be able to read it. The group
-// may read it if root owns it, as libpq allows for keys.
+// the service's user or to root, and other users must not be able to read it. If the file
+// belongs to root, its group may read it, as libpq allows for keys.
 func Secret(path string) ([]byte, error) {
 	return read(path, maxSecret, func(info fs.FileInfo) error {
 		closed := fs.FileMode(openToOthers)
@@ -33,8 +33,8 @@ func Secret(path string) ([]byte, error) {
 	})
 }
 
-// Instructions reads a file that controls the service, such as a cluster definition. It
-// must be a regular file of at most limit bytes that is not world-writable.
+// Instructions reads a file that controls the service, such as a cluster definition. The
+// file must be a regular file of at most limit bytes that is not world-writable.
 func Instructions(path string, limit int64) ([]byte, error) {
 	return read(path, limit, func(info fs.FileInfo) error {
 		if info.Mode().Perm()&0o002 != 0 {
@@ -100,9 +100,9 @@ func Doubts(path string, hasSecrets bool) string {
 	return path + " (" + describe(info) + "): " + doubt
 }
 
-// SocketDirectory checks the directory of a Unix socket, where another user with write
-// access could replace the socket. A directory with the sticky bit, such as /tmp, is
-// accepted, because the bit protects the files of each user.
+// SocketDirectory checks that no other user can write to the directory of the Unix socket
+// at path, because such a user could replace the socket. A directory with the sticky bit,
+// such as /tmp, is accepted, because the bit protects the files of each user.
 func SocketDirectory(path string) error {
 	dir := filepath.Dir(path)
 	info, err := os.Stat(dir)

@@ -22,8 +22,8 @@ import (
 	"ace/shared/task"
 )
 
-// abandoned is the age at which the upload of a document counts as abandoned. No request
-// takes that long.
+// abandoned is the age at which an object below archive.IncomingPrefix counts as
+// abandoned. No import takes that long.
 const abandoned = 24 * time.Hour
 
 // Sweeper deletes data that is older than the retention period.
@@ -59,7 +59,7 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 
 	for rec, err := range s.Tasks.EndedBefore(ctx, now.Add(-keep)) {
 		if err == nil {
-			err = s.addOpen(ctx, needed) // a task submitted in the meantime may start from this one
+			err = s.addOpen(ctx, needed) // a task submitted in the meantime may need this one
 		}
 		if err == nil && !needed.has(rec) {
 			err = s.remove(ctx, rec)
@@ -78,8 +78,8 @@ func (s *Sweeper) Sweep(ctx context.Context, keep time.Duration) (Removed, error
 	return removed, err
 }
 
-// needed holds what must be kept: the documents and tasks that open tasks start from, and
-// those that Keep returns.
+// needed holds what must be kept: the documents that open tasks read, the repairs that
+// open tasks undo, and what Keep returns.
 type needed struct {
 	keys map[string]bool // keys of documents, and ids of tasks
 	seen map[string]bool // ids of the open tasks whose input is already in keys
@@ -168,8 +168,8 @@ func (s *Sweeper) deleteBelow(ctx context.Context, prefix string) error {
 	return err
 }
 
-// deleteOld deletes the objects below a prefix that were written before a time and are
-// not needed. It returns their number.
+// deleteOld deletes the objects whose keys begin with prefix, that were last written
+// before the time before, and whose keys are not in needed. It returns their number.
 func (s *Sweeper) deleteOld(ctx context.Context, prefix string, before time.Time, needed map[string]bool) (int, error) {
 	var keys []string
 	err := s.Store.List(ctx, prefix, "", func(info archive.Info) bool {

@@ -73,7 +73,7 @@ func (s *Scheduler) storeCheck(ctx context.Context, st *stored, i int, c check) 
 	return s.replace(ctx, st, next)
 }
 
-// expand finds the tables of a run and stores one check for each.
+// expand finds the tables of a run and stores the run with one check for each table.
 func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 	expanded := *st.Run
 	expanded.Expanded = true
@@ -137,8 +137,9 @@ func (s *Scheduler) advanceCheck(ctx context.Context, job Job, c check, incremen
 	return c, nil
 }
 
-// afterSubmit returns the new state of a check after the submission of its task. If err
-// is an error that a retry cannot avoid, the check has failed.
+// afterSubmit returns the new state of a check after the submission of its task. err is
+// the error of the submission. If it is temporary, afterSubmit returns it, so that the
+// submission is retried. After any other error the check has failed.
 func afterSubmit(c check, submitted api.Submitted, err error) (check, error) {
 	switch {
 	case err == nil:

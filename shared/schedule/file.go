@@ -98,8 +98,8 @@ func (p *parser) parse(data []byte) []Job {
 	return nil
 }
 
-// fields returns the fields of a mapping by name. A field with a name that is not in
-// names is a problem. allowed lists the names for the message.
+// fields returns the fields of a mapping by name. If names is not nil, a field whose name
+// is not in names is a problem. allowed describes the allowed fields in the message.
 func (p *parser) fields(node *yaml.Node, job string, names []string, allowed string) map[string]*yaml.Node {
 	found := map[string]*yaml.Node{}
 	if node.Kind != yaml.MappingNode {
@@ -187,8 +187,8 @@ func (p *parser) text(node *yaml.Node, job, field string) string {
 	return node.Value
 }
 
-// args returns the parameters of table-diff. It joins the items of a list with commas, as
-// in a query string.
+// args returns the parameters of table-diff in node, the value of the field args. It
+// joins the items of a list with commas, as in a query string.
 func (p *parser) args(node *yaml.Node, job string) map[string]string {
 	if node == nil {
 		return nil

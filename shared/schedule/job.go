@@ -11,7 +11,7 @@ import (
 // Job is one job of the schedules file.
 type Job struct {
 	Name       string
-	Request    api.TableDiffRequest // if Schema is set, its table is a placeholder
+	Request    api.TableDiffRequest // if Schema is set, the name of its table is anyTable
 	Schema     string               // set for a pattern such as public.*, which stands for all tables of the schema
 	Spec       string               // the text of crontab_schedule or run_frequency
 	RerunAfter time.Duration        // 0 means that differences are not compared again
@@ -32,14 +32,15 @@ func (j Job) Table() string {
 	return j.Request.Table.String()
 }
 
-// anyTable is the table in the Request of a job that has a pattern instead of one table.
+// anyTable stands in for the table name in Job.Request if the job's table_name is a
+// pattern (schema.*).
 const anyTable = "any_table"
 
-// next returns the first time after the given one at which the job is due, or the zero
-// time if there is none.
+// next returns the first time later than after at which a run of the job should start: a
+// due time plus its delay by Jitter. It returns the zero time if there is none.
 func (j Job) next(after time.Time) time.Time {
-	// A due time before after counts too if the jitter delays it to a time later than
-	// after.
+	// The search begins earlier by Jitter, because the jitter may delay a due time that
+	// is not later than after to a time that is.
 	for due := j.timing.Next(after.Add(-j.Jitter)); !due.IsZero(); due = j.timing.Next(due) {
 		if at := delay(j.Name, due, j.Jitter); at.After(after) {
 			return at
@@ -48,7 +49,8 @@ func (j Job) next(after time.Time) time.Time {
 	return time.Time{}
 }
 
-// request decodes a job's cluster, table and arguments like those of an HTTP request.
+// request decodes a job's cluster, table and arguments like those of an HTTP request. If
+// table is a pattern such as public.*, it returns the pattern's schema, otherwise "".
 func request(cluster, table string, args map[string]string) (req api.TableDiffRequest, schema string, err error) {
 	if before, ok := strings.CutSuffix(table, ".*"); ok {
 		table, schema = before+"."+anyTable, before

@@ -90,7 +90,8 @@ func at(t time.Time) api.Time {
 	return api.At(t)
 }
 
-// Needed returns the ids of the tasks whose documents a rerun will need.
+// Needed returns the ids of the tasks for whose documents a rerun must still be
+// submitted.
 func (s *Scheduler) Needed(ctx context.Context) ([]string, error) {
 	var ids []string
 	for _, job := range s.Jobs {

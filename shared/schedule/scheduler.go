@@ -81,7 +81,8 @@ func (s *Scheduler) Step(ctx context.Context) {
 	}
 }
 
-// forEach calls fn for every job, and reports whether no temporary error stopped it.
+// forEach calls fn for every job and returns true. If ctx has ended or fn returns a
+// temporary error (see isTemporary), it stops and returns false. It logs other errors.
 func (s *Scheduler) forEach(ctx context.Context, fn func(context.Context, Job) error) bool {
 	for _, job := range s.Jobs {
 		err := fn(ctx, job)

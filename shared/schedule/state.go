@@ -19,8 +19,8 @@ type state struct {
 	Job string `json:"job"`
 	// Spec is the job's Spec when Seen was written, or "" if the job was disabled.
 	Spec string `json:"spec,omitempty"`
-	// Seen is a time: every run that was due until then was started, or was counted as
-	// skipped or missed.
+	// Seen is the time until which all runs are accounted for: each run that was due by
+	// then was started, or was counted as skipped or missed.
 	Seen time.Time `json:"seen"`
 	Run  *run      `json:"run,omitempty"` // the last run; nil: there was none
 	// Full is the due time of the last full run that completed.

@@ -60,8 +60,8 @@ func (t inUTC) Next(after time.Time) time.Time { return t.timing.Next(after.UTC(
 
 var everyPattern = regexp.MustCompile(`^([1-9][0-9]{0,6}) ?(m|min|minutes?|h|hours?|d|days?|w|weeks?)$`)
 
-// every is a timing that is due at its multiples since 1970-01-01 UTC, so that a restart
-// of the service does not change the due times.
+// every is a timing that is due at the multiples of its duration since 1970-01-01 UTC, so
+// that a restart of the service does not change the due times.
 type every time.Duration
 
 // Next implements timing.
@@ -94,8 +94,8 @@ func parseStep(text string) (time.Duration, error) {
 	return time.Duration(count) * unit, nil
 }
 
-// delay adds a part of jitter to a due time. The part depends only on the job and the due
-// time. So jobs that are due in the same minute start at different times, and every
+// delay returns due plus a time from 0 to jitter. The added time depends only on job and
+// due. So jobs that are due in the same minute start at different times, and every
 // process computes the same times.
 func delay(job string, due time.Time, jitter time.Duration) time.Time {
 	if jitter <= 0 {

@@ -19,7 +19,7 @@ type Function struct {
 	Name        string
 	Binary      string            // path of the executable
 	Env         map[string]string // environment variables in addition to those that Lambda sets
-	Timeout     time.Duration     // after which an invocation is killed
+	Timeout     time.Duration     // time limit of an invocation, after which the process is killed
 	Concurrency int               // maximum number of concurrent invocations; 0: 1000
 	Faults      Faults
 }
@@ -32,8 +32,8 @@ type Options struct {
 	RetryDelay time.Duration
 	Seed       uint64    // seed of the random faults
 	Output     io.Writer // receives what the functions print
-	// Secrets are the values that Secrets Manager returns, by ARN. The functions reach it
-	// at the same address.
+	// Secrets are the values that Secrets Manager returns, by ARN. The emulator serves
+	// Secrets Manager at the same address as Lambda.
 	Secrets map[string]string
 }
 
@@ -59,9 +59,9 @@ type Invocation struct {
 	Payload  string
 	Answer   string
 	Error    string // "" if the function answered
-	// Init is the time from the start of the process until it asks for work. It is set
-	// for the first invocation of an execution environment. Took is the time from the
-	// delivery of the payload to the answer.
+	// Init is the time from the start of the process until the process asks for work. It
+	// is 0 except for the first invocation of an execution environment. Took is the time
+	// from the delivery of the payload to the answer.
 	Init, Took time.Duration
 }
 

@@ -59,8 +59,8 @@ func (e *environment) close() {
 	_ = e.server.Close()
 }
 
-// run does one invocation. Between invocations the process is frozen. After its process
-// was killed, an environment does no further invocation.
+// run does one invocation. Between invocations the process is frozen. After run has
+// killed the process, the environment must not be used any more.
 func (e *environment) run(payload []byte, limit time.Duration, fault plannedFault) (o outcome) {
 	var begun time.Time
 	if e.fresh {

@@ -18,7 +18,8 @@ type Faults struct {
 // happens decides at random whether a fault with this share happens.
 func (e *Emulator) happens(share float64) bool { return share > 0 && e.draw() < share }
 
-// plannedFault is the fault of one delivery, if it has any.
+// plannedFault is the fault of one delivery. The zero value means that the delivery has
+// no fault.
 type plannedFault struct {
 	after      time.Duration
 	hit        func(*process)

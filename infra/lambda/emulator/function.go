@@ -50,7 +50,7 @@ func failure(kind, format string, args ...any) outcome {
 	return outcome{failed: true, body: body}
 }
 
-// handle does one invocation, with its faults.
+// handle does one invocation. It injects the faults Throttle and Twice.
 func (f *function) handle(payload []byte) outcome {
 	if f.emulator.happens(f.Faults.Throttle) {
 		return outcome{throttled: true}
@@ -138,7 +138,8 @@ func (f *function) take() (*environment, error) {
 	return env, err
 }
 
-// giveBack stores an environment for the next invocation if its process is alive.
+// giveBack stores an environment for the next invocation if the environment's process is
+// alive. Otherwise it closes the environment.
 func (f *function) giveBack(env *environment) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

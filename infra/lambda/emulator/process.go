@@ -43,8 +43,8 @@ func launch(f *function, serial int, runtimeAPI string) (*process, error) {
 	return p, nil
 }
 
-// wait starts the process and stays on its thread until it ends: the kernel sends the
-// parent-death signal when the forking thread ends.
+// wait starts the process and waits for its end, on one thread: the kernel sends the
+// process the parent-death signal as soon as the thread that started it ends.
 func (p *process) wait(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

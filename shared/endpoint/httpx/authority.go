@@ -13,9 +13,9 @@ type authority struct {
 }
 
 // parseAuthority parses host or host:port. It accepts no user ("http://evil@localhost"),
-// no zone of an IPv6 address, no brackets around anything else, and no port that is not a
-// number. A text that a browser understands as another host must not be accepted as an
-// allowed host.
+// no zone of an IPv6 address, no brackets around anything but an IPv6 address, and no
+// port that is not a number. A text that a browser understands as another host must not
+// be accepted as an allowed host.
 func parseAuthority(text string) (authority, bool) {
 	text = strings.ToLower(text)
 	if rest, isIPv6 := strings.CutPrefix(text, "["); isIPv6 {

@@ -47,7 +47,8 @@ func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req en
 	}
 
 	// The status is sent already, so Fail only logs the error. The client detects the
-	// missing bytes by the length, or without one by the aborted connection.
+	// missing bytes by Content-Length. A compressed response has no Content-Length, so
+	// its connection is aborted.
 	mux.Fail(r.Context(), req, source.err)
 	if compressed {
 		panic(http.ErrAbortHandler) //nolint:forbidigo // makes net/http abort the connection

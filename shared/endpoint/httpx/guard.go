@@ -59,10 +59,11 @@ func (g guard) check(r *http.Request, changes bool) error {
 
 // isDeliberate reports whether a request that passed the other checks comes from a
 // program that the operator runs or from a page of this service. A foreign page can send
-// neither the header nor a token: the browser would first ask for permission (a CORS
-// preflight), which the service never grants. A request without them must be addressed to
-// this machine and must not come from a browser, because a foreign page can cause a
-// browser's request without Sec-Fetch-Site or with "none".
+// neither the header X-ACE-Request nor a token: the browser would first ask for
+// permission (a CORS preflight), which the service never grants. A request without them
+// must be addressed to this machine, and must come from a page of this service
+// (Sec-Fetch-Site is "same-origin") or not from a browser. A browser's request without
+// Sec-Fetch-Site, or with "none", is refused, because a foreign page can cause it.
 func (g guard) isDeliberate(header http.Header, addressed authority) bool {
 	proof := header.Values("X-ACE-Request")
 	switch {
@@ -78,7 +79,7 @@ func (g guard) isDeliberate(header http.Header, addressed authority) bool {
 	return header.Get("Referer") == "" && !strings.HasPrefix(header.Get("User-Agent"), "Mozilla/")
 }
 
-// sameSite reports whether no value of Sec-Fetch-Site means another site.
+// sameSite reports whether every value of Sec-Fetch-Site is "same-origin" or "none".
 func sameSite(values []string) bool {
 	for _, value := range values {
 		if value != "same-origin" && value != "none" {
@@ -130,8 +131,9 @@ func prefetch(header http.Header) bool {
 	return false
 }
 
-// knowsToken reports whether the request has the required token. It compares hashes, so
-// its duration reveals neither the content nor the length of the token.
+// knowsToken reports whether no token is required, or values, the Authorization fields of
+// the request, contain the required one. It compares hashes, so its duration reveals
+// neither the content nor the length of the token.
 func (g guard) knowsToken(values []string) bool {
 	if g.token == nil {
 		return true

@@ -19,7 +19,8 @@ type Options struct {
 }
 
 // Guarded returns a handler that passes to h the requests that the options allow. The
-// requests to h must not change anything.
+// caller must ensure that h changes nothing, because Guarded does not require the proof
+// that a request with an effect needs (see guard).
 func Guarded(h http.Handler, opts Options) http.Handler {
 	g := newGuard(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +70,7 @@ func request(r *http.Request) endpoint.Request {
 	return endpoint.Request{Method: r.Method, Path: r.URL.Path, RawQuery: r.URL.RawQuery, Header: header}
 }
 
-// setBody sets Stream or Body of a request.
+// setBody sets req.Stream if the endpoint reads a stream, otherwise req.Body.
 func setBody(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req *endpoint.Request) (err error) {
 	maxBody, streams := mux.Streams(r.Method, r.URL.Path)
 	if !streams {
@@ -79,8 +80,8 @@ func setBody(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req *end
 	if r.ContentLength > maxBody {
 		return api.BodyTooLarge(maxBody)
 	}
-	// The server's read timeout is for parameters. An error means that the server has no
-	// timeout.
+	// The server's read timeout is for parameters and too short for a document. If the
+	// deadline cannot be set, the server has no read timeout either.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(streamTime))
 	req.Stream = stream{http.MaxBytesReader(w, r.Body, maxBody)}
 	return nil
@@ -90,7 +91,7 @@ func setBody(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req *end
 // slow tunnel.
 const streamTime = 30 * time.Minute
 
-// stream is a body whose errors are faults.
+// stream is a request body that converts the errors of reading it to faults.
 type stream struct{ body io.Reader }
 
 func (s stream) Read(p []byte) (int, error) {
@@ -109,8 +110,8 @@ func errBodyBroken(err error) error {
 	return fault.Wrap(err, fault.Invalid, "the request body is incomplete")
 }
 
-// readBody reads at most one byte more than the limit. The mux then reports a body that
-// is too large.
+// readBody reads at most limit+1 bytes of the body. If the body has more than limit
+// bytes, the mux then reports that it is too large.
 func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)+1))
 	var tooLarge *http.MaxBytesError

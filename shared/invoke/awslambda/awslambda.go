@@ -69,8 +69,8 @@ func (i *Invoker) Submit(ctx context.Context, create func(context.Context) (task
 	return i.Start(ctx, taskID)
 }
 
-// startAttempts bounds how often a start is sent. The sweep starts the task if all
-// attempts fail.
+// startAttempts is the maximum number of attempts to invoke the task runner for a task.
+// If all fail, the sweep starts the task.
 const startAttempts = 4
 
 // Start invokes the task runner for a task asynchronously.

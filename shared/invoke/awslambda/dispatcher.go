@@ -17,13 +17,14 @@ import (
 // invocation of the task runner does the unit.
 var ErrStopped = fault.New(fault.Cancelled, "the task runner's time is nearly over: it hands the task over")
 
-// maxCrashes is the number of times that a unit is sent to a function without a reply
-// before the unit fails.
+// maxCrashes is the number of invocations without a reply (see errFailed) after which a
+// unit fails.
 const maxCrashes = 4
 
-// Dispatcher sends the units of one task runner's invocation to the block worker until it
-// is stopped. After that it rejects further units. It does so only when the running units
-// have returned, so that the next runner finds their parts and repeats none of them.
+// Dispatcher sends units of work to the block worker, for one invocation of the task
+// runner, until it is stopped. Then Invoke returns ErrStopped for further units, but not
+// before the running units have returned. So the next invocation of the task runner finds
+// the parts of these units and repeats none of them.
 type Dispatcher struct {
 	invoker  *Invoker
 	stopped  <-chan struct{}
@@ -36,7 +37,7 @@ func (i *Invoker) Dispatch(stopped <-chan struct{}) *Dispatcher {
 	return &Dispatcher{invoker: i, stopped: stopped}
 }
 
-// Idle reports whether the dispatcher has done no unit.
+// Idle reports whether no unit that was passed to Invoke has been done.
 func (d *Dispatcher) Idle() bool { return d.done.Load() == 0 }
 
 // Invoke runs one unit in the block worker and returns its totals. It waits while AWS
@@ -49,7 +50,8 @@ func (d *Dispatcher) Invoke(ctx context.Context, u plan.Unit) (plan.Totals, erro
 	return totals, err
 }
 
-// send invokes the block worker until it replies.
+// send invokes the block worker until it replies. It returns an error after maxCrashes
+// invocations without a reply, or if a repetition cannot help.
 func (d *Dispatcher) send(ctx context.Context, payload []byte) ([]byte, error) {
 	failed := 0
 	for sent := 1; ; sent++ {
