@@ -27,7 +27,8 @@ func main() {
 }
 
 // exitCode returns the exit status for an error. A service manager should restart the
-// service after 1, but not after 78, which means an error in the configuration.
+// service after status 1, but not after status 78, which means an error in the
+// configuration.
 func exitCode(err error) int {
 	const failed, misconfigured = 1, 78 // EX_CONFIG of sysexits.h
 	if fault.CodeOf(err) == fault.Invalid {

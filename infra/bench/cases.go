@@ -19,8 +19,8 @@ type benchCase struct {
 	Args   string // further parameters of the endpoint in Follow
 	Heal   string // SQL that is run on the second node between the comparison and the task of Follow; it undoes Drift
 
-	// Copy is the name of another table, or empty. The table of the case is a copy of it,
-	// which is made before any Drift is run, if the case is selected.
+	// Copy is the name of another table, or empty. If it is set and the case is selected,
+	// Table is created as a copy of Copy before any Drift is run.
 	Copy string
 	// Incremental means that every incremental comparison is followed by a full one,
 	// whose time is the limit. Change is SQL that is run on every node before each
@@ -79,8 +79,8 @@ func (c benchCase) wanted(only string) bool {
 	return strings.Contains(c.Name, only) && (!c.Large || only != "")
 }
 
-// cases returns the cases in an order in which their Drifts can follow one another. The
-// numbers of differing rows are those for 2 M rows.
+// cases returns the cases. Their order matters, because the effects of each Drift stay.
+// The numbers of differing rows are those for 2 M rows.
 func cases() []benchCase {
 	return []benchCase{
 		{Name: "equal", Table: "customers", Nodes: 2},

@@ -1,7 +1,7 @@
 // Command soak runs the randomised tests at length: live writes, the comparison with
-// plain SQL, properties, and fuzz targets. In `make test` they have small budgets and
-// fixed seeds. At the end it prints the command that reproduces the run, and what each
-// suite has tried.
+// plain SQL, properties, and fuzz targets. In `make test` these tests have small budgets
+// and fixed seeds. At the end it prints the command that reproduces the run, and what
+// each suite has tried.
 package main
 
 import (

@@ -58,9 +58,9 @@ func prepareRoot(dir, root string) error {
 const checkedState = "user.ace.checked"
 
 // checkObjects checks the owner and mode of every object. An archive may have millions of
-// objects, so it does this once: as long as the data directory is inaccessible to other
-// users, they cannot change an object. It checks all objects again only if the data
-// directory was moved, changed or made accessible since.
+// objects, so checkObjects does this only once: as long as the data directory is
+// inaccessible to other users, they cannot change an object. It checks all objects again
+// only if the data directory was moved, changed or made accessible since.
 func checkObjects(dir, root string) error {
 	lock := filepath.Join(dir, lockFile)
 	state, err := private.State(dir)

@@ -96,8 +96,8 @@ func (g *Gateway) start(ctx context.Context) (err error) {
 		return stoppedEarly(err)
 	}
 
-	// Until its first response versitygw cannot be stopped, because it would continue to
-	// listen. So the end of the context is checked only after that response.
+	// If versitygw is stopped before its first response, it continues to listen. So the
+	// end of ctx is checked only after that response.
 	up, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
 	if g.server, err = serve(up, root, g.creds, g.log); err != nil {

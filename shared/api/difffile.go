@@ -21,7 +21,7 @@ const (
 
 	allowedDiffFile = "it must be a task id, or the diff_file of a task's result or an import, such as " +
 		"diffs/2024-03-15/td_20240315_123456.json, also as s3://bucket/key of the archive"
-	// importFirst is for users of pgEdge ACE, which stores diff files on its own disk.
+	// importFirst is for users of pgEdge ACE, which stores diff files on its host's disk.
 	importFirst = "files of the server are not read: POST the document to /ace/diffs and use the diff_file of the answer"
 )
 

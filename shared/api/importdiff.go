@@ -20,7 +20,7 @@ type ImportRequest struct {
 type Imported struct {
 	DiffFile  string `json:"diff_file,omitempty"` // imports/<sha256>.json
 	Upload    string `json:"upload,omitempty"`
-	UploadURL string `json:"upload_url,omitempty"` // accepts one PUT of the document; secret
+	UploadURL string `json:"upload_url,omitempty"` // where the client sends the document with PUT; secret
 	ExpiresAt Time   `json:"expires_at,omitzero"`  // when UploadURL expires
 }
 

@@ -198,7 +198,8 @@ func nodesProblem(names []string) string {
 	return ""
 }
 
-// filterProblem never repeats the filter: it may hold data.
+// filterProblem returns the problem of a table_filter, or "". The problem never repeats
+// the filter, which may contain data.
 func filterProblem(filter string) string {
 	if len(filter) > maxTableFilter {
 		return fmt.Sprintf("table_filter has %d bytes; the maximum is %d", len(filter), maxTableFilter)

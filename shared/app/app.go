@@ -1,7 +1,7 @@
 // Package app connects the parts of the service: the capabilities (comparison, repair,
 // runner, schedules, retention; see ARCHITECTURE.md) and the adapters (PostgreSQL, S3,
-// ...). The local service and the functions pass different implementations to an App (of
-// the store, the starter of tasks and the invoker of units) and use the App in the same
+// ...). The local service and the functions pass different implementations of the store,
+// the starter of tasks and the invoker of units to an App, and use the App in the same
 // way.
 package app
 

@@ -20,7 +20,8 @@ type jsonCluster struct {
 	Nodes []jsonNode `json:"node_groups"`
 }
 
-// jsonLogin has the keys of a database that a node can override.
+// jsonLogin has the keys that a database and a node have in common. The values of a node
+// override those of the database.
 type jsonLogin struct {
 	Database       string `json:"db_name"`
 	User           string `json:"db_user"`

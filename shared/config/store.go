@@ -14,7 +14,7 @@ type Store struct {
 	Embedded bool
 	Dir      string // the directory; empty unless the gateway is embedded
 	Bucket   string
-	Prefix   string // without slashes at both ends
+	Prefix   string // without leading and trailing slashes
 	Endpoint string // http:// or https:// and host; "" means AWS
 	Region   string // "" means the region of the standard AWS chain
 }

@@ -9,7 +9,7 @@ import (
 
 // Variable describes one environment variable, so that a command can offer it as a flag.
 type Variable struct {
-	Name    string // ACE_MAX_TASKS
+	Name    string // such as ACE_MAX_TASKS
 	Default string
 	Usage   string // its purpose
 	Allowed string // its allowed values

@@ -11,7 +11,7 @@ import (
 	"errors"
 )
 
-// Code is the kind of an error. One table in package endpoint maps it to a status.
+// Code is the kind of an error. Package endpoint maps each code to an HTTP status.
 type Code string
 
 // The codes, from errors of the caller to errors of the service.

@@ -56,8 +56,8 @@ func Resolve(path string) (string, error) {
 
 // Directory creates a directory that is inaccessible to others, or checks an existing
 // one. If others have access to an existing directory, Directory removes their access if
-// it is empty. Otherwise it fails, because others may have created the files. It fails if
-// path is a link.
+// the directory is empty. If it is not empty, Directory fails, because others may have
+// created the files in it. It fails if path is a link.
 func Directory(path string) error {
 	err := os.Mkdir(path, dirMode)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -181,8 +181,8 @@ func checkOwn(path string, file *os.File) error {
 	return nil
 }
 
-// Write writes a file that the service owns, atomically: it writes to a temporary name
-// and renames.
+// Write writes a file that the service owns, atomically: it writes a temporary file and
+// renames it to path.
 func Write(path string, content []byte) error {
 	draft := path + ".new"
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // a crash may have left the file

@@ -77,9 +77,9 @@ func read(path string, limit int64, check func(fs.FileInfo) error) ([]byte, erro
 	return data, err
 }
 
-// Doubts returns a warning about a file that Instructions may read, or "". It warns if a
-// user other than root and the service's user can change the file, or can read the
-// secrets in it.
+// Doubts returns a warning about a file that Instructions accepts, or "". It warns if a
+// user other than root and the service's user can change the file or, if hasSecrets is
+// true, read it.
 func Doubts(path string, hasSecrets bool) string {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -2,11 +2,11 @@
 // reports and before-images of ended tasks, their records and list entries, and imported
 // documents.
 //
-// It deletes nothing that is needed by an open task, or by a task that ended within the
-// period. It deletes a task's list entries first and its record last. So no list names a
-// deleted document, and if a sweep is interrupted, the next one completes the deletion. A
-// sweep can run at the same time as the service and other sweeps. It does not delete
-// objects without a task record.
+// It deletes no object of a task that ended within the period, and nothing that an open
+// task needs. It deletes a task's list entries first and its record last. So no list
+// names a deleted document, and if a sweep is interrupted, the next one completes the
+// deletion. A sweep can run at the same time as the service and other sweeps. Apart from
+// imported documents and abandoned uploads, it deletes no object without a task record.
 package retention
 
 import (

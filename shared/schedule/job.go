@@ -16,8 +16,8 @@ type Job struct {
 	Spec       string               // the text of crontab_schedule or run_frequency
 	RerunAfter time.Duration        // 0 means that differences are not compared again
 	Jitter     time.Duration
-	// FullEvery bounds the age of the last full comparison: when it is this old, the next
-	// run is full; until then runs are incremental. 0 means that every run is full.
+	// FullEvery bounds the age of the last full run: when that run is this old, the next
+	// run is full. Until then runs are incremental. 0 means that every run is full.
 	FullEvery time.Duration
 	Enabled   bool
 

@@ -7,8 +7,9 @@ import (
 	"ace/shared/api"
 )
 
-// verdict returns the verdict of a run: failed if a check failed, otherwise differ if a
-// check found differences, otherwise match. It returns "" if the run has not ended.
+// verdict returns the verdict of a run: failed if a check failed or the run's tables
+// could not be found, otherwise differ if a check found differences, otherwise match. It
+// returns "" if the run has not ended.
 func (r *run) verdict() string {
 	if r == nil || r.busy() {
 		return ""

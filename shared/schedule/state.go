@@ -42,8 +42,8 @@ func (p passed) and(due time.Time) passed { return passed{Count: p.Count + 1, La
 // run is one run of a job.
 type run struct {
 	Due time.Time `json:"due"`
-	// Incremental means that the run compares only what may have changed since the
-	// previous comparison.
+	// Incremental means that the run's comparisons are incremental: each builds on the
+	// last baseline (api.BaselineLast).
 	Incremental bool    `json:"incremental,omitempty"`
 	Expanded    bool    `json:"expanded"` // Checks contains a check for every table
 	Checks      []check `json:"checks"`

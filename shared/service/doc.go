@@ -3,8 +3,8 @@
 //
 // A Service validates a request against the cluster's definition, stores a task and
 // starts it. It also returns the status of tasks, cancels them, lists them, and returns
-// documents. It depends on neither the transport nor the environment, and it answers
-// without contacting a database.
+// documents. It depends neither on the transport nor on whether it runs on a host or in
+// Lambda. It contacts no database.
 //
 // A runner that has acquired a task's lease calls the Executor. The Executor decodes the
 // stored request, runs the engine (tablediff or tablerepair) and converts the engine's
@@ -40,10 +40,11 @@ type Starter interface {
 	Drop(taskID string)
 }
 
-// BeforeImages creates documents of the rows as they were before a repair.
+// BeforeImages creates documents of the rows as they were before a repair or undo.
 type BeforeImages interface {
-	// Ensure returns the document of an ended repair or undo. It creates the document if
-	// it does not exist yet. The error is NotFound if the task changed no row.
+	// Ensure returns the document with the before-images of an ended repair or undo. It
+	// creates the document if it does not exist yet. The error is NotFound if the task
+	// changed no row.
 	Ensure(ctx context.Context, rec task.Record) (task.Document, error)
 }
 

@@ -21,8 +21,8 @@ const typeJSON = "application/json"
 // Import stores a diff document that this program or pgEdge ACE wrote. The document's key
 // contains its SHA-256, so a second import of the same document stores nothing new. The
 // error is Invalid if the body is not a diff document. Import first stores the document
-// under a temporary name, because its SHA-256 is known only at its end. The memory that
-// it needs does not depend on the size of the document.
+// under a temporary name, because its SHA-256 is known only at its end. Import needs no
+// more memory for a large document than for a small one.
 func (s *Service) Import(ctx context.Context, req api.ImportRequest, body io.Reader) (api.Imported, error) {
 	if req.Upload != "" {
 		return s.importUpload(ctx, req.Upload, body)

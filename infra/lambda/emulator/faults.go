@@ -2,8 +2,9 @@ package emulator
 
 import "time"
 
-// Faults are the shares of a function's invocations (0 to 1) to which each kind of fault
-// happens. The kinds are independent of each other.
+// Faults configure the faults that are injected into a function. Crash, Timeout, Twice
+// and Throttle are the shares of its invocations, from 0 to 1, to which the fault
+// happens.
 type Faults struct {
 	Crash    float64 // the process dies before, during or after the work; in the last case the answer is lost
 	Timeout  float64 // the process hangs until the time limit kills it

@@ -12,9 +12,9 @@ import (
 // requested.
 const cancelEvery = 2 * time.Second
 
-// DoUnit does one unit of work. The payload and the reply are those of package invoke. A
-// unit that takes too long fails shortly before the end of the invocation, so that its
-// error is reported.
+// DoUnit does one unit of work. The payload and the reply have the format of package
+// invoke. A unit that takes too long fails shortly before the end of the invocation, so
+// that its error is reported.
 func (f *Function) DoUnit(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
 	var unit struct {
 		TaskID string `json:"task_id"`

@@ -16,7 +16,7 @@ import (
 // machine. To a name from ACE_HOSTS over plain HTTP they send no Sec-Fetch-Site, and with
 // a GET no Origin either. Sec-Fetch-Site is "none" for an address that the user opened,
 // even after a redirect by a foreign server. A request that changes something therefore
-// needs a proof that no page can send; see isDeliberate.
+// needs a proof that no foreign page can send; see isDeliberate.
 type guard struct {
 	hosts map[string]bool
 	token *[sha256.Size]byte // nil means that no token is required

@@ -19,8 +19,8 @@ type Event = events.APIGatewayV2HTTPRequest
 // Answer is the response to an Event.
 type Answer = events.APIGatewayV2HTTPResponse
 
-// Handler returns the function for lambda.Start. Its error is always nil: a failed
-// request has a response too.
+// Handler returns the function to pass to lambda.Start. The error of this function is
+// always nil, because a failed request has a response too.
 func Handler(mux *endpoint.Mux) func(context.Context, Event) (Answer, error) {
 	return func(ctx context.Context, event Event) (Answer, error) {
 		req, err := request(event)
