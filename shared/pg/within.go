@@ -8,9 +8,11 @@ import (
 
 // within returns the SQL condition that a row's key is >= lo and < hi in key order. lo
 // and hi have one SQL column reference per key column, such as r.lo1; nil means no bound.
-// Without bounds the condition is empty, but if s.OrderGroups is set, the caller must
-// pass a bound. The key's index can evaluate the condition.
+// Without bounds the condition is empty. The key's index can evaluate the condition.
 func within(s table.Source, lo, hi []string) string {
+	if lo == nil && hi == nil {
+		return ""
+	}
 	if len(s.OrderGroups) > 0 {
 		return "(" + strings.Join(arms(s.OrderGroups, s.Order, lo, hi), " OR ") + ")"
 	}

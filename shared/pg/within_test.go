@@ -54,6 +54,18 @@ func TestWithin_GroupedOperatorsAgreeWithOneRowComparison(t *testing.T) {
 	}
 }
 
+// A check of an index counts the rows of all ranges, which may be one without bounds.
+func TestCheckIndex_OneRangeWithoutBoundsHasNoCondition(t *testing.T) {
+	c := pgtest.NewCluster(t)
+	c.Exec(t, 0, `CREATE TABLE t (a int, b int, PRIMARY KEY (a, b)); INSERT INTO t VALUES (1, 1), (1, 2)`)
+	n := nodeOf(t, c, 0)
+	source := sourceOf(describeTable(t, n, "t"), "t")
+	source.Less, source.AtLeast, source.OrderGroups = "", "", groups(1, 1)
+	if err := begin(t, n, source).CheckIndex(t.Context(), source, []table.Range{between(nil, nil)}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWithin_GroupedOperatorsAreServedByTheIndex(t *testing.T) {
 	c := pgtest.NewCluster(t, pgtest.Majors(pgtest.Oldest, pgtest.Newest))
 	for node := range c.Nodes {
