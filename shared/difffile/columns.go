@@ -135,8 +135,9 @@ func (c columns) decode(v *values, column int, b []byte) int {
 	return n
 }
 
-// afterLabel returns the position of the value after the given name and a colon, with or
-// without white space. It returns -1 if another name is at this position.
+// afterLabel returns the position of the value that follows label, a quoted name and its
+// colon, in b at position at. White space may precede the name and may surround the
+// colon. It returns -1 if b has no such name, or no colon after it, at this position.
 func afterLabel(b []byte, at int, label []byte) int {
 	at = afterSpace(b, at)
 	if bytes.HasPrefix(b[at:], label) {

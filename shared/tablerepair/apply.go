@@ -16,10 +16,11 @@ import (
 const exactReplacements = 1_000
 
 // apply applies the stored changes: deletions first, so that their unique values become
-// free; then updates; then insertions. An update may set a unique value that another row
-// still has. Then the row to update is deleted at once and inserted again at the end,
-// when the other row has its new value. The node refuses such an update; only the node
-// knows every index. If a row outside the document has the value, the insertion fails.
+// free; then updates; then insertions. The node refuses an update that sets a unique
+// value which another row still has. Only the node knows every index, so apply finds such
+// updates by their refusal. It deletes the row at once and inserts it again at the end,
+// when the other row has its new value. If the other row is not one that the repair
+// changes, the insertion fails.
 func (a *attempt) apply(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{a.deletes, a.updates, a.inserts} {
 		if err := step(ctx); err != nil {

@@ -58,13 +58,15 @@ func (r *unitRun) compareKeys(ctx context.Context) error {
 // keyComparison is the state of a unit that compares keys.
 type keyComparison struct {
 	*unitRun
-	probe       bool // most keys may differ, so the first keys are compared to find out
-	skipDigests bool // most keys differ, so the rest become candidates without digests
+	probe       bool // many keys may differ, so the first keys are compared to find out
+	skipDigests bool // many keys differ, so the rest become candidates without digests
 }
 
-// compare compares the next keys of the unit. If most keys still differ and rows are read
-// only once, it costs less to read their rows at once than to read digests first. Such
-// keys become candidates without digests.
+// compare compares the next keys of the unit. If the unit is to probe and keys is long
+// enough, it first compares the digests of probedKeys keys. If more than a quarter of the
+// keys compared so far are candidates, all other keys become candidates without digests.
+// The rows of candidates are read later in any case, so reading digests first would cost
+// more than it saves.
 func (c *keyComparison) compare(ctx context.Context, keys []table.Key) error {
 	if c.probe && !c.skipDigests && len(keys) > 2*probedKeys {
 		if err := c.compareDigests(ctx, keys[:probedKeys]); err != nil {

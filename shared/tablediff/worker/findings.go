@@ -65,12 +65,17 @@ type changedError struct {
 
 func (changedError) Error() string { return "a candidate has changed" }
 
-// reportWhileUnchanged reports candidates without reading their digests first, which
-// would be wasted work if most candidates still differ. It stops at the first candidate
-// whose rows differ but have changed since the first pass, at the first portion with
-// candidates that are only counted, or when most candidates turn out to be resolved. It
-// returns the index of the first candidate that was not reported. done means that all
-// were reported.
+// reportWhileUnchanged reports candidates without reading their digests first. Reading
+// them would be wasted work if most candidates still differ. It stops in three cases:
+//
+//   - at the first candidate that has changed since the first pass and still differs;
+//   - at the first portion with a candidate of which only the digests are counted (see
+//     report);
+//   - in a portion of more than probedKeys candidates to read, when more candidates have
+//     been resolved than mismatched.
+//
+// It returns the index of the first candidate that was not reported. done means that all
+// were reported. If the plan has key variants, it reports none.
 func (c *confirmation) reportWhileUnchanged(ctx context.Context) (from int64, done bool, err error) {
 	if c.run.plan.HasKeyVariants() { // key variants are not judged one by one
 		return 0, false, nil

@@ -14,10 +14,10 @@ import (
 )
 
 // If key ranges are ranges of the key's text, two spellings of one key (A and a as
-// citext) are two candidates that find the same rows. Only one of them is reported: the
-// one that is spelt as in the row of the first node whose spelling is a candidate. A
-// spelling is no candidate if table_filter excludes the row with this spelling, or if
-// that row was inserted after the first pass.
+// citext) can both be candidates, and each finds the same rows. Only one of them is
+// reported. The nodes are checked in order, and the first spelling of a node's row that
+// is a candidate is reported. A node's spelling may not be a candidate: table_filter may
+// exclude the row, or the row may have been inserted after the first pass.
 
 // keyVariant is a candidate whose key (own) is spelt differently (other) in the row of
 // some node.
