@@ -11,6 +11,7 @@
 package diffarchive
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -21,9 +22,11 @@ import (
 	"ace/shared/archive"
 	"ace/shared/difffile"
 	"ace/shared/fault"
-	"ace/shared/readahead"
 	"ace/shared/task"
 )
+
+// readSize is the size of the pieces in which a document is read and digested.
+const readSize = 128 << 10
 
 // Document is an open diff document. It must be closed. The content that its Reader
 // returns is not verified until Verify has succeeded.
@@ -33,7 +36,7 @@ type Document struct {
 	object   archive.Object
 	cancel   context.CancelFunc // ends a pending read
 	digest   hash.Hash
-	body     *readahead.Reader // passes each byte to the digest
+	body     io.Reader // passes each byte to the digest
 }
 
 // Open opens a document and reads its summary; see difffile.Open. It returns NotFound if
@@ -48,7 +51,7 @@ func Open(ctx context.Context, store archive.Store, recorded task.Document) (*Do
 	}
 
 	d := &Document{recorded: recorded, object: object, cancel: cancel, digest: sha256.New()}
-	d.body = readahead.New(object.Body, func(piece []byte) { d.digest.Write(piece) })
+	d.body = bufio.NewReaderSize(io.TeeReader(object.Body, d.digest), readSize)
 	if object.Size != recorded.Size {
 		d.Close()
 		return nil, fault.New(fault.Invalid, "the diff document %s has %d bytes instead of the recorded %d: it was changed",
@@ -102,6 +105,5 @@ func (d *Document) Verify() error {
 // Close ends a pending read and releases the stream of the archive.
 func (d *Document) Close() {
 	d.cancel()
-	d.body.Close()
 	_ = d.object.Body.Close()
 }
