@@ -1,12 +1,13 @@
 package readme
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"ace/infra/testkit/testfiles"
 )
 
 var (
@@ -56,20 +57,10 @@ func TestDocs_NameTestsThatExist(t *testing.T) {
 func declaredTests(t *testing.T) string {
 	t.Helper()
 	var names strings.Builder
-	for _, dir := range []string{"functions", "infra", "local", "shared"} {
-		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			body, err := os.ReadFile(path)
-			for _, found := range declared.FindAllStringSubmatch(string(body), -1) {
-				names.WriteString("\n" + found[1] + "\n")
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
+	testfiles.Each(t, root, func(_, content string) {
+		for _, found := range declared.FindAllStringSubmatch(content, -1) {
+			names.WriteString("\n" + found[1] + "\n")
 		}
-	}
+	})
 	return names.String()
 }

@@ -3,12 +3,12 @@
 package reliability
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
+
+	"ace/infra/testkit/testfiles"
 )
 
 const root = "../.."
@@ -52,22 +52,12 @@ func TestCases_EveryListedCaseHasATestAndEveryMarkIsListed(t *testing.T) {
 func markedCases(t *testing.T) map[string][]string {
 	t.Helper()
 	marked := map[string][]string{}
-	for _, dir := range []string{"functions", "infra", "local", "shared"} {
-		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, "_test.go") {
-				return err
+	testfiles.Each(t, root, func(path, content string) {
+		for _, mark := range markedCase.FindAllString(content, -1) {
+			for _, number := range caseNumber.FindAllString(mark, -1) {
+				marked[number] = append(marked[number], path)
 			}
-			body, err := os.ReadFile(path)
-			for _, mark := range markedCase.FindAllString(string(body), -1) {
-				for _, number := range caseNumber.FindAllString(mark, -1) {
-					marked[number] = append(marked[number], path)
-				}
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
-	}
+	})
 	return marked
 }
