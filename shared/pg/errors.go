@@ -88,7 +88,7 @@ func (n *Node) lockFault(relation string, err error) error {
 		return err
 	}
 	return fault.Wrap(err, fault.CodeOf(err), "%s. Hint: for %s another session has held or waited for a lock on %s that excludes reading, as ALTER TABLE, VACUUM FULL, TRUNCATE and pg_repack do: see pg_locks",
-		fault.PublicMessage(err), lockTimeout, strings.TrimPrefix(relation, "ONLY "))
+		fault.PublicMessage(err), lockTimeout, table.WithoutOnly(relation))
 }
 
 // lockNotAvailable is the SQLSTATE of a lock that was not granted within lock_timeout.

@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"strings"
 
 	"ace/shared/fault"
 	"ace/shared/table"
@@ -23,7 +22,7 @@ FROM (SELECT oid FROM root
 // filesQuery returns the query that reads the files of a relation and passes them to
 // found. The relation is named as in a FROM clause.
 func filesQuery(relation string, found func(table.Files) error) query {
-	return query{sql: filesSQL, args: textArgs(strings.TrimPrefix(relation, "ONLY ")), row: func(v [][]byte) error {
+	return query{sql: filesSQL, args: textArgs(table.WithoutOnly(relation)), row: func(v [][]byte) error {
 		return found(table.Files{OID: string(v[0]), Digest: string(v[1])})
 	}}
 }
@@ -37,7 +36,7 @@ func (t *Tx) checkFiles(relation string, planned table.Files) query {
 			return nil
 		}
 		return fault.New(fault.Conflict, "node %q: %s was altered since this was planned: it was rewritten or replaced (ALTER TABLE, VACUUM FULL, CLUSTER, TRUNCATE, pg_repack), or a partition was attached or detached: start it again",
-			t.node.name, strings.TrimPrefix(relation, "ONLY "))
+			t.node.name, table.WithoutOnly(relation))
 	})
 }
 

@@ -17,7 +17,7 @@ const pagesAtOnce = 1 << 20
 // damagedIndex returns the error for a key index that does not lead to the rows of the
 // table. what describes the damage.
 func (n *Node) damagedIndex(s table.Source, what string) error {
-	index := "the index of the key of " + strings.TrimPrefix(s.Relation, "ONLY ")
+	index := "the index of the key of " + table.WithoutOnly(s.Relation)
 	remedy := "REINDEX it"
 	if s.KeyIndex != "" {
 		index, remedy = "index "+s.KeyIndex, "run REINDEX INDEX "+s.KeyIndex
@@ -188,7 +188,7 @@ func (t *Tx) checkFiltered(ctx context.Context, s table.Source, ranges []table.R
 		return err
 	}
 
-	relation := strings.TrimPrefix(s.Relation, "ONLY ")
+	relation := table.WithoutOnly(s.Relation)
 	return fault.New(fault.Invalid, "node %q: an index of %s is damaged: with the indexes, table_filter selects %d rows, without them %d; run REINDEX TABLE %s, and check the other indexes of the server with amcheck (bt_index_check)",
 		t.node.name, relation, index.Rows, held.Rows, relation)
 }
@@ -241,7 +241,7 @@ func (t *Tx) mostPages(ctx context.Context, s table.Source) (pages int64, err er
 		sql: `SELECT coalesce(pg_catalog.max(pg_catalog.pg_relation_size(r.oid)), 0) OPERATOR(pg_catalog./) pg_catalog.current_setting('block_size')::pg_catalog.int8
 			FROM (SELECT $1::pg_catalog.text::pg_catalog.regclass UNION ALL
 			      SELECT t.relid FROM pg_catalog.pg_partition_tree($1::pg_catalog.text::pg_catalog.regclass) t) r(oid)`,
-		args: textArgs(strings.TrimPrefix(s.Relation, "ONLY ")),
+		args: textArgs(table.WithoutOnly(s.Relation)),
 		row: func(v [][]byte) error {
 			var err error
 			pages, err = strconv.ParseInt(string(v[0]), 10, 64)

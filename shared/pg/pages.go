@@ -178,7 +178,7 @@ func (t *Tx) perPageRange(s table.Source, ranges []table.PageRange, ask func(i i
 			queries = append(queries, t.checkFilenode(partition))
 		case t.access.Lock: // the lock prevents a rewrite
 		case s.Files.IsZero():
-			return nil, fault.New(fault.Conflict, "node %q: an earlier version of ACE planned this and did not record the files of %s: start it again", t.node.name, strings.TrimPrefix(partition.Relation, "ONLY "))
+			return nil, fault.New(fault.Conflict, "node %q: an earlier version of ACE planned this and did not record the files of %s: start it again", t.node.name, table.WithoutOnly(partition.Relation))
 		default:
 			queries = append(queries, t.checkFiles(s.Relation, s.Files))
 		}
@@ -238,7 +238,7 @@ func pageRangeArgs(pages table.PageRange) [][]byte {
 // the plan was made. The caller must send it after the scan, whose lock prevents a
 // rewrite until the transaction ends.
 func (t *Tx) checkFilenode(partition table.Partition) query {
-	name := strings.TrimPrefix(partition.Relation, "ONLY ")
+	name := table.WithoutOnly(partition.Relation)
 	return query{sql: "SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.text::pg_catalog.regclass)", args: textArgs(name), row: func(v [][]byte) error {
 		if string(v[0]) != strconv.FormatUint(uint64(partition.Filenode), 10) {
 			return fault.New(fault.Conflict, "node %q: %s was rewritten while it was being compared (VACUUM FULL, CLUSTER, TRUNCATE or ALTER TABLE): start the comparison again",

@@ -58,7 +58,7 @@ func (t *Tx) checkRefused(ctx context.Context, s table.Source, keys []table.Key,
 		if stored >= 0 {
 			reason := refused[texts[stored]]
 			return fault.Wrap(reason, fault.Invalid, "node %q: rows of %s have the value %s in the key column %s, but the node does not accept that value as input (%s), so it cannot look them up: correct the value or the type",
-				t.node.name, s.Relation, table.Key{texts[stored]}, s.Key[c], fault.PublicMessage(reason))
+				t.node.name, table.WithoutOnly(s.Relation), table.Key{texts[stored]}, s.Key[c], fault.PublicMessage(reason))
 		}
 	}
 	return nil

@@ -444,6 +444,11 @@ func Quote(identifier string) string {
 	return `"` + strings.ReplaceAll(identifier, `"`, `""`) + `"`
 }
 
+// WithoutOnly returns a relation of a FROM clause without ONLY: the name of the table,
+// for messages, casts to regclass and comparisons with plans of earlier versions, which
+// have ONLY just for tables with inheritance children.
+func WithoutOnly(relation string) string { return strings.TrimPrefix(relation, "ONLY ") }
+
 // Relation returns the table as a FROM clause names it. ONLY excludes inheritance
 // children, which a table that is not partitioned may get at any time.
 func (d *Description) Relation(schema, name string) string {

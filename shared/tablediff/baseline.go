@@ -64,10 +64,10 @@ func hashSettings(p *plan.Plan, blockRows int) (string, error) {
 
 	readings := make([]reading, len(p.Sources))
 	for i, s := range p.Sources {
-		readings[i] = reading{withoutOnly(s.Relation), s.Less, s.AtLeast, s.Key, s.KeyType, s.KeyEqual, s.Order, s.OrderType, s.Collate, s.Columns, nil}
+		readings[i] = reading{table.WithoutOnly(s.Relation), s.Less, s.AtLeast, s.Key, s.KeyType, s.KeyEqual, s.Order, s.OrderType, s.Collate, s.Columns, nil}
 		for _, partition := range s.Partitions {
 			if p.Strategy == plan.Pages {
-				readings[i].Leaves = append(readings[i].Leaves, withoutOnly(partition.Relation))
+				readings[i].Leaves = append(readings[i].Leaves, table.WithoutOnly(partition.Relation))
 			}
 		}
 	}

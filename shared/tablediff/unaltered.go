@@ -4,7 +4,6 @@ import (
 	"context"
 	"reflect"
 	"slices"
-	"strings"
 
 	"ace/shared/fault"
 	"ace/shared/table"
@@ -64,7 +63,7 @@ func sameReading(planned, now table.Source, strategy string) bool {
 		return false
 	}
 
-	if planned.Relation == withoutOnly(now.Relation) { // plans of earlier versions may lack ONLY
+	if planned.Relation == table.WithoutOnly(now.Relation) { // plans of earlier versions may lack ONLY
 		now.Relation = planned.Relation
 	}
 
@@ -83,7 +82,3 @@ func sameReading(planned, now table.Source, strategy string) bool {
 
 	return reflect.DeepEqual(planned, now)
 }
-
-// withoutOnly removes ONLY from a relation of a source. Earlier versions wrote ONLY only
-// if the table had inheritance children.
-func withoutOnly(relation string) string { return strings.TrimPrefix(relation, "ONLY ") }

@@ -59,7 +59,7 @@ func (p *Plan) describePages(unit int) string {
 }
 
 func describePageRange(s table.Source, span table.PageRange) string {
-	relation := strings.TrimPrefix(s.Partitions[span.Partition].Relation, "ONLY ")
+	relation := table.WithoutOnly(s.Partitions[span.Partition].Relation)
 	if span.To < 0 {
 		return fmt.Sprintf("the pages of %s from %d", relation, span.From)
 	}
