@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"time"
 
 	"ace/shared/api"
 	"ace/shared/archive"
@@ -34,9 +35,10 @@ const baselineType = "application/gzip"
 type Baseline struct {
 	Format   string              `json:"format"`
 	TaskID   string              `json:"task_id"`
-	Settings string              `json:"settings"` // see hashSettings
-	Facts    []map[string]string `json:"facts"`    // per node, see table.Facts
-	Writes   []*int64            `json:"writes"`   // per node: the number of writes in the server's statistics when the comparison began
+	Settings string              `json:"settings"`           // see hashSettings
+	StoredAt time.Time           `json:"stored_at,omitzero"` // by this process's clock; absent in those of earlier versions
+	Facts    []map[string]string `json:"facts"`              // per node, see table.Facts
+	Writes   []*int64            `json:"writes"`             // per node: the number of writes in the server's statistics when the comparison began
 	Size     blockplan.Size      `json:"size"`
 	Layout   blockplan.Layout    `json:"layout"`
 	Blocks   []plan.EqualBlock   `json:"blocks"` // in key order
@@ -97,7 +99,7 @@ func (r *run) storeBaseline(ctx context.Context) error {
 	}
 
 	b := Baseline{
-		Format: baselineFormat, TaskID: p.TaskID, Settings: settings, Layout: p.Layout,
+		Format: baselineFormat, TaskID: p.TaskID, Settings: settings, StoredAt: time.Now().UTC(), Layout: p.Layout,
 		Size: blockplan.Size{BlockRows: p.BlockRows, ChunkRows: p.ChunkRows, ChunksPerBlock: p.Layout.ChunksPerBlock},
 	}
 
@@ -195,22 +197,46 @@ func (r *run) findBaseline(ctx context.Context, settings string) (*Baseline, str
 		return nil, "", err
 	}
 
-	// The baseline that was written last belongs to the comparison that ended last. Some
-	// stores record times only to the second. If several comparisons ended within one
-	// second, any of their baselines will do.
+	// The baseline that was written last belongs to the comparison that ended last.
 	slices.SortStableFunc(left, func(a, b archive.Info) int { return a.LastModified.Compare(b.LastModified) })
-	for _, info := range slices.Backward(left) {
+	last, err := r.lastBaseline(ctx, left, settings)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case last == nil:
+		return nil, "no earlier comparison with these settings has left one", nil
+	default:
+		return last, "", nil
+	}
+}
+
+// lastBaseline returns the last baseline with these settings, or nil if there is none.
+// The objects must be sorted by LastModified. Some stores record that time only to the
+// second. So among the baselines of one second, lastBaseline returns the one with the
+// latest StoredAt.
+func (r *run) lastBaseline(ctx context.Context, objects []archive.Info, settings string) (*Baseline, error) {
+	var last *Baseline
+	var lastSecond time.Time
+	for _, info := range slices.Backward(objects) {
+		second := info.LastModified.Truncate(time.Second)
+		if last != nil && second.Before(lastSecond) {
+			break
+		}
+
 		b, err := r.loadBaseline(ctx, archive.TaskIDOfBaseline(info.Key))
 		if errors.Is(err, archive.ErrNotFound) { // it was removed in the meantime
 			continue
 		}
+		if err != nil {
+			return nil, err
+		}
 
-		if err != nil || b.Settings == settings {
-			return b, "", err
+		if b.Settings == settings && (last == nil || b.StoredAt.After(last.StoredAt)) {
+			last, lastSecond = b, second
 		}
 	}
 
-	return nil, "no earlier comparison with these settings has left one", nil
+	return last, nil
 }
 
 // useBaseline restricts the plan to what may have changed since the baseline. If the
