@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the time zones of schedules, for hosts that have no files of them
 
 	"github.com/urfave/cli/v3"
 

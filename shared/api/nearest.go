@@ -4,13 +4,13 @@ import (
 	"strings"
 )
 
-// maxNearest is the length of the longest name that nearest considers. No known name is
+// maxNearest is the length of the longest name that Nearest considers. No known name is
 // similar to a longer one.
 const maxNearest = 64
 
-// nearest returns the candidate most similar to a misspelled name, or "" if none is
-// similar.
-func nearest(name string, candidates []string) string {
+// Nearest returns the candidate most similar to a misspelled name, or "" if none is
+// similar. The candidates must be in lower case.
+func Nearest(name string, candidates []string) string {
 	if len(name) > maxNearest {
 		return ""
 	}

@@ -108,7 +108,7 @@ func (r *reader) unknown() string {
 			continue
 		}
 		text := quote(name)
-		if near := nearest(name, r.read); near != "" {
+		if near := Nearest(name, r.read); near != "" {
 			text += fmt.Sprintf(" (did you mean %s?)", near)
 		}
 		names = append(names, text)

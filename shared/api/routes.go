@@ -78,5 +78,5 @@ func NearestRoute(path string) Route {
 	for _, route := range Routes() {
 		names = append(names, string(route))
 	}
-	return Route(nearest(path, names))
+	return Route(Nearest(path, names))
 }

@@ -232,7 +232,7 @@ func (p *parser) timing(job *yaml.Node, fields map[string]*yaml.Node, name strin
 
 	parsed, err := parse(text)
 	if err != nil {
-		p.note(node.Line, name, "%s is %.80q; it must be %s", field, text, allowed)
+		p.note(node.Line, name, "%s is %.80q: %v; it must be %s", field, text, err, allowed)
 	}
 	return text, parsed
 }
@@ -271,7 +271,7 @@ func (p *parser) fullEvery(fields map[string]*yaml.Node, job Job) time.Duration 
 
 	every, err := parseStep(text)
 	if err != nil && text != "" { // a missing value was already recorded as a problem
-		p.note(node.Line, job.Name, "full_every is %.80q; it must be %s", text, allowedEvery)
+		p.note(node.Line, job.Name, "full_every is %.80q: %v; it must be %s", text, err, allowedEvery)
 	}
 	return every
 }

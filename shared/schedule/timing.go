@@ -6,10 +6,7 @@ import (
 	"hash/fnv"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/robfig/cron/v3"
 )
 
 // timing computes the first due time after a given time. It returns the zero time if
@@ -19,44 +16,11 @@ type timing interface {
 }
 
 const (
-	allowedCrontab = `five fields such as "30 2 * * *" in UTC, or in another time zone as "CRON_TZ=Europe/Berlin 30 2 * * *"`
-	allowedEvery   = "a whole number with a unit of at least one minute and at most 366 days, such as 30m, 6h, 1d or 1w"
+	allowedEvery = "a whole number with a unit of at least one minute and at most 366 days, such as 30m, 6h, 1d or 1w"
 
 	minEvery = time.Minute
 	maxEvery = 366 * 24 * time.Hour
 )
-
-// parseCrontab parses the five fields of cron. Their times are in UTC unless the text
-// begins with CRON_TZ=.
-func parseCrontab(text string) (timing, error) {
-	if strings.HasPrefix(text, "TZ=") || strings.HasPrefix(text, "CRON_TZ=") && !strings.Contains(text, " ") {
-		return nil, errors.New("write a time zone as CRON_TZ=Europe/Berlin, with a space after it")
-	}
-
-	parser := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
-	parsed, err := parser.Parse(text)
-	if err != nil {
-		return nil, err
-	}
-
-	schedule, ok := parsed.(*cron.SpecSchedule)
-	if !ok { // "@every 5m"
-		return nil, errors.New("use run_frequency for intervals")
-	}
-
-	if schedule.Location == time.Local {
-		schedule.Location = time.UTC
-	}
-
-	if schedule.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
-		return nil, errors.New("the day does not exist")
-	}
-	return inUTC{schedule}, nil
-}
-
-type inUTC struct{ timing }
-
-func (t inUTC) Next(after time.Time) time.Time { return t.timing.Next(after.UTC()).UTC() }
 
 var everyPattern = regexp.MustCompile(`^([1-9][0-9]{0,6}) ?(m|min|minutes?|h|hours?|d|days?|w|weeks?)$`)
 
@@ -81,7 +45,7 @@ func parseEvery(text string) (timing, error) {
 func parseStep(text string) (time.Duration, error) {
 	found := everyPattern.FindStringSubmatch(text)
 	if found == nil {
-		return 0, fmt.Errorf("not %s", allowedEvery)
+		return 0, errors.New("it is not a whole number with a unit")
 	}
 	count, err := strconv.ParseInt(found[1], 10, 64)
 	if err != nil {
@@ -89,7 +53,7 @@ func parseStep(text string) (time.Duration, error) {
 	}
 	unit := map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}[found[2][0]]
 	if count > int64(maxEvery/unit) {
-		return 0, fmt.Errorf("not %s", allowedEvery)
+		return 0, errors.New("it is too long")
 	}
 	return time.Duration(count) * unit, nil
 }
