@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"ace/shared/fault"
 	"ace/shared/private"
 	"ace/shared/schedule"
@@ -19,4 +21,27 @@ func readSchedules(path string) ([]schedule.Job, error) {
 		return nil, fault.Wrap(err, fault.Invalid, "ACE_SCHEDULES is %q, which cannot be read: %v", path, err)
 	}
 	return schedule.Parse(path, data)
+}
+
+// reload reads the schedules again after each SIGHUP, until the context ends. A file that
+// cannot be used is logged, and the previous jobs continue.
+func (s *service) reload(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.hangups:
+		}
+
+		jobs, err := readSchedules(s.schedules)
+		switch {
+		case err != nil:
+			s.log.ErrorContext(ctx, "schedules not reloaded; the previous ones are still used", "file", s.schedules, "error", fault.PublicMessage(err))
+		case s.schedules == "":
+			s.log.InfoContext(ctx, "nothing to reload: there is no schedules file, and cluster definitions are read for each task")
+		default:
+			s.scheduler.Replace(jobs)
+			s.log.InfoContext(ctx, "schedules reloaded", "file", s.schedules, "jobs", len(jobs))
+		}
+	}
 }

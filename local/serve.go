@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"ace/shared/app"
@@ -51,6 +53,8 @@ func limitMemory(tasks int) {
 func serve(ctx context.Context, c config.Config) error {
 	log := logging.New(os.Stderr, c.LogLevel, c.LogFormat)
 	limitMemory(c.MaxTasks)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // which would otherwise end the process
 
 	// Paths must be absolute before the store starts, because the gateway changes the
 	// working directory.
@@ -87,6 +91,7 @@ func serve(ctx context.Context, c config.Config) error {
 	s := newService(c, store, clusters, log)
 	defer s.app.Close()
 	s.scheduler = s.app.Scheduler(jobs, s.queue, log)
+	s.schedules, s.hangups = c.Schedules, hangups
 
 	// Tasks of a former process start before any task of a new request.
 	if err := s.resume(ctx, c.Store.Embedded); err != nil {
@@ -168,7 +173,9 @@ type service struct {
 	log      *slog.Logger
 
 	scheduler     *schedule.Scheduler
-	retentionDays int // 0: data is kept for ever
+	schedules     string           // the schedules file; "": there is none
+	hangups       <-chan os.Signal // has a value after SIGHUP
+	retentionDays int              // 0: data is kept for ever
 }
 
 func newService(c config.Config, store *bucket, clusters cluster.Source, log *slog.Logger) *service {

@@ -33,8 +33,9 @@ func (r *run) verdict() string {
 
 // List returns all jobs in the order of the file.
 func (s *Scheduler) List(ctx context.Context, _ api.SchedulesRequest) (api.ScheduleList, error) {
-	list := api.ScheduleList{Schedules: make([]api.Schedule, 0, len(s.Jobs))}
-	for _, job := range s.Jobs {
+	jobs := s.list()
+	list := api.ScheduleList{Schedules: make([]api.Schedule, 0, len(jobs))}
+	for _, job := range jobs {
 		st, err := s.current(ctx, job)
 		if err != nil {
 			return api.ScheduleList{}, err
@@ -95,7 +96,7 @@ func at(t time.Time) api.Time {
 // submitted.
 func (s *Scheduler) Needed(ctx context.Context) ([]string, error) {
 	var ids []string
-	for _, job := range s.Jobs {
+	for _, job := range s.list() {
 		st, err := s.current(ctx, job)
 		if err != nil {
 			return nil, err

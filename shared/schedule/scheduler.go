@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ type Catalog interface {
 
 // Options configure a scheduler.
 type Options struct {
-	Jobs    []Job
+	Jobs    []Job // the first jobs; see Replace
 	Store   archive.Store
 	Submit  Submitter
 	Catalog Catalog
@@ -47,14 +48,58 @@ type Options struct {
 type Scheduler struct {
 	Options
 	known map[string]bool // names of the jobs whose missed runs have been counted
+	wake  chan struct{}   // has a value after Replace, so that Run calls Step at once
 
-	mu     sync.Mutex // guards states, which Step writes and List reads
-	states map[string]*stored
+	mu       sync.Mutex // guards the fields below, which Step writes and List reads
+	jobs     []Job
+	replaced *[]Job // the jobs that the next Step uses; nil: the same as before
+	states   map[string]*stored
 }
 
 // New returns a scheduler. It does nothing until Step or Run is called.
 func New(o Options) *Scheduler {
-	return &Scheduler{Options: o, known: map[string]bool{}, states: map[string]*stored{}}
+	return &Scheduler{Options: o, known: map[string]bool{}, wake: make(chan struct{}, 1), jobs: o.Jobs, states: map[string]*stored{}}
+}
+
+// Replace replaces all jobs. The next Step uses the new ones. A job whose times have not
+// changed continues as if nothing had happened. The tasks of a job that was removed
+// continue, but none is submitted any more. It is safe for concurrent use.
+func (s *Scheduler) Replace(jobs []Job) {
+	s.mu.Lock()
+	s.replaced = &jobs
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default: // Run has not seen the previous value
+	}
+}
+
+// adopt begins to use the jobs that Replace has set. It removes what is known about jobs
+// whose times have changed, so that no run is counted as missed for them.
+func (s *Scheduler) adopt() []Job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.replaced == nil {
+		return s.jobs
+	}
+
+	before := s.jobs
+	s.jobs, s.replaced = *s.replaced, nil
+	for _, old := range before {
+		same := func(job Job) bool { return job.Name == old.Name && job.Spec == old.Spec && job.Enabled == old.Enabled }
+		if !slices.ContainsFunc(s.jobs, same) {
+			delete(s.known, old.Name)
+			delete(s.states, old.Name)
+		}
+	}
+	return s.jobs
+}
+
+// list returns the jobs in the order of the file.
+func (s *Scheduler) list() []Job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.jobs
 }
 
 // Run calls Step every Tick until the context ends.
@@ -66,6 +111,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.wake:
 		case <-ticker.C:
 		}
 	}
@@ -76,15 +122,16 @@ func (s *Scheduler) Run(ctx context.Context) {
 // next Step retries what failed. If the queue is full or the store is unreachable, the
 // remaining jobs wait too and keep their order. Step must not be called concurrently.
 func (s *Scheduler) Step(ctx context.Context) {
-	if s.forEach(ctx, s.startDue) {
-		s.forEach(ctx, s.continueRun)
+	jobs := s.adopt()
+	if s.forEach(ctx, jobs, s.startDue) {
+		s.forEach(ctx, jobs, s.continueRun)
 	}
 }
 
 // forEach calls fn for every job and returns true. If ctx has ended or fn returns a
 // temporary error (see isTemporary), it stops and returns false. It logs other errors.
-func (s *Scheduler) forEach(ctx context.Context, fn func(context.Context, Job) error) bool {
-	for _, job := range s.Jobs {
+func (s *Scheduler) forEach(ctx context.Context, jobs []Job, fn func(context.Context, Job) error) bool {
+	for _, job := range jobs {
 		err := fn(ctx, job)
 		if err == nil {
 			continue

@@ -63,6 +63,16 @@ func (b *bench) restart() {
 	})
 }
 
+// replace replaces the jobs by those of another file, like SIGHUP.
+func (b *bench) replace(file string) {
+	b.t.Helper()
+	jobs, err := schedule.Parse("ace.yaml", []byte(file))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.Replace(jobs)
+}
+
 func (b *bench) Load(_ context.Context, name string) (cluster.Cluster, error) {
 	if name != "demo" {
 		return cluster.Cluster{}, fault.New(fault.NotFound, "there is no cluster %s", name)
