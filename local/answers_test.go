@@ -78,9 +78,8 @@ func checkMembers(t testing.TB, object []byte, further []string, reference ...[2
 }
 
 const (
-	anID    = `"td_\d{8}_\d{6}"`
-	aTime   = `"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`
-	aNumber = `\d+(\.\d+)?`
+	anID  = `"td_\d{8}_\d{6}"`
+	aTime = `"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"`
 )
 
 func TestAnswers_HaveTheReferencesFieldsInItsOrder(t *testing.T) {
@@ -108,12 +107,12 @@ func TestAnswers_HaveTheReferencesFieldsInItsOrder(t *testing.T) {
 	s.completed(t, id)
 	status := checkMembers(t, s.get(t, "/ace/task-status/"+id, "").Body, []string{"submitted_at", "cluster_name", "table_name", "parameters"},
 		[2]string{"task_id", `"` + id + `"`}, [2]string{"task_type", `"table-diff"`}, [2]string{"status", `"COMPLETED"`},
-		[2]string{"started_at", aTime}, [2]string{"finished_at", aTime}, [2]string{"time_taken", aNumber}, [2]string{"result", `\{.*\}`})
+		[2]string{"started_at", aTime}, [2]string{"finished_at", aTime}, [2]string{"time_taken", `\d+\.\d{3}`}, [2]string{"result", `\{.*\}`})
 	if status["submitted_at"] != answer["submitted_at"] || status["table_name"] != `"public.tiny"` || status["cluster_name"] != `"`+c.Name+`"` {
 		t.Errorf("the status says %v", status)
 	}
 	shown := s.status(t, id)
-	if took := shown.FinishedAt.Sub(shown.StartedAt.Time).Seconds(); *shown.TimeTaken != took || took < 0 {
+	if took := shown.FinishedAt.Sub(shown.StartedAt.Time).Seconds(); float64(*shown.TimeTaken) != took || took < 0 {
 		t.Errorf("time_taken is %v, from %s to %s", *shown.TimeTaken, shown.StartedAt, shown.FinishedAt)
 	}
 	result := checkMembers(t, []byte(status["result"]), []string{"verdict"},

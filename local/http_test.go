@@ -72,6 +72,15 @@ func TestHTTP_EveryBadRequestIsRefusedByTheRunningService(t *testing.T) {
 			t.Errorf("%s: got %d %s\nwant %d %s", c.Name, resp.Status, resp.Body, c.Status, c.Answer())
 		}
 	}
+	for _, c := range apicases.Good() { // all name a cluster that does not exist
+		req := endpoint.Request{Method: c.Method, Path: c.Path, RawQuery: c.RawQuery, Body: []byte(c.Body), Header: endpoint.Header{}}
+		if c.ContentType != "" {
+			req.Header["content-type"] = c.ContentType
+		}
+		if resp := checkEverywhere(t, transports, req); resp.Status != 404 || !strings.Contains(string(resp.Body), "there is no cluster demo") {
+			t.Errorf("%s: got %d %s", c.Name, resp.Status, resp.Body)
+		}
+	}
 	s.checkNoTask(t)
 }
 
@@ -136,11 +145,17 @@ func TestHTTP_BadRequestsToTheOtherRoutesAndForUnknownThings(t *testing.T) {
 		{"/ace/tasks", "after=zzz", 400, `after is "zzz"; it must be the value of next of the previous page`},
 		{"/ace/tasks", "table_name=users", 400, `table_name is "users"; it must be schema.table, such as public.users`},
 		{"/ace/tasks", "status=DONE", 400, `status is "DONE"; ` + statuses},
+		{"/ace/tasks", "task_type=table-fix", 400, `task_type is "table-fix"; it must be table-diff, table-rerun, table-repair or table-undo`},
+		{"/ace/diffs", "verdict=differs", 400, `verdict is "differs"; it must be match or differ`},
 		{"/ace/diffs", "since=2024-03-16&until=2024-03-15", 400,
 			"until is 2024-03-15T00:00:00.000Z; it must be a time after since (2024-03-16T00:00:00.000Z)"},
-		{"/ace/diffs", "upload=new", 400, `unknown parameter "upload"; the parameters are cluster_name, table_name, since, until, limit, after`},
+		{"/ace/diffs", "upload=new", 400, `unknown parameter "upload"; the parameters are cluster_name, table_name, verdict, since, until, limit, after`},
 		{"/ace/diffs", "after=zzz", 400, `after is "zzz"; it must be the value of next of the previous page`},
 		{"/healthz", "deep=1", 400, `unknown parameter "deep"; this path has no parameters`},
+		{"/ace/task-status/td_19990101_000000/", "", 404, unknownID},
+		{"/ace/diffs/tu_19990101_000000/", "", 404, "task tu_19990101_000000 does not exist"},
+		{"/ace/tasks/", "limit=0", 400, `limit is "0"; it must be a whole number from 1 to 1000`},
+		{"/healthz/", "deep=1", 400, `unknown parameter "deep"; this path has no parameters`},
 		{"/ace/task-status/", "", 404, `there is no path "/ace/task-status/"`},
 	} {
 		resp := checkEverywhere(t, transports, endpoint.Request{Method: "GET", Path: tt.path, RawQuery: tt.query})

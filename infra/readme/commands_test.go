@@ -115,7 +115,7 @@ func checkOutputs(t *testing.T, out string) {
 		`"status": "COMPLETED"`,
 		`"verdict": "differ"`,
 		`"outcome": "committed"`,
-		`{"task_id":"tr_`, // the undo
+		`{"task_id":"tu_`, // the undo
 		`"name":"nightly"`,
 	} {
 		if !strings.Contains(out, want) {

@@ -60,14 +60,39 @@ func Load(file string) (*Template, error) {
 	return t, nil
 }
 
-// Route returns the directory of the function that answers a path.
-func (t *Template) Route(route string) (string, bool) {
+// Select returns the directory of the function to which the API sends a path: that of the
+// route that equals the path, or of the one with a greedy variable, or of $default.
+func (t *Template) Select(path string) string {
+	chosen, best := "", -1
 	for _, f := range t.Functions {
-		if slices.Contains(f.Routes, route) {
-			return f.Directory, true
+		for _, route := range f.Routes {
+			if rank := rankOf(route, path); rank > best {
+				chosen, best = f.Directory, rank
+			}
 		}
 	}
-	return "", false
+	return chosen
+}
+
+// rankOf returns how well a route matches a path, or -1 if it does not match. Of several
+// routes that match, the API chooses the one with the highest rank.
+func rankOf(route, path string) int {
+	if route == "$default" {
+		return 0
+	}
+	before, greedy := strings.CutSuffix(route, "{proxy+}")
+	if greedy {
+		if strings.HasPrefix(path, before) {
+			return 1
+		}
+		return -1
+	}
+	before, variable, _ := strings.Cut(route, "{")
+	rest, ok := strings.CutPrefix(path, before)
+	if !ok || (rest == "") != (variable == "") || strings.Contains(rest, "/") {
+		return -1
+	}
+	return 2
 }
 
 // Get returns the value to which these keys lead from the root, or nil if there is none.

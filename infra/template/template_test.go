@@ -146,6 +146,11 @@ func TestTemplate_HasEveryRouteOnce(t *testing.T) {
 			want = append(want, string(route))
 		}
 	}
+	// A path with a slash at the end must reach the same function. $default leads to
+	// taskstatus.
+	for _, base := range []string{"table-diff", "table-rerun", "table-repair", "table-undo", "diffs", "reports", "before-images"} {
+		want = append(want, "/ace/"+base+"/{proxy+}")
+	}
 	want = append(want, "$default")
 	for _, f := range loaded.Functions {
 		got = append(got, f.Routes...)
@@ -154,6 +159,21 @@ func TestTemplate_HasEveryRouteOnce(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("the routes are %v, want %v", got, want)
+	}
+}
+
+func TestTemplate_APathWithASlashAtTheEndReachesTheSameFunction(t *testing.T) {
+	loaded := load(t)
+	for _, route := range api.Routes() {
+		path := route.Path("td_20240315_123456")
+		if got, want := loaded.Select(path+"/"), loaded.Select(path); got != want || want == "" {
+			t.Errorf("%s/ reaches %q, %s reaches %q", path, got, path, want)
+		}
+	}
+	for path, want := range map[string]string{"/": "taskstatus", "/ace/nothing": "taskstatus", "/ace/table-diff": "tablediff", "/ace/diffs/": "archive"} {
+		if got := loaded.Select(path); got != want {
+			t.Errorf("%s reaches %q, want %q", path, got, want)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 type DiffsRequest struct {
 	ClusterName string
 	TableName   TableName
+	Verdict     string
 	Since       time.Time // finished at this time or later
 	Until       time.Time // finished before this time
 	Limit       int
@@ -43,6 +44,7 @@ func DecodeDiffs(p Params) (DiffsRequest, error) {
 	req := DiffsRequest{
 		ClusterName: r.text("cluster_name", ""),
 		TableName:   parseWith(r, "table_name", ParseTableName),
+		Verdict:     r.text("verdict", ""),
 		Since:       parseWith(r, "since", parseMoment),
 		Until:       parseWith(r, "until", parseMoment),
 		Limit:       int(parse(r, "limit", defaultLimit, limitRange().String(), parseInt64)),
@@ -55,6 +57,9 @@ func (r DiffsRequest) problems() problems {
 	var found problems
 	if r.ClusterName != "" {
 		found.add("cluster_name", clusterNameProblem(r.ClusterName))
+	}
+	if r.Verdict != "" {
+		found.add("verdict", oneOf("verdict", r.Verdict, VerdictMatch, VerdictDiffer))
 	}
 	if !r.Since.IsZero() && !r.Until.IsZero() && !r.Since.Before(r.Until) {
 		found.add("until", "until is "+At(r.Until).String()+"; it must be a time after since ("+At(r.Since).String()+")")

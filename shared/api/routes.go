@@ -45,8 +45,9 @@ func (r Route) IsReadOnly() bool {
 }
 
 // Match reports whether a percent-decoded path belongs to the route, and returns the
-// argument, or "" if the route has none.
+// argument, or "" if the route has none. The path may end in a slash.
 func (r Route) Match(path string) (arg string, ok bool) {
+	path = strings.TrimSuffix(path, "/")
 	base, takesArg := r.base()
 	if !takesArg {
 		return "", path == base

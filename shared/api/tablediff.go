@@ -27,14 +27,13 @@ const (
 	maxColumns      = 1600 // the most columns that a table can have in PostgreSQL
 	maxConfirmDelay = Duration(10 * time.Minute)
 
+	allowedCount   = "a whole number greater than 0"
 	allowedRatio   = "a number greater than 0 and at most 1"
 	allowedDelay   = "a time from 0 to 10m such as 1s, 500ms or 0"
 	allowedNodes   = `"all" or at least two different nodes of the cluster separated by commas`
 	allowedColumns = "column names separated by commas, each once"
 )
 
-func blockRowsRange() wholeRange   { return wholeRange{1_000, 1_000_000} }
-func batchSizeRange() wholeRange   { return wholeRange{1, 1_000} }
 func maxDiffRowsRange() wholeRange { return wholeRange{1, 1_000_000_000} }
 
 // TableDiffRequest asks to compare one table between nodes. The JSON form of the request
@@ -81,11 +80,11 @@ func DecodeTableDiff(p Params) (TableDiffRequest, error) {
 	req.ClusterName = r.text("cluster_name", "")
 	req.Table = parseWith(r, "table_name", ParseTableName)
 	req.DBName = r.text("dbname", "")
-	req.BlockRows = parse(r, "block_rows", req.BlockRows, blockRowsRange().String(), strconv.Atoi)
+	req.BlockRows = parse(r, "block_rows", req.BlockRows, allowedCount, parseCount)
 	req.MaxCPURatio = parse(r, "max_cpu_ratio", req.MaxCPURatio, allowedRatio, parseDecimal)
 	req.Output = r.text("output", req.Output)
 	req.Nodes = parse(r, "nodes", nil, allowedNodes, parseNodes)
-	req.BatchSize = parse(r, "batch_size", req.BatchSize, batchSizeRange().String(), strconv.Atoi)
+	req.BatchSize = parse(r, "batch_size", req.BatchSize, allowedCount, parseCount)
 	req.TableFilter = r.text("table_filter", "")
 	req.Quiet = r.flag("quiet")
 	req.MaxDiffRows = parse(r, "max_diff_rows", req.MaxDiffRows, maxDiffRowsRange().String(), parseInt64)
@@ -103,11 +102,11 @@ func (r TableDiffRequest) problems() problems {
 	var found problems
 	found.add("cluster_name", clusterNameProblem(r.ClusterName))
 	found.add("table_name", tableNameProblem(r.Table))
-	found.add("block_rows", blockRowsRange().problem("block_rows", int64(r.BlockRows)))
+	found.add("block_rows", countProblem("block_rows", r.BlockRows))
 	found.add("max_cpu_ratio", ratioProblem(r.MaxCPURatio))
 	found.add("output", formatProblem("output", r.Output))
 	found.add("nodes", nodesProblem(r.Nodes))
-	found.add("batch_size", batchSizeRange().problem("batch_size", int64(r.BatchSize)))
+	found.add("batch_size", countProblem("batch_size", r.BatchSize))
 	found.add("table_filter", filterProblem(r.TableFilter))
 	found.add("max_diff_rows", maxDiffRowsRange().problem("max_diff_rows", r.MaxDiffRows))
 	found.add("ignore_columns", columnsProblem(r.IgnoreColumns))
@@ -122,6 +121,13 @@ func tableNameProblem(name TableName) string {
 		return "table_name is required"
 	}
 	return ""
+}
+
+func countProblem(name string, count int) string {
+	if count > 0 {
+		return ""
+	}
+	return notAllowed(name, strconv.Itoa(count), allowedCount)
 }
 
 func ratioProblem(ratio float64) string {

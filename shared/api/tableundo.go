@@ -46,8 +46,8 @@ func (r TableUndoRequest) problems() problems {
 	return found
 }
 
-// parseRepairID accepts task ids that begin with tr_: those of repairs, reruns and undos.
-// Only the task's record has the type.
+// parseRepairID accepts task ids that begin with tr_: those of repairs and reruns, and
+// those of undos of earlier versions. Only the task's record has the type.
 func parseRepairID(text string) (string, error) {
 	if !taskIDPattern.MatchString(text) || !strings.HasPrefix(text, "tr_") {
 		return "", errors.New(allowedRepairID)

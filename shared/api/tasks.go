@@ -14,6 +14,14 @@ const (
 	StatusCancelled = "CANCELLED"
 )
 
+// The types of tasks.
+const (
+	TypeTableDiff   = "table-diff"
+	TypeTableRerun  = "table-rerun"
+	TypeTableRepair = "table-repair"
+	TypeTableUndo   = "table-undo"
+)
+
 // The verdicts of a comparison.
 const (
 	VerdictMatch  = "match"
@@ -30,12 +38,12 @@ type Submitted struct {
 // value is known.
 type TaskStatus struct {
 	TaskID     string          `json:"task_id"`
-	TaskType   string          `json:"task_type"` // "table-diff", "table-repair", ...
+	TaskType   string          `json:"task_type"`
 	Status     string          `json:"status"`
 	StartedAt  Time            `json:"started_at,omitzero"`
 	FinishedAt Time            `json:"finished_at,omitzero"`
-	TimeTaken  *float64        `json:"time_taken,omitempty"` // seconds
-	Result     json.RawMessage `json:"result,omitempty"`     // DiffResult, RepairResult or UndoResult
+	TimeTaken  *Seconds        `json:"time_taken,omitempty"`
+	Result     json.RawMessage `json:"result,omitempty"` // DiffResult, RepairResult or UndoResult
 
 	SubmittedAt Time            `json:"submitted_at"`
 	ClusterName string          `json:"cluster_name"`
@@ -107,6 +115,7 @@ func DecodeDiff(p Params) (DiffRequest, error) {
 type TasksRequest struct {
 	ClusterName string
 	TableName   TableName
+	TaskType    string
 	Status      string
 	Limit       int
 	After       string // TaskList.Next of the previous page; empty for the first page
@@ -133,6 +142,7 @@ func DecodeTasks(p Params) (TasksRequest, error) {
 	req := TasksRequest{
 		ClusterName: r.text("cluster_name", ""),
 		TableName:   parseWith(r, "table_name", ParseTableName),
+		TaskType:    r.text("task_type", ""),
 		Status:      r.text("status", ""),
 		Limit:       int(parse(r, "limit", defaultLimit, limitRange().String(), parseInt64)),
 		After:       r.text("after", ""),
@@ -144,6 +154,9 @@ func (r TasksRequest) problems() problems {
 	var found problems
 	if r.ClusterName != "" {
 		found.add("cluster_name", clusterNameProblem(r.ClusterName))
+	}
+	if r.TaskType != "" {
+		found.add("task_type", oneOf("task_type", r.TaskType, TypeTableDiff, TypeTableRerun, TypeTableRepair, TypeTableUndo))
 	}
 	if r.Status != "" {
 		found.add("status", oneOf("status", r.Status,

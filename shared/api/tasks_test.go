@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 )
 
 func TestParseTaskID(t *testing.T) {
-	for _, id := range []string{"td_20240315_123456", "tr_20240315_123456", "td_20240315_123456_0a9z00"} {
+	for _, id := range []string{"td_20240315_123456", "tr_20240315_123456", "tu_20240315_123456", "td_20240315_123456_0a9z00"} {
 		if got, err := api.ParseTaskID(id); err != nil || got != id {
 			t.Errorf("ParseTaskID(%q) = %q, %v", id, got, err)
 		}
@@ -51,7 +52,7 @@ func TestTaskStatus_HasTheJSONOfTheReference(t *testing.T) {
 		}
 		return out
 	}
-	taken, eta := 4.445, 12.5
+	taken, eta := api.Seconds(4.5), 12.5
 	result, err := json.Marshal(api.DiffResult{
 		DiffFile: "diffs/2024-03-15/td_20240315_123456.json", TotalRows: 10000, MismatchedRows: 5,
 		Summary: json.RawMessage(`{}`), Verdict: api.VerdictDiffer,
@@ -80,7 +81,7 @@ func TestTaskStatus_HasTheJSONOfTheReference(t *testing.T) {
 			s.Status, s.TimeTaken, s.Result = api.StatusCompleted, &taken, result
 			s.StartedAt, s.FinishedAt = at("2024-03-15T12:34:56.789Z"), at("2024-03-15T12:35:01.234Z")
 		}, `{"task_id":"td_20240315_123456","task_type":"table-diff","status":"COMPLETED","started_at":"2024-03-15T12:34:56.789Z",` +
-			`"finished_at":"2024-03-15T12:35:01.234Z","time_taken":4.445,"result":{"diff_file":"diffs/2024-03-15/td_20240315_123456.json",` +
+			`"finished_at":"2024-03-15T12:35:01.234Z","time_taken":4.500,"result":{"diff_file":"diffs/2024-03-15/td_20240315_123456.json",` +
 			`"total_rows":10000,"mismatched_rows":5,"summary":{},"verdict":"differ"},` + tail + `}`},
 	}
 	for _, tt := range tests {
@@ -104,13 +105,15 @@ func TestDecodeTasks(t *testing.T) {
 		{"cluster_name=demo&table_name=PUBLIC.users&status=RUNNING&limit=1000&after=9223_x-td_20240315_123456", api.TasksRequest{
 			ClusterName: "demo", TableName: api.TableName{Schema: "public", Name: "users"},
 			Status: "RUNNING", Limit: 1000, After: "9223_x-td_20240315_123456"}, ""},
+		{"task_type=table-undo", api.TasksRequest{TaskType: "table-undo", Limit: 50}, ""},
+		{"task_type=undo", api.TasksRequest{}, `task_type is "undo"; it must be table-diff, table-rerun, table-repair or table-undo`},
 		{"status=running", api.TasksRequest{}, `status is "running"; it must be QUEUED, RUNNING, COMPLETED, FAILED or CANCELLED`},
 		{"limit=0", api.TasksRequest{}, `limit is "0"; it must be a whole number from 1 to 1000`},
 		{"limit=1001", api.TasksRequest{}, `limit is "1001"; it must be a whole number from 1 to 1000`},
 		{"cluster_name=/", api.TasksRequest{}, `cluster_name is "/"; it must be 1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first`},
 		{"after=%00", api.TasksRequest{}, "after contains a NUL character, which PostgreSQL does not allow"},
 		{"after=a+b", api.TasksRequest{}, `after is "a b"; it must be the value of next of the previous page`},
-		{"offset=5", api.TasksRequest{}, `unknown parameter "offset"; the parameters are cluster_name, table_name, status, limit, after`},
+		{"offset=5", api.TasksRequest{}, `unknown parameter "offset"; the parameters are cluster_name, table_name, task_type, status, limit, after`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.query, func(t *testing.T) {
@@ -168,13 +171,16 @@ func TestDecodeDiff(t *testing.T) {
 func TestRoutes_MatchOnlyTheirOwnPath(t *testing.T) {
 	for _, route := range api.Routes() {
 		path := route.Path("td_20240315_123456")
+		if arg, ok := route.Match(path + "/"); !ok || strings.HasSuffix(arg, "/") {
+			t.Errorf("%s matches %s/: %v, with the argument %q", route, path, ok, arg)
+		}
 		for _, other := range api.Routes() {
 			if _, ok := other.Match(path); ok != (other == route) {
 				t.Errorf("%s matches %s: %v", other, path, ok)
 			}
 		}
 	}
-	for _, path := range []string{"/ace/task-status/", "/ace/task-status", "/ace/task-status/a/b", "/ace/tasks/x", "/ace/table-diff/", "", "/"} {
+	for _, path := range []string{"/ace/task-status/", "/ace/task-status", "/ace/task-status/a/b", "/ace/tasks/x", "/ace/tasks/x/", "/ace/table-diff//", "/ace/task-status//", "/ace/task-status/a//", "", "/", "//"} {
 		for _, route := range api.Routes() {
 			if _, ok := route.Match(path); ok {
 				t.Errorf("%s matches %q", route, path)

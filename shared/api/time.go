@@ -39,6 +39,14 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Seconds is a number of seconds. As JSON it has three decimals.
+type Seconds float64
+
+// MarshalJSON implements json.Marshaler.
+func (s Seconds) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(s), 'f', 3, 64), nil
+}
+
 // Duration is a time.Duration with a text form such as "1s" or "500ms".
 type Duration time.Duration
 

@@ -18,7 +18,7 @@ const (
 
 var (
 	namePattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-	taskIDPattern = regexp.MustCompile(`^t[dr]_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?$`)
+	taskIDPattern = regexp.MustCompile(`^t[dru]_[0-9]{8}_[0-9]{6}(_[0-9a-z]{6})?$`)
 )
 
 // IsName reports whether text is a valid name of a cluster or node. A name is safe in a
@@ -76,6 +76,19 @@ func parseDecimal(text string) (float64, error) {
 		return 0, errors.New("not a decimal number")
 	}
 	return strconv.ParseFloat(text, 64)
+}
+
+// parseCount parses a whole number greater than 0. A number that an int cannot hold
+// becomes the largest int.
+func parseCount(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if n > 0 && errors.Is(err, strconv.ErrRange) {
+		return n, nil
+	}
+	if err == nil && n <= 0 {
+		err = errors.New(allowedCount)
+	}
+	return n, err
 }
 
 func parseInt64(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) }

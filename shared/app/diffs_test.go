@@ -29,6 +29,13 @@ func TestDiffs_ListsCompletedComparisons(t *testing.T) {
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
+		for _, verdict := range []string{api.VerdictMatch, api.VerdictDiffer} {
+			var filtered api.DiffList
+			s.Get(t, "/ace/diffs/", url.Values{"table_name": {name}, "verdict": {verdict}}, &filtered)
+			if found := len(filtered.Diffs) == 1; found != (verdict == diff.Result.Verdict) {
+				t.Errorf("of %s with the verdict %s are listed %+v", name, verdict, filtered)
+			}
+		}
 		if len(list.Diffs) != 1 || list.Next != "" {
 			t.Fatalf("of %s are listed %+v", name, list)
 		}

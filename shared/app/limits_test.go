@@ -52,6 +52,31 @@ func TestTableDiff_MaxDiffRowsLimitsOnlyTheListedRows(t *testing.T) {
 	}
 }
 
+func TestTableDiff_UselessSizesAreAdjustedWithAWarning(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, 'v' FROM generate_series(1, 3000) i`)
+	c.Exec(t, 1, `UPDATE t SET v = 'w' WHERE id IN (1, 3000)`)
+	for _, tt := range []struct {
+		rows, size string
+		used       int64
+		want       []string
+	}{
+		{"1", "1", 1000, []string{"block_rows was raised to 1000, the smallest useful value"}},
+		{"99999999999999999999", "99999999999999999999", 1_000_000, []string{
+			"block_rows was lowered to 1000000, the largest useful value", "batch_size was lowered to 1000, the largest useful value"}},
+	} {
+		d := s.Diff(t, "public.t", "block_rows", tt.rows, "batch_size", tt.size)
+		if d.Result.MismatchedRows != 2 || d.Summary.BlockRows != tt.used {
+			t.Errorf("%s: %d rows differ in blocks of %d rows", tt.rows, d.Result.MismatchedRows, d.Summary.BlockRows)
+		}
+		if warnings := slices.DeleteFunc(d.Summary.Warnings, ofSuperuser); !slices.Equal(warnings, tt.want) {
+			t.Errorf("%s: the warnings are %q", tt.rows, warnings)
+		}
+	}
+}
+
 // Rows far beyond the limit are only counted, by their digests.
 func TestTableDiff_ListsHundredThousandRowsOfOneNode(t *testing.T) {
 	t.Parallel()

@@ -56,6 +56,9 @@ func TestTableUndo_RestoresRowsThatAreUnchangedSinceTheRepair(t *testing.T) {
 		t.Errorf("dry run: %+v", dry)
 	}
 	u := undo(t, s, r.TaskID, nil)
+	if !strings.HasPrefix(u.TaskID, "tu_") {
+		t.Errorf("the undo is task %s", u.TaskID)
+	}
 	if n := u.Nodes["n2"]; n.Inserted != 2 || n.Updated != 16 || n.Deleted != 2 || n.Skipped != 0 || n.Outcome != api.OutcomeCommitted {
 		t.Errorf("%+v %s", n, u.Error)
 	}

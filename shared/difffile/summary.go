@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"ace/shared/api"
 )
 
 // Summary describes a comparison. Counts of rows are exact for the snapshots that were
@@ -36,7 +38,7 @@ type Summary struct {
 	Workers             int                `json:"workers"`
 	StartedAt           Time               `json:"started_at"`
 	FinishedAt          Time               `json:"finished_at"`
-	TimeTaken           float64            `json:"time_taken"` // in seconds
+	TimeTaken           api.Seconds        `json:"time_taken"`
 	Timings             map[string]float64 `json:"timings"`    // phase -> seconds
 	TotalRows           int64              `json:"total_rows"` // distinct keys over all nodes
 	RowsPerNode         map[string]int64   `json:"rows_per_node"`

@@ -60,8 +60,8 @@ func (x *Index) each(ctx context.Context, keys []string, fn func(context.Context
 }
 
 // read returns the entry at a key. It returns false if the entry or its document does not
-// exist.
-func (x *Index) read(ctx context.Context, key string) (entry Entry, exists bool, err error) {
+// exist, or if verdict is not empty and the entry has another one.
+func (x *Index) read(ctx context.Context, key, verdict string) (entry Entry, exists bool, err error) {
 	object, err := x.store.Get(ctx, key)
 	if err != nil {
 		return Entry{}, false, ignoreNotFound(err)
@@ -74,6 +74,10 @@ func (x *Index) read(ctx context.Context, key string) (entry Entry, exists bool,
 	}
 	if err := json.Unmarshal(body, &entry); err != nil {
 		return Entry{}, false, fault.Wrap(err, fault.Internal, "%s in the archive is damaged; run `ace reindex` to repair the index", key)
+	}
+
+	if verdict != "" && entry.Verdict != verdict {
+		return entry, false, nil
 	}
 
 	_, err = x.store.Stat(ctx, entry.Key)

@@ -91,6 +91,7 @@ func TestList_PagesHoldEveryMatchOnceAndTheNewestFirst(t *testing.T) {
 		f := diffindex.Filter{
 			ClusterName: rapid.SampledFrom(append(clusters, "")).Draw(rt, "cluster"),
 			TableName:   rapid.SampledFrom(append(tables, "")).Draw(rt, "table"),
+			Verdict:     rapid.SampledFrom([]string{"match", "differ", ""}).Draw(rt, "verdict"),
 			Limit:       rapid.SampledFrom([]int{1, 3, 12, 100}).Draw(rt, "limit"),
 		}
 		times := rapid.Custom(func(t *rapid.T) time.Time {
@@ -116,7 +117,7 @@ func passing(records []task.Record, f diffindex.Filter) []string {
 	})
 	var ids []string
 	for _, rec := range records {
-		if (f.ClusterName == "" || f.ClusterName == rec.ClusterName) && (f.TableName == "" || f.TableName == rec.TableName) &&
+		if (f.Verdict == "" || strings.Contains(string(rec.Result), `"verdict": "`+f.Verdict+`"`)) && (f.ClusterName == "" || f.ClusterName == rec.ClusterName) && (f.TableName == "" || f.TableName == rec.TableName) &&
 			(f.Since.IsZero() || !rec.FinishedAt.Before(f.Since)) && (f.Until.IsZero() || rec.FinishedAt.Before(f.Until)) {
 			ids = append(ids, rec.TaskID)
 		}
@@ -167,9 +168,28 @@ func TestList_APageCostsOneListingAndTwoRequestsPerEntry(t *testing.T) {
 	}
 }
 
+func TestList_APageOfARareVerdictReadsABoundedNumberOfEntries(t *testing.T) {
+	store := newStore(t)
+	x := diffindex.New(store)
+	match := completed(t, store, 0, "demo", "public.users", noon.Add(-time.Hour))
+	for n := range 1005 { // each of them differs
+		rec := completed(t, store, 3*n+1, "demo", "public.users", noon.Add(time.Duration(n)*time.Second))
+		add(t, x, rec)
+	}
+	add(t, x, match)
+	f := diffindex.Filter{Verdict: "match", Limit: 20}
+	entries, next, err := x.List(t.Context(), f)
+	if reads, stats := store.Count(faulty.Get, ""), store.Count(faulty.Stat, ""); err != nil || len(entries) != 0 || next == "" || reads != 1000 || stats != 0 {
+		t.Errorf("the first page has %d entries, next %q, %v, after %d reads and %d checks", len(entries), next, err, reads, stats)
+	}
+	if got := pages(t, x, f); !slices.Equal(got, []string{match.TaskID}) {
+		t.Errorf("the pages hold %v, want %s", got, match.TaskID)
+	}
+}
+
 func TestList_RejectsInvalidFilters(t *testing.T) {
 	x := diffindex.New(newStore(t))
-	for _, f := range []diffindex.Filter{{Limit: -1}, {Limit: 1001}, {After: "../x"}, {After: "td_20240315_000001"}, {After: "99999/99999999-td_1/../x"}} {
+	for _, f := range []diffindex.Filter{{Limit: -1}, {Limit: 1001}, {Verdict: "differs"}, {After: "../x"}, {After: "td_20240315_000001"}, {After: "99999/99999999-td_1/../x"}} {
 		if _, _, err := x.List(t.Context(), f); fault.CodeOf(err) != fault.Invalid {
 			t.Errorf("%+v returns %v", f, err)
 		}

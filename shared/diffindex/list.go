@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/fanout"
 	"ace/shared/fault"
@@ -15,14 +16,16 @@ import (
 const (
 	defaultLimit = 100
 	maxLimit     = 1000
+	scanLimit    = 1000 // the most entries that one call of List reads to find those of a verdict
 )
 
-var cursorPattern = regexp.MustCompile(`^[0-9]{5}/[0-9]{8}-t[dr]_[0-9a-z_]{1,40}$`)
+var cursorPattern = regexp.MustCompile(`^[0-9]{5}/[0-9]{8}-t[dru]_[0-9a-z_]{1,40}$`)
 
 // Filter selects the documents to list. An empty field does not restrict the list.
 type Filter struct {
 	ClusterName string
 	TableName   string
+	Verdict     string    // match or differ
 	Since       time.Time // only documents that finished at this time or later
 	Until       time.Time // only documents that finished before this time
 	Limit       int       // page size: 1 to 1000, 0 means 100
@@ -31,7 +34,8 @@ type Filter struct {
 
 // List returns a page of documents, the one that finished last first, and the cursor of
 // the next page. The cursor is empty on the last page. A page may have fewer entries than
-// the limit, or none, if documents were deleted without their entries.
+// the limit, or none, even if it is not the last: if documents were deleted without their
+// entries, or if few of the entries that were read have the verdict.
 func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
 	if err := f.check(); err != nil {
 		return nil, "", err
@@ -43,36 +47,61 @@ func (x *Index) List(ctx context.Context, f Filter) ([]Entry, string, error) {
 	}
 
 	next := ""
-	if limit := f.limit(); len(names) > limit {
-		names, next = names[:limit], names[limit-1]
+	if most := f.mostRead(); len(names) > most {
+		names, next = names[:most], names[most-1]
 	}
 
-	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
-	listed, err := fanout.Map(ctx, atOnce, names, func(ctx context.Context, name string) (*Entry, error) {
-		entry, exists, err := x.read(ctx, prefix+name)
-		if !exists {
-			return nil, err
+	entries := []Entry{}
+	for len(names) > 0 {
+		batch := names[:min(len(names), max(f.limit(), atOnce))]
+		names = names[len(batch):]
+
+		listed, err := x.readAll(ctx, f, batch)
+		if err != nil {
+			return nil, "", err
 		}
-		return &entry, err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-
-	entries := make([]Entry, 0, len(listed))
-	for _, entry := range listed {
-		if entry != nil {
+		for i, entry := range listed {
+			if entry == nil {
+				continue
+			}
 			entries = append(entries, *entry)
+			if len(entries) == f.limit() && (i+1 < len(batch) || len(names) > 0) {
+				return entries, batch[i], nil
+			}
 		}
 	}
 	return entries, next, nil
 }
 
+// readAll returns the entries with these names. An entry is nil if it does not exist, if
+// its document does not exist, or if it does not have the verdict.
+func (x *Index) readAll(ctx context.Context, f Filter, names []string) ([]*Entry, error) {
+	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
+	return fanout.Map(ctx, atOnce, names, func(ctx context.Context, name string) (*Entry, error) {
+		entry, exists, err := x.read(ctx, prefix+name, f.Verdict)
+		if !exists {
+			return nil, err
+		}
+		return &entry, err
+	})
+}
+
 func (f Filter) limit() int { return cmp.Or(f.Limit, defaultLimit) }
+
+// mostRead returns the maximum number of entries that one call reads.
+func (f Filter) mostRead() int {
+	if f.Verdict != "" {
+		return max(f.limit(), scanLimit)
+	}
+	return f.limit()
+}
 
 func (f Filter) check() error {
 	if f.Limit < 0 || f.Limit > maxLimit {
 		return fault.New(fault.Invalid, "limit is %d; it must be 1 to %d", f.Limit, maxLimit)
+	}
+	if f.Verdict != "" && f.Verdict != api.VerdictMatch && f.Verdict != api.VerdictDiffer {
+		return fault.New(fault.Invalid, "verdict is %.60q; it must be match or differ", f.Verdict)
 	}
 	if f.After != "" && !cursorPattern.MatchString(f.After) {
 		return fault.New(fault.Invalid, "after is %.60q; it must be the value of next of the previous page", f.After)
@@ -80,7 +109,7 @@ func (f Filter) check() error {
 	return nil
 }
 
-// names returns the names of the page's entries, and one more if another page follows.
+// names returns the names of the entries to read, and one more if there are others.
 func (x *Index) names(ctx context.Context, f Filter) ([]string, error) {
 	prefix := archive.DiffIndexPrefix(f.ClusterName, f.TableName)
 	var names []string
@@ -92,7 +121,7 @@ func (x *Index) names(ctx context.Context, f Filter) ([]string, error) {
 		if cursorPattern.MatchString(name) {
 			names = append(names, name)
 		}
-		return len(names) <= f.limit()
+		return len(names) <= f.mostRead()
 	})
 	return names, err
 }

@@ -37,6 +37,14 @@ func onEveryStore(t *testing.T, test func(t *testing.T, store *faulty.Store)) {
 
 var noon = time.Date(2024, 3, 15, 12, 34, 56, 789_000_000, time.UTC)
 
+// verdictOf returns the verdict of the n-th document: that of every third one is match.
+func verdictOf(n int) string {
+	if n%3 == 0 {
+		return "match"
+	}
+	return "differ"
+}
+
 // completed stores a document and returns the record of its task.
 func completed(t testing.TB, store archive.Store, n int, cluster, table string, finished time.Time) task.Record {
 	t.Helper()
@@ -48,6 +56,6 @@ func completed(t testing.TB, store archive.Store, n int, cluster, table string, 
 	return task.Record{
 		TaskID: id, Type: task.TableDiff, Status: task.Completed, SubmittedAt: noon, FinishedAt: &finished,
 		ClusterName: cluster, DBName: "app", TableName: table, Document: &task.Document{Key: key, Size: 2, SHA256: "ab"},
-		Result: json.RawMessage(`{"diff_file": "` + key + `", "verdict": "differ", "total_rows": 10, "mismatched_rows": 3}`),
+		Result: json.RawMessage(`{"diff_file": "` + key + `", "verdict": "` + verdictOf(n) + `", "total_rows": 10, "mismatched_rows": 3}`),
 	}
 }

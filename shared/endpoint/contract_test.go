@@ -45,6 +45,25 @@ func TestContract_EveryTransportRejectsABadRequestInTheSameWay(t *testing.T) {
 	}
 }
 
+func TestContract_EveryTransportAcceptsAGoodRequest(t *testing.T) {
+	var submitted submissions
+	transports := endpointtest.Both(t, newMux(t,
+		endpoint.JSON(api.RouteTableDiff, api.DecodeTableDiff, recorded[api.TableDiffRequest](&submitted)),
+		endpoint.JSON(api.RouteTableRerun, api.DecodeTableRerun, recorded[api.TableRerunRequest](&submitted)),
+		endpoint.JSON(api.RouteTableRepair, api.DecodeTableRepair, recorded[api.TableRepairRequest](&submitted))))
+	for _, c := range apicases.Good() {
+		t.Run(c.Name, func(t *testing.T) {
+			submitted = nil
+			for _, transport := range transports {
+				checkAnswer(t, transport, caseRequest(c), 200, `{"task_id":"","submitted_at":"0001-01-01T00:00:00.000Z"}`+"\n")
+			}
+			if len(submitted) != len(transports) || !reflect.DeepEqual(submitted[0], submitted[1]) || !reflect.DeepEqual(submitted[0], submitted[2]) {
+				t.Errorf("the use case got %+v", submitted)
+			}
+		})
+	}
+}
+
 // submissions are the requests that reached a use case.
 type submissions []any
 

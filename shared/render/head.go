@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"ace/shared/api"
 	"ace/shared/difffile"
 	"ace/shared/rowpairs"
 )
@@ -62,7 +63,7 @@ type nodeView struct {
 // timing is the duration of a phase.
 type timing struct {
 	Phase   string
-	Seconds float64
+	Seconds api.Seconds
 }
 
 func newHead(doc *rowpairs.Document, order []int) (head, error) {
@@ -85,7 +86,7 @@ func newHead(doc *rowpairs.Document, order []int) (head, error) {
 		h.Nodes = append(h.Nodes, nodeView{node, s.RowsPerNode[node], s.ServerVersions[node]})
 	}
 	for phase, seconds := range s.Timings {
-		h.Timings = append(h.Timings, timing{phase, seconds})
+		h.Timings = append(h.Timings, timing{phase, api.Seconds(seconds)})
 	}
 	slices.SortFunc(h.Timings, func(a, b timing) int {
 		return cmp.Or(cmp.Compare(b.Seconds, a.Seconds), cmp.Compare(a.Phase, b.Phase))
@@ -123,7 +124,7 @@ func share(part, whole int64) string {
 func functions() template.FuncMap {
 	return template.FuncMap{
 		"visible": visible, "plain": plain, "number": number,
-		"seconds": func(s float64) string { return strconv.FormatFloat(s, 'f', -1, 64) + " s" },
+		"seconds": func(s api.Seconds) string { return strconv.FormatFloat(float64(s), 'f', -1, 64) + " s" },
 		"instant": func(t difffile.Time) string { return t.UTC().Format(time.DateTime) + " UTC" },
 		"machine": func(t difffile.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"rows":    func(n int64) string { return quantity(n, "row") },

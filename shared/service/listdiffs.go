@@ -10,7 +10,7 @@ import (
 // ListDiffs returns a page of the archived documents, the most recently finished first.
 func (s *Service) ListDiffs(ctx context.Context, req api.DiffsRequest) (api.DiffList, error) {
 	entries, next, err := s.Diffs.List(ctx, diffindex.Filter{
-		ClusterName: req.ClusterName, TableName: req.TableName.String(),
+		ClusterName: req.ClusterName, TableName: req.TableName.String(), Verdict: req.Verdict,
 		Since: req.Since, Until: req.Until, Limit: req.Limit, After: req.After,
 	})
 	if err != nil {

@@ -33,7 +33,9 @@ func (s *Service) CancelTask(ctx context.Context, req api.TaskRequest) (api.Task
 
 // ListTasks returns a page of the tasks, the newest first.
 func (s *Service) ListTasks(ctx context.Context, req api.TasksRequest) (api.TaskList, error) {
-	filter := task.Filter{ClusterName: req.ClusterName, Status: task.Status(req.Status), Limit: req.Limit, After: req.After}
+	filter := task.Filter{
+		ClusterName: req.ClusterName, Type: task.Type(req.TaskType), Status: task.Status(req.Status), Limit: req.Limit, After: req.After,
+	}
 	if req.TableName != (api.TableName{}) {
 		filter.TableName = req.TableName.String()
 	}
@@ -70,7 +72,7 @@ func (s *Service) status(rec task.Record) api.TaskStatus {
 	}
 
 	if rec.StartedAt != nil && rec.FinishedAt != nil {
-		seconds := rec.FinishedAt.Sub(*rec.StartedAt).Seconds()
+		seconds := api.Seconds(rec.FinishedAt.Sub(*rec.StartedAt).Seconds())
 		status.TimeTaken = &seconds
 	}
 

@@ -42,7 +42,7 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} 
 // calls report whenever progress was made. When ctx ends, the run ends; a later run
 // continues with what was stored by then.
 func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (Result, error) {
-	r := &run{Coordinator: c, request: req, started: time.Now(), progress: newProgress(report)}
+	r := &run{Coordinator: c, request: req.withUsefulSizes(), started: time.Now(), progress: newProgress(report)}
 
 	result, err := r.complete(ctx)
 	if err != nil && ctx.Err() != nil {

@@ -127,7 +127,7 @@ func (r *run) summary() difffile.Summary {
 		BlockRows: p.BlockRows, Blocks: int64(p.Layout.Blocks()), Strategy: p.Strategy, Snapshots: r.snapshots(),
 		Workers: p.Workers, Timings: maps.Clone(r.timings), Warnings: append([]string{}, p.Warnings...),
 		StartedAt: difffile.Time{Time: r.request.StartedAt}, FinishedAt: difffile.Time{Time: now},
-		TimeTaken:      now.Sub(r.request.StartedAt).Round(time.Millisecond).Seconds(),
+		TimeTaken:      api.Seconds(now.Sub(r.request.StartedAt).Seconds()),
 		RowsPerNode:    map[string]int64{},
 		ServerVersions: map[string]string{}, Servers: map[string]difffile.Server{},
 	}

@@ -57,6 +57,8 @@ type Request struct {
 
 	BlockRows int
 	BatchSize int // number of blocks per unit of work
+	// sizeWarnings states which of BlockRows and BatchSize are not as requested.
+	sizeWarnings []string
 	// Workers is the maximum number of units that are done at once.
 	Workers      int
 	MaxDiffRows  int64         // maximum number of rows written to the document for each pair of nodes
@@ -110,7 +112,7 @@ func newPlan(req Request, now time.Time) *plan.Plan {
 		ClusterName: req.ClusterName, DBName: req.Database, Schema: req.Table.Schema, Table: req.Table.Name,
 		Nodes: req.Nodes, Workers: req.Workers, MaxDiffRows: req.MaxDiffRows,
 		ConfirmDelay: req.ConfirmDelay, Filter: req.Filter, Ignored: req.IgnoreColumns,
-		Seeds: drawSeeds(),
+		Seeds: drawSeeds(), Warnings: slices.Clone(req.sizeWarnings),
 	}
 }
 

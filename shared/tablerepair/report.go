@@ -10,6 +10,7 @@ import (
 	"io"
 	"time"
 
+	"ace/shared/api"
 	"ace/shared/archive"
 	"ace/shared/difffile"
 	"ace/shared/fault"
@@ -21,7 +22,7 @@ type reportHead struct {
 	Operation string          `json:"operation"`
 	TaskID    string          `json:"task_id"`
 	TimeStamp time.Time       `json:"time_stamp"`
-	RunTime   float64         `json:"run_time"` // in seconds
+	RunTime   api.Seconds     `json:"run_time"` // in seconds
 	DryRun    bool            `json:"dry_run"`
 	Arguments json.RawMessage `json:"arguments"`
 	Warnings  []string        `json:"warnings"`
@@ -131,7 +132,7 @@ type reportDocument struct {
 func (d *reportDocument) write(ctx context.Context, result Result) error {
 	err := d.begin(reportHead{
 		Operation: "table-repair", TaskID: d.plan.TaskID, TimeStamp: d.req.StartedAt.UTC().Truncate(time.Millisecond),
-		RunTime: time.Since(d.req.StartedAt).Seconds(), DryRun: d.plan.DryRun, Arguments: d.req.Arguments,
+		RunTime: api.Seconds(time.Since(d.req.StartedAt).Seconds()), DryRun: d.plan.DryRun, Arguments: d.req.Arguments,
 		Warnings: append([]string{}, result.Warnings...),
 	})
 	if err != nil {

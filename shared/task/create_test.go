@@ -22,6 +22,7 @@ func TestCreate_StoresAQueuedTaskUnderTheIDOfItsSecond(t *testing.T) {
 	}{
 		{task.TableDiff, "td_20240315_123456"},
 		{task.TableRepair, "tr_20240315_123456"},
+		{task.TableUndo, "tu_20240315_123456"},
 	} {
 		n := diffOf("public.users")
 		n.Type = tt.typ

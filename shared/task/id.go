@@ -10,6 +10,10 @@ import (
 )
 
 const (
+	diffPrefix   = "td_"
+	repairPrefix = "tr_" // also of reruns
+	undoPrefix   = "tu_"
+
 	idTime      = "20060102_150405"
 	idSuffixLen = 6
 )
@@ -27,11 +31,26 @@ func CheckID(id string) error {
 // newID returns the id of a task of this type. The id contains the time of the submission
 // in seconds.
 func newID(t Type, submitted time.Time) string {
-	prefix := "tr_"
-	if t == TableDiff {
-		prefix = "td_"
+	prefix := repairPrefix
+	switch t {
+	case TableDiff:
+		prefix = diffPrefix
+	case TableUndo:
+		prefix = undoPrefix
 	}
 	return prefix + submitted.UTC().Format(idTime)
+}
+
+// mayHaveType reports whether a task with this id may be of this type. Repairs and reruns
+// have the same prefix. Earlier versions gave it to undos too.
+func mayHaveType(id string, t Type) bool {
+	switch id[:len(diffPrefix)] {
+	case diffPrefix:
+		return t == TableDiff
+	case undoPrefix:
+		return t == TableUndo
+	}
+	return t != TableDiff
 }
 
 // withSuffix returns an id with a random suffix, which distinguishes it from those of
@@ -42,4 +61,4 @@ func withSuffix(id string) string {
 
 // idSecond returns the part of a valid id that contains the submission time in seconds.
 // Ids can be ordered by it.
-func idSecond(id string) string { return id[len("td_") : len("td_")+len(idTime)] }
+func idSecond(id string) string { return id[len(diffPrefix) : len(diffPrefix)+len(idTime)] }

@@ -23,12 +23,13 @@ const (
 	scanLimit    = 1000 // the most index entries that one call of List reads
 )
 
-var cursorPattern = regexp.MustCompile(`^[0-9]{13}-t[dr]_[0-9a-z_]+$`)
+var cursorPattern = regexp.MustCompile(`^[0-9]{13}-t[dru]_[0-9a-z_]+$`)
 
 // entry is the content of an index object. It lets List skip a task without reading its
 // record.
 type entry struct {
 	TaskID      string `json:"task_id"`
+	Type        Type   `json:"task_type,omitempty"` // empty in entries of earlier versions
 	ClusterName string `json:"cluster_name"`
 	DBName      string `json:"dbname"`
 	TableName   string `json:"table_name"`
@@ -44,7 +45,7 @@ func indexStamp(t time.Time) string { return fmt.Sprintf("%013d", maxMillis-t.Un
 // putIndexEntry adds the task to the index. It ignores a failure, because the task itself
 // must not depend on the index; the next Acquire adds the task again.
 func (r *Registry) putIndexEntry(ctx context.Context, rec Record) {
-	body, err := json.Marshal(entry{rec.TaskID, rec.ClusterName, rec.DBName, rec.TableName})
+	body, err := json.Marshal(entry{rec.TaskID, rec.Type, rec.ClusterName, rec.DBName, rec.TableName})
 	if err == nil {
 		_, _ = r.store.Put(ctx, indexPrefix+indexName(rec), contentType, body)
 	}
@@ -53,6 +54,7 @@ func (r *Registry) putIndexEntry(ctx context.Context, rec Record) {
 // Filter selects the tasks to list. An empty field does not restrict the list.
 type Filter struct {
 	ClusterName, TableName string
+	Type                   Type
 	Status                 Status
 	Limit                  int    // most records to return: 1 to 1000; 0 means 100
 	After                  string // the cursor that came with the previous page
@@ -94,6 +96,9 @@ func (f Filter) check() error {
 	if f.Status != "" && !slices.Contains(Statuses(), f.Status) {
 		return fault.New(fault.Invalid, "status is %q; it must be one of %v", f.Status, Statuses())
 	}
+	if f.Type != "" && !slices.Contains(Types(), f.Type) {
+		return fault.New(fault.Invalid, "task_type is %q; it must be one of %v", f.Type, Types())
+	}
 	if f.After != "" && !cursorPattern.MatchString(f.After) {
 		return fault.New(fault.Invalid, "after is %q; it must be the value of next of the previous page", f.After)
 	}
@@ -117,7 +122,11 @@ func (r *Registry) indexNames(ctx context.Context, after string) ([]string, erro
 // readEntry reads the task of an index entry and reports whether it passes the filter. A
 // task that retention has deleted does not pass.
 func (r *Registry) readEntry(ctx context.Context, name string, f Filter) (Record, bool, error) {
-	if f.ClusterName != "" || f.TableName != "" {
+	_, id, _ := strings.Cut(name, "-")
+	if f.Type != "" && !mayHaveType(id, f.Type) {
+		return Record{}, false, nil
+	}
+	if f.ClusterName != "" || f.TableName != "" || f.Type != "" {
 		var e entry
 		if _, err := r.readJSON(ctx, indexPrefix+name, &e); err != nil {
 			return Record{}, false, ignoreNotFound(err)
@@ -126,17 +135,17 @@ func (r *Registry) readEntry(ctx context.Context, name string, f Filter) (Record
 			return Record{}, false, nil
 		}
 	}
-	_, id, _ := strings.Cut(name, "-")
 	rec, err := r.Get(ctx, id)
 	if err != nil {
 		return Record{}, false, ignoreNotFound(err)
 	}
-	return rec, f.Status == "" || f.Status == rec.Status, nil
+	return rec, (f.Status == "" || f.Status == rec.Status) && (f.Type == "" || f.Type == rec.Type), nil
 }
 
 func (f Filter) matches(e entry) bool {
 	return (f.ClusterName == "" || f.ClusterName == e.ClusterName) &&
-		(f.TableName == "" || f.TableName == e.TableName)
+		(f.TableName == "" || f.TableName == e.TableName) &&
+		(f.Type == "" || e.Type == "" || f.Type == e.Type)
 }
 
 // All yields the record of every task, in the order of the keys. It is for rebuilding

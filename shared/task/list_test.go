@@ -1,12 +1,15 @@
 package task_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"ace/infra/testkit/faulty"
+	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/task"
 )
@@ -55,6 +58,63 @@ func TestList_FiltersAndReturnsTheNewestFirst(t *testing.T) {
 	}
 }
 
+func TestList_FiltersByTypeAndFindsUndosOfEarlierVersions(t *testing.T) {
+	now := noon
+	store := newStore(t)
+	r := task.NewRegistry(store, func() time.Time { return now })
+	ids := map[task.Type][]string{}
+	for _, typ := range append(task.Types(), task.Types()...) {
+		n := diffOf("public.users")
+		n.Type = typ
+		ids[typ] = append([]string{create(t, r, n).TaskID}, ids[typ]...)
+		now = now.Add(time.Minute)
+	}
+
+	old := olderUndo(t, r, store)
+	ids[task.TableUndo] = append([]string{old}, ids[task.TableUndo]...)
+	for _, typ := range task.Types() {
+		for _, f := range []task.Filter{{Type: typ}, {Type: typ, TableName: "public.users", Status: task.Queued}} {
+			if records, next, err := r.List(t.Context(), f); err != nil || next != "" || !slices.Equal(idsOf(records), ids[typ]) {
+				t.Errorf("%+v lists %v, next %q, %v; want %v", f, idsOf(records), next, err, ids[typ])
+			}
+		}
+	}
+
+	if rec, err := r.RequestCancel(t.Context(), old); err != nil || rec.Status != task.Cancelled || rec.Type != task.TableUndo {
+		t.Errorf("the undo of an earlier version is %+v, %v", rec, err)
+	}
+}
+
+// olderUndo stores an undo as earlier versions did: its id begins with tr_, and its entry
+// in the list has no type. It returns the id.
+func olderUndo(t *testing.T, r *task.Registry, store archive.Store) string {
+	t.Helper()
+	n := diffOf("public.users")
+	n.Type = task.TableRepair
+	rec := create(t, r, n)
+	rec.Type = task.TableUndo
+	entries := map[string]any{archive.TaskKey(rec.TaskID): rec}
+	err := store.List(t.Context(), "index/_tasks/", "", func(info archive.Info) bool {
+		if strings.HasSuffix(info.Key, rec.TaskID) {
+			entries[info.Key] = map[string]string{"task_id": rec.TaskID, "cluster_name": rec.ClusterName, "dbname": rec.DBName, "table_name": rec.TableName}
+		}
+		return true
+	})
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("found %v, %v", entries, err)
+	}
+	for key, value := range entries {
+		body, err := json.Marshal(value)
+		if err == nil {
+			_, err = store.Put(t.Context(), key, "application/json", body)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return rec.TaskID
+}
+
 func TestList_PagesCoverEverythingOnce(t *testing.T) {
 	r, ids := seven(t)
 	for limit := 1; limit <= 8; limit++ {
@@ -79,7 +139,7 @@ func TestList_PagesCoverEverythingOnce(t *testing.T) {
 
 func TestList_RefusesInvalidFilters(t *testing.T) {
 	r, _ := newRegistry(t)
-	for _, f := range []task.Filter{{Limit: -1}, {Limit: 1001}, {Status: "DONE"}, {After: "../x"}} {
+	for _, f := range []task.Filter{{Limit: -1}, {Limit: 1001}, {Status: "DONE"}, {Type: "table-fix"}, {After: "../x"}} {
 		_, _, err := r.List(t.Context(), f)
 		wantCode(t, err, fault.Invalid)
 	}

@@ -84,6 +84,7 @@ func TestCheckID(t *testing.T) {
 	for id, ok := range map[string]bool{
 		"td_20240315_123456":         true,
 		"tr_20240315_123456":         true,
+		"tu_20240315_123456":         true,
 		"td_20240315_123456_x1y2z3":  true,
 		"":                           false,
 		"tx_20240315_123456":         false,

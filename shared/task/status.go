@@ -13,6 +13,9 @@ const (
 	TableUndo   Type = "table-undo"
 )
 
+// Types returns all types.
+func Types() []Type { return []Type{TableDiff, TableRepair, TableRerun, TableUndo} }
+
 // Status is the state of a task.
 type Status string
 

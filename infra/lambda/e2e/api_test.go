@@ -81,7 +81,8 @@ func TestAPI_FunctionsAnswerAsTheLocalServiceDoes(t *testing.T) {
 		get("/healthz", ""), get("/healthz", "x=1"), get("/ace/task-status/"+id, ""), get("/ace/task-status/"+failed, ""),
 		get("/ace/task-status/td_20000101_000000", ""), get("/ace/task-status/..%2f", ""), get("/ace/task-cancel/"+id, ""),
 		get("/ace/task-cancel/td_20000101_000000", ""), get("/ace/tasks", ""), get("/ace/tasks", "status=FAILED&limit=1"),
-		get("/ace/tasks", "limit=0"), get("/ace/diffs/"+failed, ""), get("/ace/diffs/"+id, "format=pdf"), get("/ace/nothing", ""),
+		get("/ace/tasks", "limit=0"), get("/ace/tasks/", "status=FAILED&limit=1"), get("/ace/diffs/"+failed+"/", ""), get("/ace/task-status/"+id+"/", ""), get("/healthz/", ""), get("/ace/table-undo/", "task_id=tr_20000101_000000"),
+		get("/ace/diffs/"+failed, ""), get("/ace/diffs/"+id, "format=pdf"), get("/ace/nothing", ""),
 		get("/ace/table-dif", ""), get("/ace/table-diff", "cluster_name=nowhere&table_name=public.t"),
 		get("/ace/table-diff", "table_name=public.t&nodes=n1,n9&cluster_name="+s.cluster.Name),
 		{Method: "DELETE", Path: "/ace/tasks", Header: endpoint.Header{}}, {Method: "HEAD", Path: "/ace/tasks", Header: endpoint.Header{}},
@@ -96,6 +97,15 @@ func TestAPI_FunctionsAnswerAsTheLocalServiceDoes(t *testing.T) {
 		}
 		if resp := checkAlike(t, d, local[1:], req); resp.Status != c.Status || string(resp.Body) != c.Answer() {
 			t.Errorf("%s: got %d %s\nwant %d %s", c.Name, resp.Status, resp.Body, c.Status, c.Answer())
+		}
+	}
+	for _, c := range apicases.Good() { // all name a cluster that does not exist
+		req := endpoint.Request{Method: c.Method, Path: c.Path, RawQuery: c.RawQuery, Body: []byte(c.Body), Header: endpoint.Header{}}
+		if c.ContentType != "" {
+			req.Header["content-type"] = c.ContentType
+		}
+		if resp := checkAlike(t, d, local[1:], req); resp.Status != 404 || !strings.Contains(string(resp.Body), "there is no cluster demo") {
+			t.Errorf("%s: got %d %s", c.Name, resp.Status, resp.Body)
 		}
 	}
 	if !json.Valid(d.document(t, id)) {

@@ -23,7 +23,6 @@ import (
 	"ace/infra/testkit/endpointtest"
 	"ace/infra/testkit/minio"
 	"ace/infra/testkit/pgtest"
-	"ace/shared/api"
 	"ace/shared/archive/s3"
 )
 
@@ -136,7 +135,7 @@ func (s *site) deploy(t *testing.T, o settings) *deployment {
 	t.Cleanup(e.Close)
 	d := &deployment{site: s, template: loaded, emulator: e, lambda: awsClient(e)}
 	d.client = client{name: "functions", cluster: s.cluster.Name, do: endpointtest.Gateway(t, "functions", func(path string, event []byte) ([]byte, error) {
-		return d.invoke(t.Context(), route(loaded, path), event)
+		return d.invoke(t.Context(), loaded.Select(path), event)
 	}).Do}
 	d.store = s.open(t, o.prefix)
 	return d
@@ -203,19 +202,6 @@ func awsClient(e *emulator.Emulator) *lambda.Client {
 	return lambda.New(lambda.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(e.URL()), Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
 	})
-}
-
-// route returns the function that the template has for a path.
-func route(of *template.Template, path string) string {
-	for _, r := range api.Routes() {
-		if _, ok := r.Match(path); ok {
-			if name, ok := of.Route(string(r)); ok {
-				return name
-			}
-		}
-	}
-	name, _ := of.Route("$default")
-	return name
 }
 
 // invoke invokes a function as API Gateway does.

@@ -1,0 +1,24 @@
+package apicases
+
+// Good returns requests whose parameters must be accepted. Status and Error are not set:
+// the answer depends on what the service knows about the cluster demo.
+func Good() []Case {
+	ok := func(name, path, rawQuery string) Case {
+		return Case{Name: name, Method: "GET", Path: path, RawQuery: rawQuery}
+	}
+	repair := ofRepair + "&diff_file=" + document
+	return []Case{
+		ok("the least block_rows", tableDiff, valid+"&block_rows=1"),
+		ok("few block_rows", tableDiff, valid+"&block_rows=999"),
+		ok("many block_rows", tableDiff, valid+"&block_rows=1000001"),
+		ok("block_rows beyond 64 bits", tableDiff, valid+"&block_rows=99999999999999999999"),
+		ok("a large batch_size", tableDiff, valid+"&batch_size=1001"),
+		ok("batch_size beyond 64 bits", tableDiff, valid+"&batch_size=18446744073709551616"),
+		ok("a comparison with a slash at the end", tableDiff+"/", valid),
+		ok("a rerun with a slash at the end", tableRerun+"/", valid+"&diff_file="+document),
+		ok("a repair with a slash at the end", tableRepair+"/", repair),
+		{Name: "a form with a slash at the end", Method: "POST", Path: tableDiff + "/", ContentType: form, Body: valid},
+		{Name: "an object with a slash at the end", Method: "POST", Path: tableDiff + "/", ContentType: object,
+			Body: validJSON + `"block_rows": 1, "batch_size": 99999999999999999999}`},
+	}
+}
