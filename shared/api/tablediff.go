@@ -85,7 +85,7 @@ func DecodeTableDiff(p Params) (TableDiffRequest, error) {
 	req.Output = r.text("output", req.Output)
 	req.Nodes = parse(r, "nodes", nil, allowedNodes, parseNodes)
 	req.BatchSize = parse(r, "batch_size", req.BatchSize, allowedCount, parseCount)
-	req.TableFilter = r.text("table_filter", "")
+	req.TableFilter = parseWith(r, "table_filter", parseFilter)
 	req.Quiet = r.flag("quiet")
 	req.MaxDiffRows = parse(r, "max_diff_rows", req.MaxDiffRows, maxDiffRowsRange().String(), parseInt64)
 	req.IgnoreColumns = parseWith(r, "ignore_columns", parseIdentifiers)
@@ -202,15 +202,6 @@ func nodesProblem(names []string) string {
 		return notAllowed("nodes", strings.Join(names, ","), allowedNodes)
 	}
 	return ""
-}
-
-// filterProblem returns the problem of a table_filter, or "". The problem never repeats
-// the filter, which may contain data.
-func filterProblem(filter string) string {
-	if len(filter) > maxTableFilter {
-		return fmt.Sprintf("table_filter has %d bytes; the maximum is %d", len(filter), maxTableFilter)
-	}
-	return textProblem("table_filter", filter)
 }
 
 func columnsProblem(names []string) string {

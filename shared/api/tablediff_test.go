@@ -76,6 +76,7 @@ func TestDecodeTableDiff_Accepts(t *testing.T) {
 		{"nodes=n1,%20n2", func(r *request) { r.Nodes = []string{"n1", "n2"} }},
 		{"table_filter=a%20%3D%20'x%3By'", func(r *request) { r.TableFilter = "a = 'x;y'" }},
 		{"table_filter=" + strings.Repeat("x", 8192), func(r *request) { r.TableFilter = strings.Repeat("x", 8192) }},
+		{"table_filter=%20Where%20a%20%3D%201", func(r *request) { r.TableFilter = "a = 1" }},
 		{"quiet=YES", func(r *request) { r.Quiet = true }},
 		{"quiet=t", func(r *request) { r.Quiet = true }},
 		{"quiet=1", func(r *request) { r.Quiet = true }},

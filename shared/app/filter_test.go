@@ -80,6 +80,45 @@ func TestTableFilter_HostileTextsAreRefused(t *testing.T) {
 	}
 }
 
+func TestTableFilter_AnErrorPointsIntoTheUsersText(t *testing.T) {
+	t.Parallel()
+	for _, encoding := range []string{"UTF8", "SQL_ASCII"} {
+		c, s := encoded(t, encoding, encoding)
+		c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+		ids := map[string]string{}
+		for filter, want := range map[string]string{
+			"id = = 3": `syntax error at or near "=" (SQLSTATE 42601). The arrow marks the place: id = -->= 3`,
+			"WHERE idd > 3": `column "idd" does not exist (SQLSTATE 42703). ` +
+				`Hint: Perhaps you meant to reference the column "t.id". The arrow marks the place: -->idd > 3`,
+			"v = 'é€😀' AND\nvv = 'x'": `column "vv" does not exist (SQLSTATE 42703). ` +
+				`Hint: Perhaps you meant to reference the column "t.v". The arrow marks the place: v = 'é€😀' AND -->vv = 'x'`,
+			"(id > 3":               `syntax error at end of input (SQLSTATE 42601). The arrow marks the place: (id > 3-->`,
+			"id >":                  `syntax error at or near ")" (SQLSTATE 42601). The arrow marks the place: id >-->`,
+			"id > 3) OR (id < 2":    `syntax error at or near ")" (SQLSTATE 42601). The arrow marks the place: id > 3-->) OR (id < 2`,
+			"v = 'é' AND 'unclosed": "unterminated quoted string at or near \"'unclosed\" (SQLSTATE 42601). The arrow marks the place: v = 'é' AND -->'unclosed",
+		} {
+			ids[s.Submit(t, "public.t", "table_filter", filter)] = want
+		}
+		for id, want := range ids {
+			if status := s.Wait(t, id); status.Status != api.StatusFailed || !strings.HasSuffix(status.Error, want) {
+				t.Errorf("%s: the error is %s, want it to end in %s", encoding, status.Error, want)
+			}
+		}
+	}
+}
+
+func TestTableFilter_MayBeginWithWhere(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	s := apptest.New(t, c, apptest.Options{})
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 20)`)
+	c.Exec(t, 1, `DELETE FROM t WHERE id IN (7, 15)`)
+	d := s.Diff(t, "public.t", "table_filter", "-- the first ten\nWhere/* ids */ id <= 10")
+	if d.Result.TotalRows != 10 || d.Result.MismatchedRows != 1 || d.Summary.TableFilter != "/* ids */ id <= 10" {
+		t.Errorf("%d of %d rows differ with the filter %q", d.Result.MismatchedRows, d.Result.TotalRows, d.Summary.TableFilter)
+	}
+}
+
 func TestTableFilter_TextsThatNoServerAcceptsAreRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)

@@ -193,15 +193,6 @@ func (c *catalogReader) addPartition(v [][]byte) error {
 	return err
 }
 
-// explainRows returns the planner's row estimate for a statement.
-func (t *Tx) explainRows(ctx context.Context, doing, sql string) (int64, error) {
-	var plan []byte
-	if err := t.run(ctx, doing, explain(sql, &plan)); err != nil {
-		return 0, err
-	}
-	return planRows(t.node.name, plan)
-}
-
 // explain returns the query that appends the plan of a statement to plan, as JSON.
 // options are additional options of EXPLAIN.
 func explain(sql string, plan *[]byte, options ...string) query {

@@ -3,6 +3,10 @@ package pg
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -21,17 +25,95 @@ func (n *Node) CheckFilter(ctx context.Context, s table.Source) (int64, error) {
 		return 0, err
 	}
 	defer tx.Close()
-	rows, err := tx.explainRows(ctx, doingFilter, "SELECT 1 FROM "+s.Relation+" WHERE (\n"+s.Filter+"\n)")
+
+	from := "SELECT 1 FROM " + s.Relation + " WHERE "
+	rows, err := tx.explainFilter(ctx, s.Filter, from+"(\n", "\n)")
 	if err == nil {
-		_, err = tx.explainRows(ctx, doingFilter, "SELECT 1 FROM "+s.Relation+" WHERE CASE WHEN\n"+s.Filter+"\nTHEN true END")
+		_, err = tx.explainFilter(ctx, s.Filter, from+"CASE WHEN\n", "\nTHEN true END")
 	}
-
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		return 0, fault.Wrap(err, fault.Invalid, "table_filter is not one boolean SQL expression over the table on node %q: %s", n.name, describe(pgErr))
-	}
-
 	return rows, err
 }
 
 const doingFilter = "checking table_filter"
+
+// explainFilter returns the row estimate of the statement that consists of before, the
+// filter and after. An error that the filter causes is a fault with code Invalid that
+// points into the filter.
+func (t *Tx) explainFilter(ctx context.Context, filter, before, after string) (int64, error) {
+	var plan []byte
+	statement := explain(before+filter+after, &plan)
+	err := t.run(ctx, doingFilter, statement)
+
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && fault.CodeOf(err) == fault.Invalid && pgErr.Code != statementCancelled {
+		shown := *pgErr
+		shown.Position = 0 // of a statement that the user does not know
+		shown.Message = strings.ReplaceAll(shown.Message, after, "")
+		text := strings.TrimSuffix(describe(&shown), ".")
+
+		inBytes := t.conn.Conn().PgConn().ParameterStatus("server_encoding") == "SQL_ASCII"
+		start := len(statement.sql) - len(after) - len(filter)
+		if at := offset(statement.sql, int(pgErr.Position), inBytes) - start; at >= 0 {
+			text += ". The arrow marks the place: " + excerpt(filter, at)
+		}
+		return 0, fault.Wrap(err, fault.Invalid, "table_filter is not one boolean SQL expression over the table on node %q: %s", t.node.name, text)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return planRows(t.node.name, plan)
+}
+
+// offset converts the position in an error, which counts from 1, to an offset in bytes. A
+// position counts characters, or bytes if the server's encoding is SQL_ASCII. offset
+// returns -1 if the error has no position.
+func offset(sql string, position int, inBytes bool) int {
+	if inBytes || position <= 0 {
+		return min(position, len(sql)+1) - 1
+	}
+	for at := range sql {
+		if position--; position == 0 {
+			return at
+		}
+	}
+	return len(sql)
+}
+
+// excerptLength is the maximum number of bytes of a filter that an error repeats before
+// the arrow, and after it.
+const excerptLength = 60
+
+// excerpt returns the part of a filter around an offset, on one line, with an arrow
+// before the character at the offset. An offset beyond the filter means its end.
+func excerpt(filter string, at int) string {
+	at = runeStart(filter, at)
+	from := runeStart(filter, max(0, at-excerptLength))
+	to := runeStart(filter, at+excerptLength)
+
+	before, after := filter[from:at], filter[at:to]
+	if from > 0 {
+		before = "..." + before
+	}
+	if to < len(filter) {
+		after += "..."
+	}
+
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, fmt.Sprintf("%s-->%s", before, after))
+}
+
+// runeStart returns the start of the character at an offset, or the length of the text if
+// the offset is beyond it.
+func runeStart(text string, at int) int {
+	if at >= len(text) {
+		return len(text)
+	}
+	for at > 0 && !utf8.RuneStart(text[at]) {
+		at--
+	}
+	return at
+}

@@ -87,7 +87,11 @@ func pageProbes(pages, probes int64) (from, to []byte) {
 
 // sampleParent samples random rows through the parent table.
 func (t *Tx) sampleParent(ctx context.Context, s table.Source, count int) ([]table.Sampled, error) {
-	rows, err := t.explainRows(ctx, "sampling keys", "SELECT 1 FROM "+s.Relation)
+	var plan []byte
+	if err := t.run(ctx, "sampling keys", explain("SELECT 1 FROM "+s.Relation, &plan)); err != nil {
+		return nil, err
+	}
+	rows, err := planRows(t.node.name, plan)
 	if err != nil {
 		return nil, err
 	}

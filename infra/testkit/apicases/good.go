@@ -14,6 +14,8 @@ func Good() []Case {
 		ok("block_rows beyond 64 bits", tableDiff, valid+"&block_rows=99999999999999999999"),
 		ok("a large batch_size", tableDiff, valid+"&batch_size=1001"),
 		ok("batch_size beyond 64 bits", tableDiff, valid+"&batch_size=18446744073709551616"),
+		ok("a table_filter with WHERE", tableDiff, valid+"&table_filter=where+id%3D1"),
+		ok("a table_filter with a comment before WHERE", tableDiff, valid+"&table_filter=/*+a+*/+--+b%0aWHERE(id%3D1)"),
 		ok("a comparison with a slash at the end", tableDiff+"/", valid),
 		ok("a rerun with a slash at the end", tableRerun+"/", valid+"&diff_file="+document),
 		ok("a repair with a slash at the end", tableRepair+"/", repair),
