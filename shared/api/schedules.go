@@ -4,6 +4,10 @@ package api
 // cancelled, or no table was found. Such a run does not prove that the rows match.
 const VerdictFailed = "failed"
 
+// VerdictIncomplete is the verdict of a scheduled run whose comparisons all found equal
+// rows, but which could not compare some tables.
+const VerdictIncomplete = "incomplete"
+
 // SchedulesRequest asks for the scheduled jobs.
 type SchedulesRequest struct{}
 
@@ -35,9 +39,19 @@ type Schedule struct {
 // ScheduledRun is one run of a job.
 type ScheduledRun struct {
 	DueAt   Time            `json:"due_at"`
-	Verdict string          `json:"verdict,omitempty"` // match, differ or failed; absent until the run ends
+	Verdict string          `json:"verdict,omitempty"` // match, differ, incomplete or failed; absent until the run ends
 	Error   string          `json:"error,omitempty"`   // the reason why no table was found
 	Tasks   []ScheduledTask `json:"tasks"`             // one for each table
+	// NotCompared are the tables without a key. SkippedTables are those that skip_tables
+	// excludes.
+	NotCompared   []NotCompared `json:"not_compared,omitempty"`
+	SkippedTables []string      `json:"skipped_tables,omitempty"`
+}
+
+// NotCompared is a table that a run could not compare.
+type NotCompared struct {
+	TableName string `json:"table_name"`
+	Reason    string `json:"reason"`
 }
 
 // ScheduledTask is the comparison of one table. If the comparison was rerun, Status,

@@ -2,9 +2,10 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"ace/shared/api"
@@ -30,7 +31,7 @@ func SchedulesEndpoint(s *schedule.Scheduler) endpoint.Endpoint {
 type catalog struct{ app *App }
 
 // Tables implements schedule.Catalog.
-func (c catalog) Tables(ctx context.Context, req api.TableDiffRequest, schema string) ([]api.TableName, error) {
+func (c catalog) Tables(ctx context.Context, req api.TableDiffRequest, schema string) ([]schedule.Table, error) {
 	definition, err := c.app.options.Clusters.Load(ctx, req.ClusterName)
 	if err != nil {
 		return nil, err
@@ -41,21 +42,32 @@ func (c catalog) Tables(ctx context.Context, req api.TableDiffRequest, schema st
 		return nil, err
 	}
 
-	var tables []api.TableName
+	found := map[string]int{} // number of nodes that have the table
+	keyless := map[string][]string{}
 	for _, target := range targets {
 		node, err := c.app.pools.Node(target)
 		if err != nil {
 			return nil, err
 		}
-		names, err := node.Tables(ctx, schema)
+		tables, err := node.Tables(ctx, schema)
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range names {
-			tables = append(tables, api.TableName{Schema: schema, Name: name})
+		for _, one := range tables {
+			found[one.Name]++
+			if !one.HasKey {
+				keyless[one.Name] = append(keyless[one.Name], fmt.Sprintf("node %q", target.Node))
+			}
 		}
 	}
 
-	slices.SortFunc(tables, func(a, b api.TableName) int { return strings.Compare(a.Name, b.Name) })
-	return slices.Compact(tables), nil
+	tables := make([]schedule.Table, 0, len(found))
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		one := schedule.Table{Name: api.TableName{Schema: schema, Name: name}}
+		if found[name] == len(targets) { // the comparison reports a node that has no such table
+			one.Keyless = keyless[name]
+		}
+		tables = append(tables, one)
+	}
+	return tables, nil
 }

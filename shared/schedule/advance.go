@@ -3,7 +3,9 @@ package schedule
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 
 	"ace/shared/api"
 	"ace/shared/fault"
@@ -73,14 +75,15 @@ func (s *Scheduler) storeCheck(ctx context.Context, st *stored, i int, c check) 
 	return s.replace(ctx, st, next)
 }
 
-// expand finds the tables of a run and stores the run with one check for each table.
+// expand finds the tables of a run and stores the run with one check for each table that
+// can be compared.
 func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 	expanded := *st.Run
 	expanded.Expanded = true
 	next := *st
 	next.Run = &expanded
 
-	tables := []api.TableName{job.Request.Table}
+	tables := []Table{{Name: job.Request.Table}}
 	if job.Schema != "" {
 		var err error
 		if tables, err = s.Catalog.Tables(ctx, job.Request, job.Schema); err != nil {
@@ -94,9 +97,41 @@ func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 	}
 
 	for _, table := range tables {
-		expanded.Checks = append(expanded.Checks, check{Table: table})
+		expanded.add(job, table)
 	}
+	if expanded.Error == "" && len(expanded.Checks)+len(expanded.Keyless) == 0 {
+		expanded.Error = "skip_tables excludes every table of schema " + job.Schema
+	}
+
+	next.Reported = s.reportKeyless(ctx, job, st.Reported, expanded.Keyless)
 	return s.replace(ctx, st, next)
+}
+
+// add adds a check for a table, unless the table is skipped or has no key.
+func (r *run) add(job Job, table Table) {
+	switch {
+	case job.skips(table.Name):
+		r.Skipped = append(r.Skipped, table.Name)
+	case len(table.Keyless) > 0:
+		reason := fmt.Sprintf("no primary key or unique index can serve as the key on %s; add one on plain NOT NULL columns, "+
+			"or list the table in skip_tables", strings.Join(table.Keyless, ", "))
+		r.Keyless = append(r.Keyless, keyless{Table: table.Name, Reason: reason})
+	default:
+		r.Checks = append(r.Checks, check{Table: table.Name})
+	}
+}
+
+// reportKeyless logs the tables without a key, each once. reported are those that were
+// logged before. It returns those that still have no key.
+func (s *Scheduler) reportKeyless(ctx context.Context, job Job, reported []api.TableName, found []keyless) []api.TableName {
+	var all []api.TableName
+	for _, k := range found {
+		all = append(all, k.Table)
+		if !slices.Contains(reported, k.Table) {
+			s.Log.WarnContext(ctx, "a scheduled run cannot compare a table", "job", job.Name, "table", k.Table.String(), "reason", k.Reason)
+		}
+	}
+	return all
 }
 
 // advanceCheck does the next step of a check: it submits the check's task, reads the

@@ -20,8 +20,10 @@ const (
 	MaxFile = 1 << 20
 
 	allowedName   = "1 to 63 of the characters A-Z a-z 0-9 . _ - with a letter or digit first, once in the file"
-	allowedFields = "name, cluster_name, table_name, args, crontab_schedule, run_frequency, rerun_after, jitter, incremental, full_every, enabled"
+	allowedFields = "name, cluster_name, table_name, skip_tables, args, crontab_schedule, run_frequency, rerun_after, jitter, incremental, full_every, enabled"
 	allowedWait   = "a time of at least 1s and at most 168h, such as 10m"
+
+	maxPattern = 130 // a schema and a table of 63 bytes each, with room for wildcards
 
 	maxWait = 7 * 24 * time.Hour
 
@@ -152,6 +154,7 @@ func (p *parser) job(node *yaml.Node, number int) Job {
 		p.note(node.Line, job.Name, "%s", fault.PublicMessage(err))
 	}
 
+	job.Skip = p.skipTables(fields["skip_tables"], job)
 	job.Spec, job.timing = p.timing(node, fields, job.Name)
 	job.RerunAfter = p.wait(fields["rerun_after"], job.Name, "rerun_after")
 	job.Jitter = p.wait(fields["jitter"], job.Name, "jitter")
@@ -211,6 +214,30 @@ func (p *parser) args(node *yaml.Node, job string) map[string]string {
 		args[name] = strings.Join(items, ",")
 	}
 	return args
+}
+
+// skipTables returns the patterns of skip_tables, a list or one pattern.
+func (p *parser) skipTables(node *yaml.Node, job Job) []string {
+	if node == nil {
+		return nil
+	}
+	if job.Schema == "" {
+		p.note(node.Line, job.Name, "skip_tables needs a pattern such as public.* in table_name")
+	}
+
+	items := []*yaml.Node{node}
+	if node.Kind == yaml.SequenceNode {
+		items = node.Content
+	}
+	var patterns []string
+	for _, item := range items {
+		pattern := p.text(item, job.Name, "skip_tables")
+		if len(pattern) > maxPattern {
+			p.note(item.Line, job.Name, "skip_tables has a pattern of %d bytes; the maximum is %d", len(pattern), maxPattern)
+		}
+		patterns = append(patterns, pattern)
+	}
+	return patterns
 }
 
 func (p *parser) timing(job *yaml.Node, fields map[string]*yaml.Node, name string) (string, timing) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"ace/shared/api"
 	"ace/shared/fault"
 )
 
@@ -24,6 +25,7 @@ jobs:
     jitter: 5m
     incremental: true
     full_every: 3d
+    skip_tables: [audit_*, 'My Schema.tmp?']
     enabled: false
 `
 
@@ -41,7 +43,8 @@ func TestParse_ReadsJobsWithTheDefaultsOfARequest(t *testing.T) {
 		users.Spec != "1h" || users.FullEvery != 7*24*time.Hour || users.RerunAfter != 10*time.Minute || !users.Enabled {
 		t.Errorf("read %+v", users)
 	}
-	if everything.Schema != "My Schema" || everything.Table() != `"My Schema".*` || everything.Jitter != 5*time.Minute || everything.FullEvery != 3*24*time.Hour || everything.Enabled {
+	if everything.Schema != "My Schema" || everything.Table() != `"My Schema".*` || everything.Jitter != 5*time.Minute || everything.FullEvery != 3*24*time.Hour || everything.Enabled ||
+		strings.Join(everything.Skip, ", ") != "audit_*, My Schema.tmp?" {
 		t.Errorf("read %+v", everything)
 	}
 }
@@ -77,6 +80,9 @@ func TestParse_ReportsPositionValueAndAllowedValues(t *testing.T) {
 		{"a bad interval", job(good + ", incremental: true, full_every: weekly"), `line 2, job a: full_every is "weekly": it is not a whole number with a unit; it must be ` + allowedEvery},
 		{"an interval for nothing", job(good + ", full_every: 1w"), "line 2, job a: full_every needs incremental: true"},
 		{"two baselines", job(good + ", incremental: true, args: {baseline: last}"), "line 2, job a: incremental and args.baseline are both given; set only one of them"},
+		{"nothing to skip from", job(good + ", skip_tables: [a]"), "line 2, job a: skip_tables needs a pattern such as public.* in table_name"},
+		{"an empty pattern", job(strings.Replace(good, "users", "*", 1) + ", skip_tables: ['']"), "line 2, job a: skip_tables has no value; give it one value"},
+		{"a long pattern", job(strings.Replace(good, "users", "*", 1) + ", skip_tables: " + strings.Repeat("x", 131)), "line 2, job a: skip_tables has a pattern of 131 bytes; the maximum is 130"},
 		{"an alias", "x: &x 1\njobs: []", `unknown field "x"; the fields are jobs`},
 		{"two documents", valid + "---\njobs: []", "the file has more than one YAML document"},
 		{"a huge file", strings.Repeat("#", MaxFile+1), "ace.yaml: the file has 1048577 bytes; the maximum is 1048576"},
@@ -116,4 +122,21 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestSkip_MatchesNamesWithOrWithoutTheSchema(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, table string
+		want           bool
+	}{
+		{"audit", "audit", true}, {"audit", "audit_1", false}, {"audit", "my_audit", false}, {"audit", "Audit", false},
+		{"audit_*", "audit_", true}, {"audit_*", "audit_2024_01", true}, {"*_log", "a_log", true}, {"a?c", "abc", true}, {"a?c", "ac", false},
+		{"public.audit", "audit", true}, {"other.audit", "audit", false}, {"public.*", "audit", true},
+		{"a.c", "abc", false}, {"a+", "aa", false}, {"[ab]", "a", false}, {"*", "line\nbreak", true},
+	} {
+		job := Job{Skip: []string{"nothing", tt.pattern}}
+		if got := job.skips(api.TableName{Schema: "public", Name: tt.table}); got != tt.want {
+			t.Errorf("%s skips %q: %v", tt.pattern, tt.table, got)
+		}
+	}
 }

@@ -2,6 +2,8 @@ package schedule
 
 import (
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +16,7 @@ type Job struct {
 	Request    api.TableDiffRequest // if Schema is set, the name of its table is anyTable
 	Schema     string               // set for a pattern such as public.*, which stands for all tables of the schema
 	Spec       string               // the text of crontab_schedule or run_frequency
+	Skip       []string             // skip_tables: patterns of tables that a pattern in table_name does not stand for
 	RerunAfter time.Duration        // 0 means that differences are not compared again
 	Jitter     time.Duration
 	// FullEvery bounds the age of the last full run: when that run is this old, the next
@@ -35,6 +38,22 @@ func (j Job) Table() string {
 // anyTable stands in for the table name in Job.Request if the job's table_name is a
 // pattern (schema.*).
 const anyTable = "any_table"
+
+// skips reports whether a pattern of skip_tables matches the table. A pattern may begin
+// with the schema. It is compared with the name as the catalog has it, without quotes.
+func (j Job) skips(table api.TableName) bool {
+	return slices.ContainsFunc(j.Skip, func(pattern string) bool {
+		return matches(pattern, table.Name) || matches(pattern, table.Schema+"."+table.Name)
+	})
+}
+
+// matches reports whether a text matches a pattern, in which * stands for any characters
+// and ? for one.
+func matches(pattern, text string) bool {
+	expr := regexp.QuoteMeta(pattern)
+	expr = strings.ReplaceAll(strings.ReplaceAll(expr, `\*`, ".*"), `\?`, ".")
+	return regexp.MustCompile("(?s)^" + expr + "$").MatchString(text)
+}
 
 // next returns the first time later than after at which a run of the job should start: a
 // due time plus its delay by Jitter. It returns the zero time if there is none.

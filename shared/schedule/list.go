@@ -8,14 +8,17 @@ import (
 )
 
 // verdict returns the verdict of a run: failed if a check failed or the run's tables
-// could not be found, otherwise differ if a check found differences, otherwise match. It
-// returns "" if the run has not ended.
+// could not be found, otherwise differ if a check found differences, otherwise incomplete
+// if a table has no key, otherwise match. It returns "" if the run has not ended.
 func (r *run) verdict() string {
 	if r == nil || r.busy() {
 		return ""
 	}
 
 	verdict := api.VerdictMatch
+	if len(r.Keyless) > 0 {
+		verdict = api.VerdictIncomplete
+	}
 	if r.Error != "" {
 		return api.VerdictFailed
 	}
@@ -72,6 +75,12 @@ func (s *Scheduler) show(job Job, st state) api.Schedule {
 	}
 
 	shown.LastRun = &api.ScheduledRun{DueAt: at(st.Run.Due), Verdict: st.Run.verdict(), Error: st.Run.Error, Tasks: []api.ScheduledTask{}}
+	for _, table := range st.Run.Skipped {
+		shown.LastRun.SkippedTables = append(shown.LastRun.SkippedTables, table.String())
+	}
+	for _, k := range st.Run.Keyless {
+		shown.LastRun.NotCompared = append(shown.LastRun.NotCompared, api.NotCompared{TableName: k.Table.String(), Reason: k.Reason})
+	}
 	for _, c := range st.Run.Checks {
 		t := api.ScheduledTask{TableName: c.Table.String(), TaskID: c.TaskID, Status: c.Status, Verdict: c.Verdict, Error: c.Error, RerunAt: at(c.RerunAt)}
 		if c.Rerun != nil {

@@ -30,8 +30,16 @@ type Submitter interface {
 // Catalog finds tables.
 type Catalog interface {
 	// Tables returns the tables of a schema that exist on at least one of the nodes,
-	// sorted. req names the cluster, the database and the nodes.
-	Tables(ctx context.Context, req api.TableDiffRequest, schema string) ([]api.TableName, error)
+	// sorted by their names. req names the cluster, the database and the nodes.
+	Tables(ctx context.Context, req api.TableDiffRequest, schema string) ([]Table, error)
+}
+
+// Table is a table that Catalog found.
+type Table struct {
+	Name api.TableName
+	// Keyless names the nodes on which no index can serve as a key. It is empty unless
+	// the table exists on every node.
+	Keyless []string
 }
 
 // Options configure a scheduler.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -34,9 +35,10 @@ type bench struct {
 	tasks   *task.Registry
 	now     time.Time
 	file    string
-	tables  []string // that the catalog returns
+	tables  []string // that the catalog returns; some end with " without key"
 	room    int      // number of submissions that the queue accepts
 	started []string // task ids, in order
+	log     strings.Builder
 }
 
 func newBench(t *testing.T, file, now string) *bench {
@@ -56,7 +58,7 @@ func (b *bench) restart() {
 		b.t.Fatal(err)
 	}
 	clock := func() time.Time { return b.now }
-	log := slog.New(slog.NewTextHandler(b.t.Output(), nil))
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(b.t.Output(), &b.log), nil))
 	b.Scheduler = schedule.New(schedule.Options{
 		Jobs: jobs, Store: b.store, Now: clock, Log: log, Catalog: b,
 		Submit: &service.Service{Tasks: b.tasks, Store: b.store, Clusters: b, Starter: b, Now: clock, Log: log},
@@ -83,12 +85,17 @@ func (b *bench) Load(_ context.Context, name string) (cluster.Cluster, error) {
 	}, nil
 }
 
-func (b *bench) Tables(_ context.Context, _ api.TableDiffRequest, schema string) ([]api.TableName, error) {
-	var names []api.TableName
-	for _, table := range b.tables {
-		names = append(names, api.TableName{Schema: schema, Name: table})
+func (b *bench) Tables(_ context.Context, _ api.TableDiffRequest, schema string) ([]schedule.Table, error) {
+	var tables []schedule.Table
+	for _, name := range b.tables {
+		name, isKeyless := strings.CutSuffix(name, " without key")
+		table := schedule.Table{Name: api.TableName{Schema: schema, Name: name}}
+		if isKeyless {
+			table.Keyless = []string{`node "n1"`, `node "n2"`}
+		}
+		tables = append(tables, table)
 	}
-	return names, nil
+	return tables, nil
 }
 
 func (b *bench) Submit(ctx context.Context, create func(context.Context) (string, error)) error {

@@ -23,6 +23,8 @@ type state struct {
 	// then was started, or was counted as skipped or missed.
 	Seen time.Time `json:"seen"`
 	Run  *run      `json:"run,omitempty"` // the last run; nil: there was none
+	// Reported are the tables without a key that have been logged.
+	Reported []api.TableName `json:"reported,omitempty"`
 	// Full is the due time of the last full run that completed.
 	Full    time.Time `json:"full,omitzero"`
 	Missed  passed    `json:"missed"`  // runs that were due while no process was running
@@ -48,6 +50,16 @@ type run struct {
 	Expanded    bool    `json:"expanded"` // Checks contains a check for every table
 	Checks      []check `json:"checks"`
 	Error       string  `json:"error,omitempty"` // why no table could be found
+	// Skipped are the tables that skip_tables excludes.
+	Skipped []api.TableName `json:"skipped,omitempty"`
+	// Keyless are the tables that cannot be compared because they have no key.
+	Keyless []keyless `json:"keyless,omitempty"`
+}
+
+// keyless is a table that cannot be compared.
+type keyless struct {
+	Table  api.TableName `json:"table_name"`
+	Reason string        `json:"reason"`
 }
 
 // check is the comparison of one table and its rerun.
@@ -93,7 +105,7 @@ func (r *run) open() bool {
 	return r.busy() || r != nil && slices.ContainsFunc(r.Checks, check.awaitsRerun)
 }
 
-// full reports whether the run compared every row of all its tables.
+// full reports whether the run compared every row of all its tables that have a key.
 func (r *run) full() bool {
 	return r != nil && !r.Incremental && r.Error == "" && len(r.Checks) > 0 &&
 		!slices.ContainsFunc(r.Checks, func(c check) bool { return c.Status != api.StatusCompleted })
