@@ -48,11 +48,15 @@ func (s *Store) replaceError(err error, key string) error {
 }
 
 // unavailable wraps an error that is neither ErrNotFound nor ErrPrecondition. key may be
-// empty.
+// empty. If the store refused the credentials, the next request obtains them again: they
+// may have expired and been replaced in their file.
 func (s *Store) unavailable(err error, doing, key string) error {
 	var known *fault.Error
 	if errors.As(err, &known) {
 		return err
+	}
+	if minio.ToErrorResponse(err).StatusCode == http.StatusForbidden {
+		s.login.Expire()
 	}
 	if key != "" {
 		key = " " + key

@@ -133,12 +133,21 @@ func startTroubled(t *testing.T, server *minio.Server) (*s3.Store, *troubledProx
 	t.Helper()
 	opts := server.Options("ready")
 	opts.Prefix = strings.ReplaceAll(t.Name(), "/", "-")
-	target, err := url.Parse(opts.Endpoint)
+	direct := opts
+	var proxy *troubledProxy
+	proxy, opts.Endpoint = startProxy(t, server)
+	return openStore(t, opts), proxy, direct
+}
+
+// startProxy returns a proxy in front of MinIO and its address.
+func startProxy(t *testing.T, server *minio.Server) (proxy *troubledProxy, address string) {
+	t.Helper()
+	target, err := url.Parse(server.Options("ready").Endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
 	transport := &http.Transport{}
-	proxy := &troubledProxy{forward: &httputil.ReverseProxy{
+	proxy = &troubledProxy{forward: &httputil.ReverseProxy{
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
@@ -148,10 +157,7 @@ func startTroubled(t *testing.T, server *minio.Server) (*s3.Store, *troubledProx
 	front := httptest.NewServer(proxy)
 	t.Cleanup(transport.CloseIdleConnections)
 	t.Cleanup(front.Close)
-
-	direct := opts
-	opts.Endpoint = front.URL
-	return openStore(t, opts), proxy, direct
+	return proxy, front.URL
 }
 
 func TestStore_RetriesAndTranslatesFailures(t *testing.T) {
@@ -171,6 +177,8 @@ func TestStore_RetriesAndTranslatesFailures(t *testing.T) {
 		{"Uploads", streamsLeaveNoUpload},
 		{"HangingAbort", abortDoesNotWaitLong},
 		{"OneRequest", smallStreamIsOneRequest},
+		{"Checksums", everyWriteHasAChecksum},
+		{"Credentials", replacedCredentialsAreUsed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t, server) })

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"ace/shared/archive"
 	"ace/shared/fault"
@@ -14,6 +15,7 @@ import (
 // Store is a bucket, or the part of it below a prefix.
 type Store struct {
 	core      *minio.Core
+	login     *credentials.Credentials
 	bucket    string
 	prefix    string
 	place     string // "bucket B at ENDPOINT", for messages
@@ -84,8 +86,9 @@ func connect(opts Options) (*Store, error) {
 		return nil, fault.Wrap(err, fault.Internal, "cannot set up connections to the archive")
 	}
 
+	login := opts.credentials()
 	core, err := minio.NewCore(endpoint.Host, &minio.Options{
-		Creds:        opts.credentials(),
+		Creds:        login,
 		Secure:       secure,
 		Transport:    clockTransport{transport},
 		Region:       opts.Region,
@@ -98,6 +101,7 @@ func connect(opts Options) (*Store, error) {
 
 	return &Store{
 		core:      core,
+		login:     login,
 		bucket:    opts.Bucket,
 		prefix:    opts.keyPrefix(),
 		place:     fmt.Sprintf("bucket %s at %s://%s", opts.Bucket, endpoint.Scheme, endpoint.Host),

@@ -168,11 +168,10 @@ func (w *stream) wait() error {
 // upload sends one part. It can be repeated safely, because the part has a number.
 func (w *stream) upload(ctx context.Context, uploadID string, number int, part []byte) sent {
 	s := w.store
-	sum := sha256Hex(part)
+	opts := minio.PutObjectPartOptions{Md5Base64: md5Base64(part), Sha256Hex: sha256Hex(part), DisableContentSha256: true}
 	result := sent{size: int64(len(part))}
 	result.err = retryIf(transient).Do(ctx, func() error {
-		up, err := s.core.PutObjectPart(ctx, s.bucket, s.prefix+w.key, uploadID, number, bytes.NewReader(part), int64(len(part)),
-			minio.PutObjectPartOptions{Sha256Hex: sum, DisableContentSha256: true})
+		up, err := s.core.PutObjectPart(ctx, s.bucket, s.prefix+w.key, uploadID, number, bytes.NewReader(part), int64(len(part)), opts)
 		result.part = minio.CompletePart{PartNumber: number, ETag: up.ETag}
 		return err
 	})

@@ -3,7 +3,9 @@ package s3
 import (
 	"bytes"
 	"context"
+	"crypto/md5" //nolint:gosec // see md5Base64
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"time"
 
@@ -81,7 +83,7 @@ func createOptions(contentType string) minio.PutObjectOptions {
 func (s *Store) put(ctx context.Context, key string, body []byte, opts minio.PutObjectOptions, again func(error) bool) (info archive.Info, err error) {
 	ctx, now := withClock(ctx)
 	err = retryIf(again).Do(ctx, func() error {
-		up, err := s.core.PutObject(ctx, s.bucket, s.prefix+key, bytes.NewReader(body), int64(len(body)), "", sha256Hex(body), opts)
+		up, err := s.core.PutObject(ctx, s.bucket, s.prefix+key, bytes.NewReader(body), int64(len(body)), md5Base64(body), sha256Hex(body), opts)
 		info = written(key, up.ETag, int64(len(body)), opts.ContentType, *now)
 		return err
 	})
@@ -90,6 +92,14 @@ func (s *Store) put(ctx context.Context, key string, body []byte, opts minio.Put
 
 func written(key, etag string, size int64, contentType string, now time.Time) archive.Info {
 	return archive.Info{Key: key, Size: size, ETag: etag, ContentType: contentType, Now: now}
+}
+
+// md5Base64 returns the Content-MD5 of a body. S3 demands it, or a checksum, of each
+// write to a bucket with a default retention (Object Lock). A checksum would have to be
+// announced when a multipart upload begins, which not every server knows.
+func md5Base64(b []byte) string {
+	sum := md5.Sum(b) //nolint:gosec // part of the protocol; the SHA-256 protects the body
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func sha256Hex(b []byte) string {
