@@ -97,7 +97,7 @@ func (r *Runner) Run(ctx context.Context, taskID string, takeOver bool) {
 	outcome, err := r.handle(work, rec, progress.set)
 	lost := stop()
 
-	r.settle(ctx, log, lease, outcome, errors.Join(lost, err), lost)
+	r.settle(ctx, log, lease, outcome, err, lost)
 }
 
 // levelOf returns the level at which to log that a lease was not acquired. It is normal
@@ -129,8 +129,8 @@ func (r *Runner) handle(
 	return handler(ctx, rec, report)
 }
 
-// settle stores how the task ended. lost is the reason why the lease was lost or the work
-// was cancelled, or nil. err is the error of the work. settle does not end the task if
+// settle stores how the task ended. err is the error of the work. lost is the reason why
+// the lease was lost or the work was cancelled, or nil. settle does not end the task if
 // the lease was lost or the task is handed over.
 func (r *Runner) settle(
 	ctx context.Context, log *slog.Logger, lease *task.Lease, outcome Outcome, err, lost error,
@@ -138,27 +138,27 @@ func (r *Runner) settle(
 	storing, cancel := outlasting(ctx)
 	defer cancel()
 
-	end := task.Outcome{
-		Status:   task.Completed,
-		Result:   outcome.Result,
-		Document: outcome.Document,
-		Report:   outcome.Report,
-	}
+	end := task.Outcome{Status: task.Completed, Result: outcome.Result, Document: outcome.Document, Report: outcome.Report}
+	cancelled := fault.CodeOf(lost) == fault.Cancelled
 	switch {
-	case err == nil:
 	case errors.Is(lost, task.ErrLeaseLost):
 		log.WarnContext(ctx, "lease lost: another runner works on the task")
 		return
+	case err == nil && (lost == nil || cancelled): // a request to cancel arrived after the work was done
 	case lost == nil && r.isHandover(ctx, err):
 		r.handOver(storing, log, lease)
 		return
-	case fault.CodeOf(lost) == fault.Cancelled:
-		end = task.Outcome{Status: task.Cancelled, Result: outcome.Result, Report: outcome.Report, Error: lost}
+	case cancelled || lost == nil && r.wasCancelled(storing, lease, err):
+		end.Status = task.Cancelled
+		end.Document = nil
+		end.Error = cancellation(err, lost)
 	case lost != nil: // The archive is unreachable, so nothing can be stored. Finished units are in the parts.
 		log.WarnContext(ctx, "task interrupted; it will continue when the archive is reachable", "error", lost)
 		return
 	default:
-		end = task.Outcome{Status: task.Failed, Result: outcome.Result, Report: outcome.Report, Error: err}
+		end.Status = task.Failed
+		end.Document = nil
+		end.Error = err
 	}
 
 	// The task has ended once this write succeeds. A crash before it repeats the run.
@@ -173,6 +173,30 @@ func (r *Runner) settle(
 	if err := lease.Clear(storing); err != nil {
 		log.WarnContext(ctx, "cleanup failed; the next sweep retries it", "error", err)
 	}
+}
+
+// wasCancelled reports whether the work ended with err because it found the request to
+// cancel the task before the lease's goroutine did. A worker of a repair checks it
+// itself.
+func (r *Runner) wasCancelled(ctx context.Context, lease *task.Lease, err error) bool {
+	if fault.CodeOf(err) != fault.Cancelled {
+		return false
+	}
+	requested := false
+	_ = untilStored().Do(ctx, func() (err error) {
+		requested, err = r.Tasks.CancelRequested(ctx, lease.Record().TaskID)
+		return err
+	})
+	return requested
+}
+
+// cancellation returns the error of a cancelled task. The error of the work has more
+// details than lost if it is about the cancellation too.
+func cancellation(err, lost error) error {
+	if lost == nil || fault.CodeOf(err) == fault.Cancelled {
+		return err
+	}
+	return lost
 }
 
 func (r *Runner) isHandover(ctx context.Context, err error) bool {
@@ -213,14 +237,18 @@ func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // finish stores the outcome. It retries while the store is unreachable, until ctx ends.
 func (r *Runner) finish(ctx context.Context, lease *task.Lease, end task.Outcome) error {
-	policy := retry.Policy{
-		Backoff:   retry.Backoff{First: finishWait, Max: finishWait},
-		Retryable: fault.Retryable,
-	}
-	return policy.Do(ctx, func() error {
+	return untilStored().Do(ctx, func() error {
 		_, err := lease.Finish(ctx, end)
 		return err
 	})
+}
+
+// untilStored returns the policy for calls of the store when the work has ended.
+func untilStored() retry.Policy {
+	return retry.Policy{
+		Backoff:   retry.Backoff{First: finishWait, Max: finishWait},
+		Retryable: fault.Retryable,
+	}
 }
 
 func logEnd(ctx context.Context, log *slog.Logger, rec task.Record, end task.Outcome) {

@@ -186,6 +186,45 @@ func TestRun_CancelOnRequestEndsTheWork(t *testing.T) {
 	b.wantEnded(t, task.Cancelled, fault.Cancelled, "cancelled on request")
 }
 
+// The work finds the request before the lease's goroutine does, or has ended before.
+//
+// Case O-F6, see docs/RELIABILITY.md.
+func TestRun_EndsAsTheWorkDidAfterARequestToCancel(t *testing.T) {
+	found := fault.New(fault.Cancelled, "cancelled on request; node n2 was committed before")
+	for name, tt := range map[string]struct {
+		requested bool
+		err       error
+		status    task.Status
+		code      fault.Code
+	}{
+		"the work finds the request":                {true, found, task.Cancelled, fault.Cancelled},
+		"the work fails for another reason":         {true, fault.New(fault.Invalid, "no key"), task.Failed, fault.Invalid},
+		"the work was done":                         {true, nil, task.Completed, ""},
+		"a context ended that no request has ended": {false, context.Canceled, task.Failed, fault.Cancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b *bench
+			b = newBench(t, func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+				if tt.requested {
+					if _, err := b.tasks.RequestCancel(ctx, rec.TaskID); err != nil {
+						return runner.Outcome{}, err
+					}
+				}
+				if tt.err == nil {
+					return complete(ctx, rec, report)
+				}
+				return runner.Outcome{}, tt.err
+			})
+			b.runner.Run(t.Context(), b.id, false)
+			message := ""
+			if tt.err != nil {
+				message = fault.PublicMessage(tt.err)
+			}
+			b.wantEnded(t, tt.status, tt.code, message)
+		})
+	}
+}
+
 func TestRun_ShutdownReleasesTheLeaseAndTheNextRunContinues(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	defer stop(nil)

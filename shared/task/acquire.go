@@ -95,7 +95,7 @@ func (r *Registry) CheckLease(ctx context.Context, id, token string) error {
 	}
 	requested, err := r.CancelRequested(ctx, id)
 	if err == nil && requested {
-		err = fault.New(fault.Cancelled, cancelledOnRequest)
+		err = fault.New(fault.Cancelled, CancelledOnRequest)
 	}
 	return err
 }

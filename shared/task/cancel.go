@@ -9,7 +9,8 @@ import (
 	"ace/shared/fault"
 )
 
-const cancelledOnRequest = "cancelled on request"
+// CancelledOnRequest is the error of a task that was cancelled and has nothing to add.
+const CancelledOnRequest = "cancelled on request"
 
 // RequestCancel requests the cancellation of a task and returns its record. A QUEUED task
 // is CANCELLED on return; a RUNNING task ends after its runner has read the request. The
@@ -57,7 +58,7 @@ func (r *Registry) cancelRecord(rec Record) Record {
 	now := millis(r.clock())
 	rec.Status = Cancelled
 	rec.FinishedAt = &now
-	rec.Error = cancelledOnRequest
+	rec.Error = CancelledOnRequest
 	rec.ErrorCode = string(fault.Cancelled)
 	rec.Revision = rand.Text()
 	return rec

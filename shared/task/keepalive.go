@@ -116,7 +116,7 @@ func (k *renewer) checkCancel(ctx context.Context) error {
 	defer cancel()
 	requested, err := k.lease.registry.CancelRequested(ctx, k.lease.Record().TaskID)
 	if err == nil && requested {
-		return fault.New(fault.Cancelled, cancelledOnRequest)
+		return fault.New(fault.Cancelled, CancelledOnRequest)
 	}
 	return nil // renew handles failures of the store
 }

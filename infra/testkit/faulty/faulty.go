@@ -30,7 +30,10 @@ const (
 	List        Op = "List" // its key is the prefix that is listed
 	Delete      Op = "Delete"
 	Presign     Op = "Presign"
+	Any         Op = "" // in On and Count: every operation
 )
+
+func (o Op) matches(called Op) bool { return o == Any || o == called }
 
 // Outcome is what happens to one call.
 type Outcome int
@@ -118,7 +121,7 @@ func (s *Store) Count(op Op, prefix string) int {
 	defer s.mu.Unlock()
 	n := 0
 	for _, c := range s.calls {
-		if c.op == op && strings.HasPrefix(c.key, prefix) {
+		if op.matches(c.op) && strings.HasPrefix(c.key, prefix) {
 			n++
 		}
 	}
@@ -135,7 +138,7 @@ func (s *Store) outcome(op Op, key string) Outcome {
 	s.mu.Lock()
 	s.calls = append(s.calls, call{op, key})
 	for _, r := range s.rules {
-		if r.op == op && strings.HasPrefix(key, r.prefix) {
+		if r.op.matches(op) && strings.HasPrefix(key, r.prefix) {
 			r.calls++
 			questions = append(questions, question{r.hook, r.calls})
 		}
