@@ -76,6 +76,8 @@ type Progress struct {
 	Percent           float64  `json:"percent"` // 0 to 100
 	RowsPerSecond     float64  `json:"rows_per_second"`
 	ETASeconds        *float64 `json:"eta_seconds"` // null until it can be estimated
+	// Retrying is the error of a step that is being retried, until there is more progress.
+	Retrying string `json:"retrying,omitempty"`
 }
 
 // TaskRequest names one task.

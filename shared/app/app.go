@@ -42,9 +42,9 @@ type Options struct {
 	// Lease is the time without a renewal after which a task's lease expires. 0 means
 	// task.LeaseDuration.
 	Lease time.Duration
-	// Patience bounds the total wait between the attempts at one unit of work that fails
-	// for a reason that may be temporary. 0 means 16 seconds, which is usually enough
-	// until a node has restarted or a connection is free.
+	// Patience is how long a step of a task tolerates that a node or the store cannot be
+	// used. 0 means a minute, which is usually enough until a node has restarted or a
+	// connection is free. For a scheduled task it is scheduledPatience times as long.
 	Patience  time.Duration
 	MaxImport int64 // maximum size of an imported document in bytes; 0 means 1 GiB
 	Log       *slog.Logger
@@ -66,7 +66,10 @@ type App struct {
 	renderings *diffarchive.Renderings
 }
 
-const defaultPatience = 16 * time.Second
+const (
+	defaultPatience   = time.Minute
+	scheduledPatience = 10
+)
 
 // New returns an application. It opens no connection.
 func New(o Options) *App {

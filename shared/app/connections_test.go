@@ -27,7 +27,7 @@ func TestTableDiff_ANodeThatRefusesConnectionsIsNamed(t *testing.T) {
 	listener.Close()
 	c.Nodes[1].Port = port
 	start := time.Now()
-	message := apptest.New(t, c, apptest.Options{}).Fail(t, "public.t")
+	message := apptest.New(t, c, apptest.Options{Patience: time.Second}).Fail(t, "public.t")
 	for _, want := range []string{`"n2"`, listener.Addr().String(), "unreachable", "refused"} {
 		if !strings.Contains(message, want) {
 			t.Errorf("the error is %q, want it to say %s", message, want)
@@ -45,7 +45,7 @@ func TestTableDiff_ANodeThatNeverAnswersFailsWithinTheConnectTimeout(t *testing.
 	listener := listen(t)
 	c.Nodes[0].Port = listener.Addr().(*net.TCPAddr).Port
 	start := time.Now()
-	message := apptest.New(t, c, apptest.Options{}).Fail(t, "public.t")
+	message := apptest.New(t, c, apptest.Options{Patience: time.Nanosecond}).Fail(t, "public.t")
 	for _, want := range []string{`"n1"`, listener.Addr().String(), "unreachable"} {
 		if !strings.Contains(message, want) {
 			t.Errorf("the error is %q, want it to say %s", message, want)
@@ -88,7 +88,7 @@ func TestTableDiff_SecretsAppearNowhere(t *testing.T) {
 			other.Nodes = append([]pgtest.Node(nil), c.Nodes...)
 			test.change(&other)
 			var log safeBuffer
-			s := apptest.New(t, &other, apptest.Options{Log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+			s := apptest.New(t, &other, apptest.Options{Patience: time.Second, Log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 			status := s.Wait(t, s.Submit(t, "public.t"))
 			if !strings.Contains(status.Error, test.want) || (status.Error == "") != (test.want == "") {
 				t.Errorf("the error is %q, want %q", status.Error, test.want)

@@ -31,12 +31,13 @@ func (a *App) Handlers(invoker tablediff.Invoker, capacity Capacity) map[task.Ty
 		local = a.worker
 	}
 	diffs := tablediff.NewCoordinator(tablediff.CoordinatorOptions{
-		Store: a.options.Store, Nodes: a.nodes(), Invoker: invoker, LocalWorker: local, Patience: a.options.Patience, Log: a.options.Log,
+		Store: a.options.Store, Nodes: a.nodes(), Invoker: invoker, LocalWorker: local, Log: a.options.Log,
 	})
 	executor := &service.Executor{
 		Tasks: a.tasks, Clusters: a.options.Clusters, Renderings: a.renderings,
 		Diffs: diffs, Repairs: tablerepair.NewCoordinator(a.options.Store, a.repairNodes(), a.repair, a.options.Log),
 		Parallel: capacity.Parallel, Log: a.options.Log,
+		Patience: a.options.Patience, ScheduledPatience: scheduledPatience * a.options.Patience,
 	}
 	return executor.Handlers()
 }

@@ -17,8 +17,11 @@ import (
 // Scheduler returns a scheduler of jobs. starter starts the tasks that the scheduler
 // submits.
 func (a *App) Scheduler(jobs []schedule.Job, starter service.Starter, log *slog.Logger) *schedule.Scheduler {
+	submitting := a.service(starter)
+	submitting.Scheduled = true
 	return schedule.New(schedule.Options{
-		Jobs: jobs, Store: a.options.Store, Submit: a.service(starter), Catalog: catalog{a}, Now: time.Now, Log: log,
+		Jobs: jobs, Store: a.options.Store, Submit: submitting, Catalog: catalog{a}, Now: time.Now, Log: log,
+		Patience: scheduledPatience * a.options.Patience,
 	})
 }
 

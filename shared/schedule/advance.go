@@ -23,6 +23,9 @@ func (s *Scheduler) advance(ctx context.Context, job Job, st *stored) error {
 		if err := s.expand(ctx, job, st); err != nil {
 			return err
 		}
+		if !st.Run.Expanded {
+			return nil
+		}
 	}
 
 	for i := range st.Run.Checks {
@@ -76,7 +79,8 @@ func (s *Scheduler) storeCheck(ctx context.Context, st *stored, i int, c check) 
 }
 
 // expand finds the tables of a run and stores the run with one check for each table that
-// can be compared.
+// can be compared. If a node cannot be used for a moment, expand leaves the run as it is,
+// so that the next Step tries again, until Patience has passed.
 func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 	expanded := *st.Run
 	expanded.Expanded = true
@@ -89,6 +93,10 @@ func (s *Scheduler) expand(ctx context.Context, job Job, st *stored) error {
 		if tables, err = s.Catalog.Tables(ctx, job.Request, job.Schema); err != nil {
 			if fault.CodeOf(err) == fault.Cancelled {
 				return err
+			}
+			if fault.Retryable(err) && s.Now().Before(st.Run.Due.Add(s.Patience)) {
+				s.Log.WarnContext(ctx, "tables of a scheduled run not listed; trying again", "job", job.Name, "error", err)
+				return nil
 			}
 			expanded.Error = fault.PublicMessage(err)
 		} else if len(tables) == 0 {

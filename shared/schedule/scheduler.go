@@ -50,6 +50,9 @@ type Options struct {
 	Catalog Catalog
 	Now     func() time.Time
 	Log     *slog.Logger
+	// Patience is how long after its due time a run waits for a node on which its tables
+	// cannot be listed.
+	Patience time.Duration
 }
 
 // Scheduler submits the tasks of jobs when they are due.

@@ -36,6 +36,7 @@ type bench struct {
 	now     time.Time
 	file    string
 	tables  []string // that the catalog returns; some end with " without key"
+	down    error    // that the catalog returns instead
 	room    int      // number of submissions that the queue accepts
 	started []string // task ids, in order
 	log     strings.Builder
@@ -60,7 +61,7 @@ func (b *bench) restart() {
 	clock := func() time.Time { return b.now }
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(b.t.Output(), &b.log), nil))
 	b.Scheduler = schedule.New(schedule.Options{
-		Jobs: jobs, Store: b.store, Now: clock, Log: log, Catalog: b,
+		Jobs: jobs, Store: b.store, Now: clock, Log: log, Catalog: b, Patience: 10 * time.Minute,
 		Submit: &service.Service{Tasks: b.tasks, Store: b.store, Clusters: b, Starter: b, Now: clock, Log: log},
 	})
 }
@@ -86,6 +87,9 @@ func (b *bench) Load(_ context.Context, name string) (cluster.Cluster, error) {
 }
 
 func (b *bench) Tables(_ context.Context, _ api.TableDiffRequest, schema string) ([]schedule.Table, error) {
+	if b.down != nil {
+		return nil, b.down
+	}
 	var tables []schedule.Table
 	for _, name := range b.tables {
 		name, isKeyless := strings.CutSuffix(name, " without key")
@@ -386,6 +390,43 @@ func TestScheduler_APatternComparesEachTable(t *testing.T) {
 	b.to("2024-03-15 14:00")
 	if want := []string{"shop.a", `shop."B"`}; !slices.Equal(b.submitted(), want) {
 		t.Errorf("submitted are %v, want %v", b.submitted(), want)
+	}
+}
+
+// A node that cannot be used when a run is due delays the run for up to ten minutes.
+// Other jobs do not wait for it.
+//
+// Case O-P10, see docs/RELIABILITY.md.
+func TestScheduler_ARunWaitsForANodeThatCannotListItsTables(t *testing.T) {
+	file := `jobs:
+  - {name: all, cluster_name: demo, table_name: shop.*, crontab_schedule: 0 13 * * *}
+  - {name: other, cluster_name: demo, table_name: public.users, crontab_schedule: 0 13 * * *}`
+	for name, tt := range map[string]struct {
+		upAt      string
+		submitted []string
+		verdict   string
+	}{
+		"it is back in time":  {"2024-03-15 13:09", []string{"public.users", "shop.a"}, ""},
+		"it is back too late": {"2024-03-15 13:11", []string{"public.users"}, api.VerdictFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, file, "2024-03-15 12:30")
+			b.Step(t.Context())
+			b.tables, b.down = []string{"a"}, fault.New(fault.Unavailable, "node n1 is restarting")
+			b.to("2024-03-15 13:00")
+			b.to("2024-03-15 13:08")
+			if tt.verdict != "" {
+				b.to("2024-03-15 13:10")
+			}
+			b.down = nil
+			b.to(tt.upAt)
+			if got := b.submitted(); !slices.Equal(got, tt.submitted) {
+				t.Errorf("submitted are %v, want %v", got, tt.submitted)
+			}
+			if run := b.job().LastRun; run.Verdict != tt.verdict || (tt.verdict != "") != strings.Contains(run.Error, "restarting") {
+				t.Errorf("the run is %+v", run)
+			}
+		})
 	}
 }
 

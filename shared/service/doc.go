@@ -59,6 +59,7 @@ type Service struct {
 	BeforeImages BeforeImages
 	Clusters     Clusters
 	Starter      Starter
+	Scheduled    bool // a schedule submits the tasks
 	Now          func() time.Time
 	Log          *slog.Logger
 }

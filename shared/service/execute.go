@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync"
 	"time"
 
+	"ace/shared/cluster"
 	"ace/shared/diffarchive"
 	"ace/shared/fault"
+	"ace/shared/patience"
 	"ace/shared/runner"
 	"ace/shared/tablediff"
 	"ace/shared/tablerepair"
@@ -26,17 +29,71 @@ type Executor struct {
 	Diffs      *tablediff.Coordinator
 	Repairs    *tablerepair.Coordinator
 	Parallel   int // units of work that run at once if max_cpu_ratio is 1
-	Log        *slog.Logger
+	// Patience is how long a step of a task tolerates that a node or the store cannot be
+	// used. ScheduledPatience is the same for a task that a schedule submitted.
+	Patience, ScheduledPatience time.Duration
+	Log                         *slog.Logger
 }
 
 // Handlers returns the handler of each task type.
 func (e *Executor) Handlers() map[task.Type]runner.Handler {
 	return map[task.Type]runner.Handler{
-		task.TableDiff:   e.tableDiff,
-		task.TableRerun:  e.tableRerun,
-		task.TableRepair: e.tableRepair,
-		task.TableUndo:   e.tableUndo,
+		task.TableDiff:   e.handler(e.tableDiff),
+		task.TableRerun:  e.handler(e.tableRerun),
+		task.TableRepair: e.handler(e.tableRepair),
+		task.TableUndo:   e.handler(e.tableUndo),
 	}
+}
+
+// execution is one execution of a task.
+type execution struct {
+	rec      task.Record
+	patience patience.Budget
+	report   func(task.Progress) // safe for concurrent use
+}
+
+// handler converts a function that executes a task to a runner.Handler.
+func (e *Executor) handler(execute func(context.Context, execution) (runner.Outcome, error)) runner.Handler {
+	return func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+		w := &waitReporter{report: report}
+		budget := patience.Budget{For: e.Patience, Log: e.Log.With("task_id", rec.TaskID), Waiting: w.waiting}
+		if rec.Scheduled {
+			budget.For = e.ScheduledPatience
+		}
+		return execute(ctx, execution{rec: rec, patience: budget, report: w.progress})
+	}
+}
+
+// waitReporter adds to the progress of a task why it waits, until the task makes
+// progress.
+type waitReporter struct {
+	mu     sync.Mutex
+	last   task.Progress
+	report func(task.Progress)
+}
+
+func (w *waitReporter) progress(p task.Progress) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = p
+	w.report(p)
+}
+
+func (w *waitReporter) waiting(reason error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.last
+	p.Retrying = fault.PublicMessage(reason)
+	w.report(p)
+}
+
+// loadCluster reads the definition of a cluster, which may be in a bucket.
+func (e *Executor) loadCluster(ctx context.Context, x execution, name string) (definition cluster.Cluster, err error) {
+	err = x.patience.Do(ctx, "reading the cluster definition", func() (err error) {
+		definition, err = e.Clusters.Load(ctx, name)
+		return err
+	})
+	return definition, err
 }
 
 // readRequest decodes the request that a task stores.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ace/shared/api"
+	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/runner"
 	"ace/shared/tablediff"
@@ -14,13 +15,13 @@ import (
 )
 
 // tableDiff executes a table-diff task.
-func (e *Executor) tableDiff(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+func (e *Executor) tableDiff(ctx context.Context, x execution) (runner.Outcome, error) {
 	var req api.TableDiffRequest
-	if err := readRequest(rec, &req); err != nil {
+	if err := readRequest(x.rec, &req); err != nil {
 		return runner.Outcome{}, err
 	}
 
-	definition, err := e.Clusters.Load(ctx, req.ClusterName)
+	definition, err := e.loadCluster(ctx, x, req.ClusterName)
 	if err != nil {
 		return runner.Outcome{}, err
 	}
@@ -29,7 +30,7 @@ func (e *Executor) tableDiff(ctx context.Context, rec task.Record, report func(t
 	if err != nil {
 		return runner.Outcome{}, err
 	}
-	return e.compare(ctx, rec, comparison{
+	return e.compare(ctx, x, comparison{
 		Request: tablediff.Request{
 			ClusterName: req.ClusterName, Database: database, Table: req.Table, Nodes: nodes,
 			Filter: req.TableFilter, IgnoreColumns: req.IgnoreColumns, Baseline: req.Baseline,
@@ -37,35 +38,35 @@ func (e *Executor) tableDiff(ctx context.Context, rec task.Record, report func(t
 			MaxDiffRows: req.MaxDiffRows, ConfirmDelay: time.Duration(req.ConfirmDelay), Checksum: req.Checksum,
 		},
 		output: req.Output, quiet: req.Quiet,
-	}, report)
+	})
 }
 
 // tableRerun executes a table-rerun task.
-func (e *Executor) tableRerun(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+func (e *Executor) tableRerun(ctx context.Context, x execution) (runner.Outcome, error) {
 	var req api.TableRerunRequest
-	if err := readRequest(rec, &req); err != nil {
+	if err := readRequest(x.rec, &req); err != nil {
 		return runner.Outcome{}, err
 	}
 
-	if rec.Input == nil {
-		return runner.Outcome{}, fault.New(fault.Internal, "task %s names no document", rec.TaskID)
+	if x.rec.Input == nil {
+		return runner.Outcome{}, fault.New(fault.Internal, "task %s names no document", x.rec.TaskID)
 	}
 
-	definition, err := e.Clusters.Load(ctx, req.ClusterName)
+	definition, err := e.loadCluster(ctx, x, req.ClusterName)
 	if err != nil {
 		return runner.Outcome{}, err
 	}
 
 	defaults := api.NewTableDiffRequest()
-	return e.compare(ctx, rec, comparison{
+	return e.compare(ctx, x, comparison{
 		Request: tablediff.Request{
-			ClusterName: req.ClusterName, Database: rec.DBName, Table: req.Table, Nodes: definition.NodeNames(),
+			ClusterName: req.ClusterName, Database: x.rec.DBName, Table: req.Table, Nodes: definition.NodeNames(),
 			BlockRows: defaults.BlockRows, BatchSize: defaults.BatchSize, Workers: e.workers(req.MaxCPURatio),
 			MaxDiffRows: req.MaxDiffRows, ConfirmDelay: time.Duration(req.ConfirmDelay), Checksum: req.Checksum,
-			Rerun: &tablediff.Rerun{Document: *rec.Input, Behavior: req.Behavior},
+			Rerun: &tablediff.Rerun{Document: *x.rec.Input, Behavior: req.Behavior},
 		},
 		output: req.Output, quiet: req.Quiet,
-	}, report)
+	})
 }
 
 // comparison is a comparison to run, and what to do with its result.
@@ -80,14 +81,14 @@ func (e *Executor) workers(ratio float64) int { return max(1, int(ratio*float64(
 
 // compare runs a comparison for a task and renders its document if the request asks for
 // that.
-func (e *Executor) compare(
-	ctx context.Context, rec task.Record, c comparison, report func(task.Progress),
-) (runner.Outcome, error) {
-	c.TaskID = rec.TaskID
-	c.SubmittedAt = rec.SubmittedAt
-	c.StartedAt = *rec.StartedAt
+func (e *Executor) compare(ctx context.Context, x execution, c comparison) (runner.Outcome, error) {
+	c.TaskID = x.rec.TaskID
+	c.SubmittedAt = x.rec.SubmittedAt
+	c.StartedAt = *x.rec.StartedAt
+	c.Patience = x.patience
+	report := x.report
 	if !c.quiet {
-		report = e.logged(ctx, rec.TaskID, report)
+		report = e.logged(ctx, x.rec.TaskID, report)
 	}
 
 	var last task.Progress
@@ -107,7 +108,7 @@ func (e *Executor) compare(
 	if c.output != api.FormatJSON {
 		last.Phase = phaseRender
 		report(last)
-		if err := e.render(ctx, result.Document, c.output, &answer); err != nil {
+		if err := e.render(ctx, x, result.Document, c.output, &answer); err != nil {
 			return runner.Outcome{}, err
 		}
 	}
@@ -123,8 +124,12 @@ const phaseRender = "render"
 // archived, so an error of the rendering does not fail the task: answer.OutputError
 // reports it, and a later download can render the document again. render returns an error
 // only if ctx has ended, which means that the task must stop.
-func (e *Executor) render(ctx context.Context, document task.Document, format string, answer *api.DiffResult) error {
-	rendering, err := e.Renderings.Ensure(ctx, document, format)
+func (e *Executor) render(ctx context.Context, x execution, document task.Document, format string, answer *api.DiffResult) error {
+	var rendering archive.Info
+	err := x.patience.Do(ctx, "rendering", func() (err error) {
+		rendering, err = e.Renderings.Ensure(ctx, document, format)
+		return err
+	})
 	switch {
 	case err == nil:
 		answer.DiffFile = rendering.Key

@@ -12,19 +12,19 @@ import (
 )
 
 // tableRepair executes a table-repair task.
-func (e *Executor) tableRepair(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+func (e *Executor) tableRepair(ctx context.Context, x execution) (runner.Outcome, error) {
 	var req api.TableRepairRequest
-	if err := readRequest(rec, &req); err != nil {
+	if err := readRequest(x.rec, &req); err != nil {
 		return runner.Outcome{}, err
 	}
 
-	if rec.Input == nil {
-		return runner.Outcome{}, fault.New(fault.Internal, "task %s has no diff document", rec.TaskID)
+	if x.rec.Input == nil {
+		return runner.Outcome{}, fault.New(fault.Internal, "task %s has no diff document", x.rec.TaskID)
 	}
 
-	result, err := e.repair(ctx, rec, req.Quiet, report, tablerepair.Request{
+	result, err := e.repair(ctx, x, req.Quiet, tablerepair.Request{
 		ClusterName: req.ClusterName, Schema: req.Table.Schema, Table: req.Table.Name,
-		Input: *rec.Input, Source: req.SourceOfTruth, Targets: req.Nodes,
+		Input: *x.rec.Input, Source: req.SourceOfTruth, Targets: req.Nodes,
 		DryRun: req.DryRun, Report: req.GenerateReport, UpsertOnly: req.UpsertOnly, InsertOnly: req.InsertOnly,
 		FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, AllowLag: req.AllowLag,
 	})
@@ -32,13 +32,17 @@ func (e *Executor) tableRepair(ctx context.Context, rec task.Record, report func
 }
 
 // tableUndo executes a table-undo task.
-func (e *Executor) tableUndo(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
+func (e *Executor) tableUndo(ctx context.Context, x execution) (runner.Outcome, error) {
 	var req api.TableUndoRequest
-	if err := readRequest(rec, &req); err != nil {
+	if err := readRequest(x.rec, &req); err != nil {
 		return runner.Outcome{}, err
 	}
 
-	repair, err := e.Tasks.Get(ctx, req.TaskID)
+	var repair task.Record
+	err := x.patience.Do(ctx, "reading the repair", func() (err error) {
+		repair, err = e.Tasks.Get(ctx, req.TaskID)
+		return err
+	})
 	if err != nil {
 		return runner.Outcome{}, err
 	}
@@ -48,7 +52,7 @@ func (e *Executor) tableUndo(ctx context.Context, rec task.Record, report func(t
 		return runner.Outcome{}, fault.Wrap(err, fault.Internal, "task %s has the table %q, which is not a valid name", repair.TaskID, repair.TableName)
 	}
 
-	result, err := e.repair(ctx, rec, req.Quiet, report, tablerepair.Request{
+	result, err := e.repair(ctx, x, req.Quiet, tablerepair.Request{
 		ClusterName: repair.ClusterName, Schema: name.Schema, Table: name.Name, Undoes: req.TaskID,
 		DryRun: req.DryRun, FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, AllowLag: req.AllowLag,
 	})
@@ -58,13 +62,15 @@ func (e *Executor) tableUndo(ctx context.Context, rec task.Record, report func(t
 // repair completes the request job from the task's record and the cluster's definition,
 // and runs the repair or undo.
 func (e *Executor) repair(
-	ctx context.Context, rec task.Record, quiet bool, report func(task.Progress), job tablerepair.Request,
+	ctx context.Context, x execution, quiet bool, job tablerepair.Request,
 ) (tablerepair.Result, error) {
-	if err := e.Tasks.CheckLock(ctx, rec); err != nil {
+	rec, report := x.rec, x.report
+	err := x.patience.Do(ctx, "check of the table lock", func() error { return e.Tasks.CheckLock(ctx, rec) })
+	if err != nil {
 		return tablerepair.Result{}, err
 	}
 
-	definition, err := e.Clusters.Load(ctx, job.ClusterName)
+	definition, err := e.loadCluster(ctx, x, job.ClusterName)
 	if err != nil {
 		return tablerepair.Result{}, err
 	}
@@ -75,6 +81,7 @@ func (e *Executor) repair(
 
 	job.TaskID = rec.TaskID
 	job.Database = rec.DBName
+	job.Patience = x.patience
 	job.Nodes = definition.NodeNames()
 	job.Lease = rec.LeaseToken()
 	job.SubmittedAt = rec.SubmittedAt

@@ -12,6 +12,7 @@ import (
 // submit stores a new task with its request and starts it, unless the queue is full.
 func (s *Service) submit(ctx context.Context, n task.New, request any) (api.Submitted, error) {
 	var err error
+	n.Scheduled = s.Scheduled
 	if n.Parameters, err = json.Marshal(request); err != nil {
 		return api.Submitted{}, fault.Wrap(err, fault.Internal, "the parameters cannot be encoded")
 	}

@@ -76,7 +76,7 @@ func (s *Service) status(rec task.Record) api.TaskStatus {
 		status.TimeTaken = &seconds
 	}
 
-	if rec.Status == task.Failed {
+	if rec.Status == task.Failed || rec.Status == task.Cancelled && rec.Error != task.CancelledOnRequest {
 		status.Error = rec.Error
 	}
 
@@ -92,6 +92,7 @@ func progress(p task.Progress, running time.Duration) *api.Progress {
 	shown := &api.Progress{
 		Phase: p.Phase, BlocksTotal: int64(p.BlocksTotal), BlocksDone: int64(p.BlocksDone),
 		RowsCompared: p.RowsCompared, RowsTotalEstimate: p.RowsTotalEstimate, MismatchedRows: p.MismatchedRows,
+		Retrying: p.Retrying,
 	}
 
 	if p.BlocksTotal > 0 {

@@ -11,6 +11,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fanout"
 	"ace/shared/fault"
+	"ace/shared/patience"
 	"ace/shared/retry"
 	"ace/shared/table"
 	"ace/shared/tablediff/plan"
@@ -29,10 +30,7 @@ type CoordinatorOptions struct {
 	// LocalWorker is the worker that does the units, if this process does all of them.
 	// Otherwise it is nil.
 	LocalWorker LocalWorker
-	// Patience bounds the sum of the waits before retries of one unit. A unit is retried if
-	// it fails for a reason that may be temporary. If Patience is 0, no unit is retried.
-	Patience time.Duration
-	Log      *slog.Logger
+	Log         *slog.Logger
 }
 
 // NewCoordinator returns a coordinator.
@@ -41,10 +39,17 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{o} 
 // Run does a comparison, or continues it where an earlier run of the task stopped. It
 // calls report whenever progress was made. When ctx ends, the run ends; a later run
 // continues with what was stored by then.
-func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (Result, error) {
-	r := &run{Coordinator: c, request: req.withUsefulSizes(), started: time.Now(), progress: newProgress(report)}
-
-	result, err := r.complete(ctx)
+//
+// If a step fails because a node or the store cannot be used for a moment, Run does what
+// the next run of the task would do: it starts again and continues with what was stored.
+func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Progress)) (result Result, err error) {
+	started := time.Now()
+	var reach patience.Reach
+	err = req.Patience.DoWithProgress(ctx, "comparison", reach.Progress, func() (err error) {
+		r := &run{Coordinator: c, request: req.withUsefulSizes(), started: started, progress: newProgress(report), reach: &reach}
+		result, err = r.complete(ctx)
+		return err
+	})
 	if err != nil && ctx.Err() != nil {
 		// The error of a step that was cancelled is only a consequence of the
 		// cancellation.
@@ -57,6 +62,12 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 	return result, nil
 }
 
+// retry repeats a step that can be repeated by itself. That costs less than to start
+// again.
+func (r *run) retry(ctx context.Context, what string, do func() error) error {
+	return r.request.Patience.Do(ctx, what, do)
+}
+
 // complete does the steps of a run in order. Each step uses what an earlier run of the
 // task has stored, so a crash loses only the units that were not finished.
 func (r *run) complete(ctx context.Context) (result Result, err error) {
@@ -64,17 +75,20 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 	if err := r.makePlan(ctx); err != nil {
 		return result, err
 	}
+	r.reach.Stage(1)
 
 	// Stores a part for each scan unit or each block of keys, and makes the compare units. A
 	// later run makes the same units from the same parts.
 	if err := r.scan(ctx); err != nil {
 		return result, err
 	}
+	r.reach.Stage(2)
 
 	// Stores a part for each compare unit. These parts contain the candidates.
 	if err := r.compare(ctx); err != nil {
 		return result, err
 	}
+	r.reach.Stage(3)
 
 	// Stores a part for each confirm unit. These parts contain the findings. The step needs
 	// the totals of all compare units, because max_diff_rows also counts the candidates of
@@ -82,6 +96,7 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 	if err := r.confirm(ctx); err != nil {
 		return result, err
 	}
+	r.reach.Stage(4)
 
 	// The checks store nothing. They follow the last read of a row, because they verify that
 	// everything the reads relied on stayed true. If a check fails, the parts are never
@@ -95,6 +110,7 @@ func (r *run) complete(ctx context.Context) (result Result, err error) {
 	if err := r.checkFacts(ctx); err != nil {
 		return result, err
 	}
+	r.reach.Stage(5)
 
 	// Publishes the document, which is the result. If the run is interrupted after this, the
 	// next run adopts the document.
@@ -115,8 +131,9 @@ type run struct {
 	started           time.Time
 	plan              *plan.Plan
 	progress          *progress
-	anyUnitDone       atomic.Bool // compare: a unit is done
-	mostDiffer        atomic.Bool // compare: most chunks of the latest unit differed
+	reach             *patience.Reach // shared by all runs of one call of Run
+	anyUnitDone       atomic.Bool     // compare: a unit is done
+	mostDiffer        atomic.Bool     // compare: most chunks of the latest unit differed
 	timings           timings
 	equal             plan.Totals        // scan: totals of the chunks or buckets that were equal
 	multipleSnapshots bool               // scan: some pass over the pages used more than one snapshot
@@ -138,7 +155,7 @@ func (r *run) makePlan(ctx context.Context) error {
 
 	p, err := plan.Load(ctx, r.Store, r.request.TaskID)
 	if errors.Is(err, archive.ErrNotFound) {
-		err = r.retry(ctx, planningPolicy(), "planning", func() error {
+		err = r.retry(ctx, "planning", func() error {
 			p, err = r.newPlan(ctx)
 			return err
 		})
@@ -316,7 +333,7 @@ func (r *run) confirm(ctx context.Context) error {
 	if len(units) == 0 {
 		return nil
 	}
-	if err := retry.Sleep(ctx, r.plan.ConfirmDelay); err != nil {
+	if err := r.awaitConfirmation(ctx, units); err != nil {
 		return err
 	}
 
@@ -332,6 +349,18 @@ func (r *run) confirm(ctx context.Context) error {
 	}
 
 	return err
+}
+
+// awaitConfirmation waits for confirm_delay, unless all confirm units are done already.
+func (r *run) awaitConfirmation(ctx context.Context, units []plan.Unit) error {
+	stored, err := r.storedParts(ctx, plan.PhaseConfirm)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(units, func(u plan.Unit) bool { return !stored[u.PartKey()] }) {
+		return nil
+	}
+	return retry.Sleep(ctx, r.plan.ConfirmDelay)
 }
 
 // confirmUnits returns a confirm unit for each compare unit that has candidates, and the
@@ -418,12 +447,15 @@ func (r *run) storedParts(ctx context.Context, phase string) (map[string]bool, e
 	return stored, err
 }
 
-// invoke invokes one unit until it succeeds or the retry policy is exhausted.
+// invoke invokes one unit until it succeeds or the patience is exhausted.
 func (r *run) invoke(ctx context.Context, u plan.Unit) (totals plan.Totals, err error) {
-	err = r.retry(ctx, r.unitPolicy(), "unit "+u.Phase+"-"+u.Name(), func() error {
+	err = r.retry(ctx, "unit "+u.Phase+"-"+u.Name(), func() error {
 		totals, err = r.invokeOnce(ctx, u)
 		return err
 	})
+	if err == nil {
+		r.reach.Part()
+	}
 	return totals, r.plan.Locate(err, u)
 }
 

@@ -82,7 +82,7 @@ func (r *run) checkFacts(ctx context.Context) error {
 	}
 	defer r.timings.measure(plan.PhaseMerge)()
 
-	return r.retry(ctx, r.unitPolicy(), "check of the facts", func() error {
+	return r.retry(ctx, "check of the facts", func() error {
 		nodes, err := plan.OpenNodes(ctx, r.Nodes, r.plan)
 		if err != nil {
 			return err

@@ -40,7 +40,7 @@ func (r *run) checkIndexes(ctx context.Context) error {
 			return nil
 		}
 
-		return r.retry(ctx, r.unitPolicy(), "check of an index", func() error {
+		return r.retry(ctx, "check of an index", func() error {
 			tx, err := nodes[node].Begin(ctx, r.plan.Sources[node].Access())
 			if err != nil {
 				return err

@@ -39,7 +39,7 @@ func (r *run) listKeys(ctx context.Context) error {
 	done := r.unit(plan.PhaseKeyList, 0)
 	err := part.ReadTotals(ctx, r.Store, done.PartKey(), done.PartHeader(), &r.keyList)
 	if errors.Is(err, archive.ErrNotFound) {
-		err = r.retry(ctx, r.unitPolicy(), "listing of keys", func() (err error) {
+		err = r.retry(ctx, "listing of keys", func() (err error) {
 			if r.keyList, err = r.writeKeys(ctx); err != nil {
 				return err
 			}

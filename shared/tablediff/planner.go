@@ -13,6 +13,7 @@ import (
 	"ace/shared/blockplan"
 	"ace/shared/fanout"
 	"ace/shared/fault"
+	"ace/shared/patience"
 	"ace/shared/rowdigest"
 	"ace/shared/table"
 	"ace/shared/tablediff/plan"
@@ -68,6 +69,9 @@ type Request struct {
 	// Then only what may have changed since that comparison is compared. Empty means to
 	// compare everything.
 	Baseline string
+
+	// Patience is how long each step tolerates that a node or the store cannot be used.
+	Patience patience.Budget
 
 	// Rerun restricts the comparison to the rows of one document, on those of Nodes that the
 	// document names. nil means the whole table.

@@ -17,7 +17,7 @@ import (
 // error.
 func (r *run) checkUnaltered(ctx context.Context) error {
 	defer r.timings.measure(plan.PhaseMerge)()
-	return r.retry(ctx, r.unitPolicy(), "check of the catalogs", func() error {
+	return r.retry(ctx, "check of the catalogs", func() error {
 		now, err := r.describeAgain(ctx)
 		if fault.CodeOf(err) == fault.Invalid {
 			return fault.Wrap(err, fault.Conflict, "the table was altered during the comparison: %s; start the comparison again", fault.PublicMessage(err))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -12,23 +13,12 @@ import (
 
 	"ace/shared/archive"
 	"ace/shared/fault"
-	"ace/shared/retry"
+	"ace/shared/patience"
 	"ace/shared/task"
 )
 
-const (
-	// retryWait is the wait before the second attempt. It doubles before each further
-	// attempt.
-	retryWait = time.Second
-	// cancelWait bounds how long a cancelled run takes to determine how its attempts
-	// ended.
-	cancelWait = 15 * time.Second
-)
-
-// attemptPolicy bounds the attempts that one run makes for a target.
-func attemptPolicy(retryable func(error) bool) retry.Policy {
-	return retry.Policy{Backoff: retry.Backoff{First: retryWait}, Tries: 3, Retryable: retryable}
-}
+// cancelWait bounds how long a cancelled run takes to determine how its attempts ended.
+const cancelWait = 15 * time.Second
 
 // Coordinator runs whole repairs. It makes the plan, invokes a unit for each target, and
 // determines how each unit ended.
@@ -85,8 +75,10 @@ func (c *Coordinator) Run(ctx context.Context, req Request, report func(task.Pro
 	if req.Report {
 		reporting, cancel := r.outlasting(ctx)
 		defer cancel()
-		report, writing := r.writeReport(reporting, result)
-		result.Report = report
+		writing := r.req.Patience.Do(reporting, "writing the report", func() (err error) {
+			result.Report, err = r.writeReport(reporting, result)
+			return err
+		})
 		err = cmp.Or(err, writing)
 	}
 	return result, err
@@ -131,12 +123,16 @@ func (r *run) outlasting(ctx context.Context) (context.Context, context.CancelFu
 
 func (r *run) makePlan(ctx context.Context) error {
 	r.progress.phase(phasePlan)
-	plan, err := loadPlan(ctx, r.store, r.req.TaskID)
-	if errors.Is(err, archive.ErrNotFound) {
-		if plan, err = makePlan(ctx, r.store, r.nodes, r.req); err == nil {
-			plan, err = storePlan(ctx, r.store, plan)
+	var plan *Plan
+	err := r.req.Patience.Do(ctx, "planning", func() (err error) {
+		plan, err = loadPlan(ctx, r.store, r.req.TaskID)
+		if errors.Is(err, archive.ErrNotFound) {
+			if plan, err = makePlan(ctx, r.store, r.nodes, r.req); err == nil {
+				plan, err = storePlan(ctx, r.store, plan)
+			}
 		}
-	}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -191,8 +187,11 @@ func (r *run) repairTarget(ctx context.Context, i int) NodeResult {
 		result.altered = o.Altered
 	}
 
+	if err != nil && result.Outcome != Unknown {
+		err = causeOrErr(ctx, err)
+	}
 	if err != nil {
-		result.Error = problemOf(causeOrErr(ctx, err))
+		result.Error = problemOf(err)
 		if result.Outcome == Committed {
 			result.Error = nil
 		}
@@ -211,7 +210,7 @@ func (t *Target) problem() error {
 func (r *run) dryRun(ctx context.Context, i int) (Totals, error) {
 	unit := Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseDryRun, Target: i, Lease: r.req.Lease}
 	var totals Totals
-	err := attemptPolicy(fault.Retryable).Do(ctx, func() (err error) {
+	err := r.req.Patience.Do(ctx, "dry run on node "+r.plan.Targets[i].Node, func() (err error) {
 		unit.Attempt++
 		totals, err = r.invoker.Invoke(ctx, unit)
 		return err
@@ -219,43 +218,65 @@ func (r *run) dryRun(ctx context.Context, i int) (Totals, error) {
 	return totals, err
 }
 
-// repair continues where an earlier run stopped. If an attempt was committed, its outcome
-// is the result. If the outcome of an attempt is unknown, the repair of this node ends. A
-// new attempt is made only if all earlier ones are known to be rolled back.
-func (r *run) repair(ctx context.Context, i int) (outcome, error) {
+// repair repairs one node. It makes attempts until one is committed or fails for a reason
+// that does not pass by itself.
+func (r *run) repair(ctx context.Context, i int) (o outcome, err error) {
+	var failed error
+	err = r.req.Patience.Do(ctx, "repair of node "+r.plan.Targets[i].Node, func() error {
+		o, failed = r.repairOnce(ctx, i)
+		return failed
+	})
+	if o.Outcome == Unknown && failed != nil {
+		err = failed // has more to say than that the task was cancelled
+	}
+	return o, err
+}
+
+// repairOnce continues where an earlier try or an earlier run stopped. If an attempt was
+// committed, its outcome is the result. A new attempt is made only if all earlier ones
+// are known to be rolled back.
+func (r *run) repairOnce(ctx context.Context, i int) (outcome, error) {
 	node, err := r.open(ctx, r.plan.Targets[i].Node)
 	if err != nil {
 		return outcome{Outcome: Unknown}, err
 	}
 	s := &settler{store: r.store, plan: r.plan, target: &r.plan.Targets[i], node: node}
-	found, last, err := s.attempts(ctx)
-	if err != nil {
-		return outcome{Outcome: Unknown}, err
-	}
-
-	// An earlier attempt may have been committed, or may still be running.
-	for n := range found {
-		if o, err := s.settleWithRetry(ctx, n); err != nil || o.Outcome != RolledBack {
-			return o, err
-		}
+	last, o, err := r.settleEarlier(ctx, s)
+	if err != nil || o.Outcome != RolledBack {
+		return o, err
 	}
 
 	if err := r.replication[i].problem; err != nil {
-		return outcome{Outcome: RolledBack}, err
+		return outcome{Outcome: RolledBack}, patience.Exhausted(err) // checkReplication has waited
 	}
+	return r.attempt(ctx, s, i, last+1)
+}
 
-	var o outcome
-	policy := attemptPolicy(func(err error) bool { return o.Outcome == RolledBack && fault.Retryable(err) })
-	policy.Notify = func(err error, wait time.Duration) {
-		r.log.WarnContext(ctx, "repair attempt failed and will be repeated", "task_id", r.plan.TaskID,
-			"node", s.target.Node, "attempt", last, "after", wait, "error", err)
-	}
-	err = policy.Do(ctx, func() (err error) {
-		last++
-		o, err = r.attempt(ctx, s, i, last)
+// settleEarlier determines how the attempts of earlier tries and runs ended: an attempt
+// may have been committed, or may still be running. It returns the number of the last
+// attempt.
+func (r *run) settleEarlier(ctx context.Context, s *settler) (last int, o outcome, err error) {
+	err = r.determine(ctx, s, func(ctx context.Context) (err error) {
+		last, o, err = s.settleAll(ctx)
 		return err
 	})
-	return o, err
+	if err == nil && o.Outcome == RolledBack && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return last, o, err
+}
+
+// determine calls fn, which determines an outcome. If the task is cancelled meanwhile,
+// determine calls fn again, because no later run would.
+func (r *run) determine(ctx context.Context, s *settler, fn func(context.Context) error) error {
+	what := "determining the outcome on node " + s.target.Node
+	err := r.req.Patience.Do(ctx, what, func() error { return fn(ctx) })
+	if err == nil || ctx.Err() == nil || r.isInterrupted(ctx) {
+		return err
+	}
+	settling, cancel := r.outlasting(ctx)
+	defer cancel()
+	return r.req.Patience.Do(settling, what, func() error { return fn(settling) })
 }
 
 // attempt invokes the unit that makes one attempt. The returned outcome is the one that
@@ -270,16 +291,20 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 		return outcome{Outcome: Unknown}, context.Cause(ctx)
 	}
 
-	settling, cancel := r.outlasting(ctx)
-	defer cancel()
-	o, err := s.settleWithRetry(settling, number)
-	if o.Outcome == Unknown && fault.CodeOf(err) == fault.Conflict {
-		// The node cannot report how the attempt ended, for example because it is another
-		// server now. But the unit has returned, and an attempt without a manifest has written
-		// nothing.
-		if _, missing := loadManifest(settling, r.store, r.plan.TaskID, s.target.Node, number); errors.Is(missing, archive.ErrNotFound) {
-			return outcome{Outcome: RolledBack}, err
+	var o outcome
+	err := r.determine(ctx, s, func(ctx context.Context) (err error) {
+		if o, err = s.settle(ctx, number); o.Outcome == Unknown && fault.CodeOf(err) == fault.Conflict {
+			// The node cannot report how the attempt ended, for example because it is another
+			// server now. But the unit has returned, and an attempt without a manifest has written
+			// nothing.
+			if _, missing := loadManifest(ctx, r.store, r.plan.TaskID, s.target.Node, number); errors.Is(missing, archive.ErrNotFound) {
+				o.Outcome = RolledBack
+			}
 		}
+		return err
+	})
+	if o.Outcome == RolledBack && fault.CodeOf(err) == fault.Conflict {
+		return o, err
 	}
 	if err == nil && o.Outcome == RolledBack && failed == nil {
 		err = fault.New(fault.Unavailable, "node %q: the worker reported success, but the repair was not committed", s.target.Node)
@@ -291,15 +316,18 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 }
 
 // verdict returns nil if every node was repaired, otherwise an error that names the nodes
-// that were not.
+// that were not. If the task was cancelled before all nodes were repaired, the error is a
+// fault Cancelled that also names the nodes that were.
 func (r *run) verdict(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	var failed []string
 	code := fault.Invalid
+	cancelled := false
 	for _, n := range r.results {
-		if n.Error == nil {
+		switch {
+		case n.Error == nil:
+			continue
+		case n.Error.Code == fault.Cancelled && n.Outcome != Unknown:
+			cancelled = true
 			continue
 		}
 		message := n.Error.Message
@@ -309,10 +337,25 @@ func (r *run) verdict(ctx context.Context) error {
 		failed = append(failed, message)
 		code = n.Error.Code
 	}
+
+	if cancelled || len(failed) > 0 && ctx.Err() != nil {
+		return fault.New(fault.Cancelled, "%s", strings.Join(slices.Concat([]string{task.CancelledOnRequest}, r.committed(), failed), "; "))
+	}
 	if len(failed) == 0 {
 		return nil
 	}
 	return fault.New(code, "%s", strings.Join(failed, "; "))
+}
+
+// committed describes the nodes that were repaired although the task was cancelled.
+func (r *run) committed() []string {
+	var texts []string
+	for _, n := range r.results {
+		if n.Outcome == Committed {
+			texts = append(texts, fmt.Sprintf("node %s was committed before", n.Node))
+		}
+	}
+	return texts
 }
 
 func (r *run) warnings() []string {

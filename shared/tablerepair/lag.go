@@ -11,6 +11,7 @@ import (
 
 	"ace/shared/fanout"
 	"ace/shared/fault"
+	"ace/shared/patience"
 	"ace/shared/retry"
 	"ace/shared/table"
 )
@@ -44,7 +45,9 @@ func (r *run) checkReplication(ctx context.Context) {
 		warnings := r.collectRelayWarnings(ctx, i)
 		found := replication{}
 		for _, look := range []func(context.Context, string, *replication) error{r.sourceLag, r.targetLag} {
-			err := look(ctx, r.plan.Targets[i].Node, &found)
+			err := r.req.Patience.Do(ctx, "check of replication to node "+r.plan.Targets[i].Node, func() error {
+				return look(ctx, r.plan.Targets[i].Node, &found)
+			})
 			if err != nil && (r.plan.DryRun || r.req.AllowLag) {
 				warnings, err = append(warnings, fault.PublicMessage(err)), nil
 			}
@@ -297,8 +300,8 @@ func (o pendingReplication) refresh(ctx context.Context, s table.Subscription) (
 var errLagging = errors.New("replication lags")
 
 func (o pendingReplication) lagging(s table.Subscription, why string) error {
-	return fault.Wrap(errLagging, fault.Unavailable, "node %q: subscription %q, which brings this table's changes from node %q, %s; set allow_lag=true to repair anyway",
-		o.subscriber.Name(), s.Name, o.publisher.Name(), why)
+	return patience.Exhausted(fault.Wrap(errLagging, fault.Unavailable, "node %q: subscription %q, which brings this table's changes from node %q, %s; set allow_lag=true to repair anyway",
+		o.subscriber.Name(), s.Name, o.publisher.Name(), why))
 }
 
 // sourceWait is the maximum time for which an attempt that has locked rows waits while

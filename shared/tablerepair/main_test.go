@@ -17,6 +17,7 @@ import (
 	"ace/infra/testkit/pgtest"
 	"ace/shared/archive"
 	"ace/shared/cluster"
+	"ace/shared/patience"
 	"ace/shared/pg"
 	"ace/shared/tablerepair"
 	"ace/shared/task"
@@ -88,6 +89,7 @@ func (b *bench) run(ctx context.Context, t *testing.T) (tablerepair.Result, erro
 
 func (b *bench) runAs(ctx context.Context, held *task.Lease) (tablerepair.Result, error) {
 	job := b.job
+	job.Patience = patience.Budget{For: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
 	job.Lease = held.Record().LeaseToken()
 	worker := tablerepair.NewWorker(b.store, b, b.tasks)
 	c := tablerepair.NewCoordinator(b.store, b, invoker(func(ctx context.Context, u tablerepair.Unit) (tablerepair.Totals, error) {

@@ -15,6 +15,7 @@ import (
 	"ace/shared/fanout"
 	"ace/shared/fault"
 	"ace/shared/part"
+	"ace/shared/patience"
 	"ace/shared/table"
 	"ace/shared/tableschema"
 	"ace/shared/task"
@@ -35,6 +36,9 @@ type Request struct {
 	Targets []string
 	// Nodes are all nodes of the cluster, in its order.
 	Nodes []string
+
+	// Patience is how long each step tolerates that a node or the store cannot be used.
+	Patience patience.Budget
 
 	DryRun, Report         bool
 	UpsertOnly, InsertOnly bool
@@ -264,8 +268,10 @@ func storeRows[T any](ctx context.Context, store archive.Store, key string, head
 func (p *planner) describeTargets(ctx context.Context) error {
 	p.targets, p.failed = make([]targetBuilder, len(p.chosen)), make([]error, len(p.chosen))
 	return fanout.Each(ctx, len(p.chosen), slices.Values(numbers(len(p.chosen))), func(ctx context.Context, i int) error {
-		p.targets[i] = targetBuilder{plan: p.plan, source: p.source, ignored: p.ignored}
-		p.failed[i] = p.describeTarget(ctx, p.chosen[i], &p.targets[i])
+		p.failed[i] = p.req.Patience.Do(ctx, "planning the repair of node "+p.chosen[i], func() error {
+			p.targets[i] = targetBuilder{plan: p.plan, source: p.source, ignored: p.ignored}
+			return p.describeTarget(ctx, p.chosen[i], &p.targets[i])
+		})
 		return nil
 	})
 }

@@ -262,7 +262,7 @@ func TestRepair_WritesNothingWithoutAStoredManifest(t *testing.T) {
 	for name, op := range map[string]faulty.Op{"manifest.json": faulty.PutIfAbsent, "undo-000000": faulty.Commit} {
 		t.Run(name, func(t *testing.T) {
 			b := newDiffering(t)
-			for attempt := range 4 {
+			for attempt := range 20 {
 				b.store.On(op, archive.RepairKey(b.job.TaskID, "n2", attempt, name), faulty.Always(faulty.FailBefore))
 			}
 			b.commit = func(context.Context, func(context.Context) error) error {

@@ -8,7 +8,7 @@ import (
 	"ace/shared/archive"
 	"ace/shared/fault"
 	"ace/shared/part"
-	"ace/shared/retry"
+	"ace/shared/patience"
 	"ace/shared/table"
 )
 
@@ -16,10 +16,6 @@ import (
 // which a server lets a transaction of ACE stay idle: by default 11 minutes
 // (ACE_STATEMENT_TIMEOUT plus one minute).
 const settleWait = 15 * time.Minute
-
-// settleTries is how often settleWithRetry tries to determine an outcome, within about 7
-// seconds.
-const settleTries = 4
 
 // settler determines how attempts ended.
 type settler struct {
@@ -43,29 +39,30 @@ func (s *settler) attempts(ctx context.Context) (found map[int]bool, last int, e
 	return found, last, err
 }
 
-// settleWithRetry is like settle, but retries if a node or the archive is temporarily
-// unreachable. It does not retry after a wait for the repair lock that lasted settleWait.
-func (s *settler) settleWithRetry(ctx context.Context, attempt int) (outcome, error) {
-	began := time.Now()
-	policy := retry.Policy{
-		Backoff:   retry.Backoff{First: retryWait},
-		Tries:     settleTries,
-		Retryable: func(err error) bool { return fault.Retryable(err) && time.Since(began) <= settleWait },
+// settleAll determines how the attempts ended that have an object in the archive, until
+// it finds one that was not rolled back. It returns the number of the last attempt.
+func (s *settler) settleAll(ctx context.Context) (last int, o outcome, err error) {
+	found, last, err := s.attempts(ctx)
+	if err != nil {
+		return 0, outcome{Outcome: Unknown}, err
 	}
-	var o outcome
-	err := policy.Do(ctx, func() (err error) {
-		o, err = s.settle(ctx, attempt)
-		return err
-	})
-	return o, err
+	for n := range found {
+		if o, err := s.settle(ctx, n); err != nil || o.Outcome != RolledBack {
+			return last, o, err
+		}
+	}
+	return last, outcome{Outcome: RolledBack}, nil
 }
 
 // settle determines how an attempt ended. With an error the outcome is Unknown, and the
 // error has the reason. If the outcome is certain, settle has stored it when it returns.
 func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	o, err := loadOutcome(ctx, s.store, s.plan.TaskID, s.target.Node, attempt)
-	if err == nil || !errors.Is(err, archive.ErrNotFound) {
-		return o, err
+	if err == nil {
+		return o, nil
+	}
+	if !errors.Is(err, archive.ErrNotFound) {
+		return outcome{Outcome: Unknown}, err
 	}
 
 	tx, err := s.node.BeginRepair(ctx, s.target.Write.Access())
@@ -76,7 +73,11 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 
 	// Once this transaction holds the repair lock, the attempt's transaction has ended, or
 	// will find that its runner no longer has the lease.
+	began := time.Now()
 	if err := acquireRepairLock(ctx, tx, s.plan, s.target.Node, settleWait); err != nil {
+		if time.Since(began) >= settleWait {
+			err = patience.Exhausted(err)
+		}
 		return outcome{Outcome: Unknown}, err
 	}
 

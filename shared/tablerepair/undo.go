@@ -19,7 +19,12 @@ func (p *planner) undo(ctx context.Context) error {
 	}
 
 	for _, name := range repaired {
-		t, warnings, err := p.undoTarget(ctx, name)
+		var t *Target
+		var warnings []string
+		err := p.req.Patience.Do(ctx, "planning the undo on node "+name, func() (err error) {
+			t, warnings, err = p.undoTarget(ctx, name)
+			return err
+		})
 		if err != nil && ctx.Err() != nil {
 			return err
 		}

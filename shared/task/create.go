@@ -29,6 +29,7 @@ type New struct {
 	// that set it, at most one is QUEUED or RUNNING. A submission with the same text
 	// returns that task.
 	Exclusive string
+	Scheduled bool // see Record.Scheduled
 }
 
 // openMarker is the content of open/<id>. Submission is that of the record, so that the
@@ -71,7 +72,7 @@ func (r *Registry) newRecord(n New) Record {
 	submitted := millis(r.clock())
 	return Record{
 		TaskID: newID(n.Type, submitted), Type: n.Type, Status: Queued, SubmittedAt: submitted,
-		ClusterName: n.ClusterName, DBName: n.DBName, TableName: n.TableName, Parameters: n.Parameters, Input: n.Input,
+		ClusterName: n.ClusterName, DBName: n.DBName, TableName: n.TableName, Parameters: n.Parameters, Input: n.Input, Scheduled: n.Scheduled,
 		Submission: rand.Text(), Revision: rand.Text(),
 	}
 }

@@ -24,9 +24,11 @@ type Record struct {
 	// Release.
 	Attempts int `json:"attempts"`
 	// Starts counts the starts by Restart since the lease was last acquired.
-	Starts    int             `json:"starts,omitempty"`
-	Lease     *LeaseInfo      `json:"lease,omitempty"`
-	Progress  *Progress       `json:"progress,omitempty"`
+	Starts   int        `json:"starts,omitempty"`
+	Lease    *LeaseInfo `json:"lease,omitempty"`
+	Progress *Progress  `json:"progress,omitempty"`
+	// Scheduled means that a schedule submitted the task.
+	Scheduled bool            `json:"scheduled,omitempty"`
 	Result    json.RawMessage `json:"result,omitempty"`
 	Document  *Document       `json:"document,omitempty"`
 	Report    *Document       `json:"report,omitempty"` // only of a repair
@@ -57,6 +59,8 @@ type Progress struct {
 	RowsCompared      int64  `json:"rows_compared"`
 	RowsTotalEstimate int64  `json:"rows_total_estimate"`
 	MismatchedRows    int64  `json:"mismatched_rows"`
+	// Retrying is the error of a step that is being retried, until there is more progress.
+	Retrying string `json:"retrying,omitempty"`
 }
 
 // Document is a diff document or a report in the archive. A document that a task writes

@@ -48,7 +48,7 @@ type Options struct {
 	Parallel int                                       // number of units that run at once with max_cpu_ratio=1; 0: 4
 	Timeout  time.Duration                             // time limit of a statement; 0: one minute
 	Snapshot time.Duration                             // how long a snapshot may be shared; 0: one minute
-	Patience time.Duration                             // how long a unit waits for a failing node; 0: the default of package app
+	Patience time.Duration                             // how long a step tolerates a fault; 0: ten seconds
 	Log      *slog.Logger                              // nil: logs to the test's output
 }
 
@@ -77,6 +77,9 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 	}
 	if o.Snapshot == 0 {
 		o.Snapshot = time.Minute
+	}
+	if o.Patience == 0 {
+		o.Patience = 10 * time.Second
 	}
 	dir := t.TempDir()
 	c.WriteDefinition(t, dir)

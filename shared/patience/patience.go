@@ -1,0 +1,131 @@
+// Package patience retries steps of a task that failed because a node or the store could
+// not be used for a moment: it restarts, has no free connection or no room for a lock,
+// cancels a statement by a recovery conflict, or asks to slow down.
+//
+// It is the only place that decides how long a task tolerates such a fault. The caller
+// must make sure that its step can be repeated: it has changed nothing, or it finds out
+// what an earlier try has changed.
+package patience
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"ace/shared/fault"
+	"ace/shared/retry"
+)
+
+// Waits double from firstWait to maxWait.
+const (
+	firstWait = 500 * time.Millisecond
+	maxWait   = 5 * time.Second
+)
+
+// Budget defines how long the steps of one task tolerate a fault. The zero Budget retries
+// nothing. It is safe for concurrent use.
+type Budget struct {
+	// For is the longest time from the first failure of a step to its last try. Steps that
+	// run at the same time, and steps that follow each other, each have all of it.
+	For time.Duration
+	Log *slog.Logger // required if For is not 0
+	// Waiting, if set, is called before each wait with the reason.
+	Waiting func(reason error)
+}
+
+// Do calls fn until it succeeds, fails for a reason that does not pass by itself, or the
+// budget is spent. what names the step in the log. The error is that of the last try; if
+// the budget is spent, it is marked as Exhausted. If ctx ends, the error is the reason
+// why it ended.
+func (b Budget) Do(ctx context.Context, what string, fn func() error) error {
+	return b.DoWithProgress(ctx, what, func() int64 { return 0 }, fn)
+}
+
+// DoWithProgress is like Do for a step of many parts. progress returns how far the tries
+// have come together. A failure that occurs further than the failures before it is
+// another fault, for which all of the budget is available again.
+func (b Budget) DoWithProgress(ctx context.Context, what string, progress func() int64, fn func() error) error {
+	waits := retry.Backoff{First: firstWait, Max: maxWait}
+	var first time.Time
+	reached := progress()
+	for failures := 1; ; failures++ {
+		err := fn()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case b.For <= 0 || !fault.Retryable(err) || IsExhausted(err):
+			return err
+		}
+
+		if now := progress(); failures == 1 || now > reached {
+			first, reached, failures = time.Now(), now, 1
+		}
+		left := b.For - time.Since(first)
+		if left <= 0 {
+			return Exhausted(err)
+		}
+		if err := b.wait(ctx, what, err, min(waits.After(failures), left)); err != nil {
+			return err
+		}
+	}
+}
+
+func (b Budget) wait(ctx context.Context, what string, reason error, wait time.Duration) error {
+	b.Log.WarnContext(ctx, what+" failed; trying again", "after", wait, "error", reason)
+	if b.Waiting != nil {
+		b.Waiting(reason)
+	}
+	return retry.Sleep(ctx, wait)
+}
+
+// Exhausted marks an error of a step that has waited as long as it may. No Budget retries
+// a step that fails with it.
+func Exhausted(err error) error {
+	if err == nil || IsExhausted(err) {
+		return err
+	}
+	return &exhausted{err}
+}
+
+// IsExhausted reports whether an error is marked.
+func IsExhausted(err error) bool {
+	var marked *exhausted
+	return errors.As(err, &marked)
+}
+
+type exhausted struct{ error }
+
+func (e *exhausted) Unwrap() error { return e.error }
+
+// Reach records how far something has come, for DoWithProgress. It is safe for concurrent
+// use.
+type Reach struct {
+	mu    sync.Mutex
+	stage int
+	parts int64
+}
+
+// Stage records that a stage was reached. Only a stage beyond all earlier ones counts.
+func (r *Reach) Stage(stage int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stage = max(r.stage, stage)
+}
+
+// Part records that one more part is done.
+func (r *Reach) Part() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.parts++
+}
+
+// Progress returns a number that grows with each new stage and each part.
+func (r *Reach) Progress() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return int64(r.stage) + r.parts
+}

@@ -1,0 +1,126 @@
+package patience_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ace/shared/fault"
+	"ace/shared/patience"
+)
+
+var (
+	errDown    = fault.New(fault.Unavailable, "down")
+	errInvalid = fault.New(fault.Invalid, "no")
+)
+
+func minute() patience.Budget {
+	return patience.Budget{For: time.Minute, Log: slog.New(slog.DiscardHandler)}
+}
+
+func TestDo_RetriesAFaultForTheBudgetAndNoLonger(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		budget    patience.Budget
+		lasts     time.Duration // of the fault
+		err       error
+		took      time.Duration
+		succeeds  bool
+		exhausted bool
+	}{
+		{"no fault", minute(), 0, errDown, 0, true, false},
+		{"one second", minute(), time.Second, errDown, 1500 * time.Millisecond, true, false},
+		{"half a minute", minute(), 30 * time.Second, errDown, 32500 * time.Millisecond, true, false},
+		{"just the budget", minute(), time.Minute, errDown, time.Minute, true, false},
+		{"longer than the budget", minute(), time.Hour, errDown, time.Minute, false, true},
+		{"a reason that does not pass", minute(), time.Hour, errInvalid, 0, false, false},
+		{"an inner step that has waited already", minute(), time.Hour, patience.Exhausted(errDown), 0, false, true},
+		{"no budget", patience.Budget{}, time.Hour, errDown, 0, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began, waited := time.Now(), 0
+				tt.budget.Waiting = func(reason error) {
+					if waited++; !errors.Is(reason, tt.err) {
+						t.Errorf("waiting because of %v", reason)
+					}
+				}
+				err := tt.budget.Do(t.Context(), tt.name, func() error {
+					if time.Since(began) >= tt.lasts {
+						return nil
+					}
+					return tt.err
+				})
+				if took := time.Since(began); (err == nil) != tt.succeeds || took != tt.took || patience.IsExhausted(err) != tt.exhausted {
+					t.Errorf("%v after %s, want success %t after %s", err, took, tt.succeeds, tt.took)
+				}
+				if !tt.succeeds && (!errors.Is(err, tt.err) || fault.CodeOf(err) != fault.CodeOf(tt.err)) {
+					t.Errorf("error %v, want %v", err, tt.err)
+				}
+				if (waited > 0) != (tt.took > 0) {
+					t.Errorf("%d waits in %s", waited, tt.took)
+				}
+			})
+		})
+	}
+}
+
+// A try that takes long uses the budget up, but not the time before the first failure.
+func TestDo_CountsFromTheFirstFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, tries := time.Now(), 0
+		err := minute().Do(t.Context(), "connecting", func() error {
+			tries++
+			time.Sleep(50 * time.Second)
+			return errDown
+		})
+		if tries != 3 || !patience.IsExhausted(err) || time.Since(began) > 3*time.Minute {
+			t.Errorf("%d tries in %s: %v", tries, time.Since(began), err)
+		}
+	})
+}
+
+func TestDo_EndsAWaitAtOnceWithTheReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stopped := fault.New(fault.Cancelled, "stopped")
+		time.AfterFunc(10700*time.Millisecond, func() { cancel(stopped) })
+		began := time.Now()
+		err := minute().Do(ctx, "it", func() error { return errDown })
+		if !errors.Is(err, stopped) || time.Since(began) != 10700*time.Millisecond {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+	})
+}
+
+// Each fault of a long step has the whole budget, if the step has come further.
+func TestDoWithProgress_HasTheWholeBudgetForEachFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var reach patience.Reach
+		next := 1
+		err := minute().DoWithProgress(t.Context(), "it", reach.Progress, func() error {
+			reach.Stage(1) // repeated by each try
+			if time.Since(began) < time.Duration(next)*50*time.Second {
+				return errDown
+			}
+			if reach.Part(); next == 10 {
+				return nil
+			}
+			next++
+			return errDown
+		})
+		if err != nil || next != 10 {
+			t.Errorf("%v after %s, at part %d", err, time.Since(began), next)
+		}
+		if err := minute().DoWithProgress(t.Context(), "it", reach.Progress, func() error {
+			reach.Stage(1)
+			return errDown
+		}); !patience.IsExhausted(err) {
+			t.Errorf("%v", err)
+		}
+	})
+}
