@@ -3,6 +3,7 @@ package app
 import (
 	"runtime"
 
+	"ace/shared/patience"
 	"ace/shared/runner"
 	"ace/shared/service"
 	"ace/shared/tablediff"
@@ -38,6 +39,7 @@ func (a *App) Handlers(invoker tablediff.Invoker, capacity Capacity) map[task.Ty
 		Diffs: diffs, Repairs: tablerepair.NewCoordinator(a.options.Store, a.repairNodes(), a.repair, a.options.Log),
 		Parallel: capacity.Parallel, Log: a.options.Log,
 		Patience: a.options.Patience, ScheduledPatience: scheduledPatience * a.options.Patience,
+		Outages: &patience.Outages{},
 	}
 	return executor.Handlers()
 }

@@ -394,7 +394,7 @@ func TestTableRepair_WaitsForChangesOfAThirdNodeWrittenJustBeforeItsLocks(t *tes
 func TestTableRepair_WarnsOfAThirdNodeThatCannotBeQueried(t *testing.T) {
 	t.Parallel()
 	c := mesh(t)
-	s := apptest.New(t, c, apptest.Options{})
+	s := apptest.New(t, c, apptest.Options{Patience: time.Second})
 	d := driftOfOne(t, c, s)
 	third := c.Nodes[2].Server
 	t.Cleanup(func() {

@@ -31,6 +31,8 @@ type Budget struct {
 	// run at the same time, and steps that follow each other, each have all of it.
 	For time.Duration
 	Log *slog.Logger // required if For is not 0
+	// Outages, if set, shortens the wait for what other tasks have waited for in vain.
+	Outages *Outages
 	// Waiting, if set, is called before each wait with the reason.
 	Waiting func(reason error)
 }
@@ -49,11 +51,13 @@ func (b Budget) Do(ctx context.Context, what string, fn func() error) error {
 func (b Budget) DoWithProgress(ctx context.Context, what string, progress func() int64, fn func() error) error {
 	waits := retry.Backoff{First: firstWait, Max: maxWait}
 	var first time.Time
+	var last error
 	reached := progress()
 	for failures := 1; ; failures++ {
 		err := fn()
 		switch {
 		case err == nil:
+			b.Outages.over(last)
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -64,8 +68,10 @@ func (b Budget) DoWithProgress(ctx context.Context, what string, progress func()
 		if now := progress(); failures == 1 || now > reached {
 			first, reached, failures = time.Now(), now, 1
 		}
-		left := b.For - time.Since(first)
+		last = err
+		left := b.Outages.limit(err, b.For) - time.Since(first)
 		if left <= 0 {
+			b.Outages.lasts(err)
 			return Exhausted(err)
 		}
 		if err := b.wait(ctx, what, err, min(waits.After(failures), left)); err != nil {

@@ -96,6 +96,45 @@ func TestDo_EndsAWaitAtOnceWithTheReason(t *testing.T) {
 	})
 }
 
+// A schedule starts many comparisons while a node is down. The first waits as long as it
+// may, the others briefly, until one succeeds.
+func TestDo_WaitsOnceForANodeThatStaysDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		budget := minute()
+		budget.Outages = &patience.Outages{}
+		downUntil := time.Now().Add(90 * time.Second)
+		var took []time.Duration
+		for range 8 {
+			began := time.Now()
+			_ = budget.Do(t.Context(), "it", func() error {
+				if time.Now().Before(downUntil) {
+					return errDown
+				}
+				return nil
+			})
+			took = append(took, time.Since(began).Round(time.Second))
+		}
+		downUntil = time.Now().Add(30 * time.Second) // another outage
+		if err := budget.Do(t.Context(), "it", func() error {
+			if time.Now().Before(downUntil) {
+				return errDown
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		want := []time.Duration{60, 5, 5, 5, 5, 5, 5, 0}
+		for i := range want {
+			if took[i] != want[i]*time.Second {
+				t.Fatalf("the steps took %v, want %v seconds", took, want)
+			}
+		}
+		if err := budget.Do(t.Context(), "it", func() error { return fault.New(fault.Unavailable, "another node is down") }); !patience.IsExhausted(err) {
+			t.Error(err)
+		}
+	})
+}
+
 // Each fault of a long step has the whole budget, if the step has come further.
 func TestDoWithProgress_HasTheWholeBudgetForEachFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -32,6 +32,7 @@ type Executor struct {
 	// Patience is how long a step of a task tolerates that a node or the store cannot be
 	// used. ScheduledPatience is the same for a task that a schedule submitted.
 	Patience, ScheduledPatience time.Duration
+	Outages                     *patience.Outages // shared by all tasks; may be nil
 	Log                         *slog.Logger
 }
 
@@ -56,7 +57,7 @@ type execution struct {
 func (e *Executor) handler(execute func(context.Context, execution) (runner.Outcome, error)) runner.Handler {
 	return func(ctx context.Context, rec task.Record, report func(task.Progress)) (runner.Outcome, error) {
 		w := &waitReporter{report: report}
-		budget := patience.Budget{For: e.Patience, Log: e.Log.With("task_id", rec.TaskID), Waiting: w.waiting}
+		budget := patience.Budget{For: e.Patience, Log: e.Log.With("task_id", rec.TaskID), Outages: e.Outages, Waiting: w.waiting}
 		if rec.Scheduled {
 			budget.For = e.ScheduledPatience
 		}

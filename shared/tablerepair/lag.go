@@ -139,7 +139,11 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 		if from == to {
 			continue
 		}
-		slots, err := r.publisherLag(ctx, o, from, subscriptions)
+		var slots []string
+		err := r.req.Patience.Do(ctx, "check of replication from node "+from, func() (err error) {
+			slots, err = r.publisherLag(ctx, o, from, subscriptions)
+			return err
+		})
 		for _, slot := range slots {
 			feeds = append(feeds, Feed{Node: from, Slot: slot})
 			known[slot] = true
@@ -202,15 +206,19 @@ func (r *run) collectRelayWarnings(ctx context.Context, i int) (warnings []strin
 	}
 
 	for _, name := range peers {
-		target, err := r.open(ctx, r.plan.Targets[i].Node)
-		var peer Node
-		if err == nil {
-			peer, err = r.open(ctx, name)
-		}
 		var found []string
-		if err == nil {
+		err := r.req.Patience.Do(ctx, "check of replication to node "+name, func() error {
+			target, err := r.open(ctx, r.plan.Targets[i].Node)
+			if err != nil {
+				return err
+			}
+			peer, err := r.open(ctx, name)
+			if err != nil {
+				return err
+			}
 			found, err = relayWarnings(ctx, r.plan, target, peer)
-		}
+			return err
+		})
 		if err != nil {
 			found = []string{"it is unknown whether replication brings the repair to node " + name + ": " + fault.PublicMessage(err)}
 		}

@@ -10,7 +10,6 @@ import (
 
 	"ace/infra/testkit/faulty"
 	"ace/infra/testkit/pgtest"
-	"ace/shared/fault"
 	"ace/shared/tablerepair"
 )
 
