@@ -5,6 +5,8 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"ace/infra/testkit/apptest"
+	"ace/infra/testkit/embedded"
 	"ace/infra/testkit/faulty"
 	"ace/infra/testkit/pgtest"
 	"ace/infra/testkit/soak"
@@ -100,6 +103,47 @@ func TestTasks_AnOutageOfTheStoreLosesNothing(t *testing.T) {
 				case "undo":
 					c.Exec(t, 1, `INSERT INTO t SELECT i * 1000, 'v' FROM generate_series(1, 8) i`)
 				}
+			}
+		})
+	}
+}
+
+// The S3 server answers every request with an error for three seconds, beginning when the
+// confirm units are listed.
+//
+// Case O-F8, see docs/RELIABILITY.md.
+func TestTableDiff_ThreeSecondsOfErrorsOfTheS3ServerLoseNothing(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	differingTable(t, c)
+	for code, status := range map[string]int{"SlowDown": 503, "ExpiredToken": 403, "InternalError": 500} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel() // most of the time goes by waiting
+			var mu sync.Mutex
+			var until time.Time
+			failing := func(r *http.Request) bool {
+				mu.Lock()
+				defer mu.Unlock()
+				if until.IsZero() && strings.Contains(r.URL.RawQuery, "confirm-") {
+					until = time.Now().Add(3 * time.Second)
+				}
+				return time.Now().Before(until)
+			}
+			store := embedded.Behind(t, func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if !failing(r) {
+						next.ServeHTTP(w, r)
+						return
+					}
+					_, _ = io.Copy(io.Discard, r.Body)
+					w.Header().Set("Content-Type", "application/xml")
+					w.WriteHeader(status)
+					_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code></Error>")
+				})
+			})
+			d := apptest.New(t, c, apptest.Options{Store: store}).Diff(t, "public.t")
+			if countsOf(d, 0) != (counts{8, 0, 0}) || until.IsZero() {
+				t.Errorf("%+v, want 8 rows on the first node only; the outage began: %t", countsOf(d, 0), !until.IsZero())
 			}
 		})
 	}

@@ -8,6 +8,10 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,12 +72,46 @@ func Goroutines() []goleak.Option {
 // Store opens an empty archive, which is closed when the test ends.
 func Store(t testing.TB) *s3.Store {
 	t.Helper()
+	return open(t, options(t))
+}
+
+// Behind is like Store, but all requests pass through front, whose next handler is the
+// gateway.
+func Behind(t testing.TB, front func(next http.Handler) http.Handler) *s3.Store {
+	t.Helper()
+	o := options(t)
+	target, err := url.Parse(o.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	server := httptest.NewServer(front(&httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // signed
+		},
+	}))
+	t.Cleanup(transport.CloseIdleConnections)
+	t.Cleanup(server.Close)
+	o.Endpoint = server.URL
+	return open(t, o)
+}
+
+// options returns the options to open an empty archive.
+func options(t testing.TB) s3.Options {
+	t.Helper()
 	shared.once.Do(start)
 	if shared.err != nil {
 		t.Fatalf("the embedded gateway does not start: %v", shared.err)
 	}
 	options := shared.gateway.S3()
 	options.Prefix = rand.Text()
+	return options
+}
+
+func open(t testing.TB, options s3.Options) *s3.Store {
+	t.Helper()
 	store, err := s3.Open(t.Context(), options)
 	if err != nil {
 		t.Fatalf("the embedded gateway does not answer: %v", err)
