@@ -128,7 +128,10 @@ func (r *run) storeBaseline(ctx context.Context) error {
 		return fault.Wrap(err, fault.Internal, "cannot encode the baseline")
 	}
 
-	_, err = r.Store.PutIfAbsent(ctx, r.baselineKey(p.TaskID), baselineType, body.Bytes())
+	err = r.retry(ctx, "storing the baseline", func() error {
+		_, err := r.Store.PutIfAbsent(ctx, r.baselineKey(p.TaskID), baselineType, body.Bytes())
+		return err
+	})
 	switch {
 	case errors.Is(err, archive.ErrPrecondition): // an earlier run of this task stored it
 		return nil
