@@ -129,7 +129,7 @@ func TestTableDiff_ThreeSecondsOfErrorsOfTheS3ServerLoseNothing(t *testing.T) {
 				}
 				return time.Now().Before(until)
 			}
-			store := embedded.Behind(t, func(next http.Handler) http.Handler {
+			store := faulty.Wrap(embedded.Behind(t, func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if !failing(r) {
 						next.ServeHTTP(w, r)
@@ -140,8 +140,13 @@ func TestTableDiff_ThreeSecondsOfErrorsOfTheS3ServerLoseNothing(t *testing.T) {
 					w.WriteHeader(status)
 					_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code></Error>")
 				})
-			})
-			d := apptest.New(t, c, apptest.Options{Store: store}).Diff(t, "public.t")
+			}))
+			s := apptest.New(t, c, apptest.Options{Store: store})
+			end := outcome(t, s, store, s.Submit(t, "public.t"))
+			if end.Status != api.StatusCompleted {
+				t.Fatalf("%s: %s", end.Status, end.Error)
+			}
+			d := s.Document(t, end)
 			if countsOf(d, 0) != (counts{8, 0, 0}) || until.IsZero() {
 				t.Errorf("%+v, want 8 rows on the first node only; the outage began: %t", countsOf(d, 0), !until.IsZero())
 			}
