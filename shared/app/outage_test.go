@@ -129,7 +129,7 @@ func TestTableDiff_ThreeSecondsOfErrorsOfTheS3ServerLoseNothing(t *testing.T) {
 				}
 				return time.Now().Before(until)
 			}
-			store := faulty.Wrap(embedded.Behind(t, func(next http.Handler) http.Handler {
+			store := faulty.Wrap(embedded.Proxied(t, func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if !failing(r) {
 						next.ServeHTTP(w, r)

@@ -75,9 +75,9 @@ func Store(t testing.TB) *s3.Store {
 	return open(t, options(t))
 }
 
-// Behind is like Store, but all requests pass through front, whose next handler is the
+// Proxied is like Store, but all requests pass through front, whose next handler is the
 // gateway.
-func Behind(t testing.TB, front func(next http.Handler) http.Handler) *s3.Store {
+func Proxied(t testing.TB, front func(next http.Handler) http.Handler) *s3.Store {
 	t.Helper()
 	o := options(t)
 	target, err := url.Parse(o.Endpoint)
