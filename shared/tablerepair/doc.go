@@ -140,9 +140,9 @@
 // the table cannot be altered.
 //
 // An attempt that failed because a node or the archive cannot be used is repeated as long
-// as the request's patience allows. Between two attempts no transaction is open, so no lock
-// is held. A look-up in the archive within an attempt is not repeated for long, for the
-// same reason: the attempt fails and rolls back.
+// as the request's patience allows. Between two attempts no transaction is open, so no
+// lock is held. A look-up in the archive within an attempt is not repeated for long, for
+// the same reason: the attempt fails and rolls back.
 //
 // The package writes to a node only in an attempt's transaction, except for an empty
 // logical message in the WAL of a node whose subscribers it waits for. It never assumes
