@@ -115,7 +115,7 @@ func serve(ctx context.Context, c config.Config) error {
 // makeAbsolute makes the paths of the configuration absolute, because the embedded
 // gateway changes the working directory.
 func makeAbsolute(c *config.Config) error {
-	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile}
+	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile, &c.ImportDir}
 	if _, inBucket, _ := c.ClustersBucket(); !inBucket {
 		paths = append(paths, &c.Clusters)
 	}
@@ -182,7 +182,7 @@ func newService(c config.Config, store *bucket, clusters cluster.Source, log *sl
 	capacity := app.LocalCapacity()
 	s := &service{clusters: clusters, log: log, retentionDays: c.RetentionDays, app: app.New(app.Options{
 		Store: store, Location: store.Location(), Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks,
-		StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Lease: c.Lease, Patience: c.Patience, Log: log,
+		StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Files: importDir(c.ImportDir), Lease: c.Lease, Patience: c.Patience, Log: log,
 	})}
 
 	run := runner.New(runner.Options{

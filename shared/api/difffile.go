@@ -7,22 +7,24 @@ import (
 )
 
 // DiffFile names a diff document in exactly one way: by the task that wrote it, by its
-// key in the archive, or as an object of a bucket. The name of a rendering (html, csv)
-// stands for the JSON document it was made from. A DiffFile never names a file on the
-// disk of the service's host.
+// key in the archive, as an object of a bucket, or as a file of the service's host. The
+// name of a rendering (html, csv) in the archive stands for the JSON document it was made
+// from.
 type DiffFile struct {
 	TaskID string // id of the task that wrote the document
 	Bucket string // bucket of an s3:// address; Key then begins with the archive's prefix
+	Path   string // absolute path of a file, which only a service that allows it reads
 	Key    string // key of the document: diffs/2024-03-15/td_20240315_123456.json or imports/<sha256>.json
 }
 
 const (
 	s3Scheme = "s3://"
+	maxPath  = 4096 // bytes; longer paths do not exist in Linux
 
 	allowedDiffFile = "it must be a task id, or the diff_file of a task's result or an import, such as " +
 		"diffs/2024-03-15/td_20240315_123456.json, also as s3://bucket/key of the archive"
 	// importFirst is for users of pgEdge ACE, which stores diff files on its host's disk.
-	importFirst = "files of the server are not read: POST the document to /ace/diffs and use the diff_file of the answer"
+	importFirst = "relative paths and URLs are not read: POST the document to /ace/diffs and use the diff_file of the answer"
 )
 
 // documentKey is the pattern of the key of a document or of one of its renderings.
@@ -33,7 +35,7 @@ var (
 	addressPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/(.+/)?` + documentKey + `$`)
 )
 
-// ParseDiffFile parses a task id, a key or an s3:// address. The error states what is
+// ParseDiffFile parses a task id, a key, an s3:// address or an absolute path. The error states what is
 // wrong and what is allowed.
 func ParseDiffFile(text string) (DiffFile, error) {
 	if taskIDPattern.MatchString(text) {
@@ -42,6 +44,10 @@ func ParseDiffFile(text string) (DiffFile, error) {
 
 	if keyPattern.MatchString(text) {
 		return DiffFile{Key: documentKeyOf(text)}, nil
+	}
+
+	if strings.HasPrefix(text, "/") && len(text) <= maxPath {
+		return DiffFile{Path: text}, nil
 	}
 
 	address, isS3 := strings.CutPrefix(text, s3Scheme)
@@ -75,6 +81,8 @@ func looksLikeAPath(text string) bool {
 // String returns the form that ParseDiffFile parses.
 func (f DiffFile) String() string {
 	switch {
+	case f.Path != "":
+		return f.Path
 	case f.TaskID != "":
 		return f.TaskID
 	case f.Bucket != "":

@@ -20,6 +20,9 @@ func TestParseDiffFile_AcceptsTaskIDsKeysAndAddresses(t *testing.T) {
 		{"td_20240315_123456", api.DiffFile{TaskID: "td_20240315_123456"}},
 		{"tr_20240315_123456_0a9z00", api.DiffFile{TaskID: "tr_20240315_123456_0a9z00"}},
 		{key, api.DiffFile{Key: key}},
+		{"/path/to/diff.json", api.DiffFile{Path: "/path/to/diff.json"}},
+		{"/" + key, api.DiffFile{Path: "/" + key}},
+		{"/a b/../ö", api.DiffFile{Path: "/a b/../ö"}},
 		{"diffs/2024-03-15/td_20240315_123456.html", api.DiffFile{Key: key}},
 		{"diffs/2024-03-15/td_20240315_123456.csv", api.DiffFile{Key: key}},
 		{"diffs/2024-03-15/tr_20240315_123456_0a9z00.json", api.DiffFile{Key: "diffs/2024-03-15/tr_20240315_123456_0a9z00.json"}},
@@ -51,6 +54,12 @@ func TestParseDiffFile_AcceptsOnlyNamesOfDocuments(t *testing.T) {
 		text := strings.Join(rapid.SliceOfN(pieces, 0, 7).Draw(t, "pieces"), "")
 		f, err := api.ParseDiffFile(text)
 		if err != nil {
+			return
+		}
+		if f.Path != "" {
+			if f != (api.DiffFile{Path: text}) || !strings.HasPrefix(text, "/") {
+				t.Fatalf("%q is read as %+v", text, f)
+			}
 			return
 		}
 		if set := f.TaskID != "" != (f.Key != ""); !set || f.Bucket != "" && f.Key == "" {

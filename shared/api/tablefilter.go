@@ -29,9 +29,9 @@ func parseFilter(text string) (string, error) {
 // so no expression begins with it.
 var wherePattern = regexp.MustCompile(`^(?i:where)(?:[^A-Za-z0-9_$\x80-\x{10ffff}]|$)`)
 
-// withoutWhere returns a filter without the word WHERE at its start, and without the white
-// space and comments around that word. It returns a filter that does not begin with WHERE
-// unchanged.
+// withoutWhere returns a filter without the word WHERE at its start, and without the
+// white space and comments before that word. It returns a filter that does not begin with
+// WHERE unchanged.
 func withoutWhere(filter string) string {
 	rest := skipSpace(filter)
 	if !wherePattern.MatchString(rest) {

@@ -47,7 +47,10 @@ type Options struct {
 	// connection is free. For a scheduled task it is scheduledPatience times as long.
 	Patience  time.Duration
 	MaxImport int64 // maximum size of an imported document in bytes; 0 means 1 GiB
-	Log       *slog.Logger
+	// Files opens the files of the host that a diff_file names by their absolute path. nil
+	// means that none are read.
+	Files service.Files
+	Log   *slog.Logger
 }
 
 // defaultMaxImport is the default of Options.MaxImport.
@@ -125,6 +128,7 @@ func (a *App) service(starter service.Starter) *service.Service {
 		Location:     a.options.Location,
 		Renderings:   a.renderings,
 		MaxImport:    a.options.maxImport(),
+		Files:        a.options.Files,
 		BeforeImages: tablerepair.NewBeforeImages(a.options.Store),
 		Clusters:     a.options.Clusters,
 		Starter:      starter,

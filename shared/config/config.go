@@ -20,10 +20,11 @@ type Config struct {
 	Clusters  string `env:"ACE_CLUSTERS" envDefault:"./clusters" usage:"the cluster definitions" allowed:"a directory, a file, or s3://bucket/prefix?endpoint=URL&region=NAME"`
 	Schedules string `env:"ACE_SCHEDULES" usage:"the YAML file of scheduled comparisons" allowed:"a YAML file"`
 
-	MaxTasks       int `env:"ACE_MAX_TASKS" envDefault:"2" usage:"tasks that run at once" allowed:"a whole number from 1 to 64"`
-	MaxQueue       int `env:"ACE_MAX_QUEUE" envDefault:"1000" usage:"tasks that may wait; further ones are refused" allowed:"a whole number from 1 to 100000"`
-	MaxInvocations int `env:"ACE_MAX_INVOCATIONS" envDefault:"16" usage:"units of one task that run at once if max_cpu_ratio is 1, for functions only" allowed:"a whole number from 1 to 1000"`
-	MaxImportMB    int `env:"ACE_MAX_IMPORT_MB" envDefault:"1024" usage:"maximum megabytes of an imported document" allowed:"a whole number from 1 to 65536"`
+	MaxTasks       int    `env:"ACE_MAX_TASKS" envDefault:"2" usage:"tasks that run at once" allowed:"a whole number from 1 to 64"`
+	MaxQueue       int    `env:"ACE_MAX_QUEUE" envDefault:"1000" usage:"tasks that may wait; further ones are refused" allowed:"a whole number from 1 to 100000"`
+	MaxInvocations int    `env:"ACE_MAX_INVOCATIONS" envDefault:"16" usage:"units of one task that run at once if max_cpu_ratio is 1, for functions only" allowed:"a whole number from 1 to 1000"`
+	ImportDir      string `env:"ACE_IMPORT_DIR" usage:"directory of files that a diff_file may name by their absolute path, none if empty" allowed:"a directory"`
+	MaxImportMB    int    `env:"ACE_MAX_IMPORT_MB" envDefault:"1024" usage:"maximum megabytes of an imported document" allowed:"a whole number from 1 to 65536"`
 
 	StatementTimeout time.Duration `env:"ACE_STATEMENT_TIMEOUT" envDefault:"10m" usage:"time limit of one statement on a node" allowed:"a time from 1s to 24h such as 10m"`
 	SnapshotMax      time.Duration `env:"ACE_SNAPSHOT_MAX" envDefault:"5m" usage:"how long the units of one pass over a table's pages may share a snapshot" allowed:"a time from 1s to 24h such as 5m"`

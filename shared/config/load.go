@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -101,6 +102,10 @@ func (c Config) check(environ, bad map[string]string) {
 	_, _, err := c.ClustersBucket()
 	note(err == nil, "ACE_CLUSTERS", notAllowed("ACE_CLUSTERS", c.Clusters))
 	note(c.Pprof == (Listen{}) || c.Pprof.Network == "tcp" && c.Pprof.Loopback(), "ACE_PPROF", notAllowed("ACE_PPROF", environ["ACE_PPROF"]))
+	if c.ImportDir != "" {
+		info, err := os.Stat(c.ImportDir)
+		note(err == nil && info.IsDir(), "ACE_IMPORT_DIR", notAllowed("ACE_IMPORT_DIR", c.ImportDir))
+	}
 	if c.TokenFile != "" {
 		_, err := c.ReadToken()
 		note(err == nil, "ACE_TOKEN_FILE", fault.PublicMessage(err))

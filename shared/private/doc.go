@@ -9,7 +9,7 @@
 // must contain no links or devices. The functions Secret and Instructions are for files
 // that the service only reads, which may be reached through links and may belong to root:
 // Secret for files that others must not read, Instructions for files that others must not
-// write.
+// write. Below is for files that a client names: they must be below a directory.
 //
 // A failed check is a fault with code Invalid that names the path, its owner and mode,
 // and the command that corrects it. Other users may be able to write to the parent

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"io"
 	"path"
 	"strings"
 
@@ -18,6 +19,10 @@ import (
 func (s *Service) resolve(ctx context.Context, f api.DiffFile) (task.Document, error) {
 	if f.TaskID != "" {
 		return s.documentOf(ctx, f.TaskID)
+	}
+
+	if f.Path != "" {
+		return s.importFile(ctx, f.Path)
 	}
 
 	key := f.Key
@@ -38,6 +43,46 @@ func (s *Service) resolve(ctx context.Context, f api.DiffFile) (task.Document, e
 		err = fault.New(fault.NotFound, "diff_file is %s, but the document of task %s is %s", f, nameOf(key), recorded.Key)
 	}
 	return recorded, err
+}
+
+// importFile imports the document in a file of the host, like Import.
+func (s *Service) importFile(ctx context.Context, path string) (task.Document, error) {
+	named := func(err error) error {
+		if code := fault.CodeOf(err); code != fault.Invalid && code != fault.TooLarge {
+			return err
+		}
+		return fault.Wrap(err, fault.Invalid, "diff_file is %.1000q: %s", path, fault.PublicMessage(err))
+	}
+	if s.Files == nil {
+		return task.Document{}, named(fault.New(fault.Invalid, "functions read no files: POST the document to /ace/diffs and use the diff_file of the answer"))
+	}
+
+	file, err := s.Files.Open(path)
+	if err != nil {
+		return task.Document{}, named(err)
+	}
+	defer file.Close()
+
+	document, err := s.importDocument(ctx, &bounded{file, s.MaxImport})
+	if err != nil {
+		return task.Document{}, named(err)
+	}
+	return document, nil
+}
+
+// bounded reads at most left bytes. If there are more, the error has the code TooLarge.
+type bounded struct {
+	io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p[:min(int64(len(p)), b.left+1)])
+	b.left -= int64(n)
+	if b.left < 0 {
+		return 0, fault.New(fault.TooLarge, "the file is too large; the maximum is ACE_MAX_IMPORT_MB")
+	}
+	return n, err
 }
 
 // nameOf returns the task id in the key of a document, or the SHA-256 in the key of an

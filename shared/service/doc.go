@@ -13,6 +13,7 @@ package service
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
@@ -40,6 +41,13 @@ type Starter interface {
 	Drop(taskID string)
 }
 
+// Files opens files of the host that a client named.
+type Files interface {
+	// Open opens the file with an absolute path, if clients may name it. Otherwise the error
+	// is Invalid.
+	Open(path string) (io.ReadCloser, error)
+}
+
 // BeforeImages creates documents of the rows as they were before a repair or undo.
 type BeforeImages interface {
 	// Ensure returns the document with the before-images of an ended repair or undo. It
@@ -56,6 +64,7 @@ type Service struct {
 	Location     archive.Location // the bucket and prefix of Store
 	Renderings   *diffarchive.Renderings
 	MaxImport    int64 // maximum size of an imported document in bytes
+	Files        Files // nil in functions, which read no files
 	BeforeImages BeforeImages
 	Clusters     Clusters
 	Starter      Starter

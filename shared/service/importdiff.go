@@ -28,10 +28,16 @@ func (s *Service) Import(ctx context.Context, req api.ImportRequest, body io.Rea
 		return s.importUpload(ctx, req.Upload, body)
 	}
 
+	imported, err := s.importDocument(ctx, body)
+	return api.Imported{DiffFile: imported.Key}, err
+}
+
+// importDocument stores a document under its final key.
+func (s *Service) importDocument(ctx context.Context, body io.Reader) (task.Document, error) {
 	incoming := archive.IncomingKey(rand.Text())
 	received, err := s.receive(ctx, incoming, body)
 	if err != nil {
-		return api.Imported{}, err
+		return task.Document{}, err
 	}
 
 	// If this fails, or if the process dies first, the retention sweep deletes the
@@ -40,9 +46,9 @@ func (s *Service) Import(ctx context.Context, req api.ImportRequest, body io.Rea
 
 	key := archive.ImportKey(received.SHA256)
 	if err := s.publish(ctx, received, key); err != nil {
-		return api.Imported{}, err
+		return task.Document{}, err
 	}
-	return api.Imported{DiffFile: key}, nil
+	return task.Document{Key: key, Size: received.Size, SHA256: received.SHA256}, nil
 }
 
 // receive stores a document under a temporary key while it parses it.

@@ -82,6 +82,7 @@ func TestAPI_FunctionsAnswerAsTheLocalServiceDoes(t *testing.T) {
 		get("/ace/task-status/td_20000101_000000", ""), get("/ace/task-status/..%2f", ""), get("/ace/task-cancel/"+id, ""),
 		get("/ace/task-cancel/td_20000101_000000", ""), get("/ace/tasks", ""), get("/ace/tasks", "status=FAILED&limit=1"),
 		get("/ace/tasks", "limit=0"), get("/ace/tasks/", "status=FAILED&limit=1"), get("/ace/diffs/"+failed+"/", ""), get("/ace/task-status/"+id+"/", ""), get("/healthz/", ""), get("/ace/table-undo/", "task_id=tr_20000101_000000"),
+		get("/ace/table-rerun", "table_name=public.t&diff_file=/path/to/diff.json&cluster_name="+s.cluster.Name),
 		get("/ace/diffs/"+failed, ""), get("/ace/diffs/"+id, "format=pdf"), get("/ace/nothing", ""),
 		get("/ace/table-dif", ""), get("/ace/table-diff", "cluster_name=nowhere&table_name=public.t"),
 		get("/ace/table-diff", "table_name=public.t&nodes=n1,n9&cluster_name="+s.cluster.Name),

@@ -17,6 +17,8 @@ func Good() []Case {
 		ok("a table_filter with WHERE", tableDiff, valid+"&table_filter=where+id%3D1"),
 		ok("a table_filter with a comment before WHERE", tableDiff, valid+"&table_filter=/*+a+*/+--+b%0aWHERE(id%3D1)"),
 		ok("a comparison with a slash at the end", tableDiff+"/", valid),
+		ok("a rerun of a file", tableRerun, valid+"&diff_file=/path/to/diff.json"),
+		ok("a repair of a file", tableRepair, ofRepair+"&diff_file=/path/to/diff.json"),
 		ok("a rerun with a slash at the end", tableRerun+"/", valid+"&diff_file="+document),
 		ok("a repair with a slash at the end", tableRepair+"/", repair),
 		{Name: "a form with a slash at the end", Method: "POST", Path: tableDiff + "/", ContentType: form, Body: valid},
