@@ -182,7 +182,7 @@ func newService(c config.Config, store *bucket, clusters cluster.Source, log *sl
 	capacity := app.LocalCapacity()
 	s := &service{clusters: clusters, log: log, retentionDays: c.RetentionDays, app: app.New(app.Options{
 		Store: store, Location: store.Location(), Clusters: clusters, MaxConns: capacity.Parallel * c.MaxTasks,
-		StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Files: importDir(c.ImportDir), Lease: c.Lease, Patience: c.Patience, Log: log,
+		StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, MaxImport: c.MaxImport(), Files: importDir(c.ImportDir), Lease: c.Lease, Patience: c.Patience, Log: log,
 	})}
 
 	run := runner.New(runner.Options{

@@ -74,3 +74,34 @@ func TestServe_StopsInTimeAlthoughItsStoreHangs(t *testing.T) {
 	t.Logf("the service ended %s after SIGTERM", took)
 	<-asked
 }
+
+// A node that has fallen silent in the middle of a comparison does not delay the end of
+// the service.
+func TestServe_StopsInTimeAlthoughANodeIsSilent(t *testing.T) {
+	t.Parallel()
+	for _, how := range []pgtest.Silence{pgtest.Frozen, pgtest.Unreachable} {
+		t.Run(string(how), func(t *testing.T) {
+			t.Parallel()
+			c := pgtest.NewCluster(t)
+			tiny(t, c)
+			var silent []<-chan struct{}
+			for i := range c.Nodes {
+				proxy := pgtest.NewProxy(t, c.Nodes[i])
+				t.Cleanup(proxy.Resume)
+				silent = append(silent, proxy.SilenceAt("hash_record_extended", how))
+				c.Nodes[i].Port = proxy.Port()
+			}
+			s := newHome(t, c).serve(t, nil)
+			s.submit(t, c, "public.tiny")
+			for _, fired := range silent {
+				<-fired
+			}
+
+			code, took := s.terminate(t, 20*time.Second)
+			if code != 0 || took > 10*time.Second {
+				t.Errorf("exit code %d after %s, want 0 within 10 s", code, took)
+			}
+			t.Logf("the service ended %s after SIGTERM", took)
+		})
+	}
+}

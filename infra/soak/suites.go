@@ -35,6 +35,7 @@ func suites(o options) ([]suite, error) {
 	list := []suite{
 		{name: "live writes", args: tests("./shared/app", "TestLiveWrites_OnlyThePlantedDifferencesAreReported"), env: budget},
 		{name: "rewritten tables", args: withoutRace(tests("./shared/app", "TestRewrites_AtRandomTimesNoRowIsReportedAsMissing")), env: budget},
+		{name: "silent nodes", args: tests("./shared/app", "TestSilence_AtAnyMessageOfAnOperation"), env: budget},
 		{name: "a large table", args: tests("./local", "TestSurvival_OfALargeTable"), env: budget},
 		{name: "a page of wide rows", args: tests("./shared/render", "TestPage_OfOneHundredThousandDifferencesStaysQuick"), env: budget,
 			figures: "100000 differences of ten columns in Chromium"},

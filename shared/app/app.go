@@ -36,6 +36,13 @@ type Options struct {
 	// MaxConns is the maximum number of connections to one node.
 	MaxConns         int
 	StatementTimeout time.Duration
+	// AnswerMargin is added to StatementTimeout. The sum bounds the wait for one statement,
+	// also if the node has fallen silent and does not end the statement itself. 0 means 30
+	// seconds.
+	AnswerMargin time.Duration
+	// RepairAnswerTimeout bounds the wait for a node that sends nothing while a repair may
+	// hold locks. 0 means one minute.
+	RepairAnswerTimeout time.Duration
 	// SnapshotMax bounds how long units of work share a snapshot when they read a table
 	// by page ranges. A unit that begins later uses a new snapshot.
 	SnapshotMax time.Duration
@@ -70,23 +77,36 @@ type App struct {
 }
 
 const (
-	defaultPatience   = time.Minute
-	scheduledPatience = 10
+	defaultPatience            = time.Minute
+	scheduledPatience          = 10
+	defaultRepairAnswerTimeout = time.Minute
+	defaultAnswerMargin        = 30 * time.Second
 )
+
+// abandoned returns the time after which a server has ended a repair's transaction whose
+// client is gone: a statement may still run, and then the server waits for the client.
+func (o Options) abandoned() time.Duration {
+	return o.StatementTimeout + o.RepairAnswerTimeout + o.AnswerMargin
+}
 
 // New returns an application. It opens no connection.
 func New(o Options) *App {
 	o.Patience = cmp.Or(o.Patience, defaultPatience)
+	o.AnswerMargin = cmp.Or(o.AnswerMargin, defaultAnswerMargin)
+	o.RepairAnswerTimeout = cmp.Or(o.RepairAnswerTimeout, defaultRepairAnswerTimeout)
 	a := &App{
 		options:    o,
 		tasks:      task.NewRegistry(o.Store, time.Now).WithLease(cmp.Or(o.Lease, task.LeaseDuration)),
 		diffs:      diffindex.New(o.Store),
 		renderings: diffarchive.NewRenderings(o.Store),
-		pools:      pg.NewPools(pg.Options{MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout, Passwords: awslogin.New()}),
+		pools: pg.NewPools(pg.Options{
+			MaxConns: o.MaxConns, StatementTimeout: o.StatementTimeout, AnswerMargin: o.AnswerMargin,
+			RepairAnswerTimeout: o.RepairAnswerTimeout, Passwords: awslogin.New(),
+		}),
 	}
 	a.tasks.OnPublished(a.diffs.Add)
 	a.worker = worker.New(o.Store, a.nodes(), o.SnapshotMax)
-	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.repairNodes(), a.tasks).Do, a.logUnitFailure)}
+	a.repair = repairInvoker{invoke.Handle(tablerepair.NewWorker(o.Store, a.lockedNodes(), a.tasks).Do, a.logUnitFailure)}
 	return a
 }
 

@@ -36,7 +36,7 @@ func (a *App) Handlers(invoker tablediff.Invoker, capacity Capacity) map[task.Ty
 	})
 	executor := &service.Executor{
 		Tasks: a.tasks, Clusters: a.options.Clusters, Renderings: a.renderings,
-		Diffs: diffs, Repairs: tablerepair.NewCoordinator(a.options.Store, a.repairNodes(), a.repair, a.options.Log),
+		Diffs: diffs, Repairs: tablerepair.NewCoordinator(a.options.Store, a.repairNodes(), a.repair, a.options.Log).WaitForAbandoned(a.options.abandoned()),
 		Parallel: capacity.Parallel, Log: a.options.Log,
 		Patience: a.options.Patience, ScheduledPatience: scheduledPatience * a.options.Patience,
 		Outages: &patience.Outages{},

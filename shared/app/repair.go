@@ -12,10 +12,19 @@ import (
 // repairNodes returns the Opener through which repairs access the nodes of a cluster. The
 // connections come from the pools of the application.
 func (a *App) repairNodes() tablerepair.Opener {
-	return repairOpener{opener{clusters: a.options.Clusters, pools: a.pools}}
+	return repairOpener{opener: opener{clusters: a.options.Clusters, pools: a.pools}}
 }
 
-type repairOpener struct{ opener }
+// lockedNodes is like repairNodes, but for the unit that holds the locks of a repair: it
+// waits less for a node that has fallen silent.
+func (a *App) lockedNodes() tablerepair.Opener {
+	return repairOpener{opener: opener{clusters: a.options.Clusters, pools: a.pools}, whileLocked: true}
+}
+
+type repairOpener struct {
+	opener
+	whileLocked bool
+}
 
 // Open returns the nodes of the cluster called name whose names are in nodes, in the
 // order of nodes.
@@ -26,6 +35,9 @@ func (o repairOpener) Open(ctx context.Context, name, database string, nodes []s
 	}
 	opened := make([]tablerepair.Node, len(found))
 	for i, node := range found {
+		if o.whileLocked {
+			node = node.WhileLocked()
+		}
 		opened[i] = repairNode{node}
 	}
 	return opened, nil

@@ -27,6 +27,7 @@ type Config struct {
 	MaxImportMB    int    `env:"ACE_MAX_IMPORT_MB" envDefault:"1024" usage:"maximum megabytes of an imported document" allowed:"a whole number from 1 to 65536"`
 
 	StatementTimeout time.Duration `env:"ACE_STATEMENT_TIMEOUT" envDefault:"10m" usage:"time limit of one statement on a node" allowed:"a time from 1s to 24h such as 10m"`
+	RepairAnswer     time.Duration `env:"ACE_REPAIR_ANSWER_TIMEOUT" envDefault:"1m" usage:"how long a repair that may hold locks waits for a node that sends nothing" allowed:"a time from 1s to 24h such as 1m"`
 	SnapshotMax      time.Duration `env:"ACE_SNAPSHOT_MAX" envDefault:"5m" usage:"how long the units of one pass over a table's pages may share a snapshot" allowed:"a time from 1s to 24h such as 5m"`
 	Lease            time.Duration `env:"ACE_LEASE" envDefault:"30s" usage:"time without a renewal after which another process takes over a task, the same for all processes on one store" allowed:"a time from 3s to 10m such as 30s"`
 	Patience         time.Duration `env:"ACE_PATIENCE" envDefault:"1m" usage:"how long a task retries a step because a node or the archive cannot be used; ten times as long in a scheduled comparison" allowed:"a time from 1s to 1h such as 1m"`

@@ -43,6 +43,7 @@ func TestLoad_ReturnsTheDefaults(t *testing.T) {
 		MaxInvocations:   16,
 		MaxImportMB:      1024,
 		StatementTimeout: 10 * time.Minute,
+		RepairAnswer:     time.Minute,
 		SnapshotMax:      5 * time.Minute,
 		Lease:            30 * time.Second,
 		Patience:         time.Minute,

@@ -93,6 +93,7 @@ func (c Config) check(environ, bad map[string]string) {
 	within("ACE_RETENTION_DAYS", c.RetentionDays, 0, 36_500)
 	within("ACE_STATEMENT_TIMEOUT", int(c.StatementTimeout), int(time.Second), int(day))
 	within("ACE_PATIENCE", int(c.Patience), int(time.Second), int(time.Hour))
+	within("ACE_REPAIR_ANSWER_TIMEOUT", int(c.RepairAnswer), int(time.Second), int(day))
 	within("ACE_LEASE", int(c.Lease), int(3*time.Second), int(10*time.Minute))
 	within("ACE_UNIT_TIMEOUT", int(c.UnitTimeout), int(time.Second), int(15*time.Minute))
 	within("ACE_SNAPSHOT_MAX", int(c.SnapshotMax), int(time.Second), int(day))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -62,6 +63,11 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 		return err
 	}
 
+	var silent *silentError
+	if errors.As(err, &silent) {
+		return n.silenceFault(doing, silent)
+	}
+
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return fault.Wrap(err, fault.Unavailable, "node %q (%s): the connection was lost while %s", n.name, n.address, doing)
@@ -79,6 +85,17 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	}
 
 	return fault.Wrap(err, codeOf(pgErr.Code), "node %q: %s: %s", n.name, doing, text)
+}
+
+// silenceFault returns the fault for a server that has sent nothing for too long. A retry
+// uses another connection, so it may succeed.
+func (n *Node) silenceFault(doing string, silent *silentError) error {
+	limit := fmt.Sprintf("the server should have ended the statement after %s (ACE_STATEMENT_TIMEOUT)", n.timeout)
+	if silent.limits.silence < n.answer {
+		limit = fmt.Sprintf("while a repair may hold locks, ACE waits %s for an answer (ACE_REPAIR_ANSWER_TIMEOUT)", silent.limits.silence)
+	}
+	return fault.Wrap(silent, fault.Unavailable, "node %q (%s) is silent: no answer for %s while %s, and the connection is still open. Its server process or the network has stopped responding. Hint: %s",
+		n.name, n.address, silent.waited.Round(time.Millisecond), doing, limit)
 }
 
 // lockFault adds a hint with the table's name to an error if its reason is a lock that

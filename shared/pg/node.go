@@ -1,6 +1,7 @@
 package pg
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -20,9 +21,11 @@ const (
 	connectTimeout = 10 * time.Second
 	// idleTime is the time after which an unused connection is closed.
 	idleTime = 30 * time.Second
-	// cancelGrace is the time that the server has to respond to a cancel request. Then
-	// the connection is closed.
+	// cancelGrace is the time that the server has to respond to a cancel request or to the
+	// end of a transaction. Then the connection is closed.
 	cancelGrace = 2 * time.Second
+	// defaultMargin is the default of Options.AnswerMargin.
+	defaultMargin = 30 * time.Second
 )
 
 // Options are the options of Pools.
@@ -32,6 +35,13 @@ type Options struct {
 	MaxConns int
 	// StatementTimeout is the time after which the server cancels a statement.
 	StatementTimeout time.Duration
+	// AnswerMargin is added to StatementTimeout. The sum bounds the client's wait for one
+	// statement. 0 means 30 seconds.
+	AnswerMargin time.Duration
+	// RepairAnswerTimeout bounds how long a transaction that may hold row locks waits for a
+	// server that sends nothing, and how long its server waits for the client. 0 means as
+	// long as other transactions do.
+	RepairAnswerTimeout time.Duration
 	// Passwords returns the passwords that are not in the cluster definitions.
 	Passwords Passwords
 }
@@ -60,10 +70,12 @@ func NewPools(options Options) *Pools {
 func (p *Pools) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for key, pool := range p.pools {
-		pool.Close()
-		delete(p.pools, key)
+	var wait sync.WaitGroup // the waits for silent servers must not add up
+	for _, pool := range p.pools {
+		wait.Go(pool.Close)
 	}
+	wait.Wait()
+	clear(p.pools)
 }
 
 // Node returns access to one node. It opens no connection.
@@ -79,7 +91,15 @@ func (p *Pools) Node(target cluster.Target) (*Node, error) {
 		}
 		p.pools[key] = pool
 	}
-	return &Node{name: target.Node, address: address(target), pool: pool, timeout: p.options.StatementTimeout}, nil
+	return p.node(target, pool), nil
+}
+
+func (p *Pools) node(target cluster.Target, pool *pgxpool.Pool) *Node {
+	n := &Node{name: target.Node, address: address(target), pool: pool, timeout: p.options.StatementTimeout}
+	n.answer = n.timeout + cmp.Or(p.options.AnswerMargin, defaultMargin)
+	n.wait = limits{silence: n.answer, total: n.answer}
+	n.whileLocked = cmp.Or(p.options.RepairAnswerTimeout, n.answer)
+	return n
 }
 
 func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
@@ -93,8 +113,11 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	config.MinConns = 0
 	config.MaxConnIdleTime = idleTime
 	config.HealthCheckPeriod = idleTime / 2
-	if target.Resolved() {
-		config.BeforeConnect = p.passwordResolver(target)
+	config.PingTimeout = cancelGrace
+	config.BeforeConnect = p.beforeConnect(target)
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		linkOf(conn.PgConn()).sessionOpened()
+		return nil
 	}
 
 	cc := config.ConnConfig
@@ -113,13 +136,19 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// passwordResolver returns the function that sets the password before a connection is
-// opened.
-func (p *Pools) passwordResolver(target cluster.Target) func(context.Context, *pgx.ConnConfig) error {
+// beforeConnect returns the function that completes the configuration of a connection
+// before it is opened. It sets the link, and the password unless the target defines one.
+func (p *Pools) beforeConnect(target cluster.Target) func(context.Context, *pgx.ConnConfig) error {
 	return func(ctx context.Context, config *pgx.ConnConfig) error {
+		config.DialFunc = new(dialer).dial
+		if !target.Resolved() {
+			return nil
+		}
 		if p.options.Passwords == nil {
 			return fault.New(fault.Invalid, "node %q: db_password_secret and rds_iam are not supported by this program: set db_password", target.Node)
 		}
+		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+		defer cancel()
 		password, err := p.options.Passwords.Password(ctx, target)
 		config.Password = password.Reveal()
 		return err
@@ -131,10 +160,23 @@ type Node struct {
 	name    string
 	address string
 	pool    *pgxpool.Pool
-	timeout time.Duration
+	timeout time.Duration // after which the server cancels a statement
+	answer  time.Duration // after which the client gives a statement up
+	wait    limits        // of the transactions that read
+	// whileLocked bounds the silence in a transaction that may hold row locks
+	whileLocked time.Duration
 	// expected is the server with which a task began. nil means that any server is
 	// accepted.
 	expected *table.Identity
+}
+
+// WhileLocked returns a copy of the node for reads during which another node may hold row
+// locks: the client stops waiting
+// for a server that sends nothing for RepairAnswerTimeout.
+func (n *Node) WhileLocked() *Node {
+	hurried := *n
+	hurried.wait.silence = min(n.whileLocked, n.answer)
+	return &hurried
 }
 
 // Name returns the node's name in the cluster definition.

@@ -19,8 +19,9 @@ import (
 // newest version of the row.
 const readWrite = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
-// commitTimeout bounds a COMMIT. Nothing else interrupts it, because the outcome of an
-// interrupted COMMIT is unknown.
+// commitTimeout bounds a COMMIT, unless a transaction that writes waits less for an
+// answer. Nothing else interrupts a COMMIT, because the outcome of an interrupted COMMIT
+// is unknown.
 const commitTimeout = 30 * time.Second
 
 // outcome is the known outcome of a transaction that writes.
@@ -35,9 +36,14 @@ const (
 // RepairTx is a transaction that writes. Its connection is closed with it, so no session
 // setting of a repair outlives it. It is not safe for concurrent use and must be closed.
 // Close before Commit undoes all changes.
+//
+// If its client falls silent, the server rolls the transaction back after the node's
+// RepairAnswerTimeout. So while the client waits for other nodes or the archive, a
+// heartbeat keeps the transaction open.
 type RepairTx struct {
-	tx      *Tx
-	outcome outcome
+	tx        *Tx
+	outcome   outcome
+	stopBeats func() // ends the heartbeat; it may be called more than once
 }
 
 // BeginRepair acquires a connection for a transaction. The transaction begins on the
@@ -48,7 +54,10 @@ func (n *Node) BeginRepair(ctx context.Context, access table.Access) (*RepairTx,
 	if err != nil {
 		return nil, err
 	}
-	return &RepairTx{tx: &Tx{node: n, conn: conn, mode: readWrite, access: access.Unguarded()}}, nil
+	tx := n.newTx(conn, readWrite, access.Unguarded())
+	tx.wait.silence = min(n.whileLocked, n.answer)
+	tx.idle = min(n.whileLocked, tx.idle)
+	return &RepairTx{tx: tx, stopBeats: tx.startHeartbeat()}, nil
 }
 
 // Close rolls the transaction back unless it was committed, and closes the session.
@@ -57,14 +66,17 @@ func (r *RepairTx) Close() {
 		return
 	}
 
+	r.stopBeats()
 	conn := r.tx.conn
 	r.tx.conn, r.tx.state = nil, stateClosed
+	r.tx.link.allow(closing())
 	if r.tx.stream != nil {
 		_ = r.tx.stream.pipeline.Close()
 	}
 
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 	defer cancel()
+	r.tx.link.allow(closing())
 	if !conn.Conn().IsClosed() && r.outcome != committed {
 		_, _ = conn.Conn().PgConn().Exec(ctx, "ROLLBACK").ReadAll() // releases the locks before the caller continues
 	}
@@ -194,8 +206,13 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 		return fault.New(fault.Internal, "node %q: the repair was rolled back and cannot be committed", r.tx.node.name)
 	}
 
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
-	defer cancel()
+	r.stopBeats()
+	if r.tx.lost != nil { // COMMIT was not sent
+		return r.tx.lost
+	}
+	limit := min(commitTimeout, r.tx.wait.silence)
+	r.tx.link.allow(limits{silence: limit, total: limit})
+	ctx = context.WithoutCancel(ctx)
 	results, err := r.tx.conn.Conn().PgConn().Exec(ctx, "COMMIT").ReadAll()
 	if err != nil {
 		return asViolation(r.tx.node.fault(ctx, "committing", err))

@@ -3,6 +3,7 @@ package pg
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -109,7 +110,7 @@ const clientEncoding = "pg_catalog.set_config('client_encoding', " +
 	"CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true), "
 
 // settingsQuery returns the query that applies settings for the rest of the transaction.
-func settingsQuery(settings []setting, searchPath string, timeout time.Duration) query {
+func settingsQuery(settings []setting, searchPath string, limits timeouts) query {
 	var b strings.Builder
 	b.WriteString("SELECT " + clientEncoding)
 	for _, s := range settings {
@@ -121,13 +122,26 @@ func settingsQuery(settings []setting, searchPath string, timeout time.Duration)
 			s.name, s.value, s.name, s.value)
 	}
 
-	fmt.Fprintf(&b, "pg_catalog.set_config('statement_timeout', '%d', true), ", timeout.Milliseconds())
-	// A node that has answered waits for the slowest node, which may need the full
-	// statement timeout.
-	fmt.Fprintf(&b, "pg_catalog.set_config('idle_in_transaction_session_timeout', '%d', true), ", (timeout + idleMargin).Milliseconds())
+	fmt.Fprintf(&b, "pg_catalog.set_config('statement_timeout', '%d', true), ", limits.statement.Milliseconds())
+	fmt.Fprintf(&b, "pg_catalog.set_config('idle_in_transaction_session_timeout', '%d', true), ", limits.idle.Milliseconds())
+	fmt.Fprintf(&b, onLinux, "tcp_user_timeout", strconv.FormatInt(limits.idle.Milliseconds(), 10))
+	fmt.Fprintf(&b, onLinux, "client_connection_check_interval", clientCheck)
 	b.WriteString("pg_catalog.set_config('search_path', $1, true)")
 	return query{sql: b.String(), args: textArgs(searchPath)}
 }
+
+// timeouts are the times after which a server ends a statement or a transaction.
+type timeouts struct {
+	statement time.Duration
+	idle      time.Duration // without a statement, and with a client that accepts no data
+}
+
+// clientCheck is how often a server checks, while a statement runs, that the client has
+// not closed the connection.
+const clientCheck = "10s"
+
+// onLinux sets a parameter that servers on some other platforms reject.
+const onLinux = "CASE WHEN pg_catalog.strpos(pg_catalog.version(), 'linux') OPERATOR(pg_catalog.>) 0 THEN pg_catalog.set_config('%s', '%s', true) END, "
 
 // quote returns a qualified identifier, quoted.
 func quote(parts ...string) string { return pgx.Identifier(parts).Sanitize() }

@@ -96,7 +96,7 @@ var harmless = map[string]string{
 	"dynamic_library_path": loads, "extension_control_path": loads, "extension_destdir": loads,
 	"local_preload_libraries": loads, "session_preload_libraries": loads,
 
-	"client_connection_check_interval": ends, "idle_session_timeout": ends, "tcp_user_timeout": ends,
+	"client_connection_check_interval": each, "idle_session_timeout": ends, "tcp_user_timeout": each,
 	"deadlock_timeout": "only when a deadlock is found", "lo_compat_privileges": "ACE reads no large object",
 
 	"backslash_quote": loud, "restrict_nonsystem_relation_kind": loud,

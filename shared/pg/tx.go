@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -48,6 +50,11 @@ const (
 type Tx struct {
 	node     *Node
 	conn     *pgxpool.Conn
+	link     *link
+	wait     limits        // how long the client waits for one statement
+	idle     time.Duration // how long the server waits for the client
+	use      sync.Mutex    // must be held to use the connection, the stream and lost
+	lost     error         // why the connection was lost while no statement ran, or nil
 	state    state
 	mode     string // the statement that begins the transaction
 	access   table.Access
@@ -65,7 +72,16 @@ func (n *Node) Begin(ctx context.Context, access table.Access) (*Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tx{node: n, conn: conn, mode: readOnly, access: access}, nil
+	return n.newTx(conn, readOnly, access), nil
+}
+
+func (n *Node) newTx(conn *pgxpool.Conn, mode string, access table.Access) *Tx {
+	return &Tx{
+		node: n, conn: conn, link: linkOf(conn.Conn().PgConn()), wait: n.wait, mode: mode, access: access,
+		// A node that has answered waits for the slowest node, which may need the full
+		// statement timeout.
+		idle: n.timeout + idleMargin,
+	}
 }
 
 // beginCatalog is like Begin, but for a transaction that reads only system catalogs.
@@ -83,6 +99,7 @@ func (t *Tx) Close() {
 	if t.state == stateClosed {
 		return
 	}
+	t.wait = closing()
 	if t.stream != nil {
 		_ = t.stream.close()
 	}
@@ -95,9 +112,13 @@ func (t *Tx) Close() {
 		t.abandon()
 	}
 
+	t.link.idle()
 	t.conn.Release() // the pool closes a connection that is not idle
 	t.conn, t.state = nil, stateClosed
 }
+
+// closing returns the limits for the end of a transaction whose result is not needed.
+func closing() limits { return limits{silence: cancelGrace, total: cancelGrace} }
 
 // abandon rolls the transaction back. It closes the session if the session cannot be
 // reset.
@@ -105,6 +126,7 @@ func (t *Tx) abandon() {
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 	defer cancel()
 
+	t.link.allow(t.wait)
 	pipeline := t.conn.Conn().PgConn().StartPipeline(ctx)
 	for _, sql := range t.ending(rollback) {
 		pipeline.SendQueryParams(sql, nil, nil, nil, nil)
@@ -180,10 +202,13 @@ func (t *Tx) call(ctx context.Context, doing string, options table.CallOption, q
 
 // open sends the queries and returns the stream of their results.
 func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, queries ...query) (*stream, error) {
+	t.use.Lock()
+	defer t.use.Unlock()
 	if err := t.usable(); err != nil {
 		return nil, err
 	}
 
+	t.link.allow(t.wait)
 	s := &stream{tx: t, ctx: ctx, doing: doing, pipeline: t.conn.Conn().PgConn().StartPipeline(ctx)}
 
 	if t.state == stateUnbegun {
@@ -212,7 +237,7 @@ func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, q
 	}
 
 	if err := s.pipeline.Sync(); err != nil {
-		_ = s.close()
+		_ = s.end()
 		return nil, t.node.fault(ctx, doing, err)
 	}
 
@@ -223,6 +248,8 @@ func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, q
 // usable returns an error unless the next statements may be sent.
 func (t *Tx) usable() error {
 	switch {
+	case t.lost != nil:
+		return t.lost
 	case t.stream != nil:
 		return errors.New("pg: a stream of this transaction is still open")
 	case t.state == stateFailed:
@@ -250,7 +277,7 @@ func (t *Tx) beginning() []query {
 			query{sql: "SET LOCAL lock_timeout = '" + lockTimeout + "'"},
 			query{sql: lockSQL(t.access.Relation)})
 	}
-	return append(queries, t.withIdentity(settingsQuery(withPlans(t.plans), t.access.SearchPath, t.node.timeout)))
+	return append(queries, t.withIdentity(settingsQuery(withPlans(t.plans), t.access.SearchPath, timeouts{t.node.timeout, t.idle})))
 }
 
 // The statements that end a transaction.
@@ -317,6 +344,8 @@ func (s *stream) send(purpose purpose, queries ...query) {
 // next returns the index of a query of the call and one of its rows, which is valid until
 // the next call of next. nil values mean that there are no more rows.
 func (s *stream) next() (int, [][]byte, error) {
+	s.tx.use.Lock()
+	defer s.tx.use.Unlock()
 	for {
 		if s.reader == nil {
 			more, err := s.nextResult()
@@ -345,19 +374,25 @@ func (s *stream) next() (int, [][]byte, error) {
 // nextResult moves to the result of the next statement. It returns false if there is
 // none.
 func (s *stream) nextResult() (bool, error) {
-	result, err := s.pipeline.GetResults()
-	if err != nil {
-		return false, s.fail(err)
-	}
+	for {
+		result, err := s.pipeline.GetResults()
+		if err != nil {
+			return false, s.fail(err)
+		}
+		if _, end := result.(*pgconn.PipelineSync); end { // a heartbeat may follow
+			continue
+		}
 
-	reader, ok := result.(*pgconn.ResultReader)
-	if !ok {
-		return false, nil
-	}
+		reader, ok := result.(*pgconn.ResultReader)
+		if !ok {
+			return false, nil
+		}
 
-	s.reader = reader
-	s.current, s.pending = s.pending[0], s.pending[1:]
-	return true, nil
+		s.tx.link.allow(s.tx.wait)
+		s.reader = reader
+		s.current, s.pending = s.pending[0], s.pending[1:]
+		return true, nil
+	}
 }
 
 // handle calls the row handler of a statement that is not a query of the call. Results of
@@ -389,7 +424,15 @@ func (s *stream) fail(err error) error {
 
 // close ends the stream and discards the results that were not read.
 func (s *stream) close() error {
+	s.tx.use.Lock()
+	defer s.tx.use.Unlock()
+	return s.end()
+}
+
+// end is like close. The caller must hold the mutex of the transaction.
+func (s *stream) end() error {
 	s.tx.stream = nil
+	s.tx.link.allow(s.tx.wait)
 	if err := s.pipeline.Close(); err != nil {
 		s.tx.state = stateFailed
 		return s.tx.node.fault(s.ctx, s.doing, err)

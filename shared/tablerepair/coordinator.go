@@ -23,15 +23,24 @@ const cancelWait = 15 * time.Second
 // Coordinator runs whole repairs. It makes the plan, invokes a unit for each target, and
 // determines how each unit ended.
 type Coordinator struct {
-	store   archive.Store
-	nodes   Opener
-	invoker Invoker
-	log     *slog.Logger
+	store     archive.Store
+	nodes     Opener
+	invoker   Invoker
+	log       *slog.Logger
+	abandoned time.Duration // bounds the wait for an abandoned transaction
 }
 
 // NewCoordinator returns a coordinator.
 func NewCoordinator(store archive.Store, nodes Opener, invoker Invoker, log *slog.Logger) *Coordinator {
-	return &Coordinator{store: store, nodes: nodes, invoker: invoker, log: log}
+	return &Coordinator{store: store, nodes: nodes, invoker: invoker, log: log, abandoned: abandonedWait}
+}
+
+// WaitForAbandoned returns a copy of the coordinator that waits at most for d until a
+// node has ended an abandoned transaction of an earlier attempt.
+func (c *Coordinator) WaitForAbandoned(d time.Duration) *Coordinator {
+	other := *c
+	other.abandoned = d
+	return &other
 }
 
 // Result is how a run ended on each node.
@@ -240,7 +249,7 @@ func (r *run) repairOnce(ctx context.Context, i int) (outcome, error) {
 	if err != nil {
 		return outcome{Outcome: Unknown}, err
 	}
-	s := &settler{store: r.store, plan: r.plan, target: &r.plan.Targets[i], node: node}
+	s := &settler{store: r.store, plan: r.plan, target: &r.plan.Targets[i], node: node, wait: r.abandoned}
 	last, o, err := r.settleEarlier(ctx, s)
 	if err != nil || o.Outcome != RolledBack {
 		return o, err

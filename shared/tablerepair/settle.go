@@ -12,10 +12,8 @@ import (
 	"ace/shared/table"
 )
 
-// settleWait bounds the wait for an abandoned transaction. It is longer than the time for
-// which a server lets a transaction of ACE stay idle: by default 11 minutes
-// (ACE_STATEMENT_TIMEOUT plus one minute).
-const settleWait = 15 * time.Minute
+// abandonedWait is the default bound of the wait for an abandoned transaction.
+const abandonedWait = 15 * time.Minute
 
 // settler determines how attempts ended.
 type settler struct {
@@ -23,6 +21,7 @@ type settler struct {
 	plan   *Plan
 	target *Target
 	node   Node
+	wait   time.Duration // bounds the wait for an abandoned transaction
 }
 
 // attempts returns the numbers of the attempts that have an object in the archive, and
@@ -74,8 +73,8 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	// Once this transaction holds the repair lock, the attempt's transaction has ended, or
 	// will find that its runner no longer has the lease.
 	began := time.Now()
-	if err := acquireRepairLock(ctx, tx, s.plan, s.target.Node, settleWait); err != nil {
-		if time.Since(began) >= settleWait {
+	if err := acquireRepairLock(ctx, tx, s.plan, s.target.Node, s.wait); err != nil {
+		if time.Since(began) >= s.wait {
 			err = patience.Exhausted(err)
 		}
 		return outcome{Outcome: Unknown}, err

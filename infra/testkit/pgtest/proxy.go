@@ -2,7 +2,6 @@ package pgtest
 
 import (
 	"context"
-	"io"
 	"net"
 	"strconv"
 	"sync"
@@ -10,13 +9,28 @@ import (
 )
 
 // Proxy forwards TCP connections to a server that the test selects, as a load balancer
-// does.
+// does. It can make the server fall silent, see Silence.
 type Proxy struct {
 	listener net.Listener
 	wait     sync.WaitGroup
 	mu       sync.Mutex
 	to       string
-	open     map[net.Conn]bool
+	open     map[*forwarding]bool
+	closed   bool
+	stalled  bool          // nothing is forwarded, on no connection
+	changed  chan struct{} // closed and replaced when a connection may have to look again
+	sent     []string      // what clients sent, if it is recorded
+	records  bool
+	trigger  *trigger
+	stopped  []int // process ids of stopped backends
+}
+
+// forwarding is one connection through the proxy.
+type forwarding struct {
+	client, server net.Conn // server is nil until the proxy has connected to it
+	cut            bool
+	deaf, mute     bool // nothing is forwarded to the server; nothing is forwarded to the client
+	backend        int  // process id of the server's backend; 0 until the server sent it
 }
 
 // NewProxy starts a proxy that forwards to a node. It is closed when the test ends.
@@ -26,10 +40,14 @@ func NewProxy(tb testing.TB, to Node) *Proxy {
 	if err != nil {
 		tb.Fatalf("pgtest: %v", err)
 	}
-	p := &Proxy{listener: listener, to: address(to), open: map[net.Conn]bool{}}
+	p := &Proxy{listener: listener, to: address(to), open: map[*forwarding]bool{}, changed: make(chan struct{})}
 	p.wait.Go(p.serve)
 	tb.Cleanup(func() {
 		_ = listener.Close()
+		p.Resume()
+		p.mu.Lock()
+		p.closed = true
+		p.mu.Unlock()
 		p.Cut()
 		p.wait.Wait()
 	})
@@ -57,10 +75,25 @@ func (p *Proxy) Switch(to Node) {
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for conn := range p.open {
-		_ = conn.Close()
+	for f := range p.open {
+		f.cut = true
+		f.close()
 	}
-	clear(p.open)
+	p.announce()
+}
+
+// announce makes waiting connections look at the state of the proxy again. The caller
+// must hold the mutex.
+func (p *Proxy) announce() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+func (f *forwarding) close() {
+	_ = f.client.Close()
+	if f.server != nil {
+		_ = f.server.Close()
+	}
 }
 
 func (p *Proxy) serve() {
@@ -74,27 +107,80 @@ func (p *Proxy) serve() {
 }
 
 func (p *Proxy) forward(client net.Conn) {
+	f := &forwarding{client: client}
 	p.mu.Lock()
+	p.open[f] = true
+	f.cut = p.closed
 	to := p.to
 	p.mu.Unlock()
+
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		f.close()
+		delete(p.open, f)
+	}()
+
+	if !p.pass(f, nil) {
+		return
+	}
 	server, err := new(net.Dialer).DialContext(context.Background(), "tcp", to)
 	if err != nil {
-		_ = client.Close()
 		return
 	}
 	p.mu.Lock()
-	p.open[client], p.open[server] = true, true
+	f.server = server
 	p.mu.Unlock()
+
 	var wait sync.WaitGroup
-	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
-		wait.Go(func() {
-			_, _ = io.Copy(way[0], way[1])
-			_, _ = client.Close(), server.Close()
-		})
-	}
+	wait.Go(func() { p.copy(f, &f.deaf, p.fromClient) })
+	wait.Go(func() { p.copy(f, &f.mute, p.fromServer) })
 	wait.Wait()
-	p.mu.Lock()
-	delete(p.open, client)
-	delete(p.open, server)
-	p.mu.Unlock()
+}
+
+// copy forwards bytes in one direction until one of the connections is closed. stalled is
+// the member of f for this direction. look sees each chunk before it is forwarded.
+func (p *Proxy) copy(f *forwarding, stalled *bool, look func(*forwarding, []byte)) {
+	from, to := f.client, f.server
+	if stalled == &f.mute {
+		from, to = f.server, f.client
+	}
+	defer f.close()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			look(f, buffer[:n])
+		}
+		// A silent connection does not forward that the other side was closed either.
+		if !p.pass(f, stalled) {
+			return
+		}
+		if n > 0 {
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+			p.sentTo(f, stalled)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// pass waits while a direction of the connection is stalled. It returns false if the
+// connection was cut. stalled may be nil.
+func (p *Proxy) pass(f *forwarding, stalled *bool) bool {
+	for {
+		p.mu.Lock()
+		wait, cut, changed := p.stalled || stalled != nil && *stalled, f.cut, p.changed
+		p.mu.Unlock()
+		switch {
+		case cut:
+			return false
+		case !wait:
+			return true
+		}
+		<-changed
+	}
 }

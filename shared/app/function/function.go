@@ -75,7 +75,7 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 
 	a := app.New(app.Options{
 		Store: store, Location: store.Location(), Clusters: clusters,
-		MaxConns: conns, StatementTimeout: c.StatementTimeout, SnapshotMax: c.SnapshotMax, Lease: c.Lease, Patience: c.Patience,
+		MaxConns: conns, StatementTimeout: c.StatementTimeout, RepairAnswerTimeout: c.RepairAnswer, SnapshotMax: c.SnapshotMax, Lease: c.Lease, Patience: c.Patience,
 		MaxImport: c.MaxImport(), Log: log,
 	})
 	return &Function{App: a, Invoker: invoker, config: c, worker: a.Worker(), log: log}, nil

@@ -1,0 +1,61 @@
+package pg
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// beatsPerIdle is the number of heartbeats in the time that the server waits for the
+// client.
+const beatsPerIdle = 3
+
+// startHeartbeat starts a goroutine that sends something to the server from time to time,
+// so that the server does not consider the transaction abandoned while the client waits
+// for another node or for the archive. The caller must call the returned function before
+// it closes the connection. The function returns when the goroutine has ended.
+func (t *Tx) startHeartbeat() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		ticker := time.NewTicker(t.idle / beatsPerIdle)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				t.beat(ctx)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		ended.Wait()
+	}
+}
+
+// beat sends a Sync message, which does nothing, in whatever state the transaction is. If
+// a stream is open, the answer follows the results of the stream. Otherwise the answer is
+// read here; without it the connection is lost.
+func (t *Tx) beat(ctx context.Context) {
+	t.use.Lock()
+	defer t.use.Unlock()
+	if ctx.Err() != nil || t.lost != nil || t.conn.Conn().IsClosed() {
+		return
+	}
+	if t.stream != nil {
+		_ = t.stream.pipeline.Sync() // the stream reports the error
+		return
+	}
+
+	t.link.allow(t.wait)
+	pipeline := t.conn.Conn().PgConn().StartPipeline(ctx)
+	err := pipeline.Sync()
+	if closing := pipeline.Close(); err == nil {
+		err = closing
+	}
+	if err != nil && ctx.Err() == nil {
+		t.lost = t.node.fault(ctx, "keeping the transaction of a repair open", err)
+	}
+}

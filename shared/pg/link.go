@@ -1,0 +1,311 @@
+package pg
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// limits bound how long the client waits for the server.
+type limits struct {
+	silence time.Duration // how long nothing may be received or sent
+	total   time.Duration // the sum of all waits for one statement
+}
+
+// silentError means that the server sent nothing for too long.
+type silentError struct {
+	waited time.Duration // for the statement
+	limits limits
+}
+
+func (e *silentError) Error() string {
+	return fmt.Sprintf("no answer after %s", e.waited.Round(time.Millisecond))
+}
+
+// errLinkDead is the error of a connection that was given up.
+var errLinkDead = errors.New("the connection was given up")
+
+// writeChunk is the number of bytes after which a write counts as progress.
+const writeChunk = 64 << 10
+
+// link is a connection to a server. Reads and writes fail once the client has waited for
+// the server as long as its limits allow. Only the server ends a statement that exceeds
+// statement_timeout. So if its process hangs, or packets are lost, nothing would end the
+// wait of the client.
+//
+// Only the time during which the client waits counts. A client that reads slowly does not
+// exceed a limit.
+type link struct {
+	net.Conn
+
+	mu      sync.Mutex
+	limits  limits
+	waiting int           // reads and writes in progress
+	since   time.Time     // when the first of them began
+	waited  time.Duration // sum of the earlier waits for the statement
+	last    time.Time     // when bytes were last received or sent
+	end     time.Time     // deadline that the driver set; zero: none
+	open    bool          // the server has accepted the session
+	dead    bool          // no further byte is read or written
+}
+
+// allow begins a statement with these limits.
+func (l *link) allow(to limits) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.limits, l.waited, l.since = to, 0, time.Now()
+}
+
+// Read reads what the server has sent.
+func (l *link) Read(b []byte) (int, error) {
+	if err := l.begin(); err != nil {
+		return 0, err
+	}
+	defer l.finish()
+	for {
+		if err := l.arm(l.Conn.SetReadDeadline); err != nil {
+			return 0, err
+		}
+		n, err := l.Conn.Read(b)
+		if n > 0 || !isTimeout(err) {
+			l.progress(n)
+			return n, err
+		}
+		if err := l.expired(err); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Write sends bytes to the server, in chunks, so that a slow link makes progress.
+func (l *link) Write(b []byte) (written int, err error) {
+	if err := l.begin(); err != nil {
+		return 0, err
+	}
+	defer l.finish()
+	for written < len(b) {
+		if err := l.arm(l.Conn.SetWriteDeadline); err != nil {
+			return written, err
+		}
+		n, err := l.Conn.Write(b[written:min(len(b), written+writeChunk)])
+		written += n
+		l.progress(n)
+		if err != nil && !isTimeout(err) {
+			return written, err
+		}
+		if isTimeout(err) {
+			if err := l.expired(err); err != nil {
+				return written, err
+			}
+		}
+	}
+	return written, nil
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// begin begins a wait.
+func (l *link) begin() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return errLinkDead
+	}
+	if l.waiting == 0 {
+		l.since = time.Now()
+	}
+	l.waiting++
+	return nil
+}
+
+// finish ends a wait.
+func (l *link) finish() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting--
+	if l.waiting == 0 {
+		l.waited += time.Since(l.since)
+	}
+}
+
+// progress records that bytes were received or sent.
+func (l *link) progress(bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if bytes > 0 {
+		l.last = time.Now()
+	}
+}
+
+// deadline returns when the wait exceeds a limit. The caller must hold the mutex.
+func (l *link) deadline() time.Time {
+	progress := l.since
+	if l.last.After(progress) {
+		progress = l.last
+	}
+	silent, total := progress.Add(l.limits.silence), l.since.Add(l.limits.total-l.waited)
+	if silent.Before(total) {
+		return silent
+	}
+	return total
+}
+
+// arm sets the deadline of the next read or write.
+func (l *link) arm(set func(time.Time) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return errLinkDead
+	}
+	at := l.deadline()
+	if !l.end.IsZero() && l.end.Before(at) {
+		at = l.end
+	}
+	return set(at)
+}
+
+// expired returns the error of a read or write whose deadline has passed. It returns nil
+// if the connection has made progress since the deadline was set.
+func (l *link) expired(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	switch {
+	case l.dead:
+		return errLinkDead
+	case !l.end.IsZero() && !now.Before(l.end):
+		l.dead = true // the driver waited for the response to a cancel request, in vain
+		return err
+	case now.Before(l.deadline()):
+		return nil
+	}
+	l.dead = true
+	return &silentError{waited: l.waited + now.Sub(l.since), limits: l.limits}
+}
+
+// SetDeadline sets the deadline of the driver. The driver uses it when a context has
+// ended, and when it closes a connection after an error, with 15 seconds. A link is
+// closed sooner.
+func (l *link) SetDeadline(at time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if latest := time.Now().Add(cancelGrace); !at.IsZero() && at.After(latest) {
+		at = latest
+	}
+	l.end = at
+
+	effective := l.deadline()
+	if !at.IsZero() && at.Before(effective) {
+		effective = at
+	}
+	return l.Conn.SetDeadline(effective)
+}
+
+// idle sets the limits for what the pool sends between transactions.
+func (l *link) idle() { l.allow(limits{silence: connectTimeout, total: connectTimeout}) }
+
+// sessionOpened records that the server has accepted the session.
+func (l *link) sessionOpened() {
+	l.idle()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open = true
+}
+
+// mayCancel returns whether the session of the link is open, and an error if no cancel
+// request should be sent for it, because the server did not respond to one.
+func (l *link) mayCancel() (open bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open && l.dead && !l.end.IsZero() {
+		return true, errLinkDead
+	}
+	return l.open, nil
+}
+
+// dialer opens the connections of one session: the link, and later those for cancel
+// requests.
+type dialer struct {
+	mu   sync.Mutex
+	link *link
+}
+
+// keepAlive makes the kernel notice within a minute that an idle peer is gone.
+func keepAlive() net.KeepAliveConfig {
+	return net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
+}
+
+// dial opens the link, or a connection for a cancel request if the session is open.
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d.mu.Lock()
+	current := d.link
+	d.mu.Unlock()
+	if current != nil {
+		if open, err := current.mayCancel(); err != nil || open {
+			return dialToCancel(ctx, err, network, address)
+		}
+	}
+
+	conn, err := (&net.Dialer{KeepAliveConfig: keepAlive(), Control: limitUnsent}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	opened := &link{Conn: conn}
+	opened.allow(limits{silence: 2 * connectTimeout, total: 2 * connectTimeout}) // the driver has its own limit
+	d.mu.Lock()
+	d.link = opened
+	d.mu.Unlock()
+	return opened, nil
+}
+
+// dialToCancel opens a connection for a cancel request, which ends after cancelGrace.
+// If refused is not nil, it is returned instead.
+func dialToCancel(ctx context.Context, refused error, network, address string) (net.Conn, error) {
+	if refused != nil {
+		return nil, refused
+	}
+	end := time.Now().Add(cancelGrace)
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &cancelConn{Conn: conn, end: end}, conn.SetDeadline(end)
+}
+
+// cancelConn is a connection for a cancel request.
+type cancelConn struct {
+	net.Conn
+	end time.Time
+}
+
+// SetDeadline sets a deadline, but none after the end of the connection.
+func (c *cancelConn) SetDeadline(at time.Time) error {
+	if at.IsZero() || at.After(c.end) {
+		at = c.end
+	}
+	return c.Conn.SetDeadline(at)
+}
+
+// linkOf returns the link of a session.
+func linkOf(conn *pgconn.PgConn) *link {
+	switch c := conn.Conn().(type) {
+	case *link:
+		return c
+	case *tls.Conn:
+		if l, ok := c.NetConn().(*link); ok {
+			return l
+		}
+	}
+	return &link{Conn: conn.Conn()} // not reached: every session uses a link
+}
