@@ -26,7 +26,7 @@ const (
 	silentLocks = 15 * time.Second
 )
 
-// silenceBench is a cluster of two nodes, each of which is behind a proxy that can fall
+// silenceBench is a cluster of two nodes, each reached through a proxy that can fall
 // silent, with a table whose rows differ on both nodes.
 type silenceBench struct {
 	cluster *pgtest.Cluster // the definition that leads to the proxies

@@ -14,6 +14,10 @@
 // is not written here is the user's table_filter, which the server's own parser checks
 // first (filter.go).
 //
+// Nothing waits for ever for a server that has fallen silent: link.go bounds the waits of
+// every connection, and heartbeat.go lets the server of a repair end the transaction of a
+// client that has fallen silent.
+//
 // # States of a transaction
 //
 // A Tx has a connection from the start and a transaction on the server from its first

@@ -161,7 +161,7 @@ type Node struct {
 	address string
 	pool    *pgxpool.Pool
 	timeout time.Duration // after which the server cancels a statement
-	answer  time.Duration // after which the client gives a statement up
+	answer  time.Duration // after which the client abandons a statement
 	wait    limits        // of the transactions that read
 	// whileLocked bounds the silence in a transaction that may hold row locks
 	whileLocked time.Duration

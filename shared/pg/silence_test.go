@@ -13,8 +13,8 @@ import (
 	"ace/shared/table"
 )
 
-// behindProxy returns a node that is reached through a proxy.
-func behindProxy(t *testing.T, o Options) (*Node, *pgtest.Proxy, *pgtest.Cluster) {
+// throughProxy returns a node that is reached through a proxy.
+func throughProxy(t *testing.T, o Options) (*Node, *pgtest.Proxy, *pgtest.Cluster) {
 	t.Helper()
 	c := pgtest.NewCluster(t, pgtest.Nodes(1))
 	proxy := pgtest.NewProxy(t, c.Nodes[0])
@@ -53,7 +53,7 @@ func TestSilence_EndsEveryWaitOfAConnection(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			n, proxy, _ := behindProxy(t, Options{MaxConns: 1, StatementTimeout: limit, AnswerMargin: limit})
+			n, proxy, _ := throughProxy(t, Options{MaxConns: 1, StatementTimeout: limit, AnswerMargin: limit})
 			tx, err := n.Begin(t.Context(), table.Access{SearchPath: "pg_catalog"})
 			if err != nil {
 				t.Fatal(err)
@@ -82,7 +82,7 @@ func TestSilence_EndsEveryWaitOfAConnection(t *testing.T) {
 // client does meanwhile, and a result that arrives slowly is no silence.
 func TestSilence_DoesNotEndALongStatementOfALivingServer(t *testing.T) {
 	t.Parallel()
-	n, _, _ := behindProxy(t, Options{MaxConns: 1, StatementTimeout: 4 * time.Second, AnswerMargin: time.Second, RepairAnswerTimeout: time.Second})
+	n, _, _ := throughProxy(t, Options{MaxConns: 2, StatementTimeout: 4 * time.Second, AnswerMargin: time.Second, RepairAnswerTimeout: time.Second})
 	tx, err := n.WhileLocked().Begin(t.Context(), table.Access{SearchPath: "pg_catalog"})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestSilence_DoesNotEndALongStatementOfALivingServer(t *testing.T) {
 // client falls silent, but not while the client waits for something else.
 func TestRepairTx_KeepsItsLocksWhileItsClientIsAlive(t *testing.T) {
 	t.Parallel()
-	n, proxy, c := behindProxy(t, Options{MaxConns: 2, StatementTimeout: time.Minute, RepairAnswerTimeout: time.Second})
+	n, proxy, c := throughProxy(t, Options{MaxConns: 2, StatementTimeout: time.Minute, RepairAnswerTimeout: time.Second})
 	s := numbers(t, c, n, 100_000)
 	tx, err := n.BeginRepair(t.Context(), s.Access())
 	if err != nil {
