@@ -19,10 +19,23 @@ import (
 // newest version of the row.
 const readWrite = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
-// commitTimeout bounds a COMMIT, unless a transaction that writes waits less for an
-// answer. Nothing else interrupts a COMMIT, because the outcome of an interrupted COMMIT
-// is unknown.
+// commitTimeout bounds the wait for the response to COMMIT, unless RepairAnswerTimeout is
+// shorter. Without the response the outcome is unknown.
 const commitTimeout = 30 * time.Second
+
+// commitGrace is the time for which a COMMIT is awaited after the task was cancelled or
+// the service began to stop.
+const commitGrace = 3 * time.Second
+
+// outlasting returns a context that ends a given time after ctx.
+func outlasting(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return later, func() {
+		stop()
+		cancel()
+	}
+}
 
 // outcome is the known outcome of a transaction that writes.
 type outcome int
@@ -212,7 +225,8 @@ func (r *RepairTx) Commit(ctx context.Context) error {
 	}
 	limit := min(commitTimeout, r.tx.wait.silence)
 	r.tx.link.allow(limits{silence: limit, total: limit})
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := outlasting(ctx, commitGrace)
+	defer cancel()
 	results, err := r.tx.conn.Conn().PgConn().Exec(ctx, "COMMIT").ReadAll()
 	if err != nil {
 		return asViolation(r.tx.node.fault(ctx, "committing", err))

@@ -162,6 +162,37 @@ func TestRepairTx_KeepsItsLocksWhileItsClientIsAlive(t *testing.T) {
 	}
 }
 
+// Case O-F4, see docs/RELIABILITY.md. A task that is cancelled, or a service that stops,
+// does not wait long for the response to COMMIT.
+func TestRepairTx_ASilentCommitDelaysACancelledTaskOnlyBriefly(t *testing.T) {
+	t.Parallel()
+	n, proxy, c := throughProxy(t, Options{MaxConns: 2, StatementTimeout: time.Minute, RepairAnswerTimeout: time.Minute})
+	s := numbers(t, c, n, 10)
+	tx, err := n.BeginRepair(t.Context(), s.Access())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Close()
+	if _, err := tx.Mark(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	fired := proxy.SilenceAt("COMMIT", pgtest.Frozen)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		<-fired
+		cancel()
+	}()
+	began := time.Now()
+	if err := tx.Commit(ctx); err == nil {
+		t.Error("COMMIT without a response succeeded")
+	}
+	if took := time.Since(began); took < commitGrace || took > commitGrace+cancelGrace+2*time.Second {
+		t.Errorf("Commit returned after %s", took)
+	}
+}
+
 // eachRow reads a stream to its end.
 func eachRow(stream table.RowStream, fn func()) error {
 	for {
