@@ -180,15 +180,8 @@ func TestReadme_NamesTargetsThatExist(t *testing.T) {
 	}
 }
 
-// role creates the role of docs/SECURITY.md for repairs. PostgreSQL 14 lacks the last
-// privilege.
-const role = `
-CREATE ROLE ace_repair LOGIN;
-GRANT USAGE ON SCHEMA public TO ace_repair;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.customers TO ace_repair;
-GRANT SET ON PARAMETER session_replication_role TO ace_repair;`
-
-// setRole changes the definition of a cluster so that ACE connects with the role.
+// setRole changes the definition of a cluster so that ACE connects with the role for
+// repairs that infra/roles.sql creates.
 func setRole(t *testing.T, definition string) {
 	t.Helper()
 	body, err := os.ReadFile(definition)
@@ -221,7 +214,7 @@ func startNodes(t *testing.T) *testbed.Nodes {
 	if _, err := nodes.All(t.Context(), "-f", filepath.Join(data, "customers.sql")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := nodes.All(t.Context(), "-c", role); err != nil {
+	if _, err := nodes.All(t.Context(), "-f", filepath.Join(root, "infra", "roles.sql")); err != nil {
 		t.Fatal(err)
 	}
 	for node, file := range map[int]string{1: "drift-n2.sql", 2: "drift-n3.sql"} {

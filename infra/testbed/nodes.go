@@ -36,7 +36,7 @@ func StartNodes(ctx context.Context, count int, settings map[string]string) (*No
 		return n, errors.New("no PostgreSQL is installed: run `make deps`")
 	}
 	var err error
-	if n.psql, err = findPsql(installations); err != nil {
+	if n.psql, err = pgserver.FindPsql(installations); err != nil {
 		return n, err
 	}
 	for range count {
@@ -50,21 +50,6 @@ func StartNodes(ctx context.Context, count int, settings map[string]string) (*No
 		}
 	}
 	return n, nil
-}
-
-// findPsql returns the path of psql. It prefers the psql of one of the installations, but
-// some installations contain only the server.
-func findPsql(installations []pgserver.Installation) (string, error) {
-	candidates := make([]string, 0, len(installations)+1)
-	for _, installation := range installations {
-		candidates = append(candidates, filepath.Join(installation.BinDir, "psql"))
-	}
-	for _, candidate := range append(candidates, "psql") {
-		if path, err := exec.LookPath(candidate); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("no psql is installed: it is neither next to the servers (%v) nor in PATH", installations)
 }
 
 // All runs psql with these arguments on every node at once and returns what each printed.

@@ -41,7 +41,7 @@ func TestFindPsql_PrefersTheOneNextToAServerToThatInThePath(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv("PATH", tt.path)
-			got, err := findPsql(tt.installations)
+			got, err := pgserver.FindPsql(tt.installations)
 			if got != tt.want || (err == nil) != (tt.want != "") {
 				t.Errorf("got %q, %v, want %q", got, err, tt.want)
 			}

@@ -106,4 +106,7 @@ type NodeRepair struct {
 	Unequal   int64  `json:"unequal,omitempty"` // differ only in generated columns, which no repair can write
 	Outcome   string `json:"outcome,omitempty"` // empty in a dry run
 	Error     string `json:"error,omitempty"`   // the reason why this node was not repaired
+	// MissingPrivileges are the SQL statements that grant what the role lacks for the
+	// repair; in a dry run, for the repair that it tries.
+	MissingPrivileges []string `json:"missing_privileges,omitempty"`
 }

@@ -38,7 +38,7 @@ func TestTableDiff_TablesThatCannotBeComparedFailWithAReason(t *testing.T) {
 		{"no SELECT on the table", []string{plain, grant}, []string{plain}, []string{`"n2"`, reader.User, "GRANT SELECT"}},
 		{"no SELECT on one column", []string{plain, grant}, []string{plain, `GRANT SELECT (id, v) ON t TO ` + reader.User}, []string{`"n2"`, reader.User, "GRANT SELECT"}},
 		{"no USAGE of the schema", []string{plain, grant, `REVOKE USAGE ON SCHEMA public FROM PUBLIC`}, []string{plain, grant},
-			[]string{`"n1"`, reader.User, `schema "public"`, "GRANT USAGE"}},
+			[]string{`"n1"`, reader.User, `GRANT USAGE ON SCHEMA "public"`}},
 		{"row level security", []string{plain, grant}, []string{plain, grant, `ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (id > 5)`},
 			[]string{`"n2"`, "row-level security"}},
 		{"an ignored column that is not there", []string{plain, grant}, []string{plain, grant}, []string{"ignore_columns", `"nothing"`, `"id", "v", "w"`}},

@@ -3,12 +3,14 @@
 package app_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"ace/infra/testkit/apptest"
 	"ace/infra/testkit/pgtest"
 	"ace/shared/api"
+	"ace/shared/table"
 )
 
 // asRole returns a cluster whose definition logs in as a role with only the granted
@@ -17,52 +19,121 @@ func asRole(t *testing.T, c *pgtest.Cluster, grants ...string) *pgtest.Cluster {
 	t.Helper()
 	role := "role_of_" + c.Name[:min(len(c.Name), 40)]
 	c.ExecAll(t, "DROP ROLE IF EXISTS "+role, "CREATE ROLE "+role+" LOGIN PASSWORD 'plain'")
-	t.Cleanup(func() { c.ExecAll(t, "DROP OWNED BY "+role, "DROP ROLE "+role) })
+	t.Cleanup(func() { c.ExecShared(t, pgtest.AllNodes, "DROP OWNED BY "+role, "DROP ROLE "+role) })
 	for _, grant := range grants {
-		c.ExecAll(t, strings.ReplaceAll(grant, "ROLE", role))
+		c.ExecShared(t, pgtest.AllNodes, strings.ReplaceAll(grant, "ROLE", role))
 	}
 	plain := *c
 	plain.User, plain.Password = role, "plain"
 	return &plain
 }
 
-func TestTableRepair_AMissingPrivilegeIsReportedWithTheGrant(t *testing.T) {
+// Case O-P35, see docs/RELIABILITY.md.
+func TestTableRepair_NamesEveryMissingPrivilegeAtOnce(t *testing.T) {
 	t.Parallel()
-	const all = "GRANT SELECT, INSERT, UPDATE, DELETE ON t TO ROLE"
+	const (
+		all       = "GRANT SELECT, INSERT, UPDATE, DELETE ON t TO ROLE"
+		parameter = "GRANT SET ON PARAMETER session_replication_role TO ROLE"
+	)
+	onlyInsert := func(r *api.TableRepairRequest) { r.InsertOnly = true }
 	tests := []struct {
-		name   string
-		major  int
-		grants []string
-		change func(*api.TableRepairRequest)
-		says   string // "" if it works
+		name    string
+		grants  []string
+		change  func(*api.TableRepairRequest)
+		missing []string // statements, with ROLE for the role
+		refused bool     // the dry run too
 	}{
-		{"may only read", pgtest.Oldest, []string{"GRANT SELECT ON t TO ROLE"}, nil, "GRANT INSERT ON public.t"},
-		{"may not delete", pgtest.Oldest, []string{"GRANT SELECT, INSERT, UPDATE ON t TO ROLE"}, nil, "GRANT DELETE ON public.t"},
-		{"may not keep triggers quiet", pgtest.Oldest, []string{all}, nil, "GRANT SET ON PARAMETER session_replication_role"},
-		{"row-level security", pgtest.Oldest, []string{all, "ALTER TABLE t ENABLE ROW LEVEL SECURITY"}, nil, "row-level security"},
-		{"need not delete", pgtest.Oldest, []string{"GRANT SELECT, INSERT, UPDATE ON t TO ROLE"}, func(r *api.TableRepairRequest) { r.UpsertOnly, r.FireTriggers = true, true }, ""},
-		{"need only insert", pgtest.Oldest, []string{"GRANT SELECT, INSERT ON t TO ROLE"}, func(r *api.TableRepairRequest) { r.InsertOnly, r.FireTriggers = true, true }, ""},
-		{"may set the parameter", pgtest.Newest, []string{all, "GRANT SET ON PARAMETER session_replication_role TO ROLE"}, nil, ""},
+		{"may only read", []string{"GRANT SELECT ON t TO ROLE"}, nil,
+			[]string{`GRANT INSERT, UPDATE, DELETE ON public.t TO "ROLE"`, `GRANT SET ON PARAMETER session_replication_role TO "ROLE"`}, false},
+		{"only inserts", []string{"GRANT SELECT ON t TO ROLE", parameter}, onlyInsert, []string{`GRANT INSERT ON public.t TO "ROLE"`}, false},
+		{"some columns", []string{"GRANT SELECT, DELETE ON t TO ROLE", "GRANT INSERT (id, v), UPDATE (id, v) ON t TO ROLE", parameter}, nil,
+			[]string{`GRANT INSERT ("w", "own"), UPDATE ("w", "own") ON public.t TO "ROLE"`}, false},
+		{"a function of a constraint and the server's identity", []string{all, parameter, "REVOKE EXECUTE ON FUNCTION fine, pg_control_system FROM PUBLIC"}, nil,
+			[]string{`GRANT EXECUTE ON FUNCTION pg_control_system() TO "ROLE"`, `GRANT EXECUTE ON FUNCTION public.fine(integer) TO "ROLE"`}, false},
+		{"the schema of a type", []string{all, parameter, "REVOKE USAGE ON SCHEMA types FROM PUBLIC"}, nil,
+			[]string{`GRANT USAGE ON SCHEMA "types" TO "ROLE"`}, false},
+		{"the table's schema and everything else", []string{"REVOKE USAGE ON SCHEMA public, types FROM PUBLIC"}, nil, []string{
+			`GRANT USAGE ON SCHEMA "public", "types" TO "ROLE"`, `GRANT SELECT, INSERT, UPDATE, DELETE ON public.t TO "ROLE"`,
+			`GRANT SET ON PARAMETER session_replication_role TO "ROLE"`}, true},
+		{"row-level security", []string{all, "ALTER TABLE t ENABLE ROW LEVEL SECURITY"}, nil, []string{
+			`ALTER ROLE "ROLE" BYPASSRLS /* row-level security of public.t would hide rows from it */`,
+			`GRANT SET ON PARAMETER session_replication_role TO "ROLE"`}, true},
+		{"nothing but what only inserts need", []string{"GRANT SELECT, INSERT ON t TO ROLE", parameter}, onlyInsert, nil, false},
+		{"nothing", []string{all, parameter}, nil, nil, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := pgtest.NewCluster(t, pgtest.Majors(tt.major, tt.major))
-			c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
-			c.Exec(t, 0, `INSERT INTO t VALUES (1, 'a'), (2, 'b')`)
-			c.Exec(t, 1, `INSERT INTO t VALUES (2, 'x'), (3, 'y')`)
+			t.Parallel()
+			c := pgtest.NewCluster(t, pgtest.Nodes(3))
+			c.ExecAll(t, `CREATE SCHEMA types; GRANT USAGE ON SCHEMA types TO PUBLIC; CREATE TYPE types.mood AS ENUM ('a', 'b')`,
+				`CREATE FUNCTION fine(v int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT v > 0'`,
+				`CREATE TABLE t (id serial PRIMARY KEY, v int CHECK (fine(v)), w int GENERATED ALWAYS AS (v) STORED)`,
+				`ALTER TABLE t DROP COLUMN w; ALTER TABLE t ADD w types.mood, ADD own int GENERATED BY DEFAULT AS IDENTITY`,
+				`INSERT INTO t VALUES (1, 1, 'a', 1), (2, 2, 'a', 2)`)
+			c.Exec(t, 1, `UPDATE t SET v = 9 WHERE id = 1`)
+			c.Exec(t, 2, `DELETE FROM t WHERE id = 1`, `INSERT INTO t VALUES (3, 3, 'b', 3)`)
 			s := apptest.New(t, c, apptest.Options{})
 			id := s.Diff(t, "public.t").TaskID
-			plain := apptest.New(t, asRole(t, c, tt.grants...), apptest.Options{Store: s.Store})
-			dry := repair(t, plain, id, "n1", func(r *api.TableRepairRequest) {
-				if tt.change != nil {
-					tt.change(r)
+			role := asRole(t, c)
+			for node := 1; node < 3; node++ { // the source must be readable
+				for _, grant := range tt.grants {
+					c.ExecShared(t, node, strings.ReplaceAll(grant, "ROLE", role.User))
 				}
-				r.DryRun = true
-			})
-			r := repair(t, plain, id, "n1", tt.change)
-			if failed := r.Status == api.StatusFailed; failed != (tt.says != "") || !strings.Contains(r.Error, tt.says) || dry.Status != r.Status {
-				t.Errorf("dry run %s %s, repair %s %s", dry.Status, dry.Error, r.Status, r.Error)
 			}
+			c.Exec(t, 0, `GRANT USAGE ON SCHEMA public TO `+role.User+`; GRANT SELECT ON t TO `+role.User)
+			checkMissing(t, c, apptest.New(t, role, apptest.Options{Store: s.Store}), id, tt.change, tt.missing, tt.refused)
 		})
+	}
+}
+
+// checkMissing repairs nodes n2 and n3 from n1, first in a dry run. It checks that both
+// name exactly the missing statements, once for both nodes, and that nothing else is
+// missing once they are run.
+func checkMissing(t *testing.T, c *pgtest.Cluster, s *apptest.Service, id string, change func(*api.TableRepairRequest), missing []string, refused bool) {
+	t.Helper()
+	role := s.Cluster.User
+	wanted := make([]string, len(missing))
+	for i, statement := range missing {
+		wanted[i] = strings.ReplaceAll(statement, `"ROLE"`, table.Quote(role))
+	}
+	dry := func(r *api.TableRepairRequest) {
+		if r.DryRun = true; change != nil {
+			change(r)
+		}
+	}
+	text := `nodes "n2", "n3": role "` + role + `" lacks privileges for `
+
+	r := repair(t, s, id, "n1", dry)
+	said := r.Error + strings.Join(r.Warnings, "\n")
+	if (r.Status == api.StatusFailed) != refused || (strings.Count(said, text) == 1) != (len(wanted) > 0) || !strings.Contains(said, strings.Join(wanted, "; ")) {
+		t.Errorf("dry run: %s %q, warnings %q; want %q", r.Status, r.Error, r.Warnings, wanted)
+	}
+	checkMissingStatements(t, r, wanted)
+	if len(wanted) == 0 {
+		if r = repair(t, s, id, "n1", change); r.Status != api.StatusCompleted {
+			t.Errorf("repair %s %s", r.Status, r.Error)
+		}
+		return
+	}
+
+	r = repair(t, s, id, "n1", change)
+	if r.Status != api.StatusFailed || r.Error != text+"this repair; run there: "+strings.Join(wanted, "; ") {
+		t.Errorf("repair: %s %q; want %q", r.Status, r.Error, wanted)
+	}
+	checkMissingStatements(t, r, wanted)
+
+	c.ExecShared(t, 1, wanted...)
+	c.ExecShared(t, 2, wanted...)
+	if r = repair(t, s, id, "n1", change); r.Status != api.StatusCompleted {
+		t.Errorf("after the statements were run: repair %s %s", r.Status, r.Error)
+	}
+}
+
+func checkMissingStatements(t *testing.T, r repaired, wanted []string) {
+	t.Helper()
+	for _, node := range []string{"n2", "n3"} {
+		if got := r.Nodes[node].MissingPrivileges; !slices.Equal(got, wanted) {
+			t.Errorf("node %s: missing are %q, want %q", node, got, wanted)
+		}
 	}
 }

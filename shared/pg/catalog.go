@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -66,16 +67,15 @@ const doingCatalog = "reading the catalog"
 
 // relation reads the table's kind and the privileges of the role.
 func (c *catalogReader) relation(ctx context.Context) error {
-	var readable, usable bool
-	var role string
+	var readable, usable, hidden bool
 	err := c.tx.run(ctx, doingCatalog, query{sql: relationSQL, args: textArgs(c.schema, c.name), row: func(v [][]byte) error {
 		c.oid, c.d.Kind = string(v[0]), string(v[1])
 		c.d.Only = isTrue(v[2])
-		usable, c.d.Lockable, readable = isTrue(v[3]), isTrue(v[4]), isTrue(v[5])
+		usable, c.d.Lockable, readable = isTrue(v[3]), isTrue(v[4]), isTrue(v[11])
 		c.d.Encoding, c.d.UserPath = string(v[6]), string(v[7])
-		c.d.Superuser, role = isTrue(v[8]), string(v[9])
-		c.d.LargeObjects = isTrue(v[10])
-		return nil
+		c.d.Superuser, c.d.Role = isTrue(v[8]), string(v[9])
+		c.d.LargeObjects, hidden = isTrue(v[10]), isTrue(v[13])
+		return errors.Join(readList(v[5], &c.d.Unreadable), readList(v[12], &c.d.Closed))
 	}}, query{sql: "SELECT current_setting('server_version_num'), " + mayReadControl, row: func(v [][]byte) error {
 		c.control = isTrue(v[1])
 		var err error
@@ -93,15 +93,30 @@ func (c *catalogReader) relation(ctx context.Context) error {
 	switch {
 	case c.oid == "":
 		return fault.New(fault.Invalid, "node %q: table %s does not exist in database %s", c.d.Node, relation, c.tx.conn.Conn().Config().Database)
-	case !usable:
-		return fault.New(fault.Invalid, "node %q: role %q may not use schema %q: GRANT USAGE ON SCHEMA %s TO %s", c.d.Node, role, c.schema, table.Quote(c.schema), table.Quote(role))
 	case c.d.Kind != "r" && c.d.Kind != "p":
 		return fault.New(fault.Invalid, "node %q: %s is a %s: only tables and partitioned tables can be compared", c.d.Node, relation, kindName(c.d.Kind))
-	case !readable:
-		return fault.New(fault.Invalid, "node %q: role %q may not read every column of %s: GRANT SELECT ON %s TO %s", c.d.Node, role, relation, relation, table.Quote(role))
+	case !usable || !readable || hidden:
+		return c.denied(usable, readable, hidden)
 	}
 
 	return nil
+}
+
+// denied returns the error of a role that may not read the description of the table.
+// hidden reports that row security policies would hide rows from it.
+func (c *catalogReader) denied(usable, readable, hidden bool) error {
+	missing := table.Grants{Role: c.d.Role, Table: table.Name(c.schema, c.name)}
+	if !usable {
+		missing.Schemas = []string{c.schema}
+	}
+	missing.Add(table.Grants{Schemas: c.d.Closed})
+	missing.Need("SELECT", c.d.Unreadable, readable)
+	if hidden {
+		missing.Statements = append(missing.Statements, fmt.Sprintf("ALTER ROLE %s BYPASSRLS /* row-level security of %s would hide rows from it */",
+			table.Quote(c.d.Role), missing.Table))
+	}
+	err := &table.DeniedError{Node: c.d.Node, Missing: missing}
+	return fault.Wrap(err, fault.Invalid, "%s", err.Error())
 }
 
 // details reads types, columns, indexes, partitions, the planner's estimate and the

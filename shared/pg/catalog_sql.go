@@ -9,14 +9,26 @@ SELECT c.oid, c.relkind,
        c.relkind = 'r' AND EXISTS (SELECT 1 FROM pg_inherits h WHERE h.inhparent = c.oid),
        has_schema_privilege(n.oid, 'USAGE'),
        has_table_privilege(c.oid, 'SELECT'),
-       has_table_privilege(c.oid, 'SELECT') OR NOT EXISTS (
-           SELECT 1 FROM pg_attribute a
-           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')),
+       (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')),
        pg_encoding_to_char((SELECT encoding FROM pg_database WHERE datname = current_database())),
        (SELECT reset_val FROM pg_settings WHERE name = 'search_path'),
        coalesce((SELECT rolsuper FROM pg_roles WHERE rolname = current_user), false),
        current_user,
-       EXISTS (SELECT 1 FROM pg_largeobject_metadata)
+       EXISTS (SELECT 1 FROM pg_largeobject_metadata),
+       has_any_column_privilege(c.oid, 'SELECT') OR NOT EXISTS (
+           SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+       (SELECT json_agg(used.nspname ORDER BY used.nspname) FROM pg_namespace used
+        WHERE NOT has_schema_privilege(used.oid, 'USAGE') AND EXISTS (
+            SELECT 1 FROM pg_index i
+            JOIN pg_attribute a ON a.attrelid = i.indexrelid
+            JOIN pg_opclass oc ON oc.oid = ANY (i.indclass)
+            JOIN pg_type t ON t.oid = a.atttypid
+            LEFT JOIN pg_type base ON base.oid IN (t.typbasetype, t.typelem) AND base.oid <> 0
+            LEFT JOIN pg_collation co ON co.oid = a.attcollation
+            WHERE i.indrelid = c.oid AND i.indisunique
+              AND used.oid IN (oc.opcnamespace, t.typnamespace, base.typnamespace, co.collnamespace))),
+       row_security_active(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2`
 

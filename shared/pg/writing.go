@@ -61,12 +61,7 @@ func (w *writing) details(ctx context.Context) error {
 	about := func(sql string, row func(v [][]byte) error) query {
 		return query{sql: sql, args: [][]byte{w.oid}, row: row}
 	}
-	return w.tx.run(ctx, doingWriting,
-		about(rightsSQL, func(v [][]byte) error {
-			w.d.Role, w.d.Insert, w.d.Update, w.d.Delete, w.d.RowSecurity = string(v[0]), isTrue(v[1]), isTrue(v[2]), isTrue(v[3]), isTrue(v[4])
-			w.d.Extension = string(v[6])
-			return readList(v[5], &w.d.Identity)
-		}),
+	return w.tx.run(ctx, doingWriting, append(w.rights(about),
 		query{sql: readOnlySQL, row: func(v [][]byte) error {
 			w.d.ReadOnly = string(v[0])
 			return nil
@@ -95,7 +90,30 @@ func (w *writing) details(ctx context.Context) error {
 			w.d.Deferrable = append(w.d.Deferrable, d)
 			return err
 		}),
-	)
+	)...)
+}
+
+// rights returns the queries for what the role may do.
+func (w *writing) rights(about func(sql string, row func(v [][]byte) error) query) []query {
+	return []query{
+		about(rightsSQL, func(v [][]byte) error {
+			w.d.Role, w.d.Insert.Some, w.d.Update.Some = string(v[0]), isTrue(v[1]), isTrue(v[3])
+			w.d.Delete, w.d.Extension = isTrue(v[5]), string(v[7])
+			return errors.Join(readList(v[2], &w.d.Insert.Except), readList(v[4], &w.d.Update.Except), readList(v[6], &w.d.Identity))
+		}),
+		about(closedSQL, func(v [][]byte) error {
+			w.d.Closed = append(w.d.Closed, string(v[0]))
+			return nil
+		}),
+		about(functionsSQL, func(v [][]byte) error {
+			w.d.Functions = append(w.d.Functions, string(v[0]))
+			return nil
+		}),
+		about(sequencesSQL, func(v [][]byte) error {
+			w.d.Sequences = append(w.d.Sequences, table.SequenceUse{Column: string(v[0]), Sequence: string(v[1])})
+			return nil
+		}),
+	}
 }
 
 func readList(raw []byte, into *[]string) error {

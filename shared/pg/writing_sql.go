@@ -8,16 +8,61 @@ package pg
 // them.
 const rightsSQL = `
 WITH written AS (
-    SELECT attnum FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '')
+    SELECT attnum, attname FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '')
 SELECT current_user,
-       has_table_privilege($1::oid, 'INSERT') OR NOT EXISTS (SELECT 1 FROM written WHERE NOT has_column_privilege($1::oid, attnum, 'INSERT')),
-       has_table_privilege($1::oid, 'UPDATE') OR NOT EXISTS (SELECT 1 FROM written WHERE NOT has_column_privilege($1::oid, attnum, 'UPDATE')),
+       has_any_column_privilege($1::oid, 'INSERT'),
+       (SELECT json_agg(attname ORDER BY attnum) FROM written WHERE NOT has_column_privilege($1::oid, attnum, 'INSERT')),
+       has_any_column_privilege($1::oid, 'UPDATE'),
+       (SELECT json_agg(attname ORDER BY attnum) FROM written WHERE NOT has_column_privilege($1::oid, attnum, 'UPDATE')),
        has_table_privilege($1::oid, 'DELETE'),
-       row_security_active($1::oid),
        (SELECT json_agg(attname ORDER BY attnum) FROM pg_attribute
         WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attidentity = 'a'),
        (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
         WHERE d.classid = 'pg_class'::regclass AND d.objid = $1::oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')`
+
+// closedSQL returns the schemas of the columns' types that the role may not use. A value
+// of a domain is cast to its base type.
+const closedSQL = `
+WITH RECURSIVE used(oid) AS (
+    SELECT atttypid FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+  UNION
+    SELECT t.typbasetype FROM used JOIN pg_type t ON t.oid = used.oid WHERE t.typtype = 'd')
+SELECT DISTINCT n.nspname
+FROM used JOIN pg_type t ON t.oid = used.oid AND t.typtype <> 'd' JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE NOT has_schema_privilege(n.oid, 'USAGE')
+ORDER BY n.nspname`
+
+// functionsSQL returns the functions that the role may not execute and that it calls when
+// it writes rows: those of CHECK constraints, generated columns and indexes, and the one
+// that names the server in the manifest.
+const functionsSQL = `
+WITH rels(oid) AS (
+    SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid)),
+users(classid, objid) AS (
+    SELECT 'pg_constraint'::regclass::oid, co.oid FROM pg_constraint co JOIN rels ON rels.oid = co.conrelid WHERE co.contype = 'c'
+  UNION
+    SELECT 'pg_attrdef'::regclass, ad.oid FROM pg_attrdef ad JOIN rels ON rels.oid = ad.adrelid
+    JOIN pg_attribute a ON a.attrelid = ad.adrelid AND a.attnum = ad.adnum WHERE a.attgenerated <> ''
+  UNION
+    SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN rels ON rels.oid = i.indrelid)
+SELECT DISTINCT p.oid::regprocedure::text
+FROM pg_proc p
+WHERE NOT has_function_privilege(p.oid, 'EXECUTE')
+  AND (p.oid = 'pg_control_system()'::regprocedure
+       OR p.oid IN (SELECT d.refobjid FROM users u JOIN pg_depend d ON d.classid = u.classid AND d.objid = u.objid AND d.refclassid = 'pg_proc'::regclass))
+ORDER BY 1`
+
+// sequencesSQL returns the sequences that defaults use and the role may not, with the
+// column of each.
+const sequencesSQL = `
+SELECT a.attname, quote_ident(n.nspname) || '.' || quote_ident(s.relname)
+FROM pg_attrdef ad
+JOIN pg_attribute a ON a.attrelid = ad.adrelid AND a.attnum = ad.adnum
+JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = ad.oid AND d.refclassid = 'pg_class'::regclass
+JOIN pg_class s ON s.oid = d.refobjid
+JOIN pg_namespace n ON n.oid = s.relnamespace
+WHERE ad.adrelid = $1::oid AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') END
+ORDER BY 1, 2`
 
 // readOnlySQL returns the setting with which an administrator makes the node read-only
 // for the role. A transaction can still begin as READ WRITE.

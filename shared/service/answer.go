@@ -73,6 +73,7 @@ func nodeRepair(n tablerepair.NodeResult) api.NodeRepair {
 		Outcome:   n.Outcome,
 	}
 
+	node.MissingPrivileges = n.Grants
 	if n.Error != nil {
 		node.Error = n.Error.Message
 	}

@@ -223,10 +223,16 @@ type Description struct {
 	Kind          string // relkind: r (table) or p (partitioned table)
 	Only          bool   // the table is an inheritance parent; its children's rows do not belong to it
 	LargeObjects  bool   // the database has large objects
+	Role          string // name of the connected role
 	Lockable      bool   // the role may SELECT from the whole table, and so may lock it
-	Columns       []Column
-	Indexes       []Index // all unique indexes and exclusion constraints
-	IndexOrders   []IndexOrder
+	// Unreadable are the columns that the role may not SELECT.
+	Unreadable []string
+	// Closed are the schemas that the role may not use, of types, operators and collations
+	// of unique indexes.
+	Closed      []string
+	Columns     []Column
+	Indexes     []Index // all unique indexes and exclusion constraints
+	IndexOrders []IndexOrder
 	// Partitions are the relations that hold the rows; a plain table has only itself.
 	// Relations whose pages cannot be read directly are omitted: the role may not read
 	// them, or they are not heaps.

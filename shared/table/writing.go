@@ -38,19 +38,34 @@ type Conversion struct {
 type Writing struct {
 	Role          string
 	ServerVersion int
-	// Insert and Update report that the role has the privilege on every column that can be
-	// written. Delete reports that the role has the privilege on the table.
-	Insert, Update, Delete bool
-	ReadOnly               string   // the setting that makes the node read-only for the role; empty if there is none
-	RowSecurity            bool     // row security policies would hide rows from the role
-	ReplicaRole            bool     // the role may set session_replication_role
-	Identity               []string // columns GENERATED ALWAYS AS IDENTITY
-	Unique                 []string // columns of unique and exclusion indexes
-	Extension              string   // the extension to which the table belongs; empty if there is none
-	Triggers               []Trigger
-	Rules                  []string // rules that rewrite INSERT, UPDATE or DELETE
-	References             []Reference
-	Deferrable             []Deferrable
+	// Insert and Update are about the columns that can be written. Delete reports that the
+	// role has the privilege on the table.
+	Insert, Update Allowed
+	Delete         bool
+	Closed         []string      // schemas of the columns' types that the role may not use
+	Functions      []string      // functions that a write calls and that the role may not execute
+	Sequences      []SequenceUse // sequences of column defaults that the role may not use
+	ReadOnly       string        // the setting that makes the node read-only for the role; empty if there is none
+	ReplicaRole    bool          // the role may set session_replication_role
+	Identity       []string      // columns GENERATED ALWAYS AS IDENTITY
+	Unique         []string      // columns of unique and exclusion indexes
+	Extension      string        // the extension to which the table belongs; empty if there is none
+	Triggers       []Trigger
+	Rules          []string // rules that rewrite INSERT, UPDATE or DELETE
+	References     []Reference
+	Deferrable     []Deferrable
+}
+
+// Allowed describes on which columns a role has a privilege.
+type Allowed struct {
+	Some   bool     // on the table, or on at least one column
+	Except []string // the columns on which the role lacks the privilege
+}
+
+// SequenceUse is a sequence from which the default of a column takes its value.
+type SequenceUse struct {
+	Column   string
+	Sequence string // quoted
 }
 
 // CheckWritable returns an error if the schema belongs to the server. Only DDL may change

@@ -136,10 +136,7 @@ func readFacts(ctx context.Context, nodes []plan.Node, schema, name string) ([]t
 // describe reads the catalogs of the nodes, finds the columns and the key that they have
 // in common, and sets the plan's sources.
 func (p *planner) describe(ctx context.Context) error {
-	var err error
-	p.descriptions, err = fanout.Map(ctx, len(p.nodes), p.nodes, func(ctx context.Context, n plan.Node) (*table.Description, error) {
-		return n.Describe(ctx, p.plan.Schema, p.plan.Table, p.plan.Seeds)
-	})
+	err := p.readDescriptions(ctx)
 	if err != nil {
 		return err
 	}
@@ -153,6 +150,10 @@ func (p *planner) describe(ctx context.Context) error {
 		key = tableschema.KeyOrder(p.descriptions, key)
 	}
 	if p.common, err = tableschema.Tables(p.descriptions, p.plan.Ignored, key); err != nil {
+		return err
+	}
+
+	if err := p.checkPrivileges(); err != nil {
 		return err
 	}
 

@@ -56,6 +56,9 @@ type NodeResult struct {
 	Outcome string
 	Totals  Totals
 	Error   *Problem // why the node was not repaired
+	// Grants are the statements that grant what the role lacks for this repair; in a dry
+	// run, for the repair that it tries.
+	Grants  []string
 	altered *Stored
 }
 
@@ -179,8 +182,17 @@ func (r *run) repairTargets(ctx context.Context) {
 func (r *run) repairTarget(ctx context.Context, i int) NodeResult {
 	t := &r.plan.Targets[i]
 	result := NodeResult{Node: t.Node}
+	if t.Denied != nil {
+		result.Grants = t.Denied.Grants
+	}
 	if !r.plan.DryRun {
 		result.Outcome = RolledBack
+	}
+	if t.isIdle(r.plan) {
+		if !r.plan.DryRun {
+			result.Outcome = Committed // there was nothing to do
+		}
+		return result
 	}
 
 	err := t.problem()
@@ -329,14 +341,18 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 // fault Cancelled that also names the nodes that were.
 func (r *run) verdict(ctx context.Context) error {
 	var failed []string
+	var lacking []*denied
 	code := fault.Invalid
 	cancelled := false
-	for _, n := range r.results {
+	for i, n := range r.results {
 		switch {
 		case n.Error == nil:
 			continue
 		case n.Error.Code == fault.Cancelled && n.Outcome != Unknown:
 			cancelled = true
+			continue
+		case n.Grants != nil && r.plan.Targets[i].Problem != nil:
+			lacking = append(lacking, r.plan.Targets[i].Denied)
 			continue
 		}
 		message := n.Error.Message
@@ -345,6 +361,9 @@ func (r *run) verdict(ctx context.Context) error {
 		}
 		failed = append(failed, message)
 		code = n.Error.Code
+	}
+	if len(lacking) > 0 {
+		failed = append(failed, deniedText(forRepair, lacking))
 	}
 
 	if cancelled || len(failed) > 0 && ctx.Err() != nil {

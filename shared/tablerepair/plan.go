@@ -93,6 +93,7 @@ type Target struct {
 	Fires bool `json:"fires,omitempty"`
 	// Attempt is the number of the attempt that an undo undoes.
 	Attempt int      `json:"attempt,omitempty"`
+	Denied  *denied  `json:"denied,omitempty"`  // the privileges that the role lacks
 	Problem *Problem `json:"problem,omitempty"` // why this node cannot be repaired
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +62,7 @@ type planner struct {
 	source  *table.Description
 	targets []targetBuilder // one for each chosen node
 	failed  []error         // for each chosen node: why it could not be described, or nil
+	denied  table.Grants    // what is missing for reading the source
 }
 
 // makePlan reads keys and catalogs. A problem with one target is recorded in the plan;
@@ -77,9 +79,12 @@ func makePlan(ctx context.Context, store archive.Store, opener Opener, req Reque
 		return nil, err
 	}
 	if req.Undoes != "" {
-		return p.plan, p.undo(ctx)
+		if err := p.undo(ctx); err != nil {
+			return nil, err
+		}
+		return p.plan, p.judgePrivileges(ctx)
 	}
-	for _, step := range []func(context.Context) error{p.describeSource, p.readHead, p.describeTargets, p.checkServers, p.chooseKey, p.makeTargets, p.readKeys} {
+	for _, step := range []func(context.Context) error{p.describeSource, p.readHead, p.describeTargets, p.checkDenied, p.checkServers, p.chooseKey, p.makeTargets, p.excuse, p.readKeys, p.judgePrivileges} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -99,11 +104,19 @@ func (p *planner) open(ctx context.Context, node string) (Node, error) {
 func (p *planner) describeSource(ctx context.Context) error {
 	_, d, err := p.describe(ctx, p.plan.Source)
 	p.source = d
+	var e *table.DeniedError
+	if errors.As(err, &e) { // checkDenied reports it together with what is missing elsewhere
+		p.denied = e.Missing
+		return nil
+	}
 	if err == nil {
 		p.plan.Warnings = append(p.plan.Warnings, tableschema.SuperuserWarnings(p.source, false)...)
 	}
 	return err
 }
+
+// checkDenied returns an error if the role may not read the source's description.
+func (p *planner) checkDenied(ctx context.Context) error { return p.checkSource(ctx, p.denied) }
 
 // readHead checks that the document is about this table, and chooses the nodes.
 func (p *planner) readHead(ctx context.Context) error {
@@ -279,7 +292,7 @@ func (p *planner) describeTargets(ctx context.Context) error {
 func (p *planner) describeTarget(ctx context.Context, name string, t *targetBuilder) error {
 	node, d, err := p.describe(ctx, name)
 	if err != nil {
-		return err
+		return t.withWriting(ctx, node, err)
 	}
 	t.node = d
 	t.writing, err = node.DescribeWriting(ctx, p.plan.Schema, p.plan.Table)
@@ -321,11 +334,19 @@ func (p *planner) makeTargets(ctx context.Context) error {
 			p.plan.Warnings = append(p.plan.Warnings, warnings...)
 		}
 		if err != nil && ctx.Err() == nil {
-			p.plan.Targets[i] = Target{Node: name, Problem: problemOf(err)}
+			p.plan.Targets[i] = failedTarget(name, err)
 		}
 		p.plan.Targets[i].Before = slices.Index(p.req.Nodes, name) < slices.Index(p.req.Nodes, p.plan.Source)
 	}
-	return ctx.Err()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for i := range p.targets {
+		if t := &p.targets[i]; t.common != nil {
+			p.denied.Add(t.common.Missing(p.source, 0, p.plan.Schema, p.plan.Table))
+		}
+	}
+	return p.checkSource(ctx, p.denied)
 }
 
 func numbers(n int) []int {

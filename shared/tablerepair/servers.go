@@ -10,7 +10,7 @@ import (
 )
 
 // describe reads the description of a node's table. The returned node is bound to the
-// server that answered.
+// server that answered, unless there is an error.
 func (p *planner) describe(ctx context.Context, name string) (Node, *table.Description, error) {
 	node, err := p.open(ctx, name)
 	if err != nil {
@@ -18,7 +18,7 @@ func (p *planner) describe(ctx context.Context, name string) (Node, *table.Descr
 	}
 	d, err := node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{})
 	if err != nil {
-		return nil, nil, err
+		return node, nil, err
 	}
 	return node.Expecting(d.Server), d, nil
 }

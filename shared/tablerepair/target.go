@@ -29,7 +29,7 @@ type targetBuilder struct {
 func (t *targetBuilder) build() (Target, []string, error) {
 	t.target.Node = t.node.Node
 	t.target.Server = t.node.Server
-	for _, step := range []func() error{t.checkWritable, t.match, t.checkIndexes, t.checkRights, t.checkTable} {
+	for _, step := range []func() error{t.checkWritable, t.match, t.checkIndexes, t.checkPrivileges, t.checkTable} {
 		if err := step(); err != nil {
 			return Target{}, nil, err
 		}
@@ -56,33 +56,6 @@ func (t *targetBuilder) match() (err error) {
 
 func (t *targetBuilder) refuse(format string, args ...any) error {
 	return fault.New(fault.Invalid, "node %q: %s", t.node.Node, fmt.Sprintf(format, args...))
-}
-
-func (t *targetBuilder) checkRights() error {
-	p, w, name := t.plan, t.writing, table.Name(t.plan.Schema, t.plan.Table)
-	for _, right := range []struct {
-		privilege string
-		has       bool
-		needed    bool
-	}{
-		{"INSERT", w.Insert, true},
-		{"UPDATE", w.Update, !p.InsertOnly},
-		{"DELETE", w.Delete, !p.InsertOnly && !p.UpsertOnly},
-	} {
-		if right.needed && !right.has {
-			return t.refuse("role %q may not %s in %s: GRANT %s ON %s TO %s", w.Role, right.privilege, name, right.privilege, name, table.Quote(w.Role))
-		}
-	}
-
-	switch {
-	case w.RowSecurity:
-		return t.refuse("row-level security of %s applies to role %q, which would not see every row: the role needs BYPASSRLS", name, w.Role)
-	case p.FireTriggers || w.ReplicaRole:
-		return nil
-	case w.ServerVersion >= 150000:
-		return t.refuse("role %q may not disable triggers: GRANT SET ON PARAMETER session_replication_role TO %s, or repair with fire_triggers=true", w.Role, table.Quote(w.Role))
-	}
-	return t.refuse("role %q may not disable triggers, which needs a superuser before PostgreSQL 15: use one, or repair with fire_triggers=true", w.Role)
 }
 
 // checkTable fails if the result of a write could differ from the decision.

@@ -29,7 +29,8 @@ func (p *planner) undo(ctx context.Context) error {
 			return err
 		}
 		if err != nil {
-			t = &Target{Node: name, Problem: problemOf(err)}
+			failed := failedTarget(name, err)
+			t = &failed
 		}
 		if t != nil {
 			p.plan.Targets = append(p.plan.Targets, *t)
@@ -91,7 +92,7 @@ func (p *planner) describeUndo(ctx context.Context, node Node, m *Manifest) (tar
 	t := &targetBuilder{plan: p.plan}
 	p.plan.Key = m.Key
 	if t.node, err = node.Describe(ctx, p.plan.Schema, p.plan.Table, rowdigest.Seeds{}); err != nil {
-		return target, nil, err
+		return target, nil, t.withWriting(ctx, node, err)
 	}
 	if err = m.checkRepaired(t.node); err != nil {
 		return target, nil, err

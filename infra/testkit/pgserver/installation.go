@@ -46,6 +46,21 @@ func Find(major int) (Installation, error) {
 	return all[i], nil
 }
 
+// FindPsql returns the path of psql. It prefers the psql of one of the installations, but
+// some installations contain only the server.
+func FindPsql(installations []Installation) (string, error) {
+	candidates := make([]string, 0, len(installations)+1)
+	for _, installation := range installations {
+		candidates = append(candidates, filepath.Join(installation.BinDir, "psql"))
+	}
+	for _, candidate := range append(candidates, "psql") {
+		if path, err := exec.LookPath(candidate); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("no psql is installed: it is neither next to the servers (%v) nor in PATH", installations)
+}
+
 // String returns a name of the installation for messages.
 func (in Installation) String() string {
 	return fmt.Sprintf("PostgreSQL %d in %s", in.Major, in.BinDir)
@@ -74,6 +89,9 @@ const npmLayout = ".cache/pg*/node_modules/*/native/bin"
 // root is the module's root. It is determined at the start of the process, because the
 // embedded object store later changes the working directory.
 var root = moduleRoot() //nolint:gochecknoglobals // see above
+
+// Root returns the module's root, or "" if the process was started outside of it.
+func Root() string { return root }
 
 // moduleRoot returns the directory of go.mod at or above the working directory, or "" if
 // there is none.

@@ -1,0 +1,165 @@
+package table
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Grants are the privileges on a table, and on what the table depends on, that a role
+// lacks. The zero value means that it lacks none.
+type Grants struct {
+	Role  string
+	Table string // as Name returns it
+	// Schemas are the schemas that the role may not use.
+	Schemas    []string
+	Privileges []Privilege
+	// Statements grant everything else, such as EXECUTE on a function.
+	Statements []string
+}
+
+// Privilege is a privilege that is missing on some columns of a table, or on the whole
+// table if Columns is empty.
+type Privilege struct {
+	Name    string // SELECT, INSERT, UPDATE or DELETE
+	Columns []string
+}
+
+// maxGrantColumns is the number of columns beyond which a GRANT names the whole table. A
+// message with more names is hard to read.
+const maxGrantColumns = 40
+
+// Need adds a privilege on the given columns. has reports that the role has the privilege
+// on other columns of the table: only then does the GRANT name columns.
+func (g *Grants) Need(name string, columns []string, has bool) {
+	if len(columns) == 0 {
+		return
+	}
+	if !has || len(columns) > maxGrantColumns {
+		columns = nil
+	}
+	g.Privileges = append(g.Privileges, Privilege{Name: name, Columns: columns})
+}
+
+// NeedTable adds a privilege on the whole table.
+func (g *Grants) NeedTable(name string) {
+	g.Privileges = append(g.Privileges, Privilege{Name: name})
+}
+
+// Add adds what o grants, except for what g grants already. Both must be about the same
+// role and table.
+func (g *Grants) Add(o Grants) {
+	if g.Role == "" {
+		g.Role, g.Table = o.Role, o.Table
+	}
+	for _, p := range o.Privileges {
+		if !slices.ContainsFunc(g.Privileges, func(q Privilege) bool { return q.Name == p.Name }) {
+			g.Privileges = append(g.Privileges, p)
+		}
+	}
+	g.Schemas = union(g.Schemas, o.Schemas)
+	g.Statements = union(g.Statements, o.Statements)
+}
+
+func union(list, more []string) []string {
+	list = slices.Clone(list)
+	for _, name := range more {
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// Without returns the grants without those on the given columns.
+func (g Grants) Without(columns []string) Grants {
+	g.Privileges = slices.Clone(g.Privileges)
+	g.Privileges = slices.DeleteFunc(g.Privileges, func(p Privilege) bool {
+		return len(p.Columns) > 0 && !slices.ContainsFunc(p.Columns, func(name string) bool { return !slices.Contains(columns, name) })
+	})
+	for i, p := range g.Privileges {
+		g.Privileges[i].Columns = slices.DeleteFunc(slices.Clone(p.Columns), func(name string) bool { return slices.Contains(columns, name) })
+	}
+	return g
+}
+
+// IsZero reports whether nothing is missing.
+func (g Grants) IsZero() bool { return len(g.Schemas)+len(g.Privileges)+len(g.Statements) == 0 }
+
+// SQL returns the statements that grant everything, without semicolons.
+func (g Grants) SQL() []string {
+	var all []string
+	if len(g.Schemas) > 0 {
+		all = append(all, "GRANT USAGE ON SCHEMA "+strings.Join(quoteAll(g.Schemas), ", ")+" TO "+Quote(g.Role))
+	}
+
+	if len(g.Privileges) > 0 {
+		list := make([]string, len(g.Privileges))
+		for i, p := range g.Privileges {
+			list[i] = p.Name
+			if len(p.Columns) > 0 {
+				list[i] += " (" + strings.Join(quoteAll(p.Columns), ", ") + ")"
+			}
+		}
+		all = append(all, "GRANT "+strings.Join(list, ", ")+" ON "+g.Table+" TO "+Quote(g.Role))
+	}
+
+	return append(all, g.Statements...)
+}
+
+func quoteAll(names []string) []string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = Quote(name)
+	}
+	return quoted
+}
+
+// Denied is what a role lacks on one node.
+type Denied struct {
+	Node   string
+	Role   string
+	Grants []string // the statements that grant it
+}
+
+// DeniedError is the error of a role that may not read a table. It is the cause of a
+// fault.
+type DeniedError struct {
+	Node    string
+	Missing Grants
+}
+
+// Error returns the node and the statements that grant what is missing.
+func (e *DeniedError) Error() string {
+	return DeniedText("reading the table", []Denied{e.Denied()})
+}
+
+// Denied returns the node and the statements.
+func (e *DeniedError) Denied() Denied {
+	return Denied{Node: e.Node, Role: e.Missing.Role, Grants: e.Missing.SQL()}
+}
+
+// DeniedText returns a message that names everything that is missing on some nodes, as
+// statements to run there. Nodes on which the same is missing are named together.
+func DeniedText(purpose string, nodes []Denied) string {
+	var texts []string
+	for i, d := range nodes {
+		same := func(o Denied) bool { return o.Role == d.Role && slices.Equal(o.Grants, d.Grants) }
+		if slices.ContainsFunc(nodes[:i], same) {
+			continue
+		}
+		var names []string
+		for _, o := range nodes[i:] {
+			if same(o) {
+				names = append(names, fmt.Sprintf("%q", o.Node))
+			}
+		}
+		noun := "node "
+		if len(names) > 1 {
+			noun = "nodes "
+		}
+		texts = append(texts, fmt.Sprintf("%s%s: role %q lacks privileges for %s; run there: %s",
+			noun, strings.Join(names, ", "), d.Role, purpose, strings.Join(d.Grants, "; ")))
+	}
+	return strings.Join(texts, ". ")
+}

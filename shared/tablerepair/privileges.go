@@ -1,0 +1,252 @@
+package tablerepair
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"ace/shared/diffarchive"
+	"ace/shared/difffile"
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// What the missing privileges are for, in messages.
+const (
+	forRepair = "this repair"
+	forDryRun = "the repair that this dry run tries"
+)
+
+// missingToRead returns the privileges that the target's role lacks for reading whole
+// rows. A dry run needs them too.
+func (t *targetBuilder) missingToRead() table.Grants {
+	missing := t.common.Missing(t.node, 1, t.plan.Schema, t.plan.Table)
+	missing.Privileges = nil // the following has these too, because before-images have all columns
+	missing.Need("SELECT", t.node.Unreadable, true)
+	return missing
+}
+
+// missingToWrite returns the privileges that the target's role lacks for the writes that
+// the plan permits. The repair sets only columns that the source has too.
+func (t *targetBuilder) missingToWrite() table.Grants {
+	p, w := t.plan, t.writing
+	missing := table.Grants{Role: w.Role, Table: table.Name(p.Schema, p.Table), Schemas: w.Closed}
+	missing.Need("INSERT", t.written(w.Insert.Except, nil), w.Insert.Some)
+	if !p.InsertOnly {
+		missing.Need("UPDATE", t.written(w.Update.Except, t.ignored), w.Update.Some)
+	}
+	if !w.Delete && !p.InsertOnly && !p.UpsertOnly {
+		missing.NeedTable("DELETE")
+	}
+
+	role := table.Quote(w.Role)
+	for _, function := range w.Functions {
+		missing.Statements = append(missing.Statements, "GRANT EXECUTE ON FUNCTION "+function+" TO "+role)
+	}
+	for _, use := range w.Sequences {
+		if t.source == nil || !has(t.source, use.Column) {
+			missing.Statements = append(missing.Statements, "GRANT USAGE ON SEQUENCE "+use.Sequence+" TO "+role)
+		}
+	}
+
+	switch {
+	case p.FireTriggers || w.ReplicaRole:
+	case w.ServerVersion >= 150000:
+		missing.Statements = append(missing.Statements, "GRANT SET ON PARAMETER session_replication_role TO "+role)
+	default:
+		missing.Statements = append(missing.Statements,
+			"-- only a superuser may set session_replication_role before PostgreSQL 15: connect as one, or repair with fire_triggers=true")
+	}
+	return missing
+}
+
+// written returns those of the columns that the source has and that are not excluded.
+func (t *targetBuilder) written(columns, excluded []string) []string {
+	return slices.DeleteFunc(slices.Clone(columns), func(name string) bool {
+		return t.source != nil && !has(t.source, name) || slices.Contains(excluded, name)
+	})
+}
+
+func has(d *table.Description, column string) bool {
+	_, known := d.Column(column)
+	return known
+}
+
+// checkPrivileges records which privileges are missing. It returns an error if the
+// target's rows cannot be read.
+func (t *targetBuilder) checkPrivileges() error {
+	reading := t.missingToRead()
+	all := reading
+	all.Add(t.missingToWrite())
+	t.target.Denied = deniedOn(t.node.Node, all)
+	if reading.IsZero() {
+		return nil
+	}
+	return deniedFault(t.node.Node, all)
+}
+
+// withWriting returns err, the error of a node whose table cannot be described. If the
+// reason is a missing privilege, withWriting adds what is missing for writing.
+func (t *targetBuilder) withWriting(ctx context.Context, node Node, err error) error {
+	var e *table.DeniedError
+	if !errors.As(err, &e) {
+		return err
+	}
+	var failed error
+	if t.writing, failed = node.DescribeWriting(ctx, t.plan.Schema, t.plan.Table); failed != nil {
+		return failed
+	}
+	all := e.Missing
+	all.Add(t.missingToWrite())
+	return deniedFault(e.Node, all)
+}
+
+// failedTarget returns a target that cannot be repaired because of err.
+func failedTarget(node string, err error) Target {
+	t := Target{Node: node, Problem: problemOf(err)}
+	var e *table.DeniedError
+	if errors.As(err, &e) {
+		t.Denied = deniedOn(node, e.Missing)
+	}
+	return t
+}
+
+// deniedFault returns the fault of a node on which privileges are missing. Its cause is a
+// table.DeniedError.
+func deniedFault(node string, missing table.Grants) error {
+	cause := &table.DeniedError{Node: node, Missing: missing}
+	return fault.Wrap(cause, fault.Invalid, "%s", table.DeniedText(forRepair, []table.Denied{cause.Denied()}))
+}
+
+// denied is what is missing on one node, as a plan stores it.
+type denied struct {
+	Node   string   `json:"node"`
+	Role   string   `json:"role"`
+	Grants []string `json:"grants"` // statements, without semicolons
+}
+
+// deniedOn returns nil if nothing is missing.
+func deniedOn(node string, missing table.Grants) *denied {
+	if missing.IsZero() {
+		return nil
+	}
+	return &denied{Node: node, Role: missing.Role, Grants: missing.SQL()}
+}
+
+func deniedText(purpose string, list []*denied) string {
+	var nodes []table.Denied
+	for _, d := range list {
+		if d != nil {
+			nodes = append(nodes, table.Denied(*d))
+		}
+	}
+	return table.DeniedText(purpose, nodes)
+}
+
+// deniedTarget returns what is missing on a target whose description the role may not
+// read: for reading and for writing.
+func (p *planner) deniedTarget(i int) *denied {
+	t := &p.targets[i]
+	var all table.Grants
+	var e *table.DeniedError
+	switch {
+	case errors.As(p.failed[i], &e):
+		return deniedOn(p.chosen[i], e.Missing)
+	case t.node == nil || t.writing == nil:
+		return nil
+	case t.common != nil:
+		all = t.missingToRead()
+	default:
+		all = table.Grants{Role: t.node.Role, Table: table.Name(p.plan.Schema, p.plan.Table)}
+		all.Need("SELECT", t.node.Unreadable, true)
+	}
+	all.Add(t.missingToWrite())
+	return deniedOn(p.chosen[i], all)
+}
+
+// checkSource returns an error if the source's rows cannot be read. The error names what
+// is missing on the targets too. missing is about the source.
+func (p *planner) checkSource(ctx context.Context, missing table.Grants) error {
+	if missing.IsZero() {
+		return nil
+	}
+	all := []*denied{deniedOn(p.plan.Source, missing)}
+	for i, name := range p.chosen {
+		work, err := p.hasKeys(ctx, name)
+		if err != nil {
+			return err
+		}
+		if work {
+			all = append(all, p.deniedTarget(i))
+		}
+	}
+	return fault.New(fault.Invalid, "%s", deniedText(forRepair, all))
+}
+
+// hasKeys reports whether the document has rows for the source and a target.
+func (p *planner) hasKeys(ctx context.Context, target string) (bool, error) {
+	doc, err := diffarchive.Open(ctx, p.store, p.req.Input)
+	if err != nil {
+		return false, err
+	}
+	defer doc.Close()
+
+	errFound := errors.New("found")
+	err = doc.Walk(func(e difffile.Entry) error {
+		if slices.Contains(e.Pair[:], p.plan.Source) && slices.Contains(e.Pair[:], target) {
+			return errFound
+		}
+		return nil
+	}, nil)
+	if errors.Is(err, errFound) {
+		return true, nil
+	}
+	return false, err
+}
+
+// excuse removes the problems of targets for which the document has no rows: nothing is
+// read or written there.
+func (p *planner) excuse(ctx context.Context) error {
+	for i := range p.plan.Targets {
+		t := &p.plan.Targets[i]
+		if t.Problem == nil {
+			continue
+		}
+		work, err := p.hasKeys(ctx, t.Node)
+		if err != nil {
+			return err
+		}
+		if !work {
+			*t = Target{Node: t.Node, Before: t.Before}
+		}
+	}
+	return nil
+}
+
+// judgePrivileges turns missing privileges into problems of the targets that have work.
+// For a dry run they are a warning.
+func (p *planner) judgePrivileges(context.Context) error {
+	var warned []*denied
+	for i := range p.plan.Targets {
+		t := &p.plan.Targets[i]
+		switch {
+		case t.Denied == nil || t.Problem != nil:
+		case t.isIdle(p.plan):
+			t.Denied = nil
+		case p.plan.DryRun:
+			warned = append(warned, t.Denied)
+		default:
+			t.Problem = &Problem{Code: fault.Invalid, Message: deniedText(forRepair, []*denied{t.Denied})}
+		}
+	}
+	if len(warned) > 0 {
+		p.plan.Warnings = append(p.plan.Warnings, deniedText(forDryRun, warned))
+	}
+	return nil
+}
+
+// isIdle reports whether the document has no rows for the target, so that nothing is read
+// or written there.
+func (t *Target) isIdle(p *Plan) bool {
+	return p.Undoes == "" && t.Problem == nil && t.Keys.Count == 0
+}
