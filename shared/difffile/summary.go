@@ -46,10 +46,18 @@ type Summary struct {
 	ResolvedRows        int64              `json:"resolved_rows"`   // keys that differed when first read, but not when read again
 	UnsettledRows       int64              `json:"unsettled_rows"`  // mismatched keys whose rows were still changing when last read
 	Pairs               Pairs              `json:"pairs"`
+	Outliers            map[string]Outlier `json:"outliers,omitempty"` // node -> how often its rows are the exception; with three or more nodes
 	DiffRowLimitReached bool               `json:"diff_row_limit_reached"` // "diffs" does not have all rows; the counts are complete
 	Warnings            []string           `json:"warnings"`
 	ServerVersions      map[string]string  `json:"server_versions"`   // node -> version
 	Servers             map[string]Server  `json:"servers,omitempty"` // node -> the database that its rows were read from
+}
+
+// Outlier counts the differing keys for which the row of one node is the exception. A
+// missing row counts like any other version of a row.
+type Outlier struct {
+	Alone    int64 `json:"alone"`    // all other nodes agree on another version
+	Minority int64 `json:"minority"` // fewer nodes have this node's version than another one
 }
 
 // Server names the database of a node. Empty fields are unknown.

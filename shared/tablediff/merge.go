@@ -167,7 +167,28 @@ func (r *run) summary() difffile.Summary {
 
 	r.addBaseline(&s)
 	r.addPairs(&s)
+	r.addOutliers(&s)
 	return s
+}
+
+// addOutliers names the nodes whose rows are the exception. It adds nothing if a part of
+// an earlier version, which did not count this, is among the parts.
+func (r *run) addOutliers(s *difffile.Summary) {
+	found := map[string]difffile.Outlier{}
+	for _, t := range r.confirmed {
+		if t.Outliers == nil && t.Mismatched > 0 {
+			return
+		}
+		for i, o := range t.Outliers {
+			if o.Minority > 0 {
+				sum := found[r.plan.Nodes[i]]
+				found[r.plan.Nodes[i]] = difffile.Outlier{Alone: sum.Alone + o.Alone, Minority: sum.Minority + o.Minority}
+			}
+		}
+	}
+	if len(found) > 0 {
+		s.Outliers = found
+	}
 }
 
 // warnAbsentKeys warns about keys that count as resolved although no node has a row for

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -139,7 +140,22 @@ func (p *planner) readHead(ctx context.Context) error {
 	if summary.DiffRowLimitReached {
 		p.plan.Warnings = append(p.plan.Warnings, p.req.Input.Key+" does not contain all rows that differed: the others are not repaired")
 	}
+	p.warnOfMinority()
 	return p.choose(nodes)
+}
+
+// warnOfMinority adds a warning if, for some of the document's rows, fewer nodes had the
+// version of the source than another one.
+func (p *planner) warnOfMinority() {
+	o := p.summary.Outliers[p.plan.Source]
+	if o.Minority == 0 {
+		return
+	}
+	text := fmt.Sprintf("source_of_truth %s is in the minority: for %d of the %d rows that differ, more nodes have another version than have its own", p.plan.Source, o.Minority, p.summary.MismatchedRows)
+	if o.Alone > 0 {
+		text += fmt.Sprintf("; for %d, all other nodes agree", o.Alone)
+	}
+	p.plan.Warnings = append(p.plan.Warnings, text)
 }
 
 // choose determines which nodes are repaired. documented are the nodes of the document.

@@ -179,6 +179,8 @@ type Totals struct {
 	KeyVariants int64        `json:"respelt"`           // candidates that are key variants of a key that is counted
 	Blocks      int          `json:"blocks"`            // number of blocks with a mismatched key
 	Pairs       []PairTotals `json:"pairs,omitempty"`
+	// Outliers counts the mismatched keys per node. Parts of earlier versions lack it.
+	Outliers []OutlierTotals `json:"outliers,omitempty"`
 
 	// Absent holds, per node, keys that its index does not find although some node has or
 	// had a row for them. If there are many, not all are listed.

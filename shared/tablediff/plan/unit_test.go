@@ -64,7 +64,43 @@ func TestUnitAndTotals_SurviveJSON(t *testing.T) {
 			Pairs: some(rt, rapid.Custom(func(rt *rapid.T) PairTotals {
 				return PairTotals{OnlyA: rapid.Int64().Draw(rt, "a"), Different: 1, Columns: some(rt, rapid.Int64(), "columns"), Limited: rapid.Bool().Draw(rt, "limited")}
 			}), "pairs"),
+			Outliers: some(rt, rapid.Custom(func(rt *rapid.T) OutlierTotals {
+				return OutlierTotals{Alone: rapid.Int64().Draw(rt, "alone"), Minority: rapid.Int64().Draw(rt, "minority")}
+			}), "outliers"),
 		})
+	})
+}
+
+func TestCountOutliers_CountsLikeAListOfVersions(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		versions := rapid.SliceOfN(rapid.IntRange(0, 3), 2, 6).Draw(rt, "versions") // per node
+		nodes := len(versions)
+		p := Plan{Nodes: make([]string, nodes)}
+		var differs []bool
+		for _, pair := range p.Pairs() {
+			differs = append(differs, versions[pair.A] != versions[pair.B])
+		}
+		got := make([]OutlierTotals, nodes)
+		CountOutliers(got, p.Pairs(), differs)
+
+		holders := map[int]int{}
+		most := 0
+		for _, v := range versions {
+			holders[v]++
+			most = max(most, holders[v])
+		}
+		want := make([]OutlierTotals, nodes)
+		for node, v := range versions {
+			if nodes > 2 && holders[v] < most {
+				want[node].Minority = 1
+			}
+			if nodes > 2 && holders[v] == 1 && len(holders) == 2 {
+				want[node].Alone = 1
+			}
+		}
+		if !cmp.Equal(got, want) {
+			rt.Fatalf("versions %v: %v, want %v", versions, got, want)
+		}
 	})
 }
 

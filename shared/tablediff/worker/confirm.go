@@ -38,6 +38,7 @@ func (r *unitRun) confirm(ctx context.Context) error {
 	}
 
 	r.totals.RowsPerNode = make([]int64, nodes)
+	r.totals.Outliers = make([]plan.OutlierTotals, nodes)
 	r.totals.Pairs = make([]plan.PairTotals, len(pairs))
 	for p := range r.totals.Pairs {
 		r.totals.Pairs[p].Columns = make([]int64, len(r.plan.Columns))

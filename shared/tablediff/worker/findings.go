@@ -222,7 +222,7 @@ func (c *confirmation) judge(candidate indexed) error {
 	}
 
 	unsettled := c.isUnsettled(candidate, digest)
-	c.countKey(candidate, unsettled)
+	c.countKey(candidate, differs, unsettled)
 	return c.writeFinding(plan.Finding{Unsettled: unsettled, Differs: differs}, c.reportedKey(candidate.Key, texts), texts)
 }
 
@@ -247,9 +247,10 @@ func (c *confirmation) writeFinding(f plan.Finding, key table.Key, rows []table.
 	return c.run.out.Line(c.run.line)
 }
 
-// countKey counts a key that differs.
-func (c *confirmation) countKey(candidate indexed, unsettled bool) {
+// countKey counts a key that differs. differs has an element for each pair.
+func (c *confirmation) countKey(candidate indexed, differs []bool, unsettled bool) {
 	c.run.totals.Mismatched++
+	plan.CountOutliers(c.run.totals.Outliers, c.pairs, differs)
 	if unsettled {
 		c.run.totals.Unsettled++
 	}
@@ -323,12 +324,13 @@ func (c *confirmation) countByDigest(ctx context.Context, portion []indexed) err
 		}
 
 		c.run.recordAbsentNodes(candidate.Key, digest)
-		if !c.countPairsByDigest(digest) {
+		differs := c.countPairsByDigest(digest)
+		if !slices.Contains(differs, true) {
 			c.run.totals.Resolved++
 			continue
 		}
 
-		c.countKey(candidate, unsettled)
+		c.countKey(candidate, differs, unsettled)
 	}
 
 	return nil
@@ -377,15 +379,17 @@ func digestsAt(digests [][]*int64, i int) []*int64 {
 	return of
 }
 
-func (c *confirmation) countPairsByDigest(digest []*int64) bool {
-	differs := false
+// countPairsByDigest is like countPairs, by digests instead of rows.
+func (c *confirmation) countPairsByDigest(digest []*int64) []bool {
+	differs := c.differs
+	clear(differs)
 	for p, pair := range c.pairs {
 		a, b, totals := digest[pair.A], digest[pair.B], &c.run.totals.Pairs[p]
 		if sameDigest(a, b) {
 			continue
 		}
 
-		differs, totals.Limited = true, true
+		differs[p], totals.Limited = true, true
 		switch {
 		case b == nil:
 			totals.OnlyA++
