@@ -5,6 +5,8 @@ import (
 	"time"
 )
 
+const allowedMoment = "a date such as 2024-03-15 or a time such as 2024-03-15T12:34:56Z"
+
 // DiffsRequest asks for a page of the list of archived diff documents, the most recently
 // finished first. An empty field does not filter.
 type DiffsRequest struct {
@@ -78,5 +80,5 @@ func parseMoment(text string) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, errors.New("it must be a date such as 2024-03-15 or a time such as 2024-03-15T12:34:56Z")
+	return time.Time{}, errors.New("it must be " + allowedMoment)
 }

@@ -8,6 +8,6 @@ const (
 	FormatHTML = "html"
 )
 
-func formatProblem(name, value string) string {
-	return oneOf(name, value, FormatJSON, FormatCSV, FormatHTML)
-}
+func formats() []string { return []string{FormatJSON, FormatCSV, FormatHTML} }
+
+func formatProblem(name, value string) string { return oneOf(name, value, formats()...) }

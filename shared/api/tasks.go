@@ -22,6 +22,14 @@ const (
 	TypeTableUndo   = "table-undo"
 )
 
+func taskTypes() []string {
+	return []string{TypeTableDiff, TypeTableRerun, TypeTableRepair, TypeTableUndo}
+}
+
+func statuses() []string {
+	return []string{StatusQueued, StatusRunning, StatusCompleted, StatusFailed, StatusCancelled}
+}
+
 // The verdicts of a comparison.
 const (
 	VerdictMatch  = "match"
@@ -158,11 +166,10 @@ func (r TasksRequest) problems() problems {
 		found.add("cluster_name", clusterNameProblem(r.ClusterName))
 	}
 	if r.TaskType != "" {
-		found.add("task_type", oneOf("task_type", r.TaskType, TypeTableDiff, TypeTableRerun, TypeTableRepair, TypeTableUndo))
+		found.add("task_type", oneOf("task_type", r.TaskType, taskTypes()...))
 	}
 	if r.Status != "" {
-		found.add("status", oneOf("status", r.Status,
-			StatusQueued, StatusRunning, StatusCompleted, StatusFailed, StatusCancelled))
+		found.add("status", oneOf("status", r.Status, statuses()...))
 	}
 	found.add("limit", limitRange().problem("limit", int64(r.Limit)))
 	if r.After != "" && !afterPattern.MatchString(r.After) {
