@@ -6,32 +6,39 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	_ "time/tzdata" // the time zones of schedules, for hosts that have no files of them
 
 	"github.com/urfave/cli/v3"
 
+	"ace/local/client"
 	"ace/shared/config"
 	"ace/shared/fault"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := command().Run(ctx, os.Args); err != nil {
-		fmt.Fprintln(os.Stderr, "ace: "+err.Error())
-		os.Exit(exitCode(err)) //nolint:gocritic // the deferred stop of the signal handler is not needed when the process ends
+	if err := command().Run(context.Background(), os.Args); err != nil {
+		if text := err.Error(); text != "" {
+			fmt.Fprintln(os.Stderr, "ace: "+text)
+		}
+		os.Exit(exitCode(err))
 	}
 }
 
-// exitCode returns the exit status for an error. A service manager should restart the
-// service after status 1, but not after status 78, which means an error in the
-// configuration.
+// exitCode returns the exit status for an error. The commands of the client have their
+// own statuses. For the others, a service manager should restart the service after status
+// 1, but not after status 78, which means an error in the configuration.
 func exitCode(err error) int {
 	const failed, misconfigured = 1, 78 // EX_CONFIG of sysexits.h
+	var exit *client.Exit
+	if errors.As(err, &exit) {
+		return exit.Status
+	}
 	if fault.CodeOf(err) == fault.Invalid {
 		return misconfigured
 	}
@@ -43,7 +50,7 @@ func command() *cli.Command {
 	return &cli.Command{
 		Name: "ace", Usage: "find the rows that differ between the nodes of a PostgreSQL cluster",
 		Action: noCommand, OnUsageError: badUsage,
-		Commands: []*cli.Command{
+		Commands: slices.Concat(client.Commands(clientOptions()), []*cli.Command{
 			{
 				Name: "serve", Usage: "answer the API and run the tasks", Flags: flags,
 				Action: withConfig(serve), OnUsageError: badUsage,
@@ -60,7 +67,16 @@ func command() *cli.Command {
 				Name: "config", Usage: "show the configuration as it would be used", Flags: flags,
 				Action: withConfig(show), OnUsageError: badUsage,
 			},
-		},
+		}),
+	}
+}
+
+// clientOptions returns what the commands of the client need from this program.
+func clientOptions() client.Options {
+	environ := config.Environ(os.Environ())
+	return client.Options{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, NoColor: environ["NO_COLOR"] != "", Listen: environ["ACE_LISTEN"],
+		Embed: func(ctx context.Context, resume bool) (*client.Embedded, error) { return embed(ctx, environ, resume) },
 	}
 }
 
@@ -113,6 +129,8 @@ func withConfig(run func(context.Context, config.Config) error) cli.ActionFunc {
 		if err != nil {
 			return err
 		}
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+		defer stop()
 		return run(ctx, c)
 	}
 }

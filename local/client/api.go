@@ -1,0 +1,259 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/fault"
+	"ace/shared/retry"
+)
+
+const (
+	// maxAnswer bounds a JSON answer. The longest is a page of 1000 tasks.
+	maxAnswer = 64 << 20
+	// answerTimeout bounds the wait for the header of an answer.
+	answerTimeout = 2 * time.Minute
+	// busyRetry is the longest time for which a request is repeated while the server
+	// answers that it is busy.
+	busyRetry = 2 * time.Minute
+)
+
+// Server is a connection to the API of a service.
+type Server struct {
+	base  string // the URL without a trailing slash
+	http  *http.Client
+	token string // "" if none is needed
+	note  func(format string, args ...any)
+}
+
+// newServer returns a connection to an address: http://host:port, https://host:port,
+// host:port, or unix:///path. It sends no request.
+func newServer(address, token string) (*Server, error) {
+	transport := &http.Transport{ResponseHeaderTimeout: answerTimeout, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute}
+	s := &Server{http: &http.Client{Transport: transport, CheckRedirect: keepToken}, token: token, note: func(string, ...any) {}}
+	if path, isSocket := strings.CutPrefix(address, "unix://"); isSocket {
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		}
+		s.base = "http://localhost"
+		return s, nil
+	}
+
+	if !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" {
+		return nil, fault.New(fault.Invalid, "the server is %q; it must be http://host:port, https://host:port or unix:///path", address)
+	}
+	s.base = strings.TrimSuffix(u.String(), "/")
+	return s, nil
+}
+
+// keepToken refuses a redirect to another host, which would receive the token.
+func keepToken(req *http.Request, via []*http.Request) error {
+	if req.URL.Host != via[0].URL.Host {
+		req.Header.Del("Authorization")
+	}
+	if len(via) > 5 {
+		return errors.New("too many redirects")
+	}
+	return nil
+}
+
+// get sends a GET request and decodes its JSON answer into answer.
+func (s *Server) get(ctx context.Context, path string, params url.Values, answer any) error {
+	raw, err := s.getRaw(ctx, path, params)
+	if err != nil {
+		return err
+	}
+	return decode(raw, path, answer)
+}
+
+// getRaw sends a GET request and returns its JSON answer.
+func (s *Server) getRaw(ctx context.Context, path string, params url.Values) ([]byte, error) {
+	if len(params) > 0 {
+		path += "?" + params.Encode()
+	}
+	return s.call(ctx, http.MethodGet, path, "", nil)
+}
+
+// post sends a POST request with parameters and returns its JSON answer.
+func (s *Server) post(ctx context.Context, path string, params url.Values) ([]byte, error) {
+	return s.call(ctx, http.MethodPost, path, "application/x-www-form-urlencoded", func() io.Reader {
+		return strings.NewReader(params.Encode())
+	})
+}
+
+func decode(raw []byte, path string, answer any) error {
+	if err := json.Unmarshal(raw, answer); err != nil {
+		return fault.New(fault.Unavailable, "the answer to %s is not that of an ACE service", path)
+	}
+	return nil
+}
+
+// call sends a request and returns its answer. It repeats the request while the server
+// answers 503, because such a request had no effect. body returns the body of the
+// request; nil means no body.
+func (s *Server) call(ctx context.Context, method, path, contentType string, body func() io.Reader) (answer []byte, err error) {
+	policy := retry.Policy{
+		Backoff: retry.Backoff{First: time.Second, Max: 10 * time.Second}, MaxTotal: busyRetry,
+		Retryable: isBusy,
+		Notify: func(err error, wait time.Duration) {
+			s.note("the server is busy, next try in %s: %s", wait.Round(time.Second), fault.PublicMessage(err))
+		},
+	}
+	err = policy.Do(ctx, func() error {
+		var content io.Reader
+		if body != nil {
+			content = body()
+		}
+		response, err := s.send(ctx, method, path, contentType, content)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+
+		answer, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+		if err != nil {
+			return fault.Wrap(err, fault.Unavailable, "the answer to %s %s was interrupted", method, path)
+		}
+		return nil
+	})
+	return answer, err
+}
+
+// send sends a request and returns a response with status 200 or 206, whose body the
+// caller must close. Any other status is an error.
+func (s *Server) send(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.base+path, body)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "the address %s cannot be used", s.base)
+	}
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	return s.do(request)
+}
+
+func (s *Server) do(request *http.Request) (*http.Response, error) {
+	request.Header.Set("X-ACE-Request", "1")
+	if s.token != "" {
+		request.Header.Set("Authorization", "Bearer "+s.token)
+	}
+
+	response, err := s.http.Do(request)
+	if err != nil {
+		return nil, unreachable(request.Context(), s.base, err)
+	}
+	if response.StatusCode == http.StatusOK || response.StatusCode == http.StatusPartialContent {
+		return response, nil
+	}
+	defer response.Body.Close()
+	return nil, serverError(response)
+}
+
+// unreachable returns the error of a request that received no response.
+func unreachable(ctx context.Context, base string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var reason *url.Error
+	if errors.As(err, &reason) {
+		err = reason.Err
+	}
+	return fault.Wrap(err, fault.Unavailable, "no answer from %s: %v", base, err)
+}
+
+// StatusError is an error that the server answered.
+type StatusError struct {
+	Status  int // of HTTP
+	Message string
+}
+
+// Error returns the server's message.
+func (e *StatusError) Error() string { return e.Message }
+
+func isBusy(err error) bool {
+	var answered *StatusError
+	return errors.As(err, &answered) && answered.Status == http.StatusServiceUnavailable
+}
+
+// serverError returns the error in a response.
+func serverError(response *http.Response) error {
+	raw, _ := io.ReadAll(io.LimitReader(response.Body, 1<<20)) // what can be read of it is the message
+	var answer struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(raw, &answer) != nil || answer.Error == "" {
+		return &StatusError{response.StatusCode, fmt.Sprintf("%s answered %s; is it an ACE service?", response.Request.URL.Host, response.Status)}
+	}
+	return &StatusError{response.StatusCode, answer.Error}
+}
+
+// submit starts a task and returns its id.
+func (s *Server) submit(ctx context.Context, route api.Route, params url.Values) (string, error) {
+	raw, err := s.post(ctx, route.Path(""), params)
+	if err != nil {
+		return "", err
+	}
+	var answer api.Submitted
+	if err := decode(raw, string(route), &answer); err != nil {
+		return "", err
+	}
+	return answer.TaskID, nil
+}
+
+// task is a task's status, and the JSON in which the server returned it.
+type task struct {
+	api.TaskStatus
+	raw []byte
+}
+
+// status returns the status of a task.
+func (s *Server) status(ctx context.Context, id string) (task, error) {
+	path := api.RouteTaskStatus.Path(url.PathEscape(id))
+	raw, err := s.getRaw(ctx, path, nil)
+	if err != nil {
+		return task{}, err
+	}
+	t := task{raw: raw}
+	return t, decode(raw, path, &t.TaskStatus)
+}
+
+// hasEnded reports whether the task will not change any more.
+func (t task) hasEnded() bool {
+	switch t.Status {
+	case api.StatusCompleted, api.StatusFailed, api.StatusCancelled:
+		return true
+	}
+	return false
+}
+
+// cancel requests the cancellation of a task.
+func (s *Server) cancel(ctx context.Context, id string) error {
+	_, err := s.post(ctx, api.RouteTaskCancel.Path(url.PathEscape(id)), nil)
+	return err
+}
+
+// seconds formats a number of seconds as a duration, with three digits.
+func seconds(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case d < time.Second:
+		return strconv.Itoa(int(d.Milliseconds())) + " ms"
+	case d < time.Minute:
+		return strconv.FormatFloat(s, 'f', 1, 64) + " s"
+	}
+	return d.Round(time.Second).String()
+}

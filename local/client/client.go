@@ -1,0 +1,199 @@
+package client
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+	"golang.org/x/term"
+
+	"ace/shared/fault"
+)
+
+// Options are what the commands need from the program.
+type Options struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	NoColor        bool   // NO_COLOR is set
+	Listen         string // where a service of this configuration listens (ACE_LISTEN); "" means localhost:5000
+	// Embed starts the service within this process, for the length of one command. It may
+	// change the working directory. resume means that it also runs the unfinished tasks
+	// of earlier processes.
+	Embed func(ctx context.Context, resume bool) (*Embedded, error)
+}
+
+// Embedded is a service within this process.
+type Embedded struct {
+	Dial  func(ctx context.Context) (net.Conn, error)
+	Close func()
+	Store string // where the archive is, for people
+}
+
+// The flags of every command of this package.
+const (
+	flagServer    = "server"
+	flagTokenFile = "token-file"
+	flagJSON      = "json"
+	flagColor     = "color"
+)
+
+// commonFlags returns the flags of every command of this package.
+func commonFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{
+			Name: flagServer, Sources: cli.EnvVars("ACE_SERVER"), DefaultText: "localhost:5000; if nothing answers there, this command runs the service itself",
+			Usage: "the service: http://host:port, https://host:port or unix:///path",
+		},
+		&cli.StringFlag{Name: flagTokenFile, Sources: cli.EnvVars("ACE_TOKEN_FILE"), Usage: "file with the token of the service"},
+		&cli.BoolFlag{Name: flagJSON, Usage: "print the JSON of the API and nothing else"},
+		&cli.StringFlag{Name: flagColor, Value: "auto", Usage: "colors: auto, always or never"},
+	}
+}
+
+// session is one run of a command.
+type session struct {
+	Options
+	cmd    *cli.Command
+	dir    string // the working directory at the start
+	server *Server
+	local  bool // the service runs within this process
+	color  bool
+	// tty means that Stderr is a terminal: progress may be drawn. asks means that Stdin
+	// is a terminal too: questions can be answered.
+	tty, asks bool
+}
+
+// action returns the action of a command: it connects to a service, and then calls run.
+// Options whose values are wrong are reported before that.
+func (o Options) action(run func(context.Context, *session) error) cli.ActionFunc {
+	return func(ctx context.Context, cmd *cli.Command) error {
+		s := &session{Options: o, cmd: cmd, tty: isTerminal(o.Stderr)}
+		s.asks = s.tty && isTerminal(o.Stdin)
+		switch color := cmd.String(flagColor); color {
+		case "auto":
+			s.color = !o.NoColor && isTerminal(o.Stdout)
+		case "always", "never":
+			s.color = color == "always"
+		default:
+			return &Exit{ExitFailed, "--color is " + color + "; it must be auto, always or never"}
+		}
+
+		var err error
+		if s.dir, err = os.Getwd(); err != nil {
+			return &Exit{ExitFailed, "the working directory is unknown: " + err.Error()}
+		}
+		closeService, err := s.connect(ctx)
+		if err != nil {
+			return asExit(err)
+		}
+		defer closeService()
+		return asExit(run(ctx, s))
+	}
+}
+
+// isTerminal reports whether a stream is a terminal.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor fits an int
+}
+
+// connect sets s.server. If no server is named and none answers at the default address,
+// it starts the service within this process. The caller must call the returned function
+// at the end.
+func (s *session) connect(ctx context.Context) (closeService func(), err error) {
+	token, err := readToken(s.cmd.String(flagTokenFile))
+	if err != nil {
+		return nil, err
+	}
+	none := func() {}
+	if address := s.cmd.String(flagServer); address != "" {
+		s.server, err = newServer(address, token)
+		s.setNote()
+		return none, err
+	}
+
+	address := s.defaultServer()
+	if s.server, err = newServer(address, token); err != nil {
+		return nil, err
+	}
+	if listens(ctx, address) {
+		s.setNote()
+		return none, nil
+	}
+
+	service, err := s.Embed(ctx, s.cmd.Bool(flagWatch))
+	if err != nil {
+		return nil, err
+	}
+	s.server, s.local = embeddedServer(service), true
+	s.setNote()
+	s.say("No service answers at %s, so this command runs one itself, with the archive in %s.", strings.TrimPrefix(address, "http://"), service.Store)
+	return service.Close, nil
+}
+
+func (s *session) setNote() { s.server.note = s.say }
+
+// path returns the absolute path of a file that an argument names.
+func (s *session) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(s.dir, name)
+}
+
+// say prints a line for people to Stderr.
+func (s *session) say(format string, args ...any) {
+	writeLine(s.Stderr, format, args...)
+}
+
+// defaultServer returns the address of a service with the configuration of this process.
+func (s *session) defaultServer() string {
+	host, port, err := net.SplitHostPort(s.Listen)
+	switch {
+	case strings.HasPrefix(s.Listen, "unix://"):
+		return s.Listen
+	case err != nil:
+		return "http://localhost:5000"
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// listens reports whether a process listens at an address of defaultServer.
+func listens(ctx context.Context, address string) bool {
+	network, target := "tcp", strings.TrimPrefix(address, "http://")
+	if path, ok := strings.CutPrefix(address, "unix://"); ok {
+		network, target = "unix", path
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, network, target)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// embeddedServer returns the connection to a service within this process.
+func embeddedServer(service *Embedded) *Server {
+	server, _ := newServer("localhost", "") // a constant address is valid
+	server.http.Transport = dialing(service.Dial)
+	return server
+}
+
+// readToken reads the token from its file. An empty path means no token.
+func readToken(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return "", fault.New(fault.Invalid, "the token file cannot be read: %v", err)
+	}
+	return strings.TrimSpace(string(raw)), nil
+}

@@ -1,0 +1,129 @@
+package client
+
+import (
+	"context"
+	"slices"
+
+	"github.com/urfave/cli/v3"
+)
+
+// The categories of commands in the help.
+const (
+	categoryTasks   = "Compare and repair"
+	categoryArchive = "Tasks and documents"
+)
+
+// Commands returns the commands that use the API.
+func Commands(o Options) []*cli.Command {
+	return slices.Concat(o.operationCommands(), o.taskCommands(), o.documentCommands())
+}
+
+// command returns a command with the flags that all commands of this package have.
+func (o Options) command(c *cli.Command, run func(context.Context, *session) error) *cli.Command {
+	c.Flags = append(c.Flags, commonFlags()...)
+	c.Action = o.action(run)
+	c.OnUsageError = badUsage
+	return c
+}
+
+// badUsage converts a mistake on the command line to an Exit.
+func badUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
+	return &Exit{ExitFailed, err.Error() + ", see " + cmd.FullName() + " --help"}
+}
+
+func waitFlags(confirmed bool) []cli.Flag {
+	flags := []cli.Flag{&cli.BoolFlag{Name: flagNoWait, Usage: "print the task's id and do not wait for its end"}}
+	if confirmed {
+		flags = append(flags, &cli.BoolFlag{Name: flagYes, Aliases: []string{"y"}, Usage: "ask nothing and make no dry run first"})
+	}
+	return flags
+}
+
+func (o Options) operationCommands() []*cli.Command {
+	return []*cli.Command{
+		o.command(&cli.Command{
+			Name: "table-diff", Category: categoryTasks, ArgsUsage: "CLUSTER SCHEMA.TABLE",
+			Usage:       "compare a table between the nodes of a cluster",
+			Description: "Example: ace table-diff demo public.users --nodes n1,n2",
+			Flags:       append(paramFlags("table-diff", "cluster_name", "table_name"), waitFlags(false)...),
+		}, tableDiff),
+		o.command(&cli.Command{
+			Name: "table-rerun", Category: categoryTasks, ArgsUsage: "DOCUMENT",
+			Usage: "compare the rows of a document again",
+			Description: "DOCUMENT is the id of a table-diff or table-rerun, a diff_file, or a file on this machine.\n" +
+				"Example: ace table-rerun td_20240315_123456",
+			Flags: append(paramFlags("table-rerun", "diff_file"), waitFlags(false)...),
+		}, tableRerun),
+		o.command(&cli.Command{
+			Name: "table-repair", Category: categoryTasks, ArgsUsage: "DOCUMENT",
+			Usage: "make the rows of a document equal to those of one node",
+			Description: "Shows what would be changed and asks, unless --yes is set.\n" +
+				"DOCUMENT is the id of a table-diff or table-rerun, a diff_file, or a file on this machine.\n" +
+				"Example: ace table-repair td_20240315_123456 --source-of-truth n1",
+			Flags: append(paramFlags("table-repair", "diff_file"), waitFlags(true)...),
+		}, tableRepair),
+		o.command(&cli.Command{
+			Name: "table-undo", Category: categoryTasks, ArgsUsage: "REPAIR",
+			Usage:       "restore the rows that a repair changed",
+			Description: "Shows what would be restored and asks, unless --yes is set.\nExample: ace table-undo tr_20240315_123500",
+			Flags:       append(paramFlags("table-undo", "task_id"), waitFlags(true)...),
+		}, tableUndo),
+	}
+}
+
+func (o Options) taskCommands() []*cli.Command {
+	return []*cli.Command{
+		o.command(&cli.Command{
+			Name: "tasks", Category: categoryArchive, Usage: "list tasks, newest first",
+			Description: "Example: ace tasks --status FAILED --limit 10",
+			Flags:       paramFlags("tasks"),
+		}, tasks),
+		o.command(&cli.Command{
+			Name: "status", Category: categoryArchive, ArgsUsage: "TASK", Usage: "show a task",
+			Description: "The exit status is that of the task.\nExample: ace status --watch td_20240315_123456",
+			Flags:       []cli.Flag{&cli.BoolFlag{Name: flagWatch, Aliases: []string{"w"}, Usage: "wait for the end and show the progress"}},
+		}, status),
+		o.command(&cli.Command{
+			Name: "cancel", Category: categoryArchive, ArgsUsage: "TASK", Usage: "cancel a task",
+			Description: "Example: ace cancel td_20240315_123456",
+		}, cancel),
+	}
+}
+
+func (o Options) documentCommands() []*cli.Command {
+	file := func() cli.Flag {
+		return &cli.StringFlag{Name: flagFile, Aliases: []string{"o"}, Usage: "the file to write, - for the standard output", DefaultText: "a file named after the task"}
+	}
+	return []*cli.Command{
+		o.command(&cli.Command{
+			Name: "diffs", Category: categoryArchive, Usage: "list archived documents, newest first",
+			Description: "Example: ace diffs --table-name public.users --since 2024-03-01",
+			Flags:       paramFlags("diffs"),
+		}, diffs),
+		o.command(&cli.Command{
+			Name: "show", Category: categoryArchive, ArgsUsage: "TASK", Usage: "print the rows that differ",
+			Description: "Prints two lines for each row: one for each node. The columns are those of the key, and those that differ.\n" +
+				"Example: ace show td_20240315_123456 --all-columns --color always | less -RS",
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "limit", Value: "100", Usage: "how many rows to print, 0 for all"},
+				&cli.BoolFlag{Name: "all-columns", Usage: "print all columns"},
+			},
+		}, show),
+		o.command(&cli.Command{
+			Name: "get", Category: categoryArchive, ArgsUsage: "TASK", Usage: "download a document",
+			Description: "An interrupted download is resumed by the same command. The SHA-256 is checked.\n" +
+				"Example: ace get td_20240315_123456 --format html",
+			Flags: []cli.Flag{&cli.StringFlag{Name: "format", Value: "json", Usage: "json, csv or html"}, file()},
+		}, get),
+		o.command(&cli.Command{
+			Name: "report", Category: categoryArchive, ArgsUsage: "TASK", Usage: "download the report of a repair",
+			Description: "The repair must have been started with --generate-report.\nExample: ace report tr_20240315_123500",
+			Flags:       []cli.Flag{file()},
+		}, report),
+		o.command(&cli.Command{
+			Name: "before-images", Category: categoryArchive, ArgsUsage: "TASK", Usage: "download the rows as they were before a repair",
+			Description: "Example: ace before-images tr_20240315_123500",
+			Flags:       []cli.Flag{file()},
+		}, beforeImages),
+	}
+}

@@ -1,0 +1,222 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"ace/shared/api"
+	"ace/shared/difffile"
+)
+
+// diffResult is the result of a comparison or rerun, with the members of its summary that
+// are shown.
+type diffResult struct {
+	api.DiffResult
+	Summary struct {
+		Pairs      difffile.Pairs `json:"pairs"`
+		Warnings   []string       `json:"warnings"`
+		LimitHit   bool           `json:"diff_row_limit_reached"`
+		Unsettled  int64          `json:"unsettled_rows"`
+		Resolved   int64          `json:"resolved_rows"`
+		Outlier    string         `json:"outlier_node,omitempty"`
+		BlocksDiff int64          `json:"mismatched_blocks"`
+	} `json:"summary"`
+}
+
+// changes is the result of a repair or undo.
+type changes struct {
+	DryRun   bool                    `json:"dry_run"`
+	Nodes    map[string]api.NodeUndo `json:"nodes"`
+	Warnings []string                `json:"warnings"`
+	Report   string                  `json:"report_file"`
+}
+
+// changesOf returns the result of a repair or undo. ok is false if the task has none.
+func changesOf(t task) (result changes, ok bool) {
+	if !isRepair(t) || len(t.Result) == 0 {
+		return changes{}, false
+	}
+	return result, json.Unmarshal(t.Result, &result) == nil
+}
+
+func isRepair(t task) bool { return t.TaskType == "table-repair" || t.TaskType == "table-undo" }
+
+// diffOf returns the result of a comparison or rerun. ok is false if the task has none.
+func diffOf(t task) (result diffResult, ok bool) {
+	if isRepair(t) || len(t.Result) == 0 {
+		return diffResult{}, false
+	}
+	return result, json.Unmarshal(t.Result, &result) == nil
+}
+
+// differs reports whether the task found differences.
+func (t task) differs() bool {
+	d, ok := diffOf(t)
+	return ok && d.Verdict != api.VerdictMatch
+}
+
+// total returns the number of rows that were or would be changed.
+func (c changes) total() (n int64) {
+	for _, node := range c.Nodes {
+		n += node.Inserted + node.Updated + node.Deleted
+	}
+	return n
+}
+
+// print prints the result of a task that has ended: as JSON, or as a short table.
+func (s *session) print(t task) error {
+	if s.cmd.Bool(flagJSON) {
+		_, err := fmt.Fprintf(s.Stdout, "%s\n", strings.TrimSpace(string(t.raw)))
+		return err
+	}
+
+	out := s.Stdout
+	write(out, s.headline(t)+"\n")
+	if t.Error != "" {
+		writeLine(out, "%s", t.Error)
+	}
+	if d, ok := diffOf(t); ok {
+		s.printDiff(t, d)
+	}
+	if c, ok := changesOf(t); ok {
+		s.printChanges(t, c)
+	}
+	return nil
+}
+
+// headline returns the first line of a result: the verdict, the table and the time.
+func (s *session) headline(t task) string {
+	verdict, color := t.Status, text.FgYellow
+	switch {
+	case t.Status == api.StatusFailed:
+		color = text.FgRed
+	case t.Status == api.StatusCompleted && isRepair(t):
+		color = text.FgGreen
+		if c, _ := changesOf(t); c.DryRun {
+			verdict = "DRY RUN"
+		}
+	case t.Status == api.StatusCompleted && t.differs():
+		verdict, color = "DIFFER", text.FgRed
+	case t.Status == api.StatusCompleted:
+		verdict, color = "MATCH", text.FgGreen
+	}
+
+	line := s.paint(verdict, color, text.Bold) + "  " + safe(t.TableName+" on "+t.ClusterName)
+	if d, ok := diffOf(t); ok && t.Status == api.StatusCompleted {
+		rows := count(d.TotalRows, "row")
+		if d.Verdict != api.VerdictMatch {
+			rows = grouped(d.MismatchedRows) + " of " + rows + " differ"
+		}
+		line += ": " + rows
+	}
+	if t.TimeTaken != nil {
+		line += ", " + seconds(*t.TimeTaken)
+	}
+	return line + "  " + s.paint(t.TaskID, text.Faint)
+}
+
+// paint adds colors to text, if colors are wanted.
+func (s *session) paint(value string, colors ...text.Color) string {
+	if !s.color {
+		return value
+	}
+	return text.Colors(colors).EscapeSeq() + value + text.Reset.EscapeSeq()
+}
+
+func (s *session) printDiff(t task, d diffResult) {
+	if d.Verdict != api.VerdictMatch && len(d.Summary.Pairs) > 0 {
+		rows := s.newTable("nodes", "only on the first", "only on the second", "different", "differing columns")
+		for _, pair := range d.Summary.Pairs {
+			rows.AppendRow(table.Row{
+				safe(pair.Nodes[0] + " / " + pair.Nodes[1]), grouped(pair.OnlyOn[pair.Nodes[0]]), grouped(pair.OnlyOn[pair.Nodes[1]]),
+				grouped(pair.Different), safe(columnCounts(pair.Columns)),
+			})
+		}
+		rows.SetColumnConfigs(numbers(2, 3, 4))
+		rows.Render()
+	}
+
+	if d.Summary.Unsettled > 0 {
+		writeLine(s.Stdout, "note: %s still changed when last read; rerun to see whether they settle", count(d.Summary.Unsettled, "row"))
+	}
+	s.printWarnings(d.Summary.Warnings)
+	if d.Verdict != api.VerdictMatch && t.Status == api.StatusCompleted {
+		writeLine(s.Stdout, "The rows: ace show %s", t.TaskID)
+	}
+}
+
+// columnCounts lists the columns that differ, the most frequent first.
+func columnCounts(columns map[string]int64) string {
+	names := slices.SortedFunc(maps.Keys(columns), func(a, b string) int {
+		if columns[a] != columns[b] {
+			return int(columns[b] - columns[a])
+		}
+		return strings.Compare(a, b)
+	})
+	const most = 5
+	texts := make([]string, 0, most+1)
+	for i, name := range names {
+		if i == most {
+			texts = append(texts, fmt.Sprintf("and %d more", len(names)-most))
+			break
+		}
+		texts = append(texts, fmt.Sprintf("%s (%s)", name, grouped(columns[name])))
+	}
+	return strings.Join(texts, ", ")
+}
+
+func (s *session) printChanges(t task, c changes) {
+	rows := s.newTable("node", "inserted", "updated", "deleted", "unchanged", "skipped", "outcome")
+	for _, name := range slices.Sorted(maps.Keys(c.Nodes)) {
+		node := c.Nodes[name]
+		outcome := node.Outcome
+		if node.Error != "" {
+			outcome = strings.TrimSpace(outcome + " " + node.Error)
+		}
+		rows.AppendRow(table.Row{
+			safe(name), grouped(node.Inserted), grouped(node.Updated), grouped(node.Deleted), grouped(node.Unchanged), grouped(node.Skipped), safe(outcome),
+		})
+	}
+	rows.SetColumnConfigs(numbers(2, 3, 4, 5, 6))
+	rows.Render()
+	s.printWarnings(c.Warnings)
+	if t.TaskType == "table-repair" && !c.DryRun && c.total() > 0 {
+		writeLine(s.Stdout, "To undo: ace table-undo %s", t.TaskID)
+	}
+}
+
+func (s *session) printWarnings(warnings []string) {
+	for _, warning := range warnings {
+		write(s.Stdout, s.paint("warning: ", text.FgYellow)+safe(warning)+"\n")
+	}
+}
+
+// newTable returns an empty table that Render writes to Stdout.
+func (s *session) newTable(header ...any) table.Writer {
+	rows := table.NewWriter()
+	rows.SetOutputMirror(s.Stdout)
+	style := table.StyleLight
+	style.Format.Header = text.FormatDefault
+	style.Options = table.Options{SeparateColumns: true, SeparateHeader: true}
+	if s.color {
+		style.Color.Header = text.Colors{text.Bold}
+	}
+	rows.SetStyle(style)
+	rows.AppendHeader(header)
+	return rows
+}
+
+// numbers aligns columns, counted from 1, to the right.
+func numbers(columns ...int) []table.ColumnConfig {
+	configs := make([]table.ColumnConfig, len(columns))
+	for i, number := range columns {
+		configs[i] = table.ColumnConfig{Number: number, Align: text.AlignRight, AlignHeader: text.AlignRight}
+	}
+	return configs
+}

@@ -1,0 +1,186 @@
+package client
+
+import (
+	"context"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"ace/shared/api"
+	"ace/shared/difffile"
+	"ace/shared/fault"
+	"ace/shared/rowpairs"
+)
+
+const (
+	null = "(null)"
+	// absentRow stands in the key columns' place for the row of a node that lacks the key.
+	absentRow = "(no row)"
+	// tableRows is the number of differences in one table; further ones begin a new one,
+	// so that memory does not grow with the document.
+	tableRows = 100
+	cellWidth = 40 // characters
+)
+
+// show runs `ace show ID`: it prints the rows that differ as a table.
+func show(ctx context.Context, s *session) error {
+	args, err := s.args(1, 1, "TASK, the id of a table-diff or table-rerun")
+	if err != nil {
+		return err
+	}
+	address := fileAddress(api.RouteDiff, args[0], api.FormatJSON)
+	if s.cmd.Bool(flagJSON) {
+		return s.server.download(ctx, address, s.Stdout)
+	}
+	limit, err := strconv.ParseInt(s.cmd.String("limit"), 10, 64)
+	if err != nil || limit < 0 {
+		return fault.New(fault.Invalid, "--limit is %q; it must be a number of rows, or 0 for all", s.cmd.String("limit"))
+	}
+
+	file, err := os.CreateTemp("", "ace-show-")
+	if err != nil {
+		return fault.New(fault.Internal, "there is no place for a temporary file: %v", err)
+	}
+	defer file.Close()
+	defer os.Remove(file.Name())
+	if err := s.server.download(ctx, address, file); err != nil {
+		return err
+	}
+
+	document, err := rowpairs.Open(ctx, func(_ context.Context, offset int64) (io.ReadCloser, error) {
+		section, err := os.Open(file.Name())
+		if err != nil {
+			return nil, err
+		}
+		_, err = section.Seek(offset, io.SeekStart)
+		return section, err
+	})
+	if err != nil {
+		return err
+	}
+	return s.printRows(ctx, document, limit)
+}
+
+// printRows prints the first differences of a document, pair by pair.
+func (s *session) printRows(ctx context.Context, document *rowpairs.Document, limit int64) error {
+	summary := document.Summary()
+	if document.Count() == 0 {
+		writeLine(s.Stdout, "%s on %s: no row differs", tableOf(summary), summary.ClusterName)
+		return nil
+	}
+
+	var chunk []rowpairs.Difference
+	var printed int64
+	for difference, err := range document.Differences(ctx) {
+		if err != nil {
+			return err
+		}
+		if len(chunk) == tableRows || len(chunk) > 0 && chunk[0].Pair != difference.Pair {
+			s.printChunk(document, chunk)
+			chunk = chunk[:0]
+		}
+		if limit > 0 && printed == limit {
+			break
+		}
+		chunk = append(chunk, difference)
+		printed++
+	}
+	if len(chunk) > 0 {
+		s.printChunk(document, chunk)
+	}
+	if rest := document.Count() - printed; rest > 0 {
+		writeLine(s.Stderr, "%s more; --limit 0 shows all of them", grouped(rest))
+	}
+	return nil
+}
+
+func tableOf(summary difffile.Summary) string {
+	return api.TableName{Schema: summary.Schema, Name: summary.Table}.String()
+}
+
+// printChunk prints differences of one pair as a table with two lines for each. It has
+// the key columns first and then those columns that differ in at least one of the rows;
+// with --all-columns it has all.
+func (s *session) printChunk(document *rowpairs.Document, chunk []rowpairs.Difference) {
+	columns := shownColumns(document, chunk, s.cmd.Bool("all-columns"))
+	header := []any{"node"}
+	for _, c := range columns {
+		header = append(header, safe(document.Summary().Columns[c].Name))
+	}
+
+	rows := s.newTable(header...)
+	for i, difference := range chunk {
+		if i > 0 {
+			rows.AppendSeparator()
+		}
+		for side := range 2 {
+			rows.AppendRow(s.cells(document, difference, side, columns))
+		}
+	}
+	rows.Render()
+	write(s.Stdout, "\n")
+}
+
+// shownColumns returns the indexes of the columns to print: those of the key first.
+func shownColumns(document *rowpairs.Document, chunk []rowpairs.Difference, all bool) []int {
+	key := document.Key()
+	different := make([]bool, len(document.Summary().Columns))
+	for _, d := range chunk {
+		if d.Kind() != rowpairs.Different {
+			continue
+		}
+		for c := range different {
+			different[c] = different[c] || !sameText(d.Rows[0][c], d.Rows[1][c])
+		}
+	}
+
+	all = all || !slices.Contains(different, true)
+	columns := slices.Clone(key)
+	for c := range different {
+		if !slices.Contains(key, c) && (all || different[c]) {
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+// cells returns the line of one node: its name, and its values, with those highlighted
+// that differ from the other node's.
+func (s *session) cells(document *rowpairs.Document, d rowpairs.Difference, side int, columns []int) table.Row {
+	line := table.Row{safe(d.Pair[side])}
+	own, other := d.Rows[side], d.Rows[1-side]
+	for _, c := range columns {
+		inKey := slices.Contains(document.Key(), c)
+		switch {
+		case own == nil && inKey:
+			line = append(line, s.paint(absentRow, text.FgRed))
+		case own == nil:
+			line = append(line, "")
+		case other != nil && !sameText(own[c], other[c]):
+			line = append(line, s.paint(cell(own[c]), text.FgRed, text.Bold))
+		default:
+			line = append(line, cell(own[c]))
+		}
+	}
+	return line
+}
+
+// cell returns a value as one line of at most cellWidth characters.
+func cell(value *string) string {
+	if value == nil {
+		return null
+	}
+	runes := []rune(safe(*value))
+	if len(runes) > cellWidth {
+		return string(runes[:cellWidth-1]) + "…"
+	}
+	return string(runes)
+}
+
+func sameText(a, b *string) bool {
+	return a == nil && b == nil || a != nil && b != nil && *a == *b
+}

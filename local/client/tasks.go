@@ -1,0 +1,184 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"ace/shared/api"
+)
+
+const flagWatch = "watch"
+
+// status runs `ace status ID`.
+func status(ctx context.Context, s *session) error {
+	args, err := s.args(1, 1, "TASK, the id of a task")
+	if err != nil {
+		return err
+	}
+	t, err := s.server.status(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	if s.cmd.Bool(flagWatch) && !t.hasEnded() {
+		if t, err = s.wait(ctx, args[0]); err != nil {
+			return err
+		}
+	}
+	if err := s.print(t); err != nil || !t.hasEnded() {
+		if err == nil && !s.cmd.Bool(flagJSON) && t.Progress != nil {
+			writeLine(s.Stdout, "%s: %s", phaseOf(t), figuresOf(t))
+		}
+		return err
+	}
+	return exitOf(t)
+}
+
+// cancel runs `ace cancel ID`.
+func cancel(ctx context.Context, s *session) error {
+	args, err := s.args(1, 1, "TASK, the id of a task")
+	if err != nil {
+		return err
+	}
+	if err := s.server.cancel(ctx, args[0]); err != nil {
+		return err
+	}
+	t, err := s.wait(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	if err := s.print(t); err != nil {
+		return err
+	}
+	if t.Status == api.StatusCancelled {
+		return nil
+	}
+	return &Exit{ExitFailed, "the task ended before it was cancelled"}
+}
+
+// tasks runs `ace tasks`.
+func tasks(ctx context.Context, s *session) error {
+	if _, err := s.args(0, 0, "no argument"); err != nil {
+		return err
+	}
+	var list api.TaskList
+	done, err := s.list(ctx, api.RouteTasks, "tasks", &list)
+	if done || err != nil {
+		return err
+	}
+
+	rows := s.newTable("task", "type", "table", "status", "submitted", "time", "result")
+	for _, one := range list.Tasks {
+		t := task{TaskStatus: one}
+		took := ""
+		if one.TimeTaken != nil {
+			took = seconds(*one.TimeTaken)
+		}
+		rows.AppendRow(table.Row{one.TaskID, one.TaskType, safe(one.ClusterName + " " + one.TableName), one.Status, age(one.SubmittedAt), took, outcomeOf(t)})
+	}
+	rows.Render()
+	s.more(list.Next)
+	return nil
+}
+
+// outcomeOf returns the result of a task in a few words.
+func outcomeOf(t task) string {
+	const most = 60
+	if d, ok := diffOf(t); ok && t.Status == api.StatusCompleted {
+		if d.Verdict == api.VerdictMatch {
+			return "match"
+		}
+		return grouped(d.MismatchedRows) + " differ"
+	}
+	if c, ok := changesOf(t); ok {
+		text := count(c.total(), "row") + " changed"
+		if c.DryRun {
+			text = count(c.total(), "row") + " to change"
+		}
+		return text
+	}
+	text := []rune(safe(t.Error))
+	if len(text) > most {
+		text = append(text[:most-1], '…')
+	}
+	return string(text)
+}
+
+// diffs runs `ace diffs`.
+func diffs(ctx context.Context, s *session) error {
+	if _, err := s.args(0, 0, "no argument"); err != nil {
+		return err
+	}
+	var list api.DiffList
+	done, err := s.list(ctx, api.RouteDiffs, "diffs", &list)
+	if done || err != nil {
+		return err
+	}
+
+	rows := s.newTable("task", "table", "finished", "verdict", "rows", "differing", "size")
+	for _, one := range list.Diffs {
+		rows.AppendRow(table.Row{
+			one.TaskID, safe(one.ClusterName + " " + one.TableName), age(one.FinishedAt), one.Verdict,
+			grouped(one.TotalRows), grouped(one.MismatchedRows), bytes(one.Size),
+		})
+	}
+	rows.SetColumnConfigs(numbers(5, 6, 7))
+	rows.Render()
+	s.more(list.Next)
+	return nil
+}
+
+// list reads one page of a list. done means that it was printed as JSON.
+func (s *session) list(ctx context.Context, route api.Route, operation string, into any) (done bool, err error) {
+	raw, err := s.server.getRaw(ctx, string(route), s.params(operation))
+	if err != nil {
+		return false, err
+	}
+	if s.cmd.Bool(flagJSON) {
+		write(s.Stdout, string(raw))
+		return true, nil
+	}
+	return false, decode(raw, string(route), into)
+}
+
+// more prints how to read the next page of a list.
+func (s *session) more(next string) {
+	if next != "" {
+		writeLine(s.Stderr, "There are more: --after %s", url.QueryEscape(next))
+	}
+}
+
+// age formats a time as people say it: the time of day for the last day, else the date
+// too. It is in UTC, like all times of the API.
+func age(t api.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	since := time.Since(t.Time)
+	stamp := t.UTC().Format("2006-01-02 15:04:05")
+	switch {
+	case since < time.Minute:
+		return stamp + " (now)"
+	case since < time.Hour:
+		return fmt.Sprintf("%s (%d min ago)", stamp, int(since.Minutes()))
+	case since < 48*time.Hour:
+		return fmt.Sprintf("%s (%d h ago)", stamp, int(since.Hours()))
+	}
+	return fmt.Sprintf("%s (%d days ago)", stamp, int(since.Hours()/24))
+}
+
+// bytes formats a size.
+func bytes(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1_000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+}

@@ -1,0 +1,65 @@
+package client
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// write writes text for people. A failure to write it changes nothing about the task.
+func write(w io.Writer, text string) { _, _ = io.WriteString(w, text) }
+
+// writeLine writes a line for people.
+func writeLine(w io.Writer, format string, args ...any) {
+	write(w, safe(fmt.Sprintf(format, args...))+"\n")
+}
+
+// safe replaces the characters with which a value from a database or a server could move
+// the cursor, change colors or reorder the text of a line: control characters and those
+// that format text (such as U+202E). They are shown as in a Go string.
+func safe(text string) string {
+	if strings.IndexFunc(text, isUnsafe) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if isUnsafe(r) {
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func isUnsafe(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == unicode.ReplacementChar
+}
+
+// grouped formats a number with a comma after every three digits.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	sign := ""
+	if n < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	var b strings.Builder
+	for i, digit := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(digit)
+	}
+	return sign + b.String()
+}
+
+// count formats a number of things: "1 row", "2 rows".
+func count(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return grouped(n) + " " + thing + "s"
+}

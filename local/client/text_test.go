@@ -1,0 +1,80 @@
+package client
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+func TestSafe_ShowsWhatCouldMoveTheCursor(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain, Größe, 漢字, 🙂":       "plain, Größe, 漢字, 🙂",
+		"\x1b[31mred":               `\x1b[31mred`,
+		"a\nb\rc\td\x00":            `a\nb\rc\td\x00`,
+		"\u202eabc\u2066\u200b":     `\u202eabc\u2066\u200b`,
+		"\u009b2J":                  `\u009b2J`,
+		"bad \xff byte":             `bad \ufffd byte`,
+		"line\u2028paragraph\u2029": `line\u2028paragraph\u2029`,
+	} {
+		if got := safe(text); got != want {
+			t.Errorf("safe(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func FuzzSafe(f *testing.F) {
+	f.Add("\x1b]0;title\x07")
+	f.Fuzz(func(t *testing.T, text string) {
+		got := safe(text)
+		if i := strings.IndexFunc(got, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }); i >= 0 {
+			t.Errorf("safe(%q) = %q, which has a control character at %d", text, got, i)
+		}
+		if strings.IndexFunc(text, isUnsafe) < 0 && got != text {
+			t.Errorf("safe(%q) = %q", text, got)
+		}
+	})
+}
+
+func TestFigures_AreEasyToRead(t *testing.T) {
+	for _, tt := range []struct{ got, want string }{
+		{grouped(0), "0"}, {grouped(999), "999"}, {grouped(1000), "1,000"}, {grouped(-1234567), "-1,234,567"},
+		{count(1, "row"), "1 row"}, {count(2000, "row"), "2,000 rows"},
+		{seconds(0.0034), "3 ms"}, {seconds(1.25), "1.2 s"}, {seconds(59.94), "59.9 s"}, {seconds(3725), "1h2m5s"},
+		{bytes(999), "999 B"}, {bytes(1500), "1.5 kB"}, {bytes(2_000_000), "2.0 MB"}, {bytes(3_500_000_000), "3.5 GB"},
+		{columnCounts(map[string]int64{"b": 2, "a": 2, "c": 9}), "c (9), a (2), b (2)"},
+		{columnCounts(map[string]int64{"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1, "g": 1}), "a (1), b (1), c (1), d (1), e (1), and 2 more"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("got %q, want %q", tt.got, tt.want)
+		}
+	}
+}
+
+func TestCheckDigest_AcceptsOnlyTheSHA256OfTheServer(t *testing.T) {
+	sum := sha256.Sum256([]byte("content"))
+	right := hex.EncodeToString(sum[:])
+	for tag, ok := range map[string]bool{
+		`"` + right + `"`: true, `"` + right + `-gzip"`: true, `W/"` + right + `"`: true,
+		"": true, `"d41d8cd98f00b204e9800998ecf8427e"`: true, // not a SHA-256
+		`"` + strings.Repeat("0", 64) + `"`: false,
+	} {
+		if err := checkDigest(tag, sum[:]); (err == nil) != ok {
+			t.Errorf("ETag %s: %v", tag, err)
+		}
+	}
+}
+
+func TestNewServer_AcceptsAddressesAndRefusesTheRest(t *testing.T) {
+	for address, base := range map[string]string{
+		"localhost:5000": "http://localhost:5000", "http://10.0.0.1:5000/": "http://10.0.0.1:5000", "https://ace.example.com/prod": "https://ace.example.com/prod",
+		"unix:///run/ace/ace.sock": "http://localhost", "[::1]:5000": "http://[::1]:5000",
+		"ftp://x": "", "http://": "", "http://h/?x=1": "", "http://a b": "",
+	} {
+		server, err := newServer(address, "")
+		if (err == nil) != (base != "") || err == nil && server.base != base {
+			t.Errorf("%s: %v, %v", address, server, err)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"ace/shared/api"
+	"ace/shared/fault"
+)
+
+// dialing returns a transport whose connections come from dial.
+func dialing(dial func(context.Context) (net.Conn, error)) http.RoundTripper {
+	return &http.Transport{
+		ResponseHeaderTimeout: answerTimeout,
+		DialContext:           func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+	}
+}
+
+// upload imports a document from a file on this machine.
+func (s *Server) upload(ctx context.Context, name string) (api.Imported, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return api.Imported{}, fault.New(fault.Invalid, "the document cannot be read: %v", err)
+	}
+	defer file.Close()
+
+	response, err := s.send(ctx, http.MethodPost, string(api.RouteDiffs), "application/json", file)
+	if err != nil {
+		return api.Imported{}, err
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return api.Imported{}, fault.Wrap(err, fault.Unavailable, "the answer to the import of %s was interrupted", name)
+	}
+	var imported api.Imported
+	return imported, decode(raw, string(api.RouteDiffs), &imported)
+}
+
+// download writes a file of the archive to out. The error is not nil if the file's
+// SHA-256 is known and the content does not have it.
+func (s *Server) download(ctx context.Context, address string, out io.Writer) error {
+	response, err := s.send(ctx, http.MethodGet, address, "", nil)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+
+	digest := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(out, digest), response.Body); err != nil {
+		return fault.Wrap(err, fault.Unavailable, "the download was interrupted: %v", err)
+	}
+	return checkDigest(response.Header.Get("ETag"), digest.Sum(nil))
+}
+
+// save downloads a file of the archive to a path, whose parent directory must exist. An
+// interrupted download leaves path.part; the next one resumes it. The file at path is
+// complete: its SHA-256 was checked, if the server knows it.
+func (s *Server) save(ctx context.Context, address, path string) error {
+	partial, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fault.New(fault.Invalid, "the file cannot be written: %v", err)
+	}
+	defer partial.Close()
+
+	digest := sha256.New()
+	done, err := io.Copy(digest, partial)
+	if err != nil {
+		return fault.New(fault.Invalid, "the file cannot be read: %v", err)
+	}
+
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+address, nil)
+	if err != nil {
+		return err
+	}
+	if done > 0 {
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", done))
+	}
+	response, err := s.do(request)
+	var answered *StatusError
+	if errors.As(err, &answered) && answered.Status == http.StatusRequestedRangeNotSatisfiable {
+		// The part has all bytes, or too many.
+		if err := os.Remove(partial.Name()); err != nil {
+			return err
+		}
+		return s.save(ctx, address, path)
+	}
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+
+	if response.StatusCode == http.StatusOK && done > 0 { // the server sends everything
+		if err := partial.Truncate(0); err != nil {
+			return err
+		}
+		if _, err := partial.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		digest.Reset()
+	}
+	if _, err := io.Copy(io.MultiWriter(partial, digest), response.Body); err != nil {
+		return fault.Wrap(err, fault.Unavailable, "the download was interrupted; the same command resumes it")
+	}
+	return s.keep(partial, path, response.Header.Get("ETag"), digest.Sum(nil))
+}
+
+// keep gives a complete download its name. If it is damaged, keep deletes it.
+func (s *Server) keep(partial *os.File, path, tag string, digest []byte) error {
+	if err := checkDigest(tag, digest); err != nil {
+		_ = os.Remove(partial.Name())
+		return err
+	}
+	if err := errors.Join(partial.Sync(), partial.Close()); err != nil {
+		return fault.New(fault.Invalid, "the file cannot be written: %v", err)
+	}
+	return os.Rename(partial.Name(), path)
+}
+
+// checkDigest returns an error if an ETag is a SHA-256 other than digest.
+func checkDigest(tag string, digest []byte) error {
+	tag, _, _ = strings.Cut(strings.Trim(strings.TrimPrefix(tag, "W/"), `"`), "-")
+	want, err := hex.DecodeString(tag)
+	if err != nil || len(want) != sha256.Size || hex.EncodeToString(digest) == tag {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "the download is damaged: its SHA-256 is %x, the server's is %s", digest, tag)
+}
+
+// fileAddress returns the path and query of a file of a task.
+func fileAddress(route api.Route, id, format string) string {
+	address := route.Path(url.PathEscape(id))
+	if format != "" && format != api.FormatJSON {
+		address += "?format=" + url.QueryEscape(format)
+	}
+	return address
+}
+
+// overwritable returns an error if a file exists at path.
+func overwritable(path string) error {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fault.New(fault.Conflict, "%s exists already; name another file with --output-file", path)
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"ace/local/client"
+	"ace/shared/app"
+	"ace/shared/config"
+	"ace/shared/logging"
+)
+
+// embed starts the service for one command of the client. Requests reach it over
+// connections within this process. It runs only the tasks that this command submits,
+// unless resume is set: then it also runs those that earlier processes did not finish.
+// Schedules and the retention do not run.
+func embed(ctx context.Context, environ map[string]string, resume bool) (*client.Embedded, error) {
+	c, err := config.Load(environ)
+	if err != nil {
+		return nil, err
+	}
+	c.TokenFile = "" // no other process can connect
+	log := logging.New(os.Stderr, max(c.LogLevel, slog.LevelError), c.LogFormat)
+	limitMemory(c.MaxTasks)
+	if err := makeAbsolute(&c); err != nil {
+		return nil, err
+	}
+	files, err := serviceFiles(c)
+	if err != nil {
+		return nil, err
+	}
+
+	store, err := openStore(ctx, c.Store, log)
+	if err != nil {
+		return nil, err
+	}
+	clusters, closeClusters, err := app.Clusters(ctx, c, files)
+	if err != nil {
+		store.close(context.WithoutCancel(ctx))
+		return nil, err
+	}
+
+	s := newService(c, store, clusters, log)
+	s.scheduler = s.app.Scheduler(nil, s.queue, log)
+	stop := func() {
+		s.queue.Close()
+		s.app.Close()
+		closeClusters()
+		store.close(context.WithoutCancel(ctx))
+	}
+	if resume {
+		err = s.resume(ctx, c.Store.Embedded)
+	}
+	var serving *memoryServer
+	if err == nil {
+		serving, err = s.serveMemory(c)
+	}
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return &client.Embedded{
+		Dial: serving.listener.dial, Store: c.Store.String(),
+		Close: func() { serving.close(); stop() },
+	}, nil
+}
+
+// memoryServer serves the API on a memoryListener.
+type memoryServer struct {
+	listener *memoryListener
+	close    func()
+}
+
+func (s *service) serveMemory(c config.Config) (*memoryServer, error) {
+	server, err := s.server(c)
+	if err != nil {
+		return nil, err
+	}
+	m := &memoryServer{listener: newMemoryListener()}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(m.listener) }) // it ends when the server is closed
+	m.close = func() {
+		drain, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if server.Shutdown(drain) != nil {
+			_ = server.Close()
+		}
+		serving.Wait()
+	}
+	return m, nil
+}
+
+// memoryListener is a listener for connections within this process.
+type memoryListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newMemoryListener() *memoryListener {
+	return &memoryListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+// dial returns a new connection to the listener.
+func (l *memoryListener) dial(ctx context.Context) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case l.conns <- theirs:
+		return ours, nil
+	case <-l.closed:
+	case <-ctx.Done():
+	}
+	_ = ours.Close()
+	_ = theirs.Close()
+	return nil, errors.New("the service has ended")
+}
+
+// Accept implements net.Listener.
+func (l *memoryListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (l *memoryListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (l *memoryListener) Addr() net.Addr { return memoryAddr{} }
+
+// memoryAddr is the address of a memoryListener.
+type memoryAddr struct{}
+
+// Network implements net.Addr.
+func (memoryAddr) Network() string { return "memory" }
+
+// String implements net.Addr.
+func (memoryAddr) String() string { return "this process" }
