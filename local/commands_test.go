@@ -201,7 +201,7 @@ func TestCommands_UseTheServerThatIsNamed(t *testing.T) {
 }
 
 // checkDownload checks that an interrupted download is resumed, that a damaged one is
-// refused, and that no file is overwritten unasked.
+// refused, and that no file is overwritten.
 func (s shell) checkDownload(t *testing.T, id string) {
 	t.Helper()
 	get := func(want int, args ...string) {

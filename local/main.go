@@ -35,7 +35,7 @@ func main() {
 // 1, but not after status 78, which means an error in the configuration.
 func exitCode(err error) int {
 	const failed, misconfigured = 1, 78 // EX_CONFIG of sysexits.h
-	var exit *client.Exit
+	var exit *client.ExitError
 	if errors.As(err, &exit) {
 		return exit.Status
 	}
@@ -49,7 +49,7 @@ func command() *cli.Command {
 	flags := configFlags()
 	return &cli.Command{
 		Name: "ace", Usage: "find the rows that differ between the nodes of a PostgreSQL cluster",
-		Action: noCommand, OnUsageError: badUsage,
+		Action: noCommand, OnUsageError: badUsage, EnableShellCompletion: true,
 		Commands: slices.Concat(client.Commands(clientOptions()), []*cli.Command{
 			{
 				Name: "serve", Usage: "answer the API and run the tasks", Flags: flags,

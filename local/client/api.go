@@ -71,17 +71,8 @@ func keepToken(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// get sends a GET request and decodes its JSON answer into answer.
-func (s *Server) get(ctx context.Context, path string, params url.Values, answer any) error {
-	raw, err := s.getRaw(ctx, path, params)
-	if err != nil {
-		return err
-	}
-	return decode(raw, path, answer)
-}
-
-// getRaw sends a GET request and returns its JSON answer.
-func (s *Server) getRaw(ctx context.Context, path string, params url.Values) ([]byte, error) {
+// get sends a GET request and returns its JSON answer.
+func (s *Server) get(ctx context.Context, path string, params url.Values) ([]byte, error) {
 	if len(params) > 0 {
 		path += "?" + params.Encode()
 	}
@@ -223,7 +214,7 @@ type task struct {
 // status returns the status of a task.
 func (s *Server) status(ctx context.Context, id string) (task, error) {
 	path := api.RouteTaskStatus.Path(url.PathEscape(id))
-	raw, err := s.getRaw(ctx, path, nil)
+	raw, err := s.get(ctx, path, nil)
 	if err != nil {
 		return task{}, err
 	}

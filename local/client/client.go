@@ -79,12 +79,12 @@ func (o Options) action(run func(context.Context, *session) error) cli.ActionFun
 		case "always", "never":
 			s.color = color == "always"
 		default:
-			return &Exit{ExitFailed, "--color is " + color + "; it must be auto, always or never"}
+			return &ExitError{ExitFailed, "--color is " + color + "; it must be auto, always or never"}
 		}
 
 		var err error
 		if s.dir, err = os.Getwd(); err != nil {
-			return &Exit{ExitFailed, "the working directory is unknown: " + err.Error()}
+			return &ExitError{ExitFailed, "the working directory is unknown: " + err.Error()}
 		}
 		closeService, err := s.connect(ctx)
 		if err != nil {
@@ -98,7 +98,7 @@ func (o Options) action(run func(context.Context, *session) error) cli.ActionFun
 // isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor fits an int
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // connect sets s.server. If no server is named and none answers at the default address,

@@ -26,9 +26,9 @@ func (o Options) command(c *cli.Command, run func(context.Context, *session) err
 	return c
 }
 
-// badUsage converts a mistake on the command line to an Exit.
+// badUsage converts a mistake on the command line to an ExitError.
 func badUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
-	return &Exit{ExitFailed, err.Error() + ", see " + cmd.FullName() + " --help"}
+	return &ExitError{ExitFailed, err.Error() + ", see " + cmd.FullName() + " --help"}
 }
 
 func waitFlags(confirmed bool) []cli.Flag {

@@ -15,27 +15,27 @@ const (
 	ExitCancelled = 3 // the task was cancelled, or the command did not wait for its end
 )
 
-// Exit ends the program with an exit status. Its message is empty if the command has
+// ExitError ends the program with an exit status. Its message is empty if the command has
 // printed everything there is to say.
-type Exit struct {
+type ExitError struct {
 	Status  int
 	Message string
 }
 
 // Error returns the message.
-func (e *Exit) Error() string { return e.Message }
+func (e *ExitError) Error() string { return e.Message }
 
-// asExit converts the error of a command to an Exit.
+// asExit converts the error of a command to an ExitError.
 func asExit(err error) error {
-	var exit *Exit
+	var exit *ExitError
 	var answered *StatusError
 	switch {
 	case err == nil || errors.As(err, &exit):
 		return err
 	case errors.As(err, &answered):
-		return &Exit{ExitFailed, answered.Message + hint(answered)}
+		return &ExitError{ExitFailed, answered.Message + hint(answered)}
 	}
-	return &Exit{ExitFailed, fault.PublicMessage(err)}
+	return &ExitError{ExitFailed, fault.PublicMessage(err)}
 }
 
 // hint returns what to do about an error that the server answered, or "".

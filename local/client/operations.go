@@ -153,7 +153,7 @@ func (s *session) startConfirmed(ctx context.Context, route api.Route, params ur
 		return err
 	}
 	if !s.confirmed(ctx, question+" [y/N] ") {
-		return &Exit{ExitCancelled, "nothing was changed"}
+		return &ExitError{ExitCancelled, "nothing was changed"}
 	}
 	return s.start(ctx, route, params)
 }

@@ -109,7 +109,7 @@ func (s *session) headline(t task) string {
 
 	line := s.paint(verdict, color, text.Bold) + "  " + safe(t.TableName+" on "+t.ClusterName)
 	if d, ok := diffOf(t); ok && t.Status == api.StatusCompleted {
-		rows := count(d.TotalRows, "row")
+		rows := countRows(d.TotalRows)
 		if d.Verdict != api.VerdictMatch {
 			rows = grouped(d.MismatchedRows) + " of " + rows + " differ"
 		}
@@ -143,7 +143,7 @@ func (s *session) printDiff(t task, d diffResult) {
 	}
 
 	if d.Summary.Unsettled > 0 {
-		writeLine(s.Stdout, "note: %s still changed when last read; rerun to see whether they settle", count(d.Summary.Unsettled, "row"))
+		writeLine(s.Stdout, "note: %s still changed when last read; rerun to see whether they settle", countRows(d.Summary.Unsettled))
 	}
 	s.printWarnings(d.Summary.Warnings)
 	if d.Verdict != api.VerdictMatch && t.Status == api.StatusCompleted {

@@ -46,7 +46,7 @@ func show(ctx context.Context, s *session) error {
 		return fault.New(fault.Internal, "there is no place for a temporary file: %v", err)
 	}
 	defer file.Close()
-	defer os.Remove(file.Name())
+	defer func() { _ = os.Remove(file.Name()) }() // it is in the directory of temporary files
 	if err := s.server.download(ctx, address, file); err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ const (
 )
 
 // wait waits until the task has ended and shows its progress. If the command is
-// interrupted, it asks whether to cancel the task. The error is an Exit if the task goes
+// interrupted, it asks whether to cancel the task. The error is an ExitError if the task goes
 // on.
 func (s *session) wait(ctx context.Context, id string) (task, error) {
 	signals := make(chan os.Signal, 2)
@@ -108,9 +108,9 @@ func (s *session) interrupted(ctx context.Context, id string, sig os.Signal, sig
 	}
 
 	if s.local {
-		return &Exit{ExitCancelled, "task " + id + " is not finished: `ace serve` or `ace status --watch " + id + "` resumes it"}
+		return &ExitError{ExitCancelled, "task " + id + " is not finished: `ace serve` or `ace status --watch " + id + "` resumes it"}
 	}
-	return &Exit{ExitCancelled, "task " + id + " goes on; `ace status --watch " + id + "` shows it, `ace cancel " + id + "` cancels it"}
+	return &ExitError{ExitCancelled, "task " + id + " goes on; `ace status --watch " + id + "` shows it, `ace cancel " + id + "` cancels it"}
 }
 
 // ask prints a question and sends to answer whether the next line of Stdin means yes.
@@ -144,12 +144,12 @@ func (s *session) confirmed(ctx context.Context, question string) bool {
 func exitOf(t task) error {
 	switch t.Status {
 	case api.StatusCancelled:
-		return &Exit{ExitCancelled, ""}
+		return &ExitError{ExitCancelled, ""}
 	case api.StatusFailed:
-		return &Exit{ExitFailed, ""}
+		return &ExitError{ExitFailed, ""}
 	}
 	if t.differs() {
-		return &Exit{ExitDiffer, ""}
+		return &ExitError{ExitDiffer, ""}
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func cancel(ctx context.Context, s *session) error {
 	if t.Status == api.StatusCancelled {
 		return nil
 	}
-	return &Exit{ExitFailed, "the task ended before it was cancelled"}
+	return &ExitError{ExitFailed, "the task ended before it was cancelled"}
 }
 
 // tasks runs `ace tasks`.
@@ -94,9 +94,9 @@ func outcomeOf(t task) string {
 		return grouped(d.MismatchedRows) + " differ"
 	}
 	if c, ok := changesOf(t); ok {
-		text := count(c.total(), "row") + " changed"
+		text := countRows(c.total()) + " changed"
 		if c.DryRun {
-			text = count(c.total(), "row") + " to change"
+			text = countRows(c.total()) + " to change"
 		}
 		return text
 	}
@@ -133,7 +133,7 @@ func diffs(ctx context.Context, s *session) error {
 
 // list reads one page of a list. done means that it was printed as JSON.
 func (s *session) list(ctx context.Context, route api.Route, operation string, into any) (done bool, err error) {
-	raw, err := s.server.getRaw(ctx, string(route), s.params(operation))
+	raw, err := s.server.get(ctx, string(route), s.params(operation))
 	if err != nil {
 		return false, err
 	}

@@ -56,10 +56,10 @@ func grouped(n int64) string {
 	return sign + b.String()
 }
 
-// count formats a number of things: "1 row", "2 rows".
-func count(n int64, thing string) string {
+// countRows formats a number of rows: "1 row", "2 rows".
+func countRows(n int64) string {
 	if n == 1 {
-		return "1 " + thing
+		return "1 row"
 	}
-	return grouped(n) + " " + thing + "s"
+	return grouped(n) + " rows"
 }

@@ -40,7 +40,7 @@ func FuzzSafe(f *testing.F) {
 func TestFigures_AreEasyToRead(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
 		{grouped(0), "0"}, {grouped(999), "999"}, {grouped(1000), "1,000"}, {grouped(-1234567), "-1,234,567"},
-		{count(1, "row"), "1 row"}, {count(2000, "row"), "2,000 rows"},
+		{countRows(1), "1 row"}, {countRows(2000), "2,000 rows"},
 		{seconds(0.0034), "3 ms"}, {seconds(1.25), "1.2 s"}, {seconds(59.94), "59.9 s"}, {seconds(3725), "1h2m5s"},
 		{bytes(999), "999 B"}, {bytes(1500), "1.5 kB"}, {bytes(2_000_000), "2.0 MB"}, {bytes(3_500_000_000), "3.5 GB"},
 		{columnCounts(map[string]int64{"b": 2, "a": 2, "c": 9}), "c (9), a (2), b (2)"},

@@ -112,11 +112,11 @@ func (s *Server) save(ctx context.Context, address, path string) error {
 	if _, err := io.Copy(io.MultiWriter(partial, digest), response.Body); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "the download was interrupted; the same command resumes it")
 	}
-	return s.keep(partial, path, response.Header.Get("ETag"), digest.Sum(nil))
+	return keep(partial, path, response.Header.Get("ETag"), digest.Sum(nil))
 }
 
-// keep gives a complete download its name. If it is damaged, keep deletes it.
-func (s *Server) keep(partial *os.File, path, tag string, digest []byte) error {
+// keep renames a complete download to path. If it is damaged, keep deletes it.
+func keep(partial *os.File, path, tag string, digest []byte) error {
 	if err := checkDigest(tag, digest); err != nil {
 		_ = os.Remove(partial.Name())
 		return err
@@ -130,8 +130,8 @@ func (s *Server) keep(partial *os.File, path, tag string, digest []byte) error {
 // checkDigest returns an error if an ETag is a SHA-256 other than digest.
 func checkDigest(tag string, digest []byte) error {
 	tag, _, _ = strings.Cut(strings.Trim(strings.TrimPrefix(tag, "W/"), `"`), "-")
-	want, err := hex.DecodeString(tag)
-	if err != nil || len(want) != sha256.Size || hex.EncodeToString(digest) == tag {
+	isSHA256 := len(tag) == 2*sha256.Size && strings.Trim(tag, "0123456789abcdef") == ""
+	if !isSHA256 || hex.EncodeToString(digest) == tag {
 		return nil
 	}
 	return fault.New(fault.Unavailable, "the download is damaged: its SHA-256 is %x, the server's is %s", digest, tag)

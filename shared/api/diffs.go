@@ -61,7 +61,7 @@ func (r DiffsRequest) problems() problems {
 		found.add("cluster_name", clusterNameProblem(r.ClusterName))
 	}
 	if r.Verdict != "" {
-		found.add("verdict", oneOf("verdict", r.Verdict, VerdictMatch, VerdictDiffer))
+		found.add("verdict", oneOf("verdict", r.Verdict, verdicts()...))
 	}
 	if !r.Since.IsZero() && !r.Until.IsZero() && !r.Since.Before(r.Until) {
 		found.add("until", "until is "+At(r.Until).String()+"; it must be a time after since ("+At(r.Since).String()+")")

@@ -137,10 +137,10 @@ func tableDiffParams() []Param {
 	req := NewTableDiffRequest()
 	return []Param{
 		clusterParam(), tableParam(), dbnameParam(),
-		{Name: "block_rows", Kind: KindInteger, Default: strconv.Itoa(req.BlockRows), Purpose: "rows per block", Allowed: blockRowsRange().String()},
+		{Name: "block_rows", Kind: KindInteger, Default: strconv.Itoa(req.BlockRows), Purpose: "rows per block", Allowed: allowedCount},
 		cpuRatioParam(req.MaxCPURatio), outputParam(req.Output),
 		{Name: "nodes", Kind: KindText, Default: allNodes, Purpose: "the nodes to compare", Allowed: allowedNodes},
-		{Name: "batch_size", Kind: KindInteger, Default: strconv.Itoa(req.BatchSize), Purpose: "blocks per unit of work", Allowed: batchSizeRange().String()},
+		{Name: "batch_size", Kind: KindInteger, Default: strconv.Itoa(req.BatchSize), Purpose: "blocks per unit of work", Allowed: allowedCount},
 		{Name: "table_filter", Kind: KindText, Purpose: "one boolean SQL expression; only rows for which it is true are compared"},
 		quietParam(), maxDiffRowsParam(req.MaxDiffRows),
 		{Name: "ignore_columns", Kind: KindText, Purpose: "columns that are not compared", Allowed: allowedColumns},
@@ -207,6 +207,7 @@ func tasksParams() []Param {
 	limit, after := listParams()
 	return []Param{
 		onlyCluster(), onlyTable(),
+		{Name: "task_type", Kind: KindText, Purpose: "only those of this type", Allowed: joinOr(taskTypes())},
 		{Name: "status", Kind: KindText, Purpose: "only those in this state", Allowed: joinOr(statuses())},
 		limit, after,
 	}
@@ -216,6 +217,7 @@ func diffsParams() []Param {
 	limit, after := listParams()
 	return []Param{
 		onlyCluster(), onlyTable(),
+		{Name: "verdict", Kind: KindText, Purpose: "only those with this verdict", Allowed: joinOr(verdicts())},
 		{Name: "since", Kind: KindText, Purpose: "only those finished at this time or later", Allowed: allowedMoment},
 		{Name: "until", Kind: KindText, Purpose: "only those finished before this time", Allowed: allowedMoment},
 		limit, after,

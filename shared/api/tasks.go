@@ -36,6 +36,8 @@ const (
 	VerdictDiffer = "differ"
 )
 
+func verdicts() []string { return []string{VerdictMatch, VerdictDiffer} }
+
 // Submitted answers every request that starts a task.
 type Submitted struct {
 	TaskID      string `json:"task_id"`
