@@ -116,7 +116,7 @@ func (s *session) headline(t task) string {
 		line += ": " + rows
 	}
 	if t.TimeTaken != nil {
-		line += ", " + seconds(*t.TimeTaken)
+		line += ", " + seconds(float64(*t.TimeTaken))
 	}
 	return line + "  " + s.paint(t.TaskID, text.Faint)
 }

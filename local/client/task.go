@@ -23,8 +23,8 @@ const (
 )
 
 // wait waits until the task has ended and shows its progress. If the command is
-// interrupted, it asks whether to cancel the task. The error is an ExitError if the task goes
-// on.
+// interrupted, it asks whether to cancel the task. The error is an ExitError if the task
+// goes on.
 func (s *session) wait(ctx context.Context, id string) (task, error) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

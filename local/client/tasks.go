@@ -75,7 +75,7 @@ func tasks(ctx context.Context, s *session) error {
 		t := task{TaskStatus: one}
 		took := ""
 		if one.TimeTaken != nil {
-			took = seconds(*one.TimeTaken)
+			took = seconds(float64(*one.TimeTaken))
 		}
 		rows.AppendRow(table.Row{one.TaskID, one.TaskType, safe(one.ClusterName + " " + one.TableName), one.Status, age(one.SubmittedAt), took, outcomeOf(t)})
 	}
