@@ -3,8 +3,6 @@
 package app_test
 
 import (
-	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -19,8 +17,7 @@ import (
 	"ace/infra/testkit/pgtest"
 	"ace/infra/testkit/soak"
 	"ace/shared/api"
-	"ace/shared/tablediff"
-	"ace/shared/tablediff/plan"
+	"ace/shared/task"
 )
 
 // failFrom makes every call of the store fail for some time, beginning with the nth. The
@@ -154,90 +151,37 @@ func TestTableDiff_ThreeSecondsOfErrorsOfTheS3ServerLoseNothing(t *testing.T) {
 	}
 }
 
-// Nodes refuse the service's connections for a while: from before the task starts, after
-// a unit of work of some phase is done, or after a repair or undo has stored
-// before-images.
+// The store fails for longer than a lease lasts. The process leaves the task, and a sweep
+// continues it when the store is back.
 //
-// Case O-P10, see docs/RELIABILITY.md.
-func TestTasks_NodesWithoutAFreeConnectionOnlyDelayThem(t *testing.T) {
+// Case O-F8, see docs/RELIABILITY.md.
+func TestTasks_AnOutageLongerThanTheLeaseLosesNothing(t *testing.T) {
 	t.Parallel()
-	diff, rerun, repairing, undoing := anyTasks()[0], anyTasks()[1], anyTasks()[2], anyTasks()[3]
-	for i, tt := range []struct {
-		op   anyTask
-		from string
-	}{
-		{diff, "start"},
-		{diff, "compare"},
-		{diff, "confirm"},
-		{rerun, "start"},
-		{rerun, "confirm"},
-		{repairing, "start"},
-		{repairing, "before-images"},
-		{undoing, "start"},
-		{undoing, "before-images"},
-	} {
-		t.Run(tt.op.name+" from "+tt.from, func(t *testing.T) {
+	for _, op := range anyTasks() {
+		t.Run(op.name, func(t *testing.T) {
 			t.Parallel() // most of the time goes by waiting
-			role := fmt.Sprintf("patient%d", i)
-			c, refuse, refused := refusing(t, role)
-			var armed atomic.Bool
+			c := pgtest.NewCluster(t)
+			differingTable(t, c)
 			store := faulty.Wrap(apptest.Store(t))
-			as := *c
-			as.User, as.Password = role, "secret"
-			s := apptest.New(t, &as, apptest.Options{Store: store, Invoker: around(func(ctx context.Context, u plan.Unit, next tablediff.Invoker) (plan.Totals, error) {
-				totals, err := next.Invoke(ctx, u)
-				if armed.Load() && u.Phase == tt.from {
-					refuse()
-				}
-				return totals, err
-			})})
-			diffID, repairID := s.Diff(t, "public.t").TaskID, ""
-			if tt.op.name == "undo" {
-				repairID = repair(t, s, diffID, "n1", nil).TaskID
+			before := apptest.New(t, c, apptest.Options{Store: store})
+			diffID, repairID := before.Diff(t, "public.t").TaskID, ""
+			if op.name == "undo" {
+				repairID = repair(t, before, diffID, "n1", nil).TaskID
 			}
+			s := apptest.New(t, c, apptest.Options{Store: store, Lease: 2 * time.Second})
 
-			armed.Store(true)
-			switch tt.from {
-			case "start":
-				refuse()
-			case "before-images":
-				store.On(faulty.PutIfAbsent, "repairs/", func(int) faulty.Outcome {
-					refuse()
-					return faulty.Pass
-				})
+			id := op.submit(t, s, diffID, repairID)
+			met := failFrom(store, 20, 4*time.Second)
+			var rec task.Record
+			for deadline := time.Now().Add(time.Minute); !rec.Status.Terminal() && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+				s.Queue.Resume(id, false) // as the sweep does
+				rec, _ = s.App.Tasks().Get(t.Context(), id)
 			}
-			status := s.Wait(t, tt.op.submit(t, s, diffID, repairID))
-			if got := lacking(t, c); status.Status != api.StatusCompleted || got != tt.op.after {
-				t.Errorf("%s %s; n2 lacks %d rows, want %d", status.Status, status.Error, got, tt.op.after)
-			}
-			if !refused() {
-				t.Error("no connection was refused")
+			store.Heal()
+			if got := lacking(t, c); rec.Status != task.Completed || got != op.after || rec.Attempts < 2 || !met() {
+				t.Errorf("%s %s after %d attempts; n2 lacks %d rows, want %d; the outage began: %t",
+					rec.Status, rec.Error, rec.Attempts, got, op.after, met())
 			}
 		})
 	}
-}
-
-// refusing returns a cluster with differing tables that belong to a role of its own. The
-// first call of refuse ends the role's sessions on the nodes and makes them refuse its
-// connections for 1.5 seconds. refused reports whether that has happened.
-func refusing(t *testing.T, role string) (c *pgtest.Cluster, refuse func(), refused func() bool) {
-	t.Helper()
-	c = pgtest.NewCluster(t)
-	differingTable(t, c)
-	each := func(sql string) { c.ExecAll(t, strings.ReplaceAll(sql, "ROLE_NAME", role)) }
-	each(`CREATE ROLE ROLE_NAME LOGIN PASSWORD 'secret'; ALTER TABLE t OWNER TO ROLE_NAME;
-		GRANT SET ON PARAMETER session_replication_role TO ROLE_NAME`)
-	var refusals sync.WaitGroup
-	t.Cleanup(refusals.Wait)
-	var met atomic.Bool
-	refuse = sync.OnceFunc(func() {
-		met.Store(true)
-		each("ALTER ROLE ROLE_NAME CONNECTION LIMIT 0")
-		each("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ROLE_NAME'")
-		refusals.Go(func() {
-			time.Sleep(1500 * time.Millisecond)
-			each("ALTER ROLE ROLE_NAME CONNECTION LIMIT -1")
-		})
-	})
-	return c, refuse, met.Load
 }

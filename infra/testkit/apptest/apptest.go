@@ -49,6 +49,7 @@ type Options struct {
 	Timeout  time.Duration                             // time limit of a statement; 0: one minute
 	Snapshot time.Duration                             // how long a snapshot may be shared; 0: one minute
 	Patience time.Duration                             // how long a step tolerates a fault; 0: ten seconds
+	Lease    time.Duration                             // how long a lease is valid; 0: the default of package app
 	Log      *slog.Logger                              // nil: logs to the test's output
 
 	// The waits for a node that sends nothing; 0: the defaults of package app.
@@ -92,7 +93,7 @@ func New(t testing.TB, c *pgtest.Cluster, o Options) *Service {
 	}
 	a := app.New(app.Options{
 		Store: o.Store, Clusters: cluster.NewSource(cluster.Options{Path: dir}),
-		MaxConns: 2 * o.Parallel, StatementTimeout: o.Timeout, SnapshotMax: o.Snapshot, Patience: o.Patience, Log: log,
+		MaxConns: 2 * o.Parallel, StatementTimeout: o.Timeout, SnapshotMax: o.Snapshot, Patience: o.Patience, Lease: o.Lease, Log: log,
 		AnswerMargin: o.AnswerMargin, RepairAnswerTimeout: o.RepairAnswerTimeout,
 	})
 	var invoker tablediff.Invoker = invoke.NewInProcess(a.Worker())
