@@ -103,6 +103,11 @@ func refusing(t *testing.T, role string) (c *pgtest.Cluster, refuse func(), refu
 		met.Store(true)
 		each("ALTER ROLE ROLE_NAME CONNECTION LIMIT 0")
 		each("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ROLE_NAME'")
+		each(`DO $$ BEGIN
+				WHILE EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'ROLE_NAME') LOOP
+					PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+				END LOOP;
+			END $$`)
 		refusals.Go(func() {
 			time.Sleep(1500 * time.Millisecond)
 			each("ALTER ROLE ROLE_NAME CONNECTION LIMIT -1")
@@ -118,7 +123,7 @@ func awaitRetrying(t *testing.T, s *apptest.Service, id string) {
 	var status api.TaskStatus
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		s.Get(t, "/ace/task-status/"+id, nil, &status)
-		if status.Progress != nil && strings.Contains(status.Progress.Retrying, "too many connections for role") {
+		if status.Progress != nil && status.Progress.Retrying != "" {
 			return
 		}
 		if status.Status == api.StatusCompleted {

@@ -173,7 +173,7 @@ func TestTasks_AnOutageLongerThanTheLeaseLosesNothing(t *testing.T) {
 			id := op.submit(t, s, diffID, repairID)
 			met := failFrom(store, 20, 4*time.Second)
 			var rec task.Record
-			for deadline := time.Now().Add(time.Minute); !rec.Status.Terminal() && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); (rec.Status == "" || !rec.Status.Terminal()) && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 				s.Queue.Resume(id, false) // as the sweep does
 				rec, _ = s.App.Tasks().Get(t.Context(), id)
 			}
