@@ -123,9 +123,9 @@ func TestDo_WaitsOnceForANodeThatStaysDown(t *testing.T) {
 		}); err != nil {
 			t.Error(err)
 		}
-		want := []time.Duration{60, 5, 5, 5, 5, 5, 5, 0}
+		want := []int{60, 5, 5, 5, 5, 5, 5, 0}
 		for i := range want {
-			if took[i] != want[i]*time.Second {
+			if took[i] != time.Duration(want[i])*time.Second {
 				t.Fatalf("the steps took %v, want %v seconds", took, want)
 			}
 		}
