@@ -157,27 +157,3 @@ func TestTableDiff_RecoveryConflictsOnAStandbyOnlyDelayIt(t *testing.T) {
 		t.Error("no statement was cancelled")
 	}
 }
-
-// A node gets into trouble before the task starts, and recovers after three seconds.
-//
-// Case O-P10, see docs/RELIABILITY.md.
-func TestTableDiff_WaitsForAFailingServerWhileItPlans(t *testing.T) {
-	t.Parallel()
-	for _, tt := range troubles() {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			c := pgtest.Own(t, tt.settings...)
-			partitionedTable(t, c)
-			asReader := *c
-			asReader.User, asReader.Password = reader, "reader"
-			s := apptest.New(t, &asReader, apptest.Options{Patience: 30 * time.Second})
-			end := tt.begin(t, c)
-			id := s.Submit(t, "public.t", oneByOne()...)
-			time.Sleep(3 * time.Second)
-			end()
-			if status := s.Wait(t, id); status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), `"mismatched_rows":8`) {
-				t.Errorf("%s %s: %s", status.Status, status.Error, status.Result)
-			}
-		})
-	}
-}

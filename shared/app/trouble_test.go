@@ -95,6 +95,9 @@ func partitionedTable(t *testing.T, c *pgtest.Cluster) {
 	c.Exec(t, 1, `DELETE FROM t WHERE id % 1000 = 0`)
 }
 
+// The trouble begins before the task starts, and then while units of work are done.
+//
+// Case O-P10, see docs/RELIABILITY.md.
 func TestTableDiff_WaitsForAFailingServerAndThenReportsIt(t *testing.T) {
 	t.Parallel()
 	for _, tt := range troubles() {
@@ -102,6 +105,7 @@ func TestTableDiff_WaitsForAFailingServerAndThenReportsIt(t *testing.T) {
 			t.Parallel()
 			c := pgtest.Own(t, tt.settings...)
 			partitionedTable(t, c)
+			troubledPlanning(t, c, tt)
 			s, status := troubled(t, c, tt, 2, 0)
 			if status.Status != api.StatusCompleted {
 				t.Fatalf("ended %s: %s", status.Status, status.Error)
@@ -117,6 +121,22 @@ func TestTableDiff_WaitsForAFailingServerAndThenReportsIt(t *testing.T) {
 			}
 			invisible(t, s, status.TaskID)
 		})
+	}
+}
+
+// troubledPlanning runs a comparison whose server is in trouble from before the start for
+// three seconds.
+func troubledPlanning(t *testing.T, c *pgtest.Cluster, tt trouble) {
+	t.Helper()
+	asReader := *c
+	asReader.User, asReader.Password = reader, "reader"
+	s := apptest.New(t, &asReader, apptest.Options{Patience: 30 * time.Second})
+	end := tt.begin(t, c)
+	id := s.Submit(t, "public.t", oneByOne()...)
+	time.Sleep(3 * time.Second)
+	end()
+	if status := s.Wait(t, id); status.Status != api.StatusCompleted || !strings.Contains(string(status.Result), `"mismatched_rows":8`) {
+		t.Errorf("%s %s: %s", status.Status, status.Error, status.Result)
 	}
 }
 
