@@ -70,7 +70,7 @@ func TestTaskCancel_EndsARepairOrUndoAsCancelledAtWhateverStep(t *testing.T) {
 		}, equal},
 	} {
 		cancelled := 0
-		for nth, more := 1, true; more; nth += 3 / soak.Rounds(t, 1, 3) {
+		for nth, more := 1, true; more; nth += max(1, 3/soak.Rounds(t, 1, 3)) {
 			before := content(t, c, 1, "t")
 			met := cancelBefore(t, store, s.App.Tasks(), nth)
 			status := s.Wait(t, tt.submit())

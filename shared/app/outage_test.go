@@ -83,7 +83,7 @@ func TestTasks_AnOutageOfTheStoreLosesNothing(t *testing.T) {
 				repairID = repair(t, s, diffID, "n1", nil).TaskID
 			}
 
-			for nth, more := 1, true; more; nth += 12 / soak.Rounds(t, 1, 12) {
+			for nth, more := 1, true; more; nth += max(1, 12/soak.Rounds(t, 1, 12)) {
 				id := op.submit(t, s, diffID, repairID)
 				met := failFrom(store, nth, time.Second)
 				status := outcome(t, s, store, id)

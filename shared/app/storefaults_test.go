@@ -38,7 +38,7 @@ func TestTableDiff_AFaultOfTheStoreChangesNothing(t *testing.T) {
 				t.Parallel() // most of the time goes by waiting
 				store := faulty.Wrap(backing)
 				s := apptest.New(t, c, apptest.Options{Store: store})
-				for nth, more := 1, true; more; nth += 2 / soak.Rounds(t, 1, 2) {
+				for nth, more := 1, true; more; nth += max(1, 2/soak.Rounds(t, 1, 2)) {
 					before := store.Count(op, "")
 					store.On(op, "", faulty.Nth(nth, outcome))
 					judge(t, s, store, fmt.Sprintf("call %d", nth))
