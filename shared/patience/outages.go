@@ -12,7 +12,7 @@ const (
 	// as it may: one more minute for each of 200 tasks on a dead node would stop all others.
 	brief = 5 * time.Second
 	// remembered is how long a failure that did not pass is remembered.
-	remembered = 10 * time.Minute
+	remembered = 2 * time.Minute
 )
 
 // Outages remembers the failures for which steps have waited in vain, by their messages,
