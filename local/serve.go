@@ -115,7 +115,7 @@ func serve(ctx context.Context, c config.Config) error {
 // makeAbsolute makes the paths of the configuration absolute, because the embedded
 // gateway changes the working directory.
 func makeAbsolute(c *config.Config) error {
-	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile, &c.ImportDir}
+	paths := []*string{&c.AceServiceFile, &c.ServiceFile, &c.PassFile, &c.Home, &c.Schedules, &c.TokenFile, &c.ImportDir, &c.Store.CABundle}
 	if _, inBucket, _ := c.ClustersBucket(); !inBucket {
 		paths = append(paths, &c.Clusters)
 	}

@@ -163,5 +163,6 @@ func (g *Gateway) S3() s3.Options {
 		AccessKey: g.AccessKey(),
 		SecretKey: g.SecretKey(),
 		PathStyle: true,
+		Place:     "directory " + g.dir,
 	}
 }

@@ -10,6 +10,7 @@ import (
 func BucketOptions(c config.Store) s3.Options {
 	return s3.Options{
 		Endpoint: c.Endpoint, Region: c.Region, Bucket: c.Bucket, Prefix: c.Prefix,
+		CABundle:  c.CABundle,
 		PathStyle: c.Endpoint != "", // other servers than AWS often do not support host names of the form bucket.host
 	}
 }

@@ -71,6 +71,7 @@ func (c Config) ClustersBucket() (bucket Store, inBucket bool, err error) {
 		return Store{}, false, nil
 	}
 	bucket, err = parseBucket(c.Clusters)
+	bucket.CABundle = c.Store.CABundle
 	return bucket, err == nil, err
 }
 

@@ -119,7 +119,7 @@ func TestLoad_ReportsEverythingAtOnce(t *testing.T) {
 	})
 	message := strings.ReplaceAll(fault.PublicMessage(err), token, "FILE")
 	want := `the configuration is wrong:
-  ACE_CLUSTERS is "s3://bucket/clusters?zone=a"; it must be a directory, a file, or s3://bucket/prefix?endpoint=URL&region=NAME
+  ACE_CLUSTERS is "s3://bucket/clusters?zone=a": only endpoint and region may follow the question mark, each once; it must be a directory, a file, or s3://bucket/prefix?endpoint=URL&region=NAME
   ACE_HOSTS is "a,,b"; it must be host names or addresses, without ports, separated by commas
   ACE_LEASE is "1s"; it must be a time from 3s to 10m such as 30s
   ACE_LISTEN is "nowhere"; it must be host:port with a loopback host, or unix:///path
@@ -132,7 +132,7 @@ func TestLoad_ReportsEverythingAtOnce(t *testing.T) {
   ACE_RETENTION_DAYS is "-1"; it must be a whole number from 0 to 36500
   ACE_SNAPSHOT_MAX is "-1s"; it must be a time from 1s to 24h such as 5m
   ACE_STATEMENT_TIMEOUT is "10"; it must be a time from 1s to 24h such as 10m
-  ACE_STORE is "/var/lib/ace"; it must be file://directory or s3://bucket/prefix?endpoint=URL&region=NAME
+  ACE_STORE is "/var/lib/ace": it begins neither with file:// nor with s3://; it must be file://directory or s3://bucket/prefix?endpoint=URL&region=NAME
   ACE_TOKEN_FILE is "FILE", which must contain one token of at least 16 characters
   ACE_UNIT_TIMEOUT is "16m"; it must be a time from 1s to 15m such as 5m`
 	if fault.CodeOf(err) != fault.Invalid {
@@ -192,6 +192,8 @@ func TestListen_APublicAddressNeedsPermissionAndAToken(t *testing.T) {
 	}
 }
 
+// Case O-P27, see docs/RELIABILITY.md.
+// Case O-P27, see docs/RELIABILITY.md.
 func TestStore_Forms(t *testing.T) {
 	tests := []struct {
 		text string
@@ -213,12 +215,28 @@ func TestStore_Forms(t *testing.T) {
 			t.Errorf("%+v is written as %s and read as %+v", got, got, again)
 		}
 	}
-	for _, bad := range []string{
-		"file://", "s3://", "s3:///prefix", "s3://B", "s3://bucket?endpoint=minio:9000", "s3://bucket?endpoint=http://h/path",
-		"s3://bucket?region=a&region=b", "s3://bucket?zone=a", "http://bucket", "./ace-data", "s3://bucket#x", "s3://bucket?%zz",
+	for bad, reason := range map[string]string{
+		"file://":                                 "the directory is missing",
+		"s3://":                                   "the name of a bucket has",
+		"s3:///prefix":                            "the name of a bucket has",
+		"s3://B":                                  "the name of a bucket has",
+		"s3://bucket?endpoint=minio:9000":         "the endpoint must begin with http:// or https://, such as endpoint=http://host:9000",
+		"s3://bucket?endpoint=10.0.0.1:9000":      "the endpoint must begin with http:// or https://, such as endpoint=http://host:9000",
+		"s3://bucket?endpoint=http://":            "the endpoint has no host",
+		"s3://bucket?endpoint=http://h/path":      "the endpoint must not have a path; a prefix follows the bucket, as in s3://bucket/prefix?endpoint=http://host:9000",
+		"s3://bucket?endpoint=http://bucket.s3.x": "the endpoint must not begin with the name of the bucket, which follows s3://",
+		"s3://bucket?endpoint=http://h%3Fa=b":     "the endpoint must not have a query",
+		"s3://bucket?region=a&region=b":           "only endpoint and region may follow the question mark, each once",
+		"s3://bucket?zone=a":                      "only endpoint and region may follow the question mark, each once",
+		"http://bucket":                           "it begins neither with file:// nor with s3://",
+		"./ace-data":                              "it begins neither with file:// nor with s3://",
+		"s3://bucket#x":                           "it has a fragment (#)",
+		"s3://bucket?%zz":                         "what follows the question mark is not a query",
+		"s3://k:p@bucket":                         "credentials are not allowed here; they come from the standard AWS chain",
+		"s3://bucket?endpoint=http://k:p@h":       "the endpoint must not contain credentials; they come from the standard AWS chain",
 	} {
-		if _, err := config.Load(map[string]string{"ACE_STORE": bad}); err == nil {
-			t.Errorf("%s is accepted", bad)
+		if _, err := config.Load(map[string]string{"ACE_STORE": bad}); err == nil || !strings.Contains(err.Error(), ": "+reason) {
+			t.Errorf("%s: %v, want %s", bad, err, reason)
 		}
 	}
 }

@@ -41,6 +41,7 @@ func Load(environ map[string]string) (Config, error) {
 
 	bad := make(map[string]string)
 	addParseErrors(env.ParseWithOptions(&c, env.Options{Environment: environ}), environ, bad)
+	c.Store.CABundle = environ["AWS_CA_BUNDLE"]
 	c.check(environ, bad)
 	if len(bad) == 0 {
 		return c, nil
@@ -70,6 +71,9 @@ func addParseErrors(err error, environ, bad map[string]string) {
 		field, _ := reflect.TypeFor[Config]().FieldByName(parse.Name)
 		name := field.Tag.Get("env")
 		bad[name] = notAllowed(name, environ[name])
+		if name == "ACE_STORE" {
+			bad[name] = invalidStore(name, environ[name], parse.Err)
+		}
 	}
 }
 
@@ -101,7 +105,7 @@ func (c Config) check(environ, bad map[string]string) {
 	note(slices.Contains(levels(), c.LogLevel.Level().String()), "ACE_LOG_LEVEL", notAllowed("ACE_LOG_LEVEL", environ["ACE_LOG_LEVEL"]))
 	note(!slices.ContainsFunc(c.Hosts, isNoHost), "ACE_HOSTS", notAllowed("ACE_HOSTS", environ["ACE_HOSTS"]))
 	_, _, err := c.ClustersBucket()
-	note(err == nil, "ACE_CLUSTERS", notAllowed("ACE_CLUSTERS", c.Clusters))
+	note(err == nil, "ACE_CLUSTERS", invalidStore("ACE_CLUSTERS", c.Clusters, err))
 	note(c.Pprof == (Listen{}) || c.Pprof.Network == "tcp" && c.Pprof.Loopback(), "ACE_PPROF", notAllowed("ACE_PPROF", environ["ACE_PPROF"]))
 	if c.ImportDir != "" {
 		info, err := os.Stat(c.ImportDir)
@@ -130,6 +134,12 @@ func isNoHost(text string) bool {
 }
 
 func levels() []string { return []string{"DEBUG", "INFO", "WARN", "ERROR"} }
+
+// invalidStore returns the message for a variable that names a store, with the reason why
+// its value is not allowed.
+func invalidStore(name, value string, reason error) string {
+	return strings.Replace(notAllowed(name, value), "; it must be", fmt.Sprintf(": %v; it must be", reason), 1)
+}
 
 // notAllowed returns the message for a variable whose value is not allowed.
 func notAllowed(name, value string) string {

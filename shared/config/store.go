@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -17,6 +16,9 @@ type Store struct {
 	Prefix   string // without leading and trailing slashes
 	Endpoint string // http:// or https:// and host; "" means AWS
 	Region   string // "" means the region of the standard AWS chain
+	// CABundle is the file in AWS_CA_BUNDLE: the certificates of the authorities that may
+	// sign that of the store. "" means those of the host.
+	CABundle string
 }
 
 var bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
@@ -40,22 +42,29 @@ func parseBucket(text string) (Store, error) {
 		return Store{}, errors.New("not a URL")
 	}
 
-	if u.Scheme != "s3" || u.User != nil || u.Fragment != "" || !bucketPattern.MatchString(u.Host) {
-		return Store{}, errors.New("not s3://bucket")
+	switch {
+	case u.User != nil:
+		return Store{}, errors.New("credentials are not allowed here; they come from the standard AWS chain")
+	case u.Scheme != "s3":
+		return Store{}, errors.New("it begins neither with file:// nor with s3://")
+	case !bucketPattern.MatchString(u.Host):
+		return Store{}, errors.New("the name of a bucket has 3 to 63 of the characters a-z 0-9 . -")
+	case u.Fragment != "":
+		return Store{}, errors.New("it has a fragment (#)")
 	}
 
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return Store{}, err
+		return Store{}, errors.New("what follows the question mark is not a query")
 	}
 
 	for name, values := range query {
 		if (name != "endpoint" && name != "region") || len(values) != 1 {
-			return Store{}, fmt.Errorf("only endpoint and region may follow, each once")
+			return Store{}, errors.New("only endpoint and region may follow the question mark, each once")
 		}
 	}
 
-	if err := checkEndpoint(query.Get("endpoint")); err != nil {
+	if err := checkEndpoint(query.Get("endpoint"), u.Host); err != nil {
 		return Store{}, err
 	}
 	return Store{
@@ -66,16 +75,26 @@ func parseBucket(text string) (Store, error) {
 	}, nil
 }
 
-// checkEndpoint returns an error unless text is the URL of an endpoint. It rejects
-// credentials, which Dump would show.
-func checkEndpoint(text string) error {
+// checkEndpoint returns an error unless text is the URL of an endpoint. The error
+// contains no part of the text, which may be a password.
+func checkEndpoint(text, bucket string) error {
 	if text == "" {
 		return nil
 	}
 	u, err := url.Parse(text)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
-		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("the endpoint must be http://host:port or https://host:port")
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https"):
+		return errors.New("the endpoint must begin with http:// or https://, such as endpoint=http://host:9000")
+	case u.Host == "":
+		return errors.New("the endpoint has no host")
+	case u.User != nil:
+		return errors.New("the endpoint must not contain credentials; they come from the standard AWS chain")
+	case strings.Trim(u.Path, "/") != "":
+		return errors.New("the endpoint must not have a path; a prefix follows the bucket, as in s3://bucket/prefix?endpoint=http://host:9000")
+	case u.RawQuery != "" || u.Fragment != "":
+		return errors.New("the endpoint must not have a query")
+	case strings.HasPrefix(u.Host, bucket+"."):
+		return errors.New("the endpoint must not begin with the name of the bucket, which follows s3://")
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -35,7 +34,10 @@ func (s *Store) createError(err error, key string) error {
 	if lostRace(err) {
 		return archive.ErrPrecondition
 	}
-	return s.unavailable(err, inDoubt, key)
+	if isNotImplemented(err) {
+		return s.unconditional(err)
+	}
+	return s.unavailable(err, doingWriteIf(err), key)
 }
 
 // replaceError translates the error of a write that requires a certain version. A deleted
@@ -44,7 +46,20 @@ func (s *Store) replaceError(err error, key string) error {
 	if lostRace(err) || hasCode(err, minio.NoSuchKey) {
 		return archive.ErrPrecondition
 	}
-	return s.unavailable(err, inDoubt, key)
+	if isNotImplemented(err) {
+		return s.unconditional(err)
+	}
+	return s.unavailable(err, doingWriteIf(err), key)
+}
+
+// doingWriteIf describes a conditional write that failed with err. Unless the store
+// refused the request, the write may have been applied.
+func doingWriteIf(err error) string {
+	resp := minio.ToErrorResponse(err)
+	if resp.Code != "" && (resp.StatusCode < http.StatusInternalServerError || resp.StatusCode == http.StatusInsufficientStorage) {
+		return doingWrite
+	}
+	return inDoubt
 }
 
 // unavailable wraps an error that is neither ErrNotFound nor ErrPrecondition. key may be
@@ -61,29 +76,7 @@ func (s *Store) unavailable(err error, doing, key string) error {
 	if key != "" {
 		key = " " + key
 	}
-	return fault.Wrap(err, fault.Unavailable, "the archive (%s) %s%s%s", s.place, doing, key, hint(err))
-}
-
-// hint returns the part of a message that a user can act on.
-func hint(err error) string {
-	switch {
-	case errors.Is(err, context.Canceled):
-		return ": cancelled"
-	case errors.Is(err, context.DeadlineExceeded):
-		return ": no response in time"
-	}
-	switch code := minio.ToErrorResponse(err).Code; code {
-	case "":
-		return ": no response"
-	case minio.NoSuchBucket:
-		return ": the bucket does not exist"
-	case minio.AccessDenied, "InvalidAccessKeyId", "SignatureDoesNotMatch":
-		return ": access denied, check the credentials and their rights on the bucket"
-	case "RequestTimeTooSkewed":
-		return ": this host's clock differs too much from the store's"
-	default:
-		return ": " + code
-	}
+	return fault.Wrap(err, fault.Unavailable, "the archive (%s) %s%s%s", s.place, doing, key, s.hint(err))
 }
 
 // lostRace reports whether the store refused a write because its condition was not met.

@@ -338,7 +338,7 @@ func repetitionEnds(t *testing.T, server *minio.Server) {
 	if n := proxy.requests(); n < 2 || n > 10 {
 		t.Errorf("the read was sent %d times, want a few", n)
 	}
-	if !strings.HasSuffix(fault.PublicMessage(err), "failed to read a: InternalError") {
+	if !strings.HasSuffix(fault.PublicMessage(err), "failed to read a: InternalError: on purpose") {
 		t.Errorf("the message does not say what is wrong: %s", fault.PublicMessage(err))
 	}
 }

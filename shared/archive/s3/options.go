@@ -1,8 +1,12 @@
 package s3
 
 import (
+	"crypto/x509"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -37,6 +41,12 @@ type Options struct {
 	// PathStyle puts the bucket in the path of the URL even if the server supports
 	// bucket.host names. With an IP address the bucket is always in the path.
 	PathStyle bool
+	// CABundle is a file with the certificates, in PEM format, of the authorities that
+	// may sign the store's certificate. If it is empty, those of the host are used.
+	CABundle string
+	// Place describes the store in messages. If it is empty, messages name the bucket
+	// and the endpoint.
+	Place string
 }
 
 // endpoint returns the parsed URL. Its error contains no part of the URL that could be a
@@ -65,6 +75,36 @@ func (o Options) validate() error {
 		return fault.New(fault.Invalid, "the archive needs both an access key and a secret key, or neither")
 	}
 	return nil
+}
+
+// place describes the store in messages.
+func (o Options) place(endpoint *url.URL) string {
+	if o.Place != "" {
+		return o.Place
+	}
+	return fmt.Sprintf("bucket %s at %s://%s", o.Bucket, endpoint.Scheme, endpoint.Host)
+}
+
+// transport returns the transport for requests to the store.
+func (o Options) transport(secure bool) (*http.Transport, error) {
+	transport, err := minio.DefaultTransport(secure)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "cannot set up connections to the archive")
+	}
+	if !secure || o.CABundle == "" {
+		return transport, nil
+	}
+
+	pem, err := os.ReadFile(o.CABundle)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "AWS_CA_BUNDLE is %q, which cannot be read: %v", o.CABundle, errors.Unwrap(err))
+	}
+	authorities := x509.NewCertPool()
+	if !authorities.AppendCertsFromPEM(pem) {
+		return nil, fault.New(fault.Invalid, "AWS_CA_BUNDLE is %q, which contains no certificate in PEM format", o.CABundle)
+	}
+	transport.TLSClientConfig.RootCAs = authorities
+	return transport, nil
 }
 
 func (o Options) credentials() *credentials.Credentials {

@@ -104,7 +104,21 @@ func (s *Store) stat(ctx context.Context, key string, opts minio.StatObjectOptio
 		info = described(key, got, *now)
 		return err
 	})
+	if hasNoReason(err) {
+		err = s.readReason(ctx, key, err)
+	}
 	return info, err
+}
+
+// readReason returns the reason why a HEAD request was refused, whose response has no
+// body: the error of a read of the object. It returns refused if the read succeeds.
+func (s *Store) readReason(ctx context.Context, key string, refused error) error {
+	body, _, _, err := s.core.GetObject(ctx, s.bucket, s.prefix+key, minio.GetObjectOptions{})
+	if err != nil {
+		return err
+	}
+	body.Close()
+	return refused
 }
 
 func described(key string, info minio.ObjectInfo, now time.Time) archive.Info {

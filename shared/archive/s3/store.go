@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/minio/minio-go/v7"
@@ -18,7 +17,8 @@ type Store struct {
 	login     *credentials.Credentials
 	bucket    string
 	prefix    string
-	place     string // "bucket B at ENDPOINT", for messages
+	place     string // describes the store in messages: "bucket B at ENDPOINT"
+	region    string // as in Options
 	closeIdle func()
 }
 
@@ -81,9 +81,9 @@ func connect(opts Options) (*Store, error) {
 	}
 
 	secure := endpoint.Scheme == "https"
-	transport, err := minio.DefaultTransport(secure)
+	transport, err := opts.transport(secure)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Internal, "cannot set up connections to the archive")
+		return nil, err
 	}
 
 	login := opts.credentials()
@@ -104,7 +104,8 @@ func connect(opts Options) (*Store, error) {
 		login:     login,
 		bucket:    opts.Bucket,
 		prefix:    opts.keyPrefix(),
-		place:     fmt.Sprintf("bucket %s at %s://%s", opts.Bucket, endpoint.Scheme, endpoint.Host),
+		region:    opts.Region,
+		place:     opts.place(endpoint),
 		closeIdle: transport.CloseIdleConnections,
 	}, nil
 }
@@ -114,8 +115,24 @@ func (s *Store) bucketExists(ctx context.Context) (exists bool, err error) {
 		exists, err = s.core.BucketExists(ctx, s.bucket)
 		return err
 	})
+	if hasNoReason(err) {
+		exists, err = s.canList(ctx)
+	}
 	if err != nil {
 		return false, s.unavailable(err, "cannot be opened", "")
 	}
 	return exists, nil
+}
+
+// canList reports whether the bucket exists by listing one object. Unlike the request
+// for the bucket itself, this returns the reason of a refusal, and it is permitted by
+// policies that are limited to the prefix.
+func (s *Store) canList(ctx context.Context) (exists bool, err error) {
+	err = retryIf(transient).Do(ctx, func() error {
+		return s.listPages(ctx, "", "", 1, func(archive.Info) bool { return false })
+	})
+	if hasCode(err, minio.NoSuchBucket) {
+		return false, nil
+	}
+	return err == nil, err
 }

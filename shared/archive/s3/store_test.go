@@ -102,7 +102,7 @@ func wrongCredentials(t *testing.T, server *minio.Server) {
 			t.Errorf("the error repeats %q: %v", secret, err)
 		}
 	}
-	if !strings.Contains(fault.PublicMessage(err), "access denied") {
+	if !strings.Contains(fault.PublicMessage(err), "the secret key does not belong to the access key, or a proxy changes the requests: check AWS_SECRET_ACCESS_KEY") {
 		t.Errorf("the message does not say what is wrong: %s", fault.PublicMessage(err))
 	}
 }
@@ -118,12 +118,12 @@ func openStore(t *testing.T, opts s3.Options) *s3.Store {
 }
 
 func TestOpen_AnUnreachableStoreIsUnavailable(t *testing.T) {
-	opts := s3.Options{Endpoint: "http://127.0.0.1:1", Region: "us-east-1", Bucket: "b", AccessKey: "unknown-key", SecretKey: "hunter2hunter2"}
+	opts := s3.Options{Endpoint: "http://127.0.0.1:1", Region: "us-east-1", Bucket: "backups", AccessKey: "unknown-key", SecretKey: "hunter2hunter2"}
 	_, err := s3.Open(t.Context(), opts)
 	if fault.CodeOf(err) != fault.Unavailable || errors.Is(err, archive.ErrNotFound) {
 		t.Errorf("got %v, want Unavailable", err)
 	}
-	if want := "the archive (bucket b at http://127.0.0.1:1) cannot be opened: no response"; fault.PublicMessage(err) != want {
+	if want := "the archive (bucket backups at http://127.0.0.1:1) cannot be opened: no connection (connect: connection refused): check the endpoint, and whether the store is running"; fault.PublicMessage(err) != want {
 		t.Errorf("message %q, want %q", fault.PublicMessage(err), want)
 	}
 }
