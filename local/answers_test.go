@@ -223,15 +223,17 @@ func TestDownload_WholeInPartsAndNotAgain(t *testing.T) {
 			}
 		}
 	}
-	for format, want := range map[string]struct{ contentType, begins string }{
-		"csv":  {"text/csv; charset=utf-8; header=present", "ace_difference,ace_pair,"},
-		"html": {"text/html; charset=utf-8", "<!doctype html>"},
+	for format, want := range map[string]struct{ contentType, disposition, begins string }{
+		"csv":             {"text/csv; charset=utf-8; header=present", "attachment", "ace_difference,ace_pair,"},
+		"html":            {"text/html; charset=utf-8", "inline", "<!doctype html>"},
+		"html&download=1": {"text/html; charset=utf-8", "attachment", "<!doctype html>"},
 	} {
 		resp := s.do(t, endpoint.Request{Method: "GET", Path: path, RawQuery: "format=" + format})
+		format, _, _ := strings.Cut(format, "&")
 		if resp.Status != 200 || !strings.HasPrefix(string(resp.Body), want.begins) {
 			t.Errorf("%s: got %d %.200s", format, resp.Status, resp.Body)
 		}
-		for name, want := range map[string]string{"Content-Type": want.contentType, "Content-Disposition": "attachment; filename=" + id + "." + format} {
+		for name, want := range map[string]string{"Content-Type": want.contentType, "Content-Disposition": want.disposition + "; filename=" + id + "." + format} {
 			if got := resp.Header[name]; got != want {
 				t.Errorf("%s: %s is %q, want %q", format, name, got, want)
 			}

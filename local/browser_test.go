@@ -302,3 +302,47 @@ func TestBrowser_OwnPagesAreReadAndProgramsSubmit(t *testing.T) {
 		}
 	}
 }
+
+// A report is a page of this service, but its content comes from databases.
+func TestBrowser_AReportOpensAndReachesNothing(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	tiny(t, c)
+	c.Exec(t, 0, `UPDATE tiny SET name = 'only here' WHERE id = 4`)
+	s := newHome(t, c).serve(t, nil)
+	id := s.submit(t, c, "public.tiny")
+	s.completed(t, id)
+	r := record(t, s)
+	report := openTab(startBrowser(t), t, at(r.Server, "localhost")+"/ace/diffs/"+id+"?format=html")
+
+	target := "/ace/table-diff?" + diffQuery(c, "public.")
+	for script, want := range map[string]string{
+		`new Promise((done) => setInterval(() => {
+			const text = document.getElementById("status")?.textContent ?? ""
+			if (text.startsWith("1 to")) done(text)
+		}, 20))`: "1 to 1 of 1 differences",
+		`self.origin`: "null",
+		`fetch("/ace/tasks").then((r) => r.text(), () => "refused")`:                                                    "refused",
+		`fetch("` + target + `fetch").then((r) => r.text(), () => "refused")`:                                           "refused",
+		`Promise.resolve(navigator.sendBeacon("` + target + `beacon", "x")).then(() => "sent")`:                         "sent",
+		`new Promise((done) => Object.assign(new Image(), {onerror: () => done("refused"), src: "` + target + `img"}))`: "refused",
+	} {
+		got, err := chromedp.Run(report, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
+		if err != nil || got != want {
+			t.Errorf("%s is %q, %v; want %q", script, got, err, want)
+		}
+	}
+
+	// The browser lets a page only leave for another one. The service refuses that request.
+	leave := `location = "` + target + `top"; true`
+	if _, err := chromedp.Run(report, chromedp.Evaluate[bool](leave)); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(browserPatience); r.attempts()["GET top"].status == 0 && time.Now().Before(deadline); time.Sleep(poll) {
+	}
+	for label, a := range r.attempts() {
+		if label != "GET " && (label != "GET top" || a.status != 403) {
+			t.Errorf("%s is answered with %d (Sec-Fetch-Site %q)", label, a.status, a.site)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"io"
+	"mime"
 	"time"
 
 	"ace/shared/fault"
@@ -13,6 +14,7 @@ import (
 type File struct {
 	ContentType string
 	Name        string // name under which the client saves the file
+	Inline      bool   // the browser shows the file instead of saving it
 	ETag        string // without quotes
 	Size        int64  // bytes
 	ModTime     time.Time
@@ -21,6 +23,16 @@ type File struct {
 	Open func(ctx context.Context) (io.ReadSeekCloser, error)
 	// Presign returns a URL that downloads the content without credentials.
 	Presign func(ctx context.Context) (string, error)
+}
+
+// Disposition returns the value of the file's Content-Disposition header. The name may
+// contain any character.
+func (f *File) Disposition() string {
+	disposition := "attachment"
+	if f.Inline {
+		disposition = "inline"
+	}
+	return mime.FormatMediaType(disposition, map[string]string{"filename": f.Name})
 }
 
 // BodyTooLarge returns the error of a request body of more than limit bytes.

@@ -105,18 +105,19 @@ func DecodeTask(p Params) (TaskRequest, error) {
 
 // DiffRequest asks for the diff document of a task.
 type DiffRequest struct {
-	TaskID string
-	Format string
+	TaskID   string
+	Format   string
+	Download bool // the browser saves the file instead of showing it
 }
 
-// DecodeDiff decodes the task id in the path and the format.
+// DecodeDiff decodes the task id in the path, the format and how the file is used.
 func DecodeDiff(p Params) (DiffRequest, error) {
 	id, err := ParseTaskID(p.Arg())
 	if err != nil {
 		return DiffRequest{}, err
 	}
 	r := newReader(p)
-	req := DiffRequest{TaskID: id, Format: r.text("format", FormatJSON)}
+	req := DiffRequest{TaskID: id, Format: r.text("format", FormatJSON), Download: r.flag("download")}
 	var found problems
 	found.add("format", formatProblem("format", req.Format))
 	return req, r.finish(found)

@@ -145,6 +145,7 @@ func TestDecodeDiff(t *testing.T) {
 		{"td_20240315_123456", "format=json", api.DiffRequest{TaskID: "td_20240315_123456", Format: "json"}, ""},
 		{"td_20240315_123456", "format=csv", api.DiffRequest{TaskID: "td_20240315_123456", Format: "csv"}, ""},
 		{"td_20240315_123456", "format=html", api.DiffRequest{TaskID: "td_20240315_123456", Format: "html"}, ""},
+		{"td_20240315_123456", "format=html&download=1", api.DiffRequest{TaskID: "td_20240315_123456", Format: "html", Download: true}, ""},
 		{"td_20240315_123456", "format=pdf", api.DiffRequest{}, `format is "pdf"; it must be json, csv or html`},
 		{"nonsense", "", api.DiffRequest{}, `there is no task "nonsense", task ids look like td_20240315_123456`},
 	}

@@ -80,9 +80,10 @@ type Store interface {
 	List(ctx context.Context, prefix, after string, fn func(Info) bool) error
 	// Delete removes an object. It is no error if there is none.
 	Delete(ctx context.Context, key string) error
-	// Presign returns a URL that downloads the object without credentials, under this
-	// file name. It is valid for 1 s to 7 days and is a secret as long as it is valid.
-	Presign(ctx context.Context, key, fileName string, valid time.Duration) (string, error)
+	// Presign returns a URL that downloads the object without credentials, with this
+	// Content-Disposition header. It is valid for 1 s to 7 days and is a secret as long as
+	// it is valid.
+	Presign(ctx context.Context, key, disposition string, valid time.Duration) (string, error)
 	// PresignPut returns a URL that accepts the object's content by PUT without
 	// credentials. The same bounds apply to its validity, and it is equally secret.
 	PresignPut(ctx context.Context, key string, valid time.Duration) (string, error)

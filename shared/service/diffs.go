@@ -13,7 +13,8 @@ import (
 // presignValid is how long a presigned URL of a document is valid.
 const presignValid = 5 * time.Minute
 
-// Diff returns the document of a completed comparison, or a rendering of it.
+// Diff returns the document of a completed comparison, or a rendering of it. A browser
+// shows the HTML rendering, unless the request asks for a download.
 func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, error) {
 	rec, err := s.Tasks.Get(ctx, req.TaskID)
 	if err != nil {
@@ -36,7 +37,10 @@ func (s *Service) Diff(ctx context.Context, req api.DiffRequest) (*api.File, err
 		}
 		sum = ""
 	}
-	return s.download(info, sum, diffarchive.ContentType(req.Format), rec.TaskID+"."+req.Format), nil
+
+	file := s.download(info, sum, diffarchive.ContentType(req.Format), rec.TaskID+"."+req.Format)
+	file.Inline = req.Format == api.FormatHTML && !req.Download
+	return file, nil
 }
 
 // damaged converts an Invalid error of a rendering to Internal, because the archived

@@ -30,7 +30,7 @@ func (s *Service) stat(ctx context.Context, what string, recorded task.Document)
 // or empty if it is not known. If sum is not empty, the download of a damaged object
 // fails before its last byte.
 func (s *Service) download(info archive.Info, sum, contentType, name string) *api.File {
-	return &api.File{
+	file := &api.File{
 		ContentType: contentType, Name: name, ETag: cmp.Or(sum, info.ETag), Size: info.Size, ModTime: info.LastModified,
 		Open: func(ctx context.Context) (io.ReadSeekCloser, error) {
 			if sum == "" {
@@ -38,8 +38,9 @@ func (s *Service) download(info archive.Info, sum, contentType, name string) *ap
 			}
 			return archive.OpenVerified(ctx, s.Store, info, sum)
 		},
-		Presign: func(ctx context.Context) (string, error) {
-			return s.Store.Presign(ctx, info.Key, name, presignValid)
-		},
 	}
+	file.Presign = func(ctx context.Context) (string, error) {
+		return s.Store.Presign(ctx, info.Key, file.Disposition(), presignValid)
+	}
+	return file
 }

@@ -361,9 +361,9 @@ func TestDiff_RendersTheDocumentOnRequest(t *testing.T) {
 	body := difftest.Document(t, s, difftest.List{{"n1", "n2"}: {{Rows: [2]difffile.Row{difftest.Row("7"), nil}}}}.Each)
 	sum := sha256.Sum256(body)
 	id := b.completedAs(t, string(body), task.Document{Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:])})
-	for format, want := range map[string]struct{ contentType, content string }{
-		"csv":  {"text/csv; charset=utf-8; header=present", "\r\n1,n1/n2,only_on_n1,false,n1,7\r\n"},
-		"html": {"text/html; charset=utf-8", "<title>public.users differs: 1 row"},
+	for format, want := range map[string]struct{ contentType, disposition, content string }{
+		"csv":  {"text/csv; charset=utf-8; header=present", "attachment", "\r\n1,n1/n2,only_on_n1,false,n1,7\r\n"},
+		"html": {"text/html; charset=utf-8", "inline", "<title>public.users differs: 1 row"},
 	} {
 		file, err := b.Diff(t.Context(), api.DiffRequest{TaskID: id, Format: format})
 		if err != nil {
@@ -381,8 +381,12 @@ func TestDiff_RendersTheDocumentOnRequest(t *testing.T) {
 		if err != nil || int64(len(got)) != file.Size || !strings.Contains(string(got), want.content) {
 			t.Errorf("%s: %d of %d bytes, error %v: %.200q", format, len(got), file.Size, err, got)
 		}
-		if url, err := file.Presign(t.Context()); err != nil || !strings.Contains(url, id+"."+format) {
+		if url, err := file.Presign(t.Context()); err != nil || !strings.Contains(url, id+"."+format) || !strings.Contains(url, want.disposition) {
 			t.Errorf("%s: its link is %q, error %v", format, url, err)
+		}
+		saved, err := b.Diff(t.Context(), api.DiffRequest{TaskID: id, Format: format, Download: true})
+		if got := file.Disposition(); err != nil || got != want.disposition+"; filename="+file.Name || saved.Disposition() != "attachment; filename="+file.Name {
+			t.Errorf("%s: the browser is told %q, for a download %q, error %v", format, got, saved.Disposition(), err)
 		}
 	}
 }

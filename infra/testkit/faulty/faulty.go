@@ -232,8 +232,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 }
 
 // Presign implements archive.Store.
-func (s *Store) Presign(ctx context.Context, key, fileName string, valid time.Duration) (string, error) {
-	return do(ctx, s, Presign, key, func() (string, error) { return s.next.Presign(ctx, key, fileName, valid) })
+func (s *Store) Presign(ctx context.Context, key, disposition string, valid time.Duration) (string, error) {
+	return do(ctx, s, Presign, key, func() (string, error) { return s.next.Presign(ctx, key, disposition, valid) })
 }
 
 // PresignPut implements archive.Store.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -23,8 +22,8 @@ const (
 
 // Presign implements archive.Store. A link is not signed and stays valid until the test
 // ends.
-func (s *Store) Presign(ctx context.Context, key, fileName string, valid time.Duration) (string, error) {
-	return s.link(ctx, key, url.Values{"name": {fileName}}, valid)
+func (s *Store) Presign(ctx context.Context, key, disposition string, valid time.Duration) (string, error) {
+	return s.link(ctx, key, url.Values{"disposition": {disposition}}, valid)
 }
 
 // PresignPut implements archive.Store. A link is not signed and stays valid until the
@@ -82,7 +81,7 @@ func (s *Store) download(w http.ResponseWriter, r *http.Request, key string) err
 		return err
 	}
 	w.Header().Set("Content-Type", object.ContentType)
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": r.URL.Query().Get("name")}))
+	w.Header().Set("Content-Disposition", r.URL.Query().Get("disposition"))
 	_, err = io.Copy(w, object.Body)
 	return err
 }

@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"mime"
 	"net/url"
 	"time"
 
@@ -16,11 +15,11 @@ const (
 
 // Presign implements archive.Store. With the credentials of an AWS role, the link is not
 // valid longer than the role's session.
-func (s *Store) Presign(ctx context.Context, key, fileName string, valid time.Duration) (string, error) {
+func (s *Store) Presign(ctx context.Context, key, disposition string, valid time.Duration) (string, error) {
 	if err := checkValid(valid); err != nil {
 		return "", err
 	}
-	query := url.Values{"response-content-disposition": {attachment(fileName)}}
+	query := url.Values{"response-content-disposition": {disposition}}
 	u, err := s.core.PresignedGetObject(ctx, s.bucket, s.prefix+key, valid, query)
 	if err != nil {
 		return "", s.unavailable(err, "cannot sign a download link for", key)
@@ -45,10 +44,4 @@ func checkValid(valid time.Duration) error {
 		return fault.New(fault.Invalid, "a link can be valid for %s to %s, not for %s", minValid, maxValid, valid)
 	}
 	return nil
-}
-
-// attachment returns the value of the Content-Disposition header with which a browser
-// saves the object under this name, which may contain any character.
-func attachment(fileName string) string {
-	return mime.FormatMediaType("attachment", map[string]string{"filename": fileName})
 }

@@ -45,9 +45,12 @@ func anyCharacters(t *testing.T, s archive.Store) {
 }
 
 func presignedDownload(t *testing.T, s archive.Store) {
-	for _, fileName := range []string{"td_20240315_123456.json", `a "quoted" name.csv`, "Größe 表.html"} {
+	for fileName, disposition := range map[string]string{
+		"td_20240315_123456.json": "attachment", `a "quoted" name.csv`: "attachment", "Größe 表.html": "inline",
+	} {
 		put(t, s, "diffs/a b", "content")
-		link, err := s.Presign(t.Context(), "diffs/a b", fileName, time.Minute)
+		value := mime.FormatMediaType(disposition, map[string]string{"filename": fileName})
+		link, err := s.Presign(t.Context(), "diffs/a b", value, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,9 +58,9 @@ func presignedDownload(t *testing.T, s archive.Store) {
 		if body != "content" {
 			t.Errorf("downloaded %q", body)
 		}
-		disposition, params, err := mime.ParseMediaType(header.Get("Content-Disposition"))
-		if err != nil || disposition != "attachment" || params["filename"] != fileName {
-			t.Errorf("Content-Disposition is %q, want an attachment named %q", header.Get("Content-Disposition"), fileName)
+		got, params, err := mime.ParseMediaType(header.Get("Content-Disposition"))
+		if err != nil || got != disposition || params["filename"] != fileName {
+			t.Errorf("Content-Disposition is %q, want %s and the name %q", header.Get("Content-Disposition"), disposition, fileName)
 		}
 	}
 }

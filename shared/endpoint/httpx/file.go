@@ -2,12 +2,17 @@ package httpx
 
 import (
 	"io"
-	"mime"
 	"net/http"
 
 	"ace/shared/endpoint"
 	"ace/shared/fault"
 )
+
+// inlinePolicy restricts a page that the browser shows, in addition to the policy in the
+// page. The sandbox gives the page an origin of its own: it is not a page of this service,
+// so the guard refuses its requests. The page may run its own script, but load nothing.
+const inlinePolicy = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // serveFile answers with a download: the whole file (compressed if the client accepts
 // that), a range, or "not modified". If a read fails or the file turns out to be damaged,
@@ -24,7 +29,10 @@ func serveFile(w http.ResponseWriter, r *http.Request, mux *endpoint.Mux, req en
 		w.Header().Set(name, value)
 	}
 
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Name}))
+	w.Header().Set("Content-Disposition", file.Disposition())
+	if file.Inline {
+		w.Header().Set("Content-Security-Policy", inlinePolicy)
+	}
 	w.Header().Set("Vary", "Accept-Encoding")
 	source := &watched{ReadSeeker: content}
 	out := &fileWriter{ResponseWriter: w, refusal: func() *endpoint.Response {
@@ -100,7 +108,7 @@ func (w *fileWriter) WriteHeader(status int) {
 	if refusal := w.refusal(); refusal != nil {
 		resp = *refusal
 	}
-	for _, name := range []string{"Content-Length", "Content-Disposition", "Content-Encoding", "Content-Range", "ETag", "Last-Modified"} {
+	for _, name := range []string{"Content-Length", "Content-Disposition", "Content-Security-Policy", "Content-Encoding", "Content-Range", "ETag", "Last-Modified"} {
 		w.Header().Del(name)
 	}
 	write(w.ResponseWriter, resp)

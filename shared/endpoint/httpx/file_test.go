@@ -101,6 +101,7 @@ func checkFileHeaders(t *testing.T, status int, header http.Header) {
 	if status >= 400 {
 		want["Content-Type"] = "application/json"
 		want["Content-Disposition"] = ""
+		want["Content-Security-Policy"] = ""
 	}
 	for name, value := range want {
 		if got := header.Get(name); got != value {
