@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -8,58 +9,98 @@ import (
 const (
 	// maxShown is the maximum length, in characters, of a value that the page contains
 	// completely. Of a longer value it contains only the text around the difference.
-	maxShown = 2_000
+	maxShown = 8_000
 	// maxContext is the maximum number of characters of such a longer value that are shown
 	// before the difference, and after it.
 	maxContext = 200
 )
 
-// piece is a substring of a value, or a number of characters that are omitted there.
+// piece is a substring of a value, a number of characters that are omitted there, or a
+// line break of the page.
 type piece struct {
 	text    string
-	differs bool // the text differs from that of the other node's value
+	differs bool // the text differs from that of another node's value
 	omitted int  // number of characters, if this is not text
+	indent  int  // of a line break: its indentation, counted from 1
 }
 
 // pieces are one value, in order. In the page's data they are JSON: a single string if it
-// is the whole value, and a list otherwise. In the list, a string is text that both nodes
-// have, a list of one string is text that differs, and a number is the number of omitted
-// characters. For example, ["ab",["c"],90] is ab, which both nodes have, c, which
-// differs, and 90 omitted characters.
+// is the whole value, and a list otherwise. In the list, a string is text that all nodes
+// have, a list of one string is text that differs, and a positive number is the number of
+// omitted characters. A negative number is a line break that is not part of the value: -1
+// is one without indentation, -2 is indented by one level. For example, ["ab",["c"],90]
+// is ab, which all nodes have, c, which differs, and 90 omitted characters.
 type pieces []piece
 
-// whole returns the pieces of a value that is not compared with another.
-func whole(value string) pieces {
+// whole returns the pieces of a value in which nothing is marked.
+func whole(value string, breaks []lineBreak) pieces {
 	shown, omitted := firstOf(value, maxShown)
-	return pieces{{text: shown}, {omitted: omitted}}.tidy()
+	return append(split(nil, shown, 0, false, breaks), piece{omitted: omitted}).tidy()
 }
 
-// compare returns the pieces of two values of one column. The text in which the values
-// differ is marked.
-func compare(a, b string) (pieces, pieces) {
-	prefix, suffix := common(a, b)
-	return parts(a, prefix, suffix), parts(b, prefix, suffix)
-}
-
-// parts returns the pieces of a value that differs from another value. The other value
-// has the same first prefix bytes and the same last suffix bytes.
-func parts(value string, prefix, suffix int) pieces {
-	before, middle, after := value[:prefix], value[prefix:len(value)-suffix], value[len(value)-suffix:]
+// marked returns the pieces of a value in which spans are marked. Spans are in order and
+// do not overlap. Of a long value, only the text around the spans remains.
+func marked(value string, spans []span, breaks []lineBreak) pieces {
 	if _, omitted := firstOf(value, maxShown); omitted == 0 {
-		return pieces{{text: before}, {text: middle, differs: true}, {text: after}}.tidy()
+		return everything(value, spans, breaks).tidy()
 	}
 
-	omittedBefore, before := lastOf(before, maxContext)
-	middle, omittedMiddle := firstOf(middle, maxShown-2*maxContext)
-	after, omittedAfter := firstOf(after, maxContext)
-	return pieces{
-		{omitted: omittedBefore},
-		{text: before},
-		{text: middle, differs: true},
-		{omitted: omittedMiddle},
-		{text: after},
-		{omitted: omittedAfter},
-	}.tidy()
+	var p pieces
+	room, done := maxShown, 0
+	for _, s := range spans {
+		if room <= 0 {
+			break
+		}
+		gap, head := value[done:s.from], ""
+		omitted := 0
+		if done > 0 {
+			if head, omitted = firstOf(gap, maxContext); omitted > 0 {
+				gap = gap[len(head):]
+			} else {
+				gap, head = "", gap
+			}
+		}
+		omitted, tail := lastOf(gap, maxContext)
+		text, rest := firstOf(value[s.from:s.to], max(room, 1))
+		p = split(p, head, done, false, breaks)
+		p = append(p, piece{omitted: omitted})
+		p = split(p, tail, s.from-len(tail), false, breaks)
+		p = append(split(p, text, s.from, true, breaks), piece{omitted: rest})
+		room -= len(head) + len(tail) + len(text)
+		done = s.to
+	}
+
+	after, omitted := firstOf(value[done:], maxContext)
+	return append(split(p, after, done, false, breaks), piece{omitted: omitted}).tidy()
+}
+
+// everything returns the pieces of a value of which nothing is omitted.
+func everything(value string, spans []span, breaks []lineBreak) pieces {
+	var p pieces
+	done := 0
+	for _, s := range spans {
+		p = split(p, value[done:s.from], done, false, breaks)
+		p = split(p, value[s.from:s.to], s.from, true, breaks)
+		done = s.to
+	}
+	return split(p, value[done:], done, false, breaks)
+}
+
+// split appends a text that begins at an offset of the value, with the breaks in it.
+func split(p pieces, text string, offset int, differs bool, breaks []lineBreak) pieces {
+	first, _ := slices.BinarySearchFunc(breaks, offset, func(b lineBreak, offset int) int { return b.at - offset })
+	done := 0
+	for _, b := range breaks[first:] {
+		at := b.at - offset
+		if at >= len(text) {
+			break
+		}
+		if at > done {
+			p = append(p, piece{text: text[done:at], differs: differs})
+		}
+		p, done = append(p, piece{indent: b.depth + 1}), at
+	}
+	return append(p, piece{text: text[done:], differs: differs})
 }
 
 // tidy removes empty pieces. It does not remove an empty piece that differs, because the
@@ -67,7 +108,7 @@ func parts(value string, prefix, suffix int) pieces {
 func (p pieces) tidy() pieces {
 	var kept pieces
 	for _, piece := range p {
-		if piece.text != "" || piece.omitted > 0 || piece.differs {
+		if piece.text != "" || piece.omitted > 0 || piece.indent > 0 || piece.differs {
 			kept = append(kept, piece)
 		}
 	}
@@ -122,7 +163,7 @@ func appendPieces(out []byte, p pieces) []byte {
 	if len(p) == 0 {
 		return append(out, `""`...)
 	}
-	if len(p) == 1 && !p[0].differs && p[0].omitted == 0 {
+	if len(p) == 1 && !p[0].differs && p[0].omitted == 0 && p[0].indent == 0 {
 		return appendText(out, p[0].text)
 	}
 
@@ -132,6 +173,8 @@ func appendPieces(out []byte, p pieces) []byte {
 			out = append(out, ',')
 		}
 		switch {
+		case piece.indent > 0:
+			out = strconv.AppendInt(out, -int64(piece.indent), 10)
 		case piece.omitted > 0:
 			out = strconv.AppendInt(out, int64(piece.omitted), 10)
 		case piece.differs:

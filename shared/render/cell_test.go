@@ -3,37 +3,182 @@ package render
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
 
-func TestCompare_MarksWholeGraphemeClusters(t *testing.T) {
+// shown returns the JSON of the pieces of two values.
+func shown(m marker, a, b string) (first, second string) {
+	p := m.mark([]value{{text: &a, version: 0, weight: 1}, {text: &b, version: 1, weight: 1}})
+	return string(appendPieces(nil, p[0])), string(appendPieces(nil, p[1]))
+}
+
+func TestMark_MarksWordsOfTextsAndWholeGraphemeClusters(t *testing.T) {
 	for _, tt := range []struct{ a, b, wantA, wantB string }{
 		{"same start", "same end", `["same ",["start"]]`, `["same ",["end"]]`},
-		{"11.50", "12.50", `["1",["1"],".50"]`, `["1",["2"],".50"]`},
-		{"ab", "aab", `["a",[""],"b"]`, `["a",["a"],"b"]`},
+		{"Jon Doe", "John Doe", `[["Jon"]," Doe"]`, `[["John"]," Doe"]`},
+		{"one two three four", "one 2 three 4", `["one ",["two"]," three ",["four"]]`, `["one ",["2"]," three ",["4"]]`},
+		{"a b c d e", "a b X d e f", `["a b ",["c"]," d e",[""]]`, `["a b ",["X"]," d e",[" f"]]`},
+		{"ada@example.com", "ada@example.org", `["ada@example.",["com"]]`, `["ada@example.",["org"]]`},
+		{"costs 11.50 now", "costs 12.50 now", `["costs ",["11.50"]," now"]`, `["costs ",["12.50"]," now"]`},
+		{"on 2024-03-15 12:07", "on 2024-03-16 12:07", `["on ",["2024-03-15"]," 12:07"]`, `["on ",["2024-03-16"]," 12:07"]`},
+		{"first\nsecond line\nthird", "first\nsecond row\nthird", `["first\u000asecond ",["line"],"\u000athird"]`, `["first\u000asecond ",["row"],"\u000athird"]`},
+		{"a\nb\nc", "a\nc", `["a\u000a",["b\u000a"],"c"]`, `["a\u000a",[""],"c"]`},
+		{"x y", "x  y", `["x",[" "],"y"]`, `["x",["  "],"y"]`},
 		{"", "x", `[[""]]`, `[["x"]]`},
-		{"aaa", "aa", `["aa",["a"]]`, `["aa",[""]]`},
-		{"e", "e\u0301", `[["e"]]`, "[[\"e\u0301\"]]"},
-		{"xe\u0301y", "xe\u0300y", "[\"x\",[\"e\u0301\"],\"y\"]", "[\"x\",[\"e\u0300\"],\"y\"]"},
-		{"é", "è", `[["é"]]`, `[["è"]]`},
-		{"日本", "日木", `["日",["本"]]`, `["日",["木"]]`},
+		{"xe\u0301y z", "xe\u0300y z", "[[\"xe\u0301y\"],\" z\"]", "[[\"xe\u0300y\"],\" z\"]"},
 		{"👩\u200d👧", "👩\u200d👦", `[["👩\u200d👧"]]`, `[["👩\u200d👦"]]`},
-		{"a👍🏽", "a👍🏿", `["a",["👍🏽"]]`, `["a",["👍🏿"]]`},
+		{"!👍🏽", "!👍🏿", `["!",["👍🏽"]]`, `["!",["👍🏿"]]`},
 		{"🇩🇪 x", "🇩🇰 x", `[["🇩🇪"]," x"]`, `[["🇩🇰"]," x"]`},
-		{"\uac01", "\uac00", "[[\"\uac01\"]]", "[[\"\uac00\"]]"}, // composed syllables
-		{"\u1100\u1161\u11a8", "\u1100\u1161", "[[\"\u1100\u1161\u11a8\"]]", "[[\"\u1100\u1161\"]]"},
 		{"a\r\nb", "a\nb", `["a",["\u000d\u000a"],"b"]`, `["a",["\u000a"],"b"]`},
-		{"1.0", "1.00", `["1.0",[""]]`, `["1.0",["0"]]`},
+		{strings.Repeat("f", 50) + "1" + strings.Repeat("e", 50), strings.Repeat("f", 50) + "2" + strings.Repeat("e", 50),
+			`["` + strings.Repeat("f", 50) + `",["1"],"` + strings.Repeat("e", 50) + `"]`,
+			`["` + strings.Repeat("f", 50) + `",["2"],"` + strings.Repeat("e", 50) + `"]`},
 	} {
-		a, b := compare(tt.a, tt.b)
-		gotA, gotB := string(appendPieces(nil, a)), string(appendPieces(nil, b))
-		if gotA != tt.wantA || gotB != tt.wantB {
+		if gotA, gotB := shown(byWord, tt.a, tt.b); strings.ReplaceAll(gotA, `\u200d`, "\u200d") != strings.ReplaceAll(tt.wantA, `\u200d`, "\u200d") ||
+			strings.ReplaceAll(gotB, `\u200d`, "\u200d") != strings.ReplaceAll(tt.wantB, `\u200d`, "\u200d") {
 			t.Errorf("%q and %q: got %s and %s, want %s and %s", tt.a, tt.b, gotA, gotB, tt.wantA, tt.wantB)
+		}
+	}
+}
+
+func TestMark_MarksNumbersDatesAndBooleansAsAWhole(t *testing.T) {
+	for _, typeName := range []string{"numeric(12,2)", "bigint", "double precision", "date", "timestamp(3) with time zone", "boolean", "interval"} {
+		if a, b := shown(markerOf(typeName), "11.50", "12.50"); a != `[["11.50"]]` || b != `[["12.50"]]` {
+			t.Errorf("%s: got %s and %s", typeName, a, b)
+		}
+	}
+	for _, typeName := range []string{"text", "character varying(20)", "integer[]", "json", "shop.money"} {
+		if m := markerOf(typeName); m != byWord {
+			t.Errorf("%s has the marker %d", typeName, m)
+		}
+	}
+}
+
+func TestMark_MarksJSONByKey(t *testing.T) {
+	for _, tt := range []struct{ a, b, wantA, wantB string }{
+		{`{"a": 1, "b": 2}`, `{"a": 1, "b": 3}`, `["{\"a\": 1, \"b\": ",["2"],"}"]`, `["{\"a\": 1, \"b\": ",["3"],"}"]`},
+		{`{"a": {"x": "old word", "y": 1}}`, `{"a": {"x": "new word", "y": 1}}`, `["{\"a\": {\"x\": \"",["old"]," word\", \"y\": 1}}"]`, `["{\"a\": {\"x\": \"",["new"]," word\", \"y\": 1}}"]`},
+		{`{"b": 2}`, `{"a": 1, "b": 2}`, `["{",[""],"\"b\": 2}"]`, `["{",["\"a\": 1"],", \"b\": 2}"]`},
+		{`[1, 2, 3]`, `[1, 3]`, `["[1, ",["2"],", 3]"]`, `["[1",[""],", 3]"]`},
+		{`[1, {"k": true}]`, `[1, {"k": false}]`, `["[1, {\"k\": ",["true"],"}]"]`, `["[1, {\"k\": ",["false"],"}]"]`},
+		{`{"a": 1}`, `[1]`, `[["{\"a\": 1}"]]`, `[["[1]"]]`},
+		{`{"a": "x"`, `{"a": "y"`, `["{\"a\": \"",["x"],"\""]`, `["{\"a\": \"",["y"],"\""]`}, // not JSON
+	} {
+		if gotA, gotB := shown(byKey, tt.a, tt.b); gotA != tt.wantA || gotB != tt.wantB {
+			t.Errorf("%s and %s: got %s and %s, want %s and %s", tt.a, tt.b, gotA, gotB, tt.wantA, tt.wantB)
+		}
+	}
+	long := `{"name": "` + strings.Repeat("x", 60) + `", "tags": ["a", "b"]}`
+	want := `["{",-2,"\"name\": \"` + strings.Repeat("x", 60) + `\", ",-2,"\"tags\": [\"a\", \"b\"]",-1,"}"]`
+	if got := string(appendPieces(nil, whole(long, byKey.breaks(long)))); got != want {
+		t.Errorf("on several lines: got %s, want %s", got, want)
+	}
+}
+
+// The value that most nodes have is the reference.
+func TestMark_ComparesEachValueWithTheMostFrequentOne(t *testing.T) {
+	text := func(s string) *string { return &s }
+	for _, tt := range []struct {
+		values []value
+		want   []string
+	}{
+		{[]value{{text("red car"), 0, 1}, {text("blue car"), 1, 3}, {text("blue bus"), 2, 1}}, []string{`[["red"]," car"]`, `[["blue"]," ",["car"]]`, `["blue ",["bus"]]`}},
+		{[]value{{nil, 0, 1}, {text("red"), 1, 2}}, []string{`""`, `[["red"]]`}},
+		{[]value{{nil, 0, 2}, {text("red car"), 1, 1}}, []string{`""`, `[["red car"]]`}},
+		{[]value{{text("red"), 0, 3}}, []string{`"red"`}},
+	} {
+		var got []string
+		for _, p := range byWord.mark(tt.values) {
+			got = append(got, string(appendPieces(nil, p)))
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("got %s, want %s", got, tt.want)
+		}
+	}
+}
+
+// checkSpans checks that spans are in order, do not overlap and do not cut characters.
+func checkSpans(t interface{ Fatalf(string, ...any) }, text string, spans []span) {
+	last := 0
+	for i, s := range spans {
+		if s.from < last || s.to < s.from || s.to > len(text) || i > 0 && s.from == last && s.from == s.to {
+			t.Fatalf("span %v of %.200q follows the position %d", s, text, last)
+		}
+		if last = s.to; !utf8.ValidString(text[:s.from]) && utf8.ValidString(text) {
+			t.Fatalf("span %v cuts a character of %.200q", s, text)
+		}
+	}
+}
+
+// unmarked returns what remains of a text without its spans.
+func unmarked(text string, spans []span) string {
+	var out strings.Builder
+	done := 0
+	for _, s := range spans {
+		out.WriteString(text[done:s.from])
+		done = s.to
+	}
+	return out.String() + text[done:]
+}
+
+// FuzzMarks checks that two values without their marked parts are equal.
+func FuzzMarks(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"", "x"}, {"a b", "a c"}, {"a\nb\nc", "a\nc\nd"}, {`{"a": [1, {"b": "x y"}]}`, `{"a": [{"b": "x z"}], "c": null}`},
+		{"11.50", "11.60"}, {"e\u0301 x", "e x"}, {`{"a": "\\\""}`, `{"a": "\\"}`}, {"[[[[", "[[["},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		x, y := textSpans(a, b)
+		checkSpans(t, a, x)
+		checkSpans(t, b, y)
+		if unmarked(a, x) != unmarked(b, y) && a != b {
+			t.Fatalf("%q and %q without %v and %v are not equal", a, b, x, y)
+		}
+		for _, m := range []marker{byWord, byValue, byKey} {
+			x, y := m.compare(a, b)
+			checkSpans(t, a, union(x))
+			checkSpans(t, b, union(y))
+			shown(m, a, b)
+		}
+	})
+}
+
+func TestMarks_OfHostileValuesAreFast(t *testing.T) {
+	t.Parallel()
+	const size = 1 << 20
+	words := func(step int) string {
+		var out strings.Builder
+		for n := 0; out.Len() < size; n += step {
+			out.WriteString(strconv.Itoa(n) + " ")
+		}
+		return out.String()
+	}
+	window := strings.Repeat("a b\n", maxWindow/10)
+	for name, tt := range map[string]struct {
+		m    marker
+		a, b string
+	}{
+		"words of 1 MB":         {byWord, words(3), words(7)},
+		"lines of 1 MB":         {byWord, strings.ReplaceAll(words(3), " ", "\n"), strings.ReplaceAll(words(7), " ", "\n")},
+		"one word of 1 MB":      {byWord, strings.Repeat("x", size), strings.Repeat("y", size)},
+		"a full window":         {byWord, window, "x" + strings.ReplaceAll(window, "a", "c") + "x"},
+		"deep jsonb":            {byKey, strings.Repeat("[", size) + strings.Repeat("]", size), strings.Repeat(`{"a":`, size/5)},
+		"wide jsonb":            {byKey, "[" + strings.ReplaceAll(words(3), " ", ",") + "0]", "[" + strings.ReplaceAll(words(7), " ", ",") + "0]"},
+		"jsonb of many members": {byKey, `{"` + strings.ReplaceAll(words(3), " ", `": 1, "`) + `": 1}`, `{"` + strings.ReplaceAll(words(7), " ", `": 1, "`) + `": 1}`},
+	} {
+		start := time.Now()
+		shown(tt.m, tt.a, tt.b)
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%s: %s", name, took)
 		}
 	}
 }
@@ -97,18 +242,18 @@ func TestCommon_IsFastWithHostileTexts(t *testing.T) {
 func TestPieces_OfALongValueHoldTheDifferenceAndTheOmittedCount(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("0123456789", 500_000)
-	a, b := compare(long+"é"+long, long+"è"+long)
-	want := `[4999800,"` + long[:200] + `",["é"],"` + long[:200] + `",4999800]`
-	if got := string(appendPieces(nil, a)); got != want {
-		t.Errorf("got %.300s", got)
+	a, b := shown(byWord, long+" é "+long, long+" è "+long)
+	want := `[4999801,"` + long[len(long)-199:] + ` ",["é"]," ` + long[:199] + `",4999801]`
+	if a != want {
+		t.Errorf("got %.800s", a)
 	}
-	if got := string(appendPieces(nil, b)); got != strings.Replace(want, "é", "è", 1) {
-		t.Errorf("got %.300s", got)
+	if b != strings.Replace(want, "é", "è", 1) {
+		t.Errorf("got %.800s", b)
 	}
-	if got, want := string(appendPieces(nil, whole(long))), `["`+long[:2000]+`",4998000]`; got != want {
+	if got, want := string(appendPieces(nil, whole(long, nil))), `["`+long[:8000]+`",4992000]`; got != want {
 		t.Errorf("alone: got %.300s", got)
 	}
-	if got, want := string(appendPieces(nil, parts(long, 0, 0))), `[["`+long[:1600]+`"],4998400]`; got != want {
+	if got, want := string(appendPieces(nil, marked(long, []span{{0, len(long)}}, nil))), `[["`+long[:8000]+`"],4992000]`; got != want {
 		t.Errorf("all of it: got %.300s", got)
 	}
 }
@@ -116,10 +261,14 @@ func TestPieces_OfALongValueHoldTheDifferenceAndTheOmittedCount(t *testing.T) {
 func TestPieces_AddUpToTheValue(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		fill := strings.Repeat(rapid.SampledFrom([]string{"x", "日", "e\u0301", "🇩🇪", "👩\u200d"}).Draw(t, "fill"), rapid.IntRange(0, 3000).Draw(t, "times"))
+		fill := strings.Repeat(rapid.SampledFrom([]string{"x", "日", "e\u0301", "🇩🇪", "👩\u200d"}).Draw(t, "fill"), rapid.IntRange(0, 9000).Draw(t, "times"))
 		a := drawText().Draw(t, "before") + fill + drawText().Draw(t, "after")
 		b := drawText().Draw(t, "other before") + fill + drawText().Draw(t, "other after")
-		x, y := compare(a, b)
+		marks := byWord.mark([]value{{text: &a, weight: 1}, {text: &b, version: 1, weight: 1}})
+		if a == b {
+			marks = []pieces{whole(a, nil), whole(b, nil)}
+		}
+		x, y := marks[0], marks[1]
 		for value, shown := range map[string]pieces{a: x, b: y} {
 			rest := value
 			for _, p := range shown {

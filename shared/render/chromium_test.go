@@ -96,12 +96,14 @@ type tab struct {
 	errors   []string
 }
 
-// show serves a page and opens it in a tab. At the end of the test, the tab must have
-// requested only the page itself, and must have reported no error.
+// show serves a page, sandboxed as the service does, and opens it in a tab. At the end of
+// the test, the tab must have requested only the page itself, and must have reported no
+// error.
 func show(t *testing.T, s screen, html []byte) *tab {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'")
 		_, _ = w.Write(html)
 	}))
 	t.Cleanup(server.Close)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"ace/shared/difffile"
@@ -25,17 +26,19 @@ const (
 // index describes the differences of a chunk, so that the page can filter them without
 // decoding their rows.
 type index struct {
-	Pair      int        `json:"pair"`
-	Kinds     string     `json:"kinds"`               // one letter for each difference, see kindLetters
+	Patterns  [][]int    `json:"patterns"`            // for each node: the number of its version of the row, or absent or unknown
+	Pattern   []int      `json:"pattern"`             // for each difference, the index in Patterns
 	Unsettled []int      `json:"unsettled,omitempty"` // indexes of the unsettled differences in the chunk
 	Sets      [][]int    `json:"sets"`                // the sets of columns to which Differ refers
 	Differ    []int      `json:"differ"`              // for each difference, the index in Sets of the columns that differ
 	Keys      []safeText `json:"keys"`                // for each difference, the text to search
 }
 
-// kindLetters holds one letter for each rowpairs.Kind: different, only on the first node,
-// only on the second node.
-const kindLetters = "dfs"
+// The numbers in a pattern that are not versions.
+const (
+	absent  = -1 // the node has no such row
+	unknown = -2 // the document does not list what the node has
+)
 
 // safeText is a text that is encoded by appendText.
 type safeText string
@@ -44,52 +47,79 @@ type safeText string
 func (s safeText) MarshalJSON() ([]byte, error) { return appendText(nil, string(s)), nil }
 
 // chunks writes differences as data of the page. A chunk has two elements: an index and
-// the rows. A row is a list of cells in the order of the page's columns, or null if the
-// node lacks the row. A cell is null for NULL. It is 0 on the second node if the first
-// node has the same value. Otherwise it is the JSON of pieces.
+// the rows. For each difference there is a list of the versions of the row that the nodes
+// have. A version is a list of cells in the order of the page's columns. A cell is null
+// for NULL, and a number if the version of this number has the same value. Otherwise it
+// is the JSON of pieces.
 type chunks struct {
-	out   io.Writer
-	order []int                 // indexes of the document's columns, in the order of the page
-	key   int                   // the number of key columns, which are first in order
-	pairs map[difffile.Pair]int // index of each pair in the page's list of pairs
-	index index
-	sets  map[string]int // index of each set of columns in index.Sets
-	rows  []byte
-	bytes int64 // number of bytes written so far
+	out      io.Writer
+	order    []int // indexes of the document's columns, in the order of the page
+	markers  []marker
+	key      int // the number of key columns, which are first in order
+	index    index
+	sets     map[string]int // index of each set of columns in index.Sets
+	patterns map[string]int // index of each pattern in index.Patterns
+	rows     []byte
+	bytes    int64 // number of bytes written so far
 }
 
-// add adds a difference. It flushes the chunk first if the chunk is full or has
-// differences of another pair.
-func (c *chunks) add(d rowpairs.Difference) error {
-	pair := c.pairs[d.Pair]
-	if n := len(c.index.Kinds); n > 0 && (pair != c.index.Pair || n == maxChunkRows || len(c.rows) > maxChunkBytes) {
+func newChunks(out io.Writer, doc *rowpairs.Document, order []int) *chunks {
+	c := &chunks{out: out, order: order, key: len(doc.Key()), sets: map[string]int{}, patterns: map[string]int{}}
+	for _, at := range order {
+		c.markers = append(c.markers, markerOf(doc.Summary().Columns[at].Type))
+	}
+	return c
+}
+
+// add adds a difference. It flushes the chunk first if the chunk is full.
+func (c *chunks) add(key rowpairs.Key) error {
+	if n := len(c.index.Keys); n == maxChunkRows || len(c.rows) > maxChunkBytes {
 		if err := c.flush(); err != nil {
 			return err
 		}
 	}
 
 	i := &c.index
-	i.Pair = pair
-	if d.Unsettled {
-		i.Unsettled = append(i.Unsettled, len(i.Kinds))
+	if key.Unsettled {
+		i.Unsettled = append(i.Unsettled, len(i.Keys))
 	}
-	i.Kinds += kindLetters[d.Kind() : d.Kind()+1]
-	i.Keys = append(i.Keys, c.searchText(d))
+	versions, weights, pattern := group(key)
+	i.Pattern = append(i.Pattern, intern(&i.Patterns, c.patterns, pattern))
+	i.Keys = append(i.Keys, c.searchText(versions))
 	if len(c.rows) > 0 {
 		c.rows = append(c.rows, ",\n"...)
 	}
-	i.Differ = append(i.Differ, c.set(c.appendRows(d)))
+	i.Differ = append(i.Differ, intern(&i.Sets, c.sets, c.appendRows(versions, weights)))
 	return nil
 }
 
-// searchText returns the text of a difference's key. It has both spellings if the nodes
-// spell the key differently.
-func (c *chunks) searchText(d rowpairs.Difference) safeText {
-	var texts []string
-	for _, row := range d.Rows {
-		if row == nil {
-			continue
+// group returns the distinct rows of a key, the number of nodes that have each of them,
+// and the pattern.
+func group(key rowpairs.Key) (versions []difffile.Row, weights, pattern []int) {
+	for node, row := range key.Rows {
+		switch key.States[node] {
+		case rowpairs.Absent:
+			pattern = append(pattern, absent)
+		case rowpairs.Unknown:
+			pattern = append(pattern, unknown)
+		case rowpairs.Present:
+			at := slices.IndexFunc(versions, func(v difffile.Row) bool { return slices.EqualFunc(v, row, table.SameValue) })
+			if at < 0 {
+				at = len(versions)
+				versions, weights = append(versions, row), append(weights, 0)
+			}
+			weights[at]++
+			pattern = append(pattern, at)
 		}
+	}
+	return versions, weights, pattern
+}
+
+// searchText returns the text of a difference's key. It has all spellings if the nodes
+// spell the key differently.
+func (c *chunks) searchText(versions []difffile.Row) safeText {
+	var texts []string
+	for _, row := range versions {
 		for _, at := range c.order[:c.key] {
 			if row[at] != nil && !slices.Contains(texts, *row[at]) {
 				texts = append(texts, *row[at])
@@ -100,87 +130,72 @@ func (c *chunks) searchText(d rowpairs.Difference) safeText {
 	return safeText(text)
 }
 
-// set returns the index in index.Sets of a set of columns, which it adds if necessary.
-func (c *chunks) set(columns []int) int {
-	name := fmt.Sprint(columns)
-	n, known := c.sets[name]
-	if !known {
-		n = len(c.index.Sets)
-		c.index.Sets = append(c.index.Sets, columns)
-		c.sets[name] = n
+// intern returns the index of a list of numbers in lists, to which it adds the list if
+// necessary. known has the index of each list.
+func intern(lists *[][]int, known map[string]int, list []int) int {
+	name := fmt.Sprint(list)
+	n, found := known[name]
+	if !found {
+		n = len(*lists)
+		*lists = append(*lists, list)
+		known[name] = n
 	}
 	return n
 }
 
-// appendRows encodes the rows of a difference and returns the columns in which they
-// differ.
-func (c *chunks) appendRows(d rowpairs.Difference) (differ []int) {
-	if d.Kind() != rowpairs.Different {
-		for i, row := range d.Rows {
-			c.rows = append(c.rows, "[,"[i])
-			c.rows = c.appendAlone(c.rows, row)
+// appendRows encodes the versions of a row and returns the columns in which they differ.
+func (c *chunks) appendRows(versions []difffile.Row, weights []int) (differ []int) {
+	differ = []int{}
+	encoded := make([][]byte, len(versions))
+	for i, at := range c.order {
+		cells := c.column(i, at, versions, weights)
+		for v, cell := range cells {
+			encoded[v] = append(append(encoded[v], "[,"[min(i, 1)]), cell...)
 		}
-		c.rows = append(c.rows, ']')
-		return []int{}
+		if slices.ContainsFunc(versions, func(row difffile.Row) bool { return !table.SameValue(row[at], versions[0][at]) }) {
+			differ = append(differ, i)
+		}
 	}
 
-	differ = []int{}
-	first, second := append(c.rows, "[["...), []byte("],[")
-	for i, at := range c.order {
-		if i > 0 {
-			first, second = append(first, ','), append(second, ',')
+	c.rows = append(c.rows, '[')
+	for v := range encoded {
+		if v > 0 {
+			c.rows = append(c.rows, ',')
 		}
-		a, b := d.Rows[0][at], d.Rows[1][at]
-		if table.SameValue(a, b) {
-			first, second = appendWhole(first, a), append(second, '0')
-			continue
-		}
-		differ = append(differ, i)
-		first, second = appendCompared(first, second, a, b)
+		c.rows = append(append(c.rows, encoded[v]...), ']')
 	}
-	c.rows = append(append(first, second...), "]]"...)
+	c.rows = append(c.rows, ']')
 	return differ
 }
 
-// appendAlone encodes the row of a key that only one node has.
-func (c *chunks) appendAlone(out []byte, row difffile.Row) []byte {
-	if row == nil {
-		return append(out, "null"...)
-	}
-	out = append(out, '[')
-	for i, at := range c.order {
-		if i > 0 {
-			out = append(out, ',')
+// column encodes the cells of one column. at is its index in the document.
+func (c *chunks) column(i, at int, versions []difffile.Row, weights []int) [][]byte {
+	cells := make([][]byte, len(versions))
+	var values []value
+	for v, row := range versions {
+		first := slices.IndexFunc(values, func(known value) bool { return table.SameValue(known.text, row[at]) })
+		if first >= 0 {
+			values[first].weight += weights[v]
+			cells[v] = strconv.AppendInt(nil, int64(values[first].version), 10)
+			continue
 		}
-		out = appendWhole(out, row[at])
+		values = append(values, value{text: row[at], version: v, weight: weights[v]})
 	}
-	return append(out, ']')
-}
 
-// appendWhole encodes a value that is not compared with another.
-func appendWhole(out []byte, value *string) []byte {
-	if value == nil {
-		return append(out, "null"...)
+	for n, p := range c.markers[i].mark(values) {
+		v := values[n]
+		if v.text == nil {
+			cells[v.version] = []byte("null")
+		} else {
+			cells[v.version] = appendPieces(nil, p)
+		}
 	}
-	return appendPieces(out, whole(*value))
-}
-
-// appendCompared encodes two values that differ, each into its own row. If one is NULL,
-// the whole other value is marked as different.
-func appendCompared(first, second []byte, a, b *string) (withA, withB []byte) {
-	switch {
-	case a == nil:
-		return append(first, "null"...), appendPieces(second, parts(*b, 0, 0))
-	case b == nil:
-		return appendPieces(first, parts(*a, 0, 0)), append(second, "null"...)
-	}
-	x, y := compare(*a, *b)
-	return appendPieces(first, x), appendPieces(second, y)
+	return cells
 }
 
 // flush writes the chunk and begins the next one.
 func (c *chunks) flush() error {
-	if len(c.index.Kinds) == 0 {
+	if len(c.index.Keys) == 0 {
 		return nil
 	}
 	head, err := json.Marshal(c.index)
@@ -192,5 +207,6 @@ func (c *chunks) flush() error {
 	c.bytes += int64(n)
 	c.index, c.rows = index{}, c.rows[:0]
 	clear(c.sets)
+	clear(c.patterns)
 	return err
 }

@@ -1,12 +1,14 @@
 package render_test
 
 import (
+	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
 
 	"ace/infra/testkit/difftest"
 	"ace/shared/difffile"
+	"ace/shared/table"
 )
 
 var (
@@ -55,22 +57,40 @@ func drawDocument(t *rapid.T) (difffile.Summary, difftest.List) {
 		return row
 	})
 	list := difftest.List{}
-	for _, pair := range []difffile.Pair{n12, n13, n23} {
-		for _, key := range rapid.SliceOfNDistinct(drawText(), 0, 6, rapid.ID).Draw(t, pair.String()) {
-			f := difftest.Found{Unsettled: rapid.IntRange(0, 3).Draw(t, "unsettled") == 0}
-			kind := rapid.IntRange(0, 2).Draw(t, "kind")
-			for side := range pair {
-				if kind == side+1 {
-					continue
-				}
-				f.Rows[side] = row.Draw(t, "row")
-				*f.Rows[side][0] = key
+	for _, key := range rapid.SliceOfNDistinct(drawText(), 0, 6, rapid.ID).Draw(t, "keys") {
+		unsettled := rapid.IntRange(0, 3).Draw(t, "unsettled") == 0
+		var rows []difffile.Row
+		for range s.Nodes {
+			switch kind := rapid.IntRange(0, 3).Draw(t, "kind"); {
+			case kind == 0:
+				rows = append(rows, nil)
+			case kind == 1 && len(rows) > 0:
+				rows = append(rows, rows[0])
+			default:
+				rows = append(rows, row.Draw(t, "row"))
+				*rows[len(rows)-1][0] = key
 			}
-			if kind == 0 && len(s.PrimaryKey) == 2 && rapid.IntRange(0, 3).Draw(t, "key variant") > 0 {
-				f.Rows[1][2] = f.Rows[0][2]
-			}
-			list[pair] = append(list[pair], f)
 		}
+		if rows[0] != nil && len(s.PrimaryKey) == 2 && rapid.IntRange(0, 3).Draw(t, "key variant") > 0 {
+			for _, other := range rows {
+				if other != nil {
+					other[2] = rows[0][2]
+				}
+			}
+		}
+		findPairs(list, s.Nodes, rows, unsettled)
 	}
 	return s, list
+}
+
+// findPairs adds what a comparison finds for a key. rows has the row of each node.
+func findPairs(list difftest.List, nodes []string, rows []difffile.Row, unsettled bool) {
+	for i, a := range nodes {
+		for j := i + 1; j < len(nodes); j++ {
+			if (rows[i] == nil) != (rows[j] == nil) || !slices.EqualFunc(rows[i], rows[j], table.SameValue) {
+				pair := difffile.Pair{a, nodes[j]}
+				list[pair] = append(list[pair], difftest.Found{Rows: [2]difffile.Row{rows[i], rows[j]}, Unsettled: unsettled})
+			}
+		}
+	}
 }

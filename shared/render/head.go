@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"html/template"
+	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,24 +25,40 @@ type head struct {
 	Summary difffile.Summary
 	Differs bool
 	Again   bool // the document is that of a rerun
+	Empty   bool // no node has a row
 	Table   string
-	Pairs   []pairView
+	Pairs   []pairView // the pairs with differences
+	Equal   []difffile.Pair
 	Nodes   []nodeView
+	Several bool  // there are more than two nodes
+	Counted bool  // Nodes have counts of the rows in which a node stands alone
+	Alone   alone // which node stands alone; for more than three nodes the page's script finds it
 	Timings []timing
+	Notices notices
 	Found   int64 // number of differences in the document
 }
 
+// alone is the node that stands alone most often: no other node has its version of a row,
+// and all others agree.
+type alone struct {
+	Node int // index of the node
+	Rows int64
+}
+
+// notices are the summary's warnings. A note only describes how rows were compared, while
+// a warning may ask for action.
+type notices struct{ Warnings, Notes []string }
+
 // layout is what the page's script needs to show rows.
 type layout struct {
-	Pairs   [][2]safeText `json:"pairs"`
-	Columns []safeText    `json:"columns"`
-	Key     int           `json:"key"` // the number of key columns, which are first in Columns
+	Nodes   []safeText `json:"nodes"`
+	Columns []safeText `json:"columns"`
+	Key     int        `json:"key"` // the number of key columns, which are first in Columns
 }
 
 // pairView is what the page shows about one pair.
 type pairView struct {
-	Nodes     difffile.Pair
-	Total     int64
+	Nodes     [2]nodeView
 	Different int64
 	OnlyOn    [2]int64
 	Columns   []columnView // the columns that differ most often first
@@ -53,11 +71,22 @@ type columnView struct {
 	Share string // share of the different rows, in percent
 }
 
+// shownColumns is the number of columns of a pair that are shown at first.
+const shownColumns = 8
+
+// First returns the columns that are shown at first.
+func (p pairView) First() []columnView { return p.Columns[:min(shownColumns, len(p.Columns))] }
+
+// Rest returns the other columns.
+func (p pairView) Rest() []columnView { return p.Columns[min(shownColumns, len(p.Columns)):] }
+
 // nodeView is what the page shows about one node.
 type nodeView struct {
 	Name    string
+	Color   string // the class of its color
 	Rows    int64
 	Version string
+	Alone   int64 // number of rows in which it stands alone, if that is known
 }
 
 // timing is the duration of a phase.
@@ -69,39 +98,103 @@ type timing struct {
 func newHead(doc *rowpairs.Document, order []int) (head, error) {
 	s := doc.Summary()
 	h := head{
-		Policy: policy(), Style: template.CSS(pageCSS), Summary: s, Found: doc.Count(),
+		Policy: policy(), Style: template.CSS(pageCSS), Summary: s, Found: doc.Count(), Several: len(s.Nodes) > 2,
 		Differs: s.MismatchedRows > 0, Again: s.RerunOf != "", Table: s.Schema + "." + s.Table,
+		Notices: sortNotices(s.Warnings), Timings: timings(s.Timings),
+	}
+	h.Empty = s.TotalRows == 0 && !h.Differs && !h.Again
+
+	counts := aloneCounts(s)
+	h.Counted = len(counts) > 0 && h.Differs
+	for i, node := range s.Nodes {
+		v := nodeView{Name: node, Color: colorOf(i), Rows: s.RowsPerNode[node], Version: s.ServerVersions[node]}
+		if h.Counted {
+			v.Alone = counts[i]
+		}
+		if v.Alone > h.Alone.Rows {
+			h.Alone = alone{i, v.Alone}
+		}
+		h.Nodes = append(h.Nodes, v)
+	}
+	for _, p := range s.Pairs {
+		if v := newPairView(p, s.Nodes); v.Different+v.OnlyOn[0]+v.OnlyOn[1] > 0 {
+			h.Pairs = append(h.Pairs, v)
+		} else {
+			h.Equal = append(h.Equal, p.Nodes)
+		}
 	}
 
-	l := layout{Key: len(doc.Key()), Pairs: [][2]safeText{}}
+	l := layout{Key: len(doc.Key())}
+	for _, node := range s.Nodes {
+		l.Nodes = append(l.Nodes, safeText(node))
+	}
 	for _, at := range order {
 		l.Columns = append(l.Columns, safeText(s.Columns[at].Name))
 	}
-	for _, p := range s.Pairs {
-		l.Pairs = append(l.Pairs, [2]safeText{safeText(p.Nodes[0]), safeText(p.Nodes[1])})
-		h.Pairs = append(h.Pairs, newPairView(p))
-	}
-
-	for _, node := range s.Nodes {
-		h.Nodes = append(h.Nodes, nodeView{node, s.RowsPerNode[node], s.ServerVersions[node]})
-	}
-	for phase, seconds := range s.Timings {
-		h.Timings = append(h.Timings, timing{phase, api.Seconds(seconds)})
-	}
-	slices.SortFunc(h.Timings, func(a, b timing) int {
-		return cmp.Or(cmp.Compare(b.Seconds, a.Seconds), cmp.Compare(a.Phase, b.Phase))
-	})
-
 	var err error
 	h.Data, err = encode(l)
 	return h, err
 }
 
-func newPairView(p difffile.PairSummary) pairView {
-	v := pairView{
-		Nodes: p.Nodes, Different: p.Different, OnlyOn: [2]int64{p.OnlyOn[p.Nodes[0]], p.OnlyOn[p.Nodes[1]]},
+// colors is the number of colors for nodes in page.css.
+const colors = 8
+
+// colorOf returns the class of a node's color.
+func colorOf(node int) string { return "node-" + strconv.Itoa(node%colors) }
+
+// aloneCounts returns, for each node, the number of rows in which it stands alone. With
+// three nodes, it stands alone in the rows in which the other two are equal. Otherwise
+// the counts of the summary do not show it, and the result is nil.
+func aloneCounts(s difffile.Summary) []int64 {
+	if len(s.Nodes) != 3 || len(s.Pairs) != 3 {
+		return nil
 	}
-	v.Total = v.Different + v.OnlyOn[0] + v.OnlyOn[1]
+	var counts []int64
+	for _, p := range []int{2, 1, 0} { // the pair without the node
+		pair := s.Pairs[p]
+		n := s.MismatchedRows - pair.Different - pair.OnlyOn[pair.Nodes[0]] - pair.OnlyOn[pair.Nodes[1]]
+		if n < 0 {
+			return nil
+		}
+		counts = append(counts, n)
+	}
+	return counts
+}
+
+// notePhrases are parts of the warnings that only describe how rows were compared.
+var notePhrases = []string{
+	"everything was compared, not only what changed", "rows are compared page by page", "digested with the slower sha256",
+	"block_rows was ", "batch_size was ", "serves as the key", ": compared as text", "is ordered by its text",
+}
+
+func sortNotices(warnings []string) (n notices) {
+	for _, text := range warnings {
+		isNote := slices.ContainsFunc(notePhrases, func(phrase string) bool { return strings.Contains(text, phrase) })
+		if isNote {
+			n.Notes = append(n.Notes, text)
+		} else {
+			n.Warnings = append(n.Warnings, text)
+		}
+	}
+	return n
+}
+
+func timings(seconds map[string]float64) []timing {
+	var list []timing
+	for phase, s := range seconds {
+		list = append(list, timing{phase, api.Seconds(s)})
+	}
+	slices.SortFunc(list, func(a, b timing) int {
+		return cmp.Or(cmp.Compare(b.Seconds, a.Seconds), cmp.Compare(a.Phase, b.Phase))
+	})
+	return list
+}
+
+func newPairView(p difffile.PairSummary, nodes []string) pairView {
+	v := pairView{Different: p.Different, OnlyOn: [2]int64{p.OnlyOn[p.Nodes[0]], p.OnlyOn[p.Nodes[1]]}}
+	for i, name := range p.Nodes {
+		v.Nodes[i] = nodeView{Name: name, Color: colorOf(slices.Index(nodes, name))}
+	}
 	for name, rows := range p.Columns {
 		if rows > 0 {
 			v.Columns = append(v.Columns, columnView{name, rows, share(rows, p.Different)})
@@ -124,7 +217,10 @@ func share(part, whole int64) string {
 func functions() template.FuncMap {
 	return template.FuncMap{
 		"visible": visible, "plain": plain, "number": number,
-		"seconds": func(s api.Seconds) string { return strconv.FormatFloat(float64(s), 'f', -1, 64) + " s" },
+		"duration": duration,
+		"count": func(list any, thing string) string {
+			return quantity(int64(reflect.ValueOf(list).Len()), thing)
+		},
 		"instant": func(t difffile.Time) string { return t.UTC().Format(time.DateTime) + " UTC" },
 		"machine": func(t difffile.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"rows":    func(n int64) string { return quantity(n, "row") },
@@ -134,9 +230,39 @@ func functions() template.FuncMap {
 			}
 			return quantity(n, "row")
 		},
-		"nodes": func(names []string) template.HTML { return enumerate(names, "bdi") },
+		"nodes": enumerateNodes,
+		"pairs": func(pairs []difffile.Pair) template.HTML {
+			var names []string
+			for _, p := range pairs {
+				names = append(names, p[0]+" / "+p[1])
+			}
+			return enumerate(names, "bdi")
+		},
 		"names": func(names []string) template.HTML { return enumerate(names, "code") },
 	}
+}
+
+// duration returns a number of seconds with two significant digits, in a unit that a
+// reader expects.
+func duration(exact api.Seconds) string {
+	seconds, unit := float64(exact), "s"
+	switch {
+	case seconds < 0.0005:
+		return "less than 1 ms"
+	case seconds < 1:
+		seconds, unit = seconds*1000, "ms"
+	case seconds >= 99.5*60:
+		seconds, unit = seconds/3600, "h"
+	case seconds >= 99.5:
+		seconds, unit = seconds/60, "min"
+	}
+	switch {
+	case seconds < 9.95:
+		return strconv.FormatFloat(seconds, 'f', 1, 64) + " " + unit
+	case seconds < 99.5:
+		return strconv.FormatFloat(seconds, 'f', 0, 64) + " " + unit
+	}
+	return number(int64(math.Round(seconds/10)*10)) + " " + unit
 }
 
 // quantity returns a number with a noun, for example "2 rows".
@@ -156,18 +282,28 @@ func number(n int64) string {
 	return digits
 }
 
+// enumerateNodes returns a list of nodes as in a sentence, each in its color.
+func enumerateNodes(nodes []nodeView) template.HTML {
+	parts := make([]string, len(nodes))
+	for i, node := range nodes {
+		parts[i] = fmt.Sprintf(`<bdi class="name %s">%s</bdi>`, node.Color, visible(node.Name))
+	}
+	return template.HTML(sentence(parts))
+}
+
+// sentence joins parts with commas and "and".
+func sentence(parts []string) string {
+	if len(parts) < 2 {
+		return strings.Join(parts, "")
+	}
+	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
+}
+
 // enumerate returns a list of names as in a sentence, for example "a, b and c".
 func enumerate(names []string, element string) template.HTML {
-	var out strings.Builder
+	parts := make([]string, len(names))
 	for i, name := range names {
-		switch {
-		case i == 0:
-		case i == len(names)-1:
-			out.WriteString(" and ")
-		default:
-			out.WriteString(", ")
-		}
-		fmt.Fprintf(&out, "<%s>%s</%s>", element, visible(name), element)
+		parts[i] = fmt.Sprintf("<%s>%s</%s>", element, visible(name), element)
 	}
-	return template.HTML(out.String())
+	return template.HTML(sentence(parts))
 }

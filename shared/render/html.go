@@ -11,7 +11,6 @@ import (
 	"html/template"
 	"io"
 
-	"ace/shared/difffile"
 	"ace/shared/rowpairs"
 )
 
@@ -28,14 +27,15 @@ var pageJS string
 // there are more rows, the page contains only the first ones, with a note.
 const maxEmbedded = 128 << 20
 
-// HTML writes a document as one page. The page shows the verdict, the counts per pair and
-// column, how the table was compared, and every difference with its two rows next to each
-// other, which a reader can filter and page through.
+// HTML writes a document as one page. The page shows the verdict, the counts per node,
+// pair and column, how the table was compared, and every key that differs, with the rows
+// of all nodes next to each other. A reader can filter these keys and page through them.
 //
 // The page is self-contained and sends no requests: its content security policy forbids
 // them. Its data is in elements that browsers do not execute. The page's script decodes
-// one chunk at a time, so that the page is fast even with very many rows. Of a very long
-// value the page contains only the text around the difference.
+// one chunk at a time, so that the page is fast even with very many rows. Which parts of
+// the values differ is computed here, and not in the browser. Of a very long value the
+// page contains only the text around the differences.
 func HTML(ctx context.Context, w io.Writer, open rowpairs.Opener) error {
 	return writeHTML(ctx, w, open, maxEmbedded)
 }
@@ -60,13 +60,17 @@ func writeHTML(ctx context.Context, w io.Writer, open rowpairs.Opener, maxEmbedd
 		return err
 	}
 
-	embedded, err := embed(ctx, out, doc, order, maxEmbedded)
+	keys, err := doc.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	embedded, err := embed(ctx, newChunks(out, doc, order), keys, maxEmbedded)
 	if err != nil {
 		return err
 	}
 
 	err = page.ExecuteTemplate(out, "foot", foot{
-		Embedded: embedded, Found: doc.Count(), TaskID: doc.Summary().TaskID, Script: template.JS(pageJS),
+		Embedded: embedded, Found: keys.Count(), TaskID: doc.Summary().TaskID, Script: template.JS(pageJS),
 	})
 	if err != nil {
 		return err
@@ -75,20 +79,15 @@ func writeHTML(ctx context.Context, w io.Writer, open rowpairs.Opener, maxEmbedd
 }
 
 // embed writes the differences as the page's data and returns how many it wrote.
-func embed(ctx context.Context, out io.Writer, doc *rowpairs.Document, order []int, limit int64) (n int64, err error) {
-	c := &chunks{out: out, order: order, key: len(doc.Key()), pairs: map[difffile.Pair]int{}, sets: map[string]int{}}
-	for i, p := range doc.Summary().Pairs {
-		c.pairs[p.Nodes] = i
-	}
-
-	for d, err := range doc.Differences(ctx) {
+func embed(ctx context.Context, c *chunks, keys *rowpairs.Keys, limit int64) (n int64, err error) {
+	for key, err := range keys.All(ctx) {
 		if err != nil {
 			return n, err
 		}
 		if c.bytes > limit {
 			break
 		}
-		if err := c.add(d); err != nil {
+		if err := c.add(key); err != nil {
 			return n, err
 		}
 		n++

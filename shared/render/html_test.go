@@ -25,7 +25,7 @@ import (
 // pageData is the data in a page for its script.
 type pageData struct {
 	layout struct {
-		Pairs   []difffile.Pair
+		Nodes   []string
 		Columns []string
 		Key     int
 	}
@@ -33,13 +33,13 @@ type pageData struct {
 }
 
 type pageChunk struct {
-	Pair      int
-	Kinds     string
+	Patterns  [][]int
+	Pattern   []int
 	Unsettled []int
 	Sets      [][]int
 	Differ    []int
 	Keys      []string
-	rows      [][2][]any
+	rows      [][][]any
 }
 
 var dataElement = regexp.MustCompile(`(?s)<script type="application/json"([^>]*)>(.*?)</script>`)
@@ -81,8 +81,10 @@ func text(cell any) *string {
 			for _, inner := range p {
 				add(inner)
 			}
-		default:
-			fmt.Fprintf(&out, "(%v characters omitted)", p)
+		case float64:
+			if p > 0 {
+				fmt.Fprintf(&out, "(%v characters omitted)", p)
+			}
 		}
 	}
 	add(cell)
@@ -92,28 +94,26 @@ func text(cell any) *string {
 
 // difference is a difference in a page.
 type difference struct {
-	Pair      difffile.Pair
-	Rows      [2]difffile.Row // in the order of the page's columns
+	Rows      []difffile.Row // for each node, in the order of the page's columns
 	Unsettled bool
-	Kind      string
 	Differ    []int
 }
 
 func (data pageData) differences() []difference {
 	var list []difference
 	for _, c := range data.chunks {
-		for i, rows := range c.rows {
-			d := difference{
-				Pair: data.layout.Pairs[c.Pair], Unsettled: slices.Contains(c.Unsettled, i),
-				Kind: c.Kinds[i : i+1], Differ: c.Sets[c.Differ[i]],
-			}
-			for side, row := range rows {
-				for column, cell := range row {
-					if cell == 0.0 {
-						cell = rows[0][column]
+		for i, versions := range c.rows {
+			d := difference{Unsettled: slices.Contains(c.Unsettled, i), Differ: c.Sets[c.Differ[i]]}
+			for _, version := range c.Patterns[c.Pattern[i]] {
+				var row difffile.Row
+				for column := 0; version >= 0 && column < len(versions[version]); column++ {
+					cell := versions[version][column]
+					if same, ok := cell.(float64); ok {
+						cell = versions[int(same)][column]
 					}
-					d.Rows[side] = append(d.Rows[side], text(cell))
+					row = append(row, text(cell))
 				}
+				d.Rows = append(d.Rows, row)
 			}
 			list = append(list, d)
 		}
@@ -129,18 +129,27 @@ func expected(doc *rowpairs.Document) (list []difference, err error) {
 			order = append(order, at)
 		}
 	}
-	for found, err := range doc.Differences(context.Background()) {
+	keys, err := doc.Keys(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	for found, err := range keys.All(context.Background()) {
 		if err != nil {
 			return nil, err
 		}
-		d := difference{Pair: found.Pair, Unsettled: found.Unsettled, Kind: "dfs"[found.Kind() : found.Kind()+1], Differ: []int{}}
-		for column, at := range order {
-			for side, row := range found.Rows {
+		d := difference{Unsettled: found.Unsettled, Differ: []int{}}
+		for _, row := range found.Rows {
+			var reordered difffile.Row
+			for _, at := range order {
 				if row != nil {
-					d.Rows[side] = append(d.Rows[side], row[at])
+					reordered = append(reordered, row[at])
 				}
 			}
-			if found.Kind() == rowpairs.Different && !cmp.Equal(found.Rows[0][at], found.Rows[1][at]) {
+			d.Rows = append(d.Rows, reordered)
+		}
+		present := slices.DeleteFunc(slices.Clone(d.Rows), func(row difffile.Row) bool { return row == nil })
+		for column := range order {
+			if slices.ContainsFunc(present, func(row difffile.Row) bool { return !cmp.Equal(row[column], present[0][column]) }) {
 				d.Differ = append(d.Differ, column)
 			}
 		}
@@ -188,7 +197,7 @@ func TestHTML_IsDeterministic(t *testing.T) {
 	}
 }
 
-func TestHTML_AChunkIsSmallAndOfOnePair(t *testing.T) {
+func TestHTML_AChunkIsSmall(t *testing.T) {
 	t.Parallel()
 	s := rendertest.Customers("n1", "n2", "n3")
 	data, err := readPage(htmlOf(t, s, func(difffile.Pair) iter.Seq[difftest.Found] { return rendertest.Drift(450) }))
@@ -197,9 +206,9 @@ func TestHTML_AChunkIsSmallAndOfOnePair(t *testing.T) {
 	}
 	var sizes []string
 	for _, c := range data.chunks {
-		sizes = append(sizes, fmt.Sprint(c.Pair, ":", len(c.rows)))
+		sizes = append(sizes, fmt.Sprint(len(c.rows)))
 	}
-	want := "0:200 0:200 0:50 1:200 1:200 1:50 2:200 2:200 2:50"
+	want := "200 200 50"
 	if got := strings.Join(sizes, " "); got != want {
 		t.Errorf("chunks are %s, want %s", got, want)
 	}
@@ -239,6 +248,17 @@ func TestHTML_ShowsTheVerdictWithoutAScript(t *testing.T) {
 	still := again
 	still.MismatchedRows = 3
 	found := difftest.List{n12: {{Rows: [2]difffile.Row{rendertest.Customer(1), rendertest.Drifted(1)}, Unsettled: true}}}
+	empty := match
+	empty.TotalRows = 0
+	filtered := empty
+	filtered.TableFilter = "id < 0"
+	noted := one
+	noted.Warnings = []string{"block_rows was raised to 20000 for a table of about 2000000 rows", "something to act on"}
+	findings := func(rows ...difffile.Row) difftest.List {
+		list := difftest.List{}
+		findPairs(list, match.Nodes, rows, false)
+		return list
+	}
 	limited := one
 	limited.DiffRowLimitReached, limited.TableFilter, limited.IgnoreColumns = true, "id < 7", []string{"seen"}
 	for name, tt := range map[string]struct {
@@ -247,7 +267,15 @@ func TestHTML_ShowsTheVerdictWithoutAScript(t *testing.T) {
 		want    []string
 	}{
 		"a match": {match, nil, []string{
-			"<title>public.customers matches", "All 2,000,001 rows are the same on <bdi>n1</bdi>, <bdi>n2</bdi> and <bdi>n3</bdi>.", "No differences", "There are none."}},
+			"<title>public.customers matches", `All 2,000,001 rows are the same on <bdi class="name node-0">n1</bdi>, <bdi class="name node-1">n2</bdi> and <bdi class="name node-2">n3</bdi>.`,
+			"There are none."}},
+		"an empty table":           {empty, nil, []string{"<title>public.customers matches: no rows", "The table is empty: ", "each have 0 rows."}},
+		"no row passes the filter": {filtered, nil, []string{"No node has a row that passes the filter: ", "each have 0 rows."}},
+		"a node that stands alone": {one, findings(rendertest.Customer(1), rendertest.Drifted(1), rendertest.Customer(1)), []string{
+			`<bdi class="name node-1">n2</bdi> stands alone in it.`, `<td class="count">1 row</td>`, `<td class="count none">0 rows</td>`, "No differences between <bdi>n1 / n3</bdi>."}},
+		"notes apart from warnings": {noted, found, []string{
+			`<h2 id="warnings-title">Warning</h2>`, "<li>something to act on</li>\n  </ul>\n</section>", "<span>1 note</span>", "<li>block_rows was raised to 20000"}},
+		"durations": {noted, found, []string{"<dd>2.0 s</dd>", "compare 1.5 s, confirm 400 ms, merge 94 ms, plan 61 ms"}},
 		"one row": {one, found, []string{
 			"<title>public.customers differs: 1 row", "<strong>1 row</strong> of 2,000,001 differs between", "1 of these was still being written", "only on <bdi>n1</bdi>"}},
 		"a rerun of what healed":   {again, nil, []string{"Rerun of a comparison", "All 4 rows that differed before are the same now on", "td_20240315_123456.json</code>"}},

@@ -5,6 +5,13 @@
 (() => {
   const PAGE_ROWS = 50;      // differences per page
   const SHOWN_COLUMNS = 12;  // columns of a difference that are shown at first
+  const SHOWN_LINES = 12;    // lines of a value that are shown without folding
+  const CONTEXT_LINES = 2;   // equal lines that are shown before and after a line that differs
+  const SHOWN_CHARS = 320;   // characters of an equal text in one line that are shown without folding
+  const CONTEXT_CHARS = 90;  // characters that are shown of a longer one, at its beginning and at its end
+  const ABSENT = -1;         // in a pattern: the node has no such row
+  const UNKNOWN = -2;        // in a pattern: the document does not list what the node has
+  const COLORS = 8;          // nodes that have a color of their own
 
   const byId = (id) => document.getElementById(id);
   const layout = JSON.parse(byId("layout").textContent);
@@ -20,7 +27,7 @@
       index: JSON.parse(element.textContent),
       rows: element.nextElementSibling,
     }));
-    const count = chunks.reduce((sum, chunk) => sum + chunk.index.kinds.length, 0);
+    const count = chunks.reduce((sum, chunk) => sum + chunk.index.keys.length, 0);
     const all = {
       count,
       chunks,
@@ -31,7 +38,7 @@
     let at = 0;
     chunks.forEach((chunk, number) => {
       for (const place of chunk.index.unsettled ?? []) all.unsettled[at + place] = 1;
-      for (let place = 0; place < chunk.index.kinds.length; place++, at++) {
+      for (let place = 0; place < chunk.index.keys.length; place++, at++) {
         all.chunk[at] = number;
         all.place[at] = place;
       }
@@ -40,8 +47,7 @@
   }
 
   const indexOf = (at) => data.chunks[data.chunk[at]].index;
-  const pairOf = (at) => indexOf(at).pair;
-  const kindOf = (at) => indexOf(at).kinds[data.place[at]];
+  const patternOf = (at) => indexOf(at).patterns[indexOf(at).pattern[data.place[at]]];
   const keyOf = (at) => indexOf(at).keys[data.place[at]];
   const differingOf = (at) => indexOf(at).sets[indexOf(at).differ[data.place[at]]];
 
@@ -52,6 +58,33 @@
       if (!decoded.has(chunk)) decoded.set(chunk, JSON.parse(chunk.rows.textContent));
       return decoded.get(chunk)[data.place[at]];
     };
+  }
+
+  // ---- Nodes
+
+  const nodes = layout.nodes;
+  const several = nodes.length > 2;
+  const nodeName = (node) => element("bdi", {}, ...visible(nodes[node]));
+  const nodeClass = (node) => "node-" + (node % COLORS);
+  const differs = (pattern, a, b) => pattern[a] !== pattern[b] && pattern[a] !== UNKNOWN && pattern[b] !== UNKNOWN;
+
+  // shape returns what a pattern means: whether the nodes have different versions of the row, the nodes
+  // that have none, and the node that stands alone: no other has its version, and all others agree.
+  const shapes = new WeakMap();
+  function shape(pattern) {
+    if (!shapes.has(pattern)) {
+      const sizes = new Map();
+      for (const version of pattern) sizes.set(version, (sizes.get(version) ?? 0) + 1);
+      const alone = several && sizes.size === 2 && !sizes.has(UNKNOWN) ? pattern.findIndex((version) => sizes.get(version) === 1) : -1;
+      shapes.set(pattern, {
+        different: [...sizes.keys()].filter((version) => version >= 0).length > 1,
+        missing: nodes.flatMap((_, node) => pattern[node] === ABSENT ? [node] : []),
+        present: nodes.flatMap((_, node) => pattern[node] >= 0 ? [node] : []),
+        unknown: nodes.flatMap((_, node) => pattern[node] === UNKNOWN ? [node] : []),
+        alone,
+      });
+    }
+    return shapes.get(pattern);
   }
 
   // ---- Text
@@ -91,25 +124,88 @@
     return nodes;
   }
 
-  // pieces returns the nodes of a cell. chunk.go and cell.go describe cells.
-  function pieces(cell) {
-    if (cell === null) return [element("span", { class: "nothing" }, "NULL")];
-    const list = Array.isArray(cell) ? cell : [cell];
-    if (list.every((piece) => String(piece) === "")) return [element("span", { class: "nothing" }, "empty text")];
-    return list.flatMap((piece) => {
-      if (typeof piece === "number") {
-        const note = `… ${number.format(piece)} more ${piece === 1 ? "character" : "characters"} …`;
-        return [element("span", { class: "left", title: "left out of this page; the document has the whole value" }, note)];
+  // lines returns the lines of a cell, as lists of pieces. chunk.go and cell.go describe cells. A piece
+  // has a text that may be marked, or the number of characters that the page omits there.
+  function lines(cell) {
+    const list = [[]];
+    for (const piece of Array.isArray(cell) ? cell : [cell]) {
+      if (typeof piece === "number" && piece < 0) {
+        if (list.at(-1).length > 0) list.push([]);
+        list.at(-1).push({ text: "  ".repeat(-1 - piece), marked: false });
+      } else if (typeof piece === "number") {
+        list.at(-1).push({ omitted: piece });
+      } else {
+        const marked = Array.isArray(piece), text = marked ? piece[0] : piece;
+        text.split(/(?<=\n)/).forEach((part, n) => {
+          if (n > 0) list.push([]);
+          list.at(-1).push({ text: part, marked });
+        });
+        if (text.endsWith("\n")) list.push([]);
       }
-      return Array.isArray(piece) ? [element("mark", {}, ...visible(piece[0], true))] : visible(piece, false);
-    });
+    }
+    return list;
   }
 
+  // foldAt returns a position near n at which a text can be cut between two characters.
+  function foldAt(text, n) {
+    while (n < text.length && /[\udc00-\udfff\p{M}\u200d]/u.test(text[n])) n++;
+    return n;
+  }
+
+  function note(n, what, title) {
+    return element("span", { class: "left", title }, `… ${number.format(n)} ${n === 1 ? what : what + "s"} …`);
+  }
+
+  // pieceNodes returns the nodes of a piece. A long text that is equal on all nodes is folded.
+  function pieceNodes(piece, fold, state) {
+    if (piece.omitted) return [note(piece.omitted, "more character", "left out of this page; the document has the whole value")];
+    if (piece.marked) return [element("mark", {}, ...visible(piece.text, true))];
+    if (!state.compared || piece.text.length <= SHOWN_CHARS) return visible(piece.text, false);
+    state.folds = true;
+    if (!fold) return visible(piece.text, false);
+    const from = foldAt(piece.text, CONTEXT_CHARS), to = foldAt(piece.text, piece.text.length - CONTEXT_CHARS);
+    return [...visible(piece.text.slice(0, from), false), note(to - from, "equal character"), ...visible(piece.text.slice(to), false)];
+  }
+
+  // shownLines returns which lines are shown of a value that is folded: those that differ, with their
+  // neighbours. If none differs, it is the first ones.
+  function shownLines(list) {
+    const marked = list.map((line) => line.some((piece) => piece.marked));
+    if (!marked.includes(true)) return list.map((_, n) => n < SHOWN_LINES - 2);
+    return list.map((_, n) => marked.slice(Math.max(0, n - CONTEXT_LINES), n + CONTEXT_LINES + 1).includes(true));
+  }
+
+  // content returns the nodes of a cell. state.folds is set if some of it is, or can be, folded.
+  function content(cell, fold, state) {
+    if (cell === null) return [element("span", { class: "nothing" }, "NULL")];
+    const list = lines(cell);
+    if (list.flat().every((piece) => piece.text === "")) return [element("span", { class: "nothing" }, "empty text")];
+    state.compared = list.flat().some((piece) => piece.marked);
+    const shown = list.length > SHOWN_LINES ? shownLines(list) : list.map(() => true);
+    if (shown.includes(false)) state.folds = true;
+    const made = [];
+    let hidden = 0;
+    const skip = () => {
+      if (hidden > 0) made.push(element("span", { class: "fold" }, note(hidden, state.compared ? "equal line" : "more line")));
+      hidden = 0;
+    };
+    list.forEach((line, n) => {
+      if (fold && !shown[n]) { hidden++; return; }
+      skip();
+      if (n > 0 && made.length > 0 && !endsLine(list[n - 1])) made.push("\n");
+      for (const piece of line) made.push(...pieceNodes(piece, fold, state));
+    });
+    skip();
+    return made;
+  }
+
+  const endsLine = (line) => line.at(-1)?.text?.endsWith("\n") ?? false;
+
   // value returns the element of a cell. If no part of a differing cell is marked, all of it is.
-  function value(cell, differs) {
-    const nodes = pieces(cell);
-    const marked = !differs || nodes.some((node) => node.nodeName === "MARK");
-    return element("bdi", { class: "value" }, ...(marked ? nodes : [element("mark", {}, ...nodes)]));
+  function value(cell, differing, fold = false, state = {}) {
+    const made = content(cell, fold, state);
+    const marked = !differing || made.some((node) => node.nodeName === "MARK");
+    return element("bdi", { class: "value" }, ...(marked ? made : [element("mark", {}, ...made)]));
   }
 
   // ---- Filter
@@ -122,35 +218,55 @@
 
   function option(select, value, text) { select.append(element("option", { value }, plain(text))); }
 
+  // fillControls offers what occurs in the page's data.
   function fillControls() {
-    const pairs = new Set(), nodes = new Set(), columns = new Set();
+    const pairs = new Set(), alone = new Set(), missing = new Set(), columns = new Set();
+    let split = false;
     for (const { index } of data.chunks) {
-      pairs.add(index.pair);
-      if (index.kinds.includes("f")) nodes.add(layout.pairs[index.pair][0]);
-      if (index.kinds.includes("s")) nodes.add(layout.pairs[index.pair][1]);
+      for (const pattern of index.patterns) {
+        const { alone: node, missing: absent } = shape(pattern);
+        if (node >= 0) alone.add(node);
+        else split = true;
+        absent.forEach((n) => missing.add(n));
+        nodes.forEach((_, a) => nodes.forEach((_, b) => { if (a < b && differs(pattern, a, b)) pairs.add(a * nodes.length + b); }));
+      }
       for (const set of index.sets) for (const column of set) columns.add(column);
     }
-    for (const pair of pairs) option(wanted.pair, pair, layout.pairs[pair].join(" / "));
-    for (const node of nodes) option(wanted.kind, "only:" + node, "only on " + node);
-    for (const column of [...columns].sort((a, b) => a - b)) option(wanted.column, column, layout.columns[column]);
-    wanted.pair.parentElement.hidden = pairs.size < 2;
+    const sorted = (set) => [...set].sort((a, b) => a - b);
+    for (const pair of sorted(pairs)) option(wanted.pair, pair, nodes[Math.floor(pair / nodes.length)] + " / " + nodes[pair % nodes.length]);
+    for (const node of sorted(alone)) option(wanted.kind, "alone:" + node, nodes[node] + " stands alone");
+    if (split && alone.size > 0) option(wanted.kind, "split", "no node stands alone");
+    if (several) for (const node of sorted(missing)) option(wanted.kind, "missing:" + node, "missing on " + nodes[node]);
+    else for (const node of sorted(missing).reverse()) option(wanted.kind, "missing:" + node, "only on " + nodes[1 - node]);
+    for (const column of sorted(columns)) option(wanted.column, column, layout.columns[column]);
+    wanted.pair.parentElement.hidden = !several || pairs.size < 2;
     wanted.column.parentElement.hidden = columns.size === 0;
     wanted.unsettled.parentElement.hidden = !data.unsettled.includes(1);
     controls.hidden = false;
+  }
+
+  // kindTest returns the condition of a kind of difference.
+  function kindTest(kind) {
+    const [what, node] = kind.split(":");
+    switch (what) {
+      case "d": return (pattern) => shape(pattern).different;
+      case "alone": return (pattern) => shape(pattern).alone === Number(node);
+      case "split": return (pattern) => shape(pattern).alone < 0;
+    }
+    return (pattern) => pattern[node] === ABSENT;
   }
 
   // tests returns the conditions of the filter, cheap ones first.
   function tests() {
     const list = [];
     const text = wanted.text.value.toLowerCase();
-    const pair = wanted.pair.value, kind = wanted.kind.value, column = wanted.column.value;
-    if (pair !== "") list.push((at) => pairOf(at) === Number(pair));
-    if (kind === "d") list.push((at) => kindOf(at) === "d");
-    if (kind.startsWith("only:")) {
-      const node = kind.slice("only:".length);
-      list.push((at) => kindOf(at) !== "d" && layout.pairs[pairOf(at)][kindOf(at) === "f" ? 0 : 1] === node);
-    }
+    const pair = Number(wanted.pair.value), kind = wanted.kind.value, column = wanted.column.value;
     if (wanted.unsettled.checked) list.push((at) => data.unsettled[at] === 1);
+    if (wanted.pair.value !== "") list.push((at) => differs(patternOf(at), Math.floor(pair / nodes.length), pair % nodes.length));
+    if (kind !== "") {
+      const test = kindTest(kind);
+      list.push((at) => test(patternOf(at)));
+    }
     if (column !== "") list.push((at) => differingOf(at).includes(Number(column)));
     if (text !== "") list.push((at) => keyOf(at).toLowerCase().includes(text));
     return list;
@@ -169,109 +285,151 @@
 
   // ---- Rows
 
-  function header(pair) {
-    const [first, second] = layout.pairs[pair];
-    return element("thead", { role: "rowgroup" }, element("tr", { role: "row" },
-      element("th", { scope: "col", role: "columnheader" }, "Column"),
-      element("th", { scope: "col", role: "columnheader", class: "first" }, element("bdi", {}, ...visible(first))),
-      element("th", { scope: "col", role: "columnheader", class: "second" }, element("bdi", {}, ...visible(second)))));
+  function header() {
+    const cells = nodes.map((_, node) => element("th", { scope: "col", role: "columnheader", class: nodeClass(node) }, nodeName(node)));
+    return element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, element("th", { scope: "col", role: "columnheader" }, "Column"), ...cells));
   }
 
-  function tags(at) {
-    const [first, second] = layout.pairs[pairOf(at)];
-    const list = [];
-    const only = (side, node) => element("span", { class: "tag only-" + side }, "only on ", element("bdi", {}, ...visible(node)));
-    if (kindOf(at) === "f") list.push(only("first", first));
-    if (kindOf(at) === "s") list.push(only("second", second));
-    if (kindOf(at) === "d") list.push(element("span", { class: "tag" }, columns(differingOf(at).length, "") + (differingOf(at).length === 1 ? " differs" : " differ")));
-    if (data.unsettled[at]) list.push(element("span", { class: "tag unsettled" }, "still being written"));
-    return list;
-  }
-
+  // list returns nodes that name some nodes of the cluster.
+  const list = (which) => which.flatMap((node, n) => n === 0 ? [nodeName(node)] : [", ", nodeName(node)]);
   const columns = (n, what) => `${number.format(n)} ${what}${n === 1 ? "column" : "columns"}`;
 
+  function tags(at) {
+    const { different, missing, present, unknown, alone } = shape(patternOf(at));
+    const made = [];
+    const tag = (node, ...children) => made.push(element("span", { class: "tag" + (node >= 0 ? " of-node " + nodeClass(node) : "") }, ...children));
+    if (present.length === 1 && unknown.length === 0) tag(present[0], "only on ", ...list(present));
+    else if (missing.length > 0) tag(missing.length === 1 ? missing[0] : -1, "missing on ", ...list(missing));
+    if (different) {
+      const n = differingOf(at).length;
+      if (alone >= 0) tag(alone, "only ", nodeName(alone), " differs");
+      tag(-1, columns(n, ""), n === 1 ? " differs" : " differ");
+    }
+    if (unknown.length > 0) tag(-1, "not listed for ", ...list(unknown));
+    if (data.unsettled[at]) made.push(element("span", { class: "tag unsettled" }, "still being written"));
+    return made;
+  }
+
   function keyLine(at, rows, more) {
-    const row = rows[0] ?? rows[1];
     const key = [];
     for (let column = 0; column < layout.key; column++) {
+      const cell = rows[0][column];
       key.push(element("span", {},
         element("span", { class: "name" }, ...visible(layout.columns[column])), " ",
-        element("bdi", { class: "value" }, ...pieces(Array.isArray(row[column]) ? row[column].flat() : row[column]))));
+        element("bdi", { class: "value" }, ...content(Array.isArray(cell) ? cell.flat().filter((piece) => !(piece < 0)) : cell, false, {}))));
     }
-    return element("tr", { class: "key", role: "row" }, element("th", { colspan: "3", scope: "rowgroup", role: "rowheader" },
+    return element("tr", { class: "key", role: "row" }, element("th", { scope: "rowgroup", role: "rowheader" },
       element("div", { class: "key-line" }, element("span", { class: "number" }, number.format(at + 1)), ...key,
         element("span", { class: "tags" }, ...more, ...tags(at)))));
   }
 
-  function columnName(column) {
-    return element("th", { scope: "row", role: "rowheader" }, element("bdi", {}, ...visible(layout.columns[column])));
+  // valueOf returns the version whose cell holds the value that a version has in a column.
+  const valueOf = (rows, version, column) => typeof rows[version][column] === "number" ? rows[version][column] : version;
+
+  // common returns the version whose value most nodes have in a column, or -1 if there is none.
+  function common(pattern, rows, column) {
+    const sizes = new Map();
+    for (const version of pattern) if (version >= 0) sizes.set(valueOf(rows, version, column), (sizes.get(valueOf(rows, version, column)) ?? 0) + 1);
+    const [first, second] = [...sizes].sort((a, b) => b[1] - a[1]);
+    return several && first[1] > (second?.[1] ?? 0) ? first[0] : -1;
   }
 
-  function cell(side, pair, ...children) {
-    return element("td", { class: side === 0 ? "first" : "second", role: "cell", "data-node": plain(layout.pairs[pair][side]) }, ...children);
+  // emptyCell returns the cell of a node that has no such row, or whose row is not known. Only the first
+  // line of a difference says so.
+  function emptyCell(node, unknown, first) {
+    const text = unknown ? ["not in the document"] : ["no such row on ", nodeName(node)];
+    return element("td", { class: unknown ? "unknown" : "missing", role: "cell", "data-node": plain(nodes[node]) }, first ? element("span", {}, ...text) : "");
   }
 
-  function differingLine(pair, rows, column) {
-    return element("tr", { class: "differs", role: "row" }, columnName(column),
-      cell(0, pair, value(rows[0][column], true)), cell(1, pair, value(rows[1][column], true)));
-  }
-
-  function equalLine(row, column) {
-    return element("tr", { class: "equal", role: "row" }, columnName(column),
-      element("td", { colspan: "2", role: "cell" }, value(row[column], false)));
-  }
-
-  // aloneLines returns the lines of a row that one node lacks, without the key.
-  function aloneLines(at, pair, rows, columns) {
-    const side = kindOf(at) === "f" ? 0 : 1;
-    return columns.map((column, n) => {
-      const line = element("tr", { role: "row" }, columnName(column), cell(side, pair, value(rows[side][column], false)));
-      if (n > 0) return line;
-      const missing = element("td", { class: "missing", role: "cell", rowspan: columns.length, "data-node": plain(layout.pairs[pair][1 - side]) },
-        element("span", {}, "no such row on ", element("bdi", {}, ...visible(layout.pairs[pair][1 - side]))));
-      if (side === 0) line.append(missing); else line.insertBefore(missing, line.lastChild);
-      return line;
+  // line returns the line of one column, with a cell for each node. If the value is folded, it has a
+  // button that unfolds it on all nodes.
+  function line(at, rows, column, first, fold) {
+    const pattern = patternOf(at), differing = differingOf(at).includes(column);
+    const name = element("th", { scope: "row", role: "rowheader" }, element("bdi", {}, ...visible(layout.columns[column])));
+    const made = element("tr", { class: differing ? "differs" : "equal", role: "row" }, name);
+    const state = {};
+    const usual = differing ? common(pattern, rows, column) : -1;
+    const shownOn = new Map();
+    pattern.forEach((version, node) => {
+      if (version < 0) { made.append(emptyCell(node, version === UNKNOWN, first)); return; }
+      const at = valueOf(rows, version, column), seen = shownOn.get(at);
+      const classes = [nodeClass(node), at === usual ? "usual" : "", differing && at !== usual ? "unusual" : ""].join(" ").trim();
+      const cell = element("td", { class: classes, role: "cell", "data-node": plain(nodes[node]) });
+      if (seen !== undefined && shownOn.get("long:" + at)) cell.append(element("span", { class: "same-as" }, "same as ", nodeName(seen)));
+      else {
+        const own = {};
+        cell.append(value(rows[at][column], differing, fold, own));
+        if (own.folds) { state.folds = true; shownOn.set("long:" + at, true); }
+        if (seen === undefined) shownOn.set(at, node);
+      }
+      made.append(cell);
     });
+    if (!differing && !pattern.some((version) => version < 0)) spanAll(made);
+    if (state.folds) {
+      name.append(foldButton(at, rows, column, first, fold));
+      if (!fold) unfold(made, layout.columns[column]);
+    }
+    return made;
   }
 
-  // group returns the lines of one difference: all of them, or at most SHOWN_COLUMNS.
-  function group(at, rows, all) {
-    const pair = pairOf(at), alone = kindOf(at) !== "d";
-    const others = layout.columns.map((_, column) => column).slice(layout.key);
-    const main = alone ? others : differingOf(at);
-    const equal = alone ? [] : others.filter((column) => rows[1][column] === 0);
-    const shown = all ? main : main.slice(0, SHOWN_COLUMNS);
-    const lines = alone ? aloneLines(at, pair, rows, shown) : shown.map((column) => differingLine(pair, rows, column));
-    if (all || showEqual.checked) lines.push(...equal.map((column) => equalLine(rows[0], column)));
-    const left = [[Math.max(0, main.length - SHOWN_COLUMNS), "more "], [showEqual.checked ? 0 : equal.length, "equal "]].filter(([n]) => n > 0);
-    const more = left.length > 0 ? [moreButton(at, rows, all, left.map(([n, what]) => columns(n, what)).join(", "))] : [];
-    return element("tbody", { role: "rowgroup" }, keyLine(at, rows, more), ...lines);
+  // spanAll makes the first of several equal cells as wide as all.
+  function spanAll(line) {
+    while (line.cells.length > 2) line.lastChild.remove();
+    line.lastChild.className = "all";
+    line.lastChild.removeAttribute("data-node");
   }
 
-  function moreButton(at, rows, all, what) {
-    const button = element("button", { type: "button", class: "more", "aria-expanded": String(all) }, (all ? "hide " : "show ") + what);
+  // unfold makes a line scrollable, so that the values of all nodes have one scroll position.
+  function unfold(line, name) {
+    line.classList.add("unfolded");
+    line.tabIndex = 0;
+    line.setAttribute("aria-label", "Whole values of " + plain(name));
+  }
+
+  function foldButton(at, rows, column, first, fold) {
+    const button = element("button", { type: "button", class: "more unfold", "aria-expanded": String(!fold) }, fold ? "show all of it" : "fold");
     button.addEventListener("click", () => {
-      const body = group(at, rows, !all);
-      button.closest("tbody").replaceWith(body);
-      body.querySelector(".more").focus();
+      const other = line(at, rows, column, first, !fold);
+      button.closest("tr").replaceWith(other);
+      other.querySelector(".unfold").focus();
     });
     return button;
   }
 
-  // tables returns a table for each sequence of differences of one pair.
+  // group returns the lines of one difference: all of them, or at most SHOWN_COLUMNS.
+  function group(at, rows, all) {
+    const others = layout.columns.map((_, column) => column).slice(layout.key);
+    const differing = differingOf(at), alone = !shape(patternOf(at)).different;
+    const main = alone ? others : differing;
+    const equal = alone ? [] : others.filter((column) => !differing.includes(column));
+    const shown = all ? main : main.slice(0, SHOWN_COLUMNS);
+    const columnsShown = all || showEqual.checked ? [...shown, ...equal] : shown;
+    const left = [[Math.max(0, main.length - SHOWN_COLUMNS), "more "], [showEqual.checked ? 0 : equal.length, "equal "]].filter(([n]) => n > 0);
+    const more = left.length > 0 ? [moreButton(at, rows, all, left.map(([n, what]) => columns(n, what)).join(", "))] : [];
+    return element("tbody", { role: "rowgroup" }, keyLine(at, rows, more), ...columnsShown.map((column, n) => line(at, rows, column, n === 0, true)));
+  }
+
+  function moreButton(at, rows, all, what) {
+    const button = element("button", { type: "button", class: "more columns", "aria-expanded": String(all) }, (all ? "hide " : "show ") + what);
+    button.addEventListener("click", () => {
+      const body = group(at, rows, !all);
+      button.closest("tbody").replaceWith(body);
+      body.querySelector(".columns").focus();
+    });
+    return button;
+  }
+
   function tables(list) {
+    if (list.length === 0) return [];
     const rowsOf = decoder();
-    const made = [];
-    let table, pair = -1;
-    for (const at of list) {
-      if (pairOf(at) !== pair) {
-        pair = pairOf(at);
-        table = element("table", { class: "rows", role: "table", "aria-label": "Differences between " + plain(layout.pairs[pair].join(" and ")) }, header(pair));
-        made.push(table);
-      }
-      table.append(group(at, rowsOf(at), false));
-    }
-    return made;
+    const names = nodes.slice(0, -1).join(", ") + " and " + nodes.at(-1);
+    const table = element("table", { class: "rows", role: "table", "aria-label": "Differences between " + plain(names) }, header());
+    table.style.setProperty("--nodes", nodes.length);
+    table.classList.toggle("two", !several);
+    table.classList.toggle("many", nodes.length > 3);
+    table.classList.toggle("wide", nodes.length > 5);
+    for (const at of list) table.append(group(at, rowsOf(at), false));
+    return [element("div", { class: "scroll" }, table)];
   }
 
   // ---- Pages
@@ -334,6 +492,21 @@
 
   // ---- Start
 
+  // showAlone says in the verdict which node stands alone, if the page has all differences.
+  function showAlone() {
+    const place = byId("alone");
+    if (!place || byId("cut")) return;
+    const counts = nodes.map(() => 0);
+    for (let at = 0; at < data.count; at++) {
+      const { alone } = shape(patternOf(at));
+      if (alone >= 0) counts[alone]++;
+    }
+    const most = counts.indexOf(Math.max(...counts));
+    if (counts[most] === 0) return;
+    place.append(" ", element("bdi", { class: "name " + nodeClass(most) }, ...visible(nodes[most])), ` stands alone in ${number.format(counts[most])} of them.`);
+  }
+
+  showAlone();
   fillControls();
   const cut = byId("cut");
   if (cut) controls.before(cut); // the reader must see it before the rows

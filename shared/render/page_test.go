@@ -77,14 +77,14 @@ func TestPage_ShowsBothRowsAndMarksTheDifferences(t *testing.T) {
 		"1 id 1 show 1 equal column 1 column differs", "name | Jon Doe | John Doe",
 		"2 id 2 show 1 equal column 1 column differs still being written", "note | NULL | empty text",
 		"3 id 3.0 show 2 equal columns 1 column differs", "id | 3.0 | 3.00",
-		"4 id 4 only on n1", "note | gone | no such row on n2", "name | y",
-		"5 id 5 only on n2", "note | no such row on n1 | new", "name | z",
+		"4 id 4 only on n1", "note | gone | no such row on n2", "name | y | ",
+		"5 id 5 only on n2", "note | no such row on n1 | new", "name |  | z",
 	}
 	if got := lines(t, b); !slices.Equal(got, want) {
 		t.Errorf("the page shows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	marks := eval[[]string](t, b, `[...document.querySelectorAll("#results mark")].map((mark) => mark.innerText)`)
-	if want := []string{"", "h", "NULL", "empty text", "", "0"}; !slices.Equal(marks, want) {
+	if want := []string{"Jon", "John", "NULL", "empty text", "3.0", "3.00"}; !slices.Equal(marks, want) {
 		t.Errorf("the marked texts are %q, want %q", marks, want)
 	}
 	set(t, b, "equal", "on")
@@ -97,40 +97,133 @@ func TestPage_ShowsBothRowsAndMarksTheDifferences(t *testing.T) {
 func TestPage_FiltersByPairKindColumnAndKey(t *testing.T) {
 	t.Parallel()
 	s := rendertest.Customers("n1", "n2", "n3")
-	found := func(p difffile.Pair) iter.Seq[difftest.Found] {
-		return rendertest.Drift(map[difffile.Pair]int{n12: 300, n23: 100}[p])
-	}
-	b := show(t, desktop, htmlOf(t, s, found))
+	b := show(t, desktop, htmlOf(t, s, driftOfThree(300, 100).Each))
 	options := `[...document.getElementById("%s").options].map((o) => o.textContent)`
 	for id, want := range map[string][]string{
-		"pair":   {"all", "n1 / n2", "n2 / n3"},
-		"kind":   {"all", "different", "only on n1", "only on n2", "only on n3"},
+		"pair":   {"all", "n1 / n2", "n1 / n3", "n2 / n3"},
+		"kind":   {"all", "different", "n1 stands alone", "n2 stands alone", "missing on n1", "missing on n2", "missing on n3"},
 		"column": {"any", "email", "status", "balance", "preferences", "updated_at", "note"},
 	} {
 		if got := eval[[]string](t, b, fmt.Sprintf(options, id)); !slices.Equal(got, want) {
 			t.Errorf("%s offers %q, want %q", id, got, want)
 		}
 	}
-	wantStatus(t, b, "1 to 50 of 400 differences")
+	wantStatus(t, b, "1 to 50 of 300 differences")
 	for _, tt := range []struct {
 		set  [][2]string
 		want string
 	}{
-		{[][2]string{{"pair", "0"}}, "1 to 50 of 300 that pass the filter, of 400 differences"},
-		{[][2]string{{"kind", "d"}}, "1 to 50 of 240 that pass the filter, of 400 differences"},
-		{[][2]string{{"kind", "only:n1"}}, "1 to 30 of 30 that pass the filter, of 400 differences"},
-		{[][2]string{{"pair", ""}, {"kind", "only:n2"}}, "1 to 40 of 40 that pass the filter, of 400 differences"},
-		{[][2]string{{"kind", ""}, {"column", "4"}}, "1 to 40 of 40 that pass the filter, of 400 differences"},
-		{[][2]string{{"column", ""}, {"unsettled", "on"}}, "1 to 8 of 8 that pass the filter, of 400 differences"},
-		{[][2]string{{"unsettled", "off"}, {"text", "1007919"}}, "1 to 2 of 2 that pass the filter, of 400 differences"},
-		{[][2]string{{"text", "US 10079"}}, "1 to 2 of 2 that pass the filter, of 400 differences"},
-		{[][2]string{{"text", "no such key"}}, "None of 0 that pass the filter, of 400 differences"},
-		{[][2]string{{"text", ""}}, "1 to 50 of 400 differences"},
+		{[][2]string{{"pair", "1"}}, "1 to 50 of 300 differences"}, // n1 / n2
+		{[][2]string{{"pair", "2"}}, "1 to 50 of 100 that pass the filter, of 300 differences"},
+		{[][2]string{{"kind", "d"}}, "1 to 50 of 80 that pass the filter, of 300 differences"},
+		{[][2]string{{"pair", ""}}, "1 to 50 of 240 that pass the filter, of 300 differences"},
+		{[][2]string{{"kind", "alone:1"}}, "1 to 50 of 200 that pass the filter, of 300 differences"},
+		{[][2]string{{"kind", "missing:2"}}, "1 to 30 of 30 that pass the filter, of 300 differences"},
+		{[][2]string{{"kind", ""}, {"column", "4"}}, "1 to 30 of 30 that pass the filter, of 300 differences"},
+		{[][2]string{{"column", ""}, {"unsettled", "on"}}, "1 to 6 of 6 that pass the filter, of 300 differences"},
+		{[][2]string{{"unsettled", "off"}, {"text", "1007919"}}, "1 to 1 of 1 that pass the filter, of 300 differences"},
+		{[][2]string{{"text", "US 10079"}}, "1 to 1 of 1 that pass the filter, of 300 differences"},
+		{[][2]string{{"text", "no such key"}}, "None of 0 that pass the filter, of 300 differences"},
+		{[][2]string{{"text", ""}}, "1 to 50 of 300 differences"},
 	} {
 		for _, control := range tt.set {
 			set(t, b, control[0], control[1])
 		}
 		wantStatus(t, b, tt.want)
+	}
+}
+
+// driftOfThree returns differences between three nodes. n1 stands alone in the first
+// ones, and n2 in the others.
+func driftOfThree(keys, first int) difftest.List {
+	list := difftest.List{}
+	id := 0
+	for f := range rendertest.Drift(keys) {
+		id++
+		rows := []difffile.Row{f.Rows[0], f.Rows[1], f.Rows[0]}
+		if id <= first {
+			rows[2] = f.Rows[1]
+		}
+		findPairs(list, []string{"n1", "n2", "n3"}, rows, f.Unsettled)
+	}
+	return list
+}
+
+func TestPage_MarksTheNodeThatStandsAlone(t *testing.T) {
+	t.Parallel()
+	s := difftest.Summary([]string{"n1", "n2", "n3", "n4"}, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "name", Type: "text"})
+	list := difftest.List{}
+	keys := [][]difffile.Row{
+		{difftest.Row("1", "Ann Lee"), difftest.Row("1", "Ann Lee"), difftest.Row("1", "Ann Le"), difftest.Row("1", "Ann Lee")},
+		{difftest.Row("2", "Bo"), nil, difftest.Row("2", "Bo"), difftest.Row("2", "Bo")},
+		{nil, nil, nil, difftest.Row("3", "Cy")},
+		{difftest.Row("4", "a"), difftest.Row("4", "b"), nil, difftest.Row("4", "a")},
+		{difftest.Row("5", "a"), difftest.Row("5", "a"), difftest.Row("5", "b"), difftest.Row("5", "b")},
+	}
+	for _, rows := range keys {
+		findPairs(list, s.Nodes, rows, false)
+	}
+	s.MismatchedRows = int64(len(keys))
+	b := show(t, desktop, htmlOf(t, s, list.Each))
+	wantStatus(t, b, "1 to 5 of 5 differences")
+	want := []string{
+		"1 id 1 only n3 differs 1 column differs", "name | Ann Lee | Ann Lee | Ann Le | Ann Lee",
+		"2 id 2 missing on n2", "name | Bo | no such row on n2 | Bo | Bo",
+		"3 id 3 only on n4", "name | no such row on n1 | no such row on n2 | no such row on n3 | Cy",
+		"4 id 4 missing on n3 1 column differs", "name | a | b | no such row on n3 | a",
+		"5 id 5 1 column differs", "name | a | a | b | b",
+	}
+	if got := lines(t, b); !slices.Equal(got, want) {
+		t.Errorf("the page shows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	marked := eval[[]string](t, b, `[...document.querySelectorAll("#results td.unusual")].map((cell) => cell.dataset.node + " " + cell.querySelector("mark").innerText)`)
+	if want := []string{"n3 Le", "n2 b", "n1 a", "n2 a", "n3 b", "n4 b"}; !slices.Equal(marked, want) {
+		t.Errorf("marked as unusual are %q, want %q", marked, want)
+	}
+	if got := eval[string](t, b, `document.querySelector(".lead").innerText`); !strings.Contains(got, "n2 stands alone in 1 of them.") {
+		t.Errorf("the verdict is %q", got)
+	}
+}
+
+func TestPage_FoldsLongValuesAndUnfoldsThemOnAllNodes(t *testing.T) {
+	t.Parallel()
+	s := difftest.Summary([]string{"n1", "n2", "n3"}, difffile.Column{Name: "id", Type: "bigint"}, difffile.Column{Name: "note", Type: "text"})
+	var text strings.Builder
+	for n := range 60 {
+		fmt.Fprintf(&text, "line %d\n", n)
+	}
+	long := text.String()
+	list := difftest.List{}
+	findPairs(list, s.Nodes, []difffile.Row{difftest.Row("1", long), difftest.Row("1", strings.Replace(long, "line 30", "row 30", 1)), difftest.Row("1", long)}, false)
+	b := show(t, desktop, htmlOf(t, s, list.Each))
+	wantStatus(t, b, "1 to 1 of 1 differences")
+	content := func() []string {
+		t.Helper()
+		return eval[[]string](t, b, `[...document.querySelectorAll("#results td")].map((cell) => cell.innerText.trim().replaceAll("↵", "").replace(/\s*\n\s*/g, "|"))`)
+	}
+	want := []string{
+		"… 28 equal lines …|line 28|line 29|line 30|line 31|line 32|… 28 equal lines …",
+		"… 28 equal lines …|line 28|line 29|row 30|line 31|line 32|… 28 equal lines …", "same as n1",
+	}
+	if got := content(); !slices.Equal(got, want) {
+		t.Errorf("folded, the page shows %q, want %q", got, want)
+	}
+
+	eval[bool](t, b, `(document.querySelector(".unfold").focus(), true)`)
+	b.do(t, chromedp.KeyEvent(kb.Enter))
+	if got := content(); len(got) != 3 || strings.Count(got[0], "line") != 60 || strings.Count(got[1], "line") != 59 {
+		t.Errorf("unfolded, the page shows %q", got)
+	}
+	// The values of all nodes have one scroll position: that of their line.
+	if got := eval[bool](t, b, `(() => {
+		const line = document.activeElement.closest("tr");
+		return line.scrollHeight > line.clientHeight && [...line.querySelectorAll("td, .value")].every((e) => getComputedStyle(e).overflowY === "visible");
+	})()`); !got {
+		t.Error("the values do not scroll together")
+	}
+	b.do(t, chromedp.KeyEvent(kb.Enter))
+	if got := content(); !slices.Equal(got, want) {
+		t.Errorf("folded again, the page shows %q, want %q", got, want)
 	}
 }
 
@@ -157,7 +250,7 @@ func TestPage_OfOneHundredThousandDifferencesStaysQuick(t *testing.T) {
 		{"page 1000", `{ const i = document.querySelector(".pager input"); i.value = 1000; i.dispatchEvent(new Event("change")) }`, "49,951 to 50,000 of"},
 		{"key", `{ const i = document.getElementById("text"); i.value = "79190"; i.dispatchEvent(new Event("input")) }`, "1 to 8 of 8 that pass"},
 		{"column", `{ const i = document.getElementById("column"); i.value = "` + column + `"; i.dispatchEvent(new Event("change")) }`, "1 to 50 of 10,000 that pass"},
-		{"kind", `{ const i = document.getElementById("kind"); i.value = "only:n2"; i.dispatchEvent(new Event("change")) }`, "1 to 50 of 10,000 that pass"},
+		{"kind", `{ const i = document.getElementById("kind"); i.value = "missing:0"; i.dispatchEvent(new Event("change")) }`, "1 to 50 of 10,000 that pass"},
 		{"equal columns", `document.getElementById("equal").click()`, "1 to 50 of 100,000"},
 	} {
 		checkFast(t, tt.name, 500, func() float64 {
@@ -244,7 +337,7 @@ func TestPage_WorksWithTheKeyboardAlone(t *testing.T) {
 	eval[bool](t, b, `(document.querySelector("[aria-label='Previous page']").focus(), true)`)
 	press(kb.Enter)
 	wantStatus(t, b, "51 to 100 of 120 differences")
-	reach("more")
+	reach("more columns")
 	before := len(lines(t, b))
 	press(" ")
 	if got := eval[string](t, b, `document.activeElement.getAttribute("aria-expanded") + " " + document.activeElement.textContent`); !strings.HasPrefix(got, "true hide ") || len(lines(t, b)) <= before {
@@ -417,7 +510,7 @@ func TestPage_CutsALongValueAroundItsDifference(t *testing.T) {
 	b := show(t, phone, htmlOf(t, s, difftest.List{n12: {
 		{Rows: [2]difffile.Row{difftest.Row("1", long+"<A>"+long), difftest.Row("1", long+"<B>"+long)}},
 	}}.Each))
-	got := eval[[]string](t, b, `[...document.querySelectorAll("td.first .value > *")].map((e) => e.nodeName + " " + e.innerText)`)
+	got := eval[[]string](t, b, `[...document.querySelectorAll("td.node-0 .value > *")].map((e) => e.nodeName + " " + e.innerText)`)
 	want := []string{"SPAN … 249,801 more characters …", "MARK A", "SPAN … 249,801 more characters …"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the value has %q, want %q", got, want)
@@ -444,13 +537,9 @@ func TestPage_Pictures(t *testing.T) {
 	t.Parallel()
 	s := rendertest.Customers("n1", "n2", "n3")
 	s.MismatchedRows = 103
-	s.Warnings = []string{`column "note" is text on node n1 but character varying(200) on node n2: compared as text`}
-	html := htmlOf(t, s, func(p difffile.Pair) iter.Seq[difftest.Found] {
-		if p == n13 {
-			return rendertest.Drift(0)
-		}
-		return rendertest.Drift(103)
-	})
+	s.UnsettledRows = 2
+	s.Warnings = []string{`column "note" may refer to large objects: their contents are not compared`, `column "note" is text on node n1 but character varying(200) on node n2: compared as text`}
+	html := htmlOf(t, s, driftOfThree(103, 12).Each)
 	for _, picture := range []struct {
 		name string
 		screen

@@ -10,6 +10,11 @@
 // the two keys as key variants. The survey determines this with hashes. Differences
 // compares the texts before it returns two rows as one difference.
 //
-// Memory is bounded: one row at a time, two bits per row, and hashes of a limited number
-// of keys. If a pair has more keys, the survey reads its rows several times.
+// Keys does the same over all pairs: it returns the rows that all nodes have for one key.
+// A document of several pairs is read once more for that, to count how often it lists
+// each key.
+//
+// Memory is bounded: one row of each section at a time, two bits per row (with Keys two
+// bytes more), and hashes of a limited number of keys. If a pair has more keys, the survey
+// reads its rows several times.
 package rowpairs

@@ -9,8 +9,8 @@ import (
 )
 
 // inlinePolicy restricts a page that the browser shows, in addition to the policy in the
-// page. The sandbox gives the page an origin of its own: it is not a page of this service,
-// so the guard refuses its requests. The page may run its own script, but load nothing.
+// page. A sandboxed page has an origin of its own: it is not a page of this service, so
+// the guard refuses its requests. The page may run its own script, but load nothing.
 const inlinePolicy = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

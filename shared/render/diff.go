@@ -1,0 +1,92 @@
+package render
+
+// maxEdits bounds the number of insertions and deletions that diff looks for. Its time
+// and memory are proportional to the square.
+const maxEdits = 400
+
+// edit replaces the elements fromA to toA of one list by the elements fromB to toB of
+// another.
+type edit struct{ fromA, toA, fromB, toB int }
+
+// diff returns the shortest list of edits that converts a to b (the greedy algorithm of
+// E. Myers, 1986). It returns false if more than maxEdits insertions and deletions are
+// needed. The bound is the reason for an implementation of our own: the time depends on
+// nothing else, and equal inputs always have equal results.
+func diff(a, b []string) ([]edit, bool) {
+	start := 0
+	for start < len(a) && start < len(b) && a[start] == b[start] {
+		start++
+	}
+	endA, endB := len(a), len(b)
+	for endA > start && endB > start && a[endA-1] == b[endB-1] {
+		endA--
+		endB--
+	}
+
+	trace, ok := search(a[start:endA], b[start:endB])
+	if !ok {
+		return nil, false
+	}
+	return backtrack(trace, endA-start, endB-start, start), true
+}
+
+// search returns, for each number of edits, the furthest position in a on each diagonal.
+// The diagonal k of the step d is element k+d.
+func search(a, b []string) (trace [][]int32, ok bool) {
+	limit := min(len(a)+len(b), maxEdits)
+	for d := 0; d <= limit; d++ {
+		row := make([]int32, 2*d+1)
+		for k := -d; k <= d; k += 2 {
+			x := 0
+			if d > 0 {
+				x = furthest(trace[d-1], d, k)
+			}
+			for x < len(a) && x-k < len(b) && x-k >= 0 && a[x] == b[x-k] {
+				x++
+			}
+			row[k+d] = int32(x)
+			if x >= len(a) && x-k >= len(b) {
+				return append(trace, row), true
+			}
+		}
+		trace = append(trace, row)
+	}
+	return nil, false
+}
+
+// furthest returns the position in a that step d begins with on diagonal k: below an
+// insertion on diagonal k+1, or to the right of a deletion on diagonal k-1.
+func furthest(previous []int32, d, k int) int {
+	at := func(k int) int { return int(previous[k+d-1]) }
+	if k == -d || k != d && at(k-1) < at(k+1) {
+		return at(k + 1)
+	}
+	return at(k-1) + 1
+}
+
+// backtrack returns the edits of a trace, in order. Adjacent edits are one.
+func backtrack(trace [][]int32, x, y, offset int) []edit {
+	var list []edit
+	for d := len(trace) - 1; d > 0; d-- {
+		k := x - y
+		begin := furthest(trace[d-1], d, k)
+		e := edit{begin, begin, begin - k, begin - k}
+		if k == -d || k != d && trace[d-1][k-1+d-1] < trace[d-1][k+1+d-1] {
+			e.fromB--
+		} else {
+			e.fromA--
+		}
+
+		x, y = e.fromA, e.fromB
+		e = edit{e.fromA + offset, e.toA + offset, e.fromB + offset, e.toB + offset}
+		if n := len(list); n > 0 && list[n-1].fromA == e.toA && list[n-1].fromB == e.toB {
+			list[n-1].fromA, list[n-1].fromB = e.fromA, e.fromB
+		} else {
+			list = append(list, e)
+		}
+	}
+	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
+		list[i], list[j] = list[j], list[i]
+	}
+	return list
+}
