@@ -51,14 +51,10 @@ func marked(value string, spans []span, breaks []lineBreak) pieces {
 		if room <= 0 {
 			break
 		}
-		gap, head := value[done:s.from], ""
-		omitted := 0
+		head, gap := "", value[done:s.from]
 		if done > 0 {
-			if head, omitted = firstOf(gap, maxContext); omitted > 0 {
-				gap = gap[len(head):]
-			} else {
-				gap, head = "", gap
-			}
+			head, _ = firstOf(gap, maxContext)
+			gap = gap[len(head):]
 		}
 		omitted, tail := lastOf(gap, maxContext)
 		text, rest := firstOf(value[s.from:s.to], max(room, 1))
@@ -158,16 +154,16 @@ func lastOf(text string, n int) (omitted int, shown string) {
 	return utf8.RuneCountInString(text[:cut]), text[cut:]
 }
 
-// appendPieces appends the JSON of the pieces.
-func appendPieces(out []byte, p pieces) []byte {
+// encodePieces returns the JSON of the pieces.
+func encodePieces(p pieces) []byte {
 	if len(p) == 0 {
-		return append(out, `""`...)
+		return []byte(`""`)
 	}
 	if len(p) == 1 && !p[0].differs && p[0].omitted == 0 && p[0].indent == 0 {
-		return appendText(out, p[0].text)
+		return appendText(nil, p[0].text)
 	}
 
-	out = append(out, '[')
+	out := []byte{'['}
 	for i, piece := range p {
 		if i > 0 {
 			out = append(out, ',')

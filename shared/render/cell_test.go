@@ -16,7 +16,7 @@ import (
 // shown returns the JSON of the pieces of two values.
 func shown(m marker, a, b string) (first, second string) {
 	p := m.mark([]value{{text: &a, version: 0, weight: 1}, {text: &b, version: 1, weight: 1}})
-	return string(appendPieces(nil, p[0])), string(appendPieces(nil, p[1]))
+	return string(encodePieces(p[0])), string(encodePieces(p[1]))
 }
 
 func TestMark_MarksWordsOfTextsAndWholeGraphemeClusters(t *testing.T) {
@@ -77,7 +77,7 @@ func TestMark_MarksJSONByKey(t *testing.T) {
 	}
 	long := `{"name": "` + strings.Repeat("x", 60) + `", "tags": ["a", "b"]}`
 	want := `["{",-2,"\"name\": \"` + strings.Repeat("x", 60) + `\", ",-2,"\"tags\": [\"a\", \"b\"]",-1,"}"]`
-	if got := string(appendPieces(nil, whole(long, byKey.breaks(long)))); got != want {
+	if got := string(encodePieces(whole(long, byKey.breaks(long)))); got != want {
 		t.Errorf("on several lines: got %s, want %s", got, want)
 	}
 }
@@ -96,7 +96,7 @@ func TestMark_ComparesEachValueWithTheMostFrequentOne(t *testing.T) {
 	} {
 		var got []string
 		for _, p := range byWord.mark(tt.values) {
-			got = append(got, string(appendPieces(nil, p)))
+			got = append(got, string(encodePieces(p)))
 		}
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("got %s, want %s", got, tt.want)
@@ -250,10 +250,10 @@ func TestPieces_OfALongValueHoldTheDifferenceAndTheOmittedCount(t *testing.T) {
 	if b != strings.Replace(want, "é", "è", 1) {
 		t.Errorf("got %.800s", b)
 	}
-	if got, want := string(appendPieces(nil, whole(long, nil))), `["`+long[:8000]+`",4992000]`; got != want {
+	if got, want := string(encodePieces(whole(long, nil))), `["`+long[:8000]+`",4992000]`; got != want {
 		t.Errorf("alone: got %.300s", got)
 	}
-	if got, want := string(appendPieces(nil, marked(long, []span{{0, len(long)}}, nil))), `[["`+long[:8000]+`"],4992000]`; got != want {
+	if got, want := string(encodePieces(marked(long, []span{{0, len(long)}}, nil))), `[["`+long[:8000]+`"],4992000]`; got != want {
 		t.Errorf("all of it: got %.300s", got)
 	}
 }

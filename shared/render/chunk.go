@@ -187,7 +187,7 @@ func (c *chunks) column(i, at int, versions []difffile.Row, weights []int) [][]b
 		if v.text == nil {
 			cells[v.version] = []byte("null")
 		} else {
-			cells[v.version] = appendPieces(nil, p)
+			cells[v.version] = encodePieces(p)
 		}
 	}
 	return cells

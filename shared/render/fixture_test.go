@@ -11,11 +11,7 @@ import (
 	"ace/shared/table"
 )
 
-var (
-	n12 = difffile.Pair{"n1", "n2"}
-	n13 = difffile.Pair{"n1", "n3"}
-	n23 = difffile.Pair{"n2", "n3"}
-)
+var n12 = difffile.Pair{"n1", "n2"}
 
 // hostile are values that are dangerous if they are shown without escaping.
 var hostile = []string{

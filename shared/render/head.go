@@ -161,16 +161,19 @@ func aloneCounts(s difffile.Summary) []int64 {
 	return counts
 }
 
-// notePhrases are parts of the warnings that only describe how rows were compared.
-var notePhrases = []string{
-	"everything was compared, not only what changed", "rows are compared page by page", "digested with the slower sha256",
-	"block_rows was ", "batch_size was ", "serves as the key", ": compared as text", "is ordered by its text",
+// isNote reports whether a warning only describes how rows were compared. A document has
+// one list of warnings, so their texts decide. A text that is not known here is a
+// warning.
+func isNote(text string) bool {
+	return slices.ContainsFunc([]string{
+		"everything was compared, not only what changed", "rows are compared page by page", "digested with the slower sha256",
+		"block_rows was ", "batch_size was ", "serves as the key", ": compared as text", "is ordered by its text",
+	}, func(phrase string) bool { return strings.Contains(text, phrase) })
 }
 
 func sortNotices(warnings []string) (n notices) {
 	for _, text := range warnings {
-		isNote := slices.ContainsFunc(notePhrases, func(phrase string) bool { return strings.Contains(text, phrase) })
-		if isNote {
+		if isNote(text) {
 			n.Notes = append(n.Notes, text)
 		} else {
 			n.Warnings = append(n.Warnings, text)
