@@ -141,6 +141,12 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 func (p *Pools) beforeConnect(target cluster.Target) func(context.Context, *pgx.ConnConfig) error {
 	return func(ctx context.Context, config *pgx.ConnConfig) error {
 		config.DialFunc = new(dialer).dial
+		lookup := config.LookupFunc
+		config.LookupFunc = func(ctx context.Context, host string) ([]string, error) {
+			ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+			defer cancel()
+			return lookup(ctx, host)
+		}
 		if !target.Resolved() {
 			return nil
 		}

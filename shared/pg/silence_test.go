@@ -43,13 +43,12 @@ func TestSilence_EndsEveryWaitOfAConnection(t *testing.T) {
 		name string
 		how  pgtest.Silence
 		at   string
-		use  func(ctx context.Context, tx *Tx) error
 	}{
-		{"a statement, frozen", pgtest.Frozen, "SELECT 1", nil},
-		{"a statement, request lost", pgtest.RequestLost, "SELECT 1", nil},
-		{"a statement, answer lost", pgtest.AnswerLost, "SELECT 1", nil},
-		{"the end of a transaction", pgtest.Frozen, "ROLLBACK", nil},
-		{"the reuse of a connection", pgtest.Unreachable, "SELECT 1", nil},
+		{"a statement, frozen", pgtest.Frozen, "SELECT 1"},
+		{"a statement, request lost", pgtest.RequestLost, "SELECT 1"},
+		{"a statement, answer lost", pgtest.AnswerLost, "SELECT 1"},
+		{"a statement, unreachable", pgtest.Unreachable, "SELECT 1"},
+		{"the end of a transaction", pgtest.Frozen, "ROLLBACK"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,6 +70,55 @@ func TestSilence_EndsEveryWaitOfAConnection(t *testing.T) {
 				t.Errorf("got %v, want Unavailable, naming the node and that it is silent", err)
 			}
 			if took := time.Since(began); took > 2*limit+2*cancelGrace+time.Second {
+				t.Errorf("it took %s", took)
+			}
+			<-fired
+		})
+	}
+}
+
+// Case O-F3, see docs/RELIABILITY.md.
+func TestSilence_AnIdleConnectionIsReplaced(t *testing.T) {
+	t.Parallel()
+	n, proxy, _ := throughProxy(t, Options{MaxConns: 1, StatementTimeout: time.Minute})
+	use := func() error {
+		tx, err := n.Begin(t.Context(), table.Access{SearchPath: "pg_catalog"})
+		if err != nil {
+			return err
+		}
+		defer tx.Close()
+		return tx.run(t.Context(), "testing", query{sql: "SELECT 1"})
+	}
+	if err := use(); err != nil {
+		t.Fatal(err)
+	}
+
+	fired := proxy.SilenceAt("-- ping", pgtest.Frozen)
+	time.Sleep(1100 * time.Millisecond) // the pool checks connections that were idle longer than a second
+	began := time.Now()
+	if err := use(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 3*cancelGrace+2*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	<-fired
+}
+
+// Case O-F3, see docs/RELIABILITY.md. `ace doctor` does not wait for a silent node.
+func TestLogin_ASilentNodeIsUnreachable(t *testing.T) {
+	t.Parallel()
+	for at, how := range map[string]pgtest.Silence{"application_name": pgtest.Unreachable, "server_version_num": pgtest.Frozen} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			n, proxy, _ := throughProxy(t, Options{MaxConns: 1, StatementTimeout: time.Minute})
+			fired := proxy.SilenceAt(at, how)
+			began := time.Now()
+			_, err := n.Login(t.Context())
+			if fault.CodeOf(err) != fault.Unavailable || !strings.Contains(fault.PublicMessage(err), "no answer within 5s") {
+				t.Errorf("got %v", err)
+			}
+			if took := time.Since(began); took > loginTimeout+2*cancelGrace+time.Second {
 				t.Errorf("it took %s", took)
 			}
 			<-fired
