@@ -4,7 +4,9 @@ package app_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -186,9 +188,14 @@ func TestSilence_ASilentNodeEndsAStatementAndFreesTheLocks(t *testing.T) {
 		},
 		"repair": {
 			{0, "LOCK TABLE", pgtest.AnswerLost}, // the source, while the target's rows are locked
+			{1, "pg_try_advisory_xact_lock", pgtest.RequestLost},
 			{1, "FOR UPDATE", pgtest.AnswerLost},
+			{1, "UPDATE", pgtest.Frozen},
 			{1, "COMMIT", pgtest.AnswerLost},
 		},
+		"dry run": {{0, "LOCK TABLE", pgtest.Frozen}},
+		"rerun":   {{1, "ace_inner", pgtest.AnswerLost}},
+		"undo":    {{1, "INSERT INTO", pgtest.AnswerLost}},
 	} {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
@@ -206,25 +213,26 @@ func TestSilence_ASilentNodeEndsAStatementAndFreesTheLocks(t *testing.T) {
 // chosen at random from all that an operation sends to it.
 func TestSilence_AtAnyMessageOfAnOperation(t *testing.T) {
 	t.Parallel()
+	b := newSilenceBench(t)
 	ways := []pgtest.Silence{pgtest.RequestLost, pgtest.AnswerLost, pgtest.Unreachable, pgtest.Frozen}
-	for operation := range silentOperations() {
-		t.Run(operation, func(t *testing.T) {
-			t.Parallel()
-			b := newSilenceBench(t)
-			random := rand.New(rand.NewPCG(soak.Seed(t), uint64(len(operation))))
-			sent := b.messages(t, operation)
-			rounds := soak.Rounds(t, 1, 100)
-			for range rounds {
-				node := random.IntN(len(sent))
-				if len(sent[node]) == 0 { // an undo does not use the source
-					node = 1
-				}
-				n, how := random.IntN(len(sent[node])), ways[random.IntN(len(ways))]
-				t.Run(fmt.Sprintf("n%d, %s at message %d of %d", node+1, how, n, len(sent[node])), func(t *testing.T) {
-					b.run(t, operation, node, func(p *pgtest.Proxy) <-chan struct{} { return p.SilenceAtMessage(n, how) }, how == pgtest.Frozen)
-				})
-			}
-			soak.Report(t, "%s: %d silences at %d and %d messages", operation, rounds, len(sent[0]), len(sent[1]))
+	operations := slices.Sorted(maps.Keys(silentOperations()))
+	random := rand.New(rand.NewPCG(soak.Seed(t), 0))
+	sent := map[string][][]string{} // by operation and node
+	rounds := soak.Rounds(t, 3, 400)
+	for range rounds {
+		operation := operations[random.IntN(len(operations))]
+		if sent[operation] == nil {
+			sent[operation] = b.messages(t, operation)
+		}
+		node := random.IntN(len(b.proxies))
+		if len(sent[operation][node]) == 0 { // an undo does not use the source
+			node = 1
+		}
+		count := len(sent[operation][node])
+		n, how := random.IntN(count), ways[random.IntN(len(ways))]
+		t.Run(fmt.Sprintf("%s, n%d, %s at message %d of %d", operation, node+1, how, n, count), func(t *testing.T) {
+			b.run(t, operation, node, func(p *pgtest.Proxy) <-chan struct{} { return p.SilenceAtMessage(n, how) }, how == pgtest.Frozen)
 		})
 	}
+	soak.Report(t, "%d silences", rounds)
 }
