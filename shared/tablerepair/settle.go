@@ -75,7 +75,7 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 	began := time.Now()
 	if err := acquireRepairLock(ctx, tx, s.plan, s.target.Node, s.wait); err != nil {
 		if time.Since(began) >= s.wait {
-			err = patience.Exhausted(err)
+			err = patience.Exhausted(s.notEndedError(err, attempt))
 		}
 		return outcome{Outcome: Unknown}, err
 	}
@@ -95,6 +95,13 @@ func (s *settler) settle(ctx context.Context, attempt int) (outcome, error) {
 
 	// Durable: the outcome. From here on the attempt can no longer begin.
 	return s.storeOutcome(ctx, attempt, o)
+}
+
+// notEndedError returns the error for an attempt whose transaction still holds the repair
+// lock.
+func (s *settler) notEndedError(err error, attempt int) error {
+	return fault.Wrap(err, fault.Unavailable, "node %q: the transaction of attempt %d has not ended within %s: its server process may be stopped. Find the process in pg_locks (locktype is advisory), end it, and repair again",
+		s.target.Node, attempt, s.wait)
 }
 
 // outcomeOf determines how the attempt of a manifest ended.

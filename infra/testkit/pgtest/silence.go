@@ -108,7 +108,8 @@ func (p *Proxy) fromClient(f *forwarding, message []byte) {
 	case Unreachable:
 		p.stalled = true
 	case Frozen:
-		if f.backend == 0 { // the backend has not sent its id yet, so it cannot be found
+		if f.backend == 0 { // the backend sends its id after the login: the next message triggers
+			t.at = func(int, []byte) bool { return true }
 			return
 		}
 		_ = syscall.Kill(f.backend, syscall.SIGSTOP)
