@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"ace/infra/testkit/apptest"
 	"ace/infra/testkit/pgtest"
 	"ace/infra/testkit/soak"
@@ -34,8 +36,9 @@ type silenceBench struct {
 	cluster *pgtest.Cluster // the definition that leads to the proxies
 	proxies []*pgtest.Proxy
 	store   archive.Store
-	diff    string // a comparison of the table
-	repair  string // a repair of n2 from n1
+	diff    string     // a comparison of the table
+	repair  string     // a repair of n2 from n1
+	planted [][]string // the rows of n2 before the repair
 }
 
 func newSilenceBench(t *testing.T) *silenceBench {
@@ -48,6 +51,7 @@ func newSilenceBench(t *testing.T) *silenceBench {
 	}
 	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 60) i`)
 	b.plant(t)
+	b.planted = content(t, b.cluster, 1, "t")
 	s := b.service(t)
 	b.diff = s.Diff(t, "public.t").TaskID
 	b.repair = repair(t, s, b.diff, "n1", nil).TaskID
@@ -101,6 +105,20 @@ func (b *silenceBench) reset(t *testing.T, operation string) {
 	}
 }
 
+// states returns the rows of the target before an operation, and as they are if it
+// completes.
+func (b *silenceBench) states(t *testing.T, operation string) (before, after [][]string) {
+	t.Helper()
+	before = content(t, b.cluster, 1, "t")
+	switch operation {
+	case "repair":
+		return before, content(t, b.cluster, 0, "t")
+	case "undo":
+		return before, b.planted
+	}
+	return before, before
+}
+
 // messages runs an operation and returns what it sends to each node.
 func (b *silenceBench) messages(t *testing.T, operation string) (sent [][]string) {
 	t.Helper()
@@ -122,6 +140,7 @@ func (b *silenceBench) messages(t *testing.T, operation string) (sent [][]string
 func (b *silenceBench) run(t *testing.T, operation string, node int, silence func(*pgtest.Proxy) <-chan struct{}, frozen bool) {
 	t.Helper()
 	b.reset(t, operation)
+	before, after := b.states(t, operation)
 	s := b.service(t)
 	proxy := b.proxies[node]
 	fired := silence(proxy)
@@ -165,6 +184,10 @@ func (b *silenceBench) run(t *testing.T, operation string, node int, silence fun
 
 	proxy.Resume()
 	b.cluster.Exec(t, 1, `SET lock_timeout = '10s'`, `BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE; COMMIT`)
+	now := content(t, b.cluster, 1, "t")
+	if !cmp.Equal(now, after) && (status.Status == api.StatusCompleted || !cmp.Equal(now, before)) {
+		t.Errorf("the task ended %s, and the rows are neither as before nor as they should be:\n%s", status.Status, cmp.Diff(after, now))
+	}
 }
 
 // lockRow locks a row on the target, and returns how long it waited.
