@@ -20,12 +20,13 @@ type TableRepairRequest struct {
 	DryRun         bool      `json:"dry_run"`
 	Quiet          bool      `json:"quiet"`
 	GenerateReport bool      `json:"generate_report"`
-	UpsertOnly     bool      `json:"upsert_only"`     // delete no rows
-	InsertOnly     bool      `json:"insert_only"`     // neither update nor delete rows
-	Nodes          []string  `json:"nodes,omitempty"` // nodes to repair; nil means all nodes of the document except the source
-	FireTriggers   bool      `json:"fire_triggers"`   // triggers and foreign keys work as in any other session
-	AllowCascade   bool      `json:"allow_cascade"`   // with fire_triggers: a delete may cascade to other tables
-	AllowLag       bool      `json:"allow_lag"`       // repair even if replication from the source lags or is off
+	UpsertOnly     bool      `json:"upsert_only"`              // delete no rows
+	InsertOnly     bool      `json:"insert_only"`              // neither update nor delete rows
+	Nodes          []string  `json:"nodes,omitempty"`          // nodes to repair; nil means all nodes of the document except the source
+	FireTriggers   bool      `json:"fire_triggers"`            // triggers and foreign keys work as in any other session
+	AllowCascade   bool      `json:"allow_cascade"`            // with fire_triggers: a delete may cascade to other tables
+	AllowLag       bool      `json:"allow_lag"`                // repair even if replication from the source lags or is off
+	AllowConflict  bool      `json:"allow_conflict,omitempty"` // repair even if a subscription fails, or will stop at the inserted rows
 }
 
 // DecodeTableRepair decodes and validates the parameters of table-repair. It returns all
@@ -47,6 +48,7 @@ func DecodeTableRepair(p Params) (TableRepairRequest, error) {
 		FireTriggers:   r.flag("fire_triggers"),
 		AllowCascade:   r.flag("allow_cascade"),
 		AllowLag:       r.flag("allow_lag"),
+		AllowConflict:  r.flag("allow_conflict"),
 	}
 	return req, r.finish(req.problems())
 }
@@ -103,10 +105,15 @@ type NodeRepair struct {
 	Deleted   int64  `json:"deleted"`
 	Unchanged int64  `json:"unchanged"`         // already equal to the source's row when the repair read both
 	Skipped   int64  `json:"skipped"`           // not changed although they differ, for example because of upsert_only
-	Unequal   int64  `json:"unequal,omitempty"` // differ only in generated columns, which no repair can write
 	Outcome   string `json:"outcome,omitempty"` // empty in a dry run
 	Error     string `json:"error,omitempty"`   // the reason why this node was not repaired
 	// MissingPrivileges are the SQL statements that grant what the role lacks for the
 	// repair; in a dry run, for the repair that it tries.
 	MissingPrivileges []string `json:"missing_privileges,omitempty"`
+
+	// Unrepairable counts the rows that differ from the source's rows after the repair,
+	// because no repair can make them equal. They may also count as inserted or updated.
+	Unrepairable int64 `json:"unrepairable,omitempty"`
+	// UnrepairableKeys has the keys of the first hundred of these rows.
+	UnrepairableKeys [][]string `json:"unrepairable_keys,omitempty"`
 }

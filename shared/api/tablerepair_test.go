@@ -28,10 +28,10 @@ func TestDecodeTableRepair(t *testing.T) {
 		{"one node is enough", query + "&nodes=n2", with(func(r *api.TableRepairRequest) { r.Nodes = []string{"n2"} })},
 		{"upsert_only", query + "&upsert_only=1&insert_only=0", with(func(r *api.TableRepairRequest) { r.UpsertOnly = true })},
 		{"insert_only", query + "&insert_only=t", with(func(r *api.TableRepairRequest) { r.InsertOnly = true })},
-		{"the rest", query + "&dbname=acedb&dry_run=yes&quiet=1&generate_report=true&fire_triggers=true&allow_cascade=1&allow_lag=T",
+		{"the rest", query + "&dbname=acedb&dry_run=yes&quiet=1&generate_report=true&fire_triggers=true&allow_cascade=1&allow_lag=T&allow_conflict=1",
 			with(func(r *api.TableRepairRequest) {
 				r.DBName, r.DryRun, r.Quiet, r.GenerateReport = "acedb", true, true, true
-				r.FireTriggers, r.AllowCascade, r.AllowLag = true, true, true
+				r.FireTriggers, r.AllowCascade, r.AllowLag, r.AllowConflict = true, true, true, true
 			})},
 	}
 	for _, tt := range tests {

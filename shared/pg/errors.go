@@ -146,11 +146,16 @@ const statementCancelled = "57014"
 // converting its encoding to UTF-8.
 const notSupported = "0A000"
 
-// describe returns the server's message with its position and hint. It omits DETAIL,
-// which may quote rows.
+// invalidReference is the SQLSTATE with which a server refuses an UPDATE or DELETE
+// because of a publication's row filter or list of columns.
+const invalidReference = "42P10"
+
+// describe returns the server's message with its position and hint. It omits DETAIL
+// if that may quote rows.
 func describe(e *pgconn.PgError) string {
 	text := fmt.Sprintf("%s (SQLSTATE %s)", shorten(e.Message), e.Code)
-	if e.Code == notSupported && strings.Contains(e.Message, "client_encoding") { // this detail names only the encodings
+	// These details quote no values: the first names the encodings, the second the reason.
+	if e.Code == notSupported && strings.Contains(e.Message, "client_encoding") || e.Code == invalidReference && e.Detail != "" {
 		text += ". " + e.Detail
 	}
 	if e.Position > 0 {

@@ -57,6 +57,7 @@ type RepairTx struct {
 	tx        *Tx
 	outcome   outcome
 	stopBeats func() // ends the heartbeat; it may be called more than once
+	guarded   bool   // every statement that writes is guarded, see GuardWrites
 }
 
 // BeginRepair acquires a connection for a transaction. The transaction begins on the
@@ -268,6 +269,7 @@ type written struct {
 // wrote want rows. guarded puts a savepoint around the statement: if the node refuses a
 // row, the statement is undone and the transaction continues.
 func (r *RepairTx) write(ctx context.Context, doing string, q query, want int, guarded bool, values written) error {
+	guarded = guarded || r.guarded
 	wrote := 0
 	q.row = func([][]byte) error { wrote++; return nil }
 	queries := []query{q}
@@ -311,6 +313,10 @@ func (r *RepairTx) end(ctx context.Context) error {
 	r.outcome = rolledBack
 	return r.tx.rollback(ctx, "rolling back")
 }
+
+// GuardWrites guards every further statement that writes: a table.ViolationError undoes
+// only that statement and the transaction continues.
+func (r *RepairTx) GuardWrites() { r.guarded = true }
 
 // Delete deletes the rows with these keys, all of which must exist.
 func (r *RepairTx) Delete(ctx context.Context, t table.Target, keys []table.Key) error {

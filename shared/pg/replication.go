@@ -4,36 +4,65 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"ace/shared/table"
 )
 
-// subscriptionsSQL returns the subscriptions to the table, to a partitioned table of
-// which it is a partition, or to its partitions. Before PostgreSQL 16, pg_subscription
-// has no column suborigin: then the name in the inner query refers to the column of
-// before16.
-const subscriptionsSQL = `
+// subscriptionsSQL returns the query for the subscriptions to the table, to a partitioned
+// table of which it is a partition, or to its partitions. Columns of pg_subscription that
+// an older server lacks are selected in an inner query: there the name refers to the
+// column of older.
+func subscriptionsSQL(version int) string {
+	errors := "0"
+	if version >= 150000 {
+		errors = "(SELECT e.apply_error_count + e.sync_error_count FROM pg_stat_subscription_stats e WHERE e.subid = s.oid)"
+	}
+	return strings.Replace(`
 SELECT DISTINCT s.subname, coalesce(s.subslotname, ''), s.subenabled,
        (SELECT suborigin FROM pg_subscription o WHERE o.oid = s.oid) = 'none',
-       bool_and(r.srsubstate IN ('s', 'r')) OVER (PARTITION BY s.oid)
+       bool_and(r.srsubstate IN ('s', 'r')) OVER (PARTITION BY s.oid),
+       EXISTS (SELECT 1 FROM pg_stat_subscription w WHERE w.subid = s.oid AND w.relid IS NULL AND w.pid IS NOT NULL),
+       coalesce($ERRORS, 0),
+       (SELECT nullif(subskiplsn::pg_lsn, '0/0') FROM pg_subscription o WHERE o.oid = s.oid),
+       (SELECT subdisableonerr FROM pg_subscription o WHERE o.oid = s.oid)
 FROM pg_subscription s
-CROSS JOIN (VALUES ('any')) before16 (suborigin)
+CROSS JOIN (VALUES ('any', '0/0', false)) older (suborigin, subskiplsn, subdisableonerr)
 JOIN pg_subscription_rel r ON r.srsubid = s.oid
 JOIN pg_class c ON c.relname = $2
 JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = $1
 WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND (r.srrelid = c.oid OR r.srrelid IN (SELECT relid FROM pg_partition_ancestors(c.oid))
        OR r.srrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))
-ORDER BY s.subname`
+ORDER BY s.subname`, "$ERRORS", errors, 1)
+}
 
 // Subscriptions returns this node's subscriptions to the table.
 func (n *Node) Subscriptions(ctx context.Context, schema, name string) ([]table.Subscription, error) {
+	tx, err := n.beginCatalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Close()
+	version := 0
+	err = tx.run(ctx, doingSubscriptions, query{sql: "SELECT current_setting('server_version_num')", row: func(v [][]byte) (err error) {
+		version, err = strconv.Atoi(string(v[0]))
+		return err
+	}})
+	if err != nil {
+		return nil, err
+	}
+
 	var found []table.Subscription
-	return found, n.ask(ctx, "looking for subscriptions", query{sql: subscriptionsSQL, args: textArgs(schema, name), row: func(v [][]byte) error {
-		found = append(found, table.Subscription{Name: string(v[0]), Slot: string(v[1]), Enabled: isTrue(v[2]), LocalOnly: isTrue(v[3]), Copied: isTrue(v[4])})
-		return nil
+	return found, tx.call(ctx, doingSubscriptions, table.EndTransaction, query{sql: subscriptionsSQL(version), args: textArgs(schema, name), row: func(v [][]byte) error {
+		s := table.Subscription{Name: string(v[0]), Slot: string(v[1]), Enabled: isTrue(v[2]), LocalOnly: isTrue(v[3]), Copied: isTrue(v[4]), Running: isTrue(v[5]), SkipLSN: string(v[7]), DisableOnError: isTrue(v[8])}
+		found = append(found, s)
+		_, err := fmt.Sscan(string(v[6]), &found[len(found)-1].Errors)
+		return err
 	}})
 }
+
+const doingSubscriptions = "looking for subscriptions"
 
 // logEnd is an expression for the end of the write-ahead log. Transactions that commit
 // asynchronously may have written records that are not on disk yet. Subscribers reach
@@ -160,6 +189,30 @@ SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'logical',
                  AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid
                  AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'spock')`
 
+// origins is the result of originsSQL.
+type origins struct{ logical, granted, room, spock bool }
+
+func (o *origins) query() query {
+	return query{sql: originsSQL, row: func(v [][]byte) error {
+		o.logical, o.granted, o.room, o.spock = isTrue(v[0]), isTrue(v[1]), isTrue(v[2]), isTrue(v[3])
+		return nil
+	}}
+}
+
+// unmarked returns why the changes of a repair cannot have a replication origin. It is
+// empty if they can, or if nothing is replicated from this node.
+func (o *origins) unmarked() string {
+	switch {
+	case o.spock || !o.logical:
+		return ""
+	case !o.granted:
+		return "the role may not set a replication origin (GRANT EXECUTE ON FUNCTION pg_replication_origin_oid(text), pg_replication_origin_create(text), pg_replication_origin_session_setup(text)), so subscribers get the repair like any other change"
+	case !o.room:
+		return "the server allows no replication origins (max_replication_slots is 0), so subscribers get the repair like any other change"
+	}
+	return ""
+}
+
 // originNames is the maximum number of concurrent repairs with an origin on one node:
 // each session needs an origin of its own.
 const originNames = 8
@@ -170,23 +223,16 @@ const originNames = 8
 // explains to the user why the changes are not marked. It is empty if they are, or if
 // nothing is replicated from this node.
 func (r *RepairTx) KeepLocal(ctx context.Context) (reason string, err error) {
-	var logical, granted, room, spock bool
-	err = r.tx.run(ctx, "looking for replication", query{sql: originsSQL, row: func(v [][]byte) error {
-		logical, granted, room, spock = isTrue(v[0]), isTrue(v[1]), isTrue(v[2]), isTrue(v[3])
-		return nil
-	}})
-
+	var o origins
+	err = r.tx.run(ctx, "looking for replication", o.query())
+	reason = o.unmarked()
 	switch {
 	case err != nil:
 		return "", err
-	case spock:
+	case o.spock:
 		return "", r.tx.run(ctx, "entering Spock's repair mode", query{sql: "SELECT spock.repair_mode(true)"})
-	case !logical:
-		return "", nil
-	case !granted:
-		return "the role may not set a replication origin (GRANT EXECUTE ON FUNCTION pg_replication_origin_oid(text), pg_replication_origin_create(text), pg_replication_origin_session_setup(text)), so subscribers get the repair like any other change", nil
-	case !room:
-		return "the server allows no replication origins (max_replication_slots is 0), so subscribers get the repair like any other change", nil
+	case !o.logical || reason != "":
+		return reason, nil
 	}
 
 	if pooled, err := r.isPooled(ctx); err != nil || pooled {

@@ -24,7 +24,7 @@ func (n *Node) DescribeWriting(ctx context.Context, schema, name string) (*table
 	defer tx.Close()
 	w := &writing{tx: tx, d: &table.Writing{}}
 	for _, step := range []func(context.Context) error{
-		func(ctx context.Context) error { return w.find(ctx, schema, name) }, w.details, w.tryReplica,
+		func(ctx context.Context) error { return w.find(ctx, schema, name) }, w.details, w.tryOperations, w.tryReplica,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -61,7 +61,9 @@ func (w *writing) details(ctx context.Context) error {
 	about := func(sql string, row func(v [][]byte) error) query {
 		return query{sql: sql, args: [][]byte{w.oid}, row: row}
 	}
-	return w.tx.run(ctx, doingWriting, append(w.rights(about),
+	var o origins
+	defer func() { w.d.Unmarked = o.unmarked() }()
+	return w.tx.run(ctx, doingWriting, append(append(w.rights(about), o.query()),
 		query{sql: readOnlySQL, row: func(v [][]byte) error {
 			w.d.ReadOnly = string(v[0])
 			return nil

@@ -69,8 +69,12 @@ func nodeRepair(n tablerepair.NodeResult) api.NodeRepair {
 		Deleted:   t.Deleted,
 		Unchanged: t.Unchanged,
 		Skipped:   t.Skipped,
-		Unequal:   t.Unequal,
 		Outcome:   n.Outcome,
+
+		Unrepairable: t.Unrepairable(),
+	}
+	for _, key := range t.UnequalKeys {
+		node.UnrepairableKeys = append(node.UnrepairableKeys, shortKey(key))
 	}
 
 	node.MissingPrivileges = n.Grants

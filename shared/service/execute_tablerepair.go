@@ -27,6 +27,7 @@ func (e *Executor) tableRepair(ctx context.Context, x execution) (runner.Outcome
 		Input: *x.rec.Input, Source: req.SourceOfTruth, Targets: req.Nodes,
 		DryRun: req.DryRun, Report: req.GenerateReport, UpsertOnly: req.UpsertOnly, InsertOnly: req.InsertOnly,
 		FireTriggers: req.FireTriggers, AllowCascade: req.AllowCascade, AllowLag: req.AllowLag,
+		AllowConflict: req.AllowConflict,
 	})
 	return repairOutcome(repairAnswer(req, result), result, err)
 }

@@ -54,6 +54,10 @@ type Writing struct {
 	Rules          []string // rules that rewrite INSERT, UPDATE or DELETE
 	References     []Reference
 	Deferrable     []Deferrable
+	// UpdateRefused and DeleteRefused are the errors with which the server refuses every
+	// UPDATE or DELETE in the table; empty if it does not.
+	UpdateRefused, DeleteRefused string
+	Unmarked                     string // why a repair's changes cannot have a replication origin; empty if they can
 }
 
 // Allowed describes on which columns a role has a privilege.
@@ -122,6 +126,15 @@ type Subscription struct {
 	// replication origin, such as those of a repair.
 	LocalOnly bool
 	Copied    bool // the initial copy of the table is complete
+	// Running reports that the subscription has an apply worker. Errors counts the errors
+	// that ended such workers; it is 0 before PostgreSQL 15, which does not count them.
+	Running bool
+	Errors  int64
+	// DisableOnError means that an error disables the subscription.
+	DisableOnError bool
+	// SkipLSN is the position of a transaction that an administrator lets the subscription
+	// skip; empty if there is none.
+	SkipLSN string
 }
 
 // Position is a position in the write-ahead log of a server.

@@ -35,9 +35,69 @@ func (a *attempt) deletes(ctx context.Context) error {
 		return nil
 	}
 	done := func(op string, at int64) bool { return op == opDelete && !a.kept.Has(at) }
-	return a.windows(ctx, done, func(list []numberedChange) error {
-		return a.tx.Delete(ctx, a.target.Write, keysOf(list))
-	})
+	return a.windows(ctx, done, func(list []numberedChange) error { return a.delete(ctx, list) })
+}
+
+// delete deletes rows. A foreign key of another table may refuse this if triggers fire.
+func (a *attempt) delete(ctx context.Context, list []numberedChange) error {
+	err := a.tx.Delete(ctx, a.target.Write, keysOf(list))
+	var v *table.ViolationError
+	if !errors.As(err, &v) {
+		return err
+	}
+	return a.narrow(ctx, list, v, a.narrows, a.delete)
+}
+
+// narrow returns the error v of a statement that wrote the rows of list, with the key of
+// the refused row. If the statement was guarded, the transaction can continue, so narrow
+// repeats the statement, which is again, with each half of the list. Otherwise
+// nameRefusedRow finds the row.
+func (a *attempt) narrow(ctx context.Context, list []numberedChange, v *table.ViolationError, guarded bool, again func(context.Context, []numberedChange) error) error {
+	if v.Column != "" || len(list) == 1 || !guarded {
+		return a.refusedOne(list, v)
+	}
+	if err := again(ctx, list[:len(list)/2]); err != nil {
+		return err
+	}
+	return again(ctx, list[len(list)/2:])
+}
+
+// nameRefusedRow returns the error failed with the key of the row that the node refuses.
+// If a statement that wrote many rows was refused, the transaction is lost. The stored
+// changes are then made again in another transaction, which is always rolled back, and
+// the refused statement is narrowed to one row.
+func (a *attempt) nameRefusedRow(ctx context.Context, failed error) error {
+	var v *table.ViolationError
+	if !errors.As(failed, &v) || ctx.Err() != nil {
+		return failed
+	}
+	a.tx.Close()
+	tx, err := a.node.BeginRepair(ctx, a.target.Write.Access())
+	if err != nil {
+		return failed
+	}
+	defer tx.Close()
+
+	search := &attempt{unitRun: a.unitRun, number: a.number, tx: tx, kept: a.kept, narrows: true}
+	if err := search.repeat(ctx); err != nil && search.named {
+		return err
+	}
+	return failed
+}
+
+// repeat applies the changes in a transaction that is rolled back afterwards.
+func (a *attempt) repeat(ctx context.Context) error {
+	if err := acquireRepairLock(ctx, a.tx, a.plan, a.target.Node, repairLockWait); err != nil {
+		return err
+	}
+	if err := a.tx.Hold(ctx, a.target.Write.Source); err != nil {
+		return err
+	}
+	if err := a.setTriggers(ctx); err != nil {
+		return err
+	}
+	a.tx.GuardWrites()
+	return a.withSearchPath(ctx, a.apply)
 }
 
 func (a *attempt) updates(ctx context.Context) error {
@@ -77,7 +137,7 @@ func (a *attempt) update(ctx context.Context, list []numberedChange) error {
 	if slices.ContainsFunc(columns, func(at int) bool { return a.target.Columns[at].Identity }) {
 		return a.replace(ctx, list, "an identity column that is GENERATED ALWAYS cannot be updated")
 	}
-	guarded := slices.ContainsFunc(columns, func(at int) bool { return a.target.Columns[at].Unique })
+	guarded := a.narrows || slices.ContainsFunc(columns, func(at int) bool { return a.target.Columns[at].Unique })
 
 	rows := make([]table.Row, len(list))
 	for i, c := range list {
@@ -89,7 +149,10 @@ func (a *attempt) update(ctx context.Context, list []numberedChange) error {
 	if !errors.As(err, &v) {
 		return err
 	}
-	if !guarded || !v.Unique {
+	if !v.Unique {
+		return a.narrow(ctx, list, v, guarded, a.update)
+	}
+	if !guarded {
 		return a.refusedOne(list, v)
 	}
 
@@ -107,12 +170,18 @@ func (a *attempt) update(ctx context.Context, list []numberedChange) error {
 // row of list that is.
 func (a *attempt) refusedOne(list []numberedChange, v *table.ViolationError) error {
 	if v.Column != "" && v.Place < len(list) {
-		return a.target.withEncodings(v.Of(list[v.Place].Key))
+		return a.target.withEncodings(a.refused(v, list[v.Place].Key))
 	}
 	if len(list) == 1 {
-		return v.Of(list[0].Key)
+		return a.refused(v, list[0].Key)
 	}
 	return v
+}
+
+// refused returns the error v with the key of the refused row.
+func (a *attempt) refused(v *table.ViolationError, key table.Key) error {
+	a.named = true
+	return v.Of(key)
 }
 
 // withEncodings adds the encodings of source and target to err, if they differ. err is
@@ -200,7 +269,7 @@ func (a *attempt) insert(ctx context.Context, list []numberedChange) error {
 // this case refusedInsert returns the node's error.
 func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.ViolationError) error {
 	if !v.Unique || a.target.ByText {
-		return v.Of(key)
+		return a.refused(v, key)
 	}
 	stream, err := a.tx.Rows(ctx, a.target.Write.Source, []table.Key{key})
 	if err != nil {
@@ -214,7 +283,7 @@ func (a *attempt) refusedInsert(ctx context.Context, key table.Key, v *table.Vio
 	case err != nil:
 		return err
 	case at < 0:
-		return v.Of(key)
+		return a.refused(v, key)
 	}
 	return rowAppearedError(a.target.Node, key)
 }

@@ -3,6 +3,7 @@ package tablerepair
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"ace/shared/archive"
@@ -29,7 +30,10 @@ type attempt struct {
 	replaced     bitmap.Set // changes whose rows were deleted and are still to be inserted
 	withdrawn    bitmap.Set // insertions that were undone
 	kept         bitmap.Set // deletions that were cancelled
+	unmarked     bool       // the changes have no replication origin
 	replacements int
+	narrows      bool  // a refused statement is narrowed to one row
+	named        bool  // the error names the refused row
 	processed    int64 // number of changes applied so far plus number of changes read back so far
 }
 
@@ -105,10 +109,14 @@ func (a *attempt) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if reason != "" {
+	if a.unmarked = reason != ""; a.unmarked {
 		a.totals.Warnings = append(a.totals.Warnings, "node "+a.target.Node+": "+reason)
 	}
 
+	return a.setTriggers(ctx)
+}
+
+func (a *attempt) setTriggers(ctx context.Context) error {
 	if a.plan.FireTriggers {
 		return a.tx.EnableTriggers(ctx)
 	}
@@ -169,7 +177,10 @@ func (a *attempt) decideAndStore(ctx context.Context, source Source) error {
 	if err := a.checkColumns(ctx); err != nil {
 		return err
 	}
-	return a.checkReach()
+	if refusals := a.refusals(a.unmarked); len(refusals) > 0 {
+		return fault.New(fault.Invalid, "%s", strings.Join(refusals, "; "))
+	}
+	return nil
 }
 
 // checkColumns checks that the table has the columns of the plan. If the table had
@@ -264,7 +275,7 @@ func (a *attempt) write(ctx context.Context, source Source) (*Stored, error) {
 		return nil, err
 	}
 	if err := a.withSearchPath(ctx, a.apply); err != nil {
-		return nil, err
+		return nil, a.nameRefusedRow(ctx, err)
 	}
 
 	// This follows the insertions, so that any later change to one of these rows waits for

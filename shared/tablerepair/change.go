@@ -30,12 +30,18 @@ type change struct {
 	// first columns.
 	Columns []int     `json:"columns,omitempty"`
 	After   table.Row `json:"after,omitempty"`
+	// Wanted holds the source's values of the columns WantedColumns: those that the target
+	// may not be able to store. They are generated columns, and columns whose type on the
+	// target writes the value in another way. A repair reads them back to report the rows
+	// that still differ.
+	WantedColumns []int     `json:"wanted_columns,omitempty"`
+	Wanted        table.Row `json:"wanted,omitempty"`
 }
 
 // size returns about how much memory the change takes, in bytes.
 func (c change) size() int {
 	n := 64
-	for _, row := range []table.Row{c.Before, c.After} {
+	for _, row := range []table.Row{c.Before, c.After, c.Wanted} {
 		for _, value := range row {
 			n += 16
 			if value != nil {

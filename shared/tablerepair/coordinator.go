@@ -229,14 +229,17 @@ func (t *Target) problem() error {
 
 // dryRun invokes the unit that decides what to change and writes nothing.
 func (r *run) dryRun(ctx context.Context, i int) (Totals, error) {
-	unit := Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseDryRun, Target: i, Lease: r.req.Lease}
+	unit := Unit{TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseDryRun, Target: i, Lease: r.req.Lease, Relays: r.replication[i].relays}
 	var totals Totals
 	err := r.req.Patience.Do(ctx, "dry run on node "+r.plan.Targets[i].Node, func() (err error) {
 		unit.Attempt++
 		totals, err = r.invoker.Invoke(ctx, unit)
 		return err
 	})
-	return totals, err
+	if err == nil && len(totals.Refused) > 0 {
+		err = fault.New(fault.Invalid, "%s", strings.Join(totals.Refused, "; "))
+	}
+	return totals, cmp.Or(err, r.replication[i].problem)
 }
 
 // repair repairs one node. It makes attempts until one is committed or fails for a reason
@@ -305,7 +308,7 @@ func (r *run) determine(ctx context.Context, s *settler, fn func(context.Context
 func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, error) {
 	_, failed := r.invoker.Invoke(ctx, Unit{
 		TaskID: r.plan.TaskID, PlanHash: r.plan.Hash(), Phase: phaseRepair, Target: i, Attempt: number, Lease: r.req.Lease,
-		Applied: r.replication[i].applied, SourceFeeds: r.replication[i].sourceFeeds,
+		Applied: r.replication[i].applied, SourceFeeds: r.replication[i].sourceFeeds, Relays: r.replication[i].relays,
 	})
 	// The next runner determines the outcome.
 	if r.isInterrupted(ctx) {
@@ -314,18 +317,16 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 
 	var o outcome
 	err := r.determine(ctx, s, func(ctx context.Context) (err error) {
-		if o, err = s.settle(ctx, number); o.Outcome == Unknown && fault.CodeOf(err) == fault.Conflict {
-			// The node cannot report how the attempt ended, for example because it is another
-			// server now. But the unit has returned, and an attempt without a manifest has written
-			// nothing.
+		if o, err = s.settle(ctx, number); o.Outcome == Unknown && cannotSettle(err, failed) {
+			// The unit has returned, and an attempt without a manifest has written nothing.
 			if _, missing := loadManifest(ctx, r.store, r.plan.TaskID, s.target.Node, number); errors.Is(missing, archive.ErrNotFound) {
 				o.Outcome = RolledBack
 			}
 		}
 		return err
 	})
-	if o.Outcome == RolledBack && fault.CodeOf(err) == fault.Conflict {
-		return o, err
+	if o.Outcome == RolledBack && cannotSettle(err, failed) {
+		return o, cmp.Or(failed, err)
 	}
 	if err == nil && o.Outcome == RolledBack && failed == nil {
 		err = fault.New(fault.Unavailable, "node %q: the worker reported success, but the repair was not committed", s.target.Node)
@@ -334,6 +335,14 @@ func (r *run) attempt(ctx context.Context, s *settler, i, number int) (outcome, 
 		return o, fault.Wrap(err, fault.CodeOf(err), "node %q: it is unknown whether the repair was committed: %s", s.target.Node, fault.PublicMessage(err))
 	}
 	return o, errors.Join(failed, err)
+}
+
+// cannotSettle reports whether an outcome can be determined neither now nor later,
+// although the unit has returned: the node is another server now, or the store refuses
+// the outcome as it refused the before-images. err is the error of determining the
+// outcome, failed that of the unit.
+func cannotSettle(err, failed error) bool {
+	return err != nil && (fault.CodeOf(err) == fault.Conflict || failed != nil && !fault.Retryable(failed))
 }
 
 // verdict returns nil if every node was repaired, otherwise an error that names the nodes
@@ -388,8 +397,11 @@ func (r *run) committed() []string {
 
 func (r *run) warnings() []string {
 	warnings := slices.Concat(r.plan.Warnings, r.replicationWarnings)
-	for _, n := range r.results {
+	for i, n := range r.results {
 		warnings = append(warnings, n.Totals.Warnings...)
+		if text := r.plan.unrepairableWarning(&r.plan.Targets[i], &n.Totals); text != "" {
+			warnings = append(warnings, text)
+		}
 	}
 	return distinct(warnings)
 }

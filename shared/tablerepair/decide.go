@@ -85,7 +85,8 @@ func (d *decider) decide(ctx context.Context, keys []table.Key) error {
 // compare compares the source's rows with the target's rows. wanted has the source's row
 // for each of keys; nil if there is none.
 func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.Row) error {
-	if err := convert(ctx, d.node, d.target, keys, wanted); err != nil {
+	lost, err := convert(ctx, d.node, d.target, keys, wanted)
+	if err != nil {
 		return err
 	}
 	stream, err := d.node.Rows(ctx, d.target.Write.Source, keys)
@@ -103,7 +104,7 @@ func (d *decider) compare(ctx context.Context, keys []table.Key, wanted []table.
 			break
 		}
 		d.noteAbsent(keys[i], wanted[i], have)
-		if err = d.row(wanted[i], have); err != nil {
+		if err = d.row(wanted[i], have, lost[i]); err != nil {
 			break
 		}
 		wanted[i] = nil
@@ -135,8 +136,10 @@ func rowAppearedError(node string, key table.Key) error {
 
 // convert replaces values in the rows of the source: in columns that have another type on
 // the target, by the text that the target would store. rows has one entry for each of
-// keys; it is nil if there is no row.
-func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows []table.Row) error {
+// keys; it is nil if there is no row. convert returns the values that a comparison will
+// report as different from the texts that replace them.
+func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows []table.Row) (lostValues, error) {
+	lost := lostValues{}
 	var unchecked, checked []int
 	for i, c := range t.Columns[:t.Common] {
 		switch {
@@ -148,20 +151,31 @@ func convert(ctx context.Context, node Reader, t *Target, keys []table.Key, rows
 		}
 	}
 
-	if err := convertColumns(ctx, node, t, unchecked, keys, rows); err != nil || len(checked) == 0 {
-		return err
+	c := converter{node: node, target: t, keys: keys, rows: rows, lost: lost}
+	if err := c.columns(ctx, unchecked); err != nil || len(checked) == 0 {
+		return lost, err
 	}
 	if err := node.SetSearchPath(ctx, t.Write.Path); err != nil {
-		return err
+		return nil, err
 	}
-	if err := convertColumns(ctx, node, t, checked, keys, rows); err != nil {
-		return err
+	if err := c.columns(ctx, checked); err != nil {
+		return nil, err
 	}
-	return node.SetSearchPath(ctx, t.Write.SearchPath)
+	return lost, node.SetSearchPath(ctx, t.Write.SearchPath)
 }
 
-// convertColumns does what convert does for the columns with the indexes in at.
-func convertColumns(ctx context.Context, node Reader, t *Target, at []int, keys []table.Key, rows []table.Row) error {
+// converter is the state of one call of convert.
+type converter struct {
+	node   Reader
+	target *Target
+	keys   []table.Key
+	rows   []table.Row
+	lost   lostValues
+}
+
+// columns does what convert does for the columns with the indexes in at.
+func (v converter) columns(ctx context.Context, at []int) error {
+	node, t, keys, rows := v.node, v.target, v.keys, v.rows
 	if len(at) == 0 {
 		return nil
 	}
@@ -196,6 +210,9 @@ func convertColumns(ctx context.Context, node Reader, t *Target, at []int, keys 
 
 	for r, i := range of {
 		for n, c := range at {
+			if !t.Columns[c].Padded && !table.SameValue(rows[i][c], converted[r][n]) {
+				v.lost.add(i, c, rows[i][c])
+			}
 			rows[i][c] = converted[r][n]
 		}
 	}
@@ -270,8 +287,9 @@ func keysAt(keys []table.Key, at []int) []table.Key {
 }
 
 // row decides about one row. want is the source's row and have is the target's row; each
-// is nil if it does not exist.
-func (d *decider) row(want, have table.Row) error {
+// is nil if it does not exist. lost has the values of the source that want has in the
+// target's spelling.
+func (d *decider) row(want, have table.Row, lost map[int]*string) error {
 	switch {
 	case d.isRepeated(want, have):
 		return nil
@@ -284,22 +302,23 @@ func (d *decider) row(want, have table.Row) error {
 	case want == nil:
 		return d.change(change{Op: opDelete, Key: d.keyOf(have), Before: have})
 	case have == nil:
-		return d.change(change{Op: opInsert, Key: d.keyOf(want), After: want})
+		c := change{Op: opInsert, Key: d.keyOf(want), After: want}
+		c.WantedColumns, c.Wanted = d.unstorable(nil, lost)
+		return d.change(c)
 	}
 
 	columns := d.differingColumns(want, have)
 	switch {
-	case len(columns) == 0 && d.generatedDiffer(want, have):
-		d.totals.Unequal++
-		return nil
 	case len(columns) == 0:
-		d.totals.Unchanged++
+		d.untouched(d.keyOf(have), d.unequalColumns(want, have, lost))
 		return nil
 	case d.plan.InsertOnly:
 		d.totals.Skipped++
 		return nil
 	}
-	return d.change(change{Op: opUpdate, Key: d.keyOf(have), Before: have, Columns: columns, After: pick(want, columns)})
+	c := change{Op: opUpdate, Key: d.keyOf(have), Before: have, Columns: columns, After: pick(want, columns)}
+	c.WantedColumns, c.Wanted = d.unstorable(want, lost)
+	return d.change(c)
 }
 
 // isRepeated reports whether these rows were already decided, under another key variant.
@@ -318,17 +337,6 @@ func rowID(d *decider, row table.Row) string {
 		return ""
 	}
 	return strings.Join(d.keyOf(row), "\x00")
-}
-
-// generatedDiffer reports whether rows differ in generated columns, which no repair can
-// set.
-func (d *decider) generatedDiffer(want, have table.Row) bool {
-	for i, c := range d.target.Columns[:d.target.Common] {
-		if !c.Written && !c.Ignored && !table.SameValue(want[i], have[i]) {
-			return true
-		}
-	}
-	return false
 }
 
 // differingColumns returns the indexes of the columns that differ and that a repair can
@@ -360,6 +368,7 @@ func (d *decider) change(c change) error {
 		}
 	}
 	d.totals.count(c.Op, 1)
+	d.predict(c)
 	return d.emit(c)
 }
 

@@ -42,14 +42,18 @@ func (r *run) checkReplication(ctx context.Context) {
 			return nil
 		}
 
-		warnings := r.collectRelayWarnings(ctx, i)
 		found := replication{}
+		warnings := r.findRelays(ctx, i, &found)
 		for _, look := range []func(context.Context, string, *replication) error{r.sourceLag, r.targetLag} {
 			err := r.req.Patience.Do(ctx, "check of replication to node "+r.plan.Targets[i].Node, func() error {
 				return look(ctx, r.plan.Targets[i].Node, &found)
 			})
-			if err != nil && (r.plan.DryRun || r.req.AllowLag) {
-				warnings, err = append(warnings, fault.PublicMessage(err)), nil
+			if err != nil && r.mayIgnore(err) {
+				warnings = append(warnings, fault.PublicMessage(err))
+				if r.plan.DryRun { // which rows have to be inserted is known only after the wait
+					found.relays = nil
+				}
+				err = nil
 			}
 			if found.problem = err; err != nil {
 				break
@@ -65,6 +69,15 @@ func (r *run) checkReplication(ctx context.Context) {
 	})
 }
 
+// mayIgnore reports whether a problem of replication is only a warning. A dry run does
+// not wait for a lag, which passes by itself.
+func (r *run) mayIgnore(err error) bool {
+	if errors.Is(err, errFailing) {
+		return r.req.AllowConflict
+	}
+	return r.plan.DryRun || r.req.AllowLag
+}
+
 // replication is the state of replication to one target and to the source.
 type replication struct {
 	problem error // why the target cannot be repaired; nil if it can
@@ -74,7 +87,10 @@ type replication struct {
 	// slots through which the source receives changes of the table; nil if the repair need
 	// not wait for them
 	sourceFeeds []Feed
-	warnings    []string // what is unknown about nodes that are neither source nor target
+	// subscriptions that bring inserted rows to nodes that have them; nil if conflicts are
+	// allowed
+	relays   []Relay
+	warnings []string // what is unknown about nodes that are neither source nor target
 }
 
 // Feed is a replication slot through which the source of truth receives changes of the
@@ -111,7 +127,7 @@ func (r *run) targetLag(ctx context.Context, target string, found *replication) 
 // the row would reach the source.
 func (r *run) sourceLag(ctx context.Context, target string, found *replication) error {
 	feeds, err := r.inboundLag(ctx, r.plan.Source, target, "would be undone by the repair", found)
-	if !r.req.AllowLag {
+	if !r.req.AllowLag && err == nil {
 		found.sourceFeeds = feeds
 	}
 	return err
@@ -150,7 +166,7 @@ func (r *run) inboundLag(ctx context.Context, to, target, harm string, found *re
 		}
 		switch {
 		case err == nil:
-		case from == r.plan.Source || from == target || ctx.Err() != nil || errors.Is(err, errLagging):
+		case from == r.plan.Source || from == target || ctx.Err() != nil || errors.Is(err, errLagging) || errors.Is(err, errFailing):
 			return feeds, err
 		default:
 			unknown[from] = err
@@ -195,38 +211,6 @@ func (r *run) publisherLag(ctx context.Context, o pendingReplication, from strin
 	return slots, nil
 }
 
-// collectRelayWarnings returns the relayWarnings of a target for the source and all other
-// targets. It also returns a warning for each node that cannot be reached.
-func (r *run) collectRelayWarnings(ctx context.Context, i int) (warnings []string) {
-	peers := []string{r.plan.Source}
-	for k, t := range r.plan.Targets {
-		if k != i && t.Problem == nil {
-			peers = append(peers, t.Node)
-		}
-	}
-
-	for _, name := range peers {
-		var found []string
-		err := r.req.Patience.Do(ctx, "check of replication to node "+name, func() error {
-			target, err := r.open(ctx, r.plan.Targets[i].Node)
-			if err != nil {
-				return err
-			}
-			peer, err := r.open(ctx, name)
-			if err != nil {
-				return err
-			}
-			found, err = relayWarnings(ctx, r.plan, target, peer)
-			return err
-		})
-		if err != nil {
-			found = []string{"it is unknown whether replication brings the repair to node " + name + ": " + fault.PublicMessage(err)}
-		}
-		warnings = append(warnings, found...)
-	}
-	return warnings
-}
-
 // flushLog makes a node send its latest changes to its subscribers. Otherwise they would
 // receive the changes at the next commit, or after 15 seconds. So errors are ignored: the
 // role may lack the privilege, or the pool may have no free connection.
@@ -261,23 +245,30 @@ func (o pendingReplication) subscriptions(ctx context.Context) ([]table.Subscrip
 // this publisher, which has no such slot.
 func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subscription) (ours bool, err error) {
 	deadline := time.Now().Add(lagWait)
+	observed := observe(s)
 	for n := 1; ; n++ {
 		lag, ours, err := o.publisher.SlotLag(ctx, s.Slot, o.lsn)
 		var why string
 		switch {
 		case err != nil || !ours:
 			return false, err
+		case s.Copied && lag == 0 && s.Enabled:
+			return true, nil
+		case observed.isFailing(s):
+			return true, o.failing(s)
 		case !s.Enabled:
 			return true, o.lagging(s, "is disabled; a change that it has not applied yet "+o.harm)
 		case !s.Copied:
 			why = "has not finished the initial copy of the table"
-		case lag == 0:
-			return true, nil
 		default:
 			why = fmt.Sprintf("has yet to apply %d bytes of log from before the repair", lag)
 		}
 
-		if !o.wait || time.Now().After(deadline) {
+		overdue := time.Now().After(deadline)
+		switch {
+		case overdue && observed.isStopped(): // before PostgreSQL 15, errors are not counted
+			return true, o.failing(s)
+		case overdue, !o.wait && !observed.isSuspicious(s):
 			return true, o.lagging(s, why)
 		}
 		if err := retry.Sleep(ctx, lagPolls().After(n)); err != nil {
@@ -289,12 +280,9 @@ func (o pendingReplication) awaitSubscription(ctx context.Context, s table.Subsc
 	}
 }
 
-// refresh reads the state of a subscription again if its initial copy was not finished. A
-// subscription that was dropped in the meantime counts as finished.
+// refresh reads the state of a subscription again. A subscription that was dropped in the
+// meantime counts as finished.
 func (o pendingReplication) refresh(ctx context.Context, s table.Subscription) (table.Subscription, error) {
-	if s.Copied {
-		return s, nil
-	}
 	now, err := o.subscriptions(ctx)
 	if i := slices.IndexFunc(now, func(n table.Subscription) bool { return n.Name == s.Name }); i >= 0 {
 		return now[i], err
@@ -399,29 +387,4 @@ func (a *attempt) awaitSlot(ctx context.Context, feed Feed, position string) err
 			return err
 		}
 	}
-}
-
-// relayWarnings returns a warning for each subscription through which the repair of the
-// target is replicated to peer. If the repair inserts a row that peer already has, such a
-// subscription stops.
-func relayWarnings(ctx context.Context, p *Plan, target, peer Node) ([]string, error) {
-	subscriptions, err := peer.Subscriptions(ctx, p.Schema, p.Table)
-	if err != nil {
-		return nil, err
-	}
-	var warnings []string
-	for _, s := range subscriptions {
-		if s.LocalOnly || s.Slot == "" {
-			continue
-		}
-		_, ours, err := target.SlotLag(ctx, s.Slot, "0/0")
-		if err != nil {
-			return nil, err
-		}
-		if ours {
-			warnings = append(warnings, fmt.Sprintf("node %s: subscription %q of node %s replicates the repair like any other change, since it does not have origin = none: it stops at rows that exist there already",
-				target.Name(), s.Name, peer.Name()))
-		}
-	}
-	return warnings, nil
 }

@@ -49,13 +49,72 @@ func TestPendingReplication_WaitsAMinuteForASubscription(t *testing.T) {
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			o := pendingReplication{subscriber: named{name: "n8"}, publisher: &laggard{began: began, lag: tt.lag}, lsn: "0/1", wait: true}
-			ours, err := o.awaitSubscription(t.Context(), table.Subscription{Name: "s", Slot: "s", Enabled: true, Copied: true})
+			healthy := table.Subscription{Name: "s", Slot: "s", Enabled: true, Copied: true, Running: true}
+			subscriber := subscriber{named{name: "n8"}, func() table.Subscription { return healthy }}
+			o := pendingReplication{plan: &Plan{}, subscriber: subscriber, publisher: &laggard{began: began, lag: tt.lag}, lsn: "0/1", wait: true}
+			ours, err := o.awaitSubscription(t.Context(), healthy)
 			if took := time.Since(began); !ours || took < tt.took || took > tt.took+2*lagPolls().Max {
 				t.Errorf("%s: it took %s", tt.name, took)
 			}
 			if says := fault.PublicMessage(err); (err == nil) != (tt.says == "") || !strings.Contains(says, tt.says) || err != nil && fault.CodeOf(err) != fault.Unavailable {
 				t.Errorf("%s: %v", tt.name, err)
+			}
+		})
+	}
+}
+
+// subscriber is a node with one subscription, whose state changes.
+type subscriber struct {
+	named
+	state func() table.Subscription
+}
+
+func (n subscriber) Subscriptions(context.Context, string, string) ([]table.Subscription, error) {
+	return []table.Subscription{n.state()}, nil
+}
+
+// Case O-P13, see docs/RELIABILITY.md.
+func TestPendingReplication_RecognizesASubscriptionThatFails(t *testing.T) {
+	const dryRun, waits = false, true
+	tests := []struct {
+		name  string
+		wait  bool
+		state func(s *table.Subscription, since time.Duration)
+		took  time.Duration
+		says  string // of a subscription that fails; "" if it only lags
+	}{
+		{"every start ends with an error", waits, func(s *table.Subscription, since time.Duration) { s.Errors = 3 + int64(since/(5*time.Second)) }, 5 * time.Second, "has ended with an error 4 times"},
+		{"in a dry run", dryRun, func(s *table.Subscription, since time.Duration) { s.Errors = 3 + int64(since/(5*time.Second)) }, 5 * time.Second, "has ended with an error 4 times"},
+		{"there is no worker after an error", dryRun, func(s *table.Subscription, _ time.Duration) { s.Running, s.Errors = false, 1 }, failingAfter, "has ended with an error 1 times"},
+		{"there is no worker, and errors are not counted", waits, func(s *table.Subscription, _ time.Duration) { s.Running = false }, lagWait, "its apply worker is not running"},
+		{"an error has disabled it", dryRun, func(s *table.Subscription, _ time.Duration) { s.Enabled, s.DisableOnError, s.Errors = false, true, 1 }, 0, "the last error has disabled it"},
+		{"a transaction is to be skipped", dryRun, func(s *table.Subscription, since time.Duration) {
+			s.Errors, s.SkipLSN = 1+int64(since/time.Second), "0/AB"
+		}, time.Second, "it is to skip the transaction at 0/AB"},
+		{"it failed in the past", dryRun, func(s *table.Subscription, _ time.Duration) { s.Errors = 3 }, failingAfter, ""},
+		{"it was disabled", dryRun, func(s *table.Subscription, _ time.Duration) { s.Enabled = false }, 0, ""},
+		{"it only lags", dryRun, func(*table.Subscription, time.Duration) {}, 0, ""},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			state := func() table.Subscription {
+				s := table.Subscription{Name: "s", Slot: "s", Enabled: true, Copied: true, Running: true}
+				tt.state(&s, time.Since(began))
+				return s
+			}
+			o := pendingReplication{
+				plan: &Plan{}, subscriber: subscriber{named{name: "n8"}, state}, wait: tt.wait, lsn: "0/1",
+				publisher: &laggard{began: began, lag: func(time.Duration) int64 { return 4711 }},
+			}
+			_, err := o.awaitSubscription(t.Context(), state())
+			if took := time.Since(began); took < tt.took || took > tt.took+time.Second+2*lagPolls().Max {
+				t.Errorf("%s: it took %s", tt.name, took)
+			}
+			says := fault.PublicMessage(err)
+			fails := strings.Contains(says, `subscription "s", which brings this table's changes from node "n9", fails: `)
+			if fails != (tt.says != "") || !strings.Contains(says, tt.says) || fails == strings.Contains(says, "allow_") || fails == fault.Retryable(err) {
+				t.Errorf("%s: %s", tt.name, says)
 			}
 		})
 	}

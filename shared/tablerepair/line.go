@@ -21,17 +21,28 @@ func (c change) appendLine(out []byte) []byte {
 	if len(c.Before) > 0 {
 		out = table.AppendRow(append(out, `,"before":`...), c.Before)
 	}
-	if len(c.Columns) > 0 {
-		out = append(out, `,"columns":`...)
-		for i, at := range c.Columns {
-			out = strconv.AppendInt(append(out, "[,"[min(i, 1)]), int64(at), 10)
-		}
-		out = append(out, ']')
-	}
+	out = appendColumns(out, `,"columns":`, c.Columns)
 	if len(c.After) > 0 {
 		out = table.AppendRow(append(out, `,"after":`...), c.After)
 	}
+	if len(c.WantedColumns) > 0 {
+		out = appendColumns(out, `,"wanted_columns":`, c.WantedColumns)
+		out = table.AppendRow(append(out, `,"wanted":`...), c.Wanted)
+	}
 	return append(out, '}')
+}
+
+// appendColumns appends a list of indexes of columns as the member name (such as
+// `,"columns":`), unless the list is empty.
+func appendColumns(out []byte, name string, columns []int) []byte {
+	if len(columns) == 0 {
+		return out
+	}
+	out = append(out, name...)
+	for i, at := range columns {
+		out = strconv.AppendInt(append(out, "[,"[min(i, 1)]), int64(at), 10)
+	}
+	return append(out, ']')
 }
 
 // readChange reads what appendLine wrote.
@@ -87,12 +98,20 @@ func readPlain(line []byte) (c change, ok bool) {
 	if !ok {
 		return c, false
 	}
-	columns, rest, ok := readColumns(rest)
+	columns, rest, ok := readColumns(rest, `,"columns":[`)
 	if !ok {
 		return c, false
 	}
 	after, rest, ok := readMember(rest, `,"after":`)
-	c.Before, c.Columns, c.After = before, columns, after
+	if !ok {
+		return c, false
+	}
+	wantedColumns, rest, ok := readColumns(rest, `,"wanted_columns":[`)
+	if !ok {
+		return c, false
+	}
+	wanted, rest, ok := readMember(rest, `,"wanted":`)
+	c.Before, c.Columns, c.After, c.WantedColumns, c.Wanted = before, columns, after, wantedColumns, wanted
 	return c, ok && string(rest) == "}"
 }
 
@@ -107,10 +126,10 @@ func readMember(raw []byte, name string) (row table.Row, rest []byte, ok bool) {
 	return list, rest, err == nil
 }
 
-// readColumns reads the member "columns", if raw begins with it. Otherwise it returns
-// nil.
-func readColumns(raw []byte) (columns []int, rest []byte, ok bool) {
-	rest, found := bytes.CutPrefix(raw, []byte(`,"columns":[`))
+// readColumns reads a list of indexes after name, if raw begins with name (such as
+// `,"columns":[`). Otherwise it returns nil.
+func readColumns(raw []byte, name string) (columns []int, rest []byte, ok bool) {
+	rest, found := bytes.CutPrefix(raw, []byte(name))
 	if !found {
 		return nil, raw, true
 	}

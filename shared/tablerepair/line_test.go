@@ -27,6 +27,10 @@ func TestReadChange_ReadsItsOwnLayoutAndOtherJSON(t *testing.T) {
 		c := change{
 			Op: rapid.SampledFrom([]string{opInsert, opUpdate, opDelete}).Draw(rt, "op"), Key: rapid.SliceOfN(rapid.String(), 1, 3).Draw(rt, "key"),
 			Before: drawRow(rt, "before"), After: drawRow(rt, "after"), Columns: rapid.SliceOfN(rapid.IntRange(0, 2000), 0, 4).Draw(rt, "columns"),
+			Wanted: drawRow(rt, "wanted"),
+		}
+		for i := range c.Wanted {
+			c.WantedColumns = append(c.WantedColumns, 3*i)
 		}
 		if len(c.Columns) == 0 {
 			c.Columns = nil
@@ -55,6 +59,7 @@ func FuzzChange(f *testing.F) {
 	f.Add([]byte(`{"op":"update","key":["1"],"before":["1",null],"columns":[1],"after":["x"]}`))
 	f.Add([]byte(`{"op":"delete","key":["1"],"before":["]}"]}`))
 	f.Add([]byte(`{"op":"insert","key":[],"columns":[]}`))
+	f.Add([]byte(`{"op":"update","key":["1"],"columns":[1],"after":["x"],"wanted_columns":[2],"wanted":["y"]}`))
 	f.Add([]byte(`update","key":[]}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		plain, ok := readPlain(line)

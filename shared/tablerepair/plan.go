@@ -95,6 +95,13 @@ type Target struct {
 	Attempt int      `json:"attempt,omitempty"`
 	Denied  *denied  `json:"denied,omitempty"`  // the privileges that the role lacks
 	Problem *Problem `json:"problem,omitempty"` // why this node cannot be repaired
+	// UpdateRefused and DeleteRefused are the errors with which the node refuses every
+	// update or deletion of a row of this table; empty if it does not.
+	UpdateRefused string `json:"update_refused,omitempty"`
+	DeleteRefused string `json:"delete_refused,omitempty"`
+	// Unmarked is the reason why the changes cannot have a replication origin, if it is
+	// known from the catalog.
+	Unmarked string `json:"unmarked,omitempty"`
 }
 
 // Keys describes the parts in which the document's keys for one pair of nodes are stored.
@@ -135,6 +142,9 @@ type Column struct {
 	// in numeric(9,4) and numeric(9,2)); otherwise it is empty. A value fits into the
 	// target's column if a conversion to Convert and then to Back does not change it.
 	Back string `json:"back,omitempty"`
+	// Padded is set if a comparison ignores the zeros or blanks that the type modifier adds,
+	// so that a converted value is equal to the source's.
+	Padded bool `json:"padded,omitempty"`
 }
 
 // Problem is an error as a plan or a result stores it.

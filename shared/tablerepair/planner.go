@@ -46,6 +46,7 @@ type Request struct {
 	UpsertOnly, InsertOnly bool
 	FireTriggers           bool
 	AllowCascade, AllowLag bool
+	AllowConflict          bool
 	Lease                  string // token of the runner
 	SubmittedAt, StartedAt time.Time
 	Arguments              json.RawMessage // the request's arguments, for the report

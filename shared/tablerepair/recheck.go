@@ -143,7 +143,8 @@ func (a *attempt) rereadSource(ctx context.Context, source Source, list []number
 	if err != nil {
 		return nil, err
 	}
-	return rows, convert(ctx, a.tx, a.target, keysOf(list), rows)
+	_, err = convert(ctx, a.tx, a.target, keysOf(list), rows)
+	return rows, err
 }
 
 // withdraw undoes insertions by deleting the inserted rows. Triggers that are enabled for

@@ -30,15 +30,18 @@ type reportHead struct {
 
 // reportNode holds the JSON members of a node that precede its rows.
 type reportNode struct {
-	Outcome   string   `json:"outcome,omitempty"`
-	Error     string   `json:"error,omitempty"`
-	Inserted  int64    `json:"inserted"`
-	Updated   int64    `json:"updated"`
-	Deleted   int64    `json:"deleted"`
-	Unchanged int64    `json:"unchanged"`
-	Skipped   int64    `json:"skipped"`
-	Unequal   int64    `json:"unequal,omitempty"`
-	Left      []string `json:"left,omitempty"`
+	Outcome   string `json:"outcome,omitempty"`
+	Error     string `json:"error,omitempty"`
+	Inserted  int64  `json:"inserted"`
+	Updated   int64  `json:"updated"`
+	Deleted   int64  `json:"deleted"`
+	Unchanged int64  `json:"unchanged"`
+	Skipped   int64  `json:"skipped"`
+	// Unrepairable counts the rows that differ after the repair, and UnrepairableKeys has
+	// the keys of the first of them.
+	Unrepairable     int64    `json:"unrepairable,omitempty"`
+	UnrepairableKeys []string `json:"unrepairable_keys,omitempty"`
+	Left             []string `json:"left,omitempty"`
 }
 
 // writeReport writes a report of the rows that were changed on each node, and returns the
@@ -185,9 +188,12 @@ func (d *reportDocument) node(ctx context.Context, t *Target, n NodeResult) erro
 
 func newReportNode(n NodeResult) reportNode {
 	t := n.Totals
-	about := reportNode{Outcome: n.Outcome, Inserted: t.Inserted, Updated: t.Updated, Deleted: t.Deleted, Unchanged: t.Unchanged, Skipped: t.Skipped, Unequal: t.Unequal}
+	about := reportNode{Outcome: n.Outcome, Inserted: t.Inserted, Updated: t.Updated, Deleted: t.Deleted, Unchanged: t.Unchanged, Skipped: t.Skipped, Unrepairable: t.Unrepairable()}
 	if n.Error != nil {
 		about.Error = n.Error.Message
+	}
+	for _, key := range t.UnequalKeys {
+		about.UnrepairableKeys = append(about.UnrepairableKeys, key.String())
 	}
 	for _, key := range t.Left {
 		about.Left = append(about.Left, key.String())

@@ -10,7 +10,8 @@ import (
 	"ace/shared/table"
 )
 
-// leftKeys is the maximum number of skipped rows whose keys an undo reports.
+// leftKeys is the maximum number of rows whose keys a result names: of rows that an undo
+// skipped, and of rows that cannot be made equal.
 const leftKeys = 100
 
 // restoreAll decides about every row that the attempt changed.
@@ -102,8 +103,11 @@ func (d *restorer) row(c numberedChange, now table.Row) error {
 	}
 
 	switch {
-	case c.Before == nil && now == nil || c.Before != nil && now != nil && holds(d.target.Columns, now, c.Before):
-		d.totals.Unchanged++ // it is already as it was before the repair
+	case c.Before == nil && now == nil: // it is already as it was before the repair
+		d.totals.Unchanged++
+		return nil
+	case c.Before != nil && now != nil && holds(d.target.Columns, now, c.Before):
+		d.key.untouched(c.Key, d.key.unequalColumns(c.Before, now, nil))
 		return nil
 	case !holds(d.target.Columns, now, want):
 		d.skip(c)
@@ -123,7 +127,9 @@ func (d *restorer) row(c numberedChange, now table.Row) error {
 			columns = append(columns, i)
 		}
 	}
-	return d.key.change(change{Op: opUpdate, Key: d.key.keyOf(now), Before: now, Columns: columns, After: pick(c.Before, columns)})
+	restored := change{Op: opUpdate, Key: d.key.keyOf(now), Before: now, Columns: columns, After: pick(c.Before, columns)}
+	restored.WantedColumns, restored.Wanted = d.key.unstorable(c.Before, nil)
+	return d.key.change(restored)
 }
 
 // skip counts a row that is not as the repair left it.

@@ -105,6 +105,9 @@ type Tx interface {
 	// Status returns the status of another transaction of this server: "committed",
 	// "aborted" or "in progress". It is empty if the server no longer knows the transaction.
 	Status(ctx context.Context, xid string) (string, error)
+	// GuardWrites makes the transaction continue after a table.ViolationError of any call of
+	// Delete, Update or Insert.
+	GuardWrites()
 	Delete(ctx context.Context, t table.Target, keys []table.Key) error
 	// Update sets some columns of the rows with these keys, Insert inserts rows. columns are
 	// indexes in t.Names. Each element of rows has one value per element of columns. If

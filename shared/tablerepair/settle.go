@@ -121,6 +121,13 @@ func (s *settler) outcomeOf(ctx context.Context, tx Tx, m *Manifest) (o outcome,
 	if inserted > 0 {
 		o.Totals.Warnings = append(o.Totals.Warnings, withdrawnWarning(m.Node, inserted))
 	}
+	if err != nil || o.Altered == nil {
+		return o, err
+	}
+
+	var unequal unequalRows
+	err = part.ReadTotals(ctx, s.store, o.Altered.Key, o.Altered.Header, &unequal)
+	o.Totals.addUnequal(unequal)
 	return o, err
 }
 

@@ -29,6 +29,9 @@ type targetBuilder struct {
 func (t *targetBuilder) build() (Target, []string, error) {
 	t.target.Node = t.node.Node
 	t.target.Server = t.node.Server
+	t.target.UpdateRefused = t.writing.UpdateRefused
+	t.target.DeleteRefused = t.writing.DeleteRefused
+	t.target.Unmarked = t.writing.Unmarked
 	for _, step := range []func() error{t.checkWritable, t.match, t.checkIndexes, t.checkPrivileges, t.checkTable} {
 		if err := step(); err != nil {
 			return Target{}, nil, err
@@ -129,6 +132,7 @@ func (t *targetBuilder) addColumn(name string) {
 		column.Convert = c.Declared
 		column.Parse = tableschema.ParseOf(c.Type)
 		column.Back = cmp.Or(s.Below, s.Declared)
+		column.Padded = tableschema.Padded(c)
 	}
 	column.Checked = column.Convert != "" && c.Type.Base != nil && !tableschema.HasObjectNames(c.Type)
 	t.target.Columns = append(t.target.Columns, column)

@@ -35,6 +35,9 @@ type Unit struct {
 	// SourceFeeds are the replication slots through which the source receives changes from
 	// the target and other nodes. The list is empty if the attempt need not wait for them.
 	SourceFeeds []Feed `json:"returning,omitempty"`
+	// Relays are the subscriptions that would bring inserted rows to nodes that have these
+	// rows. The list is empty if conflicts are allowed.
+	Relays []Relay `json:"relays,omitempty"`
 }
 
 // check returns an error unless u fits the plan p: u names the hash of p, a target of p
@@ -63,10 +66,18 @@ type Totals struct {
 	Deleted   int64 `json:"deleted"`
 	Unchanged int64 `json:"unchanged"`
 	Skipped   int64 `json:"skipped"`
-	// Unequal counts rows that differ only in generated columns.
-	Unequal  int64    `json:"unequal,omitempty"`
-	Parts    []Stored `json:"parts,omitempty"` // parts with the changes, in key order
-	Warnings []string `json:"warnings,omitempty"`
+	// Unequal counts rows that are not written, since they differ only in columns that no
+	// repair can make equal. UnequalWritten counts inserted and updated rows that differ
+	// nevertheless. UnequalKeys has the keys of the first of these rows, and UnequalColumns
+	// the names of the columns in which they differ.
+	Unequal        int64       `json:"unequal,omitempty"`
+	UnequalWritten int64       `json:"unequal_written,omitempty"`
+	UnequalKeys    []table.Key `json:"unequal_keys,omitempty"`
+	UnequalColumns []string    `json:"unequal_columns,omitempty"`
+	Parts          []Stored    `json:"parts,omitempty"` // parts with the changes, in key order
+	Warnings       []string    `json:"warnings,omitempty"`
+	// Refused has the reasons for which the repair would be refused; only in a dry run.
+	Refused []string `json:"refused,omitempty"`
 	// Left holds the keys of the first few rows that an undo skipped because they were
 	// changed after the repair.
 	Left []table.Key `json:"left,omitempty"`

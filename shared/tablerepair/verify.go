@@ -10,53 +10,90 @@ import (
 )
 
 // verify reads back every written row before COMMIT, in the same transaction. Each row
-// must be exactly as decided, unless triggers fire. It stores the altered rows in a part,
-// which an undo needs, and returns the part; nil if there are none.
+// must be exactly as decided, unless triggers fire. It counts the rows that differ from
+// the wanted ones nevertheless. It stores the altered rows in a part, which an undo
+// needs, and returns the part; nil if there are none.
 func (a *attempt) verify(ctx context.Context) (*Stored, error) {
 	name := alteredName
-	stored := Stored{Key: archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, name), Header: part.Header{
+	v := verification{attempt: a, stored: Stored{Key: archive.RepairKey(a.plan.TaskID, a.target.Node, a.number, name), Header: part.Header{
 		TaskID: a.plan.TaskID, PlanHash: a.plan.Hash(), Unit: unitName(a.target.Node, a.number, name),
-	}}
-	var out *part.Writer
-	defer func() {
-		if out != nil {
-			out.Abort()
-		}
-	}()
+	}}}
+	defer v.abort()
 
 	err := a.windows(ctx, all, func(list []numberedChange) error {
-		return a.readBack(ctx, list, func(c numberedChange, row table.Row) (err error) {
-			left := altered{At: c.at, Row: row, Withdrawn: a.withdrawn.Has(c.at), Kept: a.kept.Has(c.at)}
-			undone := left.Withdrawn || left.Kept
-			want := c.row()
-			if undone {
-				want = c.Before
-			}
-			decided := holds(a.target.Columns, row, want)
-			if decided && !undone && (c.Op != opInsert || len(c.After) == len(a.target.Columns)) {
-				return nil
-			}
-			if !decided && !a.target.Fires {
-				return fault.New(fault.Invalid, "node %q: the row with the key %s differs from the repair's decision after it was written: a column's type, a rule or a default may change it", a.target.Node, c.Key)
-			}
-			if out == nil {
-				if out, err = part.Create(ctx, a.store, stored.Key, stored.Header); err != nil {
-					return err
-				}
-			}
-			return out.Row(left)
-		})
+		return a.readBack(ctx, list, func(c numberedChange, row table.Row) error { return v.row(ctx, c, row) })
 	})
-	if err != nil || out == nil {
+	if err != nil {
 		return nil, err
+	}
+	return v.save(ctx)
+}
+
+// verification is the state of one call of verify.
+type verification struct {
+	*attempt
+	stored  Stored
+	out     *part.Writer // nil before the first row
+	unequal Totals       // counts only rows that differ
+}
+
+func (v *verification) abort() {
+	if v.out != nil {
+		v.out.Abort()
+	}
+}
+
+// row checks the row that a change has left; nil if there is none.
+func (v *verification) row(ctx context.Context, c numberedChange, row table.Row) error {
+	left := altered{At: c.at, Row: row, Withdrawn: v.withdrawn.Has(c.at), Kept: v.kept.Has(c.at)}
+	undone := left.Withdrawn || left.Kept
+	want := c.row()
+	if undone {
+		want = c.Before
+	} else if columns := v.target.unequalAfter(c.change, row); len(columns) > 0 {
+		v.unequal.UnequalWritten++
+		v.unequal.nameUnequal(v.target, c.Key, columns)
 	}
 
-	stored.Rows = out.Rows()
-	if err := out.Commit(ctx, struct{}{}); err != nil {
+	decided := holds(v.target.Columns, row, want)
+	if decided && !undone && (c.Op != opInsert || len(c.After) == len(v.target.Columns)) {
+		return nil
+	}
+	if !decided && !v.target.Fires {
+		return fault.New(fault.Invalid, "node %q: the row with the key %s differs from the repair's decision after it was written: a column's type, a rule or a default may change it", v.target.Node, c.Key)
+	}
+	if err := v.create(ctx); err != nil {
+		return err
+	}
+	return v.out.Row(left)
+}
+
+func (v *verification) create(ctx context.Context) (err error) {
+	if v.out == nil {
+		v.out, err = part.Create(ctx, v.store, v.stored.Key, v.stored.Header)
+	}
+	return err
+}
+
+// save stores the altered rows and, as the totals of their part, the rows that differ.
+func (v *verification) save(ctx context.Context) (*Stored, error) {
+	rows := unequalRows{Count: v.unequal.UnequalWritten, Keys: v.unequal.UnequalKeys, Columns: v.unequal.UnequalColumns}
+	v.totals.addUnequal(rows)
+	if rows.Count > 0 {
+		if err := v.create(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if v.out == nil {
+		return nil, nil
+	}
+
+	v.stored.Rows = v.out.Rows()
+	if err := v.out.Commit(ctx, rows); err != nil {
 		return nil, err
 	}
-	stored.SHA256 = out.SHA256()
-	return &stored, nil
+	v.stored.SHA256 = v.out.SHA256()
+	return &v.stored, nil
 }
 
 // readBack calls fn with every change of list and its current row on the target; nil if

@@ -3,11 +3,12 @@ package tablerepair
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"ace/shared/archive"
 	"ace/shared/bitmap"
-	"ace/shared/fault"
 	"ace/shared/part"
 	"ace/shared/table"
 )
@@ -206,9 +207,7 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 	if err != nil {
 		return Totals{}, err
 	}
-	if err := j.checkReach(); err != nil {
-		return Totals{}, err
-	}
+	j.totals.Refused = j.refusals(j.target.Unmarked != "")
 
 	// Durable: the totals, which a repeated unit returns instead of deciding again.
 	err = archive.PutJSONIfAbsent(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), j.totals)
@@ -225,21 +224,44 @@ func (j *unitRun) loadDryRun(ctx context.Context) (Totals, error) {
 	return totals, err
 }
 
-// checkReach fails if the changes would also change rows of other tables, for which there
-// are no before-images.
-func (j *unitRun) checkReach() error {
+// refusals returns every reason for which the changes must not be made, although each
+// row could be decided. unmarked is set if the changes have no replication origin.
+func (j *unitRun) refusals(unmarked bool) []string {
+	return slices.Concat(j.refuseReach(), j.refuseRelays(unmarked), j.refuseOperations())
+}
+
+// refuseReach refuses changes that would also change rows of other tables, for which
+// there are no before-images.
+func (j *unitRun) refuseReach() (refusals []string) {
 	if !j.plan.FireTriggers || j.plan.AllowCascade {
 		return nil
 	}
 	if j.totals.Deleted > 0 && len(j.target.Deletes) > 0 {
-		return fault.New(fault.Invalid, "node %q: %d rows would be deleted, and foreign key %q changes rows of another table with them; set allow_cascade=true to permit this, or fire_triggers=false to avoid it",
-			j.target.Node, j.totals.Deleted, j.target.Deletes[0])
+		refusals = append(refusals, fmt.Sprintf("node %q: %d rows would be deleted, and foreign key %q changes rows of another table with them; set allow_cascade=true to permit this, or fire_triggers=false to avoid it",
+			j.target.Node, j.totals.Deleted, j.target.Deletes[0]))
 	}
 	if j.reached != nil {
-		return fault.New(fault.Invalid, "node %q: the row with the key %s would be updated, and foreign key %q changes rows of another table with it; set allow_cascade=true to permit this, or fire_triggers=false to avoid it",
-			j.target.Node, j.reached.key, j.reached.foreignKey)
+		refusals = append(refusals, fmt.Sprintf("node %q: the row with the key %s would be updated, and foreign key %q changes rows of another table with it; set allow_cascade=true to permit this, or fire_triggers=false to avoid it",
+			j.target.Node, j.reached.key, j.reached.foreignKey))
 	}
-	return nil
+	return refusals
+}
+
+// refuseOperations refuses updates and deletions that the node itself refuses, for example
+// because the table is published and has no replica identity.
+func (j *unitRun) refuseOperations() (refusals []string) {
+	for _, of := range []struct {
+		count          int64
+		done, rejected string
+	}{
+		{j.totals.Updated, "updated", j.target.UpdateRefused},
+		{j.totals.Deleted, "deleted", j.target.DeleteRefused},
+	} {
+		if of.count > 0 && of.rejected != "" {
+			refusals = append(refusals, fmt.Sprintf("node %q: %d rows would be %s, which the node refuses: %s", j.target.Node, of.count, of.done, of.rejected))
+		}
+	}
+	return refusals
 }
 
 func reachedForeignKey(updates []Reach, c change) (string, bool) {

@@ -39,6 +39,13 @@ func (c *Common) matchModifiers(nodes []*table.Description, name string) (value 
 	return value
 }
 
+// Padded reports whether a column's type pads values to the column's modifier with
+// trailing zeros or blanks, which a comparison of columns with different modifiers
+// ignores.
+func Padded(c table.Column) bool {
+	return c.Type.Schema == "pg_catalog" && (c.Type.Name == "numeric" || c.Type.Name == "bpchar")
+}
+
 // withModifier returns a column's declared type, and for a domain also its base type.
 func withModifier(c table.Column) string {
 	if c.Below == "" {

@@ -14,7 +14,7 @@ func BadTableRepair() []Case {
 	const (
 		ready   = ofRepair + "&diff_file=" + document
 		allowed = "; the parameters are cluster_name, diff_file, source_of_truth, table_name, dbname, dry_run, quiet, generate_report, " +
-			"upsert_only, insert_only, nodes, fire_triggers, allow_cascade, allow_lag"
+			"upsert_only, insert_only, nodes, fire_triggers, allow_cascade, allow_lag, allow_conflict"
 	)
 	get := func(name, rawQuery, message string) Case { return getFrom(tableRepair, name, rawQuery, message) }
 	return slices.Concat(diffFiles(tableRepair, ofRepair), []Case{

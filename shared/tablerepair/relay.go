@@ -1,0 +1,169 @@
+package tablerepair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+// Relay is a subscription of another node through which the repair of a target is
+// replicated to that node. The node is the source of truth or another target, so it has
+// the rows that the repair inserts, or gets them by its own repair. The replicated
+// insertion of such a row is a duplicate, at which the subscription stops for ever.
+type Relay struct {
+	Node         string `json:"node"`
+	Subscription string `json:"subscription"`
+	// LocalOnly means origin = none: the subscription skips the repair, provided that the
+	// repair's changes have a replication origin.
+	LocalOnly bool `json:"local_only,omitempty"`
+}
+
+// findRelays finds the relays of a target to the source and all other targets. It returns
+// a warning for each of them that replicates the repair, and for each node that cannot be
+// reached.
+func (r *run) findRelays(ctx context.Context, i int, found *replication) (warnings []string) {
+	peers := []string{r.plan.Source}
+	for k, t := range r.plan.Targets {
+		if k != i && t.Problem == nil {
+			peers = append(peers, t.Node)
+		}
+	}
+
+	for _, name := range peers {
+		var relays []Relay
+		err := r.req.Patience.Do(ctx, "check of replication to node "+name, func() (err error) {
+			relays, err = r.relaysTo(ctx, r.plan.Targets[i].Node, name)
+			return err
+		})
+		if err != nil {
+			warnings = append(warnings, "it is unknown whether replication brings the repair to node "+name+": "+fault.PublicMessage(err))
+		}
+		for _, relay := range relays {
+			if !relay.LocalOnly {
+				warnings = append(warnings, relay.warning(r.plan.Targets[i].Node))
+			}
+		}
+		if !r.req.AllowConflict {
+			found.relays = append(found.relays, relays...)
+		}
+	}
+	return warnings
+}
+
+// relaysTo returns the subscriptions by which peer receives changes from target.
+func (r *run) relaysTo(ctx context.Context, target, peer string) (relays []Relay, err error) {
+	from, err := r.open(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	to, err := r.open(ctx, peer)
+	if err != nil {
+		return nil, err
+	}
+
+	subscriptions, err := to.Subscriptions(ctx, r.plan.Schema, r.plan.Table)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range subscriptions {
+		if s.Slot == "" {
+			continue
+		}
+		_, ours, err := from.SlotLag(ctx, s.Slot, "0/0")
+		if err != nil {
+			return nil, err
+		}
+		if ours {
+			relays = append(relays, Relay{Node: peer, Subscription: s.Name, LocalOnly: s.LocalOnly})
+		}
+	}
+	return relays, nil
+}
+
+func (y Relay) warning(target string) string {
+	return fmt.Sprintf("node %s: subscription %q of node %s replicates the repair like any other change, since it does not have origin = none: it stops at an inserted row that exists there already",
+		target, y.Subscription, y.Node)
+}
+
+// refuseRelays returns why rows must not be inserted: a relay would replicate them to a
+// node that has them. unmarked is set if the repair's changes have no replication origin.
+func (j *unitRun) refuseRelays(unmarked bool) []string {
+	if j.totals.Inserted == 0 {
+		return nil
+	}
+	var refusals []string
+	for _, y := range j.unit.Relays {
+		if y.LocalOnly && !unmarked {
+			continue
+		}
+		remedy := fmt.Sprintf("let the subscription skip the repair (PostgreSQL 16 and newer, on node %q: ALTER SUBSCRIPTION %s SET (origin = none))", y.Node, table.Quote(y.Subscription))
+		if y.LocalOnly {
+			remedy = fmt.Sprintf("allow the role to set a replication origin on node %q, so that the subscription skips the repair", j.target.Node)
+		}
+		refusals = append(refusals, fmt.Sprintf("node %q: %d rows would be inserted, and subscription %q of node %q would replicate them to that node, where they exist already or are inserted too; it would stop there and apply nothing any more; %s, or set allow_conflict=true and skip the transaction there afterwards (ALTER SUBSCRIPTION ... SKIP)",
+			j.target.Node, j.totals.Inserted, y.Subscription, y.Node, remedy))
+	}
+	return refusals
+}
+
+// errFailing means that a subscription fails again and again, so that waiting does not
+// help.
+var errFailing = errors.New("replication fails")
+
+// observation detects a subscription that fails again and again. Its apply worker ends
+// with an error and is started again after a few seconds.
+type observation struct {
+	first   table.Subscription // the state at the beginning
+	began   time.Time
+	running time.Time // when the worker was seen running last, or began
+}
+
+func observe(s table.Subscription) observation {
+	now := time.Now()
+	return observation{first: s, began: now, running: now}
+}
+
+// failingAfter is the time without an apply worker after which a subscription counts as
+// failing. It is longer than the 5 seconds (wal_retrieve_retry_interval) after which a
+// server starts a worker again.
+const failingAfter = 8 * time.Second
+
+// isFailing reports whether the subscription fails. now is its current state; the caller
+// has found that it has not applied everything.
+func (o *observation) isFailing(now table.Subscription) bool {
+	if now.Running {
+		o.running = time.Now()
+	}
+	if !now.Enabled {
+		return now.DisableOnError && now.Errors > 0
+	}
+	return now.Errors > o.first.Errors || now.Errors > 0 && o.isStopped()
+}
+
+// isStopped reports whether the subscription has had no apply worker for a while.
+func (o *observation) isStopped() bool { return time.Since(o.running) > failingAfter }
+
+// isSuspicious reports whether the subscription may be failing, so that it must be
+// observed for some seconds even if the repair does not wait for a lag.
+func (o *observation) isSuspicious(now table.Subscription) bool {
+	return now.Errors > 0 && time.Since(o.began) <= failingAfter+time.Second
+}
+
+func (o pendingReplication) failing(s table.Subscription) error {
+	state := "its apply worker is not running"
+	if s.Errors > 0 {
+		state = fmt.Sprintf("its apply worker has ended with an error %d times", s.Errors)
+	}
+	if !s.Enabled {
+		state += ", and the last error has disabled it"
+	}
+	if s.SkipLSN != "" {
+		state += fmt.Sprintf(" (it is to skip the transaction at %s)", s.SkipLSN)
+	}
+	return fault.Wrap(errFailing, fault.Invalid, "node %q: subscription %q, which brings this table's changes from node %q, fails: %s. The server log of node %q has the reason, often a row that exists there already. Rows that are inserted now would only add conflicts. Remove the reason on node %q: change or delete the row that the log names, or skip the transaction with the LSN from the log: ALTER SUBSCRIPTION %s SKIP (lsn = '...'). When the subscription has caught up, compare and repair again",
+		o.subscriber.Name(), s.Name, o.publisher.Name(), state, o.subscriber.Name(), o.subscriber.Name(), table.Quote(s.Name))
+}
