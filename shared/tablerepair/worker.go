@@ -247,8 +247,8 @@ func (j *unitRun) refuseReach() (refusals []string) {
 	return refusals
 }
 
-// refuseOperations refuses updates and deletions that the node itself refuses, for example
-// because the table is published and has no replica identity.
+// refuseOperations refuses updates and deletions that the node itself refuses, for
+// example because the table is published and has no replica identity.
 func (j *unitRun) refuseOperations() (refusals []string) {
 	for _, of := range []struct {
 		count          int64
