@@ -11,10 +11,12 @@ import (
 )
 
 // doubts returns a warning for each cluster definition, service file and schedules file
-// that other users can change, or whose passwords they can read. services are the paths
-// of the service files.
-func doubts(c config.Config, services []string) []string {
-	files := slices.Clone(services)
+// that other users can change, or whose passwords they can read.
+func doubts(c config.Config, services []config.ServiceFile) []string {
+	var files []string
+	for _, service := range services {
+		files = append(files, service.Path)
+	}
 	if _, inBucket, _ := c.ClustersBucket(); !inBucket {
 		for _, pattern := range []string{"", "*.json", "*/*.json", "pg_service.conf"} {
 			found, _ := filepath.Glob(filepath.Join(c.Clusters, pattern)) // if the path is not a valid pattern, nothing is found

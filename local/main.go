@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // the time zones of schedules, for hosts that have no files of them
 
@@ -22,6 +23,7 @@ import (
 )
 
 func main() {
+	cli.VersionPrinter = func(*cli.Command) { fmt.Fprintln(os.Stdout, version()) }
 	if err := command().Run(context.Background(), os.Args); err != nil {
 		if text := err.Error(); text != "" {
 			fmt.Fprintln(os.Stderr, "ace: "+text)
@@ -50,6 +52,7 @@ func command() *cli.Command {
 	return &cli.Command{
 		Name: "ace", Usage: "find the rows that differ between the nodes of a PostgreSQL cluster",
 		Action: noCommand, OnUsageError: badUsage, EnableShellCompletion: true,
+		Version: version(),
 		Commands: slices.Concat(client.Commands(clientOptions()), []*cli.Command{
 			{
 				Name: "serve", Usage: "answer the API and run the tasks", Flags: flags,
@@ -64,8 +67,12 @@ func command() *cli.Command {
 				Action: withConfig(reindex), OnUsageError: badUsage,
 			},
 			{
-				Name: "config", Usage: "show the configuration as it would be used", Flags: flags,
-				Action: withConfig(show), OnUsageError: badUsage,
+				Name: "config", Usage: "show the configuration as it would be used, and where each value comes from", Flags: flags,
+				Action: show, OnUsageError: badUsage,
+			},
+			{
+				Name: "version", Usage: "show the version", OnUsageError: badUsage,
+				Action: func(context.Context, *cli.Command) error { return printFinding("%s", version()) },
 			},
 		}),
 	}
@@ -95,11 +102,6 @@ func badUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 	return fault.New(fault.Invalid, "%v, see %s --help", err, cmd.FullName())
 }
 
-func show(_ context.Context, c config.Config) error {
-	_, err := fmt.Fprint(os.Stdout, c.Dump())
-	return err
-}
-
 // configFlags returns a flag for every variable of the configuration. The flag of
 // ACE_MAX_TASKS is --max-tasks.
 func configFlags() []cli.Flag {
@@ -112,20 +114,10 @@ func configFlags() []cli.Flag {
 	return flags
 }
 
-// withConfig reads the configuration before the command runs. Flags take precedence over
-// the environment.
+// withConfig reads the configuration before the command runs.
 func withConfig(run func(context.Context, config.Config) error) cli.ActionFunc {
 	return func(ctx context.Context, cmd *cli.Command) error {
-		if cmd.Args().Present() {
-			return fault.New(fault.Invalid, "unexpected argument %q", cmd.Args().First())
-		}
-		environ := config.Environ(os.Environ())
-		for _, v := range config.Variables() {
-			if value := cmd.String(v.Flag()); value != "" {
-				environ[v.Name] = value
-			}
-		}
-		c, err := config.Load(environ)
+		c, _, err := readConfig(cmd)
 		if err != nil {
 			return err
 		}
@@ -133,4 +125,39 @@ func withConfig(run func(context.Context, config.Config) error) cli.ActionFunc {
 		defer stop()
 		return run(ctx, c)
 	}
+}
+
+// readConfig reads the configuration from flags and the environment. Flags take
+// precedence. origins has the variables whose values are not the defaults.
+func readConfig(cmd *cli.Command) (c config.Config, origins map[string]config.Origin, err error) {
+	if cmd.Args().Present() {
+		return config.Config{}, nil, fault.New(fault.Invalid, "unexpected argument %q", cmd.Args().First())
+	}
+
+	environ := config.Environ(os.Environ())
+	origins = make(map[string]config.Origin)
+	for _, v := range config.Variables() {
+		value := cmd.String(v.Flag())
+		switch {
+		case value == "":
+			continue
+		case value == environ[v.Name] && !onCommandLine(v.Flag()):
+			origins[v.Name] = config.FromEnvironment
+		default:
+			origins[v.Name] = config.FromFlag
+		}
+		environ[v.Name] = value
+	}
+
+	c, err = config.Load(environ)
+	return c, origins, err
+}
+
+// onCommandLine reports whether the command line has a flag, as --name, --name=value or
+// with one hyphen.
+func onCommandLine(name string) bool {
+	return slices.ContainsFunc(os.Args[1:], func(arg string) bool {
+		arg, _, _ = strings.Cut(arg, "=")
+		return strings.TrimLeft(arg, "-") == name && strings.HasPrefix(arg, "-")
+	})
 }

@@ -206,3 +206,21 @@ func TestServe_RefusesInstructionsThatEverybodyMayWrite(t *testing.T) {
 		}
 	}
 }
+
+// Case O-P14, see docs/RELIABILITY.md.
+func TestServe_PassesOverAHomeThatItCannotRead(t *testing.T) {
+	t.Parallel()
+	dir, home := t.TempDir(), t.TempDir() // t.TempDir is below directories that every user may enter
+	try(t, os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(home, 0o700), os.Mkdir(dir+"/clusters", 0o755), os.Mkdir(dir+"/data", 0o700))
+	definition := "[demo.n1]\nhost=127.0.0.1\nport=1\ndbname=d\nuser=u\n[demo.n2]\nhost=127.0.0.2\nport=1\ndbname=d\nuser=u\n"
+	try(t, os.WriteFile(dir+"/clusters/pg_service.conf", []byte(definition), 0o644), os.Chown(dir+"/data", 65534, 65534))
+	env := settings{"ACE_STORE": "file://" + dir + "/data", "ACE_CLUSTERS": dir + "/clusters", "HOME": home}
+
+	code, text := func() (int, string) {
+		p := startAs(t, &stranger, dir, env, "doctor")
+		return p.wait(t, startTimeout), p.output.String()
+	}()
+	if code != 1 || strings.Contains(text, "cannot be read") || strings.Contains(text, "permission denied") || !strings.Contains(text, "connection refused") {
+		t.Errorf("exit code %d, want only that the nodes are unreachable:\n%s", code, text)
+	}
+}

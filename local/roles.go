@@ -15,8 +15,9 @@ const rolesTime = time.Minute
 const lesserRole = "functions of the compared tables run with its rights. Use a role with GRANT USAGE ON SCHEMA and " +
 	"GRANT SELECT ON TABLE, for repairs also INSERT, UPDATE and DELETE, see docs/SECURITY.md"
 
-// warnOfSuperusers connects to every node and logs a warning for each node on which the
-// role is a superuser. It ignores definitions and nodes that cannot be used: the tasks
+// warnOfSuperusers logs a warning for each setting of a definition that has no effect. It
+// connects to every node and logs a warning for each node on which the role is a
+// superuser. It ignores definitions and nodes that cannot be used: the tasks
 // that need them will fail, but not the start of the service.
 func (s *service) warnOfSuperusers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, rolesTime)
@@ -27,6 +28,9 @@ func (s *service) warnOfSuperusers(ctx context.Context) {
 		definition, err := s.clusters.Load(ctx, name)
 		if err != nil {
 			continue
+		}
+		for _, warning := range definition.Warnings {
+			s.log.WarnContext(ctx, "a setting of a cluster definition has no effect", "setting", warning)
 		}
 		checks, err := app.CheckNodes(ctx, definition)
 		if err != nil { // the context has ended

@@ -55,6 +55,9 @@ func serve(ctx context.Context, c config.Config) error {
 	limitMemory(c.MaxTasks)
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // which would otherwise end the process
+	if err := warnOfSettings(ctx, log, c); err != nil {
+		return err
+	}
 
 	// Paths must be absolute before the store starts, because the gateway changes the
 	// working directory.
@@ -108,8 +111,22 @@ func serve(ctx context.Context, c config.Config) error {
 	for _, doubt := range doubts(c, files) {
 		log.WarnContext(ctx, "a file is less closed than it should be", "file", doubt)
 	}
-	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "archive", c.Store.String(), "clusters", c.Clusters)
+	log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "archive", c.Store.String(), "clusters", c.Clusters,
+		"version", version())
 	return s.run(ctx, server, listener, c.Pprof)
+}
+
+// warnOfSettings logs variables that have no effect, and removes those of libpq from the
+// environment.
+func warnOfSettings(ctx context.Context, log *slog.Logger, c config.Config) error {
+	ignored, err := app.IgnoreVariables()
+	if len(ignored) > 0 {
+		log.WarnContext(ctx, app.VariablesIgnored, "variables", ignored)
+	}
+	for _, warning := range c.Warnings {
+		log.WarnContext(ctx, warning)
+	}
+	return err
 }
 
 // makeAbsolute makes the paths of the configuration absolute, because the embedded
@@ -144,10 +161,10 @@ func absolute(path *string) (err error) {
 // serviceFiles returns the service files as absolute paths. One of them may be
 // ./pg_service.conf, so the caller must call serviceFiles before the working directory
 // changes.
-func serviceFiles(c config.Config) ([]string, error) {
+func serviceFiles(c config.Config) ([]config.ServiceFile, error) {
 	files := c.ServiceFiles()
 	for i := range files {
-		if err := absolute(&files[i]); err != nil {
+		if err := absolute(&files[i].Path); err != nil {
 			return nil, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ace/infra/testkit/pgtest"
+	"ace/shared/api"
 	"ace/shared/config"
 )
 
@@ -79,13 +80,65 @@ func TestConfig_ShowsWhatWouldBeUsedFlagsBeforeTheEnvironment(t *testing.T) {
 	if code != 0 || strings.Contains(text, "hunter2") {
 		t.Errorf("exit code %d:\n%s", code, text)
 	}
-	for _, line := range []string{
-		"ACE_LISTEN=127.0.0.1:5000", "ACE_STORE=file://./ace-data", "ACE_CLUSTERS=./clusters", "ACE_MAX_TASKS=5", "ACE_MAX_QUEUE=7",
-		"ACE_STATEMENT_TIMEOUT=10m0s", "ACE_LOG_LEVEL=INFO",
+	for line, origin := range map[string]string{
+		"ACE_LISTEN=127.0.0.1:5000": "default", "ACE_STORE=file://./ace-data": "default", "ACE_CLUSTERS=./clusters": "default",
+		"ACE_MAX_TASKS=5": "flag", "ACE_MAX_QUEUE=7": "environment", "ACE_STATEMENT_TIMEOUT=10m0s": "default", "ACE_LOG_LEVEL=INFO": "default",
 	} {
-		if !strings.Contains("\n"+text, "\n"+line+"\n") {
-			t.Errorf("%s is missing in\n%s", line, text)
+		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(line) + ` +# ` + origin + `$`).MatchString(text) {
+			t.Errorf("%s of the %s is missing in\n%s", line, origin, text)
 		}
+	}
+}
+
+func TestConfig_NamesFilesAndVariablesWithoutEffect(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	code, text := run(t, dir, settings{"PGPASSFILE": "/nowhere/pgpass", "PGSSLMODE": "verify-full", "ACE_SERVICE_HOST": "10.0.0.1"}, "config")
+	for _, want := range []string{
+		"# service file   " + dir + "/.pg_service.conf (default, not found)\n", "# password file  /nowhere/pgpass (environment, not found)\n",
+		"# no effect      PGSSLMODE: ", "# warning        the variable ACE_SERVICE_HOST is unknown and has no effect\n",
+	} {
+		if code != 0 || !strings.Contains(text, want) {
+			t.Errorf("exit code %d, want %q:\n%s", code, want, text)
+		}
+	}
+}
+
+// Case O-P28, see docs/RELIABILITY.md.
+func TestVersion_IsThatOfTheBuild(t *testing.T) {
+	t.Parallel()
+	want := regexp.MustCompile(`^ace \S+ \(commit [^)]+\), go1\.\S+\n$`)
+	for _, arg := range []string{"version", "--version"} {
+		if code, text := run(t, t.TempDir(), nil, arg); code != 0 || !want.MatchString(text) {
+			t.Errorf("%s: exit code %d: %q", arg, code, text)
+		}
+	}
+	code, text := run(t, t.TempDir(), settings{"ACE_RETENTION_DAY": "30"}, "serve")
+	if code != exitConfig || !strings.Contains(text, "ACE_RETENTION_DAY is unknown; did you mean ACE_RETENTION_DAYS?") {
+		t.Errorf("exit code %d: %s", code, text)
+	}
+}
+
+// Case O-P22, see docs/RELIABILITY.md.
+func TestServe_VariablesOfLibpqDoNotChangeConnections(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	hostile := settings{
+		"PGSERVICE": "nope", "PGSSLROOTCERT": "/nope", "PGSSLMODE": "bogus", "PGOPTIONS": "-c no_such_setting=1", "PGTARGETSESSIONATTRS": "standby",
+		"PGREQUIREAUTH": "none", "PGCONNECT_TIMEOUT": "soon", "PGSSLCERT": "/nope", "PGHOST": "/nope", "PGPORT": "1", "PGPASSWORD": "nope", "PGTZ": "nowhere",
+	}
+	s := newHome(t, c).serve(t, hostile)
+	if got := s.end(t, s.submit(t, c, "public.t")); got.Status != api.StatusCompleted {
+		t.Errorf("the task is %s: %s", got.Status, got.Error)
+	}
+	for name := range hostile {
+		if !strings.Contains(s.output.String(), name) {
+			t.Errorf("no warning names %s", name)
+		}
+	}
+	if version := s.logged(t, "serving", "version"); !strings.Contains(version, "ace ") {
+		t.Errorf("the log has the version %q", version)
 	}
 }
 

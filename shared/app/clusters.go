@@ -11,9 +11,13 @@ import (
 
 // Clusters returns the source of the cluster definitions at c.Clusters. If that is a
 // bucket, Clusters connects to it, and closeBucket closes the connections. Otherwise
-// closeBucket does nothing. serviceFiles are the paths of the service files.
-func Clusters(ctx context.Context, c config.Config, serviceFiles []string) (source cluster.Source, closeBucket func(), err error) {
-	options := cluster.Options{Path: c.Clusters, ServiceFiles: serviceFiles, PasswordFile: c.PasswordFile()}
+// closeBucket does nothing. serviceFiles are the service files of c.
+func Clusters(ctx context.Context, c config.Config, serviceFiles []config.ServiceFile) (source cluster.Source, closeBucket func(), err error) {
+	options := cluster.Options{Path: c.Clusters, CertificateDir: c.CertificateDir()}
+	options.PasswordFile, options.PasswordFileNamed = c.PasswordFile()
+	for _, file := range serviceFiles {
+		options.ServiceFiles = append(options.ServiceFiles, cluster.ServiceFile(file))
+	}
 	at, inBucket, err := c.ClustersBucket()
 	if err != nil || !inBucket {
 		return cluster.NewSource(options), func() {}, err
@@ -26,3 +30,12 @@ func Clusters(ctx context.Context, c config.Config, serviceFiles []string) (sour
 	options.Bucket = bucket
 	return cluster.NewSource(options), bucket.Close, nil
 }
+
+// VariablesIgnored is the log message about the variables that IgnoreVariables returns.
+const VariablesIgnored = "variables of libpq have no effect: set the parameters in the cluster definitions"
+
+// IgnoreVariables removes the variables of libpq, such as PGSSLMODE and PGSERVICE, from
+// the environment of the process: only its definition decides how a node is reached. A
+// program must call it before it opens connections. It returns the names of the variables
+// that were set.
+func IgnoreVariables() ([]string, error) { return config.Unset(cluster.IgnoredVariables()) }

@@ -15,8 +15,10 @@ type Cluster struct {
 	Databases []Database // the first is the default
 	Nodes     []Node     // the active nodes
 	Inactive  []string   // names of the nodes with is_active off
+	// Warnings name the settings of the definition that have no effect.
+	Warnings []string
 
-	passwords passwords
+	files files
 }
 
 // Database is a database of the cluster with its login.
@@ -25,6 +27,8 @@ type Database struct {
 	User string
 	Login
 	Options map[string]string // connection parameters of libpq, such as sslmode
+	// KeyPassword is libpq's parameter sslpassword.
+	KeyPassword Secret
 }
 
 // Node is one server. If set, its Database, User, Login and Options override those of the
@@ -37,7 +41,8 @@ type Node struct {
 	Database string
 	User     string
 	Login
-	Options map[string]string
+	Options     map[string]string
+	KeyPassword Secret
 }
 
 // Target has everything that is needed to connect to one database on one node.
@@ -48,7 +53,13 @@ type Target struct {
 	Database string
 	User     string
 	Login
-	Options map[string]string // connection parameters of libpq, such as sslmode
+	// Options are connection parameters of libpq, such as sslmode. The files of
+	// certificates and keys are named here, also if they are those of the home directory.
+	Options     map[string]string
+	KeyPassword Secret // decrypts the file sslkey
+	// NoPassword explains why no password was found, if the definition has none. It is ""
+	// if there is a password.
+	NoPassword string
 }
 
 // Database returns the database with this name, or the first database if name is "". An
@@ -124,10 +135,10 @@ func (c Cluster) target(db Database, node Node) Target {
 		User:     firstOf(node.User, db.User),
 		Login:    node.or(db.Login),
 		Options:  merged(db.Options, node.Options),
+
+		KeyPassword: firstOf(node.KeyPassword, db.KeyPassword),
 	}
-	if !target.given() {
-		target.Password = c.passwords.find(target)
-	}
+	c.files.complete(&target)
 	return target
 }
 

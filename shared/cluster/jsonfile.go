@@ -10,8 +10,8 @@ import (
 	"ace/shared/fault"
 )
 
-// jsonCluster has the keys of a pgEdge cluster file that this package uses. Other keys
-// are ignored.
+// jsonCluster has the members of a pgEdge cluster file that this package uses. See
+// members.go for the others.
 type jsonCluster struct {
 	Name   string `json:"cluster_name"`
 	PGEdge struct {
@@ -28,10 +28,6 @@ type jsonLogin struct {
 	Password       Secret `json:"db_password"`
 	PasswordSecret string `json:"db_password_secret"`
 	RDSIAM         bool   `json:"rds_iam"`
-	SSLMode        string `json:"sslmode"`
-	SSLRootCert    string `json:"sslrootcert"`
-	SSLCert        string `json:"sslcert"`
-	SSLKey         string `json:"sslkey"`
 }
 
 type jsonNode struct {
@@ -42,6 +38,17 @@ type jsonNode struct {
 	PrivateIP string     `json:"private_ip"`
 	Port      scalar     `json:"port"` // default: 5432
 	SubNodes  []jsonNode `json:"sub_nodes"`
+
+	members object // all members of the node
+}
+
+// attach adds the undecoded members to a node and its sub-nodes.
+func (n *jsonNode) attach(members object) {
+	n.members = members
+	subNodes := members.objects("sub_nodes")
+	for i := range n.SubNodes {
+		n.SubNodes[i].attach(elementOf(subNodes, i))
+	}
 }
 
 // parseJSON parses a pgEdge cluster file. where names the file in errors. If the file has
@@ -57,11 +64,25 @@ func parseJSON(where, name string, data []byte) (Cluster, error) {
 	}
 
 	c := Cluster{Name: name}
-	for _, db := range file.PGEdge.Databases {
-		c.Databases = append(c.Databases, Database{Name: db.Database, User: db.User, Login: db.login(), Options: db.options()})
+	members := objectOf(data)
+	pgEdge := objectOf(members.member("pgedge"))
+	if err := c.checkMembers(where, "the file", members, fileLevel()); err != nil {
+		return Cluster{}, err
+	}
+	if err := c.checkMembers(where, "pgedge", pgEdge, pgEdgeLevel()); err != nil {
+		return Cluster{}, err
 	}
 
-	for _, node := range file.Nodes {
+	databases := pgEdge.objects("databases")
+	for i, db := range file.PGEdge.Databases {
+		if err := c.addJSONDatabase(where, db, elementOf(databases, i)); err != nil {
+			return Cluster{}, err
+		}
+	}
+
+	nodes := members.objects("node_groups")
+	for i, node := range file.Nodes {
+		node.attach(elementOf(nodes, i))
 		if err := c.addJSONNode(where, node, true); err != nil {
 			return Cluster{}, err
 		}
@@ -69,9 +90,30 @@ func parseJSON(where, name string, data []byte) (Cluster, error) {
 	return c, c.validate(where)
 }
 
+// addJSONDatabase adds a database with these members.
+func (c *Cluster) addJSONDatabase(where string, db jsonLogin, members object) error {
+	owner := "database " + strconv.Quote(db.Database)
+	if err := c.checkMembers(where, owner, members, databaseLevel()); err != nil {
+		return err
+	}
+	settings, err := members.settings(where, owner)
+	if err != nil {
+		return err
+	}
+	options, keyPassword, err := c.addOptions(where, owner, settings)
+	c.Databases = append(c.Databases, Database{
+		Name: db.Database, User: db.User, Login: db.login(), Options: options, KeyPassword: keyPassword,
+	})
+	return err
+}
+
 // addJSONNode adds a node, followed by its sub-nodes. active is the default of the node's
 // is_active.
 func (c *Cluster) addJSONNode(where string, node jsonNode, active bool) error {
+	if err := c.checkMembers(where, node.owner(), node.members, nodeLevel()); err != nil {
+		return err
+	}
+
 	active, err := activeOf(where, node.owner(), node.IsActive, active)
 	if err != nil {
 		return err
@@ -108,11 +150,20 @@ func (c *Cluster) addActive(where string, node jsonNode) error {
 		return err
 	}
 
+	settings, err := node.members.settings(where, node.owner())
+	if err != nil {
+		return err
+	}
+	options, keyPassword, err := c.addOptions(where, node.owner(), settings)
+	if host == "" {
+		host, key = options["hostaddr"], "hostaddr"
+	}
+
 	c.Nodes = append(c.Nodes, Node{
 		Name: node.Name, Host: host, HostKey: key, Port: port,
-		Database: node.Database, User: node.User, Login: node.login(), Options: node.options(),
+		Database: node.Database, User: node.User, Login: node.login(), Options: options, KeyPassword: keyPassword,
 	})
-	return nil
+	return err
 }
 
 // owner returns the node as error messages name it, such as node "n1".
@@ -120,18 +171,6 @@ func (n jsonNode) owner() string { return "node " + strconv.Quote(n.Name) }
 
 func (l jsonLogin) login() Login {
 	return Login{Password: l.Password, PasswordSecret: l.PasswordSecret, RDSIAM: l.RDSIAM}
-}
-
-func (l jsonLogin) options() map[string]string {
-	options := make(map[string]string)
-	for name, value := range map[string]string{
-		"sslmode": l.SSLMode, "sslrootcert": l.SSLRootCert, "sslcert": l.SSLCert, "sslkey": l.SSLKey,
-	} {
-		if value != "" {
-			options[name] = value
-		}
-	}
-	return options
 }
 
 // decodeJSON decodes a file. Its error names the line and the column of the mistake.

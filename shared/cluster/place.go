@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"ace/shared/archive"
 	"ace/shared/fault"
@@ -117,7 +118,7 @@ func read(ctx context.Context, path string) (f file, found bool, err error) {
 	}
 	data, err := private.Instructions(path, maxDefinition)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDirectory):
 		return file{}, false, nil
 	case fault.CodeOf(err) == fault.Invalid:
 		return file{}, false, err
@@ -130,12 +131,20 @@ func read(ctx context.Context, path string) (f file, found bool, err error) {
 // unreadable returns the error of a file that cannot be read. It is Invalid, so the user
 // sees the reason.
 func unreadable(path string, err error) error {
-	reason := err
+	return fault.Wrap(err, fault.Invalid, "the cluster definitions at %s cannot be read: %v", path, reasonOf(err))
+}
+
+// errNotDirectory is the error of a path below a file.
+const errNotDirectory = syscall.ENOTDIR
+
+// reasonOf returns the reason of a file error without the path, which the message already
+// has.
+func reasonOf(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
-		reason = pathErr.Err // without the path, which the message already has
+		return pathErr.Err
 	}
-	return fault.Wrap(err, fault.Invalid, "the cluster definitions at %s cannot be read: %v", path, reason)
+	return err
 }
 
 // Bucket reads the objects of a bucket. Keys do not include the prefix under which the

@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"bytes"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgservicefile"
@@ -98,29 +96,17 @@ func (c *Cluster) addServiceNode(where, name string, settings map[string]string)
 	node := Node{
 		Name: name, Host: settings["host"], HostKey: "host", Port: port,
 		Database: settings["dbname"], User: settings["user"], Login: Login{Password: Secret(settings["password"])},
-		Options: make(map[string]string),
+	}
+	if node.Host == "" {
+		node.Host, node.HostKey = settings["hostaddr"], "hostaddr"
 	}
 
-	for _, setting := range slices.Sorted(maps.Keys(settings)) {
-		switch {
-		case slices.Contains([]string{"host", "port", "dbname", "user", "password"}, setting):
-		case slices.Contains(connectionOptions(), setting):
-			node.Options[setting] = settings[setting]
-		default:
-			return fault.New(fault.Invalid, "%s, section %s: setting %.100q is not supported; use host, port, dbname, user, password, %s",
-				where, section, setting, strings.Join(connectionOptions(), ", "))
-		}
+	owner := "section " + section
+	node.Options, node.KeyPassword, err = c.addOptions(where, owner, settings)
+	if err != nil {
+		return err
 	}
 
 	c.Nodes = append(c.Nodes, node)
 	return nil
-}
-
-// connectionOptions returns the parameters of libpq that a definition may set for the
-// connection.
-func connectionOptions() []string {
-	return []string{
-		"application_name", "channel_binding", "connect_timeout", "krbspn", "krbsrvname", "options", "require_auth",
-		"sslcert", "sslkey", "sslmode", "sslnegotiation", "sslrootcert", "sslsni", "target_session_attrs",
-	}
 }

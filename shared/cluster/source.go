@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -23,9 +25,22 @@ type Options struct {
 	Bucket Bucket
 	// ServiceFiles are further service files, which are searched after Path in this
 	// order. Missing files are skipped.
-	ServiceFiles []string
+	ServiceFiles []ServiceFile
 	// PasswordFile is the path of libpq's password file. It may be "" or missing.
-	PasswordFile string
+	// PasswordFileNamed means that a variable names it. Otherwise it may be a file that
+	// this user may not read.
+	PasswordFile      string
+	PasswordFileNamed bool
+	// CertificateDir is the directory with the default certificates of libpq, such as
+	// ~/.postgresql. It may be "" or missing.
+	CertificateDir string
+}
+
+// ServiceFile is the path of a service file. Named means that a variable names it.
+// Otherwise it is a default of libpq, which is skipped if this user may not read it.
+type ServiceFile struct {
+	Path  string
+	Named bool
 }
 
 // Source finds cluster definitions. It caches nothing: every call reads the files again.
@@ -59,9 +74,7 @@ func (s Source) Load(ctx context.Context, name string) (Cluster, error) {
 		return Cluster{}, s.unknown(ctx, name)
 	}
 
-	if c.needsPasswords() {
-		c.passwords, err = readPasswords(s.opts.PasswordFile)
-	}
+	c.files, err = c.readFiles(s.opts)
 	return c, err
 }
 
@@ -73,17 +86,13 @@ func (s Source) Names(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 
-	services, err := s.services(ctx)
+	_, err = s.inServices(ctx, func(f file) (bool, error) {
+		inFile, err := serviceNames(f.where, f.data)
+		names = append(names, inFile...)
+		return false, err
+	})
 	if err != nil {
 		return nil, err
-	}
-
-	for _, f := range services {
-		inFile, err := serviceNames(f.where, f.data)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, inFile...)
 	}
 
 	names = slices.DeleteFunc(names, func(name string) bool { return api.CheckClusterName(name) != nil })
@@ -102,41 +111,42 @@ func (s Source) find(ctx context.Context, name string) (c Cluster, found bool, e
 		return c, true, err
 	}
 
-	services, err := s.services(ctx)
-	if err != nil {
-		return Cluster{}, false, err
-	}
-
-	for _, f := range services {
-		if c, found, err = parseService(f.where, name, f.data); found || err != nil {
-			return c, found, err
-		}
-	}
-	return Cluster{}, false, nil
+	found, err = s.inServices(ctx, func(f file) (found bool, err error) {
+		c, found, err = parseService(f.where, name, f.data)
+		return found, err
+	})
+	return c, found, err
 }
 
-// services returns the service files in the order in which they are searched.
-func (s Source) services(ctx context.Context) ([]file, error) {
-	var files []file
+// inServices calls fn for the service files in the order in which they are searched,
+// until fn returns true or an error. It does not read the files after that one.
+func (s Source) inServices(ctx context.Context, fn func(file) (bool, error)) (bool, error) {
 	f, found, err := s.place.service(ctx)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-
 	if found {
-		files = append(files, f)
+		if done, err := fn(f); done || err != nil {
+			return done, err
+		}
 	}
 
-	for _, path := range s.opts.ServiceFiles {
-		f, found, err := read(ctx, path)
-		if err != nil {
-			return nil, err
+	for _, candidate := range s.opts.ServiceFiles {
+		f, found, err := read(ctx, candidate.Path)
+		if errors.Is(err, fs.ErrPermission) && !candidate.Named {
+			continue
 		}
-		if found {
-			files = append(files, f)
+		if err != nil {
+			return false, err
+		}
+		if !found {
+			continue
+		}
+		if done, err := fn(f); done || err != nil {
+			return done, err
 		}
 	}
-	return files, nil
+	return false, nil
 }
 
 func (s Source) unknown(ctx context.Context, name string) error {

@@ -47,7 +47,7 @@ func TestLoad_SearchesEveryPlaceInOrder(t *testing.T) {
 	far := filepath.Join(directory(t, map[string]string{
 		"pg_service.conf": "[near.n1]\nhost=far\ndbname=d\nuser=u\n[far.n1]\nhost=far\ndbname=d\nuser=u\n",
 	}), "pg_service.conf")
-	source := cluster.NewSource(cluster.Options{Path: dir, ServiceFiles: []string{filepath.Join(dir, "missing.conf"), far}})
+	source := cluster.NewSource(cluster.Options{Path: dir, ServiceFiles: []cluster.ServiceFile{{Path: filepath.Join(dir, "missing.conf"), Named: true}, {Path: far}}})
 	for name, host := range map[string]string{"plain": "plain", "nested": "nested", "both": "plain", "near": "near", "far": "far"} {
 		c, err := source.Load(t.Context(), name)
 		if err != nil || c.Name != name || c.Nodes[0].Host != host {
@@ -137,7 +137,7 @@ func TestLoad_ReadsMissingPasswordsFromThePasswordFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := cluster.NewSource(opts).Load(t.Context(), "demo")
-	if fault.CodeOf(err) != fault.Invalid || !strings.HasSuffix(fault.PublicMessage(err), "has mode 0644; it must be 0600 or less") {
+	if fault.CodeOf(err) != fault.Invalid || !strings.HasSuffix(fault.PublicMessage(err), "has mode 0644; it must be 0600 or less: run chmod 600 '"+opts.PasswordFile+"'") {
 		t.Errorf("a password file open to every user returned %v", err)
 	}
 

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,7 +50,7 @@ func (db Database) validate(where string, seen map[string]bool) error {
 	switch {
 	case db.Name == "":
 		return fault.New(fault.Invalid, "%s: a database has no name", where)
-	case hasNUL(db.Name, db.User, string(db.Password)):
+	case hasNUL(db.Name, db.User, string(db.Password), string(db.KeyPassword)):
 		return fault.New(fault.Invalid, "%s: database %q has a NUL character in its definition", where, db.Name)
 	case seen[db.Name]:
 		return fault.New(fault.Invalid, "%s: database %q is defined twice", where, db.Name)
@@ -67,7 +68,7 @@ func (c Cluster) validateNode(where string, node Node) error {
 		return fault.New(fault.Invalid, "%s: node %s has no address", where, node.Name)
 	case strings.Contains(node.Host, ","):
 		return fault.New(fault.Invalid, "%s: node %s has several hosts; a node must be one server", where, node.Name)
-	case hasNUL(node.Host, node.Database, node.User, string(node.Password)):
+	case hasNUL(node.Host, node.Database, node.User, string(node.Password), string(node.KeyPassword)):
 		return fault.New(fault.Invalid, "%s: node %s has a NUL character in its definition", where, node.Name)
 	}
 
@@ -84,6 +85,9 @@ func (c Cluster) validateNode(where string, node Node) error {
 				where, node.Name, mode)
 		}
 	}
+	if err := checkAddress(where, node); err != nil {
+		return err
+	}
 	return checkOptions(where, "node "+node.Name, node.Options)
 }
 
@@ -98,18 +102,27 @@ func checkNodeName(where, name string, seen map[string]bool) error {
 	return nil
 }
 
-// checkOptions validates sslmode, where a typo would silently weaken the connection, and
-// rejects NUL characters.
+// checkOptions rejects NUL characters.
 func checkOptions(where, owner string, options map[string]string) error {
-	modes := []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
-	if mode, given := options["sslmode"]; given && !slices.Contains(modes, mode) {
-		return fault.New(fault.Invalid, "%s: sslmode of %s is %.100q; it must be one of %s",
-			where, owner, mode, strings.Join(modes, ", "))
-	}
 	for name, value := range options {
 		if hasNUL(value) {
 			return fault.New(fault.Invalid, "%s: %s of %s has a NUL character", where, name, owner)
 		}
+	}
+	return nil
+}
+
+// checkAddress checks hostaddr, the address of a node whose host is only a name.
+func checkAddress(where string, node Node) error {
+	address, given := node.Options["hostaddr"]
+	if !given {
+		return nil
+	}
+	if _, err := netip.ParseAddr(address); err != nil {
+		return fault.New(fault.Invalid, "%s: hostaddr of node %s is %.100q; it must be an IP address", where, node.Name, address)
+	}
+	if strings.HasPrefix(node.Host, "/") {
+		return fault.New(fault.Invalid, "%s: node %s has a hostaddr and the directory of a socket; set only one", where, node.Name)
 	}
 	return nil
 }

@@ -3,7 +3,10 @@ package config
 import (
 	"log/slog"
 	"net"
+	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -48,6 +51,9 @@ type Config struct {
 	ServiceFile    string `env:"PGSERVICEFILE"`
 	PassFile       string `env:"PGPASSFILE"`
 	Home           string `env:"HOME"`
+
+	// Warnings name variables that are unknown and have no effect.
+	Warnings []string
 }
 
 // AllowedHosts returns the names by which requests may address the service, in addition
@@ -78,30 +84,51 @@ func (c Config) ClustersBucket() (bucket Store, inBucket bool, err error) {
 // MaxImport returns the maximum size of an imported document in bytes.
 func (c Config) MaxImport() int64 { return int64(c.MaxImportMB) << 20 }
 
-// ServiceFiles returns the paths of the service files, in the order in which they are
-// searched. The files need not exist.
-func (c Config) ServiceFiles() []string {
-	var files []string
-	for _, path := range []string{c.AceServiceFile, c.ServiceFile, "pg_service.conf", c.inHome(".pg_service.conf"), "/etc/pg_service.conf"} {
-		if path != "" {
-			files = append(files, path)
+// ServiceFile is the path of a service file. Named means that a variable names it.
+type ServiceFile struct {
+	Path  string
+	Named bool
+}
+
+// ServiceFiles returns the service files, in the order in which they are searched. The
+// files need not exist.
+func (c Config) ServiceFiles() []ServiceFile {
+	var files []ServiceFile
+	for _, file := range []ServiceFile{
+		{c.AceServiceFile, true}, {c.ServiceFile, true},
+		{"pg_service.conf", false}, {c.inHome(".pg_service.conf"), false}, {"/etc/pg_service.conf", false},
+	} {
+		if file.Path != "" {
+			files = append(files, file)
 		}
 	}
 	return files
 }
 
 // PasswordFile returns the path of libpq's password file, or "" if it is unknown. The
-// file need not exist.
-func (c Config) PasswordFile() string {
+// file need not exist. named reports whether a variable names it.
+func (c Config) PasswordFile() (path string, named bool) {
 	if c.PassFile != "" {
-		return c.PassFile
+		return c.PassFile, true
 	}
-	return c.inHome(".pgpass")
+	return c.inHome(".pgpass"), false
 }
 
+// CertificateDir returns the directory with the default certificates of libpq, or "" if
+// it is unknown. It need not exist.
+func (c Config) CertificateDir() string { return c.inHome(".postgresql") }
+
+// inHome returns the path of a file in the home directory. Like libpq, it uses the home
+// directory of the user's account if HOME is not set.
 func (c Config) inHome(name string) string {
-	if c.Home == "" {
+	home := c.Home
+	if home == "" {
+		if account, err := user.LookupId(strconv.Itoa(os.Geteuid())); err == nil {
+			home = account.HomeDir
+		}
+	}
+	if home == "" {
 		return ""
 	}
-	return filepath.Join(c.Home, name)
+	return filepath.Join(home, name)
 }

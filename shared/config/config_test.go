@@ -3,7 +3,9 @@ package config_test
 import (
 	"log/slog"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -252,20 +254,57 @@ func TestLoad_DoesNotRepeatCredentials(t *testing.T) {
 	}
 }
 
+// Case O-P30, see docs/RELIABILITY.md.
 func TestServiceAndPasswordFiles_AreThoseOfLibpqAndThePeer(t *testing.T) {
+	account, err := user.LookupId(strconv.Itoa(os.Geteuid()))
+	if err != nil {
+		t.Fatal(err)
+	}
 	all := load(t, map[string]string{"ACE_PGSERVICEFILE": "/a", "PGSERVICEFILE": "/b", "HOME": "/home/u", "PGPASSFILE": "/p"})
-	if diff := cmp.Diff([]string{"/a", "/b", "pg_service.conf", "/home/u/.pg_service.conf", "/etc/pg_service.conf"}, all.ServiceFiles()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	none := load(t, nil)
-	if diff := cmp.Diff([]string{"pg_service.conf", "/etc/pg_service.conf"}, none.ServiceFiles()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	home := load(t, map[string]string{"HOME": "/home/u"})
-	for c, want := range map[*config.Config]string{&all: "/p", &none: "", &home: "/home/u/.pgpass"} {
-		if got := c.PasswordFile(); got != want {
-			t.Errorf("the password file is %q, want %q", got, want)
+	without := load(t, nil) // libpq uses the home directory of the account then
+	for _, tt := range []struct {
+		c        config.Config
+		named    []string
+		home     string
+		password string
+	}{{all, []string{"/a", "/b"}, "/home/u", "/p"}, {without, nil, account.HomeDir, account.HomeDir + "/.pgpass"}} {
+		var want []config.ServiceFile
+		for _, path := range tt.named {
+			want = append(want, config.ServiceFile{Path: path, Named: true})
 		}
+		want = append(want, config.ServiceFile{Path: "pg_service.conf"},
+			config.ServiceFile{Path: tt.home + "/.pg_service.conf"}, config.ServiceFile{Path: "/etc/pg_service.conf"})
+		if diff := cmp.Diff(want, tt.c.ServiceFiles()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if path, named := tt.c.PasswordFile(); path != tt.password || named != (tt.named != nil) {
+			t.Errorf("the password file is %q, %t, want %q", path, named, tt.password)
+		}
+		if dir := tt.c.CertificateDir(); dir != tt.home+"/.postgresql" {
+			t.Errorf("the certificates are in %q", dir)
+		}
+	}
+}
+
+// Case O-P28, see docs/RELIABILITY.md.
+func TestLoad_NamesUnknownVariables(t *testing.T) {
+	for name, want := range map[string]string{
+		"ACE_RETENTION_DAY":  "ACE_RETENTION_DAY is unknown; did you mean ACE_RETENTION_DAYS?",
+		"ACE_TOKENFILE":      "ACE_TOKENFILE is unknown; did you mean ACE_TOKEN_FILE?",
+		"ACE_PGSERVICE_FILE": "ACE_PGSERVICE_FILE is unknown; did you mean ACE_PGSERVICEFILE?",
+	} {
+		if _, err := config.Load(map[string]string{name: "30"}); fault.CodeOf(err) != fault.Invalid || !strings.Contains(fault.PublicMessage(err), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	// Kubernetes sets variables like these for a service that is named ace.
+	others := map[string]string{"ACE_SERVICE_HOST": "10.0.0.1", "ACE_PORT_5000_TCP_ADDR": "10.0.0.1", "ACE_PORT": "tcp://10.0.0.1:5000", "ACEX": "1", "FACE_STORE": "x"}
+	want := []string{
+		"the variable ACE_PORT is unknown and has no effect", "the variable ACE_PORT_5000_TCP_ADDR is unknown and has no effect",
+		"the variable ACE_SERVICE_HOST is unknown and has no effect",
+	}
+	if diff := cmp.Diff(want, load(t, others).Warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 }
 

@@ -14,8 +14,12 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"ace/shared/api"
 	"ace/shared/fault"
 )
+
+// prefix begins the names of the variables of ACE.
+const prefix = "ACE_"
 
 const day = 24 * time.Hour
 
@@ -43,6 +47,7 @@ func Load(environ map[string]string) (Config, error) {
 	addParseErrors(env.ParseWithOptions(&c, env.Options{Environment: environ}), environ, bad)
 	c.Store.CABundle = environ["AWS_CA_BUNDLE"]
 	c.check(environ, bad)
+	c.Warnings = addUnknown(environ, bad)
 	if len(bad) == 0 {
 		return c, nil
 	}
@@ -75,6 +80,31 @@ func addParseErrors(err error, environ, bad map[string]string) {
 			bad[name] = invalidStore(name, environ[name], parse.Err)
 		}
 	}
+}
+
+// addUnknown adds to bad, a map from variable to message, the unknown variables that are
+// similar to a known one: without the variable that was meant, the service could be open
+// or delete nothing. It returns warnings about the others, which another program may have
+// set.
+func addUnknown(environ, bad map[string]string) []string {
+	var known []string
+	for field := range fields() {
+		known = append(known, strings.ToLower(field.Tag.Get("env")))
+	}
+
+	var warnings []string
+	for _, name := range slices.Sorted(maps.Keys(environ)) {
+		lower := strings.ToLower(name)
+		if !strings.HasPrefix(name, prefix) || slices.Contains(known, lower) {
+			continue
+		}
+		if near := api.Nearest(lower, known); near != "" {
+			bad[name] = fmt.Sprintf("%s is unknown; did you mean %s?", name, strings.ToUpper(near))
+			continue
+		}
+		warnings = append(warnings, fmt.Sprintf("the variable %.100s is unknown and has no effect", name))
+	}
+	return warnings
 }
 
 // check adds to bad, a map from variable to message, the variables whose values are not

@@ -1,10 +1,14 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
+	"os"
 	"reflect"
 	"strings"
+
+	"ace/shared/fault"
 )
 
 // Variable describes one environment variable, so that a command can offer it as a flag.
@@ -44,6 +48,29 @@ func (c Config) Dump() string {
 	return b.String()
 }
 
+// Origin is where a value of the configuration comes from.
+type Origin string
+
+// The origins.
+const (
+	FromDefault     Origin = "default"
+	FromEnvironment Origin = "environment"
+	FromFlag        Origin = "flag"
+)
+
+// Explain returns the configuration as NAME=value lines, each followed by the origin of
+// the value. origins has the variables whose values are not the defaults. The result
+// contains no secret.
+func (c Config) Explain(origins map[string]Origin) string {
+	var b strings.Builder
+	for line := range strings.Lines(c.Dump()) {
+		line = strings.TrimSuffix(line, "\n")
+		name, _, _ := strings.Cut(line, "=")
+		fmt.Fprintf(&b, "%-44s # %s\n", line, cmp.Or(origins[name], FromDefault))
+	}
+	return b.String()
+}
+
 // format returns a value in the form in which it is written in its variable.
 func format(value any) string {
 	if list, ok := value.([]string); ok {
@@ -53,3 +80,18 @@ func format(value any) string {
 }
 
 func fields() iter.Seq[reflect.StructField] { return reflect.TypeFor[Config]().Fields() }
+
+// Unset removes variables from the environment of the process. It returns the names of
+// those that were set, in the order of names.
+func Unset(names []string) (set []string, err error) {
+	for _, name := range names {
+		if os.Getenv(name) == "" {
+			continue
+		}
+		if err := os.Unsetenv(name); err != nil {
+			return nil, fault.Wrap(err, fault.Internal, "the environment variable %s cannot be removed", name)
+		}
+		set = append(set, name)
+	}
+	return set, nil
+}

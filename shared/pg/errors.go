@@ -25,10 +25,13 @@ func (n *Node) connectFault(err error) error {
 
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
+		if pgErr.Code == invalidPassword && n.noPassword != "" {
+			return fault.Wrap(err, fault.Invalid, "node %q (%s) requires a password: the cluster definition has none, %s", n.name, n.address, n.noPassword)
+		}
 		return fault.Wrap(err, codeOf(pgErr.Code), "node %q (%s) refused the connection: %s", n.name, n.address, pgErr.Message)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fault.Wrap(err, fault.Unavailable, "node %q (%s) is unreachable: no answer within %s", n.name, n.address, connectTimeout)
+		return fault.Wrap(err, fault.Unavailable, "node %q (%s) is unreachable: no answer within %s", n.name, n.address, n.connectLimit)
 	}
 	return fault.Wrap(err, fault.Unavailable, "node %q (%s) is unreachable: %s", n.name, n.address, rootCause(err))
 }
@@ -74,9 +77,6 @@ func (n *Node) fault(ctx context.Context, doing string, err error) error {
 	}
 
 	text := describe(pgErr)
-	if pgErr.Code == statementCancelled {
-		text += fmt.Sprintf(". Hint: the limit for a statement is %s (ACE_STATEMENT_TIMEOUT); a smaller batch_size makes statements shorter", n.timeout)
-	}
 	if hint, permanent := n.remedy(pgErr); hint != "" {
 		text += ". Hint: " + hint
 		if permanent {
@@ -96,6 +96,29 @@ func (n *Node) silenceFault(doing string, silent *silentError) error {
 	}
 	return fault.Wrap(silent, fault.Unavailable, "node %q (%s) is silent: no answer for %s while %s, and the connection is still open. Its server process or the network has stopped responding. Hint: %s",
 		n.name, n.address, silent.waited.Round(time.Millisecond), doing, limit)
+}
+
+// cancelFault adds to the error of a cancelled statement why it was cancelled. elapsed is
+// the time since the statement was sent. The server's message may be in any language, so
+// the time decides unless the message is in English.
+func (n *Node) cancelFault(elapsed time.Duration, err error) error {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || pgErr.Code != statementCancelled {
+		return err
+	}
+
+	var hint string
+	switch byUser := strings.Contains(pgErr.Message, "user request"); {
+	case byUser:
+		hint = "another session cancelled the statement (pg_cancel_backend)"
+	case elapsed >= n.timeout:
+		hint = fmt.Sprintf("the limit for a statement is %s (ACE_STATEMENT_TIMEOUT); a smaller batch_size makes statements shorter", n.timeout)
+	case strings.Contains(pgErr.Message, "statement timeout"):
+		hint = "the role or database has a statement_timeout of its own: ALTER ROLE or ALTER DATABASE ... RESET statement_timeout"
+	default:
+		return err
+	}
+	return fault.Wrap(err, fault.CodeOf(err), "%s. Hint: %s", fault.PublicMessage(err), hint)
 }
 
 // lockFault adds a hint with the table's name to an error if its reason is a lock that
@@ -137,6 +160,9 @@ func (n *Node) remedy(e *pgconn.PgError) (hint string, permanent bool) {
 
 	return "", false
 }
+
+// invalidPassword is the SQLSTATE of a wrong or missing password.
+const invalidPassword = "28P01"
 
 // statementCancelled is the SQLSTATE of a statement that took too long or that an
 // administrator cancelled.

@@ -64,8 +64,8 @@ func TestFault_NamesTheNodeAndPreservesKnownErrors(t *testing.T) {
 	}{
 		"the server's error":          {false, pgErr, fault.Invalid, `node "n1": reading: no column x (SQLSTATE 42703) at character 7. Hint: try y`},
 		"the server's error, wrapped": {false, fmt.Errorf("x: %w", pgErr), fault.Invalid, `node "n1": reading: no column x (SQLSTATE 42703) at character 7. Hint: try y`},
-		"a statement that took long": {false, &pgconn.PgError{Code: "57014", Message: "canceling"}, fault.Invalid,
-			`node "n1": reading: canceling (SQLSTATE 57014). Hint: the limit for a statement is 1m30s (ACE_STATEMENT_TIMEOUT); a smaller batch_size makes statements shorter`},
+		"a cancelled statement": {false, &pgconn.PgError{Code: "57014", Message: "canceling"}, fault.Invalid,
+			`node "n1": reading: canceling (SQLSTATE 57014)`},
 		"a lost connection": {false, io.ErrUnexpectedEOF, fault.Unavailable, `node "n1" (127.0.0.1:5432/app): the connection was lost while reading`},
 		"a fault":           {false, fault.New(fault.Conflict, "rewritten"), fault.Conflict, "rewritten"},
 		"the caller's end":  {true, pgErr, fault.Cancelled, "cancelled on request"},
@@ -84,6 +84,44 @@ func TestFault_NamesTheNodeAndPreservesKnownErrors(t *testing.T) {
 	}
 	if n.fault(ended, "reading", nil) != nil {
 		t.Error("no error became one")
+	}
+}
+
+// Case O-P31, see docs/RELIABILITY.md.
+func TestCancelFault_NamesWhoCancelledTheStatement(t *testing.T) {
+	n := &Node{name: "n1", timeout: time.Minute}
+	const ours = "(ACE_STATEMENT_TIMEOUT)"
+	for _, tt := range []struct {
+		code, message string
+		elapsed       time.Duration
+		want          string
+	}{
+		{"57014", "canceling statement due to statement timeout", time.Minute, ours},
+		{"57014", "storniere Anfrage wegen Zeitüberschreitung der Anfrage", time.Minute, ours},
+		{"57014", "canceling statement due to statement timeout", time.Second, "RESET statement_timeout"},
+		{"57014", "canceling statement due to user request", time.Hour, "pg_cancel_backend"},
+		{"57014", "storniere Anfrage wegen Benutzeraufforderung", time.Second, ""},
+		{"55P03", "canceling statement due to lock timeout", time.Hour, ""},
+	} {
+		err := n.cancelFault(tt.elapsed, n.fault(t.Context(), "reading", &pgconn.PgError{Code: tt.code, Message: tt.message}))
+		_, hint, hinted := strings.Cut(fault.PublicMessage(err), ". Hint: ")
+		if hinted != (tt.want != "") || !strings.Contains(hint, tt.want) {
+			t.Errorf("%s after %s: got %v, want the hint %q", tt.message, tt.elapsed, err, tt.want)
+		}
+	}
+}
+
+// Case O-P31, see docs/RELIABILITY.md.
+func TestConnect_AMissingPasswordIsNotReportedAsAWrongOne(t *testing.T) {
+	at := target(pgtest.NewCluster(t, pgtest.Nodes(1)), 0)
+	at.Password, at.NoPassword = "", "and the password file /p does not exist"
+	want := fmt.Sprintf("node %q (%s) requires a password: the cluster definition has none, and the password file /p does not exist", at.Node, address(at))
+	if err := connect(t, at); fault.CodeOf(err) != fault.Invalid || fault.PublicMessage(err) != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	at.Password, at.NoPassword = "wrong", ""
+	if err := connect(t, at); !strings.Contains(fault.PublicMessage(err), "password authentication failed") {
+		t.Errorf("a wrong password returned %v", err)
 	}
 }
 
@@ -116,7 +154,7 @@ func TestConnect_ErrorsNeverContainThePassword(t *testing.T) {
 		{"a socket that does not exist", func(at *cluster.Target) { at.Host = "/does/not/exist" }, fault.Unavailable},
 		{"a setting that is none", func(at *cluster.Target) { at.Options["sslmode"] = "sometimes" }, fault.Invalid},
 		{"a certificate that is not there", func(at *cluster.Target) { at.Options["sslmode"], at.Options["sslrootcert"] = "verify-full", "/none" }, fault.Invalid},
-		{"a time limit that is none", func(at *cluster.Target) { at.Options["connect_timeout"] = "soon" }, fault.Invalid},
+		{"an authentication that is none", func(at *cluster.Target) { at.Options["require_auth"] = "magic" }, fault.Invalid},
 		{"a server parameter that is none", func(at *cluster.Target) { at.Options["no_such_parameter"], at.Password = "x", good.Password }, fault.Invalid},
 		{"the password among the options", func(at *cluster.Target) { at.Options["password"], at.Port = secret, closed }, fault.Unavailable},
 	}

@@ -96,6 +96,7 @@ func (p *Pools) Node(target cluster.Target) (*Node, error) {
 
 func (p *Pools) node(target cluster.Target, pool *pgxpool.Pool) *Node {
 	n := &Node{name: target.Node, address: address(target), pool: pool, timeout: p.options.StatementTimeout}
+	n.connectLimit, n.noPassword = connectLimit(target), target.NoPassword
 	n.answer = n.timeout + cmp.Or(p.options.AnswerMargin, defaultMargin)
 	n.wait = limits{silence: n.answer, total: n.answer}
 	n.whileLocked = cmp.Or(p.options.RepairAnswerTimeout, n.answer)
@@ -103,10 +104,9 @@ func (p *Pools) node(target cluster.Target, pool *pgxpool.Pool) *Node {
 }
 
 func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(connString(target))
+	config, err := parseConfig(target)
 	if err != nil {
-		// The error of ParseConfig quotes the connection string, so it is not returned.
-		return nil, fault.New(fault.Invalid, "node %q: its connection settings are not valid: check host, port and sslmode in the cluster definition", target.Node)
+		return nil, err
 	}
 
 	config.MaxConns = int32(max(1, min(p.options.MaxConns, 10_000)))
@@ -122,8 +122,7 @@ func (p *Pools) open(target cluster.Target) (*pgxpool.Pool, error) {
 
 	cc := config.ConnConfig
 	cc.Password = target.Password.Reveal()
-	cc.ConnectTimeout = connectTimeout
-	cc.RuntimeParams["application_name"] = "ace"
+	applyOptions(cc, target)
 	cc.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}
 	}
@@ -171,6 +170,9 @@ type Node struct {
 	wait    limits        // of the transactions that read
 	// whileLocked bounds the silence in a transaction that may hold row locks
 	whileLocked time.Duration
+
+	connectLimit time.Duration // for opening a connection
+	noPassword   string        // see cluster.Target
 	// expected is the server with which a task began. nil means that any server is
 	// accepted.
 	expected *table.Identity

@@ -209,7 +209,7 @@ func (t *Tx) open(ctx context.Context, doing string, options table.CallOption, q
 	}
 
 	t.link.allow(t.wait)
-	s := &stream{tx: t, ctx: ctx, doing: doing, pipeline: t.conn.Conn().PgConn().StartPipeline(ctx)}
+	s := &stream{tx: t, ctx: ctx, doing: doing, sentAt: time.Now(), pipeline: t.conn.Conn().PgConn().StartPipeline(ctx)}
 
 	if t.state == stateUnbegun {
 		t.state = stateBegun
@@ -328,6 +328,7 @@ type stream struct {
 	tx       *Tx
 	ctx      context.Context //nolint:containedctx // distinguishes a cancelled query from a lost connection
 	doing    string
+	sentAt   time.Time
 	pipeline *pgconn.Pipeline
 	reader   *pgconn.ResultReader // reads the current statement; nil between statements
 	current  sent                 // the statement whose result is being read
@@ -414,7 +415,8 @@ func (s *stream) handle(row [][]byte) error {
 
 func (s *stream) fail(err error) error {
 	s.tx.state = stateFailed
-	err = s.tx.node.lockFault(s.tx.access.Relation, s.tx.node.fault(s.ctx, s.doing, err))
+	node := s.tx.node
+	err = node.lockFault(s.tx.access.Relation, node.cancelFault(time.Since(s.sentAt), node.fault(s.ctx, s.doing, err)))
 	if s.tx.found.Started == "" {
 		_ = s.pipeline.Close()
 		return s.tx.checkServer(s.ctx, err)

@@ -58,6 +58,14 @@ func newFunction(ctx context.Context, conns int) (*Function, error) {
 	}
 
 	log := logging.New(os.Stderr, c.LogLevel, c.LogFormat)
+	ignored, err := app.IgnoreVariables()
+	if err != nil {
+		return nil, err
+	}
+	if len(ignored) > 0 {
+		log.WarnContext(ctx, app.VariablesIgnored, "variables", ignored)
+	}
+
 	store, err := s3.Open(ctx, app.BucketOptions(c.Store))
 	if err != nil {
 		return nil, err
