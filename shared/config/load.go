@@ -87,7 +87,7 @@ func addParseErrors(err error, environ, bad map[string]string) {
 // or delete nothing. It returns warnings about the others, which another program may have
 // set.
 func addUnknown(environ, bad map[string]string) []string {
-	var known []string
+	known := []string{"ace_server"} // of the commands of the client
 	for field := range fields() {
 		known = append(known, strings.ToLower(field.Tag.Get("env")))
 	}
