@@ -159,3 +159,28 @@ func TestCommands_AskWhenTheyAreInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// A task that an interrupted command ran itself is resumed by the next command that waits
+// for it.
+func TestCommands_ResumeATaskThatAnInterruptedCommandRan(t *testing.T) {
+	t.Parallel()
+	c := pgtest.NewCluster(t)
+	tiny(t, c)
+	s := newShell(t, c)
+
+	release := hold(t, c, "tiny")
+	x := s.inTerminal(t, "table-diff", c.Name, "public.tiny", "--confirm-delay", "0")
+	x.expect("starting")
+	x.press(interrupt)
+	x.expect("[y/N]")
+	x.press("n\n")
+	id := idsInOutput.FindString(x.String())
+	if status := x.status(); status != 3 || !strings.Contains(x.String(), "ace status --watch "+id) {
+		t.Fatalf("exit status %d\n%s", status, x)
+	}
+
+	release()
+	if stdout, stderr, status := s.ace(t, "status", "--watch", id); status != 0 || !strings.HasPrefix(stdout, "MATCH") {
+		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+}
