@@ -176,6 +176,7 @@ func tableRepairParams() []Param {
 		flagParam("fire_triggers", "let triggers and foreign keys work as in any other session"),
 		flagParam("allow_cascade", "with fire_triggers, let a deletion cascade to other tables"),
 		flagParam("allow_lag", "repair even if replication from the source lags or is off"),
+		flagParam("allow_conflict", "repair even if a subscription fails already, or will stop at an inserted row"),
 	}
 }
 
