@@ -32,7 +32,7 @@ type head struct {
 	Nodes   []nodeView
 	Several bool  // there are more than two nodes
 	Counted bool  // Nodes have counts of the rows in which a node stands alone
-	Alone   alone // which node stands alone; for more than three nodes the page's script finds it
+	Alone   alone // which node stands alone most often; the page's script finds it if Nodes have no counts
 	Timings []timing
 	Notices notices
 	Found   int64 // number of differences in the document
@@ -142,10 +142,18 @@ const colors = 8
 // colorOf returns the class of a node's color.
 func colorOf(node int) string { return "node-" + strconv.Itoa(node%colors) }
 
-// aloneCounts returns, for each node, the number of rows in which it stands alone. With
-// three nodes, it stands alone in the rows in which the other two are equal. Otherwise
-// the counts of the summary do not show it, and the result is nil.
+// aloneCounts returns, for each node, the number of rows in which it stands alone. The
+// summary of a document of an earlier version does not have these counts. With three
+// nodes, they follow from the counts of the pairs, because a node stands alone in the
+// rows in which the other two are equal. Otherwise the result is nil.
 func aloneCounts(s difffile.Summary) []int64 {
+	if s.Outliers != nil {
+		counts := make([]int64, len(s.Nodes))
+		for i, node := range s.Nodes {
+			counts[i] = s.Outliers[node].Alone
+		}
+		return counts
+	}
 	if len(s.Nodes) != 3 || len(s.Pairs) != 3 {
 		return nil
 	}

@@ -259,6 +259,8 @@ func TestHTML_ShowsTheVerdictWithoutAScript(t *testing.T) {
 		findPairs(list, match.Nodes, rows, false)
 		return list
 	}
+	counted := one
+	counted.MismatchedRows, counted.Outliers = 9, map[string]difffile.Outlier{"n3": {Alone: 7, Minority: 8}}
 	limited := one
 	limited.DiffRowLimitReached, limited.TableFilter, limited.IgnoreColumns = true, "id < 7", []string{"seen"}
 	for name, tt := range map[string]struct {
@@ -273,6 +275,7 @@ func TestHTML_ShowsTheVerdictWithoutAScript(t *testing.T) {
 		"no row passes the filter": {filtered, nil, []string{"No node has a row that passes the filter: ", "each have 0 rows."}},
 		"a node that stands alone": {one, findings(rendertest.Customer(1), rendertest.Drifted(1), rendertest.Customer(1)), []string{
 			`<bdi class="name node-1">n2</bdi> stands alone in it.`, `<td class="count">1 row</td>`, `<td class="count none">0 rows</td>`, "No differences between <bdi>n1 / n3</bdi>."}},
+		"a node of a document with the counts": {counted, found, []string{`<bdi class="name node-2">n3</bdi> stands alone in 7 of them.`, `<td class="count">7 rows</td>`}},
 		"notes apart from warnings": {noted, found, []string{
 			`<h2 id="warnings-title">Warning</h2>`, "<li>something to act on</li>\n  </ul>\n</section>", "<span>1 note</span>", "<li>block_rows was raised to 20000"}},
 		"durations": {noted, found, []string{"<dd>2.0 s</dd>", "compare 1.5 s, confirm 400 ms, merge 94 ms, plan 61 ms"}},
