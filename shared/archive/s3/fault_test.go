@@ -161,6 +161,7 @@ func startProxy(t *testing.T, server *minio.Server) (proxy *troubledProxy, addre
 }
 
 func TestStore_RetriesAndTranslatesFailures(t *testing.T) {
+	t.Parallel()
 	server := minio.Start(t)
 	tests := []struct {
 		name string
@@ -178,11 +179,17 @@ func TestStore_RetriesAndTranslatesFailures(t *testing.T) {
 		{"HangingAbort", abortDoesNotWaitLong},
 		{"OneRequest", smallStreamIsOneRequest},
 		{"Checksums", everyWriteHasAChecksum},
-		{"Credentials", replacedCredentialsAreUsed},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { tt.run(t, server) })
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // each has a proxy and a prefix of its own
+			tt.run(t, server)
+		})
 	}
+}
+
+func TestStore_UsesReplacedCredentials(t *testing.T) { // not parallel: it sets the environment
+	replacedCredentialsAreUsed(t, minio.Start(t))
 }
 
 func wantDoubt(t *testing.T, err error) {

@@ -19,6 +19,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestStore_KeepsTheContractOnMinIO(t *testing.T) {
+	t.Parallel()
 	server := minio.Start(t)
 	storetest.Run(t, func(t *testing.T) archive.Store { return server.Store(t) })
 

@@ -18,6 +18,7 @@ import (
 
 // What a stream does while one of its parts is in flight.
 func TestStream_SendsAPartWhileTheNextIsFilled(t *testing.T) {
+	t.Parallel()
 	server := minio.Start(t)
 	for name, run := range map[string]func(t *testing.T, server *minio.Server){
 		"the writer does not wait for one part":           writesOnePartAhead,
@@ -28,7 +29,10 @@ func TestStream_SendsAPartWhileTheNextIsFilled(t *testing.T) {
 		"the end of its context ends what is being sent":  cancelledWhileSending,
 		"the end of the commit's context does so as well": commitCancelledWhileSending,
 	} {
-		t.Run(name, func(t *testing.T) { run(t, server) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each has a proxy and a prefix of its own
+			run(t, server)
+		})
 	}
 }
 

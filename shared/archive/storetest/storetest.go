@@ -18,7 +18,7 @@ import (
 const partSize = 5 << 20
 
 // Run tests a store. newStore returns an empty store for each test, which may be a prefix
-// of a bucket.
+// of a bucket. The tests run in parallel.
 func Run(t *testing.T, newStore func(t *testing.T) archive.Store) {
 	tests := []struct {
 		name string
@@ -54,7 +54,10 @@ func Run(t *testing.T, newStore func(t *testing.T) archive.Store) {
 		{"a cancelled call is not a missing object", cancelledCall},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { tt.run(t, newStore(t)) })
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.run(t, newStore(t))
+		})
 	}
 }
 
