@@ -109,7 +109,7 @@ func replacedCredentialsAreUsed(t *testing.T, server *minio.Server) {
 	}
 
 	login("expired")
-	proxy.spoil(http.MethodGet, "key", denied, 1)
+	proxy.spoil(http.MethodGet, "key", expired, 1)
 	for range 2 { // the first read is refused by the proxy, the second by MinIO
 		if _, err := store.Get(t.Context(), "key"); err == nil {
 			t.Error("the refused read succeeded")

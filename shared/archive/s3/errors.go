@@ -70,7 +70,7 @@ func (s *Store) unavailable(err error, doing, key string) error {
 	if errors.As(err, &known) {
 		return err
 	}
-	if minio.ToErrorResponse(err).StatusCode == http.StatusForbidden {
+	if minio.ToErrorResponse(err).StatusCode == http.StatusForbidden || hasCode(err, codeExpiredToken, codeInvalidToken) {
 		s.login.Expire()
 	}
 	if key != "" {

@@ -33,6 +33,7 @@ const (
 	slowDown           // refused with 503 SlowDown
 	broken             // refused with 500 InternalError
 	denied             // refused with 403 AccessDenied
+	expired            // refused with 400 ExpiredToken, as AWS does
 	missing            // refused with 404 NoSuchKey
 	conflict           // refused with 409 ConditionalRequestConflict
 	silence            // accepted without a response
@@ -107,6 +108,8 @@ func (p *troubledProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		turnAway(w, r, http.StatusInternalServerError, "InternalError")
 	case denied:
 		turnAway(w, r, http.StatusForbidden, "AccessDenied")
+	case expired:
+		turnAway(w, r, http.StatusBadRequest, "ExpiredToken")
 	case missing:
 		turnAway(w, r, http.StatusNotFound, "NoSuchKey")
 	case conflict:
