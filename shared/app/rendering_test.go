@@ -98,9 +98,14 @@ func TestTableDiff_ARenderingThatFailsDoesNotFailTheTask(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	store := faulty.Wrap(apptest.Store(t))
-	s := apptest.New(t, c, apptest.Options{Store: store})
+	s := apptest.New(t, c, apptest.Options{Store: store, Patience: time.Second})
 	differingTable(t, c)
-	store.On(faulty.Create, "diffs/", faulty.Nth(2, faulty.FailBefore)) // the first is the document
+	store.On(faulty.Create, "diffs/", func(n int) faulty.Outcome {
+		if n == 1 { // the document
+			return faulty.Pass
+		}
+		return faulty.FailBefore
+	})
 	d := s.Diff(t, "public.t", "output", "html")
 	if d.Result.Verdict != api.VerdictDiffer || d.Result.MismatchedRows != 8 || len(d.Rows) != 8 || !strings.HasSuffix(d.Result.DiffFile, "/"+d.TaskID+".json") {
 		t.Errorf("the result is %+v with %d rows", d.Result, len(d.Rows))
