@@ -51,6 +51,19 @@ FROM used JOIN pg_type t ON t.oid = used.oid JOIN pg_namespace n ON n.oid = t.ty
 CROSS JOIN (VALUES (:'check_role'), (:'repair_role')) roles(role)
 WHERE NOT has_schema_privilege(role, n.oid, 'USAGE') \gexec
 
+-- Both roles: read the sequences of the columns, to warn of one that does not follow a
+-- repair.
+WITH used(seq) AS (
+    SELECT d.objid FROM pg_class c
+    JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.deptype IN ('a', 'i')
+    WHERE c.relnamespace = quote_ident(:'schema')::regnamespace AND :'table' IN ('', c.relname) AND c.relkind IN ('r', 'p')
+  UNION
+    SELECT d.refobjid FROM pg_class c JOIN pg_attrdef ad ON ad.adrelid = c.oid
+    JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = ad.oid AND d.refclassid = 'pg_class'::regclass
+    WHERE c.relnamespace = quote_ident(:'schema')::regnamespace AND :'table' IN ('', c.relname) AND c.relkind IN ('r', 'p'))
+SELECT format('GRANT SELECT ON SEQUENCE %I.%I TO %I, %I', n.nspname, c.relname, :'check_role', :'repair_role')
+FROM used JOIN pg_class c ON c.oid = used.seq AND c.relkind = 'S' JOIN pg_namespace n ON n.oid = c.relnamespace \gexec
+
 -- The repair role: write the tables.
 GRANT INSERT, UPDATE, DELETE ON :tables TO :"repair_role";
 

@@ -23,6 +23,7 @@ func TestRoles_OfTheScriptAreEnoughForEveryTask(t *testing.T) {
 		`INSERT INTO t (id, n, v, a) SELECT 'a', i, 'v', 1 FROM generate_series(1, 1500) i`)
 	c.Exec(t, 0, `UPDATE t SET v = 'longer' WHERE n = 7`, `INSERT INTO t (id, n, v, a) VALUES ('b', 1, 'v', 1)`)
 	c.Exec(t, 1, `INSERT INTO t (id, n, v, a) VALUES ('b', 2, 'v', 1)`)
+	c.ExecAll(t, `SELECT setval('t_n_seq', 5000), setval('t_own_seq', 5000)`)
 	checking, repairing := c.Roles(t)
 
 	check := apptest.New(t, checking, apptest.Options{})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -63,7 +64,7 @@ func (w *writing) details(ctx context.Context) error {
 	}
 	var o origins
 	defer func() { w.d.Unmarked = o.unmarked() }()
-	return w.tx.run(ctx, doingWriting, append(append(w.rights(about), o.query()),
+	return w.tx.run(ctx, doingWriting, append(slices.Concat(w.rights(about), w.links(about), []query{o.query()}),
 		query{sql: readOnlySQL, row: func(v [][]byte) error {
 			w.d.ReadOnly = string(v[0])
 			return nil
@@ -112,7 +113,7 @@ func (w *writing) rights(about func(sql string, row func(v [][]byte) error) quer
 			return nil
 		}),
 		about(sequencesSQL, func(v [][]byte) error {
-			w.d.Sequences = append(w.d.Sequences, table.SequenceUse{Column: string(v[0]), Sequence: string(v[1])})
+			w.d.Unusable = append(w.d.Unusable, table.SequenceUse{Column: string(v[0]), Sequence: string(v[1])})
 			return nil
 		}),
 	}

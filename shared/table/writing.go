@@ -44,12 +44,14 @@ type Writing struct {
 	Delete         bool
 	Closed         []string      // schemas of the columns' types that the role may not use
 	Functions      []string      // functions that a write calls and that the role may not execute
-	Sequences      []SequenceUse // sequences of column defaults that the role may not use
-	ReadOnly       string        // the setting that makes the node read-only for the role; empty if there is none
-	ReplicaRole    bool          // the role may set session_replication_role
-	Identity       []string      // columns GENERATED ALWAYS AS IDENTITY
-	Unique         []string      // columns of unique and exclusion indexes
-	Extension      string        // the extension to which the table belongs; empty if there is none
+	Unusable       []SequenceUse // sequences of column defaults that the role may not use
+	ForeignKeys    []ForeignKey
+	Sequences      []Sequence
+	ReadOnly       string   // the setting that makes the node read-only for the role; empty if there is none
+	ReplicaRole    bool     // the role may set session_replication_role
+	Identity       []string // columns GENERATED ALWAYS AS IDENTITY
+	Unique         []string // columns of unique and exclusion indexes
+	Extension      string   // the extension to which the table belongs; empty if there is none
 	Triggers       []Trigger
 	Rules          []string // rules that rewrite INSERT, UPDATE or DELETE
 	References     []Reference

@@ -76,6 +76,8 @@ func (j *unitRun) repair(ctx context.Context) (Totals, error) {
 		if altered, err = a.write(ctx, source); err != nil {
 			return Totals{}, err
 		}
+		a.checkCommitted(ctx)
+		a.totals.Warnings = append(a.totals.Warnings, a.after.warnings(a.relation())...)
 	}
 
 	// Durable: the outcome. If it cannot be stored, the next run asks the node.

@@ -83,6 +83,10 @@ type Target struct {
 	SmallTarget bool `json:"small_target,omitempty"`
 
 	Deferrable []table.Deferrable `json:"deferrable,omitempty"`
+	// ForeignKeys are the foreign keys that the repair does not enforce. Sequences are those
+	// from which columns take their values.
+	ForeignKeys []table.ForeignKey `json:"foreign_keys,omitempty"`
+	Sequences   []table.Sequence   `json:"sequences,omitempty"`
 	// Deletes and Updates are the foreign keys of other tables through which a deletion or
 	// an update in this table would also change rows of those tables (ON DELETE CASCADE, ON
 	// UPDATE SET NULL). They are empty unless fire_triggers is set.

@@ -43,7 +43,7 @@ func (t *targetBuilder) missingToWrite() table.Grants {
 	for _, function := range w.Functions {
 		missing.Statements = append(missing.Statements, "GRANT EXECUTE ON FUNCTION "+function+" TO "+role)
 	}
-	for _, use := range w.Sequences {
+	for _, use := range w.Unusable {
 		if t.source == nil || !has(t.source, use.Column) {
 			missing.Statements = append(missing.Statements, "GRANT USAGE ON SEQUENCE "+use.Sequence+" TO "+role)
 		}

@@ -114,9 +114,12 @@ func (t *targetBuilder) collectColumns() {
 			t.target.Write.Columns = append(t.target.Write.Columns, t.target.Write.Alias+"."+table.Quote(c.Name))
 		}
 	}
+	t.target.Sequences = t.writing.Sequences
 	if t.plan.FireTriggers {
 		t.collectReach()
+		return
 	}
+	t.target.ForeignKeys = t.writing.ForeignKeys
 }
 
 func (t *targetBuilder) addColumn(name string) {

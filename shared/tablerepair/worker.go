@@ -61,6 +61,7 @@ type unitRun struct {
 	// reached is the first row whose update would also change rows of another table, with
 	// the name of the foreign key that causes this. It is nil if there is no such row.
 	reached *reachedRow
+	after   *consequences // nil if the table has neither foreign keys nor sequences
 }
 
 type reachedRow struct {
@@ -71,7 +72,13 @@ type reachedRow struct {
 // emitTo returns a function that records changes in r, and sets reached if a change would
 // also change rows of another table.
 func (j *unitRun) emitTo(ctx context.Context, r *recorder) func(change) error {
+	if j.after == nil && len(j.target.ForeignKeys)+len(j.target.Sequences) > 0 {
+		j.after = newConsequences(j.target, j.plan.DryRun)
+	}
 	return func(c change) error {
+		if j.after != nil {
+			j.after.observe(c)
+		}
 		if name, ok := reachedForeignKey(j.target.Updates, c); ok && j.reached == nil {
 			j.reached = &reachedRow{c.Key, name}
 		}
@@ -174,7 +181,7 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 		return totals, err
 	}
 
-	var node Reader
+	var node Source
 	source, err := j.begin(ctx, func(ctx context.Context) (err error) {
 		node, err = j.node.Begin(ctx, j.target.Write.Strict())
 		return err
@@ -209,6 +216,11 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 	}
 	j.totals.Refused = j.refusals(j.target.Unmarked != "")
 
+	if j.after != nil {
+		j.after.predict(ctx, node)
+		j.totals.Warnings = append(j.totals.Warnings, j.after.warnings(j.relation())...)
+	}
+
 	// Durable: the totals, which a repeated unit returns instead of deciding again.
 	err = archive.PutJSONIfAbsent(ctx, j.store, totalsKey(j.plan.TaskID, j.unit.Target), j.totals)
 	if errors.Is(err, archive.ErrPrecondition) {
@@ -216,6 +228,9 @@ func (j *unitRun) dryRun(ctx context.Context) (Totals, error) {
 	}
 	return j.totals, err
 }
+
+// relation returns the table's name as a statement contains it.
+func (j *unitRun) relation() string { return table.Name(j.plan.Schema, j.plan.Table) }
 
 // loadDryRun returns the totals of an earlier dry run of this unit.
 func (j *unitRun) loadDryRun(ctx context.Context) (Totals, error) {

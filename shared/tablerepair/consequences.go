@@ -1,0 +1,250 @@
+package tablerepair
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"ace/shared/fault"
+	"ace/shared/table"
+)
+
+const (
+	// linksPerQuery is the number of changed rows that one check of a foreign key covers.
+	linksPerQuery = 5_000
+	// linksPerDryRun is the number of changes per foreign key that a dry run checks.
+	linksPerDryRun = 10_000
+	// linksWait bounds the checks of the foreign keys of one node.
+	linksWait = 30 * time.Second
+)
+
+// consequences collects what the changes of a target leave inconsistent, because a
+// repair without triggers enforces no foreign key and advances no sequence. It holds a
+// bounded number of rows.
+type consequences struct {
+	target   *Target
+	dry      bool
+	keys     []keyCheck // one for each foreign key that can be checked
+	furthest []int64    // for each sequence of the target: the written value that is furthest
+	passed   []bool     // for each sequence: a written value is one that it has yet to return
+}
+
+// keyCheck is the check of one foreign key.
+type keyCheck struct {
+	key     table.ForeignKey
+	at      []int       // the indexes of its columns in the target's columns
+	rows    []table.Row // their values, still to be checked
+	changes int64       // number of changes that concern it
+	orphans int64
+	failed  error // why it could not be checked
+}
+
+func newConsequences(t *Target, dry bool) *consequences {
+	c := &consequences{target: t, dry: dry, furthest: make([]int64, len(t.Sequences)), passed: make([]bool, len(t.Sequences))}
+	for _, key := range t.ForeignKeys {
+		check := keyCheck{key: key}
+		for _, name := range key.Columns {
+			check.at = append(check.at, t.place(name))
+		}
+		// Whether a row refers to another one that the same repair writes or deletes is known
+		// only afterwards.
+		if !slices.Contains(check.at, -1) && !(dry && key.Self) {
+			c.keys = append(c.keys, check)
+		}
+	}
+	return c
+}
+
+// observe records a decided change. In a dry run it also collects the values that
+// foreign keys concern.
+func (c *consequences) observe(change change) {
+	for i, s := range c.target.Sequences {
+		at := c.target.place(s.Column)
+		if change.Op == opDelete || at < 0 || change.Op == opUpdate && !slices.Contains(change.Columns, at) {
+			continue
+		}
+		row := change.row()
+		if at >= len(row) || row[at] == nil {
+			continue
+		}
+		value, err := strconv.ParseInt(*row[at], 10, 64)
+		if err != nil || !s.Passed(value) {
+			continue
+		}
+		if !c.passed[i] || s.Increment > 0 && value > c.furthest[i] || s.Increment < 0 && value < c.furthest[i] {
+			c.furthest[i] = value
+		}
+		c.passed[i] = true
+	}
+
+	if !c.dry {
+		return
+	}
+	for i := range c.keys {
+		if len(c.keys[i].rows) < linksPerDryRun {
+			c.keys[i].collect(change)
+		}
+	}
+}
+
+// collect adds the values of a change if the change concerns the foreign key.
+func (k *keyCheck) collect(c change) {
+	row := c.row()
+	if k.key.Incoming {
+		row = c.Before
+	}
+	switch {
+	case c.Op == opInsert && k.key.Incoming, c.Op == opDelete && !k.key.Incoming:
+		return
+	case c.Op == opUpdate && !slices.ContainsFunc(k.at, func(at int) bool { return slices.Contains(c.Columns, at) }):
+		return
+	case slices.Max(k.at) >= len(row):
+		return
+	}
+	k.changes++
+	if !k.key.Hidden {
+		k.rows = append(k.rows, pick(row, k.at))
+	}
+}
+
+// check counts the orphans of the collected changes.
+func (k *keyCheck) check(ctx context.Context, node Source, t *Target, dry bool) {
+	for part := range slices.Chunk(k.rows, linksPerQuery) {
+		if k.failed != nil {
+			break
+		}
+		var n int64
+		n, k.failed = node.Orphans(ctx, t.Write, k.key, k.at, part, dry)
+		k.orphans += n
+	}
+	k.rows = nil
+}
+
+// predict checks the changes that a dry run has collected.
+func (c *consequences) predict(ctx context.Context, node Source) {
+	ctx, cancel := context.WithTimeout(ctx, linksWait)
+	defer cancel()
+	for i := range c.keys {
+		c.keys[i].check(ctx, node, c.target, true)
+	}
+}
+
+// checkCommitted checks the foreign keys after the attempt was committed, in another
+// transaction: a check that fails or takes too long must not undo the repair.
+func (a *attempt) checkCommitted(ctx context.Context) {
+	c := a.after
+	if c == nil || len(c.keys) == 0 || a.totals.changes() == 0 {
+		return
+	}
+	a.tx.Close() // it was committed, and its connection is needed
+	ctx, cancel := context.WithTimeout(ctx, linksWait)
+	defer cancel()
+
+	node, err := a.node.Begin(ctx, a.target.Write.Access())
+	if err == nil {
+		defer node.Close()
+		err = eachWindow(ctx, a.store, a.totals.Parts, all, func(list []numberedChange) error {
+			for _, change := range list {
+				if a.withdrawn.Has(change.at) || a.kept.Has(change.at) {
+					continue
+				}
+				for i := range c.keys {
+					c.keys[i].collect(change.change)
+				}
+			}
+			return c.checkFull(ctx, node, linksPerQuery)
+		})
+	}
+	if err == nil {
+		err = c.checkFull(ctx, node, 1)
+	}
+	for i := range c.keys {
+		c.keys[i].failed = cmp.Or(c.keys[i].failed, err)
+	}
+}
+
+// checkFull checks the foreign keys for which at least the given number of rows was
+// collected. It returns an error if the transaction cannot continue.
+func (c *consequences) checkFull(ctx context.Context, node Source, rows int) error {
+	for i := range c.keys {
+		k := &c.keys[i]
+		if len(k.rows) < rows {
+			continue
+		}
+		if k.check(ctx, node, c.target, false); k.failed != nil {
+			return k.failed
+		}
+	}
+	return nil
+}
+
+// warnings returns what is inconsistent, with the statement that lists or repairs it.
+func (c *consequences) warnings(relation string) []string {
+	if c == nil {
+		return nil
+	}
+	var list []string
+	node := "node " + c.target.Node + ": "
+	for _, k := range c.keys {
+		if text := k.warning(c.dry); text != "" {
+			list = append(list, node+text)
+		}
+	}
+
+	for i, s := range c.target.Sequences {
+		if !c.passed[i] {
+			continue
+		}
+		state := "the role may not read it"
+		if s.Last != nil {
+			state = fmt.Sprintf("it has returned values up to %d", *s.Last)
+		}
+		list = append(list, fmt.Sprintf("%ssequence %s of column %q does not follow the repair: %s, and %s up to %d; insertions that use it may fail until you run: %s",
+			node, s.Name, s.Column, state, c.tense("values were written", "values would be written"), c.furthest[i], s.Remedy(relation)))
+	}
+	return list
+}
+
+func (c *consequences) tense(past, conditional string) string {
+	if c.dry {
+		return conditional
+	}
+	return past
+}
+
+// other returns the table at the other end of a foreign key.
+func other(f table.ForeignKey) string {
+	if f.Incoming {
+		return f.Referring
+	}
+	return f.Referenced
+}
+
+func (k *keyCheck) warning(dry bool) string {
+	f := k.key
+	name := fmt.Sprintf("foreign key %q of %s", f.Name, table.WithoutOnly(f.Referring))
+	switch {
+	case k.changes == 0:
+		return ""
+	case f.Hidden:
+		return fmt.Sprintf("%s was not checked, because the role may not read %s; this lists the rows that violate it: %s", name, table.WithoutOnly(other(f)), f.Query())
+	case k.failed != nil:
+		return fmt.Sprintf("%s was not checked: %s; this lists the rows that violate it: %s", name, fault.PublicMessage(k.failed), f.Query())
+	case k.orphans == 0:
+		return ""
+	}
+
+	what := fmt.Sprintf("%d written rows refer to rows that %s lacks", k.orphans, table.WithoutOnly(f.Referenced))
+	switch {
+	case f.Incoming && dry:
+		what = fmt.Sprintf("%d rows refer to rows that the repair would delete or change", k.orphans)
+	case f.Incoming:
+		what = fmt.Sprintf("%d rows refer to rows that the repair deleted or changed", k.orphans)
+	case dry:
+		what = fmt.Sprintf("%d rows that would be written refer to rows that %s lacks", k.orphans, table.WithoutOnly(f.Referenced))
+	}
+	return fmt.Sprintf("%s: %s, because foreign keys do not fire in a repair; this lists all such rows: %s", name, what, f.Query())
+}
