@@ -45,8 +45,8 @@ WHERE k.contype = 'f' AND k.conparentid = 0
   AND coalesce((to_jsonb(k)->>'conenforced')::boolean, true) AND NOT coalesce((to_jsonb(k)->>'conperiod')::boolean, false)
 ORDER BY k.conname, k.conrelid, k.incoming`
 
-// usedSequencesSQL returns the sequences from which columns take their values: those that a
-// column owns, those of identity columns, and those that a default uses.
+// usedSequencesSQL returns the sequences from which columns take their values: those that
+// a column owns, those of identity columns, and those that a default uses.
 const usedSequencesSQL = `
 WITH used(attnum, seq) AS (
     SELECT d.refobjsubid, d.objid FROM pg_depend d

@@ -51,7 +51,7 @@ func newConsequences(t *Target, dry bool) *consequences {
 		}
 		// Whether a row refers to another one that the same repair writes or deletes is known
 		// only afterwards.
-		if !slices.Contains(check.at, -1) && !(dry && key.Self) {
+		if !slices.Contains(check.at, -1) && (!dry || !key.Self) {
 			c.keys = append(c.keys, check)
 		}
 	}

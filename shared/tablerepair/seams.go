@@ -67,10 +67,10 @@ type Source interface {
 	// WrittenSince returns one element for each key. It is true if the key's row was written
 	// after snapshot, a snapshot of this node, was taken, or if there is no such row.
 	WrittenSince(ctx context.Context, s table.Source, keys []table.Key, snapshot string) ([]bool, error)
-	// Orphans counts the rows that violate a foreign key because of changed rows. columns are
-	// the indexes in t.Names of the table's columns of the foreign key, and rows are their
-	// values. If the foreign key is incoming, these are values that rows no longer have or,
-	// with gone, are about to lose.
+	// Orphans counts the rows that violate a foreign key because of changed rows. columns
+	// are the indexes in t.Names of the table's columns of the foreign key, and rows are
+	// their values. If the foreign key is incoming, these are values that rows no longer
+	// have or, with gone, are about to lose.
 	Orphans(ctx context.Context, t table.Target, f table.ForeignKey, columns []int, rows []table.Row, gone bool) (int64, error)
 }
 
