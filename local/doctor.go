@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -17,13 +18,27 @@ import (
 // doctor checks the archive, the cluster definitions and the nodes, and reports
 // everything that is wrong.
 func doctor(ctx context.Context, c config.Config) error {
-	return errors.Join(checkArchive(ctx, c), checkClusters(ctx, c))
+	ignored, err := app.IgnoreVariables()
+	wrong := []error{err}
+	for _, name := range ignored {
+		wrong = append(wrong, printFinding("warning: the variable %s has no effect: set the parameter in the cluster definitions", name))
+	}
+	for _, warning := range c.Warnings {
+		wrong = append(wrong, printFinding("warning: %s", warning))
+	}
+	return errors.Join(append(wrong, checkArchive(ctx, c), checkClusters(ctx, c))...)
 }
 
 // checkArchive opens the archive as the service does. If a running service uses the same
 // embedded archive, checkArchive cannot open it and need not: that service has checked
 // the archive at its start.
+//
+// It does not create a directory: if there is none, ace serve creates it.
 func checkArchive(ctx context.Context, c config.Config) error {
+	if _, err := os.Stat(c.Store.Dir); c.Store.Embedded && errors.Is(err, fs.ErrNotExist) {
+		return printFinding("the archive %s does not exist yet: ace serve creates it", c.Store)
+	}
+
 	b, err := openStore(ctx, c.Store, slog.New(slog.DiscardHandler))
 	switch {
 	case err == nil:
@@ -65,6 +80,9 @@ func checkClusters(ctx context.Context, c config.Config) error {
 			continue
 		}
 		usable = append(usable, definition)
+		for _, warning := range definition.Warnings {
+			wrong = append(wrong, printFinding("warning: %s", warning))
+		}
 	}
 
 	for _, doubt := range doubts(c, files) {

@@ -5,6 +5,7 @@ package main_test
 import (
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,9 +16,14 @@ import (
 
 func TestDoctor_ChecksTheArchive(t *testing.T) {
 	t.Parallel()
-	code, text := run(t, t.TempDir(), nil, "doctor")
+	dir := t.TempDir()
+	code, text := run(t, dir, settings{"PGSSLMODE": "require", "ACE_SERVICE_HOST": "10.0.0.1"}, "doctor")
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("it created %v, %v", left, err)
+	}
 	for _, want := range []string{
-		"the archive file://./ace-data keeps what the service needs\n",
+		"the archive file://./ace-data does not exist yet: ace serve creates it\n",
+		"warning: the variable PGSSLMODE has no effect: ", "warning: the variable ACE_SERVICE_HOST is unknown and has no effect\n",
 		"no cluster is defined in ./clusters or a pg_service.conf\n",
 	} {
 		if code != 0 || !strings.Contains(text, want) {
@@ -52,7 +58,7 @@ func TestDoctor_NamesEveryDefinitionThatCannotBeUsed(t *testing.T) {
 	h.define(t, "empty.json", `{"pgedge": {"databases": []}}`)
 	code, text := run(t, h.dir, nil, "doctor")
 	for _, want := range []string{
-		"keeps what the service needs\n", "these clusters can be used: " + c.Name + "\n", "ace: clusters/broken.json", "\nclusters/empty.json",
+		"does not exist yet: ace serve creates it\n", "these clusters can be used: " + c.Name + "\n", "ace: clusters/broken.json", "\nclusters/empty.json",
 	} {
 		if code != exitConfig || !strings.Contains(text, want) {
 			t.Errorf("exit code %d, want %d and %q:\n%s", code, exitConfig, want, text)

@@ -288,8 +288,11 @@ func TestServe_FindsEveryRelativePathAlthoughTheGatewayMovesTheWorkingDirectory(
 	h.define(t, "../pg_service.conf", "[elsewhere]\ndbname=d\nuser=u\n[elsewhere.n1]\nhost=a\n")
 	h.define(t, "../token", "a-token-of-24-characters\n")
 	s := h.serve(t, settings{"ACE_TOKEN_FILE": "token", "ACE_CLUSTERS": "clusters"})
-	if resp := s.get(t, "/healthz", ""); resp.Status != 403 {
-		t.Errorf("without the token: %d", resp.Status)
+	if resp := s.get(t, "/ace/tasks", ""); resp.Status != 401 || resp.Header["Www-Authenticate"] != `Bearer realm="ace"` && resp.Header["WWW-Authenticate"] != `Bearer realm="ace"` {
+		t.Errorf("without the token: %d %v", resp.Status, resp.Header)
+	}
+	if resp := s.get(t, "/healthz", ""); resp.Status != 200 {
+		t.Errorf("the health without the token: %d", resp.Status)
 	}
 	s.client.Transport = withToken{s.client.Transport, "a-token-of-24-characters"}
 	if result := s.completed(t, s.submit(t, c, "public.tiny")); result.Verdict != "match" {

@@ -13,8 +13,11 @@ const contentTypeJSON = "application/json"
 // see Mux.Fail.
 func ErrorResponse(err error) Response {
 	resp := Response{Status: statusOf(fault.CodeOf(err)), Header: headers(contentTypeJSON), Body: errorBody(err)}
-	if resp.Status == statusUnavailable {
+	switch resp.Status {
+	case statusUnavailable:
 		resp.Header["Retry-After"] = retryAfter
+	case statusUnauthorized:
+		resp.Header["WWW-Authenticate"] = `Bearer realm="ace"`
 	}
 	return resp
 }

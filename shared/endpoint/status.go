@@ -15,6 +15,7 @@ const (
 	methodPost = "POST"
 
 	statusOK               = 200
+	statusUnauthorized     = 401
 	statusMethodNotAllowed = 405
 	statusInternal         = 500
 	statusUnavailable      = 503
@@ -25,6 +26,8 @@ func statusOf(code fault.Code) int {
 	switch code {
 	case fault.Invalid:
 		return 400
+	case fault.Unauthorized:
+		return statusUnauthorized
 	case fault.Forbidden:
 		return 403
 	case fault.NotFound:

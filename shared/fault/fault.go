@@ -16,15 +16,16 @@ type Code string
 
 // The codes, from errors of the caller to errors of the service.
 const (
-	Invalid     Code = "invalid"     // a parameter or a document is wrong; nothing was done
-	Forbidden   Code = "forbidden"   // the caller may not send this request
-	NotFound    Code = "not_found"   // the named cluster, task, document or route does not exist
-	Method      Code = "method"      // the route does not support the method
-	Conflict    Code = "conflict"    // the current state does not allow the operation
-	TooLarge    Code = "too_large"   // the request body exceeds the limit
-	Unavailable Code = "unavailable" // a node, the store or the queue cannot serve now; a retry may succeed
-	Cancelled   Code = "cancelled"   // the task was cancelled on request
-	Internal    Code = "internal"    // a defect, or an error that is not a fault
+	Invalid      Code = "invalid"      // a parameter or a document is wrong; nothing was done
+	Forbidden    Code = "forbidden"    // the caller may not send this request
+	Unauthorized Code = "unauthorized" // the token is missing or wrong
+	NotFound     Code = "not_found"    // the named cluster, task, document or route does not exist
+	Method       Code = "method"       // the route does not support the method
+	Conflict     Code = "conflict"     // the current state does not allow the operation
+	TooLarge     Code = "too_large"    // the request body exceeds the limit
+	Unavailable  Code = "unavailable"  // a node, the store or the queue cannot serve now; a retry may succeed
+	Cancelled    Code = "cancelled"    // the task was cancelled on request
+	Internal     Code = "internal"     // a defect, or an error that is not a fault
 )
 
 // publicInternal is the message that a user sees for an error that is not a fault.

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime/debug"
 	"time"
 
@@ -255,11 +256,47 @@ func logEnd(ctx context.Context, log *slog.Logger, rec task.Record, end task.Out
 	level := slog.LevelInfo
 	attrs := []slog.Attr{slog.String("status", string(rec.Status))}
 	if rec.StartedAt != nil && rec.FinishedAt != nil {
-		attrs = append(attrs, slog.Duration("took", rec.FinishedAt.Sub(*rec.StartedAt)))
+		attrs = append(attrs, slog.Float64("seconds", math.Round(rec.FinishedAt.Sub(*rec.StartedAt).Seconds()*1000)/1000))
 	}
+	attrs = append(attrs, counts(end.Result)...)
 	if end.Error != nil {
 		attrs = append(attrs, slog.Any("error", end.Error))
 		level = slog.LevelWarn
 	}
 	log.LogAttrs(ctx, level, "task ended", attrs...)
+}
+
+// counts returns the verdict and the row counts of a result for the log: those of a
+// comparison, or the sums over all nodes of a repair or undo.
+func counts(result json.RawMessage) []slog.Attr {
+	var of struct {
+		Verdict        string `json:"verdict"`
+		TotalRows      int64  `json:"total_rows"`
+		MismatchedRows int64  `json:"mismatched_rows"`
+		Nodes          map[string]struct {
+			Inserted, Updated, Deleted, Unrepairable int64
+		} `json:"nodes"`
+	}
+	if json.Unmarshal(result, &of) != nil {
+		return nil
+	}
+	if of.Nodes == nil {
+		if of.Verdict == "" {
+			return nil
+		}
+		return []slog.Attr{
+			slog.String("verdict", of.Verdict), slog.Int64("total_rows", of.TotalRows), slog.Int64("mismatched_rows", of.MismatchedRows),
+		}
+	}
+
+	var inserted, updated, deleted, unrepairable int64
+	for _, node := range of.Nodes {
+		inserted += node.Inserted
+		updated += node.Updated
+		deleted += node.Deleted
+		unrepairable += node.Unrepairable
+	}
+	return []slog.Attr{
+		slog.Int64("inserted", inserted), slog.Int64("updated", updated), slog.Int64("deleted", deleted), slog.Int64("unrepairable", unrepairable),
+	}
 }

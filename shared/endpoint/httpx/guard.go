@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"ace/shared/api"
 	"ace/shared/fault"
 )
 
@@ -34,8 +35,9 @@ func newGuard(opts Options) guard {
 	return g
 }
 
-// check returns a fault with code Forbidden if the request must be rejected. changes
-// means that the request starts or changes something.
+// check returns a fault with code Forbidden, or Unauthorized if only the token is missing
+// or wrong, if the request must be rejected. changes means that the request starts or
+// changes something. A probe of the service's health needs no token.
 func (g guard) check(r *http.Request, changes bool) error {
 	addressed, ok := parseAuthority(r.Host)
 	switch {
@@ -48,8 +50,8 @@ func (g guard) check(r *http.Request, changes bool) error {
 		return fault.New(fault.Forbidden, "requests from other web sites are refused (Origin)")
 	case prefetch(r.Header):
 		return fault.New(fault.Forbidden, "prefetching is refused, because a request can start a task")
-	case !g.knowsToken(r.Header.Values("Authorization")):
-		return fault.New(fault.Forbidden, "a valid token is required: Authorization: Bearer <token>")
+	case r.URL.Path != string(api.RouteHealth) && !g.knowsToken(r.Header.Values("Authorization")):
+		return fault.New(fault.Unauthorized, "a valid token is required: Authorization: Bearer <token>")
 	case changes && !g.isDeliberate(r.Header, addressed):
 		return fault.New(fault.Forbidden, "a request that starts or changes something needs the header X-ACE-Request: 1 if it is "+
 			"addressed to a name other than localhost or comes from a browser; with curl: -H 'X-ACE-Request: 1'")

@@ -202,7 +202,7 @@ func TestGuard_AChangeNeedsProofThatNoForeignPageSentIt(t *testing.T) {
 
 func TestGuard_ATokenProvesADeliberateRequest(t *testing.T) {
 	handler := httpx.Handler(newChangingMux(t), httpx.Options{Hosts: []string{"ace.example.com"}, Token: "correct-horse"})
-	for token, status := range map[string]int{"Bearer correct-horse": 200, "Bearer wrong": 403, "": 403} {
+	for token, status := range map[string]int{"Bearer correct-horse": 200, "Bearer wrong": 401, "": 401} {
 		r := httptest.NewRequest("GET", "http://ace.example.com/ace/table-diff", nil)
 		r.Header.Set("Authorization", token)
 		w := httptest.NewRecorder()
@@ -315,9 +315,17 @@ func TestGuard_RequiresTheToken(t *testing.T) {
 	handler := httpx.Handler(newMux(t, io.Discard, nil), httpx.Options{Token: "correct-horse"})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := httptest.NewRequest("GET", "http://localhost:5000/healthz", nil)
+			r := httptest.NewRequest("GET", "http://localhost:5000/ace/nothing", nil)
 			r.Header["Authorization"] = tt.values
-			checkGuard(t, handler, r, tt.allow)
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			if want := map[bool]int{true: 404, false: 401}[tt.allow]; w.Code != want || (w.Header().Get("WWW-Authenticate") != `Bearer realm="ace"`) != tt.allow {
+				t.Errorf("got %d %v %s, want %d", w.Code, w.Header(), w.Body, want)
+			}
+
+			r = httptest.NewRequest("GET", "http://localhost:5000/healthz", nil)
+			r.Header["Authorization"] = tt.values
+			checkGuard(t, handler, r, true) // a probe of the health needs no token
 		})
 	}
 }
