@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"ace/shared/api"
 )
 
 func TestSafe_ShowsWhatCouldMoveTheCursor(t *testing.T) {
@@ -76,5 +78,20 @@ func TestNewServer_AcceptsAddressesAndRefusesTheRest(t *testing.T) {
 		if (err == nil) != (base != "") || err == nil && server.base != base {
 			t.Errorf("%s: %v, %v", address, server, err)
 		}
+	}
+}
+
+func TestFiguresOf_ShowTheReasonOfARetry(t *testing.T) {
+	eta := 2.5
+	running := task{TaskStatus: api.TaskStatus{Status: api.StatusRunning, Progress: &api.Progress{
+		Phase: "compare", Percent: 40, RowsCompared: 2_400_000, RowsTotalEstimate: 6_000_000, RowsPerSecond: 1_200_000, ETASeconds: &eta, MismatchedRows: 4,
+	}}}
+	want := "40 %, 2,400,000 of about 6,000,000 rows, 1,200,000 rows/s, ETA 2.5 s, 4 differ"
+	if got := figuresOf(running); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	running.Progress.Retrying = "node \"n2\" is unreachable\x1b[2J"
+	if got := figuresOf(running); got != `waiting, because node "n2" is unreachable\x1b[2J` {
+		t.Errorf("got %q", got)
 	}
 }

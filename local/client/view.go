@@ -44,20 +44,21 @@ func (noView) show(task) {}
 func (noView) end(task)  {}
 func (noView) close()    {}
 
-// lineView prints a line when the phase changes, and every ten seconds.
+// lineView prints a line when the phase changes or a step must be retried, and every ten
+// seconds.
 type lineView struct {
 	out   io.Writer
-	phase string
+	state string
 	last  time.Time
 }
 
 func (v *lineView) show(t task) {
-	phase := phaseOf(t)
-	if phase == "" || phase == v.phase && time.Since(v.last) < lineEvery {
+	state := phaseOf(t) + retryingOf(t)
+	if state == "" || state == v.state && time.Since(v.last) < lineEvery {
 		return
 	}
-	v.phase, v.last = phase, time.Now()
-	writeLine(v.out, "%s", strings.TrimRight(phase+": "+figuresOf(t), ": "))
+	v.state, v.last = state, time.Now()
+	writeLine(v.out, "%s", strings.TrimRight(phaseOf(t)+": "+figuresOf(t), ": "))
 }
 
 func (v *lineView) end(task) {}
@@ -123,11 +124,22 @@ func phaseOf(t task) string {
 	return ""
 }
 
-// figuresOf returns the figures of a running task in one line.
+// retryingOf returns why a step of a running task is being retried, or "".
+func retryingOf(t task) string {
+	if t.Progress == nil {
+		return ""
+	}
+	return t.Progress.Retrying
+}
+
+// figuresOf returns the figures of a running task in one line, or why it waits.
 func figuresOf(t task) string {
 	p := t.Progress
 	if p == nil {
 		return ""
+	}
+	if p.Retrying != "" {
+		return "waiting, because " + safe(p.Retrying)
 	}
 
 	figures := []string{fmt.Sprintf("%.0f %%", p.Percent)}
