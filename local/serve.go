@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -32,27 +31,10 @@ const (
 	drainTime = 4 * time.Second
 )
 
-// memoryPerTask is the most memory that a task needs, unless it has rows of many
-// megabytes. leastMemory is the memory that the service and its store need. The soft
-// memory limit is the larger of leastMemory and the sum of memoryPerTask over all tasks.
-// Above it the garbage collector runs more often, which costs time, but nothing fails.
-const (
-	memoryPerTask = 32 << 20 // bytes
-	leastMemory   = 64 << 20
-)
-
-// limitMemory sets a soft memory limit, because the service may run on the host of a
-// database. GOMEMLIMIT takes precedence.
-func limitMemory(tasks int) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(max(leastMemory, int64(tasks)*memoryPerTask))
-	}
-}
-
 // serve runs the service until the context ends.
 func serve(ctx context.Context, c config.Config) error {
 	log := logging.New(os.Stderr, c.LogLevel, c.LogFormat)
-	limitMemory(c.MaxTasks)
+	memory := limitMemory(c.MaxTasks)
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // which would otherwise end the process
 	if err := warnOfSettings(ctx, log, c); err != nil {
@@ -94,7 +76,7 @@ func serve(ctx context.Context, c config.Config) error {
 	s := newService(c, store, clusters, log)
 	defer s.app.Close()
 	s.scheduler = s.app.Scheduler(jobs, s.queue, log)
-	s.schedules, s.hangups = c.Schedules, hangups
+	s.schedules, s.hangups, s.memory = c.Schedules, hangups, memory
 
 	// Tasks of a former process start before any task of a new request.
 	if err := s.resume(ctx, c.Store.Embedded); err != nil {
@@ -191,6 +173,7 @@ type service struct {
 
 	scheduler     *schedule.Scheduler
 	schedules     string           // the schedules file; "": there is none
+	memory        int64            // the soft memory limit; 0: GOMEMLIMIT is set
 	hangups       <-chan os.Signal // has a value after SIGHUP
 	retentionDays int              // 0: data is kept for ever
 }
