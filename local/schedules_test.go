@@ -16,12 +16,12 @@ func TestServe_RefusesAFileOfSchedulesWithAMistake(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "schedules.yaml")
-	text := "jobs:\n  - {name: a, cluster_name: demo, table_name: public.users, run_frequency: 1h, args: {block_rows: 1}}\n"
+	text := "jobs:\n  - {name: a, cluster_name: demo, table_name: public.users, run_frequency: 1h, args: {block_rows: 0}}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		"schedules.yaml": file + `, line 2, job a: block_rows is "1"; it must be a whole number from 1000 to 1000000`,
+		"schedules.yaml": file + `, line 2, job a: block_rows is "0"; it must be a whole number`,
 		"nothing.yaml":   "which cannot be read",
 	} {
 		if said := refused(t, dir, settings{"ACE_SCHEDULES": path, "ACE_LISTEN": "127.0.0.1:0"}, exitConfig); !strings.Contains(said, want) {

@@ -66,7 +66,7 @@ func TestParse_ReportsPositionValueAndAllowedValues(t *testing.T) {
 		{"a field twice", job(good + ", enabled: true, enabled: false"), `line 2, job 1: "enabled" is given twice; give it once`},
 		{"no cluster", job("table_name: public.users, run_frequency: 1h"), "ace.yaml, line 2, job a: cluster_name is required"},
 		{"a bad table", job("cluster_name: demo, table_name: users, run_frequency: 1h"), `job a: table_name is "users"; it must be schema.table, such as public.users`},
-		{"a bad argument", job(good + ", args: {block_rows: 5}"), `ace.yaml, line 2, job a: block_rows is "5"; it must be a whole number from 1000 to 1000000`},
+		{"a bad argument", job(good + ", args: {block_rows: 0}"), `ace.yaml, line 2, job a: block_rows is "0"; it must be a whole number`},
 		{"an unknown argument", job(good + ", args: {block_row: 5}"), `job a: unknown parameter "block_row" (did you mean block_rows?)`},
 		{"a table among the arguments", job(good + ", args: {table_name: public.x}"), "job a: args has table_name; move it out of args"},
 		{"an argument without value", job(good + ", args: {nodes: }"), "job a: args.nodes has no value; give it one value"},
