@@ -115,7 +115,7 @@ func TestTableRepair_HandlesTablesThatAreNotTheSame(t *testing.T) {
 		{"a column that only the target has", `CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'a'), (2, 'b')`,
 			`CREATE TABLE t (x text DEFAULT 'd' NOT NULL, id int PRIMARY KEY, a text); INSERT INTO t VALUES ('mine', 1, 'x')`, "x", "", [][]string{{"(d,2,b)"}, {"(mine,1,a)"}}},
 		{"one that may not be null and has no default", `CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'a'), (2, 'b')`,
-			`CREATE TABLE t (x text NOT NULL, id int PRIMARY KEY, a text); INSERT INTO t VALUES ('mine', 1, 'x')`, "x", `null value in column "x"`, [][]string{{"(mine,1,x)"}}},
+			`CREATE TABLE t (x text NOT NULL, id int PRIMARY KEY, a text); INSERT INTO t VALUES ('mine', 1, 'x')`, "x", `column "x", which the source lacks, is NOT NULL`, [][]string{{"(mine,1,x)"}}},
 		{"a generated column that is a plain one at the source", `CREATE TABLE t (id int PRIMARY KEY, g int); INSERT INTO t VALUES (1, 2), (2, 4)`,
 			`CREATE TABLE t (id int PRIMARY KEY, g int GENERATED ALWAYS AS (id * 2) STORED); INSERT INTO t (id) VALUES (3)`, "", "", [][]string{{"(1,2)"}, {"(2,4)"}}},
 		{"a rule in the way", `CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'a')`,

@@ -125,6 +125,35 @@ func TestTableRepair_NamesTheRowThatTheNodeRefuses(t *testing.T) {
 	}
 }
 
+// Case O-P12, see docs/RELIABILITY.md. The catalog shows that a row cannot be written.
+func TestTableRepair_ADryRunSeesTheColumnsThatMustNotBeNull(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, n1, n2, says string }{
+		{"of an update", `CREATE TABLE t (id int PRIMARY KEY, v int, x int); INSERT INTO t VALUES (1, 1), (2, NULL), (3, 3)`,
+			`CREATE TABLE t (id int PRIMARY KEY, v int NOT NULL, x int); INSERT INTO t VALUES (1, 7), (2, 7), (3, 7)`, `column "v" is NOT NULL there, and the row with the key ('2') has NULL in it`},
+		{"of an insertion", `CREATE TABLE t (id int PRIMARY KEY, v int, x int); INSERT INTO t VALUES (1, 1), (2, NULL), (3, 3)`,
+			`CREATE TABLE t (id int PRIMARY KEY, v int NOT NULL, x int)`, `column "v" is NOT NULL there, and the row with the key ('2') has NULL in it`},
+		{"of the target only", `CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)`,
+			`CREATE TABLE t (id int PRIMARY KEY, v int, x int NOT NULL)`, `column "x", which the source lacks, is NOT NULL there and has no default`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := pgtest.NewCluster(t)
+			c.Exec(t, 0, tt.n1)
+			c.Exec(t, 1, tt.n2)
+			s := apptest.New(t, c, apptest.Options{})
+			d := s.Diff(t, "public.t", "ignore_columns", "x")
+			dry, real := repair(t, s, d.TaskID, "n1", dryRun), repair(t, s, d.TaskID, "n1", nil)
+			if n := dry.Nodes["n2"]; dry.Status != api.StatusFailed || !strings.Contains(dry.Error, tt.says) || n.Inserted+n.Updated != 3 {
+				t.Errorf("dry run %s %s: %s", dry.Status, dry.counts("n2"), dry.Error)
+			}
+			if real.Status != api.StatusFailed || !strings.Contains(real.Error, tt.says) || real.counts("n2") != "+0 ~0 -0 =0 /0 rolled_back" {
+				t.Errorf("repair %s %s: %s", real.Status, real.counts("n2"), real.Error)
+			}
+		})
+	}
+}
+
 // deniedRepairs is a store that denies all writes below repairs/.
 type deniedRepairs struct{ archive.Store }
 

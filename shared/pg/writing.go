@@ -77,6 +77,10 @@ func (w *writing) details(ctx context.Context) error {
 			w.d.Unique = append(w.d.Unique, string(v[0]))
 			return nil
 		}),
+		about(requiredSQL, func(v [][]byte) error {
+			w.d.Required = append(w.d.Required, string(v[0]))
+			return nil
+		}),
 		about(rulesSQL, func(v [][]byte) error {
 			w.d.Rules = append(w.d.Rules, string(v[0]))
 			return nil

@@ -83,6 +83,15 @@ WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
   AND (t.tgrelid = $1::oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree($1::oid)))
 ORDER BY t.tgname`
 
+// requiredSQL returns the columns that are NOT NULL and have neither a default nor one of
+// their domain, and are not generated.
+const requiredSQL = `
+SELECT a.attname
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
+  AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND t.typdefault IS NULL
+ORDER BY a.attnum`
+
 // rulesSQL returns the rules that would replace the statements of a repair by others.
 const rulesSQL = `
 SELECT rulename FROM pg_rewrite WHERE ev_class = $1::oid AND ev_type <> '1' AND ev_enabled <> 'D' ORDER BY rulename`

@@ -59,7 +59,8 @@ type Writing struct {
 	// UpdateRefused and DeleteRefused are the errors with which the server refuses every
 	// UPDATE or DELETE in the table; empty if it does not.
 	UpdateRefused, DeleteRefused string
-	Unmarked                     string // why a repair's changes cannot have a replication origin; empty if they can
+	Required                     []string // columns that are NOT NULL and have no default
+	Unmarked                     string   // why a repair's changes cannot have a replication origin; empty if they can
 }
 
 // Allowed describes on which columns a role has a privilege.

@@ -103,6 +103,8 @@ type Target struct {
 	// update or deletion of a row of this table; empty if it does not.
 	UpdateRefused string `json:"update_refused,omitempty"`
 	DeleteRefused string `json:"delete_refused,omitempty"`
+	// Required are columns that the source lacks and without which no row can be inserted.
+	Required []string `json:"required,omitempty"`
 	// Unmarked is the reason why the changes cannot have a replication origin, if it is
 	// known from the catalog.
 	Unmarked string `json:"unmarked,omitempty"`
@@ -149,6 +151,8 @@ type Column struct {
 	// Padded is set if a comparison ignores the zeros or blanks that the type modifier adds,
 	// so that a converted value is equal to the source's.
 	Padded bool `json:"padded,omitempty"`
+	// NotNull is set if the column is NOT NULL and can be written.
+	NotNull bool `json:"not_null,omitempty"`
 }
 
 // Problem is an error as a plan or a result stores it.

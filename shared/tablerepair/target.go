@@ -111,6 +111,9 @@ func (t *targetBuilder) collectColumns() {
 	for _, c := range t.node.Columns {
 		if _, both := t.source.Column(c.Name); !both {
 			t.addColumn(c.Name)
+			if slices.Contains(t.writing.Required, c.Name) {
+				t.target.Required = append(t.target.Required, c.Name)
+			}
 			t.target.Write.Columns = append(t.target.Write.Columns, t.target.Write.Alias+"."+table.Quote(c.Name))
 		}
 	}
@@ -125,7 +128,7 @@ func (t *targetBuilder) collectColumns() {
 func (t *targetBuilder) addColumn(name string) {
 	c, _ := t.node.Column(name)
 	column := Column{
-		Name: name, Type: c.Declared, Written: !c.Generated,
+		Name: name, Type: c.Declared, Written: !c.Generated, NotNull: c.NotNull && !c.Generated,
 		Key: slices.Contains(t.plan.Key, name), Ignored: slices.Contains(t.ignored, name),
 		Identity: slices.Contains(t.writing.Identity, name), Unique: slices.Contains(t.writing.Unique, name),
 	}

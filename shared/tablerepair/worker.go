@@ -62,6 +62,14 @@ type unitRun struct {
 	// the name of the foreign key that causes this. It is nil if there is no such row.
 	reached *reachedRow
 	after   *consequences // nil if the table has neither foreign keys nor sequences
+	// nullRow is the first row to write that has NULL in a column that is NOT NULL on the
+	// target. It is nil if there is no such row.
+	nullRow *nullRow
+}
+
+type nullRow struct {
+	key    table.Key
+	column string
 }
 
 type reachedRow struct {
@@ -69,8 +77,8 @@ type reachedRow struct {
 	foreignKey string
 }
 
-// emitTo returns a function that records changes in r, and sets reached if a change would
-// also change rows of another table.
+// emitTo returns a function that records changes in r. It sets reached if a change would
+// also change rows of another table, and nullRow if the target refuses a NULL.
 func (j *unitRun) emitTo(ctx context.Context, r *recorder) func(change) error {
 	if j.after == nil && len(j.target.ForeignKeys)+len(j.target.Sequences) > 0 {
 		j.after = newConsequences(j.target, j.plan.DryRun)
@@ -81,6 +89,9 @@ func (j *unitRun) emitTo(ctx context.Context, r *recorder) func(change) error {
 		}
 		if name, ok := reachedForeignKey(j.target.Updates, c); ok && j.reached == nil {
 			j.reached = &reachedRow{c.Key, name}
+		}
+		if column := j.target.nullIn(c); column != "" && j.nullRow == nil {
+			j.nullRow = &nullRow{c.Key, column}
 		}
 		return r.add(ctx, c)
 	}
@@ -242,7 +253,7 @@ func (j *unitRun) loadDryRun(ctx context.Context) (Totals, error) {
 // refusals returns every reason for which the changes must not be made, although each
 // row could be decided. unmarked is set if the changes have no replication origin.
 func (j *unitRun) refusals(unmarked bool) []string {
-	return slices.Concat(j.refuseReach(), j.refuseRelays(unmarked), j.refuseOperations())
+	return slices.Concat(j.refuseReach(), j.refuseRelays(unmarked), j.refuseOperations(), j.refuseNulls())
 }
 
 // refuseReach refuses changes that would also change rows of other tables, for which
@@ -277,6 +288,37 @@ func (j *unitRun) refuseOperations() (refusals []string) {
 		}
 	}
 	return refusals
+}
+
+// refuseNulls refuses rows with NULL in a column that is NOT NULL on the target.
+func (j *unitRun) refuseNulls() (refusals []string) {
+	if j.nullRow != nil {
+		refusals = append(refusals, fmt.Sprintf("node %q: column %q is NOT NULL there, and the row with the key %s has NULL in it",
+			j.target.Node, j.nullRow.column, j.nullRow.key))
+	}
+	if j.totals.Inserted > 0 && len(j.target.Required) > 0 && !j.target.Fires {
+		refusals = append(refusals, fmt.Sprintf("node %q: %d rows would be inserted, but column %q, which the source lacks, is NOT NULL there and has no default",
+			j.target.Node, j.totals.Inserted, j.target.Required[0]))
+	}
+	return refusals
+}
+
+// nullIn returns the name of a column that is NOT NULL and that a change sets to NULL; ""
+// if there is none. A trigger may replace the NULL.
+func (t *Target) nullIn(c change) string {
+	if t.Fires || c.Op == opDelete {
+		return ""
+	}
+	for i, value := range c.After {
+		at := i
+		if c.Op == opUpdate {
+			at = c.Columns[i]
+		}
+		if value == nil && t.Columns[at].NotNull {
+			return t.Columns[at].Name
+		}
+	}
+	return ""
 }
 
 func reachedForeignKey(updates []Reach, c change) (string, bool) {
