@@ -386,7 +386,7 @@ func TestDiff_RendersTheDocumentOnRequest(t *testing.T) {
 		}
 		saved, err := b.Diff(t.Context(), api.DiffRequest{TaskID: id, Format: format, Download: true})
 		if got := file.Disposition(); err != nil || got != want.disposition+"; filename="+file.Name || saved.Disposition() != "attachment; filename="+file.Name {
-			t.Errorf("%s: the browser is told %q, for a download %q, error %v", format, got, saved.Disposition(), err)
+			t.Errorf("%s: the header is %q, for a download %q, error %v", format, got, saved.Disposition(), err)
 		}
 	}
 }
