@@ -150,7 +150,7 @@ func TestAnswers_AreTheSameToTheByteThroughEveryTransport(t *testing.T) {
 		t.Errorf("the task ended %s: %s", status.Status, status.Error)
 	}
 	for path, status := range map[string]int{
-		"/ace/task-status/" + done: 200, "/ace/task-status/" + failed: 200, "/ace/tasks": 200, "/healthz": 200,
+		"/ace/task-status/" + done: 200, "/ace/task-status/" + failed: 200, "/ace/tasks": 200, "/healthz": 200, "/readyz": 200,
 		"/ace/diffs/" + failed: 404, "/ace/task-cancel/" + done: 409, "/ace/task-cancel/" + failed: 409,
 	} {
 		for _, method := range []string{"GET", "POST"} {

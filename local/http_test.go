@@ -225,7 +225,7 @@ func TestHTTP_HEADStartsNothing(t *testing.T) {
 	s := newHome(t, c).serve(t, nil)
 	for path, want := range map[string]string{
 		"/ace/table-diff": "405 GET, POST", "/ace/task-cancel/td_19990101_000000": "405 GET, POST",
-		"/ace/task-status/td_19990101_000000": "404 ", "/ace/tasks": "200 ", "/healthz": "200 ",
+		"/ace/task-status/td_19990101_000000": "404 ", "/ace/tasks": "200 ", "/healthz": "200 ", "/readyz": "200 ",
 	} {
 		query := ""
 		if path == "/ace/table-diff" {

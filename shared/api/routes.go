@@ -24,13 +24,14 @@ const (
 	RouteBefore      Route = "/ace/before-images/{task_id}"
 	RouteSchedules   Route = "/ace/schedules"
 	RouteHealth      Route = "/healthz"
+	RouteReady       Route = "/readyz"
 )
 
 // Routes returns all routes in the order of the API reference (docs/API.md).
 func Routes() []Route {
 	return []Route{
 		RouteTableDiff, RouteTableRepair, RouteTableUndo, RouteTableRerun,
-		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules, RouteHealth,
+		RouteTaskStatus, RouteTaskCancel, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules, RouteHealth, RouteReady,
 	}
 }
 
@@ -38,11 +39,15 @@ func Routes() []Route {
 // not accept HEAD: tools send HEAD to check a link, which must not start a task.
 func (r Route) IsReadOnly() bool {
 	switch r {
-	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules, RouteHealth:
+	case RouteTaskStatus, RouteTasks, RouteDiffs, RouteDiff, RouteReport, RouteBefore, RouteSchedules, RouteHealth, RouteReady:
 		return true
 	}
 	return false
 }
+
+// IsProbe reports whether the route is for a monitor or a load balancer, which needs no
+// token.
+func (r Route) IsProbe() bool { return r == RouteHealth || r == RouteReady }
 
 // Match reports whether a percent-decoded path belongs to the route, and returns the
 // argument, or "" if the route has none. The path may end in a slash.

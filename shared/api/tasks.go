@@ -181,7 +181,7 @@ func (r TasksRequest) problems() problems {
 	return found
 }
 
-// HealthRequest asks whether the service answers requests.
+// HealthRequest asks whether the service answers requests, or accepts tasks.
 type HealthRequest struct{}
 
 // Health answers HealthRequest.

@@ -174,5 +174,6 @@ func (a *App) Endpoints(starter service.Starter) []endpoint.Endpoint {
 		endpoint.Download(api.RouteReport, api.DecodeTask, s.Report),
 		endpoint.Download(api.RouteBefore, api.DecodeTask, s.RowsBefore),
 		endpoint.JSON(api.RouteHealth, api.DecodeHealth, s.Health),
+		endpoint.JSON(api.RouteReady, api.DecodeHealth, s.Ready),
 	}
 }

@@ -154,7 +154,7 @@ func TestContract_OnlyReadOnlyRoutesAcceptHEAD(t *testing.T) {
 		req.Method = "HEAD"
 		status, allow := 405, "GET, POST"
 		switch route {
-		case api.RouteTaskStatus, api.RouteTasks, api.RouteDiffs, api.RouteDiff, api.RouteReport, api.RouteBefore, api.RouteSchedules, api.RouteHealth:
+		case api.RouteTaskStatus, api.RouteTasks, api.RouteDiffs, api.RouteDiff, api.RouteReport, api.RouteBefore, api.RouteSchedules, api.RouteHealth, api.RouteReady:
 			status, allow = 200, ""
 		}
 		for _, transport := range endpointtest.Both(t, mux) {

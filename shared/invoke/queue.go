@@ -67,13 +67,28 @@ func (q *Queue) Submit(ctx context.Context, create func(context.Context) (taskID
 func (q *Queue) reserve() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if err := q.accepts(); err != nil {
+		return err
+	}
+	q.reserved++
+	return nil
+}
+
+// Accepts returns nil if the queue has a free slot, otherwise the error of Submit.
+func (q *Queue) Accepts() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.accepts()
+}
+
+// accepts implements Accepts. The caller must hold q.mu.
+func (q *Queue) accepts() error {
 	if q.closed {
 		return ErrClosing
 	}
 	if waiting := q.running + len(q.waiting) + q.reserved - q.maxTasks; waiting >= q.maxQueue {
 		return fault.New(fault.Unavailable, "the queue is full: %d tasks are waiting (ACE_MAX_QUEUE); try again later", waiting)
 	}
-	q.reserved++
 	return nil
 }
 

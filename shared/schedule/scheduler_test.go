@@ -114,6 +114,8 @@ func (b *bench) Submit(ctx context.Context, create func(context.Context) (string
 	return err
 }
 
+func (b *bench) Accepts() error { return nil }
+
 func (b *bench) Drop(string) {}
 
 // to sets the clock and calls Step.

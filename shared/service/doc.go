@@ -36,6 +36,9 @@ type Starter interface {
 	// returns the error unchanged and starts nothing. Any other error means that the task
 	// exists but was not started: the sweep will start it.
 	Submit(ctx context.Context, create func(context.Context) (taskID string, err error)) error
+	// Accepts returns nil if Submit would accept a task now, or the error that it would
+	// return.
+	Accepts() error
 	// Drop releases the queue slot of a task that was cancelled while it waited. It does
 	// not affect a running task.
 	Drop(taskID string)
@@ -71,4 +74,6 @@ type Service struct {
 	Scheduled    bool // a schedule submits the tasks
 	Now          func() time.Time
 	Log          *slog.Logger
+
+	ready readiness
 }

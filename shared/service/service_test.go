@@ -49,6 +49,8 @@ func (s *starter) Submit(ctx context.Context, create func(context.Context) (stri
 	return s.broken
 }
 
+func (s *starter) Accepts() error { return s.full }
+
 func (s *starter) Drop(id string) { s.dropped = append(s.dropped, id) }
 
 // clusters has definitions by name.

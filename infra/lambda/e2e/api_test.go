@@ -78,7 +78,7 @@ func TestAPI_FunctionsAnswerAsTheLocalServiceDoes(t *testing.T) {
 		t.Errorf("a comparison of no table ended %+v", status)
 	}
 	paths := []endpoint.Request{
-		get("/healthz", ""), get("/healthz", "x=1"), get("/ace/task-status/"+id, ""), get("/ace/task-status/"+failed, ""),
+		get("/healthz", ""), get("/healthz", "x=1"), get("/readyz", ""), get("/ace/task-status/"+id, ""), get("/ace/task-status/"+failed, ""),
 		get("/ace/task-status/td_20000101_000000", ""), get("/ace/task-status/..%2f", ""), get("/ace/task-cancel/"+id, ""),
 		get("/ace/task-cancel/td_20000101_000000", ""), get("/ace/tasks", ""), get("/ace/tasks", "status=FAILED&limit=1"),
 		get("/ace/tasks", "limit=0"), get("/ace/tasks/", "status=FAILED&limit=1"), get("/ace/diffs/"+failed+"/", ""), get("/ace/task-status/"+id+"/", ""), get("/healthz/", ""), get("/ace/table-undo/", "task_id=tr_20000101_000000"),

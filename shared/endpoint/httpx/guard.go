@@ -50,13 +50,23 @@ func (g guard) check(r *http.Request, changes bool) error {
 		return fault.New(fault.Forbidden, "requests from other web sites are refused (Origin)")
 	case prefetch(r.Header):
 		return fault.New(fault.Forbidden, "prefetching is refused, because a request can start a task")
-	case r.URL.Path != string(api.RouteHealth) && !g.knowsToken(r.Header.Values("Authorization")):
+	case !isProbe(r.URL.Path) && !g.knowsToken(r.Header.Values("Authorization")):
 		return fault.New(fault.Unauthorized, "a valid token is required: Authorization: Bearer <token>")
 	case changes && !g.isDeliberate(r.Header, addressed):
 		return fault.New(fault.Forbidden, "a request that starts or changes something needs the header X-ACE-Request: 1 if it is "+
 			"addressed to a name other than localhost or comes from a browser; with curl: -H 'X-ACE-Request: 1'")
 	}
 	return nil
+}
+
+// isProbe reports whether a path is that of a probe.
+func isProbe(path string) bool {
+	for _, route := range api.Routes() {
+		if _, ok := route.Match(path); ok {
+			return route.IsProbe()
+		}
+	}
+	return false
 }
 
 // isDeliberate reports whether a request that passed the other checks comes from a

@@ -16,12 +16,12 @@ import (
 	"ace/shared/endpoint/httpx"
 )
 
-// newMux returns a mux with /healthz that serves file as the diff of every task.
+// newMux returns a mux with the probes that serves file as the diff of every task.
 func newMux(t *testing.T, log io.Writer, file *api.File) *endpoint.Mux {
 	t.Helper()
+	ok := func(context.Context, api.HealthRequest) (api.Health, error) { return api.Health{Status: "ok"}, nil }
 	mux, err := endpoint.New(endpoint.Options{Logger: slog.New(slog.NewTextHandler(log, nil))},
-		endpoint.JSON(api.RouteHealth, api.DecodeHealth,
-			func(context.Context, api.HealthRequest) (api.Health, error) { return api.Health{Status: "ok"}, nil }),
+		endpoint.JSON(api.RouteHealth, api.DecodeHealth, ok), endpoint.JSON(api.RouteReady, api.DecodeHealth, ok),
 		endpoint.Download(api.RouteDiff, api.DecodeDiff,
 			func(context.Context, api.DiffRequest) (*api.File, error) { return file, nil }))
 	if err != nil {
@@ -323,9 +323,11 @@ func TestGuard_RequiresTheToken(t *testing.T) {
 				t.Errorf("got %d %v %s, want %d", w.Code, w.Header(), w.Body, want)
 			}
 
-			r = httptest.NewRequest("GET", "http://localhost:5000/healthz", nil)
-			r.Header["Authorization"] = tt.values
-			checkGuard(t, handler, r, true) // a probe of the health needs no token
+			for _, path := range []string{"/healthz", "/readyz", "/readyz/"} { // probes need no token
+				r = httptest.NewRequest("GET", "http://localhost:5000"+path, nil)
+				r.Header["Authorization"] = tt.values
+				checkGuard(t, handler, r, true)
+			}
 		})
 	}
 }

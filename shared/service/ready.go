@@ -1,0 +1,65 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"ace/shared/api"
+	"ace/shared/archive"
+	"ace/shared/fault"
+)
+
+const (
+	// readyTimeout bounds the wait for the store.
+	readyTimeout = 2 * time.Second
+	// readyFor is how long an answer of the store is used.
+	readyFor = time.Second
+	// readyKey is a key that has no object.
+	readyKey = archive.TasksPrefix + "readyz"
+)
+
+// readiness caches whether the store answers, so that frequent probes do not load it.
+type readiness struct {
+	mu      sync.Mutex
+	checked time.Time
+	err     error
+}
+
+// Ready reports whether the store answers and the queue accepts tasks. Otherwise the
+// error is Unavailable and has the reason.
+func (s *Service) Ready(ctx context.Context, _ api.HealthRequest) (api.Health, error) {
+	err := s.ready.check(ctx, s.Store)
+	if err == nil {
+		err = s.Starter.Accepts()
+	}
+	if err != nil {
+		return api.Health{}, fault.Wrap(err, fault.Unavailable, "not ready: %s", fault.PublicMessage(err))
+	}
+	return api.Health{Status: "ok"}, nil
+}
+
+// check reads an object that does not exist, unless the store was checked just before.
+// Concurrent calls wait for one check.
+func (r *readiness) check(ctx context.Context, store archive.Store) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.checked.IsZero() && time.Since(r.checked) < readyFor {
+		return r.err
+	}
+
+	// The result is used for other requests too, so the end of this one must not affect it.
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
+	defer cancel()
+	_, err := store.Stat(bounded, readyKey)
+	switch {
+	case err == nil, errors.Is(err, archive.ErrNotFound):
+		err = nil
+	case bounded.Err() != nil:
+		err = fault.Wrap(err, fault.Unavailable, "the store did not answer within %s", readyTimeout)
+	}
+
+	r.err, r.checked = err, time.Now()
+	return err
+}
