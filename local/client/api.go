@@ -62,7 +62,7 @@ func newServer(address, token string) (*Server, error) {
 
 // keepToken refuses a redirect to another host, which would receive the token.
 func keepToken(req *http.Request, via []*http.Request) error {
-	if req.URL.Host != via[0].URL.Host {
+	if req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
 		req.Header.Del("Authorization")
 	}
 	if len(via) > 5 {

@@ -426,19 +426,33 @@ func TestTableRepair_CascadingDeletesNeedPermission(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t)
 	s := apptest.New(t, c, apptest.Options{})
-	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE child (t int CONSTRAINT belongs REFERENCES t ON DELETE CASCADE)`)
-	c.Exec(t, 1, `INSERT INTO t VALUES (1); INSERT INTO child VALUES (1)`)
-	d := s.Diff(t, "public.t")
-	fire := func(r *api.TableRepairRequest) { r.FireTriggers = true }
-	for _, dry := range []bool{true, false} {
-		r := repair(t, s, d.TaskID, "n1", func(r *api.TableRepairRequest) { fire(r); r.DryRun = dry })
-		if r.Status != api.StatusFailed || !strings.Contains(r.Error, `"belongs"`) || !strings.Contains(r.Error, "allow_cascade") {
-			t.Errorf("dry run %v: %s %s", dry, r.Status, r.Error)
-		}
-	}
-	r := repair(t, s, d.TaskID, "n1", func(r *api.TableRepairRequest) { fire(r); r.AllowCascade = true })
-	if left := content(t, c, 1, "child"); r.counts("n2") != "+0 ~0 -1 =0 /0 committed" || len(left) != 0 {
-		t.Errorf("%s %s, the other table has %v", r.counts("n2"), r.Error, left)
+	c.ExecAll(t, `CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE child (t int CONSTRAINT belongs REFERENCES t ON DELETE CASCADE)`,
+		`CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF parts DEFAULT;
+			CREATE TABLE of_part (t int CONSTRAINT belongs REFERENCES part ON DELETE CASCADE)`,
+		`CREATE TABLE whole (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE piece PARTITION OF whole DEFAULT;
+			CREATE TABLE of_whole (t int CONSTRAINT belongs REFERENCES whole ON DELETE CASCADE)`)
+	for _, tt := range []struct{ name, table, child string }{
+		{"a plain table", "t", "child"},
+		{"a table with a partition that is referred to", "parts", "of_part"},
+		{"a partition of a table that is referred to", "piece", "of_whole"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c.Exec(t, 1, `INSERT INTO `+tt.table+` VALUES (1)`, `INSERT INTO `+tt.child+` VALUES (1)`)
+			d := s.Diff(t, "public."+tt.table)
+			fire := func(r *api.TableRepairRequest) {
+				r.FireTriggers, r.Table = true, api.TableName{Schema: "public", Name: tt.table}
+			}
+			for _, dry := range []bool{true, false} {
+				r := repair(t, s, d.TaskID, "n1", func(r *api.TableRepairRequest) { fire(r); r.DryRun = dry })
+				if r.Status != api.StatusFailed || !strings.Contains(r.Error, `"belongs"`) || !strings.Contains(r.Error, "allow_cascade") {
+					t.Errorf("dry run %v: %s %s", dry, r.Status, r.Error)
+				}
+			}
+			r := repair(t, s, d.TaskID, "n1", func(r *api.TableRepairRequest) { fire(r); r.AllowCascade = true })
+			if left := content(t, c, 1, tt.child); r.counts("n2") != "+0 ~0 -1 =0 /0 committed" || len(left) != 0 {
+				t.Errorf("%s %s, the other table has %v", r.counts("n2"), r.Error, left)
+			}
+		})
 	}
 }
 

@@ -81,19 +81,27 @@ func TestTableRepair_NamesEveryMissingPrivilegeAtOnce(t *testing.T) {
 				}
 			}
 			c.Exec(t, 0, `GRANT USAGE ON SCHEMA public TO `+role.User+`; GRANT SELECT ON t TO `+role.User)
-			checkMissing(t, c, apptest.New(t, role, apptest.Options{Store: s.Store}), id, tt.change, tt.missing, tt.refused)
+			checkMissing(t, apptest.New(t, role, apptest.Options{Store: s.Store}), c, id, missingCase{tt.change, tt.missing, tt.refused})
 		})
 	}
+}
+
+// missingCase is a repair and what its role lacks.
+type missingCase struct {
+	change  func(*api.TableRepairRequest)
+	missing []string // the statements that grant it
+	refused bool     // the dry run is refused too
 }
 
 // checkMissing repairs nodes n2 and n3 from n1, first in a dry run. It checks that both
 // name exactly the missing statements, once for both nodes, and that nothing else is
 // missing once they are run.
-func checkMissing(t *testing.T, c *pgtest.Cluster, s *apptest.Service, id string, change func(*api.TableRepairRequest), missing []string, refused bool) {
+func checkMissing(t *testing.T, s *apptest.Service, c *pgtest.Cluster, id string, want missingCase) {
 	t.Helper()
+	change := want.change
 	role := s.Cluster.User
-	wanted := make([]string, len(missing))
-	for i, statement := range missing {
+	wanted := make([]string, len(want.missing))
+	for i, statement := range want.missing {
 		wanted[i] = strings.ReplaceAll(statement, `"ROLE"`, table.Quote(role))
 	}
 	dry := func(r *api.TableRepairRequest) {
@@ -105,7 +113,7 @@ func checkMissing(t *testing.T, c *pgtest.Cluster, s *apptest.Service, id string
 
 	r := repair(t, s, id, "n1", dry)
 	said := r.Error + strings.Join(r.Warnings, "\n")
-	if (r.Status == api.StatusFailed) != refused || (strings.Count(said, text) == 1) != (len(wanted) > 0) || !strings.Contains(said, strings.Join(wanted, "; ")) {
+	if (r.Status == api.StatusFailed) != want.refused || (strings.Count(said, text) == 1) != (len(wanted) > 0) || !strings.Contains(said, strings.Join(wanted, "; ")) {
 		t.Errorf("dry run: %s %q, warnings %q; want %q", r.Status, r.Error, r.Warnings, wanted)
 	}
 	checkMissingStatements(t, r, wanted)

@@ -96,13 +96,18 @@ ORDER BY a.attnum`
 const rulesSQL = `
 SELECT rulename FROM pg_rewrite WHERE ev_class = $1::oid AND ev_type <> '1' AND ev_enabled <> 'D' ORDER BY rulename`
 
+// referencesSQL returns the foreign keys that refer to the table with an action that
+// changes other rows. A foreign key of another table may also refer to a partition of the
+// table, or to a table of which the table is a partition.
 const referencesSQL = `
+WITH rels(oid) AS (
+    SELECT $1::oid UNION SELECT relid::oid FROM pg_partition_ancestors($1::oid) UNION SELECT relid::oid FROM pg_partition_tree($1::oid))
 SELECT c.conname, c.conrelid::regclass::text,
        (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(c.confkey) WITH ORDINALITY k(attnum, place)
         JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum),
        c.confdeltype IN ('c', 'n', 'd'), c.confupdtype IN ('c', 'n', 'd')
 FROM pg_constraint c
-WHERE c.contype = 'f' AND c.confrelid = $1::oid AND c.conparentid = 0
+WHERE c.contype = 'f' AND c.confrelid IN (SELECT oid FROM rels) AND c.conparentid = 0
   AND (c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'))
 ORDER BY c.conname`
 

@@ -136,7 +136,11 @@ func (s *settler) outcomeOf(ctx context.Context, tx Tx, m *Manifest) (o outcome,
 func (s *settler) storeOutcome(ctx context.Context, attempt int, o outcome) (outcome, error) {
 	err := archive.PutJSONIfAbsent(ctx, s.store, archive.RepairKey(s.plan.TaskID, s.target.Node, attempt, outcomeName), o)
 	if errors.Is(err, archive.ErrPrecondition) {
-		return loadOutcome(ctx, s.store, s.plan.TaskID, s.target.Node, attempt)
+		o, err = loadOutcome(ctx, s.store, s.plan.TaskID, s.target.Node, attempt)
+		if err != nil {
+			return outcome{Outcome: Unknown}, err
+		}
+		return o, nil
 	}
 	if err != nil && o.Outcome == RolledBack {
 		o = outcome{Outcome: Unknown}
